@@ -1,0 +1,1 @@
+//! Analytics queries: counting records, looking up conversations.

@@ -1,0 +1,1 @@
+//! `dataDeletion`: one request per window, accepted, then polled until it is completed.

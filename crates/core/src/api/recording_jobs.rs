@@ -1,0 +1,1 @@
+//! `recordingJobs`: create, wait until counted, gate, execute, wait, collect what failed.

@@ -1,0 +1,191 @@
+//! Audit records: what happened to one chunk, in order, each sealed with the hash of the one before.
+
+use serde::{Deserialize, Serialize};
+
+use crate::chunk::Chunk;
+use crate::http::NoResponse;
+use crate::run::{Cause, Outcome, WaitReason};
+use crate::time::Timestamp;
+
+/// Version of the record format.
+pub const AUDIT_VERSION: u32 = 1;
+
+/// One thing that happened, with what was measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "snake_case", deny_unknown_fields)]
+pub enum Event {
+    /// The chunk was taken up for the first time, or again after `retry`.
+    Started {
+        /// What it covers.
+        chunk: Chunk,
+        /// Who approved the plan.
+        approved_by: String,
+    },
+    /// The legal holds were looked up right before the deletion.
+    HoldsChecked {
+        /// Held conversations asked about.
+        asked: u64,
+        /// Those of them that the window touches and that nothing protects.
+        unprotected: Vec<String>,
+        /// Those of them that the platform itself protects, so that the job will skip them.
+        protected: Vec<String>,
+    },
+    /// Records were counted before anything was deleted.
+    Counted {
+        /// How many.
+        records: u64,
+    },
+    /// A request that changes something is about to leave. Durable before it does.
+    Sending {
+        /// `POST /api/v2/…`.
+        call: String,
+        /// SHA-256 of the body, absent without a body.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        body_sha256: Option<String>,
+    },
+    /// The answer to something that went wrong, or an unexpected one.
+    Answered {
+        /// `POST /api/v2/…`.
+        call: String,
+        /// HTTP status.
+        http_status: u16,
+        /// What it means.
+        cause: Cause,
+    },
+    /// No answer came.
+    NoAnswer {
+        /// `POST /api/v2/…`.
+        call: String,
+        /// Why.
+        why: NoResponse,
+    },
+    /// The chunk waits for something other than the next poll.
+    Waiting {
+        /// For what.
+        reason: WaitReason,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// The deletion was accepted.
+    Submitted,
+    /// An unanswered submit was looked for.
+    SubmitLookedFor {
+        /// Whether it had arrived; absent when that is still open.
+        arrived: Option<bool>,
+        /// How that is known.
+        how: String,
+    },
+    /// The remote job changed its status.
+    Status {
+        /// As the server wrote it.
+        remote: String,
+        /// Whether that is a status that this program knows.
+        known: bool,
+    },
+    /// The true counts of a two-phase job, and whether the guard lets it pass.
+    Gate {
+        /// Conversations that the job will touch.
+        conversations: Option<u64>,
+        /// Recordings that it will delete.
+        recordings: u64,
+        /// The limit.
+        max_records: Option<u64>,
+        /// Whether it may be executed.
+        passed: bool,
+    },
+    /// The job finished; its own counts.
+    Processed {
+        /// Recordings processed.
+        processed: u64,
+        /// Recordings skipped.
+        skipped: u64,
+        /// Recordings that failed.
+        failed: u64,
+    },
+    /// Recordings that the job failed to delete.
+    FailedItems {
+        /// `conversation/recording`, at most 100 a record.
+        items: Vec<String>,
+    },
+    /// Absence was looked for.
+    Verified {
+        /// `analytics` or `recordingMetadata`.
+        method: String,
+        /// Items looked at.
+        checked: Option<u64>,
+        /// Items still there; absent when the answer did not say.
+        remaining: Option<u64>,
+    },
+    /// A person asked to stop.
+    CancelAsked,
+    /// The end of this attempt.
+    Finished {
+        /// How it ended.
+        outcome: Outcome,
+        /// Why, when it is not `verified`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cause: Option<Cause>,
+        /// Submits that left, this attempt.
+        submits: u64,
+        /// All requests that left, this attempt.
+        requests: u64,
+        /// Records counted before.
+        before: Option<u64>,
+        /// Records still there.
+        remaining: Option<u64>,
+        /// Records that the platform keeps because of a hold.
+        protected: Option<u64>,
+    },
+}
+
+/// One line of the audit log. Never changed once written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditRecord {
+    /// [`AUDIT_VERSION`].
+    pub v: u32,
+    /// Which run.
+    pub run_id: String,
+    /// Which plan.
+    pub plan_digest: String,
+    /// Which chunk, from 1.
+    pub chunk: u32,
+    /// Which attempt at it, from 1.
+    pub attempt: u32,
+    /// Place in the chunk's chain, from 0, over all attempts.
+    pub seq: u64,
+    /// When.
+    pub timestamp: Timestamp,
+    /// Always `data_purge`.
+    pub action: String,
+    /// What happened.
+    pub event: Event,
+    /// The remote job or deletion request, once it is known.
+    pub request_id: Option<String>,
+    /// State of the chunk after this, one word.
+    pub status: String,
+    /// Where the data lives.
+    pub jurisdiction: String,
+    /// Records measured as deleted; null when that was not measured.
+    pub records_deleted: Option<u64>,
+    /// Milliseconds since this attempt began.
+    pub duration_ms: u64,
+    /// Which retention and hold checks were really made, with which policy.
+    pub compliance_note: String,
+    /// Whether the tenant was the simulated one.
+    pub simulated: bool,
+    /// Hash of the record before it; of the plan digest and chunk number for the first.
+    pub prev: String,
+    /// SHA-256 over the canonical JSON of all the above.
+    pub hash: String,
+}
+
+/// Where a chain stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChainHead {
+    /// Number of records so far.
+    pub length: u64,
+    /// Hash of the last one, or the chain's origin.
+    pub hash: String,
+}

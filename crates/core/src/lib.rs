@@ -1,0 +1,36 @@
+//! Every decision of genesys-purge, and nothing else.
+//!
+//! This crate checks purge requests, cuts them into chunks, builds payloads, reads replies, and carries one chunk from
+//! approved to verified as a step machine. It does no IO, reads no clock, uses no randomness and is never asynchronous, so the
+//! browser, the command line and the functions all run the same decisions on the same bytes.
+
+// On the ground.
+pub mod finding;
+pub mod http;
+pub mod json;
+pub mod region;
+pub mod time;
+pub mod window;
+
+// Planning.
+pub mod chunk;
+pub mod plan;
+pub mod policy;
+pub mod request;
+
+// Wire.
+pub mod analytics;
+pub mod api;
+pub mod oauth;
+pub mod rate;
+pub mod reply;
+pub mod retry;
+
+// Evidence.
+pub mod audit;
+pub mod metrics;
+pub mod report;
+pub mod webhook;
+
+// The whole story.
+pub mod run;

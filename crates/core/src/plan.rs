@@ -1,0 +1,148 @@
+//! Checking a request against a policy, and the plan that comes of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::chunk::Chunk;
+use crate::finding::Finding;
+use crate::policy::Policy;
+use crate::request::PurgeRequest;
+use crate::time::Timestamp;
+use crate::window::Window;
+
+/// Version of the plan format.
+pub const PLAN_VERSION: u32 = 1;
+
+/// What becomes of a part of the requested range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Disposition {
+    /// It is deleted, as one chunk.
+    Chunk,
+    /// A legal hold keeps it.
+    Held,
+    /// A retention rule keeps it.
+    Retained,
+    /// The provider's data is not complete yet (48 hours).
+    TooRecent,
+    /// The deletion API cannot address it exactly.
+    Refused,
+}
+
+/// One part of the requested range; the parts are disjoint, in order, and together are the range.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Part {
+    /// Which time.
+    pub window: Window,
+    /// What becomes of it.
+    pub disposition: Disposition,
+    /// Why, for people: the chunk, the hold, the rule.
+    pub reason: String,
+}
+
+/// What carrying out the plan is expected to take. Estimates, never evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Estimate {
+    /// Number of chunks.
+    pub chunks: u32,
+    /// Requests to the API, login and polls included.
+    pub api_calls: u64,
+    /// Seconds at the configured concurrency and request rate, if a job takes `assumed_job_seconds`.
+    pub seconds: u64,
+    /// What the estimate supposes a job to take.
+    pub assumed_job_seconds: u64,
+}
+
+/// What checking needs to know besides the two documents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckContext {
+    /// The time of planning. Only its UTC day matters, so that a plan's digest is the same all day.
+    pub now: Timestamp,
+    /// The region that the tenant's host stands for, when it is known: the request's jurisdiction must be the same.
+    pub tenant_jurisdiction: Option<String>,
+}
+
+/// A checked request and its chunks. Only [`check`] makes one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    version: u32,
+    digest: String,
+    policy_digest: String,
+    request: PurgeRequest,
+    policy: Policy,
+    chunks: Vec<Chunk>,
+    parts: Vec<Part>,
+    estimate: Estimate,
+}
+
+impl Plan {
+    /// `sha256:` and 64 lower-case hexadecimal digits over the canonical bytes of request, policy digest and chunks.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The first eight hexadecimal digits of the digest, in two groups, for people to compare and type: `a3f9-77c1`.
+    #[must_use]
+    pub fn short_code(&self) -> String {
+        short_code(&self.digest)
+    }
+
+    /// Digest of the policy that it was checked against.
+    #[must_use]
+    pub fn policy_digest(&self) -> &str {
+        &self.policy_digest
+    }
+
+    /// The request.
+    #[must_use]
+    pub fn request(&self) -> &PurgeRequest {
+        &self.request
+    }
+
+    /// The policy.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// What will be deleted; never empty.
+    #[must_use]
+    pub fn chunks(&self) -> &[Chunk] {
+        &self.chunks
+    }
+
+    /// What becomes of every millisecond of the range.
+    #[must_use]
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Expected effort.
+    #[must_use]
+    pub fn estimate(&self) -> &Estimate {
+        &self.estimate
+    }
+}
+
+/// The short code of a digest.
+#[must_use]
+pub fn short_code(digest: &str) -> String {
+    let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
+    let (first, rest) = hex.split_at_checked(4).unwrap_or((hex, ""));
+    let second = rest.split_at_checked(4).map_or(rest, |(second, _)| second);
+    format!("{first}-{second}")
+}
+
+/// What checking says: always the findings, and the plan if nothing stops it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// Every problem and remark, in the order of the documents.
+    pub findings: Vec<Finding>,
+    /// What becomes of the range; empty when the range itself is unreadable.
+    pub parts: Vec<Part>,
+    /// The plan, when no finding stops it.
+    pub plan: Option<Plan>,
+}

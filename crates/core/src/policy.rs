@@ -1,0 +1,151 @@
+//! What the organisation allows: retention rules, legal holds, jurisdictions, limits. Read strictly, all problems at once.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::request::{DeletionApi, RecordType};
+use crate::window::Window;
+
+/// Version of the policy format that this program reads and writes.
+pub const POLICY_VERSION: u32 = 1;
+
+/// A floor: records of these types must be kept at least that long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RetentionRule {
+    /// Which records; never empty, sorted.
+    pub record_types: Vec<RecordType>,
+    /// Only in this jurisdiction; everywhere when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jurisdiction: Option<String>,
+    /// Whole days that must have passed since the record was made.
+    pub min_age_days: u32,
+    /// The law or schedule behind the rule.
+    pub basis: String,
+}
+
+/// A legal hold: data that must not be deleted. A field that is absent does not narrow it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Hold {
+    /// Identifies the hold in findings, parts and records; unique.
+    pub id: String,
+    /// The case it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matter: Option<String>,
+    /// Only records of this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub range: Option<Window>,
+    /// Only these records; never empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record_types: Option<Vec<RecordType>>,
+    /// Only these conversations; never empty. Looked up right before each deletion.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conversation_ids: Option<Vec<String>>,
+    /// Only what this query matches. It cannot be evaluated here, so everything else that the hold names counts as held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+}
+
+/// Whether the deletion API counts the end of its date range as included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RangeEnd {
+    /// The end belongs to the range: it is sent as the last millisecond inside. Never wider than asked.
+    #[default]
+    Inclusive,
+    /// The end does not belong to the range: it is sent as it is.
+    Exclusive,
+}
+
+/// Limits and deadlines. Everything has a default; what a policy leaves out is the default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Limits {
+    /// The most records that one chunk may delete; counted before anything is deleted. `null` turns the guard, and with it
+    /// the count, off.
+    pub max_records: Option<u64>,
+    /// Seconds from a chunk's first submit to its end, whatever happens.
+    pub chunk_deadline_seconds: u64,
+    /// Seconds a chunk may wait for its turn before its first submit.
+    pub queue_deadline_seconds: u64,
+    /// Chunks under way at once. `recordingJobs` never has more than 2, the organisation's limit.
+    pub concurrency: u32,
+    /// Requests a minute, all chunks together; the API's headers may lower it.
+    pub requests_per_minute: u32,
+    /// Seconds that an unanswered submit is watched before the same window may be submitted again.
+    pub confirm_submit_seconds: u64,
+    /// Seconds for the search index to catch up with a deletion, before what is left counts as residual.
+    pub verify_seconds: u64,
+    /// Conversations per chunk whose recordings are looked at one by one (`recordingJobs`).
+    pub verify_conversations: u32,
+    /// Whether the approver must be somebody other than the requester.
+    pub second_person: bool,
+    /// How the deletion API reads the end of a date range (`dataDeletion`).
+    pub range_end: RangeEnd,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_records: Some(1_000_000),
+            chunk_deadline_seconds: 4 * 3600,
+            queue_deadline_seconds: 7 * 24 * 3600,
+            concurrency: 4,
+            requests_per_minute: 300,
+            confirm_submit_seconds: 60,
+            verify_seconds: 900,
+            verify_conversations: 10,
+            second_person: false,
+            range_end: RangeEnd::Inclusive,
+        }
+    }
+}
+
+impl Limits {
+    /// Chunks under way at once, as the deletion API allows: two recording jobs per organisation (limit of the API).
+    #[must_use]
+    pub fn concurrency_for(&self, api: DeletionApi) -> u32 {
+        match api {
+            DeletionApi::DataDeletion => self.concurrency.max(1),
+            DeletionApi::RecordingJobs => self.concurrency.clamp(1, 2),
+        }
+    }
+
+    /// [`Self::chunk_deadline_seconds`] as a duration.
+    #[must_use]
+    pub fn chunk_deadline(&self) -> Duration {
+        Duration::from_secs(self.chunk_deadline_seconds)
+    }
+}
+
+/// A policy, read and well-formed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Policy {
+    /// [`POLICY_VERSION`].
+    pub version: u32,
+    /// Retention floors.
+    pub retention: Vec<RetentionRule>,
+    /// Legal holds.
+    pub holds: Vec<Hold>,
+    /// Jurisdictions that may be purged; every region when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jurisdictions: Option<Vec<String>>,
+    /// Limits.
+    pub limits: Limits,
+}
+
+impl Default for Policy {
+    /// No rules, no holds, the default limits: what applies when no policy file is given.
+    fn default() -> Self {
+        Self {
+            version: POLICY_VERSION,
+            retention: Vec::new(),
+            holds: Vec::new(),
+            jurisdictions: None,
+            limits: Limits::default(),
+        }
+    }
+}

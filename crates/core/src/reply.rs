@@ -1,0 +1,1 @@
+//! What an HTTP answer means, before it is known what was asked.

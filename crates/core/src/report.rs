@@ -1,0 +1,1 @@
+//! The report: a fold over audit records whose counts must add up.

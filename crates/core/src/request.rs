@@ -1,0 +1,136 @@
+//! What a person typed: the purge request, read strictly, all problems at once.
+
+use serde::{Deserialize, Serialize};
+
+use crate::window::Window;
+
+/// Version of the request format that this program reads and writes.
+pub const REQUEST_VERSION: u32 = 1;
+
+/// Which remote protocol does the deleting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum DeletionApi {
+    /// `POST /api/v2/data/deletion/requests`. Not in Genesys's public catalogue; for organisations and gateways that offer it.
+    DataDeletion,
+    /// `POST /api/v2/recording/jobs`, two-phase: create, count, execute. What every ordinary organisation has.
+    RecordingJobs,
+}
+
+impl DeletionApi {
+    /// As written in a request: `dataDeletion` or `recordingJobs`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DataDeletion => "dataDeletion",
+            Self::RecordingJobs => "recordingJobs",
+        }
+    }
+}
+
+/// A kind of record. Ordered and closed: an unknown kind in a request is a finding, not a guess.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RecordType {
+    /// A conversation as a whole.
+    Conversation,
+    /// One interaction (segment) of a conversation.
+    Interaction,
+    /// One message of a messaging, chat or email conversation.
+    Message,
+    /// A recording of a call, chat, email or message conversation.
+    Recording,
+    /// A screen recording.
+    ScreenRecording,
+}
+
+impl RecordType {
+    /// Every kind, in the order in which they are written.
+    pub const ALL: [Self; 5] =
+        [Self::Conversation, Self::Interaction, Self::Message, Self::Recording, Self::ScreenRecording];
+
+    /// As written in requests and payloads.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Conversation => "conversation",
+            Self::Interaction => "interaction",
+            Self::Message => "message",
+            Self::Recording => "recording",
+            Self::ScreenRecording => "screenRecording",
+        }
+    }
+}
+
+/// How long a chunk is. In JSON `{"days": 30}` or `{"hours": 6}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Chunking {
+    /// Calendar days, UTC, counted from the start of the range.
+    Days(u32),
+    /// Hours.
+    Hours(u32),
+}
+
+/// Leave to delete before a retention rule allows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RetentionOverride {
+    /// Why.
+    pub reason: String,
+    /// Who allowed it: somebody other than the one who asks.
+    pub approver: String,
+}
+
+/// What `recordingJobs` includes; the defaults are the API's own, except that sensitive recordings are included, because
+/// leaving them silently behind is not a purge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct RecordingOptions {
+    /// Recordings with payment-card or personal data. Needs `recording:recording:viewSensitiveData`.
+    pub include_sensitive_data: bool,
+    /// Recordings that a media retention policy governs.
+    pub include_policy_based: bool,
+    /// Snippet recordings.
+    pub include_snippets: bool,
+    /// Days between executing the job and the delete date that it writes: a window in which the deletion can be undone.
+    pub cool_off_days: u32,
+}
+
+impl Default for RecordingOptions {
+    fn default() -> Self {
+        Self { include_sensitive_data: true, include_policy_based: true, include_snippets: true, cool_off_days: 0 }
+    }
+}
+
+/// A purge request, read and well-formed. Whether it may be carried out is for [`crate::plan`] to say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PurgeRequest {
+    /// [`REQUEST_VERSION`].
+    pub version: u32,
+    /// A name for people.
+    pub name: String,
+    /// Which remote protocol.
+    pub api: DeletionApi,
+    /// What to delete: never empty, sorted, without repeats.
+    pub record_types: Vec<RecordType>,
+    /// Which time: half-open.
+    pub range: Window,
+    /// Region name from the closed list.
+    pub jurisdiction: String,
+    /// Further restriction, in the language of the deletion API; passed on as it is.
+    pub query: Option<String>,
+    /// How to cut.
+    pub chunking: Chunking,
+    /// Why, for the record.
+    pub reason: String,
+    /// Who asks.
+    pub requested_by: String,
+    /// Leave to go below the retention rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention_override: Option<RetentionOverride>,
+    /// Options of `recordingJobs`; absent for the other API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recordings: Option<RecordingOptions>,
+}

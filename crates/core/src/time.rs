@@ -1,0 +1,236 @@
+//! Instants as integer milliseconds since 1970, UTC, written as RFC 3339.
+//!
+//! Nothing here reads a clock: the time now is always an argument.
+
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, Datelike, Days, Months, SecondsFormat, Utc};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Milliseconds in one UTC day. UTC days have no daylight saving and, in POSIX time, no leap seconds.
+pub const DAY_MS: i64 = 86_400_000;
+
+/// 9999-12-31T23:59:59.999Z, the last instant that RFC 3339 can write with four digits of year.
+const LATEST_MS: i64 = 253_402_300_799_999;
+
+/// One instant, UTC, to the millisecond, between 1970 and 9999.
+///
+/// Serialised as RFC 3339 with exactly three fractional digits and `Z`, for example `2023-01-01T00:00:00.000Z`.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+/// Why a text is not an instant that this program accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TimestampError {
+    /// The text does not have the RFC 3339 shape, or names a day or hour that does not exist.
+    #[error("is not an RFC 3339 date-time such as `2023-01-01T00:00:00.000Z`")]
+    NotRfc3339,
+    /// `t` or `z`: legal in RFC 3339, refused by some of the servers involved.
+    #[error("uses a lower-case `t` or `z`; write `T` and `Z`")]
+    LowerCase,
+    /// A local time without an offset could mean any of 38 instants.
+    #[error("has no time zone; end it with `Z` for UTC or with an offset such as `+01:00`")]
+    NoOffset,
+    /// Digits beyond the millisecond would be dropped by the API, which would widen or narrow the range.
+    #[error("is finer than a millisecond, which the API cannot express")]
+    FinerThanMillisecond,
+    /// Outside 1970 to 9999.
+    #[error("lies outside the years 1970 to 9999")]
+    OutOfRange,
+}
+
+impl Timestamp {
+    /// 1970-01-01T00:00:00.000Z.
+    pub const EPOCH: Self = Self(0);
+    /// 9999-12-31T23:59:59.999Z.
+    pub const LATEST: Self = Self(LATEST_MS);
+
+    /// From milliseconds since 1970; values outside the years 1970 to 9999 become the nearest one inside.
+    #[must_use]
+    pub fn from_millis(millis: i64) -> Self {
+        Self(millis.clamp(0, LATEST_MS))
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// Parses the strict subset of RFC 3339 that is accepted from people: upper-case `T` and `Z`, an offset,
+    /// at most milliseconds, no leap second.
+    ///
+    /// # Errors
+    /// The first reason why the text is refused.
+    pub fn parse(text: &str) -> Result<Self, TimestampError> {
+        if text.contains(['t', 'z']) {
+            return Err(TimestampError::LowerCase);
+        }
+        let parsed = match DateTime::parse_from_rfc3339(text) {
+            Ok(parsed) if text.as_bytes().get(10) == Some(&b'T') => parsed,
+            Ok(_) | Err(_) => {
+                let with_zone = format!("{text}Z");
+                return Err(if DateTime::parse_from_rfc3339(&with_zone).is_ok() {
+                    TimestampError::NoOffset
+                } else {
+                    TimestampError::NotRfc3339
+                });
+            }
+        };
+        let nanos = parsed.timestamp_subsec_nanos();
+        // chrono writes a leap second as 1,000,000,000 nanoseconds or more; no server here knows leap seconds.
+        if nanos >= 1_000_000_000 {
+            return Err(TimestampError::NotRfc3339);
+        }
+        if nanos % 1_000_000 != 0 {
+            return Err(TimestampError::FinerThanMillisecond);
+        }
+        let millis = parsed.timestamp_millis();
+        if (0..=LATEST_MS).contains(&millis) { Ok(Self(millis)) } else { Err(TimestampError::OutOfRange) }
+    }
+
+    /// This instant plus a duration, at most the last one of the year 9999.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(LATEST_MS);
+        Self::from_millis(self.0.saturating_add(millis))
+    }
+
+    /// This instant minus a duration, at least the first one of 1970.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(LATEST_MS);
+        Self::from_millis(self.0.saturating_sub(millis))
+    }
+
+    /// How long ago `earlier` was; zero when it lies in the future.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// The first millisecond of this instant's UTC day.
+    #[must_use]
+    pub fn start_of_day(self) -> Self {
+        Self(self.0 - self.0.rem_euclid(DAY_MS))
+    }
+
+    /// Whether this instant is midnight UTC.
+    #[must_use]
+    pub fn is_midnight(self) -> bool {
+        self.0.rem_euclid(DAY_MS) == 0
+    }
+
+    /// The same time of day `days` UTC calendar days later.
+    #[must_use]
+    pub fn plus_days(self, days: u32) -> Self {
+        self.utc()
+            .checked_add_days(Days::new(u64::from(days)))
+            .map_or(Self::LATEST, |t| Self::from_millis(t.timestamp_millis()))
+    }
+
+    /// The same day and time of day `months` calendar months earlier (clamped to the end of a shorter month).
+    #[must_use]
+    pub fn minus_months(self, months: u32) -> Self {
+        self.utc()
+            .checked_sub_months(Months::new(months))
+            .map_or(Self::EPOCH, |t| Self::from_millis(t.timestamp_millis()))
+    }
+
+    /// The same day and time of day `months` calendar months later (clamped to the end of a shorter month).
+    #[must_use]
+    pub fn plus_months(self, months: u32) -> Self {
+        self.utc()
+            .checked_add_months(Months::new(months))
+            .map_or(Self::LATEST, |t| Self::from_millis(t.timestamp_millis()))
+    }
+
+    /// The UTC calendar year.
+    #[must_use]
+    pub fn year(self) -> i32 {
+        self.utc().year()
+    }
+
+    /// The calendar date, `YYYY-MM-DD`, UTC.
+    #[must_use]
+    pub fn date(self) -> String {
+        self.utc().format("%Y-%m-%d").to_string()
+    }
+
+    fn utc(self) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(self.0).unwrap_or(DateTime::UNIX_EPOCH)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.utc().to_rfc3339_opts(SecondsFormat::Millis, true))
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(|why| D::Error::custom(format!("`{text}` {why}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepts_and_writes_utc_milliseconds() {
+        for (text, written) in [
+            ("2023-01-01T00:00:00Z", "2023-01-01T00:00:00.000Z"),
+            ("2023-01-01T00:00:00.5Z", "2023-01-01T00:00:00.500Z"),
+            ("2023-03-31T23:59:59.999Z", "2023-03-31T23:59:59.999Z"),
+            ("2023-01-01T01:00:00+01:00", "2023-01-01T00:00:00.000Z"),
+            ("2024-02-29T00:00:00.000000Z", "2024-02-29T00:00:00.000Z"),
+        ] {
+            assert_eq!(Timestamp::parse(text).map(|t| t.to_string()), Ok(written.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_with_the_reason() {
+        for (text, why) in [
+            ("2023-01-01t00:00:00Z", TimestampError::LowerCase),
+            ("2023-01-01T00:00:00z", TimestampError::LowerCase),
+            ("2023-01-01T00:00:00", TimestampError::NoOffset),
+            ("2023-01-01 00:00:00Z", TimestampError::NotRfc3339),
+            ("2023-01-01", TimestampError::NotRfc3339),
+            ("2023-02-29T00:00:00Z", TimestampError::NotRfc3339),
+            ("2016-12-31T23:59:60Z", TimestampError::NotRfc3339),
+            ("2023-01-01T24:00:00Z", TimestampError::NotRfc3339),
+            ("2023-01-01T00:00:00.0001Z", TimestampError::FinerThanMillisecond),
+            ("1969-12-31T23:59:59Z", TimestampError::OutOfRange),
+            ("", TimestampError::NotRfc3339),
+            ("é023-01-01T00:00:00Z", TimestampError::NotRfc3339),
+        ] {
+            assert_eq!(Timestamp::parse(text), Err(why), "{text}");
+        }
+    }
+
+    #[test]
+    fn arithmetic_saturates_instead_of_failing() {
+        assert_eq!(Timestamp::LATEST.plus(Duration::MAX), Timestamp::LATEST);
+        assert_eq!(Timestamp::EPOCH.minus(Duration::MAX), Timestamp::EPOCH);
+        assert_eq!(Timestamp::LATEST.plus_days(u32::MAX), Timestamp::LATEST);
+        assert_eq!(Timestamp::EPOCH.since(Timestamp::LATEST), Duration::ZERO);
+    }
+}

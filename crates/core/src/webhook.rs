@@ -1,0 +1,1 @@
+//! Webhook events: payload, signature and delivery schedule.
