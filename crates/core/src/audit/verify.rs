@@ -176,8 +176,11 @@ impl Verifier {
 
     fn record(&mut self, record: &AuditRecord) {
         let seen = self.seen.get_or_insert_with(|| nothing_of(&record.run_id, &record.plan_digest));
-        let head =
-            seen.heads.get(&record.chunk).cloned().unwrap_or_else(|| ChainHead::origin(&seen.plan_digest, record.chunk));
+        let head = seen
+            .heads
+            .get(&record.chunk)
+            .cloned()
+            .unwrap_or_else(|| ChainHead::origin(&seen.plan_digest, record.chunk));
         let why = if record.computed_hash() != record.hash {
             Why::Changed
         } else if record.plan_digest != seen.plan_digest {
@@ -188,12 +191,8 @@ impl Verifier {
             Why::Duplicated
         } else if record.seq > head.length {
             // The first bad record is the one that should stand here. Whether it comes later is still open.
-            self.bad = Some(BadRecord {
-                line: None,
-                chunk: Some(record.chunk),
-                seq: Some(head.length),
-                why: Why::Missing,
-            });
+            self.bad =
+                Some(BadRecord { line: None, chunk: Some(record.chunk), seq: Some(head.length), why: Why::Missing });
             return;
         } else if record.prev != head.hash {
             Why::Unlinked
