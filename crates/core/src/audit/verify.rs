@@ -233,8 +233,15 @@ fn unreadable(line: &str, error: &serde_json::Error) -> Why {
     }
     match serde_json::from_str::<Version>(line) {
         Ok(Version { v }) if v != AUDIT_VERSION => Why::UnknownVersion { version: v },
-        Ok(_) | Err(_) => Why::Unreadable { message: error.to_string() },
+        Ok(_) | Err(_) => Why::Unreadable { message: said(error) },
     }
+}
+
+/// What the reader says; its line is always 1 and would be taken for that of the log.
+fn said(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let what = text.split(" at line 1 column ").next().unwrap_or(&text);
+    format!("{what}, column {}", error.column())
 }
 
 /// A record that seemed missing and now turns up was only moved.
