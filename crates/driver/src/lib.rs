@@ -8,6 +8,8 @@ pub mod clock;
 pub mod credentials;
 pub mod http;
 pub mod ledger;
+pub mod signal;
+pub mod virtual_time;
 pub mod watch;
 
 pub use clock::{Clock, SystemClock};

@@ -4,12 +4,16 @@
 //! a claim gives a new version, so that whoever had it before can no longer commit. Implementations pass the same conformance
 //! suite.
 
+mod memory;
+
 use std::future::Future;
 
 use purge_core::audit::AuditRecord;
 use purge_core::run::{ChunkRun, Order};
 use purge_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use memory::MemoryLedger;
 
 /// Why the ledger cannot answer. The texts name what and where, for the person who has to repair it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -179,7 +183,7 @@ pub struct OutboxMessage {
 /// What has become of a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
-pub enum Delivery {
+pub enum MessageState {
     /// It is to be sent, again or for the first time.
     Pending {
         /// When.
@@ -213,7 +217,18 @@ pub struct OutboxRow {
     /// Attempts made.
     pub attempts: u32,
     /// What has become of it.
-    pub delivery: Delivery,
+    pub state: MessageState,
+}
+
+impl OutboxRow {
+    /// When to send it, if it is still to be sent.
+    #[must_use]
+    pub fn due(&self) -> Option<Timestamp> {
+        match self.state {
+            MessageState::Pending { due, .. } => Some(due),
+            MessageState::Delivered { .. } | MessageState::Dead { .. } => None,
+        }
+    }
 }
 
 /// The durable store. All methods are safe to call from several processes at once.
@@ -283,6 +298,6 @@ pub trait Ledger {
         run_id: &str,
         id: &str,
         attempts: u32,
-        delivery: &Delivery,
+        state: &MessageState,
     ) -> impl Future<Output = Result<bool, LedgerError>>;
 }
