@@ -60,6 +60,12 @@ impl RecordType {
             Self::ScreenRecording => "screenRecording",
         }
     }
+
+    /// Whether a rule about one kind protects the other: a conversation and anything that belongs to it protect each other.
+    #[must_use]
+    pub fn touches(self, other: Self) -> bool {
+        self == other || self == Self::Conversation || other == Self::Conversation
+    }
 }
 
 /// How long a chunk is. In JSON `{"days": 30}` or `{"hours": 6}`.
