@@ -1,7 +1,13 @@
-//! JSON at the border: canonical bytes and digests.
+//! JSON at the border: canonical bytes and digests, strict parsing, and a reader that reports every problem at once.
+
+mod read;
+mod strict;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+
+pub(crate) use read::{Choices, Field, Object, Reader, join};
+pub use strict::{ParseError, parse};
 
 /// The RFC 8785 canonical bytes of a value: object members sorted, no spaces, numbers in one form.
 ///
@@ -27,6 +33,24 @@ pub fn hex(bytes: &[u8]) -> String {
             out.extend(char::from_digit(u32::from(nibble), 16));
         }
     }
+    out
+}
+
+/// What a person typed, for a message: in backticks, on one line, at most 60 characters.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut out = String::from("`");
+    for (place, c) in text.chars().enumerate() {
+        if place == 60 {
+            out.push('…');
+            break;
+        }
+        if c.is_control() {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out.push('`');
     out
 }
 
