@@ -1,12 +1,20 @@
 //! The range is cut exactly: no gap, no overlap, nothing that is kept inside a chunk.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests fail by panicking")]
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use purge_core::chunk::Age;
 use purge_core::plan::{CheckContext, Checked, Disposition, check_parsed};
 use purge_core::policy::{Hold, Policy, RetentionRule};
 use purge_core::request::{Chunking, DeletionApi, PurgeRequest, RecordType};
 use purge_core::time::{DAY_MS, Timestamp};
 use purge_core::window::Window;
+
+/// The same cases on every machine.
+const SEED: RngSeed = RngSeed::Fixed(20_261_123);
+
+/// A case has one range, two holds and one retention rule on average: 100,000 windows.
+const CASES: u32 = 25_000;
 
 /// 2026-11-23T00:00:00Z.
 const TODAY: i64 = 20_780 * DAY_MS;
@@ -148,7 +156,7 @@ fn verify(request: &PurgeRequest, policy: &Policy, checked: &Checked) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: CASES, rng_seed: SEED, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_range_is_cut_exactly((request, policy) in any_case(), offset in 0..DAY_MS) {
@@ -160,10 +168,8 @@ proptest! {
     }
 }
 
-const CASES: u32 = 5_000;
-
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2_000, rng_seed: SEED, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// `for current.Before(end) { next := current.AddDate(0, 0, n); if next.After(end) { next = end } … }`
     #[test]

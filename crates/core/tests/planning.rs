@@ -1,8 +1,10 @@
 //! What checking says: one row per finding, the examples, the texts, and that nothing makes it fail.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests fail by panicking")]
 
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use purge_core::chunk::Age;
 use purge_core::finding::{Finding, Severity};
 use purge_core::plan::{self, CheckContext, Checked, Disposition, PlanFile, check};
@@ -15,6 +17,9 @@ const Q1: &str = include_str!("../../../examples/q1-2023.json");
 const YEAR: &str = include_str!("../../../examples/year-recording-jobs.json");
 const CROSSING: &str = include_str!("../../../examples/holds-and-retention.json");
 const POLICY: &str = include_str!("../../../examples/policy.json");
+
+/// The same cases on every machine.
+const SEED: RngSeed = RngSeed::Fixed(20_261_123);
 
 fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
@@ -98,6 +103,7 @@ fn rows() -> Vec<Row> {
         r(json!({"reason": "\n"}), "field.blank", "#/reason", Error),
         r(json!({"requestedBy": ""}), "field.blank", "#/requestedBy", Error),
         r(json!({"requestedBy": null}), "field.missing", "#/requestedBy", Error),
+        r(json!({"name": "a\nb"}), "field.control", "#/name", Error),
         r(json!({"name": 5}), "field.type", "#/name", Error),
         // What to delete.
         r(json!({"api": "dataDeletions"}), "api.unknown", "#/api", Error),
@@ -205,6 +211,12 @@ fn rows() -> Vec<Row> {
         r(json!({"chunking": {"days": 32}}), "chunking.tooLong", "#/chunking/days", Error),
         r(json!({"chunking": {"hours": 745}}), "chunking.tooLong", "#/chunking/hours", Error),
         j(json!({"chunking": {"days": 32}}), "chunking.tooLong", "#/chunking/days", Error),
+        j(
+            json!({"chunking": {"days": 182}, "range": range("2018-01-01T00:00:00Z", "2020-01-01T00:00:00Z")}),
+            "chunking.tooLong",
+            "#/chunking/days",
+            Error,
+        ),
         j(json!({"chunking": {"hours": 24}}), "chunking.hours", "#/chunking/hours", Error),
         r(
             json!({"range": range("1990-01-01T00:00:00Z", "2020-01-01T00:00:00Z"), "chunking": {"hours": 1}}),
@@ -328,7 +340,7 @@ fn texts() {
         for finding in check(&row.request, Some(&row.policy), &row.context).findings {
             let Finding { code, severity, pointer, message, help } = &finding;
             assert!(!message.contains('\n') && !message.ends_with('.') && !help.is_empty(), "{finding:?}");
-            if seen.insert((code.clone(), message.clone())) {
+            if seen.insert((code.clone(), message.clone(), help.clone())) {
                 lines += &format!("{code} [{severity:?}] {pointer}\n  {message}\n  {help}\n");
             }
         }
@@ -393,7 +405,7 @@ fn recording_jobs_never_mix_aged_and_recent_conversations() {
     let ages: Vec<Age> = checked.plan.unwrap().chunks().iter().map(|c| c.age).collect();
     assert_eq!(ages, [Age::Aged, Age::Aged, Age::Aged, Age::Recent, Age::Recent, Age::Recent]);
     let aged = recordings(json!({
-        "range": range("2018-01-01T00:00:00Z", "2020-01-01T00:00:00Z"), "chunking": {"days": 184},
+        "range": range("2018-01-01T00:00:00Z", "2020-01-01T00:00:00Z"), "chunking": {"days": 181},
     }));
     insta::assert_snapshot!(parts(&check(&aged, Some(POLICY_EMPTY), &context())));
 }
@@ -526,7 +538,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2_000, rng_seed: SEED, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_json_gets_an_answer(request in any_json(), policy in any_json(), now in any::<i64>()) {
