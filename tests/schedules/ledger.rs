@@ -2,8 +2,8 @@
 
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{
-    ChunkRow, Claim, Claimed, Commit, Committed, Created, LedgerError, MessageState, NewRun, OutboxRow, RecordRow, RunRow,
-    Slot,
+    ChunkRow, Claim, Claimed, Commit, Committed, Created, LedgerError, MessageState, NewRun, OutboxRow, RecordRow,
+    RunRow, Slot,
 };
 use purge_driver::{Ledger, MemoryLedger};
 use purge_tests::world::Fuse;

@@ -104,7 +104,8 @@ fn one(api: DeletionApi, seed: u64) -> End {
         }
         deaths += 1;
         // Somebody notices and starts it again, sometimes long after the leases are over.
-        let pause = Duration::from_millis(rng.below(if rng.chance(500) { 5_000 } else { 100_000 }));
+        let longest = if rng.chance(500) { 5_000 } else { 100_000 };
+        let pause = Duration::from_millis(rng.below(longest));
         let again = clock.now().plus(pause);
         virtual_time::run(&clock, clock.sleep_until(again)).unwrap();
     }
@@ -113,8 +114,7 @@ fn one(api: DeletionApi, seed: u64) -> End {
 }
 
 fn planned(case: &Case, now: Timestamp) -> Option<Plan> {
-    let context =
-        CheckContext { now, tenant_jurisdiction: Some("us-east-1".to_owned()), default_jurisdiction: None };
+    let context = CheckContext { now, tenant_jurisdiction: Some("us-east-1".to_owned()), default_jurisdiction: None };
     let checked = plan::check(&case.request.to_string(), Some(&case.policy.to_string()), &context);
     let stopped = checked.findings.iter().find(|f| f.severity == purge_core::finding::Severity::Error);
     assert!(stopped.is_none(), "the generated request is at fault: {stopped:?}");
