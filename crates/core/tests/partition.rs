@@ -13,8 +13,8 @@ use purge_core::window::Window;
 /// The same cases on every machine.
 const SEED: RngSeed = RngSeed::Fixed(20_261_123);
 
-/// A case has one range, two holds and one retention rule on average: 100,000 windows.
-const CASES: u32 = 25_000;
+/// A case has one range, four holds and one retention rule on average: 100,000 windows.
+const CASES: u32 = 17_000;
 
 /// 2026-11-23T00:00:00Z.
 const TODAY: i64 = 20_780 * DAY_MS;
@@ -66,7 +66,7 @@ fn any_window(longest_days: i64) -> impl Strategy<Value = Window> {
 
 fn any_case() -> impl Strategy<Value = (PurgeRequest, Policy)> {
     let api = prop::sample::select(vec![DeletionApi::DataDeletion, DeletionApi::RecordingJobs]);
-    let holds = prop::collection::vec(any_window(40), 0..5);
+    let holds = prop::collection::vec(any_window(40), 0..9);
     let floors = prop::collection::vec(1_u32..2_600, 0..3);
     (api, any_window(200), 1_u32..=31, any::<bool>(), holds, floors).prop_map(
         |(api, range, length, hours, holds, floors)| {
