@@ -195,6 +195,10 @@ fn check(
     assert_eq!(report.chunks.len(), plan.chunks().len());
     let outcomes: Vec<_> = report.chunks.iter().map(|chunk| chunk.outcome.expect("every chunk has ended")).collect();
 
+    if std::env::var_os("PURGE_CAUSES").is_some() {
+        report.chunks.iter().filter_map(|c| c.cause.as_ref()).for_each(|c| println!("cause {} {}", c.code, c.message));
+    }
+
     // Long after everything is over: nothing that was left under way may surprise anybody.
     let later = clock.now().plus(Duration::from_secs(7 * 86_400));
     let tenant = wire.tenant.borrow();

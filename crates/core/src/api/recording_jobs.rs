@@ -3,7 +3,6 @@
 use serde_json::{Map, Value, json};
 
 use super::valid_id;
-use crate::analytics::interval;
 use crate::chunk::{Age, Chunk};
 use crate::http::{HttpRequest, Method, encode_segment};
 use crate::request::{PurgeRequest, RecordType};
@@ -29,6 +28,8 @@ pub fn create(request: &PurgeRequest, chunk: Chunk, action_date: Timestamp) -> H
 #[must_use]
 pub fn payload(request: &PurgeRequest, chunk: Chunk, action_date: Timestamp) -> Value {
     let options = request.recordings.unwrap_or_default();
+    // ISO 8601 intervals of the query language are half-open, as our windows are: the end goes out as it is.
+    let interval = chunk.window.to_string();
     let mut body = Map::new();
     body.insert("action".to_owned(), json!("DELETE"));
     body.insert("actionDate".to_owned(), json!(action_date));
@@ -39,7 +40,7 @@ pub fn payload(request: &PurgeRequest, chunk: Chunk, action_date: Timestamp) -> 
     match chunk.age {
         Age::Recent => {
             let mut query = Map::new();
-            query.insert("interval".to_owned(), json!(interval(chunk.window)));
+            query.insert("interval".to_owned(), json!(interval));
             // Without it the job also takes conversations that started before the window and reach into it.
             query.insert("startOfDayIntervalMatching".to_owned(), json!(true));
             if only_messages(&request.record_types) {
@@ -50,7 +51,7 @@ pub fn payload(request: &PurgeRequest, chunk: Chunk, action_date: Timestamp) -> 
             body.insert("conversationQuery".to_owned(), Value::Object(query));
         }
         Age::Aged => {
-            body.insert("agedConversationInterval".to_owned(), json!(interval(chunk.window)));
+            body.insert("agedConversationInterval".to_owned(), json!(interval));
         }
     }
     Value::Object(body)
