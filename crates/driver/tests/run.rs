@@ -111,6 +111,33 @@ fn a_crash_at_any_commit_deletes_once_and_ends_verified() {
 }
 
 #[test]
+fn whoever_knows_that_the_others_are_gone_need_not_wait_for_their_leases() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, order, stop) = (MemoryLedger::new(), FakeTenant::new(clock), order(1), Signal::new());
+        create(&ledger, &order).await;
+        let breaking = BreakingLedger::new(&ledger, &http, 0, Break::After);
+        assert!(carry_out("a", &breaking, &http, clock, &order, &Signal::new()).await.is_err());
+        let tenant = tenant();
+        let sender = Sender::new(&http, clock, &tenant, 300);
+        for assume_dead_owners in [false, true] {
+            let worker = Worker {
+                ledger: &ledger,
+                sender: &sender,
+                clock,
+                watch: &Unwatched,
+                owner: "b",
+                assume_dead_owners,
+                tell: false,
+                stop: &stop,
+            };
+            let now = worker.advance(&order, 1, Pace::default()).await.unwrap();
+            assert_eq!(matches!(now, Advance::Waiting { .. }), assume_dead_owners, "{now:?}");
+            assert_eq!(matches!(now, Advance::Busy { .. }), !assume_dead_owners, "{now:?}");
+        }
+    });
+}
+
+#[test]
 fn a_lost_race_sends_nothing_more() {
     for nth in 0..5 {
         in_virtual_time(async |clock| {
