@@ -1,0 +1,131 @@
+//! Checking: read both documents, apply every rule, cut the range, and make the plan if nothing stops it.
+
+use super::exclude::{self, Scope};
+use super::partition::partition;
+use super::{CheckContext, Checked, Disposition, MAX_CHUNKS, Part, Plan, digest, estimate, rules};
+use crate::chunk::{Chunk, Grid};
+use crate::finding::{Finding, Severity};
+use crate::json::canonical;
+use crate::policy::Policy;
+use crate::request::{self, DeletionApi, Draft, PurgeRequest};
+use crate::time::Timestamp;
+use crate::window::Window;
+
+/// Checks a request text against a policy text (no rules and no holds, if there is none). Gives every finding at once.
+#[must_use]
+pub fn check(request: &str, policy: Option<&str>, context: &CheckContext) -> Checked {
+    let (draft, mut findings) = request::read(request, context.default_jurisdiction.as_deref());
+    let policy = match policy {
+        Some(text) => {
+            let (policy, mut found) = Policy::parse(text);
+            findings.append(&mut found);
+            policy
+        }
+        None => {
+            findings.push(Finding::new(
+                Severity::Warning,
+                "policy.none",
+                "policy#",
+                "no policy is given: no retention rule and no legal hold is known",
+                "give the policy that applies",
+            ));
+            Some(Policy::default())
+        }
+    };
+    rules::rules(&draft, policy.as_ref(), context, &mut findings);
+    let cut = policy.as_ref().and_then(|policy| cut(&draft, policy, context, &mut findings));
+    // A stable sort: the request's first, each document's in the order in which they were found.
+    findings.sort_by_key(|finding| finding.pointer.starts_with("policy"));
+    let Some((parts, chunks)) = cut else { return Checked { findings, parts: Vec::new(), plan: None } };
+    let plan = match (draft.finish(&findings), policy) {
+        (Some(request), Some(policy)) => Some(plan(request, policy, chunks, parts.clone())),
+        (Some(_) | None, Some(_) | None) => None,
+    };
+    Checked { findings, parts, plan }
+}
+
+/// Checks documents that are already values. The rules are the same: they are read again from their own text.
+#[must_use]
+pub fn check_parsed(request: &PurgeRequest, policy: &Policy, context: &CheckContext) -> Checked {
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    check(&text(canonical(request)), Some(&text(canonical(policy))), context)
+}
+
+/// The parts and chunks, if enough of the request is readable to say what becomes of the range.
+fn cut(
+    draft: &Draft,
+    policy: &Policy,
+    context: &CheckContext,
+    findings: &mut Vec<Finding>,
+) -> Option<(Vec<Part>, Vec<Chunk>)> {
+    let scope = Scope {
+        api: draft.api?,
+        range: draft.range?,
+        record_types: draft.record_types.as_ref()?,
+        jurisdiction: draft.jurisdiction.as_ref()?,
+        today: context.now.start_of_day(),
+    };
+    let grid = Grid::new(origin(&scope), draft.chunking?);
+    // The rules have said so; here it only keeps memory bounded.
+    if grid.cells(scope.range) > u64::from(MAX_CHUNKS) {
+        return None;
+    }
+    let exclusions = exclude::exclusions(&scope, draft, policy, findings);
+    let aged_until = match scope.api {
+        DeletionApi::DataDeletion => None,
+        DeletionApi::RecordingJobs => exclude::five_years(scope.today).map(Window::start),
+    };
+    let (parts, chunks) = partition(scope.range, &exclusions, grid, aged_until);
+    if chunks.len() > usize::try_from(MAX_CHUNKS).unwrap_or(usize::MAX) {
+        findings.push(Finding::new(
+            Severity::Error,
+            "chunking.tooMany",
+            "#/chunking",
+            format!("the plan has {} chunks; at most {MAX_CHUNKS} are planned", chunks.len()),
+            "make the chunks longer, or split the range",
+        ));
+    } else if chunks.is_empty() {
+        findings.push(nothing_left(&parts));
+    }
+    Some((parts, chunks))
+}
+
+/// Where the grid starts: recording jobs select whole days, so not inside one.
+fn origin(scope: &Scope<'_>) -> Timestamp {
+    match scope.api {
+        DeletionApi::DataDeletion => scope.range.start(),
+        DeletionApi::RecordingJobs => {
+            let start = scope.range.start();
+            if start.is_midnight() { start } else { start.start_of_day().plus_days(1) }
+        }
+    }
+}
+
+fn nothing_left(parts: &[Part]) -> Finding {
+    let causes: Vec<String> = [Disposition::Held, Disposition::Retained, Disposition::TooRecent, Disposition::Refused]
+        .into_iter()
+        .filter(|d| parts.iter().any(|p| p.disposition == *d))
+        .map(|d| format!("`{}`", d.as_str()))
+        .collect();
+    Finding::new(
+        Severity::Blocked,
+        "range.nothingLeft",
+        "#/range",
+        format!("nothing of the range may be deleted: all of it is {}", causes.join(" or ")),
+        "the warnings say which hold, rule or limit keeps which part",
+    )
+}
+
+fn plan(request: PurgeRequest, policy: Policy, chunks: Vec<Chunk>, parts: Vec<Part>) -> Plan {
+    let policy_digest = digest::policy_digest(&policy);
+    Plan {
+        version: super::PLAN_VERSION,
+        digest: digest::plan_digest(&request, &policy_digest, &chunks),
+        policy_digest,
+        estimate: estimate::estimate(&request, &policy, &chunks),
+        request,
+        policy,
+        chunks,
+        parts,
+    }
+}
