@@ -8,6 +8,7 @@ use crate::http::{HttpRequest, Method, encode_segment};
 use crate::request::{PurgeRequest, RecordType};
 use crate::run::Cause;
 use crate::time::Timestamp;
+use crate::window::Window;
 
 /// Path of the jobs.
 pub const JOBS: &str = "/api/v2/recording/jobs";
@@ -17,8 +18,8 @@ pub const PAGE_SIZE: usize = 100;
 
 /// Creates a job. It deletes nothing until it is executed.
 ///
-/// `action_date` is the instant from which the recordings may go; written to the millisecond, it also marks the job as ours, for
-/// the API takes no idempotency key.
+/// `action_date` is the instant from which the recordings may go. Together with the window it is also how the job is found again,
+/// for the API takes no idempotency key.
 #[must_use]
 pub fn create(request: &PurgeRequest, chunk: Chunk, action_date: Timestamp) -> HttpRequest {
     HttpRequest::json(Method::Post, JOBS, &payload(request, chunk, action_date))
@@ -141,6 +142,8 @@ pub struct Job {
     pub processed: Option<u64>,
     /// The `actionDate` of its query.
     pub action_date: Option<Timestamp>,
+    /// The interval of its query, of either kind.
+    pub window: Option<Window>,
 }
 
 /// Reads a job; `None` without an id or a state.
@@ -160,7 +163,12 @@ pub fn read_job(answer: &Value) -> Option<Job> {
         }
         other => State::Unknown(crate::reply::tidy(other, 60)),
     };
-    let action_date = answer.get("recordingJobsQuery").and_then(|q| q.get("actionDate")).and_then(Value::as_str);
+    let query = answer.get("recordingJobsQuery");
+    let action_date = query.and_then(|q| q.get("actionDate")).and_then(Value::as_str);
+    let interval = query.and_then(|q| match q.get("conversationQuery") {
+        Some(conversations) => conversations.get("interval"),
+        None => q.get("agedConversationInterval"),
+    });
     Some(Job {
         id: valid_id(answer.get("id")?)?,
         state,
@@ -172,7 +180,13 @@ pub fn read_job(answer: &Value) -> Option<Job> {
         failed: number("totalFailedRecordings"),
         processed: number("totalProcessedRecordings"),
         action_date: action_date.and_then(|text| Timestamp::parse(text).ok()),
+        window: interval.and_then(Value::as_str).and_then(read_interval),
     })
+}
+
+fn read_interval(text: &str) -> Option<Window> {
+    let (start, end) = text.split_once('/')?;
+    Window::new(Timestamp::parse(start).ok()?, Timestamp::parse(end).ok()?)
 }
 
 /// Reads a page of jobs; `None` when it is not one.
