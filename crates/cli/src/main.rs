@@ -1,0 +1,18 @@
+//! `genesys-purge`: deletes contact-centre interaction data from Genesys Cloud in bulk, provably.
+//!
+//! Every decision is core's, the loop is the driver's. Here are the terminal, the SQLite ledger, the local server for the
+//! simulated tenant, and the evidence folder.
+
+mod args;
+mod command;
+mod exit;
+mod failure;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    command::run(args::Cli::parse().command).into()
+}
