@@ -1,5 +1,11 @@
 //! Audit records: what happened to one chunk, in order, each sealed with the hash of the one before.
 
+mod chain;
+mod verify;
+
+pub use chain::{ChainHead, Draft, seal};
+pub use verify::{BadRecord, Manifest, Verdict, Verifier, Why};
+
 use serde::{Deserialize, Serialize};
 
 use crate::chunk::Chunk;
@@ -9,6 +15,9 @@ use crate::time::Timestamp;
 
 /// Version of the record format.
 pub const AUDIT_VERSION: u32 = 1;
+
+/// What every record says was done.
+pub const ACTION: &str = "data_purge";
 
 /// One thing that happened, with what was measured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,7 +165,7 @@ pub struct AuditRecord {
     pub seq: u64,
     /// When.
     pub timestamp: Timestamp,
-    /// Always `data_purge`.
+    /// Always [`ACTION`].
     pub action: String,
     /// What happened.
     pub event: Event,
@@ -177,15 +186,5 @@ pub struct AuditRecord {
     /// Hash of the record before it; of the plan digest and chunk number for the first.
     pub prev: String,
     /// SHA-256 over the canonical JSON of all the above.
-    pub hash: String,
-}
-
-/// Where a chain stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ChainHead {
-    /// Number of records so far.
-    pub length: u64,
-    /// Hash of the last one, or the chain's origin.
     pub hash: String,
 }

@@ -1,0 +1,291 @@
+//! Checking a log, line by line, without trusting any of it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{AUDIT_VERSION, AuditRecord, ChainHead};
+use crate::json::canonical;
+
+/// How long the chains of a run were, and how they ended: kept apart from the log, it shows a log that was cut short.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Manifest {
+    /// [`AUDIT_VERSION`].
+    pub version: u32,
+    /// Which run.
+    pub run_id: String,
+    /// Which plan.
+    pub plan_digest: String,
+    /// The head of every chunk's chain.
+    pub heads: BTreeMap<u32, ChainHead>,
+}
+
+/// What is wrong with a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Why {
+    /// The line is not a record.
+    Unreadable {
+        /// What the reader says.
+        message: String,
+    },
+    /// The record has a version that this program does not know.
+    UnknownVersion {
+        /// The version.
+        version: u32,
+    },
+    /// The line says what a record says, but not in its bytes (RFC 8785): somebody wrote it anew.
+    NotCanonical,
+    /// The content does not have the hash that it carries.
+    Changed,
+    /// It belongs to another plan.
+    ForeignPlan {
+        /// The plan it names.
+        plan_digest: String,
+    },
+    /// It belongs to another run.
+    ForeignRun {
+        /// The run it names.
+        run_id: String,
+    },
+    /// Its number has been there before.
+    Duplicated,
+    /// It does not follow from the record before it, though its number does.
+    Unlinked,
+    /// It comes after its successors.
+    OutOfOrder,
+    /// It is not in the log, though its successors are.
+    Missing,
+    /// The manifest counts it, but the log ends before it.
+    CutTail,
+    /// The log goes on after the last record that the manifest counts.
+    Appended,
+    /// The log is as long as the manifest says, but ends with another record.
+    OtherEnd,
+    /// The manifest does not know the chunk.
+    UnknownChunk,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable { message } => write!(f, "the line is not an audit record: {message}"),
+            Self::UnknownVersion { version } => write!(f, "version `{version}` is not known here"),
+            Self::NotCanonical => f.write_str("the line is not in its canonical form"),
+            Self::Changed => f.write_str("the content does not match its hash"),
+            Self::ForeignPlan { plan_digest } => write!(f, "it belongs to the plan `{plan_digest}`"),
+            Self::ForeignRun { run_id } => write!(f, "it belongs to the run `{run_id}`"),
+            Self::Duplicated => f.write_str("its number has been there before"),
+            Self::Unlinked => f.write_str("it does not follow from the record before it"),
+            Self::OutOfOrder => f.write_str("it comes after its successors"),
+            Self::Missing => f.write_str("it is missing"),
+            Self::CutTail => f.write_str("the log ends before it, but the manifest counts it"),
+            Self::Appended => f.write_str("it comes after the end that the manifest gives"),
+            Self::OtherEnd => f.write_str("the manifest gives another last record"),
+            Self::UnknownChunk => f.write_str("the manifest does not know the chunk"),
+        }
+    }
+}
+
+/// The first record that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BadRecord {
+    /// Line of the log, from 1; absent when the record is not in the log.
+    pub line: Option<u64>,
+    /// The chunk, when the line can be read.
+    pub chunk: Option<u32>,
+    /// The record's number in the chunk's chain, when the line can be read.
+    pub seq: Option<u64>,
+    /// What is wrong.
+    pub why: Why,
+}
+
+impl fmt::Display for BadRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(line) = self.line {
+            write!(f, "line {line}: ")?;
+        }
+        if let (Some(chunk), Some(seq)) = (self.chunk, self.seq) {
+            write!(f, "record {seq} of chunk {chunk}: ")?;
+        }
+        write!(f, "{}", self.why)
+    }
+}
+
+/// What checking a log says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Verdict {
+    /// Records that were found good before the first bad one.
+    pub records: u64,
+    /// The first bad one; absent when the whole log is good.
+    pub bad: Option<BadRecord>,
+    /// Whether a manifest was there to show a log that was cut short; without one nothing can.
+    pub manifest_checked: bool,
+    /// Where the chains stood at the last good record; absent when there was none.
+    pub manifest: Option<Manifest>,
+}
+
+impl Verdict {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.bad.is_none()
+    }
+}
+
+/// Checks the lines of a log in the order of the file; the chains of many chunks may be interleaved.
+///
+/// Keeps one head per chunk and no record, so the length of the log does not matter.
+#[derive(Clone, Debug, Default)]
+pub struct Verifier {
+    lines: u64,
+    records: u64,
+    seen: Option<Manifest>,
+    bad: Option<BadRecord>,
+}
+
+impl Verifier {
+    /// A check that has read nothing. The first record says which run and plan the log is of.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A check of a log that has to be of this run and plan.
+    #[must_use]
+    pub fn of(run_id: &str, plan_digest: &str) -> Self {
+        Self { seen: Some(nothing_of(run_id, plan_digest)), ..Self::default() }
+    }
+
+    /// Takes the next line, without its line end. An empty line is not a record.
+    pub fn line(&mut self, line: &str) {
+        self.lines = self.lines.saturating_add(1);
+        if let Some(bad) = &mut self.bad {
+            look_for_straggler(bad, self.lines, line);
+            return;
+        }
+        match read(line) {
+            Ok(record) => self.record(&record),
+            Err(why) => self.bad = Some(BadRecord { line: Some(self.lines), chunk: None, seq: None, why }),
+        }
+    }
+
+    fn record(&mut self, record: &AuditRecord) {
+        let seen = self.seen.get_or_insert_with(|| nothing_of(&record.run_id, &record.plan_digest));
+        let head = seen
+            .heads
+            .get(&record.chunk)
+            .cloned()
+            .unwrap_or_else(|| ChainHead::origin(&seen.plan_digest, record.chunk));
+        let why = if record.computed_hash() != record.hash {
+            Why::Changed
+        } else if record.plan_digest != seen.plan_digest {
+            Why::ForeignPlan { plan_digest: record.plan_digest.clone() }
+        } else if record.run_id != seen.run_id {
+            Why::ForeignRun { run_id: record.run_id.clone() }
+        } else if record.seq < head.length {
+            Why::Duplicated
+        } else if record.seq > head.length {
+            // The first bad record is the one that should stand here. Whether it comes later is still open.
+            self.bad =
+                Some(BadRecord { line: None, chunk: Some(record.chunk), seq: Some(head.length), why: Why::Missing });
+            return;
+        } else if record.prev != head.hash {
+            Why::Unlinked
+        } else {
+            let head = ChainHead { length: record.seq.saturating_add(1), hash: record.hash.clone() };
+            seen.heads.insert(record.chunk, head);
+            self.records = self.records.saturating_add(1);
+            return;
+        };
+        self.bad = Some(BadRecord { line: Some(self.lines), chunk: Some(record.chunk), seq: Some(record.seq), why });
+    }
+
+    /// The verdict. Only a manifest can show that the end of a chain, or a whole chain, was cut off.
+    #[must_use]
+    pub fn finish(self, manifest: Option<&Manifest>) -> Verdict {
+        let bad = self.bad.or_else(|| manifest.and_then(|manifest| difference(self.seen.as_ref(), manifest)));
+        Verdict { records: self.records, bad, manifest_checked: manifest.is_some(), manifest: self.seen }
+    }
+}
+
+/// One line, strictly: known version, no unknown field, canonical bytes.
+fn read(line: &str) -> Result<AuditRecord, Why> {
+    let record: AuditRecord = serde_json::from_str(line).map_err(|error| unreadable(line, &error))?;
+    if record.v != AUDIT_VERSION {
+        Err(Why::UnknownVersion { version: record.v })
+    } else if canonical(&record) != line.as_bytes() {
+        Err(Why::NotCanonical)
+    } else {
+        Ok(record)
+    }
+}
+
+/// A later version may well have other fields: that it is later is then the better answer.
+fn unreadable(line: &str, error: &serde_json::Error) -> Why {
+    #[derive(Deserialize)]
+    struct Version {
+        v: u32,
+    }
+    match serde_json::from_str::<Version>(line) {
+        Ok(Version { v }) if v != AUDIT_VERSION => Why::UnknownVersion { version: v },
+        Ok(_) | Err(_) => Why::Unreadable { message: error.to_string() },
+    }
+}
+
+/// A record that seemed missing and now turns up was only moved.
+fn look_for_straggler(bad: &mut BadRecord, number: u64, line: &str) {
+    if bad.why != Why::Missing {
+        return;
+    }
+    if let Ok(record) = read(line)
+        && (Some(record.chunk), Some(record.seq)) == (bad.chunk, bad.seq)
+    {
+        bad.line = Some(number);
+        bad.why = Why::OutOfOrder;
+    }
+}
+
+fn nothing_of(run_id: &str, plan_digest: &str) -> Manifest {
+    Manifest {
+        version: AUDIT_VERSION,
+        run_id: run_id.to_owned(),
+        plan_digest: plan_digest.to_owned(),
+        heads: BTreeMap::new(),
+    }
+}
+
+/// Where a log that is good in itself departs from its manifest, lowest chunk first.
+fn difference(seen: Option<&Manifest>, manifest: &Manifest) -> Option<BadRecord> {
+    let bad = |chunk, seq, why| Some(BadRecord { line: None, chunk, seq, why });
+    let nothing = nothing_of(&manifest.run_id, &manifest.plan_digest);
+    let seen = seen.unwrap_or(&nothing);
+    if manifest.version != AUDIT_VERSION {
+        return bad(None, None, Why::UnknownVersion { version: manifest.version });
+    }
+    if seen.plan_digest != manifest.plan_digest {
+        return bad(None, None, Why::ForeignPlan { plan_digest: seen.plan_digest.clone() });
+    }
+    if seen.run_id != manifest.run_id {
+        return bad(None, None, Why::ForeignRun { run_id: seen.run_id.clone() });
+    }
+    for (&chunk, expected) in &manifest.heads {
+        let origin = ChainHead::origin(&manifest.plan_digest, chunk);
+        let head = seen.heads.get(&chunk).unwrap_or(&origin);
+        if head.length < expected.length {
+            return bad(Some(chunk), Some(head.length), Why::CutTail);
+        }
+        if head.length > expected.length {
+            return bad(Some(chunk), Some(expected.length), Why::Appended);
+        }
+        if head.hash != expected.hash {
+            return bad(Some(chunk), head.length.checked_sub(1), Why::OtherEnd);
+        }
+    }
+    let unknown = seen.heads.keys().find(|chunk| !manifest.heads.contains_key(chunk));
+    unknown.and_then(|&chunk| bad(Some(chunk), Some(0), Why::UnknownChunk))
+}

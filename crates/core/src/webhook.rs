@@ -1,1 +1,0 @@
-//! Webhook events: payload, signature and delivery schedule.

@@ -1,0 +1,9 @@
+//! The governance webhook: what it says, how it is signed, and when it is sent again.
+
+mod delivery;
+mod event;
+mod signature;
+
+pub use delivery::{Delivery, judge};
+pub use event::{ChunkEnd, EventChunk, EventMetrics, WEBHOOK_VERSION, WebhookEvent};
+pub use signature::{Secret, SecretError, Secrets, VerifyError, sign, signature_headers, verify};
