@@ -1,1 +1,235 @@
-//! Analytics queries: counting records, looking up conversations.
+//! Analytics queries: counting what is left, looking up conversations, and strict readers of the answers.
+
+use serde_json::{Value, json};
+
+use crate::http::{HttpRequest, Method, encode_segment};
+use crate::policy::RangeEnd;
+use crate::request::{PurgeRequest, RecordType};
+use crate::time::Timestamp;
+use crate::window::Window;
+
+/// Path of the details query.
+pub const DETAILS_QUERY: &str = "/api/v2/analytics/conversations/details/query";
+
+/// Conversations per page of the details query (limit of the API).
+pub const PAGE_SIZE: u32 = 100;
+
+/// Conversation ids per look-up: 50 UUIDs keep the URL below 2,000 characters.
+pub const IDS_PER_LOOKUP: usize = 50;
+
+/// What to count so that a count of zero proves the absence of these record types: `conversation` stands for all that belongs
+/// to it; without it every type is counted by itself.
+#[must_use]
+pub fn entities(record_types: &[RecordType]) -> Vec<RecordType> {
+    if record_types.contains(&RecordType::Conversation) {
+        vec![RecordType::Conversation]
+    } else {
+        record_types.to_vec()
+    }
+}
+
+/// The interval of a window in the `start/end` form that the API demands. The end is the last millisecond inside, because the
+/// query counts every UTC day that its interval touches, and midnight would touch the next one.
+#[must_use]
+pub fn interval(window: Window) -> String {
+    format!("{}/{}", window.start(), window.last_millisecond())
+}
+
+/// The end of a date range as the deletion API reads it: the one place where half-open windows meet closed ones.
+#[must_use]
+pub fn range_end(window: Window, end: RangeEnd) -> Timestamp {
+    match end {
+        RangeEnd::Inclusive => window.last_millisecond(),
+        RangeEnd::Exclusive => window.end(),
+    }
+}
+
+/// The `filter` object of the deletion API and of the query that verifies it.
+#[must_use]
+pub fn filter(window: Window, end: RangeEnd, query: Option<&str>) -> Value {
+    let range = json!({ "start": window.start(), "end": range_end(window, end) });
+    match query {
+        Some(query) => json!({ "dateRange": range, "query": query }),
+        None => json!({ "dateRange": range }),
+    }
+}
+
+/// Counts records of one kind in a window: the described fields, with the interval in the form that the real API demands.
+#[must_use]
+pub fn count(request: &PurgeRequest, window: Window, end: RangeEnd, entity: RecordType) -> HttpRequest {
+    let body = json!({
+        "entity": entity.as_str(),
+        "interval": interval(window),
+        "filter": filter(window, end, request.query.as_deref()),
+        "aggregate": ["count"],
+        "paging": { "pageSize": 1, "pageNumber": 1 },
+    });
+    HttpRequest::json(Method::Post, DETAILS_QUERY, &body)
+}
+
+/// Reads a count: `results[].count` summed, or `totalHits`. `None` when the answer has neither, both with different numbers,
+/// or anything that is not a whole number: an answer that cannot be read is never zero.
+#[must_use]
+pub fn read_count(answer: &Value) -> Option<u64> {
+    let results = match answer.get("results") {
+        None => None,
+        Some(results) => {
+            let counts = results.as_array()?.iter().map(|r| r.get("count").and_then(Value::as_u64));
+            Some(counts.sum::<Option<u64>>()?)
+        }
+    };
+    let hits = match answer.get("totalHits") {
+        None => None,
+        Some(hits) => Some(hits.as_u64()?),
+    };
+    match (results, hits) {
+        (Some(a), Some(b)) if a != b => None,
+        (Some(n), _) | (None, Some(n)) => Some(n),
+        (None, None) => None,
+    }
+}
+
+/// Looks up conversations by id, at most [`IDS_PER_LOOKUP`] of them.
+#[must_use]
+pub fn lookup<'a>(ids: impl Iterator<Item = &'a str>) -> HttpRequest {
+    let ids = ids.map(encode_segment).collect::<Vec<_>>().join(",");
+    HttpRequest::get(format!("/api/v2/analytics/conversations/details?id={ids}"))
+}
+
+/// How to list the conversations of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// In the order in which they started.
+    ByStart,
+    /// Those that ended last come first.
+    LatestEndFirst,
+    /// Only those that have not ended.
+    Ongoing,
+}
+
+/// Lists conversations that started on the days that the window touches.
+#[must_use]
+pub fn list(window: Window, listing: Listing, page: u32) -> HttpRequest {
+    let mut body = json!({
+        "interval": interval(window),
+        "paging": { "pageSize": PAGE_SIZE, "pageNumber": page },
+    });
+    let (order, by) = match listing {
+        Listing::LatestEndFirst => ("desc", "conversationEnd"),
+        Listing::ByStart | Listing::Ongoing => ("asc", "conversationStart"),
+    };
+    if let Some(fields) = body.as_object_mut() {
+        fields.insert("order".to_owned(), json!(order));
+        fields.insert("orderBy".to_owned(), json!(by));
+        if listing == Listing::Ongoing {
+            let predicate = json!({ "type": "dimension", "dimension": "conversationEnd", "operator": "notExists" });
+            fields.insert("conversationFilters".to_owned(), json!([{ "type": "and", "predicates": [predicate] }]));
+        }
+    }
+    HttpRequest::json(Method::Post, DETAILS_QUERY, &body)
+}
+
+/// A conversation as analytics knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conversation {
+    /// Its id.
+    pub id: String,
+    /// When it started.
+    pub start: Timestamp,
+    /// When it ended; absent while it goes on.
+    pub end: Option<Timestamp>,
+}
+
+impl Conversation {
+    /// Whether any of it may lie inside the window.
+    #[must_use]
+    pub fn touches(&self, window: Window) -> bool {
+        self.start < window.end() && self.end.is_none_or(|end| end >= window.start())
+    }
+}
+
+/// One page of conversations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The conversations of the page.
+    pub conversations: Vec<Conversation>,
+    /// How many there are on all pages; absent when the answer does not say (a look-up by id).
+    pub total: Option<u64>,
+}
+
+/// Reads a page of conversations. `None` when a conversation lacks its id or start, or a date is not one.
+///
+/// The real API leaves `conversations` out when there are none; then `totalHits` must say 0.
+#[must_use]
+pub fn read_page(answer: &Value) -> Option<Page> {
+    let total = match answer.get("totalHits") {
+        None => None,
+        Some(hits) => Some(hits.as_u64()?),
+    };
+    let conversations = match answer.get("conversations") {
+        Some(list) => list.as_array()?.iter().map(read_conversation).collect::<Option<Vec<_>>>()?,
+        None if total == Some(0) => Vec::new(),
+        None => return None,
+    };
+    Some(Page { conversations, total })
+}
+
+fn read_conversation(value: &Value) -> Option<Conversation> {
+    let at = |field: &str| match value.get(field) {
+        None | Some(Value::Null) => Some(None),
+        Some(text) => Timestamp::parse(text.as_str()?).ok().map(Some),
+    };
+    Some(Conversation {
+        id: value.get("conversationId")?.as_str()?.to_owned(),
+        start: at("conversationStart")??,
+        end: at("conversationEnd")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_is_read_strictly_in_both_shapes() {
+        for (answer, count) in [
+            (json!({ "results": [{ "count": 2 }, { "count": 3 }] }), Some(5)),
+            (json!({ "results": [] }), Some(0)),
+            (json!({ "totalHits": 7 }), Some(7)),
+            (json!({ "totalHits": 0, "conversations": [] }), Some(0)),
+            (json!({ "totalHits": 5, "results": [{ "count": 5 }] }), Some(5)),
+            (json!({ "totalHits": 4, "results": [{ "count": 5 }] }), None),
+            (json!({}), None),
+            (json!({ "conversations": [] }), None),
+            (json!({ "results": [{ "n": 2 }] }), None),
+            (json!({ "results": [{ "count": "2" }] }), None),
+            (json!({ "results": [{ "count": -1 }] }), None),
+            (json!({ "results": [{ "count": 1.5 }] }), None),
+            (json!({ "results": null }), None),
+            (json!({ "totalHits": null }), None),
+            (json!([]), None),
+            (json!(0), None),
+        ] {
+            assert_eq!(read_count(&answer), count, "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_page_without_ids_or_dates_is_not_a_page() {
+        let good = json!({ "conversationId": "a", "conversationStart": "2023-01-01T00:00:00.000Z" });
+        assert_eq!(
+            read_page(&json!({ "conversations": [good], "totalHits": 1 })).map(|p| p.conversations.len()),
+            Some(1)
+        );
+        assert_eq!(read_page(&json!({ "totalHits": 0 })).map(|p| p.conversations.len()), Some(0));
+        for bad in [
+            json!({ "totalHits": 3 }),
+            json!({}),
+            json!({ "conversations": [{ "conversationId": "a" }] }),
+            json!({ "conversations": [{ "conversationStart": "2023-01-01T00:00:00.000Z" }] }),
+            json!({ "conversations": [{ "conversationId": "a", "conversationStart": "yesterday" }] }),
+        ] {
+            assert_eq!(read_page(&bad), None, "{bad}");
+        }
+    }
+}

@@ -1,1 +1,229 @@
 //! `recordingJobs`: create, wait until counted, gate, execute, wait, collect what failed.
+
+use serde_json::{Map, Value, json};
+
+use super::valid_id;
+use crate::analytics::interval;
+use crate::chunk::{Age, Chunk};
+use crate::http::{HttpRequest, Method, encode_segment};
+use crate::request::{PurgeRequest, RecordType};
+use crate::run::Cause;
+use crate::time::Timestamp;
+
+/// Path of the jobs.
+pub const JOBS: &str = "/api/v2/recording/jobs";
+
+/// Failed recordings and jobs per page (limit of the API).
+pub const PAGE_SIZE: usize = 100;
+
+/// Creates a job. It deletes nothing until it is executed.
+///
+/// `action_date` is the instant from which the recordings may go; written to the millisecond, it also marks the job as ours, for
+/// the API takes no idempotency key.
+#[must_use]
+pub fn create(request: &PurgeRequest, chunk: Chunk, action_date: Timestamp) -> HttpRequest {
+    HttpRequest::json(Method::Post, JOBS, &payload(request, chunk, action_date))
+}
+
+/// The body of [`create`].
+#[must_use]
+pub fn payload(request: &PurgeRequest, chunk: Chunk, action_date: Timestamp) -> Value {
+    let options = request.recordings.unwrap_or_default();
+    let mut body = Map::new();
+    body.insert("action".to_owned(), json!("DELETE"));
+    body.insert("actionDate".to_owned(), json!(action_date));
+    body.insert("includeRecordingsWithSensitiveData".to_owned(), json!(options.include_sensitive_data));
+    body.insert("includePolicyBasedRecordings".to_owned(), json!(options.include_policy_based));
+    body.insert("includeSnippetRecordings".to_owned(), json!(options.include_snippets));
+    body.insert("includeScreenRecordings".to_owned(), json!(includes_screen(&request.record_types)));
+    match chunk.age {
+        Age::Recent => {
+            let mut query = Map::new();
+            query.insert("interval".to_owned(), json!(interval(chunk.window)));
+            // Without it the job also takes conversations that started before the window and reach into it.
+            query.insert("startOfDayIntervalMatching".to_owned(), json!(true));
+            if only_messages(&request.record_types) {
+                let predicates = ["message", "chat", "email"]
+                    .map(|media| json!({ "type": "dimension", "dimension": "mediaType", "operator": "matches", "value": media }));
+                query.insert("segmentFilters".to_owned(), json!([{ "type": "or", "predicates": predicates }]));
+            }
+            body.insert("conversationQuery".to_owned(), Value::Object(query));
+        }
+        Age::Aged => {
+            body.insert("agedConversationInterval".to_owned(), json!(interval(chunk.window)));
+        }
+    }
+    Value::Object(body)
+}
+
+/// Whether screen recordings go too: when asked for, or when whole conversations are.
+#[must_use]
+pub fn includes_screen(record_types: &[RecordType]) -> bool {
+    record_types.iter().any(|t| matches!(t, RecordType::Conversation | RecordType::ScreenRecording))
+}
+
+fn only_messages(record_types: &[RecordType]) -> bool {
+    record_types.iter().all(|t| *t == RecordType::Message)
+}
+
+/// Reads one job.
+#[must_use]
+pub fn get(id: &str) -> HttpRequest {
+    HttpRequest::get(format!("{JOBS}/{}", encode_segment(id)))
+}
+
+/// Executes a counted job. From here on recordings are lost.
+#[must_use]
+pub fn execute(id: &str) -> HttpRequest {
+    HttpRequest::json(Method::Put, format!("{JOBS}/{}", encode_segment(id)), &json!({ "state": "PROCESSING" }))
+}
+
+/// Cancels a job.
+#[must_use]
+pub fn cancel(id: &str) -> HttpRequest {
+    HttpRequest { method: Method::Delete, ..get(id) }
+}
+
+/// Lists our own deletion jobs.
+#[must_use]
+pub fn list(page: u32) -> HttpRequest {
+    HttpRequest::get(format!(
+        "{JOBS}?pageSize={PAGE_SIZE}&pageNumber={page}&sortBy=dateCreated&showOnlyMyJobs=true&jobType=DELETE"
+    ))
+}
+
+/// Lists the recordings that a job failed to delete.
+#[must_use]
+pub fn failed_recordings(id: &str, page: u32) -> HttpRequest {
+    HttpRequest::get(format!("{JOBS}/{}/failedrecordings?pageSize={PAGE_SIZE}&pageNumber={page}", encode_segment(id)))
+}
+
+/// State of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Being counted.
+    Pending,
+    /// Counted; waits to be executed.
+    Ready,
+    /// Being carried out.
+    Processing,
+    /// Carried out: every recording has its delete date.
+    Fulfilled,
+    /// Cancelled by somebody.
+    Cancelled,
+    /// Failed.
+    Failed(Cause),
+    /// A state that this program does not know.
+    Unknown(String),
+}
+
+/// A job, as far as it matters here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Its id.
+    pub id: String,
+    /// Its state.
+    pub state: State,
+    /// As the server wrote it.
+    pub state_text: String,
+    /// Progress in per cent.
+    pub percent: Option<u8>,
+    /// Conversations affected.
+    pub conversations: Option<u64>,
+    /// Recordings affected.
+    pub recordings: Option<u64>,
+    /// Recordings skipped.
+    pub skipped: Option<u64>,
+    /// Recordings that failed.
+    pub failed: Option<u64>,
+    /// Recordings processed.
+    pub processed: Option<u64>,
+    /// The `actionDate` of its query.
+    pub action_date: Option<Timestamp>,
+}
+
+/// Reads a job; `None` without an id or a state.
+#[must_use]
+pub fn read_job(answer: &Value) -> Option<Job> {
+    let number = |field: &str| answer.get(field).and_then(Value::as_u64);
+    let state_text = answer.get("state")?.as_str()?;
+    let state = match state_text {
+        "PENDING" => State::Pending,
+        "READY" => State::Ready,
+        "PROCESSING" => State::Processing,
+        "FULFILLED" => State::Fulfilled,
+        "CANCELLED" => State::Cancelled,
+        "FAILED" => {
+            let message = answer.get("errorMessage").and_then(Value::as_str).unwrap_or("the server gives no reason");
+            State::Failed(Cause::new("job.failed", crate::reply::tidy(message, 300)))
+        }
+        other => State::Unknown(crate::reply::tidy(other, 60)),
+    };
+    let action_date = answer.get("recordingJobsQuery").and_then(|q| q.get("actionDate")).and_then(Value::as_str);
+    Some(Job {
+        id: valid_id(answer.get("id")?)?,
+        state,
+        state_text: crate::reply::tidy(state_text, 60),
+        percent: number("percentProgress").and_then(|p| u8::try_from(p.min(100)).ok()),
+        conversations: number("totalConversations"),
+        recordings: number("totalRecordings"),
+        skipped: number("totalSkippedRecordings"),
+        failed: number("totalFailedRecordings"),
+        processed: number("totalProcessedRecordings"),
+        action_date: action_date.and_then(|text| Timestamp::parse(text).ok()),
+    })
+}
+
+/// Reads a page of jobs; `None` when it is not one.
+#[must_use]
+pub fn read_list(answer: &Value) -> Option<Vec<Job>> {
+    answer.get("entities")?.as_array()?.iter().map(read_job).collect()
+}
+
+/// Reads a page of failed recordings as `conversation/recording`; `None` when it is not one.
+#[must_use]
+pub fn read_failed(answer: &Value) -> Option<Vec<String>> {
+    let id = |entry: &Value, field: &str| Some(entry.get(field)?.get("id")?.as_str()?.to_owned());
+    let entries = answer.get("entities")?.as_array()?.iter();
+    entries.map(|entry| Some(format!("{}/{}", id(entry, "conversation")?, id(entry, "recording")?))).collect()
+}
+
+/// Reads the recordings of one conversation.
+#[must_use]
+pub fn metadata(conversation: &str) -> HttpRequest {
+    HttpRequest::get(format!("/api/v2/conversations/{}/recordingmetadata", encode_segment(conversation)))
+}
+
+/// What is left of a conversation's recordings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Recordings that are still there although they should not be.
+    pub kept: u64,
+    /// Recordings whose delete date has been written but that are still there.
+    pub scheduled: u64,
+}
+
+/// Reads the answer to [`metadata`]; `None` when it is not a list of recordings with a known state.
+///
+/// A deleted recording is listed as `DELETED` or not at all: the API's text leaves it open, so both count as gone.
+#[must_use]
+pub fn read_metadata(answer: &Value, screen_too: bool) -> Option<Left> {
+    let mut left = Left::default();
+    for recording in answer.as_array()? {
+        let screen = recording.get("mediaSubtype").and_then(Value::as_str) == Some("Screen");
+        if screen && !screen_too {
+            continue;
+        }
+        match recording.get("fileState")?.as_str()? {
+            "DELETED" => {}
+            "ARCHIVED" | "AVAILABLE" | "RESTORED" | "RESTORING" | "UPLOADING" | "ERROR" => {
+                match recording.get("deleteDate") {
+                    None | Some(Value::Null) => left.kept += 1,
+                    Some(_) => left.scheduled += 1,
+                }
+            }
+            _ => return None,
+        }
+    }
+    Some(left)
+}

@@ -1,0 +1,20 @@
+//! Deletion protection: which conversations the platform itself keeps from being deleted.
+
+use serde_json::{Value, json};
+
+use crate::http::{HttpRequest, Method};
+
+/// Conversations per question (limit of the API).
+pub const IDS_PER_QUESTION: usize = 100;
+
+/// Asks which of these conversations are protected. A POST that only reads.
+#[must_use]
+pub fn ask(ids: &[String]) -> HttpRequest {
+    HttpRequest::json(Method::Post, "/api/v2/recordings/deletionprotection", &json!({ "conversationIds": ids }))
+}
+
+/// The protected ones among those asked for; `None` when the answer is not a list of ids.
+#[must_use]
+pub fn read(answer: &Value) -> Option<Vec<String>> {
+    answer.as_array()?.iter().map(|entry| Some(entry.get("id")?.as_str()?.to_owned())).collect()
+}
