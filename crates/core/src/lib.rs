@@ -10,6 +10,7 @@ pub mod http;
 pub mod json;
 pub mod region;
 pub mod time;
+pub mod url;
 pub mod window;
 
 // Planning.

@@ -1,1 +1,223 @@
 //! The request budget: how many requests a minute may leave, fed by the answers' headers.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::http::HttpResponse;
+use crate::time::Timestamp;
+
+/// A request is counted as long as a 60-second window can hold it. It is known to the second only, hence the one more.
+const COUNTED_SECONDS: i64 = 61;
+
+/// The furthest `inin-ratelimit-reset` that is believed: a window of the API is a minute long.
+const LONGEST_RESET: u64 = 120;
+
+/// At most `limit` requests in any 60 seconds, fewer when the server says so. A plain value: whoever shares it stores it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RateBudget {
+    /// Most requests in any 60 seconds.
+    limit: u32,
+    /// Requests that left, by second since 1970.
+    sent: BTreeMap<i64, u32>,
+    /// What the server said last about its own window.
+    server: Option<ServerWindow>,
+    /// Nothing leaves before then.
+    paused_until: Timestamp,
+}
+
+/// The server's own count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ServerWindow {
+    allowed: u32,
+    remaining: u32,
+    resets_at: Timestamp,
+}
+
+impl RateBudget {
+    /// A budget of which nothing is spent. A limit of 0 is read as 1, so that a run can end.
+    #[must_use]
+    pub fn new(requests_per_minute: u32) -> Self {
+        Self { limit: requests_per_minute.max(1), sent: BTreeMap::new(), server: None, paused_until: Timestamp::EPOCH }
+    }
+
+    /// Spends one request.
+    ///
+    /// # Errors
+    /// Nothing is spent when the budget is used up: the earliest time at which asking again can succeed.
+    pub fn take(&mut self, now: Timestamp) -> Result<(), Timestamp> {
+        if now < self.paused_until {
+            return Err(self.paused_until);
+        }
+        if let Some(window) = &self.server
+            && now < window.resets_at
+            && window.remaining == 0
+        {
+            return Err(window.resets_at);
+        }
+        // A clock that was set back must not open a window anew.
+        let second = self.sent.last_key_value().map_or(i64::MIN, |(&last, _)| last).max(second(now));
+        self.sent = self.sent.split_off(&second.saturating_sub(COUNTED_SECONDS - 1));
+        self.room()?;
+        let here = self.sent.entry(second).or_default();
+        *here = here.saturating_add(1);
+        if let Some(window) = &mut self.server {
+            window.remaining = window.remaining.saturating_sub(1);
+        }
+        Ok(())
+    }
+
+    /// Whether one more fits beside what is counted; else the time at which enough of it no longer counts.
+    fn room(&self) -> Result<(), Timestamp> {
+        let limit = self.server.map_or(self.limit, |window| self.limit.min(window.allowed).max(1));
+        let mut counted = self.sent.values().fold(0_u32, |sum, &n| sum.saturating_add(n));
+        let mut free_at = None;
+        for (&sent, &n) in &self.sent {
+            if counted < limit {
+                break;
+            }
+            counted = counted.saturating_sub(n);
+            free_at = Some(sent.saturating_add(COUNTED_SECONDS));
+        }
+        free_at.map_or(Ok(()), |second| Err(Timestamp::from_millis(second.saturating_mul(1000))))
+    }
+
+    /// Learns from an answer: `inin-ratelimit-count`, `-allowed` and `-reset` (seconds). Headers that are absent or make no
+    /// sense change nothing.
+    pub fn observe(&mut self, response: &HttpResponse, now: Timestamp) {
+        let number = |name| response.header(name).and_then(|text| text.trim().parse::<u32>().ok());
+        let (Some(count), Some(allowed), Some(reset)) =
+            (number("inin-ratelimit-count"), number("inin-ratelimit-allowed"), number("inin-ratelimit-reset"))
+        else {
+            return;
+        };
+        if allowed == 0 {
+            return;
+        }
+        // The server counts others with the same token, and requests that are still under way: one in twenty is left to them.
+        let reserve = allowed.div_ceil(20).min(allowed.saturating_sub(1));
+        let mut remaining = allowed.saturating_sub(count).saturating_sub(reserve);
+        let resets_at = now.plus(Duration::from_secs(u64::from(reset).min(LONGEST_RESET)));
+        if let Some(known) = &self.server {
+            // Answers overtake each other; within one window the server's count only grows.
+            let same_window = now < known.resets_at && resets_at <= known.resets_at.plus(Duration::from_secs(1));
+            if same_window {
+                remaining = remaining.min(known.remaining);
+            }
+        }
+        self.server = Some(ServerWindow { allowed, remaining, resets_at });
+    }
+
+    /// Stops everything until then: the server answered 429. A shorter pause does not end a longer one.
+    pub fn pause(&mut self, until: Timestamp) {
+        self.paused_until = self.paused_until.max(until);
+    }
+}
+
+fn second(at: Timestamp) -> i64 {
+    at.millis().div_euclid(1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(1_700_000_000_000 + millis)
+    }
+
+    fn answer(count: u32, allowed: u32, reset: u32) -> HttpResponse {
+        let header = |name: &str, value: u32| (format!("inin-ratelimit-{name}"), value.to_string());
+        let headers = vec![header("count", count), header("allowed", allowed), header("reset", reset)];
+        HttpResponse { status: 200, headers, body: String::new() }
+    }
+
+    #[test]
+    fn the_answer_to_too_early_is_when() {
+        let mut budget = RateBudget::new(2);
+        assert_eq!(budget.take(at(0)), Ok(()));
+        assert_eq!(budget.take(at(30_500)), Ok(()));
+        assert_eq!(budget.take(at(59_999)), Err(at(61_000)));
+        assert_eq!(budget.take(at(61_000)), Ok(()));
+        assert_eq!(budget.take(at(61_000)), Err(at(91_000)));
+    }
+
+    #[test]
+    fn a_pause_holds_everything_and_only_grows() {
+        let mut budget = RateBudget::new(300);
+        budget.pause(at(5_000));
+        budget.pause(at(1_000));
+        assert_eq!(budget.take(at(4_999)), Err(at(5_000)));
+        assert_eq!(budget.take(at(5_000)), Ok(()));
+    }
+
+    #[test]
+    fn stops_before_the_servers_window_is_used_up() {
+        let mut budget = RateBudget::new(300);
+        budget.observe(&answer(169, 180, 30), at(0));
+        assert_eq!(budget.take(at(1)), Ok(()));
+        assert_eq!(budget.take(at(2)), Ok(()));
+        assert_eq!(budget.take(at(3)), Err(at(30_000)));
+        // An answer that was overtaken does not open the window again.
+        budget.observe(&answer(168, 180, 30), at(4));
+        assert_eq!(budget.take(at(5)), Err(at(30_004)));
+        assert_eq!(budget.take(at(30_004)), Ok(()));
+    }
+
+    #[test]
+    fn the_servers_lower_limit_holds_in_every_window() {
+        let mut budget = RateBudget::new(300);
+        budget.observe(&answer(0, 3, 1), at(0));
+        let let_through = (0..100).filter(|i| budget.take(at(2_000 + i)).is_ok()).count();
+        assert_eq!(let_through, 3);
+    }
+
+    #[test]
+    fn headers_without_sense_change_nothing() {
+        let mut budget = RateBudget::new(10);
+        let before = budget.clone();
+        budget.observe(&answer(5, 0, 60), at(0));
+        let mut half = answer(5, 10, 60);
+        half.headers.pop();
+        budget.observe(&half, at(0));
+        let mut negative = answer(5, 10, 60);
+        negative.headers[2].1 = "-1".to_owned();
+        budget.observe(&negative, at(0));
+        assert_eq!(budget, before);
+    }
+
+    proptest! {
+        #[test]
+        fn never_more_than_the_limit_in_any_minute(
+            limit in 1_u32..20,
+            steps in prop::collection::vec((0_i64..20_000, 0_u32..6), 1..200),
+        ) {
+            let mut budget = RateBudget::new(limit);
+            let (mut now, mut sent) = (0, Vec::new());
+            for (pause, burst) in steps {
+                now += pause;
+                for _ in 0..burst {
+                    match budget.take(at(now)) {
+                        Ok(()) => sent.push(now),
+                        Err(when) => {
+                            prop_assert!(when > at(now));
+                            // The time named is neither too early nor needlessly late.
+                            prop_assert_eq!(budget.clone().take(when), Ok(()));
+                            prop_assert!(budget.clone().take(when.minus(Duration::from_millis(1))).is_err());
+                        }
+                    }
+                }
+                budget = serde_json::from_str(&serde_json::to_string(&budget).unwrap()).unwrap();
+            }
+            for &from in &sent {
+                let in_window = sent.iter().filter(|&&s| s >= from && s < from + 60_000).count();
+                prop_assert!(in_window <= limit as usize);
+            }
+        }
+    }
+}
