@@ -1,0 +1,25 @@
+//! The client's credentials, kept out of every log.
+
+use std::fmt;
+
+/// Client id and secret of an OAuth client with the client-credentials grant.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    client_id: String,
+    client_secret: String,
+}
+
+impl Credentials {
+    /// From the two texts as the administrator gave them.
+    #[must_use]
+    pub fn new(client_id: impl Into<String>, client_secret: impl Into<String>) -> Self {
+        Self { client_id: client_id.into(), client_secret: client_secret.into() }
+    }
+}
+
+impl fmt::Debug for Credentials {
+    /// Nothing of either: a client id in a log is half of a login.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(..)")
+    }
+}

@@ -1,0 +1,241 @@
+//! A ledger in memory: for virtual time and for tests. Durable for as long as the process lives.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use purge_core::audit::AuditRecord;
+use purge_core::run::Order;
+use purge_core::time::Timestamp;
+
+use super::{
+    ChunkRow, Claim, Claimed, Commit, Committed, Created, Ledger, LedgerError, MessageState, NewRun, OutboxRow,
+    RecordRow, RunRow, Slot,
+};
+
+/// Everything in maps. Clone it to look at what a crash would leave behind.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryLedger {
+    runs: RefCell<BTreeMap<String, Run>>,
+    slots: RefCell<BTreeMap<String, BTreeSet<String>>>,
+}
+
+#[derive(Clone, Debug)]
+struct Run {
+    order: Order,
+    plan_file: String,
+    cancel_asked: Option<Timestamp>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    chunks: BTreeMap<u32, ChunkRow>,
+    records: Vec<AuditRecord>,
+    outbox: Vec<OutboxRow>,
+}
+
+impl Run {
+    fn row(&self) -> RunRow {
+        let open = self.chunks.values().filter(|c| c.run.outcome().is_none()).count();
+        RunRow {
+            order: self.order.clone(),
+            plan_file: self.plan_file.clone(),
+            open: u32::try_from(open).unwrap_or(u32::MAX),
+            cancel_asked: self.cancel_asked,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        }
+    }
+}
+
+impl MemoryLedger {
+    /// Empty.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Looks at one run; an unknown run has nothing.
+    fn read<T: Default>(&self, run_id: &str, look: impl FnOnce(&Run) -> T) -> T {
+        self.runs.borrow().get(run_id).map_or_else(T::default, look)
+    }
+}
+
+fn count(limit: u32) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+impl Ledger for MemoryLedger {
+    async fn create(&self, run: &NewRun, now: Timestamp) -> Result<Created, LedgerError> {
+        let mut runs = self.runs.borrow_mut();
+        if let Some(there) = runs.get(&run.order.run_id) {
+            return if there.order.plan_digest == run.order.plan_digest {
+                Ok(Created::Existing)
+            } else {
+                Err(LedgerError::Conflict(format!("run `{}` has another plan", run.order.run_id)))
+            };
+        }
+        let chunks = run.chunks.iter().map(|chunk| {
+            let index = chunk.chunk().index;
+            (index, ChunkRow { index, run: chunk.clone(), version: 0, lease: None })
+        });
+        let new = Run {
+            order: run.order.clone(),
+            plan_file: run.plan_file.clone(),
+            cancel_asked: None,
+            created_at: now,
+            updated_at: now,
+            chunks: chunks.collect(),
+            records: Vec::new(),
+            outbox: Vec::new(),
+        };
+        runs.insert(run.order.run_id.clone(), new);
+        Ok(Created::New)
+    }
+
+    async fn run(&self, run_id: &str) -> Result<Option<RunRow>, LedgerError> {
+        Ok(self.read(run_id, |run| Some(run.row())))
+    }
+
+    async fn runs(&self) -> Result<Vec<RunRow>, LedgerError> {
+        let mut rows: Vec<_> = self.runs.borrow().values().map(Run::row).collect();
+        rows.sort_by(|a, b| b.created_at.cmp(&a.created_at).then_with(|| a.order.run_id.cmp(&b.order.run_id)));
+        Ok(rows)
+    }
+
+    async fn ask_cancel(&self, run_id: &str, now: Timestamp) -> Result<bool, LedgerError> {
+        let mut runs = self.runs.borrow_mut();
+        let Some(run) = runs.get_mut(run_id) else {
+            return Ok(false);
+        };
+        run.cancel_asked.get_or_insert(now);
+        Ok(true)
+    }
+
+    async fn cancel_asked(&self, run_id: &str) -> Result<bool, LedgerError> {
+        Ok(self.read(run_id, |run| run.cancel_asked.is_some()))
+    }
+
+    async fn chunk(&self, run_id: &str, index: u32) -> Result<Option<ChunkRow>, LedgerError> {
+        Ok(self.read(run_id, |run| run.chunks.get(&index).cloned()))
+    }
+
+    async fn chunks(&self, run_id: &str, after: u32, limit: u32) -> Result<Vec<ChunkRow>, LedgerError> {
+        let later = after.saturating_add(1)..;
+        Ok(self.read(run_id, |run| run.chunks.range(later).take(count(limit)).map(|(_, row)| row.clone()).collect()))
+    }
+
+    async fn open_chunks(&self, run_id: &str, after: u32, limit: u32) -> Result<Vec<u32>, LedgerError> {
+        let later = after.saturating_add(1)..;
+        Ok(self.read(run_id, |run| {
+            let open = run.chunks.range(later).filter(|(_, row)| row.run.outcome().is_none());
+            open.take(count(limit)).map(|(&index, _)| index).collect()
+        }))
+    }
+
+    async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, LedgerError> {
+        let mut runs = self.runs.borrow_mut();
+        let Some(row) = runs.get_mut(claim.run_id).and_then(|run| run.chunks.get_mut(&claim.index)) else {
+            return Ok(Claimed::Absent);
+        };
+        if let Some(lease) = &row.lease {
+            let free = claim.take_over || lease.owner == claim.lease.owner || lease.until <= claim.now;
+            if !free {
+                return Ok(Claimed::Busy { until: lease.until });
+            }
+        }
+        row.version += 1;
+        row.lease = Some(claim.lease);
+        Ok(Claimed::Granted(Box::new(row.clone())))
+    }
+
+    async fn commit(&self, commit: Commit<'_>) -> Result<Committed, LedgerError> {
+        let mut runs = self.runs.borrow_mut();
+        let Some(run) = runs.get_mut(commit.run_id) else {
+            return Ok(Committed::Lost);
+        };
+        let Some(row) = run.chunks.get_mut(&commit.index).filter(|row| row.version == commit.expected_version) else {
+            return Ok(Committed::Lost);
+        };
+        row.version += 1;
+        row.run = commit.run.clone();
+        row.lease = commit.lease;
+        let version = row.version;
+        run.updated_at = commit.now;
+        run.records.extend_from_slice(commit.records);
+        for message in commit.outbox {
+            if run.outbox.iter().all(|row| row.id != message.id) {
+                run.outbox.push(OutboxRow {
+                    id: message.id.clone(),
+                    body: message.body.clone(),
+                    attempts: 0,
+                    state: MessageState::Pending { due: message.due, why: None },
+                });
+            }
+        }
+        if let Some(slot) = commit.release_slot {
+            self.give_back(slot);
+        }
+        Ok(Committed::Version(version))
+    }
+
+    async fn records(&self, run_id: &str, after: u64, limit: u32) -> Result<Vec<RecordRow>, LedgerError> {
+        Ok(self.read(run_id, |run| {
+            let numbered = (1..).zip(&run.records).skip(usize::try_from(after).unwrap_or(usize::MAX));
+            let rows = numbered.map(|(position, record)| RecordRow { position, record: record.clone() });
+            rows.take(count(limit)).collect()
+        }))
+    }
+
+    async fn take_slot(&self, slot: Slot<'_>, limit: u32) -> Result<bool, LedgerError> {
+        let mut slots = self.slots.borrow_mut();
+        let holders = slots.entry(slot.tenant.to_owned()).or_default();
+        if holders.contains(slot.holder) {
+            return Ok(true);
+        }
+        if holders.len() >= count(limit) {
+            return Ok(false);
+        }
+        holders.insert(slot.holder.to_owned());
+        Ok(true)
+    }
+
+    async fn release_slot(&self, slot: Slot<'_>) -> Result<(), LedgerError> {
+        self.give_back(slot);
+        Ok(())
+    }
+
+    async fn outbox(&self, run_id: &str) -> Result<Vec<OutboxRow>, LedgerError> {
+        Ok(self.read(run_id, |run| run.outbox.clone()))
+    }
+
+    async fn outbox_pending(&self, run_id: &str, limit: u32) -> Result<Vec<OutboxRow>, LedgerError> {
+        Ok(self.read(run_id, |run| {
+            let mut due: Vec<_> = run.outbox.iter().filter_map(|row| Some((row.due()?, row))).collect();
+            due.sort_by_key(|(due, _)| *due);
+            due.into_iter().take(count(limit)).map(|(_, row)| row.clone()).collect()
+        }))
+    }
+
+    async fn outbox_settle(
+        &self,
+        run_id: &str,
+        id: &str,
+        attempts: u32,
+        state: &MessageState,
+    ) -> Result<bool, LedgerError> {
+        let mut runs = self.runs.borrow_mut();
+        let rows = runs.get_mut(run_id).into_iter().flat_map(|run| &mut run.outbox);
+        let Some(row) = rows.into_iter().find(|row| row.id == id && row.attempts == attempts) else {
+            return Ok(false);
+        };
+        row.attempts += 1;
+        row.state = state.clone();
+        Ok(true)
+    }
+}
+
+impl MemoryLedger {
+    fn give_back(&self, slot: Slot<'_>) {
+        if let Some(holders) = self.slots.borrow_mut().get_mut(slot.tenant) {
+            holders.remove(slot.holder);
+        }
+    }
+}

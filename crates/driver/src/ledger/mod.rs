@@ -1,0 +1,303 @@
+//! The ledger: the durable, conditional store of runs, chunk runs, audit records, job slots and messages to send.
+//!
+//! Every write is all or nothing, and durable when the call returns. Whoever changes a chunk must hold the version that it read:
+//! a claim gives a new version, so that whoever had it before can no longer commit. Implementations pass the same conformance
+//! suite.
+
+mod memory;
+
+use std::future::Future;
+
+use purge_core::audit::AuditRecord;
+use purge_core::run::{ChunkRun, Order};
+use purge_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use memory::MemoryLedger;
+
+/// Why the ledger cannot answer. The texts name what and where, for the person who has to repair it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// It cannot be reached or written now; nothing is known to be wrong with what it holds.
+    #[error("the ledger is not available: {0}")]
+    Unavailable(String),
+    /// It holds something that this program cannot read.
+    #[error("the ledger holds something unreadable: {0}")]
+    Corrupt(String),
+    /// It holds something else under the same name.
+    #[error("the ledger contradicts this run: {0}")]
+    Conflict(String),
+}
+
+/// A run to be created, whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRun {
+    /// What all its chunks share.
+    pub order: Order,
+    /// The plan file that it was approved from, as text; the ledger does not look inside.
+    pub plan_file: String,
+    /// Its chunks, queued, in the order of their index.
+    pub chunks: Vec<ChunkRun>,
+}
+
+/// Whether creating made a run or found it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// It is new.
+    New,
+    /// The same run was there already; nothing was changed.
+    Existing,
+}
+
+/// A run as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunRow {
+    /// What all its chunks share.
+    pub order: Order,
+    /// The plan file that it was approved from.
+    pub plan_file: String,
+    /// Chunks that have not ended.
+    pub open: u32,
+    /// When somebody asked to cancel it.
+    pub cancel_asked: Option<Timestamp>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When one of its chunks last changed.
+    pub updated_at: Timestamp,
+}
+
+/// The right to work on a chunk, for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lease {
+    /// Who works on it.
+    pub owner: String,
+    /// After this time, anybody may take over.
+    pub until: Timestamp,
+}
+
+/// A chunk as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChunkRow {
+    /// From 1.
+    pub index: u32,
+    /// Its state.
+    pub run: ChunkRun,
+    /// Grows with every claim and commit.
+    pub version: u64,
+    /// Who works on it.
+    pub lease: Option<Lease>,
+}
+
+/// Asks for the right to work on a chunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim<'a> {
+    /// Which run.
+    pub run_id: &'a str,
+    /// Which chunk.
+    pub index: u32,
+    /// For whom and how long.
+    pub lease: Lease,
+    /// The time: a lease until then or earlier is over.
+    pub now: Timestamp,
+    /// Whether to take it although somebody else's lease is not over: for a caller who knows that they are gone.
+    pub take_over: bool,
+}
+
+/// The answer to a [`Claim`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// It is yours, in this state, under a new version.
+    Granted(Box<ChunkRow>),
+    /// Somebody else works on it.
+    Busy {
+        /// Until when at most, if they do not renew.
+        until: Timestamp,
+    },
+    /// There is no such chunk.
+    Absent,
+}
+
+/// One change of one chunk with everything that must become durable together with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit<'a> {
+    /// Which run.
+    pub run_id: &'a str,
+    /// Which chunk.
+    pub index: u32,
+    /// The version that the change was made from.
+    pub expected_version: u64,
+    /// The new state.
+    pub run: &'a ChunkRun,
+    /// What to append to the audit log.
+    pub records: &'a [AuditRecord],
+    /// Messages to send.
+    pub outbox: &'a [OutboxMessage],
+    /// The lease from now on; `None` lets it go.
+    pub lease: Option<Lease>,
+    /// A job slot to give back.
+    pub release_slot: Option<Slot<'a>>,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// The answer to a [`Commit`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// Done, under this version.
+    Version(u64),
+    /// Somebody else has changed the chunk since; nothing was written.
+    Lost,
+}
+
+/// One of a tenant's job slots and who holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot<'a> {
+    /// The API's address: slots are counted per organisation, over all runs.
+    pub tenant: &'a str,
+    /// Identifies the chunk among all runs.
+    pub holder: &'a str,
+}
+
+/// One line of the audit log, where it stands in the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordRow {
+    /// Grows with every appended record; need not be without gaps.
+    pub position: u64,
+    /// The record.
+    pub record: AuditRecord,
+}
+
+/// A message that must be sent at least once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OutboxMessage {
+    /// The same over all attempts; the receiver tells repeats by it.
+    pub id: String,
+    /// The body, exactly as it is sent and signed.
+    pub body: String,
+    /// When to send it first.
+    pub due: Timestamp,
+}
+
+/// What has become of a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum MessageState {
+    /// It is to be sent, again or for the first time.
+    Pending {
+        /// When.
+        due: Timestamp,
+        /// Why the last attempt failed, if there was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
+    /// The receiver has it.
+    Delivered {
+        /// Since when.
+        at: Timestamp,
+    },
+    /// It will not be tried again.
+    Dead {
+        /// Since when.
+        at: Timestamp,
+        /// Why the last attempt failed.
+        why: String,
+    },
+}
+
+/// A message as it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OutboxRow {
+    /// The same over all attempts.
+    pub id: String,
+    /// The body.
+    pub body: String,
+    /// Attempts made.
+    pub attempts: u32,
+    /// What has become of it.
+    pub state: MessageState,
+}
+
+impl OutboxRow {
+    /// When to send it, if it is still to be sent.
+    #[must_use]
+    pub fn due(&self) -> Option<Timestamp> {
+        match self.state {
+            MessageState::Pending { due, .. } => Some(due),
+            MessageState::Delivered { .. } | MessageState::Dead { .. } => None,
+        }
+    }
+}
+
+/// The durable store. All methods are safe to call from several processes at once.
+///
+/// # Errors
+/// Every method gives [`LedgerError::Unavailable`] when the store does not answer and [`LedgerError::Corrupt`] when it holds
+/// something unreadable; [`LedgerError::Conflict`] where said.
+pub trait Ledger {
+    /// Creates a run with all its chunks, unless there is one of that id.
+    ///
+    /// # Errors
+    /// [`LedgerError::Conflict`] when the run of that id has another plan digest.
+    fn create(&self, run: &NewRun, now: Timestamp) -> impl Future<Output = Result<Created, LedgerError>>;
+
+    /// One run.
+    fn run(&self, run_id: &str) -> impl Future<Output = Result<Option<RunRow>, LedgerError>>;
+
+    /// All runs, the youngest first.
+    fn runs(&self) -> impl Future<Output = Result<Vec<RunRow>, LedgerError>>;
+
+    /// Notes that somebody wants the run cancelled; the first time stays. `false` when there is no such run.
+    fn ask_cancel(&self, run_id: &str, now: Timestamp) -> impl Future<Output = Result<bool, LedgerError>>;
+
+    /// Whether somebody wants the run cancelled. Asked before every step, so it must be cheap.
+    fn cancel_asked(&self, run_id: &str) -> impl Future<Output = Result<bool, LedgerError>>;
+
+    /// One chunk.
+    fn chunk(&self, run_id: &str, index: u32) -> impl Future<Output = Result<Option<ChunkRow>, LedgerError>>;
+
+    /// At most `limit` chunks with an index above `after`, in order.
+    fn chunks(&self, run_id: &str, after: u32, limit: u32) -> impl Future<Output = Result<Vec<ChunkRow>, LedgerError>>;
+
+    /// The indexes of at most `limit` chunks above `after` that have not ended, in order.
+    fn open_chunks(&self, run_id: &str, after: u32, limit: u32) -> impl Future<Output = Result<Vec<u32>, LedgerError>>;
+
+    /// Takes the right to work on a chunk if nobody else has it. The same owner may claim again.
+    fn claim(&self, claim: Claim<'_>) -> impl Future<Output = Result<Claimed, LedgerError>>;
+
+    /// Writes one change of one chunk and everything that goes with it, or nothing. A message whose id the outbox already has is
+    /// not put in again.
+    fn commit(&self, commit: Commit<'_>) -> impl Future<Output = Result<Committed, LedgerError>>;
+
+    /// At most `limit` records of a run above a position, in the order in which they were appended.
+    fn records(
+        &self,
+        run_id: &str,
+        after: u64,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<RecordRow>, LedgerError>>;
+
+    /// Takes one of the tenant's `limit` slots. `true` when the holder has one now, also when it had it before.
+    fn take_slot(&self, slot: Slot<'_>, limit: u32) -> impl Future<Output = Result<bool, LedgerError>>;
+
+    /// Gives a slot back. Giving back what is not held changes nothing.
+    fn release_slot(&self, slot: Slot<'_>) -> impl Future<Output = Result<(), LedgerError>>;
+
+    /// All messages of a run, in the order in which they were put in.
+    fn outbox(&self, run_id: &str) -> impl Future<Output = Result<Vec<OutboxRow>, LedgerError>>;
+
+    /// At most `limit` messages of a run that are still to be sent, the one due first first.
+    fn outbox_pending(&self, run_id: &str, limit: u32) -> impl Future<Output = Result<Vec<OutboxRow>, LedgerError>>;
+
+    /// Notes an attempt at a message and what came of it. `false`, and nothing written, unless exactly `attempts` attempts had
+    /// been noted before: another process was quicker.
+    fn outbox_settle(
+        &self,
+        run_id: &str,
+        id: &str,
+        attempts: u32,
+        state: &MessageState,
+    ) -> impl Future<Output = Result<bool, LedgerError>>;
+}
