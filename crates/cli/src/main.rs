@@ -7,6 +7,8 @@ mod args;
 mod command;
 mod exit;
 mod failure;
+mod ledger;
+mod settings;
 mod terminal;
 
 use std::process::ExitCode;

@@ -9,6 +9,6 @@ use crate::exit::Exit;
 pub(crate) fn run(command: Command) -> Exit {
     match command {
         Command::Schema(args) => schema::run(&args),
-        _ => Exit::Internal
+        _ => Exit::Internal,
     }
 }

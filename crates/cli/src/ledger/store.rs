@@ -75,9 +75,8 @@ impl Ledger for SqliteLedger {
     }
 
     async fn chunks(&self, run_id: &str, after: u32, limit: u32) -> Result<Vec<ChunkRow>, LedgerError> {
-        let sql = format!(
-            "select {CHUNK_COLUMNS} from chunks where run_id = ?1 and number > ?2 order by number limit ?3"
-        );
+        let sql =
+            format!("select {CHUNK_COLUMNS} from chunks where run_id = ?1 and number > ?2 order by number limit ?3");
         let rows = self.all(&sql, params![run_id, after, limit], RawChunk::of)?;
         rows.into_iter().map(RawChunk::read).collect()
     }
@@ -138,7 +137,9 @@ impl Ledger for SqliteLedger {
             Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
         })?;
         rows.into_iter()
-            .map(|(position, line)| Ok(RecordRow { position: unsigned(position), record: parse("an audit record", &line)? }))
+            .map(|(position, line)| {
+                Ok(RecordRow { position: unsigned(position), record: parse("an audit record", &line)? })
+            })
             .collect()
     }
 
