@@ -3,11 +3,26 @@
 //! [`ChunkRun::step`] is total: it takes the state, what just happened and the time, and returns the new state, what to
 //! record, and exactly one next move. It never fails and never waits.
 
+mod deletion;
+mod guard;
+mod job;
+mod machine;
+mod order;
+mod pace;
+mod state;
+mod verify;
+mod view;
+
 use serde::{Deserialize, Serialize};
 
 use crate::audit::AuditRecord;
 use crate::http::{HttpRequest, HttpResponse, NoResponse};
 use crate::time::Timestamp;
+
+pub use order::{Approval, ApprovalError, HeldConversation, HeldWindow, Order};
+pub use pace::Pace;
+pub use state::ChunkRun;
+pub use view::ChunkView;
 
 /// How a chunk ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -23,7 +38,7 @@ pub enum Outcome {
     Held,
     /// The API refused it, or a guard stopped it; nothing was deleted.
     Rejected,
-    /// The API reports that the deletion failed.
+    /// The API reports that the deletion failed, or it could not even be started.
     Failed,
     /// Its deadline passed before it was submitted.
     TimedOut,
@@ -87,6 +102,8 @@ pub enum WaitReason {
     IndexLag,
     /// The deletion was scheduled for later, so that it can be undone until then.
     CoolOff,
+    /// A request is under way and its answer has not been fed back.
+    InFlight,
 }
 
 /// Why a chunk ended as it did, or why a request went wrong: for the person who has to act.
@@ -162,70 +179,6 @@ pub struct Step {
     pub next: Next,
 }
 
-/// When the jobs of this run that have ended were last seen unfinished, and when finished, in milliseconds of their age: what
-/// the driver has learnt about how long a job takes, so that the next one is not polled in vain.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pace {
-    /// Age at which jobs were still unfinished; 0 when nothing is known.
-    pub unfinished_ms: u64,
-    /// Age at which jobs were finished; 0 when nothing is known.
-    pub finished_ms: u64,
-}
-
-/// What all chunks of a run share, made from an approved plan; stored once per run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Order {
-    /// Format version, 1.
-    pub version: u32,
-    /// Identifies the run: the same plan on the same tenant is the same run.
-    pub run_id: String,
-    /// Digest of the approved plan.
-    pub plan_digest: String,
-    /// Digest of the policy it was checked against.
-    pub policy_digest: String,
-    /// The request.
-    pub request: crate::request::PurgeRequest,
-    /// Limits of the policy.
-    pub limits: crate::policy::Limits,
-    /// Conversations on hold, with the hold that names them, sorted.
-    pub held_conversations: Vec<HeldConversation>,
-    /// Windows on hold (of holds without conversation ids), in order.
-    pub held_windows: Vec<HeldWindow>,
-    /// Number of retention rules, holds and parts kept, for the compliance note.
-    pub compliance_note: String,
-    /// Number of chunks.
-    pub chunks: u32,
-    /// Who approved it.
-    pub approved_by: String,
-    /// When.
-    pub approved_at: Timestamp,
-    /// The API's address, without credentials.
-    pub tenant: String,
-    /// Whether the tenant is the simulated one.
-    pub simulated: bool,
-}
-
-/// A conversation that a hold names.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct HeldConversation {
-    /// The conversation.
-    pub id: String,
-    /// The hold.
-    pub hold: String,
-}
-
-/// A window that a hold keeps.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct HeldWindow {
-    /// The window.
-    pub window: crate::window::Window,
-    /// The hold.
-    pub hold: String,
-}
-
 /// What a step may look at besides the state.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
@@ -236,7 +189,3 @@ pub struct Context<'a> {
     /// The time.
     pub now: Timestamp,
 }
-
-/// The serialisable state of one chunk in one run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChunkRun {}

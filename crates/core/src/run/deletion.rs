@@ -1,0 +1,188 @@
+//! `dataDeletion`: submit the window, watch the deletion request, and find out about a submit that was not answered.
+
+use std::time::Duration;
+
+use super::machine::Machine;
+use super::state::Phase;
+use super::{Cause, Next, Outcome, WaitReason, pace};
+use crate::api::data_deletion::{self, Status};
+use crate::audit::Event;
+use crate::reply::Reply;
+use crate::retry::{MAX_SUBMITS, jittered};
+use crate::time::Timestamp;
+
+/// How long a status that this program does not know is watched before it is given up.
+const UNKNOWN_STATUS_PATIENCE: Duration = Duration::from_secs(300);
+
+/// Looks at the counts before an unanswered submit is held not to have arrived.
+const MIN_LOOKS: u32 = 3;
+
+impl Machine<'_> {
+    pub(super) fn deletion_submitted(&mut self, reply: Reply) -> Next {
+        match reply {
+            Reply::Json(answer) => match data_deletion::read_id(&answer) {
+                Some(id) => {
+                    self.accepted(id);
+                    self.run.phase = Phase::Completed;
+                    self.look_again()
+                }
+                None => self.unclear(Cause::new("submit.no-id", "the deletion was accepted without an id to ask for")),
+            },
+            Reply::Empty => self.unclear(Cause::new("submit.no-id", "the deletion was accepted without an answer")),
+            Reply::Unwell { cause, .. } | Reply::Unreadable(cause) => self.unclear(cause),
+            Reply::Refused(cause) | Reply::Missing(cause) | Reply::Conflict(cause) | Reply::Unauthorized(cause) => {
+                self.note_answer(&cause);
+                let outcome = if speaks_of_a_hold(&cause) { Outcome::Held } else { Outcome::Rejected };
+                self.finish(outcome, Some(cause))
+            }
+            Reply::RateLimited { retry_after, cause } => self.rate_limited(retry_after, cause),
+        }
+    }
+
+    pub(super) fn accepted(&mut self, id: String) {
+        self.run.submits = self.run.submits.saturating_add(1);
+        self.run.request_id = Some(id);
+        self.run.submitted_at = Some(self.cx.now);
+        self.run.tries = 0;
+        self.record(Event::Submitted);
+    }
+
+    /// It was answered, but not so that one knows what became of it.
+    fn unclear(&mut self, cause: Cause) -> Next {
+        self.note_answer(&cause);
+        self.deletion_unsure()
+    }
+
+    /// Nobody knows whether the submit arrived: look before posting again.
+    pub(super) fn deletion_unsure(&mut self) -> Next {
+        self.run.submits = self.run.submits.saturating_add(1);
+        self.run.submitted_at = Some(self.cx.now);
+        self.watch_counts()
+    }
+
+    /// This API has no list of requests and takes no idempotency key, so the only sign of an unanswered submit is whether the
+    /// window empties.
+    pub(super) fn watch_counts(&mut self) -> Next {
+        let (since, baseline) = (self.cx.now, self.run.before);
+        self.record(Event::SubmitLookedFor { arrived: None, how: "watching whether the window empties".to_owned() });
+        let phase = Phase::SubmitInCounts { since, looks: 0, entity: 0, sum: 0, baseline };
+        self.later(phase, jittered(&self.key(), 0, Duration::from_secs(1), 20), WaitReason::ConfirmingSubmit)
+    }
+
+    pub(super) fn submit_in_counts(
+        &mut self,
+        reply: Reply,
+        since: Timestamp,
+        looks: u32,
+        entity: usize,
+        sum: u64,
+        baseline: Option<u64>,
+    ) -> Next {
+        let left = match self.add_count(reply, entity, sum) {
+            Ok((sum, true)) => sum,
+            Ok((sum, false)) => {
+                return self.to(Phase::SubmitInCounts { since, looks, entity: entity + 1, sum, baseline });
+            }
+            Err(next) => return next,
+        };
+        let looks = looks.saturating_add(1);
+        let emptying = baseline.is_some_and(|before| left < before);
+        self.run.remaining = Some(left);
+        if left == 0 {
+            self.found(true, "nothing is left in the window");
+            self.run.finished_at = Some(self.cx.now);
+            self.run.verified_at = Some(self.cx.now);
+            self.record(Event::Verified { method: "analytics".to_owned(), checked: None, remaining: Some(0) });
+            return self.finish(Outcome::Verified, None);
+        }
+        let age = self.cx.now.since(since);
+        let limits = self.limits();
+        let policy = Duration::from_secs(limits.confirm_submit_seconds);
+        let watch = pace::submit_watch(policy, limits.chunk_deadline(), self.cx.pace);
+        if !emptying && age >= watch && looks >= MIN_LOOKS {
+            return self.submit_did_not_arrive();
+        }
+        let baseline = Some(baseline.map_or(left, |before| before.max(left)));
+        let phase = Phase::SubmitInCounts { since, looks, entity: 0, sum: 0, baseline };
+        let pause = (age / 4).clamp(Duration::from_secs(1), Duration::from_secs(60));
+        self.run.phase = phase;
+        self.pause(pause, WaitReason::ConfirmingSubmit, false)
+    }
+
+    fn submit_did_not_arrive(&mut self) -> Next {
+        self.found(false, "the window has not changed for as long as a deletion takes");
+        self.run.submits = self.run.submits.saturating_sub(1);
+        self.run.remaining = None;
+        if self.run.cancel {
+            let cause = Cause::new("cancelled", "cancelled; the submit had not arrived");
+            return self.finish(Outcome::Cancelled, Some(cause));
+        }
+        self.submit_again()
+    }
+
+    /// Submits once more, unless that has been tried too often.
+    pub(super) fn submit_again(&mut self) -> Next {
+        self.run.resubmits = self.run.resubmits.saturating_add(1);
+        if self.run.resubmits >= MAX_SUBMITS {
+            let cause = Cause::new("submit.gave-up", format!("none of {MAX_SUBMITS} submits arrived"));
+            return self.finish(Outcome::Failed, Some(cause));
+        }
+        self.to(Phase::Submitted)
+    }
+
+    pub(super) fn found(&mut self, arrived: bool, how: &str) {
+        self.record(Event::SubmitLookedFor { arrived: Some(arrived), how: how.to_owned() });
+    }
+
+    pub(super) fn deletion_status(&mut self, reply: Reply) -> Next {
+        let id = self.run.request_id.clone().unwrap_or_default();
+        let status = match self.read(reply, |answer| data_deletion::read_status(answer, &id)) {
+            Ok(status) => status,
+            Err(next) => return next,
+        };
+        match status {
+            Status::Completed => {
+                self.remote("completed", true);
+                self.run.finished_at = Some(self.cx.now);
+                self.verify()
+            }
+            Status::Failed(cause) => {
+                self.remote("failed", true);
+                self.finish(Outcome::Failed, Some(cause))
+            }
+            Status::InProgress(word) => {
+                self.remote(&word, true);
+                self.run.unknown_since = None;
+                self.run.unfinished_at = Some(self.cx.now);
+                self.look_again()
+            }
+            Status::Unknown(word) => self.unknown_status(&word),
+        }
+    }
+
+    /// Neither success nor failure: watched for a while, then measured, never taken for success.
+    pub(super) fn unknown_status(&mut self, word: &str) -> Next {
+        self.remote(word, false);
+        let since = *self.run.unknown_since.get_or_insert(self.cx.now);
+        let patience = UNKNOWN_STATUS_PATIENCE.min(self.limits().chunk_deadline() / 3);
+        if self.cx.now.since(since) < patience {
+            return self.look_again();
+        }
+        let message = format!("the server reports the status `{word}`, which this version does not know");
+        self.doubt(Cause::new("status.unknown", message))
+    }
+
+    /// Records the remote status when it changes.
+    pub(super) fn remote(&mut self, word: &str, known: bool) {
+        if self.run.remote.as_deref() != Some(word) {
+            self.run.remote = Some(word.to_owned());
+            self.record(Event::Status { remote: word.to_owned(), known });
+        }
+    }
+}
+
+/// The server's own refusal because of a hold. There is no documented code, so the word is looked for.
+fn speaks_of_a_hold(cause: &Cause) -> bool {
+    let text = format!("{} {}", cause.code, cause.message).to_ascii_lowercase().replace(['.', '_', '-'], " ");
+    text.contains("legal hold") || text.contains("legalhold") || text.contains("hold conflict")
+}

@@ -1,0 +1,213 @@
+//! What is checked right before anything is deleted: legal holds, and the count.
+//!
+//! A check that cannot be made is not passed: the chunk ends without having deleted anything.
+
+use serde_json::Value;
+
+use super::machine::Machine;
+use super::state::Phase;
+use super::{Cause, Next, Outcome};
+use crate::analytics::{self, Conversation, IDS_PER_LOOKUP, Listing, Page};
+use crate::api::protection;
+use crate::audit::Event;
+use crate::http::HttpRequest;
+use crate::reply::Reply;
+use crate::request::DeletionApi;
+use crate::time::Timestamp;
+use crate::window::Window;
+
+/// Pages of conversations that are searched for some that reach into a held window.
+const MAX_STRADDLER_PAGES: u32 = 20;
+
+impl Machine<'_> {
+    /// Looks the holds up again, for they may have changed since the plan was made.
+    pub(super) fn check_holds(&mut self) -> Next {
+        if self.cx.order.held_conversations.is_empty() {
+            self.check_straddlers(Vec::new())
+        } else {
+            self.to(Phase::HeldConversations { from: 0, touched: Vec::new() })
+        }
+    }
+
+    pub(super) fn ask_held(&self, from: usize) -> HttpRequest {
+        let held = self.cx.order.held_conversations.iter().skip(from).take(IDS_PER_LOOKUP);
+        analytics::lookup(held.map(|held| held.id.as_str()))
+    }
+
+    pub(super) fn held_conversations(&mut self, reply: Reply, from: usize, mut touched: Vec<String>) -> Next {
+        // None of the ids known any more is a clear answer too: what does not exist cannot be deleted.
+        let page = match reply {
+            Reply::Missing(_) => Page { conversations: Vec::new(), total: None },
+            reply => match self.read(reply, read_lookup) {
+                Ok(page) => page,
+                Err(next) => return next,
+            },
+        };
+        let window = self.run.chunk.window;
+        touched.extend(page.conversations.into_iter().filter(|c| c.touches(window)).map(|c| c.id));
+        let from = from + IDS_PER_LOOKUP;
+        if from < self.cx.order.held_conversations.len() {
+            return self.to(Phase::HeldConversations { from, touched });
+        }
+        self.check_straddlers(touched)
+    }
+
+    /// `recordingJobs` deletes a conversation's recordings whenever they were made, so one that starts in this window and goes on
+    /// into a held one must not be touched.
+    fn check_straddlers(&mut self, touched: Vec<String>) -> Next {
+        let by_conversation = self.run.api == DeletionApi::RecordingJobs;
+        if by_conversation && self.next_held_window().is_some() {
+            return self.to(Phase::Straddlers { ongoing: false, page: 1, touched });
+        }
+        self.check_protection(touched)
+    }
+
+    fn next_held_window(&self) -> Option<Window> {
+        let end = self.run.chunk.window.end();
+        self.cx.order.held_windows.iter().map(|held| held.window).find(|held| held.end() > end)
+    }
+
+    pub(super) fn ask_straddlers(&self, ongoing: bool, page: u32) -> HttpRequest {
+        let listing = if ongoing { Listing::Ongoing } else { Listing::LatestEndFirst };
+        analytics::list(self.run.chunk.window, listing, page)
+    }
+
+    pub(super) fn straddlers(&mut self, reply: Reply, ongoing: bool, page: u32, mut touched: Vec<String>) -> Next {
+        let found = match self.read(reply, analytics::read_page) {
+            Ok(found) => found,
+            Err(next) => return next,
+        };
+        let full = found.conversations.len() >= analytics::PAGE_SIZE as usize;
+        let first_held = self.next_held_window().map_or(Timestamp::LATEST, Window::start);
+        // Sorted by end, latest first: once one ends before the held window, so do all that follow.
+        let more = full && found.conversations.last().is_some_and(|last| reaches(last, first_held));
+        touched.extend(found.conversations.into_iter().filter(|c| self.straddles(c)).map(|c| c.id));
+        match (more, ongoing) {
+            (true, _) if page >= MAX_STRADDLER_PAGES => self.held(&[], "too many conversations reach into a held window"),
+            (true, _) => self.to(Phase::Straddlers { ongoing, page: page + 1, touched }),
+            // Where conversations without an end are sorted is not documented, so they are asked for by themselves.
+            (false, false) => self.to(Phase::Straddlers { ongoing: true, page: 1, touched }),
+            (false, true) => self.check_protection(touched),
+        }
+    }
+
+    fn straddles(&self, conversation: &Conversation) -> bool {
+        let window = self.run.chunk.window;
+        let held = self.cx.order.held_windows.iter().map(|held| held.window);
+        window.contains(conversation.start) && held.filter(|h| h.end() > window.end()).any(|h| conversation.touches(h))
+    }
+
+    fn check_protection(&mut self, mut touched: Vec<String>) -> Next {
+        touched.sort();
+        touched.dedup();
+        match self.run.api {
+            _ if touched.is_empty() => self.holds_clear(),
+            DeletionApi::DataDeletion => self.held(&touched, "the window touches conversations on legal hold"),
+            DeletionApi::RecordingJobs => self.to(Phase::Protection { from: 0, touched, protected: Vec::new() }),
+        }
+    }
+
+    pub(super) fn ask_protection(&self, from: usize, touched: &[String]) -> HttpRequest {
+        let ids: Vec<_> = touched.iter().skip(from).take(protection::IDS_PER_QUESTION).cloned().collect();
+        protection::ask(&ids)
+    }
+
+    pub(super) fn protection(
+        &mut self,
+        reply: Reply,
+        from: usize,
+        touched: Vec<String>,
+        mut protected: Vec<String>,
+    ) -> Next {
+        match self.read(reply, protection::read) {
+            Ok(found) => protected.extend(found),
+            Err(next) => return next,
+        }
+        let from = from + protection::IDS_PER_QUESTION;
+        if from < touched.len() {
+            return self.to(Phase::Protection { from, touched, protected });
+        }
+        let unprotected: Vec<_> = touched.iter().filter(|id| !protected.contains(id)).cloned().collect();
+        if unprotected.is_empty() {
+            self.run.protected_ids = touched;
+            self.holds_clear()
+        } else {
+            self.held(&unprotected, "the window touches conversations on legal hold that the platform does not protect")
+        }
+    }
+
+    fn holds_clear(&mut self) -> Next {
+        let asked = self.cx.order.held_conversations.len();
+        if asked > 0 || !self.run.protected_ids.is_empty() {
+            let protected = self.run.protected_ids.clone();
+            self.record(Event::HoldsChecked { asked: asked as u64, unprotected: Vec::new(), protected });
+        }
+        match (self.run.api, self.limits().max_records) {
+            (DeletionApi::DataDeletion, Some(_)) => self.to(Phase::CountBefore { entity: 0, sum: 0 }),
+            (DeletionApi::DataDeletion, None) => self.to(Phase::Submitted),
+            (DeletionApi::RecordingJobs, _) => self.to(Phase::Executed),
+        }
+    }
+
+    fn held(&mut self, unprotected: &[String], why: &str) -> Next {
+        let asked = self.cx.order.held_conversations.len() as u64;
+        let first: Vec<_> = unprotected.iter().take(100).cloned().collect();
+        let holds = self.cx.order.held_conversations.iter().filter(|held| unprotected.contains(&held.id));
+        let mut names: Vec<_> = holds.map(|held| held.hold.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let message = match (names.as_slice(), first.first()) {
+            ([], Some(id)) => format!("{why}: {} of them, the first is `{id}`", unprotected.len()),
+            ([], None) => why.to_owned(),
+            (names, _) => format!("{why}: {} of them, by hold `{}`", unprotected.len(), names.join("`, `")),
+        };
+        self.record(Event::HoldsChecked { asked, unprotected: first, protected: Vec::new() });
+        self.end_job(Outcome::Held, Cause::new("hold", message))
+    }
+
+    /// Counts the records of one kind in the window.
+    pub(super) fn ask_count(&self, entity: usize) -> Option<HttpRequest> {
+        let request = &self.cx.order.request;
+        let entity = analytics::entities(&request.record_types).get(entity).copied()?;
+        Some(analytics::count(request, self.run.chunk.window, self.limits().range_end, entity))
+    }
+
+    /// Adds one count; the sum over all kinds when it was the last.
+    pub(super) fn add_count(&mut self, reply: Reply, entity: usize, sum: u64) -> Result<(u64, bool), Next> {
+        let count = self.read(reply, analytics::read_count)?;
+        let last = entity + 1 >= analytics::entities(&self.cx.order.request.record_types).len();
+        Ok((sum.saturating_add(count), last))
+    }
+
+    pub(super) fn counted_before(&mut self, reply: Reply, entity: usize, sum: u64) -> Next {
+        let sum = match self.add_count(reply, entity, sum) {
+            Ok((sum, true)) => sum,
+            Ok((sum, false)) => return self.to(Phase::CountBefore { entity: entity + 1, sum }),
+            Err(next) => return next,
+        };
+        self.run.before = Some(sum);
+        self.record(Event::Counted { records: sum });
+        match self.over_limit(sum, "records") {
+            Some(cause) => self.finish(Outcome::Rejected, Some(cause)),
+            None => self.to(Phase::Submitted),
+        }
+    }
+
+    pub(super) fn over_limit(&self, count: u64, what: &str) -> Option<Cause> {
+        let limit = self.limits().max_records.filter(|limit| count > *limit)?;
+        let message = format!("the window holds {count} {what}, more than the limit of {limit} (`limits.maxRecords`)");
+        Some(Cause::new("guard.max-records", message))
+    }
+}
+
+fn reaches(conversation: &Conversation, at: Timestamp) -> bool {
+    conversation.end.is_none_or(|end| end >= at)
+}
+
+/// A look-up by id that finds nothing answers with an empty list, or leaves the list out.
+fn read_lookup(answer: &Value) -> Option<Page> {
+    match answer.get("conversations") {
+        None | Some(Value::Null) if answer.is_object() => Some(Page { conversations: Vec::new(), total: None }),
+        _ => analytics::read_page(answer),
+    }
+}

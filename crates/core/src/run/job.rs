@@ -1,0 +1,293 @@
+//! `recordingJobs`: create, wait until counted, gate, execute, wait, collect what failed.
+
+use std::time::Duration;
+
+use super::machine::Machine;
+use super::state::Phase;
+use super::{Cause, Next, Outcome, WaitReason};
+use crate::api::recording_jobs::{self, Job, State};
+use crate::audit::Event;
+use crate::reply::Reply;
+use crate::time::Timestamp;
+
+/// How long a job that was perhaps created may take to appear in the list before it is created again. Creating deletes nothing:
+/// a second job would only wait, uncounted and unexecuted, in one of the organisation's slots.
+const LISTING_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Pages of our own jobs that are searched.
+const MAX_JOB_PAGES: u32 = 20;
+
+/// Looks at a job that is still `READY` after an unanswered execution before it is executed again.
+const UNSURE_LOOKS: u32 = 2;
+
+/// Pages of failed recordings that go into the audit log, 100 a page.
+const MAX_FAILED_PAGES: u32 = 50;
+
+impl Machine<'_> {
+    pub(super) fn job_created(&mut self, reply: Reply) -> Next {
+        match reply {
+            Reply::Json(answer) => match recording_jobs::read_job(&answer) {
+                Some(job) => self.adopt(job),
+                None => {
+                    self.note_answer(&Cause::new("submit.no-id", "the job was accepted without an id or a state"));
+                    self.creation_unsure()
+                }
+            },
+            Reply::Empty => self.creation_unsure(),
+            Reply::Unwell { cause, .. } | Reply::Unreadable(cause) => {
+                self.note_answer(&cause);
+                self.creation_unsure()
+            }
+            // Somebody else's jobs occupy the organisation: that is waiting, not failing.
+            Reply::Conflict(cause) => self.organisation_busy(&cause),
+            Reply::Refused(cause) if speaks_of_a_job_limit(&cause) => self.organisation_busy(&cause),
+            Reply::Refused(cause) | Reply::Missing(cause) | Reply::Unauthorized(cause) => {
+                self.note_answer(&cause);
+                self.finish(Outcome::Rejected, Some(cause))
+            }
+            Reply::RateLimited { retry_after, cause } => self.rate_limited(retry_after, cause),
+        }
+    }
+
+    fn organisation_busy(&mut self, cause: &Cause) -> Next {
+        self.note_answer(cause);
+        self.run.tries = self.run.tries.saturating_add(1);
+        let pause = Duration::from_secs(2) * self.run.tries.min(30);
+        self.pause(pause, WaitReason::SlotBusy, true)
+    }
+
+    fn adopt(&mut self, job: Job) -> Next {
+        self.accepted(job.id);
+        self.remote(&job.state_text, true);
+        self.run.phase = Phase::Ready;
+        self.look_again()
+    }
+
+    pub(super) fn creation_unsure(&mut self) -> Next {
+        self.record(Event::SubmitLookedFor { arrived: None, how: "looking for our job in the list".to_owned() });
+        let phase = Phase::SubmitInJobs { since: self.cx.now, looks: 0, page: 1 };
+        self.later(phase, Duration::from_secs(1), WaitReason::ConfirmingSubmit)
+    }
+
+    pub(super) fn submit_in_jobs(&mut self, reply: Reply, since: Timestamp, looks: u32, page: u32) -> Next {
+        let jobs = match self.read(reply, recording_jobs::read_list) {
+            Ok(jobs) => jobs,
+            Err(next) => return next,
+        };
+        let full = jobs.len() >= recording_jobs::PAGE_SIZE;
+        let ours = |job: &Job| job.action_date.is_some() && job.action_date == self.run.action_date;
+        if let Some(job) = jobs.into_iter().find(|job| ours(job) && !matches!(job.state, State::Cancelled | State::Failed(_))) {
+            self.found(true, "a job with our action date is listed");
+            return self.adopt(job);
+        }
+        if full && page < MAX_JOB_PAGES {
+            return self.to(Phase::SubmitInJobs { since, looks, page: page + 1 });
+        }
+        let looks = looks.saturating_add(1);
+        if looks < 2 || self.cx.now.since(since) < LISTING_PATIENCE {
+            self.run.phase = Phase::SubmitInJobs { since, looks, page: 1 };
+            return self.pause(Duration::from_secs(5), WaitReason::ConfirmingSubmit, false);
+        }
+        self.found(false, "no job with our action date is listed");
+        if self.run.cancel {
+            return self.finish(Outcome::Cancelled, Some(Cause::new("cancelled", "cancelled; no job had been created")));
+        }
+        self.submit_again()
+    }
+
+    pub(super) fn job_ready(&mut self, reply: Reply) -> Next {
+        let job = match self.read_own_job(reply) {
+            Ok(job) => job,
+            Err(next) => return next,
+        };
+        match job.state.clone() {
+            State::Pending => {
+                self.remote(&job.state_text, true);
+                self.run.percent = job.percent;
+                self.look_again()
+            }
+            State::Ready => {
+                self.remote(&job.state_text, true);
+                self.gate(&job)
+            }
+            State::Processing | State::Fulfilled => {
+                // Not by us: but it is ours, and what it deletes has to be accounted for.
+                self.remote(&job.state_text, true);
+                self.to(Phase::Fulfilled { unsure: false, looks: 0 })
+            }
+            State::Cancelled => {
+                self.remote(&job.state_text, true);
+                let cause = Cause::new("job.cancelled-elsewhere", "the job was cancelled by somebody else");
+                self.finish(Outcome::Cancelled, Some(cause))
+            }
+            State::Failed(cause) => {
+                self.remote(&job.state_text, true);
+                self.finish(Outcome::Failed, Some(cause))
+            }
+            State::Unknown(word) => {
+                self.remote(&word, false);
+                let since = *self.run.unknown_since.get_or_insert(self.cx.now);
+                if self.cx.now.since(since) < self.limits().chunk_deadline() / 3 {
+                    return self.look_again();
+                }
+                let message = format!("the job is in the state `{word}`, which this version does not know");
+                self.end_job(Outcome::Failed, Cause::new("status.unknown", message))
+            }
+        }
+    }
+
+    fn read_own_job(&mut self, reply: Reply) -> Result<Job, Next> {
+        let id = self.run.request_id.clone();
+        self.read(reply, |answer| recording_jobs::read_job(answer).filter(|job| Some(&job.id) == id.as_ref()))
+    }
+
+    /// The job is counted and waits: the true numbers against the limit, then the holds once more, then execution.
+    fn gate(&mut self, job: &Job) -> Next {
+        let Some(recordings) = job.recordings else {
+            let cause = Cause::new("job.counts-missing", "the job is ready but does not say how many recordings it would delete");
+            return self.end_job(Outcome::Failed, cause);
+        };
+        let over = self.over_limit(recordings, "recordings");
+        self.run.before = Some(recordings);
+        self.record(Event::Gate {
+            conversations: job.conversations,
+            recordings,
+            max_records: self.limits().max_records,
+            passed: over.is_none(),
+        });
+        match over {
+            Some(cause) => self.end_job(Outcome::Rejected, cause),
+            None => self.check_holds(),
+        }
+    }
+
+    pub(super) fn job_executed(&mut self, reply: Reply) -> Next {
+        match reply {
+            Reply::Json(answer) => match recording_jobs::read_job(&answer).map(|job| (job.state, job.state_text)) {
+                Some((State::Processing | State::Fulfilled, word)) => {
+                    self.remote(&word, true);
+                    self.run.phase = Phase::Fulfilled { unsure: false, looks: 0 };
+                    self.look_again()
+                }
+                Some(_) | None => self.execution_unsure(),
+            },
+            Reply::Empty => self.execution_unsure(),
+            Reply::Unwell { cause, .. } | Reply::Unreadable(cause) | Reply::Conflict(cause) => {
+                self.note_answer(&cause);
+                self.execution_unsure()
+            }
+            Reply::Refused(cause) | Reply::Missing(cause) | Reply::Unauthorized(cause) => {
+                self.note_answer(&cause);
+                self.end_job(Outcome::Rejected, cause)
+            }
+            Reply::RateLimited { retry_after, cause } => self.rate_limited(retry_after, cause),
+        }
+    }
+
+    /// Nobody knows whether the execution arrived: the job's own state will say.
+    pub(super) fn execution_unsure(&mut self) -> Next {
+        self.later(Phase::Fulfilled { unsure: true, looks: 0 }, Duration::from_secs(1), WaitReason::ConfirmingSubmit)
+    }
+
+    pub(super) fn job_fulfilled(&mut self, reply: Reply, unsure: bool, looks: u32) -> Next {
+        let job = match self.read_own_job(reply) {
+            Ok(job) => job,
+            Err(next) => return next,
+        };
+        let known = !matches!(job.state, State::Unknown(_));
+        if let State::Unknown(word) = &job.state {
+            return self.unknown_status(word);
+        }
+        self.remote(&job.state_text, known);
+        self.run.unknown_since = None;
+        self.run.percent = job.percent;
+        match job.state {
+            State::Ready if unsure && looks + 1 >= UNSURE_LOOKS => {
+                if self.run.cancel {
+                    let cause = Cause::new("cancelled", "cancelled; the execution had not arrived");
+                    return self.end_job(Outcome::Cancelled, cause);
+                }
+                // The same job once more: it can be executed only once.
+                self.to(Phase::Executed)
+            }
+            State::Ready => {
+                self.run.phase = Phase::Fulfilled { unsure, looks: looks.saturating_add(1) };
+                self.pause(Duration::from_secs(2), WaitReason::ConfirmingSubmit, false)
+            }
+            State::Pending | State::Processing | State::Unknown(_) => {
+                self.run.phase = Phase::Fulfilled { unsure: false, looks: 0 };
+                self.look_again()
+            }
+            State::Fulfilled => self.processed(&job),
+            State::Cancelled => {
+                let message = "the job was cancelled while it was being carried out; recordings that already have a delete date keep it";
+                self.doubt(Cause::new("job.cancelled-elsewhere", message))
+            }
+            State::Failed(cause) => {
+                self.run.slot = false;
+                self.finish(Outcome::Failed, Some(cause))
+            }
+        }
+    }
+
+    fn processed(&mut self, job: &Job) -> Next {
+        self.run.finished_at = Some(self.cx.now);
+        self.run.slot = false;
+        let counts = (job.recordings, job.processed, job.skipped, job.failed);
+        let (Some(recordings), Some(processed), Some(skipped), Some(failed)) = counts else {
+            let message = "the job is fulfilled but does not say what it processed, skipped and failed to delete";
+            return self.doubt(Cause::new("job.counts-missing", message));
+        };
+        self.run.before = Some(self.run.before.unwrap_or(recordings));
+        self.run.deleted = Some(processed.min(recordings.saturating_sub(skipped).saturating_sub(failed)));
+        self.run.skipped = skipped;
+        self.record(Event::Processed { processed, skipped, failed });
+        if failed > 0 {
+            self.run.remaining = Some(failed);
+            return self.to(Phase::FailedRecordings { page: 1 });
+        }
+        match self.run.action_date.filter(|at| *at > self.cx.now) {
+            Some(at) => self.later(Phase::Sample, at.since(self.cx.now), WaitReason::CoolOff),
+            None => self.verify(),
+        }
+    }
+
+    pub(super) fn failed_recordings(&mut self, reply: Reply, page: u32) -> Next {
+        let items = match self.read(reply, recording_jobs::read_failed) {
+            Ok(items) => items,
+            Err(next) => return next,
+        };
+        let full = items.len() >= recording_jobs::PAGE_SIZE;
+        if !items.is_empty() {
+            self.record(Event::FailedItems { items });
+        }
+        if full && page < MAX_FAILED_PAGES {
+            return self.to(Phase::FailedRecordings { page: page + 1 });
+        }
+        let failed = self.run.remaining.unwrap_or_default();
+        let message = format!("the job failed to delete {failed} recordings; the audit log names them");
+        self.finish(Outcome::Residual, Some(Cause::new("job.failed-recordings", message)))
+    }
+
+    pub(super) fn job_cancelled(&mut self, reply: Reply, outcome: Outcome, cause: Cause) -> Next {
+        match reply {
+            Reply::Json(_) | Reply::Empty | Reply::Missing(_) | Reply::Unreadable(_) => {
+                self.finish(outcome, Some(cause))
+            }
+            // It cannot be cancelled any more, or may not be: without an execution it deletes nothing all the same.
+            Reply::Conflict(answer) | Reply::Refused(answer) | Reply::Unauthorized(answer) => {
+                self.note_answer(&answer);
+                self.finish(outcome, Some(cause))
+            }
+            Reply::Unwell { cause, retry_after } | Reply::RateLimited { cause, retry_after } => {
+                self.retry_later(cause, retry_after)
+            }
+        }
+    }
+}
+
+/// The status code for a third job is not documented; a 400 is told apart by what it says.
+fn speaks_of_a_job_limit(cause: &Cause) -> bool {
+    let text = format!("{} {}", cause.code, cause.message).to_ascii_lowercase();
+    ["limit", "maximum", "in progress", "concurrent", "already running"].iter().any(|word| text.contains(word))
+}

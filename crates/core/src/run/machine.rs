@@ -1,0 +1,506 @@
+//! The machine's frame: takes an input, lets the phase judge it, and answers with one next move.
+//!
+//! What the single phases mean is told in the neighbouring files: [`super::guard`] before anything is deleted,
+//! [`super::deletion`] and [`super::job`] for the two APIs, [`super::verify`] afterwards.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::state::{Phase, Wait};
+use super::{Cause, ChunkRun, Context, Input, Next, Outcome, Step, WaitReason, pace};
+use crate::api::{data_deletion, recording_jobs};
+use crate::audit::{AuditRecord, Draft, Event, seal};
+use crate::http::{Auth, HttpRequest, HttpResponse, NoResponse};
+use crate::json::digest;
+use crate::policy::Limits;
+use crate::reply::Reply;
+use crate::request::DeletionApi;
+use crate::retry::{GIVE_UP_BEFORE, GIVE_UP_WATCHING, backoff};
+use crate::time::Timestamp;
+
+/// How long a request may be under way before a tick looks at it again; the driver's own time-outs are shorter.
+const IN_FLIGHT_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Seconds between two tries for a job slot, times the number of the try, at most half a minute.
+const SLOT_PATIENCE: Duration = Duration::from_secs(2);
+
+impl ChunkRun {
+    /// One step: what just happened goes in; the new state, what to record, and exactly one next move come out.
+    ///
+    /// Total: it neither fails nor panics. A spurious or early [`Input::Tick`] returns the same wait; an answer that nobody
+    /// waits for is ignored; after the end every input returns the outcome.
+    #[must_use]
+    pub fn step(self, cx: Context<'_>, input: Input) -> Step {
+        let mut machine = Machine { run: self, cx, records: Vec::new(), http_status: 0 };
+        let next = machine.take(input);
+        Step { run: machine.run, records: machine.records, next }
+    }
+}
+
+/// A step in the making.
+pub(super) struct Machine<'a> {
+    pub(super) run: ChunkRun,
+    pub(super) cx: Context<'a>,
+    records: Vec<AuditRecord>,
+    http_status: u16,
+}
+
+impl Machine<'_> {
+    fn take(&mut self, input: Input) -> Next {
+        if let Some(outcome) = self.run.outcome {
+            return Next::Done(outcome);
+        }
+        match input {
+            Input::Start | Input::Tick => self.resume(),
+            Input::Cancel => {
+                if !self.run.cancel {
+                    self.run.cancel = true;
+                    self.record(Event::CancelAsked);
+                }
+                if self.run.phase.is_harmless() {
+                    self.run.wait = None;
+                }
+                self.resume()
+            }
+            Input::Slot { granted } => match self.run.phase {
+                Phase::Slot => self.slot(granted),
+                _ => self.resume(),
+            },
+            Input::Response(response) => match self.run.in_flight.take() {
+                Some(_) => self.answered(&response),
+                None => self.resume(),
+            },
+            Input::NoResponse(why) => match self.run.in_flight.take() {
+                Some(_) => self.unanswered(why),
+                None => self.resume(),
+            },
+        }
+    }
+
+    /// Goes on, unless there is a reason to wait.
+    fn resume(&mut self) -> Next {
+        if let Some(sent) = self.run.in_flight {
+            return Next::WaitUntil { at: sent.plus(IN_FLIGHT_PATIENCE), reason: WaitReason::InFlight };
+        }
+        if let Some(wait) = self.run.wait.filter(|wait| self.cx.now < wait.at) {
+            return Next::WaitUntil { at: wait.at, reason: wait.reason };
+        }
+        self.go()
+    }
+
+    /// Sends what the phase wants to know, unless it is too late or somebody asked to stop.
+    pub(super) fn go(&mut self) -> Next {
+        self.run.wait = None;
+        if self.run.phase == Phase::Queued {
+            return self.begin();
+        }
+        if self.run.cancel && self.run.phase.is_harmless() {
+            if let Some(next) = self.cancelled() {
+                return next;
+            }
+        }
+        if self.deadline().is_some_and(|deadline| self.cx.now >= deadline) {
+            if let Some(next) = self.expired() {
+                return next;
+            }
+        }
+        if self.run.phase == Phase::Submitted && self.run.api == DeletionApi::RecordingJobs {
+            // Fixed before the first try leaves: it is also the mark by which an unanswered submit is found again.
+            self.run.action_date.get_or_insert(self.cx.now.plus(self.cool_off()));
+        }
+        match self.question() {
+            Some(request) => self.send(request),
+            None if self.run.phase == Phase::Slot => Next::TakeSlot,
+            // Only an ended chunk has nothing to ask, and that is answered above; a stored state that says otherwise is damaged.
+            None => self.finish(
+                Outcome::Unknown,
+                Some(Cause::new("state.damaged", "the stored state of this chunk makes no sense")),
+            ),
+        }
+    }
+
+    fn begin(&mut self) -> Next {
+        self.run.queued_at = Some(self.cx.now);
+        self.record(Event::Started { chunk: self.run.chunk, approved_by: self.cx.order.approved_by.clone() });
+        match self.run.api {
+            DeletionApi::RecordingJobs if self.run.submits == 0 => self.to(Phase::Slot),
+            DeletionApi::RecordingJobs => {
+                // A retry goes on watching the job of the attempt before; that job still occupies the organisation.
+                self.run.started_at = Some(self.cx.now);
+                match self.run.request_id {
+                    Some(_) => self.to(Phase::Fulfilled { unsure: false, looks: 0 }),
+                    None => self.to(Phase::SubmitInJobs { since: self.cx.now, looks: 0, page: 1 }),
+                }
+            }
+            DeletionApi::DataDeletion => {
+                self.run.started_at = Some(self.cx.now);
+                match (self.run.submits, &self.run.request_id) {
+                    (0, _) => self.check_holds(),
+                    (_, Some(_)) => self.to(Phase::Completed),
+                    (_, None) => self.watch_counts(),
+                }
+            }
+        }
+    }
+
+    fn slot(&mut self, granted: bool) -> Next {
+        if granted {
+            self.run.slot = true;
+            self.run.tries = 0;
+            self.run.started_at = Some(self.cx.now);
+            return self.to(Phase::Submitted);
+        }
+        let first = self.run.tries == 0;
+        self.run.tries = self.run.tries.saturating_add(1);
+        let pause = SLOT_PATIENCE * self.run.tries.min(15);
+        self.pause(pause, WaitReason::SlotBusy, first)
+    }
+
+    /// Enters a phase and goes on with it.
+    pub(super) fn to(&mut self, phase: Phase) -> Next {
+        self.run.phase = phase;
+        self.run.tries = 0;
+        self.go()
+    }
+
+    /// Enters a phase after a pause.
+    pub(super) fn later(&mut self, phase: Phase, pause: Duration, reason: WaitReason) -> Next {
+        self.run.phase = phase;
+        self.run.tries = 0;
+        self.pause(pause, reason, reason != (WaitReason::JobPending { percent: self.run.percent }))
+    }
+
+    /// Waits, never beyond the deadline.
+    pub(super) fn pause(&mut self, pause: Duration, reason: WaitReason, worth_recording: bool) -> Next {
+        let at = self.cx.now.plus(pause);
+        let at = self.deadline().map_or(at, |deadline| at.min(deadline));
+        self.run.wait = Some(Wait { at, reason });
+        if worth_recording {
+            self.record(Event::Waiting { reason, until: at });
+        }
+        Next::WaitUntil { at, reason }
+    }
+
+    /// The pause before the next look at the remote job.
+    pub(super) fn look_again(&mut self) -> Next {
+        let age = self.run.submitted_at.map_or(Duration::ZERO, |at| self.cx.now.since(at));
+        let pause = pace::until_next_look(age, self.cx.pace);
+        self.pause(pause, WaitReason::JobPending { percent: self.run.percent }, false)
+    }
+
+    fn send(&mut self, mut request: HttpRequest) -> Next {
+        if self.run.renewed {
+            request.auth = Auth::BearerRenewed;
+        }
+        self.run.requests = self.run.requests.saturating_add(1);
+        self.run.in_flight = Some(self.cx.now);
+        if changes_something(&self.run.phase) {
+            let body_sha256 = request.body.as_deref().map(|body| digest(body.as_bytes()));
+            self.record(Event::Sending { call: call_of(&request), body_sha256 });
+        }
+        Next::Send(request)
+    }
+
+    /// The request that the phase waits to see answered.
+    fn question(&self) -> Option<HttpRequest> {
+        let (run, request, limits) = (&self.run, &self.cx.order.request, self.limits());
+        let window = run.chunk.window;
+        match &run.phase {
+            Phase::Queued | Phase::Slot | Phase::Ended => None,
+            Phase::HeldConversations { from, .. } => Some(self.ask_held(*from)),
+            Phase::Straddlers { ongoing, page, .. } => Some(self.ask_straddlers(*ongoing, *page)),
+            Phase::Protection { from, touched, .. } => Some(self.ask_protection(*from, touched)),
+            Phase::CountBefore { entity, .. }
+            | Phase::CountAfter { entity, .. }
+            | Phase::SubmitInCounts { entity, .. } => self.ask_count(*entity),
+            Phase::Submitted => Some(match run.api {
+                DeletionApi::DataDeletion => data_deletion::submit(request, window, limits.range_end),
+                DeletionApi::RecordingJobs => recording_jobs::create(request, run.chunk, self.action_date()),
+            }),
+            Phase::SubmitInJobs { page, .. } => Some(recording_jobs::list(*page)),
+            Phase::Completed => run.request_id.as_deref().map(data_deletion::status),
+            Phase::Ready | Phase::Fulfilled { .. } => run.request_id.as_deref().map(recording_jobs::get),
+            Phase::Executed => run.request_id.as_deref().map(recording_jobs::execute),
+            Phase::FailedRecordings { page } => {
+                run.request_id.as_deref().map(|id| recording_jobs::failed_recordings(id, *page))
+            }
+            Phase::Sample => Some(self.ask_sample()),
+            Phase::Metadata { ids, at, .. } => ids.get(*at).map(|id| recording_jobs::metadata(id)),
+            Phase::Skips { ids, .. } => Some(crate::api::protection::ask(ids)),
+            Phase::JobCancelled { .. } => run.request_id.as_deref().map(recording_jobs::cancel),
+        }
+    }
+
+    fn answered(&mut self, response: &HttpResponse) -> Next {
+        self.http_status = response.status;
+        let reply = match Reply::of(response, self.cx.now) {
+            Reply::Unauthorized(_) if !self.run.renewed => {
+                // Refused before anything happened: the same request once more, with a new token.
+                self.run.renewed = true;
+                return self.go();
+            }
+            Reply::RateLimited { retry_after, cause } => {
+                self.run.renewed = false;
+                return self.rate_limited(retry_after, cause);
+            }
+            reply => reply,
+        };
+        self.run.renewed = false;
+        self.judge(reply)
+    }
+
+    fn judge(&mut self, reply: Reply) -> Next {
+        match self.run.phase.clone() {
+            Phase::Queued | Phase::Slot | Phase::Ended => self.resume(),
+            Phase::HeldConversations { from, touched } => self.held_conversations(reply, from, touched),
+            Phase::Straddlers { ongoing, page, touched } => self.straddlers(reply, ongoing, page, touched),
+            Phase::Protection { from, touched, protected } => self.protection(reply, from, touched, protected),
+            Phase::CountBefore { entity, sum } => self.counted_before(reply, entity, sum),
+            Phase::Submitted => match self.run.api {
+                DeletionApi::DataDeletion => self.deletion_submitted(reply),
+                DeletionApi::RecordingJobs => self.job_created(reply),
+            },
+            Phase::SubmitInCounts { since, looks, entity, sum, baseline } => {
+                self.submit_in_counts(reply, since, looks, entity, sum, baseline)
+            }
+            Phase::SubmitInJobs { since, looks, page } => self.submit_in_jobs(reply, since, looks, page),
+            Phase::Completed => self.deletion_status(reply),
+            Phase::Ready => self.job_ready(reply),
+            Phase::Executed => self.job_executed(reply),
+            Phase::Fulfilled { unsure, looks } => self.job_fulfilled(reply, unsure, looks),
+            Phase::FailedRecordings { page } => self.failed_recordings(reply, page),
+            Phase::CountAfter { entity, sum } => self.counted_after(reply, entity, sum),
+            Phase::Sample => self.sampled(reply),
+            Phase::Metadata { ids, at, kept, scheduled, whole } => self.metadata(reply, ids, at, (kept, scheduled), whole),
+            Phase::Skips { ids, whole, skipped } => self.skips(reply, &ids, whole, skipped),
+            Phase::JobCancelled { outcome, cause } => self.job_cancelled(reply, outcome, cause),
+        }
+    }
+
+    fn unanswered(&mut self, why: NoResponse) -> Next {
+        if why == NoResponse::NotSent {
+            // It did not leave, so it is not a request, and nothing can have come of it.
+            self.run.requests = self.run.requests.saturating_sub(1);
+            return self.retry_later(Cause::new("network.not-sent", why.phrase()), None);
+        }
+        if let Some(request) = self.question() {
+            self.record(Event::NoAnswer { call: call_of(&request), why });
+        }
+        let cause = Cause::new("network.no-answer", why.phrase());
+        match self.run.phase {
+            Phase::Submitted => match self.run.api {
+                DeletionApi::DataDeletion => self.deletion_unsure(),
+                DeletionApi::RecordingJobs => self.creation_unsure(),
+            },
+            Phase::Executed => self.execution_unsure(),
+            _ => self.retry_later(cause, None),
+        }
+    }
+
+    /// Reads an answer that only informs. When it does not, the question is asked again later.
+    pub(super) fn read<T>(&mut self, reply: Reply, read: impl FnOnce(&Value) -> Option<T>) -> Result<T, Next> {
+        let (retry_after, cause) = match reply {
+            Reply::Json(value) => match read(&value) {
+                Some(answer) => {
+                    self.run.tries = 0;
+                    return Ok(answer);
+                }
+                None => (None, Cause::new("reply.unreadable", "the answer lacks a field or has one of the wrong type")),
+            },
+            Reply::Empty => (None, Cause::new("reply.unreadable", "the answer has no body")),
+            Reply::Unwell { retry_after, cause } | Reply::RateLimited { retry_after, cause } => (retry_after, cause),
+            Reply::Refused(cause) | Reply::Unauthorized(cause) => {
+                self.note_answer(&cause);
+                // It will be refused again: do not ask forty times.
+                return Err(self.give_up(cause));
+            }
+            Reply::Missing(cause) | Reply::Conflict(cause) | Reply::Unreadable(cause) => (None, cause),
+        };
+        Err(self.retry_later(cause, retry_after))
+    }
+
+    pub(super) fn note_answer(&mut self, cause: &Cause) {
+        if let Some(request) = self.question() {
+            let (call, http_status) = (call_of(&request), self.http_status);
+            self.record(Event::Answered { call, http_status, cause: cause.clone() });
+        }
+    }
+
+    pub(super) fn rate_limited(&mut self, retry_after: Option<Duration>, cause: Cause) -> Next {
+        self.note_answer(&cause);
+        self.run.tries = self.run.tries.saturating_add(1);
+        let pause = retry_after.unwrap_or_else(|| backoff(&self.key(), self.run.tries));
+        let retry_after_seconds = retry_after.map(|pause| pause.as_secs());
+        self.pause(pause, WaitReason::RateLimited { retry_after_seconds }, true)
+    }
+
+    /// Asks the same again after a pause, up to the number of tries that the phase allows.
+    pub(super) fn retry_later(&mut self, cause: Cause, retry_after: Option<Duration>) -> Next {
+        self.run.tries = self.run.tries.saturating_add(1);
+        if self.http_status != 0 {
+            self.note_answer(&cause);
+        }
+        let limit = if self.run.phase.is_harmless() { GIVE_UP_BEFORE } else { GIVE_UP_WATCHING };
+        if self.run.tries >= limit {
+            return self.give_up(cause);
+        }
+        let pause = retry_after.unwrap_or_else(|| backoff(&self.key(), self.run.tries));
+        self.pause(pause, WaitReason::Backoff { attempt: self.run.tries }, true)
+    }
+
+    /// The question of this phase cannot be answered.
+    fn give_up(&mut self, cause: Cause) -> Next {
+        match self.run.phase.clone() {
+            Phase::JobCancelled { outcome, cause } => self.finish(outcome, Some(cause)),
+            Phase::SubmitInJobs { .. } => self.finish(Outcome::Unknown, Some(cause)),
+            phase if phase.is_harmless() => {
+                let cause = Cause { message: format!("gave up before anything was deleted: {}", cause.message), ..cause };
+                self.end_job(Outcome::Failed, cause)
+            }
+            Phase::Completed | Phase::Fulfilled { .. } => self.doubt(cause),
+            Phase::FailedRecordings { .. } => self.finish(Outcome::Residual, Some(cause)),
+            _ => self.finish(self.left_or(Outcome::Unknown), Some(cause)),
+        }
+    }
+
+    /// Whatever the counts will say, this is not success: measure what is left, then end.
+    pub(super) fn doubt(&mut self, cause: Cause) -> Next {
+        self.run.doubt.get_or_insert(cause);
+        self.verify()
+    }
+
+    fn cancelled(&mut self) -> Option<Next> {
+        let cause = Cause::new("cancelled", "cancelled before anything was deleted");
+        match self.run.phase {
+            // The job may exist: it is found first, then cancelled. A job that is being cancelled needs no second order.
+            Phase::SubmitInJobs { .. } | Phase::JobCancelled { .. } => None,
+            _ => Some(self.end_job(Outcome::Cancelled, cause)),
+        }
+    }
+
+    /// Ends a chunk of which nothing has been deleted; a job that exists is cancelled first.
+    pub(super) fn end_job(&mut self, outcome: Outcome, cause: Cause) -> Next {
+        match self.run.request_id {
+            Some(_) => self.to(Phase::JobCancelled { outcome, cause }),
+            None => self.finish(outcome, Some(cause)),
+        }
+    }
+
+    /// When this attempt must be over; absent before it got going.
+    fn deadline(&self) -> Option<Timestamp> {
+        let limits = self.limits();
+        match (self.run.started_at, self.run.queued_at) {
+            (Some(started), _) => Some(started.plus(limits.chunk_deadline()).plus(self.cool_off())),
+            (None, Some(queued)) => Some(queued.plus(Duration::from_secs(limits.queue_deadline_seconds))),
+            (None, None) => None,
+        }
+    }
+
+    fn expired(&mut self) -> Option<Next> {
+        let cause = |text: &str| Cause::new("deadline", text);
+        match self.run.phase.clone() {
+            // One more try to leave no job behind, with its own limit of tries.
+            Phase::JobCancelled { outcome, cause } => {
+                (self.run.tries > 0).then(|| self.finish(outcome, Some(cause)))
+            }
+            Phase::SubmitInJobs { .. } => Some(
+                self.finish(Outcome::Unknown, Some(cause("the deadline passed before it was known whether the job exists"))),
+            ),
+            phase if phase.is_harmless() => {
+                Some(self.end_job(Outcome::TimedOut, cause("the deadline passed before anything was deleted")))
+            }
+            // One look at what is left, then the end: that look is allowed after the deadline.
+            Phase::Completed | Phase::Fulfilled { .. } | Phase::SubmitInCounts { .. } => {
+                Some(self.doubt(cause("the deadline passed while the deletion was under way")))
+            }
+            _ if self.run.doubt.is_some() && self.run.tries == 0 => None,
+            _ => Some(self.finish(
+                self.left_or(Outcome::Unknown),
+                Some(cause("the deadline passed before absence was verified")),
+            )),
+        }
+    }
+
+    /// `Residual` when something was seen to be left, otherwise the given outcome.
+    pub(super) fn left_or(&self, otherwise: Outcome) -> Outcome {
+        match self.run.remaining {
+            Some(left) if left > 0 && self.run.doubt.is_none() => Outcome::Residual,
+            _ => otherwise,
+        }
+    }
+
+    pub(super) fn finish(&mut self, outcome: Outcome, cause: Option<Cause>) -> Next {
+        self.run.phase = Phase::Ended;
+        self.run.wait = None;
+        self.run.slot = false;
+        self.run.ended_at = Some(self.cx.now);
+        self.run.outcome = Some(outcome);
+        self.run.cause.clone_from(&cause);
+        let run = &self.run;
+        let event = Event::Finished {
+            outcome,
+            cause,
+            submits: run.submits,
+            requests: run.requests,
+            before: run.before,
+            remaining: run.remaining,
+            protected: run.protected,
+        };
+        self.record(event);
+        Next::Done(outcome)
+    }
+
+    pub(super) fn record(&mut self, event: Event) {
+        let (run, order) = (&mut self.run, self.cx.order);
+        let status = run.outcome.map_or(run.phase.word(), Outcome::as_str);
+        let since = run.started_at.or(run.queued_at).unwrap_or(self.cx.now);
+        let draft = Draft {
+            run_id: order.run_id.clone(),
+            plan_digest: order.plan_digest.clone(),
+            chunk: run.chunk.index,
+            attempt: run.attempt,
+            timestamp: self.cx.now,
+            event,
+            request_id: run.request_id.clone(),
+            status: status.to_owned(),
+            jurisdiction: order.request.jurisdiction.clone(),
+            records_deleted: run.records_deleted(),
+            duration_ms: u64::try_from(self.cx.now.since(since).as_millis()).unwrap_or(u64::MAX),
+            compliance_note: order.compliance_note.clone(),
+            simulated: order.simulated,
+        };
+        self.records.push(seal(&mut run.head, draft));
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.cx.order.limits
+    }
+
+    /// What jitter is derived from.
+    pub(super) fn key(&self) -> String {
+        format!("{}/{}/{}", self.cx.order.run_id, self.run.chunk.index, self.run.attempt)
+    }
+
+    pub(super) fn cool_off(&self) -> Duration {
+        let days = self.cx.order.request.recordings.map_or(0, |options| options.cool_off_days);
+        Duration::from_secs(u64::from(days) * 86_400)
+    }
+
+    /// The delete date that our job writes.
+    fn action_date(&self) -> Timestamp {
+        self.run.action_date.unwrap_or(self.cx.now)
+    }
+}
+
+/// `POST /api/v2/…`, without the query.
+fn call_of(request: &HttpRequest) -> String {
+    let path = request.path.split_once('?').map_or(request.path.as_str(), |(path, _)| path);
+    format!("{} {path}", request.method.as_str())
+}
+
+/// Whether the phase's request changes something at the other end, so that its departure is recorded.
+fn changes_something(phase: &Phase) -> bool {
+    matches!(phase, Phase::Submitted | Phase::Executed | Phase::JobCancelled { .. })
+}
+

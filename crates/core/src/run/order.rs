@@ -1,0 +1,182 @@
+//! The order: what all chunks of a run share, made from a plan and its approval.
+
+use serde::{Deserialize, Serialize};
+
+use crate::json::digest;
+use crate::plan::Plan;
+use crate::policy::{Hold, Limits, Policy};
+use crate::request::{PurgeRequest, RecordType};
+use crate::time::Timestamp;
+use crate::window::Window;
+
+/// Version of the order's format.
+pub const ORDER_VERSION: u32 = 1;
+
+/// What all chunks of a run share, made from an approved plan; stored once per run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Order {
+    /// Format version, 1.
+    pub version: u32,
+    /// Identifies the run: the same plan on the same tenant is the same run.
+    pub run_id: String,
+    /// Digest of the approved plan.
+    pub plan_digest: String,
+    /// Digest of the policy it was checked against.
+    pub policy_digest: String,
+    /// The request.
+    pub request: PurgeRequest,
+    /// Limits of the policy.
+    pub limits: Limits,
+    /// Conversations on hold, with the hold that names them, sorted.
+    pub held_conversations: Vec<HeldConversation>,
+    /// Windows on hold (of holds without conversation ids), in order.
+    pub held_windows: Vec<HeldWindow>,
+    /// Number of retention rules, holds and parts kept, for the compliance note.
+    pub compliance_note: String,
+    /// Number of chunks.
+    pub chunks: u32,
+    /// Who approved it.
+    pub approved_by: String,
+    /// When.
+    pub approved_at: Timestamp,
+    /// The API's address, without credentials.
+    pub tenant: String,
+    /// Whether the tenant is the simulated one.
+    pub simulated: bool,
+}
+
+/// A conversation that a hold names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HeldConversation {
+    /// The conversation.
+    pub id: String,
+    /// The hold.
+    pub hold: String,
+}
+
+/// A window that a hold keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HeldWindow {
+    /// The window.
+    pub window: Window,
+    /// The hold.
+    pub hold: String,
+}
+
+/// Somebody's word that a plan may be carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Approval {
+    /// Digest of the plan that was approved, whole.
+    pub digest: String,
+    /// Who approved it.
+    pub approved_by: String,
+    /// When.
+    pub approved_at: Timestamp,
+}
+
+/// Why an approval does not hold for a plan.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ApprovalError {
+    /// The digests differ: something changed since the approval, or it was given for another plan.
+    #[error("the approval is for `{approved}`, but the plan is `{plan}`")]
+    DigestMismatch {
+        /// What was approved.
+        approved: String,
+        /// What would be carried out.
+        plan: String,
+    },
+    /// The policy asks for a second person.
+    #[error("`{0}` asked for this purge and cannot also approve it")]
+    SamePerson(String),
+    /// An approval without a name proves nothing.
+    #[error("the approval does not say who gave it")]
+    Nobody,
+}
+
+impl Order {
+    /// The order for an approved plan on one tenant. `tenant` is the API's address, without credentials.
+    ///
+    /// # Errors
+    /// When the approval is not for exactly this plan, or not by somebody who may give it.
+    pub fn new(plan: &Plan, approval: &Approval, tenant: &str, simulated: bool) -> Result<Self, ApprovalError> {
+        if approval.digest != plan.digest() {
+            return Err(ApprovalError::DigestMismatch {
+                approved: approval.digest.clone(),
+                plan: plan.digest().to_owned(),
+            });
+        }
+        let (request, policy) = (plan.request(), plan.policy());
+        if approval.approved_by.trim().is_empty() {
+            return Err(ApprovalError::Nobody);
+        }
+        let same = approval.approved_by.trim().eq_ignore_ascii_case(request.requested_by.trim());
+        if policy.limits.second_person && same {
+            return Err(ApprovalError::SamePerson(approval.approved_by.clone()));
+        }
+        Ok(Self {
+            version: ORDER_VERSION,
+            run_id: run_id(plan.digest(), tenant),
+            plan_digest: plan.digest().to_owned(),
+            policy_digest: plan.policy_digest().to_owned(),
+            request: request.clone(),
+            limits: policy.limits.clone(),
+            held_conversations: held_conversations(policy, &request.record_types),
+            held_windows: held_windows(policy, &request.record_types),
+            compliance_note: compliance_note(plan),
+            chunks: u32::try_from(plan.chunks().len()).unwrap_or(u32::MAX),
+            approved_by: approval.approved_by.clone(),
+            approved_at: approval.approved_at,
+            tenant: tenant.to_owned(),
+            simulated,
+        })
+    }
+}
+
+/// The same plan on the same tenant is the same run, whoever starts it and however often.
+fn run_id(plan_digest: &str, tenant: &str) -> String {
+    let digest = digest(format!("{plan_digest}\n{tenant}").as_bytes());
+    let hex = digest.strip_prefix("sha256:").unwrap_or(&digest);
+    format!("run-{}", hex.get(..16).unwrap_or(hex))
+}
+
+fn concerning<'a>(policy: &'a Policy, types: &'a [RecordType]) -> impl Iterator<Item = &'a Hold> {
+    policy.holds.iter().filter(|hold| hold.concerns(types))
+}
+
+fn held_conversations(policy: &Policy, types: &[RecordType]) -> Vec<HeldConversation> {
+    let ids = |hold: &Hold| hold.conversation_ids.clone().unwrap_or_default();
+    let mut held: Vec<_> = concerning(policy, types)
+        .flat_map(|hold| ids(hold).into_iter().map(|id| HeldConversation { id, hold: hold.id.clone() }))
+        .collect();
+    held.sort();
+    held.dedup_by(|a, b| a.id == b.id);
+    held
+}
+
+fn held_windows(policy: &Policy, types: &[RecordType]) -> Vec<HeldWindow> {
+    let by_time = concerning(policy, types).filter(|hold| hold.conversation_ids.is_none());
+    let mut held: Vec<_> = by_time
+        .filter_map(|hold| hold.range.map(|window| HeldWindow { window, hold: hold.id.clone() }))
+        .collect();
+    held.sort_by_key(|held| held.window);
+    held
+}
+
+/// Says which checks were made and with what, and nothing that was not.
+fn compliance_note(plan: &Plan) -> String {
+    let (request, policy) = (plan.request(), plan.policy());
+    let retention = match (&request.retention_override, policy.retention.len()) {
+        (_, 0) => "no retention rules were given".to_owned(),
+        (Some(leave), n) => format!("{n} retention rules overridden with the leave of {}: {}", leave.approver, leave.reason),
+        (None, n) => format!("{n} retention rules checked, none overridden"),
+    };
+    let holds = match policy.holds.len() {
+        0 => "no legal holds were given".to_owned(),
+        n => format!("{n} legal holds checked"),
+    };
+    format!("{retention}; {holds}; policy {}", plan.policy_digest())
+}

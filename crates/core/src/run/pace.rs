@@ -1,0 +1,117 @@
+//! How often to look at a job: early at first, less often as it gets older, and just in time once others have shown how long
+//! a job takes.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What the jobs of this run that have ended have shown, in milliseconds: what the driver has learnt about how long a job takes,
+/// so that the next one is not polled in vain. All zero when nothing is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Pace {
+    /// Age at which jobs were still unfinished.
+    pub unfinished_ms: u64,
+    /// Age at which jobs were finished.
+    pub finished_ms: u64,
+    /// Time from finished until the search index showed it.
+    pub lag_ms: u64,
+}
+
+/// The first look at a job of which nothing is known.
+const FIRST_LOOK_MS: u64 = 200;
+/// No two looks are closer than this.
+const CLOSEST_MS: u64 = 100;
+/// Nor further apart than this.
+const FURTHEST_MS: u64 = 60_000;
+
+impl Pace {
+    /// Adds what one more job has shown. Jobs of equal length narrow the bounds; when the bounds would contradict each other the
+    /// jobs differ, and the new one replaces the old knowledge.
+    #[must_use]
+    pub fn and(self, seen: Self) -> Self {
+        let lag_ms = self.lag_ms.max(seen.lag_ms);
+        if self.finished_ms == 0 {
+            return Self { lag_ms, ..seen };
+        }
+        let unfinished_ms = self.unfinished_ms.max(seen.unfinished_ms);
+        let finished_ms = self.finished_ms.min(seen.finished_ms);
+        if unfinished_ms < finished_ms {
+            Self { unfinished_ms, finished_ms, lag_ms }
+        } else {
+            Self { lag_ms, ..seen }
+        }
+    }
+
+    fn is_known(self) -> bool {
+        self.finished_ms > 0
+    }
+}
+
+/// Pause before the next look at a job of this age.
+pub(crate) fn until_next_look(age: Duration, pace: Pace) -> Duration {
+    let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+    let millis = if pace.is_known() && age < pace.unfinished_ms {
+        // Others were not finished at that age either.
+        pace.unfinished_ms - age
+    } else if pace.is_known() && age <= pace.finished_ms {
+        // It is due: a few looks across the remaining doubt.
+        (pace.finished_ms - pace.unfinished_ms) / 4
+    } else if age == 0 {
+        FIRST_LOOK_MS
+    } else {
+        age / 8
+    };
+    Duration::from_millis(millis.clamp(CLOSEST_MS, FURTHEST_MS))
+}
+
+/// How long an unanswered submit is watched before the window may be submitted again: as long as the policy says, or, once other
+/// jobs have shown how long a job takes and how long the index lags, many times that.
+pub(crate) fn submit_watch(limit: Duration, deadline: Duration, pace: Pace) -> Duration {
+    let limit = limit.min(deadline / 3);
+    if !pace.is_known() {
+        return limit;
+    }
+    let learnt = pace.finished_ms.saturating_mul(20).max(pace.lag_ms.saturating_mul(3)).max(30_000);
+    limit.min(Duration::from_millis(learnt))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn looks(job_ms: u64, pace: Pace) -> (u64, u64) {
+        let (mut age, mut count) = (0, 0);
+        while age < job_ms {
+            age += u64::try_from(until_next_look(Duration::from_millis(age), pace).as_millis()).unwrap();
+            count += 1;
+        }
+        (age, count)
+    }
+
+    #[test]
+    fn an_unknown_job_is_seen_soon_after_its_end_with_few_looks() {
+        for job_ms in [1_000, 10_000, 60_000, 3_600_000] {
+            let (seen, count) = looks(job_ms, Pace::default());
+            assert!(seen <= job_ms * 9 / 8 + 200, "{job_ms} ms was seen at {seen} ms");
+            assert!(count <= 100, "{job_ms} ms took {count} looks");
+        }
+    }
+
+    #[test]
+    fn a_known_job_is_seen_almost_at_once() {
+        let pace = Pace { unfinished_ms: 9_000, finished_ms: 10_200, lag_ms: 0 };
+        let (seen, count) = looks(10_000, pace);
+        assert!((10_000..=10_300).contains(&seen), "seen at {seen}");
+        assert!(count <= 6, "{count} looks");
+    }
+
+    #[test]
+    fn knowledge_narrows_and_is_given_up_when_it_contradicts_itself() {
+        let one = Pace { unfinished_ms: 9_000, finished_ms: 11_000, lag_ms: 5 };
+        let two = Pace { unfinished_ms: 9_500, finished_ms: 10_100, lag_ms: 0 };
+        assert_eq!(Pace::default().and(one).and(two), Pace { unfinished_ms: 9_500, finished_ms: 10_100, lag_ms: 5 });
+        let other = Pace { unfinished_ms: 400, finished_ms: 500, lag_ms: 0 };
+        assert_eq!(one.and(other), Pace { lag_ms: 5, ..other });
+    }
+}

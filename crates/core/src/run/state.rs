@@ -1,0 +1,310 @@
+//! The state of one chunk, as it is stored between any two steps.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Cause, Order, Outcome, Pace, WaitReason};
+use crate::audit::ChainHead;
+use crate::chunk::Chunk;
+use crate::request::DeletionApi;
+use crate::time::Timestamp;
+
+/// Version of the stored state.
+pub(crate) const CHUNK_RUN_VERSION: u32 = 1;
+
+/// What the chunk is about to do or waiting for; named after the answer that it expects.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub(crate) enum Phase {
+    /// Nothing has happened yet.
+    Queued,
+    /// A job slot of the organisation.
+    Slot,
+    /// Which held conversations the window touches, looked up by id.
+    HeldConversations { from: usize, touched: Vec<String> },
+    /// Which conversations of the window reach into a held window after it (`recordingJobs` deletes whole conversations).
+    Straddlers { ongoing: bool, page: u32, touched: Vec<String> },
+    /// Which of them the platform protects.
+    Protection { from: usize, touched: Vec<String>, protected: Vec<String> },
+    /// The count before anything is deleted.
+    CountBefore { entity: usize, sum: u64 },
+    /// The acceptance of the deletion (`dataDeletion`) or of the job (`recordingJobs`).
+    Submitted,
+    /// Signs of an unanswered submit in the counts.
+    SubmitInCounts { since: Timestamp, looks: u32, entity: usize, sum: u64, baseline: Option<u64> },
+    /// Signs of an unanswered submit in the list of jobs.
+    SubmitInJobs { since: Timestamp, looks: u32, page: u32 },
+    /// The end of the deletion (`dataDeletion`).
+    Completed,
+    /// The counts of the job (`recordingJobs`).
+    Ready,
+    /// The acceptance of the execution.
+    Executed,
+    /// The end of the job. `unsure` after an execution that was not answered.
+    Fulfilled { unsure: bool, looks: u32 },
+    /// The recordings that the job failed to delete.
+    FailedRecordings { page: u32 },
+    /// The count of what is left.
+    CountAfter { entity: usize, sum: u64 },
+    /// A list of the window's conversations, to look at some.
+    Sample,
+    /// The recordings of those conversations, one conversation after the other.
+    Metadata { ids: Vec<String>, at: usize, kept: u64, scheduled: u64, whole: bool },
+    /// Whether protection explains what the job skipped.
+    Skips { ids: Vec<String>, whole: bool, skipped: u64 },
+    /// The end of a job that must not be executed.
+    JobCancelled { outcome: Outcome, cause: Cause },
+    /// Nothing more.
+    Ended,
+}
+
+impl Phase {
+    /// The state in one word, for people and records.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Slot => "waitingForSlot",
+            Self::HeldConversations { .. } | Self::Straddlers { .. } | Self::Protection { .. } => "checkingHolds",
+            Self::CountBefore { .. } => "counting",
+            Self::Submitted => "submitting",
+            Self::SubmitInCounts { .. } | Self::SubmitInJobs { .. } => "confirmingSubmit",
+            Self::Completed | Self::Fulfilled { .. } => "deleting",
+            Self::Ready => "preparing",
+            Self::Executed => "executing",
+            Self::FailedRecordings { .. } => "collectingFailures",
+            Self::CountAfter { .. } | Self::Sample | Self::Metadata { .. } | Self::Skips { .. } => "verifying",
+            Self::JobCancelled { .. } => "cancelling",
+            Self::Ended => "ended",
+        }
+    }
+
+    /// Whether nothing can have been deleted yet, so that stopping here leaves everything as it was.
+    pub(crate) fn is_harmless(&self) -> bool {
+        match self {
+            Self::Queued
+            | Self::Slot
+            | Self::HeldConversations { .. }
+            | Self::Straddlers { .. }
+            | Self::Protection { .. }
+            | Self::CountBefore { .. }
+            | Self::Submitted
+            | Self::Ready
+            | Self::Executed
+            | Self::JobCancelled { .. } => true,
+            // Where jobs can be listed a submit only creates; executing is another request.
+            Self::SubmitInJobs { .. } => true,
+            Self::SubmitInCounts { .. }
+            | Self::Completed
+            | Self::Fulfilled { .. }
+            | Self::FailedRecordings { .. }
+            | Self::CountAfter { .. }
+            | Self::Sample
+            | Self::Metadata { .. }
+            | Self::Skips { .. }
+            | Self::Ended => false,
+        }
+    }
+}
+
+/// A pause, and what it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Wait {
+    pub(crate) at: Timestamp,
+    pub(crate) reason: WaitReason,
+}
+
+/// The serialisable state of one chunk in one run. Made under an [`Order`] only, changed by [`ChunkRun::step`] only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ChunkRun {
+    pub(crate) version: u32,
+    pub(crate) chunk: Chunk,
+    pub(crate) attempt: u32,
+    pub(crate) api: DeletionApi,
+    pub(crate) phase: Phase,
+    /// When this attempt was first stepped.
+    pub(crate) queued_at: Option<Timestamp>,
+    /// When it got going: its deadline counts from here, not from the wait for a slot.
+    pub(crate) started_at: Option<Timestamp>,
+    pub(crate) wait: Option<Wait>,
+    /// When the request left that has no answer yet.
+    pub(crate) in_flight: Option<Timestamp>,
+    /// Failures of the call in hand, one after the other.
+    pub(crate) tries: u32,
+    /// Whether the call in hand is being repeated with a renewed token.
+    pub(crate) renewed: bool,
+    pub(crate) slot: bool,
+    pub(crate) cancel: bool,
+    pub(crate) request_id: Option<String>,
+    /// The `actionDate` of our job: also the mark by which an unanswered submit is found again.
+    pub(crate) action_date: Option<Timestamp>,
+    pub(crate) submitted_at: Option<Timestamp>,
+    /// When the job was last seen unfinished.
+    pub(crate) unfinished_at: Option<Timestamp>,
+    pub(crate) finished_at: Option<Timestamp>,
+    pub(crate) verified_at: Option<Timestamp>,
+    /// The remote status as it was last written.
+    pub(crate) remote: Option<String>,
+    /// Since when the remote status has been one that is not known.
+    pub(crate) unknown_since: Option<Timestamp>,
+    /// A reason why even an empty count is not success.
+    pub(crate) doubt: Option<Cause>,
+    /// Submits that were accepted or may have been.
+    pub(crate) submits: u64,
+    /// Submits found not to have arrived.
+    pub(crate) resubmits: u64,
+    /// Requests that left.
+    pub(crate) requests: u64,
+    pub(crate) before: Option<u64>,
+    pub(crate) remaining: Option<u64>,
+    pub(crate) deleted: Option<u64>,
+    /// Recordings that the job skipped.
+    pub(crate) skipped: u64,
+    pub(crate) protected: Option<u64>,
+    /// Conversations of the window that are on hold and protected by the platform.
+    pub(crate) protected_ids: Vec<String>,
+    /// Whether a verification found something, so that a single zero is not yet proof.
+    pub(crate) seen_left: bool,
+    pub(crate) zeros: u32,
+    pub(crate) percent: Option<u8>,
+    pub(crate) head: ChainHead,
+    pub(crate) ended_at: Option<Timestamp>,
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) cause: Option<Cause>,
+}
+
+impl ChunkRun {
+    /// A chunk that waits for its turn, first attempt.
+    #[must_use]
+    pub fn new(order: &Order, chunk: Chunk) -> Self {
+        let head = ChainHead::origin(&order.plan_digest, chunk.index);
+        Self::fresh(order.request.api, chunk, 1, head)
+    }
+
+    fn fresh(api: DeletionApi, chunk: Chunk, attempt: u32, head: ChainHead) -> Self {
+        Self {
+            version: CHUNK_RUN_VERSION,
+            chunk,
+            attempt,
+            api,
+            phase: Phase::Queued,
+            queued_at: None,
+            started_at: None,
+            wait: None,
+            in_flight: None,
+            tries: 0,
+            renewed: false,
+            slot: false,
+            cancel: false,
+            request_id: None,
+            action_date: None,
+            submitted_at: None,
+            unfinished_at: None,
+            finished_at: None,
+            verified_at: None,
+            remote: None,
+            unknown_since: None,
+            doubt: None,
+            submits: 0,
+            resubmits: 0,
+            requests: 0,
+            before: None,
+            remaining: None,
+            deleted: None,
+            skipped: 0,
+            protected: None,
+            protected_ids: Vec::new(),
+            seen_left: false,
+            zeros: 0,
+            percent: None,
+            head,
+            ended_at: None,
+            outcome: None,
+            cause: None,
+        }
+    }
+
+    /// What it deletes, and its place in the plan.
+    #[must_use]
+    pub fn chunk(&self) -> Chunk {
+        self.chunk
+    }
+
+    /// Which attempt, from 1.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// How it ended; absent while it goes on.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.outcome
+    }
+
+    /// Since when a request has been under way whose answer has not been fed back.
+    #[must_use]
+    pub fn in_flight_since(&self) -> Option<Timestamp> {
+        self.in_flight
+    }
+
+    /// Until when it waits, and for what.
+    #[must_use]
+    pub fn due(&self) -> Option<(Timestamp, WaitReason)> {
+        self.wait.map(|wait| (wait.at, wait.reason))
+    }
+
+    /// Whether it needs the organisation's job slot that it was granted.
+    #[must_use]
+    pub fn wants_slot(&self) -> bool {
+        self.slot
+    }
+
+    /// Whether somebody asked to stop it.
+    #[must_use]
+    pub fn cancel_asked(&self) -> bool {
+        self.cancel
+    }
+
+    /// The next attempt at a chunk that ended other than verified, under the same plan.
+    ///
+    /// Where a deletion may still be under way the new attempt goes on watching it instead of starting a second one.
+    #[must_use]
+    pub fn retried(self) -> Option<Self> {
+        let outcome = self.outcome?;
+        if outcome == Outcome::Verified {
+            return None;
+        }
+        let mut next = Self::fresh(self.api, self.chunk, self.attempt.saturating_add(1), self.head);
+        if outcome == Outcome::Unknown && self.submits > 0 {
+            next.submits = self.submits;
+            next.before = self.before;
+            next.request_id = self.request_id;
+            next.action_date = self.action_date;
+            next.submitted_at = self.submitted_at;
+        }
+        Some(next)
+    }
+
+    /// What its job has shown about how long jobs take, once it has finished.
+    #[must_use]
+    pub fn observed_pace(&self) -> Option<Pace> {
+        let submitted = self.submitted_at?;
+        let finished = self.finished_at?;
+        let millis = |from: Timestamp, to: Timestamp| u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX);
+        Some(Pace {
+            unfinished_ms: self.unfinished_at.map_or(0, |at| millis(submitted, at)),
+            finished_ms: millis(submitted, finished).max(1),
+            lag_ms: self.verified_at.map_or(0, |at| millis(finished, at)),
+        })
+    }
+
+    /// Records measured as deleted; absent when that was not measured.
+    #[must_use]
+    pub fn records_deleted(&self) -> Option<u64> {
+        match self.api {
+            DeletionApi::DataDeletion => self.before?.checked_sub(self.remaining?),
+            DeletionApi::RecordingJobs => self.deleted,
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! A chunk's state as people and programs see it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Cause, ChunkRun, Outcome, WaitReason};
+use crate::chunk::Chunk;
+use crate::time::Timestamp;
+
+/// A chunk at a glance. Numbers that were not measured are absent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ChunkView {
+    /// What it deletes.
+    pub chunk: Chunk,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// One word: `queued`, `submitting`, `deleting`, …; the outcome when it has ended.
+    pub state: String,
+    /// What it waits for.
+    pub wait: Option<WaitReason>,
+    /// When it goes on.
+    pub due: Option<Timestamp>,
+    /// When this attempt got going.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// The remote job or deletion request.
+    pub request_id: Option<String>,
+    /// Progress of the remote job in per cent, when the server says.
+    pub percent: Option<u8>,
+    /// Submits that the API accepted or may have accepted.
+    pub submits: u64,
+    /// Requests that left.
+    pub requests: u64,
+    /// Records counted before.
+    pub before: Option<u64>,
+    /// Records still there.
+    pub remaining: Option<u64>,
+    /// Records measured as deleted.
+    pub records_deleted: Option<u64>,
+    /// Records that the platform keeps because of a hold.
+    pub protected: Option<u64>,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// Why, when it is not verified.
+    pub cause: Option<Cause>,
+}
+
+impl ChunkRun {
+    /// The state at a glance.
+    #[must_use]
+    pub fn view(&self) -> ChunkView {
+        ChunkView {
+            chunk: self.chunk,
+            attempt: self.attempt,
+            state: self.outcome.map_or(self.phase.word(), Outcome::as_str).to_owned(),
+            wait: self.wait.map(|wait| wait.reason),
+            due: self.wait.map(|wait| wait.at),
+            started_at: self.started_at,
+            ended_at: self.ended_at,
+            request_id: self.request_id.clone(),
+            percent: self.percent,
+            submits: self.submits,
+            requests: self.requests,
+            before: self.before,
+            remaining: self.remaining,
+            records_deleted: self.records_deleted(),
+            protected: self.protected,
+            outcome: self.outcome,
+            cause: self.cause.clone(),
+        }
+    }
+}
