@@ -1,1 +1,0 @@
-//! Metrics as a fold over audit records.

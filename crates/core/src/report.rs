@@ -1,1 +1,0 @@
-//! The report: a fold over audit records whose counts must add up.

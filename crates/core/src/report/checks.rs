@@ -1,0 +1,70 @@
+//! The identities that have to hold. Every check here can fail, and a report that fails one says so.
+
+use super::{Accounting, ChunkReport, Ordered, Problem};
+use crate::run::Outcome;
+
+/// What was ordered: the chunks are numbered without a gap, and every millisecond is accounted for once.
+pub(super) fn plan(ordered: Ordered<'_>, accounting: &Accounting) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let expected = ordered.order.chunks;
+    for index in 1..=expected {
+        if !ordered.chunks.iter().any(|chunk| chunk.index == index) {
+            problems.push(Problem::new("chunk.missing", index, "the chunk is part of the order, but not of the plan"));
+        }
+    }
+    if u32::try_from(ordered.chunks.len()) != Ok(expected) || expected == 0 {
+        let message = format!("{} chunks were planned and {expected} ordered", ordered.chunks.len());
+        problems.push(Problem::new("chunk.count", None, message));
+    }
+    if accounting.accounted_ms() != accounting.requested_ms {
+        let message = format!(
+            "{} ms were requested and {} ms are accounted for",
+            accounting.requested_ms,
+            accounting.accounted_ms()
+        );
+        problems.push(Problem::new("accounting.range", None, message));
+    }
+    let chunks_ms = ordered.chunks.iter().fold(0_i64, |sum, chunk| sum.saturating_add(chunk.window.millis()));
+    if chunks_ms != accounting.chunks_ms {
+        let message = format!("the chunks cover {chunks_ms} ms, their parts {} ms", accounting.chunks_ms);
+        problems.push(Problem::new("accounting.chunks", None, message));
+    }
+    problems
+}
+
+/// One chunk: its outcome and its numbers agree.
+pub(super) fn chunk(chunk: &ChunkReport) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut problem = |code, message: String| problems.push(Problem::new(code, chunk.index, message));
+    if let (Some(before), Some(deleted), Some(remaining)) = (chunk.before, chunk.records_deleted, chunk.remaining) {
+        let kept = before.checked_sub(deleted).and_then(|rest| rest.checked_sub(remaining));
+        // What the platform protects is part of the count before it in one deletion API and not in the other.
+        if kept != Some(0) && (kept.is_none() || kept != chunk.protected) {
+            problem("records.sum", format!("{before} records before, but {deleted} deleted and {remaining} remaining"));
+        }
+    }
+    let Some(outcome) = chunk.outcome else {
+        return problems;
+    };
+    match outcome {
+        Outcome::Verified => {
+            if chunk.remaining != Some(0) {
+                let found = chunk.remaining.map_or("nothing is said about".to_owned(), |n| n.to_string());
+                problem("verified.remaining", format!("verified, although {found} records remain"));
+            }
+            if chunk.cause.is_some() {
+                problem("verified.cause", "verified, although it has a cause of failure".to_owned());
+            }
+        }
+        Outcome::Held | Outcome::Rejected | Outcome::TimedOut | Outcome::Cancelled => {
+            if let Some(deleted @ 1..) = chunk.records_deleted {
+                problem("records.deleted", format!("{}, although {deleted} records were deleted", outcome.as_str()));
+            }
+        }
+        Outcome::Residual | Outcome::Unknown | Outcome::Failed => {}
+    }
+    if outcome != Outcome::Verified && chunk.cause.is_none() {
+        problem("cause.missing", format!("{} without a cause", outcome.as_str()));
+    }
+    problems
+}

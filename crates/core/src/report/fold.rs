@@ -1,0 +1,288 @@
+//! Going through the records, one at a time.
+
+use std::collections::BTreeMap;
+
+use super::{ChunkReport, Ordered, Problem, Totals};
+use crate::audit::{AuditRecord, Event};
+use crate::chunk::Chunk;
+use crate::run::{Cause, Outcome, WaitReason};
+use crate::time::Timestamp;
+
+/// First and last record's time.
+type Span = Option<(Timestamp, Timestamp)>;
+
+/// What is known so far.
+pub(super) struct Fold<'a> {
+    ordered: Ordered<'a>,
+    chunks: BTreeMap<u32, Attempts>,
+    span: Span,
+    waits: BTreeMap<String, u64>,
+    problems: Vec<Problem>,
+}
+
+/// The attempts at one chunk.
+struct Attempts {
+    chunk: Chunk,
+    all: Vec<Attempt>,
+}
+
+/// One attempt.
+#[derive(Default)]
+struct Attempt {
+    number: u32,
+    sent: u64,
+    accepted: u64,
+    refusals: Vec<Cause>,
+    request_id: Option<String>,
+    counted: Option<u64>,
+    duration_ms: u64,
+    end: Option<End>,
+}
+
+/// How an attempt ended.
+struct End {
+    at: Timestamp,
+    outcome: Outcome,
+    cause: Option<Cause>,
+    submits: u64,
+    requests: u64,
+    before: Option<u64>,
+    records_deleted: Option<u64>,
+    remaining: Option<u64>,
+    protected: Option<u64>,
+}
+
+impl<'a> Fold<'a> {
+    pub(super) fn new(ordered: Ordered<'a>) -> Self {
+        let chunks = ordered.chunks.iter().map(|&chunk| (chunk.index, Attempts { chunk, all: Vec::new() })).collect();
+        Self { ordered, chunks, span: None, waits: BTreeMap::new(), problems: Vec::new() }
+    }
+
+    pub(super) fn record(&mut self, record: &AuditRecord) {
+        let order = self.ordered.order;
+        let index = record.chunk;
+        if (&record.run_id, &record.plan_digest) != (&order.run_id, &order.plan_digest) {
+            self.problems.push(Problem::new("record.foreign", index, "a record belongs to another run or plan"));
+            return;
+        }
+        let Some(attempts) = self.chunks.get_mut(&index) else {
+            self.problems.push(Problem::new(
+                "record.chunk",
+                index,
+                "a record names a chunk that the plan does not have",
+            ));
+            return;
+        };
+        if record.simulated != order.simulated {
+            let message = "a record and the order disagree whether the tenant is simulated";
+            self.problems.push(Problem::new("record.simulated", index, message));
+        }
+        if let Event::Waiting { reason, .. } = &record.event {
+            let count = self.waits.entry(word(*reason).to_owned()).or_default();
+            *count = count.saturating_add(1);
+        }
+        let at = record.timestamp;
+        self.span = Some(self.span.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
+        self.problems.extend(attempts.record(record));
+    }
+
+    pub(super) fn finish(self) -> (Vec<ChunkReport>, Totals, Span, Vec<Problem>) {
+        let mut problems = self.problems;
+        let mut chunks = Vec::new();
+        for attempts in self.chunks.into_values() {
+            problems.extend(attempts.problems());
+            chunks.push(attempts.report());
+        }
+        let totals = totals(&chunks, self.waits);
+        (chunks, totals, self.span, problems)
+    }
+}
+
+impl Attempts {
+    /// Takes a record in, and says what is wrong with its place.
+    fn record(&mut self, record: &AuditRecord) -> Option<Problem> {
+        let index = record.chunk;
+        let (last, ended) = self.all.last().map_or((0, true), |last| (last.number, last.end.is_some()));
+        let mut problem = None;
+        if record.attempt != last {
+            if record.attempt != last.saturating_add(1) || !ended {
+                let message =
+                    format!("attempt {} follows attempt {last} before its end or out of turn", record.attempt);
+                problem = Some(Problem::new("attempt.order", index, message));
+            }
+            self.all.push(Attempt { number: record.attempt, ..Attempt::default() });
+        } else if ended {
+            let message = format!("attempt {last} goes on after its end");
+            problem = Some(Problem::new("attempt.ended", index, message));
+        }
+        if let Event::Started { chunk, .. } = &record.event
+            && *chunk != self.chunk
+        {
+            let message = format!("started for `{}`, planned for `{}`", chunk.window, self.chunk.window);
+            problem = Some(Problem::new("chunk.window", index, message));
+        }
+        if let Some(attempt) = self.all.last_mut() {
+            attempt.record(record);
+        }
+        problem
+    }
+
+    /// What only the whole tells.
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for attempt in &self.all {
+            let mut problem = |code, message: String| problems.push(Problem::new(code, self.chunk.index, message));
+            let number = attempt.number;
+            if attempt.accepted > 1 {
+                problem("submits.accepted", format!("attempt {number} had {} accepted submits", attempt.accepted));
+            }
+            let left = attempt.submits();
+            if attempt.accepted > left {
+                problem(
+                    "submits.unsent",
+                    format!("attempt {number} had {} of {left} submits accepted", attempt.accepted),
+                );
+            }
+            // Fewer may have left than were announced, because some could not be sent; never more.
+            if left > attempt.sent {
+                problem(
+                    "submits.unrecorded",
+                    format!("attempt {number} sent {left} submits and announced {}", attempt.sent),
+                );
+            }
+        }
+        problems
+    }
+
+    fn report(self) -> ChunkReport {
+        let submitted = || self.all.iter().filter(|attempt| attempt.submits() > 0);
+        let submits = self.all.iter().fold(0_u64, |sum, attempt| sum.saturating_add(attempt.submits()));
+        let requests = self.all.iter().try_fold(0_u64, |sum, a| Some(sum.saturating_add(a.end.as_ref()?.requests)));
+        let deleted_by = |attempt: &Attempt| attempt.end.as_ref().and_then(|end| end.records_deleted);
+        let last = self.all.last();
+        let end = last.and_then(|attempt| attempt.end.as_ref());
+        let records_deleted = if submits == 0 {
+            end.and_then(|end| end.records_deleted)
+        } else {
+            submitted().try_fold(0_u64, |sum, attempt| Some(sum.saturating_add(deleted_by(attempt)?)))
+        };
+        let before = |attempt: &Attempt| attempt.end.as_ref().and_then(|end| end.before).or(attempt.counted);
+        ChunkReport {
+            index: self.chunk.index,
+            window: self.chunk.window,
+            outcome: end.map(|end| end.outcome),
+            cause: end.and_then(|end| end.cause.clone()),
+            refused_by_api: last.is_some_and(Attempt::was_refused),
+            request_id: last.and_then(|attempt| attempt.request_id.clone()),
+            attempts: u32::try_from(self.all.len()).unwrap_or(u32::MAX),
+            submits,
+            requests,
+            // The count that goes with the sum of what was deleted: that of the first attempt that could delete.
+            before: submitted().next().or(last).and_then(before),
+            records_deleted,
+            remaining: end.and_then(|end| end.remaining),
+            protected: end.and_then(|end| end.protected),
+            duration_ms: last.map(|attempt| attempt.duration_ms),
+            ended_at: end.map(|end| end.at),
+        }
+    }
+}
+
+impl Attempt {
+    fn record(&mut self, record: &AuditRecord) {
+        self.duration_ms = record.duration_ms;
+        if record.request_id.is_some() {
+            self.request_id.clone_from(&record.request_id);
+        }
+        match &record.event {
+            // Only submits are POST: a two-phase job is executed with PUT and cancelled with DELETE.
+            Event::Sending { call, .. } => self.sent = self.sent.saturating_add(u64::from(call.starts_with("POST "))),
+            Event::Submitted => self.accepted = self.accepted.saturating_add(1),
+            Event::Counted { records } => self.counted = Some(*records),
+            Event::Answered { cause, .. } => self.refusals.push(cause.clone()),
+            Event::Finished { outcome, cause, submits, requests, before, remaining, protected } => {
+                self.end = Some(End {
+                    at: record.timestamp,
+                    outcome: *outcome,
+                    cause: cause.clone(),
+                    submits: *submits,
+                    requests: *requests,
+                    before: *before,
+                    records_deleted: record.records_deleted,
+                    remaining: *remaining,
+                    protected: *protected,
+                });
+            }
+            Event::Started { .. }
+            | Event::HoldsChecked { .. }
+            | Event::NoAnswer { .. }
+            | Event::Waiting { .. }
+            | Event::SubmitLookedFor { .. }
+            | Event::Status { .. }
+            | Event::Gate { .. }
+            | Event::Processed { .. }
+            | Event::FailedItems { .. }
+            | Event::Verified { .. }
+            | Event::CancelAsked => {}
+        }
+    }
+
+    /// Submits that left: as the end says, and while there is none, as the records say.
+    fn submits(&self) -> u64 {
+        self.end.as_ref().map_or(self.sent, |end| end.submits)
+    }
+
+    /// Whether it was rejected for a reason that came from the API.
+    fn was_refused(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| {
+            end.outcome == Outcome::Rejected && self.refusals.iter().any(|refusal| Some(refusal) == end.cause.as_ref())
+        })
+    }
+}
+
+fn totals(chunks: &[ChunkReport], waits: BTreeMap<String, u64>) -> Totals {
+    let mut totals = Totals {
+        chunks: u32::try_from(chunks.len()).unwrap_or(u32::MAX),
+        by_outcome: Outcome::ALL.into_iter().map(|outcome| (outcome, 0)).collect(),
+        requests: Some(0),
+        records_deleted: Some(0),
+        remaining: Some(0),
+        rate_limited: waits.get(RATE_LIMITED).copied().unwrap_or(0),
+        waits,
+        ..Totals::default()
+    };
+    for chunk in chunks {
+        match chunk.outcome {
+            Some(outcome) => *totals.by_outcome.entry(outcome).or_default() += 1,
+            None => totals.open += 1,
+        }
+        totals.submits = totals.submits.saturating_add(chunk.submits);
+        totals.requests = add(totals.requests, chunk.requests);
+        totals.measured_chunks += u32::from(chunk.records_deleted.is_some());
+        // Where nothing was submitted, nothing was deleted and nothing had to be measured.
+        if chunk.submits > 0 || chunk.records_deleted.is_some() {
+            totals.records_deleted = add(totals.records_deleted, chunk.records_deleted);
+            totals.remaining = add(totals.remaining, chunk.remaining);
+        }
+    }
+    totals
+}
+
+fn add(sum: Option<u64>, part: Option<u64>) -> Option<u64> {
+    Some(sum?.saturating_add(part?))
+}
+
+const RATE_LIMITED: &str = "rateLimited";
+
+/// The reason without its details.
+fn word(reason: WaitReason) -> &'static str {
+    match reason {
+        WaitReason::RateLimited { .. } => RATE_LIMITED,
+        WaitReason::Backoff { .. } => "backoff",
+        WaitReason::JobPending { .. } => "jobPending",
+        WaitReason::SlotBusy => "slotBusy",
+        WaitReason::ConfirmingSubmit => "confirmingSubmit",
+        WaitReason::IndexLag => "indexLag",
+        WaitReason::CoolOff => "coolOff",
+    }
+}

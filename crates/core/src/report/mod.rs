@@ -1,0 +1,221 @@
+//! The report: a fold over audit records. What was deleted, what was not, and whether it adds up.
+
+mod checks;
+mod fold;
+mod verdict;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::audit::AuditRecord;
+use crate::chunk::Chunk;
+use crate::plan::{Disposition, Part};
+use crate::run::{Cause, Order, Outcome};
+use crate::time::Timestamp;
+use crate::window::Window;
+
+pub use verdict::{RunOutcome, exit_code};
+
+/// Version of the report format.
+pub const REPORT_VERSION: u32 = 1;
+
+/// What a report has to know besides the records: what was ordered.
+#[derive(Clone, Copy, Debug)]
+pub struct Ordered<'a> {
+    /// The run.
+    pub order: &'a Order,
+    /// Every chunk of the plan.
+    pub chunks: &'a [Chunk],
+    /// What the plan makes of every millisecond of the requested range.
+    pub parts: &'a [Part],
+}
+
+/// Everything that a run did, as far as its records tell. The last line that `run --json` prints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename = "report", rename_all = "camelCase")]
+pub struct Report {
+    /// [`REPORT_VERSION`].
+    pub version: u32,
+    /// Which run.
+    pub run_id: String,
+    /// Which plan.
+    pub plan_digest: String,
+    /// The API's address.
+    pub tenant: String,
+    /// Whether the tenant was the simulated one.
+    pub simulated: bool,
+    /// How the run ended, in one word.
+    pub outcome: RunOutcome,
+    /// Time of the first record; absent without records.
+    pub started_at: Option<Timestamp>,
+    /// Time of the last record; absent without records.
+    pub last_at: Option<Timestamp>,
+    /// Every chunk of the plan, in order.
+    pub chunks: Vec<ChunkReport>,
+    /// Sums over the chunks.
+    pub totals: Totals,
+    /// Where the milliseconds of the requested range went.
+    pub accounting: Accounting,
+    /// Everything that does not add up; empty in a sound report.
+    pub problems: Vec<Problem>,
+}
+
+/// One chunk: its last attempt, and what all attempts together did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChunkReport {
+    /// From 1.
+    pub index: u32,
+    /// What it covers.
+    pub window: Window,
+    /// How the last attempt ended; null while the chunk is open.
+    pub outcome: Option<Outcome>,
+    /// Why, when it is not verified.
+    pub cause: Option<Cause>,
+    /// Whether the API refused it, rather than a guard of this program. Only for `rejected`.
+    pub refused_by_api: bool,
+    /// The remote job or deletion request of the last attempt.
+    pub request_id: Option<String>,
+    /// Attempts begun; 0 when it was never taken up.
+    pub attempts: u32,
+    /// Submits that left, all attempts.
+    pub submits: u64,
+    /// Requests that left, all attempts; null while one is open.
+    pub requests: Option<u64>,
+    /// Records counted before the first attempt deleted anything; null when not counted.
+    pub before: Option<u64>,
+    /// Records measured as deleted, all attempts that submitted; null when one of them was not measured.
+    pub records_deleted: Option<u64>,
+    /// Records still there that should not be; null when not measured.
+    pub remaining: Option<u64>,
+    /// Records that the platform keeps because of a hold; null when not measured.
+    pub protected: Option<u64>,
+    /// Milliseconds of the last attempt; null when there was none.
+    pub duration_ms: Option<u64>,
+    /// When the last attempt ended; null while the chunk is open.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// Sums over the chunks. A sum with an unmeasured part is null.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Totals {
+    /// Chunks of the plan.
+    pub chunks: u32,
+    /// Chunks by outcome, every outcome named.
+    pub by_outcome: BTreeMap<Outcome, u32>,
+    /// Chunks that have not ended.
+    pub open: u32,
+    /// Submits that left.
+    pub submits: u64,
+    /// Requests that left; null while a chunk is open.
+    pub requests: Option<u64>,
+    /// Records measured as deleted; null when a chunk that submitted was not measured.
+    pub records_deleted: Option<u64>,
+    /// Chunks whose deleted records were measured.
+    pub measured_chunks: u32,
+    /// Records still there that should not be; null when a chunk that submitted was not measured.
+    pub remaining: Option<u64>,
+    /// Waits because the server asked for a pause.
+    pub rate_limited: u64,
+    /// Waits other than for the next poll, by reason.
+    pub waits: BTreeMap<String, u64>,
+}
+
+/// Where the milliseconds of the requested range went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Accounting {
+    /// The whole range.
+    pub requested_ms: i64,
+    /// In chunks.
+    pub chunks_ms: i64,
+    /// Kept by a legal hold.
+    pub held_ms: i64,
+    /// Kept by a retention rule.
+    pub retained_ms: i64,
+    /// Too recent for the provider's data to be complete.
+    pub too_recent_ms: i64,
+    /// Not addressable by the deletion API.
+    pub refused_ms: i64,
+}
+
+impl Accounting {
+    fn of(requested: Window, parts: &[Part]) -> Self {
+        let sum = |disposition| {
+            let of_it = parts.iter().filter(|part| part.disposition == disposition);
+            of_it.fold(0_i64, |sum, part| sum.saturating_add(part.window.millis()))
+        };
+        Self {
+            requested_ms: requested.millis(),
+            chunks_ms: sum(Disposition::Chunk),
+            held_ms: sum(Disposition::Held),
+            retained_ms: sum(Disposition::Retained),
+            too_recent_ms: sum(Disposition::TooRecent),
+            refused_ms: sum(Disposition::Refused),
+        }
+    }
+
+    /// What the parts come to; has to be [`Self::requested_ms`].
+    #[must_use]
+    pub fn accounted_ms(&self) -> i64 {
+        [self.held_ms, self.retained_ms, self.too_recent_ms, self.refused_ms]
+            .into_iter()
+            .fold(self.chunks_ms, i64::saturating_add)
+    }
+}
+
+/// Something that does not add up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem {
+    /// Stable, dotted.
+    pub code: String,
+    /// Which chunk, when it is about one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub chunk: Option<u32>,
+    /// One line.
+    pub message: String,
+}
+
+impl Problem {
+    fn new(code: &str, chunk: impl Into<Option<u32>>, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), chunk: chunk.into(), message: message.into() }
+    }
+}
+
+impl Report {
+    /// Folds the records of a run, each chunk's in the order of its chain; the chunks may be interleaved.
+    #[must_use]
+    pub fn of<'a>(ordered: Ordered<'_>, records: impl IntoIterator<Item = &'a AuditRecord>) -> Self {
+        let mut fold = fold::Fold::new(ordered);
+        for record in records {
+            fold.record(record);
+        }
+        let (chunks, totals, span, mut problems) = fold.finish();
+        let accounting = Accounting::of(ordered.order.request.range, ordered.parts);
+        problems.extend(checks::plan(ordered, &accounting));
+        problems.extend(chunks.iter().flat_map(checks::chunk));
+        Self {
+            version: REPORT_VERSION,
+            run_id: ordered.order.run_id.clone(),
+            plan_digest: ordered.order.plan_digest.clone(),
+            tenant: ordered.order.tenant.clone(),
+            simulated: ordered.order.simulated,
+            outcome: RunOutcome::of(&chunks),
+            started_at: span.map(|(first, _)| first),
+            last_at: span.map(|(_, last)| last),
+            chunks,
+            totals,
+            accounting,
+            problems,
+        }
+    }
+
+    /// The report as one line of JSON.
+    #[must_use]
+    pub fn line(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
