@@ -1,21 +1,75 @@
-//! Strict JSON reading and canonical bytes.
+//! JSON at the border: canonical bytes and digests, strict parsing, and a reader that reports every problem at once.
 
-use std::fmt::Write as _;
+mod read;
+mod strict;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-/// The canonical bytes of a value (RFC 8785). Core's own types always have them; a value that JSON cannot express has none.
+pub(crate) use read::{Choices, Field, Object, Reader, join};
+pub use strict::{ParseError, parse};
+
+/// The RFC 8785 canonical bytes of a value: object members sorted, no spaces, numbers in one form.
+///
+/// Everything that this program digests is made of strings, booleans, integers below 2^53, lists and objects with text keys,
+/// for which this cannot fail; a value that has no JSON form gives no bytes at all.
 #[must_use]
-pub fn canonical<T: Serialize>(value: &T) -> Vec<u8> {
+pub fn canonical(value: &impl Serialize) -> Vec<u8> {
     serde_json_canonicalizer::to_vec(value).unwrap_or_default()
 }
 
 /// SHA-256 as it is written everywhere: `sha256:` and 64 lower-case hexadecimal digits.
 #[must_use]
 pub fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold("sha256:".to_owned(), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    format!("sha256:{}", hex(&Sha256::digest(bytes)))
+}
+
+/// Lower-case hexadecimal digits, two a byte.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        for nibble in [byte >> 4, byte & 15] {
+            out.extend(char::from_digit(u32::from(nibble), 16));
+        }
+    }
+    out
+}
+
+/// What a person typed, for a message: in backticks, on one line, at most 60 characters.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut out = String::from("`");
+    for (place, c) in text.chars().enumerate() {
+        if place == 60 {
+            out.push('…');
+            break;
+        }
+        if c.is_control() {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out.push('`');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn canonical_bytes_sort_members_and_drop_spaces() {
+        let value = serde_json::json!({"b": [1, 2], "a": {"z": null, "y": "é\n"}, "\u{20ac}": true});
+        assert_eq!(
+            String::from_utf8(canonical(&value)).unwrap(),
+            "{\"a\":{\"y\":\"é\\n\",\"z\":null},\"b\":[1,2],\"\u{20ac}\":true}"
+        );
+    }
+
+    #[test]
+    fn digest_is_sha256() {
+        assert_eq!(digest(b""), "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(digest(b"abc"), "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
 }

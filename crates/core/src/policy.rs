@@ -1,14 +1,20 @@
 //! What the organisation allows: retention rules, legal holds, jurisdictions, limits. Read strictly, all problems at once.
 
+mod read;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::finding::Finding;
 use crate::request::{DeletionApi, RecordType};
 use crate::window::Window;
 
 /// Version of the policy format that this program reads and writes.
 pub const POLICY_VERSION: u32 = 1;
+
+/// The longest policy text that is read, in bytes.
+pub const POLICY_MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// A floor: records of these types must be kept at least that long.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,5 +153,14 @@ impl Default for Policy {
             jurisdictions: None,
             limits: Limits::default(),
         }
+    }
+}
+
+impl Policy {
+    /// Reads a policy as a person wrote it. Gives every problem with the text; the policy only if there is none, because a
+    /// policy that is read in part protects in part.
+    #[must_use]
+    pub fn parse(text: &str) -> (Option<Self>, Vec<Finding>) {
+        read::read(text)
     }
 }

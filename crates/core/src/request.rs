@@ -1,8 +1,16 @@
 //! What a person typed: the purge request, read strictly, all problems at once.
 
+mod read;
+
 use serde::{Deserialize, Serialize};
 
+use crate::finding::Finding;
 use crate::window::Window;
+
+pub(crate) use read::{Draft, jurisdictions, query as read_query, read, record_types as read_record_types};
+
+/// The longest request text that is read, in bytes.
+pub const REQUEST_MAX_BYTES: usize = 512 * 1024;
 
 /// Version of the request format that this program reads and writes.
 pub const REQUEST_VERSION: u32 = 1;
@@ -59,6 +67,12 @@ impl RecordType {
             Self::Recording => "recording",
             Self::ScreenRecording => "screenRecording",
         }
+    }
+
+    /// Whether a rule about one kind protects the other: a conversation and anything that belongs to it protect each other.
+    #[must_use]
+    pub fn touches(self, other: Self) -> bool {
+        self == other || self == Self::Conversation || other == Self::Conversation
     }
 }
 
@@ -133,4 +147,15 @@ pub struct PurgeRequest {
     /// Options of `recordingJobs`; absent for the other API.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recordings: Option<RecordingOptions>,
+}
+
+impl PurgeRequest {
+    /// Reads a request as a person wrote it. Gives every problem with the text; the request only if there is none.
+    ///
+    /// Whether the deletion API offers what is asked, and whether a policy allows it, is for [`crate::plan::check`] to say.
+    #[must_use]
+    pub fn parse(text: &str) -> (Option<Self>, Vec<Finding>) {
+        let (draft, findings) = read(text, None);
+        (draft.finish(&findings), findings)
+    }
 }

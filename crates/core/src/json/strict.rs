@@ -1,0 +1,153 @@
+//! Strict parsing: a repeated member is an error, because the parser would otherwise keep only one of them.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+/// Why a text is not read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseError {
+    /// More bytes than the document may have.
+    #[error("the document has {bytes} bytes; at most {limit} are read")]
+    TooLarge {
+        /// Length of the text.
+        bytes: usize,
+        /// The most that is read.
+        limit: usize,
+    },
+    /// One object has the same member twice.
+    #[error("{what} at line {line}, column {column}")]
+    Repeated {
+        /// Which member.
+        what: String,
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+    },
+    /// Not JSON, or nested deeper than 128 levels.
+    #[error("the text is not JSON: {what} at line {line}, column {column}")]
+    Syntax {
+        /// What the parser met.
+        what: String,
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+    },
+}
+
+/// Parses a JSON text of at most `limit` bytes.
+///
+/// # Errors
+/// The text is too long, is not JSON, is nested too deeply, or repeats a member of an object.
+pub fn parse(text: &str, limit: usize) -> Result<Value, ParseError> {
+    if text.len() > limit {
+        return Err(ParseError::TooLarge { bytes: text.len(), limit });
+    }
+    serde_json::from_str::<Strict>(text).map(|Strict(value)| value).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        let full = error.to_string();
+        let what = full.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&full).to_owned();
+        // The visitor below raises a data error in one case only; everything else comes from the parser.
+        if error.is_data() {
+            ParseError::Repeated { what, line, column }
+        } else {
+            ParseError::Syntax { what, line, column }
+        }
+    })
+}
+
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Self)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(Strict(item)) = access.next_element()? {
+            items.push(item);
+        }
+        Ok(Value::Array(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut members = Map::new();
+        while let Some(key) = access.next_key::<String>()? {
+            if members.contains_key(&key) {
+                return Err(A::Error::custom(format!("the member {} is repeated", super::quoted(&key))));
+            }
+            let Strict(value) = access.next_value()?;
+            members.insert(key, value);
+        }
+        Ok(Value::Object(members))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_serde_json_reads() {
+        let text = r#"{"a": [1, -2, 2.5, true, null, "x\n"], "b": {"a": 1}}"#;
+        assert_eq!(parse(text, 1000).unwrap(), serde_json::from_str::<Value>(text).unwrap());
+    }
+
+    #[test]
+    fn refuses_with_the_place() {
+        for (text, message) in [
+            ("{\n \"a\": 1,\n \"a\": 2}", "the member `a` is repeated at line 3, column 4"),
+            (r#"{"b": [{"a": 1, "a": 1}]}"#, "the member `a` is repeated at line 1, column 19"),
+            ("{", "the text is not JSON: EOF while parsing an object at line 1, column 1"),
+            ("", "the text is not JSON: EOF while parsing a value at line 1, column 0"),
+            ("[] []", "the text is not JSON: trailing characters at line 1, column 4"),
+        ] {
+            assert_eq!(parse(text, 1000).map_err(|e| e.to_string()), Err(message.to_owned()));
+        }
+        let deep = "[".repeat(500);
+        assert!(matches!(parse(&deep, 1000), Err(ParseError::Syntax { .. })));
+        assert_eq!(parse("[1]", 2), Err(ParseError::TooLarge { bytes: 3, limit: 2 }));
+    }
+}
