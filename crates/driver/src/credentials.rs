@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 /// Client id and secret of an OAuth client with the client-credentials grant.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Credentials {
     client_id: String,
     client_secret: String,
@@ -14,6 +17,11 @@ impl Credentials {
     #[must_use]
     pub fn new(client_id: impl Into<String>, client_secret: impl Into<String>) -> Self {
         Self { client_id: client_id.into(), client_secret: client_secret.into() }
+    }
+
+    /// The value of an `Authorization: Basic` header (RFC 7617).
+    pub(crate) fn basic(&self) -> String {
+        format!("Basic {}", STANDARD.encode(format!("{}:{}", self.client_id, self.client_secret)))
     }
 }
 

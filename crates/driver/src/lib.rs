@@ -4,16 +4,33 @@
 //! the one next move, feed the answer back. The loop is generic over its ports: [`Http`], [`Clock`] and [`Ledger`]. Everything
 //! runs on one thread; concurrency is a set of futures, so no port needs `Send`.
 
+// Ports.
 pub mod clock;
-pub mod credentials;
 pub mod http;
 pub mod ledger;
-pub mod signal;
-pub mod virtual_time;
 pub mod watch;
+
+// Sending.
+pub mod credentials;
+pub mod sender;
+pub mod tenant;
+mod token;
+mod wire;
+
+// Carrying on.
+pub mod signal;
+pub mod worker;
+
+// Time that passes only when nobody has anything to do.
+pub mod virtual_time;
 
 pub use clock::{Clock, SystemClock};
 pub use credentials::Credentials;
 pub use http::{Http, WireRequest};
-pub use ledger::Ledger;
-pub use watch::Watch;
+pub use ledger::{Ledger, LedgerError, MemoryLedger};
+pub use sender::Sender;
+pub use signal::Signal;
+pub use tenant::Tenant;
+pub use virtual_time::VirtualClock;
+pub use watch::{Unwatched, Watch};
+pub use worker::{Advance, Worker};

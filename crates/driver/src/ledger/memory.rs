@@ -1,6 +1,7 @@
 //! A ledger in memory: for virtual time and for tests. Durable for as long as the process lives.
 
 use std::cell::RefCell;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use purge_core::audit::AuditRecord;
@@ -8,7 +9,7 @@ use purge_core::run::Order;
 use purge_core::time::Timestamp;
 
 use super::{
-    ChunkRow, Claim, Claimed, Commit, Committed, Created, Ledger, LedgerError, MessageState, NewRun, OutboxRow,
+    ChunkRow, Claim, Claimed, Commit, Committed, Created, Ledger, LedgerError, MessageState, NewRun, OutboxMessage, OutboxRow,
     RecordRow, RunRow, Slot,
 };
 
@@ -28,7 +29,52 @@ struct Run {
     updated_at: Timestamp,
     chunks: BTreeMap<u32, ChunkRow>,
     records: Vec<AuditRecord>,
-    outbox: Vec<OutboxRow>,
+    outbox: Outbox,
+}
+
+/// Messages in the order in which they were put in, with what finds them quickly.
+#[derive(Clone, Debug, Default)]
+struct Outbox {
+    rows: Vec<OutboxRow>,
+    places: BTreeMap<String, usize>,
+    pending: BTreeSet<(Timestamp, usize)>,
+}
+
+impl Outbox {
+    fn put(&mut self, message: &OutboxMessage) {
+        if let Entry::Vacant(free) = self.places.entry(message.id.clone()) {
+            free.insert(self.rows.len());
+            self.pending.insert((message.due, self.rows.len()));
+            self.rows.push(OutboxRow {
+                id: message.id.clone(),
+                body: message.body.clone(),
+                attempts: 0,
+                state: MessageState::Pending { due: message.due, why: None },
+            });
+        }
+    }
+
+    fn settle(&mut self, id: &str, attempts: u32, state: &MessageState) -> bool {
+        let Some(&place) = self.places.get(id) else {
+            return false;
+        };
+        let Some(row) = self.rows.get_mut(place).filter(|row| row.attempts == attempts) else {
+            return false;
+        };
+        if let Some(due) = row.due() {
+            self.pending.remove(&(due, place));
+        }
+        row.attempts += 1;
+        row.state = state.clone();
+        if let Some(due) = row.due() {
+            self.pending.insert((due, place));
+        }
+        true
+    }
+
+    fn pending(&self, limit: usize) -> Vec<OutboxRow> {
+        self.pending.iter().filter_map(|&(_, place)| self.rows.get(place)).take(limit).cloned().collect()
+    }
 }
 
 impl Run {
@@ -84,7 +130,7 @@ impl Ledger for MemoryLedger {
             updated_at: now,
             chunks: chunks.collect(),
             records: Vec::new(),
-            outbox: Vec::new(),
+            outbox: Outbox::default(),
         };
         runs.insert(run.order.run_id.clone(), new);
         Ok(Created::New)
@@ -161,14 +207,7 @@ impl Ledger for MemoryLedger {
         run.updated_at = commit.now;
         run.records.extend_from_slice(commit.records);
         for message in commit.outbox {
-            if run.outbox.iter().all(|row| row.id != message.id) {
-                run.outbox.push(OutboxRow {
-                    id: message.id.clone(),
-                    body: message.body.clone(),
-                    attempts: 0,
-                    state: MessageState::Pending { due: message.due, why: None },
-                });
-            }
+            run.outbox.put(message);
         }
         if let Some(slot) = commit.release_slot {
             self.give_back(slot);
@@ -203,15 +242,11 @@ impl Ledger for MemoryLedger {
     }
 
     async fn outbox(&self, run_id: &str) -> Result<Vec<OutboxRow>, LedgerError> {
-        Ok(self.read(run_id, |run| run.outbox.clone()))
+        Ok(self.read(run_id, |run| run.outbox.rows.clone()))
     }
 
     async fn outbox_pending(&self, run_id: &str, limit: u32) -> Result<Vec<OutboxRow>, LedgerError> {
-        Ok(self.read(run_id, |run| {
-            let mut due: Vec<_> = run.outbox.iter().filter_map(|row| Some((row.due()?, row))).collect();
-            due.sort_by_key(|(due, _)| *due);
-            due.into_iter().take(count(limit)).map(|(_, row)| row.clone()).collect()
-        }))
+        Ok(self.read(run_id, |run| run.outbox.pending(count(limit))))
     }
 
     async fn outbox_settle(
@@ -222,13 +257,7 @@ impl Ledger for MemoryLedger {
         state: &MessageState,
     ) -> Result<bool, LedgerError> {
         let mut runs = self.runs.borrow_mut();
-        let rows = runs.get_mut(run_id).into_iter().flat_map(|run| &mut run.outbox);
-        let Some(row) = rows.into_iter().find(|row| row.id == id && row.attempts == attempts) else {
-            return Ok(false);
-        };
-        row.attempts += 1;
-        row.state = state.clone();
-        Ok(true)
+        Ok(runs.get_mut(run_id).is_some_and(|run| run.outbox.settle(id, attempts, state)))
     }
 }
 

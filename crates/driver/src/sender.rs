@@ -1,0 +1,84 @@
+//! Sending for all chunks of a run: one token, one request budget.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use purge_core::http::{Auth, HttpRequest, HttpResponse, NoResponse};
+use purge_core::rate::RateBudget;
+use purge_core::reply::retry_after;
+use purge_core::time::Timestamp;
+
+use crate::clock::Clock;
+use crate::http::{Http, WireRequest};
+use crate::tenant::Tenant;
+use crate::token::TokenCache;
+use crate::wire::{self, API_TIMEOUT};
+
+/// How long everybody pauses after a 429 that does not say how long.
+const UNSAID_PAUSE: Duration = Duration::from_secs(1);
+
+/// Sends API requests of one tenant. Shared by everything that runs in this process.
+#[derive(Debug)]
+pub struct Sender<'a, H, C> {
+    http: &'a H,
+    clock: &'a C,
+    tenant: &'a Tenant,
+    tokens: TokenCache,
+    budget: RefCell<RateBudget>,
+}
+
+/// Whether a request may leave now.
+#[derive(Debug)]
+pub(crate) enum Permit {
+    /// It may.
+    Ready(Ready),
+    /// Not before then; nothing has been spent.
+    NotBefore(Timestamp),
+    /// It will not: this is its answer.
+    Settled(Result<HttpResponse, NoResponse>),
+}
+
+/// A request with credentials and a place in the budget.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    request: WireRequest,
+    token: u64,
+}
+
+impl<'a, H: Http, C: Clock> Sender<'a, H, C> {
+    /// With an unspent budget and no token yet.
+    #[must_use]
+    pub fn new(http: &'a H, clock: &'a C, tenant: &'a Tenant, requests_per_minute: u32) -> Self {
+        let budget = RefCell::new(RateBudget::new(requests_per_minute));
+        Self { http, clock, tenant, tokens: TokenCache::default(), budget }
+    }
+
+    /// Gets a token and a place in the budget for one request.
+    pub(crate) async fn permit(&self, request: &HttpRequest) -> Permit {
+        let renewed = request.auth == Auth::BearerRenewed;
+        let token = match self.tokens.token(self.http, self.clock, self.tenant, renewed).await {
+            Ok(token) => token,
+            Err(no_token) => return Permit::Settled(no_token.into_answer()),
+        };
+        if let Err(at) = self.budget.borrow_mut().take(self.clock.now()) {
+            return Permit::NotBefore(at);
+        }
+        let url = self.tenant.api.join(&request.path);
+        let bearer = format!("Bearer {}", token.access.expose());
+        Permit::Ready(Ready { request: wire::wire(request, url, bearer, API_TIMEOUT), token: token.number })
+    }
+
+    /// Sends it, once, and learns from the answer what concerns everybody.
+    pub(crate) async fn send(&self, ready: Ready) -> Result<HttpResponse, NoResponse> {
+        let response = wire::send(self.http, self.clock, ready.request).await?;
+        let now = self.clock.now();
+        let mut budget = self.budget.borrow_mut();
+        budget.observe(&response, now);
+        match response.status {
+            401 => self.tokens.refused(ready.token),
+            429 => budget.pause(now.plus(retry_after(&response, now).unwrap_or(UNSAID_PAUSE))),
+            _ => {}
+        }
+        Ok(response)
+    }
+}

@@ -1,0 +1,279 @@
+//! The loop: make durable, carry out, feed back; one chunk as far as it goes without waiting.
+
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use purge_core::http::{HttpRequest, NoResponse};
+use purge_core::run::{ChunkRun, Context, Input, Next, Order, Outcome, Pace, Step, WaitReason};
+use purge_core::time::Timestamp;
+use purge_core::webhook::{ChunkEnd, WebhookEvent};
+
+use crate::clock::Clock;
+use crate::http::Http;
+use crate::ledger::{Claim, Claimed, Commit, Committed, Lease, Ledger, LedgerError, OutboxMessage, Slot};
+use crate::sender::{Permit, Sender};
+use crate::signal::Signal;
+use crate::watch::Watch;
+use crate::wire::API_TIMEOUT;
+
+/// How long a chunk belongs to its worker unless the worker renews: longer than any request may take.
+pub const LEASE: Duration = Duration::from_secs(60);
+
+/// What must be left of a lease when a request leaves: time for its answer and for the commit after it.
+const LEASE_NEEDED: Duration = API_TIMEOUT.saturating_add(Duration::from_secs(10));
+
+/// Recording jobs that an organisation may have under way at once (limit of the API).
+const JOB_SLOTS: u32 = 2;
+
+/// Where a chunk stands after [`Worker::advance`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Advance {
+    /// It waits.
+    Waiting {
+        /// Until when.
+        at: Timestamp,
+        /// For what.
+        reason: WaitReason,
+    },
+    /// It has ended.
+    Done(Outcome),
+    /// Somebody else changed it meanwhile. Nothing was sent after that; it is theirs.
+    Lost,
+    /// Somebody else works on it.
+    Busy {
+        /// Until when at most, if they do not renew.
+        until: Timestamp,
+    },
+    /// The ledger has no such chunk.
+    Absent,
+}
+
+/// Who carries chunks on, and with what.
+#[derive(Debug)]
+pub struct Worker<'a, L, H, C, W> {
+    /// The store.
+    pub ledger: &'a L,
+    /// Sends the requests.
+    pub sender: &'a Sender<'a, H, C>,
+    /// The time.
+    pub clock: &'a C,
+    /// Is told of every change.
+    pub watch: &'a W,
+    /// Names this worker in leases; unique among all that share the ledger.
+    pub owner: &'a str,
+    /// Whether every other owner is known to be gone, so that their leases mean nothing: for a caller that holds an exclusive
+    /// lock on the ledger.
+    pub assume_dead_owners: bool,
+    /// Whether to put a message into the outbox when a chunk ends.
+    pub tell: bool,
+    /// Once raised, nothing waits for the request budget any more: the request does not leave and the chunk backs off.
+    pub stop: &'a Signal,
+}
+
+/// The right to commit, and for how long.
+struct Held {
+    version: u64,
+    until: Timestamp,
+}
+
+impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
+    /// Takes up one chunk and carries it on until it has to wait or has ended.
+    ///
+    /// Safe to call too early, too often and from several processes at once.
+    ///
+    /// # Errors
+    /// When the ledger fails. Whatever had been committed stands, and calling again goes on from there.
+    pub async fn advance(&self, order: &Order, index: u32, pace: Pace) -> Result<Advance, LedgerError> {
+        let run_id = order.run_id.as_str();
+        let Some(row) = self.ledger.chunk(run_id, index).await? else {
+            return Ok(Advance::Absent);
+        };
+        if let Some(outcome) = row.run.outcome() {
+            return Ok(Advance::Done(outcome));
+        }
+        if let Some((at, reason)) = row.run.due()
+            && self.clock.now() < at
+            && !self.must_cancel(order, &row.run).await?
+        {
+            return Ok(Advance::Waiting { at, reason });
+        }
+        let lease = self.lease();
+        let until = lease.until;
+        let now = self.clock.now();
+        let take_over = self.assume_dead_owners;
+        let claimed = self.ledger.claim(Claim { run_id, index, lease, now, take_over }).await?;
+        match claimed {
+            Claimed::Granted(row) => {
+                let held = Held { version: row.version, until };
+                self.carry_on(order, row.run, held, pace).await
+            }
+            Claimed::Busy { until } => Ok(Advance::Busy { until }),
+            Claimed::Absent => Ok(Advance::Absent),
+        }
+    }
+
+    async fn carry_on(
+        &self,
+        order: &Order,
+        mut run: ChunkRun,
+        mut held: Held,
+        pace: Pace,
+    ) -> Result<Advance, LedgerError> {
+        let mut input = match run.in_flight_since() {
+            // Its worker is gone: the lease was free, and nobody else feeds the answer back.
+            Some(_) => Input::NoResponse(NoResponse::Interrupted),
+            None if run.due().is_some() => Input::Tick,
+            None => Input::Start,
+        };
+        loop {
+            if self.must_cancel(order, &run).await? {
+                input = Input::Cancel;
+            }
+            let slot_before = run.wants_slot() || matches!(input, Input::Slot { granted: true });
+            let Step { run: stepped, records, next } =
+                run.step(Context { order, pace, now: self.clock.now() }, input);
+            run = stepped;
+
+            let holder = slot_holder(&run, order);
+            let slot = Slot { tenant: &order.tenant, holder: &holder };
+            let ended = run.outcome().is_some();
+            let lease = match next {
+                Next::Send(_) | Next::TakeSlot => Some(self.lease()),
+                Next::WaitUntil { .. } | Next::Done(_) => None,
+            };
+            let until = lease.as_ref().map_or(held.until, |lease| lease.until);
+            let committed = self
+                .ledger
+                .commit(Commit {
+                    run_id: &order.run_id,
+                    index: run.chunk().index,
+                    expected_version: held.version,
+                    run: &run,
+                    records: &records,
+                    outbox: &self.messages(order, &run),
+                    lease,
+                    // At the end also a slot that was taken just before a crash and never noted.
+                    release_slot: ((slot_before || ended) && !run.wants_slot()).then_some(slot),
+                    now: self.clock.now(),
+                })
+                .await?;
+            let Committed::Version(version) = committed else {
+                return Ok(Advance::Lost);
+            };
+            held = Held { version, until };
+            self.watch.changed(&run);
+
+            input = match next {
+                Next::Send(request) => match self.exchange(order, &run, &mut held, &request).await? {
+                    Some(input) => input,
+                    None => return Ok(Advance::Lost),
+                },
+                Next::TakeSlot => Input::Slot { granted: self.ledger.take_slot(slot, JOB_SLOTS).await? },
+                Next::WaitUntil { at, reason } => return Ok(Advance::Waiting { at, reason }),
+                Next::Done(outcome) => return Ok(Advance::Done(outcome)),
+            };
+        }
+    }
+
+    /// Sends a request whose leaving is durable and gives what came of it; `None` when the chunk was lost before it left.
+    async fn exchange(
+        &self,
+        order: &Order,
+        run: &ChunkRun,
+        held: &mut Held,
+        request: &HttpRequest,
+    ) -> Result<Option<Input>, LedgerError> {
+        loop {
+            let permit = self.sender.permit(request).await;
+            // However long the permit took: a request leaves under a lease that outlasts it, or not at all.
+            if held.until.since(self.clock.now()) <= LEASE_NEEDED && !self.renew(order, run, held).await? {
+                return Ok(None);
+            }
+            let answer = match permit {
+                Permit::Ready(ready) => self.sender.send(ready).await,
+                Permit::NotBefore(_) if self.stop.is_raised() => Err(NoResponse::NotSent),
+                Permit::NotBefore(at) => {
+                    self.nap(at.min(held.until.minus(LEASE_NEEDED))).await;
+                    continue;
+                }
+                Permit::Settled(answer) => answer,
+            };
+            return Ok(Some(answer.map_or_else(Input::NoResponse, Input::Response)));
+        }
+    }
+
+    /// Commits nothing but a longer lease. `false` when somebody else has the chunk.
+    async fn renew(&self, order: &Order, run: &ChunkRun, held: &mut Held) -> Result<bool, LedgerError> {
+        let lease = self.lease();
+        let until = lease.until;
+        let committed = self
+            .ledger
+            .commit(Commit {
+                run_id: &order.run_id,
+                index: run.chunk().index,
+                expected_version: held.version,
+                run,
+                records: &[],
+                outbox: &[],
+                lease: Some(lease),
+                release_slot: None,
+                now: self.clock.now(),
+            })
+            .await?;
+        Ok(match committed {
+            Committed::Version(version) => {
+                *held = Held { version, until };
+                true
+            }
+            Committed::Lost => false,
+        })
+    }
+
+    /// Sleeps, but not through a request to stop.
+    async fn nap(&self, until: Timestamp) {
+        let sleep = std::pin::pin!(self.clock.sleep_until(until));
+        match select(sleep, std::pin::pin!(self.stop.raised())).await {
+            Either::Left(((), _)) | Either::Right(((), _)) => {}
+        }
+    }
+
+    /// Whether the chunk is still to be told that somebody wants the run cancelled.
+    async fn must_cancel(&self, order: &Order, run: &ChunkRun) -> Result<bool, LedgerError> {
+        if run.cancel_asked() || run.in_flight_since().is_some() || run.outcome().is_some() {
+            return Ok(false);
+        }
+        self.ledger.cancel_asked(&order.run_id).await
+    }
+
+    fn lease(&self) -> Lease {
+        Lease { owner: self.owner.to_owned(), until: self.clock.now().plus(LEASE) }
+    }
+
+    /// What the governance system is told in the same commit in which a chunk ends.
+    fn messages(&self, order: &Order, run: &ChunkRun) -> Vec<OutboxMessage> {
+        let view = run.view();
+        let (true, Some(outcome), Some(at)) = (self.tell, view.outcome, view.ended_at) else {
+            return Vec::new();
+        };
+        let took = at.since(view.started_at.unwrap_or(at)).as_millis();
+        let event = WebhookEvent::of(
+            order,
+            ChunkEnd {
+                chunk: view.chunk,
+                attempt: view.attempt,
+                outcome,
+                cause: view.cause,
+                request_id: view.request_id,
+                records_deleted: view.records_deleted,
+                duration_ms: u64::try_from(took).unwrap_or(u64::MAX),
+                at,
+            },
+        );
+        vec![OutboxMessage { body: event.body(), id: event.id, due: at }]
+    }
+}
+
+/// Names a chunk among the chunks of all runs that share a tenant's job slots.
+fn slot_holder(run: &ChunkRun, order: &Order) -> String {
+    format!("{}/{}", order.run_id, run.chunk().index)
+}
