@@ -6,6 +6,8 @@
 mod args;
 mod command;
 mod exit;
+mod documents;
+mod exit;
 mod failure;
 mod ledger;
 mod settings;

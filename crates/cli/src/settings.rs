@@ -125,7 +125,7 @@ impl<S: Source> Reader<'_, S> {
             }
             Ok(text) => Some(text.trim().to_owned()),
             Err(()) => {
-                self.problem(name, "not-text", format!("`{name}` is not UTF-8"), "set it again");
+                self.problem(name, "notText", format!("`{name}` is not UTF-8"), "set it again");
                 None
             }
         }
@@ -276,7 +276,7 @@ impl<S: Source> Reader<'_, S> {
             Err(why) => {
                 self.problem(
                     SECRET,
-                    "webhook-secret",
+                    "webhookSecret",
                     why.to_string(),
                     "`whsec_` and the base64 of 24 to 64 random bytes",
                 );
@@ -290,7 +290,7 @@ impl<S: Source> Reader<'_, S> {
         if address.is_some() && secrets.is_none() {
             remarks.push(Finding::new(
                 Severity::Warning,
-                "settings.webhook-unsigned",
+                "settings.webhookUnsigned",
                 format!("environment#{SECRET}"),
                 "the governance webhook is told without a signature, so it cannot know who tells it",
                 format!("set `{SECRET}` to `whsec_` and the base64 of 24 to 64 random bytes"),
@@ -367,7 +367,7 @@ mod tests {
                 "GENESYS_CLIENT_SECRET settings.twice",
                 "GENESYS_CLIENT_ID settings.credentials",
                 "GOVERNANCE_WEBHOOK_URL settings.address",
-                "GOVERNANCE_WEBHOOK_SECRET settings.webhook-secret",
+                "GOVERNANCE_WEBHOOK_SECRET settings.webhookSecret",
                 "DATA_JURISDICTION settings.jurisdiction",
             ]
         );
@@ -405,7 +405,7 @@ mod tests {
     fn a_webhook_without_a_secret_is_remarked_and_a_secret_without_a_webhook_refused() {
         let url = ("GOVERNANCE_WEBHOOK_URL", "https://hook.example.com/purge");
         let secret = ("GOVERNANCE_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
-        assert_eq!(read(&[url]).unwrap().remarks[0].code, "settings.webhook-unsigned");
+        assert_eq!(read(&[url]).unwrap().remarks[0].code, "settings.webhookUnsigned");
         assert!(read(&[url, secret]).unwrap().remarks.is_empty());
         assert_eq!(read(&[secret]).unwrap_err()[0].0, "settings.incomplete");
     }

@@ -284,5 +284,6 @@ fn word(reason: WaitReason) -> &'static str {
         WaitReason::ConfirmingSubmit => "confirmingSubmit",
         WaitReason::IndexLag => "indexLag",
         WaitReason::CoolOff => "coolOff",
+        WaitReason::InFlight => "inFlight",
     }
 }

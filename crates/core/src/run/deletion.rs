@@ -26,16 +26,16 @@ impl Machine<'_> {
                     self.run.phase = Phase::Completed;
                     self.look_again()
                 }
-                None => self.unclear(Cause::new("submit.no-id", "the deletion was accepted without an id to ask for")),
+                None => self.unclear(&Cause::new("submit.no-id", "the deletion was accepted without an id to ask for")),
             },
-            Reply::Empty => self.unclear(Cause::new("submit.no-id", "the deletion was accepted without an answer")),
-            Reply::Unwell { cause, .. } | Reply::Unreadable(cause) => self.unclear(cause),
+            Reply::Empty => self.unclear(&Cause::new("submit.no-id", "the deletion was accepted without an answer")),
+            Reply::Unwell { cause, .. } | Reply::Unreadable(cause) => self.unclear(&cause),
             Reply::Refused(cause) | Reply::Missing(cause) | Reply::Conflict(cause) | Reply::Unauthorized(cause) => {
                 self.note_answer(&cause);
                 let outcome = if speaks_of_a_hold(&cause) { Outcome::Held } else { Outcome::Rejected };
                 self.finish(outcome, Some(cause))
             }
-            Reply::RateLimited { retry_after, cause } => self.rate_limited(retry_after, cause),
+            Reply::RateLimited { retry_after, cause } => self.rate_limited(retry_after, &cause),
         }
     }
 
@@ -48,8 +48,8 @@ impl Machine<'_> {
     }
 
     /// It was answered, but not so that one knows what became of it.
-    fn unclear(&mut self, cause: Cause) -> Next {
-        self.note_answer(&cause);
+    fn unclear(&mut self, cause: &Cause) -> Next {
+        self.note_answer(cause);
         self.deletion_unsure()
     }
 

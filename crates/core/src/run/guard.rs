@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::machine::Machine;
 use super::state::Phase;
 use super::{Cause, Next, Outcome};
-use crate::analytics::{self, Conversation, IDS_PER_LOOKUP, Listing, Page};
+use crate::analytics::{self, Conversation, IDS_PER_LOOKUP, Listing};
 use crate::api::protection;
 use crate::audit::Event;
 use crate::http::HttpRequest;
@@ -36,15 +36,12 @@ impl Machine<'_> {
 
     pub(super) fn held_conversations(&mut self, reply: Reply, from: usize, mut touched: Vec<String>) -> Next {
         // None of the ids known any more is a clear answer too: what does not exist cannot be deleted.
-        let page = match reply {
-            Reply::Missing(_) => Page { conversations: Vec::new(), total: None },
-            reply => match self.read(reply, read_lookup) {
-                Ok(page) => page,
-                Err(next) => return next,
-            },
+        let found = match self.read_or(reply, Vec::new(), read_lookup) {
+            Ok(found) => found,
+            Err(next) => return next,
         };
         let window = self.run.chunk.window;
-        touched.extend(page.conversations.into_iter().filter(|c| c.touches(window)).map(|c| c.id));
+        touched.extend(found.into_iter().filter(|c| c.touches(window)).map(|c| c.id));
         let from = from + IDS_PER_LOOKUP;
         if from < self.cx.order.held_conversations.len() {
             return self.to(Phase::HeldConversations { from, touched });
@@ -83,7 +80,9 @@ impl Machine<'_> {
         let more = full && found.conversations.last().is_some_and(|last| reaches(last, first_held));
         touched.extend(found.conversations.into_iter().filter(|c| self.straddles(c)).map(|c| c.id));
         match (more, ongoing) {
-            (true, _) if page >= MAX_STRADDLER_PAGES => self.held(&[], "too many conversations reach into a held window"),
+            (true, _) if page >= MAX_STRADDLER_PAGES => {
+                self.held(&[], "too many conversations reach into a held window")
+            }
             (true, _) => self.to(Phase::Straddlers { ongoing, page: page + 1, touched }),
             // Where conversations without an end are sorted is not documented, so they are asked for by themselves.
             (false, false) => self.to(Phase::Straddlers { ongoing: true, page: 1, touched }),
@@ -205,9 +204,9 @@ fn reaches(conversation: &Conversation, at: Timestamp) -> bool {
 }
 
 /// A look-up by id that finds nothing answers with an empty list, or leaves the list out.
-fn read_lookup(answer: &Value) -> Option<Page> {
+fn read_lookup(answer: &Value) -> Option<Vec<Conversation>> {
     match answer.get("conversations") {
-        None | Some(Value::Null) if answer.is_object() => Some(Page { conversations: Vec::new(), total: None }),
-        _ => analytics::read_page(answer),
+        None | Some(Value::Null) if answer.is_object() => Some(Vec::new()),
+        _ => analytics::read_page(answer).map(|page| page.conversations),
     }
 }

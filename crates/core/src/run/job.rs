@@ -45,7 +45,7 @@ impl Machine<'_> {
                 self.note_answer(&cause);
                 self.finish(Outcome::Rejected, Some(cause))
             }
-            Reply::RateLimited { retry_after, cause } => self.rate_limited(retry_after, cause),
+            Reply::RateLimited { retry_after, cause } => self.rate_limited(retry_after, &cause),
         }
     }
 
@@ -76,7 +76,9 @@ impl Machine<'_> {
         };
         let full = jobs.len() >= recording_jobs::PAGE_SIZE;
         let ours = |job: &Job| job.action_date.is_some() && job.action_date == self.run.action_date;
-        if let Some(job) = jobs.into_iter().find(|job| ours(job) && !matches!(job.state, State::Cancelled | State::Failed(_))) {
+        if let Some(job) =
+            jobs.into_iter().find(|job| ours(job) && !matches!(job.state, State::Cancelled | State::Failed(_)))
+        {
             self.found(true, "a job with our action date is listed");
             return self.adopt(job);
         }
@@ -90,7 +92,8 @@ impl Machine<'_> {
         }
         self.found(false, "no job with our action date is listed");
         if self.run.cancel {
-            return self.finish(Outcome::Cancelled, Some(Cause::new("cancelled", "cancelled; no job had been created")));
+            return self
+                .finish(Outcome::Cancelled, Some(Cause::new("cancelled", "cancelled; no job had been created")));
         }
         self.submit_again()
     }
@@ -144,7 +147,10 @@ impl Machine<'_> {
     /// The job is counted and waits: the true numbers against the limit, then the holds once more, then execution.
     fn gate(&mut self, job: &Job) -> Next {
         let Some(recordings) = job.recordings else {
-            let cause = Cause::new("job.counts-missing", "the job is ready but does not say how many recordings it would delete");
+            let cause = Cause::new(
+                "job.counts-missing",
+                "the job is ready but does not say how many recordings it would delete",
+            );
             return self.end_job(Outcome::Failed, cause);
         };
         let over = self.over_limit(recordings, "recordings");
@@ -180,7 +186,7 @@ impl Machine<'_> {
                 self.note_answer(&cause);
                 self.end_job(Outcome::Rejected, cause)
             }
-            Reply::RateLimited { retry_after, cause } => self.rate_limited(retry_after, cause),
+            Reply::RateLimited { retry_after, cause } => self.rate_limited(retry_after, &cause),
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::state::{Phase, Wait};
+use super::state::{Phase, Stage, Wait};
 use super::{Cause, ChunkRun, Context, Input, Next, Outcome, Step, WaitReason, pace};
 use crate::api::{data_deletion, recording_jobs};
 use crate::audit::{AuditRecord, Draft, Event, seal};
@@ -58,15 +58,13 @@ impl Machine<'_> {
                     self.run.cancel = true;
                     self.record(Event::CancelAsked);
                 }
-                if self.run.phase.is_harmless() {
+                if self.run.phase.stage().is_harmless() {
                     self.run.wait = None;
                 }
                 self.resume()
             }
-            Input::Slot { granted } => match self.run.phase {
-                Phase::Slot => self.slot(granted),
-                _ => self.resume(),
-            },
+            Input::Slot { granted } if self.run.phase == Phase::Slot => self.slot(granted),
+            Input::Slot { .. } => self.resume(),
             Input::Response(response) => match self.run.in_flight.take() {
                 Some(_) => self.answered(&response),
                 None => self.resume(),
@@ -95,15 +93,8 @@ impl Machine<'_> {
         if self.run.phase == Phase::Queued {
             return self.begin();
         }
-        if self.run.cancel && self.run.phase.is_harmless() {
-            if let Some(next) = self.cancelled() {
-                return next;
-            }
-        }
-        if self.deadline().is_some_and(|deadline| self.cx.now >= deadline) {
-            if let Some(next) = self.expired() {
-                return next;
-            }
+        if let Some(next) = self.cancelled().or_else(|| self.expired()) {
+            return next;
         }
         if self.run.phase == Phase::Submitted && self.run.api == DeletionApi::RecordingJobs {
             // Fixed before the first try leaves: it is also the mark by which an unanswered submit is found again.
@@ -234,19 +225,16 @@ impl Machine<'_> {
 
     fn answered(&mut self, response: &HttpResponse) -> Next {
         self.http_status = response.status;
-        let reply = match Reply::of(response, self.cx.now) {
-            Reply::Unauthorized(_) if !self.run.renewed => {
-                // Refused before anything happened: the same request once more, with a new token.
-                self.run.renewed = true;
-                return self.go();
-            }
-            Reply::RateLimited { retry_after, cause } => {
-                self.run.renewed = false;
-                return self.rate_limited(retry_after, cause);
-            }
-            reply => reply,
-        };
+        let reply = Reply::of(response, self.cx.now);
+        if matches!(reply, Reply::Unauthorized(_)) && !self.run.renewed {
+            // Refused before anything happened: the same request once more, with a new token.
+            self.run.renewed = true;
+            return self.go();
+        }
         self.run.renewed = false;
+        if let Reply::RateLimited { retry_after, cause } = &reply {
+            return self.rate_limited(*retry_after, cause);
+        }
         self.judge(reply)
     }
 
@@ -272,7 +260,9 @@ impl Machine<'_> {
             Phase::FailedRecordings { page } => self.failed_recordings(reply, page),
             Phase::CountAfter { entity, sum } => self.counted_after(reply, entity, sum),
             Phase::Sample => self.sampled(reply),
-            Phase::Metadata { ids, at, kept, scheduled, whole } => self.metadata(reply, ids, at, (kept, scheduled), whole),
+            Phase::Metadata { ids, at, kept, scheduled, whole } => {
+                self.metadata(reply, ids, at, (kept, scheduled), whole)
+            }
             Phase::Skips { ids, whole, skipped } => self.skips(reply, &ids, whole, skipped),
             Phase::JobCancelled { outcome, cause } => self.job_cancelled(reply, outcome, cause),
         }
@@ -287,14 +277,11 @@ impl Machine<'_> {
         if let Some(request) = self.question() {
             self.record(Event::NoAnswer { call: call_of(&request), why });
         }
-        let cause = Cause::new("network.no-answer", why.phrase());
-        match self.run.phase {
-            Phase::Submitted => match self.run.api {
-                DeletionApi::DataDeletion => self.deletion_unsure(),
-                DeletionApi::RecordingJobs => self.creation_unsure(),
-            },
-            Phase::Executed => self.execution_unsure(),
-            _ => self.retry_later(cause, None),
+        match (&self.run.phase, self.run.api) {
+            (Phase::Submitted, DeletionApi::DataDeletion) => self.deletion_unsure(),
+            (Phase::Submitted, DeletionApi::RecordingJobs) => self.creation_unsure(),
+            (Phase::Executed, _) => self.execution_unsure(),
+            _ => self.retry_later(Cause::new("network.no-answer", why.phrase()), None),
         }
     }
 
@@ -320,6 +307,16 @@ impl Machine<'_> {
         Err(self.retry_later(cause, retry_after))
     }
 
+    /// Like [`Self::read`], but a 404 is an answer too.
+    pub(super) fn read_or<T>(
+        &mut self,
+        reply: Reply,
+        missing: T,
+        read: impl FnOnce(&Value) -> Option<T>,
+    ) -> Result<T, Next> {
+        if matches!(reply, Reply::Missing(_)) { Ok(missing) } else { self.read(reply, read) }
+    }
+
     pub(super) fn note_answer(&mut self, cause: &Cause) {
         if let Some(request) = self.question() {
             let (call, http_status) = (call_of(&request), self.http_status);
@@ -327,8 +324,8 @@ impl Machine<'_> {
         }
     }
 
-    pub(super) fn rate_limited(&mut self, retry_after: Option<Duration>, cause: Cause) -> Next {
-        self.note_answer(&cause);
+    pub(super) fn rate_limited(&mut self, retry_after: Option<Duration>, cause: &Cause) -> Next {
+        self.note_answer(cause);
         self.run.tries = self.run.tries.saturating_add(1);
         let pause = retry_after.unwrap_or_else(|| backoff(&self.key(), self.run.tries));
         let retry_after_seconds = retry_after.map(|pause| pause.as_secs());
@@ -341,7 +338,7 @@ impl Machine<'_> {
         if self.http_status != 0 {
             self.note_answer(&cause);
         }
-        let limit = if self.run.phase.is_harmless() { GIVE_UP_BEFORE } else { GIVE_UP_WATCHING };
+        let limit = if self.run.phase.stage().is_harmless() { GIVE_UP_BEFORE } else { GIVE_UP_WATCHING };
         if self.run.tries >= limit {
             return self.give_up(cause);
         }
@@ -351,17 +348,25 @@ impl Machine<'_> {
 
     /// The question of this phase cannot be answered.
     fn give_up(&mut self, cause: Cause) -> Next {
-        match self.run.phase.clone() {
-            Phase::JobCancelled { outcome, cause } => self.finish(outcome, Some(cause)),
-            Phase::SubmitInJobs { .. } => self.finish(Outcome::Unknown, Some(cause)),
-            phase if phase.is_harmless() => {
-                let cause = Cause { message: format!("gave up before anything was deleted: {}", cause.message), ..cause };
-                self.end_job(Outcome::Failed, cause)
+        match self.run.phase.stage() {
+            Stage::Before => {
+                let message = format!("gave up before anything was deleted: {}", cause.message);
+                self.end_job(Outcome::Failed, Cause { message, ..cause })
             }
-            Phase::Completed | Phase::Fulfilled { .. } => self.doubt(cause),
-            Phase::FailedRecordings { .. } => self.finish(Outcome::Residual, Some(cause)),
-            _ => self.finish(self.left_or(Outcome::Unknown), Some(cause)),
+            Stage::Cancelling => self.leave_job(),
+            Stage::Searching => self.finish(Outcome::Unknown, Some(cause)),
+            Stage::Deleting => self.doubt(cause),
+            Stage::Collecting => self.finish(Outcome::Residual, Some(cause)),
+            Stage::Verifying | Stage::Ended => self.finish(self.left_or(Outcome::Unknown), Some(cause)),
         }
+    }
+
+    /// A job that cannot be cancelled stays behind unexecuted, which deletes nothing.
+    fn leave_job(&mut self) -> Next {
+        let Phase::JobCancelled { outcome, cause } = self.run.phase.clone() else {
+            return self.resume();
+        };
+        self.finish(outcome, Some(cause))
     }
 
     /// Whatever the counts will say, this is not success: measure what is left, then end.
@@ -370,13 +375,11 @@ impl Machine<'_> {
         self.verify()
     }
 
+    /// Stops here if somebody asked to and nothing has been deleted. A job that may exist is found first, then cancelled.
     fn cancelled(&mut self) -> Option<Next> {
+        let stop = self.run.cancel && self.run.phase.stage() == Stage::Before;
         let cause = Cause::new("cancelled", "cancelled before anything was deleted");
-        match self.run.phase {
-            // The job may exist: it is found first, then cancelled. A job that is being cancelled needs no second order.
-            Phase::SubmitInJobs { .. } | Phase::JobCancelled { .. } => None,
-            _ => Some(self.end_job(Outcome::Cancelled, cause)),
-        }
+        stop.then(|| self.end_job(Outcome::Cancelled, cause))
     }
 
     /// Ends a chunk of which nothing has been deleted; a job that exists is cancelled first.
@@ -397,28 +400,24 @@ impl Machine<'_> {
         }
     }
 
+    /// Ends it if it is too late.
     fn expired(&mut self) -> Option<Next> {
-        let cause = |text: &str| Cause::new("deadline", text);
-        match self.run.phase.clone() {
-            // One more try to leave no job behind, with its own limit of tries.
-            Phase::JobCancelled { outcome, cause } => {
-                (self.run.tries > 0).then(|| self.finish(outcome, Some(cause)))
+        self.deadline().filter(|deadline| self.cx.now >= *deadline)?;
+        let late = |text: &str| Cause::new("deadline", format!("the deadline passed {text}"));
+        match self.run.phase.stage() {
+            Stage::Before => Some(self.end_job(Outcome::TimedOut, late("before anything was deleted"))),
+            Stage::Searching => {
+                Some(self.finish(Outcome::Unknown, Some(late("before it was known whether the job exists"))))
             }
-            Phase::SubmitInJobs { .. } => Some(
-                self.finish(Outcome::Unknown, Some(cause("the deadline passed before it was known whether the job exists"))),
-            ),
-            phase if phase.is_harmless() => {
-                Some(self.end_job(Outcome::TimedOut, cause("the deadline passed before anything was deleted")))
+            // One try to leave no job behind.
+            Stage::Cancelling => (self.run.tries > 0).then(|| self.leave_job()),
+            Stage::Deleting => Some(self.doubt(late("while the deletion was under way"))),
+            // One look at what is left.
+            Stage::Verifying if self.run.doubt.is_some() && self.run.tries == 0 => None,
+            Stage::Collecting | Stage::Verifying | Stage::Ended => {
+                let outcome = self.left_or(Outcome::Unknown);
+                Some(self.finish(outcome, Some(late("before absence was verified"))))
             }
-            // One look at what is left, then the end: that look is allowed after the deadline.
-            Phase::Completed | Phase::Fulfilled { .. } | Phase::SubmitInCounts { .. } => {
-                Some(self.doubt(cause("the deadline passed while the deletion was under way")))
-            }
-            _ if self.run.doubt.is_some() && self.run.tries == 0 => None,
-            _ => Some(self.finish(
-                self.left_or(Outcome::Unknown),
-                Some(cause("the deadline passed before absence was verified")),
-            )),
         }
     }
 
@@ -503,4 +502,3 @@ fn call_of(request: &HttpRequest) -> String {
 fn changes_something(phase: &Phase) -> bool {
     matches!(phase, Phase::Submitted | Phase::Executed | Phase::JobCancelled { .. })
 }
-

@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 use crate::window::Window;
 
 /// Version of the order's format.
-pub const ORDER_VERSION: u32 = 1;
+pub(crate) const ORDER_VERSION: u32 = 1;
 
 /// What all chunks of a run share, made from an approved plan; stored once per run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,8 +143,10 @@ fn run_id(plan_digest: &str, tenant: &str) -> String {
     format!("run-{}", hex.get(..16).unwrap_or(hex))
 }
 
+/// The holds that keep any of these record types.
 fn concerning<'a>(policy: &'a Policy, types: &'a [RecordType]) -> impl Iterator<Item = &'a Hold> {
-    policy.holds.iter().filter(|hold| hold.concerns(types))
+    let touches = |held: &Vec<RecordType>| held.iter().any(|h| types.iter().any(|t| h.touches(*t)));
+    policy.holds.iter().filter(move |hold| hold.record_types.as_ref().is_none_or(touches))
 }
 
 fn held_conversations(policy: &Policy, types: &[RecordType]) -> Vec<HeldConversation> {
@@ -159,9 +161,8 @@ fn held_conversations(policy: &Policy, types: &[RecordType]) -> Vec<HeldConversa
 
 fn held_windows(policy: &Policy, types: &[RecordType]) -> Vec<HeldWindow> {
     let by_time = concerning(policy, types).filter(|hold| hold.conversation_ids.is_none());
-    let mut held: Vec<_> = by_time
-        .filter_map(|hold| hold.range.map(|window| HeldWindow { window, hold: hold.id.clone() }))
-        .collect();
+    let mut held: Vec<_> =
+        by_time.filter_map(|hold| hold.range.map(|window| HeldWindow { window, hold: hold.id.clone() })).collect();
     held.sort_by_key(|held| held.window);
     held
 }
@@ -171,7 +172,9 @@ fn compliance_note(plan: &Plan) -> String {
     let (request, policy) = (plan.request(), plan.policy());
     let retention = match (&request.retention_override, policy.retention.len()) {
         (_, 0) => "no retention rules were given".to_owned(),
-        (Some(leave), n) => format!("{n} retention rules overridden with the leave of {}: {}", leave.approver, leave.reason),
+        (Some(leave), n) => {
+            format!("{n} retention rules overridden with the leave of {}: {}", leave.approver, leave.reason)
+        }
         (None, n) => format!("{n} retention rules checked, none overridden"),
     };
     let holds = match policy.holds.len() {

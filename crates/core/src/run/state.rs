@@ -77,8 +77,8 @@ impl Phase {
         }
     }
 
-    /// Whether nothing can have been deleted yet, so that stopping here leaves everything as it was.
-    pub(crate) fn is_harmless(&self) -> bool {
+    /// How far the chunk has come.
+    pub(crate) fn stage(&self) -> Stage {
         match self {
             Self::Queued
             | Self::Slot
@@ -88,19 +88,43 @@ impl Phase {
             | Self::CountBefore { .. }
             | Self::Submitted
             | Self::Ready
-            | Self::Executed
-            | Self::JobCancelled { .. } => true,
+            | Self::Executed => Stage::Before,
             // Where jobs can be listed a submit only creates; executing is another request.
-            Self::SubmitInJobs { .. } => true,
-            Self::SubmitInCounts { .. }
-            | Self::Completed
-            | Self::Fulfilled { .. }
-            | Self::FailedRecordings { .. }
-            | Self::CountAfter { .. }
-            | Self::Sample
-            | Self::Metadata { .. }
-            | Self::Skips { .. }
-            | Self::Ended => false,
+            Self::SubmitInJobs { .. } => Stage::Searching,
+            Self::JobCancelled { .. } => Stage::Cancelling,
+            Self::SubmitInCounts { .. } | Self::Completed | Self::Fulfilled { .. } => Stage::Deleting,
+            Self::FailedRecordings { .. } => Stage::Collecting,
+            Self::CountAfter { .. } | Self::Sample | Self::Metadata { .. } | Self::Skips { .. } => Stage::Verifying,
+            Self::Ended => Stage::Ended,
+        }
+    }
+}
+
+/// How far a chunk has come: what stopping, giving up and lateness depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Nothing has been deleted, and nothing is under way.
+    Before,
+    /// Nothing has been deleted; a job may exist and is being looked for.
+    Searching,
+    /// Nothing has been deleted; a job is being cancelled.
+    Cancelling,
+    /// A deletion may be under way.
+    Deleting,
+    /// The deletion is over; its failures are being read.
+    Collecting,
+    /// The deletion is over; what is left is being looked for.
+    Verifying,
+    /// Over.
+    Ended,
+}
+
+impl Stage {
+    /// Whether nothing can have been deleted yet, so that stopping here leaves everything as it was.
+    pub(crate) fn is_harmless(self) -> bool {
+        match self {
+            Self::Before | Self::Searching | Self::Cancelling => true,
+            Self::Deleting | Self::Collecting | Self::Verifying | Self::Ended => false,
         }
     }
 }

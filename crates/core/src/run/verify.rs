@@ -82,7 +82,8 @@ impl Machine<'_> {
         let window: Window = self.run.chunk.window;
         let listed = page.conversations.len();
         let all_listed = page.total == Some(listed as u64) && self.run.chunk.age == Age::Recent;
-        let mut ids: Vec<_> = page.conversations.into_iter().filter(|c| window.contains(c.start)).map(|c| c.id).collect();
+        let mut ids: Vec<_> =
+            page.conversations.into_iter().filter(|c| window.contains(c.start)).map(|c| c.id).collect();
         // Conversations that the platform protects keep their recordings, and were found before the execution.
         ids.retain(|id| !self.run.protected_ids.contains(id));
         if self.run.skipped > 0 && self.run.protected_ids.is_empty() && !ids.is_empty() {
@@ -92,7 +93,7 @@ impl Machine<'_> {
         if self.run.skipped > 0 {
             self.run.protected = Some(self.run.skipped);
         }
-        self.look_at_some(ids, all_listed)
+        self.look_at_some(&ids, all_listed)
     }
 
     /// Whether protection explains what the job skipped.
@@ -102,36 +103,46 @@ impl Machine<'_> {
             Err(next) => return next,
         };
         if protected.is_empty() {
-            let message = format!("the job skipped {skipped} recordings, and no legal hold of the platform explains it");
+            let message =
+                format!("the job skipped {skipped} recordings, and no legal hold of the platform explains it");
             self.run.remaining = Some(skipped);
             return self.finish(Outcome::Residual, Some(Cause::new("job.skipped", message)));
         }
         self.run.protected = Some(skipped);
         let free: Vec<_> = ids.iter().filter(|id| !protected.contains(id)).cloned().collect();
-        self.record(Event::HoldsChecked { asked: ids.len() as u64, unprotected: Vec::new(), protected: protected.clone() });
+        self.record(Event::HoldsChecked {
+            asked: ids.len() as u64,
+            unprotected: Vec::new(),
+            protected: protected.clone(),
+        });
         self.run.protected_ids = protected;
-        self.look_at_some(free, whole)
+        self.look_at_some(&free, whole)
     }
 
-    fn look_at_some(&mut self, ids: Vec<String>, all_listed: bool) -> Next {
+    fn look_at_some(&mut self, ids: &[String], all_listed: bool) -> Next {
         let wanted = self.limits().verify_conversations as usize;
         let whole = all_listed && ids.len() <= wanted;
-        let chosen = evenly(&ids, wanted);
+        let chosen = evenly(ids, wanted);
         if chosen.is_empty() {
             return self.looked(0, Left::default(), whole);
         }
         self.to(Phase::Metadata { ids: chosen, at: 0, kept: 0, scheduled: 0, whole })
     }
 
-    pub(super) fn metadata(&mut self, reply: Reply, ids: Vec<String>, at: usize, seen: (u64, u64), whole: bool) -> Next {
+    pub(super) fn metadata(
+        &mut self,
+        reply: Reply,
+        ids: Vec<String>,
+        at: usize,
+        seen: (u64, u64),
+        whole: bool,
+    ) -> Next {
         let screen_too = recording_jobs::includes_screen(&self.cx.order.request.record_types);
-        let left = match reply {
-            // No such recordings: gone.
-            Reply::Missing(_) => Left::default(),
-            reply => match self.read(reply, |answer| recording_jobs::read_metadata(answer, screen_too)) {
-                Ok(left) => left,
-                Err(next) => return next,
-            },
+        // No such recordings: gone.
+        let found = self.read_or(reply, Left::default(), |answer| recording_jobs::read_metadata(answer, screen_too));
+        let left = match found {
+            Ok(left) => left,
+            Err(next) => return next,
         };
         let (kept, scheduled) = (seen.0.saturating_add(left.kept), seen.1.saturating_add(left.scheduled));
         let checked = ids.len();
