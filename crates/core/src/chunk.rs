@@ -2,7 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::request::Chunking;
+use crate::time::{DAY_MS, Timestamp};
 use crate::window::Window;
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// The longest `agedConversationInterval` that the recording jobs API takes, in calendar months.
+const AGED_MAX_MONTHS: u32 = 6;
 
 /// Which kind of interval `recordingJobs` needs for a window; the other API ignores it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -28,4 +35,52 @@ pub struct Chunk {
     /// Which kind of interval.
     #[serde(default)]
     pub age: Age,
+}
+
+/// How a range is cut: cells of one length, counted from an origin.
+///
+/// UTC days all have the same length, so calendar days and hours are both a number of milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Grid {
+    origin: i64,
+    step: i64,
+}
+
+impl Grid {
+    /// The grid that starts at `origin`.
+    pub(crate) fn new(origin: Timestamp, chunking: Chunking) -> Self {
+        let step = match chunking {
+            Chunking::Days(days) => i64::from(days) * DAY_MS,
+            Chunking::Hours(hours) => i64::from(hours) * HOUR_MS,
+        };
+        // A step of zero cannot be read from a request; one millisecond keeps the arithmetic total.
+        Self { origin: origin.millis(), step: step.max(1) }
+    }
+
+    /// How many cells the window touches.
+    pub(crate) fn cells(self, window: Window) -> u64 {
+        let first = (window.start().millis() - self.origin).div_euclid(self.step);
+        let last = (window.last_millisecond().millis() - self.origin).div_euclid(self.step);
+        u64::try_from(last - first + 1).unwrap_or(0)
+    }
+
+    /// The end of the cell that holds this instant.
+    fn cell_end(self, at: Timestamp) -> Timestamp {
+        let cell = (at.millis() - self.origin).div_euclid(self.step);
+        Timestamp::from_millis(self.origin + (cell + 1) * self.step)
+    }
+
+    /// The window, cut at the grid; of aged conversations no piece is longer than six calendar months (limit of the API).
+    pub(crate) fn cut(self, window: Window, age: Age) -> impl Iterator<Item = Window> {
+        let mut rest = Some(window);
+        std::iter::from_fn(move || {
+            let window = rest?;
+            let end = match age {
+                Age::Recent => self.cell_end(window.start()),
+                Age::Aged => self.cell_end(window.start()).min(window.start().plus_months(AGED_MAX_MONTHS)),
+            };
+            rest = window.from(end);
+            window.before(end)
+        })
+    }
 }

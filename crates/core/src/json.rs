@@ -6,7 +6,7 @@ mod strict;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-pub(crate) use read::{Choices, Field, Object, Reader, join};
+pub(crate) use read::{Field, Object, Reader, join};
 pub use strict::{ParseError, parse};
 
 /// The RFC 8785 canonical bytes of a value: object members sorted, no spaces, numbers in one form.

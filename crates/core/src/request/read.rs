@@ -211,12 +211,12 @@ fn recordings(r: &mut Reader, field: &Field<'_>) -> Option<RecordingOptions> {
         ("includePolicyBased", &mut options.include_policy_based),
         ("includeSnippets", &mut options.include_snippets),
     ] {
-        if let Some(field) = object.get(key) {
-            *flag = r.boolean(&field)?;
+        if let Some(value) = object.get(key).and_then(|f| r.boolean(&f)) {
+            *flag = value;
         }
     }
-    if let Some(field) = object.get("coolOffDays") {
-        options.cool_off_days = r.small(&field, 0..=365)?;
+    if let Some(days) = object.get("coolOffDays").and_then(|f| r.small(&f, 0..=365)) {
+        options.cool_off_days = days;
     }
     Some(options)
 }

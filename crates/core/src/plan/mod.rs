@@ -1,5 +1,13 @@
 //! Checking a request against a policy, and the plan that comes of it.
 
+mod check;
+mod digest;
+mod document;
+mod estimate;
+mod exclude;
+mod partition;
+mod rules;
+
 use serde::{Deserialize, Serialize};
 
 use crate::chunk::Chunk;
@@ -8,6 +16,12 @@ use crate::policy::Policy;
 use crate::request::PurgeRequest;
 use crate::time::Timestamp;
 use crate::window::Window;
+
+pub use check::{check, check_parsed};
+pub use document::{ChunkLine, PartLine, PlanDocument, PlanFile, document, reopen};
+
+/// The most chunks that a plan may have.
+pub const MAX_CHUNKS: u32 = 200_000;
 
 /// Version of the plan format.
 pub const PLAN_VERSION: u32 = 1;
@@ -26,6 +40,20 @@ pub enum Disposition {
     TooRecent,
     /// The deletion API cannot address it exactly.
     Refused,
+}
+
+impl Disposition {
+    /// As written in documents: `chunk`, `held`, `retained`, `tooRecent`, `refused`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Chunk => "chunk",
+            Self::Held => "held",
+            Self::Retained => "retained",
+            Self::TooRecent => "tooRecent",
+            Self::Refused => "refused",
+        }
+    }
 }
 
 /// One part of the requested range; the parts are disjoint, in order, and together are the range.
@@ -61,6 +89,8 @@ pub struct CheckContext {
     pub now: Timestamp,
     /// The region that the tenant's host stands for, when it is known: the request's jurisdiction must be the same.
     pub tenant_jurisdiction: Option<String>,
+    /// The jurisdiction of a request that names none (`DATA_JURISDICTION`). A request that names another one is an error.
+    pub default_jurisdiction: Option<String>,
 }
 
 /// A checked request and its chunks. Only [`check`] makes one.
@@ -141,7 +171,7 @@ pub fn short_code(digest: &str) -> String {
 pub struct Checked {
     /// Every problem and remark, in the order of the documents.
     pub findings: Vec<Finding>,
-    /// What becomes of the range; empty when the range itself is unreadable.
+    /// What becomes of the range; empty when the range, the policy or something else that decides about it is unreadable.
     pub parts: Vec<Part>,
     /// The plan, when no finding stops it.
     pub plan: Option<Plan>,

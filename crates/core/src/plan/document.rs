@@ -1,0 +1,185 @@
+//! The plan on paper: what `plan --json` prints, and the file that carries a plan from one machine to another.
+
+use serde::{Deserialize, Serialize};
+
+use super::{CheckContext, Checked, Disposition, Estimate, PLAN_VERSION, Plan, check};
+use crate::chunk::Age;
+use crate::finding::{Finding, Severity};
+use crate::json::{self, Field, Reader, canonical, quoted};
+use crate::policy::{POLICY_MAX_BYTES, Policy};
+use crate::request::{PurgeRequest, REQUEST_MAX_BYTES};
+use crate::time::Timestamp;
+
+/// One chunk as it is printed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChunkLine {
+    /// From 1.
+    pub index: u32,
+    /// First instant inside.
+    pub start: Timestamp,
+    /// First instant after it.
+    pub end: Timestamp,
+    /// Only when it is about conversations older than five years.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age: Option<Age>,
+}
+
+/// One part as it is printed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PartLine {
+    /// First instant inside.
+    pub start: Timestamp,
+    /// First instant after it.
+    pub end: Timestamp,
+    /// What becomes of it.
+    pub disposition: Disposition,
+    /// Why.
+    pub reason: String,
+}
+
+/// Everything that checking said, with or without a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanDocument {
+    /// [`PLAN_VERSION`].
+    pub version: u32,
+    /// Digest of the plan; null when there is none.
+    pub plan_digest: Option<String>,
+    /// Short code of the digest; null when there is no plan.
+    pub short_code: Option<String>,
+    /// What will be deleted; empty when there is no plan.
+    pub chunks: Vec<ChunkLine>,
+    /// What becomes of every millisecond of the range.
+    pub parts: Vec<PartLine>,
+    /// Every problem and remark.
+    pub findings: Vec<Finding>,
+    /// Expected effort; null when there is no plan.
+    pub estimate: Option<Estimate>,
+}
+
+/// The document of what was checked.
+#[must_use]
+pub fn document(checked: &Checked) -> PlanDocument {
+    let plan = checked.plan.as_ref();
+    let chunks = plan.map(Plan::chunks).unwrap_or_default();
+    PlanDocument {
+        version: PLAN_VERSION,
+        plan_digest: plan.map(|p| p.digest().to_owned()),
+        short_code: plan.map(Plan::short_code),
+        chunks: chunks
+            .iter()
+            .map(|chunk| ChunkLine {
+                index: chunk.index,
+                start: chunk.window.start(),
+                end: chunk.window.end(),
+                age: match chunk.age {
+                    Age::Recent => None,
+                    Age::Aged => Some(Age::Aged),
+                },
+            })
+            .collect(),
+        parts: checked
+            .parts
+            .iter()
+            .map(|part| PartLine {
+                start: part.window.start(),
+                end: part.window.end(),
+                disposition: part.disposition,
+                reason: part.reason.clone(),
+            })
+            .collect(),
+        findings: checked.findings.clone(),
+        estimate: plan.map(|p| p.estimate().clone()),
+    }
+}
+
+/// A plan to carry elsewhere: what it was made of, and the digest that must come out again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PlanFile {
+    /// [`PLAN_VERSION`].
+    pub version: u32,
+    /// Digest of the plan.
+    pub plan_digest: String,
+    /// When it was made; the rules are applied as of that day.
+    pub planned_at: Timestamp,
+    /// The request.
+    pub request: PurgeRequest,
+    /// The policy.
+    pub policy: Policy,
+}
+
+impl PlanFile {
+    /// The file of a plan that was made at `planned_at`.
+    #[must_use]
+    pub fn new(plan: &Plan, planned_at: Timestamp) -> Self {
+        Self {
+            version: PLAN_VERSION,
+            plan_digest: plan.digest().to_owned(),
+            planned_at,
+            request: plan.request().clone(),
+            policy: plan.policy().clone(),
+        }
+    }
+}
+
+/// Reads a plan file and checks it again, as of the day on which it was planned.
+///
+/// # Errors
+/// The findings that stop it: the text is not a plan file, it was planned in the future of `context.now`, the request does not
+/// pass the checks, or the digest is another one.
+pub fn reopen(text: &str, context: &CheckContext) -> Result<Plan, Vec<Finding>> {
+    let mut r = Reader::default();
+    let file = json::parse(text, REQUEST_MAX_BYTES + POLICY_MAX_BYTES);
+    let value = match &file {
+        Ok(value) => value,
+        Err(why) => {
+            r.unreadable("#", why);
+            return Err(r.findings);
+        }
+    };
+    let root = Field { value, pointer: "#".to_owned() };
+    let Some(object) = r.object(&root, &["version", "planDigest", "plannedAt", "request", "policy"]) else {
+        return Err(r.findings);
+    };
+    const HELP: &str = "export the plan again";
+    r.version(&object, PLAN_VERSION);
+    let digest = r.required(&object, "planDigest", HELP).and_then(|f| r.text(&f));
+    let planned_at = r.required(&object, "plannedAt", HELP).and_then(|f| r.instant(&f));
+    let request = r.required(&object, "request", HELP);
+    let policy = r.required(&object, "policy", HELP);
+    // A day that has not come would let retention rules run out before their time.
+    if let Some(at) = planned_at.filter(|at| at.start_of_day() > context.now.start_of_day()) {
+        r.error("planFile.future", "#/plannedAt", format!("the plan was made at `{at}`, in the future"), HELP);
+    }
+    let (Some(digest), Some(planned_at), Some(request), Some(policy)) = (digest, planned_at, request, policy) else {
+        return Err(r.findings);
+    };
+    let text = |field: &Field<'_>| String::from_utf8_lossy(&canonical(field.value)).into_owned();
+    let context = CheckContext { now: planned_at, ..context.clone() };
+    let checked = check(&text(&request), Some(&text(&policy)), &context);
+    r.findings.extend(checked.findings.into_iter().filter(|f| f.severity.stops()).map(inside));
+    match checked.plan {
+        Some(plan) if r.findings.is_empty() && plan.digest() == digest => return Ok(plan),
+        Some(plan) if plan.digest() != digest => r.findings.push(Finding::new(
+            Severity::Error,
+            "planFile.digest",
+            "#/planDigest",
+            format!("the digest is {}, but the plan that the file describes has `{}`", quoted(&digest), plan.digest()),
+            "the file was changed after planning, or was made by another version; plan again and have it approved again",
+        )),
+        Some(_) | None => {}
+    }
+    Err(r.findings)
+}
+
+/// The finding, with its pointer leading into the plan file.
+fn inside(finding: Finding) -> Finding {
+    let pointer = match finding.pointer.strip_prefix("policy#") {
+        Some(rest) => format!("#/policy{rest}"),
+        None => format!("#/request{}", finding.pointer.trim_start_matches('#')),
+    };
+    Finding { pointer, ..finding }
+}

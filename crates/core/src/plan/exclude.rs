@@ -1,0 +1,211 @@
+//! What keeps data from being deleted: legal holds, retention rules, the provider's delay, and what the API cannot address.
+
+use std::time::Duration;
+
+use super::Disposition;
+use super::partition::Exclusion;
+use super::rules::{days, duration};
+use crate::finding::{Finding, Severity};
+use crate::policy::{Hold, Policy};
+use crate::request::{DeletionApi, Draft, RecordType};
+use crate::time::Timestamp;
+use crate::window::Window;
+
+/// Up to 48 hours pass before the provider's data is complete (recording jobs, "data lake").
+const SETTLING: Duration = Duration::from_secs(48 * 3600);
+
+/// Recording jobs address conversations of the last five years in one way and older ones in another.
+const AGED_AFTER_MONTHS: u32 = 60;
+
+/// What a partition needs to know about the request.
+pub(crate) struct Scope<'a> {
+    pub(crate) api: DeletionApi,
+    pub(crate) record_types: &'a [RecordType],
+    pub(crate) range: Window,
+    pub(crate) jurisdiction: &'a str,
+    /// The UTC day of planning.
+    pub(crate) today: Timestamp,
+}
+
+impl Scope<'_> {
+    /// Whether a rule about these record types protects any that the request names.
+    fn touches(&self, kinds: &[RecordType]) -> bool {
+        kinds.iter().any(|kept| self.record_types.iter().any(|asked| kept.touches(*asked)))
+    }
+
+    /// What must be left alone so that the window is: recording jobs select whole days.
+    fn widened(&self, window: Window) -> Window {
+        match self.api {
+            DeletionApi::DataDeletion => window,
+            DeletionApi::RecordingJobs => window.widened_to_days(),
+        }
+    }
+
+    /// From when on conversations certainly count as recent, and until when they certainly count as aged.
+    pub(crate) fn five_years(&self) -> Option<Window> {
+        let boundary = self.today.minus_months(AGED_AFTER_MONTHS);
+        let day = Duration::from_secs(86_400);
+        match self.api {
+            DeletionApi::DataDeletion => None,
+            DeletionApi::RecordingJobs => Window::new(boundary.minus(day), boundary.plus(day)),
+        }
+    }
+}
+
+/// Everything that keeps a part of the range, and the findings that say so.
+pub(crate) fn exclusions(
+    scope: &Scope<'_>,
+    draft: &Draft,
+    policy: &Policy,
+    findings: &mut Vec<Finding>,
+) -> Vec<Exclusion> {
+    let mut out = Vec::new();
+    for (place, hold) in policy.holds.iter().enumerate() {
+        out.extend(held(scope, hold, &format!("policy#/holds/{place}"), findings));
+    }
+    retained(scope, draft, policy, findings, &mut out);
+    too_recent(scope, findings, &mut out);
+    part_days(scope, findings, &mut out);
+    five_year_boundary(scope, findings, &mut out);
+    out
+}
+
+fn warning(code: &str, pointer: &str, message: String, help: &str) -> Finding {
+    Finding::new(Severity::Warning, code, pointer, message, help)
+}
+
+fn held(scope: &Scope<'_>, hold: &Hold, pointer: &str, findings: &mut Vec<Finding>) -> Option<Exclusion> {
+    if hold.record_types.as_ref().is_some_and(|kinds| !scope.touches(kinds)) {
+        return None;
+    }
+    let window = scope.widened(hold.range.unwrap_or(scope.range)).intersection(scope.range)?;
+    let id = &hold.id;
+    if let Some(ids) = &hold.conversation_ids {
+        findings.push(warning(
+            "hold.conversations",
+            pointer,
+            format!("hold `{id}` protects {} conversation(s), which cannot be cut out of a range", ids.len()),
+            "they are looked up right before each deletion; a chunk that would delete one is not submitted",
+        ));
+        return None;
+    }
+    if hold.query.is_some() {
+        findings.push(warning(
+            "hold.query",
+            pointer,
+            format!("hold `{id}` has a query, which cannot be evaluated before the deletion; `{window}` is kept whole"),
+            "name the range or the conversations of the hold to keep less",
+        ));
+    } else {
+        findings.push(warning(
+            "hold.overlap",
+            pointer,
+            format!("hold `{id}` keeps `{window}`, {} of the range", duration(window)),
+            "this part is not deleted; ask for it again once the hold is lifted",
+        ));
+    }
+    Some(Exclusion { window, disposition: Disposition::Held, reason: format!("hold `{id}`") })
+}
+
+fn retained(scope: &Scope<'_>, draft: &Draft, policy: &Policy, findings: &mut Vec<Finding>, out: &mut Vec<Exclusion>) {
+    let mut overridden = false;
+    for (place, rule) in policy.retention.iter().enumerate() {
+        if !scope.touches(&rule.record_types) || rule.jurisdiction.as_ref().is_some_and(|j| j != scope.jurisdiction) {
+            continue;
+        }
+        let from = scope.today.minus(Duration::from_secs(u64::from(rule.min_age_days) * 86_400));
+        let Some(window) = Window::new(from, Timestamp::LATEST).and_then(|w| w.intersection(scope.range)) else {
+            continue;
+        };
+        let window = scope.widened(window).intersection(scope.range).unwrap_or(window);
+        let pointer = format!("policy#/retention/{place}");
+        let kept = format!("`{window}` for {} (`{}`)", days(rule.min_age_days), rule.basis);
+        if draft.retention_override.is_some() {
+            overridden = true;
+            findings.push(warning(
+                "retention.overridden",
+                &pointer,
+                format!("the override deletes what the rule keeps: {kept}"),
+                "the reason and the approver of the override are recorded with every chunk",
+            ));
+            continue;
+        }
+        findings.push(warning(
+            "retention.kept",
+            &pointer,
+            format!("the rule keeps {kept}"),
+            "this part is not deleted, for none of the record types; to delete those that the rule does not name, split the request by record type",
+        ));
+        out.push(Exclusion {
+            window,
+            disposition: Disposition::Retained,
+            reason: format!("retention {} (`{}`)", days(rule.min_age_days), rule.basis),
+        });
+    }
+    if draft.retention_override.is_some() && !overridden {
+        findings.push(Finding::new(
+            Severity::Note,
+            "retentionOverride.unneeded",
+            "#/retentionOverride",
+            "no retention rule keeps any part of the range",
+            "leave the override out",
+        ));
+    }
+}
+
+fn too_recent(scope: &Scope<'_>, findings: &mut Vec<Finding>, out: &mut Vec<Exclusion>) {
+    let from = scope.today.minus(SETTLING);
+    let recent = Window::new(from, Timestamp::LATEST).and_then(|w| w.intersection(scope.range));
+    if let Some(window) = recent {
+        findings.push(warning(
+            "range.tooRecent",
+            "#/range/end",
+            format!("`{window}` is less than 48 hours old, and the provider's data may not be complete yet"),
+            "this part is not deleted; ask for it again later",
+        ));
+        out.push(Exclusion {
+            window,
+            disposition: Disposition::TooRecent,
+            reason: "less than 48 hours old".to_owned(),
+        });
+    }
+}
+
+/// Recording jobs select whole UTC days: the ends of a range that are only part of a day cannot be asked for exactly.
+fn part_days(scope: &Scope<'_>, findings: &mut Vec<Finding>, out: &mut Vec<Exclusion>) {
+    if scope.api == DeletionApi::DataDeletion {
+        return;
+    }
+    let range = scope.range;
+    let head = (!range.start().is_midnight())
+        .then(|| ("#/range/start", range.before(range.start().start_of_day().plus_days(1))));
+    let tail = (!range.end().is_midnight()).then(|| ("#/range/end", range.from(range.end().start_of_day())));
+    for (pointer, window) in [head, tail].into_iter().flatten() {
+        let Some(window) = window else { continue };
+        findings.push(warning(
+            "range.partDay",
+            pointer,
+            format!("`{window}` is only part of a UTC day, and recording jobs select whole days"),
+            "this part is not deleted; let the range start and end at midnight UTC",
+        ));
+        out.push(Exclusion { window, disposition: Disposition::Refused, reason: "part of a UTC day".to_owned() });
+    }
+}
+
+fn five_year_boundary(scope: &Scope<'_>, findings: &mut Vec<Finding>, out: &mut Vec<Exclusion>) {
+    if let Some(window) = scope.five_years().and_then(|w| w.intersection(scope.range)) {
+        findings.push(warning(
+            "range.fiveYears",
+            "#/range",
+            format!(
+                "`{window}` is within a day of the five-year boundary, where recording jobs change their selection"
+            ),
+            "this part is not deleted; ask for it again in two days",
+        ));
+        out.push(Exclusion {
+            window,
+            disposition: Disposition::Refused,
+            reason: "within a day of the five-year boundary".to_owned(),
+        });
+    }
+}

@@ -1,0 +1,245 @@
+//! Rules about the request itself: what the deletion API offers and takes, and where the data may live.
+
+use serde_json::json;
+
+use super::{CheckContext, MAX_CHUNKS};
+use crate::chunk::Grid;
+use crate::finding::{Finding, Severity};
+use crate::json::{canonical, quoted};
+use crate::policy::Policy;
+use crate::request::{Chunking, DeletionApi, Draft, RecordType};
+use crate::time::{DAY_MS, Timestamp};
+use crate::window::Window;
+
+/// One synchronous analytics query covers at most 31 days, and must be able to count and verify a chunk.
+const MAX_CHUNK_DAYS: u32 = 31;
+
+/// Six calendar months, at their longest: the interval of a recording job for conversations older than five years.
+const MAX_AGED_CHUNK_DAYS: u32 = 184;
+
+/// Longest body that the provider takes, in bytes (`request.bytes.max`).
+const MAX_BODY_BYTES: usize = 512_000;
+
+/// Every rule that needs no look at the parts of the range.
+pub(crate) fn rules(draft: &Draft, policy: Option<&Policy>, context: &CheckContext, findings: &mut Vec<Finding>) {
+    let mut say = |severity, code: &str, pointer: &str, message: String, help: &str| {
+        findings.push(Finding::new(severity, code, pointer, message, help));
+    };
+    record_types(draft, &mut say);
+    range(draft, context.now.start_of_day(), &mut say);
+    jurisdiction(draft, policy, context, &mut say);
+    query(draft, &mut say);
+    chunking(draft, context, &mut say);
+    if draft.api == Some(DeletionApi::DataDeletion) && draft.recordings.is_some() {
+        say(
+            Severity::Error,
+            "recordings.notForApi",
+            "#/recordings",
+            "`recordings` has no meaning for `dataDeletion`".to_owned(),
+            "leave it out, or use `recordingJobs`",
+        );
+    }
+    if let (Some(given), Some(requester)) = (&draft.retention_override, &draft.requested_by)
+        && given.approver.to_lowercase() == requester.to_lowercase()
+    {
+        say(
+            Severity::Error,
+            "retentionOverride.samePerson",
+            "#/retentionOverride/approver",
+            format!("{} approves an override of their own request", quoted(&given.approver)),
+            "have somebody else approve it",
+        );
+    }
+}
+
+fn record_types(draft: &Draft, say: &mut impl FnMut(Severity, &str, &str, String, &str)) {
+    let (Some(api), Some(kinds)) = (draft.api, &draft.record_types) else { return };
+    for kind in kinds {
+        let word = kind.as_str();
+        match (api, kind) {
+            (DeletionApi::DataDeletion, RecordType::Conversation | RecordType::Interaction | RecordType::Message)
+            | (DeletionApi::RecordingJobs, RecordType::Recording | RecordType::ScreenRecording) => {}
+            (DeletionApi::DataDeletion, RecordType::Recording | RecordType::ScreenRecording) => say(
+                Severity::Error,
+                "recordTypes.notOffered",
+                "#/recordTypes",
+                format!("`dataDeletion` does not delete `{word}`"),
+                "it deletes `conversation`, `interaction` and `message`; for recordings use `recordingJobs`",
+            ),
+            (DeletionApi::RecordingJobs, RecordType::Conversation | RecordType::Interaction | RecordType::Message) => {
+                say(
+                    Severity::Warning,
+                    "recordTypes.recordingsOnly",
+                    "#/recordTypes",
+                    format!(
+                        "`recordingJobs` deletes the recordings and transcripts of `{word}` records; the rows themselves stay"
+                    ),
+                    "name `recording` to say what goes; to delete conversation data use `dataDeletion` where it is offered",
+                )
+            }
+        }
+    }
+    if api == DeletionApi::RecordingJobs && kinds.as_slice() == [RecordType::ScreenRecording] {
+        say(
+            Severity::Error,
+            "recordTypes.screenOnly",
+            "#/recordTypes",
+            "`recordingJobs` cannot select screen recordings alone".to_owned(),
+            "add `recording`, if the other recordings may go too",
+        );
+    }
+}
+
+fn range(draft: &Draft, today: Timestamp, say: &mut impl FnMut(Severity, &str, &str, String, &str)) {
+    let Some(range) = draft.range else { return };
+    let end = range.end();
+    if end > today.plus_days(1) {
+        say(
+            Severity::Error,
+            "range.future",
+            "#/range/end",
+            format!("the range ends at `{end}`, in the future"),
+            "end it in the past: nobody can review what does not exist yet",
+        );
+    }
+    if let Some(meant) = probably_meant(end) {
+        say(
+            Severity::Warning,
+            "range.endLooksInclusive",
+            "#/range/end",
+            format!("the end `{end}` does not itself belong to the range"),
+            &format!("if everything up to `{meant}` is meant, write that"),
+        );
+    }
+}
+
+/// The instant that somebody who counts the end as included means by such an end.
+fn probably_meant(end: Timestamp) -> Option<Timestamp> {
+    let in_day = end.millis().rem_euclid(DAY_MS);
+    if in_day >= DAY_MS - 1_000 {
+        Some(end.start_of_day().plus_days(1))
+    } else if in_day % 1_000 == 999 {
+        Some(Timestamp::from_millis(end.millis() + 1))
+    } else {
+        None
+    }
+}
+
+fn jurisdiction(
+    draft: &Draft,
+    policy: Option<&Policy>,
+    context: &CheckContext,
+    say: &mut impl FnMut(Severity, &str, &str, String, &str),
+) {
+    let Some(name) = &draft.jurisdiction else { return };
+    if let Some(allowed) = policy.and_then(|p| p.jurisdictions.as_ref())
+        && !allowed.contains(name)
+    {
+        say(
+            Severity::Blocked,
+            "jurisdiction.notAllowed",
+            "#/jurisdiction",
+            format!("the policy does not allow purging in `{name}`"),
+            &format!("it allows {}", allowed.iter().map(|a| format!("`{a}`")).collect::<Vec<_>>().join(", ")),
+        );
+    }
+    if let Some(tenant) = context.tenant_jurisdiction.as_ref().filter(|tenant| *tenant != name) {
+        say(
+            Severity::Blocked,
+            "jurisdiction.notTenant",
+            "#/jurisdiction",
+            format!("the request is for `{name}`, but the tenant's data lives in `{tenant}`"),
+            "correct the jurisdiction, or connect to the tenant that is meant",
+        );
+    }
+}
+
+fn query(draft: &Draft, say: &mut impl FnMut(Severity, &str, &str, String, &str)) {
+    let Some(query) = &draft.query else { return };
+    if draft.api == Some(DeletionApi::RecordingJobs) {
+        say(
+            Severity::Error,
+            "query.unsupported",
+            "#/query",
+            "`recordingJobs` takes no query".to_owned(),
+            "leave it out; the job would delete more than the query says",
+        );
+    }
+    let body = json!({
+        "filter": { "dateRange": draft.range, "query": query },
+        "jurisdiction": draft.jurisdiction,
+        "legalHoldValidation": true,
+        "recordTypes": draft.record_types,
+        "retentionPolicyOverride": false,
+    });
+    let bytes = canonical(&body).len();
+    if bytes > MAX_BODY_BYTES {
+        say(
+            Severity::Error,
+            "query.tooLong",
+            "#/query",
+            format!("the deletion request would have {bytes} bytes; the provider takes {MAX_BODY_BYTES}"),
+            "shorten the query, or split the request",
+        );
+    }
+}
+
+fn chunking(draft: &Draft, context: &CheckContext, say: &mut impl FnMut(Severity, &str, &str, String, &str)) {
+    let Some(chunking) = draft.chunking else { return };
+    let today = context.now.start_of_day();
+    let most = match (draft.api, draft.range) {
+        (Some(DeletionApi::RecordingJobs), Some(range)) if range.end() < today.minus_months(60) => MAX_AGED_CHUNK_DAYS,
+        (Some(DeletionApi::RecordingJobs | DeletionApi::DataDeletion) | None, _) => MAX_CHUNK_DAYS,
+    };
+    let (pointer, too_long) = match chunking {
+        Chunking::Days(n) => ("#/chunking/days", n > most),
+        Chunking::Hours(n) => ("#/chunking/hours", n > most * 24),
+    };
+    if too_long {
+        say(
+            Severity::Error,
+            "chunking.tooLong",
+            pointer,
+            format!("a chunk may have at most {most} days"),
+            "make the chunks shorter; what is deleted stays the same",
+        );
+    }
+    if draft.api == Some(DeletionApi::RecordingJobs) && matches!(chunking, Chunking::Hours(_)) {
+        say(
+            Severity::Error,
+            "chunking.hours",
+            "#/chunking/hours",
+            "`recordingJobs` selects whole UTC days and cannot be cut by hours".to_owned(),
+            "cut by days",
+        );
+    }
+    if let Some(range) = draft.range {
+        let cells = Grid::new(range.start(), chunking).cells(range);
+        if cells > u64::from(MAX_CHUNKS) {
+            say(
+                Severity::Error,
+                "chunking.tooMany",
+                pointer,
+                format!("the range has {cells} chunks of this length; at most {MAX_CHUNKS} are planned"),
+                "make the chunks longer, or split the range",
+            );
+        }
+    }
+}
+
+/// `1 day`, `30 days`.
+pub(crate) fn days(n: u32) -> String {
+    if n == 1 { "1 day".to_owned() } else { format!("{n} days") }
+}
+
+/// A length of time for people: whole days where it is whole days, else hours, minutes or milliseconds.
+pub(crate) fn duration(window: Window) -> String {
+    let millis = window.millis();
+    for (unit, length) in [("day", DAY_MS), ("hour", 3_600_000), ("minute", 60_000), ("second", 1_000)] {
+        if millis % length == 0 {
+            let n = millis / length;
+            return if n == 1 { format!("1 {unit}") } else { format!("{n} {unit}s") };
+        }
+    }
+    format!("{millis} ms")
+}
