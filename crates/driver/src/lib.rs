@@ -18,6 +18,9 @@ mod token;
 mod wire;
 
 // Carrying on.
+pub mod postman;
+pub mod redrive;
+pub mod runner;
 pub mod signal;
 pub mod worker;
 
@@ -28,6 +31,9 @@ pub use clock::{Clock, SystemClock};
 pub use credentials::Credentials;
 pub use http::{Http, WireRequest};
 pub use ledger::{Ledger, LedgerError, MemoryLedger};
+pub use postman::Postman;
+pub use redrive::{Redriven, redrive};
+pub use runner::{RunEnd, Runner};
 pub use sender::Sender;
 pub use signal::Signal;
 pub use tenant::Tenant;

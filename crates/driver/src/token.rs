@@ -120,9 +120,9 @@ impl TokenCache {
 
     fn kept(&self, now: Timestamp, renewed: bool) -> Option<Token> {
         let kept = self.kept.borrow();
-        let kept = kept.as_ref().filter(|kept| {
-            kept.grant.freshness.is_fresh(now) && !(renewed && now.since(kept.asked) > JUST_RENEWED)
-        })?;
+        let kept = kept
+            .as_ref()
+            .filter(|kept| kept.grant.freshness.is_fresh(now) && !(renewed && now.since(kept.asked) > JUST_RENEWED))?;
         Some(Token { access: kept.grant.access_token.clone(), number: kept.number })
     }
 }

@@ -11,9 +11,9 @@ use crate::clock::Clock;
 use crate::http::{Http, WireRequest};
 
 /// How long an API call may take.
-pub const API_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const API_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a login or a webhook delivery may take.
-pub const SIDE_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const SIDE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What every request says about its sender.
 const USER_AGENT: &str = concat!("genesys-purge/", env!("CARGO_PKG_VERSION"));
@@ -33,7 +33,11 @@ pub(crate) fn wire(request: &HttpRequest, url: String, authorization: String, ti
 }
 
 /// A webhook delivery: unlike an API request it has no credentials but its signature.
-pub(crate) fn webhook(url: String, body: &str, signature: impl IntoIterator<Item = (&'static str, String)>) -> WireRequest {
+pub(crate) fn webhook(
+    url: String,
+    body: &str,
+    signature: impl IntoIterator<Item = (&'static str, String)>,
+) -> WireRequest {
     let mut headers = vec![
         ("content-type".to_owned(), "application/json".to_owned()),
         ("user-agent".to_owned(), USER_AGENT.to_owned()),

@@ -130,8 +130,7 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
                 input = Input::Cancel;
             }
             let slot_before = run.wants_slot() || matches!(input, Input::Slot { granted: true });
-            let Step { run: stepped, records, next } =
-                run.step(Context { order, pace, now: self.clock.now() }, input);
+            let Step { run: stepped, records, next } = run.step(Context { order, pace, now: self.clock.now() }, input);
             run = stepped;
 
             let holder = slot_holder(&run, order);

@@ -9,8 +9,8 @@ use purge_core::run::Order;
 use purge_core::time::Timestamp;
 
 use super::{
-    ChunkRow, Claim, Claimed, Commit, Committed, Created, Ledger, LedgerError, MessageState, NewRun, OutboxMessage, OutboxRow,
-    RecordRow, RunRow, Slot,
+    ChunkRow, Claim, Claimed, Commit, Committed, Created, Ledger, LedgerError, MessageState, NewRun, OutboxMessage,
+    OutboxRow, RecordRow, RunRow, Slot,
 };
 
 /// Everything in maps. Clone it to look at what a crash would leave behind.
@@ -152,6 +152,17 @@ impl Ledger for MemoryLedger {
             return Ok(false);
         };
         run.cancel_asked.get_or_insert(now);
+        run.updated_at = now;
+        Ok(true)
+    }
+
+    async fn withdraw_cancel(&self, run_id: &str, now: Timestamp) -> Result<bool, LedgerError> {
+        let mut runs = self.runs.borrow_mut();
+        let Some(run) = runs.get_mut(run_id) else {
+            return Ok(false);
+        };
+        run.cancel_asked = None;
+        run.updated_at = now;
         Ok(true)
     }
 

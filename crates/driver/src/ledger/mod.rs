@@ -252,6 +252,9 @@ pub trait Ledger {
     /// Notes that somebody wants the run cancelled; the first time stays. `false` when there is no such run.
     fn ask_cancel(&self, run_id: &str, now: Timestamp) -> impl Future<Output = Result<bool, LedgerError>>;
 
+    /// Forgets that somebody wanted the run cancelled, so that its chunks can be tried again. `false` when there is no such run.
+    fn withdraw_cancel(&self, run_id: &str, now: Timestamp) -> impl Future<Output = Result<bool, LedgerError>>;
+
     /// Whether somebody wants the run cancelled. Asked before every step, so it must be cheap.
     fn cancel_asked(&self, run_id: &str) -> impl Future<Output = Result<bool, LedgerError>>;
 

@@ -1,0 +1,125 @@
+//! The outbox: messages about ended chunks, delivered at least once.
+
+use std::time::Duration;
+
+use futures_util::future::{Either, join_all, select};
+use purge_core::reply::retry_after;
+use purge_core::time::Timestamp;
+use purge_core::url::Url;
+use purge_core::webhook::{Delivery, Secrets, judge, signature_headers};
+
+use crate::clock::Clock;
+use crate::http::Http;
+use crate::ledger::{Ledger, LedgerError, MessageState, OutboxRow};
+use crate::signal::Signal;
+use crate::wire;
+
+/// Deliveries under way at once.
+const AT_ONCE: u32 = 8;
+
+/// How often to look for new messages.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long after the last chunk has ended deliveries are still tried; what is left then stays in the ledger.
+const DRAIN: Duration = Duration::from_secs(60);
+
+/// Delivers the messages of a run to the governance webhook.
+#[derive(Debug)]
+pub struct Postman<'a, L, H, C> {
+    /// Where the messages are.
+    pub ledger: &'a L,
+    /// Sends them.
+    pub http: &'a H,
+    /// The time.
+    pub clock: &'a C,
+    /// Where they go.
+    pub url: &'a Url,
+    /// What they are signed with.
+    pub secrets: &'a Secrets,
+}
+
+/// Whether to go on after a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Receiver {
+    Listening,
+    /// 410: nothing more may be sent there.
+    Gone,
+}
+
+impl<L: Ledger, H: Http, C: Clock> Postman<'_, L, H, C> {
+    /// Delivers what is due and what becomes due, until `done` is raised and nothing is left or a minute has passed, or until
+    /// `stop` is raised, or until the receiver is gone for good.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn deliver(&self, run_id: &str, done: &Signal, stop: &Signal) -> Result<(), LedgerError> {
+        let mut drained_by = None;
+        while !stop.is_raised() {
+            if done.is_raised() {
+                let deadline = *drained_by.get_or_insert_with(|| self.clock.now().plus(DRAIN));
+                if self.clock.now() >= deadline {
+                    return Ok(());
+                }
+            }
+            let pending = self.ledger.outbox_pending(run_id, AT_ONCE).await?;
+            let now = self.clock.now();
+            let due = pending.iter().filter(|row| row.due().is_some_and(|due| due <= now));
+            let receivers = join_all(due.map(|row| self.attempt(run_id, row))).await;
+            if receivers.is_empty() {
+                let next = pending.first().and_then(OutboxRow::due);
+                if drained_by.is_some_and(|deadline| next.is_none_or(|next| next > deadline)) {
+                    return Ok(());
+                }
+                self.rest(next, done, stop).await;
+            }
+            for receiver in receivers {
+                if receiver? == Receiver::Gone {
+                    tracing::warn!("the webhook answered 410: nothing more is sent there");
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One attempt at one message.
+    async fn attempt(&self, run_id: &str, row: &OutboxRow) -> Result<Receiver, LedgerError> {
+        let signature = signature_headers(self.secrets, &row.id, self.clock.now(), &row.body);
+        let request = wire::webhook(self.url.to_string(), &row.body, signature);
+        let answer = wire::send(self.http, self.clock, request).await;
+        let now = self.clock.now();
+        let (status, pause, why) = match &answer {
+            Ok(response) => {
+                let pause = retry_after(response, now).map(|pause| pause.as_secs());
+                (Some(response.status), pause, format!("the receiver answered {}", response.status))
+            }
+            Err(no_response) => (None, None, no_response.phrase().to_owned()),
+        };
+        let (state, receiver) = match judge(&row.id, row.attempts.saturating_add(1), status, pause, now) {
+            Delivery::Delivered => (MessageState::Delivered { at: now }, Receiver::Listening),
+            Delivery::RetryAt { at } => (MessageState::Pending { due: at, why: Some(why) }, Receiver::Listening),
+            Delivery::Disabled => (MessageState::Dead { at: now, why }, Receiver::Gone),
+            Delivery::Dead => (MessageState::Dead { at: now, why }, Receiver::Listening),
+        };
+        // Another process was quicker: then the receiver has seen it twice, which its id tells, and its count stands.
+        self.ledger.outbox_settle(run_id, &row.id, row.attempts, &state).await?;
+        Ok(receiver)
+    }
+
+    /// Until the next message is due, or there may be new ones, or something is raised.
+    async fn rest(&self, next: Option<Timestamp>, done: &Signal, stop: &Signal) {
+        let look_again = self.clock.now().plus(LOOK_AGAIN);
+        let until = next.map_or(look_again, |next| next.min(look_again));
+        let sleep = std::pin::pin!(self.clock.sleep_until(until));
+        let raised = std::pin::pin!(async {
+            if done.is_raised() {
+                stop.raised().await;
+            } else {
+                select(std::pin::pin!(done.raised()), std::pin::pin!(stop.raised())).await;
+            }
+        });
+        match select(sleep, raised).await {
+            Either::Left(((), _)) | Either::Right(((), _)) => {}
+        }
+    }
+}

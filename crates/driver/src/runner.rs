@@ -1,0 +1,220 @@
+//! A whole run: several chunks at once, the messages about them, and an end that leaves everything durable.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::future::{Either, join, select};
+use futures_util::stream::FuturesUnordered;
+use purge_core::run::{Order, Pace};
+use purge_core::time::Timestamp;
+
+use crate::clock::Clock;
+use crate::http::Http;
+use crate::ledger::{Ledger, LedgerError};
+use crate::postman::Postman;
+use crate::signal::Signal;
+use crate::watch::Watch;
+use crate::worker::{Advance, Worker};
+
+/// How often to look whether somebody has asked to cancel.
+const CANCEL_LOOK: Duration = Duration::from_secs(1);
+
+/// Chunk indexes read from the ledger at a time.
+const PAGE: u32 = 1_000;
+
+/// Chunks whose jobs are looked at again after a restart, to know how long a job takes.
+const REMEMBERED: u32 = 8;
+
+/// How long to wait after another worker was quicker.
+const AFTER_LOST: Duration = Duration::from_secs(1);
+
+/// How carrying out a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunEnd {
+    /// Every chunk has ended.
+    Ended,
+    /// It was stopped. Everything is durable; running it again goes on from there.
+    Stopped,
+}
+
+/// Carries out a run on this machine.
+#[derive(Debug)]
+pub struct Runner<'a, L, H, C, W> {
+    /// Carries the chunks. Its `stop` ends the run early: every chunk finishes the step in hand. The runner raises it too, when
+    /// the ledger fails.
+    pub worker: Worker<'a, L, H, C, W>,
+    /// Delivers the messages, when there is a webhook.
+    pub postman: Option<Postman<'a, L, H, C>>,
+}
+
+/// What the chunks of a run share while it is carried out.
+struct Shared<'a> {
+    order: &'a Order,
+    pace: Cell<Pace>,
+    cancelled: Signal,
+    done: Signal,
+}
+
+impl<L: Ledger, H: Http, C: Clock, W: Watch> Runner<'_, L, H, C, W> {
+    /// Carries out a run that the ledger holds, as many chunks at once as its order allows.
+    ///
+    /// # Errors
+    /// When the ledger fails, or knows no such run. The other chunks finish the step in hand first.
+    pub async fn run(&self, run_id: &str) -> Result<RunEnd, LedgerError> {
+        let Some(row) = self.worker.ledger.run(run_id).await? else {
+            return Err(LedgerError::Conflict(format!("there is no run `{run_id}`")));
+        };
+        let order = &row.order;
+        let pace = Cell::new(self.remembered_pace(order).await?);
+        let shared = Shared { order, pace, cancelled: Signal::new(), done: Signal::new() };
+        let chunks = async {
+            let end = self.chunks(&shared).await;
+            shared.done.raise();
+            end
+        };
+        let (end, (looked, posted)) = join(chunks, join(self.look_for_cancel(&shared), self.post(&shared))).await;
+        looked.and(posted).and(end)
+    }
+
+    /// All open chunks, in order, each in one of the places that the order allows; a chunk that waits keeps its place.
+    async fn chunks(&self, shared: &Shared<'_>) -> Result<RunEnd, LedgerError> {
+        let order = shared.order;
+        let places = usize::try_from(order.limits.concurrency_for(order.request.api)).unwrap_or(usize::MAX);
+        let mut queue = VecDeque::new();
+        let (mut read_to, mut more) = (0, true);
+        let mut busy = FuturesUnordered::new();
+        let mut failure = None;
+        let mut unfinished = false;
+        loop {
+            while busy.len() < places && !self.stopping() {
+                if queue.is_empty() && more {
+                    match self.worker.ledger.open_chunks(&order.run_id, read_to, PAGE).await {
+                        Ok(page) => queue.extend(page),
+                        Err(error) => self.fail(&mut failure, error),
+                    }
+                    match queue.back() {
+                        Some(&last) => read_to = last,
+                        None => more = false,
+                    }
+                }
+                let Some(index) = queue.pop_front() else {
+                    break;
+                };
+                busy.push(self.see_through(shared, index));
+            }
+            match busy.next().await {
+                Some(Ok(ended)) => unfinished |= !ended,
+                Some(Err(error)) => self.fail(&mut failure, error),
+                None => break,
+            }
+        }
+        match failure {
+            Some(error) => Err(error),
+            None if unfinished || more || !queue.is_empty() => Ok(RunEnd::Stopped),
+            None => Ok(RunEnd::Ended),
+        }
+    }
+
+    /// One chunk to its end, or until the run is stopped: whether it has ended.
+    async fn see_through(&self, shared: &Shared<'_>, index: u32) -> Result<bool, LedgerError> {
+        let mut told_cancelled = false;
+        while !self.stopping() {
+            told_cancelled |= shared.cancelled.is_raised();
+            let until = match self.worker.advance(shared.order, index, shared.pace.get()).await? {
+                Advance::Waiting { at, .. } => at,
+                Advance::Busy { until } => until,
+                Advance::Lost => self.worker.clock.now().plus(AFTER_LOST),
+                Advance::Done(_) => {
+                    self.learn(shared, index).await?;
+                    return Ok(true);
+                }
+                Advance::Absent => {
+                    return Err(LedgerError::Corrupt(format!(
+                        "chunk {index} of run `{}` is gone",
+                        shared.order.run_id
+                    )));
+                }
+            };
+            self.wait(shared, until, told_cancelled).await;
+        }
+        Ok(false)
+    }
+
+    /// Until then, or until the run is stopped, or cancelled and the chunk does not know yet.
+    async fn wait(&self, shared: &Shared<'_>, until: Timestamp, told_cancelled: bool) {
+        let sleep = pin!(self.worker.clock.sleep_until(until));
+        let news = pin!(async {
+            let stop = pin!(self.worker.stop.raised());
+            if told_cancelled {
+                stop.await;
+            } else {
+                select(stop, pin!(shared.cancelled.raised())).await;
+            }
+        });
+        match select(sleep, news).await {
+            Either::Left(((), _)) | Either::Right(((), _)) => {}
+        }
+    }
+
+    /// Adds what the chunk's job has shown to what is known about how long a job takes.
+    async fn learn(&self, shared: &Shared<'_>, index: u32) -> Result<(), LedgerError> {
+        let row = self.worker.ledger.chunk(&shared.order.run_id, index).await?;
+        if let Some(seen) = row.and_then(|row| row.run.observed_pace()) {
+            shared.pace.set(shared.pace.get().and(seen));
+        }
+        Ok(())
+    }
+
+    /// What the chunks just before the first open one have shown: a run that was interrupted does not begin in ignorance.
+    async fn remembered_pace(&self, order: &Order) -> Result<Pace, LedgerError> {
+        let ledger = self.worker.ledger;
+        let first_open = ledger.open_chunks(&order.run_id, 0, 1).await?.first().copied().unwrap_or(1);
+        let before = first_open.saturating_sub(REMEMBERED + 1);
+        let rows = ledger.chunks(&order.run_id, before, REMEMBERED).await?;
+        Ok(rows.iter().filter_map(|row| row.run.observed_pace()).fold(Pace::default(), Pace::and))
+    }
+
+    /// Raises `cancelled` once somebody, in this process or another, has asked for it.
+    async fn look_for_cancel(&self, shared: &Shared<'_>) -> Result<(), LedgerError> {
+        while !shared.done.is_raised() {
+            match self.worker.ledger.cancel_asked(&shared.order.run_id).await {
+                Ok(true) => {
+                    shared.cancelled.raise();
+                    return Ok(());
+                }
+                Ok(false) => {}
+                Err(error) => {
+                    self.worker.stop.raise();
+                    return Err(error);
+                }
+            }
+            let at = self.worker.clock.now().plus(CANCEL_LOOK);
+            select(pin!(self.worker.clock.sleep_until(at)), pin!(shared.done.raised())).await;
+        }
+        Ok(())
+    }
+
+    async fn post(&self, shared: &Shared<'_>) -> Result<(), LedgerError> {
+        let Some(postman) = &self.postman else {
+            return Ok(());
+        };
+        let posted = postman.deliver(&shared.order.run_id, &shared.done, self.worker.stop).await;
+        if posted.is_err() {
+            self.worker.stop.raise();
+        }
+        posted
+    }
+
+    fn stopping(&self) -> bool {
+        self.worker.stop.is_raised()
+    }
+
+    /// Keeps the first failure and lets everything else finish the step in hand.
+    fn fail(&self, failure: &mut Option<LedgerError>, error: LedgerError) {
+        self.worker.stop.raise();
+        failure.get_or_insert(error);
+    }
+}
