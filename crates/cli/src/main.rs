@@ -5,13 +5,13 @@
 
 mod args;
 mod command;
-mod exit;
 mod documents;
 mod exit;
 mod failure;
 mod ledger;
 mod settings;
 mod terminal;
+mod whole_file;
 
 use std::process::ExitCode;
 

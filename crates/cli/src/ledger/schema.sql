@@ -51,14 +51,14 @@ create table slots (
 ) strict, without rowid;
 
 create table outbox (
-    position      integer primary key autoincrement,
-    run_id        text    not null references runs,
-    id            text    not null,
-    body          text    not null,
-    attempts      integer not null,
+    position   integer primary key autoincrement,
+    run_id     text    not null references runs,
+    id         text    not null,
+    body       text    not null,
+    attempts   integer not null,
     -- When to send it next; null once it is delivered or given up.
-    due           integer,
-    delivery_json text    not null,
+    due        integer,
+    state_json text    not null,
     unique (run_id, id)
 ) strict;
 

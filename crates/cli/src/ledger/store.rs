@@ -3,7 +3,7 @@
 use purge_core::run::ChunkRun;
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{
-    ChunkRow, Claim, Claimed, Commit, Committed, Created, Delivery, Lease, Ledger, LedgerError, NewRun, OutboxRow,
+    ChunkRow, Claim, Claimed, Commit, Committed, Created, Lease, Ledger, LedgerError, MessageState, NewRun, OutboxRow,
     RecordRow, RunRow, Slot,
 };
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
@@ -15,7 +15,7 @@ use super::{SqliteLedger, told};
 const RUN_COLUMNS: &str = "order_json, plan_file, cancel_asked, created_at, updated_at, \
      (select count(*) from chunks where chunks.run_id = runs.run_id and open = 1)";
 const CHUNK_COLUMNS: &str = "number, state_json, version, lease_owner, lease_until";
-const OUTBOX_COLUMNS: &str = "id, body, attempts, delivery_json";
+const OUTBOX_COLUMNS: &str = "id, body, attempts, state_json";
 
 impl Ledger for SqliteLedger {
     async fn create(&self, run: &NewRun, now: Timestamp) -> Result<Created, LedgerError> {
@@ -62,6 +62,11 @@ impl Ledger for SqliteLedger {
 
     async fn ask_cancel(&self, run_id: &str, now: Timestamp) -> Result<bool, LedgerError> {
         let sql = "update runs set cancel_asked = coalesce(cancel_asked, ?2) where run_id = ?1";
+        Ok(self.change(sql, params![run_id, now.millis()])? > 0)
+    }
+
+    async fn withdraw_cancel(&self, run_id: &str, now: Timestamp) -> Result<bool, LedgerError> {
+        let sql = "update runs set cancel_asked = null, updated_at = ?2 where run_id = ?1";
         Ok(self.change(sql, params![run_id, now.millis()])? > 0)
     }
 
@@ -184,20 +189,15 @@ impl Ledger for SqliteLedger {
         run_id: &str,
         id: &str,
         attempts: u32,
-        delivery: &Delivery,
+        state: &MessageState,
     ) -> Result<bool, LedgerError> {
-        let sql = "update outbox set attempts = attempts + 1, due = ?4, delivery_json = ?5 \
+        let sql = "update outbox set attempts = attempts + 1, due = ?4, state_json = ?5 \
                    where run_id = ?1 and id = ?2 and attempts = ?3";
-        Ok(self.change(sql, params![run_id, id, attempts, due(delivery), json(delivery)])? > 0)
+        Ok(self.change(sql, params![run_id, id, attempts, due(state), json(state)])? > 0)
     }
 }
 
 impl SqliteLedger {
-    /// Forgets that somebody wanted the run cancelled: a person asks for it to go on.
-    pub(crate) fn forget_cancel(&self, run_id: &str) -> Result<(), LedgerError> {
-        self.change("update runs set cancel_asked = null where run_id = ?1", params![run_id]).map(|_| ())
-    }
-
     fn all<T>(
         &self,
         sql: &str,
@@ -271,11 +271,11 @@ fn append(connection: &Connection, commit: &Commit<'_>) -> rusqlite::Result<()> 
         record.execute(params![commit.run_id, new.chunk, signed(new.seq), json(new)])?;
     }
     let mut message = connection.prepare_cached(
-        "insert into outbox (run_id, id, body, attempts, due, delivery_json) values (?1, ?2, ?3, 0, ?4, ?5) \
+        "insert into outbox (run_id, id, body, attempts, due, state_json) values (?1, ?2, ?3, 0, ?4, ?5) \
          on conflict do nothing",
     )?;
     for new in commit.outbox {
-        let pending = Delivery::Pending { due: new.due, why: None };
+        let pending = MessageState::Pending { due: new.due, why: None };
         message.execute(params![commit.run_id, new.id, new.body, new.due.millis(), json(&pending)])?;
     }
     Ok(())
@@ -358,17 +358,17 @@ struct RawMessage {
     id: String,
     body: String,
     attempts: u32,
-    delivery: String,
+    state: String,
 }
 
 impl RawMessage {
     fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self { id: row.get(0)?, body: row.get(1)?, attempts: row.get(2)?, delivery: row.get(3)? })
+        Ok(Self { id: row.get(0)?, body: row.get(1)?, attempts: row.get(2)?, state: row.get(3)? })
     }
 
     fn read(self) -> Result<OutboxRow, LedgerError> {
-        let delivery = parse("the delivery of a message", &self.delivery)?;
-        Ok(OutboxRow { id: self.id, body: self.body, attempts: self.attempts, delivery })
+        let state = parse("the state of a message", &self.state)?;
+        Ok(OutboxRow { id: self.id, body: self.body, attempts: self.attempts, state })
     }
 }
 
@@ -376,10 +376,10 @@ fn is_open(run: &ChunkRun) -> bool {
     run.outcome().is_none()
 }
 
-fn due(delivery: &Delivery) -> Option<i64> {
-    match delivery {
-        Delivery::Pending { due, .. } => Some(due.millis()),
-        Delivery::Delivered { .. } | Delivery::Dead { .. } => None,
+fn due(state: &MessageState) -> Option<i64> {
+    match state {
+        MessageState::Pending { due, .. } => Some(due.millis()),
+        MessageState::Delivered { .. } | MessageState::Dead { .. } => None,
     }
 }
 

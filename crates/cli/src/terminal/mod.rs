@@ -1,6 +1,9 @@
 //! What people see: colours only on a terminal, results on standard output, everything else on standard error.
 
 pub(crate) mod findings;
+pub(crate) mod plan;
+pub(crate) mod progress;
+pub(crate) mod result;
 pub(crate) mod table;
 pub(crate) mod words;
 

@@ -16,6 +16,11 @@ impl Cell {
     pub(crate) fn styled(style: Style, text: impl Into<String>) -> Self {
         Self { text: text.into(), style }
     }
+
+    /// The text in its style, for use outside a table.
+    pub(crate) fn painted(&self) -> String {
+        paint(self.style, &self.text)
+    }
 }
 
 impl<T: Into<String>> From<T> for Cell {

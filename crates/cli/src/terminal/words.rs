@@ -88,6 +88,7 @@ pub(crate) fn reason(reason: WaitReason) -> String {
         WaitReason::ConfirmingSubmit => "no answer to the submit, looking whether it arrived".to_owned(),
         WaitReason::IndexLag => "deleted, waiting for the search index".to_owned(),
         WaitReason::CoolOff => "scheduled, can still be cancelled".to_owned(),
+        WaitReason::InFlight => "waiting for an answer".to_owned(),
     }
 }
 
