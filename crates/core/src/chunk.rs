@@ -8,9 +8,6 @@ use crate::window::Window;
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// The longest `agedConversationInterval` that the recording jobs API takes, in calendar months.
-const AGED_MAX_MONTHS: u32 = 6;
-
 /// Which kind of interval `recordingJobs` needs for a window; the other API ignores it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -70,15 +67,12 @@ impl Grid {
         Timestamp::from_millis(self.origin + (cell + 1) * self.step)
     }
 
-    /// The window, cut at the grid; of aged conversations no piece is longer than six calendar months (limit of the API).
-    pub(crate) fn cut(self, window: Window, age: Age) -> impl Iterator<Item = Window> {
+    /// The window, cut at the grid.
+    pub(crate) fn cut(self, window: Window) -> impl Iterator<Item = Window> {
         let mut rest = Some(window);
         std::iter::from_fn(move || {
             let window = rest?;
-            let end = match age {
-                Age::Recent => self.cell_end(window.start()),
-                Age::Aged => self.cell_end(window.start()).min(window.start().plus_months(AGED_MAX_MONTHS)),
-            };
+            let end = self.cell_end(window.start());
             rest = window.from(end);
             window.before(end)
         })

@@ -59,7 +59,7 @@ impl Reader {
     /// The text as a whole could not be read.
     pub(crate) fn unreadable(&mut self, pointer: &str, why: &ParseError) {
         let (code, help) = match why {
-            ParseError::TooLarge { .. } => ("json.tooLarge", "split the document"),
+            ParseError::TooLarge { .. } => ("json.tooLarge", "shorten it"),
             ParseError::Repeated { .. } => ("json.repeated", "keep one of the two; only one would have counted"),
             ParseError::Syntax { .. } => {
                 ("json.syntax", "look for a missing comma, quote or bracket just before that place")
@@ -133,6 +133,15 @@ impl Reader {
             return None;
         };
         let text = text.trim();
+        if text.chars().any(char::is_control) {
+            self.error(
+                "field.control",
+                &field.pointer,
+                format!("{} has a line break or another control character", quoted(text)),
+                "write it on one line: it is shown in messages and records",
+            );
+            return None;
+        }
         if text.is_empty() {
             self.error(
                 "field.blank",

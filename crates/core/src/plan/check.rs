@@ -4,25 +4,25 @@ use super::exclude::{self, Scope};
 use super::partition::partition;
 use super::{CheckContext, Checked, Disposition, MAX_CHUNKS, Part, Plan, digest, estimate, rules};
 use crate::chunk::{Chunk, Grid};
-use crate::finding::{self, Finding, Severity};
+use crate::finding::{Finding, Severity};
 use crate::json::canonical;
 use crate::policy::Policy;
-use crate::request::{self, Draft, PurgeRequest};
+use crate::request::{self, DeletionApi, Draft, PurgeRequest};
 use crate::time::Timestamp;
+use crate::window::Window;
 
 /// Checks a request text against a policy text (no rules and no holds, if there is none). Gives every finding at once.
 #[must_use]
 pub fn check(request: &str, policy: Option<&str>, context: &CheckContext) -> Checked {
     let (draft, mut findings) = request::read(request, context.default_jurisdiction.as_deref());
-    let mut policy_findings = Vec::new();
     let policy = match policy {
         Some(text) => {
-            let (policy, found) = Policy::parse(text);
-            policy_findings = found;
+            let (policy, mut found) = Policy::parse(text);
+            findings.append(&mut found);
             policy
         }
         None => {
-            policy_findings.push(Finding::new(
+            findings.push(Finding::new(
                 Severity::Warning,
                 "policy.none",
                 "policy#",
@@ -33,25 +33,12 @@ pub fn check(request: &str, policy: Option<&str>, context: &CheckContext) -> Che
         }
     };
     rules::rules(&draft, policy.as_ref(), context, &mut findings);
-    let cut = policy.as_ref().and_then(|policy| {
-        if policy.limits.max_records.is_none() {
-            policy_findings.push(Finding::new(
-                Severity::Warning,
-                "limits.noGuard",
-                "policy#/limits/maxRecords",
-                "the guard on the number of records is off",
-                "set `maxRecords` to a number that a chunk should never reach",
-            ));
-        }
-        cut(&draft, policy, context, &mut findings, &mut policy_findings)
-    });
-    findings.append(&mut policy_findings);
+    let cut = policy.as_ref().and_then(|policy| cut(&draft, policy, context, &mut findings));
+    // A stable sort: the request's first, each document's in the order in which they were found.
+    findings.sort_by_key(|finding| finding.pointer.starts_with("policy"));
     let Some((parts, chunks)) = cut else { return Checked { findings, parts: Vec::new(), plan: None } };
-    let request = draft.finish(&findings);
-    let plan = match (request, policy) {
-        (Some(request), Some(policy)) if !finding::stops(&findings) => {
-            Some(plan(request, policy, chunks, parts.clone()))
-        }
+    let plan = match (draft.finish(&findings), policy) {
+        (Some(request), Some(policy)) => Some(plan(request, policy, chunks, parts.clone())),
         (Some(_) | None, Some(_) | None) => None,
     };
     Checked { findings, parts, plan }
@@ -70,30 +57,25 @@ fn cut(
     policy: &Policy,
     context: &CheckContext,
     findings: &mut Vec<Finding>,
-    policy_findings: &mut Vec<Finding>,
 ) -> Option<(Vec<Part>, Vec<Chunk>)> {
-    let (api, range, chunking) = (draft.api?, draft.range?, draft.chunking?);
-    if findings.iter().any(|f| f.code == "chunking.tooMany") {
-        return None;
-    }
     let scope = Scope {
-        api,
-        range,
+        api: draft.api?,
+        range: draft.range?,
         record_types: draft.record_types.as_ref()?,
         jurisdiction: draft.jurisdiction.as_ref()?,
         today: context.now.start_of_day(),
     };
-    let exclusions = exclude::exclusions(&scope, draft, policy, policy_findings);
-    // Findings about the request that the exclusions made belong with the request.
-    let about_request = policy_findings.iter().position(|f| f.pointer.starts_with('#'));
-    if about_request.is_some() {
-        let (mut request, policy): (Vec<_>, Vec<_>) =
-            policy_findings.drain(..).partition(|f| f.pointer.starts_with('#'));
-        findings.append(&mut request);
-        *policy_findings = policy;
+    let grid = Grid::new(origin(&scope), draft.chunking?);
+    // The rules have said so; here it only keeps memory bounded.
+    if grid.cells(scope.range) > u64::from(MAX_CHUNKS) {
+        return None;
     }
-    let grid = Grid::new(origin(&scope), chunking);
-    let (parts, chunks) = partition(range, &exclusions, grid, scope.five_years().map(|w| w.start()));
+    let exclusions = exclude::exclusions(&scope, draft, policy, findings);
+    let aged_until = match scope.api {
+        DeletionApi::DataDeletion => None,
+        DeletionApi::RecordingJobs => exclude::five_years(scope.today).map(Window::start),
+    };
+    let (parts, chunks) = partition(scope.range, &exclusions, grid, aged_until);
     if chunks.len() > usize::try_from(MAX_CHUNKS).unwrap_or(usize::MAX) {
         findings.push(Finding::new(
             Severity::Error,
@@ -111,8 +93,8 @@ fn cut(
 /// Where the grid starts: recording jobs select whole days, so not inside one.
 fn origin(scope: &Scope<'_>) -> Timestamp {
     match scope.api {
-        request::DeletionApi::DataDeletion => scope.range.start(),
-        request::DeletionApi::RecordingJobs => {
+        DeletionApi::DataDeletion => scope.range.start(),
+        DeletionApi::RecordingJobs => {
             let start = scope.range.start();
             if start.is_midnight() { start } else { start.start_of_day().plus_days(1) }
         }

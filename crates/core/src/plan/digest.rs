@@ -72,7 +72,7 @@ mod tests {
         };
         // The range crosses the five-year boundary, so that both kinds of chunk occur.
         let request = json!({
-            "version": 1, "name": "\u{20ac} \"quoted\" \u{1f600}\u{7f}", "api": "recordingJobs", "recordTypes": ["recording"],
+            "version": 1, "name": "\u{20ac} \"quoted\" \u{1f600}", "api": "recordingJobs", "recordTypes": ["recording"],
             "range": {"start": "2020-11-24T00:00:00Z", "end": "2022-11-24T00:00:00Z"}, "jurisdiction": "eu-west-1",
             "chunking": {"days": 20}, "reason": "r", "requestedBy": "a@example.com",
         });

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Disposition;
 use super::partition::Exclusion;
-use super::rules::{days, duration};
+use super::rules::{count, duration};
 use crate::finding::{Finding, Severity};
 use crate::policy::{Hold, Policy};
 use crate::request::{DeletionApi, Draft, RecordType};
@@ -40,16 +40,13 @@ impl Scope<'_> {
             DeletionApi::RecordingJobs => window.widened_to_days(),
         }
     }
+}
 
-    /// From when on conversations certainly count as recent, and until when they certainly count as aged.
-    pub(crate) fn five_years(&self) -> Option<Window> {
-        let boundary = self.today.minus_months(AGED_AFTER_MONTHS);
-        let day = Duration::from_secs(86_400);
-        match self.api {
-            DeletionApi::DataDeletion => None,
-            DeletionApi::RecordingJobs => Window::new(boundary.minus(day), boundary.plus(day)),
-        }
-    }
+/// The days around the five-year boundary: conversations before them are certainly aged, those after them certainly recent.
+pub(crate) fn five_years(today: Timestamp) -> Option<Window> {
+    let boundary = today.minus_months(AGED_AFTER_MONTHS);
+    let day = Duration::from_secs(86_400);
+    Window::new(boundary.minus(day), boundary.plus(day))
 }
 
 /// Everything that keeps a part of the range, and the findings that say so.
@@ -84,8 +81,8 @@ fn held(scope: &Scope<'_>, hold: &Hold, pointer: &str, findings: &mut Vec<Findin
         findings.push(warning(
             "hold.conversations",
             pointer,
-            format!("hold `{id}` protects {} conversation(s), which cannot be cut out of a range", ids.len()),
-            "they are looked up right before each deletion; a chunk that would delete one is not submitted",
+            format!("hold `{id}` protects {}, which cannot be cut out of a range", count(ids.len(), "conversation")),
+            "right before each deletion they are looked up; a chunk that would delete one stops",
         ));
         return None;
     }
@@ -117,9 +114,8 @@ fn retained(scope: &Scope<'_>, draft: &Draft, policy: &Policy, findings: &mut Ve
         let Some(window) = Window::new(from, Timestamp::LATEST).and_then(|w| w.intersection(scope.range)) else {
             continue;
         };
-        let window = scope.widened(window).intersection(scope.range).unwrap_or(window);
         let pointer = format!("policy#/retention/{place}");
-        let kept = format!("`{window}` for {} (`{}`)", days(rule.min_age_days), rule.basis);
+        let kept = format!("`{window}` for {} (`{}`)", count(rule.min_age_days, "day"), rule.basis);
         if draft.retention_override.is_some() {
             overridden = true;
             findings.push(warning(
@@ -139,7 +135,7 @@ fn retained(scope: &Scope<'_>, draft: &Draft, policy: &Policy, findings: &mut Ve
         out.push(Exclusion {
             window,
             disposition: Disposition::Retained,
-            reason: format!("retention {} (`{}`)", days(rule.min_age_days), rule.basis),
+            reason: format!("retention {} (`{}`)", count(rule.min_age_days, "day"), rule.basis),
         });
     }
     if draft.retention_override.is_some() && !overridden {
@@ -193,7 +189,10 @@ fn part_days(scope: &Scope<'_>, findings: &mut Vec<Finding>, out: &mut Vec<Exclu
 }
 
 fn five_year_boundary(scope: &Scope<'_>, findings: &mut Vec<Finding>, out: &mut Vec<Exclusion>) {
-    if let Some(window) = scope.five_years().and_then(|w| w.intersection(scope.range)) {
+    if scope.api == DeletionApi::DataDeletion {
+        return;
+    }
+    if let Some(window) = five_years(scope.today).and_then(|w| w.intersection(scope.range)) {
         findings.push(warning(
             "range.fiveYears",
             "#/range",

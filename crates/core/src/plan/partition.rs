@@ -39,7 +39,7 @@ pub(crate) fn partition(
             }
         } else {
             let age = if aged_until.is_some_and(|until| window.end() <= until) { Age::Aged } else { Age::Recent };
-            for window in grid.cut(window, age) {
+            for window in grid.cut(window) {
                 windows.push((window, age));
                 parts.push(Part { window, disposition: Disposition::Chunk, reason: String::new() });
             }

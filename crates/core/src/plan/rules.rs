@@ -1,7 +1,10 @@
 //! Rules about the request itself: what the deletion API offers and takes, and where the data may live.
 
+use std::fmt::Display;
+
 use serde_json::json;
 
+use super::exclude::five_years;
 use super::{CheckContext, MAX_CHUNKS};
 use crate::chunk::Grid;
 use crate::finding::{Finding, Severity};
@@ -14,8 +17,8 @@ use crate::window::Window;
 /// One synchronous analytics query covers at most 31 days, and must be able to count and verify a chunk.
 const MAX_CHUNK_DAYS: u32 = 31;
 
-/// Six calendar months, at their longest: the interval of a recording job for conversations older than five years.
-const MAX_AGED_CHUNK_DAYS: u32 = 184;
+/// Six calendar months, at their shortest: the longest interval of a recording job for conversations older than five years.
+const MAX_AGED_CHUNK_DAYS: u32 = 181;
 
 /// Longest body that the provider takes, in bytes (`request.bytes.max`).
 const MAX_BODY_BYTES: usize = 512_000;
@@ -30,6 +33,15 @@ pub(crate) fn rules(draft: &Draft, policy: Option<&Policy>, context: &CheckConte
     jurisdiction(draft, policy, context, &mut say);
     query(draft, &mut say);
     chunking(draft, context, &mut say);
+    if policy.is_some_and(|p| p.limits.max_records.is_none()) {
+        say(
+            Severity::Warning,
+            "limits.noGuard",
+            "policy#/limits/maxRecords",
+            "the guard on the number of records is off".to_owned(),
+            "set `maxRecords` to a number that a chunk should never reach",
+        );
+    }
     if draft.api == Some(DeletionApi::DataDeletion) && draft.recordings.is_some() {
         say(
             Severity::Error,
@@ -59,23 +71,25 @@ fn record_types(draft: &Draft, say: &mut impl FnMut(Severity, &str, &str, String
         match (api, kind) {
             (DeletionApi::DataDeletion, RecordType::Conversation | RecordType::Interaction | RecordType::Message)
             | (DeletionApi::RecordingJobs, RecordType::Recording | RecordType::ScreenRecording) => {}
-            (DeletionApi::DataDeletion, RecordType::Recording | RecordType::ScreenRecording) => say(
-                Severity::Error,
-                "recordTypes.notOffered",
-                "#/recordTypes",
-                format!("`dataDeletion` does not delete `{word}`"),
-                "it deletes `conversation`, `interaction` and `message`; for recordings use `recordingJobs`",
-            ),
+            (DeletionApi::DataDeletion, RecordType::Recording | RecordType::ScreenRecording) => {
+                say(
+                    Severity::Error,
+                    "recordTypes.notOffered",
+                    "#/recordTypes",
+                    format!("`dataDeletion` does not delete `{word}`"),
+                    "it deletes `conversation`, `interaction` and `message`; for recordings use `recordingJobs`",
+                );
+            }
             (DeletionApi::RecordingJobs, RecordType::Conversation | RecordType::Interaction | RecordType::Message) => {
                 say(
                     Severity::Warning,
                     "recordTypes.recordingsOnly",
                     "#/recordTypes",
                     format!(
-                        "`recordingJobs` deletes the recordings and transcripts of `{word}` records; the rows themselves stay"
+                        "`recordingJobs` deletes only recordings and transcripts of `{word}` records; the rows stay"
                     ),
                     "name `recording` to say what goes; to delete conversation data use `dataDeletion` where it is offered",
-                )
+                );
             }
         }
     }
@@ -188,7 +202,11 @@ fn chunking(draft: &Draft, context: &CheckContext, say: &mut impl FnMut(Severity
     let Some(chunking) = draft.chunking else { return };
     let today = context.now.start_of_day();
     let most = match (draft.api, draft.range) {
-        (Some(DeletionApi::RecordingJobs), Some(range)) if range.end() < today.minus_months(60) => MAX_AGED_CHUNK_DAYS,
+        (Some(DeletionApi::RecordingJobs), Some(range))
+            if five_years(today).is_some_and(|w| range.end() <= w.start()) =>
+        {
+            MAX_AGED_CHUNK_DAYS
+        }
         (Some(DeletionApi::RecordingJobs | DeletionApi::DataDeletion) | None, _) => MAX_CHUNK_DAYS,
     };
     let (pointer, too_long) = match chunking {
@@ -228,18 +246,18 @@ fn chunking(draft: &Draft, context: &CheckContext, say: &mut impl FnMut(Severity
 }
 
 /// `1 day`, `30 days`.
-pub(crate) fn days(n: u32) -> String {
-    if n == 1 { "1 day".to_owned() } else { format!("{n} days") }
+pub(crate) fn count(n: impl Copy + Display + PartialEq + From<u8>, unit: &str) -> String {
+    let plural = if n == 1.into() { "" } else { "s" };
+    format!("{n} {unit}{plural}")
 }
 
-/// A length of time for people: whole days where it is whole days, else hours, minutes or milliseconds.
+/// A length of time for people, in the largest unit in which it is whole.
 pub(crate) fn duration(window: Window) -> String {
     let millis = window.millis();
     for (unit, length) in [("day", DAY_MS), ("hour", 3_600_000), ("minute", 60_000), ("second", 1_000)] {
         if millis % length == 0 {
-            let n = millis / length;
-            return if n == 1 { format!("1 {unit}") } else { format!("{n} {unit}s") };
+            return count(millis / length, unit);
         }
     }
-    format!("{millis} ms")
+    count(millis, "millisecond")
 }

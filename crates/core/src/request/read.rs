@@ -146,7 +146,11 @@ pub(crate) fn record_types(r: &mut Reader, field: &Field<'_>) -> Option<Vec<Reco
 
 /// A query, as it is: it is passed on, so nothing is trimmed.
 pub(crate) fn query(r: &mut Reader, field: &Field<'_>) -> Option<String> {
-    r.text(field).and_then(|_| field.value.as_str()).map(str::to_owned)
+    match field.value.as_str().filter(|text| !text.trim().is_empty()) {
+        Some(text) => Some(text.to_owned()),
+        // Says what is wrong with it: not a text, or blank.
+        None => r.text(field),
+    }
 }
 
 fn jurisdiction(r: &mut Reader, object: &Object<'_>, default: Option<&str>) -> Option<String> {

@@ -1,0 +1,566 @@
+//! What checking says: one row per finding, the examples, the texts, and that nothing makes it fail.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests fail by panicking")]
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+use purge_core::chunk::Age;
+use purge_core::finding::{Finding, Severity};
+use purge_core::plan::{self, CheckContext, Checked, Disposition, PlanFile, check};
+use purge_core::policy::Policy;
+use purge_core::request::PurgeRequest;
+use purge_core::time::Timestamp;
+use serde_json::{Value, json};
+
+const Q1: &str = include_str!("../../../examples/q1-2023.json");
+const YEAR: &str = include_str!("../../../examples/year-recording-jobs.json");
+const CROSSING: &str = include_str!("../../../examples/holds-and-retention.json");
+const POLICY: &str = include_str!("../../../examples/policy.json");
+
+/// The same cases on every machine.
+const SEED: RngSeed = RngSeed::Fixed(20_261_123);
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+fn context() -> CheckContext {
+    CheckContext { now: at("2026-11-23T09:30:00Z"), tenant_jurisdiction: None, default_jurisdiction: None }
+}
+
+/// The first example with some members replaced; a member that is set to the text `absent` is taken out.
+fn request(changes: Value) -> String {
+    changed(serde_json::from_str(Q1).unwrap(), changes)
+}
+
+fn recordings(changes: Value) -> String {
+    let mut base: Value = serde_json::from_str(Q1).unwrap();
+    base["api"] = json!("recordingJobs");
+    base["recordTypes"] = json!(["recording"]);
+    changed(base, changes)
+}
+
+fn policy(changes: Value) -> String {
+    changed(json!({"version": 1}), changes)
+}
+
+fn changed(mut base: Value, changes: Value) -> String {
+    for (key, value) in changes.as_object().unwrap() {
+        if value == "absent" {
+            base.as_object_mut().unwrap().remove(key);
+        } else {
+            base[key] = value.clone();
+        }
+    }
+    base.to_string()
+}
+
+fn range(start: &str, end: &str) -> Value {
+    json!({"start": start, "end": end})
+}
+
+struct Row {
+    request: String,
+    policy: String,
+    context: CheckContext,
+    code: &'static str,
+    pointer: &'static str,
+    severity: Severity,
+}
+
+fn of_request(request: String, code: &'static str, pointer: &'static str, severity: Severity) -> Row {
+    Row { request, policy: policy(json!({})), context: context(), code, pointer, severity }
+}
+
+fn of_policy(changes: Value, code: &'static str, pointer: &'static str, severity: Severity) -> Row {
+    Row { request: Q1.to_owned(), policy: policy(changes), context: context(), code, pointer, severity }
+}
+
+fn rows() -> Vec<Row> {
+    use Severity::{Blocked, Error, Note, Warning};
+    let r = |changes, code, pointer, severity| of_request(request(changes), code, pointer, severity);
+    let j = |changes, code, pointer, severity| of_request(recordings(changes), code, pointer, severity);
+    let p = of_policy;
+    let hold = |hold: Value| json!({"holds": [hold]});
+    let mut rows = vec![
+        // The text as a whole.
+        of_request("{".to_owned(), "json.syntax", "#", Error),
+        of_request(r#"{"name": "a", "name": "b"}"#.to_owned(), "json.repeated", "#", Error),
+        of_request(" ".repeat(600_000), "json.tooLarge", "#", Error),
+        of_request("[]".to_owned(), "field.type", "#", Error),
+        r(json!({"version": 2}), "version.unsupported", "#/version", Error),
+        r(json!({"version": "absent"}), "field.missing", "#/version", Error),
+        r(json!({"recordType": ["conversation"]}), "field.unknown", "#/recordType", Error),
+        r(json!({"a/b~c d": 1}), "field.unknown", "#/a~1b~0c%20d", Error),
+        r(
+            json!({"range": {"start": "2023-01-01T00:00:00Z", "end": "2023-02-01T00:00:00Z", "till": 1}}),
+            "field.unknown",
+            "#/range/till",
+            Error,
+        ),
+        r(json!({"name": " "}), "field.blank", "#/name", Error),
+        r(json!({"reason": "\n"}), "field.blank", "#/reason", Error),
+        r(json!({"requestedBy": ""}), "field.blank", "#/requestedBy", Error),
+        r(json!({"requestedBy": null}), "field.missing", "#/requestedBy", Error),
+        r(json!({"name": "a\nb"}), "field.control", "#/name", Error),
+        r(json!({"name": 5}), "field.type", "#/name", Error),
+        // What to delete.
+        r(json!({"api": "dataDeletions"}), "api.unknown", "#/api", Error),
+        r(json!({"recordTypes": ["conversations"]}), "recordTypes.unknown", "#/recordTypes/0", Error),
+        r(json!({"recordTypes": []}), "list.empty", "#/recordTypes", Error),
+        r(json!({"recordTypes": ["message", "message"]}), "list.repeated", "#/recordTypes/1", Error),
+        r(json!({"recordTypes": "absent", "range": "absent"}), "request.unfiltered", "#", Error),
+        r(json!({"recordTypes": ["recording"]}), "recordTypes.notOffered", "#/recordTypes", Error),
+        j(json!({"recordTypes": ["conversation"]}), "recordTypes.recordingsOnly", "#/recordTypes", Warning),
+        j(json!({"recordTypes": ["screenRecording"]}), "recordTypes.screenOnly", "#/recordTypes", Error),
+        r(json!({"query": "  "}), "field.blank", "#/query", Error),
+        r(json!({"query": "x".repeat(511_950)}), "query.tooLong", "#/query", Error),
+        j(json!({"query": "x"}), "query.unsupported", "#/query", Error),
+        r(json!({"recordings": {}}), "recordings.notForApi", "#/recordings", Error),
+        j(json!({"recordings": {"coolOffDays": 1000}}), "number.outOfRange", "#/recordings/coolOffDays", Error),
+        j(json!({"recordings": {"includeSnippets": "yes"}}), "field.type", "#/recordings/includeSnippets", Error),
+        // Which time.
+        r(json!({"range": range("2023-01-01", "2023-02-01T00:00:00Z")}), "time.notRfc3339", "#/range/start", Error),
+        r(
+            json!({"range": range("2023-01-01T00:00:00z", "2023-02-01T00:00:00Z")}),
+            "time.lowerCase",
+            "#/range/start",
+            Error,
+        ),
+        r(
+            json!({"range": range("2023-01-01T00:00:00", "2023-02-01T00:00:00Z")}),
+            "time.noOffset",
+            "#/range/start",
+            Error,
+        ),
+        r(
+            json!({"range": range("2023-01-01T00:00:00.0001Z", "2023-02-01T00:00:00Z")}),
+            "time.tooFine",
+            "#/range/start",
+            Error,
+        ),
+        r(
+            json!({"range": range("1950-01-01T00:00:00Z", "2023-02-01T00:00:00Z")}),
+            "time.outOfRange",
+            "#/range/start",
+            Error,
+        ),
+        r(json!({"range": range("2023-02-01T00:00:00Z", "2023-01-01T00:00:00Z")}), "range.reversed", "#/range", Error),
+        r(json!({"range": range("2023-02-01T00:00:00Z", "2023-02-01T00:00:00Z")}), "range.empty", "#/range", Error),
+        r(
+            json!({"range": range("2026-11-01T00:00:00Z", "2026-11-25T00:00:00Z")}),
+            "range.future",
+            "#/range/end",
+            Error,
+        ),
+        r(
+            json!({"range": range("2023-01-01T00:00:00Z", "2023-03-31T23:59:59.999Z")}),
+            "range.endLooksInclusive",
+            "#/range/end",
+            Warning,
+        ),
+        r(
+            json!({"range": range("2023-01-01T00:00:00Z", "2023-03-31T23:59:59Z")}),
+            "range.endLooksInclusive",
+            "#/range/end",
+            Warning,
+        ),
+        r(
+            json!({"range": range("2023-01-01T00:00:00Z", "2023-03-31T12:59:59.999Z")}),
+            "range.endLooksInclusive",
+            "#/range/end",
+            Warning,
+        ),
+        r(
+            json!({"range": range("2026-11-01T00:00:00Z", "2026-11-22T00:00:00Z")}),
+            "range.tooRecent",
+            "#/range/end",
+            Warning,
+        ),
+        r(
+            json!({"range": range("2026-11-21T00:00:00Z", "2026-11-22T00:00:00Z")}),
+            "range.nothingLeft",
+            "#/range",
+            Blocked,
+        ),
+        j(
+            json!({"range": range("2023-01-01T06:00:00Z", "2023-02-01T00:00:00Z")}),
+            "range.partDay",
+            "#/range/start",
+            Warning,
+        ),
+        j(
+            json!({"range": range("2023-01-01T00:00:00Z", "2023-02-01T06:00:00Z")}),
+            "range.partDay",
+            "#/range/end",
+            Warning,
+        ),
+        j(
+            json!({"range": range("2021-11-01T00:00:00Z", "2021-12-01T00:00:00Z")}),
+            "range.fiveYears",
+            "#/range",
+            Warning,
+        ),
+        // How to cut.
+        r(json!({"chunking": {}}), "chunking.choice", "#/chunking", Error),
+        r(json!({"chunking": {"days": 1, "hours": 1}}), "chunking.choice", "#/chunking", Error),
+        r(json!({"chunking": {"days": 0}}), "number.outOfRange", "#/chunking/days", Error),
+        r(json!({"chunking": {"days": -1}}), "number.outOfRange", "#/chunking/days", Error),
+        r(json!({"chunking": {"hours": 1.5}}), "number.outOfRange", "#/chunking/hours", Error),
+        r(json!({"chunking": {"days": 32}}), "chunking.tooLong", "#/chunking/days", Error),
+        r(json!({"chunking": {"hours": 745}}), "chunking.tooLong", "#/chunking/hours", Error),
+        j(json!({"chunking": {"days": 32}}), "chunking.tooLong", "#/chunking/days", Error),
+        j(
+            json!({"chunking": {"days": 182}, "range": range("2018-01-01T00:00:00Z", "2020-01-01T00:00:00Z")}),
+            "chunking.tooLong",
+            "#/chunking/days",
+            Error,
+        ),
+        j(json!({"chunking": {"hours": 24}}), "chunking.hours", "#/chunking/hours", Error),
+        r(
+            json!({"range": range("1990-01-01T00:00:00Z", "2020-01-01T00:00:00Z"), "chunking": {"hours": 1}}),
+            "chunking.tooMany",
+            "#/chunking/hours",
+            Error,
+        ),
+        // Who and where.
+        r(json!({"jurisdiction": "absent"}), "field.missing", "#/jurisdiction", Error),
+        r(json!({"jurisdiction": "us-east-3"}), "jurisdiction.unknown", "#/jurisdiction", Error),
+        r(
+            json!({"retentionOverride": {"reason": "r", "approver": "Records@example.com"}}),
+            "retentionOverride.samePerson",
+            "#/retentionOverride/approver",
+            Error,
+        ),
+        r(
+            json!({"retentionOverride": {"reason": "r", "approver": ""}}),
+            "field.blank",
+            "#/retentionOverride/approver",
+            Error,
+        ),
+        r(json!({"retentionOverride": {"approver": "a"}}), "field.missing", "#/retentionOverride/reason", Error),
+        r(
+            json!({"retentionOverride": {"reason": "r", "approver": "a"}}),
+            "retentionOverride.unneeded",
+            "#/retentionOverride",
+            Note,
+        ),
+        // The policy.
+        p(json!({"version": 3}), "version.unsupported", "policy#/version", Error),
+        p(json!({"hold": []}), "field.unknown", "policy#/hold", Error),
+        p(json!({"holds": {}}), "field.type", "policy#/holds", Error),
+        p(json!({"jurisdictions": []}), "list.empty", "policy#/jurisdictions", Error),
+        p(json!({"jurisdictions": ["eu-west-9"]}), "jurisdiction.unknown", "policy#/jurisdictions/0", Error),
+        p(json!({"jurisdictions": ["eu-west-1"]}), "jurisdiction.notAllowed", "#/jurisdiction", Blocked),
+        p(json!({"limits": {"concurrency": 0}}), "number.outOfRange", "policy#/limits/concurrency", Error),
+        p(json!({"limits": {"rangeEnd": "exclusiv"}}), "limits.rangeEnd", "policy#/limits/rangeEnd", Error),
+        p(json!({"limits": {"maxRecords": null}}), "limits.noGuard", "policy#/limits/maxRecords", Warning),
+        p(
+            json!({"retention": [{"recordTypes": ["message"], "minAgeDays": 0, "basis": "b"}]}),
+            "number.outOfRange",
+            "policy#/retention/0/minAgeDays",
+            Error,
+        ),
+        p(
+            json!({"retention": [{"recordTypes": ["message"], "minAgeDays": 1350, "basis": "b"}]}),
+            "retention.kept",
+            "policy#/retention/0",
+            Warning,
+        ),
+        p(
+            json!({"retention": [{"recordTypes": ["recording"], "minAgeDays": 3000, "basis": "b"}]}),
+            "range.nothingLeft",
+            "#/range",
+            Blocked,
+        ),
+        p(hold(json!({"id": "a", "conversationIds": []})), "list.empty", "policy#/holds/0/conversationIds", Error),
+        p(hold(json!({"id": "a", "recordTypes": []})), "list.empty", "policy#/holds/0/recordTypes", Error),
+        p(
+            hold(json!({"id": "a", "conversationIds": ["12"]})),
+            "hold.conversationId",
+            "policy#/holds/0/conversationIds/0",
+            Error,
+        ),
+        p(json!({"holds": [{"id": "a"}, {"id": "a"}]}), "hold.repeatedId", "policy#/holds/1/id", Error),
+        p(
+            hold(json!({"id": "a", "range": range("2023-01-05T00:00:00Z", "2023-01-06T00:00:00Z")})),
+            "hold.overlap",
+            "policy#/holds/0",
+            Warning,
+        ),
+        p(
+            hold(json!({"id": "a", "query": "x", "range": range("2023-01-05T00:00:00Z", "2023-01-06T00:00:00Z")})),
+            "hold.query",
+            "policy#/holds/0",
+            Warning,
+        ),
+        p(
+            hold(json!({"id": "a", "conversationIds": ["3f0c2a76-5b1d-4e8f-9a43-0d6f1c7b2e58"]})),
+            "hold.conversations",
+            "policy#/holds/0",
+            Warning,
+        ),
+        p(hold(json!({"id": "a"})), "range.nothingLeft", "#/range", Blocked),
+        p(hold(json!({"id": "a", "recordTypes": ["recording"]})), "range.nothingLeft", "#/range", Blocked),
+    ];
+    let kept = policy(json!({"retention": [{"recordTypes": ["message"], "minAgeDays": 1350, "basis": "b"}]}));
+    let overriding = request(json!({"retentionOverride": {"reason": "r", "approver": "a"}}));
+    rows.push(Row { policy: kept, ..of_request(overriding, "retention.overridden", "policy#/retention/0", Warning) });
+    let tenant = CheckContext { tenant_jurisdiction: Some("eu-west-1".to_owned()), ..context() };
+    rows.push(Row { context: tenant, ..r(json!({}), "jurisdiction.notTenant", "#/jurisdiction", Blocked) });
+    let default = |name: &str| CheckContext { default_jurisdiction: Some(name.to_owned()), ..context() };
+    rows.push(Row { context: default("eu-west-1"), ..r(json!({}), "jurisdiction.conflict", "#/jurisdiction", Error) });
+    rows.push(Row {
+        context: default("mars"),
+        ..r(json!({"jurisdiction": null}), "jurisdiction.unknown", "#/jurisdiction", Error)
+    });
+    rows
+}
+
+#[test]
+fn every_finding_has_its_code_place_and_weight() {
+    for row in rows() {
+        let checked = check(&row.request, Some(&row.policy), &row.context);
+        let found = checked
+            .findings
+            .iter()
+            .any(|f| f.code == row.code && f.pointer == row.pointer && f.severity == row.severity);
+        assert!(found, "{} at {} {:?}, found {:#?}", row.code, row.pointer, row.severity, checked.findings);
+        let stopped = checked.findings.iter().any(|f| f.severity.stops());
+        assert_eq!(checked.plan.is_none(), stopped, "{}: {:#?}", row.code, checked.findings);
+    }
+}
+
+#[test]
+fn texts() {
+    let mut seen = BTreeSet::new();
+    let mut lines = String::new();
+    for row in rows() {
+        for finding in check(&row.request, Some(&row.policy), &row.context).findings {
+            let Finding { code, severity, pointer, message, help } = &finding;
+            assert!(!message.contains('\n') && !message.ends_with('.') && !help.is_empty(), "{finding:?}");
+            if seen.insert((code.clone(), message.clone(), help.clone())) {
+                lines += &format!("{code} [{severity:?}] {pointer}\n  {message}\n  {help}\n");
+            }
+        }
+    }
+    insta::assert_snapshot!(lines);
+}
+
+#[test]
+fn all_problems_at_once() {
+    let text = request(json!({
+        "name": "", "recordTypes": ["recording", "x"], "jurisdiction": "mars", "chunking": {"days": 99},
+        "range": range("2023-01-01", "2023-02-30T00:00:00Z"), "typo": 1,
+    }));
+    let bad_policy = policy(json!({"holds": [{"id": ""}, {"range": {}}], "limits": {"concurrency": "4"}}));
+    let codes: Vec<String> = check(&text, Some(&bad_policy), &context())
+        .findings
+        .into_iter()
+        .map(|f| format!("{} {}", f.code, f.pointer))
+        .collect();
+    insta::assert_snapshot!(codes.join("\n"));
+}
+
+#[test]
+fn one_quarter_by_thirty_days_is_three_chunks() {
+    for end in ["2023-04-01T00:00:00Z", "2023-03-31T23:59:59.999Z"] {
+        let checked =
+            check(&request(json!({"range": range("2023-01-01T00:00:00Z", end)})), Some(POLICY_EMPTY), &context());
+        let chunks: Vec<String> = checked.plan.unwrap().chunks().iter().map(|c| c.window.to_string()).collect();
+        assert_eq!(
+            chunks,
+            [
+                "2023-01-01T00:00:00.000Z/2023-01-31T00:00:00.000Z".to_owned(),
+                "2023-01-31T00:00:00.000Z/2023-03-02T00:00:00.000Z".to_owned(),
+                format!("2023-03-02T00:00:00.000Z/{}", at(end)),
+            ]
+        );
+    }
+}
+
+const POLICY_EMPTY: &str = r#"{"version": 1}"#;
+
+/// Parts in one line each.
+fn parts(checked: &Checked) -> String {
+    checked.parts.iter().map(|p| format!("{} {} {}\n", p.window, p.disposition.as_str(), p.reason)).collect()
+}
+
+#[test]
+fn holds_and_retention_cut_the_range() {
+    let now = |day: &str| CheckContext { now: at(day), ..context() };
+    // Three years after mid-August 2023 the floor on messages runs out in the middle of the range.
+    let checked = check(CROSSING, Some(POLICY), &now("2026-08-15T10:00:00Z"));
+    insta::assert_snapshot!(parts(&checked));
+    assert!(checked.plan.is_some());
+}
+
+#[test]
+fn recording_jobs_never_mix_aged_and_recent_conversations() {
+    let text = recordings(json!({"range": range("2021-10-01T12:00:00Z", "2022-01-01T00:00:00Z")}));
+    let hold = policy(json!({"holds": [{"id": "h", "range": range("2021-10-10T12:00:00Z", "2021-10-10T13:00:00Z")}]}));
+    let checked = check(&text, Some(&hold), &context());
+    insta::assert_snapshot!(parts(&checked));
+    let ages: Vec<Age> = checked.plan.unwrap().chunks().iter().map(|c| c.age).collect();
+    assert_eq!(ages, [Age::Aged, Age::Aged, Age::Aged, Age::Recent, Age::Recent, Age::Recent]);
+    let aged = recordings(json!({
+        "range": range("2018-01-01T00:00:00Z", "2020-01-01T00:00:00Z"), "chunking": {"days": 181},
+    }));
+    insta::assert_snapshot!(parts(&check(&aged, Some(POLICY_EMPTY), &context())));
+}
+
+#[test]
+fn the_examples_make_plans() {
+    let documents: Vec<Value> = [Q1, YEAR, CROSSING]
+        .map(|text| serde_json::to_value(plan::document(&check(text, Some(POLICY), &context()))).unwrap())
+        .into();
+    assert!(documents.iter().all(|d| d["planDigest"].is_string()), "{documents:#?}");
+    insta::assert_json_snapshot!(documents);
+}
+
+#[test]
+fn a_digest_depends_on_the_day_and_not_on_the_hour() {
+    let digest = |now: &str, text: &str| {
+        let context = CheckContext { now: at(now), ..context() };
+        check(text, Some(POLICY), &context).plan.unwrap().digest().to_owned()
+    };
+    let recent = request(
+        json!({"range": range("2026-11-01T00:00:00Z", "2026-11-22T00:00:00Z"), "recordTypes": ["interaction"]}),
+    );
+    assert_eq!(digest("2026-11-23T00:00:00Z", &recent), digest("2026-11-23T23:59:59.999Z", &recent));
+    assert_ne!(digest("2026-11-23T00:00:00Z", &recent), digest("2026-11-24T00:00:00Z", &recent));
+    let spaced = serde_json::to_string_pretty(&serde_json::from_str::<Value>(Q1).unwrap()).unwrap();
+    assert_eq!(digest("2026-11-23T00:00:00Z", Q1), digest("2026-11-24T00:00:00Z", &spaced));
+}
+
+#[test]
+fn checking_values_is_checking_their_text() {
+    for text in [Q1, YEAR, CROSSING] {
+        let by_text = check(text, Some(POLICY), &context());
+        let (request, policy) = (PurgeRequest::parse(text).0.unwrap(), Policy::parse(POLICY).0.unwrap());
+        assert_eq!(plan::check_parsed(&request, &policy, &context()), by_text);
+    }
+}
+
+#[test]
+fn a_plan_file_opens_only_as_the_plan_that_it_was() {
+    let plan = check(CROSSING, Some(POLICY), &context()).plan.unwrap();
+    let file = serde_json::to_value(PlanFile::new(&plan, context().now)).unwrap();
+    let later = CheckContext { now: at("2026-12-24T00:00:00Z"), ..context() };
+    assert_eq!(plan::reopen(&file.to_string(), &later), Ok(plan.clone()));
+    let codes = |file: &Value, context: &CheckContext| -> Vec<String> {
+        let findings = plan::reopen(&file.to_string(), context).unwrap_err();
+        findings.into_iter().map(|f| format!("{} {}", f.code, f.pointer)).collect()
+    };
+    let with = |pointer: &str, value: Value| {
+        let mut file = file.clone();
+        *file.pointer_mut(pointer).unwrap() = value;
+        file
+    };
+    let digest = ["planFile.digest #/planDigest"];
+    assert_eq!(codes(&with("/planDigest", json!("sha256:00")), &later), digest);
+    assert_eq!(codes(&with("/request/reason", json!("another")), &later), digest);
+    assert_eq!(codes(&with("/policy/holds", json!([])), &later), digest);
+    // In December 2025 the floor on messages still kept most of the range.
+    assert_eq!(codes(&with("/plannedAt", json!("2025-12-01T00:00:00Z")), &later), digest);
+    assert_eq!(codes(&with("/request/api", json!("x")), &later), ["api.unknown #/request/api"]);
+    assert_eq!(codes(&with("/version", json!(2)), &later), ["version.unsupported #/version"]);
+    let earlier = CheckContext { now: at("2026-11-22T00:00:00Z"), ..context() };
+    assert_eq!(codes(&file, &earlier), ["planFile.future #/plannedAt"]);
+}
+
+#[test]
+fn a_stopped_check_still_has_a_document() {
+    let document = serde_json::to_value(plan::document(&check("{", None, &context()))).unwrap();
+    assert_eq!(
+        (&document["planDigest"], &document["estimate"], &document["chunks"]),
+        (&Value::Null, &Value::Null, &json!([]))
+    );
+}
+
+#[test]
+fn a_hold_on_other_record_types_does_not_matter() {
+    for (kinds, held) in [(json!(["message"]), true), (json!(["conversation"]), true), (json!(["recording"]), false)] {
+        let hold = policy(json!({"holds": [{"id": "h", "recordTypes": kinds}]}));
+        let checked = check(&request(json!({"recordTypes": ["message"]})), Some(&hold), &context());
+        assert_eq!(checked.parts.iter().any(|p| p.disposition == Disposition::Held), held, "{kinds}");
+    }
+}
+
+/// JSON of any shape, with the field names that mean something among the keys.
+fn any_json() -> impl Strategy<Value = Value> {
+    let names = prop::sample::select(vec![
+        "version",
+        "name",
+        "api",
+        "recordTypes",
+        "range",
+        "start",
+        "end",
+        "jurisdiction",
+        "query",
+        "chunking",
+        "days",
+        "hours",
+        "reason",
+        "requestedBy",
+        "retention",
+        "holds",
+        "id",
+        "conversationIds",
+        "minAgeDays",
+        "limits",
+        "maxRecords",
+        "x",
+    ]);
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        Just(json!(1)),
+        Just(json!("dataDeletion")),
+        Just(json!("recordingJobs")),
+        Just(json!("conversation")),
+        Just(json!("us-east-1")),
+        Just(json!("9999-12-31T23:59:59.999Z")),
+        Just(json!("1970-01-01T00:00:00Z")),
+        ".{0,12}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 40, 12, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(names.clone(), inner, 0..12)
+                .prop_map(|map| Value::Object(map.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, rng_seed: SEED, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_json_gets_an_answer(request in any_json(), policy in any_json(), now in any::<i64>()) {
+        let context = CheckContext { now: Timestamp::from_millis(now), ..context() };
+        let checked = check(&request.to_string(), Some(&policy.to_string()), &context);
+        prop_assert!(checked.plan.is_none());
+        prop_assert!(!checked.findings.is_empty());
+    }
+
+    #[test]
+    fn any_text_gets_an_answer(text in ".{0,200}") {
+        prop_assert!(check(&text, Some(&text), &context()).plan.is_none());
+        prop_assert!(plan::reopen(&text, &context()).is_err());
+    }
+
+    #[test]
+    fn one_field_replaced_gets_an_answer(key in 0_usize..11, value in any_json(), now in any::<i64>()) {
+        let mut request: Value = serde_json::from_str(Q1).unwrap();
+        let name = request.as_object().unwrap().keys().nth(key % 10).unwrap().clone();
+        request[&name] = value;
+        let context = CheckContext { now: Timestamp::from_millis(now), ..context() };
+        let checked = check(&request.to_string(), Some(POLICY), &context);
+        prop_assert_eq!(checked.plan.is_some(), !checked.findings.iter().any(|f| f.severity.stops()));
+    }
+}
