@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{AUDIT_VERSION, AuditRecord, ChainHead};
-use crate::json::canonical;
+use crate::json::digest;
 
 /// How long the chains of a run were, and how they ended: kept apart from the log, it shows a log that was cut short.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,9 +36,7 @@ pub enum Why {
         /// The version.
         version: u32,
     },
-    /// The line says what a record says, but not in its bytes (RFC 8785): somebody wrote it anew.
-    NotCanonical,
-    /// The content does not have the hash that it carries.
+    /// The line does not have the hash that it carries.
     Changed,
     /// It belongs to another plan.
     ForeignPlan {
@@ -73,7 +71,6 @@ impl fmt::Display for Why {
         match self {
             Self::Unreadable { message } => write!(f, "the line is not an audit record: {message}"),
             Self::UnknownVersion { version } => write!(f, "version `{version}` is not known here"),
-            Self::NotCanonical => f.write_str("the line is not in its canonical form"),
             Self::Changed => f.write_str("the content does not match its hash"),
             Self::ForeignPlan { plan_digest } => write!(f, "it belongs to the plan `{plan_digest}`"),
             Self::ForeignRun { run_id } => write!(f, "it belongs to the run `{run_id}`"),
@@ -169,19 +166,16 @@ impl Verifier {
             return;
         }
         match read(line) {
-            Ok(record) => self.record(&record),
+            Ok(record) => self.record(line, &record),
             Err(why) => self.bad = Some(BadRecord { line: Some(self.lines), chunk: None, seq: None, why }),
         }
     }
 
-    fn record(&mut self, record: &AuditRecord) {
+    fn record(&mut self, line: &str, record: &AuditRecord) {
         let seen = self.seen.get_or_insert_with(|| nothing_of(&record.run_id, &record.plan_digest));
-        let head = seen
-            .heads
-            .get(&record.chunk)
-            .cloned()
-            .unwrap_or_else(|| ChainHead::origin(&seen.plan_digest, record.chunk));
-        let why = if record.computed_hash() != record.hash {
+        let head =
+            seen.heads.entry(record.chunk).or_insert_with_key(|&chunk| ChainHead::origin(&seen.plan_digest, chunk));
+        let why = if !has_its_hash(line, &record.hash) {
             Why::Changed
         } else if record.plan_digest != seen.plan_digest {
             Why::ForeignPlan { plan_digest: record.plan_digest.clone() }
@@ -190,39 +184,46 @@ impl Verifier {
         } else if record.seq < head.length {
             Why::Duplicated
         } else if record.seq > head.length {
-            // The first bad record is the one that should stand here. Whether it comes later is still open.
-            self.bad =
-                Some(BadRecord { line: None, chunk: Some(record.chunk), seq: Some(head.length), why: Why::Missing });
-            return;
+            Why::Missing
         } else if record.prev != head.hash {
             Why::Unlinked
         } else {
-            let head = ChainHead { length: record.seq.saturating_add(1), hash: record.hash.clone() };
-            seen.heads.insert(record.chunk, head);
+            head.length = head.length.saturating_add(1);
+            head.hash.clone_from(&record.hash);
             self.records = self.records.saturating_add(1);
             return;
         };
-        self.bad = Some(BadRecord { line: Some(self.lines), chunk: Some(record.chunk), seq: Some(record.seq), why });
+        let chunk = Some(record.chunk);
+        self.bad = Some(match why {
+            // The bad record is the one that should stand here. Whether it comes later is still open.
+            Why::Missing => BadRecord { line: None, chunk, seq: Some(head.length), why },
+            why => BadRecord { line: Some(self.lines), chunk, seq: Some(record.seq), why },
+        });
     }
 
     /// The verdict. Only a manifest can show that the end of a chain, or a whole chain, was cut off.
     #[must_use]
-    pub fn finish(self, manifest: Option<&Manifest>) -> Verdict {
+    pub fn finish(mut self, manifest: Option<&Manifest>) -> Verdict {
+        if let Some(seen) = &mut self.seen {
+            // A chunk of which only bad records were seen has shown nothing.
+            seen.heads.retain(|_, head| head.length > 0);
+        }
         let bad = self.bad.or_else(|| manifest.and_then(|manifest| difference(self.seen.as_ref(), manifest)));
         Verdict { records: self.records, bad, manifest_checked: manifest.is_some(), manifest: self.seen }
     }
 }
 
-/// One line, strictly: known version, no unknown field, canonical bytes.
+/// One line, strictly: known version, no unknown field.
 fn read(line: &str) -> Result<AuditRecord, Why> {
     let record: AuditRecord = serde_json::from_str(line).map_err(|error| unreadable(line, &error))?;
-    if record.v != AUDIT_VERSION {
-        Err(Why::UnknownVersion { version: record.v })
-    } else if canonical(&record) != line.as_bytes() {
-        Err(Why::NotCanonical)
-    } else {
-        Ok(record)
-    }
+    if record.v != AUDIT_VERSION { Err(Why::UnknownVersion { version: record.v }) } else { Ok(record) }
+}
+
+/// Whether the hash is that of the line: its bytes less the member `hash`, for what is left of a canonical object when a member
+/// is taken out is canonical. So the bytes are checked as they stand, and nothing has to be written anew to be compared.
+fn has_its_hash(line: &str, hash: &str) -> bool {
+    let member = format!("\"hash\":\"{hash}\",");
+    line.split_once(&member).is_some_and(|(before, after)| digest([before, after].concat().as_bytes()) == hash)
 }
 
 /// A later version may well have other fields: that it is later is then the better answer.
@@ -233,8 +234,15 @@ fn unreadable(line: &str, error: &serde_json::Error) -> Why {
     }
     match serde_json::from_str::<Version>(line) {
         Ok(Version { v }) if v != AUDIT_VERSION => Why::UnknownVersion { version: v },
-        Ok(_) | Err(_) => Why::Unreadable { message: error.to_string() },
+        Ok(_) | Err(_) => Why::Unreadable { message: said(error) },
     }
+}
+
+/// What the reader says; its line is always 1 and would be taken for that of the log.
+fn said(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let what = text.split(" at line 1 column ").next().unwrap_or(&text);
+    format!("{what}, column {}", error.column())
 }
 
 /// A record that seemed missing and now turns up was only moved.

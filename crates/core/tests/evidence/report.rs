@@ -1,0 +1,243 @@
+//! The report says what happened, and says when it does not add up.
+
+use proptest::prelude::*;
+use purge_core::audit::Event;
+use purge_core::plan::Disposition;
+use purge_core::report::{Report, RunOutcome, exit_code};
+use purge_core::run::{Cause, Outcome};
+
+use crate::support::{Log, World, submit};
+
+fn report_of(outcomes: &[Option<Outcome>]) -> Report {
+    let world = World::of(u32::try_from(outcomes.len()).unwrap());
+    let mut log = Log::default();
+    for (chunk, outcome) in (1..).zip(outcomes) {
+        if let Some(outcome) = outcome {
+            log.attempt(&world, chunk, 1, *outcome);
+        }
+    }
+    Report::of(world.ordered(), &log.records)
+}
+
+fn codes(report: &Report) -> Vec<&str> {
+    report.problems.iter().map(|problem| problem.code.as_str()).collect()
+}
+
+#[test]
+fn the_whole_report() {
+    let world = World::of(3);
+    let mut log = Log::default();
+    log.attempt(&world, 1, 1, Outcome::Residual);
+    log.attempt(&world, 2, 1, Outcome::Held);
+    log.add(3, 1, Event::Started { chunk: world.chunks[2], approved_by: "grace".to_owned() });
+    log.add(3, 1, submit());
+    let report = Report::of(world.ordered(), &log.records);
+    insta::assert_json_snapshot!(report);
+    assert_eq!(serde_json::from_str::<Report>(&report.line()).unwrap(), report);
+}
+
+/// Every set of outcomes that the chunks of a run can show together.
+#[test]
+fn every_combination_of_outcomes_has_its_word_and_exit_code() {
+    use Outcome::{Cancelled, Failed, Held, Rejected, Residual, TimedOut, Unknown, Verified};
+    let kinds: Vec<_> = Outcome::ALL.into_iter().map(Some).chain([None]).collect();
+    for set in 1_u32..(1 << kinds.len()) {
+        let outcomes: Vec<_> = (0..kinds.len()).filter(|i| set & (1 << i) != 0).map(|i| kinds[i]).collect();
+        let has = |outcome| outcomes.contains(&Some(outcome));
+        let expected = if outcomes.contains(&None) {
+            (RunOutcome::Open, 75)
+        } else if has(Unknown) {
+            (RunOutcome::Unknown, 5)
+        } else if has(Residual) {
+            (RunOutcome::Residual, 5)
+        } else if has(Cancelled) {
+            (RunOutcome::Cancelled, 6)
+        } else if outcomes == [Some(Verified)] {
+            (RunOutcome::Verified, 0)
+        } else if has(Verified) {
+            (RunOutcome::Partial, 4)
+        } else if has(Failed) || has(TimedOut) {
+            (RunOutcome::Failed, 4)
+        } else if has(Held) {
+            (RunOutcome::Held, 3)
+        } else {
+            assert!(has(Rejected));
+            (RunOutcome::Rejected, 3)
+        };
+        let report = report_of(&outcomes);
+        assert_eq!(report.problems, [], "{outcomes:?}");
+        assert_eq!((report.outcome, exit_code(&report)), expected, "{outcomes:?}");
+    }
+}
+
+#[test]
+fn what_the_api_refused_is_not_called_blocked() {
+    let world = World::of(1);
+    let mut log = Log::default();
+    let cause = Cause::new("missing.permissions", "the client may not delete");
+    log.add(1, 1, Event::Started { chunk: world.chunks[0], approved_by: "grace".to_owned() });
+    log.add(1, 1, submit());
+    let call = "POST /api/v2/data/deletion/requests".to_owned();
+    log.add(1, 1, Event::Answered { call, http_status: 403, cause: cause.clone() });
+    let finished = Event::Finished {
+        outcome: Outcome::Rejected,
+        cause: Some(cause),
+        submits: 1,
+        requests: 2,
+        before: None,
+        remaining: None,
+        protected: None,
+    };
+    log.add(1, 1, finished);
+    let report = Report::of(world.ordered(), &log.records);
+    assert_eq!((report.outcome, exit_code(&report)), (RunOutcome::Rejected, 4));
+}
+
+#[test]
+fn attempts_at_a_chunk_are_summed() {
+    let world = World::of(1);
+    let mut log = Log::default();
+    log.attempt(&world, 1, 1, Outcome::Residual);
+    log.add(1, 2, Event::Started { chunk: world.chunks[0], approved_by: "grace".to_owned() });
+    log.add(1, 2, submit());
+    log.add(1, 2, Event::Submitted);
+    let finished = Event::Finished {
+        outcome: Outcome::Verified,
+        cause: None,
+        submits: 1,
+        requests: 5,
+        before: Some(4),
+        remaining: Some(0),
+        protected: None,
+    };
+    log.add_measured(1, 2, finished, Some(4));
+    let report = Report::of(world.ordered(), &log.records);
+    let chunk = &report.chunks[0];
+    assert_eq!(report.problems, []);
+    assert_eq!((chunk.attempts, chunk.submits, chunk.requests), (2, 2, Some(9)));
+    assert_eq!((chunk.before, chunk.records_deleted, chunk.remaining), (Some(144), Some(144), Some(0)));
+    assert_eq!(exit_code(&report), 0);
+}
+
+#[test]
+fn a_sum_with_an_unmeasured_part_is_absent() {
+    let report = report_of(&[Some(Outcome::Verified), Some(Outcome::Unknown), Some(Outcome::Held)]);
+    assert_eq!((report.totals.records_deleted, report.totals.measured_chunks), (None, 1));
+    // A held chunk deleted nothing, so that there is nothing to measure.
+    let report = report_of(&[Some(Outcome::Verified), Some(Outcome::Held)]);
+    assert_eq!((report.totals.records_deleted, report.totals.measured_chunks), (Some(144), 1));
+}
+
+#[test]
+fn what_does_not_add_up_is_named() {
+    let finished = |outcome, submits, before, remaining| Event::Finished {
+        outcome,
+        cause: (outcome != Outcome::Verified).then(|| Cause::new("test.cause", "made up for the test")),
+        submits,
+        requests: 3,
+        before,
+        remaining,
+        protected: None,
+    };
+    let started = |world: &World| Event::Started { chunk: world.chunks[0], approved_by: "grace".to_owned() };
+    let base = || (World::of(1), Log::default());
+    let problems = |world: &World, log: &Log| {
+        let report = Report::of(world.ordered(), &log.records);
+        assert!(report.problems.is_empty() || exit_code(&report) == 1);
+        codes(&report).join(" ")
+    };
+
+    let (world, mut log) = base();
+    log.add(1, 1, submit()).add(1, 1, Event::Submitted);
+    log.add_measured(1, 1, finished(Outcome::Verified, 1, Some(144), Some(0)), Some(143));
+    assert_eq!(problems(&world, &log), "records.sum");
+
+    let (world, mut log) = base();
+    log.add(1, 1, submit()).add(1, 1, Event::Submitted);
+    log.add_measured(1, 1, finished(Outcome::Verified, 1, Some(144), Some(4)), Some(140));
+    assert_eq!(problems(&world, &log), "verified.remaining");
+
+    let (world, mut log) = base();
+    log.add(1, 1, submit()).add(1, 1, Event::Submitted);
+    log.add(1, 1, finished(Outcome::Verified, 1, Some(144), None));
+    assert_eq!(problems(&world, &log), "verified.remaining");
+
+    let (world, mut log) = base();
+    log.add(1, 1, submit()).add(1, 1, Event::Submitted).add(1, 1, submit()).add(1, 1, Event::Submitted);
+    log.add_measured(1, 1, finished(Outcome::Verified, 2, Some(144), Some(0)), Some(144));
+    assert_eq!(problems(&world, &log), "submits.accepted");
+
+    let (world, mut log) = base();
+    log.add(1, 1, submit());
+    log.add(1, 1, finished(Outcome::Unknown, 2, None, None));
+    assert_eq!(problems(&world, &log), "submits.unrecorded");
+
+    let (world, mut log) = base();
+    log.add(1, 1, Event::Submitted);
+    log.add(1, 1, finished(Outcome::Unknown, 0, None, None));
+    assert_eq!(problems(&world, &log), "submits.unsent");
+
+    let (world, mut log) = base();
+    log.add_measured(1, 1, finished(Outcome::Held, 0, None, None), Some(7));
+    assert_eq!(problems(&world, &log), "records.deleted");
+
+    let (world, mut log) = base();
+    log.add(1, 1, finished(Outcome::Held, 0, None, None)).add(1, 1, Event::CancelAsked);
+    assert_eq!(problems(&world, &log), "attempt.ended");
+
+    let (world, mut log) = base();
+    log.add(1, 1, started(&world)).add(1, 2, started(&world));
+    assert_eq!(problems(&world, &log), "attempt.order");
+
+    let (world, mut log) = base();
+    log.add(1, 1, Event::Started { chunk: World::of(2).chunks[1], approved_by: "grace".to_owned() });
+    assert_eq!(problems(&world, &log), "chunk.window");
+
+    let (world, mut log) = base();
+    log.add(2, 1, Event::CancelAsked);
+    assert_eq!(problems(&world, &log), "record.chunk");
+
+    let (mut world, mut log) = base();
+    log.add(1, 1, Event::CancelAsked);
+    world.order.run_id = "run_other".to_owned();
+    assert_eq!(problems(&world, &log), "record.foreign");
+
+    let (mut world, mut log) = base();
+    log.add(1, 1, Event::CancelAsked);
+    world.order.simulated = false;
+    assert_eq!(problems(&world, &log), "record.simulated");
+
+    let (mut world, log) = base();
+    world.parts.pop();
+    assert_eq!(problems(&world, &log), "accounting.range");
+
+    let (mut world, log) = base();
+    world.parts[0].disposition = Disposition::Retained;
+    assert_eq!(problems(&world, &log), "accounting.chunks");
+
+    let (mut world, log) = base();
+    world.chunks.clear();
+    assert_eq!(problems(&world, &log), "chunk.missing chunk.count accounting.chunks");
+}
+
+proptest! {
+    #[test]
+    fn how_chunks_are_interleaved_changes_nothing(seed in prop::collection::vec(any::<prop::sample::Index>(), 64)) {
+        let world = World::of(4);
+        let mut log = Log::default();
+        log.attempt(&world, 1, 1, Outcome::Failed).attempt(&world, 2, 1, Outcome::Verified);
+        log.attempt(&world, 3, 1, Outcome::Held).attempt(&world, 1, 2, Outcome::Verified);
+        let whole = Report::of(world.ordered(), &log.records);
+        let mut queues: Vec<Vec<_>> =
+            (1..=3).map(|chunk| log.records.iter().filter(|r| r.chunk == chunk).rev().collect()).collect();
+        let mut shuffled = Vec::new();
+        for index in seed {
+            queues.retain(|queue| !queue.is_empty());
+            if !queues.is_empty() {
+                let index = index.index(queues.len());
+                shuffled.extend(queues[index].pop());
+            }
+        }
+        prop_assert_eq!(Report::of(world.ordered(), shuffled), whole);
+    }
+}

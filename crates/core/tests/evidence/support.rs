@@ -1,0 +1,139 @@
+//! A small run to make evidence of.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use purge_core::audit::{AuditRecord, ChainHead, Draft, Event, seal};
+use purge_core::chunk::{Age, Chunk};
+use purge_core::plan::{Disposition, Part};
+use purge_core::policy::Limits;
+use purge_core::report::Ordered;
+use purge_core::request::{Chunking, DeletionApi, PurgeRequest, REQUEST_VERSION, RecordType};
+use purge_core::run::{Cause, Order, Outcome};
+use purge_core::time::Timestamp;
+use purge_core::window::Window;
+
+pub(crate) const RUN: &str = "run_7d1f";
+pub(crate) const PLAN: &str = "sha256:00000000000000000000000000000000000000000000000000000000000000aa";
+
+pub(crate) fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+/// An order, its chunks of a day each, and a last day that a hold keeps.
+pub(crate) struct World {
+    pub(crate) order: Order,
+    pub(crate) chunks: Vec<Chunk>,
+    pub(crate) parts: Vec<Part>,
+}
+
+impl World {
+    pub(crate) fn of(total: u32) -> Self {
+        let start = at("2023-01-01T00:00:00Z");
+        let day = |n| Window::new(start.plus_days(n), start.plus_days(n + 1)).unwrap();
+        let chunks: Vec<_> =
+            (1..=total).map(|index| Chunk { index, total, window: day(index - 1), age: Age::Recent }).collect();
+        let part = |window, disposition| Part { window, disposition, reason: String::new() };
+        let mut parts: Vec<_> = chunks.iter().map(|chunk| part(chunk.window, Disposition::Chunk)).collect();
+        parts.push(part(day(total), Disposition::Held));
+        let request = PurgeRequest {
+            version: REQUEST_VERSION,
+            name: "first days of 2023".to_owned(),
+            api: DeletionApi::DataDeletion,
+            record_types: vec![RecordType::Conversation],
+            range: Window::new(start, start.plus_days(total + 1)).unwrap(),
+            jurisdiction: "us-east-1".to_owned(),
+            query: None,
+            chunking: Chunking::Days(1),
+            reason: "retention schedule 4.2".to_owned(),
+            requested_by: "ada".to_owned(),
+            retention_override: None,
+            recordings: None,
+        };
+        let order = Order {
+            version: 1,
+            run_id: RUN.to_owned(),
+            plan_digest: PLAN.to_owned(),
+            policy_digest: PLAN.to_owned(),
+            request,
+            limits: Limits::default(),
+            held_conversations: Vec::new(),
+            held_windows: Vec::new(),
+            compliance_note: "2 retention rules, 1 hold".to_owned(),
+            chunks: total,
+            approved_by: "grace".to_owned(),
+            approved_at: start,
+            tenant: "https://api.mypurecloud.com".to_owned(),
+            simulated: true,
+        };
+        Self { order, chunks, parts }
+    }
+
+    pub(crate) fn ordered(&self) -> Ordered<'_> {
+        Ordered { order: &self.order, chunks: &self.chunks, parts: &self.parts }
+    }
+}
+
+/// A log under construction: one chain a chunk, a second between records.
+#[derive(Default)]
+pub(crate) struct Log {
+    pub(crate) heads: BTreeMap<u32, ChainHead>,
+    pub(crate) records: Vec<AuditRecord>,
+}
+
+impl Log {
+    pub(crate) fn add(&mut self, chunk: u32, attempt: u32, event: Event) -> &mut Self {
+        self.add_measured(chunk, attempt, event, None)
+    }
+
+    pub(crate) fn add_measured(&mut self, chunk: u32, attempt: u32, event: Event, deleted: Option<u64>) -> &mut Self {
+        let head = self.heads.entry(chunk).or_insert_with(|| ChainHead::origin(PLAN, chunk));
+        let seconds = self.records.len() as u64;
+        let draft = Draft {
+            run_id: RUN.to_owned(),
+            plan_digest: PLAN.to_owned(),
+            chunk,
+            attempt,
+            timestamp: at("2026-01-01T00:00:00Z").plus(Duration::from_secs(seconds)),
+            event,
+            request_id: (head.length > 1).then(|| format!("req-{chunk}-{attempt}")),
+            status: "deleting".to_owned(),
+            jurisdiction: "us-east-1".to_owned(),
+            records_deleted: deleted,
+            duration_ms: head.length * 1_500,
+            compliance_note: "2 retention rules, 1 hold".to_owned(),
+            simulated: true,
+        };
+        self.records.push(seal(head, draft));
+        self
+    }
+
+    /// A whole attempt, from start to the outcome, with numbers that add up.
+    pub(crate) fn attempt(&mut self, world: &World, chunk: u32, attempt: u32, outcome: Outcome) -> &mut Self {
+        let covers = world.chunks[chunk as usize - 1];
+        self.add(chunk, attempt, Event::Started { chunk: covers, approved_by: "grace".to_owned() });
+        let (submits, before, remaining, deleted) = match outcome {
+            Outcome::Verified => (1, Some(144), Some(0), Some(144)),
+            Outcome::Residual => (1, Some(144), Some(4), Some(140)),
+            Outcome::Unknown | Outcome::Failed => (1, Some(144), None, None),
+            Outcome::Held | Outcome::Rejected | Outcome::TimedOut | Outcome::Cancelled => (0, None, None, None),
+        };
+        if submits > 0 {
+            self.add(chunk, attempt, Event::Counted { records: 144 });
+            self.add(chunk, attempt, submit());
+            self.add(chunk, attempt, Event::Submitted);
+        }
+        let cause = (outcome != Outcome::Verified).then(|| Cause::new("test.cause", "made up for the test"));
+        let finished =
+            Event::Finished { outcome, cause, submits, requests: 3 + submits, before, remaining, protected: None };
+        self.add_measured(chunk, attempt, finished, deleted)
+    }
+
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.records.iter().map(AuditRecord::line).collect()
+    }
+}
+
+pub(crate) fn submit() -> Event {
+    Event::Sending { call: "POST /api/v2/data/deletion/requests".to_owned(), body_sha256: Some("sha256:ab".to_owned()) }
+}
