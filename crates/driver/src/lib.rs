@@ -12,6 +12,7 @@ pub mod watch;
 
 // Sending.
 pub mod credentials;
+pub mod https;
 pub mod sender;
 pub mod tenant;
 mod token;
@@ -30,6 +31,7 @@ pub mod virtual_time;
 pub use clock::{Clock, SystemClock};
 pub use credentials::Credentials;
 pub use http::{Http, WireRequest};
+pub use https::HttpsClient;
 pub use ledger::{Ledger, LedgerError, MemoryLedger};
 pub use postman::Postman;
 pub use redrive::{Redriven, redrive};

@@ -279,3 +279,16 @@ impl MemoryLedger {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::conformance;
+    use crate::virtual_time::{VirtualClock, run};
+
+    #[test]
+    fn conforms() {
+        let ledger = MemoryLedger::new();
+        run(&VirtualClock::new(Timestamp::EPOCH), conformance::check(&ledger, &ledger)).unwrap().unwrap();
+    }
+}

@@ -4,6 +4,7 @@
 //! a claim gives a new version, so that whoever had it before can no longer commit. Implementations pass the same conformance
 //! suite.
 
+pub mod conformance;
 mod memory;
 
 use std::future::Future;

@@ -1,0 +1,131 @@
+//! HTTP over the network: rustls with ring, HTTP/1.1, no redirects, nothing sent twice.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Request};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Bytes;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use purge_core::http::{HttpResponse, NoResponse};
+use purge_core::url::webhook_url;
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::http::{Http, WireRequest};
+
+/// How long name, connection and TLS may take together before it is certain that nothing left.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long an unused connection is kept: shorter than the servers keep theirs, so that few requests meet a closed one.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The longest answer that is read; a longer one counts as cut off.
+const LONGEST_ANSWER: usize = 10 * 1024 * 1024;
+
+/// The network. Needs a tokio runtime.
+#[derive(Clone, Debug)]
+pub struct HttpsClient {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+}
+
+/// Why there can be no client.
+#[derive(Debug, thiserror::Error)]
+#[error("the TLS library does not work: {0}")]
+pub struct TlsError(#[from] rustls::Error);
+
+impl HttpsClient {
+    /// A client that trusts what this machine trusts, or, where this machine names no authorities, the Mozilla list.
+    ///
+    /// # Errors
+    /// When the TLS library refuses its own defaults.
+    pub fn new() -> Result<Self, TlsError> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(authorities())
+            .with_no_client_auth();
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let connector =
+            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .retry_canceled_requests(false)
+            .build(connector);
+        Ok(Self { client })
+    }
+}
+
+fn authorities() -> RootCertStore {
+    let mut store = RootCertStore::empty();
+    let native = rustls_native_certs::load_native_certs();
+    store.add_parsable_certificates(native.certs);
+    if store.is_empty() {
+        store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    store
+}
+
+impl Http for HttpsClient {
+    async fn send(&self, request: WireRequest) -> Result<HttpResponse, NoResponse> {
+        // Plain text to another machine, and addresses that no public service has, are refused here too, whatever built the request.
+        if let Err(why) = webhook_url(&request.url) {
+            tracing::error!("internal error: a request to an address that `{why}` was not sent");
+            return Err(NoResponse::NotSent);
+        }
+        let url = request.url.clone();
+        let request = build(request).map_err(|error| {
+            tracing::error!(%error, "internal error: a request that cannot be written was not sent");
+            NoResponse::NotSent
+        })?;
+        let response = self.client.request(request).await.map_err(|error| {
+            let never_left = error.is_connect() || is_canceled(&error);
+            tracing::warn!(url, never_left, "no answer: {}", chain(&error));
+            if never_left { NoResponse::NotSent } else { NoResponse::Dropped }
+        })?;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, LONGEST_ANSWER).collect().await.map_err(|error| {
+            tracing::warn!(url, status = head.status.as_u16(), "the answer broke off: {error}");
+            NoResponse::Dropped
+        })?;
+        let header = |(name, value): (&HeaderName, &HeaderValue)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        Ok(HttpResponse {
+            status: head.status.as_u16(),
+            headers: head.headers.iter().map(header).collect(),
+            body: String::from_utf8_lossy(&body.to_bytes()).into_owned(),
+        })
+    }
+}
+
+fn build(request: WireRequest) -> Result<Request<Full<Bytes>>, http::Error> {
+    let mut builder = Request::builder().method(request.method.as_str()).uri(request.url);
+    for (name, value) in request.headers {
+        let mut value = HeaderValue::try_from(value)?;
+        value.set_sensitive(name == "authorization");
+        builder = builder.header(name, value);
+    }
+    builder.body(Full::new(Bytes::from(request.body)))
+}
+
+/// Whether the connection was closed before the request was handed to it.
+fn is_canceled(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(|cause| cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled))
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error: &&'a (dyn Error + 'static)| error.source())
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
