@@ -1,0 +1,40 @@
+//! What will happen by itself, in order of time.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+/// Something that happens when its time has come.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Event {
+    /// A third party protects what the scenario says.
+    HoldPlaced,
+    /// A deletion request has run its time.
+    DeletionEnds(String),
+    /// A recording job knows what it matches.
+    JobReady(String),
+    /// A recording job has written its delete dates.
+    JobEnds(String),
+}
+
+/// Events to come; of two at the same instant, the one that was declared first comes first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Agenda(BTreeSet<(i64, Event)>);
+
+impl Agenda {
+    pub(crate) fn add(&mut self, at: i64, event: Event) {
+        self.0.insert((at, event));
+    }
+
+    pub(crate) fn remove(&mut self, event: &Event) {
+        self.0.retain(|(_, other)| other != event);
+    }
+
+    /// Takes the first event that is due.
+    pub(crate) fn due(&mut self, now: i64) -> Option<(i64, Event)> {
+        let due = self.0.first().is_some_and(|(at, _)| *at <= now);
+        if due { self.0.pop_first() } else { None }
+    }
+}

@@ -1,0 +1,226 @@
+//! Analytics: finding and counting conversations, and counting records where `dataDeletion` is offered.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use purge_core::http::HttpResponse;
+use purge_core::time::{DAY_MS, Timestamp};
+use purge_core::window::Window;
+use serde_json::{Map, Value, json};
+
+use crate::error::ApiError;
+use crate::filter::{Filter, interval};
+use crate::http::{TenantRequest, only_known};
+use crate::population::{Conversation, instant};
+use crate::prng::uuid_text;
+use crate::scenario::CountShape;
+use crate::tenant::Tenant;
+use crate::world::{RecordKind, Scope};
+
+/// The longest interval of a synchronous query.
+const MAX_INTERVAL_DAYS: i64 = 31;
+/// The largest page.
+const MAX_PAGE: u64 = 100;
+/// How far paging reaches.
+const MAX_HITS: u64 = 100_000;
+/// The most ids of one look-up.
+const MAX_IDS: usize = 50;
+
+/// Fields of the documented query.
+const QUERY_FIELDS: [&str; 10] = [
+    "interval",
+    "order",
+    "orderBy",
+    "paging",
+    "conversationFilters",
+    "segmentFilters",
+    "evaluationFilters",
+    "surveyFilters",
+    "resolutionFilters",
+    "aggregations",
+];
+
+impl Tenant {
+    /// `POST /api/v2/analytics/conversations/details/query`.
+    pub(crate) fn details_query(&self, request: &TenantRequest, now: i64) -> Result<HttpResponse, ApiError> {
+        let counting = self.scenario.analytics.record_counts;
+        let further: &[&str] = if counting { &["entity", "filter", "aggregate"] } else { &[] };
+        let body = request.object(&[&QUERY_FIELDS, further].concat())?;
+        let interval = interval(body.get("interval"))?;
+        if interval.millis() > MAX_INTERVAL_DAYS * DAY_MS {
+            return Err(ApiError::bad_request(format!("The interval [{interval}] is longer than 31 days.")));
+        }
+        if body.contains_key("filter") { self.count_records(&body, now) } else { self.find(&body, interval, now) }
+    }
+
+    /// Deletions after this instant have not been noticed yet.
+    fn noticed(&self, now: i64) -> i64 {
+        let lag = i64::try_from(self.scenario.analytics.index_lag_seconds).unwrap_or(i64::MAX).saturating_mul(1000);
+        now.saturating_sub(lag)
+    }
+
+    fn count_records(&self, body: &Map<String, Value>, now: i64) -> Result<HttpResponse, ApiError> {
+        let entity = body.get("entity").unwrap_or(&Value::Null);
+        let kinds = entity.as_str().and_then(RecordKind::covered_by);
+        let kinds: BTreeSet<_> = kinds.ok_or_else(|| ApiError::invalid_value("entity", entity))?.into_iter().collect();
+        if body.get("aggregate").is_some_and(|aggregate| *aggregate != json!(["count"])) {
+            return Err(ApiError::invalid_value("aggregate", body.get("aggregate").unwrap_or(&Value::Null)));
+        }
+        let scope = self.scope(body.get("filter"), kinds)?;
+        let noticed = self.noticed(now);
+        let total = |scope: &Scope| self.world.count(scope, noticed);
+        let answer = match self.scenario.analytics.shape {
+            CountShape::TotalHits => json!({ "conversations": [], "totalHits": total(&scope) }),
+            CountShape::Results => {
+                // One bucket for each kind, so that a reader who takes only the first result is wrong.
+                let buckets = scope.kinds.iter().map(|kind| Scope { kinds: BTreeSet::from([*kind]), ..scope.clone() });
+                json!({ "results": buckets.map(|bucket| json!({ "count": total(&bucket) })).collect::<Vec<_>>() })
+            }
+        };
+        Ok(HttpResponse::json(200, &answer))
+    }
+
+    /// Conversations that started on a day that the interval touches.
+    fn find(&self, body: &Map<String, Value>, interval: Window, now: i64) -> Result<HttpResponse, ApiError> {
+        let filter = Filter::read(body)?;
+        let (size, number) = paging(body.get("paging"))?;
+        let days = interval.widened_to_days();
+        let noticed = self.noticed(now);
+        let started = self.world.population.started(days.start().millis(), days.end().millis());
+        let mut found: Vec<&Conversation> = self
+            .world
+            .conversations()
+            .skip(started.start)
+            .take(started.len())
+            .filter(|(at, c)| c.start <= now && filter.matches(c) && self.world.is_visible(*at, noticed))
+            .map(|(_, conversation)| conversation)
+            .collect();
+        sort(&mut found, body)?;
+        let total = found.len();
+        let skip = usize::try_from(size * (number - 1)).unwrap_or(usize::MAX);
+        let page: Vec<Value> =
+            found.into_iter().skip(skip).take(usize::try_from(size).unwrap_or(0)).map(conversation_json).collect();
+        let mut answer = json!({ "totalHits": total });
+        // The real service leaves the list out when it is empty.
+        if let (false, Some(fields)) = (page.is_empty(), answer.as_object_mut()) {
+            fields.insert("conversations".to_owned(), Value::from(page));
+        }
+        Ok(HttpResponse::json(200, &answer))
+    }
+
+    /// `GET /api/v2/analytics/conversations/details?id=…`.
+    pub(crate) fn details_by_ids(&self, request: &TenantRequest, now: i64) -> Result<HttpResponse, ApiError> {
+        let ids = request.query("id").unwrap_or_default();
+        let ids: Vec<&str> = ids.split(',').map(str::trim).filter(|id| !id.is_empty()).collect();
+        if ids.is_empty() || ids.len() > MAX_IDS {
+            let message = format!("The parameter [id] must have from 1 to {MAX_IDS} ids.");
+            return Err(ApiError::new(400, "invalid.query.param.value", message));
+        }
+        let noticed = self.noticed(now);
+        let found = ids.into_iter().filter_map(|id| {
+            let at = self.world.population.find(id)?;
+            let conversation = self.world.population.conversations.get(at)?;
+            self.world.is_visible(at, noticed).then(|| conversation_json(conversation))
+        });
+        Ok(HttpResponse::json(200, &json!({ "conversations": found.collect::<Vec<_>>() })))
+    }
+
+    /// `POST /api/v2/analytics/conversations/aggregates/query`, for `nConversations` by day and `mediaType`.
+    pub(crate) fn aggregates_query(&self, request: &TenantRequest, now: i64) -> Result<HttpResponse, ApiError> {
+        let body = request.object(&["interval", "granularity", "groupBy", "metrics", "timeZone", "filter"])?;
+        let interval = interval(body.get("interval"))?;
+        let expected = |field: &str, value: Value| match body.get(field) {
+            Some(given) if *given == value => Ok(()),
+            given => Err(ApiError::invalid_value(field, given.unwrap_or(&Value::Null))),
+        };
+        expected("metrics", json!(["nConversations"]))?;
+        expected("granularity", json!("P1D"))?;
+        let by_media = body.contains_key("groupBy");
+        if by_media {
+            expected("groupBy", json!(["mediaType"]))?;
+        }
+        if let Some(filter) = body.get("filter") {
+            return Err(ApiError::invalid_value("filter", filter));
+        }
+        let noticed = self.noticed(now);
+        let mut groups: BTreeMap<Option<&str>, BTreeMap<Timestamp, u64>> = BTreeMap::new();
+        let started = self.world.population.started(interval.start().millis(), interval.end().millis());
+        for (at, conversation) in self.world.conversations().skip(started.start).take(started.len()) {
+            if self.world.is_visible(at, noticed) {
+                let group = by_media.then(|| conversation.media.as_str());
+                *groups.entry(group).or_default().entry(instant(conversation.start).start_of_day()).or_default() += 1;
+            }
+        }
+        let results: Vec<Value> = groups.into_iter().map(|(media, days)| group_json(media, &days)).collect();
+        Ok(HttpResponse::json(200, &json!({ "results": results })))
+    }
+
+    /// `GET /api/v2/analytics/conversations/details/jobs/availability`.
+    pub(crate) fn availability(&self, now: i64) -> HttpResponse {
+        let date = instant(now - self.data_lake_lag_ms());
+        HttpResponse::json(200, &json!({ "dataAvailabilityDate": date }))
+    }
+}
+
+fn paging(value: Option<&Value>) -> Result<(u64, u64), ApiError> {
+    let Some(value) = value else { return Ok((25, 1)) };
+    let Some(fields) = value.as_object() else { return Err(ApiError::invalid_value("paging", value)) };
+    only_known(fields, &["pageSize", "pageNumber"], "paging.")?;
+    let number = |name: &str, max: u64| {
+        let value = fields.get(name).unwrap_or(&Value::Null);
+        value
+            .as_u64()
+            .filter(|n| (1..=max).contains(n))
+            .ok_or_else(|| ApiError::invalid_value(&format!("paging.{name}"), value))
+    };
+    let size = number("pageSize", MAX_PAGE)?;
+    let page = number("pageNumber", u64::from(u32::MAX))?;
+    if size * page > MAX_HITS {
+        return Err(ApiError::bad_request(format!("Paging beyond {MAX_HITS} results is not possible.")));
+    }
+    Ok((size, page))
+}
+
+fn sort(found: &mut [&Conversation], body: &Map<String, Value>) -> Result<(), ApiError> {
+    let text = |name: &str, default: &'static str| match body.get(name) {
+        None => Ok(default),
+        Some(value) => value.as_str().ok_or_else(|| ApiError::invalid_value(name, value)),
+    };
+    match text("orderBy", "conversationStart")? {
+        "conversationStart" => {}
+        "conversationEnd" => found.sort_by_key(|c| (!c.ended, c.last)),
+        _ => return Err(ApiError::invalid_value("orderBy", body.get("orderBy").unwrap_or(&Value::Null))),
+    }
+    match text("order", "asc")? {
+        "asc" => {}
+        // Anything but the order of time, so that nobody comes to rely on it.
+        "unordered" => found.sort_by_key(|c| c.id),
+        "desc" => found.reverse(),
+        _ => return Err(ApiError::invalid_value("order", body.get("order").unwrap_or(&Value::Null))),
+    }
+    Ok(())
+}
+
+fn conversation_json(conversation: &Conversation) -> Value {
+    let id = uuid_text(conversation.id);
+    let mut json = json!({
+        "conversationId": id,
+        "conversationStart": instant(conversation.start),
+        "originatingDirection": "inbound",
+        "participants": [{ "participantId": id, "purpose": "customer", "sessions": [{ "mediaType": conversation.media }] }],
+    });
+    if let (true, Some(fields)) = (conversation.ended, json.as_object_mut()) {
+        fields.insert("conversationEnd".to_owned(), json!(instant(conversation.last)));
+    }
+    json
+}
+
+fn group_json(media: Option<&str>, days: &BTreeMap<Timestamp, u64>) -> Value {
+    let data = days.iter().map(|(day, count)| {
+        json!({
+            "interval": format!("{day}/{}", day.plus_days(1)),
+            "metrics": [{ "metric": "nConversations", "stats": { "count": count } }],
+        })
+    });
+    let group = media.map_or_else(|| json!({}), |media| json!({ "mediaType": media }));
+    json!({ "group": group, "data": data.collect::<Vec<_>>() })
+}

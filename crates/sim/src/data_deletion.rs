@@ -1,0 +1,227 @@
+//! The `dataDeletion` API: one request deletes the records of a range, some time later.
+
+use std::collections::BTreeSet;
+
+use purge_core::http::HttpResponse;
+use purge_core::region::region;
+use purge_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::agenda::Event;
+use crate::error::ApiError;
+use crate::http::{TenantRequest, only_known};
+use crate::login::nth_id;
+use crate::population::Media;
+use crate::scenario::{HoldMode, RangeEnd};
+use crate::tenant::Tenant;
+use crate::world::{Effect, RecordKind, Scope};
+
+/// Purpose of the number stream.
+const PURPOSE: u64 = 0x6465_6c65;
+
+/// An accepted request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct DeletionJob {
+    pub(crate) client: String,
+    pub(crate) created: i64,
+    /// When it gets its turn.
+    pub(crate) starts: i64,
+    /// When it will have run its time.
+    pub(crate) ends: i64,
+    pub(crate) scope: Scope,
+    /// `legalHoldValidation` of the request.
+    validated: bool,
+    /// It never ends.
+    pub(crate) stuck: bool,
+    /// It will fail.
+    pub(crate) fails: bool,
+    /// It will leave this many records behind.
+    pub(crate) leave: u64,
+    pub(crate) end: Option<DeletionEnd>,
+}
+
+/// How a request ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub(crate) enum DeletionEnd {
+    Completed { deleted: u64, held: u64 },
+    Failed { message: String },
+}
+
+impl Tenant {
+    /// `POST /api/v2/data/deletion/requests`.
+    pub(crate) fn submit_deletion(
+        &mut self,
+        caller: &str,
+        request: &TenantRequest,
+        now: i64,
+    ) -> Result<HttpResponse, ApiError> {
+        self.deletion_offered()?;
+        let body = request.object(&[
+            "recordTypes",
+            "filter",
+            "retentionPolicyOverride",
+            "jurisdiction",
+            "legalHoldValidation",
+        ])?;
+        let kinds = record_kinds(body.get("recordTypes"))?;
+        let scope = self.scope(body.get("filter"), kinds)?;
+        flag(&body, "retentionPolicyOverride")?;
+        let validated = flag(&body, "legalHoldValidation")?;
+        self.check_jurisdiction(body.get("jurisdiction").unwrap_or(&Value::Null))?;
+        if validated && self.scenario.data_deletion.hold_mode == HoldMode::Reject {
+            let held = self.world.count_held(&scope);
+            if held > 0 {
+                let message = format!("Legal hold conflict: {held} records of the range are on legal hold.");
+                return Err(ApiError::new(400, "legal.hold.conflict", message));
+            }
+        }
+        let nth = u64::try_from(self.state.deletions.len()).unwrap_or(0) + 1;
+        let id = nth_id(self.scenario.seed, PURPOSE, nth);
+        let (starts, ends) = self.take_turn(now);
+        self.state.agenda.add(ends, Event::DeletionEnds(id.clone()));
+        let job = DeletionJob {
+            client: caller.to_owned(),
+            created: now,
+            starts,
+            ends,
+            scope,
+            validated,
+            stuck: false,
+            fails: false,
+            leave: 0,
+            end: None,
+        };
+        self.state.deletions.insert(id.clone(), job);
+        self.submitted(now);
+        Ok(HttpResponse::json(202, &json!({ "id": id })))
+    }
+
+    /// `GET /api/v2/data/deletion/requests/{id}`.
+    pub(crate) fn deletion_status(&self, id: &str, now: i64) -> Result<HttpResponse, ApiError> {
+        self.deletion_offered()?;
+        let job = self.state.deletions.get(id).ok_or_else(ApiError::not_found)?;
+        let body = match &job.end {
+            None if now < job.starts => json!({ "id": id, "status": "pending" }),
+            None => json!({ "id": id, "status": "processing" }),
+            Some(DeletionEnd::Completed { .. }) => json!({ "id": id, "status": "completed" }),
+            Some(DeletionEnd::Failed { message }) => json!({ "id": id, "status": "failed", "message": message }),
+        };
+        Ok(HttpResponse::json(200, &body))
+    }
+
+    /// A request has run its time.
+    pub(crate) fn end_deletion(&mut self, id: &str, at: i64) {
+        let Some(job) = self.state.deletions.get(id).cloned() else { return };
+        let mode = if job.validated { self.scenario.data_deletion.hold_mode } else { HoldMode::Ignore };
+        let conflict = mode == HoldMode::Reject && self.world.count_held(&job.scope) > 0;
+        let end = if conflict {
+            DeletionEnd::Failed { message: "legal hold conflict".to_owned() }
+        } else if job.fails {
+            DeletionEnd::Failed { message: "internal error while deleting".to_owned() }
+        } else {
+            let spare_held = mode != HoldMode::Ignore;
+            let done = self.apply(at, Effect::Delete { scope: job.scope, spare_held, leave: job.leave });
+            DeletionEnd::Completed { deleted: done.changed, held: done.held }
+        };
+        if let Some(job) = self.state.deletions.get_mut(id) {
+            job.end = Some(end);
+        }
+    }
+
+    /// When the next job runs: first come, first served, on the slot that is free first.
+    fn take_turn(&mut self, now: i64) -> (i64, i64) {
+        let knobs = &self.scenario.data_deletion;
+        let slots = usize::try_from(knobs.concurrency.get()).unwrap_or(usize::MAX);
+        self.state.slots.resize(slots, 0);
+        let starts = self.state.slots.iter().copied().min().unwrap_or(0).max(now);
+        let length = i64::try_from(knobs.processing_seconds).unwrap_or(i64::MAX).saturating_mul(1000);
+        let ends = starts.saturating_add(length);
+        if let Some(slot) = self.state.slots.iter_mut().min() {
+            *slot = ends;
+        }
+        (starts, ends)
+    }
+
+    fn deletion_offered(&self) -> Result<(), ApiError> {
+        if self.scenario.data_deletion.offered { Ok(()) } else { Err(ApiError::not_found()) }
+    }
+
+    fn check_jurisdiction(&self, value: &Value) -> Result<(), ApiError> {
+        let named = value.as_str().unwrap_or_default();
+        if region(named).is_none_or(|known| known.name != named) {
+            return Err(ApiError::invalid_value("jurisdiction", value));
+        }
+        if named == self.scenario.jurisdiction {
+            return Ok(());
+        }
+        let message = format!("Data of this organization is not in the jurisdiction [{named}].");
+        Err(ApiError::new(403, "jurisdiction.mismatch", message).param("jurisdiction", named))
+    }
+
+    /// What a filter of the deletion API means: the range with this tenant's idea of its end.
+    pub(crate) fn scope(&self, filter: Option<&Value>, kinds: BTreeSet<RecordKind>) -> Result<Scope, ApiError> {
+        let required = |field: &str| {
+            ApiError::new(400, "constraint.validation", format!("The value of [{field}] is required."))
+                .param("field", field)
+        };
+        let filter = filter.and_then(Value::as_object).ok_or_else(|| required("filter"))?;
+        only_known(filter, &["dateRange", "query"], "filter.")?;
+        let range = filter.get("dateRange").and_then(Value::as_object).ok_or_else(|| required("filter.dateRange"))?;
+        only_known(range, &["start", "end"], "filter.dateRange.")?;
+        let start = date(range, "start")?.millis();
+        let end = date(range, "end")?.millis();
+        let last = match self.scenario.data_deletion.range_end {
+            RangeEnd::Inclusive => end,
+            RangeEnd::Exclusive => end - 1,
+        };
+        if start > last {
+            return Err(ApiError::new(400, "invalid.date", "The start of [filter.dateRange] must lie before its end."));
+        }
+        Ok(Scope { first: start, last, kinds, media: media(filter.get("query"))? })
+    }
+}
+
+fn record_kinds(value: Option<&Value>) -> Result<BTreeSet<RecordKind>, ApiError> {
+    let types = value.and_then(Value::as_array).filter(|types| !types.is_empty()).ok_or_else(|| {
+        ApiError::new(400, "constraint.validation", "The value of [recordTypes] must not be empty.")
+            .param("field", "recordTypes")
+    })?;
+    let mut kinds = BTreeSet::new();
+    for record_type in types {
+        let covered = record_type.as_str().and_then(RecordKind::covered_by);
+        kinds.extend(covered.ok_or_else(|| ApiError::invalid_value("recordTypes", record_type))?);
+    }
+    Ok(kinds)
+}
+
+fn date(range: &Map<String, Value>, name: &str) -> Result<Timestamp, ApiError> {
+    let value = range.get(name).unwrap_or(&Value::Null);
+    value.as_str().and_then(|text| Timestamp::parse(text).ok()).ok_or_else(|| {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        ApiError::new(400, "invalid.date", format!("Value [{text}] of [filter.dateRange.{name}] is not a date-time."))
+            .param("field", name)
+    })
+}
+
+/// The only query that this tenant understands is `mediaType:voice` and the like; another is refused, since deleting more
+/// than was asked for would be worse.
+fn media(query: Option<&Value>) -> Result<Option<Media>, ApiError> {
+    match query {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => {
+            let media = value.as_str().and_then(|text| text.strip_prefix("mediaType:")).and_then(Media::parse);
+            media.map(Some).ok_or_else(|| ApiError::invalid_value("filter.query", value))
+        }
+    }
+}
+
+/// A flag that may be absent.
+fn flag(body: &Map<String, Value>, name: &str) -> Result<bool, ApiError> {
+    match body.get(name) {
+        None | Some(Value::Null) => Ok(false),
+        Some(value) => value.as_bool().ok_or_else(|| ApiError::invalid_value(name, value)),
+    }
+}

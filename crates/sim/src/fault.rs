@@ -1,0 +1,356 @@
+//! Scripted misbehaviour: which call, when, and what goes wrong.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use purge_core::http::HttpResponse;
+use purge_core::time::{DAY_MS, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::ApiError;
+use crate::http::{Delivery, TenantReply};
+use crate::prng::Prng;
+use crate::rate_limit;
+
+/// What a request is, for counting and for aiming faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Call {
+    /// Every call but webhooks.
+    #[serde(rename = "any")]
+    Any,
+    /// A request for a token.
+    #[serde(rename = "token")]
+    Token,
+    /// `POST /api/v2/data/deletion/requests`.
+    #[serde(rename = "submit")]
+    Submit,
+    /// `GET /api/v2/data/deletion/requests/{id}`.
+    #[serde(rename = "status")]
+    Status,
+    /// `POST /api/v2/analytics/conversations/details/query`.
+    #[serde(rename = "count")]
+    Count,
+    /// `GET /api/v2/analytics/conversations/details?id=`.
+    #[serde(rename = "details")]
+    Details,
+    /// `POST /api/v2/analytics/conversations/aggregates/query`.
+    #[serde(rename = "aggregates")]
+    Aggregates,
+    /// `GET /api/v2/analytics/conversations/details/jobs/availability`.
+    #[serde(rename = "availability")]
+    Availability,
+    /// `POST /api/v2/recording/jobs`.
+    #[serde(rename = "job.create")]
+    JobCreate,
+    /// `GET /api/v2/recording/jobs`.
+    #[serde(rename = "job.list")]
+    JobList,
+    /// `GET /api/v2/recording/jobs/{id}`.
+    #[serde(rename = "job.get")]
+    JobGet,
+    /// `PUT /api/v2/recording/jobs/{id}`.
+    #[serde(rename = "job.execute")]
+    JobExecute,
+    /// `DELETE /api/v2/recording/jobs/{id}`.
+    #[serde(rename = "job.cancel")]
+    JobCancel,
+    /// `GET /api/v2/recording/jobs/{id}/failedrecordings`.
+    #[serde(rename = "job.failed")]
+    JobFailed,
+    /// Reading or changing the metadata of a conversation's recordings.
+    #[serde(rename = "metadata")]
+    Metadata,
+    /// `/api/v2/recordings/deletionprotection`.
+    #[serde(rename = "protection")]
+    Protection,
+    /// `GET /api/v2/recordings/retention/query`.
+    #[serde(rename = "retention")]
+    Retention,
+    /// Organisation, limits and settings.
+    #[serde(rename = "organization")]
+    Organization,
+    /// A governance webhook.
+    #[serde(rename = "webhook")]
+    Webhook,
+    /// Nothing that exists.
+    #[serde(rename = "other")]
+    Other,
+}
+
+/// One rule. With none of `every`, `nth` and `perMille` it fires on every call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Fault {
+    /// Which calls; they are counted from 1, each kind for itself.
+    pub on: Call,
+    /// On every n-th call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<NonZeroU64>,
+    /// On these calls.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nth: Vec<u64>,
+    /// On this many of a thousand calls, chosen by the seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_mille: Option<u64>,
+    /// At most this often.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// What goes wrong.
+    #[serde(rename = "do")]
+    pub act: Act,
+}
+
+/// What goes wrong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum Act {
+    /// 429, nothing else happens.
+    RateLimited {
+        /// `Retry-After` as it is, sane or not; `date+30` becomes the HTTP date 30 s from now; absent: no such header.
+        #[serde(default)]
+        retry_after: Option<String>,
+        /// Which of the two documented codes; `too.many.requests` when absent.
+        #[serde(default)]
+        code: Option<String>,
+    },
+    /// This status, nothing else happens.
+    Error {
+        /// Status code.
+        status: u16,
+        /// Body; an `ErrorBody` when absent.
+        #[serde(default)]
+        body: Option<String>,
+        /// `Retry-After`, as in `rateLimited`.
+        #[serde(default)]
+        retry_after: Option<String>,
+    },
+    /// The request is lost: nothing happens and nobody answers.
+    DropBefore,
+    /// The request takes effect and its answer is lost.
+    DropAfter,
+    /// The answer takes this much longer.
+    Slow {
+        /// Milliseconds.
+        ms: u64,
+    },
+    /// The request takes effect; the answer is not JSON.
+    Garbage,
+    /// The request takes effect; half of the answer's body arrives.
+    Truncated,
+    /// The request takes effect; the answer has no `id` (no `access_token`).
+    MissingId,
+    /// The job that the request creates, executes or looks at never ends.
+    Stuck,
+    /// The job that the request creates, executes or looks at fails in the end.
+    FailJob,
+    /// The deletion that the request creates leaves records behind and says `completed`.
+    Leave {
+        /// How many, at most.
+        records: u64,
+    },
+    /// The answer's `status` or `state` is this word.
+    UnknownStatus {
+        /// The word.
+        status: String,
+    },
+    /// All tokens are revoked, this one's included: 401.
+    RevokeToken,
+}
+
+/// How often what was called and which rule fired.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Tally {
+    pub(crate) calls: BTreeMap<Call, u64>,
+    fired: BTreeMap<usize, u64>,
+}
+
+impl Tally {
+    /// Counts a call and says what goes wrong with it, by the first rule that fires.
+    pub(crate) fn count(&mut self, call: Call, faults: &[Fault], seed: u64) -> Option<Act> {
+        let nth = self.bump(call);
+        let nth_of_any = if call == Call::Webhook { 0 } else { self.bump(Call::Any) };
+        for (index, fault) in faults.iter().enumerate() {
+            let nth = if fault.on == Call::Any {
+                nth_of_any
+            } else if fault.on == call {
+                nth
+            } else {
+                continue;
+            };
+            let fired = self.fired.get(&index).copied().unwrap_or(0);
+            if nth > 0 && fault.limit.is_none_or(|limit| fired < limit) && fault.fires(nth, index, seed) {
+                self.fired.insert(index, fired + 1);
+                return Some(fault.act.clone());
+            }
+        }
+        None
+    }
+
+    fn bump(&mut self, call: Call) -> u64 {
+        let count = self.calls.entry(call).or_default();
+        *count += 1;
+        *count
+    }
+}
+
+impl Fault {
+    fn fires(&self, nth: u64, index: usize, seed: u64) -> bool {
+        let always = self.every.is_none() && self.nth.is_empty() && self.per_mille.is_none();
+        let by_chance = |per_mille: u64| {
+            let purpose = (u64::try_from(index).unwrap_or(0) << 40) | nth;
+            Prng::new(seed, purpose).below(1000) < per_mille
+        };
+        always
+            || self.every.is_some_and(|n| nth % n == 0)
+            || self.nth.contains(&nth)
+            || self.per_mille.is_some_and(by_chance)
+    }
+}
+
+impl Act {
+    /// The answer that comes instead of handling the request.
+    pub(crate) fn instead(&self, context_id: &str, now: i64) -> Option<Delivery> {
+        match self {
+            Self::RateLimited { retry_after, code } => {
+                let mut response = match code.as_deref() {
+                    Some("too.many.requests.retry.after") => rate_limit::retry_after(1),
+                    Some(_) | None => rate_limit::too_many(300, 60),
+                }
+                .response(context_id);
+                if let Some(code) = code {
+                    response.body = edit(&response.body, |fields| {
+                        fields.insert("code".to_owned(), Value::from(code.as_str()));
+                    });
+                }
+                Some(Delivery::Answer(with_retry_after(response, retry_after.as_deref(), now)))
+            }
+            Self::Error { status, body, retry_after } => {
+                let mut response =
+                    ApiError::new(*status, code_of(*status), "The service cannot answer.").response(context_id);
+                if let Some(body) = body {
+                    response.body.clone_from(body);
+                }
+                Some(Delivery::Answer(with_retry_after(response, retry_after.as_deref(), now)))
+            }
+            Self::DropBefore => Some(Delivery::Dropped),
+            Self::DropAfter
+            | Self::Slow { .. }
+            | Self::Garbage
+            | Self::Truncated
+            | Self::MissingId
+            | Self::Stuck
+            | Self::FailJob
+            | Self::Leave { .. }
+            | Self::UnknownStatus { .. }
+            | Self::RevokeToken => None,
+        }
+    }
+
+    /// What becomes of the answer to a request that was handled.
+    pub(crate) fn spoil_answer(&self, reply: TenantReply) -> TenantReply {
+        let TenantReply { mut after, delivery } = reply;
+        let Delivery::Answer(mut response) = delivery else { return TenantReply { after, delivery } };
+        let delivery = match self {
+            Self::DropAfter => Delivery::Dropped,
+            Self::Slow { ms } => {
+                after += Duration::from_millis(*ms);
+                Delivery::Answer(response)
+            }
+            Self::Garbage => {
+                response.body = "<html><body>502</body></html>".to_owned();
+                Delivery::Answer(response)
+            }
+            Self::Truncated => {
+                let half = response.body.len() / 2;
+                Delivery::Truncated(response, half)
+            }
+            Self::MissingId => {
+                response.body = edit(&response.body, |fields| {
+                    fields.remove("id");
+                    fields.remove("access_token");
+                });
+                Delivery::Answer(response)
+            }
+            Self::UnknownStatus { status } => {
+                response.body = edit(&response.body, |fields| {
+                    for name in ["status", "state"] {
+                        if let Some(value) = fields.get_mut(name) {
+                            *value = Value::from(status.as_str());
+                        }
+                    }
+                });
+                Delivery::Answer(response)
+            }
+            Self::RateLimited { .. }
+            | Self::Error { .. }
+            | Self::DropBefore
+            | Self::Stuck
+            | Self::FailJob
+            | Self::Leave { .. }
+            | Self::RevokeToken => Delivery::Answer(response),
+        };
+        TenantReply { after, delivery }
+    }
+}
+
+fn code_of(status: u16) -> &'static str {
+    match status {
+        400 => "bad.request",
+        401 => "bad.credentials",
+        403 => "not.authorized",
+        404 => "not.found",
+        408 => "client.timeout",
+        409 => "request.conflict",
+        413 => "request.entity.too.large",
+        429 => "too.many.requests",
+        503 => "service.unavailable",
+        504 => "request.timeout",
+        _ => "internal.server.error",
+    }
+}
+
+/// Sets `Retry-After` as the scenario says.
+fn with_retry_after(mut response: HttpResponse, value: Option<&str>, now: i64) -> HttpResponse {
+    if let Some(value) = value {
+        let seconds = value.strip_prefix("date+").and_then(|seconds| seconds.parse::<i64>().ok());
+        let text = seconds.map_or_else(|| value.to_owned(), |s| http_date(now.saturating_add(s.saturating_mul(1000))));
+        response.headers.push(("retry-after".to_owned(), text));
+    }
+    response
+}
+
+/// RFC 9110 `IMF-fixdate`.
+fn http_date(millis: i64) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let at = Timestamp::from_millis(millis);
+    let weekday = usize::try_from(at.millis() / DAY_MS % 7).ok().and_then(|day| DAYS.get(day));
+    let written = at.to_string();
+    let part = |from: usize, to: usize| written.get(from..to).unwrap_or_default();
+    let month = part(5, 7).parse::<usize>().ok().and_then(|month| MONTHS.get(month.checked_sub(1)?));
+    format!("{}, {} {} {} {} GMT", weekday.unwrap_or(&""), part(8, 10), month.unwrap_or(&""), part(0, 4), part(11, 19))
+}
+
+fn edit(body: &str, change: impl FnOnce(&mut serde_json::Map<String, Value>)) -> String {
+    match serde_json::from_str(body) {
+        Ok(Value::Object(mut fields)) => {
+            change(&mut fields);
+            Value::Object(fields).to_string()
+        }
+        Ok(_) | Err(_) => body.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn http_dates_are_as_rfc_9110_writes_them() {
+        assert_eq!(http_date(784_111_777_000), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(http_date(0), "Thu, 01 Jan 1970 00:00:00 GMT");
+    }
+}

@@ -1,0 +1,342 @@
+//! What a simulated organisation is like: every knob, with its default. JSON, camelCase, all fields optional.
+
+use std::num::NonZeroU32;
+
+use purge_core::time::Timestamp;
+use purge_core::window::Window;
+use serde::{Deserialize, Serialize};
+
+use crate::fault::Fault;
+
+/// A simulated organisation. The default is calm and realistic: no faults, no holds, a thousand and a half recordings a month.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Scenario {
+    /// Everything that looks random follows from this number.
+    pub seed: u64,
+    /// Region in which the organisation's data lives.
+    pub jurisdiction: String,
+    /// How long the server takes for each answer, in milliseconds.
+    pub latency_ms: u64,
+    /// The interactions that exist at the beginning.
+    pub population: PopulationSpec,
+    /// What is protected from deletion at the beginning.
+    pub protected: Protection,
+    /// What somebody else protects while a purge is under way.
+    pub hold_mid_run: Option<HoldMidRun>,
+    /// OAuth clients and tokens.
+    pub login: Login,
+    /// Requests per minute.
+    pub rate_limit: RateLimit,
+    /// The `dataDeletion` API.
+    pub data_deletion: DataDeletion,
+    /// The `recordingJobs` API.
+    pub recording_jobs: RecordingJobs,
+    /// Analytics.
+    pub analytics: Analytics,
+    /// What goes wrong. The first rule that fires on a call counts.
+    pub faults: Vec<Fault>,
+}
+
+/// The interactions that exist at the beginning.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct PopulationSpec {
+    /// Conversations start from here on.
+    pub from: Timestamp,
+    /// Conversations start before this instant; messaging threads may last beyond it.
+    pub to: Timestamp,
+    /// One conversation in this many seconds, each at a random instant of its interval.
+    pub every_seconds: NonZeroU32,
+    /// Also, on every day: conversations that start at midnight, at 23:59:59.500 and at 23:59:59.999.
+    pub day_edges: bool,
+}
+
+/// Protection from deletion (legal hold).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Protection {
+    /// This many conversations, spread over the population.
+    pub conversations: usize,
+    /// These conversations. Ids that do not exist are ignored.
+    pub conversation_ids: Vec<String>,
+    /// Conversations that started in one of these windows.
+    pub windows: Vec<Window>,
+}
+
+/// Protection placed by somebody else, later.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct HoldMidRun {
+    /// Right after this many accepted deletion requests or created recording jobs.
+    pub after_submits: Option<u64>,
+    /// At this instant.
+    pub at: Option<Timestamp>,
+    /// These conversations. Ids that do not exist are ignored.
+    pub conversation_ids: Vec<String>,
+    /// Conversations that started in this window.
+    pub window: Option<Window>,
+}
+
+/// OAuth clients and tokens.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Login {
+    /// Who may log in.
+    pub clients: Vec<Client>,
+    /// How long a token lives, in seconds.
+    pub expires_in: u64,
+    /// Permissions that every client lacks, for example `recording:job:edit`.
+    pub missing_permissions: Vec<String>,
+}
+
+/// An OAuth client of the client-credentials kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Client {
+    /// Client id.
+    pub id: String,
+    /// Client secret, of this simulation only.
+    pub secret: String,
+}
+
+/// Requests per minute.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct RateLimit {
+    /// Requests of one token within 60 s, counted from its first request of the window; `null` for no limit.
+    pub per_minute: Option<u64>,
+    /// Which of the two documented answers a request too many gets.
+    pub form: RateLimitForm,
+}
+
+/// Which 429.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RateLimitForm {
+    /// Now the one, now the other.
+    #[default]
+    Alternating,
+    /// `too.many.requests`, with `Retry-After`.
+    TooManyRequests,
+    /// `too.many.requests.retry.after`: the wait is in the message, there is no header.
+    RetryAfter,
+}
+
+/// The `dataDeletion` API.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct DataDeletion {
+    /// Whether the organisation has it; without it, its paths are unknown.
+    pub offered: bool,
+    /// How long a job runs, in seconds.
+    pub processing_seconds: u64,
+    /// How many jobs run at once; the others wait as `pending`.
+    pub concurrency: NonZeroU32,
+    /// Whether the last millisecond of a range belongs to it.
+    pub range_end: RangeEnd,
+    /// What happens to protected conversations in the range.
+    pub hold_mode: HoldMode,
+}
+
+/// Whether the end of a range belongs to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RangeEnd {
+    /// It does.
+    #[default]
+    Inclusive,
+    /// It does not.
+    Exclusive,
+}
+
+/// What happens to protected conversations in the range of a deletion request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum HoldMode {
+    /// The request is refused with `legal.hold.conflict`; a job under which protection appears fails and deletes nothing.
+    #[default]
+    Reject,
+    /// They stay, the others go.
+    Skip,
+    /// They are deleted. Nobody should offer this; somebody will.
+    Ignore,
+}
+
+/// The `recordingJobs` API.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct RecordingJobs {
+    /// From creation to `READY`, in seconds.
+    pub pending_seconds: u64,
+    /// From execution to `FULFILLED`, in seconds.
+    pub processing_seconds: u64,
+    /// From a recording's delete date to its removal, in seconds.
+    pub removal_lag_seconds: u64,
+    /// From creation until a job shows in lists, in seconds.
+    pub list_lag_seconds: u64,
+    /// Conversations with activity younger than this are not matched yet, in hours.
+    pub data_lake_lag_hours: u64,
+    /// What is left of a removed recording.
+    pub removed: Removed,
+    /// What the metadata of a conversation without recordings looks like.
+    pub no_recordings: NoRecordings,
+    /// Every n-th recording of a job cannot be processed; 0 for none.
+    pub fail_every: u64,
+    /// How a third active job is refused.
+    pub third_job: ThirdJob,
+    /// Active jobs of other users.
+    pub foreign_jobs: Vec<ForeignJob>,
+    /// Whether the organisation has `actionAge`; without it 501 `not.implemented`.
+    pub action_age: bool,
+}
+
+/// What is left of a removed recording.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Removed {
+    /// Its metadata, with `fileState` `DELETED`.
+    #[default]
+    Listed,
+    /// Nothing.
+    Absent,
+}
+
+/// What the metadata of a conversation without recordings looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum NoRecordings {
+    /// An empty array.
+    #[default]
+    Empty,
+    /// 404.
+    NotFound,
+}
+
+/// How a third active job is refused; the real status is not documented.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ThirdJob {
+    /// 400 `bad.request`.
+    BadRequest,
+    /// 409 `request.conflict`.
+    #[default]
+    Conflict,
+    /// 429 `too.many.requests`.
+    TooManyRequests,
+}
+
+/// An active job of another user, from one instant until another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ForeignJob {
+    /// `PENDING` from here on.
+    pub from: Timestamp,
+    /// `FULFILLED` from here on.
+    pub until: Timestamp,
+}
+
+/// Analytics.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Analytics {
+    /// Whether the details query understands `filter.dateRange` and counts records, as where `dataDeletion` is offered.
+    pub record_counts: bool,
+    /// How such a count is written.
+    pub shape: CountShape,
+    /// From a deletion until queries notice, in seconds.
+    pub index_lag_seconds: u64,
+}
+
+/// How a count of records is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CountShape {
+    /// `{"results":[{"count":…},…]}`: the sum counts.
+    #[default]
+    Results,
+    /// `{"totalHits":…}`.
+    TotalHits,
+}
+
+impl Default for Scenario {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            jurisdiction: "us-east-1".to_owned(),
+            latency_ms: 2,
+            population: PopulationSpec::default(),
+            protected: Protection::default(),
+            hold_mid_run: None,
+            login: Login::default(),
+            rate_limit: RateLimit::default(),
+            data_deletion: DataDeletion::default(),
+            recording_jobs: RecordingJobs::default(),
+            analytics: Analytics::default(),
+            faults: Vec::new(),
+        }
+    }
+}
+
+impl Default for PopulationSpec {
+    fn default() -> Self {
+        Self {
+            from: Timestamp::from_millis(1_664_582_400_000), // 2022-10-01
+            to: Timestamp::from_millis(1_706_745_600_000),   // 2024-02-01
+            every_seconds: NonZeroU32::MIN.saturating_add(1799),
+            day_edges: true,
+        }
+    }
+}
+
+impl Default for Login {
+    fn default() -> Self {
+        Self {
+            clients: vec![Client { id: "sim".to_owned(), secret: "sim".to_owned() }],
+            expires_in: 86_400,
+            missing_permissions: Vec::new(),
+        }
+    }
+}
+
+impl Default for RateLimit {
+    fn default() -> Self {
+        Self { per_minute: Some(300), form: RateLimitForm::default() }
+    }
+}
+
+impl Default for DataDeletion {
+    fn default() -> Self {
+        Self {
+            offered: true,
+            processing_seconds: 1,
+            concurrency: NonZeroU32::MIN.saturating_add(3),
+            range_end: RangeEnd::default(),
+            hold_mode: HoldMode::default(),
+        }
+    }
+}
+
+impl Default for RecordingJobs {
+    fn default() -> Self {
+        Self {
+            pending_seconds: 20,
+            processing_seconds: 30,
+            removal_lag_seconds: 60,
+            list_lag_seconds: 2,
+            data_lake_lag_hours: 48,
+            removed: Removed::default(),
+            no_recordings: NoRecordings::default(),
+            fail_every: 0,
+            third_job: ThirdJob::default(),
+            foreign_jobs: Vec::new(),
+            action_age: true,
+        }
+    }
+}
+
+impl Default for Analytics {
+    fn default() -> Self {
+        Self { record_counts: true, shape: CountShape::default(), index_lag_seconds: 0 }
+    }
+}

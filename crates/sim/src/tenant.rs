@@ -1,0 +1,343 @@
+//! The tenant: time, order of checks, faults, and its state as one value.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use purge_core::http::HttpResponse;
+use purge_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::agenda::{Agenda, Event};
+use crate::data_deletion::DeletionJob;
+use crate::error::ApiError;
+use crate::fault::{Act, Call, Tally};
+use crate::http::{Delivery, MAX_BODY_BYTES, TenantReply, TenantRequest};
+use crate::login::{Tokens, nth_id};
+use crate::population::Population;
+use crate::recording_jobs::RecordingJob;
+use crate::route::Route;
+use crate::scenario::{HoldMidRun, Scenario};
+use crate::world::{Done, Effect, World};
+
+/// Version of the written state.
+const STATE_VERSION: u32 = 1;
+
+/// Purpose of the number stream.
+const CORRELATION_PURPOSE: u64 = 0x636f_7272;
+
+/// A simulated organisation.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    pub(crate) scenario: Arc<Scenario>,
+    pub(crate) world: World,
+    pub(crate) state: State,
+}
+
+/// Everything that has happened. With the scenario it determines the tenant.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct State {
+    version: u32,
+    /// Which population the positions in it refer to.
+    population: String,
+    /// The latest instant that the tenant was told.
+    clock: i64,
+    requests: u64,
+    pub(crate) tally: Tally,
+    pub(crate) tokens: Tokens,
+    pub(crate) agenda: Agenda,
+    pub(crate) effects: Vec<(i64, Effect)>,
+    pub(crate) deletions: BTreeMap<String, DeletionJob>,
+    /// When each place for a running deletion will be free.
+    pub(crate) slots: Vec<i64>,
+    pub(crate) jobs: Vec<RecordingJob>,
+    pub(crate) most_active_jobs: usize,
+    /// Accepted deletion requests and created jobs.
+    pub(crate) submitted: u64,
+}
+
+/// Why a state does not restore.
+#[derive(Debug)]
+pub enum RestoreError {
+    /// It is not the state of a tenant.
+    Malformed(serde_json::Error),
+    /// It was written in another version of the format.
+    Version(u32),
+    /// It belongs to a tenant with another population, seed or protection.
+    OtherPopulation,
+}
+
+impl std::fmt::Display for RestoreError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Malformed(why) => write!(f, "the state of the simulated tenant is not readable: {why}"),
+            Self::Version(version) => {
+                write!(f, "the state of the simulated tenant has version {version}, this program knows {STATE_VERSION}")
+            }
+            Self::OtherPopulation => {
+                f.write_str("the state of the simulated tenant belongs to another seed, population or protection")
+            }
+        }
+    }
+}
+
+impl std::error::Error for RestoreError {}
+
+impl Tenant {
+    /// The organisation at the beginning.
+    #[must_use]
+    pub fn new(scenario: Scenario) -> Self {
+        let world = beginning(&scenario);
+        let mut state = State { version: STATE_VERSION, population: fingerprint(&scenario), ..State::default() };
+        if let Some(at) = scenario.hold_mid_run.as_ref().and_then(|hold| hold.at) {
+            state.agenda.add(at.millis(), Event::HoldPlaced);
+        }
+        Self { scenario: Arc::new(scenario), world, state }
+    }
+
+    /// Everything that has happened, without the population, which follows from the scenario.
+    #[must_use]
+    pub fn state(&self) -> Value {
+        serde_json::to_value(&self.state).unwrap_or_default()
+    }
+
+    /// The tenant of that scenario after everything in that state has happened. Knobs other than seed, population and
+    /// protection may differ from those under which the state came about: they hold from now on.
+    ///
+    /// # Errors
+    /// When the state cannot be read or belongs to another population.
+    pub fn restore(scenario: Scenario, state: Value) -> Result<Self, RestoreError> {
+        let state: State = serde_json::from_value(state).map_err(RestoreError::Malformed)?;
+        if state.version != STATE_VERSION {
+            return Err(RestoreError::Version(state.version));
+        }
+        if state.population != fingerprint(&scenario) {
+            return Err(RestoreError::OtherPopulation);
+        }
+        let mut world = beginning(&scenario);
+        for (at, effect) in &state.effects {
+            world.apply(*at, effect);
+        }
+        world.advance(state.clock);
+        Ok(Self { scenario: Arc::new(scenario), world, state })
+    }
+
+    /// The scenario.
+    #[must_use]
+    pub fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
+    /// Answers a request that arrives at `now`. Time that runs backwards counts as standing still.
+    pub fn handle(&mut self, request: &TenantRequest, now: Timestamp) -> TenantReply {
+        self.advance(now.millis());
+        let now = self.state.clock;
+        self.state.requests += 1;
+        let context_id = nth_id(self.scenario.seed, CORRELATION_PURPOSE, self.state.requests);
+        let route = Route::of(request.method, &request.segments());
+        let call = route.as_ref().map_or(Call::Other, Route::call);
+        let scenario = Arc::clone(&self.scenario);
+        let act = self.state.tally.count(call, &scenario.faults, scenario.seed);
+        let mut reply = TenantReply { after: Duration::from_millis(scenario.latency_ms), delivery: Delivery::Dropped };
+        if let Some(act) = &act {
+            if *act == Act::RevokeToken {
+                self.state.tokens.revoke_all();
+            } else if let Some(delivery) = act.instead(&context_id, now) {
+                reply.delivery = delivery;
+                return reply;
+            }
+        }
+        let mut response = match route {
+            Ok(Route::Token) => self.state.tokens.issue(&scenario, request, now),
+            Ok(route) => self.authorised(&route, request, &context_id, now),
+            Err(refusal) => refusal.response(&context_id),
+        };
+        response.headers.push(("inin-correlation-id".to_owned(), context_id));
+        reply.delivery = Delivery::Answer(response);
+        if let Some(act) = act {
+            self.spoil_job(&act, &reply);
+            reply = act.spoil_answer(reply);
+        }
+        reply
+    }
+
+    /// Lets time pass: everything due happens, in order.
+    pub(crate) fn advance(&mut self, now: i64) {
+        self.state.clock = self.state.clock.max(now);
+        while let Some((at, event)) = self.state.agenda.due(self.state.clock) {
+            match event {
+                Event::HoldPlaced => self.place_hold(at),
+                Event::DeletionEnds(id) => {
+                    self.world.advance(at);
+                    self.end_deletion(&id, at);
+                }
+                Event::JobReady(id) => {
+                    self.world.advance(at);
+                    self.job_ready(&id, at);
+                }
+                Event::JobEnds(id) => {
+                    self.world.advance(at);
+                    self.job_ends(&id, at);
+                }
+            }
+        }
+        self.world.advance(self.state.clock);
+    }
+
+    /// Changes the world, for good.
+    pub(crate) fn apply(&mut self, at: i64, effect: Effect) -> Done {
+        let done = self.world.apply(at, &effect);
+        self.state.effects.push((at, effect));
+        done
+    }
+
+    /// One more deletion is under way.
+    pub(crate) fn submitted(&mut self, now: i64) {
+        self.state.submitted += 1;
+        let after = self.scenario.hold_mid_run.as_ref().and_then(|hold| hold.after_submits);
+        if after == Some(self.state.submitted) {
+            self.place_hold(now);
+        }
+    }
+
+    /// Refuses when a permission is missing.
+    pub(crate) fn require(&self, permissions: &[&str]) -> Result<(), ApiError> {
+        let missing = &self.scenario.login.missing_permissions;
+        let missing: Vec<&str> = permissions.iter().copied().filter(|p| missing.iter().any(|m| m == p)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "Unable to perform the requested action. You are missing the following permission(s): {}",
+            missing.join(", ")
+        );
+        Err(ApiError::new(403, "missing.permissions", message).param("permissions", &missing.join(",")))
+    }
+
+    /// How far analytics' long-term store lags behind.
+    pub(crate) fn data_lake_lag_ms(&self) -> i64 {
+        let hours = self.scenario.recording_jobs.data_lake_lag_hours;
+        i64::try_from(hours).unwrap_or(i64::MAX).saturating_mul(3_600_000)
+    }
+
+    /// Token, budget, size, permission, then the operation.
+    fn authorised(&mut self, route: &Route, request: &TenantRequest, context_id: &str, now: i64) -> HttpResponse {
+        let scenario = Arc::clone(&self.scenario);
+        let token = match self.state.tokens.check(request, now) {
+            Ok(token) => token,
+            Err(refusal) => return refusal.response(context_id),
+        };
+        let taken = token.budget.take(&scenario.rate_limit, now);
+        let (budget, caller) = (token.budget, token.client.clone());
+        let handled = taken.and_then(|()| {
+            if request.body.len() > MAX_BODY_BYTES {
+                let message = format!("The request body is larger than {MAX_BODY_BYTES} bytes.");
+                return Err(ApiError::new(413, "request.entity.too.large", message));
+            }
+            self.require(route.permissions())?;
+            self.operate(route, &caller, request, now)
+        });
+        let mut response = handled.unwrap_or_else(|refusal| refusal.response(context_id));
+        budget.describe(&scenario.rate_limit, now, &mut response);
+        response
+    }
+
+    fn operate(
+        &mut self,
+        route: &Route,
+        caller: &str,
+        request: &TenantRequest,
+        now: i64,
+    ) -> Result<HttpResponse, ApiError> {
+        match route {
+            Route::Token => Err(ApiError::not_found()),
+            Route::DeletionSubmit => self.submit_deletion(caller, request, now),
+            Route::DeletionStatus(id) => self.deletion_status(id, now),
+            Route::DetailsQuery => self.details_query(request, now),
+            Route::DetailsByIds => self.details_by_ids(request, now),
+            Route::AggregatesQuery => self.aggregates_query(request, now),
+            Route::Availability => Ok(self.availability(now)),
+            Route::RetentionSettings => Ok(Self::retention_settings()),
+            Route::JobCreate => self.create_job(caller, request, now),
+            Route::JobList => self.list_jobs(caller, request, now),
+            Route::JobGet(id) => self.get_job(id, now),
+            Route::JobExecute(id) => self.execute_job(caller, id, request, now),
+            Route::JobCancel(id) => self.cancel_job(id, now),
+            Route::JobFailed(id) => self.failed_recordings(id, request),
+            Route::Metadata(id) => self.metadata(id),
+            Route::MetadataOne(id, recording) => self.metadata_one(id, recording),
+            Route::RecordingUpdate(id, recording) => self.update_recording(id, recording, request, now),
+            Route::ProtectionRead => self.read_protection(request),
+            Route::ProtectionWrite => self.write_protection(request, now),
+            Route::RetentionQuery => self.retention_query(request, now),
+            Route::Limits(namespace) => self.limits(namespace),
+            Route::Organization => Ok(self.organization()),
+        }
+    }
+
+    fn place_hold(&mut self, at: i64) {
+        let Some(hold) = self.scenario.hold_mid_run.clone() else { return };
+        let conversations = held_by(&self.world.population, &hold);
+        self.apply(at, Effect::Protect { conversations, on: true });
+    }
+
+    /// What a fault does to the job that an answer is about.
+    fn spoil_job(&mut self, act: &Act, reply: &TenantReply) {
+        let body: Value = reply.answer().and_then(|answer| serde_json::from_str(&answer.body).ok()).unwrap_or_default();
+        let Some(id) = body.get("id").and_then(Value::as_str) else { return };
+        let (stuck, fails) = (*act == Act::Stuck, *act == Act::FailJob);
+        if stuck {
+            for event in [Event::DeletionEnds, Event::JobReady, Event::JobEnds] {
+                self.state.agenda.remove(&event(id.to_owned()));
+            }
+        }
+        if let Some(job) = self.state.deletions.get_mut(id) {
+            job.stuck |= stuck && job.end.is_none();
+            job.fails |= fails;
+            if let Act::Leave { records } = act {
+                job.leave = *records;
+            }
+        }
+        if let Some(job) = self.state.jobs.iter_mut().find(|job| job.id == id) {
+            job.stuck |= stuck && job.ended.is_none();
+            job.fails |= fails;
+        }
+    }
+}
+
+/// The world before anything has happened.
+fn beginning(scenario: &Scenario) -> World {
+    let population = Arc::new(Population::generate(scenario.seed, &scenario.population));
+    let protected = protected(&population, scenario);
+    let lag = i64::try_from(scenario.recording_jobs.removal_lag_seconds).unwrap_or(i64::MAX).saturating_mul(1000);
+    World::new(population, protected, lag)
+}
+
+fn protected(population: &Population, scenario: &Scenario) -> BTreeSet<usize> {
+    let spec = &scenario.protected;
+    let count = spec.conversations.min(population.conversations.len());
+    let spread = population.conversations.len().checked_div(count).unwrap_or(1).max(1);
+    let mut protected: BTreeSet<usize> = (0..count).map(|nth| nth * spread + spread / 2).collect();
+    protected.extend(spec.conversation_ids.iter().filter_map(|id| population.find(id)));
+    for window in &spec.windows {
+        protected.extend(population.started(window.start().millis(), window.end().millis()));
+    }
+    protected
+}
+
+fn held_by(population: &Population, hold: &HoldMidRun) -> Vec<usize> {
+    let mut held: Vec<usize> = hold.conversation_ids.iter().filter_map(|id| population.find(id)).collect();
+    if let Some(window) = hold.window {
+        held.extend(population.started(window.start().millis(), window.end().millis()));
+    }
+    held
+}
+
+/// A name for what the population follows from.
+fn fingerprint(scenario: &Scenario) -> String {
+    let source =
+        (scenario.seed, &scenario.population, &scenario.protected, scenario.recording_jobs.removal_lag_seconds);
+    serde_json::to_string(&source).unwrap_or_default()
+}

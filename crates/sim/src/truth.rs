@@ -1,0 +1,211 @@
+//! What really happened, for tests: the tenant's own knowledge, which no client sees.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use purge_core::time::Timestamp;
+use purge_core::window::Window;
+use serde::Serialize;
+
+use crate::data_deletion::DeletionEnd;
+use crate::fault::Call;
+use crate::population::instant;
+use crate::prng::uuid_text;
+use crate::recording_jobs::JobState;
+use crate::tenant::Tenant;
+use crate::world::{RecordKind, Scope};
+
+/// What really happened until some instant.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Truth {
+    /// Records of each kind, whole population.
+    pub records: BTreeMap<RecordKind, Count>,
+    /// Deletion requests that were carried out, in the order of their end.
+    pub executed: Vec<ExecutedDeletion>,
+    /// Records that were on hold when they were deleted: 0 unless the tenant ignores holds.
+    pub held_deleted: u64,
+    /// Accepted deletion requests.
+    pub submits_accepted: u64,
+    /// Deletion requests that failed.
+    pub deletions_failed: u64,
+    /// The most deletion requests that ran at once.
+    pub most_deletions_at_once: usize,
+    /// Created recording jobs, in order.
+    pub jobs: Vec<RecordingTruth>,
+    /// The most recording jobs in `PENDING` or `PROCESSING` at once, those of others included.
+    pub most_jobs_at_once: usize,
+    /// Recordings of the whole population: left and removed.
+    pub recordings: Count,
+    /// Recordings that are left and have a delete date.
+    pub recordings_scheduled: u64,
+    /// Tokens given out.
+    pub tokens_issued: u64,
+    /// Requests that arrived, by kind; `any` is the sum.
+    pub calls: BTreeMap<Call, u64>,
+}
+
+/// How many are left and how many are gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Count {
+    /// Still there.
+    pub left: u64,
+    /// Deleted.
+    pub deleted: u64,
+}
+
+/// A deletion request that was carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExecutedDeletion {
+    /// Id of the request.
+    pub id: String,
+    /// The first millisecond that it covered.
+    pub first: Timestamp,
+    /// The last millisecond that it covered.
+    pub last: Timestamp,
+    /// Kinds of records.
+    pub kinds: BTreeSet<RecordKind>,
+    /// When it was accepted.
+    pub created: Timestamp,
+    /// When it was carried out.
+    pub at: Timestamp,
+    /// Records that it deleted.
+    pub deleted: u64,
+    /// Records on hold that it left.
+    pub held: u64,
+}
+
+/// A recording job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordingTruth {
+    /// Id of the job.
+    pub id: String,
+    /// Client that created it.
+    pub client: String,
+    /// Interval of its query.
+    pub interval: Window,
+    /// State, in the API's words.
+    pub state: String,
+    /// When it was created.
+    pub created: Timestamp,
+    /// When it was executed.
+    pub executed: Option<Timestamp>,
+    /// When it reached a final state.
+    pub ended: Option<Timestamp>,
+    /// Recordings that got a delete date.
+    pub processed: u64,
+    /// Recordings that it skipped.
+    pub skipped: u64,
+}
+
+impl Tenant {
+    /// What really happened until `now`.
+    #[must_use]
+    pub fn truth(&self, now: Timestamp) -> Truth {
+        let mut then = self.clone();
+        then.advance(now.millis());
+        let everything = |kind| Scope { first: i64::MIN, last: i64::MAX, kinds: BTreeSet::from([kind]), media: None };
+        let gone = then.world.fates.iter().filter(|fate| fate.gone_at.is_some()).count();
+        let scheduled = then.world.fates.iter().filter(|f| f.gone_at.is_none() && f.delete_date.is_some()).count();
+        Truth {
+            records: RecordKind::ALL.into_iter().map(|kind| (kind, then.counted(&everything(kind)))).collect(),
+            executed: then.executed(),
+            held_deleted: then.world.held_deleted,
+            submits_accepted: number(then.state.deletions.len()),
+            deletions_failed: number(
+                then.state.deletions.values().filter(|j| matches!(j.end, Some(DeletionEnd::Failed { .. }))).count(),
+            ),
+            most_deletions_at_once: then.most_deletions_at_once(),
+            jobs: then.jobs(),
+            most_jobs_at_once: then.state.most_active_jobs,
+            recordings: Count { left: number(then.world.fates.len() - gone), deleted: number(gone) },
+            recordings_scheduled: number(scheduled),
+            tokens_issued: then.state.tokens.issued(),
+            calls: then.state.tally.calls,
+        }
+    }
+
+    /// Records of these kinds in a window, at `now`.
+    #[must_use]
+    pub fn records_in(&self, window: Window, kinds: &[RecordKind], now: Timestamp) -> Count {
+        let mut then = self.clone();
+        then.advance(now.millis());
+        then.counted(&Scope {
+            first: window.start().millis(),
+            last: window.last_millisecond().millis(),
+            kinds: kinds.iter().copied().collect(),
+            media: None,
+        })
+    }
+
+    /// Ids of the conversations that started in a window, in order.
+    #[must_use]
+    pub fn conversations_in(&self, window: Window) -> Vec<String> {
+        let started = self.world.population.started(window.start().millis(), window.end().millis());
+        let conversations = self.world.population.conversations.get(started).unwrap_or_default();
+        conversations.iter().map(|c| uuid_text(c.id)).collect()
+    }
+
+    fn counted(&self, scope: &Scope) -> Count {
+        Count { left: self.world.count(scope, i64::MAX), deleted: self.world.count_gone(scope) }
+    }
+
+    fn executed(&self) -> Vec<ExecutedDeletion> {
+        let mut executed: Vec<ExecutedDeletion> = self
+            .state
+            .deletions
+            .iter()
+            .filter_map(|(id, job)| {
+                let Some(DeletionEnd::Completed { deleted, held }) = job.end else { return None };
+                Some(ExecutedDeletion {
+                    id: id.clone(),
+                    first: instant(job.scope.first),
+                    last: instant(job.scope.last),
+                    kinds: job.scope.kinds.clone(),
+                    created: instant(job.created),
+                    at: instant(job.ends),
+                    deleted,
+                    held,
+                })
+            })
+            .collect();
+        executed.sort_by_key(|e| (e.at, e.first));
+        executed
+    }
+
+    fn most_deletions_at_once(&self) -> usize {
+        let jobs = self.state.deletions.values();
+        // An end before a start of the same instant: the place is free by then.
+        let mut changes: Vec<(i64, bool)> = jobs.flat_map(|job| [(job.starts, true), (job.ends, false)]).collect();
+        changes.sort_unstable();
+        let mut running: usize = 0;
+        let mut most = 0;
+        for (_, starts) in changes {
+            running = if starts { running + 1 } else { running.saturating_sub(1) };
+            most = most.max(running);
+        }
+        most
+    }
+
+    fn jobs(&self) -> Vec<RecordingTruth> {
+        let jobs = self.state.jobs.iter();
+        jobs.map(|job| RecordingTruth {
+            id: job.id.clone(),
+            client: job.client.clone(),
+            interval: job.selection.interval,
+            state: JobState::as_str(job.state).to_owned(),
+            created: instant(job.created),
+            executed: job.started.map(instant),
+            ended: job.ended.map(instant),
+            processed: job.processed,
+            skipped: job.skipped,
+        })
+        .collect()
+    }
+}
+
+fn number(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,281 @@
+//! What exists now: the population and what has become of it. Changes only through [`Effect`]s, so that replaying them
+//! gives the same world again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::filter::Selection;
+use crate::population::{Conversation, Media, Population, Recording};
+
+/// Kind of record, as counted by analytics and deleted by `dataDeletion`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RecordKind {
+    /// The conversation itself, at its start.
+    Conversation,
+    /// One interaction within it.
+    Interaction,
+    /// One message within it.
+    Message,
+}
+
+impl RecordKind {
+    /// All kinds: what the record type `conversation` covers.
+    pub const ALL: [Self; 3] = [Self::Conversation, Self::Interaction, Self::Message];
+
+    /// The kinds that a record type of the API covers.
+    pub(crate) fn covered_by(record_type: &str) -> Option<Vec<Self>> {
+        match record_type {
+            "conversation" => Some(Self::ALL.to_vec()),
+            "interaction" => Some(vec![Self::Interaction]),
+            "message" => Some(vec![Self::Message]),
+            _ => None,
+        }
+    }
+}
+
+/// A closed range of instants and what is meant within it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Scope {
+    /// The first millisecond.
+    pub(crate) first: i64,
+    /// The last millisecond.
+    pub(crate) last: i64,
+    pub(crate) kinds: BTreeSet<RecordKind>,
+    /// Only conversations of this kind.
+    pub(crate) media: Option<Media>,
+}
+
+/// A change of the world.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub(crate) enum Effect {
+    /// Protection placed on or taken from conversations.
+    Protect { conversations: Vec<usize>, on: bool },
+    /// Records deleted; all but `leave` of them.
+    Delete { scope: Scope, spare_held: bool, leave: u64 },
+    /// Delete dates written by a recording job.
+    Date { selection: Selection },
+    /// The delete date of one recording written or taken away.
+    DateOne { recording: usize, date: Option<i64> },
+}
+
+/// What a change has done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Done {
+    pub(crate) changed: u64,
+    pub(crate) held: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Record {
+    at: i64,
+    conversation: usize,
+    gone_at: Option<i64>,
+}
+
+/// What has become of a recording.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Fate {
+    pub(crate) delete_date: Option<i64>,
+    pub(crate) gone_at: Option<i64>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct World {
+    pub(crate) population: Arc<Population>,
+    records: BTreeMap<RecordKind, Vec<Record>>,
+    pub(crate) fates: Vec<Fate>,
+    protected: BTreeSet<usize>,
+    /// Recordings whose delete date will have passed: `(instant of removal, recording)`.
+    removals: BTreeSet<(i64, usize)>,
+    removal_lag_ms: i64,
+    /// Protected records and recordings that were deleted all the same.
+    pub(crate) held_deleted: u64,
+}
+
+impl World {
+    pub(crate) fn new(population: Arc<Population>, protected: BTreeSet<usize>, removal_lag_ms: i64) -> Self {
+        let records = RecordKind::ALL
+            .into_iter()
+            .zip(&population.records)
+            .map(|(kind, list)| {
+                (kind, list.iter().map(|&(at, conversation)| Record { at, conversation, gone_at: None }).collect())
+            })
+            .collect();
+        let fates = vec![Fate::default(); population.recordings.len()];
+        Self { population, records, fates, protected, removals: BTreeSet::new(), removal_lag_ms, held_deleted: 0 }
+    }
+
+    pub(crate) fn is_protected(&self, conversation: usize) -> bool {
+        self.protected.contains(&conversation)
+    }
+
+    pub(crate) fn protected(&self) -> usize {
+        self.protected.len()
+    }
+
+    /// Lets recordings whose date has passed disappear. Protection keeps them until it is lifted.
+    pub(crate) fn advance(&mut self, now: i64) {
+        while let Some(&(at, recording)) = self.removals.first() {
+            if at > now {
+                break;
+            }
+            self.removals.pop_first();
+            let held = self.population.recordings.get(recording).is_some_and(|r| self.is_protected(r.conversation));
+            if let (false, Some(fate)) = (held, self.fates.get_mut(recording)) {
+                fate.gone_at.get_or_insert(at);
+            }
+        }
+    }
+
+    /// Changes the world.
+    pub(crate) fn apply(&mut self, at: i64, effect: &Effect) -> Done {
+        self.advance(at);
+        match effect {
+            Effect::Protect { conversations, on } => self.protect(at, conversations, *on),
+            Effect::Delete { scope, spare_held, leave } => self.delete(at, scope, *spare_held, *leave),
+            Effect::Date { selection } => {
+                let dates = selection.dates(self, at);
+                let mut done = Done::default();
+                for (recording, date) in dates {
+                    self.date(recording, Some(date), at);
+                    done.changed += 1;
+                }
+                done
+            }
+            Effect::DateOne { recording, date } => {
+                self.date(*recording, *date, at);
+                Done { changed: 1, held: 0 }
+            }
+        }
+    }
+
+    fn protect(&mut self, at: i64, conversations: &[usize], on: bool) -> Done {
+        for &conversation in conversations {
+            if on {
+                self.protected.insert(conversation);
+            } else if self.protected.remove(&conversation) {
+                for recording in self.recordings_of(conversation).map(|(position, _)| position).collect::<Vec<_>>() {
+                    let date = self.fates.get(recording).and_then(|fate| fate.delete_date);
+                    self.date(recording, date, at);
+                }
+            }
+        }
+        Done { changed: u64::try_from(conversations.len()).unwrap_or(u64::MAX), held: 0 }
+    }
+
+    /// Writes a delete date; a date that has passed already counts from `at`.
+    fn date(&mut self, recording: usize, date: Option<i64>, at: i64) {
+        let Some(fate) = self.fates.get_mut(recording) else { return };
+        if fate.gone_at.is_some() {
+            return;
+        }
+        if let Some(old) = fate.delete_date {
+            // The removal may have been put off by protection, so its instant is not known from the date.
+            let lag = self.removal_lag_ms;
+            if !self.removals.remove(&(old.saturating_add(lag), recording)) {
+                self.removals.retain(|(_, other)| *other != recording);
+            }
+        }
+        fate.delete_date = date;
+        if let Some(date) = date {
+            self.removals.insert((date.max(at).saturating_add(self.removal_lag_ms), recording));
+        }
+    }
+
+    fn delete(&mut self, at: i64, scope: &Scope, spare_held: bool, leave: u64) -> Done {
+        let mut done = Done::default();
+        let mut to_leave = leave;
+        for (kind, records) in &mut self.records {
+            if !scope.kinds.contains(kind) {
+                continue;
+            }
+            for record in between_mut(records, scope.first, scope.last) {
+                if record.gone_at.is_some() || !wanted(&self.population, scope, record.conversation) {
+                    continue;
+                }
+                let held = self.protected.contains(&record.conversation);
+                if held && spare_held {
+                    done.held += 1;
+                } else if to_leave > 0 {
+                    to_leave -= 1;
+                } else {
+                    record.gone_at = Some(at);
+                    done.changed += 1;
+                    self.held_deleted += u64::from(held);
+                }
+            }
+        }
+        done
+    }
+
+    /// How many records of the scope queries see, when deletions up to `noticed` have been noticed.
+    pub(crate) fn count(&self, scope: &Scope, noticed: i64) -> u64 {
+        self.count_if(scope, |record| record.gone_at.is_none_or(|gone| gone > noticed))
+    }
+
+    /// How many records of the scope are gone.
+    pub(crate) fn count_gone(&self, scope: &Scope) -> u64 {
+        self.count_if(scope, |record| record.gone_at.is_some())
+    }
+
+    /// How many protected records the scope still has.
+    pub(crate) fn count_held(&self, scope: &Scope) -> u64 {
+        self.count_if(scope, |record| record.gone_at.is_none() && self.is_protected(record.conversation))
+    }
+
+    fn count_if(&self, scope: &Scope, counts: impl Fn(&Record) -> bool) -> u64 {
+        let kinds = self.records.iter().filter(|(kind, _)| scope.kinds.contains(kind));
+        let records = kinds.flat_map(|(_, records)| between(records, scope.first, scope.last));
+        let found = records.filter(|r| counts(r) && wanted(&self.population, scope, r.conversation)).count();
+        u64::try_from(found).unwrap_or(u64::MAX)
+    }
+
+    /// Whether queries still see the conversation itself.
+    pub(crate) fn is_visible(&self, position: usize, noticed: i64) -> bool {
+        let Some(conversation) = self.population.conversations.get(position) else { return false };
+        let records = self.records.get(&RecordKind::Conversation).map(Vec::as_slice).unwrap_or_default();
+        between(records, conversation.start, conversation.start)
+            .iter()
+            .any(|r| r.conversation == position && r.gone_at.is_none_or(|gone| gone > noticed))
+    }
+
+    /// The recordings of a conversation, with their positions.
+    pub(crate) fn recordings_of(&self, position: usize) -> impl Iterator<Item = (usize, &Recording)> {
+        let (first, count) =
+            self.population.conversations.get(position).map_or((0, 0), |c| (c.first_recording, c.recordings));
+        self.population.recordings.iter().enumerate().skip(first).take(count)
+    }
+
+    /// What has become of a recording.
+    pub(crate) fn fate(&self, recording: usize) -> Fate {
+        self.fates.get(recording).copied().unwrap_or_default()
+    }
+
+    /// The conversations with their positions.
+    pub(crate) fn conversations(&self) -> impl Iterator<Item = (usize, &Conversation)> {
+        self.population.conversations.iter().enumerate()
+    }
+}
+
+fn wanted(population: &Population, scope: &Scope, conversation: usize) -> bool {
+    scope.media.is_none_or(|media| population.conversations.get(conversation).is_some_and(|c| c.media == media))
+}
+
+fn bounds(records: &[Record], first: i64, last: i64) -> std::ops::Range<usize> {
+    let from = records.partition_point(|r| r.at < first);
+    from..records.partition_point(|r| r.at <= last).max(from)
+}
+
+fn between(records: &[Record], first: i64, last: i64) -> &[Record] {
+    records.get(bounds(records, first, last)).unwrap_or_default()
+}
+
+fn between_mut(records: &mut [Record], first: i64, last: i64) -> &mut [Record] {
+    let bounds = bounds(records, first, last);
+    records.get_mut(bounds).unwrap_or_default()
+}

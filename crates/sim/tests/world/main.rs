@@ -1,0 +1,15 @@
+//! The tenant as its clients see it: everything through `handle`.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helper may fail")]
+
+mod analytics;
+mod client;
+mod data_deletion;
+mod determinism;
+mod faults;
+mod login;
+mod population;
+mod recording_jobs;
+mod recordings;
+mod refusals;
+mod webhook_sink;
