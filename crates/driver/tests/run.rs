@@ -1,0 +1,451 @@
+//! Whole runs in virtual time against a scripted tenant.
+
+#[cfg(test)]
+mod common;
+
+use std::time::Duration;
+
+use common::{
+    Break, BreakingLedger, FakeTenant, Mishap, RUN, SECRET, WEBHOOK, create, order, outcomes, records, start, status,
+    tenant,
+};
+use futures_util::future::join;
+use purge_core::http::HttpResponse;
+use purge_core::request::{DeletionApi, RecordType};
+use purge_core::run::{Order, Outcome, Pace};
+use purge_core::time::Timestamp;
+use purge_core::url::webhook_url;
+use purge_core::webhook::{Secrets, verify};
+use purge_driver::ledger::{MessageState, Slot};
+use purge_driver::{
+    Advance, Clock, Ledger, LedgerError, MemoryLedger, Postman, Redriven, RunEnd, Runner, Sender, Signal, Unwatched,
+    VirtualClock, Worker, redrive, virtual_time,
+};
+use serde_json::json;
+
+const VERIFIED: Option<Outcome> = Some(Outcome::Verified);
+
+fn in_virtual_time<T>(test: impl AsyncFnOnce(&VirtualClock) -> T) -> T {
+    let clock = VirtualClock::new(start());
+    virtual_time::run(&clock, test(&clock)).unwrap()
+}
+
+/// Carries the run out as one process would.
+async fn carry_out<L: Ledger>(
+    owner: &str,
+    ledger: &L,
+    http: &FakeTenant,
+    clock: &VirtualClock,
+    order: &Order,
+    stop: &Signal,
+) -> Result<RunEnd, LedgerError> {
+    let tenant = tenant();
+    let sender = Sender::new(http, clock, &tenant, order.limits.requests_per_minute);
+    let (url, secrets) = (webhook_url(WEBHOOK).unwrap(), Secrets::parse(SECRET).unwrap());
+    let worker = Worker {
+        ledger,
+        sender: &sender,
+        clock,
+        watch: &Unwatched,
+        owner,
+        assume_dead_owners: false,
+        tell: true,
+        stop,
+    };
+    let postman = Some(Postman { ledger, http, clock, url: &url, secrets: &secrets });
+    Runner { worker, postman }.run(RUN).await
+}
+
+#[test]
+fn a_run_ends_verified_and_tells_the_governance_system() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, order) = (MemoryLedger::new(), FakeTenant::new(clock), order(10));
+        create(&ledger, &order).await;
+        assert_eq!(carry_out("a", &ledger, &http, clock, &order, &Signal::new()).await, Ok(RunEnd::Ended));
+        assert_eq!(outcomes(&ledger).await, [VERIFIED; 10]);
+        assert_eq!((http.count("submit"), http.most_deletions(), http.count("token")), (10, 1, 1));
+        assert_eq!(http.count("webhook"), 10);
+        let secrets = Secrets::parse(SECRET).unwrap();
+        for call in http.calls.borrow().iter().filter(|call| call.name == "webhook") {
+            let header = |name| call.request.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str()).unwrap();
+            let body = std::str::from_utf8(&call.request.body).unwrap();
+            let (id, sent, signature) = (header("webhook-id"), header("webhook-timestamp"), header("webhook-signature"));
+            assert_eq!(verify(&secrets, id, sent, signature, body, call.at), Ok(()));
+            assert!(call.request.headers.iter().all(|(name, _)| name != "authorization"));
+        }
+        let calls = http.calls.borrow().len();
+        assert_eq!(carry_out("b", &ledger, &http, clock, &order, &Signal::new()).await, Ok(RunEnd::Ended));
+        assert_eq!(http.calls.borrow().len(), calls, "a run that has ended sends nothing");
+    });
+}
+
+#[test]
+fn a_crash_at_any_commit_deletes_once_and_ends_verified() {
+    for how in [Break::Before, Break::After] {
+        for nth in 0..100 {
+            let broke = in_virtual_time(async |clock| {
+                let (ledger, http, order) = (MemoryLedger::new(), FakeTenant::new(clock), order(1));
+                create(&ledger, &order).await;
+                let breaking = BreakingLedger::new(&ledger, nth, how);
+                let first = carry_out("a", &breaking, &http, clock, &order, &Signal::new()).await;
+                if !breaking.has_broken() {
+                    assert_eq!(first, Ok(RunEnd::Ended));
+                    return false;
+                }
+                assert!(matches!(first, Err(LedgerError::Unavailable(_))), "{how:?} {nth}: {first:?}");
+                let second = carry_out("b", &ledger, &http, clock, &order, &Signal::new()).await;
+                assert_eq!(second, Ok(RunEnd::Ended), "{how:?} {nth}");
+                assert_eq!(outcomes(&ledger).await, [VERIFIED], "{how:?} {nth}");
+                assert_eq!(http.most_deletions(), 1, "{how:?} {nth}");
+                true
+            });
+            if !broke {
+                assert!(nth > 5, "{how:?}: there were only {nth} commits to break at");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_lost_race_sends_nothing_more() {
+    for nth in 0..5 {
+        in_virtual_time(async |clock| {
+            let (ledger, http, order, stop) = (MemoryLedger::new(), FakeTenant::new(clock), order(1), Signal::new());
+            create(&ledger, &order).await;
+            let breaking = BreakingLedger::new(&ledger, nth, Break::Stolen);
+            let tenant = tenant();
+            let sender = Sender::new(&http, clock, &tenant, 300);
+            let worker = Worker {
+                ledger: &breaking,
+                sender: &sender,
+                clock,
+                watch: &Unwatched,
+                owner: "a",
+                assume_dead_owners: false,
+                tell: true,
+                stop: &stop,
+            };
+            loop {
+                let calls = http.calls.borrow().len();
+                let records_before = records(&ledger).await.len();
+                match worker.advance(&order, 1, Pace::default()).await.unwrap() {
+                    Advance::Waiting { at, .. } => clock.sleep_until(at).await,
+                    Advance::Lost => {
+                        let sent = http.calls.borrow().len() - calls;
+                        assert!(u32::try_from(sent).unwrap() <= nth + 1, "{nth}: {sent}");
+                        assert!(records(&ledger).await.len() >= records_before);
+                        break;
+                    }
+                    other => panic!("{nth}: {other:?}"),
+                }
+            }
+            let calls = http.calls.borrow().len();
+            let busy = worker.advance(&order, 1, Pace::default()).await.unwrap();
+            assert!(matches!(busy, Advance::Busy { .. }), "{busy:?}");
+            assert_eq!(http.calls.borrow().len(), calls);
+        });
+    }
+}
+
+#[test]
+fn two_processes_share_a_run_without_deleting_twice() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, order) = (MemoryLedger::new(), FakeTenant::new(clock), order(20));
+        create(&ledger, &order).await;
+        let stop = Signal::new();
+        let (a, b) = join(
+            carry_out("a", &ledger, &http, clock, &order, &stop),
+            carry_out("b", &ledger, &http, clock, &order, &stop),
+        )
+        .await;
+        assert_eq!((a, b), (Ok(RunEnd::Ended), Ok(RunEnd::Ended)));
+        assert_eq!(outcomes(&ledger).await, [VERIFIED; 20]);
+        assert_eq!((http.count("submit"), http.most_deletions()), (20, 1));
+    });
+}
+
+#[test]
+fn a_revoked_token_is_renewed_once_for_all() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, order) = (MemoryLedger::new(), FakeTenant::new(clock), order(4));
+        create(&ledger, &order).await;
+        http.revoked.set(1);
+        assert_eq!(carry_out("a", &ledger, &http, clock, &order, &Signal::new()).await, Ok(RunEnd::Ended));
+        assert_eq!(outcomes(&ledger).await, [VERIFIED; 4]);
+        assert_eq!(http.count("token"), 2);
+    });
+}
+
+#[test]
+fn refused_credentials_send_nothing_to_the_api_and_say_why() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, order) = (MemoryLedger::new(), FakeTenant::new(clock), order(1));
+        create(&ledger, &order).await;
+        let refusal = HttpResponse::json(401, &json!({"error": "invalid_client", "description": "client not found"}));
+        http.will("token", vec![Mishap::Answer(refusal); 9]);
+        assert_eq!(carry_out("a", &ledger, &http, clock, &order, &Signal::new()).await, Ok(RunEnd::Ended));
+        assert_eq!(http.calls.borrow().iter().filter(|c| !matches!(c.name, "token" | "webhook")).count(), 0);
+        assert_eq!(http.count("token"), 2, "asked once more, not for ever");
+        let row = ledger.chunk(RUN, 1).await.unwrap().unwrap();
+        let cause = row.run.view().cause.unwrap();
+        assert_eq!(cause.code, "login.invalid_client");
+        assert!(cause.message.contains("client not found"), "{}", cause.message);
+    });
+}
+
+#[test]
+fn a_login_that_is_away_for_a_while_costs_nothing_but_time() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, order) = (MemoryLedger::new(), FakeTenant::new(clock), order(1));
+        create(&ledger, &order).await;
+        http.will("token", [Mishap::NotSent, Mishap::DroppedBefore, Mishap::Hangs, status(503)]);
+        assert_eq!(carry_out("a", &ledger, &http, clock, &order, &Signal::new()).await, Ok(RunEnd::Ended));
+        assert_eq!((outcomes(&ledger).await, http.count("submit")), (vec![VERIFIED], 1));
+    });
+}
+
+#[test]
+fn no_minute_sees_more_requests_than_the_limit() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, mut order) = (MemoryLedger::new(), FakeTenant::new(clock), order(12));
+        order.limits.requests_per_minute = 10;
+        create(&ledger, &order).await;
+        assert_eq!(carry_out("a", &ledger, &http, clock, &order, &Signal::new()).await, Ok(RunEnd::Ended));
+        assert_eq!(outcomes(&ledger).await, [VERIFIED; 12]);
+        assert_eq!(http.most_deletions(), 1, "a chunk that waits for the budget keeps its lease");
+        let calls = http.calls.borrow();
+        let api: Vec<_> = calls.iter().filter(|c| !matches!(c.name, "token" | "webhook")).map(|c| c.at).collect();
+        for window in api.windows(11) {
+            assert!(window[10].since(window[0]) >= Duration::from_secs(60), "{window:?}");
+        }
+    });
+}
+
+#[test]
+fn a_429_pauses_everybody() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, order) = (MemoryLedger::new(), FakeTenant::new(clock), order(4));
+        create(&ledger, &order).await;
+        let mut limited = HttpResponse::json(429, &json!({"code": "too.many.requests", "status": 429}));
+        limited.headers.push(("retry-after".to_owned(), "40".to_owned()));
+        http.will("submit", [Mishap::Answer(limited)]);
+        assert_eq!(carry_out("a", &ledger, &http, clock, &order, &Signal::new()).await, Ok(RunEnd::Ended));
+        assert_eq!(outcomes(&ledger).await, [VERIFIED; 4]);
+        let calls = http.calls.borrow();
+        let limited_at = calls.iter().find(|c| c.name == "submit").map(|c| c.at).unwrap();
+        let pause = limited_at.plus(Duration::from_secs(1))..limited_at.plus(Duration::from_secs(40));
+        assert_eq!(calls.iter().filter(|c| c.name != "webhook" && pause.contains(&c.at)).count(), 0);
+    });
+}
+
+#[test]
+fn every_attempt_at_a_submit_has_the_same_bytes() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, order) = (MemoryLedger::new(), FakeTenant::new(clock), order(1));
+        create(&ledger, &order).await;
+        http.will("submit", [Mishap::NotSent, status(429), Mishap::DroppedBefore, Mishap::Hangs]);
+        assert_eq!(carry_out("a", &ledger, &http, clock, &order, &Signal::new()).await, Ok(RunEnd::Ended));
+        assert_eq!((outcomes(&ledger).await, http.most_deletions()), (vec![VERIFIED], 1));
+        let calls = http.calls.borrow();
+        let submits: Vec<_> = calls.iter().filter(|c| c.name == "submit").map(|c| &c.request).collect();
+        assert!(submits.len() >= 3, "{}", submits.len());
+        assert!(submits.windows(2).all(|pair| pair[0] == pair[1]));
+    });
+}
+
+#[test]
+fn an_answer_lost_after_the_deletion_is_found_not_repeated() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, order) = (MemoryLedger::new(), FakeTenant::new(clock), order(2));
+        create(&ledger, &order).await;
+        http.will("submit", [Mishap::DroppedAfter, Mishap::DroppedAfter]);
+        assert_eq!(carry_out("a", &ledger, &http, clock, &order, &Signal::new()).await, Ok(RunEnd::Ended));
+        assert_eq!((outcomes(&ledger).await, http.count("submit")), (vec![VERIFIED; 2], 2));
+    });
+}
+
+#[test]
+fn a_stop_leaves_a_checkpoint_to_go_on_from() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, order) = (MemoryLedger::new(), FakeTenant::new(clock), order(12));
+        create(&ledger, &order).await;
+        let stop = Signal::new();
+        let press = async {
+            clock.sleep_until(start().plus(Duration::from_millis(3_300))).await;
+            stop.raise();
+        };
+        let (end, ()) = join(carry_out("a", &ledger, &http, clock, &order, &stop), press).await;
+        assert_eq!(end, Ok(RunEnd::Stopped));
+        assert!(clock.now() < start().plus(Duration::from_secs(5)), "{}", clock.now());
+        let rows = ledger.chunks(RUN, 0, 20).await.unwrap();
+        assert!(rows.iter().all(|row| row.run.in_flight_since().is_none() && row.lease.is_none()));
+        assert!(rows.iter().any(|row| row.run.outcome().is_none()));
+        assert_eq!(carry_out("b", &ledger, &http, clock, &order, &Signal::new()).await, Ok(RunEnd::Ended));
+        assert_eq!((outcomes(&ledger).await, http.most_deletions()), (vec![VERIFIED; 12], 1));
+        assert_eq!(http.count("submit"), 12, "nothing was sent that had to be looked for");
+    });
+}
+
+#[test]
+fn a_stop_does_not_wait_for_the_request_budget() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, mut order) = (MemoryLedger::new(), FakeTenant::new(clock), order(4));
+        order.limits.requests_per_minute = 2;
+        create(&ledger, &order).await;
+        let stop = Signal::new();
+        let press = async {
+            clock.sleep_until(start().plus(Duration::from_secs(3))).await;
+            stop.raise();
+        };
+        let (end, ()) = join(carry_out("a", &ledger, &http, clock, &order, &stop), press).await;
+        assert_eq!(end, Ok(RunEnd::Stopped));
+        assert!(clock.now() < start().plus(Duration::from_secs(4)), "{}", clock.now());
+    });
+}
+
+#[test]
+fn cancelling_ends_what_has_not_begun_and_watches_what_has() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, order) = (MemoryLedger::new(), FakeTenant::new(clock), order(40));
+        create(&ledger, &order).await;
+        let cancel = async {
+            clock.sleep_until(start().plus(Duration::from_secs(4))).await;
+            assert!(ledger.ask_cancel(RUN, clock.now()).await.unwrap());
+            http.count("submit")
+        };
+        let stop = Signal::new();
+        let (end, submits) = join(carry_out("a", &ledger, &http, clock, &order, &stop), cancel).await;
+        assert_eq!(end, Ok(RunEnd::Ended));
+        assert!(http.count("submit") <= submits + 4, "at most the step in hand of each place");
+        let outcomes = outcomes(&ledger).await;
+        let verified = outcomes.iter().filter(|o| **o == VERIFIED).count();
+        let cancelled = outcomes.iter().filter(|o| **o == Some(Outcome::Cancelled)).count();
+        assert_eq!((verified, cancelled), (http.count("submit"), 40 - http.count("submit")));
+        assert!(clock.now() < start().plus(Duration::from_secs(20)), "{}", clock.now());
+
+        assert!(ledger.withdraw_cancel(RUN, clock.now()).await.unwrap());
+        for index in 1..=40 {
+            let again = redrive(&ledger, RUN, index, "b", clock.now()).await.unwrap();
+            let needed = outcomes[usize::try_from(index).unwrap() - 1] != VERIFIED;
+            assert_eq!(again, if needed { Redriven::Queued } else { Redriven::NotNeeded });
+        }
+        assert_eq!(carry_out("b", &ledger, &http, clock, &order, &Signal::new()).await, Ok(RunEnd::Ended));
+        assert_eq!((common::outcomes(&ledger).await, http.most_deletions()), (vec![VERIFIED; 40], 1));
+    });
+}
+
+#[test]
+fn messages_are_tried_again_until_the_receiver_has_them() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, order) = (MemoryLedger::new(), FakeTenant::new(clock), order(2));
+        create(&ledger, &order).await;
+        http.will("webhook", [status(500), Mishap::DroppedBefore, Mishap::Hangs, status(302)]);
+        assert_eq!(carry_out("a", &ledger, &http, clock, &order, &Signal::new()).await, Ok(RunEnd::Ended));
+        let rows = ledger.outbox(RUN).await.unwrap();
+        assert!(rows.iter().all(|row| matches!(row.state, MessageState::Delivered { .. })), "{rows:?}");
+        assert_eq!(rows.iter().map(|row| row.attempts).sum::<u32>(), 6);
+    });
+}
+
+#[test]
+fn messages_that_cannot_be_delivered_stay_in_the_ledger_and_do_not_hold_up_the_run() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, order) = (MemoryLedger::new(), FakeTenant::new(clock), order(2));
+        create(&ledger, &order).await;
+        http.will("webhook", vec![status(500); 100]);
+        assert_eq!(carry_out("a", &ledger, &http, clock, &order, &Signal::new()).await, Ok(RunEnd::Ended));
+        assert!(clock.now() < start().plus(Duration::from_secs(100)), "{}", clock.now());
+        assert_eq!(ledger.outbox_pending(RUN, 9).await.unwrap().len(), 2);
+        assert_eq!(outcomes(&ledger).await, [VERIFIED; 2]);
+    });
+}
+
+#[test]
+fn a_receiver_that_is_gone_is_left_alone() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, order) = (MemoryLedger::new(), FakeTenant::new(clock), order(12));
+        create(&ledger, &order).await;
+        http.will("webhook", vec![status(410); 100]);
+        assert_eq!(carry_out("a", &ledger, &http, clock, &order, &Signal::new()).await, Ok(RunEnd::Ended));
+        assert!(http.count("webhook") <= 4, "{}", http.count("webhook"));
+    });
+}
+
+#[test]
+fn a_job_slot_is_given_back_with_the_end_of_its_chunk() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, mut order) = (MemoryLedger::new(), FakeTenant::new(clock), order(1));
+        order.request.api = DeletionApi::RecordingJobs;
+        order.request.record_types = vec![RecordType::Recording];
+        order.limits.max_records = None;
+        create(&ledger, &order).await;
+        assert_eq!(carry_out("a", &ledger, &http, clock, &order, &Signal::new()).await, Ok(RunEnd::Ended));
+        assert_eq!((outcomes(&ledger).await, http.count("job")), (vec![Some(Outcome::Rejected)], 1));
+        for holder in ["x", "y"] {
+            assert!(ledger.take_slot(Slot { tenant: &order.tenant, holder }, 2).await.unwrap());
+        }
+    });
+}
+
+#[test]
+fn a_chunk_without_a_slot_waits_and_sends_nothing() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, mut order) = (MemoryLedger::new(), FakeTenant::new(clock), order(1));
+        order.request.api = DeletionApi::RecordingJobs;
+        order.request.record_types = vec![RecordType::Recording];
+        order.limits.max_records = None;
+        create(&ledger, &order).await;
+        let slot = |holder| Slot { tenant: "https://api.example.com", holder };
+        for holder in ["x", "y"] {
+            assert!(ledger.take_slot(slot(holder), 2).await.unwrap());
+        }
+        let free_at = start().plus(Duration::from_secs(600));
+        let free = async {
+            clock.sleep_until(free_at).await;
+            ledger.release_slot(slot("x")).await.unwrap();
+        };
+        let stop = Signal::new();
+        let (end, ()) = join(carry_out("a", &ledger, &http, clock, &order, &stop), free).await;
+        assert_eq!((end, http.count("job")), (Ok(RunEnd::Ended), 1));
+        assert!(http.calls.borrow().iter().find(|c| c.name == "job").unwrap().at >= free_at);
+    });
+}
+
+#[test]
+fn an_early_or_unknown_wake_up_changes_nothing() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, order, stop) = (MemoryLedger::new(), FakeTenant::new(clock), order(1), Signal::new());
+        create(&ledger, &order).await;
+        let tenant = tenant();
+        let sender = Sender::new(&http, clock, &tenant, 300);
+        let worker = Worker {
+            ledger: &ledger,
+            sender: &sender,
+            clock,
+            watch: &Unwatched,
+            owner: "a",
+            assume_dead_owners: false,
+            tell: false,
+            stop: &stop,
+        };
+        let first = worker.advance(&order, 1, Pace::default()).await.unwrap();
+        assert!(matches!(first, Advance::Waiting { .. }), "{first:?}");
+        let (before, calls) = (ledger.chunk(RUN, 1).await.unwrap(), http.calls.borrow().len());
+        assert_eq!(worker.advance(&order, 1, Pace::default()).await.unwrap(), first);
+        assert_eq!(worker.advance(&order, 2, Pace::default()).await.unwrap(), Advance::Absent);
+        assert_eq!((ledger.chunk(RUN, 1).await.unwrap(), http.calls.borrow().len()), (before, calls));
+    });
+}
+
+#[test]
+fn a_long_run_is_quick_in_virtual_time() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, mut order) = (MemoryLedger::new(), FakeTenant::new(clock), order(400));
+        order.limits.requests_per_minute = 100_000;
+        create(&ledger, &order).await;
+        assert_eq!(carry_out("a", &ledger, &http, clock, &order, &Signal::new()).await, Ok(RunEnd::Ended));
+        assert_eq!((outcomes(&ledger).await, http.most_deletions()), (vec![VERIFIED; 400], 1));
+        assert!(clock.now() > Timestamp::EPOCH);
+    });
+}
