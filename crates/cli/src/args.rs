@@ -1,6 +1,7 @@
 //! The command line as it is typed.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -108,10 +109,11 @@ Examples:
   genesys-purge tenant --seed 7 --rate-limit 60 --fault 'submit:every=4:429:retry-after=1' --fault 'status:every=5:503'
 
 Faults: CALL:WHEN:WHAT[:OPTION…]
-  CALL  token, submit, status, count, job.create, job.get, job.execute, metadata, protection, webhook, any, …
-  WHEN  every=N, nth=N[,N…], permille=N
+  CALL  any, token, submit, status, count, details, job.create, job.list, job.get, job.execute, job.cancel,
+        job.failed, metadata, protection, …
+  WHEN  always, every=N, nth=N[,N…], permille=N
   WHAT  an HTTP status (429, 503, …), drop-before, drop-after, slow=MS, garbage, truncated, missing-id, stuck,
-        status=WORD, revoke-token, fail-job
+        status=WORD, revoke-token, fail-job, leave=RECORDS
   OPTION  retry-after=VALUE, limit=N")]
     Tenant(TenantArgs),
     /// Print the JSON Schema of a file format, for editors and other programs
@@ -257,7 +259,7 @@ pub(crate) struct VerifyArgs {
 /// Arguments of `tenant`.
 #[derive(Debug, Args)]
 pub(crate) struct TenantArgs {
-    /// Address to listen on; only loopback, for the tenant takes anybody's word
+    /// Address to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
     /// Scenario file; the other flags change it
@@ -268,13 +270,13 @@ pub(crate) struct TenantArgs {
     pub(crate) seed: Option<u64>,
     /// Requests a minute and token
     #[arg(long, value_name = "N")]
-    pub(crate) rate_limit: Option<u32>,
+    pub(crate) rate_limit: Option<u64>,
     /// Seconds that a deletion takes
     #[arg(long, value_name = "SECONDS")]
     pub(crate) job_seconds: Option<u64>,
     /// Deletions carried out at once
     #[arg(long, value_name = "N")]
-    pub(crate) concurrency: Option<u32>,
+    pub(crate) concurrency: Option<NonZeroU32>,
     /// Something that goes wrong; may be repeated
     #[arg(long = "fault", value_name = "FAULT")]
     pub(crate) faults: Vec<String>,

@@ -12,9 +12,7 @@ use purge_core::report::Report;
 use purge_core::run::Approval;
 use serde::Serialize;
 
-use super::manifest::{
-    AUDIT, EVIDENCE_VERSION, FILES, MANIFEST, METRICS, Manifest, PLAN, README, REPORT, WEBHOOKS,
-};
+use super::manifest::{AUDIT, EVIDENCE_VERSION, FILES, MANIFEST, METRICS, Manifest, PLAN, README, REPORT, WEBHOOKS};
 use crate::carry::stored::Stored;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -132,11 +130,8 @@ fn pretty(value: &impl Serialize) -> io::Result<String> {
 }
 
 fn readme(report: &Report) -> String {
-    let simulated = if report.simulated {
-        "\nSIMULATED: the tenant was a simulated one. Nothing real was deleted.\n"
-    } else {
-        ""
-    };
+    let simulated =
+        if report.simulated { "\nSIMULATED: the tenant was a simulated one. Nothing real was deleted.\n" } else { "" };
     format!(
         "\
 Evidence of a purge of contact-centre data

@@ -94,7 +94,10 @@ fn broken(name: &'static str, detail: String) -> Check {
 /// Every file that belongs here is here with its hash, and nothing else is.
 fn files(folder: &Path, manifest: &Manifest) -> Check {
     if manifest.version != EVIDENCE_VERSION {
-        return broken("files", format!("the manifest is of version {}, which this program does not know", manifest.version));
+        return broken(
+            "files",
+            format!("the manifest is of version {}, which this program does not know", manifest.version),
+        );
     }
     let expected: BTreeSet<&str> = FILES.into_iter().collect();
     let listed: BTreeSet<&str> = manifest.files.keys().map(String::as_str).collect();
@@ -104,7 +107,9 @@ fn files(folder: &Path, manifest: &Manifest) -> Check {
     for (name, hash) in &manifest.files {
         match fs::read(folder.join(name)) {
             Ok(bytes) if digest(&bytes) == *hash => {}
-            Ok(_) => return broken("files", format!("`{name}` was changed: it does not have the hash in the manifest")),
+            Ok(_) => {
+                return broken("files", format!("`{name}` was changed: it does not have the hash in the manifest"));
+            }
             Err(why) => return broken("files", format!("`{name}` cannot be read: {why}")),
         }
     }

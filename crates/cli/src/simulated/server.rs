@@ -96,10 +96,7 @@ fn plain(status: StatusCode) -> Response<ReplyBody> {
     response
 }
 
-fn response_of(
-    from: HttpResponse,
-    body: impl FnOnce(String) -> ReplyBody,
-) -> Result<Response<ReplyBody>, io::Error> {
+fn response_of(from: HttpResponse, body: impl FnOnce(String) -> ReplyBody) -> Result<Response<ReplyBody>, io::Error> {
     let mut response = Response::new(body(from.body));
     *response.status_mut() = StatusCode::from_u16(from.status).map_err(io::Error::other)?;
     for (name, value) in from.headers {

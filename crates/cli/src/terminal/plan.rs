@@ -49,7 +49,8 @@ pub(crate) fn plan(plan: &Plan, tenant: &str) -> Vec<String> {
 
 fn chunks(plan: &Plan) -> Vec<String> {
     let all = plan.chunks();
-    let mut table = Table::new(&[("chunk", Align::Right), ("window, end not included", Align::Left), ("length", Align::Left)]);
+    let mut table =
+        Table::new(&[("chunk", Align::Right), ("window, end not included", Align::Left), ("length", Align::Left)]);
     let (head, tail) = if all.len() > SHOWN { (SHOWN - 2, 1) } else { (all.len(), 0) };
     for chunk in all.iter().take(head) {
         table.push(vec![
@@ -73,7 +74,8 @@ fn chunks(plan: &Plan) -> Vec<String> {
 
 /// What stays, said as loudly as what goes.
 pub(crate) fn kept(parts: &[Part]) -> Vec<String> {
-    let mut table = Table::new(&[("kept", Align::Left), ("window, end not included", Align::Left), ("why", Align::Left)]);
+    let mut table =
+        Table::new(&[("kept", Align::Left), ("window, end not included", Align::Left), ("why", Align::Left)]);
     let mut any = false;
     for part in parts.iter().filter(|part| part.disposition != Disposition::Chunk) {
         any = true;

@@ -30,6 +30,7 @@ pub(crate) struct Progress {
 
 #[derive(Debug)]
 enum Mode {
+    Silent,
     Json,
     Lines,
     Bars(Box<Bars>),
@@ -48,11 +49,16 @@ impl Progress {
         Self { mode, simulated, said: RefCell::default() }
     }
 
+    /// Events if asked for, otherwise nothing: for virtual time, in which nobody can watch.
+    pub(crate) fn unwatched(json: bool) -> Self {
+        Self { mode: if json { Mode::Json } else { Mode::Silent }, simulated: true, said: RefCell::default() }
+    }
+
     /// A line between the others.
     pub(crate) fn remark(&self, text: &str) {
         match &self.mode {
             Mode::Bars(bars) => bars.all.suspend(|| tell(text)),
-            Mode::Json | Mode::Lines => tell(text),
+            Mode::Silent | Mode::Json | Mode::Lines => tell(text),
         }
     }
 
@@ -63,7 +69,7 @@ impl Progress {
                 // A terminal that is gone needs no clearing.
                 let _ = bars.all.clear();
             }
-            Mode::Json | Mode::Lines => {}
+            Mode::Silent | Mode::Json | Mode::Lines => {}
         }
     }
 
@@ -71,12 +77,14 @@ impl Progress {
         let text = match &self.mode {
             Mode::Json => events::chunk(view, self.simulated),
             Mode::Lines | Mode::Bars(_) => state(view),
+            Mode::Silent => return,
         };
         let mut said = self.said.borrow_mut();
         if said.get(&view.chunk.index) == Some(&text) && !matches!(self.mode, Mode::Bars(_)) {
             return;
         }
         match &self.mode {
+            Mode::Silent => {}
             Mode::Json => say(&text),
             Mode::Lines => {
                 let left = left(view.due, SystemClock.now()).map(|left| format!(", {left}")).unwrap_or_default();
@@ -105,7 +113,7 @@ fn name(view: &ChunkView) -> String {
 }
 
 /// What the chunk does or waits for, without the time, which always changes.
-fn state(view: &ChunkView) -> String {
+pub(crate) fn state(view: &ChunkView) -> String {
     if let Some(outcome) = view.outcome {
         let why = view.cause.as_ref().map(|cause| format!(": {}", cause.message)).unwrap_or_default();
         return format!("{}{why}", outcome.as_str());

@@ -160,7 +160,8 @@ fn told(messages: Messages) -> String {
 /// Everything that this program cannot settle, one line each.
 fn needs_a_person(report: &Report, messages: Messages) -> Vec<String> {
     let mut needs: Vec<String> = report.problems.iter().map(|p| format!("the report: {}", p.message)).collect();
-    for chunk in report.chunks.iter().filter(|chunk| chunk.outcome.is_some_and(|o| o != Outcome::Verified)).take(LISTED) {
+    for chunk in report.chunks.iter().filter(|chunk| chunk.outcome.is_some_and(|o| o != Outcome::Verified)).take(LISTED)
+    {
         let word = chunk.outcome.map_or("open", Outcome::as_str);
         let cause = chunk.cause.as_ref();
         let why = cause.map(|cause| format!(": {} [{}]", cause.message, cause.code)).unwrap_or_default();
@@ -169,7 +170,10 @@ fn needs_a_person(report: &Report, messages: Messages) -> Vec<String> {
         needs.push(format!("chunk {} {} is {word}{why}{context}", chunk.index, window(chunk.window)));
     }
     if messages.dead > 0 {
-        needs.push(format!("{} for the governance system were given up, see webhooks.jsonl", plural_messages(messages.dead)));
+        needs.push(format!(
+            "{} for the governance system were given up, see webhooks.jsonl",
+            plural_messages(messages.dead)
+        ));
     }
     needs
 }
