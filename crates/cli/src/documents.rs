@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use purge_core::finding::{Finding, Severity};
+use purge_core::finding::Finding;
 use purge_core::plan::{self, CheckContext, Checked, PlanFile};
 use purge_core::region::REGIONS;
 use purge_core::time::Timestamp;
@@ -36,7 +36,7 @@ impl Names {
     pub(crate) fn locate(&self, finding: &Finding) -> Finding {
         let mut located = finding.clone();
         if let Some(rest) = finding.pointer.strip_prefix("policy#") {
-            let name = self.policy.as_deref().unwrap_or("policy");
+            let name = self.policy.as_deref().unwrap_or("--policy");
             located.pointer = format!("{name}#{rest}");
         } else if let Some(rest) = finding.pointer.strip_prefix('#') {
             located.pointer = format!("{}#{rest}", self.request);
@@ -135,9 +135,4 @@ pub(crate) fn context(
         tenant_jurisdiction: known.map(str::to_owned),
         default_jurisdiction: settings.jurisdiction.clone(),
     })
-}
-
-/// Whether anything but remarks was found.
-pub(crate) fn stops(findings: &[Finding]) -> bool {
-    findings.iter().any(|f| matches!(f.severity, Severity::Error | Severity::Blocked))
 }

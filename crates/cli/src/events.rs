@@ -1,8 +1,10 @@
 //! What `--json` prints: one JSON object a line, each with its `event`.
 
+use purge_core::chunk::Chunk;
 use purge_core::finding::Finding;
 use purge_core::plan::PlanDocument;
 use purge_core::run::ChunkView;
+use purge_core::time::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -26,16 +28,23 @@ pub(crate) fn run(run_id: &str, plan_digest: &str, tenant: &str, simulated: bool
 
 /// A chunk has changed. The window's fields stand beside the others, as in the plan.
 pub(crate) fn chunk(view: &ChunkView, simulated: bool) -> String {
-    let mut fields = object(view);
-    fields.remove("chunk");
-    let mut event = Map::new();
-    event.insert("index".to_owned(), view.chunk.index.into());
-    event.insert("total".to_owned(), view.chunk.total.into());
-    event.insert("start".to_owned(), view.chunk.window.start().to_string().into());
-    event.insert("end".to_owned(), view.chunk.window.end().to_string().into());
-    event.insert("simulated".to_owned(), simulated.into());
-    event.append(&mut fields);
-    line("chunk", &event)
+    #[derive(Serialize)]
+    struct Fields {
+        index: u32,
+        total: u32,
+        start: Timestamp,
+        end: Timestamp,
+        simulated: bool,
+        #[serde(flatten)]
+        rest: Map<String, Value>,
+    }
+    let mut rest = match serde_json::to_value(view) {
+        Ok(Value::Object(fields)) => fields,
+        Ok(_) | Err(_) => Map::new(),
+    };
+    rest.remove("chunk");
+    let Chunk { index, total, window, age: _ } = view.chunk;
+    line("chunk", &Fields { index, total, start: window.start(), end: window.end(), simulated, rest })
 }
 
 /// How the messages to the governance system went.
@@ -43,18 +52,8 @@ pub(crate) fn webhooks(delivered: usize, pending: usize, dead: usize) -> String 
     line("webhooks", &json!({ "delivered": delivered, "pending": pending, "dead": dead }))
 }
 
-/// Any event: its name first, then its fields.
+/// Any event: its name first, then its fields, of which there is at least one.
 pub(crate) fn line(event: &str, fields: &impl Serialize) -> String {
-    let mut line = Map::new();
-    line.insert("event".to_owned(), event.into());
-    line.append(&mut object(fields));
-    Value::Object(line).to_string()
-}
-
-/// The fields of a value that is written as an object; nothing of any other.
-fn object(value: &impl Serialize) -> Map<String, Value> {
-    match serde_json::to_value(value) {
-        Ok(Value::Object(fields)) => fields,
-        Ok(_) | Err(_) => Map::new(),
-    }
+    let fields = serde_json::to_string(fields).unwrap_or_default();
+    format!("{{\"event\":{},{}", Value::from(event), fields.strip_prefix('{').unwrap_or("}"))
 }

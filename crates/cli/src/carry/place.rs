@@ -75,13 +75,9 @@ pub(crate) fn journal(ledger: &Path, run_id: &str) -> PathBuf {
 
 /// How records name the simulated tenant: another scenario is another tenant.
 pub(crate) fn simulated_name(scenario: &Scenario) -> String {
-    let digest = digest(scenario_bytes(scenario).as_slice());
+    let digest = digest(&canonical(scenario));
     let hex: String = digest.trim_start_matches("sha256:").chars().take(8).collect();
-    format!("simulated tenant {hex}")
-}
-
-fn scenario_bytes(scenario: &Scenario) -> Vec<u8> {
-    canonical(scenario)
+    format!("SIMULATED tenant {hex}")
 }
 
 fn login_style(api: DeletionApi) -> LoginStyle {

@@ -145,8 +145,7 @@ fn introduce(order: &Order, around: &Surroundings) {
         let evidence = evidence.display().to_string();
         say(&events::run(&order.run_id, &order.plan_digest, &order.tenant, order.simulated, &evidence));
     } else if order.simulated {
-        let text = format!("SIMULATED: {} on this machine; nothing real is deleted", order.tenant);
-        tell(&paint(CARE, &text));
+        tell(&paint(CARE, &format!("{}: nothing real is deleted", order.tenant)));
         tell(&format!("run {}", order.run_id));
     } else {
         tell(&format!("run {} on {}, approved by {}", order.run_id, order.tenant, order.approved_by));
@@ -184,7 +183,7 @@ pub(crate) async fn conclude(
 
 fn show(report: &Report, messages: Messages, folder: &Path, digest: &str) {
     if report.simulated {
-        say(&paint(CARE, &format!("SIMULATED: {}, nothing real was deleted", report.tenant)));
+        say(&paint(CARE, &format!("{}: nothing real was deleted", report.tenant)));
     }
     result::report(report, messages).iter().for_each(|line| say(line));
     say(&result::labelled("evidence", &folder.display().to_string()));

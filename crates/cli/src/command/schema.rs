@@ -6,13 +6,14 @@ use crate::terminal::say;
 
 const REQUEST: &str = include_str!("../../schemas/request.json");
 const POLICY: &str = include_str!("../../schemas/policy.json");
+const SCENARIO: &str = include_str!("../../schemas/scenario.json");
 
 /// Prints the schema.
 pub(crate) fn run(args: &SchemaArgs) -> Exit {
     let schema = match args.format {
         Format::Request => REQUEST,
         Format::Policy => POLICY,
-        Format::Scenario => "",
+        Format::Scenario => SCENARIO,
     };
     say(schema.trim_end());
     Exit::Fine

@@ -1,5 +1,6 @@
 //! `status`: what a ledger holds.
 
+use anstyle::Style;
 use purge_core::run::ChunkRun;
 use purge_driver::ledger::{Ledger, RunRow};
 
@@ -69,18 +70,14 @@ fn list(args: &StatusArgs, runs: &[RunRow]) -> Result<(), Failure> {
     ]);
     for row in runs {
         let order = &row.order;
-        let tenant = if order.simulated {
-            Cell::styled(CARE, format!("SIMULATED, {}", order.tenant))
-        } else {
-            order.tenant.clone().into()
-        };
+        let style = if order.simulated { CARE } else { Style::new() };
         table.push(vec![
             order.run_id.clone().into(),
             state(args, row)?,
             order.chunks.to_string().into(),
             row.open.to_string().into(),
             row.updated_at.to_string().into(),
-            tenant,
+            Cell::styled(style, order.tenant.clone()),
             order.request.name.clone().into(),
         ]);
     }

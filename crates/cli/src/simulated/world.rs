@@ -36,9 +36,4 @@ impl World {
         }
         Ok(self.tenant.handle(request, now))
     }
-
-    /// The governance system, if it is here.
-    pub(crate) fn sink(&self) -> Option<&WebhookSink> {
-        self.sink.as_ref()
-    }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
-use purge_core::run::{ChunkRun, ChunkView, Outcome};
+use purge_core::run::{ChunkRun, ChunkView, Outcome, WaitReason};
 use purge_core::time::Timestamp;
 use purge_driver::{Clock, SystemClock, Watch};
 
@@ -87,7 +87,8 @@ impl Progress {
             Mode::Silent => {}
             Mode::Json => say(&text),
             Mode::Lines => {
-                let left = left(view.due, SystemClock.now()).map(|left| format!(", {left}")).unwrap_or_default();
+                let due = view.due.filter(|_| !matches!(view.wait, Some(WaitReason::JobPending { .. })));
+                let left = left(due, SystemClock.now()).map(|left| format!(", {left}")).unwrap_or_default();
                 tell(&format!("{}{}  {text}{left}", banner(self.simulated), name(view)));
             }
             Mode::Bars(bars) => bars.show(view, &text),
@@ -119,8 +120,9 @@ pub(crate) fn state(view: &ChunkView) -> String {
         return format!("{}{why}", outcome.as_str());
     }
     match view.wait {
+        // Waiting for the next look at a job is what deleting looks like from here.
+        None | Some(WaitReason::JobPending { .. }) => word(&view.state),
         Some(wait) => format!("waiting: {}", reason(wait)),
-        None => word(&view.state),
     }
 }
 
@@ -182,9 +184,10 @@ impl Bars {
         {
             let mut line = line.lock().unwrap_or_else(PoisonError::into_inner);
             line.due = view.due;
-            line.text = match ended {
-                Some(_) => result::outcome(ended).painted(),
-                None => text.to_owned(),
+            line.text = match (ended, view.percent) {
+                (Some(_), _) => result::outcome(ended).painted(),
+                (None, Some(percent)) => format!("{text}, {percent} %"),
+                (None, None) => text.to_owned(),
             };
         }
         let Some(outcome) = ended else {
