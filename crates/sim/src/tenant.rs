@@ -317,9 +317,10 @@ fn beginning(scenario: &Scenario) -> World {
 
 fn protected(population: &Population, scenario: &Scenario) -> BTreeSet<usize> {
     let spec = &scenario.protected;
-    let count = spec.conversations.min(population.conversations.len());
-    let spread = population.conversations.len().checked_div(count).unwrap_or(1).max(1);
-    let mut protected: BTreeSet<usize> = (0..count).map(|nth| nth * spread + spread / 2).collect();
+    let all = population.conversations.len();
+    let count = spec.conversations.min(all);
+    let mut protected: BTreeSet<usize> =
+        (0..count).filter_map(|nth| (nth * all + all / 2).checked_div(count)).collect();
     protected.extend(spec.conversation_ids.iter().filter_map(|id| population.find(id)));
     for window in &spec.windows {
         protected.extend(population.started(window.start().millis(), window.end().millis()));

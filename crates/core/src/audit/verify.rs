@@ -193,12 +193,9 @@ impl Verifier {
             self.records = self.records.saturating_add(1);
             return;
         };
-        let chunk = Some(record.chunk);
-        self.bad = Some(match why {
-            // The bad record is the one that should stand here. Whether it comes later is still open.
-            Why::Missing => BadRecord { line: None, chunk, seq: Some(head.length), why },
-            why => BadRecord { line: Some(self.lines), chunk, seq: Some(record.seq), why },
-        });
+        // Of a gap, the bad record is the one that should stand here. Whether it comes later is still open.
+        let (line, seq) = if why == Why::Missing { (None, head.length) } else { (Some(self.lines), record.seq) };
+        self.bad = Some(BadRecord { line, chunk: Some(record.chunk), seq: Some(seq), why });
     }
 
     /// The verdict. Only a manifest can show that the end of a chain, or a whole chain, was cut off.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{ChunkReport, Ordered, Problem, Totals};
 use crate::audit::{AuditRecord, Event};
 use crate::chunk::Chunk;
+use crate::request::DeletionApi;
 use crate::run::{Cause, Outcome, WaitReason};
 use crate::time::Timestamp;
 
@@ -30,7 +31,11 @@ struct Attempts {
 #[derive(Default)]
 struct Attempt {
     number: u32,
+    /// Submits of the attempt before that this one goes on watching.
+    inherited: u64,
+    /// Submits announced.
     sent: u64,
+    /// Submits whose acceptance is on record.
     accepted: u64,
     refusals: Vec<Cause>,
     request_id: Option<String>,
@@ -90,7 +95,7 @@ impl<'a> Fold<'a> {
         let mut problems = self.problems;
         let mut chunks = Vec::new();
         for attempts in self.chunks.into_values() {
-            problems.extend(attempts.problems());
+            problems.extend(attempts.problems(self.ordered.order.request.api));
             chunks.push(attempts.report());
         }
         let totals = totals(&chunks, self.waits);
@@ -110,7 +115,8 @@ impl Attempts {
                     format!("attempt {} follows attempt {last} before its end or out of turn", record.attempt);
                 problem = Some(Problem::new("attempt.order", index, message));
             }
-            self.all.push(Attempt { number: record.attempt, ..Attempt::default() });
+            let inherited = self.all.last().map_or(0, Attempt::bequest);
+            self.all.push(Attempt { number: record.attempt, inherited, ..Attempt::default() });
         } else if ended {
             let message = format!("attempt {last} goes on after its end");
             problem = Some(Problem::new("attempt.ended", index, message));
@@ -128,7 +134,7 @@ impl Attempts {
     }
 
     /// What only the whole tells.
-    fn problems(&self) -> Vec<Problem> {
+    fn problems(&self, api: DeletionApi) -> Vec<Problem> {
         let mut problems = Vec::new();
         for attempt in &self.all {
             let mut problem = |code, message: String| problems.push(Problem::new(code, self.chunk.index, message));
@@ -136,28 +142,35 @@ impl Attempts {
             if attempt.accepted > 1 {
                 problem("submits.accepted", format!("attempt {number} had {} accepted submits", attempt.accepted));
             }
-            let left = attempt.submits();
-            if attempt.accepted > left {
+            let submits = attempt.submits();
+            if attempt.accepted > submits {
                 problem(
                     "submits.unsent",
-                    format!("attempt {number} had {} of {left} submits accepted", attempt.accepted),
+                    format!("attempt {number} had {} of {submits} submits accepted", attempt.accepted),
                 );
             }
-            // Fewer may have left than were announced, because some could not be sent; never more.
-            if left > attempt.sent {
+            // Fewer may have been accepted than were announced; never more.
+            let announced = attempt.inherited.saturating_add(attempt.sent);
+            if submits > announced {
                 problem(
                     "submits.unrecorded",
-                    format!("attempt {number} sent {left} submits and announced {}", attempt.sent),
+                    format!("attempt {number} had {submits} submits and announced {announced}"),
                 );
+            }
+            if let Some(message) = attempt.end.as_ref().and_then(|end| end.imbalance(api)) {
+                problem("records.sum", format!("attempt {number}: {message}"));
             }
         }
         problems
     }
 
     fn report(self) -> ChunkReport {
-        let submitted = || self.all.iter().filter(|attempt| attempt.submits() > 0);
-        let submits = self.all.iter().fold(0_u64, |sum, attempt| sum.saturating_add(attempt.submits()));
         let requests = self.all.iter().try_fold(0_u64, |sum, a| Some(sum.saturating_add(a.end.as_ref()?.requests)));
+        // An attempt that goes on with the submit of the one before it tells that one's numbers, too.
+        let heirs = self.all.iter().skip(1).map(|next| next.inherited > 0).chain([false]);
+        let own: Vec<_> = self.all.iter().zip(heirs).filter(|(_, inherited)| !inherited).map(|(a, _)| a).collect();
+        let submits = own.iter().fold(0_u64, |sum, attempt| sum.saturating_add(attempt.submits()));
+        let submitted = || own.iter().copied().filter(|attempt| attempt.submits() > 0);
         let deleted_by = |attempt: &Attempt| attempt.end.as_ref().and_then(|end| end.records_deleted);
         let last = self.all.last();
         let end = last.and_then(|attempt| attempt.end.as_ref());
@@ -185,6 +198,22 @@ impl Attempts {
             duration_ms: last.map(|attempt| attempt.duration_ms),
             ended_at: end.map(|end| end.at),
         }
+    }
+}
+
+impl End {
+    /// What is wrong with the numbers of this attempt, if anything is.
+    fn imbalance(&self, api: DeletionApi) -> Option<String> {
+        // What is left after a recording job is looked for in a sample: only when nothing is left is it the count of all.
+        if api == DeletionApi::RecordingJobs && self.outcome != Outcome::Verified {
+            return None;
+        }
+        let (before, deleted, remaining) = (self.before?, self.records_deleted?, self.remaining?);
+        let kept = before.checked_sub(deleted).and_then(|rest| rest.checked_sub(remaining));
+        let protected = self.protected.unwrap_or(0);
+        (kept != Some(protected)).then(|| {
+            format!("{before} records before, but {deleted} deleted, {remaining} remaining and {protected} protected")
+        })
     }
 }
 
@@ -227,9 +256,14 @@ impl Attempt {
         }
     }
 
-    /// Submits that left: as the end says, and while there is none, as the records say.
+    /// Submits accepted or perhaps accepted, as the end says; while there is none, those announced.
     fn submits(&self) -> u64 {
-        self.end.as_ref().map_or(self.sent, |end| end.submits)
+        self.end.as_ref().map_or(self.inherited.saturating_add(self.sent), |end| end.submits)
+    }
+
+    /// Submits that the next attempt goes on watching, because nobody knows what became of them.
+    fn bequest(&self) -> u64 {
+        self.end.as_ref().filter(|end| end.outcome == Outcome::Unknown).map_or(0, |end| end.submits)
     }
 
     /// Whether it was rejected for a reason that came from the API.

@@ -79,7 +79,7 @@ pub struct ChunkReport {
     pub request_id: Option<String>,
     /// Attempts begun; 0 when it was never taken up.
     pub attempts: u32,
-    /// Submits that left, all attempts.
+    /// Submits that the API accepted or may have accepted, all attempts; of an open attempt, those announced.
     pub submits: u64,
     /// Requests that left, all attempts; null while one is open.
     pub requests: Option<u64>,
@@ -107,7 +107,7 @@ pub struct Totals {
     pub by_outcome: BTreeMap<Outcome, u32>,
     /// Chunks that have not ended.
     pub open: u32,
-    /// Submits that left.
+    /// Submits that the API accepted or may have accepted.
     pub submits: u64,
     /// Requests that left; null while a chunk is open.
     pub requests: Option<u64>,
@@ -196,7 +196,8 @@ impl Report {
         let (chunks, totals, span, mut problems) = fold.finish();
         let accounting = Accounting::of(ordered.order.request.range, ordered.parts);
         problems.extend(checks::plan(ordered, &accounting));
-        problems.extend(chunks.iter().flat_map(checks::chunk));
+        let api = ordered.order.request.api;
+        problems.extend(chunks.iter().flat_map(|chunk| checks::chunk(api, chunk)));
         Self {
             version: REPORT_VERSION,
             run_id: ordered.order.run_id.clone(),

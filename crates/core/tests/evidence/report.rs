@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use purge_core::audit::Event;
 use purge_core::plan::Disposition;
 use purge_core::report::{Report, RunOutcome, exit_code};
+use purge_core::request::DeletionApi;
 use purge_core::run::{Cause, Outcome};
 
 use crate::support::{Log, World, submit};
@@ -117,6 +118,54 @@ fn attempts_at_a_chunk_are_summed() {
     assert_eq!((chunk.attempts, chunk.submits, chunk.requests), (2, 2, Some(9)));
     assert_eq!((chunk.before, chunk.records_deleted, chunk.remaining), (Some(144), Some(144), Some(0)));
     assert_eq!(exit_code(&report), 0);
+}
+
+#[test]
+fn an_attempt_that_goes_on_with_an_unclear_submit_is_not_counted_twice() {
+    let world = World::of(1);
+    let mut log = Log::default();
+    log.attempt(&world, 1, 1, Outcome::Unknown);
+    log.add(1, 2, Event::Started { chunk: world.chunks[0], approved_by: "grace".to_owned() });
+    let finished = Event::Finished {
+        outcome: Outcome::Verified,
+        cause: None,
+        submits: 1,
+        requests: 2,
+        before: Some(144),
+        remaining: Some(0),
+        protected: None,
+    };
+    log.add_measured(1, 2, finished, Some(144));
+    let report = Report::of(world.ordered(), &log.records);
+    let chunk = &report.chunks[0];
+    assert_eq!(report.problems, []);
+    assert_eq!((chunk.submits, chunk.requests, chunk.records_deleted), (1, Some(6), Some(144)));
+}
+
+#[test]
+fn recordings_that_the_platform_protects_are_part_of_the_count_before() {
+    let mut world = World::of(1);
+    world.order.request.api = DeletionApi::RecordingJobs;
+    let report = |protected, remaining| {
+        let mut log = Log::default();
+        log.add(1, 1, submit()).add(1, 1, Event::Submitted);
+        let finished = Event::Finished {
+            outcome: Outcome::Verified,
+            cause: None,
+            submits: 1,
+            requests: 9,
+            before: Some(100),
+            remaining,
+            protected,
+        };
+        log.add_measured(1, 1, finished, Some(90));
+        Report::of(world.ordered(), &log.records)
+    };
+    assert_eq!(codes(&report(Some(10), Some(0))), [""; 0]);
+    assert_eq!(codes(&report(Some(9), Some(0))), ["records.sum"]);
+    assert_eq!(codes(&report(None, Some(0))), ["records.sum"]);
+    // Verified by a sample: what is left elsewhere was not measured.
+    assert_eq!(codes(&report(Some(10), None)), [""; 0]);
 }
 
 #[test]

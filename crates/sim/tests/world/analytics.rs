@@ -1,1 +1,145 @@
+use serde_json::{Value, json};
 
+use crate::client::{Client, body, code, counting, window};
+
+const DETAILS: &str = "/api/v2/analytics/conversations/details/query";
+const AGGREGATES: &str = "/api/v2/analytics/conversations/aggregates/query";
+const DAY: &str = "2023-01-10T00:00:00Z/2023-01-11T00:00:00Z";
+
+fn starts(answer: &Value) -> Vec<String> {
+    let rows = answer["conversations"].as_array().cloned().unwrap_or_default();
+    rows.iter().map(|row| row["conversationStart"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_count_has_one_bucket_for_each_kind_or_a_total() {
+    let request = counting("conversation", "2023-01-10T00:00:00Z", "2023-01-10T23:59:59.999Z");
+    let mut results = Client::new(json!({}));
+    let answer = body(&results.post(DETAILS, &request));
+    let buckets: Vec<u64> =
+        answer["results"].as_array().unwrap().iter().map(|bucket| bucket["count"].as_u64().unwrap()).collect();
+    assert_eq!(buckets.len(), 3);
+    let mut total = Client::new(json!({ "analytics": { "shape": "totalHits" } }));
+    let answer = body(&total.post(DETAILS, &request));
+    assert_eq!(answer["totalHits"].as_u64(), Some(buckets.iter().sum()));
+    assert!(answer.get("results").is_none());
+}
+
+#[test]
+fn deletions_show_after_the_index_lag() {
+    let mut client = Client::new(json!({ "analytics": { "indexLagSeconds": 60 } }));
+    let day = ("2023-01-10T00:00:00Z", "2023-01-10T23:59:59.999Z");
+    let before = client.count("conversation", day.0, day.1);
+    client.submit(day.0, day.1);
+    client.wait(60);
+    assert_eq!(client.count("conversation", day.0, day.1), before);
+    client.wait(1);
+    assert_eq!(client.count("conversation", day.0, day.1), 0);
+}
+
+#[test]
+fn a_query_finds_what_started_on_the_days_that_it_touches() {
+    let mut client = Client::new(json!({}));
+    let on_day = client.tenant.conversations_in(window("2023-01-10T00:00:00Z", "2023-01-11T00:00:00Z")).len();
+    for interval in [DAY, "2023-01-10T12:00:00Z/2023-01-10T12:00:00.001Z"] {
+        let answer = body(&client.post(DETAILS, &json!({ "interval": interval })));
+        assert_eq!(answer["totalHits"], on_day, "{interval}");
+    }
+}
+
+#[test]
+fn pages_are_in_order_and_without_gaps() {
+    let mut client = Client::new(json!({}));
+    let mut page = |number: u64, order: &str| {
+        let paging = json!({ "pageSize": 10, "pageNumber": number });
+        let answer = client.post(DETAILS, &json!({ "interval": DAY, "paging": paging, "order": order }));
+        body(&answer)
+    };
+    let total = usize::try_from(page(1, "asc")["totalHits"].as_u64().unwrap()).unwrap();
+    let ascending: Vec<String> = (1..=3).flat_map(|number| starts(&page(number, "asc"))).collect();
+    assert_eq!(ascending.len(), total);
+    assert!(ascending.is_sorted());
+    let mut descending: Vec<String> = (1..=3).flat_map(|number| starts(&page(number, "desc"))).collect();
+    descending.reverse();
+    assert_eq!(ascending, descending);
+    assert!(page(4, "asc").get("conversations").is_none(), "an empty page has no list, as in the real service");
+}
+
+#[test]
+fn ids_narrow_a_query() {
+    let mut client = Client::new(json!({}));
+    let ids = client.tenant.conversations_in(window("2023-01-10T00:00:00Z", "2023-01-11T00:00:00Z"));
+    let predicate =
+        |id: &str| json!({ "type": "dimension", "dimension": "conversationId", "operator": "matches", "value": id });
+    let filters = json!([{ "type": "or", "predicates": [predicate(&ids[0]), predicate(&ids[1]), predicate("x")] }]);
+    let answer = client.post(DETAILS, &json!({ "interval": DAY, "conversationFilters": filters }));
+    assert_eq!(body(&answer)["totalHits"], 2);
+    let elsewhere = "2023-01-12T00:00:00Z/2023-01-13T00:00:00Z";
+    let answer = client.post(DETAILS, &json!({ "interval": elsewhere, "conversationFilters": filters }));
+    assert_eq!(body(&answer)["totalHits"], 0);
+    let unknown = "00000000-0000-4000-8000-000000000000";
+    let answer = client.get(&format!("/api/v2/analytics/conversations/details?id={},{unknown},{}", ids[0], ids[1]));
+    assert_eq!(body(&answer)["conversations"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn aggregates_count_conversations_by_day_and_medium() {
+    let mut client = Client::new(json!({}));
+    let request = json!({
+        "interval": "2023-01-10T00:00:00Z/2023-01-12T00:00:00Z",
+        "granularity": "P1D",
+        "groupBy": ["mediaType"],
+        "metrics": ["nConversations"],
+    });
+    let answer = body(&client.post(AGGREGATES, &request));
+    let first = &answer["results"][0];
+    assert_eq!(first["group"], json!({ "mediaType": "chat" }));
+    assert_eq!(first["data"][0]["interval"], "2023-01-10T00:00:00.000Z/2023-01-11T00:00:00.000Z");
+    assert_eq!(first["data"][0]["metrics"][0]["metric"], "nConversations");
+    let count = |data: &Value| data["metrics"][0]["stats"]["count"].as_u64().unwrap();
+    let groups = answer["results"].as_array().unwrap();
+    let total: u64 = groups.iter().flat_map(|group| group["data"].as_array().unwrap()).map(count).sum();
+    let started = client.tenant.conversations_in(window("2023-01-10T00:00:00Z", "2023-01-12T00:00:00Z"));
+    assert_eq!(usize::try_from(total).unwrap(), started.len());
+}
+
+#[test]
+fn wrong_queries_are_refused() {
+    let mut client = Client::new(json!({}));
+    let dimension = json!([{ "type": "and", "predicates": [{ "dimension": "divisionId", "value": "x" }] }]);
+    for (request, expected) in [
+        (json!({}), "constraint.validation"),
+        (json!({ "interval": "PT1H" }), "bad.request"),
+        (json!({ "interval": "2023-01-10T00:00:00Z/P1D" }), "bad.request"),
+        (json!({ "interval": "2023-01-11T00:00:00Z/2023-01-10T00:00:00Z" }), "bad.request"),
+        (json!({ "interval": "2023-01-01T00:00:00Z/2023-02-01T00:00:00.001Z" }), "bad.request"),
+        (json!({ "interval": DAY, "paging": { "pageSize": 101, "pageNumber": 1 } }), "invalid.value"),
+        (json!({ "interval": DAY, "paging": { "pageSize": 10 } }), "invalid.value"),
+        (json!({ "interval": DAY, "paging": { "pageSize": 100, "pageNumber": 1001 } }), "bad.request"),
+        (json!({ "interval": DAY, "orderBy": "luck" }), "invalid.value"),
+        (json!({ "interval": DAY, "conversationFilters": dimension }), "constraint.validation"),
+        (json!({ "interval": DAY, "limit": 3 }), "invalid.property"),
+        (json!({ "interval": DAY, "filter": {} , "entity": "conversation" }), "constraint.validation"),
+        (json!({ "interval": DAY, "filter": {} , "entity": "queue" }), "invalid.value"),
+    ] {
+        let refused = client.post(DETAILS, &request);
+        assert_eq!((refused.status, code(&refused).as_str()), (400, expected), "{request}");
+    }
+    let ok = json!({ "interval": "2023-01-01T00:00:00Z/2023-02-01T00:00:00Z" });
+    assert_eq!(client.post(DETAILS, &ok).status, 200, "31 days are allowed");
+}
+
+#[test]
+fn the_plain_service_knows_no_record_counts() {
+    let mut client = Client::new(json!({ "analytics": { "recordCounts": false } }));
+    let request = counting("conversation", "2023-01-10T00:00:00Z", "2023-01-10T23:59:59.999Z");
+    let refused = client.post(DETAILS, &request);
+    assert_eq!((refused.status, code(&refused).as_str()), (400, "invalid.property"));
+}
+
+#[test]
+fn availability_lags_behind() {
+    let mut client = Client::new(json!({}));
+    let answer = client.get("/api/v2/analytics/conversations/details/jobs/availability");
+    assert_eq!(body(&answer)["dataAvailabilityDate"], "2024-05-30T12:00:00.000Z");
+}

@@ -12,4 +12,5 @@ mod population;
 mod recording_jobs;
 mod recordings;
 mod refusals;
+mod scenario;
 mod webhook_sink;

@@ -1,0 +1,586 @@
+//! The step machine, told as stories: what the server answers, what is asked of it, and how it ends.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on has failed")]
+
+use std::time::Duration;
+
+use purge_core::audit::Verifier;
+use purge_core::chunk::Chunk;
+use purge_core::http::{Auth, HttpRequest, HttpResponse, NoResponse};
+use purge_core::run::{ChunkRun, Context, Input, Next, Order, Outcome, Pace, WaitReason};
+use purge_core::time::Timestamp;
+use serde_json::{Value, json};
+
+/// What the other side does with one request.
+#[derive(Clone)]
+enum Answer {
+    Json(u16, Value),
+    Text(u16, &'static str),
+    Header(u16, &'static str, &'static str),
+    Lost(NoResponse),
+    /// Somebody cancels while the request is under way.
+    CancelFirst(Box<Answer>),
+    /// The same answer for as long as the same call is repeated.
+    Always(Box<Answer>),
+}
+
+use Answer::{Always, CancelFirst, Header, Json, Lost, Text};
+
+struct Story {
+    calls: Vec<String>,
+    requests: Vec<HttpRequest>,
+    waits: Vec<WaitReason>,
+    run: ChunkRun,
+    log: String,
+    elapsed: Duration,
+}
+
+impl Story {
+    fn end(&self) -> (Outcome, String) {
+        let code = self.run.view().cause.map(|cause| cause.code).unwrap_or_default();
+        (self.run.outcome().unwrap(), code)
+    }
+
+    fn times(&self, call: &str) -> usize {
+        self.calls.iter().filter(|c| *c == call).count()
+    }
+}
+
+fn order(api: &str, change: impl FnOnce(&mut Value)) -> Order {
+    let types = if api == "recordingJobs" { json!(["recording"]) } else { json!(["conversation", "message"]) };
+    let mut order = json!({
+        "version": 1,
+        "runId": "run-1",
+        "planDigest": format!("sha256:{}", "a".repeat(64)),
+        "policyDigest": format!("sha256:{}", "b".repeat(64)),
+        "request": {
+            "version": 1, "name": "test", "api": api, "recordTypes": types,
+            "range": { "start": "2023-01-01T00:00:00.000Z", "end": "2023-02-01T00:00:00.000Z" },
+            "jurisdiction": "us-east-1", "query": null, "chunking": { "days": 31 },
+            "reason": "test", "requestedBy": "a@example.com"
+        },
+        "limits": {},
+        "heldConversations": [],
+        "heldWindows": [],
+        "complianceNote": "none",
+        "chunks": 1,
+        "approvedBy": "b@example.com",
+        "approvedAt": "2024-01-01T00:00:00.000Z",
+        "tenant": "https://api.mypurecloud.com",
+        "simulated": false
+    });
+    change(&mut order);
+    serde_json::from_value(order).unwrap()
+}
+
+fn deletion(limits: Value) -> Order {
+    order("dataDeletion", |order| order["limits"] = limits)
+}
+
+fn chunk() -> Chunk {
+    let window = json!({ "start": "2023-01-01T00:00:00.000Z", "end": "2023-02-01T00:00:00.000Z" });
+    serde_json::from_value(json!({ "index": 1, "total": 1, "window": window })).unwrap()
+}
+
+/// Plays a story to its end.
+fn play(order: &Order, answers: impl IntoIterator<Item = Answer>) -> Story {
+    go_on(order, ChunkRun::new(order, chunk()), "2024-01-01T00:00:00Z", answers)
+}
+
+/// Every state is stored and read back between two steps, and every wait is first disturbed by a tick that comes too early.
+fn go_on(order: &Order, run: ChunkRun, start: &str, answers: impl IntoIterator<Item = Answer>) -> Story {
+    let start = Timestamp::parse(start).unwrap();
+    let mut answers = answers.into_iter().peekable();
+    let (mut now, mut run, mut input) = (start, run, Input::Start);
+    let (mut calls, mut requests, mut waits, mut log) = (Vec::<String>::new(), Vec::new(), Vec::new(), String::new());
+    for _ in 0..10_000 {
+        let cx = Context { order, pace: Pace::default(), now };
+        let mut step = run.step(cx, input);
+        if let Next::Send(_) = step.next
+            && matches!(answers.peek(), Some(CancelFirst(_)))
+        {
+            let cancelled = step.run.clone().step(cx, Input::Cancel);
+            assert!(matches!(cancelled.next, Next::WaitUntil { reason: WaitReason::InFlight, .. }));
+            step.records.extend(cancelled.records);
+            step.run = cancelled.run;
+        }
+        for record in &step.records {
+            log += &format!("{}\n", record.line());
+        }
+        run = serde_json::from_str(&serde_json::to_string(&step.run).unwrap()).unwrap();
+        assert_eq!(run, step.run, "the state survives being stored");
+        input = match step.next {
+            Next::Done(outcome) => {
+                assert_eq!(run.outcome(), Some(outcome));
+                assert!(answers.all(|rest| matches!(rest, Always(_))), "not all answers were asked for: {calls:?}");
+                return Story { calls, requests, waits, run, log, elapsed: now.since(start) };
+            }
+            Next::TakeSlot => Input::Slot { granted: true },
+            Next::WaitUntil { at, reason } => {
+                if at > now {
+                    let early = run.clone().step(cx, Input::Tick);
+                    assert_eq!(early.next, Next::WaitUntil { at, reason }, "an early tick changes nothing");
+                    assert!(early.records.is_empty());
+                }
+                waits.push(reason);
+                now = now.max(at);
+                Input::Tick
+            }
+            Next::Send(request) => {
+                let path = request.path.split('?').next().unwrap().rsplit('/').next().unwrap().to_owned();
+                let call = format!("{} {path}", request.method.as_str());
+                if let Some(Always(_)) = answers.peek()
+                    && calls.last().is_some_and(|last| *last != call)
+                    && calls.len() > 1
+                    && calls[calls.len() - 2] == calls[calls.len() - 1]
+                {
+                    answers.next();
+                }
+                now = now.plus(Duration::from_millis(5));
+                let answer = match answers.peek() {
+                    Some(Always(answer)) => (**answer).clone(),
+                    Some(_) => answers.next().unwrap(),
+                    None => panic!("one call too many: {calls:?} then {call}"),
+                };
+                calls.push(call);
+                requests.push(request);
+                answered(answer)
+            }
+        };
+    }
+    panic!("the story does not end: {calls:?}");
+}
+
+fn answered(answer: Answer) -> Input {
+    let response = |status, headers: Vec<(String, String)>, body: &str| {
+        Input::Response(HttpResponse { status, headers, body: body.to_owned() })
+    };
+    match answer {
+        Json(status, body) => Input::Response(HttpResponse::json(status, &body)),
+        Text(status, body) => response(status, vec![], body),
+        Header(status, name, value) => response(status, vec![(name.to_owned(), value.to_owned())], ""),
+        Lost(why) => Input::NoResponse(why),
+        CancelFirst(then) | Always(then) => answered(*then),
+    }
+}
+
+fn always(answer: Answer) -> Answer {
+    Always(Box::new(answer))
+}
+
+fn count(n: u64) -> Answer {
+    Json(200, json!({ "results": [{ "count": n }] }))
+}
+
+fn accepted() -> Answer {
+    Json(202, json!({ "id": "req-1" }))
+}
+
+fn status(word: &str) -> Answer {
+    Json(200, json!({ "id": "req-1", "status": word }))
+}
+
+fn job(state: &str) -> Answer {
+    Json(
+        200,
+        json!({ "id": "job-1", "state": state, "totalConversations": 3, "totalRecordings": 5,
+                "totalProcessedRecordings": 5, "totalSkippedRecordings": 0, "totalFailedRecordings": 0 }),
+    )
+}
+
+fn created() -> Answer {
+    Json(202, json!({ "id": "job-1", "state": "PENDING" }))
+}
+
+fn conversations(ids: &[&str]) -> Answer {
+    let one = |id: &&str| {
+        json!({ "conversationId": id, "conversationStart": "2023-01-05T10:00:00.000Z",
+                "conversationEnd": "2023-01-05T10:10:00.000Z" })
+    };
+    Json(200, json!({ "conversations": ids.iter().map(one).collect::<Vec<_>>(), "totalHits": ids.len() }))
+}
+
+fn error(status: u16, code: &str) -> Answer {
+    Json(status, json!({ "code": code, "message": code, "status": status, "contextId": "ctx" }))
+}
+
+fn bodies(story: &Story) -> Vec<Value> {
+    let of = |r: &HttpRequest| r.body.as_deref().map_or(Value::Null, |body| serde_json::from_str(body).unwrap());
+    let call = |r: &HttpRequest| format!("{} {}", r.method.as_str(), r.path);
+    story.requests.iter().map(|r| json!({ "call": call(r), "body": of(r) })).collect()
+}
+
+const SUBMIT: &str = "POST requests";
+const COUNT: &str = "POST query";
+const POLL: &str = "GET req-1";
+
+fn verified() -> (Outcome, String) {
+    (Outcome::Verified, String::new())
+}
+
+fn ended(outcome: Outcome, code: &str) -> (Outcome, String) {
+    (outcome, code.to_owned())
+}
+
+#[test]
+fn a_deletion_is_counted_submitted_watched_and_verified() {
+    let story = play(&deletion(json!({})), [count(7), accepted(), status("processing"), status("completed"), count(0)]);
+    assert_eq!(story.end(), verified());
+    assert_eq!(story.calls, [COUNT, SUBMIT, POLL, POLL, COUNT]);
+    let view = story.run.view();
+    assert_eq!((view.before, view.remaining, view.records_deleted), (Some(7), Some(0), Some(7)));
+    assert_eq!((view.submits, view.requests), (1, 5));
+    insta::assert_json_snapshot!("data_deletion_bodies", bodies(&story));
+}
+
+#[test]
+fn the_records_of_a_story_are_one_chain() {
+    let answers = [count(7), accepted(), status("completed"), count(3), count(0), count(0)];
+    let story = play(&deletion(json!({})), answers);
+    let mut verifier = Verifier::new();
+    story.log.lines().for_each(|line| verifier.line(line));
+    let verdict = verifier.finish(None);
+    assert!(verdict.is_good(), "{verdict:?}");
+    let kind = |line: &str| serde_json::from_str::<Value>(line).unwrap().pointer("/event/kind").unwrap().clone();
+    insta::assert_json_snapshot!("record_kinds", story.log.lines().map(kind).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_retry_of_a_rate_limited_submit_carries_the_same_bytes() {
+    let limited = || Header(429, "retry-after", "1");
+    let story = play(&deletion(json!({})), [count(1), limited(), limited(), accepted(), status("completed"), count(0)]);
+    assert_eq!(story.end(), verified());
+    let sent: Vec<_> = story.requests.iter().filter(|r| r.path.ends_with("/requests")).collect();
+    assert_eq!(sent.len(), 3);
+    assert!(sent.iter().all(|r| r.body == sent[0].body && r.body.as_ref().is_some_and(|b| b.len() > 100)));
+    assert_eq!(story.run.view().submits, 1, "a refused submit is not a submit");
+    assert_eq!(story.waits[0], WaitReason::RateLimited { retry_after_seconds: Some(1) });
+}
+
+#[test]
+fn a_401_is_answered_with_one_new_token() {
+    let no = || error(401, "bad.credentials");
+    let answers = [no(), count(1), no(), accepted(), no(), status("completed"), no(), count(0)];
+    let story = play(&deletion(json!({})), answers);
+    assert_eq!(story.end(), verified());
+    let auths: Vec<_> = story.requests.iter().map(|r| r.auth).collect();
+    assert_eq!(auths, [Auth::Bearer, Auth::BearerRenewed].repeat(4));
+    assert!(story.waits.iter().all(|wait| matches!(wait, WaitReason::JobPending { .. })));
+    let twice = play(&deletion(json!({})), [no(), no()]);
+    assert_eq!(twice.end(), ended(Outcome::Failed, "bad.credentials"));
+}
+
+#[test]
+fn what_the_submit_answers_decides() {
+    for (answer, outcome, code) in [
+        (error(400, "bad.request"), Outcome::Rejected, "bad.request"),
+        (error(400, "legal.hold.conflict"), Outcome::Held, "legal.hold.conflict"),
+        (error(403, "missing.permissions"), Outcome::Rejected, "missing.permissions"),
+        (error(404, "not.found"), Outcome::Rejected, "not.found"),
+        (error(413, "request.entity.too.large"), Outcome::Rejected, "request.entity.too.large"),
+        (Text(403, "<html>Forbidden</html>"), Outcome::Rejected, "http.403"),
+    ] {
+        let story = play(&deletion(json!({})), [count(1), answer]);
+        assert_eq!(story.end(), ended(outcome, code));
+        assert_eq!(story.run.view().submits, 0);
+    }
+}
+
+#[test]
+fn an_unclear_submit_is_never_posted_again_while_the_window_empties() {
+    for unclear in [
+        Lost(NoResponse::Dropped),
+        Lost(NoResponse::TimedOut),
+        Lost(NoResponse::Interrupted),
+        error(500, "internal.server.error"),
+        error(503, "service.unavailable"),
+        Text(202, "{\"id\":"),
+        Text(202, "garbage"),
+        Text(202, ""),
+        Json(202, json!({})),
+        Json(202, json!({ "id": "" })),
+        Json(202, json!({ "id": 7 })),
+        Text(302, ""),
+    ] {
+        let story = play(&deletion(json!({})), [count(9), unclear, count(9), count(4), count(0)]);
+        assert_eq!(story.end(), verified());
+        assert_eq!(story.times(SUBMIT), 1);
+        assert_eq!(story.run.view().records_deleted, Some(9));
+    }
+}
+
+#[test]
+fn an_unclear_submit_is_posted_again_once_the_window_has_not_moved() {
+    let order = deletion(json!({ "confirmSubmitSeconds": 30 }));
+    let story = play(
+        &order,
+        [count(9), Lost(NoResponse::Dropped), always(count(9)), accepted(), status("completed"), count(0)],
+    );
+    assert_eq!(story.end(), verified());
+    assert_eq!((story.times(SUBMIT), story.run.view().submits), (2, 1));
+    assert!(story.elapsed >= Duration::from_secs(30));
+}
+
+#[test]
+fn a_submit_that_did_not_leave_is_simply_tried_again() {
+    let answers = [count(1), Lost(NoResponse::NotSent), accepted(), status("completed"), count(0)];
+    let story = play(&deletion(json!({})), answers);
+    assert_eq!(story.end(), verified());
+    assert_eq!((story.run.view().submits, story.run.view().requests), (1, 4));
+}
+
+#[test]
+fn not_being_able_to_see_is_not_failing() {
+    let story = play(
+        &deletion(json!({})),
+        [
+            count(1),
+            accepted(),
+            error(500, "internal.server.error"),
+            Text(200, "<html>"),
+            Lost(NoResponse::TimedOut),
+            Header(429, "retry-after", "2"),
+            error(404, "not.found"),
+            Json(200, json!({ "id": "other", "status": "completed" })),
+            status("completed"),
+            error(503, "service.unavailable"),
+            count(0),
+        ],
+    );
+    assert_eq!(story.end(), verified());
+    assert_eq!(story.times(SUBMIT), 1);
+}
+
+#[test]
+fn a_status_that_is_not_known_is_never_success() {
+    let order = deletion(json!({ "chunkDeadlineSeconds": 60 }));
+    let story = play(&order, [count(5), accepted(), always(status("cancelled")), count(0)]);
+    assert_eq!(story.end(), ended(Outcome::Unknown, "status.unknown"));
+    assert_eq!(story.run.view().remaining, Some(0), "what was measured is still said");
+}
+
+#[test]
+fn a_failed_deletion_is_said_to_have_failed() {
+    let failed = Json(200, json!({ "id": "req-1", "status": "failed", "message": "index unavailable" }));
+    let story = play(&deletion(json!({})), [count(5), accepted(), failed]);
+    assert_eq!(story.end(), ended(Outcome::Failed, "deletion.failed"));
+}
+
+#[test]
+fn residue_is_looked_at_until_it_is_gone_twice_or_it_is_too_late() {
+    let order = deletion(json!({ "verifySeconds": 20 }));
+    let lag = play(&order, [count(5), accepted(), status("completed"), count(5), count(2), count(0), count(0)]);
+    assert_eq!(lag.end(), verified());
+    assert!(lag.waits.contains(&WaitReason::IndexLag));
+    let flicker = [count(5), accepted(), status("completed"), count(5), count(0), count(1), count(0), count(0)];
+    assert_eq!(play(&order, flicker).end(), verified());
+    let stays = play(&order, [count(5), accepted(), status("completed"), always(count(3))]);
+    assert_eq!(stays.end(), ended(Outcome::Residual, "verify.residual"));
+    assert_eq!(stays.run.view().records_deleted, Some(2));
+}
+
+#[test]
+fn an_unreadable_count_is_never_zero() {
+    let start = || [count(5), accepted(), status("completed")];
+    for odd in [json!({}), json!({ "conversations": [] }), json!({ "results": [{ "n": 0 }] }), json!([]), json!(null)] {
+        let once = play(&deletion(json!({})), start().into_iter().chain([Json(200, odd.clone()), count(0)]));
+        assert_eq!(once.end(), verified(), "it asks again instead");
+        let ever = play(&deletion(json!({})), start().into_iter().chain([always(Json(200, odd))]));
+        assert_eq!(ever.end(), ended(Outcome::Unknown, "reply.unreadable"));
+        assert_eq!(ever.run.view().remaining, None);
+    }
+}
+
+#[test]
+fn a_guard_that_cannot_be_asked_stops_the_chunk() {
+    let story = play(&deletion(json!({})), [always(error(500, "internal.server.error"))]);
+    assert_eq!(story.end(), ended(Outcome::Failed, "internal.server.error"));
+    assert_eq!(story.times(SUBMIT), 0);
+}
+
+#[test]
+fn too_many_records_stop_the_chunk() {
+    let story = play(&deletion(json!({ "maxRecords": 10 })), [count(11)]);
+    assert_eq!(story.end(), ended(Outcome::Rejected, "guard.max-records"));
+    let off = play(&deletion(json!({ "maxRecords": null })), [accepted(), status("completed"), count(0)]);
+    assert_eq!(off.end(), verified());
+    assert_eq!(off.run.view().records_deleted, None, "what was not counted before cannot be measured as deleted");
+}
+
+#[test]
+fn a_held_conversation_in_the_window_stops_the_chunk() {
+    let held = || order("dataDeletion", |order| order["heldConversations"] = json!([{ "id": "c-1", "hold": "H-1" }]));
+    assert_eq!(play(&held(), [conversations(&["c-1"])]).end(), ended(Outcome::Held, "hold"));
+    let outside = json!({ "conversations": [{ "conversationId": "c-1", "conversationStart": "2022-05-01T00:00:00.000Z",
+                                              "conversationEnd": "2022-06-01T00:00:00.000Z" }] });
+    for clear in [Json(200, outside), Json(200, json!({ "conversations": [] })), error(404, "not.found")] {
+        let story = play(&held(), [clear, count(1), accepted(), status("completed"), count(0)]);
+        assert_eq!(story.end(), verified());
+    }
+    let ongoing =
+        json!({ "conversations": [{ "conversationId": "c-1", "conversationStart": "2022-05-01T00:00:00.000Z" }] });
+    assert_eq!(play(&held(), [Json(200, ongoing)]).end(), ended(Outcome::Held, "hold"));
+    let unreadable = always(Json(200, json!({ "conversations": [{ "conversationId": "c-1" }] })));
+    assert_eq!(play(&held(), [unreadable]).end(), ended(Outcome::Failed, "reply.unreadable"));
+}
+
+#[test]
+fn a_cancel_stops_what_has_not_been_submitted_and_watches_what_has() {
+    let before = play(&deletion(json!({})), [CancelFirst(Box::new(count(3)))]);
+    assert_eq!((before.end(), before.calls.len()), (ended(Outcome::Cancelled, "cancelled"), 1));
+    let under_way = CancelFirst(Box::new(status("processing")));
+    let after = play(&deletion(json!({})), [count(3), accepted(), under_way, status("completed"), count(0)]);
+    assert_eq!(after.end(), verified(), "a deletion under way is seen through and told");
+}
+
+#[test]
+fn a_deadline_ends_every_wait() {
+    let order = deletion(json!({ "chunkDeadlineSeconds": 10 }));
+    let limited = play(&order, [always(Header(429, "retry-after", "3600"))]);
+    assert_eq!(limited.end(), ended(Outcome::TimedOut, "deadline"));
+    assert!(limited.elapsed <= Duration::from_secs(11));
+    let stuck = play(&order, [count(5), accepted(), always(status("processing")), count(5)]);
+    assert_eq!(stuck.end(), ended(Outcome::Unknown, "deadline"));
+    assert_eq!(stuck.run.view().remaining, Some(5));
+}
+
+#[test]
+fn a_recording_job_is_counted_before_it_is_executed() {
+    let answers = [created(), job("PENDING"), job("READY"), job("PROCESSING"), job("FULFILLED")];
+    let looks = [conversations(&["a", "b"]), Json(200, json!([{ "fileState": "DELETED" }])), Json(200, json!([]))];
+    let story = play(&order("recordingJobs", |_| {}), answers.into_iter().chain(looks));
+    assert_eq!(story.end(), verified());
+    let view = story.run.view();
+    assert_eq!((view.before, view.records_deleted, view.remaining), (Some(5), Some(5), Some(0)));
+    assert!(!story.run.wants_slot());
+    assert_eq!(story.calls[..5], ["POST jobs", "GET job-1", "GET job-1", "PUT job-1", "GET job-1"]);
+    insta::assert_json_snapshot!("recording_jobs_bodies", bodies(&story));
+}
+
+#[test]
+fn a_job_that_must_not_run_is_cancelled() {
+    let jobs = |change: fn(&mut Value)| order("recordingJobs", change);
+    let gone = || Text(204, "");
+    let over = play(&jobs(|o| o["limits"] = json!({ "maxRecords": 4 })), [created(), job("READY"), gone()]);
+    assert_eq!(over.end(), ended(Outcome::Rejected, "guard.max-records"));
+    assert_eq!(over.calls.last().map(String::as_str), Some("DELETE job-1"));
+
+    let held = || jobs(|o| o["heldConversations"] = json!([{ "id": "a", "hold": "H-1" }]));
+    let unprotected = [created(), job("READY"), conversations(&["a"]), Json(200, json!([])), gone()];
+    let story = play(&held(), unprotected);
+    assert_eq!(story.end(), ended(Outcome::Held, "hold"));
+    assert_eq!(story.times("PUT job-1"), 0);
+
+    let protected = [created(), job("READY"), conversations(&["a"]), Json(200, json!([{ "id": "a" }]))];
+    let rest = [job("PROCESSING"), job("FULFILLED"), conversations(&["a", "b"]), Json(200, json!([]))];
+    let story = play(&held(), protected.into_iter().chain(rest));
+    assert_eq!(story.end(), verified(), "the platform protects it, so the job will skip it");
+
+    let missing = Json(200, json!({ "id": "job-1", "state": "READY" }));
+    let story = play(&jobs(|_| {}), [created(), missing, gone()]);
+    assert_eq!(story.end(), ended(Outcome::Failed, "job.counts-missing"));
+
+    let story = play(&jobs(|_| {}), [created(), CancelFirst(Box::new(job("PENDING"))), gone()]);
+    assert_eq!(story.end(), ended(Outcome::Cancelled, "cancelled"));
+}
+
+#[test]
+fn a_conversation_that_reaches_into_a_held_window_stops_the_job() {
+    let held = || {
+        let window = json!({ "start": "2023-02-01T00:00:00.000Z", "end": "2023-02-05T00:00:00.000Z" });
+        order("recordingJobs", |o| o["heldWindows"] = json!([{ "window": window, "hold": "H-2" }]))
+    };
+    let reaching = json!({ "conversations": [{ "conversationId": "a", "conversationStart": "2023-01-31T10:00:00.000Z",
+                                               "conversationEnd": "2023-02-02T10:00:00.000Z" }], "totalHits": 1 });
+    let none = || Json(200, json!({ "totalHits": 0 }));
+    let answers = [created(), job("READY"), Json(200, reaching), none(), Json(200, json!([])), Text(204, "")];
+    assert_eq!(play(&held(), answers).end(), ended(Outcome::Held, "hold"));
+    let clear = [created(), job("READY"), conversations(&["a"]), none(), job("PROCESSING"), job("FULFILLED")];
+    let rest = [conversations(&["a"]), Json(200, json!([]))];
+    assert_eq!(play(&held(), clear.into_iter().chain(rest)).end(), verified());
+}
+
+#[test]
+fn an_unanswered_creation_is_found_again_by_its_action_date() {
+    let order = order("recordingJobs", |_| {});
+    let probe = play(&order, [error(403, "missing.permissions")]);
+    let body: Value = serde_json::from_str(probe.requests[0].body.as_deref().unwrap()).unwrap();
+    let entry = |id: &str, state: &str, date: &Value| json!({ "id": id, "state": state, "recordingJobsQuery": { "actionDate": date } });
+    let other = entry("other", "PENDING", &json!("2023-01-01T00:00:00.000Z"));
+    let listed = Json(200, json!({ "entities": [other, entry("job-1", "READY", &body["actionDate"])] }));
+    let rest = || [job("READY"), job("PROCESSING"), job("FULFILLED"), conversations(&[])];
+    let story = play(&order, [Lost(NoResponse::TimedOut), listed].into_iter().chain(rest()));
+    assert_eq!((story.end(), story.times("POST jobs")), (verified(), 1));
+
+    let nothing = always(Json(200, json!({ "entities": [] })));
+    let story = play(&order, [Lost(NoResponse::Dropped), nothing, created()].into_iter().chain(rest()));
+    assert_eq!((story.end(), story.times("POST jobs"), story.run.view().submits), (verified(), 2, 1));
+}
+
+#[test]
+fn an_unanswered_execution_is_settled_by_the_state_of_the_job() {
+    let order = order("recordingJobs", |_| {});
+    let rest = || [job("PROCESSING"), job("FULFILLED"), conversations(&[])];
+    let arrived = [created(), job("READY"), Lost(NoResponse::TimedOut)];
+    let story = play(&order, arrived.into_iter().chain(rest()));
+    assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 1));
+    let lost = [created(), job("READY"), Lost(NoResponse::Dropped), job("READY"), job("READY")];
+    let story = play(&order, lost.into_iter().chain(rest()));
+    assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 2), "the same job, which runs only once");
+}
+
+#[test]
+fn a_third_job_waits_instead_of_failing() {
+    for busy in [error(409, "request.conflict"), error(400, "recording.jobs.limit"), Header(429, "retry-after", "5")] {
+        let rest = [created(), job("READY"), job("PROCESSING"), job("FULFILLED"), conversations(&[])];
+        let story = play(&order("recordingJobs", |_| {}), [busy].into_iter().chain(rest));
+        assert_eq!((story.end(), story.run.view().submits), (verified(), 1));
+    }
+}
+
+#[test]
+fn failed_and_skipped_recordings_are_said() {
+    let order = order("recordingJobs", |_| {});
+    let done = |skipped: u64, failed: u64| {
+        let counts = json!({ "id": "job-1", "state": "FULFILLED", "totalRecordings": 5,
+                             "totalProcessedRecordings": 5 - skipped - failed,
+                             "totalSkippedRecordings": skipped, "totalFailedRecordings": failed });
+        Json(200, counts)
+    };
+    let failures = Json(200, json!({ "entities": [{ "conversation": { "id": "a" }, "recording": { "id": "r" } }] }));
+    let story = play(&order, [created(), job("READY"), job("PROCESSING"), done(0, 1), failures]);
+    assert_eq!(story.end(), ended(Outcome::Residual, "job.failed-recordings"));
+    assert_eq!((story.run.view().records_deleted, story.run.view().remaining), (Some(4), Some(1)));
+    assert!(story.log.contains("a/r"));
+
+    let start = || [created(), job("READY"), job("PROCESSING"), done(2, 0), conversations(&["a", "b"])];
+    let unexplained = play(&order, start().into_iter().chain([Json(200, json!([]))]));
+    assert_eq!(unexplained.end(), ended(Outcome::Residual, "job.skipped"));
+    let explained = play(&order, start().into_iter().chain([Json(200, json!([{ "id": "a" }])), Json(200, json!([]))]));
+    assert_eq!((explained.end(), explained.run.view().protected), (verified(), Some(2)));
+}
+
+#[test]
+fn a_retry_goes_on_watching_what_may_still_be_under_way() {
+    let order = deletion(json!({ "chunkDeadlineSeconds": 10 }));
+    let first = play(&order, [count(5), accepted(), always(status("processing")), count(5)]);
+    assert_eq!(first.end(), ended(Outcome::Unknown, "deadline"));
+    let retried = first.run.retried().unwrap();
+    let second = go_on(&order, retried, "2024-01-02T00:00:00Z", [status("completed"), count(0)]);
+    assert_eq!(second.end(), verified());
+    assert_eq!((second.run.attempt(), second.run.view().records_deleted), (2, Some(5)));
+    assert!(second.run.retried().is_none(), "what is verified is not done again");
+}
+
+#[test]
+fn after_the_end_nothing_happens() {
+    let order = deletion(json!({}));
+    let story = play(&order, [count(1), accepted(), status("completed"), count(0)]);
+    let late = [Input::Start, Input::Tick, Input::Cancel, Input::Slot { granted: true }];
+    for input in late.into_iter().chain([Input::NoResponse(NoResponse::Dropped)]) {
+        let now = Timestamp::parse("2025-01-01T00:00:00Z").unwrap();
+        let step = story.run.clone().step(Context { order: &order, pace: Pace::default(), now }, input);
+        assert_eq!(step.next, Next::Done(Outcome::Verified));
+        assert!(step.records.is_empty());
+        assert_eq!(step.run, story.run);
+    }
+}

@@ -1,0 +1,267 @@
+//! Whole runs of the driver's own loop against the simulated tenant, in virtual time, with faults on the wire and processes that
+//! die at every commit, send and reply. Whatever happens: at most one executed deletion per chunk, no held record deleted,
+//! every run ends, the report adds up, the audit log verifies.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod ledger;
+mod rng;
+mod scenario;
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use ledger::FusedLedger;
+use purge_core::audit::Verifier;
+use purge_core::oauth::LoginStyle;
+use purge_core::plan::{self, CheckContext, Plan, PlanFile};
+use purge_core::report::{Ordered, Report};
+use purge_core::request::DeletionApi;
+use purge_core::run::{Approval, ChunkRun, Order, Outcome};
+use purge_core::time::Timestamp;
+use purge_core::url::{base_url, webhook_url};
+use purge_core::webhook::Secrets;
+use purge_driver::ledger::NewRun;
+use purge_driver::{
+    Clock as _, Credentials, Ledger as _, MemoryLedger, Postman, RunEnd, Runner, Sender, Signal, Tenant, Unwatched,
+    VirtualClock, Worker, virtual_time,
+};
+use purge_tests::world::{Fuse, TENANT, WEBHOOK, Wire};
+use rng::Rng;
+use scenario::Case;
+
+/// Deaths of one run before it is left in peace.
+const DEATHS: u64 = 6;
+
+/// Schedules per deletion API; more with `PURGE_SCHEDULES=n`.
+fn schedules() -> u64 {
+    std::env::var("PURGE_SCHEDULES").ok().and_then(|n| n.parse().ok()).unwrap_or(5_000)
+}
+
+#[test]
+fn deletions_survive_faults_and_deaths() {
+    all(DeletionApi::DataDeletion);
+}
+
+#[test]
+fn recording_jobs_survive_faults_and_deaths() {
+    all(DeletionApi::RecordingJobs);
+}
+
+fn all(api: DeletionApi) {
+    let mut outcomes = std::collections::BTreeMap::<&str, u64>::new();
+    let (mut deaths, mut points) = (0, 0);
+    for seed in 0..schedules() {
+        let told = std::panic::catch_unwind(|| one(api, seed));
+        let Ok(end) = told else {
+            panic!("schedule {seed} of {} went wrong; see above", api.as_str());
+        };
+        deaths += end.deaths;
+        points += end.points;
+        for outcome in end.outcomes {
+            *outcomes.entry(outcome.as_str()).or_default() += 1;
+        }
+    }
+    println!("{}: {} schedules, {deaths} deaths, {points} points, {outcomes:?}", api.as_str(), schedules());
+    let verified = outcomes.get("verified").copied().unwrap_or(0);
+    let total: u64 = outcomes.values().sum();
+    assert!(verified * 2 > total, "most chunks are verified in spite of everything: {outcomes:?}");
+    assert!(deaths > schedules(), "processes do die: {deaths}");
+}
+
+struct End {
+    outcomes: Vec<Outcome>,
+    deaths: u64,
+    points: u64,
+}
+
+fn one(api: DeletionApi, seed: u64) -> End {
+    let mut rng = Rng::new(seed ^ 0x9e37_79b9);
+    let case = Case::random(api, seed, &mut rng);
+    let clock = VirtualClock::new(Timestamp::parse("2024-03-01T12:00:00Z").unwrap());
+    let Some(plan) = planned(&case, clock.now()) else {
+        return End { outcomes: Vec::new(), deaths: 0, points: 0 };
+    };
+    let (fuse, memory) = (Fuse::default(), MemoryLedger::new());
+    let wire = Wire::new(&case.scenario, &clock, &fuse);
+    let order = approved(&plan, clock.now());
+    let before = wire.tenant.borrow().clone();
+
+    let mut deaths = 0;
+    loop {
+        match deaths < DEATHS {
+            true => fuse.set(rng.below(if deaths == 0 { 200 } else { 60 })),
+            false => fuse.unset(),
+        }
+        let ledger = FusedLedger { inner: &memory, fuse: &fuse };
+        let owner = format!("process-{deaths}");
+        let life = live(&plan, &order, &ledger, &wire, &clock, &owner, rng.chance(300));
+        let ended = virtual_time::run(&clock, until_blown(&fuse, life)).unwrap_or_else(|stalled| panic!("{stalled}"));
+        if let Some(end) = ended {
+            assert_eq!(end, RunEnd::Ended);
+            break;
+        }
+        deaths += 1;
+        // Somebody notices and starts it again, sometimes long after the leases are over.
+        let longest = if rng.chance(500) { 5_000 } else { 100_000 };
+        let pause = Duration::from_millis(rng.below(longest));
+        let again = clock.now().plus(pause);
+        virtual_time::run(&clock, clock.sleep_until(again)).unwrap();
+    }
+    let outcomes = check(&case, &plan, &order, &memory, &wire, &clock, &before);
+    End { outcomes, deaths, points: fuse.burnt() }
+}
+
+fn planned(case: &Case, now: Timestamp) -> Option<Plan> {
+    let context = CheckContext { now, tenant_jurisdiction: Some("us-east-1".to_owned()), default_jurisdiction: None };
+    let checked = plan::check(&case.request.to_string(), Some(&case.policy.to_string()), &context);
+    let stopped = checked.findings.iter().find(|f| f.severity == purge_core::finding::Severity::Error);
+    assert!(stopped.is_none(), "the generated request is at fault: {stopped:?}");
+    checked.plan
+}
+
+fn approved(plan: &Plan, now: Timestamp) -> Order {
+    let approval =
+        Approval { digest: plan.digest().to_owned(), approved_by: "b@example.com".to_owned(), approved_at: now };
+    Order::new(plan, &approval, TENANT, true).unwrap()
+}
+
+/// One life of the process: everything that the command line does for a run.
+async fn live(
+    plan: &Plan,
+    order: &Order,
+    ledger: &FusedLedger<'_>,
+    wire: &Wire<'_>,
+    clock: &VirtualClock,
+    owner: &str,
+    alone: bool,
+) -> RunEnd {
+    let chunks = plan.chunks().iter().map(|chunk| ChunkRun::new(order, *chunk)).collect();
+    let plan_file = serde_json::to_string(&PlanFile::new(plan, clock.now())).unwrap();
+    ledger.create(&NewRun { order: order.clone(), plan_file, chunks }, clock.now()).await.unwrap();
+    let login_style = match order.request.api {
+        DeletionApi::DataDeletion => LoginStyle::DataDeletion,
+        DeletionApi::RecordingJobs => LoginStyle::Standard,
+    };
+    let (api, login) = (base_url(TENANT).unwrap(), base_url(TENANT).unwrap());
+    let tenant = Tenant { api, login, login_style, credentials: Credentials::new("sim", "sim") };
+    let sender = Sender::new(wire, clock, &tenant, order.limits.requests_per_minute);
+    let stop = Signal::new();
+    let worker = Worker {
+        ledger,
+        sender: &sender,
+        clock,
+        watch: &Unwatched,
+        owner,
+        assume_dead_owners: alone,
+        tell: true,
+        stop: &stop,
+    };
+    let (url, secrets) = (webhook_url(WEBHOOK).unwrap(), Secrets::parse(scenario::SECRET).unwrap());
+    let postman = Postman { ledger, http: wire, clock, url: &url, secrets: &secrets };
+    Runner { worker, postman: Some(postman) }.run(&order.run_id).await.unwrap()
+}
+
+/// `None` when the process dies.
+async fn until_blown<F: Future>(fuse: &Fuse, life: F) -> Option<F::Output> {
+    let mut life = pin!(life);
+    poll_fn(|cx| {
+        let polled = life.as_mut().poll(cx);
+        if fuse.is_blown() { Poll::Ready(None) } else { polled.map(Some) }
+    })
+    .await
+}
+
+fn check(
+    case: &Case,
+    plan: &Plan,
+    order: &Order,
+    memory: &MemoryLedger,
+    wire: &Wire<'_>,
+    clock: &VirtualClock,
+    before: &purge_sim::Tenant,
+) -> Vec<Outcome> {
+    let records = virtual_time::run(clock, memory.records(&order.run_id, 0, u32::MAX)).unwrap().unwrap();
+    let records: Vec<_> = records.into_iter().map(|row| row.record).collect();
+
+    let mut verifier = Verifier::of(&order.run_id, &order.plan_digest);
+    records.iter().for_each(|record| verifier.line(&record.line()));
+    let verdict = verifier.finish(None);
+    assert!(verdict.is_good(), "{verdict:?}");
+
+    let report = Report::of(Ordered { order, chunks: plan.chunks(), parts: plan.parts() }, &records);
+    assert!(report.problems.is_empty(), "the report does not add up: {:#?}", report.problems);
+    assert_eq!(report.chunks.len(), plan.chunks().len());
+    let outcomes: Vec<_> = report.chunks.iter().map(|chunk| chunk.outcome.expect("every chunk has ended")).collect();
+
+    // Long after everything is over: nothing that was left under way may surprise anybody.
+    let later = clock.now().plus(Duration::from_secs(7 * 86_400));
+    let tenant = wire.tenant.borrow();
+    let truth = tenant.truth(later);
+    assert_eq!(truth.held_deleted, 0, "a held record was deleted");
+    assert!(truth.most_jobs_at_once <= 2, "more than two jobs at once");
+
+    for chunk in plan.chunks() {
+        let window = chunk.window;
+        let executed = match order.request.api {
+            DeletionApi::DataDeletion => truth.executed.iter().filter(|e| window.contains(e.first)).count(),
+            DeletionApi::RecordingJobs => {
+                truth.jobs.iter().filter(|j| window.contains(j.interval.start()) && j.executed.is_some()).count()
+            }
+        };
+        assert!(executed <= 1, "chunk {} was executed {executed} times", chunk.index);
+        let outcome = outcomes.get(chunk.index as usize - 1).copied().unwrap();
+        let kinds = case.kinds();
+        match (order.request.api, outcome) {
+            (DeletionApi::DataDeletion, Outcome::Verified) => {
+                assert_eq!(tenant.records_in(window, &kinds, later).left, 0, "verified, but something is left");
+            }
+            (DeletionApi::DataDeletion, Outcome::Held | Outcome::Rejected | Outcome::TimedOut | Outcome::Cancelled) => {
+                let (was, is) = (before.records_in(window, &kinds, later), tenant.records_in(window, &kinds, later));
+                assert_eq!(was.left, is.left, "{outcome:?}, but something was deleted");
+            }
+            (
+                DeletionApi::RecordingJobs,
+                Outcome::Held | Outcome::Rejected | Outcome::TimedOut | Outcome::Cancelled,
+            ) => assert_eq!(executed, 0, "{outcome:?}, but it was executed"),
+            _ => {}
+        }
+    }
+    outside_is_untouched(case, plan, &tenant, before, later);
+
+    let told = wire.sink.borrow();
+    let rows = virtual_time::run(clock, memory.outbox(&order.run_id)).unwrap().unwrap();
+    assert_eq!(rows.len(), outcomes.len(), "one message per chunk, whatever happened");
+    for row in rows {
+        if matches!(row.state, purge_driver::ledger::MessageState::Delivered { .. }) {
+            assert!(told.deliveries().iter().any(|d| d.id == row.id && d.accepted > 0 && d.same_body));
+        }
+    }
+    outcomes
+}
+
+/// Nothing outside the chunks is ever deleted: not before, not after, not between.
+fn outside_is_untouched(
+    case: &Case,
+    plan: &Plan,
+    tenant: &purge_sim::Tenant,
+    before: &purge_sim::Tenant,
+    later: Timestamp,
+) {
+    if case.api == DeletionApi::RecordingJobs {
+        // Recordings have no count by time; that no other conversation is touched follows from each job's interval.
+        return;
+    }
+    let mut at = Timestamp::parse("2022-01-01T00:00:00Z").unwrap();
+    let ends = plan.chunks().iter().map(|c| c.window).collect::<Vec<_>>();
+    for window in ends.iter().copied().map(Some).chain([None]) {
+        let until = window.map_or(Timestamp::parse("2025-01-01T00:00:00Z").unwrap(), purge_core::window::Window::start);
+        if let Some(gap) = purge_core::window::Window::new(at, until) {
+            let all = purge_sim::RecordKind::ALL;
+            let (was, is) = (before.records_in(gap, &all, later), tenant.records_in(gap, &all, later));
+            assert_eq!(was.left, is.left, "something outside the chunks was deleted: {gap}");
+        }
+        at = window.map_or(until, purge_core::window::Window::end);
+    }
+}
