@@ -1,6 +1,7 @@
 //! A flag that is raised once and that futures of the same thread can wait for.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::task::{Poll, Waker};
 
@@ -8,7 +9,8 @@ use std::task::{Poll, Waker};
 #[derive(Debug, Default)]
 pub struct Signal {
     raised: Cell<bool>,
-    waiting: RefCell<Vec<Waker>>,
+    next_id: Cell<u64>,
+    waiting: RefCell<BTreeMap<u64, Waker>>,
 }
 
 impl Signal {
@@ -21,7 +23,7 @@ impl Signal {
     /// Raises it and wakes everybody who waits for it.
     pub fn raise(&self) {
         self.raised.set(true);
-        for waker in self.waiting.take() {
+        for waker in self.waiting.take().into_values() {
             waker.wake();
         }
     }
@@ -32,18 +34,61 @@ impl Signal {
         self.raised.get()
     }
 
-    /// Ends once it has been raised.
+    /// Ends once it has been raised. May be dropped at any time.
     pub async fn raised(&self) {
+        let id = self.next_id.get();
+        self.next_id.set(id.wrapping_add(1));
+        let place = Place { signal: self, id };
         poll_fn(|cx| {
             if self.is_raised() {
                 return Poll::Ready(());
             }
-            let mut waiting = self.waiting.borrow_mut();
-            if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-                waiting.push(cx.waker().clone());
-            }
+            self.waiting.borrow_mut().insert(place.id, cx.waker().clone());
             Poll::Pending
         })
         .await;
+    }
+}
+
+/// One who waits; whoever no longer waits is not remembered.
+struct Place<'a> {
+    signal: &'a Signal,
+    id: u64,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.signal.waiting.borrow_mut().remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::time::Duration;
+
+    use futures_util::future::{join, join_all, select};
+    use purge_core::time::Timestamp;
+
+    use super::*;
+    use crate::clock::Clock as _;
+    use crate::virtual_time::{VirtualClock, run};
+
+    #[test]
+    fn everybody_is_woken_and_nobody_is_remembered() {
+        let (clock, signal) = (VirtualClock::new(Timestamp::EPOCH), Signal::new());
+        let soon = || clock.sleep_until(Timestamp::EPOCH.plus(Duration::from_secs(1)));
+        run(&clock, async {
+            select(pin!(signal.raised()), pin!(soon())).await;
+            assert!(signal.waiting.borrow().is_empty());
+            let raise = async {
+                assert_eq!(signal.waiting.borrow().len(), 9);
+                signal.raise();
+            };
+            join(join_all((0..9).map(|_| signal.raised())), raise).await;
+            signal.raised().await;
+        })
+        .unwrap();
+        assert!(signal.waiting.borrow().is_empty());
     }
 }

@@ -71,3 +71,63 @@ where
         Either::Right(((), _)) => Err(NoResponse::TimedOut),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use purge_core::oauth::{LoginStyle, token_request};
+    use purge_core::time::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+    use crate::virtual_time::{VirtualClock, run};
+
+    /// Remembers what it was to send, and answers never.
+    #[derive(Default)]
+    struct Silent(RefCell<Vec<WireRequest>>);
+
+    impl Http for Silent {
+        async fn send(&self, request: WireRequest) -> Result<HttpResponse, NoResponse> {
+            self.0.borrow_mut().push(request);
+            std::future::pending().await
+        }
+    }
+
+    fn sent(request: &HttpRequest) -> (Result<HttpResponse, NoResponse>, Vec<WireRequest>, Timestamp) {
+        let (http, clock) = (Silent::default(), VirtualClock::new(Timestamp::EPOCH));
+        let request = wire(request, "https://api.example.com/x".to_owned(), "Bearer s3cret".to_owned(), API_TIMEOUT);
+        let answer = run(&clock, send(&http, &clock, request)).unwrap();
+        (answer, http.0.into_inner(), clock.now())
+    }
+
+    #[test]
+    fn a_change_without_a_body_never_leaves() {
+        for method in [Method::Post, Method::Put] {
+            for body in [None, Some(String::new())] {
+                let request = HttpRequest { body, ..HttpRequest::json(method, "/x", &json!({})) };
+                let (answer, sent, _) = sent(&request);
+                assert_eq!((answer, sent), (Err(NoResponse::NotSent), Vec::new()));
+            }
+        }
+    }
+
+    #[test]
+    fn what_leaves_has_the_bytes_of_the_request_and_a_time_limit() {
+        let request = HttpRequest::json(Method::Post, "/x", &json!({"name": "Zo\u{eb}"}));
+        let (answer, sent, given_up_at) = sent(&request);
+        assert_eq!(answer, Err(NoResponse::TimedOut));
+        assert_eq!(given_up_at.since(Timestamp::EPOCH), API_TIMEOUT);
+        assert_eq!(sent.len(), 1);
+        assert_eq!(sent[0].body, request.body.unwrap().into_bytes());
+        assert!(sent[0].headers.contains(&("content-type".to_owned(), "application/json".to_owned())));
+    }
+
+    #[test]
+    fn no_secret_is_shown() {
+        let tokens = token_request(LoginStyle::Standard);
+        let request = wire(&tokens, "https://login.example.com".to_owned(), "Basic s3cret".to_owned(), SIDE_TIMEOUT);
+        assert!(!format!("{request:?}").contains("s3cret"));
+        assert_eq!(format!("{:?}", crate::Credentials::new("id", "s3cret")), "Credentials(..)");
+    }
+}

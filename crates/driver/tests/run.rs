@@ -1,6 +1,7 @@
 //! Whole runs in virtual time against a scripted tenant.
 
-#[cfg(test)]
+#![cfg(test)]
+
 mod common;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use common::{
     tenant,
 };
 use futures_util::future::join;
+use purge_core::audit::Event;
 use purge_core::http::HttpResponse;
 use purge_core::request::{DeletionApi, RecordType};
 use purge_core::run::{Order, Outcome, Pace};
@@ -69,7 +71,8 @@ fn a_run_ends_verified_and_tells_the_governance_system() {
         for call in http.calls.borrow().iter().filter(|call| call.name == "webhook") {
             let header = |name| call.request.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str()).unwrap();
             let body = std::str::from_utf8(&call.request.body).unwrap();
-            let (id, sent, signature) = (header("webhook-id"), header("webhook-timestamp"), header("webhook-signature"));
+            let (id, sent, signature) =
+                (header("webhook-id"), header("webhook-timestamp"), header("webhook-signature"));
             assert_eq!(verify(&secrets, id, sent, signature, body, call.at), Ok(()));
             assert!(call.request.headers.iter().all(|(name, _)| name != "authorization"));
         }
@@ -86,7 +89,7 @@ fn a_crash_at_any_commit_deletes_once_and_ends_verified() {
             let broke = in_virtual_time(async |clock| {
                 let (ledger, http, order) = (MemoryLedger::new(), FakeTenant::new(clock), order(1));
                 create(&ledger, &order).await;
-                let breaking = BreakingLedger::new(&ledger, nth, how);
+                let breaking = BreakingLedger::new(&ledger, &http, nth, how);
                 let first = carry_out("a", &breaking, &http, clock, &order, &Signal::new()).await;
                 if !breaking.has_broken() {
                     assert_eq!(first, Ok(RunEnd::Ended));
@@ -108,12 +111,39 @@ fn a_crash_at_any_commit_deletes_once_and_ends_verified() {
 }
 
 #[test]
+fn whoever_knows_that_the_others_are_gone_need_not_wait_for_their_leases() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, order, stop) = (MemoryLedger::new(), FakeTenant::new(clock), order(1), Signal::new());
+        create(&ledger, &order).await;
+        let breaking = BreakingLedger::new(&ledger, &http, 0, Break::After);
+        assert!(carry_out("a", &breaking, &http, clock, &order, &Signal::new()).await.is_err());
+        let tenant = tenant();
+        let sender = Sender::new(&http, clock, &tenant, 300);
+        for assume_dead_owners in [false, true] {
+            let worker = Worker {
+                ledger: &ledger,
+                sender: &sender,
+                clock,
+                watch: &Unwatched,
+                owner: "b",
+                assume_dead_owners,
+                tell: false,
+                stop: &stop,
+            };
+            let now = worker.advance(&order, 1, Pace::default()).await.unwrap();
+            assert_eq!(matches!(now, Advance::Waiting { .. }), assume_dead_owners, "{now:?}");
+            assert_eq!(matches!(now, Advance::Busy { .. }), !assume_dead_owners, "{now:?}");
+        }
+    });
+}
+
+#[test]
 fn a_lost_race_sends_nothing_more() {
     for nth in 0..5 {
         in_virtual_time(async |clock| {
             let (ledger, http, order, stop) = (MemoryLedger::new(), FakeTenant::new(clock), order(1), Signal::new());
             create(&ledger, &order).await;
-            let breaking = BreakingLedger::new(&ledger, nth, Break::Stolen);
+            let breaking = BreakingLedger::new(&ledger, &http, nth, Break::Stolen);
             let tenant = tenant();
             let sender = Sender::new(&http, clock, &tenant, 300);
             let worker = Worker {
@@ -127,20 +157,14 @@ fn a_lost_race_sends_nothing_more() {
                 stop: &stop,
             };
             loop {
-                let calls = http.calls.borrow().len();
-                let records_before = records(&ledger).await.len();
                 match worker.advance(&order, 1, Pace::default()).await.unwrap() {
                     Advance::Waiting { at, .. } => clock.sleep_until(at).await,
-                    Advance::Lost => {
-                        let sent = http.calls.borrow().len() - calls;
-                        assert!(u32::try_from(sent).unwrap() <= nth + 1, "{nth}: {sent}");
-                        assert!(records(&ledger).await.len() >= records_before);
-                        break;
-                    }
-                    other => panic!("{nth}: {other:?}"),
+                    Advance::Lost => break,
+                    ended @ (Advance::Done(_) | Advance::Busy { .. } | Advance::Absent) => panic!("{nth}: {ended:?}"),
                 }
             }
             let calls = http.calls.borrow().len();
+            assert_eq!(Some(calls), breaking.calls.get(), "{nth}: nothing leaves after the race is lost");
             let busy = worker.advance(&order, 1, Pace::default()).await.unwrap();
             assert!(matches!(busy, Advance::Busy { .. }), "{busy:?}");
             assert_eq!(http.calls.borrow().len(), calls);
@@ -162,6 +186,25 @@ fn two_processes_share_a_run_without_deleting_twice() {
         assert_eq!((a, b), (Ok(RunEnd::Ended), Ok(RunEnd::Ended)));
         assert_eq!(outcomes(&ledger).await, [VERIFIED; 20]);
         assert_eq!((http.count("submit"), http.most_deletions()), (20, 1));
+    });
+}
+
+#[test]
+fn a_request_that_waits_for_the_budget_is_not_taken_over() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, mut order) = (MemoryLedger::new(), FakeTenant::new(clock), order(8));
+        order.limits.requests_per_minute = 2;
+        create(&ledger, &order).await;
+        let stop = Signal::new();
+        let (a, b) = join(
+            carry_out("a", &ledger, &http, clock, &order, &stop),
+            carry_out("b", &ledger, &http, clock, &order, &stop),
+        )
+        .await;
+        assert_eq!((a, b), (Ok(RunEnd::Ended), Ok(RunEnd::Ended)));
+        assert_eq!((outcomes(&ledger).await, http.count("submit")), (vec![VERIFIED; 8], 8));
+        let interrupted = records(&ledger).await.into_iter().filter(|r| matches!(r.event, Event::NoAnswer { .. }));
+        assert_eq!(interrupted.count(), 0);
     });
 }
 

@@ -1,7 +1,5 @@
 //! A small scripted tenant that offers `dataDeletion`, and a ledger that breaks at a chosen commit.
 
-
-
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -190,9 +188,10 @@ impl FakeTenant {
                 HttpResponse::json(200, &json!({"id": id, "status": if done { "completed" } else { "processing" }}))
             }
             "count" => {
-                let deleted = self.deleted_by.borrow().get(&window).is_some_and(|ids| {
-                    ids.iter().any(|id| self.jobs.borrow().get(id).is_some_and(|end| *end <= now))
-                });
+                let deleted =
+                    self.deleted_by.borrow().get(&window).is_some_and(|ids| {
+                        ids.iter().any(|id| self.jobs.borrow().get(id).is_some_and(|end| *end <= now))
+                    });
                 HttpResponse::json(200, &json!({"results": [{"count": if deleted { 0 } else { 5 }}]}))
             }
             "webhook" => HttpResponse { status: 204, headers: Vec::new(), body: String::new() },
@@ -240,15 +239,18 @@ pub(crate) struct BreakingLedger<'a> {
     pub(crate) nth: u32,
     pub(crate) how: Break,
     pub(crate) commits: Cell<u32>,
+    http: &'a FakeTenant,
+    /// Calls that had arrived when it broke.
+    pub(crate) calls: Cell<Option<usize>>,
 }
 
 impl<'a> BreakingLedger<'a> {
-    pub(crate) fn new(inner: &'a MemoryLedger, nth: u32, how: Break) -> Self {
-        Self { inner, nth, how, commits: Cell::new(0) }
+    pub(crate) fn new(inner: &'a MemoryLedger, http: &'a FakeTenant, nth: u32, how: Break) -> Self {
+        Self { inner, nth, how, commits: Cell::new(0), http, calls: Cell::new(None) }
     }
 
     pub(crate) fn has_broken(&self) -> bool {
-        self.commits.get() > self.nth
+        self.calls.get().is_some()
     }
 }
 
@@ -286,6 +288,9 @@ impl Ledger for BreakingLedger<'_> {
     async fn commit(&self, commit: Commit<'_>) -> Result<Committed, LedgerError> {
         let number = self.commits.get();
         self.commits.set(number + 1);
+        if number == self.nth {
+            self.calls.set(Some(self.http.calls.borrow().len()));
+        }
         let dead = || Err(LedgerError::Unavailable("the process is dead".to_owned()));
         match self.how {
             Break::Before if number >= self.nth => dead(),
