@@ -23,6 +23,8 @@ pub(crate) enum Filter {
     Id(Option<u128>),
     /// Conversations of this kind; an unknown kind matches nothing.
     Media(Option<Media>),
+    /// Conversations that have ended, or have not.
+    Ended(bool),
 }
 
 impl Filter {
@@ -69,6 +71,8 @@ impl Filter {
         let wanted = text("value");
         match (name, text("type").unwrap_or("dimension"), dimension, operator, wanted) {
             ("conversationFilters", "dimension", "conversationId", "matches", Some(id)) => Ok(Self::Id(parse_uuid(id))),
+            ("conversationFilters", "dimension", "conversationEnd", "exists", None) => Ok(Self::Ended(true)),
+            ("conversationFilters", "dimension", "conversationEnd", "notExists", None) => Ok(Self::Ended(false)),
             ("segmentFilters", "dimension", "mediaType", "matches", Some(media)) => {
                 Ok(Self::Media(Media::parse(media)))
             }
@@ -82,6 +86,7 @@ impl Filter {
             Self::Or(parts) => parts.iter().any(|part| part.matches(conversation)),
             Self::Id(id) => *id == Some(conversation.id),
             Self::Media(media) => *media == Some(conversation.media),
+            Self::Ended(ended) => *ended == conversation.ended,
         }
     }
 }

@@ -83,6 +83,22 @@ fn ids_narrow_a_query() {
 }
 
 #[test]
+fn conversations_that_go_on_can_be_asked_for() {
+    let mut client = Client::new(json!({}));
+    let interval = "2023-01-01T00:00:00Z/2023-02-01T00:00:00Z";
+    let mut find = |filters: Value| {
+        let query = json!({ "interval": interval, "conversationFilters": filters });
+        body(&client.post(DETAILS, &query))
+    };
+    let with = |operator: &str| json!([{ "type": "and", "predicates": [{ "dimension": "conversationEnd", "operator": operator }] }]);
+    let ongoing = find(with("notExists"));
+    assert!(ongoing["conversations"].as_array().unwrap().iter().all(|row| row.get("conversationEnd").is_none()));
+    let hits = |answer: &Value| answer["totalHits"].as_u64().unwrap();
+    assert!(hits(&ongoing) > 0);
+    assert_eq!(hits(&ongoing) + hits(&find(with("exists"))), hits(&find(json!([]))));
+}
+
+#[test]
 fn aggregates_count_conversations_by_day_and_medium() {
     let mut client = Client::new(json!({}));
     let request = json!({

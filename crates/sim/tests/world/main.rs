@@ -13,4 +13,5 @@ mod recording_jobs;
 mod recordings;
 mod refusals;
 mod scenario;
+mod truth;
 mod webhook_sink;
