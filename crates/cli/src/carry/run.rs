@@ -7,6 +7,7 @@ use purge_core::run::Order;
 use purge_driver::https::HttpsClient;
 use purge_driver::ledger::RunRow;
 use purge_driver::{Clock, Postman, RunEnd, Runner, Sender, Signal, SystemClock, Worker};
+use purge_sim::Scenario;
 
 use super::lock::RunLock;
 use super::place::{self, Place};
@@ -32,6 +33,8 @@ pub(crate) struct Surroundings {
     pub(crate) evidence: Option<PathBuf>,
     /// Events instead of text.
     pub(crate) json: bool,
+    /// What a simulated tenant that is not there yet is to be like.
+    pub(crate) scenario: Option<Scenario>,
 }
 
 impl Surroundings {
@@ -84,7 +87,9 @@ fn place(settings: &Settings, around: &Surroundings, order: &Order) -> Result<Pl
         }
         (None, true) => {
             let path = place::journal(&around.folder, &order.run_id);
-            let scenario = Journal::scenario(&path).map_err(|why| Failure::unreadable(&path, why))?;
+            // A run's tenant is what it was when the run began.
+            let remembered = Journal::scenario(&path).map_err(|why| Failure::unreadable(&path, why));
+            let scenario = remembered.or_else(|failure| around.scenario.clone().ok_or(failure))?;
             Place::simulated(&path, scenario, api, settings.webhook.clone())
         }
         (Some(_), true) => Err(elsewhere("unset the GENESYS_ settings to go on with a simulated run".to_owned())),

@@ -27,7 +27,8 @@ pub(crate) fn run(args: &RetryArgs) -> Result<Exit, Failure> {
             queue_again(&ledger, &row, &args.chunks).await?;
         }
         let row = stored::find(&ledger, &run_id).await?;
-        let around = Surroundings { folder: folder.clone(), evidence: args.evidence.clone(), json: args.json };
+        let around =
+            Surroundings { folder: folder.clone(), evidence: args.evidence.clone(), json: args.json, scenario: None };
         carry_out(&ledger, &settings, &around, row).await
     })
 }

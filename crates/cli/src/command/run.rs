@@ -22,7 +22,6 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
 use crate::settings::{Environment, Settings};
-use crate::simulated::journal::Journal;
 use crate::terminal::{self, findings, say, tell};
 
 /// Plans, has it approved, notes the run, carries it out.
@@ -47,11 +46,12 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let ledger = SqliteLedger::open(&args.ledger.ledger).map_err(stored::failed)?;
     on_this_thread(async {
         let row = noted(args, &ledger, plan, &prepared, &target).await?;
-        let around =
-            Surroundings { folder: args.ledger.ledger.clone(), evidence: args.evidence.clone(), json: args.json };
-        if let Some(scenario) = target.scenario {
-            remember(&place::journal(&around.folder, &row.order.run_id), scenario)?;
-        }
+        let around = Surroundings {
+            folder: args.ledger.ledger.clone(),
+            evidence: args.evidence.clone(),
+            json: args.json,
+            scenario: target.scenario,
+        };
         carry_out(&ledger, &settings, &around, row).await
     })
 }
@@ -148,14 +148,6 @@ fn show_findings(json: bool, remarks: &[Finding], prepared: &Prepared) {
         terminal::plan::kept(&prepared.checked.parts).iter().for_each(|line| tell(line));
         tell(&format!("no plan: {}; nothing was sent", findings::count(&prepared.checked.findings)));
     }
-}
-
-/// A run's simulated tenant is what it was when the run was first given.
-fn remember(journal: &Path, scenario: Scenario) -> Result<(), Failure> {
-    if journal.exists() {
-        return Ok(());
-    }
-    Journal::open(journal, scenario).map(|_| ()).map_err(|why| Failure::machine("make the simulated tenant", why))
 }
 
 fn scenario_on_real_tenant(path: &Path) -> Failure {

@@ -6,7 +6,7 @@
 mod store;
 
 use std::cell::{RefCell, RefMut};
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 use std::time::Duration;
 
@@ -30,6 +30,11 @@ impl SqliteLedger {
         fs::create_dir_all(folder)
             .map_err(|why| LedgerError::Unavailable(format!("cannot make `{}`: {why}", folder.display())))?;
         let path = folder.join("ledger.sqlite3");
+        // SQLite does not wait its turn while another process makes the file or turns its write-ahead log on.
+        let opening = File::create(folder.join("ledger.lock"));
+        let _opening = opening
+            .and_then(|file| file.lock().map(|()| file))
+            .map_err(|why| LedgerError::Unavailable(format!("cannot lock `{}`: {why}", folder.display())))?;
         let mut connection = Connection::open(&path)
             .map_err(|why| LedgerError::Unavailable(format!("cannot open `{}`: {why}", path.display())))?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(told)?;
