@@ -1,5 +1,7 @@
 //! What is refused before anything is sent.
 
+#![cfg(test)]
+
 mod common;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! `run` from beginning to end, undisturbed and disturbed.
 
+#![cfg(test)]
+
 mod common;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,7 @@
 //! The schemas say what the program says, as far as a schema can.
 
+#![cfg(test)]
+
 mod common;
 
 use std::fs;

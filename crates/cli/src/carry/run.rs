@@ -52,6 +52,8 @@ pub(crate) async fn carry_out(
     row: RunRow,
 ) -> Result<Exit, Failure> {
     let order = &row.order;
+    // Before anything is deleted, not when it has to be proved.
+    evidence::refuse_foreign(&around.evidence_of(&order.run_id))?;
     introduce(order, around);
     let total = order.chunks;
     let progress = Progress::new(around.json, order.simulated, total, total.saturating_sub(row.open));

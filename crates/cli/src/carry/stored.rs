@@ -88,6 +88,7 @@ pub(crate) async fn find(ledger: &SqliteLedger, name: &str) -> Result<RunRow, Fa
 }
 
 /// The ledger did not do what it was asked.
+#[expect(clippy::needless_pass_by_value, reason = "the shape of `map_err`")]
 pub(crate) fn failed(error: LedgerError) -> Failure {
     let exit = match error {
         LedgerError::Unavailable(_) => Exit::Temporary,

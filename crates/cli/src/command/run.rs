@@ -122,6 +122,7 @@ fn narrow(order: &mut Order, policy: &Policy, args: &RunArgs) {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape of `map_err`")]
 fn not_approved(error: ApprovalError) -> Failure {
     let (code, help) = match error {
         ApprovalError::DigestMismatch { .. } => ("approval.mismatch", "look at the plan again"),

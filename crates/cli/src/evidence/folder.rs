@@ -44,7 +44,7 @@ pub(crate) fn write(folder: &Path, stored: &Stored, report: &Report) -> Result<S
 }
 
 /// A folder with anything else in it is somebody's, and is not replaced.
-fn refuse_foreign(folder: &Path) -> Result<(), Failure> {
+pub(crate) fn refuse_foreign(folder: &Path) -> Result<(), Failure> {
     let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();

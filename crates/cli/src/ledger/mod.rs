@@ -4,6 +4,8 @@
 //! processes wait for their turn.
 
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::cell::{RefCell, RefMut};
 use std::fs::{self, File};
@@ -75,6 +77,7 @@ fn migrate(connection: &mut Connection) -> Result<(), LedgerError> {
 }
 
 /// What SQLite says, in the ledger's terms.
+#[expect(clippy::needless_pass_by_value, reason = "the shape of `map_err`")]
 fn told(error: rusqlite::Error) -> LedgerError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation) => {

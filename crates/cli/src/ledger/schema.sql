@@ -44,6 +44,16 @@ begin
     select raise(abort, 'audit records are never deleted');
 end;
 
+-- `insert or replace` would delete without asking the trigger above.
+create trigger records_are_never_replaced before insert on records
+when exists (
+    select 1 from records
+    where position = new.position or (run_id = new.run_id and chunk = new.chunk and seq = new.seq)
+)
+begin
+    select raise(abort, 'audit records are never replaced');
+end;
+
 create table slots (
     tenant text not null,
     holder text not null,

@@ -64,7 +64,7 @@ fn set_option(fault: &mut Fault, option: &str) -> Result<(), String> {
         Some(("limit", n)) => fault.limit = Some(number(n)?),
         Some(("retry-after", value)) => match &mut fault.act {
             Act::RateLimited { retry_after, .. } | Act::Error { retry_after, .. } => {
-                *retry_after = Some(value.to_owned())
+                *retry_after = Some(value.to_owned());
             }
             Act::DropBefore
             | Act::DropAfter

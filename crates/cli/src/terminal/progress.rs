@@ -151,9 +151,12 @@ struct Bars {
     all: MultiProgress,
     sum: ProgressBar,
     few: bool,
-    lines: RefCell<BTreeMap<u32, (ProgressBar, Arc<Mutex<Line>>)>>,
+    lines: RefCell<BTreeMap<u32, (ProgressBar, SharedLine)>>,
     outcomes: RefCell<BTreeMap<u32, Outcome>>,
 }
+
+/// The line is written by the loop and read by whoever draws.
+type SharedLine = Arc<Mutex<Line>>;
 
 /// What a chunk's line says; the time left is counted down whenever it is drawn.
 #[derive(Debug, Default)]
@@ -167,8 +170,8 @@ impl Bars {
         let all = MultiProgress::new();
         let sum = all.add(ProgressBar::new(u64::from(total)).with_position(u64::from(ended)));
         let prefix = if simulated { "SIMULATED  " } else { "" };
-        let template = format!("{{prefix}}{{bar:30.green/dim}} {{pos}}/{{len}} chunks  {{elapsed}}  {{msg}}");
-        if let Ok(style) = ProgressStyle::with_template(&template) {
+        let template = "{prefix}{bar:30.green/dim} {pos}/{len} chunks  {elapsed}  {msg}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
             sum.set_style(style.progress_chars("━━╌"));
         }
         sum.set_prefix(prefix);
@@ -207,7 +210,7 @@ impl Bars {
         self.sum.set_message(tally(&outcomes));
     }
 
-    fn line(&self, view: &ChunkView) -> (ProgressBar, Arc<Mutex<Line>>) {
+    fn line(&self, view: &ChunkView) -> (ProgressBar, SharedLine) {
         let line = Arc::new(Mutex::new(Line::default()));
         let bar = self.all.add(ProgressBar::new_spinner());
         let shown = Arc::clone(&line);
