@@ -9,12 +9,14 @@ use std::fs;
 use common::{Bench, Nobody, Ran, Server, request};
 use serde_json::{Value, json};
 
+type Settings<'a> = &'a [(&'a str, &'a str)];
+
 #[test]
 fn bad_settings_are_all_named_and_nothing_is_sent() {
     let bench = Bench::new();
     let nobody = Nobody::start();
     bench.file("request.json", &request(1));
-    let table: [(&[(&str, &str)], &[&str]); 7] = [
+    let table: [(Settings<'_>, &[&str]); 7] = [
         (&[("GENESYS_CLIENT_ID", "x")], &["GENESYS_BASE_URL", "GENESYS_CLIENT_SECRET"]),
         (&[("GENESYS_BASE_URL", &nobody.address)], &["GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET"]),
         (&[("GENESYS_CLIENT_SECRET", "")], &["settings.empty"]),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use purge_core::report::{Report, exit_code};
 use purge_core::run::Order;
 use purge_driver::https::HttpsClient;
-use purge_driver::ledger::RunRow;
+use purge_driver::ledger::{Ledger, RunRow};
 use purge_driver::{Clock, Postman, RunEnd, Runner, Sender, Signal, SystemClock, Worker};
 use purge_sim::Scenario;
 
@@ -33,6 +33,8 @@ pub(crate) struct Surroundings {
     pub(crate) evidence: Option<PathBuf>,
     /// Events instead of text.
     pub(crate) json: bool,
+    /// Whether messages that are left over from a run that has ended are sent.
+    pub(crate) deliver: bool,
     /// What a simulated tenant that is not there yet is to be like.
     pub(crate) scenario: Option<Scenario>,
 }
@@ -58,7 +60,7 @@ pub(crate) async fn carry_out(
     let total = order.chunks;
     let progress = Progress::new(around.json, order.simulated, total, total.saturating_sub(row.open));
     let mut stopped = false;
-    if row.open > 0 {
+    if row.open > 0 || (around.deliver && undelivered(ledger, order).await?) {
         let lock = match RunLock::take(&around.folder, &order.run_id)? {
             Some(lock) => Some(lock),
             None => {
@@ -74,6 +76,11 @@ pub(crate) async fn carry_out(
     }
     progress.finish();
     conclude(ledger, around, &order.run_id, stopped).await
+}
+
+async fn undelivered(ledger: &SqliteLedger, order: &Order) -> Result<bool, Failure> {
+    let pending = ledger.outbox_pending(&order.run_id, 1).await.map_err(stored::failed)?;
+    Ok(!pending.is_empty())
 }
 
 /// The place that the run was made for, or a refusal: a run never moves to another tenant.
@@ -152,9 +159,11 @@ fn introduce(order: &Order, around: &Surroundings) {
         let evidence = evidence.display().to_string();
         say(&events::run(&order.run_id, &order.plan_digest, &order.tenant, order.simulated, &evidence));
     } else if order.simulated {
+        tell("");
         tell(&paint(CARE, &format!("{}: nothing real is deleted", order.tenant)));
         tell(&format!("run {}", order.run_id));
     } else {
+        tell("");
         tell(&format!("run {} on {}, approved by {}", order.run_id, order.tenant, order.approved_by));
     }
 }

@@ -27,8 +27,13 @@ pub(crate) fn run(args: &RetryArgs) -> Result<Exit, Failure> {
             queue_again(&ledger, &row, &args.chunks).await?;
         }
         let row = stored::find(&ledger, &run_id).await?;
-        let around =
-            Surroundings { folder: folder.clone(), evidence: args.evidence.clone(), json: args.json, scenario: None };
+        let around = Surroundings {
+            folder: folder.clone(),
+            evidence: args.evidence.clone(),
+            json: args.json,
+            deliver: true,
+            scenario: None,
+        };
         carry_out(&ledger, &settings, &around, row).await
     })
 }

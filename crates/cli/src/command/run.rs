@@ -50,6 +50,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
             folder: args.ledger.ledger.clone(),
             evidence: args.evidence.clone(),
             json: args.json,
+            deliver: false,
             scenario: target.scenario,
         };
         carry_out(&ledger, &settings, &around, row).await

@@ -129,7 +129,13 @@ fn one(args: &StatusArgs, row: &RunRow, chunks: &[ChunkRun]) -> Result<(), Failu
         ]);
     }
     table.lines().iter().for_each(|line| say(line));
-    let around = Surroundings { folder: args.ledger.ledger.clone(), evidence: None, json: false, scenario: None };
+    let around = Surroundings {
+        folder: args.ledger.ledger.clone(),
+        evidence: None,
+        json: false,
+        deliver: false,
+        scenario: None,
+    };
     let evidence = around.evidence_of(&order.run_id);
     if evidence.exists() {
         say(&result::labelled("evidence", &evidence.display().to_string()));

@@ -65,10 +65,7 @@ impl Progress {
     /// Takes the bars away, so that the result stands alone.
     pub(crate) fn finish(&self) {
         match &self.mode {
-            Mode::Bars(bars) => {
-                // A terminal that is gone needs no clearing.
-                let _ = bars.all.clear();
-            }
+            Mode::Bars(bars) => bars.clear(),
             Mode::Silent | Mode::Json | Mode::Lines => {}
         }
     }
@@ -179,6 +176,16 @@ impl Bars {
         Self { all, sum, few: total <= FEW, lines: RefCell::default(), outcomes: RefCell::default() }
     }
 
+    fn clear(&self) {
+        for (bar, _) in self.lines.borrow().values() {
+            bar.finish_and_clear();
+        }
+        self.sum.finish_and_clear();
+        // A terminal that is gone needs no clearing.
+        let _ = self.all.clear();
+        tell("");
+    }
+
     fn show(&self, view: &ChunkView, text: &str) {
         let index = view.chunk.index;
         let ended = view.outcome;
@@ -216,7 +223,10 @@ impl Bars {
         let shown = Arc::clone(&line);
         let said = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
             let line = shown.lock().unwrap_or_else(PoisonError::into_inner);
-            let left = left(line.due, SystemClock.now()).map(|left| paint(DIM, &format!("  {left}")));
+            let now = SystemClock.now();
+            // Shorter waits would only flicker.
+            let due = line.due.filter(|due| due.since(now) > Duration::from_secs(1));
+            let left = left(due, now).map(|left| paint(DIM, &format!("  {left}")));
             // Writing into a string cannot fail.
             let _ = write!(out, "{}{}", line.text, left.unwrap_or_default());
         };

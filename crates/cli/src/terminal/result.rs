@@ -1,11 +1,11 @@
 //! A report on the screen.
 
-use purge_core::report::{Accounting, ChunkReport, Report};
+use purge_core::report::{Accounting, ChunkReport, Report, Totals};
 use purge_core::run::Outcome;
 use purge_driver::ledger::{MessageState, OutboxRow};
 
 use super::table::{Align, Cell, Table};
-use super::words::{count, grouped, plural, range_length, span, window};
+use super::words::{grouped, plural, range_length, span, window};
 use super::{BAD, CARE, DIM, GOOD, STRONG, paint};
 
 /// More chunks than this are not listed one by one, unless something is the matter with them.
@@ -42,6 +42,7 @@ pub(crate) fn report(report: &Report, messages: Messages) -> Vec<String> {
     let mut lines = chunks(&report.chunks);
     lines.push(String::new());
     lines.push(totals(report));
+    lines.push(labelled("records", &records(&report.totals)));
     lines.push(labelled("range", &accounting(&report.accounting)));
     if messages != Messages::default() {
         lines.push(labelled("webhooks", &told(messages)));
@@ -71,7 +72,11 @@ fn chunks(all: &[ChunkReport]) -> Vec<String> {
         ("time", Align::Right),
         ("request id", Align::Left),
     ]);
-    let listed = |chunk: &&ChunkReport| all.len() <= LISTED || chunk.outcome != Some(Outcome::Verified);
+    let matters = |chunk: &ChunkReport| match chunk.outcome {
+        None => chunk.submits > 0,
+        Some(outcome) => outcome != Outcome::Verified,
+    };
+    let listed = |chunk: &&ChunkReport| all.len() <= LISTED || matters(chunk);
     let mut shown = 0;
     for chunk in all.iter().filter(listed).take(LISTED) {
         shown += 1;
@@ -119,16 +124,25 @@ fn totals(report: &Report) -> String {
     }
     let took = report.started_at.zip(report.last_at).map(|(from, to)| to.since(from).as_millis());
     let took = took.map(|ms| format!(" in {}", span(u64::try_from(ms).unwrap_or(u64::MAX)))).unwrap_or_default();
+    let requests = totals.requests.map(|n| format!(", {}", plural(n, "request"))).unwrap_or_default();
     let text = format!(
-        "{}{took}: {}; {} records deleted, {} left; {}, {} requests",
+        "{}{took}: {}; {}{requests}",
         plural(u64::from(totals.chunks), "chunk"),
         parts.join(", "),
-        count(totals.records_deleted),
-        count(totals.remaining),
         plural(totals.submits, "submit"),
-        count(totals.requests),
     );
     labelled(report.outcome.as_str(), &paint(STRONG, &text))
+}
+
+/// What was measured, and of how much; a sum with an unmeasured part is not a sum.
+fn records(totals: &Totals) -> String {
+    let measured = format!("measured for {} of {} chunks only", totals.measured_chunks, totals.chunks);
+    match (totals.records_deleted, totals.remaining) {
+        (Some(deleted), Some(left)) => format!("{} deleted, {} left", grouped(deleted), grouped(left)),
+        (Some(deleted), None) => format!("{} deleted, what is left was not measured everywhere", grouped(deleted)),
+        (None, Some(left)) => format!("deleted ones {measured}, {} left", grouped(left)),
+        (None, None) => format!("deleted ones {measured}, what is left was not measured everywhere"),
+    }
 }
 
 /// `requested 90 d = 88 d chunks + 2 d held`; every millisecond is somewhere.
@@ -149,7 +163,7 @@ pub(crate) fn accounting(accounting: &Accounting) -> String {
 fn told(messages: Messages) -> String {
     let mut parts = vec![format!("{} delivered", messages.delivered)];
     if messages.pending > 0 {
-        parts.push(format!("{} still to be sent", messages.pending));
+        parts.push(format!("{} still to be sent, which `genesys-purge retry` does", messages.pending));
     }
     if messages.dead > 0 {
         parts.push(format!("{} given up", messages.dead));

@@ -74,21 +74,17 @@ fn instant(at: purge_core::time::Timestamp) -> String {
     at.to_string().replace(":00.000Z", "Z").replace(".000Z", "Z")
 }
 
-/// What a wait is for.
+/// What a wait is for, to be read after `waiting: `.
 pub(crate) fn reason(reason: WaitReason) -> String {
     match reason {
-        WaitReason::RateLimited { retry_after_seconds: Some(seconds) } => {
-            format!("rate limited, asked to wait {seconds} s")
-        }
-        WaitReason::RateLimited { retry_after_seconds: None } => "rate limited".to_owned(),
+        WaitReason::RateLimited { retry_after_seconds: _ } => "rate limited".to_owned(),
         WaitReason::Backoff { attempt } => format!("trying again after {}", plural(u64::from(attempt), "failure")),
-        WaitReason::JobPending { percent: Some(percent) } => format!("deleting, {percent} %"),
-        WaitReason::JobPending { percent: None } => "deleting".to_owned(),
-        WaitReason::SlotBusy => "another recording job holds the organisation's slots".to_owned(),
-        WaitReason::ConfirmingSubmit => "no answer to the submit, looking whether it arrived".to_owned(),
-        WaitReason::IndexLag => "deleted, waiting for the search index".to_owned(),
-        WaitReason::CoolOff => "scheduled, can still be cancelled".to_owned(),
-        WaitReason::InFlight => "waiting for an answer".to_owned(),
+        WaitReason::JobPending { percent: _ } => "the job is not done".to_owned(),
+        WaitReason::SlotBusy => "the organisation's job slots are taken".to_owned(),
+        WaitReason::ConfirmingSubmit => "did the unanswered submit arrive".to_owned(),
+        WaitReason::IndexLag => "the search index lags behind".to_owned(),
+        WaitReason::CoolOff => "cool-off, can still be cancelled".to_owned(),
+        WaitReason::InFlight => "an answer is under way".to_owned(),
     }
 }
 
