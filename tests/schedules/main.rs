@@ -22,6 +22,7 @@ use purge_core::run::{Approval, ChunkRun, Order, Outcome};
 use purge_core::time::Timestamp;
 use purge_core::url::{base_url, webhook_url};
 use purge_core::webhook::Secrets;
+use purge_core::window::Window;
 use purge_driver::ledger::NewRun;
 use purge_driver::{
     Clock as _, Credentials, Ledger as _, MemoryLedger, Postman, RunEnd, Runner, Sender, Signal, Tenant, Unwatched,
@@ -30,6 +31,7 @@ use purge_driver::{
 use purge_tests::world::{Fuse, TENANT, WEBHOOK, Wire};
 use rng::Rng;
 use scenario::Case;
+use serde_json::Value;
 
 /// Deaths of one run before it is left in peace.
 const DEATHS: u64 = 6;
@@ -195,6 +197,10 @@ fn check(
     assert_eq!(report.chunks.len(), plan.chunks().len());
     let outcomes: Vec<_> = report.chunks.iter().map(|chunk| chunk.outcome.expect("every chunk has ended")).collect();
 
+    if std::env::var_os("PURGE_CAUSES").is_some() {
+        report.chunks.iter().filter_map(|c| c.cause.as_ref()).for_each(|c| println!("cause {} {}", c.code, c.message));
+    }
+
     // Long after everything is over: nothing that was left under way may surprise anybody.
     let later = clock.now().plus(Duration::from_secs(7 * 86_400));
     let tenant = wire.tenant.borrow();
@@ -241,7 +247,7 @@ fn check(
     outcomes
 }
 
-/// Nothing outside the chunks is ever deleted: not before, not after, not between.
+/// Nothing outside the chunks is ever deleted: not before, not after, not between; and nothing on hold anywhere.
 fn outside_is_untouched(
     case: &Case,
     plan: &Plan,
@@ -249,19 +255,31 @@ fn outside_is_untouched(
     before: &purge_sim::Tenant,
     later: Timestamp,
 ) {
-    if case.api == DeletionApi::RecordingJobs {
-        // Recordings have no count by time; that no other conversation is touched follows from each job's interval.
-        return;
-    }
     let mut at = Timestamp::parse("2022-01-01T00:00:00Z").unwrap();
-    let ends = plan.chunks().iter().map(|c| c.window).collect::<Vec<_>>();
-    for window in ends.iter().copied().map(Some).chain([None]) {
-        let until = window.map_or(Timestamp::parse("2025-01-01T00:00:00Z").unwrap(), purge_core::window::Window::start);
-        if let Some(gap) = purge_core::window::Window::new(at, until) {
+    let end_of_time = Timestamp::parse("2025-01-01T00:00:00Z").unwrap();
+    for window in plan.chunks().iter().map(|c| Some(c.window)).chain([None]) {
+        let until = window.map_or(end_of_time, Window::start);
+        if let Some(gap) = Window::new(at, until) {
             let all = purge_sim::RecordKind::ALL;
             let (was, is) = (before.records_in(gap, &all, later), tenant.records_in(gap, &all, later));
-            assert_eq!(was.left, is.left, "something outside the chunks was deleted: {gap}");
+            assert_eq!(was, is, "records outside the chunks were deleted: {gap}");
+            let (was, is) = (before.recordings_of_started(gap, later), tenant.recordings_of_started(gap, later));
+            assert_eq!(was, is, "recordings outside the chunks were deleted: {gap}");
         }
-        at = window.map_or(until, purge_core::window::Window::end);
+        at = window.map_or(until, Window::end);
+    }
+    for hold in case.policy["holds"].as_array().unwrap() {
+        if let Some(range) = hold.get("range") {
+            let held: Window = serde_json::from_value(range.clone()).unwrap();
+            assert_eq!(tenant.recordings_in(held, later).deleted, 0, "a recording made in a held window is gone");
+        }
+        for id in hold.get("conversationIds").and_then(Value::as_array).into_iter().flatten() {
+            let id = id.as_str().unwrap();
+            assert_eq!(
+                tenant.of_conversation(id, later).deleted,
+                0,
+                "something of the held conversation `{id}` is gone"
+            );
+        }
     }
 }

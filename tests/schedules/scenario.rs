@@ -1,5 +1,7 @@
 //! Random tenants, requests and policies.
 
+use std::time::Duration;
+
 use purge_core::request::DeletionApi;
 use purge_core::time::Timestamp;
 use purge_sim::{RecordKind, Scenario};
@@ -12,7 +14,6 @@ pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// One random world and what is asked of it.
 pub(crate) struct Case {
-    pub(crate) api: DeletionApi,
     pub(crate) scenario: Scenario,
     pub(crate) request: Value,
     pub(crate) policy: Value,
@@ -39,7 +40,7 @@ impl Case {
         });
         let scenario = tenant(api, seed, rng);
         let policy = policy(start, days, &scenario, rng);
-        Self { api, scenario, request, policy }
+        Self { scenario, request, policy }
     }
 
     /// What the request asks to delete.
@@ -97,8 +98,12 @@ fn tenant(api: DeletionApi, seed: u64, rng: &mut Rng) -> Scenario {
         faults.push(fault);
     }
     let third_job = ["badRequest", "conflict", "tooManyRequests"][usize::try_from(rng.below(3)).unwrap()];
+    let appears = Timestamp::parse("2024-03-01T12:00:00Z").unwrap().plus(Duration::from_secs(rng.below(120)));
+    let from = Timestamp::parse("2023-03-01T00:00:00Z").unwrap().plus(Duration::from_secs(rng.below(6 * 86_400)));
+    let mid_run = json!({ "at": appears, "window": { "start": from, "end": from.plus_days(1) } });
     let scenario = json!({
         "seed": seed,
+        "holdMidRun": if rng.chance(200) { mid_run } else { json!(null) },
         "population": { "from": "2023-02-26T00:00:00.000Z", "to": "2023-03-10T00:00:00.000Z",
                         "everySeconds": 14_400, "dayEdges": true },
         "protected": { "conversations": if api == DeletionApi::RecordingJobs { rng.below(4) } else { 0 } },
@@ -122,8 +127,8 @@ fn tenant(api: DeletionApi, seed: u64, rng: &mut Rng) -> Scenario {
 fn policy(start: Timestamp, days: u64, scenario: &Scenario, rng: &mut Rng) -> Value {
     let mut holds = Vec::new();
     for n in 0..rng.below(3) {
-        let from = start.plus(std::time::Duration::from_millis(rng.below(days * 86_400_000)));
-        let until = from.plus(std::time::Duration::from_millis(1 + rng.below(36 * 3_600_000)));
+        let from = start.plus(Duration::from_millis(rng.below(days * 86_400_000)));
+        let until = from.plus(Duration::from_millis(1 + rng.below(36 * 3_600_000)));
         holds.push(json!({ "id": format!("H-{n}"), "range": { "start": from, "end": until } }));
     }
     if rng.chance(300) {

@@ -122,7 +122,7 @@ pub fn read_token(response: &HttpResponse, asked: Timestamp) -> Result<TokenGran
     let granted = serde_json::from_str::<Granted>(&response.body).ok();
     let Some(granted) = granted.filter(|g| is_header_text(&g.access_token) && g.expires_in > 0) else {
         let message = "the login answered 200 without a usable `access_token` and `expires_in`";
-        return Err(TokenError { cause: cause(response, "login.unreadable", message.to_owned()), may_pass: false });
+        return Err(TokenError { cause: cause(response, "login.unreadable", message.to_owned()), may_pass: true });
     };
     let lifetime = Duration::from_secs(granted.expires_in);
     let freshness = Freshness::new(asked, lifetime);
@@ -214,7 +214,7 @@ mod tests {
             json!({"access_token": "t\r\nHost: elsewhere", "expires_in": 60}),
         ] {
             let error = answer(200, &body).unwrap_err();
-            assert_eq!((error.cause.code.as_str(), error.may_pass), ("login.unreadable", false), "{body}");
+            assert_eq!((error.cause.code.as_str(), error.may_pass), ("login.unreadable", true), "{body}");
         }
         assert!(answer(201, &json!({"access_token": "t", "expires_in": 60})).is_err());
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::data_deletion::DeletionEnd;
 use crate::fault::Call;
-use crate::population::instant;
+use crate::population::{Conversation, Recording, instant};
 use crate::prng::uuid_text;
 use crate::recording_jobs::JobState;
 use crate::tenant::Tenant;
@@ -138,6 +138,48 @@ impl Tenant {
             kinds: kinds.iter().copied().collect(),
             media: None,
         })
+    }
+
+    /// Recordings that were made in a window, at `now`.
+    #[must_use]
+    pub fn recordings_in(&self, window: Window, now: Timestamp) -> Count {
+        self.recordings_where(now, |recording, _| window.contains(Timestamp::from_millis(recording.created)))
+    }
+
+    /// Recordings, whenever made, of conversations that started in a window, at `now`.
+    #[must_use]
+    pub fn recordings_of_started(&self, window: Window, now: Timestamp) -> Count {
+        self.recordings_where(now, |_, conversation| window.contains(Timestamp::from_millis(conversation.start)))
+    }
+
+    fn recordings_where(&self, now: Timestamp, wanted: impl Fn(&Recording, &Conversation) -> bool) -> Count {
+        let mut then = self.clone();
+        then.advance(now.millis());
+        let population = &then.world.population;
+        let mut count = Count::default();
+        for (recording, fate) in population.recordings.iter().zip(&then.world.fates) {
+            let conversation = population.conversations.get(recording.conversation);
+            if conversation.is_some_and(|conversation| wanted(recording, conversation)) {
+                match fate.gone_at {
+                    Some(_) => count.deleted += 1,
+                    None => count.left += 1,
+                }
+            }
+        }
+        count
+    }
+
+    /// Records and recordings of one conversation, at `now`; nothing for an id that does not exist.
+    #[must_use]
+    pub fn of_conversation(&self, id: &str, now: Timestamp) -> Count {
+        let mut then = self.clone();
+        then.advance(now.millis());
+        let Some(position) = then.world.population.find(id) else {
+            return Count::default();
+        };
+        let records = then.world.records_of(position);
+        let recordings = then.recordings_where(now, |recording, _| recording.conversation == position);
+        Count { left: records.left + recordings.left, deleted: records.deleted + recordings.deleted }
     }
 
     /// Ids of the conversations that started in a window, in order.

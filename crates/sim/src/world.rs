@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::filter::Selection;
 use crate::population::{Conversation, Media, Population, Recording};
+use crate::truth::Count;
 
 /// Kind of record, as counted by analytics and deleted by `dataDeletion`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -112,6 +113,15 @@ impl World {
 
     pub(crate) fn is_protected(&self, conversation: usize) -> bool {
         self.protected.contains(&conversation)
+    }
+
+    /// How many records of a conversation are left and how many are gone.
+    pub(crate) fn records_of(&self, conversation: usize) -> Count {
+        let own = self.records.values().flatten().filter(|record| record.conversation == conversation);
+        own.fold(Count::default(), |count, record| match record.gone_at {
+            Some(_) => Count { deleted: count.deleted + 1, ..count },
+            None => Count { left: count.left + 1, ..count },
+        })
     }
 
     pub(crate) fn protected(&self) -> usize {

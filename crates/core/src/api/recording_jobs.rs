@@ -3,12 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use super::valid_id;
-use crate::analytics::interval;
 use crate::chunk::{Age, Chunk};
 use crate::http::{HttpRequest, Method, encode_segment};
 use crate::request::{PurgeRequest, RecordType};
 use crate::run::Cause;
 use crate::time::Timestamp;
+use crate::window::Window;
 
 /// Path of the jobs.
 pub const JOBS: &str = "/api/v2/recording/jobs";
@@ -18,8 +18,8 @@ pub const PAGE_SIZE: usize = 100;
 
 /// Creates a job. It deletes nothing until it is executed.
 ///
-/// `action_date` is the instant from which the recordings may go; written to the millisecond, it also marks the job as ours, for
-/// the API takes no idempotency key.
+/// `action_date` is the instant from which the recordings may go. Together with the window it is also how the job is found again,
+/// for the API takes no idempotency key.
 #[must_use]
 pub fn create(request: &PurgeRequest, chunk: Chunk, action_date: Timestamp) -> HttpRequest {
     HttpRequest::json(Method::Post, JOBS, &payload(request, chunk, action_date))
@@ -29,6 +29,8 @@ pub fn create(request: &PurgeRequest, chunk: Chunk, action_date: Timestamp) -> H
 #[must_use]
 pub fn payload(request: &PurgeRequest, chunk: Chunk, action_date: Timestamp) -> Value {
     let options = request.recordings.unwrap_or_default();
+    // ISO 8601 intervals of the query language are half-open, as our windows are: the end goes out as it is.
+    let interval = chunk.window.to_string();
     let mut body = Map::new();
     body.insert("action".to_owned(), json!("DELETE"));
     body.insert("actionDate".to_owned(), json!(action_date));
@@ -39,7 +41,7 @@ pub fn payload(request: &PurgeRequest, chunk: Chunk, action_date: Timestamp) -> 
     match chunk.age {
         Age::Recent => {
             let mut query = Map::new();
-            query.insert("interval".to_owned(), json!(interval(chunk.window)));
+            query.insert("interval".to_owned(), json!(interval));
             // Without it the job also takes conversations that started before the window and reach into it.
             query.insert("startOfDayIntervalMatching".to_owned(), json!(true));
             if only_messages(&request.record_types) {
@@ -50,7 +52,7 @@ pub fn payload(request: &PurgeRequest, chunk: Chunk, action_date: Timestamp) -> 
             body.insert("conversationQuery".to_owned(), Value::Object(query));
         }
         Age::Aged => {
-            body.insert("agedConversationInterval".to_owned(), json!(interval(chunk.window)));
+            body.insert("agedConversationInterval".to_owned(), json!(interval));
         }
     }
     Value::Object(body)
@@ -140,6 +142,8 @@ pub struct Job {
     pub processed: Option<u64>,
     /// The `actionDate` of its query.
     pub action_date: Option<Timestamp>,
+    /// The interval of its query, of either kind.
+    pub window: Option<Window>,
 }
 
 /// Reads a job; `None` without an id or a state.
@@ -159,7 +163,12 @@ pub fn read_job(answer: &Value) -> Option<Job> {
         }
         other => State::Unknown(crate::reply::tidy(other, 60)),
     };
-    let action_date = answer.get("recordingJobsQuery").and_then(|q| q.get("actionDate")).and_then(Value::as_str);
+    let query = answer.get("recordingJobsQuery");
+    let action_date = query.and_then(|q| q.get("actionDate")).and_then(Value::as_str);
+    let interval = query.and_then(|q| match q.get("conversationQuery") {
+        Some(conversations) => conversations.get("interval"),
+        None => q.get("agedConversationInterval"),
+    });
     Some(Job {
         id: valid_id(answer.get("id")?)?,
         state,
@@ -171,7 +180,13 @@ pub fn read_job(answer: &Value) -> Option<Job> {
         failed: number("totalFailedRecordings"),
         processed: number("totalProcessedRecordings"),
         action_date: action_date.and_then(|text| Timestamp::parse(text).ok()),
+        window: interval.and_then(Value::as_str).and_then(read_interval),
     })
+}
+
+fn read_interval(text: &str) -> Option<Window> {
+    let (start, end) = text.split_once('/')?;
+    Window::new(Timestamp::parse(start).ok()?, Timestamp::parse(end).ok()?)
 }
 
 /// Reads a page of jobs; `None` when it is not one.

@@ -30,7 +30,8 @@ impl Machine<'_> {
             },
             Reply::Empty => self.unclear(&Cause::new("submit.no-id", "the deletion was accepted without an answer")),
             Reply::Unwell { cause, .. } | Reply::Unreadable(cause) => self.unclear(&cause),
-            Reply::Refused(cause) | Reply::Missing(cause) | Reply::Conflict(cause) | Reply::Unauthorized(cause) => {
+            Reply::Unauthorized(cause) => self.retry_later(cause, None),
+            Reply::Refused(cause) | Reply::Missing(cause) | Reply::Conflict(cause) => {
                 self.note_answer(&cause);
                 let outcome = if speaks_of_a_hold(&cause) { Outcome::Held } else { Outcome::Rejected };
                 self.finish(outcome, Some(cause))

@@ -74,7 +74,8 @@ impl Machine<'_> {
             Ok(found) => found,
             Err(next) => return next,
         };
-        let full = found.conversations.len() >= analytics::PAGE_SIZE as usize;
+        let full = found.conversations.len() >= analytics::PAGE_SIZE as usize
+            && found.total.is_none_or(|total| total > u64::from(page) * u64::from(analytics::PAGE_SIZE));
         let first_held = self.next_held_window().map_or(Timestamp::LATEST, Window::start);
         // Sorted by end, latest first: once one ends before the held window, so do all that follow.
         let more = full && found.conversations.last().is_some_and(|last| reaches(last, first_held));

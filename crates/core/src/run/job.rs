@@ -41,7 +41,8 @@ impl Machine<'_> {
             // Somebody else's jobs occupy the organisation: that is waiting, not failing.
             Reply::Conflict(cause) => self.organisation_busy(&cause),
             Reply::Refused(cause) if speaks_of_a_job_limit(&cause) => self.organisation_busy(&cause),
-            Reply::Refused(cause) | Reply::Missing(cause) | Reply::Unauthorized(cause) => {
+            Reply::Unauthorized(cause) => self.retry_later(cause, None),
+            Reply::Refused(cause) | Reply::Missing(cause) => {
                 self.note_answer(&cause);
                 self.finish(Outcome::Rejected, Some(cause))
             }
@@ -75,11 +76,13 @@ impl Machine<'_> {
             Err(next) => return next,
         };
         let full = jobs.len() >= recording_jobs::PAGE_SIZE;
-        let ours = |job: &Job| job.action_date.is_some() && job.action_date == self.run.action_date;
+        // Two chunks can be created in the same millisecond, so the date alone does not tell whose job it is.
+        let (date, window) = (self.run.action_date, Some(self.run.chunk.window));
+        let ours = |job: &Job| date.is_some() && job.action_date == date && job.window == window;
         if let Some(job) =
             jobs.into_iter().find(|job| ours(job) && !matches!(job.state, State::Cancelled | State::Failed(_)))
         {
-            self.found(true, "a job with our action date is listed");
+            self.found(true, "a job with our window and action date is listed");
             return self.adopt(job);
         }
         if full && page < MAX_JOB_PAGES {
@@ -90,7 +93,7 @@ impl Machine<'_> {
             self.run.phase = Phase::SubmitInJobs { since, looks, page: 1 };
             return self.pause(Duration::from_secs(5), WaitReason::ConfirmingSubmit, false);
         }
-        self.found(false, "no job with our action date is listed");
+        self.found(false, "no job with our window and action date is listed");
         if self.run.cancel {
             return self
                 .finish(Outcome::Cancelled, Some(Cause::new("cancelled", "cancelled; no job had been created")));
@@ -182,7 +185,8 @@ impl Machine<'_> {
                 self.note_answer(&cause);
                 self.execution_unsure()
             }
-            Reply::Refused(cause) | Reply::Missing(cause) | Reply::Unauthorized(cause) => {
+            Reply::Unauthorized(cause) => self.retry_later(cause, None),
+            Reply::Refused(cause) | Reply::Missing(cause) => {
                 self.note_answer(&cause);
                 self.end_job(Outcome::Rejected, cause)
             }
@@ -281,10 +285,11 @@ impl Machine<'_> {
                 self.finish(outcome, Some(cause))
             }
             // It cannot be cancelled any more, or may not be: without an execution it deletes nothing all the same.
-            Reply::Conflict(answer) | Reply::Refused(answer) | Reply::Unauthorized(answer) => {
+            Reply::Conflict(answer) | Reply::Refused(answer) => {
                 self.note_answer(&answer);
                 self.finish(outcome, Some(cause))
             }
+            Reply::Unauthorized(cause) => self.retry_later(cause, None),
             Reply::Unwell { cause, retry_after } | Reply::RateLimited { cause, retry_after } => {
                 self.retry_later(cause, retry_after)
             }

@@ -186,6 +186,9 @@ impl Machine<'_> {
         }
         self.run.requests = self.run.requests.saturating_add(1);
         self.run.in_flight = Some(self.cx.now);
+        if matches!(self.run.phase, Phase::Sample | Phase::CountAfter { entity: 0, .. }) {
+            self.run.look_at = Some(self.cx.now);
+        }
         if changes_something(&self.run.phase) {
             let body_sha256 = request.body.as_deref().map(|body| digest(body.as_bytes()));
             self.record(Event::Sending { call: call_of(&request), body_sha256 });
@@ -297,12 +300,14 @@ impl Machine<'_> {
             },
             Reply::Empty => (None, Cause::new("reply.unreadable", "the answer has no body")),
             Reply::Unwell { retry_after, cause } | Reply::RateLimited { retry_after, cause } => (retry_after, cause),
-            Reply::Refused(cause) | Reply::Unauthorized(cause) => {
+            Reply::Refused(cause) => {
                 self.note_answer(&cause);
                 // It will be refused again: do not ask forty times.
                 return Err(self.give_up(cause));
             }
-            Reply::Missing(cause) | Reply::Conflict(cause) | Reply::Unreadable(cause) => (None, cause),
+            Reply::Unauthorized(cause) | Reply::Missing(cause) | Reply::Conflict(cause) | Reply::Unreadable(cause) => {
+                (None, cause)
+            }
         };
         Err(self.retry_later(cause, retry_after))
     }

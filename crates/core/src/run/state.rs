@@ -187,6 +187,8 @@ pub struct ChunkRun {
     pub(crate) protected: Option<u64>,
     /// Conversations of the window that are on hold and protected by the platform.
     pub(crate) protected_ids: Vec<String>,
+    /// When the look in hand at what is left began.
+    pub(crate) look_at: Option<Timestamp>,
     /// Whether a verification found something, so that a single zero is not yet proof.
     pub(crate) seen_left: bool,
     pub(crate) zeros: u32,
@@ -238,6 +240,7 @@ impl ChunkRun {
             skipped: 0,
             protected: None,
             protected_ids: Vec::new(),
+            look_at: None,
             seen_left: false,
             zeros: 0,
             percent: None,

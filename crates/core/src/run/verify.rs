@@ -56,7 +56,10 @@ impl Machine<'_> {
         }
         let finished = *self.run.finished_at.get_or_insert(self.cx.now);
         let age = self.cx.now.since(finished);
-        if age < Duration::from_secs(self.limits().verify_seconds) {
+        // A look takes many requests: what it saw is as old as its beginning.
+        let began = self.run.look_at.unwrap_or(self.cx.now).since(finished);
+        // A first zero is worth a second look, however late it is.
+        if left == 0 || began < Duration::from_secs(self.limits().verify_seconds) {
             let pause = (age / 4).clamp(Duration::from_millis(500), Duration::from_secs(60));
             return self.pause(pause, WaitReason::IndexLag, true);
         }

@@ -1,0 +1,33 @@
+//! The project's own chores: `cargo xtask VERB`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore tells what it does")]
+
+mod check;
+mod sh;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask VERB
+
+  test      everything that CI runs, set-up included: format, lints, wasm check, unit, property and end-to-end tests
+  check     the quick part of it: format, lints, unit and property tests
+";
+
+fn main() -> ExitCode {
+    let verb = std::env::args().nth(1).unwrap_or_default();
+    let done = match verb.as_str() {
+        "test" => check::everything(),
+        "check" => check::quickly(),
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

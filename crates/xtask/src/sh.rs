@@ -1,0 +1,42 @@
+//! Running other programs, and saying which and how long.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Instant;
+
+/// The top of the repository.
+pub(crate) fn root() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).map_or(here.clone(), PathBuf::from)
+}
+
+/// Runs a command line at the top of the repository; words are separated by spaces.
+///
+/// # Errors
+/// When it cannot be started or ends with another code than 0.
+pub(crate) fn run(line: &str) -> Result<(), String> {
+    run_with(line, &[])
+}
+
+/// Like [`run`], with more environment variables.
+pub(crate) fn run_with(line: &str, env: &[(&str, &str)]) -> Result<(), String> {
+    let mut words = line.split_whitespace();
+    let program = words.next().ok_or("nothing to run")?;
+    println!("\n==> {line}");
+    let start = Instant::now();
+    let status = Command::new(program)
+        .args(words)
+        .envs(env.iter().copied())
+        .current_dir(root())
+        .status()
+        .map_err(|why| format!("cannot start `{program}`: {why}"))?;
+    println!("<== {:.1} s", start.elapsed().as_secs_f64());
+    if status.success() { Ok(()) } else { Err(format!("`{line}` failed: {status}")) }
+}
+
+/// What a command prints, if it works.
+pub(crate) fn output(line: &str) -> Option<String> {
+    let mut words = line.split_whitespace();
+    let output = Command::new(words.next()?).args(words).current_dir(root()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
