@@ -6,7 +6,7 @@ use futures_util::future::{Either, join_all, select};
 use purge_core::reply::retry_after;
 use purge_core::time::Timestamp;
 use purge_core::url::Url;
-use purge_core::webhook::{Delivery, Secrets, judge, signature_headers};
+use purge_core::webhook::{Delivery, Secrets, judge, signature_headers, unsigned_headers};
 
 use crate::clock::Clock;
 use crate::http::Http;
@@ -34,8 +34,8 @@ pub struct Postman<'a, L, H, C> {
     pub clock: &'a C,
     /// Where they go.
     pub url: &'a Url,
-    /// What they are signed with.
-    pub secrets: &'a Secrets,
+    /// What they are signed with. Without, they still carry their id and time, but the receiver cannot tell who sent them.
+    pub secrets: Option<&'a Secrets>,
 }
 
 /// Whether to go on after a delivery.
@@ -84,8 +84,12 @@ impl<L: Ledger, H: Http, C: Clock> Postman<'_, L, H, C> {
 
     /// One attempt at one message.
     async fn attempt(&self, run_id: &str, row: &OutboxRow) -> Result<Receiver, LedgerError> {
-        let signature = signature_headers(self.secrets, &row.id, self.clock.now(), &row.body);
-        let request = wire::webhook(self.url.to_string(), &row.body, signature);
+        let sent = self.clock.now();
+        let headers = match self.secrets {
+            Some(secrets) => signature_headers(secrets, &row.id, sent, &row.body).to_vec(),
+            None => unsigned_headers(&row.id, sent).to_vec(),
+        };
+        let request = wire::webhook(self.url.to_string(), &row.body, headers);
         let answer = wire::send(self.http, self.clock, request).await;
         let now = self.clock.now();
         let (status, pause, why) = match &answer {

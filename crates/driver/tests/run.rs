@@ -54,7 +54,7 @@ async fn carry_out<L: Ledger>(
         tell: true,
         stop,
     };
-    let postman = Some(Postman { ledger, http, clock, url: &url, secrets: &secrets });
+    let postman = Some(Postman { ledger, http, clock, url: &url, secrets: Some(&secrets) });
     Runner { worker, postman }.run(RUN).await
 }
 

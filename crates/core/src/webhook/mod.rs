@@ -6,4 +6,4 @@ mod signature;
 
 pub use delivery::{Delivery, judge};
 pub use event::{ChunkEnd, EventChunk, EventMetrics, WEBHOOK_VERSION, WebhookEvent};
-pub use signature::{Secret, SecretError, Secrets, VerifyError, sign, signature_headers, verify};
+pub use signature::{Secret, SecretError, Secrets, VerifyError, sign, signature_headers, unsigned_headers, verify};

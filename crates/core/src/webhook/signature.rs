@@ -108,6 +108,12 @@ pub fn signature_headers(secrets: &Secrets, id: &str, sent: Timestamp, body: &st
     ]
 }
 
+/// The two headers of a delivery without a signature: the receiver still knows repeats by the id.
+#[must_use]
+pub fn unsigned_headers(id: &str, sent: Timestamp) -> [(&'static str, String); 2] {
+    [("webhook-id", id.to_owned()), ("webhook-timestamp", seconds(sent).to_string())]
+}
+
 /// Why a delivery is not to be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {

@@ -1,0 +1,88 @@
+//! Who allows a plan to be carried out, and how they say so.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+
+use purge_core::plan::Plan;
+use purge_core::run::Approval;
+use purge_core::time::Timestamp;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::terminal::{STRONG, paint};
+
+/// What was said on the command line, and whether anything is asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said<'a> {
+    /// `--approve`.
+    pub(crate) digest: Option<&'a str>,
+    /// `--approver`.
+    pub(crate) approver: Option<&'a str>,
+    /// Whether approval is needed at all: nothing real is deleted on the simulated tenant, and what has been approved before
+    /// needs no second approval.
+    pub(crate) needed: bool,
+    /// Whether somebody can be asked.
+    pub(crate) may_ask: bool,
+}
+
+impl Said<'_> {
+    /// Whether a person sits at the terminal.
+    pub(crate) fn at_terminal() -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+}
+
+/// The approval of the plan, or why it does not have one.
+pub(crate) fn approval(plan: &Plan, said: Said<'_>, now: Timestamp) -> Result<Approval, Failure> {
+    let second_person = plan.policy().limits.second_person;
+    let requester = plan.request().requested_by.as_str();
+    if second_person && said.approver.is_none() {
+        return Err(refused(
+            "approval.nobody",
+            "the policy asks for an approver other than the requester".to_owned(),
+            "name them with `--approver`",
+        ));
+    }
+    match said.digest {
+        Some(digest) if digest == plan.digest() => {}
+        Some(digest) => {
+            let message = format!("the approval is for `{digest}`, but the plan is `{}`", plan.digest());
+            let help = "look at the plan with `genesys-purge plan` and pass its whole digest";
+            return Err(refused("approval.mismatch", message, help));
+        }
+        None if !said.needed => {}
+        None if said.may_ask => ask(plan)?,
+        None => {
+            let message = format!("nobody has approved the plan `{}`", plan.digest());
+            return Err(refused(
+                "approval.missing",
+                message,
+                "pass `--approve` with this digest after looking at the plan",
+            ));
+        }
+    }
+    Ok(Approval {
+        digest: plan.digest().to_owned(),
+        approved_by: said.approver.unwrap_or(requester).to_owned(),
+        approved_at: now,
+    })
+}
+
+/// An approval that does not hold; nothing was sent.
+pub(crate) fn refused(code: &str, message: String, help: &str) -> Failure {
+    Failure::new(Exit::NotApproved, code, "", message, help)
+}
+
+/// Asks for the plan's short code. One try: whoever mistypes it should look again.
+fn ask(plan: &Plan) -> Result<(), Failure> {
+    let code = plan.short_code();
+    let mut stderr = anstream::stderr();
+    let question = "this cannot be undone; type the plan's code to delete, anything else to leave it: ";
+    let asked = write!(stderr, "\n{}", paint(STRONG, question)).and_then(|()| stderr.flush());
+    let mut answer = String::new();
+    let read = asked.and_then(|()| io::stdin().lock().read_line(&mut answer));
+    match read {
+        Ok(_) if answer.trim() == code => Ok(()),
+        Ok(_) => Err(refused("approval.mismatch", "that is not the plan's code; nothing was sent".to_owned(), "")),
+        Err(why) => Err(refused("approval.missing", format!("nobody could be asked: {why}"), "pass `--approve`")),
+    }
+}

@@ -1,0 +1,313 @@
+//! The command line as it is typed.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   every chunk was deleted and verified (plan, verify: nothing to object to)
+  1   internal error
+  2   bad input: request, policy, settings or arguments; nothing was sent
+  3   blocked by a legal hold, a retention rule or a guard; nothing was deleted
+  4   partial: some chunks were not deleted
+  5   something is left over, or nobody can say; verify: the evidence does not hold
+  6   cancelled
+  7   approval is missing or does not match the plan
+  75  stopped before the end; the same command goes on where it was";
+
+const SETTINGS: &str = "\
+Settings (environment):
+  GENESYS_REGION             region name or domain: us-east-1, mypurecloud.ie
+  GENESYS_BASE_URL           address of the API instead, for a gateway: https://purge.example.com
+  GENESYS_LOGIN_URL          address of the login, where it is neither login.{domain} nor the API's own
+  GENESYS_CLIENT_ID          OAuth client (client credentials)
+  GENESYS_CLIENT_SECRET      its secret, or GENESYS_CLIENT_SECRET_FILE: a file that holds it
+  GOVERNANCE_WEBHOOK_URL     told about every chunk that has ended
+  GOVERNANCE_WEBHOOK_SECRET  whsec_…, signs what it is told, or GOVERNANCE_WEBHOOK_SECRET_FILE
+  DATA_JURISDICTION          jurisdiction of requests that name none
+
+With none of the GENESYS_ settings, `run` works on a simulated tenant and says so everywhere.";
+
+const EXAMPLES: &str = "\
+Examples:
+  genesys-purge plan examples/q1-2023.json                see what would be deleted; sends nothing
+  genesys-purge run examples/q1-2023.json                 rehearse it on the simulated tenant
+  genesys-purge run q1.json --approve sha256:…            for scripts, on the tenant of the settings
+  genesys-purge verify genesys-purge-data/evidence/RUN    check what was left as proof, offline";
+
+/// Deletes contact-centre interaction data from Genesys Cloud in bulk, provably.
+#[derive(Debug, Parser)]
+#[command(name = "genesys-purge", version, about, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{SETTINGS}\n\n{EXIT_CODES}"))]
+#[command(propagate_version = true, max_term_width = 110, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check a request against a policy and show what would be deleted; sends nothing
+    #[command(after_help = "\
+Examples:
+  genesys-purge plan q1.json --policy policy.json
+  genesys-purge plan q1.json --out q1.plan.json      what somebody else approves and `run` carries out
+  genesys-purge plan q1.json --json | jq .planDigest")]
+    Plan(PlanArgs),
+    /// Carry out a request or a plan: delete, verify, leave evidence; goes on where it was stopped
+    #[command(after_help = "\
+Without GENESYS_ settings it runs on a simulated tenant. On a real tenant it shows the plan and asks for the plan's short
+code; scripts pass the full digest with --approve.
+
+Examples:
+  genesys-purge run examples/q1-2023.json
+  genesys-purge run q1.plan.json --approve sha256:… --approver dpo@example.com --json", after_long_help = format!("\
+Examples:
+  genesys-purge run examples/q1-2023.json
+  genesys-purge run q1.plan.json --approve sha256:… --approver dpo@example.com --json
+
+{SETTINGS}
+
+{EXIT_CODES}"))]
+    Run(RunArgs),
+    /// Rehearse a request on the simulated tenant in virtual time: hours in a blink, nothing written
+    #[command(after_help = "\
+Examples:
+  genesys-purge simulate examples/q1-2023.json
+  genesys-purge simulate q1.json --scenario bad-day.json --json")]
+    Simulate(SimulateArgs),
+    /// Show the runs of a ledger, or one of them chunk by chunk
+    #[command(after_help = "\
+A run may be named by the first letters of its id.
+
+Examples:
+  genesys-purge status
+  genesys-purge status 3f9a --json")]
+    Status(StatusArgs),
+    /// Stop a run: nothing new is submitted, and what is not yet executed is cancelled
+    #[command(after_help = "\
+Works from any terminal while the run is carried out elsewhere. What has been deleted stays deleted.")]
+    Cancel(CancelArgs),
+    /// Try again the chunks of a run that ended other than verified, under the same approval
+    #[command(after_help = "\
+Examples:
+  genesys-purge retry 3f9a
+  genesys-purge retry 3f9a --chunk 7 --chunk 12")]
+    Retry(RetryArgs),
+    /// Check an evidence folder offline: hashes, chains, report, plan
+    #[command(after_help = "\
+Exits with 0 if everything holds and with 5 if anything does not; names the first record that was changed.")]
+    Verify(VerifyArgs),
+    /// Serve the simulated tenant over HTTP (client id `sim`, secret `sim`)
+    #[command(after_help = "\
+Examples:
+  genesys-purge tenant --listen 127.0.0.1:8080
+  genesys-purge tenant --seed 7 --rate-limit 60 --fault 'submit:every=4:429:retry-after=1' --fault 'status:every=5:503'
+
+Faults: CALL:WHEN:WHAT[:OPTION…]
+  CALL  any, token, submit, status, count, details, job.create, job.list, job.get, job.execute, job.cancel,
+        job.failed, metadata, protection, …
+  WHEN  always, every=N, nth=N[,N…], permille=N
+  WHAT  an HTTP status (429, 503, …), drop-before, drop-after, slow=MS, garbage, truncated, missing-id, stuck,
+        status=WORD, revoke-token, fail-job, leave=RECORDS
+  OPTION  retry-after=VALUE, limit=N")]
+    Tenant(TenantArgs),
+    /// Print the JSON Schema of a file format, for editors and other programs
+    Schema(SchemaArgs),
+}
+
+/// The request and the rules.
+#[derive(Debug, Args)]
+pub(crate) struct Documents {
+    /// Policy: retention rules, legal holds, jurisdictions, limits
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// Purge request, JSON; `-` for standard input
+    pub(crate) request: PathBuf,
+    #[command(flatten)]
+    pub(crate) documents: Documents,
+    /// Region that the tenant lies in, if its address does not say
+    #[arg(long, value_name = "REGION")]
+    pub(crate) tenant_jurisdiction: Option<String>,
+    /// Write a plan file, which `run` takes in place of a request
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print the plan as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Where runs are kept.
+#[derive(Debug, Args)]
+pub(crate) struct Ledger {
+    /// Folder that remembers runs; made when missing
+    #[arg(long, value_name = "DIR", default_value = "genesys-purge-data")]
+    pub(crate) ledger: PathBuf,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Purge request or plan file, JSON; `-` for standard input
+    pub(crate) request: PathBuf,
+    #[command(flatten)]
+    pub(crate) documents: Documents,
+    #[command(flatten)]
+    pub(crate) ledger: Ledger,
+    /// Folder for the evidence [default: evidence/RUN in the ledger's folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) evidence: Option<PathBuf>,
+    /// Digest of the plan that you approve: sha256:…
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) approve: Option<String>,
+    /// Who approves, for the record [default: the request's requestedBy]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) approver: Option<String>,
+    /// Chunks under way at once, at most what the policy allows
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) concurrency: Option<u32>,
+    /// Seconds from a chunk's first submit to its end, at most what the policy allows
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) chunk_deadline: Option<u64>,
+    /// Region that the tenant lies in, if its address does not say
+    #[arg(long, value_name = "REGION")]
+    pub(crate) tenant_jurisdiction: Option<String>,
+    /// Scenario of the simulated tenant
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scenario: Option<PathBuf>,
+    /// Print one JSON event a line, the report last
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `simulate`.
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    /// Purge request, JSON; `-` for standard input
+    pub(crate) request: PathBuf,
+    #[command(flatten)]
+    pub(crate) documents: Documents,
+    /// Scenario of the simulated tenant
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scenario: Option<PathBuf>,
+    /// Print one JSON event a line, the report last
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Run to show chunk by chunk
+    pub(crate) run: Option<String>,
+    #[command(flatten)]
+    pub(crate) ledger: Ledger,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `cancel`.
+#[derive(Debug, Args)]
+pub(crate) struct CancelArgs {
+    /// Run to stop
+    pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) ledger: Ledger,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `retry`.
+#[derive(Debug, Args)]
+pub(crate) struct RetryArgs {
+    /// Run to go on with
+    pub(crate) run: String,
+    /// Only this chunk; may be repeated
+    #[arg(long = "chunk", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) chunks: Vec<u32>,
+    #[command(flatten)]
+    pub(crate) ledger: Ledger,
+    /// Folder for the evidence [default: evidence/RUN in the ledger's folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) evidence: Option<PathBuf>,
+    /// Print one JSON event a line, the report last
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Evidence folder that `run` left
+    pub(crate) evidence: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `tenant`.
+#[derive(Debug, Args)]
+pub(crate) struct TenantArgs {
+    /// Address to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    /// Scenario file; the other flags change it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scenario: Option<PathBuf>,
+    /// Seed of the population and of chance
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Requests a minute and token
+    #[arg(long, value_name = "N")]
+    pub(crate) rate_limit: Option<u64>,
+    /// Seconds that a deletion takes
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) job_seconds: Option<u64>,
+    /// Deletions carried out at once
+    #[arg(long, value_name = "N")]
+    pub(crate) concurrency: Option<NonZeroU32>,
+    /// Something that goes wrong; may be repeated
+    #[arg(long = "fault", value_name = "FAULT")]
+    pub(crate) faults: Vec<String>,
+}
+
+/// A file format.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Format {
+    /// Purge request
+    Request,
+    /// Policy
+    Policy,
+    /// Scenario of the simulated tenant
+    Scenario,
+}
+
+/// Arguments of `schema`.
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArgs {
+    /// Which format
+    pub(crate) format: Format,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

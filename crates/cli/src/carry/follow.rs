@@ -1,0 +1,49 @@
+//! Watching a run that another process carries out, and taking over should it die.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use purge_driver::Watch;
+use purge_driver::ledger::Ledger;
+
+use super::interrupt;
+use super::lock::RunLock;
+use super::stored;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::ledger::SqliteLedger;
+
+/// How often to look.
+const LOOK: Duration = Duration::from_millis(300);
+
+/// Shows the run's progress. Gives the lock if the other process has gone and left chunks open, nothing once all have ended.
+pub(crate) async fn follow(
+    ledger: &SqliteLedger,
+    folder: &Path,
+    run_id: &str,
+    watch: &impl Watch,
+) -> Result<Option<RunLock>, Failure> {
+    let looking = async {
+        let mut seen = BTreeMap::new();
+        loop {
+            for chunk in stored::chunks(ledger, run_id).await? {
+                let index = chunk.chunk().index;
+                if seen.get(&index) != Some(&chunk) {
+                    watch.changed(&chunk);
+                    seen.insert(index, chunk);
+                }
+            }
+            // The lock goes last: the other process holds it until everything that it did is in the ledger.
+            let lock = RunLock::take(folder, run_id)?;
+            let open = ledger.open_chunks(run_id, 0, 1).await.map_err(stored::failed)?;
+            match lock {
+                Some(_) if open.is_empty() => return Ok(None),
+                Some(lock) => return Ok(Some(lock)),
+                None => tokio::time::sleep(LOOK).await,
+            }
+        }
+    };
+    // Nothing is in hand here: the first interrupt already ends it, and the other process goes on.
+    interrupt::or_interrupted(looking, || std::process::exit(i32::from(Exit::Temporary.code()))).await
+}

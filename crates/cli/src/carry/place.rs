@@ -1,0 +1,108 @@
+//! Where a run takes place: a real tenant, or the simulated one over real HTTP on this machine.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use purge_core::json::{canonical, digest};
+use purge_core::oauth::LoginStyle;
+use purge_core::request::DeletionApi;
+use purge_core::url::{self, Url};
+use purge_core::webhook::{Secrets, verify};
+use purge_driver::{Credentials, Tenant};
+use purge_sim::{Scenario, WebhookSink};
+
+use crate::failure::Failure;
+use crate::settings::{RealTenant, Webhook};
+use crate::simulated::journal::Journal;
+use crate::simulated::server;
+use crate::simulated::world::{WEBHOOK_PATH, World};
+
+/// Addresses and credentials of a run.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// The tenant.
+    pub(crate) tenant: Tenant,
+    /// Who is told how chunks end.
+    pub(crate) webhook: Option<Webhook>,
+}
+
+impl Place {
+    /// The tenant of the settings.
+    pub(crate) fn real(tenant: &RealTenant, api: DeletionApi, webhook: Option<Webhook>) -> Self {
+        let tenant = Tenant {
+            api: tenant.base.clone(),
+            login: tenant.login(api),
+            login_style: login_style(api),
+            credentials: tenant.credentials.clone(),
+        };
+        Self { tenant, webhook }
+    }
+
+    /// The simulated tenant that the journal remembers, or a new one. Without a webhook in the settings, a local governance
+    /// system is told, under a secret that is made up on the spot.
+    pub(crate) fn simulated(
+        journal: &Path,
+        scenario: Scenario,
+        api: DeletionApi,
+        webhook: Option<Webhook>,
+    ) -> Result<Self, Failure> {
+        let failed = |why: std::io::Error| Failure::machine("start the simulated tenant", why);
+        let client = scenario.login.clients.first().map(|c| (c.id.clone(), c.secret.clone())).unwrap_or_default();
+        let (journal, tenant) = Journal::open(journal, scenario.clone()).map_err(failed)?;
+        let secrets = webhook.is_none().then(made_up_secret).transpose()?;
+        let sink = secrets.clone().map(|secrets| sink(scenario, secrets));
+        let world = Arc::new(Mutex::new(World::new(tenant, Some(journal), sink)));
+        let address = server::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), world).map_err(failed)?;
+        let at = |path: &str| local(address, path);
+        let local_webhook = secrets.map(|secrets| Ok(Webhook { url: at(WEBHOOK_PATH)?, secrets: Some(secrets) }));
+        let tenant = Tenant {
+            api: at("")?,
+            login: at("")?,
+            login_style: login_style(api),
+            credentials: Credentials::new(client.0, client.1),
+        };
+        Ok(Self { tenant, webhook: webhook.map(Ok).or(local_webhook).transpose()? })
+    }
+}
+
+/// Where the journal of a run's simulated tenant is.
+pub(crate) fn journal(ledger: &Path, run_id: &str) -> PathBuf {
+    ledger.join("simulated").join(format!("{run_id}.jsonl"))
+}
+
+/// How records name the simulated tenant: another scenario is another tenant.
+pub(crate) fn simulated_name(scenario: &Scenario) -> String {
+    let digest = digest(&canonical(scenario));
+    let hex: String = digest.trim_start_matches("sha256:").chars().take(8).collect();
+    format!("SIMULATED tenant {hex}")
+}
+
+fn login_style(api: DeletionApi) -> LoginStyle {
+    match api {
+        DeletionApi::DataDeletion => LoginStyle::DataDeletion,
+        DeletionApi::RecordingJobs => LoginStyle::Standard,
+    }
+}
+
+fn local(address: SocketAddr, path: &str) -> Result<Url, Failure> {
+    let text = format!("http://{address}{path}");
+    url::base_url(&text).map_err(|why| Failure::machine("address the simulated tenant", why))
+}
+
+fn made_up_secret() -> Result<Secrets, Failure> {
+    let mut bytes = [0_u8; 32];
+    getrandom::fill(&mut bytes).map_err(|why| Failure::machine("make up a secret", why))?;
+    let text = format!("whsec_{}", STANDARD.encode(bytes));
+    Secrets::parse(&text).map_err(|why| Failure::machine("make up a secret", why))
+}
+
+fn sink(scenario: Scenario, secrets: Secrets) -> WebhookSink {
+    WebhookSink::new(scenario).verified_by(move |request, now| {
+        let header = |name| request.header(name).unwrap_or_default();
+        let (id, at, signatures) = (header("webhook-id"), header("webhook-timestamp"), header("webhook-signature"));
+        verify(&secrets, id, at, signatures, &request.body, now).is_ok()
+    })
+}

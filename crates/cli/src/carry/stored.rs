@@ -1,0 +1,103 @@
+//! A run as the ledger has it, read whole.
+
+use purge_core::audit::AuditRecord;
+use purge_core::plan::{self, CheckContext, Plan};
+use purge_core::report::{Ordered, Report};
+use purge_core::run::ChunkRun;
+use purge_core::time::Timestamp;
+use purge_driver::ledger::{Ledger, LedgerError, OutboxRow, RunRow};
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::ledger::SqliteLedger;
+
+/// Rows read at a time.
+const PAGE: u32 = 1000;
+
+/// Everything about one run.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    /// The run.
+    pub(crate) row: RunRow,
+    /// The plan that it was made from.
+    pub(crate) plan: Plan,
+    /// Its audit log.
+    pub(crate) records: Vec<AuditRecord>,
+    /// Its messages.
+    pub(crate) outbox: Vec<OutboxRow>,
+}
+
+impl Stored {
+    /// Reads it.
+    pub(crate) async fn read(ledger: &SqliteLedger, run_id: &str, now: Timestamp) -> Result<Self, Failure> {
+        let row = ledger.run(run_id).await.map_err(failed)?;
+        let row = row.ok_or_else(|| failed(LedgerError::Corrupt(format!("run `{run_id}` is gone"))))?;
+        let plan = reopen(&row, now)?;
+        let mut records = Vec::new();
+        let mut after = 0;
+        loop {
+            let page = ledger.records(run_id, after, PAGE).await.map_err(failed)?;
+            let Some(last) = page.last() else { break };
+            after = last.position;
+            records.extend(page.into_iter().map(|row| row.record));
+        }
+        let outbox = ledger.outbox(run_id).await.map_err(failed)?;
+        Ok(Self { row, plan, records, outbox })
+    }
+
+    /// What its records amount to.
+    pub(crate) fn report(&self) -> Report {
+        let ordered = Ordered { order: &self.row.order, chunks: self.plan.chunks(), parts: self.plan.parts() };
+        Report::of(ordered, &self.records)
+    }
+}
+
+/// The plan of a run, from the plan file that it keeps.
+pub(crate) fn reopen(row: &RunRow, now: Timestamp) -> Result<Plan, Failure> {
+    let context = CheckContext { now, tenant_jurisdiction: None, default_jurisdiction: None };
+    plan::reopen(&row.plan_file, &context).map_err(|findings| Failure { exit: Exit::Internal, findings })
+}
+
+/// All chunks of a run as they stand.
+pub(crate) async fn chunks(ledger: &SqliteLedger, run_id: &str) -> Result<Vec<ChunkRun>, Failure> {
+    let mut chunks: Vec<ChunkRun> = Vec::new();
+    loop {
+        let after = chunks.last().map_or(0, |chunk| chunk.chunk().index);
+        let page = ledger.chunks(run_id, after, PAGE).await.map_err(failed)?;
+        if page.is_empty() {
+            return Ok(chunks);
+        }
+        chunks.extend(page.into_iter().map(|row| row.run));
+    }
+}
+
+/// The run whose id begins like that, if there is exactly one.
+pub(crate) async fn find(ledger: &SqliteLedger, name: &str) -> Result<RunRow, Failure> {
+    let runs = ledger.runs().await.map_err(failed)?;
+    let matches = |row: &RunRow| {
+        let id = &row.order.run_id;
+        id.starts_with(name) || id.strip_prefix("run-").is_some_and(|hex| hex.starts_with(name))
+    };
+    let mut found = runs.into_iter().filter(matches);
+    let not = |message: String, help: &str| Failure::new(Exit::BadInput, "run.unknown", "", message, help);
+    match (found.next(), found.next()) {
+        (Some(row), None) => Ok(row),
+        (Some(_), Some(_)) => Err(not(format!("several runs begin with `{name}`"), "give more letters of the id")),
+        (None, _) => Err(not(format!("there is no run `{name}`"), "`genesys-purge status` lists the runs of a ledger")),
+    }
+}
+
+/// The ledger did not do what it was asked.
+#[expect(clippy::needless_pass_by_value, reason = "the shape of `map_err`")]
+pub(crate) fn failed(error: LedgerError) -> Failure {
+    let exit = match error {
+        LedgerError::Unavailable(_) => Exit::Temporary,
+        LedgerError::Corrupt(_) | LedgerError::Conflict(_) => Exit::Internal,
+    };
+    let help = match error {
+        LedgerError::Unavailable(_) => "whatever was written is safe; give the same command again",
+        LedgerError::Corrupt(_) => "keep the folder as it is and restore the ledger from a copy",
+        LedgerError::Conflict(_) => "use another `--ledger` folder for this run",
+    };
+    Failure::new(exit, "ledger.failed", "", error.to_string(), help)
+}

@@ -1,0 +1,40 @@
+//! `cancel`: the kill switch.
+
+use purge_driver::ledger::Ledger;
+use purge_driver::{Clock, SystemClock};
+
+use super::{no_ledger, on_this_thread};
+use crate::args::CancelArgs;
+use crate::carry::lock::RunLock;
+use crate::carry::stored;
+use crate::events;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::ledger::SqliteLedger;
+use crate::terminal::say;
+
+/// Notes the wish; whoever carries the run out sees it before its next step.
+pub(crate) fn run(args: &CancelArgs) -> Result<Exit, Failure> {
+    let folder = &args.ledger.ledger;
+    let ledger = SqliteLedger::open_existing(folder).map_err(stored::failed)?.ok_or_else(|| no_ledger(folder))?;
+    on_this_thread(async {
+        let row = stored::find(&ledger, &args.run).await?;
+        let run_id = &row.order.run_id;
+        if row.open > 0 {
+            ledger.ask_cancel(run_id, SystemClock.now()).await.map_err(stored::failed)?;
+        }
+        let under_way = RunLock::take(folder, run_id)?.is_none();
+        if args.json {
+            let fields = serde_json::json!({ "runId": run_id, "open": row.open, "underWay": under_way });
+            say(&events::line("cancel", &fields));
+        } else if row.open == 0 {
+            say(&format!("run {run_id} has ended; there is nothing to cancel"));
+        } else if under_way {
+            say(&format!("run {run_id} stops: {} of {} chunks are open", row.open, row.order.chunks));
+        } else {
+            say(&format!("run {run_id} will not submit anything more"));
+            say("nobody carries it out now; give its command again to cancel its open chunks and write the evidence");
+        }
+        Ok(Exit::Fine)
+    })
+}

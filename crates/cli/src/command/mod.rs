@@ -1,0 +1,69 @@
+//! One file per verb.
+
+mod cancel;
+mod plan;
+mod retry;
+mod run;
+mod scenario;
+mod schema;
+mod simulate;
+mod status;
+mod tenant;
+mod verify;
+
+use std::future::Future;
+use std::path::Path;
+
+use crate::args::Command;
+use crate::events;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::terminal::{findings, say, tell};
+
+/// Carries out the command and says how it went.
+pub(crate) fn run(command: Command) -> Exit {
+    let (result, json) = match command {
+        Command::Plan(args) => (plan::run(&args), args.json),
+        Command::Run(args) => (run::run(&args), args.json),
+        Command::Simulate(args) => (simulate::run(&args), args.json),
+        Command::Status(args) => (status::run(&args), args.json),
+        Command::Cancel(args) => (cancel::run(&args), args.json),
+        Command::Retry(args) => (retry::run(&args), args.json),
+        Command::Verify(args) => (verify::run(&args), args.json),
+        Command::Tenant(args) => (tenant::run(&args), false),
+        Command::Schema(args) => (Ok(schema::run(&args)), false),
+    };
+    result.unwrap_or_else(|failure| report(&failure, json))
+}
+
+/// Says what is wrong: as text beside the result, or as events among the others.
+fn report(failure: &Failure, json: bool) -> Exit {
+    for finding in &failure.findings {
+        if json {
+            say(&events::problem(finding));
+        } else {
+            tell(&findings::finding(finding));
+        }
+    }
+    failure.exit
+}
+
+/// Runs on this thread alone: nothing here is shared, and waiting costs nothing.
+fn on_this_thread<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|why| Failure::machine("start", why))?;
+    runtime.block_on(future)
+}
+
+/// A command about a run needs a ledger.
+fn no_ledger(folder: &Path) -> Failure {
+    Failure::new(
+        Exit::BadInput,
+        "ledger.missing",
+        folder.display().to_string(),
+        format!("there is no ledger in `{}`", folder.display()),
+        "name its folder with `--ledger`",
+    )
+}

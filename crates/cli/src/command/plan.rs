@@ -1,0 +1,61 @@
+//! `plan`: what would be deleted. Sends nothing.
+
+use std::path::Path;
+
+use purge_core::plan::{PlanFile, document};
+use purge_driver::{Clock, SystemClock};
+
+use crate::args::PlanArgs;
+use crate::documents::{self, Need, Prepared};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::settings::{Environment, Settings};
+use crate::terminal::{self, findings, say, tell};
+use crate::whole_file;
+
+/// Checks, prints, and writes the plan file if asked.
+pub(crate) fn run(args: &PlanArgs) -> Result<Exit, Failure> {
+    let settings = Settings::read(&Environment)?;
+    let now = SystemClock.now();
+    let context = documents::context(&settings, args.tenant_jurisdiction.as_deref(), Need::Nothing, now)?;
+    let prepared = documents::prepare(&args.request, args.documents.policy.as_deref(), &context)?;
+    if args.json {
+        let document = serde_json::to_string_pretty(&document(&prepared.checked))
+            .map_err(|why| Failure::machine("write the plan", why))?;
+        say(&document);
+    } else {
+        show(&prepared, settings.tenant.as_ref().map(|t| t.base.to_string()));
+    }
+    let Some(plan) = &prepared.checked.plan else {
+        return Ok(Failure::of_findings(prepared.checked.findings).exit);
+    };
+    if let Some(out) = &args.out {
+        save(out, &PlanFile::new(plan, prepared.planned_at))?;
+        if !args.json {
+            tell(&format!("plan file: {}", out.display()));
+        }
+    }
+    Ok(Exit::Fine)
+}
+
+fn show(prepared: &Prepared, tenant: Option<String>) {
+    for finding in &prepared.checked.findings {
+        tell(&findings::finding(&prepared.names.locate(finding)));
+    }
+    match &prepared.checked.plan {
+        Some(plan) => {
+            let tenant = tenant.unwrap_or_else(|| "no tenant is set: `run` would use the simulated one".to_owned());
+            terminal::plan::plan(plan, &tenant).iter().for_each(|line| say(line));
+        }
+        None => {
+            terminal::plan::kept(&prepared.checked.parts).iter().for_each(|line| say(line));
+            tell(&format!("no plan: {}", findings::count(&prepared.checked.findings)));
+        }
+    }
+}
+
+fn save(path: &Path, file: &PlanFile) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(file).map_err(|why| Failure::machine("write the plan file", why))?;
+    whole_file::write(path, format!("{text}\n").as_bytes())
+        .map_err(|why| Failure::machine(&format!("write `{}`", path.display()), why))
+}

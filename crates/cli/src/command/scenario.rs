@@ -1,0 +1,24 @@
+//! Scenario files.
+
+use std::path::Path;
+
+use purge_sim::Scenario;
+
+use crate::documents::read_text;
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// The scenario in the file; the calm one without a file.
+pub(crate) fn read(path: Option<&Path>) -> Result<Scenario, Failure> {
+    let Some(path) = path else { return Ok(Scenario::default()) };
+    let text = read_text(path)?;
+    serde_json::from_str(&text).map_err(|why| {
+        Failure::new(
+            Exit::BadInput,
+            "scenario.invalid",
+            path.display().to_string(),
+            format!("`{}` is no scenario: {why}", path.display()),
+            "`genesys-purge schema scenario` says what it may hold",
+        )
+    })
+}

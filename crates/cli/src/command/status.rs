@@ -1,0 +1,144 @@
+//! `status`: what a ledger holds.
+
+use anstyle::Style;
+use purge_core::run::ChunkRun;
+use purge_driver::ledger::{Ledger, RunRow};
+
+use super::{no_ledger, on_this_thread};
+use crate::args::StatusArgs;
+use crate::carry::lock::RunLock;
+use crate::carry::run::Surroundings;
+use crate::carry::stored;
+use crate::events;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::ledger::SqliteLedger;
+use crate::terminal::table::{Align, Cell, Table};
+use crate::terminal::words::{count, window};
+use crate::terminal::{CARE, DIM, GOOD, progress, result, say};
+
+/// Lists the runs, or one run's chunks.
+pub(crate) fn run(args: &StatusArgs) -> Result<Exit, Failure> {
+    let folder = &args.ledger.ledger;
+    let Some(ledger) = SqliteLedger::open_existing(folder).map_err(stored::failed)? else {
+        if args.run.is_some() {
+            return Err(no_ledger(folder));
+        }
+        if !args.json {
+            say(&format!("there is no ledger in `{}`", folder.display()));
+        }
+        return Ok(Exit::Fine);
+    };
+    on_this_thread(async {
+        match &args.run {
+            None => {
+                let runs = ledger.runs().await.map_err(stored::failed)?;
+                if args.json { runs.iter().for_each(|row| say(&run_line(row))) } else { list(args, &runs)? }
+            }
+            Some(name) => {
+                let row = stored::find(&ledger, name).await?;
+                let chunks = stored::chunks(&ledger, &row.order.run_id).await?;
+                one(args, &row, &chunks)?;
+            }
+        }
+        Ok(Exit::Fine)
+    })
+}
+
+fn run_line(row: &RunRow) -> String {
+    let order = &row.order;
+    events::line(
+        "run",
+        &serde_json::json!({
+            "runId": order.run_id, "name": order.request.name, "planDigest": order.plan_digest, "tenant": order.tenant,
+            "simulated": order.simulated, "chunks": order.chunks, "open": row.open, "cancelAsked": row.cancel_asked,
+            "approvedBy": order.approved_by, "approvedAt": order.approved_at,
+            "createdAt": row.created_at, "updatedAt": row.updated_at,
+        }),
+    )
+}
+
+fn list(args: &StatusArgs, runs: &[RunRow]) -> Result<(), Failure> {
+    let mut table = Table::new(&[
+        ("run", Align::Left),
+        ("state", Align::Left),
+        ("chunks", Align::Right),
+        ("open", Align::Right),
+        ("last change", Align::Left),
+        ("tenant", Align::Left),
+        ("name", Align::Left),
+    ]);
+    for row in runs {
+        let order = &row.order;
+        let style = if order.simulated { CARE } else { Style::new() };
+        table.push(vec![
+            order.run_id.clone().into(),
+            state(args, row)?,
+            order.chunks.to_string().into(),
+            row.open.to_string().into(),
+            row.updated_at.to_string().into(),
+            Cell::styled(style, order.tenant.clone()),
+            order.request.name.clone().into(),
+        ]);
+    }
+    table.lines().iter().for_each(|line| say(line));
+    Ok(())
+}
+
+fn state(args: &StatusArgs, row: &RunRow) -> Result<Cell, Failure> {
+    let under_way = RunLock::take(&args.ledger.ledger, &row.order.run_id)?.is_none();
+    Ok(match (row.open, row.cancel_asked.is_some(), under_way) {
+        (0, _, _) => Cell::styled(GOOD, "ended"),
+        (_, true, _) => Cell::styled(CARE, "cancelling"),
+        (_, false, true) => Cell::styled(CARE, "under way"),
+        (_, false, false) => Cell::styled(CARE, "stopped"),
+    })
+}
+
+fn one(args: &StatusArgs, row: &RunRow, chunks: &[ChunkRun]) -> Result<(), Failure> {
+    let order = &row.order;
+    if args.json {
+        say(&run_line(row));
+        chunks.iter().for_each(|chunk| say(&events::chunk(&chunk.view(), order.simulated)));
+        return Ok(());
+    }
+    list(args, std::slice::from_ref(row))?;
+    say("");
+    let mut table = Table::new(&[
+        ("chunk", Align::Right),
+        ("window, end not included", Align::Left),
+        ("state", Align::Left),
+        ("deleted", Align::Right),
+        ("left", Align::Right),
+        ("request id", Align::Left),
+    ]);
+    for chunk in chunks {
+        let view = chunk.view();
+        let state = match view.outcome {
+            Some(_) => result::outcome(view.outcome),
+            None => Cell::styled(CARE, progress::state(&view)),
+        };
+        let number = |n: Option<u64>| n.map_or_else(|| Cell::styled(DIM, "?"), |n| count(Some(n)).into());
+        table.push(vec![
+            view.chunk.index.to_string().into(),
+            window(view.chunk.window).into(),
+            state,
+            number(view.records_deleted),
+            number(view.remaining),
+            view.request_id.clone().unwrap_or_default().into(),
+        ]);
+    }
+    table.lines().iter().for_each(|line| say(line));
+    let around = Surroundings {
+        folder: args.ledger.ledger.clone(),
+        evidence: None,
+        json: false,
+        deliver: false,
+        scenario: None,
+    };
+    let evidence = around.evidence_of(&order.run_id);
+    if evidence.exists() {
+        say(&result::labelled("evidence", &evidence.display().to_string()));
+    }
+    Ok(())
+}

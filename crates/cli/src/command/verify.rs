@@ -1,0 +1,42 @@
+//! `verify`: whether evidence holds.
+
+use purge_driver::{Clock, SystemClock};
+
+use crate::args::VerifyArgs;
+use crate::evidence::verify::{Verdict, verify};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::terminal::{BAD, CARE, DIM, GOOD, STRONG, paint, say};
+
+/// Checks and prints; an answer to the question is the result, also when it is no.
+pub(crate) fn run(args: &VerifyArgs) -> Result<Exit, Failure> {
+    let verdict = verify(&args.evidence, SystemClock.now())?;
+    if args.json {
+        let text = serde_json::to_string_pretty(&verdict).map_err(|why| Failure::machine("write the verdict", why))?;
+        say(&text);
+    } else {
+        show(&verdict);
+    }
+    Ok(if verdict.holds { Exit::Fine } else { Exit::Doubtful })
+}
+
+fn show(verdict: &Verdict) {
+    let label = |name: &str| paint(DIM, &format!("{name:>8}"));
+    say(&format!("{}  {}", label("run"), verdict.run_id));
+    say(&format!("{}  {}", label("plan"), verdict.plan_digest));
+    say(&format!("{}  {}", label("digest"), verdict.evidence_digest));
+    if verdict.simulated {
+        say(&format!("{}  {}", label("tenant"), paint(CARE, "SIMULATED: nothing real was deleted")));
+    }
+    say("");
+    for check in &verdict.checks {
+        let mark = if check.holds { paint(GOOD, "   holds") } else { paint(BAD, "  BROKEN") };
+        say(&format!("{mark}  {:<8} {}", check.name, check.detail));
+    }
+    say("");
+    match (verdict.holds, verdict.outcome) {
+        (true, Some(outcome)) => say(&paint(STRONG, &format!("the evidence holds: the run is {outcome}"))),
+        (true, None) => say(&paint(STRONG, "the evidence holds")),
+        (false, _) => say(&paint(BAD, "the evidence does not hold")),
+    }
+}

@@ -1,0 +1,138 @@
+//! Reading requests, policies and plan files, and making the plan.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use purge_core::finding::Finding;
+use purge_core::plan::{self, CheckContext, Checked, PlanFile};
+use purge_core::region::REGIONS;
+use purge_core::time::Timestamp;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::settings::Settings;
+
+/// What checking the documents gave, and what the findings' pointers point into.
+#[derive(Clone, Debug)]
+pub(crate) struct Prepared {
+    /// Findings, parts and perhaps the plan.
+    pub(crate) checked: Checked,
+    /// As of when the rules were applied.
+    pub(crate) planned_at: Timestamp,
+    /// The documents' names.
+    pub(crate) names: Names,
+}
+
+/// The documents' names as they were typed.
+#[derive(Clone, Debug)]
+pub(crate) struct Names {
+    request: String,
+    policy: Option<String>,
+}
+
+impl Names {
+    /// The finding with a pointer that names the file: `q1.json#/range/end`.
+    pub(crate) fn locate(&self, finding: &Finding) -> Finding {
+        let mut located = finding.clone();
+        if let Some(rest) = finding.pointer.strip_prefix("policy#") {
+            let name = self.policy.as_deref().unwrap_or("--policy");
+            located.pointer = format!("{name}#{rest}");
+        } else if let Some(rest) = finding.pointer.strip_prefix('#') {
+            located.pointer = format!("{}#{rest}", self.request);
+        }
+        // `#` alone is the whole document.
+        if let Some(whole) = located.pointer.strip_suffix('#') {
+            located.pointer = whole.to_owned();
+        }
+        located
+    }
+}
+
+/// Reads the request (or plan file) and the policy and checks them.
+pub(crate) fn prepare(request: &Path, policy: Option<&Path>, context: &CheckContext) -> Result<Prepared, Failure> {
+    let text = read_text(request)?;
+    let name = if request == Path::new("-") { "standard input".to_owned() } else { request.display().to_string() };
+    let names = Names { request: name, policy: policy.map(|p| p.display().to_string()) };
+    if !is_plan_file(&text) {
+        let policy = policy.map(read_text).transpose()?;
+        let checked = plan::check(&text, policy.as_deref(), context);
+        return Ok(Prepared { checked, planned_at: context.now, names });
+    }
+    if let Some(policy) = policy {
+        return Err(Failure::new(
+            Exit::BadInput,
+            "planFile.policy",
+            policy.display().to_string(),
+            format!("`{}` is a plan file, which holds the policy that it was made with", names.request),
+            "leave `--policy` away, or plan the request again",
+        ));
+    }
+    let located = |findings: Vec<Finding>| findings.iter().map(|f| names.locate(f)).collect();
+    plan::reopen(&text, context).map_err(|findings| Failure::of_findings(located(findings)))?;
+    // It has just been read, so only its warnings are new here.
+    let file: PlanFile = serde_json::from_str(&text).map_err(|why| Failure::unreadable(request, why))?;
+    let context = CheckContext { now: file.planned_at, ..context.clone() };
+    let checked = plan::check_parsed(&file.request, &file.policy, &context);
+    Ok(Prepared { checked, planned_at: file.planned_at, names })
+}
+
+/// A plan file is an object with a digest; a request never has one.
+fn is_plan_file(text: &str) -> bool {
+    serde_json::from_str::<serde_json::Value>(text).is_ok_and(|value| value.get("planDigest").is_some())
+}
+
+/// A text file; `-` is standard input.
+pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
+    let read = if path == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map(|_| text)
+    } else {
+        fs::read_to_string(path)
+    };
+    read.map_err(|why| Failure::unreadable(path, why))
+}
+
+/// Whether it must be known where the tenant lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Something will be deleted there.
+    Tenant,
+    /// Only looking.
+    Nothing,
+}
+
+/// What checking has to know besides the documents. `said` is `--tenant-jurisdiction`.
+pub(crate) fn context(
+    settings: &Settings,
+    said: Option<&str>,
+    need: Need,
+    now: Timestamp,
+) -> Result<CheckContext, Failure> {
+    let of_host = settings.tenant.as_ref().and_then(|tenant| tenant.jurisdiction);
+    let wrong = |code: &str, message: String, help: String| {
+        Failure::new(Exit::BadInput, &format!("jurisdiction.{code}"), "--tenant-jurisdiction", message, help)
+    };
+    if let Some(said) = said {
+        if !REGIONS.iter().any(|r| r.name == said) {
+            let names: Vec<&str> = REGIONS.iter().map(|r| r.name).collect();
+            let message = format!("`{said}` is not a Genesys Cloud region");
+            return Err(wrong("unknown", message, format!("one of {}", names.join(", "))));
+        }
+        if let Some(of_host) = of_host.filter(|of_host| *of_host != said) {
+            let message = format!("the tenant's address lies in `{of_host}`, not in `{said}`");
+            return Err(wrong("contradiction", message, "leave `--tenant-jurisdiction` away".to_owned()));
+        }
+    }
+    let known = of_host.or(said);
+    if known.is_none() && settings.tenant.is_some() && need == Need::Tenant {
+        let message = "nothing says in which region the tenant lies".to_owned();
+        let help = "its address is no Genesys Cloud host; give `--tenant-jurisdiction` or set `GENESYS_REGION`";
+        return Err(wrong("tenantUnknown", message, help.to_owned()));
+    }
+    Ok(CheckContext {
+        now,
+        tenant_jurisdiction: known.map(str::to_owned),
+        default_jurisdiction: settings.jurisdiction.clone(),
+    })
+}

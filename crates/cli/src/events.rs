@@ -1,0 +1,59 @@
+//! What `--json` prints: one JSON object a line, each with its `event`.
+
+use purge_core::chunk::Chunk;
+use purge_core::finding::Finding;
+use purge_core::plan::PlanDocument;
+use purge_core::run::ChunkView;
+use purge_core::time::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+/// Something wrong or worth knowing that is not part of a plan.
+pub(crate) fn problem(finding: &Finding) -> String {
+    line("problem", finding)
+}
+
+/// The plan, or why there is none.
+pub(crate) fn plan(document: &PlanDocument) -> String {
+    line("plan", document)
+}
+
+/// Which run on which tenant.
+pub(crate) fn run(run_id: &str, plan_digest: &str, tenant: &str, simulated: bool, evidence: &str) -> String {
+    let fields = json!({
+        "runId": run_id, "planDigest": plan_digest, "tenant": tenant, "simulated": simulated, "evidence": evidence,
+    });
+    line("run", &fields)
+}
+
+/// A chunk has changed. The window's fields stand beside the others, as in the plan.
+pub(crate) fn chunk(view: &ChunkView, simulated: bool) -> String {
+    #[derive(Serialize)]
+    struct Fields {
+        index: u32,
+        total: u32,
+        start: Timestamp,
+        end: Timestamp,
+        simulated: bool,
+        #[serde(flatten)]
+        rest: Map<String, Value>,
+    }
+    let mut rest = match serde_json::to_value(view) {
+        Ok(Value::Object(fields)) => fields,
+        Ok(_) | Err(_) => Map::new(),
+    };
+    rest.remove("chunk");
+    let Chunk { index, total, window, age: _ } = view.chunk;
+    line("chunk", &Fields { index, total, start: window.start(), end: window.end(), simulated, rest })
+}
+
+/// How the messages to the governance system went.
+pub(crate) fn webhooks(delivered: usize, pending: usize, dead: usize) -> String {
+    line("webhooks", &json!({ "delivered": delivered, "pending": pending, "dead": dead }))
+}
+
+/// Any event: its name first, then its fields, of which there is at least one.
+pub(crate) fn line(event: &str, fields: &impl Serialize) -> String {
+    let fields = serde_json::to_string(fields).unwrap_or_default();
+    format!("{{\"event\":{},{}", Value::from(event), fields.strip_prefix('{').unwrap_or("}"))
+}

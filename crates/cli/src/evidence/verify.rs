@@ -1,0 +1,185 @@
+//! Checking an evidence folder, trusting nothing in it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use purge_core::audit::{AuditRecord, Verifier};
+use purge_core::json::digest;
+use purge_core::metrics::prometheus;
+use purge_core::plan::{self, CheckContext, Plan};
+use purge_core::report::{Ordered, Report};
+use purge_core::run::Order;
+use purge_core::time::Timestamp;
+use serde::Serialize;
+
+use super::manifest::{AUDIT, EVIDENCE_VERSION, FILES, MANIFEST, METRICS, Manifest, PLAN, REPORT};
+use crate::failure::Failure;
+
+/// What was looked at and what was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Check {
+    /// `files`, `plan`, `chains`, `report`, `metrics`.
+    pub(crate) name: &'static str,
+    /// Whether it holds.
+    pub(crate) holds: bool,
+    /// What holds, or the first thing that does not.
+    pub(crate) detail: String,
+}
+
+/// What the folder is, and every check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Verdict {
+    /// Whether everything holds.
+    pub(crate) holds: bool,
+    /// Which run it is of.
+    pub(crate) run_id: String,
+    /// Which plan.
+    pub(crate) plan_digest: String,
+    /// Whether nothing real was deleted.
+    pub(crate) simulated: bool,
+    /// Digest of the manifest: the one that `run` printed.
+    pub(crate) evidence_digest: String,
+    /// How the run ended, as the records tell; absent when they cannot be believed.
+    pub(crate) outcome: Option<&'static str>,
+    /// Every check that could be made.
+    pub(crate) checks: Vec<Check>,
+}
+
+/// Checks the folder. A folder without a readable manifest is no evidence at all.
+pub(crate) fn verify(folder: &Path, now: Timestamp) -> Result<Verdict, Failure> {
+    let path = folder.join(MANIFEST);
+    let text = fs::read_to_string(&path).map_err(|why| Failure::unreadable(&path, why))?;
+    let manifest: Manifest = serde_json::from_str(&text).map_err(|why| Failure::unreadable(&path, why))?;
+    let mut checks = vec![files(folder, &manifest)];
+    let plan = check_plan(folder, &manifest, now);
+    let (order, plan_check) = match &plan {
+        Ok((plan, order)) => {
+            let chunks = plan.chunks().len();
+            (Some((plan, order)), held("plan", format!("its {chunks} chunks have the digest that was approved")))
+        }
+        Err(why) => (None, broken("plan", why.clone())),
+    };
+    checks.push(plan_check);
+    let (records, chains) = check_chains(folder, &manifest);
+    checks.push(chains);
+    let report = order.zip(records).map(|((plan, order), records)| {
+        let ordered = Ordered { order, chunks: plan.chunks(), parts: plan.parts() };
+        Report::of(ordered, &records)
+    });
+    if let Some(report) = &report {
+        checks.push(check_report(folder, report));
+        checks.push(check_metrics(folder, report));
+    }
+    Ok(Verdict {
+        holds: checks.iter().all(|check| check.holds),
+        run_id: manifest.run_id,
+        plan_digest: manifest.chains.plan_digest,
+        simulated: manifest.simulated,
+        evidence_digest: digest(text.as_bytes()),
+        outcome: report.map(|report| report.outcome.as_str()),
+        checks,
+    })
+}
+
+fn held(name: &'static str, detail: String) -> Check {
+    Check { name, holds: true, detail }
+}
+
+fn broken(name: &'static str, detail: String) -> Check {
+    Check { name, holds: false, detail }
+}
+
+/// Every file that belongs here is here with its hash, and nothing else is.
+fn files(folder: &Path, manifest: &Manifest) -> Check {
+    if manifest.version != EVIDENCE_VERSION {
+        return broken(
+            "files",
+            format!("the manifest is of version {}, which this program does not know", manifest.version),
+        );
+    }
+    let expected: BTreeSet<&str> = FILES.into_iter().collect();
+    let listed: BTreeSet<&str> = manifest.files.keys().map(String::as_str).collect();
+    if let Some(name) = expected.symmetric_difference(&listed).next() {
+        return broken("files", format!("the manifest does not list exactly the files of evidence: `{name}`"));
+    }
+    for (name, hash) in &manifest.files {
+        match fs::read(folder.join(name)) {
+            Ok(bytes) if digest(&bytes) == *hash => {}
+            Ok(_) => {
+                return broken("files", format!("`{name}` was changed: it does not have the hash in the manifest"));
+            }
+            Err(why) => return broken("files", format!("`{name}` cannot be read: {why}")),
+        }
+    }
+    held("files", format!("{} files have the hashes in the manifest", manifest.files.len()))
+}
+
+/// The plan file gives a plan of its digest, and its approval makes this very run.
+fn check_plan(folder: &Path, manifest: &Manifest, now: Timestamp) -> Result<(Plan, Order), String> {
+    let text = read(folder, PLAN)?;
+    let context = CheckContext { now, tenant_jurisdiction: None, default_jurisdiction: None };
+    let plan = plan::reopen(&text, &context).map_err(|findings| {
+        let first = findings.first().map(|f| f.message.clone()).unwrap_or_default();
+        format!("`{PLAN}` does not hold: {first}")
+    })?;
+    if plan.digest() != manifest.chains.plan_digest {
+        return Err(format!("`{PLAN}` is of another plan than the manifest: `{}`", plan.digest()));
+    }
+    let order = Order::new(&plan, &manifest.approval, &manifest.tenant, manifest.simulated)
+        .map_err(|why| format!("the approval does not hold: {why}"))?;
+    if order.run_id != manifest.run_id || order.run_id != manifest.chains.run_id {
+        return Err(format!("plan and tenant make the run `{}`, not `{}`", order.run_id, manifest.run_id));
+    }
+    Ok((plan, order))
+}
+
+/// Every chain is whole, as long as the manifest says, and of this run.
+fn check_chains(folder: &Path, manifest: &Manifest) -> (Option<Vec<AuditRecord>>, Check) {
+    let text = match read(folder, AUDIT) {
+        Ok(text) => text,
+        Err(why) => return (None, broken("chains", why)),
+    };
+    let mut verifier = Verifier::of(&manifest.run_id, &manifest.chains.plan_digest);
+    let mut records = Vec::new();
+    for line in text.lines() {
+        verifier.line(line);
+        records.extend(serde_json::from_str(line).ok());
+    }
+    let verdict = verifier.finish(Some(&manifest.chains));
+    match verdict.bad {
+        Some(bad) => (None, broken("chains", format!("first bad record: {bad}"))),
+        None => {
+            let chains = manifest.chains.heads.len();
+            (Some(records), held("chains", format!("{} records in {chains} unbroken chains", verdict.records)))
+        }
+    }
+}
+
+fn check_report(folder: &Path, report: &Report) -> Check {
+    let written = read(folder, REPORT)
+        .and_then(|text| serde_json::from_str::<Report>(&text).map_err(|why| format!("`{REPORT}`: {why}")));
+    match written {
+        Ok(written) if written == *report => {
+            if let Some(problem) = report.problems.first() {
+                return broken("report", format!("it does not add up: {}", problem.message));
+            }
+            held("report", "it is what the records amount to, and it adds up".to_owned())
+        }
+        Ok(_) => broken("report", format!("`{REPORT}` is not what the records amount to")),
+        Err(why) => broken("report", why),
+    }
+}
+
+fn check_metrics(folder: &Path, report: &Report) -> Check {
+    match read(folder, METRICS) {
+        Ok(text) if text == prometheus(report) => held("metrics", "they are the report's figures".to_owned()),
+        Ok(_) => broken("metrics", format!("`{METRICS}` does not have the report's figures")),
+        Err(why) => broken("metrics", why),
+    }
+}
+
+fn read(folder: &Path, name: &str) -> Result<String, String> {
+    fs::read_to_string(folder.join(name)).map_err(|why| format!("`{name}` cannot be read: {why}"))
+}

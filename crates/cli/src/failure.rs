@@ -1,0 +1,58 @@
+//! Why a command could not do what it was asked, for people and for programs.
+
+use std::fmt::Display;
+use std::path::Path;
+
+use purge_core::finding::{Finding, Severity};
+
+use crate::exit::Exit;
+
+/// A command's end before its result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// How the program ends.
+    pub(crate) exit: Exit,
+    /// Everything that is wrong, at least one thing.
+    pub(crate) findings: Vec<Finding>,
+}
+
+impl Failure {
+    /// One thing that is wrong.
+    pub(crate) fn new(
+        exit: Exit,
+        code: &str,
+        pointer: impl Into<String>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self { exit, findings: vec![Finding::new(Severity::Error, code, pointer, message, help)] }
+    }
+
+    /// A file that cannot be read although it was named.
+    pub(crate) fn unreadable(path: &Path, why: impl Display) -> Self {
+        Self::new(
+            Exit::BadInput,
+            "file.unreadable",
+            path.display().to_string(),
+            format!("cannot read `{}`: {why}", path.display()),
+            "check the name and the permissions",
+        )
+    }
+
+    /// Something that the machine refused: disk, network, memory.
+    pub(crate) fn machine(doing: &str, why: impl Display) -> Self {
+        Self::new(
+            Exit::Internal,
+            "machine.refused",
+            "",
+            format!("cannot {doing}: {why}"),
+            "nothing is lost; remove the obstacle and give the same command again",
+        )
+    }
+
+    /// What the findings of a check amount to: blocked only if nothing is wrong with the text itself.
+    pub(crate) fn of_findings(findings: Vec<Finding>) -> Self {
+        let wrong = findings.iter().any(|f| f.severity == Severity::Error);
+        Self { exit: if wrong { Exit::BadInput } else { Exit::Blocked }, findings }
+    }
+}

@@ -1,0 +1,402 @@
+//! The ledger's operations, each one statement or one transaction.
+
+use purge_core::run::ChunkRun;
+use purge_core::time::Timestamp;
+use purge_driver::ledger::{
+    ChunkRow, Claim, Claimed, Commit, Committed, Created, Lease, Ledger, LedgerError, MessageState, NewRun, OutboxRow,
+    RecordRow, RunRow, Slot,
+};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{SqliteLedger, told};
+
+const RUN_COLUMNS: &str = "order_json, plan_file, cancel_asked, created_at, updated_at, \
+     (select count(*) from chunks where chunks.run_id = runs.run_id and open = 1)";
+const CHUNK_COLUMNS: &str = "number, state_json, version, lease_owner, lease_until";
+const OUTBOX_COLUMNS: &str = "id, body, attempts, state_json";
+
+impl Ledger for SqliteLedger {
+    async fn create(&self, run: &NewRun, now: Timestamp) -> Result<Created, LedgerError> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
+        let run_id = &run.order.run_id;
+        if let Some(existing) = read_run(&transaction, run_id)? {
+            return if existing.order.plan_digest == run.order.plan_digest {
+                Ok(Created::Existing)
+            } else {
+                Err(LedgerError::Conflict(format!("run `{run_id}` is of plan `{}`", existing.order.plan_digest)))
+            };
+        }
+        transaction
+            .prepare_cached(
+                "insert into runs (run_id, order_json, plan_file, created_at, updated_at) values (?1, ?2, ?3, ?4, ?4)",
+            )
+            .and_then(|mut s| s.execute(params![run_id, json(&run.order), run.plan_file, now.millis()]))
+            .map_err(told)?;
+        {
+            let mut insert = transaction
+                .prepare_cached(
+                    "insert into chunks (run_id, number, state_json, open, version) values (?1, ?2, ?3, ?4, 0)",
+                )
+                .map_err(told)?;
+            for chunk in &run.chunks {
+                let row = params![run_id, chunk.chunk().index, json(chunk), is_open(chunk)];
+                insert.execute(row).map_err(told)?;
+            }
+        }
+        transaction.commit().map_err(told)?;
+        Ok(Created::New)
+    }
+
+    async fn run(&self, run_id: &str) -> Result<Option<RunRow>, LedgerError> {
+        read_run(&self.connection(), run_id)
+    }
+
+    async fn runs(&self) -> Result<Vec<RunRow>, LedgerError> {
+        let sql = format!("select {RUN_COLUMNS} from runs order by created_at desc, run_id");
+        let rows = self.all(&sql, params![], RawRun::of)?;
+        rows.into_iter().map(RawRun::read).collect()
+    }
+
+    async fn ask_cancel(&self, run_id: &str, now: Timestamp) -> Result<bool, LedgerError> {
+        let sql = "update runs set cancel_asked = coalesce(cancel_asked, ?2) where run_id = ?1";
+        Ok(self.change(sql, params![run_id, now.millis()])? > 0)
+    }
+
+    async fn withdraw_cancel(&self, run_id: &str, now: Timestamp) -> Result<bool, LedgerError> {
+        let sql = "update runs set cancel_asked = null, updated_at = ?2 where run_id = ?1";
+        Ok(self.change(sql, params![run_id, now.millis()])? > 0)
+    }
+
+    async fn cancel_asked(&self, run_id: &str) -> Result<bool, LedgerError> {
+        let sql = "select cancel_asked is not null from runs where run_id = ?1";
+        Ok(self.one(sql, params![run_id], |row| row.get(0))?.unwrap_or(false))
+    }
+
+    async fn chunk(&self, run_id: &str, index: u32) -> Result<Option<ChunkRow>, LedgerError> {
+        read_chunk(&self.connection(), run_id, index)
+    }
+
+    async fn chunks(&self, run_id: &str, after: u32, limit: u32) -> Result<Vec<ChunkRow>, LedgerError> {
+        let sql =
+            format!("select {CHUNK_COLUMNS} from chunks where run_id = ?1 and number > ?2 order by number limit ?3");
+        let rows = self.all(&sql, params![run_id, after, limit], RawChunk::of)?;
+        rows.into_iter().map(RawChunk::read).collect()
+    }
+
+    async fn open_chunks(&self, run_id: &str, after: u32, limit: u32) -> Result<Vec<u32>, LedgerError> {
+        let sql = "select number from chunks where run_id = ?1 and open = 1 and number > ?2 order by number limit ?3";
+        self.all(sql, params![run_id, after, limit], |row| row.get(0))
+    }
+
+    async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, LedgerError> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
+        let Some(row) = read_chunk(&transaction, claim.run_id, claim.index)? else { return Ok(Claimed::Absent) };
+        if let Some(lease) = &row.lease
+            && lease.owner != claim.lease.owner
+            && lease.until > claim.now
+            && !claim.take_over
+        {
+            return Ok(Claimed::Busy { until: lease.until });
+        }
+        let version = row.version.saturating_add(1);
+        transaction
+            .prepare_cached(
+                "update chunks set version = ?3, lease_owner = ?4, lease_until = ?5 where run_id = ?1 and number = ?2",
+            )
+            .and_then(|mut s| {
+                let lease = &claim.lease;
+                s.execute(params![claim.run_id, claim.index, signed(version), lease.owner, lease.until.millis()])
+            })
+            .map_err(told)?;
+        transaction.commit().map_err(told)?;
+        Ok(Claimed::Granted(Box::new(ChunkRow { version, lease: Some(claim.lease), ..row })))
+    }
+
+    async fn commit(&self, commit: Commit<'_>) -> Result<Committed, LedgerError> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
+        let version = commit.expected_version.saturating_add(1);
+        let written = write_chunk(&transaction, &commit, version).map_err(told)?;
+        if written == 0 {
+            return Ok(Committed::Lost);
+        }
+        append(&transaction, &commit).map_err(told)?;
+        if let Some(slot) = commit.release_slot {
+            release(&transaction, slot).map_err(told)?;
+        }
+        transaction
+            .prepare_cached("update runs set updated_at = ?2 where run_id = ?1")
+            .and_then(|mut s| s.execute(params![commit.run_id, commit.now.millis()]))
+            .map_err(told)?;
+        transaction.commit().map_err(told)?;
+        Ok(Committed::Version(version))
+    }
+
+    async fn records(&self, run_id: &str, after: u64, limit: u32) -> Result<Vec<RecordRow>, LedgerError> {
+        let sql = "select position, line from records where run_id = ?1 and position > ?2 order by position limit ?3";
+        let rows = self.all(sql, params![run_id, signed(after), limit], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+        })?;
+        rows.into_iter()
+            .map(|(position, line)| {
+                Ok(RecordRow { position: unsigned(position), record: parse("an audit record", &line)? })
+            })
+            .collect()
+    }
+
+    async fn take_slot(&self, slot: Slot<'_>, limit: u32) -> Result<bool, LedgerError> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
+        transaction
+            .prepare_cached(
+                "insert into slots (tenant, holder) select ?1, ?2 \
+                 where (select count(*) from slots where tenant = ?1) < ?3 on conflict do nothing",
+            )
+            .and_then(|mut s| s.execute(params![slot.tenant, slot.holder, limit]))
+            .map_err(told)?;
+        let held = transaction
+            .prepare_cached("select count(*) from slots where tenant = ?1 and holder = ?2")
+            .and_then(|mut s| s.query_row(params![slot.tenant, slot.holder], |row| row.get::<_, bool>(0)))
+            .map_err(told)?;
+        transaction.commit().map_err(told)?;
+        Ok(held)
+    }
+
+    async fn release_slot(&self, slot: Slot<'_>) -> Result<(), LedgerError> {
+        release(&self.connection(), slot).map_err(told)
+    }
+
+    async fn outbox(&self, run_id: &str) -> Result<Vec<OutboxRow>, LedgerError> {
+        let sql = format!("select {OUTBOX_COLUMNS} from outbox where run_id = ?1 order by position");
+        let rows = self.all(&sql, params![run_id], RawMessage::of)?;
+        rows.into_iter().map(RawMessage::read).collect()
+    }
+
+    async fn outbox_pending(&self, run_id: &str, limit: u32) -> Result<Vec<OutboxRow>, LedgerError> {
+        let sql = format!(
+            "select {OUTBOX_COLUMNS} from outbox where run_id = ?1 and due is not null order by due, position limit ?2"
+        );
+        let rows = self.all(&sql, params![run_id, limit], RawMessage::of)?;
+        rows.into_iter().map(RawMessage::read).collect()
+    }
+
+    async fn outbox_settle(
+        &self,
+        run_id: &str,
+        id: &str,
+        attempts: u32,
+        state: &MessageState,
+    ) -> Result<bool, LedgerError> {
+        let sql = "update outbox set attempts = attempts + 1, due = ?4, state_json = ?5 \
+                   where run_id = ?1 and id = ?2 and attempts = ?3";
+        Ok(self.change(sql, params![run_id, id, attempts, due(state), json(state)])? > 0)
+    }
+}
+
+impl SqliteLedger {
+    fn all<T>(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, LedgerError> {
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached(sql).map_err(told)?;
+        let rows = statement.query_map(values, read).map_err(told)?;
+        rows.collect::<Result<_, _>>().map_err(told)
+    }
+
+    fn one<T>(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, LedgerError> {
+        one(&self.connection(), sql, values, read)
+    }
+
+    fn change(&self, sql: &str, values: impl rusqlite::Params) -> Result<usize, LedgerError> {
+        self.connection().prepare_cached(sql).and_then(|mut s| s.execute(values)).map_err(told)
+    }
+}
+
+fn one<T>(
+    connection: &Connection,
+    sql: &str,
+    values: impl rusqlite::Params,
+    read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Option<T>, LedgerError> {
+    connection.prepare_cached(sql).and_then(|mut s| s.query_row(values, read).optional()).map_err(told)
+}
+
+fn read_run(connection: &Connection, run_id: &str) -> Result<Option<RunRow>, LedgerError> {
+    let sql = format!("select {RUN_COLUMNS} from runs where run_id = ?1");
+    one(connection, &sql, params![run_id], RawRun::of)?.map(RawRun::read).transpose()
+}
+
+fn read_chunk(connection: &Connection, run_id: &str, index: u32) -> Result<Option<ChunkRow>, LedgerError> {
+    let sql = format!("select {CHUNK_COLUMNS} from chunks where run_id = ?1 and number = ?2");
+    one(connection, &sql, params![run_id, index], RawChunk::of)?.map(RawChunk::read).transpose()
+}
+
+/// Writes the chunk if it still has the expected version.
+fn write_chunk(connection: &Connection, commit: &Commit<'_>, version: u64) -> rusqlite::Result<usize> {
+    let lease = commit.lease.as_ref();
+    connection
+        .prepare_cached(
+            "update chunks set state_json = ?4, open = ?5, version = ?6, lease_owner = ?7, lease_until = ?8 \
+             where run_id = ?1 and number = ?2 and version = ?3",
+        )?
+        .execute(params![
+            commit.run_id,
+            commit.index,
+            signed(commit.expected_version),
+            json(commit.run),
+            is_open(commit.run),
+            signed(version),
+            lease.map(|l| &l.owner),
+            lease.map(|l| l.until.millis()),
+        ])
+}
+
+/// Appends the commit's records and messages.
+fn append(connection: &Connection, commit: &Commit<'_>) -> rusqlite::Result<()> {
+    let mut record =
+        connection.prepare_cached("insert into records (run_id, chunk, seq, line) values (?1, ?2, ?3, ?4)")?;
+    for new in commit.records {
+        record.execute(params![commit.run_id, new.chunk, signed(new.seq), json(new)])?;
+    }
+    let mut message = connection.prepare_cached(
+        "insert into outbox (run_id, id, body, attempts, due, state_json) values (?1, ?2, ?3, 0, ?4, ?5) \
+         on conflict do nothing",
+    )?;
+    for new in commit.outbox {
+        let pending = MessageState::Pending { due: new.due, why: None };
+        message.execute(params![commit.run_id, new.id, new.body, new.due.millis(), json(&pending)])?;
+    }
+    Ok(())
+}
+
+fn release(connection: &Connection, slot: Slot<'_>) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("delete from slots where tenant = ?1 and holder = ?2")?
+        .execute(params![slot.tenant, slot.holder])
+        .map(|_| ())
+}
+
+/// A row of `runs` as SQLite has it.
+struct RawRun {
+    order: String,
+    plan_file: String,
+    cancel_asked: Option<i64>,
+    created_at: i64,
+    updated_at: i64,
+    open: u32,
+}
+
+impl RawRun {
+    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            order: row.get(0)?,
+            plan_file: row.get(1)?,
+            cancel_asked: row.get(2)?,
+            created_at: row.get(3)?,
+            updated_at: row.get(4)?,
+            open: row.get(5)?,
+        })
+    }
+
+    fn read(self) -> Result<RunRow, LedgerError> {
+        Ok(RunRow {
+            order: parse("the order of a run", &self.order)?,
+            plan_file: self.plan_file,
+            open: self.open,
+            cancel_asked: self.cancel_asked.map(Timestamp::from_millis),
+            created_at: Timestamp::from_millis(self.created_at),
+            updated_at: Timestamp::from_millis(self.updated_at),
+        })
+    }
+}
+
+/// A row of `chunks` as SQLite has it.
+struct RawChunk {
+    index: u32,
+    state: String,
+    version: i64,
+    lease_owner: Option<String>,
+    lease_until: Option<i64>,
+}
+
+impl RawChunk {
+    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            index: row.get(0)?,
+            state: row.get(1)?,
+            version: row.get(2)?,
+            lease_owner: row.get(3)?,
+            lease_until: row.get(4)?,
+        })
+    }
+
+    fn read(self) -> Result<ChunkRow, LedgerError> {
+        let lease = self.lease_owner.zip(self.lease_until);
+        Ok(ChunkRow {
+            index: self.index,
+            run: parse("the state of a chunk", &self.state)?,
+            version: unsigned(self.version),
+            lease: lease.map(|(owner, until)| Lease { owner, until: Timestamp::from_millis(until) }),
+        })
+    }
+}
+
+/// A row of `outbox` as SQLite has it.
+struct RawMessage {
+    id: String,
+    body: String,
+    attempts: u32,
+    state: String,
+}
+
+impl RawMessage {
+    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self { id: row.get(0)?, body: row.get(1)?, attempts: row.get(2)?, state: row.get(3)? })
+    }
+
+    fn read(self) -> Result<OutboxRow, LedgerError> {
+        let state = parse("the state of a message", &self.state)?;
+        Ok(OutboxRow { id: self.id, body: self.body, attempts: self.attempts, state })
+    }
+}
+
+fn is_open(run: &ChunkRun) -> bool {
+    run.outcome().is_none()
+}
+
+fn due(state: &MessageState) -> Option<i64> {
+    match state {
+        MessageState::Pending { due, .. } => Some(due.millis()),
+        MessageState::Delivered { .. } | MessageState::Dead { .. } => None,
+    }
+}
+
+/// Canonical, so that an audit line is the same bytes here and in the evidence.
+fn json<T: Serialize>(value: &T) -> String {
+    String::from_utf8_lossy(&purge_core::json::canonical(value)).into_owned()
+}
+
+fn parse<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, LedgerError> {
+    serde_json::from_str(text).map_err(|why| LedgerError::Corrupt(format!("{what}: {why}")))
+}
+
+/// Versions and positions count up from 0 one by one and never reach the sign bit.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

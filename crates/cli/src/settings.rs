@@ -1,0 +1,412 @@
+//! Settings from the environment, read and checked as a whole before anything is sent.
+
+use std::fs;
+
+use purge_core::finding::{Finding, Severity};
+use purge_core::region::{REGIONS, region, region_of_host};
+use purge_core::request::DeletionApi;
+use purge_core::url::{self, Host, Url};
+use purge_core::webhook::Secrets;
+use purge_driver::Credentials;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// The settings that make a tenant real.
+const TENANT_SETTINGS: [&str; 6] = [
+    "GENESYS_BASE_URL",
+    "GENESYS_REGION",
+    "GENESYS_LOGIN_URL",
+    "GENESYS_CLIENT_ID",
+    "GENESYS_CLIENT_SECRET",
+    "GENESYS_CLIENT_SECRET_FILE",
+];
+
+/// Everything that the environment says.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// The tenant; `None` is the simulated one.
+    pub(crate) tenant: Option<RealTenant>,
+    /// Who is told how chunks end.
+    pub(crate) webhook: Option<Webhook>,
+    /// Jurisdiction of requests that name none.
+    pub(crate) jurisdiction: Option<String>,
+    /// What a person should know about them.
+    pub(crate) remarks: Vec<Finding>,
+}
+
+/// A Genesys Cloud organisation, or a gateway that speaks for one.
+#[derive(Clone, Debug)]
+pub(crate) struct RealTenant {
+    /// Address of the API.
+    pub(crate) base: Url,
+    login: Option<Url>,
+    /// Client id and secret.
+    pub(crate) credentials: Credentials,
+    /// Region, as far as the address says.
+    pub(crate) jurisdiction: Option<&'static str>,
+}
+
+/// Where and how the governance system is told.
+#[derive(Clone, Debug)]
+pub(crate) struct Webhook {
+    /// Address.
+    pub(crate) url: Url,
+    /// Signing keys; without them messages go out unsigned.
+    pub(crate) secrets: Option<Secrets>,
+}
+
+impl RealTenant {
+    /// Where to log in for that API: what the settings say; else the region's login host for `recordingJobs`; else the API itself.
+    pub(crate) fn login(&self, api: DeletionApi) -> Url {
+        let of_region = match (api, self.base.host()) {
+            (DeletionApi::RecordingJobs, Host::Name(name)) => login_host(name),
+            (DeletionApi::RecordingJobs, Host::Address(_)) | (DeletionApi::DataDeletion, _) => None,
+        };
+        self.login.clone().or(of_region).unwrap_or_else(|| self.base.clone())
+    }
+}
+
+/// `api.{domain}` logs in at `login.{domain}`.
+fn login_host(api_host: &str) -> Option<Url> {
+    let domain = api_host.strip_prefix("api.")?;
+    region(domain).and_then(|r| url::base_url(&format!("https://login.{}", r.domain)).ok())
+}
+
+/// Where settings come from: the process's environment, or a table in tests.
+pub(crate) trait Source {
+    /// The setting's text if it is set, even to nothing; `Err` if it is no text.
+    fn get(&self, name: &str) -> Option<Result<String, ()>>;
+}
+
+/// The environment of this process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Environment;
+
+impl Source for Environment {
+    fn get(&self, name: &str) -> Option<Result<String, ()>> {
+        std::env::var_os(name).map(|text| text.into_string().map_err(|_| ()))
+    }
+}
+
+impl Settings {
+    /// Reads them all and names everything that is wrong.
+    pub(crate) fn read(source: &impl Source) -> Result<Self, Failure> {
+        let mut reader = Reader { source, findings: Vec::new() };
+        let tenant = reader.tenant();
+        let (webhook, remarks) = reader.webhook();
+        let jurisdiction = reader.jurisdiction();
+        if reader.findings.is_empty() {
+            Ok(Self { tenant, webhook, jurisdiction, remarks })
+        } else {
+            Err(Failure { exit: Exit::BadInput, findings: reader.findings })
+        }
+    }
+}
+
+/// Collects what is wrong while it reads.
+struct Reader<'a, S> {
+    source: &'a S,
+    findings: Vec<Finding>,
+}
+
+impl<S: Source> Reader<'_, S> {
+    fn problem(&mut self, name: &str, code: &str, message: impl Into<String>, help: &str) {
+        let pointer = format!("environment#{name}");
+        self.findings.push(Finding::new(Severity::Error, &format!("settings.{code}"), pointer, message, help));
+    }
+
+    /// A setting that says something; one that is set to nothing is a problem, since it was probably meant to say something.
+    fn text(&mut self, name: &str) -> Option<String> {
+        match self.source.get(name)? {
+            Ok(text) if text.trim().is_empty() => {
+                self.problem(name, "empty", format!("`{name}` is set but empty"), "give it a value or unset it");
+                None
+            }
+            Ok(text) => Some(text.trim().to_owned()),
+            Err(()) => {
+                self.problem(name, "notText", format!("`{name}` is not UTF-8"), "set it again");
+                None
+            }
+        }
+    }
+
+    /// A secret that stands in the setting itself or in the file that `{name}_FILE` names.
+    fn secret(&mut self, name: &str) -> Option<String> {
+        let file_setting = format!("{name}_FILE");
+        let direct = self.text(name);
+        let path = self.text(&file_setting);
+        match (direct, path) {
+            (Some(_), Some(_)) => {
+                let message = format!("both `{name}` and `{file_setting}` are set");
+                self.problem(name, "twice", message, "keep one of the two");
+                None
+            }
+            (Some(secret), None) => Some(secret),
+            (None, Some(path)) => match fs::read_to_string(&path) {
+                Ok(content) if content.trim().is_empty() => {
+                    self.problem(&file_setting, "empty", format!("`{path}` is empty"), "write the secret into it");
+                    None
+                }
+                Ok(content) => Some(content.trim().to_owned()),
+                Err(why) => {
+                    let message = format!("cannot read `{path}`: {why}");
+                    self.problem(&file_setting, "unreadable", message, "check the name and the permissions");
+                    None
+                }
+            },
+            (None, None) => None,
+        }
+    }
+
+    fn address(&mut self, name: &str) -> Option<Url> {
+        let text = self.text(name)?;
+        match url::base_url(&text) {
+            Ok(address) => Some(address),
+            Err(why) => {
+                // The text itself is not repeated: it may hold credentials.
+                self.problem(
+                    name,
+                    "address",
+                    format!("`{name}`: {why}"),
+                    "write it like `https://api.mypurecloud.com`",
+                );
+                None
+            }
+        }
+    }
+
+    fn tenant(&mut self) -> Option<RealTenant> {
+        if TENANT_SETTINGS.iter().all(|name| self.source.get(name).is_none()) {
+            return None;
+        }
+        let before = self.findings.len();
+        let base = self.address("GENESYS_BASE_URL");
+        let region = self.region();
+        let login = self.address("GENESYS_LOGIN_URL");
+        let id = self.text("GENESYS_CLIENT_ID");
+        let secret = self.secret("GENESYS_CLIENT_SECRET");
+        self.check_login_text("GENESYS_CLIENT_ID", id.as_deref());
+        self.check_login_text("GENESYS_CLIENT_SECRET", secret.as_deref());
+        if self.findings.len() == before {
+            self.complete(base.is_some() || region.is_some(), id.is_some(), secret.is_some());
+        }
+        let (base, jurisdiction) = self.place(base, region)?;
+        Some(RealTenant { base, login, credentials: Credentials::new(id?, secret?), jurisdiction })
+    }
+
+    fn region(&mut self) -> Option<purge_core::region::Region> {
+        let text = self.text("GENESYS_REGION")?;
+        let found = region(&text);
+        if found.is_none() {
+            let names: Vec<&str> = REGIONS.iter().map(|r| r.name).collect();
+            let help = format!("one of {}, or its domain such as `mypurecloud.com`", names.join(", "));
+            self.problem("GENESYS_REGION", "region", format!("`{text}` is not a Genesys Cloud region"), &help);
+        }
+        found
+    }
+
+    /// Control characters would end up in a header; a colon in the id would move the border to the secret (RFC 7617).
+    fn check_login_text(&mut self, name: &str, text: Option<&str>) {
+        let bad = |c: char| !c.is_ascii_graphic() || (name == "GENESYS_CLIENT_ID" && c == ':');
+        if text.is_some_and(|text| text.contains(bad)) {
+            let message = format!("`{name}` has a character that an OAuth client cannot have");
+            self.problem(name, "credentials", message, "copy it again from the OAuth client's page");
+        }
+    }
+
+    /// Half a tenant is never taken for no tenant: somebody meant a real one.
+    fn complete(&mut self, address: bool, id: bool, secret: bool) {
+        let parts = [
+            (address, "GENESYS_BASE_URL", "the address: `GENESYS_REGION` or `GENESYS_BASE_URL`"),
+            (id, "GENESYS_CLIENT_ID", "`GENESYS_CLIENT_ID`"),
+            (secret, "GENESYS_CLIENT_SECRET", "`GENESYS_CLIENT_SECRET` or `GENESYS_CLIENT_SECRET_FILE`"),
+        ];
+        for (present, name, what) in parts {
+            if !present {
+                let help = "set what is missing, or unset all GENESYS_ settings to use the simulated tenant";
+                self.problem(name, "incomplete", format!("a tenant is set only in part: {what} is missing"), help);
+            }
+        }
+    }
+
+    /// The API's address and region. Both settings together are a gateway and the region behind it.
+    fn place(
+        &mut self,
+        base: Option<Url>,
+        region: Option<purge_core::region::Region>,
+    ) -> Option<(Url, Option<&'static str>)> {
+        let Some(base) = base else {
+            let region = region?;
+            let base = url::base_url(&format!("https://api.{}", region.domain)).ok()?;
+            return Some((base, Some(region.name)));
+        };
+        let of_host = match base.host() {
+            Host::Name(name) => region_of_host(name).map(|r| r.name),
+            Host::Address(_) => None,
+        };
+        let said = region.map(|r| r.name);
+        if let (Some(of_host), Some(said)) = (of_host, said)
+            && of_host != said
+        {
+            let message = format!("`GENESYS_REGION` is `{said}` but the host of `GENESYS_BASE_URL` is in `{of_host}`");
+            self.problem("GENESYS_REGION", "region", message, "keep one of the two");
+        }
+        Some((base, of_host.or(said)))
+    }
+
+    fn webhook(&mut self) -> (Option<Webhook>, Vec<Finding>) {
+        const URL: &str = "GOVERNANCE_WEBHOOK_URL";
+        const SECRET: &str = "GOVERNANCE_WEBHOOK_SECRET";
+        let before = self.findings.len();
+        let address = self.text(URL).and_then(|text| match url::webhook_url(&text) {
+            Ok(address) => Some(address),
+            Err(why) => {
+                self.problem(
+                    URL,
+                    "address",
+                    format!("`{URL}`: {why}"),
+                    "write it like `https://governance.example.com/purge`",
+                );
+                None
+            }
+        });
+        let secrets = self.secret(SECRET).and_then(|text| match Secrets::parse(&text) {
+            Ok(secrets) => Some(secrets),
+            Err(why) => {
+                self.problem(
+                    SECRET,
+                    "webhookSecret",
+                    why.to_string(),
+                    "`whsec_` and the base64 of 24 to 64 random bytes",
+                );
+                None
+            }
+        });
+        if address.is_none() && secrets.is_some() && self.findings.len() == before {
+            self.problem(URL, "incomplete", format!("`{SECRET}` is set but `{URL}` is not"), "set both or none");
+        }
+        let mut remarks = Vec::new();
+        if address.is_some() && secrets.is_none() {
+            remarks.push(Finding::new(
+                Severity::Warning,
+                "settings.webhookUnsigned",
+                format!("environment#{SECRET}"),
+                "the governance webhook is told without a signature, so it cannot know who tells it",
+                format!("set `{SECRET}` to `whsec_` and the base64 of 24 to 64 random bytes"),
+            ));
+        }
+        (address.map(|url| Webhook { url, secrets }), remarks)
+    }
+
+    fn jurisdiction(&mut self) -> Option<String> {
+        let text = self.text("DATA_JURISDICTION")?;
+        if !REGIONS.iter().any(|r| r.name == text) {
+            let names: Vec<&str> = REGIONS.iter().map(|r| r.name).collect();
+            let help = format!("one of {}", names.join(", "));
+            self.problem("DATA_JURISDICTION", "jurisdiction", format!("`{text}` is not a jurisdiction"), &help);
+        }
+        Some(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    struct Table(BTreeMap<&'static str, &'static str>);
+
+    impl Source for Table {
+        fn get(&self, name: &str) -> Option<Result<String, ()>> {
+            self.0.get(name).map(|text| Ok((*text).to_owned()))
+        }
+    }
+
+    fn read(settings: &[(&'static str, &'static str)]) -> Result<Settings, Vec<(String, String)>> {
+        Settings::read(&Table(settings.iter().copied().collect())).map_err(|failure| {
+            assert_eq!(failure.exit, Exit::BadInput);
+            failure.findings.into_iter().map(|f| (f.code, f.pointer.replace("environment#", ""))).collect()
+        })
+    }
+
+    const ID: (&str, &str) = ("GENESYS_CLIENT_ID", "id");
+    const SECRET: (&str, &str) = ("GENESYS_CLIENT_SECRET", "secret");
+    const BASE: (&str, &str) = ("GENESYS_BASE_URL", "http://127.0.0.1:9/");
+
+    #[test]
+    fn nothing_set_is_the_simulated_tenant_and_a_part_never_is() {
+        assert!(read(&[]).is_ok_and(|s| s.tenant.is_none()));
+        let incomplete = |name: &str| ("settings.incomplete".to_owned(), name.to_owned());
+        assert_eq!(read(&[ID]).unwrap_err(), [incomplete("GENESYS_BASE_URL"), incomplete("GENESYS_CLIENT_SECRET")]);
+        assert_eq!(read(&[BASE, ID]).unwrap_err(), [incomplete("GENESYS_CLIENT_SECRET")]);
+        assert_eq!(read(&[("GENESYS_LOGIN_URL", "https://login.example.com")]).unwrap_err().len(), 3);
+        assert_eq!(read(&[BASE, ("GENESYS_CLIENT_ID", ""), SECRET]).unwrap_err()[0].0, "settings.empty");
+    }
+
+    #[test]
+    fn every_problem_is_named_at_once() {
+        let problems = read(&[
+            ("GENESYS_BASE_URL", "http://api.mypurecloud.com"),
+            ("GENESYS_REGION", "mars"),
+            ("GENESYS_CLIENT_ID", "a:b"),
+            SECRET,
+            ("GENESYS_CLIENT_SECRET_FILE", "/nowhere"),
+            ("GOVERNANCE_WEBHOOK_URL", "https://hook.example.com/a\nb"),
+            ("GOVERNANCE_WEBHOOK_SECRET", "whsec_short"),
+            ("DATA_JURISDICTION", "mars"),
+        ]);
+        let codes: Vec<String> =
+            problems.unwrap_err().into_iter().map(|(code, name)| format!("{name} {code}")).collect();
+        assert_eq!(
+            codes,
+            [
+                "GENESYS_BASE_URL settings.address",
+                "GENESYS_REGION settings.region",
+                "GENESYS_CLIENT_SECRET settings.twice",
+                "GENESYS_CLIENT_ID settings.credentials",
+                "GOVERNANCE_WEBHOOK_URL settings.address",
+                "GOVERNANCE_WEBHOOK_SECRET settings.webhookSecret",
+                "DATA_JURISDICTION settings.jurisdiction",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_login_follows_the_api_and_the_region() {
+        let login = |settings: &[(&'static str, &'static str)], api| {
+            let settings: Vec<_> = settings.iter().copied().chain([ID, SECRET]).collect();
+            read(&settings).unwrap().tenant.unwrap().login(api).to_string()
+        };
+        let region = [("GENESYS_REGION", "eu-west-1")];
+        assert_eq!(login(&region, DeletionApi::DataDeletion), "https://api.mypurecloud.ie");
+        assert_eq!(login(&region, DeletionApi::RecordingJobs), "https://login.mypurecloud.ie");
+        assert_eq!(login(&[BASE], DeletionApi::RecordingJobs), "http://127.0.0.1:9");
+        let own = [BASE, ("GENESYS_LOGIN_URL", "https://login.example.com/")];
+        assert_eq!(login(&own, DeletionApi::DataDeletion), "https://login.example.com");
+    }
+
+    #[test]
+    fn the_address_says_the_region_and_a_contradiction_is_a_problem() {
+        let jurisdiction = |settings: &[(&'static str, &'static str)]| {
+            let settings: Vec<_> = settings.iter().copied().chain([ID, SECRET]).collect();
+            read(&settings).map(|s| s.tenant.unwrap().jurisdiction)
+        };
+        assert_eq!(jurisdiction(&[("GENESYS_REGION", "mypurecloud.de")]), Ok(Some("eu-central-1")));
+        assert_eq!(jurisdiction(&[("GENESYS_BASE_URL", "https://api.euw2.pure.cloud")]), Ok(Some("eu-west-2")));
+        assert_eq!(jurisdiction(&[BASE]), Ok(None));
+        assert_eq!(jurisdiction(&[BASE, ("GENESYS_REGION", "us-east-1")]), Ok(Some("us-east-1")));
+        let both = [("GENESYS_BASE_URL", "https://api.euw2.pure.cloud"), ("GENESYS_REGION", "us-east-1")];
+        assert_eq!(jurisdiction(&both).unwrap_err()[0].0, "settings.region");
+    }
+
+    #[test]
+    fn a_webhook_without_a_secret_is_remarked_and_a_secret_without_a_webhook_refused() {
+        let url = ("GOVERNANCE_WEBHOOK_URL", "https://hook.example.com/purge");
+        let secret = ("GOVERNANCE_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+        assert_eq!(read(&[url]).unwrap().remarks[0].code, "settings.webhookUnsigned");
+        assert!(read(&[url, secret]).unwrap().remarks.is_empty());
+        assert_eq!(read(&[secret]).unwrap_err()[0].0, "settings.incomplete");
+    }
+}

@@ -1,0 +1,100 @@
+//! A plan on the screen.
+
+use purge_core::plan::{Disposition, Part, Plan};
+use purge_core::request::Chunking;
+
+use super::table::{Align, Cell, Table};
+use super::words::{grouped, plural, range_length, span, window};
+use super::{CARE, DIM, GOOD, STRONG, paint};
+
+/// More chunks than this are shown as their first and last ones.
+const SHOWN: usize = 12;
+
+/// The plan, whole: what, where, which chunks, what is kept, how long, under which code.
+pub(crate) fn plan(plan: &Plan, tenant: &str) -> Vec<String> {
+    let request = plan.request();
+    let types: Vec<&str> = request.record_types.iter().map(|t| t.as_str()).collect();
+    let size = match request.chunking {
+        Chunking::Days(n) => plural(u64::from(n), "day"),
+        Chunking::Hours(n) => plural(u64::from(n), "hour"),
+    };
+    let label = |name: &str, text: String| format!("{}  {text}", paint(DIM, &format!("{name:>9}")));
+    let mut lines = vec![
+        paint(STRONG, &request.name),
+        label("delete", format!("{} through {}", types.join(", "), request.api.as_str())),
+        label("of", format!("{}, {}", window(request.range), request.jurisdiction)),
+    ];
+    if let Some(query) = &request.query {
+        lines.push(label("only", query.clone()));
+    }
+    lines.push(label("at", tenant.to_owned()));
+    lines.push(label("because", format!("{}, asked by {}", request.reason, request.requested_by)));
+    lines.push(String::new());
+    lines.extend(chunks(plan));
+    lines.extend(kept(plan.parts()));
+    let estimate = plan.estimate();
+    lines.push(String::new());
+    lines.push(label("chunks", format!("{} of at most {size}", grouped(u64::from(estimate.chunks)))));
+    let effort = format!(
+        "about {} in {}, if a job takes {}",
+        plural(estimate.api_calls, "request"),
+        span(estimate.seconds.saturating_mul(1000)),
+        span(estimate.assumed_job_seconds.saturating_mul(1000))
+    );
+    lines.push(label("effort", effort));
+    lines.push(label("digest", plan.digest().to_owned()));
+    lines.push(label("code", paint(STRONG, &plan.short_code())));
+    lines
+}
+
+fn chunks(plan: &Plan) -> Vec<String> {
+    let all = plan.chunks();
+    let mut table =
+        Table::new(&[("chunk", Align::Right), ("window, end not included", Align::Left), ("length", Align::Left)]);
+    let (head, tail) = if all.len() > SHOWN { (SHOWN - 2, 1) } else { (all.len(), 0) };
+    for chunk in all.iter().take(head) {
+        table.push(vec![
+            chunk.index.to_string().into(),
+            Cell::styled(GOOD, window(chunk.window)),
+            range_length(chunk.window.millis()).into(),
+        ]);
+    }
+    if tail > 0 {
+        table.push(vec!["…".into(), Cell::styled(DIM, format!("{} more", all.len() - head - tail)), "".into()]);
+    }
+    for chunk in all.iter().skip(all.len() - tail) {
+        table.push(vec![
+            chunk.index.to_string().into(),
+            Cell::styled(GOOD, window(chunk.window)),
+            range_length(chunk.window.millis()).into(),
+        ]);
+    }
+    table.lines()
+}
+
+/// What stays, said as loudly as what goes.
+pub(crate) fn kept(parts: &[Part]) -> Vec<String> {
+    let mut table =
+        Table::new(&[("kept", Align::Left), ("window, end not included", Align::Left), ("why", Align::Left)]);
+    let mut any = false;
+    for part in parts.iter().filter(|part| part.disposition != Disposition::Chunk) {
+        any = true;
+        table.push(vec![
+            Cell::styled(CARE, word(part.disposition)),
+            window(part.window).into(),
+            part.reason.clone().into(),
+        ]);
+    }
+    if any { std::iter::once(String::new()).chain(table.lines()).collect() } else { Vec::new() }
+}
+
+/// A disposition for people.
+pub(crate) fn word(disposition: Disposition) -> &'static str {
+    match disposition {
+        Disposition::Chunk => "deleted",
+        Disposition::Held => "held",
+        Disposition::Retained => "retained",
+        Disposition::TooRecent => "too recent",
+        Disposition::Refused => "not addressable",
+    }
+}

@@ -1,0 +1,255 @@
+//! Progress: bars on a terminal, lines in a pipe, events for programs.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::IsTerminal as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
+use purge_core::run::{ChunkRun, ChunkView, Outcome, WaitReason};
+use purge_core::time::Timestamp;
+use purge_driver::{Clock, SystemClock, Watch};
+
+use super::words::{reason, span, window};
+use super::{DIM, paint, result, say, tell};
+use crate::events;
+
+/// Up to this many chunks have a line each from beginning to end.
+const FEW: u32 = 12;
+
+/// Who is shown progress, and how.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    mode: Mode,
+    simulated: bool,
+    /// What was last said of each chunk: the same is not said twice.
+    said: RefCell<BTreeMap<u32, String>>,
+}
+
+#[derive(Debug)]
+enum Mode {
+    Silent,
+    Json,
+    Lines,
+    Bars(Box<Bars>),
+}
+
+impl Progress {
+    /// Events if asked for, bars if somebody watches, lines otherwise. `ended` is how many chunks had ended before.
+    pub(crate) fn new(json: bool, simulated: bool, total: u32, ended: u32) -> Self {
+        let mode = if json {
+            Mode::Json
+        } else if std::io::stderr().is_terminal() {
+            Mode::Bars(Box::new(Bars::new(simulated, total, ended)))
+        } else {
+            Mode::Lines
+        };
+        Self { mode, simulated, said: RefCell::default() }
+    }
+
+    /// Events if asked for, otherwise nothing: for virtual time, in which nobody can watch.
+    pub(crate) fn unwatched(json: bool) -> Self {
+        Self { mode: if json { Mode::Json } else { Mode::Silent }, simulated: true, said: RefCell::default() }
+    }
+
+    /// A line between the others.
+    pub(crate) fn remark(&self, text: &str) {
+        match &self.mode {
+            Mode::Bars(bars) => bars.all.suspend(|| tell(text)),
+            Mode::Silent | Mode::Json | Mode::Lines => tell(text),
+        }
+    }
+
+    /// Takes the bars away, so that the result stands alone.
+    pub(crate) fn finish(&self) {
+        match &self.mode {
+            Mode::Bars(bars) => bars.clear(),
+            Mode::Silent | Mode::Json | Mode::Lines => {}
+        }
+    }
+
+    fn show(&self, view: &ChunkView) {
+        let text = match &self.mode {
+            Mode::Json => events::chunk(view, self.simulated),
+            Mode::Lines | Mode::Bars(_) => state(view),
+            Mode::Silent => return,
+        };
+        let mut said = self.said.borrow_mut();
+        if said.get(&view.chunk.index) == Some(&text) && !matches!(self.mode, Mode::Bars(_)) {
+            return;
+        }
+        match &self.mode {
+            Mode::Silent => {}
+            Mode::Json => say(&text),
+            Mode::Lines => {
+                let due = view.due.filter(|_| !matches!(view.wait, Some(WaitReason::JobPending { .. })));
+                let left = left(due, SystemClock.now()).map(|left| format!(", {left}")).unwrap_or_default();
+                tell(&format!("{}{}  {text}{left}", banner(self.simulated), name(view)));
+            }
+            Mode::Bars(bars) => bars.show(view, &text),
+        }
+        said.insert(view.chunk.index, text);
+    }
+}
+
+impl Watch for Progress {
+    fn changed(&self, run: &ChunkRun) {
+        self.show(&run.view());
+    }
+}
+
+/// Said on every line of a simulated run.
+fn banner(simulated: bool) -> &'static str {
+    if simulated { "SIMULATED  " } else { "" }
+}
+
+/// `chunk 2/3  2023-01-31 .. 2023-03-02`.
+fn name(view: &ChunkView) -> String {
+    format!("chunk {}/{}  {}", view.chunk.index, view.chunk.total, window(view.chunk.window))
+}
+
+/// What the chunk does or waits for, without the time, which always changes.
+pub(crate) fn state(view: &ChunkView) -> String {
+    if let Some(outcome) = view.outcome {
+        let why = view.cause.as_ref().map(|cause| format!(": {}", cause.message)).unwrap_or_default();
+        return format!("{}{why}", outcome.as_str());
+    }
+    match view.wait {
+        // Waiting for the next look at a job is what deleting looks like from here.
+        None | Some(WaitReason::JobPending { .. }) => word(&view.state),
+        Some(wait) => format!("waiting: {}", reason(wait)),
+    }
+}
+
+/// `confirmingSubmit` is for programs; people read `confirming submit`.
+fn word(state: &str) -> String {
+    let mut out = String::with_capacity(state.len() + 4);
+    for c in state.chars() {
+        if c.is_ascii_uppercase() {
+            out.push(' ');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}
+
+fn left(due: Option<Timestamp>, now: Timestamp) -> Option<String> {
+    let left = due?.since(now);
+    let millis = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+    // A whole second reads better than 999 ms of it.
+    (millis > 0).then(|| span(if millis > 1000 { millis.div_ceil(1000) * 1000 } else { millis }))
+}
+
+/// One bar over all chunks, and a line for each chunk: all of them when they are few, those under way when they are many.
+#[derive(Debug)]
+struct Bars {
+    all: MultiProgress,
+    sum: ProgressBar,
+    few: bool,
+    lines: RefCell<BTreeMap<u32, (ProgressBar, SharedLine)>>,
+    outcomes: RefCell<BTreeMap<u32, Outcome>>,
+}
+
+/// The line is written by the loop and read by whoever draws.
+type SharedLine = Arc<Mutex<Line>>;
+
+/// What a chunk's line says; the time left is counted down whenever it is drawn.
+#[derive(Debug, Default)]
+struct Line {
+    text: String,
+    due: Option<Timestamp>,
+}
+
+impl Bars {
+    fn new(simulated: bool, total: u32, ended: u32) -> Self {
+        let all = MultiProgress::new();
+        let sum = all.add(ProgressBar::new(u64::from(total)).with_position(u64::from(ended)));
+        let prefix = if simulated { "SIMULATED  " } else { "" };
+        let template = "{prefix}{bar:30.green/dim} {pos}/{len} chunks  {elapsed}  {msg}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            sum.set_style(style.progress_chars("━━╌"));
+        }
+        sum.set_prefix(prefix);
+        sum.enable_steady_tick(Duration::from_millis(250));
+        Self { all, sum, few: total <= FEW, lines: RefCell::default(), outcomes: RefCell::default() }
+    }
+
+    fn clear(&self) {
+        for (bar, _) in self.lines.borrow().values() {
+            bar.finish_and_clear();
+        }
+        self.sum.finish_and_clear();
+        // A terminal that is gone needs no clearing.
+        let _ = self.all.clear();
+        tell("");
+    }
+
+    fn show(&self, view: &ChunkView, text: &str) {
+        let index = view.chunk.index;
+        let ended = view.outcome;
+        let mut lines = self.lines.borrow_mut();
+        let (bar, line) = lines.entry(index).or_insert_with(|| self.line(view));
+        {
+            let mut line = line.lock().unwrap_or_else(PoisonError::into_inner);
+            line.due = view.due;
+            line.text = match (ended, view.percent) {
+                (Some(_), _) => result::outcome(ended).painted(),
+                (None, Some(percent)) => format!("{text}, {percent} %"),
+                (None, None) => text.to_owned(),
+            };
+        }
+        let Some(outcome) = ended else {
+            bar.tick();
+            return;
+        };
+        if self.few {
+            bar.abandon();
+        } else {
+            bar.finish_and_clear();
+            lines.remove(&index);
+        }
+        let mut outcomes = self.outcomes.borrow_mut();
+        if outcomes.insert(index, outcome).is_none() {
+            self.sum.inc(1);
+        }
+        self.sum.set_message(tally(&outcomes));
+    }
+
+    fn line(&self, view: &ChunkView) -> (ProgressBar, SharedLine) {
+        let line = Arc::new(Mutex::new(Line::default()));
+        let bar = self.all.add(ProgressBar::new_spinner());
+        let shown = Arc::clone(&line);
+        let said = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let line = shown.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = SystemClock.now();
+            // Shorter waits would only flicker.
+            let due = line.due.filter(|due| due.since(now) > Duration::from_secs(1));
+            let left = left(due, now).map(|left| paint(DIM, &format!("  {left}")));
+            // Writing into a string cannot fail.
+            let _ = write!(out, "{}{}", line.text, left.unwrap_or_default());
+        };
+        if let Ok(style) = ProgressStyle::with_template("  {prefix}  {said}") {
+            bar.set_style(style.with_key("said", said));
+        }
+        bar.set_prefix(name(view));
+        bar.enable_steady_tick(Duration::from_millis(250));
+        (bar, line)
+    }
+}
+
+/// `12 verified, 1 held`, of what has ended while it was watched.
+fn tally(outcomes: &BTreeMap<u32, Outcome>) -> String {
+    let mut by_outcome: BTreeMap<Outcome, usize> = BTreeMap::new();
+    for outcome in outcomes.values() {
+        *by_outcome.entry(*outcome).or_default() += 1;
+    }
+    let mut text = String::new();
+    for (outcome, number) in by_outcome {
+        let comma = if text.is_empty() { "" } else { ", " };
+        // Writing into a string cannot fail.
+        let _ = write!(text, "{comma}{number} {}", outcome.as_str());
+    }
+    text
+}

@@ -1,0 +1,197 @@
+//! A report on the screen.
+
+use purge_core::report::{Accounting, ChunkReport, Report, Totals};
+use purge_core::run::Outcome;
+use purge_driver::ledger::{MessageState, OutboxRow};
+
+use super::table::{Align, Cell, Table};
+use super::words::{grouped, plural, range_length, span, window};
+use super::{BAD, CARE, DIM, GOOD, STRONG, paint};
+
+/// More chunks than this are not listed one by one, unless something is the matter with them.
+const LISTED: usize = 40;
+
+/// How the messages to the governance system went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Messages {
+    /// Taken by the receiver.
+    pub(crate) delivered: usize,
+    /// Still to be sent.
+    pub(crate) pending: usize,
+    /// Given up.
+    pub(crate) dead: usize,
+}
+
+impl Messages {
+    /// Counts them.
+    pub(crate) fn of(outbox: &[OutboxRow]) -> Self {
+        let mut messages = Self::default();
+        for row in outbox {
+            match row.state {
+                MessageState::Delivered { .. } => messages.delivered += 1,
+                MessageState::Pending { .. } => messages.pending += 1,
+                MessageState::Dead { .. } => messages.dead += 1,
+            }
+        }
+        messages
+    }
+}
+
+/// The report: every chunk, sums, where the range went, and what needs a person.
+pub(crate) fn report(report: &Report, messages: Messages) -> Vec<String> {
+    let mut lines = chunks(&report.chunks);
+    lines.push(String::new());
+    lines.push(totals(report));
+    lines.push(labelled("records", &records(&report.totals)));
+    lines.push(labelled("range", &accounting(&report.accounting)));
+    if messages != Messages::default() {
+        lines.push(labelled("webhooks", &told(messages)));
+    }
+    let needs = needs_a_person(report, messages);
+    if !needs.is_empty() {
+        lines.push(String::new());
+        lines.push(paint(BAD, "needs a person:"));
+        lines.extend(needs.into_iter().map(|need| format!("  {}", paint(BAD, &need))));
+    }
+    lines
+}
+
+/// A label and what it is about, as in the plan.
+pub(crate) fn labelled(label: &str, text: &str) -> String {
+    format!("{}  {text}", paint(DIM, &format!("{label:>9}")))
+}
+
+fn chunks(all: &[ChunkReport]) -> Vec<String> {
+    let mut table = Table::new(&[
+        ("chunk", Align::Right),
+        ("window, end not included", Align::Left),
+        ("outcome", Align::Left),
+        ("deleted", Align::Right),
+        ("left", Align::Right),
+        ("submits", Align::Right),
+        ("time", Align::Right),
+        ("request id", Align::Left),
+    ]);
+    let matters = |chunk: &ChunkReport| match chunk.outcome {
+        None => chunk.submits > 0,
+        Some(outcome) => outcome != Outcome::Verified,
+    };
+    let listed = |chunk: &&ChunkReport| all.len() <= LISTED || matters(chunk);
+    let mut shown = 0;
+    for chunk in all.iter().filter(listed).take(LISTED) {
+        shown += 1;
+        table.push(vec![
+            chunk.index.to_string().into(),
+            window(chunk.window).into(),
+            outcome(chunk.outcome),
+            number(chunk.records_deleted),
+            number(chunk.remaining),
+            chunk.submits.to_string().into(),
+            chunk.duration_ms.map(span).unwrap_or_default().into(),
+            chunk.request_id.clone().unwrap_or_default().into(),
+        ]);
+    }
+    let mut lines = if shown > 0 { table.lines() } else { Vec::new() };
+    if shown < all.len() {
+        let more = all.len() - shown;
+        lines.push(paint(DIM, &format!("{more} more in report.json")));
+    }
+    lines
+}
+
+fn number(measured: Option<u64>) -> Cell {
+    measured.map_or_else(|| Cell::styled(DIM, "?"), |n| grouped(n).into())
+}
+
+/// An outcome in its colour.
+pub(crate) fn outcome(outcome: Option<Outcome>) -> Cell {
+    match outcome {
+        None => Cell::styled(CARE, "open"),
+        Some(Outcome::Verified) => Cell::styled(GOOD, "verified"),
+        Some(Outcome::Held | Outcome::Cancelled) => Cell::styled(CARE, outcome.map_or("", Outcome::as_str)),
+        Some(Outcome::Residual | Outcome::Unknown | Outcome::Rejected | Outcome::Failed | Outcome::TimedOut) => {
+            Cell::styled(BAD, outcome.map_or("", Outcome::as_str))
+        }
+    }
+}
+
+fn totals(report: &Report) -> String {
+    let totals = &report.totals;
+    let mut parts: Vec<String> =
+        totals.by_outcome.iter().filter(|(_, n)| **n > 0).map(|(o, n)| format!("{n} {}", o.as_str())).collect();
+    if totals.open > 0 {
+        parts.push(format!("{} open", totals.open));
+    }
+    let took = report.started_at.zip(report.last_at).map(|(from, to)| to.since(from).as_millis());
+    let took = took.map(|ms| format!(" in {}", span(u64::try_from(ms).unwrap_or(u64::MAX)))).unwrap_or_default();
+    let requests = totals.requests.map(|n| format!(", {}", plural(n, "request"))).unwrap_or_default();
+    let text = format!(
+        "{}{took}: {}; {}{requests}",
+        plural(u64::from(totals.chunks), "chunk"),
+        parts.join(", "),
+        plural(totals.submits, "submit"),
+    );
+    labelled(report.outcome.as_str(), &paint(STRONG, &text))
+}
+
+/// What was measured, and of how much; a sum with an unmeasured part is not a sum.
+fn records(totals: &Totals) -> String {
+    let measured = format!("measured for {} of {} chunks only", totals.measured_chunks, totals.chunks);
+    match (totals.records_deleted, totals.remaining) {
+        (Some(deleted), Some(left)) => format!("{} deleted, {} left", grouped(deleted), grouped(left)),
+        (Some(deleted), None) => format!("{} deleted, what is left was not measured everywhere", grouped(deleted)),
+        (None, Some(left)) => format!("deleted ones {measured}, {} left", grouped(left)),
+        (None, None) => format!("deleted ones {measured}, what is left was not measured everywhere"),
+    }
+}
+
+/// `requested 90 d = 88 d chunks + 2 d held`; every millisecond is somewhere.
+pub(crate) fn accounting(accounting: &Accounting) -> String {
+    let parts = [
+        (accounting.chunks_ms, "chunks"),
+        (accounting.held_ms, "held"),
+        (accounting.retained_ms, "retained"),
+        (accounting.too_recent_ms, "too recent"),
+        (accounting.refused_ms, "not addressable"),
+    ];
+    let said: Vec<String> =
+        parts.iter().filter(|(ms, _)| *ms > 0).map(|(ms, word)| format!("{} {word}", range_length(*ms))).collect();
+    let sign = if accounting.accounted_ms() == accounting.requested_ms { "=" } else { "≠" };
+    format!("requested {} {sign} {}", range_length(accounting.requested_ms), said.join(" + "))
+}
+
+fn told(messages: Messages) -> String {
+    let mut parts = vec![format!("{} delivered", messages.delivered)];
+    if messages.pending > 0 {
+        parts.push(format!("{} still to be sent, which `genesys-purge retry` does", messages.pending));
+    }
+    if messages.dead > 0 {
+        parts.push(format!("{} given up", messages.dead));
+    }
+    parts.join(", ")
+}
+
+/// Everything that this program cannot settle, one line each.
+fn needs_a_person(report: &Report, messages: Messages) -> Vec<String> {
+    let mut needs: Vec<String> = report.problems.iter().map(|p| format!("the report: {}", p.message)).collect();
+    for chunk in report.chunks.iter().filter(|chunk| chunk.outcome.is_some_and(|o| o != Outcome::Verified)).take(LISTED)
+    {
+        let word = chunk.outcome.map_or("open", Outcome::as_str);
+        let cause = chunk.cause.as_ref();
+        let why = cause.map(|cause| format!(": {} [{}]", cause.message, cause.code)).unwrap_or_default();
+        let context = cause.and_then(|c| c.context_id.clone().or_else(|| c.correlation_id.clone()));
+        let context = context.map(|id| format!(", for Genesys's support: {id}")).unwrap_or_default();
+        needs.push(format!("chunk {} {} is {word}{why}{context}", chunk.index, window(chunk.window)));
+    }
+    if messages.dead > 0 {
+        needs.push(format!(
+            "{} for the governance system were given up, see webhooks.jsonl",
+            plural_messages(messages.dead)
+        ));
+    }
+    needs
+}
+
+fn plural_messages(number: usize) -> String {
+    plural(u64::try_from(number).unwrap_or(u64::MAX), "message")
+}

@@ -1,0 +1,199 @@
+//! The real binary over real loopback HTTP.
+
+// Every test file uses its own part of this.
+#![allow(dead_code, reason = "each test file is a crate of its own and uses a part of this one")]
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A folder of its own, and the command in it, with an environment that says nothing.
+pub(crate) struct Bench {
+    pub(crate) folder: TempDir,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        Self { folder: TempDir::new().unwrap() }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn file(&self, name: &str, content: &Value) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, serde_json::to_string_pretty(content).unwrap()).unwrap();
+        path
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_genesys-purge"));
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy().into_owned();
+            if text.starts_with("GENESYS_") || text.starts_with("GOVERNANCE_") || text == "DATA_JURISDICTION" {
+                command.env_remove(name);
+            }
+        }
+        command.args(args).current_dir(self.folder.path()).stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
+        Ran::of(self.command(args).output().unwrap())
+    }
+
+    pub(crate) fn run_at(&self, tenant: &str, args: &[&str]) -> Ran {
+        Ran::of(at(self.command(args), tenant).output().unwrap())
+    }
+
+    /// The requests that the simulated tenant of the only run was asked, as `METHOD path`, with their bodies.
+    pub(crate) fn asked(&self) -> Vec<(String, String)> {
+        let folder = self.path("genesys-purge-data/simulated");
+        let journal = fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+        let text = fs::read_to_string(journal).unwrap();
+        let entries = text.lines().skip(1).map(|line| serde_json::from_str::<Value>(line).unwrap());
+        entries
+            .map(|e| {
+                let call = format!("{} {}", e["method"].as_str().unwrap(), e["path"].as_str().unwrap());
+                (call, e["body"].as_str().unwrap().to_owned())
+            })
+            .collect()
+    }
+
+    /// The bodies of the deletions that were asked for.
+    pub(crate) fn submits(&self) -> Vec<String> {
+        let asked = self.asked().into_iter();
+        asked.filter(|(call, _)| call == "POST /api/v2/data/deletion/requests").map(|(_, body)| body).collect()
+    }
+
+    /// The evidence folder of the only run.
+    pub(crate) fn evidence(&self) -> PathBuf {
+        let folder = self.path("genesys-purge-data/evidence");
+        fs::read_dir(folder).unwrap().next().unwrap().unwrap().path()
+    }
+}
+
+/// Settings of a real tenant at that address.
+pub(crate) fn at(mut command: Command, tenant: &str) -> Command {
+    command.env("GENESYS_BASE_URL", tenant).env("GENESYS_CLIENT_ID", "sim").env("GENESYS_CLIENT_SECRET", "sim");
+    command
+}
+
+/// What a finished command left.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    pub(crate) fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Standard output as events.
+    #[track_caller]
+    pub(crate) fn events(&self) -> Vec<Value> {
+        self.stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
+    }
+
+    /// The last event, which is the report.
+    #[track_caller]
+    pub(crate) fn report(&self) -> Value {
+        let last = self.events().pop().unwrap();
+        assert_eq!(last["event"], "report");
+        last
+    }
+}
+
+/// A purge request of so many chunks of ten days, from the beginning of 2023.
+pub(crate) fn request(chunks: u32) -> Value {
+    let days = |n: u32| {
+        let start = purge_core::time::Timestamp::parse("2023-01-01T00:00:00Z").unwrap();
+        start.plus_days(n).to_string()
+    };
+    json!({
+        "version": 1,
+        "name": "test",
+        "api": "dataDeletion",
+        "recordTypes": ["conversation", "interaction", "message"],
+        "range": { "start": days(0), "end": days(chunks * 10) },
+        "jurisdiction": "us-east-1",
+        "query": null,
+        "chunking": { "days": 10 },
+        "reason": "test",
+        "requestedBy": "records@example.com",
+    })
+}
+
+pub(crate) fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name)
+}
+
+/// `genesys-purge tenant` on a free port; ends with the test.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: String,
+}
+
+impl Server {
+    pub(crate) fn start(bench: &Bench, args: &[&str]) -> Self {
+        let mut command = bench.command(&["tenant", "--listen", "127.0.0.1:0"]);
+        let mut child = command.args(args).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().rsplit(' ').next().unwrap().to_owned();
+        Self { child, address }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A server that answers nobody and counts who comes.
+pub(crate) struct Nobody {
+    pub(crate) address: String,
+    came: Arc<AtomicUsize>,
+}
+
+impl Nobody {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let came = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&came);
+        std::thread::spawn(move || {
+            for _ in listener.incoming() {
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        Self { address, came }
+    }
+
+    pub(crate) fn visits(&self) -> usize {
+        self.came.load(Ordering::SeqCst)
+    }
+}

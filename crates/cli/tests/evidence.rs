@@ -1,0 +1,95 @@
+//! `verify` finds what was changed.
+
+#![cfg(test)]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{Bench, request};
+use serde_json::Value;
+
+type Change = &'static dyn Fn(&Path);
+
+#[test]
+fn every_file_and_every_claim_is_checked() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(2));
+    bench.run(&["run", "request.json"]).exits(0);
+    let evidence = bench.evidence();
+    let table: [(&str, Change, &str, &str); 8] = [
+        (
+            "a byte of the log",
+            &|f| edit(f, "audit.jsonl", |t| t.replacen("us-east-1", "us-east-2", 1)),
+            "chains",
+            "line 1",
+        ),
+        ("the last line of the log", &|f| edit(f, "audit.jsonl", |t| cut_last(&t)), "chains", "ends before it"),
+        (
+            "a figure of the report",
+            &|f| edit(f, "report.json", |t| t.replacen("\"remaining\": 0", "\"remaining\": 1", 1)),
+            "report",
+            "not what the records",
+        ),
+        ("the metrics", &|f| edit(f, "metrics.prom", |t| t.replacen(" 2\n", " 3\n", 1)), "metrics", "figures"),
+        (
+            "the reason in the plan",
+            &|f| edit(f, "plan.json", |t| t.replacen("\"reason\": \"test\"", "\"reason\": \"other\"", 1)),
+            "plan",
+            "digest",
+        ),
+        (
+            "the approver",
+            &|f| edit(f, "manifest.json", |t| t.replacen("\"simulated\": true", "\"simulated\": false", 1)),
+            "report",
+            "not what the records",
+        ),
+        ("the readme", &|f| edit(f, "README.txt", |t| t + "x"), "files", "README.txt"),
+        ("a whole file", &|f| fs::remove_file(f.join("webhooks.jsonl")).unwrap(), "files", "webhooks.jsonl"),
+    ];
+    for (what, change, check, says) in table {
+        let copy = bench.path("copy");
+        let _ = fs::remove_dir_all(&copy);
+        fs::create_dir(&copy).unwrap();
+        for file in fs::read_dir(&evidence).unwrap() {
+            let file = file.unwrap();
+            fs::copy(file.path(), copy.join(file.file_name())).unwrap();
+        }
+        bench.run(&["verify", "copy"]).exits(0);
+        change(&copy);
+        let ran = bench.run(&["verify", "copy", "--json"]).exits(5);
+        let verdict: Value = serde_json::from_str(&ran.stdout).unwrap();
+        let checks = verdict["checks"].as_array().unwrap();
+        let broken = checks.iter().find(|c| c["name"] == check).unwrap();
+        assert_eq!(broken["holds"], false, "{what}: {verdict:#}");
+        assert!(broken["detail"].as_str().unwrap().contains(says), "{what}: {verdict:#}");
+        assert!(bench.run(&["verify", "copy"]).exits(5).stdout.contains("does not hold"));
+    }
+}
+
+fn edit(folder: &Path, name: &str, change: impl Fn(String) -> String) {
+    let before = fs::read_to_string(folder.join(name)).unwrap();
+    let after = change(before.clone());
+    assert_ne!(before, after, "{name}");
+    fs::write(folder.join(name), after).unwrap();
+}
+
+fn cut_last(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[..lines.len() - 1].join("\n") + "\n"
+}
+
+#[test]
+fn a_folder_of_somebody_else_is_not_replaced() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(1));
+    fs::create_dir(bench.path("mine")).unwrap();
+    fs::write(bench.path("mine/thesis.txt"), "years of work").unwrap();
+    let ran = bench.run(&["run", "request.json", "--evidence", "mine"]).exits(2);
+    assert!(ran.stderr.contains("thesis.txt"), "{}", ran.stderr);
+    assert!(bench.path("mine/thesis.txt").exists());
+    assert!(!bench.path("genesys-purge-data/simulated").exists(), "something was sent");
+    bench.run(&["run", "request.json", "--evidence", "proof"]).exits(0);
+    bench.run(&["verify", "proof"]).exits(0);
+}

@@ -1,0 +1,177 @@
+//! What is refused before anything is sent.
+
+#![cfg(test)]
+
+mod common;
+
+use std::fs;
+
+use common::{Bench, Nobody, Ran, Server, request};
+use serde_json::{Value, json};
+
+type Settings<'a> = &'a [(&'a str, &'a str)];
+
+#[test]
+fn bad_settings_are_all_named_and_nothing_is_sent() {
+    let bench = Bench::new();
+    let nobody = Nobody::start();
+    bench.file("request.json", &request(1));
+    let table: [(Settings<'_>, &[&str]); 7] = [
+        (&[("GENESYS_CLIENT_ID", "x")], &["GENESYS_BASE_URL", "GENESYS_CLIENT_SECRET"]),
+        (&[("GENESYS_BASE_URL", &nobody.address)], &["GENESYS_CLIENT_ID", "GENESYS_CLIENT_SECRET"]),
+        (&[("GENESYS_CLIENT_SECRET", "")], &["settings.empty"]),
+        (
+            &[("GENESYS_REGION", "mars"), ("GENESYS_CLIENT_ID", "x"), ("GENESYS_CLIENT_SECRET", "y")],
+            &["settings.region"],
+        ),
+        (
+            &[
+                ("GENESYS_BASE_URL", "http://api.mypurecloud.com"),
+                ("GENESYS_CLIENT_ID", "x"),
+                ("GENESYS_CLIENT_SECRET", "y"),
+                ("GOVERNANCE_WEBHOOK_URL", "https://hook.example.com/\u{1}"),
+            ],
+            &["GENESYS_BASE_URL", "GOVERNANCE_WEBHOOK_URL"],
+        ),
+        (&[("DATA_JURISDICTION", "mars")], &["settings.jurisdiction"]),
+        (&[("DATA_JURISDICTION", "eu-west-1")], &["jurisdiction.conflict"]),
+    ];
+    for (settings, named) in table {
+        let ran = Ran::of(bench.command(&["run", "request.json"]).envs(settings.iter().copied()).output().unwrap());
+        let ran = ran.exits(2);
+        for name in named {
+            assert!(ran.stderr.contains(name), "{settings:?}: {}", ran.stderr);
+        }
+        assert!(!bench.path("genesys-purge-data").exists(), "{settings:?}");
+    }
+    assert_eq!(nobody.visits(), 0);
+}
+
+#[test]
+fn bad_requests_are_refused_with_the_right_code() {
+    let bench = Bench::new();
+    let with = |change: &dyn Fn(&mut Value)| {
+        let mut value = request(1);
+        change(&mut value);
+        value
+    };
+    let hold = json!({ "version": 1, "holds": [{ "id": "H1" }] });
+    let none = json!({ "version": 1 });
+    let table = [
+        (with(&|r| r["range"] = json!({ "start": "2023-02-01T00:00:00Z", "end": "2023-01-01T00:00:00Z" })), &none, 2),
+        (with(&|r| r["recordTypes"] = json!(["conversatoin"])), &none, 2),
+        (with(&|r| r["recordTypes"] = json!([])), &none, 2),
+        (with(&|r| r["jurisdiction"] = json!("mars")), &none, 2),
+        (with(&|r| r["chunking"] = json!({ "days": 0 })), &none, 2),
+        (with(&|r| r["extra"] = json!(1)), &none, 2),
+        (request(1), &hold, 3),
+    ];
+    for (request, policy, code) in table {
+        bench.file("request.json", &request);
+        bench.file("policy.json", policy);
+        let args = ["run", "request.json", "--policy", "policy.json"];
+        let ran = bench.run(&args).exits(code);
+        assert!(ran.stderr.contains("nothing was sent"), "{}", ran.stderr);
+        let planned = bench.run(&["plan", "request.json", "--policy", "policy.json", "--json"]).exits(code);
+        let document: Value = serde_json::from_str(&planned.stdout).unwrap();
+        assert_eq!(document["planDigest"], Value::Null);
+        let events = bench.run(&["run", "request.json", "--policy", "policy.json", "--json"]).exits(code).events();
+        assert_eq!((events.len(), &events[0]["event"]), (1, &json!("plan")));
+    }
+    fs::write(bench.path("request.json"), "{").unwrap();
+    bench.run(&["run", "request.json"]).exits(2);
+    bench.run(&["run", "nowhere.json"]).exits(2);
+    bench.run(&["run"]).exits(2);
+}
+
+#[test]
+fn without_the_right_approval_nothing_is_sent() {
+    let bench = Bench::new();
+    let nobody = Nobody::start();
+    bench.file("request.json", &request(1));
+    bench.file("two.json", &json!({ "version": 1, "limits": { "secondPerson": true } }));
+    let planned = bench.run(&["plan", "request.json", "--json"]).exits(0);
+    let plan: Value = serde_json::from_str(&planned.stdout).unwrap();
+    let digest = plan["planDigest"].as_str().unwrap();
+    let code = plan["shortCode"].as_str().unwrap();
+    let planned = bench.run(&["plan", "request.json", "--policy", "two.json", "--json"]).exits(0);
+    let plan: Value = serde_json::from_str(&planned.stdout).unwrap();
+    let two = plan["planDigest"].as_str().unwrap();
+    let wrong = format!("sha256:{}", "0".repeat(64));
+
+    let table: [(&[&str], &str); 6] = [
+        (&[], "approval.missing"),
+        (&["--approve", code], "approval.mismatch"),
+        (&["--approve", &wrong], "approval.mismatch"),
+        (&["--policy", "two.json", "--approve", digest, "--approver", "dpo@example.com"], "approval.mismatch"),
+        (&["--policy", "two.json", "--approve", two], "approval.nobody"),
+        (&["--policy", "two.json", "--approve", two, "--approver", "Records@example.com"], "approval.samePerson"),
+    ];
+    for (args, code) in table {
+        let args = [&["run", "request.json", "--tenant-jurisdiction", "us-east-1"], args].concat();
+        let ran = bench.run_at(&nobody.address, &args).exits(7);
+        assert!(ran.stderr.contains(code), "{args:?}: {}", ran.stderr);
+    }
+    // A wrong digest does not pass on the simulated tenant either.
+    bench.run(&["run", "request.json", "--approve", &wrong]).exits(7);
+    // Where the tenant lies must be known, and be where the request says.
+    let unknown = bench.run_at(&nobody.address, &["run", "request.json", "--approve", digest]).exits(2);
+    assert!(unknown.stderr.contains("jurisdiction.tenantUnknown"), "{}", unknown.stderr);
+    let args = ["run", "request.json", "--approve", digest, "--tenant-jurisdiction", "eu-west-1"];
+    bench.run_at(&nobody.address, &args).exits(3);
+    assert_eq!(nobody.visits(), 0);
+    assert!(bench.run(&["status", "--json"]).exits(0).stdout.is_empty());
+
+    let server = Server::start(&bench, &["--job-seconds", "0"]);
+    let args = [
+        "run",
+        "request.json",
+        "--policy",
+        "two.json",
+        "--approve",
+        two,
+        "--approver",
+        "dpo@example.com",
+        "--tenant-jurisdiction",
+        "us-east-1",
+    ];
+    bench.run_at(&server.address, &args).exits(0);
+}
+
+#[test]
+fn wrong_credentials_end_as_failed_not_as_deleted() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, &[]);
+    bench.file("request.json", &request(2));
+    let planned = bench.run(&["plan", "request.json", "--json"]).exits(0);
+    let plan: Value = serde_json::from_str(&planned.stdout).unwrap();
+    let args = [
+        "run",
+        "request.json",
+        "--approve",
+        plan["planDigest"].as_str().unwrap(),
+        "--tenant-jurisdiction",
+        "us-east-1",
+        "--json",
+    ];
+    let mut command = common::at(bench.command(&args), &server.address);
+    let ran = Ran::of(command.env("GENESYS_CLIENT_SECRET", "wrong").output().unwrap());
+    let report = ran.report();
+    assert!([3, 4].contains(&ran.code), "{}", ran.code);
+    assert_eq!((&report["totals"]["submits"], &report["totals"]["byOutcome"]["verified"]), (&json!(0), &json!(0)));
+}
+
+#[test]
+fn commands_about_runs_need_a_ledger_and_a_run() {
+    let bench = Bench::new();
+    for args in [&["cancel", "run-1"][..], &["retry", "run-1"], &["status", "run-1"]] {
+        bench.run(args).exits(2);
+    }
+    bench.run(&["status"]).exits(0);
+    bench.run(&["verify", "."]).exits(2);
+    bench.file("request.json", &request(1));
+    bench.run(&["run", "request.json"]).exits(0);
+    bench.run(&["status", "zzz"]).exits(2);
+    bench.run(&["retry", "run-", "--chunk", "9"]).exits(2);
+    bench.run(&["status", "run-"]).exits(0);
+}

@@ -1,0 +1,234 @@
+//! `run` from beginning to end, undisturbed and disturbed.
+
+#![cfg(test)]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
+
+use common::{Bench, Ran, Server, example, request};
+use serde_json::{Value, json};
+
+#[test]
+fn the_example_is_deleted_verified_and_proved() {
+    let bench = Bench::new();
+    let q1 = example("q1-2023.json");
+    let ran = bench.run(&["run", q1.to_str().unwrap(), "--json"]).exits(0);
+    let report = ran.report();
+    assert_eq!(report["outcome"], "verified");
+    assert_eq!(report["simulated"], true);
+    assert_eq!(report["totals"]["submits"], 3);
+    assert_eq!(report["totals"]["remaining"], 0);
+    assert!(report["totals"]["recordsDeleted"].as_u64().unwrap() > 10_000);
+    let kinds: Vec<String> = ran.events().iter().map(|e| e["event"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(kinds[0], "plan");
+    assert!(kinds.contains(&"chunk".to_owned()));
+    let webhooks = ran.events().into_iter().find(|e| e["event"] == "webhooks").unwrap();
+    assert_eq!((&webhooks["delivered"], &webhooks["pending"], &webhooks["dead"]), (&json!(3), &json!(0), &json!(0)));
+
+    // The same again: the stored report, and nothing is sent.
+    let asked = bench.asked();
+    let again = bench.run(&["run", q1.to_str().unwrap(), "--json"]).exits(0);
+    assert_eq!(again.report(), report);
+    assert_eq!(bench.asked(), asked);
+
+    let evidence = bench.evidence();
+    let verdict = bench.run(&["verify", evidence.to_str().unwrap(), "--json"]).exits(0);
+    let verdict: Value = serde_json::from_str(&verdict.stdout).unwrap();
+    assert_eq!((&verdict["holds"], &verdict["outcome"]), (&json!(true), &json!("verified")));
+}
+
+#[test]
+fn piped_output_is_plain_lines() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(2));
+    bench.file("policy.json", &json!({ "version": 1 }));
+    let ran = bench.run(&["run", "request.json", "--policy", "policy.json"]).exits(0);
+    assert!(!ran.stdout.contains('\u{1b}') && !ran.stderr.contains('\u{1b}'));
+    // Which chunk is quicker is chance.
+    let lines: BTreeSet<&str> = ran.stderr.lines().filter(|line| line.contains("chunk 1/2")).collect();
+    insta::assert_snapshot!("progress", lines.into_iter().collect::<Vec<_>>().join("\n"));
+    // Times, ids, digests and the number of polls differ from run to run.
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter("sha256:[0-9a-f]{64}", "DIGEST");
+    settings.add_filter("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID");
+    settings.add_filter("run-[0-9a-f]{16}", "RUN");
+    settings.add_filter(r" +[0-9.]+ m?s\b", " TIME");
+    settings.add_filter(r"\b\d+ requests", "N requests");
+    settings.add_filter(r"submits +time", "submits time");
+    settings.bind(|| insta::assert_snapshot!("result", ran.stdout));
+}
+
+#[test]
+fn every_fourth_submit_fifth_status_sixth_count_and_third_webhook_go_wrong_and_nothing_is_lost() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(12));
+    bench.file(
+        "adversity.json",
+        &json!({ "faults": [
+            { "on": "submit", "every": 4, "do": { "kind": "rateLimited", "retryAfter": "1" } },
+            { "on": "status", "every": 5, "do": { "kind": "error", "status": 503 } },
+            { "on": "count", "every": 6, "do": { "kind": "rateLimited", "retryAfter": "1" } },
+            { "on": "webhook", "every": 3, "do": { "kind": "error", "status": 500 } },
+        ] }),
+    );
+    let ran = bench.run(&["run", "request.json", "--scenario", "adversity.json", "--json"]).exits(0);
+    let report = ran.report();
+    assert_eq!((&report["outcome"], &report["totals"]["remaining"]), (&json!("verified"), &json!(0)));
+    let webhooks = ran.events().into_iter().find(|e| e["event"] == "webhooks").unwrap();
+    assert_eq!((&webhooks["delivered"], &webhooks["pending"]), (&json!(12), &json!(0)));
+}
+
+#[test]
+fn lost_and_broken_answers_over_real_connections_delete_each_window_once() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(4));
+    bench.file("policy.json", &json!({ "version": 1, "limits": { "confirmSubmitSeconds": 2 } }));
+    bench.file(
+        "broken.json",
+        &json!({ "faults": [
+            { "on": "token", "nth": [1], "do": { "kind": "dropBefore" } },
+            { "on": "submit", "nth": [1], "do": { "kind": "dropAfter" } },
+            { "on": "submit", "nth": [2], "do": { "kind": "truncated" } },
+            { "on": "status", "nth": [1], "do": { "kind": "garbage" } },
+            { "on": "count", "nth": [2], "do": { "kind": "dropBefore" } },
+        ] }),
+    );
+    let args = ["run", "request.json", "--policy", "policy.json", "--scenario", "broken.json", "--json"];
+    let report = bench.run(&args).exits(0).report();
+    assert_eq!((&report["outcome"], &report["totals"]["submits"]), (&json!("verified"), &json!(4)));
+    let submits = bench.submits();
+    assert_eq!(submits.iter().collect::<BTreeSet<_>>().len(), 4);
+    assert_eq!(submits.len(), 4);
+}
+
+/// Twelve chunks, four at a time, of a second each: time to disturb.
+const SLOW: [&str; 5] = ["run", "request.json", "--concurrency", "4", "--json"];
+
+/// Starts it and waits for the first chunk to be verified.
+fn under_way(bench: &Bench) -> Child {
+    bench.file("request.json", &request(12));
+    let mut child = bench.command(&SLOW).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut events = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    assert!(events.any(|e| e["event"] == "chunk" && e["outcome"] == "verified"));
+    // Nobody reads its output any more; it must not mind.
+    child
+}
+
+#[test]
+fn killed_half_way_the_same_command_goes_on() {
+    let bench = Bench::new();
+    let mut child = under_way(&bench);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let open = open_chunks(&bench);
+    assert!((1..12).contains(&open), "{open}");
+
+    let report = bench.run(&SLOW).exits(0).report();
+    assert_eq!((&report["outcome"], &report["totals"]["remaining"]), (&json!("verified"), &json!(0)));
+    let submits = bench.submits();
+    assert_eq!(submits.iter().collect::<BTreeSet<_>>().len(), 12);
+    assert_eq!(submits.len(), 12, "a window was submitted twice");
+    bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
+}
+
+fn open_chunks(bench: &Bench) -> u64 {
+    let status = bench.run(&["status", "--json"]).exits(0);
+    status.events()[0]["open"].as_u64().unwrap()
+}
+
+#[test]
+fn asked_to_terminate_it_stops_in_order_and_says_how_to_go_on() {
+    let bench = Bench::new();
+    let child = under_way(&bench);
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let ran = Ran::of(child.wait_with_output().unwrap()).exits(75);
+    assert_eq!(ran.stderr, "");
+    assert!(open_chunks(&bench) > 0);
+    // What has been done so far is proved already.
+    bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
+    let report = bench.run(&SLOW).exits(0).report();
+    assert_eq!((&report["outcome"], &report["totals"]["submits"]), (&json!("verified"), &json!(12)));
+}
+
+#[test]
+fn two_at_once_are_one_run() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(6));
+    let start = || bench.command(&SLOW).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let both = [start(), start()].map(|child| Ran::of(child.wait_with_output().unwrap()).exits(0).report());
+    assert_eq!(both[0], both[1]);
+    assert_eq!(bench.submits().len(), 6);
+}
+
+#[test]
+fn the_follower_takes_over_when_the_first_one_dies() {
+    let bench = Bench::new();
+    let mut first = under_way(&bench);
+    let second = bench.command(&SLOW).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let report = Ran::of(second.wait_with_output().unwrap()).exits(0).report();
+    assert_eq!((&report["outcome"], &report["totals"]["submits"]), (&json!("verified"), &json!(12)));
+    assert_eq!(bench.submits().len(), 12);
+}
+
+#[test]
+fn cancelled_it_submits_nothing_more_and_retry_takes_it_up_again() {
+    let bench = Bench::new();
+    let child = under_way(&bench);
+    let run = bench.run(&["status", "--json"]).events()[0]["runId"].as_str().unwrap().to_owned();
+    bench.run(&["cancel", &run]).exits(0);
+    Ran::of(child.wait_with_output().unwrap()).exits(6);
+    let submitted = bench.submits().len();
+    assert!(submitted < 12);
+
+    // Giving the command again shows how it ended.
+    bench.run(&SLOW).exits(6);
+    assert_eq!(bench.submits().len(), submitted);
+
+    let report = bench.run(&["retry", &run, "--json"]).exits(0).report();
+    assert_eq!((&report["outcome"], &report["totals"]["remaining"]), (&json!("verified"), &json!(0)));
+    assert_eq!(bench.submits().iter().collect::<BTreeSet<_>>().len(), 12);
+    bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
+}
+
+#[test]
+fn a_plan_file_is_carried_out_at_a_real_address() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, &["--job-seconds", "0", "--fault", "status:nth=2:503"]);
+    bench.file("request.json", &request(3));
+    bench.run(&["plan", "request.json", "--out", "plan.json"]).exits(0);
+    let plan: Value = serde_json::from_str(&fs::read_to_string(bench.path("plan.json")).unwrap()).unwrap();
+    let digest = plan["planDigest"].as_str().unwrap();
+    // With a slash at the end of the address.
+    let tenant = format!("{}/", server.address);
+    let args = ["run", "plan.json", "--approve", digest, "--tenant-jurisdiction", "us-east-1", "--json"];
+    let report = bench.run_at(&tenant, &args).exits(0).report();
+    assert_eq!((&report["outcome"], &report["simulated"]), (&json!("verified"), &json!(false)));
+    assert_eq!(report["tenant"], json!(server.address));
+
+    // A changed plan file is refused.
+    let mut changed = plan.clone();
+    changed["request"]["range"]["end"] = json!("2023-06-01T00:00:00.000Z");
+    bench.file("changed.json", &changed);
+    let args = ["run", "changed.json", "--approve", digest, "--tenant-jurisdiction", "us-east-1"];
+    assert!(bench.run_at(&tenant, &args).exits(2).stderr.contains("planFile.digest"));
+}
+
+#[test]
+fn a_run_never_moves_to_another_tenant() {
+    let bench = Bench::new();
+    let mut child = under_way(&bench);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let run = bench.run(&["status", "--json"]).events()[0]["runId"].as_str().unwrap().to_owned();
+    let retry = bench.run_at("http://127.0.0.1:9", &["retry", &run]).exits(2);
+    assert!(retry.stderr.contains("run.elsewhere"), "{}", retry.stderr);
+}

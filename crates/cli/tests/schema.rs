@@ -1,0 +1,158 @@
+//! The schemas say what the program says, as far as a schema can.
+
+#![cfg(test)]
+
+mod common;
+
+use std::fs;
+
+use common::{Bench, request};
+use serde_json::{Value, json};
+
+fn schema(name: &str) -> jsonschema::Validator {
+    let printed = Bench::new().run(&["schema", name]).exits(0).stdout;
+    let schema: Value = serde_json::from_str(&printed).unwrap();
+    jsonschema::draft202012::meta::validate(&schema).unwrap();
+    jsonschema::validator_for(&schema).unwrap()
+}
+
+#[test]
+fn every_example_is_valid() {
+    let (requests, policies) = (schema("request"), schema("policy"));
+    let mut seen = 0;
+    for file in fs::read_dir(common::example("")).unwrap() {
+        let path = file.unwrap().path();
+        let value: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let validator = if name.starts_with("policy") { &policies } else { &requests };
+        assert!(validator.is_valid(&value), "{name}: {:?}", validator.iter_errors(&value).collect::<Vec<_>>());
+        seen += 1;
+    }
+    assert!(seen >= 4);
+}
+
+#[test]
+fn what_the_program_refuses_by_its_form_the_schema_refuses() {
+    let bench = Bench::new();
+    let validator = schema("request");
+    let table = [
+        ("version", json!(2)),
+        ("name", json!("  ")),
+        ("api", json!("gdpr")),
+        ("recordTypes", json!([])),
+        ("recordTypes", json!(["conversation", "conversation"])),
+        ("recordTypes", json!(["recording"])),
+        ("range", json!({ "start": "2023-01-01", "end": "2023-02-01T00:00:00Z" })),
+        ("range", json!({ "start": "2023-01-01T00:00:00z", "end": "2023-02-01T00:00:00Z" })),
+        ("jurisdiction", json!("mars")),
+        ("query", json!(" ")),
+        ("chunking", json!({ "days": 0 })),
+        ("chunking", json!({ "days": 1, "hours": 1 })),
+        ("chunking", json!({ "weeks": 1 })),
+        ("reason", json!("")),
+        ("requestedBy", json!(7)),
+        ("extra", json!(1)),
+        ("retentionOverride", json!({ "reason": "x" })),
+        ("recordings", json!({ "coolOffDays": 1 })),
+    ];
+    assert!(validator.is_valid(&request(1)));
+    for (field, value) in table {
+        let mut wrong = request(1);
+        wrong[field] = value.clone();
+        assert!(!validator.is_valid(&wrong), "schema: {field} {value}");
+        bench.file("request.json", &wrong);
+        let ran = bench.run(&["plan", "request.json"]);
+        assert_eq!(ran.code, 2, "program: {field} {value}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn what_the_program_refuses_of_a_policy_the_schema_refuses() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(1));
+    let validator = schema("policy");
+    let rule = |change: Value| {
+        let mut rule = json!({ "recordTypes": ["message"], "minAgeDays": 30, "basis": "law" });
+        rule.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        json!({ "version": 1, "retention": [rule] })
+    };
+    let hold = |fields: Value| {
+        let mut hold =
+            json!({ "id": "H", "range": { "start": "2020-01-01T00:00:00Z", "end": "2020-02-01T00:00:00Z" } });
+        hold.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        json!({ "version": 1, "holds": [hold] })
+    };
+    let limit = |limits: Value| json!({ "version": 1, "limits": limits });
+    let id = "11111111-1111-4111-8111-111111111111";
+    for right in [
+        json!({ "version": 1 }),
+        rule(json!({})),
+        hold(json!({ "conversationIds": [id], "matter": null })),
+        limit(json!({ "maxRecords": null, "secondPerson": true, "rangeEnd": "exclusive", "concurrency": 8 })),
+    ] {
+        assert!(validator.is_valid(&right), "{right}: {:?}", validator.iter_errors(&right).collect::<Vec<_>>());
+        bench.file("policy.json", &right);
+        bench.run(&["plan", "request.json", "--policy", "policy.json"]).exits(0);
+    }
+    for wrong in [
+        json!({}),
+        json!({ "version": 1, "hold": [] }),
+        rule(json!({ "recordTypes": [] })),
+        rule(json!({ "minAgeDays": -1 })),
+        rule(json!({ "basis": "" })),
+        hold(json!({ "id": "" })),
+        hold(json!({ "recordTypes": [] })),
+        hold(json!({ "conversationIds": [] })),
+        hold(json!({ "conversationIds": ["x"] })),
+        hold(json!({ "query": " " })),
+        limit(json!({ "concurrency": 0 })),
+        limit(json!({ "maxRecords": 0 })),
+        limit(json!({ "rangeEnd": "open" })),
+        limit(json!({ "unknown": 1 })),
+    ] {
+        assert!(!validator.is_valid(&wrong), "schema: {wrong}");
+        bench.file("policy.json", &wrong);
+        let ran = bench.run(&["plan", "request.json", "--policy", "policy.json"]);
+        assert_eq!(ran.code, 2, "program: {wrong}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn scenarios_are_valid_exactly_when_they_are_read() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(1));
+    let validator = schema("scenario");
+    let full = serde_json::to_value(purge_sim::Scenario::default()).unwrap();
+    assert!(validator.is_valid(&full), "{:?}", validator.iter_errors(&full).collect::<Vec<_>>());
+    let fault = |act: Value| json!({ "faults": [{ "on": "count", "nth": [99], "do": act }] });
+    for right in [
+        json!({}),
+        json!({ "seed": 7, "rateLimit": { "perMinute": null }, "dataDeletion": { "processingSeconds": 0 } }),
+        json!({ "holdMidRun": { "afterSubmits": 99, "conversationIds": ["x"] } }),
+        fault(json!({ "kind": "rateLimited", "retryAfter": "-5" })),
+        fault(json!({ "kind": "error", "status": 503 })),
+        fault(json!({ "kind": "slow", "ms": 5 })),
+        fault(json!({ "kind": "leave", "records": 5 })),
+        fault(json!({ "kind": "unknownStatus", "status": "cancelled" })),
+    ] {
+        assert!(validator.is_valid(&right), "schema: {right}");
+        bench.file("scenario.json", &right);
+        bench.run(&["simulate", "request.json", "--scenario", "scenario.json"]).exits(0);
+    }
+    for wrong in [
+        json!({ "sed": 7 }),
+        json!({ "seed": -1 }),
+        json!({ "dataDeletion": { "concurrency": 0 } }),
+        json!({ "dataDeletion": { "holdMode": "maybe" } }),
+        json!({ "population": { "from": "yesterday" } }),
+        fault(json!({ "kind": "explode" })),
+        fault(json!({ "kind": "slow" })),
+        json!({ "faults": [{ "on": "nobody", "do": { "kind": "stuck" } }] }),
+        json!({ "faults": [{ "on": "count", "every": 0, "do": { "kind": "stuck" } }] }),
+    ] {
+        assert!(!validator.is_valid(&wrong), "schema: {wrong}");
+        bench.file("scenario.json", &wrong);
+        let ran = bench.run(&["simulate", "request.json", "--scenario", "scenario.json"]);
+        assert_eq!(ran.code, 2, "program: {wrong}: {}", ran.stderr);
+    }
+}
