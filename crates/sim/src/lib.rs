@@ -7,6 +7,7 @@
 mod agenda;
 mod analytics;
 mod data_deletion;
+mod dry_run;
 mod error;
 mod fault;
 mod filter;
@@ -25,6 +26,7 @@ mod truth;
 mod webhook_sink;
 mod world;
 
+pub use dry_run::{DryRun, Happened, Standing};
 pub use fault::{Act, Call, Fault};
 pub use http::{Delivery, TenantReply, TenantRequest};
 pub use population::Media;

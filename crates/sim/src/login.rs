@@ -102,7 +102,7 @@ fn refusal(status: u16, error: &str, description: &str) -> HttpResponse {
     HttpResponse::json(status, &json!({ "error": error, "description": description, "error_description": description }))
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::new();
     for chunk in bytes.chunks(3) {

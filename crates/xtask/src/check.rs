@@ -1,6 +1,7 @@
 //! The one test command.
 
 use crate::sh::{output, run, run_with};
+use crate::wasm::have_target;
 
 const WASM: &str = "wasm32-unknown-unknown";
 
@@ -13,7 +14,7 @@ pub(crate) fn quickly() -> Result<(), String> {
 
 /// Everything that CI runs, on a machine with nothing but Rust.
 pub(crate) fn everything() -> Result<(), String> {
-    have_wasm_target()?;
+    have_target()?;
     run("cargo fmt --all --check")?;
     run("cargo clippy --locked --workspace --all-targets -- -D warnings")?;
     // By itself: in a workspace build features unify, and the clock would come back into core unnoticed.
@@ -22,14 +23,6 @@ pub(crate) fn everything() -> Result<(), String> {
     run("cargo test --locked --workspace")?;
     run_with("cargo doc --locked --workspace --no-deps", &[("RUSTDOCFLAGS", "-D warnings")])?;
     supply_chain()
-}
-
-fn have_wasm_target() -> Result<(), String> {
-    let installed = output("rustup target list --installed").unwrap_or_default();
-    if installed.lines().any(|line| line == WASM) {
-        return Ok(());
-    }
-    run(&format!("rustup target add {WASM}"))
 }
 
 /// `cargo deny` where it is installed; the licence list is also held by a test.

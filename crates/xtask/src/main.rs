@@ -3,6 +3,8 @@
 
 mod check;
 mod sh;
+mod wasm;
+mod www;
 
 use std::process::ExitCode;
 
@@ -11,6 +13,9 @@ usage: cargo xtask VERB
 
   test      everything that CI runs, set-up included: format, lints, wasm check, unit, property and end-to-end tests
   check     the quick part of it: format, lints, unit and property tests
+  wasm      builds the wasm package into www/pkg, for browsers and for Node
+  www       builds the console into www/dist, and checks its sizes
+  www-test  tests the console, in Node and in Chromium
 ";
 
 fn main() -> ExitCode {
@@ -18,6 +23,9 @@ fn main() -> ExitCode {
     let done = match verb.as_str() {
         "test" => check::everything(),
         "check" => check::quickly(),
+        "wasm" => wasm::wasm(),
+        "www" => www::www(),
+        "www-test" => www::www_test(),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);

@@ -143,6 +143,13 @@ pub struct Accounting {
 }
 
 impl Accounting {
+    /// Of the parts that a check made of a range; `None` without parts.
+    #[must_use]
+    pub fn of_parts(parts: &[Part]) -> Option<Self> {
+        let range = Window::new(parts.first()?.window.start(), parts.last()?.window.end())?;
+        Some(Self::of(range, parts))
+    }
+
     fn of(requested: Window, parts: &[Part]) -> Self {
         let sum = |disposition| {
             let of_it = parts.iter().filter(|part| part.disposition == disposition);

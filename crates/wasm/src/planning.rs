@@ -1,0 +1,227 @@
+//! Planning: what the page shows on every keystroke.
+
+use purge_core::api::{data_deletion, recording_jobs};
+use purge_core::chunk::{Age, Chunk};
+use purge_core::finding::Finding;
+use purge_core::http::HttpRequest;
+use purge_core::json::digest;
+use purge_core::order::{Approval, Order};
+use purge_core::plan::{self as core, CheckContext, Checked, Disposition, Estimate, Part, PlanFile};
+use purge_core::report::Accounting;
+use purge_core::request::DeletionApi;
+use purge_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::call::{Wrong, answer, number, read};
+
+/// What checking needs to know besides the two documents, as the page writes it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ContextIn {
+    now: Timestamp,
+    tenant_jurisdiction: Option<String>,
+    default_jurisdiction: Option<String>,
+}
+
+/// A checked request, kept here; the page asks for the parts of it that it shows. Free it when it is replaced.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct PlanHandle {
+    now: Timestamp,
+    checked: Checked,
+}
+
+/// What the page shows of a plan at a glance.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Summary<'a> {
+    digest: Option<&'a str>,
+    short_code: Option<String>,
+    policy_digest: Option<&'a str>,
+    chunks: usize,
+    parts: usize,
+    findings: &'a [Finding],
+    accounting: Option<Accounting>,
+    estimate: Option<&'a Estimate>,
+}
+
+/// One row of the table: a part of the requested range, and the chunk if it is one.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row<'a> {
+    start: Timestamp,
+    end: Timestamp,
+    disposition: Disposition,
+    reason: &'a str,
+    chunk: Option<u32>,
+    age: Option<Age>,
+}
+
+/// Checks a request text against a policy text. The answer has every finding, and the plan if nothing stops it.
+///
+/// # Errors
+/// When the context is not what it has to be.
+#[wasm_bindgen]
+pub fn plan(request: &str, policy: Option<String>, context: &str) -> Result<PlanHandle, Wrong> {
+    let ContextIn { now, tenant_jurisdiction, default_jurisdiction } = read("context", context)?;
+    let context = CheckContext { now, tenant_jurisdiction, default_jurisdiction };
+    Ok(PlanHandle { now, checked: core::check(request, policy.as_deref(), &context) })
+}
+
+/// Reads a plan file. The answer has findings and no plan when it does not hold.
+///
+/// # Errors
+/// When the context is not what it has to be.
+#[wasm_bindgen]
+pub fn reopen(file: &str, context: &str) -> Result<PlanHandle, Wrong> {
+    let ContextIn { now, tenant_jurisdiction, default_jurisdiction } = read("context", context)?;
+    let context = CheckContext { now, tenant_jurisdiction, default_jurisdiction };
+    let checked = match core::reopen(file, &context) {
+        Ok(plan) => Checked { findings: Vec::new(), parts: plan.parts().to_vec(), plan: Some(plan) },
+        Err(findings) => Checked { findings, parts: Vec::new(), plan: None },
+    };
+    Ok(PlanHandle { now, checked })
+}
+
+/// SHA-256 of a file, as it is written everywhere.
+#[wasm_bindgen(js_name = fileDigest)]
+#[must_use]
+pub fn file_digest(bytes: &[u8]) -> String {
+    digest(bytes)
+}
+
+/// The order that an approval makes of a plan, or why it does not hold. For rehearsals only: what really runs is approved where
+/// it runs.
+pub(crate) fn order(plan: &core::Plan, approved_by: &str, at: Timestamp) -> Result<Order, Wrong> {
+    let approval =
+        Approval { digest: plan.digest().to_owned(), approved_by: approved_by.to_owned(), approved_at: at };
+    Order::new(plan, &approval, "SIMULATED tenant", true).map_err(|why| why.to_string())
+}
+
+/// Whether this person may approve the plan: nothing, or why not.
+#[wasm_bindgen]
+#[must_use]
+pub fn approve(handle: &PlanHandle, approved_by: &str) -> Option<String> {
+    let plan = handle.checked.plan.as_ref()?;
+    order(plan, approved_by, handle.now).err()
+}
+
+#[wasm_bindgen]
+impl PlanHandle {
+    /// Digest, findings, sums: JSON.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let plan = self.checked.plan.as_ref();
+        answer(&Summary {
+            digest: plan.map(core::Plan::digest),
+            short_code: plan.map(core::Plan::short_code),
+            policy_digest: plan.map(core::Plan::policy_digest),
+            chunks: plan.map_or(0, |plan| plan.chunks().len()),
+            parts: self.checked.parts.len(),
+            findings: &self.checked.findings,
+            accounting: Accounting::of_parts(&self.checked.parts),
+            estimate: plan.map(core::Plan::estimate),
+        })
+    }
+
+    /// Where each part begins, milliseconds since 1970.
+    #[must_use]
+    pub fn starts(&self) -> Vec<f64> {
+        self.checked.parts.iter().map(|part| number(part.window.start().millis())).collect()
+    }
+
+    /// Where each part ends, milliseconds since 1970; the end does not belong to it.
+    #[must_use]
+    pub fn ends(&self) -> Vec<f64> {
+        self.checked.parts.iter().map(|part| number(part.window.end().millis())).collect()
+    }
+
+    /// What becomes of each part: 0 chunk, 1 held, 2 retained, 3 too recent, 4 refused.
+    #[must_use]
+    pub fn dispositions(&self) -> Vec<u8> {
+        self.checked
+            .parts
+            .iter()
+            .map(|part| match part.disposition {
+                Disposition::Chunk => 0,
+                Disposition::Held => 1,
+                Disposition::Retained => 2,
+                Disposition::TooRecent => 3,
+                Disposition::Refused => 4,
+            })
+            .collect()
+    }
+
+    /// The parts from `from` to before `to`, as rows of a table: JSON.
+    #[must_use]
+    pub fn rows(&self, from: usize, to: usize) -> String {
+        let all = &self.checked.parts;
+        let first = from.min(all.len());
+        let page = all.get(first..to.clamp(first, all.len())).unwrap_or_default();
+        let is_chunk = |part: &&Part| part.disposition == Disposition::Chunk;
+        let before = all.iter().take(first).filter(is_chunk).count();
+        let chunks = self.checked.plan.as_ref().map(core::Plan::chunks).unwrap_or_default();
+        let mut chunks = chunks.iter().skip(before);
+        let rows: Vec<Row<'_>> = page
+            .iter()
+            .map(|part| {
+                let chunk = if is_chunk(&part) { chunks.next() } else { None };
+                row(part, chunk)
+            })
+            .collect();
+        answer(&rows)
+    }
+
+    /// The request that submits a chunk, as JSON, whole; null when there is no such chunk. A job of `recordingJobs` carries the
+    /// instant at which it is sent, plus the cool-off: `at` stands for that instant.
+    ///
+    /// # Errors
+    /// When `at` is not an instant.
+    pub fn submit(&self, chunk: u32, at: &str) -> Result<String, Wrong> {
+        let at = Timestamp::parse(at).map_err(|why| format!("`{at}` {why}"))?;
+        Ok(answer(&self.submitting(chunk, at)))
+    }
+
+    /// The plan file: what is handed over for approval and carried out.
+    #[must_use]
+    #[wasm_bindgen(js_name = planFile)]
+    pub fn plan_file(&self) -> Option<String> {
+        let file = PlanFile::new(self.checked.plan.as_ref()?, self.now);
+        serde_json::to_string_pretty(&file).ok()
+    }
+}
+
+fn row<'a>(part: &'a Part, chunk: Option<&Chunk>) -> Row<'a> {
+    Row {
+        start: part.window.start(),
+        end: part.window.end(),
+        disposition: part.disposition,
+        reason: &part.reason,
+        chunk: chunk.map(|chunk| chunk.index),
+        age: chunk.map(|chunk| chunk.age),
+    }
+}
+
+impl PlanHandle {
+    /// The plan, if there is one.
+    pub(crate) fn checked(&self) -> Option<&core::Plan> {
+        self.checked.plan.as_ref()
+    }
+
+    fn submitting(&self, chunk: u32, at: Timestamp) -> Option<HttpRequest> {
+        let plan = self.checked.plan.as_ref()?;
+        let place = usize::try_from(chunk.checked_sub(1)?).ok()?;
+        let chunk = plan.chunks().get(place)?;
+        let request = plan.request();
+        Some(match request.api {
+            DeletionApi::DataDeletion => {
+                data_deletion::submit(request, chunk.window, plan.policy().limits.range_end)
+            }
+            DeletionApi::RecordingJobs => {
+                let days = request.recordings.unwrap_or_default().cool_off_days;
+                recording_jobs::create(request, *chunk, at.plus_days(days))
+            }
+        })
+    }
+}
