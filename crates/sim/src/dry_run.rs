@@ -185,7 +185,8 @@ impl DryRun {
     pub fn place_hold(&mut self, window: Window) {
         let now = self.now.millis();
         self.tenant.advance(now);
-        let conversations = self.tenant.world.population.started(window.start().millis(), window.end().millis()).collect();
+        let conversations =
+            self.tenant.world.population.started(window.start().millis(), window.end().millis()).collect();
         self.tenant.apply(now, Effect::Protect { conversations, on: true });
     }
 
@@ -360,8 +361,7 @@ impl DryRun {
         let grant = read_token(&response, asked).map_err(|error| {
             if error.may_pass { Err(NoResponse::NotSent) } else { Ok(HttpResponse { status: 401, ..response.clone() }) }
         })?;
-        let token =
-            Token { access: grant.access_token, freshness: grant.freshness, asked, arrives: asked.plus(after) };
+        let token = Token { access: grant.access_token, freshness: grant.freshness, asked, arrives: asked.plus(after) };
         self.token = Some(token.clone());
         Ok(token)
     }

@@ -3,14 +3,22 @@
 //! One policy for every value that crosses: JSON text in, read strictly, so that a misspelt `holds` is refused and not dropped;
 //! JSON text out, exactly as core serialises it; typed arrays for what a picture is drawn from. A call that was made wrongly
 //! throws; everything that a person can get wrong is an answer with findings.
+//!
+//! The page loads it in two modules: `planning` at once, `world` (rehearsal and evidence) when somebody asks for it.
 
 mod call;
+#[cfg(feature = "world")]
 mod evidence;
+#[cfg(feature = "planning")]
 mod planning;
+#[cfg(feature = "world")]
 mod rehearsal;
 
+#[cfg(feature = "world")]
 pub use evidence::EvidenceCheck;
-pub use planning::{PlanHandle, approve, file_digest, plan, reopen};
+#[cfg(feature = "planning")]
+pub use planning::{PlanHandle, file_digest, plan, record_types, regions, reopen};
+#[cfg(feature = "world")]
 pub use rehearsal::Rehearsal;
 
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -20,18 +28,4 @@ use wasm_bindgen::prelude::wasm_bindgen;
 #[must_use]
 pub fn version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
-}
-
-/// The names of the regions, a JSON list.
-#[wasm_bindgen]
-#[must_use]
-pub fn regions() -> String {
-    call::answer(&purge_core::region::REGIONS.map(|region| region.name))
-}
-
-/// The record types, a JSON list in the order in which they are written.
-#[wasm_bindgen(js_name = recordTypes)]
-#[must_use]
-pub fn record_types() -> String {
-    call::answer(&purge_core::request::RecordType::ALL)
 }

@@ -5,15 +5,29 @@ use purge_core::chunk::{Age, Chunk};
 use purge_core::finding::Finding;
 use purge_core::http::HttpRequest;
 use purge_core::json::digest;
-use purge_core::order::{Approval, Order};
 use purge_core::plan::{self as core, CheckContext, Checked, Disposition, Estimate, Part, PlanFile};
+use purge_core::region::REGIONS;
 use purge_core::report::Accounting;
-use purge_core::request::DeletionApi;
+use purge_core::request::{DeletionApi, RecordType};
 use purge_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::call::{Wrong, answer, number, read};
+
+/// The names of the regions, a JSON list.
+#[wasm_bindgen]
+#[must_use]
+pub fn regions() -> String {
+    answer(&REGIONS.map(|region| region.name))
+}
+
+/// The record types, a JSON list in the order in which they are written.
+#[wasm_bindgen(js_name = recordTypes)]
+#[must_use]
+pub fn record_types() -> String {
+    answer(&RecordType::ALL)
+}
 
 /// What checking needs to know besides the two documents, as the page writes it.
 #[derive(Deserialize)]
@@ -89,22 +103,6 @@ pub fn reopen(file: &str, context: &str) -> Result<PlanHandle, Wrong> {
 #[must_use]
 pub fn file_digest(bytes: &[u8]) -> String {
     digest(bytes)
-}
-
-/// The order that an approval makes of a plan, or why it does not hold. For rehearsals only: what really runs is approved where
-/// it runs.
-pub(crate) fn order(plan: &core::Plan, approved_by: &str, at: Timestamp) -> Result<Order, Wrong> {
-    let approval =
-        Approval { digest: plan.digest().to_owned(), approved_by: approved_by.to_owned(), approved_at: at };
-    Order::new(plan, &approval, "SIMULATED tenant", true).map_err(|why| why.to_string())
-}
-
-/// Whether this person may approve the plan: nothing, or why not.
-#[wasm_bindgen]
-#[must_use]
-pub fn approve(handle: &PlanHandle, approved_by: &str) -> Option<String> {
-    let plan = handle.checked.plan.as_ref()?;
-    order(plan, approved_by, handle.now).err()
 }
 
 #[wasm_bindgen]
@@ -188,7 +186,7 @@ impl PlanHandle {
     #[wasm_bindgen(js_name = planFile)]
     pub fn plan_file(&self) -> Option<String> {
         let file = PlanFile::new(self.checked.plan.as_ref()?, self.now);
-        serde_json::to_string_pretty(&file).ok()
+        Some(answer(&file))
     }
 }
 
@@ -204,20 +202,13 @@ fn row<'a>(part: &'a Part, chunk: Option<&Chunk>) -> Row<'a> {
 }
 
 impl PlanHandle {
-    /// The plan, if there is one.
-    pub(crate) fn checked(&self) -> Option<&core::Plan> {
-        self.checked.plan.as_ref()
-    }
-
     fn submitting(&self, chunk: u32, at: Timestamp) -> Option<HttpRequest> {
         let plan = self.checked.plan.as_ref()?;
         let place = usize::try_from(chunk.checked_sub(1)?).ok()?;
         let chunk = plan.chunks().get(place)?;
         let request = plan.request();
         Some(match request.api {
-            DeletionApi::DataDeletion => {
-                data_deletion::submit(request, chunk.window, plan.policy().limits.range_end)
-            }
+            DeletionApi::DataDeletion => data_deletion::submit(request, chunk.window, plan.policy().limits.range_end),
             DeletionApi::RecordingJobs => {
                 let days = request.recordings.unwrap_or_default().cool_off_days;
                 recording_jobs::create(request, *chunk, at.plus_days(days))

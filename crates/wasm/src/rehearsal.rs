@@ -1,5 +1,8 @@
 //! The rehearsal: a whole run against the simulated tenant, as fast or as slowly as the page likes.
 
+use purge_core::finding::Finding;
+use purge_core::order::{Approval, Order};
+use purge_core::plan::{CheckContext, reopen};
 use purge_core::report::{Report, exit_code};
 use purge_core::time::Timestamp;
 use purge_core::window::Window;
@@ -8,7 +11,6 @@ use serde::Serialize;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::call::{Wrong, answer, number, read};
-use crate::planning::{PlanHandle, order};
 
 /// A rehearsal in progress. Free it when it is over.
 #[wasm_bindgen]
@@ -27,18 +29,22 @@ struct Reported<'a> {
 
 #[wasm_bindgen]
 impl Rehearsal {
-    /// At the beginning, on a tenant of this scenario (JSON, every field optional) that lies where the request says.
+    /// Of a plan file, from its beginning, on a tenant of this scenario (JSON, every field optional) that lies where the request
+    /// says.
     ///
     /// # Errors
-    /// When there is no plan, the person may not approve it, or scenario or start cannot be read.
+    /// When the plan file does not hold, the person may not approve it, or scenario or start cannot be read.
     #[wasm_bindgen(constructor)]
-    pub fn new(handle: &PlanHandle, approved_by: &str, scenario: &str, start: &str) -> Result<Rehearsal, Wrong> {
-        let plan = handle.checked().ok_or("there is no plan to rehearse")?;
+    pub fn new(plan_file: &str, approved_by: &str, scenario: &str, start: &str) -> Result<Rehearsal, Wrong> {
+        let start = Timestamp::parse(start).map_err(|why| format!("`{start}` {why}"))?;
+        let context = CheckContext { now: start, tenant_jurisdiction: None, default_jurisdiction: None };
+        let plan = reopen(plan_file, &context).map_err(|findings| messages(&findings))?;
         let scenario: Scenario = read("scenario", scenario)?;
         let scenario = Scenario { jurisdiction: plan.request().jurisdiction.clone(), ..scenario };
-        let start = Timestamp::parse(start).map_err(|why| format!("`{start}` {why}"))?;
-        let order = order(plan, approved_by, start)?;
-        Ok(Self { dry_run: DryRun::new(plan, order, scenario, start) })
+        let approval =
+            Approval { digest: plan.digest().to_owned(), approved_by: approved_by.to_owned(), approved_at: start };
+        let order = Order::new(&plan, &approval, "SIMULATED tenant", true).map_err(|why| why.to_string())?;
+        Ok(Self { dry_run: DryRun::new(&plan, order, scenario, start) })
     }
 
     /// Lets the next thing happen. `false` when nothing is left to happen.
@@ -110,4 +116,8 @@ impl Rehearsal {
 #[expect(clippy::cast_possible_truncation, reason = "a cast from float saturates, and the instant is clamped")]
 fn instant(millis: f64) -> Timestamp {
     Timestamp::from_millis(millis as i64)
+}
+
+fn messages(findings: &[Finding]) -> Wrong {
+    findings.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>().join("; ")
 }
