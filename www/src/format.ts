@@ -1,0 +1,65 @@
+// Times, lengths and counts as people read them. UTC first, always.
+
+const DAY = 86_400_000
+const count = new Intl.NumberFormat('en-GB')
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+
+export const number = (value: number): string => count.format(value)
+
+export function plural(value: number, one: string, many = `${one}s`): string {
+  return `${number(value)} ${value === 1 ? one : many}`
+}
+
+/** A length of time, in days where it is whole days, else in its two largest units. */
+export function length(ms: number): string {
+  if (ms === 0) return '0 d'
+  const sign = ms < 0 ? '-' : ''
+  let rest = Math.abs(ms)
+  const parts: string[] = []
+  for (const [unit, size] of [['d', DAY], ['h', 3_600_000], ['min', 60_000], ['s', 1000], ['ms', 1]] as const) {
+    const whole = Math.floor(rest / size)
+    if (whole > 0) parts.push(`${number(whole)} ${unit}`)
+    rest -= whole * size
+    if (parts.length === 2) break
+  }
+  return sign + parts.join(' ')
+}
+
+/** An instant, UTC, as short as it can be without leaving anything out. */
+export function instant(ms: number): string {
+  const iso = new Date(ms).toISOString()
+  if (ms % DAY === 0) return iso.slice(0, 10)
+  if (ms % 60_000 === 0) return iso.slice(0, 16).replace('T', ' ')
+  if (ms % 1000 === 0) return iso.slice(0, 19).replace('T', ' ')
+  return iso.slice(0, 23).replace('T', ' ')
+}
+
+/** A day for a sentence: `1 Jan 2023`; with the time of day where it is not midnight. */
+export function day(ms: number): string {
+  const date = new Date(ms)
+  const text = `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()] ?? ''} ${date.getUTCFullYear()}`
+  return ms % DAY === 0 ? text : `${text} ${date.toISOString().slice(11, 16)}`
+}
+
+export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone
+
+const local = new Intl.DateTimeFormat('en-GB', {
+  weekday: 'short', day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit',
+  timeZoneName: 'short',
+})
+
+/** The same instant on the wall here; nothing when the text is no instant. */
+export function localTime(text: string): string {
+  const ms = /^\d{4}-\d{2}-\d{2}T/.test(text) ? Date.parse(text) : Number.NaN
+  return Number.isNaN(ms) ? '' : local.format(ms)
+}
+
+export function clock(ms: number): string {
+  return new Date(ms).toISOString().slice(11, 19)
+}
+
+export function bytes(size: number): string {
+  if (size < 1024) return `${size} B`
+  if (size < 1024 * 1024) return `${(size / 1024).toFixed(1)} KB`
+  return `${(size / 1024 / 1024).toFixed(1)} MB`
+}

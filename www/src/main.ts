@@ -1,0 +1,38 @@
+// Starts the page: the wasm, the state, and painting at most once a frame.
+import { html, render } from 'lit-html'
+import { start } from './core'
+import { listen } from './keys'
+import { begin, get } from './state/store'
+import { t } from './texts'
+import { compareView } from './views/compare'
+import { dialogs, sheet } from './views/dialogs'
+import { evidenceView } from './views/evidence'
+import { footer, header } from './views/frame'
+import { drawPlan, planView } from './views/plan'
+import { drawRehearsal, rehearseView } from './views/rehearse'
+
+const root = document.getElementById('app') as HTMLElement
+const VIEWS = { plan: planView, compare: compareView, rehearse: rehearseView, evidence: evidenceView }
+let queued = false
+
+function paintNow(): void {
+  queued = false
+  const { view } = get()
+  render(html`${header()}<main id="content" tabindex="-1">${VIEWS[view]()}</main>${footer()}${dialogs()}${sheet()}`, root)
+  if (view === 'plan') drawPlan()
+  if (view === 'rehearse') drawRehearsal()
+}
+
+function paint(): void {
+  if (queued) return
+  queued = true
+  requestAnimationFrame(paintNow)
+}
+
+try {
+  await start()
+  await begin(paint)
+  listen()
+} catch (why) {
+  root.textContent = t.failed(String(why))
+}

@@ -1,0 +1,72 @@
+// The request and the policy as texts, and changes to single fields of them. Texts, because what is planned is what is written.
+
+export interface Documents {
+  request: string
+  policy: string | null
+}
+
+export type Json = null | boolean | number | string | Json[] | { [name: string]: Json }
+export type Fields = { [name: string]: Json }
+
+/** The text as an object, or null when it is none: then only the text itself can be edited. */
+export function fields(text: string): Fields | null {
+  try {
+    const value = JSON.parse(text) as Json
+    return value !== null && typeof value === 'object' && !Array.isArray(value) ? value : null
+  } catch {
+    return null
+  }
+}
+
+export function at(value: Json | undefined, path: readonly (string | number)[]): Json | undefined {
+  let here: Json | undefined = value
+  for (const step of path) {
+    if (here === null || typeof here !== 'object') return undefined
+    here = Array.isArray(here) ? here[Number(step)] : here[step]
+  }
+  return here
+}
+
+export function textAt(value: Json | undefined, path: readonly (string | number)[]): string {
+  const found = at(value, path)
+  if (found === undefined || found === null) return ''
+  return typeof found === 'string' ? found : JSON.stringify(found)
+}
+
+/** The text with one field set, or taken out when `value` is undefined. Everything else stays as it was. */
+export function change(text: string, path: readonly (string | number)[], value: Json | undefined): string {
+  const root = fields(text) ?? {}
+  set(root, path, value)
+  return JSON.stringify(root, null, 2)
+}
+
+function set(root: Json, path: readonly (string | number)[], value: Json | undefined): void {
+  const [step, ...rest] = path
+  if (step === undefined || root === null || typeof root !== 'object') return
+  if (rest.length === 0) {
+    if (Array.isArray(root)) {
+      if (value === undefined) root.splice(Number(step), 1)
+      else root[Number(step)] = value
+    } else if (value === undefined) delete root[step]
+    else root[step] = value
+    return
+  }
+  const holder = root as { [name: string]: Json }
+  const next = holder[step]
+  if (next === undefined || next === null || typeof next !== 'object') {
+    if (value === undefined) return
+    holder[step] = typeof rest[0] === 'number' ? [] : {}
+  }
+  set(holder[step] ?? null, rest, value)
+}
+
+/** Whole numbers as numbers; anything else stays the text that it is, for core to object to. */
+export function number(text: string): Json {
+  return /^-?\d{1,15}$/.test(text.trim()) ? Number(text) : text
+}
+
+/** A date becomes its first instant, UTC. Everything else stays. */
+export function instant(text: string): string {
+  const trimmed = text.trim()
+  return /^\d{4}-\d{2}-\d{2}$/.test(trimmed) ? `${trimmed}T00:00:00.000Z` : trimmed
+}

@@ -1,0 +1,38 @@
+// Drafts that stay in this browser.
+import type { Documents } from './document'
+
+export interface Draft extends Documents {
+  name: string
+  saved: string
+}
+
+const KEY = 'genesys-purge.drafts.1'
+const MOST = 20
+
+export function drafts(): Draft[] {
+  try {
+    const list = JSON.parse(localStorage.getItem(KEY) ?? '[]') as unknown
+    return Array.isArray(list) ? (list as Draft[]).filter((d) => typeof d?.request === 'string') : []
+  } catch {
+    return []
+  }
+}
+
+/** Whether it could be kept: a browser may have no room, or be told to keep nothing. */
+export function keep(draft: Draft): boolean {
+  const others = drafts().filter((other) => other.name !== draft.name)
+  return write([draft, ...others].slice(0, MOST))
+}
+
+export function forget(name: string): boolean {
+  return write(drafts().filter((draft) => draft.name !== name))
+}
+
+function write(list: Draft[]): boolean {
+  try {
+    localStorage.setItem(KEY, JSON.stringify(list))
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,273 @@
+// A rehearsal in progress: what has happened, in which lane, and how fast virtual time goes.
+import { world, type Plan, type Rehearsal } from '../core'
+import type { ChunkView, Happened, Reported, Standing } from '../types'
+
+export const SPEEDS = [1, 10, 60, 600, 3600] as const
+export const FAULTS = ['rateLimited', 'lostSubmit', 'down', 'garbage', 'leave', 'stuck', 'revoked', 'holdMidRun'] as const
+export type FaultName = (typeof FAULTS)[number]
+export type Phase = 'check' | 'submit' | 'wait' | 'delete' | 'verify' | 'end'
+
+export interface Settings {
+  approver: string
+  seed: number
+  jobSeconds: number
+  latencyMs: number
+  lagSeconds: number
+  faults: FaultName[]
+}
+
+export interface Bar {
+  lane: number
+  chunk: number
+  from: number
+  to: number
+  phase: Phase
+  why: string
+}
+
+export interface Line {
+  at: number
+  chunk: number
+  kind: string
+  status: string
+  text: string
+}
+
+/** At once, so that the page stays awake. */
+const AT_ONCE = 3000
+/** The most lines of the log that are shown; all of them are saved. */
+const LINES = 300
+
+export const settings: Settings = {
+  approver: 'second.person@example.com', seed: 1, jobSeconds: 20, latencyMs: 200, lagSeconds: 5, faults: [],
+}
+
+/** Lets the page paint. */
+let paint: () => void = () => undefined
+export const onChange = (painter: () => void): void => {
+  paint = painter
+}
+
+export class Show {
+  readonly code: string
+  readonly bars: Bar[] = []
+  readonly views = new Map<number, ChunkView>()
+  readonly lines: Line[] = []
+  readonly begun: number
+  lanes = 0
+  lineCount = 0
+  standing: Standing
+  reported: Reported | null = null
+  playing = false
+  speed = 60
+  lookAt: number | null = null
+  readonly #run: Rehearsal
+  readonly #laneOf = new Map<number, number>()
+  readonly #open = new Map<number, Bar>()
+  readonly #busy = new Set<number>()
+  #last = 0
+
+  constructor(run: Rehearsal, begun: number, code: string) {
+    this.#run = run
+    this.begun = begun
+    this.code = code
+    this.standing = run.standing()
+  }
+
+  get now(): number {
+    return Date.parse(this.standing.now)
+  }
+
+  play(): void {
+    if (this.playing || this.standing.over) return
+    this.playing = true
+    this.lookAt = null
+    this.#last = performance.now()
+    requestAnimationFrame((time) => this.#frame(time))
+  }
+
+  pause(): void {
+    this.playing = false
+    paint()
+  }
+
+  step(): void {
+    this.playing = false
+    this.lookAt = null
+    this.#run.step()
+    this.#take()
+    paint()
+  }
+
+  async toEnd(): Promise<void> {
+    this.playing = false
+    this.lookAt = null
+    while (!this.standing.over) {
+      this.#run.runUntil(Number.MAX_SAFE_INTEGER, AT_ONCE)
+      this.#take()
+      paint()
+      await new Promise((resolve) => setTimeout(resolve))
+    }
+  }
+
+  hold(start: string, end: string): void {
+    this.#run.placeHold(start, end)
+    this.lines.push({ at: this.now, chunk: 0, kind: 'hold_placed', status: '', text: `${start}/${end}` })
+    paint()
+  }
+
+  cancel(): void {
+    this.#run.cancel()
+    this.play()
+  }
+
+  log(): string {
+    return this.#run.auditLog()
+  }
+
+  free(): void {
+    this.playing = false
+    this.#run.free()
+  }
+
+  #frame(time: number): void {
+    if (!this.playing) return
+    const passed = Math.min(time - this.#last, 250) * this.speed
+    this.#last = time
+    this.#run.runUntil(this.now + passed, AT_ONCE)
+    this.#take()
+    paint()
+    if (this.standing.over) this.playing = false
+    else requestAnimationFrame((next) => this.#frame(next))
+  }
+
+  #take(): void {
+    const happened = this.#run.takeHappened()
+    this.standing = this.#run.standing()
+    for (const one of happened) this.#note(one)
+    for (const bar of this.#open.values()) bar.to = this.now
+    if (this.standing.over) this.reported = this.#run.report()
+  }
+
+  #note({ at, chunk, view, lines }: Happened): void {
+    const when = Date.parse(at)
+    this.views.set(chunk, view)
+    const lane = this.#lane(chunk)
+    const phase = phaseOf(view)
+    const open = this.#open.get(chunk)
+    const why = view.wait?.kind ?? view.state
+    if (open && open.phase === phase && open.why === why) {
+      open.to = when
+    } else {
+      if (open) open.to = when
+      if (view.outcome === null) {
+        const bar = { lane, chunk, from: when, to: when, phase, why }
+        this.bars.push(bar)
+        this.#open.set(chunk, bar)
+      }
+    }
+    if (view.outcome !== null) {
+      this.#open.delete(chunk)
+      this.#busy.delete(lane)
+      this.bars.push({ lane, chunk, from: when, to: when, phase: 'end', why: view.outcome })
+    }
+    for (const text of lines) {
+      const record = JSON.parse(text) as { event: { kind: string }; status: string }
+      this.lineCount += 1
+      this.lines.push({ at: when, chunk, kind: record.event.kind, status: record.status, text })
+    }
+    if (this.lines.length > 2 * LINES) this.lines.splice(0, this.lines.length - LINES)
+  }
+
+  /** A lane is one of the places that chunks under way take. */
+  #lane(chunk: number): number {
+    const known = this.#laneOf.get(chunk)
+    if (known !== undefined) return known
+    let lane = 0
+    while (this.#busy.has(lane)) lane += 1
+    this.#busy.add(lane)
+    this.#laneOf.set(chunk, lane)
+    this.lanes = Math.max(this.lanes, lane + 1)
+    return lane
+  }
+}
+
+const WAITS = new Set(['rateLimited', 'backoff', 'slotBusy', 'confirmingSubmit', 'indexLag', 'coolOff'])
+const PHASES: Record<string, Phase> = {
+  queued: 'check', checkingHolds: 'check', counting: 'check', submitting: 'submit', executing: 'submit', preparing: 'submit',
+  deleting: 'delete', verifying: 'verify', collectingFailures: 'verify', waitingForSlot: 'wait', confirmingSubmit: 'wait',
+  cancelling: 'submit',
+}
+
+function phaseOf(view: ChunkView): Phase {
+  if (view.outcome !== null) return 'end'
+  if (view.wait && WAITS.has(view.wait.kind)) return 'wait'
+  return PHASES[view.state] ?? 'check'
+}
+
+let show: Show | null = null
+export const current = (): Show | null => show
+export let loading = false
+export let failure = ''
+
+export async function begin(plan: Plan, api: string): Promise<void> {
+  const file = plan.file()
+  if (file === null) return
+  loading = true
+  failure = ''
+  paint()
+  try {
+    const place = await world()
+    const now = new Date()
+    const run = place.rehearse(file, settings.approver, JSON.stringify(scenario(plan, api)), now.toISOString())
+    show?.free()
+    show = new Show(run, now.getTime(), plan.summary.shortCode ?? '')
+    show.play()
+  } catch (why) {
+    failure = String(why)
+  }
+  loading = false
+  paint()
+}
+
+/** The world to rehearse in. It has conversations where the plan deletes, however long its range is. */
+export function scenario(plan: Plan, api: string): unknown {
+  const from = plan.starts[0] ?? 0
+  const to = plan.ends[plan.ends.length - 1] ?? from + 1
+  const job = api === 'recordingJobs'
+  const [submit, status] = job ? ['job.create', 'job.get'] : ['submit', 'status']
+  const last = lastChunk(plan)
+  const faults: Record<FaultName, unknown> = {
+    rateLimited: { on: 'any', every: 5, do: { kind: 'rateLimited', retryAfter: '2' } },
+    lostSubmit: { on: submit, nth: [2], do: { kind: 'dropAfter' } },
+    down: { on: status, every: 4, do: { kind: 'error', status: 503 } },
+    garbage: { on: 'count', every: 6, do: { kind: 'garbage' } },
+    leave: { on: 'submit', nth: [1], do: { kind: 'leave', records: 3 } },
+    stuck: { on: submit, nth: [3], do: { kind: 'stuck' } },
+    revoked: { on: 'any', nth: [9], do: { kind: 'revokeToken' } },
+    holdMidRun: null,
+  }
+  return {
+    seed: settings.seed,
+    latencyMs: settings.latencyMs,
+    population: {
+      from: new Date(from).toISOString(),
+      to: new Date(to).toISOString(),
+      everySeconds: Math.max(1800, Math.ceil((to - from) / 1000 / 20_000)),
+    },
+    dataDeletion: { processingSeconds: settings.jobSeconds },
+    recordingJobs: { processingSeconds: settings.jobSeconds },
+    analytics: { indexLagSeconds: settings.lagSeconds },
+    ...(settings.faults.includes('holdMidRun') && last ? { holdMidRun: { afterSubmits: 2, window: last } } : {}),
+    faults: settings.faults.map((name) => faults[name]).filter((fault) => fault !== null),
+  }
+}
+
+export function lastChunk(plan: Plan): { start: string; end: string } | null {
+  for (let part = plan.starts.length - 1; part >= 0; part -= 1) {
+    if (plan.dispositions[part] === 0) {
+      return { start: new Date(plan.starts[part] ?? 0).toISOString(), end: new Date(plan.ends[part] ?? 0).toISOString() }
+    }
+  }
+  return null
+}

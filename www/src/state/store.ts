@@ -1,0 +1,187 @@
+// What the page knows, and the one way to change it.
+import { plan, type Plan } from '../core'
+import { Q1, examples } from '../examples'
+import { at, fields, type Documents } from './document'
+import { decode, encode, viewOf } from './fragment'
+
+export const VIEWS = ['plan', 'compare', 'rehearse', 'evidence'] as const
+export type View = (typeof VIEWS)[number]
+export type Theme = 'auto' | 'light' | 'dark'
+
+export interface State {
+  view: View
+  documents: Documents
+  plan: Plan
+  /** Milliseconds from the change until the plan was there. */
+  took: number
+  /** Row of the table that the inspector shows. */
+  selected: number | null
+  requestAsText: boolean
+  policyAsText: boolean
+  inspector: 'request' | 'why' | 'commands'
+  baseline: { documents: Documents; plan: Plan } | null
+  theme: Theme
+  dialog: 'palette' | 'keys' | 'drafts' | null
+  said: string
+}
+
+const THEME_KEY = 'genesys-purge.theme'
+const QUIET = 400
+
+let state: State
+let paint: () => void = () => undefined
+let pending: ReturnType<typeof setTimeout> | undefined
+let steps = 0
+let furthest = 0
+
+export const get = (): State => state
+
+export function change(part: Partial<State>): void {
+  state = { ...state, ...part }
+  paint()
+}
+
+/** Says something once to people who look and to those who listen. */
+export function say(said: string): void {
+  change({ said })
+}
+
+const now = (): string => new Date().toISOString()
+
+export function makePlan(documents: Documents): Plan {
+  return plan(documents.request, documents.policy, { now: now(), tenantJurisdiction: null, defaultJurisdiction: null })
+}
+
+/** New documents: planned at once, remembered in the address once the typing pauses. */
+export function edit(part: Partial<Documents>, remembering = true): void {
+  const documents = { ...state.documents, ...part }
+  const started = performance.now()
+  const next = makePlan(documents)
+  const old = state.plan
+  const keepSelected = state.selected !== null && state.selected < next.summary.parts
+  change({ documents, plan: next, took: performance.now() - started, selected: keepSelected ? state.selected : null })
+  if (old !== state.baseline?.plan) old.free()
+  if (remembering) {
+    clearTimeout(pending)
+    pending = setTimeout(() => void remember(true), QUIET)
+  }
+}
+
+export function show(view: View): void {
+  change({ view, dialog: null })
+  void remember(false)
+}
+
+async function remember(asStep: boolean): Promise<void> {
+  clearTimeout(pending)
+  const hash = await encode(state.view, state.documents)
+  if (hash === location.hash) return
+  if (asStep) {
+    steps += 1
+    furthest = steps
+    history.pushState({ steps }, '', hash)
+  } else {
+    history.replaceState({ steps }, '', hash)
+  }
+  paint()
+}
+
+export const canUndo = (): boolean => steps > 0
+export const canRedo = (): boolean => steps < furthest
+export async function undo(): Promise<void> {
+  await remember(true)
+  if (canUndo()) history.back()
+}
+export function redo(): void {
+  if (canRedo()) history.forward()
+}
+
+export function pin(): void {
+  const baseline = { documents: state.documents, plan: makePlan(state.documents) }
+  state.baseline?.plan.free()
+  change({ baseline })
+}
+
+export function unpin(): void {
+  state.baseline?.plan.free()
+  change({ baseline: null })
+}
+
+const darkness = matchMedia('(prefers-color-scheme: dark)')
+
+/** What the person chose, or else what the system has. */
+function applyTheme(theme: Theme): void {
+  const dark = theme === 'dark' || (theme === 'auto' && darkness.matches)
+  document.documentElement.dataset['theme'] = dark ? 'dark' : 'light'
+}
+
+export function setTheme(theme: Theme): void {
+  applyTheme(theme)
+  try {
+    localStorage.setItem(THEME_KEY, theme)
+  } catch {
+    // A browser that keeps nothing still shows the theme.
+  }
+  change({ theme })
+}
+
+function storedTheme(): Theme {
+  try {
+    const stored = localStorage.getItem(THEME_KEY)
+    return stored === 'light' || stored === 'dark' ? stored : 'auto'
+  } catch {
+    return 'auto'
+  }
+}
+
+function viewFrom(hash: string): View {
+  return VIEWS.find((view) => view === viewOf(hash)) ?? 'plan'
+}
+
+export async function begin(painter: () => void): Promise<void> {
+  const theme = storedTheme()
+  applyTheme(theme)
+  darkness.addEventListener('change', () => {
+    applyTheme(state.theme)
+    paint()
+  })
+  const documents = (await decode(location.hash)) ?? { request: (examples[0] ?? Q1).request, policy: null }
+  const started = performance.now()
+  const first = makePlan(documents)
+  state = {
+    view: viewFrom(location.hash),
+    documents,
+    plan: first,
+    took: performance.now() - started,
+    selected: null,
+    requestAsText: fields(documents.request) === null,
+    policyAsText: false,
+    inspector: 'request',
+    baseline: null,
+    theme,
+    dialog: null,
+    said: '',
+  }
+  const there = history.state as { steps?: number } | null
+  steps = there?.steps ?? 0
+  furthest = steps
+  paint = painter
+  addEventListener('popstate', (event) => void restore((event.state as { steps?: number } | null)?.steps ?? 0))
+  await remember(false)
+  paint()
+}
+
+async function restore(to: number): Promise<void> {
+  steps = to
+  furthest = Math.max(furthest, steps)
+  const documents = await decode(location.hash)
+  change({ view: viewFrom(location.hash) })
+  if (documents) edit(documents, false)
+}
+
+/** A name for files: the request's own, as far as a file may be called that. */
+export function fileName(): string {
+  const name = at(fields(state.documents.request) ?? {}, ['name'])
+  const plain = typeof name === 'string' ? name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-') : ''
+  return plain.replaceAll(/^-+|-+$/g, '') || 'purge'
+}

@@ -1,0 +1,94 @@
+// Two plans side by side: the pinned one and the one as it is now. Counts first.
+import { html, nothing, type TemplateResult } from 'lit-html'
+import type { Plan } from '../core'
+import { instant, length, number } from '../format'
+import { get, pin, show, unpin } from '../state/store'
+import { t } from '../texts'
+import { DISPOSITIONS, type Summary } from '../types'
+
+const SHOWN = 200
+
+interface Difference {
+  mark: '+' | '−'
+  from: number
+  to: number
+  kind: number
+}
+
+/** The parts that only one of the two has. Both lists are in order, so one walk finds them. */
+export function differences(before: Plan, after: Plan): { list: Difference[]; added: number; removed: number; same: number } {
+  const list: Difference[] = []
+  let [i, j, added, removed, same] = [0, 0, 0, 0, 0]
+  const take = (plan: Plan, at: number, mark: '+' | '−'): void => {
+    if (list.length < SHOWN) {
+      list.push({ mark, from: plan.starts[at] ?? 0, to: plan.ends[at] ?? 0, kind: plan.dispositions[at] ?? 0 })
+    }
+  }
+  while (i < before.starts.length || j < after.starts.length) {
+    const [a, b] = [before.starts[i] ?? Infinity, after.starts[j] ?? Infinity]
+    if (a === b && before.ends[i] === after.ends[j] && before.dispositions[i] === after.dispositions[j]) {
+      same += 1
+      i += 1
+      j += 1
+    } else if (a <= b) {
+      take(before, i, '−')
+      removed += 1
+      i += 1
+    } else {
+      take(after, j, '+')
+      added += 1
+      j += 1
+    }
+  }
+  return { list, added, removed, same }
+}
+
+function measures(summary: Summary): string[] {
+  const { accounting: a, estimate: e } = summary
+  const ms = (value: number | undefined): string => (value === undefined ? '–' : length(value))
+  return [
+    summary.shortCode ?? t.compare.noPlan,
+    number(summary.chunks),
+    ms(a?.requestedMs),
+    ms(a?.chunksMs),
+    ms(a?.heldMs),
+    ms(a?.retainedMs),
+    ms(a?.tooRecentMs),
+    ms(a?.refusedMs),
+    e ? `~${number(e.apiCalls)}` : '–',
+    e ? `~${length(e.seconds * 1000)}` : '–',
+  ]
+}
+
+export function compareView(): TemplateResult {
+  const { baseline, plan } = get()
+  if (!baseline) {
+    return html`<section class="compare page"><h2>${t.compare.title}</h2><p class="empty">${t.compare.empty}</p>
+      <button type="button" class="main" @click=${pin}>${t.compare.pin}</button></section>`
+  }
+  const { list, added, removed, same } = differences(baseline.plan, plan)
+  const before = measures(baseline.plan.summary)
+  const after = measures(plan.summary)
+  const total = added + removed
+  return html`<section class="compare page" aria-labelledby="compare-title">
+    <header class="bar"><h2 id="compare-title">${t.compare.title}</h2>
+      <button type="button" class="plain" @click=${pin}>${t.compare.repin}</button>
+      <button type="button" class="plain" @click=${unpin}>${t.compare.unpin}</button>
+      <button type="button" class="plain" @click=${() => show('plan')}>${t.compare.form}</button></header>
+    <p class="verdict" role="status">${total === 0 && baseline.plan.summary.digest === plan.summary.digest
+      ? t.compare.same
+      : t.compare.counts(number(added), number(removed), number(same))}</p>
+    <table>
+      <thead><tr><th scope="col">${t.compare.measure}</th><th scope="col">${t.compare.before}</th><th scope="col">${t.compare.after}</th></tr></thead>
+      <tbody>${Object.values(t.compare.measures).map((name, place) => html`<tr class=${before[place] === after[place] ? '' : 'changed'}>
+        <th scope="row">${name}</th><td>${before[place]}</td><td>${after[place]}</td></tr>`)}</tbody>
+    </table>
+    ${total === 0 ? nothing : html`<table>
+      <thead><tr><th scope="col">${t.compare.change}</th><th scope="col">${t.compare.window}</th><th scope="col">${t.compare.state}</th></tr></thead>
+      <tbody>${list.map((d) => html`<tr class=${d.mark === '+' ? 'added' : 'removed'}>
+        <td>${d.mark} ${d.mark === '+' ? t.compare.added : t.compare.removed}</td><td>${instant(d.from)} – ${instant(d.to)}</td>
+        <td>${t.timeline.dispositions[DISPOSITIONS[d.kind] ?? 'chunk']}</td></tr>`)}</tbody>
+    </table>`}
+    ${total > list.length ? html`<p class="quiet">${t.compare.more(number(total - list.length))}</p>` : nothing}
+  </section>`
+}

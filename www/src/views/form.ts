@@ -1,0 +1,210 @@
+// The request, field by field or as text. Every keystroke plans again; findings stand at their field.
+import { html, nothing, type TemplateResult } from 'lit-html'
+import { live } from 'lit-html/directives/live.js'
+import { recordTypes, regions } from '../core'
+import { examples } from '../examples'
+import { localTime, zone } from '../format'
+import { at, change as changed, fields, instant, number, textAt, type Fields, type Json } from '../state/document'
+import { change, edit, get } from '../state/store'
+import { t } from '../texts'
+import { findingsAt, pointerId } from './findings'
+import { openFile } from './files'
+
+type Path = readonly (string | number)[]
+
+function set(path: Path, value: Json | undefined): void {
+  edit({ request: changed(get().documents.request, path, value) })
+}
+
+const pointer = (path: Path): string => `#/${path.join('/')}`
+
+/** A field with its label, its help and what is wrong with it. */
+function field(path: Path, label: string, control: (id: string, invalid: boolean) => unknown, help?: unknown): TemplateResult {
+  const id = pointerId(pointer(path))
+  const found = findingsAt(pointer(path))
+  const stops = found.some((finding) => finding.severity === 'error' || finding.severity === 'blocked')
+  return html`<div class="field">
+    <label for=${id}>${label}</label>
+    ${control(id, stops)} ${help ? html`<small>${help}</small>` : nothing}
+    <div id="${id}-said" class="said">${found.map((f) => html`<p class=${f.severity}>${f.message}</p>`)}</div>
+  </div>`
+}
+
+const value = (event: Event): string => (event.target as HTMLInputElement).value
+
+function line(request: Fields, path: Path, label: string, help?: unknown, empty: Json | undefined = ''): TemplateResult {
+  return field(path, label, (id, invalid) => html`<input
+      id=${id} type="text" autocomplete="off" spellcheck="false" aria-describedby="${id}-said" aria-invalid=${invalid}
+      .value=${live(textAt(request, path))}
+      @input=${(event: Event) => set(path, value(event) === '' ? empty : value(event))}
+    />`, help)
+}
+
+function time(request: Fields, path: Path, label: string): TemplateResult {
+  const text = textAt(request, path)
+  const here = localTime(text)
+  return field(path, label, (id, invalid) => html`<input
+      id=${id} type="text" class="time" autocomplete="off" spellcheck="false" aria-describedby="${id}-said"
+      aria-invalid=${invalid} .value=${live(text)} @input=${(event: Event) => set(path, value(event))}
+      @change=${(event: Event) => set(path, instant(value(event)))}
+    />`, here ? t.form.here(here, zone) : nothing)
+}
+
+function apis(request: Fields): TemplateResult {
+  const chosen = textAt(request, ['api'])
+  return html`<fieldset id=${pointerId('#/api')} tabindex="-1">
+    <legend>${t.form.api}</legend>
+    ${(['dataDeletion', 'recordingJobs'] as const).map((api) => html`<label class="choice" title=${t.form.apiHelp[api]}>
+        <input type="radio" name="api" value=${api} .checked=${live(chosen === api)} @change=${() => choose(api)} />
+        ${t.form.apis[api]}
+      </label>`)}
+    ${said('#/api')}
+  </fieldset>`
+}
+
+/** The other API's options mean nothing here, so they go with it; undo brings them back. */
+function choose(api: string): void {
+  let text = changed(get().documents.request, ['api'], api)
+  if (api === 'dataDeletion') text = changed(text, ['recordings'], undefined)
+  edit({ request: text })
+}
+
+function said(where: string): TemplateResult {
+  return html`<div class="said">${findingsAt(where).map((f) => html`<p class=${f.severity}>${f.message}</p>`)}</div>`
+}
+
+function kinds(request: Fields): TemplateResult {
+  const list = at(request, ['recordTypes'])
+  const chosen = Array.isArray(list) ? list : []
+  const toggle = (kind: string, on: boolean): void => {
+    set(['recordTypes'], on ? [...chosen, kind] : chosen.filter((other) => other !== kind))
+  }
+  return html`<fieldset id=${pointerId('#/recordTypes')} tabindex="-1">
+    <legend>${t.form.recordTypes}</legend>
+    <div class="choices">
+      ${recordTypes().map((kind) => html`<label class="choice">
+        <input type="checkbox" .checked=${live(chosen.includes(kind))}
+          @change=${(event: Event) => toggle(kind, (event.target as HTMLInputElement).checked)} />
+        ${t.sentence.records[kind] ?? kind}
+      </label>`)}
+    </div>
+    ${said('#/recordTypes')}
+  </fieldset>`
+}
+
+function chunking(request: Fields): TemplateResult {
+  const unit = at(request, ['chunking', 'hours']) === undefined ? 'days' : 'hours'
+  const length = textAt(request, ['chunking', unit])
+  const id = pointerId('#/chunking')
+  return html`<div class="field">
+    <div class="pair">
+      <div>
+        <label for=${id}>${t.form.chunking}</label>
+        <input id=${id} type="text" inputmode="numeric" .value=${live(length)} aria-describedby="${id}-said"
+          @input=${(event: Event) => set(['chunking'], { [unit]: number(value(event)) })} />
+      </div>
+      <div>
+        <label for="chunk-unit">${t.form.unit}</label>
+        <select id="chunk-unit" .value=${live(unit)}
+          @change=${(event: Event) => set(['chunking'], { [value(event)]: number(length) })}>
+          <option value="days" ?selected=${unit === 'days'}>${t.form.days}</option>
+          <option value="hours" ?selected=${unit === 'hours'}>${t.form.hours}</option>
+        </select>
+      </div>
+    </div>
+    <div id="${id}-said">${said('#/chunking')}</div>
+  </div>`
+}
+
+function jurisdiction(request: Fields): TemplateResult {
+  const chosen = textAt(request, ['jurisdiction'])
+  const known = regions()
+  return field(['jurisdiction'], t.form.jurisdiction, (id, invalid) => html`<select id=${id} aria-invalid=${invalid}
+      aria-describedby="${id}-said" @change=${(event: Event) => set(['jurisdiction'], value(event) || undefined)}>
+      <option value="" ?selected=${chosen === ''}>${t.form.choose}</option>
+      ${chosen !== '' && !known.includes(chosen) ? html`<option value=${chosen} selected>${chosen}</option>` : nothing}
+      ${known.map((name) => html`<option value=${name} ?selected=${name === chosen}>${name}</option>`)}
+    </select>`)
+}
+
+function options(request: Fields): TemplateResult | typeof nothing {
+  if (textAt(request, ['api']) !== 'recordingJobs') return nothing
+  const flag = (name: 'includeSensitiveData' | 'includePolicyBased' | 'includeSnippets'): TemplateResult => {
+    const on = at(request, ['recordings', name]) !== false
+    return html`<label class="choice"><input type="checkbox" .checked=${live(on)}
+      @change=${(event: Event) => set(['recordings', name], (event.target as HTMLInputElement).checked)} />
+      ${t.form[name]}</label>`
+  }
+  const id = pointerId('#/recordings/coolOffDays')
+  return html`<fieldset id=${pointerId('#/recordings')} tabindex="-1">
+    <legend>${t.form.recordings}</legend>
+    ${flag('includeSensitiveData')} ${flag('includePolicyBased')} ${flag('includeSnippets')}
+    <div class="field"><label for=${id}>${t.form.coolOffDays}</label>
+      <input id=${id} type="text" inputmode="numeric" .value=${live(textAt(request, ['recordings', 'coolOffDays']) || '0')}
+        @input=${(event: Event) => set(['recordings', 'coolOffDays'], number(value(event)))} /></div>
+    ${said('#/recordings')}
+  </fieldset>`
+}
+
+function override(request: Fields): TemplateResult {
+  const there = at(request, ['retentionOverride'])
+  if (there === undefined || there === null) {
+    return html`<button type="button" class="plain" @click=${() => set(['retentionOverride'], { reason: '', approver: '' })}>
+      ${t.form.addOverride}</button>`
+  }
+  return html`<fieldset id=${pointerId('#/retentionOverride')} tabindex="-1">
+    <legend>${t.form.override}</legend>
+    ${line(request, ['retentionOverride', 'reason'], t.form.overrideReason)}
+    ${line(request, ['retentionOverride', 'approver'], t.form.overrideApprover)}
+    <button type="button" class="plain" @click=${() => set(['retentionOverride'], undefined)}>${t.form.dropOverride}</button>
+  </fieldset>`
+}
+
+function asFields(request: Fields): TemplateResult {
+  return html`
+    ${line(request, ['name'], t.form.name)} ${apis(request)} ${kinds(request)}
+    <div class="range" title=${t.form.rangeHelp}>
+      ${time(request, ['range', 'start'], t.form.start)} ${time(request, ['range', 'end'], t.form.end)}
+    </div>
+    ${chunking(request)} ${jurisdiction(request)} ${options(request)}
+    ${line(request, ['query'], t.form.query, t.form.queryHelp, null)} ${line(request, ['reason'], t.form.reason)}
+    ${line(request, ['requestedBy'], t.form.requestedBy)} ${override(request)}
+  `
+}
+
+export function form(): TemplateResult {
+  const { documents, requestAsText } = get()
+  const request = fields(documents.request)
+  const asText = requestAsText || request === null
+  return html`<section class="form" aria-labelledby="request-title">
+    <header class="bar">
+      <h2 id="request-title">${t.form.title}</h2>
+      <button type="button" class="plain" aria-pressed=${asText} ?disabled=${request === null}
+        @click=${() => change({ requestAsText: !requestAsText })}>${asText ? t.form.asForm : t.form.asText}</button>
+      <button type="button" class="plain" @click=${() => openFile((request) => edit({ request }))}>${t.form.import}</button>
+    </header>
+    <label class="load">${t.examples.label}
+      <select id="examples" @change=${load}>
+        <option value="">${t.form.choose}</option>
+        ${examples.map((example, place) => html`<option value=${place}>${example.name}</option>`)}
+        <option value="drafts">${t.examples.drafts}</option>
+      </select>
+    </label>
+    ${request === null ? html`<p class="error">${t.form.broken}</p>` : nothing}
+    ${asText
+      ? html`<textarea id=${pointerId('#')} class="source" aria-label=${t.form.text} spellcheck="false"
+          .value=${live(documents.request)} @input=${(event: Event) => edit({ request: value(event) })}></textarea>`
+      : asFields(request)}
+  </section>`
+}
+
+function load(event: Event): void {
+  const chosen = value(event)
+  ;(event.target as HTMLSelectElement).value = ''
+  if (chosen === 'drafts') return change({ dialog: 'drafts' })
+  const example = examples[Number(chosen)]
+  if (chosen !== '' && example) {
+    change({ requestAsText: false, policyAsText: false })
+    edit({ request: example.request, policy: example.policy })
+  }
+}

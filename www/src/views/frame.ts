@@ -1,0 +1,111 @@
+// What is always there: the views, one plain sentence, and the sums.
+import { html, nothing, type TemplateResult } from 'lit-html'
+import { day, length, number, plural } from '../format'
+import { at, fields, textAt } from '../state/document'
+import { canRedo, canUndo, change, fileName, get, redo, setTheme, show, undo, VIEWS, type Theme } from '../state/store'
+import { t } from '../texts'
+import type { Accounting, Summary } from '../types'
+import { copy, save } from './files'
+
+/** What will happen, in one sentence. */
+export function sentence(): string {
+  const { plan, documents } = get()
+  const { summary } = plan
+  const request = fields(documents.request)
+  if (!summary.digest || !request) return t.sentence.none
+  const kinds = at(request, ['recordTypes'])
+  const what = t.sentence.and((Array.isArray(kinds) ? kinds : []).map((kind) => t.sentence.records[String(kind)] ?? String(kind)))
+  const from = day(plan.starts[0] ?? 0)
+  const to = day(plan.ends[plan.ends.length - 1] ?? 0)
+  const said = t.sentence.deletes(what, from, to, plural(summary.chunks, 'chunk'), textAt(request, ['api']))
+  const kept = keptParts(summary.accounting)
+  return kept ? `${said} ${t.sentence.stays(kept)}` : said
+}
+
+function keptParts(accounting: Accounting | null): string {
+  if (!accounting) return ''
+  const { heldMs, retainedMs, tooRecentMs, refusedMs } = accounting
+  const words = t.sentence.kept
+  const list = ([[heldMs, words.held], [retainedMs, words.retained], [tooRecentMs, words.tooRecent], [refusedMs, words.refused]] as const)
+    .filter(([ms]) => ms > 0)
+    .map(([ms, why]) => `${length(ms)} ${why}`)
+  return t.sentence.and(list)
+}
+
+export function header(): TemplateResult {
+  const state = get()
+  const { digest, shortCode } = state.plan.summary
+  return html`<a class="skip" href="#content" @click=${skip}>${t.skip}</a>
+    <header class="top">
+      <h1>${t.product}</h1>
+      <nav aria-label=${t.product}>
+        ${VIEWS.map((view) => html`<button type="button" title=${t.viewHelp[view]}
+          aria-current=${state.view === view ? 'page' : nothing} @click=${() => show(view)}>${t.views[view]}</button>`)}
+      </nav>
+      <div class="tools">
+        <button type="button" class="plain" ?disabled=${!canUndo()} @click=${() => void undo()}>${t.undo}</button>
+        <button type="button" class="plain" ?disabled=${!canRedo()} @click=${redo}>${t.redo}</button>
+        <button type="button" class="plain" @click=${() => change({ dialog: 'palette' })}>${t.commands} <kbd>Ctrl K</kbd></button>
+        <label class="inline">${t.theme.label}
+          <select @change=${(event: Event) => setTheme((event.target as HTMLSelectElement).value as Theme)}>
+            ${(['auto', 'light', 'dark'] as const).map((theme) => html`<option value=${theme} ?selected=${state.theme === theme}>${t.theme[theme]}</option>`)}
+          </select></label>
+        <button type="button" class="plain" aria-label=${t.keys} @click=${() => change({ dialog: 'keys' })}>?</button>
+      </div>
+    </header>
+    <div class="says">
+      <p aria-live="polite">${sentence()}</p>
+      ${digest && shortCode
+        ? html`<button type="button" class="digest" title="${t.digest}: ${digest}" aria-label="${t.copyDigest} ${shortCode}"
+            @click=${() => void copy(digest)}>${shortCode} <span aria-hidden="true">⧉</span></button>`
+        : nothing}
+    </div>`
+}
+
+function skip(event: Event): void {
+  event.preventDefault()
+  document.getElementById('content')?.focus()
+}
+
+export function footer(): TemplateResult {
+  const state = get()
+  const { accounting, estimate } = state.plan.summary
+  return html`<footer class="bottom">
+    <p class="sums" title=${t.totals.accounting}>${accounting ? sums(accounting) : t.nothingLeaves}</p>
+    ${estimate
+      ? html`<p class="sums" title=${t.totals.callsHelp(estimate.assumedJobSeconds)}>
+          ${t.totals.calls(number(estimate.apiCalls))} · ${t.totals.time(length(estimate.seconds * 1000))}</p>`
+      : nothing}
+    <p class="quiet">${t.totals.took(state.took < 10 ? state.took.toFixed(1) : state.took.toFixed(0))}</p>
+    <div class="exports" role="group" aria-label=${t.export.title}>
+      <button type="button" class="main" id="export-plan" ?disabled=${!state.plan.summary.digest} @click=${exportPlan}>${t.export.plan}</button>
+      <button type="button" class="plain" @click=${exportRequest}>${t.export.request}</button>
+      <button type="button" class="plain" title=${t.export.linkHelp} @click=${() => void copy(location.href)}>${t.export.link}</button>
+      <button type="button" class="plain" @click=${() => print()}>${t.export.print}</button>
+    </div>
+    <output class="toast" role="status">${state.said}</output>
+  </footer>`
+}
+
+function sums(a: Accounting): string {
+  const parts: [number, string][] = [
+    [a.chunksMs, t.totals.chunks],
+    [a.heldMs, t.timeline.dispositions.held],
+    [a.retainedMs, t.timeline.dispositions.retained],
+    [a.tooRecentMs, t.timeline.dispositions.tooRecent],
+    [a.refusedMs, t.timeline.dispositions.refused],
+  ]
+  const shown = parts.filter(([ms], place) => ms > 0 || place < 2)
+  return `${length(a.requestedMs)} ${t.totals.requested} = ${shown.map(([ms, name]) => `${length(ms)} ${name}`).join(' + ')}`
+}
+
+export function exportPlan(): void {
+  const file = get().plan.file()
+  if (file) save(`${fileName()}.plan.json`, `${JSON.stringify(JSON.parse(file), null, 2)}\n`)
+}
+
+export function exportRequest(): void {
+  save(`${fileName()}.json`, get().documents.request)
+}
+
+export const outcomeOf = (summary: Summary): string => summary.digest ?? t.compare.noPlan

@@ -1,0 +1,142 @@
+// The policy: holds and retention rules as tables, everything else as text.
+import { html, nothing, type TemplateResult } from 'lit-html'
+import { live } from 'lit-html/directives/live.js'
+import { recordTypes } from '../core'
+import { at, change as changed, fields, instant, number, textAt, type Fields, type Json } from '../state/document'
+import { change, edit, get } from '../state/store'
+import { t } from '../texts'
+import { dropped, openFile } from './files'
+import { findingsAt, pointerId } from './findings'
+
+/** More rows than this are edited as text. */
+const MOST = 100
+
+type Path = readonly (string | number)[]
+
+const EMPTY = JSON.stringify({ version: 1, retention: [], holds: [] }, null, 2)
+
+function set(path: Path, value: Json | undefined): void {
+  edit({ policy: changed(get().documents.policy ?? EMPTY, path, value) })
+}
+
+const value = (event: Event): string => (event.target as HTMLInputElement).value
+const list = (policy: Fields, name: string): Json[] => {
+  const found = at(policy, [name])
+  return Array.isArray(found) ? found : []
+}
+
+function cell(policy: Fields, path: Path, label: string, read: (text: string) => Json | undefined = (text) => text): TemplateResult {
+  const pointer = `policy#/${path.join('/')}`
+  const invalid = findingsAt(pointer).some((f) => f.severity === 'error')
+  return html`<input id=${pointerId(pointer)} type="text" aria-label=${label} autocomplete="off" spellcheck="false"
+    aria-invalid=${invalid} .value=${live(textAt(policy, path))} @input=${(event: Event) => set(path, read(value(event)))}
+    @change=${(event: Event) => set(path, read(instant(value(event))))} />`
+}
+
+function said(pointer: string): TemplateResult {
+  return html`${findingsAt(pointer).map((f) => html`<p class=${f.severity}>${f.message}</p>`)}`
+}
+
+const optional = (text: string): Json | undefined => (text === '' ? undefined : text)
+
+function hold(policy: Fields, place: number): TemplateResult {
+  const path: Path = ['holds', place]
+  const own = at(policy, path)
+  const shown = ['id', 'range', 'matter']
+  const rest = own && typeof own === 'object' && !Array.isArray(own) ? Object.keys(own).filter((k) => !shown.includes(k)) : []
+  const name = textAt(policy, [...path, 'id']) || `${t.policy.holdId} ${place + 1}`
+  return html`<li id=${pointerId(`policy#/holds/${place}`)} tabindex="-1">
+    <div class="grid holds">
+      ${cell(policy, [...path, 'id'], t.policy.holdId)}
+      ${cell(policy, [...path, 'range', 'start'], `${name}: ${t.policy.from}`)}
+      ${cell(policy, [...path, 'range', 'end'], `${name}: ${t.policy.to}`)}
+      ${cell(policy, [...path, 'matter'], `${name}: ${t.policy.matter}`, optional)}
+      <button type="button" class="plain" aria-label=${t.policy.removeRow(name)} @click=${() => set(path, undefined)}>✕</button>
+    </div>
+    ${rest.length > 0 ? html`<small title=${rest.join(', ')}>${t.policy.rest(rest.length)}</small>` : nothing}
+    ${said(`policy#/holds/${place}`)}
+  </li>`
+}
+
+function rule(policy: Fields, place: number): TemplateResult {
+  const path: Path = ['retention', place]
+  const chosen = at(policy, [...path, 'recordTypes'])
+  const kinds = Array.isArray(chosen) ? chosen : []
+  const name = `${t.policy.retention} ${place + 1}`
+  const toggle = (kind: string, on: boolean): void =>
+    set([...path, 'recordTypes'], on ? [...kinds, kind] : kinds.filter((other) => other !== kind))
+  return html`<li id=${pointerId(`policy#/retention/${place}`)} tabindex="-1">
+    <div class="grid rules">
+      ${cell(policy, [...path, 'minAgeDays'], `${name}: ${t.policy.days}`, number)}
+      ${cell(policy, [...path, 'basis'], `${name}: ${t.policy.basis}`)}
+      <button type="button" class="plain" aria-label=${t.policy.removeRow(name)} @click=${() => set(path, undefined)}>✕</button>
+    </div>
+    <div class="choices">
+      ${recordTypes().map((kind) => html`<label class="choice"><input type="checkbox" .checked=${live(kinds.includes(kind))}
+        @change=${(event: Event) => toggle(kind, (event.target as HTMLInputElement).checked)} />
+        ${t.sentence.records[kind] ?? kind}</label>`)}
+    </div>
+    ${said(`policy#/retention/${place}`)}
+  </li>`
+}
+
+function tables(policy: Fields): TemplateResult {
+  const holds = list(policy, 'holds')
+  const rules = list(policy, 'retention')
+  return html`
+    <h3 id=${pointerId('policy#/holds')} tabindex="-1">${t.policy.holds} (${holds.length})</h3>
+    ${holds.length > MOST
+      ? html`<p class="empty">${t.policy.tooLarge(holds.length)}</p>`
+      : html`${holds.length > 0
+            ? html`<div class="grid holds head" aria-hidden="true"><span>${t.policy.holdId}</span><span>${t.policy.from}</span
+                ><span>${t.policy.to}</span><span>${t.policy.matter}</span><span></span></div>`
+            : html`<p class="empty">${t.policy.noHolds}</p>`}
+          <ul>${holds.map((_, place) => hold(policy, place))}</ul>`}
+    <button type="button" class="plain" id="add-hold" @click=${() => addHold(holds)}>${t.policy.addHold}</button>
+    <h3 id=${pointerId('policy#/retention')} tabindex="-1">${t.policy.retention} (${rules.length})</h3>
+    ${rules.length === 0 ? html`<p class="empty">${t.policy.noRetention}</p>` : nothing}
+    <ul>${rules.slice(0, MOST).map((_, place) => rule(policy, place))}</ul>
+    <button type="button" class="plain" @click=${() => addRule(rules)}>${t.policy.addRule}</button>
+  `
+}
+
+/** A new hold takes the middle day of the range, so that it shows at once; whoever adds it says which days are meant. */
+function addHold(holds: Json[]): void {
+  const { plan } = get()
+  const first = plan.starts[0] ?? Date.UTC(2023, 0, 1)
+  const last = plan.ends[plan.ends.length - 1] ?? first + 86_400_000
+  const start = new Date(Math.floor((first + last) / 2 / 86_400_000) * 86_400_000)
+  const end = new Date(start.getTime() + 86_400_000)
+  const id = `hold-${holds.length + 1}`
+  set(['holds'], [...holds, { id, range: { start: start.toISOString(), end: end.toISOString() } }])
+}
+
+function addRule(rules: Json[]): void {
+  set(['retention'], [...rules, { recordTypes: ['conversation'], minAgeDays: 365, basis: '' }])
+}
+
+export function policy(): TemplateResult {
+  const { documents, policyAsText } = get()
+  const text = documents.policy
+  const parsed = text === null ? null : fields(text)
+  const take = (policy: string): void => edit({ policy })
+  const asText = text !== null && (policyAsText || parsed === null)
+  return html`<section class="policy" aria-labelledby="policy-title" @dragover=${(event: Event) => event.preventDefault()}
+    @drop=${(event: DragEvent) => dropped(event, take)}>
+    <header class="bar">
+      <h2 id="policy-title">${t.policy.title}</h2>
+      ${text === null
+        ? html`<button type="button" class="plain" @click=${() => edit({ policy: EMPTY })}>${t.policy.add}</button>`
+        : html`<button type="button" class="plain" ?disabled=${parsed === null}
+              @click=${() => change({ policyAsText: !policyAsText })}>${asText ? t.form.asForm : t.form.asText}</button>
+            <button type="button" class="plain" @click=${() => edit({ policy: null })}>${t.policy.remove}</button>`}
+      <button type="button" class="plain" @click=${() => openFile(take)}>${t.policy.import}</button>
+    </header>
+    ${text === null
+      ? html`<p class="empty">${t.policy.none} ${t.policy.drop}</p>`
+      : asText || parsed === null
+        ? html`<textarea id=${pointerId('policy#')} class="source" aria-label=${t.policy.text} spellcheck="false"
+            .value=${live(text)} @input=${(event: Event) => edit({ policy: value(event) })}></textarea>`
+        : tables(parsed)}
+  </section>`
+}

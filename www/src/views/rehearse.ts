@@ -1,0 +1,201 @@
+// The rehearsal: the plan carried out against a simulated tenant, at any speed, with whatever may go wrong.
+import { html, nothing, type TemplateResult } from 'lit-html'
+import { live } from 'lit-html/directives/live.js'
+import { ref } from 'lit-html/directives/ref.js'
+import { gantt } from '../draw/gantt'
+import { clock, instant, length, number, plural } from '../format'
+import { fields, textAt } from '../state/document'
+import { begin, current, failure, FAULTS, lastChunk, loading, onChange, settings, SPEEDS, type Show } from '../state/rehearsal'
+import { change, fileName, get, say, show as go } from '../state/store'
+import { t } from '../texts'
+import type { ChunkView } from '../types'
+import { checkText } from './evidence'
+import { save } from './files'
+
+const SHOWN = 500
+let canvas: HTMLCanvasElement | null = null
+const canvasAt = ref((element) => {
+  canvas = (element as HTMLCanvasElement | undefined) ?? null
+})
+
+onChange(() => {
+  if (get().view === 'rehearse') change({})
+})
+
+export function drawRehearsal(): void {
+  const running = current()
+  if (canvas && running) gantt(canvas, running)
+}
+
+export function playOrPause(): void {
+  const running = current()
+  if (!running) start()
+  else if (running.playing) running.pause()
+  else running.play()
+}
+
+function start(): void {
+  const { plan, documents } = get()
+  void begin(plan, textAt(fields(documents.request) ?? {}, ['api']))
+}
+
+const value = (event: Event): string => (event.target as HTMLInputElement).value
+
+function setup(): TemplateResult {
+  const numeric = (name: 'seed' | 'jobSeconds' | 'latencyMs' | 'lagSeconds', label: string): TemplateResult => html`<div class="field">
+    <label for="world-${name}">${label}</label>
+    <input id="world-${name}" type="number" min="0" .value=${live(String(settings[name]))}
+      @change=${(event: Event) => {
+        settings[name] = Math.max(0, Math.floor(Number(value(event)) || 0))
+        change({})
+      }} /></div>`
+  return html`<section class="setup" aria-labelledby="setup-title">
+    <h2 id="setup-title">${t.rehearse.setup}</h2>
+    <div class="field"><label for="world-approver">${t.rehearse.approver}</label>
+      <input id="world-approver" type="text" autocomplete="off" .value=${live(settings.approver)}
+        @input=${(event: Event) => {
+          settings.approver = value(event)
+        }} /></div>
+    ${numeric('jobSeconds', t.rehearse.jobSeconds)} ${numeric('latencyMs', t.rehearse.latency)}
+    ${numeric('lagSeconds', t.rehearse.lag)} ${numeric('seed', t.rehearse.seed)}
+    <fieldset><legend>${t.rehearse.faults}</legend>
+      ${FAULTS.map((name) => html`<label class="choice"><input type="checkbox" .checked=${live(settings.faults.includes(name))}
+        @change=${(event: Event) => {
+          const on = (event.target as HTMLInputElement).checked
+          settings.faults = on ? [...settings.faults, name] : settings.faults.filter((other) => other !== name)
+          change({})
+        }} /> ${t.rehearse.faultNames[name]}</label>`)}
+    </fieldset>
+  </section>`
+}
+
+function controls(running: Show | null): TemplateResult {
+  const { plan } = get()
+  const over = running?.standing.over ?? true
+  return html`<div class="controls" role="group" aria-label=${t.rehearse.title}>
+    <button type="button" class="main" ?disabled=${!plan.summary.digest || loading} @click=${start}>
+      ${running ? t.rehearse.restart : t.rehearse.start}</button>
+    ${running
+      ? html`<button type="button" class="plain" ?disabled=${over} @click=${playOrPause}>${running.playing ? t.rehearse.pause : t.rehearse.play}</button>
+          <button type="button" class="plain" ?disabled=${over} @click=${() => running.step()}>${t.rehearse.step}</button>
+          <button type="button" class="plain" ?disabled=${over} @click=${() => void running.toEnd()}>${t.rehearse.toEnd}</button>
+          <label class="inline">${t.rehearse.speed}
+            <select @change=${(event: Event) => {
+              running.speed = Number(value(event))
+            }}>${SPEEDS.map((speed) => html`<option value=${speed} ?selected=${speed === running.speed}>${t.rehearse.speeds[speed]}</option>`)}</select></label>
+          <button type="button" class="plain" ?disabled=${over} @click=${() => running.cancel()}>${t.rehearse.cancel}</button>
+          <output class="clock">${t.rehearse.now} ${clock(running.lookAt ?? running.now)} (+${length(Math.floor((running.now - running.begun) / 1000) * 1000)}) ·
+            ${t.rehearse.ended(number(running.standing.ended), number(running.standing.chunks))}</output>`
+      : nothing}
+  </div>`
+}
+
+function holdNow(running: Show): TemplateResult {
+  const last = lastChunk(get().plan)
+  const place = (event: Event): void => {
+    event.preventDefault()
+    const [from, to] = ['hold-from', 'hold-to'].map((id) => (document.getElementById(id) as HTMLInputElement).value)
+    try {
+      running.hold(from ?? '', to ?? '')
+      say(t.rehearse.placed(from ?? '', to ?? ''))
+    } catch (why) {
+      say(String(why))
+    }
+  }
+  return html`<form class="hold" @submit=${place}>
+    <label for="hold-from">${t.rehearse.holdFrom}</label><input id="hold-from" type="text" class="time" value=${last?.start ?? ''} />
+    <label for="hold-to">${t.rehearse.holdTo}</label><input id="hold-to" type="text" class="time" value=${last?.end ?? ''} />
+    <button type="submit" class="plain" ?disabled=${running.standing.over}>${t.rehearse.hold}</button>
+  </form>`
+}
+
+function lanes(running: Show): TemplateResult {
+  const span = [instant(running.begun), instant(running.now)] as const
+  return html`<section class="gantt" aria-labelledby="gantt-title">
+    <header class="bar"><h2 id="gantt-title">${t.rehearse.gantt}</h2>
+      <ul class="legend">${(['check', 'submit', 'delete', 'verify', 'wait'] as const).map((phase) => html`<li class="phase-${phase}">${t.rehearse.phases[phase]}</li>`)}</ul>
+    </header>
+    <canvas ${canvasAt} role="img" aria-label=${t.rehearse.ganttLabel(plural(running.lanes, 'lane'), ...span)}></canvas>
+    <input type="range" aria-label=${t.rehearse.scrub} min=${running.begun} max=${Math.max(running.now, running.begun + 1)} step="1"
+      .value=${live(String(running.lookAt ?? running.now))} @input=${(event: Event) => {
+        running.lookAt = Number(value(event))
+        if (running.playing) running.pause()
+        change({})
+      }} />
+  </section>`
+}
+
+const count = (n: number | null): string => (n === null ? '–' : number(n))
+
+function chunkRow(view: ChunkView): TemplateResult {
+  const state = view.outcome ? t.rehearse.outcomes[view.outcome] : (t.rehearse.states[view.state] ?? view.state)
+  const waits = view.wait && view.outcome === null ? t.wait(view.wait) : (view.cause?.message ?? '')
+  return html`<tr class=${view.outcome ?? ''}>
+    <td>${view.chunk.index}</td><td><span class="mark">${state}</span></td><td>${waits}</td>
+    <td>${view.due && view.outcome === null ? clock(Date.parse(view.due)) : ''}</td>
+    <td>${view.submits}</td><td>${count(view.before)}</td><td>${count(view.recordsDeleted)}</td>
+  </tr>`
+}
+
+function chunkTable(running: Show): TemplateResult {
+  const views = [...running.views.values()].sort((a, b) => b.chunk.index - a.chunk.index)
+  const heads = [t.table.number, t.rehearse.state, t.rehearse.waits, t.rehearse.next, t.rehearse.submits, t.rehearse.before, t.rehearse.deleted]
+  return html`<section class="states" aria-labelledby="states-title">
+    <header class="bar"><h2 id="states-title">${t.rehearse.chunks}</h2>
+      ${views.length > SHOWN ? html`<span class="quiet">${t.rehearse.oldest(number(SHOWN))}</span>` : nothing}</header>
+    <div class="scroll" tabindex="0" role="region" aria-labelledby="states-title"><table>
+      <thead><tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
+      <tbody>${views.slice(0, SHOWN).map(chunkRow)}</tbody>
+    </table></div>
+  </section>`
+}
+
+function audit(running: Show): TemplateResult {
+  const lines = running.lines.slice(-SHOWN).reverse()
+  return html`<section class="audit" aria-labelledby="audit-title">
+    <header class="bar"><h2 id="audit-title">${t.rehearse.audit} (${number(running.lineCount)})</h2>
+      <button type="button" class="plain" @click=${() => save(`${fileName()}.audit.jsonl`, running.log())}>${t.rehearse.saveAudit}</button>
+      <button type="button" class="plain" @click=${() => {
+        go('evidence')
+        void checkText('audit.jsonl', running.log())
+      }}>${t.rehearse.checkAudit}</button></header>
+    <ol class="scroll" tabindex="0" role="region" aria-labelledby="audit-title" reversed>
+      ${lines.length === 0 ? html`<li class="empty">${t.rehearse.auditEmpty}</li>` : nothing}
+      ${lines.map((line) => html`<li class=${line.kind} title=${line.text}><time>${clock(line.at)}</time>
+        <span>${line.chunk === 0 ? '' : `#${line.chunk}`}</span><code>${line.kind}</code><span>${line.status}</span></li>`)}
+    </ol>
+  </section>`
+}
+
+function report(running: Show): TemplateResult | typeof nothing {
+  if (!running.reported) return nothing
+  const { report, exitCode } = running.reported
+  return html`<section class="report" aria-labelledby="report-title">
+    <header class="bar"><h2 id="report-title">${t.rehearse.report}</h2></header>
+    <p class="verdict ${exitCode === 0 ? 'good' : 'bad'}" role="status">${report.outcome} · ${t.rehearse.exit(exitCode)}</p>
+    <dl>
+      ${Object.entries(report.totals.byOutcome).filter(([, n]) => n > 0).map(([outcome, n]) => html`<dt>${t.rehearse.outcomes[outcome as keyof typeof t.rehearse.outcomes]}</dt><dd>${number(n)}</dd>`)}
+      <dt>${t.rehearse.submits}</dt><dd>${number(report.totals.submits)}</dd>
+      <dt>${t.rehearse.deleted}</dt><dd>${report.totals.recordsDeleted === null ? t.rehearse.measured : number(report.totals.recordsDeleted)}</dd>
+    </dl>
+    ${report.problems.length > 0 ? html`<h3>${t.rehearse.problems}</h3><ul>${report.problems.map((p) => html`<li class="error">${p.message}</li>`)}</ul>` : nothing}
+  </section>`
+}
+
+export function rehearseView(): TemplateResult {
+  const running = current()
+  const { plan } = get()
+  return html`<div class="rehearse">
+    <p class="simulated" role="note">${t.rehearse.simulated}</p>
+    <div class="side">${setup()}</div>
+    <div class="main">
+      ${controls(running)}
+      ${failure ? html`<p class="error" role="alert">${failure}</p>` : nothing}
+      ${loading ? html`<p role="status">${t.rehearse.loading}</p>` : nothing}
+      ${running
+        ? html`${lanes(running)} ${holdNow(running)} ${report(running)}
+            <div class="lower">${chunkTable(running)} ${audit(running)}</div>`
+        : html`<p class="empty">${plan.summary.digest ? t.rehearse.empty : t.rehearse.noPlan}</p>`}
+    </div>
+  </div>`
+}
