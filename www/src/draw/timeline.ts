@@ -160,11 +160,12 @@ export class Timeline {
       const left = x(starts[part] ?? 0)
       let right = x(stops[part] ?? 0)
       const single = part
-      // What is too narrow to see by itself becomes one run of equal state.
-      while (right - left < NARROWEST || (kind === dispositions[part + 1] && x(stops[part + 1] ?? 0) - right < NARROWEST)) {
-        if (part + 1 >= starts.length || dispositions[part + 1] !== kind || (starts[part + 1] ?? 0) >= this.#to) break
+      // Neighbours too narrow to see by themselves become one run of equal state.
+      while (kind === dispositions[part + 1] && right - x(starts[part] ?? 0) < NARROWEST) {
+        const next = x(stops[part + 1] ?? 0)
+        if (next - right >= NARROWEST || (starts[part + 1] ?? 0) >= this.#to) break
         part += 1
-        right = x(stops[part] ?? 0)
+        right = next
       }
       const alone = single === part
       const gap = alone && right - left > 6 ? 1 : 0

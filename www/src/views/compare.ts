@@ -64,7 +64,7 @@ export function compareView(): TemplateResult {
   const { baseline, plan } = get()
   if (!baseline) {
     return html`<section class="compare page"><h2>${t.compare.title}</h2><p class="empty">${t.compare.empty}</p>
-      <button type="button" class="main" @click=${pin}>${t.compare.pin}</button></section>`
+      <button type="button" class="primary" @click=${pin}>${t.compare.pin}</button></section>`
   }
   const { list, added, removed, same } = differences(baseline.plan, plan)
   const before = measures(baseline.plan.summary)

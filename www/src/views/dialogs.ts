@@ -42,11 +42,13 @@ let chosen = 0
 
 const opened = ref((element) => {
   const dialog = element as HTMLDialogElement | undefined
-  if (dialog && !dialog.open) {
-    filter = ''
-    chosen = 0
-    dialog.showModal()
-  }
+  if (!dialog) return
+  filter = ''
+  chosen = 0
+  // The element is not in the document yet while it is being rendered.
+  queueMicrotask(() => {
+    if (dialog.isConnected && !dialog.open) dialog.showModal()
+  })
 })
 const close = (): void => change({ dialog: null })
 
@@ -107,7 +109,7 @@ function draftList(): TemplateResult {
   }
   return frame(t.drafts.title, html`<p class="quiet">${t.drafts.help}</p>
     <div class="pair"><input id="draft-name" type="text" aria-label=${t.drafts.name} placeholder=${fileName()} autocomplete="off" />
-      <button type="button" class="main" @click=${save}>${t.drafts.keep}</button></div>
+      <button type="button" class="primary" @click=${save}>${t.drafts.keep}</button></div>
     ${list.length === 0 ? html`<p class="empty">${t.drafts.none}</p>` : nothing}
     <ul class="list">${list.map((draft) => html`<li><span>${draft.name}</span> <small>${instant(Date.parse(draft.saved))}</small>
       <button type="button" class="plain" @click=${() => {

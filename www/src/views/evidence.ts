@@ -172,7 +172,7 @@ export function evidenceView(): TemplateResult {
     <h2 id="evidence-title">${t.evidence.title}</h2>
     <div class="drop">
       <p><strong>${t.evidence.drop}</strong></p>
-      <p><button type="button" class="main" @click=${() => choose(false)}>${t.evidence.choose}</button>
+      <p><button type="button" class="primary" @click=${() => choose(false)}>${t.evidence.choose}</button>
         <button type="button" class="plain" @click=${() => choose(true)}>${t.evidence.folder}</button></p>
       <p class="quiet">${t.evidence.help} ${t.evidence.local}</p>
     </div>

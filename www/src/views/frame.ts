@@ -57,7 +57,7 @@ export function header(): TemplateResult {
       <p aria-live="polite">${sentence()}</p>
       ${digest && shortCode
         ? html`<button type="button" class="digest" title="${t.digest}: ${digest}" aria-label="${t.copyDigest} ${shortCode}"
-            @click=${() => void copy(digest)}>${shortCode} <span aria-hidden="true">⧉</span></button>`
+            @click=${() => void copy(digest)}>${shortCode}</button>`
         : nothing}
     </div>`
 }
@@ -78,7 +78,7 @@ export function footer(): TemplateResult {
       : nothing}
     <p class="quiet">${t.totals.took(state.took < 10 ? state.took.toFixed(1) : state.took.toFixed(0))}</p>
     <div class="exports" role="group" aria-label=${t.export.title}>
-      <button type="button" class="main" id="export-plan" ?disabled=${!state.plan.summary.digest} @click=${exportPlan}>${t.export.plan}</button>
+      <button type="button" class="primary" id="export-plan" ?disabled=${!state.plan.summary.digest} @click=${exportPlan}>${t.export.plan}</button>
       <button type="button" class="plain" @click=${exportRequest}>${t.export.request}</button>
       <button type="button" class="plain" title=${t.export.linkHelp} @click=${() => void copy(location.href)}>${t.export.link}</button>
       <button type="button" class="plain" @click=${() => print()}>${t.export.print}</button>
@@ -95,7 +95,7 @@ function sums(a: Accounting): string {
     [a.tooRecentMs, t.timeline.dispositions.tooRecent],
     [a.refusedMs, t.timeline.dispositions.refused],
   ]
-  const shown = parts.filter(([ms], place) => ms > 0 || place < 2)
+  const shown = parts.filter(([ms], place) => ms > 0 || place === 0)
   return `${length(a.requestedMs)} ${t.totals.requested} = ${shown.map(([ms, name]) => `${length(ms)} ${name}`).join(' + ')}`
 }
 

@@ -12,7 +12,7 @@ import type { ChunkView } from '../types'
 import { checkText } from './evidence'
 import { save } from './files'
 
-const SHOWN = 500
+const SHOWN = 120
 let canvas: HTMLCanvasElement | null = null
 const canvasAt = ref((element) => {
   canvas = (element as HTMLCanvasElement | undefined) ?? null
@@ -73,7 +73,7 @@ function controls(running: Show | null): TemplateResult {
   const { plan } = get()
   const over = running?.standing.over ?? true
   return html`<div class="controls" role="group" aria-label=${t.rehearse.title}>
-    <button type="button" class="main" ?disabled=${!plan.summary.digest || loading} @click=${start}>
+    <button type="button" class="primary" ?disabled=${!plan.summary.digest || loading} @click=${start}>
       ${running ? t.rehearse.restart : t.rehearse.start}</button>
     ${running
       ? html`<button type="button" class="plain" ?disabled=${over} @click=${playOrPause}>${running.playing ? t.rehearse.pause : t.rehearse.play}</button>
@@ -143,7 +143,7 @@ function chunkTable(running: Show): TemplateResult {
   return html`<section class="states" aria-labelledby="states-title">
     <header class="bar"><h2 id="states-title">${t.rehearse.chunks}</h2>
       ${views.length > SHOWN ? html`<span class="quiet">${t.rehearse.oldest(number(SHOWN))}</span>` : nothing}</header>
-    <div class="scroll" tabindex="0" role="region" aria-labelledby="states-title"><table>
+    <div class="scroll" tabindex="0" role="group" aria-label=${t.rehearse.chunks}><table>
       <thead><tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
       <tbody>${views.slice(0, SHOWN).map(chunkRow)}</tbody>
     </table></div>
@@ -159,11 +159,11 @@ function audit(running: Show): TemplateResult {
         go('evidence')
         void checkText('audit.jsonl', running.log())
       }}>${t.rehearse.checkAudit}</button></header>
-    <ol class="scroll" tabindex="0" role="region" aria-labelledby="audit-title" reversed>
+    <div class="scroll" tabindex="0" role="group" aria-label=${t.rehearse.audit}><ol reversed>
       ${lines.length === 0 ? html`<li class="empty">${t.rehearse.auditEmpty}</li>` : nothing}
       ${lines.map((line) => html`<li class=${line.kind} title=${line.text}><time>${clock(line.at)}</time>
         <span>${line.chunk === 0 ? '' : `#${line.chunk}`}</span><code>${line.kind}</code><span>${line.status}</span></li>`)}
-    </ol>
+    </ol></div>
   </section>`
 }
 

@@ -1,0 +1,62 @@
+// What every test starts from: a page on which nothing may go wrong unseen.
+import { test as base, expect, type Page } from '@playwright/test'
+import AxeBuilder from '@axe-core/playwright'
+import { mkdirSync } from 'node:fs'
+
+/** The day on which everything is planned, so that a plan's digest is the same in a year. */
+export const TODAY = new Date('2026-11-23T12:00:00Z')
+
+export const test = base.extend<{ complaints: string[] }>({
+  complaints: [
+    async ({ page }, use) => {
+      const complaints: string[] = []
+      page.on('console', (message) => {
+        if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
+      })
+      page.on('pageerror', (error) => complaints.push(String(error)))
+      page.on('request', (request) => {
+        const url = new URL(request.url())
+        if (url.protocol.startsWith('http') && url.hostname !== '127.0.0.1') complaints.push(`left the page: ${url.href}`)
+      })
+      await page.addInitScript(() => {
+        document.addEventListener('securitypolicyviolation', (event) => {
+          console.error(`content security policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`)
+        })
+      })
+      await use(complaints)
+      expect(complaints).toEqual([])
+    },
+    { auto: true },
+  ],
+})
+
+export { expect }
+
+export async function open(page: Page, hash = ''): Promise<void> {
+  await page.clock.install({ time: TODAY })
+  await page.goto(`/${hash}`)
+  await page.getByRole('navigation').waitFor()
+}
+
+/** The picture first, so that there is one when something is wrong with the view. */
+export async function look(page: Page, name: string): Promise<void> {
+  await shot(page, name)
+  await accessible(page)
+}
+
+async function shot(page: Page, name: string): Promise<void> {
+  const folder = new URL('results/shots/', import.meta.url).pathname
+  mkdirSync(folder, { recursive: true })
+  await page.screenshot({ path: `${folder}${name}.png` })
+}
+
+export async function accessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page })
+    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
+    .analyze()
+  expect(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`)).toEqual([])
+}
+
+export async function load(page: Page, example: string): Promise<void> {
+  await page.getByLabel('Start from').selectOption({ label: example })
+}
