@@ -8,6 +8,7 @@
 pub mod finding;
 pub mod http;
 pub mod json;
+pub mod outcome;
 pub mod region;
 pub mod time;
 pub mod url;
@@ -18,6 +19,9 @@ pub mod chunk;
 pub mod plan;
 pub mod policy;
 pub mod request;
+
+// Approved.
+pub mod order;
 
 // Wire.
 pub mod analytics;

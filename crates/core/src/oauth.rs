@@ -7,7 +7,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::http::{Auth, HttpRequest, HttpResponse, Method, Target};
-use crate::run::Cause;
+use crate::outcome::Cause;
 use crate::time::Timestamp;
 
 /// The most of a token's life that is given away so that no request leaves with a token about to expire.

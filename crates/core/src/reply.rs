@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::http::HttpResponse;
-use crate::run::Cause;
+use crate::outcome::Cause;
 use crate::time::Timestamp;
 
 /// The longest pause that is taken from a `Retry-After`; after that it is asked again. Genesys answers some daily caps with

@@ -14,7 +14,7 @@ use purge_core::window::Window;
 const SEED: RngSeed = RngSeed::Fixed(20_261_123);
 
 /// A case has one range, four holds and one retention rule on average: 100,000 windows.
-const CASES: u32 = 17_000;
+const CASES: u32 = 100_000;
 
 /// 2026-11-23T00:00:00Z.
 const TODAY: i64 = 20_780 * DAY_MS;

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::valid_id;
 use crate::analytics::filter;
 use crate::http::{HttpRequest, Method, encode_segment};
+use crate::outcome::Cause;
 use crate::policy::RangeEnd;
 use crate::request::PurgeRequest;
-use crate::run::Cause;
 use crate::window::Window;
 
 /// Path of the deletion requests.

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use super::valid_id;
 use crate::chunk::{Age, Chunk};
 use crate::http::{HttpRequest, Method, encode_segment};
+use crate::outcome::Cause;
 use crate::request::{PurgeRequest, RecordType};
-use crate::run::Cause;
 use crate::time::Timestamp;
 use crate::window::Window;
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chunk::Chunk;
 use crate::http::NoResponse;
-use crate::run::{Cause, Outcome, WaitReason};
+use crate::outcome::{Cause, Outcome, WaitReason};
 use crate::time::Timestamp;
 
 /// Version of the record format.

@@ -1,8 +1,8 @@
 //! The identities that have to hold. Every check here can fail, and a report that fails one says so.
 
 use super::{Accounting, ChunkReport, Ordered, Problem};
+use crate::outcome::Outcome;
 use crate::request::DeletionApi;
-use crate::run::Outcome;
 
 /// What was ordered: the chunks are numbered without a gap, and every millisecond is accounted for once.
 pub(super) fn plan(ordered: Ordered<'_>, accounting: &Accounting) -> Vec<Problem> {

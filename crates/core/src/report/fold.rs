@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{ChunkReport, Ordered, Problem, Totals};
 use crate::audit::{AuditRecord, Event};
 use crate::chunk::Chunk;
+use crate::outcome::{Cause, Outcome, WaitReason};
 use crate::request::DeletionApi;
-use crate::run::{Cause, Outcome, WaitReason};
 use crate::time::Timestamp;
 
 /// First and last record's time.

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::AuditRecord;
 use crate::chunk::Chunk;
+use crate::order::Order;
+use crate::outcome::{Cause, Outcome};
 use crate::plan::{Disposition, Part};
-use crate::run::{Cause, Order, Outcome};
 use crate::time::Timestamp;
 use crate::window::Window;
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{ChunkReport, Report};
-use crate::run::Outcome;
+use crate::outcome::Outcome;
 
 /// How a run ended. Where several would fit, the one that most needs a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::chunk::Chunk;
 use crate::json::digest;
-use crate::run::{Cause, Order, Outcome};
+use crate::order::Order;
+use crate::outcome::{Cause, Outcome};
 use crate::time::Timestamp;
 
 /// Version of the payload.

@@ -1,0 +1,109 @@
+//! How a chunk ended, what it waited for, and why something went wrong: the words that every side shares.
+
+use serde::{Deserialize, Serialize};
+
+/// How a chunk ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// Deleted, and looked for afterwards: nothing is left that should not be.
+    Verified,
+    /// Deleted as far as the API says, but something is still there.
+    Residual,
+    /// Nobody can say; needs a person.
+    Unknown,
+    /// A legal hold stopped it; nothing was deleted.
+    Held,
+    /// The API refused it, or a guard stopped it; nothing was deleted.
+    Rejected,
+    /// The API reports that the deletion failed, or it could not even be started.
+    Failed,
+    /// Its deadline passed before it was submitted.
+    TimedOut,
+    /// Somebody cancelled it before anything was deleted.
+    Cancelled,
+}
+
+impl Outcome {
+    /// Every outcome, best first.
+    pub const ALL: [Self; 8] = [
+        Self::Verified,
+        Self::Residual,
+        Self::Unknown,
+        Self::Held,
+        Self::Rejected,
+        Self::Failed,
+        Self::TimedOut,
+        Self::Cancelled,
+    ];
+
+    /// As written in records: `verified`, `timedOut`, …
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Residual => "residual",
+            Self::Unknown => "unknown",
+            Self::Held => "held",
+            Self::Rejected => "rejected",
+            Self::Failed => "failed",
+            Self::TimedOut => "timedOut",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// What a wait is for. Shown wherever the wait is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum WaitReason {
+    /// The server asked for a pause.
+    RateLimited {
+        /// Seconds it asked for, when it said.
+        retry_after_seconds: Option<u64>,
+    },
+    /// Something failed that may work later.
+    Backoff {
+        /// How often it has failed.
+        attempt: u32,
+    },
+    /// The remote job is being prepared or carried out.
+    JobPending {
+        /// Progress, when the server says.
+        percent: Option<u8>,
+    },
+    /// Another recording job holds the organisation's slots.
+    SlotBusy,
+    /// An unanswered submit is being watched.
+    ConfirmingSubmit,
+    /// The search index has not caught up with the deletion.
+    IndexLag,
+    /// The deletion was scheduled for later, so that it can be undone until then.
+    CoolOff,
+    /// A request is under way and its answer has not been fed back.
+    InFlight,
+}
+
+/// Why a chunk ended as it did, or why a request went wrong: for the person who has to act.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Cause {
+    /// Stable, dotted: the API's own error code where there is one, ours otherwise.
+    pub code: String,
+    /// One line.
+    pub message: String,
+    /// Genesys's `contextId`; their support asks for it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub context_id: Option<String>,
+    /// `ININ-Correlation-Id` of the answer.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub correlation_id: Option<String>,
+}
+
+impl Cause {
+    /// A cause of our own.
+    #[must_use]
+    pub fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into(), context_id: None, correlation_id: None }
+    }
+}
