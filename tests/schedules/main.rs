@@ -161,7 +161,7 @@ async fn live(
         stop: &stop,
     };
     let (url, secrets) = (webhook_url(WEBHOOK).unwrap(), Secrets::parse(scenario::SECRET).unwrap());
-    let postman = Postman { ledger, http: wire, clock, url: &url, secrets: &secrets };
+    let postman = Postman { ledger, http: wire, clock, url: &url, secrets: Some(&secrets) };
     Runner { worker, postman: Some(postman) }.run(&order.run_id).await.unwrap()
 }
 
