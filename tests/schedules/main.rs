@@ -1,7 +1,15 @@
 //! Whole runs of the driver's own loop against the simulated tenant, in virtual time, with faults on the wire and processes that
 //! die at every commit, send and reply. Whatever happens: at most one executed deletion per chunk, no held record deleted,
 //! every run ends, the report adds up, the audit log verifies.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod ledger;
 mod rng;
