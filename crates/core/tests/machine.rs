@@ -591,3 +591,14 @@ fn after_the_end_nothing_happens() {
         assert_eq!(step.run, story.run);
     }
 }
+
+#[test]
+fn a_cool_off_is_waited_for_and_the_removal_after_it_too() {
+    let cooling = order("recordingJobs", |o| o["request"]["recordings"] = json!({ "coolOffDays": 7 }));
+    let kept = || Json(200, json!([{ "fileState": "AVAILABLE", "deleteDate": "2024-01-08T00:00:00.000Z" }]));
+    let start = [created(), job("READY"), job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), kept()];
+    let gone = || [conversations(&["a"]), Json(200, json!([]))];
+    let story = play(&cooling, start.into_iter().chain(gone()));
+    assert_eq!(story.end(), verified());
+    assert!(story.waits.contains(&WaitReason::CoolOff) && story.elapsed >= Duration::from_secs(7 * 86_400));
+}

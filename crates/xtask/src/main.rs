@@ -1,7 +1,9 @@
 //! The project's own chores: `cargo xtask VERB`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore tells what it does")]
+#![allow(clippy::indexing_slicing, reason = "indexing JSON gives null, not a panic")]
 
 mod check;
+mod makespan;
 mod sh;
 mod wasm;
 mod www;
@@ -16,6 +18,7 @@ usage: cargo xtask VERB
   wasm      builds the wasm package into www/pkg, for browsers and for Node
   www       builds the console into www/dist, and checks its sizes
   www-test  tests the console, in Node and in Chromium
+  makespan  measures runs over HTTP against the least time and the fewest requests possible
 ";
 
 fn main() -> ExitCode {
@@ -26,6 +29,7 @@ fn main() -> ExitCode {
         "wasm" => wasm::wasm(),
         "www" => www::www(),
         "www-test" => www::www_test(),
+        "makespan" => makespan::measure(),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);

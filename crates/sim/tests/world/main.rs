@@ -6,6 +6,7 @@ mod analytics;
 mod client;
 mod data_deletion;
 mod determinism;
+mod dry_run;
 mod faults;
 mod login;
 mod population;

@@ -1,0 +1,126 @@
+//! A rehearsal goes as a real run would, and always the same way.
+
+use purge_core::order::{Approval, Order};
+use purge_core::outcome::{Outcome, WaitReason};
+use purge_core::plan::{CheckContext, Plan, check};
+use purge_core::report::RunOutcome;
+use purge_core::time::Timestamp;
+use purge_sim::{DryRun, Happened, Scenario};
+use serde_json::json;
+
+fn start() -> Timestamp {
+    Timestamp::parse("2026-11-23T12:00:00Z").unwrap()
+}
+
+fn plan(api: &str, types: &[&str]) -> Plan {
+    let request = json!({
+        "version": 1, "name": "rehearsal", "api": api, "recordTypes": types,
+        "range": {"start": "2023-01-01T00:00:00Z", "end": "2023-04-01T00:00:00Z"}, "jurisdiction": "us-east-1",
+        "chunking": {"days": 15}, "reason": "test", "requestedBy": "a@example.com",
+    });
+    let context = CheckContext { now: start(), tenant_jurisdiction: None, default_jurisdiction: None };
+    check(&request.to_string(), None, &context).plan.expect("a plan")
+}
+
+fn rehearse(plan: &Plan, scenario: &serde_json::Value) -> DryRun {
+    let approval =
+        Approval { digest: plan.digest().to_owned(), approved_by: "b@example.com".to_owned(), approved_at: start() };
+    let order = Order::new(plan, &approval, "SIMULATED tenant", true).unwrap();
+    let scenario: Scenario = serde_json::from_value(scenario.clone()).unwrap();
+    DryRun::new(plan, order, scenario, start())
+}
+
+fn to_end(dry_run: &mut DryRun) -> Vec<Happened> {
+    assert!(dry_run.run_until(Timestamp::LATEST, 1_000_000), "it must end");
+    dry_run.take_happened()
+}
+
+#[test]
+fn both_apis_end_verified_with_an_unbroken_log() {
+    for (api, types) in [("dataDeletion", &["conversation"][..]), ("recordingJobs", &["recording"][..])] {
+        let plan = plan(api, types);
+        let mut dry_run = rehearse(&plan, &json!({}));
+        let happened = to_end(&mut dry_run);
+        let report = dry_run.report();
+        assert_eq!((report.outcome, report.problems.len()), (RunOutcome::Verified, 0), "{api}: {:?}", report.problems);
+        assert_eq!(report.totals.submits, u64::from(report.totals.chunks), "{api}: one submit a chunk");
+        assert_eq!(happened.iter().filter(|h| h.view.outcome == Some(Outcome::Verified)).count(), plan.chunks().len());
+        let mut verifier = purge_core::audit::Verifier::of(&report.run_id, plan.digest());
+        happened.iter().flat_map(|h| &h.lines).for_each(|line| verifier.line(line));
+        let verdict = verifier.finish(None);
+        assert!(verdict.is_good(), "{api}: {:?}", verdict.bad);
+        assert_eq!(usize::try_from(verdict.records).unwrap(), dry_run.records().len());
+    }
+}
+
+#[test]
+fn the_same_rehearsal_goes_the_same_way_however_it_is_cut() {
+    let plan = plan("dataDeletion", &["conversation"]);
+    let scenario = json!({"seed": 7, "faults": [
+        {"on": "any", "every": 5, "do": {"kind": "rateLimited", "retryAfter": "2"}},
+        {"on": "submit", "nth": [2], "do": {"kind": "dropAfter"}},
+        {"on": "any", "nth": [9], "do": {"kind": "revokeToken"}},
+    ]});
+    let mut whole = rehearse(&plan, &scenario);
+    let all = to_end(&mut whole);
+    let mut cut = rehearse(&plan, &scenario);
+    let mut pieces = Vec::new();
+    while !cut.standing().over {
+        cut.step();
+        let second = cut.standing().now.millis() + 1_000;
+        cut.run_until(Timestamp::from_millis(second), 3);
+        pieces.extend(cut.take_happened());
+    }
+    assert_eq!(all, pieces);
+    assert_eq!(whole.report().outcome, RunOutcome::Verified);
+    let waited = |kind: fn(&WaitReason) -> bool| all.iter().filter_map(|h| h.view.wait).any(|w| kind(&w));
+    assert!(waited(|w| matches!(w, WaitReason::RateLimited { .. })), "a rate limit shows as the reason of a wait");
+    assert!(waited(|w| matches!(w, WaitReason::ConfirmingSubmit)), "a lost answer is looked for");
+}
+
+#[test]
+fn a_hold_placed_in_the_middle_keeps_its_records() {
+    let plan = plan("dataDeletion", &["conversation"]);
+    let mut dry_run = rehearse(&plan, &json!({"dataDeletion": {"processingSeconds": 60}}));
+    dry_run.run_until(Timestamp::from_millis(start().millis() + 5_000), 10_000);
+    let last = plan.chunks().last().unwrap();
+    dry_run.place_hold(last.window);
+    to_end(&mut dry_run);
+    let report = dry_run.report();
+    let kept = report.chunks.last().unwrap();
+    assert_ne!(kept.outcome, Some(Outcome::Verified));
+    assert!(kept.records_deleted.is_none_or(|n| n == 0), "{kept:?}");
+    assert_eq!(report.chunks.iter().filter(|c| c.outcome == Some(Outcome::Verified)).count(), report.chunks.len() - 1);
+}
+
+#[test]
+fn cancelling_leaves_what_was_not_begun() {
+    let plan = plan("dataDeletion", &["conversation"]);
+    let mut dry_run = rehearse(&plan, &json!({"dataDeletion": {"processingSeconds": 60}}));
+    dry_run.run_until(Timestamp::from_millis(start().millis() + 5_000), 10_000);
+    dry_run.cancel();
+    dry_run.cancel();
+    to_end(&mut dry_run);
+    let report = dry_run.report();
+    assert_eq!(report.outcome, RunOutcome::Cancelled);
+    assert_eq!(report.totals.open, 0);
+    let cancelled = report.chunks.iter().filter(|c| c.outcome == Some(Outcome::Cancelled));
+    assert!(cancelled.clone().count() >= 2 && cancelled.clone().all(|c| c.submits == 0), "{report:?}");
+    assert!(dry_run.next_at().is_none() && !dry_run.step());
+}
+
+#[test]
+fn never_more_chunks_at_once_than_the_order_allows() {
+    for (api, types, most) in [("dataDeletion", &["conversation"][..], 4), ("recordingJobs", &["recording"][..], 2)] {
+        let mut dry_run = rehearse(&plan(api, types), &json!({}));
+        let mut open = std::collections::BTreeSet::new();
+        for happened in to_end(&mut dry_run) {
+            if happened.view.outcome.is_some() {
+                open.remove(&happened.chunk);
+            } else {
+                open.insert(happened.chunk);
+            }
+            assert!(open.len() <= most, "{api}: {open:?}");
+        }
+    }
+}

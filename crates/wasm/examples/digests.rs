@@ -1,0 +1,30 @@
+//! Reads one request a line from standard input and prints the digest of its plan, or its findings' codes, a line each: what
+//! the same calls say in Node is compared with it.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "that is what it is for")]
+
+use std::io::BufRead as _;
+use std::time::Instant;
+
+use purge_core::plan::{CheckContext, Plan, check};
+use purge_core::time::Timestamp;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let context = CheckContext {
+        now: Timestamp::parse("2026-11-23T12:00:00Z")?,
+        tenant_jurisdiction: None,
+        default_jurisdiction: None,
+    };
+    let lines = std::io::stdin().lock().lines().collect::<Result<Vec<_>, _>>()?;
+    let started = Instant::now();
+    let mut answers = Vec::with_capacity(lines.len());
+    for line in &lines {
+        let checked = check(line, None, &context);
+        let codes = || checked.findings.iter().map(|f| f.code.as_str()).collect::<Vec<_>>().join(" ");
+        answers.push(checked.plan.as_ref().map(Plan::digest).map_or_else(codes, str::to_owned));
+    }
+    eprintln!("{}", started.elapsed().as_secs_f64() * 1000.0);
+    for answer in answers {
+        println!("{answer}");
+    }
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! The page's types cannot drift: samples of every answer, made by core, stand in a TypeScript file that the compiler checks
+//! against them. With `UPDATE=1` the file is written anew.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use purge_wasm::{EvidenceCheck, PlanHandle, Rehearsal, plan};
+
+const NOW: &str = "2026-11-23T12:00:00.000Z";
+
+fn planned(request: &str, policy: Option<&str>) -> PlanHandle {
+    plan(request, policy.map(str::to_owned), &format!("{{\"now\":\"{NOW}\"}}")).unwrap()
+}
+
+/// A declaration that fails to compile when the sample has a field too many or too few, or a value of another kind.
+fn sample(out: &mut String, name: &str, kind: &str, json: &str) {
+    writeln!(out, "export const {name}: {kind} = {json}").unwrap();
+}
+
+fn samples() -> String {
+    let mut out = String::from(
+        "// Written by `UPDATE=1 cargo test -p purge-wasm`; do not edit.\n\
+         import type { Happened, HttpRequest, Reported, Row, Standing, Summary, Verdict } from '../src/types'\n\n",
+    );
+    let holds = include_str!("../../../examples/holds-and-retention.json");
+    let policy = include_str!("../../../examples/policy.json");
+    let good = planned(holds, Some(policy));
+    sample(&mut out, "summary", "Summary", &good.summary());
+    sample(&mut out, "rows", "Row[]", &good.rows(8, 12));
+    sample(&mut out, "submit", "HttpRequest | null", &good.submit(1, NOW).unwrap());
+    sample(&mut out, "noSubmit", "HttpRequest | null", &good.submit(0, NOW).unwrap());
+    let broken = planned("{\"version\": 1, \"holds\": []}", None);
+    sample(&mut out, "brokenSummary", "Summary", &broken.summary());
+    let recordings = include_str!("../../../examples/year-recording-jobs.json");
+    sample(&mut out, "job", "HttpRequest | null", &planned(recordings, Some(policy)).submit(1, NOW).unwrap());
+
+    let scenario = r#"{"faults": [{"on": "any", "every": 7, "do": {"kind": "rateLimited", "retryAfter": "2"}},
+        {"on": "submit", "nth": [2], "do": {"kind": "dropAfter"}}, {"on": "submit", "nth": [3], "do": {"kind": "error", "status": 400}}],
+        "population": {"from": "2023-01-01T00:00:00Z", "to": "2023-04-01T00:00:00Z", "everySeconds": 36000}}"#;
+    let quarter = planned(include_str!("../../../examples/q1-2023.json"), None);
+    let mut rehearsal = Rehearsal::new(&quarter.plan_file().unwrap(), "dpo@example.com", scenario, NOW).unwrap();
+    rehearsal.step();
+    sample(&mut out, "standing", "Standing", &rehearsal.standing());
+    assert!(rehearsal.run_until(f64::MAX, 100_000));
+    sample(&mut out, "happened", "Happened[]", &rehearsal.take_happened());
+    sample(&mut out, "reported", "Reported", &rehearsal.report());
+
+    let log = rehearsal.audit_log();
+    sample(&mut out, "goodVerdict", "Verdict", &verdict(&log, 1_000));
+    sample(&mut out, "badVerdict", "Verdict", &verdict(&log.replacen("us-east-1", "us-west-2", 1), 7));
+    out
+}
+
+/// The verdict about a log that is fed in pieces of this many bytes.
+fn verdict(log: &str, piece: usize) -> String {
+    let mut check = EvidenceCheck::new();
+    log.as_bytes().chunks(piece).for_each(|bytes| check.feed(bytes));
+    check.finish(None).unwrap()
+}
+
+#[test]
+fn the_pages_types_are_those_of_core() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../www/test/samples.ts");
+    let made = samples();
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &made).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == made, "www/test/samples.ts is not what core answers; run with UPDATE=1 and look at the difference");
+}
+
+#[test]
+fn a_log_may_be_cut_anywhere() {
+    let quarter = planned(include_str!("../../../examples/q1-2023.json"), None);
+    let mut rehearsal = Rehearsal::new(&quarter.plan_file().unwrap(), "dpo@example.com", "{}", NOW).unwrap();
+    rehearsal.run_until(f64::MAX, 100_000);
+    let log = rehearsal.audit_log();
+    let whole = verdict(&log, usize::MAX);
+    assert!(whole.contains("\"good\":true"), "{whole}");
+    for piece in [1, 2, 3, 64, 997, 65_536] {
+        assert_eq!(verdict(&log, piece), whole, "{piece}");
+    }
+    // The last line may lack its end.
+    assert!(verdict(log.trim_end(), 10).contains("\"good\":true"));
+}
+
+#[test]
+fn rows_are_the_same_whichever_page_they_are_asked_in() {
+    let handle = planned(
+        include_str!("../../../examples/holds-and-retention.json"),
+        Some(include_str!("../../../examples/policy.json")),
+    );
+    let parse = |text: String| serde_json::from_str::<Vec<serde_json::Value>>(&text).unwrap();
+    let all = parse(handle.rows(0, usize::MAX));
+    assert_eq!(all.len(), handle.starts().len());
+    assert_eq!(all.len(), handle.dispositions().len());
+    for size in [1, 5, 7] {
+        let paged: Vec<_> =
+            (0..all.len()).step_by(size).flat_map(|from| parse(handle.rows(from, from + size))).collect();
+        assert_eq!(paged, all, "{size}");
+    }
+    assert!(parse(handle.rows(10_000, 20_000)).is_empty());
+}
+
+#[test]
+fn what_is_misspelt_is_refused_and_not_dropped() {
+    let error = plan("{}", None, "{\"now\":\"2026-11-23T12:00:00Z\",\"tenant\":null}").unwrap_err();
+    assert!(error.starts_with("context: unknown field `tenant`"), "{error}");
+    let quarter = planned(include_str!("../../../examples/q1-2023.json"), None).plan_file().unwrap();
+    let refused = |approver: &str, scenario: &str| Rehearsal::new(&quarter, approver, scenario, NOW).unwrap_err();
+    assert!(refused("a@example.com", "{\"fault\":[]}").starts_with("scenario: unknown field `fault`"));
+    assert_eq!(refused(" ", "{}"), "the approval does not say who gave it");
+    let changed = quarter.replacen("2023-01-01", "2023-01-02", 1);
+    let error = Rehearsal::new(&changed, "a@example.com", "{}", NOW).unwrap_err();
+    assert!(error.starts_with("the digest is"), "{error}");
+}
