@@ -30,6 +30,9 @@ for (const theme of ['Light', 'Dark'] as const) {
     await page.getByRole('button', { name: 'Rehearse', exact: true }).click()
     await accessible(page)
     await page.getByLabel('Every 5th call is rate limited').check()
+    // Long enough that it does not end by itself before the button is pressed.
+    await page.getByLabel('Job takes, seconds').fill('3600')
+    await page.getByLabel('Job takes, seconds').blur()
     await page.getByRole('button', { name: 'Start', exact: true }).click()
     await page.getByRole('button', { name: 'To the end' }).click()
     await expect(page.getByText(/exit code/)).toBeVisible()

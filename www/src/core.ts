@@ -52,7 +52,6 @@ export function plan(request: string, policy: string | null, context: Context): 
 
 export const regions = (): string[] => JSON.parse(planning.regions()) as string[]
 export const recordTypes = (): string[] => JSON.parse(planning.recordTypes()) as string[]
-export const fileDigest = (bytes: Uint8Array): string => planning.fileDigest(bytes)
 export const version = (): string => planning.version()
 
 /** The simulated world and the check of evidence: as large as the rest, so fetched when somebody asks. */
@@ -64,6 +63,7 @@ let loading: Promise<World> | null = null
 export interface World {
   rehearse(planFile: string, approvedBy: string, scenario: string, start: string): Rehearsal
   check(): EvidenceCheck
+  fileDigest(bytes: Uint8Array): string
 }
 
 export interface Rehearsal {

@@ -21,6 +21,7 @@ export async function load(): Promise<World> {
         free: () => run.free(),
       }
     },
+    fileDigest: (bytes) => wasm.fileDigest(bytes),
     check() {
       const check = new wasm.EvidenceCheck()
       return {

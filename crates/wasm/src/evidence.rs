@@ -1,10 +1,18 @@
 //! Checking evidence: an audit log fed piece by piece, so that its length does not matter and the page stays awake.
 
 use purge_core::audit::{BadRecord, Manifest, Verifier};
+use purge_core::json::digest;
 use serde::Serialize;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::call::{Wrong, answer, read};
+
+/// SHA-256 of a file, as it is written everywhere.
+#[wasm_bindgen(js_name = fileDigest)]
+#[must_use]
+pub fn file_digest(bytes: &[u8]) -> String {
+    digest(bytes)
+}
 
 /// A check in progress.
 #[wasm_bindgen]

@@ -15,9 +15,9 @@ mod planning;
 mod rehearsal;
 
 #[cfg(feature = "world")]
-pub use evidence::EvidenceCheck;
+pub use evidence::{EvidenceCheck, file_digest};
 #[cfg(feature = "planning")]
-pub use planning::{PlanHandle, file_digest, plan, record_types, regions, reopen};
+pub use planning::{PlanHandle, plan, record_types, regions};
 #[cfg(feature = "world")]
 pub use rehearsal::Rehearsal;
 

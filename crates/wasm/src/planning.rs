@@ -4,7 +4,6 @@ use purge_core::api::{data_deletion, recording_jobs};
 use purge_core::chunk::{Age, Chunk};
 use purge_core::finding::Finding;
 use purge_core::http::HttpRequest;
-use purge_core::json::digest;
 use purge_core::plan::{self as core, CheckContext, Checked, Disposition, Estimate, Part, PlanFile};
 use purge_core::region::REGIONS;
 use purge_core::report::Accounting;
@@ -77,32 +76,11 @@ struct Row<'a> {
 /// # Errors
 /// When the context is not what it has to be.
 #[wasm_bindgen]
+#[expect(clippy::needless_pass_by_value, reason = "an optional text crosses the boundary by value")]
 pub fn plan(request: &str, policy: Option<String>, context: &str) -> Result<PlanHandle, Wrong> {
     let ContextIn { now, tenant_jurisdiction, default_jurisdiction } = read("context", context)?;
     let context = CheckContext { now, tenant_jurisdiction, default_jurisdiction };
     Ok(PlanHandle { now, checked: core::check(request, policy.as_deref(), &context) })
-}
-
-/// Reads a plan file. The answer has findings and no plan when it does not hold.
-///
-/// # Errors
-/// When the context is not what it has to be.
-#[wasm_bindgen]
-pub fn reopen(file: &str, context: &str) -> Result<PlanHandle, Wrong> {
-    let ContextIn { now, tenant_jurisdiction, default_jurisdiction } = read("context", context)?;
-    let context = CheckContext { now, tenant_jurisdiction, default_jurisdiction };
-    let checked = match core::reopen(file, &context) {
-        Ok(plan) => Checked { findings: Vec::new(), parts: plan.parts().to_vec(), plan: Some(plan) },
-        Err(findings) => Checked { findings, parts: Vec::new(), plan: None },
-    };
-    Ok(PlanHandle { now, checked })
-}
-
-/// SHA-256 of a file, as it is written everywhere.
-#[wasm_bindgen(js_name = fileDigest)]
-#[must_use]
-pub fn file_digest(bytes: &[u8]) -> String {
-    digest(bytes)
 }
 
 #[wasm_bindgen]

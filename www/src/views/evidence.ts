@@ -1,6 +1,6 @@
 // Evidence: files dropped here are checked here, piece by piece, so that the page stays awake.
 import { html, nothing, type TemplateResult } from 'lit-html'
-import { fileDigest, world } from '../core'
+import { world } from '../core'
 import { bytes, number, plural } from '../format'
 import { at, fields } from '../state/document'
 import { change, get } from '../state/store'
@@ -80,6 +80,7 @@ export async function check(files: File[]): Promise<void> {
 
 async function listed(files: File[], manifest: { [name: string]: unknown }): Promise<Checked[]> {
   const names = manifest['files'] as Record<string, string> | undefined
+  const { fileDigest } = await world()
   const list: Checked[] = []
   for (const file of files) {
     if (file.name === 'manifest.json') continue

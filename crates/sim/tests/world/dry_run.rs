@@ -19,7 +19,7 @@ fn plan(api: &str, types: &[&str]) -> Plan {
         "chunking": {"days": 15}, "reason": "test", "requestedBy": "a@example.com",
     });
     let context = CheckContext { now: start(), tenant_jurisdiction: None, default_jurisdiction: None };
-    check(&request.to_string(), None, &context).plan.expect("a plan")
+    check(&request.to_string(), None, &context).plan.unwrap()
 }
 
 fn rehearse(plan: &Plan, scenario: &serde_json::Value) -> DryRun {
