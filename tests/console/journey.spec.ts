@@ -75,7 +75,7 @@ test('from a request to its evidence', async ({ page }) => {
     await page.getByRole('button', { name: 'Pause' }).click()
     await expect(page.getByText('the job').first()).toBeVisible()
     await page.getByRole('button', { name: 'Place a hold now' }).click()
-    await expect(page.getByText('hold_placed')).toBeVisible()
+    await expect(page.getByText(/^Hold placed on conversations from/)).toBeVisible()
     await look(page, 'rehearse-mid-run')
     await page.clock.resume()
     await page.getByRole('button', { name: 'To the end' }).click()

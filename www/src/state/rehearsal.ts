@@ -112,7 +112,6 @@ export class Show {
 
   hold(start: string, end: string): void {
     this.#run.placeHold(start, end)
-    this.lines.push({ at: this.now, chunk: 0, kind: 'hold_placed', status: '', text: `${start}/${end}` })
     paint()
   }
 
