@@ -50,18 +50,18 @@ impl DynamoLedger {
 
     pub(super) async fn claim_chunk(&self, claim: Claim<'_>) -> Result<Claimed, LedgerError> {
         loop {
-            match self.claim_begun(&claim).await {
+            let refused = match self.claim_begun(&claim).await {
                 Ok(granted) => return self.granted(granted).await,
-                Err(SdkError::ServiceError(error)) => match error.into_err() {
-                    UpdateItemError::ConditionalCheckFailedException(refused) => {
-                        if let Some(item) = refused.item {
-                            let until = find_instant(&item, UNTIL)?;
-                            return Ok(Claimed::Busy { until: until.unwrap_or(claim.now) });
-                        }
-                    }
-                    other => return Err(LedgerError::Unavailable(other.to_string())),
-                },
-                Err(error) => return Err(unavailable(error)),
+                Err(error) => error,
+            };
+            if !refused.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) {
+                return Err(unavailable(refused));
+            }
+            if let Some(UpdateItemError::ConditionalCheckFailedException(refused)) = refused.as_service_error()
+                && let Some(item) = &refused.item
+            {
+                let until = find_instant(item, UNTIL)?;
+                return Ok(Claimed::Busy { until: until.unwrap_or(claim.now) });
             }
             let Some(row) = self.read_chunk(claim.run_id, claim.index).await? else { return Ok(Claimed::Absent) };
             if let Some(row) = self.claim_untouched(&claim, row).await? {

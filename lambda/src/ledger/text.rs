@@ -37,10 +37,11 @@ impl DynamoLedger {
 
     /// The text that is, or is meant by, this attribute.
     pub(super) async fn load_text(&self, item: &Item, name: &str) -> Result<String, LedgerError> {
-        let reference = match get(item, name)? {
-            AttributeValue::S(inside) => return Ok(inside.clone()),
-            other => other.as_l().map_err(|_| corrupt(name, "it is no text"))?,
-        };
+        let value = get(item, name)?;
+        if let Ok(inside) = value.as_s() {
+            return Ok(inside.clone());
+        }
+        let reference = value.as_l().map_err(|_| corrupt(name, "it is no text"))?;
         let [digest_of_all, parts] = reference.as_slice() else {
             return Err(corrupt(name, "it refers to nothing"));
         };
