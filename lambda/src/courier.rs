@@ -45,7 +45,7 @@ impl<H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, H, C, Q, B> {
         if let Some(at) = errand.not_before.filter(|at| *at > self.clock.now()) {
             return self.errand_at(errand, at, trace).await;
         }
-        match &errand.kind {
+        match &errand.errand {
             ErrandKind::FanOut { after } => self.fan_out(&errand.run_id, *after, invocation.deadline, trace).await,
             ErrandKind::Deliver { message } => {
                 let message = message.clone();

@@ -35,8 +35,7 @@ pub struct Errand {
     /// Which run.
     pub run_id: String,
     /// What to do.
-    #[serde(flatten)]
-    pub kind: ErrandKind,
+    pub errand: ErrandKind,
     /// Passed on unopened until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
@@ -44,7 +43,7 @@ pub struct Errand {
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum ErrandKind {
     /// Wake the open chunks after this one.
     FanOut {
@@ -72,7 +71,7 @@ impl Errand {
     /// At once.
     #[must_use]
     pub fn new(run_id: &str, kind: ErrandKind) -> Self {
-        Self { v: MESSAGE_VERSION, run_id: run_id.to_owned(), kind, not_before: None }
+        Self { v: MESSAGE_VERSION, run_id: run_id.to_owned(), errand: kind, not_before: None }
     }
 }
 
