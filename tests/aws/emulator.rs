@@ -70,6 +70,29 @@ impl Emulator {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
+    /// A folder that goes away with it.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What the SAM command line, pointed at it, prints.
+    #[must_use]
+    pub fn sam(&self, arguments: &[&str]) -> String {
+        let output = Command::new(root().join("target/venv-sam/bin/sam"))
+            .args(arguments)
+            .env("AWS_ENDPOINT_URL", &self.url)
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("SAM_CLI_TELEMETRY", "0")
+            .current_dir(&self.folder)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        text
+    }
+
     /// What clients of it need.
     pub async fn config(&self) -> SdkConfig {
         let keys = aws_sdk_dynamodb::config::Credentials::new("test", "test", None, None, "test");
