@@ -28,9 +28,12 @@ impl Drop for Tenant {
 
 fn command_line() -> PathBuf {
     let binary = root().join("target/debug/genesys-purge");
-    let built = Command::new("cargo").args(["build", "--locked", "--package", "genesys-purge"]).current_dir(root());
-    let mut built = built.args(["--quiet"]).spawn().unwrap();
-    assert!(built.wait().unwrap().success());
+    let built = Command::new("cargo")
+        .args(["build", "--locked", "--quiet", "--package", "genesys-purge"])
+        .current_dir(root())
+        .status()
+        .unwrap();
+    assert!(built.success());
     binary
 }
 
@@ -234,7 +237,7 @@ async fn runs_start_in_three_ways_and_end_verified_with_evidence() {
     let mut standing = request.clone();
     standing.as_object_mut().unwrap().remove("range");
     let standing =
-        json!({"request": standing, "olderThanMonths": 48, "spanDays": 20, "approvedBy": "head@example.com"});
+        json!({"request": standing, "olderThanMonths": 50, "spanDays": 20, "approvedBy": "head@example.com"});
     stack.put("schedule.json", &standing).await;
     let event = json!({"action": "schedule", "scheduledAt": "2026-11-22T03:00:00Z", "requestKey": "schedule.json"});
     let (scheduled, again) = (stack.ask(&event).await, stack.ask(&event).await);

@@ -1,6 +1,7 @@
 //! The project's own chores: `cargo xtask VERB`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore tells what it does")]
 
+mod aws;
 mod check;
 mod sh;
 
@@ -10,6 +11,10 @@ const USAGE: &str = "\
 usage: cargo xtask VERB
 
   test      everything that CI runs, set-up included: format, lints, wasm check, unit, property and end-to-end tests
+  aws-setup install the tools for the functions under target/
+  aws-lint  check the template
+  aws-build build the functions for AWS
+  aws-test  deploy the functions to a local emulator and run purges there
   check     the quick part of it: format, lints, unit and property tests
 ";
 
@@ -18,6 +23,10 @@ fn main() -> ExitCode {
     let done = match verb.as_str() {
         "test" => check::everything(),
         "check" => check::quickly(),
+        "aws-setup" => aws::set_up(),
+        "aws-lint" => aws::lint(),
+        "aws-build" => aws::build(),
+        "aws-test" => aws::test(),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);
