@@ -1,7 +1,15 @@
 //! Whole runs of the driver's own loop against the simulated tenant, in virtual time, with faults on the wire and processes that
 //! die at every commit, send and reply. Whatever happens: at most one executed deletion per chunk, no held record deleted,
 //! every run ends, the report adds up, the audit log verifies.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod ledger;
 mod rng;
@@ -161,7 +169,7 @@ async fn live(
         stop: &stop,
     };
     let (url, secrets) = (webhook_url(WEBHOOK).unwrap(), Secrets::parse(scenario::SECRET).unwrap());
-    let postman = Postman { ledger, http: wire, clock, url: &url, secrets: &secrets };
+    let postman = Postman { ledger, http: wire, clock, url: &url, secrets: Some(&secrets) };
     Runner { worker, postman: Some(postman) }.run(&order.run_id).await.unwrap()
 }
 

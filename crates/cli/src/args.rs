@@ -22,7 +22,7 @@ const SETTINGS: &str = "\
 Settings (environment):
   GENESYS_REGION             region name or domain: us-east-1, mypurecloud.ie
   GENESYS_BASE_URL           address of the API instead, for a gateway: https://purge.example.com
-  GENESYS_LOGIN_URL          address of the login, where it is neither login.{domain} nor the API's own
+  GENESYS_LOGIN_URL          address of the login, where it is not login.{domain} or the API's
   GENESYS_CLIENT_ID          OAuth client (client credentials)
   GENESYS_CLIENT_SECRET      its secret, or GENESYS_CLIENT_SECRET_FILE: a file that holds it
   GOVERNANCE_WEBHOOK_URL     told about every chunk that has ended

@@ -47,6 +47,11 @@ pub(crate) fn chunk(view: &ChunkView, simulated: bool) -> String {
     line("chunk", &Fields { index, total, start: window.start(), end: window.end(), simulated, rest })
 }
 
+/// So many `chunk` events were not written because nobody read them; the report has everything that they had.
+pub(crate) fn left_out(events: u64) -> String {
+    line("leftOut", &json!({ "events": events }))
+}
+
 /// How the messages to the governance system went.
 pub(crate) fn webhooks(delivered: usize, pending: usize, dead: usize) -> String {
     line("webhooks", &json!({ "delivered": delivered, "pending": pending, "dead": dead }))

@@ -23,5 +23,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    command::run(args::Cli::parse().command).into()
+    let exit = command::run(args::Cli::parse().command);
+    terminal::outlet::drain();
+    exit.into()
 }

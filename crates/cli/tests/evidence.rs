@@ -88,6 +88,10 @@ fn a_folder_of_somebody_else_is_not_replaced() {
     fs::write(bench.path("mine/thesis.txt"), "years of work").unwrap();
     let ran = bench.run(&["run", "request.json", "--evidence", "mine"]).exits(2);
     assert!(ran.stderr.contains("thesis.txt"), "{}", ran.stderr);
+    fs::write(bench.path("file"), "").unwrap();
+    for folder in [".", "..", "/", "file", "file/below"] {
+        bench.run(&["run", "request.json", "--evidence", folder]).exits(2);
+    }
     assert!(bench.path("mine/thesis.txt").exists());
     assert!(!bench.path("genesys-purge-data/simulated").exists(), "something was sent");
     bench.run(&["run", "request.json", "--evidence", "proof"]).exits(0);

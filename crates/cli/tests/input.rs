@@ -139,26 +139,19 @@ fn without_the_right_approval_nothing_is_sent() {
 }
 
 #[test]
-fn wrong_credentials_end_as_failed_not_as_deleted() {
+fn wrong_credentials_are_refused_before_anything_is_begun_and_right_ones_go_on() {
     let bench = Bench::new();
-    let server = Server::start(&bench, &[]);
+    let server = Server::start(&bench, &["--job-seconds", "0"]);
     bench.file("request.json", &request(2));
     let planned = bench.run(&["plan", "request.json", "--json"]).exits(0);
     let plan: Value = serde_json::from_str(&planned.stdout).unwrap();
-    let args = [
-        "run",
-        "request.json",
-        "--approve",
-        plan["planDigest"].as_str().unwrap(),
-        "--tenant-jurisdiction",
-        "us-east-1",
-        "--json",
-    ];
+    let digest = plan["planDigest"].as_str().unwrap();
+    let args = ["run", "request.json", "--approve", digest, "--tenant-jurisdiction", "us-east-1", "--json"];
     let mut command = common::at(bench.command(&args), &server.address);
-    let ran = Ran::of(command.env("GENESYS_CLIENT_SECRET", "wrong").output().unwrap());
-    let report = ran.report();
-    assert!([3, 4].contains(&ran.code), "{}", ran.code);
-    assert_eq!((&report["totals"]["submits"], &report["totals"]["byOutcome"]["verified"]), (&json!(0), &json!(0)));
+    let refused = Ran::of(command.env("GENESYS_CLIENT_SECRET", "wrong").output().unwrap()).exits(2);
+    let problem = refused.events().pop().unwrap();
+    assert_eq!((&problem["event"], &problem["code"]), (&json!("problem"), &json!("login.invalid_client")));
+    assert_eq!(bench.run_at(&server.address, &args).exits(0).report()["totals"]["submits"], 2);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 
-use common::{Bench, Ran, Server, example, request};
+use common::{Bench, Ran, Receiver, Server, example, request};
 use serde_json::{Value, json};
 
 #[test]
@@ -56,6 +56,7 @@ fn piped_output_is_plain_lines() {
     settings.add_filter("sha256:[0-9a-f]{64}", "DIGEST");
     settings.add_filter("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID");
     settings.add_filter("run-[0-9a-f]{16}", "RUN");
+    settings.add_filter("tenant [0-9a-f]{8}", "tenant SCENARIO");
     settings.add_filter(r" +[0-9.]+ m?s\b", " TIME");
     settings.add_filter(r"\b\d+ requests", "N requests");
     settings.add_filter(r"submits +time", "submits time");
@@ -220,6 +221,30 @@ fn a_plan_file_is_carried_out_at_a_real_address() {
     bench.file("changed.json", &changed);
     let args = ["run", "changed.json", "--approve", digest, "--tenant-jurisdiction", "us-east-1"];
     assert!(bench.run_at(&tenant, &args).exits(2).stderr.contains("planFile.digest"));
+}
+
+#[test]
+fn the_governance_system_is_told_signed_if_there_is_a_secret() {
+    for secret in [Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), None] {
+        let bench = Bench::new();
+        let receiver = Receiver::start();
+        bench.file("request.json", &request(2));
+        let mut command = bench.command(&["run", "request.json"]);
+        command.env("GOVERNANCE_WEBHOOK_URL", &receiver.address);
+        if let Some(secret) = secret {
+            command.env("GOVERNANCE_WEBHOOK_SECRET", secret);
+        }
+        let ran = Ran::of(command.output().unwrap()).exits(0);
+        assert_eq!(ran.stderr.contains("settings.webhookUnsigned"), secret.is_none());
+        let taken = receiver.taken();
+        assert_eq!(taken.len(), 2);
+        for message in taken {
+            assert!(message.contains("webhook-id: msg_"), "{message}");
+            assert_eq!(message.contains("webhook-signature: v1,"), secret.is_some(), "{message}");
+            assert!(message.contains(r#""event":"data.purge.chunk.completed""#), "{message}");
+            assert!(message.contains(r#""simulated":true"#), "{message}");
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Addresses of the API, the login and the webhook: a strict subset of URLs, `scheme://host[:port][/path][?query]`.
 //!
 //! What is refused here would otherwise surprise later: credentials in the address, plain HTTP to another machine, a
-//! number that some clients read as an address, a private address behind which something unintended may answer.
+//! number that some clients read as an address. A webhook, which outsiders may have chosen, must not lead to a private address
+//! behind which something unintended answers; the API may have one, for gateways inside a company do.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -92,15 +93,29 @@ pub enum UrlError {
     Private(String),
 }
 
-/// Reads the address of a webhook.
+/// Reads the address of a webhook: no private or otherwise special one, except this machine's.
 ///
 /// # Errors
 /// The first reason why it is refused.
 pub fn webhook_url(text: &str) -> Result<Url, UrlError> {
+    let url = Url::parse(text)?;
+    match url.host {
+        Host::Address(address) if !url.host.is_loopback() && is_special(address.to_canonical()) => {
+            Err(UrlError::Private(url.host.to_string()))
+        }
+        Host::Address(_) | Host::Name(_) => Ok(url),
+    }
+}
+
+/// Reads the address of any request, whoever answers it.
+///
+/// # Errors
+/// The first reason why it is refused.
+pub fn request_url(text: &str) -> Result<Url, UrlError> {
     Url::parse(text)
 }
 
-/// Reads the base of an API's addresses: no query, and a slash at the end does not matter.
+/// Reads the base of an API's addresses: no query, and a slash at the end does not matter. A private address is a gateway.
 ///
 /// # Errors
 /// The first reason why it is refused.
@@ -246,16 +261,7 @@ fn host(text: &str) -> Result<Host, UrlError> {
 }
 
 fn guard(scheme: Scheme, host: &Host) -> Result<(), UrlError> {
-    if host.is_loopback() {
-        return Ok(());
-    }
-    if scheme == Scheme::Http {
-        return Err(UrlError::PlainHttp(host.to_string()));
-    }
-    match host {
-        Host::Address(address) if is_special(address.to_canonical()) => Err(UrlError::Private(host.to_string())),
-        Host::Address(_) | Host::Name(_) => Ok(()),
-    }
+    if scheme == Scheme::Https || host.is_loopback() { Ok(()) } else { Err(UrlError::PlainHttp(host.to_string())) }
 }
 
 /// Addresses of the IANA special-purpose registries that no public service has.
@@ -352,6 +358,20 @@ mod tests {
             ("https://[64:ff9b::a00:1]", private("[64:ff9b::a00:1]")),
         ] {
             assert_eq!(webhook_url(text), Err(why), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_gateway_may_have_a_private_address_but_not_without_tls() {
+        for text in ["https://10.1.2.3", "https://192.168.0.1:8443/genesys", "https://[fd00::1]", "https://100.64.0.1"]
+        {
+            assert_eq!(base_url(text).map(|u| u.to_string()), Ok(text.to_owned()));
+            let request = format!("{text}/a?b=c");
+            assert_eq!(request_url(&request).map(|u| u.to_string()), Ok(request));
+        }
+        for text in ["http://10.1.2.3", "http://[fd00::1]"] {
+            assert!(matches!(base_url(text), Err(UrlError::PlainHttp(_))), "{text}");
+            assert!(matches!(request_url(text), Err(UrlError::PlainHttp(_))), "{text}");
         }
     }
 

@@ -12,7 +12,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use purge_core::http::{HttpResponse, NoResponse};
-use purge_core::url::webhook_url;
+use purge_core::url::request_url;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::http::{Http, WireRequest};
@@ -75,8 +75,8 @@ fn authorities() -> RootCertStore {
 
 impl Http for HttpsClient {
     async fn send(&self, request: WireRequest) -> Result<HttpResponse, NoResponse> {
-        // Plain text to another machine, and addresses that no public service has, are refused here too, whatever built the request.
-        if let Err(why) = webhook_url(&request.url) {
+        // Plain text to another machine is refused here too, whatever built the request.
+        if let Err(why) = request_url(&request.url) {
             tracing::error!("internal error: a request to an address that `{why}` was not sent");
             return Err(NoResponse::NotSent);
         }

@@ -6,12 +6,13 @@ use std::time::Duration;
 use purge_core::http::{Auth, HttpRequest, HttpResponse, NoResponse};
 use purge_core::rate::RateBudget;
 use purge_core::reply::retry_after;
+use purge_core::run::Cause;
 use purge_core::time::Timestamp;
 
 use crate::clock::Clock;
 use crate::http::{Http, WireRequest};
 use crate::tenant::Tenant;
-use crate::token::TokenCache;
+use crate::token::{NoToken, TokenCache};
 use crate::wire::{self, API_TIMEOUT};
 
 /// How long everybody pauses after a 429 that does not say how long.
@@ -53,12 +54,23 @@ impl<'a, H: Http, C: Clock> Sender<'a, H, C> {
         Self { http, clock, tenant, tokens: TokenCache::default(), budget }
     }
 
+    /// Logs in, so that a client that is refused is known before anything is begun. The token is kept for the requests to come.
+    ///
+    /// # Errors
+    /// Why the login refuses the client for good. A login that does not answer, or is unwell, is no error: it may come back.
+    pub async fn log_in(&self) -> Result<(), Cause> {
+        match self.tokens.token(self.http, self.clock, self.tenant, false).await {
+            Ok(_) | Err(NoToken::Busy { .. } | NoToken::NotNow) => Ok(()),
+            Err(NoToken::Refused(error)) => Err(error.cause),
+        }
+    }
+
     /// Gets a token and a place in the budget for one request.
     pub(crate) async fn permit(&self, request: &HttpRequest) -> Permit {
         let renewed = request.auth == Auth::BearerRenewed;
         let token = match self.tokens.token(self.http, self.clock, self.tenant, renewed).await {
             Ok(token) => token,
-            Err(no_token) => return Permit::Settled(no_token.into_answer()),
+            Err(no_token) => return Permit::Settled(no_token.into_answer(self.clock.now())),
         };
         if let Err(at) = self.budget.borrow_mut().take(self.clock.now()) {
             return Permit::NotBefore(at);

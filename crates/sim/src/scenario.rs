@@ -320,9 +320,9 @@ impl Default for DataDeletion {
 impl Default for RecordingJobs {
     fn default() -> Self {
         Self {
-            pending_seconds: 20,
-            processing_seconds: 30,
-            removal_lag_seconds: 60,
+            pending_seconds: 2,
+            processing_seconds: 3,
+            removal_lag_seconds: 2,
             list_lag_seconds: 2,
             data_lake_lag_hours: 48,
             removed: Removed::default(),

@@ -25,7 +25,9 @@ pub(crate) async fn follow(
     watch: &impl Watch,
 ) -> Result<Option<RunLock>, Failure> {
     let looking = async {
-        let mut seen = BTreeMap::new();
+        // What had ended before is no news.
+        let before = stored::chunks(ledger, run_id).await?.into_iter().filter(|chunk| chunk.outcome().is_some());
+        let mut seen: BTreeMap<_, _> = before.map(|chunk| (chunk.chunk().index, chunk)).collect();
         loop {
             for chunk in stored::chunks(ledger, run_id).await? {
                 let index = chunk.chunk().index;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use purge_core::report::{Report, exit_code};
-use purge_core::run::Order;
+use purge_core::run::{Cause, Order};
 use purge_driver::https::HttpsClient;
 use purge_driver::ledger::{Ledger, RunRow};
 use purge_driver::{Clock, Postman, RunEnd, Runner, Sender, Signal, SystemClock, Worker};
@@ -119,6 +119,7 @@ async fn under_way(
     let clock = SystemClock;
     let stop = Signal::new();
     let sender = Sender::new(&http, &clock, &place.tenant, order.limits.requests_per_minute);
+    sender.log_in().await.map_err(login_refused)?;
     let owner = owner()?;
     let postman = place.webhook.as_ref().map(|webhook| Postman {
         ledger,
@@ -144,6 +145,11 @@ async fn under_way(
         stop.raise();
     });
     ended.await.map_err(stored::failed)
+}
+
+fn login_refused(cause: Cause) -> Failure {
+    let help = "check `GENESYS_CLIENT_ID` and its secret, then give the same command again; nothing was sent";
+    Failure::new(Exit::BadInput, &cause.code, "environment#GENESYS_CLIENT_ID", cause.message, help)
 }
 
 /// Names this process in leases, differently each time.

@@ -1,7 +1,9 @@
 //! `status`: what a ledger holds.
 
+use std::collections::BTreeMap;
+
 use anstyle::Style;
-use purge_core::run::ChunkRun;
+use purge_core::run::{ChunkRun, Outcome};
 use purge_driver::ledger::{Ledger, RunRow};
 
 use super::{no_ledger, on_this_thread};
@@ -15,7 +17,7 @@ use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
 use crate::terminal::table::{Align, Cell, Table};
 use crate::terminal::words::{count, window};
-use crate::terminal::{CARE, DIM, GOOD, progress, result, say};
+use crate::terminal::{BAD, CARE, DIM, GOOD, progress, result, say};
 
 /// Lists the runs, or one run's chunks.
 pub(crate) fn run(args: &StatusArgs) -> Result<Exit, Failure> {
@@ -33,37 +35,45 @@ pub(crate) fn run(args: &StatusArgs) -> Result<Exit, Failure> {
         match &args.run {
             None => {
                 let runs = ledger.runs().await.map_err(stored::failed)?;
-                if args.json { runs.iter().for_each(|row| say(&run_line(row))) } else { list(args, &runs)? }
+                for row in runs.iter().filter(|_| args.json) {
+                    say(&run_line(&ledger, row)?);
+                }
+                if !args.json {
+                    list(args, &ledger, &runs)?;
+                }
             }
             Some(name) => {
                 let row = stored::find(&ledger, name).await?;
                 let chunks = stored::chunks(&ledger, &row.order.run_id).await?;
-                one(args, &row, &chunks)?;
+                one(args, &ledger, &row, &chunks)?;
             }
         }
         Ok(Exit::Fine)
     })
 }
 
-fn run_line(row: &RunRow) -> String {
+fn run_line(ledger: &SqliteLedger, row: &RunRow) -> Result<String, Failure> {
     let order = &row.order;
-    events::line(
-        "run",
-        &serde_json::json!({
-            "runId": order.run_id, "name": order.request.name, "planDigest": order.plan_digest, "tenant": order.tenant,
-            "simulated": order.simulated, "chunks": order.chunks, "open": row.open, "cancelAsked": row.cancel_asked,
-            "approvedBy": order.approved_by, "approvedAt": order.approved_at,
-            "createdAt": row.created_at, "updatedAt": row.updated_at,
-        }),
-    )
+    let ended: BTreeMap<&str, u64> = outcomes(ledger, row)?.into_iter().map(|(o, n)| (o.as_str(), n)).collect();
+    let fields = serde_json::json!({
+        "runId": order.run_id, "name": order.request.name, "planDigest": order.plan_digest, "tenant": order.tenant,
+        "simulated": order.simulated, "chunks": order.chunks, "open": row.open, "ended": ended,
+        "cancelAsked": row.cancel_asked, "approvedBy": order.approved_by, "approvedAt": order.approved_at,
+        "createdAt": row.created_at, "updatedAt": row.updated_at,
+    });
+    Ok(events::line("run", &fields))
 }
 
-fn list(args: &StatusArgs, runs: &[RunRow]) -> Result<(), Failure> {
+fn outcomes(ledger: &SqliteLedger, row: &RunRow) -> Result<BTreeMap<Outcome, u64>, Failure> {
+    ledger.outcomes(&row.order.run_id).map_err(stored::failed)
+}
+
+fn list(args: &StatusArgs, ledger: &SqliteLedger, runs: &[RunRow]) -> Result<(), Failure> {
     let mut table = Table::new(&[
         ("run", Align::Left),
         ("state", Align::Left),
         ("chunks", Align::Right),
-        ("open", Align::Right),
+        ("ended", Align::Left),
         ("last change", Align::Left),
         ("tenant", Align::Left),
         ("name", Align::Left),
@@ -75,7 +85,7 @@ fn list(args: &StatusArgs, runs: &[RunRow]) -> Result<(), Failure> {
             order.run_id.clone().into(),
             state(args, row)?,
             order.chunks.to_string().into(),
-            row.open.to_string().into(),
+            ended(&outcomes(ledger, row)?),
             row.updated_at.to_string().into(),
             Cell::styled(style, order.tenant.clone()),
             order.request.name.clone().into(),
@@ -85,24 +95,31 @@ fn list(args: &StatusArgs, runs: &[RunRow]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// `12 verified, 1 failed`, in the colour of the worst.
+fn ended(outcomes: &BTreeMap<Outcome, u64>) -> Cell {
+    let said: Vec<String> = outcomes.iter().map(|(outcome, n)| format!("{n} {}", outcome.as_str())).collect();
+    let all_well = outcomes.keys().all(|outcome| *outcome == Outcome::Verified);
+    Cell::styled(if all_well { GOOD } else { BAD }, said.join(", "))
+}
+
 fn state(args: &StatusArgs, row: &RunRow) -> Result<Cell, Failure> {
     let under_way = RunLock::take(&args.ledger.ledger, &row.order.run_id)?.is_none();
     Ok(match (row.open, row.cancel_asked.is_some(), under_way) {
-        (0, _, _) => Cell::styled(GOOD, "ended"),
+        (0, _, _) => "ended".into(),
         (_, true, _) => Cell::styled(CARE, "cancelling"),
         (_, false, true) => Cell::styled(CARE, "under way"),
         (_, false, false) => Cell::styled(CARE, "stopped"),
     })
 }
 
-fn one(args: &StatusArgs, row: &RunRow, chunks: &[ChunkRun]) -> Result<(), Failure> {
+fn one(args: &StatusArgs, ledger: &SqliteLedger, row: &RunRow, chunks: &[ChunkRun]) -> Result<(), Failure> {
     let order = &row.order;
     if args.json {
-        say(&run_line(row));
+        say(&run_line(ledger, row)?);
         chunks.iter().for_each(|chunk| say(&events::chunk(&chunk.view(), order.simulated)));
         return Ok(());
     }
-    list(args, std::slice::from_ref(row))?;
+    list(args, ledger, std::slice::from_ref(row))?;
     say("");
     let mut table = Table::new(&[
         ("chunk", Align::Right),

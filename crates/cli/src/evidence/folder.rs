@@ -43,19 +43,26 @@ pub(crate) fn write(folder: &Path, stored: &Stored, report: &Report) -> Result<S
     Ok(manifest)
 }
 
-/// A folder with anything else in it is somebody's, and is not replaced.
+/// Whether evidence can be put there, found out before there is any. A folder with anything else in it is somebody's, and is
+/// not replaced.
 pub(crate) fn refuse_foreign(folder: &Path) -> Result<(), Failure> {
-    let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+    let refused = |message: String| {
+        let help = "give `--evidence` a folder of its own";
+        Failure::new(Exit::BadInput, "evidence.folder", folder.display().to_string(), message, help)
+    };
+    let (Some(parent), Some(_)) = (folder.parent(), folder.file_name()) else {
+        return Err(refused(format!("`{}` cannot be replaced as a whole", folder.display())));
+    };
+    fs::create_dir_all(parent).map_err(|why| refused(format!("cannot make `{}`: {why}", parent.display())))?;
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(why) => return Err(refused(format!("cannot read `{}`: {why}", folder.display()))),
+    };
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name != MANIFEST && !FILES.contains(&name.as_str()) {
-            return Err(Failure::new(
-                Exit::BadInput,
-                "evidence.foreign",
-                folder.display().to_string(),
-                format!("`{}` holds `{name}`, which is no evidence", folder.display()),
-                "give `--evidence` a folder of its own",
-            ));
+            return Err(refused(format!("`{}` holds `{name}`, which is no evidence", folder.display())));
         }
     }
     Ok(())

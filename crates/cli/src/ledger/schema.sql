@@ -13,14 +13,15 @@ create table chunks (
     run_id      text    not null references runs,
     number      integer not null,
     state_json  text    not null,
-    open        integer not null check (open in (0, 1)),
+    -- How it ended; null while it is open.
+    outcome     text,
     version     integer not null,
     lease_owner text,
     lease_until integer,
     primary key (run_id, number)
 ) strict, without rowid;
 
-create index chunks_open on chunks (run_id, number) where open = 1;
+create index chunks_open on chunks (run_id, number) where outcome is null;
 
 -- The audit log: what is written stays as it is, whatever program asks.
 create table records (

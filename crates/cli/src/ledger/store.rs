@@ -1,6 +1,8 @@
 //! The ledger's operations, each one statement or one transaction.
 
-use purge_core::run::ChunkRun;
+use std::collections::BTreeMap;
+
+use purge_core::run::{ChunkRun, Outcome};
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{
     ChunkRow, Claim, Claimed, Commit, Committed, Created, Lease, Ledger, LedgerError, MessageState, NewRun, OutboxRow,
@@ -13,7 +15,7 @@ use serde::de::DeserializeOwned;
 use super::{SqliteLedger, told};
 
 const RUN_COLUMNS: &str = "order_json, plan_file, cancel_asked, created_at, updated_at, \
-     (select count(*) from chunks where chunks.run_id = runs.run_id and open = 1)";
+     (select count(*) from chunks where chunks.run_id = runs.run_id and outcome is null)";
 const CHUNK_COLUMNS: &str = "number, state_json, version, lease_owner, lease_until";
 const OUTBOX_COLUMNS: &str = "id, body, attempts, state_json";
 
@@ -38,11 +40,11 @@ impl Ledger for SqliteLedger {
         {
             let mut insert = transaction
                 .prepare_cached(
-                    "insert into chunks (run_id, number, state_json, open, version) values (?1, ?2, ?3, ?4, 0)",
+                    "insert into chunks (run_id, number, state_json, outcome, version) values (?1, ?2, ?3, ?4, 0)",
                 )
                 .map_err(told)?;
             for chunk in &run.chunks {
-                let row = params![run_id, chunk.chunk().index, json(chunk), is_open(chunk)];
+                let row = params![run_id, chunk.chunk().index, json(chunk), outcome(chunk)];
                 insert.execute(row).map_err(told)?;
             }
         }
@@ -87,7 +89,8 @@ impl Ledger for SqliteLedger {
     }
 
     async fn open_chunks(&self, run_id: &str, after: u32, limit: u32) -> Result<Vec<u32>, LedgerError> {
-        let sql = "select number from chunks where run_id = ?1 and open = 1 and number > ?2 order by number limit ?3";
+        let sql =
+            "select number from chunks where run_id = ?1 and outcome is null and number > ?2 order by number limit ?3";
         self.all(sql, params![run_id, after, limit], |row| row.get(0))
     }
 
@@ -198,6 +201,19 @@ impl Ledger for SqliteLedger {
 }
 
 impl SqliteLedger {
+    /// How many chunks of a run ended how.
+    pub(crate) fn outcomes(&self, run_id: &str) -> Result<BTreeMap<Outcome, u64>, LedgerError> {
+        let sql = "select outcome, count(*) from chunks where run_id = ?1 and outcome is not null group by outcome";
+        let rows = self.all(sql, params![run_id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+        let known = |word: &str| Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == word);
+        rows.into_iter()
+            .map(|(word, number)| match known(&word) {
+                Some(outcome) => Ok((outcome, unsigned(number))),
+                None => Err(LedgerError::Corrupt(format!("`{word}` is no outcome"))),
+            })
+            .collect()
+    }
+
     fn all<T>(
         &self,
         sql: &str,
@@ -248,7 +264,7 @@ fn write_chunk(connection: &Connection, commit: &Commit<'_>, version: u64) -> ru
     let lease = commit.lease.as_ref();
     connection
         .prepare_cached(
-            "update chunks set state_json = ?4, open = ?5, version = ?6, lease_owner = ?7, lease_until = ?8 \
+            "update chunks set state_json = ?4, outcome = ?5, version = ?6, lease_owner = ?7, lease_until = ?8 \
              where run_id = ?1 and number = ?2 and version = ?3",
         )?
         .execute(params![
@@ -256,7 +272,7 @@ fn write_chunk(connection: &Connection, commit: &Commit<'_>, version: u64) -> ru
             commit.index,
             signed(commit.expected_version),
             json(commit.run),
-            is_open(commit.run),
+            outcome(commit.run),
             signed(version),
             lease.map(|l| &l.owner),
             lease.map(|l| l.until.millis()),
@@ -372,8 +388,8 @@ impl RawMessage {
     }
 }
 
-fn is_open(run: &ChunkRun) -> bool {
-    run.outcome().is_none()
+fn outcome(run: &ChunkRun) -> Option<&'static str> {
+    run.outcome().map(Outcome::as_str)
 }
 
 fn due(state: &MessageState) -> Option<i64> {

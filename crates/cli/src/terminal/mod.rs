@@ -1,15 +1,18 @@
 //! What people see: colours only on a terminal, results on standard output, everything else on standard error.
 
 pub(crate) mod findings;
+pub(crate) mod outlet;
 pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod result;
 pub(crate) mod table;
 pub(crate) mod words;
 
-use std::io::Write;
-
 use anstyle::{AnsiColor, Style};
+
+use outlet::Stream;
+
+use crate::events;
 
 /// Needs a person.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -27,12 +30,22 @@ pub(crate) fn paint(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// A line of the result. A reader that has gone away (`| head`) is no error of ours.
+/// A line of the result.
 pub(crate) fn say(line: &str) {
-    let _ = writeln!(anstream::stdout(), "{line}");
+    outlet::line(Stream::Out, line);
 }
 
 /// A line beside the result.
 pub(crate) fn tell(line: &str) {
-    let _ = writeln!(anstream::stderr(), "{line}");
+    outlet::line(Stream::Err, line);
+}
+
+/// An event on the way to the result. It is left out when nobody reads.
+pub(crate) fn say_news(event: &str) {
+    outlet::news(Stream::Out, event, events::left_out);
+}
+
+/// A line on the way to the result. It is left out when nobody reads.
+pub(crate) fn tell_news(line: &str) {
+    outlet::news(Stream::Err, line, |lines| format!("{lines} lines were left out while nobody read them"));
 }

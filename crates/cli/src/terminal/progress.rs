@@ -13,7 +13,7 @@ use purge_core::time::Timestamp;
 use purge_driver::{Clock, SystemClock, Watch};
 
 use super::words::{reason, span, window};
-use super::{DIM, paint, result, say, tell};
+use super::{DIM, paint, result, say_news, tell, tell_news};
 use crate::events;
 
 /// Up to this many chunks have a line each from beginning to end.
@@ -82,11 +82,11 @@ impl Progress {
         }
         match &self.mode {
             Mode::Silent => {}
-            Mode::Json => say(&text),
+            Mode::Json => say_news(&text),
             Mode::Lines => {
                 let due = view.due.filter(|_| !matches!(view.wait, Some(WaitReason::JobPending { .. })));
                 let left = left(due, SystemClock.now()).map(|left| format!(", {left}")).unwrap_or_default();
-                tell(&format!("{}{}  {text}{left}", banner(self.simulated), name(view)));
+                tell_news(&format!("{}{}  {text}{left}", banner(self.simulated), name(view)));
             }
             Mode::Bars(bars) => bars.show(view, &text),
         }

@@ -4,12 +4,12 @@
 #![allow(dead_code, reason = "each test file is a crate of its own and uses a part of this one")]
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -170,6 +170,47 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// A receiver of webhooks that takes everything and keeps it, headers in lower case.
+pub(crate) struct Receiver {
+    pub(crate) address: String,
+    taken: Arc<Mutex<Vec<String>>>,
+}
+
+impl Receiver {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}/purge", listener.local_addr().unwrap());
+        let taken = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&taken);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let (mut text, mut length) = (String::new(), 0);
+                let mut lines = BufReader::new(stream.try_clone().unwrap());
+                while !text.ends_with("\r\n\r\n") {
+                    let mut line = String::new();
+                    if lines.read_line(&mut line).unwrap() == 0 {
+                        break;
+                    }
+                    let line = line.to_lowercase();
+                    length = line.strip_prefix("content-length: ").map_or(length, |n| n.trim().parse().unwrap());
+                    text.push_str(&line);
+                }
+                let mut body = vec![0; length];
+                lines.read_exact(&mut body).unwrap();
+                kept.lock().unwrap().push(text + &String::from_utf8(body).unwrap());
+                let answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        Self { address, taken }
+    }
+
+    pub(crate) fn taken(&self) -> Vec<String> {
+        self.taken.lock().unwrap().clone()
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::state::{Phase, Stage, Wait};
-use super::{Cause, ChunkRun, Context, Input, Next, Outcome, Step, WaitReason, pace};
+use super::{Cause, ChunkRun, Context, Input, Next, Outcome, Pace, Step, WaitReason, pace};
 use crate::api::{data_deletion, recording_jobs};
 use crate::audit::{AuditRecord, Draft, Event, seal};
 use crate::http::{Auth, HttpRequest, HttpResponse, NoResponse};
@@ -188,7 +188,11 @@ impl Machine<'_> {
     /// The pause before the next look at the remote job.
     pub(super) fn look_again(&mut self) -> Next {
         let age = self.run.submitted_at.map_or(Duration::ZERO, |at| self.cx.now.since(at));
-        let pause = pace::until_next_look(age, self.cx.pace);
+        let pause = match self.run.api {
+            DeletionApi::DataDeletion => pace::until_next_look(age, self.cx.pace),
+            // Counting and carrying out take minutes to hours.
+            DeletionApi::RecordingJobs => pace::until_next_look(age, Pace::default()).max(Duration::from_secs(1)),
+        };
         self.pause(pause, WaitReason::JobPending { percent: self.run.percent }, false)
     }
 
@@ -247,6 +251,13 @@ impl Machine<'_> {
             return self.go();
         }
         self.run.renewed = false;
+        if let Reply::Unauthorized(cause) = &reply
+            && cause.code.starts_with("login.")
+        {
+            // The login itself refuses these credentials: it will refuse them again.
+            self.note_answer(cause);
+            return self.give_up(cause.clone());
+        }
         if let Reply::RateLimited { retry_after, cause } = &reply {
             return self.rate_limited(*retry_after, cause);
         }

@@ -20,7 +20,7 @@ pub struct Pace {
 
 /// The first look at a job of which nothing is known.
 const FIRST_LOOK_MS: u64 = 200;
-/// No two looks are closer than this.
+/// No two looks at a job that is known to be due are closer than this; of an unknown one, than the first look.
 const CLOSEST_MS: u64 = 100;
 /// Nor further apart than this.
 const FURTHEST_MS: u64 = 60_000;
@@ -53,10 +53,8 @@ pub(crate) fn until_next_look(age: Duration, pace: Pace) -> Duration {
     } else if pace.is_known() && age <= pace.finished_ms {
         // It is due: a few looks across the remaining doubt.
         (pace.finished_ms - pace.unfinished_ms) / 4
-    } else if age == 0 {
-        FIRST_LOOK_MS
     } else {
-        age / 8
+        (age / 6).max(FIRST_LOOK_MS)
     };
     Duration::from_millis(millis.clamp(CLOSEST_MS, FURTHEST_MS))
 }
@@ -89,8 +87,8 @@ mod tests {
     fn an_unknown_job_is_seen_soon_after_its_end_with_few_looks() {
         for job_ms in [1_000, 10_000, 60_000, 3_600_000] {
             let (seen, count) = looks(job_ms, Pace::default());
-            assert!(seen <= job_ms * 9 / 8 + 200, "{job_ms} ms was seen at {seen} ms");
-            assert!(count <= 125, "{job_ms} ms took {count} looks");
+            assert!(seen <= job_ms * 7 / 6 + 200, "{job_ms} ms was seen at {seen} ms");
+            assert!(count <= 110, "{job_ms} ms took {count} looks");
         }
     }
 

@@ -46,7 +46,9 @@ impl Machine<'_> {
         }
         if left == 0 {
             self.run.zeros = self.run.zeros.saturating_add(1);
-            if self.run.zeros >= 2 || !self.run.seen_left {
+            // Counts come from an index that may flicker; the state of a recording does not.
+            let settled = !self.run.seen_left || self.run.api == DeletionApi::RecordingJobs;
+            if self.run.zeros >= 2 || settled {
                 self.run.verified_at = Some(self.cx.now);
                 return self.finish(Outcome::Verified, None);
             }
@@ -55,13 +57,19 @@ impl Machine<'_> {
             self.run.seen_left = true;
         }
         let finished = *self.run.finished_at.get_or_insert(self.cx.now);
+        // Recordings go from their delete date on, which a cool-off puts long after the end of the job.
+        let finished = self.run.action_date.map_or(finished, |date| finished.max(date));
         let age = self.cx.now.since(finished);
         // A look takes many requests: what it saw is as old as its beginning.
         let began = self.run.look_at.unwrap_or(self.cx.now).since(finished);
         // A first zero is worth a second look, however late it is.
         if left == 0 || began < Duration::from_secs(self.limits().verify_seconds) {
-            let pause = (age / 4).clamp(Duration::from_millis(500), Duration::from_secs(60));
-            return self.pause(pause, WaitReason::IndexLag, true);
+            let shortest = match self.run.api {
+                DeletionApi::DataDeletion => Duration::from_millis(500),
+                // One look is a dozen requests.
+                DeletionApi::RecordingJobs => Duration::from_secs(5),
+            };
+            return self.pause((age / 4).clamp(shortest, Duration::from_secs(60)), WaitReason::IndexLag, true);
         }
         let message = format!("{left} records are still there");
         self.finish(Outcome::Residual, Some(Cause::new("verify.residual", message)))

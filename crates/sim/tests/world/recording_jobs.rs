@@ -57,7 +57,8 @@ fn sum(job: &Value) -> u64 {
 
 #[test]
 fn a_job_waits_for_its_execution_and_then_dates_its_recordings() {
-    let mut client = Client::new(json!({ "rateLimit": { "perMinute": null } }));
+    let slow = json!({ "pendingSeconds": 20, "processingSeconds": 30, "removalLagSeconds": 60 });
+    let mut client = Client::new(json!({ "rateLimit": { "perMinute": null }, "recordingJobs": slow }));
     let created = client.post(JOBS, &query(DAY));
     assert_eq!((created.status, body(&created)["state"].as_str()), (202, Some("PENDING")));
     let id = id(&created);
@@ -276,7 +277,7 @@ fn failed_recordings_are_listed_page_by_page() {
 
 #[test]
 fn a_new_job_is_listed_a_little_later() {
-    let mut client = Client::new(json!({ "recordingJobs": { "listLagSeconds": 5 } }));
+    let mut client = Client::new(json!({ "recordingJobs": { "listLagSeconds": 5, "pendingSeconds": 20 } }));
     let id = id(&client.post(JOBS, &query(DAY)));
     let list = format!("{JOBS}?showOnlyMyJobs=true&sortBy=dateCreated&state=PENDING&jobType=DELETE");
     assert_eq!(body(&client.get(&list))["entities"], json!([]));

@@ -1,0 +1,116 @@
+//! Standard output and standard error, written so that a reader who does not read cannot hold up a purge.
+//!
+//! A terminal takes what it is shown, in order. A pipe may not: its reader may be a pager, a stopped process, or busy. What
+//! goes into a pipe or file therefore waits in a queue of this process, and a thread writes it. News is left out while the queue
+//! is long, and how much was left out is said; a result waits however long it takes.
+
+use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+
+/// News is left out while more lines than this wait to be written.
+const LONG: u64 = 10_000;
+
+static OUTLET: OnceLock<Option<Outlet>> = OnceLock::new();
+
+/// Which stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stream {
+    /// Results.
+    Out,
+    /// Everything beside them.
+    Err,
+}
+
+/// A line, or the wish to know when all lines before it are written.
+enum Item {
+    Line(Stream, String),
+    Drained(Sender<()>),
+}
+
+/// The queue of lines and how long it is.
+struct Outlet {
+    items: Sender<Item>,
+    waiting: AtomicU64,
+    left_out: AtomicU64,
+}
+
+/// Writes a line, now or as soon as the reader takes it.
+pub(super) fn line(stream: Stream, text: &str) {
+    match queue(stream) {
+        Some(outlet) => outlet.put(stream, text),
+        None => write(stream, text),
+    }
+}
+
+/// Writes a line unless too many are waiting. `gap` tells, before the next line that is written, how many were left out.
+pub(super) fn news(stream: Stream, text: &str, gap: impl FnOnce(u64) -> String) {
+    let Some(outlet) = queue(stream) else { return write(stream, text) };
+    if outlet.waiting.load(Ordering::Relaxed) >= LONG {
+        outlet.left_out.fetch_add(1, Ordering::Relaxed);
+        return;
+    }
+    match outlet.left_out.swap(0, Ordering::Relaxed) {
+        0 => {}
+        lines => outlet.put(stream, &gap(lines)),
+    }
+    outlet.put(stream, text);
+}
+
+/// Waits until everything is written, or nobody can read it any more.
+pub(crate) fn drain() {
+    let Some(Some(outlet)) = OUTLET.get() else { return };
+    let (drained, wait) = mpsc::channel();
+    if outlet.items.send(Item::Drained(drained)).is_ok() {
+        // An error means that the thread is gone: then nothing is left to wait for.
+        let _ = wait.recv();
+    }
+}
+
+impl Outlet {
+    /// With a thread that writes; none if the machine gives no thread, and then lines are written where they are said.
+    fn start() -> Option<Self> {
+        let (items, lines) = mpsc::channel();
+        let writer = thread::Builder::new().name("output".to_owned()).spawn(move || write_all(&lines));
+        writer.ok().map(|_| Self { items, waiting: AtomicU64::new(0), left_out: AtomicU64::new(0) })
+    }
+
+    fn put(&self, stream: Stream, text: &str) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        // The thread lives as long as this queue, which lives as long as the process.
+        let _ = self.items.send(Item::Line(stream, text.to_owned()));
+    }
+}
+
+fn write_all(items: &Receiver<Item>) {
+    for item in items {
+        match item {
+            Item::Line(stream, text) => {
+                write(stream, &text);
+                if let Some(Some(outlet)) = OUTLET.get() {
+                    outlet.waiting.fetch_sub(1, Ordering::Relaxed);
+                }
+            }
+            // Whoever waited may have given up.
+            Item::Drained(drained) => drop(drained.send(())),
+        }
+    }
+}
+
+fn queue(stream: Stream) -> Option<&'static Outlet> {
+    let terminal = match stream {
+        Stream::Out => std::io::stdout().is_terminal(),
+        Stream::Err => std::io::stderr().is_terminal(),
+    };
+    if terminal { None } else { OUTLET.get_or_init(Outlet::start).as_ref() }
+}
+
+/// A reader that has gone away (`| head`) is no error of ours.
+fn write(stream: Stream, text: &str) {
+    let _ = match stream {
+        Stream::Out => writeln!(anstream::stdout(), "{text}"),
+        Stream::Err => writeln!(anstream::stderr(), "{text}"),
+    };
+}

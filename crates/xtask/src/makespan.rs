@@ -1,0 +1,124 @@
+//! How long a run takes against the least that any client of the API could need, over HTTP against the simulated tenant.
+//!
+//! With N equal jobs of P seconds, C of them at once, and a round trip of l seconds, no client is faster than
+//! `ceil(N/C) * P + 4 * l`: a token, a submit, a look at the finished job and a verification come one after the other. A client
+//! that counts nothing beforehand needs at least `3 * N + 1` requests and as many more looks as it takes to notice the ends.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::sh::{root, run};
+
+const BINARY: &str = "target/release/genesys-purge";
+
+/// Seconds of one round trip: the simulated tenant's own latency.
+const ROUND_TRIP: f64 = 0.002;
+
+/// Prints makespan and requests for several sizes, and fails when one misses its bound.
+pub(crate) fn measure() -> Result<(), String> {
+    run("cargo build --release --locked --package genesys-purge")?;
+    println!(
+        "\n| N | P s | C | guard | lower bound s | measured s | ratio | at most | requests | bound | counts | looks |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
+    let mut missed = Vec::new();
+    for (chunks, seconds, places, guard, limit) in
+        [(12, 1, 4, false, 1.25), (12, 1, 4, true, 1.25), (12, 10, 4, false, 1.10), (12, 10, 4, true, 1.10)]
+    {
+        let (took, requests) = one(chunks, seconds, places, guard)?;
+        let rounds = f64::from(chunks.div_ceil(places));
+        let bound = rounds * f64::from(seconds) + 4.0 * ROUND_TRIP;
+        let ratio = took.as_secs_f64() / bound;
+        let (least, counts) = (3 * u64::from(chunks) + 1, if guard { u64::from(chunks) } else { 0 });
+        let looks = requests.saturating_sub(least + counts);
+        let guard = if guard { "on" } else { "off" };
+        println!(
+            "| {chunks} | {seconds} | {places} | {guard} | {bound:.3} | {:.3} | {ratio:.3} | {limit:.2} | {requests} | {least} | {counts} | {looks} |",
+            took.as_secs_f64()
+        );
+        if ratio > limit {
+            missed.push(format!("N={chunks} P={seconds} C={places} guard {guard}: {ratio:.3} > {limit:.2}"));
+        }
+    }
+    if missed.is_empty() { Ok(()) } else { Err(missed.join("; ")) }
+}
+
+/// Stops the server when it goes out of scope.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Whole-process time of one run and its requests, login included.
+fn one(chunks: u32, seconds: u32, places: u32, guard: bool) -> Result<(Duration, u64), String> {
+    let folder = root().join("target/makespan");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).map_err(|why| why.to_string())?;
+    let (server, base) = serve(seconds, places)?;
+    let end = if chunks == 12 { "2023-12-27T00:00:00.000Z" } else { "2024-01-01T00:00:00.000Z" };
+    let request = json!({
+        "version": 1, "name": "makespan", "api": "dataDeletion", "recordTypes": ["conversation", "interaction", "message"],
+        "range": { "start": "2023-01-01T00:00:00.000Z", "end": end }, "jurisdiction": "us-east-1", "query": null,
+        "chunking": { "days": 30 }, "reason": "benchmark", "requestedBy": "benchmark"
+    });
+    let max_records = if guard { json!(1_000_000) } else { Value::Null };
+    let policy = json!({ "version": 1, "limits": { "concurrency": places, "maxRecords": max_records } });
+    for (name, document) in [("request.json", request), ("policy.json", policy)] {
+        std::fs::write(folder.join(name), document.to_string()).map_err(|why| why.to_string())?;
+    }
+    let plan = purge(&folder, &base, &["plan", "request.json", "--policy", "policy.json", "--json"])?;
+    let plan: Value = serde_json::from_str(&plan).map_err(|why| why.to_string())?;
+    let digest = plan["planDigest"].as_str().unwrap_or_default();
+    let begin = Instant::now();
+    let told =
+        purge(&folder, &base, &["run", "request.json", "--policy", "policy.json", "--json", "--approve", digest])?;
+    let took = begin.elapsed();
+    drop(server);
+    let report: Value = told.lines().last().and_then(|line| serde_json::from_str(line).ok()).unwrap_or_default();
+    if report["outcome"] != "verified" {
+        return Err(format!("the run is not verified: {report}"));
+    }
+    let requests = report["totals"]["requests"].as_u64().ok_or("the report has no number of requests")?;
+    // The login is the run's, not a chunk's.
+    Ok((took, requests + 1))
+}
+
+fn serve(seconds: u32, places: u32) -> Result<(Server, String), String> {
+    let mut child = Command::new(root().join(BINARY))
+        .args(["tenant", "--listen", "127.0.0.1:0"])
+        .args(["--job-seconds", &seconds.to_string(), "--concurrency", &places.to_string()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|why| why.to_string())?;
+    let mut line = String::new();
+    let out = child.stdout.take().ok_or("no output")?;
+    BufReader::new(out).read_line(&mut line).map_err(|why| why.to_string())?;
+    let base = line.split_whitespace().last().unwrap_or_default().to_owned();
+    Ok((Server(child), base))
+}
+
+fn purge(folder: &Path, base: &str, words: &[&str]) -> Result<String, String> {
+    let output = Command::new(root().join(BINARY))
+        .args(words)
+        .args(["--tenant-jurisdiction", "us-east-1"])
+        .current_dir(folder)
+        .env("GENESYS_BASE_URL", base)
+        .env("GENESYS_CLIENT_ID", "sim")
+        .env("GENESYS_CLIENT_SECRET", "sim")
+        .env_remove("GOVERNANCE_WEBHOOK_URL")
+        .output()
+        .map_err(|why| why.to_string())?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    match output.status.success() {
+        true => Ok(said),
+        false => Err(format!("{words:?}: {} {said} {}", output.status, String::from_utf8_lossy(&output.stderr))),
+    }
+}
