@@ -593,7 +593,6 @@ fn after_the_end_nothing_happens() {
 }
 
 #[test]
-<<<<<<< HEAD
 fn an_abandoned_chunk_claims_no_more_than_is_known() {
     let order = order("dataDeletion", |_| {});
     let window = order.request.range;
@@ -621,7 +620,9 @@ fn an_abandoned_chunk_claims_no_more_than_is_known() {
         next = Some(step.next);
     }
     panic!("no submit was sent: {next:?}");
-=======
+}
+
+#[test]
 fn a_cool_off_is_waited_for_and_the_removal_after_it_too() {
     let cooling = order("recordingJobs", |o| o["request"]["recordings"] = json!({ "coolOffDays": 7 }));
     let kept = || Json(200, json!([{ "fileState": "AVAILABLE", "deleteDate": "2024-01-08T00:00:00.000Z" }]));
@@ -679,5 +680,4 @@ fn an_odd_id_stays_inside_its_place_in_the_path() {
         assert_eq!((story.end(), story.times(SUBMIT)), (verified(), 1), "{unusable:?}");
         assert!(story.calls.iter().all(|call| !call.starts_with("GET")), "{:?}", story.calls);
     }
->>>>>>> main
 }
