@@ -593,6 +593,36 @@ fn after_the_end_nothing_happens() {
 }
 
 #[test]
+fn an_abandoned_chunk_claims_no_more_than_is_known() {
+    let order = order("dataDeletion", |_| {});
+    let window = order.request.range;
+    let chunk = Chunk { index: 1, total: 1, window, age: purge_core::chunk::Age::Recent };
+    let cx = Context { order: &order, pace: Pace::default(), now: Timestamp::EPOCH };
+    let abandoned = |run: &ChunkRun| {
+        let cause = purge_core::run::Cause::new("worker.gone", "nobody carries it on");
+        let run = run.clone().abandoned(cx, cause).run;
+        (run.outcome().unwrap(), run.retried().unwrap().view().submits)
+    };
+    let mut run = ChunkRun::new(&order, chunk);
+    assert_eq!(abandoned(&run), (Outcome::Failed, 0));
+    let mut next = None;
+    for _ in 0..9 {
+        let input = match &next {
+            Some(Next::Send(request)) if request.path.contains("deletion") => {
+                assert_eq!(abandoned(&run), (Outcome::Unknown, 1), "a submit is under way");
+                return;
+            }
+            Some(_) => Input::Response(HttpResponse::json(200, &json!({"results": [], "totalHits": 0}))),
+            None => Input::Start,
+        };
+        let step = run.step(cx, input);
+        run = step.run;
+        next = Some(step.next);
+    }
+    panic!("no submit was sent: {next:?}");
+}
+
+#[test]
 fn a_cool_off_is_waited_for_and_the_removal_after_it_too() {
     let cooling = order("recordingJobs", |o| o["request"]["recordings"] = json!({ "coolOffDays": 7 }));
     let kept = || Json(200, json!([{ "fileState": "AVAILABLE", "deleteDate": "2024-01-08T00:00:00.000Z" }]));

@@ -33,7 +33,7 @@ pub use credentials::Credentials;
 pub use http::{Http, WireRequest};
 pub use https::HttpsClient;
 pub use ledger::{Ledger, LedgerError, MemoryLedger};
-pub use postman::Postman;
+pub use postman::{Postman, Receiver};
 pub use redrive::{Redriven, redrive};
 pub use runner::{RunEnd, Runner};
 pub use sender::Sender;

@@ -40,7 +40,8 @@ pub struct Postman<'a, L, H, C> {
 
 /// Whether to go on after a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Receiver {
+pub enum Receiver {
+    /// It may be sent more.
     Listening,
     /// 410: nothing more may be sent there.
     Gone,
@@ -82,8 +83,11 @@ impl<L: Ledger, H: Http, C: Clock> Postman<'_, L, H, C> {
         Ok(())
     }
 
-    /// One attempt at one message.
-    async fn attempt(&self, run_id: &str, row: &OutboxRow) -> Result<Receiver, LedgerError> {
+    /// One attempt at one message, whether or not it is due.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn attempt(&self, run_id: &str, row: &OutboxRow) -> Result<Receiver, LedgerError> {
         let sent = self.clock.now();
         let headers = match self.secrets {
             Some(secrets) => signature_headers(secrets, &row.id, sent, &row.body).to_vec(),

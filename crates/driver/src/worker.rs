@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use purge_core::http::{HttpRequest, NoResponse};
-use purge_core::run::{ChunkRun, Context, Input, Next, Order, Outcome, Pace, Step, WaitReason};
+use purge_core::run::{Cause, ChunkRun, Context, Input, Next, Order, Outcome, Pace, Step, WaitReason};
 use purge_core::time::Timestamp;
 use purge_core::webhook::{ChunkEnd, WebhookEvent};
 
@@ -110,6 +110,41 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
             Claimed::Busy { until } => Ok(Advance::Busy { until }),
             Claimed::Absent => Ok(Advance::Absent),
         }
+    }
+
+    /// Ends a chunk that nobody can carry on, for this reason. Sends nothing; gives its job slot back and tells how it ended.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn abandon(&self, order: &Order, index: u32, cause: Cause) -> Result<Advance, LedgerError> {
+        let (run_id, now) = (order.run_id.as_str(), self.clock.now());
+        let claim = Claim { run_id, index, lease: self.lease(), now, take_over: self.assume_dead_owners };
+        let row = match self.ledger.claim(claim).await? {
+            Claimed::Granted(row) => row,
+            Claimed::Busy { until } => return Ok(Advance::Busy { until }),
+            Claimed::Absent => return Ok(Advance::Absent),
+        };
+        let cx = Context { order, pace: Pace::default(), now: self.clock.now() };
+        let Step { run, records, .. } = row.run.abandoned(cx, cause);
+        let holder = slot_holder(&run, order);
+        let committed = self
+            .ledger
+            .commit(Commit {
+                run_id,
+                index,
+                expected_version: row.version,
+                run: &run,
+                records: &records,
+                outbox: &self.messages(order, &run),
+                lease: None,
+                release_slot: Some(Slot { tenant: &order.tenant, holder: &holder }),
+                now: self.clock.now(),
+            })
+            .await?;
+        Ok(match (committed, run.outcome()) {
+            (Committed::Version(_), Some(outcome)) => Advance::Done(outcome),
+            (Committed::Version(_), None) | (Committed::Lost, _) => Advance::Lost,
+        })
     }
 
     async fn carry_on(

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore tells what it does")]
 #![allow(clippy::indexing_slicing, reason = "indexing JSON gives null, not a panic")]
 
+mod aws;
 mod check;
 mod makespan;
 mod sh;
@@ -13,12 +14,17 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask VERB
 
-  test      everything that CI runs, set-up included: format, lints, wasm check, unit, property and end-to-end tests
-  check     the quick part of it: format, lints, unit and property tests
-  wasm      builds the wasm package into www/pkg, for browsers and for Node
-  www       builds the console into www/dist, and checks its sizes
-  www-test  tests the console, in Node and in Chromium
-  makespan  measures runs over HTTP against the least time and the fewest requests possible
+  test       everything that CI runs, set-up included: format, lints, wasm, unit, property and end-to-end tests, the
+             console's build, sizes and tests in Node
+  check      the quick part of it: format, lints, unit and property tests
+  makespan   measures runs over HTTP against the least time and the fewest requests possible
+  wasm       builds the wasm package into www/pkg, for browsers and for Node
+  www        builds the console into www/dist, and checks its sizes
+  www-test   tests the console, in Node and in Chromium
+  aws-setup  installs the tools for the functions under target/
+  aws-lint   checks the template
+  aws-build  builds the functions for AWS
+  aws-test   deploys the functions to a local emulator and runs purges there
 ";
 
 fn main() -> ExitCode {
@@ -29,6 +35,10 @@ fn main() -> ExitCode {
         "wasm" => wasm::wasm(),
         "www" => www::www(),
         "www-test" => www::www_test(),
+        "aws-setup" => aws::set_up(),
+        "aws-lint" => aws::lint(),
+        "aws-build" => aws::build(),
+        "aws-test" => aws::test(),
         "makespan" => makespan::measure(),
         _ => {
             eprint!("{USAGE}");

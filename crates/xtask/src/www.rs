@@ -13,10 +13,15 @@ pub(crate) fn www() -> Result<(), String> {
     run("npm run --silent sizes")
 }
 
+/// Builds the page, checks its sizes and tests what needs no browser.
+pub(crate) fn www_unit() -> Result<(), String> {
+    www()?;
+    run("npm run --silent unit")
+}
+
 /// Tests the page in a real browser.
 pub(crate) fn www_test() -> Result<(), String> {
-    www()?;
-    run("npm run --silent unit")?;
+    www_unit()?;
     let browser = ["/usr/bin/chromium", "/usr/bin/google-chrome"].into_iter().find(|path| Path::new(path).exists());
     if std::env::var_os("CHROMIUM").is_none() && browser.is_none() {
         return Err("no Chromium: install the package `chromium`, or set CHROMIUM to one".to_owned());

@@ -36,6 +36,18 @@ impl ChunkRun {
         let next = machine.take(input);
         Step { run: machine.run, records: machine.records, next }
     }
+
+    /// Ends the attempt from outside, because whoever should carry it on cannot. Claims no more than is known: `failed` only if
+    /// nothing can have been deleted.
+    #[must_use]
+    pub fn abandoned(self, cx: Context<'_>, cause: Cause) -> Step {
+        let mut machine = Machine { run: self, cx, records: Vec::new(), http_status: 0 };
+        let next = match machine.run.outcome {
+            Some(outcome) => Next::Done(outcome),
+            None => machine.abandon(cause),
+        };
+        Step { run: machine.run, records: machine.records, next }
+    }
 }
 
 /// A step in the making.
@@ -375,6 +387,28 @@ impl Machine<'_> {
             Stage::Collecting => self.finish(Outcome::Residual, Some(cause)),
             Stage::Verifying | Stage::Ended => self.finish(self.left_or(Outcome::Unknown), Some(cause)),
         }
+    }
+
+    /// Ends it where it stands, asking nothing more.
+    fn abandon(&mut self, cause: Cause) -> Next {
+        let sent = self.run.in_flight.take();
+        match (&self.run.phase, sent) {
+            // The answer will never be known: another attempt must look for what came of it.
+            (Phase::Submitted, Some(at)) => {
+                self.run.submits = self.run.submits.saturating_add(1);
+                self.run.submitted_at.get_or_insert(at);
+                return self.finish(Outcome::Unknown, Some(cause));
+            }
+            (Phase::Executed, Some(_)) => return self.finish(Outcome::Unknown, Some(cause)),
+            _ => {}
+        }
+        let outcome = match self.run.phase.stage() {
+            Stage::Before => Outcome::Failed,
+            Stage::Collecting => Outcome::Residual,
+            Stage::Searching | Stage::Cancelling | Stage::Deleting => Outcome::Unknown,
+            Stage::Verifying | Stage::Ended => self.left_or(Outcome::Unknown),
+        };
+        self.finish(outcome, Some(cause))
     }
 
     /// A job that cannot be cancelled stays behind unexecuted, which deletes nothing.

@@ -102,7 +102,7 @@ impl WebhookEvent {
         let status = status(end.outcome);
         Self {
             version: WEBHOOK_VERSION,
-            id: id(&order.run_id, end.chunk.index, end.attempt),
+            id: event_id(&order.run_id, end.chunk.index, end.attempt),
             event: format!("data.purge.chunk.{status}"),
             request_id: end.request_id,
             status: status.to_owned(),
@@ -149,7 +149,9 @@ fn status(outcome: Outcome) -> &'static str {
     }
 }
 
-fn id(run_id: &str, chunk: u32, attempt: u32) -> String {
+/// The id of the event that tells how an attempt at a chunk ended.
+#[must_use]
+pub fn event_id(run_id: &str, chunk: u32, attempt: u32) -> String {
     let digest = digest(format!("{run_id}/{chunk}/{attempt}").as_bytes());
     format!("msg_{}", digest.trim_start_matches("sha256:"))
 }

@@ -5,5 +5,5 @@ mod event;
 mod signature;
 
 pub use delivery::{Delivery, judge};
-pub use event::{ChunkEnd, EventChunk, EventMetrics, WEBHOOK_VERSION, WebhookEvent};
+pub use event::{ChunkEnd, EventChunk, EventMetrics, WEBHOOK_VERSION, WebhookEvent, event_id};
 pub use signature::{Secret, SecretError, Secrets, VerifyError, sign, signature_headers, unsigned_headers, verify};

@@ -1,0 +1,106 @@
+//! A batch of queue messages: each is a world of its own, and the answer names those to be delivered again.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::queue::TRACEPARENT;
+
+/// One message as SQS hands it over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// Identifies the message in the answer.
+    pub id: String,
+    /// What it says; whatever somebody put in.
+    pub body: String,
+    /// How often it has been handed over.
+    pub receives: u32,
+    /// The W3C trace context that it carries.
+    pub traceparent: Option<String>,
+}
+
+/// The message is to be delivered again, for this reason.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Again(pub String);
+
+/// The event is no batch of messages: nothing in it has been looked at, and all of it must come again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the event is not a batch of queue messages: {0}")]
+pub struct NoBatch(String);
+
+/// Handles every message by itself and gives the answer that the event source understands (`ReportBatchItemFailures`).
+///
+/// # Errors
+/// When the event is no batch, or a message has no id, so that its failure could not be said: an answer with an unknown or empty
+/// id would be taken for the failure of all.
+pub async fn each<'a, F>(event: &'a Value, handle: impl Fn(Received) -> F) -> Result<Value, NoBatch>
+where
+    F: Future<Output = Result<(), Again>> + 'a,
+{
+    let records = event.get("Records").and_then(Value::as_array).ok_or_else(|| NoBatch("no `Records`".to_owned()))?;
+    let received: Vec<_> = records.iter().map(read).collect::<Result<_, _>>()?;
+    let ids: Vec<_> = received.iter().map(|message| message.id.clone()).collect();
+    let handled = received.into_iter().map(|message| AssertUnwindSafe(handle(message)).catch_unwind());
+    let mut failures = Vec::new();
+    for (id, outcome) in ids.into_iter().zip(join_all(handled).await) {
+        let why = match outcome {
+            Ok(Ok(())) => continue,
+            Ok(Err(Again(why))) => why,
+            Err(_panic) => "the handler panicked".to_owned(),
+        };
+        tracing::error!(message = %id, %why, "the message will come again");
+        failures.push(json!({"itemIdentifier": id}));
+    }
+    Ok(json!({"batchItemFailures": failures}))
+}
+
+fn read(record: &Value) -> Result<Received, NoBatch> {
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+    let id = text(record.get("messageId")).filter(|id| !id.is_empty());
+    let id = id.ok_or_else(|| NoBatch("a message without an id".to_owned()))?;
+    let receives = text(record.pointer("/attributes/ApproximateReceiveCount")).and_then(|n| n.parse().ok());
+    let traceparent =
+        record.pointer("/messageAttributes").and_then(|a| a.get(TRACEPARENT)).and_then(|a| a.get("stringValue"));
+    Ok(Received {
+        id,
+        body: text(record.get("body")).unwrap_or_default(),
+        receives: receives.unwrap_or(1),
+        traceparent: text(traceparent),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(ids: &[&str]) -> Value {
+        json!({"Records": ids.iter().map(|id| json!({"messageId": id, "body": id})).collect::<Vec<_>>()})
+    }
+
+    async fn answer(event: &Value) -> Result<Value, NoBatch> {
+        each(event, |message| async move {
+            assert!(message.body != "panics");
+            if message.body == "fails" { Err(Again("no".to_owned())) } else { Ok(()) }
+        })
+        .await
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn failures_are_named_one_by_one() {
+        let event = batch(&["fine", "fails", "panics", "also fine"]);
+        let failed = json!({"batchItemFailures": [{"itemIdentifier": "fails"}, {"itemIdentifier": "panics"}]});
+        assert_eq!(answer(&event).await, Ok(failed));
+        assert_eq!(answer(&batch(&[])).await, Ok(json!({"batchItemFailures": []})));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_could_not_be_named_fails_the_batch() {
+        for event in [json!({}), json!({"Records": [{"body": "fine"}]}), batch(&["fine", ""])] {
+            assert!(answer(&event).await.is_err(), "{event}");
+        }
+    }
+}

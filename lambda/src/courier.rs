@@ -1,0 +1,126 @@
+//! The courier: everything that is not a chunk. The first wake-ups of a run, messages to the governance system, the evidence.
+
+use std::time::Duration;
+
+use purge_core::time::Timestamp;
+use purge_driver::ledger::{Ledger as _, OutboxRow};
+use purge_driver::{Clock, Http, Postman};
+use serde_json::Value;
+
+use crate::batch::{Again, NoBatch, Received, each};
+use crate::bucket::Bucket;
+use crate::evidence;
+use crate::functions::{Functions, Invocation, LAST_WORDS, is_pending};
+use crate::login::Webhook;
+use crate::queue::{Delayed, Queue};
+use crate::wake::{Errand, ErrandKind, MESSAGE_VERSION, WakeUp};
+
+/// Chunks woken between two looks at the clock.
+const PAGE: u32 = 2_000;
+/// How long evidence waits for the messages about it.
+const MESSAGES_PATIENCE: Duration = Duration::from_secs(15 * 60);
+/// How often it looks.
+const MESSAGES_LOOK: Duration = Duration::from_secs(20);
+
+impl<H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, H, C, Q, B> {
+    /// Handles a batch of errands.
+    ///
+    /// # Errors
+    /// When the event is no batch.
+    pub async fn run_errands(
+        &self,
+        event: &Value,
+        webhook: Option<&Webhook>,
+        invocation: &Invocation,
+    ) -> Result<Value, NoBatch> {
+        each(event, |message| self.errand(message, webhook, invocation)).await
+    }
+
+    async fn errand(&self, message: Received, webhook: Option<&Webhook>, invocation: &Invocation) -> Result<(), Again> {
+        let errand: Errand = serde_json::from_str(&message.body).map_err(|why| Again(format!("no errand: {why}")))?;
+        if errand.v != MESSAGE_VERSION {
+            return Err(Again(format!("an errand of version {}", errand.v)));
+        }
+        let trace = message.traceparent.as_deref().or(invocation.traceparent.as_deref());
+        if let Some(at) = errand.not_before.filter(|at| *at > self.clock.now()) {
+            return self.errand_at(errand, at, trace).await;
+        }
+        match &errand.errand {
+            ErrandKind::FanOut { after } => self.fan_out(&errand.run_id, *after, invocation.deadline, trace).await,
+            ErrandKind::Deliver { message } => {
+                let message = message.clone();
+                self.deliver(errand, &message, webhook, trace).await
+            }
+            ErrandKind::Evidence => self.prove(errand, trace).await,
+        }
+    }
+
+    /// Wakes the open chunks after this one, as many as there is time for; the rest is another errand.
+    async fn fan_out(&self, run_id: &str, after: u32, deadline: Timestamp, trace: Option<&str>) -> Result<(), Again> {
+        let mut after = after;
+        loop {
+            let open = self.ledger.open_chunks(run_id, after, PAGE).await?;
+            let Some(&last) = open.last() else { return Ok(()) };
+            let wake = |chunk: &u32| serde_json::to_string(&WakeUp::new(run_id, *chunk)).unwrap_or_default();
+            let wakes = open.iter().map(|chunk| Delayed { body: wake(chunk), delay_seconds: 0 }).collect();
+            self.chunks.send(wakes, trace).await?;
+            tracing::info!(run_id, from = after, to = last, "woken");
+            after = last;
+            let now = self.clock.now();
+            if now.plus(LAST_WORDS * 2) >= deadline {
+                return self.errand_at(Errand::new(run_id, ErrandKind::FanOut { after }), now, trace).await;
+            }
+        }
+    }
+
+    /// One attempt at one message; the next is another errand.
+    async fn deliver(
+        &self,
+        errand: Errand,
+        message: &str,
+        webhook: Option<&Webhook>,
+        trace: Option<&str>,
+    ) -> Result<(), Again> {
+        let Some(webhook) = webhook else { return Err(Again("there is nobody to tell".to_owned())) };
+        let run_id = errand.run_id.as_str();
+        let Some(row) = self.ledger.message(run_id, message).await? else {
+            return Err(Again(format!("run `{run_id}` has no message `{message}`")));
+        };
+        let Some(due) = row.due() else { return Ok(()) };
+        if due <= self.clock.now() {
+            let postman = Postman {
+                ledger: self.ledger,
+                http: self.http,
+                clock: self.clock,
+                url: &webhook.url,
+                secrets: webhook.secrets.as_ref(),
+            };
+            postman.attempt(run_id, &row).await?;
+        }
+        let next = self.ledger.message(run_id, message).await?.as_ref().and_then(OutboxRow::due);
+        match next {
+            Some(due) => self.errand_at(errand, due, trace).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Puts the evidence into its bucket once all is said; messages that are still under way are waited for, for a while.
+    async fn prove(&self, errand: Errand, trace: Option<&str>) -> Result<(), Again> {
+        let run_id = errand.run_id.as_str();
+        let Some(row) = self.ledger.run(run_id).await? else {
+            return Err(Again(format!("there is no run `{run_id}`")));
+        };
+        if row.open > 0 {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let outbox = self.ledger.outbox(run_id).await?;
+        let waiting = outbox.iter().any(|message| is_pending(&message.state));
+        if waiting && now.since(row.updated_at) < MESSAGES_PATIENCE {
+            return self.errand_at(errand, now.plus(MESSAGES_LOOK), trace).await;
+        }
+        let digest = evidence::write(self.ledger, &self.evidence, row, outbox, now).await?;
+        tracing::info!(run_id = %errand.run_id, %digest, "evidence is in the bucket");
+        Ok(())
+    }
+}

@@ -1,0 +1,221 @@
+//! What the functions share: the ledger, the queues, the tenant, and what happens when a chunk has ended.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use purge_core::request::DeletionApi;
+use purge_core::run::{Order, Pace};
+use purge_core::time::Timestamp;
+use purge_driver::ledger::{Ledger as _, LedgerError, MessageState};
+use purge_driver::{Clock, Http, Sender, Signal, Tenant, Unwatched, Worker};
+
+use crate::batch::Again;
+use crate::ledger::DynamoLedger;
+use crate::metrics;
+use crate::queue::{Delayed, Queue, QueueError};
+use crate::settings::Place;
+use crate::wake::{Errand, ErrandKind, LONGEST_DELAY, WakeUp, delay_seconds};
+
+/// Time that must be left for a request and the commit after it; with less, nothing new is begun.
+pub const NEEDED: Duration = Duration::from_secs(45);
+/// Time that must be left to say that the rest comes later.
+pub const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// One invocation.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// Its id.
+    pub id: String,
+    /// When it is ended from outside.
+    pub deadline: Timestamp,
+    /// Its W3C trace context.
+    pub traceparent: Option<String>,
+}
+
+/// The tenant of every deletion API.
+#[derive(Clone, Debug)]
+pub struct Tenants {
+    data_deletion: Tenant,
+    recording_jobs: Tenant,
+}
+
+impl Tenants {
+    /// Of that place.
+    #[must_use]
+    pub fn of(place: &Place) -> Self {
+        Self {
+            data_deletion: place.tenant(DeletionApi::DataDeletion),
+            recording_jobs: place.tenant(DeletionApi::RecordingJobs),
+        }
+    }
+}
+
+/// Everything that the functions work with. `Q` sends messages, `B` keeps texts.
+#[derive(Debug)]
+pub struct Functions<'a, H, C, Q, B> {
+    /// The store.
+    pub ledger: &'a DynamoLedger,
+    /// Sends requests; adds the credentials.
+    pub http: &'a H,
+    /// The time.
+    pub clock: &'a C,
+    /// Where the requests go.
+    pub tenants: &'a Tenants,
+    /// Which tenant that is.
+    pub place: &'a Place,
+    /// Workers at most: each has its part of the request budget.
+    pub workers: u32,
+    /// Wake-ups.
+    pub chunks: Q,
+    /// Errands.
+    pub errands: Q,
+    /// Requests, plans and the policy.
+    pub plans: B,
+    /// Key of the policy in that bucket.
+    pub policy_key: &'a str,
+    /// Evidence.
+    pub evidence: B,
+    /// Whether there is a governance system to tell.
+    pub tell: bool,
+    /// One per API and request budget, with its token, for as long as the process lives.
+    pub senders: Senders<'a, H, C>,
+    /// What the jobs of each run have shown about how long a job takes.
+    pub paces: RefCell<BTreeMap<String, Pace>>,
+}
+
+/// The senders of this process by API and requests a minute.
+pub type Senders<'a, H, C> = RefCell<BTreeMap<(bool, u32), Rc<Sender<'a, H, C>>>>;
+
+impl<'a, H: Http, C: Clock, Q: Queue, B> Functions<'a, H, C, Q, B> {
+    /// The sender for a run. The organisation's request budget is divided by the number of workers, so that together they stay
+    /// within it without asking each other.
+    pub(crate) fn sender(&self, order: &Order) -> Rc<Sender<'a, H, C>> {
+        let share = (order.limits.requests_per_minute / self.workers.max(1)).max(1);
+        let (jobs, tenant) = match order.request.api {
+            DeletionApi::DataDeletion => (false, &self.tenants.data_deletion),
+            DeletionApi::RecordingJobs => (true, &self.tenants.recording_jobs),
+        };
+        let mut senders = self.senders.borrow_mut();
+        let new = || Rc::new(Sender::new(self.http, self.clock, tenant, share));
+        Rc::clone(senders.entry((jobs, share)).or_insert_with(new))
+    }
+
+    pub(crate) fn worker<'b>(
+        &'b self,
+        sender: &'b Sender<'a, H, C>,
+        owner: &'b str,
+        stop: &'b Signal,
+    ) -> Worker<'b, DynamoLedger, H, C, Unwatched>
+    where
+        'a: 'b,
+    {
+        Worker {
+            ledger: self.ledger,
+            sender,
+            clock: self.clock,
+            watch: &Unwatched,
+            owner,
+            assume_dead_owners: false,
+            tell: self.tell,
+            stop,
+        }
+    }
+
+    /// What is known about how long the jobs of this run take.
+    pub(crate) fn pace(&self, run_id: &str) -> Pace {
+        self.paces.borrow().get(run_id).copied().unwrap_or_default()
+    }
+
+    /// Ends when the work is done, or when it must be left: then it gives `None`. Raises `stop` a while before.
+    pub(crate) async fn before<T>(
+        &self,
+        deadline: Timestamp,
+        stop: &Signal,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut work = pin!(work);
+        let warning = pin!(self.clock.sleep_until(deadline.minus(NEEDED)));
+        if let Either::Left((done, _)) = select(work.as_mut(), warning).await {
+            return Some(done);
+        }
+        stop.raise();
+        match select(work, pin!(self.clock.sleep_until(deadline.minus(LAST_WORDS)))).await {
+            Either::Left((done, _)) => Some(done),
+            Either::Right(((), _)) => None,
+        }
+    }
+
+    /// Sends a wake-up that comes then.
+    pub(crate) async fn wake_at(&self, wake: WakeUp, at: Timestamp, trace: Option<&str>) -> Result<(), Again> {
+        let wake = WakeUp { not_before: self.too_far(at), ..wake };
+        Ok(self.chunks.send(vec![self.delayed(&wake, at)], trace).await?)
+    }
+
+    /// Sends an errand that comes then.
+    pub(crate) async fn errand_at(&self, errand: Errand, at: Timestamp, trace: Option<&str>) -> Result<(), Again> {
+        let errand = Errand { not_before: self.too_far(at), ..errand };
+        Ok(self.errands.send(vec![self.delayed(&errand, at)], trace).await?)
+    }
+
+    /// A wait longer than SQS holds a message back is remembered in the message, which hops.
+    fn too_far(&self, at: Timestamp) -> Option<Timestamp> {
+        (at.since(self.clock.now()) > LONGEST_DELAY).then_some(at)
+    }
+
+    fn delayed(&self, message: &impl serde::Serialize, at: Timestamp) -> Delayed {
+        let body = serde_json::to_string(message).unwrap_or_default();
+        Delayed { body, delay_seconds: delay_seconds(at, self.clock.now()) }
+    }
+
+    /// What follows when a chunk has ended: measurements, the message about it, and, after the last, the evidence. Doing it twice
+    /// is harmless.
+    pub(crate) async fn ended(&self, order: &Order, index: u32, trace: Option<&str>) -> Result<(), Again> {
+        let run_id = order.run_id.as_str();
+        let row = self.ledger.chunk(run_id, index).await?;
+        let Some(row) = row else { return Err(Again(format!("chunk {index} of run `{run_id}` is gone"))) };
+        if let Some(line) = metrics::chunk_ended(order, &row.run.view()) {
+            metrics::write(&line);
+        }
+        if let Some(seen) = row.run.observed_pace() {
+            let mut paces = self.paces.borrow_mut();
+            let known = paces.entry(run_id.to_owned()).or_default();
+            *known = known.and(seen);
+        }
+        let now = self.clock.now();
+        if self.tell {
+            let id = purge_core::webhook::event_id(run_id, index, row.run.attempt());
+            let pending = self.ledger.message(run_id, &id).await?.is_some_and(|message| is_pending(&message.state));
+            if pending {
+                self.errand_at(Errand::new(run_id, ErrandKind::Deliver { message: id }), now, trace).await?;
+            }
+        }
+        if self.ledger.open_chunks(run_id, 0, 1).await?.is_empty() {
+            self.errand_at(Errand::new(run_id, ErrandKind::Evidence), now, trace).await?;
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn is_pending(state: &MessageState) -> bool {
+    match state {
+        MessageState::Pending { .. } => true,
+        MessageState::Delivered { .. } | MessageState::Dead { .. } => false,
+    }
+}
+
+impl From<LedgerError> for Again {
+    fn from(error: LedgerError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<QueueError> for Again {
+    fn from(error: QueueError) -> Self {
+        Self(error.to_string())
+    }
+}

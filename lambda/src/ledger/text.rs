@@ -1,0 +1,90 @@
+//! Texts of any length: short ones in the item itself, long ones beside it, in parts named by the digest of the whole.
+//!
+//! The parts are written before the item that refers to them, and are the same whoever writes them, so they need no transaction.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use purge_core::json::digest;
+use purge_driver::ledger::LedgerError;
+
+use super::DynamoLedger;
+use super::error::unavailable;
+use super::item::{Item, corrupt, get, get_text, text};
+use super::keys;
+
+/// The longest text that stays in its item: two of them and everything else fit into the 400 KB that an item may have.
+const LONGEST_INSIDE: usize = 128 * 1024;
+/// Bytes of a part.
+const PART: usize = 256 * 1024;
+/// The text of a part.
+const BODY: &str = "text";
+
+impl DynamoLedger {
+    /// What to put into the item for this text.
+    pub(super) async fn store_text(&self, whole: &str) -> Result<AttributeValue, LedgerError> {
+        if whole.len() <= LONGEST_INSIDE {
+            return Ok(text(whole));
+        }
+        let name = digest(whole.as_bytes());
+        let parts = parts(whole, PART);
+        for (number, part) in parts.iter().enumerate() {
+            let mut item = keys::long_text(&name, number).item();
+            item.insert(BODY.to_owned(), text(*part));
+            let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
+            put.send().await.map_err(unavailable)?;
+        }
+        Ok(AttributeValue::L(vec![text(name), AttributeValue::N(parts.len().to_string())]))
+    }
+
+    /// The text that is, or is meant by, this attribute.
+    pub(super) async fn load_text(&self, item: &Item, name: &str) -> Result<String, LedgerError> {
+        let value = get(item, name)?;
+        if let Ok(inside) = value.as_s() {
+            return Ok(inside.clone());
+        }
+        let reference = value.as_l().map_err(|_| corrupt(name, "it is no text"))?;
+        let [digest_of_all, parts] = reference.as_slice() else {
+            return Err(corrupt(name, "it refers to nothing"));
+        };
+        let digest_of_all = digest_of_all.as_s().map_err(|_| corrupt(name, "it refers to nothing"))?;
+        let parts: usize = parts.as_n().ok().and_then(|n| n.parse().ok()).ok_or_else(|| corrupt(name, "no parts"))?;
+        let mut whole = String::new();
+        for number in 0..parts {
+            let key = keys::long_text(digest_of_all, number);
+            let part = self.get_item(&key).await?.ok_or_else(|| corrupt(name, "a part is missing"))?;
+            whole.push_str(get_text(&part, BODY)?);
+        }
+        if digest(whole.as_bytes()) == *digest_of_all {
+            Ok(whole)
+        } else {
+            Err(corrupt(name, "its parts were changed"))
+        }
+    }
+}
+
+/// Cuts between characters.
+fn parts(whole: &str, longest: usize) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = whole;
+    while !rest.is_empty() {
+        let (part, after) = rest.split_at_checked(rest.floor_char_boundary(longest)).unwrap_or((rest, ""));
+        parts.push(part);
+        rest = after;
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parts;
+
+    #[test]
+    fn parts_are_the_whole_and_none_is_too_long() {
+        for whole in ["", "a", "abc", "éé", "aéa", "ééééé", "a€b€c"] {
+            for longest in 4..8 {
+                let parts = parts(whole, longest);
+                assert_eq!(parts.concat(), whole);
+                assert!(parts.iter().all(|part| !part.is_empty() && part.len() <= longest));
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The binary of all functions: which one it is, the handler's name says.
+
+use std::cell::RefCell;
+
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use purge_core::time::Timestamp;
+use purge_driver::{HttpsClient, SystemClock};
+use purge_lambda::functions::{Functions, Invocation, Tenants};
+use purge_lambda::login::{SecretsManager, WithCredentials, webhook};
+use purge_lambda::settings::Settings;
+use purge_lambda::{DynamoLedger, bucket::S3Bucket, clients, queue::SqsQueue, trace};
+use serde_json::Value;
+
+/// Which function this is. The names are the handlers of the template.
+#[derive(Clone, Copy, Debug)]
+enum Role {
+    Planner,
+    Worker,
+    Courier,
+    Undertaker,
+}
+
+impl Role {
+    fn of(handler: &str) -> Option<Self> {
+        match handler {
+            "planner" => Some(Self::Planner),
+            "worker" => Some(Self::Worker),
+            "courier" => Some(Self::Courier),
+            "undertaker" => Some(Self::Undertaker),
+            _ => None,
+        }
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    lambda_runtime::tracing::init_default_subscriber();
+    let handler = std::env::var("_HANDLER").unwrap_or_default();
+    let role = Role::of(&handler).ok_or_else(|| format!("`{handler}` is no handler"))?;
+    let settings = Settings::read(|name| std::env::var(name).ok()).map_err(|wrong| wrong.join("; "))?;
+    let aws = clients::config().await;
+    let vault = SecretsManager(aws_sdk_secretsmanager::Client::new(&aws));
+    let http = WithCredentials::new(HttpsClient::new()?, vault.clone(), settings.credentials.clone());
+    let sqs = aws_sdk_sqs::Client::new(&aws);
+    let s3 = aws_sdk_s3::Client::new(&aws);
+    let ledger = DynamoLedger::new(aws_sdk_dynamodb::Client::new(&aws), settings.table.clone());
+    let tenants = Tenants::of(&settings.place);
+    let functions = Functions {
+        ledger: &ledger,
+        http: &http,
+        clock: &SystemClock,
+        tenants: &tenants,
+        place: &settings.place,
+        workers: settings.workers,
+        chunks: SqsQueue::new(sqs.clone(), settings.chunk_queue.clone()),
+        errands: SqsQueue::new(sqs, settings.errand_queue.clone()),
+        plans: S3Bucket::new(s3.clone(), settings.plans.clone()),
+        policy_key: &settings.policy,
+        evidence: S3Bucket::new(s3, settings.evidence.clone()),
+        tell: settings.webhook.is_some(),
+        senders: RefCell::default(),
+        paces: RefCell::default(),
+    };
+    let (functions, vault, settings) = (&functions, &vault, &settings);
+    let handle = move |event: LambdaEvent<Value>| async move {
+        let context = &event.context;
+        let invocation = Invocation {
+            id: context.request_id.clone(),
+            deadline: Timestamp::from_millis(i64::try_from(context.deadline).unwrap_or(i64::MAX)),
+            traceparent: context.xray_trace_id.as_deref().and_then(trace::traceparent),
+        };
+        let answer: Result<Value, Error> = match role {
+            Role::Planner => Ok(functions.plan(&event.payload, &invocation).await?),
+            Role::Worker => Ok(functions.work(&event.payload, &invocation).await?),
+            Role::Undertaker => Ok(functions.bury(&event.payload, &invocation).await?),
+            Role::Courier => {
+                // Read anew every time: deliveries are few, and a changed secret counts at once.
+                let webhook = match &settings.webhook {
+                    Some(name) => {
+                        Some(webhook(vault, name).await.map_err(|why| format!("the webhook's secret: {why}"))?)
+                    }
+                    None => None,
+                };
+                Ok(functions.run_errands(&event.payload, webhook.as_ref(), &invocation).await?)
+            }
+        };
+        answer
+    };
+    run(service_fn(handle)).await
+}

@@ -1,0 +1,95 @@
+//! Measurements as log lines in CloudWatch's embedded metric format. Identifiers are properties, never dimensions: every value of
+//! a dimension is a metric that costs money.
+
+use std::io::Write as _;
+
+use purge_core::run::{ChunkView, Order};
+use purge_core::time::Timestamp;
+use serde_json::{Map, Value, json};
+
+/// Namespace of the metrics, the same as on one machine.
+pub const NAMESPACE: &str = "GenesysPurge";
+
+/// The line for a chunk that has ended; `None` while it goes on. What was not measured is left out.
+#[must_use]
+pub fn chunk_ended(order: &Order, view: &ChunkView) -> Option<String> {
+    let (outcome, ended_at) = (view.outcome?, view.ended_at?);
+    let duration =
+        view.started_at.map(|started| u64::try_from(ended_at.since(started).as_millis()).unwrap_or(u64::MAX));
+    let values = [
+        ("ChunksEnded", "Count", Some(1)),
+        ("ChunkDuration", "Milliseconds", duration),
+        ("RecordsDeleted", "Count", view.records_deleted),
+        ("RecordsRemaining", "Count", view.remaining),
+        ("Submits", "Count", Some(view.submits)),
+        ("Requests", "Count", Some(view.requests)),
+    ];
+    let simulated = if order.simulated { "true" } else { "false" };
+    let properties = [
+        ("runId", json!(order.run_id)),
+        ("chunk", json!(view.chunk.index)),
+        ("attempt", json!(view.attempt)),
+        ("requestId", json!(view.request_id)),
+        ("cause", json!(view.cause.as_ref().map(|cause| &cause.code))),
+    ];
+    Some(line(ended_at, &[("Outcome", outcome.as_str()), ("Simulated", simulated)], &values, &properties))
+}
+
+/// The line for a message that nobody could handle.
+#[must_use]
+pub fn dead_letter(now: Timestamp, message: &str) -> String {
+    line(now, &[("Simulated", "unknown")], &[("DeadLetters", "Count", Some(1))], &[("message", json!(message))])
+}
+
+/// The line for a plan that was not carried out.
+#[must_use]
+pub fn plan_refused(now: Timestamp, codes: &[String]) -> String {
+    line(now, &[("Simulated", "unknown")], &[("PlansRefused", "Count", Some(1))], &[("findings", json!(codes))])
+}
+
+fn line(
+    at: Timestamp,
+    dimensions: &[(&str, &str)],
+    values: &[(&str, &str, Option<u64>)],
+    properties: &[(&str, Value)],
+) -> String {
+    let measured: Vec<_> = values.iter().filter_map(|(name, unit, value)| Some((*name, *unit, (*value)?))).collect();
+    let metrics: Vec<_> = measured.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit})).collect();
+    let names: Vec<_> = dimensions.iter().map(|(name, _)| *name).collect();
+    let mut root = Map::new();
+    let directive = json!({"Namespace": NAMESPACE, "Dimensions": [names], "Metrics": metrics});
+    root.insert("_aws".to_owned(), json!({"Timestamp": at.millis(), "CloudWatchMetrics": [directive]}));
+    root.extend(dimensions.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
+    root.extend(measured.iter().map(|(name, _, value)| ((*name).to_owned(), json!(value))));
+    root.extend(
+        properties.iter().filter(|(_, v)| !v.is_null()).map(|(name, value)| ((*name).to_owned(), value.clone())),
+    );
+    Value::Object(root).to_string()
+}
+
+/// Writes a line where CloudWatch reads it.
+pub fn write(line: &str) {
+    // Nothing can be done, and nothing is lost but a measurement, when nobody reads the log.
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_names_its_metrics_and_no_identifier_is_a_dimension() {
+        let line: Value = serde_json::from_str(&dead_letter(Timestamp::from_millis(5), "m1")).unwrap();
+        assert_eq!(line["_aws"]["Timestamp"], 5);
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(directive["Namespace"], NAMESPACE);
+        for name in directive["Dimensions"][0].as_array().unwrap() {
+            assert!(line[name.as_str().unwrap()].is_string());
+            assert_ne!(name, "message");
+        }
+        for metric in directive["Metrics"].as_array().unwrap() {
+            assert!(line[metric["Name"].as_str().unwrap()].is_u64());
+        }
+        assert_eq!(line["message"], "m1");
+    }
+}

@@ -1,0 +1,169 @@
+//! The planner: starts runs, and answers people who ask about them. Every way in is at least once, and gives the same run again.
+
+mod answer;
+mod event;
+mod object;
+mod start;
+
+use purge_core::finding::{Finding, Severity};
+use purge_core::plan::CheckContext;
+use purge_core::time::Timestamp;
+use purge_driver::ledger::Ledger as _;
+use purge_driver::{Clock, Http, Redriven, redrive};
+use serde_json::{Value, json};
+
+pub use answer::Refusal;
+pub use event::Event;
+pub use object::{ANSWERS, PLANS, REQUESTS};
+
+use crate::batch::Again;
+use crate::bucket::Bucket;
+use crate::functions::{Functions, Invocation, is_pending};
+use crate::queue::Queue;
+use crate::wake::{Errand, ErrandKind};
+use answer::{problem, run_line};
+
+/// Chunks read at a time.
+const PAGE: u32 = 1_000;
+/// Problems that `status` shows at most.
+const SHOWN: usize = 50;
+
+/// Why an invocation has no answer: it may be tried again.
+pub type Failure = Again;
+
+/// The answer, or why the person must change something first.
+type Answered = Result<Value, Refusal>;
+
+impl<H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, H, C, Q, B> {
+    /// Answers one event: a JSON document, or an `application/problem+json` document with the findings.
+    ///
+    /// # Errors
+    /// When something that is needed does not work now; the same event may be given again.
+    pub async fn plan(&self, event: &Value, invocation: &Invocation) -> Result<Value, Failure> {
+        let trace = invocation.traceparent.as_deref();
+        if let Some(records) = event.get("Records").and_then(Value::as_array) {
+            return self.objects(records, trace).await;
+        }
+        let answered = match Event::read(event) {
+            Ok(event) => self.answer(event, invocation, trace).await?,
+            Err(findings) => Err(Refusal::of(findings)),
+        };
+        Ok(answered.unwrap_or_else(|refusal| problem(&refusal, self.clock.now())))
+    }
+
+    async fn answer(&self, event: Event, invocation: &Invocation, trace: Option<&str>) -> Result<Answered, Failure> {
+        match event {
+            Event::Preview { request, policy } => self.preview(&request, policy.as_ref()).await,
+            Event::Run { request, policy, approval } => {
+                self.run_request(&request, policy.as_ref(), &approval, trace).await
+            }
+            Event::RunPlan { plan_file, approved_by } => {
+                self.run_plan(&plan_file.to_string(), &approved_by, trace).await
+            }
+            Event::Schedule { scheduled_at, request_key } => self.run_schedule(scheduled_at, &request_key, trace).await,
+            Event::Cancel { run_id } => self.cancel(&run_id, trace).await,
+            Event::Retry { run_id } => self.retry(&run_id, invocation, trace).await,
+            Event::Resume { run_id } => self.resume(&run_id, trace).await,
+            Event::Status { run_id } => self.status(&run_id).await,
+        }
+    }
+
+    /// What checking may look at besides the documents.
+    fn context(&self, now: Timestamp) -> CheckContext {
+        let jurisdiction = self.place.jurisdiction.map(str::to_owned);
+        CheckContext { now, tenant_jurisdiction: jurisdiction.clone(), default_jurisdiction: jurisdiction }
+    }
+
+    /// Wakes every open chunk, in an errand of its own: this one has an answer to give.
+    async fn wake_all(&self, run_id: &str, trace: Option<&str>) -> Result<(), Failure> {
+        let errand = Errand::new(run_id, ErrandKind::FanOut { after: 0 });
+        self.errand_at(errand, self.clock.now(), trace).await
+    }
+
+    /// Stops new submits at once; chunks that wait are woken to learn of it.
+    async fn cancel(&self, run_id: &str, trace: Option<&str>) -> Result<Answered, Failure> {
+        if !self.ledger.ask_cancel(run_id, self.clock.now()).await? {
+            return Ok(Err(unknown(run_id)));
+        }
+        self.wake_all(run_id, trace).await?;
+        self.status(run_id).await
+    }
+
+    /// Wakes every open chunk again and sends what is still to be sent: for a run that stands still.
+    async fn resume(&self, run_id: &str, trace: Option<&str>) -> Result<Answered, Failure> {
+        let Some(row) = self.ledger.run(run_id).await? else { return Ok(Err(unknown(run_id))) };
+        let now = self.clock.now();
+        for message in self.ledger.outbox_pending(run_id, PAGE).await? {
+            let at = message.due().unwrap_or(now);
+            self.errand_at(Errand::new(run_id, ErrandKind::Deliver { message: message.id }), at, trace).await?;
+        }
+        if row.open > 0 {
+            self.wake_all(run_id, trace).await?;
+        } else {
+            self.errand_at(Errand::new(run_id, ErrandKind::Evidence), now, trace).await?;
+        }
+        self.status(run_id).await
+    }
+
+    /// Another attempt at every chunk that ended other than verified, under the same approved plan.
+    async fn retry(&self, run_id: &str, invocation: &Invocation, trace: Option<&str>) -> Result<Answered, Failure> {
+        if self.ledger.run(run_id).await?.is_none() {
+            return Ok(Err(unknown(run_id)));
+        }
+        let now = self.clock.now();
+        self.ledger.withdraw_cancel(run_id, now).await?;
+        let (mut queued, mut busy, mut after) = (0_u32, 0_u32, 0);
+        loop {
+            let page = self.ledger.chunks(run_id, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.index;
+            for row in page.iter().filter(|row| row.run.clone().retried().is_some()) {
+                match redrive(self.ledger, run_id, row.index, &invocation.id, self.clock.now()).await? {
+                    Redriven::Queued => queued += 1,
+                    Redriven::Busy => busy += 1,
+                    Redriven::NotNeeded | Redriven::Absent => {}
+                }
+            }
+        }
+        self.wake_all(run_id, trace).await?;
+        Ok(Ok(json!({"runId": run_id, "queued": queued, "busy": busy})))
+    }
+
+    /// Where a run stands: how many chunks are in which state, and what went wrong.
+    async fn status(&self, run_id: &str) -> Result<Answered, Failure> {
+        let Some(row) = self.ledger.run(run_id).await? else { return Ok(Err(unknown(run_id))) };
+        let mut states = std::collections::BTreeMap::<String, u32>::new();
+        let mut problems = Vec::new();
+        let mut after = 0;
+        loop {
+            let page = self.ledger.chunks(run_id, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.index;
+            for view in page.iter().map(|row| row.run.view()) {
+                if view.cause.is_some() && problems.len() < SHOWN {
+                    problems.push(json!({"chunk": view.chunk.index, "attempt": view.attempt, "state": view.state, "cause": view.cause}));
+                }
+                *states.entry(view.state).or_default() += 1;
+            }
+        }
+        let outbox = self.ledger.outbox(run_id).await?;
+        let pending = outbox.iter().filter(|message| is_pending(&message.state)).count();
+        let mut line = run_line(&row);
+        line.extend([
+            ("states".to_owned(), json!(states)),
+            ("problems".to_owned(), json!(problems)),
+            ("messages".to_owned(), json!({"all": outbox.len(), "pending": pending})),
+        ]);
+        Ok(Ok(Value::Object(line)))
+    }
+}
+
+fn unknown(run_id: &str) -> Refusal {
+    Refusal::of(vec![Finding::new(
+        Severity::Error,
+        "run.unknown",
+        "#/runId",
+        format!("there is no run `{run_id}`"),
+        "the answer to `run` names it",
+    )])
+}

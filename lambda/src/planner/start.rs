@@ -1,0 +1,190 @@
+//! From a request or a plan file to a run.
+
+use std::time::Duration;
+
+use purge_core::finding::{Finding, Severity};
+use purge_core::plan::{self, Plan, PlanFile, document};
+use purge_core::run::{Approval, ApprovalError, ChunkRun, Order};
+use purge_core::time::{DAY_MS, Timestamp};
+use purge_driver::ledger::{Created, Ledger as _, NewRun};
+use purge_driver::{Clock, Http};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::event::GivenApproval;
+use super::{Answered, Failure, Refusal};
+use crate::bucket::Bucket;
+use crate::functions::Functions;
+use crate::queue::Queue;
+
+/// How far a schedule's time may lie ahead: clocks differ a little.
+const AHEAD: Duration = Duration::from_secs(300);
+
+/// A request that is made again and again, each time for another range.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Standing {
+    /// The request without its range.
+    request: Value,
+    /// The range ends that many months before the day of the schedule.
+    older_than_months: u32,
+    /// And is that many days long.
+    span_days: u32,
+    /// Who approved that this is done every time.
+    approved_by: String,
+}
+
+impl<H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, H, C, Q, B> {
+    /// What would be deleted, and the file to approve.
+    pub(super) async fn preview(&self, request: &Value, policy: Option<&Value>) -> Result<Answered, Failure> {
+        let now = self.clock.now();
+        let policy = match self.policy(policy).await? {
+            Ok(policy) => policy,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let checked = plan::check(&request.to_string(), Some(&policy), &self.context(now));
+        match &checked.plan {
+            Some(plan) => Ok(Ok(json!({"plan": document(&checked), "planFile": PlanFile::new(plan, now)}))),
+            None => Ok(Err(Refusal::of(checked.findings))),
+        }
+    }
+
+    pub(super) async fn run_request(
+        &self,
+        request: &Value,
+        policy: Option<&Value>,
+        approval: &GivenApproval,
+        trace: Option<&str>,
+    ) -> Result<Answered, Failure> {
+        let now = self.clock.now();
+        let policy = match self.policy(policy).await? {
+            Ok(policy) => policy,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let checked = plan::check(&request.to_string(), Some(&policy), &self.context(now));
+        match &checked.plan {
+            Some(plan) => self.start(plan, now, &approval.at(now), trace).await,
+            None => Ok(Err(Refusal::of(checked.findings))),
+        }
+    }
+
+    /// Runs a plan file, if the digest comes out again. Whoever gives it approves exactly that digest.
+    pub(super) async fn run_plan(
+        &self,
+        plan_file: &str,
+        approved_by: &str,
+        trace: Option<&str>,
+    ) -> Result<Answered, Failure> {
+        let now = self.clock.now();
+        let plan = match plan::reopen(plan_file, &self.context(now)) {
+            Ok(plan) => plan,
+            Err(findings) => return Ok(Err(Refusal::of(findings))),
+        };
+        // It has just been read; only its day is needed once more.
+        let planned_at = serde_json::from_str::<PlanFile>(plan_file).map_or(now, |file| file.planned_at);
+        let digest = plan.digest().to_owned();
+        let approval = Approval { digest, approved_by: approved_by.to_owned(), approved_at: now };
+        self.start(&plan, planned_at, &approval, trace).await
+    }
+
+    /// The range follows from the schedule's time, and the rules are applied as of that day: the same event gives the same run.
+    pub(super) async fn run_schedule(
+        &self,
+        scheduled_at: Timestamp,
+        request_key: &str,
+        trace: Option<&str>,
+    ) -> Result<Answered, Failure> {
+        let refused = |code: &str, message: String, help: &str| {
+            Refusal::of(vec![Finding::new(Severity::Error, code, format!("{request_key}#"), message, help)])
+        };
+        if scheduled_at > self.clock.now().plus(AHEAD) {
+            let message = format!("`{scheduled_at}` has not come yet");
+            return Ok(Err(refused("schedule.future", message, "leave the time to the scheduler")));
+        }
+        let Some(text) = self.plans.read(request_key).await? else {
+            let message = format!("there is no `{request_key}` in the plans bucket");
+            return Ok(Err(refused("schedule.missing", message, "put the standing request there")));
+        };
+        let standing: Standing = match serde_json::from_str(&text) {
+            Ok(standing) => standing,
+            Err(why) => {
+                let help = "`request` without `range`, `olderThanMonths`, `spanDays` and `approvedBy`";
+                return Ok(Err(refused("schedule.invalid", format!("it cannot be read: {why}"), help)));
+            }
+        };
+        let end = scheduled_at.start_of_day().minus_months(standing.older_than_months);
+        let span = u64::from(standing.span_days).saturating_mul(DAY_MS.unsigned_abs());
+        let mut request = standing.request;
+        if let Some(fields) = request.as_object_mut()
+            && fields
+                .insert("range".to_owned(), json!({"start": end.minus(Duration::from_millis(span)), "end": end}))
+                .is_some()
+        {
+            let message = "it has a `range` of its own".to_owned();
+            return Ok(Err(refused("schedule.range", message, "leave `range` away: it follows from the schedule")));
+        }
+        let policy = match self.policy(None).await? {
+            Ok(policy) => policy,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let checked = plan::check(&request.to_string(), Some(&policy), &self.context(scheduled_at));
+        let Some(plan) = &checked.plan else { return Ok(Err(Refusal::of(checked.findings))) };
+        let digest = plan.digest().to_owned();
+        let approval = Approval { digest, approved_by: standing.approved_by, approved_at: scheduled_at };
+        self.start(plan, scheduled_at, &approval, trace).await
+    }
+
+    /// The policy that was given, or the bucket's. Without any, nothing runs: nobody would know what must be kept.
+    async fn policy(&self, given: Option<&Value>) -> Result<Result<String, Refusal>, Failure> {
+        if let Some(policy) = given {
+            return Ok(Ok(policy.to_string()));
+        }
+        Ok(self.plans.read(self.policy_key).await?.ok_or_else(|| {
+            Refusal::of(vec![Finding::new(
+                Severity::Error,
+                "policy.missing",
+                "policy#",
+                format!("there is no `{}` in the plans bucket", self.policy_key),
+                "put the policy that applies there, or give it with the request",
+            )])
+        }))
+    }
+
+    /// Stores the run, unless it is there, and has its chunks woken. Doing it twice is harmless, and goes on where it broke off.
+    async fn start(
+        &self,
+        plan: &Plan,
+        planned_at: Timestamp,
+        approval: &Approval,
+        trace: Option<&str>,
+    ) -> Result<Answered, Failure> {
+        let order = match Order::new(plan, approval, &self.place.name(), self.place.simulated) {
+            Ok(order) => order,
+            Err(error) => return Ok(Err(not_approved(&error))),
+        };
+        let chunks = plan.chunks().iter().map(|chunk| ChunkRun::new(&order, *chunk)).collect();
+        let plan_file = serde_json::to_string_pretty(&PlanFile::new(plan, planned_at)).unwrap_or_default() + "\n";
+        let new = NewRun { order, plan_file, chunks };
+        let created = self.ledger.create(&new, self.clock.now()).await?;
+        let run_id = &new.order.run_id;
+        self.wake_all(run_id, trace).await?;
+        Ok(Ok(json!({
+            "runId": run_id,
+            "planDigest": plan.digest(),
+            "shortCode": plan.short_code(),
+            "chunks": new.order.chunks,
+            "new": created == Created::New,
+        })))
+    }
+}
+
+fn not_approved(error: &ApprovalError) -> Refusal {
+    let (code, help) = match error {
+        ApprovalError::DigestMismatch { .. } => {
+            ("approval.mismatch", "preview the request and approve the plan that comes of it")
+        }
+        ApprovalError::SamePerson(_) => ("approval.samePerson", "have somebody else approve it"),
+        ApprovalError::Nobody => ("approval.nobody", "say who approves it"),
+    };
+    Refusal::of(vec![Finding::new(Severity::Blocked, code, "#/approval", error.to_string(), help)])
+}

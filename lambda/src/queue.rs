@@ -1,0 +1,113 @@
+//! Queues: sending messages that come later.
+
+use std::future::Future;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
+use futures_util::{TryStreamExt as _, stream};
+
+/// Messages of one SendMessageBatch (limit of SQS).
+const BATCH: usize = 10;
+/// Batches under way at once.
+const AT_ONCE: usize = 16;
+/// Rounds in which the entries that SQS refused for now are sent again.
+const ROUNDS: u32 = 5;
+/// The attribute with the W3C trace context.
+pub const TRACEPARENT: &str = "traceparent";
+
+/// A message and how long to hold it back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delayed {
+    /// What it says.
+    pub body: String,
+    /// Seconds, 0 to 900.
+    pub delay_seconds: i32,
+}
+
+/// Why messages were not taken. The text is for the log.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the queue does not take messages: {0}")]
+pub struct QueueError(pub String);
+
+/// Takes messages and delivers each at least once.
+pub trait Queue {
+    /// Sends all. When it fails, some may have been sent: sending them again is harmless.
+    ///
+    /// # Errors
+    /// When not all were taken, after several tries.
+    fn send(&self, messages: Vec<Delayed>, traceparent: Option<&str>) -> impl Future<Output = Result<(), QueueError>>;
+}
+
+/// An SQS standard queue.
+#[derive(Clone, Debug)]
+pub struct SqsQueue {
+    client: Client,
+    url: String,
+}
+
+impl SqsQueue {
+    /// The queue at that address.
+    #[must_use]
+    pub fn new(client: Client, url: impl Into<String>) -> Self {
+        Self { client, url: url.into() }
+    }
+
+    /// One batch: each entry's own failure is looked at, because the batch as a whole succeeds without it.
+    async fn send_batch(&self, messages: &[Delayed], traceparent: Option<&str>) -> Result<(), QueueError> {
+        let mut left: Vec<usize> = (0..messages.len()).collect();
+        let mut why = String::new();
+        for round in 0..ROUNDS {
+            if round > 0 {
+                tokio::time::sleep(std::time::Duration::from_millis(100 << round)).await;
+            }
+            let mut entries = Vec::new();
+            for &place in &left {
+                let Some(message) = messages.get(place) else { continue };
+                entries.push(entry(place, message, traceparent)?);
+            }
+            let batch = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries));
+            match batch.send().await {
+                Ok(answer) => {
+                    let failed: Vec<_> = answer.failed().iter().map(|entry| entry.id().to_owned()).collect();
+                    why = answer.failed().iter().map(|entry| entry.code().to_owned()).collect::<Vec<_>>().join(", ");
+                    left.retain(|place| failed.contains(&place.to_string()));
+                }
+                Err(error) => why = DisplayErrorContext(error).to_string(),
+            }
+            if left.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(QueueError(why))
+    }
+}
+
+impl Queue for SqsQueue {
+    async fn send(&self, messages: Vec<Delayed>, traceparent: Option<&str>) -> Result<(), QueueError> {
+        stream::iter(messages.chunks(BATCH).map(Ok))
+            .map_ok(|batch| self.send_batch(batch, traceparent))
+            .try_buffer_unordered(AT_ONCE)
+            .try_collect::<()>()
+            .await
+    }
+}
+
+fn entry(
+    place: usize,
+    message: &Delayed,
+    traceparent: Option<&str>,
+) -> Result<SendMessageBatchRequestEntry, QueueError> {
+    if !(0..=900).contains(&message.delay_seconds) {
+        return Err(QueueError(format!("`{}` is no delay that SQS takes", message.delay_seconds)));
+    }
+    let mut entry = SendMessageBatchRequestEntry::builder()
+        .id(place.to_string())
+        .message_body(&message.body)
+        .delay_seconds(message.delay_seconds);
+    if let Some(traceparent) = traceparent {
+        let value = MessageAttributeValue::builder().data_type("String").string_value(traceparent).build();
+        entry = entry.message_attributes(TRACEPARENT, value.map_err(|why| QueueError(why.to_string()))?);
+    }
+    entry.build().map_err(|why| QueueError(why.to_string()))
+}

@@ -1,0 +1,219 @@
+//! Settings, from the environment that the template gives to every function.
+
+use purge_core::oauth::LoginStyle;
+use purge_core::region::{REGIONS, region, region_of_host};
+use purge_core::request::DeletionApi;
+use purge_core::url::{self, Host, Url};
+use purge_driver::{Credentials, Tenant};
+
+/// Table of the ledger.
+pub const TABLE: &str = "PURGE_TABLE";
+/// Queue of wake-ups.
+pub const CHUNK_QUEUE: &str = "PURGE_CHUNK_QUEUE_URL";
+/// Queue of errands.
+pub const ERRAND_QUEUE: &str = "PURGE_ERRAND_QUEUE_URL";
+/// Bucket of requests, plans and the policy.
+pub const PLANS: &str = "PURGE_PLANS_BUCKET";
+/// Key of the policy in that bucket.
+pub const POLICY: &str = "PURGE_POLICY_KEY";
+/// Bucket of the evidence.
+pub const EVIDENCE: &str = "PURGE_EVIDENCE_BUCKET";
+/// Secret with the OAuth client: `{"clientId": …, "clientSecret": …}`.
+pub const CREDENTIALS: &str = "PURGE_CREDENTIALS_SECRET";
+/// Secret with the webhook: `{"url": …, "secret": "whsec_…"}`; empty when there is none.
+pub const WEBHOOK: &str = "PURGE_WEBHOOK_SECRET";
+/// How many workers there are at most, which share the request budget.
+pub const WORKERS: &str = "PURGE_WORKERS";
+/// Whether the tenant is a simulated one: `true` or `false`.
+pub const SIMULATED: &str = "PURGE_SIMULATED";
+/// Region of the tenant.
+pub const REGION: &str = "GENESYS_REGION";
+/// Address of the API, where it is not the region's; empty otherwise.
+pub const BASE_URL: &str = "GENESYS_BASE_URL";
+/// Address of the login, where it is not the region's; empty otherwise.
+pub const LOGIN_URL: &str = "GENESYS_LOGIN_URL";
+
+/// All of them; a test compares them with the template.
+pub const ALL: [&str; 13] = [
+    TABLE,
+    CHUNK_QUEUE,
+    ERRAND_QUEUE,
+    PLANS,
+    POLICY,
+    EVIDENCE,
+    CREDENTIALS,
+    WEBHOOK,
+    WORKERS,
+    SIMULATED,
+    REGION,
+    BASE_URL,
+    LOGIN_URL,
+];
+
+/// Everything that the environment says.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Table of the ledger.
+    pub table: String,
+    /// Address of the queue of wake-ups.
+    pub chunk_queue: String,
+    /// Address of the queue of errands.
+    pub errand_queue: String,
+    /// Bucket of requests, plans and the policy.
+    pub plans: String,
+    /// Key of the policy.
+    pub policy: String,
+    /// Bucket of the evidence.
+    pub evidence: String,
+    /// Secret with the OAuth client.
+    pub credentials: String,
+    /// Secret with the webhook.
+    pub webhook: Option<String>,
+    /// Workers at most.
+    pub workers: u32,
+    /// The tenant.
+    pub place: Place,
+}
+
+/// Where the tenant is.
+#[derive(Clone, Debug)]
+pub struct Place {
+    api: Url,
+    login: Option<Url>,
+    /// Region of the data, as far as it is known.
+    pub jurisdiction: Option<&'static str>,
+    /// Whether nothing real is deleted.
+    pub simulated: bool,
+}
+
+impl Place {
+    /// The API's address, by which runs are told apart.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.api.to_string()
+    }
+
+    /// The tenant for one deletion API. Its credentials are empty: [`crate::login`] puts the real ones in as they leave.
+    #[must_use]
+    pub fn tenant(&self, api: DeletionApi) -> Tenant {
+        let (login_style, of_region) = match (api, self.api.host()) {
+            (DeletionApi::RecordingJobs, Host::Name(name)) => (LoginStyle::Standard, login_host(name)),
+            (DeletionApi::RecordingJobs, Host::Address(_)) => (LoginStyle::Standard, None),
+            (DeletionApi::DataDeletion, _) => (LoginStyle::DataDeletion, None),
+        };
+        let login = self.login.clone().or(of_region).unwrap_or_else(|| self.api.clone());
+        Tenant { api: self.api.clone(), login, login_style, credentials: Credentials::new("", "") }
+    }
+}
+
+/// `api.{domain}` logs in at `login.{domain}`.
+fn login_host(api_host: &str) -> Option<Url> {
+    let domain = api_host.strip_prefix("api.")?;
+    region(domain).and_then(|r| url::base_url(&format!("https://login.{}", r.domain)).ok())
+}
+
+impl Settings {
+    /// Reads them all.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them, one line each.
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<String>> {
+        let mut wrong = Vec::new();
+        let mut text = |name: &str| {
+            let value = get(name).filter(|value| !value.trim().is_empty());
+            if value.is_none() {
+                wrong.push(format!("`{name}` is not set"));
+            }
+            value.unwrap_or_default()
+        };
+        let [table, chunk_queue, errand_queue] = [TABLE, CHUNK_QUEUE, ERRAND_QUEUE].map(&mut text);
+        let [plans, policy, evidence, credentials] = [PLANS, POLICY, EVIDENCE, CREDENTIALS].map(&mut text);
+        let [workers, simulated] = [WORKERS, SIMULATED].map(&mut text);
+        let workers = workers.parse().ok().filter(|n| *n > 0);
+        if workers.is_none() {
+            wrong.push(format!("`{WORKERS}` is not a number of workers"));
+        }
+        let simulated = match simulated.as_str() {
+            "true" => true,
+            "false" => false,
+            other => {
+                wrong.push(format!("`{SIMULATED}` is `{other}`, neither `true` nor `false`"));
+                false
+            }
+        };
+        let optional = |name: &str| get(name).filter(|value| !value.trim().is_empty());
+        let place = place(optional, simulated, &mut wrong);
+        match (place, workers) {
+            (Some(place), Some(workers)) if wrong.is_empty() => Ok(Self {
+                table,
+                chunk_queue,
+                errand_queue,
+                plans,
+                policy,
+                evidence,
+                credentials,
+                webhook: optional(WEBHOOK),
+                workers,
+                place,
+            }),
+            (Some(_) | None, Some(_) | None) => Err(wrong),
+        }
+    }
+}
+
+fn place(get: impl Fn(&str) -> Option<String>, simulated: bool, wrong: &mut Vec<String>) -> Option<Place> {
+    let mut address = |name: &str| match url::base_url(&get(name)?) {
+        Ok(address) => Some(address),
+        Err(why) => {
+            wrong.push(format!("`{name}`: {why}"));
+            None
+        }
+    };
+    let (base, login) = (address(BASE_URL), address(LOGIN_URL));
+    let said = get(REGION).and_then(|text| {
+        let found = region(&text);
+        if found.is_none() {
+            let names: Vec<_> = REGIONS.iter().map(|r| r.name).collect();
+            wrong.push(format!("`{REGION}` is `{text}`, not one of {}", names.join(", ")));
+        }
+        found
+    });
+    let api = base.or_else(|| said.and_then(|r| url::base_url(&format!("https://api.{}", r.domain)).ok()));
+    let Some(api) = api else {
+        wrong.push(format!("neither `{REGION}` nor `{BASE_URL}` is set"));
+        return None;
+    };
+    let of_host = match api.host() {
+        Host::Name(name) => region_of_host(name).map(|r| r.name),
+        Host::Address(_) => None,
+    };
+    if let (Some(of_host), Some(said)) = (of_host, said)
+        && of_host != said.name
+    {
+        wrong.push(format!("`{REGION}` is `{}` but the host of `{BASE_URL}` is in `{of_host}`", said.name));
+    }
+    Some(Place { api, login, jurisdiction: of_host.or(said.map(|r| r.name)), simulated })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_is_enough_for_the_addresses_and_everything_wrong_is_said() {
+        let get = |name: &str| match name {
+            WORKERS => Some("5".to_owned()),
+            SIMULATED => Some("false".to_owned()),
+            REGION => Some("us-east-1".to_owned()),
+            BASE_URL | LOGIN_URL | WEBHOOK => Some(String::new()),
+            _ => Some("x".to_owned()),
+        };
+        let settings = Settings::read(get).unwrap();
+        assert_eq!(settings.place.name(), "https://api.mypurecloud.com");
+        assert_eq!(settings.place.jurisdiction, Some("us-east-1"));
+        let login = settings.place.tenant(DeletionApi::RecordingJobs).login.to_string();
+        assert_eq!(login, "https://login.mypurecloud.com");
+        assert!(settings.webhook.is_none());
+        assert_eq!(Settings::read(|_| None).unwrap_err().len(), 12);
+    }
+}

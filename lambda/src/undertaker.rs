@@ -1,0 +1,73 @@
+//! The undertaker: messages that were delivered in vain too often. A chunk is marked with the cause; what is no chunk is kept where
+//! a person can read it. Nothing vanishes.
+
+use purge_core::run::Cause;
+use purge_driver::{Advance, Clock, Http, Signal};
+use serde_json::{Value, json};
+
+use crate::batch::{Again, NoBatch, Received, each};
+use crate::bucket::{Bucket, BucketError};
+use crate::functions::{Functions, Invocation};
+use crate::metrics;
+use crate::queue::Queue;
+use crate::wake::WakeUp;
+
+/// Where dead messages are kept in the evidence bucket.
+pub const DEAD_LETTERS: &str = "dead-letters/";
+
+impl<H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, H, C, Q, B> {
+    /// Handles a batch of dead messages.
+    ///
+    /// # Errors
+    /// When the event is no batch.
+    pub async fn bury(&self, event: &Value, invocation: &Invocation) -> Result<Value, NoBatch> {
+        each(event, |message| self.dead(message, invocation)).await
+    }
+
+    async fn dead(&self, message: Received, invocation: &Invocation) -> Result<(), Again> {
+        metrics::write(&metrics::dead_letter(self.clock.now(), &message.id));
+        let fate = match serde_json::from_str::<WakeUp>(&message.body) {
+            Ok(wake) => self.fail(&wake, &message, invocation).await?,
+            Err(why) => format!("it is no wake-up: {why}"),
+        };
+        tracing::error!(message = %message.id, body = %message.body, %fate, "a message was delivered in vain too often");
+        let letter = json!({
+            "message": message.id,
+            "body": message.body,
+            "receives": message.receives,
+            "buriedAt": self.clock.now(),
+            "fate": fate,
+        });
+        let name: String =
+            message.id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
+        self.evidence.write(&format!("{DEAD_LETTERS}{name}.json"), format!("{letter}\n")).await?;
+        Ok(())
+    }
+
+    /// Marks the chunk as failed, or unknown if something may have been deleted. Says what became of it.
+    async fn fail(&self, wake: &WakeUp, message: &Received, invocation: &Invocation) -> Result<String, Again> {
+        let Some(order) = self.ledger.order(&wake.run_id).await? else {
+            return Ok(format!("there is no run `{}`", wake.run_id));
+        };
+        let (sender, stop) = (self.sender(&order), Signal::new());
+        let owner = format!("{}/{}", invocation.id, message.id);
+        let cause =
+            Cause::new("message.dead", "its wake-ups were delivered in vain too often; the workers' log says why");
+        match self.worker(&sender, &owner, &stop).abandon(&order, wake.chunk, cause).await? {
+            Advance::Done(outcome) => {
+                self.ended(&order, wake.chunk, message.traceparent.as_deref()).await?;
+                Ok(format!("chunk {} is {}", wake.chunk, outcome.as_str()))
+            }
+            Advance::Busy { .. } | Advance::Lost | Advance::Waiting { .. } => {
+                Err(Again(format!("somebody works on chunk {}", wake.chunk)))
+            }
+            Advance::Absent => Ok(format!("run `{}` has no chunk {}", wake.run_id, wake.chunk)),
+        }
+    }
+}
+
+impl From<BucketError> for Again {
+    fn from(error: BucketError) -> Self {
+        Self(error.to_string())
+    }
+}

@@ -1,0 +1,114 @@
+//! Messages: which chunk to look at, or which errand to run, and not before when. They carry no truth: whatever they say is looked up.
+
+use std::time::Duration;
+
+use purge_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Version of the messages.
+pub const MESSAGE_VERSION: u32 = 1;
+
+/// The longest that SQS holds a message back.
+pub const LONGEST_DELAY: Duration = Duration::from_secs(900);
+
+/// "Look at this chunk."
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WakeUp {
+    /// [`MESSAGE_VERSION`].
+    pub v: u32,
+    /// Which run.
+    pub run_id: String,
+    /// Which chunk, from 1.
+    pub chunk: u32,
+    /// Passed on unopened until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+}
+
+/// Anything that is not a chunk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Errand {
+    /// [`MESSAGE_VERSION`].
+    pub v: u32,
+    /// Which run.
+    pub run_id: String,
+    /// What to do.
+    pub errand: ErrandKind,
+    /// Passed on unopened until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum ErrandKind {
+    /// Wake the open chunks after this one.
+    FanOut {
+        /// The last that has been woken; 0 at first.
+        after: u32,
+    },
+    /// Deliver a message of the outbox.
+    Deliver {
+        /// Which.
+        message: String,
+    },
+    /// Put the evidence of a run that has ended into its bucket.
+    Evidence,
+}
+
+impl WakeUp {
+    /// At once.
+    #[must_use]
+    pub fn new(run_id: &str, chunk: u32) -> Self {
+        Self { v: MESSAGE_VERSION, run_id: run_id.to_owned(), chunk, not_before: None }
+    }
+}
+
+impl Errand {
+    /// At once.
+    #[must_use]
+    pub fn new(run_id: &str, kind: ErrandKind) -> Self {
+        Self { v: MESSAGE_VERSION, run_id: run_id.to_owned(), errand: kind, not_before: None }
+    }
+}
+
+/// Whole seconds until then, never early, and no more than SQS holds back: a longer wait hops.
+#[must_use]
+pub fn delay_seconds(at: Timestamp, now: Timestamp) -> i32 {
+    let millis = at.since(now).min(LONGEST_DELAY).as_millis();
+    i32::try_from(millis.div_ceil(1000)).unwrap_or(900)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_are_whole_seconds_within_what_sqs_takes() {
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        let after = |millis| delay_seconds(Timestamp::from_millis(now.millis() + millis), now);
+        let delays = [-5_000, 0, 1, 999, 1_000, 1_001, 899_999, 900_000, 900_001, i64::from(u32::MAX)].map(after);
+        assert_eq!(delays, [0, 0, 1, 1, 1, 2, 900, 900, 900, 900]);
+    }
+
+    #[test]
+    fn messages_come_back_as_they_were_and_nothing_else_is_one() {
+        let wake = WakeUp { not_before: Some(Timestamp::EPOCH), ..WakeUp::new("run-1", 7) };
+        let text = serde_json::to_string(&wake).unwrap();
+        assert_eq!(text, r#"{"v":1,"runId":"run-1","chunk":7,"notBefore":"1970-01-01T00:00:00.000Z"}"#);
+        assert_eq!(serde_json::from_str::<WakeUp>(&text).unwrap(), wake);
+        for kind in
+            [ErrandKind::FanOut { after: 3 }, ErrandKind::Deliver { message: "m".to_owned() }, ErrandKind::Evidence]
+        {
+            let errand = Errand::new("run-1", kind);
+            let text = serde_json::to_string(&errand).unwrap();
+            assert_eq!(serde_json::from_str::<Errand>(&text).unwrap(), errand, "{text}");
+        }
+        for poison in ["", "{}", r#"{"v":1,"runId":"r","chunk":"7"}"#, r#"{"v":1,"runId":"r","chunk":7,"more":1}"#] {
+            assert!(serde_json::from_str::<WakeUp>(poison).is_err(), "{poison}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The worker: a wake-up comes, its chunk is carried on as far as it goes without waiting, and the next wake-up is sent before this
+//! one is done.
+
+use std::time::Duration;
+
+use purge_driver::ledger::LedgerError;
+use purge_driver::{Advance, Clock, Http, Signal};
+use serde_json::Value;
+
+use crate::batch::{Again, NoBatch, Received, each};
+use crate::functions::{Functions, Invocation};
+use crate::queue::Queue;
+use crate::wake::{MESSAGE_VERSION, WakeUp};
+
+/// When to look again after another worker was quicker.
+const AFTER_LOST: Duration = Duration::from_secs(1);
+/// When to look again after the ledger did not answer.
+const AFTER_UNAVAILABLE: Duration = Duration::from_secs(30);
+/// When to look again after the invocation ran out of time: whatever was under way is over by then.
+const AFTER_CUT_OFF: Duration = Duration::from_secs(60);
+
+impl<H: Http, C: Clock, Q: Queue, B> Functions<'_, H, C, Q, B> {
+    /// Handles a batch of wake-ups.
+    ///
+    /// # Errors
+    /// When the event is no batch.
+    pub async fn work(&self, event: &Value, invocation: &Invocation) -> Result<Value, NoBatch> {
+        each(event, |message| self.wake(message, invocation)).await
+    }
+
+    async fn wake(&self, message: Received, invocation: &Invocation) -> Result<(), Again> {
+        let wake: WakeUp = serde_json::from_str(&message.body).map_err(|why| Again(format!("no wake-up: {why}")))?;
+        if wake.v != MESSAGE_VERSION {
+            return Err(Again(format!("a wake-up of version {}", wake.v)));
+        }
+        let trace = message.traceparent.as_deref().or(invocation.traceparent.as_deref());
+        let now = self.clock.now();
+        if let Some(at) = wake.not_before.filter(|at| *at > now) {
+            return self.wake_at(wake, at, trace).await;
+        }
+        let (run_id, chunk) = (wake.run_id.clone(), wake.chunk);
+        let owner = format!("{}/{}", invocation.id, message.id);
+        let stop = Signal::new();
+        let advanced = self.before(invocation.deadline, &stop, self.carry_on(&wake, &owner, &stop)).await;
+        let at = |pause: Duration| self.clock.now().plus(pause);
+        match advanced {
+            Some(Ok(Advance::Waiting { at, reason })) => {
+                tracing::info!(%run_id, chunk, until = %at, ?reason, "waits");
+                self.wake_at(wake, at, trace).await
+            }
+            Some(Ok(Advance::Done(outcome))) => {
+                tracing::info!(%run_id, chunk, outcome = outcome.as_str(), "has ended");
+                let order = self.ledger.order(&run_id).await?;
+                let order = order.ok_or_else(|| Again(format!("run `{run_id}` is gone")))?;
+                self.ended(&order, chunk, trace).await
+            }
+            // Somebody else carries it on; should they fail, this finds out. Waiting is not failing: it uses up no delivery.
+            Some(Ok(Advance::Busy { until })) => self.wake_at(wake, until.plus(AFTER_LOST), trace).await,
+            Some(Ok(Advance::Lost)) => self.wake_at(wake, at(AFTER_LOST), trace).await,
+            Some(Ok(Advance::Absent)) => Err(Again(format!("run `{run_id}` has no chunk {chunk}"))),
+            Some(Err(LedgerError::Unavailable(why))) => {
+                tracing::warn!(%run_id, chunk, %why, "the ledger did not answer");
+                self.wake_at(wake, at(AFTER_UNAVAILABLE), trace).await
+            }
+            Some(Err(error @ (LedgerError::Corrupt(_) | LedgerError::Conflict(_)))) => Err(error.into()),
+            None => {
+                tracing::warn!(%run_id, chunk, "out of time");
+                self.wake_at(wake, at(AFTER_CUT_OFF), trace).await
+            }
+        }
+    }
+
+    async fn carry_on(&self, wake: &WakeUp, owner: &str, stop: &Signal) -> Result<Advance, LedgerError> {
+        let Some(order) = self.ledger.order(&wake.run_id).await? else { return Ok(Advance::Absent) };
+        if order.tenant != self.place.name() {
+            return Err(LedgerError::Conflict(format!("run `{}` belongs to {}", wake.run_id, order.tenant)));
+        }
+        let sender = self.sender(&order);
+        self.worker(&sender, owner, stop).advance(&order, wake.chunk, self.pace(&wake.run_id)).await
+    }
+}

@@ -1,0 +1,135 @@
+//! MiniStack, one process per test binary, and clients for it.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, LocalSecondaryIndex, Projection, ProjectionType,
+    ScalarAttributeType,
+};
+use purge_lambda::ledger::{BY_DUE, DUE, PARTITION, SORT};
+
+/// The top of the repository.
+#[must_use]
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// A running emulator; gone when this is dropped.
+#[derive(Debug)]
+pub struct Emulator {
+    process: Child,
+    folder: PathBuf,
+    pub url: String,
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Emulator {
+    /// Starts one on a free port with nothing in it. `cargo xtask aws-setup` installs it.
+    #[must_use]
+    pub fn start() -> Self {
+        let program = root().join("target/venv-aws/bin/ministack");
+        assert!(program.exists(), "{} is not there: run `cargo xtask aws-setup`", program.display());
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let url = format!("http://127.0.0.1:{port}");
+        let folder = std::env::temp_dir().join(format!("purge-emulator-{port}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        let log = std::fs::File::create(folder.join("log")).unwrap();
+        let process = Command::new(program)
+            .env("BIND_HOST", "127.0.0.1")
+            .env("GATEWAY_PORT", port.to_string())
+            .env("MINISTACK_HOST", "127.0.0.1")
+            .env("AWS_ENDPOINT_URL", &url)
+            .env("STATE_DIR", &folder)
+            .stdout(Stdio::from(log.try_clone().unwrap()))
+            .stderr(Stdio::from(log))
+            .spawn()
+            .unwrap();
+        let emulator = Self { process, folder, url };
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < deadline, "the emulator does not start: {}", emulator.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        emulator
+    }
+
+    /// What it has written.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// A folder that goes away with it.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What the SAM command line, pointed at it, prints.
+    #[must_use]
+    pub fn sam(&self, arguments: &[&str]) -> String {
+        let output = Command::new(root().join("target/venv-sam/bin/sam"))
+            .args(arguments)
+            .env("AWS_ENDPOINT_URL", &self.url)
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("SAM_CLI_TELEMETRY", "0")
+            .current_dir(&self.folder)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        text
+    }
+
+    /// What clients of it need.
+    pub async fn config(&self) -> SdkConfig {
+        let keys = aws_sdk_dynamodb::config::Credentials::new("test", "test", None, None, "test");
+        aws_config::defaults(BehaviorVersion::latest())
+            .http_client(purge_lambda::clients::http())
+            .timeout_config(purge_lambda::clients::timeouts())
+            .credentials_provider(keys)
+            .region(Region::new("us-east-1"))
+            .endpoint_url(&self.url)
+            .load()
+            .await
+    }
+}
+
+/// Creates a table as the template does.
+pub async fn create_table(client: &aws_sdk_dynamodb::Client, name: &str) {
+    let attribute =
+        |name: &str, kind| AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().unwrap();
+    let key = |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
+    let by_due = LocalSecondaryIndex::builder()
+        .index_name(BY_DUE)
+        .key_schema(key(PARTITION, KeyType::Hash))
+        .key_schema(key(DUE, KeyType::Range))
+        .projection(Projection::builder().projection_type(ProjectionType::All).build())
+        .build()
+        .unwrap();
+    client
+        .create_table()
+        .table_name(name)
+        .attribute_definitions(attribute(PARTITION, ScalarAttributeType::S))
+        .attribute_definitions(attribute(SORT, ScalarAttributeType::S))
+        .attribute_definitions(attribute(DUE, ScalarAttributeType::N))
+        .key_schema(key(PARTITION, KeyType::Hash))
+        .key_schema(key(SORT, KeyType::Range))
+        .local_secondary_indexes(by_due)
+        .billing_mode(BillingMode::PayPerRequest)
+        .send()
+        .await
+        .unwrap();
+}

@@ -1,0 +1,111 @@
+//! The template and the code say the same.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use purge_driver::worker::LEASE;
+use purge_lambda::functions::NEEDED;
+use purge_lambda::ledger::{BY_DUE, DUE, PARTITION, SORT};
+use purge_lambda::metrics::NAMESPACE;
+use purge_lambda::planner::{ANSWERS, PLANS, REQUESTS};
+use purge_lambda::undertaker::DEAD_LETTERS;
+use purge_lambda::{settings, wake};
+use purge_tests_aws::emulator::root;
+
+fn template() -> String {
+    std::fs::read_to_string(root().join("template.yaml")).unwrap()
+}
+
+/// The text of every resource by its name.
+fn resources() -> BTreeMap<String, String> {
+    let template = template();
+    let all = template.split("\nResources:\n").nth(1).unwrap().split("\nOutputs:\n").next().unwrap();
+    let mut resources = BTreeMap::<String, String>::new();
+    let mut name = String::new();
+    for line in all.lines() {
+        if line.starts_with("  ") && !line.starts_with("   ") && !line.trim_start().starts_with('#') {
+            name = line.trim().split(':').next().unwrap().to_owned();
+        }
+        let text = resources.entry(name.clone()).or_default();
+        text.push_str(line);
+        text.push('\n');
+    }
+    resources
+}
+
+fn number(text: &str, field: &str) -> u64 {
+    let value = text.lines().find_map(|line| line.trim().strip_prefix(field)).unwrap_or_else(|| panic!("no {field}"));
+    value.trim().parse().unwrap()
+}
+
+fn functions() -> BTreeMap<String, String> {
+    resources().into_iter().filter(|(_, text)| text.contains("Type: AWS::Serverless::Function")).collect()
+}
+
+#[test]
+fn every_setting_is_given_and_no_other() {
+    let template = template();
+    let variables = template.split("      Variables:\n").nth(1).unwrap();
+    let given: Vec<_> = variables
+        .lines()
+        .take_while(|line| line.starts_with("        "))
+        .map(|line| line.trim().split(':').next().unwrap())
+        .collect();
+    assert_eq!(given, settings::ALL);
+}
+
+#[test]
+fn every_queue_hides_a_message_for_six_invocations_and_reports_failures_one_by_one() {
+    let resources = resources();
+    let pairs = [("Worker", "ChunkQueue"), ("Courier", "ErrandQueue"), ("Undertaker", "DeadLetters")];
+    for (function, queue) in pairs {
+        let (function, queue) = (&resources[function], &resources[queue]);
+        let (timeout, hidden) = (number(function, "Timeout:"), number(queue, "VisibilityTimeout:"));
+        assert!(hidden >= 6 * timeout, "{hidden} s is less than six times {timeout} s");
+        assert!(hidden > LEASE.as_secs(), "a message comes again before the lease of its chunk is over");
+        assert!(function.contains("FunctionResponseTypes: [ReportBatchItemFailures]"));
+        assert!(function.contains("MaximumConcurrency:"));
+        assert!(Duration::from_secs(timeout) > NEEDED * 2, "an invocation has no time to do anything");
+    }
+    for queue in ["ChunkQueue", "ErrandQueue"] {
+        let queue = &resources[queue];
+        assert!(queue.contains("deadLetterTargetArn: !GetAtt DeadLetters.Arn"));
+        assert!(number(queue, "MessageRetentionPeriod:") > wake::LONGEST_DELAY.as_secs() * 100);
+        assert!(!queue.contains("FifoQueue"), "messages of a FIFO queue cannot be held back one by one");
+    }
+}
+
+#[test]
+fn handlers_keys_and_names_are_those_of_the_code() {
+    let handlers: Vec<_> = functions()
+        .values()
+        .map(|text| text.lines().find_map(|line| line.trim().strip_prefix("Handler: ")).unwrap().to_owned())
+        .collect();
+    assert_eq!(handlers, ["courier", "planner", "undertaker", "worker"]);
+    let main = std::fs::read_to_string(root().join("lambda/src/main.rs")).unwrap();
+    assert!(handlers.iter().all(|handler| main.contains(&format!("\"{handler}\" => Some("))));
+    let resources = resources();
+    let ledger = &resources["Ledger"];
+    assert!(ledger.contains(&format!("IndexName: {BY_DUE}")));
+    for (name, kind) in [(PARTITION, "S"), (SORT, "S"), (DUE, "N")] {
+        assert!(ledger.contains(&format!("{{AttributeName: {name}, AttributeType: {kind}}}")));
+    }
+    for prefix in [PLANS, REQUESTS] {
+        assert!(resources["Plans"].contains(&format!("Value: {prefix}}}")));
+    }
+    assert!(!PLANS.starts_with(ANSWERS) && !REQUESTS.starts_with(ANSWERS), "an answer would be taken for a question");
+    assert!(resources["Planner"].contains(&format!("/{ANSWERS}*")));
+    assert!(resources["Undertaker"].contains(&format!("/{DEAD_LETTERS}*")));
+    assert!(resources["DeadLettersAlarm"].contains(&format!("Namespace: {NAMESPACE}\n")));
+}
+
+#[test]
+fn nothing_may_do_everything() {
+    for (name, text) in functions() {
+        for line in text.lines().filter(|line| line.contains("Action:")) {
+            assert!(!line.contains('*'), "{name}: {line}");
+        }
+        assert!(!text.contains("Resource: \"*\"") && !text.contains("Resource: '*'"), "{name}");
+    }
+}
