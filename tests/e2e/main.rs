@@ -55,7 +55,10 @@ fn a_calm_run_deletes_exactly_the_range() {
     assert_eq!(state.left("2023-04-01T00:00:00Z", "2024-01-01T00:00:00Z"), 52_925 - 13_050);
     assert_eq!(run.report["totals"]["recordsDeleted"], 13_050);
     assert_eq!(state.accepted.len(), 3, "each chunk once");
-    assert!(state.accepted.windows(2).all(|pair| pair[0].1 < pair[1].0), "no instant is asked for twice");
+    // They go out together, so they may arrive in any order.
+    let mut accepted = state.accepted.clone();
+    accepted.sort_unstable();
+    assert!(accepted.windows(2).all(|pair| pair[0].1 < pair[1].0), "no instant is asked for twice");
     assert_eq!(state.without_length, 0, "every body has its length");
     assert_eq!((state.hooks.len(), state.unsigned_hooks), (3, 0));
     for (_, body) in state.hooks.values() {

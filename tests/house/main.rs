@@ -156,3 +156,54 @@ fn banned_packages_are_not_locked() {
         assert!(!lock.contains(&format!("name = \"{name}\"\n")), "`{name}` is banned");
     }
 }
+
+/// Names of the tests in a file: functions whose attributes, right above them, say that they are run.
+fn tests_in(code: &str) -> BTreeSet<&str> {
+    let (mut marked, mut names) = (false, BTreeSet::new());
+    for line in code.lines().map(str::trim) {
+        let function = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ");
+        match function {
+            Some(rest) if marked => {
+                names.extend(rest.split('(').next());
+                marked = false;
+            }
+            _ if line == "#[test]" || line == "#[tokio::test]" => marked = true,
+            // Ignored is not run.
+            _ if !line.starts_with("///") => marked = false,
+            _ => {}
+        }
+    }
+    names
+}
+
+#[test]
+fn the_table_of_defects_names_real_tests() {
+    let table = std::fs::read_to_string(root().join("tests/DEFECTS.md")).unwrap();
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    let rows: Vec<Vec<&str>> =
+        rows.map(|row| row.split(" | ").collect()).filter(|r: &Vec<_>| r[0].parse::<u32>().is_ok()).collect();
+    let numbers: Vec<u32> = rows.iter().map(|row| row[0].parse().unwrap()).collect();
+    assert_eq!(numbers, (1..=59).collect::<Vec<_>>(), "every defect once, in order");
+    let mut wrong = Vec::new();
+    for row in rows {
+        let [number, defect, instead, tests] = row[..] else {
+            panic!("row {} has not four cells", row[0]);
+        };
+        assert!(!defect.trim().is_empty() && !instead.trim().is_empty(), "row {number} says nothing");
+        let named: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        if named.is_empty() && !instead.starts_with("does not apply: ") {
+            wrong.push(format!("{number} names no test"));
+        }
+        for name in named {
+            let Some((file, function)) = name.split_once("::") else {
+                wrong.push(format!("{number} `{name}` is not `file::test`"));
+                continue;
+            };
+            let code = std::fs::read_to_string(root().join(file)).unwrap_or_default();
+            if !tests_in(&code).contains(function) {
+                wrong.push(format!("{number} `{name}` is no test"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

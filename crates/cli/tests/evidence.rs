@@ -129,3 +129,16 @@ fn a_damaged_manifest_is_no_bad_input() {
     assert!(bench.run(&["verify", folder]).exits(5).stderr.contains("evidence.manifest"));
     assert!(bench.run(&["verify", "."]).exits(2).stderr.contains("evidence.none"));
 }
+
+#[test]
+fn evidence_whose_ledger_is_lost_is_not_replaced() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(1));
+    bench.run(&["run", "request.json"]).exits(0);
+    let before = fs::read_to_string(bench.evidence().join("manifest.json")).unwrap();
+    for name in ["ledger.sqlite3", "ledger.sqlite3-wal", "ledger.sqlite3-shm"] {
+        let _ = fs::remove_file(bench.path("genesys-purge-data").join(name));
+    }
+    assert!(bench.run(&["run", "request.json"]).exits(2).stderr.contains("evidence.earlier"));
+    assert_eq!(fs::read_to_string(bench.evidence().join("manifest.json")).unwrap(), before);
+}

@@ -170,6 +170,16 @@ fn commands_about_runs_need_a_ledger_and_a_run() {
 }
 
 #[test]
+fn an_empty_name_is_no_run() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(1));
+    bench.run(&["run", "request.json"]).exits(0);
+    for verb in ["cancel", "retry", "status"] {
+        assert!(bench.run(&[verb, ""]).exits(2).stderr.contains("run.unknown"), "{verb}");
+    }
+}
+
+#[test]
 fn files_are_read_as_editors_write_them_and_never_without_end() {
     let bench = Bench::new();
     let text = serde_json::to_string(&request(1)).unwrap();

@@ -57,6 +57,7 @@ fn piped_output_is_plain_lines() {
     settings.add_filter("sha256:[0-9a-f]{64}", "DIGEST");
     settings.add_filter("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID");
     settings.add_filter("run-[0-9a-f]{16}", "RUN");
+    settings.add_filter("tenant [0-9a-f]{8}", "tenant SCENARIO");
     settings.add_filter(r" +[0-9.]+ m?s\b", " TIME");
     settings.add_filter(r"\b\d+ requests", "N requests");
     settings.add_filter(r"submits +time", "submits time");

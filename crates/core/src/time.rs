@@ -191,6 +191,8 @@ impl<'de> Deserialize<'de> for Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -232,5 +234,14 @@ mod tests {
         assert_eq!(Timestamp::EPOCH.minus(Duration::MAX), Timestamp::EPOCH);
         assert_eq!(Timestamp::LATEST.plus_days(u32::MAX), Timestamp::LATEST);
         assert_eq!(Timestamp::EPOCH.since(Timestamp::LATEST), Duration::ZERO);
+    }
+
+    proptest! {
+        #[test]
+        fn no_millisecond_is_lost_in_writing_and_reading(millis in 0..=Timestamp::LATEST.millis()) {
+            let written = Timestamp::from_millis(millis).to_string();
+            prop_assert_eq!(Timestamp::parse(&written).map(Timestamp::millis), Ok(millis));
+            prop_assert_eq!(written.len(), "2023-01-01T00:00:00.000Z".len());
+        }
     }
 }

@@ -363,7 +363,8 @@ mod tests {
 
     #[test]
     fn a_gateway_may_have_a_private_address_but_not_without_tls() {
-        for text in ["https://10.1.2.3", "https://192.168.0.1:8443/genesys", "https://[fd00::1]", "https://100.64.0.1"] {
+        for text in ["https://10.1.2.3", "https://192.168.0.1:8443/genesys", "https://[fd00::1]", "https://100.64.0.1"]
+        {
             assert_eq!(base_url(text).map(|u| u.to_string()), Ok(text.to_owned()));
             let request = format!("{text}/a?b=c");
             assert_eq!(request_url(&request).map(|u| u.to_string()), Ok(request));

@@ -602,3 +602,52 @@ fn a_cool_off_is_waited_for_and_the_removal_after_it_too() {
     assert_eq!(story.end(), verified());
     assert!(story.waits.contains(&WaitReason::CoolOff) && story.elapsed >= Duration::from_secs(7 * 86_400));
 }
+
+#[test]
+fn every_end_is_the_last_record_whatever_it_is() {
+    let refused = || [count(1), error(403, "missing.permissions")];
+    let failed = || [count(5), accepted(), Json(200, json!({ "id": "req-1", "status": "failed" }))];
+    let late = deletion(json!({ "chunkDeadlineSeconds": 10, "verifySeconds": 5 }));
+    for (story, ends) in [
+        (play(&deletion(json!({})), refused()), "rejected"),
+        (play(&deletion(json!({})), [count(1), error(400, "legal.hold.conflict")]), "held"),
+        (play(&deletion(json!({})), failed()), "failed"),
+        (play(&late, [always(Header(429, "retry-after", "3600"))]), "timedOut"),
+        (play(&late, [count(5), accepted(), status("completed"), always(count(3))]), "residual"),
+        (play(&late, [count(5), accepted(), always(status("processing")), count(5)]), "unknown"),
+        (play(&deletion(json!({})), [CancelFirst(Box::new(count(3)))]), "cancelled"),
+    ] {
+        let records: Vec<Value> = story.log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let kind = |kind: &str| records.iter().filter(|r| r["event"]["kind"] == kind).count();
+        let last = records.last().unwrap();
+        assert_eq!((&last["event"]["kind"], &last["event"]["outcome"]), (&json!("finished"), &json!(ends)));
+        assert!(last["event"]["cause"]["code"].is_string(), "{ends} has its cause: {last}");
+        assert_eq!((kind("started"), kind("finished")), (1, 1), "{ends}");
+        // What was sent stands before what came of it.
+        assert!(kind("sending") >= story.times(SUBMIT), "{ends}");
+    }
+}
+
+#[test]
+fn after_the_last_try_nobody_waits() {
+    let story = play(&deletion(json!({})), [always(error(500, "internal.server.error"))]);
+    assert_eq!(story.end(), ended(Outcome::Failed, "internal.server.error"));
+    assert!(story.calls.len() > 2, "it is tried again");
+    assert_eq!(story.waits.len(), story.calls.len() - 1, "one pause between two tries, none after the last");
+}
+
+#[test]
+fn an_odd_id_stays_inside_its_place_in_the_path() {
+    let odd = "../../users/me?x=1#y%2F";
+    let answers = [count(1), Json(202, json!({ "id": odd })), Json(200, json!({ "id": odd, "status": "completed" }))];
+    let story = play(&deletion(json!({})), answers.into_iter().chain([count(0)]));
+    assert_eq!(story.end(), verified());
+    assert_eq!(story.requests[2].path, "/api/v2/data/deletion/requests/..%2F..%2Fusers%2Fme%3Fx%3D1%23y%252F");
+    // With these nothing can be asked: the submit counts as unclear, never as accepted.
+    for unusable in ["a b", "a\r\nHost: elsewhere", "\u{e9}"] {
+        let answers = [count(9), Json(202, json!({ "id": unusable })), count(4), count(0)];
+        let story = play(&deletion(json!({})), answers);
+        assert_eq!((story.end(), story.times(SUBMIT)), (verified(), 1), "{unusable:?}");
+        assert!(story.calls.iter().all(|call| !call.starts_with("GET")), "{:?}", story.calls);
+    }
+}

@@ -10,6 +10,7 @@ use purge_core::finding::{Finding, Severity};
 use purge_core::plan::{self, CheckContext, Checked, Disposition, PlanFile, check};
 use purge_core::policy::Policy;
 use purge_core::request::PurgeRequest;
+use purge_core::run::{Approval, Order};
 use purge_core::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -468,6 +469,41 @@ fn a_plan_file_opens_only_as_the_plan_that_it_was() {
     assert_eq!(codes(&with("/version", json!(2)), &later), ["version.unsupported #/version"]);
     let earlier = CheckContext { now: at("2026-11-22T00:00:00Z"), ..context() };
     assert_eq!(codes(&file, &earlier), ["planFile.future #/plannedAt"]);
+}
+
+#[test]
+fn an_offset_is_only_another_spelling() {
+    // Both ends of a summer time that the offsets do not know of.
+    let chunks = |start, end| {
+        let text = request(json!({ "range": range(start, end), "chunking": { "days": 10 } }));
+        check(&text, Some(POLICY_EMPTY), &context()).plan.unwrap().chunks().to_vec()
+    };
+    let utc = chunks("2023-03-01T00:00:00Z", "2023-11-05T00:00:00Z");
+    assert_eq!(utc, chunks("2023-03-01T01:00:00+01:00", "2023-11-04T20:00:00-04:00"));
+    assert!(utc.iter().all(|chunk| chunk.window.start().is_midnight() && chunk.window.end().is_midnight()));
+}
+
+#[test]
+fn the_compliance_note_names_the_checks_that_were_made_and_no_others() {
+    let note = |text: &str, policy: &str| {
+        let plan = check(text, Some(policy), &context()).plan.unwrap();
+        let (digest, approved_at) = (plan.digest().to_owned(), context().now);
+        let approval = Approval { digest, approved_by: "grace".to_owned(), approved_at };
+        let order = Order::new(&plan, &approval, "https://api.example.com", true).unwrap();
+        assert!(order.compliance_note.ends_with(&format!("; policy {}", plan.policy_digest())));
+        order.compliance_note.rsplit_once("; policy ").unwrap().0.to_owned()
+    };
+    let overriding = request(json!({ "retentionOverride": { "reason": "court order", "approver": "dpo" } }));
+    let rule = json!([{ "recordTypes": ["message"], "minAgeDays": 30, "basis": "b" }]);
+    let hold = json!([{ "id": "h", "range": range("2023-01-05T00:00:00Z", "2023-01-06T00:00:00Z") }]);
+    let neither = policy(json!({}));
+    let both = policy(json!({ "retention": rule, "holds": hold }));
+    assert_eq!(note(Q1, &neither), "no retention rules were given; no legal holds were given");
+    assert_eq!(note(Q1, &both), "1 retention rules checked, none overridden; 1 legal holds checked");
+    assert_eq!(
+        note(&overriding, &both),
+        "1 retention rules overridden with the leave of dpo: court order; 1 legal holds checked"
+    );
 }
 
 #[test]

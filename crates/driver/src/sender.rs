@@ -60,7 +60,7 @@ impl<'a, H: Http, C: Clock> Sender<'a, H, C> {
     /// Why the login refuses the client for good. A login that does not answer, or is unwell, is no error: it may come back.
     pub async fn log_in(&self) -> Result<(), Cause> {
         match self.tokens.token(self.http, self.clock, self.tenant, false).await {
-            Ok(_) | Err(NoToken::NotNow) => Ok(()),
+            Ok(_) | Err(NoToken::Busy { .. } | NoToken::NotNow) => Ok(()),
             Err(NoToken::Refused(error)) => Err(error.cause),
         }
     }
@@ -70,7 +70,7 @@ impl<'a, H: Http, C: Clock> Sender<'a, H, C> {
         let renewed = request.auth == Auth::BearerRenewed;
         let token = match self.tokens.token(self.http, self.clock, self.tenant, renewed).await {
             Ok(token) => token,
-            Err(no_token) => return Permit::Settled(no_token.into_answer()),
+            Err(no_token) => return Permit::Settled(no_token.into_answer(self.clock.now())),
         };
         if let Err(at) = self.budget.borrow_mut().take(self.clock.now()) {
             return Permit::NotBefore(at);

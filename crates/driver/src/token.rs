@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::lock::Mutex;
 use purge_core::http::{HttpResponse, NoResponse};
 use purge_core::oauth::{AccessToken, TokenError, TokenGrant, read_token, token_request};
+use purge_core::reply::retry_after;
 use purge_core::time::Timestamp;
 
 use crate::clock::Clock;
@@ -21,29 +22,40 @@ const JUST_RENEWED: Duration = Duration::from_secs(60);
 pub(crate) enum NoToken {
     /// The login refused the client: asking again will not help.
     Refused(TokenError),
+    /// The login has asked for a pause: nobody asks it again before then.
+    Busy {
+        /// When it may be asked again.
+        until: Timestamp,
+        /// What it said.
+        error: TokenError,
+    },
     /// The login did not answer, or is unwell.
     NotNow,
 }
 
 impl NoToken {
-    /// What the request that needed the token is told: a refused login is a refused request, anything else means that it did
-    /// not leave.
-    pub(crate) fn into_answer(self) -> Result<HttpResponse, NoResponse> {
+    /// What the request that needed the token is told at `now`: a refused login is a refused request, a login that asks for a
+    /// pause asks the request for it, anything else means that it did not leave.
+    pub(crate) fn into_answer(self, now: Timestamp) -> Result<HttpResponse, NoResponse> {
         match self {
-            Self::Refused(error) => {
-                let body = serde_json::json!({
-                    "status": 401,
-                    "code": error.cause.code,
-                    "message": error.cause.message,
-                });
-                let mut response = HttpResponse::json(401, &body);
-                let correlation = error.cause.correlation_id.map(|id| ("inin-correlation-id".to_owned(), id));
-                response.headers.extend(correlation);
+            Self::Refused(error) => Ok(answer(401, error)),
+            Self::Busy { until, error } => {
+                let mut response = answer(429, error);
+                let seconds = until.since(now).as_millis().div_ceil(1_000);
+                response.headers.push(("retry-after".to_owned(), seconds.to_string()));
                 Ok(response)
             }
             Self::NotNow => Err(NoResponse::NotSent),
         }
     }
+}
+
+/// The login's words in the form in which the API answers.
+fn answer(status: u16, error: TokenError) -> HttpResponse {
+    let body = serde_json::json!({ "status": status, "code": error.cause.code, "message": error.cause.message });
+    let mut response = HttpResponse::json(status, &body);
+    response.headers.extend(error.cause.correlation_id.map(|id| ("inin-correlation-id".to_owned(), id)));
+    response
 }
 
 /// A token to send one request with.
@@ -87,6 +99,9 @@ impl TokenCache {
         if let Some(token) = self.kept(clock.now(), renewed) {
             return Ok(token);
         }
+        if let Some(busy) = self.busy(clock.now()) {
+            return Err(busy);
+        }
         let _fetching = self.fetching.lock().await;
         if self.attempts.get() != attempts_before {
             if let Some(failure) = self.failure.borrow().clone() {
@@ -118,6 +133,11 @@ impl TokenCache {
         self.kept.borrow_mut().take_if(|kept| kept.number == number);
     }
 
+    /// The pause that the login has asked for, while it lasts.
+    fn busy(&self, now: Timestamp) -> Option<NoToken> {
+        self.failure.borrow().clone().filter(|failure| matches!(failure, NoToken::Busy { until, .. } if now < *until))
+    }
+
     fn kept(&self, now: Timestamp, renewed: bool) -> Option<Token> {
         let kept = self.kept.borrow();
         let kept = kept
@@ -140,7 +160,11 @@ async fn fetch<H: Http, C: Clock>(http: &H, clock: &C, tenant: &Tenant) -> Resul
         Ok(grant) => Ok((grant, asked)),
         Err(error) if error.may_pass => {
             tracing::warn!(code = %error.cause.code, "no token now: {}", error.cause.message);
-            Err(NoToken::NotNow)
+            let now = clock.now();
+            Err(match retry_after(&response, now) {
+                Some(pause) if response.status == 429 => NoToken::Busy { until: now.plus(pause), error },
+                Some(_) | None => NoToken::NotNow,
+            })
         }
         Err(error) => {
             tracing::error!(code = %error.cause.code, "no token: {}", error.cause.message);

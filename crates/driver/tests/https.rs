@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use purge_core::http::{HttpResponse, Method, NoResponse};
@@ -143,4 +145,38 @@ async fn a_connection_that_was_closed_meanwhile_does_not_send_twice() {
         Err(NoResponse::NotSent) => assert!(!server.is_finished()),
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn answers_of_every_kind_give_their_connection_back() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    let server = tokio::spawn(async move {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            counted.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(async move {
+                for status in [429, 500, 401, 404, 202].into_iter().cycle() {
+                    let mut arrived = Vec::new();
+                    while !arrived.ends_with(b"{\"a\":1}") {
+                        if socket.read_buf(&mut arrived).await.unwrap_or(0) == 0 {
+                            return;
+                        }
+                    }
+                    let length = 20_000;
+                    let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n\r\n");
+                    socket.write_all(&[head.as_bytes(), &vec![b'x'; length]].concat()).await.unwrap();
+                }
+            });
+        }
+    });
+    let client = HttpsClient::new().unwrap();
+    for _ in 0..100 {
+        assert_eq!(client.send(request(url.clone())).await.unwrap().body.len(), 20_000);
+    }
+    server.abort();
+    let connections = connections.load(Ordering::Relaxed);
+    assert!(connections < 5, "{connections} connections for 100 requests one after the other");
 }

@@ -7,8 +7,8 @@ mod common;
 use std::time::Duration;
 
 use common::{
-    Break, BreakingLedger, FakeTenant, Mishap, RUN, SECRET, WEBHOOK, create, order, outcomes, records, start, status,
-    tenant,
+    Break, BreakingLedger, Call, FakeTenant, Mishap, RUN, SECRET, WEBHOOK, create, order, outcomes, records, start,
+    status, tenant,
 };
 use futures_util::future::join;
 use purge_core::audit::Event;
@@ -279,6 +279,70 @@ fn a_429_pauses_everybody() {
         let limited_at = calls.iter().find(|c| c.name == "submit").map(|c| c.at).unwrap();
         let pause = limited_at.plus(Duration::from_secs(1))..limited_at.plus(Duration::from_secs(40));
         assert_eq!(calls.iter().filter(|c| c.name != "webhook" && pause.contains(&c.at)).count(), 0);
+    });
+}
+
+#[test]
+fn a_pause_asked_for_in_answer_to_any_call_is_kept() {
+    for name in ["token", "count", "submit", "status", "webhook"] {
+        in_virtual_time(async |clock| {
+            let (ledger, http, order) = (MemoryLedger::new(), FakeTenant::new(clock), order(4));
+            create(&ledger, &order).await;
+            let mut limited = HttpResponse::json(429, &json!({"code": "too.many.requests", "status": 429}));
+            limited.headers.push(("retry-after".to_owned(), "40".to_owned()));
+            http.will(name, [Mishap::Answer(limited)]);
+            assert_eq!(carry_out("a", &ledger, &http, clock, &order, &Signal::new()).await, Ok(RunEnd::Ended));
+            assert_eq!((outcomes(&ledger).await, http.most_deletions()), (vec![VERIFIED; 4], 1), "{name}");
+            let calls = http.calls.borrow();
+            // The same call again: others may have been under way already.
+            let first = calls.iter().find(|call| call.name == name).unwrap();
+            let (url, body) = (&first.request.url, &first.request.body);
+            let same = |call: &&Call| call.name == name && call.request.url == *url && call.request.body == *body;
+            let again = calls.iter().filter(same).nth(1).unwrap();
+            assert!(again.at.since(first.at) >= Duration::from_secs(40), "{name}: {} then {}", first.at, again.at);
+        });
+    }
+}
+
+#[test]
+fn a_duration_is_that_of_the_chunk() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, mut order) = (MemoryLedger::new(), FakeTenant::new(clock), order(4));
+        order.limits.concurrency = 1;
+        create(&ledger, &order).await;
+        assert_eq!(carry_out("a", &ledger, &http, clock, &order, &Signal::new()).await, Ok(RunEnd::Ended));
+        let ended = records(&ledger).await.into_iter().filter(|r| matches!(r.event, Event::Finished { .. }));
+        let each: Vec<Duration> = ended.map(|record| Duration::from_millis(record.duration_ms)).collect();
+        assert!(each.len() == 4 && each.iter().all(|time| !time.is_zero()), "{each:?}");
+        // One after the other, they cannot have taken longer than the run.
+        assert!(each.iter().sum::<Duration>() <= clock.now().since(start()), "{each:?}");
+    });
+}
+
+#[test]
+fn a_wait_is_handed_back_and_not_slept_through() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, order, stop) = (MemoryLedger::new(), FakeTenant::new(clock), order(1), Signal::new());
+        create(&ledger, &order).await;
+        let mut limited = HttpResponse::json(429, &json!({"code": "too.many.requests", "status": 429}));
+        limited.headers.push(("retry-after".to_owned(), "600".to_owned()));
+        http.will("submit", [Mishap::Answer(limited)]);
+        let tenant = tenant();
+        let worker = Worker {
+            ledger: &ledger,
+            sender: &Sender::new(&http, clock, &tenant, 300),
+            clock,
+            watch: &Unwatched,
+            owner: "a",
+            assume_dead_owners: false,
+            tell: false,
+            stop: &stop,
+        };
+        let advance = worker.advance(&order, 1, Pace::default()).await.unwrap();
+        let Advance::Waiting { at, .. } = advance else { panic!("{advance:?}") };
+        assert!(at >= start().plus(Duration::from_secs(600)), "{at}");
+        assert!(clock.now() < start().plus(Duration::from_secs(1)), "nobody is paid for waiting: {}", clock.now());
+        assert_eq!(ledger.chunk(RUN, 1).await.unwrap().unwrap().lease, None, "whoever is woken then may go on");
     });
 }
 

@@ -23,7 +23,7 @@ use crate::settings::Settings;
 use crate::simulated::journal::Journal;
 use crate::terminal::progress::Progress;
 use crate::terminal::result::{self, Messages};
-use crate::terminal::{BAD, CARE, outlet, paint, say, tell};
+use crate::terminal::{BAD, CARE, DIM, outlet, paint, say, tell};
 
 /// Where things are and how they are told.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ pub(crate) struct Surroundings {
 impl Surroundings {
     /// The evidence folder of a run.
     pub(crate) fn evidence_of(&self, run_id: &str) -> PathBuf {
-        self.evidence.clone().unwrap_or_else(|| self.folder.join("evidence").join(run_id))
+        place::evidence(&self.folder, self.evidence.as_deref(), run_id)
     }
 }
 
@@ -232,5 +232,6 @@ fn show(report: &Report, messages: Messages, folder: &Path, digest: &str) {
     }
     result::report(report, messages).iter().for_each(|line| say(line));
     say(&result::labelled("evidence", &folder.display().to_string()));
-    say(&result::labelled("manifest", &format!("{digest}, to be kept elsewhere for `verify --manifest`")));
+    say(&result::labelled("manifest", digest));
+    say(&result::labelled("", &paint(DIM, "keep this digest elsewhere: `verify --manifest` compares it")));
 }
