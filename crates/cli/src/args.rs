@@ -6,6 +6,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+/// The ledger of a command that names none.
+pub(crate) const DEFAULT_LEDGER: &str = "genesys-purge-data";
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0   every chunk was deleted and verified (plan, verify: nothing to object to)
@@ -31,16 +34,24 @@ Settings (environment):
 
 With none of the GENESYS_ settings, `run` works on a simulated tenant and says so everywhere.";
 
-const EXAMPLES: &str = "\
-Examples:
-  genesys-purge plan examples/q1-2023.json                see what would be deleted; sends nothing
-  genesys-purge run examples/q1-2023.json                 rehearse it on the simulated tenant
-  genesys-purge run q1.json --approve sha256:…            for scripts, on the tenant of the settings
-  genesys-purge verify genesys-purge-data/evidence/RUN    check what was left as proof, offline";
+const FIRST_STEPS: &str = "\
+First steps; without GENESYS_ settings nothing real is deleted:
+  genesys-purge plan examples/q1-2023.json    see what would be deleted
+  genesys-purge run examples/q1-2023.json     rehearse it on a simulated tenant
+  genesys-purge status                        see what has been run
+  genesys-purge verify genesys-purge-data/evidence/RUN
+                                              check the proof, offline
+
+In earnest: set GENESYS_REGION, GENESYS_CLIENT_ID, GENESYS_CLIENT_SECRET, then
+  genesys-purge run q1.json --policy policy.json
+                                              shows the plan and asks for its code
+
+All settings and exit codes: `genesys-purge run --help`.
+Every field of a request or policy: `genesys-purge schema request`.";
 
 /// Deletes contact-centre interaction data from Genesys Cloud in bulk, provably.
 #[derive(Debug, Parser)]
-#[command(name = "genesys-purge", version, about, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{SETTINGS}\n\n{EXIT_CODES}"))]
+#[command(name = "genesys-purge", version, about, after_help = FIRST_STEPS)]
 #[command(propagate_version = true, max_term_width = 110, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     /// What to do.
@@ -51,30 +62,35 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Check a request against a policy and show what would be deleted; sends nothing
+    /// Check a request and show what would be deleted; sends nothing
     #[command(after_help = "\
 Examples:
   genesys-purge plan q1.json --policy policy.json
-  genesys-purge plan q1.json --out q1.plan.json      what somebody else approves and `run` carries out
+  genesys-purge plan q1.json --out q1.plan.json    for somebody else to approve
   genesys-purge plan q1.json --json | jq .planDigest")]
     Plan(PlanArgs),
-    /// Carry out a request or a plan: delete, verify, leave evidence; goes on where it was stopped
+    /// Delete, verify, leave evidence; goes on where it was stopped
     #[command(after_help = "\
-Without GENESYS_ settings it runs on a simulated tenant. On a real tenant it shows the plan and asks for the plan's short
-code; scripts pass the full digest with --approve.
+Without GENESYS_ settings it runs on a simulated tenant. On a real tenant it shows
+the plan and asks for its code; scripts pass the whole digest with --approve.
 
 Examples:
   genesys-purge run examples/q1-2023.json
-  genesys-purge run q1.plan.json --approve sha256:… --approver dpo@example.com --json", after_long_help = format!("\
+  genesys-purge run q1.plan.json --approve sha256:… --approver dpo@example.com
+
+Settings and exit codes: `genesys-purge run --help`.", after_long_help = format!("\
+Without GENESYS_ settings it runs on a simulated tenant. On a real tenant it shows
+the plan and asks for its code; scripts pass the whole digest with --approve.
+
 Examples:
   genesys-purge run examples/q1-2023.json
-  genesys-purge run q1.plan.json --approve sha256:… --approver dpo@example.com --json
+  genesys-purge run q1.plan.json --approve sha256:… --approver dpo@example.com
 
 {SETTINGS}
 
 {EXIT_CODES}"))]
     Run(RunArgs),
-    /// Rehearse a request on the simulated tenant in virtual time: hours in a blink, nothing written
+    /// Rehearse on the simulated tenant in virtual time; writes nothing
     #[command(after_help = "\
 Examples:
   genesys-purge simulate examples/q1-2023.json
@@ -88,35 +104,50 @@ Examples:
   genesys-purge status
   genesys-purge status 3f9a --json")]
     Status(StatusArgs),
-    /// Stop a run: nothing new is submitted, and what is not yet executed is cancelled
+    /// Stop a run: submit nothing new, cancel what is not yet executed
     #[command(after_help = "\
 Works from any terminal while the run is carried out elsewhere. What has been deleted stays deleted.")]
     Cancel(CancelArgs),
-    /// Try again the chunks of a run that ended other than verified, under the same approval
+    /// Try again the chunks of a run that did not end verified
     #[command(after_help = "\
+The plan and its approval stay the same.
+
 Examples:
   genesys-purge retry 3f9a
   genesys-purge retry 3f9a --chunk 7 --chunk 12")]
     Retry(RetryArgs),
-    /// Check an evidence folder offline: hashes, chains, report, plan
+    /// Check an evidence folder offline
     #[command(after_help = "\
-Exits with 0 if everything holds and with 5 if anything does not; names the first record that was changed.")]
+Looks at every hash, the chains of records, the plan, the report and its figures,
+and names the first record that was changed. Exits with 0 if everything holds and
+with 5 if anything does not.
+
+A folder that was replaced as a whole holds, too: compare its manifest with the
+digest that `run` printed.
+
+Examples:
+  genesys-purge verify genesys-purge-data/evidence/RUN
+  genesys-purge verify RUN --manifest sha256:…")]
     Verify(VerifyArgs),
-    /// Serve the simulated tenant over HTTP (client id `sim`, secret `sim`)
+    /// Serve the simulated tenant over HTTP
     #[command(after_help = "\
+Its client id is `sim` and so is its secret.
+
 Examples:
   genesys-purge tenant --listen 127.0.0.1:8080
-  genesys-purge tenant --seed 7 --rate-limit 60 --fault 'submit:every=4:429:retry-after=1' --fault 'status:every=5:503'
+  genesys-purge tenant --seed 7 --rate-limit 60 --fault status:every=5:503
+  genesys-purge tenant --fault submit:every=4:429:retry-after=1
 
 Faults: CALL:WHEN:WHAT[:OPTION…]
-  CALL  any, token, submit, status, count, details, job.create, job.list, job.get, job.execute, job.cancel,
-        job.failed, metadata, protection, …
+  CALL  any, token, submit, status, count, details, job.create, job.list,
+        job.get, job.execute, job.cancel, job.failed, metadata, protection, …
   WHEN  always, every=N, nth=N[,N…], permille=N
-  WHAT  an HTTP status (429, 503, …), drop-before, drop-after, slow=MS, garbage, truncated, missing-id, stuck,
-        status=WORD, revoke-token, fail-job, leave=RECORDS
+  WHAT  an HTTP status (429, 503, …), drop-before, drop-after, slow=MS, garbage,
+        truncated, missing-id, stuck, status=WORD, revoke-token, fail-job,
+        leave=RECORDS
   OPTION  retry-after=VALUE, limit=N")]
     Tenant(TenantArgs),
-    /// Print the JSON Schema of a file format, for editors and other programs
+    /// Print the JSON Schema of a file format
     Schema(SchemaArgs),
 }
 
@@ -150,7 +181,7 @@ pub(crate) struct PlanArgs {
 #[derive(Debug, Args)]
 pub(crate) struct Ledger {
     /// Folder that remembers runs; made when missing
-    #[arg(long, value_name = "DIR", default_value = "genesys-purge-data")]
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_LEDGER)]
     pub(crate) ledger: PathBuf,
 }
 
@@ -251,6 +282,9 @@ pub(crate) struct RetryArgs {
 pub(crate) struct VerifyArgs {
     /// Evidence folder that `run` left
     pub(crate) evidence: PathBuf,
+    /// Digest of manifest.json that `run` printed: sha256:…
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) manifest: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,7 +1,7 @@
 //! Reading requests, policies and plan files, and making the plan.
 
-use std::fs;
-use std::io::Read;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use purge_core::finding::Finding;
@@ -12,6 +12,9 @@ use purge_core::time::Timestamp;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::settings::Settings;
+
+/// More bytes than any request, policy, plan file or scenario has.
+const LONGEST: u64 = 64 * 1024 * 1024;
 
 /// What checking the documents gave, and what the findings' pointers point into.
 #[derive(Clone, Debug)]
@@ -82,15 +85,31 @@ fn is_plan_file(text: &str) -> bool {
     serde_json::from_str::<serde_json::Value>(text).is_ok_and(|value| value.get("planDigest").is_some())
 }
 
-/// A text file; `-` is standard input.
+/// A text file; `-` is standard input. Longer than [`LONGEST`] is refused before it fills the memory: a device never ends.
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
+    let mut bytes = Vec::new();
     let read = if path == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map(|_| text)
+        std::io::stdin().take(LONGEST + 1).read_to_end(&mut bytes)
     } else {
-        fs::read_to_string(path)
+        File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes))
     };
-    read.map_err(|why| Failure::unreadable(path, why))
+    read.map_err(|why| Failure::unreadable(path, why))?;
+    let wrong = |code: &str, what: &str, help: &str| {
+        let name = path.display().to_string();
+        let message = format!("`{name}` {what}");
+        Failure::new(Exit::BadInput, &format!("file.{code}"), name, message, help)
+    };
+    if bytes.len() as u64 > LONGEST {
+        return Err(wrong("tooLarge", "is larger than any file that is read here", "check that it is the right file"));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| {
+        wrong("notText", "is not UTF-8 text", "save it as JSON in UTF-8; check that it is the right file")
+    })?;
+    // Some editors begin a file with a mark that is no part of its text.
+    match text.strip_prefix('\u{feff}') {
+        Some(rest) => Ok(rest.to_owned()),
+        None => Ok(text),
+    }
 }
 
 /// Whether it must be known where the tenant lies.

@@ -18,7 +18,7 @@ fn every_file_and_every_claim_is_checked() {
     bench.file("request.json", &request(2));
     bench.run(&["run", "request.json"]).exits(0);
     let evidence = bench.evidence();
-    let table: [(&str, Change, &str, &str); 8] = [
+    let table: [(&str, Change, &str, &str); 9] = [
         (
             "a byte of the log",
             &|f| edit(f, "audit.jsonl", |t| t.replacen("us-east-1", "us-east-2", 1)),
@@ -46,6 +46,7 @@ fn every_file_and_every_claim_is_checked() {
             "not what the records",
         ),
         ("the readme", &|f| edit(f, "README.txt", |t| t + "x"), "files", "README.txt"),
+        ("a file too many", &|f| fs::write(f.join("note.txt"), "x").unwrap(), "files", "note.txt"),
         ("a whole file", &|f| fs::remove_file(f.join("webhooks.jsonl")).unwrap(), "files", "webhooks.jsonl"),
     ];
     for (what, change, check, says) in table {
@@ -96,4 +97,48 @@ fn a_folder_of_somebody_else_is_not_replaced() {
     assert!(!bench.path("genesys-purge-data/simulated").exists(), "something was sent");
     bench.run(&["run", "request.json", "--evidence", "proof"]).exits(0);
     bench.run(&["verify", "proof"]).exits(0);
+}
+
+#[test]
+fn a_folder_replaced_as_a_whole_has_another_manifest() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(1));
+    bench.run(&["run", "request.json"]).exits(0);
+    let evidence = bench.evidence();
+    let folder = evidence.to_str().unwrap();
+    let verdict = bench.run(&["verify", folder, "--json"]).exits(0);
+    let verdict: Value = serde_json::from_str(&verdict.stdout).unwrap();
+    let kept = verdict["evidenceDigest"].as_str().unwrap();
+    bench.run(&["verify", folder, "--manifest", kept]).exits(0);
+    edit(&evidence, "manifest.json", |t| t.replacen("records@example.com", "other@example.com", 1));
+    // Nothing else in the folder says who approved.
+    bench.run(&["verify", folder]).exits(0);
+    assert!(bench.run(&["verify", folder, "--manifest", kept]).exits(5).stdout.contains("BROKEN  manifest"));
+}
+
+#[test]
+fn a_damaged_manifest_is_no_bad_input() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(1));
+    bench.run(&["run", "request.json"]).exits(0);
+    let evidence = bench.evidence();
+    let folder = evidence.to_str().unwrap();
+    edit(&evidence, "manifest.json", |t| cut_last(&t));
+    assert!(bench.run(&["verify", folder]).exits(5).stderr.contains("evidence.manifest"));
+    fs::remove_file(evidence.join("manifest.json")).unwrap();
+    assert!(bench.run(&["verify", folder]).exits(5).stderr.contains("evidence.manifest"));
+    assert!(bench.run(&["verify", "."]).exits(2).stderr.contains("evidence.none"));
+}
+
+#[test]
+fn evidence_whose_ledger_is_lost_is_not_replaced() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(1));
+    bench.run(&["run", "request.json"]).exits(0);
+    let before = fs::read_to_string(bench.evidence().join("manifest.json")).unwrap();
+    for name in ["ledger.sqlite3", "ledger.sqlite3-wal", "ledger.sqlite3-shm"] {
+        let _ = fs::remove_file(bench.path("genesys-purge-data").join(name));
+    }
+    assert!(bench.run(&["run", "request.json"]).exits(2).stderr.contains("evidence.earlier"));
+    assert_eq!(fs::read_to_string(bench.evidence().join("manifest.json")).unwrap(), before);
 }

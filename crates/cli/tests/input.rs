@@ -168,3 +168,25 @@ fn commands_about_runs_need_a_ledger_and_a_run() {
     bench.run(&["retry", "run-", "--chunk", "9"]).exits(2);
     bench.run(&["status", "run-"]).exits(0);
 }
+
+#[test]
+fn an_empty_name_is_no_run() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(1));
+    bench.run(&["run", "request.json"]).exits(0);
+    for verb in ["cancel", "retry", "status"] {
+        assert!(bench.run(&[verb, ""]).exits(2).stderr.contains("run.unknown"), "{verb}");
+    }
+}
+
+#[test]
+fn files_are_read_as_editors_write_them_and_never_without_end() {
+    let bench = Bench::new();
+    let text = serde_json::to_string(&request(1)).unwrap();
+    std::fs::write(bench.path("marked.json"), format!("\u{feff}{text}")).unwrap();
+    bench.run(&["plan", "marked.json"]).exits(0);
+    let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).chain([0xff, 0xfe]).collect();
+    std::fs::write(bench.path("utf16.json"), utf16).unwrap();
+    assert!(bench.run(&["plan", "utf16.json"]).exits(2).stderr.contains("file.notText"));
+    assert!(bench.run(&["plan", "/dev/zero"]).exits(2).stderr.contains("file.tooLarge"));
+}

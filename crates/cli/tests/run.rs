@@ -6,10 +6,11 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
-use common::{Bench, Ran, Receiver, Server, example, request};
+use common::{Bench, Ran, Receiver, Server, at, example, request};
 use serde_json::{Value, json};
 
 #[test]
@@ -158,12 +159,12 @@ fn asked_to_terminate_it_stops_in_order_and_says_how_to_go_on() {
 }
 
 #[test]
-fn two_at_once_are_one_run() {
+fn three_at_once_are_one_run() {
     let bench = Bench::new();
     bench.file("request.json", &request(6));
     let start = || bench.command(&SLOW).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let both = [start(), start()].map(|child| Ran::of(child.wait_with_output().unwrap()).exits(0).report());
-    assert_eq!(both[0], both[1]);
+    let all = [start(), start(), start()].map(|child| Ran::of(child.wait_with_output().unwrap()).exits(0).report());
+    assert!(all.iter().all(|report| *report == all[0]));
     assert_eq!(bench.submits().len(), 6);
 }
 
@@ -256,4 +257,56 @@ fn a_run_never_moves_to_another_tenant() {
     let run = bench.run(&["status", "--json"]).events()[0]["runId"].as_str().unwrap().to_owned();
     let retry = bench.run_at("http://127.0.0.1:9", &["retry", &run]).exits(2);
     assert!(retry.stderr.contains("run.elsewhere"), "{}", retry.stderr);
+}
+
+#[test]
+fn a_reader_that_does_not_read_holds_up_nothing() {
+    let bench = Bench::new();
+    // More than a pipe holds.
+    bench.file("request.json", &request(80));
+    bench.file("policy.json", &json!({ "version": 1, "limits": { "concurrency": 16, "requestsPerMinute": 60_000 } }));
+    let server = Server::start(&bench, &["--job-seconds", "0", "--rate-limit", "60000", "--concurrency", "16"]);
+    let plan = bench.run(&["plan", "request.json", "--policy", "policy.json", "--json"]).exits(0);
+    let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
+    let digest = plan["planDigest"].as_str().unwrap();
+    let documents = ["run", "request.json", "--policy", "policy.json"];
+    let approval = ["--tenant-jurisdiction", "us-east-1", "--approve", digest, "--json"];
+    let args = [&documents[..], &approval[..]].concat();
+    let mut child = at(bench.command(&args), &server.address).stdout(Stdio::piped()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !proved(&bench) {
+        assert!(Instant::now() < deadline, "it waits for its reader");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(open_chunks(&bench), 0);
+    assert!(child.try_wait().unwrap().is_none(), "it does not wait for its reader at the end");
+    // Somebody else finds the run's lock free, and gets the whole result.
+    let again = at(bench.command(&args), &server.address).output().unwrap();
+    let report = Ran::of(again).exits(0).report();
+    assert_eq!(Ran::of(child.wait_with_output().unwrap()).exits(0).report(), report);
+
+    // Who does not want to wait for the reader at the end may go.
+    let mut child = at(bench.command(&args), &server.address).stdout(full_pipe()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(child.try_wait().unwrap().is_none());
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// Whether the evidence of a run is where it belongs.
+fn proved(bench: &Bench) -> bool {
+    let Ok(mut entries) = fs::read_dir(bench.path("genesys-purge-data/evidence")) else { return false };
+    entries.any(|entry| entry.unwrap().file_name().to_string_lossy().starts_with("run-"))
+}
+
+/// The writing end of a pipe into which nothing goes any more, and which nobody will read.
+fn full_pipe() -> Stdio {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let mut filler = writer.try_clone().unwrap();
+    std::thread::spawn(move || while filler.write_all(&[b'\n'; 4096]).is_ok() {});
+    std::thread::sleep(Duration::from_millis(200));
+    std::mem::forget(reader);
+    writer.flush().unwrap();
+    writer.into()
 }

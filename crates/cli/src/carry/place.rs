@@ -73,6 +73,11 @@ pub(crate) fn journal(ledger: &Path, run_id: &str) -> PathBuf {
     ledger.join("simulated").join(format!("{run_id}.jsonl"))
 }
 
+/// Where the evidence of a run is: where somebody said, or beside the ledger.
+pub(crate) fn evidence(ledger: &Path, said: Option<&Path>, run_id: &str) -> PathBuf {
+    said.map_or_else(|| ledger.join("evidence").join(run_id), Path::to_path_buf)
+}
+
 /// How records name the simulated tenant: another scenario is another tenant.
 pub(crate) fn simulated_name(scenario: &Scenario) -> String {
     let digest = digest(&canonical(scenario));

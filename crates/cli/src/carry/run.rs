@@ -9,10 +9,11 @@ use purge_driver::ledger::{Ledger, RunRow};
 use purge_driver::{Clock, Postman, RunEnd, Runner, Sender, Signal, SystemClock, Worker};
 use purge_sim::Scenario;
 
-use super::lock::RunLock;
+use super::lock::{EvidenceLock, RunLock};
 use super::place::{self, Place};
 use super::stored::{self, Stored};
 use super::{follow, interrupt};
+use crate::args::DEFAULT_LEDGER;
 use crate::events;
 use crate::evidence;
 use crate::exit::Exit;
@@ -22,7 +23,7 @@ use crate::settings::Settings;
 use crate::simulated::journal::Journal;
 use crate::terminal::progress::Progress;
 use crate::terminal::result::{self, Messages};
-use crate::terminal::{BAD, CARE, paint, say, tell};
+use crate::terminal::{BAD, CARE, DIM, outlet, paint, say, tell};
 
 /// Where things are and how they are told.
 #[derive(Clone, Debug)]
@@ -42,7 +43,7 @@ pub(crate) struct Surroundings {
 impl Surroundings {
     /// The evidence folder of a run.
     pub(crate) fn evidence_of(&self, run_id: &str) -> PathBuf {
-        self.evidence.clone().unwrap_or_else(|| self.folder.join("evidence").join(run_id))
+        place::evidence(&self.folder, self.evidence.as_deref(), run_id)
     }
 }
 
@@ -60,7 +61,11 @@ pub(crate) async fn carry_out(
     let total = order.chunks;
     let progress = Progress::new(around.json, order.simulated, total, total.saturating_sub(row.open));
     let mut stopped = false;
-    if row.open > 0 || (around.deliver && undelivered(ledger, order).await?) {
+    let ended_before = row.open == 0;
+    if ended_before && !around.json {
+        tell("the run had ended before; this is its result, and no chunk is sent again");
+    }
+    if !ended_before || (around.deliver && undelivered(ledger, order).await?) {
         let lock = match RunLock::take(&around.folder, &order.run_id)? {
             Some(lock) => Some(lock),
             None => {
@@ -75,7 +80,12 @@ pub(crate) async fn carry_out(
         }
     }
     progress.finish();
-    conclude(ledger, around, &order.run_id, stopped).await
+    let exit = conclude(ledger, around, &order.run_id, stopped).await?;
+    // Everything is done and the lock is free: whoever does not want to wait for the reader of the output may go.
+    let read = tokio::task::spawn_blocking(outlet::drain);
+    // It cannot fail, and the program ends all the same.
+    let _ = interrupt::or_interrupted(read, || std::process::exit(i32::from(exit.code()))).await;
+    Ok(exit)
 }
 
 async fn undelivered(ledger: &SqliteLedger, order: &Order) -> Result<bool, Failure> {
@@ -181,11 +191,13 @@ pub(crate) async fn conclude(
     run_id: &str,
     stopped: bool,
 ) -> Result<Exit, Failure> {
+    let lock = EvidenceLock::wait(&around.folder, run_id)?;
     let stored = Stored::read(ledger, run_id, SystemClock.now()).await?;
     let report = stored.report();
     let messages = Messages::of(&stored.outbox);
     let folder = around.evidence_of(run_id);
     let digest = evidence::write(&folder, &stored, &report)?;
+    drop(lock);
     if around.json {
         say(&events::webhooks(messages.delivered, messages.pending, messages.dead));
         say(&events::line(
@@ -197,10 +209,21 @@ pub(crate) async fn conclude(
         show(&report, messages, &folder, &digest);
         if report.totals.open > 0 {
             let how = if stopped { "stopped" } else { "not finished" };
-            tell(&paint(BAD, &format!("{how}: the same command goes on from here, or `genesys-purge retry {run_id}`")));
+            tell(&paint(BAD, &format!("{how}: the same command goes on from here, or `{}`", retry(around, run_id))));
+        } else if exit_code(&report) != 0 {
+            tell(&format!("once the cause is removed, `{}` tries these chunks again", retry(around, run_id)));
         }
     }
     Ok(Exit::Report(exit_code(&report)))
+}
+
+/// What tries the run's open chunks again, ready to be typed.
+fn retry(around: &Surroundings, run_id: &str) -> String {
+    let ledger = match around.folder.to_str() {
+        Some(DEFAULT_LEDGER) => String::new(),
+        Some(_) | None => format!(" --ledger {}", around.folder.display()),
+    };
+    format!("genesys-purge retry {run_id}{ledger}")
 }
 
 fn show(report: &Report, messages: Messages, folder: &Path, digest: &str) {
@@ -209,5 +232,6 @@ fn show(report: &Report, messages: Messages, folder: &Path, digest: &str) {
     }
     result::report(report, messages).iter().for_each(|line| say(line));
     say(&result::labelled("evidence", &folder.display().to_string()));
-    say(&result::labelled("digest", digest));
+    say(&result::labelled("manifest", digest));
+    say(&result::labelled("", &paint(DIM, "keep this digest elsewhere: `verify --manifest` compares it")));
 }

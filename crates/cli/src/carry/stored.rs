@@ -76,7 +76,9 @@ pub(crate) async fn find(ledger: &SqliteLedger, name: &str) -> Result<RunRow, Fa
     let runs = ledger.runs().await.map_err(failed)?;
     let matches = |row: &RunRow| {
         let id = &row.order.run_id;
-        id.starts_with(name) || id.strip_prefix("run-").is_some_and(|hex| hex.starts_with(name))
+        let begins = id.starts_with(name) || id.strip_prefix("run-").is_some_and(|hex| hex.starts_with(name));
+        // A variable that a script forgot to set must not mean the only run there is.
+        begins && !name.is_empty()
     };
     let mut found = runs.into_iter().filter(matches);
     let not = |message: String, help: &str| Failure::new(Exit::BadInput, "run.unknown", "", message, help);

@@ -18,6 +18,7 @@ use crate::carry::run::{Surroundings, carry_out};
 use crate::carry::stored;
 use crate::documents::{self, Need, Prepared};
 use crate::events;
+use crate::evidence;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
@@ -102,6 +103,7 @@ async fn noted(
     }
     let mut order = Order::new(plan, &approval, &target.name, simulated).map_err(not_approved)?;
     narrow(&mut order, plan.policy(), args);
+    evidence::refuse_earlier(&place::evidence(&args.ledger.ledger, args.evidence.as_deref(), &order.run_id))?;
     let chunks = plan.chunks().iter().map(|chunk| ChunkRun::new(&order, *chunk)).collect();
     let plan_file = serde_json::to_string_pretty(&PlanFile::new(plan, prepared.planned_at))
         .map_err(|why| Failure::machine("write the plan file", why))?;

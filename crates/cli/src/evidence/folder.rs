@@ -68,6 +68,18 @@ pub(crate) fn refuse_foreign(folder: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Whether evidence is there already when a run begins: then the ledger that knew about it is lost, or it is of another run. It
+/// is the only proof of what was done, and is not replaced.
+pub(crate) fn refuse_earlier(folder: &Path) -> Result<(), Failure> {
+    if !folder.join(MANIFEST).exists() {
+        return Ok(());
+    }
+    let message = format!("`{}` holds evidence, but the ledger does not know the run", folder.display());
+    let help =
+        "restore the ledger from a copy, or keep the folder under another name and look at it before deleting again";
+    Err(Failure::new(Exit::BadInput, "evidence.earlier", folder.display().to_string(), message, help))
+}
+
 /// `DIR/run` becomes `DIR/.run.new`.
 fn sibling(folder: &Path, suffix: &str) -> PathBuf {
     let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

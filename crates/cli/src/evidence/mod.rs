@@ -4,4 +4,4 @@ mod folder;
 mod manifest;
 pub(crate) mod verify;
 
-pub(crate) use folder::{refuse_foreign, write};
+pub(crate) use folder::{refuse_earlier, refuse_foreign, write};

@@ -14,12 +14,13 @@ use purge_core::time::Timestamp;
 use serde::Serialize;
 
 use super::manifest::{AUDIT, EVIDENCE_VERSION, FILES, MANIFEST, METRICS, Manifest, PLAN, REPORT};
+use crate::exit::Exit;
 use crate::failure::Failure;
 
 /// What was looked at and what was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Check {
-    /// `files`, `plan`, `chains`, `report`, `metrics`.
+    /// `manifest`, `files`, `plan`, `chains`, `report`, `metrics`.
     pub(crate) name: &'static str,
     /// Whether it holds.
     pub(crate) holds: bool,
@@ -47,12 +48,12 @@ pub(crate) struct Verdict {
     pub(crate) checks: Vec<Check>,
 }
 
-/// Checks the folder. A folder without a readable manifest is no evidence at all.
-pub(crate) fn verify(folder: &Path, now: Timestamp) -> Result<Verdict, Failure> {
-    let path = folder.join(MANIFEST);
-    let text = fs::read_to_string(&path).map_err(|why| Failure::unreadable(&path, why))?;
-    let manifest: Manifest = serde_json::from_str(&text).map_err(|why| Failure::unreadable(&path, why))?;
-    let mut checks = vec![files(folder, &manifest)];
+/// Checks the folder, and its manifest against the digest that somebody kept. Without a manifest nothing can be checked.
+pub(crate) fn verify(folder: &Path, kept: Option<&str>, now: Timestamp) -> Result<Verdict, Failure> {
+    let (text, manifest) = read_manifest(folder)?;
+    let evidence_digest = digest(text.as_bytes());
+    let mut checks: Vec<Check> = kept.map(|kept| check_manifest(&evidence_digest, kept)).into_iter().collect();
+    checks.push(files(folder, &manifest));
     let plan = check_plan(folder, &manifest, now);
     let (order, plan_check) = match &plan {
         Ok((plan, order)) => {
@@ -77,10 +78,38 @@ pub(crate) fn verify(folder: &Path, now: Timestamp) -> Result<Verdict, Failure> 
         run_id: manifest.run_id,
         plan_digest: manifest.chains.plan_digest,
         simulated: manifest.simulated,
-        evidence_digest: digest(text.as_bytes()),
+        evidence_digest,
         outcome: report.map(|report| report.outcome.as_str()),
         checks,
     })
+}
+
+fn read_manifest(folder: &Path) -> Result<(String, Manifest), Failure> {
+    let path = folder.join(MANIFEST);
+    let text = fs::read_to_string(&path);
+    let is_evidence = text.is_ok() || path.exists() || FILES.iter().any(|name| folder.join(name).exists());
+    let refused = |why: String| {
+        if !is_evidence {
+            let message = format!("`{}` is no evidence folder: {why}", folder.display());
+            let help = "name the folder that `run` printed";
+            return Failure::new(Exit::BadInput, "evidence.none", path.display().to_string(), message, help);
+        }
+        let message = format!("the evidence does not hold: `{MANIFEST}` is missing or damaged: {why}");
+        let help = "restore the folder from a copy; while the ledger is there, the same `run` writes it again";
+        Failure::new(Exit::Doubtful, "evidence.manifest", path.display().to_string(), message, help)
+    };
+    let text = text.map_err(|why| refused(why.to_string()))?;
+    let manifest = serde_json::from_str(&text).map_err(|why| refused(why.to_string()))?;
+    Ok((text, manifest))
+}
+
+/// Whoever replaces a folder as a whole can make everything in it fit, but not the digest that is kept elsewhere.
+fn check_manifest(found: &str, kept: &str) -> Check {
+    if found == kept {
+        held("manifest", "it is the one that `run` printed the digest of".to_owned())
+    } else {
+        broken("manifest", format!("its digest is `{found}`, not `{kept}`"))
+    }
 }
 
 fn held(name: &'static str, detail: String) -> Check {
@@ -111,6 +140,16 @@ fn files(folder: &Path, manifest: &Manifest) -> Check {
                 return broken("files", format!("`{name}` was changed: it does not have the hash in the manifest"));
             }
             Err(why) => return broken("files", format!("`{name}` cannot be read: {why}")),
+        }
+    }
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(why) => return broken("files", format!("the folder cannot be listed: {why}")),
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name != MANIFEST && !expected.contains(name.as_str()) {
+            return broken("files", format!("`{name}` does not belong to the evidence"));
         }
     }
     held("files", format!("{} files have the hashes in the manifest", manifest.files.len()))
