@@ -36,6 +36,12 @@ pub fn hex(bytes: &[u8]) -> String {
     out
 }
 
+/// Characters that change what a reader sees without being seen: control characters, and those that turn the direction of writing.
+/// An approver must not read another text than the one that is signed for.
+pub(crate) fn is_deceptive(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// What a person typed, for a message: in backticks, on one line, at most 60 characters.
 pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::from("`");
@@ -44,7 +50,7 @@ pub(crate) fn quoted(text: &str) -> String {
             out.push('…');
             break;
         }
-        if c.is_control() {
+        if is_deceptive(c) {
             out.extend(c.escape_default());
         } else {
             out.push(c);

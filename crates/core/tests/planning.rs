@@ -105,6 +105,7 @@ fn rows() -> Vec<Row> {
         r(json!({"requestedBy": ""}), "field.blank", "#/requestedBy", Error),
         r(json!({"requestedBy": null}), "field.missing", "#/requestedBy", Error),
         r(json!({"name": "a\nb"}), "field.control", "#/name", Error),
+        r(json!({"reason": "approved \u{202e}ton"}), "field.control", "#/reason", Error),
         r(json!({"name": 5}), "field.type", "#/name", Error),
         // What to delete.
         r(json!({"api": "dataDeletions"}), "api.unknown", "#/api", Error),

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
-use super::{ParseError, quoted};
+use super::{ParseError, is_deceptive, quoted};
 use crate::finding::{Finding, Severity};
 use crate::http::encode_segment;
 use crate::time::{Timestamp, TimestampError};
@@ -133,7 +133,7 @@ impl Reader {
             return None;
         };
         let text = text.trim();
-        if text.chars().any(char::is_control) {
+        if text.chars().any(is_deceptive) {
             self.error(
                 "field.control",
                 &field.pointer,
