@@ -33,7 +33,7 @@ fn supply_chain() -> Result<(), String> {
     match output("cargo deny --version") {
         Some(_) => run("cargo deny --offline check bans licenses sources"),
         None => {
-            println!("cargo-deny is not installed: bans and licences are held by tests/house.rs alone");
+            println!("cargo-deny is not installed: bans and licences are held by tests/house alone");
             Ok(())
         }
     }

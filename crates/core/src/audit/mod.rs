@@ -134,7 +134,7 @@ pub enum Event {
         /// Why, when it is not `verified`.
         #[serde(skip_serializing_if = "Option::is_none")]
         cause: Option<Cause>,
-        /// Submits that left, this attempt.
+        /// Submits that the API accepted or may have accepted, this attempt.
         submits: u64,
         /// All requests that left, this attempt.
         requests: u64,
