@@ -3,28 +3,11 @@
 use std::time::Duration;
 
 use purge_core::time::Timestamp;
+pub use purge_core::wake::{MESSAGE_VERSION, WakeUp};
 use serde::{Deserialize, Serialize};
-
-/// Version of the messages.
-pub const MESSAGE_VERSION: u32 = 1;
 
 /// The longest that SQS holds a message back.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(900);
-
-/// "Look at this chunk."
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct WakeUp {
-    /// [`MESSAGE_VERSION`].
-    pub v: u32,
-    /// Which run.
-    pub run_id: String,
-    /// Which chunk, from 1.
-    pub chunk: u32,
-    /// Passed on unopened until then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub not_before: Option<Timestamp>,
-}
 
 /// Anything that is not a chunk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,14 +42,6 @@ pub enum ErrandKind {
     Evidence,
 }
 
-impl WakeUp {
-    /// At once.
-    #[must_use]
-    pub fn new(run_id: &str, chunk: u32) -> Self {
-        Self { v: MESSAGE_VERSION, run_id: run_id.to_owned(), chunk, not_before: None }
-    }
-}
-
 impl Errand {
     /// At once.
     #[must_use]
@@ -95,20 +70,13 @@ mod tests {
     }
 
     #[test]
-    fn messages_come_back_as_they_were_and_nothing_else_is_one() {
-        let wake = WakeUp { not_before: Some(Timestamp::EPOCH), ..WakeUp::new("run-1", 7) };
-        let text = serde_json::to_string(&wake).unwrap();
-        assert_eq!(text, r#"{"v":1,"runId":"run-1","chunk":7,"notBefore":"1970-01-01T00:00:00.000Z"}"#);
-        assert_eq!(serde_json::from_str::<WakeUp>(&text).unwrap(), wake);
+    fn errands_come_back_as_they_were() {
         for kind in
             [ErrandKind::FanOut { after: 3 }, ErrandKind::Deliver { message: "m".to_owned() }, ErrandKind::Evidence]
         {
             let errand = Errand::new("run-1", kind);
             let text = serde_json::to_string(&errand).unwrap();
             assert_eq!(serde_json::from_str::<Errand>(&text).unwrap(), errand, "{text}");
-        }
-        for poison in ["", "{}", r#"{"v":1,"runId":"r","chunk":"7"}"#, r#"{"v":1,"runId":"r","chunk":7,"more":1}"#] {
-            assert!(serde_json::from_str::<WakeUp>(poison).is_err(), "{poison}");
         }
     }
 }

@@ -77,7 +77,7 @@ fn imports_follow_the_arrows() {
 /// Inside core: what each layer may use besides itself.
 fn layers() -> Vec<(&'static [&'static str], &'static [usize])> {
     vec![
-        (&["time", "window", "finding", "http", "json", "outcome", "region", "url"], &[]),
+        (&["time", "window", "finding", "http", "json", "outcome", "region", "url", "wake"], &[]),
         (&["chunk", "plan", "policy", "request"], &[0]),
         (&["order"], &[0, 1]),
         (&["analytics", "api", "oauth", "rate", "reply", "retry"], &[0, 1]),
@@ -206,4 +206,19 @@ fn the_table_of_defects_names_real_tests() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Costs are estimated for the memory that the template gives a worker.
+#[test]
+fn estimates_suppose_the_worker_of_the_template() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    let after = |text: &str, mark: &str| {
+        let found = text.split(mark).nth(1).unwrap_or_else(|| panic!("no `{mark}`"));
+        found.trim_start().chars().take_while(char::is_ascii_digit).collect::<String>()
+    };
+    let supposed = after(&read("crates/core/src/plan/estimate.rs"), "WORKER_MEGABYTES: u64 =");
+    let template = read("template.yaml");
+    let worker = template.split("\n  Worker:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let given = if worker.contains("MemorySize:") { worker } else { &template };
+    assert_eq!(supposed, after(given, "MemorySize:"));
 }

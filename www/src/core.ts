@@ -1,7 +1,7 @@
 // The one file that knows the generated packages. Everything that is decided is decided behind it.
 import initPlanning, * as planning from '../pkg/web/planning.js'
 import planningUrl from '../pkg/web/planning_bg.wasm?url'
-import type { HttpRequest, Happened, Reported, Row, Standing, Summary, Verdict } from './types'
+import type { HttpRequest, Happened, QueueMessage, Reported, Row, Standing, Summary, Verdict } from './types'
 
 export interface Context {
   now: string
@@ -31,6 +31,11 @@ export class Plan {
 
   submit(chunk: number, at: string): HttpRequest | null {
     return JSON.parse(this.#handle.submit(chunk, at)) as HttpRequest | null
+  }
+
+  /** The message that first wakes a chunk on AWS. */
+  wakeUp(chunk: number): QueueMessage | null {
+    return JSON.parse(this.#handle.wakeUp(chunk, undefined)) as QueueMessage | null
   }
 
   file(): string | null {

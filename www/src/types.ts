@@ -26,6 +26,11 @@ export interface Estimate {
   apiCalls: number
   seconds: number
   assumedJobSeconds: number
+  callsPerChunk: number
+  messages: number
+  /** Billionths of a US dollar. */
+  lambdaNanoDollars: number
+  sqsNanoDollars: number
 }
 
 export interface Summary {
@@ -46,6 +51,12 @@ export interface Row {
   reason: string
   chunk: number | null
   age: 'recent' | 'aged' | null
+}
+
+/** What wakes a chunk on AWS. */
+export interface QueueMessage {
+  tenant: string
+  body: string
 }
 
 export interface HttpRequest {

@@ -12,6 +12,7 @@ pub mod outcome;
 pub mod region;
 pub mod time;
 pub mod url;
+pub mod wake;
 pub mod window;
 
 // Planning.

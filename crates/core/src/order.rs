@@ -137,7 +137,8 @@ impl Order {
 }
 
 /// The same plan on the same tenant is the same run, whoever starts it and however often.
-fn run_id(plan_digest: &str, tenant: &str) -> String {
+#[must_use]
+pub fn run_id(plan_digest: &str, tenant: &str) -> String {
     let digest = digest(format!("{plan_digest}\n{tenant}").as_bytes());
     let hex = digest.strip_prefix("sha256:").unwrap_or(&digest);
     format!("run-{}", hex.get(..16).unwrap_or(hex))

@@ -11,6 +11,14 @@ pub struct Region {
     pub domain: &'static str,
 }
 
+impl Region {
+    /// Address of the API, as it names the tenant of a run: `https://api.mypurecloud.ie`.
+    #[must_use]
+    pub fn api(&self) -> String {
+        format!("https://api.{}", self.domain)
+    }
+}
+
 /// Every public region.
 pub const REGIONS: [Region; 18] = [
     Region { name: "us-east-1", domain: "mypurecloud.com" },
@@ -62,6 +70,13 @@ mod tests {
             ("127.0.0.1", None),
         ] {
             assert_eq!(region_of_host(host).map(|r| r.name), name, "{host}");
+        }
+    }
+
+    #[test]
+    fn the_address_of_a_region_is_the_one_that_settings_give() {
+        for region in REGIONS {
+            assert_eq!(crate::url::base_url(&region.api()).map(|url| url.to_string()), Ok(region.api()));
         }
     }
 }

@@ -508,6 +508,26 @@ fn the_compliance_note_names_the_checks_that_were_made_and_no_others() {
 }
 
 #[test]
+fn estimates_grow_with_the_work_and_never_wrap() {
+    let estimate = |api: &str, kinds: Value, days: u32| {
+        let fields = json!({"api": api, "recordTypes": kinds, "chunking": {"days": days},
+            "range": {"start": "2014-01-01T00:00:00Z", "end": "2024-01-01T00:00:00Z"}});
+        check(&request(fields), None, &context()).plan.unwrap().estimate().clone()
+    };
+    let (few, many) =
+        (estimate("dataDeletion", json!(["message"]), 30), estimate("dataDeletion", json!(["message"]), 1));
+    assert_eq!(few.api_calls, 1 + few.calls_per_chunk * u64::from(few.chunks));
+    assert_eq!(few.calls_per_chunk, many.calls_per_chunk);
+    // $0.40 a million requests, three for each message.
+    assert_eq!(few.sqs_nano_dollars, few.messages * 1_200);
+    assert!(many.messages > 25 * few.messages && many.lambda_nano_dollars > 25 * few.lambda_nano_dollars);
+    // Two recording jobs at once: most messages of many chunks say that there is no slot yet.
+    let jobs = estimate("recordingJobs", json!(["recording"]), 1);
+    assert!(jobs.messages > 100 * many.messages, "{jobs:?}");
+    assert!(jobs.lambda_nano_dollars > jobs.sqs_nano_dollars);
+}
+
+#[test]
 fn a_stopped_check_still_has_a_document() {
     let document = serde_json::to_value(plan::document(&check("{", None, &context()))).unwrap();
     assert_eq!(

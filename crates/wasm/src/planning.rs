@@ -4,11 +4,13 @@ use purge_core::api::{data_deletion, recording_jobs};
 use purge_core::chunk::{Age, Chunk};
 use purge_core::finding::Finding;
 use purge_core::http::HttpRequest;
+use purge_core::order::run_id;
 use purge_core::plan::{self as core, CheckContext, Checked, Disposition, Estimate, Part, PlanFile};
-use purge_core::region::REGIONS;
+use purge_core::region::{REGIONS, region};
 use purge_core::report::Accounting;
 use purge_core::request::{DeletionApi, RecordType};
 use purge_core::time::Timestamp;
+use purge_core::wake::WakeUp;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -69,6 +71,15 @@ struct Row<'a> {
     reason: &'a str,
     chunk: Option<u32>,
     age: Option<Age>,
+}
+
+/// What wakes a chunk on AWS.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct QueueMessage {
+    /// The API's address: the same plan on another tenant is another run.
+    tenant: String,
+    body: String,
 }
 
 /// Checks a request text against a policy text. The answer has every finding, and the plan if nothing stops it.
@@ -136,8 +147,10 @@ impl PlanHandle {
         let first = from.min(all.len());
         let page = all.get(first..to.clamp(first, all.len())).unwrap_or_default();
         let is_chunk = |part: &&Part| part.disposition == Disposition::Chunk;
-        let before = all.iter().take(first).filter(is_chunk).count();
         let chunks = self.checked.plan.as_ref().map(core::Plan::chunks).unwrap_or_default();
+        // Both are in order, so the chunks of this page begin where its first part does.
+        let from = page.first().map(|part| part.window.start());
+        let before = chunks.partition_point(|chunk| from.is_some_and(|from| chunk.window.start() < from));
         let mut chunks = chunks.iter().skip(before);
         let rows: Vec<Row<'_>> = page
             .iter()
@@ -157,6 +170,14 @@ impl PlanHandle {
     pub fn submit(&self, chunk: u32, at: &str) -> Result<String, Wrong> {
         let at = Timestamp::parse(at).map_err(|why| format!("`{at}` {why}"))?;
         Ok(answer(&self.submitting(chunk, at)))
+    }
+
+    /// The message that first wakes a chunk on AWS, JSON; null when there is no such chunk. `tenant` is the API's address: that
+    /// of the request's region, when none is given.
+    #[must_use]
+    #[wasm_bindgen(js_name = wakeUp)]
+    pub fn wake_up(&self, chunk: u32, tenant: Option<String>) -> String {
+        answer(&self.waking(chunk, tenant))
     }
 
     /// The plan file: what is handed over for approval and carried out.
@@ -180,6 +201,14 @@ fn row<'a>(part: &'a Part, chunk: Option<&Chunk>) -> Row<'a> {
 }
 
 impl PlanHandle {
+    fn waking(&self, chunk: u32, tenant: Option<String>) -> Option<QueueMessage> {
+        let plan = self.checked.plan.as_ref()?;
+        plan.chunks().get(usize::try_from(chunk.checked_sub(1)?).ok()?)?;
+        let tenant = tenant.or_else(|| Some(region(&plan.request().jurisdiction)?.api()))?;
+        let body = answer(&WakeUp::new(&run_id(plan.digest(), &tenant), chunk));
+        Some(QueueMessage { tenant, body })
+    }
+
     fn submitting(&self, chunk: u32, at: Timestamp) -> Option<HttpRequest> {
         let plan = self.checked.plan.as_ref()?;
         let place = usize::try_from(chunk.checked_sub(1)?).ok()?;

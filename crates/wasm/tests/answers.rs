@@ -21,7 +21,7 @@ fn sample(out: &mut String, name: &str, kind: &str, json: &str) {
 fn samples() -> String {
     let mut out = String::from(
         "// Written by `UPDATE=1 cargo test -p purge-wasm`; do not edit.\n\
-         import type { Happened, HttpRequest, Reported, Row, Standing, Summary, Verdict } from '../src/types'\n\n",
+         import type { Happened, HttpRequest, QueueMessage, Reported, Row, Standing, Summary, Verdict } from '../src/types'\n\n",
     );
     let holds = include_str!("../../../examples/holds-and-retention.json");
     let policy = include_str!("../../../examples/policy.json");
@@ -30,6 +30,7 @@ fn samples() -> String {
     sample(&mut out, "rows", "Row[]", &good.rows(8, 12));
     sample(&mut out, "submit", "HttpRequest | null", &good.submit(1, NOW).unwrap());
     sample(&mut out, "noSubmit", "HttpRequest | null", &good.submit(0, NOW).unwrap());
+    sample(&mut out, "wakeUp", "QueueMessage | null", &good.wake_up(1, None));
     let broken = planned("{\"version\": 1, \"holds\": []}", None);
     sample(&mut out, "brokenSummary", "Summary", &broken.summary());
     let recordings = include_str!("../../../examples/year-recording-jobs.json");

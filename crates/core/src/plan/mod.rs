@@ -80,6 +80,14 @@ pub struct Estimate {
     pub seconds: u64,
     /// What the estimate supposes a job to take.
     pub assumed_job_seconds: u64,
+    /// Requests to the API for one chunk.
+    pub calls_per_chunk: u64,
+    /// Messages between the functions, on AWS.
+    pub messages: u64,
+    /// What AWS charges for running the functions, in billionths of a US dollar.
+    pub lambda_nano_dollars: u64,
+    /// What AWS charges for those messages, in billionths of a US dollar.
+    pub sqs_nano_dollars: u64,
 }
 
 /// What checking needs to know besides the two documents.
