@@ -39,6 +39,7 @@ First steps; without GENESYS_ settings nothing real is deleted:
   genesys-purge plan examples/q1-2023.json    see what would be deleted
   genesys-purge run examples/q1-2023.json     rehearse it on a simulated tenant
   genesys-purge status                        see what has been run
+  genesys-purge serve                         the same in the browser
   genesys-purge verify genesys-purge-data/evidence/RUN
                                               check the proof, offline
 
@@ -129,6 +130,22 @@ Examples:
   genesys-purge verify genesys-purge-data/evidence/RUN
   genesys-purge verify RUN --manifest sha256:…")]
     Verify(VerifyArgs),
+    /// Serve the console, and the runs of a ledger, to a browser on this machine
+    #[command(after_help = "\
+Prints the address to open. Its last part is a token that is new at every start:
+whoever has it can start, cancel and retry runs. Only this machine is answered.
+Settings are those of `run`: without GENESYS_ settings, a simulated tenant.
+
+A plan is carried out after its short code was typed and its approver named. With
+--policy, only plans that were made with one of these policies are.
+
+Ctrl-C stops runs after the step in hand. What was stopped goes on from the page,
+or by `genesys-purge retry`.
+
+Examples:
+  genesys-purge serve
+  genesys-purge serve --policy policy.json --listen 127.0.0.1:0")]
+    Serve(ServeArgs),
     /// Serve the simulated tenant over HTTP
     #[command(after_help = "\
 Its client id is `sim` and so is its secret.
@@ -288,6 +305,28 @@ pub(crate) struct VerifyArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Address to listen on, of this machine; port 0 takes any free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7433")]
+    pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) ledger: Ledger,
+    /// Folder of the built page
+    #[arg(long, value_name = "DIR", default_value = "www/dist")]
+    pub(crate) www: PathBuf,
+    /// Carry out only plans that were made with this policy; may be repeated
+    #[arg(long = "policy", value_name = "FILE")]
+    pub(crate) policies: Vec<PathBuf>,
+    /// Region that the tenant lies in, if its address does not say
+    #[arg(long, value_name = "REGION")]
+    pub(crate) tenant_jurisdiction: Option<String>,
+    /// Scenario of the simulated tenant
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scenario: Option<PathBuf>,
 }
 
 /// Arguments of `tenant`.

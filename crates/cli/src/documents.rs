@@ -71,13 +71,20 @@ pub(crate) fn prepare(request: &Path, policy: Option<&Path>, context: &CheckCont
             "leave `--policy` away, or plan the request again",
         ));
     }
-    let located = |findings: Vec<Finding>| findings.iter().map(|f| names.locate(f)).collect();
-    plan::reopen(&text, context).map_err(|findings| Failure::of_findings(located(findings)))?;
+    let (checked, planned_at) = reopen(&text, context).map_err(|failure| Failure {
+        findings: failure.findings.iter().map(|f| names.locate(f)).collect(),
+        ..failure
+    })?;
+    Ok(Prepared { checked, planned_at, names })
+}
+
+/// Checks a plan file, as of when it was planned: its digest must be the one that it says.
+pub(crate) fn reopen(text: &str, context: &CheckContext) -> Result<(Checked, Timestamp), Failure> {
+    plan::reopen(text, context).map_err(Failure::of_findings)?;
     // It has just been read, so only its warnings are new here.
-    let file: PlanFile = serde_json::from_str(&text).map_err(|why| Failure::unreadable(request, why))?;
+    let file: PlanFile = serde_json::from_str(text).map_err(|why| Failure::machine("read the plan file", why))?;
     let context = CheckContext { now: file.planned_at, ..context.clone() };
-    let checked = plan::check_parsed(&file.request, &file.policy, &context);
-    Ok(Prepared { checked, planned_at: file.planned_at, names })
+    Ok((plan::check_parsed(&file.request, &file.policy, &context), file.planned_at))
 }
 
 /// A plan file is an object with a digest; a request never has one.

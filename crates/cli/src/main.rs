@@ -1,7 +1,7 @@
 //! `genesys-purge`: deletes contact-centre interaction data from Genesys Cloud in bulk, provably.
 //!
-//! Every decision is core's, the loop is the driver's. Here are the terminal, the SQLite ledger, the local server for the
-//! simulated tenant, and the evidence folder.
+//! Every decision is core's, the loop is the driver's. Here are the terminal, the SQLite ledger, the local servers (for
+//! the console, and for the simulated tenant), and the evidence folder.
 
 mod approval;
 mod args;
@@ -13,6 +13,7 @@ mod evidence;
 mod exit;
 mod failure;
 mod ledger;
+mod serve;
 mod settings;
 mod simulated;
 mod terminal;

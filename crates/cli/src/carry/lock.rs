@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::failure::Failure;
 
@@ -12,9 +13,30 @@ pub(crate) struct RunLock {
     _file: File,
 }
 
+/// Whoever only looks whether a run is carried out holds its lock for less than this.
+const GLANCE: Duration = Duration::from_millis(5);
+
+/// How often to try before somebody is taken to carry the run out.
+const TRIES: u32 = 3;
+
 impl RunLock {
     /// The lock of that run, unless another process has it.
     pub(crate) fn take(ledger: &Path, run_id: &str) -> Result<Option<Self>, Failure> {
+        for _ in 1..TRIES {
+            if let Some(lock) = Self::try_once(ledger, run_id)? {
+                return Ok(Some(lock));
+            }
+            std::thread::sleep(GLANCE);
+        }
+        Self::try_once(ledger, run_id)
+    }
+
+    /// Whether somebody carries the run out.
+    pub(crate) fn is_taken(ledger: &Path, run_id: &str) -> Result<bool, Failure> {
+        Self::try_once(ledger, run_id).map(|lock| lock.is_none())
+    }
+
+    fn try_once(ledger: &Path, run_id: &str) -> Result<Option<Self>, Failure> {
         let (file, path) = open(ledger, run_id)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { _file: file })),

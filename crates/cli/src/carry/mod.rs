@@ -1,8 +1,13 @@
-//! Carrying out a run: where (`place`), alone or behind somebody else (`lock`, `follow`), and to its end or an interrupt (`run`, `interrupt`).
+//! Carrying out a run: noted once (`note`), in its place (`place`), by one process at a time (`lock`, `follow`), from wherever it
+//! stands (`run`, `again`), to its end or an interrupt (`interrupt`).
 
+pub(crate) mod again;
 pub(crate) mod follow;
-mod interrupt;
+pub(crate) mod interrupt;
 pub(crate) mod lock;
+pub(crate) mod messages;
+pub(crate) mod note;
 pub(crate) mod place;
 pub(crate) mod run;
+pub(crate) mod standing;
 pub(crate) mod stored;

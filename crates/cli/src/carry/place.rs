@@ -27,6 +27,8 @@ pub(crate) struct Place {
     pub(crate) tenant: Tenant,
     /// Who is told how chunks end.
     pub(crate) webhook: Option<Webhook>,
+    /// What answers for a simulated tenant, for as long as the place is there.
+    _simulated: Option<server::Running>,
 }
 
 impl Place {
@@ -38,7 +40,7 @@ impl Place {
             login_style: login_style(api),
             credentials: tenant.credentials.clone(),
         };
-        Self { tenant, webhook }
+        Self { tenant, webhook, _simulated: None }
     }
 
     /// The simulated tenant that the journal remembers, or a new one. Without a webhook in the settings, a local governance
@@ -55,8 +57,8 @@ impl Place {
         let secrets = webhook.is_none().then(made_up_secret).transpose()?;
         let sink = secrets.clone().map(|secrets| sink(scenario, secrets));
         let world = Arc::new(Mutex::new(World::new(tenant, Some(journal), sink)));
-        let address = server::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), world).map_err(failed)?;
-        let at = |path: &str| local(address, path);
+        let running = server::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), world).map_err(failed)?;
+        let at = |path: &str| local(running.address, path);
         let local_webhook = secrets.map(|secrets| Ok(Webhook { url: at(WEBHOOK_PATH)?, secrets: Some(secrets) }));
         let tenant = Tenant {
             api: at("")?,
@@ -64,7 +66,8 @@ impl Place {
             login_style: login_style(api),
             credentials: Credentials::new(client.0, client.1),
         };
-        Ok(Self { tenant, webhook: webhook.map(Ok).or(local_webhook).transpose()? })
+        let webhook = webhook.map(Ok).or(local_webhook).transpose()?;
+        Ok(Self { tenant, webhook, _simulated: Some(running) })
     }
 }
 

@@ -30,8 +30,7 @@ pub(crate) struct Stored {
 impl Stored {
     /// Reads it.
     pub(crate) async fn read(ledger: &SqliteLedger, run_id: &str, now: Timestamp) -> Result<Self, Failure> {
-        let row = ledger.run(run_id).await.map_err(failed)?;
-        let row = row.ok_or_else(|| failed(LedgerError::Corrupt(format!("run `{run_id}` is gone"))))?;
+        let row = exact(ledger, run_id).await?;
         let plan = reopen(&row, now)?;
         let mut records = Vec::new();
         let mut after = 0;
@@ -87,6 +86,12 @@ pub(crate) async fn find(ledger: &SqliteLedger, name: &str) -> Result<RunRow, Fa
         (Some(_), Some(_)) => Err(not(format!("several runs begin with `{name}`"), "give more letters of the id")),
         (None, _) => Err(not(format!("there is no run `{name}`"), "`genesys-purge status` lists the runs of a ledger")),
     }
+}
+
+/// The run of exactly that id, which was there a moment ago.
+pub(crate) async fn exact(ledger: &SqliteLedger, run_id: &str) -> Result<RunRow, Failure> {
+    let row = ledger.run(run_id).await.map_err(failed)?;
+    row.ok_or_else(|| failed(LedgerError::Corrupt(format!("run `{run_id}` is gone"))))
 }
 
 /// The ledger did not do what it was asked.

@@ -23,7 +23,7 @@ pub(crate) fn run(args: &CancelArgs) -> Result<Exit, Failure> {
         if row.open > 0 {
             ledger.ask_cancel(run_id, SystemClock.now()).await.map_err(stored::failed)?;
         }
-        let under_way = RunLock::take(folder, run_id)?.is_none();
+        let under_way = RunLock::is_taken(folder, run_id)?;
         if args.json {
             let fields = serde_json::json!({ "runId": run_id, "open": row.open, "underWay": under_way });
             say(&events::line("cancel", &fields));

@@ -1,11 +1,13 @@
 //! One file per verb.
 
 mod cancel;
+mod carried;
 mod plan;
 mod retry;
 mod run;
 mod scenario;
 mod schema;
+mod serve;
 mod simulate;
 mod status;
 mod tenant;
@@ -31,6 +33,7 @@ pub(crate) fn run(command: Command) -> Exit {
         Command::Retry(args) => (retry::run(&args), args.json),
         Command::Verify(args) => (verify::run(&args), args.json),
         Command::Tenant(args) => (tenant::run(&args), false),
+        Command::Serve(args) => (serve::run(&args), false),
         Command::Schema(args) => (Ok(schema::run(&args)), false),
     };
     result.unwrap_or_else(|failure| report(&failure, json))

@@ -22,3 +22,14 @@ pub(crate) fn read(path: Option<&Path>) -> Result<Scenario, Failure> {
         )
     })
 }
+
+/// Scenarios are for the simulated tenant alone.
+pub(crate) fn on_real_tenant(path: &Path) -> Failure {
+    Failure::new(
+        Exit::BadInput,
+        "scenario.realTenant",
+        "--scenario",
+        format!("`{}` is a scenario of the simulated tenant, but the settings name a real one", path.display()),
+        "leave `--scenario` away, or unset the GENESYS_ settings",
+    )
+}

@@ -17,6 +17,7 @@ use purge_sim::Scenario;
 use super::scenario;
 use crate::approval;
 use crate::args::SimulateArgs;
+use crate::carry::messages::Messages;
 use crate::carry::{place, stored};
 use crate::documents::{self, Need};
 use crate::events;
@@ -26,7 +27,7 @@ use crate::settings::{Environment, Settings};
 use crate::simulated::direct::Direct;
 use crate::simulated::world::World;
 use crate::terminal::progress::Progress;
-use crate::terminal::result::{self, Messages};
+use crate::terminal::result;
 use crate::terminal::{self, CARE, findings, paint, say, tell};
 
 /// Plans, rehearses, reports. Credentials are not even looked at.

@@ -9,8 +9,8 @@ use purge_driver::ledger::{Ledger, RunRow};
 use super::{no_ledger, on_this_thread};
 use crate::args::StatusArgs;
 use crate::carry::lock::RunLock;
-use crate::carry::run::Surroundings;
-use crate::carry::stored;
+use crate::carry::standing::Standing;
+use crate::carry::{place, stored};
 use crate::events;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -103,13 +103,9 @@ fn ended(outcomes: &BTreeMap<Outcome, u64>) -> Cell {
 }
 
 fn state(args: &StatusArgs, row: &RunRow) -> Result<Cell, Failure> {
-    let under_way = RunLock::take(&args.ledger.ledger, &row.order.run_id)?.is_none();
-    Ok(match (row.open, row.cancel_asked.is_some(), under_way) {
-        (0, _, _) => "ended".into(),
-        (_, true, _) => Cell::styled(CARE, "cancelling"),
-        (_, false, true) => Cell::styled(CARE, "under way"),
-        (_, false, false) => Cell::styled(CARE, "stopped"),
-    })
+    let standing = Standing::of(row, RunLock::is_taken(&args.ledger.ledger, &row.order.run_id)?);
+    let style = if standing == Standing::Ended { Style::new() } else { CARE };
+    Ok(Cell::styled(style, standing.word()))
 }
 
 fn one(args: &StatusArgs, ledger: &SqliteLedger, row: &RunRow, chunks: &[ChunkRun]) -> Result<(), Failure> {
@@ -146,14 +142,7 @@ fn one(args: &StatusArgs, ledger: &SqliteLedger, row: &RunRow, chunks: &[ChunkRu
         ]);
     }
     table.lines().iter().for_each(|line| say(line));
-    let around = Surroundings {
-        folder: args.ledger.ledger.clone(),
-        evidence: None,
-        json: false,
-        deliver: false,
-        scenario: None,
-    };
-    let evidence = around.evidence_of(&order.run_id);
+    let evidence = place::evidence(&args.ledger.ledger, None, &order.run_id);
     if evidence.exists() {
         say(&result::labelled("evidence", &evidence.display().to_string()));
     }

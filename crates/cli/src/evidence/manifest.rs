@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// Version of the folder's format.
 pub(super) const EVIDENCE_VERSION: u32 = 1;
 /// Name of the manifest itself.
-pub(super) const MANIFEST: &str = "manifest.json";
+pub(crate) const MANIFEST: &str = "manifest.json";
 /// The plan file.
 pub(super) const PLAN: &str = "plan.json";
 /// The audit log.
@@ -24,7 +24,7 @@ pub(super) const WEBHOOKS: &str = "webhooks.jsonl";
 pub(super) const README: &str = "README.txt";
 
 /// Every file but the manifest.
-pub(super) const FILES: [&str; 6] = [PLAN, AUDIT, REPORT, METRICS, WEBHOOKS, README];
+pub(crate) const FILES: [&str; 6] = [PLAN, AUDIT, REPORT, METRICS, WEBHOOKS, README];
 
 /// The manifest: what the run was, every file's hash, and how long every chain is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

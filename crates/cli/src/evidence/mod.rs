@@ -4,4 +4,6 @@ mod folder;
 mod manifest;
 pub(crate) mod verify;
 
+pub(crate) use manifest::{FILES, MANIFEST};
+
 pub(crate) use folder::{refuse_earlier, refuse_foreign, write};

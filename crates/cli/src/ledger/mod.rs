@@ -7,6 +7,8 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use store::{ChunkKind, Mark};
+
 use std::cell::{RefCell, RefMut};
 use std::fs::{self, File};
 use std::path::Path;
@@ -15,8 +17,8 @@ use std::time::Duration;
 use purge_driver::ledger::LedgerError;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
-const SCHEMA: &str = include_str!("schema.sql");
-const SCHEMA_VERSION: i64 = 1;
+/// What brings the schema from each version to the next. Those that are there stay as they are: there are files of every version.
+const MIGRATIONS: [&str; 2] = [include_str!("migrations/1-ledger.sql"), include_str!("migrations/2-changes.sql")];
 /// Longer than the longest write, which is the creation of a run with very many chunks.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -59,21 +61,25 @@ impl SqliteLedger {
     }
 }
 
-/// Brings an empty file to the schema of this program and refuses one that it does not know.
+/// Brings the file to the schema of this program, from nothing or from an earlier version, and refuses one that it does not know.
 fn migrate(connection: &mut Connection) -> Result<(), LedgerError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
     let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(told)?;
-    match version {
-        SCHEMA_VERSION => Ok(()),
-        0 => {
-            transaction.execute_batch(SCHEMA).map_err(told)?;
-            transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(told)?;
-            transaction.commit().map_err(told)
-        }
-        other => Err(LedgerError::Corrupt(format!(
-            "its format is version {other}, this program knows version {SCHEMA_VERSION}"
-        ))),
+    let Some(missing) = usize::try_from(version).ok().and_then(|version| MIGRATIONS.get(version..)) else {
+        let newest = MIGRATIONS.len();
+        return Err(LedgerError::Corrupt(format!(
+            "its format is version {version}, this program knows version {newest}"
+        )));
+    };
+    if missing.is_empty() {
+        return Ok(());
     }
+    for migration in missing {
+        transaction.execute_batch(migration).map_err(told)?;
+    }
+    let newest = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    transaction.pragma_update(None, "user_version", newest).map_err(told)?;
+    transaction.commit().map_err(told)
 }
 
 /// What SQLite says, in the ledger's terms.

@@ -9,8 +9,8 @@ use purge_driver::ledger::{
     RecordRow, RunRow, Slot,
 };
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::{SqliteLedger, told};
 
@@ -18,6 +18,27 @@ const RUN_COLUMNS: &str = "order_json, plan_file, cancel_asked, created_at, upda
      (select count(*) from chunks where chunks.run_id = runs.run_id and outcome is null)";
 const CHUNK_COLUMNS: &str = "number, state_json, version, lease_owner, lease_until";
 const OUTBOX_COLUMNS: &str = "id, body, attempts, state_json";
+
+/// How far a run has come: both numbers only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// Changes of the run and its chunks.
+    pub(crate) changes: u64,
+    /// Position of its last record.
+    pub(crate) records: u64,
+}
+
+/// Which chunks of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum ChunkKind {
+    /// Every one.
+    All,
+    /// Those that have been taken up and have not ended.
+    UnderWay,
+    /// Those that have ended other than verified.
+    Attention,
+}
 
 impl Ledger for SqliteLedger {
     async fn create(&self, run: &NewRun, now: Timestamp) -> Result<Created, LedgerError> {
@@ -63,12 +84,12 @@ impl Ledger for SqliteLedger {
     }
 
     async fn ask_cancel(&self, run_id: &str, now: Timestamp) -> Result<bool, LedgerError> {
-        let sql = "update runs set cancel_asked = coalesce(cancel_asked, ?2) where run_id = ?1";
+        let sql = "update runs set cancel_asked = coalesce(cancel_asked, ?2), changes = changes + 1 where run_id = ?1";
         Ok(self.change(sql, params![run_id, now.millis()])? > 0)
     }
 
     async fn withdraw_cancel(&self, run_id: &str, now: Timestamp) -> Result<bool, LedgerError> {
-        let sql = "update runs set cancel_asked = null, updated_at = ?2 where run_id = ?1";
+        let sql = "update runs set cancel_asked = null, updated_at = ?2, changes = changes + 1 where run_id = ?1";
         Ok(self.change(sql, params![run_id, now.millis()])? > 0)
     }
 
@@ -132,7 +153,7 @@ impl Ledger for SqliteLedger {
             release(&transaction, slot).map_err(told)?;
         }
         transaction
-            .prepare_cached("update runs set updated_at = ?2 where run_id = ?1")
+            .prepare_cached("update runs set updated_at = ?2, changes = changes + 1 where run_id = ?1")
             .and_then(|mut s| s.execute(params![commit.run_id, commit.now.millis()]))
             .map_err(told)?;
         transaction.commit().map_err(told)?;
@@ -144,11 +165,7 @@ impl Ledger for SqliteLedger {
         let rows = self.all(sql, params![run_id, signed(after), limit], |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
         })?;
-        rows.into_iter()
-            .map(|(position, line)| {
-                Ok(RecordRow { position: unsigned(position), record: parse("an audit record", &line)? })
-            })
-            .collect()
+        rows.into_iter().map(read_record).collect()
     }
 
     async fn take_slot(&self, slot: Slot<'_>, limit: u32) -> Result<bool, LedgerError> {
@@ -214,6 +231,54 @@ impl SqliteLedger {
             .collect()
     }
 
+    /// How far the run has come, if there is one.
+    pub(crate) fn mark(&self, run_id: &str) -> Result<Option<Mark>, LedgerError> {
+        let sql = "select changes, (select coalesce(max(position), 0) from records where records.run_id = ?1) \
+                   from runs where run_id = ?1";
+        let mark = self.one(sql, params![run_id], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
+        Ok(mark.map(|(changes, records)| Mark { changes: unsigned(changes), records: unsigned(records) }))
+    }
+
+    /// At most `limit` chunks that have changed after so many changes of the run, the latest change last, each with its own.
+    pub(crate) fn changed(&self, run_id: &str, after: u64, limit: u32) -> Result<Vec<(u64, ChunkRun)>, LedgerError> {
+        let sql = "select changed, state_json from chunks where run_id = ?1 and changed > ?2 order by changed limit ?3";
+        let rows = self.all(sql, params![run_id, signed(after), limit], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+        })?;
+        rows.into_iter()
+            .map(|(changed, state)| Ok((unsigned(changed), parse("the state of a chunk", &state)?)))
+            .collect()
+    }
+
+    /// At most `limit` chunks of that kind with an index above `after`, in order.
+    pub(crate) fn chunks_of(
+        &self,
+        run_id: &str,
+        kind: ChunkKind,
+        after: u32,
+        limit: u32,
+    ) -> Result<Vec<ChunkRun>, LedgerError> {
+        let which = match kind {
+            ChunkKind::All => "true",
+            ChunkKind::UnderWay => "outcome is null and changed > 0",
+            ChunkKind::Attention => "outcome is not null and outcome <> 'verified'",
+        };
+        let sql = format!(
+            "select state_json from chunks where run_id = ?1 and number > ?2 and {which} order by number limit ?3"
+        );
+        let rows = self.all(&sql, params![run_id, after, limit], |row| row.get::<_, String>(0))?;
+        rows.into_iter().map(|state| parse("the state of a chunk", &state)).collect()
+    }
+
+    /// The latest `limit` records of a run, in order.
+    pub(crate) fn latest_records(&self, run_id: &str, limit: u32) -> Result<Vec<RecordRow>, LedgerError> {
+        let sql = "select position, line from records where run_id = ?1 order by position desc limit ?2";
+        let mut rows =
+            self.all(sql, params![run_id, limit], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
+        rows.reverse();
+        rows.into_iter().map(read_record).collect()
+    }
+
     fn all<T>(
         &self,
         sql: &str,
@@ -249,6 +314,10 @@ fn one<T>(
     connection.prepare_cached(sql).and_then(|mut s| s.query_row(values, read).optional()).map_err(told)
 }
 
+fn read_record((position, line): (i64, String)) -> Result<RecordRow, LedgerError> {
+    Ok(RecordRow { position: unsigned(position), record: parse("an audit record", &line)? })
+}
+
 fn read_run(connection: &Connection, run_id: &str) -> Result<Option<RunRow>, LedgerError> {
     let sql = format!("select {RUN_COLUMNS} from runs where run_id = ?1");
     one(connection, &sql, params![run_id], RawRun::of)?.map(RawRun::read).transpose()
@@ -264,7 +333,8 @@ fn write_chunk(connection: &Connection, commit: &Commit<'_>, version: u64) -> ru
     let lease = commit.lease.as_ref();
     connection
         .prepare_cached(
-            "update chunks set state_json = ?4, outcome = ?5, version = ?6, lease_owner = ?7, lease_until = ?8 \
+            "update chunks set state_json = ?4, outcome = ?5, version = ?6, lease_owner = ?7, lease_until = ?8, \
+             changed = (select changes + 1 from runs where runs.run_id = ?1) \
              where run_id = ?1 and number = ?2 and version = ?3",
         )?
         .execute(params![

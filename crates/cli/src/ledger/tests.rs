@@ -2,12 +2,12 @@ use std::future::Future;
 
 use purge_core::chunk::{Age, Chunk};
 use purge_core::plan::{CheckContext, check};
-use purge_core::run::{Approval, ChunkRun, Order};
+use purge_core::run::{Approval, ChunkRun, Context, Input, Order, Pace};
 use purge_core::time::Timestamp;
-use purge_driver::ledger::{Ledger, LedgerError, NewRun, conformance};
+use purge_driver::ledger::{Claim, Claimed, Commit, Committed, Lease, Ledger, LedgerError, NewRun, conformance};
 use tempfile::TempDir;
 
-use super::SqliteLedger;
+use super::{ChunkKind, Mark, SqliteLedger};
 
 fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
@@ -55,19 +55,106 @@ fn a_ledger_of_another_format_is_refused() {
     assert!(matches!(SqliteLedger::open(folder.path()), Err(LedgerError::Corrupt(_))));
 }
 
-#[test]
-fn a_run_of_very_many_chunks_is_noted_quickly() {
+fn new_run(total: u32, now: Timestamp) -> NewRun {
     let request = include_str!("../../../../examples/q1-2023.json");
-    let now = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
     let context = CheckContext { now, tenant_jurisdiction: None, default_jurisdiction: None };
     let plan = check(request, None, &context).plan.unwrap();
     let approval = Approval { digest: plan.digest().to_owned(), approved_by: "somebody".to_owned(), approved_at: now };
     let order = Order::new(&plan, &approval, "https://api.example.com", false).unwrap();
     let window = plan.request().range;
-    let total = 20_000;
     let chunk = |index| ChunkRun::new(&order, Chunk { index, total, window, age: Age::Recent });
-    let run = NewRun { chunks: (1..=total).map(chunk).collect(), order: order.clone(), plan_file: String::new() };
+    NewRun { chunks: (1..=total).map(chunk).collect(), order, plan_file: String::new() }
+}
 
+/// Takes the chunk up and commits one step of it, as a worker does.
+fn step(ledger: &SqliteLedger, run: &NewRun, index: u32, now: Timestamp) {
+    let lease = Lease { owner: "test".to_owned(), until: now };
+    let run_id = run.order.run_id.as_str();
+    let claim = Claim { run_id, index, lease, now, take_over: true };
+    let Claimed::Granted(row) = wait(ledger.claim(claim)).unwrap() else { panic!("not granted") };
+    let cx = Context { order: &run.order, pace: Pace::default(), now };
+    let stepped = row.run.step(cx, Input::Start);
+    let commit = Commit {
+        run_id,
+        index,
+        expected_version: row.version,
+        run: &stepped.run,
+        records: &stepped.records,
+        outbox: &[],
+        lease: None,
+        release_slot: None,
+        now,
+    };
+    assert!(matches!(wait(ledger.commit(commit)).unwrap(), Committed::Version(_)));
+}
+
+#[test]
+fn whoever_watches_sees_every_change_once_and_in_order() {
+    let now = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
+    let folder = TempDir::new().unwrap();
+    let (writer, reader) = (SqliteLedger::open(folder.path()).unwrap(), SqliteLedger::open(folder.path()).unwrap());
+    let run = new_run(5, now);
+    let run_id = run.order.run_id.as_str();
+    assert_eq!(reader.mark(run_id).unwrap(), None);
+    wait(writer.create(&run, now)).unwrap();
+    assert_eq!(reader.mark(run_id).unwrap(), Some(Mark::default()));
+
+    let seen = |after| -> Vec<(u64, u32)> {
+        let rows = reader.changed(run_id, after, 10).unwrap();
+        rows.into_iter().map(|(changed, run)| (changed, run.chunk().index)).collect()
+    };
+    step(&writer, &run, 2, now);
+    step(&writer, &run, 4, now);
+    assert_eq!(seen(0), [(1, 2), (2, 4)]);
+    // A chunk that changes again moves to the end; whoever saw it before sees only that.
+    step(&writer, &run, 2, now);
+    assert_eq!((seen(0), seen(2)), (vec![(2, 4), (3, 2)], vec![(3, 2)]));
+    // To ask for cancelling changes the run, but no chunk.
+    wait(writer.ask_cancel(run_id, now)).unwrap();
+    let mark = reader.mark(run_id).unwrap().unwrap();
+    let records = reader.latest_records(run_id, 100).unwrap();
+    assert_eq!((mark.changes, seen(3)), (4, vec![]));
+    assert_eq!(mark.records, records.last().unwrap().position);
+    assert_eq!(reader.latest_records(run_id, 1).unwrap(), records[records.len() - 1..]);
+    let of = |kind| {
+        let chunks = reader.chunks_of(run_id, kind, 0, 10).unwrap();
+        chunks.into_iter().map(|run| run.chunk().index).collect::<Vec<_>>()
+    };
+    assert_eq!((of(ChunkKind::All).len(), of(ChunkKind::UnderWay), of(ChunkKind::Attention)), (5, vec![2, 4], vec![]));
+}
+
+#[test]
+fn a_ledger_of_the_first_version_is_brought_up_to_date() {
+    let now = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
+    let folder = TempDir::new().unwrap();
+    let run = new_run(3, now);
+    let run_id = run.order.run_id.as_str();
+    {
+        let old = rusqlite::Connection::open(folder.path().join("ledger.sqlite3")).unwrap();
+        old.execute_batch(include_str!("migrations/1-ledger.sql")).unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        let order = serde_json::to_string(&run.order).unwrap();
+        old.execute("insert into runs values (?1, ?2, '', null, 1, 1)", [run_id, order.as_str()]).unwrap();
+        for (chunk, version) in run.chunks.iter().zip(["0", "7", "0"]) {
+            let (number, state) = (chunk.chunk().index.to_string(), serde_json::to_string(chunk).unwrap());
+            let row = [run_id, number.as_str(), state.as_str(), version];
+            old.execute("insert into chunks values (?1, ?2, ?3, null, ?4, null, null)", row).unwrap();
+        }
+    }
+    let ledger = SqliteLedger::open(folder.path()).unwrap();
+    let changed = ledger.changed(run_id, 0, 10).unwrap();
+    assert_eq!(changed.iter().map(|(at, run)| (*at, run.chunk().index)).collect::<Vec<_>>(), [(1, 2)]);
+    step(&ledger, &run, 1, now);
+    assert_eq!(ledger.changed(run_id, 1, 10).unwrap().len(), 1);
+    assert_eq!(wait(ledger.run(run_id)).unwrap().unwrap().open, 3);
+}
+
+#[test]
+fn a_run_of_very_many_chunks_is_noted_quickly() {
+    let now = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
+    let total = 20_000;
+    let run = new_run(total, now);
+    let order = &run.order;
     let folder = TempDir::new().unwrap();
     let ledger = SqliteLedger::open(folder.path()).unwrap();
     let began = std::time::Instant::now();

@@ -5,9 +5,11 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use futures_util::future::select;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
@@ -17,6 +19,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use purge_core::http::{HttpResponse, Method};
 use purge_driver::{Clock, SystemClock};
 use purge_sim::{Delivery, TenantRequest};
+use tokio::sync::oneshot;
 
 use super::body::ReplyBody;
 use super::world::World;
@@ -27,17 +30,39 @@ const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 /// The world, shared by all connections.
 pub(crate) type Shared = Arc<Mutex<World>>;
 
-/// Serves on a thread of its own until the process ends. Returns the address that it really listens on.
-pub(crate) fn start(address: SocketAddr, world: Shared) -> io::Result<SocketAddr> {
+/// A server on a thread of its own; ends when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// The address that it really listens on.
+    pub(crate) address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // Gone for certain: the next one writes into the same journal. A panic there has been told already.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Serves on a thread of its own.
+pub(crate) fn start(address: SocketAddr, world: Shared) -> io::Result<Running> {
     let listener = TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    thread::Builder::new().name("tenant".to_owned()).spawn(move || {
-        // An error here can only be the listener's registration; the client then finds nobody and says so.
-        let _ = runtime.block_on(serve(listener, world));
+    let (stop, stopped) = oneshot::channel::<()>();
+    let thread = thread::Builder::new().name("tenant".to_owned()).spawn(move || {
+        runtime.block_on(async {
+            // An error here can only be the listener's registration; the client then finds nobody and says so.
+            select(pin!(serve(listener, world)), stopped).await;
+        });
     })?;
-    Ok(address)
+    Ok(Running { address, stop: Some(stop), thread: Some(thread) })
 }
 
 /// Accepts connections for ever.

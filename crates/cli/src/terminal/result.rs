@@ -2,40 +2,14 @@
 
 use purge_core::report::{Accounting, ChunkReport, Report, Totals};
 use purge_core::run::Outcome;
-use purge_driver::ledger::{MessageState, OutboxRow};
 
 use super::table::{Align, Cell, Table};
 use super::words::{grouped, plural, range_length, span, window};
 use super::{BAD, CARE, DIM, GOOD, STRONG, paint};
+use crate::carry::messages::Messages;
 
 /// More chunks than this are not listed one by one, unless something is the matter with them.
 const LISTED: usize = 40;
-
-/// How the messages to the governance system went.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Messages {
-    /// Taken by the receiver.
-    pub(crate) delivered: usize,
-    /// Still to be sent.
-    pub(crate) pending: usize,
-    /// Given up.
-    pub(crate) dead: usize,
-}
-
-impl Messages {
-    /// Counts them.
-    pub(crate) fn of(outbox: &[OutboxRow]) -> Self {
-        let mut messages = Self::default();
-        for row in outbox {
-            match row.state {
-                MessageState::Delivered { .. } => messages.delivered += 1,
-                MessageState::Pending { .. } => messages.pending += 1,
-                MessageState::Dead { .. } => messages.dead += 1,
-            }
-        }
-        messages
-    }
-}
 
 /// The report: every chunk, sums, where the range went, and what needs a person.
 pub(crate) fn report(report: &Report, messages: Messages) -> Vec<String> {

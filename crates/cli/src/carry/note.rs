@@ -1,0 +1,84 @@
+//! Noting a run in the ledger: from then on it can be carried out, by whoever, without being asked again.
+
+use std::path::Path;
+
+use purge_core::plan::{Plan, PlanFile};
+use purge_core::run::{Approval, ApprovalError, ChunkRun, Order};
+use purge_core::time::Timestamp;
+use purge_driver::ledger::{Ledger, NewRun, RunRow};
+use purge_sim::Scenario;
+
+use super::{place, stored};
+use crate::approval;
+use crate::evidence;
+use crate::failure::Failure;
+use crate::ledger::SqliteLedger;
+use crate::settings::Settings;
+
+/// Which tenant, as records name it.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    /// The API's address, or the simulated tenant's name.
+    pub(crate) name: String,
+    /// What the simulated tenant is like; `None` for a real one.
+    pub(crate) scenario: Option<Scenario>,
+}
+
+impl Target {
+    /// The tenant of the settings, or a simulated one, which lies wherever the plan supposes.
+    pub(crate) fn new(settings: &Settings, scenario: Option<Scenario>, plan: &Plan) -> Self {
+        let scenario = scenario.map(|s| Scenario { jurisdiction: plan.request().jurisdiction.clone(), ..s });
+        let name = match (&settings.tenant, &scenario) {
+            (Some(tenant), _) => tenant.base.to_string(),
+            (None, Some(scenario)) => place::simulated_name(scenario),
+            (None, None) => String::new(),
+        };
+        Self { name, scenario }
+    }
+
+    /// Whether nothing real is deleted there.
+    pub(crate) fn simulated(&self) -> bool {
+        self.scenario.is_some()
+    }
+}
+
+/// The run of that plan on that tenant, if the ledger has it.
+pub(crate) async fn earlier(ledger: &SqliteLedger, plan: &Plan, target: &Target) -> Result<Option<RunRow>, Failure> {
+    let runs = ledger.runs().await.map_err(stored::failed)?;
+    let same = |row: &RunRow| row.order.plan_digest == plan.digest() && row.order.tenant == target.name;
+    Ok(runs.into_iter().find(same))
+}
+
+/// The order for an approved plan, or why the approval does not hold.
+pub(crate) fn order(plan: &Plan, approval: &Approval, target: &Target) -> Result<Order, Failure> {
+    Order::new(plan, approval, &target.name, target.simulated()).map_err(not_approved)
+}
+
+/// Notes a new run. Its evidence must not be there already.
+pub(crate) async fn note(
+    ledger: &SqliteLedger,
+    evidence: &Path,
+    plan: &Plan,
+    planned_at: Timestamp,
+    order: Order,
+    now: Timestamp,
+) -> Result<RunRow, Failure> {
+    evidence::refuse_earlier(evidence)?;
+    let chunks = plan.chunks().iter().map(|chunk| ChunkRun::new(&order, *chunk)).collect();
+    let plan_file = serde_json::to_string_pretty(&PlanFile::new(plan, planned_at))
+        .map_err(|why| Failure::machine("write the plan file", why))?;
+    let new = NewRun { order, plan_file: format!("{plan_file}\n"), chunks };
+    ledger.create(&new, now).await.map_err(stored::failed)?;
+    let row = ledger.run(&new.order.run_id).await.map_err(stored::failed)?;
+    row.ok_or_else(|| Failure::machine("note the run", "it is not in the ledger"))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape of `map_err`")]
+fn not_approved(error: ApprovalError) -> Failure {
+    let (code, help) = match error {
+        ApprovalError::DigestMismatch { .. } => ("approval.mismatch", "look at the plan again"),
+        ApprovalError::SamePerson(_) => ("approval.samePerson", "have somebody else look at the plan and approve it"),
+        ApprovalError::Nobody => ("approval.nobody", "name the approver with `--approver`"),
+    };
+    approval::refused(code, error.to_string(), help)
+}

@@ -1,0 +1,143 @@
+//! A run carried out before somebody's eyes: introduced, shown as it goes, and concluded with its result.
+
+use std::path::Path;
+
+use purge_core::report::{Report, exit_code};
+use purge_core::run::Order;
+use purge_driver::ledger::{Ledger, RunRow};
+use purge_driver::{RunEnd, Signal};
+
+use crate::args::DEFAULT_LEDGER;
+use crate::carry::lock::RunLock;
+use crate::carry::messages::Messages;
+use crate::carry::run::{Concluded, Surroundings, carry_on, conclude, place};
+use crate::carry::{follow, interrupt, stored};
+use crate::events;
+use crate::evidence;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::ledger::SqliteLedger;
+use crate::settings::Settings;
+use crate::terminal::progress::Progress;
+use crate::terminal::{BAD, CARE, DIM, outlet, paint, result, say, tell};
+
+/// How it is told, and what else is done.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manner {
+    /// Events instead of text.
+    pub(super) json: bool,
+    /// Whether messages that are left over from a run that has ended are sent.
+    pub(super) deliver: bool,
+}
+
+/// Carries the run on and shows its result. What has ended is shown and nothing is sent.
+pub(super) async fn carry_out(
+    ledger: &SqliteLedger,
+    settings: &Settings,
+    around: &Surroundings,
+    manner: Manner,
+    row: RunRow,
+) -> Result<Exit, Failure> {
+    let order = &row.order;
+    let json = manner.json;
+    // Before anything is deleted, not when it has to be proved.
+    evidence::refuse_foreign(&around.evidence_of(&order.run_id))?;
+    introduce(order, around, json);
+    let total = order.chunks;
+    let progress = Progress::new(json, order.simulated, total, total.saturating_sub(row.open));
+    let mut stopped = false;
+    let ended_before = row.open == 0;
+    if ended_before && !json {
+        tell("the run had ended before; this is its result, and no chunk is sent again");
+    }
+    if !ended_before || (manner.deliver && undelivered(ledger, order).await?) {
+        let lock = match RunLock::take(&around.folder, &order.run_id)? {
+            Some(lock) => Some(lock),
+            None => {
+                progress.remark("another process carries this run out; following it");
+                follow::follow(ledger, &around.folder, &order.run_id, &progress).await?
+            }
+        };
+        if let Some(lock) = lock {
+            let place = place(settings, around, order)?;
+            let stop = Signal::new();
+            let carried = carry_on(ledger, &place, order, &lock, &progress, &stop);
+            let end = interrupt::or_interrupted(carried, || {
+                progress.remark("stopping after the step in hand; once more to stop at once");
+                stop.raise();
+            });
+            stopped = end.await? == RunEnd::Stopped;
+            drop(lock);
+        }
+    }
+    progress.finish();
+    let concluded = conclude(ledger, &around.folder, around.evidence_of(&order.run_id), &order.run_id).await?;
+    show(&concluded, around, json, stopped);
+    let exit = Exit::Report(exit_code(&concluded.report));
+    // Everything is done and the lock is free: whoever does not want to wait for the reader of the output may go.
+    let read = tokio::task::spawn_blocking(outlet::drain);
+    // It cannot fail, and the program ends all the same.
+    let _ = interrupt::or_interrupted(read, || std::process::exit(i32::from(exit.code()))).await;
+    Ok(exit)
+}
+
+async fn undelivered(ledger: &SqliteLedger, order: &Order) -> Result<bool, Failure> {
+    let pending = ledger.outbox_pending(&order.run_id, 1).await.map_err(stored::failed)?;
+    Ok(!pending.is_empty())
+}
+
+fn introduce(order: &Order, around: &Surroundings, json: bool) {
+    let evidence = around.evidence_of(&order.run_id);
+    if json {
+        let evidence = evidence.display().to_string();
+        say(&events::run(&order.run_id, &order.plan_digest, &order.tenant, order.simulated, &evidence));
+    } else if order.simulated {
+        tell("");
+        tell(&paint(CARE, &format!("{}: nothing real is deleted", order.tenant)));
+        tell(&format!("run {}", order.run_id));
+    } else {
+        tell("");
+        tell(&format!("run {} on {}, approved by {}", order.run_id, order.tenant, order.approved_by));
+    }
+}
+
+/// The result, and how to go on if there is more to do.
+fn show(concluded: &Concluded, around: &Surroundings, json: bool, stopped: bool) {
+    let Concluded { report, messages, folder, digest } = concluded;
+    if json {
+        say(&events::webhooks(messages.delivered, messages.pending, messages.dead));
+        say(&events::line(
+            "evidence",
+            &serde_json::json!({ "folder": folder.display().to_string(), "digest": digest }),
+        ));
+        say(&report.line());
+        return;
+    }
+    show_report(report, *messages, folder, digest);
+    let retry = retry(around, &report.run_id);
+    if report.totals.open > 0 {
+        let how = if stopped { "stopped" } else { "not finished" };
+        tell(&paint(BAD, &format!("{how}: the same command goes on from here, or `{retry}`")));
+    } else if exit_code(report) != 0 {
+        tell(&format!("once the cause is removed, `{retry}` tries these chunks again"));
+    }
+}
+
+/// What tries the run's open chunks again, ready to be typed.
+fn retry(around: &Surroundings, run_id: &str) -> String {
+    let ledger = match around.folder.to_str() {
+        Some(DEFAULT_LEDGER) => String::new(),
+        Some(_) | None => format!(" --ledger {}", around.folder.display()),
+    };
+    format!("genesys-purge retry {run_id}{ledger}")
+}
+
+fn show_report(report: &Report, messages: Messages, folder: &Path, digest: &str) {
+    if report.simulated {
+        say(&paint(CARE, &format!("{}: nothing real was deleted", report.tenant)));
+    }
+    result::report(report, messages).iter().for_each(|line| say(line));
+    say(&result::labelled("evidence", &folder.display().to_string()));
+    say(&result::labelled("manifest", digest));
+    say(&result::labelled("", &paint(DIM, "keep this digest elsewhere: `verify --manifest` compares it")));
+}

@@ -1,0 +1,108 @@
+//! `serve`: the console, and the runs of a ledger, for a browser on this machine.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use purge_core::policy::Policy;
+use purge_driver::ledger::Ledger as _;
+use purge_driver::{Clock as _, SystemClock};
+use tokio::sync::watch;
+
+use super::{on_this_thread, scenario};
+use crate::args::ServeArgs;
+use crate::carry::run::Surroundings;
+use crate::carry::{interrupt, stored};
+use crate::documents::{self, Need, read_text};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::ledger::SqliteLedger;
+use crate::serve::{AllowedPolicy, Page, Server, Setup, Token, accept, listen};
+use crate::settings::{Environment, Settings};
+use crate::terminal::words::plural;
+use crate::terminal::{CARE, STRONG, findings, paint, say, tell};
+
+/// Serves until it is interrupted.
+pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
+    let (listener, address) = listen(args.listen)?;
+    let settings = Settings::read(&Environment)?;
+    settings.remarks.iter().for_each(|remark| tell(&findings::finding(remark)));
+    let now = SystemClock.now();
+    // What would stop every plan is said now, not at the first.
+    documents::context(&settings, args.tenant_jurisdiction.as_deref(), Need::Tenant, now)?;
+    let scenario = match (&settings.tenant, &args.scenario) {
+        (None, path) => Some(scenario::read(path.as_deref())?),
+        (Some(_), None) => None,
+        (Some(_), Some(path)) => return Err(scenario::on_real_tenant(path)),
+    };
+    let page = Page::read(&args.www)?;
+    let policies = args.policies.iter().map(|path| policy(path)).collect::<Result<_, _>>()?;
+    let folder = args.ledger.ledger.clone();
+    let waiting = unfinished(&folder)?;
+    let name = settings.tenant.as_ref().map(|tenant| tenant.base.to_string());
+    let setup = Setup {
+        settings,
+        around: Surroundings { folder: folder.clone(), evidence: None, scenario: None },
+        tenant_jurisdiction: args.tenant_jurisdiction.clone(),
+        scenario,
+        policies,
+    };
+    let (close, closing) = watch::channel(false);
+    let server = Arc::new(Server::new(setup, page, Token::new()?, address, closing.clone()));
+    match name {
+        Some(tenant) => tell(&paint(STRONG, &format!("tenant {tenant}: what is started here deletes there"))),
+        None => tell(&paint(CARE, "SIMULATED tenant: nothing real is deleted")),
+    }
+    tell(&format!("ledger {}", folder.display()));
+    if waiting > 0 {
+        tell(&format!("{} not finished: the page offers to go on with each", plural(waiting, "run")));
+    }
+    tell("open this address; it works until the server ends, and whoever has it can start deletions:");
+    say(&server.url());
+    on_this_thread(async {
+        let serving = async {
+            accept(listener, Arc::clone(&server), closing).await?;
+            let stopping = Arc::clone(&server);
+            let stopped = tokio::task::spawn_blocking(move || stopping.carriers().stop());
+            stopped.await.map_err(|why| Failure::machine("stop", why))
+        };
+        let asked = || {
+            let under_way = u64::try_from(server.carriers().count()).unwrap_or(u64::MAX);
+            if under_way > 0 {
+                let runs = plural(under_way, "run");
+                tell(&format!("stopping {runs} after the step in hand; once more to stop at once"));
+            }
+            close.send_replace(true);
+        };
+        interrupt::or_interrupted(serving, asked).await
+    })?;
+    let left = unfinished(&folder)?;
+    if left > 0 {
+        tell(&format!("{} not finished: start the server again, or `genesys-purge retry`", plural(left, "run")));
+        return Ok(Exit::Temporary);
+    }
+    Ok(Exit::Fine)
+}
+
+/// Runs of the ledger that have open chunks.
+fn unfinished(folder: &Path) -> Result<u64, Failure> {
+    let ledger = SqliteLedger::open(folder).map_err(stored::failed)?;
+    on_this_thread(async {
+        let runs = ledger.runs().await.map_err(stored::failed)?;
+        Ok(u64::try_from(runs.iter().filter(|row| row.open > 0).count()).unwrap_or(u64::MAX))
+    })
+}
+
+fn policy(path: &Path) -> Result<AllowedPolicy, Failure> {
+    let text = read_text(path)?;
+    let (policy, mut found) = Policy::parse(&text);
+    let name = path.display().to_string();
+    match policy {
+        Some(policy) if !purge_core::finding::stops(&found) => Ok(AllowedPolicy { name, policy }),
+        Some(_) | None => {
+            for finding in &mut found {
+                finding.pointer = finding.pointer.replacen("policy#", &format!("{name}#"), 1);
+            }
+            Err(Failure::of_findings(found))
+        }
+    }
+}

@@ -1,0 +1,12 @@
+-- Every change of a run counts it up, and the chunk that changed remembers the count. So whoever watches, from whichever
+-- process, asks for what has come since, and misses nothing.
+alter table runs add column changes integer not null default 0;
+alter table chunks add column changed integer not null default 0;
+
+-- What had been taken up before there was a count is one change.
+update chunks set changed = 1 where version > 0;
+update runs set changes = 1 where exists (select 1 from chunks where chunks.run_id = runs.run_id and changed = 1);
+
+create index chunks_changed on chunks (run_id, changed);
+-- Counting outcomes looks at every chunk, and must not read its whole state for that.
+create index chunks_by_outcome on chunks (run_id, outcome);

@@ -1,0 +1,128 @@
+//! Runs that are carried out by this process, each on a thread of its own and in the way of the command line.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use futures_util::future::{Either, select};
+use purge_core::finding::Finding;
+use purge_driver::{Signal, Unwatched};
+use tokio::sync::watch;
+
+use super::Setup;
+use crate::carry::lock::RunLock;
+use crate::carry::run::{Surroundings, carry_on, conclude, place};
+use crate::carry::stored;
+use crate::evidence;
+use crate::failure::Failure;
+use crate::ledger::SqliteLedger;
+
+/// Everybody who carries a run out here.
+#[derive(Debug)]
+pub(crate) struct Carriers {
+    setup: Arc<Setup>,
+    table: Arc<Mutex<Table>>,
+    stop: watch::Sender<bool>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    at_work: BTreeMap<String, thread::JoinHandle<()>>,
+    /// Why the last attempt to carry the run out here came to nothing.
+    trouble: BTreeMap<String, Vec<Finding>>,
+}
+
+impl Carriers {
+    /// Nobody yet.
+    pub(crate) fn new(setup: Arc<Setup>) -> Self {
+        Self { setup, table: Arc::default(), stop: watch::Sender::new(false) }
+    }
+
+    /// Whether the run is carried out here.
+    pub(crate) fn has(&self, run_id: &str) -> bool {
+        self.table().at_work.get(run_id).is_some_and(|thread| !thread.is_finished())
+    }
+
+    /// Why the last attempt to carry the run out here came to nothing, if it did.
+    pub(crate) fn trouble(&self, run_id: &str) -> Vec<Finding> {
+        self.table().trouble.get(run_id).cloned().unwrap_or_default()
+    }
+
+    /// Begins to carry the run out. The lock is its permission, and goes with it.
+    pub(crate) fn begin(&self, run_id: &str, lock: RunLock) -> Result<(), Failure> {
+        let mut table = self.table();
+        table.trouble.remove(run_id);
+        let (setup, stop) = (Arc::clone(&self.setup), self.stop.subscribe());
+        let (id, told) = (run_id.to_owned(), Arc::clone(&self.table));
+        let thread = thread::Builder::new().name(run_id.to_owned()).spawn(move || {
+            if let Err(failure) = carry(&setup, &id, lock, stop) {
+                lock_of(&told).trouble.insert(id, failure.findings);
+            }
+        });
+        let thread = thread.map_err(|why| Failure::machine("start a thread", why))?;
+        table.at_work.insert(run_id.to_owned(), thread);
+        table.at_work.retain(|_, thread| !thread.is_finished());
+        Ok(())
+    }
+
+    /// Asks everybody to stop after the step in hand, and waits until they have written the evidence.
+    pub(crate) fn stop(&self) {
+        self.stop.send_replace(true);
+        let at_work = std::mem::take(&mut self.table().at_work);
+        for thread in at_work.into_values() {
+            // A panic has been told by the thread itself; what it had written is durable.
+            let _ = thread.join();
+        }
+    }
+
+    /// How many are at work.
+    pub(crate) fn count(&self) -> usize {
+        self.table().at_work.values().filter(|thread| !thread.is_finished()).count()
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        lock_of(&self.table)
+    }
+}
+
+fn lock_of(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
+    table.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Carries the run out until it has ended or the server stops, and leaves evidence either way.
+fn carry(setup: &Setup, run_id: &str, lock: RunLock, mut stop: watch::Receiver<bool>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|why| Failure::machine("start", why))?;
+    runtime.block_on(async {
+        let around = &setup.around;
+        let ledger = SqliteLedger::open(&around.folder).map_err(stored::failed)?;
+        let evidence = around.evidence_of(run_id);
+        // Before anything is deleted, not when it has to be proved.
+        evidence::refuse_foreign(&evidence)?;
+        let row = stored::exact(&ledger, run_id).await?;
+        let order = &row.order;
+        let around = Surroundings { scenario: setup.scenario_for(order), ..around.clone() };
+        let carried = async {
+            let place = place(&setup.settings, &around, order)?;
+            let signal = Signal::new();
+            let carrying = pin!(carry_on(&ledger, &place, order, &lock, &Unwatched, &signal));
+            let asked = pin!(stop.wait_for(|stop| *stop));
+            match select(carrying, asked).await {
+                Either::Left((end, _)) => end,
+                Either::Right((_, carrying)) => {
+                    signal.raise();
+                    carrying.await
+                }
+            }
+        };
+        let carried = carried.await;
+        drop(lock);
+        // Whatever happened: what is known is written down.
+        let concluded = conclude(&ledger, &around.folder, evidence, run_id).await;
+        carried?;
+        concluded.map(|_| ())
+    })
+}

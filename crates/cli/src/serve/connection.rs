@@ -1,0 +1,74 @@
+//! Listening on this machine alone, and connections that cannot be held for ever.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::sync::{Semaphore, watch};
+
+use super::{Server, routes};
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// Connections at once: a browser uses six a page.
+const CONNECTIONS: usize = 64;
+
+/// How long a request's head may take to arrive.
+const HEAD: Duration = Duration::from_secs(10);
+
+/// More than any head of a browser.
+const HEAD_BYTES: usize = 64 * 1024;
+
+/// A listener on this machine. Any other address is refused: what listens there can start deletions.
+pub(crate) fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
+    if !address.ip().is_loopback() {
+        let message = format!("`{}` is not an address of this machine alone", address.ip());
+        let help = "the server can start deletions, so it listens on 127.0.0.1 or [::1] only; to reach it from elsewhere, use `ssh -L`";
+        return Err(Failure::new(Exit::BadInput, "serve.notLoopback", "--listen", message, help));
+    }
+    let bound = TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    });
+    bound.map_err(|why| {
+        let message = format!("cannot listen on {address}: {why}");
+        let help = "another server may be running; `--listen 127.0.0.1:0` takes any free port";
+        Failure::new(Exit::BadInput, "serve.listen", "--listen", message, help)
+    })
+}
+
+/// Accepts connections until the server closes.
+pub(crate) async fn accept(
+    listener: TcpListener,
+    server: Arc<Server>,
+    mut closing: watch::Receiver<bool>,
+) -> Result<(), Failure> {
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(|why| Failure::machine("listen", why))?;
+    let router = routes::routes(&server);
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return Ok(()) };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = closing.wait_for(|closing| *closing) => return Ok(()),
+        };
+        // A connection that is gone before it is accepted is its client's affair.
+        let Ok((stream, _)) = accepted else { continue };
+        let router: Router = router.clone();
+        tokio::spawn(async move {
+            // A connection that breaks is its client's affair, too.
+            let _ = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD)
+                .max_buf_size(HEAD_BYTES)
+                .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+                .await;
+            drop(place);
+        });
+    }
+}

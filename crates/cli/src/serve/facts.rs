@@ -1,0 +1,191 @@
+//! What is said about a run. What can be done with it is decided here, not in the page.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use purge_core::finding::Finding;
+use purge_core::json::digest;
+use purge_core::plan::short_code;
+use purge_core::policy::Limits;
+use purge_core::report::Accounting;
+use purge_core::request::{DeletionApi, PurgeRequest};
+use purge_core::run::Outcome;
+use purge_core::time::Timestamp;
+use purge_driver::ledger::{Ledger, RunRow};
+use purge_driver::{Clock, SystemClock};
+use serde::Serialize;
+
+use super::desk::wait;
+use super::live::text_of;
+use super::{Carriers, Setup};
+use crate::carry::lock::RunLock;
+use crate::carry::messages::Messages;
+use crate::carry::standing::Standing;
+use crate::carry::stored;
+use crate::evidence::MANIFEST;
+use crate::failure::Failure;
+use crate::ledger::{Mark, SqliteLedger};
+
+/// Who carries a run out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Carried {
+    /// This process.
+    Here,
+    /// Another process on this machine.
+    Elsewhere,
+}
+
+/// What can be done with a run now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Can {
+    /// Chunks are open and nobody has asked yet.
+    cancel: bool,
+    /// Nobody carries it out, some chunks did not end well, and its tenant is the one of this server.
+    retry: bool,
+    /// Nobody carries it out, chunks are open, and its tenant is the one of this server.
+    resume: bool,
+}
+
+/// A run at a glance.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RunFacts {
+    run_id: String,
+    name: String,
+    api: DeletionApi,
+    plan_digest: String,
+    short_code: String,
+    tenant: String,
+    simulated: bool,
+    /// Whether this server's tenant is the one that the run was made for.
+    served: bool,
+    chunks: u32,
+    open: u32,
+    ended: BTreeMap<Outcome, u64>,
+    standing: Standing,
+    carried: Option<Carried>,
+    can: Can,
+    /// Why the last attempt to carry it out here came to nothing.
+    trouble: Vec<Finding>,
+    requested_by: String,
+    approved_by: String,
+    approved_at: Timestamp,
+    cancel_asked: Option<Timestamp>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    /// How far these facts go; the stream takes it as `Last-Event-ID`.
+    mark: String,
+}
+
+/// A run in detail.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RunDetail {
+    #[serde(flatten)]
+    facts: RunFacts,
+    request: PurgeRequest,
+    limits: Limits,
+    policy_digest: String,
+    compliance_note: String,
+    accounting: Option<Accounting>,
+    messages: Messages,
+    evidence: Option<Evidence>,
+}
+
+/// Evidence that is there.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Evidence {
+    folder: String,
+    digest: String,
+}
+
+/// Who looks: what this server is, and what it does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Looking<'a> {
+    /// What it was started with.
+    pub(crate) setup: &'a Setup,
+    /// What it carries out.
+    pub(crate) carriers: &'a Carriers,
+}
+
+impl Looking<'_> {
+    /// Who carries the run out, if anybody does.
+    pub(crate) fn carried(self, run_id: &str) -> Result<Option<Carried>, Failure> {
+        if self.carriers.has(run_id) {
+            return Ok(Some(Carried::Here));
+        }
+        Ok(RunLock::is_taken(&self.setup.around.folder, run_id)?.then_some(Carried::Elsewhere))
+    }
+
+    /// The run at a glance.
+    pub(crate) fn facts(self, ledger: &SqliteLedger, row: &RunRow) -> Result<RunFacts, Failure> {
+        let order = &row.order;
+        let run_id = order.run_id.as_str();
+        // First, so that what changes meanwhile is told again rather than missed.
+        let mark = ledger.mark(run_id).map_err(stored::failed)?.unwrap_or_default();
+        let ended = ledger.outcomes(run_id).map_err(stored::failed)?;
+        let carried = self.carried(run_id)?;
+        let served = self.setup.serves(order);
+        let free = carried.is_none() && served;
+        let badly = ended.keys().any(|outcome| *outcome != Outcome::Verified);
+        Ok(RunFacts {
+            run_id: run_id.to_owned(),
+            name: order.request.name.clone(),
+            api: order.request.api,
+            plan_digest: order.plan_digest.clone(),
+            short_code: short_code(&order.plan_digest),
+            tenant: order.tenant.clone(),
+            simulated: order.simulated,
+            served,
+            chunks: order.chunks,
+            open: row.open,
+            standing: Standing::of(row, carried.is_some()),
+            carried,
+            can: Can {
+                cancel: row.open > 0 && row.cancel_asked.is_none(),
+                retry: free && badly,
+                resume: free && row.open > 0,
+            },
+            ended,
+            trouble: self.carriers.trouble(run_id),
+            requested_by: order.request.requested_by.clone(),
+            approved_by: order.approved_by.clone(),
+            approved_at: order.approved_at,
+            cancel_asked: row.cancel_asked,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            mark: text_of(mark),
+        })
+    }
+
+    /// The run in detail.
+    pub(crate) fn detail(self, ledger: &SqliteLedger, row: &RunRow) -> Result<RunDetail, Failure> {
+        let facts = self.facts(ledger, row)?;
+        let order = &row.order;
+        let plan = stored::reopen(row, SystemClock.now())?;
+        let outbox = wait(ledger.outbox(&order.run_id)).map_err(stored::failed)?;
+        let folder = self.setup.around.evidence_of(&order.run_id);
+        let manifest = fs::read(folder.join(MANIFEST)).ok();
+        Ok(RunDetail {
+            facts,
+            request: order.request.clone(),
+            limits: order.limits.clone(),
+            policy_digest: order.policy_digest.clone(),
+            compliance_note: order.compliance_note.clone(),
+            accounting: Accounting::of_parts(plan.parts()),
+            messages: Messages::of(&outbox),
+            evidence: manifest.map(|bytes| Evidence { folder: folder.display().to_string(), digest: digest(&bytes) }),
+        })
+    }
+}
+
+/// The run of exactly that id, if the ledger has it.
+pub(crate) fn row_of(ledger: &SqliteLedger, run_id: &str) -> Result<Option<RunRow>, Failure> {
+    wait(ledger.run(run_id)).map_err(stored::failed)
+}
+
+/// How far a run has come, if there is one.
+pub(crate) fn mark_of(ledger: &SqliteLedger, run_id: &str) -> Result<Option<Mark>, Failure> {
+    ledger.mark(run_id).map_err(stored::failed)
+}

@@ -1,0 +1,143 @@
+//! What every request must satisfy, and what every answer says about itself.
+//!
+//! A browser on this machine also shows pages of strangers. What they could try, and what stops it:
+//! a name that leads here (DNS rebinding): only the printed address is answered; a form or a script of another origin: `Origin` and
+//! `Sec-Fetch-Site`, no CORS, JSON only, and the token, which is in no cookie; a frame, an image, a script tag: the same, and what
+//! the answers say about embedding; a guess: 256 bits, compared in constant time; a page left open from an earlier start: its token
+//! is not this one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::Server;
+use super::problem::Problem;
+
+/// What the page may do: what its own `meta` element says, and what only a header can say.
+pub(crate) const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types lit-html";
+
+/// What an answer that is no page may do, should a browser show it.
+const ANSWER_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; sandbox";
+
+/// How long an answer may take. Streams begin at once and go on.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+
+/// For every request: host, origin, method. For every answer: what it may be used for.
+pub(crate) async fn rules(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
+    let answered = match refused(&server.authority, &request) {
+        Some(problem) => problem.into_response(),
+        None => match tokio::time::timeout(PATIENCE, next.run(request)).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                let message = format!("it took longer than {} s", PATIENCE.as_secs());
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "server.slow", message, "ask again").into_response()
+            }
+        },
+    };
+    sealed(answered)
+}
+
+/// For everything but the page: the token.
+pub(crate) async fn token(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
+    let given = request.headers().get(header::AUTHORIZATION);
+    if given.is_some_and(|given| server.token.is_in(given.as_bytes())) {
+        return next.run(request).await;
+    }
+    let message = "the token of this start of the server is missing or is another one";
+    let help = "open the address that `genesys-purge serve` printed";
+    let mut answer = Problem::new(StatusCode::UNAUTHORIZED, "server.token", message, help).into_response();
+    answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    answer
+}
+
+fn refused(authority: &str, request: &Request) -> Option<Problem> {
+    let headers = request.headers();
+    let uri = request.uri();
+    if uri.authority().is_some() || uri.scheme().is_some() || !uri.path().starts_with('/') {
+        let message = "the request names another server";
+        return Some(Problem::new(StatusCode::MISDIRECTED_REQUEST, "server.target", message, ""));
+    }
+    if single(headers, &header::HOST) != Some(authority.as_bytes()) {
+        let message = "the request is for another host";
+        let help = format!("open `http://{authority}/`; no other name is answered");
+        return Some(Problem::new(StatusCode::MISDIRECTED_REQUEST, "server.host", message, help));
+    }
+    let posts = *request.method() == Method::POST;
+    if !posts && *request.method() != Method::GET && *request.method() != Method::HEAD {
+        let message = format!("`{}` is not answered", request.method());
+        return Some(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "server.method", message, ""));
+    }
+    let foreign = || {
+        let message = "the request comes from another page";
+        Some(Problem::new(StatusCode::FORBIDDEN, "server.origin", message, "only the console itself may ask"))
+    };
+    let own = format!("http://{authority}");
+    match (headers.contains_key(header::ORIGIN), single(headers, &header::ORIGIN)) {
+        (false, _) if !posts => {}
+        (true, Some(origin)) if origin == own.as_bytes() => {}
+        // A browser always says where a POST comes from; `null` is somebody who would rather not.
+        (_, _) => return foreign(),
+    }
+    if !from_here(headers) {
+        return foreign();
+    }
+    None
+}
+
+/// What a browser says about who asks. To follow a link to the page is everybody's right; it carries no token.
+fn from_here(headers: &HeaderMap) -> bool {
+    if !headers.contains_key(&SEC_FETCH_SITE) {
+        return true;
+    }
+    let navigates = single(headers, &SEC_FETCH_MODE) == Some(b"navigate".as_slice());
+    match single(headers, &SEC_FETCH_SITE) {
+        Some(b"same-origin") => true,
+        Some(b"none" | b"same-site" | b"cross-site") => navigates,
+        Some(_) | None => false,
+    }
+}
+
+/// The value of a header that is there exactly once.
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => Some(value.as_bytes()),
+        (_, _) => None,
+    }
+}
+
+/// Nobody may guess what it is, frame it, embed it, or learn from where it was left.
+fn sealed(mut answer: Response) -> Response {
+    let headers = answer.headers_mut();
+    let is_page = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    let policy = if is_page { PAGE_POLICY } else { ANSWER_POLICY };
+    let said = [
+        ("content-security-policy", policy),
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+        ("referrer-policy", "no-referrer"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    ];
+    for (name, value) in said {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    answer
+}
+
+/// A body that is JSON and says so.
+pub(crate) fn is_json(headers: &HeaderMap) -> bool {
+    let Some(kind) = single(headers, &header::CONTENT_TYPE).and_then(|kind| std::str::from_utf8(kind).ok()) else {
+        return false;
+    };
+    kind.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}

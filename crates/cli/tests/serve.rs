@@ -1,0 +1,770 @@
+//! `serve`: the real binary, asked over real HTTP by a client that writes its own bytes.
+
+#![cfg(test)]
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{Bench, Server, at, request};
+use serde_json::{Value, json};
+
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server that is up.
+struct Console {
+    child: Child,
+    /// `127.0.0.1:PORT`.
+    host: String,
+    token: String,
+    stderr: BufReader<ChildStderr>,
+}
+
+impl Console {
+    fn start(bench: &Bench, args: &[&str]) -> Self {
+        Self::of(serve(bench, args))
+    }
+
+    fn of(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line.trim().strip_prefix("http://").unwrap();
+        let (host, token) = url.split_once("/#token/").unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Self { host: host.to_owned(), token: token.to_owned(), child, stderr }
+    }
+
+    /// A request with these header lines and nothing else, and its answer.
+    fn raw(&self, line: &str, headers: &[String], body: &str) -> Reply {
+        let mut stream = TcpStream::connect(&self.host).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut text = format!("{line} HTTP/1.1\r\nconnection: close\r\n");
+        for header in headers {
+            text.push_str(header);
+            text.push_str("\r\n");
+        }
+        if !body.is_empty() {
+            text.push_str(&format!("content-length: {}\r\n", body.len()));
+        }
+        text.push_str("\r\n");
+        text.push_str(body);
+        // A server that refuses need not read to the end.
+        let _ = stream.write_all(text.as_bytes());
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        Reply::of(&String::from_utf8_lossy(&answer))
+    }
+
+    /// What the page sends besides the request line.
+    fn own(&self) -> Vec<String> {
+        vec![
+            format!("host: {}", self.host),
+            format!("authorization: Bearer {}", self.token),
+            format!("origin: http://{}", self.host),
+            "content-type: application/json".to_owned(),
+            "sec-fetch-site: same-origin".to_owned(),
+        ]
+    }
+
+    fn get(&self, path: &str) -> Reply {
+        self.raw(&format!("GET /api{path}"), &self.own(), "")
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Reply {
+        self.raw(&format!("POST /api{path}"), &self.own(), &body.to_string())
+    }
+
+    /// Starts the plan and gives the run's id.
+    #[track_caller]
+    fn begin(&self, plan: &Path) -> String {
+        let reply = self.post("/runs", &ask(plan)).is(201);
+        reply.json()["run"]["runId"].as_str().unwrap().to_owned()
+    }
+
+    /// The events of a run from there, until one of them will do.
+    #[track_caller]
+    fn follow(&self, run: &str, from: &str, will_do: impl Fn(&Event) -> bool) -> Vec<Event> {
+        let mut stream = TcpStream::connect(&self.host).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut headers = self.own();
+        headers.push(format!("last-event-id: {from}"));
+        let text = format!("GET /api/runs/{run}/events HTTP/1.1\r\n{}\r\n\r\n", headers.join("\r\n"));
+        stream.write_all(text.as_bytes()).unwrap();
+        let (mut events, mut event) = (Vec::new(), Event::default());
+        let began = Instant::now();
+        // The chunk sizes of the transfer stand on lines of their own and begin no field.
+        for line in BufReader::new(stream).lines() {
+            let line = line.unwrap();
+            assert!(began.elapsed() < PATIENCE, "{events:#?}");
+            if let Some(name) = line.strip_prefix("event: ") {
+                event.name = name.to_owned();
+            } else if let Some(id) = line.strip_prefix("id: ") {
+                event.id = id.to_owned();
+            } else if let Some(data) = line.strip_prefix("data: ") {
+                event.data = serde_json::from_str(data).unwrap();
+                events.push(std::mem::take(&mut event));
+                if will_do(events.last().unwrap()) {
+                    return events;
+                }
+            }
+        }
+        panic!("the stream ended: {events:#?}");
+    }
+
+    /// Until nobody carries the run out any more.
+    #[track_caller]
+    fn settled(&self, run: &str) -> Value {
+        let began = Instant::now();
+        loop {
+            let facts = self.get(&format!("/runs/{run}")).is(200).json();
+            if facts["run"]["carried"].is_null() {
+                return facts["run"].clone();
+            }
+            assert!(began.elapsed() < PATIENCE, "{facts:#}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status().unwrap();
+    }
+
+    /// The exit code, once it has ended, and what it said beside its results.
+    fn end(&mut self) -> (Option<i32>, String) {
+        let mut said = String::new();
+        self.stderr.read_to_string(&mut said).unwrap();
+        (self.child.wait().unwrap().code(), said)
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Event {
+    name: String,
+    id: String,
+    data: Value,
+}
+
+impl Event {
+    fn ended(&self) -> bool {
+        self.name == "run" && self.data["run"]["standing"] == "ended" && self.data["run"]["carried"].is_null()
+    }
+}
+
+#[derive(Debug)]
+struct Reply {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Reply {
+    fn of(text: &str) -> Self {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
+        let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
+        Self { status, head: head.to_lowercase(), body: body.to_owned() }
+    }
+
+    #[track_caller]
+    fn is(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}\n{}", self.head, self.body);
+        self
+    }
+
+    #[track_caller]
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("{}\n{}", self.head, self.body))
+    }
+
+    fn code(&self) -> String {
+        assert!(self.head.contains("content-type: application/problem+json"), "{}", self.head);
+        self.json()["findings"][0]["code"].as_str().unwrap().to_owned()
+    }
+}
+
+fn serve(bench: &Bench, args: &[&str]) -> Command {
+    fs::create_dir_all(bench.path("www/assets")).unwrap();
+    fs::write(bench.path("www/index.html"), "<!doctype html><title>console</title>").unwrap();
+    fs::write(bench.path("www/assets/app-1a2b.wasm"), b"\0asm").unwrap();
+    fs::write(bench.path("www/assets/app-1a2b.wasm.br"), b"smaller").unwrap();
+    let mut command = bench.command(&["serve", "--listen", "127.0.0.1:0", "--www", "www"]);
+    command.args(args);
+    command
+}
+
+/// A plan file of that request.
+fn plan(bench: &Bench, request: &Value, policy: Option<&Value>) -> PathBuf {
+    let path = bench.path("made.plan.json");
+    bench.file("made.json", request);
+    let mut args = vec!["plan", "made.json", "--out", "made.plan.json"];
+    if let Some(policy) = policy {
+        bench.file("made-policy.json", policy);
+        args.extend(["--policy", "made-policy.json"]);
+    }
+    bench.run(&args).exits(0);
+    path
+}
+
+/// What a person approves that plan with.
+fn ask(plan: &Path) -> Value {
+    let text = fs::read_to_string(plan).unwrap();
+    let file: Value = serde_json::from_str(&text).unwrap();
+    let digest = file["planDigest"].as_str().unwrap();
+    let code = purge_core::plan::short_code(digest);
+    json!({ "planFile": text, "digest": digest, "shortCode": code, "approver": "dpo@example.com" })
+}
+
+/// A simulated tenant whose deletions take so long.
+fn slow(bench: &Bench, seconds: u64) -> String {
+    let scenario = json!({ "dataDeletion": { "processingSeconds": seconds } });
+    bench.file("slow.json", &scenario).to_str().unwrap().to_owned()
+}
+
+fn windows(submits: &[String]) -> Vec<String> {
+    let mut windows: Vec<String> = submits
+        .iter()
+        .map(|body| serde_json::from_str::<Value>(body).unwrap()["filter"]["dateRange"].to_string())
+        .collect();
+    windows.sort();
+    windows
+}
+
+#[test]
+fn a_plan_is_started_watched_and_proved() {
+    let bench = Bench::new();
+    let console = Console::start(&bench, &[]);
+    let about = console.get("/server").is(200).json();
+    assert_eq!((&about["simulated"], &about["tenant"]), (&json!(true), &Value::Null));
+    assert_eq!(console.get("/runs").is(200).json()["runs"], json!([]));
+
+    let plan = plan(&bench, &request(3), None);
+    let run = console.begin(&plan);
+    let events = console.follow(&run, "0.0", Event::ended);
+    let named = |name: &str| events.iter().filter(|e| e.name == name).cloned().collect::<Vec<_>>();
+    let verified = named("chunk").into_iter().filter(|e| e.data["outcome"] == "verified").count();
+    assert_eq!(verified, 3);
+    assert!(named("run").iter().any(|e| e.data["run"]["carried"] == "here"));
+    let kinds: Vec<Value> = named("record").iter().map(|e| e.data["record"]["event"]["kind"].clone()).collect();
+    assert_eq!(kinds.iter().filter(|kind| **kind == "finished").count(), 3);
+    // Ids only grow, so that the last one says everything.
+    let ids: Vec<(u64, u64)> = events
+        .iter()
+        .filter_map(|e| e.id.split_once('.'))
+        .map(|(a, b)| (a.parse().unwrap(), b.parse().unwrap()))
+        .collect();
+    assert!(ids.is_sorted_by(|a, b| a.0 <= b.0 && a.1 <= b.1), "{ids:?}");
+
+    // The page's facts, the report and the evidence say the same.
+    let facts = console.settled(&run);
+    assert_eq!((&facts["open"], &facts["ended"]), (&json!(0), &json!({ "verified": 3 })));
+    assert_eq!(facts["can"], json!({ "cancel": false, "retry": false, "resume": false }));
+    assert_eq!(facts["approvedBy"], "dpo@example.com");
+    let report = console.get(&format!("/runs/{run}/report")).is(200).json();
+    assert_eq!((&report["exitCode"], &report["report"]["outcome"]), (&json!(0), &json!("verified")));
+    let evidence = bench.evidence();
+    let verdict = bench.run(&["verify", evidence.to_str().unwrap(), "--json"]).exits(0);
+    let verdict: Value = serde_json::from_str(&verdict.stdout).unwrap();
+    assert_eq!(verdict["evidenceDigest"], facts["evidence"]["digest"]);
+    let log = console.get(&format!("/runs/{run}/evidence/audit.jsonl")).is(200);
+    assert_eq!(log.body, fs::read_to_string(evidence.join("audit.jsonl")).unwrap());
+    assert!(log.head.contains("application/octet-stream") && log.head.contains("nosniff"));
+    let listed = console.get(&format!("/runs/{run}/evidence")).is(200).json();
+    assert_eq!(listed["files"].as_array().unwrap().len(), 7);
+    let file = console.get(&format!("/runs/{run}/plan")).is(200);
+    assert_eq!(file.body, fs::read_to_string(evidence.join("plan.json")).unwrap());
+
+    // The same approval again is the same run, and nothing is sent.
+    let again = console.post("/runs", &ask(&plan)).is(200);
+    assert_eq!(again.json()["run"]["runId"], json!(run));
+    console.settled(&run);
+    assert_eq!(bench.submits().len(), 3);
+}
+
+#[test]
+fn whatever_a_page_of_strangers_could_try_is_refused() {
+    let bench = Bench::new();
+    let console = Console::start(&bench, &[]);
+    let plan = plan(&bench, &request(1), None);
+    let body = ask(&plan).to_string();
+    let (host, token) = (&console.host, &console.token);
+    let port = host.rsplit(':').next().unwrap();
+    let own = format!("host: {host}");
+    let origin = format!("origin: http://{host}");
+    let bearer = format!("authorization: Bearer {token}");
+    let json = "content-type: application/json".to_owned();
+    let with = |headers: &[&str]| headers.iter().map(|h| (*h).to_owned()).collect::<Vec<_>>();
+    let post = |headers: &[&str]| console.raw("POST /api/runs", &with(headers), &body);
+    let get = |headers: &[&str]| console.raw("GET /api/runs", &with(headers), "");
+
+    // A name that leads here, or none, or two.
+    for name in [
+        format!("host: localhost:{port}"),
+        format!("host: evil.example:{port}"),
+        format!("host: 127.0.0.1.:{port}"),
+        "host: 127.0.0.1".to_owned(),
+        "x-forwarded-host: 127.0.0.1".to_owned(),
+    ] {
+        assert_eq!(get(&[&name, &bearer]).is(421).code(), "server.host", "{name}");
+        assert_eq!(console.raw("GET /", &with(&[&name]), "").is(421).code(), "server.host", "{name}");
+    }
+    assert!([400, 421].contains(&get(&[&own, "host: evil.example", &bearer]).status));
+    assert_eq!(
+        console.raw("GET http://evil.example/api/runs", &with(&[&own, &bearer]), "").is(421).code(),
+        "server.target"
+    );
+
+    // Another page: its origin, its kind of request, and what it cannot know.
+    for foreign in ["http://evil.example", "null", &format!("http://localhost:{port}"), &format!("https://{host}")] {
+        let foreign = format!("origin: {foreign}");
+        assert_eq!(post(&[&own, &foreign, &bearer, &json]).is(403).code(), "server.origin", "{foreign}");
+        assert_eq!(get(&[&own, &foreign, &bearer]).is(403).code(), "server.origin", "{foreign}");
+    }
+    assert_eq!(post(&[&own, &bearer, &json]).is(403).code(), "server.origin", "no origin");
+    assert_eq!(post(&[&own, &origin, &origin, &bearer, &json]).is(403).code(), "server.origin", "two origins");
+    for site in ["cross-site", "same-site", "none"] {
+        let site = format!("sec-fetch-site: {site}");
+        assert_eq!(get(&[&own, &bearer, &site]).is(403).code(), "server.origin", "{site}");
+        let script = console.raw("GET /assets/app-1a2b.wasm", &with(&[&own, &site, "sec-fetch-mode: no-cors"]), "");
+        assert_eq!(script.is(403).code(), "server.origin", "{site}");
+        // To follow a link to the page is everybody's right.
+        console.raw("GET /", &with(&[&own, &site, "sec-fetch-mode: navigate"]), "").is(200);
+    }
+
+    // Without the token nothing is said, not even what exists.
+    for guess in [
+        "",
+        "authorization: Bearer",
+        "authorization: Basic OnNpbQ==",
+        &format!("{bearer}x"),
+        &format!("x-token: {token}"),
+    ] {
+        let headers: Vec<&str> = [own.as_str(), guess].into_iter().filter(|h| !h.is_empty()).collect();
+        assert_eq!(get(&headers).is(401).code(), "server.token", "{guess}");
+        for path in ["/api/nothing", "/api/runs/run-0000000000000000/events", &format!("/api/runs?token={token}")] {
+            console.raw(&format!("GET {path}"), &with(&headers), "").is(401);
+        }
+    }
+    post(&[&own, &origin, &json, &format!("cookie: token={token}")]).is(401);
+
+    // A form and a script without asking first can send these three and nothing else.
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"] {
+        let kind = format!("content-type: {kind}");
+        assert_eq!(post(&[&own, &origin, &bearer, &kind]).is(415).code(), "server.contentType", "{kind}");
+    }
+    post(&[&own, &origin, &bearer]).is(415);
+    // To ask first brings no permission.
+    let asked = console.raw(
+        "OPTIONS /api/runs",
+        &with(&[
+            &own,
+            "origin: http://evil.example",
+            "access-control-request-method: POST",
+            "access-control-request-private-network: true",
+        ]),
+        "",
+    );
+    assert!(!asked.is(405).head.contains("access-control-allow"));
+    for method in ["PUT", "DELETE", "PATCH", "TRACE"] {
+        console.raw(&format!("{method} /api/runs"), &with(&[&own, &origin, &bearer, &json]), &body).is(405);
+    }
+
+    // Nothing happens on a GET, and nothing upgrades.
+    for verb in ["cancel", "retry", "resume"] {
+        console.raw(&format!("GET /api/runs/run-0000000000000000/{verb}"), &with(&[&own, &bearer]), "").is(405);
+    }
+    get(&[&own, &bearer, "connection: upgrade", "upgrade: websocket"]).is(200);
+
+    // Only what is the page is served.
+    for path in [
+        "/../Cargo.toml",
+        "/%2e%2e/made.json",
+        "/..%2fmade.json",
+        "//etc/passwd",
+        "/index.html.br",
+        "/assets/",
+        "/%61pi/runs",
+    ] {
+        console.raw(&format!("GET {path}"), &with(&[&own]), "").is(404);
+    }
+    assert_eq!(console.get("/runs").json()["runs"], serde_json::json!([]), "nothing was started");
+}
+
+#[test]
+fn answers_say_that_they_may_not_be_embedded_sniffed_or_kept() {
+    let bench = Bench::new();
+    let console = Console::start(&bench, &[]);
+    let own = [format!("host: {}", console.host)];
+    let page = console.raw("GET /", &own, "").is(200);
+    let wasm =
+        console.raw("GET /assets/app-1a2b.wasm", &[own[0].clone(), "accept-encoding: gzip, br".to_owned()], "").is(200);
+    let api = console.get("/runs").is(200);
+    let refused = console.raw("GET /api/runs", &own, "").is(401);
+    for reply in [&page, &wasm, &api, &refused] {
+        for said in [
+            "x-content-type-options: nosniff",
+            "referrer-policy: no-referrer",
+            "frame-ancestors 'none'",
+            "x-frame-options: deny",
+            "cross-origin-resource-policy: same-origin",
+            "cross-origin-opener-policy: same-origin",
+        ] {
+            assert!(reply.head.contains(said), "{said}\n{}", reply.head);
+        }
+        assert!(!reply.head.contains("access-control-"), "{}", reply.head);
+        assert!(!reply.head.contains(&console.token.to_lowercase()) && !reply.body.contains(&console.token));
+    }
+    assert!(api.head.contains("cache-control: no-store") && api.head.contains("default-src 'none'"));
+    assert!(wasm.head.contains("content-type: application/wasm") && wasm.head.contains("content-encoding: br"));
+    assert!(wasm.head.contains("immutable") && page.head.contains("cache-control: no-cache"));
+
+    // The page is tested under the rules that it is served with.
+    let vite = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../www/vite.config.ts")).unwrap();
+    let policy = page.head.lines().find_map(|l| l.strip_prefix("content-security-policy: ")).unwrap();
+    assert!(vite.contains(policy), "{policy}");
+}
+
+#[test]
+fn an_approval_that_does_not_hold_starts_nothing() {
+    let bench = Bench::new();
+    let two = json!({ "version": 1, "limits": { "secondPerson": true } });
+    let plan = plan(&bench, &request(2), Some(&two));
+    let other = bench.file("other-policy.json", &json!({ "version": 1, "limits": { "concurrency": 1 } }));
+    let console = Console::start(&bench, &[]);
+    let strict = Console::start(&bench, &["--policy", other.to_str().unwrap()]);
+    let good = ask(&plan);
+    let changed = |field: &str, value: Value| {
+        let mut ask = good.clone();
+        ask[field] = value;
+        ask
+    };
+    let text = good["planFile"].as_str().unwrap();
+    let longer = text.replace("2023-01-21T00:00:00.000Z", "2023-01-31T00:00:00.000Z");
+    let request = fs::read_to_string(bench.path("made.json")).unwrap();
+    for (ask, status, code) in [
+        (changed("digest", json!(format!("sha256:{}", "0".repeat(64)))), 403, "approval.mismatch"),
+        (changed("digest", json!("")), 403, "approval.mismatch"),
+        (changed("shortCode", json!("0000-0000")), 403, "approval.mismatch"),
+        (changed("shortCode", json!("")), 403, "approval.mismatch"),
+        (changed("approver", json!("  ")), 403, "approval.nobody"),
+        (changed("approver", json!("dpo\u{202e}moc.elpmaxe")), 403, "approval.name"),
+        (changed("approver", json!("Records@Example.com ")), 403, "approval.samePerson"),
+        (changed("planFile", json!(longer)), 400, "planFile.digest"),
+        (changed("planFile", json!(request)), 400, "field.unknown"),
+        (changed("planFile", json!("{")), 400, "json.syntax"),
+        (changed("more", json!(1)), 422, "server.body"),
+        (json!({}), 422, "server.body"),
+        (json!([]), 422, "server.body"),
+    ] {
+        let reply = console.post("/runs", &ask).is(status);
+        assert_eq!(reply.code(), code, "{}", reply.body);
+    }
+    assert_eq!(strict.post("/runs", &good).is(409).code(), "policy.notAllowed");
+    assert_eq!(console.get("/runs").json()["runs"], json!([]));
+
+    console.settled(&console.begin(&plan));
+    // What is there already is not carried on by somebody who may not approve it.
+    assert_eq!(
+        console.post("/runs", &changed("approver", json!("records@example.com"))).is(403).code(),
+        "approval.samePerson"
+    );
+}
+
+#[test]
+fn cancelling_stops_what_has_not_been_submitted() {
+    let bench = Bench::new();
+    let console = Console::start(&bench, &["--scenario", &slow(&bench, 4)]);
+    let plan = plan(&bench, &request(12), None);
+    let run = console.begin(&plan);
+    console.follow(&run, "0.0", |event| event.data["state"] == "deleting");
+    let cancelled = console.post(&format!("/runs/{run}/cancel"), &json!({})).is(200).json();
+    assert_eq!(cancelled["run"]["standing"], "cancelling");
+    assert_eq!(cancelled["run"]["can"]["cancel"], json!(false));
+    let facts = console.settled(&run);
+    let ended = &facts["ended"];
+    assert_eq!((&facts["open"], ended["cancelled"].as_u64().unwrap() >= 6), (&json!(0), true), "{ended}");
+    assert!(bench.submits().len() <= 6);
+    bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
+    // Nothing open, nothing to cancel.
+    console.post(&format!("/runs/{run}/cancel"), &json!({})).is(200);
+    assert_eq!(console.settled(&run)["can"]["retry"], json!(true));
+}
+
+#[test]
+fn what_failed_is_tried_again_and_only_that() {
+    let bench = Bench::new();
+    let scenario = json!({ "faults": [{ "on": "submit", "nth": [2], "do": { "kind": "error", "status": 400 } }] });
+    let scenario = bench.file("refusing.json", &scenario);
+    let console = Console::start(&bench, &["--scenario", scenario.to_str().unwrap()]);
+    let plan = plan(&bench, &request(3), None);
+    let run = console.begin(&plan);
+    let facts = console.settled(&run);
+    assert_eq!(facts["ended"], json!({ "verified": 2, "rejected": 1 }), "{facts:#}");
+    let attention = console.get(&format!("/runs/{run}/chunks?kind=attention")).is(200).json();
+    let chunk = attention["chunks"][0].clone();
+    assert_eq!((attention["chunks"].as_array().unwrap().len(), &chunk["outcome"]), (1, &json!("rejected")));
+    assert!(chunk["cause"]["message"].is_string());
+
+    let retry = format!("/runs/{run}/retry");
+    assert_eq!(console.post(&retry, &json!({ "chunks": [9] })).is(400).code(), "run.noChunk");
+    assert_eq!(console.post(&retry, &json!({ "chunks": [0] })).is(400).code(), "run.noChunk");
+    console.post(&retry, &json!({ "chunks": [chunk["chunk"]["index"]] })).is(200);
+    let facts = console.settled(&run);
+    assert_eq!((&facts["ended"], &facts["can"]["retry"]), (&json!({ "verified": 3 }), &json!(false)));
+    assert_eq!(windows(&bench.submits()).len(), 4);
+    bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
+}
+
+#[test]
+fn killed_and_started_again_it_goes_on_and_submits_nothing_twice() {
+    let bench = Bench::new();
+    let scenario = slow(&bench, 3);
+    let mut first = Console::start(&bench, &["--scenario", &scenario]);
+    let plan = plan(&bench, &request(6), None);
+    let run = first.begin(&plan);
+    first.follow(&run, "0.0", |event| event.data["state"] == "deleting");
+    first.signal("KILL");
+    assert_eq!(first.end().0, None);
+
+    let mut second = Console::start(&bench, &["--scenario", &scenario]);
+    let old = [format!("host: {}", second.host), format!("authorization: Bearer {}", first.token)];
+    assert_eq!(second.raw("GET /api/runs", &old, "").is(401).code(), "server.token");
+    let facts = &second.get("/runs").is(200).json()["runs"][0];
+    assert_eq!((&facts["standing"], &facts["can"]["resume"]), (&json!("stopped"), &json!(true)));
+    // It is offered, not done.
+    assert_eq!(facts["carried"], Value::Null);
+    second.post(&format!("/runs/{run}/resume"), &json!({})).is(200);
+    second.follow(&run, "0.0", Event::ended);
+    let mut submitted = windows(&bench.submits());
+    submitted.dedup();
+    assert_eq!((submitted.len(), bench.submits().len()), (6, 6));
+    bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
+    second.signal("INT");
+    let (code, said) = second.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("1 run not finished"), "{said}");
+}
+
+#[test]
+fn interrupted_it_finishes_the_step_in_hand_and_leaves_evidence() {
+    let bench = Bench::new();
+    let mut console = Console::start(&bench, &["--scenario", &slow(&bench, 30)]);
+    let run = console.begin(&plan(&bench, &request(3), None));
+    console.follow(&run, "0.0", |event| event.data["state"] == "deleting");
+    console.signal("INT");
+    let (code, said) = console.end();
+    assert_eq!(code, Some(75), "{said}");
+    assert!(said.contains("stopping 1 run after the step in hand"), "{said}");
+    let verdict = bench.run(&["verify", bench.evidence().to_str().unwrap(), "--json"]).exits(0);
+    assert!(verdict.stdout.contains("\"outcome\": \"open\""), "{}", verdict.stdout);
+}
+
+#[test]
+fn a_run_of_another_process_is_watched_and_stopped_from_here() {
+    let bench = Bench::new();
+    let scenario = slow(&bench, 5);
+    bench.file("request.json", &request(8));
+    let console = Console::start(&bench, &[]);
+    let mut other = bench.command(&["run", "request.json", "--scenario", &scenario, "--json"]);
+    let mut other = other.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let began = Instant::now();
+    let run = loop {
+        let runs = console.get("/runs").is(200).json();
+        if let Some(run) = runs["runs"][0]["runId"].as_str() {
+            break run.to_owned();
+        }
+        assert!(began.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    let events = console.follow(&run, "0.0", |event| event.data["state"] == "deleting");
+    assert!(events.iter().any(|e| e.data["run"]["carried"] == "elsewhere"), "{events:#?}");
+    for verb in ["resume", "retry"] {
+        assert_eq!(console.post(&format!("/runs/{run}/{verb}"), &json!({})).is(409).code(), "run.underWay");
+    }
+    console.post(&format!("/runs/{run}/cancel"), &json!({})).is(200);
+    let events = console.follow(&run, "0.0", Event::ended);
+    assert!(events.iter().any(|e| e.data["outcome"] == "cancelled"));
+    assert_eq!(other.wait().unwrap().code(), Some(6));
+}
+
+#[test]
+fn two_servers_on_one_ledger_carry_a_run_once() {
+    let bench = Bench::new();
+    let scenario = slow(&bench, 2);
+    let one = Console::start(&bench, &["--scenario", &scenario]);
+    let two = Console::start(&bench, &["--scenario", &scenario]);
+    let plan = plan(&bench, &request(4), None);
+    let run = one.begin(&plan);
+    // The same approval, at the same time, elsewhere.
+    assert_eq!(two.post("/runs", &ask(&plan)).is(200).json()["run"]["runId"], json!(run));
+    two.follow(&run, "0.0", Event::ended);
+    one.settled(&run);
+    assert_eq!(bench.submits().len(), 4);
+    bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
+}
+
+#[test]
+fn a_stream_goes_on_where_it_broke_off() {
+    let bench = Bench::new();
+    let console = Console::start(&bench, &[]);
+    let run = console.begin(&plan(&bench, &request(3), None));
+    let all = console.follow(&run, "0.0", Event::ended);
+    let tidings = |events: &[Event]| -> Vec<String> {
+        events.iter().filter(|e| e.name == "record").map(|e| e.data["position"].to_string()).collect()
+    };
+    let middle = all.iter().filter(|e| e.name == "record").nth(4).unwrap();
+    let rest = console.follow(&run, &middle.id, Event::ended);
+    assert_eq!(tidings(&rest), tidings(&all).split_off(5));
+    // At the end there is nothing more to say but that it is the end, and then that the stream is alive.
+    let end = console.get(&format!("/runs/{run}")).is(200).json()["run"]["mark"].as_str().unwrap().to_owned();
+    let quiet = console.follow(&run, &end, |event| event.name == "beat");
+    let names: Vec<&str> = quiet.iter().map(|e| e.name.as_str()).collect();
+    assert_eq!(names, ["run", "beat"]);
+
+    let beyond = console.follow(&run, "999999.999999", |event| event.name == "run");
+    assert_eq!(beyond[0].name, "reset");
+    let mut headers = console.own();
+    headers.push("last-event-id: yesterday".to_owned());
+    let wrong = console.raw(&format!("GET /api/runs/{run}/events"), &headers, "").is(400);
+    assert_eq!(wrong.code(), "server.lastEventId");
+    console.get("/runs/run-0000000000000000/events").is(404);
+}
+
+#[test]
+fn long_lists_come_in_pages() {
+    let bench = Bench::new();
+    let console = Console::start(&bench, &[]);
+    let run = console.begin(&plan(&bench, &request(7), None));
+    console.follow(&run, "0.0", Event::ended);
+    let (mut seen, mut after) = (Vec::new(), json!(0));
+    while !after.is_null() {
+        let page = console.get(&format!("/runs/{run}/chunks?limit=3&after={after}")).is(200).json();
+        seen.extend(page["chunks"].as_array().unwrap().iter().map(|c| c["chunk"]["index"].as_u64().unwrap()));
+        after = page["next"].clone();
+    }
+    assert_eq!(seen, (1..=7).collect::<Vec<_>>());
+    let (mut lines, mut after) = (0, json!(0));
+    while !after.is_null() {
+        let page = console.get(&format!("/runs/{run}/audit?limit=10&after={after}")).is(200).json();
+        lines += page["records"].as_array().unwrap().len();
+        after = page["next"].clone();
+    }
+    assert_eq!(lines, fs::read_to_string(bench.evidence().join("audit.jsonl")).unwrap().lines().count());
+    let last = console.get(&format!("/runs/{run}/audit?last=1")).is(200).json();
+    assert_eq!(last["records"][0]["record"]["event"]["kind"], "finished");
+    for wrong in ["chunks?limit=x", "chunks?kind=some", "audit?more=1"] {
+        assert_eq!(console.get(&format!("/runs/{run}/{wrong}")).is(400).code(), "server.query", "{wrong}");
+    }
+    for name in ["passwd", "..%2f..%2fledger.sqlite3", "AUDIT.JSONL"] {
+        assert_eq!(console.get(&format!("/runs/{run}/evidence/{name}")).is(404).code(), "evidence.none");
+    }
+}
+
+#[test]
+fn nobody_can_hold_it_up() {
+    let bench = Bench::new();
+    let console = Console::start(&bench, &[]);
+    // More than any plan: refused by its length alone.
+    let mut headers = console.own();
+    headers.push(format!("content-length: {}", 1_u64 << 40));
+    assert_eq!(console.raw("POST /api/runs", &headers, "").status, 413);
+    // A head that never ends is cut off.
+    let mut stream = TcpStream::connect(&console.host).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: ").unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let began = Instant::now();
+    let _ = stream.read_to_end(&mut Vec::new());
+    assert!(began.elapsed() < Duration::from_secs(40), "{:?}", began.elapsed());
+    // So is one that is too long.
+    let long = format!("x-long: {}", "x".repeat(200 * 1024));
+    assert!([0, 431].contains(&console.raw("GET /", &[format!("host: {}", console.host), long], "").status));
+
+    // Streams are counted; those that are closed make room.
+    let run = console.begin(&plan(&bench, &request(1), None));
+    let listen = || {
+        let mut stream = TcpStream::connect(&console.host).unwrap();
+        let text = format!("GET /api/runs/{run}/events HTTP/1.1\r\n{}\r\n\r\n", console.own().join("\r\n"));
+        stream.write_all(text.as_bytes()).unwrap();
+        let mut line = String::new();
+        BufReader::new(stream.try_clone().unwrap()).read_line(&mut line).unwrap();
+        (stream, line)
+    };
+    let held: Vec<_> = (0..16).map(|_| listen()).collect();
+    assert!(held.iter().all(|(_, line)| line.contains("200")));
+    assert!(listen().1.contains("503"));
+    drop(held);
+    let began = Instant::now();
+    while !listen().1.contains("200") {
+        assert!(began.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn it_does_not_start_where_it_must_not() {
+    let bench = Bench::new();
+    let taken = Console::start(&bench, &[]);
+    let refused = |args: &[&str], code: &str| {
+        let mut command = bench.command(&["serve"]);
+        let ran = common::Ran::of(command.args(args).output().unwrap()).exits(2);
+        assert!(ran.stderr.contains(code), "{}", ran.stderr);
+        assert_eq!(ran.stdout, "");
+    };
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+        refused(&["--www", "www", "--listen", address], "serve.notLoopback");
+    }
+    refused(&["--www", "www", "--listen", &taken.host], "serve.listen");
+    refused(&["--listen", "127.0.0.1:0"], "file.unreadable");
+    fs::create_dir(bench.path("empty")).unwrap();
+    refused(&["--listen", "127.0.0.1:0", "--www", "empty"], "www.missing");
+    bench.file("policy.json", &json!({ "version": 1, "hold": [] }));
+    refused(&["--listen", "127.0.0.1:0", "--www", "www", "--policy", "policy.json"], "policy.json#/hold");
+}
+
+#[test]
+fn on_a_real_tenant_it_names_it_and_leaves_simulated_runs_alone() {
+    let bench = Bench::new();
+    let tenant = Server::start(&bench, &[]);
+    let plan = plan(&bench, &request(2), None);
+    let simulated = {
+        let mut console = Console::start(&bench, &["--scenario", &slow(&bench, 30)]);
+        let run = console.begin(&plan);
+        console.signal("INT");
+        console.end();
+        run
+    };
+    let console = Console::of(at(serve(&bench, &["--tenant-jurisdiction", "us-east-1"]), &tenant.address));
+    let about = console.get("/server").is(200).json();
+    assert_eq!((&about["simulated"], &about["tenant"]), (&json!(false), &json!(tenant.address)));
+    let facts = console.get(&format!("/runs/{simulated}")).is(200).json()["run"].clone();
+    assert_eq!((&facts["served"], &facts["can"]["resume"]), (&json!(false), &json!(false)));
+    for verb in ["resume", "retry"] {
+        assert_eq!(console.post(&format!("/runs/{simulated}/{verb}"), &json!({})).is(400).code(), "run.elsewhere");
+    }
+    // The same plan here is another run.
+    let real = console.begin(&plan);
+    assert_ne!(real, simulated);
+    let facts = console.settled(&real);
+    assert_eq!((&facts["ended"], &facts["simulated"]), (&json!({ "verified": 2 }), &json!(false)));
+
+    // What stops a run as a whole is said at the run.
+    let mut command = at(serve(&bench, &["--tenant-jurisdiction", "us-east-1"]), &tenant.address);
+    command.env("GENESYS_CLIENT_SECRET", "wrong");
+    let console = Console::of(command);
+    let run = console.begin(&self::plan(&bench, &request(3), None));
+    let facts = console.settled(&run);
+    assert_eq!(facts["trouble"][0]["pointer"], "environment#GENESYS_CLIENT_ID", "{facts:#}");
+    assert_eq!((&facts["standing"], &facts["can"]["resume"]), (&json!("stopped"), &json!(true)));
+}
