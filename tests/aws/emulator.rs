@@ -1,4 +1,4 @@
-//! MiniStack, one process per test binary, and clients for it.
+//! MiniStack, the local AWS, and moto, a second opinion about SQS; one process each per test, and clients for them.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -38,14 +38,12 @@ impl Emulator {
     /// Starts one on a free port with nothing in it. `cargo xtask aws-setup` installs it.
     #[must_use]
     pub fn start() -> Self {
-        let program = root().join("target/venv-aws/bin/ministack");
-        assert!(program.exists(), "{} is not there: run `cargo xtask aws-setup`", program.display());
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let url = format!("http://127.0.0.1:{port}");
         let folder = std::env::temp_dir().join(format!("purge-emulator-{port}"));
         std::fs::create_dir_all(&folder).unwrap();
         let log = std::fs::File::create(folder.join("log")).unwrap();
-        let process = Command::new(program)
+        let process = Command::new(tool("ministack"))
             .env("BIND_HOST", "127.0.0.1")
             .env("GATEWAY_PORT", port.to_string())
             .env("MINISTACK_HOST", "127.0.0.1")
@@ -56,11 +54,7 @@ impl Emulator {
             .spawn()
             .unwrap();
         let emulator = Self { process, folder, url };
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "the emulator does not start: {}", emulator.log());
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        until_listening(port, || emulator.log());
         emulator
     }
 
@@ -95,16 +89,71 @@ impl Emulator {
 
     /// What clients of it need.
     pub async fn config(&self) -> SdkConfig {
-        let keys = aws_sdk_dynamodb::config::Credentials::new("test", "test", None, None, "test");
-        aws_config::defaults(BehaviorVersion::latest())
-            .http_client(purge_lambda::clients::http())
-            .timeout_config(purge_lambda::clients::timeouts())
-            .credentials_provider(keys)
-            .region(Region::new("us-east-1"))
-            .endpoint_url(&self.url)
-            .load()
-            .await
+        config(&self.url).await
     }
+}
+
+/// A running moto; gone when this is dropped.
+#[derive(Debug)]
+pub struct Moto {
+    process: Child,
+    pub url: String,
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Moto {
+    /// Starts one on a free port with nothing in it.
+    #[must_use]
+    pub fn start() -> Self {
+        let port = free_port();
+        let process = Command::new(tool("moto_server"))
+            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let moto = Self { process, url: format!("http://127.0.0.1:{port}") };
+        until_listening(port, String::new);
+        moto
+    }
+}
+
+/// A program that `cargo xtask aws-setup` installs.
+fn tool(name: &str) -> PathBuf {
+    let program = root().join("target/venv-aws/bin").join(name);
+    assert!(program.exists(), "{} is not there: run `cargo xtask aws-setup`", program.display());
+    program
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn until_listening(port: u16, log: impl Fn() -> String) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(Instant::now() < deadline, "the emulator does not start: {}", log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// What clients of an emulator at that address need.
+pub async fn config(url: &str) -> SdkConfig {
+    let keys = aws_sdk_dynamodb::config::Credentials::new("test", "test", None, None, "test");
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(purge_lambda::clients::http())
+        .timeout_config(purge_lambda::clients::timeouts())
+        .credentials_provider(keys)
+        .region(Region::new("us-east-1"))
+        .endpoint_url(url)
+        .load()
+        .await
 }
 
 /// Creates a table as the template does.

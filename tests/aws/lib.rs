@@ -1,4 +1,4 @@
-//! A local AWS emulator to test against.
+//! The functions and their template on this machine: local emulators of AWS, and everything that AWS has between them and a function.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -8,4 +8,20 @@
     reason = "a test that cannot go on has failed"
 )]
 
+// Of this machine.
+pub mod chance;
+pub mod wire;
+
+// What stands for AWS.
+pub mod bridge;
 pub mod emulator;
+pub mod lambda;
+pub mod proxy;
+pub mod queues;
+
+// What stands for Genesys Cloud.
+pub mod tenant;
+
+// Both together, and what comes of it.
+pub mod bench;
+pub mod evidence;

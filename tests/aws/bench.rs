@@ -1,0 +1,290 @@
+//! All functions behind strict mappings, as real processes, on a table, queues and buckets like the template's, with everything between
+//! them that can go wrong.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aws_sdk_s3::primitives::ByteStream;
+use purge_lambda::{settings, undertaker};
+use purge_sim::Scenario;
+use serde_json::{Value, json};
+
+use crate::bridge::{Disorder, Mapped, Mapping, Tally};
+use crate::chance::Chance;
+use crate::emulator::{Emulator, Moto, config, create_table};
+use crate::evidence::{command_line, download, functions, keys, read, wrong_with};
+use crate::lambda::{Answer, Function, Invoke as _, Spec};
+use crate::proxy::{Proxy, Service};
+use crate::queues::{Depth, Queue};
+use crate::tenant::{SimulatedTenant, WEBHOOK_PATH, WEBHOOK_SECRET};
+
+const TABLE: &str = "ledger";
+const PLANS: &str = "plans";
+const EVIDENCE: &str = "evidence";
+/// Workers at once at most.
+const WORKERS: usize = 4;
+/// Messages of a batch for the worker, as in the template.
+const BATCH: i32 = 5;
+
+/// Whose queues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sqs {
+    MiniStack,
+    Moto,
+}
+
+/// What kind of a bench.
+#[derive(Debug)]
+pub struct Options {
+    pub scenario: Scenario,
+    pub sqs: Sqs,
+    pub seed: u64,
+    /// How long a message that was handed over is hidden. The template's 12 minutes are too long to wait for.
+    pub visibility: Duration,
+    /// Deliveries in vain before a message is dead.
+    pub receives: u32,
+    /// Whether queues hand over twice and in any order.
+    pub disorder: bool,
+}
+
+/// Everything; gone when this is dropped.
+pub struct Bench {
+    // Mappings stop first, then functions, then what these work with.
+    pub mappings: Vec<Mapped>,
+    pub planner: Arc<Function>,
+    pub worker: Arc<Function>,
+    pub courier: Arc<Function>,
+    pub undertaker: Arc<Function>,
+    /// What the mapping of the worker has done.
+    pub tally: Arc<Tally>,
+    pub dynamo: Proxy,
+    pub queue_service: Proxy,
+    pub tenant: SimulatedTenant,
+    pub sqs: aws_sdk_sqs::Client,
+    pub chunks: Queue,
+    pub errands: Queue,
+    pub dead: Queue,
+    s3: aws_sdk_s3::Client,
+    program: PathBuf,
+    emulator: Emulator,
+    _moto: Option<Moto>,
+}
+
+impl Bench {
+    pub async fn set_up(options: Options) -> Self {
+        let (program, binary) = (command_line(), functions());
+        let emulator = Emulator::start();
+        let moto = (options.sqs == Sqs::Moto).then(Moto::start);
+        let sqs_url = moto.as_ref().map_or(&emulator.url, |moto| &moto.url);
+        let aws = emulator.config().await;
+        let s3 = aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&aws).force_path_style(true).build());
+        for bucket in [PLANS, EVIDENCE] {
+            s3.create_bucket().bucket(bucket).send().await.unwrap();
+        }
+        create_table(&aws_sdk_dynamodb::Client::new(&aws), TABLE).await;
+        let sqs = aws_sdk_sqs::Client::new(&config(sqs_url).await);
+        let dead = Queue::create(&sqs, "dead", options.visibility, None).await;
+        let chunks = Queue::create(&sqs, "chunks", options.visibility, Some((&dead, options.receives))).await;
+        let errands = Queue::create(&sqs, "errands", options.visibility, Some((&dead, options.receives))).await;
+        let tenant = SimulatedTenant::start(options.scenario).await;
+        let secrets = aws_sdk_secretsmanager::Client::new(&aws);
+        let secret = async |name: &str, value: Value| {
+            secrets.create_secret().name(name).secret_string(value.to_string()).send().await.unwrap();
+        };
+        secret("client", json!({"clientId": "sim", "clientSecret": "sim"})).await;
+        let webhook = format!("{}{WEBHOOK_PATH}", tenant.url());
+        secret("webhook", json!({"url": webhook, "secret": WEBHOOK_SECRET})).await;
+        let dynamo = Proxy::start(Service::DynamoDb, &emulator.url, options.seed ^ 1).await;
+        let queue_service = Proxy::start(Service::Sqs, sqs_url, options.seed ^ 2).await;
+
+        let workers = WORKERS.to_string();
+        let environment: Vec<_> = [
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_ENDPOINT_URL", &emulator.url),
+            ("AWS_ENDPOINT_URL_DYNAMODB", &dynamo.url()),
+            ("AWS_ENDPOINT_URL_SQS", &queue_service.url()),
+            (settings::TABLE, TABLE),
+            (settings::CHUNK_QUEUE, &chunks.url),
+            (settings::ERRAND_QUEUE, &errands.url),
+            (settings::PLANS, PLANS),
+            (settings::POLICY, "policy.json"),
+            (settings::EVIDENCE, EVIDENCE),
+            (settings::CREDENTIALS, "client"),
+            (settings::WEBHOOK, "webhook"),
+            (settings::WORKERS, &workers),
+            (settings::SIMULATED, "true"),
+            (settings::REGION, "us-east-1"),
+            (settings::BASE_URL, &tenant.url()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        let function = |handler, seconds, instances| {
+            Function::deploy(Spec {
+                handler,
+                binary: binary.clone(),
+                environment: environment.clone(),
+                timeout: Duration::from_secs(seconds),
+                instances,
+                log: emulator.folder().join("functions.log"),
+            })
+        };
+        let (planner, undertaker) = (function("planner", 120, 2), function("undertaker", 120, 2));
+        // Twice as many as the mapping uses, because a batch may be handed over twice.
+        let (worker, courier) = (function("worker", 120, 2 * WORKERS), function("courier", 300, 4));
+        let tally = Arc::new(Tally::default());
+        let mapping = |queue: &Queue, function: &Arc<Function>, batch_size, concurrency, tally: &Arc<Tally>, seed| {
+            let disorder = options.disorder.then(|| Disorder {
+                chance: Chance::new(seed),
+                twice: 100,
+                twins: 50,
+                undead: 50,
+                late: 150,
+            });
+            Mapping {
+                sqs: sqs.clone(),
+                queue_url: queue.url.clone(),
+                queue_arn: queue.arn.clone(),
+                function: Arc::clone(function),
+                batch_size,
+                concurrency,
+                disorder,
+                tally: Arc::clone(tally),
+            }
+            .enable()
+        };
+        let others = Arc::new(Tally::default());
+        let mappings = vec![
+            mapping(&chunks, &worker, BATCH, WORKERS, &tally, options.seed ^ 3),
+            mapping(&errands, &courier, 1, 2, &others, options.seed ^ 4),
+            mapping(&dead, &undertaker, BATCH, 1, &others, options.seed ^ 5),
+        ];
+        let (sqs, s3) = (sqs.clone(), s3);
+        Self {
+            mappings,
+            planner,
+            worker,
+            courier,
+            undertaker,
+            tally,
+            dynamo,
+            queue_service,
+            tenant,
+            sqs,
+            chunks,
+            errands,
+            dead,
+            s3,
+            program,
+            emulator,
+            _moto: moto,
+        }
+    }
+
+    /// What everybody has written, for the one who looks for the cause.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.emulator.folder().join("functions.log")).unwrap_or_default()
+    }
+
+    /// Keeps the log where it outlives the bench, and gives its place.
+    #[must_use]
+    pub fn keep_log(&self, name: &str) -> String {
+        let place = crate::emulator::root().join("target").join(format!("aws-{name}.log"));
+        std::fs::write(&place, self.log()).unwrap();
+        place.display().to_string()
+    }
+
+    /// Asks the planner, and again when it fails, as everything that calls it does.
+    pub async fn ask(&self, event: &Value) -> Value {
+        let mut why = String::new();
+        for _ in 0..8 {
+            match self.planner.invoke(event).await {
+                Answer::Returned(body) => return serde_json::from_str(&body).unwrap(),
+                Answer::Failed(error) => why = error,
+            }
+        }
+        panic!("the planner fails: {why}")
+    }
+
+    /// Has a request carried out under a policy; gives the run.
+    pub async fn start(&self, request: &Value, policy: &Value) -> String {
+        let preview = json!({"action": "preview", "request": request, "policy": policy});
+        let preview = self.ask(&preview).await;
+        let digest = &preview["plan"]["planDigest"];
+        let approval = json!({"digest": digest, "approvedBy": "approver@example.com"});
+        let run = json!({"action": "run", "request": request, "policy": policy, "approval": approval});
+        let started = self.ask(&run).await;
+        started["runId"].as_str().unwrap_or_else(|| panic!("{preview} {started}")).to_owned()
+    }
+
+    pub async fn status(&self, run_id: &str) -> Value {
+        self.ask(&json!({"action": "status", "runId": run_id})).await
+    }
+
+    /// Waits until every chunk of a run has ended. Gives its status then.
+    pub async fn ended(&self, run_id: &str, within: Duration) -> Value {
+        let deadline = Instant::now() + within;
+        loop {
+            let status = self.status(run_id).await;
+            if status["open"] == 0 {
+                return status;
+            }
+            let log = if Instant::now() < deadline { None } else { Some(self.keep_log("stuck")) };
+            assert!(log.is_none(), "the run does not end: {status}; {log:?}");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    /// Waits for evidence that says that a run is verified, and that the command line finds in order. Gives its report.
+    pub async fn proved(&self, run_id: &str, within: Duration) -> Value {
+        let deadline = Instant::now() + within;
+        let folder = self.emulator.folder().join(run_id);
+        loop {
+            let report = download(&self.s3, EVIDENCE, run_id, &folder).await;
+            let wrong = match report {
+                Some(report) if report["outcome"] == "verified" => match wrong_with(&self.program, &folder) {
+                    None => return report,
+                    Some(wrong) => wrong,
+                },
+                Some(report) => format!("its outcome is {}", report["outcome"]),
+                None => "there is none".to_owned(),
+            };
+            assert!(Instant::now() < deadline, "no good evidence of {run_id}: {wrong}; {}", self.keep_log("unproved"));
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    /// Dead letters, by the id of their message.
+    pub async fn letters(&self) -> Vec<Value> {
+        let mut letters = Vec::new();
+        for key in keys(&self.s3, EVIDENCE, undertaker::DEAD_LETTERS).await {
+            letters.push(serde_json::from_str(&read(&self.s3, EVIDENCE, &key).await.unwrap()).unwrap());
+        }
+        letters
+    }
+
+    /// Puts a text into the plans bucket.
+    pub async fn put(&self, key: &str, value: &Value) {
+        let body = ByteStream::from(value.to_string().into_bytes());
+        self.s3.put_object().bucket(PLANS).key(key).body(body).send().await.unwrap();
+    }
+
+    /// Waits until all queues are empty.
+    pub async fn drained(&self, within: Duration) {
+        let deadline = Instant::now() + within;
+        for queue in [&self.chunks, &self.errands, &self.dead] {
+            loop {
+                let depth = queue.depth(&self.sqs).await;
+                if depth == Depth::EMPTY {
+                    break;
+                }
+                let log = if Instant::now() < deadline { None } else { Some(self.keep_log("undrained")) };
+                assert!(log.is_none(), "{} still has {depth:?}; {log:?}", queue.url);
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Runs under everything that AWS and Genesys Cloud may do to them, with real processes that are really killed. Whatever happens: at
+//! most one executed deletion per chunk, no chunk lost, dead letters for poison alone, and what did not end well is finished by `retry`.
+//! What was deleted is asked of the tenant, never of our own ledger. Needs `PURGE_FUNCTIONS`; run by `cargo xtask aws-test`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that cannot go on has failed"
+)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use purge_core::http::Method;
+use purge_core::time::Timestamp;
+use purge_core::window::Window;
+use purge_driver::{Clock as _, SystemClock};
+use purge_sim::RecordKind;
+use purge_tests_aws::bench::{Bench, Options, Sqs};
+use purge_tests_aws::chance::seed;
+use purge_tests_aws::lambda::Killer;
+use purge_tests_aws::proxy::Odds;
+use purge_tests_aws::tenant::Ambush;
+use serde_json::{Value, json};
+
+const DELETIONS: u32 = 10;
+const JOBS: u32 = 6;
+
+fn request(api: &str, days: u32) -> Value {
+    let start = Timestamp::parse("2023-03-01T00:00:00Z").unwrap();
+    let types = if api == "dataDeletion" { json!(["conversation", "message"]) } else { json!(["recording"]) };
+    // The two runs have days of their own, so that neither finds empty what the other has deleted.
+    let start = if api == "dataDeletion" { start } else { start.plus_days(15) };
+    json!({
+        "version": 1, "name": format!("faults {api}"), "api": api, "recordTypes": types,
+        "range": {"start": start, "end": start.plus_days(days)}, "jurisdiction": "us-east-1", "query": null,
+        "chunking": {"days": 1}, "reason": "test", "requestedBy": "a@example.com"
+    })
+}
+
+fn policy() -> Value {
+    json!({"version": 1, "retention": [], "holds": [], "limits": {
+        "confirmSubmitSeconds": 15, "verifySeconds": 60, "chunkDeadlineSeconds": 900, "verifyConversations": 2,
+        "requestsPerMinute": 3000
+    }})
+}
+
+/// Five of a hundred calls to the tenant fail, half of them after their effect.
+fn scenario(seed: u64) -> purge_sim::Scenario {
+    serde_json::from_value(json!({
+        "seed": seed,
+        "population": {"from": "2023-02-27T00:00:00Z", "to": "2023-03-25T00:00:00Z", "everySeconds": 7200, "dayEdges": true},
+        "rateLimit": {"perMinute": 3000},
+        "dataDeletion": {"processingSeconds": 1, "concurrency": 8},
+        "recordingJobs": {"pendingSeconds": 1, "processingSeconds": 1, "removalLagSeconds": 1, "listLagSeconds": 1},
+        "faults": [
+            {"on": "any", "perMille": 25, "do": {"kind": "dropBefore"}},
+            {"on": "any", "perMille": 25, "do": {"kind": "dropAfter"}},
+            {"on": "webhook", "nth": [3], "do": {"kind": "error", "status": 500}}
+        ]
+    }))
+    .unwrap()
+}
+
+/// Deletions that the tenant has really carried out, by the first instant of their window.
+fn executed(bench: &Bench) -> BTreeMap<Timestamp, usize> {
+    let truth = bench.tenant.truth();
+    assert!(truth.most_jobs_at_once <= 2, "{} jobs at once", truth.most_jobs_at_once);
+    let deletions = truth.executed.iter().map(|deletion| deletion.first);
+    let jobs = truth.jobs.iter().filter(|job| job.executed.is_some()).map(|job| job.interval.start());
+    let mut counts = BTreeMap::new();
+    for start in deletions.chain(jobs) {
+        *counts.entry(start).or_default() += 1;
+    }
+    counts
+}
+
+/// Every chunk was carried out once and not more, is empty, and nothing beside the chunks was touched.
+fn deleted_once_and_nothing_else(bench: &Bench) {
+    let counts = executed(bench);
+    let later = SystemClock.now().plus_days(7);
+    let (before, now) = bench.tenant.before_and_now();
+    let kinds = [RecordKind::Conversation, RecordKind::Message];
+    let mut days = 0;
+    for (api, chunks) in [("dataDeletion", DELETIONS), ("recordingJobs", JOBS)] {
+        let start: Timestamp = serde_json::from_value(request(api, chunks)["range"]["start"].clone()).unwrap();
+        for day in 0..chunks {
+            let from = start.plus_days(day);
+            let window = Window::new(from, from.plus_days(1)).unwrap();
+            assert_eq!(counts.get(&from), Some(&1), "{api}: {window} was carried out another number of times");
+            let left = match api {
+                "dataDeletion" => now.records_in(window, &kinds, later).left,
+                _ => now.recordings_of_started(window, later).left,
+            };
+            assert_eq!(left, 0, "{api}: something is left of {window}");
+            days += 1;
+        }
+        let end = start.plus_days(chunks);
+        let after = Window::new(end, end.plus_days(1)).unwrap();
+        assert_eq!(before.records_in(after, &RecordKind::ALL, later), now.records_in(after, &RecordKind::ALL, later));
+        assert_eq!(before.recordings_of_started(after, later), now.recordings_of_started(after, later));
+    }
+    assert_eq!(counts.len(), days, "something else was carried out: {counts:?}");
+}
+
+/// Messages that nobody can do anything with, and what is to be read about each later.
+async fn poison(bench: &Bench, run_id: &str) -> BTreeMap<String, &'static str> {
+    let no_run = json!({"v": 1, "runId": "run-of-nobody", "chunk": 1}).to_string();
+    let no_chunk = json!({"v": 1, "runId": run_id, "chunk": 9999}).to_string();
+    let future = json!({"v": 2, "runId": run_id, "chunk": 1}).to_string();
+    let no_errand = json!({"v": 1, "runId": run_id, "errand": {"kind": "dance"}}).to_string();
+    BTreeMap::from([
+        (bench.chunks.send(&bench.sqs, "{not JSON").await, "it is no wake-up"),
+        (bench.chunks.send(&bench.sqs, &no_run).await, "there is no run `run-of-nobody`"),
+        (bench.chunks.send(&bench.sqs, &no_chunk).await, "has no chunk 9999"),
+        (bench.chunks.send(&bench.sqs, &future).await, "version 2"),
+        (bench.errands.send(&bench.sqs, &no_errand).await, "it is no wake-up"),
+    ])
+}
+
+/// Kills every worker while the `nth` such request is under way.
+fn die_at(bench: &Bench, method: Method, path: &'static str, nth: u64, after_effect: bool) {
+    let worker = Arc::clone(&bench.worker);
+    let strike = Box::new(move || worker.kill_all());
+    bench.tenant.ambush(Ambush { method, path, nth, after_effect, strike });
+}
+
+async fn adversity(sqs: Sqs, name: &str) {
+    let seed = seed();
+    let begun = Instant::now();
+    let bench = Bench::set_up(Options {
+        scenario: scenario(seed),
+        sqs,
+        seed,
+        visibility: Duration::from_secs(8),
+        receives: 5,
+        disorder: true,
+    })
+    .await;
+    bench.dynamo.set(Odds { refused: 60, partly: 0, dropped_before: 15, dropped_after: 15 });
+    bench.queue_service.set(Odds { refused: 50, partly: 300, dropped_before: 15, dropped_after: 15 });
+    let (submit, jobs, job) = ("/api/v2/data/deletion/requests", "/api/v2/recording/jobs", "/api/v2/recording/jobs/");
+    die_at(&bench, Method::Post, submit, 3, true);
+    die_at(&bench, Method::Post, submit, 7, false);
+    die_at(&bench, Method::Post, jobs, 2, true);
+    die_at(&bench, Method::Put, job, 2, true);
+    bench.worker.haunt(Some(Killer::new(seed ^ 6, 60, 150, 6)));
+    bench.courier.haunt(Some(Killer::new(seed ^ 7, 150, 60, 3)));
+
+    let policy = policy();
+    let (deletions, jobs) = (request("dataDeletion", DELETIONS), request("recordingJobs", JOBS));
+    let runs = [bench.start(&deletions, &policy).await, bench.start(&jobs, &policy).await];
+    let poison = poison(&bench, &runs[0]).await;
+
+    // Every chunk ends while all this goes on, and none is executed twice.
+    let mut endings = Vec::new();
+    for run in &runs {
+        endings.push(bench.ended(run, Duration::from_secs(240)).await);
+    }
+    let under_fire = begun.elapsed();
+    let counts = executed(&bench);
+    assert!(counts.values().all(|times| *times == 1), "{counts:?}; {}", bench.keep_log(name));
+    assert_eq!(bench.tenant.sprung(), 4, "the workers died at four chosen moments");
+
+    // Then the storm is over, and `retry` finishes what did not end well.
+    bench.dynamo.set(Odds::default());
+    bench.queue_service.set(Odds::default());
+    bench.worker.haunt(None);
+    bench.courier.haunt(None);
+    let mut retried = 0;
+    for run in &runs {
+        for _ in 0..4 {
+            let status = bench.ended(run, Duration::from_secs(180)).await;
+            if status["states"] == json!({"verified": status["chunks"]}) {
+                break;
+            }
+            retried += bench.ask(&json!({"action": "retry", "runId": run})).await["queued"].as_u64().unwrap();
+        }
+        let report = bench.proved(run, Duration::from_secs(60)).await;
+        assert_eq!(report["problems"], json!([]), "{run}");
+    }
+    deleted_once_and_nothing_else(&bench);
+
+    // Nothing is left in any queue, and the dead letters are the poison, each with its cause.
+    bench.drained(Duration::from_secs(90)).await;
+    let letters = bench.letters().await;
+    let fates: BTreeMap<_, _> =
+        letters.iter().map(|l| (l["message"].as_str().unwrap().to_owned(), l["fate"].as_str().unwrap())).collect();
+    for (message, cause) in &poison {
+        let fate = fates.get(message).unwrap_or_else(|| panic!("no letter about the poison that `{cause}`: {fates:?}"));
+        assert!(fate.contains(cause), "`{fate}` does not say `{cause}`");
+    }
+    assert_eq!(fates.len(), poison.len(), "more than the poison is dead: {fates:?}; {}", bench.keep_log(name));
+
+    // The governance system was told of every end, in signed messages whose repetitions are equal.
+    let told = bench.tenant.told();
+    let ends = u64::from(DELETIONS + JOBS) + retried;
+    assert_eq!(told.iter().filter(|message| message.accepted > 0).count() as u64, ends);
+    assert!(told.iter().all(|message| message.signed && message.same_body));
+
+    let (worker, courier) = (bench.worker.bill(), bench.courier.bill());
+    let (dynamo, queues) = (bench.dynamo.happened(), bench.queue_service.happened());
+    println!(
+        "{name}: ended after {under_fire:.0?}, all verified after {:.0?}, {retried} chunks retried\n  \
+         before retry {}\n  worker {worker:?}\n  courier {courier:?}\n  deliveries {:?}\n  DynamoDB {dynamo:?}\n  SQS {queues:?}",
+        begun.elapsed(),
+        endings.iter().map(|status| status["states"].to_string()).collect::<Vec<_>>().join(" "),
+        bench.tally,
+    );
+    assert!(worker.killed >= 4 && courier.killed >= 1, "processes do die");
+    assert_eq!(dynamo.len(), 3, "{dynamo:?}");
+    assert_eq!(queues.len(), 4, "{queues:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_or_done_twice_with_the_queues_of_the_emulator() {
+    adversity(Sqs::MiniStack, "ministack").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_or_done_twice_with_the_queues_of_moto() {
+    adversity(Sqs::Moto, "moto").await;
+}
+
+/// While no message can be sent, wake-ups are delivered in vain until they are dead. Their chunks are marked with the cause, and `retry`
+/// finishes them when the queues are well again, without deleting anything twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chunks_whose_wake_ups_died_say_so_and_are_finished_by_retry() {
+    let mut scenario = scenario(seed());
+    scenario.faults.clear();
+    scenario.data_deletion.processing_seconds = 6;
+    let bench = Bench::set_up(Options {
+        scenario,
+        sqs: Sqs::MiniStack,
+        seed: seed(),
+        visibility: Duration::from_secs(3),
+        receives: 2,
+        disorder: false,
+    })
+    .await;
+    let run = bench.start(&request("dataDeletion", 3), &policy()).await;
+    // All have been submitted and wait; from now on nobody can say when to look again.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while bench.tenant.truth().submits_accepted < 3 {
+        assert!(Instant::now() < deadline, "nothing is submitted");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    bench.queue_service.set(Odds::OUTAGE);
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while bench.status(&run).await["open"] != 0 {
+        assert!(Instant::now() < deadline, "the undertaker marks nothing; {}", bench.keep_log("outage"));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let status = bench.status(&run).await;
+    let problems = status["problems"].as_array().unwrap();
+    assert!(problems.iter().all(|problem| problem["cause"]["code"] == "message.dead"), "{status}");
+    assert_eq!(problems.len(), 3, "{status}");
+
+    bench.queue_service.set(Odds::default());
+    bench.drained(Duration::from_secs(60)).await;
+    let letters = bench.letters().await;
+    assert_eq!(letters.len(), 3, "{letters:?}");
+    assert!(letters.iter().all(|letter| letter["fate"].as_str().unwrap().starts_with("chunk ")), "{letters:?}");
+    assert_eq!(bench.ask(&json!({"action": "retry", "runId": run})).await["queued"], 3);
+    let status = bench.ended(&run, Duration::from_secs(120)).await;
+    assert_eq!(status["states"], json!({"verified": 3}), "{status}; {}", bench.keep_log("outage"));
+    bench.proved(&run, Duration::from_secs(60)).await;
+    let counts = executed(&bench);
+    assert_eq!(counts.into_values().collect::<Vec<_>>(), [1, 1, 1]);
+}
