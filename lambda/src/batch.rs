@@ -14,6 +14,8 @@ use crate::queue::TRACEPARENT;
 pub struct Received {
     /// Identifies the message in the answer.
     pub id: String,
+    /// Where in the batch it is: nothing forbids a queue to hand over the same message twice in one.
+    pub place: usize,
     /// What it says; whatever somebody put in.
     pub body: String,
     /// How often it has been handed over.
@@ -42,7 +44,7 @@ where
     F: Future<Output = Result<(), Again>> + 'a,
 {
     let records = event.get("Records").and_then(Value::as_array).ok_or_else(|| NoBatch("no `Records`".to_owned()))?;
-    let received: Vec<_> = records.iter().map(read).collect::<Result<_, _>>()?;
+    let received: Vec<_> = records.iter().enumerate().map(read).collect::<Result<_, _>>()?;
     let ids: Vec<_> = received.iter().map(|message| message.id.clone()).collect();
     let handled = received.into_iter().map(|message| AssertUnwindSafe(handle(message)).catch_unwind());
     let mut failures = Vec::new();
@@ -58,7 +60,7 @@ where
     Ok(json!({"batchItemFailures": failures}))
 }
 
-fn read(record: &Value) -> Result<Received, NoBatch> {
+fn read((place, record): (usize, &Value)) -> Result<Received, NoBatch> {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     let id = text(record.get("messageId")).filter(|id| !id.is_empty());
     let id = id.ok_or_else(|| NoBatch("a message without an id".to_owned()))?;
@@ -67,10 +69,20 @@ fn read(record: &Value) -> Result<Received, NoBatch> {
         record.pointer("/messageAttributes").and_then(|a| a.get(TRACEPARENT)).and_then(|a| a.get("stringValue"));
     Ok(Received {
         id,
+        place,
         body: text(record.get("body")).unwrap_or_default(),
         receives: receives.unwrap_or(1),
         traceparent: text(traceparent),
     })
+}
+
+impl Received {
+    /// A name for whoever handles this delivery of the message in that invocation: nobody else has it, not even another delivery
+    /// of the same message.
+    #[must_use]
+    pub fn owner(&self, invocation: &str) -> String {
+        format!("{invocation}/{}/{}", self.place, self.id)
+    }
 }
 
 #[cfg(test)]

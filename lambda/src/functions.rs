@@ -12,11 +12,11 @@ use purge_core::request::DeletionApi;
 use purge_core::run::{Order, Pace};
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{Ledger as _, LedgerError, MessageState};
-use purge_driver::{Clock, Http, Sender, Signal, Tenant, Unwatched, Worker};
+use purge_driver::{Clock, Http, Sender, Signal, Tenant, Worker};
 
 use crate::batch::Again;
 use crate::ledger::DynamoLedger;
-use crate::metrics;
+use crate::meter::Meter;
 use crate::queue::{Delayed, Queue, QueueError};
 use crate::settings::Place;
 use crate::wake::{Errand, ErrandKind, LONGEST_DELAY, WakeUp, delay_seconds};
@@ -109,8 +109,9 @@ impl<'a, H: Http, C: Clock, Q: Queue, B> Functions<'a, H, C, Q, B> {
         &'b self,
         sender: &'b Sender<'a, H, C>,
         owner: &'b str,
+        meter: &'b Meter,
         stop: &'b Signal,
-    ) -> Worker<'b, DynamoLedger, H, C, Unwatched>
+    ) -> Worker<'b, DynamoLedger, H, C, Meter>
     where
         'a: 'b,
     {
@@ -118,7 +119,7 @@ impl<'a, H: Http, C: Clock, Q: Queue, B> Functions<'a, H, C, Q, B> {
             ledger: self.ledger,
             sender,
             clock: self.clock,
-            watch: &Unwatched,
+            watch: meter,
             owner,
             assume_dead_owners: false,
             tell: self.tell,
@@ -156,6 +157,12 @@ impl<'a, H: Http, C: Clock, Q: Queue, B> Functions<'a, H, C, Q, B> {
         Ok(self.chunks.send(vec![self.delayed(&wake, at)], trace).await?)
     }
 
+    /// Sends a wake-up that comes then and is not opened before, whatever the clocks say.
+    pub(crate) async fn wake_not_before(&self, wake: WakeUp, at: Timestamp, trace: Option<&str>) -> Result<(), Again> {
+        let wake = WakeUp { not_before: Some(at), ..wake };
+        Ok(self.chunks.send(vec![self.delayed(&wake, at)], trace).await?)
+    }
+
     /// Sends an errand that comes then.
     pub(crate) async fn errand_at(&self, errand: Errand, at: Timestamp, trace: Option<&str>) -> Result<(), Again> {
         let errand = Errand { not_before: self.too_far(at), ..errand };
@@ -172,15 +179,11 @@ impl<'a, H: Http, C: Clock, Q: Queue, B> Functions<'a, H, C, Q, B> {
         Delayed { body, delay_seconds: delay_seconds(at, self.clock.now()) }
     }
 
-    /// What follows when a chunk has ended: measurements, the message about it, and, after the last, the evidence. Doing it twice
-    /// is harmless.
+    /// What follows when a chunk has ended: the message about it, and, after the last, the evidence. Doing it twice is harmless.
     pub(crate) async fn ended(&self, order: &Order, index: u32, trace: Option<&str>) -> Result<(), Again> {
         let run_id = order.run_id.as_str();
         let row = self.ledger.chunk(run_id, index).await?;
         let Some(row) = row else { return Err(Again(format!("chunk {index} of run `{run_id}` is gone"))) };
-        if let Some(line) = metrics::chunk_ended(order, &row.run.view()) {
-            metrics::write(&line);
-        }
         if let Some(seen) = row.run.observed_pace() {
             let mut paces = self.paces.borrow_mut();
             let known = paces.entry(run_id.to_owned()).or_default();

@@ -14,6 +14,7 @@ pub mod settings;
 // What comes in and goes out.
 pub mod batch;
 pub mod evidence;
+mod meter;
 pub mod metrics;
 pub mod trace;
 pub mod wake;

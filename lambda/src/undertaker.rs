@@ -1,6 +1,8 @@
 //! The undertaker: messages that were delivered in vain too often. A chunk is marked with the cause; what is no chunk is kept where
 //! a person can read it. Nothing vanishes.
 
+use std::rc::Rc;
+
 use purge_core::run::Cause;
 use purge_driver::{Advance, Clock, Http, Signal};
 use serde_json::{Value, json};
@@ -8,9 +10,10 @@ use serde_json::{Value, json};
 use crate::batch::{Again, NoBatch, Received, each};
 use crate::bucket::{Bucket, BucketError};
 use crate::functions::{Functions, Invocation};
+use crate::meter::Meter;
 use crate::metrics;
 use crate::queue::Queue;
-use crate::wake::WakeUp;
+use crate::wake::{Errand, MESSAGE_VERSION, WakeUp};
 
 /// Where dead messages are kept in the evidence bucket.
 pub const DEAD_LETTERS: &str = "dead-letters/";
@@ -25,10 +28,17 @@ impl<H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, H, C, Q, B> {
     }
 
     async fn dead(&self, message: Received, invocation: &Invocation) -> Result<(), Again> {
-        metrics::write(&metrics::dead_letter(self.clock.now(), &message.id));
-        let fate = match serde_json::from_str::<WakeUp>(&message.body) {
-            Ok(wake) => self.fail(&wake, &message, invocation).await?,
-            Err(why) => format!("it is no wake-up: {why}"),
+        let fate = match (serde_json::from_str::<WakeUp>(&message.body), serde_json::from_str::<Errand>(&message.body))
+        {
+            (Ok(wake), _) if wake.v == MESSAGE_VERSION => self.fail(&wake, &message, invocation).await?,
+            // Whether its chunk stands still is not to be known from a message that says something else than this program reads.
+            (Ok(wake), _) => {
+                format!("it is of version {}; `resume` wakes run `{}` if it stands still", wake.v, wake.run_id)
+            }
+            (Err(_), Ok(errand)) => {
+                format!("nobody could run {:?} of run `{}`; `resume` does it again", errand.errand, errand.run_id)
+            }
+            (Err(why), Err(_)) => format!("it is no wake-up: {why}"),
         };
         tracing::error!(message = %message.id, body = %message.body, %fate, "a message was delivered in vain too often");
         let letter = json!({
@@ -41,6 +51,7 @@ impl<H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, H, C, Q, B> {
         let name: String =
             message.id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
         self.evidence.write(&format!("{DEAD_LETTERS}{name}.json"), format!("{letter}\n")).await?;
+        metrics::write(&metrics::dead_letter(self.clock.now(), &message.id));
         Ok(())
     }
 
@@ -49,11 +60,11 @@ impl<H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, H, C, Q, B> {
         let Some(order) = self.ledger.order(&wake.run_id).await? else {
             return Ok(format!("there is no run `{}`", wake.run_id));
         };
-        let (sender, stop) = (self.sender(&order), Signal::new());
-        let owner = format!("{}/{}", invocation.id, message.id);
+        let (sender, stop, meter) = (self.sender(&order), Signal::new(), Meter::new(Rc::clone(&order)));
+        let owner = message.owner(&invocation.id);
         let cause =
             Cause::new("message.dead", "its wake-ups were delivered in vain too often; the workers' log says why");
-        match self.worker(&sender, &owner, &stop).abandon(&order, wake.chunk, cause).await? {
+        match self.worker(&sender, &owner, &meter, &stop).abandon(&order, wake.chunk, cause).await? {
             Advance::Done(outcome) => {
                 self.ended(&order, wake.chunk, message.traceparent.as_deref()).await?;
                 Ok(format!("chunk {} is {}", wake.chunk, outcome.as_str()))

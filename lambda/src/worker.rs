@@ -1,14 +1,17 @@
 //! The worker: a wake-up comes, its chunk is carried on as far as it goes without waiting, and the next wake-up is sent before this
 //! one is done.
 
+use std::rc::Rc;
 use std::time::Duration;
 
+use purge_core::time::Timestamp;
 use purge_driver::ledger::LedgerError;
 use purge_driver::{Advance, Clock, Http, Signal};
 use serde_json::Value;
 
 use crate::batch::{Again, NoBatch, Received, each};
 use crate::functions::{Functions, Invocation};
+use crate::meter::Meter;
 use crate::queue::Queue;
 use crate::wake::{MESSAGE_VERSION, WakeUp};
 
@@ -36,28 +39,29 @@ impl<H: Http, C: Clock, Q: Queue, B> Functions<'_, H, C, Q, B> {
         let trace = message.traceparent.as_deref().or(invocation.traceparent.as_deref());
         let now = self.clock.now();
         if let Some(at) = wake.not_before.filter(|at| *at > now) {
-            return self.wake_at(wake, at, trace).await;
+            return self.wake_not_before(wake, at, trace).await;
         }
         let (run_id, chunk) = (wake.run_id.clone(), wake.chunk);
-        let owner = format!("{}/{}", invocation.id, message.id);
+        let owner = message.owner(&invocation.id);
         let stop = Signal::new();
         let advanced = self.before(invocation.deadline, &stop, self.carry_on(&wake, &owner, &stop)).await;
         let at = |pause: Duration| self.clock.now().plus(pause);
         match advanced {
-            Some(Ok(Advance::Waiting { at, reason })) => {
+            Some(Ok((Advance::Waiting { at, reason }, true))) => {
                 tracing::info!(%run_id, chunk, until = %at, ?reason, "waits");
                 self.wake_at(wake, at, trace).await
             }
-            Some(Ok(Advance::Done(outcome))) => {
+            Some(Ok((Advance::Waiting { at, .. }, false))) => self.stand_by(wake, at, trace).await,
+            Some(Ok((Advance::Done(outcome), _))) => {
                 tracing::info!(%run_id, chunk, outcome = outcome.as_str(), "has ended");
                 let order = self.ledger.order(&run_id).await?;
                 let order = order.ok_or_else(|| Again(format!("run `{run_id}` is gone")))?;
                 self.ended(&order, chunk, trace).await
             }
             // Somebody else carries it on; should they fail, this finds out. Waiting is not failing: it uses up no delivery.
-            Some(Ok(Advance::Busy { until })) => self.wake_at(wake, until.plus(AFTER_LOST), trace).await,
-            Some(Ok(Advance::Lost)) => self.wake_at(wake, at(AFTER_LOST), trace).await,
-            Some(Ok(Advance::Absent)) => Err(Again(format!("run `{run_id}` has no chunk {chunk}"))),
+            Some(Ok((Advance::Busy { until }, _))) => self.wake_at(wake, until.plus(AFTER_LOST), trace).await,
+            Some(Ok((Advance::Lost, _))) => self.wake_at(wake, at(AFTER_LOST), trace).await,
+            Some(Ok((Advance::Absent, _))) => Err(Again(format!("run `{run_id}` has no chunk {chunk}"))),
             Some(Err(LedgerError::Unavailable(why))) => {
                 tracing::warn!(%run_id, chunk, %why, "the ledger did not answer");
                 self.wake_at(wake, at(AFTER_UNAVAILABLE), trace).await
@@ -70,12 +74,34 @@ impl<H: Http, C: Clock, Q: Queue, B> Functions<'_, H, C, Q, B> {
         }
     }
 
-    async fn carry_on(&self, wake: &WakeUp, owner: &str, stop: &Signal) -> Result<Advance, LedgerError> {
-        let Some(order) = self.ledger.order(&wake.run_id).await? else { return Ok(Advance::Absent) };
+    /// This wake-up found its chunk waiting and did nothing: it came early, or it is one too many. Unless a wake-up is known to have
+    /// been sent for this very wait it sends one, for whoever began the wait may have died before they could; and notes that it
+    /// did, so that the next one too many need not. Otherwise every message that the queue delivers twice would be two messages
+    /// from then on, until the chunk ends. The one that was noted says for which wait it was sent, and so is never one too many.
+    async fn stand_by(&self, wake: WakeUp, at: Timestamp, trace: Option<&str>) -> Result<(), Again> {
+        let (run_id, chunk) = (wake.run_id.clone(), wake.chunk);
+        let is_the_noted_one = wake.not_before == Some(at);
+        if !is_the_noted_one && self.ledger.woken(&run_id, chunk).await == Ok(Some(at)) {
+            tracing::info!(%run_id, chunk, until = %at, "another wake-up will come");
+            return Ok(());
+        }
+        self.wake_not_before(wake, at, trace).await?;
+        // Without the note there is one message more, no harm else.
+        if let Err(why) = self.ledger.note_woken(&run_id, chunk, at).await {
+            tracing::warn!(%run_id, chunk, %why, "a wake-up was sent without a note of it");
+        }
+        Ok(())
+    }
+
+    /// Where the chunk stands, and whether this delivery has changed anything about it.
+    async fn carry_on(&self, wake: &WakeUp, owner: &str, stop: &Signal) -> Result<(Advance, bool), LedgerError> {
+        let Some(order) = self.ledger.order(&wake.run_id).await? else { return Ok((Advance::Absent, false)) };
         if order.tenant != self.place.name() {
             return Err(LedgerError::Conflict(format!("run `{}` belongs to {}", wake.run_id, order.tenant)));
         }
-        let sender = self.sender(&order);
-        self.worker(&sender, owner, stop).advance(&order, wake.chunk, self.pace(&wake.run_id)).await
+        let (sender, meter) = (self.sender(&order), Meter::new(Rc::clone(&order)));
+        let worker = self.worker(&sender, owner, &meter, stop);
+        let advance = worker.advance(&order, wake.chunk, self.pace(&wake.run_id)).await?;
+        Ok((advance, meter.has_worked()))
     }
 }

@@ -47,10 +47,11 @@ pub fn judge(answer: &Answer, ids: &BTreeSet<String>) -> Verdict {
         Ok(_) => return Verdict::AllFailed("the answer is no object".to_owned()),
         Err(why) => return Verdict::AllFailed(format!("the answer is not JSON: {why}")),
     };
-    let list = match list {
-        Value::Null => return nothing_failed,
-        Value::Array(list) => list,
-        _ => return Verdict::AllFailed("`batchItemFailures` is no list".to_owned()),
+    if list.is_null() {
+        return nothing_failed;
+    }
+    let Some(list) = list.as_array() else {
+        return Verdict::AllFailed("`batchItemFailures` is no list".to_owned());
     };
     let named = list.iter().map(|item| item.get("itemIdentifier").and_then(Value::as_str).map(str::to_owned));
     match named.collect::<Option<BTreeSet<_>>>() {

@@ -222,10 +222,13 @@ impl Invoke for Function {
     }
 }
 
+/// The id of the invocation that the process works on, and who waits for its answer.
+type AtWork = (String, oneshot::Sender<Answer>);
+
 /// The Runtime API for one process.
 async fn runtime_api(events: mpsc::UnboundedReceiver<Invocation>) -> Served {
     let events = Arc::new(tokio::sync::Mutex::new(events));
-    let at_work: Arc<Mutex<Option<(String, oneshot::Sender<Answer>)>>> = Arc::default();
+    let at_work: Arc<Mutex<Option<AtWork>>> = Arc::default();
     serve(move |asked: Asked| {
         let (events, at_work) = (Arc::clone(&events), Arc::clone(&at_work));
         async move {
@@ -255,10 +258,10 @@ async fn runtime_api(events: mpsc::UnboundedReceiver<Invocation>) -> Served {
                     (tell, Answer::Failed(asked.body))
                 }
                 (["init", "error"], Some((_, tell))) => (tell, Answer::Failed(asked.body)),
-                _ => return Reply::json(403, json!({"errorType": "InvalidRequestID", "errorMessage": asked.path})),
+                _ => return Reply::json(403, &json!({"errorType": "InvalidRequestID", "errorMessage": asked.path})),
             };
             let _ = waiting.send(answer);
-            Reply::json(202, json!({"status": "OK"}))
+            Reply::json(202, &json!({"status": "OK"}))
         }
     })
     .await

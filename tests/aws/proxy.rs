@@ -130,7 +130,7 @@ impl Behind {
             (Service::DynamoDb, _) => (400, dynamo("ProvisionedThroughputExceededException")),
             (Service::Sqs, _) => (500, "com.amazon.coral.service#InternalFailure".to_owned()),
         };
-        Reply::json(status, json!({"__type": kind, "message": "injected"}))
+        Reply::json(status, &json!({"__type": kind, "message": "injected"}))
     }
 
     /// Entries are refused by lot, at least one of them.
@@ -150,7 +150,7 @@ impl Behind {
             }
         }
         if taken.is_empty() {
-            return Reply::json(200, json!({"Successful": [], "Failed": refused}));
+            return Reply::json(200, &json!({"Successful": [], "Failed": refused}));
         }
         batch["Entries"] = json!(taken);
         asked.body = batch.to_string();
@@ -162,7 +162,7 @@ impl Behind {
                 let headers = headers.into_iter().filter(|(name, _)| name == "content-type").collect();
                 Reply::Answer { status: 200, headers, body: answer.to_string() }
             }
-            other => other,
+            other @ (Reply::Answer { .. } | Reply::HangUp) => other,
         }
     }
 

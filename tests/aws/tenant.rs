@@ -102,7 +102,7 @@ impl SimulatedTenant {
 async fn answer(world: &Mutex<World>, asked: Asked) -> Reply {
     let method =
         [Method::Get, Method::Post, Method::Put, Method::Delete].into_iter().find(|m| m.as_str() == asked.method);
-    let Some(method) = method else { return Reply::json(405, "{}") };
+    let Some(method) = method else { return Reply::json(405, &"{}") };
     let request = TenantRequest { method, path: asked.path, headers: asked.headers, body: asked.body };
     let Some(TenantReply { after, delivery }) = world.lock().unwrap().handle(&request) else {
         // Whoever asked is being killed; an answer could still reach them.

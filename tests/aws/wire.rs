@@ -48,7 +48,7 @@ pub enum Reply {
 impl Reply {
     /// A JSON document.
     #[must_use]
-    pub fn json(status: u16, body: impl ToString) -> Self {
+    pub fn json(status: u16, body: &impl ToString) -> Self {
         let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
         Self::Answer { status, headers, body: body.to_string() }
     }

@@ -125,6 +125,7 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
             Claimed::Absent => return Ok(Advance::Absent),
         };
         let cx = Context { order, pace: Pace::default(), now: self.clock.now() };
+        let had_ended = row.run.outcome().is_some();
         let Step { run, records, .. } = row.run.abandoned(cx, cause);
         let holder = slot_holder(&run, order);
         let committed = self
@@ -142,7 +143,12 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
             })
             .await?;
         Ok(match (committed, run.outcome()) {
-            (Committed::Version(_), Some(outcome)) => Advance::Done(outcome),
+            (Committed::Version(_), Some(outcome)) => {
+                if !had_ended {
+                    self.watch.changed(&run);
+                }
+                Advance::Done(outcome)
+            }
             (Committed::Version(_), None) | (Committed::Lost, _) => Advance::Lost,
         })
     }

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use purge_core::chunk::Chunk;
 use purge_core::run::{ChunkRun, Order};
+use purge_core::time::Timestamp;
 use purge_driver::ledger::{ChunkRow, Claim, Claimed, Lease, LedgerError};
 
 use super::DynamoLedger;
@@ -19,6 +20,8 @@ pub(super) const VERSION: &str = "version";
 const CHUNK: &str = "chunk";
 pub(super) const OWNER: &str = "owner";
 pub(super) const UNTIL: &str = "until";
+/// The wait for which a wake-up has been sent for certain.
+const WOKEN: &str = "woken";
 
 impl DynamoLedger {
     pub(super) async fn read_chunk(&self, run_id: &str, index: u32) -> Result<Option<ChunkRow>, LedgerError> {
@@ -124,6 +127,28 @@ impl DynamoLedger {
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(None),
             Err(error) => Err(unavailable(error)),
         }
+    }
+
+    pub(super) async fn read_woken(&self, run_id: &str, index: u32) -> Result<Option<Timestamp>, LedgerError> {
+        match self.get_item(&keys::state(run_id, index)).await? {
+            Some(item) => find_instant(&item, WOKEN),
+            None => Ok(None),
+        }
+    }
+
+    /// Beside the state, not part of it: whoever carries the chunk on is not disturbed.
+    pub(super) async fn write_woken(&self, run_id: &str, index: u32, at: Timestamp) -> Result<(), LedgerError> {
+        let noted = past_conflicts(|| {
+            let update = self.client.update_item().table_name(&self.table);
+            update
+                .set_key(Some(keys::state(run_id, index).item()))
+                .update_expression("SET #woken = :at")
+                .condition_expression("attribute_exists(pk)")
+                .expression_attribute_names("#woken", WOKEN)
+                .expression_attribute_values(":at", instant(at))
+                .send()
+        });
+        noted.await.map(|_| ()).map_err(unavailable)
     }
 
     async fn row(&self, item: &Item) -> Result<ChunkRow, LedgerError> {

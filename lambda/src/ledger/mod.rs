@@ -84,6 +84,24 @@ impl DynamoLedger {
     }
 }
 
+impl DynamoLedger {
+    /// The end of the wait for which a wake-up is known to have been sent; `None` when none is known.
+    ///
+    /// # Errors
+    /// As [`Ledger::chunk`].
+    pub async fn woken(&self, run_id: &str, index: u32) -> Result<Option<Timestamp>, LedgerError> {
+        self.read_woken(run_id, index).await
+    }
+
+    /// Notes that a wake-up for the end of this wait has been sent.
+    ///
+    /// # Errors
+    /// As [`Ledger::claim`]; also when nobody has touched the chunk yet.
+    pub async fn note_woken(&self, run_id: &str, index: u32, at: Timestamp) -> Result<(), LedgerError> {
+        self.write_woken(run_id, index, at).await
+    }
+}
+
 impl Ledger for DynamoLedger {
     async fn create(&self, run: &NewRun, now: Timestamp) -> Result<Created, LedgerError> {
         self.create_run(run, now).await

@@ -1,0 +1,36 @@
+//! What one delivery of a message does to its chunk.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use purge_core::run::{ChunkRun, Order};
+use purge_driver::Watch;
+
+use crate::metrics;
+
+/// Measures the end of a chunk in the delivery that brings it about, and so once: every later delivery finds it ended.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    order: Rc<Order>,
+    worked: Cell<bool>,
+}
+
+impl Meter {
+    pub(crate) fn new(order: Rc<Order>) -> Self {
+        Self { order, worked: Cell::new(false) }
+    }
+
+    /// Whether anything was changed at all.
+    pub(crate) fn has_worked(&self) -> bool {
+        self.worked.get()
+    }
+}
+
+impl Watch for Meter {
+    fn changed(&self, run: &ChunkRun) {
+        self.worked.set(true);
+        if let Some(line) = metrics::chunk_ended(&self.order, &run.view()) {
+            metrics::write(&line);
+        }
+    }
+}
