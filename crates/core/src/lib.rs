@@ -34,6 +34,7 @@ pub mod retry;
 
 // Evidence.
 pub mod audit;
+pub mod evidence;
 pub mod metrics;
 pub mod report;
 pub mod webhook;

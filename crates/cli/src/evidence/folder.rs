@@ -1,18 +1,12 @@
 //! Writing the folder: whole, beside its place, then put there.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use purge_core::audit::{self, AUDIT_VERSION, ChainHead};
-use purge_core::json::digest;
-use purge_core::metrics::prometheus;
+use purge_core::evidence::{Evidence, FILES, MANIFEST, Material};
 use purge_core::report::Report;
-use purge_core::run::Approval;
-use serde::Serialize;
 
-use super::manifest::{AUDIT, EVIDENCE_VERSION, FILES, MANIFEST, METRICS, Manifest, PLAN, README, REPORT, WEBHOOKS};
 use crate::carry::stored::Stored;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -87,100 +81,22 @@ fn sibling(folder: &Path, suffix: &str) -> PathBuf {
 }
 
 fn fill(folder: &Path, stored: &Stored, report: &Report) -> io::Result<String> {
-    let order = &stored.row.order;
-    let heads = stored.records.iter().map(|record| {
-        let length = record.seq.saturating_add(1);
-        (record.chunk, ChainHead { length, hash: record.hash.clone() })
-    });
-    let chains = audit::Manifest {
-        version: AUDIT_VERSION,
-        run_id: order.run_id.clone(),
-        plan_digest: order.plan_digest.clone(),
-        heads: heads.collect(),
-    };
-    let mut audit_log = String::new();
-    for record in &stored.records {
-        audit_log.push_str(&record.line());
-        audit_log.push('\n');
-    }
-    let mut webhooks = String::new();
-    for message in &stored.outbox {
-        webhooks.push_str(&serde_json::to_string(message)?);
-        webhooks.push('\n');
-    }
-    let contents = [
-        (PLAN, stored.row.plan_file.clone()),
-        (AUDIT, audit_log),
-        (REPORT, pretty(report)?),
-        (METRICS, prometheus(report)),
-        (WEBHOOKS, webhooks),
-        (README, readme(report)),
-    ];
-    let mut files = BTreeMap::new();
-    for (name, content) in contents {
-        put(&folder.join(name), content.as_bytes())?;
-        files.insert(name.to_owned(), digest(content.as_bytes()));
-    }
-    let manifest = pretty(&Manifest {
-        version: EVIDENCE_VERSION,
-        run_id: order.run_id.clone(),
-        tenant: order.tenant.clone(),
-        simulated: order.simulated,
-        approval: Approval {
-            digest: order.plan_digest.clone(),
-            approved_by: order.approved_by.clone(),
-            approved_at: order.approved_at,
-        },
-        files,
-        chains,
+    let evidence = Evidence::of(&Material {
+        order: &stored.row.order,
+        plan_file: &stored.row.plan_file,
+        records: &stored.records,
+        report,
+        messages: &stored.outbox,
     })?;
-    put(&folder.join(MANIFEST), manifest.as_bytes())?;
-    Ok(digest(manifest.as_bytes()))
+    for (name, content) in &evidence.files {
+        put(&folder.join(name), content.as_bytes())?;
+    }
+    put(&folder.join(MANIFEST), evidence.manifest.as_bytes())?;
+    Ok(evidence.digest())
 }
 
 fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create(path)?;
     file.write_all(bytes)?;
     file.sync_all()
-}
-
-fn pretty(value: &impl Serialize) -> io::Result<String> {
-    Ok(format!("{}\n", serde_json::to_string_pretty(value)?))
-}
-
-fn readme(report: &Report) -> String {
-    let simulated =
-        if report.simulated { "\nSIMULATED: the tenant was a simulated one. Nothing real was deleted.\n" } else { "" };
-    format!(
-        "\
-Evidence of a purge of contact-centre data
-{simulated}
-run      {run}
-plan     {plan}
-tenant   {tenant}
-outcome  {outcome}
-
-plan.json       what was approved: request, policy, and the digest of the plan that follows from them
-audit.jsonl     what happened, one record a line; every record carries the hash of the one before it in its chunk's chain
-report.json     what the records amount to: a calculation from audit.jsonl and plan.json, and nothing else
-metrics.prom    the report's figures as a Prometheus exposition
-webhooks.jsonl  what the governance system was told, and whether it took it
-manifest.json   SHA-256 of every file here, length and last hash of every chain, and who approved
-
-Check it, offline, with
-
-    genesys-purge verify FOLDER
-
-Without the program: `sha256sum *` must give the hashes in manifest.json. A record's `hash` is the SHA-256 of the record
-without that field, as canonical JSON (RFC 8785); its `prev` is the `hash` of the chunk's record before it.
-
-What it shows: that deletion was requested through the provider's interface, and that absence was then confirmed, or not,
-through the same interface at the times recorded. What it cannot show: the provider's backups, exports, or copies elsewhere.
-A folder can be replaced as a whole; whoever keeps the digest of manifest.json, which `run` prints, would notice.
-",
-        run = report.run_id,
-        plan = report.plan_digest,
-        tenant = report.tenant,
-        outcome = report.outcome.as_str(),
-    )
 }

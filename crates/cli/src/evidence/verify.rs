@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use purge_core::audit::{AuditRecord, Verifier};
+use purge_core::evidence::{AUDIT, EVIDENCE_VERSION, FILES, MANIFEST, METRICS, Manifest, PLAN, REPORT};
 use purge_core::json::digest;
 use purge_core::metrics::prometheus;
 use purge_core::plan::{self, CheckContext, Plan};
@@ -13,7 +14,6 @@ use purge_core::run::Order;
 use purge_core::time::Timestamp;
 use serde::Serialize;
 
-use super::manifest::{AUDIT, EVIDENCE_VERSION, FILES, MANIFEST, METRICS, Manifest, PLAN, REPORT};
 use crate::exit::Exit;
 use crate::failure::Failure;
 

@@ -9,7 +9,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::problem::Problem;
-use crate::evidence::{FILES, MANIFEST};
+use purge_core::evidence::{FILES, MANIFEST};
 
 /// What is there.
 pub(crate) fn list(folder: &Path) -> Value {

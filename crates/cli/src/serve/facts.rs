@@ -22,9 +22,9 @@ use crate::carry::lock::RunLock;
 use crate::carry::messages::Messages;
 use crate::carry::standing::Standing;
 use crate::carry::stored;
-use crate::evidence::MANIFEST;
 use crate::failure::Failure;
 use crate::ledger::{Mark, SqliteLedger};
+use purge_core::evidence::MANIFEST;
 
 /// Who carries a run out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

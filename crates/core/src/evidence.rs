@@ -1,0 +1,176 @@
+//! The evidence of a run: which files belong to it, what is in them, and the manifest that lists them.
+//!
+//! A pure calculation from what the ledger holds, the same on one machine and on AWS, so that one command checks both. Where the
+//! files are put is for whoever writes them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::audit::{self, AUDIT_VERSION, AuditRecord, ChainHead};
+use crate::json::digest;
+use crate::metrics::prometheus;
+use crate::order::{Approval, Order};
+use crate::report::Report;
+
+/// Version of the format.
+pub const EVIDENCE_VERSION: u32 = 1;
+/// Name of the manifest itself. Written last: where it is, everything is.
+pub const MANIFEST: &str = "manifest.json";
+/// The plan file.
+pub const PLAN: &str = "plan.json";
+/// The audit log.
+pub const AUDIT: &str = "audit.jsonl";
+/// The report.
+pub const REPORT: &str = "report.json";
+/// The metrics.
+pub const METRICS: &str = "metrics.prom";
+/// The messages to the governance system.
+pub const WEBHOOKS: &str = "webhooks.jsonl";
+/// What it all is.
+pub const README: &str = "README.txt";
+
+/// Every file but the manifest.
+pub const FILES: [&str; 6] = [PLAN, AUDIT, REPORT, METRICS, WEBHOOKS, README];
+
+/// The manifest: what the run was, every file's hash, and how long every chain is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Manifest {
+    /// [`EVIDENCE_VERSION`].
+    pub version: u32,
+    /// Which run.
+    pub run_id: String,
+    /// The API's address, or the simulated tenant's name.
+    pub tenant: String,
+    /// Whether nothing real was deleted.
+    pub simulated: bool,
+    /// Who allowed it.
+    pub approval: Approval,
+    /// SHA-256 of every file.
+    pub files: BTreeMap<String, String>,
+    /// Length and end of every chain.
+    pub chains: audit::Manifest,
+}
+
+/// What the ledger holds about a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Material<'a, M> {
+    /// What its chunks share.
+    pub order: &'a Order,
+    /// The plan file that it was approved from.
+    pub plan_file: &'a str,
+    /// Its audit log, in the order in which it was written.
+    pub records: &'a [AuditRecord],
+    /// What the records amount to.
+    pub report: &'a Report,
+    /// What the governance system was told, and whether it took it.
+    pub messages: &'a [M],
+}
+
+/// The whole evidence of a run, as texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// Every file but the manifest, in the order of [`FILES`], by name.
+    pub files: [(&'static str, String); FILES.len()],
+    /// The manifest's text.
+    pub manifest: String,
+}
+
+impl Evidence {
+    /// Puts it together. The same material gives the same bytes.
+    ///
+    /// # Errors
+    /// When a message cannot be written as JSON.
+    pub fn of<M: Serialize>(material: &Material<'_, M>) -> Result<Self, serde_json::Error> {
+        let Material { order, plan_file, records, report, messages } = *material;
+        let mut webhooks = String::new();
+        for message in messages {
+            webhooks.push_str(&serde_json::to_string(message)?);
+            webhooks.push('\n');
+        }
+        let mut audit_log = String::new();
+        for record in records {
+            audit_log.push_str(&record.line());
+            audit_log.push('\n');
+        }
+        let files = [
+            (PLAN, plan_file.to_owned()),
+            (AUDIT, audit_log),
+            (REPORT, pretty(report)?),
+            (METRICS, prometheus(report)),
+            (WEBHOOKS, webhooks),
+            (README, readme(report)),
+        ];
+        let heads = records.iter().map(|record| {
+            let length = record.seq.saturating_add(1);
+            (record.chunk, ChainHead { length, hash: record.hash.clone() })
+        });
+        let manifest = Manifest {
+            version: EVIDENCE_VERSION,
+            run_id: order.run_id.clone(),
+            tenant: order.tenant.clone(),
+            simulated: order.simulated,
+            approval: Approval {
+                digest: order.plan_digest.clone(),
+                approved_by: order.approved_by.clone(),
+                approved_at: order.approved_at,
+            },
+            files: files.iter().map(|(name, text)| ((*name).to_owned(), digest(text.as_bytes()))).collect(),
+            chains: audit::Manifest {
+                version: AUDIT_VERSION,
+                run_id: order.run_id.clone(),
+                plan_digest: order.plan_digest.clone(),
+                heads: heads.collect(),
+            },
+        };
+        Ok(Self { files, manifest: pretty(&manifest)? })
+    }
+
+    /// Digest of the manifest, by which the whole can be recognised.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        digest(self.manifest.as_bytes())
+    }
+}
+
+fn pretty(value: &impl Serialize) -> Result<String, serde_json::Error> {
+    Ok(format!("{}\n", serde_json::to_string_pretty(value)?))
+}
+
+fn readme(report: &Report) -> String {
+    let simulated =
+        if report.simulated { "\nSIMULATED: the tenant was a simulated one. Nothing real was deleted.\n" } else { "" };
+    format!(
+        "\
+Evidence of a purge of contact-centre data
+{simulated}
+run      {run}
+plan     {plan}
+tenant   {tenant}
+outcome  {outcome}
+
+plan.json       what was approved: request, policy, and the digest of the plan that follows from them
+audit.jsonl     what happened, one record a line; every record carries the hash of the one before it in its chunk's chain
+report.json     what the records amount to: a calculation from audit.jsonl and plan.json, and nothing else
+metrics.prom    the report's figures as a Prometheus exposition
+webhooks.jsonl  what the governance system was told, and whether it took it
+manifest.json   SHA-256 of every file here, length and last hash of every chain, and who approved
+
+Check it, offline, with
+
+    genesys-purge verify FOLDER
+
+Without the program: `sha256sum *` must give the hashes in manifest.json. A record's `hash` is the SHA-256 of the record
+without that field, as canonical JSON (RFC 8785); its `prev` is the `hash` of the chunk's record before it.
+
+What it shows: that deletion was requested through the provider's interface, and that absence was then confirmed, or not,
+through the same interface at the times recorded. What it cannot show: the provider's backups, exports, or copies elsewhere.
+A folder can be replaced as a whole; whoever keeps the digest of manifest.json, which `run` prints, would notice.
+",
+        run = report.run_id,
+        plan = report.plan_digest,
+        tenant = report.tenant,
+        outcome = report.outcome.as_str(),
+    )
+}
