@@ -1,36 +1,55 @@
-// The whole way, as an analyst goes it: build, fix, compare, rehearse, hand over, carry out, check.
+// The whole way, as an analyst goes it: build, fix, compare, rehearse, hand over, carry out, check. Once with the mouse, once by
+// keyboard only. What is carried out is the very command that the page shows, by the real command line.
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, load, look, open, test } from './page'
+import { expect, load, look, open, test, type Locator, type Page } from './page'
 
 const root = new URL('../../', import.meta.url).pathname
 const binary = process.env['GENESYS_PURGE'] ?? join(root, 'target/debug/genesys-purge')
 
-function cli(...args: string[]): string {
-  const env = { PATH: process.env['PATH'] ?? '', HOME: tmpdir() }
-  return execFileSync(binary, args, { encoding: 'utf8', env })
+/** A folder with nothing in it but a `bin` that has the command. */
+function place(): string {
+  expect(existsSync(binary), `${binary}: build it first`).toBe(true)
+  const folder = mkdtempSync(join(tmpdir(), 'console-'))
+  mkdirSync(join(folder, 'bin'))
+  symlinkSync(binary, join(folder, 'bin/genesys-purge'))
+  return folder
 }
+
+/** Types a command line into a shell in that folder. */
+function shell(folder: string, line: string): string {
+  const env = { PATH: `${join(folder, 'bin')}:${process.env['PATH'] ?? ''}`, HOME: folder }
+  return execFileSync('sh', ['-c', line], { encoding: 'utf8', env, cwd: folder })
+}
+
+/** The evidence that the one run in this folder left. */
+function evidenceIn(folder: string): string {
+  const all = join(folder, 'genesys-purge-data/evidence')
+  const [run, ...others] = readdirSync(all)
+  expect(others).toEqual([])
+  return join(all, run ?? '')
+}
+
+const FILES = ['audit.jsonl', 'manifest.json', 'report.json', 'plan.json']
 
 test('from a request to its evidence', async ({ page }) => {
   test.setTimeout(180_000)
-  const folder = mkdtempSync(join(tmpdir(), 'console-'))
-  await open(page)
+  const folder = place()
+  await open(page, '', new Date())
   await load(page, 'A quarter of conversations')
 
   await test.step('a mistake is said at its field and in the list, which leads back to it', async () => {
     await page.getByLabel('Chunk length').fill('45')
     await expect(page.getByText('There is no plan yet')).toBeVisible()
-    const finding = page.getByRole('button', { name: /chunking\.tooLong/ })
-    await finding.click()
+    await page.getByRole('button', { name: /chunking\.tooLong/ }).click()
     await expect(page.getByLabel('Chunk length')).toBeFocused()
     await page.getByLabel('Chunk length').fill('30')
     await expect(page.getByText(/Deletes conversations, interactions and messages from 1 Jan 2023/)).toBeVisible()
   })
 
   await test.step('a hold cuts the range, and comparing says how', async () => {
-    await page.keyboard.press('Tab')
     await page.getByRole('button', { name: 'Compare', exact: true }).click()
     await page.getByRole('button', { name: 'Pin this plan' }).click()
     await page.getByRole('button', { name: 'Plan', exact: true }).click()
@@ -44,27 +63,27 @@ test('from a request to its evidence', async ({ page }) => {
 
   await test.step('undo and redo walk the way back and forth', async () => {
     await page.clock.runFor(1000)
-    const before = await page.locator('.digest').textContent()
+    const before = await page.locator('.says .digest').textContent()
     await page.getByLabel('Chunk length').fill('7')
     await page.clock.runFor(1000)
-    await expect(page.locator('.digest')).not.toHaveText(before ?? '')
+    await expect(page.locator('.says .digest')).not.toHaveText(before ?? '')
     await page.getByRole('button', { name: 'Undo' }).click()
-    await expect(page.locator('.digest')).toHaveText(before ?? '')
+    await expect(page.locator('.says .digest')).toHaveText(before ?? '')
     await page.getByRole('button', { name: 'Redo' }).click()
-    await expect(page.locator('.digest')).not.toHaveText(before ?? '')
+    await expect(page.locator('.says .digest')).not.toHaveText(before ?? '')
     await page.getByRole('button', { name: 'Undo' }).click()
-    await expect(page.locator('.digest')).toHaveText(before ?? '')
+    await expect(page.locator('.says .digest')).toHaveText(before ?? '')
   })
 
   await test.step('the address alone brings the same plan', async () => {
-    const code = await page.locator('.digest').textContent()
+    const code = await page.locator('.says .digest').textContent()
     const other = await page.context().newPage()
-    await open(other, new URL(page.url()).hash)
-    await expect(other.locator('.digest')).toHaveText(code ?? '')
+    await open(other, new URL(page.url()).hash, new Date())
+    await expect(other.locator('.says .digest')).toHaveText(code ?? '')
     await other.close()
   })
 
-  const audit = join(folder, 'audit.jsonl')
+  const audit = join(folder, 'rehearsed.jsonl')
   await test.step('rehearse, with a hold placed in the middle', async () => {
     await page.getByRole('button', { name: 'Rehearse', exact: true }).click()
     await page.getByLabel('Job takes, seconds').fill('600')
@@ -74,7 +93,7 @@ test('from a request to its evidence', async ({ page }) => {
     await page.clock.runFor(500)
     await page.getByRole('button', { name: 'Pause' }).click()
     await expect(page.getByText('the job').first()).toBeVisible()
-    await page.getByRole('button', { name: 'Place a hold now' }).click()
+    await page.getByRole('button', { name: 'Legal hold' }).click()
     await expect(page.getByText(/^Hold placed on conversations from/)).toBeVisible()
     await look(page, 'rehearse-mid-run')
     await page.clock.resume()
@@ -89,7 +108,7 @@ test('from a request to its evidence', async ({ page }) => {
   await test.step('a changed log is found out, and the record is named', async () => {
     await page.getByRole('button', { name: 'Evidence', exact: true }).click()
     const lines = readFileSync(audit, 'utf8').trimEnd().split('\n')
-    const changed = lines.map((line, place) => (place === 7 ? line.replace('"jurisdiction":"us-east-1"', '"jurisdiction":"us-west-2"') : line))
+    const changed = lines.map((line, at) => (at === 7 ? line.replace('"jurisdiction":"us-east-1"', '"jurisdiction":"us-west-2"') : line))
     const choosing = page.waitForEvent('filechooser')
     await page.getByRole('button', { name: 'Choose files…' }).click()
     await (await choosing).setFiles({ name: 'audit.jsonl', mimeType: 'text/plain', buffer: Buffer.from(changed.join('\n')) })
@@ -98,54 +117,129 @@ test('from a request to its evidence', async ({ page }) => {
   })
 
   await test.step('the exported plan is carried out by the command line, with the same digest', async () => {
-    expect(existsSync(binary), `${binary}: build it first`).toBe(true)
     await page.getByRole('button', { name: 'Plan', exact: true }).click()
+    await page.getByRole('button', { name: 'Hand over' }).click()
+    await page.getByLabel('Who approves it').fill("Pat O'Hara")
     const saved = page.waitForEvent('download')
-    await page.getByRole('button', { name: 'Plan file' }).click()
-    const plan = join(folder, (await saved).suggestedFilename())
-    await (await saved).saveAs(plan)
-    const { planDigest, plannedAt } = JSON.parse(readFileSync(plan, 'utf8')) as { planDigest: string; plannedAt: string }
-    expect(await page.locator('.digest').getAttribute('title')).toContain(planDigest)
-    test.skip(Date.parse(plannedAt) > Date.now() + 86_400_000, 'this machine’s clock is before the day of the plan')
-    const evidence = join(folder, 'evidence')
-    const out = cli('run', plan, '--ledger', join(folder, 'data'), '--evidence', evidence, '--json')
-    const report = JSON.parse(out.trimEnd().split('\n').at(-1) ?? '{}') as { planDigest: string; outcome: string }
-    expect(report).toMatchObject({ planDigest, outcome: 'verified' })
+    await page.locator('.inspector').getByRole('button', { name: 'Plan file', exact: true }).click()
+    await (await saved).saveAs(join(folder, (await saved).suggestedFilename()))
+    const digest = (await page.locator('.whole code').innerText()).trim()
+    const line = await page.getByRole('group', { name: 'Carry it out' }).innerText()
+    expect(line).toContain(digest)
+    shell(folder, line)
+    shell(folder, await page.getByRole('group', { name: 'Rehearse it, deleting nothing' }).innerText())
+    const evidence = evidenceIn(folder)
+    const report = JSON.parse(readFileSync(join(evidence, 'report.json'), 'utf8')) as Record<string, unknown>
+    expect(report).toMatchObject({ planDigest: digest, outcome: 'verified', simulated: true })
+    expect(readFileSync(join(evidence, 'audit.jsonl'), 'utf8')).toContain("Pat O'Hara")
 
     await page.getByRole('button', { name: 'Evidence', exact: true }).click()
     const choosing = page.waitForEvent('filechooser')
     await page.getByRole('button', { name: 'Choose files…' }).click()
-    await (await choosing).setFiles(['audit.jsonl', 'manifest.json', 'report.json', 'plan.json'].map((name) => join(evidence, name)))
+    await (await choosing).setFiles(FILES.map((name) => join(evidence, name)))
     await expect(page.getByText(/^Sound:/)).toBeVisible()
     await expect(page.getByText('as the manifest lists it')).toHaveCount(3)
+    await expect(page.getByText(digest)).toBeVisible()
     await look(page, 'evidence-good')
   })
 })
 
-test('keyboard only', async ({ page }) => {
-  await open(page)
-  await page.keyboard.press('Tab')
-  await expect(page.getByRole('link', { name: 'Skip to the content' })).toBeFocused()
+/** Presses Tab until the element has the focus: whoever cannot get there cannot use it. */
+async function tabTo(page: Page, target: Locator): Promise<void> {
+  for (let presses = 0; presses < 150; presses += 1) {
+    if (await target.evaluate((element) => element === document.activeElement)) return
+    await page.keyboard.press('Tab')
+  }
+  throw new Error('the keyboard does not get there')
+}
+
+async function press(page: Page, target: Locator): Promise<void> {
+  await tabTo(page, target)
   await page.keyboard.press('Enter')
+}
+
+async function command(page: Page, words: string): Promise<void> {
   await page.keyboard.press('Control+k')
-  await page.keyboard.type('messages with holds')
+  await page.keyboard.type(words)
   await page.keyboard.press('Enter')
-  await expect(page.getByText('31 chunks')).toBeVisible()
-  await page.getByRole('main').focus()
-  await page.keyboard.press('f')
-  await expect(page.locator(':focus')).toHaveAttribute('id', /^at-policy-holds-0/)
-  await page.getByRole('main').focus()
-  await page.keyboard.press('p')
-  await page.keyboard.press('2')
-  await expect(page.getByText('No changes')).toBeVisible()
-  await page.keyboard.press('3')
-  await page.keyboard.press('Space')
-  await expect(page.getByText(/of 31 ended/)).toBeVisible()
-  await page.keyboard.press('Space')
-  await page.keyboard.press('?')
-  await expect(page.getByRole('dialog', { name: 'Keys' })).toBeVisible()
-  await page.keyboard.press('Escape')
   await expect(page.getByRole('dialog')).toHaveCount(0)
-  await page.keyboard.press('4')
-  await expect(page.getByText('Drop an evidence folder')).toBeVisible()
+}
+
+test('the same way by keyboard only', async ({ page }) => {
+  test.setTimeout(180_000)
+  const folder = place()
+  await open(page, '', new Date())
+  const button = (name: string): Locator => page.getByRole('button', { name, exact: true })
+
+  await test.step('skip, load, break, and find the field again', async () => {
+    await page.keyboard.press('Tab')
+    await expect(page.getByRole('link', { name: 'Skip to the content' })).toBeFocused()
+    await page.keyboard.press('Enter')
+    await command(page, 'messages with holds')
+    await expect(page.getByText(/in 31 chunks/)).toBeVisible()
+    await tabTo(page, page.getByLabel('Chunk length'))
+    await page.keyboard.press('Control+a')
+    await page.keyboard.type('45')
+    await expect(page.getByText('There is no plan yet')).toBeVisible()
+    await page.keyboard.press('Tab')
+    await press(page, page.getByRole('button', { name: /chunking\.tooLong/ }))
+    await expect(page.getByLabel('Chunk length')).toBeFocused()
+    await page.keyboard.press('Control+a')
+    await page.keyboard.type('14')
+    await expect(page.getByText(/in 31 chunks/)).toBeVisible()
+  })
+
+  await test.step('walk along the timeline and the table', async () => {
+    await tabTo(page, page.getByRole('slider', { name: /^Timeline/ }))
+    await page.keyboard.press('End')
+    await expect(page.getByRole('row', { selected: true })).toContainText('retained')
+    await tabTo(page, page.getByRole('grid'))
+    await page.keyboard.press('Home')
+    await expect(page.getByRole('row', { selected: true })).toContainText('chunk 1 of 31')
+    await press(page, button('Queue message'))
+    await expect(page.getByRole('group', { name: 'Queue message' })).toContainText('"chunk": 1')
+    await page.keyboard.press('f')
+    await expect(page.locator(':focus')).toHaveAttribute('id', /^at-policy-holds-0/)
+  })
+
+  await test.step('compare and rehearse', async () => {
+    await page.getByRole('main').focus()
+    await page.keyboard.press('p')
+    await page.keyboard.press('2')
+    await expect(page.getByText('No changes')).toBeVisible()
+    await page.keyboard.press('3')
+    await page.keyboard.press('Space')
+    await expect(page.getByText(/of 31 ended/)).toBeVisible()
+    await page.keyboard.press('Space')
+    await press(page, button('Legal hold'))
+    await expect(page.getByText(/^Hold placed on conversations from/)).toBeVisible()
+    await press(page, button('To the end'))
+    await expect(page.getByText(/partial · exit code 4/)).toBeVisible({ timeout: 30_000 })
+  })
+
+  await test.step('the list of keys opens and closes', async () => {
+    await page.getByRole('main').focus()
+    await page.keyboard.press('?')
+    await expect(page.getByRole('dialog', { name: 'Keys' })).toBeVisible()
+    await page.keyboard.press('Escape')
+    await expect(page.getByRole('dialog')).toHaveCount(0)
+  })
+
+  await test.step('export, carry out, check', async () => {
+    await page.keyboard.press('1')
+    const saved = page.waitForEvent('download')
+    await page.keyboard.press('e')
+    await (await saved).saveAs(join(folder, (await saved).suggestedFilename()))
+    await press(page, button('Hand over'))
+    const digest = (await page.locator('.whole code').innerText()).trim()
+    shell(folder, await page.getByRole('group', { name: 'Carry it out' }).innerText())
+    const evidence = evidenceIn(folder)
+    await page.keyboard.press('4')
+    await expect(page.getByText('Drop an evidence folder')).toBeVisible()
+    const choosing = page.waitForEvent('filechooser')
+    await press(page, button('Choose files…'))
+    await (await choosing).setFiles(FILES.map((name) => join(evidence, name)))
+    await expect(page.getByText(/^Sound:/)).toBeVisible()
+    await expect(page.getByText(digest)).toBeVisible()
+  })
 })

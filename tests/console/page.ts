@@ -1,5 +1,5 @@
 // What every test starts from: a page on which nothing may go wrong unseen.
-import { test as base, expect, type Page } from '@playwright/test'
+import { test as base, expect, type Locator, type Page } from '@playwright/test'
 import AxeBuilder from '@axe-core/playwright'
 import { mkdirSync } from 'node:fs'
 
@@ -30,10 +30,10 @@ export const test = base.extend<{ complaints: string[] }>({
   ],
 })
 
-export { expect }
+export { expect, type Locator, type Page }
 
-export async function open(page: Page, hash = ''): Promise<void> {
-  await page.clock.install({ time: TODAY })
+export async function open(page: Page, hash = '', time = TODAY): Promise<void> {
+  await page.clock.install({ time })
   await page.goto(`/${hash}`)
   await page.getByRole('navigation').waitFor()
 }

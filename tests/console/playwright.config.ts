@@ -17,7 +17,7 @@ export default defineConfig({
   outputDir: './results/traces',
   reporter: [['list']],
   workers: 2,
-  timeout: 120_000,
+  timeout: 240_000,
   use: {
     baseURL: `http://127.0.0.1:${port}`,
     locale: 'en-GB',

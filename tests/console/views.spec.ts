@@ -1,5 +1,8 @@
-// Every view in both themes: accessible, and drawn into a folder for people to look at.
-import { accessible, expect, load, look, open, test } from './page'
+// Every view in both themes: accessible, and drawn into a folder for people to look at. Widths, forced colours, paper.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { accessible, expect, load, look, open, test, type Page } from './page'
+
+const go = (page: Page, view: string): Promise<void> => page.getByRole('button', { name: view, exact: true }).click()
 
 for (const theme of ['Light', 'Dark'] as const) {
   test(`every view, ${theme.toLowerCase()}`, async ({ page }) => {
@@ -10,25 +13,32 @@ for (const theme of ['Light', 'Dark'] as const) {
     await load(page, 'Messages with holds and retention')
     await page.getByRole('grid').press('Home')
     await look(page, name('plan'))
+    for (const [tab, file] of [['Queue message', 'message'], ['Why', 'why'], ['Totals', 'totals'], ['Hand over', 'hand-over']] as const) {
+      await page.getByRole('button', { name: tab }).click()
+      await look(page, name(`plan-${file}`))
+    }
 
-    await page.getByRole('button', { name: 'Hand over' }).click()
-    await look(page, name('plan-hand-over'))
-
-    await page.keyboard.press('Control+k')
-    await look(page, name('palette'))
+    for (const [keys, file] of [['Control+k', 'palette'], ['?', 'keys']] as const) {
+      await page.getByRole('main').focus()
+      await page.keyboard.press(keys)
+      await look(page, name(file))
+      await page.keyboard.press('Escape')
+    }
+    await page.getByLabel('Start from').selectOption('drafts')
+    await look(page, name('drafts'))
     await page.keyboard.press('Escape')
 
-    await page.getByRole('button', { name: 'Compare', exact: true }).click()
-    await accessible(page)
+    await go(page, 'Compare')
+    await look(page, name('compare-empty'))
     await page.getByRole('button', { name: 'Pin this plan' }).click()
-    await page.getByRole('button', { name: 'Plan', exact: true }).click()
+    await go(page, 'Plan')
     await page.getByLabel('Chunk length').fill('10')
-    await page.getByRole('button', { name: 'Compare', exact: true }).click()
+    await go(page, 'Compare')
     await expect(page.getByRole('status').filter({ hasText: 'unchanged' })).toBeVisible()
     await look(page, name('compare'))
 
-    await page.getByRole('button', { name: 'Rehearse', exact: true }).click()
-    await accessible(page)
+    await go(page, 'Rehearse')
+    await look(page, name('rehearse-empty'))
     await page.getByLabel('Every 5th call is rate limited').check()
     // Long enough that it does not end by itself before the button is pressed.
     await page.getByLabel('Job takes, seconds').fill('3600')
@@ -38,6 +48,9 @@ for (const theme of ['Light', 'Dark'] as const) {
     await expect(page.getByText(/exit code/)).toBeVisible()
     await look(page, name('rehearse'))
 
+    await go(page, 'Evidence')
+    await look(page, name('evidence-empty'))
+    await go(page, 'Rehearse')
     await page.getByRole('button', { name: 'Check it in Evidence' }).click()
     await expect(page.getByText(/^Sound:/)).toBeVisible()
     await look(page, name('evidence'))
@@ -49,11 +62,112 @@ test('a broken request says everything at once', async ({ page }) => {
   await page.getByLabel('From (UTC)').fill('2023-13-01')
   await page.getByLabel('To, not included (UTC)').fill('soon')
   await page.getByLabel('Reason').fill('')
+  await expect(page.locator('.findings li.error')).not.toHaveCount(0)
   await look(page, 'broken')
 })
 
-test('on a tablet', async ({ page }) => {
-  await page.setViewportSize({ width: 820, height: 1180 })
+for (const width of [768, 1024]) {
+  test(`nothing is cut off at ${width} pixels`, async ({ page }) => {
+    await page.setViewportSize({ width, height: 1024 })
+    await open(page)
+    await load(page, 'Messages with holds and retention')
+    for (const view of ['Plan', 'Compare', 'Rehearse', 'Evidence']) {
+      await go(page, view)
+      if (view === 'Compare') await page.getByRole('button', { name: 'Pin this plan' }).click()
+      if (view === 'Rehearse') {
+        await page.getByRole('button', { name: 'Start', exact: true }).click()
+        await page.getByRole('button', { name: 'To the end' }).click()
+        await expect(page.getByText(/exit code/)).toBeVisible()
+      }
+      const wide = await page.evaluate(() => {
+        // Tables and code scroll by themselves; nothing around them does.
+        const around = [...document.querySelectorAll('html, main, main > *, .main, .main > section, .side')]
+        return around.filter((element) => element.scrollWidth > element.clientWidth + 1).map((element) => element.className || element.tagName)
+      })
+      expect(wide, view).toEqual([])
+      await look(page, `${view.toLowerCase()}-${width}`)
+    }
+  })
+}
+
+test('with the system’s own colours, and without motion', async ({ page }) => {
+  await page.emulateMedia({ forcedColors: 'active', reducedMotion: 'reduce' })
   await open(page)
-  await look(page, 'tablet')
+  await load(page, 'Messages with holds and retention')
+  await page.getByRole('grid').press('Home')
+  await look(page, 'plan-forced')
+  const moving = await page.evaluate(() => [...document.querySelectorAll('*')].filter((element) => {
+    const { transitionDuration, animationName } = getComputedStyle(element)
+    return transitionDuration.split(',').some((text) => parseFloat(text) > 0) || animationName !== 'none'
+  }).length)
+  expect(moving).toBe(0)
+})
+
+test('what a screen reader is told', async ({ page }) => {
+  await open(page)
+  await load(page, 'A quarter of conversations')
+  await expect(page.getByRole('navigation')).toMatchAriaSnapshot(`
+    - navigation "genesys-purge":
+      - button "Plan"
+      - button "Compare"
+      - button "Rehearse"
+      - button "Evidence"
+  `)
+  await expect(page.locator('section.timeline')).toMatchAriaSnapshot(`
+    - region "Timeline":
+      - heading "Timeline" [level=2]
+      - list:
+        - listitem: chunk
+        - listitem: held
+        - listitem: retained
+        - listitem: too recent
+        - listitem: refused
+      - slider "Timeline of 3 parts from 2023-01-01 to 2023-04-01"
+  `)
+  await expect(page.getByRole('grid')).toMatchAriaSnapshot(`
+    - grid "Chunks and what is kept":
+      - rowgroup:
+        - row "# Start (UTC) End, not included Length Volume Calls State Why":
+          - columnheader "#"
+          - columnheader "Start (UTC)":
+            - button "Start (UTC)"
+          - columnheader "End, not included":
+            - button "End, not included"
+          - columnheader "Length":
+            - button "Length"
+          - columnheader "Volume":
+            - button "Volume"
+          - columnheader "Calls":
+            - button "Calls"
+          - columnheader "State":
+            - button "State"
+          - columnheader "Why"
+      - rowgroup:
+        - row "1 2023-01-01 2023-01-31 30 d – ~7 chunk chunk 1 of 3"
+        - row "2 2023-01-31 2023-03-02 30 d – ~7 chunk chunk 2 of 3"
+        - row "3 2023-03-02 2023-04-01 30 d – ~7 chunk chunk 3 of 3"
+  `)
+  await accessible(page)
+})
+
+test('the sheet for sign-off is printed with its code, its findings and a place to sign', async ({ page }) => {
+  await open(page)
+  await load(page, 'Messages with holds and retention')
+  const code = await page.locator('.says .digest').innerText()
+  await page.evaluate(() => {
+    addEventListener('afterprint', () => Object.assign(window, { printed: document.querySelector('.sheet') }))
+    dispatchEvent(new Event('beforeprint'))
+  })
+  await page.emulateMedia({ media: 'print' })
+  await expect(page.locator('.sheet')).toBeVisible()
+  await expect(page.locator('.sheet')).toContainText(code)
+  await expect(page.locator('.sheet')).toContainText('Approved by')
+  await expect(page.locator('.top')).toBeHidden()
+  const folder = new URL('results/shots/', import.meta.url).pathname
+  mkdirSync(folder, { recursive: true })
+  const pdf = await page.pdf({ format: 'A4' })
+  writeFileSync(`${folder}sign-off.pdf`, pdf)
+  expect(pdf.length).toBeGreaterThan(10_000)
+  await page.evaluate(() => dispatchEvent(new Event('afterprint')))
+  await expect(page.locator('.sheet')).toHaveCount(0)
 })

@@ -76,6 +76,7 @@ export interface Rehearsal {
   runUntil(at: number, most: number): boolean
   nextAt(): number | null
   placeHold(start: string, end: string): void
+  addFault(fault: unknown): void
   cancel(): void
   standing(): Standing
   takeHappened(): Happened[]

@@ -25,6 +25,15 @@ export function length(ms: number): string {
   return sign + parts.join(' ')
 }
 
+/** Billionths of a US dollar, with two digits that mean something: `$0.00023`, `$12`. */
+export function money(nano: number): string {
+  const dollars = nano / 1e9
+  if (dollars >= 100) return `$${number(Math.round(dollars))}`
+  if (dollars >= 0.01) return `$${dollars.toFixed(2)}`
+  if (dollars === 0) return '$0'
+  return `$${dollars.toFixed(Math.min(9, 1 - Math.floor(Math.log10(dollars))))}`
+}
+
 /** An instant, UTC, as short as it can be without leaving anything out. */
 export function instant(ms: number): string {
   const iso = new Date(ms).toISOString()

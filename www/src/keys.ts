@@ -1,7 +1,7 @@
 // Keys that work anywhere but in a text field.
 import { change, get, pin, redo, show, undo, VIEWS } from './state/store'
 import { jump } from './views/findings'
-import { exportPlan } from './views/frame'
+import { exportPlan } from './views/handover'
 import { playOrPause } from './views/rehearse'
 
 function inText(target: EventTarget | null): boolean {

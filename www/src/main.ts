@@ -1,5 +1,5 @@
 // Starts the page: the wasm, the state, and painting at most once a frame.
-import { html, render } from 'lit-html'
+import { html, nothing, render } from 'lit-html'
 import { start } from './core'
 import { listen } from './keys'
 import { begin, get } from './state/store'
@@ -14,11 +14,13 @@ import { drawRehearsal, rehearseView } from './views/rehearse'
 const root = document.getElementById('app') as HTMLElement
 const VIEWS = { plan: planView, compare: compareView, rehearse: rehearseView, evidence: evidenceView }
 let queued = false
+/** The sheet for sign-off is made when it is printed, not on every keystroke. */
+let printing = false
 
 function paintNow(): void {
   queued = false
   const { view } = get()
-  render(html`${header()}<main id="content" tabindex="-1">${VIEWS[view]()}</main>${footer()}${dialogs()}${sheet()}`, root)
+  render(html`${header()}<main id="content" tabindex="-1">${VIEWS[view]()}</main>${footer()}${dialogs()}${printing ? sheet() : nothing}`, root)
   if (view === 'plan') drawPlan()
   if (view === 'rehearse') drawRehearsal()
 }
@@ -27,6 +29,13 @@ function paint(): void {
   if (queued) return
   queued = true
   requestAnimationFrame(paintNow)
+}
+
+for (const [event, on] of [['beforeprint', true], ['afterprint', false]] as const) {
+  addEventListener(event, () => {
+    printing = on
+    paintNow()
+  })
 }
 
 try {

@@ -13,6 +13,7 @@ export async function load(): Promise<World> {
         runUntil: (at, most) => run.runUntil(at, most),
         nextAt: () => run.nextAt() ?? null,
         placeHold: (from, to) => run.placeHold(JSON.stringify({ start: from, end: to })),
+        addFault: (fault) => run.addFault(JSON.stringify(fault)),
         cancel: () => run.cancel(),
         standing: () => JSON.parse(run.standing()),
         takeHappened: () => JSON.parse(run.takeHappened()),

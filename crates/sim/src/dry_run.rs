@@ -4,6 +4,7 @@
 //! nothing here is asynchronous, so a page can stop between any two happenings, look, place a hold, and go on.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use purge_core::audit::AuditRecord;
@@ -22,6 +23,7 @@ use purge_core::time::Timestamp;
 use purge_core::window::Window;
 use serde::Serialize;
 
+use crate::fault::Fault;
 use crate::http::{Delivery, TenantRequest};
 use crate::login::base64;
 use crate::scenario::Scenario;
@@ -188,6 +190,11 @@ impl DryRun {
         let conversations =
             self.tenant.world.population.started(window.start().millis(), window.end().millis()).collect();
         self.tenant.apply(now, Effect::Protect { conversations, on: true });
+    }
+
+    /// From now on this goes wrong, too; with a limit of 1 and nothing else, the next call of its kind.
+    pub fn add_fault(&mut self, fault: Fault) {
+        Arc::make_mut(&mut self.tenant.scenario).faults.push(fault);
     }
 
     /// Somebody asks to stop the run, now.

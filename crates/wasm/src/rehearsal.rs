@@ -6,7 +6,7 @@ use purge_core::plan::{CheckContext, reopen};
 use purge_core::report::{Report, exit_code};
 use purge_core::time::Timestamp;
 use purge_core::window::Window;
-use purge_sim::{DryRun, Scenario};
+use purge_sim::{DryRun, Fault, Scenario};
 use serde::Serialize;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -72,6 +72,16 @@ impl Rehearsal {
     #[wasm_bindgen(js_name = placeHold)]
     pub fn place_hold(&mut self, window: &str) -> Result<(), Wrong> {
         self.dry_run.place_hold(read::<Window>("window", window)?);
+        Ok(())
+    }
+
+    /// From now on this goes wrong, too: a fault as in a scenario, JSON.
+    ///
+    /// # Errors
+    /// When it is no fault.
+    #[wasm_bindgen(js_name = addFault)]
+    pub fn add_fault(&mut self, fault: &str) -> Result<(), Wrong> {
+        self.dry_run.add_fault(read::<Fault>("fault", fault)?);
         Ok(())
     }
 

@@ -8,34 +8,62 @@ export interface Surface {
 
 /** The canvas, cleared, in CSS pixels; null while it has no size. */
 export function surface(canvas: HTMLCanvasElement): Surface | null {
-  const box = canvas.getBoundingClientRect()
+  const { clientWidth, clientHeight } = canvas
   const context = canvas.getContext('2d')
-  if (!context || box.width < 1 || box.height < 1) return null
+  if (!context || clientWidth < 1 || clientHeight < 1) return null
   const scale = devicePixelRatio || 1
-  const width = Math.round(box.width * scale)
-  const height = Math.round(box.height * scale)
+  const width = Math.round(clientWidth * scale)
+  const height = Math.round(clientHeight * scale)
   if (canvas.width !== width || canvas.height !== height) {
     canvas.width = width
     canvas.height = height
   }
   context.setTransform(scale, 0, 0, scale, 0, 0)
-  context.clearRect(0, 0, box.width, box.height)
-  return { context, width: box.width, height: box.height }
+  context.clearRect(0, 0, clientWidth, clientHeight)
+  context.font = '12px system-ui, sans-serif'
+  context.textBaseline = 'middle'
+  return { context, width: clientWidth, height: clientHeight }
 }
 
+const forced = matchMedia('(forced-colors: active)')
+const known = new Map<string, string>()
+let knownFor = ''
+
+/** The theme's variable of that name. Asking the browser makes it lay out the page, so each is asked for once a theme. */
 export function colour(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()
+  const now = `${document.documentElement.dataset['theme'] ?? ''} ${forced.matches}`
+  if (now !== knownFor) {
+    known.clear()
+    fills.clear()
+    knownFor = now
+  }
+  let found = known.get(name)
+  if (found === undefined) {
+    found = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()
+    known.set(name, found)
+  }
+  return found
 }
 
 export type Pattern = 'plain' | 'stripes' | 'dots' | 'back' | 'cross'
 
+const fills = new Map<string, string | CanvasPattern>()
+
 /** A fill that differs from others by its pattern, not by its colour alone. */
 export function fill(context: CanvasRenderingContext2D, ground: string, ink: string, pattern: Pattern): string | CanvasPattern {
-  if (pattern === 'plain') return ground
-  const tile = document.createElement('canvas')
-  tile.width = 8
-  tile.height = 8
-  const brush = tile.getContext('2d')
+  const [back, front] = [colour(ground), colour(ink)]
+  if (pattern === 'plain') return back
+  const key = `${back} ${front} ${pattern}`
+  const made = fills.get(key) ?? tile(context, back, front, pattern)
+  fills.set(key, made)
+  return made
+}
+
+function tile(context: CanvasRenderingContext2D, ground: string, ink: string, pattern: Pattern): string | CanvasPattern {
+  const square = document.createElement('canvas')
+  square.width = 8
+  square.height = 8
+  const brush = square.getContext('2d')
   if (!brush) return ground
   brush.fillStyle = ground
   brush.fillRect(0, 0, 8, 8)
@@ -62,5 +90,5 @@ export function fill(context: CanvasRenderingContext2D, ground: string, ink: str
     brush.fillRect(1, 1, 2, 2)
     brush.fillRect(5, 5, 2, 2)
   }
-  return context.createPattern(tile, 'repeat') ?? ground
+  return context.createPattern(square, 'repeat') ?? ground
 }

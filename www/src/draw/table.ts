@@ -1,19 +1,35 @@
-// A table of any length: only the rows that can be seen are there.
+// A table of any length: only the rows that can be seen are there, and they are used again.
 import type { Plan } from '../core'
-import { instant, length } from '../format'
+import { instant, length, number } from '../format'
+import { order, type Sort } from '../state/order'
+import type { Spread } from '../state/volume'
 import { t } from '../texts'
 import type { Row } from '../types'
 
 const ROW = 30
 const SPARE = 8
 
+export interface TableState {
+  plan: Plan
+  selected: number | null
+  sort: Sort
+  spread: Spread | null
+}
+
+interface Line {
+  element: HTMLElement
+  cells: HTMLElement[]
+  part: number
+}
+
 export class Rows {
   readonly #scroller: HTMLElement
   readonly #spacer: HTMLElement
   readonly #body: HTMLElement
   readonly #select: (part: number) => void
-  #plan: Plan | null = null
-  #selected: number | null = null
+  readonly #lines: Line[] = []
+  #state: TableState | null = null
+  #order: Uint32Array | null = null
   #queued = false
 
   constructor(scroller: HTMLElement, select: (part: number) => void) {
@@ -27,25 +43,42 @@ export class Rows {
     this.#body.setAttribute('role', 'rowgroup')
     this.#spacer.append(this.#body)
     scroller.append(this.#spacer)
-    scroller.addEventListener('scroll', () => this.#later())
+    scroller.addEventListener('scroll', () => this.#later(), { passive: true })
     scroller.addEventListener('keydown', (event) => this.#key(event))
+    this.#body.addEventListener('click', (event) => {
+      const row = (event.target as Element).closest('[role=row]')
+      const line = this.#lines.find(({ element }) => element === row)
+      if (line) select(line.part)
+    })
     new ResizeObserver(() => this.#draw()).observe(scroller)
   }
 
-  show(plan: Plan, selected: number | null): void {
-    const jumped = selected !== null && selected !== this.#selected
-    this.#plan = plan
-    this.#selected = selected
-    this.#spacer.style.height = `${plan.summary.parts * ROW}px`
-    if (jumped) this.#reveal(selected)
+  show(state: TableState): void {
+    const before = this.#state
+    const { plan, selected, sort, spread } = state
+    if (before && before.plan === plan && before.selected === selected && before.sort === sort && before.spread === spread) return
+    this.#state = state
+    if (before?.plan !== plan || before.sort !== sort || before.spread !== spread) this.#order = order(plan, sort, spread)
+    if (before?.plan.summary.parts !== plan.summary.parts) this.#spacer.style.height = `${plan.summary.parts * ROW}px`
+    if (before && before.sort !== sort) this.#scroller.scrollTop = 0
+    if (selected !== null && (selected !== before?.selected || before.sort !== sort)) this.#reveal(this.#rowOf(selected))
     this.#draw()
   }
 
-  #reveal(part: number): void {
-    const top = part * ROW
+  #partOf(row: number): number {
+    return this.#order ? (this.#order[row] ?? 0) : row
+  }
+
+  #rowOf(part: number): number {
+    return this.#order ? this.#order.indexOf(part) : part
+  }
+
+  #reveal(row: number): void {
+    const top = row * ROW
     const { scrollTop, clientHeight } = this.#scroller
+    const room = clientHeight - ROW
     if (top < scrollTop) this.#scroller.scrollTop = top
-    else if (top + ROW > scrollTop + clientHeight) this.#scroller.scrollTop = top + ROW - clientHeight
+    else if (top + ROW > scrollTop + room) this.#scroller.scrollTop = top + ROW - room
   }
 
   #later(): void {
@@ -58,52 +91,83 @@ export class Rows {
   }
 
   #key(event: KeyboardEvent): void {
-    if (!this.#plan) return
-    const last = this.#plan.summary.parts - 1
-    const page = Math.max(1, Math.floor(this.#scroller.clientHeight / ROW) - 1)
-    const here = this.#selected ?? -1
+    if (!this.#state || event.target !== this.#scroller || event.ctrlKey || event.metaKey || event.altKey) return
+    const { plan, selected } = this.#state
+    const last = plan.summary.parts - 1
+    const page = Math.max(1, Math.floor(this.#scroller.clientHeight / ROW) - 2)
+    const here = selected === null ? -1 : this.#rowOf(selected)
     const to: Record<string, number> = {
       ArrowDown: here + 1, ArrowUp: here - 1, PageDown: here + page, PageUp: here - page, Home: 0, End: last,
     }
     const next = to[event.key]
     if (next === undefined || last < 0) return
     event.preventDefault()
-    this.#select(Math.min(Math.max(next, 0), last))
+    this.#select(this.#partOf(Math.min(Math.max(next, 0), last)))
   }
 
   #draw(): void {
-    const plan = this.#plan
-    if (!plan) return
+    if (!this.#state) return
+    const { plan, selected } = this.#state
     const first = Math.max(0, Math.floor(this.#scroller.scrollTop / ROW) - SPARE)
     const visible = Math.ceil(this.#scroller.clientHeight / ROW) + 2 * SPARE
-    const rows = plan.rows(first, Math.min(first + visible, plan.summary.parts))
+    const count = Math.max(0, Math.min(visible, plan.summary.parts - first))
+    const rows = this.#order
+      ? Array.from({ length: count }, (_, place) => plan.rows(this.#partOf(first + place), this.#partOf(first + place) + 1)[0])
+      : plan.rows(first, first + count)
     this.#body.style.transform = `translateY(${first * ROW}px)`
-    this.#body.replaceChildren(...rows.map((row, place) => this.#row(row, first + place)))
+    while (this.#lines.length < count) this.#lines.push(this.#line())
+    for (const { element } of this.#lines.splice(count)) element.remove()
+    for (const [place, line] of this.#lines.entries()) {
+      const row = rows[place]
+      if (row) this.#fill(line, row, first + place, selected)
+    }
   }
 
-  #row(row: Row, part: number): HTMLElement {
+  #line(): Line {
     const element = document.createElement('div')
-    element.className = `row ${row.disposition}`
     element.setAttribute('role', 'row')
-    element.setAttribute('aria-rowindex', String(part + 2))
-    element.setAttribute('aria-selected', String(part === this.#selected))
-    const from = Date.parse(row.start)
-    const to = Date.parse(row.end)
-    const why = row.age === 'aged' ? `${row.reason} · ${t.table.aged}` : row.reason
-    for (const text of [
+    const cells = Array.from({ length: 8 }, () => {
+      const cell = document.createElement('span')
+      cell.setAttribute('role', 'gridcell')
+      element.append(cell)
+      return cell
+    })
+    this.#body.append(element)
+    return { element, cells, part: -1 }
+  }
+
+  /** Changes only what differs: most of a row stays as it is from one keystroke to the next. */
+  #fill(line: Line, row: Row, place: number, selected: number | null): void {
+    const { element, cells } = line
+    line.part = this.#partOf(place)
+    set(element, 'class', `row ${row.disposition}`)
+    set(element, 'aria-rowindex', String(place + 2))
+    set(element, 'aria-selected', String(line.part === selected))
+    for (const [at, text] of this.#texts(row, line.part).entries()) {
+      const cell = cells[at]
+      if (cell && cell.textContent !== text) cell.textContent = text
+    }
+  }
+
+  #texts(row: Row, part: number): string[] {
+    const { plan, spread } = this.#state as TableState
+    const [from, to] = [plan.starts[part] ?? 0, plan.ends[part] ?? 0]
+    const records = spread?.records[part] ?? Number.NaN
+    const volume = Number.isNaN(records) ? '–' : `${spread?.exact[part] === 1 ? '' : '~'}${number(Math.round(records))}`
+    const calls = plan.summary.estimate?.callsPerChunk
+    return [
       row.chunk === null ? '' : String(row.chunk),
       instant(from),
       instant(to),
       length(to - from),
+      volume,
+      row.chunk === null || calls === undefined ? '–' : `~${number(calls)}`,
       t.timeline.dispositions[row.disposition],
-      why,
-    ]) {
-      const cell = document.createElement('span')
-      cell.setAttribute('role', 'gridcell')
-      cell.textContent = text
-      element.append(cell)
-    }
-    element.addEventListener('click', () => this.#select(part))
-    return element
+      row.age === 'aged' ? `${row.reason} · ${t.table.aged}` : row.reason,
+    ]
   }
+}
+
+function set(element: HTMLElement, name: string, value: string): void {
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value)
 }

@@ -5,6 +5,9 @@ import type { ChunkView, Happened, Reported, Standing } from '../types'
 export const SPEEDS = [1, 10, 60, 600, 3600] as const
 export const FAULTS = ['rateLimited', 'lostSubmit', 'down', 'garbage', 'leave', 'stuck', 'revoked', 'holdMidRun'] as const
 export type FaultName = (typeof FAULTS)[number]
+/** What can be made to happen in the middle of a run: once, at the next call that it fits. */
+export const HAPPENINGS = ['hold', 'rateLimited', 'lostSubmit', 'down', 'garbage', 'leave', 'stuck', 'revoked'] as const
+export type Happening = (typeof HAPPENINGS)[number]
 export type Phase = 'check' | 'submit' | 'wait' | 'delete' | 'verify' | 'end'
 
 export interface Settings {
@@ -13,6 +16,8 @@ export interface Settings {
   jobSeconds: number
   latencyMs: number
   lagSeconds: number
+  /** What a hold placed in the middle keeps; the last chunk when empty. */
+  hold: { start: string; end: string }
   faults: FaultName[]
 }
 
@@ -23,6 +28,13 @@ export interface Bar {
   to: number
   phase: Phase
   why: string
+}
+
+/** Something that somebody lets happen, at its time. */
+export interface Mark {
+  at: number
+  what: Happening
+  done: boolean
 }
 
 export interface Line {
@@ -36,10 +48,12 @@ export interface Line {
 /** At once, so that the page stays awake. */
 const AT_ONCE = 3000
 /** The most lines of the log that are shown; all of them are saved. */
-const LINES = 300
+const LINES = 1000
+/** Runs of more chunks cannot be looked back at chunk by chunk. */
+const REMEMBERED = 2000
 
 export const settings: Settings = {
-  approver: 'second.person@example.com', seed: 1, jobSeconds: 20, latencyMs: 200, lagSeconds: 5, faults: [],
+  approver: 'second.person@example.com', seed: 1, jobSeconds: 20, latencyMs: 200, lagSeconds: 5, hold: { start: '', end: '' }, faults: [],
 }
 
 /** Lets the page paint. */
@@ -53,6 +67,7 @@ export class Show {
   readonly bars: Bar[] = []
   readonly views = new Map<number, ChunkView>()
   readonly lines: Line[] = []
+  readonly marks: Mark[] = []
   readonly begun: number
   lanes = 0
   lineCount = 0
@@ -62,13 +77,16 @@ export class Show {
   speed = 60
   lookAt: number | null = null
   readonly #run: Rehearsal
+  readonly #api: string
+  readonly #past = new Map<number, { at: number; view: ChunkView }[]>()
   readonly #laneOf = new Map<number, number>()
   readonly #open = new Map<number, Bar>()
   readonly #busy = new Set<number>()
   #last = 0
 
-  constructor(run: Rehearsal, begun: number, code: string) {
+  constructor(run: Rehearsal, begun: number, code: string, api: string) {
     this.#run = run
+    this.#api = api
     this.begun = begun
     this.code = code
     this.standing = run.standing()
@@ -94,7 +112,9 @@ export class Show {
   step(): void {
     this.playing = false
     this.lookAt = null
-    this.#run.step()
+    const next = this.marks.find((mark) => !mark.done)
+    if (next && next.at <= (this.#run.nextAt() ?? Infinity)) this.#advance(next.at)
+    else this.#run.step()
     this.#take()
     paint()
   }
@@ -103,16 +123,45 @@ export class Show {
     this.playing = false
     this.lookAt = null
     while (!this.standing.over) {
-      this.#run.runUntil(Number.MAX_SAFE_INTEGER, AT_ONCE)
+      this.#advance(Number.MAX_SAFE_INTEGER)
       this.#take()
       paint()
       await new Promise((resolve) => setTimeout(resolve))
     }
   }
 
-  hold(start: string, end: string): void {
-    this.#run.placeHold(start, end)
+  /** Lets something happen now, or when virtual time gets there. What has passed cannot be changed any more. */
+  drop(what: Happening, at = this.now): void {
+    const mark = { at: Math.max(Math.round(at), this.now), what, done: false }
+    this.marks.push(mark)
+    this.marks.sort((a, b) => a.at - b.at)
+    if (mark.at <= this.now) this.#happen(mark)
     paint()
+  }
+
+  #happen(mark: Mark): void {
+    mark.done = true
+    failure = ''
+    try {
+      if (mark.what === 'hold') this.#run.placeHold(settings.hold.start, settings.hold.end)
+      else this.#run.addFault(once(mark.what, this.#api))
+    } catch (why) {
+      failure = String(why)
+    }
+  }
+
+  /** Virtual time goes on until then; on the way happens what somebody let happen. Whether it got there. */
+  #advance(until: number): void {
+    const next = this.marks.find((mark) => !mark.done)
+    const there = this.#run.runUntil(Math.min(until, next?.at ?? until), AT_ONCE)
+    if (next && next.at <= until && there) this.#happen(next)
+  }
+
+  /** The chunks as they were at that time; as they are, when they are too many to remember. */
+  at(time: number | null): ChunkView[] {
+    const now = [...this.views.values()]
+    if (time === null || this.standing.chunks > REMEMBERED) return now
+    return now.flatMap((view) => this.#past.get(view.chunk.index)?.findLast((then) => then.at <= time)?.view ?? [])
   }
 
   cancel(): void {
@@ -133,7 +182,7 @@ export class Show {
     if (!this.playing) return
     const passed = Math.min(time - this.#last, 250) * this.speed
     this.#last = time
-    this.#run.runUntil(this.now + passed, AT_ONCE)
+    this.#advance(this.now + passed)
     this.#take()
     paint()
     if (this.standing.over) this.playing = false
@@ -151,6 +200,11 @@ export class Show {
   #note({ at, chunk, view, lines }: Happened): void {
     const when = Date.parse(at)
     this.views.set(chunk, view)
+    if (this.standing.chunks <= REMEMBERED) {
+      const past = this.#past.get(chunk)
+      if (past) past.push({ at: when, view })
+      else this.#past.set(chunk, [{ at: when, view }])
+    }
     const lane = this.#lane(chunk)
     const phase = phaseOf(view)
     const open = this.#open.get(chunk)
@@ -219,8 +273,10 @@ export async function begin(plan: Plan, api: string): Promise<void> {
     const place = await world()
     const now = new Date()
     const run = place.rehearse(file, settings.approver, JSON.stringify(scenario(plan, api)), now.toISOString())
+    const last = lastChunk(plan)
+    if (last && (settings.hold.start === '' || !inside(plan, settings.hold))) settings.hold = last
     show?.free()
-    show = new Show(run, now.getTime(), plan.summary.shortCode ?? '')
+    show = new Show(run, now.getTime(), plan.summary.shortCode ?? '', api)
     show.play()
   } catch (why) {
     failure = String(why)
@@ -260,6 +316,27 @@ export function scenario(plan: Plan, api: string): unknown {
     ...(settings.faults.includes('holdMidRun') && last ? { holdMidRun: { afterSubmits: 2, window: last } } : {}),
     faults: settings.faults.map((name) => faults[name]).filter((fault) => fault !== null),
   }
+}
+
+function inside(plan: Plan, window: { start: string }): boolean {
+  const at = Date.parse(window.start)
+  return at >= (plan.starts[0] ?? 0) && at < (plan.ends[plan.ends.length - 1] ?? 0)
+}
+
+/** A fault that hits the next call of its kind, and no other. */
+function once(what: Exclude<Happening, 'hold'>, api: string): unknown {
+  const job = api === 'recordingJobs'
+  const [submit, status] = job ? ['job.create', 'job.get'] : ['submit', 'status']
+  const faults = {
+    rateLimited: { on: 'any', do: { kind: 'rateLimited', retryAfter: '5' } },
+    lostSubmit: { on: submit, do: { kind: 'dropAfter' } },
+    down: { on: 'any', do: { kind: 'error', status: 503 } },
+    garbage: { on: status, do: { kind: 'garbage' } },
+    leave: { on: 'submit', do: { kind: 'leave', records: 3 } },
+    stuck: { on: submit, do: { kind: 'stuck' } },
+    revoked: { on: 'any', do: { kind: 'revokeToken' } },
+  }
+  return { ...faults[what], limit: 1 }
 }
 
 export function lastChunk(plan: Plan): { start: string; end: string } | null {

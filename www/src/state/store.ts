@@ -3,9 +3,11 @@ import { plan, type Plan } from '../core'
 import { Q1, examples } from '../examples'
 import { at, fields, type Documents } from './document'
 import { decode, encode, viewOf } from './fragment'
+import { NATURAL, type Sort } from './order'
 
 export const VIEWS = ['plan', 'compare', 'rehearse', 'evidence'] as const
 export type View = (typeof VIEWS)[number]
+export const INSPECTOR = ['request', 'message', 'why', 'totals', 'commands'] as const
 export type Theme = 'auto' | 'light' | 'dark'
 
 export interface State {
@@ -18,10 +20,11 @@ export interface State {
   selected: number | null
   requestAsText: boolean
   policyAsText: boolean
-  inspector: 'request' | 'why' | 'commands'
+  sort: Sort
+  inspector: (typeof INSPECTOR)[number]
   baseline: { documents: Documents; plan: Plan } | null
   theme: Theme
-  dialog: 'palette' | 'keys' | 'drafts' | null
+  dialog: 'palette' | 'keys' | 'drafts' | 'volume' | 'holds' | 'retention' | null
   said: string
 }
 
@@ -156,6 +159,7 @@ export async function begin(painter: () => void): Promise<void> {
     selected: null,
     requestAsText: fields(documents.request) === null,
     policyAsText: false,
+    sort: NATURAL,
     inspector: 'request',
     baseline: null,
     theme,

@@ -7,8 +7,10 @@ import { drafts, forget, keep } from '../state/drafts'
 import { change, edit, fileName, get, pin, redo, say, setTheme, show, undo, VIEWS } from '../state/store'
 import { t } from '../texts'
 import { findings } from './findings'
-import { exportPlan, exportRequest } from './frame'
 import { copy, openFile } from './files'
+import { exportPlan, exportPolicy, exportRequest } from './handover'
+import { paste } from './paste'
+import { volume } from './volume'
 
 export interface Command {
   name: string
@@ -24,6 +26,8 @@ export function commands(): Command[] {
     { name: t.palette.wrap(group.load, `${t.policy.title}: ${t.policy.import}`), run: () => openFile((policy) => edit({ policy })) },
     { name: t.export.plan, run: exportPlan },
     { name: t.export.request, run: exportRequest },
+    { name: t.export.policy, run: exportPolicy },
+    { name: t.volume.open, run: () => change({ dialog: 'volume' }) },
     { name: t.export.link, run: () => void copy(location.href) },
     { name: t.export.print, run: () => print() },
     { name: t.copyDigest, run: () => void copy(get().plan.summary.digest ?? '') },
@@ -130,6 +134,11 @@ export function dialogs(): TemplateResult | typeof nothing {
       return keys()
     case 'drafts':
       return draftList()
+    case 'volume':
+      return frame(t.volume.title, volume())
+    case 'holds':
+    case 'retention':
+      return frame(t.policy.pasteTitle, paste(get().dialog === 'holds' ? 'holds' : 'retention'))
     case null:
       return nothing
   }

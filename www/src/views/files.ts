@@ -2,14 +2,20 @@
 import { say } from '../state/store'
 import { t } from '../texts'
 
-export function openFile(take: (text: string) => void): void {
+/** Lets the person choose a text file; gives its name and what is in it. */
+export function openText(accept: string, take: (name: string, text: string) => void): void {
   const input = document.createElement('input')
   input.type = 'file'
-  input.accept = '.json,application/json'
+  input.accept = accept
   input.addEventListener('change', () => {
-    void input.files?.[0]?.text().then(take)
+    const file = input.files?.[0]
+    void file?.text().then((text) => take(file.name, text))
   })
   input.click()
+}
+
+export function openFile(take: (text: string) => void): void {
+  openText('.json,application/json', (_, text) => take(text))
 }
 
 export function save(name: string, text: string): void {
@@ -31,8 +37,9 @@ export async function copy(text: string): Promise<void> {
   }
 }
 
-/** The first dropped file's text. */
-export function dropped(event: DragEvent, take: (text: string) => void): void {
+/** The first dropped file, by name and text. */
+export function droppedFile(event: DragEvent, take: (name: string, text: string) => void): void {
   event.preventDefault()
-  void event.dataTransfer?.files[0]?.text().then(take)
+  const file = event.dataTransfer?.files[0]
+  void file?.text().then((text) => take(file.name, text))
 }

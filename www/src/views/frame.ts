@@ -2,10 +2,12 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { day, length, number, plural } from '../format'
 import { at, fields, textAt } from '../state/document'
-import { canRedo, canUndo, change, fileName, get, redo, setTheme, show, undo, VIEWS, type Theme } from '../state/store'
+import { canRedo, canUndo, change, get, redo, setTheme, show, undo, VIEWS, type Theme } from '../state/store'
 import { t } from '../texts'
-import type { Accounting, Summary } from '../types'
-import { copy, save } from './files'
+import type { Accounting } from '../types'
+import { copy } from './files'
+import { exportPlan, exportRequest } from './handover'
+import { cost } from './totals'
 
 /** What will happen, in one sentence. */
 export function sentence(): string {
@@ -73,8 +75,8 @@ export function footer(): TemplateResult {
   return html`<footer class="bottom">
     <p class="sums" title=${t.totals.accounting}>${accounting ? sums(accounting) : t.nothingLeaves}</p>
     ${estimate
-      ? html`<p class="sums" title=${t.totals.callsHelp(estimate.assumedJobSeconds)}>
-          ${t.totals.calls(number(estimate.apiCalls))} · ${t.totals.time(length(estimate.seconds * 1000))}</p>`
+      ? html`<button type="button" class="sums" title=${t.totals.help(estimate.assumedJobSeconds)} @click=${() => change({ view: 'plan', inspector: 'totals' })}>
+          ${t.totals.calls(number(estimate.apiCalls))} · ~${length(estimate.seconds * 1000)} · ~${cost(estimate)}</button>`
       : nothing}
     <p class="quiet">${t.totals.took(state.took < 10 ? state.took.toFixed(1) : state.took.toFixed(0))}</p>
     <div class="exports" role="group" aria-label=${t.export.title}>
@@ -98,14 +100,3 @@ function sums(a: Accounting): string {
   const shown = parts.filter(([ms], place) => ms > 0 || place === 0)
   return `${length(a.requestedMs)} ${t.totals.requested} = ${shown.map(([ms, name]) => `${length(ms)} ${name}`).join(' + ')}`
 }
-
-export function exportPlan(): void {
-  const file = get().plan.file()
-  if (file) save(`${fileName()}.plan.json`, `${JSON.stringify(JSON.parse(file), null, 2)}\n`)
-}
-
-export function exportRequest(): void {
-  save(`${fileName()}.json`, get().documents.request)
-}
-
-export const outcomeOf = (summary: Summary): string => summary.digest ?? t.compare.noPlan

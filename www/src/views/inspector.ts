@@ -1,57 +1,73 @@
-// One part of the range, exactly: what is sent for it, why its edges are where they are, and how the plan is handed over.
+// One part of the range, exactly: what is sent for it, what wakes it, why its edges are where they are. And the whole: totals,
+// and how it is handed over.
 import { html, nothing, type TemplateResult } from 'lit-html'
-import { instant, length } from '../format'
-import { change, fileName, get, type State } from '../state/store'
+import { instant, length, localTime, zone } from '../format'
+import { change, get, INSPECTOR, type State } from '../state/store'
 import { t } from '../texts'
+import type { Row } from '../types'
 import { copy } from './files'
-
-const TABS = ['request', 'why', 'commands'] as const
+import { handOver } from './handover'
+import { totals } from './totals'
 
 export function inspector(): TemplateResult {
   const state = get()
   return html`<section class="inspector" aria-labelledby="inspector-title">
     <header class="bar">
-      <h2 id="inspector-title">${t.inspector.title}</h2>
+      <h2 id="inspector-title" class="sr">${t.inspector.title}</h2>
       <div class="tabs" role="group" aria-labelledby="inspector-title">
-        ${TABS.map((tab) => html`<button type="button" class="plain" aria-pressed=${state.inspector === tab}
+        ${INSPECTOR.map((tab) => html`<button type="button" class="plain" aria-pressed=${state.inspector === tab}
           @click=${() => change({ inspector: tab })}>${t.inspector[tab]}</button>`)}
       </div>
     </header>
-    ${state.inspector === 'commands' ? commands(state) : part(state)}
+    ${state.inspector === 'totals' ? totals() : state.inspector === 'commands' ? handOver() : part(state)}
   </section>`
 }
+
+/** Text to look at and to copy. */
+export function code(label: string, text: string, shown = text): TemplateResult {
+  return html`<div class="code"><pre tabindex="0" role="group" aria-label=${label}>${shown}</pre>
+    <button type="button" class="plain" aria-label="${t.inspector.copy}: ${label}" @click=${() => void copy(text)}>${t.inspector.copy}</button></div>`
+}
+
+const pretty = (json: string): string => JSON.stringify(JSON.parse(json), null, 2)
 
 function part(state: State): TemplateResult {
   const [row] = state.selected === null ? [] : state.plan.rows(state.selected, state.selected + 1)
   if (!row) return html`<p class="empty">${t.inspector.none}</p>`
-  const from = Date.parse(row.start)
-  const to = Date.parse(row.end)
-  const edges = t.inspector.edges(instant(from), instant(to), length(to - from))
-  if (state.inspector === 'why') {
-    return html`<p>${edges}</p>
-      <p><strong>${t.timeline.dispositions[row.disposition]}</strong>: ${row.reason}</p>
-      <p class="quiet">${t.timeline.dispositionHelp[row.disposition]}</p>`
+  if (state.inspector === 'why') return why(row)
+  if (row.chunk === null || !state.plan.summary.digest) {
+    return html`${edges(row)}<p>${row.chunk === null ? t.inspector.noRequest(row.reason) : t.inspector.stopped}</p>`
   }
-  const request = row.chunk === null ? null : state.plan.submit(row.chunk, new Date().toISOString())
-  if (!request) return html`<p>${edges}</p><p>${t.inspector.noRequest(row.reason)}</p>`
-  const body = request.body === null ? '' : JSON.stringify(JSON.parse(request.body), null, 2)
-  return html`<p><code>${request.method} ${request.path}</code></p>
-    <div class="code"><pre tabindex="0" aria-label=${t.inspector.request}>${body}</pre>
-      <button type="button" class="plain" @click=${() => void copy(request.body ?? '')}>${t.inspector.copy}</button></div>
+  return state.inspector === 'message' ? message(state, row.chunk) : request(state, row.chunk)
+}
+
+function edges(row: Row): TemplateResult {
+  const [from, to] = [Date.parse(row.start), Date.parse(row.end)]
+  return html`<dl class="edges">
+    <dt>${t.inspector.from}</dt><dd>${instant(from)} UTC <small>${localTime(row.start)} · ${zone}</small></dd>
+    <dt>${t.inspector.before}</dt><dd>${instant(to)} UTC <small>${localTime(row.end)} · ${zone}</small></dd>
+    <dt>${t.table.columns.length}</dt><dd>${length(to - from)}</dd>
+  </dl>`
+}
+
+function why(row: Row): TemplateResult {
+  return html`<p><strong>${t.timeline.dispositions[row.disposition]}</strong>: ${row.reason}${row.age === 'aged' ? ` · ${t.table.aged}` : ''}</p>
+    <p class="quiet">${t.timeline.dispositionHelp[row.disposition]}.</p>${edges(row)}`
+}
+
+function request(state: State, chunk: number): TemplateResult {
+  const sent = state.plan.submit(chunk, new Date().toISOString())
+  if (!sent) return html`<p class="empty">${t.inspector.none}</p>`
+  const body = sent.body ?? ''
+  return html`<p class="quiet">${t.inspector.requestHelp(chunk)}</p><p><code>${sent.method} ${sent.path}</code></p>
+    ${code(t.inspector.request, body, body === '' ? '' : pretty(body))}
     ${body.includes('"actionDate"') ? html`<p class="quiet">${t.inspector.actionDate}</p>` : nothing}`
 }
 
-function commands(state: State): TemplateResult {
-  const { digest } = state.plan.summary
-  if (digest === null) return html`<p class="empty">${t.inspector.noPlan}</p>`
-  const file = `${fileName()}.plan.json`
-  const steps: [string, string][] = [
-    [t.inspector.steps.rehearse, `genesys-purge run ${file}`],
-    [t.inspector.steps.carryOut, `genesys-purge run ${file} --approve ${digest} --approver NAME`],
-    [t.inspector.steps.verify, `genesys-purge verify genesys-purge-data/evidence/RUN`],
-  ]
-  return html`<p class="quiet">${t.inspector.commandsHelp}</p>
-    ${steps.map(([name, command]) => html`<h3>${name}</h3>
-      <div class="code"><pre tabindex="0" aria-label=${name}>${command}</pre>
-        <button type="button" class="plain" @click=${() => void copy(command)}>${t.inspector.copy}</button></div>`)}`
+function message(state: State, chunk: number): TemplateResult {
+  const wake = state.plan.wakeUp(chunk)
+  if (!wake) return html`<p class="empty">${t.inspector.none}</p>`
+  return html`<p class="quiet">${t.inspector.messageHelp}</p>
+    ${code(t.inspector.message, wake.body, pretty(wake.body))}
+    <p class="quiet">${t.inspector.messageTenant(wake.tenant)}</p>`
 }

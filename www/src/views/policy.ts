@@ -2,10 +2,12 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { live } from 'lit-html/directives/live.js'
 import { recordTypes } from '../core'
+import { plural } from '../format'
 import { at, change as changed, fields, instant, number, textAt, type Fields, type Json } from '../state/document'
-import { change, edit, get } from '../state/store'
+import { readRows, type Kind, type Pasted } from '../state/rows'
+import { change, edit, get, say } from '../state/store'
 import { t } from '../texts'
-import { dropped, openFile } from './files'
+import { droppedFile, openText } from './files'
 import { findingsAt, pointerId } from './findings'
 
 /** More rows than this are edited as text. */
@@ -91,12 +93,14 @@ function tables(policy: Fields): TemplateResult {
             ? html`<div class="grid holds head" aria-hidden="true"><span>${t.policy.holdId}</span><span>${t.policy.from}</span
                 ><span>${t.policy.to}</span><span>${t.policy.matter}</span><span></span></div>`
             : html`<p class="empty">${t.policy.noHolds}</p>`}
-          <ul>${holds.map((_, place) => hold(policy, place))}</ul>`}
-    <button type="button" class="plain" id="add-hold" @click=${() => addHold(holds)}>${t.policy.addHold}</button>
+          <ul data-kind="holds" @paste=${pasted}>${holds.map((_, place) => hold(policy, place))}</ul>`}
+    <p class="group"><button type="button" class="plain" id="add-hold" @click=${() => addHold(holds)}>${t.policy.addHold}</button>
+      <button type="button" class="plain" @click=${() => change({ dialog: 'holds' })}>${t.policy.paste}</button></p>
     <h3 id=${pointerId('policy#/retention')} tabindex="-1">${t.policy.retention} (${rules.length})</h3>
     ${rules.length === 0 ? html`<p class="empty">${t.policy.noRetention}</p>` : nothing}
-    <ul>${rules.slice(0, MOST).map((_, place) => rule(policy, place))}</ul>
-    <button type="button" class="plain" @click=${() => addRule(rules)}>${t.policy.addRule}</button>
+    <ul data-kind="retention" @paste=${pasted}>${rules.slice(0, MOST).map((_, place) => rule(policy, place))}</ul>
+    <p class="group"><button type="button" class="plain" @click=${() => addRule(rules)}>${t.policy.addRule}</button>
+      <button type="button" class="plain" @click=${() => change({ dialog: 'retention' })}>${t.policy.paste}</button></p>
   `
 }
 
@@ -115,14 +119,36 @@ function addRule(rules: Json[]): void {
   set(['retention'], [...rules, { recordTypes: ['conversation'], minAgeDays: 365, basis: '' }])
 }
 
+/** Adds rows that came from a spreadsheet; a policy is begun if there is none. */
+export function addRows({ kind, rows }: Pasted): void {
+  const policy = fields(get().documents.policy ?? EMPTY) ?? {}
+  set([kind], [...list(policy, kind), ...rows])
+}
+
+/** Several rows or columns pasted into a cell are rows of a spreadsheet. */
+function pasted(event: ClipboardEvent): void {
+  const text = event.clipboardData?.getData('text/plain') ?? ''
+  const inTable = (event.target as Element).closest('ul')
+  if (!inTable || !/[\t\n]/.test(text.trim())) return
+  event.preventDefault()
+  const found = readRows(text, (inTable.dataset['kind'] ?? 'holds') as Kind)
+  addRows(found)
+  say(t.policy.added(plural(found.rows.length, t.policy.oneRow)))
+}
+
+/** A dropped file is a policy, or rows for one. */
+function taken(name: string, text: string): void {
+  if (/\.(csv|tsv|txt)$/i.test(name)) addRows(readRows(text, 'holds'))
+  else edit({ policy: text })
+}
+
 export function policy(): TemplateResult {
   const { documents, policyAsText } = get()
   const text = documents.policy
   const parsed = text === null ? null : fields(text)
-  const take = (policy: string): void => edit({ policy })
   const asText = text !== null && (policyAsText || parsed === null)
   return html`<section class="policy" aria-labelledby="policy-title" @dragover=${(event: Event) => event.preventDefault()}
-    @drop=${(event: DragEvent) => dropped(event, take)}>
+    @drop=${(event: DragEvent) => droppedFile(event, taken)}>
     <header class="bar">
       <h2 id="policy-title">${t.policy.title}</h2>
       ${text === null
@@ -130,7 +156,7 @@ export function policy(): TemplateResult {
         : html`<button type="button" class="plain" ?disabled=${parsed === null}
               @click=${() => change({ policyAsText: !policyAsText })}>${asText ? t.form.asForm : t.form.asText}</button>
             <button type="button" class="plain" @click=${() => edit({ policy: null })}>${t.policy.remove}</button>`}
-      <button type="button" class="plain" @click=${() => openFile(take)}>${t.policy.import}</button>
+      <button type="button" class="plain" @click=${() => openText('.json,.csv,.tsv,.txt', taken)}>${t.policy.import}</button>
     </header>
     ${text === null
       ? html`<p class="empty">${t.policy.none} ${t.policy.drop}</p>`

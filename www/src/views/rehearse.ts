@@ -2,10 +2,10 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { live } from 'lit-html/directives/live.js'
 import { ref } from 'lit-html/directives/ref.js'
-import { gantt } from '../draw/gantt'
-import { clock, instant, length, number, plural } from '../format'
-import { fields, textAt } from '../state/document'
-import { begin, current, failure, FAULTS, lastChunk, loading, onChange, settings, SPEEDS, type Show } from '../state/rehearsal'
+import { barAt, gantt, timeAt } from '../draw/gantt'
+import { clock, instant, length, localTime, number, plural } from '../format'
+import { fields, instant as instantText, textAt } from '../state/document'
+import { begin, current, failure, FAULTS, HAPPENINGS, loading, onChange, settings, SPEEDS, type Happening, type Show } from '../state/rehearsal'
 import { change, fileName, get, say, show as go } from '../state/store'
 import { t } from '../texts'
 import type { ChunkView } from '../types'
@@ -90,23 +90,50 @@ function controls(running: Show | null): TemplateResult {
   </div>`
 }
 
-function holdNow(running: Show): TemplateResult {
-  const last = lastChunk(get().plan)
-  const place = (event: Event): void => {
-    event.preventDefault()
-    const [from, to] = ['hold-from', 'hold-to'].map((id) => (document.getElementById(id) as HTMLInputElement).value)
-    try {
-      running.hold(from ?? '', to ?? '')
-      say(t.rehearse.placed(from ?? '', to ?? ''))
-    } catch (why) {
-      say(String(why))
-    }
+/** What can be let happen: dropped on the lanes for later, or pressed for now. */
+function palette(running: Show): TemplateResult {
+  const { over } = running.standing
+  const api = textAt(fields(get().documents.request) ?? {}, ['api'])
+  const now = (what: Happening): void => {
+    running.drop(what)
+    say(what === 'hold' ? t.rehearse.placed(settings.hold.start, settings.hold.end) : t.rehearse.happens(t.rehearse.happenings[what], clock(running.now)))
   }
-  return html`<form class="hold" @submit=${place}>
-    <label for="hold-from">${t.rehearse.holdFrom}</label><input id="hold-from" type="text" class="time" value=${last?.start ?? ''} />
-    <label for="hold-to">${t.rehearse.holdTo}</label><input id="hold-to" type="text" class="time" value=${last?.end ?? ''} />
-    <button type="submit" class="plain" ?disabled=${running.standing.over}>${t.rehearse.hold}</button>
-  </form>`
+  // Deletions that leave something behind are a matter of one API.
+  const list = HAPPENINGS.filter((what) => what !== 'leave' || api === 'dataDeletion')
+  const window = (side: 'start' | 'end', label: string): TemplateResult => html`<label class="inline">${label}
+    <input type="text" class="time" .value=${live(settings.hold[side])} ?disabled=${over} spellcheck="false" @change=${(event: Event) => {
+      settings.hold = { ...settings.hold, [side]: instantText(value(event)) }
+      change({})
+    }} /></label>`
+  return html`<section class="palette" aria-labelledby="palette-title">
+    <header class="bar"><h2 id="palette-title">${t.rehearse.palette}</h2><small>${t.rehearse.paletteHelp}</small></header>
+    <div class="group wrap">${list.map((what) => html`<button type="button" class="plain chip ${what}" draggable=${over ? 'false' : 'true'} ?disabled=${over}
+      title=${t.rehearse.happeningHelp[what]} @click=${() => now(what)}
+      @dragstart=${(event: DragEvent) => event.dataTransfer?.setData(DRAGGED, what)}>${t.rehearse.happenings[what]}</button>`)}</div>
+    <div class="group wrap">${window('start', t.rehearse.holdFrom)} ${window('end', t.rehearse.holdTo)}</div>
+  </section>`
+}
+
+const DRAGGED = 'application/x-happening'
+
+function dropped(event: DragEvent, running: Show): void {
+  const what = HAPPENINGS.find((one) => one === event.dataTransfer?.getData(DRAGGED))
+  if (!what || !canvas) return
+  event.preventDefault()
+  const at = timeAt(canvas, running, event.clientX)
+  running.drop(what, at)
+  say(t.rehearse.happens(t.rehearse.happenings[what], clock(Math.max(at, running.now))))
+}
+
+/** What the pointer is on, in words. */
+function told(event: PointerEvent, running: Show): void {
+  const line = document.getElementById('gantt-readout')
+  if (!canvas || !line) return
+  const bar = barAt(canvas, running, event.clientX, event.clientY)
+  const at = Math.round(timeAt(canvas, running, event.clientX) / 1000) * 1000
+  line.textContent = bar
+    ? t.rehearse.bar(bar.chunk, t.rehearse.phases[bar.phase], t.rehearse.whys[bar.why] ?? t.rehearse.states[bar.why] ?? bar.why, clock(bar.from), length(Math.max(bar.to - bar.from, 1)))
+    : `${instant(at)} UTC · ${localTime(new Date(at).toISOString())}`
 }
 
 function lanes(running: Show): TemplateResult {
@@ -115,13 +142,19 @@ function lanes(running: Show): TemplateResult {
     <header class="bar"><h2 id="gantt-title">${t.rehearse.gantt}</h2>
       <ul class="legend">${(['check', 'submit', 'delete', 'verify', 'wait'] as const).map((phase) => html`<li class="phase-${phase}">${t.rehearse.phases[phase]}</li>`)}</ul>
     </header>
-    <canvas ${canvasAt} role="img" aria-label=${t.rehearse.ganttLabel(plural(running.lanes, 'lane'), ...span)}></canvas>
-    <input type="range" aria-label=${t.rehearse.scrub} min=${running.begun} max=${Math.max(running.now, running.begun + 1)} step="1"
-      .value=${live(String(running.lookAt ?? running.now))} @input=${(event: Event) => {
-        running.lookAt = Number(value(event))
-        if (running.playing) running.pause()
-        change({})
-      }} />
+    <canvas ${canvasAt} role="img" aria-label=${t.rehearse.ganttLabel(plural(running.lanes, 'lane'), ...span)}
+      @dragover=${(event: DragEvent) => event.dataTransfer?.types.includes(DRAGGED) && event.preventDefault()}
+      @drop=${(event: DragEvent) => dropped(event, running)} @pointermove=${(event: PointerEvent) => told(event, running)}></canvas>
+    <p class="readout" id="gantt-readout"></p>
+    <label class="inline scrub">${t.rehearse.scrub}
+      <input type="range" min=${running.begun} max=${Math.max(running.now, running.begun + 1)} step="1"
+        aria-valuetext="${clock(running.lookAt ?? running.now)}"
+        .value=${live(String(running.lookAt ?? running.now))} @input=${(event: Event) => {
+          const at = Number(value(event))
+          if (running.playing) running.pause()
+          running.lookAt = at >= running.now ? null : at
+          change({})
+        }} /></label>
   </section>`
 }
 
@@ -138,8 +171,8 @@ function chunkRow(view: ChunkView): TemplateResult {
 }
 
 function chunkTable(running: Show): TemplateResult {
-  const views = [...running.views.values()].sort((a, b) => b.chunk.index - a.chunk.index)
-  const heads = [t.table.number, t.rehearse.state, t.rehearse.waits, t.rehearse.next, t.rehearse.submits, t.rehearse.before, t.rehearse.deleted]
+  const views = running.at(running.lookAt).sort((a, b) => b.chunk.index - a.chunk.index)
+  const heads = [t.table.columns.number, t.rehearse.state, t.rehearse.waits, t.rehearse.next, t.rehearse.submits, t.rehearse.before, t.rehearse.deleted]
   return html`<section class="states" aria-labelledby="states-title">
     <header class="bar"><h2 id="states-title">${t.rehearse.chunks}</h2>
       ${views.length > SHOWN ? html`<span class="quiet">${t.rehearse.oldest(number(SHOWN))}</span>` : nothing}</header>
@@ -151,7 +184,9 @@ function chunkTable(running: Show): TemplateResult {
 }
 
 function audit(running: Show): TemplateResult {
-  const lines = running.lines.slice(-SHOWN).reverse()
+  const { lookAt } = running
+  const known = lookAt === null ? running.lines : running.lines.filter((line) => line.at <= lookAt)
+  const lines = known.slice(-SHOWN).reverse()
   return html`<section class="audit" aria-labelledby="audit-title">
     <header class="bar"><h2 id="audit-title">${t.rehearse.audit} (${number(running.lineCount)})</h2>
       <button type="button" class="plain" @click=${() => save(`${fileName()}.audit.jsonl`, running.log())}>${t.rehearse.saveAudit}</button>
@@ -193,7 +228,7 @@ export function rehearseView(): TemplateResult {
       ${failure ? html`<p class="error" role="alert">${failure}</p>` : nothing}
       ${loading ? html`<p role="status">${t.rehearse.loading}</p>` : nothing}
       ${running
-        ? html`${lanes(running)} ${holdNow(running)} ${report(running)}
+        ? html`${lanes(running)} ${palette(running)} ${report(running)}
             <div class="lower">${chunkTable(running)} ${audit(running)}</div>`
         : html`<p class="empty">${plan.summary.digest ? t.rehearse.empty : t.rehearse.noPlan}</p>`}
     </div>

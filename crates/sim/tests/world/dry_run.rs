@@ -94,6 +94,21 @@ fn a_hold_placed_in_the_middle_keeps_its_records() {
 }
 
 #[test]
+fn a_fault_added_in_the_middle_hits_the_next_call_of_its_kind_and_no_other() {
+    let plan = plan("dataDeletion", &["conversation"]);
+    let mut dry_run = rehearse(&plan, &json!({"dataDeletion": {"processingSeconds": 60}}));
+    dry_run.run_until(Timestamp::from_millis(start().millis() + 5_000), 10_000);
+    let before = dry_run.report().totals.submits;
+    let fault = json!({"on": "submit", "limit": 1, "do": {"kind": "dropAfter"}});
+    dry_run.add_fault(serde_json::from_value(fault).unwrap());
+    let lost = to_end(&mut dry_run).iter().filter(|h| h.view.wait == Some(WaitReason::ConfirmingSubmit)).count();
+    let report = dry_run.report();
+    assert!(before > 0 && lost > 0, "one submit after the middle loses its answer");
+    assert_eq!(report.outcome, RunOutcome::Verified);
+    assert_eq!(report.totals.submits, u64::from(report.totals.chunks), "and is found, not sent again");
+}
+
+#[test]
 fn cancelling_leaves_what_was_not_begun() {
     let plan = plan("dataDeletion", &["conversation"]);
     let mut dry_run = rehearse(&plan, &json!({"dataDeletion": {"processingSeconds": 60}}));

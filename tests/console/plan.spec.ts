@@ -1,0 +1,213 @@
+// The plan as people look at it: timeline, table, inspector, counts, policy.
+import { readFileSync } from 'node:fs'
+import { expect, load, look, open, test } from './page'
+
+const HOLDS = 'Messages with holds and retention'
+
+/** A count for each day from October 2022 to the end of 2023. */
+function counts(): string {
+  const lines = ['day,count']
+  for (let at = Date.UTC(2022, 9, 1), day = 0; at < Date.UTC(2024, 0, 1); at += 86_400_000, day += 1) {
+    lines.push(`${new Date(at).toISOString().slice(0, 10)},${800 + ((day * 37) % 500)}`)
+  }
+  return lines.join('\n')
+}
+
+test('the inspector shows exactly what is sent, what wakes it, and why it is there', async ({ page }) => {
+  await open(page)
+  await load(page, HOLDS)
+  await page.getByRole('row', { name: /chunk 3 of 31/ }).click()
+  await expect(page.getByText('POST /api/v2/data/deletion/requests')).toBeVisible()
+  const body = JSON.parse(await page.getByRole('group', { name: 'Request body' }).innerText()) as { filter: { dateRange: unknown } }
+  expect(body.filter.dateRange).toEqual({ start: '2022-10-29T00:00:00.000Z', end: '2022-11-11T23:59:59.999Z' })
+  await page.getByRole('button', { name: 'Queue message' }).click()
+  const message = JSON.parse(await page.getByRole('group', { name: 'Queue message' }).innerText()) as Record<string, unknown>
+  expect(message).toEqual({ v: 1, runId: expect.stringMatching(/^run-[0-9a-f]{16}$/) as string, chunk: 3 })
+  await expect(page.getByText('here https://api.mypurecloud.com')).toBeVisible()
+  await page.getByRole('button', { name: 'Why' }).click()
+  await expect(page.getByText('Sat, 29 Oct 2022, 02:00 CEST · Europe/Berlin')).toBeVisible()
+  await page.getByRole('row', { name: /held/ }).click()
+  await expect(page.getByText('a legal hold keeps it: nothing of it is deleted.')).toBeVisible()
+  await page.getByRole('button', { name: 'Queue message' }).click()
+  await expect(page.getByText(/Nothing is sent for this part/)).toBeVisible()
+})
+
+test('totals say what is an estimate', async ({ page }) => {
+  await open(page)
+  await load(page, HOLDS)
+  await page.getByRole('contentinfo').getByRole('button', { name: /calls/ }).click()
+  const rows = page.locator('.totals tr')
+  await expect(rows.filter({ hasText: 'Chunks' }).locator('.figure')).toHaveText('31')
+  for (const name of ['API calls', 'Duration', 'Queue messages', 'Lambda', 'SQS', 'AWS, together']) {
+    await expect(rows.filter({ has: page.getByRole('rowheader', { name, exact: true }) }).locator('.figure')).toHaveText(/^~/)
+  }
+  await expect(page.getByText('Give counts above the timeline')).toBeVisible()
+})
+
+test('counts show on the timeline, in the table and in the totals; what was divided wears a tilde', async ({ page }) => {
+  await open(page)
+  await load(page, HOLDS)
+  await page.getByRole('button', { name: 'Counts…' }).click()
+  await page.getByLabel('Counts by day or hour').fill(`${counts()}\n03/04/2023,12`)
+  await expect(page.getByText('457 counts read')).toBeVisible()
+  await expect(page.getByText('Line 459: 03/04/2023,12 day or month first?')).toBeVisible()
+  await look(page, 'counts')
+  await page.keyboard.press('Escape')
+  await page.getByRole('button', { name: 'Volume' }).click()
+  await expect(page.getByRole('columnheader', { name: 'Volume' })).toHaveAttribute('aria-sort', 'descending')
+  const volumes = async (): Promise<number[]> =>
+    (await page.locator('.table .rows .row span:nth-child(5)').allInnerTexts()).map((text) => Number(text.replaceAll(/[~,]/g, '')))
+  const down = await volumes()
+  expect(down).toEqual([...down].sort((a, b) => b - a))
+  await page.getByRole('button', { name: 'Volume' }).click()
+  const up = await volumes()
+  expect(up).toEqual([...up].sort((a, b) => a - b))
+  await look(page, 'plan-volume')
+  await page.getByRole('button', { name: 'Totals' }).click()
+  await expect(page.locator('.totals tr').filter({ hasText: 'Records' }).locator('.figure')).toHaveText(/^[\d,]+$/)
+  await page.getByLabel('Unit').selectOption('hours')
+  await page.getByLabel('Chunk length').fill('5')
+  await expect(page.locator('.totals tr').filter({ hasText: 'Records' }).locator('.figure')).toHaveText(/^~[\d,]+$/)
+  await page.getByRole('button', { name: 'Counts…' }).click()
+  await page.getByRole('button', { name: 'Forget them' }).click()
+  await page.keyboard.press('Escape')
+  await expect(page.getByText('Give counts above the timeline')).toBeVisible()
+})
+
+test('rows are sorted by what becomes of them, and a selection stays where it is', async ({ page }) => {
+  await open(page)
+  await load(page, HOLDS)
+  await page.getByRole('button', { name: 'State', exact: true }).click()
+  await page.getByRole('button', { name: 'State', exact: true }).click()
+  const states = (): Promise<string[]> => page.locator('.table .rows .row span:nth-child(7)').allInnerTexts()
+  expect((await states()).slice(0, 3)).toEqual(['retained', 'held', 'chunk'])
+  await page.getByRole('grid').focus()
+  await page.keyboard.press('Home')
+  await expect(page.getByRole('row', { selected: true })).toContainText('retained')
+  await page.keyboard.press('ArrowDown')
+  await expect(page.getByRole('row', { selected: true })).toContainText('held')
+  await page.getByRole('button', { name: 'Start (UTC)' }).click()
+  await expect(page.getByRole('row', { selected: true })).toContainText('held')
+  await expect(page.getByRole('row', { selected: true })).toBeInViewport()
+})
+
+test('the timeline is moved by wheel, drag, pinch and keys', async ({ page }) => {
+  await open(page)
+  await load(page, HOLDS)
+  const timeline = page.getByRole('slider', { name: /^Timeline of 33 parts/ })
+  const readout = page.locator('.readout')
+  const whole = '2022-10-01 to 2024-01-01 UTC, 457 d'
+  await page.mouse.move(2, 2)
+  await expect(readout).toHaveText(whole)
+  const box = await timeline.boundingBox()
+  if (!box) throw new Error('there is no timeline')
+  const [middle, y] = [box.x + box.width / 2, box.y + 50]
+
+  await page.mouse.move(middle, y)
+  await expect(readout).toContainText('chunk 18, 2023-05-13 to before 2023-05-27 UTC, 14 d')
+  await expect(readout).toContainText('CEST')
+  await page.mouse.wheel(0, -600)
+  await page.mouse.move(2, 2)
+  await expect(readout).not.toHaveText(whole)
+  const zoomed = await readout.innerText()
+  await page.mouse.move(middle, y)
+  await page.mouse.down()
+  await page.mouse.move(middle - 200, y, { steps: 4 })
+  await page.mouse.up()
+  await page.mouse.move(2, 2)
+  await expect(readout).not.toHaveText(zoomed)
+  await page.getByRole('button', { name: 'Fit' }).click()
+  await page.mouse.move(2, 2)
+  await expect(readout).toHaveText(whole)
+
+  const touch = await page.context().newCDPSession(page)
+  const fingers = (type: string, ...xs: number[]): Promise<unknown> =>
+    touch.send('Input.dispatchTouchEvent', { type: type as 'touchStart', touchPoints: xs.map((x, id) => ({ x, y, id })) })
+  await fingers('touchStart', middle - 50, middle + 50)
+  for (const by of [60, 90, 120, 150]) await fingers('touchMove', middle - by, middle + by)
+  await fingers('touchEnd')
+  await page.mouse.move(2, 2)
+  await expect(readout).not.toHaveText(whole)
+  await timeline.focus()
+  await page.keyboard.press('0')
+  await expect(readout).toHaveText(whole)
+
+  await page.keyboard.press('End')
+  await expect(timeline).toHaveAttribute('aria-valuetext', /^retained, 2023-11-24 to before 2024-01-01 UTC, 38 d/)
+  await page.keyboard.press('ArrowLeft')
+  await expect(timeline).toHaveAttribute('aria-valuenow', '32')
+  await expect(page.getByRole('row', { selected: true })).toContainText('chunk 31 of 31')
+  for (let times = 0; times < 3; times += 1) await page.keyboard.press('+')
+  await page.keyboard.press('Shift+ArrowLeft')
+  await page.keyboard.press('0')
+  await expect(timeline).toBeFocused()
+})
+
+test('a policy is pasted, dropped and edited as a table; findings lead to the cell', async ({ page }) => {
+  await open(page)
+  await load(page, 'A quarter of conversations')
+  await page.getByRole('button', { name: 'Write one' }).click()
+  await page.getByRole('button', { name: 'Paste rows…' }).first().click()
+  await page.getByLabel('Rows of a spreadsheet').fill('hold\tfrom\tto\tmatter\nLH-1\t2023-02-10\t2023-02-17\tDoe\nLH-2\t2023-03-01\tsoon\tRoe')
+  await expect(page.getByText('2 holds found.')).toBeVisible()
+  await look(page, 'paste')
+  await page.getByRole('button', { name: 'Add them' }).click()
+  await expect(page.getByRole('heading', { name: 'Legal holds (2)' })).toBeVisible()
+  await page.getByRole('button', { name: /range\/end|soon/ }).first().click()
+  await expect(page.getByLabel('LH-2: To')).toBeFocused()
+  await page.keyboard.press('Control+a')
+  await page.keyboard.type('2023-03-02')
+  await page.keyboard.press('Tab')
+  await expect(page.getByText('8 d on hold stay')).toBeVisible()
+
+  await page.evaluate(() => {
+    const target = document.querySelector('#at-policy-holds-0-id')
+    const data = new DataTransfer()
+    data.setData('text/plain', 'LH-3\t2023-03-10\t2023-03-11\nLH-4\t2023-03-12\t2023-03-13')
+    target?.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }))
+  })
+  await expect(page.getByRole('heading', { name: 'Legal holds (4)' })).toBeVisible()
+  await expect(page.getByText('10 d on hold stay')).toBeVisible()
+
+  const policy = readFileSync(new URL('../../examples/policy.json', import.meta.url), 'utf8')
+  await page.evaluate((text) => {
+    const data = new DataTransfer()
+    data.items.add(new File([text], 'policy.json'))
+    document.querySelector('section.policy')?.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }))
+  }, policy)
+  await expect(page.getByRole('heading', { name: 'Legal holds (3)' })).toBeVisible()
+  await expect(page.getByRole('heading', { name: 'Retention rules (2)' })).toBeVisible()
+})
+
+test('a hundred thousand rows scroll and sort while the page stays awake', async ({ page }) => {
+  await page.goto('/')
+  await page.getByRole('button', { name: 'JSON' }).first().click()
+  await page.getByLabel('Purge request, JSON').fill(JSON.stringify({
+    version: 1, name: 'many', api: 'dataDeletion', recordTypes: ['conversation'],
+    range: { start: '2012-01-01T00:00:00Z', end: '2024-01-01T00:00:00Z' }, jurisdiction: 'us-east-1', query: null,
+    chunking: { hours: 1 }, reason: 'many', requestedBy: 'many@example.com',
+  }))
+  await expect(page.getByText('105,192 rows')).toBeVisible()
+  const table = page.getByRole('grid')
+  await table.focus()
+  await page.keyboard.press('End')
+  await expect(page.getByRole('row', { selected: true })).toContainText('chunk 105192 of 105192')
+  await page.getByRole('button', { name: 'Start (UTC)' }).click()
+  await expect(page.locator('.table .rows .row').first()).toContainText('chunk 105192 of 105192')
+  const { frames, blank } = await page.evaluate(async () => {
+    const scroller = document.querySelector('.table') as HTMLElement
+    const frames: number[] = []
+    let [last, blank] = [performance.now(), 0]
+    for (let step = 0; step < 60; step += 1) {
+      scroller.scrollTop = (scroller.scrollHeight / 60) * step
+      await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))
+      const box = scroller.getBoundingClientRect()
+      if (!document.elementFromPoint(box.left + 200, box.top + box.height / 2)?.closest('.rows')) blank += 1
+      frames.push(performance.now() - last)
+      last = performance.now()
+    }
+    return { frames: frames.sort((a, b) => a - b), blank }
+  })
+  console.log(`scrolling 105,192 rows: ${((frames[30] ?? 0) / 2).toFixed(1)} ms a frame`)
+  expect(blank).toBe(0)
+})

@@ -1,0 +1,53 @@
+// What the page may do: nothing from elsewhere, nothing inline, no code but its own. These tests would notice if it could.
+import { test as plain } from '@playwright/test'
+import { expect, open, test } from './page'
+
+test('nothing leaves the page but requests for its own files, and every answer carries the rules', async ({ page }) => {
+  const asked: string[] = []
+  page.on('request', (request) => asked.push(request.url()))
+  const [answer] = await Promise.all([page.waitForResponse((response) => response.url().endsWith('/')), open(page)])
+  const rules = answer.headers()['content-security-policy'] ?? ''
+  expect(rules).toContain("default-src 'self'")
+  expect(rules).toContain("script-src 'self' 'wasm-unsafe-eval'")
+  expect(rules).not.toMatch(/unsafe-inline|'unsafe-eval'|https?:/)
+  await page.getByLabel('Chunk length').fill('7')
+  const origin = new URL(page.url()).origin
+  expect(asked.filter((url) => !url.startsWith(origin) && !url.startsWith('blob:'))).toEqual([])
+})
+
+test('the page has nothing inline', async ({ page }) => {
+  await open(page)
+  const html = await (await page.request.get('/')).text()
+  expect(html).not.toMatch(/<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)/)
+})
+
+// These two are the proof that the fixture of all other tests is not blind: what it looks for does show when it is there.
+plain('without leave to compile wasm the page says why it does not start', async ({ page }) => {
+  await page.route('**/', async (route) => {
+    const answer = await route.fetch()
+    const headers = { ...answer.headers() }
+    delete headers['content-security-policy']
+    const body = (await answer.text()).replace("'self' 'wasm-unsafe-eval'", "'self'")
+    await route.fulfill({ response: answer, headers, body })
+  })
+  await page.goto('/')
+  await expect(page.getByText(/^The page could not start: /)).toBeVisible()
+})
+
+plain('inline code and other origins are refused, and the refusal is seen', async ({ page }) => {
+  const seen: string[] = []
+  await page.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', (event) => console.error(`refused ${event.effectiveDirective}`))
+  })
+  page.on('console', (message) => seen.push(message.text()))
+  await page.goto('/')
+  await page.getByRole('navigation').first().waitFor()
+  await page.evaluate(() => {
+    const script = document.createElement('img')
+    script.src = 'https://example.com/pixel.png'
+    document.body.append(script)
+    document.body.setAttribute('style', 'color: red')
+  })
+  await expect.poll(() => seen.join('\n')).toMatch(/refused img-src/)
+  await expect.poll(() => seen.join('\n')).toMatch(/refused style-src/)
+})

@@ -1,0 +1,59 @@
+// The rehearsal: what is let happen in the middle shows on the lanes, in the states, in the report and in the log.
+import { readFileSync } from 'node:fs'
+import { expect, load, look, open, test, type Page } from './page'
+
+async function begin(page: Page): Promise<void> {
+  await open(page)
+  await load(page, 'A quarter of conversations')
+  // More chunks than run at once, so that some are still to be sent.
+  await page.getByLabel('Chunk length').fill('7')
+  await page.getByRole('button', { name: 'Rehearse', exact: true }).click()
+  await page.getByLabel('Job takes, seconds').fill('60')
+  await page.getByLabel('Job takes, seconds').blur()
+  await page.getByRole('button', { name: 'Start', exact: true }).click()
+  await page.clock.runFor(200)
+  await page.getByRole('button', { name: 'Pause' }).click()
+}
+
+test('a fault dropped on the lanes happens when its time comes, once', async ({ page }) => {
+  await begin(page)
+  await page.getByRole('button', { name: 'Rate limit', exact: true }).dragTo(page.locator('.gantt canvas'), { targetPosition: { x: 1000, y: 80 } })
+  await expect(page.getByText('0 of 13 ended')).toBeVisible()
+  await expect(page.getByText(/^Rate limit: at \d\d:\d\d:\d\d\.$/)).toBeVisible()
+  await page.clock.resume()
+  await page.getByRole('button', { name: 'To the end' }).click()
+  await expect(page.getByText(/verified · exit code 0/)).toBeVisible()
+  await expect(page.locator('.audit li').filter({ hasText: 'waiting' }).first()).toBeVisible()
+  const saved = page.waitForEvent('download')
+  await page.getByRole('button', { name: 'Save the log' }).click()
+  expect(readFileSync(await (await saved).path(), 'utf8').match(/"http_status":429/g)).toHaveLength(1)
+  await look(page, 'rehearse-dropped')
+})
+
+test('looking back shows the states and the log of that time', async ({ page }) => {
+  await begin(page)
+  await page.clock.resume()
+  await page.getByRole('button', { name: 'To the end' }).click()
+  await expect(page.getByText(/verified · exit code 0/)).toBeVisible()
+  const marks = page.locator('.states .mark')
+  await expect(marks).toHaveText(Array(13).fill('verified'))
+  const before = await page.locator('.audit li').count()
+  await page.getByLabel('Look back').focus()
+  await page.keyboard.press('Home')
+  await page.keyboard.press('PageUp')
+  await expect(marks.first()).not.toHaveText('verified')
+  expect(await page.locator('.audit li').count()).toBeLessThan(before)
+  await page.keyboard.press('End')
+  await expect(marks).toHaveText(Array(13).fill('verified'))
+})
+
+test('leftovers are said as loudly as what was deleted', async ({ page }) => {
+  await begin(page)
+  await page.getByRole('button', { name: 'Leftovers' }).click()
+  await page.clock.resume()
+  await page.getByRole('button', { name: 'To the end' }).click()
+  await expect(page.getByText(/exit code 5/)).toBeVisible({ timeout: 30_000 })
+  await expect(marksOf(page, 'residual')).toHaveCount(1)
+})
+
+const marksOf = (page: Page, word: string) => page.locator('.states .mark').filter({ hasText: word })

@@ -1,0 +1,36 @@
+// Questions about the parts of a plan that the page asks often: which part an instant lies in, which number a chunk has.
+import type { Plan } from '../core'
+
+/** First and last instant of the range; [0, 1] while there is none. */
+export function ends(plan: Plan): [number, number] {
+  return [plan.starts[0] ?? 0, plan.ends[plan.ends.length - 1] ?? 1]
+}
+
+/** The part that an instant lies in: the parts are in order and leave no gap. */
+export function partAt(plan: Plan, at: number): number | null {
+  let low = 0
+  let high = plan.starts.length - 1
+  if (high < 0) return null
+  while (low < high) {
+    const middle = (low + high + 1) >> 1
+    if ((plan.starts[middle] ?? 0) <= at) low = middle
+    else high = middle - 1
+  }
+  return low
+}
+
+let counted: { plan: Plan; before: Uint32Array } | null = null
+
+/** Number of a part's chunk, from 1; of a part that is kept, that of the chunk before it. */
+export function chunkNumber(plan: Plan, part: number): number {
+  if (counted?.plan !== plan) {
+    const before = new Uint32Array(plan.dispositions.length)
+    let chunks = 0
+    for (let at = 0; at < before.length; at += 1) {
+      if (plan.dispositions[at] === 0) chunks += 1
+      before[at] = chunks
+    }
+    counted = { plan, before }
+  }
+  return counted.before[part] ?? 0
+}

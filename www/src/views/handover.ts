@@ -1,0 +1,65 @@
+// Handing over: files, digest, and the exact commands. The page itself carries nothing out.
+import { html, type TemplateResult } from 'lit-html'
+import { live } from 'lit-html/directives/live.js'
+import { change, fileName, get } from '../state/store'
+import { commands } from '../state/commands'
+import { t } from '../texts'
+import { copy, save } from './files'
+import { code } from './inspector'
+
+let approver = ''
+
+export function exportPlan(): void {
+  const file = get().plan.file()
+  if (file) save(`${fileName()}.plan.json`, `${JSON.stringify(JSON.parse(file), null, 2)}\n`)
+}
+
+export function exportRequest(): void {
+  save(`${fileName()}.json`, get().documents.request)
+}
+
+export function exportPolicy(): void {
+  const { policy } = get().documents
+  if (policy !== null) save(`${fileName()}.policy.json`, policy)
+}
+
+/** What the planner function is invoked with. */
+function exportEvent(): void {
+  const file = get().plan.file()
+  if (!file) return
+  const event = { action: 'runPlan', planFile: JSON.parse(file) as unknown, approvedBy: who() }
+  save(`${fileName()}.event.json`, `${JSON.stringify(event, null, 2)}\n`)
+}
+
+const who = (): string => approver.trim() || t.handOver.someone
+
+function runId(): string {
+  const wake = get().plan.wakeUp(1)
+  return wake ? ((JSON.parse(wake.body) as { runId?: string }).runId ?? '') : ''
+}
+
+export function handOver(): TemplateResult {
+  const { plan, documents } = get()
+  const { digest, shortCode } = plan.summary
+  if (digest === null) return html`<p class="empty">${t.handOver.noPlan}</p>`
+  const { local, aws } = commands(fileName(), digest, runId(), who())
+  const list = (steps: [string, string][]): TemplateResult[] => steps.map(([name, text]) => html`<h4>${name}</h4>${code(name, text)}`)
+  return html`<p class="quiet">${t.handOver.help}</p>
+    <p class="whole"><strong class="digest">${shortCode}</strong> <code>${digest}</code>
+      <button type="button" class="plain" aria-label=${t.copyDigest} @click=${() => void copy(digest)}>${t.inspector.copy}</button></p>
+    <div class="field"><label for="approver">${t.handOver.approver}</label>
+      <input id="approver" type="text" autocomplete="off" placeholder=${t.handOver.someone} .value=${live(approver)}
+        @input=${(event: Event) => {
+          approver = (event.target as HTMLInputElement).value
+          change({})
+        }} /></div>
+    <h3>${t.handOver.files}</h3>
+    <p class="group">
+      <button type="button" class="plain" @click=${exportPlan}>${t.handOver.plan}</button>
+      <button type="button" class="plain" @click=${exportRequest}>${t.handOver.request}</button>
+      <button type="button" class="plain" ?disabled=${documents.policy === null} @click=${exportPolicy}>${t.handOver.policy}</button>
+      <button type="button" class="plain" @click=${exportEvent}>${t.handOver.event}</button>
+    </p>
+    <h3>${t.handOver.local}</h3>${list(local)}
+    <h3>${t.handOver.aws}</h3><p class="quiet">${t.handOver.awsHelp}</p>${list(aws)}`
+}
