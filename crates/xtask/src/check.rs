@@ -2,7 +2,7 @@
 
 use crate::sh::{output, run, run_with};
 use crate::wasm::have_target;
-use crate::www::www_unit;
+use crate::www::www_test;
 
 const WASM: &str = "wasm32-unknown-unknown";
 
@@ -13,7 +13,7 @@ pub(crate) fn quickly() -> Result<(), String> {
     run("cargo test --locked --workspace --exclude purge-tests --exclude purge-tests-aws")
 }
 
-/// Everything that CI runs, on a machine with nothing but Rust and Node.
+/// Everything that CI runs, on a machine with nothing but Rust and Node; as root it installs Debian's Chromium, too.
 pub(crate) fn everything() -> Result<(), String> {
     have_target()?;
     run("cargo fmt --all --check")?;
@@ -24,8 +24,9 @@ pub(crate) fn everything() -> Result<(), String> {
     // The tests against the emulator have a verb of their own: they need tools from outside the Rust world.
     run("cargo test --locked --workspace --exclude purge-tests-aws --no-fail-fast")?;
     run_with("cargo doc --locked --workspace --no-deps", &[("RUSTDOCFLAGS", "-D warnings")])?;
-    www_unit()?;
-    supply_chain()
+    supply_chain()?;
+    // Last, because it measures speed: nothing else runs beside it.
+    www_test()
 }
 
 /// `cargo deny` where it is installed; the licence list is also held by a test.

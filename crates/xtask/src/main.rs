@@ -15,7 +15,7 @@ const USAGE: &str = "\
 usage: cargo xtask VERB
 
   test       everything that CI runs, set-up included: format, lints, wasm, unit, property and end-to-end tests, the
-             console's build, sizes and tests in Node
+             console's build, sizes and tests in Node and in Chromium
   check      the quick part of it: format, lints, unit and property tests
   makespan   measures runs over HTTP against the least time and the fewest requests possible
   wasm       builds the wasm package into www/pkg, for browsers and for Node

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::sh::{root, run, run_with};
+use crate::sh::{output, root, run, run_with};
 use crate::wasm::wasm;
 
 /// Builds the wasm and the page into `www/dist`.
@@ -19,14 +19,43 @@ pub(crate) fn www_unit() -> Result<(), String> {
     run("npm run --silent unit")
 }
 
-/// Tests the page in a real browser.
+/// Tests the page in a real browser, with the real command line at its side.
 pub(crate) fn www_test() -> Result<(), String> {
     www_unit()?;
-    let browser = ["/usr/bin/chromium", "/usr/bin/google-chrome"].into_iter().find(|path| Path::new(path).exists());
-    if std::env::var_os("CHROMIUM").is_none() && browser.is_none() {
-        return Err("no Chromium: install the package `chromium`, or set CHROMIUM to one".to_owned());
+    let browser = browser()?;
+    run("cargo build --locked --package genesys-purge")?;
+    run_with("npm run --silent e2e", &[("CHROMIUM", &browser), ("CONSOLE_PORT", &free_port()?.to_string())])
+}
+
+/// Where Debian and Google put it.
+const BROWSERS: [&str; 3] = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+
+/// The browser: that of `CHROMIUM`, or the distribution's, which is installed when it is missing. Never one from elsewhere.
+fn browser() -> Result<String, String> {
+    if let Ok(named) = std::env::var("CHROMIUM") {
+        return Ok(named);
     }
-    run("npm run --silent e2e")
+    let found = || BROWSERS.into_iter().find(|path| Path::new(path).exists()).map(str::to_owned);
+    if let Some(path) = found() {
+        return Ok(path);
+    }
+    const HELP: &str = "no Chromium: install it (`sudo apt-get install chromium`), or set CHROMIUM to one";
+    let root = output("id -u").is_some_and(|id| id.trim() == "0");
+    if !root || !Path::new("/usr/bin/apt-get").exists() {
+        return Err(HELP.to_owned());
+    }
+    run("apt-get update -qq")?;
+    run_with(
+        "apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core",
+        &[("DEBIAN_FRONTEND", "noninteractive")],
+    )?;
+    found().ok_or_else(|| HELP.to_owned())
+}
+
+/// A port of this machine that nobody listens on now.
+fn free_port() -> Result<u16, String> {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).map_err(|why| format!("no free port: {why}"))?;
+    listener.local_addr().map(|address| address.port()).map_err(|why| format!("no free port: {why}"))
 }
 
 /// The packages that the lock file names; none of their browsers.
