@@ -44,7 +44,7 @@ export async function look(page: Page, name: string): Promise<void> {
   await accessible(page)
 }
 
-async function shot(page: Page, name: string): Promise<void> {
+export async function shot(page: Page, name: string): Promise<void> {
   const folder = new URL('results/shots/', import.meta.url).pathname
   mkdirSync(folder, { recursive: true })
   await page.screenshot({ path: `${folder}${name}.png` })

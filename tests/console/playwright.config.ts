@@ -18,6 +18,8 @@ export default defineConfig({
   reporter: [['list']],
   workers: 2,
   timeout: 240_000,
+  // Generous, for machines that are busy: whatever does not come fails all the same.
+  expect: { timeout: 15_000 },
   use: {
     baseURL: `http://127.0.0.1:${port}`,
     locale: 'en-GB',

@@ -4,12 +4,13 @@ import { start } from './core'
 import { listen } from './keys'
 import { begin, get } from './state/store'
 import { t } from './texts'
-import { compareView } from './views/compare'
-import { dialogs, sheet } from './views/dialogs'
+import { compareView, drawCompare } from './views/compare'
+import { dialogs } from './views/dialogs'
 import { evidenceView } from './views/evidence'
 import { footer, header } from './views/frame'
 import { drawPlan, planView } from './views/plan'
 import { drawRehearsal, rehearseView } from './views/rehearse'
+import { sheet } from './views/sheet'
 
 const root = document.getElementById('app') as HTMLElement
 const VIEWS = { plan: planView, compare: compareView, rehearse: rehearseView, evidence: evidenceView }
@@ -22,6 +23,7 @@ function paintNow(): void {
   const { view } = get()
   render(html`${header()}<main id="content" tabindex="-1">${VIEWS[view]()}</main>${footer()}${dialogs()}${printing ? sheet() : nothing}`, root)
   if (view === 'plan') drawPlan()
+  if (view === 'compare') drawCompare()
   if (view === 'rehearse') drawRehearsal()
 }
 

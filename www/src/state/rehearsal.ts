@@ -208,7 +208,8 @@ export class Show {
     const lane = this.#lane(chunk)
     const phase = phaseOf(view)
     const open = this.#open.get(chunk)
-    const why = view.wait?.kind ?? view.state
+    // A look at a job is no news: what it waits for stays what it was.
+    const why = view.wait?.kind ?? (open?.phase === phase ? open.why : view.state)
     if (open && open.phase === phase && open.why === why) {
       open.to = when
     } else {

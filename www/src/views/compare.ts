@@ -1,10 +1,15 @@
 // Two plans side by side: the pinned one and the one as it is now. Counts first.
 import { html, nothing, type TemplateResult } from 'lit-html'
+import { ref } from 'lit-html/directives/ref.js'
 import type { Plan } from '../core'
+import { band } from '../draw/band'
+import { surface } from '../draw/surface'
 import { instant, length, number } from '../format'
+import { ends } from '../state/parts'
 import { get, pin, show, unpin } from '../state/store'
 import { t } from '../texts'
 import { DISPOSITIONS, type Summary } from '../types'
+import { cost } from './totals'
 
 const SHOWN = 200
 
@@ -57,13 +62,37 @@ function measures(summary: Summary): string[] {
     ms(a?.refusedMs),
     e ? `~${number(e.apiCalls)}` : '–',
     e ? `~${length(e.seconds * 1000)}` : '–',
+    e ? `~${number(e.messages)}` : '–',
+    e ? `~${cost(e)}` : '–',
   ]
+}
+
+const canvases = new Map<'before' | 'after', HTMLCanvasElement>()
+const canvasAt = (which: 'before' | 'after') => (element: Element | undefined): void => {
+  if (element) canvases.set(which, element as HTMLCanvasElement)
+  else canvases.delete(which)
+}
+const [beforeAt, afterAt] = [canvasAt('before'), canvasAt('after')]
+
+/** Both plans over the same time, one above the other. */
+export function drawCompare(): void {
+  const { baseline, plan } = get()
+  if (!baseline) return
+  const both = [baseline.plan, plan].filter((one) => one.starts.length > 0)
+  const from = Math.min(...both.map((one) => ends(one)[0]))
+  const to = Math.max(...both.map((one) => ends(one)[1]))
+  for (const [which, one] of [['before', baseline.plan], ['after', plan]] as const) {
+    const canvas = canvases.get(which)
+    const drawing = canvas ? surface(canvas) : null
+    if (drawing && one.starts.length > 0) band(drawing, { plan: one, from, to, selected: null, buckets: [] })
+  }
 }
 
 export function compareView(): TemplateResult {
   const { baseline, plan } = get()
   if (!baseline) {
-    return html`<section class="compare page"><h2>${t.compare.title}</h2><p class="empty">${t.compare.empty}</p>
+    return html`<section class="compare page"><h2>${t.compare.title}</h2><p>${t.compare.empty}</p>
+      <ol class="teach">${t.compare.teach.map((text, at) => html`<li class=${['chunk', 'held', 'kept'][at] ?? ''}>${text}</li>`)}</ol>
       <button type="button" class="primary" @click=${pin}>${t.compare.pin}</button></section>`
   }
   const { list, added, removed, same } = differences(baseline.plan, plan)
@@ -78,6 +107,8 @@ export function compareView(): TemplateResult {
     <p class="verdict" role="status">${total === 0 && baseline.plan.summary.digest === plan.summary.digest
       ? t.compare.same
       : t.compare.counts(number(added), number(removed), number(same))}</p>
+    <div class="bands">${([['before', beforeAt], ['after', afterAt]] as const).map(([which, at]) => html`<span>${t.compare[which]}</span>
+      <canvas role="img" aria-label=${t.compare.band(t.compare[which])} ${ref(at)}></canvas>`)}</div>
     <table>
       <thead><tr><th scope="col">${t.compare.measure}</th><th scope="col">${t.compare.before}</th><th scope="col">${t.compare.after}</th></tr></thead>
       <tbody>${Object.values(t.compare.measures).map((name, place) => html`<tr class=${before[place] === after[place] ? '' : 'changed'}>

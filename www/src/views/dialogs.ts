@@ -6,7 +6,6 @@ import { instant } from '../format'
 import { drafts, forget, keep } from '../state/drafts'
 import { change, edit, fileName, get, pin, redo, say, setTheme, show, undo, VIEWS } from '../state/store'
 import { t } from '../texts'
-import { findings } from './findings'
 import { copy, openFile } from './files'
 import { exportPlan, exportPolicy, exportRequest } from './handover'
 import { paste } from './paste'
@@ -142,23 +141,4 @@ export function dialogs(): TemplateResult | typeof nothing {
     case null:
       return nothing
   }
-}
-
-/** Only on paper. */
-export function sheet(): TemplateResult {
-  const { plan, documents } = get()
-  const { summary } = plan
-  const rows = plan.rows(0, 60)
-  return html`<section class="sheet" aria-hidden="true">
-    <h2>${t.print.title}</h2>
-    <p>${t.print.made(instant(Math.floor(Date.now() / 60_000) * 60_000))}</p>
-    <p class="code">${summary.digest ?? t.compare.noPlan} ${summary.shortCode ? html`<strong>${summary.shortCode}</strong>` : nothing}</p>
-    <p>${t.print.check}</p>
-    <table><tbody>${rows.map((row) => html`<tr><td>${row.chunk ?? ''}</td><td>${row.start}</td><td>${row.end}</td>
-      <td>${t.timeline.dispositions[row.disposition]}</td><td>${row.reason}</td></tr>`)}</tbody></table>
-    ${summary.parts > rows.length ? html`<p>${t.print.longer(String(summary.parts))}</p>` : nothing}
-    ${findings()}
-    <pre>${documents.request}</pre>
-    <p class="sign">${t.print.approver}</p>
-  </section>`
 }

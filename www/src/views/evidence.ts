@@ -177,7 +177,7 @@ export function evidenceView(): TemplateResult {
         <button type="button" class="plain" @click=${() => choose(true)}>${t.evidence.folder}</button></p>
       <p class="quiet">${t.evidence.help} ${t.evidence.local}</p>
     </div>
-    ${state === null ? html`<p class="empty">${t.evidence.empty}</p>` : nothing}
+    ${state === null ? html`<p>${t.evidence.empty}</p><ol class="teach">${t.evidence.teach.map((text, at) => html`<li class=${['verify', 'held', 'chunk'][at] ?? ''}>${text}</li>`)}</ol>` : nothing}
     ${state?.problem ? html`<p class="error" role="alert">${state.problem}</p>` : nothing}
     ${state && state.verdict === null && !state.problem
       ? html`<label>${t.evidence.checking(bytes(state.done), bytes(state.all))}

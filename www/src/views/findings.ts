@@ -1,6 +1,7 @@
 // What is wrong or worth knowing; each item leads to its field.
 import { html, type TemplateResult } from 'lit-html'
 import { plural } from '../format'
+import { ticked } from './ticked'
 import { change, get } from '../state/store'
 import { t } from '../texts'
 import type { Finding } from '../types'
@@ -50,8 +51,8 @@ export function findings(): TemplateResult {
           ${list.map((finding) => html`<li class=${finding.severity}>
             <button type="button" title=${t.findings.jump} @click=${() => jump(finding)}>
               <span class="mark">${t.findings.severities[finding.severity]}</span>
-              <span class="message">${finding.message}</span>
-              <span class="help">${finding.help}</span>
+              <span class="message">${ticked(finding.message)}</span>
+              <span class="help">${ticked(finding.help)}</span>
               <code>${finding.code}</code>
             </button>
           </li>`)}

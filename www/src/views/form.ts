@@ -8,6 +8,7 @@ import { at, change as changed, fields, instant, number, textAt, type Fields, ty
 import { change, edit, get } from '../state/store'
 import { t } from '../texts'
 import { findingsAt, pointerId } from './findings'
+import { ticked } from './ticked'
 import { openFile } from './files'
 
 type Path = readonly (string | number)[]
@@ -26,7 +27,7 @@ function field(path: Path, label: string, control: (id: string, invalid: boolean
   return html`<div class="field">
     <label for=${id}>${label}</label>
     ${control(id, stops)} ${help ? html`<small>${help}</small>` : nothing}
-    <div id="${id}-said" class="said">${found.map((f) => html`<p class=${f.severity}>${f.message}</p>`)}</div>
+    <div id="${id}-said" class="said">${found.map((f) => html`<p class=${f.severity}>${ticked(f.message)}</p>`)}</div>
   </div>`
 }
 
@@ -70,7 +71,7 @@ function choose(api: string): void {
 }
 
 function said(where: string): TemplateResult {
-  return html`<div class="said">${findingsAt(where).map((f) => html`<p class=${f.severity}>${f.message}</p>`)}</div>`
+  return html`<div class="said">${findingsAt(where).map((f) => html`<p class=${f.severity}>${ticked(f.message)}</p>`)}</div>`
 }
 
 function kinds(request: Fields): TemplateResult {

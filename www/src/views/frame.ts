@@ -89,7 +89,8 @@ export function footer(): TemplateResult {
   </footer>`
 }
 
-function sums(a: Accounting): string {
+/** Requested equals the sum of its parts. */
+export function sums(a: Accounting): string {
   const parts: [number, string][] = [
     [a.chunksMs, t.totals.chunks],
     [a.heldMs, t.timeline.dispositions.held],

@@ -9,6 +9,7 @@ import { change, edit, get, say } from '../state/store'
 import { t } from '../texts'
 import { droppedFile, openText } from './files'
 import { findingsAt, pointerId } from './findings'
+import { ticked } from './ticked'
 
 /** More rows than this are edited as text. */
 const MOST = 100
@@ -36,7 +37,7 @@ function cell(policy: Fields, path: Path, label: string, read: (text: string) =>
 }
 
 function said(pointer: string): TemplateResult {
-  return html`${findingsAt(pointer).map((f) => html`<p class=${f.severity}>${f.message}</p>`)}`
+  return html`${findingsAt(pointer).map((f) => html`<p class=${f.severity}>${ticked(f.message)}</p>`)}`
 }
 
 const optional = (text: string): Json | undefined => (text === '' ? undefined : text)

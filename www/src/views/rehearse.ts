@@ -43,7 +43,7 @@ const value = (event: Event): string => (event.target as HTMLInputElement).value
 
 function setup(): TemplateResult {
   const numeric = (name: 'seed' | 'jobSeconds' | 'latencyMs' | 'lagSeconds', label: string): TemplateResult => html`<div class="field">
-    <label for="world-${name}">${label}</label>
+    <label for="world-${name}" title=${t.rehearse.settingHelp[name]}>${label}</label>
     <input id="world-${name}" type="number" min="0" .value=${live(String(settings[name]))}
       @change=${(event: Event) => {
         settings[name] = Math.max(0, Math.floor(Number(value(event)) || 0))
@@ -230,7 +230,9 @@ export function rehearseView(): TemplateResult {
       ${running
         ? html`${lanes(running)} ${palette(running)} ${report(running)}
             <div class="lower">${chunkTable(running)} ${audit(running)}</div>`
-        : html`<p class="empty">${plan.summary.digest ? t.rehearse.empty : t.rehearse.noPlan}</p>`}
+        : plan.summary.digest
+          ? html`<p>${t.rehearse.empty}</p><ol class="teach">${t.rehearse.teach.map((text, at) => html`<li class=${['chunk', 'held', 'verify'][at] ?? ''}>${text}</li>`)}</ol>`
+          : html`<p class="empty">${t.rehearse.noPlan}</p>`}
     </div>
   </div>`
 }

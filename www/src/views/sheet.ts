@@ -1,0 +1,56 @@
+// Only on paper: the sheet that somebody signs. Everything that the digest stands for, and what it does not delete.
+import { html, nothing, type TemplateResult } from 'lit-html'
+import { instant, length, number } from '../format'
+import { at, fields, textAt } from '../state/document'
+import { get } from '../state/store'
+import { t } from '../texts'
+import { sentence, sums } from './frame'
+import { ticked } from './ticked'
+import { cost } from './totals'
+
+/** Rows that fit on two pages; the plan file has all. */
+const ROWS = 80
+
+function facts(): [string, string][] {
+  const { documents, plan } = get()
+  const request = fields(documents.request) ?? {}
+  const { accounting, estimate: e, policyDigest } = plan.summary
+  const kinds = at(request, ['recordTypes'])
+  const chunking = at(request, ['chunking'])
+  return [
+    [t.form.name, textAt(request, ['name'])],
+    [t.form.api, textAt(request, ['api'])],
+    [t.form.recordTypes, (Array.isArray(kinds) ? kinds : []).map((kind) => t.sentence.records[String(kind)] ?? String(kind)).join(', ')],
+    [t.form.range, t.print.range(textAt(request, ['range', 'start']), textAt(request, ['range', 'end']))],
+    [t.form.chunking, chunking && typeof chunking === 'object' ? Object.entries(chunking).map(([unit, n]) => `${String(n)} ${unit}`).join(' ') : ''],
+    [t.form.jurisdiction, textAt(request, ['jurisdiction'])],
+    [t.form.query, textAt(request, ['query']) || t.print.everything],
+    [t.form.reason, textAt(request, ['reason'])],
+    [t.form.requestedBy, textAt(request, ['requestedBy'])],
+    [t.form.override, ['reason', 'approver'].map((name) => textAt(request, ['retentionOverride', name])).filter(Boolean).join(', ') || t.print.noOverride],
+    [t.print.policy, documents.policy === null ? t.print.noPolicy : (policyDigest ?? '–')],
+    [t.print.accounting, accounting ? sums(accounting) : '–'],
+    [t.print.effort, e ? `~${number(e.apiCalls)} ${t.totals.names.calls}, ~${length(e.seconds * 1000)}, ~${cost(e)}` : '–'],
+  ]
+}
+
+export function sheet(): TemplateResult {
+  const { plan } = get()
+  const { summary } = plan
+  const rows = plan.rows(0, ROWS)
+  return html`<section class="sheet" aria-hidden="true">
+    <header><h2>${t.print.title}</h2><p>${t.print.made(instant(Math.floor(Date.now() / 60_000) * 60_000))}</p></header>
+    <p class="sentence">${sentence()}</p>
+    <div class="approve"><strong>${summary.shortCode ?? t.compare.noPlan}</strong><div><code>${summary.digest ?? ''}</code><p>${t.print.check}</p></div></div>
+    <dl>${facts().map(([name, text]) => html`<dt>${name}</dt><dd>${text}</dd>`)}</dl>
+    ${summary.findings.length > 0
+      ? html`<h3>${t.findings.title}</h3><ul>${summary.findings.map((f) => html`<li><strong>${t.findings.severities[f.severity]}</strong> ${ticked(f.message)} <code>${f.code}</code></li>`)}</ul>`
+      : nothing}
+    <div class="sign">${t.print.signatures.map((who) => html`<div><p>${who}</p><span>${t.print.line}</span></div>`)}</div>
+    <h3>${t.table.title}</h3>
+    <table><thead><tr><th>#</th><th>${t.table.columns.start}</th><th>${t.table.columns.end}</th><th>${t.table.columns.length}</th><th>${t.table.columns.state}</th><th>${t.table.columns.why}</th></tr></thead>
+      <tbody>${rows.map((row) => html`<tr class=${row.disposition}><td>${row.chunk ?? ''}</td><td>${instant(Date.parse(row.start))}</td><td>${instant(Date.parse(row.end))}</td>
+        <td>${length(Date.parse(row.end) - Date.parse(row.start))}</td><td>${t.timeline.dispositions[row.disposition]}</td><td>${ticked(row.reason)}</td></tr>`)}</tbody></table>
+    ${summary.parts > rows.length ? html`<p>${t.print.longer(number(summary.parts))}</p>` : nothing}
+  </section>`
+}
