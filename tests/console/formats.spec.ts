@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { expect, test } from '@playwright/test'
 import { readCounts } from '../../www/src/state/counts'
 import { readRows } from '../../www/src/state/rows'
+import { placeOf } from '../../www/src/state/pointer'
 import { command, quoted } from '../../www/src/state/shell'
 import { divide } from '../../www/src/state/volume'
 import { commands } from '../../www/src/state/commands'
@@ -124,4 +125,20 @@ test('every command line is one that a shell reads', () => {
   const [, run] = local[1] ?? ['', '']
   const told = execFileSync('sh', ['-c', run.replace(/^genesys-purge/, "printf '%s\\n'")], { encoding: 'utf8' })
   expect(told.trimEnd().split('\n')).toEqual(['run', "it's.plan.json", '--approve', 'sha256:00', '--approver', "D'Arcy; rm -rf /"])
+})
+
+test('a pointer leads to its place in the text, or to the nearest one around it', () => {
+  const text = '{ "a": [1, {"b": "x, ]}\\" y"}], "c/d": {"e": null}, "f" : -1.5e3 }'
+  const at = (pointer: string): string | null => {
+    const place = placeOf(text, pointer)
+    return place && text.slice(...place)
+  }
+  expect(at('#')).toBe(text)
+  expect(at('#/a/0')).toBe('1')
+  expect(at('#/a/1/b')).toBe('"x, ]}\\" y"')
+  expect(at('#/c~1d/e')).toBe('null')
+  expect(at('policy#/f')).toBe('-1.5e3')
+  expect(at('#/a/7')).toBe('[1, {"b": "x, ]}\\" y"}]')
+  expect(at('#/missing')).toBe(text)
+  for (const broken of ['', '{', '{"a"', '{"a": [1, ', '"', '{"\\q": 1}']) expect(() => placeOf(broken, '#/a/0')).not.toThrow()
 })

@@ -179,6 +179,17 @@ test('a policy is pasted, dropped and edited as a table; findings lead to the ce
   await expect(page.getByRole('heading', { name: 'Retention rules (2)' })).toBeVisible()
 })
 
+test('a finding leads to its place in the text of a request, too', async ({ page }) => {
+  await open(page)
+  await page.getByRole('button', { name: 'JSON' }).first().click()
+  const area = page.getByLabel('Purge request, JSON')
+  await area.fill((await area.inputValue()).replace('"us-east-1"', '"mars"'))
+  await page.locator('.findings li.error button').first().click()
+  await expect(area).toBeFocused()
+  const selected = await area.evaluate((element: HTMLTextAreaElement) => element.value.slice(element.selectionStart, element.selectionEnd))
+  expect(selected).toBe('"mars"')
+})
+
 test('a hundred thousand rows scroll and sort while the page stays awake', async ({ page }) => {
   await page.goto('/')
   await page.getByRole('button', { name: 'JSON' }).first().click()

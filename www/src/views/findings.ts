@@ -2,6 +2,7 @@
 import { html, type TemplateResult } from 'lit-html'
 import { plural } from '../format'
 import { ticked } from './ticked'
+import { placeOf } from '../state/pointer'
 import { change, get } from '../state/store'
 import { t } from '../texts'
 import type { Finding } from '../types'
@@ -27,6 +28,10 @@ export function jump(finding: Finding): void {
       element.closest('details')?.setAttribute('open', '')
       element.scrollIntoView({ block: 'center' })
       element.focus()
+      if (element instanceof HTMLTextAreaElement) {
+        const place = placeOf(element.value, finding.pointer)
+        if (place) element.setSelectionRange(...place)
+      }
       return
     }
     const cut = pointer.lastIndexOf('/')

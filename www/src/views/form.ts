@@ -25,7 +25,7 @@ function field(path: Path, label: string, control: (id: string, invalid: boolean
   const found = findingsAt(pointer(path))
   const stops = found.some((finding) => finding.severity === 'error' || finding.severity === 'blocked')
   return html`<div class="field">
-    <label for=${id}>${label}</label>
+    <label for=${id} title=${t.form.tips[String(path.at(-1))] ?? nothing}>${label}</label>
     ${control(id, stops)} ${help ? html`<small>${help}</small>` : nothing}
     <div id="${id}-said" class="said">${found.map((f) => html`<p class=${f.severity}>${ticked(f.message)}</p>`)}</div>
   </div>`
@@ -100,7 +100,7 @@ function chunking(request: Fields): TemplateResult {
   return html`<div class="field">
     <div class="pair">
       <div>
-        <label for=${id}>${t.form.chunking}</label>
+        <label for=${id} title=${t.form.tips['chunking'] ?? nothing}>${t.form.chunking}</label>
         <input id=${id} type="text" inputmode="numeric" .value=${live(length)} aria-describedby="${id}-said"
           @input=${(event: Event) => set(['chunking'], { [unit]: number(value(event)) })} />
       </div>
@@ -140,7 +140,7 @@ function options(request: Fields): TemplateResult | typeof nothing {
   return html`<fieldset id=${pointerId('#/recordings')} tabindex="-1">
     <legend>${t.form.recordings}</legend>
     ${flag('includeSensitiveData')} ${flag('includePolicyBased')} ${flag('includeSnippets')}
-    <div class="field"><label for=${id}>${t.form.coolOffDays}</label>
+    <div class="field"><label for=${id} title=${t.form.tips['coolOffDays'] ?? nothing}>${t.form.coolOffDays}</label>
       <input id=${id} type="text" inputmode="numeric" .value=${live(textAt(request, ['recordings', 'coolOffDays']) || '0')}
         @input=${(event: Event) => set(['recordings', 'coolOffDays'], number(value(event)))} /></div>
     ${said('#/recordings')}

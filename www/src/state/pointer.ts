@@ -1,0 +1,65 @@
+// Where in a JSON text the value of a pointer stands, so that a finding leads to it in the text, too.
+
+/** First and last place of the value, or of the nearest one around it that is there; null when the text cannot be followed. */
+export function placeOf(text: string, pointer: string): [number, number] | null {
+  const path = pointer.replace(/^[^#]*#/, '').split('/').slice(1).map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
+  let at = 0
+  const blank = (): void => {
+    while (/\s/.test(text[at] ?? '')) at += 1
+  }
+  /** Steps over a text; gives what it says. */
+  const quoted = (): string => {
+    const from = at
+    at += 1
+    while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1
+    at += 1
+    return JSON.parse(text.slice(from, at)) as string
+  }
+  /** Steps over any value. */
+  const skip = (): void => {
+    let depth = 0
+    do {
+      blank()
+      const letter = text[at] ?? ''
+      if (letter === '"') quoted()
+      else if (letter === '{' || letter === '[') {
+        depth += 1
+        at += 1
+      } else if (letter === '}' || letter === ']') {
+        depth -= 1
+        at += 1
+      } else if (letter === ',' || letter === ':') at += 1
+      else while (at < text.length && !/[\s,:\]}]/.test(text[at] ?? '')) at += 1
+    } while (depth > 0 && at < text.length)
+  }
+  let found: [number, number] | null = null
+  try {
+    for (let step = 0; ; step += 1) {
+      blank()
+      const from = at
+      skip()
+      if (at === from) return found
+      found = [from, at]
+      const wanted = path[step]
+      const open = text[from]
+      if (wanted === undefined || (open !== '{' && open !== '[')) return found
+      at = from + 1
+      for (let item = 0; ; item += 1) {
+        blank()
+        if (at >= found[1] - 1) return found
+        let name = String(item)
+        if (open === '{') {
+          name = quoted()
+          blank()
+          at += 1
+        }
+        if (name === wanted) break
+        skip()
+        blank()
+        if (text[at] === ',') at += 1
+      }
+    }
+  } catch {
+    return found
+  }
+}
