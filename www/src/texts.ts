@@ -581,7 +581,7 @@ export const t = {
     title: 'Commands',
     filter: 'Type to find a command',
     none: 'No such command.',
-    group: { view: 'Go to', load: 'Load', do: 'Do' },
+    group: { view: 'Go to', load: 'Load', save: 'Save' },
     wrap: (group: string, name: string) => `${group}: ${name}`,
     theme: (name: string) => `Theme: ${name}`,
   },

@@ -228,7 +228,7 @@ export function rehearseView(): TemplateResult {
       ${failure ? html`<p class="error" role="alert">${failure}</p>` : nothing}
       ${loading ? html`<p role="status">${t.rehearse.loading}</p>` : nothing}
       ${running
-        ? html`${lanes(running)} ${palette(running)} ${report(running)}
+        ? html`${lanes(running)} ${running.standing.over ? nothing : palette(running)} ${report(running)}
             <div class="lower">${chunkTable(running)} ${audit(running)}</div>`
         : plan.summary.digest
           ? html`<p>${t.rehearse.empty}</p><ol class="teach">${t.rehearse.teach.map((text, at) => html`<li class=${['chunk', 'held', 'verify'][at] ?? ''}>${text}</li>`)}</ol>`
