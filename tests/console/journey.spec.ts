@@ -235,6 +235,8 @@ test('the same way by keyboard only', async ({ page }) => {
     shell(folder, await page.getByRole('group', { name: 'Carry it out' }).innerText())
     const evidence = evidenceIn(folder)
     await page.keyboard.press('4')
+    await expect(page.getByText('genesys-purge serve', { exact: true })).toBeVisible()
+    await page.keyboard.press('5')
     await expect(page.getByText('Drop an evidence folder')).toBeVisible()
     const choosing = page.waitForEvent('filechooser')
     await press(page, button('Choose files…'))

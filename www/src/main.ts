@@ -2,6 +2,7 @@
 import { html, nothing, render } from 'lit-html'
 import { start } from './core'
 import { listen } from './keys'
+import { takeToken } from './state/served'
 import { begin, get } from './state/store'
 import { t } from './texts'
 import { compareView, drawCompare } from './views/compare'
@@ -10,10 +11,11 @@ import { evidenceView } from './views/evidence'
 import { footer, header } from './views/frame'
 import { drawPlan, planView } from './views/plan'
 import { drawRehearsal, rehearseView } from './views/rehearse'
+import { begin as meetServer, drawWatch, servedDialogs, watchView } from './views/served'
 import { sheet } from './views/sheet'
 
 const root = document.getElementById('app') as HTMLElement
-const VIEWS = { plan: planView, compare: compareView, rehearse: rehearseView, evidence: evidenceView }
+const VIEWS = { plan: planView, compare: compareView, rehearse: rehearseView, watch: watchView, evidence: evidenceView }
 let queued = false
 /** The sheet for sign-off is made when it is printed, not on every keystroke. */
 let printing = false
@@ -21,10 +23,11 @@ let printing = false
 function paintNow(): void {
   queued = false
   const { view } = get()
-  render(html`${header()}<main id="content" tabindex="-1">${VIEWS[view]()}</main>${footer()}${dialogs()}${printing ? sheet() : nothing}`, root)
+  render(html`${header()}<main id="content" tabindex="-1">${VIEWS[view]()}</main>${footer()}${dialogs()}${servedDialogs()}${printing ? sheet() : nothing}`, root)
   if (view === 'plan') drawPlan()
   if (view === 'compare') drawCompare()
   if (view === 'rehearse') drawRehearsal()
+  if (view === 'watch') drawWatch()
 }
 
 function paint(): void {
@@ -41,9 +44,11 @@ for (const [event, on] of [['beforeprint', true], ['afterprint', false]] as cons
 }
 
 try {
+  takeToken()
   await start()
   await begin(paint)
   listen()
+  meetServer(paint)
 } catch (why) {
   root.textContent = t.failed(String(why))
 }

@@ -274,6 +274,8 @@ fn a_plan_is_started_watched_and_proved() {
     assert_eq!(facts["approvedBy"], "dpo@example.com");
     let report = console.get(&format!("/runs/{run}/report")).is(200).json();
     assert_eq!((&report["exitCode"], &report["report"]["outcome"]), (&json!(0), &json!("verified")));
+    let sums = console.get(&format!("/runs/{run}/sums")).is(200).json();
+    assert_eq!((&sums["totals"], &sums["exitCode"]), (&report["report"]["totals"], &json!(0)));
     let evidence = bench.evidence();
     let verdict = bench.run(&["verify", evidence.to_str().unwrap(), "--json"]).exits(0);
     let verdict: Value = serde_json::from_str(&verdict.stdout).unwrap();

@@ -4,6 +4,7 @@
 
 mod aws;
 mod check;
+mod console;
 mod makespan;
 mod sh;
 mod wasm;
@@ -20,6 +21,7 @@ usage: cargo xtask VERB
   makespan   measures runs over HTTP against the least time and the fewest requests possible
   wasm       builds the wasm package into www/pkg, for browsers and for Node
   www        builds the console into www/dist, and checks its sizes
+  console    builds wasm, page and program, and serves the console; prints the address to open
   www-test   tests the console, in Node and in Chromium
   aws-setup  installs the tools for the functions under target/
   aws-lint   checks the template
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         "check" => check::quickly(),
         "wasm" => wasm::wasm(),
         "www" => www::www(),
+        "console" => console::console(std::env::args().skip(2)),
         "www-test" => www::www_test(),
         "aws-setup" => aws::set_up(),
         "aws-lint" => aws::lint(),

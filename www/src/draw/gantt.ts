@@ -13,6 +13,9 @@ const FLAGS = 20
 /** More bars than this have no names: they would not be legible. */
 const NAMED = 3000
 
+/** What is drawn: a rehearsal, or a run that is watched. */
+export type Drawn = Pick<Show, 'bars' | 'lanes' | 'marks' | 'begun' | 'now' | 'lookAt'> & { standing: Pick<Show['standing'], 'over'> }
+
 /** Where everything is on the canvas. */
 interface Frame {
   from: number
@@ -22,7 +25,7 @@ interface Frame {
   x: (at: number) => number
 }
 
-function frame(show: Show, width: number, height: number): Frame {
+function frame(show: Drawn, width: number, height: number): Frame {
   const from = show.begun
   const planned = show.marks.at(-1)?.at ?? 0
   // Room for what is still to be let happen.
@@ -37,7 +40,7 @@ function frame(show: Show, width: number, height: number): Frame {
   }
 }
 
-export function gantt(canvas: HTMLCanvasElement, show: Show): void {
+export function gantt(canvas: HTMLCanvasElement, show: Drawn): void {
   const drawing = surface(canvas)
   if (!drawing) return
   const { context, width, height } = drawing
@@ -60,7 +63,7 @@ function line(context: CanvasRenderingContext2D, at: number, top: number, bottom
   context.stroke()
 }
 
-function bars(context: CanvasRenderingContext2D, show: Show, { until, lane, x }: Frame): void {
+function bars(context: CanvasRenderingContext2D, show: Drawn, { until, lane, x }: Frame): void {
   const drawn = new Float64Array(show.lanes).fill(-1)
   for (const bar of show.bars) {
     if (bar.from > until) continue
@@ -81,7 +84,7 @@ function bars(context: CanvasRenderingContext2D, show: Show, { until, lane, x }:
 }
 
 /** Each chunk's number at its beginning, and what it waits for where there is room to say so. */
-function names(context: CanvasRenderingContext2D, show: Show, { until, lane, x }: Frame): void {
+function names(context: CanvasRenderingContext2D, show: Drawn, { until, lane, x }: Frame): void {
   const label = (text: string, left: number, middle: number, room: number): number => {
     const size = context.measureText(text).width
     if (size + 10 > room) return 0
@@ -114,7 +117,7 @@ function names(context: CanvasRenderingContext2D, show: Show, { until, lane, x }
   }
 }
 
-function flags(context: CanvasRenderingContext2D, show: Show, { x }: Frame, width: number, height: number): void {
+function flags(context: CanvasRenderingContext2D, show: Drawn, { x }: Frame, width: number, height: number): void {
   let free = 0
   for (const mark of show.marks) {
     const at = x(mark.at)
@@ -135,14 +138,14 @@ function flags(context: CanvasRenderingContext2D, show: Show, { x }: Frame, widt
 }
 
 /** The instant at that place of the canvas. */
-export function timeAt(canvas: HTMLCanvasElement, show: Show, clientX: number): number {
+export function timeAt(canvas: HTMLCanvasElement, show: Drawn, clientX: number): number {
   const box = canvas.getBoundingClientRect()
   const { from, to } = frame(show, box.width, box.height)
   return from + (Math.min(Math.max(clientX - box.left, 0), box.width) / (box.width - 2)) * (to - from)
 }
 
 /** The bar under a place of the canvas. */
-export function barAt(canvas: HTMLCanvasElement, show: Show, clientX: number, clientY: number): Bar | null {
+export function barAt(canvas: HTMLCanvasElement, show: Drawn, clientX: number, clientY: number): Bar | null {
   const box = canvas.getBoundingClientRect()
   const { lane } = frame(show, box.width, box.height)
   const at = timeAt(canvas, show, clientX)

@@ -253,7 +253,7 @@ const PHASES: Record<string, Phase> = {
   cancelling: 'submit',
 }
 
-function phaseOf(view: ChunkView): Phase {
+export function phaseOf(view: Pick<ChunkView, 'state' | 'wait' | 'outcome'>): Phase {
   if (view.outcome !== null) return 'end'
   if (view.wait && WAITS.has(view.wait.kind)) return 'wait'
   return PHASES[view.state] ?? 'check'

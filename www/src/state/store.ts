@@ -5,7 +5,7 @@ import { at, fields, type Documents } from './document'
 import { decode, encode, viewOf } from './fragment'
 import { NATURAL, type Sort } from './order'
 
-export const VIEWS = ['plan', 'compare', 'rehearse', 'evidence'] as const
+export const VIEWS = ['plan', 'compare', 'rehearse', 'watch', 'evidence'] as const
 export type View = (typeof VIEWS)[number]
 export const INSPECTOR = ['request', 'message', 'why', 'totals', 'commands'] as const
 export type Theme = 'auto' | 'light' | 'dark'
@@ -24,7 +24,7 @@ export interface State {
   inspector: (typeof INSPECTOR)[number]
   baseline: { documents: Documents; plan: Plan } | null
   theme: Theme
-  dialog: 'palette' | 'keys' | 'drafts' | 'volume' | 'holds' | 'retention' | null
+  dialog: 'palette' | 'keys' | 'drafts' | 'volume' | 'holds' | 'retention' | 'execute' | null
   said: string
 }
 

@@ -55,7 +55,7 @@ const opened = ref((element) => {
 })
 const close = (): void => change({ dialog: null })
 
-function frame(title: string, content: unknown): TemplateResult {
+export function frame(title: string, content: unknown): TemplateResult {
   return html`<dialog ${opened} aria-label=${title} @close=${close}
     @click=${(event: Event) => event.target === event.currentTarget && close()}>
     <div class="dialog"><header class="bar"><h2>${title}</h2>
@@ -138,6 +138,7 @@ export function dialogs(): TemplateResult | typeof nothing {
     case 'holds':
     case 'retention':
       return frame(t.policy.pasteTitle, paste(get().dialog === 'holds' ? 'holds' : 'retention'))
+    case 'execute':
     case null:
       return nothing
   }

@@ -2,11 +2,13 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { day, length, number, plural } from '../format'
 import { at, fields, textAt } from '../state/document'
+import { isServed } from '../state/served'
 import { canRedo, canUndo, change, get, redo, setTheme, show, undo, VIEWS, type Theme } from '../state/store'
 import { t } from '../texts'
 import type { Accounting } from '../types'
 import { copy } from './files'
 import { exportPlan, exportRequest } from './handover'
+import { carryOut, where } from './served'
 import { cost } from './totals'
 
 /** What will happen, in one sentence. */
@@ -45,6 +47,7 @@ export function header(): TemplateResult {
           aria-current=${state.view === view ? 'page' : nothing} @click=${() => show(view)}>${t.views[view]}</button>`)}
       </nav>
       <div class="tools">
+        ${where()}
         <button type="button" class="plain" ?disabled=${!canUndo()} @click=${() => void undo()}>${t.undo}</button>
         <button type="button" class="plain" ?disabled=${!canRedo()} @click=${redo}>${t.redo}</button>
         <button type="button" class="plain" @click=${() => change({ dialog: 'palette' })}>${t.commands} <kbd>Ctrl K</kbd></button>
@@ -73,14 +76,15 @@ export function footer(): TemplateResult {
   const state = get()
   const { accounting, estimate } = state.plan.summary
   return html`<footer class="bottom">
-    <p class="sums" title=${t.totals.accounting}>${accounting ? sums(accounting) : t.nothingLeaves}</p>
+    <p class="sums" title=${t.totals.accounting}>${accounting ? sums(accounting) : isServed() ? nothing : t.nothingLeaves}</p>
     ${estimate
       ? html`<button type="button" class="sums" title=${t.totals.help(estimate.assumedJobSeconds)} @click=${() => change({ view: 'plan', inspector: 'totals' })}>
           ${t.totals.calls(number(estimate.apiCalls))} · ~${length(estimate.seconds * 1000)} · ~${cost(estimate)}</button>`
       : nothing}
     <p class="quiet">${t.totals.took(state.took < 10 ? state.took.toFixed(1) : state.took.toFixed(0))}</p>
     <div class="exports" role="group" aria-label=${t.export.title}>
-      <button type="button" class="primary" id="export-plan" ?disabled=${!state.plan.summary.digest} @click=${exportPlan}>${t.export.plan}</button>
+      ${carryOut()}
+      <button type="button" class=${isServed() ? 'plain' : 'primary'} id="export-plan" ?disabled=${!state.plan.summary.digest} @click=${exportPlan}>${t.export.plan}</button>
       <button type="button" class="plain" @click=${exportRequest}>${t.export.request}</button>
       <button type="button" class="plain" title=${t.export.linkHelp} @click=${() => void copy(location.href)}>${t.export.link}</button>
       <button type="button" class="plain" @click=${() => print()}>${t.export.print}</button>

@@ -10,7 +10,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use purge_core::report::exit_code;
+use purge_core::report::{Report, exit_code};
 use purge_driver::ledger::{Ledger, RunRow};
 use purge_driver::{Clock, SystemClock};
 use serde::Deserialize;
@@ -46,6 +46,7 @@ pub(crate) fn routes(server: &Arc<Server>) -> Router {
         .route("/runs/{run}/chunks", get(chunks))
         .route("/runs/{run}/audit", get(log))
         .route("/runs/{run}/report", get(report))
+        .route("/runs/{run}/sums", get(sums))
         .route("/runs/{run}/events", get(events))
         .route("/runs/{run}/evidence", get(evidence_list))
         .route("/runs/{run}/evidence/{name}", get(evidence_file))
@@ -188,12 +189,26 @@ async fn log(
 
 /// The report so far: a fold over the records, as the evidence has it.
 async fn report(State(server): Here, Path(run): Path<String>) -> Answer {
-    let report = about_run(&server, run, |_, ledger, row| {
+    let report = report_of(&server, run).await?;
+    Ok(Json(json!({ "report": report, "exitCode": exit_code(&report) })).into_response())
+}
+
+/// The report without its chunks, which may be very many.
+async fn sums(State(server): Here, Path(run): Path<String>) -> Answer {
+    let report = report_of(&server, run).await?;
+    Ok(Json(json!({
+        "outcome": report.outcome, "exitCode": exit_code(&report), "startedAt": report.started_at, "lastAt": report.last_at,
+        "totals": report.totals, "accounting": report.accounting, "problems": report.problems,
+    }))
+    .into_response())
+}
+
+async fn report_of(server: &Arc<Server>, run: String) -> Result<Report, Problem> {
+    let report = about_run(server, run, |_, ledger, row| {
         let stored = wait(Stored::read(ledger, &row.order.run_id, SystemClock.now()))?;
         Ok(stored.report())
     });
-    let report = report.await?;
-    Ok(Json(json!({ "report": report, "exitCode": exit_code(&report) })).into_response())
+    report.await
 }
 
 async fn events(State(server): Here, Path(run): Path<String>, headers: HeaderMap) -> Answer {

@@ -1,0 +1,236 @@
+// Watch, against the real server: a plan is carried out by its typed code, followed live, tried again, proved; and cancelled.
+import { spawn, execFileSync, type ChildProcess } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Page } from '@playwright/test'
+import { accessible, expect, load, look, test } from './page'
+
+const root = new URL('../../', import.meta.url).pathname
+const binary = process.env['GENESYS_PURGE'] ?? join(root, 'target/debug/genesys-purge')
+const environment = { PATH: process.env['PATH'] ?? '', HOME: tmpdir() }
+
+interface Server {
+  url: string
+  folder: string
+  child: ChildProcess
+}
+
+const running: ChildProcess[] = []
+
+/** The real server on the built page, with a simulated tenant like that. */
+async function serve(scenario: unknown, folder = mkdtempSync(join(tmpdir(), 'watch-')), port = 0): Promise<Server> {
+  expect(existsSync(binary), `${binary}: build it first`).toBe(true)
+  writeFileSync(join(folder, 'scenario.json'), JSON.stringify(scenario))
+  const args = ['serve', '--listen', `127.0.0.1:${port}`, '--www', join(root, 'www/dist'), '--ledger', 'data', '--scenario', 'scenario.json']
+  const child = spawn(binary, args, { cwd: folder, env: environment, stdio: ['ignore', 'pipe', 'inherit'] })
+  running.push(child)
+  const lines = createInterface({ input: child.stdout })
+  const url = await new Promise<string>((resolve, reject) => {
+    lines.once('line', resolve)
+    child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)))
+  })
+  return { url, folder, child }
+}
+
+test.afterEach(() => {
+  for (const child of running.splice(0)) child.kill('SIGKILL')
+})
+
+/** Deletions take three seconds, and the second submit is refused once. */
+const REFUSING = {
+  dataDeletion: { processingSeconds: 3 },
+  faults: [{ on: 'submit', nth: [2], do: { kind: 'error', status: 400 } }],
+}
+const SLOW = { dataDeletion: { processingSeconds: 30 } }
+
+async function enter(page: Page, server: Server): Promise<void> {
+  await page.goto(server.url)
+  await page.getByRole('navigation').waitFor()
+  await expect(page.getByText('SIMULATED', { exact: true }).first()).toBeVisible()
+}
+
+/** From a plan to its run, as a person does it. */
+async function carryOut(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Plan', exact: true }).click()
+  await load(page, 'A quarter of conversations')
+  await page.getByRole('button', { name: 'Carry out…' }).click()
+  const code = (await page.getByRole('dialog').locator('.digest').textContent()) ?? ''
+  await page.getByLabel('Type the code').fill(code)
+  await page.getByLabel('Approver').fill('dpo@example.com')
+  await page.getByRole('button', { name: 'Start', exact: true }).click()
+  await expect(page.getByRole('heading', { name: 'Q1 2023' })).toBeVisible()
+}
+
+test('a plan is carried out by its typed code, followed, tried again and proved', async ({ page, complaints }) => {
+  test.setTimeout(180_000)
+  const server = await serve(REFUSING)
+  await enter(page, server)
+
+  await test.step('the token is gone from the address, and the view says that there is nothing yet', async () => {
+    const token = server.url.split('token/')[1] ?? ''
+    expect(token.length).toBeGreaterThan(40)
+    expect(page.url()).not.toContain(token)
+    await expect(page.getByText('No runs yet.').first()).toBeVisible()
+    await look(page, 'watch-empty')
+  })
+
+  await test.step('a mistyped code starts nothing', async () => {
+    await page.getByRole('button', { name: 'Plan', exact: true }).click()
+    await load(page, 'A quarter of conversations')
+    await page.getByRole('button', { name: 'Carry out…' }).click()
+    await expect(page.getByLabel('Type the code')).toBeFocused()
+    await page.getByLabel('Type the code').fill('0000-0000')
+    await page.getByLabel('Approver').fill('dpo@example.com')
+    await page.getByRole('button', { name: 'Start', exact: true }).click()
+    await expect(page.getByRole('alert')).toContainText('that is not the plan\'s code; nothing was sent')
+    await look(page, 'watch-execute')
+    // The browser itself reports the refusal; nothing else went wrong.
+    expect(complaints.splice(0)).toEqual([expect.stringContaining('403')])
+    await page.getByRole('button', { name: 'Leave it' }).click()
+  })
+
+  await test.step('the typed code starts it, and the view follows', async () => {
+    await carryOut(page)
+    await expect(page.getByText('live', { exact: true })).toBeVisible()
+    await expect(page.getByText('Carried out by this server.')).toBeVisible()
+    await expect(page.getByRole('cell', { name: 'the job' }).first()).toBeVisible()
+    await look(page, 'watch-live')
+  })
+
+  await test.step('a reload in between shows the same', async () => {
+    await page.reload()
+    await expect(page.getByRole('heading', { name: 'Q1 2023' })).toBeVisible()
+    await expect(page.getByRole('img', { name: /lanes from/ })).toBeVisible()
+  })
+
+  await test.step('a chunk that was refused says why, and is tried again', async () => {
+    await expect(page.getByText('2 verified · 1 rejected')).toBeVisible({ timeout: 60_000 })
+    await expect(page.getByText(/exit code 4/)).toBeVisible()
+    await page.getByRole('button', { name: 'Needs a person' }).click()
+    await expect(page.locator('.states tbody tr')).toHaveCount(1)
+    await look(page, 'watch-failed')
+    await page.getByRole('button', { name: /^Try chunk \d again$/ }).click()
+    await expect(page.getByRole('alertdialog')).toContainText('approval of dpo@example.com')
+    await look(page, 'watch-retry')
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Try again' }).click()
+    await page.getByRole('button', { name: 'All', exact: true }).click()
+    await expect(page.getByText('Everything was deleted and verified · exit code 0')).toBeVisible({ timeout: 60_000 })
+    await expect(page.getByRole('button', { name: 'Try again…' })).toHaveCount(0)
+    await look(page, 'watch-verified')
+  })
+
+  await test.step('its evidence holds, in the page and on the command line', async () => {
+    await page.getByRole('button', { name: 'Check it in Evidence' }).click()
+    await expect(page.getByText(/^Sound:/)).toBeVisible()
+    await expect(page.getByText('as the manifest lists it')).toHaveCount(6)
+    const evidence = join(server.folder, 'data/evidence')
+    const run = readdirSync(evidence)[0] ?? ''
+    const said = execFileSync(binary, ['verify', join(evidence, run)], { encoding: 'utf8', env: environment })
+    expect(said).toContain('the evidence holds: the run is verified')
+  })
+})
+
+test('cancelled from the page, behind a question that says what happens', async ({ page }) => {
+  const server = await serve(SLOW)
+  await enter(page, server)
+  await carryOut(page)
+  await expect(page.getByRole('cell', { name: 'the job' }).first()).toBeVisible()
+  await page.getByRole('button', { name: 'Cancel…' }).click()
+  const question = page.getByRole('alertdialog')
+  await expect(question).toContainText('3 chunks have not ended')
+  await expect(question).toContainText('What has been deleted stays deleted')
+  await expect(question.getByRole('button', { name: 'Let it go on' })).toBeFocused()
+  await look(page, 'watch-cancel')
+  await page.keyboard.press('Escape')
+  await expect(question).toHaveCount(0)
+  await page.getByRole('button', { name: 'Cancel…' }).click()
+  await question.getByRole('button', { name: 'Cancel the run' }).click()
+  await expect(page.locator('.run .badge')).toHaveText('cancelling')
+  await expect(page.getByRole('button', { name: 'Cancel…' })).toHaveCount(0)
+})
+
+test('killed half-way, the page says since when it is old, and goes on with the run afterwards', async ({ page, complaints }) => {
+  test.setTimeout(180_000)
+  const server = await serve({ dataDeletion: { processingSeconds: 6 } })
+  await enter(page, server)
+  await carryOut(page)
+  await expect(page.getByRole('cell', { name: 'the job' }).first()).toBeVisible()
+  server.child.kill('SIGKILL')
+  await expect(page.getByText(/reconnecting; as of \d\d:\d\d:\d\d UTC/)).toBeVisible()
+  await look(page, 'watch-stale')
+
+  const port = Number(new URL(server.url).port)
+  const again = await serve({ dataDeletion: { processingSeconds: 6 } }, server.folder, port)
+  await expect(page.getByText('The server does not know this page any more')).toBeVisible({ timeout: 30_000 })
+  await look(page, 'watch-locked')
+  // What the browser reports by itself: the server was gone, and does not take the old token.
+  expect(complaints.splice(0).filter((text) => !/ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|401/.test(text))).toEqual([])
+
+  await page.goto('about:blank')
+  await enter(page, again)
+  await expect(page.getByText('Nobody carries it out.')).toBeVisible()
+  await look(page, 'watch-stopped')
+  await page.getByRole('button', { name: 'Go on…' }).click()
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Go on' }).click()
+  await expect(page.getByText('Everything was deleted and verified · exit code 0')).toBeVisible({ timeout: 60_000 })
+  await expect(page.getByRole('definition').filter({ hasText: /^3$/ })).toHaveCount(1)
+})
+
+test('by keyboard alone', async ({ page }) => {
+  const server = await serve({ dataDeletion: { processingSeconds: 1 } })
+  await enter(page, server)
+  await page.keyboard.press('1')
+  await page.getByRole('button', { name: 'Carry out…' }).focus()
+  await page.keyboard.press('Enter')
+  const code = (await page.getByRole('dialog').locator('.digest').textContent()) ?? ''
+  await page.keyboard.type(code)
+  await page.keyboard.press('Tab')
+  await page.keyboard.type('dpo@example.com')
+  await page.keyboard.press('Enter')
+  await expect(page.getByText('Everything was deleted and verified')).toBeVisible({ timeout: 60_000 })
+  await expect(page.getByRole('status').filter({ hasText: 'The run is now ended.' })).toBeVisible()
+  await page.getByRole('button', { name: 'Under way' }).focus()
+  await page.keyboard.press('Space')
+  await expect(page.getByText('No chunk is under way.')).toBeVisible()
+})
+
+for (const theme of ['Light', 'Dark'] as const) {
+  test(`accessible while it runs, ${theme.toLowerCase()}, and on a tablet`, async ({ page }) => {
+    const server = await serve({ dataDeletion: { processingSeconds: 20 }, faults: [{ on: 'count', nth: [2], do: { kind: 'rateLimited', retryAfter: '20' } }] })
+    await enter(page, server)
+    await page.getByLabel('Theme').selectOption(theme)
+    await carryOut(page)
+    await expect(page.getByText('the server asked for 20 s')).toBeVisible()
+    await expect(page.getByRole('cell', { name: /^in \d+ s$/ }).first()).toBeVisible()
+    await look(page, `watch-${theme.toLowerCase()}`)
+    await page.setViewportSize({ width: 820, height: 1180 })
+    await accessible(page)
+    expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true)
+    await look(page, `watch-tablet-${theme.toLowerCase()}`)
+  })
+}
+
+test('without a server it says how to start one', async ({ page }) => {
+  await page.goto('/')
+  await page.getByRole('button', { name: 'Watch', exact: true }).click()
+  await expect(page.getByText('genesys-purge serve', { exact: true })).toBeVisible()
+  await expect(page.getByRole('button', { name: 'Carry out…' })).toHaveCount(0)
+  await look(page, 'watch-not-served')
+})
+
+test('what is in a ledger is text, never markup', async ({ page }) => {
+  const server = await serve({ dataDeletion: { processingSeconds: 1 } })
+  await enter(page, server)
+  await page.getByRole('button', { name: 'Plan', exact: true }).click()
+  await page.getByLabel('Name', { exact: true }).fill('<img src=x onerror=alert(1)>')
+  await page.getByRole('button', { name: 'Carry out…' }).click()
+  const code = (await page.getByRole('dialog').locator('.digest').textContent()) ?? ''
+  await page.getByLabel('Type the code').fill(code)
+  await page.getByLabel('Approver').fill('<b>dpo</b>')
+  await page.getByRole('button', { name: 'Start', exact: true }).click()
+  await expect(page.getByRole('heading', { name: '<img src=x onerror=alert(1)>' })).toBeVisible()
+  await expect(page.locator('main img, main b')).toHaveCount(0)
+  await expect(page.getByText('<b>dpo</b>')).toBeVisible()
+})

@@ -1,0 +1,78 @@
+// The server that this page came from, when it is `genesys-purge serve`: its token, and asking it.
+import type { Finding } from '../types'
+
+/** What the server says about itself. */
+export interface About {
+  version: string
+  simulated: boolean
+  tenant: string | null
+  ledger: string
+  policies: { name: string; policy: unknown }[]
+  remarks: Finding[]
+  now: string
+}
+
+const KEY = 'genesys-purge.token'
+
+let token: string | null = null
+let about: About | null = null
+let locked = false
+
+/** Takes the token out of the address that the server printed, before anybody copies the address; a reload finds it here. */
+export function takeToken(): void {
+  const given = /^#token\/([\w-]+)$/.exec(location.hash)?.[1]
+  try {
+    if (given) sessionStorage.setItem(KEY, given)
+    token = given ?? sessionStorage.getItem(KEY)
+  } catch {
+    // A browser that keeps nothing asks for the printed address again after a reload.
+    token = given ?? null
+  }
+  if (given) history.replaceState(null, '', '#watch')
+}
+
+/** Whether the page was opened at the address that a server printed. */
+export const isServed = (): boolean => token !== null
+/** The server, once it has answered. */
+export const server = (): About | null => about
+/** Whether the server does not take the token: it has been started again since. */
+export const isLocked = (): boolean => locked
+
+/** Why the server did not do what it was asked. */
+export class Refusal extends Error {
+  readonly status: number
+  readonly findings: Finding[]
+
+  constructor(status: number, findings: Finding[]) {
+    super(findings[0]?.message ?? `HTTP ${status}`)
+    this.status = status
+    this.findings = findings
+  }
+}
+
+/** One request to the server. The token goes into a header, never into an address. */
+export async function send(path: string, init: RequestInit = {}): Promise<Response> {
+  const headers = new Headers(init.headers)
+  headers.set('authorization', `Bearer ${token ?? ''}`)
+  const response = await fetch(new URL(`api${path}`, document.baseURI), {
+    ...init, headers, cache: 'no-store', credentials: 'omit', redirect: 'error', referrerPolicy: 'no-referrer',
+  })
+  locked = response.status === 401
+  if (response.ok) return response
+  const problem = (await response.json().catch(() => null)) as { findings?: Finding[] } | null
+  throw new Refusal(response.status, problem?.findings ?? [])
+}
+
+export async function ask<T>(path: string): Promise<T> {
+  return (await (await send(path)).json()) as T
+}
+
+export async function post<T>(path: string, body: unknown): Promise<T> {
+  const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
+  return (await (await send(path, init)).json()) as T
+}
+
+/** Asks the server what it is. */
+export async function meet(): Promise<void> {
+  about = await ask<About>('/server')
+}

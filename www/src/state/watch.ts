@@ -1,0 +1,361 @@
+// The runs of the server's ledger, and one of them as it changes. Everything that is shown was said by the server.
+import { ask, isLocked, meet, post, Refusal, send, server } from './served'
+import { Lanes, type Line } from './lanes'
+import { listen, type StreamEvent } from './stream'
+import { t } from '../texts'
+import type { Accounting, ChunkView, Finding, Outcome, Report } from '../types'
+
+export type Standing = 'ended' | 'cancelling' | 'underWay' | 'stopped'
+export type Kind = 'all' | 'underWay' | 'attention'
+export const KINDS: readonly Kind[] = ['all', 'underWay', 'attention']
+
+export interface RunFacts {
+  runId: string
+  name: string
+  api: string
+  planDigest: string
+  shortCode: string
+  tenant: string
+  simulated: boolean
+  served: boolean
+  chunks: number
+  open: number
+  ended: Partial<Record<Outcome, number>>
+  standing: Standing
+  carried: 'here' | 'elsewhere' | null
+  can: { cancel: boolean; retry: boolean; resume: boolean }
+  trouble: Finding[]
+  requestedBy: string
+  approvedBy: string
+  approvedAt: string
+  cancelAsked: string | null
+  createdAt: string
+  updatedAt: string
+  mark: string
+}
+
+export interface RunDetail extends RunFacts {
+  request: { reason: string; range: { start: string; end: string }; recordTypes: string[]; jurisdiction: string }
+  complianceNote: string
+  accounting: Accounting | null
+  messages: { delivered: number; pending: number; dead: number }
+  evidence: { folder: string; digest: string } | null
+}
+
+/** The report so far, without its chunks. */
+export interface Sums extends Pick<Report, 'outcome' | 'startedAt' | 'lastAt' | 'totals' | 'accounting' | 'problems'> {
+  exitCode: number
+}
+
+/** `locked`: the server was started again, and this page's token is not its token. */
+export type Connection = 'connecting' | 'live' | 'reconnecting' | 'locked'
+
+/** One run that is looked at. */
+export class Watched {
+  readonly id: string
+  detail: RunDetail | null = null
+  facts: RunFacts | null = null
+  sums: Sums | null = null
+  lanes = new Lanes('')
+  readonly views = new Map<number, ChunkView>()
+  lines: Line[] = []
+  kind: Kind = 'all'
+  /** First chunks of the pages that were left behind, to go back to. */
+  before: number[] = []
+  after = 0
+  next: number | null = null
+  page: number[] = []
+  connection: Connection = 'connecting'
+  /** Milliseconds since 1970 of the last word from the server, by the clock of this page. */
+  heard = 0
+  /** The server's clock less this page's. */
+  skew = 0
+  problem: Finding[] = []
+  news = ''
+  readonly #stop = new AbortController()
+  #mark = ''
+  #report = 0
+
+  constructor(id: string) {
+    this.id = id
+  }
+
+  get now(): number {
+    return Date.now() + this.skew
+  }
+
+  end(): void {
+    this.#stop.abort()
+  }
+
+  /** Loads the run and follows it until `end`. */
+  async follow(): Promise<void> {
+    let pause = 500
+    while (!this.#stop.signal.aborted) {
+      try {
+        if (this.#mark === '') await this.#load()
+        await listen(`/runs/${this.id}/events`, this.#mark, this.#stop.signal, () => {
+          pause = 500
+          this.#heard()
+          this.connection = 'live'
+          paint()
+        }, (event) => this.#take(event))
+      } catch (why) {
+        if (why instanceof Refusal && why.status !== 503) {
+          if (isLocked()) this.connection = 'locked'
+          else this.problem = why.findings
+          paint()
+          return
+        }
+      }
+      if (this.#stop.signal.aborted) return
+      this.connection = 'reconnecting'
+      paint()
+      await new Promise((resolve) => setTimeout(resolve, pause))
+      pause = Math.min(pause * 2, 8000)
+    }
+  }
+
+  async #load(): Promise<void> {
+    const { run, now } = await ask<{ run: RunDetail; now: string }>(`/runs/${this.id}`)
+    this.#clock(now)
+    const { records } = await ask<{ records: Line[] }>(`/runs/${this.id}/audit?last=2000`)
+    if (this.detail === null) this.lanes = new Lanes(run.api)
+    for (const line of records) this.#line(line)
+    this.detail = run
+    this.#facts(run)
+    this.#mark = run.mark
+    await this.turn(this.after)
+    void this.report()
+  }
+
+  #clock(now: string): void {
+    this.skew = Date.parse(now) - Date.now()
+    this.#heard()
+  }
+
+  #heard(): void {
+    this.heard = Date.now()
+  }
+
+  #take({ name, id, data }: StreamEvent): void {
+    this.#heard()
+    this.#mark = id
+    switch (name) {
+      case 'chunk': {
+        const view = data as ChunkView
+        const before = this.views.get(view.chunk.index)
+        this.views.set(view.chunk.index, view)
+        if (view.outcome !== null && view.outcome !== 'verified' && before?.outcome !== view.outcome) {
+          this.news = t.watch.news.chunk(view.chunk.index, t.rehearse.outcomes[view.outcome], view.cause?.message ?? '')
+        }
+        break
+      }
+      case 'record':
+        this.#line(data as Line)
+        break
+      case 'run': {
+        const { run, now } = data as { run: RunFacts; now: string }
+        this.#clock(now)
+        const settled = this.facts?.carried != null && run.carried === null
+        this.#facts(run)
+        if (settled) void this.#reload()
+        else void this.report()
+        break
+      }
+      case 'beat':
+        this.#clock((data as { now: string }).now)
+        break
+      case 'reset':
+        // Another ledger: nothing that is shown here belongs to it.
+        this.#mark = ''
+        this.#stop.abort()
+        void open(this.id)
+        return
+    }
+    paint()
+  }
+
+  #facts(run: RunFacts): void {
+    const before = this.facts
+    this.facts = run
+    if (before && before.standing !== run.standing) this.news = t.watch.news.standing(t.watch.standings[run.standing])
+    remember(run)
+    if (this.kind !== 'all' && before && before.open !== run.open) void this.turn(this.after)
+  }
+
+  #line(line: Line): void {
+    if (line.position <= (this.lines.at(-1)?.position ?? 0)) return
+    this.lanes.note(line)
+    this.lines.push(line)
+    if (this.lines.length > 1200) this.lines.splice(0, 600)
+  }
+
+  /** What is said once a run has settled: evidence, messages. */
+  async #reload(): Promise<void> {
+    await attempt(async () => {
+      const { run } = await ask<{ run: RunDetail }>(`/runs/${this.id}`)
+      this.detail = run
+      this.facts = run
+    })
+    await this.report()
+    paint()
+  }
+
+  /** The server's sums so far; not asked again before ten times as long as it took has passed. */
+  async report(): Promise<void> {
+    const began = performance.now()
+    if (began < this.#report) return
+    this.#report = Infinity
+    await attempt(async () => {
+      this.sums = await ask<Sums>(`/runs/${this.id}/sums`)
+    })
+    const took = performance.now() - began
+    this.#report = performance.now() + Math.max(1000, took * 10)
+    if (this.facts && this.facts.standing !== 'ended') setTimeout(() => void this.report(), Math.max(1050, took * 10 + 50))
+    paint()
+  }
+
+  /** Shows the chunks after that one. */
+  async turn(after: number): Promise<void> {
+    await attempt(async () => {
+      const path = `/runs/${this.id}/chunks?kind=${this.kind}&after=${after}&limit=${PAGE}`
+      const { chunks, next } = await ask<{ chunks: ChunkView[]; next: number | null }>(path)
+      this.after = after
+      this.page = chunks.map((view) => view.chunk.index)
+      this.next = chunks.length === PAGE ? next : null
+      for (const view of chunks) this.views.set(view.chunk.index, view)
+    })
+    paint()
+  }
+
+  async forward(): Promise<void> {
+    if (this.next === null) return
+    this.before.push(this.after)
+    await this.turn(this.next)
+  }
+
+  async back(): Promise<void> {
+    await this.turn(this.before.pop() ?? 0)
+  }
+
+  async choose(kind: Kind): Promise<void> {
+    this.kind = kind
+    this.before = []
+    await this.turn(0)
+  }
+
+  /** The run's evidence as files. */
+  async evidence(): Promise<File[]> {
+    const { files } = await ask<{ files: { name: string }[] }>(`/runs/${this.id}/evidence`)
+    return Promise.all(files.map(async ({ name }) => {
+      const response = await send(`/runs/${this.id}/evidence/${name}`)
+      return new File([await response.blob()], name)
+    }))
+  }
+
+  async act(verb: 'cancel' | 'retry' | 'resume', body: unknown = {}): Promise<void> {
+    this.problem = []
+    await attempt(async () => {
+      const { run } = await post<{ run: RunFacts }>(`/runs/${this.id}/${verb}`, body)
+      this.#facts(run)
+    })
+    paint()
+  }
+}
+
+/** Chunks on one page of the table. */
+const PAGE = 100
+/** How often the list is asked for. */
+const LIST = 4000
+const SELECTED = 'genesys-purge.run'
+
+export let runs: RunFacts[] | null = null
+export let current: Watched | null = null
+/** Why the last thing that was asked was not done. */
+export let refused: Finding[] = []
+/** Whether the server does not answer at all. */
+export let silent = false
+
+let paint: () => void = () => undefined
+let looking: ReturnType<typeof setTimeout> | undefined
+
+/** Does it, and keeps why not. */
+async function attempt(what: () => Promise<void>): Promise<boolean> {
+  try {
+    await what()
+    refused = []
+    silent = false
+    return true
+  } catch (why) {
+    if (why instanceof Refusal) refused = isLocked() ? [] : why.findings
+    else if (!(why instanceof DOMException)) silent = true
+    return false
+  }
+}
+
+/** Begins to look at the list, and goes on until `leave`. */
+export async function enter(painter: () => void): Promise<void> {
+  paint = painter
+  await look()
+  const kept = selected()
+  const first = runs?.find((run) => run.runId === kept) ?? runs?.[0]
+  if (!current && first) await open(first.runId)
+}
+
+export function leave(): void {
+  clearTimeout(looking)
+  looking = undefined
+}
+
+async function look(): Promise<void> {
+  clearTimeout(looking)
+  looking = setTimeout(() => void look(), LIST)
+  await attempt(async () => {
+    if (server() === null) await meet()
+    runs = (await ask<{ runs: RunFacts[] }>('/runs')).runs
+  })
+  if (isLocked()) leave()
+  paint()
+}
+
+function remember(run: RunFacts): void {
+  const others = runs ?? []
+  const place = others.findIndex((other) => other.runId === run.runId)
+  runs = place < 0 ? [run, ...others] : others.with(place, run)
+}
+
+function selected(): string | null {
+  try {
+    return sessionStorage.getItem(SELECTED)
+  } catch {
+    return null
+  }
+}
+
+/** Looks at another run. */
+export async function open(id: string): Promise<void> {
+  current?.end()
+  current = new Watched(id)
+  try {
+    sessionStorage.setItem(SELECTED, id)
+  } catch {
+    // Without it a reload shows the first run.
+  }
+  paint()
+  await current.follow()
+}
+
+/** Hands a plan over to be carried out, and looks at its run. The server's refusals, if it does not. */
+export async function execute(ask: { planFile: string; digest: string; shortCode: string; approver: string }): Promise<Finding[] | null> {
+  try {
+    const { run } = await post<{ run: RunFacts }>('/runs', ask)
+    remember(run)
+    void open(run.runId)
+    return null
+  } catch (why) {
+    return why instanceof Refusal
+      ? why.findings
+      : [{ code: 'server.silent', severity: 'error', pointer: '', message: t.watch.silent, help: t.watch.silentHelp }]
+  }
+}

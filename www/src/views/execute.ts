@@ -1,0 +1,55 @@
+// Carrying a plan out from the page: the short code typed, the approver named, and the server's word on it.
+import { html, nothing, type TemplateResult } from 'lit-html'
+import { server } from '../state/served'
+import { change, get, show } from '../state/store'
+import { execute } from '../state/watch'
+import { t } from '../texts'
+import type { Finding } from '../types'
+import { sentence } from './frame'
+
+let sending = false
+let findings: Finding[] = []
+
+const field = (id: string): string => (document.getElementById(id) as HTMLInputElement).value
+
+async function submit(event: Event): Promise<void> {
+  event.preventDefault()
+  const { plan } = get()
+  const planFile = plan.file()
+  const { digest } = plan.summary
+  if (sending || planFile === null || digest === null) return
+  sending = true
+  findings = []
+  change({})
+  const refused = await execute({ planFile, digest, shortCode: field('execute-code'), approver: field('execute-approver') })
+  sending = false
+  findings = refused ?? []
+  if (refused === null) show('watch')
+  else change({})
+}
+
+/** Forgets what was refused before. */
+export function fresh(): void {
+  findings = []
+}
+
+export function executeForm(): TemplateResult {
+  const { summary } = get().plan
+  const about = server()
+  const where = about === null || about.simulated ? t.execute.simulated : t.execute.tenant(about.tenant ?? '')
+  const warnings = summary.findings.filter((finding) => finding.severity === 'warning')
+  return html`<form class="execute" @submit=${(event: Event) => void submit(event)}>
+    <p class=${about?.simulated ? 'simulated' : 'earnest'}><strong>${where}</strong></p>
+    <p>${sentence()}</p>
+    ${warnings.length > 0 ? html`<ul>${warnings.map((w) => html`<li class="warning">${w.message}</li>`)}</ul>` : nothing}
+    <p>${t.execute.code} <strong class="digest">${summary.shortCode}</strong></p>
+    <div class="field"><label for="execute-code">${t.execute.type}</label>
+      <input id="execute-code" type="text" autocomplete="off" spellcheck="false" autocapitalize="off" required autofocus
+        aria-describedby=${findings.length > 0 ? 'execute-refused' : nothing} aria-invalid=${findings.length > 0 ? 'true' : nothing} /></div>
+    <div class="field"><label for="execute-approver">${t.execute.approver}</label>
+      <input id="execute-approver" type="text" autocomplete="off" required placeholder="dpo@example.com" /></div>
+    ${findings.length > 0 ? html`<div id="execute-refused" role="alert">${findings.map((f) => html`<p><span class="error">${f.message}</span> <code>${f.code}</code> ${f.help ? html`<small>${f.help}</small>` : nothing}</p>`)}</div>` : nothing}
+    <div class="answers"><button type="button" class="plain" @click=${() => change({ dialog: null })}>${t.execute.no}</button>
+      <button type="submit" class=${about?.simulated ? 'primary' : 'primary danger'} ?disabled=${sending}>${sending ? t.execute.sending : about?.simulated ? t.execute.yesSimulated : t.execute.yes}</button></div>
+  </form>`
+}

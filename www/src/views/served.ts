@@ -1,0 +1,67 @@
+// What the rest of the page shows when a server hosts it; the view itself is fetched when it is first needed.
+import { html, nothing, type TemplateResult } from 'lit-html'
+import { isServed, meet, server } from '../state/served'
+import { change, get } from '../state/store'
+import { t } from '../texts'
+import { frame } from './dialogs'
+
+interface Parts {
+  watchView: () => TemplateResult
+  drawWatch: () => void
+  confirmation: () => unknown
+  executeForm: () => TemplateResult
+  fresh: () => void
+}
+
+let parts: Parts | null = null
+let fetching: Promise<void> | null = null
+let paint: () => void = () => undefined
+
+async function fetchParts(): Promise<void> {
+  const [watch, confirm, execute] = await Promise.all([import('./watch'), import('./confirm'), import('./execute')])
+  parts = { ...watch, ...confirm, ...execute }
+  paint()
+}
+
+/** Asks the server what it is, so that the frame says so from the first moment. */
+export function begin(painter: () => void): void {
+  paint = painter
+  if (!isServed()) return
+  void meet().catch(() => undefined).finally(paint)
+}
+
+export function watchView(): TemplateResult {
+  fetching ??= fetchParts()
+  return parts?.watchView() ?? html`<p class="empty page">${t.watch.loading}</p>`
+}
+
+export function drawWatch(): void {
+  parts?.drawWatch()
+}
+
+export function servedDialogs(): unknown {
+  if (get().dialog === 'execute') {
+    fetching ??= fetchParts()
+    return parts ? frame(t.execute.title, parts.executeForm()) : nothing
+  }
+  return parts?.confirmation() ?? nothing
+}
+
+/** Where what is started here is carried out; on every view. */
+export function where(): TemplateResult | typeof nothing {
+  const about = server()
+  if (about === null) return nothing
+  return about.simulated
+    ? html`<strong class="where" title=${t.execute.simulated}>${t.watch.simulated}</strong>`
+    : html`<strong class="where earnest" title=${t.execute.tenant(about.tenant ?? '')}>${about.tenant}</strong>`
+}
+
+export function carryOut(): TemplateResult | typeof nothing {
+  // Beside a run that is watched, it would seem to be about that run.
+  if (!isServed() || get().view === 'watch' || get().view === 'evidence') return nothing
+  const open = (): void => {
+    parts?.fresh()
+    change({ dialog: 'execute' })
+  }
+  return html`<button type="button" class="primary" ?disabled=${!get().plan.summary.digest} @click=${open}>${t.execute.open}</button>`
+}

@@ -1,0 +1,308 @@
+// Watch: the runs of the server's ledger, one of them live, and what can be done with it.
+import { html, nothing, type TemplateResult } from 'lit-html'
+import { ref } from 'lit-html/directives/ref.js'
+import { gantt } from '../draw/gantt'
+import { clock, instant, length, number, plural } from '../format'
+import { isLocked, isServed, server } from '../state/served'
+import { change, get, say, show } from '../state/store'
+import { current, enter, KINDS, leave, open, refused, runs, silent, type RunFacts, type Standing, type Watched } from '../state/watch'
+import { t } from '../texts'
+import type { ChunkView, Finding, Outcome } from '../types'
+import { confirm } from './confirm'
+import { check } from './evidence'
+import { copy } from './files'
+
+/** Records of the log that are shown. */
+const SHOWN = 120
+/** How often times are counted on, in milliseconds. */
+const SECOND = 1000
+
+let canvas: HTMLCanvasElement | null = null
+let ticking: ReturnType<typeof setInterval> | undefined
+const canvasAt = ref((element) => {
+  canvas = (element as HTMLCanvasElement | undefined) ?? null
+})
+
+const shown = (): boolean => get().view === 'watch'
+const paint = (): void => {
+  if (shown()) change({})
+}
+
+/** While the view is shown: looks at the list, and counts times on. */
+function attend(): void {
+  if (ticking !== undefined || !isServed()) return
+  void enter(paint)
+  ticking = setInterval(() => {
+    if (shown()) {
+      paint()
+      return
+    }
+    clearInterval(ticking)
+    ticking = undefined
+    leave()
+  }, SECOND)
+}
+
+export function drawWatch(): void {
+  if (!canvas || !current) return
+  if (current.facts?.carried) current.lanes.until(current.now)
+  else current.lanes.rest()
+  gantt(canvas, current.lanes)
+}
+
+export function watchView(): TemplateResult {
+  attend()
+  if (!isServed()) return teach(t.watch.notServed)
+  if (isLocked()) return teach(t.watch.locked)
+  return html`<div class="watch">
+    <div class="side">${list()}</div>
+    <div class="main">
+      ${silent ? html`<p class="error" role="alert">${t.watch.silent} ${t.watch.silentHelp}</p>` : nothing}
+      ${said(refused)}
+      ${current ? one(current) : empty()}
+    </div>
+  </div>`
+}
+
+function teach(text: { title: string; why: string; steps: [string, string][]; after: string }): TemplateResult {
+  return html`<section class="page" aria-labelledby="watch-title">
+    <h2 id="watch-title">${text.title}</h2>
+    <p>${text.why}</p>
+    ${text.steps.map(([name, command]) => html`<h3>${name}</h3><div class="code"><pre tabindex="0" aria-label=${name}>${command}</pre>
+      <button type="button" class="plain" @click=${() => void copy(command)}>${t.inspector.copy}</button></div>`)}
+    <p class="quiet">${text.after}</p>
+  </section>`
+}
+
+function empty(): TemplateResult {
+  return html`<p class="empty">${runs === null ? t.watch.loading : t.watch.noRuns}</p>`
+}
+
+function said(findings: Finding[]): TemplateResult | typeof nothing {
+  if (findings.length === 0) return nothing
+  return html`<div role="alert"><ul class="refused">${findings.map((f) => html`<li class=${f.severity}>
+    <span class="mark">${t.findings.severities[f.severity]}</span> ${f.message} ${f.help ? html`<small>${f.help}</small>` : nothing} <code>${f.code}</code></li>`)}</ul></div>`
+}
+
+const done = (run: RunFacts): number => run.chunks - run.open
+
+/** How many chunks ended how, the best first, as the server has them. */
+function tally(run: RunFacts): string {
+  const ended = (Object.entries(run.ended) as [Outcome, number][]).map(([outcome, n]) => `${number(n)} ${t.rehearse.outcomes[outcome]}`)
+  return [...ended, ...(run.open > 0 ? [t.watch.open(number(run.open))] : [])].join(' · ')
+}
+
+const bad = (run: RunFacts): boolean => Object.keys(run.ended).some((outcome) => outcome !== 'verified')
+
+const mood = (run: RunFacts): string => (run.standing === 'ended' ? (bad(run) ? 'bad' : 'good') : run.standing)
+
+function badge(standing: Standing, run: RunFacts): TemplateResult {
+  const word = standing === 'ended' && !bad(run) ? t.watch.allVerified : t.watch.standings[standing]
+  return html`<span class="badge ${mood(run)}">${word}</span>`
+}
+
+function list(): TemplateResult {
+  return html`<section class="runs" aria-labelledby="runs-title">
+    <header class="bar"><h2 id="runs-title">${t.watch.runs}</h2>${runs ? html`<span class="quiet">${number(runs.length)}</span>` : nothing}</header>
+    ${runs?.length === 0 ? html`<p class="empty">${t.watch.noRuns}</p>` : nothing}
+    <ul>${(runs ?? []).map((run) => html`<li><button type="button" aria-current=${current?.id === run.runId ? 'true' : nothing}
+      @click=${() => void open(run.runId)}>
+      <span class="name">${run.name}</span> ${badge(run.standing, run)}
+      <span class="of"><progress aria-hidden="true" max=${run.chunks} value=${done(run)}></progress>
+        <span>${t.rehearse.ended(number(done(run)), number(run.chunks))}</span></span>
+      <small class="facts"><code>${run.shortCode}</code> <span>${run.simulated ? t.watch.simulated : run.tenant}</span> <time datetime=${run.updatedAt}>${instant(seconds(run.updatedAt))}</time></small>
+    </button></li>`)}</ul>
+    <p class="quiet">${t.watch.ledger(server()?.ledger ?? '')}</p>
+  </section>`
+}
+
+const seconds = (text: string): number => Math.floor(Date.parse(text) / 1000) * 1000
+
+function one(watched: Watched): TemplateResult {
+  const { facts: run } = watched
+  if (!run) return html`${said(watched.problem)}<p class="empty">${t.watch.loading}</p>`
+  return html`<section class="run" aria-labelledby="run-title">
+    <header class="bar">
+      <h2 id="run-title">${run.name}</h2>
+      ${badge(run.standing, run)} ${connection(watched)}
+      <span class="group actions">${actions(watched, run)}</span>
+    </header>
+    <p class="tally"><strong>${tally(run)}</strong> <span class="quiet">${carried(run)}</span></p>
+    <p class="news quiet" role="status">${watched.news}</p>
+    ${said(watched.problem)}
+    ${run.trouble.length > 0 ? html`<div class="trouble"><h3>${t.watch.trouble}</h3>${said(run.trouble)}</div>` : nothing}
+  </section>
+  ${picture(watched)} ${outcome(watched, run)}
+  ${chunks(watched, run)}
+  <div class="lower">${facts(watched, run)} ${audit(watched)}</div>`
+}
+
+function carried(run: RunFacts): string {
+  if (run.carried !== null) return t.watch.carried[run.carried]
+  if (run.standing === 'stopped') return run.served ? t.watch.stoppedHelp : t.watch.elsewhere(run.tenant)
+  return ''
+}
+
+function connection(watched: Watched): TemplateResult {
+  const word = watched.connection === 'reconnecting'
+    ? t.watch.stale(clock(watched.heard + watched.skew))
+    : t.watch.connections[watched.connection]
+  return html`<span class="connection ${watched.connection}" role="status">${word}</span>`
+}
+
+function actions(watched: Watched, run: RunFacts): TemplateResult {
+  const where = run.simulated ? t.watch.onSimulated : t.watch.onTenant(run.tenant)
+  const cancel = (): void => confirm({
+    title: t.watch.cancel.title(run.name), text: [t.watch.cancel.what(plural(run.open, 'chunk')), t.watch.cancel.stays, where],
+    yes: t.watch.cancel.yes, no: t.watch.cancel.no, danger: true, act: () => watched.act('cancel'),
+  })
+  const resume = (): void => confirm({
+    title: t.watch.resume.title(run.name), text: [t.watch.resume.what(plural(run.open, 'chunk'), run.approvedBy), where],
+    yes: t.watch.resume.yes, no: t.watch.resume.no, danger: !run.simulated, act: () => watched.act('resume'),
+  })
+  const badly = (Object.entries(run.ended) as [Outcome, number][]).filter(([outcome]) => outcome !== 'verified')
+  const which = badly.map(([outcome, n]) => `${number(n)} ${t.rehearse.outcomes[outcome]}`)
+  // What was said a while ago may not hold any more.
+  const stale = watched.connection !== 'live'
+  return html`
+    ${run.can.resume ? html`<button type="button" class="primary" ?disabled=${stale} @click=${resume}>${t.watch.resume.open}</button>` : nothing}
+    ${run.can.retry ? html`<button type="button" class="plain" ?disabled=${stale} @click=${() => again(watched, run, [], t.sentence.and(which))}>${t.watch.retry.open}</button>` : nothing}
+    ${run.can.cancel ? html`<button type="button" class="plain danger" ?disabled=${stale} @click=${cancel}>${t.watch.cancel.open}</button>` : nothing}`
+}
+
+function again(watched: Watched, run: RunFacts, only: number[], which: string): void {
+  const where = run.simulated ? t.watch.onSimulated : t.watch.onTenant(run.tenant)
+  confirm({
+    title: only.length === 0 ? t.watch.retry.title(run.name) : t.watch.retry.titleOne(String(only[0])),
+    text: [t.watch.retry.what(which, run.approvedBy), where],
+    yes: t.watch.retry.yes, no: t.watch.retry.no, danger: !run.simulated, act: () => watched.act('retry', { chunks: only }),
+  })
+}
+
+function picture(watched: Watched): TemplateResult {
+  const { lanes } = watched
+  if (lanes.begun === 0) return html`<p class="empty">${t.watch.noRecords}</p>`
+  return html`<section class="gantt" aria-labelledby="lanes-title">
+    <header class="bar"><h2 id="lanes-title">${t.watch.lanes}</h2>
+      <ul class="legend">${(['check', 'submit', 'delete', 'verify', 'wait'] as const).map((phase) => html`<li class="phase-${phase}">${t.rehearse.phases[phase]}</li>`)}</ul>
+    </header>
+    <canvas ${canvasAt} role="img" aria-label=${t.watch.lanesLabel(plural(lanes.lanes, 'lane'), instant(lanes.begun), instant(seconds(new Date(lanes.now).toISOString())))}></canvas>
+  </section>`
+}
+
+/** How it ended, and the proof. */
+function outcome(watched: Watched, run: RunFacts): TemplateResult | typeof nothing {
+  const { sums, detail } = watched
+  if (run.standing !== 'ended' || run.carried !== null || !sums) return nothing
+  const evidence = detail?.evidence ?? null
+  return html`<section class="report" aria-labelledby="outcome-title">
+    <header class="bar"><h2 id="outcome-title">${t.watch.outcome}</h2>
+      ${evidence ? html`<button type="button" class="plain" @click=${() => void prove(watched)}>${t.watch.prove}</button>
+        <button type="button" class="plain" @click=${() => void copy(evidence.digest)}>${t.watch.copyManifest}</button>` : nothing}</header>
+    <p class="verdict ${sums.exitCode === 0 ? 'good' : 'bad'}">${t.watch.verdicts[sums.outcome] ?? sums.outcome} · ${t.rehearse.exit(sums.exitCode)}</p>
+    ${evidence ? html`<p class="quiet">${t.watch.evidence} <code>${evidence.folder}</code> · ${t.watch.manifest} <code>${evidence.digest}</code></p>` : nothing}
+    ${sums.problems.length > 0 ? html`<h3>${t.rehearse.problems}</h3><ul>${sums.problems.map((p) => html`<li class="error">${p.message}</li>`)}</ul>` : nothing}
+  </section>`
+}
+
+async function prove(watched: Watched): Promise<void> {
+  const files = await watched.evidence().catch(() => null)
+  if (files === null || files.length === 0) {
+    say(t.watch.noEvidence)
+    return
+  }
+  show('evidence')
+  await check(files)
+}
+
+const count = (n: number | null): string => (n === null ? '–' : number(n))
+
+function chunks(watched: Watched, run: RunFacts): TemplateResult {
+  const heads = [t.table.number, t.watch.window, t.rehearse.state, t.rehearse.attempt, t.watch.because, t.watch.nextTry, t.rehearse.submits, t.rehearse.before, t.rehearse.deleted, t.watch.left, '']
+  const rows = watched.page.flatMap((index) => watched.views.get(index) ?? [])
+  return html`<section class="states" aria-labelledby="states-title">
+    <header class="bar"><h2 id="states-title">${t.rehearse.chunks}</h2>
+      <div class="tabs" role="group" aria-labelledby="states-title">${KINDS.map((kind) => html`<button type="button" class="plain"
+        aria-pressed=${watched.kind === kind} @click=${() => void watched.choose(kind)}>${t.watch.kinds[kind]}</button>`)}</div>
+      ${watched.before.length > 0 || watched.next !== null
+        ? html`<span class="group"><button type="button" class="plain" ?disabled=${watched.before.length === 0} @click=${() => void watched.back()}>${t.watch.back}</button>
+            <button type="button" class="plain" ?disabled=${watched.next === null} @click=${() => void watched.forward()}>${t.watch.forward}</button></span>`
+        : nothing}</header>
+    <div class="scroll" tabindex="0" role="group" aria-label=${t.rehearse.chunks}><table>
+      <thead><tr>${heads.map((head) => html`<th scope="col">${head || html`<span class="unseen">${t.watch.retry.column}</span>`}</th>`)}</tr></thead>
+      <tbody>${rows.map((view) => row(watched, run, view))}</tbody>
+    </table>${rows.length === 0 ? html`<p class="empty">${t.watch.noneOfKind[watched.kind]}</p>` : nothing}</div>
+  </section>`
+}
+
+function row(watched: Watched, run: RunFacts, view: ChunkView): TemplateResult {
+  const { index, window } = view.chunk
+  const state = view.outcome ? t.rehearse.outcomes[view.outcome] : (t.rehearse.states[view.state] ?? view.state)
+  const percent = view.outcome === null && view.percent !== null ? ` ${view.percent} %` : ''
+  const because = view.outcome === null ? (view.wait ? t.wait(view.wait) : '') : (view.cause?.message ?? '')
+  const context = view.cause?.contextId ?? view.cause?.correlationId
+  return html`<tr class=${view.outcome ?? ''}>
+    <td>${index}</td>
+    <td>${instant(Date.parse(window.start))} – ${instant(Date.parse(window.end))}</td>
+    <td><span class="mark">${state}${percent}</span></td>
+    <td>${view.attempt}</td>
+    <td>${because}${view.cause ? html` <code>${view.cause.code}</code>` : nothing}${context ? html` <small>${t.watch.support(context)}</small>` : nothing}</td>
+    <td>${view.due && view.outcome === null ? left(watched, Date.parse(view.due)) : ''}</td>
+    <td>${view.submits}</td><td>${count(view.before)}</td><td>${count(view.recordsDeleted)}</td><td>${count(view.remaining)}</td>
+    <td>${run.can.retry && view.outcome !== null && view.outcome !== 'verified'
+      ? html`<button type="button" class="plain" ?disabled=${watched.connection !== 'live'} aria-label=${t.watch.retry.one(String(index))} @click=${() => again(watched, run, [index], t.watch.retry.chunk(String(index), state))}>${t.watch.retry.short}</button>`
+      : nothing}</td>
+  </tr>`
+}
+
+/** Counted down by the server's clock; what is due is not counted below zero. */
+function left(watched: Watched, due: number): string {
+  const ms = due - watched.now
+  return ms <= 0 ? t.watch.now : t.watch.in(length(Math.ceil(ms / 1000) * 1000))
+}
+
+function facts(watched: Watched, run: RunFacts): TemplateResult {
+  const { detail, sums } = watched
+  const totals = sums?.totals
+  const list: [string, unknown][] = [
+    [t.watch.facts.run, html`<code>${run.runId}</code>`],
+    [t.watch.facts.plan, html`<code>${run.planDigest}</code>`],
+    [t.watch.facts.tenant, run.simulated ? html`<strong class="warning">${run.tenant}</strong>` : run.tenant],
+    [t.watch.facts.requested, run.requestedBy],
+    [t.watch.facts.approved, `${run.approvedBy}, ${instant(seconds(run.approvedAt))} UTC`],
+    [t.watch.facts.reason, detail?.request.reason ?? ''],
+    [t.watch.facts.compliance, detail?.complianceNote ?? ''],
+    [t.watch.facts.submits, totals ? number(totals.submits) : '–'],
+    [t.watch.facts.deleted, totals ? count(totals.recordsDeleted) : '–'],
+    [t.watch.facts.left, totals ? count(totals.remaining) : '–'],
+    [t.watch.facts.messages, detail ? t.watch.messages(detail.messages) : ''],
+  ]
+  const a = detail?.accounting
+  return html`<section aria-labelledby="facts-title">
+    <header class="bar"><h2 id="facts-title">${t.watch.facts.title}</h2></header>
+    ${a ? html`<p>${t.watch.accounting(length(a.requestedMs), parts(a))}</p>` : nothing}
+    <dl>${list.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>
+  </section>`
+}
+
+function parts(a: { chunksMs: number; heldMs: number; retainedMs: number; tooRecentMs: number; refusedMs: number }): string {
+  const list: [number, string][] = [
+    [a.chunksMs, t.totals.chunks], [a.heldMs, t.timeline.dispositions.held], [a.retainedMs, t.timeline.dispositions.retained],
+    [a.tooRecentMs, t.timeline.dispositions.tooRecent], [a.refusedMs, t.timeline.dispositions.refused],
+  ]
+  return list.filter(([ms], place) => ms > 0 || place === 0).map(([ms, name]) => `${length(ms)} ${name}`).join(' + ')
+}
+
+function audit(watched: Watched): TemplateResult {
+  const lines = watched.lines.slice(-SHOWN).reverse()
+  return html`<section class="audit" aria-labelledby="audit-title">
+    <header class="bar"><h2 id="audit-title">${t.rehearse.audit}</h2>
+      ${lines.length < watched.lines.length ? html`<span class="quiet">${t.rehearse.oldest(number(lines.length))}</span>` : nothing}</header>
+    <div class="scroll" tabindex="0" role="group" aria-label=${t.rehearse.audit}><ol reversed>
+      ${lines.length === 0 ? html`<li class="empty">${t.rehearse.auditEmpty}</li>` : nothing}
+      ${lines.map(({ record }) => html`<li class=${record.event.kind} title=${JSON.stringify(record)}><time datetime=${record.timestamp}>${clock(Date.parse(record.timestamp))}</time>
+        <span>#${record.chunk}</span><code>${record.event.kind}</code><span>${record.status}</span></li>`)}
+    </ol></div>
+  </section>`
+}
+
