@@ -207,7 +207,7 @@ for (const theme of ['Light', 'Dark'] as const) {
     await look(page, `watch-${theme.toLowerCase()}`)
     await page.setViewportSize({ width: 820, height: 1180 })
     await accessible(page)
-    expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true)
+    expect(await page.locator('.watch .main').evaluate((main) => main.scrollWidth <= main.clientWidth)).toBe(true)
     await look(page, `watch-tablet-${theme.toLowerCase()}`)
   })
 }

@@ -563,6 +563,7 @@ export const t = {
   },
 
   watch: {
+    inHand: 'Plan in hand:',
     loading: 'Asking the server…',
     notServed: {
       title: 'Watch',

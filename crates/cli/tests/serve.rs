@@ -432,6 +432,13 @@ fn answers_say_that_they_may_not_be_embedded_sniffed_or_kept() {
     assert!(wasm.head.contains("content-type: application/wasm") && wasm.head.contains("content-encoding: br"));
     assert!(wasm.head.contains("immutable") && page.head.contains("cache-control: no-cache"));
 
+    // What a browser has kept, it shows under the headers of the answer that it is still the same.
+    let etag = page.head.lines().find_map(|l| l.strip_prefix("etag: ")).unwrap();
+    let kept = console.raw("GET /", &[own[0].clone(), format!("if-none-match: {etag}")], "").is(304);
+    let policy_of =
+        |reply: &Reply| reply.head.lines().find(|l| l.starts_with("content-security-policy")).unwrap().to_owned();
+    assert_eq!(policy_of(&kept), policy_of(&page));
+
     // The page is tested under the rules that it is served with.
     let vite = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../www/vite.config.ts")).unwrap();
     let policy = page.head.lines().find_map(|l| l.strip_prefix("content-security-policy: ")).unwrap();

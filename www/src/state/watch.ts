@@ -93,8 +93,9 @@ export class Watched {
     let pause = 500
     while (!this.#stop.signal.aborted) {
       try {
+        await seen(this.#stop.signal)
         if (this.#mark === '') await this.#load()
-        await listen(`/runs/${this.id}/events`, this.#mark, this.#stop.signal, () => {
+        await listen(`/runs/${this.id}/events`, this.#mark, AbortSignal.any([this.#stop.signal, hidden()]), () => {
           pause = 500
           this.#heard()
           this.connection = 'live'
@@ -109,6 +110,7 @@ export class Watched {
         }
       }
       if (this.#stop.signal.aborted) return
+      if (document.hidden) continue
       this.connection = 'reconnecting'
       paint()
       await new Promise((resolve) => setTimeout(resolve, pause))
@@ -262,6 +264,28 @@ export class Watched {
     })
     paint()
   }
+}
+
+/** Raised once nobody looks: a browser has few connections to one server, and tabs in the background must not take them all. */
+function hidden(): AbortSignal {
+  const gone = new AbortController()
+  document.addEventListener('visibilitychange', () => document.hidden && gone.abort(), { signal: gone.signal })
+  return gone.signal
+}
+
+/** Ends when somebody looks, or when it is not worth waiting for any more. */
+async function seen(stop: AbortSignal): Promise<void> {
+  if (!document.hidden) return
+  await new Promise<void>((resolve) => {
+    const back = new AbortController()
+    const look = (): void => {
+      if (document.hidden && !stop.aborted) return
+      back.abort()
+      resolve()
+    }
+    document.addEventListener('visibilitychange', look, { signal: back.signal })
+    stop.addEventListener('abort', look, { signal: back.signal })
+  })
 }
 
 /** Chunks on one page of the table. */

@@ -4,6 +4,7 @@ import { ref } from 'lit-html/directives/ref.js'
 import { examples } from '../examples'
 import { instant } from '../format'
 import { drafts, forget, keep } from '../state/drafts'
+import { server } from '../state/served'
 import { change, edit, fileName, get, pin, redo, say, setTheme, show, undo, VIEWS } from '../state/store'
 import { t } from '../texts'
 import { copy, openFile } from './files'
@@ -23,6 +24,9 @@ export function commands(): Command[] {
     ...examples.map((e) => ({ name: t.palette.wrap(group.load, e.name), run: () => edit({ request: e.request, policy: e.policy }) })),
     { name: t.palette.wrap(group.load, t.form.import), run: () => openFile((request) => edit({ request })) },
     { name: t.palette.wrap(group.load, `${t.policy.title}: ${t.policy.import}`), run: () => openFile((policy) => edit({ policy })) },
+    ...(server()?.policies ?? []).map((p) => ({
+      name: t.palette.wrap(group.load, `${t.policy.title}: ${p.name}`), run: () => edit({ policy: JSON.stringify(p.policy, null, 2) }),
+    })),
     { name: t.palette.wrap(group.save, t.export.plan), run: exportPlan },
     { name: t.palette.wrap(group.save, t.export.request), run: exportRequest },
     { name: t.palette.wrap(group.save, t.export.policy), run: exportPolicy },

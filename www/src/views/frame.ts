@@ -59,7 +59,7 @@ export function header(): TemplateResult {
       </div>
     </header>
     <div class="says">
-      <p aria-live="polite">${sentence()}</p>
+      <p aria-live="polite">${state.view === 'watch' ? html`<span class="quiet">${t.watch.inHand}</span> ` : nothing}${sentence()}</p>
       ${digest && shortCode
         ? html`<button type="button" class="digest" title="${t.digest}: ${digest}" aria-label="${t.copyDigest} ${shortCode}"
             @click=${() => void copy(digest)}>${shortCode}</button>`

@@ -86,10 +86,17 @@ function said(findings: Finding[]): TemplateResult | typeof nothing {
 
 const done = (run: RunFacts): number => run.chunks - run.open
 
-/** How many chunks ended how, the best first, as the server has them. */
+/** Every outcome, best first. */
+const OUTCOMES = Object.keys(t.rehearse.outcomes) as Outcome[]
+
+/** How many chunks ended how, those outcomes only. */
+function ended(run: RunFacts, which: Outcome[]): string[] {
+  return which.flatMap((outcome) => (run.ended[outcome] ? [`${number(run.ended[outcome])} ${t.rehearse.outcomes[outcome]}`] : []))
+}
+
+/** How many chunks ended how, the best first. */
 function tally(run: RunFacts): string {
-  const ended = (Object.entries(run.ended) as [Outcome, number][]).map(([outcome, n]) => `${number(n)} ${t.rehearse.outcomes[outcome]}`)
-  return [...ended, ...(run.open > 0 ? [t.watch.open(number(run.open))] : [])].join(' · ')
+  return [...ended(run, OUTCOMES), ...(run.open > 0 ? [t.watch.open(number(run.open))] : [])].join(' · ')
 }
 
 const bad = (run: RunFacts): boolean => Object.keys(run.ended).some((outcome) => outcome !== 'verified')
@@ -160,8 +167,7 @@ function actions(watched: Watched, run: RunFacts): TemplateResult {
     title: t.watch.resume.title(run.name), text: [t.watch.resume.what(plural(run.open, 'chunk'), run.approvedBy), where],
     yes: t.watch.resume.yes, no: t.watch.resume.no, danger: !run.simulated, act: () => watched.act('resume'),
   })
-  const badly = (Object.entries(run.ended) as [Outcome, number][]).filter(([outcome]) => outcome !== 'verified')
-  const which = badly.map(([outcome, n]) => `${number(n)} ${t.rehearse.outcomes[outcome]}`)
+  const which = ended(run, OUTCOMES.filter((outcome) => outcome !== 'verified'))
   // What was said a while ago may not hold any more.
   const stale = watched.connection !== 'live'
   return html`
@@ -218,7 +224,7 @@ async function prove(watched: Watched): Promise<void> {
 const count = (n: number | null): string => (n === null ? '–' : number(n))
 
 function chunks(watched: Watched, run: RunFacts): TemplateResult {
-  const heads = [t.table.number, t.watch.window, t.rehearse.state, t.rehearse.attempt, t.watch.because, t.watch.nextTry, t.rehearse.submits, t.rehearse.before, t.rehearse.deleted, t.watch.left, '']
+  const heads = [t.table.columns.number, t.watch.window, t.rehearse.state, t.rehearse.attempt, t.watch.because, t.watch.nextTry, t.rehearse.submits, t.rehearse.before, t.rehearse.deleted, t.watch.left, '']
   const rows = watched.page.flatMap((index) => watched.views.get(index) ?? [])
   return html`<section class="states" aria-labelledby="states-title">
     <header class="bar"><h2 id="states-title">${t.rehearse.chunks}</h2>

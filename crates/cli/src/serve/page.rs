@@ -70,11 +70,12 @@ impl Page {
         said.insert(header::ETAG, entry.etag.clone());
         said.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
         said.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+        // Also when nothing has changed: a browser gives the kept page the headers of this answer, and its policy follows the kind.
+        said.insert(header::CONTENT_TYPE, HeaderValue::from_static(entry.kind));
         if headers.get(header::IF_NONE_MATCH) == Some(&entry.etag) {
             *answer.status_mut() = StatusCode::NOT_MODIFIED;
             return answer;
         }
-        said.insert(header::CONTENT_TYPE, HeaderValue::from_static(entry.kind));
         let body = match (&entry.brotli, &entry.gzip) {
             (Some(brotli), _) if accepts(headers, "br") => encoded(said, "br", brotli),
             (_, Some(gzip)) if accepts(headers, "gzip") => encoded(said, "gzip", gzip),
