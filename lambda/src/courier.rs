@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use purge_core::time::Timestamp;
-use purge_driver::ledger::{Ledger as _, OutboxRow};
+use purge_driver::ledger::OutboxRow;
 use purge_driver::{Clock, Http, Postman};
 use serde_json::Value;
 
@@ -13,6 +13,7 @@ use crate::evidence;
 use crate::functions::{Functions, Invocation, LAST_WORDS, is_pending};
 use crate::login::Webhook;
 use crate::queue::{Delayed, Queue};
+use crate::store::Store;
 use crate::wake::{Errand, ErrandKind, MESSAGE_VERSION, WakeUp};
 
 /// Chunks woken between two looks at the clock.
@@ -22,7 +23,7 @@ const MESSAGES_PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// How often it looks.
 const MESSAGES_LOOK: Duration = Duration::from_secs(20);
 
-impl<H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, H, C, Q, B> {
+impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q, B> {
     /// Handles a batch of errands.
     ///
     /// # Errors

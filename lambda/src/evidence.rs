@@ -5,11 +5,10 @@ use purge_core::evidence::{Evidence, MANIFEST, Material};
 use purge_core::plan::{self, CheckContext};
 use purge_core::report::{Ordered, Report};
 use purge_core::time::Timestamp;
-use purge_driver::ledger::{Ledger as _, OutboxRow, RunRow};
+use purge_driver::ledger::{Ledger, OutboxRow, RunRow};
 
 use crate::batch::Again;
 use crate::bucket::Bucket;
-use crate::ledger::DynamoLedger;
 
 /// Records read at a time.
 const PAGE: u32 = 1_000;
@@ -20,7 +19,7 @@ const PAGE: u32 = 1_000;
 /// # Errors
 /// When the ledger or the bucket fails.
 pub async fn write(
-    ledger: &DynamoLedger,
+    ledger: &impl Ledger,
     bucket: &impl Bucket,
     row: RunRow,
     outbox: Vec<OutboxRow>,
@@ -47,7 +46,7 @@ pub async fn write(
     Ok(digest)
 }
 
-async fn records(ledger: &DynamoLedger, run_id: &str) -> Result<Vec<AuditRecord>, Again> {
+async fn records(ledger: &impl Ledger, run_id: &str) -> Result<Vec<AuditRecord>, Again> {
     let mut records = Vec::new();
     let mut after = 0;
     loop {

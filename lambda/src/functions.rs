@@ -11,14 +11,14 @@ use futures_util::future::{Either, select};
 use purge_core::request::DeletionApi;
 use purge_core::run::{Order, Pace};
 use purge_core::time::Timestamp;
-use purge_driver::ledger::{Ledger as _, LedgerError, MessageState};
+use purge_driver::ledger::{LedgerError, MessageState};
 use purge_driver::{Clock, Http, Sender, Signal, Tenant, Worker};
 
 use crate::batch::Again;
-use crate::ledger::DynamoLedger;
 use crate::meter::Meter;
 use crate::queue::{Delayed, Queue, QueueError};
 use crate::settings::Place;
+use crate::store::Store;
 use crate::wake::{Errand, ErrandKind, LONGEST_DELAY, WakeUp, delay_seconds};
 
 /// Time that must be left for a request and the commit after it; with less, nothing new is begun.
@@ -57,9 +57,9 @@ impl Tenants {
 
 /// Everything that the functions work with. `Q` sends messages, `B` keeps texts.
 #[derive(Debug)]
-pub struct Functions<'a, H, C, Q, B> {
+pub struct Functions<'a, L, H, C, Q, B> {
     /// The store.
-    pub ledger: &'a DynamoLedger,
+    pub ledger: &'a L,
     /// Sends requests; adds the credentials.
     pub http: &'a H,
     /// The time.
@@ -91,7 +91,7 @@ pub struct Functions<'a, H, C, Q, B> {
 /// The senders of this process by API and requests a minute.
 pub type Senders<'a, H, C> = RefCell<BTreeMap<(bool, u32), Rc<Sender<'a, H, C>>>>;
 
-impl<'a, H: Http, C: Clock, Q: Queue, B> Functions<'a, H, C, Q, B> {
+impl<'a, L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'a, L, H, C, Q, B> {
     /// The sender for a run. The organisation's request budget is divided by the number of workers, so that together they stay
     /// within it without asking each other.
     pub(crate) fn sender(&self, order: &Order) -> Rc<Sender<'a, H, C>> {
@@ -111,7 +111,7 @@ impl<'a, H: Http, C: Clock, Q: Queue, B> Functions<'a, H, C, Q, B> {
         owner: &'b str,
         meter: &'b Meter,
         stop: &'b Signal,
-    ) -> Worker<'b, DynamoLedger, H, C, Meter>
+    ) -> Worker<'b, L, H, C, Meter>
     where
         'a: 'b,
     {

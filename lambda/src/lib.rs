@@ -10,6 +10,7 @@ pub mod ledger;
 pub mod login;
 pub mod queue;
 pub mod settings;
+pub mod store;
 
 // What comes in and goes out.
 pub mod batch;
@@ -27,3 +28,6 @@ pub mod undertaker;
 pub mod worker;
 
 pub use ledger::DynamoLedger;
+
+#[cfg(test)]
+mod tests;

@@ -13,12 +13,13 @@ use crate::functions::{Functions, Invocation};
 use crate::meter::Meter;
 use crate::metrics;
 use crate::queue::Queue;
+use crate::store::Store;
 use crate::wake::{Errand, MESSAGE_VERSION, WakeUp};
 
 /// Where dead messages are kept in the evidence bucket.
 pub const DEAD_LETTERS: &str = "dead-letters/";
 
-impl<H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, H, C, Q, B> {
+impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q, B> {
     /// Handles a batch of dead messages.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use crate::batch::{Again, NoBatch, Received, each};
 use crate::functions::{Functions, Invocation};
 use crate::meter::Meter;
 use crate::queue::Queue;
+use crate::store::Store;
 use crate::wake::{MESSAGE_VERSION, WakeUp};
 
 /// When to look again after another worker was quicker.
@@ -22,7 +23,7 @@ const AFTER_UNAVAILABLE: Duration = Duration::from_secs(30);
 /// When to look again after the invocation ran out of time: whatever was under way is over by then.
 const AFTER_CUT_OFF: Duration = Duration::from_secs(60);
 
-impl<H: Http, C: Clock, Q: Queue, B> Functions<'_, H, C, Q, B> {
+impl<L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'_, L, H, C, Q, B> {
     /// Handles a batch of wake-ups.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ use super::DynamoLedger;
 use super::error::{past_conflicts, unavailable};
 use super::item::{Item, corrupt, find_instant, get_number, get_text, json, number, parse, text};
 use super::keys::{self, instant};
+use crate::store::Store as _;
 
 pub(super) const STATE: &str = "state";
 pub(super) const VERSION: &str = "version";

@@ -41,6 +41,8 @@ use purge_driver::ledger::{
     RecordRow, RunRow, Slot,
 };
 
+use crate::store::Store;
+
 pub use keys::{BY_DUE, DUE, PARTITION, SORT};
 
 /// The ledger in a DynamoDB table with the keys [`PARTITION`] and [`SORT`], both text, and the local index [`BY_DUE`] on the number
@@ -59,12 +61,10 @@ impl DynamoLedger {
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self { client, table: table.into(), orders: RefCell::default() }
     }
+}
 
-    /// What the chunks of a run share, read once per process.
-    ///
-    /// # Errors
-    /// As [`Ledger::run`].
-    pub async fn order(&self, run_id: &str) -> Result<Option<Rc<Order>>, LedgerError> {
+impl Store for DynamoLedger {
+    async fn order(&self, run_id: &str) -> Result<Option<Rc<Order>>, LedgerError> {
         let known = self.orders.borrow().get(run_id).cloned();
         if known.is_some() {
             return Ok(known);
@@ -75,29 +75,15 @@ impl DynamoLedger {
         Ok(Some(order))
     }
 
-    /// One message.
-    ///
-    /// # Errors
-    /// As [`Ledger::outbox`].
-    pub async fn message(&self, run_id: &str, id: &str) -> Result<Option<OutboxRow>, LedgerError> {
+    async fn message(&self, run_id: &str, id: &str) -> Result<Option<OutboxRow>, LedgerError> {
         self.read_message(run_id, id).await
     }
-}
 
-impl DynamoLedger {
-    /// The end of the wait for which a wake-up is known to have been sent; `None` when none is known.
-    ///
-    /// # Errors
-    /// As [`Ledger::chunk`].
-    pub async fn woken(&self, run_id: &str, index: u32) -> Result<Option<Timestamp>, LedgerError> {
+    async fn woken(&self, run_id: &str, index: u32) -> Result<Option<Timestamp>, LedgerError> {
         self.read_woken(run_id, index).await
     }
 
-    /// Notes that a wake-up for the end of this wait has been sent.
-    ///
-    /// # Errors
-    /// As [`Ledger::claim`]; also when nobody has touched the chunk yet.
-    pub async fn note_woken(&self, run_id: &str, index: u32, at: Timestamp) -> Result<(), LedgerError> {
+    async fn note_woken(&self, run_id: &str, index: u32, at: Timestamp) -> Result<(), LedgerError> {
         self.write_woken(run_id, index, at).await
     }
 }

@@ -14,6 +14,7 @@ use super::DynamoLedger;
 use super::error::{past_conflicts, unavailable};
 use super::item::{Item, corrupt, find_instant, find_numbers, get_number, get_text, json, number, parse, text};
 use super::keys::{self, HEAD, RUNS, SORT, TALLY, instant};
+use crate::store::Store as _;
 
 const RUN_ID: &str = "runId";
 const PLAN_DIGEST: &str = "planDigest";

@@ -8,7 +8,6 @@ mod start;
 use purge_core::finding::{Finding, Severity};
 use purge_core::plan::CheckContext;
 use purge_core::time::Timestamp;
-use purge_driver::ledger::Ledger as _;
 use purge_driver::{Clock, Http, Redriven, redrive};
 use serde_json::{Value, json};
 
@@ -20,6 +19,7 @@ use crate::batch::Again;
 use crate::bucket::Bucket;
 use crate::functions::{Functions, Invocation, is_pending};
 use crate::queue::Queue;
+use crate::store::Store;
 use crate::wake::{Errand, ErrandKind};
 use answer::{problem, run_line};
 
@@ -34,7 +34,7 @@ pub type Failure = Again;
 /// The answer, or why the person must change something first.
 type Answered = Result<Value, Refusal>;
 
-impl<H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, H, C, Q, B> {
+impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q, B> {
     /// Answers one event: a JSON document, or an `application/problem+json` document with the findings.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use crate::batch::Again;
 use crate::bucket::Bucket;
 use crate::functions::Functions;
 use crate::queue::Queue;
+use crate::store::Store;
 use purge_core::finding::{Finding, Severity};
 
 /// What the keys of plan files begin with.
@@ -19,7 +20,7 @@ pub const REQUESTS: &str = "requests/";
 /// What the keys of answers begin with.
 pub const ANSWERS: &str = "answers/";
 
-impl<H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, H, C, Q, B> {
+impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q, B> {
     pub(super) async fn objects(&self, records: &[Value], trace: Option<&str>) -> Result<Value, Failure> {
         let mut answers = Vec::new();
         for record in records {

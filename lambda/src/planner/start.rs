@@ -6,7 +6,7 @@ use purge_core::finding::{Finding, Severity};
 use purge_core::plan::{self, Plan, PlanFile, document};
 use purge_core::run::{Approval, ApprovalError, ChunkRun, Order};
 use purge_core::time::{DAY_MS, Timestamp};
-use purge_driver::ledger::{Created, Ledger as _, NewRun};
+use purge_driver::ledger::{Created, NewRun};
 use purge_driver::{Clock, Http};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -16,6 +16,7 @@ use super::{Answered, Failure, Refusal};
 use crate::bucket::Bucket;
 use crate::functions::Functions;
 use crate::queue::Queue;
+use crate::store::Store;
 
 /// How far a schedule's time may lie ahead: clocks differ a little.
 const AHEAD: Duration = Duration::from_secs(300);
@@ -34,7 +35,7 @@ struct Standing {
     approved_by: String,
 }
 
-impl<H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, H, C, Q, B> {
+impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q, B> {
     /// What would be deleted, and the file to approve.
     pub(super) async fn preview(&self, request: &Value, policy: Option<&Value>) -> Result<Answered, Failure> {
         let now = self.clock.now();

@@ -1,0 +1,27 @@
+//! What the functions want of a ledger beyond what the driver wants.
+
+use std::future::Future;
+use std::rc::Rc;
+
+use purge_core::run::Order;
+use purge_core::time::Timestamp;
+use purge_driver::Ledger;
+use purge_driver::ledger::{LedgerError, OutboxRow};
+
+/// A ledger with single things to be had by their name, and notes about wake-ups.
+///
+/// # Errors
+/// As those of [`Ledger`].
+pub trait Store: Ledger {
+    /// What the chunks of a run share. It never changes, so it may be read once per process.
+    fn order(&self, run_id: &str) -> impl Future<Output = Result<Option<Rc<Order>>, LedgerError>>;
+
+    /// One message of the outbox.
+    fn message(&self, run_id: &str, id: &str) -> impl Future<Output = Result<Option<OutboxRow>, LedgerError>>;
+
+    /// The end of the wait for which a wake-up is known to have been sent; `None` when none is known.
+    fn woken(&self, run_id: &str, index: u32) -> impl Future<Output = Result<Option<Timestamp>, LedgerError>>;
+
+    /// Notes that a wake-up for the end of this wait has been sent. Fails when nobody has touched the chunk yet.
+    fn note_woken(&self, run_id: &str, index: u32, at: Timestamp) -> impl Future<Output = Result<(), LedgerError>>;
+}

@@ -1,0 +1,104 @@
+//! Every line of measurements against the published rules of CloudWatch's embedded metric format.
+
+use purge_core::outcome::{Cause, Outcome};
+use purge_driver::Ledger as _;
+use serde_json::Value;
+
+use super::fakes::in_virtual_time;
+use crate::metrics::{chunk_ended, dead_letter, plan_refused};
+
+/// The units that CloudWatch knows.
+const UNITS: [&str; 27] = [
+    "Seconds",
+    "Microseconds",
+    "Milliseconds",
+    "Bytes",
+    "Kilobytes",
+    "Megabytes",
+    "Gigabytes",
+    "Terabytes",
+    "Bits",
+    "Kilobits",
+    "Megabits",
+    "Gigabits",
+    "Terabits",
+    "Percent",
+    "Count",
+    "Bytes/Second",
+    "Kilobytes/Second",
+    "Megabytes/Second",
+    "Gigabytes/Second",
+    "Terabytes/Second",
+    "Bits/Second",
+    "Kilobits/Second",
+    "Megabits/Second",
+    "Gigabits/Second",
+    "Terabits/Second",
+    "Count/Second",
+    "None",
+];
+/// What may be a dimension: each has few values, which are listed.
+const OUTCOME: &str = "Outcome";
+const SIMULATED: &str = "Simulated";
+
+fn check(line: &str) -> Value {
+    assert!(!line.contains('\n') && line.len() <= 1024 * 1024, "one event, one line: {line}");
+    let root: Value = serde_json::from_str(line).unwrap();
+    let aws = &root["_aws"];
+    assert!(aws["Timestamp"].as_i64().is_some_and(|millis| millis > 1_000_000_000_000), "milliseconds: {line}");
+    let directives = aws["CloudWatchMetrics"].as_array().unwrap();
+    assert!(!directives.is_empty(), "{line}");
+    for directive in directives {
+        let namespace = directive["Namespace"].as_str().unwrap();
+        assert!((1..=255).contains(&namespace.len()), "{namespace}");
+        for set in directive["Dimensions"].as_array().unwrap() {
+            let names: Vec<_> = set.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+            assert!((1..=30).contains(&names.len()), "{line}");
+            for name in names {
+                let value = root[name].as_str().unwrap_or_else(|| panic!("`{name}` is no text at the root: {line}"));
+                let few = match name {
+                    OUTCOME => Outcome::ALL.iter().any(|outcome| outcome.as_str() == value),
+                    SIMULATED => ["true", "false", "unknown"].contains(&value),
+                    _ => false,
+                };
+                assert!(few, "`{name}` is a dimension with the value `{value}`");
+            }
+        }
+        let metrics = directive["Metrics"].as_array().unwrap();
+        assert!((1..=100).contains(&metrics.len()), "{line}");
+        for metric in metrics {
+            let name = metric["Name"].as_str().unwrap();
+            assert!((1..=255).contains(&name.len()) && root[name].is_number(), "`{name}`: {line}");
+            assert!(UNITS.contains(&metric["Unit"].as_str().unwrap()), "{metric}");
+            assert!(metric.as_object().unwrap().keys().all(|key| key == "Name" || key == "Unit"), "{metric}");
+        }
+    }
+    root
+}
+
+#[test]
+fn every_line_is_valid_and_has_few_dimensions() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(1).await;
+        let order = world.ledger.run(&run_id).await.unwrap().unwrap().order;
+        let mut view = world.ledger.chunk(&run_id, 1).await.unwrap().unwrap().run.view();
+        let now = order.approved_at;
+        assert_eq!(chunk_ended(&order, &view), None, "what goes on is not measured");
+        view.ended_at = Some(now);
+        for outcome in Outcome::ALL {
+            view.outcome = Some(outcome);
+            let bare = check(&chunk_ended(&order, &view).unwrap());
+            assert_eq!((&bare["runId"], &bare["chunk"]), (&Value::from(run_id.as_str()), &Value::from(1)));
+            for unmeasured in ["RecordsDeleted", "RecordsRemaining", "ChunkDuration"] {
+                assert!(!bare.to_string().contains(unmeasured), "{bare}");
+            }
+            let mut full = view.clone();
+            (full.started_at, full.records_deleted, full.remaining) = (Some(now), Some(7), Some(0));
+            full.cause = Some(Cause::new("test", "a \"cause\"\nof two lines"));
+            let full = check(&chunk_ended(&order, &full).unwrap());
+            assert_eq!((&full["RecordsDeleted"], &full["RecordsRemaining"]), (&Value::from(7), &Value::from(0)));
+        }
+        check(&dead_letter(now, "message-1"));
+        check(&plan_refused(now, &["policy.missing".to_owned()]));
+    });
+}

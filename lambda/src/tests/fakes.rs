@@ -1,0 +1,238 @@
+//! Everything around the functions, in memory.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use purge_core::http::{HttpResponse, NoResponse};
+use purge_core::plan::{self, CheckContext, PlanFile};
+use purge_core::run::{Approval, ChunkRun, Order};
+use purge_core::time::Timestamp;
+use purge_driver::ledger::{LedgerError, NewRun, OutboxRow};
+use purge_driver::{Clock as _, Http, Ledger, MemoryLedger, VirtualClock, WireRequest, virtual_time};
+use serde_json::{Value, json};
+
+use crate::bucket::{Bucket, BucketError};
+use crate::functions::{Functions, Invocation, Tenants};
+use crate::queue::{Delayed, Queue, QueueError, TRACEPARENT};
+use crate::settings::{BASE_URL, LOGIN_URL, Place, REGION, SIMULATED, Settings, WEBHOOK};
+use crate::store::Store;
+
+pub(super) const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+/// Knows of no wake-up: one too many is then sent, which every test must stand.
+impl Store for MemoryLedger {
+    async fn order(&self, run_id: &str) -> Result<Option<Rc<Order>>, LedgerError> {
+        Ok(self.run(run_id).await?.map(|row| Rc::new(row.order)))
+    }
+
+    async fn message(&self, run_id: &str, id: &str) -> Result<Option<OutboxRow>, LedgerError> {
+        Ok(self.outbox(run_id).await?.into_iter().find(|row| row.id == id))
+    }
+
+    async fn woken(&self, _run_id: &str, _index: u32) -> Result<Option<Timestamp>, LedgerError> {
+        Ok(None)
+    }
+
+    async fn note_woken(&self, _run_id: &str, _index: u32, _at: Timestamp) -> Result<(), LedgerError> {
+        Ok(())
+    }
+}
+
+/// One message that a queue has taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Sent {
+    pub(super) body: String,
+    pub(super) delay_seconds: i32,
+    pub(super) traceparent: Option<String>,
+}
+
+/// Takes messages one by one, in its own time, and can break in the middle of a call.
+#[derive(Debug)]
+pub(super) struct FakeQueue {
+    clock: VirtualClock,
+    /// How long a call takes.
+    pub(super) takes: Cell<Duration>,
+    /// Messages that it still takes before it breaks.
+    pub(super) breaks_after: Cell<Option<usize>>,
+    pub(super) sent: RefCell<Vec<Sent>>,
+}
+
+impl FakeQueue {
+    fn new(clock: &VirtualClock) -> Self {
+        let (takes, breaks_after) = (Cell::new(Duration::ZERO), Cell::new(None));
+        Self { clock: clock.clone(), takes, breaks_after, sent: RefCell::default() }
+    }
+
+    /// What came since the last look.
+    pub(super) fn take(&self) -> Vec<Sent> {
+        self.sent.take()
+    }
+}
+
+impl Queue for &FakeQueue {
+    async fn send(&self, messages: Vec<Delayed>, traceparent: Option<&str>) -> Result<(), QueueError> {
+        self.clock.sleep_until(self.clock.now().plus(self.takes.get())).await;
+        for Delayed { body, delay_seconds } in messages {
+            match self.breaks_after.get() {
+                Some(0) => return Err(QueueError("it is broken".to_owned())),
+                Some(left) => self.breaks_after.set(Some(left - 1)),
+                None => {}
+            }
+            let traceparent = traceparent.map(str::to_owned);
+            self.sent.borrow_mut().push(Sent { body, delay_seconds, traceparent });
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct FakeBucket(pub(super) RefCell<BTreeMap<String, String>>);
+
+impl Bucket for &FakeBucket {
+    async fn read(&self, key: &str) -> Result<Option<String>, BucketError> {
+        Ok(self.0.borrow().get(key).cloned())
+    }
+
+    async fn write(&self, key: &str, text: String) -> Result<(), BucketError> {
+        self.0.borrow_mut().insert(key.to_owned(), text);
+        Ok(())
+    }
+}
+
+/// Logs everybody in and answers every other call alike.
+#[derive(Debug)]
+pub(super) struct Unwell {
+    pub(super) answer: HttpResponse,
+}
+
+impl Http for Unwell {
+    async fn send(&self, request: WireRequest) -> Result<HttpResponse, NoResponse> {
+        let login = request.url.contains("/token");
+        let token = json!({"access_token": "token", "token_type": "bearer", "expires_in": 3600});
+        Ok(if login { HttpResponse::json(200, &token) } else { self.answer.clone() })
+    }
+}
+
+pub(super) type Fake<'a> = Functions<'a, MemoryLedger, Unwell, VirtualClock, &'a FakeQueue, &'a FakeBucket>;
+
+/// The parts, for as long as a test lasts.
+pub(super) struct World {
+    pub(super) clock: VirtualClock,
+    pub(super) ledger: MemoryLedger,
+    pub(super) chunks: FakeQueue,
+    pub(super) errands: FakeQueue,
+    pub(super) plans: FakeBucket,
+    pub(super) evidence: FakeBucket,
+    http: Unwell,
+    place: Place,
+    tenants: Tenants,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        let clock = VirtualClock::new(Timestamp::parse("2026-01-01T00:00:00Z").unwrap());
+        let get = |name: &str| match name {
+            SIMULATED => Some("true".to_owned()),
+            REGION => Some("us-east-1".to_owned()),
+            BASE_URL | LOGIN_URL | WEBHOOK => None,
+            _ => Some("5".to_owned()),
+        };
+        let place = Settings::read(get).unwrap().place;
+        let body = json!({"status": 503, "code": "service.unavailable", "message": "busy", "contextId": "ctx-1"});
+        Self {
+            chunks: FakeQueue::new(&clock),
+            errands: FakeQueue::new(&clock),
+            ledger: MemoryLedger::new(),
+            plans: FakeBucket::default(),
+            evidence: FakeBucket::default(),
+            http: Unwell { answer: HttpResponse::json(503, &body) },
+            tenants: Tenants::of(&place),
+            place,
+            clock,
+        }
+    }
+
+    pub(super) fn functions(&self) -> Fake<'_> {
+        Functions {
+            ledger: &self.ledger,
+            http: &self.http,
+            clock: &self.clock,
+            tenants: &self.tenants,
+            place: &self.place,
+            workers: 1,
+            chunks: &self.chunks,
+            errands: &self.errands,
+            plans: &self.plans,
+            policy_key: "policy.json",
+            evidence: &self.evidence,
+            tell: true,
+            senders: RefCell::default(),
+            paces: RefCell::default(),
+        }
+    }
+
+    /// An invocation that may take so long.
+    pub(super) fn invocation(&self, time: Duration) -> Invocation {
+        let traceparent = Some(TRACE.to_owned());
+        Invocation { id: "invocation".to_owned(), deadline: self.clock.now().plus(time), traceparent }
+    }
+
+    /// Stores a run with a chunk for each of so many hours, and gives its id.
+    pub(super) async fn run(&self, hours: u32) -> String {
+        let context = CheckContext {
+            now: self.clock.now(),
+            tenant_jurisdiction: Some("us-east-1".to_owned()),
+            default_jurisdiction: None,
+        };
+        let checked = plan::check(&request(hours).to_string(), Some(&policy().to_string()), &context);
+        let plan = checked.plan.unwrap_or_else(|| panic!("{:?}", checked.findings));
+        let digest = plan.digest().to_owned();
+        let approval = Approval { digest, approved_by: "b@example.com".to_owned(), approved_at: self.clock.now() };
+        let order = Order::new(&plan, &approval, &self.place.name(), true).unwrap();
+        let chunks: Vec<_> = plan.chunks().iter().map(|chunk| ChunkRun::new(&order, *chunk)).collect();
+        assert_eq!(u32::try_from(chunks.len()), Ok(hours));
+        let plan_file = serde_json::to_string(&PlanFile::new(&plan, self.clock.now())).unwrap();
+        let run_id = order.run_id.clone();
+        self.ledger.create(&NewRun { order, plan_file, chunks }, self.clock.now()).await.unwrap();
+        run_id
+    }
+}
+
+/// Deletes the first hours of 2022, one by one.
+pub(super) fn request(hours: u32) -> Value {
+    let start = Timestamp::parse("2022-01-01T00:00:00Z").unwrap();
+    let end = start.plus(Duration::from_secs(u64::from(hours) * 3600));
+    json!({
+        "version": 1, "name": "test", "api": "dataDeletion", "recordTypes": ["conversation", "interaction", "message"],
+        "range": { "start": start, "end": end }, "jurisdiction": "us-east-1", "query": null, "chunking": { "hours": 1 },
+        "reason": "test", "requestedBy": "a@example.com"
+    })
+}
+
+pub(super) fn policy() -> Value {
+    json!({ "version": 1 })
+}
+
+/// The messages as the event source hands them over.
+pub(super) fn event(messages: &[Sent]) -> Value {
+    let record = |(place, sent): (usize, &Sent)| {
+        let attributes = sent.traceparent.as_ref().map(|trace| json!({TRACEPARENT: {"stringValue": trace}}));
+        json!({
+            "messageId": format!("m{place}"), "body": sent.body, "messageAttributes": attributes.unwrap_or_default(),
+            "attributes": {"ApproximateReceiveCount": "6"}
+        })
+    };
+    json!({"Records": messages.iter().enumerate().map(record).collect::<Vec<_>>()})
+}
+
+/// A message that came by itself.
+pub(super) fn sent(body: impl Into<String>) -> Sent {
+    Sent { body: body.into(), delay_seconds: 0, traceparent: Some(TRACE.to_owned()) }
+}
+
+pub(super) fn in_virtual_time<T>(test: impl AsyncFnOnce(&World) -> T) -> T {
+    let world = World::new();
+    virtual_time::run(&world.clock, test(&world)).unwrap()
+}

@@ -1,0 +1,99 @@
+//! Wake-ups and dead letters.
+
+use std::time::Duration;
+
+use purge_core::outcome::Outcome;
+use purge_core::wake::WakeUp;
+use purge_core::webhook::WebhookEvent;
+use purge_driver::Ledger as _;
+use serde_json::{Value, json};
+
+use super::fakes::{Sent, TRACE, event, in_virtual_time, sent};
+use crate::wake::{Errand, ErrandKind};
+
+const TIME: Duration = Duration::from_secs(120);
+
+fn wake(run_id: &str, chunk: u32) -> Sent {
+    sent(serde_json::to_string(&WakeUp::new(run_id, chunk)).unwrap())
+}
+
+#[test]
+fn a_wait_is_a_message_that_comes_later_in_the_same_trace() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(3).await;
+        let answer = world.functions().work(&event(&[wake(&run_id, 2)]), &world.invocation(TIME)).await.unwrap();
+        assert_eq!(answer, json!({"batchItemFailures": []}), "waiting uses up no delivery");
+        let next = world.chunks.take();
+        assert_eq!(next.len(), 1, "{next:?}");
+        let said: WakeUp = serde_json::from_str(&next[0].body).unwrap();
+        assert_eq!((said.run_id.as_str(), said.chunk), (run_id.as_str(), 2));
+        assert!((1..=900).contains(&next[0].delay_seconds), "{next:?}");
+        assert_eq!(next[0].traceparent.as_deref(), Some(TRACE));
+    });
+}
+
+#[test]
+fn what_cannot_be_a_wake_up_comes_again_until_it_is_a_dead_letter() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(3).await;
+        let batch = [sent("poison"), wake(&run_id, 1), wake(&run_id, 4), wake("run-unknown", 1)];
+        let answer = world.functions().work(&event(&batch), &world.invocation(TIME)).await.unwrap();
+        let failed = ["m0", "m2", "m3"].map(|id| json!({"itemIdentifier": id}));
+        assert_eq!(answer, json!({"batchItemFailures": failed}));
+    });
+}
+
+#[test]
+fn a_chunk_whose_wake_ups_died_fails_with_its_cause_and_the_webhook_is_told() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(3).await;
+        let functions = world.functions();
+        functions.work(&event(&[wake(&run_id, 2)]), &world.invocation(TIME)).await.unwrap();
+        let buried = functions.bury(&event(&[wake(&run_id, 2)]), &world.invocation(TIME)).await.unwrap();
+        assert_eq!(buried, json!({"batchItemFailures": []}));
+
+        let view = world.ledger.chunk(&run_id, 2).await.unwrap().unwrap().run.view();
+        assert_eq!(view.outcome, Some(Outcome::Failed), "nothing was submitted");
+        assert_eq!(view.cause.as_ref().map(|cause| cause.code.as_str()), Some("message.dead"));
+        assert_eq!(world.ledger.open_chunks(&run_id, 0, 9).await.unwrap(), [1, 3], "and no other chunk is touched");
+
+        let outbox = world.ledger.outbox(&run_id).await.unwrap();
+        assert_eq!(outbox.len(), 1);
+        let told: WebhookEvent = serde_json::from_str(&outbox[0].body).unwrap();
+        assert_eq!((told.chunk.index, told.outcome, &told.cause), (2, Outcome::Failed, &view.cause));
+        let errands = world.errands.take();
+        let deliver = Errand::new(&run_id, ErrandKind::Deliver { message: outbox[0].id.clone() });
+        assert_eq!(errands.len(), 1, "{errands:?}");
+        assert_eq!(serde_json::from_str::<Errand>(&errands[0].body).unwrap(), deliver);
+        assert_eq!(errands[0].traceparent.as_deref(), Some(TRACE));
+
+        let letter: Value = serde_json::from_str(&world.evidence.0.borrow()["dead-letters/m0.json"]).unwrap();
+        assert_eq!((&letter["receives"], &letter["fate"]), (&json!(6), &json!("chunk 2 is failed")));
+
+        // The letter comes once more: nothing more happens to the chunk, and nobody is told of it twice.
+        functions.bury(&event(&[wake(&run_id, 2)]), &world.invocation(TIME)).await.unwrap();
+        assert_eq!(world.ledger.chunk(&run_id, 2).await.unwrap().unwrap().run.view(), view);
+        assert_eq!(world.ledger.outbox(&run_id).await.unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn dead_letters_that_are_no_chunks_are_kept_where_a_person_reads_them() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(1).await;
+        let evidence = serde_json::to_string(&Errand::new(&run_id, ErrandKind::Evidence)).unwrap();
+        let letters = [sent("poison"), sent(evidence), wake("run-unknown", 1), wake(&run_id, 9)];
+        let buried = world.functions().bury(&event(&letters), &world.invocation(TIME)).await.unwrap();
+        assert_eq!(buried, json!({"batchItemFailures": []}));
+        assert_eq!(world.ledger.open_chunks(&run_id, 0, 9).await.unwrap(), [1]);
+        let kept = world.evidence.0.borrow();
+        let fates: Vec<String> = kept
+            .values()
+            .map(|text| serde_json::from_str::<Value>(text).unwrap()["fate"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(fates.len(), 4);
+        for (fate, says) in fates.iter().zip(["no wake-up", "resume", "no run", "no chunk 9"]) {
+            assert!(fate.contains(says), "{fate}");
+        }
+    });
+}
