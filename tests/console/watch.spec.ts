@@ -190,7 +190,7 @@ test('by keyboard alone', async ({ page }) => {
   await page.keyboard.type('dpo@example.com')
   await page.keyboard.press('Enter')
   await expect(page.getByText('Everything was deleted and verified')).toBeVisible({ timeout: 60_000 })
-  await expect(page.getByRole('status').filter({ hasText: 'The run is now ended.' })).toBeVisible()
+  await expect(page.getByRole('status').filter({ hasText: 'The run has ended.' })).toBeVisible()
   await page.getByRole('button', { name: 'Under way' }).focus()
   await page.keyboard.press('Space')
   await expect(page.getByText('No chunk is under way.')).toBeVisible()

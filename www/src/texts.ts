@@ -576,7 +576,7 @@ export const t = {
     },
     locked: {
       title: 'The server does not know this page any more',
-      why: 'It has been started again since this page was opened, and every start has a token of its own. Runs are not affected.',
+      why: 'It has been started again since this page was opened, and every start has a token of its own. What runs have done is kept.',
       steps: [['Open the address that the server printed; if it is not running, start it', 'genesys-purge serve']] as [string, string][],
       after: 'Runs that were stopped half-way can be gone on with there.',
     },
@@ -598,7 +598,7 @@ export const t = {
     stale: (at: string) => `reconnecting; as of ${at} UTC`,
     news: {
       chunk: (n: number, outcome: string, why: string) => `Chunk ${n} is ${outcome}${why === '' ? '' : `: ${why}`}.`,
-      standing: (standing: string) => `The run is now ${standing}.`,
+      standing: { ended: 'The run has ended.', cancelling: 'The run is being cancelled.', underWay: 'The run is under way.', stopped: 'The run has stopped.' },
     },
     trouble: 'The last attempt to carry it out came to nothing',
     lanes: 'Lanes',

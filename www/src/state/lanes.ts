@@ -32,6 +32,8 @@ export class Lanes {
   readonly #laneOf = new Map<number, number>()
   readonly #open = new Map<number, Bar>()
   readonly #busy = new Set<number>()
+  /** Where an earlier attempt was. */
+  readonly #before = new Map<number, number>()
 
   constructor(api: string) {
     this.#api = api
@@ -54,6 +56,7 @@ export class Lanes {
       this.#open.delete(chunk)
       this.#busy.delete(lane)
       this.#laneOf.delete(chunk)
+      this.#before.set(chunk, lane)
       this.bars.push({ lane, chunk, from: at, to: at, phase: 'end', why: outcome })
     } else {
       const why = wait?.kind ?? state
@@ -85,7 +88,8 @@ export class Lanes {
   #lane(chunk: number): number {
     const known = this.#laneOf.get(chunk)
     if (known !== undefined) return known
-    let lane = 0
+    let lane = this.#before.get(chunk) ?? 0
+    if (this.#busy.has(lane)) lane = 0
     while (this.#busy.has(lane)) lane += 1
     this.#busy.add(lane)
     this.#laneOf.set(chunk, lane)

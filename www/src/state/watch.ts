@@ -181,7 +181,7 @@ export class Watched {
   #facts(run: RunFacts): void {
     const before = this.facts
     this.facts = run
-    if (before && before.standing !== run.standing) this.news = t.watch.news.standing(t.watch.standings[run.standing])
+    if (before && before.standing !== run.standing) this.news = t.watch.news.standing[run.standing]
     remember(run)
     if (this.kind !== 'all' && before && before.open !== run.open) void this.turn(this.after)
   }
