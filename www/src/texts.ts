@@ -621,7 +621,7 @@ export const t = {
     prove: 'Check it in Evidence',
     copyManifest: 'Copy the manifest’s digest',
     noEvidence: 'There is no evidence yet.',
-    window: 'Window (UTC), end not included',
+    window: 'Window (UTC, end excluded)',
     because: 'Waits for · why',
     nextTry: 'Goes on',
     left: 'Left',

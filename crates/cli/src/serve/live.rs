@@ -52,18 +52,24 @@ struct Listener {
     run_id: String,
     mark: Mark,
     /// What was last said about the run as a whole.
-    told: Option<(u64, Option<Carried>, usize)>,
+    told: Option<Whole>,
     spoke: Instant,
     /// Whether the next look is at once.
     more: bool,
     _place: OwnedSemaphorePermit,
 }
 
-/// What one look at the ledger gave.
-struct Seen {
+/// What of a run as a whole may change: once one of these has, its facts are told again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Whole {
+    changes: u64,
     carried: Option<Carried>,
     trouble: usize,
-    changes: u64,
+}
+
+/// What one look at the ledger gave.
+struct Seen {
+    whole: Whole,
     facts: Option<RunFacts>,
     chunks: Vec<(u64, ChunkView)>,
     records: Vec<RecordRow>,
@@ -147,10 +153,10 @@ impl Listener {
         self.more = seen.behind;
         if !seen.behind {
             // Changes of the run itself have no chunk.
-            self.mark.changes = self.mark.changes.max(seen.changes);
+            self.mark.changes = self.mark.changes.max(seen.whole.changes);
         }
         if let Some(facts) = &seen.facts {
-            self.told = Some((seen.changes, seen.carried, seen.trouble));
+            self.told = Some(seen.whole);
             text.push_str(&event("run", self.mark, &json!({ "now": SystemClock.now(), "run": facts })));
         }
         Ok(text)
@@ -158,19 +164,15 @@ impl Listener {
 }
 
 /// Looks at what has changed after the mark. The mark of the run is read first: what changes meanwhile is seen at the next look.
-fn see(
-    server: &Server,
-    ledger: &SqliteLedger,
-    run_id: &str,
-    mark: Mark,
-    told: Option<(u64, Option<Carried>, usize)>,
-) -> Result<Seen, Failure> {
+fn see(server: &Server, ledger: &SqliteLedger, run_id: &str, mark: Mark, told: Option<Whole>) -> Result<Seen, Failure> {
     let looking = Looking { setup: &server.setup, carriers: &server.carriers };
     let now = mark_of(ledger, run_id)?.unwrap_or_default();
-    let carried = looking.carried(run_id)?;
-    let trouble = server.carriers.trouble(run_id).len();
-    let mut seen =
-        Seen { carried, trouble, changes: now.changes, facts: None, chunks: vec![], records: vec![], behind: false };
+    let whole = Whole {
+        changes: now.changes,
+        carried: looking.carried(run_id)?,
+        trouble: server.carriers.trouble(run_id).len(),
+    };
+    let mut seen = Seen { whole, facts: None, chunks: vec![], records: vec![], behind: false };
     if now.changes > mark.changes {
         let rows = ledger.changed(run_id, mark.changes, PIECE).map_err(stored::failed)?;
         seen.behind |= rows.len() >= usize::try_from(PIECE).unwrap_or(usize::MAX);
@@ -180,7 +182,7 @@ fn see(
         seen.records = wait(ledger.records(run_id, mark.records, PIECE)).map_err(stored::failed)?;
         seen.behind |= seen.records.len() >= usize::try_from(PIECE).unwrap_or(usize::MAX);
     }
-    if told != Some((now.changes, carried, trouble)) {
+    if told != Some(whole) {
         seen.facts = row_of(ledger, run_id)?.map(|row| looking.facts(ledger, &row)).transpose()?;
     }
     Ok(seen)
