@@ -45,16 +45,17 @@ where
 {
     let records = event.get("Records").and_then(Value::as_array).ok_or_else(|| NoBatch("no `Records`".to_owned()))?;
     let received: Vec<_> = records.iter().enumerate().map(read).collect::<Result<_, _>>()?;
-    let ids: Vec<_> = received.iter().map(|message| message.id.clone()).collect();
+    let ids: Vec<_> = received.iter().map(|message| (message.id.clone(), message.about())).collect();
     let handled = received.into_iter().map(|message| AssertUnwindSafe(handle(message)).catch_unwind());
     let mut failures = Vec::new();
-    for (id, outcome) in ids.into_iter().zip(join_all(handled).await) {
+    for ((id, about), outcome) in ids.into_iter().zip(join_all(handled).await) {
         let why = match outcome {
             Ok(Ok(())) => continue,
             Ok(Err(Again(why))) => why,
             Err(_panic) => "the handler panicked".to_owned(),
         };
-        tracing::error!(message = %id, %why, "the message will come again");
+        let (run_id, chunk) = (about.get("runId").and_then(Value::as_str), about.get("chunk").and_then(Value::as_u64));
+        tracing::error!(messageId = %id, runId = run_id, chunk, %why, "the message will come again");
         failures.push(json!({"itemIdentifier": id}));
     }
     Ok(json!({"batchItemFailures": failures}))
@@ -77,6 +78,11 @@ fn read((place, record): (usize, &Value)) -> Result<Received, NoBatch> {
 }
 
 impl Received {
+    /// What it says, as far as that can be read: for the log.
+    fn about(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+
     /// A name for whoever handles this delivery of the message in that invocation: nobody else has it, not even another delivery
     /// of the same message.
     #[must_use]

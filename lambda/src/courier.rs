@@ -6,6 +6,7 @@ use purge_core::time::Timestamp;
 use purge_driver::ledger::OutboxRow;
 use purge_driver::{Clock, Http, Postman};
 use serde_json::Value;
+use tracing::Instrument as _;
 
 use crate::batch::{Again, NoBatch, Received, each};
 use crate::bucket::Bucket;
@@ -42,6 +43,17 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         if errand.v != MESSAGE_VERSION {
             return Err(Again(format!("an errand of version {}", errand.v)));
         }
+        let span = tracing::error_span!("errand", runId = %errand.run_id);
+        self.run_errand(errand, &message, webhook, invocation).instrument(span).await
+    }
+
+    async fn run_errand(
+        &self,
+        errand: Errand,
+        message: &Received,
+        webhook: Option<&Webhook>,
+        invocation: &Invocation,
+    ) -> Result<(), Again> {
         let trace = message.traceparent.as_deref().or(invocation.traceparent.as_deref());
         if let Some(at) = errand.not_before.filter(|at| *at > self.clock.now()) {
             return self.errand_at(errand, at, trace).await;
@@ -65,7 +77,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             let wake = |chunk: &u32| serde_json::to_string(&WakeUp::new(run_id, *chunk)).unwrap_or_default();
             let wakes = open.iter().map(|chunk| Delayed { body: wake(chunk), delay_seconds: 0 }).collect();
             self.chunks.send(wakes, trace).await?;
-            tracing::info!(run_id, from = after, to = last, "woken");
+            tracing::info!(from = after, to = last, "woken");
             after = last;
             let now = self.clock.now();
             if now.plus(LAST_WORDS * 2) >= deadline {
@@ -121,7 +133,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             return self.errand_at(errand, now.plus(MESSAGES_LOOK), trace).await;
         }
         let digest = evidence::write(self.ledger, &self.evidence, row, outbox, now).await?;
-        tracing::info!(run_id = %errand.run_id, %digest, "evidence is in the bucket");
+        tracing::info!(%digest, "evidence is in the bucket");
         Ok(())
     }
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use purge_core::run::Cause;
 use purge_driver::{Advance, Clock, Http, Signal};
 use serde_json::{Value, json};
+use tracing::Instrument as _;
 
 use crate::batch::{Again, NoBatch, Received, each};
 use crate::bucket::{Bucket, BucketError};
@@ -31,7 +32,10 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
     async fn dead(&self, message: Received, invocation: &Invocation) -> Result<(), Again> {
         let fate = match (serde_json::from_str::<WakeUp>(&message.body), serde_json::from_str::<Errand>(&message.body))
         {
-            (Ok(wake), _) if wake.v == MESSAGE_VERSION => self.fail(&wake, &message, invocation).await?,
+            (Ok(wake), _) if wake.v == MESSAGE_VERSION => {
+                let span = tracing::error_span!("dead", runId = %wake.run_id, chunk = wake.chunk);
+                self.fail(&wake, &message, invocation).instrument(span).await?
+            }
             // Whether its chunk stands still is not to be known from a message that says something else than this program reads.
             (Ok(wake), _) => {
                 format!("it is of version {}; `resume` wakes run `{}` if it stands still", wake.v, wake.run_id)
@@ -41,7 +45,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             }
             (Err(why), Err(_)) => format!("it is no wake-up: {why}"),
         };
-        tracing::error!(message = %message.id, body = %message.body, %fate, "a message was delivered in vain too often");
+        tracing::error!(messageId = %message.id, body = %message.body, %fate, "a message was delivered in vain too often");
         let letter = json!({
             "message": message.id,
             "body": message.body,

@@ -8,6 +8,7 @@ use purge_core::time::Timestamp;
 use purge_driver::ledger::LedgerError;
 use purge_driver::{Advance, Clock, Http, Signal};
 use serde_json::Value;
+use tracing::Instrument as _;
 
 use crate::batch::{Again, NoBatch, Received, each};
 use crate::functions::{Functions, Invocation};
@@ -37,6 +38,13 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'_, L, H, C, Q, B> {
         if wake.v != MESSAGE_VERSION {
             return Err(Again(format!("a wake-up of version {}", wake.v)));
         }
+        // Whatever is logged on the way, by whomever, says of which chunk; also when only errors are logged.
+        let span = tracing::error_span!("wake", runId = %wake.run_id, chunk = wake.chunk);
+        self.look(wake, message, invocation).instrument(span).await
+    }
+
+    /// Looks at one chunk, and sees to it that somebody looks again.
+    async fn look(&self, wake: WakeUp, message: Received, invocation: &Invocation) -> Result<(), Again> {
         let trace = message.traceparent.as_deref().or(invocation.traceparent.as_deref());
         let now = self.clock.now();
         if let Some(at) = wake.not_before.filter(|at| *at > now) {
@@ -49,12 +57,12 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'_, L, H, C, Q, B> {
         let at = |pause: Duration| self.clock.now().plus(pause);
         match advanced {
             Some(Ok((Advance::Waiting { at, reason }, true))) => {
-                tracing::info!(%run_id, chunk, until = %at, ?reason, "waits");
+                tracing::info!(until = %at, ?reason, "waits");
                 self.wake_at(wake, at, trace).await
             }
             Some(Ok((Advance::Waiting { at, .. }, false))) => self.stand_by(wake, at, trace).await,
             Some(Ok((Advance::Done(outcome), _))) => {
-                tracing::info!(%run_id, chunk, outcome = outcome.as_str(), "has ended");
+                tracing::info!(outcome = outcome.as_str(), "has ended");
                 let order = self.ledger.order(&run_id).await?;
                 let order = order.ok_or_else(|| Again(format!("run `{run_id}` is gone")))?;
                 self.ended(&order, chunk, trace).await
@@ -64,12 +72,12 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'_, L, H, C, Q, B> {
             Some(Ok((Advance::Lost, _))) => self.wake_at(wake, at(AFTER_LOST), trace).await,
             Some(Ok((Advance::Absent, _))) => Err(Again(format!("run `{run_id}` has no chunk {chunk}"))),
             Some(Err(LedgerError::Unavailable(why))) => {
-                tracing::warn!(%run_id, chunk, %why, "the ledger did not answer");
+                tracing::warn!(%why, "the ledger did not answer");
                 self.wake_at(wake, at(AFTER_UNAVAILABLE), trace).await
             }
             Some(Err(error @ (LedgerError::Corrupt(_) | LedgerError::Conflict(_)))) => Err(error.into()),
             None => {
-                tracing::warn!(%run_id, chunk, "out of time");
+                tracing::warn!("out of time");
                 self.wake_at(wake, at(AFTER_CUT_OFF), trace).await
             }
         }
@@ -83,13 +91,13 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'_, L, H, C, Q, B> {
         let (run_id, chunk) = (wake.run_id.clone(), wake.chunk);
         let is_the_noted_one = wake.not_before == Some(at);
         if !is_the_noted_one && self.ledger.woken(&run_id, chunk).await == Ok(Some(at)) {
-            tracing::info!(%run_id, chunk, until = %at, "another wake-up will come");
+            tracing::info!(until = %at, "another wake-up will come");
             return Ok(());
         }
         self.wake_not_before(wake, at, trace).await?;
         // Without the note there is one message more, no harm else.
         if let Err(why) = self.ledger.note_woken(&run_id, chunk, at).await {
-            tracing::warn!(%run_id, chunk, %why, "a wake-up was sent without a note of it");
+            tracing::warn!(%why, "a wake-up was sent without a note of it");
         }
         Ok(())
     }

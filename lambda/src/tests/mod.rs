@@ -4,4 +4,5 @@
 mod emf;
 mod fakes;
 mod fan_out;
+mod logs;
 mod messages;
