@@ -71,7 +71,7 @@ for (const width of [768, 1024]) {
     await page.setViewportSize({ width, height: 1024 })
     await open(page)
     await load(page, 'Messages with holds and retention')
-    for (const view of ['Plan', 'Compare', 'Rehearse', 'Evidence']) {
+    for (const view of ['Plan', 'Compare', 'Rehearse', 'Watch', 'Evidence']) {
       await go(page, view)
       if (view === 'Compare') await page.getByRole('button', { name: 'Pin this plan' }).click()
       if (view === 'Rehearse') {
@@ -111,6 +111,7 @@ test('what a screen reader is told', async ({ page }) => {
       - button "Plan"
       - button "Compare"
       - button "Rehearse"
+      - button "Watch"
       - button "Evidence"
   `)
   await expect(page.locator('section.timeline')).toMatchAriaSnapshot(`
