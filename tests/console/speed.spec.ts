@@ -40,6 +40,19 @@ function typed(page: Page): Promise<number[]> {
   }, KEYS)
 }
 
+/** Milliseconds that the page itself has used, without those that a busy machine gave to others. */
+async function meter(page: Page): Promise<() => Promise<number>> {
+  const session = await page.context().newCDPSession(page)
+  await session.send('Performance.enable', { timeDomain: 'threadTicks' })
+  return async () => {
+    const { metrics } = await session.send('Performance.getMetrics')
+    return 1000 * (metrics.find(({ name }) => name === 'TaskDuration')?.value ?? Number.NaN)
+  }
+}
+
+/** A key waits half a frame, on the average, until its frame comes. */
+const HALF_A_FRAME = 1000 / 60 / 2
+
 for (const [name, text, rows, bound] of [
   ['three years of days', request('2021-01-01T00:00:00Z', '2024-01-01T00:00:00Z', { days: 1 }), '1,095', 16],
   ['ten years of hours', request('2014-01-01T00:00:00Z', '2024-01-01T00:00:00Z', { hours: 1 }), '87,648', 100],
@@ -49,10 +62,18 @@ for (const [name, text, rows, bound] of [
     await page.getByRole('button', { name: 'JSON' }).first().click()
     await page.getByLabel('Purge request, JSON').fill(text)
     await expect(page.getByText(`${rows} rows`)).toBeVisible()
-    const medians: number[] = []
-    while (medians.length < ROUNDS && !medians.some((one) => one <= bound)) medians.push(median(await typed(page)))
-    console.log(`${name}: ${medians.map((one) => one.toFixed(1)).join(', ')} ms (medians of ${KEYS} keystrokes), at most ${bound} ms`)
-    expect(Math.min(...medians)).toBeLessThanOrEqual(bound)
+    const used = await meter(page)
+    const rounds: { seen: number; own: number }[] = []
+    // On a busy machine what counts is what the page itself used for a key, and the wait for its frame.
+    const best = (): number => Math.min(...rounds.map(({ seen, own }) => Math.min(seen, own + HALF_A_FRAME)))
+    while (rounds.length < ROUNDS && !(best() <= bound)) {
+      const before = await used()
+      const seen = median(await typed(page))
+      rounds.push({ seen, own: ((await used()) - before) / KEYS })
+    }
+    const told = rounds.map(({ seen, own }) => `${seen.toFixed(1)} (own ${own.toFixed(1)})`).join(', ')
+    console.log(`${name}: ${told} ms (medians of ${KEYS} keystrokes), at most ${bound} ms`)
+    expect(best()).toBeLessThanOrEqual(bound)
   })
 }
 
@@ -85,13 +106,7 @@ test('a hundred thousand records are verified in two seconds, and the page stays
     requestAnimationFrame(frame)
     Object.assign(window, { gaps })
   })
-  // Time that the page itself used, without that which a busy machine gave to others.
-  const session = await page.context().newCDPSession(page)
-  await session.send('Performance.enable', { timeDomain: 'threadTicks' })
-  const used = async (): Promise<number> => {
-    const { metrics } = await session.send('Performance.getMetrics')
-    return 1000 * (metrics.find(({ name }) => name === 'TaskDuration')?.value ?? Number.NaN)
-  }
+  const used = await meter(page)
   const checked: { took: number; cpu: number; pause: number }[] = []
   const fine = (): boolean => checked.some(({ took, cpu, pause }) => (took < 2000 || cpu < 1800) && pause < 300)
   while (checked.length < ROUNDS && !fine()) {
