@@ -141,23 +141,11 @@ impl Ledger for SqliteLedger {
     }
 
     async fn commit(&self, commit: Commit<'_>) -> Result<Committed, LedgerError> {
-        let mut connection = self.connection();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
-        let version = commit.expected_version.saturating_add(1);
-        let written = write_chunk(&transaction, &commit, version).map_err(told)?;
-        if written == 0 {
-            return Ok(Committed::Lost);
-        }
-        append(&transaction, &commit).map_err(told)?;
-        if let Some(slot) = commit.release_slot {
-            release(&transaction, slot).map_err(told)?;
-        }
-        transaction
-            .prepare_cached("update runs set updated_at = ?2, changes = changes + 1 where run_id = ?1")
-            .and_then(|mut s| s.execute(params![commit.run_id, commit.now.millis()]))
-            .map_err(told)?;
-        transaction.commit().map_err(told)?;
-        Ok(Committed::Version(version))
+        let committed = self.committed(&commit);
+        // SQLite never makes anybody wait: without this, whoever carries very many chunks would hear of nothing else, such as an
+        // interrupt, before all of them were done.
+        tokio::task::yield_now().await;
+        committed
     }
 
     async fn records(&self, run_id: &str, after: u64, limit: u32) -> Result<Vec<RecordRow>, LedgerError> {
@@ -218,6 +206,26 @@ impl Ledger for SqliteLedger {
 }
 
 impl SqliteLedger {
+    fn committed(&self, commit: &Commit<'_>) -> Result<Committed, LedgerError> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
+        let version = commit.expected_version.saturating_add(1);
+        let written = write_chunk(&transaction, commit, version).map_err(told)?;
+        if written == 0 {
+            return Ok(Committed::Lost);
+        }
+        append(&transaction, commit).map_err(told)?;
+        if let Some(slot) = commit.release_slot {
+            release(&transaction, slot).map_err(told)?;
+        }
+        transaction
+            .prepare_cached("update runs set updated_at = ?2, changes = changes + 1 where run_id = ?1")
+            .and_then(|mut s| s.execute(params![commit.run_id, commit.now.millis()]))
+            .map_err(told)?;
+        transaction.commit().map_err(told)?;
+        Ok(Committed::Version(version))
+    }
+
     /// How many chunks of a run ended how.
     pub(crate) fn outcomes(&self, run_id: &str) -> Result<BTreeMap<Outcome, u64>, LedgerError> {
         let sql = "select outcome, count(*) from chunks where run_id = ?1 and outcome is not null group by outcome";
@@ -241,7 +249,9 @@ impl SqliteLedger {
 
     /// At most `limit` chunks that have changed after so many changes of the run, the latest change last, each with its own.
     pub(crate) fn changed(&self, run_id: &str, after: u64, limit: u32) -> Result<Vec<(u64, ChunkRun)>, LedgerError> {
-        let sql = "select changed, state_json from chunks where run_id = ?1 and changed > ?2 order by changed limit ?3";
+        // What every number fulfils is said, because the index is of those alone.
+        let sql = "select changed, state_json from chunks \
+                   where run_id = ?1 and changed > 0 and changed > ?2 order by changed limit ?3";
         let rows = self.all(sql, params![run_id, signed(after), limit], |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
         })?;

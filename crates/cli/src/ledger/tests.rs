@@ -1,5 +1,7 @@
 use std::future::Future;
+use std::pin::pin;
 
+use futures_util::poll;
 use purge_core::chunk::{Age, Chunk};
 use purge_core::plan::{CheckContext, check};
 use purge_core::run::{Approval, ChunkRun, Context, Input, Order, Pace};
@@ -85,7 +87,14 @@ fn step(ledger: &SqliteLedger, run: &NewRun, index: u32, now: Timestamp) {
         release_slot: None,
         now,
     };
-    assert!(matches!(wait(ledger.commit(commit)).unwrap(), Committed::Version(_)));
+    // Others are heard between two commits, however many there are; what was written is written.
+    let committed = wait(async {
+        let mut committing = pin!(ledger.commit(commit));
+        assert!(poll!(committing.as_mut()).is_pending());
+        assert!(ledger.chunk(run_id, index).await.unwrap().unwrap().version > row.version);
+        committing.await
+    });
+    assert!(matches!(committed.unwrap(), Committed::Version(_)));
 }
 
 #[test]
