@@ -9,6 +9,7 @@ pub mod clients;
 pub mod ledger;
 pub mod login;
 pub mod queue;
+pub mod s3;
 pub mod settings;
 pub mod store;
 

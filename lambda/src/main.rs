@@ -8,7 +8,7 @@ use purge_driver::{HttpsClient, SystemClock};
 use purge_lambda::functions::{Functions, Invocation, Tenants};
 use purge_lambda::login::{SecretsManager, WithCredentials, webhook};
 use purge_lambda::settings::Settings;
-use purge_lambda::{DynamoLedger, bucket::S3Bucket, clients, queue::SqsQueue, trace};
+use purge_lambda::{DynamoLedger, clients, queue::SqsQueue, s3::LONGEST_OBJECT, s3::S3Bucket, trace};
 use serde_json::Value;
 
 /// Which function this is. The names are the handlers of the template.
@@ -37,13 +37,17 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::tracing::init_default_subscriber();
     let handler = std::env::var("_HANDLER").unwrap_or_default();
     let role = Role::of(&handler).ok_or_else(|| format!("`{handler}` is no handler"))?;
-    let settings = Settings::read(|name| std::env::var(name).ok()).map_err(|wrong| wrong.join("; "))?;
-    let aws = clients::config().await;
-    let vault = SecretsManager(aws_sdk_secretsmanager::Client::new(&aws));
-    let http = WithCredentials::new(HttpsClient::new()?, vault.clone(), settings.credentials.clone());
-    let sqs = aws_sdk_sqs::Client::new(&aws);
-    let s3 = aws_sdk_s3::Client::new(&aws);
-    let ledger = DynamoLedger::new(aws_sdk_dynamodb::Client::new(&aws), settings.table.clone());
+    let environment = |name: &str| std::env::var(name).ok();
+    let settings = Settings::read(environment).map_err(|wrong| wrong.join("; "))?;
+    let shared = clients::config(environment);
+    let aws = |service: &str| clients::of_service(&shared, service, environment);
+    let vault = SecretsManager(aws_sdk_secretsmanager::Client::new(&aws("SECRETS_MANAGER")));
+    let https = HttpsClient::new()?;
+    let objects = https.clone().with_longest_answer(LONGEST_OBJECT);
+    let bucket = |name: &str| S3Bucket::new(objects.clone(), SystemClock, &aws("S3"), name);
+    let http = WithCredentials::new(https, vault.clone(), settings.credentials.clone());
+    let sqs = aws_sdk_sqs::Client::new(&aws("SQS"));
+    let ledger = DynamoLedger::new(aws_sdk_dynamodb::Client::new(&aws("DYNAMODB")), settings.table.clone());
     let tenants = Tenants::of(&settings.place);
     let functions = Functions {
         ledger: &ledger,
@@ -54,9 +58,9 @@ async fn main() -> Result<(), Error> {
         workers: settings.workers,
         chunks: SqsQueue::new(sqs.clone(), settings.chunk_queue.clone()),
         errands: SqsQueue::new(sqs, settings.errand_queue.clone()),
-        plans: S3Bucket::new(s3.clone(), settings.plans.clone()),
+        plans: bucket(&settings.plans)?,
         policy_key: &settings.policy,
-        evidence: S3Bucket::new(s3, settings.evidence.clone()),
+        evidence: bucket(&settings.evidence)?,
         tell: settings.webhook.is_some(),
         senders: RefCell::default(),
         paces: RefCell::default(),

@@ -23,13 +23,14 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an unused connection is kept: shorter than the servers keep theirs, so that few requests meet a closed one.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The longest answer that is read; a longer one counts as cut off.
+/// The longest answer that is read, unless a caller expects longer ones; a longer one counts as cut off.
 const LONGEST_ANSWER: usize = 10 * 1024 * 1024;
 
 /// The network. Needs a tokio runtime.
 #[derive(Clone, Debug)]
 pub struct HttpsClient {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    longest_answer: usize,
 }
 
 /// Why there can be no client.
@@ -59,7 +60,13 @@ impl HttpsClient {
             .pool_idle_timeout(IDLE_TIMEOUT)
             .retry_canceled_requests(false)
             .build(connector);
-        Ok(Self { client })
+        Ok(Self { client, longest_answer: LONGEST_ANSWER })
+    }
+
+    /// The same client with the same connections, for answers of up to so many bytes.
+    #[must_use]
+    pub fn with_longest_answer(self, bytes: usize) -> Self {
+        Self { longest_answer: bytes, ..self }
     }
 }
 
@@ -91,7 +98,7 @@ impl Http for HttpsClient {
             if never_left { NoResponse::NotSent } else { NoResponse::Dropped }
         })?;
         let (head, body) = response.into_parts();
-        let body = Limited::new(body, LONGEST_ANSWER).collect().await.map_err(|error| {
+        let body = Limited::new(body, self.longest_answer).collect().await.map_err(|error| {
             tracing::warn!(url, status = head.status.as_u16(), "the answer broke off: {error}");
             NoResponse::Dropped
         })?;
