@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::cold_start;
 use crate::sh::{root, run, run_with};
 
 /// Tools from PyPI, each group in an environment of its own, because their requirements contradict each other.
@@ -41,7 +42,9 @@ pub(crate) fn build() -> Result<(), String> {
     run("rustup target add aarch64-unknown-linux-gnu")?;
     let path = std::env::var("PATH").unwrap_or_default();
     let path = format!("{}:{path}", root().join("target/venv-build/bin").display());
-    run_with("cargo lambda build --locked --profile functions --arm64 --package purge-lambda", &[("PATH", &path)])
+    let line = "cargo lambda build --locked --profile functions --arm64 --package purge-lambda --bin bootstrap";
+    run_with(line, &[("PATH", &path)])?;
+    cold_start::package(cold_start::DEPLOYED)
 }
 
 /// Builds the binary for this machine and runs everything against the emulator.

@@ -4,6 +4,7 @@
 
 mod aws;
 mod check;
+mod cold_start;
 mod console;
 mod makespan;
 mod sh;
@@ -26,6 +27,7 @@ usage: cargo xtask VERB
   aws-setup  installs the tools for the functions under target/
   aws-lint   checks the template
   aws-build  builds the functions for AWS
+  cold-start measures starts and sizes of the functions against their bounds
   aws-test   deploys the functions to a local emulator and runs purges there
 ";
 
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         "aws-lint" => aws::lint(),
         "aws-build" => aws::build(),
         "aws-test" => aws::test(),
+        "cold-start" => cold_start::measure(),
         "makespan" => makespan::measure(),
         _ => {
             eprint!("{USAGE}");
