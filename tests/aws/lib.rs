@@ -13,6 +13,7 @@ pub mod chance;
 pub mod wire;
 
 // What stands for AWS.
+pub mod bill;
 pub mod bridge;
 pub mod emulator;
 pub mod lambda;

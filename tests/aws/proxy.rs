@@ -9,6 +9,7 @@ use purge_core::http::{HttpResponse, Method, NoResponse};
 use purge_driver::{Http as _, HttpsClient, WireRequest};
 use serde_json::{Value, json};
 
+use crate::bill::Bill;
 use crate::chance::Chance;
 use crate::wire::{Asked, Reply, Served, serve};
 
@@ -50,6 +51,7 @@ struct Behind {
     chance: Chance,
     odds: Mutex<Odds>,
     happened: Mutex<BTreeMap<&'static str, u64>>,
+    bill: Mutex<Bill>,
 }
 
 /// The proxy; gone when this is dropped.
@@ -69,6 +71,7 @@ impl Proxy {
             chance: Chance::new(seed),
             odds: Mutex::default(),
             happened: Mutex::default(),
+            bill: Mutex::default(),
         });
         let handler = Arc::clone(&behind);
         let served = serve(move |asked| {
@@ -87,6 +90,12 @@ impl Proxy {
     /// From now on.
     pub fn set(&self, odds: Odds) {
         *self.behind.odds.lock().unwrap() = odds;
+    }
+
+    /// What was asked of the service, and what it would charge for that.
+    #[must_use]
+    pub fn bill(&self) -> Bill {
+        self.behind.bill.lock().unwrap().clone()
     }
 
     /// What has gone wrong, and how often.
@@ -174,6 +183,8 @@ impl Behind {
             "DELETE" => Method::Delete,
             other => panic!("`{other}` is no method that the SDK uses here"),
         };
+        let action = asked.header("x-amz-target").and_then(|target| target.rsplit('.').next()).unwrap_or("").to_owned();
+        let question = asked.body.clone();
         let headers = asked.headers.into_iter().filter(|(name, _)| !OF_THE_CONNECTION.contains(&name.as_str()));
         let request = WireRequest {
             method,
@@ -184,6 +195,7 @@ impl Behind {
         };
         match self.http.send(request).await {
             Ok(HttpResponse { status, headers, body }) => {
+                self.bill.lock().unwrap().add(&action, &question, &body);
                 let keep = |(name, _): &(String, String)| !OF_THE_CONNECTION.contains(&name.as_str());
                 Reply::Answer { status, headers: headers.into_iter().filter(keep).collect(), body }
             }

@@ -109,3 +109,48 @@ fn nothing_may_do_everything() {
         assert!(!text.contains("Resource: \"*\"") && !text.contains("Resource: '*'"), "{name}");
     }
 }
+
+#[test]
+fn every_function_and_every_queue_is_watched() {
+    let resources = resources();
+    let alarms: Vec<_> = resources.values().filter(|text| text.contains("Type: AWS::CloudWatch::Alarm")).collect();
+    let watched = |metric: &str, of: &str| {
+        let metric = format!("MetricName: {metric}\n");
+        alarms.iter().any(|alarm| alarm.contains(&metric) && alarm.contains(of) && alarm.contains("AlarmActions: "))
+    };
+    for function in functions().keys() {
+        for metric in ["Errors", "Throttles"] {
+            assert!(watched(metric, &format!("Value: !Ref {function}}}")), "{metric} of {function}");
+        }
+    }
+    for (metric, queues) in [
+        ("ApproximateAgeOfOldestMessage", &["ChunkQueue", "ErrandQueue"][..]),
+        ("ApproximateNumberOfMessagesVisible", &["DeadLetters", "EventDeadLetters", "ScheduleDeadLetters"][..]),
+    ] {
+        for queue in queues {
+            assert!(watched(metric, &format!("Value: !GetAtt {queue}.QueueName}}")), "{metric} of {queue}");
+        }
+    }
+}
+
+#[test]
+fn every_queue_takes_requests_over_tls_alone_and_is_encrypted() {
+    let resources = resources();
+    let is_queue = |text: &str| text.contains("Type: AWS::SQS::Queue\n") || text.contains(": *lastStop");
+    let queues: Vec<_> = resources.iter().filter(|(_, text)| is_queue(text)).collect();
+    assert_eq!(queues.len(), 5);
+    for (name, text) in queues {
+        let policy = &resources["QueuesPolicy"];
+        assert!(policy.contains(&format!("!Ref {name}")) && policy.contains(&format!("!GetAtt {name}.Arn")), "{name}");
+        let encrypted = text.contains("KmsMasterKeyId: !Ref Key") && text.contains("redrivePermission: ");
+        assert!(encrypted || text.contains(": *lastStop"), "{name}");
+    }
+}
+
+#[test]
+fn whoever_reads_a_bucket_may_learn_that_there_is_nothing() {
+    // Without leave to list, S3 answers "forbidden" for an object that does not exist.
+    for (name, text) in functions() {
+        assert_eq!(text.contains("s3:GetObject"), text.contains("s3:ListBucket"), "{name}");
+    }
+}

@@ -6,6 +6,7 @@ mod aws;
 mod check;
 mod cold_start;
 mod console;
+mod fan_out;
 mod makespan;
 mod sh;
 mod wasm;
@@ -28,6 +29,7 @@ usage: cargo xtask VERB
   aws-lint   checks the template
   aws-build  builds the functions for AWS
   cold-start measures starts and sizes of the functions against their bounds
+  fan-out    wakes a run of 100,000 chunks on a local emulator, and counts what that costs
   aws-test   deploys the functions to a local emulator and runs purges there
 ";
 
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         "aws-lint" => aws::lint(),
         "aws-build" => aws::build(),
         "aws-test" => aws::test(),
+        "fan-out" => fan_out::measure(),
         "cold-start" => cold_start::measure(),
         "makespan" => makespan::measure(),
         _ => {

@@ -1,23 +1,12 @@
 //! What carrying out a plan is expected to take.
 
-use super::Estimate;
+use super::{Estimate, price};
 use crate::chunk::Chunk;
 use crate::policy::Policy;
 use crate::request::{DeletionApi, PurgeRequest};
 
 /// Held conversations that one look-up asks about.
 const LOOKUP_BATCH: usize = 100;
-
-/// Prices of AWS in US East (N. Virginia) beyond the free tier, in billionths of a US dollar, as of November 2026: the public
-/// lists at aws.amazon.com/lambda/pricing (Arm) and aws.amazon.com/sqs/pricing (standard queues). Other regions differ little.
-mod price {
-    /// A gigabyte of memory for a second: $0.0000133334.
-    pub(super) const GIGABYTE_SECOND: u64 = 13_333;
-    /// An invocation of a function: $0.20 a million.
-    pub(super) const INVOCATION: u64 = 200;
-    /// A request to a queue: $0.40 a million.
-    pub(super) const QUEUE_REQUEST: u64 = 400;
-}
 
 /// Megabytes of a worker, as the template gives them.
 const WORKER_MEGABYTES: u64 = 256;

@@ -6,6 +6,7 @@ mod document;
 mod estimate;
 mod exclude;
 mod partition;
+pub mod price;
 mod rules;
 
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,427 @@
+//! How a run is woken: by errands that hand over to the next when their time is over, and that may die at any point without a chunk
+//! being forgotten. What that costs is counted in calls that were really made.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that cannot go on has failed"
+)]
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use aws_sdk_sqs::types::MessageSystemAttributeName;
+use purge_core::plan::price;
+use purge_core::time::Timestamp;
+use purge_driver::{Clock as _, HttpsClient, SystemClock};
+use purge_lambda::DynamoLedger;
+use purge_lambda::bucket::{Bucket, BucketError};
+use purge_lambda::functions::{Functions, Invocation, Tenants};
+use purge_lambda::login::{Vault, WithCredentials};
+use purge_lambda::queue::{Delayed, Queue, QueueError, SqsQueue};
+use purge_lambda::settings::{Place, Settings};
+use purge_tests_aws::bill::Bill;
+use purge_tests_aws::emulator::{Emulator, config, create_table};
+use purge_tests_aws::proxy::{Proxy, Service};
+use purge_tests_aws::queues;
+use purge_tests_aws::tenant::SimulatedTenant;
+use serde_json::{Value, json};
+
+const TABLE: &str = "ledger";
+const TRACE: &str = "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01";
+/// Long enough for anything.
+const LONG: Duration = Duration::from_secs(300);
+/// So short that a fan-out hands over after its first page.
+const SHORT: Duration = Duration::from_secs(5);
+
+/// Holds nothing: these tests give the policy with the request.
+#[derive(Debug)]
+struct NoBucket;
+
+impl Bucket for NoBucket {
+    async fn read(&self, _key: &str) -> Result<Option<String>, BucketError> {
+        Ok(None)
+    }
+
+    async fn write(&self, key: &str, _text: String) -> Result<(), BucketError> {
+        Err(BucketError { key: key.to_owned(), why: "there is no bucket".to_owned() })
+    }
+}
+
+/// Keeps what it is sent, with the trace; may break down after so many messages.
+#[derive(Clone, Debug, Default)]
+struct Kept {
+    sent: Rc<RefCell<Vec<(Value, Option<String>)>>>,
+    /// When each of them comes.
+    due: Rc<RefCell<Vec<Instant>>>,
+    left: Rc<Cell<Option<usize>>>,
+}
+
+impl Kept {
+    fn take(&self) -> Vec<(Value, Option<String>)> {
+        self.due.take();
+        self.sent.take()
+    }
+
+    /// Takes out what has come by now, five at most.
+    fn come(&self) -> Vec<(Value, Option<String>)> {
+        let (mut sent, mut due) = (self.sent.borrow_mut(), self.due.borrow_mut());
+        let mut come = Vec::new();
+        while let Some(place) = due.iter().position(|due| *due <= Instant::now())
+            && come.len() < 5
+        {
+            due.remove(place);
+            come.push(sent.remove(place));
+        }
+        come
+    }
+}
+
+impl Queue for Kept {
+    async fn send(&self, messages: Vec<Delayed>, traceparent: Option<&str>) -> Result<(), QueueError> {
+        for message in messages {
+            match self.left.get() {
+                Some(0) => return Err(QueueError("it has broken down".to_owned())),
+                Some(left) => self.left.set(Some(left - 1)),
+                None => {}
+            }
+            let body = serde_json::from_str(&message.body).unwrap();
+            self.sent.borrow_mut().push((body, traceparent.map(str::to_owned)));
+            self.due.borrow_mut().push(Instant::now() + Duration::from_secs(message.delay_seconds.try_into().unwrap()));
+        }
+        Ok(())
+    }
+}
+
+/// Knows the simulated tenant's client.
+#[derive(Debug)]
+struct Sim;
+
+impl Vault for Sim {
+    async fn read(&self, _name: &str) -> Result<String, String> {
+        Ok(json!({"clientId": "sim", "clientSecret": "sim"}).to_string())
+    }
+}
+
+type Network = WithCredentials<HttpsClient, Sim>;
+
+fn place(url: &str) -> Place {
+    let get = |name: &str| match name {
+        "GENESYS_BASE_URL" => Some(url.to_owned()),
+        "GENESYS_REGION" => Some("us-east-1".to_owned()),
+        "PURGE_WORKERS" => Some("5".to_owned()),
+        "PURGE_SIMULATED" => Some("true".to_owned()),
+        "GENESYS_LOGIN_URL" | "PURGE_WEBHOOK_SECRET" => None,
+        _ => Some("unused".to_owned()),
+    };
+    Settings::read(get).unwrap().place
+}
+
+/// What the functions borrow.
+struct Ground {
+    ledger: DynamoLedger,
+    http: Network,
+    tenants: Tenants,
+    place: Place,
+}
+
+impl Ground {
+    async fn new(table_url: &str, tenant_url: &str) -> Self {
+        let client = aws_sdk_dynamodb::Client::new(&config(table_url).await);
+        let http = WithCredentials::new(HttpsClient::new().unwrap(), Sim, "client");
+        let place = place(tenant_url);
+        Self { ledger: DynamoLedger::new(client, TABLE), http, tenants: Tenants::of(&place), place }
+    }
+
+    fn functions<Q: Queue>(&self, chunks: Q, errands: Q) -> Functions<'_, Network, SystemClock, Q, NoBucket> {
+        Functions {
+            ledger: &self.ledger,
+            http: &self.http,
+            clock: &SystemClock,
+            tenants: &self.tenants,
+            place: &self.place,
+            workers: 5,
+            chunks,
+            errands,
+            plans: NoBucket,
+            policy_key: "policy.json",
+            evidence: NoBucket,
+            tell: false,
+            senders: RefCell::default(),
+            paces: RefCell::default(),
+        }
+    }
+}
+
+fn invocation(left: Duration) -> Invocation {
+    Invocation { id: "i".to_owned(), deadline: SystemClock.now().plus(left), traceparent: Some(TRACE.to_owned()) }
+}
+
+/// So many hours, an hour each.
+fn request(chunks: u32) -> Value {
+    let end = Timestamp::parse("2023-06-01T00:00:00Z").unwrap();
+    json!({
+        "version": 1, "name": "fan-out", "api": "dataDeletion", "recordTypes": ["conversation"],
+        "range": {"start": end.minus(Duration::from_secs(3600 * u64::from(chunks))), "end": end},
+        "jurisdiction": "us-east-1", "query": null, "chunking": {"hours": 1}, "reason": "test",
+        "requestedBy": "a@example.com"
+    })
+}
+
+/// Has a run planned; gives its id.
+async fn planned<Q: Queue>(functions: &Functions<'_, Network, SystemClock, Q, NoBucket>, request: &Value) -> String {
+    let policy = json!({"version": 1});
+    let preview = json!({"action": "preview", "request": request, "policy": policy});
+    let preview = functions.plan(&preview, &invocation(LONG)).await.unwrap();
+    let approval = json!({"digest": preview["plan"]["planDigest"], "approvedBy": "b@example.com"});
+    let run = json!({"action": "run", "request": request, "policy": policy, "approval": approval});
+    let started = functions.plan(&run, &invocation(LONG)).await.unwrap();
+    started["runId"].as_str().unwrap_or_else(|| panic!("{preview} {started}")).to_owned()
+}
+
+/// A batch as the event source hands it over.
+fn batch(messages: &[(Value, Option<String>)]) -> Value {
+    let records: Vec<_> = messages
+        .iter()
+        .enumerate()
+        .map(|(place, (body, trace))| {
+            let attributes = match trace {
+                Some(trace) => json!({"traceparent": {"stringValue": trace, "dataType": "String"}}),
+                None => json!({}),
+            };
+            json!({"messageId": format!("m{place}"), "body": body.to_string(), "messageAttributes": attributes,
+                   "attributes": {"ApproximateReceiveCount": "1"}})
+        })
+        .collect();
+    json!({"Records": records})
+}
+
+/// How often each chunk was woken.
+fn woken(messages: &[(Value, Option<String>)]) -> BTreeMap<u64, u32> {
+    let mut woken = BTreeMap::new();
+    for (body, _) in messages {
+        *woken.entry(body["chunk"].as_u64().unwrap()).or_default() += 1;
+    }
+    woken
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn an_errand_without_time_hands_over_and_one_that_dies_is_done_again() {
+    let emulator = Emulator::start();
+    create_table(&aws_sdk_dynamodb::Client::new(&emulator.config().await), TABLE).await;
+    let ground = Ground::new(&emulator.url, "http://127.0.0.1:9").await;
+    let (chunks, errands) = (Kept::default(), Kept::default());
+    let functions = ground.functions(chunks.clone(), errands.clone());
+    let run_id = planned(&functions, &request(5_000)).await;
+
+    // Every invocation has time for one page; the next begins where it ended.
+    let mut next = errands.take();
+    let mut afters = Vec::new();
+    for _ in 0..10 {
+        let Some((errand, _)) = next.first() else { break };
+        afters.push(errand["errand"]["after"].as_u64().unwrap());
+        let answer = functions.run_errands(&batch(&next), None, &invocation(SHORT)).await.unwrap();
+        assert_eq!(answer, json!({"batchItemFailures": []}));
+        next = errands.take();
+    }
+    assert_eq!(afters, [0, 2_000, 4_000, 5_000]);
+    let all: Vec<_> = (1..=5_000).map(|chunk| (chunk, 1)).collect();
+    assert_eq!(woken(&chunks.take()).into_iter().collect::<Vec<_>>(), all);
+
+    // The queue breaks down in the midst: the errand is not done, and its next delivery forgets nobody.
+    functions.plan(&json!({"action": "resume", "runId": run_id}), &invocation(LONG)).await.unwrap();
+    let errand = errands.take();
+    chunks.left.set(Some(2_777));
+    let answer = functions.run_errands(&batch(&errand), None, &invocation(LONG)).await.unwrap();
+    assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "m0"}]}));
+    assert_eq!(chunks.sent.borrow().len(), 2_777);
+    chunks.left.set(None);
+    let answer = functions.run_errands(&batch(&errand), None, &invocation(LONG)).await.unwrap();
+    assert_eq!(answer, json!({"batchItemFailures": []}));
+    let woken = woken(&chunks.take());
+    assert_eq!((woken.len(), woken.values().sum::<u32>()), (5_000, 7_777));
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn the_trace_of_whoever_asked_goes_from_message_to_message() {
+    let emulator = Emulator::start();
+    create_table(&aws_sdk_dynamodb::Client::new(&emulator.config().await), TABLE).await;
+    let tenant = SimulatedTenant::start(purge_sim::Scenario::default()).await;
+    let ground = Ground::new(&emulator.url, &tenant.url()).await;
+    let (chunks, errands) = (Kept::default(), Kept::default());
+    let functions = ground.functions(chunks.clone(), errands.clone());
+    planned(&functions, &request(1)).await;
+
+    // Whatever carries it on is another invocation, with a trace of its own, which does not count.
+    let other = |left| Invocation { traceparent: Some(TRACE.replace("5759", "0000")), ..invocation(left) };
+    let traced = |messages: &[(Value, Option<String>)]| {
+        assert!(!messages.is_empty());
+        assert!(messages.iter().all(|(_, trace)| trace.as_deref() == Some(TRACE)), "{messages:?}");
+    };
+    let asked = errands.take();
+    traced(&asked);
+    functions.run_errands(&batch(&asked), None, &other(SHORT)).await.unwrap();
+    let (wake, handed_over) = (chunks.take(), errands.take());
+    traced(&wake);
+    traced(&handed_over);
+    // The tenant is at work for a while, so the chunk waits for its next wake-up.
+    let answer = functions.work(&batch(&wake), &other(LONG)).await.unwrap();
+    assert_eq!(answer, json!({"batchItemFailures": []}));
+    let next = chunks.take();
+    assert_eq!(next.len(), 1);
+    assert_eq!(next[0].0["chunk"], wake[0].0["chunk"]);
+    traced(&next);
+}
+
+/// Most memory that this process has had, in megabytes.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().strip_suffix("kB").unwrap().trim().parse::<u64>().unwrap() / 1000
+}
+
+fn dollars(nano: u64) -> String {
+    format!("${:.4}", nano as f64 / 1e9)
+}
+
+/// `cargo xtask fan-out`.
+#[tokio::test(flavor = "current_thread")]
+#[ignore = "sends a hundred thousand messages"]
+async fn a_hundred_thousand_chunks() {
+    const CHUNKS: u32 = 100_000;
+    /// What each errand has instead of the template's five minutes, so that it has to hand over.
+    const TIME: Duration = Duration::from_secs(25);
+    let emulator = Emulator::start();
+    create_table(&aws_sdk_dynamodb::Client::new(&emulator.config().await), TABLE).await;
+    let (table, queue) =
+        (Proxy::start(Service::DynamoDb, &emulator.url, 1).await, Proxy::start(Service::Sqs, &emulator.url, 1).await);
+    let sqs = aws_sdk_sqs::Client::new(&config(&queue.url()).await);
+    let direct = aws_sdk_sqs::Client::new(&emulator.config().await);
+    let chunk_queue = queues::Queue::create(&direct, "chunks", Duration::from_secs(720), None).await;
+    let errand_queue = queues::Queue::create(&direct, "errands", Duration::from_secs(1800), None).await;
+    let ground = Ground::new(&table.url(), "http://127.0.0.1:9").await;
+    let functions =
+        ground.functions(SqsQueue::new(sqs.clone(), &chunk_queue.url), SqsQueue::new(sqs.clone(), &errand_queue.url));
+
+    let begun = Instant::now();
+    planned(&functions, &request(CHUNKS)).await;
+    let planning = begun.elapsed();
+    let (table_planned, queue_planned) = (table.bill(), queue.bill());
+
+    let begun = Instant::now();
+    let mut invocations = 0_u64;
+    let mut billed = Duration::ZERO;
+    loop {
+        assert!(invocations < 100, "the fan-out does not end");
+        let got = direct
+            .receive_message()
+            .queue_url(&errand_queue.url)
+            .message_attribute_names("All")
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .send()
+            .await
+            .unwrap();
+        let Some(message) = got.messages().first() else {
+            if errand_queue.depth(&direct).await == queues::Depth::EMPTY {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        invocations += 1;
+        let event = batch(&[(serde_json::from_str(message.body().unwrap()).unwrap(), None)]);
+        let begun = Instant::now();
+        let answer = functions.run_errands(&event, None, &invocation(TIME)).await.unwrap();
+        billed += begun.elapsed();
+        assert_eq!(answer, json!({"batchItemFailures": []}));
+        let handle = message.receipt_handle().unwrap();
+        direct.delete_message().queue_url(&errand_queue.url).receipt_handle(handle).send().await.unwrap();
+    }
+    let took = begun.elapsed();
+    assert_eq!(chunk_queue.depth(&direct).await.visible, u64::from(CHUNKS));
+    assert!(invocations > 1, "nothing was handed over: give it less time");
+
+    let (table_woken, queue_woken) = (table.bill().since(&table_planned), queue.bill().since(&queue_planned));
+    for bill in [&table_planned, &table_woken, &queue_planned, &queue_woken] {
+        assert_eq!(bill.unknown(), Vec::<&str>::new());
+    }
+    println!("\n{CHUNKS} chunks, errands of {} s", TIME.as_secs());
+    println!(
+        "planned (preview and run) in {:.1} s: {:?} {:?}",
+        planning.as_secs_f64(),
+        table_planned.calls,
+        queue_planned.calls
+    );
+    println!(
+        "woken in {:.1} s by {invocations} invocations: {:.0} messages a second, {:?} {:?}",
+        took.as_secs_f64(),
+        f64::from(CHUNKS) / took.as_secs_f64(),
+        table_woken.calls,
+        queue_woken.calls
+    );
+    println!("most memory: {} MB", peak());
+    let lambda = |gigabytes: f64, time: Duration, invocations: u64| {
+        (gigabytes * time.as_secs_f64() * price::GIGABYTE_SECOND as f64) as u64 + invocations * price::INVOCATION
+    };
+    println!("\n| | Lambda | SQS | DynamoDB |\n|---|---|---|---|");
+    let row = |what: &str, lambda: u64, queue: u64, table: &Bill| {
+        println!("| {what} | {} | {} | {} |", dollars(lambda), dollars(queue), dollars(table.of_the_table()));
+    };
+    row("planning", lambda(0.5, planning, 2), queue_planned.of_queues(), &table_planned);
+    // The wake-ups' own way out of the queue is part of carrying them out.
+    row("waking", lambda(1.0, billed, invocations), queue_woken.queue_requests * price::QUEUE_REQUEST, &table_woken);
+}
+
+/// `cargo xtask fan-out`.
+#[tokio::test(flavor = "current_thread")]
+#[ignore = "waits for jobs of half a minute"]
+async fn what_carrying_out_a_chunk_costs() {
+    const CHUNKS: u32 = 20;
+    let emulator = Emulator::start();
+    create_table(&aws_sdk_dynamodb::Client::new(&emulator.config().await), TABLE).await;
+    // As long as core's own estimate takes a job to be.
+    let scenario = json!({"dataDeletion": {"processingSeconds": 30, "concurrency": 8}});
+    let tenant = SimulatedTenant::start(serde_json::from_value(scenario).unwrap()).await;
+    let table = Proxy::start(Service::DynamoDb, &emulator.url, 1).await;
+    let ground = Ground::new(&table.url(), &tenant.url()).await;
+    let (chunks, errands) = (Kept::default(), Kept::default());
+    let functions = ground.functions(chunks.clone(), errands.clone());
+    let run_id = planned(&functions, &request(CHUNKS)).await;
+    functions.run_errands(&batch(&errands.take()), None, &invocation(LONG)).await.unwrap();
+
+    let before = table.bill();
+    let deadline = Instant::now() + Duration::from_secs(400);
+    let (mut messages, mut invocations) = (0, 0);
+    while !chunks.sent.borrow().is_empty() {
+        assert!(Instant::now() < deadline, "the run does not end");
+        let come = chunks.come();
+        if come.is_empty() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        }
+        messages += come.len() as u64;
+        invocations += 1;
+        let answer = functions.work(&batch(&come), &invocation(LONG)).await.unwrap();
+        assert_eq!(answer, json!({"batchItemFailures": []}));
+    }
+    let bill = table.bill().since(&before);
+    let status = functions.plan(&json!({"action": "status", "runId": run_id}), &invocation(LONG)).await.unwrap();
+    assert_eq!(status["states"], json!({"verified": CHUNKS}), "{status}");
+    assert_eq!(bill.unknown(), Vec::<&str>::new());
+    let per_chunk = |n: u64| n as f64 / f64::from(CHUNKS);
+    println!("\n{CHUNKS} chunks, jobs of 30 s; for each chunk:");
+    println!("{:.1} messages, {:.1} invocations of a worker", per_chunk(messages), per_chunk(invocations));
+    println!("{:.1} write units, {:.1} read units", per_chunk(bill.write_units), per_chunk(bill.half_read_units) / 2.0);
+    for (name, n) in &bill.calls {
+        println!("{:.1} {name}", per_chunk(*n));
+    }
+    let thousand = |nano: u64| dollars(nano * 1000 / u64::from(CHUNKS));
+    println!(
+        "a thousand chunks: DynamoDB {}, SQS {}",
+        thousand(bill.of_the_table()),
+        thousand(messages * 3 * price::QUEUE_REQUEST)
+    );
+}
