@@ -1,4 +1,6 @@
 //! The binary of all functions: which one it is, the handler's name says.
+// The future of an invocation has the futures of every client in it, one within the other.
+#![recursion_limit = "256"]
 
 use std::cell::RefCell;
 

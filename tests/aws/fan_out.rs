@@ -51,23 +51,26 @@ impl Bucket for NoBucket {
     }
 }
 
+/// A body and the trace that it carries.
+type Message = (Value, Option<String>);
+
 /// Keeps what it is sent, with the trace; may break down after so many messages.
 #[derive(Clone, Debug, Default)]
 struct Kept {
-    sent: Rc<RefCell<Vec<(Value, Option<String>)>>>,
+    sent: Rc<RefCell<Vec<Message>>>,
     /// When each of them comes.
     due: Rc<RefCell<Vec<Instant>>>,
     left: Rc<Cell<Option<usize>>>,
 }
 
 impl Kept {
-    fn take(&self) -> Vec<(Value, Option<String>)> {
+    fn take(&self) -> Vec<Message> {
         self.due.take();
         self.sent.take()
     }
 
     /// Takes out what has come by now, five at most.
-    fn come(&self) -> Vec<(Value, Option<String>)> {
+    fn come(&self) -> Vec<Message> {
         let (mut sent, mut due) = (self.sent.borrow_mut(), self.due.borrow_mut());
         let mut come = Vec::new();
         while let Some(place) = due.iter().position(|due| *due <= Instant::now())
@@ -183,7 +186,7 @@ async fn planned<Q: Queue>(functions: &Functions<'_, Network, SystemClock, Q, No
 }
 
 /// A batch as the event source hands it over.
-fn batch(messages: &[(Value, Option<String>)]) -> Value {
+fn batch(messages: &[Message]) -> Value {
     let records: Vec<_> = messages
         .iter()
         .enumerate()
@@ -200,7 +203,7 @@ fn batch(messages: &[(Value, Option<String>)]) -> Value {
 }
 
 /// How often each chunk was woken.
-fn woken(messages: &[(Value, Option<String>)]) -> BTreeMap<u64, u32> {
+fn woken(messages: &[Message]) -> BTreeMap<u64, u32> {
     let mut woken = BTreeMap::new();
     for (body, _) in messages {
         *woken.entry(body["chunk"].as_u64().unwrap()).or_default() += 1;
@@ -257,7 +260,7 @@ async fn the_trace_of_whoever_asked_goes_from_message_to_message() {
 
     // Whatever carries it on is another invocation, with a trace of its own, which does not count.
     let other = |left| Invocation { traceparent: Some(TRACE.replace("5759", "0000")), ..invocation(left) };
-    let traced = |messages: &[(Value, Option<String>)]| {
+    let traced = |messages: &[Message]| {
         assert!(!messages.is_empty());
         assert!(messages.iter().all(|(_, trace)| trace.as_deref() == Some(TRACE)), "{messages:?}");
     };
