@@ -139,7 +139,11 @@ impl Ground {
         Self { ledger: DynamoLedger::new(client, TABLE), http, tenants: Tenants::of(&place), place }
     }
 
-    fn functions<Q: Queue>(&self, chunks: Q, errands: Q) -> Functions<'_, Network, SystemClock, Q, NoBucket> {
+    fn functions<Q: Queue>(
+        &self,
+        chunks: Q,
+        errands: Q,
+    ) -> Functions<'_, DynamoLedger, Network, SystemClock, Q, NoBucket> {
         Functions {
             ledger: &self.ledger,
             http: &self.http,
@@ -175,7 +179,10 @@ fn request(chunks: u32) -> Value {
 }
 
 /// Has a run planned; gives its id.
-async fn planned<Q: Queue>(functions: &Functions<'_, Network, SystemClock, Q, NoBucket>, request: &Value) -> String {
+async fn planned<Q: Queue>(
+    functions: &Functions<'_, DynamoLedger, Network, SystemClock, Q, NoBucket>,
+    request: &Value,
+) -> String {
     let policy = json!({"version": 1});
     let preview = json!({"action": "preview", "request": request, "policy": policy});
     let preview = functions.plan(&preview, &invocation(LONG)).await.unwrap();

@@ -6,5 +6,7 @@ use crate::sh::run;
 /// Runs the measurements, which are tests that are ignored otherwise, and shows what they print.
 pub(crate) fn measure() -> Result<(), String> {
     aws::set_up()?;
-    run("cargo test --locked --package purge-tests-aws --test fan_out -- --include-ignored --nocapture --test-threads 1")
+    run(
+        "cargo test --locked --package purge-tests-aws --test fan_out -- --include-ignored --nocapture --test-threads 1",
+    )
 }
