@@ -10,6 +10,7 @@ pub mod http;
 pub mod json;
 pub mod outcome;
 pub mod region;
+pub mod sorted;
 pub mod time;
 pub mod url;
 pub mod wake;

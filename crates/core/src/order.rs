@@ -6,6 +6,7 @@ use crate::json::digest;
 use crate::plan::Plan;
 use crate::policy::{Hold, Limits, Policy};
 use crate::request::{PurgeRequest, RecordType};
+use crate::sorted::{sort, sort_by};
 use crate::time::Timestamp;
 use crate::window::Window;
 
@@ -155,7 +156,7 @@ fn held_conversations(policy: &Policy, types: &[RecordType]) -> Vec<HeldConversa
     let mut held: Vec<_> = concerning(policy, types)
         .flat_map(|hold| ids(hold).into_iter().map(|id| HeldConversation { id, hold: hold.id.clone() }))
         .collect();
-    held.sort();
+    sort(&mut held);
     held.dedup_by(|a, b| a.id == b.id);
     held
 }
@@ -164,7 +165,7 @@ fn held_windows(policy: &Policy, types: &[RecordType]) -> Vec<HeldWindow> {
     let by_time = concerning(policy, types).filter(|hold| hold.conversation_ids.is_none());
     let mut held: Vec<_> =
         by_time.filter_map(|hold| hold.range.map(|window| HeldWindow { window, hold: hold.id.clone() })).collect();
-    held.sort_by_key(|held| held.window);
+    sort_by(&mut held, |a, b| a.window.cmp(&b.window));
     held
 }
 

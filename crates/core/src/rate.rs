@@ -1,11 +1,11 @@
 //! The request budget: how many requests a minute may leave, fed by the answers' headers.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::http::HttpResponse;
+use crate::sorted::SortedMap;
 use crate::time::Timestamp;
 
 /// A request is counted as long as a 60-second window can hold it. It is known to the second only, hence the one more.
@@ -21,7 +21,7 @@ pub struct RateBudget {
     /// Most requests in any 60 seconds.
     limit: u32,
     /// Requests that left, by second since 1970.
-    sent: BTreeMap<i64, u32>,
+    sent: SortedMap<i64, u32>,
     /// What the server said last about its own window.
     server: Option<ServerWindow>,
     /// Nothing leaves before then.
@@ -41,7 +41,12 @@ impl RateBudget {
     /// A budget of which nothing is spent. A limit of 0 is read as 1, so that a run can end.
     #[must_use]
     pub fn new(requests_per_minute: u32) -> Self {
-        Self { limit: requests_per_minute.max(1), sent: BTreeMap::new(), server: None, paused_until: Timestamp::EPOCH }
+        Self {
+            limit: requests_per_minute.max(1),
+            sent: SortedMap::default(),
+            server: None,
+            paused_until: Timestamp::EPOCH,
+        }
     }
 
     /// Spends one request.
@@ -59,11 +64,11 @@ impl RateBudget {
             return Err(window.resets_at);
         }
         // A clock that was set back must not open a window anew.
-        let second = self.sent.last_key_value().map_or(i64::MIN, |(&last, _)| last).max(second(now));
-        self.sent = self.sent.split_off(&second.saturating_sub(COUNTED_SECONDS - 1));
+        let second = self.sent.last().map_or(i64::MIN, |(last, _)| *last).max(second(now));
+        let counted_from = second.saturating_sub(COUNTED_SECONDS - 1);
+        self.sent.retain(|sent, _| *sent >= counted_from);
         self.room()?;
-        let here = self.sent.entry(second).or_default();
-        *here = here.saturating_add(1);
+        self.sent.change(second, |here| *here = here.saturating_add(1));
         if let Some(window) = &mut self.server {
             window.remaining = window.remaining.saturating_sub(1);
         }
@@ -73,9 +78,9 @@ impl RateBudget {
     /// Whether one more fits beside what is counted; else the time at which enough of it no longer counts.
     fn room(&self) -> Result<(), Timestamp> {
         let limit = self.server.map_or(self.limit, |window| self.limit.min(window.allowed).max(1));
-        let mut counted = self.sent.values().fold(0_u32, |sum, &n| sum.saturating_add(n));
+        let mut counted = self.sent.iter().fold(0_u32, |sum, (_, &n)| sum.saturating_add(n));
         let mut free_at = None;
-        for (&sent, &n) in &self.sent {
+        for (&sent, &n) in self.sent.iter() {
             if counted < limit {
                 break;
             }

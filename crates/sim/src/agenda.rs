@@ -1,7 +1,6 @@
 //! What will happen by itself, in order of time.
 
-use std::collections::BTreeSet;
-
+use purge_core::sorted::SortedSet;
 use serde::{Deserialize, Serialize};
 
 /// Something that happens when its time has come.
@@ -21,7 +20,7 @@ pub(crate) enum Event {
 /// Events to come; of two at the same instant, the one that was declared first comes first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Agenda(BTreeSet<(i64, Event)>);
+pub(crate) struct Agenda(SortedSet<(i64, Event)>);
 
 impl Agenda {
     pub(crate) fn add(&mut self, at: i64, event: Event) {

@@ -1,8 +1,7 @@
 //! Analytics: finding and counting conversations, and counting records where `dataDeletion` is offered.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use purge_core::http::HttpResponse;
+use purge_core::sorted::{SortedMap, SortedSet, sort_by};
 use purge_core::time::{DAY_MS, Timestamp};
 use purge_core::window::Window;
 use serde_json::{Map, Value, json};
@@ -61,7 +60,7 @@ impl Tenant {
     fn count_records(&self, body: &Map<String, Value>, now: i64) -> Result<HttpResponse, ApiError> {
         let entity = body.get("entity").unwrap_or(&Value::Null);
         let kinds = entity.as_str().and_then(RecordKind::covered_by);
-        let kinds: BTreeSet<_> = kinds.ok_or_else(|| ApiError::invalid_value("entity", entity))?.into_iter().collect();
+        let kinds: SortedSet<_> = kinds.ok_or_else(|| ApiError::invalid_value("entity", entity))?.into_iter().collect();
         if body.get("aggregate").is_some_and(|aggregate| *aggregate != json!(["count"])) {
             return Err(ApiError::invalid_value("aggregate", body.get("aggregate").unwrap_or(&Value::Null)));
         }
@@ -72,7 +71,8 @@ impl Tenant {
             CountShape::TotalHits => json!({ "conversations": [], "totalHits": total(&scope) }),
             CountShape::Results => {
                 // One bucket for each kind, so that a reader who takes only the first result is wrong.
-                let buckets = scope.kinds.iter().map(|kind| Scope { kinds: BTreeSet::from([*kind]), ..scope.clone() });
+                let buckets =
+                    scope.kinds.iter().map(|kind| Scope { kinds: SortedSet::from_iter([*kind]), ..scope.clone() });
                 json!({ "results": buckets.map(|bucket| json!({ "count": total(&bucket) })).collect::<Vec<_>>() })
             }
         };
@@ -142,15 +142,16 @@ impl Tenant {
             return Err(ApiError::invalid_value("filter", filter));
         }
         let noticed = self.noticed(now);
-        let mut groups: BTreeMap<Option<&str>, BTreeMap<Timestamp, u64>> = BTreeMap::new();
+        let mut groups: SortedMap<Option<&str>, SortedMap<Timestamp, u64>> = SortedMap::default();
         let started = self.world.population.started(interval.start().millis(), interval.end().millis());
         for (at, conversation) in self.world.conversations().skip(started.start).take(started.len()) {
             if self.world.is_visible(at, noticed) {
                 let group = by_media.then(|| conversation.media.as_str());
-                *groups.entry(group).or_default().entry(instant(conversation.start).start_of_day()).or_default() += 1;
+                let day = instant(conversation.start).start_of_day();
+                groups.change(group, |days| days.change(day, |count| *count += 1));
             }
         }
-        let results: Vec<Value> = groups.into_iter().map(|(media, days)| group_json(media, &days)).collect();
+        let results: Vec<Value> = groups.iter().map(|(media, days)| group_json(*media, days)).collect();
         Ok(HttpResponse::json(200, &json!({ "results": results })))
     }
 
@@ -180,20 +181,20 @@ fn paging(value: Option<&Value>) -> Result<(u64, u64), ApiError> {
     Ok((size, page))
 }
 
-fn sort(found: &mut [&Conversation], body: &Map<String, Value>) -> Result<(), ApiError> {
+fn sort(found: &mut Vec<&Conversation>, body: &Map<String, Value>) -> Result<(), ApiError> {
     let text = |name: &str, default: &'static str| match body.get(name) {
         None => Ok(default),
         Some(value) => value.as_str().ok_or_else(|| ApiError::invalid_value(name, value)),
     };
     match text("orderBy", "conversationStart")? {
         "conversationStart" => {}
-        "conversationEnd" => found.sort_by_key(|c| (!c.ended, c.last)),
+        "conversationEnd" => sort_by(found, |a, b| (!a.ended, a.last).cmp(&(!b.ended, b.last))),
         _ => return Err(ApiError::invalid_value("orderBy", body.get("orderBy").unwrap_or(&Value::Null))),
     }
     match text("order", "asc")? {
         "asc" => {}
         // Anything but the order of time, so that nobody comes to rely on it.
-        "unordered" => found.sort_by_key(|c| c.id),
+        "unordered" => sort_by(found, |a, b| a.id.cmp(&b.id)),
         "desc" => found.reverse(),
         _ => return Err(ApiError::invalid_value("order", body.get("order").unwrap_or(&Value::Null))),
     }
@@ -214,7 +215,7 @@ fn conversation_json(conversation: &Conversation) -> Value {
     json
 }
 
-fn group_json(media: Option<&str>, days: &BTreeMap<Timestamp, u64>) -> Value {
+fn group_json(media: Option<&str>, days: &SortedMap<Timestamp, u64>) -> Value {
     let data = days.iter().map(|(day, count)| {
         json!({
             "interval": format!("{day}/{}", day.plus_days(1)),

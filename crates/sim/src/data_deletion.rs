@@ -1,9 +1,8 @@
 //! The `dataDeletion` API: one request deletes the records of a range, some time later.
 
-use std::collections::BTreeSet;
-
 use purge_core::http::HttpResponse;
 use purge_core::region::region;
+use purge_core::sorted::SortedSet;
 use purge_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -162,7 +161,7 @@ impl Tenant {
     }
 
     /// What a filter of the deletion API means: the range with this tenant's idea of its end.
-    pub(crate) fn scope(&self, filter: Option<&Value>, kinds: BTreeSet<RecordKind>) -> Result<Scope, ApiError> {
+    pub(crate) fn scope(&self, filter: Option<&Value>, kinds: SortedSet<RecordKind>) -> Result<Scope, ApiError> {
         let required = |field: &str| {
             ApiError::new(400, "constraint.validation", format!("The value of [{field}] is required."))
                 .param("field", field)
@@ -184,12 +183,12 @@ impl Tenant {
     }
 }
 
-fn record_kinds(value: Option<&Value>) -> Result<BTreeSet<RecordKind>, ApiError> {
+fn record_kinds(value: Option<&Value>) -> Result<SortedSet<RecordKind>, ApiError> {
     let types = value.and_then(Value::as_array).filter(|types| !types.is_empty()).ok_or_else(|| {
         ApiError::new(400, "constraint.validation", "The value of [recordTypes] must not be empty.")
             .param("field", "recordTypes")
     })?;
-    let mut kinds = BTreeSet::new();
+    let mut kinds = SortedSet::default();
     for record_type in types {
         let covered = record_type.as_str().and_then(RecordKind::covered_by);
         kinds.extend(covered.ok_or_else(|| ApiError::invalid_value("recordTypes", record_type))?);

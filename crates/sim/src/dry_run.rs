@@ -3,7 +3,7 @@
 //! The same machine ([`ChunkRun::step`]), the same request budget and the same slots as a real run, but without a driver:
 //! nothing here is asynchronous, so a page can stop between any two happenings, look, place a hold, and go on.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use purge_core::reply::retry_after;
 use purge_core::report::{Ordered, Report};
 use purge_core::request::DeletionApi;
 use purge_core::run::{ChunkRun, ChunkView, Context, Input, Next, Pace, Step};
+use purge_core::sorted::{SortedMap, SortedSet};
 use purge_core::time::Timestamp;
 use purge_core::window::Window;
 use serde::Serialize;
@@ -100,15 +101,15 @@ pub struct DryRun {
     tenant: Tenant,
     now: Timestamp,
     /// What is to happen, by time, then by the order in which it was decided.
-    agenda: BTreeMap<(Timestamp, u64), (usize, Due)>,
+    agenda: SortedMap<(Timestamp, u64), (usize, Due)>,
     decided: u64,
     /// Each chunk's place in the agenda.
-    next_of: BTreeMap<usize, (Timestamp, u64)>,
+    next_of: Vec<Option<(Timestamp, u64)>>,
     runs: Vec<ChunkRun>,
     /// Chunks that have no place yet.
     queue: VecDeque<usize>,
     free_places: usize,
-    slots: BTreeSet<usize>,
+    slots: SortedSet<usize>,
     budget: RateBudget,
     token: Option<Token>,
     pace: Pace,
@@ -133,11 +134,11 @@ impl DryRun {
             parts: plan.parts().to_vec(),
             tenant: Tenant::new(scenario),
             now: start,
-            agenda: BTreeMap::new(),
+            agenda: SortedMap::default(),
             decided: 0,
-            next_of: BTreeMap::new(),
+            next_of: vec![None; plan.chunks().len()],
             free_places: places,
-            slots: BTreeSet::new(),
+            slots: SortedSet::default(),
             token: None,
             pace: Pace::default(),
             cancelled: false,
@@ -154,7 +155,9 @@ impl DryRun {
         let Some(((at, _), (place, due))) = self.agenda.pop_first() else {
             return false;
         };
-        self.next_of.remove(&place);
+        if let Some(next) = self.next_of.get_mut(place) {
+            *next = None;
+        }
         self.now = self.now.max(at);
         match due {
             Due::Feed(input) => self.feed(place, input),
@@ -166,7 +169,7 @@ impl DryRun {
     /// Lets everything happen that happens until `at`, but at most `most` things. Whether all of it happened.
     pub fn run_until(&mut self, at: Timestamp, most: u32) -> bool {
         for _ in 0..most {
-            if self.agenda.first_key_value().is_none_or(|(key, _)| key.0 > at) {
+            if self.agenda.first().is_none_or(|(key, _)| key.0 > at) {
                 if !self.agenda.is_empty() {
                     self.now = self.now.max(at);
                 }
@@ -180,7 +183,7 @@ impl DryRun {
     /// When the next thing happens; `None` at the end.
     #[must_use]
     pub fn next_at(&self) -> Option<Timestamp> {
-        self.agenda.first_key_value().map(|(key, _)| key.0)
+        self.agenda.first().map(|(key, _)| key.0)
     }
 
     /// Somebody else protects, now, every conversation that started in the window.
@@ -203,7 +206,8 @@ impl DryRun {
             return;
         }
         self.cancelled = true;
-        let waiting: Vec<usize> = self.next_of.keys().copied().filter(|place| self.may_hear_cancel(*place)).collect();
+        let due = self.next_of.iter().enumerate().filter(|(_, next)| next.is_some());
+        let waiting: Vec<usize> = due.map(|(place, _)| place).filter(|place| self.may_hear_cancel(*place)).collect();
         for place in waiting {
             self.schedule(place, self.now, Due::Feed(Input::Cancel));
         }
@@ -250,7 +254,7 @@ impl DryRun {
     fn schedule(&mut self, place: usize, at: Timestamp, due: Due) {
         let key = (at.max(self.now), self.decided);
         self.decided += 1;
-        if let Some(old) = self.next_of.insert(place, key) {
+        if let Some(old) = self.next_of.get_mut(place).and_then(|next| next.replace(key)) {
             self.agenda.remove(&old);
         }
         self.agenda.insert(key, (place, due));

@@ -1,10 +1,10 @@
 //! Scripted misbehaviour: which call, when, and what goes wrong.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
 use purge_core::http::HttpResponse;
+use purge_core::sorted::SortedMap;
 use purge_core::time::{DAY_MS, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -163,8 +163,8 @@ pub enum Act {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Tally {
-    pub(crate) calls: BTreeMap<Call, u64>,
-    fired: BTreeMap<usize, u64>,
+    pub(crate) calls: SortedMap<Call, u64>,
+    fired: SortedMap<usize, u64>,
 }
 
 impl Tally {
@@ -190,9 +190,11 @@ impl Tally {
     }
 
     fn bump(&mut self, call: Call) -> u64 {
-        let count = self.calls.entry(call).or_default();
-        *count += 1;
-        *count
+        let count = self.calls.change(call, |count| {
+            *count += 1;
+            *count
+        });
+        count.unwrap_or(0)
     }
 }
 
@@ -269,8 +271,13 @@ impl Act {
             }
             Self::MissingId => {
                 response.body = edit(&response.body, |fields| {
-                    fields.remove("id");
-                    fields.remove("access_token");
+                    let mut kept = serde_json::Map::new();
+                    for (name, value) in std::mem::take(fields) {
+                        if name != "id" && name != "access_token" {
+                            kept.insert(name, value);
+                        }
+                    }
+                    *fields = kept;
                 });
                 Delivery::Answer(response)
             }

@@ -1,8 +1,7 @@
 //! Tokens: who gets one, how long it lives.
 
-use std::collections::BTreeMap;
-
 use purge_core::http::HttpResponse;
+use purge_core::sorted::SortedMap;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -28,7 +27,7 @@ pub(crate) struct Token {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Tokens {
     issued: u64,
-    tokens: BTreeMap<String, Token>,
+    tokens: SortedMap<String, Token>,
 }
 
 /// Purpose of the number stream.

@@ -1,5 +1,6 @@
 //! The interactions that exist at the beginning, generated from the seed.
 
+use purge_core::sorted::sort;
 use purge_core::time::{DAY_MS, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -105,10 +106,10 @@ impl Population {
             made.converse(&mut prng, start);
         }
         for records in &mut made.records {
-            records.sort_unstable();
+            sort(records);
         }
         made.by_id = made.conversations.iter().enumerate().map(|(at, c)| (c.id, at)).collect();
-        made.by_id.sort_unstable();
+        sort(&mut made.by_id);
         made
     }
 
@@ -201,7 +202,7 @@ fn starts(prng: &mut Prng, spec: &PopulationSpec) -> Vec<i64> {
         }
     }
     starts.retain(|start| (from..to).contains(start));
-    starts.sort_unstable();
+    sort(&mut starts);
     starts
 }
 

@@ -1,6 +1,7 @@
 //! The `recordingJobs` API: `PENDING`, `READY`, and after `PUT` `PROCESSING`, `FULFILLED`.
 
 use purge_core::http::HttpResponse;
+use purge_core::sorted::sort_by;
 use purge_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -172,7 +173,7 @@ impl Tenant {
         if !["ARCHIVE", "DELETE", "EXPORT"].contains(&job_type.as_str()) {
             return Err(wrong_parameter("jobType", &job_type));
         }
-        let sort_by = request.query("sortBy").unwrap_or_else(|| "userId".to_owned());
+        let order = request.query("sortBy").unwrap_or_else(|| "userId".to_owned());
         let lag = millis(self.scenario.recording_jobs.list_lag_seconds);
         let visible = self.state.jobs.iter().filter(|job| job.created.saturating_add(lag) <= now);
         let mut rows: Vec<(String, i64, Value)> = visible
@@ -186,9 +187,9 @@ impl Tenant {
         if job_type != "DELETE" {
             rows.clear();
         }
-        match sort_by.as_str() {
-            "userId" => rows.sort_by(|a, b| a.0.cmp(&b.0)),
-            "dateCreated" => rows.sort_by_key(|row| row.1),
+        match order.as_str() {
+            "userId" => sort_by(&mut rows, |a, b| a.0.cmp(&b.0)),
+            "dateCreated" => sort_by(&mut rows, |a, b| a.1.cmp(&b.1)),
             other => return Err(wrong_parameter("sortBy", other)),
         }
         let rows = rows.into_iter().map(|(_, _, json)| json).collect();

@@ -1,10 +1,11 @@
 //! The tenant: time, order of checks, faults, and its state as one value.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use purge_core::http::HttpResponse;
+use purge_core::sorted::SortedSet;
 use purge_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -315,11 +316,11 @@ fn beginning(scenario: &Scenario) -> World {
     World::new(population, protected, lag)
 }
 
-fn protected(population: &Population, scenario: &Scenario) -> BTreeSet<usize> {
+fn protected(population: &Population, scenario: &Scenario) -> SortedSet<usize> {
     let spec = &scenario.protected;
     let all = population.conversations.len();
     let count = spec.conversations.min(all);
-    let mut protected: BTreeSet<usize> =
+    let mut protected: SortedSet<usize> =
         (0..count).filter_map(|nth| (nth * all + all / 2).checked_div(count)).collect();
     protected.extend(spec.conversation_ids.iter().filter_map(|id| population.find(id)));
     for window in &spec.windows {

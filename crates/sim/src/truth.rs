@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use purge_core::sorted::SortedSet;
 use purge_core::time::Timestamp;
 use purge_core::window::Window;
 use serde::Serialize;
@@ -106,7 +107,8 @@ impl Tenant {
     pub fn truth(&self, now: Timestamp) -> Truth {
         let mut then = self.clone();
         then.advance(now.millis());
-        let everything = |kind| Scope { first: i64::MIN, last: i64::MAX, kinds: BTreeSet::from([kind]), media: None };
+        let everything =
+            |kind| Scope { first: i64::MIN, last: i64::MAX, kinds: SortedSet::from_iter([kind]), media: None };
         let gone = then.world.fates.iter().filter(|fate| fate.gone_at.is_some()).count();
         let scheduled = then.world.fates.iter().filter(|f| f.gone_at.is_none() && f.delete_date.is_some()).count();
         Truth {
@@ -123,7 +125,7 @@ impl Tenant {
             recordings: Count { left: number(then.world.fates.len() - gone), deleted: number(gone) },
             recordings_scheduled: number(scheduled),
             tokens_issued: then.state.tokens.issued(),
-            calls: then.state.tally.calls,
+            calls: then.state.tally.calls.iter().map(|(call, count)| (*call, *count)).collect(),
         }
     }
 
@@ -205,7 +207,7 @@ impl Tenant {
                     id: id.clone(),
                     first: instant(job.scope.first),
                     last: instant(job.scope.last),
-                    kinds: job.scope.kinds.clone(),
+                    kinds: job.scope.kinds.iter().copied().collect(),
                     created: instant(job.created),
                     at: instant(job.ends),
                     deleted,

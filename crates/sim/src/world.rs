@@ -1,9 +1,9 @@
 //! What exists now: the population and what has become of it. Changes only through [`Effect`]s, so that replaying them
 //! gives the same world again.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use purge_core::sorted::SortedSet;
 use serde::{Deserialize, Serialize};
 
 use crate::filter::Selection;
@@ -45,7 +45,7 @@ pub(crate) struct Scope {
     pub(crate) first: i64,
     /// The last millisecond.
     pub(crate) last: i64,
-    pub(crate) kinds: BTreeSet<RecordKind>,
+    pub(crate) kinds: SortedSet<RecordKind>,
     /// Only conversations of this kind.
     pub(crate) media: Option<Media>,
 }
@@ -88,27 +88,23 @@ pub(crate) struct Fate {
 #[derive(Clone, Debug)]
 pub(crate) struct World {
     pub(crate) population: Arc<Population>,
-    records: BTreeMap<RecordKind, Vec<Record>>,
+    /// In the order of time, for each kind.
+    records: [Vec<Record>; 3],
     pub(crate) fates: Vec<Fate>,
-    protected: BTreeSet<usize>,
+    protected: SortedSet<usize>,
     /// Recordings whose delete date will have passed: `(instant of removal, recording)`.
-    removals: BTreeSet<(i64, usize)>,
+    removals: SortedSet<(i64, usize)>,
     removal_lag_ms: i64,
     /// Protected records and recordings that were deleted all the same.
     pub(crate) held_deleted: u64,
 }
 
 impl World {
-    pub(crate) fn new(population: Arc<Population>, protected: BTreeSet<usize>, removal_lag_ms: i64) -> Self {
-        let records = RecordKind::ALL
-            .into_iter()
-            .zip(&population.records)
-            .map(|(kind, list)| {
-                (kind, list.iter().map(|&(at, conversation)| Record { at, conversation, gone_at: None }).collect())
-            })
-            .collect();
+    pub(crate) fn new(population: Arc<Population>, protected: SortedSet<usize>, removal_lag_ms: i64) -> Self {
+        let record = |&(at, conversation): &(i64, usize)| Record { at, conversation, gone_at: None };
+        let records = population.records.each_ref().map(|list| list.iter().map(record).collect());
         let fates = vec![Fate::default(); population.recordings.len()];
-        Self { population, records, fates, protected, removals: BTreeSet::new(), removal_lag_ms, held_deleted: 0 }
+        Self { population, records, fates, protected, removals: SortedSet::default(), removal_lag_ms, held_deleted: 0 }
     }
 
     pub(crate) fn is_protected(&self, conversation: usize) -> bool {
@@ -117,7 +113,7 @@ impl World {
 
     /// How many records of a conversation are left and how many are gone.
     pub(crate) fn records_of(&self, conversation: usize) -> Count {
-        let own = self.records.values().flatten().filter(|record| record.conversation == conversation);
+        let own = self.records.iter().flatten().filter(|record| record.conversation == conversation);
         own.fold(Count::default(), |count, record| match record.gone_at {
             Some(_) => Count { deleted: count.deleted + 1, ..count },
             None => Count { left: count.left + 1, ..count },
@@ -130,11 +126,7 @@ impl World {
 
     /// Lets recordings whose date has passed disappear. Protection keeps them until it is lifted.
     pub(crate) fn advance(&mut self, now: i64) {
-        while let Some(&(at, recording)) = self.removals.first() {
-            if at > now {
-                break;
-            }
-            self.removals.pop_first();
+        for (at, recording) in self.removals.pop_while(|(at, _)| *at <= now) {
             let held = self.population.recordings.get(recording).is_some_and(|r| self.is_protected(r.conversation));
             if let (false, Some(fate)) = (held, self.fates.get_mut(recording)) {
                 fate.gone_at.get_or_insert(at);
@@ -200,8 +192,8 @@ impl World {
     fn delete(&mut self, at: i64, scope: &Scope, spare_held: bool, leave: u64) -> Done {
         let mut done = Done::default();
         let mut to_leave = leave;
-        for (kind, records) in &mut self.records {
-            if !scope.kinds.contains(kind) {
+        for (kind, records) in RecordKind::ALL.into_iter().zip(&mut self.records) {
+            if !scope.kinds.contains(&kind) {
                 continue;
             }
             for record in between_mut(records, scope.first, scope.last) {
@@ -239,7 +231,7 @@ impl World {
     }
 
     fn count_if(&self, scope: &Scope, counts: impl Fn(&Record) -> bool) -> u64 {
-        let kinds = self.records.iter().filter(|(kind, _)| scope.kinds.contains(kind));
+        let kinds = RecordKind::ALL.into_iter().zip(&self.records).filter(|(kind, _)| scope.kinds.contains(kind));
         let records = kinds.flat_map(|(_, records)| between(records, scope.first, scope.last));
         let found = records.filter(|r| counts(r) && wanted(&self.population, scope, r.conversation)).count();
         u64::try_from(found).unwrap_or(u64::MAX)
@@ -248,8 +240,8 @@ impl World {
     /// Whether queries still see the conversation itself.
     pub(crate) fn is_visible(&self, position: usize, noticed: i64) -> bool {
         let Some(conversation) = self.population.conversations.get(position) else { return false };
-        let records = self.records.get(&RecordKind::Conversation).map(Vec::as_slice).unwrap_or_default();
-        between(records, conversation.start, conversation.start)
+        let [conversations, _, _] = &self.records;
+        between(conversations, conversation.start, conversation.start)
             .iter()
             .any(|r| r.conversation == position && r.gone_at.is_none_or(|gone| gone > noticed))
     }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::{ParseError, is_deceptive, quoted};
 use crate::finding::{Finding, Severity};
 use crate::http::encode_segment;
+use crate::sorted::sort;
 use crate::time::{Timestamp, TimestampError};
 use crate::window::Window;
 
@@ -253,7 +254,7 @@ impl Reader {
                 None => all_well = false,
             }
         }
-        words.sort_unstable();
+        sort(&mut words);
         all_well.then_some(words)
     }
 

@@ -24,7 +24,7 @@ pub fn prometheus(report: &Report) -> String {
         1,
     );
     page.family("chunks", "gauge", "Chunks of the plan by outcome; `open` has none yet.");
-    for (outcome, count) in &totals.by_outcome {
+    for (outcome, count) in totals.by_outcome.iter() {
         page.sample("chunks", &[("outcome", outcome.as_str())], u64::from(*count));
     }
     page.sample("chunks", &[("outcome", "open")], u64::from(totals.open));
@@ -35,7 +35,7 @@ pub fn prometheus(report: &Report) -> String {
     page.single("rate_limited_total", "counter", "Pauses that the server asked for.", Some(totals.rate_limited));
     if !totals.waits.is_empty() {
         page.family("waits_total", "counter", "Waits other than for the next poll, by reason.");
-        for (reason, count) in &totals.waits {
+        for (reason, count) in totals.waits.iter() {
             page.sample("waits_total", &[("reason", reason)], *count);
         }
     }

@@ -8,6 +8,7 @@ use crate::finding::{Finding, Severity};
 use crate::json::canonical;
 use crate::policy::Policy;
 use crate::request::{self, DeletionApi, Draft, PurgeRequest};
+use crate::sorted::sort_by;
 use crate::time::Timestamp;
 use crate::window::Window;
 
@@ -35,7 +36,8 @@ pub fn check(request: &str, policy: Option<&str>, context: &CheckContext) -> Che
     rules::rules(&draft, policy.as_ref(), context, &mut findings);
     let cut = policy.as_ref().and_then(|policy| cut(&draft, policy, context, &mut findings));
     // A stable sort: the request's first, each document's in the order in which they were found.
-    findings.sort_by_key(|finding| finding.pointer.starts_with("policy"));
+    let of_policy = |finding: &Finding| finding.pointer.starts_with("policy");
+    sort_by(&mut findings, |a, b| of_policy(a).cmp(&of_policy(b)));
     let Some((parts, chunks)) = cut else { return Checked { findings, parts: Vec::new(), plan: None } };
     let plan = match (draft.finish(&findings), policy) {
         (Some(request), Some(policy)) => Some(plan(request, policy, chunks, parts.clone())),

@@ -1,9 +1,8 @@
 //! Cutting the requested range into parts: sort the edges of everything that keeps data, sweep once, cut what is left.
 
-use std::collections::BTreeSet;
-
 use super::{Disposition, Part};
 use crate::chunk::{Age, Chunk, Grid};
+use crate::sorted::{SortedSet, sort};
 use crate::time::Timestamp;
 use crate::window::Window;
 
@@ -65,8 +64,8 @@ fn sweep(range: Window, exclusions: &[Exclusion]) -> Vec<(Window, Kept)> {
             edges.push((inside.end(), false, place));
         }
     }
-    edges.sort_unstable();
-    let mut active: [BTreeSet<usize>; PRECEDENCE.len()] = Default::default();
+    sort(&mut edges);
+    let mut active: [SortedSet<usize>; PRECEDENCE.len()] = Default::default();
     let mut segments = Vec::new();
     let mut from = range.start();
     for (at, begins, place) in edges {
@@ -88,7 +87,7 @@ fn sweep(range: Window, exclusions: &[Exclusion]) -> Vec<(Window, Kept)> {
 }
 
 /// What names the segment: the first of the strongest kind, and how many more of that kind there are.
-fn top(active: &[BTreeSet<usize>], exclusions: &[Exclusion]) -> Kept {
+fn top(active: &[SortedSet<usize>], exclusions: &[Exclusion]) -> Kept {
     let strongest = active.iter().find(|set| !set.is_empty())?;
     let exclusion = strongest.first().and_then(|place| exclusions.get(*place))?;
     let reason = match strongest.len() {

@@ -1,12 +1,12 @@
 //! Reading a policy field by field, so that one mistake does not hide the next.
 
-use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use super::{Hold, Limits, POLICY_MAX_BYTES, POLICY_VERSION, Policy, RangeEnd, RetentionRule};
 use crate::finding::{self, Finding};
 use crate::json::{self, Field, Object, Reader, quoted};
 use crate::request::{self, read_query, read_record_types};
+use crate::sorted::{SortedSet, sort};
 
 /// 100 years: more is a typing mistake.
 const MAX_AGE_DAYS: u32 = 36_525;
@@ -38,7 +38,7 @@ fn fields(r: &mut Reader, object: &Object<'_>) -> Policy {
     r.version(object, POLICY_VERSION);
     let retention = each(r, object, "retention", retention_rule);
     let holds = each(r, object, "holds", hold);
-    let mut ids = BTreeSet::new();
+    let mut ids = SortedSet::default();
     for (place, hold) in holds.iter().enumerate() {
         if !ids.insert(hold.id.as_str()) {
             r.error(
@@ -100,11 +100,11 @@ fn hold(r: &mut Reader, field: &Field<'_>) -> Option<Hold> {
 /// Conversation ids in lower case, as the API writes them, sorted, without repeats.
 fn conversation_ids(r: &mut Reader, field: &Field<'_>) -> Option<Vec<String>> {
     let items = r.list(field, "an empty list would hold nothing; leave the field out to hold every conversation")?;
-    let mut ids = BTreeSet::new();
+    let mut ids = Vec::with_capacity(items.len());
     for item in &items {
         let Some(id) = r.text(item) else { continue };
         if is_uuid(&id) {
-            ids.insert(id.to_ascii_lowercase());
+            ids.push(id.to_ascii_lowercase());
         } else {
             r.error(
                 "hold.conversationId",
@@ -114,7 +114,9 @@ fn conversation_ids(r: &mut Reader, field: &Field<'_>) -> Option<Vec<String>> {
             );
         }
     }
-    Some(ids.into_iter().collect())
+    sort(&mut ids);
+    ids.dedup();
+    Some(ids)
 }
 
 /// Whether the text has the shape of a UUID: 8-4-4-4-12 hexadecimal digits.

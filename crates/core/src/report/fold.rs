@@ -1,12 +1,11 @@
 //! Going through the records, one at a time.
 
-use std::collections::BTreeMap;
-
 use super::{ChunkReport, Ordered, Problem, Totals};
 use crate::audit::{AuditRecord, Event};
 use crate::chunk::Chunk;
 use crate::outcome::{Cause, Outcome, WaitReason};
 use crate::request::DeletionApi;
+use crate::sorted::SortedMap;
 use crate::time::Timestamp;
 
 /// First and last record's time.
@@ -15,9 +14,9 @@ type Span = Option<(Timestamp, Timestamp)>;
 /// What is known so far.
 pub(super) struct Fold<'a> {
     ordered: Ordered<'a>,
-    chunks: BTreeMap<u32, Attempts>,
+    chunks: SortedMap<u32, Attempts>,
     span: Span,
-    waits: BTreeMap<String, u64>,
+    waits: SortedMap<String, u64>,
     problems: Vec<Problem>,
 }
 
@@ -60,7 +59,7 @@ struct End {
 impl<'a> Fold<'a> {
     pub(super) fn new(ordered: Ordered<'a>) -> Self {
         let chunks = ordered.chunks.iter().map(|&chunk| (chunk.index, Attempts { chunk, all: Vec::new() })).collect();
-        Self { ordered, chunks, span: None, waits: BTreeMap::new(), problems: Vec::new() }
+        Self { ordered, chunks, span: None, waits: SortedMap::default(), problems: Vec::new() }
     }
 
     pub(super) fn record(&mut self, record: &AuditRecord) {
@@ -83,8 +82,7 @@ impl<'a> Fold<'a> {
             self.problems.push(Problem::new("record.simulated", index, message));
         }
         if let Event::Waiting { reason, .. } = &record.event {
-            let count = self.waits.entry(word(*reason).to_owned()).or_default();
-            *count = count.saturating_add(1);
+            self.waits.change(word(*reason).to_owned(), |count| *count = count.saturating_add(1));
         }
         let at = record.timestamp;
         self.span = Some(self.span.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
@@ -274,7 +272,7 @@ impl Attempt {
     }
 }
 
-fn totals(chunks: &[ChunkReport], waits: BTreeMap<String, u64>) -> Totals {
+fn totals(chunks: &[ChunkReport], waits: SortedMap<String, u64>) -> Totals {
     let mut totals = Totals {
         chunks: u32::try_from(chunks.len()).unwrap_or(u32::MAX),
         by_outcome: Outcome::ALL.into_iter().map(|outcome| (outcome, 0)).collect(),
@@ -287,7 +285,9 @@ fn totals(chunks: &[ChunkReport], waits: BTreeMap<String, u64>) -> Totals {
     };
     for chunk in chunks {
         match chunk.outcome {
-            Some(outcome) => *totals.by_outcome.entry(outcome).or_default() += 1,
+            Some(outcome) => {
+                totals.by_outcome.change(outcome, |count| *count += 1);
+            }
             None => totals.open += 1,
         }
         totals.submits = totals.submits.saturating_add(chunk.submits);

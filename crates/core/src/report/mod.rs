@@ -4,8 +4,6 @@ mod checks;
 mod fold;
 mod verdict;
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::audit::AuditRecord;
@@ -13,6 +11,7 @@ use crate::chunk::Chunk;
 use crate::order::Order;
 use crate::outcome::{Cause, Outcome};
 use crate::plan::{Disposition, Part};
+use crate::sorted::SortedMap;
 use crate::time::Timestamp;
 use crate::window::Window;
 
@@ -105,7 +104,7 @@ pub struct Totals {
     /// Chunks of the plan.
     pub chunks: u32,
     /// Chunks by outcome, every outcome named.
-    pub by_outcome: BTreeMap<Outcome, u32>,
+    pub by_outcome: SortedMap<Outcome, u32>,
     /// Chunks that have not ended.
     pub open: u32,
     /// Submits that the API accepted or may have accepted.
@@ -121,7 +120,7 @@ pub struct Totals {
     /// Waits because the server asked for a pause.
     pub rate_limited: u64,
     /// Waits other than for the next poll, by reason.
-    pub waits: BTreeMap<String, u64>,
+    pub waits: SortedMap<String, u64>,
 }
 
 /// Where the milliseconds of the requested range went.

@@ -13,6 +13,7 @@ use crate::audit::Event;
 use crate::http::HttpRequest;
 use crate::reply::Reply;
 use crate::request::DeletionApi;
+use crate::sorted::sort;
 use crate::time::Timestamp;
 use crate::window::Window;
 
@@ -98,7 +99,7 @@ impl Machine<'_> {
     }
 
     fn check_protection(&mut self, mut touched: Vec<String>) -> Next {
-        touched.sort();
+        sort(&mut touched);
         touched.dedup();
         match self.run.api {
             _ if touched.is_empty() => self.holds_clear(),
@@ -154,7 +155,7 @@ impl Machine<'_> {
         let first: Vec<_> = unprotected.iter().take(100).cloned().collect();
         let holds = self.cx.order.held_conversations.iter().filter(|held| unprotected.contains(&held.id));
         let mut names: Vec<_> = holds.map(|held| held.hold.as_str()).collect();
-        names.sort_unstable();
+        sort(&mut names);
         names.dedup();
         let message = match (names.as_slice(), first.first()) {
             ([], Some(id)) => format!("{why}: {} of them, the first is `{id}`", unprotected.len()),
