@@ -1,7 +1,7 @@
-// The one file that knows the generated packages. Everything that is decided is decided behind it.
-import initPlanning, * as planning from '../pkg/web/planning.js'
-import planningUrl from '../pkg/web/planning_bg.wasm?url'
-import type { HttpRequest, Happened, QueueMessage, Reported, Row, Standing, Summary, Verdict } from './types'
+// The one file that knows the generated package. Everything that is decided is decided behind it.
+import init, * as wasm from '../pkg/web/purge.js'
+import wasmUrl from '../pkg/web/purge_bg.wasm?url'
+import type { HttpRequest, QueueMessage, Row, Summary, Verdict } from './types'
 
 export interface Context {
   now: string
@@ -15,27 +15,27 @@ export class Plan {
   readonly starts: Float64Array
   readonly ends: Float64Array
   readonly dispositions: Uint8Array
-  readonly #handle: planning.PlanHandle
+  readonly #handle: wasm.PlanHandle
 
-  constructor(handle: planning.PlanHandle) {
+  constructor(handle: wasm.PlanHandle) {
     this.#handle = handle
-    this.summary = JSON.parse(handle.summary()) as Summary
+    this.summary = handle.summary()
     this.starts = handle.starts()
     this.ends = handle.ends()
     this.dispositions = handle.dispositions()
   }
 
   rows(from: number, to: number): Row[] {
-    return JSON.parse(this.#handle.rows(from, to)) as Row[]
+    return this.#handle.rows(from, to)
   }
 
   submit(chunk: number, at: string): HttpRequest | null {
-    return JSON.parse(this.#handle.submit(chunk, at)) as HttpRequest | null
+    return this.#handle.submit(chunk, at)
   }
 
   /** The message that first wakes a chunk on AWS. */
   wakeUp(chunk: number): QueueMessage | null {
-    return JSON.parse(this.#handle.wakeUp(chunk, undefined)) as QueueMessage | null
+    return this.#handle.wakeUp(chunk)
   }
 
   file(): string | null {
@@ -48,44 +48,28 @@ export class Plan {
 }
 
 export async function start(): Promise<void> {
-  await initPlanning({ module_or_path: planningUrl })
+  await init({ module_or_path: wasmUrl })
 }
 
 export function plan(request: string, policy: string | null, context: Context): Plan {
-  return new Plan(planning.plan(request, policy ?? undefined, JSON.stringify(context)))
+  return new Plan(wasm.plan(request, policy ?? undefined, JSON.stringify(context)))
 }
 
-export const regions = (): string[] => JSON.parse(planning.regions()) as string[]
-export const recordTypes = (): string[] => JSON.parse(planning.recordTypes()) as string[]
-export const version = (): string => planning.version()
+export const regions = wasm.regions
+export const recordTypes = wasm.recordTypes
+export const version = wasm.version
+export const fileDigest = wasm.fileDigest
 
-/** The simulated world and the check of evidence: as large as the rest, so fetched when somebody asks. */
-export async function world(): Promise<World> {
-  return (loading ??= import('./world').then((module) => module.load()))
-}
-let loading: Promise<World> | null = null
+/** A whole run against the simulated tenant, in virtual time. Free it when it is over. */
+export type Rehearsal = wasm.Rehearsal
 
-export interface World {
-  rehearse(planFile: string, approvedBy: string, scenario: string, start: string): Rehearsal
-  check(): EvidenceCheck
-  fileDigest(bytes: Uint8Array): string
-}
+export const rehearse = (planFile: string, approvedBy: string, scenario: string, start: string): Rehearsal =>
+  new wasm.Rehearsal(planFile, approvedBy, scenario, start)
 
-export interface Rehearsal {
-  step(): boolean
-  runUntil(at: number, most: number): boolean
-  nextAt(): number | null
-  placeHold(start: string, end: string): void
-  addFault(fault: unknown): void
-  cancel(): void
-  standing(): Standing
-  takeHappened(): Happened[]
-  report(): Reported
-  auditLog(): string
-  free(): void
-}
-
-export interface EvidenceCheck {
-  feed(bytes: Uint8Array): void
-  finish(manifest: string | null): Verdict
-}
+/** Checks an audit log piece by piece; `each` is told how far it is. */
+export const verifyLog = (
+  log: Blob,
+  manifest: string | null,
+  each: (bytes: number, of: number) => void,
+  signal: AbortSignal,
+): Promise<Verdict> => wasm.verifyLog(log, manifest ?? undefined, each, signal)

@@ -1,7 +1,9 @@
 //! Cutting a range into chunks.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use crate::json::{FromJson, Members, word};
 use crate::request::Chunking;
 use crate::time::{DAY_MS, Timestamp};
 use crate::window::Window;
@@ -32,6 +34,24 @@ pub struct Chunk {
     /// Which kind of interval.
     #[serde(default)]
     pub age: Age,
+}
+
+impl FromJson for Age {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        word(value, &[("recent", Self::Recent), ("aged", Self::Aged)])
+    }
+}
+
+impl FromJson for Chunk {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        let m = Members::of(value, &["index", "total", "window", "age"])?;
+        Ok(Self {
+            index: m.take("index")?,
+            total: m.take("total")?,
+            window: m.take("window")?,
+            age: m.take_or("age", Age::default())?,
+        })
+    }
 }
 
 /// How a range is cut: cells of one length, counted from an origin.

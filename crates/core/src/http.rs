@@ -3,6 +3,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::json::{FromJson, text, word};
 
 /// Which host a request is for. The driver knows the addresses and adds the credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -84,14 +87,14 @@ impl HttpRequest {
 
     /// An API request with a JSON body and the bearer token.
     #[must_use]
-    pub fn json(method: Method, path: impl Into<String>, body: &serde_json::Value) -> Self {
+    pub fn json(method: Method, path: impl Into<String>, body: &Value) -> Self {
         Self {
             target: Target::Api,
             method,
             path: path.into(),
             auth: Auth::Bearer,
             content_type: Some("application/json".to_owned()),
-            body: Some(body.to_string()),
+            body: Some(text(body)),
         }
     }
 }
@@ -111,12 +114,8 @@ pub struct HttpResponse {
 impl HttpResponse {
     /// An answer with a JSON body.
     #[must_use]
-    pub fn json(status: u16, body: &serde_json::Value) -> Self {
-        Self {
-            status,
-            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-            body: body.to_string(),
-        }
+    pub fn json(status: u16, body: &Value) -> Self {
+        Self { status, headers: vec![("content-type".to_owned(), "application/json".to_owned())], body: text(body) }
     }
 
     /// The first header of that (lower-case) name.
@@ -160,6 +159,18 @@ impl NoResponse {
             Self::TimedOut => "no answer in time",
             Self::Interrupted => "the process that sent it was interrupted",
         }
+    }
+}
+
+impl FromJson for NoResponse {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        let words = [
+            ("notSent", Self::NotSent),
+            ("dropped", Self::Dropped),
+            ("timedOut", Self::TimedOut),
+            ("interrupted", Self::Interrupted),
+        ];
+        word(value, &words)
     }
 }
 

@@ -1,13 +1,17 @@
 //! JSON at the border: canonical bytes and digests, strict parsing, and a reader that reports every problem at once.
 
+mod members;
 mod read;
 mod strict;
+mod write;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+pub use members::{FromJson, Members, kind, unknown_kind, word};
 pub(crate) use read::{Field, Object, Reader, join};
 pub use strict::{ParseError, parse};
+pub use write::text;
 
 /// The RFC 8785 canonical bytes of a value: object members sorted, no spaces, numbers in one form.
 ///
@@ -15,7 +19,7 @@ pub use strict::{ParseError, parse};
 /// for which this cannot fail; a value that has no JSON form gives no bytes at all.
 #[must_use]
 pub fn canonical(value: &impl Serialize) -> Vec<u8> {
-    serde_json_canonicalizer::to_vec(value).unwrap_or_default()
+    serde_json::to_value(value).map(|value| write::canonical_text(&value).into_bytes()).unwrap_or_default()
 }
 
 /// SHA-256 as it is written everywhere: `sha256:` and 64 lower-case hexadecimal digits.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::http::{Auth, HttpRequest, HttpResponse, Method, Target};
@@ -109,43 +109,39 @@ pub struct TokenError {
 /// # Errors
 /// Every answer but a 200 with a token and a lifetime of at least a second.
 pub fn read_token(response: &HttpResponse, asked: Timestamp) -> Result<TokenGrant, TokenError> {
-    /// Other fields, such as `token_type`, are allowed and not needed.
-    #[derive(Deserialize)]
-    struct Granted {
-        access_token: String,
-        expires_in: u64,
-    }
     if response.status != 200 {
         return Err(refusal(response));
     }
     // The reader's own message could repeat a part of the body, so it is not passed on.
-    let granted = serde_json::from_str::<Granted>(&response.body).ok();
-    let Some(granted) = granted.filter(|g| is_header_text(&g.access_token) && g.expires_in > 0) else {
+    // Other fields, such as `token_type`, are allowed and not needed.
+    let mut body: Value = serde_json::from_str(&response.body).unwrap_or_default();
+    let token = match body.get_mut("access_token") {
+        Some(Value::String(token)) => Zeroizing::new(std::mem::take(token)),
+        Some(_) | None => Zeroizing::default(),
+    };
+    let seconds = body.get("expires_in").and_then(Value::as_u64).filter(|seconds| *seconds > 0);
+    let Some(seconds) = seconds.filter(|_| is_header_text(&token)) else {
         let message = "the login answered 200 without a usable `access_token` and `expires_in`";
         return Err(TokenError { cause: cause(response, "login.unreadable", message.to_owned()), may_pass: true });
     };
-    let lifetime = Duration::from_secs(granted.expires_in);
+    let lifetime = Duration::from_secs(seconds);
     let freshness = Freshness::new(asked, lifetime);
-    Ok(TokenGrant { access_token: AccessToken(Zeroizing::new(granted.access_token)), lifetime, freshness })
+    Ok(TokenGrant { access_token: AccessToken(token), lifetime, freshness })
 }
 
 /// Genesys answers a wrong client with 400 or 401 and this body, not with its usual error body: what counts is `error`.
 fn refusal(response: &HttpResponse) -> TokenError {
-    #[derive(Deserialize)]
-    struct Refused {
-        error: String,
-        error_description: Option<String>,
-        description: Option<String>,
-    }
     let status = response.status;
     let may_pass = matches!(status, 408 | 429 | 500..=599);
-    let (code, message) = match serde_json::from_str::<Refused>(&response.body) {
-        Ok(Refused { error, error_description, description }) => {
-            let said = error_description.or(description).map_or_else(String::new, |d| format!(", `{}`", one_line(&d)));
-            let error = one_line(&error);
+    let body: Value = serde_json::from_str(&response.body).unwrap_or_default();
+    let text = |key: &str| body.get(key).and_then(Value::as_str).map(one_line);
+    let (code, message) = match text("error") {
+        Some(error) => {
+            let said = text("error_description").or_else(|| text("description"));
+            let said = said.map_or_else(String::new, |said| format!(", `{said}`"));
             (format!("login.{error}"), format!("the login answered {status} `{error}`{said}"))
         }
-        Err(_) => (format!("login.http.{status}"), format!("the login answered {status}")),
+        None => (format!("login.http.{status}"), format!("the login answered {status}")),
     };
     TokenError { cause: cause(response, &code, message), may_pass }
 }

@@ -1,6 +1,9 @@
 //! How a chunk ended, what it waited for, and why something went wrong: the words that every side shares.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::json::{FromJson, Members, kind, unknown_kind, word};
 
 /// How a chunk ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -105,5 +108,59 @@ impl Cause {
     #[must_use]
     pub fn new(code: &str, message: impl Into<String>) -> Self {
         Self { code: code.to_owned(), message: message.into(), context_id: None, correlation_id: None }
+    }
+}
+
+impl FromJson for Outcome {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        word(value, &Self::ALL.map(|outcome| (outcome.as_str(), outcome)))
+    }
+}
+
+impl FromJson for Cause {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        let m = Members::of(value, &["code", "message", "contextId", "correlationId"])?;
+        Ok(Self {
+            code: m.take("code")?,
+            message: m.take("message")?,
+            context_id: m.take("contextId")?,
+            correlation_id: m.take("correlationId")?,
+        })
+    }
+}
+
+impl FromJson for WaitReason {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        let (kind, field) = match kind(value)? {
+            "rateLimited" => ("rateLimited", "retryAfterSeconds"),
+            "backoff" => ("backoff", "attempt"),
+            "jobPending" => ("jobPending", "percent"),
+            // The others have no field of their own.
+            other => (other, "kind"),
+        };
+        let m = Members::of(value, &["kind", field])?;
+        Ok(match kind {
+            "rateLimited" => Self::RateLimited { retry_after_seconds: m.take(field)? },
+            "backoff" => Self::Backoff { attempt: m.take(field)? },
+            "jobPending" => Self::JobPending { percent: m.take(field)? },
+            "slotBusy" => Self::SlotBusy,
+            "confirmingSubmit" => Self::ConfirmingSubmit,
+            "indexLag" => Self::IndexLag,
+            "coolOff" => Self::CoolOff,
+            "inFlight" => Self::InFlight,
+            other => {
+                let known = [
+                    "rateLimited",
+                    "backoff",
+                    "jobPending",
+                    "slotBusy",
+                    "confirmingSubmit",
+                    "indexLag",
+                    "coolOff",
+                    "inFlight",
+                ];
+                return Err(unknown_kind(other, &known));
+            }
+        })
     }
 }

@@ -1,12 +1,11 @@
 //! What an HTTP answer means, before it is known what was asked: one place for every status, header and error body.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use chrono::DateTime;
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::http::HttpResponse;
+use crate::json::FromJson;
 use crate::outcome::Cause;
 use crate::time::Timestamp;
 
@@ -51,14 +50,21 @@ pub enum Reply {
 }
 
 /// Genesys's error body; every field optional, since gateways answer in their place.
-#[derive(Default, Deserialize)]
-#[serde(default)]
+#[derive(Default)]
 struct ErrorBody {
     code: Option<String>,
     message: Option<String>,
-    #[serde(rename = "contextId")]
     context_id: Option<String>,
-    limit: Option<Value>,
+}
+
+impl ErrorBody {
+    /// Nothing of a body whose fields are not what they should be.
+    fn of(response: &HttpResponse) -> Option<Self> {
+        let body: Value = serde_json::from_str(&response.body).ok()?;
+        let fields = body.as_object()?;
+        let text = |key: &str| fields.get(key).map_or(Ok(None), Option::from_json).ok();
+        Some(Self { code: text("code")?, message: text("message")?, context_id: text("contextId")? })
+    }
 }
 
 impl Reply {
@@ -90,9 +96,9 @@ impl Reply {
 
 /// What an error answer says, cut to a length that fits a record, without control characters.
 fn cause_of(response: &HttpResponse) -> Cause {
-    let body: ErrorBody = serde_json::from_str(&response.body).unwrap_or_default();
-    let code = match (body.code, body.limit) {
-        (Some(code), _) if !code.trim().is_empty() => tidy(&code, 100),
+    let body = ErrorBody::of(response).unwrap_or_default();
+    let code = match body.code {
+        Some(code) if !code.trim().is_empty() => tidy(&code, 100),
         _ => format!("http.{}", response.status),
     };
     let message = match body.message {
@@ -142,14 +148,13 @@ fn from_header(header: &str, date: Option<&str>, now: Timestamp) -> Option<Durat
 }
 
 fn http_date(text: &str) -> Option<Timestamp> {
-    let parsed = DateTime::parse_from_rfc2822(text).ok()?;
-    Some(Timestamp::from_millis(parsed.timestamp_millis()))
+    let since_1970 = httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    Some(Timestamp::EPOCH.plus(since_1970))
 }
 
 /// `too.many.requests.retry.after`: "Retry the request in [n] seconds".
 fn from_message(response: &HttpResponse) -> Option<Duration> {
-    let body: ErrorBody = serde_json::from_str(&response.body).ok()?;
-    let message = body.message?;
+    let message = ErrorBody::of(response)?.message?;
     let (_, rest) = message.split_once("Retry the request in [")?;
     let (digits, _) = rest.split_once(']')?;
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {

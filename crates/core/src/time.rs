@@ -2,12 +2,16 @@
 //!
 //! Nothing here reads a clock: the time now is always an argument.
 
+mod day;
+mod rfc3339;
+
 use std::fmt;
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike, Days, Months, SecondsFormat, Utc};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use day::Day;
 
 /// Milliseconds in one UTC day. UTC days have no daylight saving and, in POSIX time, no leap seconds.
 pub const DAY_MS: i64 = 86_400_000;
@@ -68,26 +72,16 @@ impl Timestamp {
         if text.contains(['t', 'z']) {
             return Err(TimestampError::LowerCase);
         }
-        let parsed = match DateTime::parse_from_rfc3339(text) {
-            Ok(parsed) if text.as_bytes().get(10) == Some(&b'T') => parsed,
-            Ok(_) | Err(_) => {
-                let with_zone = format!("{text}Z");
-                return Err(if DateTime::parse_from_rfc3339(&with_zone).is_ok() {
-                    TimestampError::NoOffset
-                } else {
-                    TimestampError::NotRfc3339
-                });
-            }
-        };
-        let nanos = parsed.timestamp_subsec_nanos();
-        // chrono writes a leap second as 1,000,000,000 nanoseconds or more; no server here knows leap seconds.
-        if nanos >= 1_000_000_000 {
+        let written = rfc3339::read(text).ok_or(TimestampError::NotRfc3339)?;
+        let Some(offset_ms) = written.offset_ms else { return Err(TimestampError::NoOffset) };
+        // No server here knows leap seconds.
+        if written.leap || written.separator != b'T' {
             return Err(TimestampError::NotRfc3339);
         }
-        if nanos % 1_000_000 != 0 {
+        if written.finer {
             return Err(TimestampError::FinerThanMillisecond);
         }
-        let millis = parsed.timestamp_millis();
+        let millis = written.local_ms - offset_ms;
         if (0..=LATEST_MS).contains(&millis) { Ok(Self(millis)) } else { Err(TimestampError::OutOfRange) }
     }
 
@@ -126,47 +120,49 @@ impl Timestamp {
     /// The same time of day `days` UTC calendar days later.
     #[must_use]
     pub fn plus_days(self, days: u32) -> Self {
-        self.utc()
-            .checked_add_days(Days::new(u64::from(days)))
-            .map_or(Self::LATEST, |t| Self::from_millis(t.timestamp_millis()))
+        Self::from_millis(self.0.saturating_add(i64::from(days) * DAY_MS))
     }
 
     /// The same day and time of day `months` calendar months earlier (clamped to the end of a shorter month).
     #[must_use]
     pub fn minus_months(self, months: u32) -> Self {
-        self.utc()
-            .checked_sub_months(Months::new(months))
-            .map_or(Self::EPOCH, |t| Self::from_millis(t.timestamp_millis()))
+        self.shifted(-i64::from(months))
     }
 
     /// The same day and time of day `months` calendar months later (clamped to the end of a shorter month).
     #[must_use]
     pub fn plus_months(self, months: u32) -> Self {
-        self.utc()
-            .checked_add_months(Months::new(months))
-            .map_or(Self::LATEST, |t| Self::from_millis(t.timestamp_millis()))
+        self.shifted(i64::from(months))
+    }
+
+    fn shifted(self, months: i64) -> Self {
+        let day = self.day().plus_months(months);
+        Self::from_millis(day.number() * DAY_MS + self.0.rem_euclid(DAY_MS))
     }
 
     /// The UTC calendar year.
     #[must_use]
     pub fn year(self) -> i32 {
-        self.utc().year()
+        i32::try_from(self.day().year).unwrap_or(i32::MAX)
     }
 
     /// The calendar date, `YYYY-MM-DD`, UTC.
     #[must_use]
     pub fn date(self) -> String {
-        self.utc().format("%Y-%m-%d").to_string()
+        let written = rfc3339::write(self.0);
+        let date = written.get(..10).unwrap_or_default();
+        String::from_utf8_lossy(date).into_owned()
     }
 
-    fn utc(self) -> DateTime<Utc> {
-        DateTime::from_timestamp_millis(self.0).unwrap_or(DateTime::UNIX_EPOCH)
+    fn day(self) -> Day {
+        Day::of(self.0.div_euclid(DAY_MS))
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.utc().to_rfc3339_opts(SecondsFormat::Millis, true))
+        // ASCII, so never empty.
+        f.write_str(std::str::from_utf8(&rfc3339::write(self.0)).unwrap_or_default())
     }
 }
 

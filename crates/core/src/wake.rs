@@ -28,6 +28,12 @@ impl WakeUp {
     pub fn new(run_id: &str, chunk: u32) -> Self {
         Self { v: MESSAGE_VERSION, run_id: run_id.to_owned(), chunk, not_before: None }
     }
+
+    /// As it is sent.
+    #[must_use]
+    pub fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The `dataDeletion` API: one request deletes the records of a range, some time later.
 
 use purge_core::http::HttpResponse;
+use purge_core::json::text;
 use purge_core::region::region;
 use purge_core::sorted::SortedSet;
 use purge_core::time::Timestamp;
@@ -199,7 +200,7 @@ fn record_kinds(value: Option<&Value>) -> Result<SortedSet<RecordKind>, ApiError
 fn date(range: &Map<String, Value>, name: &str) -> Result<Timestamp, ApiError> {
     let value = range.get(name).unwrap_or(&Value::Null);
     value.as_str().and_then(|text| Timestamp::parse(text).ok()).ok_or_else(|| {
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let text = value.as_str().map_or_else(|| text(value), str::to_owned);
         ApiError::new(400, "invalid.date", format!("Value [{text}] of [filter.dateRange.{name}] is not a date-time."))
             .param("field", name)
     })

@@ -1,6 +1,7 @@
 //! Refusals in the platform's own form, `ErrorBody`.
 
 use purge_core::http::HttpResponse;
+use purge_core::json::text;
 use serde_json::{Map, Value, json};
 
 /// A refusal, before it has a context id. Boxed: it travels in the `Err` of nearly everything.
@@ -77,5 +78,5 @@ impl ApiError {
 }
 
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value.as_str().map_or_else(|| text(value), str::to_owned)
 }

@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use purge_core::http::HttpResponse;
+use purge_core::json::text;
 use purge_core::sorted::SortedMap;
 use purge_core::time::{DAY_MS, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -80,22 +81,22 @@ pub enum Call {
 }
 
 /// One rule. With none of `every`, `nth` and `perMille` it fires on every call.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Fault {
     /// Which calls; they are counted from 1, each kind for itself.
     pub on: Call,
     /// On every n-th call.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub every: Option<NonZeroU64>,
     /// On these calls.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub nth: Vec<u64>,
     /// On this many of a thousand calls, chosen by the seed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub per_mille: Option<u64>,
     /// At most this often.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
     /// What goes wrong.
     #[serde(rename = "do")]
@@ -103,16 +104,14 @@ pub struct Fault {
 }
 
 /// What goes wrong.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Act {
     /// 429, nothing else happens.
     RateLimited {
         /// `Retry-After` as it is, sane or not; `date+30` becomes the HTTP date 30 s from now; absent: no such header.
-        #[serde(default)]
         retry_after: Option<String>,
         /// Which of the two documented codes; `too.many.requests` when absent.
-        #[serde(default)]
         code: Option<String>,
     },
     /// This status, nothing else happens.
@@ -120,10 +119,8 @@ pub enum Act {
         /// Status code.
         status: u16,
         /// Body; an `ErrorBody` when absent.
-        #[serde(default)]
         body: Option<String>,
         /// `Retry-After`, as in `rateLimited`.
-        #[serde(default)]
         retry_after: Option<String>,
     },
     /// The request is lost: nothing happens and nobody answers.
@@ -345,7 +342,7 @@ fn edit(body: &str, change: impl FnOnce(&mut serde_json::Map<String, Value>)) ->
     match serde_json::from_str(body) {
         Ok(Value::Object(mut fields)) => {
             change(&mut fields);
-            Value::Object(fields).to_string()
+            text(&Value::Object(fields))
         }
         Ok(_) | Err(_) => body.to_owned(),
     }

@@ -1,5 +1,6 @@
 //! Which conversations a query means, and which of their recordings a job means.
 
+use purge_core::json::text as json_text;
 use purge_core::time::{DAY_MS, Timestamp};
 use purge_core::window::Window;
 use serde::{Deserialize, Serialize};
@@ -76,7 +77,7 @@ impl Filter {
             ("segmentFilters", "dimension", "mediaType", "matches", Some(media)) => {
                 Ok(Self::Media(Media::parse(media)))
             }
-            _ => Err(not_evaluated(&format!("{name}: {value}"))),
+            _ => Err(not_evaluated(&format!("{name}: {}", json_text(value)))),
         }
     }
 

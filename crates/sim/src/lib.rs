@@ -17,6 +17,7 @@ mod organization;
 mod population;
 mod prng;
 mod rate_limit;
+mod read;
 mod recording_jobs;
 mod recordings;
 mod route;

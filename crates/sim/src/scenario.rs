@@ -10,7 +10,7 @@ use crate::fault::Fault;
 
 /// A simulated organisation. The default is calm and realistic: no faults, no holds, a thousand and a half recordings a month.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", try_from = "serde_json::Value")]
 pub struct Scenario {
     /// Everything that looks random follows from this number.
     pub seed: u64,
@@ -39,8 +39,8 @@ pub struct Scenario {
 }
 
 /// The interactions that exist at the beginning.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct PopulationSpec {
     /// Conversations start from here on.
     pub from: Timestamp,
@@ -53,8 +53,8 @@ pub struct PopulationSpec {
 }
 
 /// Protection from deletion (legal hold).
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Protection {
     /// This many conversations, spread over the population.
     pub conversations: usize,
@@ -65,8 +65,8 @@ pub struct Protection {
 }
 
 /// Protection placed by somebody else, later.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct HoldMidRun {
     /// Right after this many accepted deletion requests or created recording jobs.
     pub after_submits: Option<u64>,
@@ -79,8 +79,8 @@ pub struct HoldMidRun {
 }
 
 /// OAuth clients and tokens.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Login {
     /// Who may log in.
     pub clients: Vec<Client>,
@@ -91,8 +91,8 @@ pub struct Login {
 }
 
 /// An OAuth client of the client-credentials kind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Client {
     /// Client id.
     pub id: String,
@@ -101,8 +101,8 @@ pub struct Client {
 }
 
 /// Requests per minute.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct RateLimit {
     /// Requests of one token within 60 s, counted from its first request of the window; `null` for no limit.
     pub per_minute: Option<u64>,
@@ -111,7 +111,7 @@ pub struct RateLimit {
 }
 
 /// Which 429.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum RateLimitForm {
     /// Now the one, now the other.
@@ -124,8 +124,8 @@ pub enum RateLimitForm {
 }
 
 /// The `dataDeletion` API.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct DataDeletion {
     /// Whether the organisation has it; without it, its paths are unknown.
     pub offered: bool,
@@ -140,7 +140,7 @@ pub struct DataDeletion {
 }
 
 /// Whether the end of a range belongs to it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum RangeEnd {
     /// It does.
@@ -151,7 +151,7 @@ pub enum RangeEnd {
 }
 
 /// What happens to protected conversations in the range of a deletion request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum HoldMode {
     /// The request is refused with `legal.hold.conflict`; a job under which protection appears fails and deletes nothing.
@@ -164,8 +164,8 @@ pub enum HoldMode {
 }
 
 /// The `recordingJobs` API.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct RecordingJobs {
     /// From creation to `READY`, in seconds.
     pub pending_seconds: u64,
@@ -192,7 +192,7 @@ pub struct RecordingJobs {
 }
 
 /// What is left of a removed recording.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Removed {
     /// Its metadata, with `fileState` `DELETED`.
@@ -203,7 +203,7 @@ pub enum Removed {
 }
 
 /// What the metadata of a conversation without recordings looks like.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum NoRecordings {
     /// An empty array.
@@ -214,7 +214,7 @@ pub enum NoRecordings {
 }
 
 /// How a third active job is refused; the real status is not documented.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ThirdJob {
     /// 400 `bad.request`.
@@ -227,8 +227,8 @@ pub enum ThirdJob {
 }
 
 /// An active job of another user, from one instant until another.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ForeignJob {
     /// `PENDING` from here on.
     pub from: Timestamp,
@@ -237,8 +237,8 @@ pub struct ForeignJob {
 }
 
 /// Analytics.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Analytics {
     /// Whether the details query understands `filter.dateRange` and counts records, as where `dataDeletion` is offered.
     pub record_counts: bool,
@@ -249,7 +249,7 @@ pub struct Analytics {
 }
 
 /// How a count of records is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum CountShape {
     /// `{"results":[{"count":…},…]}`: the sum counts.

@@ -41,7 +41,7 @@ pub struct Tenant {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct State {
     version: u32,
-    /// Which population the positions in it refer to.
+    /// Which population the positions in it refer to; filled in when the state is written.
     population: String,
     /// The latest instant that the tenant was told.
     clock: i64,
@@ -91,7 +91,7 @@ impl Tenant {
     #[must_use]
     pub fn new(scenario: Scenario) -> Self {
         let world = beginning(&scenario);
-        let mut state = State { version: STATE_VERSION, population: fingerprint(&scenario), ..State::default() };
+        let mut state = State { version: STATE_VERSION, ..State::default() };
         if let Some(at) = scenario.hold_mid_run.as_ref().and_then(|hold| hold.at) {
             state.agenda.add(at.millis(), Event::HoldPlaced);
         }
@@ -101,7 +101,11 @@ impl Tenant {
     /// Everything that has happened, without the population, which follows from the scenario.
     #[must_use]
     pub fn state(&self) -> Value {
-        serde_json::to_value(&self.state).unwrap_or_default()
+        let mut state = serde_json::to_value(&self.state).unwrap_or_default();
+        if let Some(fields) = state.as_object_mut() {
+            fields.insert("population".to_owned(), Value::from(fingerprint(&self.scenario)));
+        }
+        state
     }
 
     /// The tenant of that scenario after everything in that state has happened. Knobs other than seed, population and

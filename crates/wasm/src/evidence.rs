@@ -1,11 +1,18 @@
 //! Checking evidence: an audit log fed piece by piece, so that its length does not matter and the page stays awake.
 
+use js_sys::{Function, Uint8Array};
 use purge_core::audit::{BadRecord, Manifest, Verifier};
 use purge_core::json::digest;
 use serde::Serialize;
-use wasm_bindgen::prelude::wasm_bindgen;
+use serde_json::Value;
+use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{AbortSignal, Blob};
 
-use crate::call::{Wrong, answer, read};
+use crate::call::{Wrong, breathe, object, read, value};
+
+/// Bytes between two turns of the page: some milliseconds of work.
+const AT_ONCE: u32 = 256 * 1024;
 
 /// SHA-256 of a file, as it is written everywhere.
 #[wasm_bindgen(js_name = fileDigest)]
@@ -75,20 +82,57 @@ impl EvidenceCheck {
         f64::from(u32::try_from(self.lines).unwrap_or(u32::MAX))
     }
 
-    /// The verdict, JSON. Only a manifest can show that the end of the log was cut off; the text of one is
+    /// The verdict. Only a manifest can show that the end of the log was cut off; the text of one is
     /// `{"version","runId","planDigest","heads"}`.
     ///
     /// # Errors
     /// When the manifest cannot be read.
-    pub fn finish(mut self, manifest: Option<String>) -> Result<String, Wrong> {
+    #[wasm_bindgen(js_name = finish, unchecked_return_type = "Verdict")]
+    #[expect(clippy::needless_pass_by_value, reason = "an optional text crosses the boundary by value")]
+    pub fn finish_object(self, manifest: Option<String>) -> Result<JsValue, Wrong> {
+        self.finish(manifest.as_deref()).map(|verdict| object(&verdict))
+    }
+}
+
+/// Checks a log that lies in a file, piece by piece, giving the page its turn in between. `each` is called before every turn.
+///
+/// # Errors
+/// When the manifest or the file cannot be read; what `each` throws; the reason of the signal when it is aborted.
+#[wasm_bindgen(js_name = verifyLog, unchecked_return_type = "Verdict")]
+pub async fn verify_log(
+    log: Blob,
+    manifest: Option<String>,
+    #[wasm_bindgen(unchecked_param_type = "(bytes: number, of: number) => void")] each: Function,
+    signal: Option<AbortSignal>,
+) -> Result<JsValue, JsValue> {
+    let mut check = EvidenceCheck::new();
+    let size = log.size();
+    let mut from = 0.0;
+    while from < size {
+        let to = size.min(from + f64::from(AT_ONCE));
+        let piece = JsFuture::from(log.slice_with_f64_and_f64(from, to)?.array_buffer()).await?;
+        check.feed(&Uint8Array::new(&piece).to_vec());
+        from = to;
+        each.call2(&JsValue::UNDEFINED, &from.into(), &size.into())?;
+        breathe(signal.as_ref()).await?;
+    }
+    Ok(check.finish_object(manifest)?)
+}
+
+impl EvidenceCheck {
+    /// The verdict.
+    ///
+    /// # Errors
+    /// When the manifest cannot be read.
+    pub fn finish(mut self, manifest: Option<&str>) -> Result<Value, Wrong> {
         if !self.rest.is_empty() {
             let line = std::mem::take(&mut self.rest);
             self.line(&line);
         }
-        let manifest = manifest.map(|text| read::<Manifest>("manifest", &text)).transpose()?;
+        let manifest = manifest.map(|text| read::<Manifest>("manifest", text)).transpose()?;
         let verdict = self.verifier.finish(manifest.as_ref());
         let seen = verdict.manifest.as_ref();
-        Ok(answer(&Found {
+        Ok(value(&Found {
             good: verdict.is_good(),
             records: verdict.records,
             lines: self.lines,
@@ -101,9 +145,7 @@ impl EvidenceCheck {
             message: verdict.bad.as_ref().map(ToString::to_string),
         }))
     }
-}
 
-impl EvidenceCheck {
     fn line(&mut self, line: &[u8]) {
         self.lines = self.lines.saturating_add(1);
         // Bytes that are no text become replacement characters, and the record's hash no longer fits.

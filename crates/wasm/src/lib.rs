@@ -1,27 +1,25 @@
 //! The browser's door: calls in, answers out, nothing decided here.
 //!
 //! One policy for every value that crosses: JSON text in, read strictly, so that a misspelt `holds` is refused and not dropped;
-//! JSON text out, exactly as core serialises it; typed arrays for what a picture is drawn from. A call that was made wrongly
-//! throws; everything that a person can get wrong is an answer with findings.
+//! plain objects out, as core serialises them; typed arrays for what a picture is drawn from, pages for what a table shows. A call
+//! that was made wrongly throws; everything that a person can get wrong is an answer with findings.
 //!
-//! The page loads it in two modules: `planning` at once, `world` (rehearsal and evidence) when somebody asks for it.
+//! Every answer exists twice: as a JSON value, which the tests look at wherever they run, and as the object that it becomes.
 
 mod call;
-#[cfg(feature = "world")]
 mod evidence;
-#[cfg(feature = "planning")]
 mod planning;
-#[cfg(feature = "world")]
 mod rehearsal;
 
-#[cfg(feature = "world")]
-pub use evidence::{EvidenceCheck, file_digest};
-#[cfg(feature = "planning")]
+pub use evidence::{EvidenceCheck, file_digest, verify_log};
 pub use planning::{PlanHandle, plan, record_types, regions};
-#[cfg(feature = "world")]
 pub use rehearsal::Rehearsal;
 
 use wasm_bindgen::prelude::wasm_bindgen;
+
+/// The types of the answers. Samples made by core are checked against them.
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = include_str!("types.ts");
 
 /// The version of the program, for the page to show.
 #[wasm_bindgen]

@@ -4,6 +4,7 @@ use purge_core::api::{data_deletion, recording_jobs};
 use purge_core::chunk::{Age, Chunk};
 use purge_core::finding::Finding;
 use purge_core::http::HttpRequest;
+use purge_core::json::{FromJson, Members, canonical};
 use purge_core::order::run_id;
 use purge_core::plan::{self as core, CheckContext, Checked, Disposition, Estimate, Part, PlanFile};
 use purge_core::region::{REGIONS, region};
@@ -11,32 +12,38 @@ use purge_core::report::Accounting;
 use purge_core::request::{DeletionApi, RecordType};
 use purge_core::time::Timestamp;
 use purge_core::wake::WakeUp;
-use serde::{Deserialize, Serialize};
-use wasm_bindgen::prelude::wasm_bindgen;
+use serde::Serialize;
+use serde_json::Value;
+use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 
-use crate::call::{Wrong, answer, number, read};
+use crate::call::{Wrong, number, object, read, value};
 
-/// The names of the regions, a JSON list.
+/// The names of the regions.
 #[wasm_bindgen]
 #[must_use]
-pub fn regions() -> String {
-    answer(&REGIONS.map(|region| region.name))
+pub fn regions() -> Vec<String> {
+    REGIONS.iter().map(|region| region.name.to_owned()).collect()
 }
 
-/// The record types, a JSON list in the order in which they are written.
+/// The record types, in the order in which they are written.
 #[wasm_bindgen(js_name = recordTypes)]
 #[must_use]
-pub fn record_types() -> String {
-    answer(&RecordType::ALL)
+pub fn record_types() -> Vec<String> {
+    RecordType::ALL.iter().map(|kind| kind.as_str().to_owned()).collect()
 }
 
 /// What checking needs to know besides the two documents, as the page writes it.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ContextIn {
-    now: Timestamp,
-    tenant_jurisdiction: Option<String>,
-    default_jurisdiction: Option<String>,
+struct ContextIn(CheckContext);
+
+impl FromJson for ContextIn {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        let members = Members::of(value, &["now", "tenantJurisdiction", "defaultJurisdiction"])?;
+        Ok(Self(CheckContext {
+            now: members.take("now")?,
+            tenant_jurisdiction: members.take("tenantJurisdiction")?,
+            default_jurisdiction: members.take("defaultJurisdiction")?,
+        }))
+    }
 }
 
 /// A checked request, kept here; the page asks for the parts of it that it shows. Free it when it is replaced.
@@ -89,27 +96,17 @@ struct QueueMessage {
 #[wasm_bindgen]
 #[expect(clippy::needless_pass_by_value, reason = "an optional text crosses the boundary by value")]
 pub fn plan(request: &str, policy: Option<String>, context: &str) -> Result<PlanHandle, Wrong> {
-    let ContextIn { now, tenant_jurisdiction, default_jurisdiction } = read("context", context)?;
-    let context = CheckContext { now, tenant_jurisdiction, default_jurisdiction };
-    Ok(PlanHandle { now, checked: core::check(request, policy.as_deref(), &context) })
+    let ContextIn(context) = read("context", context)?;
+    Ok(PlanHandle { now: context.now, checked: core::check(request, policy.as_deref(), &context) })
 }
 
 #[wasm_bindgen]
 impl PlanHandle {
-    /// Digest, findings, sums: JSON.
+    /// Digest, findings, sums.
     #[must_use]
-    pub fn summary(&self) -> String {
-        let plan = self.checked.plan.as_ref();
-        answer(&Summary {
-            digest: plan.map(core::Plan::digest),
-            short_code: plan.map(core::Plan::short_code),
-            policy_digest: plan.map(core::Plan::policy_digest),
-            chunks: plan.map_or(0, |plan| plan.chunks().len()),
-            parts: self.checked.parts.len(),
-            findings: &self.checked.findings,
-            accounting: Accounting::of_parts(&self.checked.parts),
-            estimate: plan.map(core::Plan::estimate),
-        })
+    #[wasm_bindgen(js_name = summary, unchecked_return_type = "Summary")]
+    pub fn summary_object(&self) -> JsValue {
+        object(&self.summary())
     }
 
     /// Where each part begins, milliseconds since 1970.
@@ -140,9 +137,71 @@ impl PlanHandle {
             .collect()
     }
 
-    /// The parts from `from` to before `to`, as rows of a table: JSON.
+    /// The parts from `from` to before `to`, as rows of a table.
     #[must_use]
-    pub fn rows(&self, from: usize, to: usize) -> String {
+    #[wasm_bindgen(js_name = rows, unchecked_return_type = "Row[]")]
+    pub fn rows_object(&self, from: usize, to: usize) -> JsValue {
+        object(&self.rows(from, to))
+    }
+
+    /// The request that submits a chunk, whole; null when there is no such chunk. A job of `recordingJobs` carries the instant at
+    /// which it is sent, plus the cool-off: `at` stands for that instant.
+    ///
+    /// # Errors
+    /// When `at` is not an instant.
+    #[wasm_bindgen(js_name = submit, unchecked_return_type = "HttpRequest | null")]
+    pub fn submit_object(&self, chunk: u32, at: &str) -> Result<JsValue, Wrong> {
+        self.submit(chunk, at).map(|request| object(&request))
+    }
+
+    /// The message that first wakes a chunk on AWS; null when there is no such chunk. `tenant` is the API's address: that of the
+    /// request's region, when none is given.
+    #[must_use]
+    #[wasm_bindgen(js_name = wakeUp, unchecked_return_type = "QueueMessage | null")]
+    pub fn wake_up_object(&self, chunk: u32, tenant: Option<String>) -> JsValue {
+        object(&self.wake_up(chunk, tenant))
+    }
+
+    /// The plan file: what is handed over for approval and carried out. RFC 8785 text, so the same plan is the same file.
+    #[must_use]
+    #[wasm_bindgen(js_name = planFile)]
+    pub fn plan_file(&self) -> Option<String> {
+        let file = PlanFile::new(self.checked.plan.as_ref()?, self.now);
+        String::from_utf8(canonical(&file)).ok()
+    }
+}
+
+fn row<'a>(part: &'a Part, chunk: Option<&Chunk>) -> Row<'a> {
+    Row {
+        start: part.window.start(),
+        end: part.window.end(),
+        disposition: part.disposition,
+        reason: &part.reason,
+        chunk: chunk.map(|chunk| chunk.index),
+        age: chunk.map(|chunk| chunk.age),
+    }
+}
+
+impl PlanHandle {
+    /// Digest, findings, sums.
+    #[must_use]
+    pub fn summary(&self) -> Value {
+        let plan = self.checked.plan.as_ref();
+        value(&Summary {
+            digest: plan.map(core::Plan::digest),
+            short_code: plan.map(core::Plan::short_code),
+            policy_digest: plan.map(core::Plan::policy_digest),
+            chunks: plan.map_or(0, |plan| plan.chunks().len()),
+            parts: self.checked.parts.len(),
+            findings: &self.checked.findings,
+            accounting: Accounting::of_parts(&self.checked.parts),
+            estimate: plan.map(core::Plan::estimate),
+        })
+    }
+
+    /// The parts from `from` to before `to`, as rows of a table.
+    #[must_use]
+    pub fn rows(&self, from: usize, to: usize) -> Value {
         let all = &self.checked.parts;
         let first = from.min(all.len());
         let page = all.get(first..to.clamp(first, all.len())).unwrap_or_default();
@@ -159,53 +218,29 @@ impl PlanHandle {
                 row(part, chunk)
             })
             .collect();
-        answer(&rows)
+        value(&rows)
     }
 
-    /// The request that submits a chunk, as JSON, whole; null when there is no such chunk. A job of `recordingJobs` carries the
-    /// instant at which it is sent, plus the cool-off: `at` stands for that instant.
+    /// The request that submits a chunk; null when there is no such chunk.
     ///
     /// # Errors
     /// When `at` is not an instant.
-    pub fn submit(&self, chunk: u32, at: &str) -> Result<String, Wrong> {
+    pub fn submit(&self, chunk: u32, at: &str) -> Result<Value, Wrong> {
         let at = Timestamp::parse(at).map_err(|why| format!("`{at}` {why}"))?;
-        Ok(answer(&self.submitting(chunk, at)))
+        Ok(value(&self.submitting(chunk, at)))
     }
 
-    /// The message that first wakes a chunk on AWS, JSON; null when there is no such chunk. `tenant` is the API's address: that
-    /// of the request's region, when none is given.
+    /// The message that first wakes a chunk on AWS; null when there is no such chunk.
     #[must_use]
-    #[wasm_bindgen(js_name = wakeUp)]
-    pub fn wake_up(&self, chunk: u32, tenant: Option<String>) -> String {
-        answer(&self.waking(chunk, tenant))
+    pub fn wake_up(&self, chunk: u32, tenant: Option<String>) -> Value {
+        value(&self.waking(chunk, tenant))
     }
 
-    /// The plan file: what is handed over for approval and carried out.
-    #[must_use]
-    #[wasm_bindgen(js_name = planFile)]
-    pub fn plan_file(&self) -> Option<String> {
-        let file = PlanFile::new(self.checked.plan.as_ref()?, self.now);
-        Some(answer(&file))
-    }
-}
-
-fn row<'a>(part: &'a Part, chunk: Option<&Chunk>) -> Row<'a> {
-    Row {
-        start: part.window.start(),
-        end: part.window.end(),
-        disposition: part.disposition,
-        reason: &part.reason,
-        chunk: chunk.map(|chunk| chunk.index),
-        age: chunk.map(|chunk| chunk.age),
-    }
-}
-
-impl PlanHandle {
     fn waking(&self, chunk: u32, tenant: Option<String>) -> Option<QueueMessage> {
         let plan = self.checked.plan.as_ref()?;
         plan.chunks().get(usize::try_from(chunk.checked_sub(1)?).ok()?)?;
         let tenant = tenant.or_else(|| Some(region(&plan.request().jurisdiction)?.api()))?;
-        let body = answer(&WakeUp::new(&run_id(plan.digest(), &tenant), chunk));
+        let body = WakeUp::new(&run_id(plan.digest(), &tenant), chunk).text();
         Some(QueueMessage { tenant, body })
     }
 

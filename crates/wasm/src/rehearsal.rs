@@ -1,5 +1,9 @@
 //! The rehearsal: a whole run against the simulated tenant, as fast or as slowly as the page likes.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use js_sys::Function;
 use purge_core::finding::Finding;
 use purge_core::order::{Approval, Order};
 use purge_core::plan::{CheckContext, reopen};
@@ -8,15 +12,21 @@ use purge_core::time::Timestamp;
 use purge_core::window::Window;
 use purge_sim::{DryRun, Fault, Scenario};
 use serde::Serialize;
-use wasm_bindgen::prelude::wasm_bindgen;
+use serde_json::Value;
+use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
+use web_sys::AbortSignal;
 
-use crate::call::{Wrong, answer, number, read};
+use crate::call::{Wrong, breathe, number, object, read, value};
+
+/// As many things happen between two turns of the page.
+const AT_ONCE: u32 = 2_000;
 
 /// A rehearsal in progress. Free it when it is over.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Rehearsal {
-    dry_run: DryRun,
+    /// Shared with [`Self::run_to_end`], which gives the page its turn in between: then it may ask, hold and cancel.
+    dry_run: Rc<RefCell<DryRun>>,
 }
 
 /// The report and the exit code that the command line would give.
@@ -36,7 +46,7 @@ impl Rehearsal {
     /// When the plan file does not hold, the person may not approve it, or scenario or start cannot be read.
     #[wasm_bindgen(constructor)]
     pub fn new(plan_file: &str, approved_by: &str, scenario: &str, start: &str) -> Result<Rehearsal, Wrong> {
-        let start = Timestamp::parse(start).map_err(|why| format!("`{start}` {why}"))?;
+        let start = instant_of(start)?;
         let context = CheckContext { now: start, tenant_jurisdiction: None, default_jurisdiction: None };
         let plan = reopen(plan_file, &context).map_err(|findings| messages(&findings))?;
         let scenario: Scenario = read("scenario", scenario)?;
@@ -44,34 +54,59 @@ impl Rehearsal {
         let approval =
             Approval { digest: plan.digest().to_owned(), approved_by: approved_by.to_owned(), approved_at: start };
         let order = Order::new(&plan, &approval, "SIMULATED tenant", true).map_err(|why| why.to_string())?;
-        Ok(Self { dry_run: DryRun::new(&plan, order, scenario, start) })
+        Ok(Self { dry_run: Rc::new(RefCell::new(DryRun::new(&plan, order, scenario, start))) })
     }
 
     /// Lets the next thing happen. `false` when nothing is left to happen.
     pub fn step(&mut self) -> bool {
-        self.dry_run.step()
+        self.dry_run.borrow_mut().step()
     }
 
     /// Lets everything happen until an instant (milliseconds since 1970), but at most `most` things. Whether all of it happened.
     #[wasm_bindgen(js_name = runUntil)]
     pub fn run_until(&mut self, at: f64, most: u32) -> bool {
-        self.dry_run.run_until(instant(at), most)
+        self.dry_run.borrow_mut().run_until(instant(at), most)
+    }
+
+    /// Lets everything happen that is left, giving the page its turn in between. `each` is called before every turn.
+    ///
+    /// # Errors
+    /// What `each` throws, and the reason of the signal when it is aborted; the rehearsal can go on then.
+    #[wasm_bindgen(js_name = runToEnd)]
+    pub fn run_to_end(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "(standing: Standing) => void")] each: Function,
+        signal: Option<AbortSignal>,
+    ) -> js_sys::Promise {
+        let dry_run = Rc::clone(&self.dry_run);
+        wasm_bindgen_futures::future_to_promise(async move {
+            loop {
+                let over = dry_run.borrow_mut().run_until(Timestamp::LATEST, AT_ONCE);
+                let standing = value(&dry_run.borrow().standing());
+                each.call1(&JsValue::UNDEFINED, &object(&standing))?;
+                if over {
+                    return Ok(JsValue::UNDEFINED);
+                }
+                breathe(signal.as_ref()).await?;
+            }
+        })
     }
 
     /// When the next thing happens, milliseconds since 1970; nothing at the end.
     #[must_use]
     #[wasm_bindgen(js_name = nextAt)]
     pub fn next_at(&self) -> Option<f64> {
-        self.dry_run.next_at().map(|at| number(at.millis()))
+        self.dry_run.borrow().next_at().map(|at| number(at.millis()))
     }
 
     /// Somebody else protects every conversation that started in a window, now.
     ///
     /// # Errors
-    /// When the window is empty or not readable.
+    /// When start or end is not an instant, or the end does not lie after the start.
     #[wasm_bindgen(js_name = placeHold)]
-    pub fn place_hold(&mut self, window: &str) -> Result<(), Wrong> {
-        self.dry_run.place_hold(read::<Window>("window", window)?);
+    pub fn place_hold(&mut self, start: &str, end: &str) -> Result<(), Wrong> {
+        let window = Window::new(instant_of(start)?, instant_of(end)?);
+        self.dry_run.borrow_mut().place_hold(window.ok_or("the end of a window must lie after its start")?);
         Ok(())
     }
 
@@ -81,32 +116,33 @@ impl Rehearsal {
     /// When it is no fault.
     #[wasm_bindgen(js_name = addFault)]
     pub fn add_fault(&mut self, fault: &str) -> Result<(), Wrong> {
-        self.dry_run.add_fault(read::<Fault>("fault", fault)?);
+        self.dry_run.borrow_mut().add_fault(read::<Fault>("fault", fault)?);
         Ok(())
     }
 
     /// Somebody asks to stop the run, now.
     pub fn cancel(&mut self) {
-        self.dry_run.cancel();
+        self.dry_run.borrow_mut().cancel();
     }
 
-    /// Where it stands: JSON.
+    /// Where it stands.
     #[must_use]
-    pub fn standing(&self) -> String {
-        answer(&self.dry_run.standing())
+    #[wasm_bindgen(js_name = standing, unchecked_return_type = "Standing")]
+    pub fn standing_object(&self) -> JsValue {
+        object(&self.standing())
     }
 
-    /// What has happened since this was asked last: JSON, a list.
-    #[wasm_bindgen(js_name = takeHappened)]
-    pub fn take_happened(&mut self) -> String {
-        answer(&self.dry_run.take_happened())
+    /// What has happened since this was asked last.
+    #[wasm_bindgen(js_name = takeHappened, unchecked_return_type = "Happened[]")]
+    pub fn take_happened_object(&mut self) -> JsValue {
+        object(&self.take_happened())
     }
 
-    /// The report so far, with the exit code that the command line would give: JSON.
+    /// The report so far, with the exit code that the command line would give.
     #[must_use]
-    pub fn report(&self) -> String {
-        let report = self.dry_run.report();
-        answer(&Reported { exit_code: exit_code(&report), report: &report })
+    #[wasm_bindgen(js_name = report, unchecked_return_type = "Reported")]
+    pub fn report_object(&self) -> JsValue {
+        object(&self.report())
     }
 
     /// The audit log so far, as the file would be.
@@ -114,12 +150,37 @@ impl Rehearsal {
     #[wasm_bindgen(js_name = auditLog)]
     pub fn audit_log(&self) -> String {
         let mut log = String::new();
-        for record in self.dry_run.records() {
+        for record in self.dry_run.borrow().records() {
             log.push_str(&record.line());
             log.push('\n');
         }
         log
     }
+}
+
+impl Rehearsal {
+    /// Where it stands.
+    #[must_use]
+    pub fn standing(&self) -> Value {
+        value(&self.dry_run.borrow().standing())
+    }
+
+    /// What has happened since this was asked last.
+    pub fn take_happened(&mut self) -> Value {
+        value(&self.dry_run.borrow_mut().take_happened())
+    }
+
+    /// The report so far, with the exit code that the command line would give.
+    #[must_use]
+    pub fn report(&self) -> Value {
+        let report = self.dry_run.borrow().report();
+        value(&Reported { exit_code: exit_code(&report), report: &report })
+    }
+}
+
+/// A text as an instant.
+fn instant_of(text: &str) -> Result<Timestamp, Wrong> {
+    Timestamp::parse(text).map_err(|why| format!("`{text}` {why}"))
 }
 
 /// The page's number as an instant; what is no instant becomes the nearest one.

@@ -8,26 +8,27 @@ use crate::sh::{output, root, run};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// Builds `purge-wasm`, in its two modules, for the browser and for Node into `www/pkg`.
+/// Builds `purge-wasm` for the browser and for Node into `www/pkg`.
 pub(crate) fn wasm() -> Result<(), String> {
     have_target()?;
-    for module in ["planning", "world"] {
-        run(&format!(
-            "cargo build --locked --package purge-wasm --lib --target {TARGET} --profile wasm --no-default-features --features {module}"
-        ))?;
-        let input = root().join("target").join(TARGET).join("wasm").join("purge_wasm.wasm");
-        for (folder, browser) in [("web", true), ("node", false)] {
-            let mut bindgen = Bindgen::new();
-            bindgen.input_path(&input).out_name(module).typescript(true);
-            bindgen.remove_name_section(true).remove_producers_section(true);
-            let out = root().join("www/pkg").join(folder);
-            let made = if browser { bindgen.web(true) } else { bindgen.nodejs_module(true) };
-            made.and_then(|bindgen| bindgen.generate(&out)).map_err(|why| format!("wasm-bindgen: {why:#}"))?;
-            let size = fs::metadata(out.join(format!("{module}_bg.wasm"))).map_err(|why| why.to_string())?.len();
-            println!("www/pkg/{folder}: {module} has {size} bytes");
-        }
+    run(&format!("cargo build --locked --package purge-wasm --lib --target {TARGET} --profile wasm"))?;
+    let input = root().join("target").join(TARGET).join("wasm").join("purge_wasm.wasm");
+    for (folder, browser) in [("web", true), ("node", false)] {
+        let mut bindgen = Bindgen::new();
+        bindgen.input_path(&input).out_name("purge").typescript(true);
+        bindgen.remove_name_section(!keeps_names()).remove_producers_section(true);
+        let out = root().join("www/pkg").join(folder);
+        let made = if browser { bindgen.web(true) } else { bindgen.nodejs_module(true) };
+        made.and_then(|bindgen| bindgen.generate(&out)).map_err(|why| format!("wasm-bindgen: {why:#}"))?;
+        let size = fs::metadata(out.join("purge_bg.wasm")).map_err(|why| why.to_string())?.len();
+        println!("www/pkg/{folder}: {size} bytes");
     }
     Ok(())
+}
+
+/// Whether functions keep their names, for whoever looks for what is big.
+fn keeps_names() -> bool {
+    std::env::var_os("WASM_NAMES").is_some()
 }
 
 /// The compiler's target, fetched when it is not there.

@@ -1,5 +1,5 @@
 // A rehearsal in progress: what has happened, in which lane, and how fast virtual time goes.
-import { world, type Plan, type Rehearsal } from '../core'
+import { rehearse, type Plan, type Rehearsal } from '../core'
 import type { ChunkView, Happened, Reported, Standing } from '../types'
 
 export const SPEEDS = [1, 10, 60, 600, 3600] as const
@@ -144,7 +144,7 @@ export class Show {
     failure = ''
     try {
       if (mark.what === 'hold') this.#run.placeHold(settings.hold.start, settings.hold.end)
-      else this.#run.addFault(once(mark.what, this.#api))
+      else this.#run.addFault(JSON.stringify(once(mark.what, this.#api)))
     } catch (why) {
       failure = String(why)
     }
@@ -271,9 +271,8 @@ export async function begin(plan: Plan, api: string): Promise<void> {
   failure = ''
   paint()
   try {
-    const place = await world()
     const now = new Date()
-    const run = place.rehearse(file, settings.approver, JSON.stringify(scenario(plan, api)), now.toISOString())
+    const run = rehearse(file, settings.approver, JSON.stringify(scenario(plan, api)), now.toISOString())
     const last = lastChunk(plan)
     if (last && (settings.hold.start === '' || !inside(plan, settings.hold))) settings.hold = last
     show?.free()

@@ -1,6 +1,6 @@
 // Evidence: files dropped here are checked here, piece by piece, so that the page stays awake.
 import { html, nothing, type TemplateResult } from 'lit-html'
-import { world } from '../core'
+import { fileDigest, verifyLog } from '../core'
 import { bytes, number, plural } from '../format'
 import { at, fields } from '../state/document'
 import { change, get } from '../state/store'
@@ -29,6 +29,7 @@ const PAINT = 50
 
 let progress: Progress | null = null
 let latest = 0
+let stop = new AbortController()
 
 function paint(): void {
   if (get().view === 'evidence') change({})
@@ -40,6 +41,8 @@ export async function checkText(name: string, text: string): Promise<void> {
 
 export async function check(files: File[]): Promise<void> {
   const turn = (latest += 1)
+  stop.abort()
+  stop = new AbortController()
   const log = files.find((file) => /(^|\.)audit\.jsonl$|\.jsonl$|\.ndjson$/.test(file.name) && file.name !== 'webhooks.jsonl')
   const manifestFile = files.find((file) => file.name === 'manifest.json')
   const all = log?.size ?? 0
@@ -51,36 +54,27 @@ export async function check(files: File[]): Promise<void> {
   try {
     const manifest = manifestFile ? fields(await manifestFile.text()) : null
     const chains = manifest ? (at(manifest, ['chains']) ?? manifest) : null
-    const checker = (await world()).check()
     let painted = performance.now()
-    const reader = log.stream().getReader()
-    for (;;) {
-      const { done, value } = await reader.read()
-      if (turn !== latest) return
-      if (done) break
-      checker.feed(value)
-      state.done += value.length
-      if (performance.now() - painted > PAINT) {
-        painted = performance.now()
-        paint()
-        await new Promise((resolve) => setTimeout(resolve))
-      }
+    const each = (done: number): void => {
+      state.done = done
+      if (performance.now() - painted < PAINT) return
+      painted = performance.now()
+      paint()
     }
-    state.verdict = checker.finish(chains ? JSON.stringify(chains) : null)
+    state.verdict = await verifyLog(log, chains ? JSON.stringify(chains) : null, each, stop.signal)
     state.ms = performance.now() - started
     paint()
     const line = state.verdict.bad?.line ?? null
     state.badLine = line === null ? null : await lineOf(log, line)
     state.files = manifest ? await listed(files, manifest) : []
   } catch (why) {
-    state.problem = String(why)
+    if (turn === latest) state.problem = String(why)
   }
   if (turn === latest) paint()
 }
 
 async function listed(files: File[], manifest: { [name: string]: unknown }): Promise<Checked[]> {
   const names = manifest['files'] as Record<string, string> | undefined
-  const { fileDigest } = await world()
   const list: Checked[] = []
   for (const file of files) {
     if (file.name === 'manifest.json') continue

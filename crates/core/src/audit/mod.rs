@@ -1,6 +1,7 @@
 //! Audit records: what happened to one chunk, in order, each sealed with the hash of the one before.
 
 mod chain;
+mod read;
 mod verify;
 
 pub use chain::{ChainHead, Draft, seal};
@@ -21,7 +22,7 @@ pub const ACTION: &str = "data_purge";
 
 /// One thing that happened, with what was measured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "snake_case", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "snake_case", try_from = "serde_json::Value")]
 pub enum Event {
     /// The chunk was taken up for the first time, or again after `retry`.
     Started {

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
-use super::{ParseError, is_deceptive, quoted};
+use super::{ParseError, is_deceptive, quoted, text};
 use crate::finding::{Finding, Severity};
 use crate::http::encode_segment;
 use crate::sorted::sort;
@@ -78,7 +78,7 @@ impl Reader {
             self.error(
                 "version.unsupported",
                 &field.pointer,
-                format!("the format version {} is not one that this program reads", quoted(&field.value.to_string())),
+                format!("the format version {} is not one that this program reads", quoted(&text(field.value))),
                 help,
             );
         }
@@ -88,7 +88,7 @@ impl Reader {
         let found = match field.value {
             Value::Null => "null".to_owned(),
             Value::Bool(b) => format!("`{b}`"),
-            Value::Number(n) => format!("the number `{n}`"),
+            Value::Number(_) => format!("the number `{}`", text(field.value)),
             Value::String(s) => format!("the text {}", quoted(s)),
             Value::Array(_) => "a list".to_owned(),
             Value::Object(_) => "an object".to_owned(),
@@ -166,16 +166,16 @@ impl Reader {
 
     /// A whole number in the range.
     pub(crate) fn integer(&mut self, field: &Field<'_>, range: RangeInclusive<u64>) -> Option<u64> {
-        let Value::Number(number) = field.value else {
+        let Value::Number(typed) = field.value else {
             self.wrong_type(field, "a whole number");
             return None;
         };
-        let value = number.as_u64().filter(|n| range.contains(n));
+        let value = typed.as_u64().filter(|n| range.contains(n));
         if value.is_none() {
             self.error(
                 "number.outOfRange",
                 &field.pointer,
-                format!("`{number}` is not a whole number from {} to {}", range.start(), range.end()),
+                format!("`{}` is not a whole number from {} to {}", text(field.value), range.start(), range.end()),
                 format!("write a whole number from {} to {}", range.start(), range.end()),
             );
         }

@@ -1,11 +1,12 @@
 //! A rehearsal goes as a real run would, and always the same way.
 
+use purge_core::json::FromJson;
 use purge_core::order::{Approval, Order};
 use purge_core::outcome::{Outcome, WaitReason};
 use purge_core::plan::{CheckContext, Plan, check};
 use purge_core::report::RunOutcome;
 use purge_core::time::Timestamp;
-use purge_sim::{DryRun, Happened, Scenario};
+use purge_sim::{DryRun, Fault, Happened, Scenario};
 use serde_json::json;
 
 fn start() -> Timestamp {
@@ -100,7 +101,7 @@ fn a_fault_added_in_the_middle_hits_the_next_call_of_its_kind_and_no_other() {
     dry_run.run_until(Timestamp::from_millis(start().millis() + 5_000), 10_000);
     let before = dry_run.report().totals.submits;
     let fault = json!({"on": "submit", "limit": 1, "do": {"kind": "dropAfter"}});
-    dry_run.add_fault(serde_json::from_value(fault).unwrap());
+    dry_run.add_fault(Fault::from_json(&fault).unwrap());
     let lost = to_end(&mut dry_run).iter().filter(|h| h.view.wait == Some(WaitReason::ConfirmingSubmit)).count();
     let report = dry_run.report();
     assert!(before > 0 && lost > 0, "one submit after the middle loses its answer");

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use purge_core::http::Method;
+use purge_core::json::FromJson;
 use purge_sim::{Call, Delivery};
 use serde_json::{Value, json};
 
@@ -155,6 +156,6 @@ fn a_rule_that_is_not_understood_is_refused() {
         json!({ "on": "submit", "do": { "kind": "slow", "seconds": 3 } }),
         json!({ "on": "submit" }),
     ] {
-        assert!(serde_json::from_value::<purge_sim::Fault>(fault.clone()).is_err(), "{fault}");
+        assert!(purge_sim::Fault::from_json(&fault).is_err(), "{fault}");
     }
 }

@@ -1,0 +1,198 @@
+//! Reading a value strictly, object by object, into a type: the first problem ends it.
+//!
+//! What serde's derived readers do, but from a parsed [`Value`] only, and compiled once. A derived reader is compiled for lists
+//! and objects, for text and for buffered content, and for every variant of a tagged enum again: a quarter of what the page
+//! would load. For what people write there is the [`Reader`](super::read::Reader), which finds every problem at once.
+
+use std::num::{NonZeroU32, NonZeroU64};
+
+use serde_json::{Map, Value};
+
+use super::quoted;
+use crate::time::Timestamp;
+use crate::window::Window;
+
+/// A type that can be read from a JSON value.
+pub trait FromJson: Sized {
+    /// Reads the value.
+    ///
+    /// # Errors
+    /// What is wrong, in a few words, with the field in backticks.
+    fn from_json(value: &Value) -> Result<Self, String>;
+
+    /// What a missing member stands for; `None` when it must not be missing.
+    #[must_use]
+    fn absent() -> Option<Self> {
+        None
+    }
+}
+
+/// The members of one object.
+#[derive(Clone, Copy, Debug)]
+pub struct Members<'v>(&'v Map<String, Value>);
+
+impl<'v> Members<'v> {
+    /// The members of an object that has no others than these.
+    ///
+    /// # Errors
+    /// When the value is no object or has an unknown member.
+    pub fn of(value: &'v Value, known: &[&str]) -> Result<Self, String> {
+        let Value::Object(members) = value else { return Err("expected an object".to_owned()) };
+        match members.keys().find(|key| !known.contains(&key.as_str())) {
+            Some(key) => Err(format!("unknown field {}, {}", quoted(key), expected(known))),
+            None => Ok(Self(members)),
+        }
+    }
+
+    /// A member.
+    ///
+    /// # Errors
+    /// When it is missing and must not be, or is not what it has to be.
+    pub fn take<T: FromJson>(self, key: &str) -> Result<T, String> {
+        match self.0.get(key) {
+            Some(value) => T::from_json(value).map_err(|why| inside(key, &why)),
+            None => T::absent().ok_or_else(|| format!("missing field `{key}`")),
+        }
+    }
+
+    /// A member that may be missing.
+    ///
+    /// # Errors
+    /// When it is there and not what it has to be.
+    pub fn take_or<T: FromJson>(self, key: &str, default: T) -> Result<T, String> {
+        match self.0.get(key) {
+            Some(value) => T::from_json(value).map_err(|why| inside(key, &why)),
+            None => Ok(default),
+        }
+    }
+}
+
+/// The word in the member `kind`, by which the variants of a tagged enum are told apart.
+///
+/// # Errors
+/// When the value is no object or the word is missing.
+pub fn kind(value: &Value) -> Result<&str, String> {
+    value.get("kind").and_then(Value::as_str).ok_or_else(|| "missing field `kind`".to_owned())
+}
+
+/// What an unknown `kind` is told.
+#[must_use]
+pub fn unknown_kind(kind: &str, known: &[&str]) -> String {
+    format!("unknown variant {}, {}", quoted(kind), expected(known))
+}
+
+/// One word of a closed list.
+///
+/// # Errors
+/// When it is none of them.
+pub fn word<T: Copy>(value: &Value, words: &[(&str, T)]) -> Result<T, String> {
+    let text = value.as_str().ok_or("expected a text")?;
+    let found = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
+    found.ok_or_else(|| unknown_kind(text, &words.iter().map(|(word, _)| *word).collect::<Vec<_>>()))
+}
+
+fn expected(known: &[&str]) -> String {
+    format!("expected one of `{}`", known.join("`, `"))
+}
+
+fn inside(key: &str, why: &str) -> String {
+    format!("`{key}`: {why}")
+}
+
+fn whole<T: TryFrom<u64>>(value: &Value) -> Result<T, String> {
+    value.as_u64().and_then(|number| T::try_from(number).ok()).ok_or_else(not_whole)
+}
+
+fn not_whole() -> String {
+    "expected a whole number that is not too large".to_owned()
+}
+
+impl FromJson for String {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        value.as_str().map(str::to_owned).ok_or_else(|| "expected a text".to_owned())
+    }
+}
+
+impl FromJson for bool {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        value.as_bool().ok_or_else(|| "expected `true` or `false`".to_owned())
+    }
+}
+
+impl FromJson for u8 {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        whole(value)
+    }
+}
+
+impl FromJson for u16 {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        whole(value)
+    }
+}
+
+impl FromJson for u32 {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        whole(value)
+    }
+}
+
+impl FromJson for u64 {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        whole(value)
+    }
+}
+
+impl FromJson for usize {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        whole(value)
+    }
+}
+
+impl FromJson for NonZeroU32 {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        Self::new(whole(value)?).ok_or_else(not_whole)
+    }
+}
+
+impl FromJson for NonZeroU64 {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        Self::new(whole(value)?).ok_or_else(not_whole)
+    }
+}
+
+impl FromJson for Timestamp {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        let text = value.as_str().ok_or("expected a text")?;
+        Self::parse(text).map_err(|why| format!("`{text}` {why}"))
+    }
+}
+
+impl FromJson for Window {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        let members = Members::of(value, &["start", "end"])?;
+        Self::new(members.take("start")?, members.take("end")?)
+            .ok_or_else(|| "the end of a window must lie after its start".to_owned())
+    }
+}
+
+impl<T: FromJson> FromJson for Option<T> {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        if value.is_null() { Ok(None) } else { T::from_json(value).map(Some) }
+    }
+
+    fn absent() -> Option<Self> {
+        Some(None)
+    }
+}
+
+impl<T: FromJson> FromJson for Vec<T> {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        let Value::Array(items) = value else { return Err("expected a list".to_owned()) };
+        let mut read = Self::with_capacity(items.len());
+        for item in items {
+            read.push(T::from_json(item)?);
+        }
+        Ok(read)
+    }
+}

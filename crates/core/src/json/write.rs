@@ -1,0 +1,222 @@
+//! Writing a value as text: RFC 8785 for what is digested, compact JSON for what is sent.
+//!
+//! One writer, of values only. So a type is serialised in one way, into a [`Value`], and its serialiser is compiled once.
+
+use serde_json::{Map, Number, Value};
+
+/// The compact text of a value: members in the order of their keys' bytes, no spaces.
+#[must_use]
+pub fn text(value: &Value) -> String {
+    let mut out = String::new();
+    write(&mut out, value, &PLAIN);
+    out
+}
+
+/// The RFC 8785 text of a value.
+pub(super) fn canonical_text(value: &Value) -> String {
+    let mut out = String::new();
+    write(&mut out, value, &CANONICAL);
+    out
+}
+
+/// What the two forms differ in.
+struct Form {
+    members: fn(&mut String, &Map<String, Value>),
+    /// Up to here whole numbers are written digit by digit, beyond it as floats.
+    whole: u64,
+    float: fn(f64) -> String,
+}
+
+const PLAIN: Form = Form { members: plain_members, whole: u64::MAX, float: plain_float };
+/// RFC 8785 knows no numbers but floats.
+const CANONICAL: Form = Form { members: canonical_members, whole: 1 << 53, float: canonical_float };
+
+fn write(out: &mut String, value: &Value, form: &Form) {
+    match value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(true) => out.push_str("true"),
+        Value::Bool(false) => out.push_str("false"),
+        Value::Number(number) => out.push_str(&digits(number, form)),
+        Value::String(text) => quote(out, text),
+        Value::Array(items) => {
+            out.push('[');
+            for (place, item) in items.iter().enumerate() {
+                if place > 0 {
+                    out.push(',');
+                }
+                write(out, item, form);
+            }
+            out.push(']');
+        }
+        Value::Object(members) => {
+            out.push('{');
+            (form.members)(out, members);
+            out.push('}');
+        }
+    }
+}
+
+fn plain_members(out: &mut String, members: &Map<String, Value>) {
+    for (place, (key, value)) in members.iter().enumerate() {
+        member(out, place, key, value, &PLAIN);
+    }
+}
+
+/// In the order of UTF-16 code units, which for ASCII is that of the bytes.
+fn canonical_members(out: &mut String, members: &Map<String, Value>) {
+    let mut sorted: Vec<(&String, &Value)> = members.iter().collect();
+    if !members.keys().all(|key| key.is_ascii()) {
+        crate::sorted::sort_by(&mut sorted, |a, b| a.0.encode_utf16().cmp(b.0.encode_utf16()));
+    }
+    for (place, (key, value)) in sorted.into_iter().enumerate() {
+        member(out, place, key, value, &CANONICAL);
+    }
+}
+
+fn member(out: &mut String, place: usize, key: &str, value: &Value, form: &Form) {
+    if place > 0 {
+        out.push(',');
+    }
+    quote(out, key);
+    out.push(':');
+    write(out, value, form);
+}
+
+fn digits(number: &Number, form: &Form) -> String {
+    match (number.as_u64(), number.as_i64()) {
+        (Some(whole), _) if whole <= form.whole => whole.to_string(),
+        (None, Some(whole)) if whole.unsigned_abs() <= form.whole => whole.to_string(),
+        (Some(_) | None, Some(_) | None) => number.as_f64().map(form.float).unwrap_or_default(),
+    }
+}
+
+/// A text in quotes, with as few escapes as JSON allows.
+fn quote(out: &mut String, text: &str) {
+    out.push('"');
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+        let (before, after) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        out.push_str(before);
+        let mut chars = after.chars();
+        match chars.next() {
+            Some('\n') => out.push_str("\\n"),
+            Some('\r') => out.push_str("\\r"),
+            Some('\t') => out.push_str("\\t"),
+            Some('\u{8}') => out.push_str("\\b"),
+            Some('\u{c}') => out.push_str("\\f"),
+            Some(c @ ('"' | '\\')) => {
+                out.push('\\');
+                out.push(c);
+            }
+            Some(c) => {
+                out.push_str("\\u00");
+                out.push_str(&super::hex(&[u8::try_from(u32::from(c)).unwrap_or_default()]));
+            }
+            None => {}
+        }
+        rest = chars.as_str();
+    }
+    out.push_str(rest);
+    out.push('"');
+}
+
+/// The shortest digits that name a float, and the place of its decimal point: `25` and 1 for 2.5.
+fn shortest(float: f64) -> (String, i32) {
+    let written = format!("{:e}", float.abs());
+    let (digits, exponent) = written.split_once('e').unwrap_or((&written, "0"));
+    (digits.replace('.', ""), exponent.parse::<i32>().unwrap_or(0).saturating_add(1))
+}
+
+/// As ECMAScript writes it, which RFC 8785 asks for: exponents below 1e-6 and from 1e21 on.
+fn canonical_float(float: f64) -> String {
+    laid_out(float, -6, 21, "")
+}
+
+/// As `serde_json` writes it: always with a point or an exponent, exponents below 1e-5 and from 1e16 on.
+fn plain_float(float: f64) -> String {
+    laid_out(float, -5, 16, ".0")
+}
+
+/// `point_from < place of the point <= point_to` is written without an exponent.
+fn laid_out(float: f64, point_from: i32, point_to: i32, whole: &str) -> String {
+    let sign = if float.is_sign_negative() && (float != 0.0 || !whole.is_empty()) { "-" } else { "" };
+    let (digits, point) = shortest(float);
+    let len = i32::try_from(digits.len()).unwrap_or(i32::MAX);
+    let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or(0));
+    let cut = |at: i32| digits.split_at_checked(usize::try_from(at).unwrap_or(0)).unwrap_or((&digits, ""));
+    if point > point_from && point <= 0 {
+        format!("{sign}0.{}{digits}", zeros(-point))
+    } else if point > 0 && point <= point_to && point >= len {
+        format!("{sign}{digits}{}{whole}", zeros(point - len))
+    } else if point > 0 && point <= point_to {
+        let (before, after) = cut(point);
+        format!("{sign}{before}.{after}")
+    } else {
+        let (first, more) = cut(1);
+        let dot = if more.is_empty() { "" } else { "." };
+        let plus = if point > 0 { "+" } else { "" };
+        format!("{sign}{first}{dot}{more}e{plus}{}", point - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn values() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            (-(1_i64 << 53)..1 << 53).prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            (-1000..1000_i32, 0..25_i32).prop_map(|(n, e)| Value::from(f64::from(n) * 10_f64.powi(e - 12))),
+            "\\PC*".prop_map(Value::from),
+            "[\u{0}-\u{7f}\u{e000}\u{1f600}]*".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 20, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                prop::collection::vec(("[a-c\u{e9}\u{ffff}\u{1f600}\"]*", inner), 0..5)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn the_compact_text_is_that_of_serde_json(value in values()) {
+            prop_assert_eq!(text(&value), value.to_string());
+        }
+
+        #[test]
+        fn the_canonical_text_is_that_of_the_reference(value in values()) {
+            if let Ok(expected) = serde_json_canonicalizer::to_string(&value) {
+                prop_assert_eq!(canonical_text(&value), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn floats_are_written_as_both_rules_want_them() {
+        for (float, plain, canonical) in [
+            (0.0, "0.0", "0"),
+            (-0.0, "-0.0", "0"),
+            (1.5, "1.5", "1.5"),
+            (100.0, "100.0", "100"),
+            (1e16, "1e+16", "10000000000000000"),
+            (1e21, "1e+21", "1e+21"),
+            (1e-5, "0.00001", "0.00001"),
+            (1e-7, "1e-7", "1e-7"),
+            (-1.25e300, "-1.25e+300", "-1.25e+300"),
+        ] {
+            assert_eq!((text(&json!(float)).as_str(), canonical_text(&json!(float)).as_str()), (plain, canonical));
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The form of RFC 3339, read and written.
+
+use super::DAY_MS;
+use super::day::Day;
+
+/// What a text says, whether it is accepted or not.
+pub(super) struct Written {
+    /// Milliseconds since 1970 as the clock on the wall shows them.
+    pub(super) local_ms: i64,
+    /// How far that clock is ahead of UTC; absent when the text does not say.
+    pub(super) offset_ms: Option<i64>,
+    /// Between date and time: `T` or a space.
+    pub(super) separator: u8,
+    /// Second 60.
+    pub(super) leap: bool,
+    /// Digits beyond the millisecond that are not zero.
+    pub(super) finer: bool,
+}
+
+/// Reads `YYYY-MM-DDThh:mm:ss`, with a fraction and an offset or without.
+pub(super) fn read(text: &str) -> Option<Written> {
+    let mut rest = Rest(text.as_bytes());
+    let year = rest.number(4)?;
+    rest.byte(b"-")?;
+    let month = rest.number(2)?;
+    rest.byte(b"-")?;
+    let day = Day::new(year, month, rest.number(2)?)?;
+    let separator = rest.byte(b"T ")?;
+    let hour = rest.number(2).filter(|hour| *hour < 24)?;
+    rest.byte(b":")?;
+    let minute = rest.number(2).filter(|minute| *minute < 60)?;
+    rest.byte(b":")?;
+    let second = rest.number(2).filter(|second| *second <= 60)?;
+    let (millis, finer) = if rest.byte(b".").is_some() { rest.fraction()? } else { (0, false) };
+    let local_ms = day.number() * DAY_MS + ((hour * 60 + minute) * 60 + second) * 1000 + millis;
+    let offset_ms = if rest.0.is_empty() { None } else { Some(rest.offset()?) };
+    rest.0.is_empty().then_some(Written { local_ms, offset_ms, separator, leap: second == 60, finer })
+}
+
+/// What has not been read yet.
+struct Rest<'a>(&'a [u8]);
+
+impl Rest<'_> {
+    /// One of these bytes.
+    fn byte(&mut self, wanted: &[u8]) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        wanted.contains(first).then(|| self.0 = rest)?;
+        Some(*first)
+    }
+
+    fn digit(&mut self) -> Option<i64> {
+        self.byte(b"0123456789").map(|digit| i64::from(digit - b'0'))
+    }
+
+    fn number(&mut self, digits: u32) -> Option<i64> {
+        (0..digits).try_fold(0, |number, _| Some(number * 10 + self.digit()?))
+    }
+
+    /// Milliseconds, and whether there is more to it.
+    fn fraction(&mut self) -> Option<(i64, bool)> {
+        let first = self.digit()?;
+        let mut millis = first * 100;
+        let mut finer = false;
+        let mut weight = 10;
+        while let Some(digit) = self.digit() {
+            millis += digit * weight;
+            finer |= weight == 0 && digit > 0;
+            weight /= 10;
+        }
+        Some((millis, finer))
+    }
+
+    /// `Z`, or hours and minutes before or behind. The sign may be typeset.
+    fn offset(&mut self) -> Option<i64> {
+        const MINUS: &[u8] = "\u{2212}".as_bytes();
+        if self.byte(b"Z").is_some() {
+            return Some(0);
+        }
+        let ahead = if let Some(rest) = self.0.strip_prefix(MINUS) {
+            self.0 = rest;
+            false
+        } else {
+            self.byte(b"+-")? == b'+'
+        };
+        let hours = self.number(2).filter(|hours| *hours < 24)?;
+        self.byte(b":")?;
+        let minutes = self.number(2).filter(|minutes| *minutes < 60)?;
+        let millis = (hours * 60 + minutes) * 60_000;
+        Some(if ahead { millis } else { -millis })
+    }
+}
+
+/// Writes milliseconds since 1970, up to the year 9999, as `2023-01-01T00:00:00.000Z`.
+pub(super) fn write(millis: i64) -> [u8; 24] {
+    let Day { year, month, day } = Day::of(millis.div_euclid(DAY_MS));
+    let of_day = millis.rem_euclid(DAY_MS);
+    let (hour, minute, second) = (of_day / 3_600_000, of_day / 60_000 % 60, of_day / 1000 % 60);
+    let d = |number: i64| b'0' + u8::try_from(number % 10).unwrap_or(0);
+    [
+        d(year / 1000),
+        d(year / 100),
+        d(year / 10),
+        d(year),
+        b'-',
+        d(month / 10),
+        d(month),
+        b'-',
+        d(day / 10),
+        d(day),
+        b'T',
+        d(hour / 10),
+        d(hour),
+        b':',
+        d(minute / 10),
+        d(minute),
+        b':',
+        d(second / 10),
+        d(second),
+        b'.',
+        d(of_day / 100),
+        d(of_day / 10),
+        d(of_day),
+        b'Z',
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, SecondsFormat};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Texts that are nearly right, and often right.
+    fn texts() -> impl Strategy<Value = String> {
+        let two = || prop_oneof![4 => (0..62_u8).prop_map(|n| format!("{n:02}")), 1 => "[0-9 ]{1,3}"];
+        let year = prop_oneof![4 => (0..10_000_u16).prop_map(|n| format!("{n:04}")), 1 => "[0-9+-]{1,5}"];
+        let fraction = prop_oneof![Just(String::new()), "\\.[0-9]{0,9}", "\\.[0-9]{1,3}000"];
+        let zone = prop_oneof![
+            Just("Z".to_owned()),
+            Just(String::new()),
+            "[+\u{2212}-][0-9]{2}:[0-9]{2}",
+            "[+-][0-9]{1,4}",
+            "[zZ ]{0,2}"
+        ];
+        (year, "[-/]?|-", two(), two(), "[T ]|T|t", two(), two(), two(), fraction, zone).prop_map(
+            |(y, dash, mo, d, t, h, mi, s, fraction, zone)| {
+                let dash = if dash.is_empty() { "-" } else { &dash };
+                format!("{y}{dash}{mo}-{d}{t}{h}:{mi}:{s}{fraction}{zone}")
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn reads_what_chrono_reads(text in texts()) {
+            // Lower-case letters are refused before.
+            if !text.contains(['t', 'z']) {
+                let theirs = DateTime::parse_from_rfc3339(&text).ok();
+                let ours = read(&text).filter(|written| written.offset_ms.is_some());
+                prop_assert_eq!(ours.is_some(), theirs.is_some(), "{}", text);
+                if let (Some(ours), Some(theirs)) = (ours, theirs) {
+                    let leap = theirs.timestamp_subsec_nanos() >= 1_000_000_000;
+                    prop_assert_eq!(ours.leap, leap);
+                    if !leap {
+                        prop_assert_eq!(ours.local_ms - ours.offset_ms.unwrap_or(0), theirs.timestamp_millis());
+                        prop_assert_eq!(ours.finer, theirs.timestamp_subsec_nanos() % 1_000_000 != 0);
+                    }
+                }
+                let unzoned = read(&text).is_some_and(|written| written.offset_ms.is_none());
+                prop_assert_eq!(unzoned, DateTime::parse_from_rfc3339(&format!("{text}Z")).is_ok(), "{}", text);
+            }
+        }
+
+        #[test]
+        fn writes_what_chrono_writes(millis in 0..=253_402_300_799_999_i64) {
+            let theirs = DateTime::from_timestamp_millis(millis).unwrap().to_rfc3339_opts(SecondsFormat::Millis, true);
+            prop_assert_eq!(write(millis).to_vec(), theirs.into_bytes());
+        }
+    }
+}

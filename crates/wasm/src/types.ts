@@ -1,0 +1,193 @@
+// What crosses from core. A test generates samples of these with core itself and checks them against the types.
+
+export type Severity = 'error' | 'blocked' | 'warning' | 'note'
+export type Disposition = 'chunk' | 'held' | 'retained' | 'tooRecent' | 'refused'
+
+export interface Finding {
+  code: string
+  severity: Severity
+  pointer: string
+  message: string
+  help: string
+}
+
+export interface Accounting {
+  requestedMs: number
+  chunksMs: number
+  heldMs: number
+  retainedMs: number
+  tooRecentMs: number
+  refusedMs: number
+}
+
+export interface Estimate {
+  chunks: number
+  apiCalls: number
+  seconds: number
+  assumedJobSeconds: number
+  callsPerChunk: number
+  messages: number
+  /** Billionths of a US dollar. */
+  lambdaNanoDollars: number
+  sqsNanoDollars: number
+}
+
+export interface Summary {
+  digest: string | null
+  shortCode: string | null
+  policyDigest: string | null
+  chunks: number
+  parts: number
+  findings: Finding[]
+  accounting: Accounting | null
+  estimate: Estimate | null
+}
+
+export interface Row {
+  start: string
+  end: string
+  disposition: Disposition
+  reason: string
+  chunk: number | null
+  age: 'recent' | 'aged' | null
+}
+
+/** What wakes a chunk on AWS. */
+export interface QueueMessage {
+  tenant: string
+  body: string
+}
+
+export interface HttpRequest {
+  target: 'api' | 'login' | 'webhook'
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  path: string
+  auth: 'none' | 'basic' | 'bearer' | 'bearerRenewed'
+  contentType: string | null
+  body: string | null
+}
+
+export type WaitReason =
+  | { kind: 'rateLimited'; retryAfterSeconds: number | null }
+  | { kind: 'backoff'; attempt: number }
+  | { kind: 'jobPending'; percent: number | null }
+  | { kind: 'slotBusy' }
+  | { kind: 'confirmingSubmit' }
+  | { kind: 'indexLag' }
+  | { kind: 'coolOff' }
+  | { kind: 'inFlight' }
+
+export type Outcome =
+  | 'verified'
+  | 'residual'
+  | 'unknown'
+  | 'held'
+  | 'rejected'
+  | 'failed'
+  | 'timedOut'
+  | 'cancelled'
+
+export interface Cause {
+  code: string
+  message: string
+  contextId?: string
+  correlationId?: string
+}
+
+export interface ChunkView {
+  chunk: { index: number; total: number; window: { start: string; end: string }; age: 'recent' | 'aged' }
+  attempt: number
+  state: string
+  wait: WaitReason | null
+  due: string | null
+  startedAt: string | null
+  endedAt: string | null
+  requestId: string | null
+  percent: number | null
+  submits: number
+  requests: number
+  before: number | null
+  remaining: number | null
+  recordsDeleted: number | null
+  protected: number | null
+  outcome: Outcome | null
+  cause: Cause | null
+}
+
+export interface Happened {
+  at: string
+  chunk: number
+  view: ChunkView
+  request: string | null
+  lines: string[]
+}
+
+export interface Standing {
+  now: string
+  ended: number
+  chunks: number
+  over: boolean
+}
+
+export interface ChunkReport {
+  index: number
+  window: { start: string; end: string }
+  outcome: Outcome | null
+  cause: Cause | null
+  refusedByApi: boolean
+  requestId: string | null
+  attempts: number
+  submits: number
+  requests: number | null
+  before: number | null
+  recordsDeleted: number | null
+  remaining: number | null
+  protected: number | null
+  durationMs: number | null
+  endedAt: string | null
+}
+
+export interface Report {
+  event: 'report'
+  version: number
+  runId: string
+  planDigest: string
+  tenant: string
+  simulated: boolean
+  outcome: string
+  startedAt: string | null
+  lastAt: string | null
+  chunks: ChunkReport[]
+  totals: {
+    chunks: number
+    byOutcome: Partial<Record<Outcome, number>>
+    open: number
+    submits: number
+    requests: number | null
+    recordsDeleted: number | null
+    measuredChunks: number
+    remaining: number | null
+    rateLimited: number
+    waits: Record<string, number>
+  }
+  accounting: Accounting
+  problems: { code: string; chunk?: number; message: string }[]
+}
+
+export interface Reported {
+  report: Report
+  exitCode: number
+}
+
+export interface Verdict {
+  good: boolean
+  records: number
+  lines: number
+  bytes: number
+  manifestChecked: boolean
+  runId: string | null
+  planDigest: string | null
+  chains: number
+  bad: { line: number | null; chunk: number | null; seq: number | null; why: { kind: string } } | null
+  message: string | null
+}
