@@ -1,6 +1,6 @@
 //! What an HTTP answer means, before it is known what was asked: one place for every status, header and error body.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -147,9 +147,13 @@ fn from_header(header: &str, date: Option<&str>, now: Timestamp) -> Option<Durat
     Some(until.since(from))
 }
 
+/// RFC 9110 `IMF-fixdate`, `Sun, 06 Nov 1994 08:49:37 GMT`. The two forms that are obsolete are not read.
 fn http_date(text: &str) -> Option<Timestamp> {
-    let since_1970 = httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    Some(Timestamp::EPOCH.plus(since_1970))
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    let [_, day, month, year, time, "GMT"] = words.as_slice() else { return None };
+    let month = MONTHS.iter().position(|name| name == month)? + 1;
+    Timestamp::parse(&format!("{year}-{month:02}-{day:0>2}T{time}Z")).ok()
 }
 
 /// `too.many.requests.retry.after`: "Retry the request in [n] seconds".

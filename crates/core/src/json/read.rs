@@ -315,7 +315,7 @@ impl Reader {
 
 /// "did you mean `x`?" when something is close, else all there is.
 fn suggest(typed: &str, known: &[&str]) -> String {
-    let distance = |word: &str| strsim::damerau_levenshtein(&typed.to_lowercase(), &word.to_lowercase());
+    let distance = |word: &str| strsim::damerau_levenshtein(&typed.to_ascii_lowercase(), &word.to_ascii_lowercase());
     // A very long text is no typing mistake, and comparing it would take long.
     let nearest = if typed.len() > 64 {
         None
