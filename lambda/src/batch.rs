@@ -116,6 +116,17 @@ mod tests {
     }
 
     #[tokio::test(flavor = "current_thread")]
+    async fn a_message_that_is_in_a_batch_twice_has_two_owners() {
+        let owners = std::cell::RefCell::new(std::collections::BTreeSet::new());
+        let handle = |message: Received| {
+            owners.borrow_mut().insert(message.owner("invocation"));
+            std::future::ready(Ok(()))
+        };
+        each(&batch(&["same", "same"]), handle).await.unwrap();
+        assert_eq!(owners.borrow().len(), 2);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
     async fn what_could_not_be_named_fails_the_batch() {
         for event in [json!({}), json!({"Records": [{"body": "fine"}]}), batch(&["fine", ""])] {
             assert!(answer(&event).await.is_err(), "{event}");

@@ -49,6 +49,8 @@ impl Emulator {
             .env("MINISTACK_HOST", "127.0.0.1")
             .env("AWS_ENDPOINT_URL", &url)
             .env("STATE_DIR", &folder)
+            // It would listen to the whole network.
+            .env("IOT_MTLS_ENABLED", "0")
             .stdout(Stdio::from(log.try_clone().unwrap()))
             .stderr(Stdio::from(log))
             .spawn()

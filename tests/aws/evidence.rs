@@ -8,16 +8,13 @@ use serde_json::Value;
 
 use crate::emulator::root;
 
-/// The command line of this project, built.
+/// The command line of this project, of the same build as this test; `cargo xtask aws-test` builds both.
 #[must_use]
 pub fn command_line() -> PathBuf {
-    let binary = root().join("target/debug/genesys-purge");
-    let built = Command::new("cargo")
-        .args(["build", "--locked", "--quiet", "--package", "genesys-purge"])
-        .current_dir(root())
-        .status()
-        .unwrap();
-    assert!(built.success());
+    let test = std::env::current_exe().unwrap();
+    let build = test.ancestors().find(|folder| folder.join("deps").is_dir()).unwrap();
+    let binary = build.join("genesys-purge");
+    assert!(binary.exists(), "{} is not there: run `cargo xtask aws-test`", binary.display());
     binary
 }
 

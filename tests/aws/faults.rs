@@ -22,6 +22,7 @@ use purge_tests_aws::bench::{Bench, Options, Sqs};
 use purge_tests_aws::chance::seed;
 use purge_tests_aws::lambda::Killer;
 use purge_tests_aws::proxy::Odds;
+use purge_tests_aws::queues::Depth;
 use purge_tests_aws::tenant::Ambush;
 use serde_json::{Value, json};
 
@@ -124,6 +125,11 @@ async fn poison(bench: &Bench, run_id: &str) -> BTreeMap<String, &'static str> {
     ])
 }
 
+/// How many ends of chunks the functions have measured.
+fn measured_ends(bench: &Bench) -> u64 {
+    bench.log().lines().filter(|line| line.starts_with('{') && line.contains("\"ChunksEnded\":1")).count() as u64
+}
+
 /// Kills every worker while the `nth` such request is under way.
 fn die_at(bench: &Bench, method: Method, path: &'static str, nth: u64, after_effect: bool) {
     let worker = Arc::clone(&bench.worker);
@@ -205,6 +211,8 @@ async fn adversity(sqs: Sqs, name: &str) {
     let ends = u64::from(DELETIONS + JOBS) + retried;
     assert_eq!(told.iter().filter(|message| message.accepted > 0).count() as u64, ends);
     assert!(told.iter().all(|message| message.signed && message.same_body));
+    // Whoever dies between the end and its measurement does not measure it; nobody measures it again.
+    assert!((1..=ends).contains(&measured_ends(&bench)), "{} ends of {ends} were measured", measured_ends(&bench));
 
     let (worker, courier) = (bench.worker.bill(), bench.courier.bill());
     let (dynamo, queues) = (bench.dynamo.happened(), bench.queue_service.happened());
@@ -221,11 +229,13 @@ async fn adversity(sqs: Sqs, name: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes and needs the binary of the functions: `cargo xtask aws-test`"]
 async fn nothing_is_lost_or_done_twice_with_the_queues_of_the_emulator() {
     adversity(Sqs::MiniStack, "ministack").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes and needs the binary of the functions: `cargo xtask aws-test`"]
 async fn nothing_is_lost_or_done_twice_with_the_queues_of_moto() {
     adversity(Sqs::Moto, "moto").await;
 }
@@ -233,6 +243,7 @@ async fn nothing_is_lost_or_done_twice_with_the_queues_of_moto() {
 /// While no message can be sent, wake-ups are delivered in vain until they are dead. Their chunks are marked with the cause, and `retry`
 /// finishes them when the queues are well again, without deleting anything twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes and needs the binary of the functions: `cargo xtask aws-test`"]
 async fn chunks_whose_wake_ups_died_say_so_and_are_finished_by_retry() {
     let mut scenario = scenario(seed());
     scenario.faults.clear();
@@ -275,4 +286,39 @@ async fn chunks_whose_wake_ups_died_say_so_and_are_finished_by_retry() {
     bench.proved(&run, Duration::from_secs(60)).await;
     let counts = executed(&bench);
     assert_eq!(counts.into_values().collect::<Vec<_>>(), [1, 1, 1]);
+}
+
+/// Twenty wake-ups that are too many do not go round with the chunk until it ends: soon two are left at most, the chunk's own and one
+/// that stands by.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes and needs the binary of the functions: `cargo xtask aws-test`"]
+async fn wake_ups_that_are_too_many_come_to_an_end() {
+    let mut scenario = scenario(seed());
+    scenario.faults.clear();
+    scenario.data_deletion.processing_seconds = 40;
+    let bench = Bench::set_up(Options {
+        scenario,
+        sqs: Sqs::MiniStack,
+        seed: seed(),
+        visibility: Duration::from_secs(30),
+        receives: 5,
+        disorder: false,
+    })
+    .await;
+    let run = bench.start(&request("dataDeletion", 1), &policy()).await;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while bench.tenant.truth().submits_accepted < 1 {
+        assert!(Instant::now() < deadline, "nothing is submitted");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let wake = json!({"v": 1, "runId": run, "chunk": 1}).to_string();
+    for _ in 0..20 {
+        bench.chunks.send(&bench.sqs, &wake).await;
+    }
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let Depth { visible, in_flight, delayed } = bench.chunks.depth(&bench.sqs).await;
+    assert!(visible + in_flight + delayed <= 2, "{visible} + {in_flight} + {delayed} wake-ups for one chunk");
+    let status = bench.ended(&run, Duration::from_secs(120)).await;
+    assert_eq!(status["states"], json!({"verified": 1}), "{status}");
+    assert_eq!(measured_ends(&bench), 1, "an end is measured once");
 }

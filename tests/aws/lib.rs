@@ -26,3 +26,4 @@ pub mod tenant;
 // Both together, and what comes of it.
 pub mod bench;
 pub mod evidence;
+pub mod stack;

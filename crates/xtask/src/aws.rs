@@ -2,8 +2,12 @@
 
 use std::path::Path;
 
+<<<<<<< HEAD
 use crate::cold_start;
 use crate::sh::{root, run, run_with};
+=======
+use crate::sh::{output, root, run, run_with};
+>>>>>>> 0809baa (Test the functions as they are released: deployed whole, behind a strict event source, and under faults; all in the one test command)
 
 /// Tools from PyPI, each group in an environment of its own, because their requirements contradict each other.
 const TOOLS: [(&str, &str, &str); 4] = [
@@ -21,11 +25,26 @@ pub(crate) fn set_up() -> Result<(), String> {
     for (name, program, packages) in TOOLS {
         let folder = format!("target/venv-{name}");
         if !root().join(&folder).join("bin").join(program).exists() {
+            have_python()?;
             run(&format!("python3 -m venv {folder}"))?;
-            run(&format!("{folder}/bin/pip install --quiet {packages}"))?;
+            run(&format!("{folder}/bin/pip install --quiet --disable-pip-version-check {packages}"))?;
         }
     }
     Ok(())
+}
+
+/// Python with what makes environments; Debian keeps that in a package of its own.
+fn have_python() -> Result<(), String> {
+    if output("python3 -m ensurepip --version").is_some() {
+        return Ok(());
+    }
+    const HELP: &str = "Python 3 with `venv` is needed: install it (`sudo apt-get install python3-venv`)";
+    if !Path::new("/usr/bin/apt-get").exists() {
+        return Err(HELP.to_owned());
+    }
+    run("apt-get update -qq")
+        .and_then(|()| run("apt-get install -y -qq --no-install-recommends python3-venv"))
+        .map_err(|why| format!("{HELP}; {why}"))
 }
 
 /// Checks the template.
@@ -47,12 +66,27 @@ pub(crate) fn build() -> Result<(), String> {
     cold_start::package(cold_start::DEPLOYED)
 }
 
-/// Builds the binary for this machine and runs everything against the emulator.
+/// The tests that need no more than an emulator; `cargo test --workspace` runs them, too.
+const QUICK: &str = "cargo test --locked --workspace --test ledger --test template --test strict";
+
+/// The tests with real processes. The whole workspace is selected and two of its tests: so the features are those of all other tests,
+/// and the SDK is not built once more.
+const SLOW: &str =
+    "cargo test --locked --workspace --test deploy --test faults -- --ignored --nocapture --test-threads 4";
+
+/// Checks the template, and tests the functions on emulators.
 pub(crate) fn test() -> Result<(), String> {
     lint()?;
+    run("cargo test --locked --package purge-lambda")?;
+    run("cargo build --locked --workspace --bin genesys-purge")?;
+    run(QUICK)?;
+    with_processes()
+}
+
+/// Builds the binary as it is released, but for this machine, and runs it: deployed to an emulator, and behind a strict event source
+/// that lets everything go wrong.
+pub(crate) fn with_processes() -> Result<(), String> {
     run("cargo build --locked --profile functions --package purge-lambda")?;
-    run("cargo test --locked --package purge-lambda --package purge-tests-aws")?;
-    let binary = root().join("target/functions/bootstrap");
-    let binary = Path::new(&binary).display().to_string();
-    run_with("cargo test --locked --package purge-tests-aws --test deploy", &[("PURGE_FUNCTIONS", &binary)])
+    let binary = root().join("target/functions/bootstrap").display().to_string();
+    run_with(SLOW, &[("PURGE_FUNCTIONS", &binary)])
 }

@@ -1,5 +1,6 @@
 //! The one test command.
 
+use crate::aws;
 use crate::sh::{output, run, run_with};
 use crate::wasm::have_target;
 use crate::www::www_test;
@@ -13,7 +14,7 @@ pub(crate) fn quickly() -> Result<(), String> {
     run("cargo test --locked --workspace --exclude purge-tests --exclude purge-tests-aws")
 }
 
-/// Everything that CI runs, on a machine with nothing but Rust and Node; as root it installs Debian's Chromium, too.
+/// Everything that CI runs, on a machine with nothing but Rust, Node and Python; as root it installs Debian's Chromium, too.
 pub(crate) fn everything() -> Result<(), String> {
     have_target()?;
     run("cargo fmt --all --check")?;
@@ -21,10 +22,11 @@ pub(crate) fn everything() -> Result<(), String> {
     // By itself: in a workspace build features unify, and the clock would come back into core unnoticed.
     run(&format!("cargo check --locked --package purge-core --target {WASM}"))?;
     run(&format!("cargo check --locked --package purge-sim --target {WASM}"))?;
-    // The tests against the emulator have a verb of their own: they need tools from outside the Rust world.
-    run("cargo test --locked --workspace --exclude purge-tests-aws --no-fail-fast")?;
+    aws::lint()?;
+    run("cargo test --locked --workspace --no-fail-fast")?;
     run_with("cargo doc --locked --workspace --no-deps", &[("RUSTDOCFLAGS", "-D warnings")])?;
     supply_chain()?;
+    aws::with_processes()?;
     // Last, because it measures speed: nothing else runs beside it.
     www_test()
 }

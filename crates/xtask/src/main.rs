@@ -18,7 +18,7 @@ const USAGE: &str = "\
 usage: cargo xtask VERB
 
   test       everything that CI runs, set-up included: format, lints, wasm, unit, property and end-to-end tests, the
-             console's build, sizes and tests in Node and in Chromium
+             console's build, sizes and tests in Node and in Chromium, the functions on local emulators of AWS
   check      the quick part of it: format, lints, unit and property tests
   makespan   measures runs over HTTP against the least time and the fewest requests possible
   wasm       builds the wasm package into www/pkg, for browsers and for Node
@@ -28,9 +28,13 @@ usage: cargo xtask VERB
   aws-setup  installs the tools for the functions under target/
   aws-lint   checks the template
   aws-build  builds the functions for AWS
+<<<<<<< HEAD
   cold-start measures starts and sizes of the functions against their bounds
   fan-out    wakes a run of 100,000 chunks on a local emulator, and counts what that costs
   aws-test   deploys the functions to a local emulator and runs purges there
+=======
+  aws-test   tests the functions: template, ledger, and real processes on local emulators of AWS
+>>>>>>> 0809baa (Test the functions as they are released: deployed whole, behind a strict event source, and under faults; all in the one test command)
 ";
 
 fn main() -> ExitCode {
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    sh::print_times();
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {

@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Mutex;
 use std::time::Instant;
+
+/// What was run, and how many seconds it took.
+static TIMES: Mutex<Vec<(String, f64)>> = Mutex::new(Vec::new());
 
 /// The top of the repository.
 pub(crate) fn root() -> PathBuf {
@@ -30,8 +34,22 @@ pub(crate) fn run_with(line: &str, env: &[(&str, &str)]) -> Result<(), String> {
         .current_dir(root())
         .status()
         .map_err(|why| format!("cannot start `{program}`: {why}"))?;
-    println!("<== {:.1} s", start.elapsed().as_secs_f64());
+    let seconds = start.elapsed().as_secs_f64();
+    println!("<== {seconds:.1} s");
+    if let Ok(mut times) = TIMES.lock() {
+        times.push((line.to_owned(), seconds));
+    }
     if status.success() { Ok(()) } else { Err(format!("`{line}` failed: {status}")) }
+}
+
+/// Prints what was run and how long each took, where the time went first.
+pub(crate) fn print_times() {
+    let Ok(mut times) = TIMES.lock() else { return };
+    times.sort_by(|a, b| b.1.total_cmp(&a.1));
+    println!();
+    for (line, seconds) in times.iter() {
+        println!("{seconds:>7.1} s  {line}");
+    }
 }
 
 /// What a command prints, if it works.
