@@ -19,9 +19,13 @@ pub trait Store: Ledger {
     /// One message of the outbox.
     fn message(&self, run_id: &str, id: &str) -> impl Future<Output = Result<Option<OutboxRow>, LedgerError>>;
 
-    /// The end of the wait for which a wake-up is known to have been sent; `None` when none is known.
-    fn woken(&self, run_id: &str, index: u32) -> impl Future<Output = Result<Option<Timestamp>, LedgerError>>;
-
-    /// Notes that a wake-up for the end of this wait has been sent. Fails when nobody has touched the chunk yet.
-    fn note_woken(&self, run_id: &str, index: u32, at: Timestamp) -> impl Future<Output = Result<(), LedgerError>>;
+    /// Whether this message is the one that stands by for the wait that ends then: the first that asks is, and is again when it asks
+    /// again.
+    fn stands_by(
+        &self,
+        run_id: &str,
+        index: u32,
+        at: Timestamp,
+        message: &str,
+    ) -> impl Future<Output = Result<bool, LedgerError>>;
 }

@@ -60,7 +60,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'_, L, H, C, Q, B> {
                 tracing::info!(until = %at, ?reason, "waits");
                 self.wake_at(wake, at, trace).await
             }
-            Some(Ok((Advance::Waiting { at, .. }, false))) => self.stand_by(wake, at, trace).await,
+            Some(Ok((Advance::Waiting { at, .. }, false))) => self.stand_by(wake, at, &message.id, trace).await,
             Some(Ok((Advance::Done(outcome), _))) => {
                 tracing::info!(outcome = outcome.as_str(), "has ended");
                 let order = self.ledger.order(&run_id).await?;
@@ -83,23 +83,18 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'_, L, H, C, Q, B> {
         }
     }
 
-    /// This wake-up found its chunk waiting and did nothing: it came early, or it is one too many. Unless a wake-up is known to have
-    /// been sent for this very wait it sends one, for whoever began the wait may have died before they could; and notes that it
-    /// did, so that the next one too many need not. Otherwise every message that the queue delivers twice would be two messages
-    /// from then on, until the chunk ends. The one that was noted says for which wait it was sent, and so is never one too many.
-    async fn stand_by(&self, wake: WakeUp, at: Timestamp, trace: Option<&str>) -> Result<(), Again> {
-        let (run_id, chunk) = (wake.run_id.clone(), wake.chunk);
-        let is_the_noted_one = wake.not_before == Some(at);
-        if !is_the_noted_one && self.ledger.woken(&run_id, chunk).await == Ok(Some(at)) {
-            tracing::info!(until = %at, "another wake-up will come");
+    /// This wake-up found its chunk waiting and did nothing: it came early, or it is one too many. Whoever began the wait may have died
+    /// before they could send the next wake-up, so one that stands by sends it; one alone, and all others end here. Otherwise every
+    /// message that the queue delivers twice would be two messages from then on, until the chunk ends. The one that stands by is
+    /// noted before it sends: should it die in between, its message comes again, and is known again by its id.
+    async fn stand_by(&self, wake: WakeUp, at: Timestamp, message: &str, trace: Option<&str>) -> Result<(), Again> {
+        // One that was sent for this very wait has nobody beside it that could be relied on.
+        let is_awaited = wake.not_before == Some(at);
+        if !is_awaited && self.ledger.stands_by(&wake.run_id, wake.chunk, at, message).await == Ok(false) {
+            tracing::info!(until = %at, "another wake-up stands by");
             return Ok(());
         }
-        self.wake_not_before(wake, at, trace).await?;
-        // Without the note there is one message more, no harm else.
-        if let Err(why) = self.ledger.note_woken(&run_id, chunk, at).await {
-            tracing::warn!(%why, "a wake-up was sent without a note of it");
-        }
-        Ok(())
+        self.wake_not_before(wake, at, trace).await
     }
 
     /// Where the chunk stands, and whether this delivery has changed anything about it.

@@ -21,8 +21,10 @@ pub(super) const VERSION: &str = "version";
 const CHUNK: &str = "chunk";
 pub(super) const OWNER: &str = "owner";
 pub(super) const UNTIL: &str = "until";
-/// The wait for which a wake-up has been sent for certain.
-const WOKEN: &str = "woken";
+/// The wait, by its end, for which one more wake-up stands by …
+const STANDS_BY: &str = "standsBy";
+/// … and which message that is.
+const STANDS_BY_MESSAGE: &str = "standsByMessage";
 
 impl DynamoLedger {
     pub(super) async fn read_chunk(&self, run_id: &str, index: u32) -> Result<Option<ChunkRow>, LedgerError> {
@@ -130,26 +132,33 @@ impl DynamoLedger {
         }
     }
 
-    pub(super) async fn read_woken(&self, run_id: &str, index: u32) -> Result<Option<Timestamp>, LedgerError> {
-        match self.get_item(&keys::state(run_id, index)).await? {
-            Some(item) => find_instant(&item, WOKEN),
-            None => Ok(None),
-        }
-    }
-
     /// Beside the state, not part of it: whoever carries the chunk on is not disturbed.
-    pub(super) async fn write_woken(&self, run_id: &str, index: u32, at: Timestamp) -> Result<(), LedgerError> {
+    pub(super) async fn note_stand_by(
+        &self,
+        run_id: &str,
+        index: u32,
+        at: Timestamp,
+        message: &str,
+    ) -> Result<bool, LedgerError> {
         let noted = past_conflicts(|| {
             let update = self.client.update_item().table_name(&self.table);
             update
                 .set_key(Some(keys::state(run_id, index).item()))
-                .update_expression("SET #woken = :at")
-                .condition_expression("attribute_exists(pk)")
-                .expression_attribute_names("#woken", WOKEN)
+                .update_expression("SET #wait = :at, #message = :message")
+                .condition_expression(
+                    "attribute_exists(pk) AND (attribute_not_exists(#wait) OR #wait <> :at OR #message = :message)",
+                )
+                .expression_attribute_names("#wait", STANDS_BY)
+                .expression_attribute_names("#message", STANDS_BY_MESSAGE)
                 .expression_attribute_values(":at", instant(at))
+                .expression_attribute_values(":message", text(message))
                 .send()
         });
-        noted.await.map(|_| ()).map_err(unavailable)
+        match noted.await {
+            Ok(_) => Ok(true),
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(false),
+            Err(error) => Err(unavailable(error)),
+        }
     }
 
     async fn row(&self, item: &Item) -> Result<ChunkRow, LedgerError> {

@@ -79,12 +79,8 @@ impl Store for DynamoLedger {
         self.read_message(run_id, id).await
     }
 
-    async fn woken(&self, run_id: &str, index: u32) -> Result<Option<Timestamp>, LedgerError> {
-        self.read_woken(run_id, index).await
-    }
-
-    async fn note_woken(&self, run_id: &str, index: u32, at: Timestamp) -> Result<(), LedgerError> {
-        self.write_woken(run_id, index, at).await
+    async fn stands_by(&self, run_id: &str, index: u32, at: Timestamp, message: &str) -> Result<bool, LedgerError> {
+        self.note_stand_by(run_id, index, at, message).await
     }
 }
 

@@ -21,7 +21,7 @@ use crate::store::Store;
 
 pub(super) const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-/// Knows of no wake-up: one too many is then sent, which every test must stand.
+/// Everybody stands by: wake-ups too many are then sent, which every test must stand.
 impl Store for MemoryLedger {
     async fn order(&self, run_id: &str) -> Result<Option<Rc<Order>>, LedgerError> {
         Ok(self.run(run_id).await?.map(|row| Rc::new(row.order)))
@@ -31,12 +31,8 @@ impl Store for MemoryLedger {
         Ok(self.outbox(run_id).await?.into_iter().find(|row| row.id == id))
     }
 
-    async fn woken(&self, _run_id: &str, _index: u32) -> Result<Option<Timestamp>, LedgerError> {
-        Ok(None)
-    }
-
-    async fn note_woken(&self, _run_id: &str, _index: u32, _at: Timestamp) -> Result<(), LedgerError> {
-        Ok(())
+    async fn stands_by(&self, _run: &str, _index: u32, _at: Timestamp, _message: &str) -> Result<bool, LedgerError> {
+        Ok(true)
     }
 }
 
