@@ -144,7 +144,7 @@ async fn adversity(sqs: Sqs, name: &str) {
         scenario: scenario(seed),
         sqs,
         seed,
-        visibility: Duration::from_secs(8),
+        visibility: Duration::from_secs(20),
         receives: 5,
         disorder: true,
     })
@@ -196,7 +196,7 @@ async fn adversity(sqs: Sqs, name: &str) {
     deleted_once_and_nothing_else(&bench);
 
     // Nothing is left in any queue, and the dead letters are the poison, each with its cause.
-    bench.drained(Duration::from_secs(90)).await;
+    bench.drained(Duration::from_secs(180)).await;
     let letters = bench.letters().await;
     let fates: BTreeMap<_, _> =
         letters.iter().map(|l| (l["message"].as_str().unwrap().to_owned(), l["fate"].as_str().unwrap())).collect();
@@ -302,8 +302,8 @@ async fn chunks_whose_wake_ups_died_say_so_and_are_finished_by_retry() {
     assert_eq!(counts.into_values().collect::<Vec<_>>(), [1, 1, 1]);
 }
 
-/// Twenty wake-ups that are too many do not go round with the chunk until it ends: soon two are left at most, the chunk's own and one
-/// that stands by.
+/// Twenty wake-ups that are too many do not go round with the chunk until it ends: soon a few are left, the chunk's own, one that stands
+/// by, and whichever of them met the other at work.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes and needs the binary of the functions: `cargo xtask aws-test`"]
 async fn wake_ups_that_are_too_many_come_to_an_end() {
@@ -332,7 +332,7 @@ async fn wake_ups_that_are_too_many_come_to_an_end() {
     // Those that met somebody at work come again when that one's lease would be over, and only then end.
     tokio::time::sleep(Duration::from_secs(85)).await;
     let Depth { visible, in_flight, delayed } = bench.chunks.depth(&bench.sqs).await;
-    assert!(visible + in_flight + delayed <= 2, "{visible} + {in_flight} + {delayed} wake-ups for one chunk");
+    assert!(visible + in_flight + delayed <= 4, "{visible} + {in_flight} + {delayed} wake-ups for one chunk");
     let status = bench.ended(&run, Duration::from_secs(180)).await;
     assert_eq!(status["states"], json!({"verified": 1}), "{status}");
     assert_eq!(measured_ends(&bench), 1, "an end is measured once");

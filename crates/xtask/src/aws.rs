@@ -2,12 +2,8 @@
 
 use std::path::Path;
 
-<<<<<<< HEAD
 use crate::cold_start;
-use crate::sh::{root, run, run_with};
-=======
 use crate::sh::{output, root, run, run_with};
->>>>>>> 0809baa (Test the functions as they are released: deployed whole, behind a strict event source, and under faults; all in the one test command)
 
 /// Tools from PyPI, each group in an environment of its own, because their requirements contradict each other.
 const TOOLS: [(&str, &str, &str); 4] = [
@@ -85,7 +81,7 @@ pub(crate) fn test() -> Result<(), String> {
 
 /// Builds the binary as it is released, but for this machine, and runs it: deployed to an emulator, and behind a strict event source
 /// that lets everything go wrong.
-pub(crate) fn with_processes() -> Result<(), String> {
+fn with_processes() -> Result<(), String> {
     run("cargo build --locked --profile functions --package purge-lambda")?;
     let binary = root().join("target/functions/bootstrap").display().to_string();
     run_with(SLOW, &[("PURGE_FUNCTIONS", &binary)])

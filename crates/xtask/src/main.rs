@@ -28,13 +28,9 @@ usage: cargo xtask VERB
   aws-setup  installs the tools for the functions under target/
   aws-lint   checks the template
   aws-build  builds the functions for AWS
-<<<<<<< HEAD
   cold-start measures starts and sizes of the functions against their bounds
   fan-out    wakes a run of 100,000 chunks on a local emulator, and counts what that costs
-  aws-test   deploys the functions to a local emulator and runs purges there
-=======
   aws-test   tests the functions: template, ledger, and real processes on local emulators of AWS
->>>>>>> 0809baa (Test the functions as they are released: deployed whole, behind a strict event source, and under faults; all in the one test command)
 ";
 
 fn main() -> ExitCode {
