@@ -110,7 +110,7 @@ async fn carries_out_what_the_console_exports(stack: &Stack) -> String {
     let now = r#"{"now":"2026-11-23T12:00:00.000Z"}"#;
     let handle = purge_wasm::plan(&request, Some(policy), now).unwrap();
     let exported = handle.plan_file().unwrap();
-    let summary: Value = serde_json::from_str(&handle.summary()).unwrap();
+    let summary = handle.summary();
     let digest = summary["digest"].as_str().unwrap();
 
     let event = json!({"action": "runPlan", "planFile": serde_json::from_str::<Value>(&exported).unwrap(),
