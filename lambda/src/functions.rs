@@ -23,6 +23,9 @@ use crate::wake::{Errand, ErrandKind, LONGEST_DELAY, WakeUp, delay_seconds};
 
 /// Time that must be left for a request and the commit after it; with less, nothing new is begun.
 pub const NEEDED: Duration = Duration::from_secs(45);
+/// How long an invocation waits for room in the request budget. Whoever has to wait longer comes back with a later wake-up, because
+/// waiting inside an invocation is paid for.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Time that must be left to say that the rest comes later.
 pub const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -68,8 +71,6 @@ pub struct Functions<'a, L, H, C, Q, B> {
     pub tenants: &'a Tenants,
     /// Which tenant that is.
     pub place: &'a Place,
-    /// Workers at most: each has its part of the request budget.
-    pub workers: u32,
     /// Wake-ups.
     pub chunks: Q,
     /// Errands.
@@ -92,17 +93,16 @@ pub struct Functions<'a, L, H, C, Q, B> {
 pub type Senders<'a, H, C> = RefCell<BTreeMap<(bool, u32), Rc<Sender<'a, H, C>>>>;
 
 impl<'a, L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'a, L, H, C, Q, B> {
-    /// The sender for a run. The organisation's request budget is divided by the number of workers, so that together they stay
-    /// within it without asking each other.
+    /// The sender for a run. It stays within the organisation's request budget together with those of all other processes.
     pub(crate) fn sender(&self, order: &Order) -> Rc<Sender<'a, H, C>> {
-        let share = (order.limits.requests_per_minute / self.workers.max(1)).max(1);
+        let limit = order.limits.requests_per_minute;
         let (jobs, tenant) = match order.request.api {
             DeletionApi::DataDeletion => (false, &self.tenants.data_deletion),
             DeletionApi::RecordingJobs => (true, &self.tenants.recording_jobs),
         };
         let mut senders = self.senders.borrow_mut();
-        let new = || Rc::new(Sender::new(self.http, self.clock, tenant, share));
-        Rc::clone(senders.entry((jobs, share)).or_insert_with(new))
+        let new = || Rc::new(Sender::new(self.http, self.clock, tenant, limit));
+        Rc::clone(senders.entry((jobs, limit)).or_insert_with(new))
     }
 
     pub(crate) fn worker<'b>(
@@ -124,6 +124,7 @@ impl<'a, L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'a, L, H, C, Q, B> 
             assume_dead_owners: false,
             tell: self.tell,
             stop,
+            patience: Some(PATIENCE),
         }
     }
 

@@ -57,7 +57,6 @@ async fn main() -> Result<(), Error> {
         clock: &SystemClock,
         tenants: &tenants,
         place: &settings.place,
-        workers: settings.workers,
         chunks: SqsQueue::new(sqs.clone(), settings.chunk_queue.clone()),
         errands: SqsQueue::new(sqs, settings.errand_queue.clone()),
         plans: bucket(&settings.plans)?,

@@ -22,8 +22,6 @@ pub const EVIDENCE: &str = "PURGE_EVIDENCE_BUCKET";
 pub const CREDENTIALS: &str = "PURGE_CREDENTIALS_SECRET";
 /// Secret with the webhook: `{"url": …, "secret": "whsec_…"}`; empty when there is none.
 pub const WEBHOOK: &str = "PURGE_WEBHOOK_SECRET";
-/// How many workers there are at most, which share the request budget.
-pub const WORKERS: &str = "PURGE_WORKERS";
 /// Whether the tenant is a simulated one: `true` or `false`.
 pub const SIMULATED: &str = "PURGE_SIMULATED";
 /// Region of the tenant.
@@ -34,7 +32,7 @@ pub const BASE_URL: &str = "GENESYS_BASE_URL";
 pub const LOGIN_URL: &str = "GENESYS_LOGIN_URL";
 
 /// All of them; a test compares them with the template.
-pub const ALL: [&str; 13] = [
+pub const ALL: [&str; 12] = [
     TABLE,
     CHUNK_QUEUE,
     ERRAND_QUEUE,
@@ -43,7 +41,6 @@ pub const ALL: [&str; 13] = [
     EVIDENCE,
     CREDENTIALS,
     WEBHOOK,
-    WORKERS,
     SIMULATED,
     REGION,
     BASE_URL,
@@ -69,8 +66,6 @@ pub struct Settings {
     pub credentials: String,
     /// Secret with the webhook.
     pub webhook: Option<String>,
-    /// Workers at most.
-    pub workers: u32,
     /// The tenant.
     pub place: Place,
 }
@@ -128,11 +123,7 @@ impl Settings {
         };
         let [table, chunk_queue, errand_queue] = [TABLE, CHUNK_QUEUE, ERRAND_QUEUE].map(&mut text);
         let [plans, policy, evidence, credentials] = [PLANS, POLICY, EVIDENCE, CREDENTIALS].map(&mut text);
-        let [workers, simulated] = [WORKERS, SIMULATED].map(&mut text);
-        let workers = workers.parse().ok().filter(|n| *n > 0);
-        if workers.is_none() {
-            wrong.push(format!("`{WORKERS}` is not a number of workers"));
-        }
+        let simulated = text(SIMULATED);
         let simulated = match simulated.as_str() {
             "true" => true,
             "false" => false,
@@ -143,8 +134,8 @@ impl Settings {
         };
         let optional = |name: &str| get(name).filter(|value| !value.trim().is_empty());
         let place = place(optional, simulated, &mut wrong);
-        match (place, workers) {
-            (Some(place), Some(workers)) if wrong.is_empty() => Ok(Self {
+        match place {
+            Some(place) if wrong.is_empty() => Ok(Self {
                 table,
                 chunk_queue,
                 errand_queue,
@@ -153,10 +144,9 @@ impl Settings {
                 evidence,
                 credentials,
                 webhook: optional(WEBHOOK),
-                workers,
                 place,
             }),
-            (Some(_) | None, Some(_) | None) => Err(wrong),
+            Some(_) | None => Err(wrong),
         }
     }
 }
@@ -202,7 +192,6 @@ mod tests {
     #[test]
     fn a_region_is_enough_for_the_addresses_and_everything_wrong_is_said() {
         let get = |name: &str| match name {
-            WORKERS => Some("5".to_owned()),
             SIMULATED => Some("false".to_owned()),
             REGION => Some("us-east-1".to_owned()),
             BASE_URL | LOGIN_URL | WEBHOOK => Some(String::new()),
@@ -214,6 +203,6 @@ mod tests {
         let login = settings.place.tenant(DeletionApi::RecordingJobs).login.to_string();
         assert_eq!(login, "https://login.mypurecloud.com");
         assert!(settings.webhook.is_none());
-        assert_eq!(Settings::read(|_| None).unwrap_err().len(), 12);
+        assert_eq!(Settings::read(|_| None).unwrap_err().len(), 10);
     }
 }

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use purge_core::run::Cause;
+use purge_core::run::{Cause, ChunkView, Outcome};
 use purge_driver::{Advance, Clock, Http, Signal};
 use serde_json::{Value, json};
 use tracing::Instrument as _;
@@ -72,7 +72,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         match self.worker(&sender, &owner, &meter, &stop).abandon(&order, wake.chunk, cause).await? {
             Advance::Done(outcome) => {
                 self.ended(&order, wake.chunk, message.traceparent.as_deref()).await?;
-                Ok(format!("chunk {} is {}", wake.chunk, outcome.as_str()))
+                let row = self.ledger.chunk(&wake.run_id, wake.chunk).await?;
+                Ok(row.map_or_else(|| outcome.as_str().to_owned(), |row| fate(&row.run.view(), outcome)))
             }
             Advance::Busy { .. } | Advance::Lost | Advance::Waiting { .. } => {
                 Err(Again(format!("somebody works on chunk {}", wake.chunk)))
@@ -80,6 +81,18 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             Advance::Absent => Ok(format!("run `{}` has no chunk {}", wake.run_id, wake.chunk)),
         }
     }
+}
+
+/// How a chunk ended, for the person who reads the letter.
+fn fate(view: &ChunkView, outcome: Outcome) -> String {
+    let mut fate = format!("chunk {} is {} in attempt {}", view.chunk.index, outcome.as_str(), view.attempt);
+    if let Some(cause) = &view.cause {
+        fate += &format!(": {} ({})", cause.message, cause.code);
+        if let Some(id) = &cause.context_id {
+            fate += &format!(", contextId {id}");
+        }
+    }
+    fate
 }
 
 impl From<BucketError> for Again {

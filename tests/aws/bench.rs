@@ -98,7 +98,6 @@ impl Bench {
         let dynamo = Proxy::start(Service::DynamoDb, &emulator.url, options.seed ^ 1).await;
         let queue_service = Proxy::start(Service::Sqs, sqs_url, options.seed ^ 2).await;
 
-        let workers = WORKERS.to_string();
         let environment: Vec<_> = [
             ("AWS_REGION", "us-east-1"),
             ("AWS_ACCESS_KEY_ID", "test"),
@@ -114,7 +113,6 @@ impl Bench {
             (settings::EVIDENCE, EVIDENCE),
             (settings::CREDENTIALS, "client"),
             (settings::WEBHOOK, "webhook"),
-            (settings::WORKERS, &workers),
             (settings::SIMULATED, "true"),
             (settings::REGION, "us-east-1"),
             (settings::BASE_URL, &tenant.url()),

@@ -1,9 +1,10 @@
 //! A ledger whose process can die before and after every write.
 
+use purge_core::rate::RateBudget;
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{
     ChunkRow, Claim, Claimed, Commit, Committed, Created, LedgerError, MessageState, NewRun, OutboxRow, RecordRow,
-    RunRow, Slot,
+    RunRow, Slot, Swapped,
 };
 use purge_driver::{Ledger, MemoryLedger};
 use purge_tests::world::Fuse;
@@ -78,6 +79,10 @@ impl Ledger for FusedLedger<'_> {
 
     async fn release_slot(&self, slot: Slot<'_>) -> Result<(), LedgerError> {
         write!(self, self.inner.release_slot(slot))
+    }
+
+    async fn swap_budget(&self, tenant: &str, expected: u64, budget: &RateBudget) -> Result<Swapped, LedgerError> {
+        write!(self, self.inner.swap_budget(tenant, expected, budget))
     }
 
     async fn outbox(&self, run_id: &str) -> Result<Vec<OutboxRow>, LedgerError> {

@@ -167,6 +167,7 @@ async fn live(
         assume_dead_owners: alone,
         tell: true,
         stop: &stop,
+        patience: None,
     };
     let (url, secrets) = (webhook_url(WEBHOOK).unwrap(), Secrets::parse(scenario::SECRET).unwrap());
     let postman = Postman { ledger, http: wire, clock, url: &url, secrets: Some(&secrets) };

@@ -465,6 +465,7 @@ export const t = {
       rateLimited: 'rate limited',
       backoff: 'tries again',
       jobPending: 'job runs',
+      requestBudget: 'request budget used up',
       slotBusy: 'no slot free',
       confirmingSubmit: 'looks for its submit',
       indexLag: 'index lags',
@@ -512,6 +513,8 @@ export const t = {
         return `tries again, failed ${reason.attempt} time${reason.attempt === 1 ? '' : 's'}`
       case 'jobPending':
         return reason.percent === null ? 'the job' : `the job, ${reason.percent} %`
+      case 'requestBudget':
+        return 'room in the request budget'
       case 'slotBusy':
         return 'a job slot of the organisation'
       case 'confirmingSubmit':

@@ -75,6 +75,8 @@ pub enum WaitReason {
         /// Progress, when the server says.
         percent: Option<u8>,
     },
+    /// The organisation's request budget has no room.
+    RequestBudget,
     /// Another recording job holds the organisation's slots.
     SlotBusy,
     /// An unanswered submit is being watched.

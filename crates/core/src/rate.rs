@@ -49,6 +49,20 @@ impl RateBudget {
         }
     }
 
+    /// The same budget with another limit: whoever shares it may have been told to stay below it.
+    #[must_use]
+    pub fn limited_to(self, requests_per_minute: u32) -> Self {
+        Self { limit: requests_per_minute.max(1), ..self }
+    }
+
+    /// Whether one request could be spent; spends nothing.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn has_room(&self, now: Timestamp) -> Result<(), Timestamp> {
+        self.clone().take(now)
+    }
+
     /// Spends one request.
     ///
     /// # Errors

@@ -623,6 +623,70 @@ fn an_abandoned_chunk_claims_no_more_than_is_known() {
 }
 
 #[test]
+fn waiting_for_the_request_budget_is_no_request_and_no_failure() {
+    let order = deletion(json!({}));
+    let (mut now, mut run, mut input) =
+        (Timestamp::parse("2024-01-01T00:00:00Z").unwrap(), fresh(&order), Input::Start);
+    let mut refusals = 0;
+    let mut answers = [count(5), accepted(), status("completed"), count(0)].into_iter();
+    let mut log = String::new();
+    loop {
+        let step = run.step(Context { order: &order, pace: Pace::default(), now }, input);
+        log.extend(step.records.iter().map(|record| record.line() + "\n"));
+        run = step.run;
+        input = match step.next {
+            // More often than a call that fails would be tried.
+            Next::Send(_) if refusals % 20 != 19 => {
+                refusals += 1;
+                Input::NotYet { at: now.plus(Duration::from_secs(3)) }
+            }
+            Next::Send(_) => {
+                refusals += 1;
+                match answers.next() {
+                    Some(Json(status, body)) => Input::Response(HttpResponse::json(status, &body)),
+                    _ => panic!("more was asked than expected"),
+                }
+            }
+            Next::WaitUntil { at, reason } => {
+                if reason == WaitReason::RequestBudget {
+                    let wait = at.since(now);
+                    assert!(wait >= Duration::from_secs(3) && wait <= Duration::from_secs(13), "{wait:?}");
+                }
+                now = at;
+                Input::Tick
+            }
+            Next::TakeSlot => panic!("no slot is needed"),
+            Next::Done(outcome) => {
+                assert_eq!(outcome, Outcome::Verified);
+                break;
+            }
+        }
+    }
+    assert_eq!((run.view().requests, run.view().submits), (4, 1));
+    // Every departure of the submit that was recorded is taken back by a wait, but the last.
+    let times = |text: &str| log.matches(text).count();
+    assert_eq!((times("\"kind\":\"sending\""), times("\"kind\":\"requestBudget\"")), (20, 19));
+}
+
+#[test]
+fn an_abandoned_chunk_names_what_the_server_complained_about_last() {
+    let order = deletion(json!({}));
+    let now = Timestamp::parse("2024-01-01T00:00:00Z").unwrap();
+    let cx = Context { order: &order, pace: Pace::default(), now };
+    let asked = fresh(&order).step(cx, Input::Start).run;
+    let complaint = json!({ "code": "internal.server.error", "message": "broken", "contextId": "c-7" });
+    let waiting = asked.step(cx, Input::Response(HttpResponse::json(500, &complaint))).run;
+    let ended = waiting.abandoned(cx, purge_core::run::Cause::new("message.dead", "given up")).run;
+    let cause = ended.view().cause.unwrap();
+    assert_eq!((cause.code.as_str(), cause.context_id.as_deref()), ("message.dead", Some("c-7")));
+    assert!(cause.message.contains("internal.server.error") && cause.message.contains("broken"), "{}", cause.message);
+}
+
+fn fresh(order: &Order) -> ChunkRun {
+    ChunkRun::new(order, chunk())
+}
+
+#[test]
 fn a_cool_off_is_waited_for_and_the_removal_after_it_too() {
     let cooling = order("recordingJobs", |o| o["request"]["recordings"] = json!({ "coolOffDays": 7 }));
     let kept = || Json(200, json!([{ "fileState": "AVAILABLE", "deleteDate": "2024-01-08T00:00:00.000Z" }]));

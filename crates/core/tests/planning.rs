@@ -524,7 +524,8 @@ fn estimates_grow_with_the_work_and_never_wrap() {
     // Two recording jobs at once: most messages of many chunks say that there is no slot yet.
     let jobs = estimate("recordingJobs", json!(["recording"]), 1);
     assert!(jobs.messages > 100 * many.messages, "{jobs:?}");
-    assert!(jobs.lambda_nano_dollars > jobs.sqs_nano_dollars);
+    // Looking for a slot is a message and hardly any computing.
+    assert!(jobs.sqs_nano_dollars > jobs.lambda_nano_dollars, "{jobs:?}");
 }
 
 #[test]

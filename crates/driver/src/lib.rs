@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod watch;
 
 // Sending.
+mod budget;
 pub mod credentials;
 pub mod https;
 pub mod sender;

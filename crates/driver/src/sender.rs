@@ -1,4 +1,4 @@
-//! Sending for all chunks of a run: one token, one request budget.
+//! Sending for all chunks of a run: one token, and one request budget for everybody who shares the ledger.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -9,8 +9,10 @@ use purge_core::reply::retry_after;
 use purge_core::run::Cause;
 use purge_core::time::Timestamp;
 
+use crate::budget::{Account, SharedBudget};
 use crate::clock::Clock;
 use crate::http::{Http, WireRequest};
+use crate::ledger::Ledger;
 use crate::tenant::Tenant;
 use crate::token::{NoToken, TokenCache};
 use crate::wire::{self, API_TIMEOUT};
@@ -25,7 +27,10 @@ pub struct Sender<'a, H, C> {
     clock: &'a C,
     tenant: &'a Tenant,
     tokens: TokenCache,
+    /// What this process sends with its token, and what the server says about it.
     budget: RefCell<RateBudget>,
+    /// What everybody sends.
+    shared: SharedBudget,
 }
 
 /// Whether a request may leave now.
@@ -51,7 +56,8 @@ impl<'a, H: Http, C: Clock> Sender<'a, H, C> {
     #[must_use]
     pub fn new(http: &'a H, clock: &'a C, tenant: &'a Tenant, requests_per_minute: u32) -> Self {
         let budget = RefCell::new(RateBudget::new(requests_per_minute));
-        Self { http, clock, tenant, tokens: TokenCache::default(), budget }
+        let shared = SharedBudget::new(requests_per_minute);
+        Self { http, clock, tenant, tokens: TokenCache::default(), budget, shared }
     }
 
     /// Logs in, so that a client that is refused is known before anything is begun. The token is kept for the requests to come.
@@ -66,12 +72,25 @@ impl<'a, H: Http, C: Clock> Sender<'a, H, C> {
     }
 
     /// Gets a token and a place in the budget for one request.
-    pub(crate) async fn permit(&self, request: &HttpRequest) -> Permit {
+    pub(crate) async fn permit<L: Ledger>(&self, request: &HttpRequest, account: &Account<'_, L>) -> Permit {
         let renewed = request.auth == Auth::BearerRenewed;
         let token = match self.tokens.token(self.http, self.clock, self.tenant, renewed).await {
             Ok(token) => token,
             Err(no_token) => return Permit::Settled(no_token.into_answer(self.clock.now())),
         };
+        let now = self.clock.now();
+        if let Err(at) = self.budget.borrow().has_room(now) {
+            return Permit::NotBefore(at);
+        }
+        match self.shared.take(account, now).await {
+            Ok(Ok(())) => {}
+            Ok(Err(at)) => return Permit::NotBefore(at),
+            Err(error) => {
+                tracing::warn!(%error, "the request budget cannot be asked");
+                return Permit::Settled(Err(NoResponse::NotSent));
+            }
+        }
+        // Others of this process may have been quicker while the ledger was asked.
         if let Err(at) = self.budget.borrow_mut().take(self.clock.now()) {
             return Permit::NotBefore(at);
         }
@@ -81,14 +100,24 @@ impl<'a, H: Http, C: Clock> Sender<'a, H, C> {
     }
 
     /// Sends it, once, and learns from the answer what concerns everybody.
-    pub(crate) async fn send(&self, ready: Ready) -> Result<HttpResponse, NoResponse> {
+    pub(crate) async fn send<L: Ledger>(
+        &self,
+        ready: Ready,
+        account: &Account<'_, L>,
+    ) -> Result<HttpResponse, NoResponse> {
         let response = wire::send(self.http, self.clock, ready.request).await?;
         let now = self.clock.now();
-        let mut budget = self.budget.borrow_mut();
-        budget.observe(&response, now);
+        self.budget.borrow_mut().observe(&response, now);
         match response.status {
             401 => self.tokens.refused(ready.token),
-            429 => budget.pause(now.plus(retry_after(&response, now).unwrap_or(UNSAID_PAUSE))),
+            429 => {
+                let until = now.plus(retry_after(&response, now).unwrap_or(UNSAID_PAUSE));
+                self.budget.borrow_mut().pause(until);
+                if let Err(error) = self.shared.pause(account, now, until).await {
+                    // The others meet the 429 themselves.
+                    tracing::warn!(%error, "the pause that the server asked for cannot be shared");
+                }
+            }
             _ => {}
         }
         Ok(response)

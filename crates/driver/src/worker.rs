@@ -8,6 +8,7 @@ use purge_core::run::{Cause, ChunkRun, Context, Input, Next, Order, Outcome, Pac
 use purge_core::time::Timestamp;
 use purge_core::webhook::{ChunkEnd, WebhookEvent};
 
+use crate::budget::Account;
 use crate::clock::Clock;
 use crate::http::Http;
 use crate::ledger::{Claim, Claimed, Commit, Committed, Lease, Ledger, LedgerError, OutboxMessage, Slot};
@@ -66,8 +67,10 @@ pub struct Worker<'a, L, H, C, W> {
     pub assume_dead_owners: bool,
     /// Whether to put a message into the outbox when a chunk ends.
     pub tell: bool,
-    /// Once raised, nothing waits for the request budget any more: the request does not leave and the chunk backs off.
+    /// Once raised, nothing waits for the request budget any more: the request does not leave and the chunk waits.
     pub stop: &'a Signal,
+    /// How long the worker itself waits for the request budget; longer waits are the chunk's. `None` waits as long as it takes.
+    pub patience: Option<Duration>,
 }
 
 /// The right to commit, and for how long.
@@ -223,15 +226,18 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         held: &mut Held,
         request: &HttpRequest,
     ) -> Result<Option<Input>, LedgerError> {
+        let account = Account { ledger: self.ledger, tenant: &order.tenant };
         loop {
-            let permit = self.sender.permit(request).await;
+            let permit = self.sender.permit(request, &account).await;
             // However long the permit took: a request leaves under a lease that outlasts it, or not at all.
             if held.until.since(self.clock.now()) <= LEASE_NEEDED && !self.renew(order, run, held).await? {
                 return Ok(None);
             }
             let answer = match permit {
-                Permit::Ready(ready) => self.sender.send(ready).await,
-                Permit::NotBefore(_) if self.stop.is_raised() => Err(NoResponse::NotSent),
+                Permit::Ready(ready) => self.sender.send(ready, &account).await,
+                Permit::NotBefore(at) if self.stop.is_raised() || self.is_too_long(at) => {
+                    return Ok(Some(Input::NotYet { at }));
+                }
                 Permit::NotBefore(at) => {
                     self.nap(at.min(held.until.minus(LEASE_NEEDED))).await;
                     continue;
@@ -267,6 +273,11 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
             }
             Committed::Lost => false,
         })
+    }
+
+    /// Whether the wait for the budget is one for the chunk and not for the worker.
+    fn is_too_long(&self, until: Timestamp) -> bool {
+        self.patience.is_some_and(|patience| until.since(self.clock.now()) > patience)
     }
 
     /// Sleeps, but not through a request to stop.

@@ -53,6 +53,7 @@ async fn carry_out<L: Ledger>(
         assume_dead_owners: false,
         tell: true,
         stop,
+        patience: None,
     };
     let postman = Some(Postman { ledger, http, clock, url: &url, secrets: Some(&secrets) });
     Runner { worker, postman }.run(RUN).await
@@ -129,6 +130,7 @@ fn whoever_knows_that_the_others_are_gone_need_not_wait_for_their_leases() {
                 assume_dead_owners,
                 tell: false,
                 stop: &stop,
+                patience: None,
             };
             let now = worker.advance(&order, 1, Pace::default()).await.unwrap();
             assert_eq!(matches!(now, Advance::Waiting { .. }), assume_dead_owners, "{now:?}");
@@ -155,6 +157,7 @@ fn a_lost_race_sends_nothing_more() {
                 assume_dead_owners: false,
                 tell: true,
                 stop: &stop,
+                patience: None,
             };
             loop {
                 match worker.advance(&order, 1, Pace::default()).await.unwrap() {
@@ -337,6 +340,7 @@ fn a_wait_is_handed_back_and_not_slept_through() {
             assume_dead_owners: false,
             tell: false,
             stop: &stop,
+            patience: None,
         };
         let advance = worker.advance(&order, 1, Pace::default()).await.unwrap();
         let Advance::Waiting { at, .. } = advance else { panic!("{advance:?}") };
@@ -535,6 +539,7 @@ fn an_early_or_unknown_wake_up_changes_nothing() {
             assume_dead_owners: false,
             tell: false,
             stop: &stop,
+            patience: None,
         };
         let first = worker.advance(&order, 1, Pace::default()).await.unwrap();
         assert!(matches!(first, Advance::Waiting { .. }), "{first:?}");

@@ -71,6 +71,7 @@ export type WaitReason =
   | { kind: 'rateLimited'; retryAfterSeconds: number | null }
   | { kind: 'backoff'; attempt: number }
   | { kind: 'jobPending'; percent: number | null }
+  | { kind: 'requestBudget' }
   | { kind: 'slotBusy' }
   | { kind: 'confirmingSubmit' }
   | { kind: 'indexLag' }

@@ -107,6 +107,10 @@ pub(super) fn slots(tenant: &str) -> Key {
     Key::new(format!("slots#{tenant}"), "slots")
 }
 
+pub(super) fn budget(tenant: &str) -> Key {
+    Key::new(format!("budget#{tenant}"), "budget")
+}
+
 pub(super) fn long_text(digest: &str, part: usize) -> Key {
     Key::new(format!("text#{digest}"), format!("{part:05}"))
 }

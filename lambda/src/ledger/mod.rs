@@ -11,12 +11,14 @@
 //! | `run#R#records` | position | the audit log |
 //! | `run#R#outbox` | message id | messages; those to be sent are in the index `byDue` |
 //! | `slots#T` | `slots` | who holds the job slots of a tenant |
+//! | `budget#T` | `budget` | what has been sent to a tenant in the last minute, and its version |
 //! | `text#H` | part | a text too long for the item that it belongs to, by its digest |
 //!
 //! A chunk that nobody has touched is not an item of its own: its state follows from the order and its window. So creating a run
 //! of a hundred thousand chunks writes some hundreds of items. What changes with every commit (the tallies) is spread, so that
 //! workers do not meet; what must be read together is under one partition, and every read is consistent.
 
+mod budget;
 mod chunks;
 mod commit;
 mod error;
@@ -34,11 +36,12 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use aws_sdk_dynamodb::Client;
+use purge_core::rate::RateBudget;
 use purge_core::run::Order;
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{
     ChunkRow, Claim, Claimed, Commit, Committed, Created, Ledger, LedgerError, MessageState, NewRun, OutboxRow,
-    RecordRow, RunRow, Slot,
+    RecordRow, RunRow, Slot, Swapped,
 };
 
 use crate::store::Store;
@@ -139,6 +142,10 @@ impl Ledger for DynamoLedger {
 
     async fn release_slot(&self, slot: Slot<'_>) -> Result<(), LedgerError> {
         self.give_back(slot).await
+    }
+
+    async fn swap_budget(&self, tenant: &str, expected: u64, budget: &RateBudget) -> Result<Swapped, LedgerError> {
+        self.swap(tenant, expected, budget).await
     }
 
     async fn outbox(&self, run_id: &str) -> Result<Vec<OutboxRow>, LedgerError> {

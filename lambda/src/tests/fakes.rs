@@ -157,7 +157,6 @@ impl World {
             clock: &self.clock,
             tenants: &self.tenants,
             place: &self.place,
-            workers: 1,
             chunks: &self.chunks,
             errands: &self.errands,
             plans: &self.plans,

@@ -246,7 +246,7 @@ export class Show {
   }
 }
 
-const WAITS = new Set(['rateLimited', 'backoff', 'slotBusy', 'confirmingSubmit', 'indexLag', 'coolOff'])
+const WAITS = new Set(['rateLimited', 'backoff', 'requestBudget', 'slotBusy', 'confirmingSubmit', 'indexLag', 'coolOff'])
 const PHASES: Record<string, Phase> = {
   queued: 'check', checkingHolds: 'check', counting: 'check', submitting: 'submit', executing: 'submit', preparing: 'submit',
   deleting: 'delete', verifying: 'verify', collectingFailures: 'verify', waitingForSlot: 'wait', confirmingSubmit: 'wait',

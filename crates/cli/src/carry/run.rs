@@ -98,6 +98,7 @@ pub(crate) async fn carry_on(
         assume_dead_owners: true,
         tell: postman.is_some(),
         stop,
+        patience: None,
     };
     Runner { worker, postman }.run(&order.run_id).await.map_err(stored::failed)
 }

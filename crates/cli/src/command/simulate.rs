@@ -95,6 +95,7 @@ fn rehearse(plan: &Plan, file: &PlanFile, scenario: Scenario, now: Timestamp, js
         assume_dead_owners: true,
         tell: false,
         stop: &stop,
+        patience: None,
     };
     let runner = Runner { worker, postman: None };
     let chunks = plan.chunks().iter().map(|chunk| ChunkRun::new(&order, *chunk)).collect();

@@ -18,7 +18,11 @@ use purge_driver::ledger::LedgerError;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 /// What brings the schema from each version to the next. Those that are there stay as they are: there are files of every version.
-const MIGRATIONS: [&str; 2] = [include_str!("migrations/1-ledger.sql"), include_str!("migrations/2-changes.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/1-ledger.sql"),
+    include_str!("migrations/2-changes.sql"),
+    include_str!("migrations/3-budgets.sql"),
+];
 /// Longer than the longest write, which is the creation of a run with very many chunks.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use purge_core::rate::RateBudget;
 use purge_core::run::{ChunkRun, Outcome};
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{
     ChunkRow, Claim, Claimed, Commit, Committed, Created, Lease, Ledger, LedgerError, MessageState, NewRun, OutboxRow,
-    RecordRow, RunRow, Slot,
+    RecordRow, RunRow, Slot, StoredBudget, Swapped,
 };
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use serde::de::DeserializeOwned;
@@ -176,6 +177,26 @@ impl Ledger for SqliteLedger {
 
     async fn release_slot(&self, slot: Slot<'_>) -> Result<(), LedgerError> {
         release(&self.connection(), slot).map_err(told)
+    }
+
+    async fn swap_budget(&self, tenant: &str, expected: u64, budget: &RateBudget) -> Result<Swapped, LedgerError> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
+        let there: Option<(i64, String)> = transaction
+            .prepare_cached("select version, budget from budgets where tenant = ?1")
+            .and_then(|mut s| s.query_row(params![tenant], |row| Ok((row.get(0)?, row.get(1)?))).optional())
+            .map_err(told)?;
+        if let Some((version, text)) = there.filter(|(version, _)| *version != signed(expected)) {
+            let budget = parse("the request budget", &text)?;
+            return Ok(Swapped::Behind(StoredBudget { version: unsigned(version), budget }));
+        }
+        let version = expected.saturating_add(1);
+        transaction
+            .prepare_cached("insert or replace into budgets (tenant, version, budget) values (?1, ?2, ?3)")
+            .and_then(|mut s| s.execute(params![tenant, signed(version), json(budget)]))
+            .map_err(told)?;
+        transaction.commit().map_err(told)?;
+        Ok(Swapped::Version(version))
     }
 
     async fn outbox(&self, run_id: &str) -> Result<Vec<OutboxRow>, LedgerError> {

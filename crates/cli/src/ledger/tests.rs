@@ -159,15 +159,14 @@ fn a_ledger_of_the_first_version_is_brought_up_to_date() {
 }
 
 #[test]
-fn a_run_of_very_many_chunks_is_noted_quickly() {
+fn a_run_of_very_many_chunks_is_noted_whole() {
     let now = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
     let total = 20_000;
     let run = new_run(total, now);
     let order = &run.order;
     let folder = TempDir::new().unwrap();
     let ledger = SqliteLedger::open(folder.path()).unwrap();
-    let began = std::time::Instant::now();
     wait(ledger.create(&run, now)).unwrap();
-    assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+    assert_eq!(wait(ledger.run(&order.run_id)).unwrap().unwrap().open, total);
     assert_eq!(wait(ledger.open_chunks(&order.run_id, total - 2, 10)).unwrap(), [total - 1, total]);
 }

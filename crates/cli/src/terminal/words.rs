@@ -80,6 +80,7 @@ pub(crate) fn reason(reason: WaitReason) -> String {
         WaitReason::RateLimited { retry_after_seconds: _ } => "rate limited".to_owned(),
         WaitReason::Backoff { attempt } => format!("trying again after {}", plural(u64::from(attempt), "failure")),
         WaitReason::JobPending { percent: _ } => "the job is not done".to_owned(),
+        WaitReason::RequestBudget => "the request budget is used up".to_owned(),
         WaitReason::SlotBusy => "the organisation's job slots are taken".to_owned(),
         WaitReason::ConfirmingSubmit => "did the unanswered submit arrive".to_owned(),
         WaitReason::IndexLag => "the search index lags behind".to_owned(),

@@ -314,6 +314,7 @@ fn word(reason: WaitReason) -> &'static str {
         WaitReason::RateLimited { .. } => RATE_LIMITED,
         WaitReason::Backoff { .. } => "backoff",
         WaitReason::JobPending { .. } => "jobPending",
+        WaitReason::RequestBudget => "requestBudget",
         WaitReason::SlotBusy => "slotBusy",
         WaitReason::ConfirmingSubmit => "confirmingSubmit",
         WaitReason::IndexLag => "indexLag",

@@ -16,7 +16,7 @@ use crate::json::digest;
 use crate::policy::Limits;
 use crate::reply::Reply;
 use crate::request::DeletionApi;
-use crate::retry::{GIVE_UP_BEFORE, GIVE_UP_WATCHING, backoff};
+use crate::retry::{GIVE_UP_BEFORE, GIVE_UP_WATCHING, backoff, jittered};
 use crate::time::Timestamp;
 
 /// How long a request may be under way before a tick looks at it again; the driver's own time-outs are shorter.
@@ -24,6 +24,9 @@ const IN_FLIGHT_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Seconds between two tries for a job slot, times the number of the try, at most half a minute.
 const SLOT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Chunks that found no room in the request budget together come back within this time, one after the other.
+const BUDGET_SPREAD: Duration = Duration::from_secs(10);
 
 impl ChunkRun {
     /// One step: what just happened goes in; the new state, what to record, and exactly one next move come out.
@@ -83,6 +86,10 @@ impl Machine<'_> {
             },
             Input::NoResponse(why) => match self.run.in_flight.take() {
                 Some(_) => self.unanswered(why),
+                None => self.resume(),
+            },
+            Input::NotYet { at } => match self.run.in_flight.take() {
+                Some(_) => self.not_yet(at),
                 None => self.resume(),
             },
         }
@@ -294,6 +301,15 @@ impl Machine<'_> {
         }
     }
 
+    /// The request has not left: that is no request, and having to wait for its turn is no failure.
+    fn not_yet(&mut self, at: Timestamp) -> Next {
+        self.run.requests = self.run.requests.saturating_sub(1);
+        let moment = self.cx.now.millis().unsigned_abs();
+        let pause = at.since(self.cx.now) + jittered(&self.key(), moment, BUDGET_SPREAD, 100);
+        // A departure that has been recorded is taken back by the record of this wait.
+        self.pause(pause, WaitReason::RequestBudget, changes_something(&self.run.phase))
+    }
+
     fn unanswered(&mut self, why: NoResponse) -> Next {
         if why == NoResponse::NotSent {
             // It did not leave, so it is not a request, and nothing can have come of it.
@@ -346,6 +362,7 @@ impl Machine<'_> {
     }
 
     pub(super) fn note_answer(&mut self, cause: &Cause) {
+        self.run.trouble = Some(cause.clone());
         if let Some(request) = self.question() {
             let (call, http_status) = (call_of(&request), self.http_status);
             self.record(Event::Answered { call, http_status, cause: cause.clone() });
@@ -389,8 +406,20 @@ impl Machine<'_> {
         }
     }
 
-    /// Ends it where it stands, asking nothing more.
+    /// Ends it where it stands, asking nothing more. What the server complained about last may be why nobody could carry it on.
     fn abandon(&mut self, cause: Cause) -> Next {
+        let cause = match self.run.trouble.take() {
+            Some(last) => Cause {
+                message: format!(
+                    "{}; the last complaint of the server was `{}`: {}",
+                    cause.message, last.code, last.message
+                ),
+                context_id: last.context_id,
+                correlation_id: last.correlation_id,
+                ..cause
+            },
+            None => cause,
+        };
         let sent = self.run.in_flight.take();
         match (&self.run.phase, sent) {
             // The answer will never be known: another attempt must look for what came of it.

@@ -32,6 +32,11 @@ pub enum Input {
     Response(HttpResponse),
     /// There will be no answer to it.
     NoResponse(NoResponse),
+    /// It has not left: the request budget has no room for it.
+    NotYet {
+        /// When there may be room, at the earliest.
+        at: Timestamp,
+    },
     /// Time has passed. Early or repeated ticks change nothing.
     Tick,
     /// The organisation's job slot that was asked for: granted or not.

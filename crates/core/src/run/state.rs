@@ -197,6 +197,9 @@ pub struct ChunkRun {
     pub(crate) ended_at: Option<Timestamp>,
     pub(crate) outcome: Option<Outcome>,
     pub(crate) cause: Option<Cause>,
+    /// What an answer complained about last: its ids are what the vendor's support asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trouble: Option<Cause>,
 }
 
 impl ChunkRun {
@@ -248,6 +251,7 @@ impl ChunkRun {
             ended_at: None,
             outcome: None,
             cause: None,
+            trouble: None,
         }
     }
 

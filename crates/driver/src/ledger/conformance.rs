@@ -9,6 +9,7 @@ use purge_core::audit::AuditRecord;
 use purge_core::chunk::{Age, Chunk};
 use purge_core::http::NoResponse;
 use purge_core::policy::Limits;
+use purge_core::rate::RateBudget;
 use purge_core::request::{Chunking, DeletionApi, PurgeRequest, RecordType};
 use purge_core::run::{ChunkRun, Context, Input, Order, Pace, Step};
 use purge_core::time::{DAY_MS, Timestamp};
@@ -16,7 +17,7 @@ use purge_core::window::Window;
 
 use super::{
     ChunkRow, Claim, Claimed, Commit, Committed, Created, Lease, Ledger, LedgerError, MessageState, NewRun,
-    OutboxMessage, Slot,
+    OutboxMessage, Slot, StoredBudget, Swapped,
 };
 
 /// What a ledger did not do.
@@ -59,6 +60,7 @@ pub async fn check<L: Ledger>(a: &L, b: &L) -> Result<(), Broken> {
     records_keep_their_order(a, b).await?;
     open_chunks_are_those_without_an_outcome(a, b).await?;
     slots_are_few_and_belong_to_their_holders(a, b).await?;
+    a_budget_is_replaced_by_whoever_knows_it(a, b).await?;
     cancelling_is_remembered_until_withdrawn(a, b).await?;
     messages_wait_until_they_are_settled(a, b).await?;
     Ok(())
@@ -261,6 +263,25 @@ async fn slots_are_few_and_belong_to_their_holders<L: Ledger>(a: &L, b: &L) -> R
     must!(!a.take_slot(slot("4"), 2).await?, "giving back twice frees one");
     let elsewhere = Slot { tenant: "conformance-slots-elsewhere", holder: "4" };
     must!(a.take_slot(elsewhere, 2).await?, "another tenant has its own slots");
+    Ok(())
+}
+
+async fn a_budget_is_replaced_by_whoever_knows_it<L: Ledger>(a: &L, b: &L) -> Result<(), Broken> {
+    let tenant = "conformance-budget";
+    let mut spent = RateBudget::new(5);
+    let behind = |version, budget: &RateBudget| Swapped::Behind(StoredBudget { version, budget: budget.clone() });
+    must_be!(a.swap_budget(tenant, 0, &spent).await?, Swapped::Version(1), "a budget that was not there is new");
+    must_be!(b.swap_budget(tenant, 0, &spent).await?, behind(1, &spent), "whoever knows of none is told");
+    let before = spent.clone();
+    must!(spent.take(at(1)).is_ok(), "a fresh budget has room");
+    must_be!(b.swap_budget(tenant, 1, &spent).await?, Swapped::Version(2), "whoever knows it replaces it");
+    must_be!(
+        a.swap_budget(tenant, 1, &before).await?,
+        behind(2, &spent),
+        "whoever knows an old one is told the new one"
+    );
+    let elsewhere = "conformance-budget-elsewhere";
+    must_be!(a.swap_budget(elsewhere, 0, &before).await?, Swapped::Version(1), "another tenant has its own budget");
     Ok(())
 }
 

@@ -5,12 +5,13 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use purge_core::audit::AuditRecord;
+use purge_core::rate::RateBudget;
 use purge_core::run::Order;
 use purge_core::time::Timestamp;
 
 use super::{
     ChunkRow, Claim, Claimed, Commit, Committed, Created, Ledger, LedgerError, MessageState, NewRun, OutboxMessage,
-    OutboxRow, RecordRow, RunRow, Slot,
+    OutboxRow, RecordRow, RunRow, Slot, StoredBudget, Swapped,
 };
 
 /// Everything in maps. Clone it to look at what a crash would leave behind.
@@ -18,6 +19,7 @@ use super::{
 pub struct MemoryLedger {
     runs: RefCell<BTreeMap<String, Run>>,
     slots: RefCell<BTreeMap<String, BTreeSet<String>>>,
+    budgets: RefCell<BTreeMap<String, StoredBudget>>,
 }
 
 #[derive(Clone, Debug)]
@@ -250,6 +252,16 @@ impl Ledger for MemoryLedger {
     async fn release_slot(&self, slot: Slot<'_>) -> Result<(), LedgerError> {
         self.give_back(slot);
         Ok(())
+    }
+
+    async fn swap_budget(&self, tenant: &str, expected: u64, budget: &RateBudget) -> Result<Swapped, LedgerError> {
+        let mut budgets = self.budgets.borrow_mut();
+        if let Some(there) = budgets.get(tenant).filter(|there| there.version != expected) {
+            return Ok(Swapped::Behind(there.clone()));
+        }
+        let version = expected.saturating_add(1);
+        budgets.insert(tenant.to_owned(), StoredBudget { version, budget: budget.clone() });
+        Ok(Swapped::Version(version))
     }
 
     async fn outbox(&self, run_id: &str) -> Result<Vec<OutboxRow>, LedgerError> {

@@ -1,4 +1,5 @@
-//! The ledger: the durable, conditional store of runs, chunk runs, audit records, job slots and messages to send.
+//! The ledger: the durable, conditional store of runs, chunk runs, audit records, job slots, request budgets and messages to
+//! send.
 //!
 //! Every write is all or nothing, and durable when the call returns. Whoever changes a chunk must hold the version that it read:
 //! a claim gives a new version, so that whoever had it before can no longer commit. Implementations pass the same conformance
@@ -10,6 +11,7 @@ mod memory;
 use std::future::Future;
 
 use purge_core::audit::AuditRecord;
+use purge_core::rate::RateBudget;
 use purge_core::run::{ChunkRun, Order};
 use purge_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -160,6 +162,24 @@ pub struct Slot<'a> {
     pub holder: &'a str,
 }
 
+/// The request budget of a tenant as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredBudget {
+    /// Grows with every change; 0 while there is none.
+    pub version: u64,
+    /// What has been spent, and until when nothing may leave.
+    pub budget: RateBudget,
+}
+
+/// The answer to [`Ledger::swap_budget`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Swapped {
+    /// Done, under this version.
+    Version(u64),
+    /// Somebody else was quicker: this is the budget now. Nothing was written.
+    Behind(StoredBudget),
+}
+
 /// One line of the audit log, where it stands in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordRow {
@@ -288,6 +308,14 @@ pub trait Ledger {
 
     /// Gives a slot back. Giving back what is not held changes nothing.
     fn release_slot(&self, slot: Slot<'_>) -> impl Future<Output = Result<(), LedgerError>>;
+
+    /// Replaces a tenant's request budget, if it still has the version that the new one was made from; 0 when there was none.
+    fn swap_budget(
+        &self,
+        tenant: &str,
+        expected: u64,
+        budget: &RateBudget,
+    ) -> impl Future<Output = Result<Swapped, LedgerError>>;
 
     /// All messages of a run, in the order in which they were put in.
     fn outbox(&self, run_id: &str) -> impl Future<Output = Result<Vec<OutboxRow>, LedgerError>>;

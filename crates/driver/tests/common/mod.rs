@@ -9,6 +9,7 @@ use purge_core::chunk::{Age, Chunk};
 use purge_core::http::{HttpResponse, Method, NoResponse};
 use purge_core::oauth::LoginStyle;
 use purge_core::policy::Limits;
+use purge_core::rate::RateBudget;
 use purge_core::request::{Chunking, DeletionApi, PurgeRequest, RecordType};
 use purge_core::run::{ChunkRun, Order, Outcome};
 use purge_core::time::{DAY_MS, Timestamp};
@@ -16,7 +17,7 @@ use purge_core::url::base_url;
 use purge_core::window::Window;
 use purge_driver::ledger::{
     ChunkRow, Claim, Claimed, Commit, Committed, Created, Lease, MessageState, NewRun, OutboxRow, RecordRow, RunRow,
-    Slot,
+    Slot, Swapped,
 };
 use purge_driver::{Clock, Credentials, Http, Ledger, LedgerError, MemoryLedger, Tenant, VirtualClock, WireRequest};
 use serde_json::{Value, json};
@@ -317,6 +318,10 @@ impl Ledger for BreakingLedger<'_> {
     async fn release_slot(&self, slot: Slot<'_>) -> Result<(), LedgerError> {
         self.inner.release_slot(slot).await
     }
+    async fn swap_budget(&self, tenant: &str, expected: u64, budget: &RateBudget) -> Result<Swapped, LedgerError> {
+        self.inner.swap_budget(tenant, expected, budget).await
+    }
+
     async fn outbox(&self, run_id: &str) -> Result<Vec<OutboxRow>, LedgerError> {
         self.inner.outbox(run_id).await
     }

@@ -1,0 +1,6 @@
+-- What has been sent to each tenant in the last minute: all processes that share this file stay within one budget.
+create table budgets (
+    tenant text primary key,
+    version integer not null,
+    budget text not null
+) strict, without rowid;

@@ -1,0 +1,158 @@
+//! The request budget of an organisation, kept in the ledger, so that everybody who shares the ledger stays within it together.
+
+use futures_util::lock::Mutex;
+use purge_core::rate::RateBudget;
+use purge_core::time::Timestamp;
+
+use crate::ledger::{Ledger, LedgerError, StoredBudget, Swapped};
+
+/// Tries at writing the budget while others write it too.
+const TRIES: u32 = 20;
+
+/// When to ask again after so many others were quicker.
+const CROWDED: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Whose budget, and where it is kept.
+#[derive(Debug)]
+pub(crate) struct Account<'a, L> {
+    pub(crate) ledger: &'a L,
+    /// The API's address: requests are counted per organisation, over all runs.
+    pub(crate) tenant: &'a str,
+}
+
+/// The budget as this process knew it last. Whoever knows an old one finds out when it writes.
+#[derive(Debug)]
+pub(crate) struct SharedBudget {
+    limit: u32,
+    /// Held while the ledger is written: those of one process come one after the other.
+    known: Mutex<StoredBudget>,
+}
+
+impl SharedBudget {
+    /// Nothing is known about it yet.
+    pub(crate) fn new(requests_per_minute: u32) -> Self {
+        let budget = RateBudget::new(requests_per_minute);
+        Self { limit: requests_per_minute, known: Mutex::new(StoredBudget { version: 0, budget }) }
+    }
+
+    /// Spends one request. `Err` with the time at which asking again can succeed when there is no room.
+    pub(crate) async fn take<L: Ledger>(
+        &self,
+        account: &Account<'_, L>,
+        now: Timestamp,
+    ) -> Result<Result<(), Timestamp>, LedgerError> {
+        self.change(account, now, |budget| budget.take(now)).await
+    }
+
+    /// Stops everybody until then: the server answered 429.
+    pub(crate) async fn pause<L: Ledger>(
+        &self,
+        account: &Account<'_, L>,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<(), LedgerError> {
+        // Whoever cannot write for the crowd meets the next 429; nothing is wrong by it.
+        let paused = self.change(account, now, |budget| {
+            budget.pause(until);
+            Ok(())
+        });
+        paused.await.map(|_| ())
+    }
+
+    /// Makes a change of the newest budget durable. What is refused is not written: others can only have spent more.
+    async fn change<L: Ledger>(
+        &self,
+        account: &Account<'_, L>,
+        now: Timestamp,
+        change: impl Fn(&mut RateBudget) -> Result<(), Timestamp>,
+    ) -> Result<Result<(), Timestamp>, LedgerError> {
+        let mut known = self.known.lock().await;
+        for _ in 0..TRIES {
+            let mut budget = known.budget.clone().limited_to(self.limit);
+            if let Err(at) = change(&mut budget) {
+                return Ok(Err(at));
+            }
+            match account.ledger.swap_budget(account.tenant, known.version, &budget).await? {
+                Swapped::Version(version) => {
+                    *known = StoredBudget { version, budget };
+                    return Ok(Ok(()));
+                }
+                Swapped::Behind(newer) => *known = newer,
+            }
+        }
+        Ok(Err(now.plus(CROWDED)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    use futures_util::future::join_all;
+
+    use super::*;
+    use crate::clock::Clock as _;
+    use crate::ledger::MemoryLedger;
+    use crate::virtual_time::{VirtualClock, run};
+
+    const LIMIT: u32 = 30;
+
+    /// So many processes ask as often as they may for three minutes; gives when each request left.
+    fn sent(processes: usize) -> Vec<Timestamp> {
+        let (clock, ledger) = (VirtualClock::new(Timestamp::EPOCH), MemoryLedger::new());
+        let account = Account { ledger: &ledger, tenant: "t" };
+        let end = Timestamp::EPOCH.plus(Duration::from_secs(180));
+        let process = || async {
+            let (budget, mut sent) = (SharedBudget::new(LIMIT), Vec::new());
+            while clock.now() < end {
+                match budget.take(&account, clock.now()).await.unwrap() {
+                    Ok(()) => {
+                        sent.push(clock.now());
+                        clock.sleep_until(clock.now().plus(Duration::from_millis(100))).await;
+                    }
+                    Err(at) => clock.sleep_until(at).await,
+                }
+            }
+            sent
+        };
+        let mut all: Vec<_> =
+            run(&clock, join_all((0..processes).map(|_| process()))).unwrap().into_iter().flatten().collect();
+        all.sort_unstable();
+        all
+    }
+
+    #[test]
+    fn together_they_stay_within_it_and_use_it() {
+        for processes in [1, 2, 7] {
+            let sent = sent(processes);
+            for &from in &sent {
+                let minute = sent.iter().filter(|at| **at >= from && at.since(from) < Duration::from_secs(60)).count();
+                assert!(minute <= LIMIT as usize, "{processes} processes: {minute} in the minute from {from}");
+            }
+            // Three minutes, of which the last may just have begun anew.
+            assert!(sent.len() >= 3 * LIMIT as usize - 1, "{processes} processes: only {}", sent.len());
+        }
+    }
+
+    #[test]
+    fn a_pause_holds_everybody_and_other_tenants_do_not_care() {
+        let (clock, ledger) = (VirtualClock::new(Timestamp::EPOCH), MemoryLedger::new());
+        let account = Account { ledger: &ledger, tenant: "t" };
+        let (now, later) = (clock.now(), clock.now().plus(Duration::from_secs(7)));
+        let done = Cell::new(false);
+        run(&clock, async {
+            let (a, b) = (SharedBudget::new(LIMIT), SharedBudget::new(LIMIT));
+            b.take(&account, now).await.unwrap().unwrap();
+            a.pause(&account, now, later).await.unwrap();
+            // It learns of the pause when it wants to write.
+            assert_eq!(b.take(&account, now).await.unwrap(), Err(later));
+            assert_eq!(b.take(&account, later).await.unwrap(), Ok(()));
+            let elsewhere = Account { ledger: &ledger, tenant: "u" };
+            assert_eq!(SharedBudget::new(LIMIT).take(&elsewhere, now).await.unwrap(), Ok(()));
+            done.set(true);
+        })
+        .unwrap();
+        assert!(done.get());
+    }
+}
