@@ -2,7 +2,7 @@
 import { change, get, pin, redo, show, undo, VIEWS } from './state/store'
 import { jump } from './views/findings'
 import { exportPlan } from './views/handover'
-import { playOrPause } from './views/rehearse'
+import { playOrPause } from './views/later'
 
 function inText(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false

@@ -76,6 +76,7 @@ export const t = {
   close: 'Close',
   theme: { auto: 'System', light: 'Light', dark: 'Dark', label: 'Theme' },
   nothingLeaves: 'Nothing leaves this page: no server, no credentials.',
+  loadingView: 'Loading…',
   failed: (why: string) => `The page could not start: ${why}`,
 
   sentence: {

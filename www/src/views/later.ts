@@ -1,0 +1,37 @@
+// Views that are fetched when they are first opened, so that the page is there sooner.
+import { html, type TemplateResult } from 'lit-html'
+import { change } from '../state/store'
+import { t } from '../texts'
+
+interface Parts {
+  rehearseView: () => TemplateResult
+  drawRehearsal: () => void
+  playOrPause: () => void
+  evidenceView: () => TemplateResult
+}
+
+let parts: Parts | null = null
+let fetching: Promise<void> | null = null
+
+async function fetchParts(): Promise<void> {
+  const [rehearse, evidence] = await Promise.all([import('./rehearse'), import('./evidence')])
+  parts = { ...rehearse, ...evidence }
+  change({})
+}
+
+function opened(draw: (there: Parts) => TemplateResult): TemplateResult {
+  fetching ??= fetchParts()
+  return parts ? draw(parts) : html`<p class="empty page">${t.loadingView}</p>`
+}
+
+export const rehearseView = (): TemplateResult => opened((there) => there.rehearseView())
+export const evidenceView = (): TemplateResult => opened((there) => there.evidenceView())
+
+export function drawRehearsal(): void {
+  parts?.drawRehearsal()
+}
+
+/** Only Rehearse plays, and it is there when its keys are pressed. */
+export function playOrPause(): void {
+  parts?.playOrPause()
+}
