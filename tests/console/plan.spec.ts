@@ -60,6 +60,7 @@ test('counts show on the timeline, in the table and in the totals; what was divi
   const down = await volumes()
   expect(down).toEqual([...down].sort((a, b) => b - a))
   await page.getByRole('button', { name: 'Volume' }).click()
+  await expect(page.getByRole('columnheader', { name: 'Volume' })).toHaveAttribute('aria-sort', 'ascending')
   const up = await volumes()
   expect(up).toEqual([...up].sort((a, b) => a - b))
   await look(page, 'plan-volume')

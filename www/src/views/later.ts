@@ -19,8 +19,13 @@ async function fetchParts(): Promise<void> {
   change({})
 }
 
-function opened(draw: (there: Parts) => TemplateResult): TemplateResult {
+function fetchOnce(): Promise<void> {
   fetching ??= fetchParts()
+  return fetching
+}
+
+function opened(draw: (there: Parts) => TemplateResult): TemplateResult {
+  void fetchOnce()
   return parts ? draw(parts) : html`<p class="empty page">${t.loadingView}</p>`
 }
 
@@ -31,7 +36,7 @@ export function drawRehearsal(): void {
   parts?.drawRehearsal()
 }
 
-/** Only Rehearse plays, and it is there when its keys are pressed. */
+/** A key that is pressed before the view is there counts when it is. */
 export function playOrPause(): void {
-  parts?.playOrPause()
+  void fetchOnce().then(() => parts?.playOrPause())
 }
