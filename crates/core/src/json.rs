@@ -25,17 +25,25 @@ pub fn canonical(value: &impl Serialize) -> Vec<u8> {
 /// SHA-256 as it is written everywhere: `sha256:` and 64 lower-case hexadecimal digits.
 #[must_use]
 pub fn digest(bytes: &[u8]) -> String {
-    format!("sha256:{}", hex(&Sha256::digest(bytes)))
+    digest_of(&[bytes])
+}
+
+/// The [`digest`] of these pieces, one after the other.
+#[must_use]
+pub(crate) fn digest_of(pieces: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    pieces.iter().for_each(|piece| hash.update(piece));
+    format!("sha256:{}", hex(&hash.finalize()))
 }
 
 /// Lower-case hexadecimal digits, two a byte.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'a' + (nibble - 10) });
     let mut out = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
-        for nibble in [byte >> 4, byte & 15] {
-            out.extend(char::from_digit(u32::from(nibble), 16));
-        }
+        out.push(digit(byte >> 4));
+        out.push(digit(byte & 15));
     }
     out
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{AUDIT_VERSION, AuditRecord, ChainHead};
-use crate::json::digest;
+use crate::json::digest_of;
 
 /// How long the chains of a run were, and how they ended: kept apart from the log, it shows a log that was cut short.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -220,7 +220,7 @@ fn read(line: &str) -> Result<AuditRecord, Why> {
 /// is taken out is canonical. So the bytes are checked as they stand, and nothing has to be written anew to be compared.
 fn has_its_hash(line: &str, hash: &str) -> bool {
     let member = format!("\"hash\":\"{hash}\",");
-    line.split_once(&member).is_some_and(|(before, after)| digest([before, after].concat().as_bytes()) == hash)
+    line.split_once(&member).is_some_and(|(before, after)| digest_of(&[before.as_bytes(), after.as_bytes()]) == hash)
 }
 
 /// A later version may well have other fields: that it is later is then the better answer.
