@@ -163,7 +163,9 @@ impl Machine<'_> {
         }
         let first = self.run.tries == 0;
         self.run.tries = self.run.tries.saturating_add(1);
-        let pause = SLOT_PATIENCE * self.run.tries.min(15);
+        let whole = SLOT_PATIENCE * self.run.tries.min(15);
+        // Those that wait come one after the other: in step, all would ask at once and then leave a free slot idle.
+        let pause = jittered(&self.key(), u64::from(self.run.tries), whole, 50);
         self.pause(pause, WaitReason::SlotBusy, first)
     }
 
