@@ -1,9 +1,9 @@
-//! The undertaker: messages that were delivered in vain too often. A chunk is marked with the cause; what is no chunk is kept where
-//! a person can read it. Nothing vanishes.
+//! The undertaker: messages that were delivered in vain too often. A chunk that nothing else wakes is marked with the cause; what is
+//! no chunk is kept where a person can read it. Nothing vanishes.
 
 use std::rc::Rc;
 
-use purge_core::run::{Cause, ChunkView, Outcome};
+use purge_core::run::{Cause, ChunkView, Order, Outcome};
 use purge_driver::{Advance, Clock, Http, Signal};
 use serde_json::{Value, json};
 use tracing::Instrument as _;
@@ -34,7 +34,10 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         {
             (Ok(wake), _) if wake.v == MESSAGE_VERSION => {
                 let span = tracing::error_span!("dead", runId = %wake.run_id, chunk = wake.chunk);
-                self.fail(&wake, &message, invocation).instrument(span).await?
+                match self.missed(&wake, &message, invocation).instrument(span).await? {
+                    Some(fate) => fate,
+                    None => return Ok(()),
+                }
             }
             // Whether its chunk stands still is not to be known from a message that says something else than this program reads.
             (Ok(wake), _) => {
@@ -60,25 +63,61 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         Ok(())
     }
 
-    /// Marks the chunk as failed, or unknown if something may have been deleted. Says what became of it.
-    async fn fail(&self, wake: &WakeUp, message: &Received, invocation: &Invocation) -> Result<String, Again> {
-        let Some(order) = self.ledger.order(&wake.run_id).await? else {
-            return Ok(format!("there is no run `{}`", wake.run_id));
+    /// What becomes of the chunk of a dead wake-up. `None` when nothing is lost with the message, so that nobody need read of it.
+    ///
+    /// A queue may deliver a message long after another has done its work, and a worker that is killed takes all of its batch with
+    /// it, so a dead wake-up alone says little of its chunk. If the chunk is not in the very wait that the message was sent for,
+    /// it gets a wake-up that was. Only when that one is dead, too, has the chunk been tried in vain.
+    async fn missed(
+        &self,
+        wake: &WakeUp,
+        message: &Received,
+        invocation: &Invocation,
+    ) -> Result<Option<String>, Again> {
+        let (run_id, trace) = (wake.run_id.as_str(), message.traceparent.as_deref());
+        let Some(order) = self.ledger.order(run_id).await? else {
+            return Ok(Some(format!("there is no run `{run_id}`")));
         };
-        let (sender, stop, meter) = (self.sender(&order), Signal::new(), Meter::new(Rc::clone(&order)));
+        let Some(row) = self.ledger.chunk(run_id, wake.chunk).await? else {
+            return Ok(Some(format!("run `{run_id}` has no chunk {}", wake.chunk)));
+        };
+        if row.run.outcome().is_some() {
+            tracing::info!(messageId = %message.id, "a dead wake-up's chunk has ended");
+            // Perhaps that was all that its last worker could still do.
+            return self.ended(&order, wake.chunk, trace).await.map(|()| None);
+        }
+        let due = row.run.due().map(|(at, _)| at);
+        match due.filter(|at| wake.not_before != Some(*at)) {
+            Some(at) => {
+                tracing::warn!(messageId = %message.id, until = %at, "a dead wake-up is replaced, because its chunk waits");
+                self.wake_not_before(wake.clone(), at, trace).await.map(|()| None)
+            }
+            None => self.fail(&order, wake.chunk, message, invocation).await.map(Some),
+        }
+    }
+
+    /// Marks the chunk as failed, or unknown if something may have been deleted. Says what became of it.
+    async fn fail(
+        &self,
+        order: &Rc<Order>,
+        chunk: u32,
+        message: &Received,
+        invocation: &Invocation,
+    ) -> Result<String, Again> {
+        let (sender, stop, meter) = (self.sender(order), Signal::new(), Meter::new(Rc::clone(order)));
         let owner = message.owner(&invocation.id);
         let cause =
             Cause::new("message.dead", "its wake-ups were delivered in vain too often; the workers' log says why");
-        match self.worker(&sender, &owner, &meter, &stop).abandon(&order, wake.chunk, cause).await? {
+        match self.worker(&sender, &owner, &meter, &stop).abandon(order, chunk, cause).await? {
             Advance::Done(outcome) => {
-                self.ended(&order, wake.chunk, message.traceparent.as_deref()).await?;
-                let row = self.ledger.chunk(&wake.run_id, wake.chunk).await?;
+                self.ended(order, chunk, message.traceparent.as_deref()).await?;
+                let row = self.ledger.chunk(&order.run_id, chunk).await?;
                 Ok(row.map_or_else(|| outcome.as_str().to_owned(), |row| fate(&row.run.view(), outcome)))
             }
             Advance::Busy { .. } | Advance::Lost | Advance::Waiting { .. } => {
-                Err(Again(format!("somebody works on chunk {}", wake.chunk)))
+                Err(Again(format!("somebody works on chunk {chunk}")))
             }
-            Advance::Absent => Ok(format!("run `{}` has no chunk {}", wake.run_id, wake.chunk)),
+            Advance::Absent => Err(Again(format!("chunk {chunk} is gone"))),
         }
     }
 }

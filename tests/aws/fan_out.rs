@@ -115,7 +115,6 @@ fn place(url: &str) -> Place {
     let get = |name: &str| match name {
         "GENESYS_BASE_URL" => Some(url.to_owned()),
         "GENESYS_REGION" => Some("us-east-1".to_owned()),
-        "PURGE_WORKERS" => Some("5".to_owned()),
         "PURGE_SIMULATED" => Some("true".to_owned()),
         "GENESYS_LOGIN_URL" | "PURGE_WEBHOOK_SECRET" => None,
         _ => Some("unused".to_owned()),

@@ -65,10 +65,9 @@ pub(crate) fn build() -> Result<(), String> {
 /// The tests that need no more than an emulator; `cargo test --workspace` runs them, too.
 const QUICK: &str = "cargo test --locked --workspace --test ledger --test template --test strict";
 
-/// The tests with real processes. The whole workspace is selected and two of its tests: so the features are those of all other tests,
-/// and the SDK is not built once more.
-const SLOW: &str =
-    "cargo test --locked --workspace --test deploy --test faults -- --ignored --nocapture --test-threads 4";
+/// The tests with real processes; they wait most of the time. The whole workspace is selected and one of its tests: so the features are
+/// those of all other tests, and the SDK is not built once more.
+const SLOW: &str = "cargo test --locked --workspace --test processes -- --ignored --nocapture --test-threads 6";
 
 /// Checks the template, and tests the functions on emulators.
 pub(crate) fn test() -> Result<(), String> {
@@ -81,7 +80,7 @@ pub(crate) fn test() -> Result<(), String> {
 
 /// Builds the binary as it is released, but for this machine, and runs it: deployed to an emulator, and behind a strict event source
 /// that lets everything go wrong.
-fn with_processes() -> Result<(), String> {
+pub(crate) fn with_processes() -> Result<(), String> {
     run("cargo build --locked --profile functions --package purge-lambda")?;
     let binary = root().join("target/functions/bootstrap").display().to_string();
     run_with(SLOW, &[("PURGE_FUNCTIONS", &binary)])

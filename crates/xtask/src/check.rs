@@ -26,6 +26,7 @@ pub(crate) fn everything() -> Result<(), String> {
     run("cargo test --locked --workspace --no-fail-fast")?;
     run_with("cargo doc --locked --workspace --no-deps", &[("RUSTDOCFLAGS", "-D warnings")])?;
     supply_chain()?;
+    aws::with_processes()?;
     // Last, because it measures speed: nothing else runs beside it.
     www_test()
 }

@@ -49,9 +49,20 @@ fn a_chunk_whose_wake_ups_died_fails_with_its_cause_and_the_webhook_is_told() {
         let run_id = world.run(3).await;
         let functions = world.functions();
         functions.work(&event(&[wake(&run_id, 2)]), &world.invocation(TIME)).await.unwrap();
-        let buried = functions.bury(&event(&[wake(&run_id, 2)]), &world.invocation(TIME)).await.unwrap();
-        assert_eq!(buried, json!({"batchItemFailures": []}));
+        world.chunks.take();
+        // The chunk waits, and this message may be a late one that nobody needed: another takes its place.
+        let bury = async |message: &Sent| {
+            let buried = functions.bury(&event(std::slice::from_ref(message)), &world.invocation(TIME)).await.unwrap();
+            assert_eq!(buried, json!({"batchItemFailures": []}));
+        };
+        bury(&wake(&run_id, 2)).await;
+        let replacements = world.chunks.take();
+        assert_eq!(replacements.len(), 1, "{replacements:?}");
+        assert_eq!(world.ledger.open_chunks(&run_id, 0, 9).await.unwrap(), [1, 2, 3], "nothing has ended");
+        assert!(world.evidence.0.borrow().is_empty(), "nobody need read of it");
 
+        // That one is dead, too.
+        bury(&replacements[0]).await;
         let view = world.ledger.chunk(&run_id, 2).await.unwrap().unwrap().run.view();
         assert_eq!(view.outcome, Some(Outcome::Failed), "nothing was submitted");
         assert_eq!(view.cause.as_ref().map(|cause| cause.code.as_str()), Some("message.dead"));
@@ -76,7 +87,7 @@ fn a_chunk_whose_wake_ups_died_fails_with_its_cause_and_the_webhook_is_told() {
         assert!(fate.contains("service.unavailable") && fate.ends_with("contextId ctx-1"), "{fate}");
 
         // The letter comes once more: nothing more happens to the chunk, and nobody is told of it twice.
-        functions.bury(&event(&[wake(&run_id, 2)]), &world.invocation(TIME)).await.unwrap();
+        bury(&replacements[0]).await;
         assert_eq!(world.ledger.chunk(&run_id, 2).await.unwrap().unwrap().run.view(), view);
         assert_eq!(world.ledger.outbox(&run_id).await.unwrap().len(), 1);
     });

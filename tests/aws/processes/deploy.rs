@@ -1,11 +1,4 @@
-//! The deployed stack does what a person asks of it. Needs `PURGE_FUNCTIONS`; run by `cargo xtask aws-test`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "a test that cannot go on has failed"
-)]
+//! The deployed stack does what a person asks of it.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -44,7 +37,7 @@ async fn preview(stack: &Stack, request: &Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes minutes and needs the binary of the functions: `cargo xtask aws-test`"]
+#[ignore = "`cargo xtask aws-test`"]
 async fn the_stack_does_what_it_is_asked() {
     let stack = Stack::deploy(calm()).await;
 
@@ -174,7 +167,7 @@ async fn is_cancelled_and_retried(stack: &Stack) {
 
 /// Sixty days of recordings, two jobs at a time as the organisation allows: the other fifty-eight wait, and waiting costs nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes minutes and needs the binary of the functions: `cargo xtask aws-test`"]
+#[ignore = "`cargo xtask aws-test`"]
 async fn sixty_chunks_share_two_jobs_and_nobody_pays_for_waiting() {
     let scenario = json!({
         "population": {"from": "2023-01-01T00:00:00Z", "to": "2023-03-02T00:00:00Z", "everySeconds": 7200},
