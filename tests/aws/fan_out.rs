@@ -149,7 +149,6 @@ impl Ground {
             clock: &SystemClock,
             tenants: &self.tenants,
             place: &self.place,
-            workers: 5,
             chunks,
             errands,
             plans: NoBucket,

@@ -6,7 +6,5 @@ use crate::sh::run;
 /// Runs the measurements, which are tests that are ignored otherwise, and shows what they print.
 pub(crate) fn measure() -> Result<(), String> {
     aws::set_up()?;
-    run(
-        "cargo test --locked --package purge-tests-aws --test fan_out -- --include-ignored --nocapture --test-threads 1",
-    )
+    run("cargo test --locked --workspace --test fan_out -- --ignored --nocapture --test-threads 1")
 }
