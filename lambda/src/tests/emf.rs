@@ -2,7 +2,7 @@
 
 use purge_core::outcome::{Cause, Outcome};
 use purge_driver::Ledger as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::fakes::in_virtual_time;
 use crate::metrics::{chunk_ended, dead_letter, plan_refused};
@@ -50,7 +50,7 @@ fn check(line: &str) -> Value {
     assert!(!directives.is_empty(), "{line}");
     for directive in directives {
         let namespace = directive["Namespace"].as_str().unwrap();
-        assert!((1..=255).contains(&namespace.len()), "{namespace}");
+        assert!((1..=255).contains(&namespace.len()) && !namespace.starts_with("AWS/"), "{namespace}");
         for set in directive["Dimensions"].as_array().unwrap() {
             let names: Vec<_> = set.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
             assert!((1..=30).contains(&names.len()), "{line}");
@@ -98,7 +98,9 @@ fn every_line_is_valid_and_has_few_dimensions() {
             let full = check(&chunk_ended(&order, &full).unwrap());
             assert_eq!((&full["RecordsDeleted"], &full["RecordsRemaining"]), (&Value::from(7), &Value::from(0)));
         }
-        check(&dead_letter(now, "message-1"));
-        check(&plan_refused(now, &["policy.missing".to_owned()]));
+        let dead = check(&dead_letter(now, "message-1"));
+        assert_eq!((&dead["message"], &dead["DeadLetters"]), (&Value::from("message-1"), &Value::from(1)));
+        let refused = check(&plan_refused(now, &["policy.missing".to_owned()]));
+        assert_eq!(refused["findings"], json!(["policy.missing"]));
     });
 }
