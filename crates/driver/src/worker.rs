@@ -134,15 +134,10 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         let committed = self
             .ledger
             .commit(Commit {
-                run_id,
-                index,
-                expected_version: row.version,
-                run: &run,
                 records: &records,
                 outbox: &self.messages(order, &run),
-                lease: None,
                 release_slot: Some(Slot { tenant: &order.tenant, holder: &holder }),
-                now: self.clock.now(),
+                ..self.state(order, &run, row.version)
             })
             .await?;
         Ok(match (committed, run.outcome()) {
@@ -188,16 +183,12 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
             let committed = self
                 .ledger
                 .commit(Commit {
-                    run_id: &order.run_id,
-                    index: run.chunk().index,
-                    expected_version: held.version,
-                    run: &run,
                     records: &records,
                     outbox: &self.messages(order, &run),
                     lease,
                     // At the end also a slot that was taken just before a crash and never noted.
                     release_slot: ((slot_before || ended) && !run.wants_slot()).then_some(slot),
-                    now: self.clock.now(),
+                    ..self.state(order, &run, held.version)
                 })
                 .await?;
             let Committed::Version(version) = committed else {
@@ -252,27 +243,29 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
     async fn renew(&self, order: &Order, run: &ChunkRun, held: &mut Held) -> Result<bool, LedgerError> {
         let lease = self.lease();
         let until = lease.until;
-        let committed = self
-            .ledger
-            .commit(Commit {
-                run_id: &order.run_id,
-                index: run.chunk().index,
-                expected_version: held.version,
-                run,
-                records: &[],
-                outbox: &[],
-                lease: Some(lease),
-                release_slot: None,
-                now: self.clock.now(),
-            })
-            .await?;
-        Ok(match committed {
+        let commit = Commit { lease: Some(lease), ..self.state(order, run, held.version) };
+        Ok(match self.ledger.commit(commit).await? {
             Committed::Version(version) => {
                 *held = Held { version, until };
                 true
             }
             Committed::Lost => false,
         })
+    }
+
+    /// The commit of this state and of nothing besides: no records, no messages, no lease, no slot.
+    fn state<'c>(&self, order: &'c Order, run: &'c ChunkRun, expected_version: u64) -> Commit<'c> {
+        Commit {
+            run_id: &order.run_id,
+            index: run.chunk().index,
+            expected_version,
+            run,
+            records: &[],
+            outbox: &[],
+            lease: None,
+            release_slot: None,
+            now: self.clock.now(),
+        }
     }
 
     /// Whether the wait for the budget is one for the chunk and not for the worker.
