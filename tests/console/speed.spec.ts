@@ -77,10 +77,9 @@ for (const [name, text, rows, bound] of [
   })
 }
 
-/** The aim is 2,000: the module that was made small enough to load quickly reads more slowly. */
-const VERIFY_MS = 2500
+const VERIFY_MS = 2000
 
-test('a hundred thousand records are verified in seconds, and the page stays awake', async ({ page }) => {
+test('a hundred thousand records are verified in two seconds, and the page stays awake', async ({ page }) => {
   test.setTimeout(120_000)
   await page.goto('/')
   await page.getByRole('button', { name: 'Rehearse', exact: true }).click()

@@ -8,9 +8,9 @@ mod write;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-pub use members::{FromJson, Members, kind, unknown_kind, word};
+pub use members::{FromJson, Members, Slot, fill, kind, unknown_kind, word};
 pub(crate) use read::{Field, Object, Reader, join};
-pub use strict::{ParseError, parse};
+pub use strict::{ParseError, deserialize_into, parse};
 pub use write::text;
 
 /// The RFC 8785 canonical bytes of a value: object members sorted, no spaces, numbers in one form.
@@ -39,13 +39,12 @@ pub(crate) fn digest_of(pieces: &[&[u8]]) -> String {
 /// Lower-case hexadecimal digits, two a byte.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'a' + (nibble - 10) });
-    let mut out = String::with_capacity(bytes.len() * 2);
+    let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + (nibble - 10) };
+    let mut out = Vec::with_capacity(bytes.len() * 2);
     for byte in bytes {
-        out.push(digit(byte >> 4));
-        out.push(digit(byte & 15));
+        out.extend([digit(byte >> 4), digit(byte & 15)]);
     }
-    out
+    String::from_utf8(out).unwrap_or_default()
 }
 
 /// Characters that change what a reader sees without being seen: control characters, and those that turn the direction of writing.

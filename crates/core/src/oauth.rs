@@ -7,6 +7,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::http::{Auth, HttpRequest, HttpResponse, Method, Target};
+use crate::json::parse;
 use crate::outcome::Cause;
 use crate::time::Timestamp;
 
@@ -114,7 +115,7 @@ pub fn read_token(response: &HttpResponse, asked: Timestamp) -> Result<TokenGran
     }
     // The reader's own message could repeat a part of the body, so it is not passed on.
     // Other fields, such as `token_type`, are allowed and not needed.
-    let mut body: Value = serde_json::from_str(&response.body).unwrap_or_default();
+    let mut body = parse(&response.body, usize::MAX).unwrap_or_default();
     let token = match body.get_mut("access_token") {
         Some(Value::String(token)) => Zeroizing::new(std::mem::take(token)),
         Some(_) | None => Zeroizing::default(),
@@ -133,7 +134,7 @@ pub fn read_token(response: &HttpResponse, asked: Timestamp) -> Result<TokenGran
 fn refusal(response: &HttpResponse) -> TokenError {
     let status = response.status;
     let may_pass = matches!(status, 408 | 429 | 500..=599);
-    let body: Value = serde_json::from_str(&response.body).unwrap_or_default();
+    let body = parse(&response.body, usize::MAX).unwrap_or_default();
     let text = |key: &str| body.get(key).and_then(Value::as_str).map(one_line);
     let (code, message) = match text("error") {
         Some(error) => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::http::HttpResponse;
-use crate::json::FromJson;
+use crate::json::{FromJson, parse};
 use crate::outcome::Cause;
 use crate::time::Timestamp;
 
@@ -60,7 +60,7 @@ struct ErrorBody {
 impl ErrorBody {
     /// Nothing of a body whose fields are not what they should be.
     fn of(response: &HttpResponse) -> Option<Self> {
-        let body: Value = serde_json::from_str(&response.body).ok()?;
+        let body = parse(&response.body, usize::MAX).ok()?;
         let fields = body.as_object()?;
         let text = |key: &str| fields.get(key).map_or(Ok(None), Option::from_json).ok();
         Some(Self { code: text("code")?, message: text("message")?, context_id: text("contextId")? })
@@ -74,11 +74,11 @@ impl Reply {
         let cause = || cause_of(response);
         match response.status {
             200..=299 if response.body.trim().is_empty() => Self::Empty,
-            200..=299 => match serde_json::from_str(&response.body) {
+            200..=299 => match parse(&response.body, usize::MAX) {
                 Ok(value) => Self::Json(value),
                 Err(error) => Self::Unreadable(Cause {
                     code: "reply.unreadable".to_owned(),
-                    message: format!("the answer ({}) is not JSON: {error}", response.status),
+                    message: format!("the answer ({}) cannot be read: {error}", response.status),
                     ..cause()
                 }),
             },

@@ -28,11 +28,7 @@ impl<K: Ord, V> SortedMap<K, V> {
     where
         K: Borrow<Q>,
     {
-        // Most keys come in order: then the end is the place.
-        match self.0.last() {
-            Some((last, _)) if last.borrow() < key => Err(self.0.len()),
-            Some(_) | None => self.0.binary_search_by(|(other, _)| other.borrow().cmp(key)),
-        }
+        search(self.0.len(), &|at| self.0.get(at).map_or(Ordering::Greater, |(other, _)| other.borrow().cmp(key)))
     }
 
     /// The value of the key.
@@ -191,10 +187,7 @@ impl<T> Default for SortedSet<T> {
 
 impl<T: Ord> SortedSet<T> {
     fn place(&self, value: &T) -> Result<usize, usize> {
-        match self.0.last() {
-            Some(last) if last < value => Err(self.0.len()),
-            Some(_) | None => self.0.binary_search(value),
-        }
+        search(self.0.len(), &|at| self.0.get(at).map_or(Ordering::Greater, |other| other.cmp(value)))
     }
 
     /// Adds a value. Whether it is new.
@@ -293,24 +286,54 @@ impl<'de, T: Ord + Deserialize<'de>> Deserialize<'de> for SortedSet<T> {
 }
 
 /// Sorts, leaving equal values in the order in which they are.
-pub fn sort_by<T>(items: &mut Vec<T>, compare: impl Fn(&T, &T) -> Ordering) {
-    let places = order(items.len(), &|a, b| match (items.get(a), items.get(b)) {
+pub fn sort_by<T>(items: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
+    let swaps = swaps(items.len(), &|a, b| match (items.get(a), items.get(b)) {
         (Some(a), Some(b)) => compare(a, b),
         (Some(_) | None, Some(_) | None) => Ordering::Equal,
     });
-    let mut taken: Vec<Option<T>> = std::mem::take(items).into_iter().map(Some).collect();
-    items.extend(places.into_iter().filter_map(|place| taken.get_mut(place)?.take()));
+    for (place, from) in swaps.into_iter().enumerate() {
+        items.swap(place, from);
+    }
 }
 
 /// Sorts by the natural order.
-pub fn sort<T: Ord>(items: &mut Vec<T>) {
+pub fn sort<T: Ord>(items: &mut [T]) {
     sort_by(items, T::cmp);
 }
 
-/// The one sort: of places, so that it is compiled once.
-fn order(len: usize, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<usize> {
+/// The one search: of a place, so that it is compiled once. `compare` says how the value at a place compares with the one that
+/// is looked for.
+fn search(len: usize, compare: &dyn Fn(usize) -> Ordering) -> Result<usize, usize> {
+    // Most values come in order: then the end is the place.
+    let (mut from, mut to) = match len.checked_sub(1).map(compare) {
+        None | Some(Ordering::Less) => (len, len),
+        Some(Ordering::Equal | Ordering::Greater) => (0, len),
+    };
+    while from < to {
+        let middle = from.midpoint(to);
+        match compare(middle) {
+            Ordering::Less => from = middle + 1,
+            Ordering::Equal => return Ok(middle),
+            Ordering::Greater => to = middle,
+        }
+    }
+    Err(from)
+}
+
+/// The one sort: of places, so that it is compiled once. With which place each has to be swapped, one after the other.
+fn swaps(len: usize, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<usize> {
     let mut places: Vec<usize> = (0..len).collect();
     places.sort_by(|a, b| compare(*a, *b));
+    for at in 0..len {
+        // What should come here may have been swapped away from its place already: it is followed.
+        let mut from = places.get(at).copied().unwrap_or(at);
+        while from < at {
+            from = places.get(from).copied().unwrap_or(at);
+        }
+        if let Some(place) = places.get_mut(at) {
+            *place = from;
+        }
+    }
     places
 }
 

@@ -132,7 +132,7 @@ impl DryRun {
             order,
             chunks,
             parts: plan.parts().to_vec(),
-            tenant: Tenant::new(scenario),
+            tenant: Tenant::for_rehearsal(scenario),
             now: start,
             agenda: SortedMap::default(),
             decided: 0,

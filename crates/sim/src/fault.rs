@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use purge_core::http::HttpResponse;
-use purge_core::json::text;
+use purge_core::json::{parse, text};
 use purge_core::sorted::SortedMap;
 use purge_core::time::{DAY_MS, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -339,7 +339,7 @@ fn http_date(millis: i64) -> String {
 }
 
 fn edit(body: &str, change: impl FnOnce(&mut serde_json::Map<String, Value>)) -> String {
-    match serde_json::from_str(body) {
+    match parse(body, usize::MAX) {
         Ok(Value::Object(mut fields)) => {
             change(&mut fields);
             text(&Value::Object(fields))

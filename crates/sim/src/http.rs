@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use purge_core::http::{HttpResponse, Method};
+use purge_core::json::parse;
 use serde_json::{Map, Value};
 
 use crate::error::ApiError;
@@ -102,7 +103,7 @@ impl TenantRequest {
                 format!("The content type [{content_type}] is not supported."),
             ));
         }
-        let value: Value = serde_json::from_str(&self.body).map_err(|why| {
+        let value = parse(&self.body, usize::MAX).map_err(|why| {
             ApiError::bad_request(format!("The request could not be understood by the server: {why}"))
         })?;
         let Value::Object(fields) = value else {

@@ -1,6 +1,6 @@
 //! Reading a scenario, strictly: a misspelt knob must not be one that is left alone.
 
-use purge_core::json::{FromJson, Members, kind, unknown_kind, word};
+use purge_core::json::{FromJson, Members, fill, kind, unknown_kind, word};
 use serde_json::Value;
 
 use crate::fault::{Act, Call, Fault};
@@ -19,88 +19,87 @@ impl TryFrom<Value> for Scenario {
 
 impl FromJson for Scenario {
     fn from_json(value: &Value) -> Result<Self, String> {
-        let m = Members::of(
+        let mut usual = Self::default();
+        fill(
             value,
-            &[
-                "seed",
-                "jurisdiction",
-                "latencyMs",
-                "population",
-                "protected",
-                "holdMidRun",
-                "login",
-                "rateLimit",
-                "dataDeletion",
-                "recordingJobs",
-                "analytics",
-                "faults",
+            &mut [
+                ("seed", &mut usual.seed),
+                ("jurisdiction", &mut usual.jurisdiction),
+                ("latencyMs", &mut usual.latency_ms),
+                ("population", &mut usual.population),
+                ("protected", &mut usual.protected),
+                ("holdMidRun", &mut usual.hold_mid_run),
+                ("login", &mut usual.login),
+                ("rateLimit", &mut usual.rate_limit),
+                ("dataDeletion", &mut usual.data_deletion),
+                ("recordingJobs", &mut usual.recording_jobs),
+                ("analytics", &mut usual.analytics),
+                ("faults", &mut usual.faults),
             ],
         )?;
-        let usual = Self::default();
-        Ok(Self {
-            seed: m.take_or("seed", usual.seed)?,
-            jurisdiction: m.take_or("jurisdiction", usual.jurisdiction)?,
-            latency_ms: m.take_or("latencyMs", usual.latency_ms)?,
-            population: m.take_or("population", usual.population)?,
-            protected: m.take_or("protected", usual.protected)?,
-            hold_mid_run: m.take_or("holdMidRun", usual.hold_mid_run)?,
-            login: m.take_or("login", usual.login)?,
-            rate_limit: m.take_or("rateLimit", usual.rate_limit)?,
-            data_deletion: m.take_or("dataDeletion", usual.data_deletion)?,
-            recording_jobs: m.take_or("recordingJobs", usual.recording_jobs)?,
-            analytics: m.take_or("analytics", usual.analytics)?,
-            faults: m.take_or("faults", usual.faults)?,
-        })
+        Ok(usual)
     }
 }
 
 impl FromJson for PopulationSpec {
     fn from_json(value: &Value) -> Result<Self, String> {
-        let m = Members::of(value, &["from", "to", "everySeconds", "dayEdges"])?;
-        let usual = Self::default();
-        Ok(Self {
-            from: m.take_or("from", usual.from)?,
-            to: m.take_or("to", usual.to)?,
-            every_seconds: m.take_or("everySeconds", usual.every_seconds)?,
-            day_edges: m.take_or("dayEdges", usual.day_edges)?,
-        })
+        let mut usual = Self::default();
+        fill(
+            value,
+            &mut [
+                ("from", &mut usual.from),
+                ("to", &mut usual.to),
+                ("everySeconds", &mut usual.every_seconds),
+                ("dayEdges", &mut usual.day_edges),
+            ],
+        )?;
+        Ok(usual)
     }
 }
 
 impl FromJson for Protection {
     fn from_json(value: &Value) -> Result<Self, String> {
-        let m = Members::of(value, &["conversations", "conversationIds", "windows"])?;
-        let usual = Self::default();
-        Ok(Self {
-            conversations: m.take_or("conversations", usual.conversations)?,
-            conversation_ids: m.take_or("conversationIds", usual.conversation_ids)?,
-            windows: m.take_or("windows", usual.windows)?,
-        })
+        let mut usual = Self::default();
+        fill(
+            value,
+            &mut [
+                ("conversations", &mut usual.conversations),
+                ("conversationIds", &mut usual.conversation_ids),
+                ("windows", &mut usual.windows),
+            ],
+        )?;
+        Ok(usual)
     }
 }
 
 impl FromJson for HoldMidRun {
     fn from_json(value: &Value) -> Result<Self, String> {
-        let m = Members::of(value, &["afterSubmits", "at", "conversationIds", "window"])?;
-        let usual = Self::default();
-        Ok(Self {
-            after_submits: m.take_or("afterSubmits", usual.after_submits)?,
-            at: m.take_or("at", usual.at)?,
-            conversation_ids: m.take_or("conversationIds", usual.conversation_ids)?,
-            window: m.take_or("window", usual.window)?,
-        })
+        let mut usual = Self::default();
+        fill(
+            value,
+            &mut [
+                ("afterSubmits", &mut usual.after_submits),
+                ("at", &mut usual.at),
+                ("conversationIds", &mut usual.conversation_ids),
+                ("window", &mut usual.window),
+            ],
+        )?;
+        Ok(usual)
     }
 }
 
 impl FromJson for Login {
     fn from_json(value: &Value) -> Result<Self, String> {
-        let m = Members::of(value, &["clients", "expiresIn", "missingPermissions"])?;
-        let usual = Self::default();
-        Ok(Self {
-            clients: m.take_or("clients", usual.clients)?,
-            expires_in: m.take_or("expiresIn", usual.expires_in)?,
-            missing_permissions: m.take_or("missingPermissions", usual.missing_permissions)?,
-        })
+        let mut usual = Self::default();
+        fill(
+            value,
+            &mut [
+                ("clients", &mut usual.clients),
+                ("expiresIn", &mut usual.expires_in),
+                ("missingPermissions", &mut usual.missing_permissions),
+            ],
+        )?;
+        Ok(usual)
     }
 }
 
@@ -113,58 +112,49 @@ impl FromJson for Client {
 
 impl FromJson for RateLimit {
     fn from_json(value: &Value) -> Result<Self, String> {
-        let m = Members::of(value, &["perMinute", "form"])?;
-        let usual = Self::default();
-        Ok(Self { per_minute: m.take_or("perMinute", usual.per_minute)?, form: m.take_or("form", usual.form)? })
+        let mut usual = Self::default();
+        fill(value, &mut [("perMinute", &mut usual.per_minute), ("form", &mut usual.form)])?;
+        Ok(usual)
     }
 }
 
 impl FromJson for DataDeletion {
     fn from_json(value: &Value) -> Result<Self, String> {
-        let m = Members::of(value, &["offered", "processingSeconds", "concurrency", "rangeEnd", "holdMode"])?;
-        let usual = Self::default();
-        Ok(Self {
-            offered: m.take_or("offered", usual.offered)?,
-            processing_seconds: m.take_or("processingSeconds", usual.processing_seconds)?,
-            concurrency: m.take_or("concurrency", usual.concurrency)?,
-            range_end: m.take_or("rangeEnd", usual.range_end)?,
-            hold_mode: m.take_or("holdMode", usual.hold_mode)?,
-        })
+        let mut usual = Self::default();
+        fill(
+            value,
+            &mut [
+                ("offered", &mut usual.offered),
+                ("processingSeconds", &mut usual.processing_seconds),
+                ("concurrency", &mut usual.concurrency),
+                ("rangeEnd", &mut usual.range_end),
+                ("holdMode", &mut usual.hold_mode),
+            ],
+        )?;
+        Ok(usual)
     }
 }
 
 impl FromJson for RecordingJobs {
     fn from_json(value: &Value) -> Result<Self, String> {
-        let m = Members::of(
+        let mut usual = Self::default();
+        fill(
             value,
-            &[
-                "pendingSeconds",
-                "processingSeconds",
-                "removalLagSeconds",
-                "listLagSeconds",
-                "dataLakeLagHours",
-                "removed",
-                "noRecordings",
-                "failEvery",
-                "thirdJob",
-                "foreignJobs",
-                "actionAge",
+            &mut [
+                ("pendingSeconds", &mut usual.pending_seconds),
+                ("processingSeconds", &mut usual.processing_seconds),
+                ("removalLagSeconds", &mut usual.removal_lag_seconds),
+                ("listLagSeconds", &mut usual.list_lag_seconds),
+                ("dataLakeLagHours", &mut usual.data_lake_lag_hours),
+                ("removed", &mut usual.removed),
+                ("noRecordings", &mut usual.no_recordings),
+                ("failEvery", &mut usual.fail_every),
+                ("thirdJob", &mut usual.third_job),
+                ("foreignJobs", &mut usual.foreign_jobs),
+                ("actionAge", &mut usual.action_age),
             ],
         )?;
-        let usual = Self::default();
-        Ok(Self {
-            pending_seconds: m.take_or("pendingSeconds", usual.pending_seconds)?,
-            processing_seconds: m.take_or("processingSeconds", usual.processing_seconds)?,
-            removal_lag_seconds: m.take_or("removalLagSeconds", usual.removal_lag_seconds)?,
-            list_lag_seconds: m.take_or("listLagSeconds", usual.list_lag_seconds)?,
-            data_lake_lag_hours: m.take_or("dataLakeLagHours", usual.data_lake_lag_hours)?,
-            removed: m.take_or("removed", usual.removed)?,
-            no_recordings: m.take_or("noRecordings", usual.no_recordings)?,
-            fail_every: m.take_or("failEvery", usual.fail_every)?,
-            third_job: m.take_or("thirdJob", usual.third_job)?,
-            foreign_jobs: m.take_or("foreignJobs", usual.foreign_jobs)?,
-            action_age: m.take_or("actionAge", usual.action_age)?,
-        })
+        Ok(usual)
     }
 }
 
@@ -177,13 +167,16 @@ impl FromJson for ForeignJob {
 
 impl FromJson for Analytics {
     fn from_json(value: &Value) -> Result<Self, String> {
-        let m = Members::of(value, &["recordCounts", "shape", "indexLagSeconds"])?;
-        let usual = Self::default();
-        Ok(Self {
-            record_counts: m.take_or("recordCounts", usual.record_counts)?,
-            shape: m.take_or("shape", usual.shape)?,
-            index_lag_seconds: m.take_or("indexLagSeconds", usual.index_lag_seconds)?,
-        })
+        let mut usual = Self::default();
+        fill(
+            value,
+            &mut [
+                ("recordCounts", &mut usual.record_counts),
+                ("shape", &mut usual.shape),
+                ("indexLagSeconds", &mut usual.index_lag_seconds),
+            ],
+        )?;
+        Ok(usual)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use purge_core::http::HttpResponse;
+use purge_core::json::parse;
 use purge_core::sorted::SortedSet;
 use purge_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -34,7 +35,11 @@ pub struct Tenant {
     pub(crate) scenario: Arc<Scenario>,
     pub(crate) world: World,
     pub(crate) state: State,
+    others: Others,
 }
+
+/// Carries out the operations that this program never asks for.
+type Others = fn(&mut Tenant, &Route, &TenantRequest, i64) -> Result<HttpResponse, ApiError>;
 
 /// Everything that has happened. With the scenario it determines the tenant.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -90,12 +95,22 @@ impl Tenant {
     /// The organisation at the beginning.
     #[must_use]
     pub fn new(scenario: Scenario) -> Self {
+        Self::with(scenario, Self::operate_for_others)
+    }
+
+    /// The same organisation for a rehearsal: it does not know the operations that this program never asks for, and the page
+    /// need not load them.
+    pub(crate) fn for_rehearsal(scenario: Scenario) -> Self {
+        Self::with(scenario, |_, _, _, _| Err(ApiError::not_found()))
+    }
+
+    fn with(scenario: Scenario, others: Others) -> Self {
         let world = beginning(&scenario);
         let mut state = State { version: STATE_VERSION, ..State::default() };
         if let Some(at) = scenario.hold_mid_run.as_ref().and_then(|hold| hold.at) {
             state.agenda.add(at.millis(), Event::HoldPlaced);
         }
-        Self { scenario: Arc::new(scenario), world, state }
+        Self { scenario: Arc::new(scenario), world, state, others }
     }
 
     /// Everything that has happened, without the population, which follows from the scenario.
@@ -126,7 +141,7 @@ impl Tenant {
             world.apply(*at, effect);
         }
         world.advance(state.clock);
-        Ok(Self { scenario: Arc::new(scenario), world, state })
+        Ok(Self { scenario: Arc::new(scenario), world, state, others: Self::operate_for_others })
     }
 
     /// The scenario.
@@ -262,9 +277,6 @@ impl Tenant {
             Route::DeletionStatus(id) => self.deletion_status(id, now),
             Route::DetailsQuery => self.details_query(request, now),
             Route::DetailsByIds => self.details_by_ids(request, now),
-            Route::AggregatesQuery => self.aggregates_query(request, now),
-            Route::Availability => Ok(self.availability(now)),
-            Route::RetentionSettings => Ok(Self::retention_settings()),
             Route::JobCreate => self.create_job(caller, request, now),
             Route::JobList => self.list_jobs(caller, request, now),
             Route::JobGet(id) => self.get_job(id, now),
@@ -272,13 +284,48 @@ impl Tenant {
             Route::JobCancel(id) => self.cancel_job(id, now),
             Route::JobFailed(id) => self.failed_recordings(id, request),
             Route::Metadata(id) => self.metadata(id),
+            Route::ProtectionRead => self.read_protection(request),
+            Route::AggregatesQuery
+            | Route::Availability
+            | Route::RetentionSettings
+            | Route::MetadataOne(..)
+            | Route::RecordingUpdate(..)
+            | Route::ProtectionWrite
+            | Route::RetentionQuery
+            | Route::Limits(_)
+            | Route::Organization => (self.others)(self, route, request, now),
+        }
+    }
+
+    fn operate_for_others(
+        &mut self,
+        route: &Route,
+        request: &TenantRequest,
+        now: i64,
+    ) -> Result<HttpResponse, ApiError> {
+        match route {
+            Route::AggregatesQuery => self.aggregates_query(request, now),
+            Route::Availability => Ok(self.availability(now)),
+            Route::RetentionSettings => Ok(Self::retention_settings()),
             Route::MetadataOne(id, recording) => self.metadata_one(id, recording),
             Route::RecordingUpdate(id, recording) => self.update_recording(id, recording, request, now),
-            Route::ProtectionRead => self.read_protection(request),
             Route::ProtectionWrite => self.write_protection(request, now),
             Route::RetentionQuery => self.retention_query(request, now),
             Route::Limits(namespace) => self.limits(namespace),
             Route::Organization => Ok(self.organization()),
+            Route::Token
+            | Route::DeletionSubmit
+            | Route::DeletionStatus(_)
+            | Route::DetailsQuery
+            | Route::DetailsByIds
+            | Route::JobCreate
+            | Route::JobList
+            | Route::JobGet(_)
+            | Route::JobExecute(_)
+            | Route::JobCancel(_)
+            | Route::JobFailed(_)
+            | Route::Metadata(_)
+            | Route::ProtectionRead => Err(ApiError::not_found()),
         }
     }
 
@@ -290,7 +337,7 @@ impl Tenant {
 
     /// What a fault does to the job that an answer is about.
     fn spoil_job(&mut self, act: &Act, reply: &TenantReply) {
-        let body: Value = reply.answer().and_then(|answer| serde_json::from_str(&answer.body).ok()).unwrap_or_default();
+        let body = reply.answer().and_then(|answer| parse(&answer.body, usize::MAX).ok()).unwrap_or_default();
         let Some(id) = body.get("id").and_then(Value::as_str) else { return };
         let (stuck, fails) = (*act == Act::Stuck, *act == Act::FailJob);
         if stuck {

@@ -67,7 +67,7 @@ pub fn seal(head: &mut ChainHead, draft: Draft) -> AuditRecord {
         prev: head.hash.clone(),
         hash: String::new(),
     };
-    record.hash = record.computed_hash();
+    record.hash = digest(&canonical(&record));
     head.length = head.length.saturating_add(1);
     head.hash.clone_from(&record.hash);
     record
@@ -77,79 +77,13 @@ impl AuditRecord {
     /// What [`Self::hash`] has to be: SHA-256 over the canonical JSON of every other field.
     #[must_use]
     pub fn computed_hash(&self) -> String {
-        digest(&canonical(&Unsealed::from(self)))
+        // Without one it is not written.
+        digest(&canonical(&Self { hash: String::new(), ..self.clone() }))
     }
 
     /// The record as one line of the log, without the line end: its canonical JSON.
     #[must_use]
     pub fn line(&self) -> String {
         String::from_utf8(canonical(self)).unwrap_or_default()
-    }
-}
-
-/// Every field but the hash.
-#[derive(Serialize)]
-struct Unsealed<'a> {
-    v: u32,
-    run_id: &'a str,
-    plan_digest: &'a str,
-    chunk: u32,
-    attempt: u32,
-    seq: u64,
-    timestamp: Timestamp,
-    action: &'a str,
-    event: &'a Event,
-    request_id: Option<&'a str>,
-    status: &'a str,
-    jurisdiction: &'a str,
-    records_deleted: Option<u64>,
-    duration_ms: u64,
-    compliance_note: &'a str,
-    simulated: bool,
-    prev: &'a str,
-}
-
-impl<'a> From<&'a AuditRecord> for Unsealed<'a> {
-    fn from(record: &'a AuditRecord) -> Self {
-        // Taken apart by name, so that a new field cannot be left out of the hash.
-        let AuditRecord {
-            v,
-            run_id,
-            plan_digest,
-            chunk,
-            attempt,
-            seq,
-            timestamp,
-            action,
-            event,
-            request_id,
-            status,
-            jurisdiction,
-            records_deleted,
-            duration_ms,
-            compliance_note,
-            simulated,
-            prev,
-            hash: _,
-        } = record;
-        Self {
-            v: *v,
-            run_id,
-            plan_digest,
-            chunk: *chunk,
-            attempt: *attempt,
-            seq: *seq,
-            timestamp: *timestamp,
-            action,
-            event,
-            request_id: request_id.as_deref(),
-            status,
-            jurisdiction,
-            records_deleted: *records_deleted,
-            duration_ms: *duration_ms,
-            compliance_note,
-            simulated: *simulated,
-            prev,
-        }
     }
 }

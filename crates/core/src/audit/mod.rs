@@ -149,8 +149,7 @@ pub enum Event {
 }
 
 /// One line of the audit log. Never changed once written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AuditRecord {
     /// [`AUDIT_VERSION`].
     pub v: u32,
@@ -187,5 +186,6 @@ pub struct AuditRecord {
     /// Hash of the record before it; of the plan digest and chunk number for the first.
     pub prev: String,
     /// SHA-256 over the canonical JSON of all the above.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub hash: String,
 }

@@ -1,17 +1,72 @@
-//! Reading events back, strictly: no unknown kind and no unknown field.
+//! Reading records back, strictly: no unknown kind and no unknown field.
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::{ChainHead, Event, Manifest};
-use crate::json::{FromJson, Members, kind, quoted, unknown_kind};
+use super::{AuditRecord, ChainHead, Event, Manifest};
+use crate::json::{FromJson, Members, Slot, deserialize_into, kind, quoted, unknown_kind};
+use crate::time::Timestamp;
 
 impl TryFrom<Value> for Event {
     type Error = String;
 
     fn try_from(value: Value) -> Result<Self, Self::Error> {
         Self::from_json(&value)
+    }
+}
+
+/// A record of which nothing has been read yet.
+fn blank() -> AuditRecord {
+    AuditRecord {
+        v: 0,
+        run_id: String::new(),
+        plan_digest: String::new(),
+        chunk: 0,
+        attempt: 0,
+        seq: 0,
+        timestamp: Timestamp::EPOCH,
+        action: String::new(),
+        event: Event::Submitted,
+        request_id: None,
+        status: String::new(),
+        jurisdiction: String::new(),
+        records_deleted: None,
+        duration_ms: 0,
+        compliance_note: String::new(),
+        simulated: false,
+        prev: String::new(),
+        hash: String::new(),
+    }
+}
+
+impl<'de> Deserialize<'de> for AuditRecord {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut record = blank();
+        // In the order of the canonical text.
+        let slots: &mut [(&str, &mut dyn Slot)] = &mut [
+            ("action", &mut record.action),
+            ("attempt", &mut record.attempt),
+            ("chunk", &mut record.chunk),
+            ("compliance_note", &mut record.compliance_note),
+            ("duration_ms", &mut record.duration_ms),
+            ("event", &mut record.event),
+            ("hash", &mut record.hash),
+            ("jurisdiction", &mut record.jurisdiction),
+            ("plan_digest", &mut record.plan_digest),
+            ("prev", &mut record.prev),
+            ("records_deleted", &mut record.records_deleted),
+            ("request_id", &mut record.request_id),
+            ("run_id", &mut record.run_id),
+            ("seq", &mut record.seq),
+            ("simulated", &mut record.simulated),
+            ("status", &mut record.status),
+            ("timestamp", &mut record.timestamp),
+            ("v", &mut record.v),
+        ];
+        deserialize_into(deserializer, slots)?;
+        Ok(record)
     }
 }
 

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{AUDIT_VERSION, AuditRecord, ChainHead};
-use crate::json::digest_of;
+use crate::json::{digest_of, parse};
 
 /// How long the chains of a run were, and how they ended: kept apart from the log, it shows a log that was cut short.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,21 +167,22 @@ impl Verifier {
             return;
         }
         match read(line) {
-            Ok(record) => self.record(line, &record),
+            Ok(record) => self.record(line, record),
             Err(why) => self.bad = Some(BadRecord { line: Some(self.lines), chunk: None, seq: None, why }),
         }
     }
 
-    fn record(&mut self, line: &str, record: &AuditRecord) {
+    fn record(&mut self, line: &str, record: AuditRecord) {
         let seen = self.seen.get_or_insert_with(|| nothing_of(&record.run_id, &record.plan_digest));
-        let head =
-            seen.heads.entry(record.chunk).or_insert_with_key(|&chunk| ChainHead::origin(&seen.plan_digest, chunk));
+        // A chunk of which only bad records were seen has shown nothing, and gets no head.
+        let head = seen.heads.get(&record.chunk).cloned();
+        let head = head.unwrap_or_else(|| ChainHead::origin(&seen.plan_digest, record.chunk));
         let why = if !has_its_hash(line, &record.hash) {
             Why::Changed
         } else if record.plan_digest != seen.plan_digest {
-            Why::ForeignPlan { plan_digest: record.plan_digest.clone() }
+            Why::ForeignPlan { plan_digest: record.plan_digest }
         } else if record.run_id != seen.run_id {
-            Why::ForeignRun { run_id: record.run_id.clone() }
+            Why::ForeignRun { run_id: record.run_id }
         } else if record.seq < head.length {
             Why::Duplicated
         } else if record.seq > head.length {
@@ -188,8 +190,7 @@ impl Verifier {
         } else if record.prev != head.hash {
             Why::Unlinked
         } else {
-            head.length = head.length.saturating_add(1);
-            head.hash.clone_from(&record.hash);
+            seen.heads.insert(record.chunk, ChainHead { length: head.length.saturating_add(1), hash: record.hash });
             self.records = self.records.saturating_add(1);
             return;
         };
@@ -200,11 +201,7 @@ impl Verifier {
 
     /// The verdict. Only a manifest can show that the end of a chain, or a whole chain, was cut off.
     #[must_use]
-    pub fn finish(mut self, manifest: Option<&Manifest>) -> Verdict {
-        if let Some(seen) = &mut self.seen {
-            // A chunk of which only bad records were seen has shown nothing.
-            seen.heads.retain(|_, head| head.length > 0);
-        }
+    pub fn finish(self, manifest: Option<&Manifest>) -> Verdict {
         let bad = self.bad.or_else(|| manifest.and_then(|manifest| difference(self.seen.as_ref(), manifest)));
         Verdict { records: self.records, bad, manifest_checked: manifest.is_some(), manifest: self.seen }
     }
@@ -219,19 +216,17 @@ fn read(line: &str) -> Result<AuditRecord, Why> {
 /// Whether the hash is that of the line: its bytes less the member `hash`, for what is left of a canonical object when a member
 /// is taken out is canonical. So the bytes are checked as they stand, and nothing has to be written anew to be compared.
 fn has_its_hash(line: &str, hash: &str) -> bool {
-    let member = format!("\"hash\":\"{hash}\",");
-    line.split_once(&member).is_some_and(|(before, after)| digest_of(&[before.as_bytes(), after.as_bytes()]) == hash)
+    let Some((before, rest)) = line.split_once("\"hash\":\"") else { return false };
+    let after = rest.strip_prefix(hash).and_then(|rest| rest.strip_prefix("\","));
+    after.is_some_and(|after| digest_of(&[before.as_bytes(), after.as_bytes()]) == hash)
 }
 
 /// A later version may well have other fields: that it is later is then the better answer.
 fn unreadable(line: &str, error: &serde_json::Error) -> Why {
-    #[derive(Deserialize)]
-    struct Version {
-        v: u32,
-    }
-    match serde_json::from_str::<Version>(line) {
-        Ok(Version { v }) if v != AUDIT_VERSION => Why::UnknownVersion { version: v },
-        Ok(_) | Err(_) => Why::Unreadable { message: said(error) },
+    let value = parse(line, usize::MAX).unwrap_or_default();
+    match value.get("v").and_then(Value::as_u64).and_then(|version| u32::try_from(version).ok()) {
+        Some(version) if version != AUDIT_VERSION => Why::UnknownVersion { version },
+        Some(_) | None => Why::Unreadable { message: said(error) },
     }
 }
 

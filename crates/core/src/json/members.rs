@@ -19,12 +19,36 @@ pub trait FromJson: Sized {
     /// # Errors
     /// What is wrong, in a few words, with the field in backticks.
     fn from_json(value: &Value) -> Result<Self, String>;
+}
 
-    /// What a missing member stands for; `None` when it must not be missing.
-    #[must_use]
-    fn absent() -> Option<Self> {
-        None
+/// A place that a value is read into.
+pub trait Slot {
+    /// Reads the value into it.
+    ///
+    /// # Errors
+    /// What is wrong with the value.
+    fn fill(&mut self, value: &Value) -> Result<(), String>;
+}
+
+impl<T: FromJson> Slot for T {
+    fn fill(&mut self, value: &Value) -> Result<(), String> {
+        *self = T::from_json(value)?;
+        Ok(())
     }
+}
+
+/// Reads the members of an object into the slots of their names; what is not there stays as it is.
+///
+/// # Errors
+/// When the value is no object, has a member that is none of these, or one that is not what it has to be.
+pub fn fill(value: &Value, slots: &mut [(&str, &mut dyn Slot)]) -> Result<(), String> {
+    for (key, value) in object(value)? {
+        match slots.iter_mut().find(|(name, _)| name == key) {
+            Some((_, slot)) => slot.fill(value).map_err(|why| inside(key, &why))?,
+            None => return Err(unknown_field(key, &slots.iter().map(|(name, _)| *name).collect::<Vec<_>>())),
+        }
+    }
+    Ok(())
 }
 
 /// The members of one object.
@@ -37,22 +61,19 @@ impl<'v> Members<'v> {
     /// # Errors
     /// When the value is no object or has an unknown member.
     pub fn of(value: &'v Value, known: &[&str]) -> Result<Self, String> {
-        let Value::Object(members) = value else { return Err("expected an object".to_owned()) };
+        let members = object(value)?;
         match members.keys().find(|key| !known.contains(&key.as_str())) {
-            Some(key) => Err(format!("unknown field {}, {}", quoted(key), expected(known))),
+            Some(key) => Err(unknown_field(key, known)),
             None => Ok(Self(members)),
         }
     }
 
-    /// A member.
+    /// A member. What may be null may be missing.
     ///
     /// # Errors
     /// When it is missing and must not be, or is not what it has to be.
     pub fn take<T: FromJson>(self, key: &str) -> Result<T, String> {
-        match self.0.get(key) {
-            Some(value) => T::from_json(value).map_err(|why| inside(key, &why)),
-            None => T::absent().ok_or_else(|| format!("missing field `{key}`")),
-        }
+        T::from_json(self.0.get(key).unwrap_or(&Value::Null)).map_err(|why| self.wrong(key, &why))
     }
 
     /// A member that may be missing.
@@ -60,11 +81,26 @@ impl<'v> Members<'v> {
     /// # Errors
     /// When it is there and not what it has to be.
     pub fn take_or<T: FromJson>(self, key: &str, default: T) -> Result<T, String> {
-        match self.0.get(key) {
-            Some(value) => T::from_json(value).map_err(|why| inside(key, &why)),
-            None => Ok(default),
-        }
+        if self.0.contains_key(key) { self.take(key) } else { Ok(default) }
     }
+
+    fn wrong(self, key: &str, why: &str) -> String {
+        if self.0.contains_key(key) { inside(key, why) } else { missing(key) }
+    }
+}
+
+pub(super) const NO_OBJECT: &str = "expected an object";
+
+fn object(value: &Value) -> Result<&Map<String, Value>, String> {
+    value.as_object().ok_or_else(|| NO_OBJECT.to_owned())
+}
+
+pub(super) fn missing(key: &str) -> String {
+    format!("missing field `{key}`")
+}
+
+pub(super) fn unknown_field(key: &str, known: &[&str]) -> String {
+    format!("unknown field {}, {}", quoted(key), expected(known))
 }
 
 /// The word in the member `kind`, by which the variants of a tagged enum are told apart.
@@ -95,7 +131,7 @@ fn expected(known: &[&str]) -> String {
     format!("expected one of `{}`", known.join("`, `"))
 }
 
-fn inside(key: &str, why: &str) -> String {
+pub(super) fn inside(key: &str, why: &str) -> String {
     format!("`{key}`: {why}")
 }
 
@@ -179,10 +215,6 @@ impl FromJson for Window {
 impl<T: FromJson> FromJson for Option<T> {
     fn from_json(value: &Value) -> Result<Self, String> {
         if value.is_null() { Ok(None) } else { T::from_json(value).map(Some) }
-    }
-
-    fn absent() -> Option<Self> {
-        Some(None)
     }
 }
 

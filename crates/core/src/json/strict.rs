@@ -3,7 +3,10 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
+
+use super::members::{NO_OBJECT, Slot, inside, missing, unknown_field};
 
 /// Why a text is not read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,17 +62,34 @@ pub fn parse(text: &str, limit: usize) -> Result<Value, ParseError> {
     })
 }
 
+/// Reads an object into the slots of its members, straight from where it comes from. All of them have to be there, and each once.
+///
+/// # Errors
+/// When it is not such an object.
+pub fn deserialize_into<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    slots: &mut [(&'static str, &mut dyn Slot)],
+) -> Result<(), D::Error> {
+    let read = deserializer.deserialize_any(StrictVisitor(Some(slots)))?;
+    if read.is_object() { Ok(()) } else { Err(D::Error::custom(NO_OBJECT)) }
+}
+
 struct Strict(Value);
 
 impl<'de> Deserialize<'de> for Strict {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Self)
+        deserializer.deserialize_any(StrictVisitor(None)).map(Self)
     }
 }
 
-struct StrictVisitor;
+fn repeated(key: &str) -> String {
+    format!("the member {} is repeated", super::quoted(key))
+}
 
-impl<'de> Visitor<'de> for StrictVisitor {
+/// Where the members of the outermost object go, if not into a value.
+struct StrictVisitor<'s, 't>(Option<&'s mut [(&'static str, &'t mut dyn Slot)]>);
+
+impl<'de> Visitor<'de> for StrictVisitor<'_, '_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -114,14 +134,41 @@ impl<'de> Visitor<'de> for StrictVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut members = Map::new();
+        if let Some(slots) = self.0 {
+            fill_from(access, slots)?;
+            return Ok(Value::Object(members));
+        }
         while let Some(key) = access.next_key::<String>()? {
-            if members.contains_key(&key) {
-                return Err(A::Error::custom(format!("the member {} is repeated", super::quoted(&key))));
+            match members.entry(key) {
+                Entry::Vacant(place) => {
+                    let Strict(value) = access.next_value()?;
+                    place.insert(value);
+                }
+                Entry::Occupied(there) => return Err(A::Error::custom(repeated(there.key()))),
             }
-            let Strict(value) = access.next_value()?;
-            members.insert(key, value);
         }
         Ok(Value::Object(members))
+    }
+}
+
+fn fill_from<'de, A: MapAccess<'de>>(
+    mut access: A,
+    slots: &mut [(&'static str, &mut dyn Slot)],
+) -> Result<(), A::Error> {
+    let known: Vec<&str> = slots.iter().map(|(name, _)| *name).collect();
+    let mut open: Vec<_> = slots.iter_mut().map(Some).collect();
+    while let Some(key) = access.next_key::<String>()? {
+        let slot = open.iter_mut().find(|slot| slot.as_ref().is_some_and(|(name, _)| *name == key));
+        let Some((_, slot)) = slot.and_then(Option::take) else {
+            let again = known.contains(&key.as_str());
+            return Err(A::Error::custom(if again { repeated(&key) } else { unknown_field(&key, &known) }));
+        };
+        let Strict(value) = access.next_value()?;
+        slot.fill(&value).map_err(|why| A::Error::custom(inside(&key, &why)))?;
+    }
+    match open.into_iter().flatten().next() {
+        Some((name, _)) => Err(A::Error::custom(missing(name))),
+        None => Ok(()),
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn rules(draft: &Draft, policy: Option<&Policy>, context: &CheckConte
         );
     }
     if let (Some(given), Some(requester)) = (&draft.retention_override, &draft.requested_by)
-        && given.approver.to_lowercase() == requester.to_lowercase()
+        && same_person(&given.approver, requester)
     {
         say(
             Severity::Error,
@@ -62,6 +62,11 @@ pub(crate) fn rules(draft: &Draft, policy: Option<&Policy>, context: &CheckConte
             "have somebody else approve it",
         );
     }
+}
+
+/// Whether two names differ in capitals only.
+fn same_person(one: &str, other: &str) -> bool {
+    one.chars().flat_map(char::to_uppercase).eq(other.chars().flat_map(char::to_uppercase))
 }
 
 fn record_types(draft: &Draft, say: &mut impl FnMut(Severity, &str, &str, String, &str)) {
