@@ -13,7 +13,7 @@ function canonical(value: unknown): string {
   return JSON.stringify(value)
 }
 
-type Fields = Record<string, unknown> & { plan_digest: string; chunk: number }
+type Fields = Record<string, unknown> & { plan_digest: string; chunk: number; hash: string }
 
 export function longer(lines: string[], count: number): string {
   const records = lines.map((line) => JSON.parse(line) as Fields)

@@ -1,5 +1,5 @@
-//! Reads one request a line from standard input and prints the digest of its plan, or its findings' codes, a line each: what
-//! the same calls say in Node is compared with it.
+//! Reads a request from each line of standard input, and after a tab its policy, if it has one; prints the digest of the plan, or the
+//! findings' codes, a line each. What the same calls say in Node and in Chromium is compared with it.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "that is what it is for")]
 
 use std::io::BufRead as _;
@@ -18,7 +18,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let started = Instant::now();
     let mut answers = Vec::with_capacity(lines.len());
     for line in &lines {
-        let checked = check(line, None, &context);
+        let (request, policy) =
+            line.split_once('\t').map_or((line.as_str(), None), |(request, policy)| (request, Some(policy)));
+        let checked = check(request, policy, &context);
         let codes = || checked.findings.iter().map(|f| f.code.as_str()).collect::<Vec<_>>().join(" ");
         answers.push(checked.plan.as_ref().map(Plan::digest).map_or_else(codes, str::to_owned));
     }

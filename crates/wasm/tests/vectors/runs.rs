@@ -1,0 +1,56 @@
+//! Whole runs against a simulated tenant: what every chunk comes to, and the bytes of the audit log.
+
+use purge_wasm::{Rehearsal, file_digest};
+use serde_json::{Map, Value, json};
+
+use crate::plans::{of, planned};
+
+/// Of a chunk, besides its outcome; what was not measured is not there.
+const COUNTS: [&str; 6] = ["submits", "requests", "before", "recordsDeleted", "remaining", "protected"];
+
+/// The file's scenario, with what the case adds.
+fn scenario(file: &Value, case: &Value) -> Value {
+    let mut scenario = file["scenario"].as_object().unwrap().clone();
+    scenario.extend(case["scenario"].as_object().cloned().unwrap_or_default());
+    Value::Object(scenario)
+}
+
+pub(crate) fn decide(file: &Value, case: &Value) -> Value {
+    let plan = planned(file, case).plan_file().unwrap();
+    let now = of("context", file, case)["now"].as_str().unwrap();
+    let approver = of("approvedBy", file, case).as_str().unwrap();
+    let mut rehearsal = match Rehearsal::new(&plan, approver, &scenario(file, case).to_string(), now) {
+        Ok(rehearsal) => rehearsal,
+        Err(refused) => return json!({ "refused": refused }),
+    };
+    if let Some(steps) = case["cancelAfterSteps"].as_u64() {
+        for _ in 0..steps {
+            rehearsal.step();
+        }
+        rehearsal.cancel();
+    }
+    assert!(rehearsal.run_until(f64::MAX, 1_000_000), "it does not end");
+    let reported = rehearsal.report();
+    let report = &reported["report"];
+    let chunk = |chunk: &Value| {
+        let mut out = Map::new();
+        let cause = chunk["cause"]["code"].as_str().map(|code| format!(": {code}")).unwrap_or_default();
+        out.insert("outcome".to_owned(), json!(format!("{}{cause}", chunk["outcome"].as_str().unwrap())));
+        out.extend(COUNTS.map(|name| (name.to_owned(), chunk[name].clone())).into_iter().filter(|(_, n)| !n.is_null()));
+        Value::Object(out)
+    };
+    let chunks: Vec<_> = report["chunks"].as_array().unwrap().iter().map(chunk).collect();
+    let problem = |problem: &Value| problem["code"].clone();
+    let problems: Vec<_> = report["problems"].as_array().unwrap().iter().map(problem).collect();
+    let log = rehearsal.audit_log();
+    json!({
+        "outcome": report["outcome"],
+        "exitCode": reported["exitCode"],
+        "lastAt": report["lastAt"],
+        "chunks": chunks,
+        "waits": report["totals"]["waits"],
+        "problems": problems,
+        "records": log.lines().count(),
+        "auditLog": file_digest(log.as_bytes()),
+    })
+}
