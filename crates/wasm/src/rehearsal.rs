@@ -72,7 +72,7 @@ impl Rehearsal {
     ///
     /// # Errors
     /// What `each` throws, and the reason of the signal when it is aborted; the rehearsal can go on then.
-    #[wasm_bindgen(js_name = runToEnd)]
+    #[wasm_bindgen(js_name = runToEnd, unchecked_return_type = "Promise<void>")]
     pub fn run_to_end(
         &self,
         #[wasm_bindgen(unchecked_param_type = "(standing: Standing) => void")] each: Function,

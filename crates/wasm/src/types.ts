@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" />
 // What crosses from core. A test generates samples of these with core itself and checks them against the types.
 
 export type Severity = 'error' | 'blocked' | 'warning' | 'note'
