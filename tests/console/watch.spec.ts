@@ -1,42 +1,11 @@
 // Watch, against the real server: a plan is carried out by its typed code, followed live, tried again, proved; and cancelled.
-import { spawn, execFileSync, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { execFileSync } from 'node:child_process'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import type { Page } from '@playwright/test'
 import { accessible, expect, load, look, test } from './page'
+import { binary, carryOut, enter, environment, serve, stopServers } from './server'
 
-const root = new URL('../../', import.meta.url).pathname
-const binary = process.env['GENESYS_PURGE'] ?? join(root, 'target/debug/genesys-purge')
-const environment = { PATH: process.env['PATH'] ?? '', HOME: tmpdir() }
-
-interface Server {
-  url: string
-  folder: string
-  child: ChildProcess
-}
-
-const running: ChildProcess[] = []
-
-/** The real server on the built page, with a simulated tenant like that. */
-async function serve(scenario: unknown, folder = mkdtempSync(join(tmpdir(), 'watch-')), port = 0): Promise<Server> {
-  expect(existsSync(binary), `${binary}: build it first`).toBe(true)
-  writeFileSync(join(folder, 'scenario.json'), JSON.stringify(scenario))
-  const args = ['serve', '--listen', `127.0.0.1:${port}`, '--www', join(root, 'www/dist'), '--ledger', 'data', '--scenario', 'scenario.json']
-  const child = spawn(binary, args, { cwd: folder, env: environment, stdio: ['ignore', 'pipe', 'inherit'] })
-  running.push(child)
-  const lines = createInterface({ input: child.stdout })
-  const url = await new Promise<string>((resolve, reject) => {
-    lines.once('line', resolve)
-    child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)))
-  })
-  return { url, folder, child }
-}
-
-test.afterEach(() => {
-  for (const child of running.splice(0)) child.kill('SIGKILL')
-})
+test.afterEach(stopServers)
 
 /** Deletions take three seconds, and the second submit is refused once. */
 const REFUSING = {
@@ -44,24 +13,6 @@ const REFUSING = {
   faults: [{ on: 'submit', nth: [2], do: { kind: 'error', status: 400 } }],
 }
 const SLOW = { dataDeletion: { processingSeconds: 30 } }
-
-async function enter(page: Page, server: Server): Promise<void> {
-  await page.goto(server.url)
-  await page.getByRole('navigation').waitFor()
-  await expect(page.getByText('SIMULATED', { exact: true }).first()).toBeVisible()
-}
-
-/** From a plan to its run, as a person does it. */
-async function carryOut(page: Page): Promise<void> {
-  await page.getByRole('button', { name: 'Plan', exact: true }).click()
-  await load(page, 'A quarter of conversations')
-  await page.getByRole('button', { name: 'Carry out…' }).click()
-  const code = (await page.getByRole('dialog').locator('.digest').textContent()) ?? ''
-  await page.getByLabel('Type the code').fill(code)
-  await page.getByLabel('Approver').fill('dpo@example.com')
-  await page.getByRole('button', { name: 'Start', exact: true }).click()
-  await expect(page.getByRole('heading', { name: 'Q1 2023' })).toBeVisible()
-}
 
 test('a plan is carried out by its typed code, followed, tried again and proved', async ({ page, complaints }) => {
   test.setTimeout(180_000)

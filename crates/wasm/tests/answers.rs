@@ -5,8 +5,13 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use purge_core::chunk::Age;
+use purge_core::finding::Severity;
+use purge_core::outcome::{Outcome, WaitReason};
+use purge_core::plan::Disposition;
 use purge_wasm::{EvidenceCheck, PlanHandle, Rehearsal, plan};
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 const NOW: &str = "2026-11-23T12:00:00.000Z";
 
@@ -19,11 +24,88 @@ fn sample(out: &mut String, name: &str, kind: &str, json: &Value) {
     writeln!(out, "export const {name}: {kind} = {json}").unwrap();
 }
 
+/// A declaration that fails to compile when the type has a word too many or too few.
+fn words<T: Serialize>(out: &mut String, name: &str, kind: &str, all: &[T]) {
+    let word = |word: &T| (serde_json::to_value(word).unwrap().as_str().unwrap().to_owned(), Value::Bool(true));
+    sample(out, name, &format!("Record<{kind}, true>"), &Value::Object(all.iter().map(word).collect()));
+}
+
+/// Every word that may cross. The matches have nothing to do but to fail when there is one more.
+fn all_words(out: &mut String) {
+    words(out, "outcomes", "Outcome", &Outcome::ALL);
+    words(
+        out,
+        "severities",
+        "Severity",
+        &match Severity::Note {
+            Severity::Error | Severity::Blocked | Severity::Warning | Severity::Note => {
+                [Severity::Error, Severity::Blocked, Severity::Warning, Severity::Note]
+            }
+        },
+    );
+    words(
+        out,
+        "dispositions",
+        "Disposition",
+        &match Disposition::Chunk {
+            Disposition::Chunk
+            | Disposition::Held
+            | Disposition::Retained
+            | Disposition::TooRecent
+            | Disposition::Refused => [
+                Disposition::Chunk,
+                Disposition::Held,
+                Disposition::Retained,
+                Disposition::TooRecent,
+                Disposition::Refused,
+            ],
+        },
+    );
+    words(
+        out,
+        "ages",
+        "NonNullable<Row['age']>",
+        &match Age::Recent {
+            Age::Recent | Age::Aged => [Age::Recent, Age::Aged],
+        },
+    );
+    let waits = match WaitReason::InFlight {
+        WaitReason::RateLimited { .. }
+        | WaitReason::Backoff { .. }
+        | WaitReason::JobPending { .. }
+        | WaitReason::RequestBudget
+        | WaitReason::SlotBusy
+        | WaitReason::ConfirmingSubmit
+        | WaitReason::IndexLag
+        | WaitReason::CoolOff
+        | WaitReason::InFlight => [
+            WaitReason::RateLimited { retry_after_seconds: Some(2) },
+            WaitReason::Backoff { attempt: 1 },
+            WaitReason::JobPending { percent: Some(40) },
+            WaitReason::RequestBudget,
+            WaitReason::SlotBusy,
+            WaitReason::ConfirmingSubmit,
+            WaitReason::IndexLag,
+            WaitReason::CoolOff,
+            WaitReason::InFlight,
+        ],
+    };
+    let of_kind = |wait: &WaitReason| {
+        let value = serde_json::to_value(wait).unwrap();
+        (value.get("kind").and_then(Value::as_str).unwrap().to_owned(), value)
+    };
+    let waits: Map<_, _> = waits.iter().map(of_kind).collect();
+    let kind = "{ [kind in WaitReason['kind']]: Extract<WaitReason, { kind: kind }> }";
+    sample(out, "waits", kind, &Value::Object(waits));
+}
+
 fn samples() -> String {
     let mut out = String::from(
         "// Written by `UPDATE=1 cargo test -p purge-wasm`; do not edit.\n\
-         import type { Happened, HttpRequest, QueueMessage, Reported, Row, Standing, Summary, Verdict } from '../src/types'\n\n",
+         import type {\n  Disposition, Happened, HttpRequest, Outcome, QueueMessage, Reported, Row, Severity, Standing, Summary, Verdict, WaitReason,\n\
+         } from '../src/types'\n\n",
     );
+    all_words(&mut out);
     let holds = include_str!("../../../examples/holds-and-retention.json");
     let policy = include_str!("../../../examples/policy.json");
     let good = planned(holds, Some(policy));

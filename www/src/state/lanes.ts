@@ -1,20 +1,6 @@
 // A run as lanes over time, from the records of its audit log: the same picture before and after a reload.
 import { phaseOf, type Bar } from './rehearsal'
-import type { Outcome, WaitReason } from '../types'
-
-/** What of an audit record is drawn and listed. */
-export interface AuditRecord {
-  chunk: number
-  attempt: number
-  timestamp: string
-  status: string
-  event: { kind: string; reason?: WaitReason; outcome?: Outcome }
-}
-
-export interface Line {
-  position: number
-  record: AuditRecord
-}
+import type { Line } from './answers'
 
 /** Bars that are kept: more cannot be told apart. */
 const MOST = 6000

@@ -1,16 +1,6 @@
 // The server that this page came from, when it is `genesys-purge serve`: its token, and asking it.
+import type { About, Answers } from './answers'
 import type { Finding } from '../types'
-
-/** What the server says about itself. */
-export interface About {
-  version: string
-  simulated: boolean
-  tenant: string | null
-  ledger: string
-  policies: { name: string; policy: unknown }[]
-  remarks: Finding[]
-  now: string
-}
 
 const KEY = 'genesys-purge.token'
 
@@ -59,7 +49,7 @@ export async function send(path: string, init: RequestInit = {}): Promise<Respon
   })
   locked = response.status === 401
   if (response.ok) return response
-  const problem = (await response.json().catch(() => null)) as { findings?: Finding[] } | null
+  const problem = (await response.json().catch(() => null)) as Partial<Answers['problem']> | null
   throw new Refusal(response.status, problem?.findings ?? [])
 }
 
@@ -74,5 +64,5 @@ export async function post<T>(path: string, body: unknown): Promise<T> {
 
 /** Asks the server what it is. */
 export async function meet(): Promise<void> {
-  about = await ask<About>('/server')
+  about = await ask<Answers['server']>('/server')
 }

@@ -1,51 +1,13 @@
 // The runs of the server's ledger, and one of them as it changes. Everything that is shown was said by the server.
 import { ask, isLocked, meet, post, Refusal, send, server } from './served'
-import { Lanes, type Line } from './lanes'
+import type { Answers, Events, Line, RunDetail, RunFacts, Sums } from './answers'
+import { Lanes } from './lanes'
 import { listen, type StreamEvent } from './stream'
 import { t } from '../texts'
-import type { Accounting, ChunkView, Finding, Outcome, Report } from '../types'
+import type { ChunkView, Finding } from '../types'
 
-export type Standing = 'ended' | 'cancelling' | 'underWay' | 'stopped'
 export type Kind = 'all' | 'underWay' | 'attention'
 export const KINDS: readonly Kind[] = ['all', 'underWay', 'attention']
-
-export interface RunFacts {
-  runId: string
-  name: string
-  api: string
-  planDigest: string
-  shortCode: string
-  tenant: string
-  simulated: boolean
-  served: boolean
-  chunks: number
-  open: number
-  ended: Partial<Record<Outcome, number>>
-  standing: Standing
-  carried: 'here' | 'elsewhere' | null
-  can: { cancel: boolean; retry: boolean; resume: boolean }
-  trouble: Finding[]
-  requestedBy: string
-  approvedBy: string
-  approvedAt: string
-  cancelAsked: string | null
-  createdAt: string
-  updatedAt: string
-  mark: string
-}
-
-export interface RunDetail extends RunFacts {
-  request: { reason: string; range: { start: string; end: string }; recordTypes: string[]; jurisdiction: string }
-  complianceNote: string
-  accounting: Accounting | null
-  messages: { delivered: number; pending: number; dead: number }
-  evidence: { folder: string; digest: string } | null
-}
-
-/** The report so far, without its chunks. */
-export interface Sums extends Pick<Report, 'outcome' | 'startedAt' | 'lastAt' | 'totals' | 'accounting' | 'problems'> {
-  exitCode: number
-}
 
 /** `locked`: the server was started again, and this page's token is not its token. */
 export type Connection = 'connecting' | 'live' | 'reconnecting' | 'locked'
@@ -119,9 +81,9 @@ export class Watched {
   }
 
   async #load(): Promise<void> {
-    const { run, now } = await ask<{ run: RunDetail; now: string }>(`/runs/${this.id}`)
+    const { run, now } = await ask<Answers['run']>(`/runs/${this.id}`)
     this.#clock(now)
-    const { records } = await ask<{ records: Line[] }>(`/runs/${this.id}/audit?last=2000`)
+    const { records } = await ask<Answers['audit']>(`/runs/${this.id}/audit?last=2000`)
     if (this.detail === null) this.lanes = new Lanes(run.api)
     for (const line of records) this.#line(line)
     this.detail = run
@@ -145,7 +107,7 @@ export class Watched {
     this.#mark = id
     switch (name) {
       case 'chunk': {
-        const view = data as ChunkView
+        const view = data as Events['chunk']
         const before = this.views.get(view.chunk.index)
         this.views.set(view.chunk.index, view)
         if (view.outcome !== null && view.outcome !== 'verified' && before?.outcome !== view.outcome) {
@@ -154,10 +116,10 @@ export class Watched {
         break
       }
       case 'record':
-        this.#line(data as Line)
+        this.#line(data as Events['record'])
         break
       case 'run': {
-        const { run, now } = data as { run: RunFacts; now: string }
+        const { run, now } = data as Events['run']
         this.#clock(now)
         const settled = this.facts?.carried != null && run.carried === null
         this.#facts(run)
@@ -166,7 +128,7 @@ export class Watched {
         break
       }
       case 'beat':
-        this.#clock((data as { now: string }).now)
+        this.#clock((data as Events['beat']).now)
         break
       case 'reset':
         // Another ledger: nothing that is shown here belongs to it.
@@ -196,7 +158,7 @@ export class Watched {
   /** What is said once a run has settled: evidence, messages. */
   async #reload(): Promise<void> {
     await attempt(async () => {
-      const { run } = await ask<{ run: RunDetail }>(`/runs/${this.id}`)
+      const { run } = await ask<Answers['run']>(`/runs/${this.id}`)
       this.detail = run
       this.facts = run
     })
@@ -210,7 +172,7 @@ export class Watched {
     if (began < this.#report) return
     this.#report = Infinity
     await attempt(async () => {
-      this.sums = await ask<Sums>(`/runs/${this.id}/sums`)
+      this.sums = await ask<Answers['sums']>(`/runs/${this.id}/sums`)
     })
     const took = performance.now() - began
     this.#report = performance.now() + Math.max(1000, took * 10)
@@ -222,7 +184,7 @@ export class Watched {
   async turn(after: number): Promise<void> {
     await attempt(async () => {
       const path = `/runs/${this.id}/chunks?kind=${this.kind}&after=${after}&limit=${PAGE}`
-      const { chunks, next } = await ask<{ chunks: ChunkView[]; next: number | null }>(path)
+      const { chunks, next } = await ask<Answers['chunks']>(path)
       this.after = after
       this.page = chunks.map((view) => view.chunk.index)
       this.next = chunks.length === PAGE ? next : null
@@ -249,7 +211,7 @@ export class Watched {
 
   /** The run's evidence as files. */
   async evidence(): Promise<File[]> {
-    const { files } = await ask<{ files: { name: string }[] }>(`/runs/${this.id}/evidence`)
+    const { files } = await ask<Answers['evidence']>(`/runs/${this.id}/evidence`)
     return Promise.all(files.map(async ({ name }) => {
       const response = await send(`/runs/${this.id}/evidence/${name}`)
       return new File([await response.blob()], name)
@@ -259,7 +221,7 @@ export class Watched {
   async act(verb: 'cancel' | 'retry' | 'resume', body: unknown = {}): Promise<void> {
     this.problem = []
     await attempt(async () => {
-      const { run } = await post<{ run: RunFacts }>(`/runs/${this.id}/${verb}`, body)
+      const { run } = await post<Answers['changed']>(`/runs/${this.id}/${verb}`, body)
       this.#facts(run)
     })
     paint()
@@ -337,7 +299,7 @@ async function look(): Promise<void> {
   looking = setTimeout(() => void look(), LIST)
   await attempt(async () => {
     if (server() === null) await meet()
-    runs = (await ask<{ runs: RunFacts[] }>('/runs')).runs
+    runs = (await ask<Answers['runs']>('/runs')).runs
   })
   if (isLocked()) leave()
   paint()
@@ -373,7 +335,7 @@ export async function open(id: string): Promise<void> {
 /** Hands a plan over to be carried out, and looks at its run. The server's refusals, if it does not. */
 export async function execute(ask: { planFile: string; digest: string; shortCode: string; approver: string }): Promise<Finding[] | null> {
   try {
-    const { run } = await post<{ run: RunFacts }>('/runs', ask)
+    const { run } = await post<Answers['changed']>('/runs', ask)
     remember(run)
     void open(run.runId)
     return null

@@ -1,0 +1,91 @@
+// What `genesys-purge serve` answers, as far as the page reads it. A test compares it with what the real server says.
+import type { Accounting, ChunkView, Finding, Outcome, Report, WaitReason } from '../types'
+
+/** What the server says about itself. */
+export interface About {
+  version: string
+  simulated: boolean
+  tenant: string | null
+  ledger: string
+  policies: { name: string; policy: unknown }[]
+  remarks: Finding[]
+  now: string
+}
+
+export type Standing = 'ended' | 'cancelling' | 'underWay' | 'stopped'
+
+export interface RunFacts {
+  runId: string
+  name: string
+  api: string
+  planDigest: string
+  shortCode: string
+  tenant: string
+  simulated: boolean
+  served: boolean
+  chunks: number
+  open: number
+  ended: Partial<Record<Outcome, number>>
+  standing: Standing
+  carried: 'here' | 'elsewhere' | null
+  can: { cancel: boolean; retry: boolean; resume: boolean }
+  trouble: Finding[]
+  requestedBy: string
+  approvedBy: string
+  approvedAt: string
+  cancelAsked: string | null
+  createdAt: string
+  updatedAt: string
+  mark: string
+}
+
+export interface RunDetail extends RunFacts {
+  request: { reason: string; range: { start: string; end: string }; recordTypes: string[]; jurisdiction: string }
+  complianceNote: string
+  accounting: Accounting | null
+  messages: { delivered: number; pending: number; dead: number }
+  evidence: { folder: string; digest: string } | null
+}
+
+/** The report so far, without its chunks. */
+export interface Sums extends Pick<Report, 'outcome' | 'startedAt' | 'lastAt' | 'totals' | 'accounting' | 'problems'> {
+  exitCode: number
+}
+
+/** What of an audit record is drawn and listed. */
+export interface AuditRecord {
+  chunk: number
+  attempt: number
+  timestamp: string
+  status: string
+  event: { kind: string; reason?: WaitReason; outcome?: Outcome }
+}
+
+export interface Line {
+  position: number
+  record: AuditRecord
+}
+
+/** What is answered to what is asked. */
+export interface Answers {
+  server: About
+  runs: { now: string; runs: RunFacts[] }
+  run: { now: string; run: RunDetail }
+  chunks: { chunks: ChunkView[]; next: number | null }
+  audit: { records: Line[]; next: number | null }
+  sums: Sums
+  evidence: { folder: string; files: { name: string; bytes: number }[] }
+  /** To whatever starts or changes a run. */
+  changed: { now: string; run: RunFacts }
+  /** To what is refused. */
+  problem: { status: number; title: string; detail: string; findings: Finding[] }
+}
+
+/** What a stream tells, by the name of its event. */
+export interface Events {
+  chunk: ChunkView
+  record: Line
+  run: { now: string; run: RunFacts }
+  beat: { now: string }
+  reset: object
+}
