@@ -22,6 +22,8 @@ export interface Case {
   context?: Context
   approvedBy?: string
   scenario?: Fields
+  /** Somebody has edited the plan file: what stood there, and what stands there now. */
+  edit?: [string, string]
   cancelAfterSteps?: number
   log?: string[]
   between?: string
@@ -74,7 +76,7 @@ function plans(purge: Package, file: VectorFile, one: Case): unknown {
 
 function runs(purge: Package, file: VectorFile, one: Case): unknown {
   const handle = planned(purge, file, one)
-  const planFile = handle.planFile() ?? ''
+  const planFile = (handle.planFile() ?? '').replace(...(one.edit ?? ['', '']))
   handle.free()
   const scenario = JSON.stringify({ ...file.scenario, ...one.scenario })
   let rehearsal

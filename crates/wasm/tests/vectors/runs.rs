@@ -16,7 +16,13 @@ fn scenario(file: &Value, case: &Value) -> Value {
 }
 
 pub(crate) fn decide(file: &Value, case: &Value) -> Value {
-    let plan = planned(file, case).plan_file().unwrap();
+    let mut plan = planned(file, case).plan_file().unwrap();
+    // Somebody has edited the plan file.
+    if let Some(edit) = case["edit"].as_array() {
+        let edited = plan.replacen(edit[0].as_str().unwrap(), edit[1].as_str().unwrap(), 1);
+        assert_ne!(edited, plan, "the plan file has no {}", edit[0]);
+        plan = edited;
+    }
     let now = of("context", file, case)["now"].as_str().unwrap();
     let approver = of("approvedBy", file, case).as_str().unwrap();
     let mut rehearsal = match Rehearsal::new(&plan, approver, &scenario(file, case).to_string(), now) {
