@@ -1,20 +1,21 @@
-//! Clients of AWS: one TLS stack, and a limit to every wait.
+//! Clients of AWS: one way to the network, and a limit to every wait.
 
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::config::{SharedCredentialsProvider, SharedHttpClient};
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+use purge_driver::HttpsClient;
 
-/// How long a connection may take.
-const CONNECT: Duration = Duration::from_secs(2);
+use crate::connector;
+
 /// How long one attempt at a call may take.
-const ATTEMPT: Duration = Duration::from_secs(5);
+pub(crate) const ATTEMPT: Duration = Duration::from_secs(5);
 /// How long a call may take with all its attempts: well below the lease of a chunk.
 const CALL: Duration = Duration::from_secs(15);
 
@@ -26,12 +27,12 @@ const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 /// The SDK's own search for keys knows files, profiles, roles and metadata services. None of them exists in a function, and the
 /// code for all of them would be in its binary.
 #[must_use]
-pub fn config(get: impl Fn(&str) -> Option<String>) -> SdkConfig {
+pub fn config(https: HttpsClient, get: impl Fn(&str) -> Option<String>) -> SdkConfig {
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(get("AWS_REGION").map(Region::new))
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
-        .http_client(http())
+        .http_client(connector::over(https))
         .timeout_config(timeouts())
         .retry_config(RetryConfig::standard());
     config.set_endpoint_url(get(ENDPOINT));
@@ -48,21 +49,49 @@ pub fn of_service(shared: &SdkConfig, service: &str, get: impl Fn(&str) -> Optio
     config.build()
 }
 
-/// rustls with ring: the SDK's default library spends tens of milliseconds before its first handshake.
-#[must_use]
-pub fn http() -> SharedHttpClient {
-    Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+/// A client that is made when it is first used: no event needs all of them, and none needs one before it comes.
+#[derive(Clone)]
+pub struct Lazy<C>(Arc<LazyLock<C, Box<dyn FnOnce() -> C + Send>>>);
+
+impl<C> Lazy<C> {
+    /// One that is made like this.
+    #[must_use]
+    pub fn new(make: impl FnOnce() -> C + Send + 'static) -> Self {
+        Self(Arc::new(LazyLock::new(Box::new(make))))
+    }
+}
+
+impl<C: Send + 'static> From<C> for Lazy<C> {
+    fn from(client: C) -> Self {
+        Self::new(move || client)
+    }
+}
+
+impl<C> Deref for Lazy<C> {
+    type Target = C;
+
+    fn deref(&self) -> &C {
+        &self.0
+    }
+}
+
+impl<C> fmt::Debug for Lazy<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lazy").finish_non_exhaustive()
+    }
 }
 
 /// The SDK itself waits for ever.
 #[must_use]
 pub fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).operation_timeout(CALL).build()
+    TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(CALL).build()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{config, of_service};
+    use purge_driver::HttpsClient;
+
+    use super::of_service;
 
     #[test]
     fn a_service_may_have_an_address_of_its_own() {
@@ -72,6 +101,7 @@ mod tests {
             "AWS_ENDPOINT_URL_SQS" => Some("http://127.0.0.1:2".to_owned()),
             _ => None,
         };
+        let config = |get: fn(&str) -> Option<String>| super::config(HttpsClient::new().unwrap(), get);
         let shared = config(get);
         assert_eq!(shared.region().map(ToString::to_string).as_deref(), Some("eu-west-1"));
         assert_eq!(of_service(&shared, "SQS", get).endpoint_url(), Some("http://127.0.0.1:2"));

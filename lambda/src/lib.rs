@@ -6,6 +6,7 @@
 // AWS, behind small ports.
 pub mod bucket;
 pub mod clients;
+pub mod connector;
 pub mod ledger;
 pub mod login;
 pub mod queue;

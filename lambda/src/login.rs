@@ -13,6 +13,8 @@ use purge_core::webhook::Secrets;
 use purge_driver::{Http, WireRequest};
 use serde::Deserialize;
 
+use crate::clients::Lazy;
+
 /// Reads secrets.
 pub trait Vault {
     /// The text of a secret.
@@ -24,7 +26,7 @@ pub trait Vault {
 
 /// AWS Secrets Manager.
 #[derive(Clone, Debug)]
-pub struct SecretsManager(pub Client);
+pub struct SecretsManager(pub Lazy<Client>);
 
 impl Vault for SecretsManager {
     async fn read(&self, name: &str) -> Result<String, String> {

@@ -10,7 +10,7 @@ use purge_driver::{HttpsClient, SystemClock};
 use purge_lambda::functions::{Functions, Invocation, Tenants};
 use purge_lambda::login::{SecretsManager, WithCredentials, webhook};
 use purge_lambda::settings::Settings;
-use purge_lambda::{DynamoLedger, clients, queue::SqsQueue, s3::LONGEST_OBJECT, s3::S3Bucket, trace};
+use purge_lambda::{DynamoLedger, clients, clients::Lazy, queue::SqsQueue, s3::LONGEST_OBJECT, s3::S3Bucket, trace};
 use serde_json::Value;
 
 /// Which function this is. The names are the handlers of the template.
@@ -41,15 +41,17 @@ async fn main() -> Result<(), Error> {
     let role = Role::of(&handler).ok_or_else(|| format!("`{handler}` is no handler"))?;
     let environment = |name: &str| std::env::var(name).ok();
     let settings = Settings::read(environment).map_err(|wrong| wrong.join("; "))?;
-    let shared = clients::config(environment);
+    let https = HttpsClient::trusting_mozilla()?;
+    let shared = clients::config(https.clone(), environment);
     let aws = |service: &str| clients::of_service(&shared, service, environment);
-    let vault = SecretsManager(aws_sdk_secretsmanager::Client::new(&aws("SECRETS_MANAGER")));
-    let https = HttpsClient::new()?;
+    let secrets = aws("SECRETS_MANAGER");
+    let vault = SecretsManager(Lazy::new(move || aws_sdk_secretsmanager::Client::new(&secrets)));
     let objects = https.clone().with_longest_answer(LONGEST_OBJECT);
     let bucket = |name: &str| S3Bucket::new(objects.clone(), SystemClock, &aws("S3"), name);
     let http = WithCredentials::new(https, vault.clone(), settings.credentials.clone());
-    let sqs = aws_sdk_sqs::Client::new(&aws("SQS"));
-    let ledger = DynamoLedger::new(aws_sdk_dynamodb::Client::new(&aws("DYNAMODB")), settings.table.clone());
+    let (queues, table) = (aws("SQS"), aws("DYNAMODB"));
+    let sqs = Lazy::new(move || aws_sdk_sqs::Client::new(&queues));
+    let ledger = DynamoLedger::new(Lazy::new(move || aws_sdk_dynamodb::Client::new(&table)), settings.table.clone());
     let tenants = Tenants::of(&settings.place);
     let functions = Functions {
         ledger: &ledger,

@@ -7,6 +7,8 @@ use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use futures_util::{TryStreamExt as _, stream};
 
+use crate::clients::Lazy;
+
 /// Messages of one SendMessageBatch (limit of SQS).
 const BATCH: usize = 10;
 /// Batches under way at once.
@@ -42,15 +44,15 @@ pub trait Queue {
 /// An SQS standard queue.
 #[derive(Clone, Debug)]
 pub struct SqsQueue {
-    client: Client,
+    client: Lazy<Client>,
     url: String,
 }
 
 impl SqsQueue {
     /// The queue at that address.
     #[must_use]
-    pub fn new(client: Client, url: impl Into<String>) -> Self {
-        Self { client, url: url.into() }
+    pub fn new(client: impl Into<Lazy<Client>>, url: impl Into<String>) -> Self {
+        Self { client: client.into(), url: url.into() }
     }
 
     /// One batch: each entry's own failure is looked at, because the batch as a whole succeeds without it.

@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, LocalSecondaryIndex, Projection, ProjectionType,
     ScalarAttributeType,
 };
+use purge_driver::HttpsClient;
 use purge_lambda::ledger::{BY_DUE, DUE, PARTITION, SORT};
 
 /// The top of the repository.
@@ -149,7 +150,7 @@ fn until_listening(port: u16, log: impl Fn() -> String) {
 pub async fn config(url: &str) -> SdkConfig {
     let keys = aws_sdk_dynamodb::config::Credentials::new("test", "test", None, None, "test");
     aws_config::defaults(BehaviorVersion::latest())
-        .http_client(purge_lambda::clients::http())
+        .http_client(purge_lambda::connector::over(HttpsClient::new().unwrap()))
         .timeout_config(purge_lambda::clients::timeouts())
         .credentials_provider(keys)
         .region(Region::new("us-east-1"))

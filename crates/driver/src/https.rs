@@ -44,10 +44,25 @@ impl HttpsClient {
     /// # Errors
     /// When the TLS library refuses its own defaults.
     pub fn new() -> Result<Self, TlsError> {
+        let mut authorities = RootCertStore::empty();
+        authorities.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if authorities.is_empty() { Self::trusting_mozilla() } else { Self::trusting(authorities) }
+    }
+
+    /// A client that trusts the Mozilla list, whatever this machine trusts. The list is in the program: nothing is read, which takes
+    /// milliseconds.
+    ///
+    /// # Errors
+    /// When the TLS library refuses its own defaults.
+    pub fn trusting_mozilla() -> Result<Self, TlsError> {
+        Self::trusting(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect())
+    }
+
+    fn trusting(authorities: RootCertStore) -> Result<Self, TlsError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
-            .with_root_certificates(authorities())
+            .with_root_certificates(authorities)
             .with_no_client_auth();
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
@@ -68,16 +83,6 @@ impl HttpsClient {
     pub fn with_longest_answer(self, bytes: usize) -> Self {
         Self { longest_answer: bytes, ..self }
     }
-}
-
-fn authorities() -> RootCertStore {
-    let mut store = RootCertStore::empty();
-    let native = rustls_native_certs::load_native_certs();
-    store.add_parsable_certificates(native.certs);
-    if store.is_empty() {
-        store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    store
 }
 
 impl Http for HttpsClient {

@@ -44,6 +44,7 @@ use purge_driver::ledger::{
     RecordRow, RunRow, Slot, Swapped,
 };
 
+use crate::clients::Lazy;
 use crate::store::Store;
 
 pub use keys::{BY_DUE, DUE, PARTITION, SORT};
@@ -52,7 +53,7 @@ pub use keys::{BY_DUE, DUE, PARTITION, SORT};
 /// [`DUE`].
 #[derive(Debug)]
 pub struct DynamoLedger {
-    client: Client,
+    client: Lazy<Client>,
     table: String,
     /// Orders never change, and every step needs one.
     orders: RefCell<BTreeMap<String, Rc<Order>>>,
@@ -61,8 +62,8 @@ pub struct DynamoLedger {
 impl DynamoLedger {
     /// The ledger in that table.
     #[must_use]
-    pub fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into(), orders: RefCell::default() }
+    pub fn new(client: impl Into<Lazy<Client>>, table: impl Into<String>) -> Self {
+        Self { client: client.into(), table: table.into(), orders: RefCell::default() }
     }
 }
 
