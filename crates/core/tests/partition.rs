@@ -134,7 +134,7 @@ fn verify(request: &PurgeRequest, policy: &Policy, checked: &Checked) {
         }
     }
     // What is kept is kept for a cause, and named by the strongest.
-    for part in parts {
+    for part in parts.iter() {
         for at in [part.window.start(), part.window.last_millisecond()] {
             assert_eq!(part.disposition, expected(request, policy, at), "{at} in {part:?}");
         }

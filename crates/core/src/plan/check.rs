@@ -1,5 +1,7 @@
 //! Checking: read both documents, apply every rule, cut the range, and make the plan if nothing stops it.
 
+use std::sync::Arc;
+
 use super::exclude::{self, Scope};
 use super::partition::partition;
 use super::{CheckContext, Checked, Disposition, MAX_CHUNKS, Part, Plan, digest, estimate, rules};
@@ -38,9 +40,10 @@ pub fn check(request: &str, policy: Option<&str>, context: &CheckContext) -> Che
     // A stable sort: the request's first, each document's in the order in which they were found.
     let of_policy = |finding: &Finding| finding.pointer.starts_with("policy");
     sort_by(&mut findings, |a, b| of_policy(a).cmp(&of_policy(b)));
-    let Some((parts, chunks)) = cut else { return Checked { findings, parts: Vec::new(), plan: None } };
+    let Some((parts, chunks)) = cut else { return Checked { findings, parts: Arc::default(), plan: None } };
+    let parts = Arc::new(parts);
     let plan = match (draft.finish(&findings), policy) {
-        (Some(request), Some(policy)) => Some(plan(request, policy, chunks, parts.clone())),
+        (Some(request), Some(policy)) => Some(plan(request, policy, chunks, Arc::clone(&parts))),
         (Some(_) | None, Some(_) | None) => None,
     };
     Checked { findings, parts, plan }
@@ -118,7 +121,7 @@ fn nothing_left(parts: &[Part]) -> Finding {
     )
 }
 
-fn plan(request: PurgeRequest, policy: Policy, chunks: Vec<Chunk>, parts: Vec<Part>) -> Plan {
+fn plan(request: PurgeRequest, policy: Policy, chunks: Vec<Chunk>, parts: Arc<Vec<Part>>) -> Plan {
     let policy_digest = digest::policy_digest(&policy);
     Plan {
         version: super::PLAN_VERSION,

@@ -1,6 +1,6 @@
 //! The digest of a plan: what a person approves.
 
-use std::fmt::{self, Write};
+use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
@@ -17,13 +17,16 @@ pub(crate) fn policy_digest(policy: &Policy) -> String {
 
 /// Digest of the canonical bytes of `{"chunks", "policyDigest", "request", "version"}`.
 ///
-/// The bytes go straight into the hash: a plan may have 200,000 chunks, and their JSON would only be thrown away.
+/// Each chunk goes into the hash as soon as it is written: a plan may have 200,000 chunks, and their JSON would only be thrown away.
 pub(crate) fn plan_digest(request: &PurgeRequest, policy_digest: &str, chunks: &[Chunk]) -> String {
     let mut hasher = Sha256::new();
     // Members in sorted order, as RFC 8785 wants them.
     hasher.update(b"{\"chunks\":[");
+    let mut text = String::new();
     for (place, chunk) in chunks.iter().enumerate() {
-        write_chunk(&mut Sink(&mut hasher), place, chunk);
+        text.clear();
+        write_chunk(&mut text, place, chunk);
+        hasher.update(&text);
     }
     hasher.update(b"],\"policyDigest\":");
     hasher.update(canonical(&policy_digest));
@@ -33,25 +36,15 @@ pub(crate) fn plan_digest(request: &PurgeRequest, policy_digest: &str, chunks: &
     format!("sha256:{}", hex(&hasher.finalize()))
 }
 
-fn write_chunk(sink: &mut Sink<'_>, place: usize, chunk: &Chunk) {
+fn write_chunk(text: &mut String, place: usize, chunk: &Chunk) {
     let comma = if place == 0 { "" } else { "," };
     let (start, end) = (chunk.window.start().millis(), chunk.window.end().millis());
     let age = match chunk.age {
         Age::Recent => "",
         Age::Aged => ",\"aged\"",
     };
-    // A hash takes every byte, so writing to it cannot fail.
-    let _ = write!(sink, "{comma}[{start},{end}{age}]");
-}
-
-/// Text into the hash.
-struct Sink<'a>(&'a mut Sha256);
-
-impl Write for Sink<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.update(text.as_bytes());
-        Ok(())
-    }
+    // Writing to a text cannot fail.
+    let _ = write!(text, "{comma}[{start},{end}{age}]");
 }
 
 #[cfg(test)]

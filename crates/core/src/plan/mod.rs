@@ -9,6 +9,8 @@ mod partition;
 pub mod price;
 mod rules;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::chunk::Chunk;
@@ -112,7 +114,7 @@ pub struct Plan {
     request: PurgeRequest,
     policy: Policy,
     chunks: Vec<Chunk>,
-    parts: Vec<Part>,
+    parts: Arc<Vec<Part>>,
     estimate: Estimate,
 }
 
@@ -180,8 +182,9 @@ pub fn short_code(digest: &str) -> String {
 pub struct Checked {
     /// Every problem and remark, in the order of the documents.
     pub findings: Vec<Finding>,
-    /// What becomes of the range; empty when the range, the policy or something else that decides about it is unreadable.
-    pub parts: Vec<Part>,
+    /// What becomes of the range; empty when the range, the policy or something else that decides about it is unreadable. Shared
+    /// with the plan: they may be many.
+    pub parts: Arc<Vec<Part>>,
     /// The plan, when no finding stops it.
     pub plan: Option<Plan>,
 }
