@@ -86,3 +86,11 @@ test('the second example of the README is built for browsers, with the wasm besi
   const script = readFileSync(join(folder, 'page/dist/assets', assets.find((name) => name.endsWith('.js')) ?? ''), 'utf8')
   expect(script).not.toContain('node:fs')
 })
+
+test('the README names everything that the package exports', async () => {
+  const purge = await import('../pkg/node/purge.js')
+  const methods = [purge.PlanHandle, purge.Rehearsal, purge.EvidenceCheck].flatMap((kind) => Object.getOwnPropertyNames(kind.prototype))
+  const names = [...Object.keys(purge), ...methods].filter((name) => !['constructor', 'PlanHandle', '__destroy_into_raw'].includes(name))
+  expect(names.length).toBeGreaterThan(30)
+  expect(names.filter((name) => !readme.includes(`${name}(`))).toEqual([])
+})
