@@ -21,11 +21,27 @@ pub(crate) enum Filter {
     /// One of them at least.
     Or(Vec<Filter>),
     /// This conversation; an id that is no UUID matches nothing.
-    Id(Option<u128>),
+    Id(#[serde(with = "written")] Option<u128>),
     /// Conversations of this kind; an unknown kind matches nothing.
     Media(Option<Media>),
     /// Conversations that have ended, or have not.
     Ended(bool),
+}
+
+/// A number of 128 bits is more than JSON is sure to keep; its written form is kept.
+mod written {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    use crate::prng::{parse_uuid, uuid_text};
+
+    #[expect(clippy::ref_option, reason = "serde gives a reference to the field")]
+    pub(super) fn serialize<S: Serializer>(id: &Option<u128>, serializer: S) -> Result<S::Ok, S::Error> {
+        id.map(uuid_text).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u128>, D::Error> {
+        Ok(Option::<String>::deserialize(deserializer)?.and_then(|text| parse_uuid(&text)))
+    }
 }
 
 impl Filter {

@@ -38,10 +38,18 @@ fn step(client: &mut Client, nth: usize) -> TenantReply {
             )
         }
         2 => {
+            let id = client.tenant.conversations_in(window(&start, &end))[0].clone();
+            let filter = json!({ "type": "or", "predicates": [
+                { "dimension": "conversationId", "value": id },
+                { "dimension": "conversationEnd", "operator": "exists" },
+            ]});
             let job = json!({
                 "action": "DELETE",
                 "actionDate": "2024-06-01T12:00:00Z",
-                "conversationQuery": { "interval": format!("{start}/{end}"), "startOfDayIntervalMatching": true },
+                "conversationQuery": {
+                    "interval": format!("{start}/{end}"), "startOfDayIntervalMatching": true,
+                    "conversationFilters": [filter],
+                },
             });
             client.send(purge_core::http::Method::Post, "/api/v2/recording/jobs", job.to_string())
         }
