@@ -54,11 +54,11 @@ pub fn is_deceptive(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// What a person typed, for a message: in backticks, on one line, at most 60 characters.
+/// What a person typed, for a message: in backticks, on one line, at most 80 characters, so that a digest is whole.
 pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::from("`");
     for (place, c) in text.chars().enumerate() {
-        if place == 60 {
+        if place == 80 {
             out.push('…');
             break;
         }
