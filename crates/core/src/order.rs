@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::json::digest;
 use crate::plan::Plan;
 use crate::policy::{Hold, Limits, Policy};
-use crate::request::{PurgeRequest, RecordType};
+use crate::request::{PurgeRequest, RecordType, same_person};
 use crate::sorted::{sort, sort_by};
 use crate::time::Timestamp;
 use crate::window::Window;
@@ -114,8 +114,7 @@ impl Order {
         if approval.approved_by.trim().is_empty() {
             return Err(ApprovalError::Nobody);
         }
-        let same = approval.approved_by.trim().eq_ignore_ascii_case(request.requested_by.trim());
-        if policy.limits.second_person && same {
+        if policy.limits.second_person && same_person(&approval.approved_by, &request.requested_by) {
             return Err(ApprovalError::SamePerson(approval.approved_by.clone()));
         }
         Ok(Self {

@@ -149,6 +149,11 @@ pub struct PurgeRequest {
     pub recordings: Option<RecordingOptions>,
 }
 
+/// Whether two names are one person's: capitals (of a mail address, so those of ASCII) and the space around do not count.
+pub(crate) fn same_person(one: &str, other: &str) -> bool {
+    one.trim().eq_ignore_ascii_case(other.trim())
+}
+
 impl PurgeRequest {
     /// Reads a request as a person wrote it. Gives every problem with the text; the request only if there is none.
     ///

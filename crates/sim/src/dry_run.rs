@@ -105,7 +105,8 @@ pub struct DryRun {
     decided: u64,
     /// Each chunk's place in the agenda.
     next_of: Vec<Option<(Timestamp, u64)>>,
-    runs: Vec<ChunkRun>,
+    /// `None` only while it takes its step.
+    runs: Vec<Option<ChunkRun>>,
     /// Chunks that have no place yet.
     queue: VecDeque<usize>,
     free_places: usize,
@@ -126,7 +127,7 @@ impl DryRun {
         let chunks = plan.chunks().to_vec();
         let places = usize::try_from(order.limits.concurrency_for(order.request.api)).unwrap_or(usize::MAX);
         let mut dry_run = Self {
-            runs: chunks.iter().map(|chunk| ChunkRun::new(&order, *chunk)).collect(),
+            runs: chunks.iter().map(|chunk| Some(ChunkRun::new(&order, *chunk))).collect(),
             queue: (0..chunks.len()).collect(),
             budget: RateBudget::new(order.limits.requests_per_minute),
             order,
@@ -260,9 +261,12 @@ impl DryRun {
         self.agenda.insert(key, (place, due));
     }
 
+    fn run(&self, place: usize) -> Option<&ChunkRun> {
+        self.runs.get(place)?.as_ref()
+    }
+
     fn may_hear_cancel(&self, place: usize) -> bool {
-        self.runs
-            .get(place)
+        self.run(place)
             .is_some_and(|run| !run.cancel_asked() && run.in_flight_since().is_none() && run.outcome().is_none())
     }
 
@@ -272,7 +276,7 @@ impl DryRun {
             if self.cancelled && self.may_hear_cancel(place) {
                 input = Input::Cancel;
             }
-            let Some(run) = self.runs.get(place).cloned() else { return };
+            let Some(run) = self.runs.get_mut(place).and_then(Option::take) else { return };
             let context = Context { order: &self.order, pace: self.pace, now: self.now };
             let Step { run, records, next } = run.step(context, input);
             if !run.wants_slot() && !matches!(next, Next::TakeSlot) {
@@ -280,7 +284,7 @@ impl DryRun {
             }
             self.note(&run, records, &next);
             if let Some(kept) = self.runs.get_mut(place) {
-                *kept = run;
+                *kept = Some(run);
             }
             match next {
                 Next::Send(request) => return self.schedule(place, self.now, Due::Leave(request)),
@@ -313,7 +317,7 @@ impl DryRun {
     }
 
     fn done(&mut self, place: usize, _: Outcome) {
-        if let Some(seen) = self.runs.get(place).and_then(ChunkRun::observed_pace) {
+        if let Some(seen) = self.run(place).and_then(ChunkRun::observed_pace) {
             self.pace = self.pace.and(seen);
         }
         self.ended += 1;

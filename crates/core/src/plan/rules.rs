@@ -10,7 +10,7 @@ use crate::chunk::Grid;
 use crate::finding::{Finding, Severity};
 use crate::json::{canonical, quoted};
 use crate::policy::Policy;
-use crate::request::{Chunking, DeletionApi, Draft, RecordType};
+use crate::request::{Chunking, DeletionApi, Draft, RecordType, same_person};
 use crate::time::{DAY_MS, Timestamp};
 use crate::window::Window;
 
@@ -62,11 +62,6 @@ pub(crate) fn rules(draft: &Draft, policy: Option<&Policy>, context: &CheckConte
             "have somebody else approve it",
         );
     }
-}
-
-/// Whether two names differ in capitals only.
-fn same_person(one: &str, other: &str) -> bool {
-    one.chars().flat_map(char::to_uppercase).eq(other.chars().flat_map(char::to_uppercase))
 }
 
 fn record_types(draft: &Draft, say: &mut impl FnMut(Severity, &str, &str, String, &str)) {
