@@ -108,12 +108,16 @@ pub async fn verify_log(
 ) -> Result<JsValue, JsValue> {
     let mut check = EvidenceCheck::new();
     let size = log.size();
+    let end_of = |from: f64| size.min(from + f64::from(AT_ONCE));
+    // The next piece is read from the file while one is checked.
+    let read = |from: f64| Ok::<_, JsValue>(log.slice_with_f64_and_f64(from, end_of(from))?.array_buffer());
+    let mut coming = read(0.0)?;
     let mut from = 0.0;
     while from < size {
-        let to = size.min(from + f64::from(AT_ONCE));
-        let piece = JsFuture::from(log.slice_with_f64_and_f64(from, to)?.array_buffer()).await?;
+        let piece = JsFuture::from(coming).await?;
+        from = end_of(from);
+        coming = read(from)?;
         check.feed(&Uint8Array::new(&piece).to_vec());
-        from = to;
         each.call2(&JsValue::UNDEFINED, &from.into(), &size.into())?;
         breathe(signal.as_ref()).await?;
     }
