@@ -563,7 +563,7 @@ export const t = {
     changed: 'NOT the file that the manifest lists',
     notListed: 'not listed in the manifest',
     simulated: 'SIMULATED',
-    browserOnly: 'This checks hashes and chains. `genesys-purge verify` also makes plan and report again from their sources.',
+    browserOnly: 'This checks hashes and chains; the command genesys-purge verify also makes plan and report again from their sources.',
   },
 
   watch: {

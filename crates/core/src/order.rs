@@ -174,13 +174,22 @@ fn compliance_note(plan: &Plan) -> String {
     let retention = match (&request.retention_override, policy.retention.len()) {
         (_, 0) => "no retention rules were given".to_owned(),
         (Some(leave), n) => {
-            format!("{n} retention rules overridden with the leave of {}: {}", leave.approver, leave.reason)
+            format!(
+                "{} overridden with the leave of {}: {}",
+                counted(n, "retention rule"),
+                leave.approver,
+                leave.reason
+            )
         }
-        (None, n) => format!("{n} retention rules checked, none overridden"),
+        (None, n) => format!("{} checked, none overridden", counted(n, "retention rule")),
     };
     let holds = match policy.holds.len() {
         0 => "no legal holds were given".to_owned(),
-        n => format!("{n} legal holds checked"),
+        n => format!("{} checked", counted(n, "legal hold")),
     };
     format!("{retention}; {holds}; policy {}", plan.policy_digest())
+}
+
+fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }

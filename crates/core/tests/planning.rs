@@ -236,6 +236,12 @@ fn rows() -> Vec<Row> {
             Error,
         ),
         r(
+            json!({"requestedBy": "jörg@example.com", "retentionOverride": {"reason": "r", "approver": "JÖRG@example.com "}}),
+            "retentionOverride.samePerson",
+            "#/retentionOverride/approver",
+            Error,
+        ),
+        r(
             json!({"retentionOverride": {"reason": "r", "approver": ""}}),
             "field.blank",
             "#/retentionOverride/approver",
@@ -500,10 +506,10 @@ fn the_compliance_note_names_the_checks_that_were_made_and_no_others() {
     let neither = policy(json!({}));
     let both = policy(json!({ "retention": rule, "holds": hold }));
     assert_eq!(note(Q1, &neither), "no retention rules were given; no legal holds were given");
-    assert_eq!(note(Q1, &both), "1 retention rules checked, none overridden; 1 legal holds checked");
+    assert_eq!(note(Q1, &both), "1 retention rule checked, none overridden; 1 legal hold checked");
     assert_eq!(
         note(&overriding, &both),
-        "1 retention rules overridden with the leave of dpo: court order; 1 legal holds checked"
+        "1 retention rule overridden with the leave of dpo: court order; 1 legal hold checked"
     );
 }
 

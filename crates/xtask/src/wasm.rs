@@ -4,14 +4,15 @@ use std::fs;
 
 use wasm_bindgen_cli_support::Bindgen;
 
-use crate::sh::{output, root, run};
+use crate::sh::{output, root, run, run_with};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Builds `purge-wasm` for the browser and for Node into `www/pkg`.
 pub(crate) fn wasm() -> Result<(), String> {
     have_target()?;
-    run(&format!("cargo build --locked --package purge-wasm --lib --target {TARGET} --profile wasm"))?;
+    let build = format!("cargo build --locked --package purge-wasm --lib --target {TARGET} --profile wasm");
+    run_with(&build, &[("RUSTFLAGS", &without_places())])?;
     let input = root().join("target").join(TARGET).join("wasm").join("purge_wasm.wasm");
     for (folder, browser) in [("web", true), ("node", false)] {
         let mut bindgen = Bindgen::new();
@@ -24,6 +25,19 @@ pub(crate) fn wasm() -> Result<(), String> {
         println!("www/pkg/{folder}: {size} bytes");
     }
     Ok(())
+}
+
+/// What is loaded does not say where on which machine it was built, and is the same from every machine.
+fn without_places() -> String {
+    let home = std::env::var("HOME").unwrap_or_default();
+    let of = |name: &str, folder: &str| std::env::var(name).unwrap_or_else(|_| format!("{home}/{folder}"));
+    [
+        (of("CARGO_HOME", ".cargo"), "cargo"),
+        (of("RUSTUP_HOME", ".rustup"), "rustup"),
+        (root().display().to_string(), "."),
+    ]
+    .map(|(place, name)| format!("--remap-path-prefix={place}={name}"))
+    .join(" ")
 }
 
 /// Whether functions keep their names, for whoever looks for what is big.
