@@ -106,10 +106,17 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         let take_over = self.assume_dead_owners;
         let claimed = self.ledger.claim(Claim { run_id, index, lease, now, take_over }).await?;
         match claimed {
-            Claimed::Granted(row) => {
-                let held = Held { version: row.version, until };
-                self.carry_on(order, row.run, held, pace).await
-            }
+            Claimed::Granted(row) => match row.run.outcome() {
+                // Somebody else ended it between the look and the claim, and has told of it. Only the lease is given back.
+                Some(outcome) => {
+                    self.ledger.commit(self.state(order, &row.run, row.version)).await?;
+                    Ok(Advance::Done(outcome))
+                }
+                None => {
+                    let held = Held { version: row.version, until };
+                    self.carry_on(order, row.run, held, pace).await
+                }
+            },
             Claimed::Busy { until } => Ok(Advance::Busy { until }),
             Claimed::Absent => Ok(Advance::Absent),
         }

@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use common::{
@@ -14,14 +15,14 @@ use futures_util::future::join;
 use purge_core::audit::Event;
 use purge_core::http::HttpResponse;
 use purge_core::request::{DeletionApi, RecordType};
-use purge_core::run::{Order, Outcome, Pace};
+use purge_core::run::{ChunkRun, Order, Outcome, Pace};
 use purge_core::time::Timestamp;
 use purge_core::url::webhook_url;
 use purge_core::webhook::{Secrets, verify};
 use purge_driver::ledger::{MessageState, Slot};
 use purge_driver::{
     Advance, Clock, Ledger, LedgerError, MemoryLedger, Postman, Redriven, RunEnd, Runner, Sender, Signal, Unwatched,
-    VirtualClock, Worker, redrive, virtual_time,
+    VirtualClock, Watch, Worker, redrive, virtual_time,
 };
 use serde_json::json;
 
@@ -173,6 +174,42 @@ fn a_lost_race_sends_nothing_more() {
             assert_eq!(http.calls.borrow().len(), calls);
         });
     }
+}
+
+/// Counts the ends that it is told of.
+#[derive(Debug, Default)]
+struct Ends(Cell<u32>);
+
+impl Watch for Ends {
+    fn changed(&self, run: &ChunkRun) {
+        self.0.set(self.0.get() + u32::from(run.outcome().is_some()));
+    }
+}
+
+#[test]
+fn a_chunk_that_ended_between_the_look_and_the_claim_is_not_ended_again() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, order) = (MemoryLedger::new(), FakeTenant::new(clock), order(1));
+        create(&ledger, &order).await;
+        let breaking = BreakingLedger::new(&ledger, &http, 0, Break::Ended);
+        let (tenant, ends, stop) = (tenant(), Ends::default(), Signal::new());
+        let sender = Sender::new(&http, clock, &tenant, order.limits.requests_per_minute);
+        let worker = Worker {
+            ledger: &breaking,
+            sender: &sender,
+            clock,
+            watch: &ends,
+            owner: "late",
+            assume_dead_owners: false,
+            tell: true,
+            stop: &stop,
+            patience: None,
+        };
+        assert_eq!(worker.advance(&order, 1, Pace::default()).await, Ok(Advance::Done(Outcome::Failed)));
+        assert_eq!((ends.0.get(), http.calls.borrow().len()), (0, 0), "whoever ended it has told of it");
+        assert_eq!(records(&ledger).await.len(), 1, "the end that somebody else wrote");
+        assert_eq!(ledger.chunk(RUN, 1).await.unwrap().unwrap().lease, None, "nobody waits for a lease on it");
+    });
 }
 
 #[test]

@@ -205,7 +205,8 @@ async fn adversity(sqs: Sqs, name: &str) {
     assert_eq!(told.iter().filter(|message| message.accepted > 0).count() as u64, ends);
     assert!(told.iter().all(|message| message.signed && message.same_body));
     // Whoever dies between the end and its measurement does not measure it; nobody measures it again.
-    assert!((1..=ends).contains(&measured_ends(&bench)), "{} ends of {ends} were measured", measured_ends(&bench));
+    let measured = measured_ends(&bench);
+    assert!((1..=ends).contains(&measured), "{measured} ends of {ends} were measured; {}", bench.keep_log(name));
 
     let (worker, courier) = (bench.worker.bill(), bench.courier.bill());
     let (dynamo, queues) = (bench.dynamo.happened(), bench.queue_service.happened());
@@ -233,24 +234,28 @@ async fn nothing_is_lost_or_done_twice_with_the_queues_of_moto() {
     adversity(Sqs::Moto, "moto").await;
 }
 
-/// Three chunks whose deletions have been submitted and take a minute; their wake-ups are dead after two deliveries in vain.
-async fn three_under_way() -> (Bench, String) {
+/// A bench on which nothing goes wrong by itself, and so many chunks whose deletions have been submitted and take a while.
+async fn under_way(chunks: u32, deletions_take: u64, visibility: u64, receives: u32) -> (Bench, String) {
     let mut scenario = scenario(seed());
     scenario.faults.clear();
-    // Longer than it takes for the wake-ups to die.
-    scenario.data_deletion.processing_seconds = 60;
+    scenario.data_deletion.processing_seconds = deletions_take;
     let bench = Bench::set_up(Options {
         scenario,
         sqs: Sqs::MiniStack,
         seed: seed(),
-        visibility: Duration::from_secs(3),
-        receives: 2,
+        visibility: Duration::from_secs(visibility),
+        receives,
         disorder: false,
     })
     .await;
-    let run = bench.start(&request("dataDeletion", 3), &policy()).await;
-    until(30, || bench.tenant.truth().submits_accepted == 3).await;
+    let run = bench.start(&request("dataDeletion", chunks), &policy()).await;
+    until(30, || bench.tenant.truth().submits_accepted == u64::from(chunks)).await;
     (bench, run)
+}
+
+/// Three chunks whose wake-ups are dead after two deliveries in vain, which takes less time than their deletions.
+async fn three_under_way() -> (Bench, String) {
+    under_way(3, 60, 3, 2).await
 }
 
 /// Waits for something that happens within so many seconds.
@@ -327,24 +332,7 @@ async fn chunks_whose_wake_ups_died_say_so_and_are_finished_by_retry() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "`cargo xtask aws-test`"]
 async fn wake_ups_that_are_too_many_come_to_an_end() {
-    let mut scenario = scenario(seed());
-    scenario.faults.clear();
-    scenario.data_deletion.processing_seconds = 110;
-    let bench = Bench::set_up(Options {
-        scenario,
-        sqs: Sqs::MiniStack,
-        seed: seed(),
-        visibility: Duration::from_secs(30),
-        receives: 5,
-        disorder: false,
-    })
-    .await;
-    let run = bench.start(&request("dataDeletion", 1), &policy()).await;
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while bench.tenant.truth().submits_accepted < 1 {
-        assert!(Instant::now() < deadline, "nothing is submitted");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let (bench, run) = under_way(1, 110, 30, 5).await;
     let wake = json!({"v": 1, "runId": run, "chunk": 1}).to_string();
     for _ in 0..20 {
         bench.chunks.send(&bench.sqs, &wake).await;

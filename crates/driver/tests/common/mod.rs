@@ -11,7 +11,7 @@ use purge_core::oauth::LoginStyle;
 use purge_core::policy::Limits;
 use purge_core::rate::RateBudget;
 use purge_core::request::{Chunking, DeletionApi, PurgeRequest, RecordType};
-use purge_core::run::{ChunkRun, Order, Outcome};
+use purge_core::run::{Cause, ChunkRun, Context, Order, Outcome, Pace};
 use purge_core::time::{DAY_MS, Timestamp};
 use purge_core::url::base_url;
 use purge_core::window::Window;
@@ -232,6 +232,8 @@ pub(crate) enum Break {
     After,
     /// Somebody else takes the chunk over just before.
     Stolen,
+    /// Somebody else ends the chunk just before it is claimed; `nth` does not matter.
+    Ended,
 }
 
 /// A ledger that breaks at its `nth` commit, from 0.
@@ -284,6 +286,27 @@ impl Ledger for BreakingLedger<'_> {
         self.inner.open_chunks(run_id, after, limit).await
     }
     async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, LedgerError> {
+        if self.how == Break::Ended {
+            let (run_id, index, now) = (claim.run_id, claim.index, claim.now);
+            let lease = Lease { owner: "other".to_owned(), until: now.plus(Duration::from_secs(60)) };
+            let claimed = self.inner.claim(Claim { run_id, index, lease, now, take_over: false }).await?;
+            let Claimed::Granted(row) = claimed else { panic!("{claimed:?}") };
+            let order = self.inner.run(run_id).await?.unwrap().order;
+            let cx = Context { order: &order, pace: Pace::default(), now };
+            let step = row.run.abandoned(cx, Cause::new("test", "somebody else ended it"));
+            let commit = Commit {
+                run_id,
+                index,
+                expected_version: row.version,
+                run: &step.run,
+                records: &step.records,
+                outbox: &[],
+                lease: None,
+                release_slot: None,
+                now,
+            };
+            self.inner.commit(commit).await?;
+        }
         self.inner.claim(claim).await
     }
     async fn commit(&self, commit: Commit<'_>) -> Result<Committed, LedgerError> {
@@ -306,7 +329,7 @@ impl Ledger for BreakingLedger<'_> {
                 self.inner.claim(Claim { run_id, index, lease, now, take_over: true }).await?;
                 self.inner.commit(commit).await
             }
-            Break::Before | Break::After | Break::Stolen => self.inner.commit(commit).await,
+            Break::Before | Break::After | Break::Stolen | Break::Ended => self.inner.commit(commit).await,
         }
     }
     async fn records(&self, run_id: &str, after: u64, limit: u32) -> Result<Vec<RecordRow>, LedgerError> {
