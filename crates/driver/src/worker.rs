@@ -100,25 +100,9 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         {
             return Ok(Advance::Waiting { at, reason });
         }
-        let lease = self.lease();
-        let until = lease.until;
-        let now = self.clock.now();
-        let take_over = self.assume_dead_owners;
-        let claimed = self.ledger.claim(Claim { run_id, index, lease, now, take_over }).await?;
-        match claimed {
-            Claimed::Granted(row) => match row.run.outcome() {
-                // Somebody else ended it between the look and the claim, and has told of it. Only the lease is given back.
-                Some(outcome) => {
-                    self.ledger.commit(self.state(order, &row.run, row.version)).await?;
-                    Ok(Advance::Done(outcome))
-                }
-                None => {
-                    let held = Held { version: row.version, until };
-                    self.carry_on(order, row.run, held, pace).await
-                }
-            },
-            Claimed::Busy { until } => Ok(Advance::Busy { until }),
-            Claimed::Absent => Ok(Advance::Absent),
+        match self.take(order, index).await? {
+            Ok((run, held)) => self.carry_on(order, run, held, pace).await,
+            Err(stands) => Ok(stands),
         }
     }
 
@@ -127,16 +111,12 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
     /// # Errors
     /// When the ledger fails.
     pub async fn abandon(&self, order: &Order, index: u32, cause: Cause) -> Result<Advance, LedgerError> {
-        let (run_id, now) = (order.run_id.as_str(), self.clock.now());
-        let claim = Claim { run_id, index, lease: self.lease(), now, take_over: self.assume_dead_owners };
-        let row = match self.ledger.claim(claim).await? {
-            Claimed::Granted(row) => row,
-            Claimed::Busy { until } => return Ok(Advance::Busy { until }),
-            Claimed::Absent => return Ok(Advance::Absent),
+        let (run, held) = match self.take(order, index).await? {
+            Ok(taken) => taken,
+            Err(stands) => return Ok(stands),
         };
         let cx = Context { order, pace: Pace::default(), now: self.clock.now() };
-        let had_ended = row.run.outcome().is_some();
-        let Step { run, records, .. } = row.run.abandoned(cx, cause);
+        let Step { run, records, .. } = run.abandoned(cx, cause);
         let holder = slot_holder(&run, order);
         let committed = self
             .ledger
@@ -144,18 +124,34 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
                 records: &records,
                 outbox: &self.messages(order, &run),
                 release_slot: Some(Slot { tenant: &order.tenant, holder: &holder }),
-                ..self.state(order, &run, row.version)
+                ..self.state(order, &run, held.version)
             })
             .await?;
         Ok(match (committed, run.outcome()) {
             (Committed::Version(_), Some(outcome)) => {
-                if !had_ended {
-                    self.watch.changed(&run);
-                }
+                self.watch.changed(&run);
                 Advance::Done(outcome)
             }
             (Committed::Version(_), None) | (Committed::Lost, _) => Advance::Lost,
         })
+    }
+
+    /// Takes a chunk that has not ended; otherwise gives where it stands. One that somebody else ended between the look and the claim
+    /// gets nothing but its lease back: whoever ended it has told of it.
+    async fn take(&self, order: &Order, index: u32) -> Result<Result<(ChunkRun, Held), Advance>, LedgerError> {
+        let (lease, now) = (self.lease(), self.clock.now());
+        let until = lease.until;
+        let claim = Claim { run_id: &order.run_id, index, lease, now, take_over: self.assume_dead_owners };
+        let row = match self.ledger.claim(claim).await? {
+            Claimed::Granted(row) => row,
+            Claimed::Busy { until } => return Ok(Err(Advance::Busy { until })),
+            Claimed::Absent => return Ok(Err(Advance::Absent)),
+        };
+        let Some(outcome) = row.run.outcome() else {
+            return Ok(Ok((row.run, Held { version: row.version, until })));
+        };
+        self.ledger.commit(self.state(order, &row.run, row.version)).await?;
+        Ok(Err(Advance::Done(outcome)))
     }
 
     async fn carry_on(
