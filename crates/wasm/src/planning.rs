@@ -6,7 +6,7 @@ use purge_core::finding::Finding;
 use purge_core::http::HttpRequest;
 use purge_core::json::{FromJson, Members, canonical};
 use purge_core::order::run_id;
-use purge_core::plan::{self as core, CheckContext, Checked, Disposition, Estimate, Part, PlanFile};
+use purge_core::plan::{self as core, CheckContext, Checked, Disposition, Estimate, Part, PlanFile, Reason};
 use purge_core::region::{REGIONS, region};
 use purge_core::report::Accounting;
 use purge_core::request::{DeletionApi, RecordType};
@@ -75,7 +75,7 @@ struct Row<'a> {
     start: Timestamp,
     end: Timestamp,
     disposition: Disposition,
-    reason: &'a str,
+    reason: &'a Reason,
     chunk: Option<u32>,
     age: Option<Age>,
 }

@@ -82,7 +82,7 @@ pub(crate) fn kept(parts: &[Part]) -> Vec<String> {
         table.push(vec![
             Cell::styled(CARE, word(part.disposition)),
             window(part.window).into(),
-            part.reason.clone().into(),
+            part.reason.to_string().into(),
         ]);
     }
     if any { std::iter::once(String::new()).chain(table.lines()).collect() } else { Vec::new() }

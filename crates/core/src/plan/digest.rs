@@ -1,7 +1,5 @@
 //! The digest of a plan: what a person approves.
 
-use std::fmt::Write;
-
 use sha2::{Digest, Sha256};
 
 use super::PLAN_VERSION;
@@ -10,6 +8,9 @@ use crate::json::{canonical, digest, hex};
 use crate::policy::Policy;
 use crate::request::PurgeRequest;
 
+/// Chunks that are written before they go into the hash.
+const PAGE: usize = 128;
+
 /// Digest of the canonical bytes of a policy.
 pub(crate) fn policy_digest(policy: &Policy) -> String {
     digest(&canonical(policy))
@@ -17,15 +18,20 @@ pub(crate) fn policy_digest(policy: &Policy) -> String {
 
 /// Digest of the canonical bytes of `{"chunks", "policyDigest", "request", "version"}`.
 ///
-/// Each chunk goes into the hash as soon as it is written: a plan may have 200,000 chunks, and their JSON would only be thrown away.
+/// Chunks go into the hash as soon as some are written: a plan may have 200,000, and their JSON would only be thrown away.
 pub(crate) fn plan_digest(request: &PurgeRequest, policy_digest: &str, chunks: &[Chunk]) -> String {
     let mut hasher = Sha256::new();
     // Members in sorted order, as RFC 8785 wants them.
     hasher.update(b"{\"chunks\":[");
     let mut text = String::new();
-    for (place, chunk) in chunks.iter().enumerate() {
+    for (place, page) in chunks.chunks(PAGE).enumerate() {
         text.clear();
-        write_chunk(&mut text, place, chunk);
+        for (nth, chunk) in page.iter().enumerate() {
+            if place + nth > 0 {
+                text.push_str(",");
+            }
+            write_chunk(&mut text, chunk);
+        }
         hasher.update(&text);
     }
     hasher.update(b"],\"policyDigest\":");
@@ -36,15 +42,16 @@ pub(crate) fn plan_digest(request: &PurgeRequest, policy_digest: &str, chunks: &
     format!("sha256:{}", hex(&hasher.finalize()))
 }
 
-fn write_chunk(text: &mut String, place: usize, chunk: &Chunk) {
-    let comma = if place == 0 { "" } else { "," };
-    let (start, end) = (chunk.window.start().millis(), chunk.window.end().millis());
-    let age = match chunk.age {
-        Age::Recent => "",
-        Age::Aged => ",\"aged\"",
-    };
-    // Writing to a text cannot fail.
-    let _ = write!(text, "{comma}[{start},{end}{age}]");
+fn write_chunk(text: &mut String, chunk: &Chunk) {
+    let mut digits = itoa::Buffer::new();
+    text.push_str("[");
+    text.push_str(digits.format(chunk.window.start().millis()));
+    text.push_str(",");
+    text.push_str(digits.format(chunk.window.end().millis()));
+    text.push_str(match chunk.age {
+        Age::Recent => "]",
+        Age::Aged => ",\"aged\"]",
+    });
 }
 
 #[cfg(test)]
@@ -63,11 +70,11 @@ mod tests {
             tenant_jurisdiction: None,
             default_jurisdiction: None,
         };
-        // The range crosses the five-year boundary, so that both kinds of chunk occur.
+        // The range crosses the five-year boundary, so that both kinds of chunk occur, and has more of them than are hashed at a time.
         let request = json!({
             "version": 1, "name": "\u{20ac} \"quoted\" \u{1f600}", "api": "recordingJobs", "recordTypes": ["recording"],
             "range": {"start": "2020-11-24T00:00:00Z", "end": "2022-11-24T00:00:00Z"}, "jurisdiction": "eu-west-1",
-            "chunking": {"days": 20}, "reason": "r", "requestedBy": "a@example.com",
+            "chunking": {"days": 2}, "reason": "r", "requestedBy": "a@example.com",
         });
         let checked = check(&request.to_string(), None, &context);
         let plan = checked.plan.expect("a plan");

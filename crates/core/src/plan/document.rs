@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CheckContext, Checked, Disposition, Estimate, PLAN_VERSION, Plan, check};
+use super::{CheckContext, Checked, Disposition, Estimate, PLAN_VERSION, Plan, Reason, check};
 use crate::chunk::Age;
 use crate::finding::{Finding, Severity};
 use crate::json::{self, Field, Reader, canonical, quoted};
@@ -36,7 +36,7 @@ pub struct PartLine {
     /// What becomes of it.
     pub disposition: Disposition,
     /// Why.
-    pub reason: String,
+    pub reason: Reason,
 }
 
 /// Everything that checking said, with or without a plan.

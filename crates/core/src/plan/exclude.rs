@@ -101,7 +101,7 @@ fn held(scope: &Scope<'_>, hold: &Hold, pointer: &str, findings: &mut Vec<Findin
             "this part is not deleted; ask for it again once the hold is lifted",
         ));
     }
-    Some(Exclusion { window, disposition: Disposition::Held, reason: format!("hold `{id}`") })
+    Some(Exclusion { window, disposition: Disposition::Held, reason: format!("hold `{id}`").into() })
 }
 
 fn retained(scope: &Scope<'_>, draft: &Draft, policy: &Policy, findings: &mut Vec<Finding>, out: &mut Vec<Exclusion>) {
@@ -135,7 +135,7 @@ fn retained(scope: &Scope<'_>, draft: &Draft, policy: &Policy, findings: &mut Ve
         out.push(Exclusion {
             window,
             disposition: Disposition::Retained,
-            reason: format!("retention {} (`{}`)", count(rule.min_age_days, "day"), rule.basis),
+            reason: format!("retention {} (`{}`)", count(rule.min_age_days, "day"), rule.basis).into(),
         });
     }
     if draft.retention_override.is_some() && !overridden {
@@ -159,11 +159,7 @@ fn too_recent(scope: &Scope<'_>, findings: &mut Vec<Finding>, out: &mut Vec<Excl
             format!("`{window}` is less than 48 hours old, and the provider's data may not be complete yet"),
             "this part is not deleted; ask for it again later",
         ));
-        out.push(Exclusion {
-            window,
-            disposition: Disposition::TooRecent,
-            reason: "less than 48 hours old".to_owned(),
-        });
+        out.push(Exclusion { window, disposition: Disposition::TooRecent, reason: "less than 48 hours old".into() });
     }
 }
 
@@ -184,7 +180,7 @@ fn part_days(scope: &Scope<'_>, findings: &mut Vec<Finding>, out: &mut Vec<Exclu
             format!("`{window}` is only part of a UTC day, and recording jobs select whole days"),
             "this part is not deleted; let the range start and end at midnight UTC",
         ));
-        out.push(Exclusion { window, disposition: Disposition::Refused, reason: "part of a UTC day".to_owned() });
+        out.push(Exclusion { window, disposition: Disposition::Refused, reason: "part of a UTC day".into() });
     }
 }
 
@@ -204,7 +200,7 @@ fn five_year_boundary(scope: &Scope<'_>, findings: &mut Vec<Finding>, out: &mut 
         out.push(Exclusion {
             window,
             disposition: Disposition::Refused,
-            reason: "within a day of the five-year boundary".to_owned(),
+            reason: "within a day of the five-year boundary".into(),
         });
     }
 }

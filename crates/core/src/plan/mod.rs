@@ -9,9 +9,10 @@ mod partition;
 pub mod price;
 mod rules;
 
+use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::chunk::Chunk;
 use crate::finding::Finding;
@@ -60,15 +61,44 @@ impl Disposition {
 }
 
 /// One part of the requested range; the parts are disjoint, in order, and together are the range.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Part {
     /// Which time.
     pub window: Window,
     /// What becomes of it.
     pub disposition: Disposition,
-    /// Why, for people: the chunk, the hold, the rule.
-    pub reason: String,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why a part is deleted or kept. A plan may have 200,000 parts, so it becomes a text only where somebody reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It is a chunk.
+    Chunk {
+        /// From 1.
+        index: u32,
+        /// How many chunks the plan has.
+        total: u32,
+    },
+    /// The hold, the rule or the limit that keeps it, for people; one text for all the parts that it keeps.
+    Kept(Arc<str>),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Chunk { index, total } => write!(f, "chunk {index} of {total}"),
+            Self::Kept(why) => f.write_str(why),
+        }
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// What carrying out the plan is expected to take. Estimates, never evidence.

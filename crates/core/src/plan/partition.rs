@@ -1,6 +1,8 @@
 //! Cutting the requested range into parts: sort the edges of everything that keeps data, sweep once, cut what is left.
 
-use super::{Disposition, Part};
+use std::sync::Arc;
+
+use super::{Disposition, Part, Reason};
 use crate::chunk::{Age, Chunk, Grid};
 use crate::sorted::{SortedSet, sort};
 use crate::time::Timestamp;
@@ -11,7 +13,7 @@ use crate::window::Window;
 pub(crate) struct Exclusion {
     pub(crate) window: Window,
     pub(crate) disposition: Disposition,
-    pub(crate) reason: String,
+    pub(crate) reason: Arc<str>,
 }
 
 /// Where several exclusions overlap, the first of these names the part.
@@ -27,9 +29,11 @@ pub(crate) fn partition(
     aged_until: Option<Timestamp>,
 ) -> (Vec<Part>, Vec<Chunk>) {
     let mut parts: Vec<Part> = Vec::new();
-    let mut windows: Vec<(Window, Age)> = Vec::new();
+    let mut chunks: Vec<Chunk> = Vec::new();
+    let mut index = 0;
     for (window, kept) in sweep(range, exclusions) {
-        if let Some((disposition, reason)) = kept {
+        if let Some((disposition, why)) = kept {
+            let reason = Reason::Kept(why);
             match parts.last_mut() {
                 Some(last) if last.disposition == disposition && last.reason == reason => {
                     last.window = span(last.window, window);
@@ -39,21 +43,27 @@ pub(crate) fn partition(
         } else {
             let age = if aged_until.is_some_and(|until| window.end() <= until) { Age::Aged } else { Age::Recent };
             for window in grid.cut(window) {
-                windows.push((window, age));
-                parts.push(Part { window, disposition: Disposition::Chunk, reason: String::new() });
+                index += 1;
+                chunks.push(Chunk { index, total: 0, window, age });
+                let reason = Reason::Chunk { index, total: 0 };
+                parts.push(Part { window, disposition: Disposition::Chunk, reason });
             }
         }
     }
-    let total = u32::try_from(windows.len()).unwrap_or(u32::MAX);
-    let chunks = (1..).zip(windows).map(|(index, (window, age))| Chunk { index, total, window, age }).collect();
-    for (index, part) in (1..=total).zip(parts.iter_mut().filter(|p| p.disposition == Disposition::Chunk)) {
-        part.reason = format!("chunk {index} of {total}");
+    // Only now is it known how many there are.
+    for chunk in &mut chunks {
+        chunk.total = index;
+    }
+    for part in &mut parts {
+        if let Reason::Chunk { total, .. } = &mut part.reason {
+            *total = index;
+        }
     }
     (parts, chunks)
 }
 
 /// What keeps a segment, if anything does.
-type Kept = Option<(Disposition, String)>;
+type Kept = Option<(Disposition, Arc<str>)>;
 
 /// Consecutive segments of the range, each with what keeps it.
 fn sweep(range: Window, exclusions: &[Exclusion]) -> Vec<(Window, Kept)> {
@@ -91,8 +101,8 @@ fn top(active: &[SortedSet<usize>], exclusions: &[Exclusion]) -> Kept {
     let strongest = active.iter().find(|set| !set.is_empty())?;
     let exclusion = strongest.first().and_then(|place| exclusions.get(*place))?;
     let reason = match strongest.len() {
-        1 => exclusion.reason.clone(),
-        n => format!("{} and {} more", exclusion.reason, n - 1),
+        1 => Arc::clone(&exclusion.reason),
+        n => format!("{} and {} more", exclusion.reason, n - 1).into(),
     };
     Some((exclusion.disposition, reason))
 }

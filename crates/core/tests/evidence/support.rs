@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use purge_core::audit::{AuditRecord, ChainHead, Draft, Event, seal};
 use purge_core::chunk::{Age, Chunk};
-use purge_core::plan::{Disposition, Part};
+use purge_core::plan::{Disposition, Part, Reason};
 use purge_core::policy::Limits;
 use purge_core::report::Ordered;
 use purge_core::request::{Chunking, DeletionApi, PurgeRequest, REQUEST_VERSION, RecordType};
@@ -33,7 +33,7 @@ impl World {
         let day = |n| Window::new(start.plus_days(n), start.plus_days(n + 1)).unwrap();
         let chunks: Vec<_> =
             (1..=total).map(|index| Chunk { index, total, window: day(index - 1), age: Age::Recent }).collect();
-        let part = |window, disposition| Part { window, disposition, reason: String::new() };
+        let part = |window, disposition| Part { window, disposition, reason: Reason::Kept("".into()) };
         let mut parts: Vec<_> = chunks.iter().map(|chunk| part(chunk.window, Disposition::Chunk)).collect();
         parts.push(part(day(total), Disposition::Held));
         let request = PurgeRequest {
