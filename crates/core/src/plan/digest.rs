@@ -23,16 +23,16 @@ pub(crate) fn plan_digest(request: &PurgeRequest, policy_digest: &str, chunks: &
     let mut hasher = Sha256::new();
     // Members in sorted order, as RFC 8785 wants them.
     hasher.update(b"{\"chunks\":[");
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     for (place, page) in chunks.chunks(PAGE).enumerate() {
-        text.clear();
+        bytes.clear();
         for (nth, chunk) in page.iter().enumerate() {
             if place + nth > 0 {
-                text.push_str(",");
+                bytes.push(b',');
             }
-            write_chunk(&mut text, chunk);
+            write_chunk(&mut bytes, chunk);
         }
-        hasher.update(&text);
+        hasher.update(&bytes);
     }
     hasher.update(b"],\"policyDigest\":");
     hasher.update(canonical(&policy_digest));
@@ -42,16 +42,16 @@ pub(crate) fn plan_digest(request: &PurgeRequest, policy_digest: &str, chunks: &
     format!("sha256:{}", hex(&hasher.finalize()))
 }
 
-fn write_chunk(text: &mut String, chunk: &Chunk) {
+fn write_chunk(bytes: &mut Vec<u8>, chunk: &Chunk) {
     let mut digits = itoa::Buffer::new();
-    text.push_str("[");
-    text.push_str(digits.format(chunk.window.start().millis()));
-    text.push_str(",");
-    text.push_str(digits.format(chunk.window.end().millis()));
-    text.push_str(match chunk.age {
-        Age::Recent => "]",
-        Age::Aged => ",\"aged\"]",
-    });
+    bytes.push(b'[');
+    bytes.extend_from_slice(digits.format(chunk.window.start().millis()).as_bytes());
+    bytes.push(b',');
+    bytes.extend_from_slice(digits.format(chunk.window.end().millis()).as_bytes());
+    if chunk.age == Age::Aged {
+        bytes.extend_from_slice(b",\"aged\"");
+    }
+    bytes.push(b']');
 }
 
 #[cfg(test)]

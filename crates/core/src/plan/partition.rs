@@ -20,7 +20,7 @@ pub(crate) struct Exclusion {
 const PRECEDENCE: [Disposition; 4] =
     [Disposition::Held, Disposition::Retained, Disposition::TooRecent, Disposition::Refused];
 
-/// The parts of `range`, in order, and the chunks among them. `aged_until` is where the deletion API begins to count
+/// The parts of `range`, in order, and the chunks among them; of cells there must be no more than memory is for. `aged_until` is where the deletion API begins to count
 /// conversations as recent.
 pub(crate) fn partition(
     range: Window,
@@ -28,8 +28,9 @@ pub(crate) fn partition(
     grid: Grid,
     aged_until: Option<Timestamp>,
 ) -> (Vec<Part>, Vec<Chunk>) {
-    let mut parts: Vec<Part> = Vec::new();
-    let mut chunks: Vec<Chunk> = Vec::new();
+    let cells = usize::try_from(grid.cells(range)).unwrap_or(0);
+    let mut parts: Vec<Part> = Vec::with_capacity(cells);
+    let mut chunks: Vec<Chunk> = Vec::with_capacity(cells);
     let mut index = 0;
     for (window, kept) in sweep(range, exclusions) {
         if let Some((disposition, why)) = kept {
