@@ -98,7 +98,7 @@ test('from a request to its evidence', async ({ page }) => {
     await look(page, 'rehearse-mid-run')
     await page.clock.resume()
     await page.getByRole('button', { name: 'To the end' }).click()
-    await expect(page.getByText(/partial · exit code 4/)).toBeVisible({ timeout: 30_000 })
+    await expect(page.getByText(/Some chunks were not deleted · exit code 4/)).toBeVisible({ timeout: 30_000 })
     await expect(page.getByRole('cell', { name: 'legal hold conflict' })).toBeVisible()
     const saved = page.waitForEvent('download')
     await page.getByRole('button', { name: 'Save the log' }).click()
@@ -214,7 +214,7 @@ test('the same way by keyboard only', async ({ page }) => {
     await press(page, button('Legal hold'))
     await expect(page.getByText(/^Hold placed on conversations from/)).toBeVisible()
     await press(page, button('To the end'))
-    await expect(page.getByText(/partial · exit code 4/)).toBeVisible({ timeout: 30_000 })
+    await expect(page.getByText(/Some chunks were not deleted · exit code 4/)).toBeVisible({ timeout: 30_000 })
   })
 
   await test.step('the list of keys opens and closes', async () => {

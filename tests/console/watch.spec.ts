@@ -53,7 +53,7 @@ test('a plan is carried out by its typed code, followed, tried again and proved'
   await test.step('a reload in between shows the same', async () => {
     await page.reload()
     await expect(page.getByRole('heading', { name: 'Q1 2023' })).toBeVisible()
-    await expect(page.getByRole('img', { name: /lanes from/ })).toBeVisible()
+    await expect(page.getByRole('slider', { name: /lanes from/ })).toBeVisible()
   })
 
   await test.step('a chunk that was refused says why, and is tried again', async () => {

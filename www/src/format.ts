@@ -72,3 +72,19 @@ export function bytes(size: number): string {
   if (size < 1024 * 1024) return `${(size / 1024).toFixed(1)} KB`
   return `${(size / 1024 / 1024).toFixed(1)} MB`
 }
+
+/** A time to come that somebody typed: `12:05`, `12:05:30`, or `+90` and `+1:30` from now. Null for nothing, undefined for anything else. */
+export function timeIn(text: string, now: number): number | null | undefined {
+  const typed = text.trim()
+  if (typed === '') return null
+  const [, plus, first = '', second, third] = /^(\+?)(\d{1,5})(?::([0-5]\d))?(?::([0-5]\d))?$/.exec(typed) ?? []
+  if (plus === undefined) return undefined
+  if (plus === '+') {
+    // Seconds, minutes and seconds, or hours, minutes and seconds.
+    const seconds = [first, second, third].filter((one) => one !== undefined).reduce((sum, one) => sum * 60 + Number(one), 0)
+    return now + seconds * 1000
+  }
+  if (second === undefined || Number(first) > 23) return undefined
+  const at = Math.floor(now / DAY) * DAY + ((Number(first) * 60 + Number(second)) * 60 + Number(third ?? 0)) * 1000
+  return at > now ? at : at + DAY
+}

@@ -1,6 +1,6 @@
 // Lanes over virtual time: a lane is one of the places that chunks take, a bar is a phase, a flag is what somebody let happen.
 import { clock } from '../format'
-import type { Bar, Phase, Show } from '../state/rehearsal'
+import type { Bar, Happening, Phase, Show } from '../state/rehearsal'
 import { t } from '../texts'
 import { ticks } from './axis'
 import { AXIS, axis } from './band'
@@ -14,7 +14,17 @@ const FLAGS = 20
 const NAMED = 3000
 
 /** What is drawn: a rehearsal, or a run that is watched. */
-export type Drawn = Pick<Show, 'bars' | 'lanes' | 'marks' | 'begun' | 'now' | 'lookAt'> & { standing: Pick<Show['standing'], 'over'> }
+export type Drawn = Pick<Show, 'bars' | 'lanes' | 'marks' | 'begun' | 'now' | 'lookAt' | 'cursor'> & { standing: Pick<Show['standing'], 'over'> }
+
+/** How it is looked at. */
+export interface Look {
+  from: number
+  to: number
+  /** The lane that the cursor is in, from 0. */
+  lane: number
+  /** Something that is being dragged to its time. */
+  carried: { what: Happening; at: number } | null
+}
 
 /** Where everything is on the canvas. */
 interface Frame {
@@ -25,34 +35,54 @@ interface Frame {
   x: (at: number) => number
 }
 
-function frame(show: Drawn, width: number, height: number): Frame {
-  const from = show.begun
-  const planned = show.marks.at(-1)?.at ?? 0
-  // Room for what is still to be let happen.
-  const ahead = show.standing.over ? 0 : Math.max((show.now - from) / 4, 20_000)
-  const to = Math.max(show.now + ahead, planned, from + 10_000)
-  return {
-    from,
-    to,
-    until: show.lookAt ?? show.now,
-    lane: Math.min((height - AXIS - FLAGS) / Math.max(show.lanes, 1), 40),
-    x: (at) => ((at - from) / (to - from)) * (width - 2),
-  }
+/** All the time that there is to see, with room for what is still to be let happen. */
+export function reach(show: Drawn): readonly [from: number, to: number] {
+  const planned = Math.max(show.marks.at(-1)?.at ?? 0, show.cursor ?? 0)
+  const ahead = show.standing.over ? 0 : Math.max((show.now - show.begun) / 4, 20_000)
+  return [show.begun, Math.max(show.now + ahead, planned, show.begun + 10_000)]
 }
 
-export function gantt(canvas: HTMLCanvasElement, show: Drawn): void {
+const laneHeight = (show: Drawn, height: number): number => Math.min((height - AXIS - FLAGS) / Math.max(show.lanes, 1), 40)
+
+/** The lane at that many pixels below the top of the canvas. */
+export function laneAt(show: Drawn, height: number, y: number): number {
+  return Math.min(Math.max(Math.floor((y - FLAGS) / laneHeight(show, height)), 0), Math.max(show.lanes - 1, 0))
+}
+
+/** What the lane does at that time. Bars of a lane follow each other. */
+export function barIn(show: Drawn, lane: number, at: number): Bar | null {
+  return show.bars.findLast((bar) => bar.lane === lane && bar.phase !== 'end' && bar.from <= at && bar.to >= at) ?? null
+}
+
+export function gantt(canvas: HTMLCanvasElement, show: Drawn, look: Look): void {
   const drawing = surface(canvas)
   if (!drawing) return
   const { context, width, height } = drawing
-  const place = frame(show, width, height)
+  const { from, to } = look
+  const place: Frame = {
+    from, to, until: show.lookAt ?? show.now, lane: laneHeight(show, height), x: (at) => ((at - from) / (to - from)) * width,
+  }
   bars(context, show, place)
   if (show.bars.length < NAMED) names(context, show, place)
-  const list = ticks(place.from, place.to, Math.max(2, width / 110)).map((tick) => ({ at: tick.at, label: clock(tick.at) }))
+  const list = ticks(from, to, Math.max(2, width / 110)).map((tick) => ({ at: tick.at, label: clock(tick.at) }))
   axis(context, width, height - AXIS, list, place.x)
   flags(context, show, place, width, height)
+  if (look.carried) flags(context, { ...show, marks: [{ ...look.carried, done: false }] }, place, width, height)
   context.strokeStyle = colour('ink')
   context.lineWidth = 1
   line(context, place.x(place.until), FLAGS, height - AXIS)
+  if (show.cursor !== null) cursor(context, place, show.cursor, look.lane, height)
+}
+
+/** The chosen time, and the lane that is read there. */
+function cursor(context: CanvasRenderingContext2D, { lane, x }: Frame, at: number, row: number, height: number): void {
+  context.strokeStyle = colour('accent')
+  context.lineWidth = 2
+  line(context, x(at), FLAGS - 6, height - AXIS)
+  context.fillStyle = colour('accent')
+  context.beginPath()
+  context.arc(x(at), FLAGS + (row + 0.5) * lane, 5, 0, 2 * Math.PI)
+  context.fill()
 }
 
 function line(context: CanvasRenderingContext2D, at: number, top: number, bottom: number): void {
@@ -63,12 +93,12 @@ function line(context: CanvasRenderingContext2D, at: number, top: number, bottom
   context.stroke()
 }
 
-function bars(context: CanvasRenderingContext2D, show: Drawn, { until, lane, x }: Frame): void {
+function bars(context: CanvasRenderingContext2D, show: Drawn, { from, to, until, lane, x }: Frame): void {
   const drawn = new Float64Array(show.lanes).fill(-1)
   for (const bar of show.bars) {
-    if (bar.from > until) continue
-    const left = x(bar.from)
-    const right = x(Math.min(bar.to, until))
+    if (bar.from > until || bar.from > to || bar.to < from) continue
+    const left = Math.max(x(bar.from), -10)
+    const right = Math.min(x(Math.min(bar.to, until)), x(to) + 10)
     const top = FLAGS + bar.lane * lane + 3
     if (bar.phase === 'end') {
       context.fillStyle = colour(bar.why === 'verified' ? 'good' : 'bad')
@@ -84,7 +114,7 @@ function bars(context: CanvasRenderingContext2D, show: Drawn, { until, lane, x }
 }
 
 /** Each chunk's number at its beginning, and what it waits for where there is room to say so. */
-function names(context: CanvasRenderingContext2D, show: Drawn, { until, lane, x }: Frame): void {
+function names(context: CanvasRenderingContext2D, show: Drawn, { from, to, until, lane, x }: Frame): void {
   const label = (text: string, left: number, middle: number, room: number): number => {
     const size = context.measureText(text).width
     if (size + 10 > room) return 0
@@ -94,32 +124,38 @@ function names(context: CanvasRenderingContext2D, show: Drawn, { until, lane, x 
     context.fillText(text, left + 5, middle)
     return size + 12
   }
-  const begun = new Map<number, { bar: Bar; to: number }>()
+  const begun = new Map<number, { bar: Bar; to: number; named: boolean }>()
   for (const bar of show.bars) {
     if (bar.from > until) continue
     const known = begun.get(bar.chunk)
     if (known) known.to = Math.max(known.to, bar.to)
-    else begun.set(bar.chunk, { bar, to: bar.to })
+    else begun.set(bar.chunk, { bar, to: bar.to, named: false })
   }
-  const used = new Map<Bar, number>()
-  for (const [chunk, { bar, to }] of begun) {
-    const left = x(bar.from)
-    const size = label(String(chunk), left, FLAGS + bar.lane * lane + lane / 2, x(Math.min(to, until)) - left)
-    if (size > 0) used.set(bar, size)
+  const rows = lane >= 18 ? show.bars : []
+  // Chunk by chunk, so that its number comes before its words, and words never cover a number.
+  const free = new Float64Array(show.lanes)
+  const write = (text: string, bar: Bar, end: number): void => {
+    // What began before the part that is shown is named where it comes into sight.
+    const left = Math.max(x(bar.from), free[bar.lane] ?? 0)
+    const size = label(text, left, FLAGS + bar.lane * lane + lane / 2, x(Math.min(end, until)) - left)
+    if (size > 0) free[bar.lane] = left + size
   }
-  if (lane < 18) return
-  for (const bar of show.bars) {
-    if (bar.phase === 'end' || bar.from > until) continue
-    const word = t.rehearse.whys[bar.why]
-    if (!word) continue
-    const left = x(bar.from) + (used.get(bar) ?? 0)
-    label(word, left, FLAGS + bar.lane * lane + lane / 2, x(Math.min(bar.to, until)) - left)
+  for (const bar of rows.length > 0 ? rows : [...begun.values()].map((one) => one.bar)) {
+    const whole = begun.get(bar.chunk)
+    if (!whole || bar.from > until || bar.from > to || bar.phase === 'end') continue
+    if (whole.to >= from && !whole.named && bar.to >= from) {
+      whole.named = true
+      write(String(bar.chunk), bar, whole.to)
+    }
+    const word = rows.length > 0 ? t.rehearse.whys[bar.why] : undefined
+    if (word !== undefined && bar.to >= from) write(word, bar, bar.to)
   }
 }
 
-function flags(context: CanvasRenderingContext2D, show: Drawn, { x }: Frame, width: number, height: number): void {
+function flags(context: CanvasRenderingContext2D, show: Pick<Drawn, 'marks'>, { from, to, x }: Frame, width: number, height: number): void {
   let free = 0
   for (const mark of show.marks) {
+    if (mark.at < from || mark.at > to) continue
     const at = x(mark.at)
     context.strokeStyle = colour(mark.what === 'hold' ? 'held-ink' : 'bad')
     context.setLineDash(mark.done ? [] : [4, 3])
@@ -135,20 +171,4 @@ function flags(context: CanvasRenderingContext2D, show: Drawn, { x }: Frame, wid
     context.fillText(text, left + 2, 9)
     free = left + size + 12
   }
-}
-
-/** The instant at that place of the canvas. */
-export function timeAt(canvas: HTMLCanvasElement, show: Drawn, clientX: number): number {
-  const box = canvas.getBoundingClientRect()
-  const { from, to } = frame(show, box.width, box.height)
-  return from + (Math.min(Math.max(clientX - box.left, 0), box.width) / (box.width - 2)) * (to - from)
-}
-
-/** The bar under a place of the canvas. */
-export function barAt(canvas: HTMLCanvasElement, show: Drawn, clientX: number, clientY: number): Bar | null {
-  const box = canvas.getBoundingClientRect()
-  const { lane } = frame(show, box.width, box.height)
-  const at = timeAt(canvas, show, clientX)
-  const row = Math.floor((clientY - box.top - FLAGS) / lane)
-  return show.bars.findLast((bar) => bar.lane === row && bar.phase !== 'end' && bar.from <= at && bar.to >= at) ?? null
 }

@@ -6,7 +6,8 @@ import type { Spread } from '../state/volume'
 import { t } from '../texts'
 import type { Row } from '../types'
 
-const ROW = 30
+/** As the style has it: fingers need more room. */
+const ROW = matchMedia('(pointer: coarse)').matches ? 44 : 30
 const SPARE = 8
 
 export interface TableState {

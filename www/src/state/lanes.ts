@@ -12,6 +12,8 @@ export class Lanes {
   begun = 0
   now = 0
   readonly lookAt = null
+  /** The time that somebody chose to read; null is the latest. */
+  cursor: number | null = null
   readonly marks = []
   standing = { over: true }
   readonly #api: string

@@ -35,6 +35,8 @@ export interface Mark {
   at: number
   what: Happening
   done: boolean
+  /** What a hold keeps. */
+  hold?: { start: string; end: string }
 }
 
 export interface Line {
@@ -75,6 +77,7 @@ export class Show {
   reported: Reported | null = null
   playing = false
   speed = 60
+  /** The time that is looked back at; null is the present. */
   lookAt: number | null = null
   readonly #run: Rehearsal
   readonly #api: string
@@ -83,6 +86,7 @@ export class Show {
   readonly #open = new Map<number, Bar>()
   readonly #busy = new Set<number>()
   #last = 0
+  #aim: number | null = null
 
   constructor(run: Rehearsal, begun: number, code: string, api: string) {
     this.#run = run
@@ -94,6 +98,25 @@ export class Show {
 
   get now(): number {
     return Date.parse(this.standing.now)
+  }
+
+  /** The time to come at which something is to be let happen; null is now. */
+  get aim(): number | null {
+    return this.#aim !== null && this.#aim > this.now && !this.standing.over ? this.#aim : null
+  }
+
+  /** The time that somebody chose: passed, or to come. */
+  get cursor(): number | null {
+    return this.lookAt ?? this.aim
+  }
+
+  /** Chooses a time. What has passed is looked back at, for which the run pauses; null is the present. */
+  choose(at: number | null): void {
+    const past = at !== null && at < this.now
+    if (past) this.playing = false
+    this.lookAt = past ? at : null
+    this.#aim = past ? null : at
+    paint()
   }
 
   play(): void {
@@ -132,10 +155,17 @@ export class Show {
 
   /** Lets something happen now, or when virtual time gets there. What has passed cannot be changed any more. */
   drop(what: Happening, at = this.now): void {
-    const mark = { at: Math.max(Math.round(at), this.now), what, done: false }
+    const mark: Mark = { at: Math.max(Math.round(at), this.now), what, done: false, ...(what === 'hold' ? { hold: { ...settings.hold } } : {}) }
     this.marks.push(mark)
     this.marks.sort((a, b) => a.at - b.at)
     if (mark.at <= this.now) this.#happen(mark)
+    paint()
+  }
+
+  /** Takes back what has not happened yet. */
+  takeBack(mark: Mark): void {
+    const place = mark.done ? -1 : this.marks.indexOf(mark)
+    if (place >= 0) this.marks.splice(place, 1)
     paint()
   }
 
@@ -143,7 +173,7 @@ export class Show {
     mark.done = true
     failure = ''
     try {
-      if (mark.what === 'hold') this.#run.placeHold(settings.hold.start, settings.hold.end)
+      if (mark.what === 'hold') this.#run.placeHold(mark.hold?.start ?? '', mark.hold?.end ?? '')
       else this.#run.addFault(JSON.stringify(once(mark.what, this.#api)))
     } catch (why) {
       failure = String(why)

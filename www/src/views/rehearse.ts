@@ -2,20 +2,26 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { live } from 'lit-html/directives/live.js'
 import { ref } from 'lit-html/directives/ref.js'
-import { barAt, gantt, timeAt } from '../draw/gantt'
-import { clock, instant, length, localTime, number, plural } from '../format'
+import { Chart } from '../draw/chart'
+import { clock, instant, length, number, plural, timeIn } from '../format'
 import { fields, instant as instantText, textAt } from '../state/document'
 import { begin, current, failure, FAULTS, HAPPENINGS, loading, onChange, settings, SPEEDS, type Happening, type Show } from '../state/rehearsal'
 import { change, fileName, get, say, show as go } from '../state/store'
 import { t } from '../texts'
 import type { ChunkView } from '../types'
+import { carrying } from './carrying'
 import { checkText } from './evidence'
 import { save } from './files'
+import { hint } from './hint'
+import { chartSection, teller } from './lanes'
+import { log } from './log'
 
 const SHOWN = 120
-let canvas: HTMLCanvasElement | null = null
+let chart: Chart | null = null
 const canvasAt = ref((element) => {
-  canvas = (element as HTMLCanvasElement | undefined) ?? null
+  chart = element instanceof HTMLCanvasElement
+    ? new Chart(element, { chosen: (at) => current()?.choose(at), told: teller(element, 'gantt-readout', () => current()?.now ?? 0) })
+    : null
 })
 
 onChange(() => {
@@ -24,7 +30,7 @@ onChange(() => {
 
 export function drawRehearsal(): void {
   const running = current()
-  if (canvas && running) gantt(canvas, running)
+  if (running) chart?.show(running)
 }
 
 export function playOrPause(): void {
@@ -44,11 +50,11 @@ const value = (event: Event): string => (event.target as HTMLInputElement).value
 function setup(): TemplateResult {
   const numeric = (name: 'seed' | 'jobSeconds' | 'latencyMs' | 'lagSeconds', label: string): TemplateResult => html`<div class="field">
     <label for="world-${name}" title=${t.rehearse.settingHelp[name]}>${label}</label>
-    <input id="world-${name}" type="number" min="0" .value=${live(String(settings[name]))}
+    <input id="world-${name}" type="number" min="0" aria-describedby="world-${name}-help" .value=${live(String(settings[name]))}
       @change=${(event: Event) => {
         settings[name] = Math.max(0, Math.floor(Number(value(event)) || 0))
         change({})
-      }} /></div>`
+      }} />${hint(`world-${name}-help`, t.rehearse.settingHelp[name])}</div>`
   return html`<section class="setup" aria-labelledby="setup-title">
     <h2 id="setup-title">${t.rehearse.setup}</h2>
     <div class="field"><label for="world-approver">${t.rehearse.approver}</label>
@@ -90,72 +96,70 @@ function controls(running: Show | null): TemplateResult {
   </div>`
 }
 
-/** What can be let happen: dropped on the lanes for later, or pressed for now. */
+/** Lets it happen: at that time to come, or now. */
+function happen(running: Show, what: Happening, at: number | null): void {
+  const when = at ?? running.now
+  running.drop(what, when)
+  const { start: from, end } = settings.hold
+  say(what === 'hold' && at === null ? t.rehearse.placed(from, end) : t.rehearse.happens(t.rehearse.happenings[what], clock(when)))
+}
+
+/** Whether what was typed as the time to let something happen could not be read. */
+let unread = false
+
+/** What can be let happen: pressed for the time that is chosen, or dragged onto the lanes. */
 function palette(running: Show): TemplateResult {
   const { over } = running.standing
+  const { aim } = running
   const api = textAt(fields(get().documents.request) ?? {}, ['api'])
-  const now = (what: Happening): void => {
-    running.drop(what)
-    say(what === 'hold' ? t.rehearse.placed(settings.hold.start, settings.hold.end) : t.rehearse.happens(t.rehearse.happenings[what], clock(running.now)))
-  }
   // Deletions that leave something behind are a matter of one API.
   const list = HAPPENINGS.filter((what) => what !== 'leave' || api === 'dataDeletion')
   const window = (side: 'start' | 'end', label: string): TemplateResult => html`<label class="inline">${label}
-    <input type="text" class="time" .value=${live(settings.hold[side])} ?disabled=${over} spellcheck="false" @change=${(event: Event) => {
+    <input type="text" class="time" .value=${live(settings.hold[side])} ?disabled=${over} spellcheck="false" autocomplete="off" @change=${(event: Event) => {
       settings.hold = { ...settings.hold, [side]: instantText(value(event)) }
       change({})
     }} /></label>`
+  const choose = (at: number | null | undefined): void => {
+    unread = at === undefined
+    if (at !== undefined) running.choose(at)
+    else change({})
+  }
+  const coming = running.marks.filter((mark) => !mark.done)
+  const place = { at: (what: Happening | null, x: number, y: number) => chart?.carry(what, x, y) ?? null, drop: (what: Happening, at: number) => happen(running, what, at) }
   return html`<section class="palette" aria-labelledby="palette-title">
     <header class="bar"><h2 id="palette-title">${t.rehearse.palette}</h2><small>${t.rehearse.paletteHelp}</small></header>
-    <div class="group wrap">${list.map((what) => html`<button type="button" class="plain chip ${what}" draggable=${over ? 'false' : 'true'} ?disabled=${over}
-      title=${t.rehearse.happeningHelp[what]} @click=${() => now(what)}
-      @dragstart=${(event: DragEvent) => event.dataTransfer?.setData(DRAGGED, what)}>${t.rehearse.happenings[what]}</button>`)}</div>
+    <div class="group wrap when"><label class="inline">${t.rehearse.when}
+      <input type="text" class="time" placeholder=${t.rehearse.whenNow} .value=${live(aim === null ? '' : clock(aim))} ?disabled=${over}
+        spellcheck="false" autocomplete="off" inputmode="text" aria-describedby="when-help" aria-invalid=${unread ? 'true' : 'false'}
+        @change=${(event: Event) => choose(timeIn(value(event), running.now))} /></label>
+      ${aim === null ? nothing : html`<button type="button" class="plain" @click=${() => choose(null)}>${t.rehearse.whenNow}</button>`}
+      <small id="when-help" class=${unread ? 'error' : ''}>${unread ? t.rehearse.whenUnread : t.rehearse.whenHelp}</small></div>
+    <div class="group wrap chips">${list.map((what) => html`<span class="hinted"><button type="button" class="plain chip ${what}" ?disabled=${over}
+      title=${t.rehearse.happeningHelp[what]} aria-describedby="happening-${what}" @click=${() => happen(running, what, aim)}
+      ${carrying(what, place)}>${t.rehearse.happenings[what]}</button>${hint(`happening-${what}`, t.rehearse.happeningHelp[what])}</span>`)}</div>
     <div class="group wrap">${window('start', t.rehearse.holdFrom)} ${window('end', t.rehearse.holdTo)}</div>
+    ${coming.length > 0
+      ? html`<h3 id="coming-title">${t.rehearse.coming}</h3><ul class="coming" aria-labelledby="coming-title">${coming.map((mark) => html`<li>
+          <span>${t.rehearse.comes(t.rehearse.happenings[mark.what], clock(mark.at), length(Math.ceil((mark.at - running.now) / 1000) * 1000))}</span>
+          ${mark.hold ? html`<small>${shortly(mark.hold.start)} – ${shortly(mark.hold.end)}</small>` : nothing}
+          <button type="button" class="plain" aria-label=${t.rehearse.takeBackOne(t.rehearse.happenings[mark.what], clock(mark.at))} @click=${() => running.takeBack(mark)}>${t.rehearse.takeBack}</button></li>`)}</ul>`
+      : nothing}
   </section>`
 }
 
-const DRAGGED = 'application/x-happening'
-
-function dropped(event: DragEvent, running: Show): void {
-  const what = HAPPENINGS.find((one) => one === event.dataTransfer?.getData(DRAGGED))
-  if (!what || !canvas) return
-  event.preventDefault()
-  const at = timeAt(canvas, running, event.clientX)
-  running.drop(what, at)
-  say(t.rehearse.happens(t.rehearse.happenings[what], clock(Math.max(at, running.now))))
-}
-
-/** What the pointer is on, in words. */
-function told(event: PointerEvent, running: Show): void {
-  const line = document.getElementById('gantt-readout')
-  if (!canvas || !line) return
-  const bar = barAt(canvas, running, event.clientX, event.clientY)
-  const at = Math.round(timeAt(canvas, running, event.clientX) / 1000) * 1000
-  line.textContent = bar
-    ? t.rehearse.bar(bar.chunk, t.rehearse.phases[bar.phase], t.rehearse.whys[bar.why] ?? t.rehearse.states[bar.why] ?? bar.why, clock(bar.from), length(Math.max(bar.to - bar.from, 1)))
-    : `${instant(at)} UTC · ${localTime(new Date(at).toISOString())}`
-}
+/** An instant as short as it can be; what is none stays what was typed. */
+const shortly = (text: string): string => (Number.isNaN(Date.parse(text)) ? text : instant(Date.parse(text)))
 
 function lanes(running: Show): TemplateResult {
-  const span = [instant(running.begun), instant(running.now)] as const
-  return html`<section class="gantt" aria-labelledby="gantt-title">
-    <header class="bar"><h2 id="gantt-title">${t.rehearse.gantt}</h2>
-      <ul class="legend">${(['check', 'submit', 'delete', 'verify', 'wait'] as const).map((phase) => html`<li class="phase-${phase}">${t.rehearse.phases[phase]}</li>`)}</ul>
-    </header>
-    <canvas ${canvasAt} role="img" aria-label=${t.rehearse.ganttLabel(plural(running.lanes, 'lane'), ...span)}
-      @dragover=${(event: DragEvent) => event.dataTransfer?.types.includes(DRAGGED) && event.preventDefault()}
-      @drop=${(event: DragEvent) => dropped(event, running)} @pointermove=${(event: PointerEvent) => told(event, running)}></canvas>
-    <p class="readout" id="gantt-readout"></p>
+  const label = t.rehearse.ganttLabel(plural(running.lanes, 'lane'), clock(running.begun), clock(running.now))
+  return html`${chartSection({ title: t.rehearse.gantt, label, canvasAt, readout: 'gantt-readout', chart: () => chart })}
     <label class="inline scrub">${t.rehearse.scrub}
       <input type="range" min=${running.begun} max=${Math.max(running.now, running.begun + 1)} step="1"
         aria-valuetext="${clock(running.lookAt ?? running.now)}"
         .value=${live(String(running.lookAt ?? running.now))} @input=${(event: Event) => {
           const at = Number(value(event))
-          if (running.playing) running.pause()
-          running.lookAt = at >= running.now ? null : at
-          change({})
-        }} /></label>
-  </section>`
+          running.choose(at >= running.now ? null : at)
+        }} /></label>`
 }
 
 const count = (n: number | null): string => (n === null ? '–' : number(n))
@@ -194,11 +198,7 @@ function audit(running: Show): TemplateResult {
         go('evidence')
         void checkText('audit.jsonl', running.log())
       }}>${t.rehearse.checkAudit}</button></header>
-    <div class="scroll" tabindex="0" role="group" aria-label=${t.rehearse.audit}><ol reversed>
-      ${lines.length === 0 ? html`<li class="empty">${t.rehearse.auditEmpty}</li>` : nothing}
-      ${lines.map((line) => html`<li class=${line.kind} title=${line.text}><time>${clock(line.at)}</time>
-        <span>${line.chunk === 0 ? '' : `#${line.chunk}`}</span><code>${line.kind}</code><span>${line.status}</span></li>`)}
-    </ol></div>
+    ${log(lines)}
   </section>`
 }
 
@@ -207,7 +207,7 @@ function report(running: Show): TemplateResult | typeof nothing {
   const { report, exitCode } = running.reported
   return html`<section class="report" aria-labelledby="report-title">
     <header class="bar"><h2 id="report-title">${t.rehearse.report}</h2></header>
-    <p class="verdict ${exitCode === 0 ? 'good' : 'bad'}" role="status">${report.outcome} · ${t.rehearse.exit(exitCode)}</p>
+    <p class="verdict ${exitCode === 0 ? 'good' : 'bad'}" role="status">${t.watch.verdicts[report.outcome] ?? report.outcome} · ${t.rehearse.exit(exitCode)}</p>
     <dl>
       ${Object.entries(report.totals.byOutcome).filter(([, n]) => n > 0).map(([outcome, n]) => html`<dt>${t.rehearse.outcomes[outcome as keyof typeof t.rehearse.outcomes]}</dt><dd>${number(n)}</dd>`)}
       <dt>${t.rehearse.submits}</dt><dd>${number(report.totals.submits)}</dd>

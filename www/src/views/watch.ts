@@ -1,7 +1,7 @@
 // Watch: the runs of the server's ledger, one of them live, and what can be done with it.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { ref } from 'lit-html/directives/ref.js'
-import { gantt } from '../draw/gantt'
+import { Chart } from '../draw/chart'
 import { clock, instant, length, number, plural } from '../format'
 import { isLocked, isServed, server } from '../state/served'
 import { change, get, say, show } from '../state/store'
@@ -12,17 +12,25 @@ import type { ChunkView, Finding, Outcome } from '../types'
 import { confirm } from './confirm'
 import { check } from './evidence'
 import { copy } from './files'
+import { chartSection, teller } from './lanes'
+import { log } from './log'
 
 /** Records of the log that are shown. */
 const SHOWN = 120
 /** How often times are counted on, in milliseconds. */
 const SECOND = 1000
 
-let canvas: HTMLCanvasElement | null = null
+let chart: Chart | null = null
 let ticking: ReturnType<typeof setInterval> | undefined
 const canvasAt = ref((element) => {
-  canvas = (element as HTMLCanvasElement | undefined) ?? null
+  chart = element instanceof HTMLCanvasElement ? new Chart(element, { chosen: choose, told: teller(element, 'lanes-readout', () => current?.lanes.now ?? 0) }) : null
 })
+
+/** Chooses a time to read on the lanes; what has not happened cannot be read. */
+function choose(at: number | null): void {
+  if (current) current.lanes.cursor = at !== null && at < current.lanes.now ? at : null
+  paint()
+}
 
 const shown = (): boolean => get().view === 'watch'
 const paint = (): void => {
@@ -45,10 +53,10 @@ function attend(): void {
 }
 
 export function drawWatch(): void {
-  if (!canvas || !current) return
+  if (!chart || !current) return
   if (current.facts?.carried) current.lanes.until(current.now)
   else current.lanes.rest()
-  gantt(canvas, current.lanes)
+  chart.show(current.lanes)
 }
 
 export function watchView(): TemplateResult {
@@ -189,12 +197,8 @@ function again(watched: Watched, run: RunFacts, only: number[], which: string): 
 function picture(watched: Watched): TemplateResult {
   const { lanes } = watched
   if (lanes.begun === 0) return html`<p class="empty">${t.watch.noRecords}</p>`
-  return html`<section class="gantt" aria-labelledby="lanes-title">
-    <header class="bar"><h2 id="lanes-title">${t.watch.lanes}</h2>
-      <ul class="legend">${(['check', 'submit', 'delete', 'verify', 'wait'] as const).map((phase) => html`<li class="phase-${phase}">${t.rehearse.phases[phase]}</li>`)}</ul>
-    </header>
-    <canvas ${canvasAt} role="img" aria-label=${t.watch.lanesLabel(plural(lanes.lanes, 'lane'), instant(lanes.begun), instant(seconds(new Date(lanes.now).toISOString())))}></canvas>
-  </section>`
+  const label = t.watch.lanesLabel(plural(lanes.lanes, 'lane'), instant(lanes.begun), instant(seconds(new Date(lanes.now).toISOString())))
+  return chartSection({ title: t.watch.lanes, label, canvasAt, readout: 'lanes-readout', chart: () => chart })
 }
 
 /** How it ended, and the proof. */
@@ -305,11 +309,7 @@ function audit(watched: Watched): TemplateResult {
   return html`<section class="audit" aria-labelledby="audit-title">
     <header class="bar"><h2 id="audit-title">${t.rehearse.audit}</h2>
       ${lines.length < watched.lines.length ? html`<span class="quiet">${t.rehearse.oldest(number(lines.length))}</span>` : nothing}</header>
-    <div class="scroll" tabindex="0" role="group" aria-label=${t.rehearse.audit}><ol reversed>
-      ${lines.length === 0 ? html`<li class="empty">${t.rehearse.auditEmpty}</li>` : nothing}
-      ${lines.map(({ record }) => html`<li class=${record.event.kind} title=${JSON.stringify(record)}><time datetime=${record.timestamp}>${clock(Date.parse(record.timestamp))}</time>
-        <span>#${record.chunk}</span><code>${record.event.kind}</code><span>${record.status}</span></li>`)}
-    </ol></div>
+    ${log(lines.map(({ record }) => ({ at: Date.parse(record.timestamp), chunk: record.chunk, kind: record.event.kind, status: record.status, text: JSON.stringify(record) })))}
   </section>`
 }
 

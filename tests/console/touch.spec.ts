@@ -1,0 +1,195 @@
+// The rehearsal by finger on a tablet, and by keyboard alone: whatever a mouse can do there, they can.
+import type { CDPSession } from '@playwright/test'
+import { accessible, expect, load, look, open, test, type Locator, type Page } from './page'
+
+/** A rehearsal that has just begun, and waits. Its chunks take two hours, so that nothing ends by itself. */
+async function begun(page: Page): Promise<void> {
+  await open(page)
+  await load(page, 'A quarter of conversations')
+  await page.getByLabel('Chunk length').fill('7')
+  await page.getByRole('button', { name: 'Rehearse', exact: true }).click()
+  await page.getByLabel('Job takes, seconds').fill('7200')
+  await page.getByLabel('Job takes, seconds').blur()
+}
+
+const lanes = (page: Page): Locator => page.getByRole('slider', { name: /lanes over virtual time/ })
+const coming = (page: Page): Locator => page.getByRole('list', { name: 'Still to happen' }).getByRole('listitem')
+/** Virtual time that the lanes are read at, in seconds. */
+const at = async (page: Page): Promise<number> => Number(await lanes(page).getAttribute('aria-valuenow'))
+
+/** By how many seconds that key moves the cursor. */
+async function pressed(page: Page, key: string): Promise<number> {
+  const before = await at(page)
+  await page.keyboard.press(key)
+  await expect.poll(() => at(page)).not.toBe(before)
+  return (await at(page)) - before
+}
+
+test.describe('by finger', () => {
+  test.use({ hasTouch: true, isMobile: true, viewport: { width: 820, height: 1180 } })
+
+  /** A finger goes down, moves in steps, and lifts. */
+  async function swipe(cdp: CDPSession, ...path: { x: number; y: number }[]): Promise<void> {
+    const [first, ...rest] = path
+    if (!first) return
+    await cdp.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: [first] })
+    let from = first
+    for (const to of rest) {
+      for (let step = 1; step <= 6; step += 1) {
+        const point = { x: from.x + ((to.x - from.x) * step) / 6, y: from.y + ((to.y - from.y) * step) / 6 }
+        await cdp.send('Input.dispatchTouchEvent', { type: 'touchMove', touchPoints: [point] })
+      }
+      from = to
+    }
+    await cdp.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] })
+  }
+
+  async function middleOf(locator: Locator): Promise<{ x: number; y: number; width: number; height: number }> {
+    const box = await locator.boundingBox()
+    if (!box) throw new Error('it is not there')
+    return { x: box.x + box.width / 2, y: box.y + box.height / 2, width: box.width, height: box.height }
+  }
+
+  test('faults are dragged and placed, the past is looked at, the lanes are zoomed', async ({ page }) => {
+    await begun(page)
+    const cdp = await page.context().newCDPSession(page)
+    await page.getByRole('button', { name: 'Start', exact: true }).tap()
+    await page.clock.runFor(400)
+    await page.getByRole('button', { name: 'Pause' }).tap()
+    await lanes(page).scrollIntoViewIfNeeded()
+
+    await test.step('a fault is dragged onto the lanes', async () => {
+      const chip = page.getByRole('button', { name: 'Rate limit', exact: true })
+      await chip.scrollIntoViewIfNeeded()
+      const [from, to] = [await middleOf(chip), await middleOf(lanes(page))]
+      await swipe(cdp, from, { x: to.x + to.width * 0.4, y: to.y })
+      await expect(coming(page)).toHaveText([/^\s*Rate limit at \d\d:\d\d:\d\d, in /])
+    })
+
+    await test.step('a hold is placed where a finger taps', async () => {
+      const box = await middleOf(lanes(page))
+      await page.touchscreen.tap(box.x + box.width * 0.45, box.y)
+      await expect(page.getByText('still to come: what you let happen happens here')).toBeVisible()
+      await expect(page.getByLabel('Happens')).not.toHaveValue('')
+      await page.getByRole('button', { name: 'Legal hold' }).tap()
+      await expect(coming(page)).toHaveCount(2)
+      await expect(coming(page).filter({ hasText: 'Legal hold' })).toContainText('2023-03-26 – 2023-04-01')
+    })
+
+    await test.step('what a title says is there without a mouse', async () => {
+      await expect(page.getByText('The next call is answered with 429 and a pause of 5 s')).toBeVisible()
+      await expect(page.getByText('How long the simulated tenant takes to carry out one deletion')).toBeVisible()
+    })
+
+    await test.step('everything is large enough for a finger', async () => {
+      const small = await page.locator('.rehearse').locator('button, input, select').evaluateAll((elements) => elements.flatMap((element) => {
+        const { width, height } = (element.closest('label.choice') ?? element).getBoundingClientRect()
+        return height >= 43.5 && width >= 43.5 ? [] : [`${element.textContent?.trim() || element.id}: ${width} × ${height}`]
+      }))
+      expect(small).toEqual([])
+    })
+
+    await test.step('what was placed is taken back', async () => {
+      await page.getByRole('button', { name: /^Take back: Rate limit/ }).tap()
+      await expect(coming(page)).toHaveText([/Legal hold/])
+      await look(page, 'rehearse-touch')
+    })
+
+    await test.step('a tap on the past looks back, and two fingers zoom', async () => {
+      await page.getByRole('button', { name: '+', exact: true }).or(page.getByRole('button', { name: 'Closer' })).first().tap()
+      const box = await middleOf(lanes(page))
+      const before = await at(page)
+      const two = (apart: number) => [{ x: box.x - apart, y: box.y, id: 0 }, { x: box.x + apart, y: box.y, id: 1 }]
+      await cdp.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: two(40) })
+      for (const apart of [60, 90, 130, 180]) await cdp.send('Input.dispatchTouchEvent', { type: 'touchMove', touchPoints: two(apart) })
+      await cdp.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] })
+      expect(await at(page)).toBe(before)
+      await page.getByRole('button', { name: 'Fit' }).tap()
+      await page.touchscreen.tap(box.x - box.width / 2 + 4, box.y)
+      await expect.poll(() => at(page)).toBeLessThan(before)
+      await expect(page.locator('.clock')).toContainText(/\(\+/)
+    })
+  })
+})
+
+test('the rehearsal by keyboard alone', async ({ page }) => {
+  await begun(page)
+  await page.getByRole('button', { name: 'Start', exact: true }).focus()
+  await page.keyboard.press('Enter')
+  await page.clock.runFor(400)
+  await page.getByRole('main').focus()
+  await page.keyboard.press('Space')
+  await expect(page.getByRole('button', { name: 'Play' })).toBeVisible()
+
+  await test.step('the lanes are read bar by bar', async () => {
+    await lanes(page).focus()
+    const now = await at(page)
+    expect(await pressed(page, 'ArrowLeft')).toBeLessThan(0)
+    await expect(lanes(page)).toHaveAttribute('aria-valuetext', /UTC · chunk \d+: (check|submit|delete|wait|verify), .* for /)
+    const read = await lanes(page).getAttribute('aria-valuetext')
+    await page.keyboard.press('ArrowDown')
+    await expect(lanes(page)).not.toHaveAttribute('aria-valuetext', read ?? '')
+    await pressed(page, 'Home')
+    await expect(page.locator('.readout')).toContainText('UTC')
+    await pressed(page, 'End')
+    expect(await at(page)).toBe(now)
+  })
+
+  await test.step('a hold is placed at a time to come', async () => {
+    expect(await pressed(page, 'ArrowRight')).toBeGreaterThan(0)
+    expect(await pressed(page, 'PageUp')).toBeGreaterThan(0)
+    const then = await at(page)
+    await page.getByLabel('Happens').focus()
+    await page.keyboard.press('Tab')
+    await page.keyboard.press('Tab')
+    await expect(page.getByRole('button', { name: 'Legal hold' })).toBeFocused()
+    await expect(page.getByText('Somebody places a hold on the conversations of the time given below')).toBeInViewport()
+    await page.keyboard.press('Enter')
+    await expect(coming(page)).toHaveCount(1)
+    await expect(coming(page)).toContainText(new Date(then * 1000).toISOString().slice(11, 19))
+  })
+
+  await test.step('a time can be typed as well, and what is none is said', async () => {
+    await page.getByLabel('Happens').focus()
+    await page.keyboard.press('Control+A')
+    await page.keyboard.type('soon')
+    await page.keyboard.press('Enter')
+    await expect(page.getByLabel('Happens')).toHaveAttribute('aria-invalid', 'true')
+    await expect(page.getByText('That is no time to come')).toBeVisible()
+    await page.keyboard.press('Control+A')
+    await page.keyboard.type('+3:00')
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Server error' }).focus()
+    await page.keyboard.press('Space')
+    await expect(coming(page).filter({ hasText: /Server error at .*, in 3 min/ })).toHaveCount(1)
+    await accessible(page)
+  })
+
+  await test.step('the view is moved and zoomed', async () => {
+    await lanes(page).focus()
+    const coarse = await pressed(page, 'ArrowRight')
+    for (const key of ['+', '+', '+']) await page.keyboard.press(key)
+    const fine = await pressed(page, 'ArrowRight')
+    expect(fine).toBeLessThan(coarse)
+    await page.keyboard.press('Shift+ArrowRight')
+    await page.keyboard.press('0')
+    expect(await pressed(page, 'ArrowRight')).toBeGreaterThan(fine)
+  })
+
+  await test.step('a record of the log is read whole', async () => {
+    await page.getByRole('listbox', { name: 'Audit log' }).focus()
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('ArrowDown')
+    await expect(page.getByRole('group', { name: 'Record' })).toContainText('"timestamp"')
+    await accessible(page)
+  })
+
+  await test.step('what was placed happens', async () => {
+    await page.clock.resume()
+    await page.getByRole('button', { name: 'To the end' }).focus()
+    await page.keyboard.press('Enter')
+    await expect(page.getByText(/exit code/)).toBeVisible({ timeout: 60_000 })
+    await expect(page.locator('.states .mark').filter({ hasText: 'held' })).not.toHaveCount(0)
+    await look(page, 'rehearse-keyboard')
+  })
+})

@@ -1,0 +1,158 @@
+// The lanes as people handle them: a cursor in time and lane, by tap and keys. How they are moved and zoomed is in viewport.ts,
+// what they look like in gantt.ts.
+import { barIn, gantt, laneAt, reach, type Drawn } from './gantt'
+import type { Bar, Happening } from '../state/rehearsal'
+import { Viewport } from './viewport'
+
+/** A key moves the cursor by this share of what is shown, where nothing has happened yet. */
+const STEP = 40
+/** Where the present is kept once it leaves what is shown. */
+const KEPT = 0.8
+
+export interface ChartEvents {
+  /** Somebody chose a time; null is the present. */
+  chosen: (at: number | null) => void
+  /** What is under the pointer, or else at the cursor, has changed. */
+  told: (at: number, bar: Bar | null) => void
+}
+
+export class Chart {
+  readonly #canvas: HTMLCanvasElement
+  readonly #events: ChartEvents
+  readonly #view: Viewport
+  #drawn: Drawn | null = null
+  #lane = 0
+  #whole = true
+  #follows = true
+  #hovered: { at: number; lane: number } | null = null
+  #carried: { what: Happening; at: number } | null = null
+
+  constructor(canvas: HTMLCanvasElement, events: ChartEvents) {
+    this.#canvas = canvas
+    this.#events = events
+    this.#view = new Viewport(canvas, {
+      limits: () => (this.#drawn ? reach(this.#drawn) : [0, 1]),
+      middle: () => this.#cursor(),
+      tap: (at, clientY) => {
+        this.#lane = this.#laneOf(clientY)
+        this.#choose(at)
+      },
+      hover: (at, clientY) => {
+        this.#hovered = at === null ? null : { at, lane: this.#laneOf(clientY) }
+        this.#tell()
+      },
+      moved: () => this.#moved(),
+      wheel: false,
+    })
+    canvas.addEventListener('keydown', (event) => this.#key(event))
+    new ResizeObserver(() => this.#draw()).observe(canvas)
+  }
+
+  show(drawn: Drawn): void {
+    this.#drawn = drawn
+    if (this.#whole) {
+      ;[this.#view.from, this.#view.to] = reach(drawn)
+    } else if (this.#follows && drawn.lookAt === null && drawn.now > this.#view.from + KEPT * this.#view.width) {
+      this.#view.from = drawn.now - KEPT * this.#view.width
+      this.#view.to = drawn.now + (1 - KEPT) * this.#view.width
+    }
+    this.#draw()
+    this.#tell()
+  }
+
+  fit(): void {
+    this.#view.fit()
+  }
+
+  zoom(factor: number): void {
+    this.#view.zoom(factor)
+  }
+
+  /** The time at that place of the screen while something is carried there; null beside the lanes. */
+  carry(what: Happening | null, clientX: number, clientY: number): number | null {
+    const box = this.#canvas.getBoundingClientRect()
+    const here = clientX >= box.left && clientX <= box.right && clientY >= box.top && clientY <= box.bottom
+    const at = here && this.#drawn ? Math.max(this.#view.at(clientX), this.#drawn.now) : null
+    this.#carried = what !== null && at !== null ? { what, at } : null
+    this.#draw()
+    return at
+  }
+
+  #cursor(): number {
+    return this.#drawn?.cursor ?? this.#drawn?.now ?? 0
+  }
+
+  #laneOf(clientY: number): number {
+    if (!this.#drawn) return 0
+    return laneAt(this.#drawn, this.#canvas.clientHeight, clientY - this.#canvas.getBoundingClientRect().top)
+  }
+
+  #moved(): void {
+    if (!this.#drawn) return
+    const [first, last] = reach(this.#drawn)
+    const { from, to } = this.#view
+    this.#whole = from <= first && to >= last
+    this.#follows = this.#drawn.now >= from && this.#drawn.now <= to
+    this.#draw()
+  }
+
+  #choose(at: number): void {
+    if (!this.#drawn) return
+    const { begun, now } = this.#drawn
+    const whole = Math.round(Math.max(at, begun) / 1000) * 1000
+    // To the second, but for the present itself.
+    this.#events.chosen(Math.abs(at - now) < 1 ? null : Math.max(whole, begun))
+    const { from, to, width } = this.#view
+    if (!this.#whole && (at < from || at > to)) this.#view.place(at - width / 2, width)
+  }
+
+  /** Where something happened in this lane, or in all, before now. */
+  #edges(): number[] {
+    const drawn = this.#drawn
+    if (!drawn) return []
+    const list = [drawn.begun, drawn.now, ...drawn.marks.map(({ at }) => at)]
+    for (const bar of drawn.bars) if (bar.lane === this.#lane) list.push(bar.from)
+    return list.filter((at) => at <= drawn.now)
+  }
+
+  #key(event: KeyboardEvent): void {
+    const drawn = this.#drawn
+    if (!drawn) return
+    const at = this.#cursor()
+    const step = Math.max(1, Math.round(this.#view.width / STEP / 1000)) * 1000
+    const page = 4 * step
+    // Edges are read to the second, as they are shown.
+    const edges = this.#edges().map((edge) => (edge === drawn.now ? edge : Math.ceil(edge / 1000) * 1000))
+    const later = (): number => (at < drawn.now ? Math.min(...edges.filter((edge) => edge > at), drawn.now) : at + step)
+    const earlier = (): number => (at > drawn.now ? Math.max(at - step, drawn.now) : Math.max(...edges.filter((edge) => edge < at), drawn.begun))
+    const lane = (by: number) => (): void => {
+      this.#lane = Math.min(Math.max(this.#lane + by, 0), Math.max(drawn.lanes - 1, 0))
+      this.#draw()
+      this.#tell()
+    }
+    const known: Record<string, () => void> = {
+      ArrowRight: () => this.#choose(later()), ArrowLeft: () => this.#choose(earlier()),
+      ArrowDown: lane(1), ArrowUp: lane(-1),
+      PageUp: () => this.#choose(at + page), PageDown: () => this.#choose(at - page),
+      Home: () => this.#choose(drawn.begun), End: () => this.#events.chosen(null), Escape: () => this.#events.chosen(null),
+    }
+    const plain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey
+    const act = this.#view.key(event) ?? (plain ? known[event.key] : undefined)
+    if (!act) return
+    event.preventDefault()
+    event.stopPropagation()
+    act()
+  }
+
+  #tell(): void {
+    if (!this.#drawn) return
+    const { at, lane } = this.#hovered ?? { at: this.#cursor(), lane: this.#lane }
+    this.#events.told(at, barIn(this.#drawn, lane, Math.min(at, this.#drawn.now) === at ? at : Number.NaN))
+  }
+
+  #draw(): void {
+    if (!this.#drawn) return
+    const { from, to } = this.#view
+    gantt(this.#canvas, this.#drawn, { from, to, lane: this.#lane, carried: this.#carried })
+  }
+}

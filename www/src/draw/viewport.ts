@@ -1,0 +1,136 @@
+// A stretch of time that people move and zoom on a canvas: by wheel, drag, pinch and keys.
+
+/** No closer than a second across the whole width. */
+const CLOSEST = 1000
+/** A press that moves less than this many pixels is a click. */
+const STILL = 4
+
+export interface ViewportEvents {
+  /** All that there is to see. */
+  limits: () => readonly [from: number, to: number]
+  /** What zooming by keys goes around. */
+  middle: () => number
+  /** Somebody clicked or tapped there. */
+  tap: (at: number, clientY: number) => void
+  /** What is under the pointer: an instant, or nothing. */
+  hover: (at: number | null, clientY: number) => void
+  /** What is shown has changed. */
+  moved: () => void
+  /** Whether the wheel zooms by itself; else only with Ctrl, so that it does not keep the page from scrolling. */
+  wheel: boolean
+}
+
+export class Viewport {
+  from = 0
+  to = 1
+  readonly #canvas: HTMLCanvasElement
+  readonly #events: ViewportEvents
+  readonly #pointers = new Map<number, number>()
+  #pressedAt = 0
+  #dragged = false
+
+  constructor(canvas: HTMLCanvasElement, events: ViewportEvents) {
+    this.#canvas = canvas
+    this.#events = events
+    canvas.addEventListener('wheel', (event) => this.#wheel(event), { passive: false })
+    canvas.addEventListener('pointerdown', (event) => this.#press(event))
+    canvas.addEventListener('pointermove', (event) => this.#drag(event))
+    canvas.addEventListener('pointerup', (event) => this.#lift(event))
+    canvas.addEventListener('pointercancel', (event) => this.#pointers.delete(event.pointerId))
+    canvas.addEventListener('pointerleave', (event) => events.hover(null, event.clientY))
+  }
+
+  get width(): number {
+    return this.to - this.from
+  }
+
+  fit(): void {
+    const [first, last] = this.#events.limits()
+    this.place(first, last - first)
+  }
+
+  zoom(factor: number, around = this.#events.middle()): void {
+    const [first, last] = this.#events.limits()
+    const width = Math.min(Math.max(this.width * factor, CLOSEST), last - first)
+    const share = (around - this.from) / this.width
+    this.place(around - width * share, width)
+  }
+
+  /** Shows that much from there, as far as there is something to see. */
+  place(from: number, width: number): void {
+    const [first, last] = this.#events.limits()
+    this.from = Math.max(first, Math.min(from, last - width))
+    this.to = this.from + width
+    this.#events.moved()
+  }
+
+  /** The instant at that place of the screen. */
+  at(clientX: number): number {
+    const box = this.#canvas.getBoundingClientRect()
+    return this.from + ((clientX - box.left) / box.width) * this.width
+  }
+
+  /** Keys that move and zoom, whatever is shown: what to do, if it is one of them. */
+  key(event: KeyboardEvent): (() => void) | undefined {
+    if (event.ctrlKey || event.metaKey || event.altKey) return undefined
+    const closer = (): void => this.zoom(0.5)
+    const known: Record<string, () => void> = event.shiftKey
+      ? {
+          ArrowLeft: () => this.place(this.from - this.width / 10, this.width),
+          ArrowRight: () => this.place(this.from + this.width / 10, this.width),
+          '+': closer,
+          '*': closer,
+        }
+      : { '+': closer, '=': closer, '-': () => this.zoom(2), '0': () => this.fit() }
+    return known[event.key]
+  }
+
+  #wheel(event: WheelEvent): void {
+    const sideways = Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey
+    if (!this.#events.wheel && !sideways && !event.ctrlKey) return
+    event.preventDefault()
+    if (sideways) {
+      const by = (event.deltaX || event.deltaY) / this.#canvas.clientWidth
+      this.place(this.from + by * this.width, this.width)
+    } else {
+      this.zoom(Math.exp(event.deltaY / 400), this.at(event.clientX))
+    }
+  }
+
+  #press(event: PointerEvent): void {
+    if (this.#pointers.size >= 2) return
+    try {
+      this.#canvas.setPointerCapture(event.pointerId)
+    } catch {
+      // The pointer may be gone already.
+    }
+    this.#pointers.set(event.pointerId, event.clientX)
+    if (this.#pointers.size === 1) {
+      this.#pressedAt = event.clientX
+      this.#dragged = false
+    } else {
+      this.#dragged = true
+    }
+  }
+
+  #drag(event: PointerEvent): void {
+    const before = this.#pointers.get(event.pointerId)
+    if (before === undefined) return this.#events.hover(this.at(event.clientX), event.clientY)
+    if (!this.#dragged && Math.abs(event.clientX - this.#pressedAt) < STILL) return
+    this.#dragged = true
+    const other = [...this.#pointers].find(([id]) => id !== event.pointerId)?.[1]
+    if (other === undefined) {
+      this.place(this.from + this.at(before) - this.at(event.clientX), this.width)
+    } else {
+      // What was under the moving finger stays under it; the other finger's instant stays where it is.
+      const [was, is] = [before - other, event.clientX - other]
+      if (Math.abs(was) > 8 && Math.abs(is) > 8 && was * is > 0) this.zoom(was / is, this.at(other))
+    }
+    this.#pointers.set(event.pointerId, event.clientX)
+  }
+
+  #lift(event: PointerEvent): void {
+    if (!this.#pointers.delete(event.pointerId) || this.#dragged) return
+    this.#events.tap(this.at(event.clientX), event.clientY)
+  }
+}

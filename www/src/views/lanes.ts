@@ -1,0 +1,49 @@
+// The lanes of a rehearsal or of a run that is watched: the canvas, how to move it, and what is under pointer or cursor in words.
+import { html, type TemplateResult } from 'lit-html'
+import type { Chart } from '../draw/chart'
+import { clock, instant, length, localTime } from '../format'
+import type { Bar } from '../state/rehearsal'
+import { t } from '../texts'
+
+interface Section {
+  title: string
+  label: string
+  /** Where the canvas is met. */
+  canvasAt: unknown
+  /** The id of the line of words. */
+  readout: string
+  chart: () => Chart | null
+}
+
+export function chartSection({ title, label, canvasAt, readout, chart }: Section): TemplateResult {
+  return html`<section class="gantt" aria-labelledby="gantt-title">
+    <header class="bar"><h2 id="gantt-title">${title}</h2>
+      <ul class="legend">${(['check', 'submit', 'delete', 'verify', 'wait'] as const).map((phase) => html`<li class="phase-${phase}">${t.rehearse.phases[phase]}</li>`)}</ul>
+      <span class="group">
+        <button type="button" class="plain" aria-label=${t.timeline.further} @click=${() => chart()?.zoom(2)}>−</button>
+        <button type="button" class="plain" aria-label=${t.timeline.closer} @click=${() => chart()?.zoom(0.5)}>+</button>
+        <button type="button" class="plain" @click=${() => chart()?.fit()}>${t.timeline.fit}</button>
+      </span>
+    </header>
+    <canvas ${canvasAt} tabindex="0" role="slider" aria-label=${label} aria-describedby="gantt-keys" aria-valuenow="0"></canvas>
+    <p class="readout" id=${readout}></p>
+    <p class="sr" id="gantt-keys">${t.rehearse.ganttKeys}</p>
+  </section>`
+}
+
+/** What a bar is, in words. */
+const words = (bar: Bar): string =>
+  t.rehearse.bar(bar.chunk, t.rehearse.phases[bar.phase], t.rehearse.whys[bar.why] ?? t.rehearse.states[bar.why] ?? bar.why, clock(bar.from), length(Math.max(bar.to - bar.from, 1)))
+
+/** Writes what is there into the line of words, and for a screen reader onto the canvas. */
+export function teller(canvas: HTMLCanvasElement, readout: string, now: () => number): (at: number, bar: Bar | null) => void {
+  return (at, bar) => {
+    const second = Math.floor(at / 1000) * 1000
+    const time = `${instant(second)} UTC`
+    const text = bar ? `${time} · ${words(bar)}` : at > now() ? `${time} · ${t.rehearse.toCome}` : `${time} · ${localTime(new Date(second).toISOString())}`
+    const line = document.getElementById(readout)
+    if (line && line.textContent !== text) line.textContent = text
+    const values = { 'aria-valuenow': String(second / 1000), 'aria-valuetext': text }
+    for (const [name, value] of Object.entries(values)) if (canvas.getAttribute(name) !== value) canvas.setAttribute(name, value)
+  }
+}
