@@ -64,8 +64,23 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
                 let message = message.clone();
                 self.deliver(errand, &message, webhook, trace).await
             }
+            ErrandKind::Sweep(sweep) => {
+                self.look_after(&errand.run_id, sweep.clone(), invocation.deadline, trace).await
+            }
             ErrandKind::Evidence => self.prove(errand, trace).await,
         }
+    }
+
+    /// Wakes these chunks.
+    pub(crate) async fn wake_chunks(&self, run_id: &str, chunks: &[u32], trace: Option<&str>) -> Result<(), Again> {
+        let body = |chunk: &u32| serde_json::to_string(&WakeUp::new(run_id, *chunk)).unwrap_or_default();
+        let wakes = chunks.iter().map(|chunk| Delayed { body: body(chunk), delay_seconds: 0 }).collect();
+        Ok(self.chunks.send(wakes, trace).await?)
+    }
+
+    /// Whether there is no time for more: what is left is for another errand.
+    pub(crate) fn is_out_of_time(&self, deadline: Timestamp) -> bool {
+        self.clock.now().plus(LAST_WORDS * 2) >= deadline
     }
 
     /// Wakes the open chunks after this one, as many as there is time for; the rest is another errand.
@@ -74,14 +89,12 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         loop {
             let open = self.ledger.open_chunks(run_id, after, PAGE).await?;
             let Some(&last) = open.last() else { return Ok(()) };
-            let wake = |chunk: &u32| serde_json::to_string(&WakeUp::new(run_id, *chunk)).unwrap_or_default();
-            let wakes = open.iter().map(|chunk| Delayed { body: wake(chunk), delay_seconds: 0 }).collect();
-            self.chunks.send(wakes, trace).await?;
+            self.wake_chunks(run_id, &open, trace).await?;
             tracing::info!(from = after, to = last, "woken");
             after = last;
-            let now = self.clock.now();
-            if now.plus(LAST_WORDS * 2) >= deadline {
-                return self.errand_at(Errand::new(run_id, ErrandKind::FanOut { after }), now, trace).await;
+            if self.is_out_of_time(deadline) {
+                let rest = Errand::new(run_id, ErrandKind::FanOut { after });
+                return self.errand_at(rest, self.clock.now(), trace).await;
             }
         }
     }
@@ -113,13 +126,29 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let next = self.ledger.message(run_id, message).await?.as_ref().and_then(OutboxRow::due);
         match next {
             Some(due) => self.errand_at(errand, due, trace).await,
-            None => Ok(()),
+            None => self.told(run_id, trace).await,
         }
+    }
+
+    /// A message needs no further attempt. After the last of an ended run that the evidence did not wait for, the evidence says so.
+    async fn told(&self, run_id: &str, trace: Option<&str>) -> Result<(), Again> {
+        if !self.ledger.outbox_pending(run_id, 1).await?.is_empty() {
+            return Ok(());
+        }
+        let Some(row) = self.ledger.run(run_id).await? else { return Ok(()) };
+        let now = self.clock.now();
+        if row.open > 0 || now.since(row.updated_at) < MESSAGES_PATIENCE {
+            return Ok(());
+        }
+        self.ledger.note_woken(run_id, now).await?;
+        self.errand_at(Errand::new(run_id, ErrandKind::Evidence), now, trace).await
     }
 
     /// Puts the evidence into its bucket once all is said; messages that are still under way are waited for, for a while.
     async fn prove(&self, errand: Errand, trace: Option<&str>) -> Result<(), Again> {
         let run_id = errand.run_id.as_str();
+        // Before anything else is looked at: should the run be opened again meanwhile, it is not finished.
+        let seen = self.ledger.unfinished_run(run_id).await?;
         let Some(row) = self.ledger.run(run_id).await? else {
             return Err(Again(format!("there is no run `{run_id}`")));
         };
@@ -134,6 +163,10 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         }
         let digest = evidence::write(self.ledger, &self.evidence, row, outbox, now).await?;
         tracing::info!(%digest, "evidence is in the bucket");
+        // Messages that nobody sends any more keep no run from being finished.
+        if let Some(seen) = seen.filter(|_| !waiting || !self.tell) {
+            self.ledger.finish(&seen).await?;
+        }
         Ok(())
     }
 }

@@ -26,6 +26,7 @@ pub mod wake;
 pub mod courier;
 pub mod functions;
 pub mod planner;
+pub mod sweep;
 pub mod undertaker;
 pub mod worker;
 

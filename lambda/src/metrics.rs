@@ -47,6 +47,22 @@ pub fn plan_refused(now: Timestamp, codes: &[String]) -> String {
     line(now, &[("Simulated", "unknown")], &[("PlansRefused", "Count", Some(1))], &[("findings", json!(codes))])
 }
 
+/// The line for one sweep, whether or not it had anything to look at: that there is one shows that somebody looks.
+#[must_use]
+pub fn swept(now: Timestamp, looked_at: Option<usize>) -> String {
+    let properties = [("unfinishedRuns", json!(looked_at))];
+    line(now, &[("Simulated", "unknown")], &[("Sweeps", "Count", Some(1))], &properties)
+}
+
+/// The line for one run that a sweep has looked at: how many of its chunks stood still, and whether anything of it did.
+#[must_use]
+pub fn looked_after(now: Timestamp, order: &Order, chunks: u32, stood_still: bool) -> String {
+    let values =
+        [("StalledRuns", "Count", Some(u64::from(stood_still))), ("StalledChunks", "Count", Some(u64::from(chunks)))];
+    let properties = [("runId", json!(order.run_id)), ("simulatedTenant", json!(order.simulated))];
+    line(now, &[("Simulated", "unknown")], &values, &properties)
+}
+
 fn line(
     at: Timestamp,
     dimensions: &[(&str, &str)],

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::DisplayErrorContext;
-use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry};
 use futures_util::{TryStreamExt as _, stream};
 
 use crate::clients::Lazy;
@@ -15,6 +15,8 @@ const BATCH: usize = 10;
 const AT_ONCE: usize = 16;
 /// Rounds in which the entries that SQS refused for now are sent again.
 const ROUNDS: u32 = 5;
+/// What SQS calls the number of messages that it would hand over.
+const WAITING: QueueAttributeName = QueueAttributeName::ApproximateNumberOfMessages;
 /// The attribute with the W3C trace context.
 pub const TRACEPARENT: &str = "traceparent";
 
@@ -27,9 +29,9 @@ pub struct Delayed {
     pub delay_seconds: i32,
 }
 
-/// Why messages were not taken. The text is for the log.
+/// Why messages were not taken, or not counted. The text is for the log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the queue does not take messages: {0}")]
+#[error("the queue does not do what it is asked: {0}")]
 pub struct QueueError(pub String);
 
 /// Takes messages and delivers each at least once.
@@ -39,6 +41,13 @@ pub trait Queue {
     /// # Errors
     /// When not all were taken, after several tries.
     fn send(&self, messages: Vec<Delayed>, traceparent: Option<&str>) -> impl Future<Output = Result<(), QueueError>>;
+
+    /// About how many messages could be delivered at once if there were somebody to take them. Those that are held back, or that
+    /// somebody has been handed, are not counted.
+    ///
+    /// # Errors
+    /// When the queue does not say.
+    fn waiting(&self) -> impl Future<Output = Result<u64, QueueError>>;
 }
 
 /// An SQS standard queue.
@@ -92,6 +101,13 @@ impl Queue for SqsQueue {
             .try_buffer_unordered(AT_ONCE)
             .try_collect::<()>()
             .await
+    }
+
+    async fn waiting(&self) -> Result<u64, QueueError> {
+        let asked = self.client.get_queue_attributes().queue_url(&self.url).attribute_names(WAITING);
+        let answer = asked.send().await.map_err(|error| QueueError(DisplayErrorContext(error).to_string()))?;
+        let count = answer.attributes().and_then(|attributes| attributes.get(&WAITING)?.parse().ok());
+        count.ok_or_else(|| QueueError(format!("it was answered without {WAITING}")))
     }
 }
 

@@ -6,9 +6,15 @@ use std::rc::Rc;
 use purge_core::run::Order;
 use purge_core::time::Timestamp;
 use purge_driver::Ledger;
-use purge_driver::ledger::{LedgerError, OutboxRow};
+use purge_driver::ledger::{LedgerError, OutboxRow, Unfinished};
 
-/// A ledger with single things to be had by their name, and notes about wake-ups.
+/// A ledger with single things to be had by their name, notes about wake-ups, and a list of the runs that somebody has to look after.
+///
+/// A run is on the list from its creation on, in the same transaction, and again from every [`Commit`] on that leaves a chunk to
+/// whoever is woken first ([`Commit::queues`]); it comes off by [`Store::finish`] alone. Implementations pass [`conformance`].
+///
+/// [`Commit`]: purge_driver::ledger::Commit
+/// [`Commit::queues`]: purge_driver::ledger::Commit::queues
 ///
 /// # Errors
 /// As those of [`Ledger`].
@@ -28,4 +34,104 @@ pub trait Store: Ledger {
         at: Timestamp,
         message: &str,
     ) -> impl Future<Output = Result<bool, LedgerError>>;
+
+    /// The runs that somebody has to look after.
+    fn unfinished(&self) -> impl Future<Output = Result<Vec<Unfinished>, LedgerError>>;
+
+    /// One of them.
+    fn unfinished_run(&self, run_id: &str) -> impl Future<Output = Result<Option<Unfinished>, LedgerError>>;
+
+    /// Puts a run on the list that exists, or notes that it was opened once more.
+    fn look_after(&self, run_id: &str, now: Timestamp) -> impl Future<Output = Result<(), LedgerError>>;
+
+    /// Notes that what stood still of a run was set going; a run that is not on the list stays off it.
+    fn note_woken(&self, run_id: &str, now: Timestamp) -> impl Future<Output = Result<(), LedgerError>>;
+
+    /// Takes a run off the list, unless it was opened again after it was looked at; then `false`.
+    fn finish(&self, seen: &Unfinished) -> impl Future<Output = Result<bool, LedgerError>>;
+}
+
+/// What every store must do beside what every ledger must.
+pub mod conformance {
+    use std::time::Duration;
+
+    use purge_core::time::Timestamp;
+    use purge_driver::ledger::conformance::{Broken, cancelled, new_run};
+    use purge_driver::ledger::{Claim, Claimed, Commit, Committed, Lease, Unfinished};
+    use purge_driver::{Redriven, redrive};
+
+    use super::Store;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::EPOCH.plus(Duration::from_secs(seconds))
+    }
+
+    fn must(holds: bool, promise: &str) -> Result<(), Broken> {
+        if holds { Ok(()) } else { Err(Broken::Promise(promise.to_owned())) }
+    }
+
+    /// Checks the list of runs that somebody has to look after. Takes two ways into one store; leaves a run behind.
+    ///
+    /// # Errors
+    /// The first promise that the store breaks.
+    pub async fn check<S: Store>(a: &S, b: &S) -> Result<(), Broken> {
+        let run_id = "conformance-unfinished";
+        a.look_after("conformance-nowhere", at(1)).await?;
+        must(
+            b.unfinished_run("conformance-nowhere").await?.is_none(),
+            "a run that does not exist is not looked after",
+        )?;
+        let new = new_run(run_id, 2)?;
+        a.create(&new, at(1)).await?;
+        let created = Unfinished { run_id: run_id.to_owned(), since: at(1), opened: 1, woken: None };
+        must(b.unfinished_run(run_id).await? == Some(created.clone()), "a new run is looked after")?;
+        must(b.unfinished().await?.contains(&created), "and is on the list")?;
+        a.create(&new, at(2)).await?;
+        must(b.unfinished_run(run_id).await? == Some(created.clone()), "creating again changes nothing")?;
+
+        a.note_woken(run_id, at(3)).await?;
+        let woken = b.unfinished_run(run_id).await?;
+        must(woken == Some(Unfinished { woken: Some(at(3)), ..created }), "it is remembered when it was woken")?;
+        end(a, run_id).await?;
+        must(b.unfinished_run(run_id).await? == woken, "the end of a chunk changes nothing")?;
+        let Some(seen) = woken else { return Ok(()) };
+        must(a.finish(&seen).await?, "what is as it was seen can be finished")?;
+        must(!a.finish(&seen).await?, "and only once")?;
+        must(b.unfinished_run(run_id).await?.is_none(), "then it is not looked after any more")?;
+        must(!b.unfinished().await?.iter().any(|run| run.run_id == run_id), "and is not on the list")?;
+        a.note_woken(run_id, at(4)).await?;
+        must(b.unfinished_run(run_id).await?.is_none(), "a note does not put it there")?;
+
+        let queued = redrive(a, run_id, 1, "me", at(5)).await?;
+        must(queued == Redriven::Queued, "a cancelled chunk can be queued again")?;
+        let again = b.unfinished_run(run_id).await?;
+        must(again.as_ref().is_some_and(|run| run.since == at(5)), "a run that is opened again is looked after again")?;
+        let Some(seen) = again else { return Ok(()) };
+        a.look_after(run_id, at(5)).await?;
+        must(!b.finish(&seen).await?, "what was opened once more meanwhile is not finished")?;
+        let once_more = b.unfinished_run(run_id).await?;
+        must(once_more.is_some_and(|run| run.opened > seen.opened), "every opening counts")
+    }
+
+    /// Ends the first chunk.
+    async fn end<S: Store>(store: &S, run_id: &str) -> Result<(), Broken> {
+        let lease = Lease { owner: "me".to_owned(), until: at(60) };
+        let claimed = store.claim(Claim { run_id, index: 1, lease, now: at(3), take_over: false }).await?;
+        let (Claimed::Granted(row), Some(run)) = (claimed, store.run(run_id).await?) else {
+            return Err(Broken::Promise("a chunk that nobody works on can be claimed".to_owned()));
+        };
+        let ended = cancelled(&run.order, row.run);
+        let commit = Commit {
+            run_id,
+            index: 1,
+            expected_version: row.version,
+            run: &ended,
+            records: &[],
+            outbox: &[],
+            lease: None,
+            release_slot: None,
+            now: at(3),
+        };
+        must(matches!(store.commit(commit).await?, Committed::Version(_)), "whoever has the chunk can end it")
+    }
 }

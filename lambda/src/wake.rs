@@ -38,8 +38,23 @@ pub enum ErrandKind {
         /// Which.
         message: String,
     },
+    /// Look whether anything of the run stands still, and set it going.
+    Sweep(Sweep),
     /// Put the evidence of a run that has ended into its bucket.
     Evidence,
+}
+
+/// Which part of a run is still to be looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Sweep {
+    /// The last chunk that has been looked at; 0 at first.
+    pub after: u32,
+    /// How many of those stood still: only to be measured.
+    pub stalled: u32,
+    /// What counts as overdue, in seconds, where it is not what follows from the queues' times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overdue_seconds: Option<u32>,
 }
 
 impl Errand {
@@ -71,9 +86,13 @@ mod tests {
 
     #[test]
     fn errands_come_back_as_they_were() {
-        for kind in
-            [ErrandKind::FanOut { after: 3 }, ErrandKind::Deliver { message: "m".to_owned() }, ErrandKind::Evidence]
-        {
+        for kind in [
+            ErrandKind::FanOut { after: 3 },
+            ErrandKind::Deliver { message: "m".to_owned() },
+            ErrandKind::Sweep(Sweep::default()),
+            ErrandKind::Sweep(Sweep { after: 9, stalled: 2, overdue_seconds: Some(60) }),
+            ErrandKind::Evidence,
+        ] {
             let errand = Errand::new("run-1", kind);
             let text = serde_json::to_string(&errand).unwrap();
             assert_eq!(serde_json::from_str::<Errand>(&text).unwrap(), errand, "{text}");

@@ -255,6 +255,11 @@ impl Bench {
         }
     }
 
+    /// Whether there is evidence of a run.
+    pub async fn has_evidence(&self, run_id: &str) -> bool {
+        !keys(&self.s3, EVIDENCE, &format!("{run_id}/")).await.is_empty()
+    }
+
     /// Dead letters, by the id of their message.
     pub async fn letters(&self) -> Vec<Value> {
         let mut letters = Vec::new();

@@ -23,6 +23,7 @@ use purge_lambda::functions::{Functions, Invocation, Tenants};
 use purge_lambda::login::{Vault, WithCredentials};
 use purge_lambda::queue::{Delayed, Queue, QueueError, SqsQueue};
 use purge_lambda::settings::{Place, Settings};
+use purge_lambda::store::Store as _;
 use purge_tests_aws::bill::Bill;
 use purge_tests_aws::emulator::{Emulator, config, create_table};
 use purge_tests_aws::proxy::{Proxy, Service};
@@ -96,6 +97,10 @@ impl Queue for Kept {
             self.due.borrow_mut().push(Instant::now() + Duration::from_secs(message.delay_seconds.try_into().unwrap()));
         }
         Ok(())
+    }
+
+    async fn waiting(&self) -> Result<u64, QueueError> {
+        Ok(self.sent.borrow().len() as u64)
     }
 }
 
@@ -381,6 +386,51 @@ async fn a_hundred_thousand_chunks() {
     row("planning", lambda(0.5, planning, 2), queue_planned.of_queues(), &table_planned);
     // The wake-ups' own way out of the queue is part of carrying them out.
     row("waking", lambda(1.0, billed, invocations), queue_woken.queue_requests * price::QUEUE_REQUEST, &table_woken);
+}
+
+/// `cargo xtask fan-out`.
+#[tokio::test(flavor = "current_thread")]
+#[ignore = "measures"]
+async fn what_a_sweep_costs() {
+    for (chunks, begun) in [(100_000, 0), (500, 500)] {
+        let emulator = Emulator::start();
+        create_table(&aws_sdk_dynamodb::Client::new(&emulator.config().await), TABLE).await;
+        let scenario = json!({"dataDeletion": {"processingSeconds": 3600, "concurrency": 500}});
+        let tenant = SimulatedTenant::start(serde_json::from_value(scenario).unwrap()).await;
+        let table = Proxy::start(Service::DynamoDb, &emulator.url, 1).await;
+        let ground = Ground::new(&table.url(), &tenant.url()).await;
+        let (wakes, errands) = (Kept::default(), Kept::default());
+        let functions = ground.functions(wakes.clone(), errands.clone());
+        planned(&functions, &request(chunks)).await;
+        errands.take();
+        let run_id = ground.ledger.unfinished().await.unwrap().remove(0).run_id;
+        for first in (1..=begun).step_by(5) {
+            let wake = |chunk| (json!({"v": 1, "runId": run_id, "chunk": chunk}), None);
+            let wakes: Vec<_> = (first..first + 5).map(wake).collect();
+            functions.work(&batch(&wakes), &invocation(LONG)).await.unwrap();
+        }
+        wakes.take();
+
+        let before = table.bill();
+        let clock = Instant::now();
+        let asked = functions.plan(&json!({"action": "sweep"}), &invocation(LONG)).await.unwrap();
+        assert_eq!(asked["lookedAt"], json!([run_id]), "{asked}");
+        let answer = functions.run_errands(&batch(&errands.take()), None, &invocation(LONG)).await.unwrap();
+        assert_eq!(answer, json!({"batchItemFailures": []}));
+        assert!(
+            wakes.take().is_empty() && errands.take().is_empty(),
+            "nothing stands still, and there was time enough"
+        );
+        let (took, bill) = (clock.elapsed(), table.bill().since(&before));
+        assert_eq!(bill.unknown(), Vec::<&str>::new());
+        println!(
+            "\na sweep over {chunks} chunks, {begun} of them begun, in {:.2} s: {:?}, {} read units, {}",
+            took.as_secs_f64(),
+            bill.calls,
+            bill.half_read_units / 2,
+            dollars(bill.of_the_table())
+        );
+    }
 }
 
 /// `cargo xtask fan-out`.

@@ -6,7 +6,7 @@ use purge_core::plan::{self, CheckContext};
 use purge_core::run::{Approval, ChunkRun, Order};
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{Created, Ledger as _, NewRun, conformance};
-use purge_lambda::DynamoLedger;
+use purge_lambda::{DynamoLedger, store};
 use purge_tests_aws::emulator::{Emulator, create_table};
 use serde_json::json;
 
@@ -18,6 +18,7 @@ async fn the_ledger_conforms() {
     create_table(&client, "ledger").await;
     let (a, b) = (DynamoLedger::new(client.clone(), "ledger"), DynamoLedger::new(client, "ledger"));
     conformance::check(&a, &b).await.unwrap();
+    store::conformance::check(&a, &b).await.unwrap();
 }
 
 /// The order and the chunks of a run of a hundred thousand hours.

@@ -54,6 +54,11 @@ impl Queue {
         }
     }
 
+    /// Deletes every message, also those that are held back or that somebody has been handed, as a person may do by mistake.
+    pub async fn purge(&self, sqs: &Client) {
+        sqs.purge_queue().queue_url(&self.url).send().await.unwrap();
+    }
+
     /// Puts a message in. Gives its id.
     pub async fn send(&self, sqs: &Client, body: &str) -> String {
         sqs.send_message().queue_url(&self.url).message_body(body).send().await.unwrap().message_id.unwrap()

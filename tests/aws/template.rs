@@ -8,7 +8,8 @@ use purge_driver::worker::LEASE;
 use purge_lambda::functions::NEEDED;
 use purge_lambda::ledger::{BY_DUE, DUE, PARTITION, SORT};
 use purge_lambda::metrics::NAMESPACE;
-use purge_lambda::planner::{ANSWERS, PLANS, REQUESTS};
+use purge_lambda::planner::{ANSWERS, Event, PLANS, REQUESTS};
+use purge_lambda::sweep::{ERRAND_MARGIN, ERRANDS_IN_TIME, WAKE_UP_MARGIN, WAKE_UPS_IN_TIME};
 use purge_lambda::undertaker::DEAD_LETTERS;
 use purge_lambda::{settings, wake};
 use purge_tests_aws::emulator::root;
@@ -98,6 +99,46 @@ fn handlers_keys_and_names_are_those_of_the_code() {
     assert!(resources["Planner"].contains(&format!("/{ANSWERS}*")));
     assert!(resources["Undertaker"].contains(&format!("/{DEAD_LETTERS}*")));
     assert!(resources["DeadLettersAlarm"].contains(&format!("Namespace: {NAMESPACE}\n")));
+}
+
+/// What the sweep takes for lost must be: every delivery in vain is over, and the undertaker has had the message.
+#[test]
+fn nothing_is_taken_for_lost_that_may_still_come() {
+    let resources = resources();
+    let dead = number(&resources["DeadLetters"], "VisibilityTimeout:");
+    for (queue, margin) in [("ChunkQueue", WAKE_UP_MARGIN), ("ErrandQueue", ERRAND_MARGIN)] {
+        let queue = &resources[queue];
+        let receives = queue.split("maxReceiveCount: ").nth(1).unwrap().split('}').next().unwrap();
+        let hidden = number(queue, "VisibilityTimeout:") * receives.parse::<u64>().unwrap();
+        assert_eq!(margin.as_secs(), hidden + dead);
+    }
+    let fewest: u64 = template().split("  Concurrency:\n").nth(1).map(|text| number(text, "MinValue:")).unwrap();
+    let (worker, courier) = (&resources["Worker"], &resources["Courier"]);
+    let taken = |function: &str, at_once: u64, margin: Duration| {
+        at_once * number(function, "BatchSize:") * (margin.as_secs() / number(function, "Timeout:"))
+    };
+    assert_eq!(WAKE_UPS_IN_TIME, taken(worker, fewest, WAKE_UP_MARGIN));
+    let couriers = courier.split("MaximumConcurrency: ").nth(1).unwrap().split('}').next().unwrap();
+    assert_eq!(ERRANDS_IN_TIME, taken(courier, couriers.parse().unwrap(), ERRAND_MARGIN));
+}
+
+#[test]
+fn somebody_always_looks_for_what_stands_still() {
+    let resources = resources();
+    let sweep = resources["Planner"].split("        Sweep:\n").nth(1).unwrap();
+    let sweep = sweep.split("      Policies:").next().unwrap();
+    assert!(sweep.contains("ScheduleExpression: rate(15 minutes)") && sweep.contains("State: ENABLED\n"));
+    let input: serde_json::Value =
+        serde_json::from_str(sweep.split("Input: '").nth(1).unwrap().split('\'').next().unwrap()).unwrap();
+    assert!(matches!(Event::read(&input), Ok(Event::Sweep { overdue_seconds: None })), "{input}");
+    let (stalled, missing) = (&resources["StalledRunsAlarm"], &resources["SweepAlarm"]);
+    assert!(stalled.contains("MetricName: StalledRuns\n") && stalled.contains("TreatMissingData: notBreaching"));
+    assert!(missing.contains("MetricName: Sweeps\n") && missing.contains("TreatMissingData: breaching"));
+    assert_eq!(number(missing, "Period:"), 15 * 60, "as often as there is a sweep");
+    for alarm in [stalled, missing] {
+        assert!(alarm.contains(&format!("Namespace: {NAMESPACE}\n")) && alarm.contains("AlarmActions: "));
+        assert!(alarm.contains("Dimensions: [{Name: Simulated, Value: unknown}]"));
+    }
 }
 
 #[test]

@@ -84,6 +84,9 @@ impl DynamoLedger {
         if let Some(slot) = commit.release_slot {
             writes.push(self.slot_write(slot)?);
         }
+        if commit.queues() {
+            writes.push(self.opening(commit.run_id, commit.now)?);
+        }
         Ok(writes)
     }
 
@@ -157,7 +160,9 @@ impl DynamoLedger {
     }
 }
 
-fn transact(update: aws_sdk_dynamodb::types::builders::UpdateBuilder) -> Result<TransactWriteItem, LedgerError> {
+pub(super) fn transact(
+    update: aws_sdk_dynamodb::types::builders::UpdateBuilder,
+) -> Result<TransactWriteItem, LedgerError> {
     let update = update.build().map_err(|why| corrupt("a change", why))?;
     Ok(TransactWriteItem::builder().update(update).build())
 }

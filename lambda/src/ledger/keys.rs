@@ -15,6 +15,8 @@ pub const DUE: &str = "due";
 
 /// The list of runs.
 pub(super) const RUNS: &str = "runs";
+/// The list of runs that somebody has to look after.
+pub(super) const UNFINISHED: &str = "unfinished";
 /// Sort key of what the chunks of a run share.
 pub(super) const HEAD: &str = "run";
 /// What the sort keys of tallies begin with.
@@ -46,6 +48,11 @@ impl Key {
 /// The list of runs, the youngest last.
 pub(super) fn listed(created_at: i64, run_id: &str) -> Key {
     Key::new(RUNS, format!("{created_at:020}#{run_id}"))
+}
+
+/// A run that somebody has to look after.
+pub(super) fn unfinished(run_id: &str) -> Key {
+    Key::new(UNFINISHED, run_id)
 }
 
 /// The partition with the head and the tallies of a run.

@@ -3,6 +3,7 @@
 //! | partition | sort | what |
 //! |---|---|---|
 //! | `runs` | time and run id | the list of runs |
+//! | `unfinished` | run id | the runs that somebody has to look after: not ended, or not all done that follows |
 //! | `run#R` | `run` | what the chunks of a run share; whether it is cancelled |
 //! | `run#R` | `tally#N` | which chunks have ended, and when one last changed, for every N-th chunk |
 //! | `run#R` | `sequence` | the position given out last |
@@ -29,6 +30,7 @@ mod records;
 mod runs;
 mod slots;
 mod text;
+mod unfinished;
 mod windows;
 
 use std::cell::RefCell;
@@ -41,7 +43,7 @@ use purge_core::run::Order;
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{
     ChunkRow, Claim, Claimed, Commit, Committed, Created, Ledger, LedgerError, MessageState, NewRun, OutboxRow,
-    RecordRow, RunRow, Slot, Swapped,
+    RecordRow, RunRow, Slot, Swapped, Unfinished,
 };
 
 use crate::clients::Lazy;
@@ -85,6 +87,26 @@ impl Store for DynamoLedger {
 
     async fn stands_by(&self, run_id: &str, index: u32, at: Timestamp, message: &str) -> Result<bool, LedgerError> {
         self.note_stand_by(run_id, index, at, message).await
+    }
+
+    async fn unfinished(&self) -> Result<Vec<Unfinished>, LedgerError> {
+        self.list_unfinished().await
+    }
+
+    async fn unfinished_run(&self, run_id: &str) -> Result<Option<Unfinished>, LedgerError> {
+        self.read_unfinished(run_id).await
+    }
+
+    async fn look_after(&self, run_id: &str, now: Timestamp) -> Result<(), LedgerError> {
+        self.open_again(run_id, now).await
+    }
+
+    async fn note_woken(&self, run_id: &str, now: Timestamp) -> Result<(), LedgerError> {
+        self.note_woken_at(run_id, now).await
+    }
+
+    async fn finish(&self, seen: &Unfinished) -> Result<bool, LedgerError> {
+        self.take_off(seen).await
     }
 }
 

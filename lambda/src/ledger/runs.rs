@@ -50,9 +50,9 @@ impl DynamoLedger {
         let mut listed = keys::listed(now.millis(), &order.run_id).item();
         listed.insert(RUN_ID.to_owned(), text(&order.run_id));
         // The head last and all at once: before it is there, there is no run.
-        let puts = [self.put_absent(head)?, self.put_absent(listed)?];
+        let writes = [self.put_absent(head)?, self.put_absent(listed)?, self.opening(&order.run_id, now)?];
         let written =
-            past_conflicts(|| self.client.transact_write_items().set_transact_items(Some(puts.to_vec())).send());
+            past_conflicts(|| self.client.transact_write_items().set_transact_items(Some(writes.to_vec())).send());
         match written.await {
             Ok(_) => Ok(Created::New),
             Err(SdkError::ServiceError(error))

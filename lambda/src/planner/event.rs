@@ -55,6 +55,12 @@ pub enum Event {
         /// Which.
         run_id: String,
     },
+    /// Has every run looked at that is not finished, and what stands still woken. A schedule asks for it.
+    Sweep {
+        /// What counts as overdue, in seconds, where it is not what follows from the queues' times: for a person who knows that
+        /// messages are gone.
+        overdue_seconds: Option<u32>,
+    },
     /// Where it stands.
     Status {
         /// Which.
@@ -92,7 +98,7 @@ impl Event {
                 "event.invalid",
                 "#",
                 format!("the event cannot be read: {why}"),
-                "`action` is one of preview, run, runPlan, schedule, cancel, retry, resume, status",
+                "`action` is one of preview, run, runPlan, schedule, cancel, retry, resume, sweep, status",
             )]
         })
     }

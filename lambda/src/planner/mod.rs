@@ -64,6 +64,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             Event::Cancel { run_id } => self.cancel(&run_id, trace).await,
             Event::Retry { run_id } => self.retry(&run_id, invocation, trace).await,
             Event::Resume { run_id } => self.resume(&run_id, trace).await,
+            Event::Sweep { overdue_seconds } => self.sweep(overdue_seconds, trace).await.map(Ok),
             Event::Status { run_id } => self.status(&run_id).await,
         }
     }
@@ -93,6 +94,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
     async fn resume(&self, run_id: &str, trace: Option<&str>) -> Result<Answered, Failure> {
         let Some(row) = self.ledger.run(run_id).await? else { return Ok(Err(unknown(run_id))) };
         let now = self.clock.now();
+        // It is done now, so a sweep need not do it, too; and a run from before there were sweeps is looked after from now on.
+        self.ledger.look_after(run_id, now).await?;
         for message in self.ledger.outbox_pending(run_id, PAGE).await? {
             let at = message.due().unwrap_or(now);
             self.errand_at(Errand::new(run_id, ErrandKind::Deliver { message: message.id }), at, trace).await?;

@@ -5,7 +5,7 @@ use purge_driver::Ledger as _;
 use serde_json::{Value, json};
 
 use super::fakes::in_virtual_time;
-use crate::metrics::{chunk_ended, dead_letter, plan_refused};
+use crate::metrics::{chunk_ended, dead_letter, looked_after, plan_refused, swept};
 
 /// The units that CloudWatch knows.
 const UNITS: [&str; 27] = [
@@ -102,5 +102,17 @@ fn every_line_is_valid_and_has_few_dimensions() {
         assert_eq!((&dead["message"], &dead["DeadLetters"]), (&Value::from("message-1"), &Value::from(1)));
         let refused = check(&plan_refused(now, &["policy.missing".to_owned()]));
         assert_eq!(refused["findings"], json!(["policy.missing"]));
+        let idle = check(&swept(now, None));
+        assert_eq!(
+            (&idle["Sweeps"], &idle["unfinishedRuns"]),
+            (&json!(1), &Value::Null),
+            "what was not counted is absent"
+        );
+        assert_eq!(check(&swept(now, Some(0)))["unfinishedRuns"], 0);
+        let well = check(&looked_after(now, &order, 0, false));
+        assert_eq!((&well["StalledRuns"], &well["StalledChunks"]), (&json!(0), &json!(0)), "nothing is measured, too");
+        let stalled = check(&looked_after(now, &order, 7, true));
+        assert_eq!((&stalled["StalledRuns"], &stalled["StalledChunks"]), (&json!(1), &json!(7)));
+        assert_eq!(stalled["runId"], run_id.as_str());
     });
 }

@@ -9,7 +9,7 @@ use purge_core::http::{HttpResponse, NoResponse};
 use purge_core::plan::{self, CheckContext, PlanFile};
 use purge_core::run::{Approval, ChunkRun, Order};
 use purge_core::time::Timestamp;
-use purge_driver::ledger::{LedgerError, NewRun, OutboxRow};
+use purge_driver::ledger::{LedgerError, NewRun, OutboxRow, Unfinished};
 use purge_driver::{Clock as _, Http, Ledger, MemoryLedger, VirtualClock, WireRequest, virtual_time};
 use serde_json::{Value, json};
 
@@ -34,6 +34,28 @@ impl Store for MemoryLedger {
     async fn stands_by(&self, _run: &str, _index: u32, _at: Timestamp, _message: &str) -> Result<bool, LedgerError> {
         Ok(true)
     }
+
+    async fn unfinished(&self) -> Result<Vec<Unfinished>, LedgerError> {
+        Ok(self.unfinished())
+    }
+
+    async fn unfinished_run(&self, run_id: &str) -> Result<Option<Unfinished>, LedgerError> {
+        Ok(self.unfinished().into_iter().find(|run| run.run_id == run_id))
+    }
+
+    async fn look_after(&self, run_id: &str, now: Timestamp) -> Result<(), LedgerError> {
+        self.look_after(run_id, now);
+        Ok(())
+    }
+
+    async fn note_woken(&self, run_id: &str, now: Timestamp) -> Result<(), LedgerError> {
+        self.note_woken(run_id, now);
+        Ok(())
+    }
+
+    async fn finish(&self, seen: &Unfinished) -> Result<bool, LedgerError> {
+        Ok(self.finish(seen))
+    }
 }
 
 /// One message that a queue has taken.
@@ -52,13 +74,15 @@ pub(super) struct FakeQueue {
     pub(super) takes: Cell<Duration>,
     /// Messages that it still takes before it breaks.
     pub(super) breaks_after: Cell<Option<usize>>,
+    /// What it says when it is asked how many messages wait.
+    pub(super) waits: Cell<u64>,
     pub(super) sent: RefCell<Vec<Sent>>,
 }
 
 impl FakeQueue {
     fn new(clock: &VirtualClock) -> Self {
         let (takes, breaks_after) = (Cell::new(Duration::ZERO), Cell::new(None));
-        Self { clock: clock.clone(), takes, breaks_after, sent: RefCell::default() }
+        Self { clock: clock.clone(), takes, breaks_after, waits: Cell::new(0), sent: RefCell::default() }
     }
 
     /// What came since the last look.
@@ -80,6 +104,10 @@ impl Queue for &FakeQueue {
             self.sent.borrow_mut().push(Sent { body, delay_seconds, traceparent });
         }
         Ok(())
+    }
+
+    async fn waiting(&self) -> Result<u64, QueueError> {
+        Ok(self.waits.get())
     }
 }
 

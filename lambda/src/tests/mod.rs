@@ -6,3 +6,4 @@ mod fakes;
 mod fan_out;
 mod logs;
 mod messages;
+mod sweep;

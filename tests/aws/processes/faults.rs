@@ -345,3 +345,79 @@ async fn wake_ups_that_are_too_many_come_to_an_end() {
     assert_eq!(status["states"], json!({"verified": 1}), "{status}");
     assert_eq!(measured_ends(&bench), 1, "an end is measured once");
 }
+
+/// What the functions have measured under this name, from every line that has it.
+fn measured(bench: &Bench, name: &str) -> Vec<u64> {
+    let log = bench.log();
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.filter(|line| !line["_aws"].is_null()).filter_map(|line| line[name].as_u64()).collect()
+}
+
+/// A person empties the queues by mistake: first that of wake-ups, while every chunk waits, and later that of errands, after the last
+/// chunk has ended. The run stands still until the sweep comes by, which sets going what stood still, and measures it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "`cargo xtask aws-test`"]
+async fn messages_that_somebody_deletes_are_sent_again_by_the_sweep() {
+    let (bench, run) = under_way(6, 20, 30, 5).await;
+    // A worker may be about to send another.
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(5) {
+        bench.chunks.purge(&bench.sqs).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // Far longer than the deletions take and any chunk waits between two looks at them.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(bench.chunks.depth(&bench.sqs).await, Depth::EMPTY);
+    let before = bench.status(&run).await;
+    assert_eq!(before["open"], 6, "it stands still: {before}");
+
+    let patient = bench.ask(&json!({"action": "sweep"})).await;
+    assert_eq!(patient["lookedAt"], json!([run]), "{patient}");
+    until(30, || measured(&bench, "StalledRuns") == [0]).await;
+    assert_eq!(
+        bench.status(&run).await["states"],
+        before["states"],
+        "by itself it waits for as long as a message may take"
+    );
+
+    // Twice, as schedules do.
+    let sweep = json!({"action": "sweep", "overdueSeconds": 10});
+    bench.ask(&sweep).await;
+    until(30, || measured(&bench, "StalledRuns").len() == 2).await;
+    bench.ask(&sweep).await;
+    until(30, || measured(&bench, "StalledRuns").len() == 3).await;
+    assert_eq!(measured(&bench, "StalledChunks"), [0, 6, 0], "every chunk once; {}", bench.keep_log("sweep"));
+    assert_eq!(measured(&bench, "StalledRuns"), [0, 1, 0]);
+
+    // No courier outlives an errand, until somebody has emptied their queue, too.
+    bench.courier.haunt(Some(Killer::new(seed(), 1000, 1, u64::MAX)));
+    let status = bench.ended(&run, Duration::from_secs(180)).await;
+    assert_eq!(status["states"], json!({"verified": 6}), "{status}; {}", bench.keep_log("sweep"));
+    assert_eq!(executed(&bench).into_values().collect::<Vec<_>>(), [1; 6], "each exactly once");
+    for _ in 0..20 {
+        bench.errands.purge(&bench.sqs).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    bench.courier.haunt(None);
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    assert_eq!((bench.tenant.told().len(), bench.has_evidence(&run).await), (0, false), "nobody has been told");
+
+    // The messages first, and once all of them are delivered, the evidence.
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !bench.has_evidence(&run).await {
+        assert!(Instant::now() < deadline, "there is no evidence; {}", bench.keep_log("sweep"));
+        bench.ask(&sweep).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+    }
+    bench.proved(&run, Duration::from_secs(30)).await;
+    assert_eq!(bench.tenant.told().iter().filter(|message| message.accepted > 0).count(), 6);
+    assert!(measured(&bench, "StalledRuns").iter().sum::<u64>() >= 3, "both have been measured");
+    assert_eq!(measured(&bench, "StalledChunks").iter().sum::<u64>(), 6, "and no chunk stood still");
+
+    // What is finished is looked at no more.
+    bench.drained(Duration::from_secs(60)).await;
+    assert_eq!(bench.ask(&sweep).await["lookedAt"], json!([]));
+    let sweeps = measured(&bench, "Sweeps");
+    assert!(sweeps.len() > 4 && sweeps.iter().all(|sweep| *sweep == 1), "every sweep is counted: {sweeps:?}");
+    assert_eq!(bench.letters().await, Vec::<Value>::new(), "nobody has to do anything");
+}

@@ -351,7 +351,10 @@ fn days(from: u32, to: u32) -> Result<Window, Broken> {
 }
 
 /// A run with a chunk a day.
-fn new_run(run_id: &str, chunks: u32) -> Result<NewRun, Broken> {
+///
+/// # Errors
+/// When it would have no chunk.
+pub fn new_run(run_id: &str, chunks: u32) -> Result<NewRun, Broken> {
     let order = Order {
         version: 1,
         run_id: run_id.to_owned(),
@@ -395,8 +398,9 @@ fn begun(order: &Order, run: ChunkRun, now: Timestamp) -> (ChunkRun, Vec<AuditRe
     (run, records)
 }
 
-/// The chunk after somebody cancelled it.
-fn cancelled(order: &Order, run: ChunkRun) -> ChunkRun {
+/// The chunk after somebody cancelled it, and so ended.
+#[must_use]
+pub fn cancelled(order: &Order, run: ChunkRun) -> ChunkRun {
     let cx = Context { order, pace: Pace::default(), now: at(1) };
     let begun = run.step(cx, Input::Start).run;
     begun.step(cx, Input::NoResponse(NoResponse::NotSent)).run.step(cx, Input::Cancel).run

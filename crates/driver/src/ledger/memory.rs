@@ -11,7 +11,7 @@ use purge_core::time::Timestamp;
 
 use super::{
     ChunkRow, Claim, Claimed, Commit, Committed, Created, Ledger, LedgerError, MessageState, NewRun, OutboxMessage,
-    OutboxRow, RecordRow, RunRow, Slot, StoredBudget, Swapped,
+    OutboxRow, RecordRow, RunRow, Slot, StoredBudget, Swapped, Unfinished,
 };
 
 /// Everything in maps. Clone it to look at what a crash would leave behind.
@@ -32,6 +32,7 @@ struct Run {
     chunks: BTreeMap<u32, ChunkRow>,
     records: Vec<AuditRecord>,
     outbox: Outbox,
+    unfinished: Option<Unfinished>,
 }
 
 /// Messages in the order in which they were put in, with what finds them quickly.
@@ -91,6 +92,12 @@ impl Run {
             updated_at: self.updated_at,
         }
     }
+
+    fn open(&mut self, since: Timestamp) {
+        let (run_id, before) = (self.order.run_id.clone(), self.unfinished.take());
+        let opened = before.as_ref().map_or(0, |before| before.opened) + 1;
+        self.unfinished = Some(Unfinished { run_id, since, opened, woken: before.and_then(|before| before.woken) });
+    }
 }
 
 impl MemoryLedger {
@@ -124,7 +131,7 @@ impl Ledger for MemoryLedger {
             let index = chunk.chunk().index;
             (index, ChunkRow { index, run: chunk.clone(), version: 0, lease: None })
         });
-        let new = Run {
+        let mut new = Run {
             order: run.order.clone(),
             plan_file: run.plan_file.clone(),
             cancel_asked: None,
@@ -133,7 +140,9 @@ impl Ledger for MemoryLedger {
             chunks: chunks.collect(),
             records: Vec::new(),
             outbox: Outbox::default(),
+            unfinished: None,
         };
+        new.open(now);
         runs.insert(run.order.run_id.clone(), new);
         Ok(Created::New)
     }
@@ -206,6 +215,7 @@ impl Ledger for MemoryLedger {
     }
 
     async fn commit(&self, commit: Commit<'_>) -> Result<Committed, LedgerError> {
+        let queues = commit.queues();
         let mut runs = self.runs.borrow_mut();
         let Some(run) = runs.get_mut(commit.run_id) else {
             return Ok(Committed::Lost);
@@ -218,6 +228,9 @@ impl Ledger for MemoryLedger {
         row.lease = commit.lease;
         let version = row.version;
         run.updated_at = commit.now;
+        if queues {
+            run.open(commit.now);
+        }
         run.records.extend_from_slice(commit.records);
         for message in commit.outbox {
             run.outbox.put(message);
@@ -281,6 +294,40 @@ impl Ledger for MemoryLedger {
     ) -> Result<bool, LedgerError> {
         let mut runs = self.runs.borrow_mut();
         Ok(runs.get_mut(run_id).is_some_and(|run| run.outbox.settle(id, attempts, state)))
+    }
+}
+
+/// What engines want that look after runs.
+impl MemoryLedger {
+    /// The runs that somebody has to look after, by their id.
+    #[must_use]
+    pub fn unfinished(&self) -> Vec<Unfinished> {
+        self.runs.borrow().values().filter_map(|run| run.unfinished.clone()).collect()
+    }
+
+    /// Has a run looked after that exists.
+    pub fn look_after(&self, run_id: &str, now: Timestamp) {
+        if let Some(run) = self.runs.borrow_mut().get_mut(run_id) {
+            run.open(now);
+        }
+    }
+
+    /// Notes that what stood still of a run was set going.
+    pub fn note_woken(&self, run_id: &str, now: Timestamp) {
+        if let Some(there) = self.runs.borrow_mut().get_mut(run_id).and_then(|run| run.unfinished.as_mut()) {
+            there.woken = Some(now);
+        }
+    }
+
+    /// From now on nobody has to look after the run, unless it was opened again after it was looked at; then `false`.
+    pub fn finish(&self, seen: &Unfinished) -> bool {
+        let mut runs = self.runs.borrow_mut();
+        let Some(run) = runs.get_mut(&seen.run_id) else { return false };
+        let same = run.unfinished.as_ref().is_some_and(|now| (now.since, now.opened) == (seen.since, seen.opened));
+        if same {
+            run.unfinished = None;
+        }
+        same
     }
 }
 

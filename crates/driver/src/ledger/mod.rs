@@ -69,6 +69,20 @@ pub struct RunRow {
     pub updated_at: Timestamp,
 }
 
+/// A run that somebody has to look after: chunks of it are open, or what follows the end of a run has not all been done. Kept by
+/// ledgers whose runs are carried out by nobody in particular.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Which run.
+    pub run_id: String,
+    /// When it was created, or when one of its chunks was last queued again.
+    pub since: Timestamp,
+    /// How often that has happened; together with `since` it says whether the run is still as it was when somebody looked.
+    pub opened: u64,
+    /// When somebody last set going what had stood still.
+    pub woken: Option<Timestamp>,
+}
+
 /// The right to work on a chunk, for a while.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -142,6 +156,14 @@ pub struct Commit<'a> {
     pub release_slot: Option<Slot<'a>>,
     /// The time.
     pub now: Timestamp,
+}
+
+impl Commit<'_> {
+    /// Whether it leaves the chunk to whoever is woken first: it is queued, and nobody has it. So a chunk that had ended is open again.
+    #[must_use]
+    pub fn queues(&self) -> bool {
+        self.lease.is_none() && self.run.outcome().is_none() && self.run.due().is_none()
+    }
 }
 
 /// The answer to a [`Commit`].

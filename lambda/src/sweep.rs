@@ -1,0 +1,201 @@
+//! The sweep: finds what stands still, and sets it going. Whatever a run waits for is a message in a queue, so a message that a person
+//! deletes, or a queue loses, would leave its run waiting for ever.
+//!
+//! The planner, asked by a schedule, sends an errand for every run that is not finished; a courier looks at the run. What it finds gets
+//! the very messages that `resume` would send, and only what has been due for so long that no message about it can exist any more.
+
+use std::time::Duration;
+
+use purge_core::time::Timestamp;
+use purge_driver::ledger::{ChunkRow, Unfinished};
+use purge_driver::{Clock, Http};
+use serde_json::{Value, json};
+
+use crate::batch::Again;
+use crate::bucket::Bucket;
+use crate::functions::Functions;
+use crate::metrics;
+use crate::queue::{Delayed, Queue};
+use crate::store::Store;
+use crate::wake::{Errand, ErrandKind, Sweep};
+
+/// From when a wake-up is due until either its chunk has been looked at or the undertaker has it: the queue of chunks hides a message
+/// for 720 seconds after each of 5 deliveries in vain, and the queue of dead letters for as long once more.
+pub const WAKE_UP_MARGIN: Duration = Duration::from_secs((5 + 1) * 720);
+/// The same for an errand: 5 deliveries in vain at 1800 seconds, and the queue of dead letters.
+pub const ERRAND_MARGIN: Duration = Duration::from_secs(5 * 1800 + 720);
+/// Wake-ups that are surely delivered within their margin, even if two workers take all of their 120 seconds for every batch of five.
+pub const WAKE_UPS_IN_TIME: u64 = 2 * 5 * (WAKE_UP_MARGIN.as_secs() / 120);
+/// Errands that are surely delivered within theirs, even if five couriers take all of their 300 seconds for each.
+pub const ERRANDS_IN_TIME: u64 = 5 * (ERRAND_MARGIN.as_secs() / 300);
+
+/// Open chunks looked at between two looks at the clock.
+const PAGE: u32 = 2_000;
+/// Chunks read at a time.
+const ROWS: u32 = 1_000;
+/// Chunks that have ended are read, too, where so few of them lie between two that are open: cheaper than to ask once more.
+const GAP: u32 = 100;
+/// Messages sent again by one sweep.
+const MESSAGES: u32 = 10_000;
+
+/// How long something must be overdue before it stands still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Margins {
+    /// Where a wake-up is due.
+    wake_up: Duration,
+    /// Where an errand is.
+    errand: Duration,
+    /// Where an errand is that sends the wake-up.
+    fan_out: Duration,
+}
+
+impl Margins {
+    fn of(sweep: &Sweep) -> Self {
+        let given = sweep.overdue_seconds.map(|seconds| Duration::from_secs(u64::from(seconds)));
+        Self {
+            wake_up: given.unwrap_or(WAKE_UP_MARGIN),
+            errand: given.unwrap_or(ERRAND_MARGIN),
+            fan_out: given.unwrap_or(ERRAND_MARGIN + WAKE_UP_MARGIN),
+        }
+    }
+}
+
+impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q, B> {
+    /// Sends an errand for every run that is not finished. While more messages wait than are surely delivered in time, nothing is: what
+    /// seems to be overdue may be among them, and the alarm on the age of messages tells of it.
+    pub(crate) async fn sweep(&self, overdue_seconds: Option<u32>, trace: Option<&str>) -> Result<Value, Again> {
+        let (wake_ups, errands) = (self.chunks.waiting().await?, self.errands.waiting().await?);
+        let waiting = json!({"wakeUps": wake_ups, "errands": errands});
+        if wake_ups > WAKE_UPS_IN_TIME || errands > ERRANDS_IN_TIME {
+            tracing::warn!(wake_ups, errands, "so many messages wait that nothing can be said to stand still");
+            metrics::write(&metrics::swept(self.clock.now(), None));
+            return Ok(json!({"lookedAt": null, "waiting": waiting}));
+        }
+        let runs = self.ledger.unfinished().await?;
+        let messages = runs.iter().map(|run| {
+            let sweep = Sweep { overdue_seconds, ..Sweep::default() };
+            let errand = Errand::new(&run.run_id, ErrandKind::Sweep(sweep));
+            Delayed { body: serde_json::to_string(&errand).unwrap_or_default(), delay_seconds: 0 }
+        });
+        self.errands.send(messages.collect(), trace).await?;
+        metrics::write(&metrics::swept(self.clock.now(), Some(runs.len())));
+        let ids: Vec<_> = runs.iter().map(|run| &run.run_id).collect();
+        Ok(json!({"lookedAt": ids, "waiting": waiting}))
+    }
+
+    /// Looks at one run, as far as there is time; the rest is another errand. Measures when it has looked at all of it.
+    pub(crate) async fn look_after(
+        &self,
+        run_id: &str,
+        sweep: Sweep,
+        deadline: Timestamp,
+        trace: Option<&str>,
+    ) -> Result<(), Again> {
+        let Some(seen) = self.ledger.unfinished_run(run_id).await? else { return Ok(()) };
+        let Some(order) = self.ledger.order(run_id).await? else {
+            return Err(Again(format!("run `{run_id}` is gone")));
+        };
+        let margins = Margins::of(&sweep);
+        let Sweep { mut after, mut stalled, .. } = sweep;
+        loop {
+            let open = self.ledger.open_chunks(run_id, after, PAGE).await?;
+            let Some(&last) = open.last() else { break };
+            let still = self.standing_still(&seen, &open, margins).await?;
+            self.wake_chunks(run_id, &still, trace).await?;
+            stalled = stalled.saturating_add(u32::try_from(still.len()).unwrap_or(u32::MAX));
+            after = last;
+            if self.is_out_of_time(deadline) {
+                let rest = ErrandKind::Sweep(Sweep { after, stalled, ..sweep });
+                return self.errand_at(Errand::new(run_id, rest), self.clock.now(), trace).await;
+            }
+        }
+        let late = self.late_errands(&seen, after == 0, margins).await?;
+        for errand in &late {
+            self.errand_at(errand.clone(), self.clock.now(), trace).await?;
+        }
+        let stood_still = stalled > 0 || !late.is_empty();
+        if stood_still {
+            // Last: whoever dies before has everything looked at again, which is harmless.
+            self.ledger.note_woken(run_id, self.clock.now()).await?;
+            tracing::warn!(chunks = stalled, errands = late.len(), "stood still and was set going");
+        }
+        metrics::write(&metrics::looked_after(self.clock.now(), &order, stalled, stood_still));
+        Ok(())
+    }
+
+    /// Those of these open chunks that nothing carries on.
+    async fn standing_still(&self, seen: &Unfinished, open: &[u32], margins: Margins) -> Result<Vec<u32>, Again> {
+        let mut still = Vec::new();
+        for (first, last) in spans(open) {
+            let mut after = first.saturating_sub(1);
+            while after < last {
+                let rows = self.ledger.chunks(&seen.run_id, after, ROWS.min(last - after)).await?;
+                let Some(row) = rows.last() else { break };
+                after = row.index;
+                let now = self.clock.now();
+                still.extend(rows.iter().filter(|row| is_still(row, seen, margins, now)).map(|row| row.index));
+            }
+        }
+        Ok(still)
+    }
+
+    /// The errands that should have been run long ago: messages to the governance system, and, once all chunks have ended and there is
+    /// nobody left to tell, the evidence.
+    async fn late_errands(&self, seen: &Unfinished, ended: bool, margins: Margins) -> Result<Vec<Errand>, Again> {
+        let run_id = seen.run_id.as_str();
+        let now = self.clock.now();
+        let is_late = |since: Timestamp| since.max(set_going(seen)).plus(margins.errand) <= now;
+        let pending = if self.tell { self.ledger.outbox_pending(run_id, MESSAGES).await? } else { Vec::new() };
+        if pending.is_empty() && ended {
+            let Some(row) = self.ledger.run(run_id).await? else { return Ok(Vec::new()) };
+            let late = row.open == 0 && is_late(row.updated_at);
+            return Ok(if late { vec![Errand::new(run_id, ErrandKind::Evidence)] } else { Vec::new() });
+        }
+        let late = pending.into_iter().filter(|message| message.due().is_some_and(is_late));
+        Ok(late.map(|message| Errand::new(run_id, ErrandKind::Deliver { message: message.id })).collect())
+    }
+}
+
+/// When everything about the run was last set going.
+fn set_going(seen: &Unfinished) -> Timestamp {
+    seen.woken.map_or(seen.since, |woken| woken.max(seen.since))
+}
+
+/// Whether nothing carries the chunk on: no message about it can exist any more, and nobody works on it. A chunk that waits is
+/// judged by the end of its wait, however long that is.
+fn is_still(row: &ChunkRow, seen: &Unfinished, margins: Margins, now: Timestamp) -> bool {
+    let (since, margin) = match (&row.lease, row.run.due()) {
+        _ if row.run.outcome().is_some() => return false,
+        // Its worker's message comes again, should the worker have died.
+        (Some(lease), _) => (lease.until, margins.wake_up),
+        (None, Some((at, _))) => (at, margins.wake_up),
+        // It waits for its first wake-up: from the errand that wakes all, or from a sweep that found it.
+        (None, None) if seen.woken.is_some_and(|woken| woken > seen.since) => (seen.since, margins.wake_up),
+        (None, None) => (seen.since, margins.fan_out),
+    };
+    since.max(set_going(seen)).plus(margin) <= now
+}
+
+/// The indexes, in order, as few spans with no wide gaps in them.
+fn spans(indexes: &[u32]) -> Vec<(u32, u32)> {
+    let mut spans: Vec<(u32, u32)> = Vec::new();
+    for &index in indexes {
+        match spans.last_mut() {
+            Some((_, last)) if index.saturating_sub(*last) <= GAP => *last = index,
+            Some(_) | None => spans.push((index, index)),
+        }
+    }
+    spans
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{GAP, spans};
+
+    #[test]
+    fn spans_hold_every_index_and_no_wide_gap() {
+        assert!(spans(&[]).is_empty());
+        assert_eq!(spans(&[7]), [(7, 7)]);
+        assert_eq!(spans(&[1, 2, 3, 3 + GAP, 4 + 2 * GAP, 5 + 2 * GAP]), [(1, 3 + GAP), (4 + 2 * GAP, 5 + 2 * GAP)]);
+    }
+}
