@@ -71,6 +71,8 @@ const DRIFTS = [
   ['"cancelAsked":null', '"cancelAsked":false'],
   ['"kind":"rateLimited"', '"kind":"throttled"'],
   ['"exitCode":', '"exit":'],
+  ['"slots":null', '"slots":[]'],
+  ['"requestsPerMinute":', '"perMinute":'],
 ] as const
 
 test('the page’s types of the server’s answers are those of the server', async ({ page, complaints: heard }) => {

@@ -57,4 +57,20 @@ test('leftovers are said as loudly as what was deleted', async ({ page }) => {
   await expect(marksOf(page, 'residual')).toHaveCount(1)
 })
 
+test('the sample of a held conversation: the chunk that would delete it stops, and no other', async ({ page }) => {
+  await open(page)
+  await load(page, 'A conversation on hold')
+  await page.getByRole('button', { name: 'Rehearse', exact: true }).click()
+  await page.getByRole('button', { name: 'Start', exact: true }).click()
+  await page.getByRole('button', { name: 'To the end' }).click()
+  await expect(page.getByText(/exit code 4/)).toBeVisible({ timeout: 30_000 })
+  await expect(marksOf(page, 'verified')).toHaveCount(12)
+  const stopped = page.locator('.states tbody tr').filter({ has: page.locator('.mark', { hasText: 'held' }) })
+  await expect(stopped).toHaveCount(1)
+  await expect(stopped).toContainText('the window touches conversations on legal hold')
+  // The seventh week has 14 February in it; nothing was submitted for it.
+  await expect(stopped.getByRole('cell')).toContainText(['7', 'held', '', '', '0'])
+  await look(page, 'rehearse-held')
+})
+
 const marksOf = (page: Page, word: string) => page.locator('.states .mark').filter({ hasText: word })

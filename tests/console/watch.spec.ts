@@ -185,3 +185,26 @@ test('what is in a ledger is text, never markup', async ({ page }) => {
   await expect(page.locator('main img, main b')).toHaveCount(0)
   await expect(page.getByText('<b>dpo</b>')).toBeVisible()
 })
+
+test('a wait for a job slot says who has the slots', async ({ page }) => {
+  const server = await serve({ recordingJobs: { processingSeconds: 60 } })
+  await enter(page, server)
+  await page.getByRole('button', { name: 'Plan', exact: true }).click()
+  const start = async (): Promise<void> => {
+    await page.getByRole('button', { name: 'Carry out…' }).click()
+    const code = (await page.getByRole('dialog').locator('.digest').textContent()) ?? ''
+    await page.getByLabel('Type the code').fill(code)
+    await page.getByLabel('Approver').fill('dpo@example.com')
+    await page.getByRole('button', { name: 'Start', exact: true }).click()
+  }
+  await load(page, 'A year of recordings')
+  await start()
+  await expect(page.getByRole('cell', { name: 'the job' })).toHaveCount(2)
+  await page.getByRole('button', { name: 'Plan', exact: true }).click()
+  await page.getByLabel('Name', { exact: true }).fill('The same again')
+  await start()
+  await expect(page.getByRole('heading', { name: 'The same again' })).toBeVisible()
+  await expect(page.getByRole('cell', { name: /^one of 2 job slots, held by chunks \d+ and \d+ of Recordings of 2023$/ }).first()).toBeVisible()
+  await expect(page.getByRole('cell', { name: /^in \d+ s$/ }).first()).toBeVisible()
+  await look(page, 'watch-slots')
+})

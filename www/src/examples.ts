@@ -1,4 +1,6 @@
-// Three requests to start from: the ones that the repository has as files.
+// Four requests to start from: the ones that the repository has as files.
+import held from '../../examples/held-conversation.json?raw'
+import heldPolicy from '../../examples/held-conversation-policy.json?raw'
 import holds from '../../examples/holds-and-retention.json?raw'
 import policy from '../../examples/policy.json?raw'
 import q1 from '../../examples/q1-2023.json?raw'
@@ -16,4 +18,6 @@ export const examples: Example[] = [
   Q1,
   { name: t.examples.holds, request: holds, policy },
   { name: t.examples.recordings, request: recordings, policy },
+  // The simulated tenant of a rehearsal of just this request has that conversation: the chunk of its day stops.
+  { name: t.examples.conversation, request: held, policy: heldPolicy },
 ]

@@ -58,6 +58,21 @@ const states: Record<string, string> = {
   cancelling: 'cancelling',
 }
 
+/** What is known about something that chunks share and wait for. */
+export interface Shared {
+  requestsPerMinute?: number
+  /** Whether the chunk has a slot itself; who has them otherwise, `run` for those of another run. */
+  slots?: { of: number; own: boolean; holders: { chunk: number; run: string | null }[] }
+}
+
+function holders(list: { chunk: number; run: string | null }[]): string {
+  const runs = [...new Set(list.map(({ run }) => run))]
+  return runs.map((run) => {
+    const chunks = list.filter((one) => one.run === run).map(({ chunk }) => String(chunk))
+    return `chunk${chunks.length === 1 ? '' : 's'} ${chunks.join(' and ')}${run === null ? '' : ` of ${run}`}`
+  }).join(' and ')
+}
+
 export const t = {
   product: 'genesys-purge',
   views: { plan: 'Plan', compare: 'Compare', rehearse: 'Rehearse', watch: 'Watch', evidence: 'Evidence' },
@@ -98,6 +113,7 @@ export const t = {
     q1: 'A quarter of conversations',
     holds: 'Messages with holds and retention',
     recordings: 'A year of recordings',
+    conversation: 'A conversation on hold',
     drafts: 'Drafts…',
   },
 
@@ -516,7 +532,8 @@ export const t = {
     oldest: (n: string) => `The latest ${n} are shown.`,
   },
 
-  wait: (reason: WaitReason): string => {
+  /** What it waits for; with what is known about that from elsewhere. */
+  wait: (reason: WaitReason, known: Shared = {}): string => {
     switch (reason.kind) {
       case 'rateLimited':
         return reason.retryAfterSeconds === null
@@ -527,9 +544,13 @@ export const t = {
       case 'jobPending':
         return reason.percent === null ? 'the job' : `the job, ${reason.percent} %`
       case 'requestBudget':
-        return 'room in the request budget'
+        return known.requestsPerMinute === undefined
+          ? 'room in the request budget'
+          : `room in the request budget: ${known.requestsPerMinute} a minute for all runs together`
       case 'slotBusy':
-        return 'a job slot of the organisation'
+        if (!known.slots) return 'a job slot of the organisation'
+        if (known.slots.own) return 'other recording jobs of the organisation to end: not of this ledger'
+        return `one of ${known.slots.of} job slots${known.slots.holders.length === 0 ? '' : `, held by ${holders(known.slots.holders)}`}`
       case 'confirmingSubmit':
         return 'signs of an unanswered submit'
       case 'indexLag':

@@ -777,3 +777,39 @@ fn on_a_real_tenant_it_names_it_and_leaves_simulated_runs_alone() {
     assert_eq!(facts["trouble"][0]["pointer"], "environment#GENESYS_CLIENT_ID", "{facts:#}");
     assert_eq!((&facts["standing"], &facts["can"]["resume"]), (&json!("stopped"), &json!(true)));
 }
+
+#[test]
+fn a_wait_for_a_job_slot_names_who_has_the_slots() {
+    let bench = Bench::new();
+    let scenario = bench.file("slow.json", &json!({ "recordingJobs": { "processingSeconds": 5 } }));
+    let console = Console::start(&bench, &["--scenario", scenario.to_str().unwrap()]);
+    let example =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/year-recording-jobs.json"));
+    let mut recordings: Value = serde_json::from_str(&example.unwrap()).unwrap();
+    // A run alone has no more chunks under way than there are slots: it takes two of them.
+    let first = console.begin(&plan(&bench, &recordings, None));
+    let told = |event: &Event| event.data["run"]["slots"]["holders"].as_array().is_some_and(|list| list.len() == 2);
+    console.follow(&first, "0.0", told);
+    recordings["name"] = json!("The same again");
+    let second = console.begin(&plan(&bench, &recordings, None));
+    let waits = |event: &Event| event.data["wait"]["kind"] == "slotBusy";
+    console.follow(&second, "0.0", waits);
+    let slots = console.get(&format!("/runs/{second}")).is(200).json()["run"]["slots"].clone();
+    assert_eq!(slots["of"], 2);
+    let holders = slots["holders"].as_array().unwrap();
+    assert!(
+        holders.iter().any(|holder| holder["runId"] == first && holder["name"] == "Recordings of 2023"),
+        "{slots:#}"
+    );
+    for run in [&first, &second] {
+        console.post(&format!("/runs/{run}/cancel"), &json!({})).is(200);
+        console.follow(run, "0.0", Event::ended);
+        console.settled(run);
+    }
+    let facts = console.get(&format!("/runs/{first}")).is(200).json();
+    assert_eq!(facts["run"]["slots"], json!({ "of": 2, "holders": [] }));
+
+    // The other API has none.
+    let other = console.begin(&plan(&bench, &request(2), None));
+    assert_eq!(console.get(&format!("/runs/{other}")).is(200).json()["run"]["slots"], Value::Null);
+}

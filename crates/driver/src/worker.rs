@@ -24,7 +24,7 @@ pub const LEASE: Duration = Duration::from_secs(60);
 const LEASE_NEEDED: Duration = API_TIMEOUT.saturating_add(Duration::from_secs(10));
 
 /// Recording jobs that an organisation may have under way at once (limit of the API).
-const JOB_SLOTS: u32 = 2;
+pub const JOB_SLOTS: u32 = 2;
 
 /// Where a chunk stands after [`Worker::advance`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -323,4 +323,11 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
 /// Names a chunk among the chunks of all runs that share a tenant's job slots.
 fn slot_holder(run: &ChunkRun, order: &Order) -> String {
     format!("{}/{}", order.run_id, run.chunk().index)
+}
+
+/// The run and the chunk that hold a slot, by the holder's name in the ledger; `None` for a name that this program did not make.
+#[must_use]
+pub fn held_by(holder: &str) -> Option<(&str, u32)> {
+    let (run_id, chunk) = holder.rsplit_once('/')?;
+    Some((run_id, chunk.parse().ok()?))
 }

@@ -29,6 +29,8 @@ export interface RunFacts {
   standing: Standing
   carried: 'here' | 'elsewhere' | null
   can: { cancel: boolean; retry: boolean; resume: boolean }
+  /** The job slots that all runs of the organisation share; null where the API has none. */
+  slots: { of: number; holders: { runId: string; name: string; chunk: number }[] } | null
   trouble: Finding[]
   requestedBy: string
   approvedBy: string
@@ -42,6 +44,7 @@ export interface RunFacts {
 export interface RunDetail extends RunFacts {
   request: { reason: string; range: { start: string; end: string }; recordTypes: string[]; jurisdiction: string }
   complianceNote: string
+  limits: { requestsPerMinute: number }
   accounting: Accounting | null
   messages: { delivered: number; pending: number; dead: number }
   evidence: { folder: string; digest: string } | null

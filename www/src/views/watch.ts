@@ -7,7 +7,7 @@ import { isLocked, isServed, server } from '../state/served'
 import { change, get, say, show } from '../state/store'
 import { current, enter, KINDS, leave, open, refused, runs, silent, type Watched } from '../state/watch'
 import type { RunFacts, Standing } from '../state/answers'
-import { t } from '../texts'
+import { t, type Shared } from '../texts'
 import type { ChunkView, Finding, Outcome } from '../types'
 import { confirm } from './confirm'
 import { check } from './evidence'
@@ -250,7 +250,7 @@ function row(watched: Watched, run: RunFacts, view: ChunkView): TemplateResult {
   const { index, window } = view.chunk
   const state = view.outcome ? t.rehearse.outcomes[view.outcome] : (t.rehearse.states[view.state] ?? view.state)
   const percent = view.outcome === null && view.percent !== null ? ` ${view.percent} %` : ''
-  const because = view.outcome === null ? (view.wait ? t.wait(view.wait) : '') : (view.cause?.message ?? '')
+  const because = view.outcome === null ? (view.wait ? t.wait(view.wait, shared(watched, run, index)) : '') : (view.cause?.message ?? '')
   const context = view.cause?.contextId ?? view.cause?.correlationId
   return html`<tr class=${view.outcome ?? ''}>
     <td>${index}</td>
@@ -264,6 +264,22 @@ function row(watched: Watched, run: RunFacts, view: ChunkView): TemplateResult {
       ? html`<button type="button" class="plain" ?disabled=${watched.connection !== 'live'} aria-label=${t.watch.retry.one(String(index))} @click=${() => again(watched, run, [index], t.watch.retry.chunk(String(index), state))}>${t.watch.retry.short}</button>`
       : nothing}</td>
   </tr>`
+}
+
+/** What is known about what this chunk may wait for. */
+function shared(watched: Watched, run: RunFacts, chunk: number): Shared {
+  const perMinute = watched.detail?.limits.requestsPerMinute
+  const { slots } = run
+  const own = (one: { runId: string; chunk: number }): boolean => one.runId === run.runId && one.chunk === chunk
+  return {
+    ...(perMinute === undefined ? {} : { requestsPerMinute: perMinute }),
+    ...(slots === null ? {} : {
+      slots: {
+        of: slots.of, own: slots.holders.some(own),
+        holders: slots.holders.map((one) => ({ chunk: one.chunk, run: one.runId === run.runId ? null : one.name })),
+      },
+    }),
+  }
 }
 
 /** Counted down by the server's clock; what is due is not counted below zero. */

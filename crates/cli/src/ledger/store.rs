@@ -260,6 +260,11 @@ impl SqliteLedger {
             .collect()
     }
 
+    /// Who has one of the tenant's job slots, by name.
+    pub(crate) fn slot_holders(&self, tenant: &str) -> Result<Vec<String>, LedgerError> {
+        self.all("select holder from slots where tenant = ?1 order by holder", params![tenant], |row| row.get(0))
+    }
+
     /// How far the run has come, if there is one.
     pub(crate) fn mark(&self, run_id: &str) -> Result<Option<Mark>, LedgerError> {
         let sql = "select changes, (select coalesce(max(position), 0) from records where records.run_id = ?1) \

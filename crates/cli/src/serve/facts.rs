@@ -12,6 +12,7 @@ use purge_core::request::{DeletionApi, PurgeRequest};
 use purge_core::run::Outcome;
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{Ledger, RunRow};
+use purge_driver::worker::{JOB_SLOTS, held_by};
 use purge_driver::{Clock, SystemClock};
 use serde::Serialize;
 
@@ -47,6 +48,40 @@ pub(crate) struct Can {
     resume: bool,
 }
 
+/// The job slots that all runs of one organisation share.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Slots {
+    /// How many there are.
+    of: u32,
+    /// Those that are taken.
+    holders: Vec<Holder>,
+}
+
+/// A chunk that has a job slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Holder {
+    run_id: String,
+    /// What people call that run.
+    name: String,
+    chunk: u32,
+}
+
+impl Slots {
+    /// The organisation's slots as they are now.
+    pub(crate) fn of(ledger: &SqliteLedger, tenant: &str) -> Result<Self, Failure> {
+        let mut holders = Vec::new();
+        for text in ledger.slot_holders(tenant).map_err(stored::failed)? {
+            let Some((run_id, chunk)) = held_by(&text) else { continue };
+            let name = row_of(ledger, run_id)?.map_or_else(|| run_id.to_owned(), |row| row.order.request.name);
+            holders.push(Holder { run_id: run_id.to_owned(), name, chunk });
+        }
+        holders.sort_by(|a, b| (&a.run_id, a.chunk).cmp(&(&b.run_id, b.chunk)));
+        Ok(Self { of: JOB_SLOTS, holders })
+    }
+}
+
 /// A run at a glance.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -66,6 +101,8 @@ pub(crate) struct RunFacts {
     standing: Standing,
     carried: Option<Carried>,
     can: Can,
+    /// What chunks that wait for a slot wait for; only where the API has slots.
+    slots: Option<Slots>,
     /// Why the last attempt to carry it out here came to nothing.
     trouble: Vec<Finding>,
     requested_by: String,
@@ -128,6 +165,10 @@ impl Looking<'_> {
         let carried = self.carried(run_id)?;
         let served = self.setup.serves(order);
         let free = carried.is_none() && served;
+        let slots = match order.request.api {
+            DeletionApi::RecordingJobs => Some(Slots::of(ledger, &order.tenant)?),
+            DeletionApi::DataDeletion => None,
+        };
         let badly = ended.keys().any(|outcome| *outcome != Outcome::Verified);
         Ok(RunFacts {
             run_id: run_id.to_owned(),
@@ -147,6 +188,7 @@ impl Looking<'_> {
                 retry: free && badly,
                 resume: free && row.open > 0,
             },
+            slots,
             ended,
             trouble: self.carriers.trouble(run_id),
             requested_by: order.request.requested_by.clone(),

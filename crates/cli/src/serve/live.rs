@@ -50,6 +50,8 @@ fn mark_in(text: &str) -> Option<Mark> {
 struct Listener {
     server: Arc<Server>,
     run_id: String,
+    /// Whose slots the run's chunks wait for.
+    tenant: Arc<str>,
     mark: Mark,
     /// What was last said about the run as a whole.
     told: Option<Whole>,
@@ -60,11 +62,13 @@ struct Listener {
 }
 
 /// What of a run as a whole may change: once one of these has, its facts are told again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Whole {
     changes: u64,
     carried: Option<Carried>,
     trouble: usize,
+    /// Other runs take and give back slots, too.
+    slots: Vec<String>,
 }
 
 /// What one look at the ledger gave.
@@ -83,8 +87,11 @@ pub(crate) async fn stream(server: Arc<Server>, run_id: String, headers: &Header
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "server.streams", message, "close some of them"));
     };
     let id = run_id.clone();
-    let known = server.desk.ask(move |ledger| mark_of(ledger, &id)).await?;
-    let known = known.ok_or_else(|| Problem::no_run(&run_id))?;
+    let known = server.desk.ask(move |ledger| {
+        let row = row_of(ledger, &id)?;
+        Ok(mark_of(ledger, &id)?.zip(row.map(|row| Arc::from(row.order.tenant))))
+    });
+    let (known, tenant) = known.await?.ok_or_else(|| Problem::no_run(&run_id))?;
     let asked = headers.get("last-event-id").map(|id| id.to_str().ok().and_then(mark_in));
     let mark = match asked {
         None => known,
@@ -97,7 +104,8 @@ pub(crate) async fn stream(server: Arc<Server>, run_id: String, headers: &Header
     // Of another ledger under the same name: what the listener has is of no use.
     let reset = mark.changes > known.changes || mark.records > known.records;
     let mark = if reset { known } else { mark };
-    let listener = Listener { server, run_id, mark, told: None, spoke: Instant::now(), more: true, _place: place };
+    let listener =
+        Listener { server, run_id, tenant, mark, told: None, spoke: Instant::now(), more: true, _place: place };
     let first = if reset { event("reset", mark, &json!({})) } else { "retry: 1000\n\n".to_owned() };
     let events = stream::unfold((Some(first), listener), |(first, mut listener)| async move {
         let text = match first {
@@ -139,8 +147,10 @@ impl Listener {
     }
 
     async fn look(&mut self) -> Result<String, Failure> {
-        let (server, run_id, mark, told) = (Arc::clone(&self.server), self.run_id.clone(), self.mark, self.told);
-        let seen = self.server.desk.ask(move |ledger| see(&server, ledger, &run_id, mark, told)).await?;
+        let (server, run_id, tenant) = (Arc::clone(&self.server), self.run_id.clone(), Arc::clone(&self.tenant));
+        let (mark, told) = (self.mark, self.told.clone());
+        let seen =
+            self.server.desk.ask(move |ledger| see(&server, ledger, (&run_id, &tenant), mark, told.as_ref())).await?;
         let mut text = String::new();
         for (changed, view) in &seen.chunks {
             self.mark.changes = *changed;
@@ -156,7 +166,7 @@ impl Listener {
             self.mark.changes = self.mark.changes.max(seen.whole.changes);
         }
         if let Some(facts) = &seen.facts {
-            self.told = Some(seen.whole);
+            self.told = Some(seen.whole.clone());
             text.push_str(&event("run", self.mark, &json!({ "now": SystemClock.now(), "run": facts })));
         }
         Ok(text)
@@ -164,14 +174,22 @@ impl Listener {
 }
 
 /// Looks at what has changed after the mark. The mark of the run is read first: what changes meanwhile is seen at the next look.
-fn see(server: &Server, ledger: &SqliteLedger, run_id: &str, mark: Mark, told: Option<Whole>) -> Result<Seen, Failure> {
+fn see(
+    server: &Server,
+    ledger: &SqliteLedger,
+    (run_id, tenant): (&str, &str),
+    mark: Mark,
+    told: Option<&Whole>,
+) -> Result<Seen, Failure> {
     let looking = Looking { setup: &server.setup, carriers: &server.carriers };
     let now = mark_of(ledger, run_id)?.unwrap_or_default();
     let whole = Whole {
         changes: now.changes,
         carried: looking.carried(run_id)?,
         trouble: server.carriers.trouble(run_id).len(),
+        slots: ledger.slot_holders(tenant).map_err(stored::failed)?,
     };
+    let news = told != Some(&whole);
     let mut seen = Seen { whole, facts: None, chunks: vec![], records: vec![], behind: false };
     if now.changes > mark.changes {
         let rows = ledger.changed(run_id, mark.changes, PIECE).map_err(stored::failed)?;
@@ -182,7 +200,7 @@ fn see(server: &Server, ledger: &SqliteLedger, run_id: &str, mark: Mark, told: O
         seen.records = wait(ledger.records(run_id, mark.records, PIECE)).map_err(stored::failed)?;
         seen.behind |= seen.records.len() >= usize::try_from(PIECE).unwrap_or(usize::MAX);
     }
-    if told != Some(whole) {
+    if news {
         seen.facts = row_of(ledger, run_id)?.map(|row| looking.facts(ledger, &row)).transpose()?;
     }
     Ok(seen)
