@@ -59,6 +59,13 @@ impl Place {
         Self { folder, policy: policy.is_some() }
     }
 
+    /// Writes a file into it and says where it is.
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
     /// The plan's digest, as a script gets it.
     pub(crate) fn digest(&self, mock: &Mock) -> String {
         let mut command = self.command(mock, "plan");

@@ -11,6 +11,8 @@
 
 mod binary;
 mod mock;
+mod proxied;
+mod proxy;
 
 use std::time::{Duration, Instant};
 

@@ -4,8 +4,8 @@
 //! contract has them. Threads and blocking sockets, so that a lost connection is really lost.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -99,9 +99,11 @@ fn ms(text: &str) -> i64 {
     Timestamp::parse(text).unwrap().millis()
 }
 
+#[derive(Clone)]
 pub(crate) struct Mock {
     pub(crate) base: String,
     pub(crate) state: Arc<Mutex<State>>,
+    knobs: Arc<Knobs>,
 }
 
 /// The secret that webhooks must be signed with.
@@ -117,22 +119,27 @@ impl Mock {
         state.records.extend((start..end).step_by(86_400_000).map(|day| day + 86_400_000 - 500));
         assert_eq!(state.records.len(), 52_925);
         let state = Arc::new(Mutex::new(state));
-        let (shared, knobs) = (Arc::clone(&state), Arc::new(knobs));
+        let mock = Self { base, state, knobs: Arc::new(knobs) };
+        let serving = mock.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (state, knobs) = (Arc::clone(&shared), Arc::clone(&knobs));
-                std::thread::spawn(move || {
-                    {
-                        let mut state = state.lock().unwrap();
-                        state.open_connections += 1;
-                        state.most_open_connections = state.most_open_connections.max(state.open_connections);
-                    }
-                    let _ = serve(stream, &state, &knobs);
-                    state.lock().unwrap().open_connections -= 1;
-                });
+                let mock = serving.clone();
+                let _ = stream.set_nodelay(true);
+                std::thread::spawn(move || mock.serve(stream));
             }
         });
-        Self { base, state }
+        mock
+    }
+
+    /// Answers whatever comes over this connection, until it ends.
+    pub(crate) fn serve(&self, stream: impl Read + Write) {
+        {
+            let mut state = self.state.lock().unwrap();
+            state.open_connections += 1;
+            state.most_open_connections = state.most_open_connections.max(state.open_connections);
+        }
+        let _ = serve(stream, &self.state, &self.knobs);
+        self.state.lock().unwrap().open_connections -= 1;
     }
 
     pub(crate) fn calls(&self, kind: &str) -> usize {
@@ -146,7 +153,7 @@ struct Request {
     body: String,
 }
 
-fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
+fn read(reader: &mut BufReader<impl Read>) -> Option<Request> {
     let mut line = String::new();
     if reader.read_line(&mut line).ok()? == 0 {
         return None;
@@ -166,10 +173,8 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
     Some(Request { line: line.trim_end().to_owned(), headers, body: String::from_utf8(body).unwrap() })
 }
 
-fn serve(stream: TcpStream, state: &Mutex<State>, knobs: &Knobs) -> std::io::Result<()> {
-    stream.set_nodelay(true)?;
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let mut out = stream;
+fn serve(stream: impl Read + Write, state: &Mutex<State>, knobs: &Knobs) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream);
     while let Some(request) = read(&mut reader) {
         let kind = kind(&request.line);
         let fault = {
@@ -205,8 +210,10 @@ fn serve(stream: TcpStream, state: &Mutex<State>, knobs: &Knobs) -> std::io::Res
         let mut text = format!("HTTP/1.1 {status} X\r\n");
         headers.iter().for_each(|(name, value)| text += &format!("{name}: {value}\r\n"));
         text += "\r\n";
+        let out = reader.get_mut();
         out.write_all(text.as_bytes())?;
         out.write_all(&body.as_bytes()[..cut.unwrap_or(body.len()).min(body.len())])?;
+        out.flush()?;
         if cut.is_some() {
             return Ok(());
         }

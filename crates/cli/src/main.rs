@@ -24,7 +24,9 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let exit = command::run(args::Cli::parse().command);
+    let command = args::Cli::parse().command;
+    terminal::log::start();
+    let exit = command::run(command);
     terminal::outlet::drain();
     exit.into()
 }

@@ -7,7 +7,7 @@ use purge_core::region::{REGIONS, region, region_of_host};
 use purge_core::request::DeletionApi;
 use purge_core::url::{self, Host, Url};
 use purge_core::webhook::Secrets;
-use purge_driver::Credentials;
+use purge_driver::{Credentials, Proxy};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -29,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) tenant: Option<RealTenant>,
     /// Who is told how chunks end.
     pub(crate) webhook: Option<Webhook>,
+    /// What stands between this machine and the network.
+    pub(crate) proxy: Option<Proxy>,
     /// Jurisdiction of requests that name none.
     pub(crate) jurisdiction: Option<String>,
     /// What a person should know about them.
@@ -95,9 +97,10 @@ impl Settings {
         let mut reader = Reader { source, findings: Vec::new() };
         let tenant = reader.tenant();
         let (webhook, remarks) = reader.webhook();
+        let proxy = reader.proxy();
         let jurisdiction = reader.jurisdiction();
         if reader.findings.is_empty() {
-            Ok(Self { tenant, webhook, jurisdiction, remarks })
+            Ok(Self { tenant, webhook, proxy, jurisdiction, remarks })
         } else {
             Err(Failure { exit: Exit::BadInput, findings: reader.findings })
         }
@@ -299,6 +302,30 @@ impl<S: Source> Reader<'_, S> {
         (address.map(|url| Webhook { url, secrets }), remarks)
     }
 
+    /// As curl reads them: in small letters first; set to nothing is not set. They are the machine's settings more than ours.
+    fn proxy(&mut self) -> Option<Proxy> {
+        let said = |name: &str| {
+            let name =
+                [name.to_ascii_lowercase(), name.to_owned()].into_iter().find(|n| self.source.get(n).is_some())?;
+            let text = self.source.get(&name)?.unwrap_or_default();
+            (!text.trim().is_empty()).then(|| (name, text.trim().to_owned()))
+        };
+        let (name, address) = said("HTTPS_PROXY")?;
+        let except = said("NO_PROXY").map(|(_, text)| text).unwrap_or_default();
+        match Proxy::new(&address, &except) {
+            Ok(proxy) => Some(proxy),
+            Err(why) => {
+                self.problem(
+                    &name,
+                    "proxy",
+                    format!("`{name}`: {why}"),
+                    "write it like `http://proxy.example.com:3128`",
+                );
+                None
+            }
+        }
+    }
+
     fn jurisdiction(&mut self) -> Option<String> {
         let text = self.text("DATA_JURISDICTION")?;
         if !REGIONS.iter().any(|r| r.name == text) {
@@ -371,6 +398,18 @@ mod tests {
                 "DATA_JURISDICTION settings.jurisdiction",
             ]
         );
+    }
+
+    #[test]
+    fn a_proxy_is_read_as_curl_reads_it() {
+        let proxy = |settings: &[(&'static str, &'static str)]| read(settings).map(|s| s.proxy.is_some());
+        assert_eq!(proxy(&[("HTTPS_PROXY", "http://u:p@proxy.example.com:3128")]), Ok(true));
+        assert_eq!(proxy(&[("https_proxy", "proxy.example.com:3128"), ("NO_PROXY", "*")]), Ok(true));
+        assert_eq!(proxy(&[("https_proxy", ""), ("HTTPS_PROXY", "http://proxy.example.com")]), Ok(false));
+        for wrong in ["socks5://127.0.0.1:1080", "https://proxy.example.com", "http://", "/proxy", "\u{7f}"] {
+            let problem = ("settings.proxy".to_owned(), "HTTPS_PROXY".to_owned());
+            assert_eq!(proxy(&[("HTTPS_PROXY", wrong)]), Err(vec![problem]), "{wrong}");
+        }
     }
 
     #[test]

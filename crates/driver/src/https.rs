@@ -16,6 +16,7 @@ use purge_core::url::request_url;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::http::{Http, WireRequest};
+use crate::route::{Proxy, Route};
 
 /// How long name, connection and TLS may take together before it is certain that nothing left.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,7 +30,7 @@ const LONGEST_ANSWER: usize = 10 * 1024 * 1024;
 /// The network. Needs a tokio runtime.
 #[derive(Clone, Debug)]
 pub struct HttpsClient {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<HttpsConnector<Route>, Full<Bytes>>,
     longest_answer: usize,
 }
 
@@ -44,9 +45,20 @@ impl HttpsClient {
     /// # Errors
     /// When the TLS library refuses its own defaults.
     pub fn new() -> Result<Self, TlsError> {
+        Self::through(None)
+    }
+
+    /// The same, through a proxy if there is one.
+    ///
+    /// # Errors
+    /// When the TLS library refuses its own defaults.
+    pub fn through(proxy: Option<Proxy>) -> Result<Self, TlsError> {
         let mut authorities = RootCertStore::empty();
         authorities.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if authorities.is_empty() { Self::trusting_mozilla() } else { Self::trusting(authorities) }
+        if authorities.is_empty() {
+            authorities = mozilla();
+        }
+        Self::trusting(authorities, proxy)
     }
 
     /// A client that trusts the Mozilla list, whatever this machine trusts. The list is in the program: nothing is read, which takes
@@ -55,10 +67,10 @@ impl HttpsClient {
     /// # Errors
     /// When the TLS library refuses its own defaults.
     pub fn trusting_mozilla() -> Result<Self, TlsError> {
-        Self::trusting(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect())
+        Self::trusting(mozilla(), None)
     }
 
-    fn trusting(authorities: RootCertStore) -> Result<Self, TlsError> {
+    fn trusting(authorities: RootCertStore, proxy: Option<Proxy>) -> Result<Self, TlsError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
@@ -68,8 +80,11 @@ impl HttpsClient {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let connector =
-            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(Route { tcp, proxy });
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
@@ -83,6 +98,10 @@ impl HttpsClient {
     pub fn with_longest_answer(self, bytes: usize) -> Self {
         Self { longest_answer: bytes, ..self }
     }
+}
+
+fn mozilla() -> RootCertStore {
+    webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect()
 }
 
 impl Http for HttpsClient {
@@ -99,7 +118,8 @@ impl Http for HttpsClient {
         })?;
         let response = self.client.request(request).await.map_err(|error| {
             let never_left = error.is_connect() || is_canceled(&error);
-            tracing::warn!(url, never_left, "no answer: {}", chain(&error));
+            let what = if never_left { "not sent" } else { "no answer" };
+            tracing::warn!(url, "{what}: {}", chain(&error));
             if never_left { NoResponse::NotSent } else { NoResponse::Dropped }
         })?;
         let (head, body) = response.into_parts();

@@ -11,11 +11,11 @@ use purge_core::oauth::LoginStyle;
 use purge_core::request::DeletionApi;
 use purge_core::url::{self, Url};
 use purge_core::webhook::{Secrets, verify};
-use purge_driver::{Credentials, Tenant};
+use purge_driver::{Credentials, Proxy, Tenant};
 use purge_sim::{Scenario, WebhookSink};
 
 use crate::failure::Failure;
-use crate::settings::{RealTenant, Webhook};
+use crate::settings::{RealTenant, Settings, Webhook};
 use crate::simulated::journal::Journal;
 use crate::simulated::server;
 use crate::simulated::world::{WEBHOOK_PATH, World};
@@ -27,20 +27,22 @@ pub(crate) struct Place {
     pub(crate) tenant: Tenant,
     /// Who is told how chunks end.
     pub(crate) webhook: Option<Webhook>,
+    /// What stands between this machine and the network.
+    pub(crate) proxy: Option<Proxy>,
     /// What answers for a simulated tenant, for as long as the place is there.
     _simulated: Option<server::Running>,
 }
 
 impl Place {
-    /// The tenant of the settings.
-    pub(crate) fn real(tenant: &RealTenant, api: DeletionApi, webhook: Option<Webhook>) -> Self {
+    /// The tenant of these settings.
+    pub(crate) fn real(tenant: &RealTenant, api: DeletionApi, settings: &Settings) -> Self {
         let tenant = Tenant {
             api: tenant.base.clone(),
             login: tenant.login(api),
             login_style: login_style(api),
             credentials: tenant.credentials.clone(),
         };
-        Self { tenant, webhook, _simulated: None }
+        Self { tenant, webhook: settings.webhook.clone(), proxy: settings.proxy.clone(), _simulated: None }
     }
 
     /// The simulated tenant that the journal remembers, or a new one. Without a webhook in the settings, a local governance
@@ -49,12 +51,12 @@ impl Place {
         journal: &Path,
         scenario: Scenario,
         api: DeletionApi,
-        webhook: Option<Webhook>,
+        settings: &Settings,
     ) -> Result<Self, Failure> {
         let failed = |why: std::io::Error| Failure::machine("start the simulated tenant", why);
         let client = scenario.login.clients.first().map(|c| (c.id.clone(), c.secret.clone())).unwrap_or_default();
         let (journal, tenant) = Journal::open(journal, scenario.clone()).map_err(failed)?;
-        let secrets = webhook.is_none().then(made_up_secret).transpose()?;
+        let secrets = settings.webhook.is_none().then(made_up_secret).transpose()?;
         let sink = secrets.clone().map(|secrets| sink(scenario, secrets));
         let world = Arc::new(Mutex::new(World::new(tenant, Some(journal), sink)));
         let running = server::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), world).map_err(failed)?;
@@ -66,8 +68,8 @@ impl Place {
             login_style: login_style(api),
             credentials: Credentials::new(client.0, client.1),
         };
-        let webhook = webhook.map(Ok).or(local_webhook).transpose()?;
-        Ok(Self { tenant, webhook, _simulated: Some(running) })
+        let webhook = settings.webhook.clone().map(Ok).or(local_webhook).transpose()?;
+        Ok(Self { tenant, webhook, proxy: settings.proxy.clone(), _simulated: Some(running) })
     }
 }
 

@@ -41,15 +41,13 @@ impl Surroundings {
 pub(crate) fn place(settings: &Settings, around: &Surroundings, order: &Order) -> Result<Place, Failure> {
     let api = order.request.api;
     match (&settings.tenant, order.simulated) {
-        (Some(tenant), false) if tenant.base.to_string() == order.tenant => {
-            Ok(Place::real(tenant, api, settings.webhook.clone()))
-        }
+        (Some(tenant), false) if tenant.base.to_string() == order.tenant => Ok(Place::real(tenant, api, settings)),
         (None, true) => {
             let path = place::journal(&around.folder, &order.run_id);
             // A run's tenant is what it was when the run began.
             let remembered = Journal::scenario(&path).map_err(|why| Failure::unreadable(&path, why));
             let scenario = remembered.or_else(|failure| around.scenario.clone().ok_or(failure))?;
-            Place::simulated(&path, scenario, api, settings.webhook.clone())
+            Place::simulated(&path, scenario, api, settings)
         }
         (Some(_), true) => Err(elsewhere(order, false)),
         (Some(_) | None, false) => Err(elsewhere(order, true)),
@@ -76,7 +74,7 @@ pub(crate) async fn carry_on(
     watch: &impl Watch,
     stop: &Signal,
 ) -> Result<RunEnd, Failure> {
-    let http = HttpsClient::new().map_err(|why| Failure::machine("speak TLS", why))?;
+    let http = HttpsClient::through(place.proxy.clone()).map_err(|why| Failure::machine("speak TLS", why))?;
     let clock = SystemClock;
     let sender = Sender::new(&http, &clock, &place.tenant, order.limits.requests_per_minute);
     sender.log_in().await.map_err(login_refused)?;

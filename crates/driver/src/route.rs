@@ -1,0 +1,81 @@
+//! The way to a server: straight, or through the tunnel of a proxy, which sees names and ciphertext and nothing else.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+/// How long a proxy may take to be reached and to open a tunnel before it is certain that nothing left.
+const TUNNEL_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// An HTTP proxy that opens tunnels (`CONNECT`, RFC 9110), and the servers that are reached without it.
+#[derive(Clone)]
+pub struct Proxy(Arc<Matcher>);
+
+impl Proxy {
+    /// The proxy at `address` (`http://proxy.example.com:3128`, with `user:password@` if it wants them) for every server but those
+    /// of `except`: names with their subdomains, addresses and networks, separated by commas, as in `NO_PROXY`.
+    ///
+    /// # Errors
+    /// What is wrong with the address, without repeating it: it may hold a password.
+    pub fn new(address: &str, except: &str) -> Result<Self, &'static str> {
+        let anything = Uri::from_static("https://example.com/");
+        let matcher = Matcher::builder().https(address.to_owned()).build();
+        match matcher.intercept(&anything).as_ref().map(|way| way.uri().scheme_str()) {
+            Some(Some("http")) => Ok(Self(Arc::new(Matcher::builder().https(address.to_owned()).no(except).build()))),
+            Some(_) => {
+                Err("only proxies that are spoken to in plain HTTP are known, `http://…`; what they tunnel is TLS")
+            }
+            None => Err("is not the address of a proxy"),
+        }
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Proxy(…)")
+    }
+}
+
+/// Opens connections. Only what will be TLS goes through the proxy: plain text does not leave this machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Route {
+    pub(crate) tcp: HttpConnector,
+    pub(crate) proxy: Option<Proxy>,
+}
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+impl Service<Uri> for Route {
+    type Response = TokioIo<TcpStream>;
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Failure>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        self.tcp.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, server: Uri) -> Self::Future {
+        let Some(way) = self.proxy.as_ref().and_then(|proxy| proxy.0.intercept(&server)) else {
+            let connecting = self.tcp.call(server);
+            return Box::pin(async { Ok(connecting.await?) });
+        };
+        let mut tunnel = Tunnel::new(way.uri().clone(), self.tcp.clone());
+        if let Some(credentials) = way.basic_auth() {
+            tunnel = tunnel.with_auth(credentials.clone());
+        }
+        let connecting = tokio::time::timeout(TUNNEL_TIMEOUT, tunnel.call(server));
+        Box::pin(async { Ok(connecting.await.map_err(|_| "the proxy opened no tunnel in time")??) })
+    }
+}
