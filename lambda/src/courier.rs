@@ -161,11 +161,19 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         if waiting && now.since(row.updated_at) < MESSAGES_PATIENCE {
             return self.errand_at(errand, now.plus(MESSAGES_LOOK), trace).await;
         }
-        let digest = evidence::write(self.ledger, &self.evidence, row, outbox, now).await?;
-        tracing::info!(%digest, "evidence is in the bucket");
-        // Messages that nobody sends any more keep no run from being finished.
-        if let Some(seen) = seen.filter(|_| !waiting || !self.tell) {
-            self.ledger.finish(&seen).await?;
+        let latest = evidence::write(self.ledger, &self.evidence, row, outbox, now).await?;
+        tracing::info!(digest = %latest.manifest_digest, folder = %latest.folder, "evidence is in the bucket");
+        let Some(seen) = seen else { return Ok(()) };
+        let as_seen = if waiting && self.tell {
+            let now = self.ledger.unfinished_run(run_id).await?;
+            now.is_some_and(|now| (now.since, now.opened) == (seen.since, seen.opened))
+        } else {
+            // Messages that nobody sends any more keep no run from being finished.
+            self.ledger.finish(&seen).await?
+        };
+        if !as_seen {
+            // Somebody else was quicker, perhaps with a later state: what is the newest is looked up once more.
+            return self.errand_at(Errand::new(run_id, ErrandKind::Evidence), self.clock.now(), trace).await;
         }
         Ok(())
     }

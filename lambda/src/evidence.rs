@@ -1,20 +1,64 @@
-//! The evidence of a run: the same files as on one machine, under `{run id}/` in a bucket, so that the same command verifies them.
+//! The evidence of a run: the same files as on one machine, so that the same command verifies them.
+//!
+//! Every state of a run has a folder of its own, `{run id}/{beginning of the manifest's digest}/`. The manifest has the hash of every
+//! file, so a folder of that name can only ever hold these bytes: nothing is overwritten by anything else, and whoever downloads a
+//! folder gets one state, whole. Which folder is the newest says one small object beside them, `{run id}/latest.json`.
 
 use purge_core::audit::AuditRecord;
 use purge_core::evidence::{Evidence, MANIFEST, Material};
 use purge_core::plan::{self, CheckContext};
-use purge_core::report::{Ordered, Report};
+use purge_core::report::{Ordered, Report, RunOutcome};
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{Ledger, OutboxRow, RunRow};
+use serde::{Deserialize, Serialize};
 
 use crate::batch::Again;
 use crate::bucket::Bucket;
 
 /// Records read at a time.
 const PAGE: u32 = 1_000;
+/// Version of the pointer.
+pub const POINTER_VERSION: u32 = 1;
+/// What the keys of pointers end with, after the run's id.
+pub const LATEST: &str = "/latest.json";
+/// Hexadecimal digits of the digest that name a folder.
+const DIGITS: usize = 16;
 
-/// Writes the evidence of a run and gives the digest of its manifest. The same state gives the same bytes, which are not written
-/// twice.
+/// Where the newest evidence of a run is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Latest {
+    /// [`POINTER_VERSION`].
+    pub version: u32,
+    /// Which run.
+    pub run_id: String,
+    /// What the keys of all its files begin with.
+    pub folder: String,
+    /// Digest of the manifest, whole: what `verify --manifest` compares with.
+    pub manifest_digest: String,
+    /// How the run had ended.
+    pub outcome: RunOutcome,
+    /// Since when it is the newest.
+    pub written_at: Timestamp,
+}
+
+/// Where the newest evidence of a run is; `None` while there is none.
+///
+/// # Errors
+/// When the bucket fails, or holds something else there.
+pub async fn latest(bucket: &impl Bucket, run_id: &str) -> Result<Option<Latest>, Again> {
+    let key = format!("{run_id}{LATEST}");
+    let Some(text) = bucket.read(&key).await? else { return Ok(None) };
+    serde_json::from_str(&text).map(Some).map_err(|why| Again(format!("`{key}` cannot be read: {why}")))
+}
+
+/// The folder for a manifest of this digest.
+fn folder(run_id: &str, digest: &str) -> String {
+    let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
+    format!("{run_id}/{}/", hex.get(..DIGITS).unwrap_or(hex))
+}
+
+/// Writes the evidence of a run, and then where it is. The same state gives the same folder, which is not written twice.
 ///
 /// # Errors
 /// When the ledger or the bucket fails.
@@ -24,7 +68,7 @@ pub async fn write(
     row: RunRow,
     outbox: Vec<OutboxRow>,
     now: Timestamp,
-) -> Result<String, Again> {
+) -> Result<Latest, Again> {
     let order = &row.order;
     let context = CheckContext { now, tenant_jurisdiction: None, default_jurisdiction: None };
     let plan = plan::reopen(&row.plan_file, &context)
@@ -33,17 +77,34 @@ pub async fn write(
     let report = Report::of(Ordered { order, chunks: plan.chunks(), parts: plan.parts() }, &records);
     let material = Material { order, plan_file: &row.plan_file, records: &records, report: &report, messages: &outbox };
     let evidence = Evidence::of(&material).map_err(|why| Again(format!("the evidence cannot be written: {why}")))?;
-    let key = |name: &str| format!("{}/{name}", order.run_id);
-    let digest = evidence.digest();
-    if bucket.read(&key(MANIFEST)).await?.as_ref() == Some(&evidence.manifest) {
-        return Ok(digest);
+    let manifest_digest = evidence.digest();
+    let folder = folder(&order.run_id, &manifest_digest);
+    let key = |name: &str| format!("{folder}{name}");
+    match bucket.read(&key(MANIFEST)).await? {
+        Some(there) if there == evidence.manifest => {}
+        Some(_) => return Err(Again(format!("`{folder}` holds the evidence of something else"))),
+        None => {
+            for (name, text) in evidence.files {
+                bucket.write(&key(name), text).await?;
+            }
+            // Last, so that where it is, everything is.
+            bucket.write(&key(MANIFEST), evidence.manifest).await?;
+        }
     }
-    for (name, text) in evidence.files {
-        bucket.write(&key(name), text).await?;
+    if let Some(there) = latest(bucket, &order.run_id).await?.filter(|there| there.folder == folder) {
+        return Ok(there);
     }
-    // Last, so that where it is, everything is.
-    bucket.write(&key(MANIFEST), evidence.manifest).await?;
-    Ok(digest)
+    let latest = Latest {
+        version: POINTER_VERSION,
+        run_id: order.run_id.clone(),
+        folder,
+        manifest_digest,
+        outcome: report.outcome,
+        written_at: now,
+    };
+    let text = serde_json::to_string_pretty(&latest).map_err(|why| Again(why.to_string()))?;
+    bucket.write(&format!("{}{LATEST}", order.run_id), format!("{text}\n")).await?;
+    Ok(latest)
 }
 
 async fn records(ledger: &impl Ledger, run_id: &str) -> Result<Vec<AuditRecord>, Again> {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::bridge::{Disorder, Mapped, Mapping, Tally};
 use crate::chance::Chance;
 use crate::emulator::{Emulator, Moto, config, create_table};
-use crate::evidence::{command_line, download, functions, keys, read, wrong_with};
+use crate::evidence::{command_line, functions, keys, latest, lock, overwritten, proved, read};
 use crate::lambda::{Answer, Function, Invoke as _, Spec};
 use crate::proxy::{Proxy, Service};
 use crate::queues::{Depth, Queue};
@@ -79,9 +79,10 @@ impl Bench {
         let sqs_url = moto.as_ref().map_or(&emulator.url, |moto| &moto.url);
         let aws = emulator.config().await;
         let s3 = aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&aws).force_path_style(true).build());
-        for bucket in [PLANS, EVIDENCE] {
-            s3.create_bucket().bucket(bucket).send().await.unwrap();
-        }
+        s3.create_bucket().bucket(PLANS).send().await.unwrap();
+        // As with `EvidenceLock=true`: what is written stays.
+        s3.create_bucket().bucket(EVIDENCE).object_lock_enabled_for_bucket(true).send().await.unwrap();
+        lock(&s3, EVIDENCE).await;
         create_table(&aws_sdk_dynamodb::Client::new(&aws), TABLE).await;
         let sqs = aws_sdk_sqs::Client::new(&config(sqs_url).await);
         let dead = Queue::create(&sqs, "dead", options.visibility, None).await;
@@ -239,25 +240,27 @@ impl Bench {
     /// Waits for evidence that says that a run is verified, and that the command line finds in order. Gives its report.
     pub async fn proved(&self, run_id: &str, within: Duration) -> Value {
         let deadline = Instant::now() + within;
-        let folder = self.emulator.folder().join(run_id);
         loop {
-            let report = download(&self.s3, EVIDENCE, run_id, &folder).await;
-            let wrong = match report {
-                Some(report) if report["outcome"] == "verified" => match wrong_with(&self.program, &folder) {
-                    None => return report,
-                    Some(wrong) => wrong,
-                },
-                Some(report) => format!("its outcome is {}", report["outcome"]),
-                None => "there is none".to_owned(),
+            let report = proved(&self.s3, EVIDENCE, run_id, &self.program, self.emulator.folder()).await;
+            let outcome = match report {
+                Some(report) if report["outcome"] == "verified" => return report,
+                Some(report) => report["outcome"].clone(),
+                None => Value::Null,
             };
-            assert!(Instant::now() < deadline, "no good evidence of {run_id}: {wrong}; {}", self.keep_log("unproved"));
+            let log = if Instant::now() < deadline { None } else { Some(self.keep_log("unproved")) };
+            assert!(log.is_none(), "the evidence of {run_id} says {outcome}; {log:?}");
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
 
     /// Whether there is evidence of a run.
     pub async fn has_evidence(&self, run_id: &str) -> bool {
-        !keys(&self.s3, EVIDENCE, &format!("{run_id}/")).await.is_empty()
+        latest(&self.s3, EVIDENCE, run_id).await.is_some()
+    }
+
+    /// Objects of the evidence that have ever been anything else; where the newest is may be.
+    pub async fn overwritten(&self) -> Vec<String> {
+        overwritten(&self.s3, EVIDENCE).await
     }
 
     /// Dead letters, by the id of their message.

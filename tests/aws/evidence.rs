@@ -1,9 +1,15 @@
 //! Evidence in its bucket, checked by the command line as anybody would.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::types::{
+    DefaultRetention, ObjectLockConfiguration, ObjectLockEnabled, ObjectLockRetentionMode, ObjectLockRule,
+};
+use purge_lambda::evidence::{LATEST, Latest};
+use purge_lambda::undertaker::DEAD_LETTERS;
 use serde_json::Value;
 
 use crate::emulator::root;
@@ -39,22 +45,58 @@ pub async fn keys(s3: &Client, bucket: &str, prefix: &str) -> Vec<String> {
     listed.contents().iter().map(|object| object.key().unwrap().to_owned()).collect()
 }
 
-/// Puts the evidence of a run into a folder. `None` while it is not there, or is being replaced.
-pub async fn download(s3: &Client, bucket: &str, run_id: &str, folder: &Path) -> Option<Value> {
-    let manifest = read(s3, bucket, &format!("{run_id}/manifest.json")).await?;
-    let names: Value = serde_json::from_str(&manifest).unwrap();
-    std::fs::create_dir_all(folder).unwrap();
-    std::fs::write(folder.join("manifest.json"), &manifest).unwrap();
-    for name in names["files"].as_object().unwrap().keys() {
-        std::fs::write(folder.join(name), read(s3, bucket, &format!("{run_id}/{name}")).await?).unwrap();
-    }
-    serde_json::from_str(&std::fs::read_to_string(folder.join("report.json")).unwrap()).ok()
+/// Keeps every object for a year, whoever wants to delete it.
+pub async fn lock(s3: &Client, bucket: &str) {
+    let retention = DefaultRetention::builder().mode(ObjectLockRetentionMode::Compliance).years(1).build();
+    let lock = ObjectLockConfiguration::builder()
+        .object_lock_enabled(ObjectLockEnabled::Enabled)
+        .rule(ObjectLockRule::builder().default_retention(retention).build());
+    s3.put_object_lock_configuration().bucket(bucket).object_lock_configuration(lock.build()).send().await.unwrap();
 }
 
-/// What `genesys-purge verify` says about a folder, if anything is wrong with it.
+/// The keys in a versioned bucket whose object has ever been anything else, but for pointers and dead letters.
+pub async fn overwritten(s3: &Client, bucket: &str) -> Vec<String> {
+    let listed = s3.list_object_versions().bucket(bucket).send().await.unwrap();
+    assert!(!listed.versions().is_empty() && listed.is_truncated() != Some(true), "{listed:?}");
+    let mut contents = BTreeMap::<&str, BTreeSet<&str>>::new();
+    for version in listed.versions() {
+        contents.entry(version.key().unwrap()).or_default().insert(version.e_tag().unwrap());
+    }
+    let changed = contents.into_iter().filter(|(_, contents)| contents.len() > 1).map(|(key, _)| key.to_owned());
+    changed.filter(|key| !key.ends_with(LATEST) && !key.starts_with(DEAD_LETTERS)).collect()
+}
+
+/// Where the newest evidence of a run is. `None` while there is none.
+pub async fn latest(s3: &Client, bucket: &str, run_id: &str) -> Option<Latest> {
+    let pointer = read(s3, bucket, &format!("{run_id}{LATEST}")).await?;
+    Some(serde_json::from_str(&pointer).unwrap())
+}
+
+/// Puts what is under a key into a folder of its own in this one, as `aws s3 cp --recursive` does. Gives that folder.
+pub async fn download(s3: &Client, bucket: &str, under: &str, into: &Path) -> PathBuf {
+    let folder = into.join(under);
+    std::fs::create_dir_all(&folder).unwrap();
+    for key in keys(s3, bucket, under).await {
+        std::fs::write(into.join(&key), read(s3, bucket, &key).await.unwrap()).unwrap();
+    }
+    folder
+}
+
+/// The report of the newest evidence of a run. `None` while there is none; whatever is pointed to is whole, and holds.
+pub async fn proved(s3: &Client, bucket: &str, run_id: &str, program: &Path, into: &Path) -> Option<Value> {
+    let latest = latest(s3, bucket, run_id).await?;
+    let folder = download(s3, bucket, &latest.folder, into).await;
+    assert_eq!(wrong_with(program, &folder, &latest.manifest_digest), None, "{latest:?}");
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(folder.join("report.json")).unwrap()).unwrap();
+    assert_eq!(report["outcome"], latest.outcome.as_str());
+    Some(report)
+}
+
+/// What `genesys-purge verify` says about a folder, if anything is wrong with it or its manifest has another digest.
 #[must_use]
-pub fn wrong_with(program: &Path, folder: &Path) -> Option<String> {
-    let verified = Command::new(program).arg("verify").arg(folder).output().unwrap();
+pub fn wrong_with(program: &Path, folder: &Path, manifest_digest: &str) -> Option<String> {
+    let verified =
+        Command::new(program).arg("verify").arg(folder).args(["--manifest", manifest_digest]).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (!verified.status.success()).then(|| text(&verified.stdout) + &text(&verified.stderr))
 }

@@ -10,7 +10,7 @@ use purge_sim::Scenario;
 use serde_json::{Value, json};
 
 use crate::emulator::{Emulator, root};
-use crate::evidence::{command_line, download, functions, read, wrong_with};
+use crate::evidence::{command_line, download, functions, proved, read, wrong_with};
 use crate::tenant::SimulatedTenant;
 
 /// Workers at once at most; the emulator needs the number itself where the template has a parameter.
@@ -137,21 +137,24 @@ impl Stack {
     pub async fn ends_verified(&self, run_id: &str, within: Duration) -> Value {
         let status = self.ended(run_id, within).await;
         assert_eq!(status["states"], json!({"verified": status["chunks"]}), "{status}");
-        let folder = self.emulator.folder().join(run_id);
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
-            // While it is replaced, file by file and the manifest last, it does not hold.
-            let wrong = match download(&self.s3, &self.evidence, run_id, &folder).await {
-                Some(report) if report["outcome"] == "verified" => match wrong_with(&self.program, &folder) {
-                    None => return report,
-                    Some(wrong) => wrong,
-                },
-                Some(report) => format!("its outcome is {}", report["outcome"]),
-                None => "there is none".to_owned(),
+            let report = proved(&self.s3, &self.evidence, run_id, &self.program, self.emulator.folder()).await;
+            let outcome = match report {
+                Some(report) if report["outcome"] == "verified" => return report,
+                Some(report) => report["outcome"].clone(),
+                None => Value::Null,
             };
-            assert!(Instant::now() < deadline, "no good evidence: {wrong}\n{}", self.emulator.log());
+            assert!(Instant::now() < deadline, "the evidence says {outcome}\n{}", self.emulator.log());
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
+    }
+
+    /// What the command line finds wrong with evidence that was the newest once.
+    pub async fn wrong_with_earlier(&self, evidence: &Value) -> Option<String> {
+        let folder = evidence["folder"].as_str().unwrap();
+        let folder = download(&self.s3, &self.evidence, folder, self.emulator.folder()).await;
+        wrong_with(&self.program, &folder, evidence["manifestDigest"].as_str().unwrap())
     }
 
     /// How many objects are in the evidence bucket under this prefix.

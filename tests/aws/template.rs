@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use purge_driver::worker::LEASE;
+use purge_lambda::evidence::LATEST;
 use purge_lambda::functions::NEEDED;
 use purge_lambda::ledger::{BY_DUE, DUE, PARTITION, SORT};
 use purge_lambda::metrics::NAMESPACE;
@@ -98,6 +99,7 @@ fn handlers_keys_and_names_are_those_of_the_code() {
     assert!(!PLANS.starts_with(ANSWERS) && !REQUESTS.starts_with(ANSWERS), "an answer would be taken for a question");
     assert!(resources["Planner"].contains(&format!("/{ANSWERS}*")));
     assert!(resources["Undertaker"].contains(&format!("/{DEAD_LETTERS}*")));
+    assert!(resources["Planner"].contains(&format!("${{Evidence.Arn}}/*{LATEST}\"")));
     assert!(resources["DeadLettersAlarm"].contains(&format!("Namespace: {NAMESPACE}\n")));
 }
 

@@ -17,6 +17,7 @@ pub use object::{ANSWERS, PLANS, REQUESTS};
 
 use crate::batch::Again;
 use crate::bucket::Bucket;
+use crate::evidence;
 use crate::functions::{Functions, Invocation, is_pending};
 use crate::queue::Queue;
 use crate::store::Store;
@@ -155,6 +156,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         line.extend([
             ("states".to_owned(), json!(states)),
             ("problems".to_owned(), json!(problems)),
+            // Of a run that was opened again it is that of its last end.
+            ("evidence".to_owned(), json!(evidence::latest(&self.evidence, run_id).await?)),
             ("messages".to_owned(), json!({"all": outbox.len(), "pending": pending})),
         ]);
         Ok(Ok(Value::Object(line)))

@@ -14,6 +14,7 @@ use purge_driver::{Clock as _, Http, Ledger, MemoryLedger, VirtualClock, WireReq
 use serde_json::{Value, json};
 
 use crate::bucket::{Bucket, BucketError};
+use crate::evidence::LATEST;
 use crate::functions::{Functions, Invocation, Tenants};
 use crate::queue::{Delayed, Queue, QueueError, TRACEPARENT};
 use crate::settings::{BASE_URL, LOGIN_URL, Place, REGION, SIMULATED, Settings, WEBHOOK};
@@ -111,16 +112,31 @@ impl Queue for &FakeQueue {
     }
 }
 
+/// Keeps texts, the evidence as a bucket whose objects are locked: only where the newest is may ever be something else.
 #[derive(Debug, Default)]
-pub(super) struct FakeBucket(pub(super) RefCell<BTreeMap<String, String>>);
+pub(super) struct FakeBucket {
+    pub(super) kept: RefCell<BTreeMap<String, String>>,
+    /// The keys in the order in which they were written.
+    pub(super) written: RefCell<Vec<String>>,
+    /// Texts that it still takes before it breaks.
+    pub(super) breaks_after: Cell<Option<usize>>,
+}
 
 impl Bucket for &FakeBucket {
     async fn read(&self, key: &str) -> Result<Option<String>, BucketError> {
-        Ok(self.0.borrow().get(key).cloned())
+        Ok(self.kept.borrow().get(key).cloned())
     }
 
     async fn write(&self, key: &str, text: String) -> Result<(), BucketError> {
-        self.0.borrow_mut().insert(key.to_owned(), text);
+        match self.breaks_after.get() {
+            Some(0) => return Err(BucketError { key: key.to_owned(), why: "it is broken".to_owned() }),
+            Some(left) => self.breaks_after.set(Some(left - 1)),
+            None => {}
+        }
+        let locked = key.starts_with("run-") && !key.ends_with(LATEST);
+        let before = self.kept.borrow_mut().insert(key.to_owned(), text.clone());
+        assert!(!locked || before.is_none_or(|before| before == text), "`{key}` was overwritten by something else");
+        self.written.borrow_mut().push(key.to_owned());
         Ok(())
     }
 }

@@ -59,7 +59,7 @@ fn a_chunk_whose_wake_ups_died_fails_with_its_cause_and_the_webhook_is_told() {
         let replacements = world.chunks.take();
         assert_eq!(replacements.len(), 1, "{replacements:?}");
         assert_eq!(world.ledger.open_chunks(&run_id, 0, 9).await.unwrap(), [1, 2, 3], "nothing has ended");
-        assert!(world.evidence.0.borrow().is_empty(), "nobody need read of it");
+        assert!(world.evidence.kept.borrow().is_empty(), "nobody need read of it");
 
         // That one is dead, too.
         bury(&replacements[0]).await;
@@ -79,7 +79,7 @@ fn a_chunk_whose_wake_ups_died_fails_with_its_cause_and_the_webhook_is_told() {
         assert_eq!(serde_json::from_str::<Errand>(&errands[0].body).unwrap(), deliver);
         assert_eq!(errands[0].traceparent.as_deref(), Some(TRACE));
 
-        let letter: Value = serde_json::from_str(&world.evidence.0.borrow()["dead-letters/m0.json"]).unwrap();
+        let letter: Value = serde_json::from_str(&world.evidence.kept.borrow()["dead-letters/m0.json"]).unwrap();
         assert_eq!(letter["receives"], 6);
         let fate = letter["fate"].as_str().unwrap();
         assert!(fate.starts_with("chunk 2 is failed in attempt 1: its wake-ups were delivered in vain"), "{fate}");
@@ -102,7 +102,7 @@ fn dead_letters_that_are_no_chunks_are_kept_where_a_person_reads_them() {
         let buried = world.functions().bury(&event(&letters), &world.invocation(TIME)).await.unwrap();
         assert_eq!(buried, json!({"batchItemFailures": []}));
         assert_eq!(world.ledger.open_chunks(&run_id, 0, 9).await.unwrap(), [1]);
-        let kept = world.evidence.0.borrow();
+        let kept = world.evidence.kept.borrow();
         let fates: Vec<String> = kept
             .values()
             .map(|text| serde_json::from_str::<Value>(text).unwrap()["fate"].as_str().unwrap().to_owned())

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 mod emf;
+mod evidence;
 mod fakes;
 mod fan_out;
 mod logs;

@@ -219,7 +219,7 @@ fn a_run_that_ended_without_its_evidence_gets_it_and_is_then_left_alone() {
         pass(world, ERRAND_MARGIN).await;
         assert_eq!(sweep(world).await, (vec![], vec![ErrandKind::Evidence]), "and then the evidence");
         run_errand(world, &sent(serde_json::to_string(&Errand::new(&run_id, ErrandKind::Evidence)).unwrap())).await;
-        assert!(!world.evidence.0.borrow().is_empty());
+        assert!(!world.evidence.kept.borrow().is_empty());
         assert!(world.ledger.unfinished().is_empty(), "nobody has to look after it any more");
         pass(world, NEVER_WOKEN * 2).await;
         let (answer, ..) = sweep_asked(world, &json!({"action": "sweep"})).await;
@@ -242,7 +242,7 @@ fn evidence_that_did_not_wait_for_a_message_keeps_the_run_unfinished() {
         let evidence = sent(serde_json::to_string(&Errand::new(&run_id, ErrandKind::Evidence)).unwrap());
         pass(world, Duration::from_secs(16 * 60)).await;
         run_errand(world, &evidence).await;
-        assert!(!world.evidence.0.borrow().is_empty(), "it does not wait for ever");
+        assert!(!world.evidence.kept.borrow().is_empty(), "it does not wait for ever");
         assert_eq!(world.ledger.unfinished().len(), 1, "but somebody is still to be told");
     });
 }

@@ -158,9 +158,22 @@ async fn is_cancelled_and_retried(stack: &Stack) {
     assert_eq!(count("cancelled") + count("verified"), 10, "{status}");
     assert_eq!(executed(), count("verified"), "{status}");
 
+    let deadline = Instant::now() + SOON;
+    let before = loop {
+        let evidence = stack.ask(&json!({"action": "status", "runId": run_id})).await["evidence"].clone();
+        if !evidence.is_null() {
+            break evidence;
+        }
+        assert!(Instant::now() < deadline, "a cancelled run has no evidence");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+
     let retried = stack.ask(&json!({"action": "retry", "runId": run_id})).await;
     assert_eq!(retried["queued"], count("cancelled"), "{retried}");
     stack.ends_verified(run_id, SOON).await;
+    let after = stack.ask(&json!({"action": "status", "runId": run_id})).await["evidence"].clone();
+    assert!(before["folder"] != after["folder"] && after["outcome"] == "verified", "{before} {after}");
+    assert_eq!(stack.wrong_with_earlier(&before).await, None, "what was proved before the retry still is");
     assert_eq!(executed(), 10, "each once");
     assert!(stack.tenant.truth().most_jobs_at_once <= 2);
 }

@@ -187,6 +187,7 @@ async fn adversity(sqs: Sqs, name: &str) {
         assert_eq!(report["problems"], json!([]), "{run}");
     }
     deleted_once_and_nothing_else(&bench);
+    assert_eq!(bench.overwritten().await, Vec::<String>::new(), "evidence is never overwritten");
 
     // Nothing is left in any queue, and the dead letters are the poison, each with its cause.
     bench.drained(Duration::from_secs(180)).await;
@@ -413,6 +414,8 @@ async fn messages_that_somebody_deletes_are_sent_again_by_the_sweep() {
     assert_eq!(bench.tenant.told().iter().filter(|message| message.accepted > 0).count(), 6);
     assert!(measured(&bench, "StalledRuns").iter().sum::<u64>() >= 3, "both have been measured");
     assert_eq!(measured(&bench, "StalledChunks").iter().sum::<u64>(), 6, "and no chunk stood still");
+
+    assert_eq!(bench.overwritten().await, Vec::<String>::new(), "evidence is never overwritten");
 
     // What is finished is looked at no more.
     bench.drained(Duration::from_secs(60)).await;

@@ -1,0 +1,128 @@
+//! Evidence in its bucket: a folder for every state, whole before anything points to it, and never overwritten.
+
+use std::time::Duration;
+
+use purge_core::evidence::{FILES, MANIFEST};
+use purge_core::json::digest;
+use purge_core::wake::WakeUp;
+use purge_driver::ledger::MessageState;
+use purge_driver::{Clock as _, Ledger as _};
+use serde_json::{Value, json};
+
+use super::fakes::{World, event, in_virtual_time, sent};
+use crate::evidence::Latest;
+use crate::wake::{Errand, ErrandKind};
+
+const TIME: Duration = Duration::from_secs(120);
+
+/// Ends the chunk, and sees to it that the governance system has been told.
+async fn ends(world: &World, run_id: &str, chunk: u32) {
+    let dead = sent(serde_json::to_string(&WakeUp::new(run_id, chunk)).unwrap());
+    world.functions().bury(&event(&[dead]), &world.invocation(TIME)).await.unwrap();
+    for message in world.ledger.outbox_pending(run_id, 9).await.unwrap() {
+        let delivered = MessageState::Delivered { at: world.clock.now() };
+        assert!(world.ledger.outbox_settle(run_id, &message.id, message.attempts, &delivered).await.unwrap());
+    }
+    world.errands.take();
+}
+
+/// Has a courier put the evidence into its bucket. Gives whether it could, and the keys that it wrote.
+async fn prove(world: &World, run_id: &str) -> (bool, Vec<String>) {
+    let errand = sent(serde_json::to_string(&Errand::new(run_id, ErrandKind::Evidence)).unwrap());
+    let answer = world.functions().run_errands(&event(&[errand]), None, &world.invocation(TIME)).await.unwrap();
+    let done = answer["batchItemFailures"] == json!([]);
+    (done, world.evidence.written.take().into_iter().filter(|key| key.starts_with(run_id)).collect())
+}
+
+fn latest(world: &World, run_id: &str) -> Option<Latest> {
+    let text = world.evidence.kept.borrow().get(&format!("{run_id}/latest.json")).cloned();
+    text.map(|text| serde_json::from_str(&text).unwrap())
+}
+
+async fn ask(world: &World, action: &str, run_id: &str) -> Value {
+    world.functions().plan(&json!({"action": action, "runId": run_id}), &world.invocation(TIME)).await.unwrap()
+}
+
+/// A folder is what its manifest says, and its name is the manifest's.
+fn is_whole(world: &World, latest: &Latest) {
+    let kept = world.evidence.kept.borrow();
+    let text = |name: &str| kept.get(&format!("{}{name}", latest.folder)).unwrap();
+    let manifest: Value = serde_json::from_str(text(MANIFEST)).unwrap();
+    for name in FILES {
+        assert_eq!(manifest["files"][name], digest(text(name).as_bytes()), "{name}");
+    }
+    assert_eq!(latest.manifest_digest, digest(text(MANIFEST).as_bytes()));
+    let hex = latest.manifest_digest.strip_prefix("sha256:").unwrap();
+    assert_eq!(latest.folder, format!("{}/{}/", latest.run_id, hex.get(..16).unwrap()));
+}
+
+#[test]
+fn every_state_has_a_folder_of_its_own_and_the_pointer_names_the_newest() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(2).await;
+        assert_eq!(ask(world, "status", &run_id).await["evidence"], Value::Null, "there is none");
+        for chunk in [1, 2] {
+            ends(world, &run_id, chunk).await;
+        }
+        let (done, written) = prove(world, &run_id).await;
+        let first = latest(world, &run_id).unwrap();
+        assert!(done);
+        let files = FILES.iter().map(|name| format!("{}{name}", first.folder));
+        let ends_with = [format!("{}{MANIFEST}", first.folder), format!("{run_id}/latest.json")];
+        assert_eq!(
+            written,
+            files.chain(ends_with).collect::<Vec<_>>(),
+            "the manifest, and then where it is, come last"
+        );
+        is_whole(world, &first);
+        assert_eq!(ask(world, "status", &run_id).await["evidence"], serde_json::to_value(&first).unwrap());
+
+        world.clock.sleep_until(world.clock.now().plus(TIME)).await;
+        assert_eq!(prove(world, &run_id).await, (true, vec![]), "the same state is not written twice");
+
+        assert_eq!(ask(world, "retry", &run_id).await["queued"], 2);
+        assert_eq!(prove(world, &run_id).await, (true, vec![]), "nor is a run that goes on");
+        for chunk in [1, 2] {
+            ends(world, &run_id, chunk).await;
+        }
+        let (done, written) = prove(world, &run_id).await;
+        let second = latest(world, &run_id).unwrap();
+        assert!(done && second.folder != first.folder && second.written_at > first.written_at);
+        assert!(written.iter().all(|key| key.starts_with(&second.folder) || key.ends_with("/latest.json")));
+        is_whole(world, &second);
+        is_whole(world, &first);
+    });
+}
+
+#[test]
+fn a_courier_that_dies_at_any_write_leaves_nothing_that_points_to_a_part() {
+    for writes in 0..FILES.len() + 2 {
+        in_virtual_time(async |world| {
+            let run_id = world.run(1).await;
+            ends(world, &run_id, 1).await;
+            world.evidence.breaks_after.set(Some(writes));
+            let (done, written) = prove(world, &run_id).await;
+            assert_eq!((done, written.len()), (false, writes));
+            assert_eq!(latest(world, &run_id), None);
+            assert_eq!(world.ledger.unfinished().len(), 1, "somebody still looks after it");
+            world.evidence.breaks_after.set(None);
+            assert!(prove(world, &run_id).await.0);
+            is_whole(world, &latest(world, &run_id).unwrap());
+            assert!(world.ledger.unfinished().is_empty());
+        });
+    }
+}
+
+#[test]
+fn a_folder_that_holds_something_else_is_left_alone() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(1).await;
+        ends(world, &run_id, 1).await;
+        assert!(prove(world, &run_id).await.0);
+        let latest = latest(world, &run_id).unwrap();
+        let key = format!("{}{MANIFEST}", latest.folder);
+        world.evidence.kept.borrow_mut().insert(key.clone(), "{}".to_owned());
+        assert_eq!(prove(world, &run_id).await, (false, vec![]), "it comes again, until a person looks");
+        assert_eq!(world.evidence.kept.borrow()[&key], "{}");
+    });
+}
