@@ -222,6 +222,7 @@ export const t = {
     counts: (errors: string, warnings: string) => `${errors}, ${warnings}`,
     severities,
     jump: 'Go to the field',
+    where: (inPolicy: boolean, path: string) => `${inPolicy ? 'policy' : 'request'}: ${path}`,
   },
 
   timeline: {
@@ -263,7 +264,6 @@ export const t = {
     } as Record<string, string>,
     aged: 'older than five years',
     empty: 'No parts to show yet.',
-    rows: (n: string) => `${n} rows`,
   },
 
   inspector: {
@@ -512,7 +512,7 @@ export const t = {
     scrub: 'Look back',
     chunks: 'Chunks',
     state: 'State',
-    waits: 'Waits for',
+    waits: 'Waits for · why',
     next: 'Goes on',
     attempt: 'Attempt',
     submits: 'Submits',

@@ -145,6 +145,7 @@ impl FromJson for WaitReason {
             "rateLimited" => Self::RateLimited { retry_after_seconds: m.take(field)? },
             "backoff" => Self::Backoff { attempt: m.take(field)? },
             "jobPending" => Self::JobPending { percent: m.take(field)? },
+            "requestBudget" => Self::RequestBudget,
             "slotBusy" => Self::SlotBusy,
             "confirmingSubmit" => Self::ConfirmingSubmit,
             "indexLag" => Self::IndexLag,
@@ -155,6 +156,7 @@ impl FromJson for WaitReason {
                     "rateLimited",
                     "backoff",
                     "jobPending",
+                    "requestBudget",
                     "slotBusy",
                     "confirmingSubmit",
                     "indexLag",
@@ -164,5 +166,41 @@ impl FromJson for WaitReason {
                 return Err(unknown_kind(other, &known));
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_is_read_as_it_was_written() {
+        let all = [
+            WaitReason::RateLimited { retry_after_seconds: Some(5) },
+            WaitReason::Backoff { attempt: 2 },
+            WaitReason::JobPending { percent: None },
+            WaitReason::RequestBudget,
+            WaitReason::SlotBusy,
+            WaitReason::ConfirmingSubmit,
+            WaitReason::IndexLag,
+            WaitReason::CoolOff,
+            WaitReason::InFlight,
+        ];
+        for reason in all {
+            // A reason that is missing here does not compile.
+            match reason {
+                WaitReason::RateLimited { .. }
+                | WaitReason::Backoff { .. }
+                | WaitReason::JobPending { .. }
+                | WaitReason::RequestBudget
+                | WaitReason::SlotBusy
+                | WaitReason::ConfirmingSubmit
+                | WaitReason::IndexLag
+                | WaitReason::CoolOff
+                | WaitReason::InFlight => {}
+            }
+            let value = serde_json::to_value(&reason).unwrap();
+            assert_eq!(WaitReason::from_json(&value), Ok(reason), "{value}");
+        }
     }
 }

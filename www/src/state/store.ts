@@ -46,8 +46,14 @@ export function change(part: Partial<State>): void {
 
 /** Says something once to people who look and to those who listen. */
 export function say(said: string): void {
+  clearTimeout(unsaying)
   change({ said })
+  // What was said a while ago is no news, and would stand beside what has happened since.
+  unsaying = setTimeout(() => change({ said: '' }), SAID)
 }
+
+const SAID = 10_000
+let unsaying: ReturnType<typeof setTimeout> | undefined
 
 const now = (): string => new Date().toISOString()
 

@@ -17,6 +17,16 @@ export function findingsAt(pointer: string): Finding[] {
   return get().plan.summary.findings.filter((f) => f.pointer === pointer || f.pointer.startsWith(`${pointer}/`))
 }
 
+/** Where it is, as people count: `policy: holds 13, range, start`. */
+function where(pointer: string): string {
+  const [document = '', path = ''] = pointer.split('#')
+  const steps = path.split('/').slice(1).map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
+  const named = steps.reduce<string[]>((list, step) => (/^\d+$/.test(step) && list.length > 0
+    ? [...list.slice(0, -1), `${list.at(-1) ?? ''} ${Number(step) + 1}`]
+    : [...list, step]), [])
+  return steps.length === 0 ? '' : ` · ${t.findings.where(document === 'policy', named.join(', '))}`
+}
+
 /** Focuses the field, or the nearest one around it. */
 export function jump(finding: Finding): void {
   if (get().view !== 'plan') change({ view: 'plan' })
@@ -58,7 +68,7 @@ export function findings(): TemplateResult {
               <span class="mark">${t.findings.severities[finding.severity]}</span>
               <span class="message">${ticked(finding.message)}</span>
               <span class="help">${ticked(finding.help)}</span>
-              <code>${finding.code}</code>
+              <span class="place"><code>${finding.code}</code>${where(finding.pointer)}</span>
             </button>
           </li>`)}
         </ul>`}

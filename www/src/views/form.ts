@@ -35,7 +35,7 @@ const value = (event: Event): string => (event.target as HTMLInputElement).value
 
 function line(request: Fields, path: Path, label: string, help?: unknown, empty: Json | undefined = ''): TemplateResult {
   return field(path, label, (id, invalid) => html`<input
-      id=${id} type="text" autocomplete="off" spellcheck="false" aria-describedby="${id}-said" aria-invalid=${invalid}
+      id=${id} type="text" dir="auto" autocomplete="off" spellcheck="false" aria-describedby="${id}-said" aria-invalid=${invalid}
       .value=${live(textAt(request, path))}
       @input=${(event: Event) => set(path, value(event) === '' ? empty : value(event))}
     />`, help)

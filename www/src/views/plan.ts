@@ -130,7 +130,7 @@ export function planView(): TemplateResult {
       <section class="chunks" aria-labelledby="chunks-title">
         <header class="bar">
           <h2 id="chunks-title">${t.table.title}</h2>
-          <output>${t.table.rows(number(parts))}</output>
+          <output>${parts === 0 ? '' : plural(parts, 'row')}</output>
         </header>
         <p class="empty" ?hidden=${parts > 0}>${t.table.empty}</p>
         <div class="table" role="grid" tabindex="0" ?hidden=${parts === 0} aria-labelledby="chunks-title" aria-rowcount=${parts + 1} ${rowsAt}>

@@ -31,7 +31,7 @@ const list = (policy: Fields, name: string): Json[] => {
 function cell(policy: Fields, path: Path, label: string, read: (text: string) => Json | undefined = (text) => text): TemplateResult {
   const pointer = `policy#/${path.join('/')}`
   const invalid = findingsAt(pointer).some((f) => f.severity === 'error')
-  return html`<input id=${pointerId(pointer)} type="text" aria-label=${label} autocomplete="off" spellcheck="false"
+  return html`<input id=${pointerId(pointer)} type="text" dir="auto" aria-label=${label} autocomplete="off" spellcheck="false"
     aria-invalid=${invalid} .value=${live(textAt(policy, path))} @input=${(event: Event) => set(path, read(value(event)))}
     @change=${(event: Event) => set(path, read(instant(value(event))))} />`
 }

@@ -123,7 +123,7 @@ function list(): TemplateResult {
     ${runs?.length === 0 ? html`<p class="empty">${t.watch.noRuns}</p>` : nothing}
     <ul>${(runs ?? []).map((run) => html`<li><button type="button" aria-current=${current?.id === run.runId ? 'true' : nothing}
       @click=${() => void open(run.runId)}>
-      <span class="name">${run.name}</span> ${badge(run.standing, run)}
+      <span class="name" dir="auto">${run.name}</span> ${badge(run.standing, run)}
       <span class="of"><progress aria-hidden="true" max=${run.chunks} value=${done(run)}></progress>
         <span>${t.rehearse.ended(number(done(run)), number(run.chunks))}</span></span>
       <small class="facts"><code>${run.shortCode}</code> <span>${run.simulated ? t.watch.simulated : run.tenant}</span> <time datetime=${run.updatedAt}>${instant(seconds(run.updatedAt))}</time></small>
@@ -139,7 +139,7 @@ function one(watched: Watched): TemplateResult {
   if (!run) return html`${said(watched.problem)}<p class="empty">${t.watch.loading}</p>`
   return html`<section class="run" aria-labelledby="run-title">
     <header class="bar">
-      <h2 id="run-title">${run.name}</h2>
+      <h2 id="run-title" dir="auto">${run.name}</h2>
       ${badge(run.standing, run)} ${connection(watched)}
       <span class="group actions">${actions(watched, run)}</span>
     </header>
