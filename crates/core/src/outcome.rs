@@ -199,7 +199,7 @@ mod tests {
                 | WaitReason::CoolOff
                 | WaitReason::InFlight => {}
             }
-            let value = serde_json::to_value(&reason).unwrap();
+            let value = serde_json::to_value(reason).unwrap();
             assert_eq!(WaitReason::from_json(&value), Ok(reason), "{value}");
         }
     }
