@@ -22,6 +22,10 @@ pub(crate) fn wasm() -> Result<(), String> {
         bindgen.input_path(&input).out_name("purge").typescript(true);
         bindgen.remove_name_section(!keeps_names()).remove_producers_section(true);
         let out = root().join("www/pkg").join(folder);
+        // What an earlier version made under another name would be packed, too.
+        if out.exists() {
+            fs::remove_dir_all(&out).map_err(|why| format!("{}: {why}", out.display()))?;
+        }
         let made = if browser { bindgen.web(true) } else { bindgen.nodejs_module(true) };
         made.and_then(|bindgen| bindgen.generate(&out)).map_err(|why| format!("wasm-bindgen: {why:#}"))?;
         let size = fs::metadata(out.join("purge_bg.wasm")).map_err(|why| why.to_string())?.len();

@@ -178,3 +178,56 @@ impl FromJson for Heads {
         Ok(Self(heads))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::chunk::{Age, Chunk};
+    use crate::http::NoResponse;
+    use crate::outcome::{Cause, Outcome, WaitReason};
+    use crate::window::Window;
+
+    /// Nothing may be written that cannot be read: a run's evidence would be worth nothing.
+    #[test]
+    fn every_kind_of_event_is_read_as_it_was_written() {
+        let cause = Cause { context_id: Some("ctx".to_owned()), ..Cause::new("a.code", "a message") };
+        let whys = [NoResponse::NotSent, NoResponse::Dropped, NoResponse::TimedOut, NoResponse::Interrupted];
+        let window = Window::new(Timestamp::EPOCH, Timestamp::from_millis(1)).unwrap();
+        let chunk = Chunk { index: 1, total: 2, window, age: Age::Aged };
+        let mut all = vec![
+            Event::Started { chunk, approved_by: "ada".to_owned() },
+            Event::HoldsChecked { asked: 3, unprotected: vec!["a".to_owned()], protected: vec!["b".to_owned()] },
+            Event::Counted { records: 7 },
+            Event::Sending { call: "POST /x".to_owned(), body_sha256: Some("sha256:ab".to_owned()) },
+            Event::Answered { call: "GET /x".to_owned(), http_status: 503, cause: cause.clone() },
+            Event::Waiting { reason: WaitReason::RequestBudget, until: Timestamp::EPOCH },
+            Event::Submitted,
+            Event::SubmitLookedFor { arrived: Some(true), how: "the list of jobs".to_owned() },
+            Event::Status { remote: "READY".to_owned(), known: true },
+            Event::Gate { conversations: Some(1), recordings: 2, max_records: Some(3), passed: true },
+            Event::Processed { processed: 1, skipped: 2, failed: 3 },
+            Event::FailedItems { items: vec!["a/b".to_owned()] },
+            Event::Verified { method: "analytics".to_owned(), checked: Some(1), remaining: Some(0) },
+            Event::CancelAsked,
+        ];
+        all.extend(whys.map(|why| Event::NoAnswer { call: "GET /x".to_owned(), why }));
+        all.extend(Outcome::ALL.map(|outcome| Event::Finished {
+            outcome,
+            cause: Some(cause.clone()),
+            submits: 1,
+            requests: 2,
+            before: Some(3),
+            remaining: Some(4),
+            protected: Some(5),
+        }));
+        let mut kinds = BTreeSet::new();
+        for event in all {
+            let value = serde_json::to_value(&event).unwrap();
+            kinds.insert(value["kind"].as_str().unwrap().to_owned());
+            assert_eq!(Event::from_json(&value), Ok(event), "{value}");
+        }
+        assert_eq!(kinds, KINDS.iter().map(|(kind, _)| (*kind).to_owned()).collect(), "each kind has its turn");
+    }
+}
