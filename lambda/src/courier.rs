@@ -166,7 +166,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let Some(seen) = seen else { return Ok(()) };
         let as_seen = if waiting && self.tell {
             let now = self.ledger.unfinished_run(run_id).await?;
-            now.is_some_and(|now| (now.since, now.opened) == (seen.since, seen.opened))
+            now.is_some_and(|now| now.is_still(&seen))
         } else {
             // Messages that nobody sends any more keep no run from being finished.
             self.ledger.finish(&seen).await?

@@ -60,3 +60,15 @@ export async function accessible(page: Page): Promise<void> {
 export async function load(page: Page, example: string): Promise<void> {
   await page.getByLabel('Start from').selectOption({ label: example })
 }
+
+/** The Rehearse view with a plan whose rehearsal waits to be started. */
+export async function longRehearsal(page: Page): Promise<void> {
+  await open(page)
+  await load(page, 'A quarter of conversations')
+  // More chunks than run at once, so that some are still to be sent.
+  await page.getByLabel('Chunk length').fill('7')
+  await page.getByRole('button', { name: 'Rehearse', exact: true }).click()
+  // Two hours a job, so that none has ended before a button is pressed, however busy the machine is.
+  await page.getByLabel('Job takes, seconds').fill('7200')
+  await page.getByLabel('Job takes, seconds').blur()
+}

@@ -1,16 +1,9 @@
 // The rehearsal: what is let happen in the middle shows on the lanes, in the states, in the report and in the log.
 import { readFileSync } from 'node:fs'
-import { expect, load, look, open, test, type Page } from './page'
+import { expect, load, longRehearsal, look, open, test, type Page } from './page'
 
 async function begin(page: Page): Promise<void> {
-  await open(page)
-  await load(page, 'A quarter of conversations')
-  // More chunks than run at once, so that some are still to be sent.
-  await page.getByLabel('Chunk length').fill('7')
-  await page.getByRole('button', { name: 'Rehearse', exact: true }).click()
-  // So long that none has ended before the button is pressed, however busy the machine is.
-  await page.getByLabel('Job takes, seconds').fill('7200')
-  await page.getByLabel('Job takes, seconds').blur()
+  await longRehearsal(page)
   await page.getByRole('button', { name: 'Start', exact: true }).click()
   await page.clock.runFor(200)
   await page.getByRole('button', { name: 'Pause' }).click()

@@ -1,16 +1,6 @@
 // The rehearsal by finger on a tablet, and by keyboard alone: whatever a mouse can do there, they can.
 import type { CDPSession } from '@playwright/test'
-import { accessible, expect, load, look, open, test, type Locator, type Page } from './page'
-
-/** A rehearsal that has just begun, and waits. Its chunks take two hours, so that nothing ends by itself. */
-async function begun(page: Page): Promise<void> {
-  await open(page)
-  await load(page, 'A quarter of conversations')
-  await page.getByLabel('Chunk length').fill('7')
-  await page.getByRole('button', { name: 'Rehearse', exact: true }).click()
-  await page.getByLabel('Job takes, seconds').fill('7200')
-  await page.getByLabel('Job takes, seconds').blur()
-}
+import { accessible, expect, longRehearsal, look, test, type Locator, type Page } from './page'
 
 const lanes = (page: Page): Locator => page.getByRole('slider', { name: /lanes over virtual time/ })
 const coming = (page: Page): Locator => page.getByRole('list', { name: 'Still to happen' }).getByRole('listitem')
@@ -51,7 +41,7 @@ test.describe('by finger', () => {
   }
 
   test('faults are dragged and placed, the past is looked at, the lanes are zoomed', async ({ page }) => {
-    await begun(page)
+    await longRehearsal(page)
     const cdp = await page.context().newCDPSession(page)
     await page.getByRole('button', { name: 'Start', exact: true }).tap()
     await page.clock.runFor(400)
@@ -113,7 +103,7 @@ test.describe('by finger', () => {
 })
 
 test('the rehearsal by keyboard alone', async ({ page }) => {
-  await begun(page)
+  await longRehearsal(page)
   await page.getByRole('button', { name: 'Start', exact: true }).focus()
   await page.keyboard.press('Enter')
   await page.clock.runFor(400)

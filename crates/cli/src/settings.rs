@@ -305,9 +305,9 @@ impl<S: Source> Reader<'_, S> {
     /// As curl reads them: in small letters first; set to nothing is not set. They are the machine's settings more than ours.
     fn proxy(&mut self) -> Option<Proxy> {
         let said = |name: &str| {
-            let name =
-                [name.to_ascii_lowercase(), name.to_owned()].into_iter().find(|n| self.source.get(n).is_some())?;
-            let text = self.source.get(&name)?.unwrap_or_default();
+            let either = [name.to_ascii_lowercase(), name.to_owned()];
+            let (name, text) = either.into_iter().find_map(|name| self.source.get(&name).map(|text| (name, text)))?;
+            let text = text.unwrap_or_default();
             (!text.trim().is_empty()).then(|| (name, text.trim().to_owned()))
         };
         let (name, address) = said("HTTPS_PROXY")?;

@@ -8,7 +8,7 @@ mod write;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-pub use members::{FromJson, Members, Slot, fill, kind, unknown_kind, word};
+pub use members::{FromJson, Members, Slot, fill, word};
 pub(crate) use read::{Field, Object, Reader, join};
 pub use strict::{ParseError, deserialize_into, parse};
 pub use write::text;

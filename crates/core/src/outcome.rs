@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::json::{FromJson, Members, kind, unknown_kind, word};
+use crate::json::{FromJson, Members, word};
 
 /// How a chunk ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -131,40 +131,32 @@ impl FromJson for Cause {
     }
 }
 
+/// Every reason, with its fields. `kind` itself belongs to all of them.
+const REASONS: [(&str, &[&str]); 9] = [
+    ("rateLimited", &["kind", "retryAfterSeconds"]),
+    ("backoff", &["kind", "attempt"]),
+    ("jobPending", &["kind", "percent"]),
+    ("requestBudget", &["kind"]),
+    ("slotBusy", &["kind"]),
+    ("confirmingSubmit", &["kind"]),
+    ("indexLag", &["kind"]),
+    ("coolOff", &["kind"]),
+    ("inFlight", &["kind"]),
+];
+
 impl FromJson for WaitReason {
     fn from_json(value: &Value) -> Result<Self, String> {
-        let (kind, field) = match kind(value)? {
-            "rateLimited" => ("rateLimited", "retryAfterSeconds"),
-            "backoff" => ("backoff", "attempt"),
-            "jobPending" => ("jobPending", "percent"),
-            // The others have no field of their own.
-            other => (other, "kind"),
-        };
-        let m = Members::of(value, &["kind", field])?;
+        let (kind, m) = Members::tagged(value, &REASONS)?;
         Ok(match kind {
-            "rateLimited" => Self::RateLimited { retry_after_seconds: m.take(field)? },
-            "backoff" => Self::Backoff { attempt: m.take(field)? },
-            "jobPending" => Self::JobPending { percent: m.take(field)? },
+            "rateLimited" => Self::RateLimited { retry_after_seconds: m.take("retryAfterSeconds")? },
+            "backoff" => Self::Backoff { attempt: m.take("attempt")? },
+            "jobPending" => Self::JobPending { percent: m.take("percent")? },
             "requestBudget" => Self::RequestBudget,
             "slotBusy" => Self::SlotBusy,
             "confirmingSubmit" => Self::ConfirmingSubmit,
             "indexLag" => Self::IndexLag,
             "coolOff" => Self::CoolOff,
-            "inFlight" => Self::InFlight,
-            other => {
-                let known = [
-                    "rateLimited",
-                    "backoff",
-                    "jobPending",
-                    "requestBudget",
-                    "slotBusy",
-                    "confirmingSubmit",
-                    "indexLag",
-                    "coolOff",
-                    "inFlight",
-                ];
-                return Err(unknown_kind(other, &known));
-            }
+            _ => Self::InFlight,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Reading a scenario, strictly: a misspelt knob must not be one that is left alone.
 
-use purge_core::json::{FromJson, Members, fill, kind, unknown_kind, word};
+use purge_core::json::{FromJson, Members, fill, word};
 use serde_json::Value;
 
 use crate::fault::{Act, Call, Fault};
@@ -297,11 +297,7 @@ const ACTS: [(&str, &[&str]); 13] = [
 
 impl FromJson for Act {
     fn from_json(value: &Value) -> Result<Self, String> {
-        let kind = kind(value)?;
-        let Some((_, known)) = ACTS.iter().find(|(name, _)| *name == kind) else {
-            return Err(unknown_kind(kind, &ACTS.map(|(name, _)| name)));
-        };
-        let m = Members::of(value, known)?;
+        let (kind, m) = Members::tagged(value, &ACTS)?;
         Ok(match kind {
             "rateLimited" => Self::RateLimited { retry_after: m.take("retryAfter")?, code: m.take("code")? },
             "error" => {

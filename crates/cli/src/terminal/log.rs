@@ -45,9 +45,9 @@ impl Log {
 impl<S: Subscriber> Layer<S> for Log {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let about = event.metadata();
-        let style = match *about.level() {
-            Level::ERROR => BAD,
-            Level::WARN => CARE,
+        let (style, word) = match *about.level() {
+            Level::ERROR => (BAD, "error"),
+            Level::WARN => (CARE, "warning"),
             _ => return,
         };
         // Libraries have their own idea of what is worth a warning.
@@ -58,7 +58,7 @@ impl<S: Subscriber> Layer<S> for Log {
         event.record(&mut said);
         let line = said.line();
         if self.is_news(&line, Instant::now()) {
-            tell_news(&format!("{}: {line}", paint(style, if style == BAD { "error" } else { "warning" })));
+            tell_news(&format!("{}: {line}", paint(style, word)));
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::{AuditRecord, ChainHead, Event, Manifest};
-use crate::json::{FromJson, Members, Slot, deserialize_into, kind, quoted, unknown_kind};
+use crate::json::{FromJson, Members, Slot, deserialize_into, quoted};
 use crate::time::Timestamp;
 
 impl TryFrom<Value> for Event {
@@ -92,11 +92,7 @@ const KINDS: [(&str, &[&str]); 16] = [
 
 impl FromJson for Event {
     fn from_json(value: &Value) -> Result<Self, String> {
-        let kind = kind(value)?;
-        let Some((_, known)) = KINDS.iter().find(|(name, _)| *name == kind) else {
-            return Err(unknown_kind(kind, &KINDS.map(|(name, _)| name)));
-        };
-        let m = Members::of(value, known)?;
+        let (kind, m) = Members::tagged(value, &KINDS)?;
         Ok(match kind {
             "started" => Self::Started { chunk: m.take("chunk")?, approved_by: m.take("approved_by")? },
             "holds_checked" => Self::HoldsChecked {

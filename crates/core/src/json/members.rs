@@ -68,6 +68,19 @@ impl<'v> Members<'v> {
         }
     }
 
+    /// The word in the member `kind` and the members, of a variant of a tagged enum. `kinds` has each variant's word and its members,
+    /// `kind` among them.
+    ///
+    /// # Errors
+    /// When the value is no object, the word is missing or none of these, or there is a member that its variant has not.
+    pub fn tagged(value: &'v Value, kinds: &[(&str, &[&str])]) -> Result<(&'v str, Self), String> {
+        let kind = value.get("kind").and_then(Value::as_str).ok_or_else(|| missing("kind"))?;
+        let Some((_, known)) = kinds.iter().find(|(name, _)| *name == kind) else {
+            return Err(unknown_variant(kind, kinds));
+        };
+        Ok((kind, Self::of(value, known)?))
+    }
+
     /// A member. What may be null may be missing.
     ///
     /// # Errors
@@ -103,18 +116,10 @@ pub(super) fn unknown_field(key: &str, known: &[&str]) -> String {
     format!("unknown field {}, {}", quoted(key), expected(known))
 }
 
-/// The word in the member `kind`, by which the variants of a tagged enum are told apart.
-///
-/// # Errors
-/// When the value is no object or the word is missing.
-pub fn kind(value: &Value) -> Result<&str, String> {
-    value.get("kind").and_then(Value::as_str).ok_or_else(|| "missing field `kind`".to_owned())
-}
-
-/// What an unknown `kind` is told.
-#[must_use]
-pub fn unknown_kind(kind: &str, known: &[&str]) -> String {
-    format!("unknown variant {}, {}", quoted(kind), expected(known))
+/// What a word is told that is none of these.
+fn unknown_variant<T>(word: &str, known: &[(&str, T)]) -> String {
+    let known: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+    format!("unknown variant {}, {}", quoted(word), expected(&known))
 }
 
 /// One word of a closed list.
@@ -124,7 +129,7 @@ pub fn unknown_kind(kind: &str, known: &[&str]) -> String {
 pub fn word<T: Copy>(value: &Value, words: &[(&str, T)]) -> Result<T, String> {
     let text = value.as_str().ok_or("expected a text")?;
     let found = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
-    found.ok_or_else(|| unknown_kind(text, &words.iter().map(|(word, _)| *word).collect::<Vec<_>>()))
+    found.ok_or_else(|| unknown_variant(text, words))
 }
 
 fn expected(known: &[&str]) -> String {

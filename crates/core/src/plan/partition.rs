@@ -20,7 +20,7 @@ pub(crate) struct Exclusion {
 const PRECEDENCE: [Disposition; 4] =
     [Disposition::Held, Disposition::Retained, Disposition::TooRecent, Disposition::Refused];
 
-/// The parts of `range`, in order, and the chunks among them; of cells there must be no more than memory is for. `aged_until` is where the deletion API begins to count
+/// The parts of `range`, in order, and the chunks among them. `aged_until` is where the deletion API begins to count
 /// conversations as recent.
 pub(crate) fn partition(
     range: Window,
@@ -28,11 +28,14 @@ pub(crate) fn partition(
     grid: Grid,
     aged_until: Option<Timestamp>,
 ) -> (Vec<Part>, Vec<Chunk>) {
-    let cells = usize::try_from(grid.cells(range)).unwrap_or(0);
-    let mut parts: Vec<Part> = Vec::with_capacity(cells);
-    let mut chunks: Vec<Chunk> = Vec::with_capacity(cells);
+    let segments = sweep(range, exclusions);
+    let cells = |(window, kept): &(Window, Kept)| if kept.is_none() { grid.cells(*window) } else { 0 };
+    let total = u32::try_from(segments.iter().map(cells).sum::<u64>()).unwrap_or(u32::MAX);
+    let room = usize::try_from(total).unwrap_or(0);
+    let mut parts: Vec<Part> = Vec::with_capacity(room + segments.len());
+    let mut chunks: Vec<Chunk> = Vec::with_capacity(room);
     let mut index = 0;
-    for (window, kept) in sweep(range, exclusions) {
+    for (window, kept) in segments {
         if let Some((disposition, why)) = kept {
             let reason = Reason::Kept(why);
             match parts.last_mut() {
@@ -45,19 +48,10 @@ pub(crate) fn partition(
             let age = if aged_until.is_some_and(|until| window.end() <= until) { Age::Aged } else { Age::Recent };
             for window in grid.cut(window) {
                 index += 1;
-                chunks.push(Chunk { index, total: 0, window, age });
-                let reason = Reason::Chunk { index, total: 0 };
+                chunks.push(Chunk { index, total, window, age });
+                let reason = Reason::Chunk { index, total };
                 parts.push(Part { window, disposition: Disposition::Chunk, reason });
             }
-        }
-    }
-    // Only now is it known how many there are.
-    for chunk in &mut chunks {
-        chunk.total = index;
-    }
-    for part in &mut parts {
-        if let Reason::Chunk { total, .. } = &mut part.reason {
-            *total = index;
         }
     }
     (parts, chunks)

@@ -323,7 +323,7 @@ impl MemoryLedger {
     pub fn finish(&self, seen: &Unfinished) -> bool {
         let mut runs = self.runs.borrow_mut();
         let Some(run) = runs.get_mut(&seen.run_id) else { return false };
-        let same = run.unfinished.as_ref().is_some_and(|now| (now.since, now.opened) == (seen.since, seen.opened));
+        let same = run.unfinished.as_ref().is_some_and(|now| now.is_still(seen));
         if same {
             run.unfinished = None;
         }

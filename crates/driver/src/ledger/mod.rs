@@ -83,6 +83,14 @@ pub struct Unfinished {
     pub woken: Option<Timestamp>,
 }
 
+impl Unfinished {
+    /// Whether nobody opened the run between the two looks at it.
+    #[must_use]
+    pub fn is_still(&self, seen: &Self) -> bool {
+        (&self.run_id, self.since, self.opened) == (&seen.run_id, seen.since, seen.opened)
+    }
+}
+
 /// The right to work on a chunk, for a while.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
