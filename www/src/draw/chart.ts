@@ -147,7 +147,7 @@ export class Chart {
   #tell(): void {
     if (!this.#drawn) return
     const { at, lane } = this.#hovered ?? { at: this.#cursor(), lane: this.#lane }
-    this.#events.told(at, barIn(this.#drawn, lane, Math.min(at, this.#drawn.now) === at ? at : Number.NaN))
+    this.#events.told(at, at <= this.#drawn.now ? barIn(this.#drawn, lane, at) : null)
   }
 
   #draw(): void {
