@@ -1,11 +1,12 @@
 //! From a request or a plan file to a run.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use purge_core::finding::{Finding, Severity};
 use purge_core::plan::{self, Plan, PlanFile, document};
 use purge_core::run::{Approval, ApprovalError, ChunkRun, Order};
-use purge_core::time::{DAY_MS, Timestamp};
+use purge_core::time::Timestamp;
 use purge_driver::ledger::{Created, NewRun};
 use purge_driver::{Clock, Http};
 use serde::Deserialize;
@@ -21,6 +22,10 @@ use crate::store::Store;
 /// How far a schedule's time may lie ahead: clocks differ a little.
 const AHEAD: Duration = Duration::from_secs(300);
 
+/// Why a firing starts nothing.
+const NOTHING_DUE: &str =
+    "the month is longer than the one that the range lies in: the firing before has taken its last day";
+
 /// A request that is made again and again, each time for another range.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -29,8 +34,8 @@ struct Standing {
     request: Value,
     /// The range ends that many months before the day of the schedule.
     older_than_months: u32,
-    /// And is that many days long.
-    span_days: u32,
+    /// The days from one firing to the next: the range begins where that of the firing before ended.
+    span_days: NonZeroU32,
     /// Who approved that this is done every time.
     approved_by: String,
 }
@@ -109,20 +114,20 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let standing: Standing = match serde_json::from_str(&text) {
             Ok(standing) => standing,
             Err(why) => {
-                let help = "`request` without `range`, `olderThanMonths`, `spanDays` and `approvedBy`";
+                let help = "`request` without `range`, `olderThanMonths`, `spanDays` (at least 1) and `approvedBy`";
                 return Ok(Err(refused("schedule.invalid", format!("it cannot be read: {why}"), help)));
             }
         };
-        let end = scheduled_at.start_of_day().minus_months(standing.older_than_months);
-        let span = u64::from(standing.span_days).saturating_mul(DAY_MS.unsigned_abs());
         let mut request = standing.request;
-        if let Some(fields) = request.as_object_mut()
-            && fields
-                .insert("range".to_owned(), json!({"start": end.minus(Duration::from_millis(span)), "end": end}))
-                .is_some()
-        {
+        if request.get("range").is_some() {
             let message = "it has a `range` of its own".to_owned();
             return Ok(Err(refused("schedule.range", message, "leave `range` away: it follows from the schedule")));
+        }
+        let Some(range) = plan::due(scheduled_at, standing.older_than_months, standing.span_days.get()) else {
+            return Ok(Ok(json!({"scheduledAt": scheduled_at, "nothingDue": NOTHING_DUE})));
+        };
+        if let Some(fields) = request.as_object_mut() {
+            fields.insert("range".to_owned(), json!(range));
         }
         let policy = match self.policy(None).await? {
             Ok(policy) => policy,

@@ -7,4 +7,5 @@ mod fakes;
 mod fan_out;
 mod logs;
 mod messages;
+mod schedule;
 mod sweep;

@@ -8,6 +8,7 @@ mod exclude;
 mod partition;
 pub mod price;
 mod rules;
+mod standing;
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::window::Window;
 
 pub use check::{check, check_parsed};
 pub use document::{ChunkLine, PartLine, PlanDocument, PlanFile, document, reopen};
+pub use standing::due;
 
 /// The most chunks that a plan may have.
 pub const MAX_CHUNKS: u32 = 200_000;

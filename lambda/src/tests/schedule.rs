@@ -1,0 +1,72 @@
+//! Standing requests: each firing has its own range, and together they have every day once.
+
+use std::time::Duration;
+
+use purge_core::window::Window;
+use purge_driver::Ledger as _;
+use serde_json::{Value, json};
+
+use super::fakes::{World, in_virtual_time, policy, request};
+
+const TIME: Duration = Duration::from_secs(120);
+
+/// Puts a policy and a standing request for data of thirteen months ago into the bucket.
+fn stands(world: &World, span_days: u32) {
+    let mut standing = request(1);
+    standing.as_object_mut().unwrap().remove("range");
+    standing["chunking"] = json!({"days": 1});
+    let text =
+        json!({"request": standing, "olderThanMonths": 13, "spanDays": span_days, "approvedBy": "c@example.com"});
+    world
+        .plans
+        .kept
+        .borrow_mut()
+        .extend([("schedule.json".to_owned(), text.to_string()), ("policy.json".to_owned(), policy().to_string())]);
+}
+
+async fn fires(world: &World, day: &str) -> Value {
+    let event = json!({"action": "schedule", "scheduledAt": format!("{day}T03:00:00Z"), "requestKey": "schedule.json"});
+    world.functions().plan(&event, &world.invocation(TIME)).await.unwrap()
+}
+
+async fn range(world: &World, answer: &Value) -> Window {
+    let run = world.ledger.run(answer["runId"].as_str().unwrap()).await.unwrap().unwrap();
+    run.order.request.range
+}
+
+#[test]
+fn no_day_is_lost_at_the_end_of_a_month() {
+    in_virtual_time(async |world| {
+        stands(world, 1);
+        let mut end = None;
+        for day in ["2025-04-29", "2025-04-30", "2025-05-01", "2025-05-02"] {
+            let answer = fires(world, day).await;
+            assert_eq!(answer["new"], true, "{answer}");
+            let range = range(world, &answer).await;
+            assert!(end.is_none_or(|end| end == range.start()), "{day}: {range}");
+            end = Some(range.end());
+        }
+        assert_eq!(end.unwrap().date(), "2024-04-02");
+        assert_eq!(fires(world, "2025-05-01").await["new"], false, "the same firing is the same run");
+    });
+}
+
+#[test]
+fn a_firing_with_nothing_due_says_so_and_starts_nothing() {
+    in_virtual_time(async |world| {
+        stands(world, 1);
+        let answer = fires(world, "2025-05-31").await;
+        assert!(answer["nothingDue"].is_string() && answer.get("findings").is_none(), "{answer}");
+        assert_eq!(world.ledger.runs().await.unwrap(), []);
+        assert!(world.errands.take().is_empty());
+    });
+}
+
+#[test]
+fn a_schedule_has_a_period() {
+    in_virtual_time(async |world| {
+        stands(world, 0);
+        let answer = fires(world, "2025-05-01").await;
+        assert_eq!(answer["findings"][0]["code"], "schedule.invalid", "{answer}");
+    });
+}
