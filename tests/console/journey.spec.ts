@@ -32,8 +32,6 @@ function evidenceIn(folder: string): string {
   return join(all, run ?? '')
 }
 
-const FILES = ['audit.jsonl', 'manifest.json', 'report.json', 'plan.json']
-
 test('from a request to its evidence', async ({ page }) => {
   test.setTimeout(180_000)
   const folder = place()
@@ -136,9 +134,9 @@ test('from a request to its evidence', async ({ page }) => {
     await page.getByRole('button', { name: 'Evidence', exact: true }).click()
     const choosing = page.waitForEvent('filechooser')
     await page.getByRole('button', { name: 'Choose files…' }).click()
-    await (await choosing).setFiles(FILES.map((name) => join(evidence, name)))
+    await (await choosing).setFiles(readdirSync(evidence).map((name) => join(evidence, name)))
     await expect(page.getByText(/^Sound:/)).toBeVisible()
-    await expect(page.getByText('as the manifest lists it')).toHaveCount(3)
+    await expect(page.getByText('as the manifest lists it', { exact: true })).toHaveCount(6)
     await expect(page.getByText(digest)).toBeVisible()
     await look(page, 'evidence-good')
   })
@@ -176,7 +174,8 @@ test('the same way by keyboard only', async ({ page }) => {
     await expect(page.getByRole('link', { name: 'Skip to the content' })).toBeFocused()
     await page.keyboard.press('Enter')
     await command(page, 'messages with holds')
-    await expect(page.getByText(/in 31 chunks/)).toBeVisible()
+    // From day to day more of it is old enough.
+    await expect(page.getByText(/in 3\d chunks/)).toBeVisible()
     await tabTo(page, page.getByLabel('Chunk length'))
     await page.keyboard.press('Control+a')
     await page.keyboard.type('45')
@@ -186,7 +185,7 @@ test('the same way by keyboard only', async ({ page }) => {
     await expect(page.getByLabel('Chunk length')).toBeFocused()
     await page.keyboard.press('Control+a')
     await page.keyboard.type('14')
-    await expect(page.getByText(/in 31 chunks/)).toBeVisible()
+    await expect(page.getByText(/in 3\d chunks/)).toBeVisible()
   })
 
   await test.step('walk along the timeline and the table', async () => {
@@ -195,7 +194,7 @@ test('the same way by keyboard only', async ({ page }) => {
     await expect(page.getByRole('row', { selected: true })).toContainText('retained')
     await tabTo(page, page.getByRole('grid'))
     await page.keyboard.press('Home')
-    await expect(page.getByRole('row', { selected: true })).toContainText('chunk 1 of 31')
+    await expect(page.getByRole('row', { selected: true })).toContainText(/chunk 1 of 3\d/)
     await press(page, button('Queue message'))
     await expect(page.getByRole('group', { name: 'Queue message' })).toContainText('"chunk": 1')
     await page.keyboard.press('f')
@@ -209,7 +208,7 @@ test('the same way by keyboard only', async ({ page }) => {
     await expect(page.getByText('No changes')).toBeVisible()
     await page.keyboard.press('3')
     await page.keyboard.press('Space')
-    await expect(page.getByText(/of 31 ended/)).toBeVisible()
+    await expect(page.getByText(/of 3\d ended/)).toBeVisible()
     await page.keyboard.press('Space')
     await press(page, button('Legal hold'))
     await expect(page.getByText(/^Hold placed on conversations from/)).toBeVisible()
@@ -240,7 +239,7 @@ test('the same way by keyboard only', async ({ page }) => {
     await expect(page.getByText('Drop an evidence folder')).toBeVisible()
     const choosing = page.waitForEvent('filechooser')
     await press(page, button('Choose files…'))
-    await (await choosing).setFiles(FILES.map((name) => join(evidence, name)))
+    await (await choosing).setFiles(readdirSync(evidence).map((name) => join(evidence, name)))
     await expect(page.getByText(/^Sound:/)).toBeVisible()
     await expect(page.getByText(digest)).toBeVisible()
   })

@@ -180,6 +180,43 @@ test('a policy is pasted, dropped and edited as a table; findings lead to the ce
   await expect(page.getByRole('heading', { name: 'Retention rules (2)' })).toBeVisible()
 })
 
+test('a hold that cannot be read is shown before anything is added, from a file as from the clipboard', async ({ page }) => {
+  await open(page)
+  await load(page, 'A quarter of conversations')
+  const file = async (text: string): Promise<void> => {
+    const choosing = page.waitForEvent('filechooser')
+    await page.locator('section.policy').getByRole('button', { name: 'Open file…' }).click()
+    await (await choosing).setFiles({ name: 'holds.csv', mimeType: 'text/csv', buffer: Buffer.from(text) })
+  }
+  const rows = 'hold,from,to,matter\nLH-1,2023-02-10,2023-02-17,Doe\nLH-2,2023-03-01,2023-03-08,Roe, Smith and others\n'
+  await file(rows)
+  const dialog = page.getByRole('dialog')
+  await expect(dialog.getByText('Line 3: LH-2,2023-03-01')).toBeVisible()
+  await expect(page.getByText('No policy: nothing is known')).toBeVisible()
+  await look(page, 'paste-unread')
+  await dialog.getByRole('textbox').fill(rows.replace('Roe, Smith and others', '"Roe, Smith and others"'))
+  await dialog.getByRole('button', { name: 'Add them' }).click()
+  await expect(page.getByRole('heading', { name: 'Legal holds (2)' })).toBeVisible()
+  await file('hold,from,to\nLH-3,2023-03-10,2023-03-11')
+  await expect(page.getByRole('heading', { name: 'Legal holds (3)' })).toBeVisible()
+  await expect(page.getByText('Added 1 hold.')).toBeVisible()
+
+  await page.locator('section.policy').getByRole('button', { name: 'JSON' }).click()
+  const area = page.getByLabel('Policy, JSON')
+  const broken = (await area.inputValue()).slice(0, -2)
+  await area.fill(broken)
+  await file('hold,from,to\nLH-4,2023-03-10,2023-03-11')
+  await expect(dialog.getByText('The policy’s own text cannot be read')).toBeVisible()
+  await expect(dialog.getByRole('button', { name: 'Add them' })).toBeDisabled()
+  await page.keyboard.press('Escape')
+  await expect(area).toHaveValue(broken)
+  // A list that is there twice is refused: a form would show one of the two, and an edit drop the other.
+  await area.fill('{"version": 1, "retention": [], "holds": [{"id": "A"}], "holds": []}')
+  await expect(page.getByText(/json\.repeated/)).toBeVisible()
+  await expect(area).toBeVisible()
+  await expect(page.locator('section.policy').getByRole('button', { name: 'Form' })).toBeDisabled()
+})
+
 test('a finding leads to its place in the text of a request, too', async ({ page }) => {
   await open(page)
   await page.getByRole('button', { name: 'JSON' }).first().click()

@@ -24,6 +24,44 @@ test('a fault dropped on the lanes happens when its time comes, once', async ({ 
   await look(page, 'rehearse-dropped')
 })
 
+test('what is typed while it plays stays, a hold that is none is not placed, and the speed is the one that is shown', async ({ page }) => {
+  await longRehearsal(page)
+  await page.getByRole('button', { name: 'Start', exact: true }).click()
+  await page.clock.resume()
+  for (const [label, text] of [['Hold from', '10.02.2023'], ['Job takes, seconds', '3600'], ['Happens', '+30:00']] as const) {
+    const field = page.getByLabel(label)
+    await field.focus()
+    await page.keyboard.press('Control+A')
+    await page.keyboard.type(text, { delay: 40 })
+    await expect(field).toHaveValue(text)
+    await page.keyboard.press('Tab')
+    await expect(field).toHaveValue(label === 'Happens' ? /^\d\d:\d\d:\d\d$/ : text)
+  }
+  await page.getByRole('button', { name: 'now', exact: true }).click()
+  await page.getByRole('button', { name: 'Pause' }).click()
+  await page.getByRole('button', { name: 'Legal hold' }).click()
+  await expect(page.getByRole('alert')).toContainText('10.02.2023')
+  await expect(page.getByText(/^Hold placed/)).toHaveCount(0)
+
+  const speed = page.getByLabel('Speed')
+  await speed.selectOption('×3600')
+  await page.getByRole('button', { name: 'Start again' }).click()
+  await expect(page.getByRole('button', { name: 'Pause' })).toBeVisible()
+  await expect(speed).toHaveValue('3600')
+  await expect(page.locator('.clock')).toContainText(/\(\+\d+ h/, { timeout: 10_000 })
+  await page.getByRole('button', { name: 'Pause' }).click()
+
+  await page.getByRole('button', { name: 'Plan', exact: true }).click()
+  const code = await page.locator('.says .digest').innerText()
+  await page.getByLabel('Name', { exact: true }).fill('something else')
+  await page.getByRole('button', { name: 'Rehearse', exact: true }).click()
+  await expect(page.getByText(`This is the rehearsal of ${code}.`)).toBeVisible()
+  const saved = page.waitForEvent('download')
+  await page.getByRole('button', { name: 'Save the log' }).click()
+  expect((await saved).suggestedFilename()).toBe('q1-2023.audit.jsonl')
+  await look(page, 'rehearse-another')
+})
+
 test('looking back shows the states and the log of that time', async ({ page }) => {
   await begin(page)
   await page.clock.resume()

@@ -75,7 +75,7 @@ test('a plan is carried out by its typed code, followed, tried again and proved'
   await test.step('its evidence holds, in the page and on the command line', async () => {
     await page.getByRole('button', { name: 'Check it in Evidence' }).click()
     await expect(page.getByText(/^Sound:/)).toBeVisible()
-    await expect(page.getByText('as the manifest lists it')).toHaveCount(6)
+    await expect(page.getByText('as the manifest lists it', { exact: true })).toHaveCount(6)
     const evidence = join(server.folder, 'data/evidence')
     const run = readdirSync(evidence)[0] ?? ''
     const said = execFileSync(binary, ['verify', join(evidence, run)], { encoding: 'utf8', env: environment })
@@ -119,14 +119,50 @@ test('killed half-way, the page says since when it is old, and goes on with the 
   // What the browser reports by itself: the server was gone, and does not take the old token.
   expect(complaints.splice(0).filter((text) => !/ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|401/.test(text))).toEqual([])
 
-  await page.goto('about:blank')
+  // The tab is already open, so that only the part behind # changes.
+  await page.getByRole('button', { name: 'Plan', exact: true }).click()
   await enter(page, again)
+  await expect(page.getByRole('button', { name: 'Watch', exact: true })).toHaveAttribute('aria-current', 'page')
+  expect(page.url()).not.toContain('token')
   await expect(page.getByText('Nobody carries it out.')).toBeVisible()
   await look(page, 'watch-stopped')
   await page.getByRole('button', { name: 'Go on…' }).click()
   await page.getByRole('alertdialog').getByRole('button', { name: 'Go on' }).click()
   await expect(page.getByText('Everything was deleted and verified · exit code 0')).toBeVisible({ timeout: 60_000 })
   await expect(page.getByRole('definition').filter({ hasText: /^3$/ })).toHaveCount(1)
+})
+
+test('only the run that is looked at is asked for, and only while it is', async ({ page }) => {
+  const server = await serve({ dataDeletion: { processingSeconds: 120 } })
+  await enter(page, server)
+  for (const name of ['Q1 2023', 'another']) {
+    await page.getByRole('button', { name: 'Plan', exact: true }).click()
+    await page.getByLabel('Name', { exact: true }).fill(name)
+    await page.getByRole('button', { name: 'Carry out…' }).click()
+    await page.getByLabel('Type the code').fill((await page.getByRole('dialog').locator('.digest').textContent()) ?? '')
+    await page.getByLabel('Approver').fill('dpo@example.com')
+    await page.getByRole('button', { name: 'Start', exact: true }).click()
+    await expect(page.getByRole('heading', { name, exact: true })).toBeVisible()
+  }
+  const asked: string[] = []
+  page.on('request', (request) => request.url().endsWith('/sums') && asked.push(request.url()))
+  const list = page.locator('.runs li button')
+  for (const place of [1, 0, 1, 0, 1, 0]) {
+    await list.nth(place).click()
+    await expect(list.nth(place)).toHaveAttribute('aria-current', 'true')
+    await expect.poll(() => asked.length).toBeGreaterThan(0)
+    asked.splice(0)
+  }
+  await page.waitForTimeout(4000)
+  expect(new Set(asked).size).toBe(1)
+  expect(asked.length).toBeLessThan(6)
+  await page.getByRole('button', { name: 'Plan', exact: true }).click()
+  await page.waitForTimeout(1500)
+  asked.splice(0)
+  await page.waitForTimeout(2500)
+  expect(asked).toEqual([])
+  await page.getByRole('button', { name: 'Watch', exact: true }).click()
+  await expect.poll(() => asked.length).toBeGreaterThan(0)
 })
 
 test('by keyboard alone', async ({ page }) => {

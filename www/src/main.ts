@@ -3,7 +3,7 @@ import { html, nothing, render } from 'lit-html'
 import { start } from './core'
 import { listen } from './keys'
 import { takeToken } from './state/served'
-import { begin, get } from './state/store'
+import { begin, get, painted } from './state/store'
 import { t } from './texts'
 import { compareView, drawCompare } from './views/compare'
 import { dialogs } from './views/dialogs'
@@ -27,6 +27,7 @@ function paintNow(): void {
   if (view === 'compare') drawCompare()
   if (view === 'rehearse') drawRehearsal()
   if (view === 'watch') drawWatch()
+  painted()
 }
 
 function paint(): void {
@@ -45,7 +46,7 @@ for (const [event, on] of [['beforeprint', true], ['afterprint', false]] as cons
 try {
   takeToken()
   await start()
-  await begin(paint)
+  await begin(paint, () => meetServer(paint))
   listen()
   meetServer(paint)
 } catch (why) {

@@ -1,6 +1,7 @@
 // Reads counts by time: forgiving in formats (CSV with any separator, JSON in several shapes, the answer of an analytics query),
 // strict in values, and everything that could not be read is named with its reason.
 import { t } from '../texts'
+import { table } from './table'
 
 export interface Bucket {
   from: number
@@ -133,39 +134,14 @@ function fromAnalytics(value: unknown): Item[] | null {
 }
 
 function fromTable(text: string): Item[] {
-  const lines = text.split(/\r\n|\r|\n/)
-  const separator = ['\t', ';', ',', '|'].find((mark) => lines.some((line) => cells(line, mark).length > 1)) ?? ' '
-  const head = cells(lines[0] ?? '', separator).map(plainName)
+  const rows = table(text, ' ').filter((row) => !row.text.startsWith('#'))
+  const head = (rows[0]?.cells ?? []).map(plainName)
   const [when, count] = [head.findIndex((name) => WHEN.test(name)), head.findIndex((name) => COUNT.test(name))]
-  const hasHead = when >= 0 || count >= 0 || !/\d/.test(lines[0] ?? '')
+  const hasHead = when >= 0 || count >= 0 || !/\d/.test(rows[0]?.text ?? '')
   const columns = hasHead && when >= 0 && count >= 0 ? [when, count] : [0, 1]
-  const items: Item[] = []
-  for (const [place, line] of lines.entries()) {
-    if (line.trim() === '' || line.startsWith('#') || (place === 0 && hasHead)) continue
-    const row = cells(line, separator)
-    items.push({ line: place + 1, text: line.slice(0, 80), when: row[columns[0] ?? 0], count: row[columns[1] ?? 1] })
-  }
-  return items
-}
-
-/** The cells of a line; a quoted one may hold the separator. */
-export function cells(line: string, separator: string): string[] {
-  if (separator === ' ') return line.trim().split(/\s+/)
-  const list: string[] = []
-  let [cell, quoted] = ['', false]
-  for (let at = 0; at < line.length; at += 1) {
-    const letter = line[at] ?? ''
-    if (quoted && letter === '"' && line[at + 1] === '"') {
-      cell += '"'
-      at += 1
-    } else if (letter === '"') quoted = !quoted
-    else if (letter === separator && !quoted) {
-      list.push(cell.trim())
-      cell = ''
-    } else cell += letter
-  }
-  list.push(cell.trim())
-  return list
+  return rows.slice(hasHead ? 1 : 0).map((row) => ({
+    line: row.line, text: row.text, when: row.cells[columns[0] ?? 0], count: row.cells[columns[1] ?? 1],
+  }))
 }
 
 /** The time, UTC unless it names an offset, or why it is none. */

@@ -18,6 +18,11 @@ export function fields(text: string): Fields | null {
   }
 }
 
+/** Whether core could not even read that document: then its fields are not what its text says. */
+export function refused(findings: readonly { code: string; pointer: string }[], document: 'request' | 'policy'): boolean {
+  return findings.some(({ code, pointer }) => code.startsWith('json.') && pointer.startsWith('policy#') === (document === 'policy'))
+}
+
 export function at(value: Json | undefined, path: readonly (string | number)[]): Json | undefined {
   let here: Json | undefined = value
   for (const step of path) {

@@ -31,6 +31,11 @@ export function viewOf(hash: string): string {
   return hash.replace(/^#/, '').split('/')[0] ?? ''
 }
 
+/** Whether an address says that it holds documents, be they readable or not. */
+export function holdsDocuments(hash: string): boolean {
+  return hash.includes('/')
+}
+
 /** The documents in an address, or null when there are none that this page understands. */
 export async function decode(hash: string): Promise<Documents | null> {
   const [, version, packed] = hash.replace(/^#/, '').split('/')

@@ -76,23 +76,28 @@ export class Show {
   standing: Standing
   reported: Reported | null = null
   playing = false
-  speed = 60
+  speed: number
   /** The time that is looked back at; null is the present. */
   lookAt: number | null = null
+  readonly api: string
+  /** What files of it are called. */
+  readonly name: string
   readonly #run: Rehearsal
-  readonly #api: string
   readonly #past = new Map<number, { at: number; view: ChunkView }[]>()
   readonly #laneOf = new Map<number, number>()
   readonly #open = new Map<number, Bar>()
   readonly #busy = new Set<number>()
   #last = 0
+  #freed = false
   #aim: number | null = null
 
-  constructor(run: Rehearsal, begun: number, code: string, api: string) {
+  constructor(run: Rehearsal, begun: number, of: { code: string; api: string; name: string; speed: number }) {
     this.#run = run
-    this.#api = api
+    this.api = of.api
+    this.name = of.name
+    this.speed = of.speed
     this.begun = begun
-    this.code = code
+    this.code = of.code
     this.standing = run.standing()
   }
 
@@ -145,7 +150,7 @@ export class Show {
   async toEnd(): Promise<void> {
     this.playing = false
     this.lookAt = null
-    while (!this.standing.over) {
+    while (!this.#freed && !this.standing.over) {
       this.#advance(Number.MAX_SAFE_INTEGER)
       this.#take()
       paint()
@@ -153,13 +158,14 @@ export class Show {
     }
   }
 
-  /** Lets something happen now, or when virtual time gets there. What has passed cannot be changed any more. */
-  drop(what: Happening, at = this.now): void {
+  /** Lets something happen now, or when virtual time gets there; whether it could. What has passed cannot be changed any more. */
+  drop(what: Happening, at = this.now): boolean {
     const mark: Mark = { at: Math.max(Math.round(at), this.now), what, done: false, ...(what === 'hold' ? { hold: { ...settings.hold } } : {}) }
     this.marks.push(mark)
     this.marks.sort((a, b) => a.at - b.at)
     if (mark.at <= this.now) this.#happen(mark)
     paint()
+    return this.marks.includes(mark)
   }
 
   /** Takes back what has not happened yet. */
@@ -174,9 +180,11 @@ export class Show {
     failure = ''
     try {
       if (mark.what === 'hold') this.#run.placeHold(mark.hold?.start ?? '', mark.hold?.end ?? '')
-      else this.#run.addFault(JSON.stringify(once(mark.what, this.#api)))
+      else this.#run.addFault(JSON.stringify(once(mark.what, this.api)))
     } catch (why) {
+      // It did not happen, so nothing shall say that it did.
       failure = String(why)
+      this.marks.splice(this.marks.indexOf(mark), 1)
     }
   }
 
@@ -205,6 +213,7 @@ export class Show {
 
   free(): void {
     this.playing = false
+    this.#freed = true
     this.#run.free()
   }
 
@@ -291,27 +300,24 @@ export function phaseOf(view: Pick<ChunkView, 'state' | 'wait' | 'outcome'>): Ph
 
 let show: Show | null = null
 export const current = (): Show | null => show
-export let loading = false
 export let failure = ''
 
-export async function begin(plan: Plan, api: string): Promise<void> {
+export function begin(plan: Plan, api: string, name: string): void {
   const file = plan.file()
   if (file === null) return
-  loading = true
   failure = ''
-  paint()
   try {
     const now = new Date()
     const run = rehearse(file, settings.approver, JSON.stringify(scenario(plan, api)), now.toISOString())
     const last = lastChunk(plan)
     if (last && (settings.hold.start === '' || !inside(plan, settings.hold))) settings.hold = last
+    const speed = show?.speed ?? 60
     show?.free()
-    show = new Show(run, now.getTime(), plan.summary.shortCode ?? '', api)
+    show = new Show(run, now.getTime(), { code: plan.summary.shortCode ?? '', api, name, speed })
     show.play()
   } catch (why) {
     failure = String(why)
   }
-  loading = false
   paint()
 }
 

@@ -1,7 +1,8 @@
 // Legal holds and retention rules as rows of a spreadsheet, pasted or dropped. Only the shape is read here: what a cell says is
 // for core to judge, so that one judge finds everything.
-import { cells, type Unread } from './counts'
+import type { Unread } from './counts'
 import { instant, number, type Json } from './document'
+import { table, type TableRow } from './table'
 import { t } from '../texts'
 
 export type Kind = 'holds' | 'retention'
@@ -18,8 +19,8 @@ type Field = (typeof HOLD)[number] | (typeof RULE)[number]
 
 const NAMES: [RegExp, Field][] = [
   [/^(id|hold|holdid|reference|ref|name)$/, 'id'],
-  [/^(from|start|begin|since|rangestart)$/, 'from'],
-  [/^(to|end|until|before|rangeend)$/, 'to'],
+  [/^(from|fromdate|start|startdate|begin|since|rangestart)$/, 'from'],
+  [/^(to|todate|end|enddate|until|before|rangeend)$/, 'to'],
   [/^(matter|case|description)$/, 'matter'],
   [/^(types?|recordtypes?|records?)$/, 'recordTypes'],
   [/^(conversations?|conversationids?)$/, 'conversationIds'],
@@ -31,23 +32,40 @@ const NAMES: [RegExp, Field][] = [
 
 /** Rows of a spreadsheet or a JSON list; `wanted` says what they are when no heading does. */
 export function readRows(text: string, wanted: Kind): Pasted {
-  const trimmed = text.replace(/^\uFEFF/, '').trim()
-  if (trimmed === '') return { kind: wanted, rows: [], unread: [] }
-  if (/^[[{]/.test(trimmed)) return fromJson(trimmed, wanted)
-  const lines = trimmed.split(/\r\n|\r|\n/)
-  const separator = ['\t', ';', ',', '|'].find((mark) => lines.some((line) => cells(line, mark).length > 1)) ?? '\t'
-  const head = cells(lines[0] ?? '', separator).map(fieldOf)
-  const hasHead = head.filter((field) => field !== null).length >= Math.min(2, head.length)
-  const kind: Kind = hasHead ? (head.includes('minAgeDays') || head.includes('basis') ? 'retention' : 'holds') : wanted
-  const columns: readonly (Field | null)[] = hasHead ? head : kind === 'holds' ? HOLD : RULE
-  const [rows, unread]: [Json[], Unread[]] = [[], []]
-  for (const [place, line] of lines.entries()) {
-    if (line.trim() === '' || (hasHead && place === 0)) continue
-    const row = cells(line, separator)
-    if (row.length > columns.length) unread.push({ line: place + 1, text: line.slice(0, 80), why: t.policy.tooManyCells(columns.length) })
-    else rows.push(kind === 'holds' ? hold(row, columns) : rule(row, columns))
+  const given = text.replace(/^\uFEFF/, '')
+  if (/^\s*[[{]/.test(given)) return fromJson(given.trim(), wanted)
+  const rows = table(given, '')
+  const [first] = rows
+  const known = (first?.cells ?? []).map(fieldOf)
+  const named = known.filter((field) => field !== null).length
+  // Headings have names that are known; where only one is, what holds no number is taken for headings, too.
+  const hasHead = named >= 2 || (named === 1 && !/\d/.test(first?.text ?? ''))
+  const kind: Kind = hasHead ? (known.includes('minAgeDays') || known.includes('basis') ? 'retention' : 'holds') : wanted
+  const unread: Unread[] = []
+  const own: readonly (Field | null)[] = kind === 'holds' ? HOLD : RULE
+  const columns = hasHead && first ? headings(first, own, unread) : own
+  const read = rows.slice(hasHead ? 1 : 0).flatMap((row) => {
+    const why = row.open ? t.policy.openQuote
+      : row.cells.length > columns.length ? t.policy.tooManyCells(columns.length)
+      : row.cells.some((cell, at) => cell !== '' && hasHead && first?.cells[at] === '') ? t.policy.noHeading : null
+    if (why === null) return [kind === 'holds' ? hold(row.cells, columns) : rule(row.cells, columns)]
+    unread.push({ line: row.line, text: row.text, why })
+    return []
+  })
+  return { kind, rows: read, unread }
+}
+
+/** The field of each column; what is in a column without one is not read, and that is said. */
+function headings(row: TableRow, own: readonly (Field | null)[], unread: Unread[]): (Field | null)[] {
+  const columns: (Field | null)[] = []
+  for (const name of row.cells) {
+    const field = fieldOf(name)
+    const mine = own.includes(field) ? field : null
+    const twice = mine !== null && columns.includes(mine)
+    if ((mine === null && name !== '') || twice) unread.push({ line: row.line, text: name.slice(0, 80), why: twice ? t.policy.columnTwice : t.policy.noColumn })
+    columns.push(twice ? null : mine)
   }
-  return { kind, rows, unread }
+  return columns
 }
 
 function fromJson(text: string, wanted: Kind): Pasted {

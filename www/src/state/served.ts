@@ -8,8 +8,8 @@ let token: string | null = null
 let about: About | null = null
 let locked = false
 
-/** Takes the token out of the address that the server printed, before anybody copies the address; a reload finds it here. */
-export function takeToken(): void {
+/** Takes the token out of the address that the server printed, before anybody copies the address; a reload finds it here. Whether there was one. */
+export function takeToken(): boolean {
   const given = /^#token\/([\w-]+)$/.exec(location.hash)?.[1]
   try {
     if (given) sessionStorage.setItem(KEY, given)
@@ -18,7 +18,10 @@ export function takeToken(): void {
     // A browser that keeps nothing asks for the printed address again after a reload.
     token = given ?? null
   }
-  if (given) history.replaceState(null, '', '#watch')
+  if (given === undefined) return false
+  locked = false
+  history.replaceState(null, '', '#watch')
+  return true
 }
 
 /** Whether the page was opened at the address that a server printed. */

@@ -2,8 +2,10 @@
 import { plan, type Plan } from '../core'
 import { Q1, examples } from '../examples'
 import { at, fields, type Documents } from './document'
-import { decode, encode, viewOf } from './fragment'
+import { decode, encode, holdsDocuments, viewOf } from './fragment'
 import { NATURAL, type Sort } from './order'
+import { takeToken } from './served'
+import { keepUnsaved, takeUnsaved } from './unsaved'
 
 export const VIEWS = ['plan', 'compare', 'rehearse', 'watch', 'evidence'] as const
 export type View = (typeof VIEWS)[number]
@@ -13,6 +15,8 @@ export type Theme = 'auto' | 'light' | 'dark'
 export interface State {
   view: View
   documents: Documents
+  /** Whether the address holds a plan that cannot be read: what is shown is not that plan. */
+  damaged: boolean
   plan: Plan
   /** Milliseconds from the change until the plan was there. */
   took: number
@@ -33,6 +37,7 @@ const QUIET = 400
 
 let state: State
 let paint: () => void = () => undefined
+/** An edit that the address does not have yet. */
 let pending: ReturnType<typeof setTimeout> | undefined
 let steps = 0
 let furthest = 0
@@ -68,21 +73,41 @@ export function edit(part: Partial<Documents>, remembering = true): void {
   const next = makePlan(documents)
   const old = state.plan
   const keepSelected = state.selected !== null && state.selected < next.summary.parts
-  change({ documents, plan: next, took: performance.now() - started, selected: keepSelected ? state.selected : null })
-  if (old !== state.baseline?.plan) old.free()
+  change({ documents, damaged: false, plan: next, took: performance.now() - started, selected: keepSelected ? state.selected : null })
+  discard(old)
   if (remembering) {
     clearTimeout(pending)
     pending = setTimeout(() => void remember(true), QUIET)
   }
 }
 
+/** Plans that are still drawn until the next paint: what scrolls before it must find them. */
+let discarded: Plan[] = []
+function discard(old: Plan): void {
+  discarded.push(old)
+}
+
+/** To be called when the state has been painted: nobody draws older plans any more. */
+export function painted(): void {
+  for (const old of discarded) old.free()
+  discarded = []
+}
+
 export function show(view: View): void {
   change({ view, dialog: null })
-  void remember(false)
+  void remember(pending !== undefined)
+}
+
+/** The address of exactly what is shown, to be given to others. */
+export async function link(): Promise<string> {
+  return new URL(await encode(state.view, state.documents), location.href).href
 }
 
 async function remember(asStep: boolean): Promise<void> {
   clearTimeout(pending)
+  pending = undefined
+  // What cannot be read here may still be of use to somebody, until it is replaced.
+  if (state.damaged && !asStep) return
   const hash = await encode(state.view, state.documents)
   if (hash === location.hash) return
   if (asStep) {
@@ -98,7 +123,7 @@ async function remember(asStep: boolean): Promise<void> {
 export const canUndo = (): boolean => steps > 0
 export const canRedo = (): boolean => steps < furthest
 export async function undo(): Promise<void> {
-  await remember(true)
+  if (pending !== undefined) await remember(true)
   if (canUndo()) history.back()
 }
 export function redo(): void {
@@ -107,12 +132,12 @@ export function redo(): void {
 
 export function pin(): void {
   const baseline = { documents: state.documents, plan: makePlan(state.documents) }
-  state.baseline?.plan.free()
+  if (state.baseline) discard(state.baseline.plan)
   change({ baseline })
 }
 
 export function unpin(): void {
-  state.baseline?.plan.free()
+  if (state.baseline) discard(state.baseline.plan)
   change({ baseline: null })
 }
 
@@ -147,19 +172,27 @@ function viewFrom(hash: string): View {
   return VIEWS.find((view) => view === viewOf(hash)) ?? 'plan'
 }
 
-export async function begin(painter: () => void): Promise<void> {
+/** What is shown for an address whose plan cannot be read: nothing that could be taken for that plan. */
+const UNREADABLE: Documents = { request: '{"version": 1}', policy: null }
+
+/** Starts from the address; `arrived` is told when somebody comes with the token of a server that has been started since. */
+export async function begin(painter: () => void, arrived: () => void): Promise<void> {
   const theme = storedTheme()
   applyTheme(theme)
   darkness.addEventListener('change', () => {
     applyTheme(state.theme)
     paint()
   })
-  const documents = (await decode(location.hash)) ?? { request: (examples[0] ?? Q1).request, policy: null }
+  const unsaved = takeUnsaved(location.hash)
+  const told = unsaved ?? (await decode(location.hash))
+  const damaged = told === null && holdsDocuments(location.hash)
+  const documents = told ?? (damaged ? UNREADABLE : { request: (examples[0] ?? Q1).request, policy: null })
   const started = performance.now()
   const first = makePlan(documents)
   state = {
     view: viewFrom(location.hash),
     documents,
+    damaged,
     plan: first,
     took: performance.now() - started,
     selected: null,
@@ -175,18 +208,35 @@ export async function begin(painter: () => void): Promise<void> {
   const there = history.state as { steps?: number } | null
   steps = there?.steps ?? 0
   furthest = steps
+  if (damaged) history.replaceState({ steps }, '')
   paint = painter
-  addEventListener('popstate', (event) => void restore((event.state as { steps?: number } | null)?.steps ?? 0))
-  await remember(false)
+  addEventListener('popstate', (event) => {
+    const to = (event.state as { steps?: number } | null)?.steps
+    if (takeToken()) arrived()
+    void restore(to)
+  })
+  addEventListener('pagehide', () => {
+    if (pending !== undefined) keepUnsaved(location.hash, state.documents)
+  })
+  await remember(unsaved !== null)
   paint()
 }
 
-async function restore(to: number): Promise<void> {
-  steps = to
-  furthest = Math.max(furthest, steps)
-  const documents = await decode(location.hash)
-  change({ view: viewFrom(location.hash) })
-  if (documents) edit(documents, false)
+/** Shows what the address says now. An address that somebody typed has no step yet: it is the latest one. */
+async function restore(to: number | undefined): Promise<void> {
+  clearTimeout(pending)
+  pending = undefined
+  steps = to ?? steps + 1
+  furthest = to === undefined ? steps : Math.max(furthest, steps)
+  const { hash } = location
+  const documents = await decode(hash)
+  if (hash !== location.hash) return
+  const damaged = documents === null && holdsDocuments(hash)
+  change({ view: viewFrom(hash) })
+  if (documents !== null || damaged) edit(documents ?? UNREADABLE, false)
+  change({ damaged })
+  if (to === undefined) history.replaceState({ steps }, '', hash)
+  await remember(false)
 }
 
 /** A name for files: the request's own, as far as a file may be called that. */

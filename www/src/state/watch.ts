@@ -37,6 +37,8 @@ export class Watched {
   readonly #stop = new AbortController()
   #mark = ''
   #report = 0
+  #next: ReturnType<typeof setTimeout> | undefined
+  #turn = 0
 
   constructor(id: string) {
     this.id = id
@@ -48,6 +50,7 @@ export class Watched {
 
   end(): void {
     this.#stop.abort()
+    clearTimeout(this.#next)
   }
 
   /** Loads the run and follows it until `end`. */
@@ -166,8 +169,9 @@ export class Watched {
     paint()
   }
 
-  /** The server's sums so far; not asked again before ten times as long as it took has passed. */
+  /** The server's sums so far; not asked again before ten times as long as it took has passed, and only while somebody looks. */
   async report(): Promise<void> {
+    if (this.#stop.signal.aborted || isLocked() || !watching) return
     const began = performance.now()
     if (began < this.#report) return
     this.#report = Infinity
@@ -176,15 +180,21 @@ export class Watched {
     })
     const took = performance.now() - began
     this.#report = performance.now() + Math.max(1000, took * 10)
-    if (this.facts && this.facts.standing !== 'ended') setTimeout(() => void this.report(), Math.max(1050, took * 10 + 50))
+    clearTimeout(this.#next)
+    if (this.facts && this.facts.standing !== 'ended' && !this.#stop.signal.aborted) {
+      this.#next = setTimeout(() => void this.report(), Math.max(1050, took * 10 + 50))
+    }
     paint()
   }
 
   /** Shows the chunks after that one. */
   async turn(after: number): Promise<void> {
+    const turn = (this.#turn += 1)
     await attempt(async () => {
       const path = `/runs/${this.id}/chunks?kind=${this.kind}&after=${after}&limit=${PAGE}`
       const { chunks, next } = await ask<Answers['chunks']>(path)
+      // Somebody asked for others in the meantime.
+      if (turn !== this.#turn) return
       this.after = after
       this.page = chunks.map((view) => view.chunk.index)
       this.next = chunks.length === PAGE ? next : null
@@ -265,6 +275,8 @@ export let silent = false
 
 let paint: () => void = () => undefined
 let looking: ReturnType<typeof setTimeout> | undefined
+/** Whether the view is shown. */
+let watching = false
 
 /** Does it, and keeps why not. */
 async function attempt(what: () => Promise<void>): Promise<boolean> {
@@ -283,6 +295,8 @@ async function attempt(what: () => Promise<void>): Promise<boolean> {
 /** Begins to look at the list, and goes on until `leave`. */
 export async function enter(painter: () => void): Promise<void> {
   paint = painter
+  watching = true
+  void current?.report()
   await look()
   const kept = selected()
   const first = runs?.find((run) => run.runId === kept) ?? runs?.[0]
@@ -290,8 +304,19 @@ export async function enter(painter: () => void): Promise<void> {
 }
 
 export function leave(): void {
+  watching = false
   clearTimeout(looking)
   looking = undefined
+}
+
+/** Forgets everything that a server said. */
+export function begone(): void {
+  leave()
+  current?.end()
+  current = null
+  runs = null
+  refused = []
+  silent = false
 }
 
 async function look(): Promise<void> {

@@ -8,6 +8,7 @@ import { server } from '../state/served'
 import { change, edit, fileName, get, pin, redo, say, setTheme, show, undo, VIEWS } from '../state/store'
 import { t } from '../texts'
 import { copy, openFile } from './files'
+import { copyLink } from './frame'
 import { exportPlan, exportPolicy, exportRequest } from './handover'
 import { paste } from './paste'
 import { volume } from './volume'
@@ -31,7 +32,7 @@ export function commands(): Command[] {
     { name: t.palette.wrap(group.save, t.export.request), run: exportRequest },
     { name: t.palette.wrap(group.save, t.export.policy), run: exportPolicy },
     { name: t.volume.open, run: () => change({ dialog: 'volume' }) },
-    { name: t.export.link, run: () => void copy(location.href) },
+    { name: t.export.link, run: () => void copyLink() },
     { name: t.export.print, run: () => print() },
     { name: t.copyDigest, run: () => void copy(get().plan.summary.digest ?? '') },
     { name: t.compare.pin, run: pin },

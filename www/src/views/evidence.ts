@@ -2,32 +2,37 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { fileDigest, verifyLog } from '../core'
 import { bytes, number, plural } from '../format'
-import { at, fields } from '../state/document'
+import { compare, folders, logOf, MANIFEST, problems, readManifest, type Compared, type Folder, type Given } from '../state/evidence'
 import { change, get } from '../state/store'
 import { t } from '../texts'
 import type { Verdict } from '../types'
-
-interface Checked {
-  name: string
-  size: number
-  digest: string
-  listed: string | null
-}
 
 interface Progress {
   done: number
   all: number
   verdict: Verdict | null
-  badLine: string | null
-  files: Checked[]
+  badLine: Line | null
+  files: Compared[]
+  /** Everything that does not hold. */
+  wrong: string[]
+  /** Files of no manifest: nothing can be said about them. */
+  aside: string[]
+  /** Whether all has been looked at. */
+  over: boolean
+  /** Why nothing could be checked. */
   problem: string
   ms: number
 }
 
 /** How often progress is painted, in milliseconds. */
 const PAINT = 50
+/** As much of a bad line as a person reads. */
+const READ = 4096
 
 let progress: Progress | null = null
+/** Evidence of several runs, to choose from. */
+let several: Folder[] = []
+let chosen: Folder | null = null
 let latest = 0
 let stop = new AbortController()
 
@@ -39,65 +44,104 @@ export async function checkText(name: string, text: string): Promise<void> {
   await check([new File([text], name)])
 }
 
-export async function check(files: File[]): Promise<void> {
+export async function check(files: readonly File[]): Promise<void> {
+  await offer(files.map((file) => ({ path: file.webkitRelativePath || file.name, file })))
+}
+
+/** Checks the evidence among these files, if it is one run's; else asks for which. */
+async function offer(given: readonly Given[]): Promise<void> {
+  const found = folders(given)
+  latest += 1
+  stop.abort()
+  several = found.length > 1 ? found : []
+  chosen = null
+  progress = null
+  if (found[0] && found.length === 1) await checkFolder(found[0])
+  else if (found.length === 0) progress = { ...NOTHING, problem: t.evidence.noLog }
+  paint()
+}
+
+const NOTHING: Progress = { done: 0, all: 0, verdict: null, badLine: null, files: [], wrong: [], aside: [], over: false, problem: '', ms: 0 }
+
+async function checkFolder(folder: Folder): Promise<void> {
   const turn = (latest += 1)
   stop.abort()
   stop = new AbortController()
-  const log = files.find((file) => /(^|\.)audit\.jsonl$|\.jsonl$|\.ndjson$/.test(file.name) && file.name !== 'webhooks.jsonl')
-  const manifestFile = files.find((file) => file.name === 'manifest.json')
-  const all = log?.size ?? 0
-  const state: Progress = { done: 0, all, verdict: null, badLine: null, files: [], problem: log ? '' : t.evidence.noLog, ms: 0 }
+  chosen = folder
+  const log = logOf(folder)
+  const state: Progress = { ...NOTHING, all: log?.size ?? 0 }
   progress = state
   paint()
-  if (!log) return
   const started = performance.now()
   try {
-    const manifest = manifestFile ? fields(await manifestFile.text()) : null
-    const chains = manifest ? (at(manifest, ['chains']) ?? manifest) : null
-    let painted = performance.now()
-    const each = (done: number): void => {
-      state.done = done
-      if (performance.now() - painted < PAINT) return
-      painted = performance.now()
-      paint()
+    const text = await folder.files.get(MANIFEST)?.text()
+    const read = text === undefined ? null : readManifest(text)
+    const manifest = typeof read === 'string' ? null : read
+    if (log) {
+      const each = sparingly((done) => (state.done = done))
+      state.verdict = await verifyLog(log, manifest?.chains ?? null, each, stop.signal)
+      const line = state.verdict.bad?.line ?? null
+      state.badLine = line === null ? null : await lineOf(log, line)
     }
-    state.verdict = await verifyLog(log, chains ? JSON.stringify(chains) : null, each, stop.signal)
+    if (manifest?.files) state.files = await compare(folder, manifest.files, digestOf)
+    else if (read === null) state.aside = [...folder.files].filter(([, file]) => file !== log).map(([name]) => name)
+    const why = typeof read === 'string' ? t.evidence.manifest.unreadable(read) : null
+    state.wrong = problems(state.verdict?.good === false ? (state.verdict.message ?? '') : null, why, state.files)
+    if (!log && state.wrong.length === 0) state.problem = t.evidence.noLog
     state.ms = performance.now() - started
-    paint()
-    const line = state.verdict.bad?.line ?? null
-    state.badLine = line === null ? null : await lineOf(log, line)
-    state.files = manifest ? await listed(files, manifest) : []
+    state.over = true
   } catch (why) {
     if (turn === latest) state.problem = String(why)
   }
   if (turn === latest) paint()
 }
 
-async function listed(files: File[], manifest: { [name: string]: unknown }): Promise<Checked[]> {
-  const names = manifest['files'] as Record<string, string> | undefined
-  const list: Checked[] = []
-  for (const file of files) {
-    if (file.name === 'manifest.json') continue
-    const digest = fileDigest(new Uint8Array(await file.arrayBuffer()))
-    list.push({ name: file.name, size: file.size, digest, listed: names?.[file.name] ?? null })
+/** Tells how far it is, and paints that no more often than people can see. */
+function sparingly(tell: (done: number) => void): (done: number) => void {
+  let painted = performance.now()
+  return (done) => {
+    tell(done)
+    if (performance.now() - painted < PAINT) return
+    painted = performance.now()
+    paint()
   }
-  return list
 }
 
-async function lineOf(file: File, number: number): Promise<string | null> {
+/** The digest of a file: by the browser beside the page's own work, where it may. */
+async function digestOf(file: File): Promise<string> {
+  const content = await file.arrayBuffer()
+  if (!globalThis.isSecureContext) return fileDigest(new Uint8Array(content))
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', content))
+  return `sha256:${Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')}`
+}
+
+interface Line {
+  /** Its beginning. */
+  text: string
+  /** How many letters it has. */
+  length: number
+}
+
+async function lineOf(file: File, number: number): Promise<Line | null> {
   let seen = 1
-  let text = ''
+  const line: Line = { text: '', length: 0 }
   const reader = file.stream().pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>).getReader()
   for (;;) {
     const { done, value } = await reader.read()
-    if (done) return seen === number ? text : null
+    if (done) return seen === number ? line : null
     const pieces = value.split('\n')
     for (const [place, piece] of pieces.entries()) {
       if (place > 0) {
-        if (seen === number) return text
+        if (seen === number) {
+          await reader.cancel()
+          return line
+        }
         seen += 1
       }
-      if (seen === number) text += piece
+      if (seen === number) {
+        line.text += piece.slice(0, READ - line.text.length)
+        line.length += piece.length
+      }
     }
   }
 }
@@ -106,19 +150,30 @@ async function fromDrop(event: DragEvent): Promise<void> {
   event.preventDefault()
   const items = [...(event.dataTransfer?.items ?? [])].map((item) => item.webkitGetAsEntry())
   const flat = [...(event.dataTransfer?.files ?? [])]
-  const files: File[] = []
+  const given: Given[] = []
   for (const [place, entry] of items.entries()) {
-    if (entry?.isDirectory) files.push(...(await inside(entry as FileSystemDirectoryEntry)))
-    else if (flat[place]) files.push(flat[place])
+    const file = flat[place]
+    if (entry?.isDirectory) given.push(...(await inside(entry as FileSystemDirectoryEntry)))
+    else if (file) given.push({ path: file.name, file })
   }
-  await check(files.length > 0 ? files : flat)
+  await offer(given.length > 0 ? given : flat.map((file) => ({ path: file.name, file })))
 }
 
-async function inside(folder: FileSystemDirectoryEntry): Promise<File[]> {
+/** Everything in a folder and in the folders in it. A browser lists a hundred entries at a time. */
+async function inside(folder: FileSystemDirectoryEntry): Promise<Given[]> {
   const reader = folder.createReader()
-  const entries = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject))
-  const only = entries.filter((entry) => entry.isFile) as FileSystemFileEntry[]
-  return Promise.all(only.map((entry) => new Promise<File>((resolve, reject) => entry.file(resolve, reject))))
+  const given: Given[] = []
+  for (;;) {
+    const entries = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject))
+    if (entries.length === 0) return given
+    for (const entry of entries) {
+      if (entry.isDirectory) given.push(...(await inside(entry as FileSystemDirectoryEntry)))
+      else {
+        const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject))
+        given.push({ path: entry.fullPath.replace(/^\//, ''), file })
+      }
+    }
+  }
 }
 
 function choose(folder: boolean): void {
@@ -130,34 +185,46 @@ function choose(folder: boolean): void {
   input.click()
 }
 
-function verdict(state: Progress, found: Verdict): TemplateResult {
-  const facts: [string, string][] = [
+function verdict(state: Progress): TemplateResult {
+  const { verdict: found, wrong, files } = state
+  const [first, ...others] = wrong
+  const facts: [string, string][] = found === null ? [] : [
     [t.evidence.run, found.runId ?? '–'],
     [t.evidence.plan, found.planDigest ?? '–'],
     [t.evidence.records, number(found.records)],
     [t.evidence.lines, number(found.lines)],
     [t.evidence.size, bytes(found.bytes)],
   ]
-  return html`<p class="verdict ${found.good ? 'good' : 'bad'}" role="status">${found.good
-      ? t.evidence.good(plural(found.records, 'record'), plural(found.chains, 'chain'))
-      : t.evidence.bad(found.message ?? '')}</p>
-    <p class="quiet">${t.evidence.took(state.ms.toFixed(0))}. ${found.manifestChecked ? nothing : t.evidence.noManifest}
+  const good = found === null || first !== undefined ? null
+    : t.evidence.good(plural(found.records, 'record'), plural(found.chains, 'chain'), files.length === 0 ? null : plural(files.length, 'file'))
+  return html`<p class="verdict ${good === null ? 'bad' : 'good'}" role="status">${good ?? t.evidence.bad(first ?? '')}</p>
+    ${others.length > 0 ? html`<h3>${t.evidence.more}</h3><ul>${others.map((text) => html`<li class="error">${text}</li>`)}</ul>` : nothing}
+    <p class="quiet">${t.evidence.took(state.ms.toFixed(0))}. ${found?.good && !found.manifestChecked && wrong.length === 0 ? t.evidence.noManifest : nothing}
       ${t.evidence.browserOnly}</p>
     <dl>${facts.map(([name, text]) => html`<dt>${name}</dt><dd>${text}</dd>`)}</dl>
-    ${found.bad
-      ? html`<h3>${t.evidence.badTitle}</h3>
-          ${state.badLine === null ? html`<p>${t.evidence.absent}</p>` : html`<p>${t.evidence.badLine(String(found.bad.line))}</p><div class="code"><pre tabindex="0" aria-label=${t.evidence.badTitle}>${state.badLine}</pre></div>`}`
-      : nothing}`
+    ${found?.bad ? html`<h3>${t.evidence.badTitle}</h3>${badLine(state.badLine, found.bad.line)}` : nothing}`
 }
 
-function fileTable(files: Checked[]): TemplateResult | typeof nothing {
-  if (files.length === 0) return nothing
-  const word = (file: Checked): string =>
-    file.listed === null ? t.evidence.notListed : file.listed === file.digest ? t.evidence.asListed : t.evidence.changed
+function badLine(line: Line | null, place: number | null): TemplateResult {
+  if (line === null) return html`<p>${t.evidence.absent}</p>`
+  return html`<p>${t.evidence.badLine(String(place))}</p><div class="code"><pre tabindex="0" role="group" aria-label=${t.evidence.badTitle}>${line.text}</pre></div>
+    ${line.length > line.text.length ? html`<p class="quiet">${t.evidence.cut(bytes(line.text.length), bytes(line.length))}</p>` : nothing}`
+}
+
+function fileTable({ files, aside }: Progress): TemplateResult | typeof nothing {
+  if (files.length === 0 && aside.length === 0) return nothing
   return html`<h3>${t.evidence.files}</h3><table>
     <thead><tr><th scope="col">${t.evidence.file}</th><th scope="col">${t.evidence.size}</th><th scope="col">${t.evidence.hash}</th></tr></thead>
-    <tbody>${files.map((file) => html`<tr class=${file.listed === file.digest ? '' : 'residual'}><td>${file.name}</td><td>${bytes(file.size)}</td><td>${word(file)}</td></tr>`)}</tbody>
+    <tbody>${files.map(({ name, size, state }) => html`<tr class=${state === 'asListed' ? '' : 'residual'}><td>${name}</td><td>${size === null ? '–' : bytes(size)}</td><td>${t.evidence.states[state]}</td></tr>`)}
+      ${aside.map((name) => html`<tr><td>${name}</td><td></td><td>${t.evidence.notCompared}</td></tr>`)}</tbody>
   </table>`
+}
+
+function choice(): TemplateResult | typeof nothing {
+  if (several.length === 0) return nothing
+  return html`<div role="status"><p><strong>${t.evidence.several}</strong></p></div>
+    <ul class="group wrap">${several.map((folder) => html`<li><button type="button" class="plain" aria-pressed=${folder === chosen}
+      @click=${() => void checkFolder(folder)}>${folder.path || t.evidence.title}</button></li>`)}</ul>`
 }
 
 export function evidenceView(): TemplateResult {
@@ -171,12 +238,13 @@ export function evidenceView(): TemplateResult {
         <button type="button" class="plain" @click=${() => choose(true)}>${t.evidence.folder}</button></p>
       <p class="quiet">${t.evidence.help} ${t.evidence.local}</p>
     </div>
-    ${state === null ? html`<p>${t.evidence.empty}</p><ol class="teach">${t.evidence.teach.map((text, at) => html`<li class=${['verify', 'held', 'chunk'][at] ?? ''}>${text}</li>`)}</ol>` : nothing}
+    ${choice()}
+    ${state === null && several.length === 0 ? html`<p>${t.evidence.empty}</p><ol class="teach">${t.evidence.teach.map((text, at) => html`<li class=${['verify', 'held', 'chunk'][at] ?? ''}>${text}</li>`)}</ol>` : nothing}
     ${state?.problem ? html`<p class="error" role="alert">${state.problem}</p>` : nothing}
-    ${state && state.verdict === null && !state.problem
+    ${state && !state.over && !state.problem
       ? html`<label>${t.evidence.checking(bytes(state.done), bytes(state.all))}
           <progress max=${Math.max(state.all, 1)} value=${state.done}></progress></label>`
       : nothing}
-    ${state?.verdict ? verdict(state, state.verdict) : nothing} ${fileTable(state?.files ?? [])}
+    ${state?.over && !state.problem ? html`${verdict(state)} ${fileTable(state)}` : nothing}
   </section>`
 }

@@ -4,11 +4,12 @@ import { live } from 'lit-html/directives/live.js'
 import { recordTypes, regions } from '../core'
 import { examples } from '../examples'
 import { localTime, zone } from '../format'
-import { at, change as changed, fields, instant, number, textAt, type Fields, type Json } from '../state/document'
+import { at, change as changed, fields, instant, number, refused, textAt, type Fields, type Json } from '../state/document'
 import { change, edit, get } from '../state/store'
 import { t } from '../texts'
 import { findingsAt, pointerId } from './findings'
 import { ticked } from './ticked'
+import { chosen } from './chosen'
 import { openFile } from './files'
 
 type Path = readonly (string | number)[]
@@ -52,11 +53,11 @@ function time(request: Fields, path: Path, label: string): TemplateResult {
 }
 
 function apis(request: Fields): TemplateResult {
-  const chosen = textAt(request, ['api'])
+  const own = textAt(request, ['api'])
   return html`<fieldset id=${pointerId('#/api')} tabindex="-1">
     <legend>${t.form.api}</legend>
     ${(['dataDeletion', 'recordingJobs'] as const).map((api) => html`<label class="choice" title=${t.form.apiHelp[api]}>
-        <input type="radio" name="api" value=${api} .checked=${live(chosen === api)} @change=${() => choose(api)} />
+        <input type="radio" name="api" value=${api} .checked=${live(own === api)} @change=${() => choose(api)} />
         ${t.form.apis[api]}
       </label>`)}
     ${said('#/api')}
@@ -76,15 +77,15 @@ function said(where: string): TemplateResult {
 
 function kinds(request: Fields): TemplateResult {
   const list = at(request, ['recordTypes'])
-  const chosen = Array.isArray(list) ? list : []
+  const own = Array.isArray(list) ? list : []
   const toggle = (kind: string, on: boolean): void => {
-    set(['recordTypes'], on ? [...chosen, kind] : chosen.filter((other) => other !== kind))
+    set(['recordTypes'], on ? [...own, kind] : own.filter((other) => other !== kind))
   }
   return html`<fieldset id=${pointerId('#/recordTypes')} tabindex="-1">
     <legend>${t.form.recordTypes}</legend>
     <div class="choices">
       ${recordTypes().map((kind) => html`<label class="choice">
-        <input type="checkbox" .checked=${live(chosen.includes(kind))}
+        <input type="checkbox" .checked=${live(own.includes(kind))}
           @change=${(event: Event) => toggle(kind, (event.target as HTMLInputElement).checked)} />
         ${t.sentence.records[kind] ?? kind}
       </label>`)}
@@ -106,10 +107,10 @@ function chunking(request: Fields): TemplateResult {
       </div>
       <div>
         <label for="chunk-unit">${t.form.unit}</label>
-        <select id="chunk-unit" .value=${live(unit)}
+        <select id="chunk-unit"
           @change=${(event: Event) => set(['chunking'], { [value(event)]: number(length) })}>
-          <option value="days" ?selected=${unit === 'days'}>${t.form.days}</option>
-          <option value="hours" ?selected=${unit === 'hours'}>${t.form.hours}</option>
+          <option value="days">${t.form.days}</option>
+          <option value="hours">${t.form.hours}</option>${chosen(unit)}
         </select>
       </div>
     </div>
@@ -118,13 +119,13 @@ function chunking(request: Fields): TemplateResult {
 }
 
 function jurisdiction(request: Fields): TemplateResult {
-  const chosen = textAt(request, ['jurisdiction'])
+  const own = textAt(request, ['jurisdiction'])
   const known = regions()
   return field(['jurisdiction'], t.form.jurisdiction, (id, invalid) => html`<select id=${id} aria-invalid=${invalid}
       aria-describedby="${id}-said" @change=${(event: Event) => set(['jurisdiction'], value(event) || undefined)}>
-      <option value="" ?selected=${chosen === ''}>${t.form.choose}</option>
-      ${chosen !== '' && !known.includes(chosen) ? html`<option value=${chosen} selected>${chosen}</option>` : nothing}
-      ${known.map((name) => html`<option value=${name} ?selected=${name === chosen}>${name}</option>`)}
+      <option value="">${t.form.choose}</option>
+      ${own !== '' && !known.includes(own) ? html`<option value=${own}>${own}</option>` : nothing}
+      ${known.map((name) => html`<option value=${name}>${name}</option>`)}${chosen(own)}
     </select>`)
 }
 
@@ -174,8 +175,8 @@ function asFields(request: Fields): TemplateResult {
 }
 
 export function form(): TemplateResult {
-  const { documents, requestAsText } = get()
-  const request = fields(documents.request)
+  const { documents, plan, requestAsText } = get()
+  const request = refused(plan.summary.findings, 'request') ? null : fields(documents.request)
   const asText = requestAsText || request === null
   return html`<section class="form" aria-labelledby="request-title">
     <header class="bar">
@@ -200,11 +201,11 @@ export function form(): TemplateResult {
 }
 
 function load(event: Event): void {
-  const chosen = value(event)
+  const wanted = value(event)
   ;(event.target as HTMLSelectElement).value = ''
-  if (chosen === 'drafts') return change({ dialog: 'drafts' })
-  const example = examples[Number(chosen)]
-  if (chosen !== '' && example) {
+  if (wanted === 'drafts') return change({ dialog: 'drafts' })
+  const example = examples[Number(wanted)]
+  if (wanted !== '' && example) {
     change({ requestAsText: false, policyAsText: false })
     edit({ request: example.request, policy: example.policy })
   }

@@ -3,9 +3,10 @@ import { html, nothing, type TemplateResult } from 'lit-html'
 import { day, length, number, plural } from '../format'
 import { at, fields, textAt } from '../state/document'
 import { isServed } from '../state/served'
-import { canRedo, canUndo, change, get, redo, setTheme, show, undo, VIEWS, type Theme } from '../state/store'
+import { canRedo, canUndo, change, get, link, redo, setTheme, show, undo, VIEWS, type Theme } from '../state/store'
 import { t } from '../texts'
 import type { Accounting } from '../types'
+import { chosen } from './chosen'
 import { copy } from './files'
 import { exportPlan, exportRequest } from './handover'
 import { carryOut, where } from './served'
@@ -13,8 +14,9 @@ import { cost } from './totals'
 
 /** What will happen, in one sentence. */
 export function sentence(): string {
-  const { plan, documents } = get()
+  const { plan, documents, damaged } = get()
   const { summary } = plan
+  if (damaged) return t.sentence.damaged
   const request = fields(documents.request)
   if (!summary.digest || !request) return t.sentence.none
   const kinds = at(request, ['recordTypes'])
@@ -53,18 +55,23 @@ export function header(): TemplateResult {
         <button type="button" class="plain" @click=${() => change({ dialog: 'palette' })}>${t.commands} <kbd>Ctrl K</kbd></button>
         <label class="inline">${t.theme.label}
           <select @change=${(event: Event) => setTheme((event.target as HTMLSelectElement).value as Theme)}>
-            ${(['auto', 'light', 'dark'] as const).map((theme) => html`<option value=${theme} ?selected=${state.theme === theme}>${t.theme[theme]}</option>`)}
+            ${(['auto', 'light', 'dark'] as const).map((theme) => html`<option value=${theme}>${t.theme[theme]}</option>`)}${chosen(state.theme)}
           </select></label>
         <button type="button" class="plain" aria-label=${t.keys} @click=${() => change({ dialog: 'keys' })}>?</button>
       </div>
     </header>
     <div class="says">
-      <p aria-live="polite">${state.view === 'watch' ? html`<span class="quiet">${t.watch.inHand}</span> ` : nothing}${sentence()}</p>
+      <p aria-live="polite" class=${state.damaged ? 'error' : nothing}>${state.view === 'watch' ? html`<span class="quiet">${t.watch.inHand}</span> ` : nothing}${sentence()}</p>
       ${digest && shortCode
         ? html`<button type="button" class="digest" title="${t.digest}: ${digest}" aria-label="${t.copyDigest} ${shortCode}"
             @click=${() => void copy(digest)}>${shortCode}</button>`
         : nothing}
     </div>`
+}
+
+/** The link is that of what is shown: the address follows only when the typing pauses. */
+export async function copyLink(): Promise<void> {
+  await copy(await link())
 }
 
 function skip(event: Event): void {
@@ -86,7 +93,7 @@ export function footer(): TemplateResult {
       ${carryOut()}
       <button type="button" class=${isServed() ? 'plain' : 'primary'} id="export-plan" ?disabled=${!state.plan.summary.digest} @click=${exportPlan}>${t.export.plan}</button>
       <button type="button" class="plain" @click=${exportRequest}>${t.export.request}</button>
-      <button type="button" class="plain" title=${t.export.linkHelp} @click=${() => void copy(location.href)}>${t.export.link}</button>
+      <button type="button" class="plain" title=${t.export.linkHelp} @click=${() => void copyLink()}>${t.export.link}</button>
       <button type="button" class="plain" @click=${() => print()}>${t.export.print}</button>
     </div>
     <output class="toast" role="status">${state.said}</output>

@@ -1,13 +1,29 @@
-// Rows pasted from a spreadsheet into the policy.
+// Rows of a spreadsheet for the policy: pasted here, pasted into a table, dropped, or from a file.
 import { html, nothing, type TemplateResult } from 'lit-html'
-import { plural } from '../format'
+import { number, plural } from '../format'
+import { addRows, policyFields } from '../state/policy'
 import { readRows, type Kind, type Pasted } from '../state/rows'
 import { change, say } from '../state/store'
 import { t } from '../texts'
 import { droppedFile } from './files'
-import { addRows } from './policy'
 
+/** Lines that are named. */
+const SHOWN = 20
 let text = ''
+
+/** Adds the rows, if every line of them could be read; else shows the text with what is wrong with it. */
+export function offer(given: string, kind: Kind): void {
+  const found = readRows(given, kind)
+  if (found.unread.length === 0 && found.rows.length > 0 && add(found)) return
+  text = given
+  change({ dialog: kind })
+}
+
+function add(found: Pasted): boolean {
+  const added = addRows(found)
+  if (added) say(t.policy.added(what(found)))
+  return added
+}
 
 export function paste(kind: Kind): TemplateResult {
   const found = readRows(text, kind)
@@ -15,20 +31,27 @@ export function paste(kind: Kind): TemplateResult {
     text = given
     change({})
   }
-  const add = (): void => {
+  const addAll = (): void => {
+    if (!add(found)) return
     text = ''
     change({ dialog: null })
-    addRows(found)
-    say(t.policy.added(what(found)))
   }
+  const readable = policyFields() !== null
   return html`<p class="quiet">${t.policy.pasteHelp[kind]}</p>
     <div @dragover=${(event: Event) => event.preventDefault()} @drop=${(event: DragEvent) => droppedFile(event, (_, given) => take(given))}>
       <textarea class="source" id="rows" aria-label=${t.policy.rows} placeholder=${t.policy.pasteExample[kind]} spellcheck="false" autofocus
         .value=${text} @input=${(event: Event) => take((event.target as HTMLTextAreaElement).value)}></textarea>
     </div>
-    <div role="status">${text.trim() === '' ? nothing : html`<p>${t.policy.found(what(found))}</p>`}
-      ${found.unread.map((one) => html`<p class="warning">${t.volume.line(one.line)} <code>${one.text}</code> ${one.why}</p>`)}</div>
-    <p class="group"><button type="button" class="primary" ?disabled=${found.rows.length === 0} @click=${add}>${t.policy.addRows}</button></p>`
+    <div role="status">${text.trim() === '' ? nothing : html`<p>${t.policy.found(what(found))}</p>`} ${unread(found)}
+      ${readable ? nothing : html`<p class="error">${t.policy.cannotAdd}</p>`}</div>
+    <p class="group"><button type="button" class="primary" ?disabled=${found.rows.length === 0 || !readable} @click=${addAll}>${t.policy.addRows}</button></p>`
+}
+
+function unread({ unread: list }: Pasted): TemplateResult | typeof nothing {
+  if (list.length === 0) return nothing
+  return html`<p class="error">${t.policy.notRead}</p>
+    <ul class="unread">${list.slice(0, SHOWN).map((one) => html`<li>${t.volume.line(one.line)} <code>${one.text}</code> ${one.why}</li>`)}
+      ${list.length > SHOWN ? html`<li class="quiet">${t.compare.more(number(list.length - SHOWN))}</li>` : nothing}</ul>`
 }
 
 const what = ({ kind, rows }: Pasted): string => (kind === 'holds' ? plural(rows.length, t.policy.oneHold) : plural(rows.length, t.policy.oneRule))

@@ -2,13 +2,14 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { live } from 'lit-html/directives/live.js'
 import { recordTypes } from '../core'
-import { plural } from '../format'
-import { at, change as changed, fields, instant, number, textAt, type Fields, type Json } from '../state/document'
-import { readRows, type Kind, type Pasted } from '../state/rows'
-import { change, edit, get, say } from '../state/store'
+import { at, change as changed, instant, number, textAt, type Fields, type Json } from '../state/document'
+import { EMPTY, list, policyFields } from '../state/policy'
+import type { Kind } from '../state/rows'
+import { change, edit, get } from '../state/store'
 import { t } from '../texts'
 import { droppedFile, openText } from './files'
 import { findingsAt, pointerId } from './findings'
+import { offer } from './paste'
 import { ticked } from './ticked'
 
 /** More rows than this are edited as text. */
@@ -16,17 +17,11 @@ const MOST = 100
 
 type Path = readonly (string | number)[]
 
-const EMPTY = JSON.stringify({ version: 1, retention: [], holds: [] }, null, 2)
-
 function set(path: Path, value: Json | undefined): void {
   edit({ policy: changed(get().documents.policy ?? EMPTY, path, value) })
 }
 
 const value = (event: Event): string => (event.target as HTMLInputElement).value
-const list = (policy: Fields, name: string): Json[] => {
-  const found = at(policy, [name])
-  return Array.isArray(found) ? found : []
-}
 
 function cell(policy: Fields, path: Path, label: string, read: (text: string) => Json | undefined = (text) => text): TemplateResult {
   const pointer = `policy#/${path.join('/')}`
@@ -120,33 +115,25 @@ function addRule(rules: Json[]): void {
   set(['retention'], [...rules, { recordTypes: ['conversation'], minAgeDays: 365, basis: '' }])
 }
 
-/** Adds rows that came from a spreadsheet; a policy is begun if there is none. */
-export function addRows({ kind, rows }: Pasted): void {
-  const policy = fields(get().documents.policy ?? EMPTY) ?? {}
-  set([kind], [...list(policy, kind), ...rows])
-}
-
 /** Several rows or columns pasted into a cell are rows of a spreadsheet. */
 function pasted(event: ClipboardEvent): void {
   const text = event.clipboardData?.getData('text/plain') ?? ''
   const inTable = (event.target as Element).closest('ul')
   if (!inTable || !/[\t\n]/.test(text.trim())) return
   event.preventDefault()
-  const found = readRows(text, (inTable.dataset['kind'] ?? 'holds') as Kind)
-  addRows(found)
-  say(t.policy.added(plural(found.rows.length, t.policy.oneRow)))
+  offer(text, (inTable.dataset['kind'] ?? 'holds') as Kind)
 }
 
 /** A dropped file is a policy, or rows for one. */
 function taken(name: string, text: string): void {
-  if (/\.(csv|tsv|txt)$/i.test(name)) addRows(readRows(text, 'holds'))
+  if (/\.(csv|tsv|txt)$/i.test(name)) offer(text, 'holds')
   else edit({ policy: text })
 }
 
 export function policy(): TemplateResult {
   const { documents, policyAsText } = get()
   const text = documents.policy
-  const parsed = text === null ? null : fields(text)
+  const parsed = text === null ? null : policyFields()
   const asText = text !== null && (policyAsText || parsed === null)
   return html`<section class="policy" aria-labelledby="policy-title" @dragover=${(event: Event) => event.preventDefault()}
     @drop=${(event: DragEvent) => droppedFile(event, taken)}>

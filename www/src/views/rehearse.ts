@@ -5,11 +5,12 @@ import { ref } from 'lit-html/directives/ref.js'
 import { Chart } from '../draw/chart'
 import { clock, instant, length, number, plural, timeIn } from '../format'
 import { fields, instant as instantText, textAt } from '../state/document'
-import { begin, current, failure, FAULTS, HAPPENINGS, loading, onChange, settings, SPEEDS, type Happening, type Show } from '../state/rehearsal'
+import { begin, current, failure, FAULTS, HAPPENINGS, onChange, settings, SPEEDS, type Happening, type Show } from '../state/rehearsal'
 import { change, fileName, get, say, show as go } from '../state/store'
 import { t } from '../texts'
 import type { ChunkView } from '../types'
 import { carrying } from './carrying'
+import { chosen } from './chosen'
 import { checkText } from './evidence'
 import { save } from './files'
 import { hint } from './hint'
@@ -20,7 +21,7 @@ const SHOWN = 120
 let chart: Chart | null = null
 const canvasAt = ref((element) => {
   chart = element instanceof HTMLCanvasElement
-    ? new Chart(element, { chosen: (at) => current()?.choose(at), told: teller(element, 'gantt-readout', () => current()?.now ?? 0) })
+    ? new Chart(element, { chosen: chooseTime, told: teller(element, 'gantt-readout', () => current()?.now ?? 0) })
     : null
 })
 
@@ -42,16 +43,21 @@ export function playOrPause(): void {
 
 function start(): void {
   const { plan, documents } = get()
-  void begin(plan, textAt(fields(documents.request) ?? {}, ['api']))
+  begin(plan, textAt(fields(documents.request) ?? {}, ['api']), fileName())
 }
 
 const value = (event: Event): string => (event.target as HTMLInputElement).value
 
+/** What is being typed, by field: the run paints often, and must not write over it. */
+const typed = new Map<string, string>()
+const typing = (name: string) => (event: Event): void => void typed.set(name, value(event))
+
 function setup(): TemplateResult {
   const numeric = (name: 'seed' | 'jobSeconds' | 'latencyMs' | 'lagSeconds', label: string): TemplateResult => html`<div class="field">
     <label for="world-${name}" title=${t.rehearse.settingHelp[name]}>${label}</label>
-    <input id="world-${name}" type="number" min="0" aria-describedby="world-${name}-help" .value=${live(String(settings[name]))}
-      @change=${(event: Event) => {
+    <input id="world-${name}" type="number" min="0" aria-describedby="world-${name}-help" .value=${live(typed.get(name) ?? String(settings[name]))}
+      @input=${typing(name)} @change=${(event: Event) => {
+        typed.delete(name)
         settings[name] = Math.max(0, Math.floor(Number(value(event)) || 0))
         change({})
       }} />${hint(`world-${name}-help`, t.rehearse.settingHelp[name])}</div>`
@@ -79,7 +85,7 @@ function controls(running: Show | null): TemplateResult {
   const { plan } = get()
   const over = running?.standing.over ?? true
   return html`<div class="controls" role="group" aria-label=${t.rehearse.title}>
-    <button type="button" class="primary" ?disabled=${!plan.summary.digest || loading} @click=${start}>
+    <button type="button" class="primary" ?disabled=${!plan.summary.digest} @click=${start}>
       ${running ? t.rehearse.restart : t.rehearse.start}</button>
     ${running
       ? html`<button type="button" class="plain" ?disabled=${over} @click=${playOrPause}>${running.playing ? t.rehearse.pause : t.rehearse.play}</button>
@@ -88,7 +94,7 @@ function controls(running: Show | null): TemplateResult {
           <label class="inline">${t.rehearse.speed}
             <select @change=${(event: Event) => {
               running.speed = Number(value(event))
-            }}>${SPEEDS.map((speed) => html`<option value=${speed} ?selected=${speed === running.speed}>${t.rehearse.speeds[speed]}</option>`)}</select></label>
+            }}>${SPEEDS.map((speed) => html`<option value=${speed}>${t.rehearse.speeds[speed]}</option>`)}${chosen(String(running.speed))}</select></label>
           <button type="button" class="plain" ?disabled=${over} @click=${() => running.cancel()}>${t.rehearse.cancel}</button>
           <output class="clock">${t.rehearse.now} ${clock(running.lookAt ?? running.now)} (+${length(Math.floor((running.now - running.begun) / 1000) * 1000)}) ·
             ${t.rehearse.ended(number(running.standing.ended), number(running.standing.chunks))}</output>`
@@ -99,7 +105,7 @@ function controls(running: Show | null): TemplateResult {
 /** Lets it happen: at that time to come, or now. */
 function happen(running: Show, what: Happening, at: number | null): void {
   const when = at ?? running.now
-  running.drop(what, when)
+  if (!running.drop(what, when)) return
   const { start: from, end } = settings.hold
   say(what === 'hold' && at === null ? t.rehearse.placed(from, end) : t.rehearse.happens(t.rehearse.happenings[what], clock(when)))
 }
@@ -107,32 +113,40 @@ function happen(running: Show, what: Happening, at: number | null): void {
 /** Whether what was typed as the time to let something happen could not be read. */
 let unread = false
 
+/** Chooses a time, on the lanes or by its name: what was typed before counts no more. */
+function chooseTime(at: number | null): void {
+  unread = false
+  typed.delete('when')
+  current()?.choose(at)
+}
+
 /** What can be let happen: pressed for the time that is chosen, or dragged onto the lanes. */
 function palette(running: Show): TemplateResult {
   const { over } = running.standing
   const { aim } = running
-  const api = textAt(fields(get().documents.request) ?? {}, ['api'])
   // Deletions that leave something behind are a matter of one API.
-  const list = HAPPENINGS.filter((what) => what !== 'leave' || api === 'dataDeletion')
+  const list = HAPPENINGS.filter((what) => what !== 'leave' || running.api === 'dataDeletion')
   const window = (side: 'start' | 'end', label: string): TemplateResult => html`<label class="inline">${label}
-    <input type="text" class="time" .value=${live(settings.hold[side])} ?disabled=${over} spellcheck="false" autocomplete="off" @change=${(event: Event) => {
+    <input type="text" class="time" .value=${live(typed.get(side) ?? settings.hold[side])} ?disabled=${over} spellcheck="false" autocomplete="off" @input=${typing(side)} @change=${(event: Event) => {
+      typed.delete(side)
       settings.hold = { ...settings.hold, [side]: instantText(value(event)) }
       change({})
     }} /></label>`
-  const choose = (at: number | null | undefined): void => {
-    unread = at === undefined
-    if (at !== undefined) running.choose(at)
-    else change({})
+  const choose = (text: string): void => {
+    const at = timeIn(text, running.now)
+    if (at !== undefined) return chooseTime(at)
+    unread = true
+    change({})
   }
   const coming = running.marks.filter((mark) => !mark.done)
   const place = { at: (what: Happening | null, x: number, y: number) => chart?.carry(what, x, y) ?? null, drop: (what: Happening, at: number) => happen(running, what, at) }
   return html`<section class="palette" aria-labelledby="palette-title">
     <header class="bar"><h2 id="palette-title">${t.rehearse.palette}</h2><small>${t.rehearse.paletteHelp}</small></header>
     <div class="group wrap when"><label class="inline">${t.rehearse.when}
-      <input type="text" class="time" placeholder=${t.rehearse.whenNow} .value=${live(aim === null ? '' : clock(aim))} ?disabled=${over}
+      <input type="text" class="time" placeholder=${t.rehearse.whenNow} .value=${live(typed.get('when') ?? (aim === null ? '' : clock(aim)))} ?disabled=${over}
         spellcheck="false" autocomplete="off" inputmode="text" aria-describedby="when-help" aria-invalid=${unread ? 'true' : 'false'}
-        @change=${(event: Event) => choose(timeIn(value(event), running.now))} /></label>
-      ${aim === null ? nothing : html`<button type="button" class="plain" @click=${() => choose(null)}>${t.rehearse.whenNow}</button>`}
+        @input=${typing('when')} @change=${(event: Event) => choose(value(event))} /></label>
+      ${aim === null ? nothing : html`<button type="button" class="plain" @click=${() => chooseTime(null)}>${t.rehearse.whenNow}</button>`}
       <small id="when-help" class=${unread ? 'error' : ''}>${unread ? t.rehearse.whenUnread : t.rehearse.whenHelp}</small></div>
     <div class="group wrap chips">${list.map((what) => html`<span class="hinted"><button type="button" class="plain chip ${what}" ?disabled=${over}
       title=${t.rehearse.happeningHelp[what]} aria-describedby="happening-${what}" @click=${() => happen(running, what, aim)}
@@ -193,7 +207,7 @@ function audit(running: Show): TemplateResult {
   const lines = known.slice(-SHOWN).reverse()
   return html`<section class="audit" aria-labelledby="audit-title">
     <header class="bar"><h2 id="audit-title">${t.rehearse.audit} (${number(running.lineCount)})</h2>
-      <button type="button" class="plain" @click=${() => save(`${fileName()}.audit.jsonl`, running.log())}>${t.rehearse.saveAudit}</button>
+      <button type="button" class="plain" @click=${() => save(`${running.name}.audit.jsonl`, running.log())}>${t.rehearse.saveAudit}</button>
       <button type="button" class="plain" @click=${() => {
         go('evidence')
         void checkText('audit.jsonl', running.log())
@@ -226,7 +240,7 @@ export function rehearseView(): TemplateResult {
     <div class="main">
       ${controls(running)}
       ${failure ? html`<p class="error" role="alert">${failure}</p>` : nothing}
-      ${loading ? html`<p role="status">${t.rehearse.loading}</p>` : nothing}
+      ${running && running.code !== plan.summary.shortCode ? html`<p class="warning" role="note">${t.rehearse.another(running.code)}</p>` : nothing}
       ${running
         ? html`${lanes(running)} ${running.standing.over ? nothing : palette(running)} ${report(running)}
             <div class="lower">${chunkTable(running)} ${audit(running)}</div>`

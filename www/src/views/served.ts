@@ -8,6 +8,7 @@ import { frame } from './dialogs'
 interface Parts {
   watchView: () => TemplateResult
   drawWatch: () => void
+  renew: () => void
   confirmation: () => unknown
   executeForm: () => TemplateResult
   fresh: () => void
@@ -23,9 +24,10 @@ async function fetchParts(): Promise<void> {
   paint()
 }
 
-/** Asks the server what it is, so that the frame says so from the first moment. */
+/** Asks the server what it is, so that the frame says so from the first moment; again when somebody comes with another token. */
 export function begin(painter: () => void): void {
   paint = painter
+  parts?.renew()
   if (!isServed()) return
   void meet().catch(() => undefined).finally(paint)
 }

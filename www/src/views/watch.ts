@@ -5,7 +5,7 @@ import { Chart } from '../draw/chart'
 import { clock, instant, length, number, plural } from '../format'
 import { isLocked, isServed, server } from '../state/served'
 import { change, get, say, show } from '../state/store'
-import { current, enter, KINDS, leave, open, refused, runs, silent, type Watched } from '../state/watch'
+import { begone, current, enter, KINDS, leave, open, refused, runs, silent, type Watched } from '../state/watch'
 import type { RunFacts, Standing } from '../state/answers'
 import { t, type Shared } from '../texts'
 import type { ChunkView, Finding, Outcome } from '../types'
@@ -50,6 +50,13 @@ function attend(): void {
     ticking = undefined
     leave()
   }, SECOND)
+}
+
+/** The server may be another one, or have been started again: everything is asked for anew. */
+export function renew(): void {
+  clearInterval(ticking)
+  ticking = undefined
+  begone()
 }
 
 export function drawWatch(): void {

@@ -1,0 +1,72 @@
+// The address is the plan: copied, damaged, gone back in, reloaded.
+import { expect, load, look, open, test } from './page'
+
+test('a damaged link shows no other plan, and stays as it is', async ({ page }) => {
+  await open(page)
+  const first = page.url()
+  await load(page, 'Messages with holds and retention')
+  await page.clock.runFor(1000)
+  await expect.poll(() => page.url()).not.toBe(first)
+  const whole = new URL(page.url()).hash
+  await page.goto('about:blank')
+  const damaged = whole.slice(0, -40)
+  await page.goto(`/${damaged}`)
+  await expect(page.getByText('This link is incomplete')).toBeVisible()
+  await expect(page.locator('.says .digest')).toHaveCount(0)
+  await page.getByRole('button', { name: 'Compare', exact: true }).click()
+  expect(new URL(page.url()).hash).toBe(damaged)
+  await page.getByRole('button', { name: 'Plan', exact: true }).click()
+  await look(page, 'damaged')
+  // In the same tab the whole link brings its plan; and one more damaged one takes it away again.
+  await page.goto(`/${whole}`)
+  await expect(page.getByText(/in 31 chunks/)).toBeVisible()
+  await page.goto(`/${damaged}`)
+  await expect(page.getByText('This link is incomplete')).toBeVisible()
+  await load(page, 'A quarter of conversations')
+  await expect(page.getByText(/in 3 chunks/)).toBeVisible()
+})
+
+test('what is copied is what is shown, each edit is a step, and a reload loses none', async ({ page, context }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'])
+  await open(page)
+  await page.getByLabel('From (UTC)').fill('2023-02-01')
+  await page.getByRole('button', { name: 'Copy link' }).click()
+  await expect(page.getByText('Copied.')).toBeVisible()
+  const link = await page.evaluate(() => navigator.clipboard.readText())
+  const other = await context.newPage()
+  await open(other, new URL(link).hash)
+  await expect(other.getByText(/from 1 Feb 2023/)).toBeVisible()
+  await other.close()
+
+  await page.clock.runFor(1000)
+  const reason = page.getByLabel('Reason')
+  await reason.fill('one')
+  await page.clock.runFor(1000)
+  await reason.fill('two')
+  await page.getByRole('button', { name: 'Compare', exact: true }).click()
+  await expect(page.getByText('Pin the plan as it is now')).toBeVisible()
+  await page.getByRole('button', { name: 'Undo' }).click()
+  await page.getByRole('button', { name: 'Plan', exact: true }).click()
+  await expect(reason).toHaveValue('one')
+
+  await reason.fill('at the last moment')
+  await page.reload()
+  await expect(reason).toHaveValue('at the last moment')
+})
+
+test('a list shows what the request says, whatever was chosen in it before', async ({ page }) => {
+  await open(page)
+  const list = page.getByLabel('Jurisdiction')
+  for (const region of ['eu-west-1', 'ap-southeast-2']) {
+    await list.selectOption(region)
+    await page.clock.runFor(1000)
+  }
+  await page.getByRole('button', { name: 'Undo' }).click()
+  await expect(list).toHaveValue('eu-west-1')
+  await page.getByRole('button', { name: 'Undo' }).click()
+  await expect(list).toHaveValue('us-east-1')
+  await page.getByRole('button', { name: 'Commands' }).click()
+  await page.keyboard.type('theme dark')
+  await page.keyboard.press('Enter')
+  await expect(page.getByLabel('Theme')).toHaveValue('dark')
+})

@@ -1,0 +1,78 @@
+// Evidence that the command line left, and what was done to it since: one verdict, the one that `genesys-purge verify` gives.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, look, open, test, type Page } from './page'
+import { binary, environment } from './server'
+
+const root = new URL('../../', import.meta.url).pathname
+let folder = ''
+
+test.beforeAll(() => {
+  const work = mkdtempSync(join(tmpdir(), 'evidence-'))
+  const run = (...args: string[]): string => execFileSync(binary, args, { cwd: work, encoding: 'utf8', env: environment })
+  const { planDigest } = JSON.parse(run('plan', join(root, 'examples/q1-2023.json'), '--json', '--out', 'p.plan.json')) as { planDigest: string }
+  run('run', 'p.plan.json', '--approve', planDigest, '--approver', 'dpo@example.com')
+  const all = join(work, 'genesys-purge-data/evidence')
+  folder = join(all, readdirSync(all)[0] ?? '')
+})
+
+/** Chooses everything in a folder, as it is. */
+async function choose(page: Page, from: string): Promise<void> {
+  const choosing = page.waitForEvent('filechooser')
+  await page.getByRole('button', { name: 'Choose a folder…' }).click()
+  await (await choosing).setFiles(from)
+}
+
+/** A copy of the evidence that something was done to. */
+function changed(what: (copy: string) => void): string {
+  const copy = mkdtempSync(join(tmpdir(), 'evidence-'))
+  cpSync(folder, copy, { recursive: true })
+  what(copy)
+  return copy
+}
+
+const cut = (file: string): void => writeFileSync(file, readFileSync(file, 'utf8').slice(0, -40))
+
+test('what does not hold on the command line does not hold here', async ({ page }) => {
+  await open(page)
+  await page.getByRole('button', { name: 'Evidence', exact: true }).click()
+  await choose(page, folder)
+  await expect(page.getByText(/^Sound: \d+ records in 3 chains, none changed, and 6 files as the manifest lists them\.$/)).toBeVisible()
+  const damages: [does: (copy: string) => void, says: RegExp][] = [
+    [(copy) => cut(join(copy, 'report.json')), /^Not sound: report\.json is NOT the file/],
+    [(copy) => cut(join(copy, 'manifest.json')), /^Not sound: manifest\.json cannot be read/],
+    [(copy) => ['report.json', 'webhooks.jsonl'].forEach((name) => rmSync(join(copy, name))), /^Not sound: report\.json is NOT there/],
+    [(copy) => rmSync(join(copy, 'audit.jsonl')), /^Not sound: audit\.jsonl is NOT there/],
+    [(copy) => writeFileSync(join(copy, 'notes.txt'), 'x'), /^Not sound: notes\.txt is not listed/],
+  ]
+  for (const [damage, says] of damages) {
+    const copy = changed(damage)
+    expect(spawnSync(binary, ['verify', copy], { env: environment }).status).toBe(5)
+    await choose(page, copy)
+    await expect(page.getByText(says)).toBeVisible()
+    await expect(page.locator('.verdict.good')).toHaveCount(0)
+    await expect(page.getByText('Without manifest.json')).toHaveCount(0)
+    if (says.source.includes('report\\.json is NOT there')) await look(page, 'evidence-missing')
+  }
+})
+
+test('of several runs one is chosen; a line of any length shows its beginning', async ({ page }) => {
+  const both = mkdtempSync(join(tmpdir(), 'evidence-'))
+  for (const name of ['run-1', 'run-2']) cpSync(folder, join(both, name), { recursive: true })
+  const log = join(both, 'run-2/audit.jsonl')
+  writeFileSync(log, `{"${'x'.repeat(2_000_000)}\n${readFileSync(log, 'utf8')}`)
+  await open(page)
+  await page.getByRole('button', { name: 'Evidence', exact: true }).click()
+  await choose(page, both)
+  await expect(page.getByText('There is evidence of several runs here.')).toBeVisible()
+  await expect(page.locator('.verdict')).toHaveCount(0)
+  await page.getByRole('button', { name: /run-1$/ }).click()
+  await expect(page.getByText(/^Sound:/)).toBeVisible()
+  await page.getByRole('button', { name: /run-2$/ }).click()
+  await expect(page.getByText(/^Not sound: line 1/)).toBeVisible()
+  await expect(page.getByText('audit.jsonl is NOT the file that the manifest lists')).toBeVisible()
+  await expect(page.getByText('The line has 1.9 MB; the first 4.0 KB are shown.')).toBeVisible()
+  await look(page, 'evidence-several')
+})

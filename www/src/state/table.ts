@@ -1,0 +1,76 @@
+// Rows of cells as spreadsheets write them: the separator is that of the first row, and a quoted cell may hold it, quotes and line
+// breaks.
+
+export interface TableRow {
+  /** The line that it begins in, from 1. */
+  line: number
+  /** Its beginning, as written. */
+  text: string
+  cells: string[]
+  /** Whether a quote is opened in it that nothing closes. */
+  open: boolean
+}
+
+const MARKS = [';', ',', '|'] as const
+
+/** The rows that are not blank. Without a separator cells are apart by `otherwise`: spaces, or nothing at all. */
+export function table(text: string, otherwise: ' ' | ''): TableRow[] {
+  const separator = separatorOf(text)
+  if (separator === null && otherwise === ' ') {
+    return text.split(/\r\n|\r|\n/).flatMap((line, place) => (line.trim() === ''
+      ? []
+      : [{ line: place + 1, text: line.slice(0, 80), cells: line.trim().split(/\s+/), open: false }]))
+  }
+  const rows: TableRow[] = []
+  let [at, line] = [0, 1]
+  while (at < text.length) {
+    const read = row(text, at, separator)
+    if (read.cells.some((cell) => cell !== '')) rows.push({ line, text: text.slice(at, read.end).slice(0, 80).trim(), cells: read.cells, open: read.open })
+    line += read.lines
+    at = read.next
+  }
+  return rows
+}
+
+/** A tab where there is one in the first row; else what divides it into the most cells; null when nothing does. */
+function separatorOf(text: string): string | null {
+  // Behind blank lines and remarks.
+  const first = /^(?:[^\S\r\n]*(?:#.*)?[\r\n]+)*/.exec(text)?.[0].length ?? 0
+  const sizes = MARKS.map((mark) => row(text, first, mark).cells.length)
+  const most = Math.max(...sizes)
+  if (row(text, first, '\t').cells.length > 1) return '\t'
+  return most > 1 ? (MARKS[sizes.indexOf(most)] ?? null) : null
+}
+
+/** One row from there. A quote opens a cell only where the cell begins: elsewhere it is an inch, or a name in quotes. */
+function row(text: string, from: number, separator: string | null): { cells: string[]; end: number; next: number; lines: number; open: boolean } {
+  const cells: string[] = []
+  let [cell, quoted, at, lines] = ['', false, from, 1]
+  const close = (): void => {
+    cells.push(cell.trim())
+    cell = ''
+  }
+  for (; at < text.length; at += 1) {
+    const letter = text[at] ?? ''
+    if (letter === '\n' || letter === '\r') {
+      const two = letter === '\r' && text[at + 1] === '\n'
+      if (!quoted) {
+        close()
+        return { cells, end: at, next: at + (two ? 2 : 1), lines, open: false }
+      }
+      lines += 1
+      if (two) at += 1
+      cell += ' '
+    } else if (quoted && letter === '"' && text[at + 1] === '"') {
+      cell += '"'
+      at += 1
+    } else if (quoted && letter === '"') quoted = false
+    else if (!quoted && letter === '"' && cell.trim() === '') {
+      quoted = true
+      cell = ''
+    } else if (!quoted && letter === separator) close()
+    else cell += letter
+  }
+  close()
+  return { cells, end: at, next: at, lines, open: quoted }
+}
