@@ -153,6 +153,12 @@ impl Url {
         &self.path
     }
 
+    /// Scheme, host and port: what may be shown of an address that is itself a secret, as that of a webhook often is.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        Self { path: String::new(), ..self.clone() }.to_string()
+    }
+
     /// The address of a path below this one. `path` starts with `/`.
     #[must_use]
     pub fn join(&self, path: &str) -> String {
@@ -168,8 +174,10 @@ impl Url {
             return Err(UrlError::Credentials);
         }
         let (host, port) = split_port(authority);
-        let host = self::host(host)?;
-        let port = port.map(self::port).transpose()?.filter(|&port| port != default_port(scheme));
+        // Of a password with a slash in it the beginning looks like a port; it must not be shown.
+        let shown = |why| if path.contains('@') { UrlError::Credentials } else { why };
+        let host = self::host(host).map_err(shown)?;
+        let port = port.map(self::port).transpose().map_err(shown)?.filter(|&port| port != default_port(scheme));
         guard(scheme, &host)?;
         Ok(Self { scheme, host, port, path: path.to_owned() })
     }
@@ -310,6 +318,9 @@ mod tests {
         ] {
             assert_eq!(webhook_url(text).map(|u| u.to_string()), Ok(written.to_owned()), "{text}");
         }
+        let origin = |text: &str| webhook_url(text).map(|u| u.origin());
+        assert_eq!(origin("https://example.com:8443/%2Fx?y"), Ok("https://example.com:8443".to_owned()));
+        assert_eq!(origin("http://[::1]/hook"), Ok("http://[::1]".to_owned()));
     }
 
     #[test]
@@ -325,6 +336,8 @@ mod tests {
             ("https://exämple.com", UrlError::Character),
             ("https://example.com\\@evil.com", UrlError::Backslash),
             ("https://user:secret@example.com", UrlError::Credentials),
+            ("https://user:sec/ret@example.com", UrlError::Credentials),
+            ("https://us_er!/:secret@example.com", UrlError::Credentials),
             ("https://example.com/#top", UrlError::Fragment),
             ("https://example.com/%2", UrlError::Percent),
             ("https://", host("")),

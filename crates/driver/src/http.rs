@@ -5,6 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use purge_core::http::{HttpResponse, Method, NoResponse};
+use purge_core::url::request_url;
 
 /// A request as it goes onto the wire: absolute address, credentials added.
 #[derive(Clone, PartialEq, Eq)]
@@ -21,12 +22,24 @@ pub struct WireRequest {
     pub timeout: Duration,
 }
 
+impl WireRequest {
+    /// The address as a log may have it, without the query. Where no header has credentials the address may be what they are, as that
+    /// of a webhook often is: then without the path, too.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let Ok(url) = request_url(&self.url) else { return "an address that cannot be read".to_owned() };
+        let has_credentials = self.headers.iter().any(|(name, _)| name == "authorization");
+        let path = url.path().split('?').next().filter(|_| has_credentials);
+        format!("{}{}", url.origin(), path.unwrap_or_default())
+    }
+}
+
 impl fmt::Debug for WireRequest {
     /// Without headers and body: credentials must not reach a log by way of `{:?}`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WireRequest")
             .field("method", &self.method.as_str())
-            .field("url", &self.url)
+            .field("url", &self.shown())
             .field("bodyBytes", &self.body.len())
             .finish_non_exhaustive()
     }
@@ -45,5 +58,30 @@ pub trait Http {
 impl<H: Http> Http for &H {
     async fn send(&self, request: WireRequest) -> Result<HttpResponse, NoResponse> {
         (*self).send(request).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_may_be_a_secret_is_not_shown() {
+        let request = |url: &str, header: &str| WireRequest {
+            method: Method::Post,
+            url: url.to_owned(),
+            headers: vec![(header.to_owned(), "x".to_owned())],
+            body: Vec::new(),
+            timeout: Duration::from_secs(1),
+        };
+        for (url, header, shown) in [
+            ("https://hooks.example.com:8443/T0/secret?key=secret", "webhook-id", "https://hooks.example.com:8443"),
+            ("https://user:secret@hooks.example.com/", "webhook-id", "an address that cannot be read"),
+            ("https://api.example.com/api/v2/x?page=2", "authorization", "https://api.example.com/api/v2/x"),
+        ] {
+            let request = request(url, header);
+            assert_eq!(request.shown(), shown);
+            assert!(format!("{request:?}").contains(shown) && !format!("{request:?}").contains("secret"));
+        }
     }
 }

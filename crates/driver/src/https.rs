@@ -111,7 +111,7 @@ impl Http for HttpsClient {
             tracing::error!("internal error: a request to an address that `{why}` was not sent");
             return Err(NoResponse::NotSent);
         }
-        let url = request.url.clone();
+        let url = request.shown();
         let request = build(request).map_err(|error| {
             tracing::error!(%error, "internal error: a request that cannot be written was not sent");
             NoResponse::NotSent

@@ -54,7 +54,7 @@ pub(crate) async fn send<H: Http, C: Clock>(
     request: WireRequest,
 ) -> Result<HttpResponse, NoResponse> {
     if request.body.is_empty() && matches!(request.method, Method::Post | Method::Put) {
-        tracing::error!(url = %request.url, "internal error: a request without a body was not sent");
+        tracing::error!(url = %request.shown(), "internal error: a request without a body was not sent");
         return Err(NoResponse::NotSent);
     }
     let gives_up = clock.now().plus(request.timeout);
