@@ -88,7 +88,9 @@ fn what_the_program_refuses_of_a_policy_the_schema_refuses() {
         json!({ "version": 1 }),
         rule(json!({})),
         hold(json!({ "conversationIds": [id], "matter": null })),
-        limit(json!({ "maxRecords": null, "secondPerson": true, "rangeEnd": "exclusive", "concurrency": 8 })),
+        limit(
+            json!({ "maxRecords": null, "secondPerson": true, "spanningConversations": true, "rangeEnd": "exclusive", "concurrency": 8 }),
+        ),
     ] {
         assert!(validator.is_valid(&right), "{right}: {:?}", validator.iter_errors(&right).collect::<Vec<_>>());
         bench.file("policy.json", &right);

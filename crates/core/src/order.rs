@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::json::digest;
 use crate::plan::Plan;
 use crate::policy::{Hold, Limits, Policy};
-use crate::request::{PurgeRequest, RecordType, same_person};
+use crate::request::{PurgeRequest, RecordType, same_person, stands_against};
 use crate::sorted::{sort, sort_by};
 use crate::time::Timestamp;
 use crate::window::Window;
@@ -124,8 +124,8 @@ impl Order {
             policy_digest: plan.policy_digest().to_owned(),
             request: request.clone(),
             limits: policy.limits.clone(),
-            held_conversations: held_conversations(policy, &request.record_types),
-            held_windows: held_windows(policy, &request.record_types),
+            held_conversations: held_conversations(policy, request),
+            held_windows: held_windows(policy, request),
             compliance_note: compliance_note(plan),
             chunks: u32::try_from(plan.chunks().len()).unwrap_or(u32::MAX),
             approved_by: approval.approved_by.clone(),
@@ -144,15 +144,15 @@ pub fn run_id(plan_digest: &str, tenant: &str) -> String {
     format!("run-{}", hex.get(..16).unwrap_or(hex))
 }
 
-/// The holds that keep any of these record types.
-fn concerning<'a>(policy: &'a Policy, types: &'a [RecordType]) -> impl Iterator<Item = &'a Hold> {
-    let touches = |held: &Vec<RecordType>| held.iter().any(|h| types.iter().any(|t| h.touches(*t)));
-    policy.holds.iter().filter(move |hold| hold.record_types.as_ref().is_none_or(touches))
+/// The holds that keep anything that the request deletes.
+fn concerning<'a>(policy: &'a Policy, request: &'a PurgeRequest) -> impl Iterator<Item = &'a Hold> {
+    let against = |kept: &Vec<RecordType>| stands_against(kept, request.api, &request.record_types);
+    policy.holds.iter().filter(move |hold| hold.record_types.as_ref().is_none_or(against))
 }
 
-fn held_conversations(policy: &Policy, types: &[RecordType]) -> Vec<HeldConversation> {
+fn held_conversations(policy: &Policy, request: &PurgeRequest) -> Vec<HeldConversation> {
     let ids = |hold: &Hold| hold.conversation_ids.clone().unwrap_or_default();
-    let mut held: Vec<_> = concerning(policy, types)
+    let mut held: Vec<_> = concerning(policy, request)
         .flat_map(|hold| ids(hold).into_iter().map(|id| HeldConversation { id, hold: hold.id.clone() }))
         .collect();
     sort(&mut held);
@@ -160,8 +160,8 @@ fn held_conversations(policy: &Policy, types: &[RecordType]) -> Vec<HeldConversa
     held
 }
 
-fn held_windows(policy: &Policy, types: &[RecordType]) -> Vec<HeldWindow> {
-    let by_time = concerning(policy, types).filter(|hold| hold.conversation_ids.is_none());
+fn held_windows(policy: &Policy, request: &PurgeRequest) -> Vec<HeldWindow> {
+    let by_time = concerning(policy, request).filter(|hold| hold.conversation_ids.is_none());
     let mut held: Vec<_> =
         by_time.filter_map(|hold| hold.range.map(|window| HeldWindow { window, hold: hold.id.clone() })).collect();
     sort_by(&mut held, |a, b| a.window.cmp(&b.window));

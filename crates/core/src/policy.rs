@@ -88,6 +88,10 @@ pub struct Limits {
     pub verify_conversations: u32,
     /// Whether the approver must be somebody other than the requester.
     pub second_person: bool,
+    /// Whether conversations that reach from a chunk into a held window are looked for before they are deleted by `dataDeletion`,
+    /// too. Off by default, for an API that is not in the catalogue may stand where the analytics of the catalogue do not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub spanning_conversations: bool,
     /// How the deletion API reads the end of a date range (`dataDeletion`).
     pub range_end: RangeEnd,
 }
@@ -104,6 +108,7 @@ impl Default for Limits {
             verify_seconds: 900,
             verify_conversations: 10,
             second_person: false,
+            spanning_conversations: false,
             range_end: RangeEnd::Inclusive,
         }
     }

@@ -70,10 +70,34 @@ impl RecordType {
     }
 
     /// Whether a rule about one kind protects the other: a conversation and anything that belongs to it protect each other.
-    #[must_use]
-    pub fn touches(self, other: Self) -> bool {
+    fn touches(self, other: Self) -> bool {
         self == other || self == Self::Conversation || other == Self::Conversation
     }
+}
+
+/// Whether a rule that keeps these kinds of record stands against the deletion of those that are asked for.
+///
+/// A recording job deletes the recordings of calls and of messages and interactions alike, whichever of them the request names;
+/// only screen recordings can be left out. So it is what the job deletes that counts, and not the names.
+#[must_use]
+pub fn stands_against(kept: &[RecordType], api: DeletionApi, asked: &[RecordType]) -> bool {
+    let by_job = [RecordType::Interaction, RecordType::Message, RecordType::Recording, RecordType::ScreenRecording];
+    let deleted = match api {
+        DeletionApi::DataDeletion => asked,
+        DeletionApi::RecordingJobs if includes_screen(asked) => &by_job,
+        DeletionApi::RecordingJobs => by_job.get(..3).unwrap_or(&by_job),
+    };
+    kept.iter().any(|kept| deleted.iter().any(|deleted| kept.touches(*deleted)))
+}
+
+/// Whether a recording job takes screen recordings too: when asked for, or when whole conversations are.
+pub(crate) fn includes_screen(asked: &[RecordType]) -> bool {
+    asked.iter().any(|kind| matches!(kind, RecordType::Conversation | RecordType::ScreenRecording))
+}
+
+/// Whether a recording job is to take nothing but messages, chats and emails.
+pub(crate) fn only_messages(asked: &[RecordType]) -> bool {
+    asked.iter().all(|kind| *kind == RecordType::Message)
 }
 
 /// How long a chunk is. In JSON `{"days": 30}` or `{"hours": 6}`.

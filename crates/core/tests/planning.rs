@@ -9,7 +9,7 @@ use purge_core::chunk::Age;
 use purge_core::finding::{Finding, Severity};
 use purge_core::plan::{self, CheckContext, Checked, Disposition, PlanFile, check};
 use purge_core::policy::Policy;
-use purge_core::request::PurgeRequest;
+use purge_core::request::{DeletionApi, PurgeRequest, RecordType, stands_against};
 use purge_core::run::{Approval, Order};
 use purge_core::time::Timestamp;
 use serde_json::{Value, json};
@@ -204,6 +204,12 @@ fn rows() -> Vec<Row> {
             "#/range",
             Warning,
         ),
+        j(
+            json!({"recordTypes": ["message"], "range": range("2019-01-01T00:00:00Z", "2022-06-01T00:00:00Z")}),
+            "range.agedMessages",
+            "#/recordTypes",
+            Warning,
+        ),
         // How to cut.
         r(json!({"chunking": {}}), "chunking.choice", "#/chunking", Error),
         r(json!({"chunking": {"days": 1, "hours": 1}}), "chunking.choice", "#/chunking", Error),
@@ -306,6 +312,12 @@ fn rows() -> Vec<Row> {
         p(
             hold(json!({"id": "a", "conversationIds": ["3f0c2a76-5b1d-4e8f-9a43-0d6f1c7b2e58"]})),
             "hold.conversations",
+            "policy#/holds/0",
+            Warning,
+        ),
+        p(
+            hold(json!({"id": "a", "range": range("2023-01-05T00:00:00Z", "2023-01-06T00:00:00Z")})),
+            "hold.spanning",
             "policy#/holds/0",
             Warning,
         ),
@@ -626,5 +638,84 @@ proptest! {
         let context = CheckContext { now: Timestamp::from_millis(now), ..context() };
         let checked = check(&request.to_string(), Some(POLICY), &context);
         prop_assert_eq!(checked.plan.is_some(), !checked.findings.iter().any(|f| f.severity.stops()));
+    }
+}
+
+/// A recording job deletes recordings whatever the request calls them, so that no other name gets around a rule about them.
+#[test]
+fn a_rule_stands_against_what_is_deleted_and_not_against_what_it_is_called() {
+    use RecordType::{Conversation, Interaction, Message, Recording, ScreenRecording};
+    let all_but_screens = [Conversation, Interaction, Message, Recording];
+    for (asked, kept) in [
+        (vec![Recording], all_but_screens.to_vec()),
+        (vec![Interaction], all_but_screens.to_vec()),
+        (vec![Message], all_but_screens.to_vec()),
+        (vec![Conversation], RecordType::ALL.to_vec()),
+        (vec![ScreenRecording], RecordType::ALL.to_vec()),
+    ] {
+        for kind in RecordType::ALL {
+            let stands = stands_against(&[kind], DeletionApi::RecordingJobs, &asked);
+            assert_eq!(stands, kept.contains(&kind), "{kind:?} against a job for {asked:?}");
+        }
+    }
+    // `dataDeletion` deletes what is named; a conversation is all that belongs to it.
+    for (asked, kind, stands) in [
+        (Message, Message, true),
+        (Message, Recording, false),
+        (Message, Conversation, true),
+        (Conversation, ScreenRecording, true),
+        (Interaction, Message, false),
+    ] {
+        assert_eq!(stands_against(&[kind], DeletionApi::DataDeletion, &[asked]), stands, "{kind:?} against {asked:?}");
+    }
+}
+
+#[test]
+fn a_hold_on_recordings_cannot_be_got_around_by_asking_for_interactions() {
+    let held = json!({"version": 1, "holds": [{"id": "LH-1", "recordTypes": ["recording"],
+        "range": {"start": "2023-01-10T00:00:00Z", "end": "2023-01-12T00:00:00Z"}}]});
+    let asked = recordings(json!({"recordTypes": ["interaction"]}));
+    let plan = check(&asked, Some(&held.to_string()), &context()).plan.unwrap();
+    let window = plan.parts().iter().find(|part| part.disposition == Disposition::Held).map(|part| part.window);
+    assert_eq!(window.map(|w| w.to_string()).as_deref(), Some("2023-01-10T00:00:00.000Z/2023-01-12T00:00:00.000Z"));
+    let approval = Approval {
+        digest: plan.digest().to_owned(),
+        approved_by: "b@example.com".to_owned(),
+        approved_at: context().now,
+    };
+    let order = Order::new(&plan, &approval, "https://api.mypurecloud.com", false).unwrap();
+    assert_eq!(order.held_windows.len(), 1, "the guard before each deletion knows it, too");
+}
+
+#[test]
+fn messages_older_than_five_years_are_not_deleted_with_the_calls() {
+    let asked = recordings(
+        json!({"recordTypes": ["message"], "range": {"start": "2019-01-01T00:00:00Z", "end": "2022-06-01T00:00:00Z"}}),
+    );
+    let plan = check(&asked, None, &context()).plan.unwrap();
+    assert!(plan.chunks().iter().all(|chunk| chunk.age == Age::Recent), "none of them is selected by age alone");
+    let calls = recordings(
+        json!({"recordTypes": ["message", "recording"], "range": {"start": "2019-01-01T00:00:00Z", "end": "2022-06-01T00:00:00Z"}}),
+    );
+    let plan = check(&calls, None, &context()).plan.unwrap();
+    assert!(plan.chunks().iter().any(|chunk| chunk.age == Age::Aged));
+}
+
+#[test]
+fn nobody_is_warned_of_conversations_that_are_looked_for() {
+    let held = json!([{"id": "a", "range": range("2023-01-05T00:00:00Z", "2023-01-06T00:00:00Z")}]);
+    let codes = |request: &str, limits: Value| {
+        let policy = policy(json!({"holds": held, "limits": limits}));
+        let checked = check(request, Some(&policy), &context());
+        checked.findings.into_iter().map(|finding| finding.code.to_string()).collect::<BTreeSet<_>>()
+    };
+    let messages = request(json!({"recordTypes": ["message"]}));
+    for (request, limits, warned) in [
+        (Q1, json!({}), true),
+        (Q1, json!({"spanningConversations": true}), false),
+        (messages.as_str(), json!({}), false),
+        (recordings(json!({})).as_str(), json!({}), false),
+    ] {
+        assert_eq!(codes(request, limits).contains("hold.spanning"), warned, "{request}");
     }
 }

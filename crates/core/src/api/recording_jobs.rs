@@ -6,7 +6,7 @@ use super::valid_id;
 use crate::chunk::{Age, Chunk};
 use crate::http::{HttpRequest, Method, encode_segment};
 use crate::outcome::Cause;
-use crate::request::{PurgeRequest, RecordType};
+use crate::request::{PurgeRequest, includes_screen, only_messages};
 use crate::time::Timestamp;
 use crate::window::Window;
 
@@ -56,16 +56,6 @@ pub fn payload(request: &PurgeRequest, chunk: Chunk, action_date: Timestamp) -> 
         }
     }
     Value::Object(body)
-}
-
-/// Whether screen recordings go too: when asked for, or when whole conversations are.
-#[must_use]
-pub fn includes_screen(record_types: &[RecordType]) -> bool {
-    record_types.iter().any(|t| matches!(t, RecordType::Conversation | RecordType::ScreenRecording))
-}
-
-fn only_messages(record_types: &[RecordType]) -> bool {
-    record_types.iter().all(|t| *t == RecordType::Message)
 }
 
 /// Reads one job.

@@ -7,7 +7,7 @@ use super::partition::Exclusion;
 use super::rules::{count, duration};
 use crate::finding::{Finding, Severity};
 use crate::policy::{Hold, Policy};
-use crate::request::{DeletionApi, Draft, RecordType};
+use crate::request::{DeletionApi, Draft, RecordType, only_messages, stands_against};
 use crate::time::Timestamp;
 use crate::window::Window;
 
@@ -25,12 +25,22 @@ pub(crate) struct Scope<'a> {
     pub(crate) jurisdiction: &'a str,
     /// The UTC day of planning.
     pub(crate) today: Timestamp,
+    /// The policy's `limits.spanningConversations`.
+    pub(crate) looks_for_spanning: bool,
 }
 
 impl Scope<'_> {
-    /// Whether a rule about these record types protects any that the request names.
+    /// Whether a rule about these record types protects any that the deletion takes.
     fn touches(&self, kinds: &[RecordType]) -> bool {
-        kinds.iter().any(|kept| self.record_types.iter().any(|asked| kept.touches(*asked)))
+        stands_against(kinds, self.api, self.record_types)
+    }
+
+    /// Whether nobody looks for conversations that begin in an earlier chunk and reach into this held window.
+    fn leaves_spanning(&self, held: Window) -> bool {
+        self.api == DeletionApi::DataDeletion
+            && !self.looks_for_spanning
+            && self.record_types.contains(&RecordType::Conversation)
+            && held.start() > self.range.start()
     }
 
     /// What must be left alone so that the window is: recording jobs select whole days.
@@ -101,6 +111,14 @@ fn held(scope: &Scope<'_>, hold: &Hold, pointer: &str, findings: &mut Vec<Findin
             "this part is not deleted; ask for it again once the hold is lifted",
         ));
     }
+    if scope.leaves_spanning(window) {
+        findings.push(warning(
+            "hold.spanning",
+            pointer,
+            format!("conversations that begin before `{}` and go on into hold `{id}` are deleted with the part in which they begin, if the deletion API does so", window.start()),
+            "set `limits.spanningConversations` to have them looked for before each deletion, or name them in the hold (`conversationIds`)",
+        ));
+    }
     Some(Exclusion { window, disposition: Disposition::Held, reason: format!("hold `{id}`").into() })
 }
 
@@ -130,7 +148,10 @@ fn retained(scope: &Scope<'_>, draft: &Draft, policy: &Policy, findings: &mut Ve
             "retention.kept",
             &pointer,
             format!("the rule keeps {kept}"),
-            "this part is not deleted, for none of the record types; to delete those that the rule does not name, split the request by record type",
+            match scope.api {
+                DeletionApi::DataDeletion => "this part is not deleted, for none of the record types; to delete those that the rule does not name, split the request by record type",
+                DeletionApi::RecordingJobs => "this part is not deleted: a recording job takes the recordings of calls and of messages alike, so the rules for all of them apply",
+            },
         ));
         out.push(Exclusion {
             window,
@@ -188,7 +209,8 @@ fn five_year_boundary(scope: &Scope<'_>, findings: &mut Vec<Finding>, out: &mut 
     if scope.api == DeletionApi::DataDeletion {
         return;
     }
-    if let Some(window) = five_years(scope.today).and_then(|w| w.intersection(scope.range)) {
+    let Some(boundary) = five_years(scope.today) else { return };
+    if let Some(window) = boundary.intersection(scope.range) {
         findings.push(warning(
             "range.fiveYears",
             "#/range",
@@ -201,6 +223,21 @@ fn five_year_boundary(scope: &Scope<'_>, findings: &mut Vec<Finding>, out: &mut 
             window,
             disposition: Disposition::Refused,
             reason: "within a day of the five-year boundary".into(),
+        });
+    }
+    // For older conversations a job takes an interval and nothing else: it would delete the calls, too.
+    let aged = scope.range.before(boundary.start()).filter(|_| only_messages(scope.record_types));
+    if let Some(window) = aged {
+        findings.push(warning(
+            "range.agedMessages",
+            "#/recordTypes",
+            format!("`{window}` is older than five years, where recording jobs cannot tell messages from calls"),
+            "this part is not deleted; ask for `recording` if the recordings of calls may go, too",
+        ));
+        out.push(Exclusion {
+            window,
+            disposition: Disposition::Refused,
+            reason: "older than five years: messages cannot be told from calls".into(),
         });
     }
 }

@@ -137,6 +137,7 @@ fn limits(r: &mut Reader, field: &Field<'_>) -> Limits {
         "verifySeconds",
         "verifyConversations",
         "secondPerson",
+        "spanningConversations",
         "rangeEnd",
     ];
     let mut limits = Limits::default();
@@ -168,8 +169,12 @@ fn limits(r: &mut Reader, field: &Field<'_>) -> Limits {
             *target = n;
         }
     }
-    if let Some(flag) = object.get("secondPerson").and_then(|f| r.boolean(&f)) {
-        limits.second_person = flag;
+    for (key, target) in
+        [("secondPerson", &mut limits.second_person), ("spanningConversations", &mut limits.spanning_conversations)]
+    {
+        if let Some(flag) = object.get(key).and_then(|f| r.boolean(&f)) {
+            *target = flag;
+        }
     }
     let ends = [("inclusive", RangeEnd::Inclusive), ("exclusive", RangeEnd::Exclusive)];
     if let Some(end) = object.get("rangeEnd").and_then(|f| r.word(&f, "limits.rangeEnd", "range end", &ends)) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::machine::Machine;
-use super::state::Phase;
+use super::state::{DELETION_GONE, Phase};
 use super::{Cause, Next, Outcome, WaitReason, pace};
 use crate::api::data_deletion::{self, Status};
 use crate::audit::Event;
@@ -136,6 +136,9 @@ impl Machine<'_> {
     }
 
     pub(super) fn deletion_status(&mut self, reply: Reply) -> Next {
+        if let Reply::Missing(cause) = reply {
+            return self.retry_later(Cause { code: DELETION_GONE.to_owned(), ..cause }, None);
+        }
         let id = self.run.request_id.clone().unwrap_or_default();
         let status = match self.read(reply, |answer| data_deletion::read_status(answer, &id)) {
             Ok(status) => status,

@@ -12,10 +12,13 @@ use crate::api::protection;
 use crate::audit::Event;
 use crate::http::HttpRequest;
 use crate::reply::Reply;
-use crate::request::DeletionApi;
+use crate::request::{DeletionApi, RecordType};
 use crate::sorted::sort;
 use crate::time::Timestamp;
 use crate::window::Window;
+
+/// Longest interval of a synchronous details query, in days (limit of the API).
+const QUERY_DAYS: u32 = 31;
 
 /// Pages of conversations that are searched for some that reach into a held window.
 const MAX_STRADDLER_PAGES: u32 = 20;
@@ -36,8 +39,13 @@ impl Machine<'_> {
     }
 
     pub(super) fn held_conversations(&mut self, reply: Reply, from: usize, mut touched: Vec<String>) -> Next {
-        // None of the ids known any more is a clear answer too: what does not exist cannot be deleted.
-        let found = match self.read_or(reply, Vec::new(), read_lookup) {
+        if let Reply::Missing(cause) = reply {
+            // Ids that nobody knows are answered with an empty list. Where the question itself is unknown, nobody has looked.
+            self.note_answer(&cause);
+            let message = "the look-up of conversations on hold does not exist at this address".to_owned();
+            return self.give_up(Cause { code: "hold.no-lookup".to_owned(), message, ..cause });
+        }
+        let found = match self.read(reply, read_lookup) {
             Ok(found) => found,
             Err(next) => return next,
         };
@@ -50,12 +58,18 @@ impl Machine<'_> {
         self.check_straddlers(touched)
     }
 
-    /// `recordingJobs` deletes a conversation's recordings whenever they were made, so one that starts in this window and goes on
-    /// into a held one must not be touched.
+    /// Where whole conversations are deleted, one that starts in this window and goes on into a held one must not be touched:
+    /// `recordingJobs` takes a conversation's recordings whenever they were made, `dataDeletion` takes conversations if asked to.
     fn check_straddlers(&mut self, touched: Vec<String>) -> Next {
-        let by_conversation = self.run.api == DeletionApi::RecordingJobs;
-        if by_conversation && self.next_held_window().is_some() {
-            return self.to(Phase::Straddlers { ongoing: false, page: 1, touched });
+        let whole = match self.run.api {
+            DeletionApi::RecordingJobs => true,
+            DeletionApi::DataDeletion => {
+                self.limits().spanning_conversations
+                    && self.cx.order.request.record_types.contains(&RecordType::Conversation)
+            }
+        };
+        if whole && self.next_held_window().is_some() {
+            return self.to(Phase::Straddlers { piece: 0, ongoing: false, page: 1, touched });
         }
         self.check_protection(touched)
     }
@@ -65,12 +79,27 @@ impl Machine<'_> {
         self.cx.order.held_windows.iter().map(|held| held.window).find(|held| held.end() > end)
     }
 
-    pub(super) fn ask_straddlers(&self, ongoing: bool, page: u32) -> HttpRequest {
+    pub(super) fn ask_straddlers(&self, piece: u32, ongoing: bool, page: u32) -> HttpRequest {
         let listing = if ongoing { Listing::Ongoing } else { Listing::LatestEndFirst };
-        analytics::list(self.run.chunk.window, listing, page)
+        // There is a piece whenever there is a phase for it.
+        analytics::list(self.queried(piece).unwrap_or(self.run.chunk.window), listing, page)
     }
 
-    pub(super) fn straddlers(&mut self, reply: Reply, ongoing: bool, page: u32, mut touched: Vec<String>) -> Next {
+    /// A piece of the window, from 0, that is short enough for one query; none after the last.
+    pub(super) fn queried(&self, piece: u32) -> Option<Window> {
+        let window = self.run.chunk.window;
+        let from = window.start().plus_days(QUERY_DAYS.saturating_mul(piece));
+        window.from(from)?.before(from.plus_days(QUERY_DAYS))
+    }
+
+    pub(super) fn straddlers(
+        &mut self,
+        reply: Reply,
+        piece: u32,
+        ongoing: bool,
+        page: u32,
+        mut touched: Vec<String>,
+    ) -> Next {
         let found = match self.read(reply, analytics::read_page) {
             Ok(found) => found,
             Err(next) => return next,
@@ -85,9 +114,12 @@ impl Machine<'_> {
             (true, _) if page >= MAX_STRADDLER_PAGES => {
                 self.held(&[], "too many conversations reach into a held window")
             }
-            (true, _) => self.to(Phase::Straddlers { ongoing, page: page + 1, touched }),
+            (true, _) => self.to(Phase::Straddlers { piece, ongoing, page: page + 1, touched }),
             // Where conversations without an end are sorted is not documented, so they are asked for by themselves.
-            (false, false) => self.to(Phase::Straddlers { ongoing: true, page: 1, touched }),
+            (false, false) => self.to(Phase::Straddlers { piece, ongoing: true, page: 1, touched }),
+            (false, true) if self.queried(piece + 1).is_some() => {
+                self.to(Phase::Straddlers { piece: piece + 1, ongoing: false, page: 1, touched })
+            }
             (false, true) => self.check_protection(touched),
         }
     }
@@ -146,7 +178,7 @@ impl Machine<'_> {
         match (self.run.api, self.limits().max_records) {
             (DeletionApi::DataDeletion, Some(_)) => self.to(Phase::CountBefore { entity: 0, sum: 0 }),
             (DeletionApi::DataDeletion, None) => self.to(Phase::Submitted),
-            (DeletionApi::RecordingJobs, _) => self.to(Phase::Executed),
+            (DeletionApi::RecordingJobs, _) => self.to(Phase::Executed { again: false }),
         }
     }
 

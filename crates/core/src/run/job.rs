@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::machine::Machine;
-use super::state::Phase;
+use super::state::{Look, Phase};
 use super::{Cause, Next, Outcome, WaitReason};
 use crate::api::recording_jobs::{self, Job, State};
 use crate::audit::Event;
@@ -17,8 +17,9 @@ const LISTING_PATIENCE: Duration = Duration::from_secs(20);
 /// Pages of our own jobs that are searched.
 const MAX_JOB_PAGES: u32 = 20;
 
-/// Looks at a job that is still `READY` after an unanswered execution before it is executed again.
-const UNSURE_LOOKS: u32 = 2;
+/// Looks at a job that is still `READY` after an unanswered execution before it is executed again: with their pauses a minute,
+/// for a gateway may have given up long before what is behind it.
+const UNSURE_LOOKS: u32 = 8;
 
 /// Pages of failed recordings that go into the audit log, 100 a page.
 const MAX_FAILED_PAGES: u32 = 50;
@@ -170,7 +171,7 @@ impl Machine<'_> {
         }
     }
 
-    pub(super) fn job_executed(&mut self, reply: Reply) -> Next {
+    pub(super) fn job_executed(&mut self, reply: Reply, again: bool) -> Next {
         match reply {
             Reply::Json(answer) => match recording_jobs::read_job(&answer).map(|job| (job.state, job.state_text)) {
                 Some((State::Processing | State::Fulfilled, word)) => {
@@ -186,6 +187,11 @@ impl Machine<'_> {
                 self.execution_unsure()
             }
             Reply::Unauthorized(cause) => self.retry_later(cause, None),
+            // Perhaps because the execution before it has arrived meanwhile.
+            Reply::Refused(cause) | Reply::Missing(cause) if again => {
+                self.note_answer(&cause);
+                self.execution_unsure()
+            }
             Reply::Refused(cause) | Reply::Missing(cause) => {
                 self.note_answer(&cause);
                 self.end_job(Outcome::Rejected, cause)
@@ -215,14 +221,15 @@ impl Machine<'_> {
             State::Ready if unsure && looks + 1 >= UNSURE_LOOKS => {
                 if self.run.cancel {
                     let cause = Cause::new("cancelled", "cancelled; the execution had not arrived");
-                    return self.end_job(Outcome::Cancelled, cause);
+                    return self.to(Phase::JobCancelled { outcome: Outcome::Cancelled, cause, unsure: true });
                 }
                 // The same job once more: it can be executed only once.
-                self.to(Phase::Executed)
+                self.to(Phase::Executed { again: true })
             }
             State::Ready => {
-                self.run.phase = Phase::Fulfilled { unsure, looks: looks.saturating_add(1) };
-                self.pause(Duration::from_secs(2), WaitReason::ConfirmingSubmit, false)
+                let looks = looks.saturating_add(1);
+                self.run.phase = Phase::Fulfilled { unsure, looks };
+                self.pause(Duration::from_secs(2) * looks.min(5), WaitReason::ConfirmingSubmit, false)
             }
             State::Pending | State::Processing | State::Unknown(_) => {
                 self.run.phase = Phase::Fulfilled { unsure: false, looks: 0 };
@@ -249,15 +256,19 @@ impl Machine<'_> {
             return self.doubt(Cause::new("job.counts-missing", message));
         };
         self.run.before = Some(self.run.before.unwrap_or(recordings));
-        self.run.deleted = Some(processed.min(recordings.saturating_sub(skipped).saturating_sub(failed)));
+        let gone = processed.min(recordings.saturating_sub(skipped).saturating_sub(failed));
+        let date = self.still_to_come();
+        let counted = if date.is_some() { &mut self.run.scheduled } else { &mut self.run.deleted };
+        *counted = Some(gone);
         self.run.skipped = skipped;
         self.record(Event::Processed { processed, skipped, failed });
         if failed > 0 {
             self.run.remaining = Some(failed);
             return self.to(Phase::FailedRecordings { page: 1 });
         }
-        match self.run.action_date.filter(|at| *at > self.cx.now) {
-            Some(at) => self.later(Phase::Sample, at.since(self.cx.now), WaitReason::CoolOff),
+        match date {
+            Some(at) if self.run.cancel => self.left_scheduled(at),
+            Some(at) => self.later(Phase::Sample(Look::default()), at.since(self.cx.now), WaitReason::CoolOff),
             None => self.verify(),
         }
     }
@@ -275,14 +286,22 @@ impl Machine<'_> {
             return self.to(Phase::FailedRecordings { page: page + 1 });
         }
         let failed = self.run.remaining.unwrap_or_default();
-        let message = format!("the job failed to delete {failed} recordings; the audit log names them");
+        let mut message = format!("the job failed to delete {failed} recordings; the audit log names them");
+        if let Some(at) = self.still_to_come() {
+            message += &format!("; the others go at {at}");
+        }
         self.finish(Outcome::Residual, Some(Cause::new("job.failed-recordings", message)))
     }
 
-    pub(super) fn job_cancelled(&mut self, reply: Reply, outcome: Outcome, cause: Cause) -> Next {
+    pub(super) fn job_cancelled(&mut self, reply: Reply, outcome: Outcome, cause: Cause, unsure: bool) -> Next {
         match reply {
             Reply::Json(_) | Reply::Empty | Reply::Missing(_) | Reply::Unreadable(_) => {
                 self.finish(outcome, Some(cause))
+            }
+            // It cannot be cancelled any more, perhaps because the execution has arrived after all.
+            Reply::Conflict(answer) | Reply::Refused(answer) if unsure => {
+                self.note_answer(&answer);
+                self.execution_unsure()
             }
             // It cannot be cancelled any more, or may not be: without an execution it deletes nothing all the same.
             Reply::Conflict(answer) | Reply::Refused(answer) => {

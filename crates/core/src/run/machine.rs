@@ -73,7 +73,8 @@ impl Machine<'_> {
                     self.run.cancel = true;
                     self.record(Event::CancelAsked);
                 }
-                if self.run.phase.stage().is_harmless() {
+                let cooling = self.run.wait.is_some_and(|wait| wait.reason == WaitReason::CoolOff);
+                if self.run.phase.stage().is_harmless() || cooling {
                     self.run.wait = None;
                 }
                 self.resume()
@@ -118,6 +119,10 @@ impl Machine<'_> {
         if self.run.phase == Phase::Submitted && self.run.api == DeletionApi::RecordingJobs {
             // Fixed before the first try leaves: it is also the mark by which an unanswered submit is found again.
             self.run.action_date.get_or_insert(self.cx.now.plus(self.cool_off()));
+        }
+        if self.still_to_come().is_none() {
+            // Whatever the job was to delete has had its date.
+            self.run.deleted = self.run.deleted.or(self.run.scheduled.take());
         }
         match self.question() {
             Some(request) => self.send(request),
@@ -211,8 +216,10 @@ impl Machine<'_> {
         }
         self.run.requests = self.run.requests.saturating_add(1);
         self.run.in_flight = Some(self.cx.now);
-        if matches!(self.run.phase, Phase::Sample | Phase::CountAfter { entity: 0, .. }) {
-            self.run.look_at = Some(self.cx.now);
+        match &self.run.phase {
+            Phase::Sample(look) if !look.pages.is_empty() => {}
+            Phase::Sample(_) | Phase::CountAfter { entity: 0, .. } => self.run.look_at = Some(self.cx.now),
+            _ => {}
         }
         if changes_something(&self.run.phase) {
             let body_sha256 = request.body.as_deref().map(|body| digest(body.as_bytes()));
@@ -228,7 +235,7 @@ impl Machine<'_> {
         match &run.phase {
             Phase::Queued | Phase::Slot | Phase::Ended => None,
             Phase::HeldConversations { from, .. } => Some(self.ask_held(*from)),
-            Phase::Straddlers { ongoing, page, .. } => Some(self.ask_straddlers(*ongoing, *page)),
+            Phase::Straddlers { piece, ongoing, page, .. } => Some(self.ask_straddlers(*piece, *ongoing, *page)),
             Phase::Protection { from, touched, .. } => Some(self.ask_protection(*from, touched)),
             Phase::CountBefore { entity, .. }
             | Phase::CountAfter { entity, .. }
@@ -240,11 +247,11 @@ impl Machine<'_> {
             Phase::SubmitInJobs { page, .. } => Some(recording_jobs::list(*page)),
             Phase::Completed => run.request_id.as_deref().map(data_deletion::status),
             Phase::Ready | Phase::Fulfilled { .. } => run.request_id.as_deref().map(recording_jobs::get),
-            Phase::Executed => run.request_id.as_deref().map(recording_jobs::execute),
+            Phase::Executed { .. } => run.request_id.as_deref().map(recording_jobs::execute),
             Phase::FailedRecordings { page } => {
                 run.request_id.as_deref().map(|id| recording_jobs::failed_recordings(id, *page))
             }
-            Phase::Sample => Some(self.ask_sample()),
+            Phase::Sample(look) => Some(self.ask_sample(look)),
             Phase::Metadata { ids, at, .. } => ids.get(*at).map(|id| recording_jobs::metadata(id)),
             Phase::Skips { ids, .. } => Some(crate::api::protection::ask(ids)),
             Phase::JobCancelled { .. } => run.request_id.as_deref().map(recording_jobs::cancel),
@@ -277,7 +284,9 @@ impl Machine<'_> {
         match self.run.phase.clone() {
             Phase::Queued | Phase::Slot | Phase::Ended => self.resume(),
             Phase::HeldConversations { from, touched } => self.held_conversations(reply, from, touched),
-            Phase::Straddlers { ongoing, page, touched } => self.straddlers(reply, ongoing, page, touched),
+            Phase::Straddlers { piece, ongoing, page, touched } => {
+                self.straddlers(reply, piece, ongoing, page, touched)
+            }
             Phase::Protection { from, touched, protected } => self.protection(reply, from, touched, protected),
             Phase::CountBefore { entity, sum } => self.counted_before(reply, entity, sum),
             Phase::Submitted => match self.run.api {
@@ -290,16 +299,14 @@ impl Machine<'_> {
             Phase::SubmitInJobs { since, looks, page } => self.submit_in_jobs(reply, since, looks, page),
             Phase::Completed => self.deletion_status(reply),
             Phase::Ready => self.job_ready(reply),
-            Phase::Executed => self.job_executed(reply),
+            Phase::Executed { again } => self.job_executed(reply, again),
             Phase::Fulfilled { unsure, looks } => self.job_fulfilled(reply, unsure, looks),
             Phase::FailedRecordings { page } => self.failed_recordings(reply, page),
             Phase::CountAfter { entity, sum } => self.counted_after(reply, entity, sum),
-            Phase::Sample => self.sampled(reply),
-            Phase::Metadata { ids, at, kept, scheduled, whole } => {
-                self.metadata(reply, ids, at, (kept, scheduled), whole)
-            }
-            Phase::Skips { ids, whole, skipped } => self.skips(reply, &ids, whole, skipped),
-            Phase::JobCancelled { outcome, cause } => self.job_cancelled(reply, outcome, cause),
+            Phase::Sample(look) => self.sampled(reply, look),
+            Phase::Metadata { ids, at, guarded, look } => self.metadata(reply, ids, at, guarded, look),
+            Phase::Skips { guards, ids, look } => self.skips(reply, guards, &ids, look),
+            Phase::JobCancelled { outcome, cause, unsure } => self.job_cancelled(reply, outcome, cause, unsure),
         }
     }
 
@@ -324,7 +331,7 @@ impl Machine<'_> {
         match (&self.run.phase, self.run.api) {
             (Phase::Submitted, DeletionApi::DataDeletion) => self.deletion_unsure(),
             (Phase::Submitted, DeletionApi::RecordingJobs) => self.creation_unsure(),
-            (Phase::Executed, _) => self.execution_unsure(),
+            (Phase::Executed { .. }, _) => self.execution_unsure(),
             _ => self.retry_later(Cause::new("network.no-answer", why.phrase()), None),
         }
     }
@@ -394,7 +401,7 @@ impl Machine<'_> {
     }
 
     /// The question of this phase cannot be answered.
-    fn give_up(&mut self, cause: Cause) -> Next {
+    pub(super) fn give_up(&mut self, cause: Cause) -> Next {
         match self.run.phase.stage() {
             Stage::Before => {
                 let message = format!("gave up before anything was deleted: {}", cause.message);
@@ -430,7 +437,7 @@ impl Machine<'_> {
                 self.run.submitted_at.get_or_insert(at);
                 return self.finish(Outcome::Unknown, Some(cause));
             }
-            (Phase::Executed, Some(_)) => return self.finish(Outcome::Unknown, Some(cause)),
+            (Phase::Executed { .. }, Some(_)) => return self.finish(Outcome::Unknown, Some(cause)),
             _ => {}
         }
         let outcome = match self.run.phase.stage() {
@@ -444,7 +451,7 @@ impl Machine<'_> {
 
     /// A job that cannot be cancelled stays behind unexecuted, which deletes nothing.
     fn leave_job(&mut self) -> Next {
-        let Phase::JobCancelled { outcome, cause } = self.run.phase.clone() else {
+        let Phase::JobCancelled { outcome, cause, .. } = self.run.phase.clone() else {
             return self.resume();
         };
         self.finish(outcome, Some(cause))
@@ -458,15 +465,37 @@ impl Machine<'_> {
 
     /// Stops here if somebody asked to and nothing has been deleted. A job that may exist is found first, then cancelled.
     fn cancelled(&mut self) -> Option<Next> {
-        let stop = self.run.cancel && self.run.phase.stage() == Stage::Before;
+        if !self.run.cancel {
+            return None;
+        }
         let cause = Cause::new("cancelled", "cancelled before anything was deleted");
-        stop.then(|| self.end_job(Outcome::Cancelled, cause))
+        match self.run.phase {
+            Phase::Executed { again: true } => {
+                Some(self.to(Phase::JobCancelled { outcome: Outcome::Cancelled, cause, unsure: true }))
+            }
+            Phase::Sample(_) => self.still_to_come().map(|at| self.left_scheduled(at)),
+            _ if self.run.phase.stage() == Stage::Before => Some(self.end_job(Outcome::Cancelled, cause)),
+            _ => None,
+        }
+    }
+
+    /// The delete date of the recordings, while it has not come.
+    pub(super) fn still_to_come(&self) -> Option<Timestamp> {
+        self.run.action_date.filter(|at| *at > self.cx.now)
+    }
+
+    /// Cancelled in the cool-off. Only the job could be cancelled, and it is over: its delete dates stand.
+    pub(super) fn left_scheduled(&mut self, at: Timestamp) -> Next {
+        let message = format!(
+            "cancelled in the cool-off: the job has run, and its recordings go at {at} unless their delete dates are taken back in Genesys Cloud"
+        );
+        self.finish(Outcome::Unknown, Some(Cause::new("cancelled.scheduled", message)))
     }
 
     /// Ends a chunk of which nothing has been deleted; a job that exists is cancelled first.
     pub(super) fn end_job(&mut self, outcome: Outcome, cause: Cause) -> Next {
         match self.run.request_id {
-            Some(_) => self.to(Phase::JobCancelled { outcome, cause }),
+            Some(_) => self.to(Phase::JobCancelled { outcome, cause, unsure: false }),
             None => self.finish(outcome, Some(cause)),
         }
     }
@@ -581,5 +610,5 @@ fn call_of(request: &HttpRequest) -> String {
 
 /// Whether the phase's request changes something at the other end, so that its departure is recorded.
 fn changes_something(phase: &Phase) -> bool {
-    matches!(phase, Phase::Submitted | Phase::Executed | Phase::JobCancelled { .. })
+    matches!(phase, Phase::Submitted | Phase::Executed { .. } | Phase::JobCancelled { .. })
 }

@@ -59,15 +59,11 @@ pub(crate) fn until_next_look(age: Duration, pace: Pace) -> Duration {
     Duration::from_millis(millis.clamp(CLOSEST_MS, FURTHEST_MS))
 }
 
-/// How long an unanswered submit is watched before the window may be submitted again: as long as the policy says, or, once other
-/// jobs have shown how long a job takes and how long the index lags, many times that.
+/// How long an unanswered submit is watched before the window may be submitted again: as long as the policy says, and longer once
+/// other jobs have shown that they take longer than that. Never less: one quick job says nothing about a slow one.
 pub(crate) fn submit_watch(limit: Duration, deadline: Duration, pace: Pace) -> Duration {
-    let limit = limit.min(deadline / 3);
-    if !pace.is_known() {
-        return limit;
-    }
-    let learnt = pace.finished_ms.saturating_mul(20).max(pace.lag_ms.saturating_mul(3)).max(30_000);
-    limit.min(Duration::from_millis(learnt))
+    let learnt = pace.finished_ms.saturating_add(pace.lag_ms).saturating_mul(3);
+    limit.max(Duration::from_millis(learnt)).min(deadline / 3)
 }
 
 #[cfg(test)]
@@ -98,6 +94,16 @@ mod tests {
         let (seen, count) = looks(10_000, pace);
         assert!((10_000..=10_300).contains(&seen), "seen at {seen}");
         assert!(count <= 6, "{count} looks");
+    }
+
+    #[test]
+    fn a_submit_is_watched_for_as_long_as_the_policy_says_or_longer() {
+        let (limit, day) = (Duration::from_secs(60), Duration::from_secs(86_400));
+        let pace = |finished_ms, lag_ms| Pace { unfinished_ms: 0, finished_ms, lag_ms };
+        assert_eq!(submit_watch(limit, day, Pace::default()), limit);
+        assert_eq!(submit_watch(limit, day, pace(1_000, 0)), limit, "quick jobs do not shorten it");
+        assert_eq!(submit_watch(limit, day, pace(100_000, 20_000)), Duration::from_secs(360));
+        assert_eq!(submit_watch(limit, Duration::from_secs(90), pace(100_000, 0)), Duration::from_secs(30));
     }
 
     #[test]

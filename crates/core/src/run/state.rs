@@ -8,6 +8,9 @@ use crate::chunk::Chunk;
 use crate::request::DeletionApi;
 use crate::time::Timestamp;
 
+/// Why a deletion whose id the server no longer knows ends in doubt.
+pub(super) const DELETION_GONE: &str = "deletion.gone";
+
 /// Version of the stored state.
 pub(crate) const CHUNK_RUN_VERSION: u32 = 1;
 
@@ -21,8 +24,15 @@ pub(crate) enum Phase {
     Slot,
     /// Which held conversations the window touches, looked up by id.
     HeldConversations { from: usize, touched: Vec<String> },
-    /// Which conversations of the window reach into a held window after it (`recordingJobs` deletes whole conversations).
-    Straddlers { ongoing: bool, page: u32, touched: Vec<String> },
+    /// Which conversations of the window reach into a held window after it, where whole conversations are deleted. Looked for in
+    /// one piece of the window after the other.
+    Straddlers {
+        #[serde(default)]
+        piece: u32,
+        ongoing: bool,
+        page: u32,
+        touched: Vec<String>,
+    },
     /// Which of them the platform protects.
     Protection { from: usize, touched: Vec<String>, protected: Vec<String> },
     /// The count before anything is deleted.
@@ -37,22 +47,30 @@ pub(crate) enum Phase {
     Completed,
     /// The counts of the job (`recordingJobs`).
     Ready,
-    /// The acceptance of the execution.
-    Executed,
+    /// The acceptance of the execution; `again` when an earlier one was not answered and may still arrive.
+    Executed {
+        #[serde(default)]
+        again: bool,
+    },
     /// The end of the job. `unsure` after an execution that was not answered.
     Fulfilled { unsure: bool, looks: u32 },
     /// The recordings that the job failed to delete.
     FailedRecordings { page: u32 },
     /// The count of what is left.
     CountAfter { entity: usize, sum: u64 },
-    /// A list of the window's conversations, to look at some.
-    Sample,
-    /// The recordings of those conversations, one conversation after the other.
-    Metadata { ids: Vec<String>, at: usize, kept: u64, scheduled: u64, whole: bool },
-    /// Whether protection explains what the job skipped.
-    Skips { ids: Vec<String>, whole: bool, skipped: u64 },
-    /// The end of a job that must not be executed.
-    JobCancelled { outcome: Outcome, cause: Cause },
+    /// A page of the window's conversations, to look at some.
+    Sample(Look),
+    /// Which of the page's conversations the platform protects, after a job that skipped something. `guards` are those known before.
+    Skips { guards: Vec<String>, ids: Vec<String>, look: Look },
+    /// The recordings of those conversations, one conversation after the other; the first `guarded` are protected.
+    Metadata { ids: Vec<String>, at: usize, guarded: usize, look: Look },
+    /// The end of a job that must not be executed; `unsure` when an execution may still arrive.
+    JobCancelled {
+        outcome: Outcome,
+        cause: Cause,
+        #[serde(default)]
+        unsure: bool,
+    },
     /// Nothing more.
     Ended,
 }
@@ -69,9 +87,9 @@ impl Phase {
             Self::SubmitInCounts { .. } | Self::SubmitInJobs { .. } => "confirmingSubmit",
             Self::Completed | Self::Fulfilled { .. } => "deleting",
             Self::Ready => "preparing",
-            Self::Executed => "executing",
+            Self::Executed { .. } => "executing",
             Self::FailedRecordings { .. } => "collectingFailures",
-            Self::CountAfter { .. } | Self::Sample | Self::Metadata { .. } | Self::Skips { .. } => "verifying",
+            Self::CountAfter { .. } | Self::Sample(_) | Self::Metadata { .. } | Self::Skips { .. } => "verifying",
             Self::JobCancelled { .. } => "cancelling",
             Self::Ended => "ended",
         }
@@ -88,16 +106,40 @@ impl Phase {
             | Self::CountBefore { .. }
             | Self::Submitted
             | Self::Ready
-            | Self::Executed => Stage::Before,
+            | Self::Executed { again: false } => Stage::Before,
             // Where jobs can be listed a submit only creates; executing is another request.
             Self::SubmitInJobs { .. } => Stage::Searching,
-            Self::JobCancelled { .. } => Stage::Cancelling,
-            Self::SubmitInCounts { .. } | Self::Completed | Self::Fulfilled { .. } => Stage::Deleting,
+            Self::JobCancelled { unsure: false, .. } => Stage::Cancelling,
+            Self::SubmitInCounts { .. }
+            | Self::Completed
+            | Self::Executed { again: true }
+            | Self::JobCancelled { unsure: true, .. }
+            | Self::Fulfilled { .. } => Stage::Deleting,
             Self::FailedRecordings { .. } => Stage::Collecting,
-            Self::CountAfter { .. } | Self::Sample | Self::Metadata { .. } | Self::Skips { .. } => Stage::Verifying,
+            Self::CountAfter { .. } | Self::Sample(_) | Self::Metadata { .. } | Self::Skips { .. } => Stage::Verifying,
             Self::Ended => Stage::Ended,
         }
     }
+}
+
+/// A look at what a recording job has left: where it stands and what it has seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Look {
+    /// Pages of the list that are still to be looked at; none before the first has said how many there are.
+    pub(crate) pages: Vec<u32>,
+    /// Conversations to look at on each page.
+    pub(crate) share: u32,
+    /// Whether every conversation of the window will have been looked at.
+    pub(crate) whole: bool,
+    /// Conversations looked at.
+    pub(crate) checked: u64,
+    /// Recordings of theirs that are there without a delete date.
+    pub(crate) kept: u64,
+    /// And with one.
+    pub(crate) scheduled: u64,
+    /// Recordings of protected conversations.
+    pub(crate) explained: u64,
 }
 
 /// How far a chunk has come: what stopping, giving up and lateness depend on.
@@ -182,6 +224,9 @@ pub struct ChunkRun {
     pub(crate) before: Option<u64>,
     pub(crate) remaining: Option<u64>,
     pub(crate) deleted: Option<u64>,
+    /// Recordings that the job has given a delete date which has not come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scheduled: Option<u64>,
     /// Recordings that the job skipped.
     pub(crate) skipped: u64,
     pub(crate) protected: Option<u64>,
@@ -240,6 +285,7 @@ impl ChunkRun {
             before: None,
             remaining: None,
             deleted: None,
+            scheduled: None,
             skipped: 0,
             protected: None,
             protected_ids: Vec::new(),
@@ -299,22 +345,35 @@ impl ChunkRun {
 
     /// The next attempt at a chunk that ended other than verified, under the same plan.
     ///
-    /// Where a deletion may still be under way the new attempt goes on watching it instead of starting a second one.
+    /// Where a deletion may still be under way the new attempt goes on watching it instead of starting a second one. One that is
+    /// known to be over is none: what it left is deleted anew.
     #[must_use]
     pub fn retried(self) -> Option<Self> {
         let outcome = self.outcome?;
         if outcome == Outcome::Verified {
             return None;
         }
+        let under_way = outcome == Outcome::Unknown && self.submits > 0 && !self.is_over();
         let mut next = Self::fresh(self.api, self.chunk, self.attempt.saturating_add(1), self.head);
-        if outcome == Outcome::Unknown && self.submits > 0 {
+        if under_way {
+            let gone = self.doubt.as_ref().is_some_and(|doubt| doubt.code == DELETION_GONE);
             next.submits = self.submits;
             next.before = self.before;
-            next.request_id = self.request_id;
+            // Without an id there are still the counts to tell what became of it.
+            next.request_id = self.request_id.filter(|_| !gone);
             next.action_date = self.action_date;
             next.submitted_at = self.submitted_at;
         }
         Some(next)
+    }
+
+    /// Whether it ended in doubt although the remote side has said that it is done with it: looking again will show nothing else.
+    fn is_over(&self) -> bool {
+        let done: &[&str] = match self.api {
+            DeletionApi::DataDeletion => &["completed", "failed"],
+            DeletionApi::RecordingJobs => &["FULFILLED", "CANCELLED", "FAILED"],
+        };
+        self.doubt.is_some() && self.remote.as_deref().is_some_and(|remote| done.contains(&remote))
     }
 
     /// What its job has shown about how long jobs take, once it has finished.

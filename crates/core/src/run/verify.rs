@@ -3,27 +3,32 @@
 use std::time::Duration;
 
 use super::machine::Machine;
-use super::state::Phase;
+use super::state::{Look, Phase};
 use super::{Cause, Next, Outcome, WaitReason};
 use crate::analytics::{self, Listing};
 use crate::api::protection;
 use crate::api::recording_jobs::{self, Left};
 use crate::audit::Event;
-use crate::chunk::Age;
 use crate::http::HttpRequest;
 use crate::reply::Reply;
-use crate::request::DeletionApi;
+use crate::request::{DeletionApi, includes_screen};
 use crate::window::Window;
 
-/// Longest interval of a synchronous details query, in days (limit of the API).
-const QUERY_DAYS: u32 = 31;
+/// Pages of conversations of which some are looked at, if not all are: they are spread over the window.
+const SAMPLE_PAGES: u32 = 5;
+
+/// Pages that are searched for protected conversations when the job has skipped something.
+const MAX_SKIP_PAGES: u32 = 20;
+
+/// The last page that is asked for, of any window.
+const FURTHEST_PAGE: u32 = 1_000;
 
 impl Machine<'_> {
     /// Begins to look for what is left.
     pub(super) fn verify(&mut self) -> Next {
         match self.run.api {
             DeletionApi::DataDeletion => self.to(Phase::CountAfter { entity: 0, sum: 0 }),
-            DeletionApi::RecordingJobs => self.to(Phase::Sample),
+            DeletionApi::RecordingJobs => self.to(Phase::Sample(Look::default())),
         }
     }
 
@@ -75,69 +80,97 @@ impl Machine<'_> {
         self.finish(Outcome::Residual, Some(Cause::new("verify.residual", message)))
     }
 
-    /// The conversations of the window, or of its first month where the query reaches no further.
-    pub(super) fn ask_sample(&self) -> HttpRequest {
-        let window = self.run.chunk.window;
-        let reach = match self.run.chunk.age {
-            Age::Recent => window,
-            Age::Aged => window.before(window.start().plus_days(QUERY_DAYS)).unwrap_or(window),
-        };
-        analytics::list(reach, Listing::ByStart, 1)
+    /// A page of the conversations of the window, or of its first month where the query reaches no further.
+    pub(super) fn ask_sample(&self, look: &Look) -> HttpRequest {
+        let reach = self.queried(0).unwrap_or(self.run.chunk.window);
+        analytics::list(reach, Listing::ByStart, look.pages.first().copied().unwrap_or(1))
     }
 
-    pub(super) fn sampled(&mut self, reply: Reply) -> Next {
+    pub(super) fn sampled(&mut self, reply: Reply, mut look: Look) -> Next {
         let page = match self.read(reply, analytics::read_page) {
             Ok(page) => page,
             Err(next) => return next,
         };
         let window: Window = self.run.chunk.window;
-        let listed = page.conversations.len();
-        let all_listed = page.total == Some(listed as u64) && self.run.chunk.age == Age::Recent;
+        let first = look.pages.is_empty();
+        if first {
+            look = self.look_over(page.total);
+        }
+        if !look.pages.is_empty() {
+            look.pages.remove(0);
+        }
         let mut ids: Vec<_> =
             page.conversations.into_iter().filter(|c| window.contains(c.start)).map(|c| c.id).collect();
         // Conversations that the platform protects keep their recordings, and were found before the execution.
         ids.retain(|id| !self.run.protected_ids.contains(id));
-        if self.run.skipped > 0 && self.run.protected_ids.is_empty() && !ids.is_empty() {
-            let skipped = self.run.skipped;
-            return self.to(Phase::Skips { ids, whole: all_listed, skipped });
+        let guards = if first && self.is_unexplained() { self.run.protected_ids.clone() } else { Vec::new() };
+        if self.is_unexplained() && look.explained < self.run.skipped && !ids.is_empty() {
+            return self.to(Phase::Skips { guards, ids, look });
         }
-        if self.run.skipped > 0 {
-            self.run.protected = Some(self.run.skipped);
-        }
-        self.look_at_some(&ids, all_listed)
+        self.look_at_some(guards, &ids, look)
     }
 
-    /// Whether protection explains what the job skipped.
-    pub(super) fn skips(&mut self, reply: Reply, ids: &[String], whole: bool, skipped: u64) -> Next {
+    /// Which pages to look at, so that they are spread over the whole window, and how much of each.
+    fn look_over(&self, total: Option<u64>) -> Look {
+        let wanted = self.limits().verify_conversations;
+        let page_size = u64::from(analytics::PAGE_SIZE);
+        let pages = total.unwrap_or_default().div_ceil(page_size).clamp(1, u64::from(FURTHEST_PAGE));
+        let pages = u32::try_from(pages).unwrap_or(FURTHEST_PAGE);
+        let all = total.is_some_and(|total| total <= u64::from(wanted));
+        let some = wanted.div_ceil(analytics::PAGE_SIZE).max(SAMPLE_PAGES.min(wanted));
+        let some = if self.is_unexplained() { some.max(MAX_SKIP_PAGES) } else { some };
+        let chosen = if all { pages } else { pages.min(some.max(1)) };
+        Look {
+            pages: evenly(&(1..=pages).collect::<Vec<_>>(), chosen as usize),
+            share: if all { analytics::PAGE_SIZE } else { wanted.div_ceil(chosen.max(1)) },
+            whole: all && self.queried(1).is_none(),
+            ..Look::default()
+        }
+    }
+
+    /// Whether the job skipped recordings, and it has not been shown why.
+    fn is_unexplained(&self) -> bool {
+        self.run.skipped > 0 && self.run.protected.is_none()
+    }
+
+    /// Which of the conversations the platform protects: their recordings may be what the job skipped.
+    pub(super) fn skips(&mut self, reply: Reply, mut guards: Vec<String>, ids: &[String], look: Look) -> Next {
         let protected = match self.read(reply, protection::read) {
             Ok(protected) => protected,
             Err(next) => return next,
         };
-        if protected.is_empty() {
-            let message =
-                format!("the job skipped {skipped} recordings, and no legal hold of the platform explains it");
-            self.run.remaining = Some(skipped);
-            return self.finish(Outcome::Residual, Some(Cause::new("job.skipped", message)));
+        if !protected.is_empty() {
+            self.record(Event::HoldsChecked {
+                asked: ids.len() as u64,
+                unprotected: Vec::new(),
+                protected: protected.clone(),
+            });
         }
-        self.run.protected = Some(skipped);
         let free: Vec<_> = ids.iter().filter(|id| !protected.contains(id)).cloned().collect();
-        self.record(Event::HoldsChecked {
-            asked: ids.len() as u64,
-            unprotected: Vec::new(),
-            protected: protected.clone(),
-        });
-        self.run.protected_ids = protected;
-        self.look_at_some(&free, whole)
+        self.run.protected_ids.extend(protected.iter().cloned());
+        guards.extend(protected);
+        self.look_at_some(guards, &free, look)
     }
 
-    fn look_at_some(&mut self, ids: &[String], all_listed: bool) -> Next {
-        let wanted = self.limits().verify_conversations as usize;
-        let whole = all_listed && ids.len() <= wanted;
-        let chosen = evenly(ids, wanted);
-        if chosen.is_empty() {
-            return self.looked(0, Left::default(), whole);
+    /// First those that are protected, whose recordings explain what was skipped, then some of the others.
+    fn look_at_some(&mut self, guards: Vec<String>, ids: &[String], look: Look) -> Next {
+        let (guarded, mut chosen) = (guards.len(), guards);
+        chosen.extend(evenly(ids, look.share as usize));
+        self.look_on(Phase::Metadata { ids: chosen, at: 0, guarded, look })
+    }
+
+    /// The next conversation, or the next page, or the sum of it all.
+    fn look_on(&mut self, phase: Phase) -> Next {
+        match phase {
+            Phase::Metadata { ids, at, look, .. } if at >= ids.len() => {
+                if look.pages.is_empty() {
+                    self.looked(&look)
+                } else {
+                    self.to(Phase::Sample(look))
+                }
+            }
+            phase => self.to(phase),
         }
-        self.to(Phase::Metadata { ids: chosen, at: 0, kept: 0, scheduled: 0, whole })
     }
 
     pub(super) fn metadata(
@@ -145,37 +178,58 @@ impl Machine<'_> {
         reply: Reply,
         ids: Vec<String>,
         at: usize,
-        seen: (u64, u64),
-        whole: bool,
+        guarded: usize,
+        mut look: Look,
     ) -> Next {
-        let screen_too = recording_jobs::includes_screen(&self.cx.order.request.record_types);
+        let screen_too = includes_screen(&self.cx.order.request.record_types);
         // No such recordings: gone.
         let found = self.read_or(reply, Left::default(), |answer| recording_jobs::read_metadata(answer, screen_too));
         let left = match found {
             Ok(left) => left,
             Err(next) => return next,
         };
-        let (kept, scheduled) = (seen.0.saturating_add(left.kept), seen.1.saturating_add(left.scheduled));
-        let checked = ids.len();
-        if at + 1 < checked {
-            return self.to(Phase::Metadata { ids, at: at + 1, kept, scheduled, whole });
+        let mut at = at + 1;
+        if at <= guarded {
+            look.explained = look.explained.saturating_add(left.kept).saturating_add(left.scheduled);
+            if look.explained >= self.run.skipped {
+                at = guarded;
+            }
+        } else {
+            look.checked = look.checked.saturating_add(1);
+            look.kept = look.kept.saturating_add(left.kept);
+            look.scheduled = look.scheduled.saturating_add(left.scheduled);
         }
-        self.looked(checked as u64, Left { kept, scheduled }, whole)
+        self.look_on(Phase::Metadata { ids, at, guarded, look })
     }
 
-    fn looked(&mut self, checked: u64, left: Left, whole: bool) -> Next {
-        let still_there = left.kept.saturating_add(left.scheduled);
+    fn looked(&mut self, look: &Look) -> Next {
+        if self.is_unexplained() {
+            let (skipped, explained) = (self.run.skipped, look.explained);
+            if explained < skipped {
+                let message = match explained {
+                    0 => format!("the job skipped {skipped} recordings, and no legal hold of the platform explains it"),
+                    _ => {
+                        format!("the job skipped {skipped} recordings; legal holds of the platform explain {explained}")
+                    }
+                };
+                self.run.remaining = Some(skipped.saturating_sub(explained));
+                self.run.protected = (explained > 0).then_some(explained);
+                return self.finish(Outcome::Residual, Some(Cause::new("job.skipped", message)));
+            }
+            self.run.protected = Some(skipped);
+        }
+        let still_there = look.kept.saturating_add(look.scheduled);
         // A sample that finds nothing has not measured what is left elsewhere.
-        self.run.remaining = (whole || still_there > 0).then_some(still_there);
-        let remaining = self.run.remaining;
-        self.record(Event::Verified { method: "recordingMetadata".to_owned(), checked: Some(checked), remaining });
-        self.run.phase = Phase::Sample;
+        self.run.remaining = (look.whole || still_there > 0).then_some(still_there);
+        let (checked, remaining) = (Some(look.checked), self.run.remaining);
+        self.record(Event::Verified { method: "recordingMetadata".to_owned(), checked, remaining });
+        self.run.phase = Phase::Sample(Look::default());
         self.conclude(still_there)
     }
 }
 
 /// At most `wanted` of them, spread evenly, the first and the last among them.
-fn evenly(ids: &[String], wanted: usize) -> Vec<String> {
+fn evenly<T: Clone>(ids: &[T], wanted: usize) -> Vec<T> {
     if ids.len() <= wanted {
         return ids.to_vec();
     }

@@ -1,6 +1,9 @@
 //! The step machine, told as stories: what the server answers, what is asked of it, and how it ends.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod protection;
+mod recordings;
+
 use std::time::Duration;
 
 use purge_core::audit::Verifier;
@@ -412,7 +415,7 @@ fn a_held_conversation_in_the_window_stops_the_chunk() {
     assert_eq!(play(&held(), [conversations(&["c-1"])]).end(), ended(Outcome::Held, "hold"));
     let outside = json!({ "conversations": [{ "conversationId": "c-1", "conversationStart": "2022-05-01T00:00:00.000Z",
                                               "conversationEnd": "2022-06-01T00:00:00.000Z" }] });
-    for clear in [Json(200, outside), Json(200, json!({ "conversations": [] })), error(404, "not.found")] {
+    for clear in [Json(200, outside), Json(200, json!({ "conversations": [] })), Json(200, json!({}))] {
         let story = play(&held(), [clear, count(1), accepted(), status("completed"), count(0)]);
         assert_eq!(story.end(), verified());
     }
@@ -421,6 +424,9 @@ fn a_held_conversation_in_the_window_stops_the_chunk() {
     assert_eq!(play(&held(), [Json(200, ongoing)]).end(), ended(Outcome::Held, "hold"));
     let unreadable = always(Json(200, json!({ "conversations": [{ "conversationId": "c-1" }] })));
     assert_eq!(play(&held(), [unreadable]).end(), ended(Outcome::Failed, "reply.unreadable"));
+    let unrouted = play(&held(), [error(404, "not.found")]);
+    assert_eq!(unrouted.end(), ended(Outcome::Failed, "hold.no-lookup"), "where nobody can look, nobody has looked");
+    assert!(unrouted.log.contains("\"http_status\":404"), "the records say why: {}", unrouted.log);
 }
 
 #[test]
@@ -484,22 +490,6 @@ fn a_job_that_must_not_run_is_cancelled() {
 }
 
 #[test]
-fn a_conversation_that_reaches_into_a_held_window_stops_the_job() {
-    let held = || {
-        let window = json!({ "start": "2023-02-01T00:00:00.000Z", "end": "2023-02-05T00:00:00.000Z" });
-        order("recordingJobs", |o| o["heldWindows"] = json!([{ "window": window, "hold": "H-2" }]))
-    };
-    let reaching = json!({ "conversations": [{ "conversationId": "a", "conversationStart": "2023-01-31T10:00:00.000Z",
-                                               "conversationEnd": "2023-02-02T10:00:00.000Z" }], "totalHits": 1 });
-    let none = || Json(200, json!({ "totalHits": 0 }));
-    let answers = [created(), job("READY"), Json(200, reaching), none(), Json(200, json!([])), Text(204, "")];
-    assert_eq!(play(&held(), answers).end(), ended(Outcome::Held, "hold"));
-    let clear = [created(), job("READY"), conversations(&["a"]), none(), job("PROCESSING"), job("FULFILLED")];
-    let rest = [conversations(&["a"]), Json(200, json!([]))];
-    assert_eq!(play(&held(), clear.into_iter().chain(rest)).end(), verified());
-}
-
-#[test]
 fn an_unanswered_creation_is_found_again_by_its_window_and_action_date() {
     let order = order("recordingJobs", |_| {});
     let probe = play(&order, [error(403, "missing.permissions")]);
@@ -521,18 +511,6 @@ fn an_unanswered_creation_is_found_again_by_its_window_and_action_date() {
     let nothing = always(Json(200, json!({ "entities": [] })));
     let story = play(&order, [Lost(NoResponse::Dropped), nothing, created()].into_iter().chain(rest()));
     assert_eq!((story.end(), story.times("POST jobs"), story.run.view().submits), (verified(), 2, 1));
-}
-
-#[test]
-fn an_unanswered_execution_is_settled_by_the_state_of_the_job() {
-    let order = order("recordingJobs", |_| {});
-    let rest = || [job("PROCESSING"), job("FULFILLED"), conversations(&[])];
-    let arrived = [created(), job("READY"), Lost(NoResponse::TimedOut)];
-    let story = play(&order, arrived.into_iter().chain(rest()));
-    assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 1));
-    let lost = [created(), job("READY"), Lost(NoResponse::Dropped), job("READY"), job("READY")];
-    let story = play(&order, lost.into_iter().chain(rest()));
-    assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 2), "the same job, which runs only once");
 }
 
 #[test]
@@ -560,10 +538,20 @@ fn failed_and_skipped_recordings_are_said() {
     assert!(story.log.contains("a/r"));
 
     let start = || [created(), job("READY"), job("PROCESSING"), done(2, 0), conversations(&["a", "b"])];
-    let unexplained = play(&order, start().into_iter().chain([Json(200, json!([]))]));
+    let nothing = || Json(200, json!([]));
+    let unexplained = play(&order, start().into_iter().chain([nothing(), nothing(), nothing()]));
     assert_eq!(unexplained.end(), ended(Outcome::Residual, "job.skipped"));
-    let explained = play(&order, start().into_iter().chain([Json(200, json!([{ "id": "a" }])), Json(200, json!([]))]));
-    assert_eq!((explained.end(), explained.run.view().protected), (verified(), Some(2)));
+    let kept = |count: usize| Json(200, vec![json!({ "fileState": "AVAILABLE" }); count].into());
+    let story = |of_the_protected: usize| {
+        let protected = [Json(200, json!([{ "id": "a" }])), kept(of_the_protected)];
+        let free = (of_the_protected >= 2).then(|| kept(0));
+        play(&order, start().into_iter().chain(protected).chain(free))
+    };
+    assert_eq!(
+        (story(3).end(), story(3).run.view().protected),
+        (verified(), Some(2)),
+        "what the job skipped, not more"
+    );
 }
 
 #[test]
@@ -684,17 +672,6 @@ fn an_abandoned_chunk_names_what_the_server_complained_about_last() {
 
 fn fresh(order: &Order) -> ChunkRun {
     ChunkRun::new(order, chunk())
-}
-
-#[test]
-fn a_cool_off_is_waited_for_and_the_removal_after_it_too() {
-    let cooling = order("recordingJobs", |o| o["request"]["recordings"] = json!({ "coolOffDays": 7 }));
-    let kept = || Json(200, json!([{ "fileState": "AVAILABLE", "deleteDate": "2024-01-08T00:00:00.000Z" }]));
-    let start = [created(), job("READY"), job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), kept()];
-    let gone = || [conversations(&["a"]), Json(200, json!([]))];
-    let story = play(&cooling, start.into_iter().chain(gone()));
-    assert_eq!(story.end(), verified());
-    assert!(story.waits.contains(&WaitReason::CoolOff) && story.elapsed >= Duration::from_secs(7 * 86_400));
 }
 
 #[test]

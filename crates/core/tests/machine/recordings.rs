@@ -1,0 +1,178 @@
+//! Stories of `recordingJobs`: executions of which nobody knows, cool-offs, and what is looked at afterwards.
+
+use super::*;
+
+fn recordings(change: impl FnOnce(&mut Value)) -> Order {
+    order("recordingJobs", change)
+}
+
+fn many(answer: impl Fn() -> Answer, times: usize) -> impl Iterator<Item = Answer> {
+    (0..times).map(move |_| answer())
+}
+
+/// An execution that nobody answered, and a job that stays ready for as long as it is watched before it is executed again.
+fn unanswered() -> impl Iterator<Item = Answer> {
+    let lost = [created(), job("READY"), Lost(NoResponse::Dropped)];
+    lost.into_iter().chain(many(|| job("READY"), 8))
+}
+
+#[test]
+fn an_unanswered_execution_is_settled_by_the_state_of_the_job() {
+    let order = recordings(|_| {});
+    let rest = || [job("PROCESSING"), job("FULFILLED"), conversations(&[])];
+    let arrived = [created(), job("READY"), Lost(NoResponse::TimedOut)];
+    let story = play(&order, arrived.into_iter().chain(rest()));
+    assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 1));
+    let story = play(&order, unanswered().chain(rest()));
+    assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 2), "the same job, which runs only once");
+    assert!(story.elapsed >= Duration::from_secs(50), "a gateway may give up long before the job begins");
+}
+
+#[test]
+fn an_execution_that_arrives_late_is_never_called_rejected() {
+    let order = recordings(|_| {});
+    for refusal in [error(400, "bad.request"), error(404, "not.found"), error(409, "conflict")] {
+        let late = [refusal, job("PROCESSING"), job("FULFILLED"), conversations(&[])];
+        let story = play(&order, unanswered().chain(late));
+        assert_eq!((story.end(), story.run.view().records_deleted), (verified(), Some(5)));
+        assert_eq!(story.times("DELETE job-1"), 0, "a job that runs is not cancelled as if it had not begun");
+    }
+}
+
+#[test]
+fn a_cancel_after_an_unanswered_execution_believes_the_job_alone() {
+    let order = recordings(|_| {});
+    let start = || unanswered().take(10).chain([CancelFirst(Box::new(job("READY")))]);
+    let in_time = play(&order, start().chain([Text(204, "")]));
+    assert_eq!(in_time.end(), ended(Outcome::Cancelled, "cancelled"));
+    let too_late = [error(400, "bad.request"), job("PROCESSING"), job("FULFILLED"), conversations(&[])];
+    let story = play(&order, start().chain(too_late));
+    assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 1), "it had begun, so it is seen through");
+}
+
+fn cooling() -> Order {
+    recordings(|order| order["request"]["recordings"] = json!({ "coolOffDays": 7 }))
+}
+
+#[test]
+fn a_cool_off_is_waited_for_and_the_removal_after_it_too() {
+    let kept = || Json(200, json!([{ "fileState": "AVAILABLE", "deleteDate": "2024-01-08T00:00:00.000Z" }]));
+    let start = [created(), job("READY"), job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), kept()];
+    let gone = || [conversations(&["a"]), Json(200, json!([]))];
+    let story = play(&cooling(), start.into_iter().chain(gone()));
+    assert_eq!(story.end(), verified());
+    assert!(story.waits.contains(&WaitReason::CoolOff) && story.elapsed >= Duration::from_secs(7 * 86_400));
+    let records: Vec<Value> = story.log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let processed = records.iter().find(|record| record["event"]["kind"] == "processed").unwrap();
+    assert_eq!(processed["records_deleted"], Value::Null, "nothing is gone before its date");
+    assert_eq!(records.last().unwrap()["records_deleted"], json!(5));
+}
+
+#[test]
+fn a_cancel_in_the_cool_off_says_what_is_still_to_come() {
+    let order = cooling();
+    // Before the job has run, and while it runs; both times it runs to its end.
+    for cancelled in [
+        [job("READY"), job("PROCESSING"), CancelFirst(Box::new(job("FULFILLED")))],
+        [job("READY"), CancelFirst(Box::new(job("PROCESSING"))), job("FULFILLED")],
+    ] {
+        let story = play(&order, [created()].into_iter().chain(cancelled));
+        assert_eq!(story.end(), ended(Outcome::Unknown, "cancelled.scheduled"));
+        assert!(story.elapsed < Duration::from_secs(3_600), "nobody waits for what nobody wants");
+        assert!(story.run.view().cause.unwrap().message.contains("2024-01-08T"), "the date is named");
+        assert_eq!(story.run.view().records_deleted, None);
+        // Whoever changes their mind again has it seen through.
+        let again = story.run.retried().unwrap();
+        let story = go_on(&order, again, "2024-01-02T00:00:00Z", [job("FULFILLED"), conversations(&[])]);
+        assert_eq!((story.end(), story.times("POST jobs")), (verified(), 0));
+    }
+    let waiting = [created(), job("READY"), job("PROCESSING"), job("FULFILLED")];
+    let mut run = ChunkRun::new(&order, chunk());
+    let (mut now, mut input) = (Timestamp::parse("2024-01-01T00:00:00Z").unwrap(), Input::Start);
+    let mut answers = waiting.into_iter();
+    loop {
+        let step = run.step(Context { order: &order, pace: Pace::default(), now }, input);
+        run = step.run;
+        input = match step.next {
+            Next::Send(_) => answered(answers.next().unwrap()),
+            Next::TakeSlot => Input::Slot { granted: true },
+            Next::WaitUntil { reason: WaitReason::CoolOff, .. } => break,
+            Next::WaitUntil { at, .. } => {
+                now = at;
+                Input::Tick
+            }
+            Next::Done(outcome) => panic!("{outcome:?} before the cool-off"),
+        };
+    }
+    let step = run.step(Context { order: &order, pace: Pace::default(), now }, Input::Cancel);
+    assert_eq!(step.next, Next::Done(Outcome::Unknown), "a cancel is not slept through");
+}
+
+#[test]
+fn what_is_looked_at_is_spread_over_the_whole_window() {
+    let page = |from: u32, count: u32| {
+        let one = |i: u32| {
+            json!({ "conversationId": format!("c-{i}"), "conversationStart": "2023-01-05T10:00:00.000Z",
+                    "conversationEnd": "2023-01-05T10:10:00.000Z" })
+        };
+        Json(200, json!({ "conversations": (from..from + count).map(one).collect::<Vec<_>>(), "totalHits": 950 }))
+    };
+    let gone = || Json(200, json!([]));
+    let start = [created(), job("READY"), job("PROCESSING"), job("FULFILLED")];
+    let looks = [1, 3, 5, 7, 10].map(|n| page((n - 1) * 100, if n == 10 { 50 } else { 100 }));
+    let looks = looks.into_iter().flat_map(|page| [page, gone(), gone()]);
+    let story = play(&recordings(|_| {}), start.into_iter().chain(looks));
+    assert_eq!((story.end(), story.run.view().remaining), (verified(), None), "a sample measures no remainder");
+    let pages: Vec<_> = bodies(&story).iter().filter_map(|b| b["body"]["paging"]["pageNumber"].as_u64()).collect();
+    assert_eq!(pages, [1, 3, 5, 7, 10]);
+    let asked: Vec<_> = story.requests.iter().filter(|r| r.path.ends_with("recordingmetadata")).collect();
+    assert!(asked.first().unwrap().path.contains("/c-0/") && asked.last().unwrap().path.contains("/c-949/"));
+
+    // Whoever wants every conversation looked at has every conversation looked at.
+    let all = recordings(|order| order["limits"] = json!({ "verifyConversations": 1000 }));
+    let looks = (0..10).flat_map(|n| {
+        let count = if n == 9 { 50 } else { 100 };
+        [page(n * 100, count)].into_iter().chain(many(gone, count as usize))
+    });
+    let start = [created(), job("READY"), job("PROCESSING"), job("FULFILLED")];
+    let story = play(&all, start.into_iter().chain(looks));
+    assert_eq!((story.end(), story.run.view().remaining), (verified(), Some(0)));
+    assert_eq!(story.times("GET recordingmetadata"), 950);
+}
+
+#[test]
+fn protection_explains_only_as_much_as_it_protects() {
+    let skipped = json!({ "id": "job-1", "state": "FULFILLED", "totalRecordings": 40, "totalProcessedRecordings": 10,
+                          "totalSkippedRecordings": 30, "totalFailedRecordings": 0 });
+    let two = Json(200, json!([{ "fileState": "AVAILABLE" }, { "fileState": "AVAILABLE" }]));
+    let look = [conversations(&["a", "b"]), Json(200, json!([{ "id": "a" }])), two, Json(200, json!([]))];
+    let start = [created(), job("READY"), job("PROCESSING"), Json(200, skipped)];
+    let story = play(&recordings(|_| {}), start.into_iter().chain(look));
+    assert_eq!(story.end(), ended(Outcome::Residual, "job.skipped"));
+    let view = story.run.view();
+    assert_eq!((view.protected, view.remaining), (Some(2), Some(28)));
+}
+
+#[test]
+fn a_job_that_is_over_is_not_watched_for_ever() {
+    let order = recordings(|_| {});
+    let silent = Json(200, json!({ "id": "job-1", "state": "FULFILLED" }));
+    for over in [job("CANCELLED"), silent] {
+        let answers = [created(), job("READY"), job("PROCESSING"), over, conversations(&[])];
+        let story = play(&order, answers);
+        assert_eq!(story.end().0, Outcome::Unknown);
+        let again = [created(), job("READY"), job("PROCESSING"), job("FULFILLED"), conversations(&[])];
+        let story = go_on(&order, story.run.retried().unwrap(), "2024-01-02T00:00:00Z", again);
+        assert_eq!((story.end(), story.times("POST jobs")), (verified(), 1), "what it left is deleted by another");
+    }
+}
+
+#[test]
+fn a_deletion_that_the_server_has_forgotten_is_told_by_the_counts() {
+    let order = deletion(json!({}));
+    let forgotten = [count(5), accepted(), always(error(404, "not.found")), count(0)];
+    let story = play(&order, forgotten);
+    assert_eq!(story.end(), ended(Outcome::Unknown, "deletion.gone"));
+    let story = go_on(&order, story.run.retried().unwrap(), "2024-01-02T00:00:00Z", [count(0)]);
+    assert_eq!((story.end(), story.times(SUBMIT)), (verified(), 0));
+}
