@@ -72,7 +72,8 @@ pub async fn write(
     let order = &row.order;
     let context = CheckContext { now, tenant_jurisdiction: None, default_jurisdiction: None };
     let plan = plan::reopen(&row.plan_file, &context)
-        .map_err(|findings| Again(format!("the plan file is not what it was: {findings:?}")))?;
+        .map_err(|findings| Again(format!("the plan file is not what it was: {findings:?}")))?
+        .plan;
     let records = records(ledger, &order.run_id).await?;
     let report = Report::of(Ordered { order, chunks: plan.chunks(), parts: plan.parts() }, &records);
     let material = Material { order, plan_file: &row.plan_file, records: &records, report: &report, messages: &outbox };

@@ -210,6 +210,7 @@ impl Bench {
 
     /// Has a request carried out under a policy; gives the run.
     pub async fn start(&self, request: &Value, policy: &Value) -> String {
+        self.put("policy.json", policy).await;
         let preview = json!({"action": "preview", "request": request, "policy": policy});
         let preview = self.ask(&preview).await;
         let digest = &preview["plan"]["planDigest"];

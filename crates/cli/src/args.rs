@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use purge_core::policy::MAX_SECONDS;
 
 /// The ledger of a command that names none.
 pub(crate) const DEFAULT_LEDGER: &str = "genesys-purge-data";
@@ -79,7 +80,7 @@ the plan and asks for its code; scripts pass the whole digest with --approve.
 
 Examples:
   genesys-purge run examples/q1-2023.json
-  genesys-purge run q1.plan.json --approve sha256:… --approver dpo@example.com
+  genesys-purge run q1.plan.json --policy policy.json --approve sha256:… --approver dpo@example.com
 
 Settings and exit codes: `genesys-purge run --help`.", after_long_help = format!("\
 Without GENESYS_ settings it runs on a simulated tenant. On a real tenant it shows
@@ -87,7 +88,7 @@ the plan and asks for its code; scripts pass the whole digest with --approve.
 
 Examples:
   genesys-purge run examples/q1-2023.json
-  genesys-purge run q1.plan.json --approve sha256:… --approver dpo@example.com
+  genesys-purge run q1.plan.json --policy policy.json --approve sha256:… --approver dpo@example.com
 
 {SETTINGS}
 
@@ -113,10 +114,14 @@ Works from any terminal while the run is carried out elsewhere. What has been de
     Cancel(CancelArgs),
     /// Try again the chunks of a run that did not end verified
     #[command(after_help = "\
-The plan and its approval stay the same.
+The plan and its approval stay the same, and so does the policy that it was made with.
+With --policy nothing goes on that the given policy keeps: a hold that is newer than
+the plan stops the retry, and the request has to be planned and approved again.
+
+A cancelled run goes on. With --chunk it only does once its other chunks have ended.
 
 Examples:
-  genesys-purge retry 3f9a
+  genesys-purge retry 3f9a --policy policy.json
   genesys-purge retry 3f9a --chunk 7 --chunk 12")]
     Retry(RetryArgs),
     /// Check an evidence folder offline
@@ -139,7 +144,8 @@ whoever has it can start, cancel and retry runs. Only this machine is answered.
 Settings are those of `run`: without GENESYS_ settings, a simulated tenant.
 
 A plan is carried out after its short code was typed and its approver named. With
---policy, only plans that were made with one of these policies are.
+--policy, only plans that were made with one of these policies are, and only their
+runs go on.
 
 Ctrl-C stops runs after the step in hand. What was stopped goes on from the page,
 or by `genesys-purge retry`.
@@ -173,7 +179,8 @@ Faults: CALL:WHEN:WHAT[:OPTION…]
 /// The request and the rules.
 #[derive(Debug, Args)]
 pub(crate) struct Documents {
-    /// Policy: retention rules, legal holds, jurisdictions, limits
+    /// Policy: retention rules, legal holds, jurisdictions, limits. With a plan file, which has its own: nothing that this
+    /// one keeps may be deleted
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
 }
@@ -225,8 +232,8 @@ pub(crate) struct RunArgs {
     /// Chunks under way at once, at most what the policy allows
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) concurrency: Option<u32>,
-    /// Seconds from a chunk's first submit to its end, at most what the policy allows
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    /// Seconds from a chunk's first submit to its end, at most what the policy allows and 30 days
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=MAX_SECONDS))]
     pub(crate) chunk_deadline: Option<u64>,
     /// Region that the tenant lies in, if its address does not say
     #[arg(long, value_name = "REGION")]
@@ -286,6 +293,9 @@ pub(crate) struct RetryArgs {
     /// Only this chunk; may be repeated
     #[arg(long = "chunk", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) chunks: Vec<u32>,
+    /// Policy that applies now: nothing that it keeps may be deleted
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) ledger: Ledger,
     /// Folder for the evidence [default: evidence/RUN in the ledger's folder]

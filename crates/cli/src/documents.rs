@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
 
-use purge_core::finding::Finding;
-use purge_core::plan::{self, CheckContext, Checked, PlanFile};
+use purge_core::finding::{Finding, stops};
+use purge_core::plan::{self, CheckContext, Checked, Reopened};
 use purge_core::region::REGIONS;
 use purge_core::time::Timestamp;
 
@@ -62,29 +63,21 @@ pub(crate) fn prepare(request: &Path, policy: Option<&Path>, context: &CheckCont
         let checked = plan::check(&text, policy.as_deref(), context);
         return Ok(Prepared { checked, planned_at: context.now, names });
     }
-    if let Some(policy) = policy {
-        return Err(Failure::new(
-            Exit::BadInput,
-            "planFile.policy",
-            policy.display().to_string(),
-            format!("`{}` is a plan file, which holds the policy that it was made with", names.request),
-            "leave `--policy` away, or plan the request again",
-        ));
-    }
-    let (checked, planned_at) = reopen(&text, context).map_err(|failure| Failure {
-        findings: failure.findings.iter().map(|f| names.locate(f)).collect(),
-        ..failure
+    let Reopened { plan, planned_at, mut remarks } = plan::reopen(&text, context).map_err(|findings| {
+        let located = findings.iter().map(|finding| names.locate(finding)).collect();
+        Failure { findings: located, ..Failure::of_findings(findings) }
     })?;
+    // The plan is carried out as it was approved, or not at all: the policy that applies now may only stand against it.
+    let now = policy.map(read_text).transpose()?;
+    let against = now.map(|text| plan::since(&plan, plan.chunks(), &text, context)).unwrap_or_default();
+    let checked = if stops(&against) {
+        let parts = Arc::new(plan.parts().to_vec());
+        remarks.extend(against);
+        Checked { findings: remarks, parts, plan: None }
+    } else {
+        Checked::planned(plan, remarks)
+    };
     Ok(Prepared { checked, planned_at, names })
-}
-
-/// Checks a plan file, as of when it was planned: its digest must be the one that it says.
-pub(crate) fn reopen(text: &str, context: &CheckContext) -> Result<(Checked, Timestamp), Failure> {
-    plan::reopen(text, context).map_err(Failure::of_findings)?;
-    // It has just been read, so only its warnings are new here.
-    let file: PlanFile = serde_json::from_str(text).map_err(|why| Failure::machine("read the plan file", why))?;
-    let context = CheckContext { now: file.planned_at, ..context.clone() };
-    Ok((plan::check_parsed(&file.request, &file.policy, &context), file.planned_at))
 }
 
 /// A plan file is an object with a digest; a request never has one.

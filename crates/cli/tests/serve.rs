@@ -567,6 +567,28 @@ fn killed_and_started_again_it_goes_on_and_submits_nothing_twice() {
 }
 
 #[test]
+fn a_server_goes_on_with_no_run_that_it_may_not_start() {
+    let bench = Bench::new();
+    let scenario = slow(&bench, 3);
+    let run = {
+        let mut console = Console::start(&bench, &["--scenario", &scenario]);
+        let run = console.begin(&plan(&bench, &request(6), None));
+        console.follow(&run, "0.0", |event| event.data["state"] == "deleting");
+        console.signal("INT");
+        console.end();
+        run
+    };
+    let other = bench.file("other.json", &json!({ "version": 1, "limits": { "maxRecords": 5 } }));
+    let console = Console::start(&bench, &["--scenario", &scenario, "--policy", other.to_str().unwrap()]);
+    for verb in ["resume", "retry"] {
+        assert_eq!(console.post(&format!("/runs/{run}/{verb}"), &json!({})).is(409).code(), "policy.notAllowed");
+    }
+    // To stop it is always allowed.
+    console.post(&format!("/runs/{run}/cancel"), &json!({})).is(200);
+    assert_eq!(console.settled(&run)["open"], json!(0));
+}
+
+#[test]
 fn interrupted_it_finishes_the_step_in_hand_and_leaves_evidence() {
     let bench = Bench::new();
     let mut console = Console::start(&bench, &["--scenario", &slow(&bench, 30)]);

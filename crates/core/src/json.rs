@@ -49,8 +49,7 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// Characters that change what a reader sees without being seen: control characters, and those that turn the direction of writing.
 /// An approver must not read another text than the one that is signed for.
-#[must_use]
-pub fn is_deceptive(c: char) -> bool {
+pub(crate) fn is_deceptive(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

@@ -2,13 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::json::digest;
+use crate::json::{digest, is_deceptive};
 use crate::plan::Plan;
 use crate::policy::{Hold, Limits, Policy};
 use crate::request::{PurgeRequest, RecordType, same_person, stands_against};
 use crate::sorted::{sort, sort_by};
 use crate::time::Timestamp;
 use crate::window::Window;
+
+/// Longer than any name, in characters.
+const LONGEST_NAME: usize = 200;
 
 /// Version of the order's format.
 pub(crate) const ORDER_VERSION: u32 = 1;
@@ -96,6 +99,9 @@ pub enum ApprovalError {
     /// An approval without a name proves nothing.
     #[error("the approval does not say who gave it")]
     Nobody,
+    /// A name that does not read as it is written: the first person could write theirs so that it looks the same and is another.
+    #[error("the approver's name has characters that cannot be seen, or more than {LONGEST_NAME}")]
+    Unreadable,
 }
 
 impl Order {
@@ -114,7 +120,10 @@ impl Order {
         if approval.approved_by.trim().is_empty() {
             return Err(ApprovalError::Nobody);
         }
-        if policy.limits.second_person && same_person(&approval.approved_by, &request.requested_by) {
+        if !is_readable(approval.approved_by.trim()) {
+            return Err(ApprovalError::Unreadable);
+        }
+        if policy.limits.second_person && same_person(&seen(&approval.approved_by), &seen(&request.requested_by)) {
             return Err(ApprovalError::SamePerson(approval.approved_by.clone()));
         }
         Ok(Self {
@@ -134,6 +143,29 @@ impl Order {
             simulated,
         })
     }
+}
+
+/// Whether a name is what a reader sees of it.
+fn is_readable(name: &str) -> bool {
+    let plain = |c: char| c == ' ' || !(c.is_whitespace() || is_unseen(c));
+    name.chars().all(plain) && name.chars().count() <= LONGEST_NAME
+}
+
+/// What a reader sees of a name.
+fn seen(name: &str) -> String {
+    let visible: String = name.chars().filter(|c| c.is_whitespace() || !is_unseen(*c)).collect();
+    visible.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Characters that leave no mark on paper: those that deceive, and those that Unicode says to ignore
+/// (`Default_Ignorable_Code_Point`).
+fn is_unseen(c: char) -> bool {
+    is_deceptive(c)
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The same plan on the same tenant is the same run, whoever starts it and however often.

@@ -16,6 +16,9 @@ pub const POLICY_VERSION: u32 = 1;
 /// The longest policy text that is read, in bytes.
 pub const POLICY_MAX_BYTES: usize = 16 * 1024 * 1024;
 
+/// The most seconds that a deadline may have, 30 days: one beyond it is none.
+pub const MAX_SECONDS: u64 = 30 * 86_400;
+
 /// A floor: records of these types must be kept at least that long.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -468,7 +468,13 @@ fn a_plan_file_opens_only_as_the_plan_that_it_was() {
     let plan = check(CROSSING, Some(POLICY), &context()).plan.unwrap();
     let file = serde_json::to_value(PlanFile::new(&plan, context().now)).unwrap();
     let later = CheckContext { now: at("2026-12-24T00:00:00Z"), ..context() };
-    assert_eq!(plan::reopen(&file.to_string(), &later), Ok(plan.clone()));
+    let reopened = plan::reopen(&file.to_string(), &later).unwrap();
+    assert_eq!((&reopened.plan, reopened.planned_at), (&plan, context().now));
+    let remarks: Vec<_> = reopened.remarks.iter().map(|finding| finding.pointer.as_str()).collect();
+    assert!(
+        remarks.iter().all(|pointer| pointer.starts_with("#/request") || pointer.starts_with("#/policy")),
+        "{remarks:?}"
+    );
     let codes = |file: &Value, context: &CheckContext| -> Vec<String> {
         let findings = plan::reopen(&file.to_string(), context).unwrap_err();
         findings.into_iter().map(|f| format!("{} {}", f.code, f.pointer)).collect()

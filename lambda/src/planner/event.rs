@@ -21,7 +21,7 @@ pub enum Event {
     Run {
         /// The request.
         request: Value,
-        /// The policy; the bucket's when absent.
+        /// The policy; the bucket's when absent. It may keep more than the bucket's, never less.
         policy: Option<Value>,
         /// By whom and what exactly.
         approval: GivenApproval,
@@ -49,6 +49,8 @@ pub enum Event {
     Retry {
         /// Which.
         run_id: String,
+        /// Only these chunks.
+        chunks: Option<Vec<u32>>,
     },
     /// Wakes what stands still.
     Resume {

@@ -6,7 +6,7 @@ mod object;
 mod start;
 
 use purge_core::finding::{Finding, Severity};
-use purge_core::plan::CheckContext;
+use purge_core::plan::{self, CheckContext};
 use purge_core::time::Timestamp;
 use purge_driver::{Clock, Http, Redriven, redrive};
 use serde_json::{Value, json};
@@ -59,11 +59,11 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
                 self.run_request(&request, policy.as_ref(), &approval, trace).await
             }
             Event::RunPlan { plan_file, approved_by } => {
-                self.run_plan(&plan_file.to_string(), &approved_by, trace).await
+                self.run_plan(&plan_file.to_string(), start::By::Name(&approved_by), trace).await
             }
             Event::Schedule { scheduled_at, request_key } => self.run_schedule(scheduled_at, &request_key, trace).await,
             Event::Cancel { run_id } => self.cancel(&run_id, trace).await,
-            Event::Retry { run_id } => self.retry(&run_id, invocation, trace).await,
+            Event::Retry { run_id, chunks } => self.retry(&run_id, chunks.as_deref(), invocation, trace).await,
             Event::Resume { run_id } => self.resume(&run_id, trace).await,
             Event::Sweep { overdue_seconds } => self.sweep(overdue_seconds, trace).await.map(Ok),
             Event::Status { run_id } => self.status(&run_id).await,
@@ -109,24 +109,70 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         self.status(run_id).await
     }
 
-    /// Another attempt at every chunk that ended other than verified, under the same approved plan.
-    async fn retry(&self, run_id: &str, invocation: &Invocation, trace: Option<&str>) -> Result<Answered, Failure> {
-        if self.ledger.run(run_id).await?.is_none() {
-            return Ok(Err(unknown(run_id)));
-        }
-        let now = self.clock.now();
-        self.ledger.withdraw_cancel(run_id, now).await?;
-        let (mut queued, mut busy, mut after) = (0_u32, 0_u32, 0);
+    /// Another attempt at every chunk that ended other than verified, or at those of them that are named, under the same approved
+    /// plan, if the bucket's policy keeps nothing more than the plan's.
+    async fn retry(
+        &self,
+        run_id: &str,
+        only: Option<&[u32]>,
+        invocation: &Invocation,
+        trace: Option<&str>,
+    ) -> Result<Answered, Failure> {
+        let Some(row) = self.ledger.run(run_id).await? else { return Ok(Err(unknown(run_id))) };
+        let mut again = Vec::new();
+        let mut ahead = Vec::new();
+        let (mut unaware, mut after) = (0_u32, 0);
         loop {
             let page = self.ledger.chunks(run_id, after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = last.index;
-            for row in page.iter().filter(|row| row.run.clone().retried().is_some()) {
-                match redrive(self.ledger, run_id, row.index, &invocation.id, self.clock.now()).await? {
-                    Redriven::Queued => queued += 1,
-                    Redriven::Busy => busy += 1,
-                    Redriven::NotNeeded | Redriven::Absent => {}
+            for row in page {
+                let named = only.is_none_or(|only| only.contains(&row.index));
+                let open = row.run.outcome().is_none();
+                let chunk = row.run.chunk();
+                unaware += u32::from(open && !row.run.cancel_asked());
+                if named && row.run.retried().is_some() {
+                    again.push(row.index);
+                    ahead.push(chunk);
+                } else if open {
+                    ahead.push(chunk);
                 }
+            }
+        }
+        if only.is_some() && again.is_empty() {
+            return Ok(Err(refused(
+                "run.nothingToRetry",
+                "#/chunks",
+                format!("none of these chunks of run `{run_id}` ended other than verified; nothing was changed"),
+                "`status` names the chunks with problems",
+            )));
+        }
+        // To take the cancellation back for some takes it back for all that have not heard of it.
+        if only.is_some() && row.cancel_asked.is_some() && unaware > 0 {
+            return Ok(Err(refused(
+                "run.cancelling",
+                "#/chunks",
+                format!("run `{run_id}` is cancelled, and {unaware} chunks that were not named have yet to end for it"),
+                "wait until `status` shows that they have ended; or leave `chunks` away to go on with all",
+            )));
+        }
+        let now = self.clock.now();
+        let reopened = match plan::reopen(&row.plan_file, &self.context(now)) {
+            Ok(reopened) => reopened,
+            Err(findings) => return Ok(Err(Refusal::of(findings))),
+        };
+        if let Some(refusal) = self.kept_since(&reopened.plan, &ahead, now).await? {
+            return Ok(Err(refusal));
+        }
+        if row.cancel_asked.is_some() {
+            self.ledger.withdraw_cancel(run_id, now).await?;
+        }
+        let (mut queued, mut busy) = (0_u32, 0_u32);
+        for index in again {
+            match redrive(self.ledger, run_id, index, &invocation.id, self.clock.now()).await? {
+                Redriven::Queued => queued += 1,
+                Redriven::Busy => busy += 1,
+                Redriven::NotNeeded | Redriven::Absent => {}
             }
         }
         self.wake_all(run_id, trace).await?;
@@ -165,11 +211,9 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
 }
 
 fn unknown(run_id: &str) -> Refusal {
-    Refusal::of(vec![Finding::new(
-        Severity::Error,
-        "run.unknown",
-        "#/runId",
-        format!("there is no run `{run_id}`"),
-        "the answer to `run` names it",
-    )])
+    refused("run.unknown", "#/runId", format!("there is no run `{run_id}`"), "the answer to `run` names it")
+}
+
+fn refused(code: &str, pointer: &str, message: String, help: &str) -> Refusal {
+    Refusal::of(vec![Finding::new(Severity::Error, code, pointer, message, help)])
 }

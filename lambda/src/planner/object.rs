@@ -5,6 +5,7 @@ use purge_driver::{Clock, Http};
 use serde_json::{Value, json};
 
 use super::answer::problem;
+use super::start::By;
 use super::{Failure, Refusal};
 use crate::batch::Again;
 use crate::bucket::Bucket;
@@ -26,7 +27,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         for record in records {
             let key = record.pointer("/s3/object/key").and_then(Value::as_str).and_then(decoded);
             let key = key.ok_or_else(|| Again("the event names no object".to_owned()))?;
-            // Putting a plan file into this bucket is the approval; S3 says who did.
+            // Putting a plan file into this bucket is the approval; S3 says who did, but not by a name that people have.
             let principal = record.pointer("/userIdentity/principalId").and_then(Value::as_str).unwrap_or_default();
             let answer = self.object(&key, principal, trace).await?;
             tracing::info!(%key, %principal, %answer, "a file arrived");
@@ -39,7 +40,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
     async fn object(&self, key: &str, principal: &str, trace: Option<&str>) -> Result<Value, Failure> {
         let text = self.plans.read(key).await?.ok_or_else(|| Again(format!("`{key}` is gone")))?;
         let answered = if key.starts_with(PLANS) {
-            self.run_plan(&text, principal, trace).await?
+            self.run_plan(&text, By::Upload(principal), trace).await?
         } else if key.starts_with(REQUESTS) {
             match serde_json::from_str(&text) {
                 Ok(request) => self.preview(&request, None).await?,

@@ -3,8 +3,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use purge_core::finding::{Finding, Severity};
-use purge_core::plan::{self, Plan, PlanFile, document};
+use purge_core::chunk::Chunk;
+use purge_core::finding::{Finding, Severity, stops};
+use purge_core::plan::{self, Plan, PlanFile, Reopened, document};
 use purge_core::run::{Approval, ApprovalError, ChunkRun, Order};
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{Created, NewRun};
@@ -21,6 +22,15 @@ use crate::store::Store;
 
 /// How far a schedule's time may lie ahead: clocks differ a little.
 const AHEAD: Duration = Duration::from_secs(300);
+
+/// Who approves a plan file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By<'a> {
+    /// Whoever is named.
+    Name(&'a str),
+    /// Whoever put the file into the bucket, by the id of S3's principal.
+    Upload(&'a str),
+}
 
 /// Why a firing starts nothing.
 const NOTHING_DUE: &str =
@@ -68,26 +78,30 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             Err(refusal) => return Ok(Err(refusal)),
         };
         let checked = plan::check(&request.to_string(), Some(&policy), &self.context(now));
-        match &checked.plan {
-            Some(plan) => self.start(plan, now, &approval.at(now), trace).await,
-            None => Ok(Err(Refusal::of(checked.findings))),
+        let Some(plan) = &checked.plan else { return Ok(Err(Refusal::of(checked.findings))) };
+        if let Some(refusal) = self.kept_since(plan, plan.chunks(), now).await? {
+            return Ok(Err(refusal));
         }
+        self.start(plan, now, &approval.at(now), trace).await
     }
 
-    /// Runs a plan file, if the digest comes out again. Whoever gives it approves exactly that digest.
-    pub(super) async fn run_plan(
-        &self,
-        plan_file: &str,
-        approved_by: &str,
-        trace: Option<&str>,
-    ) -> Result<Answered, Failure> {
+    /// Runs a plan file, if the digest comes out again and the bucket's policy keeps nothing more than the file's. Whoever gives it
+    /// approves exactly that digest.
+    pub(super) async fn run_plan(&self, plan_file: &str, by: By<'_>, trace: Option<&str>) -> Result<Answered, Failure> {
         let now = self.clock.now();
-        let plan = match plan::reopen(plan_file, &self.context(now)) {
-            Ok(plan) => plan,
+        let Reopened { plan, planned_at, .. } = match plan::reopen(plan_file, &self.context(now)) {
+            Ok(reopened) => reopened,
             Err(findings) => return Ok(Err(Refusal::of(findings))),
         };
-        // It has just been read; only its day is needed once more.
-        let planned_at = serde_json::from_str::<PlanFile>(plan_file).map_or(now, |file| file.planned_at);
+        let approved_by = match by {
+            By::Name(name) => name,
+            // It is never the requester's name, so it would make everybody a second person, the requester, too.
+            By::Upload(_) if plan.policy().limits.second_person => return Ok(Err(second_person_by_upload())),
+            By::Upload(principal) => principal,
+        };
+        if let Some(refusal) = self.kept_since(&plan, plan.chunks(), now).await? {
+            return Ok(Err(refusal));
+        }
         let digest = plan.digest().to_owned();
         let approval = Approval { digest, approved_by: approved_by.to_owned(), approved_at: now };
         self.start(&plan, planned_at, &approval, trace).await
@@ -140,6 +154,22 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         self.start(plan, scheduled_at, &approval, trace).await
     }
 
+    /// Why these chunks of a plan must not be carried out: the bucket's policy, which applies now, keeps what they would delete, or
+    /// there is none.
+    pub(super) async fn kept_since(
+        &self,
+        plan: &Plan,
+        ahead: &[Chunk],
+        now: Timestamp,
+    ) -> Result<Option<Refusal>, Failure> {
+        let policy = match self.policy(None).await? {
+            Ok(policy) => policy,
+            Err(refusal) => return Ok(Some(refusal)),
+        };
+        let against = plan::since(plan, ahead, &policy, &self.context(now));
+        Ok(stops(&against).then(|| Refusal::of(against)))
+    }
+
     /// The policy that was given, or the bucket's. Without any, nothing runs: nobody would know what must be kept.
     async fn policy(&self, given: Option<&Value>) -> Result<Result<String, Refusal>, Failure> {
         if let Some(policy) = given {
@@ -151,7 +181,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
                 "policy.missing",
                 "policy#",
                 format!("there is no `{}` in the plans bucket", self.policy_key),
-                "put the policy that applies there, or give it with the request",
+                "put the policy that applies there",
             )])
         }))
     }
@@ -184,6 +214,16 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
     }
 }
 
+fn second_person_by_upload() -> Refusal {
+    Refusal::of(vec![Finding::new(
+        Severity::Blocked,
+        "approval.upload",
+        "#/policy/limits/secondPerson",
+        "the policy asks for a second person, and who put the file there cannot be compared with the requester",
+        "invoke the planner with `run` or `runPlan` and name the approver",
+    )])
+}
+
 fn not_approved(error: &ApprovalError) -> Refusal {
     let (code, help) = match error {
         ApprovalError::DigestMismatch { .. } => {
@@ -191,6 +231,7 @@ fn not_approved(error: &ApprovalError) -> Refusal {
         }
         ApprovalError::SamePerson(_) => ("approval.samePerson", "have somebody else approve it"),
         ApprovalError::Nobody => ("approval.nobody", "say who approves it"),
+        ApprovalError::Unreadable => ("approval.name", "write the name plainly"),
     };
     Refusal::of(vec![Finding::new(Severity::Blocked, code, "#/approval", error.to_string(), help)])
 }

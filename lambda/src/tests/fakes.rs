@@ -180,12 +180,14 @@ impl World {
             _ => Some("5".to_owned()),
         };
         let place = Settings::read(get).unwrap().place;
+        let plans = FakeBucket::default();
+        plans.kept.borrow_mut().insert("policy.json".to_owned(), policy().to_string());
         let body = json!({"status": 503, "code": "service.unavailable", "message": "busy", "contextId": "ctx-1"});
         Self {
             chunks: FakeQueue::new(&clock),
             errands: FakeQueue::new(&clock),
             ledger: MemoryLedger::new(),
-            plans: FakeBucket::default(),
+            plans,
             evidence: FakeBucket::default(),
             http: Unwell { answer: HttpResponse::json(503, &body) },
             tenants: Tenants::of(&place),

@@ -5,6 +5,7 @@ mod emf;
 mod evidence;
 mod fakes;
 mod fan_out;
+mod holds;
 mod logs;
 mod messages;
 mod schedule;

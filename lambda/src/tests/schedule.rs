@@ -6,22 +6,18 @@ use purge_core::window::Window;
 use purge_driver::Ledger as _;
 use serde_json::{Value, json};
 
-use super::fakes::{World, in_virtual_time, policy, request};
+use super::fakes::{World, in_virtual_time, request};
 
 const TIME: Duration = Duration::from_secs(120);
 
-/// Puts a policy and a standing request for data of thirteen months ago into the bucket.
+/// Puts a standing request for data of thirteen months ago into the bucket.
 fn stands(world: &World, span_days: u32) {
     let mut standing = request(1);
     standing.as_object_mut().unwrap().remove("range");
     standing["chunking"] = json!({"days": 1});
     let text =
         json!({"request": standing, "olderThanMonths": 13, "spanDays": span_days, "approvedBy": "c@example.com"});
-    world
-        .plans
-        .kept
-        .borrow_mut()
-        .extend([("schedule.json".to_owned(), text.to_string()), ("policy.json".to_owned(), policy().to_string())]);
+    world.plans.kept.borrow_mut().insert("schedule.json".to_owned(), text.to_string());
 }
 
 async fn fires(world: &World, day: &str) -> Value {

@@ -135,8 +135,9 @@ async fn is_cancelled_and_retried(stack: &Stack) {
     let mut request = example("year-recording-jobs.json");
     request["range"] = json!({"start": "2022-10-03T00:00:00.000Z", "end": "2022-10-13T00:00:00.000Z"});
     request["chunking"] = json!({"days": 1});
-    // Without the bucket's holds, which some threads of these days reach into.
+    // Without holds, which some threads of these days reach into.
     let policy = json!({"version": 1});
+    stack.put("policy.json", &policy).await;
     let asked = stack.ask(&json!({"action": "preview", "request": request, "policy": policy})).await;
     let approval = json!({"digest": asked["plan"]["planDigest"], "approvedBy": "approver@example.com"});
     let started =

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use purge_core::order::run_id;
 use purge_core::plan::{Plan, PlanFile};
 use purge_core::run::{Approval, ApprovalError, ChunkRun, Order};
 use purge_core::time::Timestamp;
@@ -44,9 +45,7 @@ impl Target {
 
 /// The run of that plan on that tenant, if the ledger has it.
 pub(crate) async fn earlier(ledger: &SqliteLedger, plan: &Plan, target: &Target) -> Result<Option<RunRow>, Failure> {
-    let runs = ledger.runs().await.map_err(stored::failed)?;
-    let same = |row: &RunRow| row.order.plan_digest == plan.digest() && row.order.tenant == target.name;
-    Ok(runs.into_iter().find(same))
+    ledger.run(&run_id(plan.digest(), &target.name)).await.map_err(stored::failed)
 }
 
 /// The order for an approved plan, or why the approval does not hold.
@@ -79,6 +78,7 @@ fn not_approved(error: ApprovalError) -> Failure {
         ApprovalError::DigestMismatch { .. } => ("approval.mismatch", "look at the plan again"),
         ApprovalError::SamePerson(_) => ("approval.samePerson", "have somebody else look at the plan and approve it"),
         ApprovalError::Nobody => ("approval.nobody", "name the approver with `--approver`"),
+        ApprovalError::Unreadable => ("approval.name", "write the name plainly"),
     };
     approval::refused(code, error.to_string(), help)
 }

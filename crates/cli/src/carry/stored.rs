@@ -54,7 +54,8 @@ impl Stored {
 /// The plan of a run, from the plan file that it keeps.
 pub(crate) fn reopen(row: &RunRow, now: Timestamp) -> Result<Plan, Failure> {
     let context = CheckContext { now, tenant_jurisdiction: None, default_jurisdiction: None };
-    plan::reopen(&row.plan_file, &context).map_err(|findings| Failure { exit: Exit::Internal, findings })
+    let reopened = plan::reopen(&row.plan_file, &context);
+    Ok(reopened.map_err(|findings| Failure { exit: Exit::Internal, findings })?.plan)
 }
 
 /// All chunks of a run as they stand.
@@ -72,17 +73,16 @@ pub(crate) async fn chunks(ledger: &SqliteLedger, run_id: &str) -> Result<Vec<Ch
 
 /// The run whose id begins like that, if there is exactly one.
 pub(crate) async fn find(ledger: &SqliteLedger, name: &str) -> Result<RunRow, Failure> {
-    let runs = ledger.runs().await.map_err(failed)?;
-    let matches = |row: &RunRow| {
-        let id = &row.order.run_id;
+    let matches = |id: &String| {
         let begins = id.starts_with(name) || id.strip_prefix("run-").is_some_and(|hex| hex.starts_with(name));
         // A variable that a script forgot to set must not mean the only run there is.
         begins && !name.is_empty()
     };
-    let mut found = runs.into_iter().filter(matches);
+    // By their ids alone: a run that cannot be read must not stand in the way of the others.
+    let mut found = ledger.run_ids().map_err(failed)?.into_iter().filter(matches);
     let not = |message: String, help: &str| Failure::new(Exit::BadInput, "run.unknown", "", message, help);
     match (found.next(), found.next()) {
-        (Some(row), None) => Ok(row),
+        (Some(run_id), None) => exact(ledger, &run_id).await,
         (Some(_), Some(_)) => Err(not(format!("several runs begin with `{name}`"), "give more letters of the id")),
         (None, _) => Err(not(format!("there is no run `{name}`"), "`genesys-purge status` lists the runs of a ledger")),
     }

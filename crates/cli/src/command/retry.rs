@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
 use crate::settings::{Environment, Settings};
+use crate::terminal::tell;
 
 /// Queues the chunks again and carries the run on.
 pub(crate) fn run(args: &RetryArgs) -> Result<Exit, Failure> {
@@ -20,9 +21,15 @@ pub(crate) fn run(args: &RetryArgs) -> Result<Exit, Failure> {
     on_this_thread(async {
         let row = stored::find(&ledger, &args.run).await?;
         let run_id = row.order.run_id.clone();
+        if args.policy.is_none() {
+            let digest = &row.order.policy_digest;
+            tell(&format!(
+                "under the policy of its plan, {digest}; `--policy FILE` makes sure that the one that applies now keeps no more"
+            ));
+        }
         {
             let Some(lock) = RunLock::take(folder, &run_id)? else { return Err(under_way(&run_id)) };
-            queue_again(&ledger, &row, &args.chunks, &lock).await?;
+            queue_again(&ledger, &row, &args.chunks, args.policy.as_deref(), &lock).await?;
         }
         let row = stored::find(&ledger, &run_id).await?;
         let around = Surroundings { folder: folder.clone(), evidence: args.evidence.clone(), scenario: None };

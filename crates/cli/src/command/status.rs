@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use anstyle::Style;
+use purge_core::finding::{Finding, Severity};
 use purge_core::run::{ChunkRun, Outcome};
-use purge_driver::ledger::{Ledger, RunRow};
+use purge_driver::ledger::RunRow;
 
 use super::{no_ledger, on_this_thread};
 use crate::args::StatusArgs;
@@ -14,7 +15,7 @@ use crate::carry::{place, stored};
 use crate::events;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::ledger::SqliteLedger;
+use crate::ledger::{SqliteLedger, Unreadable};
 use crate::terminal::table::{Align, Cell, Table};
 use crate::terminal::words::{count, window};
 use crate::terminal::{BAD, CARE, DIM, GOOD, progress, result, say};
@@ -34,12 +35,15 @@ pub(crate) fn run(args: &StatusArgs) -> Result<Exit, Failure> {
     on_this_thread(async {
         match &args.run {
             None => {
-                let runs = ledger.runs().await.map_err(stored::failed)?;
+                let (runs, unreadable) = ledger.listed().map_err(stored::failed)?;
                 for row in runs.iter().filter(|_| args.json) {
                     say(&run_line(&ledger, row)?);
                 }
                 if !args.json {
                     list(args, &ledger, &runs)?;
+                }
+                if !unreadable.is_empty() {
+                    return Err(left_out(&unreadable));
                 }
             }
             Some(name) => {
@@ -50,6 +54,13 @@ pub(crate) fn run(args: &StatusArgs) -> Result<Exit, Failure> {
         }
         Ok(Exit::Fine)
     })
+}
+
+/// Said after the others.
+fn left_out(unreadable: &[Unreadable]) -> Failure {
+    let help = "keep the folder as it is; a newer version may read it, or restore the ledger from a copy";
+    let finding = |run: &Unreadable| Finding::new(Severity::Error, "ledger.unreadable", "", run.to_string(), help);
+    Failure { exit: Exit::Internal, findings: unreadable.iter().map(finding).collect() }
 }
 
 fn run_line(ledger: &SqliteLedger, row: &RunRow) -> Result<String, Failure> {

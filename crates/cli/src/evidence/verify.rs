@@ -159,10 +159,11 @@ fn files(folder: &Path, manifest: &Manifest) -> Check {
 fn check_plan(folder: &Path, manifest: &Manifest, now: Timestamp) -> Result<(Plan, Order), String> {
     let text = read(folder, PLAN)?;
     let context = CheckContext { now, tenant_jurisdiction: None, default_jurisdiction: None };
-    let plan = plan::reopen(&text, &context).map_err(|findings| {
+    let reopened = plan::reopen(&text, &context).map_err(|findings| {
         let first = findings.first().map(|f| f.message.clone()).unwrap_or_default();
         format!("`{PLAN}` does not hold: {first}")
     })?;
+    let plan = reopened.plan;
     if plan.digest() != manifest.chains.plan_digest {
         return Err(format!("`{PLAN}` is of another plan than the manifest: `{}`", plan.digest()));
     }

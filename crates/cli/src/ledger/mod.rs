@@ -7,7 +7,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use store::{ChunkKind, Mark};
+pub(crate) use store::{ChunkKind, Mark, Unreadable};
 
 use std::cell::{RefCell, RefMut};
 use std::fs::{self, File};

@@ -1,6 +1,7 @@
 //! The ledger's operations, each one statement or one transaction.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use purge_core::rate::RateBudget;
 use purge_core::run::{ChunkRun, Outcome};
@@ -41,6 +42,21 @@ pub(crate) enum ChunkKind {
     Attention,
 }
 
+/// A run that is there and cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unreadable {
+    /// Which.
+    pub(crate) run_id: String,
+    /// Why not.
+    pub(crate) why: LedgerError,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "run `{}` is left out: {}", self.run_id, self.why)
+    }
+}
+
 impl Ledger for SqliteLedger {
     async fn create(&self, run: &NewRun, now: Timestamp) -> Result<Created, LedgerError> {
         let mut connection = self.connection();
@@ -79,9 +95,9 @@ impl Ledger for SqliteLedger {
     }
 
     async fn runs(&self) -> Result<Vec<RunRow>, LedgerError> {
-        let sql = format!("select {RUN_COLUMNS} from runs order by created_at desc, run_id");
-        let rows = self.all(&sql, params![], RawRun::of)?;
-        rows.into_iter().map(RawRun::read).collect()
+        let (rows, unreadable) = self.listed()?;
+        unreadable.iter().for_each(|run| tracing::warn!("{run}"));
+        Ok(rows)
     }
 
     async fn ask_cancel(&self, run_id: &str, now: Timestamp) -> Result<bool, LedgerError> {
@@ -227,6 +243,25 @@ impl Ledger for SqliteLedger {
 }
 
 impl SqliteLedger {
+    /// All runs, the youngest first, and those that cannot be read: one of them must not hide the others.
+    pub(crate) fn listed(&self) -> Result<(Vec<RunRow>, Vec<Unreadable>), LedgerError> {
+        let sql = format!("select run_id, {RUN_COLUMNS} from runs order by created_at desc, run_id");
+        let rows = self.all(&sql, params![], |row| Ok((row.get::<_, String>(0)?, RawRun::after(row, 1)?)))?;
+        let (mut runs, mut unreadable) = (Vec::new(), Vec::new());
+        for (run_id, raw) in rows {
+            match raw.read() {
+                Ok(row) => runs.push(row),
+                Err(why) => unreadable.push(Unreadable { run_id, why }),
+            }
+        }
+        Ok((runs, unreadable))
+    }
+
+    /// The ids of all runs, readable or not, the youngest first.
+    pub(crate) fn run_ids(&self) -> Result<Vec<String>, LedgerError> {
+        self.all("select run_id from runs order by created_at desc, run_id", params![], |row| row.get(0))
+    }
+
     fn committed(&self, commit: &Commit<'_>) -> Result<Committed, LedgerError> {
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
@@ -422,13 +457,18 @@ struct RawRun {
 
 impl RawRun {
     fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Self::after(row, 0)
+    }
+
+    /// From the columns after so many others.
+    fn after(row: &Row<'_>, others: usize) -> rusqlite::Result<Self> {
         Ok(Self {
-            order: row.get(0)?,
-            plan_file: row.get(1)?,
-            cancel_asked: row.get(2)?,
-            created_at: row.get(3)?,
-            updated_at: row.get(4)?,
-            open: row.get(5)?,
+            order: row.get(others)?,
+            plan_file: row.get(others + 1)?,
+            cancel_asked: row.get(others + 2)?,
+            created_at: row.get(others + 3)?,
+            updated_at: row.get(others + 4)?,
+            open: row.get(others + 5)?,
         })
     }
 

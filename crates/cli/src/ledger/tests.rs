@@ -6,10 +6,14 @@ use purge_core::chunk::{Age, Chunk};
 use purge_core::plan::{CheckContext, check};
 use purge_core::run::{Approval, ChunkRun, Context, Input, Order, Pace};
 use purge_core::time::Timestamp;
-use purge_driver::ledger::{Claim, Claimed, Commit, Committed, Lease, Ledger, LedgerError, NewRun, conformance};
+use purge_driver::ledger::{
+    Claim, Claimed, Commit, Committed, Lease, Ledger, LedgerError, NewRun, RunRow, conformance,
+};
 use tempfile::TempDir;
 
 use super::{ChunkKind, Mark, SqliteLedger};
+use crate::carry::stored;
+use crate::exit::Exit;
 
 fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
@@ -169,4 +173,32 @@ fn a_run_of_very_many_chunks_is_noted_whole() {
     wait(ledger.create(&run, now)).unwrap();
     assert_eq!(wait(ledger.run(&order.run_id)).unwrap().unwrap().open, total);
     assert_eq!(wait(ledger.open_chunks(&order.run_id, total - 2, 10)).unwrap(), [total - 1, total]);
+}
+
+#[test]
+fn a_run_that_cannot_be_read_does_not_hide_the_others() {
+    let now = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
+    let folder = TempDir::new().unwrap();
+    let ledger = SqliteLedger::open(folder.path()).unwrap();
+    let good = new_run(1, now);
+    let mut bad = good.clone();
+    bad.order.run_id = "run-0000000000000bad".to_owned();
+    wait(ledger.create(&good, now)).unwrap();
+    wait(ledger.create(&bad, now)).unwrap();
+    let spoilt = r#"update runs set order_json = replace(order_json, '"chunkDeadlineSeconds":14400', '"chunkDeadlineSeconds":1e19')
+        where run_id = 'run-0000000000000bad'"#;
+    assert_eq!(ledger.connection().execute(spoilt, []).unwrap(), 1);
+
+    let (rows, unreadable) = ledger.listed().unwrap();
+    let ids = |rows: &[RunRow]| rows.iter().map(|row| row.order.run_id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&rows), [good.order.run_id.as_str()]);
+    assert_eq!(ids(&wait(ledger.runs()).unwrap()), ids(&rows));
+    let said = unreadable.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    assert!(said.contains("`run-0000000000000bad`") && said.contains("the order of a run"), "{said}");
+
+    // To find a run by its name, none has to be read but that one.
+    let find = |name: &str| wait(stored::find(&ledger, name));
+    assert_eq!(find(&good.order.run_id).unwrap().order.run_id, good.order.run_id);
+    assert_eq!(find("run-0000000000000bad").unwrap_err().exit, Exit::Internal);
+    assert_eq!(find("run-").unwrap_err().findings[0].code, "run.unknown", "several begin so");
 }

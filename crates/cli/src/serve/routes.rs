@@ -291,8 +291,9 @@ async fn retry(State(server): Here, Path(run): Path<String>, Asked(again): Asked
         let run_id = row.order.run_id.as_str();
         // Refused before anything is queued: a run never moves to another tenant.
         elsewhere(server, row)?;
+        still_allowed(server, row)?;
         let Some(lock) = free(server, run_id)? else { return Ok(None) };
-        wait(queue_again(ledger, row, &again.chunks, &lock))?;
+        wait(queue_again(ledger, row, &again.chunks, None, &lock))?;
         Ok(Some(lock))
     });
     let lock = lock.await?.ok_or_else(|| Problem::with(StatusCode::CONFLICT, under_way(&run)))?;
@@ -304,11 +305,20 @@ async fn retry(State(server): Here, Path(run): Path<String>, Asked(again): Asked
 async fn resume(State(server): Here, Path(run): Path<String>, Asked(Nothing {}): Asked<Nothing>) -> Answer {
     let lock = about_run(&server, run.clone(), |server, _, row| {
         elsewhere(server, row)?;
+        still_allowed(server, row)?;
         free(server, &row.order.run_id)
     });
     let lock = lock.await?.ok_or_else(|| Problem::with(StatusCode::CONFLICT, under_way(&run)))?;
     server.carriers.begin(&run, lock)?;
     facts(&server, run).await
+}
+
+/// What a server may not start it may not go on with either. To stop it is always allowed.
+fn still_allowed(server: &Server, row: &RunRow) -> Result<(), Failure> {
+    if server.setup.policies.is_empty() {
+        return Ok(());
+    }
+    start::allowed(&server.setup, &stored::reopen(row, SystemClock.now())?)
 }
 
 /// The run's lock, if nobody carries it out. Whoever has just finished here may still write the evidence.

@@ -125,12 +125,23 @@ impl PlanFile {
     }
 }
 
+/// A plan file, read and checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reopened {
+    /// The plan.
+    pub plan: Plan,
+    /// As of when the rules were applied.
+    pub planned_at: Timestamp,
+    /// What checking remarked; nothing of it stops the plan.
+    pub remarks: Vec<Finding>,
+}
+
 /// Reads a plan file and checks it again, as of the day on which it was planned.
 ///
 /// # Errors
 /// The findings that stop it: the text is not a plan file, it was planned in the future of `context.now`, the request does not
 /// pass the checks, or the digest is another one.
-pub fn reopen(text: &str, context: &CheckContext) -> Result<Plan, Vec<Finding>> {
+pub fn reopen(text: &str, context: &CheckContext) -> Result<Reopened, Vec<Finding>> {
     let mut r = Reader::default();
     let file = json::parse(text, REQUEST_MAX_BYTES + POLICY_MAX_BYTES);
     let value = match &file {
@@ -160,9 +171,13 @@ pub fn reopen(text: &str, context: &CheckContext) -> Result<Plan, Vec<Finding>> 
     let text = |field: &Field<'_>| String::from_utf8_lossy(&canonical(field.value)).into_owned();
     let context = CheckContext { now: planned_at, ..context.clone() };
     let checked = check(&text(&request), Some(&text(&policy)), &context);
-    r.findings.extend(checked.findings.into_iter().filter(|f| f.severity.stops()).map(inside));
+    let (stops, remarks): (Vec<_>, Vec<_>) =
+        checked.findings.into_iter().map(inside).partition(|finding| finding.severity.stops());
+    r.findings.extend(stops);
     match checked.plan {
-        Some(plan) if r.findings.is_empty() && plan.digest() == digest => return Ok(plan),
+        Some(plan) if r.findings.is_empty() && plan.digest() == digest => {
+            return Ok(Reopened { plan, planned_at, remarks });
+        }
         Some(plan) if plan.digest() != digest => r.findings.push(Finding::new(
             Severity::Error,
             "planFile.digest",

@@ -8,6 +8,7 @@ mod exclude;
 mod partition;
 pub mod price;
 mod rules;
+mod since;
 mod standing;
 
 use std::fmt;
@@ -23,7 +24,8 @@ use crate::time::Timestamp;
 use crate::window::Window;
 
 pub use check::{check, check_parsed};
-pub use document::{ChunkLine, PartLine, PlanDocument, PlanFile, document, reopen};
+pub use document::{ChunkLine, PartLine, PlanDocument, PlanFile, Reopened, document, reopen};
+pub use since::since;
 pub use standing::due;
 
 /// The most chunks that a plan may have.
@@ -148,6 +150,14 @@ pub struct Plan {
     chunks: Vec<Chunk>,
     parts: Arc<Vec<Part>>,
     estimate: Estimate,
+}
+
+impl Checked {
+    /// A plan that stands, with what was remarked on it.
+    #[must_use]
+    pub fn planned(plan: Plan, remarks: Vec<Finding>) -> Self {
+        Self { findings: remarks, parts: Arc::clone(&plan.parts), plan: Some(plan) }
+    }
 }
 
 impl Plan {

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::{Hold, Limits, POLICY_MAX_BYTES, POLICY_VERSION, Policy, RangeEnd, RetentionRule};
+use super::{Hold, Limits, MAX_SECONDS, POLICY_MAX_BYTES, POLICY_VERSION, Policy, RangeEnd, RetentionRule};
 use crate::finding::{self, Finding};
 use crate::json::{self, Field, Object, Reader, quoted};
 use crate::request::{self, read_query, read_record_types};
@@ -13,9 +13,6 @@ const MAX_AGE_DAYS: u32 = 36_525;
 
 /// Numbers that stay exact in every JSON reader: below 2^53.
 const MAX_COUNT: u64 = (1 << 53) - 1;
-
-/// 30 days: a deadline beyond it is none.
-const MAX_SECONDS: u64 = 30 * 86_400;
 
 pub(crate) fn read(text: &str) -> (Option<Policy>, Vec<Finding>) {
     let mut reader = Reader::default();

@@ -1,0 +1,137 @@
+//! What the policy that applies now keeps, and an approved plan would delete: the policy of a plan is as old as the plan.
+
+use super::digest::policy_digest;
+use super::{CheckContext, Disposition, Part, Plan, check};
+use crate::chunk::Chunk;
+use crate::finding::{Finding, Severity};
+use crate::json::canonical;
+use crate::policy::{Hold, Policy};
+use crate::request::{DeletionApi, RecordType, stands_against};
+use crate::sorted::sort;
+use crate::window::Window;
+
+/// Parts and holds that are named one by one.
+const NAMED: usize = 20;
+
+const HELP: &str = "plan again under the policy that applies now, and have that plan approved";
+
+/// Everything that the policy that applies now (as text) keeps and that carrying out `ahead`, chunks of the approved plan, would
+/// delete; empty if nothing stands against it. Only holds, retention rules and jurisdictions count: the limits are those that were
+/// approved, and what is merely too recent or at the five-year boundary was judged on the day of planning.
+///
+/// The request is planned again under that policy, as of `context.now`: no chunk may reach into what it keeps (`policy.keepsMore`).
+/// And what is looked up right before a deletion must be all that would be looked up under it (`policy.newHold`).
+#[must_use]
+pub fn since(plan: &Plan, ahead: &[Chunk], current: &str, context: &CheckContext) -> Vec<Finding> {
+    let (policy, unreadable) = Policy::parse(current);
+    let Some(policy) = policy else { return unreadable };
+    if ahead.is_empty() || policy_digest(&policy) == plan.policy_digest() {
+        return Vec::new();
+    }
+    let request = String::from_utf8_lossy(&canonical(plan.request())).into_owned();
+    let checked = check(&request, Some(current), context);
+    let not_allowed = |finding: &Finding| finding.code == "jurisdiction.notAllowed";
+    let mut findings: Vec<Finding> = checked.findings.into_iter().filter(not_allowed).collect();
+    if checked.parts.is_empty() {
+        // It was planned once, so this should not be; but what cannot be compared does not pass.
+        findings.push(blocked("policy.keepsMore", "policy#", "the request cannot be planned under it".to_owned()));
+    }
+    findings.extend(first(kept(ahead, &checked.parts), "policy.keepsMore", "parts"));
+    findings.extend(first(new_holds(plan, ahead, &policy), "policy.newHold", "holds"));
+    findings
+}
+
+/// The parts that the policy keeps and a chunk reaches into. Both are in order.
+fn kept(ahead: &[Chunk], parts: &[Part]) -> Vec<Finding> {
+    let mut out = Vec::new();
+    let mut rest = ahead;
+    for part in parts {
+        let pointer = match part.disposition {
+            Disposition::Held => "policy#/holds",
+            Disposition::Retained => "policy#/retention",
+            Disposition::Chunk | Disposition::TooRecent | Disposition::Refused => continue,
+        };
+        let over = rest.iter().take_while(|chunk| chunk.window.end() <= part.window.start()).count();
+        rest = rest.get(over..).unwrap_or_default();
+        let Some(chunk) = rest.first().filter(|chunk| chunk.window.overlaps(part.window)) else { continue };
+        let message = format!(
+            "{} keeps `{}`; the approved plan deletes it, from chunk {} on",
+            part.reason, part.window, chunk.index
+        );
+        out.push(blocked("policy.keepsMore", pointer, message));
+    }
+    out
+}
+
+/// The holds that would be looked up right before a deletion, and are not known to the approved plan.
+fn new_holds(plan: &Plan, ahead: &[Chunk], policy: &Policy) -> Vec<Finding> {
+    let request = plan.request();
+    let against = |kept: &Vec<RecordType>| stands_against(kept, request.api, &request.record_types);
+    let concerns = |hold: &&Hold| hold.record_types.as_ref().is_none_or(against);
+    let known: Vec<&Hold> = plan.policy().holds.iter().filter(concerns).collect();
+    let mut ids: Vec<&String> = known.iter().filter_map(|hold| hold.conversation_ids.as_ref()).flatten().collect();
+    sort(&mut ids);
+    let whole = looks_for_spanning(plan, policy);
+    let mut out = Vec::new();
+    for (place, hold) in policy.holds.iter().enumerate().filter(|(_, hold)| concerns(hold)) {
+        let pointer = format!("policy#/holds/{place}");
+        let id = &hold.id;
+        match (&hold.conversation_ids, hold.range) {
+            (Some(held), range) if range.is_none_or(|range| near(whole, ahead, range)) => {
+                let mut new = held.iter().filter(|id| ids.binary_search(id).is_err());
+                if let Some(first) = new.next() {
+                    let more = new.count();
+                    let others = if more == 0 { String::new() } else { format!(" and {more} more") };
+                    let message =
+                        format!("hold `{id}` names conversation `{first}`{others}, unknown to the approved plan");
+                    out.push(blocked("policy.newHold", &pointer, message));
+                }
+            }
+            // Conversations that begin in a chunk may reach into it, wherever it lies. Without them only what lies in a chunk counts,
+            // and that has been said of the parts.
+            (None, Some(window))
+                if whole
+                    && near(whole, ahead, window)
+                    && !known.iter().any(|hold| {
+                        hold.conversation_ids.is_none()
+                            && hold.range.and_then(|w| w.intersection(window)) == Some(window)
+                    }) =>
+            {
+                let message = format!("hold `{id}` keeps `{window}`, unknown to the approved plan");
+                out.push(blocked("policy.newHold", &pointer, message));
+            }
+            (Some(_), _) | (None, Some(_) | None) => {}
+        }
+    }
+    out
+}
+
+/// Whether what a hold keeps of that time can be deleted with a chunk: what lies in it, and where conversations are `whole` also
+/// what comes after it.
+fn near(whole: bool, ahead: &[Chunk], held: Window) -> bool {
+    ahead.iter().any(|chunk| if whole { held.end() > chunk.window.start() } else { chunk.window.overlaps(held) })
+}
+
+/// Whether conversations that go on after a chunk are looked for before it is deleted: recording jobs delete them whole.
+fn looks_for_spanning(plan: &Plan, policy: &Policy) -> bool {
+    match plan.request().api {
+        DeletionApi::DataDeletion => {
+            plan.policy().limits.spanning_conversations || policy.limits.spanning_conversations
+        }
+        DeletionApi::RecordingJobs => true,
+    }
+}
+
+fn blocked(code: &str, pointer: &str, message: String) -> Finding {
+    Finding::new(Severity::Blocked, code, pointer, message, HELP)
+}
+
+/// The first of them, and how many there are besides.
+fn first(mut findings: Vec<Finding>, code: &str, what: &str) -> Vec<Finding> {
+    let more = findings.len().saturating_sub(NAMED);
+    findings.truncate(NAMED);
+    if more > 0 {
+        findings.push(blocked(code, "policy#", format!("and {more} more {what}")));
+    }
+    findings
+}

@@ -1,0 +1,202 @@
+//! What the policy that applies now keeps, and an approved plan would delete.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+use purge_core::chunk::Chunk;
+use purge_core::finding::{Severity, stops};
+use purge_core::plan::{CheckContext, Disposition, Plan, check, since};
+use purge_core::run::{Approval, ApprovalError, Order};
+use purge_core::time::{DAY_MS, Timestamp};
+use serde_json::{Value, json};
+
+const ID: &str = "6b1f3c1e-0000-4000-8000-000000000001";
+const OTHER: &str = "6b1f3c1e-0000-4000-8000-000000000002";
+
+fn context(now: &str) -> CheckContext {
+    CheckContext { now: Timestamp::parse(now).unwrap(), tenant_jurisdiction: None, default_jurisdiction: None }
+}
+
+fn planned() -> CheckContext {
+    context("2026-11-01T00:00:00Z")
+}
+
+fn now() -> CheckContext {
+    context("2026-11-23T00:00:00Z")
+}
+
+fn request(api: &str) -> String {
+    let kinds = if api == "recordingJobs" { json!(["recording"]) } else { json!(["message"]) };
+    json!({
+        "version": 1, "name": "n", "api": api, "recordTypes": kinds,
+        "range": {"start": "2023-01-01T00:00:00Z", "end": "2023-02-01T00:00:00Z"}, "jurisdiction": "us-east-1",
+        "chunking": {"days": 1}, "reason": "r", "requestedBy": "a@example.com",
+    })
+    .to_string()
+}
+
+fn policy(holds: Value) -> Value {
+    Value::from_iter([("version", json!(1)), ("holds", holds)])
+}
+
+fn plan(api: &str, policy: &Value) -> Plan {
+    check(&request(api), Some(&policy.to_string()), &planned()).plan.unwrap()
+}
+
+fn said(plan: &Plan, ahead: &[Chunk], policy: &Value) -> Vec<String> {
+    let findings = since(plan, ahead, &policy.to_string(), &now());
+    findings.into_iter().map(|finding| format!("{} {} {}", finding.code, finding.pointer, finding.message)).collect()
+}
+
+fn days(from: u32, to: u32) -> Value {
+    json!({"start": format!("2023-01-{from:02}T00:00:00Z"), "end": format!("2023-01-{to:02}T00:00:00Z")})
+}
+
+#[test]
+fn what_is_kept_now_is_named() {
+    let known = policy(json!([{"id": "old", "range": days(3, 4)}, {"id": "ids", "conversationIds": [ID]}]));
+    let plan = plan("dataDeletion", &known);
+    let with = |hold: Value| {
+        let mut holds = known["holds"].clone();
+        holds.as_array_mut().unwrap().push(hold);
+        policy(holds)
+    };
+    let later = json!({"start": "2024-01-01T00:00:00Z", "end": "2024-02-01T00:00:00Z"});
+    let mut floor = known.clone();
+    floor["retention"] = json!([{"recordTypes": ["message"], "minAgeDays": 1400, "basis": "law"}]);
+    let mut elsewhere = known.clone();
+    elsewhere["jurisdictions"] = json!(["eu-west-1"]);
+    for (policy, expected) in [
+        (known.clone(), vec![]),
+        // Fewer holds, other limits, and what has nothing to do with the request.
+        (policy(json!([])), vec![]),
+        (json!({"version": 1, "holds": known["holds"], "limits": {"maxRecords": 5}}), vec![]),
+        (with(json!({"id": "new", "range": later, "conversationIds": [OTHER]})), vec![]),
+        (with(json!({"id": "new", "range": later})), vec![]),
+        (with(json!({"id": "new", "recordTypes": ["recording"]})), vec![]),
+        (with(json!({"id": "new", "range": days(3, 4)})), vec![]),
+        (with(json!({"id": "new", "conversationIds": [ID]})), vec![]),
+        (
+            with(json!({"id": "new", "range": days(10, 12)})),
+            vec![
+                "policy.keepsMore policy#/holds hold `new` keeps `2023-01-10T00:00:00.000Z/2023-01-12T00:00:00.000Z`; the approved plan deletes it, from chunk 9 on",
+            ],
+        ),
+        (
+            with(json!({"id": "new", "range": days(20, 21), "conversationIds": [OTHER, ID]})),
+            vec![
+                "policy.newHold policy#/holds/2 hold `new` names conversation `6b1f3c1e-0000-4000-8000-000000000002`, unknown to the approved plan",
+            ],
+        ),
+        (
+            floor,
+            vec![
+                "policy.keepsMore policy#/retention retention 1400 days (`law`) keeps `2023-01-23T00:00:00.000Z/2023-02-01T00:00:00.000Z`; the approved plan deletes it, from chunk 22 on",
+            ],
+        ),
+        (elsewhere, vec!["jurisdiction.notAllowed #/jurisdiction the policy does not allow purging in `us-east-1`"]),
+        (json!({"version": 2}), vec!["version.unsupported policy#/version"]),
+    ] {
+        let said = said(&plan, plan.chunks(), &policy);
+        let fine =
+            said.len() == expected.len() && said.iter().zip(&expected).all(|(said, begins)| said.starts_with(begins));
+        assert!(fine, "{policy}\n{said:#?}\n{expected:#?}");
+    }
+    // What has been deleted already, or is not tried again, stands against nothing.
+    let held = with(json!({"id": "new", "range": days(10, 12)}));
+    let others: Vec<_> = plan.chunks().iter().filter(|chunk| !(9..=10).contains(&chunk.index)).copied().collect();
+    assert_eq!(said(&plan, &others, &held), Vec::<String>::new());
+    let findings = since(&plan, plan.chunks(), &held.to_string(), &now());
+    assert!(
+        findings.iter().all(|finding| finding.severity == Severity::Blocked && finding.help.contains("plan again"))
+    );
+}
+
+#[test]
+fn a_hold_after_the_range_matters_where_whole_conversations_are_deleted() {
+    let after =
+        policy(json!([{"id": "after", "range": {"start": "2023-03-01T00:00:00Z", "end": "2023-03-02T00:00:00Z"}}]));
+    let before =
+        policy(json!([{"id": "before", "range": {"start": "2022-03-01T00:00:00Z", "end": "2022-03-02T00:00:00Z"}}]));
+    let empty = policy(json!([]));
+    let (rows, recordings) = (plan("dataDeletion", &empty), plan("recordingJobs", &empty));
+    assert_eq!(said(&rows, rows.chunks(), &after), Vec::<String>::new());
+    assert_eq!(said(&recordings, recordings.chunks(), &before), Vec::<String>::new());
+    let said = said(&recordings, recordings.chunks(), &after);
+    assert!(said.len() == 1 && said.iter().all(|line| line.starts_with("policy.newHold policy#/holds/0")), "{said:?}");
+}
+
+#[test]
+fn very_many_holds_are_counted() {
+    let hold = |day: u32| json!({"id": format!("h{day}"), "range": days(day, day + 1)});
+    let holds: Vec<Value> = (1..=30).map(hold).collect();
+    let plan = plan("dataDeletion", &policy(json!([])));
+    let said = said(&plan, plan.chunks(), &policy(json!(holds)));
+    assert_eq!(said.len(), 21);
+    assert!(said.last().is_some_and(|line| line.ends_with("and 10 more parts")), "{said:?}");
+}
+
+#[test]
+fn the_time_that_has_passed_is_no_obstacle() {
+    // At planning this was older than five years, or younger; today the boundary lies in it.
+    let text = request("recordingJobs").replace("2023-02-01", "2023-01-20");
+    let empty = policy(json!([])).to_string();
+    let plan = check(&text, Some(&empty), &planned()).plan.unwrap();
+    let other = policy(json!([{"id": "h", "recordTypes": ["screenRecording"]}])).to_string();
+    assert_eq!(since(&plan, plan.chunks(), &other, &context("2028-01-10T00:00:00Z")), []);
+}
+
+#[test]
+fn an_approver_writes_their_name_so_that_it_can_be_read() {
+    let two = json!({"version": 1, "limits": {"secondPerson": true}});
+    let order = |requester: &str, approver: &str| {
+        let text = request("dataDeletion").replace("a@example.com", requester);
+        let plan = check(&text, Some(&two.to_string()), &planned()).plan.unwrap();
+        let approval =
+            Approval { digest: plan.digest().to_owned(), approved_by: approver.to_owned(), approved_at: planned().now };
+        Order::new(&plan, &approval, "https://api.example.com", true).map(|order| order.approved_by)
+    };
+    let a = "a@example.com";
+    for unseen in ['\u{200b}', '\u{ad}', '\u{2060}', '\u{feff}', '\u{202e}', '\u{fe0f}', '\u{e0061}', '\u{a0}', '\u{7}']
+    {
+        assert_eq!(order(a, &format!("a@{unseen}example.com")), Err(ApprovalError::Unreadable), "{unseen:?}");
+    }
+    assert_eq!(order(a, &"b".repeat(201)), Err(ApprovalError::Unreadable));
+    assert_eq!(order(a, " \t"), Err(ApprovalError::Nobody));
+    assert_eq!(order(a, "A@example.com "), Err(ApprovalError::SamePerson("A@example.com ".to_owned())));
+    // Nor does the requester become another person by what nobody sees.
+    assert_eq!(order("a\u{200b}@example.com", a), Err(ApprovalError::SamePerson(a.to_owned())));
+    for name in ["b@example.com", "Jürgen Groß", "Νίκος", "李小龍", "O'Neill, Ada (DPO)"] {
+        assert_eq!(order(a, name), Ok(name.to_owned()));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, rng_seed: RngSeed::Fixed(20_261_129), ..ProptestConfig::default() })]
+
+    /// Nothing is said exactly when the plan under the new policy deletes at least as much, whichever windows are held.
+    #[test]
+    fn it_passes_if_and_only_if_nothing_more_is_kept(
+        old in prop::collection::vec((0..31_i64, 1..5_i64), 0..3),
+        new in prop::collection::vec((0..31_i64, 1..5_i64), 0..3),
+    ) {
+        let start = Timestamp::parse("2023-01-01T00:00:00Z").unwrap().millis();
+        let holds = |windows: &[(i64, i64)]| {
+            let hold = |(place, (from, length)): (usize, &(i64, i64))| {
+                let at = |day: i64| Timestamp::from_millis(start + day * DAY_MS);
+                json!({"id": format!("h{place}"), "range": {"start": at(*from), "end": at(from + length)}})
+            };
+            policy(json!(windows.iter().enumerate().map(hold).collect::<Vec<_>>()))
+        };
+        let (old, new) = (holds(&old), holds(&new));
+        let Some(plan) = check(&request("dataDeletion"), Some(&old.to_string()), &planned()).plan else { return Ok(()) };
+        let parts = check(&request("dataDeletion"), Some(&new.to_string()), &now()).parts;
+        let kept = |chunk: &Chunk| {
+            parts.iter().any(|part| part.disposition == Disposition::Held && part.window.overlaps(chunk.window))
+        };
+        let keeps_more = plan.chunks().iter().any(kept);
+        let findings = since(&plan, plan.chunks(), &new.to_string(), &now());
+        prop_assert_eq!(findings.iter().any(|finding| finding.code == "policy.keepsMore"), keeps_more);
+        prop_assert_eq!(stops(&findings), keeps_more);
+    }
+}

@@ -1,0 +1,148 @@
+//! What the bucket's policy keeps now stands against plans, requests and retries that were approved under another one.
+
+use std::time::Duration;
+
+use purge_core::plan::{self, CheckContext, PlanFile};
+use purge_core::time::Timestamp;
+use purge_core::wake::WakeUp;
+use purge_driver::{Clock as _, Ledger as _};
+use serde_json::{Value, json};
+
+use super::fakes::{World, event, in_virtual_time, policy, request, sent};
+
+const TIME: Duration = Duration::from_secs(120);
+
+async fn ask(world: &World, event: &Value) -> Value {
+    world.functions().plan(event, &world.invocation(TIME)).await.unwrap()
+}
+
+fn put(world: &World, key: &str, value: &Value) {
+    world.plans.kept.borrow_mut().insert(key.to_owned(), value.to_string());
+}
+
+fn codes(answer: &Value) -> Vec<&str> {
+    let findings = answer["findings"].as_array().map(Vec::as_slice).unwrap_or_default();
+    findings.iter().filter_map(|finding| finding["code"].as_str()).collect()
+}
+
+fn plan_file(world: &World, policy: &Value) -> Value {
+    let context = CheckContext {
+        now: world.clock.now(),
+        tenant_jurisdiction: Some("us-east-1".to_owned()),
+        default_jurisdiction: None,
+    };
+    let checked = plan::check(&request(3).to_string(), Some(&policy.to_string()), &context);
+    serde_json::to_value(PlanFile::new(&checked.plan.unwrap(), context.now)).unwrap()
+}
+
+/// A hold on one hour of the first of January 2022.
+fn hold_on(hour: u32) -> Value {
+    let start = Timestamp::parse("2022-01-01T00:00:00Z").unwrap().plus(Duration::from_secs(u64::from(hour) * 3600));
+    json!({"version": 1, "holds": [{"id": "case", "range": {"start": start, "end": start.plus(Duration::from_secs(3600))}}]})
+}
+
+/// The three ways to start something that was approved under the policy that keeps nothing.
+fn starts(world: &World) -> Vec<Value> {
+    let file = plan_file(world, &policy());
+    put(world, "plans/a.json", &file);
+    let approval = json!({"digest": file["planDigest"], "approvedBy": "b@example.com"});
+    vec![
+        json!({"action": "runPlan", "planFile": file, "approvedBy": "b@example.com"}),
+        json!({"action": "run", "request": request(3), "policy": policy(), "approval": approval}),
+        json!({"Records": [{"s3": {"object": {"key": "plans/a.json"}}, "userIdentity": {"principalId": "AWS:AIDA"}}]}),
+    ]
+}
+
+fn unwrapped(answer: Value) -> Value {
+    if answer["answers"].is_array() { answer["answers"][0]["answer"].clone() } else { answer }
+}
+
+#[test]
+fn nothing_that_was_approved_before_a_hold_starts_after_it() {
+    for place in 0..3 {
+        in_virtual_time(async |world| {
+            let start = starts(world)[place].clone();
+            put(world, "policy.json", &hold_on(1));
+            let answer = unwrapped(ask(world, &start).await);
+            assert_eq!(codes(&answer), ["policy.keepsMore"], "{answer}");
+            assert!(answer["detail"].as_str().unwrap().contains("hold `case`"), "{answer}");
+
+            world.plans.kept.borrow_mut().remove("policy.json");
+            let answer = unwrapped(ask(world, &start).await);
+            assert_eq!(codes(&answer), ["policy.missing"], "{answer}");
+            assert_eq!(world.ledger.runs().await.unwrap(), []);
+            assert!(world.errands.take().is_empty());
+
+            // A hold on something else changes nothing.
+            put(world, "policy.json", &hold_on(9));
+            let answer = unwrapped(ask(world, &start).await);
+            assert_eq!(answer["new"], true, "{answer}");
+        });
+    }
+}
+
+/// Ends the chunk as one that could not be carried out.
+async fn ends(world: &World, run_id: &str, chunk: u32) {
+    let dead = sent(serde_json::to_string(&WakeUp::new(run_id, chunk)).unwrap());
+    world.functions().bury(&event(&[dead]), &world.invocation(TIME)).await.unwrap();
+}
+
+#[test]
+fn a_retry_stops_at_a_hold_on_what_it_would_still_delete() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(3).await;
+        for chunk in [1, 2, 3] {
+            ends(world, &run_id, chunk).await;
+        }
+        put(world, "policy.json", &hold_on(1));
+        let retry = |chunks: Option<Value>| json!({"action": "retry", "runId": run_id, "chunks": chunks});
+        assert_eq!(codes(&ask(world, &retry(None)).await), ["policy.keepsMore"]);
+        assert_eq!(codes(&ask(world, &retry(Some(json!([1, 2])))).await), ["policy.keepsMore"]);
+        assert_eq!(world.ledger.run(&run_id).await.unwrap().unwrap().open, 0);
+        assert_eq!(ask(world, &retry(Some(json!([1, 3])))).await["queued"], 2);
+
+        let named = json!({"version": 1, "holds": [{"id": "case", "conversationIds": ["6b1f3c1e-0000-4000-8000-000000000001"]}]});
+        put(world, "policy.json", &named);
+        assert_eq!(codes(&ask(world, &retry(None)).await), ["policy.newHold"]);
+        world.plans.kept.borrow_mut().remove("policy.json");
+        assert_eq!(codes(&ask(world, &retry(None)).await), ["policy.missing"]);
+    });
+}
+
+#[test]
+fn a_retry_of_some_chunks_takes_the_cancellation_of_the_others_not_back() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(3).await;
+        ends(world, &run_id, 1).await;
+        ask(world, &json!({"action": "cancel", "runId": run_id})).await;
+        let retry = |chunks: Value| json!({"action": "retry", "runId": run_id, "chunks": chunks});
+        let cancelled = async || world.ledger.cancel_asked(&run_id).await.unwrap();
+        assert_eq!(codes(&ask(world, &retry(json!([1]))).await), ["run.cancelling"]);
+        for chunks in [json!([2]), json!([9]), json!([])] {
+            assert_eq!(codes(&ask(world, &retry(chunks)).await), ["run.nothingToRetry"]);
+        }
+        assert!(cancelled().await);
+        for chunk in [2, 3] {
+            ends(world, &run_id, chunk).await;
+        }
+        assert_eq!(ask(world, &retry(json!([1]))).await["queued"], 1);
+        assert!(!cancelled().await);
+        assert_eq!(world.ledger.open_chunks(&run_id, 0, 9).await.unwrap(), [1]);
+    });
+}
+
+#[test]
+fn an_upload_is_no_second_person() {
+    in_virtual_time(async |world| {
+        let two = json!({"version": 1, "limits": {"secondPerson": true}});
+        let file = plan_file(world, &two);
+        put(world, "plans/a.json", &file);
+        let upload = json!({"Records": [{"s3": {"object": {"key": "plans/a.json"}}, "userIdentity": {"principalId": "AWS:AIDA"}}]});
+        assert_eq!(codes(&unwrapped(ask(world, &upload).await)), ["approval.upload"]);
+        assert_eq!(world.ledger.runs().await.unwrap(), []);
+        let run = |by: &str| json!({"action": "runPlan", "planFile": file, "approvedBy": by});
+        assert_eq!(codes(&ask(world, &run("A@example.com")).await), ["approval.samePerson"]);
+        assert_eq!(codes(&ask(world, &run("a@example.com\u{200b}")).await), ["approval.name"]);
+        assert_eq!(ask(world, &run("b@example.com")).await["new"], true);
+    });
+}
