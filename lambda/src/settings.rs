@@ -1,10 +1,9 @@
 //! Settings, from the environment that the template gives to every function.
 
-use purge_core::oauth::LoginStyle;
-use purge_core::region::{REGIONS, region, region_of_host};
+use purge_core::region::{REGIONS, region};
 use purge_core::request::DeletionApi;
-use purge_core::url::{self, Host, Url};
-use purge_driver::{Credentials, Tenant};
+use purge_core::url;
+use purge_driver::{Credentials, Site, Tenant};
 
 /// Table of the ledger.
 pub const TABLE: &str = "PURGE_TABLE";
@@ -73,10 +72,7 @@ pub struct Settings {
 /// Where the tenant is.
 #[derive(Clone, Debug)]
 pub struct Place {
-    api: Url,
-    login: Option<Url>,
-    /// Region of the data, as far as it is known.
-    pub jurisdiction: Option<&'static str>,
+    site: Site,
     /// Whether nothing real is deleted.
     pub simulated: bool,
 }
@@ -85,26 +81,20 @@ impl Place {
     /// The API's address, by which runs are told apart.
     #[must_use]
     pub fn name(&self) -> String {
-        self.api.to_string()
+        self.site.api.to_string()
+    }
+
+    /// Region of the data, as far as it is known.
+    #[must_use]
+    pub fn jurisdiction(&self) -> Option<&'static str> {
+        self.site.jurisdiction
     }
 
     /// The tenant for one deletion API. Its credentials are empty: [`crate::login`] puts the real ones in as they leave.
     #[must_use]
     pub fn tenant(&self, api: DeletionApi) -> Tenant {
-        let (login_style, of_region) = match (api, self.api.host()) {
-            (DeletionApi::RecordingJobs, Host::Name(name)) => (LoginStyle::Standard, login_host(name)),
-            (DeletionApi::RecordingJobs, Host::Address(_)) => (LoginStyle::Standard, None),
-            (DeletionApi::DataDeletion, _) => (LoginStyle::DataDeletion, None),
-        };
-        let login = self.login.clone().or(of_region).unwrap_or_else(|| self.api.clone());
-        Tenant { api: self.api.clone(), login, login_style, credentials: Credentials::new("", "") }
+        self.site.tenant(api, Credentials::new("", ""))
     }
-}
-
-/// `api.{domain}` logs in at `login.{domain}`.
-fn login_host(api_host: &str) -> Option<Url> {
-    let domain = api_host.strip_prefix("api.")?;
-    region(domain).and_then(|r| url::base_url(&format!("https://login.{}", r.domain)).ok())
 }
 
 impl Settings {
@@ -168,21 +158,15 @@ fn place(get: impl Fn(&str) -> Option<String>, simulated: bool, wrong: &mut Vec<
         }
         found
     });
-    let api = base.or_else(|| said.and_then(|r| url::base_url(&format!("https://api.{}", r.domain)).ok()));
-    let Some(api) = api else {
-        wrong.push(format!("neither `{REGION}` nor `{BASE_URL}` is set"));
-        return None;
-    };
-    let of_host = match api.host() {
-        Host::Name(name) => region_of_host(name).map(|r| r.name),
-        Host::Address(_) => None,
-    };
-    if let (Some(of_host), Some(said)) = (of_host, said)
-        && of_host != said.name
-    {
-        wrong.push(format!("`{REGION}` is `{}` but the host of `{BASE_URL}` is in `{of_host}`", said.name));
+    match Site::new(base, said, login) {
+        Ok(Some(site)) => return Some(Place { site, simulated }),
+        Ok(None) => wrong.push(format!("neither `{REGION}` nor `{BASE_URL}` is set")),
+        Err(other) => {
+            wrong
+                .push(format!("`{REGION}` is `{}` but the host of `{BASE_URL}` is in `{}`", other.said, other.of_host));
+        }
     }
-    Some(Place { api, login, jurisdiction: of_host.or(said.map(|r| r.name)), simulated })
+    None
 }
 
 #[cfg(test)]
@@ -199,7 +183,7 @@ mod tests {
         };
         let settings = Settings::read(get).unwrap();
         assert_eq!(settings.place.name(), "https://api.mypurecloud.com");
-        assert_eq!(settings.place.jurisdiction, Some("us-east-1"));
+        assert_eq!(settings.place.jurisdiction(), Some("us-east-1"));
         let login = settings.place.tenant(DeletionApi::RecordingJobs).login.to_string();
         assert_eq!(login, "https://login.mypurecloud.com");
         assert!(settings.webhook.is_none());

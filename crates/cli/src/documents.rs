@@ -128,7 +128,7 @@ pub(crate) fn context(
     need: Need,
     now: Timestamp,
 ) -> Result<CheckContext, Failure> {
-    let of_host = settings.tenant.as_ref().and_then(|tenant| tenant.jurisdiction);
+    let of_host = settings.tenant.as_ref().and_then(|tenant| tenant.site.jurisdiction);
     let wrong = |code: &str, message: String, help: String| {
         Failure::new(Exit::BadInput, &format!("jurisdiction.{code}"), "--tenant-jurisdiction", message, help)
     };

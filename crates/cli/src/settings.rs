@@ -3,11 +3,10 @@
 use std::fs;
 
 use purge_core::finding::{Finding, Severity};
-use purge_core::region::{REGIONS, region, region_of_host};
-use purge_core::request::DeletionApi;
-use purge_core::url::{self, Host, Url};
+use purge_core::region::{REGIONS, Region, region};
+use purge_core::url::{self, Url};
 use purge_core::webhook::Secrets;
-use purge_driver::{Credentials, Proxy};
+use purge_driver::{Credentials, OtherRegion, Proxy, Site};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -40,13 +39,10 @@ pub(crate) struct Settings {
 /// A Genesys Cloud organisation, or a gateway that speaks for one.
 #[derive(Clone, Debug)]
 pub(crate) struct RealTenant {
-    /// Address of the API.
-    pub(crate) base: Url,
-    login: Option<Url>,
+    /// Where it is.
+    pub(crate) site: Site,
     /// Client id and secret.
     pub(crate) credentials: Credentials,
-    /// Region, as far as the address says.
-    pub(crate) jurisdiction: Option<&'static str>,
 }
 
 /// Where and how the governance system is told.
@@ -59,20 +55,10 @@ pub(crate) struct Webhook {
 }
 
 impl RealTenant {
-    /// Where to log in for that API: what the settings say; else the region's login host for `recordingJobs`; else the API itself.
-    pub(crate) fn login(&self, api: DeletionApi) -> Url {
-        let of_region = match (api, self.base.host()) {
-            (DeletionApi::RecordingJobs, Host::Name(name)) => login_host(name),
-            (DeletionApi::RecordingJobs, Host::Address(_)) | (DeletionApi::DataDeletion, _) => None,
-        };
-        self.login.clone().or(of_region).unwrap_or_else(|| self.base.clone())
+    /// The API's address, as records name it.
+    pub(crate) fn name(&self) -> String {
+        self.site.api.to_string()
     }
-}
-
-/// `api.{domain}` logs in at `login.{domain}`.
-fn login_host(api_host: &str) -> Option<Url> {
-    let domain = api_host.strip_prefix("api.")?;
-    region(domain).and_then(|r| url::base_url(&format!("https://login.{}", r.domain)).ok())
 }
 
 /// Where settings come from: the process's environment, or a table in tests.
@@ -194,11 +180,11 @@ impl<S: Source> Reader<'_, S> {
         if self.findings.len() == before {
             self.complete(base.is_some() || region.is_some(), id.is_some(), secret.is_some());
         }
-        let (base, jurisdiction) = self.place(base, region)?;
-        Some(RealTenant { base, login, credentials: Credentials::new(id?, secret?), jurisdiction })
+        let site = self.site(base, region, login)?;
+        Some(RealTenant { site, credentials: Credentials::new(id?, secret?) })
     }
 
-    fn region(&mut self) -> Option<purge_core::region::Region> {
+    fn region(&mut self) -> Option<Region> {
         let text = self.text("GENESYS_REGION")?;
         let found = region(&text);
         if found.is_none() {
@@ -233,29 +219,12 @@ impl<S: Source> Reader<'_, S> {
         }
     }
 
-    /// The API's address and region. Both settings together are a gateway and the region behind it.
-    fn place(
-        &mut self,
-        base: Option<Url>,
-        region: Option<purge_core::region::Region>,
-    ) -> Option<(Url, Option<&'static str>)> {
-        let Some(base) = base else {
-            let region = region?;
-            let base = url::base_url(&format!("https://api.{}", region.domain)).ok()?;
-            return Some((base, Some(region.name)));
-        };
-        let of_host = match base.host() {
-            Host::Name(name) => region_of_host(name).map(|r| r.name),
-            Host::Address(_) => None,
-        };
-        let said = region.map(|r| r.name);
-        if let (Some(of_host), Some(said)) = (of_host, said)
-            && of_host != said
-        {
+    fn site(&mut self, base: Option<Url>, region: Option<Region>, login: Option<Url>) -> Option<Site> {
+        Site::new(base, region, login).unwrap_or_else(|OtherRegion { said, of_host }| {
             let message = format!("`GENESYS_REGION` is `{said}` but the host of `GENESYS_BASE_URL` is in `{of_host}`");
             self.problem("GENESYS_REGION", "region", message, "keep one of the two");
-        }
-        Some((base, of_host.or(said)))
+            None
+        })
     }
 
     fn webhook(&mut self) -> (Option<Webhook>, Vec<Finding>) {
@@ -341,6 +310,8 @@ impl<S: Source> Reader<'_, S> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use purge_core::request::DeletionApi;
+
     use super::*;
 
     struct Table(BTreeMap<&'static str, &'static str>);
@@ -416,7 +387,7 @@ mod tests {
     fn the_login_follows_the_api_and_the_region() {
         let login = |settings: &[(&'static str, &'static str)], api| {
             let settings: Vec<_> = settings.iter().copied().chain([ID, SECRET]).collect();
-            read(&settings).unwrap().tenant.unwrap().login(api).to_string()
+            read(&settings).unwrap().tenant.unwrap().site.tenant(api, Credentials::new("", "")).login.to_string()
         };
         let region = [("GENESYS_REGION", "eu-west-1")];
         assert_eq!(login(&region, DeletionApi::DataDeletion), "https://api.mypurecloud.ie");
@@ -430,7 +401,7 @@ mod tests {
     fn the_address_says_the_region_and_a_contradiction_is_a_problem() {
         let jurisdiction = |settings: &[(&'static str, &'static str)]| {
             let settings: Vec<_> = settings.iter().copied().chain([ID, SECRET]).collect();
-            read(&settings).map(|s| s.tenant.unwrap().jurisdiction)
+            read(&settings).map(|s| s.tenant.unwrap().site.jurisdiction)
         };
         assert_eq!(jurisdiction(&[("GENESYS_REGION", "mypurecloud.de")]), Ok(Some("eu-central-1")));
         assert_eq!(jurisdiction(&[("GENESYS_BASE_URL", "https://api.euw2.pure.cloud")]), Ok(Some("eu-west-2")));

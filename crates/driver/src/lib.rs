@@ -41,7 +41,7 @@ pub use route::Proxy;
 pub use runner::{RunEnd, Runner};
 pub use sender::Sender;
 pub use signal::Signal;
-pub use tenant::Tenant;
+pub use tenant::{OtherRegion, Site, Tenant, login_style};
 pub use virtual_time::VirtualClock;
 pub use watch::{Unwatched, Watch};
 pub use worker::{Advance, Worker};

@@ -1,7 +1,9 @@
 //! Which tenant the requests go to, and as whom.
 
 use purge_core::oauth::LoginStyle;
-use purge_core::url::Url;
+use purge_core::region::{Region, region, region_of_host};
+use purge_core::request::DeletionApi;
+use purge_core::url::{Host, Url, base_url};
 
 use crate::credentials::Credentials;
 
@@ -16,4 +18,71 @@ pub struct Tenant {
     pub login_style: LoginStyle,
     /// Who asks.
     pub credentials: Credentials,
+}
+
+/// Where a tenant is, as settings say: the same for the command and for the functions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Base address of the API, by which runs are told apart.
+    pub api: Url,
+    /// Base address of the login, if the settings name one.
+    login: Option<Url>,
+    /// Region of the data, as far as it is known.
+    pub jurisdiction: Option<&'static str>,
+}
+
+/// The address lies in another region than the one that was named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OtherRegion {
+    /// The region that was named.
+    pub said: &'static str,
+    /// The region of the address.
+    pub of_host: &'static str,
+}
+
+impl Site {
+    /// Of an address, or of a region, whose address is known. Both together are a gateway and the region behind it. `None` if there
+    /// is neither.
+    ///
+    /// # Errors
+    /// When the address lies in another region.
+    pub fn new(base: Option<Url>, said: Option<Region>, login: Option<Url>) -> Result<Option<Self>, OtherRegion> {
+        let Some(api) = base.or_else(|| base_url(&said?.api()).ok()) else { return Ok(None) };
+        let of_host = match api.host() {
+            Host::Name(name) => region_of_host(name).map(|region| region.name),
+            Host::Address(_) => None,
+        };
+        let said = said.map(|region| region.name);
+        match (of_host, said) {
+            (Some(of_host), Some(said)) if of_host != said => Err(OtherRegion { said, of_host }),
+            (of_host, said) => Ok(Some(Self { api, login, jurisdiction: of_host.or(said) })),
+        }
+    }
+
+    /// The tenant for one deletion API. It logs in where the settings say; else `recordingJobs` at the region's login host; else at
+    /// the API itself.
+    #[must_use]
+    pub fn tenant(&self, api: DeletionApi, credentials: Credentials) -> Tenant {
+        let of_region = match (api, self.api.host()) {
+            (DeletionApi::RecordingJobs, Host::Name(name)) => login_host(name),
+            (DeletionApi::RecordingJobs, Host::Address(_)) | (DeletionApi::DataDeletion, _) => None,
+        };
+        let login = self.login.clone().or(of_region).unwrap_or_else(|| self.api.clone());
+        Tenant { api: self.api.clone(), login, login_style: login_style(api), credentials }
+    }
+}
+
+/// Which token path belongs to a deletion API.
+#[must_use]
+pub fn login_style(api: DeletionApi) -> LoginStyle {
+    match api {
+        DeletionApi::DataDeletion => LoginStyle::DataDeletion,
+        DeletionApi::RecordingJobs => LoginStyle::Standard,
+    }
+}
+
+/// `api.{domain}` logs in at `login.{domain}`.
+fn login_host(api_host: &str) -> Option<Url> {
+    let domain = api_host.strip_prefix("api.")?;
+    region(domain).and_then(|region| base_url(&format!("https://login.{}", region.domain)).ok())
 }

@@ -72,7 +72,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
 
     /// What checking may look at besides the documents.
     fn context(&self, now: Timestamp) -> CheckContext {
-        let jurisdiction = self.place.jurisdiction.map(str::to_owned);
+        let jurisdiction = self.place.jurisdiction().map(str::to_owned);
         CheckContext { now, tenant_jurisdiction: jurisdiction.clone(), default_jurisdiction: jurisdiction }
     }
 

@@ -30,7 +30,7 @@ impl Target {
     pub(crate) fn new(settings: &Settings, scenario: Option<Scenario>, plan: &Plan) -> Self {
         let scenario = scenario.map(|s| Scenario { jurisdiction: plan.request().jurisdiction.clone(), ..s });
         let name = match (&settings.tenant, &scenario) {
-            (Some(tenant), _) => tenant.base.to_string(),
+            (Some(tenant), _) => tenant.name(),
             (None, Some(scenario)) => place::simulated_name(scenario),
             (None, None) => String::new(),
         };

@@ -7,11 +7,10 @@ use std::sync::{Arc, Mutex};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use purge_core::json::{canonical, digest};
-use purge_core::oauth::LoginStyle;
 use purge_core::request::DeletionApi;
 use purge_core::url::{self, Url};
 use purge_core::webhook::{Secrets, verify};
-use purge_driver::{Credentials, Proxy, Tenant};
+use purge_driver::{Credentials, Proxy, Tenant, login_style};
 use purge_sim::{Scenario, WebhookSink};
 
 use crate::failure::Failure;
@@ -36,12 +35,7 @@ pub(crate) struct Place {
 impl Place {
     /// The tenant of these settings.
     pub(crate) fn real(tenant: &RealTenant, api: DeletionApi, settings: &Settings) -> Self {
-        let tenant = Tenant {
-            api: tenant.base.clone(),
-            login: tenant.login(api),
-            login_style: login_style(api),
-            credentials: tenant.credentials.clone(),
-        };
+        let tenant = tenant.site.tenant(api, tenant.credentials.clone());
         Self { tenant, webhook: settings.webhook.clone(), proxy: settings.proxy.clone(), _simulated: None }
     }
 
@@ -88,13 +82,6 @@ pub(crate) fn simulated_name(scenario: &Scenario) -> String {
     let digest = digest(&canonical(scenario));
     let hex: String = digest.trim_start_matches("sha256:").chars().take(8).collect();
     format!("SIMULATED tenant {hex}")
-}
-
-fn login_style(api: DeletionApi) -> LoginStyle {
-    match api {
-        DeletionApi::DataDeletion => LoginStyle::DataDeletion,
-        DeletionApi::RecordingJobs => LoginStyle::Standard,
-    }
 }
 
 fn local(address: SocketAddr, path: &str) -> Result<Url, Failure> {

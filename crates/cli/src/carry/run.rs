@@ -41,7 +41,7 @@ impl Surroundings {
 pub(crate) fn place(settings: &Settings, around: &Surroundings, order: &Order) -> Result<Place, Failure> {
     let api = order.request.api;
     match (&settings.tenant, order.simulated) {
-        (Some(tenant), false) if tenant.base.to_string() == order.tenant => Ok(Place::real(tenant, api, settings)),
+        (Some(tenant), false) if tenant.name() == order.tenant => Ok(Place::real(tenant, api, settings)),
         (None, true) => {
             let path = place::journal(&around.folder, &order.run_id);
             // A run's tenant is what it was when the run began.

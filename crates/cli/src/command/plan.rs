@@ -9,7 +9,7 @@ use crate::args::PlanArgs;
 use crate::documents::{self, Need, Prepared};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::settings::{Environment, Settings};
+use crate::settings::{Environment, RealTenant, Settings};
 use crate::terminal::{self, findings, say, tell};
 use crate::whole_file;
 
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &PlanArgs) -> Result<Exit, Failure> {
             .map_err(|why| Failure::machine("write the plan", why))?;
         say(&document);
     } else {
-        show(&prepared, settings.tenant.as_ref().map(|t| t.base.to_string()));
+        show(&prepared, settings.tenant.as_ref().map(RealTenant::name));
     }
     let Some(plan) = &prepared.checked.plan else {
         return Ok(Failure::of_findings(prepared.checked.findings).exit);

@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
 use crate::serve::{AllowedPolicy, Page, Server, Setup, Token, accept, listen};
-use crate::settings::{Environment, Settings};
+use crate::settings::{Environment, RealTenant, Settings};
 use crate::terminal::words::plural;
 use crate::terminal::{CARE, STRONG, findings, paint, say, tell};
 
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
     let policies = args.policies.iter().map(|path| policy(path)).collect::<Result<_, _>>()?;
     let folder = args.ledger.ledger.clone();
     let waiting = unfinished(&folder)?;
-    let name = settings.tenant.as_ref().map(|tenant| tenant.base.to_string());
+    let name = settings.tenant.as_ref().map(RealTenant::name);
     let setup = Setup {
         settings,
         around: Surroundings { folder: folder.clone(), evidence: None, scenario: None },

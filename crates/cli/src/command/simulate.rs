@@ -1,16 +1,15 @@
 //! `simulate`: a rehearsal in virtual time, by the very loop that carries out real runs.
 
 use purge_core::finding::Severity;
-use purge_core::oauth::LoginStyle;
 use purge_core::plan::{Plan, PlanFile, document};
 use purge_core::report::{Ordered, Report, exit_code};
-use purge_core::request::DeletionApi;
 use purge_core::run::{Approval, ChunkRun, Order};
 use purge_core::time::Timestamp;
 use purge_core::url;
 use purge_driver::ledger::{Ledger, NewRun};
 use purge_driver::{
-    Clock, Credentials, MemoryLedger, Runner, Sender, Signal, SystemClock, VirtualClock, Worker, virtual_time,
+    Clock, Credentials, MemoryLedger, Runner, Sender, Signal, SystemClock, VirtualClock, Worker, login_style,
+    virtual_time,
 };
 use purge_sim::Scenario;
 
@@ -75,10 +74,7 @@ fn rehearse(plan: &Plan, file: &PlanFile, scenario: Scenario, now: Timestamp, js
     let tenant = purge_driver::Tenant {
         api: base.clone(),
         login: base,
-        login_style: match order.request.api {
-            DeletionApi::DataDeletion => LoginStyle::DataDeletion,
-            DeletionApi::RecordingJobs => LoginStyle::Standard,
-        },
+        login_style: login_style(order.request.api),
         credentials: Credentials::new(client.0, client.1),
     };
     let clock = VirtualClock::new(now);

@@ -75,7 +75,7 @@ impl Setup {
     /// Whether the settings are those of the tenant that the run was made for.
     fn serves(&self, order: &Order) -> bool {
         match &self.settings.tenant {
-            Some(tenant) => !order.simulated && tenant.base.to_string() == order.tenant,
+            Some(tenant) => !order.simulated && tenant.name() == order.tenant,
             None => order.simulated,
         }
     }

@@ -26,6 +26,7 @@ use crate::carry::lock::RunLock;
 use crate::carry::stored::{self, Stored};
 use crate::failure::Failure;
 use crate::ledger::{ChunkKind, SqliteLedger};
+use crate::settings::RealTenant;
 
 /// A plan file holds a request and a policy, as text inside JSON.
 const LONGEST_BODY: usize = 40 * 1024 * 1024;
@@ -110,7 +111,7 @@ async fn about(State(server): Here) -> Response {
     let setup = &server.setup;
     let policies: Vec<Value> =
         setup.policies.iter().map(|allowed| json!({ "name": allowed.name, "policy": allowed.policy })).collect();
-    let tenant = setup.settings.tenant.as_ref().map(|tenant| tenant.base.to_string());
+    let tenant = setup.settings.tenant.as_ref().map(RealTenant::name);
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"), "simulated": server.simulated(), "tenant": tenant,
         "ledger": setup.around.folder.display().to_string(), "policies": policies,
