@@ -216,10 +216,9 @@ impl Machine<'_> {
         }
         self.run.requests = self.run.requests.saturating_add(1);
         self.run.in_flight = Some(self.cx.now);
-        match &self.run.phase {
-            Phase::Sample(look) if !look.pages.is_empty() => {}
-            Phase::Sample(_) | Phase::CountAfter { entity: 0, .. } => self.run.look_at = Some(self.cx.now),
-            _ => {}
+        let first_page = matches!(&self.run.phase, Phase::Sample(look) if look.pages.is_empty());
+        if first_page || matches!(self.run.phase, Phase::CountAfter { entity: 0, .. }) {
+            self.run.look_at = Some(self.cx.now);
         }
         if changes_something(&self.run.phase) {
             let body_sha256 = request.body.as_deref().map(|body| digest(body.as_bytes()));
@@ -469,14 +468,13 @@ impl Machine<'_> {
             return None;
         }
         let cause = Cause::new("cancelled", "cancelled before anything was deleted");
-        match self.run.phase {
-            Phase::Executed { again: true } => {
-                Some(self.to(Phase::JobCancelled { outcome: Outcome::Cancelled, cause, unsure: true }))
-            }
-            Phase::Sample(_) => self.still_to_come().map(|at| self.left_scheduled(at)),
-            _ if self.run.phase.stage() == Stage::Before => Some(self.end_job(Outcome::Cancelled, cause)),
-            _ => None,
+        if matches!(self.run.phase, Phase::Sample(_)) {
+            return self.still_to_come().map(|at| self.left_scheduled(at));
         }
+        if self.run.phase == (Phase::Executed { again: true }) {
+            return Some(self.to(Phase::JobCancelled { outcome: Outcome::Cancelled, cause, unsure: true }));
+        }
+        (self.run.phase.stage() == Stage::Before).then(|| self.end_job(Outcome::Cancelled, cause))
     }
 
     /// The delete date of the recordings, while it has not come.

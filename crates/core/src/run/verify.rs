@@ -156,20 +156,17 @@ impl Machine<'_> {
     fn look_at_some(&mut self, guards: Vec<String>, ids: &[String], look: Look) -> Next {
         let (guarded, mut chosen) = (guards.len(), guards);
         chosen.extend(evenly(ids, look.share as usize));
-        self.look_on(Phase::Metadata { ids: chosen, at: 0, guarded, look })
+        self.look_on(chosen, 0, guarded, look)
     }
 
     /// The next conversation, or the next page, or the sum of it all.
-    fn look_on(&mut self, phase: Phase) -> Next {
-        match phase {
-            Phase::Metadata { ids, at, look, .. } if at >= ids.len() => {
-                if look.pages.is_empty() {
-                    self.looked(&look)
-                } else {
-                    self.to(Phase::Sample(look))
-                }
-            }
-            phase => self.to(phase),
+    fn look_on(&mut self, ids: Vec<String>, at: usize, guarded: usize, look: Look) -> Next {
+        if at < ids.len() {
+            self.to(Phase::Metadata { ids, at, guarded, look })
+        } else if look.pages.is_empty() {
+            self.looked(&look)
+        } else {
+            self.to(Phase::Sample(look))
         }
     }
 
@@ -199,7 +196,7 @@ impl Machine<'_> {
             look.kept = look.kept.saturating_add(left.kept);
             look.scheduled = look.scheduled.saturating_add(left.scheduled);
         }
-        self.look_on(Phase::Metadata { ids, at, guarded, look })
+        self.look_on(ids, at, guarded, look)
     }
 
     fn looked(&mut self, look: &Look) -> Next {
