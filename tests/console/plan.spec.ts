@@ -217,6 +217,34 @@ test('a hold that cannot be read is shown before anything is added, from a file 
   await expect(page.locator('section.policy').getByRole('button', { name: 'Form' })).toBeDisabled()
 })
 
+test('a plan file opens as its request and its policy, and says whether it is still the same plan', async ({ page }) => {
+  await open(page)
+  await load(page, HOLDS)
+  const code = await page.locator('.says .digest').innerText()
+  const saved = page.waitForEvent('download')
+  await page.locator('#export-plan').click()
+  const text = readFileSync(await (await saved).path(), 'utf8')
+  const choose = async (text: string): Promise<void> => {
+    await load(page, 'A quarter of conversations')
+    const choosing = page.waitForEvent('filechooser')
+    await page.locator('section.form').getByRole('button', { name: 'Open file…' }).click()
+    await (await choosing).setFiles({ name: 'x.plan.json', mimeType: 'application/json', buffer: Buffer.from(text) })
+  }
+  await choose(text)
+  await expect(page.getByText(`it is still the same plan, ${code}.`)).toBeVisible()
+  await expect(page.getByRole('heading', { name: 'Legal holds (3)' })).toBeVisible()
+  await choose(text.replace('"records schedule', '"another schedule'))
+  await expect(page.getByText('Today they are not its plan sha256:')).toBeVisible()
+  await page.getByRole('button', { name: 'Hand over' }).click()
+  await expect(page.getByText(/The folder is named after the plan and the tenant, here https/)).toBeVisible()
+  await page.getByRole('button', { name: 'Compare', exact: true }).click()
+  await page.getByRole('button', { name: 'Pin this plan' }).click()
+  await page.getByRole('button', { name: 'Change the request' }).click()
+  await page.getByLabel('Reason').fill('')
+  await page.getByRole('button', { name: 'Compare', exact: true }).click()
+  await expect(page.getByText('Nothing to compare: the one as it is now is stopped')).toBeVisible()
+})
+
 test('a finding leads to its place in the text of a request, too', async ({ page }) => {
   await open(page)
   await page.getByRole('button', { name: 'JSON' }).first().click()

@@ -90,6 +90,38 @@ for (const width of [768, 1024]) {
   })
 }
 
+for (const [width, height] of [[640, 360], [320, 256]] as const) {
+  test(`everything can be reached at ${width} by ${height}`, async ({ page }) => {
+    await page.setViewportSize({ width, height })
+    await open(page)
+    await load(page, 'Messages with holds and retention')
+    for (const view of ['Plan', 'Rehearse', 'Evidence']) {
+      await go(page, view)
+      await shot(page, `${view.toLowerCase()}-${width}x${height}`)
+      // One after the other, with nothing over anything else, and as high as what is in them.
+      const boxes = await page.evaluate(() => ['.top', '.says', 'main', '.bottom'].map((name) => {
+        const { top, bottom } = document.querySelector(name)!.getBoundingClientRect()
+        return [top, bottom] as const
+      }))
+      for (const [place, [top]] of boxes.entries()) expect(top, view).toBeGreaterThanOrEqual((boxes[place - 1]?.[1] ?? top) - 1)
+      expect(boxes[2]![1] - boxes[2]![0], view).toBeGreaterThan(height - 60)
+      expect(await page.evaluate(() => document.documentElement.scrollWidth), view).toBeLessThanOrEqual(width)
+    }
+    await go(page, 'Plan')
+    await page.getByRole('row', { name: /chunk 3 of 31/ }).click()
+    await page.locator('#export-plan').scrollIntoViewIfNeeded()
+    await expect(page.locator('#export-plan')).toBeInViewport()
+    await accessible(page)
+  })
+}
+
+/** How much of a canvas, along a line from top to bottom or from left to right, differs from the ground. */
+const edges = (page: Page, canvas: string): Promise<number> => page.locator(canvas).evaluate((element) => {
+  const { width, height } = element as HTMLCanvasElement
+  const { data } = (element as HTMLCanvasElement).getContext('2d')!.getImageData(0, Math.floor(height / 3), width, 1)
+  return Array.from({ length: width }, (_, x) => [...data.slice(4 * x, 4 * x + 3)].join()).filter((pixel, x, all) => x > 0 && pixel !== all[x - 1]).length
+})
+
 test('with the system’s own colours, and without motion', async ({ page }) => {
   await page.emulateMedia({ forcedColors: 'active', reducedMotion: 'reduce' })
   await open(page)
@@ -101,6 +133,15 @@ test('with the system’s own colours, and without motion', async ({ page }) => 
     return transitionDuration.split(',').some((text) => parseFloat(text) > 0) || animationName !== 'none'
   }).length)
   expect(moving).toBe(0)
+  // Chunks are told apart by their edges: two each.
+  await load(page, 'A quarter of conversations')
+  await page.getByRole('grid').press('Home')
+  await expect.poll(() => edges(page, '.timeline canvas')).toBeGreaterThanOrEqual(6)
+  await go(page, 'Rehearse')
+  await page.getByRole('button', { name: 'Start', exact: true }).click()
+  await page.getByRole('button', { name: 'To the end' }).click()
+  await expect(page.getByText(/exit code/)).toBeVisible()
+  await look(page, 'rehearse-forced')
 })
 
 test('what a screen reader is told', async ({ page }) => {
@@ -171,4 +212,17 @@ test('the sheet for sign-off is printed with its code, its findings and a place 
   expect(pdf.length).toBeGreaterThan(10_000)
   await page.evaluate(() => dispatchEvent(new Event('afterprint')))
   await expect(page.locator('.sheet')).toHaveCount(0)
+})
+
+test('the sheet has the options of recordings, and its sum adds up to the second', async ({ page }) => {
+  await open(page)
+  await load(page, 'A year of recordings')
+  await page.getByLabel('snippets').uncheck()
+  await page.getByLabel('Cool-off, days').fill('7')
+  await page.getByLabel('From (UTC)').fill('2023-01-02T03:04:05.000Z')
+  await expect(page.locator('.bottom .sums').first()).toHaveText(/^363 d 20 h 55 min 55 s requested = /)
+  await page.evaluate(() => dispatchEvent(new Event('beforeprint')))
+  const recordings = page.locator('.sheet dt', { hasText: /^Recordings$/ }).locator('+ dd')
+  await expect(recordings).toHaveText('with payment-card or personal data: yes; governed by a media retention policy: yes; snippets: no; Cool-off, days: 7')
+  await expect(page.locator('.sheet dt', { hasText: /^Range$/ }).locator('+ dd').last()).toHaveText(/^363 d 20 h 55 min 55 s requested = /)
 })

@@ -12,15 +12,26 @@ export function plural(value: number, one: string, many = `${one}s`): string {
 
 /** A length of time, in days where it is whole days, else in its two largest units. */
 export function length(ms: number): string {
+  return inUnits(ms, 2)
+}
+
+/** A length of time to the millisecond, for sums that people add up. */
+export function exactly(ms: number): string {
+  return inUnits(ms, UNITS.length)
+}
+
+const UNITS = [['d', DAY], ['h', 3_600_000], ['min', 60_000], ['s', 1000], ['ms', 1]] as const
+
+function inUnits(ms: number, most: number): string {
   if (ms === 0) return '0 d'
   const sign = ms < 0 ? '-' : ''
   let rest = Math.abs(ms)
   const parts: string[] = []
-  for (const [unit, size] of [['d', DAY], ['h', 3_600_000], ['min', 60_000], ['s', 1000], ['ms', 1]] as const) {
+  for (const [unit, size] of UNITS) {
     const whole = Math.floor(rest / size)
     if (whole > 0) parts.push(`${number(whole)} ${unit}`)
     rest -= whole * size
-    if (parts.length === 2) break
+    if (parts.length === most) break
   }
   return sign + parts.join(' ')
 }

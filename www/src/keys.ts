@@ -1,42 +1,54 @@
-// Keys that work anywhere but in a text field.
+// Keys that work anywhere but in a text field or a dialog.
+import { lettersOn, meant, type Meaning } from './state/meant'
 import { change, get, pin, redo, show, undo, VIEWS } from './state/store'
 import { jump } from './views/findings'
 import { exportPlan } from './views/handover'
 import { playOrPause } from './views/later'
+import { dismiss } from './views/modal'
 
 function inText(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false
   return target.matches('textarea, select, input:not([type=checkbox]):not([type=radio]):not([type=range])')
 }
 
+function openDialog(): 'none' | 'palette' | 'other' {
+  if (get().dialog === 'palette') return 'palette'
+  // A dialog may have been asked for, and not be painted yet; a question is not among the state's.
+  return get().dialog !== null || document.querySelector('dialog[open]') ? 'other' : 'none'
+}
+
+/** What a letter does; undefined when it does nothing. */
+function letter({ key, target }: KeyboardEvent): (() => void) | undefined {
+  const view = VIEWS[Number(key) - 1]
+  if (view) return () => show(view)
+  const first = get().plan.summary.findings[0]
+  const known: Record<string, () => void> = {
+    '?': () => change({ dialog: 'keys' }),
+    u: () => void undo(),
+    r: redo,
+    e: exportPlan,
+    p: pin,
+    f: () => first && jump(first),
+    ...(get().view === 'rehearse' && !(target instanceof HTMLButtonElement) ? { ' ': playOrPause } : {}),
+  }
+  return known[key]
+}
+
 export function listen(): void {
   addEventListener('keydown', (event) => {
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') {
-      event.preventDefault()
-      change({ dialog: get().dialog === 'palette' ? null : 'palette' })
-      return
+    const what = meant(event, { text: inText(event.target), dialog: openDialog(), letters: lettersOn() })
+    if (what === null) return
+    const acts: Record<Meaning, (() => void) | undefined> = {
+      palette: () => {
+        const open = get().dialog === 'palette'
+        if (open) dismiss()
+        change({ dialog: open ? null : 'palette' })
+      },
+      undo: () => void undo(),
+      redo,
+      letter: what === 'letter' ? letter(event) : undefined,
     }
-    if (inText(event.target) || get().dialog !== null || event.altKey) return
-    if (event.ctrlKey || event.metaKey) {
-      const key = event.key.toLowerCase()
-      if (key === 'z' && !event.shiftKey) void undo()
-      else if (key === 'y' || (key === 'z' && event.shiftKey)) redo()
-      else return
-      event.preventDefault()
-      return
-    }
-    const view = VIEWS[Number(event.key) - 1]
-    const first = get().plan.summary.findings[0]
-    const known: Record<string, () => void> = {
-      '?': () => change({ dialog: 'keys' }),
-      u: () => void undo(),
-      r: redo,
-      e: exportPlan,
-      p: pin,
-      f: () => first && jump(first),
-      ...(get().view === 'rehearse' && !(event.target instanceof HTMLButtonElement) ? { ' ': playOrPause } : {}),
-    }
-    const act = view ? () => show(view) : known[event.key]
+    const act = acts[what]
     if (!act) return
     event.preventDefault()
     act()

@@ -22,12 +22,20 @@ let printing = false
 function paintNow(): void {
   queued = false
   const { view } = get()
+  const focused = document.activeElement
   render(html`${header()}<main id="content" tabindex="-1">${VIEWS[view]()}</main>${footer()}${dialogs()}${servedDialogs()}${printing ? sheet() : nothing}`, root)
   if (view === 'plan') drawPlan()
   if (view === 'compare') drawCompare()
   if (view === 'rehearse') drawRehearsal()
   if (view === 'watch') drawWatch()
   painted()
+  keepFocus(focused)
+}
+
+/** What had the focus may be gone: then the view has it, so that keys go on from there. */
+function keepFocus(before: Element | null): void {
+  if (before === null || before === document.body || before.isConnected || document.activeElement !== document.body) return
+  document.getElementById('content')?.focus({ preventScroll: true })
 }
 
 function paint(): void {

@@ -88,6 +88,7 @@ export const t = {
   redo: 'Redo',
   commands: 'Commands',
   keys: 'Keys',
+  letterKeys: 'Keys without Ctrl work',
   close: 'Close',
   theme: { auto: 'System', light: 'Light', dark: 'Dark', label: 'Theme' },
   nothingLeaves: 'Nothing leaves this page: no server, no credentials.',
@@ -123,6 +124,8 @@ export const t = {
     asForm: 'Form',
     asText: 'JSON',
     import: 'Open file…',
+    samePlan: (code: string) => `Opened a plan file, with its policy: it is still the same plan, ${code}.`,
+    otherPlan: (digest: string) => `Opened the request and the policy of a plan file. Today they are not its plan ${digest}: approve them anew.`,
     broken: 'This text cannot be read as a request, so there is no form for it.',
     text: 'Purge request, JSON',
     name: 'Name',
@@ -305,6 +308,7 @@ export const t = {
     simulate: 'Rehearse it, deleting nothing',
     carryOut: 'Carry it out',
     verify: 'Check what it left',
+    verifyHelp: (tenant: string) => `The folder is named after the plan and the tenant, here ${tenant}. Elsewhere, and without credentials, it has another name: the one that the run printed.`,
     aws: 'On AWS',
     awsHelp: 'Carry it out in one of two ways: invoke the planner, or put the plan file into the bucket. Whoever may write there approves.',
     find: 'Find the stack’s function and bucket',
@@ -382,8 +386,10 @@ export const t = {
     name: 'Name of the draft',
     open: 'Open',
     forget: 'Forget',
-    kept: 'Kept.',
-    notKept: 'The browser keeps nothing for this page.',
+    kept: (_name: string) => 'Kept.',
+    replaced: (name: string) => `Replaced the draft ${name}.`,
+    full: (_name: string) => 'Nothing was kept: there are 20 drafts, and none goes by itself. Forget one first.',
+    notKept: (_name: string) => 'The browser keeps nothing for this page.',
   },
 
   compare: {
@@ -401,6 +407,8 @@ export const t = {
     before: 'Pinned',
     after: 'Now',
     same: 'No changes: both have the same digest.',
+    noPlans: (pinned: boolean, now: boolean) =>
+      `Nothing to compare: ${pinned && now ? 'both are' : pinned ? 'the pinned one is' : 'the one as it is now is'} stopped by findings, so there is no plan.`,
     counts: (added: string, removed: string, same: string) => `${added} added, ${removed} removed, ${same} unchanged`,
     added: 'added',
     removed: 'removed',
@@ -693,7 +701,6 @@ export const t = {
     noneOfKind: { all: 'No chunks.', underWay: 'No chunk is under way.', attention: 'No chunk needs a person.' },
     back: 'Back',
     forward: 'More',
-    accounting: (requested: string, parts: string) => `${requested} requested = ${parts}`,
     messages: ({ delivered, pending, dead }: { delivered: number; pending: number; dead: number }) =>
       `${delivered} delivered${pending > 0 ? `, ${pending} to be sent` : ''}${dead > 0 ? `, ${dead} given up` : ''}`,
     facts: {
@@ -760,6 +767,8 @@ export const t = {
     range: (from: string, to: string) => `${from} to ${to}, not included`,
     everything: 'none: everything in the range',
     noOverride: 'not overridden',
+    yes: 'yes',
+    no: 'no',
     policy: 'Policy',
     noPolicy: 'none: no retention rule and no legal hold is known',
     accounting: 'Range',

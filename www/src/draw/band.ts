@@ -6,7 +6,7 @@ import type { Bucket } from '../state/counts'
 import { t } from '../texts'
 import { DISPOSITIONS } from '../types'
 import { ticks, type Tick } from './axis'
-import { colour, fill, type Pattern, type Surface } from './surface'
+import { colour, edge, fill, type Pattern, type Surface } from './surface'
 
 export const AXIS = 22
 const NARROWEST = 3
@@ -62,7 +62,9 @@ function parts(context: CanvasRenderingContext2D, width: number, top: number, bo
     const gap = alone && right - left > 6 ? 1 : 0
     const shownLeft = Math.max(left, -10)
     context.fillStyle = fills[kind] ?? ''
-    context.fillRect(shownLeft, top, Math.max(Math.min(right, width + 10) - shownLeft - gap, 0.75), bottom - top)
+    const wide = Math.max(Math.min(right, width + 10) - shownLeft - gap, 0.75)
+    context.fillRect(shownLeft, top, wide, bottom - top)
+    edge(context, shownLeft, top, wide, bottom - top)
     if (alone && right - left > 26) name(context, plan, part, Math.max(left, 0), Math.min(right, width), (top + bottom) / 2)
   }
 }

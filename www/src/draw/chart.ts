@@ -26,6 +26,7 @@ export class Chart {
   #follows = true
   #hovered: { at: number; lane: number } | null = null
   #carried: { what: Happening; at: number } | null = null
+  readonly #sizes = new ResizeObserver(() => this.#draw())
 
   constructor(canvas: HTMLCanvasElement, events: ChartEvents) {
     this.#canvas = canvas
@@ -45,7 +46,12 @@ export class Chart {
       wheel: false,
     })
     canvas.addEventListener('keydown', (event) => this.#key(event))
-    new ResizeObserver(() => this.#draw()).observe(canvas)
+    this.#sizes.observe(canvas)
+  }
+
+  end(): void {
+    this.#sizes.disconnect()
+    this.#drawn = null
   }
 
   show(drawn: Drawn): void {

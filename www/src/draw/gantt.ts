@@ -4,7 +4,7 @@ import type { Bar, Happening, Phase, Show } from '../state/rehearsal'
 import { t } from '../texts'
 import { ticks } from './axis'
 import { AXIS, axis } from './band'
-import { colour, fill, surface, type Pattern } from './surface'
+import { colour, edge, fill, surface, type Pattern } from './surface'
 
 const PATTERNS: Record<Phase, Pattern> = {
   check: 'plain', submit: 'plain', wait: 'stripes', delete: 'dots', verify: 'back', end: 'plain',
@@ -95,13 +95,18 @@ function line(context: CanvasRenderingContext2D, at: number, top: number, bottom
 
 function bars(context: CanvasRenderingContext2D, show: Drawn, { from, to, until, lane, x }: Frame): void {
   const drawn = new Float64Array(show.lanes).fill(-1)
+  const ends = { good: new Float64Array(show.lanes).fill(-9), bad: new Float64Array(show.lanes).fill(-9) }
   for (const bar of show.bars) {
     if (bar.from > until || bar.from > to || bar.to < from) continue
     const left = Math.max(x(bar.from), -10)
     const right = Math.min(x(Math.min(bar.to, until)), x(to) + 10)
     const top = FLAGS + bar.lane * lane + 3
     if (bar.phase === 'end') {
-      context.fillStyle = colour(bar.why === 'verified' ? 'good' : 'bad')
+      // Ends in the same place are one, but never a bad one behind a good one.
+      const kind = bar.why === 'verified' ? 'good' : 'bad'
+      if (left < (ends[kind][bar.lane] ?? -9) + 0.5) continue
+      ends[kind][bar.lane] = left
+      context.fillStyle = colour(kind)
       context.fillRect(left - 1, top, bar.why === 'verified' ? 2 : 4, lane - 6)
       continue
     }
@@ -109,7 +114,9 @@ function bars(context: CanvasRenderingContext2D, show: Drawn, { from, to, until,
     if (right < (drawn[bar.lane] ?? -1) + 0.5) continue
     drawn[bar.lane] = right
     context.fillStyle = fill(context, `phase-${bar.phase}`, `phase-${bar.phase}-ink`, PATTERNS[bar.phase])
-    context.fillRect(left, top, Math.max(right - left, 0.5), lane - 6)
+    const wide = Math.max(right - left, 0.5)
+    context.fillRect(left, top, wide, lane - 6)
+    edge(context, left, top, wide, lane - 6)
   }
 }
 

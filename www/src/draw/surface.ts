@@ -26,6 +26,15 @@ export function surface(canvas: HTMLCanvasElement): Surface | null {
 }
 
 const forced = matchMedia('(forced-colors: active)')
+
+/** Draws an edge around what was filled, where the system's colours do not tell a plain fill from the ground. */
+export function edge(context: CanvasRenderingContext2D, left: number, top: number, width: number, height: number): void {
+  if (!forced.matches || width < 3) return
+  context.strokeStyle = colour('ink')
+  context.lineWidth = 1
+  context.strokeRect(left + 0.5, top + 0.5, width - 1, height - 1)
+}
+
 const known = new Map<string, string>()
 let knownFor = ''
 

@@ -21,6 +21,8 @@ interface Line {
   element: HTMLElement
   cells: HTMLElement[]
   part: number
+  /** What the last cell says. */
+  why: string
 }
 
 export class Rows {
@@ -32,6 +34,7 @@ export class Rows {
   #state: TableState | null = null
   #order: Uint32Array | null = null
   #queued = false
+  readonly #sizes = new ResizeObserver(() => this.#draw())
 
   constructor(scroller: HTMLElement, select: (part: number) => void) {
     this.#scroller = scroller
@@ -51,7 +54,13 @@ export class Rows {
       const line = this.#lines.find(({ element }) => element === row)
       if (line) select(line.part)
     })
-    new ResizeObserver(() => this.#draw()).observe(scroller)
+    this.#sizes.observe(scroller)
+  }
+
+  /** The table is gone, and with it the plan that it shows. */
+  end(): void {
+    this.#sizes.disconnect()
+    this.#state = null
   }
 
   show(state: TableState): void {
@@ -115,6 +124,9 @@ export class Rows {
     const rows = this.#order
       ? Array.from({ length: count }, (_, place) => plan.rows(this.#partOf(first + place), this.#partOf(first + place) + 1)[0])
       : plan.rows(first, first + count)
+    const shown = selected === null ? -1 : this.#rowOf(selected) - first
+    if (shown >= 0 && shown < count) set(this.#scroller, 'aria-activedescendant', `part-${selected}`)
+    else this.#scroller.removeAttribute('aria-activedescendant')
     this.#body.style.transform = `translateY(${first * ROW}px)`
     while (this.#lines.length < count) this.#lines.push(this.#line())
     for (const { element } of this.#lines.splice(count)) element.remove()
@@ -134,13 +146,14 @@ export class Rows {
       return cell
     })
     this.#body.append(element)
-    return { element, cells, part: -1 }
+    return { element, cells, part: -1, why: '' }
   }
 
   /** Changes only what differs: most of a row stays as it is from one keystroke to the next. */
   #fill(line: Line, row: Row, place: number, selected: number | null): void {
     const { element, cells } = line
     line.part = this.#partOf(place)
+    set(element, 'id', `part-${line.part}`)
     set(element, 'class', `row ${row.disposition}`)
     set(element, 'aria-rowindex', String(place + 2))
     set(element, 'aria-selected', String(line.part === selected))
@@ -148,6 +161,10 @@ export class Rows {
       const cell = cells[at]
       if (cell && cell.textContent !== text) cell.textContent = text
     }
+    const why = row.age === 'aged' ? `${row.reason} · ${t.table.aged}` : row.reason
+    if (line.why === why) return
+    line.why = why
+    cells.at(-1)?.replaceChildren(...why.split('`').map((piece, place) => (place % 2 === 1 ? code(piece) : piece)))
   }
 
   #texts(row: Row, part: number): string[] {
@@ -164,9 +181,15 @@ export class Rows {
       volume,
       row.chunk === null || calls === undefined ? '–' : `~${number(calls)}`,
       t.timeline.dispositions[row.disposition],
-      row.age === 'aged' ? `${row.reason} · ${t.table.aged}` : row.reason,
     ]
   }
+}
+
+/** As `ticked` has it. */
+function code(text: string): HTMLElement {
+  const element = document.createElement('code')
+  element.textContent = text
+  return element
 }
 
 function set(element: HTMLElement, name: string, value: string): void {

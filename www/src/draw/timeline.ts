@@ -22,6 +22,7 @@ export class Timeline {
   #buckets: readonly Bucket[] = []
   #selected: number | null = null
   #queued = false
+  readonly #sizes = new ResizeObserver(() => this.#draw())
 
   constructor(canvas: HTMLCanvasElement, events: TimelineEvents) {
     this.#canvas = canvas
@@ -38,7 +39,12 @@ export class Timeline {
       wheel: true,
     })
     canvas.addEventListener('keydown', (event) => this.#key(event))
-    new ResizeObserver(() => this.#draw()).observe(canvas)
+    this.#sizes.observe(canvas)
+  }
+
+  end(): void {
+    this.#sizes.disconnect()
+    this.#plan = null
   }
 
   show(plan: Plan, selected: number | null, buckets: readonly Bucket[]): void {

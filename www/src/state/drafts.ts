@@ -18,10 +18,13 @@ export function drafts(): Draft[] {
   }
 }
 
-/** Whether it could be kept: a browser may have no room, or be told to keep nothing. */
-export function keep(draft: Draft): boolean {
-  const others = drafts().filter((other) => other.name !== draft.name)
-  return write([draft, ...others].slice(0, MOST))
+/** What became of it: a browser may have no room, or be told to keep nothing. No draft goes so that another one can come. */
+export function keep(draft: Draft): 'kept' | 'replaced' | 'full' | 'notKept' {
+  const all = drafts()
+  const others = all.filter((other) => other.name !== draft.name)
+  if (others.length >= MOST) return 'full'
+  if (!write([draft, ...others])) return 'notKept'
+  return others.length < all.length ? 'replaced' : 'kept'
 }
 
 export function forget(name: string): boolean {

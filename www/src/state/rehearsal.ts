@@ -47,8 +47,13 @@ export interface Line {
   text: string
 }
 
-/** At once, so that the page stays awake. */
-const AT_ONCE = 3000
+/** Steps between two looks at the clock, and milliseconds of stepping between two turns of the page, so that it stays awake. */
+const STEPS = 50
+const AT_ONCE = 12
+/** The most steps in a turn, whatever the clock says. */
+const MOST_STEPS = 3000
+/** As many chunks as the table shows. */
+export const SHOWN = 120
 /** The most lines of the log that are shown; all of them are saved. */
 const LINES = 1000
 /** Runs of more chunks cannot be looked back at chunk by chunk. */
@@ -83,12 +88,16 @@ export class Show {
   /** What files of it are called. */
   readonly name: string
   readonly #run: Rehearsal
+  /** The chunks with the highest numbers that something has happened to, highest first. */
+  readonly #top: number[] = []
   readonly #past = new Map<number, { at: number; view: ChunkView }[]>()
   readonly #laneOf = new Map<number, number>()
   readonly #open = new Map<number, Bar>()
   readonly #busy = new Set<number>()
   #last = 0
   #freed = false
+  /** Counts plays and runs to the end, so that one that was left off does not go on. */
+  #turn = 0
   #aim: number | null = null
 
   constructor(run: Rehearsal, begun: number, of: { code: string; api: string; name: string; speed: number }) {
@@ -129,7 +138,8 @@ export class Show {
     this.playing = true
     this.lookAt = null
     this.#last = performance.now()
-    requestAnimationFrame((time) => this.#frame(time))
+    const turn = (this.#turn += 1)
+    requestAnimationFrame((time) => this.#frame(time, turn))
   }
 
   pause(): void {
@@ -147,12 +157,15 @@ export class Show {
     paint()
   }
 
+  /** As fast as it can, until it is paused. */
   async toEnd(): Promise<void> {
-    this.playing = false
+    this.playing = true
     this.lookAt = null
-    while (!this.#freed && !this.standing.over) {
+    const turn = (this.#turn += 1)
+    while (this.playing && turn === this.#turn && !this.#freed) {
       this.#advance(Number.MAX_SAFE_INTEGER)
       this.#take()
+      if (this.standing.over) this.playing = false
       paint()
       await new Promise((resolve) => setTimeout(resolve))
     }
@@ -191,15 +204,31 @@ export class Show {
   /** Virtual time goes on until then; on the way happens what somebody let happen. Whether it got there. */
   #advance(until: number): void {
     const next = this.marks.find((mark) => !mark.done)
-    const there = this.#run.runUntil(Math.min(until, next?.at ?? until), AT_ONCE)
+    const begun = performance.now()
+    let [there, steps] = [false, 0]
+    do {
+      there = this.#run.runUntil(Math.min(until, next?.at ?? until), STEPS)
+      steps += STEPS
+    } while (!there && steps < MOST_STEPS && performance.now() - begun < AT_ONCE)
     if (next && next.at <= until && there) this.#happen(next)
   }
 
-  /** The chunks as they were at that time; as they are, when they are too many to remember. */
-  at(time: number | null): ChunkView[] {
-    const now = [...this.views.values()]
-    if (time === null || this.standing.chunks > REMEMBERED) return now
-    return now.flatMap((view) => this.#past.get(view.chunk.index)?.findLast((then) => then.at <= time)?.view ?? [])
+  /** The latest chunks as they were at that time; as they are, when they are too many to remember. And whether there are more. */
+  at(time: number | null): { views: ChunkView[]; more: boolean } {
+    if (time === null || this.standing.chunks > REMEMBERED) {
+      return { views: this.#top.flatMap((index) => this.views.get(index) ?? []), more: this.views.size > SHOWN }
+    }
+    const then = [...this.#past.values()].flatMap((list) => list.findLast((one) => one.at <= time)?.view ?? [])
+    then.sort((a, b) => b.chunk.index - a.chunk.index)
+    return { views: then.slice(0, SHOWN), more: then.length > SHOWN }
+  }
+
+  /** Keeps a chunk among the latest ones, if it is one of them. */
+  #rank(chunk: number): void {
+    if (this.views.has(chunk) || chunk < (this.#top[SHOWN - 1] ?? 0)) return
+    const place = this.#top.findIndex((other) => other < chunk)
+    this.#top.splice(place < 0 ? this.#top.length : place, 0, chunk)
+    this.#top.length = Math.min(this.#top.length, SHOWN)
   }
 
   cancel(): void {
@@ -217,15 +246,15 @@ export class Show {
     this.#run.free()
   }
 
-  #frame(time: number): void {
-    if (!this.playing) return
+  #frame(time: number, turn: number): void {
+    if (!this.playing || turn !== this.#turn) return
     const passed = Math.min(time - this.#last, 250) * this.speed
     this.#last = time
     this.#advance(this.now + passed)
     this.#take()
     paint()
     if (this.standing.over) this.playing = false
-    else requestAnimationFrame((next) => this.#frame(next))
+    else requestAnimationFrame((next) => this.#frame(next, turn))
   }
 
   #take(): void {
@@ -238,6 +267,7 @@ export class Show {
 
   #note({ at, chunk, view, lines }: Happened): void {
     const when = Date.parse(at)
+    this.#rank(chunk)
     this.views.set(chunk, view)
     if (this.standing.chunks <= REMEMBERED) {
       const past = this.#past.get(chunk)

@@ -29,6 +29,8 @@ export interface State {
   baseline: { documents: Documents; plan: Plan } | null
   theme: Theme
   dialog: 'palette' | 'keys' | 'drafts' | 'volume' | 'holds' | 'retention' | 'execute' | null
+  /** Counts dialogs, so that one is told from the next of its kind. */
+  opened: number
   said: string
 }
 
@@ -45,8 +47,15 @@ let furthest = 0
 export const get = (): State => state
 
 export function change(part: Partial<State>): void {
-  state = { ...state, ...part }
+  const another = part.dialog !== undefined && part.dialog !== state.dialog
+  state = { ...state, ...part, opened: state.opened + (another ? 1 : 0) }
   paint()
+}
+
+/** Does it once what was changed has been painted: then what it looks for is there. */
+export function afterPaint(act: () => void): void {
+  change({})
+  requestAnimationFrame(act)
 }
 
 /** Says something once to people who look and to those who listen. */
@@ -203,6 +212,7 @@ export async function begin(painter: () => void, arrived: () => void): Promise<v
     baseline: null,
     theme,
     dialog: null,
+    opened: 0,
     said: '',
   }
   const there = history.state as { steps?: number } | null

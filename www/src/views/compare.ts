@@ -104,9 +104,9 @@ export function compareView(): TemplateResult {
       <button type="button" class="plain" @click=${pin}>${t.compare.repin}</button>
       <button type="button" class="plain" @click=${unpin}>${t.compare.unpin}</button>
       <button type="button" class="plain" @click=${() => show('plan')}>${t.compare.form}</button></header>
-    <p class="verdict" role="status">${total === 0 && baseline.plan.summary.digest === plan.summary.digest
-      ? t.compare.same
-      : t.compare.counts(number(added), number(removed), number(same))}</p>
+    <p class="verdict" role="status">${plan.summary.digest === null || baseline.plan.summary.digest === null
+      ? t.compare.noPlans(baseline.plan.summary.digest === null, plan.summary.digest === null)
+      : total === 0 && baseline.plan.summary.digest === plan.summary.digest ? t.compare.same : t.compare.counts(number(added), number(removed), number(same))}</p>
     <div class="bands">${([['before', beforeAt], ['after', afterAt]] as const).map(([which, at]) => html`<span>${t.compare[which]}</span>
       <canvas role="img" aria-label=${t.compare.band(t.compare[which])} ${ref(at)}></canvas>`)}</div>
     <table>

@@ -1,15 +1,18 @@
 // Command palette, list of keys, drafts.
-import { html, nothing, type TemplateResult } from 'lit-html'
-import { ref } from 'lit-html/directives/ref.js'
+import { html, nothing } from 'lit-html'
+import { live } from 'lit-html/directives/live.js'
 import { examples } from '../examples'
 import { instant } from '../format'
 import { drafts, forget, keep } from '../state/drafts'
 import { server } from '../state/served'
-import { change, edit, fileName, get, pin, redo, say, setTheme, show, undo, VIEWS } from '../state/store'
+import { lettersOn, turnLetters } from '../state/meant'
+import { change, edit, fileName, get, pin, redo, setTheme, show, undo, VIEWS } from '../state/store'
 import { t } from '../texts'
 import { copy, openFile } from './files'
 import { copyLink } from './frame'
 import { exportPlan, exportPolicy, exportRequest } from './handover'
+import { dismiss, modal } from './modal'
+import { openRequest } from './opening'
 import { paste } from './paste'
 import { volume } from './volume'
 
@@ -23,7 +26,7 @@ export function commands(): Command[] {
   const list: Command[] = [
     ...VIEWS.map((view) => ({ name: t.palette.wrap(group.view, t.views[view]), run: () => show(view) })),
     ...examples.map((e) => ({ name: t.palette.wrap(group.load, e.name), run: () => edit({ request: e.request, policy: e.policy }) })),
-    { name: t.palette.wrap(group.load, t.form.import), run: () => openFile((request) => edit({ request })) },
+    { name: t.palette.wrap(group.load, t.form.import), run: openRequest },
     { name: t.palette.wrap(group.load, `${t.policy.title}: ${t.policy.import}`), run: () => openFile((policy) => edit({ policy })) },
     ...(server()?.policies ?? []).map((p) => ({
       name: t.palette.wrap(group.load, `${t.policy.title}: ${p.name}`), run: () => edit({ policy: JSON.stringify(p.policy, null, 2) }),
@@ -48,23 +51,21 @@ export function commands(): Command[] {
 let filter = ''
 let chosen = 0
 
-const opened = ref((element) => {
-  const dialog = element as HTMLDialogElement | undefined
-  if (!dialog) return
-  filter = ''
-  chosen = 0
-  // The element is not in the document yet while it is being rendered.
-  queueMicrotask(() => {
-    if (dialog.isConnected && !dialog.open) dialog.showModal()
-  })
-})
-const close = (): void => change({ dialog: null })
+/** What was said last about a draft. */
+let said = ''
+/** The dialog that all this is about. */
+let last = 0
 
-export function frame(title: string, content: unknown): TemplateResult {
-  return html`<dialog ${opened} aria-label=${title} @close=${close}
-    @click=${(event: Event) => event.target === event.currentTarget && close()}>
-    <div class="dialog"><header class="bar"><h2>${title}</h2>
-      <button type="button" class="plain" @click=${close}>${t.close}</button></header>${content}</div></dialog>`
+export function frame(title: string, content: unknown): unknown {
+  const own = get().opened
+  return modal({
+    key: own, role: 'dialog', label: title,
+    content: html`<header class="bar"><h2>${title}</h2><button type="button" class="plain" @click=${dismiss}>${t.close}</button></header>${content}`,
+    closed: () => {
+      // Another one may have taken its place.
+      if (get().opened === own) change({ dialog: null })
+    },
+  })
 }
 
 function matching(): Command[] {
@@ -72,15 +73,16 @@ function matching(): Command[] {
   return commands().filter((command) => words.every((word) => command.name.toLowerCase().includes(word)))
 }
 
-function palette(): TemplateResult {
+function palette(): unknown {
   const list = matching()
   const run = (command: Command | undefined): void => {
     if (!command) return
+    dismiss()
     change({ dialog: null })
     command.run()
   }
   const key = (event: KeyboardEvent): void => {
-    if (event.key === 'Enter') run(list[chosen])
+    if (event.key === 'Enter') run(matching()[chosen])
     else if (event.key === 'ArrowDown') chosen = Math.min(chosen + 1, list.length - 1)
     else if (event.key === 'ArrowUp') chosen = Math.max(chosen - 1, 0)
     else return
@@ -104,25 +106,30 @@ function palette(): TemplateResult {
     ${list.length === 0 ? html`<p class="empty">${t.palette.none}</p>` : nothing}`)
 }
 
-function keys(): TemplateResult {
-  return frame(t.keys, html`<dl class="keys">${t.keyList.map(([key, what]) => html`<dt><kbd>${key}</kbd></dt><dd>${what}</dd>`)}</dl>`)
+function keys(): unknown {
+  return frame(t.keys, html`<label class="choice"><input type="checkbox" .checked=${live(lettersOn())} @change=${(event: Event) => {
+      turnLetters((event.target as HTMLInputElement).checked)
+      change({})
+    }} /> ${t.letterKeys}</label>
+    <dl class="keys">${t.keyList.map(([key, what]) => html`<dt><kbd>${key}</kbd></dt><dd>${what}</dd>`)}</dl>`)
 }
 
-function draftList(): TemplateResult {
+function draftList(): unknown {
   const list = drafts()
   const save = (): void => {
     const name = (document.getElementById('draft-name') as HTMLInputElement).value.trim() || fileName()
-    const kept = keep({ name, saved: new Date().toISOString(), ...get().documents })
-    say(kept ? t.drafts.kept : t.drafts.notKept)
+    said = t.drafts[keep({ name, saved: new Date().toISOString(), ...get().documents })](name)
+    change({})
   }
   return frame(t.drafts.title, html`<p class="quiet">${t.drafts.help}</p>
     <div class="pair"><input id="draft-name" type="text" aria-label=${t.drafts.name} placeholder=${fileName()} autocomplete="off" />
       <button type="button" class="primary" @click=${save}>${t.drafts.keep}</button></div>
+    <p role="status">${said}</p>
     ${list.length === 0 ? html`<p class="empty">${t.drafts.none}</p>` : nothing}
     <ul class="list">${list.map((draft) => html`<li><span>${draft.name}</span> <small>${instant(Date.parse(draft.saved))}</small>
       <button type="button" class="plain" @click=${() => {
         edit({ request: draft.request, policy: draft.policy })
-        close()
+        dismiss()
       }}>${t.drafts.open}</button>
       <button type="button" class="plain" @click=${() => {
         forget(draft.name)
@@ -130,8 +137,15 @@ function draftList(): TemplateResult {
       }}>${t.drafts.forget}</button></li>`)}</ul>`)
 }
 
-export function dialogs(): TemplateResult | typeof nothing {
-  switch (get().dialog) {
+export function dialogs(): unknown {
+  const { dialog, opened } = get()
+  if (opened !== last) {
+    last = opened
+    filter = ''
+    chosen = 0
+    said = ''
+  }
+  switch (dialog) {
     case 'palette':
       return palette()
     case 'keys':
@@ -142,7 +156,7 @@ export function dialogs(): TemplateResult | typeof nothing {
       return frame(t.volume.title, volume())
     case 'holds':
     case 'retention':
-      return frame(t.policy.pasteTitle, paste(get().dialog === 'holds' ? 'holds' : 'retention'))
+      return frame(t.policy.pasteTitle, paste(dialog))
     case 'execute':
     case null:
       return nothing

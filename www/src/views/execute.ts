@@ -6,6 +6,7 @@ import { execute } from '../state/watch'
 import { t } from '../texts'
 import type { Finding } from '../types'
 import { sentence } from './frame'
+import { dismiss } from './modal'
 
 let sending = false
 let findings: Finding[] = []
@@ -24,7 +25,10 @@ async function submit(event: Event): Promise<void> {
   const refused = await execute({ planFile, digest, shortCode: field('execute-code'), approver: field('execute-approver') })
   sending = false
   findings = refused ?? []
-  if (refused === null) show('watch')
+  if (refused === null) {
+    dismiss()
+    show('watch')
+  }
   else change({})
 }
 
@@ -49,7 +53,7 @@ export function executeForm(): TemplateResult {
     <div class="field"><label for="execute-approver">${t.execute.approver}</label>
       <input id="execute-approver" type="text" autocomplete="off" required placeholder="dpo@example.com" /></div>
     ${findings.length > 0 ? html`<div id="execute-refused" role="alert">${findings.map((f) => html`<p><span class="error">${f.message}</span> <code>${f.code}</code> ${f.help ? html`<small>${f.help}</small>` : nothing}</p>`)}</div>` : nothing}
-    <div class="answers"><button type="button" class="plain" @click=${() => change({ dialog: null })}>${t.execute.no}</button>
+    <div class="answers"><button type="button" class="plain" @click=${dismiss}>${t.execute.no}</button>
       <button type="submit" class=${about?.simulated ? 'primary' : 'primary danger'} ?disabled=${sending}>${sending ? t.execute.sending : about?.simulated ? t.execute.yesSimulated : t.execute.yes}</button></div>
   </form>`
 }

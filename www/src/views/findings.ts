@@ -3,7 +3,7 @@ import { html, type TemplateResult } from 'lit-html'
 import { plural } from '../format'
 import { ticked } from './ticked'
 import { placeOf } from '../state/pointer'
-import { change, get } from '../state/store'
+import { afterPaint, get, show } from '../state/store'
 import { t } from '../texts'
 import type { Finding } from '../types'
 
@@ -27,9 +27,15 @@ function where(pointer: string): string {
   return steps.length === 0 ? '' : ` · ${t.findings.where(document === 'policy', named.join(', '))}`
 }
 
-/** Focuses the field, or the nearest one around it. */
+/** Leads to the field, from whatever view. */
 export function jump(finding: Finding): void {
-  if (get().view !== 'plan') change({ view: 'plan' })
+  if (get().view === 'plan') return focusOn(finding)
+  show('plan')
+  afterPaint(() => focusOn(finding))
+}
+
+/** Focuses the field, or the nearest one around it. */
+function focusOn(finding: Finding): void {
   const inPolicy = finding.pointer.startsWith('policy')
   let pointer = finding.pointer
   for (;;) {

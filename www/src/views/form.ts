@@ -10,7 +10,7 @@ import { t } from '../texts'
 import { findingsAt, pointerId } from './findings'
 import { ticked } from './ticked'
 import { chosen } from './chosen'
-import { openFile } from './files'
+import { openRequest } from './opening'
 
 type Path = readonly (string | number)[]
 
@@ -183,7 +183,7 @@ export function form(): TemplateResult {
       <h2 id="request-title">${t.form.title}</h2>
       <button type="button" class="plain" aria-pressed=${asText} ?disabled=${request === null}
         @click=${() => change({ requestAsText: !requestAsText })}>${asText ? t.form.asForm : t.form.asText}</button>
-      <button type="button" class="plain" @click=${() => openFile((request) => edit({ request }))}>${t.form.import}</button>
+      <button type="button" class="plain" @click=${openRequest}>${t.form.import}</button>
     </header>
     <label class="load">${t.examples.label}
       <select id="examples" @change=${load}>

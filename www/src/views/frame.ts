@@ -1,6 +1,6 @@
 // What is always there: the views, one plain sentence, and the sums.
 import { html, nothing, type TemplateResult } from 'lit-html'
-import { day, length, number, plural } from '../format'
+import { day, exactly, length, number, plural } from '../format'
 import { at, fields, textAt } from '../state/document'
 import { isServed } from '../state/served'
 import { canRedo, canUndo, change, get, link, redo, setTheme, show, undo, VIEWS, type Theme } from '../state/store'
@@ -50,8 +50,8 @@ export function header(): TemplateResult {
       </nav>
       <div class="tools">
         ${where()}
-        <button type="button" class="plain" ?disabled=${!canUndo()} @click=${() => void undo()}>${t.undo}</button>
-        <button type="button" class="plain" ?disabled=${!canRedo()} @click=${redo}>${t.redo}</button>
+        <button type="button" class="plain" aria-disabled=${canUndo() ? nothing : 'true'} @click=${() => void undo()}>${t.undo}</button>
+        <button type="button" class="plain" aria-disabled=${canRedo() ? nothing : 'true'} @click=${redo}>${t.redo}</button>
         <button type="button" class="plain" @click=${() => change({ dialog: 'palette' })}>${t.commands} <kbd>Ctrl K</kbd></button>
         <label class="inline">${t.theme.label}
           <select @change=${(event: Event) => setTheme((event.target as HTMLSelectElement).value as Theme)}>
@@ -83,7 +83,7 @@ export function footer(): TemplateResult {
   const state = get()
   const { accounting, estimate } = state.plan.summary
   return html`<footer class="bottom">
-    <p class="sums" title=${t.totals.accounting}>${accounting ? sums(accounting) : isServed() ? nothing : t.nothingLeaves}</p>
+    <p class="sums" title=${t.totals.accounting}>${accounting ? equation(accounting) : isServed() ? nothing : t.nothingLeaves}</p>
     ${estimate
       ? html`<button type="button" class="sums" title=${t.totals.help(estimate.assumedJobSeconds)} @click=${() => change({ view: 'plan', inspector: 'totals' })}>
           ${t.totals.calls(number(estimate.apiCalls))} · ~${length(estimate.seconds * 1000)} · ~${cost(estimate)}</button>`
@@ -101,7 +101,7 @@ export function footer(): TemplateResult {
 }
 
 /** Requested equals the sum of its parts. */
-export function sums(a: Accounting): string {
+export function equation(a: Accounting): string {
   const parts: [number, string][] = [
     [a.chunksMs, t.totals.chunks],
     [a.heldMs, t.timeline.dispositions.held],
@@ -110,5 +110,5 @@ export function sums(a: Accounting): string {
     [a.refusedMs, t.timeline.dispositions.refused],
   ]
   const shown = parts.filter(([ms], place) => ms > 0 || place === 0)
-  return `${length(a.requestedMs)} ${t.totals.requested} = ${shown.map(([ms, name]) => `${length(ms)} ${name}`).join(' + ')}`
+  return `${exactly(a.requestedMs)} ${t.totals.requested} = ${shown.map(([ms, name]) => `${exactly(ms)} ${name}`).join(' + ')}`
 }

@@ -33,16 +33,18 @@ function exportEvent(): void {
 
 const who = (): string => approver.trim() || t.handOver.someone
 
-function runId(): string {
+/** The run that it becomes, and on which tenant: the same plan elsewhere is another run. */
+function run(): { id: string; tenant: string } {
   const wake = get().plan.wakeUp(1)
-  return wake ? ((JSON.parse(wake.body) as { runId?: string }).runId ?? '') : ''
+  return { id: wake ? ((JSON.parse(wake.body) as { runId?: string }).runId ?? '') : '', tenant: wake?.tenant ?? '' }
 }
 
 export function handOver(): TemplateResult {
   const { plan, documents } = get()
   const { digest, shortCode } = plan.summary
   if (digest === null) return html`<p class="empty">${t.handOver.noPlan}</p>`
-  const { local, aws } = commands(fileName(), digest, runId(), who())
+  const { id, tenant } = run()
+  const { local, aws } = commands(fileName(), digest, id, who())
   const list = (steps: [string, string][]): TemplateResult[] => steps.map(([name, text]) => html`<h4>${name}</h4>${code(name, text)}`)
   return html`<p class="quiet">${t.handOver.help}</p>
     <p class="whole"><strong class="digest">${shortCode}</strong> <code>${digest}</code>
@@ -61,5 +63,6 @@ export function handOver(): TemplateResult {
       <button type="button" class="plain" @click=${exportEvent}>${t.handOver.event}</button>
     </p>
     <h3>${t.handOver.local}</h3>${list(local)}
+    <p class="quiet">${t.handOver.verifyHelp(tenant)}</p>
     <h3>${t.handOver.aws}</h3><p class="quiet">${t.handOver.awsHelp}</p>${list(aws)}`
 }

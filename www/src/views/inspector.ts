@@ -7,6 +7,7 @@ import { t } from '../texts'
 import type { Row } from '../types'
 import { copy } from './files'
 import { handOver } from './handover'
+import { ticked } from './ticked'
 import { totals } from './totals'
 
 export function inspector(): TemplateResult {
@@ -36,7 +37,7 @@ function part(state: State): TemplateResult {
   if (!row) return html`<p class="empty">${t.inspector.none}</p>`
   if (state.inspector === 'why') return why(row)
   if (row.chunk === null || !state.plan.summary.digest) {
-    return html`${edges(row)}<p>${row.chunk === null ? t.inspector.noRequest(row.reason) : t.inspector.stopped}</p>`
+    return html`${edges(row)}<p>${row.chunk === null ? ticked(t.inspector.noRequest(row.reason)) : t.inspector.stopped}</p>`
   }
   return state.inspector === 'message' ? message(state, row.chunk) : request(state, row.chunk)
 }
@@ -51,7 +52,7 @@ function edges(row: Row): TemplateResult {
 }
 
 function why(row: Row): TemplateResult {
-  return html`<p><strong>${t.timeline.dispositions[row.disposition]}</strong>: ${row.reason}${row.age === 'aged' ? ` · ${t.table.aged}` : ''}</p>
+  return html`<p><strong>${t.timeline.dispositions[row.disposition]}</strong>: ${ticked(row.reason)}${row.age === 'aged' ? ` · ${t.table.aged}` : ''}</p>
     <p class="quiet">${t.timeline.dispositionHelp[row.disposition]}.</p>${edges(row)}`
 }
 

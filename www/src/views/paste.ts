@@ -6,6 +6,7 @@ import { readRows, type Kind, type Pasted } from '../state/rows'
 import { change, say } from '../state/store'
 import { t } from '../texts'
 import { droppedFile } from './files'
+import { dismiss } from './modal'
 
 /** Lines that are named. */
 const SHOWN = 20
@@ -34,7 +35,7 @@ export function paste(kind: Kind): TemplateResult {
   const addAll = (): void => {
     if (!add(found)) return
     text = ''
-    change({ dialog: null })
+    dismiss()
   }
   const readable = policyFields() !== null
   return html`<p class="quiet">${t.policy.pasteHelp[kind]}</p>

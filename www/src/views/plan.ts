@@ -23,6 +23,7 @@ let shown: [number, number] = [0, 1]
 const select = (selected: number): void => change({ selected })
 
 const timelineAt = ref((element) => {
+  timeline?.end()
   timeline = element
     ? new Timeline(element as HTMLCanvasElement, {
         select,
@@ -41,6 +42,7 @@ const readoutAt = ref((element) => {
   readout = (element as HTMLElement | undefined) ?? null
 })
 const rowsAt = ref((element) => {
+  rows?.end()
   rows = element ? new Rows(element as HTMLElement, select) : null
 })
 

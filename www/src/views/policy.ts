@@ -5,7 +5,7 @@ import { recordTypes } from '../core'
 import { at, change as changed, instant, number, textAt, type Fields, type Json } from '../state/document'
 import { EMPTY, list, policyFields } from '../state/policy'
 import type { Kind } from '../state/rows'
-import { change, edit, get } from '../state/store'
+import { afterPaint, change, edit, get } from '../state/store'
 import { t } from '../texts'
 import { droppedFile, openText } from './files'
 import { findingsAt, pointerId } from './findings'
@@ -35,6 +35,17 @@ function said(pointer: string): TemplateResult {
   return html`${findingsAt(pointer).map((f) => html`<p class=${f.severity}>${ticked(f.message)}</p>`)}`
 }
 
+/** Takes a row out; the focus goes to the one that takes its place, or else to the last, or to adding one. */
+function remove(path: Path): void {
+  const [kind, place] = path
+  set(path, undefined)
+  afterPaint(() => {
+    const rows = document.querySelectorAll<HTMLElement>(`[data-kind=${kind}] > li`)
+    const next = rows[Math.min(Number(place), rows.length - 1)]?.querySelector<HTMLElement>('.grid button')
+    ;(next ?? document.getElementById(`add-${kind}`))?.focus()
+  })
+}
+
 const optional = (text: string): Json | undefined => (text === '' ? undefined : text)
 
 function hold(policy: Fields, place: number): TemplateResult {
@@ -49,7 +60,7 @@ function hold(policy: Fields, place: number): TemplateResult {
       ${cell(policy, [...path, 'range', 'start'], `${name}: ${t.policy.from}`)}
       ${cell(policy, [...path, 'range', 'end'], `${name}: ${t.policy.to}`)}
       ${cell(policy, [...path, 'matter'], `${name}: ${t.policy.matter}`, optional)}
-      <button type="button" class="plain" aria-label=${t.policy.removeRow(name)} @click=${() => set(path, undefined)}>✕</button>
+      <button type="button" class="plain" aria-label=${t.policy.removeRow(name)} @click=${() => remove(path)}>✕</button>
     </div>
     ${rest.length > 0 ? html`<small title=${rest.join(', ')}>${t.policy.rest(rest.length)}</small>` : nothing}
     ${said(`policy#/holds/${place}`)}
@@ -67,7 +78,7 @@ function rule(policy: Fields, place: number): TemplateResult {
     <div class="grid rules">
       ${cell(policy, [...path, 'minAgeDays'], `${name}: ${t.policy.days}`, number)}
       ${cell(policy, [...path, 'basis'], `${name}: ${t.policy.basis}`)}
-      <button type="button" class="plain" aria-label=${t.policy.removeRow(name)} @click=${() => set(path, undefined)}>✕</button>
+      <button type="button" class="plain" aria-label=${t.policy.removeRow(name)} @click=${() => remove(path)}>✕</button>
     </div>
     <div class="choices">
       ${recordTypes().map((kind) => html`<label class="choice"><input type="checkbox" .checked=${live(kinds.includes(kind))}
@@ -90,12 +101,12 @@ function tables(policy: Fields): TemplateResult {
                 ><span>${t.policy.to}</span><span>${t.policy.matter}</span><span></span></div>`
             : html`<p class="empty">${t.policy.noHolds}</p>`}
           <ul data-kind="holds" @paste=${pasted}>${holds.map((_, place) => hold(policy, place))}</ul>`}
-    <p class="group"><button type="button" class="plain" id="add-hold" @click=${() => addHold(holds)}>${t.policy.addHold}</button>
+    <p class="group"><button type="button" class="plain" id="add-holds" @click=${() => addHold(holds)}>${t.policy.addHold}</button>
       <button type="button" class="plain" @click=${() => change({ dialog: 'holds' })}>${t.policy.paste}</button></p>
     <h3 id=${pointerId('policy#/retention')} tabindex="-1">${t.policy.retention} (${rules.length})</h3>
     ${rules.length === 0 ? html`<p class="empty">${t.policy.noRetention}</p>` : nothing}
     <ul data-kind="retention" @paste=${pasted}>${rules.slice(0, MOST).map((_, place) => rule(policy, place))}</ul>
-    <p class="group"><button type="button" class="plain" @click=${() => addRule(rules)}>${t.policy.addRule}</button>
+    <p class="group"><button type="button" class="plain" id="add-retention" @click=${() => addRule(rules)}>${t.policy.addRule}</button>
       <button type="button" class="plain" @click=${() => change({ dialog: 'retention' })}>${t.policy.paste}</button></p>
   `
 }
@@ -130,6 +141,12 @@ function taken(name: string, text: string): void {
   else edit({ policy: text })
 }
 
+/** Begins or ends the policy; the button that did it is gone then, so another one has the focus. */
+function replace(text: string | null, focus: string): void {
+  edit({ policy: text })
+  afterPaint(() => document.getElementById(focus)?.focus())
+}
+
 export function policy(): TemplateResult {
   const { documents, policyAsText } = get()
   const text = documents.policy
@@ -140,10 +157,10 @@ export function policy(): TemplateResult {
     <header class="bar">
       <h2 id="policy-title">${t.policy.title}</h2>
       ${text === null
-        ? html`<button type="button" class="plain" @click=${() => edit({ policy: EMPTY })}>${t.policy.add}</button>`
+        ? html`<button type="button" class="plain" id="write-policy" @click=${() => replace(EMPTY, 'add-holds')}>${t.policy.add}</button>`
         : html`<button type="button" class="plain" ?disabled=${parsed === null}
               @click=${() => change({ policyAsText: !policyAsText })}>${asText ? t.form.asForm : t.form.asText}</button>
-            <button type="button" class="plain" @click=${() => edit({ policy: null })}>${t.policy.remove}</button>`}
+            <button type="button" class="plain" @click=${() => replace(null, 'write-policy')}>${t.policy.remove}</button>`}
       <button type="button" class="plain" @click=${() => openText('.json,.csv,.tsv,.txt', taken)}>${t.policy.import}</button>
     </header>
     ${text === null

@@ -5,7 +5,7 @@ import { ref } from 'lit-html/directives/ref.js'
 import { Chart } from '../draw/chart'
 import { clock, instant, length, number, plural, timeIn } from '../format'
 import { fields, instant as instantText, textAt } from '../state/document'
-import { begin, current, failure, FAULTS, HAPPENINGS, onChange, settings, SPEEDS, type Happening, type Show } from '../state/rehearsal'
+import { begin, current, failure, FAULTS, HAPPENINGS, onChange, settings, SHOWN, SPEEDS, type Happening, type Show } from '../state/rehearsal'
 import { change, fileName, get, say, show as go } from '../state/store'
 import { t } from '../texts'
 import type { ChunkView } from '../types'
@@ -17,9 +17,9 @@ import { hint } from './hint'
 import { chartSection, teller } from './lanes'
 import { log } from './log'
 
-const SHOWN = 120
 let chart: Chart | null = null
 const canvasAt = ref((element) => {
+  chart?.end()
   chart = element instanceof HTMLCanvasElement
     ? new Chart(element, { chosen: chooseTime, told: teller(element, 'gantt-readout', () => current()?.now ?? 0) })
     : null
@@ -189,14 +189,14 @@ function chunkRow(view: ChunkView): TemplateResult {
 }
 
 function chunkTable(running: Show): TemplateResult {
-  const views = running.at(running.lookAt).sort((a, b) => b.chunk.index - a.chunk.index)
+  const { views, more } = running.at(running.lookAt)
   const heads = [t.table.columns.number, t.rehearse.state, t.rehearse.waits, t.rehearse.next, t.rehearse.submits, t.rehearse.before, t.rehearse.deleted]
   return html`<section class="states" aria-labelledby="states-title">
     <header class="bar"><h2 id="states-title">${t.rehearse.chunks}</h2>
-      ${views.length > SHOWN ? html`<span class="quiet">${t.rehearse.oldest(number(SHOWN))}</span>` : nothing}</header>
+      ${more ? html`<span class="quiet">${t.rehearse.oldest(number(SHOWN))}</span>` : nothing}</header>
     <div class="scroll" tabindex="0" role="group" aria-label=${t.rehearse.chunks}><table>
       <thead><tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
-      <tbody>${views.slice(0, SHOWN).map(chunkRow)}</tbody>
+      <tbody>${views.map(chunkRow)}</tbody>
     </table></div>
   </section>`
 }

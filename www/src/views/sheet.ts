@@ -1,15 +1,23 @@
 // Only on paper: the sheet that somebody signs. Everything that the digest stands for, and what it does not delete.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { instant, length, number } from '../format'
-import { at, fields, textAt } from '../state/document'
+import { at, fields, textAt, type Fields } from '../state/document'
 import { get } from '../state/store'
 import { t } from '../texts'
-import { sentence, sums } from './frame'
+import { equation, sentence } from './frame'
 import { ticked } from './ticked'
 import { cost } from './totals'
 
 /** Rows that fit on two pages; the plan file has all. */
 const ROWS = 80
+
+/** What else is deleted of recordings, and until when it can be undone: only one of the APIs has such options. */
+function recordings(request: Fields): [string, string][] {
+  if (textAt(request, ['api']) !== 'recordingJobs') return []
+  const flags = (['includeSensitiveData', 'includePolicyBased', 'includeSnippets'] as const).map((name) =>
+    `${t.form[name]}: ${at(request, ['recordings', name]) === false ? t.print.no : t.print.yes}`)
+  return [[t.form.recordings, [...flags, `${t.form.coolOffDays}: ${textAt(request, ['recordings', 'coolOffDays']) || '0'}`].join('; ')]]
+}
 
 function facts(): [string, string][] {
   const { documents, plan } = get()
@@ -24,12 +32,13 @@ function facts(): [string, string][] {
     [t.form.range, t.print.range(textAt(request, ['range', 'start']), textAt(request, ['range', 'end']))],
     [t.form.chunking, chunking && typeof chunking === 'object' ? Object.entries(chunking).map(([unit, n]) => `${String(n)} ${unit}`).join(' ') : ''],
     [t.form.jurisdiction, textAt(request, ['jurisdiction'])],
+    ...recordings(request),
     [t.form.query, textAt(request, ['query']) || t.print.everything],
     [t.form.reason, textAt(request, ['reason'])],
     [t.form.requestedBy, textAt(request, ['requestedBy'])],
     [t.form.override, ['reason', 'approver'].map((name) => textAt(request, ['retentionOverride', name])).filter(Boolean).join(', ') || t.print.noOverride],
     [t.print.policy, documents.policy === null ? t.print.noPolicy : (policyDigest ?? '–')],
-    [t.print.accounting, accounting ? sums(accounting) : '–'],
+    [t.print.accounting, accounting ? equation(accounting) : '–'],
     [t.print.effort, e ? `~${number(e.apiCalls)} ${t.totals.names.calls}, ~${length(e.seconds * 1000)}, ~${cost(e)}` : '–'],
   ]
 }

@@ -12,6 +12,7 @@ import type { ChunkView, Finding, Outcome } from '../types'
 import { confirm } from './confirm'
 import { check } from './evidence'
 import { copy } from './files'
+import { equation } from './frame'
 import { chartSection, teller } from './lanes'
 import { log } from './log'
 
@@ -23,6 +24,7 @@ const SECOND = 1000
 let chart: Chart | null = null
 let ticking: ReturnType<typeof setInterval> | undefined
 const canvasAt = ref((element) => {
+  chart?.end()
   chart = element instanceof HTMLCanvasElement ? new Chart(element, { chosen: choose, told: teller(element, 'lanes-readout', () => current?.lanes.now ?? 0) }) : null
 })
 
@@ -314,17 +316,9 @@ function facts(watched: Watched, run: RunFacts): TemplateResult {
   const a = detail?.accounting
   return html`<section aria-labelledby="facts-title">
     <header class="bar"><h2 id="facts-title">${t.watch.facts.title}</h2></header>
-    ${a ? html`<p>${t.watch.accounting(length(a.requestedMs), parts(a))}</p>` : nothing}
+    ${a ? html`<p>${equation(a)}</p>` : nothing}
     <dl>${list.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>
   </section>`
-}
-
-function parts(a: { chunksMs: number; heldMs: number; retainedMs: number; tooRecentMs: number; refusedMs: number }): string {
-  const list: [number, string][] = [
-    [a.chunksMs, t.totals.chunks], [a.heldMs, t.timeline.dispositions.held], [a.retainedMs, t.timeline.dispositions.retained],
-    [a.tooRecentMs, t.timeline.dispositions.tooRecent], [a.refusedMs, t.timeline.dispositions.refused],
-  ]
-  return list.filter(([ms], place) => ms > 0 || place === 0).map(([ms, name]) => `${length(ms)} ${name}`).join(' + ')
 }
 
 function audit(watched: Watched): TemplateResult {

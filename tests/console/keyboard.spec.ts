@@ -1,0 +1,127 @@
+// Where the focus is, what a screen reader hears, and keys that do nothing where they should not.
+import { accessible, expect, load, look, open, test } from './page'
+
+const HOLDS = 'Messages with holds and retention'
+
+test('the focus is never lost: after dialogs, commands, removals, the last undo', async ({ page }) => {
+  await open(page)
+  await load(page, HOLDS)
+  const button = (name: string) => page.getByRole('button', { name, exact: true })
+
+  await button('Counts…').focus()
+  await page.keyboard.press('Enter')
+  await button('Close').focus()
+  await page.keyboard.press('Enter')
+  await expect(button('Counts…')).toBeFocused()
+
+  await page.getByLabel('Reason').focus()
+  await page.keyboard.press('Control+k')
+  await expect(page.getByRole('combobox', { name: 'Type to find' })).toBeFocused()
+  await page.keyboard.type('theme dark')
+  await page.keyboard.press('Enter')
+  await expect(page.getByLabel('Reason')).toBeFocused()
+  await page.keyboard.press('Control+k')
+  await expect(page.getByRole('combobox', { name: 'Type to find' })).toBeFocused()
+  await page.keyboard.type('drafts')
+  await page.keyboard.press('Enter')
+  await expect(page.getByRole('dialog', { name: 'Drafts' })).toBeVisible()
+  await page.getByRole('button', { name: 'Keep this one' }).click()
+  await expect(page.getByRole('status').filter({ hasText: 'Kept.' })).toBeVisible()
+  await page.getByRole('button', { name: 'Keep this one' }).click()
+  await expect(page.getByRole('status').filter({ hasText: 'Replaced the draft' })).toBeVisible()
+  await look(page, 'drafts-replaced')
+  await page.keyboard.press('Escape')
+  await expect(page.getByRole('dialog')).toHaveCount(0)
+
+  const paste = page.getByRole('button', { name: 'Paste rows…' }).first()
+  await paste.click()
+  await page.getByLabel('Rows of a spreadsheet').fill('LH-9\t2023-03-10\t2023-03-11')
+  await page.getByRole('button', { name: 'Add them' }).click()
+  await expect(paste).toBeFocused()
+
+  for (let left = 4; left > 0; left -= 1) {
+    await page.locator('[data-kind=holds] > li:last-child .grid button').focus()
+    await page.keyboard.press('Enter')
+    if (left > 1) await expect(page.locator('[data-kind=holds] > li').nth(left - 2).getByRole('button')).toBeFocused()
+  }
+  await expect(button('Add a hold')).toBeFocused()
+  await page.clock.runFor(1000)
+  await button('Undo').focus()
+  for (let steps = 0; steps < 4; steps += 1) {
+    await page.keyboard.press('Enter')
+    await page.clock.runFor(1000)
+  }
+  await expect(button('Undo')).toHaveAttribute('aria-disabled', 'true')
+  await expect(button('Undo')).toBeFocused()
+  await accessible(page)
+})
+
+test('the table says which row is chosen, and F leads to the field from any view', async ({ page }) => {
+  await open(page)
+  await load(page, HOLDS)
+  const table = page.getByRole('grid')
+  await table.focus()
+  for (const [key, row] of [['End', 'part-32'], ['ArrowUp', 'part-31']] as const) {
+    await page.keyboard.press(key)
+    await expect(table).toHaveAttribute('aria-activedescendant', row)
+    await expect(page.locator(`#${row}`)).toHaveAttribute('aria-selected', 'true')
+  }
+  // What core put into backticks is shown as findings show it.
+  await page.keyboard.press('End')
+  await expect(page.getByRole('row', { selected: true })).not.toContainText('`')
+  await expect(page.getByRole('row', { selected: true }).locator('code')).toContainText('records schedule 7b')
+  await accessible(page)
+  await page.keyboard.press('2')
+  await expect(page.getByRole('heading', { name: 'Compare' })).toBeVisible()
+  await page.keyboard.press('f')
+  await expect(page.locator(':focus')).toHaveAttribute('id', /^at-policy-holds-0/)
+})
+
+test('keys can be turned off, and do nothing behind a dialog', async ({ page }) => {
+  await open(page)
+  await page.getByRole('main').focus()
+  await page.keyboard.press('?')
+  await page.keyboard.press('2')
+  await expect(page.getByRole('button', { name: 'Plan', exact: true, includeHidden: true })).toHaveAttribute('aria-current', 'page')
+  await page.getByLabel('Keys without Ctrl work').uncheck()
+  await look(page, 'keys-off')
+  await page.keyboard.press('Escape')
+  await page.getByLabel('recordings', { exact: true }).focus()
+  const saved = page.waitForEvent('download', { timeout: 1500 }).catch(() => null)
+  await page.keyboard.type('plea2')
+  expect(await saved).toBeNull()
+  await expect(page.getByRole('button', { name: 'Plan', exact: true })).toHaveAttribute('aria-current', 'page')
+  await page.keyboard.press('Control+k')
+  await expect(page.getByRole('dialog', { name: 'Commands' })).toBeVisible()
+  await page.keyboard.press('Control+k')
+  await expect(page.getByRole('dialog')).toHaveCount(0)
+})
+
+test('plans that have been replaced are drawn no more', async ({ page }) => {
+  // The page complains by itself if they are.
+  await page.goto('/')
+  await load(page, HOLDS)
+  await page.getByLabel('Unit').selectOption('hours')
+  await page.getByLabel('Chunk length').fill('6')
+  await expect(page.getByText(/1,\d{3} rows/)).toBeVisible()
+  await page.evaluate(async () => {
+    const scroller = document.querySelector('.table') as HTMLElement
+    const length = document.querySelector('#at-request-chunking') as HTMLInputElement
+    for (let round = 0; round < 12; round += 1) {
+      scroller.scrollTop = 300 * round
+      scroller.dispatchEvent(new Event('scroll'))
+      await new Promise((resolve) => setTimeout(resolve, 5 + round))
+      length.value = String(6 + (round % 5))
+      length.dispatchEvent(new InputEvent('input', { bubbles: true }))
+      scroller.dispatchEvent(new Event('scroll'))
+      await new Promise((resolve) => requestAnimationFrame(resolve))
+    }
+  })
+  await page.waitForTimeout(600)
+  await page.getByRole('button', { name: 'Compare', exact: true }).click()
+  await page.getByRole('button', { name: 'Undo' }).click()
+  await expect(page.getByRole('button', { name: 'Redo' })).not.toHaveAttribute('aria-disabled')
+  await page.getByRole('button', { name: 'Plan', exact: true }).click()
+  await page.setViewportSize({ width: 1200, height: 700 })
+  await expect(page.getByRole('row').nth(1)).toBeVisible()
+})

@@ -1,0 +1,51 @@
+// What a key means, wherever it is pressed.
+
+export type Meaning = 'palette' | 'undo' | 'redo' | 'letter'
+
+export interface Pressed {
+  key: string
+  ctrlKey: boolean
+  metaKey: boolean
+  shiftKey: boolean
+  altKey: boolean
+}
+
+/** Where it is pressed: in a text, in a dialog that is open, and whether somebody wants keys without Ctrl at all. */
+export interface Place {
+  text: boolean
+  dialog: 'none' | 'palette' | 'other'
+  letters: boolean
+}
+
+/** What the page does with it, or null: then it is the browser's. */
+export function meant({ key, ctrlKey, metaKey, shiftKey, altKey }: Pressed, { text, dialog, letters }: Place): Meaning | null {
+  const control = ctrlKey || metaKey
+  const letter = key.toLowerCase()
+  if (control && letter === 'k') return dialog === 'other' ? null : 'palette'
+  if (text || dialog !== 'none' || altKey) return null
+  if (!control) return letters ? 'letter' : null
+  if (letter === 'z') return shiftKey ? 'redo' : 'undo'
+  return letter === 'y' ? 'redo' : null
+}
+
+const KEY = 'genesys-purge.keys'
+
+/** Whether single letters do something: whoever dictates, or hits keys by mistake, can turn them off. */
+export function lettersOn(): boolean {
+  try {
+    return localStorage.getItem(KEY) !== 'off'
+  } catch {
+    return on
+  }
+}
+
+let on = true
+
+export function turnLetters(wanted: boolean): void {
+  on = wanted
+  try {
+    localStorage.setItem(KEY, wanted ? 'on' : 'off')
+  } catch {
+    // A browser that keeps nothing knows it until it is closed.
+  }
+}

@@ -1,0 +1,35 @@
+// A dialog over the page. It is closed as browsers close dialogs, so that the focus goes back to where it was.
+import { html, type TemplateResult } from 'lit-html'
+import { keyed } from 'lit-html/directives/keyed.js'
+import { ref } from 'lit-html/directives/ref.js'
+
+const opened = ref((element) => {
+  const dialog = element as HTMLDialogElement | undefined
+  if (!dialog) return
+  // The element is not in the document yet while it is being rendered.
+  queueMicrotask(() => {
+    if (dialog.isConnected && !dialog.open) dialog.showModal()
+  })
+})
+
+interface Modal {
+  /** What tells one dialog from the next. */
+  key: unknown
+  role: 'dialog' | 'alertdialog'
+  label: string
+  /** The id of what describes it. */
+  describedBy?: string
+  content: TemplateResult
+  /** It is closed now, however that came about. */
+  closed: () => void
+}
+
+/** Closes whatever dialog is open. */
+export function dismiss(): void {
+  document.querySelector<HTMLDialogElement>('dialog[open]')?.close()
+}
+
+export function modal({ key, role, label, describedBy = '', content, closed }: Modal): unknown {
+  return keyed(key, html`<dialog ${opened} role=${role} aria-label=${label} aria-describedby=${describedBy} @close=${closed}
+    @click=${(event: Event) => event.target === event.currentTarget && dismiss()}><div class="dialog">${content}</div></dialog>`)
+}

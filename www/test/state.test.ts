@@ -1,0 +1,83 @@
+// Lengths that add up, documents that cannot be edited field by field, drafts that stay, keys that mean something, plan files.
+import { beforeEach, expect, test, vi } from 'vitest'
+import { exactly, length } from '../src/format'
+import { refused } from '../src/state/document'
+import { drafts, forget, keep } from '../src/state/drafts'
+import { lettersOn, meant, turnLetters, type Place, type Pressed } from '../src/state/meant'
+import { readPlanFile } from '../src/state/planfile'
+import { keepUnsaved, takeUnsaved } from '../src/state/unsaved'
+
+function storage(): Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> {
+  const kept = new Map<string, string>()
+  return { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => void kept.set(key, value), removeItem: (key) => void kept.delete(key) }
+}
+
+beforeEach(() => {
+  vi.stubGlobal('localStorage', storage())
+  vi.stubGlobal('sessionStorage', storage())
+})
+
+test('a sum is shown to the millisecond, so that its parts are the whole', () => {
+  const [hour, day] = [3_600_000, 86_400_000]
+  const [chunks, held] = [87 * day + 22 * hour + 59 * 60_000 + 59_999, 2 * day + hour + 1]
+  expect(exactly(chunks)).toBe('87 d 22 h 59 min 59 s 999 ms')
+  expect(exactly(held)).toBe('2 d 1 h 1 ms')
+  expect(exactly(chunks + held)).toBe('90 d')
+  expect(length(chunks)).toBe('87 d 22 h')
+  expect([exactly(0), exactly(-1001)]).toEqual(['0 d', '-1 s 1 ms'])
+})
+
+test('a document that core could not read has no fields', () => {
+  const findings = [{ code: 'json.repeated', pointer: 'policy#/holds' }, { code: 'range.order', pointer: '#/range' }]
+  expect(refused(findings, 'policy')).toBe(true)
+  expect(refused(findings, 'request')).toBe(false)
+  expect(refused([{ code: 'json.syntax', pointer: '#' }], 'request')).toBe(true)
+})
+
+test('no draft goes so that another one can come, and one that is replaced is said', () => {
+  const draft = (name: string) => ({ name, saved: '', request: '{}', policy: null })
+  for (let n = 1; n <= 20; n += 1) expect(keep(draft(`d${n}`))).toBe('kept')
+  expect(keep(draft('one more'))).toBe('full')
+  expect(drafts()).toHaveLength(20)
+  expect(keep(draft('d7'))).toBe('replaced')
+  forget('d3')
+  expect(keep(draft('one more'))).toBe('kept')
+  vi.stubGlobal('localStorage', { ...storage(), setItem: () => { throw new Error('full') } })
+  expect(keep(draft('x'))).toBe('notKept')
+})
+
+test('keys mean nothing in a text or behind a dialog, and letters nothing once they are turned off', () => {
+  const key = (key: string, more: Partial<Pressed> = {}): Pressed => ({ key, ctrlKey: false, metaKey: false, shiftKey: false, altKey: false, ...more })
+  const place = (more: Partial<Place> = {}): Place => ({ text: false, dialog: 'none', letters: true, ...more })
+  expect(meant(key('e'), place())).toBe('letter')
+  expect(meant(key('e'), place({ text: true }))).toBeNull()
+  expect(meant(key('e'), place({ dialog: 'other' }))).toBeNull()
+  expect(meant(key('e'), place({ letters: false }))).toBeNull()
+  expect(meant(key('e', { altKey: true }), place())).toBeNull()
+  expect(meant(key('k', { ctrlKey: true }), place({ text: true, letters: false }))).toBe('palette')
+  expect(meant(key('k', { metaKey: true }), place({ dialog: 'palette' }))).toBe('palette')
+  expect(meant(key('k', { ctrlKey: true }), place({ dialog: 'other' }))).toBeNull()
+  expect(meant(key('z', { ctrlKey: true }), place({ letters: false }))).toBe('undo')
+  expect(meant(key('Z', { ctrlKey: true, shiftKey: true }), place())).toBe('redo')
+  expect(meant(key('y', { ctrlKey: true }), place())).toBe('redo')
+  expect(meant(key('s', { ctrlKey: true }), place())).toBeNull()
+  expect(lettersOn()).toBe(true)
+  turnLetters(false)
+  expect(lettersOn()).toBe(false)
+})
+
+test('a plan file gives its request, its policy and its digest; a request is none', () => {
+  expect(readPlanFile('{"version": 1, "planDigest": "sha256:00", "request": {"name": "x"}, "policy": {"holds": []}}')).toEqual({
+    request: '{\n  "name": "x"\n}', policy: '{\n  "holds": []\n}', digest: 'sha256:00',
+  })
+  expect(readPlanFile('{"planDigest": "sha256:00", "request": {}}')?.policy).toBeNull()
+  for (const text of ['{"name": "x"}', '{"planDigest": 1, "request": {}}', '{"planDigest": "x", "request": "y"}', 'x']) expect(readPlanFile(text)).toBeNull()
+})
+
+test('what was typed before a reload is there once, at the same address', () => {
+  keepUnsaved('#plan/1/x', { request: '{}', policy: null })
+  expect(takeUnsaved('#plan/1/x')).toEqual({ request: '{}', policy: null })
+  expect(takeUnsaved('#plan/1/x')).toBeNull()
+  keepUnsaved('#plan/1/x', { request: '{}', policy: 'p' })
+  expect(takeUnsaved('#plan/1/y')).toBeNull()
+})
