@@ -88,7 +88,7 @@ export const t = {
   redo: 'Redo',
   commands: 'Commands',
   keys: 'Keys',
-  letterKeys: 'Keys without Ctrl work',
+  letterKeys: 'Use keys without Ctrl',
   close: 'Close',
   theme: { auto: 'System', light: 'Light', dark: 'Dark', label: 'Theme' },
   nothingLeaves: 'Nothing leaves this page: no server, no credentials.',
