@@ -154,7 +154,7 @@ export const t = {
       query: 'Only what this matches is deleted',
       reason: 'The rule or schedule that asks for the deletion; it goes into the evidence',
       requestedBy: 'Who asks for it; a policy may want somebody else to approve it',
-      coolOffDays: 'Days during which the deletion can still be undone',
+      coolOffDays: 'Days between the job and the date on which the recordings go; until then it can be undone in Genesys Cloud',
     } as Record<string, string>,
     unit: 'Unit',
     days: 'days',
@@ -570,7 +570,7 @@ export const t = {
       case 'indexLag':
         return 'the search index to notice'
       case 'coolOff':
-        return 'the cool-off: it can still be undone'
+        return 'the cool-off: the recordings go when it ends'
       case 'inFlight':
         return 'an answer'
     }
