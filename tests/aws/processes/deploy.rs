@@ -69,9 +69,17 @@ async fn starts_by_invocation(stack: &Stack, request: &Value) -> String {
     invoked["runId"].as_str().unwrap().to_owned()
 }
 
-/// If its digest comes out again.
+/// If its digest comes out again, and nobody has to tell the person who put it there from the one who asks.
 async fn starts_by_plan_file(stack: &Stack, other_run: &str) -> String {
-    let plan_file = preview(stack, &quarter_from("2022-12-01", "2022-12-16")).await["planFile"].clone();
+    let request = quarter_from("2022-12-01", "2022-12-16");
+    stack.put("plans/second person.json", &preview(stack, &request).await["planFile"]).await;
+    let refused = stack.answer_to("plans/second person.json").await;
+    assert_eq!(refused["findings"][0]["code"], "approval.upload", "{refused}");
+
+    let mut policy = example("policy.json");
+    policy["limits"]["secondPerson"] = json!(false);
+    stack.put("policy.json", &policy).await;
+    let plan_file = preview(stack, &request).await["planFile"].clone();
     let mut changed = plan_file.clone();
     changed["planDigest"] = json!("sha256:0000000000000000000000000000000000000000000000000000000000000000");
     stack.put("plans/changed.json", &changed).await;
@@ -80,6 +88,7 @@ async fn starts_by_plan_file(stack: &Stack, other_run: &str) -> String {
     assert_eq!(refused["findings"][0]["code"], "planFile.digest", "{refused}");
     let planned = stack.answer_to("plans/december 2022.json").await;
     assert_ne!(planned["runId"], other_run);
+    stack.put("policy.json", &example("policy.json")).await;
     planned["runId"].as_str().unwrap_or_else(|| panic!("{planned}")).to_owned()
 }
 
