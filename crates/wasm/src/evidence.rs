@@ -13,7 +13,7 @@ use crate::call::{Wrong, breathe, object, read, value};
 
 /// Bytes between two turns of the page: some hundredths of a second of work. A turn itself takes milliseconds, even if nobody
 /// has anything to do in it.
-const AT_ONCE: u32 = 1024 * 1024;
+const AT_ONCE: u32 = 2 * 1024 * 1024;
 
 /// SHA-256 of a file, as it is written everywhere.
 #[wasm_bindgen(js_name = fileDigest)]

@@ -19,6 +19,14 @@ pub trait FromJson: Sized {
     /// # Errors
     /// What is wrong, in a few words, with the field in backticks.
     fn from_json(value: &Value) -> Result<Self, String>;
+
+    /// Reads a value that nobody else needs: a text is then taken rather than copied.
+    ///
+    /// # Errors
+    /// As [`Self::from_json`].
+    fn take_json(value: Value) -> Result<Self, String> {
+        Self::from_json(&value)
+    }
 }
 
 /// A place that a value is read into.
@@ -27,12 +35,12 @@ pub trait Slot {
     ///
     /// # Errors
     /// What is wrong with the value.
-    fn fill(&mut self, value: &Value) -> Result<(), String>;
+    fn fill(&mut self, value: Value) -> Result<(), String>;
 }
 
 impl<T: FromJson> Slot for T {
-    fn fill(&mut self, value: &Value) -> Result<(), String> {
-        *self = T::from_json(value)?;
+    fn fill(&mut self, value: Value) -> Result<(), String> {
+        *self = T::take_json(value)?;
         Ok(())
     }
 }
@@ -44,7 +52,7 @@ impl<T: FromJson> Slot for T {
 pub fn fill(value: &Value, slots: &mut [(&str, &mut dyn Slot)]) -> Result<(), String> {
     for (key, value) in object(value)? {
         match slots.iter_mut().find(|(name, _)| name == key) {
-            Some((_, slot)) => slot.fill(value).map_err(|why| inside(key, &why))?,
+            Some((_, slot)) => slot.fill(value.clone()).map_err(|why| inside(key, &why))?,
             None => return Err(unknown_field(key, &slots.iter().map(|(name, _)| *name).collect::<Vec<_>>())),
         }
     }
@@ -151,6 +159,10 @@ fn not_whole() -> String {
 impl FromJson for String {
     fn from_json(value: &Value) -> Result<Self, String> {
         value.as_str().map(str::to_owned).ok_or_else(|| "expected a text".to_owned())
+    }
+
+    fn take_json(value: Value) -> Result<Self, String> {
+        if let Value::String(text) = value { Ok(text) } else { Err("expected a text".to_owned()) }
     }
 }
 

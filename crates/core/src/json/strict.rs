@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
@@ -157,18 +157,40 @@ fn fill_from<'de, A: MapAccess<'de>>(
 ) -> Result<(), A::Error> {
     let known: Vec<&str> = slots.iter().map(|(name, _)| *name).collect();
     let mut open: Vec<_> = slots.iter_mut().map(Some).collect();
-    while let Some(key) = access.next_key::<String>()? {
-        let slot = open.iter_mut().find(|slot| slot.as_ref().is_some_and(|(name, _)| *name == key));
-        let Some((_, slot)) = slot.and_then(Option::take) else {
-            let again = known.contains(&key.as_str());
-            return Err(A::Error::custom(if again { repeated(&key) } else { unknown_field(&key, &known) }));
+    while let Some(place) = access.next_key_seed(Place(&known))? {
+        let Some((key, slot)) = open.get_mut(place).and_then(Option::take) else {
+            return Err(A::Error::custom(repeated(known.get(place).copied().unwrap_or_default())));
         };
         let Strict(value) = access.next_value()?;
-        slot.fill(&value).map_err(|why| A::Error::custom(inside(&key, &why)))?;
+        slot.fill(value).map_err(|why| A::Error::custom(inside(key, &why)))?;
     }
     match open.into_iter().flatten().next() {
         Some((name, _)) => Err(A::Error::custom(missing(name))),
         None => Ok(()),
+    }
+}
+
+/// Reads the name of a member as its place among the known ones, and nothing is copied.
+struct Place<'k>(&'k [&'k str]);
+
+impl<'de> DeserializeSeed<'de> for Place<'_> {
+    type Value = usize;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<usize, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Place<'_> {
+    type Value = usize;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a member")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, key: &str) -> Result<usize, E> {
+        let place = self.0.iter().position(|name| *name == key);
+        place.ok_or_else(|| E::custom(unknown_field(key, self.0)))
     }
 }
 
