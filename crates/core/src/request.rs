@@ -81,11 +81,11 @@ impl RecordType {
 /// only screen recordings can be left out. So it is what the job deletes that counts, and not the names.
 #[must_use]
 pub fn stands_against(kept: &[RecordType], api: DeletionApi, asked: &[RecordType]) -> bool {
-    let by_job = [RecordType::Interaction, RecordType::Message, RecordType::Recording, RecordType::ScreenRecording];
+    use RecordType::{Interaction, Message, Recording, ScreenRecording};
     let deleted = match api {
         DeletionApi::DataDeletion => asked,
-        DeletionApi::RecordingJobs if includes_screen(asked) => &by_job,
-        DeletionApi::RecordingJobs => by_job.get(..3).unwrap_or(&by_job),
+        DeletionApi::RecordingJobs if includes_screen(asked) => &[Interaction, Message, Recording, ScreenRecording],
+        DeletionApi::RecordingJobs => &[Interaction, Message, Recording],
     };
     kept.iter().any(|kept| deleted.iter().any(|deleted| kept.touches(*deleted)))
 }
