@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::json::{digest, is_deceptive};
 use crate::plan::Plan;
 use crate::policy::{Hold, Limits, Policy};
-use crate::request::{PurgeRequest, RecordType, same_person, stands_against};
+use crate::request::{PurgeRequest, same_person};
 use crate::sorted::{sort, sort_by};
 use crate::time::Timestamp;
 use crate::window::Window;
@@ -178,8 +178,7 @@ pub fn run_id(plan_digest: &str, tenant: &str) -> String {
 
 /// The holds that keep anything that the request deletes.
 fn concerning<'a>(policy: &'a Policy, request: &'a PurgeRequest) -> impl Iterator<Item = &'a Hold> {
-    let against = |kept: &Vec<RecordType>| stands_against(kept, request.api, &request.record_types);
-    policy.holds.iter().filter(move |hold| hold.record_types.as_ref().is_none_or(against))
+    policy.holds.iter().filter(|hold| hold.concerns(request.api, &request.record_types))
 }
 
 fn held_conversations(policy: &Policy, request: &PurgeRequest) -> Vec<HeldConversation> {

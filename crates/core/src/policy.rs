@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::Finding;
-use crate::request::{DeletionApi, RecordType};
+use crate::request::{DeletionApi, RecordType, stands_against};
 use crate::window::Window;
 
 /// Version of the policy format that this program reads and writes.
@@ -99,6 +99,14 @@ pub struct Limits {
     pub range_end: RangeEnd,
 }
 
+impl Hold {
+    /// Whether it keeps anything that a deletion of these record types takes.
+    #[must_use]
+    pub fn concerns(&self, api: DeletionApi, asked: &[RecordType]) -> bool {
+        self.record_types.as_ref().is_none_or(|kept| stands_against(kept, api, asked))
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -124,6 +132,18 @@ impl Limits {
         match api {
             DeletionApi::DataDeletion => self.concurrency.max(1),
             DeletionApi::RecordingJobs => self.concurrency.clamp(1, 2),
+        }
+    }
+
+    /// Whether conversations that go on after a chunk are looked for before it is deleted: recording jobs delete them whole, and
+    /// `dataDeletion` may where it is to delete conversations.
+    #[must_use]
+    pub fn looks_for_spanning(&self, api: DeletionApi, record_types: &[RecordType]) -> bool {
+        match api {
+            DeletionApi::RecordingJobs => true,
+            DeletionApi::DataDeletion => {
+                self.spanning_conversations && record_types.contains(&RecordType::Conversation)
+            }
         }
     }
 

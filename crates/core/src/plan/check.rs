@@ -69,7 +69,7 @@ fn cut(
         record_types: draft.record_types.as_ref()?,
         jurisdiction: draft.jurisdiction.as_ref()?,
         today: context.now.start_of_day(),
-        looks_for_spanning: policy.limits.spanning_conversations,
+        looks_for_spanning: policy.limits.looks_for_spanning(draft.api?, draft.record_types.as_ref()?),
     };
     let grid = Grid::new(origin(&scope), draft.chunking?);
     // The rules have said so; here it only keeps memory bounded.

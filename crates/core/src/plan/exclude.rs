@@ -25,7 +25,7 @@ pub(crate) struct Scope<'a> {
     pub(crate) jurisdiction: &'a str,
     /// The UTC day of planning.
     pub(crate) today: Timestamp,
-    /// The policy's `limits.spanningConversations`.
+    /// Whether somebody looks for conversations that reach from a chunk into a held window.
     pub(crate) looks_for_spanning: bool,
 }
 
@@ -37,8 +37,7 @@ impl Scope<'_> {
 
     /// Whether nobody looks for conversations that begin in an earlier chunk and reach into this held window.
     fn leaves_spanning(&self, held: Window) -> bool {
-        self.api == DeletionApi::DataDeletion
-            && !self.looks_for_spanning
+        !self.looks_for_spanning
             && self.record_types.contains(&RecordType::Conversation)
             && held.start() > self.range.start()
     }
@@ -82,7 +81,7 @@ fn warning(code: &str, pointer: &str, message: String, help: &str) -> Finding {
 }
 
 fn held(scope: &Scope<'_>, hold: &Hold, pointer: &str, findings: &mut Vec<Finding>) -> Option<Exclusion> {
-    if hold.record_types.as_ref().is_some_and(|kinds| !scope.touches(kinds)) {
+    if !hold.concerns(scope.api, scope.record_types) {
         return None;
     }
     let window = scope.widened(hold.range.unwrap_or(scope.range)).intersection(scope.range)?;

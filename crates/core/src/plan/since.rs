@@ -6,7 +6,6 @@ use crate::chunk::Chunk;
 use crate::finding::{Finding, Severity};
 use crate::json::canonical;
 use crate::policy::{Hold, Policy};
-use crate::request::{DeletionApi, RecordType, stands_against};
 use crate::sorted::sort;
 use crate::window::Window;
 
@@ -66,14 +65,16 @@ fn kept(ahead: &[Chunk], parts: &[Part]) -> Vec<Finding> {
 /// The holds that would be looked up right before a deletion, and are not known to the approved plan.
 fn new_holds(plan: &Plan, ahead: &[Chunk], policy: &Policy) -> Vec<Finding> {
     let request = plan.request();
-    let against = |kept: &Vec<RecordType>| stands_against(kept, request.api, &request.record_types);
-    let concerns = |hold: &&Hold| hold.record_types.as_ref().is_none_or(against);
-    let known: Vec<&Hold> = plan.policy().holds.iter().filter(concerns).collect();
+    let known: Vec<&Hold> =
+        plan.policy().holds.iter().filter(|hold| hold.concerns(request.api, &request.record_types)).collect();
     let mut ids: Vec<&String> = known.iter().filter_map(|hold| hold.conversation_ids.as_ref()).flatten().collect();
     sort(&mut ids);
-    let whole = looks_for_spanning(plan, policy);
+    let looks = |policy: &Policy| policy.limits.looks_for_spanning(request.api, &request.record_types);
+    let whole = looks(plan.policy()) || looks(policy);
     let mut out = Vec::new();
-    for (place, hold) in policy.holds.iter().enumerate().filter(|(_, hold)| concerns(hold)) {
+    for (place, hold) in
+        policy.holds.iter().enumerate().filter(|(_, hold)| hold.concerns(request.api, &request.record_types))
+    {
         let pointer = format!("policy#/holds/{place}");
         let id = &hold.id;
         match (&hold.conversation_ids, hold.range) {
@@ -110,16 +111,6 @@ fn new_holds(plan: &Plan, ahead: &[Chunk], policy: &Policy) -> Vec<Finding> {
 /// what comes after it.
 fn near(whole: bool, ahead: &[Chunk], held: Window) -> bool {
     ahead.iter().any(|chunk| if whole { held.end() > chunk.window.start() } else { chunk.window.overlaps(held) })
-}
-
-/// Whether conversations that go on after a chunk are looked for before it is deleted: recording jobs delete them whole.
-fn looks_for_spanning(plan: &Plan, policy: &Policy) -> bool {
-    match plan.request().api {
-        DeletionApi::DataDeletion => {
-            plan.policy().limits.spanning_conversations || policy.limits.spanning_conversations
-        }
-        DeletionApi::RecordingJobs => true,
-    }
 }
 
 fn blocked(code: &str, pointer: &str, message: String) -> Finding {

@@ -12,7 +12,7 @@ use crate::api::protection;
 use crate::audit::Event;
 use crate::http::HttpRequest;
 use crate::reply::Reply;
-use crate::request::{DeletionApi, RecordType};
+use crate::request::DeletionApi;
 use crate::sorted::sort;
 use crate::time::Timestamp;
 use crate::window::Window;
@@ -61,13 +61,8 @@ impl Machine<'_> {
     /// Where whole conversations are deleted, one that starts in this window and goes on into a held one must not be touched:
     /// `recordingJobs` takes a conversation's recordings whenever they were made, `dataDeletion` takes conversations if asked to.
     fn check_straddlers(&mut self, touched: Vec<String>) -> Next {
-        let whole = match self.run.api {
-            DeletionApi::RecordingJobs => true,
-            DeletionApi::DataDeletion => {
-                self.limits().spanning_conversations
-                    && self.cx.order.request.record_types.contains(&RecordType::Conversation)
-            }
-        };
+        let request = &self.cx.order.request;
+        let whole = self.limits().looks_for_spanning(request.api, &request.record_types);
         if whole && self.next_held_window().is_some() {
             return self.to(Phase::Straddlers { piece: 0, ongoing: false, page: 1, touched });
         }
