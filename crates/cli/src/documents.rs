@@ -31,8 +31,8 @@ pub(crate) struct Prepared {
 /// The documents' names as they were typed.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
-    request: String,
-    policy: Option<String>,
+    pub(crate) request: String,
+    pub(crate) policy: Option<String>,
 }
 
 impl Names {

@@ -11,7 +11,7 @@ use purge_driver::{Clock, Redriven, SystemClock, redrive};
 
 use super::lock::RunLock;
 use super::stored;
-use crate::documents::read_text;
+use crate::documents::{Names, read_text};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
@@ -80,14 +80,12 @@ fn may_still(row: &RunRow, ahead: &[Chunk], policy: &Path) -> Result<(), Failure
     let now = SystemClock.now();
     let plan = stored::reopen(row, now)?;
     let context = CheckContext { now, tenant_jurisdiction: None, default_jurisdiction: None };
-    let mut against = plan::since(&plan, ahead, &read_text(policy)?, &context);
+    let against = plan::since(&plan, ahead, &read_text(policy)?, &context);
     if !stops(&against) {
         return Ok(());
     }
-    for finding in &mut against {
-        finding.pointer = finding.pointer.replacen("policy#", &format!("{}#", policy.display()), 1);
-    }
-    Err(Failure::of_findings(against))
+    let names = Names { request: row.order.run_id.clone(), policy: Some(policy.display().to_string()) };
+    Err(Failure::of_findings(against.iter().map(|finding| names.locate(finding)).collect()))
 }
 
 /// Somebody else carries the run out.
