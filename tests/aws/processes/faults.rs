@@ -359,14 +359,15 @@ fn measured(bench: &Bench, name: &str) -> Vec<u64> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "`cargo xtask aws-test`"]
 async fn messages_that_somebody_deletes_are_sent_again_by_the_sweep() {
-    let (bench, run) = under_way(6, 20, 30, 5).await;
+    // No deletion is over before the couriers are haunted, so that nobody can be told before.
+    let (bench, run) = under_way(6, 120, 30, 5).await;
     // A worker may be about to send another.
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(5) {
         bench.chunks.purge(&bench.sqs).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    // Far longer than the deletions take and any chunk waits between two looks at them.
+    // Far longer than any chunk waits between two looks at its deletion.
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(bench.chunks.depth(&bench.sqs).await, Depth::EMPTY);
     let before = bench.status(&run).await;
