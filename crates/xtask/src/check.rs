@@ -18,10 +18,12 @@ pub(crate) fn quickly() -> Result<(), String> {
 pub(crate) fn everything() -> Result<(), String> {
     have_target()?;
     run("cargo fmt --all --check")?;
-    run("cargo clippy --locked --workspace --all-targets -- -D warnings")?;
-    // By itself: in a workspace build features unify, and the clock would come back into core unnoticed.
-    run(&format!("cargo check --locked --package purge-core --target {WASM}"))?;
-    run(&format!("cargo check --locked --package purge-sim --target {WASM}"))?;
+    // Tools are fetched while the compiler works.
+    std::thread::scope(|scope| {
+        let tools = scope.spawn(aws::set_up);
+        let lints = lints();
+        tools.join().map_err(|_| "fetching the tools panicked".to_owned()).flatten().and(lints)
+    })?;
     aws::lint()?;
     run("cargo test --locked --workspace --no-fail-fast")?;
     run_with("cargo doc --locked --workspace --no-deps", &[("RUSTDOCFLAGS", "-D warnings")])?;
@@ -29,6 +31,13 @@ pub(crate) fn everything() -> Result<(), String> {
     aws::with_processes()?;
     // Last, because it measures speed: nothing else runs beside it.
     www_test()
+}
+
+fn lints() -> Result<(), String> {
+    run("cargo clippy --locked --workspace --all-targets -- -D warnings")?;
+    // By itself: in a workspace build features unify, and the clock would come back into core unnoticed.
+    run(&format!("cargo check --locked --package purge-core --target {WASM}"))?;
+    run(&format!("cargo check --locked --package purge-sim --target {WASM}"))
 }
 
 /// `cargo deny` where it is installed; the licence list is also held by a test.
