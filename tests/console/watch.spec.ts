@@ -183,6 +183,22 @@ test('by keyboard alone', async ({ page }) => {
   await expect(page.getByText('No chunk is under way.')).toBeVisible()
 })
 
+test('sums that were on their way when the run ended are asked for again', async ({ page }) => {
+  const server = await serve({ dataDeletion: { processingSeconds: 1 } })
+  await enter(page, server)
+  let late = true
+  await page.route('**/sums', async (route) => {
+    if (!late) return route.continue()
+    late = false
+    const response = await route.fetch()
+    await page.getByText('The run has ended.').waitFor({ state: 'attached' })
+    await route.fulfill({ response })
+  })
+  await carryOut(page)
+  await expect(page.getByText('The run has ended.')).toBeVisible({ timeout: 60_000 })
+  await expect(page.getByText('Everything was deleted and verified · exit code 0')).toBeVisible({ timeout: 20_000 })
+})
+
 for (const theme of ['Light', 'Dark'] as const) {
   test(`accessible while it runs, ${theme.toLowerCase()}, and on a tablet`, async ({ page }) => {
     const server = await serve({ dataDeletion: { processingSeconds: 20 }, faults: [{ on: 'count', nth: [2], do: { kind: 'rateLimited', retryAfter: '20' } }] })

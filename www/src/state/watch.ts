@@ -36,8 +36,10 @@ export class Watched {
   news = ''
   readonly #stop = new AbortController()
   #mark = ''
-  #report = 0
-  #next: ReturnType<typeof setTimeout> | undefined
+  /** Whether the sums are being asked for, or will be after a pause. */
+  #asking = false
+  /** Whether something has changed since they were last asked for. */
+  #stale = false
   #turn = 0
 
   constructor(id: string) {
@@ -50,7 +52,6 @@ export class Watched {
 
   end(): void {
     this.#stop.abort()
-    clearTimeout(this.#next)
   }
 
   /** Loads the run and follows it until `end`. */
@@ -169,22 +170,26 @@ export class Watched {
     paint()
   }
 
-  /** The server's sums so far; not asked again before ten times as long as it took has passed, and only while somebody looks. */
+  /**
+   * The server's sums so far, only while somebody looks, and not again before ten times as long as it took, or ten seconds, have passed.
+   * Whoever calls while they are on their way has them asked for once more: the last answer is never older than the last call.
+   */
   async report(): Promise<void> {
-    if (this.#stop.signal.aborted || isLocked() || !watching) return
-    const began = performance.now()
-    if (began < this.#report) return
-    this.#report = Infinity
-    await attempt(async () => {
-      this.sums = await ask<Answers['sums']>(`/runs/${this.id}/sums`)
-    })
-    const took = performance.now() - began
-    this.#report = performance.now() + Math.max(1000, took * 10)
-    clearTimeout(this.#next)
-    if (this.facts && this.facts.standing !== 'ended' && !this.#stop.signal.aborted) {
-      this.#next = setTimeout(() => void this.report(), Math.max(1050, took * 10 + 50))
+    this.#stale = true
+    if (this.#asking) return
+    this.#asking = true
+    while (this.#stale && watching && !this.#stop.signal.aborted && !isLocked()) {
+      this.#stale = false
+      const began = performance.now()
+      await attempt(async () => {
+        this.sums = await ask<Answers['sums']>(`/runs/${this.id}/sums`)
+      })
+      paint()
+      const took = performance.now() - began
+      await new Promise((resolve) => setTimeout(resolve, Math.min(Math.max(1000, took * 10), 10_000)))
+      this.#stale ||= this.facts !== null && this.facts.standing !== 'ended'
     }
-    paint()
+    this.#asking = false
   }
 
   /** Shows the chunks after that one. */
