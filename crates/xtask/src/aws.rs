@@ -1,6 +1,6 @@
 //! The functions: tools, build, lint, and the tests against a local emulator.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::cold_start;
 use crate::sh::{output, root, run, run_with};
@@ -75,13 +75,16 @@ pub(crate) fn test() -> Result<(), String> {
     run("cargo test --locked --package purge-lambda")?;
     run("cargo build --locked --workspace --bin genesys-purge")?;
     run(QUICK)?;
-    with_processes()
+    with_processes(&functions()?)
 }
 
-/// Builds the binary as it is released, but for this machine, and runs it: deployed to an emulator, and behind a strict event source
-/// that lets everything go wrong.
-pub(crate) fn with_processes() -> Result<(), String> {
+/// The binary of the functions as it is released, but built for this machine.
+pub(crate) fn functions() -> Result<PathBuf, String> {
     run("cargo build --locked --profile functions --package purge-lambda")?;
-    let binary = root().join("target/functions/bootstrap").display().to_string();
-    run_with(SLOW, &[("PURGE_FUNCTIONS", &binary)])
+    Ok(root().join("target/functions/bootstrap"))
+}
+
+/// Runs that binary: deployed to an emulator, and behind a strict event source that lets everything go wrong.
+pub(crate) fn with_processes(functions: &Path) -> Result<(), String> {
+    run_with(SLOW, &[("PURGE_FUNCTIONS", &functions.display().to_string())])
 }

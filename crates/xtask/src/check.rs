@@ -3,7 +3,7 @@
 use crate::aws;
 use crate::sh::{output, run, run_with};
 use crate::wasm::have_target;
-use crate::www::www_test;
+use crate::www::{www, www_test};
 
 const WASM: &str = "wasm32-unknown-unknown";
 
@@ -19,18 +19,28 @@ pub(crate) fn everything() -> Result<(), String> {
     have_target()?;
     run("cargo fmt --all --check")?;
     // Tools are fetched while the compiler works.
-    std::thread::scope(|scope| {
-        let tools = scope.spawn(aws::set_up);
-        let lints = lints();
-        tools.join().map_err(|_| "fetching the tools panicked".to_owned()).flatten().and(lints)
-    })?;
+    beside(aws::set_up, lints)?;
     aws::lint()?;
     run("cargo test --locked --workspace --no-fail-fast")?;
-    run_with("cargo doc --locked --workspace --no-deps", &[("RUSTDOCFLAGS", "-D warnings")])?;
     supply_chain()?;
-    aws::with_processes()?;
+    let functions = aws::functions()?;
+    // These tests wait most of the time.
+    beside(|| documents().and_then(|()| www()), || aws::with_processes(&functions))?;
     // Last, because it measures speed: nothing else runs beside it.
     www_test()
+}
+
+/// Does one thing beside another, and both to the end.
+fn beside(one: fn() -> Result<(), String>, other: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    std::thread::scope(|scope| {
+        let one = scope.spawn(one);
+        let other = other();
+        one.join().map_err(|_| "what ran beside it panicked".to_owned()).flatten().and(other)
+    })
+}
+
+fn documents() -> Result<(), String> {
+    run_with("cargo doc --locked --workspace --no-deps", &[("RUSTDOCFLAGS", "-D warnings")])
 }
 
 fn lints() -> Result<(), String> {

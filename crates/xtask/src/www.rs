@@ -23,7 +23,8 @@ pub(crate) fn www_unit() -> Result<(), String> {
 pub(crate) fn www_test() -> Result<(), String> {
     www_unit()?;
     let browser = browser()?;
-    run("cargo build --locked --package genesys-purge")?;
+    // With the features of the whole workspace, as every other test has it: so it is not built twice.
+    run("cargo build --locked --workspace --bin genesys-purge")?;
     run_with("npm run --silent e2e", &[("CHROMIUM", &browser), ("CONSOLE_PORT", &free_port()?.to_string())])
 }
 
