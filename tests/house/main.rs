@@ -77,7 +77,13 @@ fn imports_follow_the_arrows() {
 /// Inside core: what each layer may use besides itself.
 fn layers() -> Vec<(&'static [&'static str], &'static [usize])> {
     vec![
-        (&["time", "window", "finding", "http", "json", "outcome", "region", "sorted", "url", "wake"], &[]),
+        (
+            &[
+                "time", "window", "bounds", "finding", "http", "json", "outcome", "pace", "region", "sorted", "url",
+                "wake",
+            ],
+            &[],
+        ),
         (&["chunk", "plan", "policy", "request"], &[0]),
         (&["order"], &[0, 1]),
         (&["analytics", "api", "oauth", "rate", "reply", "retry"], &[0, 1]),

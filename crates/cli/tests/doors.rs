@@ -83,9 +83,9 @@ fn a_retry_meets_the_policy_that_applies_now() {
     assert!(!again.stderr.contains("under the policy of its plan"), "{}", again.stderr);
     assert_eq!(bench.submits().len(), submitted + 1);
     let again = bench.run(&["retry", "run-"]).exits(0);
-    let digest = bench.run(&["plan", "request.json"]).exits(0);
-    assert!(digest.stdout.contains("sha256:"));
-    assert!(again.stderr.contains("under the policy of its plan, sha256:"), "{}", again.stderr);
+    let digest = again.stderr.split_once("under the policy of its plan, ").unwrap().1.split(';').next().unwrap();
+    let log = fs::read_to_string(bench.evidence().join("audit.jsonl")).unwrap();
+    assert!(log.contains(&format!("; policy {digest}\"")), "{}", again.stderr);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::bounds::PAGE_SIZE;
 use crate::http::{HttpRequest, Method, encode_segment};
 use crate::policy::RangeEnd;
 use crate::request::{PurgeRequest, RecordType};
@@ -10,23 +11,6 @@ use crate::window::Window;
 
 /// Path of the details query.
 pub const DETAILS_QUERY: &str = "/api/v2/analytics/conversations/details/query";
-
-/// Conversations per page of the details query (limit of the API).
-pub const PAGE_SIZE: u32 = 100;
-
-/// Conversation ids per look-up: 50 UUIDs keep the URL below 2,000 characters.
-pub const IDS_PER_LOOKUP: usize = 50;
-
-/// What to count so that a count of zero proves the absence of these record types: `conversation` stands for all that belongs
-/// to it; without it every type is counted by itself.
-#[must_use]
-pub fn entities(record_types: &[RecordType]) -> Vec<RecordType> {
-    if record_types.contains(&RecordType::Conversation) {
-        vec![RecordType::Conversation]
-    } else {
-        record_types.to_vec()
-    }
-}
 
 /// The interval of a window in the `start/end` form that the API demands. The end is the last millisecond inside, because the
 /// query counts every UTC day that its interval touches, and midnight would touch the next one.
@@ -89,7 +73,7 @@ pub fn read_count(answer: &Value) -> Option<u64> {
     }
 }
 
-/// Looks up conversations by id, at most [`IDS_PER_LOOKUP`] of them.
+/// Looks up conversations by id, at most [`IDS_PER_LOOKUP`](crate::bounds::IDS_PER_LOOKUP) of them.
 #[must_use]
 pub fn lookup<'a>(ids: impl Iterator<Item = &'a str>) -> HttpRequest {
     let ids = ids.map(encode_segment).collect::<Vec<_>>().join(",");

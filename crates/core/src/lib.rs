@@ -5,10 +5,12 @@
 //! browser, the command line and the functions all run the same decisions on the same bytes.
 
 // On the ground.
+pub mod bounds;
 pub mod finding;
 pub mod http;
 pub mod json;
 pub mod outcome;
+pub mod pace;
 pub mod region;
 pub mod sorted;
 pub mod time;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bounds::PAGE_SIZE;
 use crate::finding::Finding;
 use crate::request::{DeletionApi, RecordType, stands_against};
 use crate::window::Window;
@@ -18,6 +19,9 @@ pub const POLICY_MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// The most seconds that a deadline may have, 30 days: one beyond it is none.
 pub const MAX_SECONDS: u64 = 30 * 86_400;
+
+/// Pages of conversations that are looked at when few of them are: more than one, so that they lie apart.
+const SAMPLE_PAGES: u32 = 5;
 
 /// A floor: records of these types must be kept at least that long.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,6 +149,13 @@ impl Limits {
                 self.spanning_conversations && record_types.contains(&RecordType::Conversation)
             }
         }
+    }
+
+    /// Pages of conversations of which some are looked at where not all are, spread over the window.
+    #[must_use]
+    pub fn sample_pages(&self) -> u32 {
+        let wanted = self.verify_conversations;
+        wanted.div_ceil(PAGE_SIZE).max(SAMPLE_PAGES.min(wanted))
     }
 
     /// [`Self::chunk_deadline_seconds`] as a duration.

@@ -75,6 +75,17 @@ impl RecordType {
     }
 }
 
+/// What to count so that a count of zero proves the absence of these record types: `conversation` stands for all that belongs
+/// to it; without it every type is counted by itself.
+#[must_use]
+pub fn entities(record_types: &[RecordType]) -> Vec<RecordType> {
+    if record_types.contains(&RecordType::Conversation) {
+        vec![RecordType::Conversation]
+    } else {
+        record_types.to_vec()
+    }
+}
+
 /// Whether a rule that keeps these kinds of record stands against the deletion of those that are asked for.
 ///
 /// A recording job deletes the recordings of calls and of messages and interactions alike, whichever of them the request names;

@@ -540,8 +540,9 @@ fn estimates_grow_with_the_work_and_never_wrap() {
     };
     let (few, many) =
         (estimate("dataDeletion", json!(["message"]), 30), estimate("dataDeletion", json!(["message"]), 1));
-    assert_eq!(few.api_calls, 1 + few.calls_per_chunk * u64::from(few.chunks));
-    assert_eq!(few.calls_per_chunk, many.calls_per_chunk);
+    assert_eq!(few.calls_per_chunk, few.api_calls / u64::from(few.chunks));
+    // The first jobs show how long one takes.
+    assert!(many.api_calls * u64::from(few.chunks) < few.api_calls * u64::from(many.chunks));
     // $0.40 a million requests, three for each message.
     assert_eq!(few.sqs_nano_dollars, few.messages * 1_200);
     assert!(many.messages > 25 * few.messages && many.lambda_nano_dollars > 25 * few.lambda_nano_dollars);

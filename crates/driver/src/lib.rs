@@ -23,6 +23,7 @@ mod wire;
 // Carrying on.
 pub mod postman;
 pub mod redrive;
+pub mod retry;
 pub mod runner;
 pub mod signal;
 pub mod worker;
@@ -37,6 +38,7 @@ pub use https::HttpsClient;
 pub use ledger::{Ledger, LedgerError, MemoryLedger};
 pub use postman::{Postman, Receiver};
 pub use redrive::{Redriven, redrive};
+pub use retry::{Obstacle, Retry};
 pub use route::Proxy;
 pub use runner::{RunEnd, Runner};
 pub use sender::Sender;

@@ -75,7 +75,7 @@ pub(crate) fn test() -> Result<(), String> {
     run("cargo test --locked --package purge-lambda")?;
     run("cargo build --locked --workspace --bin genesys-purge")?;
     run(QUICK)?;
-    with_processes(&functions()?)
+    with_processes()
 }
 
 /// The binary of the functions as it is released, but built for this machine.
@@ -84,7 +84,8 @@ pub(crate) fn functions() -> Result<PathBuf, String> {
     Ok(root().join("target/functions/bootstrap"))
 }
 
-/// Runs that binary: deployed to an emulator, and behind a strict event source that lets everything go wrong.
-pub(crate) fn with_processes(functions: &Path) -> Result<(), String> {
-    run_with(SLOW, &[("PURGE_FUNCTIONS", &functions.display().to_string())])
+/// Runs that binary, built when it is not there: deployed to an emulator, and behind a strict event source that lets everything go
+/// wrong.
+pub(crate) fn with_processes() -> Result<(), String> {
+    run_with(SLOW, &[("PURGE_FUNCTIONS", &functions()?.display().to_string())])
 }

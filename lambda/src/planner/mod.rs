@@ -8,7 +8,7 @@ mod start;
 use purge_core::finding::{Finding, Severity};
 use purge_core::plan::{self, CheckContext};
 use purge_core::time::Timestamp;
-use purge_driver::{Clock, Http, Redriven, redrive};
+use purge_driver::{Clock, Http, Obstacle, Retry};
 use serde_json::{Value, json};
 
 pub use answer::Refusal;
@@ -119,64 +119,21 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         trace: Option<&str>,
     ) -> Result<Answered, Failure> {
         let Some(row) = self.ledger.run(run_id).await? else { return Ok(Err(unknown(run_id))) };
-        let mut again = Vec::new();
-        let mut ahead = Vec::new();
-        let (mut unaware, mut after) = (0_u32, 0);
-        loop {
-            let page = self.ledger.chunks(run_id, after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = last.index;
-            for row in page {
-                let named = only.is_none_or(|only| only.contains(&row.index));
-                let open = row.run.outcome().is_none();
-                let chunk = row.run.chunk();
-                unaware += u32::from(open && !row.run.cancel_asked());
-                if named && row.run.retried().is_some() {
-                    again.push(row.index);
-                    ahead.push(chunk);
-                } else if open {
-                    ahead.push(chunk);
-                }
-            }
-        }
-        if only.is_some() && again.is_empty() {
-            return Ok(Err(refused(
-                "run.nothingToRetry",
-                "#/chunks",
-                format!("none of these chunks of run `{run_id}` ended other than verified; nothing was changed"),
-                "`status` names the chunks with problems",
-            )));
-        }
-        // To take the cancellation back for some takes it back for all that have not heard of it.
-        if only.is_some() && row.cancel_asked.is_some() && unaware > 0 {
-            return Ok(Err(refused(
-                "run.cancelling",
-                "#/chunks",
-                format!("run `{run_id}` is cancelled, and {unaware} chunks that were not named have yet to end for it"),
-                "wait until `status` shows that they have ended; or leave `chunks` away to go on with all",
-            )));
-        }
+        let again = match Retry::choose(self.ledger, &row, only).await? {
+            Ok(again) => again,
+            Err(obstacle) => return Ok(Err(not_again(run_id, obstacle))),
+        };
         let now = self.clock.now();
         let reopened = match plan::reopen(&row.plan_file, &self.context(now)) {
             Ok(reopened) => reopened,
             Err(findings) => return Ok(Err(Refusal::of(findings))),
         };
-        if let Some(refusal) = self.kept_since(&reopened.plan, &ahead, now).await? {
+        if let Some(refusal) = self.kept_since(&reopened.plan, &again.ahead, now).await? {
             return Ok(Err(refusal));
         }
-        if row.cancel_asked.is_some() {
-            self.ledger.withdraw_cancel(run_id, now).await?;
-        }
-        let (mut queued, mut busy) = (0_u32, 0_u32);
-        for index in again {
-            match redrive(self.ledger, run_id, index, &invocation.id, self.clock.now()).await? {
-                Redriven::Queued => queued += 1,
-                Redriven::Busy => busy += 1,
-                Redriven::NotNeeded | Redriven::Absent => {}
-            }
-        }
+        let done = again.queue(self.ledger, run_id, &invocation.id, now).await?;
         self.wake_all(run_id, trace).await?;
-        Ok(Ok(json!({"runId": run_id, "queued": queued, "busy": busy})))
+        Ok(Ok(json!({"runId": run_id, "queued": done.queued, "busy": done.busy})))
     }
 
     /// Where a run stands: how many chunks are in which state, and what went wrong.
@@ -212,6 +169,17 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
 
 fn unknown(run_id: &str) -> Refusal {
     refused("run.unknown", "#/runId", format!("there is no run `{run_id}`"), "the answer to `run` names it")
+}
+
+fn not_again(run_id: &str, obstacle: Obstacle) -> Refusal {
+    let help = match obstacle {
+        Obstacle::NoChunk { .. } => "`status` counts the chunks by their states",
+        Obstacle::NothingToRetry => "`status` names the chunks with problems",
+        Obstacle::Cancelling { .. } => {
+            "wait until `status` shows that they have ended; or leave `chunks` away to go on with all"
+        }
+    };
+    refused(obstacle.code(), "#/chunks", obstacle.message(run_id), help)
 }
 
 fn refused(code: &str, pointer: &str, message: String, help: &str) -> Refusal {

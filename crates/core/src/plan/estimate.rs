@@ -1,13 +1,16 @@
-//! What carrying out a plan is expected to take.
+//! What carrying out a plan is expected to take, if nothing goes wrong: counted along the path that a chunk takes.
+
+use std::time::Duration;
 
 use super::{Estimate, price};
+use crate::bounds::{IDS_PER_LOOKUP, QUERY_DAYS};
 use crate::chunk::Chunk;
-use crate::policy::Policy;
-use crate::request::{DeletionApi, PurgeRequest};
+use crate::pace::{Pace, until_next_look, until_next_look_at_recordings};
+use crate::policy::{Hold, Policy};
+use crate::request::{DeletionApi, PurgeRequest, entities};
 
-/// Held conversations that one look-up asks about.
-const LOOKUP_BATCH: usize = 100;
-
+/// Looks at a recording job until it has counted what it would delete.
+const LOOKS_UNTIL_COUNTED: u64 = 2;
 /// Megabytes of a worker, as the template gives them.
 const WORKER_MEGABYTES: u64 = 256;
 /// Milliseconds that a worker is taken to wait for an answer of the API.
@@ -26,19 +29,14 @@ pub(crate) fn estimate(request: &PurgeRequest, policy: &Policy, chunks: &[Chunk]
         DeletionApi::DataDeletion => 30,
         DeletionApi::RecordingJobs => 300,
     };
-    let held: usize = policy.holds.iter().filter_map(|hold| hold.conversation_ids.as_ref()).map(Vec::len).sum();
-    let lookups = wide(held.div_ceil(LOOKUP_BATCH));
-    let count = u64::from(limits.max_records.is_some());
-    let calls_per_chunk = match request.api {
-        // Count, submit, polls, verify.
-        DeletionApi::DataDeletion => lookups + count + 1 + polls(job_seconds) + 1,
-        // The same, but executing is a call of its own, the gate looks up the holds again, and recordings are looked at one by one.
-        DeletionApi::RecordingJobs => {
-            lookups + count + 1 + polls(job_seconds) + lookups + 1 + 1 + u64::from(limits.verify_conversations)
-        }
-    };
-    let api_calls = calls_per_chunk.saturating_mul(wide(chunks.len())).saturating_add(1);
-    let rounds = wide(chunks.len()).div_ceil(u64::from(limits.concurrency_for(request.api)));
+    let all = wide(chunks.len());
+    let at_once = u64::from(limits.concurrency_for(request.api));
+    let job = Duration::from_secs(job_seconds);
+    let besides = besides_looking(request, policy, chunks);
+    // The login is one more.
+    let looks_here = looks_at_all(request.api, job, (at_once.min(all), all));
+    let api_calls = besides.saturating_mul(all).saturating_add(looks_here).saturating_add(1);
+    let rounds = all.div_ceil(at_once);
     let by_jobs = rounds.saturating_mul(job_seconds);
     let by_rate = api_calls.saturating_mul(60) / u64::from(limits.requests_per_minute.max(1));
     let waits = match request.api {
@@ -46,32 +44,79 @@ pub(crate) fn estimate(request: &PurgeRequest, policy: &Policy, chunks: &[Chunk]
         // On average a chunk waits for its slot half of the time that all jobs take.
         DeletionApi::RecordingJobs => slot_looks(by_jobs.saturating_sub(job_seconds) / 2),
     };
-    // Its first wake-up, one after each wait (slot, job, index), and the message that it has ended.
-    let per_chunk = 1 + waits + polls(job_seconds) + 1 + 1;
-    let messages = per_chunk.saturating_mul(wide(chunks.len())).saturating_add(MESSAGES_PER_RUN);
-    let millis = api_calls.saturating_mul(CALL_MILLIS).saturating_add(messages.saturating_mul(INVOCATION_MILLIS));
+    // Queues hold messages back for whole seconds, so functions look less often; and they begin with all chunks at once, before a
+    // job has shown how long it takes.
+    let looks_on_aws = looks(request.api, job, Duration::from_secs(1), Pace::default()).0.saturating_mul(all);
+    // A chunk's first wake-up, one after each wait (slot, job, index), and the message that it has ended.
+    let messages =
+        (1 + waits + 1 + 1).saturating_mul(all).saturating_add(looks_on_aws).saturating_add(MESSAGES_PER_RUN);
+    let calls_on_aws = besides.saturating_mul(all).saturating_add(looks_on_aws);
+    let millis = calls_on_aws.saturating_mul(CALL_MILLIS).saturating_add(messages.saturating_mul(INVOCATION_MILLIS));
     let memory = millis.saturating_mul(WORKER_MEGABYTES * price::GIGABYTE_SECOND) / (1000 * 1024);
     Estimate {
         chunks: u32::try_from(chunks.len()).unwrap_or(u32::MAX),
         api_calls,
         seconds: by_jobs.max(by_rate),
         assumed_job_seconds: job_seconds,
-        calls_per_chunk,
+        calls_per_chunk: api_calls / all.max(1),
         messages,
         lambda_nano_dollars: messages.saturating_mul(price::INVOCATION).saturating_add(memory),
         sqs_nano_dollars: messages.saturating_mul(REQUESTS_PER_MESSAGE * price::QUEUE_REQUEST),
     }
 }
 
-/// Polls until a job of that length is done, when the pause between them doubles from 2 seconds to a minute.
-fn polls(job_seconds: u64) -> u64 {
-    let (mut waited, mut pause, mut polls) = (0, 2, 0);
-    while waited < job_seconds {
-        waited += pause;
-        pause = (pause * 2).min(60);
-        polls += 1;
+/// Requests for one chunk, besides the looks at its job: holds, counts, the submit, and the search for what is left.
+fn besides_looking(request: &PurgeRequest, policy: &Policy, chunks: &[Chunk]) -> u64 {
+    let limits = &policy.limits;
+    let counts = wide(entities(&request.record_types).len());
+    let held = holds(request, policy, chunks);
+    match request.api {
+        DeletionApi::DataDeletion => held + limits.max_records.map_or(0, |_| counts) + 1 + counts,
+        // Recordings are counted by the job itself; executing it is a call of its own, and conversations are looked at one by one.
+        DeletionApi::RecordingJobs => {
+            let sample = u64::from(limits.sample_pages().max(1)) + u64::from(limits.verify_conversations);
+            1 + LOOKS_UNTIL_COUNTED + held + 1 + sample
+        }
     }
-    polls
+}
+
+/// Requests that look the holds up again: conversations by their ids, and those that may reach into a held time.
+fn holds(request: &PurgeRequest, policy: &Policy, chunks: &[Chunk]) -> u64 {
+    let concerning = || policy.holds.iter().filter(|hold| hold.concerns(request.api, &request.record_types));
+    let ids = |hold: &Hold| hold.conversation_ids.as_ref().map_or(0, Vec::len);
+    let lookups = wide(concerning().map(ids).sum::<usize>().div_ceil(IDS_PER_LOOKUP));
+    let by_time = concerning().any(|hold| hold.conversation_ids.is_none());
+    if !by_time || !policy.limits.looks_for_spanning(request.api, &request.record_types) {
+        return lookups;
+    }
+    // The longest chunk, in pieces of what one query may ask for: conversations that have ended, and others.
+    let longest = chunks.iter().map(|chunk| chunk.window.millis()).max().unwrap_or_default();
+    let piece = i64::from(QUERY_DAYS) * 86_400_000;
+    lookups + 2 * u64::try_from(longest.max(1)).unwrap_or(1).div_ceil(piece.unsigned_abs())
+}
+
+/// Looks at the jobs of all chunks by one process: the first ones are looked at without knowing how long a job takes, all others
+/// knowing it.
+fn looks_at_all(api: DeletionApi, job: Duration, (first, all): (u64, u64)) -> u64 {
+    let (unknown, learnt) = looks(api, job, Duration::ZERO, Pace::default());
+    let (known, _) = looks(api, job, Duration::ZERO, learnt);
+    unknown.saturating_mul(first).saturating_add(known.saturating_mul(all - first))
+}
+
+/// Looks at a job until one of that length is over, when no pause between them is shorter than that; and what they show.
+fn looks(api: DeletionApi, job: Duration, shortest: Duration, pace: Pace) -> (u64, Pace) {
+    let millis = |age: Duration| u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+    let (mut age, mut before, mut looks) = (Duration::ZERO, Duration::ZERO, 0);
+    while age < job {
+        let pause = match api {
+            DeletionApi::DataDeletion => until_next_look(age, pace),
+            DeletionApi::RecordingJobs => until_next_look_at_recordings(age),
+        };
+        before = age;
+        age += pause.max(shortest) + Duration::from_millis(CALL_MILLIS);
+        looks += 1;
+    }
+    (looks, Pace { unfinished_ms: millis(before), finished_ms: millis(age), lag_ms: 0 })
 }
 
 /// Looks for a free slot in that many seconds, when the pause between them grows by 2 seconds up to half a minute.
@@ -88,12 +133,7 @@ fn wide(n: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{polls, slot_looks};
-
-    #[test]
-    fn polls_back_off() {
-        assert_eq!([0, 1, 2, 3, 30, 62, 122, 300].map(polls), [0, 1, 1, 2, 4, 5, 6, 9]);
-    }
+    use super::slot_looks;
 
     #[test]
     fn looks_for_a_slot_back_off() {

@@ -117,7 +117,7 @@ pub struct Estimate {
     pub seconds: u64,
     /// What the estimate supposes a job to take.
     pub assumed_job_seconds: u64,
-    /// Requests to the API for one chunk.
+    /// Requests to the API for one chunk, on average.
     pub calls_per_chunk: u64,
     /// Messages between the functions, on AWS.
     pub messages: u64,

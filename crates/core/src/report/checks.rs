@@ -8,8 +8,12 @@ use crate::request::DeletionApi;
 pub(super) fn plan(ordered: Ordered<'_>, accounting: &Accounting) -> Vec<Problem> {
     let mut problems = Vec::new();
     let expected = ordered.order.chunks;
+    let mut rest = ordered.chunks;
     for index in 1..=expected {
-        if !ordered.chunks.iter().any(|chunk| chunk.index == index) {
+        // They are in order.
+        if let Some((_, others)) = rest.split_first().filter(|(first, _)| first.index == index) {
+            rest = others;
+        } else {
             problems.push(Problem::new("chunk.missing", index, "the chunk is part of the order, but not of the plan"));
         }
     }

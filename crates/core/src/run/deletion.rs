@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::machine::Machine;
 use super::state::{DELETION_GONE, Phase};
-use super::{Cause, Next, Outcome, WaitReason, pace};
+use super::{Cause, Next, Outcome, WaitReason};
 use crate::api::data_deletion::{self, Status};
 use crate::audit::Event;
+use crate::pace::submit_watch;
 use crate::reply::Reply;
 use crate::retry::{MAX_SUBMITS, jittered};
 use crate::time::Timestamp;
@@ -99,7 +100,7 @@ impl Machine<'_> {
         let age = self.cx.now.since(since);
         let limits = self.limits();
         let policy = Duration::from_secs(limits.confirm_submit_seconds);
-        let watch = pace::submit_watch(policy, limits.chunk_deadline(), self.cx.pace);
+        let watch = submit_watch(policy, limits.chunk_deadline(), self.cx.pace);
         if !emptying && age >= watch && looks >= MIN_LOOKS {
             return self.submit_did_not_arrive();
         }

@@ -7,18 +7,16 @@ use serde_json::Value;
 use super::machine::Machine;
 use super::state::Phase;
 use super::{Cause, Next, Outcome};
-use crate::analytics::{self, Conversation, IDS_PER_LOOKUP, Listing};
+use crate::analytics::{self, Conversation, Listing};
 use crate::api::protection;
 use crate::audit::Event;
+use crate::bounds::{IDS_PER_LOOKUP, PAGE_SIZE, QUERY_DAYS};
 use crate::http::HttpRequest;
 use crate::reply::Reply;
-use crate::request::DeletionApi;
+use crate::request::{DeletionApi, entities};
 use crate::sorted::sort;
 use crate::time::Timestamp;
 use crate::window::Window;
-
-/// Longest interval of a synchronous details query, in days (limit of the API).
-const QUERY_DAYS: u32 = 31;
 
 /// Pages of conversations that are searched for some that reach into a held window.
 const MAX_STRADDLER_PAGES: u32 = 20;
@@ -99,8 +97,8 @@ impl Machine<'_> {
             Ok(found) => found,
             Err(next) => return next,
         };
-        let full = found.conversations.len() >= analytics::PAGE_SIZE as usize
-            && found.total.is_none_or(|total| total > u64::from(page) * u64::from(analytics::PAGE_SIZE));
+        let full = found.conversations.len() >= PAGE_SIZE as usize
+            && found.total.is_none_or(|total| total > u64::from(page) * u64::from(PAGE_SIZE));
         let first_held = self.next_held_window().map_or(Timestamp::LATEST, Window::start);
         // Sorted by end, latest first: once one ends before the held window, so do all that follow.
         let more = full && found.conversations.last().is_some_and(|last| reaches(last, first_held));
@@ -196,14 +194,14 @@ impl Machine<'_> {
     /// Counts the records of one kind in the window.
     pub(super) fn ask_count(&self, entity: usize) -> Option<HttpRequest> {
         let request = &self.cx.order.request;
-        let entity = analytics::entities(&request.record_types).get(entity).copied()?;
+        let entity = entities(&request.record_types).get(entity).copied()?;
         Some(analytics::count(request, self.run.chunk.window, self.limits().range_end, entity))
     }
 
     /// Adds one count; the sum over all kinds when it was the last.
     pub(super) fn add_count(&mut self, reply: Reply, entity: usize, sum: u64) -> Result<(u64, bool), Next> {
         let count = self.read(reply, analytics::read_count)?;
-        let last = entity + 1 >= analytics::entities(&self.cx.order.request.record_types).len();
+        let last = entity + 1 >= entities(&self.cx.order.request.record_types).len();
         Ok((sum.saturating_add(count), last))
     }
 

@@ -8,11 +8,12 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::state::{Phase, Stage, Wait};
-use super::{Cause, ChunkRun, Context, Input, Next, Outcome, Pace, Step, WaitReason, pace};
+use super::{Cause, ChunkRun, Context, Input, Next, Outcome, Step, WaitReason};
 use crate::api::{data_deletion, recording_jobs};
 use crate::audit::{AuditRecord, Draft, Event, seal};
 use crate::http::{Auth, HttpRequest, HttpResponse, NoResponse};
 use crate::json::digest;
+use crate::pace::{until_next_look, until_next_look_at_recordings};
 use crate::policy::Limits;
 use crate::reply::Reply;
 use crate::request::DeletionApi;
@@ -203,9 +204,8 @@ impl Machine<'_> {
     pub(super) fn look_again(&mut self) -> Next {
         let age = self.run.submitted_at.map_or(Duration::ZERO, |at| self.cx.now.since(at));
         let pause = match self.run.api {
-            DeletionApi::DataDeletion => pace::until_next_look(age, self.cx.pace),
-            // Counting and carrying out take minutes to hours.
-            DeletionApi::RecordingJobs => pace::until_next_look(age, Pace::default()).max(Duration::from_secs(1)),
+            DeletionApi::DataDeletion => until_next_look(age, self.cx.pace),
+            DeletionApi::RecordingJobs => until_next_look_at_recordings(age),
         };
         self.pause(pause, WaitReason::JobPending { percent: self.run.percent }, false)
     }

@@ -7,7 +7,6 @@ mod deletion;
 mod guard;
 mod job;
 mod machine;
-mod pace;
 mod state;
 mod verify;
 mod view;
@@ -16,12 +15,12 @@ use crate::audit::AuditRecord;
 use crate::http::{HttpRequest, HttpResponse, NoResponse};
 use crate::time::Timestamp;
 
-pub use pace::Pace;
 pub use state::ChunkRun;
 pub use view::ChunkView;
 
 pub use crate::order::{Approval, ApprovalError, HeldConversation, HeldWindow, Order};
 pub use crate::outcome::{Cause, Outcome, WaitReason};
+pub use crate::pace::Pace;
 
 /// What just happened.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,13 +9,11 @@ use crate::analytics::{self, Listing};
 use crate::api::protection;
 use crate::api::recording_jobs::{self, Left};
 use crate::audit::Event;
+use crate::bounds::PAGE_SIZE;
 use crate::http::HttpRequest;
 use crate::reply::Reply;
 use crate::request::{DeletionApi, includes_screen};
 use crate::window::Window;
-
-/// Pages of conversations of which some are looked at, if not all are: they are spread over the window.
-const SAMPLE_PAGES: u32 = 5;
 
 /// Pages that are searched for protected conversations when the job has skipped something.
 const MAX_SKIP_PAGES: u32 = 20;
@@ -113,16 +111,16 @@ impl Machine<'_> {
     /// Which pages to look at, so that they are spread over the whole window, and how much of each.
     fn look_over(&self, total: Option<u64>) -> Look {
         let wanted = self.limits().verify_conversations;
-        let page_size = u64::from(analytics::PAGE_SIZE);
+        let page_size = u64::from(PAGE_SIZE);
         let pages = total.unwrap_or_default().div_ceil(page_size).clamp(1, u64::from(FURTHEST_PAGE));
         let pages = u32::try_from(pages).unwrap_or(FURTHEST_PAGE);
         let all = total.is_some_and(|total| total <= u64::from(wanted));
-        let some = wanted.div_ceil(analytics::PAGE_SIZE).max(SAMPLE_PAGES.min(wanted));
+        let some = self.limits().sample_pages();
         let some = if self.is_unexplained() { some.max(MAX_SKIP_PAGES) } else { some };
         let chosen = if all { pages } else { pages.min(some.max(1)) };
         Look {
             pages: evenly(&(1..=pages).collect::<Vec<_>>(), chosen as usize),
-            share: if all { analytics::PAGE_SIZE } else { wanted.div_ceil(chosen.max(1)) },
+            share: if all { PAGE_SIZE } else { wanted.div_ceil(chosen.max(1)) },
             whole: all && self.queried(1).is_none(),
             ..Look::default()
         }

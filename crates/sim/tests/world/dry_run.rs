@@ -14,13 +14,17 @@ fn start() -> Timestamp {
 }
 
 fn plan(api: &str, types: &[&str]) -> Plan {
+    plan_under(api, types, None)
+}
+
+fn plan_under(api: &str, types: &[&str], policy: Option<&str>) -> Plan {
     let request = json!({
         "version": 1, "name": "rehearsal", "api": api, "recordTypes": types,
         "range": {"start": "2023-01-01T00:00:00Z", "end": "2023-04-01T00:00:00Z"}, "jurisdiction": "us-east-1",
         "chunking": {"days": 15}, "reason": "test", "requestedBy": "a@example.com",
     });
     let context = CheckContext { now: start(), tenant_jurisdiction: None, default_jurisdiction: None };
-    check(&request.to_string(), None, &context).plan.unwrap()
+    check(&request.to_string(), policy, &context).plan.unwrap()
 }
 
 fn rehearse(plan: &Plan, scenario: &serde_json::Value) -> DryRun {
@@ -138,5 +142,33 @@ fn never_more_chunks_at_once_than_the_order_allows() {
             }
             assert!(open.len() <= most, "{api}: {open:?}");
         }
+    }
+}
+
+#[test]
+fn the_calls_that_were_estimated_are_those_that_are_made() {
+    let (calls, recordings) = (&["conversation", "interaction", "message"][..], &["recording"][..]);
+    let held = json!([{"id": "ids", "conversationIds": (0..120).map(|n| format!("6b1f3c1e-0000-4000-8000-{n:012}")).collect::<Vec<_>>()}]);
+    let cases = [
+        ("dataDeletion", calls, json!({}), json!([])),
+        ("dataDeletion", &["interaction", "message"], json!({}), json!([])),
+        ("dataDeletion", calls, json!({"maxRecords": null}), held.clone()),
+        ("recordingJobs", recordings, json!({}), json!([])),
+        ("recordingJobs", recordings, json!({"verifyConversations": 300}), held),
+        ("recordingJobs", recordings, json!({"verifyConversations": 0}), json!([])),
+    ];
+    for (api, types, limits, holds) in cases {
+        let policy = json!({"version": 1, "limits": limits, "holds": holds});
+        let plan = plan_under(api, types, Some(&policy.to_string()));
+        let estimate = plan.estimate();
+        let job = json!({"processingSeconds": estimate.assumed_job_seconds});
+        let scenario = json!({"dataDeletion": job, "recordingJobs": job, "latencyMs": 250});
+        let happened = to_end(&mut rehearse(&plan, &scenario));
+        let made = happened.iter().filter(|h| h.request.is_some()).count() as u64;
+        let estimated = estimate.api_calls;
+        assert!(
+            estimated * 10 >= made * 9 && estimated * 9 <= made * 10,
+            "{api} {types:?} {limits}: {estimated} estimated, {made} made"
+        );
     }
 }

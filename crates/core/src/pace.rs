@@ -59,6 +59,11 @@ pub(crate) fn until_next_look(age: Duration, pace: Pace) -> Duration {
     Duration::from_millis(millis.clamp(CLOSEST_MS, FURTHEST_MS))
 }
 
+/// The same for a recording job, of which others say nothing: counting and carrying out take minutes to hours.
+pub(crate) fn until_next_look_at_recordings(age: Duration) -> Duration {
+    until_next_look(age, Pace::default()).max(Duration::from_secs(1))
+}
+
 /// How long an unanswered submit is watched before the window may be submitted again: as long as the policy says, and longer once
 /// other jobs have shown that they take longer than that. Never less: one quick job says nothing about a slow one.
 pub(crate) fn submit_watch(limit: Duration, deadline: Duration, pace: Pace) -> Duration {

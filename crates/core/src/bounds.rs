@@ -1,0 +1,10 @@
+//! Bounds of single calls to the API, which planning must know as well as whoever asks.
+
+/// Conversation ids per look-up: 50 UUIDs keep the URL below 2,000 characters.
+pub const IDS_PER_LOOKUP: usize = 50;
+
+/// Conversations per page of a details query (limit of the API).
+pub const PAGE_SIZE: u32 = 100;
+
+/// Longest interval of a synchronous details query, in days (limit of the API).
+pub const QUERY_DAYS: u32 = 31;

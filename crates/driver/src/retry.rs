@@ -1,0 +1,142 @@
+//! Another attempt at chunks of a run: at which ones, and what stands against it. One rule for the command line, the page and the
+//! planner.
+
+use purge_core::chunk::Chunk;
+use purge_core::time::Timestamp;
+
+use crate::ledger::{Ledger, LedgerError, RunRow};
+use crate::redrive::{Redriven, redrive};
+
+/// Chunks read at a time.
+const PAGE: u32 = 1_000;
+
+/// What a retry would touch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Positions of the chunks that are queued again: they ended other than verified.
+    pub chunks: Vec<u32>,
+    /// What is deleted from then on: those, and whatever has not ended.
+    pub ahead: Vec<Chunk>,
+    cancelled: bool,
+}
+
+/// Why these chunks cannot be tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The run has no such chunk.
+    NoChunk {
+        /// The position that was named.
+        index: u32,
+        /// How many there are.
+        chunks: u32,
+    },
+    /// None of those that were named ended other than verified.
+    NothingToRetry,
+    /// The run is cancelled, and others have not heard of it: to take it back for some would take it back for them.
+    Cancelling {
+        /// How many have not.
+        unaware: u32,
+    },
+}
+
+impl Obstacle {
+    /// The code of its finding.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NoChunk { .. } => "run.noChunk",
+            Self::NothingToRetry => "run.nothingToRetry",
+            Self::Cancelling { .. } => "run.cancelling",
+        }
+    }
+
+    /// What is wrong, for whoever named the chunks.
+    #[must_use]
+    pub fn message(self, run_id: &str) -> String {
+        match self {
+            Self::NoChunk { index, chunks } => format!("run `{run_id}` has {chunks} chunks, and no chunk {index}"),
+            Self::NothingToRetry => {
+                format!("none of these chunks of run `{run_id}` ended other than verified; nothing was changed")
+            }
+            Self::Cancelling { unaware } => {
+                format!("run `{run_id}` is cancelled, and {unaware} chunks that were not named have yet to end for it")
+            }
+        }
+    }
+}
+
+/// What came of [`Retry::queue`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Queued {
+    /// Chunks that are queued again.
+    pub queued: u32,
+    /// Chunks that somebody else works on.
+    pub busy: u32,
+}
+
+impl Retry {
+    /// All chunks that ended other than verified, or those of them that are named.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn choose<L: Ledger>(
+        ledger: &L,
+        row: &RunRow,
+        only: Option<&[u32]>,
+    ) -> Result<Result<Self, Obstacle>, LedgerError> {
+        let (run_id, chunks) = (row.order.run_id.as_str(), row.order.chunks);
+        if let Some(index) = only.unwrap_or_default().iter().copied().find(|index| *index == 0 || *index > chunks) {
+            return Ok(Err(Obstacle::NoChunk { index, chunks }));
+        }
+        let mut again = Self { chunks: Vec::new(), ahead: Vec::new(), cancelled: ledger.cancel_asked(run_id).await? };
+        let (mut unaware, mut after) = (0_u32, 0);
+        loop {
+            let page = ledger.chunks(run_id, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.index;
+            for row in page {
+                let (index, chunk, open) = (row.index, row.run.chunk(), row.run.outcome().is_none());
+                unaware += u32::from(open && !row.run.cancel_asked());
+                let chosen = only.is_none_or(|only| only.contains(&index)) && row.run.retried().is_some();
+                if chosen {
+                    again.chunks.push(index);
+                }
+                if chosen || open {
+                    again.ahead.push(chunk);
+                }
+            }
+        }
+        if only.is_some() && again.chunks.is_empty() {
+            return Ok(Err(Obstacle::NothingToRetry));
+        }
+        if only.is_some() && again.cancelled && unaware > 0 {
+            return Ok(Err(Obstacle::Cancelling { unaware }));
+        }
+        Ok(Ok(again))
+    }
+
+    /// Queues the chunks again, and forgets that somebody wanted the run cancelled.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn queue<L: Ledger>(
+        &self,
+        ledger: &L,
+        run_id: &str,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<Queued, LedgerError> {
+        if self.cancelled {
+            ledger.withdraw_cancel(run_id, now).await?;
+        }
+        let mut all = Queued::default();
+        for index in &self.chunks {
+            match redrive(ledger, run_id, *index, owner, now).await? {
+                Redriven::Queued => all.queued += 1,
+                Redriven::Busy => all.busy += 1,
+                Redriven::NotNeeded | Redriven::Absent => {}
+            }
+        }
+        Ok(all)
+    }
+}
