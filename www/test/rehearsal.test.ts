@@ -32,6 +32,8 @@ test('a run to the end tells how far it is, lets others have their turn, and end
   expect(run.nextAt()).toBeUndefined()
   expect(run.auditLog()).toBe(stepped.auditLog())
   expect(run.report()).toEqual(stepped.report())
+  const { report, exitCode } = run.report()
+  expect(run.sums()).toEqual({ report: { ...report, chunks: [] }, exitCode })
 })
 
 test('a run to the end is stopped by its signal, and can go on', async () => {

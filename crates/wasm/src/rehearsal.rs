@@ -145,6 +145,16 @@ impl Rehearsal {
         object(&self.report())
     }
 
+    /// The report so far without its single chunks, of which there may be a hundred thousand: `chunks` is empty.
+    #[must_use]
+    #[wasm_bindgen(unchecked_return_type = "Reported")]
+    pub fn sums(&self) -> JsValue {
+        let mut report = self.dry_run.borrow().report();
+        let exit_code = exit_code(&report);
+        report.chunks.clear();
+        object(&value(&Reported { report: &report, exit_code }))
+    }
+
     /// The audit log so far, as the file would be.
     #[must_use]
     #[wasm_bindgen(js_name = auditLog)]

@@ -262,7 +262,7 @@ export class Show {
     this.standing = this.#run.standing()
     for (const one of happened) this.#note(one)
     for (const bar of this.#open.values()) bar.to = this.now
-    if (this.standing.over) this.reported = this.#run.report()
+    if (this.standing.over) this.reported = this.#run.sums()
   }
 
   #note({ at, chunk, view, lines }: Happened): void {
