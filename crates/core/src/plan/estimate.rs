@@ -11,6 +11,8 @@ use crate::request::{DeletionApi, PurgeRequest, entities};
 
 /// Looks at a recording job until it has counted what it would delete.
 const LOOKS_UNTIL_COUNTED: u64 = 2;
+/// Looks at a `dataDeletion` job once others have shown how long one takes: one when it is due, and at times one more.
+const LOOKS_ONCE_KNOWN: u64 = 2;
 /// Megabytes of a worker, as the template gives them.
 const WORKER_MEGABYTES: u64 = 256;
 /// Milliseconds that a worker is taken to wait for an answer of the API.
@@ -37,7 +39,7 @@ pub(crate) fn estimate(request: &PurgeRequest, policy: &Policy, chunks: &[Chunk]
     let looks_here = looks_at_all(request.api, job, (at_once.min(all), all));
     let api_calls = besides.saturating_mul(all).saturating_add(looks_here).saturating_add(1);
     let rounds = all.div_ceil(at_once);
-    let by_jobs = rounds.saturating_mul(job_seconds);
+    let by_jobs = rounds.saturating_mul(job_seconds + besides.saturating_mul(CALL_MILLIS) / 1000);
     let by_rate = api_calls.saturating_mul(60) / u64::from(limits.requests_per_minute.max(1));
     let waits = match request.api {
         DeletionApi::DataDeletion => 0,
@@ -46,7 +48,7 @@ pub(crate) fn estimate(request: &PurgeRequest, policy: &Policy, chunks: &[Chunk]
     };
     // Queues hold messages back for whole seconds, so functions look less often; and they begin with all chunks at once, before a
     // job has shown how long it takes.
-    let looks_on_aws = looks(request.api, job, Duration::from_secs(1), Pace::default()).0.saturating_mul(all);
+    let looks_on_aws = looks(request.api, job, Duration::from_secs(1)).saturating_mul(all);
     // A chunk's first wake-up, one after each wait (slot, job, index), and the message that it has ended.
     let messages =
         (1 + waits + 1 + 1).saturating_mul(all).saturating_add(looks_on_aws).saturating_add(MESSAGES_PER_RUN);
@@ -95,28 +97,28 @@ fn holds(request: &PurgeRequest, policy: &Policy, chunks: &[Chunk]) -> u64 {
     lookups + 2 * u64::try_from(longest.max(1)).unwrap_or(1).div_ceil(piece.unsigned_abs())
 }
 
-/// Looks at the jobs of all chunks by one process: the first ones are looked at without knowing how long a job takes, all others
-/// knowing it.
+/// Looks at the jobs of all chunks by one process: those of the first ones until they are over, which shows how long a job takes.
 fn looks_at_all(api: DeletionApi, job: Duration, (first, all): (u64, u64)) -> u64 {
-    let (unknown, learnt) = looks(api, job, Duration::ZERO, Pace::default());
-    let (known, _) = looks(api, job, Duration::ZERO, learnt);
+    let unknown = looks(api, job, Duration::ZERO);
+    let known = match api {
+        DeletionApi::DataDeletion => LOOKS_ONCE_KNOWN,
+        DeletionApi::RecordingJobs => unknown,
+    };
     unknown.saturating_mul(first).saturating_add(known.saturating_mul(all - first))
 }
 
-/// Looks at a job until one of that length is over, when no pause between them is shorter than that; and what they show.
-fn looks(api: DeletionApi, job: Duration, shortest: Duration, pace: Pace) -> (u64, Pace) {
-    let millis = |age: Duration| u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-    let (mut age, mut before, mut looks) = (Duration::ZERO, Duration::ZERO, 0);
+/// Looks at a job until one of that length is over, when no pause between them is shorter than that.
+fn looks(api: DeletionApi, job: Duration, shortest: Duration) -> u64 {
+    let (mut age, mut looks) = (Duration::ZERO, 0);
     while age < job {
         let pause = match api {
-            DeletionApi::DataDeletion => until_next_look(age, pace),
+            DeletionApi::DataDeletion => until_next_look(age, Pace::default()),
             DeletionApi::RecordingJobs => until_next_look_at_recordings(age),
         };
-        before = age;
         age += pause.max(shortest) + Duration::from_millis(CALL_MILLIS);
         looks += 1;
     }
-    (looks, Pace { unfinished_ms: millis(before), finished_ms: millis(age), lag_ms: 0 })
+    looks
 }
 
 /// Looks for a free slot in that many seconds, when the pause between them grows by 2 seconds up to half a minute.

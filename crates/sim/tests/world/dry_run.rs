@@ -14,14 +14,14 @@ fn start() -> Timestamp {
 }
 
 fn plan(api: &str, types: &[&str]) -> Plan {
-    plan_under(api, types, None)
+    plan_under(api, types, 15, None)
 }
 
-fn plan_under(api: &str, types: &[&str], policy: Option<&str>) -> Plan {
+fn plan_under(api: &str, types: &[&str], days: u32, policy: Option<&str>) -> Plan {
     let request = json!({
         "version": 1, "name": "rehearsal", "api": api, "recordTypes": types,
         "range": {"start": "2023-01-01T00:00:00Z", "end": "2023-04-01T00:00:00Z"}, "jurisdiction": "us-east-1",
-        "chunking": {"days": 15}, "reason": "test", "requestedBy": "a@example.com",
+        "chunking": {"days": days}, "reason": "test", "requestedBy": "a@example.com",
     });
     let context = CheckContext { now: start(), tenant_jurisdiction: None, default_jurisdiction: None };
     check(&request.to_string(), policy, &context).plan.unwrap()
@@ -146,29 +146,33 @@ fn never_more_chunks_at_once_than_the_order_allows() {
 }
 
 #[test]
-fn the_calls_that_were_estimated_are_those_that_are_made() {
+fn a_rehearsal_takes_the_calls_and_the_time_that_were_estimated() {
     let (calls, recordings) = (&["conversation", "interaction", "message"][..], &["recording"][..]);
     let held = json!([{"id": "ids", "conversationIds": (0..120).map(|n| format!("6b1f3c1e-0000-4000-8000-{n:012}")).collect::<Vec<_>>()}]);
     let cases = [
-        ("dataDeletion", calls, json!({}), json!([])),
-        ("dataDeletion", &["interaction", "message"], json!({}), json!([])),
-        ("dataDeletion", calls, json!({"maxRecords": null}), held.clone()),
-        ("recordingJobs", recordings, json!({}), json!([])),
-        ("recordingJobs", recordings, json!({"verifyConversations": 300}), held),
-        ("recordingJobs", recordings, json!({"verifyConversations": 0}), json!([])),
+        (15, "dataDeletion", calls, json!({}), json!([])),
+        (1, "dataDeletion", calls, json!({}), json!([])),
+        (15, "dataDeletion", &["interaction", "message"], json!({}), json!([])),
+        (15, "dataDeletion", calls, json!({"maxRecords": null}), held.clone()),
+        (15, "recordingJobs", recordings, json!({}), json!([])),
+        (15, "recordingJobs", recordings, json!({"verifyConversations": 300}), held),
+        (15, "recordingJobs", recordings, json!({"verifyConversations": 0}), json!([])),
     ];
-    for (api, types, limits, holds) in cases {
+    for (days, api, types, limits, holds) in cases {
         let policy = json!({"version": 1, "limits": limits, "holds": holds});
-        let plan = plan_under(api, types, Some(&policy.to_string()));
+        let plan = plan_under(api, types, days, Some(&policy.to_string()));
         let estimate = plan.estimate();
         let job = json!({"processingSeconds": estimate.assumed_job_seconds});
-        let scenario = json!({"dataDeletion": job, "recordingJobs": job, "latencyMs": 250});
+        // Each way.
+        let scenario = json!({"dataDeletion": job, "recordingJobs": job, "latencyMs": 125});
         let happened = to_end(&mut rehearse(&plan, &scenario));
         let made = happened.iter().filter(|h| h.request.is_some()).count() as u64;
-        let estimated = estimate.api_calls;
+        let (estimated, seconds) = (estimate.api_calls, estimate.seconds);
         assert!(
-            estimated * 10 >= made * 9 && estimated * 9 <= made * 10,
-            "{api} {types:?} {limits}: {estimated} estimated, {made} made"
+            estimated * 20 >= made * 17 && estimated * 17 <= made * 20,
+            "{api} {types:?}, {days} days, {limits}: {estimated} estimated, {made} made"
         );
+        let took = happened.last().unwrap().at.since(start()).as_secs();
+        assert!(seconds * 5 >= took * 4 && seconds <= took, "{api} {limits}: {seconds} s estimated, {took} s taken");
     }
 }
