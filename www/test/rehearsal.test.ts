@@ -30,7 +30,11 @@ test('a run to the end tells how far it is, lets others have their turn, and end
   expect(told.at(-1)).toEqual(run.standing())
   expect(run.standing()).toMatchObject({ over: true, chunks: 540, ended: 540 })
   expect(run.nextAt()).toBeUndefined()
-  expect(run.auditLog()).toBe(stepped.auditLog())
+  const log = run.auditLog()
+  expect(log).toBe(stepped.auditLog())
+  const lines = log.split('\n').length - 1
+  expect(run.auditLog(0, 7) + run.auditLog(7, 7) + run.auditLog(7, lines + 1)).toBe(log)
+  expect(run.auditLog(lines)).toBe('')
   expect(run.report()).toEqual(stepped.report())
   const { report, exitCode } = run.report()
   expect(run.sums()).toEqual({ report: { ...report, chunks: [] }, exitCode })

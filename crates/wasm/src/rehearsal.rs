@@ -155,12 +155,15 @@ impl Rehearsal {
         object(&value(&Reported { report: &report, exit_code }))
     }
 
-    /// The audit log so far, as the file would be.
+    /// The audit log so far, as the file would be; or only its records from one (counted from 0) to before another, for a log that
+    /// is too long for one text.
     #[must_use]
     #[wasm_bindgen(js_name = auditLog)]
-    pub fn audit_log(&self) -> String {
+    pub fn audit_log(&self, from: Option<u32>, to: Option<u32>) -> String {
+        let place = |at: Option<u32>| at.and_then(|at| usize::try_from(at).ok());
+        let (from, to) = (place(from).unwrap_or(0), place(to).unwrap_or(usize::MAX));
         let mut log = String::new();
-        for record in self.dry_run.borrow().records() {
+        for record in self.dry_run.borrow().records().iter().take(to).skip(from) {
             log.push_str(&record.line());
             log.push('\n');
         }

@@ -130,7 +130,7 @@ fn samples() -> String {
     sample(&mut out, "happened", "Happened[]", &rehearsal.take_happened());
     sample(&mut out, "reported", "Reported", &rehearsal.report());
 
-    let log = rehearsal.audit_log();
+    let log = rehearsal.audit_log(None, None);
     sample(&mut out, "goodVerdict", "Verdict", &verdict(&log, 1_000));
     sample(&mut out, "badVerdict", "Verdict", &verdict(&log.replacen("us-east-1", "us-west-2", 1), 7));
     out
@@ -159,7 +159,7 @@ fn a_log_may_be_cut_anywhere() {
     let quarter = planned(include_str!("../../../examples/q1-2023.json"), None);
     let mut rehearsal = Rehearsal::new(&quarter.plan_file().unwrap(), "dpo@example.com", "{}", NOW).unwrap();
     rehearsal.run_until(f64::MAX, 100_000);
-    let log = rehearsal.audit_log();
+    let log = rehearsal.audit_log(None, None);
     let whole = verdict(&log, usize::MAX);
     assert_eq!(whole["good"], true, "{whole}");
     for piece in [1, 2, 3, 64, 997, 65_536] {

@@ -56,6 +56,8 @@ const MOST_STEPS = 3000
 export const SHOWN = 120
 /** The most lines of the log that are shown; all of them are saved. */
 const LINES = 1000
+/** As many records of the log as are made text in one turn. */
+const RECORDS_AT_ONCE = 1000
 /** Runs of more chunks cannot be looked back at chunk by chunk. */
 const REMEMBERED = 2000
 
@@ -236,8 +238,15 @@ export class Show {
     this.play()
   }
 
-  log(): string {
-    return this.#run.auditLog()
+  /** Gives the whole log, taken in pieces: it may be longer than a text can be, and the page stays awake. Nothing comes of it when the rehearsal is left meanwhile. */
+  async log(take: (log: Blob) => void): Promise<void> {
+    const pieces: Blob[] = []
+    for (let from = 0; !this.#freed; from += RECORDS_AT_ONCE) {
+      const piece = this.#run.auditLog(from, from + RECORDS_AT_ONCE)
+      if (piece === '') return take(new Blob(pieces))
+      pieces.push(new Blob([piece]))
+      await new Promise((resolve) => setTimeout(resolve))
+    }
   }
 
   free(): void {

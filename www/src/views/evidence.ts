@@ -40,8 +40,8 @@ function paint(): void {
   if (get().view === 'evidence') change({})
 }
 
-export async function checkText(name: string, text: string): Promise<void> {
-  await check([new File([text], name)])
+export async function checkContent(name: string, content: BlobPart): Promise<void> {
+  await check([new File([content], name)])
 }
 
 export async function check(files: readonly File[]): Promise<void> {

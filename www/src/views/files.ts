@@ -18,9 +18,9 @@ export function openFile(take: (text: string) => void): void {
   openText('.json,application/json', (_, text) => take(text))
 }
 
-export function save(name: string, text: string): void {
+export function save(name: string, content: BlobPart): void {
   const link = document.createElement('a')
-  const url = URL.createObjectURL(new Blob([text], { type: 'application/json' }))
+  const url = URL.createObjectURL(new Blob([content], { type: 'application/json' }))
   link.href = url
   link.download = name
   link.click()

@@ -11,7 +11,7 @@ import { t } from '../texts'
 import type { ChunkView } from '../types'
 import { carrying } from './carrying'
 import { chosen } from './chosen'
-import { checkText } from './evidence'
+import { checkContent } from './evidence'
 import { save } from './files'
 import { hint } from './hint'
 import { chartSection, teller } from './lanes'
@@ -207,10 +207,10 @@ function audit(running: Show): TemplateResult {
   const lines = known.slice(-SHOWN).reverse()
   return html`<section class="audit" aria-labelledby="audit-title">
     <header class="bar"><h2 id="audit-title">${t.rehearse.audit} (${number(running.lineCount)})</h2>
-      <button type="button" class="plain" @click=${() => save(`${running.name}.audit.jsonl`, running.log())}>${t.rehearse.saveAudit}</button>
+      <button type="button" class="plain" @click=${() => void running.log((log) => save(`${running.name}.audit.jsonl`, log))}>${t.rehearse.saveAudit}</button>
       <button type="button" class="plain" @click=${() => {
         go('evidence')
-        void checkText('audit.jsonl', running.log())
+        void running.log((log) => void checkContent('audit.jsonl', log))
       }}>${t.rehearse.checkAudit}</button></header>
     ${log(lines)}
   </section>`

@@ -48,7 +48,7 @@ pub(crate) fn decide(file: &Value, case: &Value) -> Value {
     let chunks: Vec<_> = report["chunks"].as_array().unwrap().iter().map(chunk).collect();
     let problem = |problem: &Value| problem["code"].clone();
     let problems: Vec<_> = report["problems"].as_array().unwrap().iter().map(problem).collect();
-    let log = rehearsal.audit_log();
+    let log = rehearsal.audit_log(None, None);
     json!({
         "outcome": report["outcome"],
         "exitCode": reported["exitCode"],
