@@ -3,7 +3,7 @@
 use crate::aws;
 use crate::sh::{output, run, run_with};
 use crate::wasm::have_target;
-use crate::www::{www, www_test};
+use crate::www::{with_the_command, www};
 
 const WASM: &str = "wasm32-unknown-unknown";
 
@@ -27,7 +27,7 @@ pub(crate) fn everything() -> Result<(), String> {
     beside(|| documents().and_then(|()| www()), || aws::functions().map(drop))?;
     aws::with_processes()?;
     // Last, because it measures speed: nothing else runs beside it.
-    www_test()
+    with_the_command()
 }
 
 /// Does one thing beside another, and both to the end.

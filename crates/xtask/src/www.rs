@@ -21,10 +21,14 @@ pub(crate) fn www_unit() -> Result<(), String> {
 
 /// Tests the page in a real browser, with the real command line at its side.
 pub(crate) fn www_test() -> Result<(), String> {
+    run("cargo build --locked --package genesys-purge")?;
+    with_the_command()
+}
+
+/// The same, when the command line is built already: by `cargo test --workspace`, with other features, it would be built once more.
+pub(crate) fn with_the_command() -> Result<(), String> {
     www_unit()?;
     let browser = browser()?;
-    // With the features of the whole workspace, as every other test has it: so it is not built twice.
-    run("cargo build --locked --workspace --bin genesys-purge")?;
     run_with("npm run --silent e2e", &[("CHROMIUM", &browser), ("CONSOLE_PORT", &free_port()?.to_string())])
 }
 
