@@ -254,9 +254,9 @@ async fn under_way(chunks: u32, deletions_take: u64, visibility: u64, receives: 
     (bench, run)
 }
 
-/// Three chunks whose wake-ups are dead after two deliveries in vain, which takes less time than their deletions.
+/// Three chunks whose wake-ups are dead after two deliveries in vain, which takes less time than their deletions on a slow machine, too.
 async fn three_under_way() -> (Bench, String) {
-    under_way(3, 60, 3, 2).await
+    under_way(3, 120, 3, 2).await
 }
 
 /// Waits for something that happens within so many seconds.
@@ -289,8 +289,7 @@ async fn chunks_go_on_after_the_queues_were_out_of_order() {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     tokio::time::sleep(Duration::from_secs(10)).await;
-    let status = bench.status(&run).await;
-    assert_eq!(status["problems"], json!([]), "nothing has failed: {status}");
+    assert_eq!(bench.status(&run).await["open"], 3, "nothing has failed");
     bench.queue_service.set(Odds::default());
     three_are_verified(&bench, &run, "outage").await;
     bench.drained(Duration::from_secs(60)).await;

@@ -35,8 +35,8 @@ pub(crate) fn estimate(request: &PurgeRequest, policy: &Policy, chunks: &[Chunk]
     let at_once = u64::from(limits.concurrency_for(request.api));
     let job = Duration::from_secs(job_seconds);
     let besides = besides_looking(request, policy, chunks);
-    // The login is one more.
     let looks_here = looks_at_all(request.api, job, (at_once.min(all), all));
+    // The login is one more.
     let api_calls = besides.saturating_mul(all).saturating_add(looks_here).saturating_add(1);
     let rounds = all.div_ceil(at_once);
     let by_jobs = rounds.saturating_mul(job_seconds + besides.saturating_mul(CALL_MILLIS) / 1000);
