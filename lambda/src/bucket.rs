@@ -1,5 +1,6 @@
 //! Buckets: whole texts under a key.
 
+use std::fmt;
 use std::future::Future;
 
 /// Why a bucket does not do what it is asked. The text is for the log.
@@ -13,7 +14,7 @@ pub struct BucketError {
 }
 
 /// Keeps whole texts.
-pub trait Bucket {
+pub trait Bucket: fmt::Debug {
     /// The text under a key; `None` when there is nothing.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use purge_core::request::DeletionApi;
 use purge_core::run::{Order, Pace};
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{LedgerError, MessageState};
-use purge_driver::{Clock, Http, Sender, Signal, Tenant, Worker};
+use purge_driver::{Clock, Http, PolicyInForce, Sender, Signal, Tenant, Worker};
 
 use crate::batch::Again;
 use crate::meter::Meter;
@@ -110,6 +110,7 @@ impl<'a, L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'a, L, H, C, Q, B> 
         sender: &'b Sender<'a, H, C>,
         owner: &'b str,
         meter: &'b Meter,
+        policy: Option<&'b dyn PolicyInForce>,
         stop: &'b Signal,
     ) -> Worker<'b, L, H, C, Meter>
     where
@@ -122,6 +123,7 @@ impl<'a, L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'a, L, H, C, Q, B> 
             watch: meter,
             owner,
             assume_dead_owners: false,
+            policy,
             tell: self.tell,
             stop,
             patience: Some(PATIENCE),

@@ -9,6 +9,7 @@ pub mod clients;
 pub mod connector;
 pub mod ledger;
 pub mod login;
+mod policy;
 pub mod queue;
 pub mod s3;
 pub mod settings;

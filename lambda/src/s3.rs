@@ -2,6 +2,7 @@
 //!
 //! The SDK's S3 client can do a hundred things more. For these two it would be the largest part of the binary and of its build.
 
+use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_config::SdkConfig;
@@ -124,7 +125,7 @@ impl<H: Http, C: Clock> S3Bucket<H, C> {
     }
 }
 
-impl<H: Http, C: Clock> Bucket for S3Bucket<H, C> {
+impl<H: Http + fmt::Debug, C: Clock + fmt::Debug> Bucket for S3Bucket<H, C> {
     async fn read(&self, key: &str) -> Result<Option<String>, BucketError> {
         let answer = self.send(Method::Get, key, &[]).await?;
         let failed = |why: String| BucketError { key: key.to_owned(), why };

@@ -108,7 +108,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let owner = message.owner(&invocation.id);
         let cause =
             Cause::new("message.dead", "its wake-ups were delivered in vain too often; the workers' log says why");
-        match self.worker(&sender, &owner, &meter, &stop).abandon(order, chunk, cause).await? {
+        match self.worker(&sender, &owner, &meter, None, &stop).abandon(order, chunk, cause).await? {
             Advance::Done(outcome) => {
                 self.ended(order, chunk, message.traceparent.as_deref()).await?;
                 let row = self.ledger.chunk(&order.run_id, chunk).await?;

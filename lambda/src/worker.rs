@@ -11,8 +11,10 @@ use serde_json::Value;
 use tracing::Instrument as _;
 
 use crate::batch::{Again, NoBatch, Received, each};
+use crate::bucket::Bucket;
 use crate::functions::{Functions, Invocation};
 use crate::meter::Meter;
+use crate::policy::BucketPolicy;
 use crate::queue::Queue;
 use crate::store::Store;
 use crate::wake::{MESSAGE_VERSION, WakeUp};
@@ -24,7 +26,7 @@ const AFTER_UNAVAILABLE: Duration = Duration::from_secs(30);
 /// When to look again after the invocation ran out of time: whatever was under way is over by then.
 const AFTER_CUT_OFF: Duration = Duration::from_secs(60);
 
-impl<L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'_, L, H, C, Q, B> {
+impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q, B> {
     /// Handles a batch of wake-ups.
     ///
     /// # Errors
@@ -104,7 +106,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'_, L, H, C, Q, B> {
             return Err(LedgerError::Conflict(format!("run `{}` belongs to {}", wake.run_id, order.tenant)));
         }
         let (sender, meter) = (self.sender(&order), Meter::new(Rc::clone(&order)));
-        let worker = self.worker(&sender, owner, &meter, stop);
+        let policy = BucketPolicy { bucket: &self.plans, key: self.policy_key };
+        let worker = self.worker(&sender, owner, &meter, Some(&policy), stop);
         let advance = worker.advance(&order, wake.chunk, self.pace(&wake.run_id)).await?;
         Ok((advance, meter.has_worked()))
     }

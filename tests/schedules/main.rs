@@ -12,6 +12,7 @@
 )]
 
 mod ledger;
+mod policy;
 mod rng;
 mod scenario;
 
@@ -21,6 +22,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use ledger::FusedLedger;
+use policy::{Kept, comes_too_late};
 use purge_core::audit::Verifier;
 use purge_core::oauth::LoginStyle;
 use purge_core::plan::{self, CheckContext, Plan, PlanFile};
@@ -97,6 +99,7 @@ fn one(api: DeletionApi, seed: u64) -> End {
     let wire = Wire::new(&case.scenario, &clock, &fuse);
     let order = approved(&plan, clock.now());
     let before = wire.tenant.borrow().clone();
+    let policy = Kept { case: &case, clock: &clock };
 
     let mut deaths = 0;
     loop {
@@ -106,7 +109,7 @@ fn one(api: DeletionApi, seed: u64) -> End {
         }
         let ledger = FusedLedger { inner: &memory, fuse: &fuse };
         let owner = format!("process-{deaths}");
-        let life = live(&plan, &order, &ledger, &wire, &clock, &owner, rng.chance(300));
+        let life = live(&plan, &order, &ledger, &wire, &clock, &policy, &owner, rng.chance(300));
         let ended = virtual_time::run(&clock, until_blown(&fuse, life)).unwrap_or_else(|stalled| panic!("{stalled}"));
         if let Some(end) = ended {
             assert_eq!(end, RunEnd::Ended);
@@ -144,6 +147,7 @@ async fn live(
     ledger: &FusedLedger<'_>,
     wire: &Wire<'_>,
     clock: &VirtualClock,
+    policy: &Kept<'_>,
     owner: &str,
     alone: bool,
 ) -> RunEnd {
@@ -165,6 +169,7 @@ async fn live(
         watch: &Unwatched,
         owner,
         assume_dead_owners: alone,
+        policy: Some(policy),
         tell: true,
         stop: &stop,
         patience: None,
@@ -226,6 +231,8 @@ fn check(
             }
         };
         assert!(executed <= 1, "chunk {} was executed {executed} times", chunk.index);
+        let late = comes_too_late(case, order, *chunk, &truth);
+        assert!(late.is_none(), "chunk {} was deleted at {late:?}, long after a hold had come", chunk.index);
         let outcome = outcomes.get(chunk.index as usize - 1).copied().unwrap();
         let kinds = case.kinds();
         match (order.request.api, outcome) {

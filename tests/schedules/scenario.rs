@@ -17,6 +17,8 @@ pub(crate) struct Case {
     pub(crate) scenario: Scenario,
     pub(crate) request: Value,
     pub(crate) policy: Value,
+    /// The policy that applies from some time on, a while after the plan was made.
+    pub(crate) later: Option<(Timestamp, Value)>,
 }
 
 impl Case {
@@ -40,7 +42,8 @@ impl Case {
         });
         let scenario = tenant(api, seed, rng);
         let policy = policy(start, days, &scenario, rng);
-        Self { scenario, request, policy }
+        let later = rng.chance(300).then(|| later(&policy, start, days, rng));
+        Self { scenario, request, policy, later }
     }
 
     /// What the request asks to delete.
@@ -122,6 +125,17 @@ fn tenant(api: DeletionApi, seed: u64, rng: &mut Rng) -> Scenario {
         "faults": faults
     });
     serde_json::from_value(scenario).unwrap()
+}
+
+/// The same policy with one more hold, soon after noon.
+fn later(policy: &Value, start: Timestamp, days: u64, rng: &mut Rng) -> (Timestamp, Value) {
+    let from = start.plus(Duration::from_millis(rng.below(days * 86_400_000)));
+    let hold = json!({ "id": "H-new", "range": { "start": from, "end": from.plus(Duration::from_secs(36 * 3600)) } });
+    let mut policy = policy.clone();
+    if let Some(holds) = policy["holds"].as_array_mut() {
+        holds.push(hold);
+    }
+    (Timestamp::parse("2024-03-01T12:00:00Z").unwrap().plus(Duration::from_secs(rng.below(120))), policy)
 }
 
 fn policy(start: Timestamp, days: u64, scenario: &Scenario, rng: &mut Rng) -> Value {

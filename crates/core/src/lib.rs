@@ -25,6 +25,7 @@ pub mod policy;
 pub mod request;
 
 // Approved.
+pub mod objection;
 pub mod order;
 
 // Wire.

@@ -6,7 +6,7 @@ use proptest::test_runner::RngSeed;
 use purge_core::chunk::Chunk;
 use purge_core::finding::{Severity, stops};
 use purge_core::plan::{CheckContext, Disposition, Plan, check, since};
-use purge_core::run::{Approval, ApprovalError, Order};
+use purge_core::run::{Approval, ApprovalError, Objection, Order};
 use purge_core::time::{DAY_MS, Timestamp};
 use serde_json::{Value, json};
 
@@ -52,10 +52,24 @@ fn days(from: u32, to: u32) -> Value {
     json!({"start": format!("2023-01-{from:02}T00:00:00Z"), "end": format!("2023-01-{to:02}T00:00:00Z")})
 }
 
+fn approved(plan: &Plan) -> Order {
+    let (digest, approved_by) = (plan.digest().to_owned(), "b@example.com".to_owned());
+    let approval = Approval { digest, approved_by, approved_at: planned().now };
+    Order::new(plan, &approval, "https://api.example.com", true).unwrap()
+}
+
+/// A chunk that the first of these lines is about.
+fn chunk_of(plan: &Plan, lines: &[&str]) -> Chunk {
+    let named = lines.first().and_then(|line| line.split_once("from chunk ")).map(|(_, rest)| rest);
+    let index = named.and_then(|rest| rest.split(' ').next()?.parse().ok()).unwrap_or(19);
+    plan.chunks().iter().copied().find(|chunk| chunk.index == index).unwrap()
+}
+
 #[test]
 fn what_is_kept_now_is_named() {
     let known = policy(json!([{"id": "old", "range": days(3, 4)}, {"id": "ids", "conversationIds": [ID]}]));
     let plan = plan("dataDeletion", &known);
+    let order = approved(&plan);
     let with = |hold: Value| {
         let mut holds = known["holds"].clone();
         holds.as_array_mut().unwrap().push(hold);
@@ -98,6 +112,21 @@ fn what_is_kept_now_is_named() {
         (json!({"version": 2}), vec!["version.unsupported policy#/version"]),
     ] {
         let said = said(&plan, plan.chunks(), &policy);
+        // The same is said to a chunk that is about to be deleted.
+        let objection = order.objection(chunk_of(&plan, &expected), &policy.to_string(), now().now);
+        let kind = match &objection {
+            None => "",
+            Some(Objection::Held(_)) => "held",
+            Some(Objection::Forbidden(_)) => "forbidden",
+            Some(Objection::Unclear(_)) => "unclear",
+        };
+        let supposed = match expected.first() {
+            None => "",
+            Some(line) if line.contains("policy#/holds") => "held",
+            Some(line) if line.contains("policy#/version") => "unclear",
+            Some(_) => "forbidden",
+        };
+        assert_eq!(kind, supposed, "{policy}: {objection:?}");
         let fine =
             said.len() == expected.len() && said.iter().zip(&expected).all(|(said, begins)| said.starts_with(begins));
         assert!(fine, "{policy}\n{said:#?}\n{expected:#?}");
@@ -198,5 +227,10 @@ proptest! {
         let findings = since(&plan, plan.chunks(), &new.to_string(), &now());
         prop_assert_eq!(findings.iter().any(|finding| finding.code == "policy.keepsMore"), keeps_more);
         prop_assert_eq!(stops(&findings), keeps_more);
+        let order = approved(&plan);
+        for chunk in plan.chunks() {
+            let objects = order.objection(*chunk, &new.to_string(), now().now).is_some();
+            prop_assert_eq!(objects, kept(chunk), "chunk {}", chunk.index);
+        }
     }
 }

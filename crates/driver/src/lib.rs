@@ -1,13 +1,15 @@
 //! Carries out what [`purge_core`] decides.
 //!
 //! One loop, the same on one machine, in a function and in virtual time: make the new state and its records durable, carry out
-//! the one next move, feed the answer back. The loop is generic over its ports: [`Http`], [`Clock`] and [`Ledger`]. Everything
+//! the one next move, feed the answer back. The loop is generic over its ports: [`Http`], [`Clock`],
+//! [`Ledger`] and [`PolicyInForce`]. Everything
 //! runs on one thread; concurrency is a set of futures, so no port needs `Send`.
 
 // Ports.
 pub mod clock;
 pub mod http;
 pub mod ledger;
+pub mod policy;
 pub mod watch;
 
 // Sending.
@@ -36,6 +38,7 @@ pub use credentials::Credentials;
 pub use http::{Http, WireRequest};
 pub use https::HttpsClient;
 pub use ledger::{Ledger, LedgerError, MemoryLedger};
+pub use policy::PolicyInForce;
 pub use postman::{Postman, Receiver};
 pub use redrive::{Redriven, redrive};
 pub use retry::{Obstacle, Retry};

@@ -1,10 +1,11 @@
 //! The loop: make durable, carry out, feed back; one chunk as far as it goes without waiting.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use purge_core::http::{HttpRequest, NoResponse};
-use purge_core::run::{Cause, ChunkRun, Context, Input, Next, Order, Outcome, Pace, Step, WaitReason};
+use purge_core::run::{Cause, ChunkRun, Context, Input, Next, Objection, Order, Outcome, Pace, Step, WaitReason};
 use purge_core::time::Timestamp;
 use purge_core::webhook::{ChunkEnd, WebhookEvent};
 
@@ -12,6 +13,7 @@ use crate::budget::Account;
 use crate::clock::Clock;
 use crate::http::Http;
 use crate::ledger::{Claim, Claimed, Commit, Committed, Lease, Ledger, LedgerError, OutboxMessage, Slot};
+use crate::policy::PolicyInForce;
 use crate::sender::{Permit, Sender};
 use crate::signal::Signal;
 use crate::watch::Watch;
@@ -19,6 +21,9 @@ use crate::wire::API_TIMEOUT;
 
 /// How long a chunk belongs to its worker unless the worker renews: longer than any request may take.
 pub const LEASE: Duration = Duration::from_secs(60);
+
+/// How long the policy that applies now may take to come.
+const POLICY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What must be left of a lease when a request leaves: time for its answer and for the commit after it.
 const LEASE_NEEDED: Duration = API_TIMEOUT.saturating_add(Duration::from_secs(10));
@@ -65,6 +70,8 @@ pub struct Worker<'a, L, H, C, W> {
     /// Whether every other owner is known to be gone, so that their leases mean nothing: for a caller that holds an exclusive
     /// lock on the ledger.
     pub assume_dead_owners: bool,
+    /// Where the policy that applies now is kept; `None` when nobody has said where: then the plan's alone counts.
+    pub policy: Option<&'a dyn PolicyInForce>,
     /// Whether to put a message into the outbox when a chunk ends.
     pub tell: bool,
     /// Once raised, nothing waits for the request budget any more: the request does not leave and the chunk waits.
@@ -223,6 +230,11 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         let account = Account { ledger: self.ledger, tenant: &order.tenant };
         loop {
             let permit = self.sender.permit(request, &account).await;
+            if let Permit::Ready(_) = permit
+                && let Some(objection) = self.objection(order, run).await
+            {
+                return Ok(Some(Input::Objection(objection)));
+            }
             // However long the permit took: a request leaves under a lease that outlasts it, or not at all.
             if held.until.since(self.clock.now()) <= LEASE_NEEDED && !self.renew(order, run, held).await? {
                 return Ok(None);
@@ -239,6 +251,18 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
                 Permit::Settled(answer) => answer,
             };
             return Ok(Some(answer.map_or_else(Input::NoResponse, Input::Response)));
+        }
+    }
+
+    /// What the policy that applies now says against the deletion that is about to leave, if it is one. Asked last, because everything
+    /// before it may have taken days.
+    async fn objection(&self, order: &Order, run: &ChunkRun) -> Option<Objection> {
+        let policy = self.policy.filter(|_| run.is_deleting())?;
+        let late = pin!(self.clock.sleep_until(self.clock.now().plus(POLICY_TIMEOUT)));
+        match select(policy.read(), late).await {
+            Either::Left((Ok(text), _)) => order.objection(run.chunk(), &text, self.clock.now()),
+            Either::Left((Err(why), _)) => Some(Objection::unclear(&why)),
+            Either::Right(((), _)) => Some(Objection::unclear("it did not come in time")),
         }
     }
 
@@ -278,8 +302,8 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
 
     /// Sleeps, but not through a request to stop.
     async fn nap(&self, until: Timestamp) {
-        let sleep = std::pin::pin!(self.clock.sleep_until(until));
-        match select(sleep, std::pin::pin!(self.stop.raised())).await {
+        let sleep = pin!(self.clock.sleep_until(until));
+        match select(sleep, pin!(self.stop.raised())).await {
             Either::Left(((), _)) | Either::Right(((), _)) => {}
         }
     }

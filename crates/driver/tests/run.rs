@@ -11,7 +11,8 @@ use common::{
     Break, BreakingLedger, Call, FakeTenant, Mishap, RUN, SECRET, WEBHOOK, create, order, outcomes, records, start,
     status, tenant,
 };
-use futures_util::future::join;
+use futures_util::FutureExt as _;
+use futures_util::future::{LocalBoxFuture, join, ready};
 use purge_core::audit::Event;
 use purge_core::http::HttpResponse;
 use purge_core::request::{DeletionApi, RecordType};
@@ -21,8 +22,8 @@ use purge_core::url::webhook_url;
 use purge_core::webhook::{Secrets, verify};
 use purge_driver::ledger::{MessageState, Slot};
 use purge_driver::{
-    Advance, Clock, Ledger, LedgerError, MemoryLedger, Postman, Redriven, RunEnd, Runner, Sender, Signal, Unwatched,
-    VirtualClock, Watch, Worker, redrive, virtual_time,
+    Advance, Clock, Ledger, LedgerError, MemoryLedger, PolicyInForce, Postman, Redriven, RunEnd, Runner, Sender,
+    Signal, Unwatched, VirtualClock, Watch, Worker, redrive, virtual_time,
 };
 use serde_json::json;
 
@@ -52,12 +53,76 @@ async fn carry_out<L: Ledger>(
         watch: &Unwatched,
         owner,
         assume_dead_owners: false,
+        policy: None,
         tell: true,
         stop,
         patience: None,
     };
     let postman = Some(Postman { ledger, http, clock, url: &url, secrets: Some(&secrets) });
     Runner { worker, postman }.run(RUN).await
+}
+
+/// A policy that becomes another one at some time, and cannot be read at others.
+#[derive(Debug)]
+struct Changing<'a> {
+    clock: &'a VirtualClock,
+    /// From when on, and what it says then.
+    texts: Vec<(Timestamp, Result<String, String>)>,
+    asked: Cell<u32>,
+}
+
+impl PolicyInForce for Changing<'_> {
+    fn read(&self) -> LocalBoxFuture<'_, Result<String, String>> {
+        self.asked.set(self.asked.get() + 1);
+        let now = self.texts.iter().rev().find(|(from, _)| *from <= self.clock.now());
+        ready(now.map_or(Err("never".to_owned()), |(_, text)| text.clone())).boxed_local()
+    }
+}
+
+#[test]
+fn what_a_hold_keeps_that_comes_mid_run_stays() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, mut order, stop) = (MemoryLedger::new(), FakeTenant::new(clock), order(6), Signal::new());
+        order.limits.concurrency = 1;
+        create(&ledger, &order).await;
+        let hold = json!({"id": "new", "range": {"start": "2023-01-05T00:00:00Z", "end": "2023-01-06T00:00:00Z"}});
+        let at = |seconds| start().plus(Duration::from_secs(seconds));
+        let policy = Changing {
+            clock,
+            texts: vec![
+                (start(), Ok(json!({"version": 1}).to_string())),
+                (at(5), Err("somebody is writing it".to_owned())),
+                (at(25), Ok(json!({"version": 1, "holds": [hold]}).to_string())),
+            ],
+            asked: Cell::new(0),
+        };
+        let tenant = tenant();
+        let worker = Worker {
+            ledger: &ledger,
+            sender: &Sender::new(&http, clock, &tenant, 300),
+            clock,
+            watch: &Unwatched,
+            owner: "a",
+            assume_dead_owners: false,
+            policy: Some(&policy),
+            tell: false,
+            stop: &stop,
+            patience: None,
+        };
+        assert_eq!(Runner { worker, postman: None }.run(RUN).await, Ok(RunEnd::Ended));
+        let mut expected = vec![VERIFIED; 6];
+        expected[4] = Some(Outcome::Held);
+        assert_eq!(outcomes(&ledger).await, expected);
+        assert_eq!((http.count("submit"), http.most_deletions()), (5, 1));
+        assert!(policy.asked.get() > 6, "it was asked until it could be read: {}", policy.asked.get());
+        let calls = http.calls.borrow();
+        let quiet = |call: &&Call| call.name == "submit" && call.at >= at(5) && call.at < at(25);
+        assert!(calls.iter().find(quiet).is_none(), "nothing was deleted while nobody could tell");
+        let row = ledger.chunk(RUN, 5).await.unwrap().unwrap();
+        let cause = row.run.view().cause.unwrap();
+        assert_eq!(cause.code, "policy.keepsMore");
+        assert!(cause.message.contains("hold `new`"), "{}", cause.message);
+    });
 }
 
 #[test]
@@ -129,6 +194,7 @@ fn whoever_knows_that_the_others_are_gone_need_not_wait_for_their_leases() {
                 watch: &Unwatched,
                 owner: "b",
                 assume_dead_owners,
+                policy: None,
                 tell: false,
                 stop: &stop,
                 patience: None,
@@ -156,6 +222,7 @@ fn a_lost_race_sends_nothing_more() {
                 watch: &Unwatched,
                 owner: "a",
                 assume_dead_owners: false,
+                policy: None,
                 tell: true,
                 stop: &stop,
                 patience: None,
@@ -201,6 +268,7 @@ fn a_chunk_that_ended_between_the_look_and_the_claim_is_not_ended_again() {
             watch: &ends,
             owner: "late",
             assume_dead_owners: false,
+            policy: None,
             tell: true,
             stop: &stop,
             patience: None,
@@ -375,6 +443,7 @@ fn a_wait_is_handed_back_and_not_slept_through() {
             watch: &Unwatched,
             owner: "a",
             assume_dead_owners: false,
+            policy: None,
             tell: false,
             stop: &stop,
             patience: None,
@@ -574,6 +643,7 @@ fn an_early_or_unknown_wake_up_changes_nothing() {
             watch: &Unwatched,
             owner: "a",
             assume_dead_owners: false,
+            policy: None,
             tell: false,
             stop: &stop,
             patience: None,

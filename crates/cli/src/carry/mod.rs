@@ -1,4 +1,5 @@
-//! Carrying out a run: noted once (`note`), in its place (`place`), by one process at a time (`lock`, `follow`), from wherever it
+//! Carrying out a run: noted once (`note`), in its place (`place`), under the policy
+//! that applies (`policy`), by one process at a time (`lock`, `follow`), from wherever it
 //! stands (`run`, `again`), to its end or an interrupt (`interrupt`).
 
 pub(crate) mod again;
@@ -8,6 +9,7 @@ pub(crate) mod lock;
 pub(crate) mod messages;
 pub(crate) mod note;
 pub(crate) mod place;
+pub(crate) mod policy;
 pub(crate) mod run;
 pub(crate) mod standing;
 pub(crate) mod stored;

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use purge_core::report::Report;
 use purge_core::run::{Cause, Order};
 use purge_driver::https::HttpsClient;
-use purge_driver::{Clock, Postman, RunEnd, Runner, Sender, Signal, SystemClock, Watch, Worker};
+use purge_driver::{Clock, PolicyInForce, Postman, RunEnd, Runner, Sender, Signal, SystemClock, Watch, Worker};
 use purge_sim::Scenario;
 
 use super::lock::{EvidenceLock, RunLock};
 use super::messages::Messages;
 use super::place::{self, Place};
+use super::policy::PolicyFile;
 use super::stored::{self, Stored};
 use crate::evidence;
 use crate::exit::Exit;
@@ -28,6 +29,8 @@ pub(crate) struct Surroundings {
     pub(crate) evidence: Option<PathBuf>,
     /// What a simulated tenant that is not there yet is to be like.
     pub(crate) scenario: Option<Scenario>,
+    /// The policy that applies now, should somebody have said where it is kept.
+    pub(crate) policy: Option<PolicyFile>,
 }
 
 impl Surroundings {
@@ -40,18 +43,20 @@ impl Surroundings {
 /// The place that the run was made for, or a refusal: a run never moves to another tenant.
 pub(crate) fn place(settings: &Settings, around: &Surroundings, order: &Order) -> Result<Place, Failure> {
     let api = order.request.api;
-    match (&settings.tenant, order.simulated) {
-        (Some(tenant), false) if tenant.name() == order.tenant => Ok(Place::real(tenant, api, settings)),
+    let mut place = match (&settings.tenant, order.simulated) {
+        (Some(tenant), false) if tenant.name() == order.tenant => Place::real(tenant, api, settings),
         (None, true) => {
             let path = place::journal(&around.folder, &order.run_id);
             // A run's tenant is what it was when the run began.
             let remembered = Journal::scenario(&path).map_err(|why| Failure::unreadable(&path, why));
             let scenario = remembered.or_else(|failure| around.scenario.clone().ok_or(failure))?;
-            Place::simulated(&path, scenario, api, settings)
+            Place::simulated(&path, scenario, api, settings)?
         }
-        (Some(_), true) => Err(elsewhere(order, false)),
-        (Some(_) | None, false) => Err(elsewhere(order, true)),
-    }
+        (Some(_), true) => return Err(elsewhere(order, false)),
+        (Some(_) | None, false) => return Err(elsewhere(order, true)),
+    };
+    place.policy.clone_from(&around.policy);
+    Ok(place)
 }
 
 /// A run that was made for another tenant. `simulated` is what the settings are for.
@@ -94,6 +99,7 @@ pub(crate) async fn carry_on(
         owner: &owner,
         // The run's lock is ours, so whoever else had a chunk is gone.
         assume_dead_owners: true,
+        policy: place.policy.as_ref().map(|policy| policy as &dyn PolicyInForce),
         tell: postman.is_some(),
         stop,
         patience: None,

@@ -5,6 +5,7 @@ use super::{no_ledger, on_this_thread};
 use crate::args::RetryArgs;
 use crate::carry::again::{queue_again, under_way};
 use crate::carry::lock::RunLock;
+use crate::carry::policy::PolicyFile;
 use crate::carry::run::Surroundings;
 use crate::carry::stored;
 use crate::exit::Exit;
@@ -32,7 +33,12 @@ pub(crate) fn run(args: &RetryArgs) -> Result<Exit, Failure> {
             queue_again(&ledger, &row, &args.chunks, args.policy.as_deref(), &lock).await?;
         }
         let row = stored::find(&ledger, &run_id).await?;
-        let around = Surroundings { folder: folder.clone(), evidence: args.evidence.clone(), scenario: None };
+        let around = Surroundings {
+            folder: folder.clone(),
+            evidence: args.evidence.clone(),
+            scenario: None,
+            policy: args.policy.as_deref().and_then(PolicyFile::new),
+        };
         let manner = Manner { json: args.json, deliver: true };
         carry_out(&ledger, &settings, &around, manner, row).await
     })

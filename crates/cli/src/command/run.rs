@@ -12,6 +12,7 @@ use super::{on_this_thread, scenario};
 use crate::approval::{self, Said};
 use crate::args::RunArgs;
 use crate::carry::note::{self, Target};
+use crate::carry::policy::PolicyFile;
 use crate::carry::run::Surroundings;
 use crate::carry::{place, stored};
 use crate::documents::{self, Need, Prepared};
@@ -46,6 +47,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
             folder: args.ledger.ledger.clone(),
             evidence: args.evidence.clone(),
             scenario: target.scenario,
+            policy: args.documents.policy.as_deref().and_then(PolicyFile::new),
         };
         carry_out(&ledger, &settings, &around, Manner { json: args.json, deliver: false }, row).await
     })

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::{on_this_thread, scenario};
 use crate::args::ServeArgs;
+use crate::carry::policy::PolicyFile;
 use crate::carry::run::Surroundings;
 use crate::carry::{interrupt, stored};
 use crate::documents::{self, Need, read_text};
@@ -41,7 +42,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
     let name = settings.tenant.as_ref().map(RealTenant::name);
     let setup = Setup {
         settings,
-        around: Surroundings { folder: folder.clone(), evidence: None, scenario: None },
+        around: Surroundings { folder: folder.clone(), evidence: None, scenario: None, policy: None },
         tenant_jurisdiction: args.tenant_jurisdiction.clone(),
         scenario,
         policies,
@@ -97,7 +98,9 @@ fn policy(path: &Path) -> Result<AllowedPolicy, Failure> {
     let (policy, mut found) = Policy::parse(&text);
     let name = path.display().to_string();
     match policy {
-        Some(policy) if !purge_core::finding::stops(&found) => Ok(AllowedPolicy { name, policy }),
+        Some(policy) if !purge_core::finding::stops(&found) => {
+            Ok(AllowedPolicy { name, policy, file: PolicyFile::new(path) })
+        }
         Some(_) | None => {
             for finding in &mut found {
                 finding.pointer = finding.pointer.replacen("policy#", &format!("{name}#"), 1);

@@ -89,6 +89,7 @@ fn rehearse(plan: &Plan, file: &PlanFile, scenario: Scenario, now: Timestamp, js
         watch: &progress,
         owner: "simulation",
         assume_dead_owners: true,
+        policy: None,
         tell: false,
         stop: &stop,
         patience: None,

@@ -22,12 +22,14 @@ mod token;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use purge_core::plan::Plan;
 use purge_core::policy::Policy;
 use purge_core::run::Order;
 use purge_sim::Scenario;
 use tokio::sync::{Semaphore, watch};
 
 use crate::carry::place;
+use crate::carry::policy::PolicyFile;
 use crate::carry::run::Surroundings;
 use crate::settings::Settings;
 
@@ -45,8 +47,10 @@ const STREAMS: usize = 16;
 pub(crate) struct AllowedPolicy {
     /// Its file, as it was named.
     pub(crate) name: String,
-    /// What it says.
+    /// What it said when the server was started.
     pub(crate) policy: Policy,
+    /// What it says now.
+    pub(crate) file: Option<PolicyFile>,
 }
 
 /// What the server was started with.
@@ -70,6 +74,11 @@ impl Setup {
         let jurisdiction = order.request.jurisdiction.clone();
         let scenario = self.scenario.clone().map(|scenario| Scenario { jurisdiction, ..scenario });
         scenario.filter(|scenario| place::simulated_name(scenario) == order.tenant)
+    }
+
+    /// The policy that a plan was made with, among those that the server was started with.
+    fn policy_of(&self, plan: &Plan) -> Option<&AllowedPolicy> {
+        self.policies.iter().find(|allowed| allowed.policy == *plan.policy())
     }
 
     /// Whether the settings are those of the tenant that the run was made for.

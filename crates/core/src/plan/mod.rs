@@ -26,6 +26,7 @@ use crate::window::Window;
 pub use check::{check, check_parsed};
 pub use document::{ChunkLine, PartLine, PlanDocument, PlanFile, Reopened, document, reopen};
 pub use since::since;
+pub(crate) use since::{Approved, against};
 pub use standing::due;
 
 /// The most chunks that a plan may have.

@@ -1,11 +1,11 @@
 //! What the policy that applies now keeps, and an approved plan would delete: the policy of a plan is as old as the plan.
 
 use super::digest::policy_digest;
-use super::{CheckContext, Disposition, Part, Plan, check};
+use super::{CheckContext, Disposition, Part, Plan, check_parsed};
 use crate::chunk::Chunk;
 use crate::finding::{Finding, Severity};
-use crate::json::canonical;
-use crate::policy::{Hold, Policy};
+use crate::policy::{Limits, Policy};
+use crate::request::PurgeRequest;
 use crate::sorted::sort;
 use crate::window::Window;
 
@@ -13,6 +13,35 @@ use crate::window::Window;
 const NAMED: usize = 20;
 
 const HELP: &str = "plan again under the policy that applies now, and have that plan approved";
+
+/// What was approved, as far as it can be compared with a policy.
+pub(crate) struct Approved<'a> {
+    pub(crate) request: &'a PurgeRequest,
+    /// Of the policy that it was planned under.
+    pub(crate) policy_digest: &'a str,
+    pub(crate) limits: &'a Limits,
+    /// The conversations that are looked up right before a deletion, sorted.
+    pub(crate) conversations: Vec<&'a str>,
+    /// The windows that a hold keeps whole.
+    pub(crate) windows: Vec<Window>,
+}
+
+impl<'a> Approved<'a> {
+    fn of(plan: &'a Plan) -> Self {
+        let (request, policy) = (plan.request(), plan.policy());
+        let holds = || policy.holds.iter().filter(|hold| hold.concerns(request.api, &request.record_types));
+        let mut conversations: Vec<&str> =
+            holds().filter_map(|hold| hold.conversation_ids.as_ref()).flatten().map(String::as_str).collect();
+        sort(&mut conversations);
+        Self {
+            request,
+            policy_digest: plan.policy_digest(),
+            limits: &policy.limits,
+            conversations,
+            windows: holds().filter(|hold| hold.conversation_ids.is_none()).filter_map(|hold| hold.range).collect(),
+        }
+    }
+}
 
 /// Everything that the policy that applies now (as text) keeps and that carrying out `ahead`, chunks of the approved plan, would
 /// delete; empty if nothing stands against it. Only holds, retention rules and jurisdictions count: the limits are those that were
@@ -22,13 +51,23 @@ const HELP: &str = "plan again under the policy that applies now, and have that 
 /// And what is looked up right before a deletion must be all that would be looked up under it (`policy.newHold`).
 #[must_use]
 pub fn since(plan: &Plan, ahead: &[Chunk], current: &str, context: &CheckContext) -> Vec<Finding> {
-    let (policy, unreadable) = Policy::parse(current);
-    let Some(policy) = policy else { return unreadable };
-    if ahead.is_empty() || policy_digest(&policy) == plan.policy_digest() {
+    match Policy::parse(current) {
+        (Some(policy), _) => against(&Approved::of(plan), ahead, &policy, context),
+        (None, unreadable) => unreadable,
+    }
+}
+
+/// What that policy says against carrying these chunks out.
+pub(crate) fn against(
+    approved: &Approved<'_>,
+    ahead: &[Chunk],
+    policy: &Policy,
+    context: &CheckContext,
+) -> Vec<Finding> {
+    if ahead.is_empty() || policy_digest(policy) == approved.policy_digest {
         return Vec::new();
     }
-    let request = String::from_utf8_lossy(&canonical(plan.request())).into_owned();
-    let checked = check(&request, Some(current), context);
+    let checked = check_parsed(approved.request, policy, context);
     let not_allowed = |finding: &Finding| finding.code == "jurisdiction.notAllowed";
     let mut findings: Vec<Finding> = checked.findings.into_iter().filter(not_allowed).collect();
     if checked.parts.is_empty() {
@@ -36,7 +75,7 @@ pub fn since(plan: &Plan, ahead: &[Chunk], current: &str, context: &CheckContext
         findings.push(blocked("policy.keepsMore", "policy#", "the request cannot be planned under it".to_owned()));
     }
     findings.extend(first(kept(ahead, &checked.parts), "policy.keepsMore", "parts"));
-    findings.extend(first(new_holds(plan, ahead, &policy), "policy.newHold", "holds"));
+    findings.extend(first(new_holds(approved, ahead, policy), "policy.newHold", "holds"));
     findings
 }
 
@@ -63,14 +102,10 @@ fn kept(ahead: &[Chunk], parts: &[Part]) -> Vec<Finding> {
 }
 
 /// The holds that would be looked up right before a deletion, and are not known to the approved plan.
-fn new_holds(plan: &Plan, ahead: &[Chunk], policy: &Policy) -> Vec<Finding> {
-    let request = plan.request();
-    let known: Vec<&Hold> =
-        plan.policy().holds.iter().filter(|hold| hold.concerns(request.api, &request.record_types)).collect();
-    let mut ids: Vec<&String> = known.iter().filter_map(|hold| hold.conversation_ids.as_ref()).flatten().collect();
-    sort(&mut ids);
-    let looks = |policy: &Policy| policy.limits.looks_for_spanning(request.api, &request.record_types);
-    let whole = looks(plan.policy()) || looks(policy);
+fn new_holds(approved: &Approved<'_>, ahead: &[Chunk], policy: &Policy) -> Vec<Finding> {
+    let request = approved.request;
+    let looks = |limits: &Limits| limits.looks_for_spanning(request.api, &request.record_types);
+    let whole = looks(approved.limits) || looks(&policy.limits);
     let mut out = Vec::new();
     for (place, hold) in
         policy.holds.iter().enumerate().filter(|(_, hold)| hold.concerns(request.api, &request.record_types))
@@ -79,7 +114,7 @@ fn new_holds(plan: &Plan, ahead: &[Chunk], policy: &Policy) -> Vec<Finding> {
         let id = &hold.id;
         match (&hold.conversation_ids, hold.range) {
             (Some(held), range) if range.is_none_or(|range| near(whole, ahead, range)) => {
-                let mut new = held.iter().filter(|id| ids.binary_search(id).is_err());
+                let mut new = held.iter().filter(|id| approved.conversations.binary_search(&id.as_str()).is_err());
                 if let Some(first) = new.next() {
                     let more = new.count();
                     let others = if more == 0 { String::new() } else { format!(" and {more} more") };
@@ -93,10 +128,7 @@ fn new_holds(plan: &Plan, ahead: &[Chunk], policy: &Policy) -> Vec<Finding> {
             (None, Some(window))
                 if whole
                     && near(whole, ahead, window)
-                    && !known.iter().any(|hold| {
-                        hold.conversation_ids.is_none()
-                            && hold.range.and_then(|w| w.intersection(window)) == Some(window)
-                    }) =>
+                    && !approved.windows.iter().any(|known| known.intersection(window) == Some(window)) =>
             {
                 let message = format!("hold `{id}` keeps `{window}`, unknown to the approved plan");
                 out.push(blocked("policy.newHold", &pointer, message));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::state::{Phase, Stage, Wait};
-use super::{Cause, ChunkRun, Context, Input, Next, Outcome, Step, WaitReason};
+use super::{Cause, ChunkRun, Context, Input, Next, Objection, Outcome, Step, WaitReason};
 use crate::api::{data_deletion, recording_jobs};
 use crate::audit::{AuditRecord, Draft, Event, seal};
 use crate::http::{Auth, HttpRequest, HttpResponse, NoResponse};
@@ -92,6 +92,10 @@ impl Machine<'_> {
             },
             Input::NotYet { at } => match self.run.in_flight.take() {
                 Some(_) => self.not_yet(at),
+                None => self.resume(),
+            },
+            Input::Objection(objection) => match self.run.in_flight.take() {
+                Some(_) => self.objected(objection),
                 None => self.resume(),
             },
         }
@@ -318,6 +322,17 @@ impl Machine<'_> {
         self.pause(pause, WaitReason::RequestBudget, changes_something(&self.run.phase))
     }
 
+    /// The deletion has not left, and must not. A job that was made for it is cancelled.
+    fn objected(&mut self, objection: Objection) -> Next {
+        self.run.requests = self.run.requests.saturating_sub(1);
+        let (outcome, cause) = match objection {
+            Objection::Held(cause) => (Outcome::Held, cause),
+            Objection::Forbidden(cause) => (Outcome::Rejected, cause),
+            Objection::Unclear(cause) => return self.retry_later(cause, None),
+        };
+        self.stop_before(outcome, cause)
+    }
+
     fn unanswered(&mut self, why: NoResponse) -> Next {
         if why == NoResponse::NotSent {
             // It did not leave, so it is not a request, and nothing can have come of it.
@@ -471,10 +486,16 @@ impl Machine<'_> {
         if matches!(self.run.phase, Phase::Sample(_)) {
             return self.still_to_come().map(|at| self.left_scheduled(at));
         }
+        let may_stop = self.run.phase.stage() == Stage::Before || self.run.phase == (Phase::Executed { again: true });
+        may_stop.then(|| self.stop_before(Outcome::Cancelled, cause))
+    }
+
+    /// Ends a chunk that has not sent its deletion, or is about to send it once more because the first was not answered.
+    fn stop_before(&mut self, outcome: Outcome, cause: Cause) -> Next {
         if self.run.phase == (Phase::Executed { again: true }) {
-            return Some(self.to(Phase::JobCancelled { outcome: Outcome::Cancelled, cause, unsure: true }));
+            return self.to(Phase::JobCancelled { outcome, cause, unsure: true });
         }
-        (self.run.phase.stage() == Stage::Before).then(|| self.end_job(Outcome::Cancelled, cause))
+        self.end_job(outcome, cause)
     }
 
     /// The delete date of the recordings, while it has not come.

@@ -18,6 +18,7 @@ use crate::time::Timestamp;
 pub use state::ChunkRun;
 pub use view::ChunkView;
 
+pub use crate::objection::Objection;
 pub use crate::order::{Approval, ApprovalError, HeldConversation, HeldWindow, Order};
 pub use crate::outcome::{Cause, Outcome, WaitReason};
 pub use crate::pace::Pace;
@@ -36,6 +37,8 @@ pub enum Input {
         /// When there may be room, at the earliest.
         at: Timestamp,
     },
+    /// It has not left: the policy that applies now, read right before, stands against it.
+    Objection(Objection),
     /// Time has passed. Early or repeated ticks change nothing.
     Tick,
     /// The organisation's job slot that was asked for: granted or not.

@@ -325,6 +325,17 @@ impl ChunkRun {
         self.in_flight
     }
 
+    /// Whether the request that is under way, or about to leave, is the one that deletes.
+    #[must_use]
+    pub fn is_deleting(&self) -> bool {
+        self.in_flight.is_some()
+            && match (&self.phase, self.api) {
+                // A recording job is only created by its submit; executing it is what deletes.
+                (Phase::Submitted, DeletionApi::DataDeletion) | (Phase::Executed { .. }, _) => true,
+                (_, DeletionApi::DataDeletion | DeletionApi::RecordingJobs) => false,
+            }
+    }
+
     /// Until when it waits, and for what.
     #[must_use]
     pub fn due(&self) -> Option<(Timestamp, WaitReason)> {

@@ -1,6 +1,7 @@
 //! The step machine, told as stories: what the server answers, what is asked of it, and how it ends.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod objection;
 mod protection;
 mod recordings;
 
@@ -9,7 +10,8 @@ use std::time::Duration;
 use purge_core::audit::Verifier;
 use purge_core::chunk::Chunk;
 use purge_core::http::{Auth, HttpRequest, HttpResponse, NoResponse};
-use purge_core::run::{ChunkRun, Context, Input, Next, Order, Outcome, Pace, WaitReason};
+use purge_core::request::DeletionApi;
+use purge_core::run::{ChunkRun, Context, Input, Next, Objection, Order, Outcome, Pace, WaitReason};
 use purge_core::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -20,13 +22,15 @@ enum Answer {
     Text(u16, &'static str),
     Header(u16, &'static str, &'static str),
     Lost(NoResponse),
+    /// It does not leave: the policy that applies now objects.
+    Objects(Objection),
     /// Somebody cancels while the request is under way.
     CancelFirst(Box<Answer>),
     /// The same answer for as long as the same call is repeated.
     Always(Box<Answer>),
 }
 
-use Answer::{Always, CancelFirst, Header, Json, Lost, Text};
+use Answer::{Always, CancelFirst, Header, Json, Lost, Objects, Text};
 
 struct Story {
     calls: Vec<String>,
@@ -144,13 +148,24 @@ fn go_on(order: &Order, run: ChunkRun, start: &str, answers: impl IntoIterator<I
                     Some(_) => answers.next().unwrap(),
                     None => panic!("one call too many: {calls:?} then {call}"),
                 };
-                calls.push(call);
-                requests.push(request);
+                assert_eq!(run.is_deleting(), deletes(&call, order), "{call}");
+                if !matches!(answer, Objects(_)) {
+                    calls.push(call);
+                    requests.push(request);
+                }
                 answered(answer)
             }
         };
     }
     panic!("the story does not end: {calls:?}");
+}
+
+/// Whether that is the call after which data goes.
+fn deletes(call: &str, order: &Order) -> bool {
+    match order.request.api {
+        DeletionApi::DataDeletion => call == SUBMIT,
+        DeletionApi::RecordingJobs => call.starts_with("PUT "),
+    }
 }
 
 fn answered(answer: Answer) -> Input {
@@ -162,6 +177,7 @@ fn answered(answer: Answer) -> Input {
         Text(status, body) => response(status, vec![], body),
         Header(status, name, value) => response(status, vec![(name.to_owned(), value.to_owned())], ""),
         Lost(why) => Input::NoResponse(why),
+        Objects(objection) => Input::Objection(objection),
         CancelFirst(then) | Always(then) => answered(*then),
     }
 }
@@ -570,7 +586,8 @@ fn a_retry_goes_on_watching_what_may_still_be_under_way() {
 fn after_the_end_nothing_happens() {
     let order = deletion(json!({}));
     let story = play(&order, [count(1), accepted(), status("completed"), count(0)]);
-    let late = [Input::Start, Input::Tick, Input::Cancel, Input::Slot { granted: true }];
+    let objection = Input::Objection(Objection::unclear("late"));
+    let late = [Input::Start, Input::Tick, Input::Cancel, Input::Slot { granted: true }, objection];
     for input in late.into_iter().chain([Input::NoResponse(NoResponse::Dropped)]) {
         let now = Timestamp::parse("2025-01-01T00:00:00Z").unwrap();
         let step = story.run.clone().step(Context { order: &order, pace: Pace::default(), now }, input);

@@ -1,0 +1,56 @@
+//! What the policy that applies now says against a deletion that is about to leave. A hold may have come since the plan was made, and a
+//! run may take days.
+
+use crate::chunk::Chunk;
+use crate::order::Order;
+use crate::outcome::Cause;
+use crate::plan::{Approved, CheckContext, against};
+use crate::policy::Policy;
+use crate::time::Timestamp;
+
+/// Why a chunk of an approved plan must not be deleted now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Objection {
+    /// A hold keeps something that it would delete.
+    Held(Cause),
+    /// A retention rule or a list of jurisdictions does.
+    Forbidden(Cause),
+    /// Nobody can tell: the policy is not there, or cannot be read.
+    Unclear(Cause),
+}
+
+impl Objection {
+    /// Nobody can tell, for that reason: whoever cannot read the policy must not delete.
+    #[must_use]
+    pub fn unclear(why: &str) -> Self {
+        Self::Unclear(Cause::new("policy.unreadable", format!("the policy that applies now cannot be read: {why}")))
+    }
+}
+
+impl Order {
+    /// What the policy that applies now, as text, says against deleting that chunk; `None` if nothing. It can only stand against what
+    /// was approved, as everywhere ([`crate::plan::since`]).
+    #[must_use]
+    pub fn objection(&self, chunk: Chunk, policy: &str, now: Timestamp) -> Option<Objection> {
+        let (policy, findings) = Policy::parse(policy);
+        let Some(policy) = policy else {
+            let first = findings.first().map(|finding| format!("{} {}", finding.pointer, finding.message));
+            return Some(Objection::unclear(&first.unwrap_or_default()));
+        };
+        let approved = Approved {
+            request: &self.request,
+            policy_digest: &self.policy_digest,
+            limits: &self.limits,
+            conversations: self.held_conversations.iter().map(|held| held.id.as_str()).collect(),
+            windows: self.held_windows.iter().map(|held| held.window).collect(),
+        };
+        let context = CheckContext { now, tenant_jurisdiction: None, default_jurisdiction: None };
+        let findings = against(&approved, &[chunk], &policy, &context);
+        // A hold weighs more than a rule: it is what the chunk is then said to be.
+        let is_hold = |pointer: &str| pointer.starts_with("policy#/holds");
+        let held = findings.iter().find(|finding| is_hold(&finding.pointer));
+        let finding = held.or(findings.first())?;
+        let cause = Cause::new(&finding.code, format!("the policy that applies now: {}", finding.message));
+        Some(if held.is_some() { Objection::Held(cause) } else { Objection::Forbidden(cause) })
+    }
+}

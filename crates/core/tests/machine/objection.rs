@@ -1,0 +1,68 @@
+//! Stories of a policy that changes while the run is under way: it is asked right before data goes, and what it keeps stays.
+
+use purge_core::retry::GIVE_UP_BEFORE;
+use purge_core::run::Cause;
+
+use super::*;
+
+fn held() -> Answer {
+    Objects(Objection::Held(Cause::new("policy.keepsMore", "hold `new` keeps it")))
+}
+
+fn unclear() -> Answer {
+    Objects(Objection::unclear("there is no `policy.json`"))
+}
+
+fn recordings() -> Order {
+    order("recordingJobs", |_| {})
+}
+
+#[test]
+fn what_a_new_hold_keeps_is_not_deleted() {
+    let story = play(&deletion(json!({})), [count(5), held()]);
+    assert_eq!(story.end(), ended(Outcome::Held, "policy.keepsMore"));
+    let view = story.run.view();
+    assert_eq!((story.times(SUBMIT), view.submits, view.requests), (0, 0, 1), "it never left");
+    // The job was made for nothing, and is not left behind.
+    let story = play(&recordings(), [created(), job("READY"), held(), Text(204, "")]);
+    assert_eq!(story.end(), ended(Outcome::Held, "policy.keepsMore"));
+    assert_eq!((story.times("PUT job-1"), story.times("DELETE job-1")), (0, 1));
+    assert!(story.run.retried().is_some(), "once the hold is lifted it may be tried again");
+}
+
+#[test]
+fn what_a_new_rule_keeps_is_rejected() {
+    let forbidden = Objects(Objection::Forbidden(Cause::new("policy.keepsMore", "retention 90 days keeps it")));
+    let story = play(&deletion(json!({})), [count(5), forbidden]);
+    assert_eq!(story.end(), ended(Outcome::Rejected, "policy.keepsMore"));
+}
+
+#[test]
+fn a_policy_that_cannot_be_read_is_waited_for_and_then_nothing_is_deleted() {
+    let rest = [accepted(), status("completed"), count(0)];
+    let story = play(&deletion(json!({})), [count(5), unclear(), unclear()].into_iter().chain(rest));
+    assert_eq!((story.end(), story.times(SUBMIT)), (verified(), 1));
+    assert_eq!(story.run.view().requests, 4, "what did not leave is no request");
+    let waits = |reason: &WaitReason| matches!(reason, WaitReason::Backoff { .. });
+    assert_eq!(story.waits.iter().filter(|reason| waits(reason)).count(), 2);
+
+    let story = play(&deletion(json!({})), [count(5), always(unclear())]);
+    assert_eq!((story.end(), story.times(SUBMIT)), (ended(Outcome::Failed, "policy.unreadable"), 0));
+    assert!(story.run.view().cause.unwrap().message.contains("there is no `policy.json`"));
+    let tries = (0..GIVE_UP_BEFORE).map(|_| unclear());
+    let story = play(&recordings(), [created(), job("READY")].into_iter().chain(tries).chain([Text(204, "")]));
+    assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Failed, "policy.unreadable"), 0));
+}
+
+#[test]
+fn a_hold_after_an_unanswered_execution_believes_the_job_alone() {
+    let unanswered = || {
+        let lost = [created(), job("READY"), Lost(NoResponse::Dropped)];
+        lost.into_iter().chain((0..8).map(|_| job("READY")))
+    };
+    let in_time = play(&recordings(), unanswered().chain([held(), Text(204, "")]));
+    assert_eq!(in_time.end(), ended(Outcome::Held, "policy.keepsMore"));
+    let too_late = [held(), error(400, "bad.request"), job("PROCESSING"), job("FULFILLED"), conversations(&[])];
+    let story = play(&recordings(), unanswered().chain(too_late));
+    assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 1), "it had begun, so it is seen through");
+}

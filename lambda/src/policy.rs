@@ -1,0 +1,27 @@
+//! The policy that applies now, in the plans bucket.
+
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
+use purge_driver::PolicyInForce;
+
+use crate::bucket::Bucket;
+
+/// A policy that is read again before each deletion.
+#[derive(Debug)]
+pub(crate) struct BucketPolicy<'a, B> {
+    pub(crate) bucket: &'a B,
+    pub(crate) key: &'a str,
+}
+
+impl<B: Bucket> PolicyInForce for BucketPolicy<'_, B> {
+    fn read(&self) -> LocalBoxFuture<'_, Result<String, String>> {
+        let read = async {
+            match self.bucket.read(self.key).await {
+                Ok(Some(text)) => Ok(text),
+                Ok(None) => Err(format!("there is no `{}` in the plans bucket", self.key)),
+                Err(error) => Err(error.to_string()),
+            }
+        };
+        read.boxed_local()
+    }
+}
