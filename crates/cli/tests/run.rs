@@ -107,6 +107,62 @@ fn lost_and_broken_answers_over_real_connections_delete_each_window_once() {
     assert_eq!(submits.len(), 4);
 }
 
+/// The policy of a bench, as somebody saves it who edits it in place.
+fn policy_with(bench: &Bench, holds: Value) {
+    bench.file("policy.json.new", &json!({ "version": 1, "holds": holds }));
+    fs::rename(bench.path("policy.json.new"), bench.path("policy.json")).unwrap();
+}
+
+#[test]
+fn a_hold_that_comes_while_the_run_is_under_way_keeps_what_is_left() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(12));
+    policy_with(&bench, json!([]));
+    let args = ["run", "request.json", "--policy", "policy.json", "--concurrency", "1", "--json"];
+    let mut child = bench.command(&args).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut events = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    assert!(events.any(|e| e["event"] == "chunk" && e["outcome"] == "verified"));
+    // The last two of the ten days each.
+    let range = json!({ "start": "2023-04-15T00:00:00Z", "end": "2023-04-25T00:00:00Z" });
+    policy_with(&bench, json!([{ "id": "matter-7", "range": range }]));
+    let report = events.last().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(4), "some chunks did not come to a good end");
+
+    let outcomes: Vec<&str> =
+        report["chunks"].as_array().unwrap().iter().map(|chunk| chunk["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes, [["verified"; 10].as_slice(), &["held"; 2]].concat());
+    let cause = &report["chunks"][11]["cause"];
+    assert_eq!(cause["code"], "policy.keepsMore");
+    assert!(cause["message"].as_str().unwrap().contains("hold `matter-7`"), "{cause}");
+    assert_eq!(bench.submits().len(), 10, "what is held never left");
+    bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
+
+    // The retry asks, too; once the hold is lifted it deletes the rest.
+    let run = report["runId"].as_str().unwrap();
+    let refused = bench.run(&["retry", run, "--policy", "policy.json"]).exits(3);
+    assert!(refused.stderr.contains("policy.json#/holds"), "{}", refused.stderr);
+    policy_with(&bench, json!([]));
+    let report = bench.run(&["retry", run, "--policy", "policy.json", "--json"]).exits(0).report();
+    assert_eq!((&report["outcome"], &report["totals"]["remaining"]), (&json!("verified"), &json!(0)));
+}
+
+#[test]
+fn a_policy_that_can_be_read_only_once_is_read_once() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(2));
+    let mut child = bench
+        .command(&["run", "request.json", "--policy", "/dev/stdin", "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"{\"version\": 1}").unwrap();
+    let report = Ran::of(child.wait_with_output().unwrap()).exits(0).report();
+    assert_eq!(report["outcome"], "verified");
+}
+
 /// Twelve chunks, four at a time, of a second each: time to disturb.
 const SLOW: [&str; 5] = ["run", "request.json", "--concurrency", "4", "--json"];
 

@@ -492,6 +492,23 @@ fn an_approval_that_does_not_hold_starts_nothing() {
 }
 
 #[test]
+fn a_hold_that_came_after_the_server_was_started_counts() {
+    let bench = Bench::new();
+    let (free, range) =
+        (json!({ "version": 1 }), json!({ "start": "2023-01-12T00:00:00Z", "end": "2023-01-13T00:00:00Z" }));
+    let plan = plan(&bench, &request(3), Some(&free));
+    let kept = bench.path("made-policy.json");
+    let console = Console::start(&bench, &["--policy", kept.to_str().unwrap()]);
+    bench.file("made-policy.json", &json!({ "version": 1, "holds": [{ "id": "matter-7", "range": range }] }));
+    let run = console.begin(&plan);
+    console.settled(&run);
+    let report = console.get(&format!("/runs/{run}/report")).is(200).json()["report"].clone();
+    let outcomes: Vec<&Value> = report["chunks"].as_array().unwrap().iter().map(|chunk| &chunk["outcome"]).collect();
+    assert_eq!(outcomes, ["verified", "held", "verified"]);
+    assert_eq!(bench.submits().len(), 2);
+}
+
+#[test]
 fn cancelling_stops_what_has_not_been_submitted() {
     let bench = Bench::new();
     let console = Console::start(&bench, &["--scenario", &slow(&bench, 4)]);

@@ -222,12 +222,17 @@ impl World {
 
     /// Stores a run with a chunk for each of so many hours, and gives its id.
     pub(super) async fn run(&self, hours: u32) -> String {
+        self.run_under(hours, &policy()).await
+    }
+
+    /// The same, planned under that policy.
+    pub(super) async fn run_under(&self, hours: u32, policy: &Value) -> String {
         let context = CheckContext {
             now: self.clock.now(),
             tenant_jurisdiction: Some("us-east-1".to_owned()),
             default_jurisdiction: None,
         };
-        let checked = plan::check(&request(hours).to_string(), Some(&policy().to_string()), &context);
+        let checked = plan::check(&request(hours).to_string(), Some(&policy.to_string()), &context);
         let plan = checked.plan.unwrap_or_else(|| panic!("{:?}", checked.findings));
         let digest = plan.digest().to_owned();
         let approval = Approval { digest, approved_by: "b@example.com".to_owned(), approved_at: self.clock.now() };

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use purge_core::plan::{self, CheckContext, PlanFile};
+use purge_core::run::{Outcome, WaitReason};
 use purge_core::time::Timestamp;
 use purge_core::wake::WakeUp;
 use purge_driver::{Clock as _, Ledger as _};
@@ -79,6 +80,31 @@ fn nothing_that_was_approved_before_a_hold_starts_after_it() {
             assert_eq!(answer["new"], true, "{answer}");
         });
     }
+}
+
+#[test]
+fn a_worker_asks_the_policy_that_applies_now_before_it_deletes() {
+    in_virtual_time(async |world| {
+        // Without a count before, the deletion is the first call.
+        let uncounted = json!({"version": 1, "limits": {"maxRecords": null}});
+        let run_id = world.run_under(3, &uncounted).await;
+        let wake = async |chunk: u32| {
+            let wake = sent(serde_json::to_string(&WakeUp::new(&run_id, chunk)).unwrap());
+            let answer = world.functions().work(&event(&[wake]), &world.invocation(TIME)).await.unwrap();
+            assert_eq!(answer["batchItemFailures"], json!([]));
+            world.ledger.chunk(&run_id, chunk).await.unwrap().unwrap().run.view()
+        };
+        put(world, "policy.json", &hold_on(1));
+        let held = wake(2).await;
+        assert_eq!((held.outcome, held.cause.unwrap().code.as_str()), (Some(Outcome::Held), "policy.keepsMore"));
+        assert_eq!(held.requests, 0, "nothing left");
+        let other = wake(1).await;
+        assert_eq!((other.outcome, other.requests), (None, 1), "a hold on something else is no obstacle");
+        world.plans.kept.borrow_mut().remove("policy.json");
+        let waits = wake(3).await;
+        assert_eq!((waits.outcome, waits.requests), (None, 0), "without a policy nobody can tell, so it waits");
+        assert!(matches!(waits.wait, Some(WaitReason::Backoff { attempt: 1 })), "{:?}", waits.wait);
+    });
 }
 
 /// Ends the chunk as one that could not be carried out.
