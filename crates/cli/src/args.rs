@@ -116,7 +116,8 @@ Works from any terminal while the run is carried out elsewhere. What has been de
     #[command(after_help = "\
 The plan and its approval stay the same, and so does the policy that it was made with.
 With --policy nothing goes on that the given policy keeps: a hold that is newer than
-the plan stops the retry, and the request has to be planned and approved again.
+the plan stops the retry, and the request has to be planned and approved again. The
+file is read again right before each deletion, as that of `run --policy`.
 
 A cancelled run goes on. With --chunk it only does once its other chunks have ended.
 
@@ -145,7 +146,8 @@ Settings are those of `run`: without GENESYS_ settings, a simulated tenant.
 
 A plan is carried out after its short code was typed and its approver named. With
 --policy, only plans that were made with one of these policies are, and only their
-runs go on.
+runs go on. The file is read again right before each deletion: what a newer hold in it
+keeps is left alone.
 
 Ctrl-C stops runs after the step in hand. What was stopped goes on from the page,
 or by `genesys-purge retry`.
@@ -180,7 +182,7 @@ Faults: CALL:WHEN:WHAT[:OPTION…]
 #[derive(Debug, Args)]
 pub(crate) struct Documents {
     /// Policy: retention rules, legal holds, jurisdictions, limits. With a plan file, which has its own: nothing that this
-    /// one keeps may be deleted
+    /// one keeps may be deleted. `run` reads it again right before each deletion
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
 }
