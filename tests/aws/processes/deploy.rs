@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use purge_core::time::Timestamp;
 use purge_sim::Scenario;
 use purge_tests_aws::emulator::root;
 use purge_tests_aws::stack::Stack;
@@ -178,14 +179,35 @@ async fn is_cancelled_and_retried(stack: &Stack) {
         tokio::time::sleep(Duration::from_millis(200)).await;
     };
 
-    let retried = stack.ask(&json!({"action": "retry", "runId": run_id})).await;
+    let retry = json!({"action": "retry", "runId": run_id});
+    let retried = stack.ask(&retry).await;
     assert_eq!(retried["queued"], count("cancelled"), "{retried}");
+    // A hold that comes now keeps its day, and once it is lifted that day is deleted, too.
+    stack.put("policy.json", &hold_on(first_day_left(stack))).await;
+    let status = stack.ended(run_id, SOON).await;
+    assert_eq!(status["states"], json!({"held": 1, "verified": 9}), "{status}");
+    assert_eq!(executed(), 9, "what is held was not executed");
+    stack.put("policy.json", &policy).await;
+    let retried = stack.ask(&retry).await;
+    assert_eq!(retried["queued"], 1, "{retried}");
     stack.ends_verified(run_id, SOON).await;
     let after = stack.ask(&json!({"action": "status", "runId": run_id})).await["evidence"].clone();
     assert!(before["folder"] != after["folder"] && after["outcome"] == "verified", "{before} {after}");
     assert_eq!(stack.wrong_with_earlier(&before).await, None, "what was proved before the retry still is");
     assert_eq!(executed(), 10, "each once");
     assert!(stack.tenant.truth().most_jobs_at_once <= 2);
+}
+
+/// The first day of that request whose recordings are left.
+fn first_day_left(stack: &Stack) -> Timestamp {
+    let jobs = stack.tenant.truth().jobs;
+    let is_done = |day: Timestamp| jobs.iter().any(|job| job.executed.is_some() && job.interval.contains(day));
+    let mut days = (0..10).map(|n| Timestamp::parse("2022-10-03T00:00:00Z").unwrap().plus_days(n));
+    days.find(|day| !is_done(*day)).unwrap()
+}
+
+fn hold_on(day: Timestamp) -> Value {
+    json!({"version": 1, "holds": [{"id": "matter-7", "range": {"start": day, "end": day.plus_days(1)}}]})
 }
 
 /// Sixty days of recordings, two jobs at a time as the organisation allows: the other fifty-eight wait, and waiting costs nothing.
