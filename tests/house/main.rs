@@ -85,7 +85,7 @@ fn layers() -> Vec<(&'static [&'static str], &'static [usize])> {
             &[],
         ),
         (&["chunk", "plan", "policy", "request"], &[0]),
-        (&["order"], &[0, 1]),
+        (&["objection", "order"], &[0, 1]),
         (&["analytics", "api", "oauth", "rate", "reply", "retry"], &[0, 1]),
         (&["audit", "evidence", "metrics", "report", "webhook"], &[0, 1, 2]),
         (&["run"], &[0, 1, 2, 3, 4]),

@@ -109,7 +109,7 @@ fn one(api: DeletionApi, seed: u64) -> End {
         }
         let ledger = FusedLedger { inner: &memory, fuse: &fuse };
         let owner = format!("process-{deaths}");
-        let life = live(&plan, &order, &ledger, &wire, &clock, &policy, &owner, rng.chance(300));
+        let life = live(&plan, &order, &ledger, &wire, &policy, &owner, rng.chance(300));
         let ended = virtual_time::run(&clock, until_blown(&fuse, life)).unwrap_or_else(|stalled| panic!("{stalled}"));
         if let Some(end) = ended {
             assert_eq!(end, RunEnd::Ended);
@@ -146,11 +146,11 @@ async fn live(
     order: &Order,
     ledger: &FusedLedger<'_>,
     wire: &Wire<'_>,
-    clock: &VirtualClock,
     policy: &Kept<'_>,
     owner: &str,
     alone: bool,
 ) -> RunEnd {
+    let clock = policy.clock;
     let chunks = plan.chunks().iter().map(|chunk| ChunkRun::new(order, *chunk)).collect();
     let plan_file = serde_json::to_string(&PlanFile::new(plan, clock.now())).unwrap();
     ledger.create(&NewRun { order: order.clone(), plan_file, chunks }, clock.now()).await.unwrap();

@@ -108,7 +108,7 @@ fn lost_and_broken_answers_over_real_connections_delete_each_window_once() {
 }
 
 /// The policy of a bench, as somebody saves it who edits it in place.
-fn policy_with(bench: &Bench, holds: Value) {
+fn policy_with(bench: &Bench, holds: &Value) {
     bench.file("policy.json.new", &json!({ "version": 1, "holds": holds }));
     fs::rename(bench.path("policy.json.new"), bench.path("policy.json")).unwrap();
 }
@@ -117,7 +117,7 @@ fn policy_with(bench: &Bench, holds: Value) {
 fn a_hold_that_comes_while_the_run_is_under_way_keeps_what_is_left() {
     let bench = Bench::new();
     bench.file("request.json", &request(12));
-    policy_with(&bench, json!([]));
+    policy_with(&bench, &json!([]));
     let args = ["run", "request.json", "--policy", "policy.json", "--concurrency", "1", "--json"];
     let mut child = bench.command(&args).stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -125,7 +125,7 @@ fn a_hold_that_comes_while_the_run_is_under_way_keeps_what_is_left() {
     assert!(events.any(|e| e["event"] == "chunk" && e["outcome"] == "verified"));
     // The last two of the ten days each.
     let range = json!({ "start": "2023-04-15T00:00:00Z", "end": "2023-04-25T00:00:00Z" });
-    policy_with(&bench, json!([{ "id": "matter-7", "range": range }]));
+    policy_with(&bench, &json!([{ "id": "matter-7", "range": range }]));
     let report = events.last().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(4), "some chunks did not come to a good end");
 
@@ -142,7 +142,7 @@ fn a_hold_that_comes_while_the_run_is_under_way_keeps_what_is_left() {
     let run = report["runId"].as_str().unwrap();
     let refused = bench.run(&["retry", run, "--policy", "policy.json"]).exits(3);
     assert!(refused.stderr.contains("policy.json#/holds"), "{}", refused.stderr);
-    policy_with(&bench, json!([]));
+    policy_with(&bench, &json!([]));
     let report = bench.run(&["retry", run, "--policy", "policy.json", "--json"]).exits(0).report();
     assert_eq!((&report["outcome"], &report["totals"]["remaining"]), (&json!("verified"), &json!(0)));
 }

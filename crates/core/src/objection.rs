@@ -50,7 +50,8 @@ impl Order {
         let is_hold = |pointer: &str| pointer.starts_with("policy#/holds");
         let held = findings.iter().find(|finding| is_hold(&finding.pointer));
         let finding = held.or(findings.first())?;
-        let cause = Cause::new(&finding.code, format!("the policy that applies now: {}", finding.message));
+        let cause =
+            Cause::new(&finding.code, format!("the policy that applies now stands against it: {}", finding.message));
         Some(if held.is_some() { Objection::Held(cause) } else { Objection::Forbidden(cause) })
     }
 }

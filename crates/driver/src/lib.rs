@@ -1,9 +1,8 @@
 //! Carries out what [`purge_core`] decides.
 //!
 //! One loop, the same on one machine, in a function and in virtual time: make the new state and its records durable, carry out
-//! the one next move, feed the answer back. The loop is generic over its ports: [`Http`], [`Clock`],
-//! [`Ledger`] and [`PolicyInForce`]. Everything
-//! runs on one thread; concurrency is a set of futures, so no port needs `Send`.
+//! the one next move, feed the answer back. The loop knows its surroundings by their ports: [`Http`], [`Clock`], [`Ledger`] and
+//! [`PolicyInForce`]. Everything runs on one thread; concurrency is a set of futures, so no port needs `Send`.
 
 // Ports.
 pub mod clock;

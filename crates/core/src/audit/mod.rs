@@ -69,6 +69,13 @@ pub enum Event {
         /// Why.
         why: NoResponse,
     },
+    /// What was about to leave did not: the policy that applies now stands against it, or cannot be read.
+    Withheld {
+        /// `POST /api/v2/…`.
+        call: String,
+        /// Why.
+        cause: Cause,
+    },
     /// The chunk waits for something other than the next poll.
     Waiting {
         /// For what.

@@ -71,13 +71,14 @@ impl<'de> Deserialize<'de> for AuditRecord {
 }
 
 /// Every kind, with its fields. `kind` itself belongs to all of them.
-const KINDS: [(&str, &[&str]); 16] = [
+const KINDS: [(&str, &[&str]); 17] = [
     ("started", &["kind", "chunk", "approved_by"]),
     ("holds_checked", &["kind", "asked", "unprotected", "protected"]),
     ("counted", &["kind", "records"]),
     ("sending", &["kind", "call", "body_sha256"]),
     ("answered", &["kind", "call", "http_status", "cause"]),
     ("no_answer", &["kind", "call", "why"]),
+    ("withheld", &["kind", "call", "cause"]),
     ("waiting", &["kind", "reason", "until"]),
     ("submitted", &["kind"]),
     ("submit_looked_for", &["kind", "arrived", "how"]),
@@ -106,6 +107,7 @@ impl FromJson for Event {
                 Self::Answered { call: m.take("call")?, http_status: m.take("http_status")?, cause: m.take("cause")? }
             }
             "no_answer" => Self::NoAnswer { call: m.take("call")?, why: m.take("why")? },
+            "withheld" => Self::Withheld { call: m.take("call")?, cause: m.take("cause")? },
             "waiting" => Self::Waiting { reason: m.take("reason")?, until: m.take("until")? },
             "submitted" => Self::Submitted,
             "submit_looked_for" => Self::SubmitLookedFor { arrived: m.take("arrived")?, how: m.take("how")? },
@@ -198,6 +200,7 @@ mod tests {
             Event::Counted { records: 7 },
             Event::Sending { call: "POST /x".to_owned(), body_sha256: Some("sha256:ab".to_owned()) },
             Event::Answered { call: "GET /x".to_owned(), http_status: 503, cause: cause.clone() },
+            Event::Withheld { call: "POST /x".to_owned(), cause: cause.clone() },
             Event::Waiting { reason: WaitReason::RequestBudget, until: Timestamp::EPOCH },
             Event::Submitted,
             Event::SubmitLookedFor { arrived: Some(true), how: "the list of jobs".to_owned() },

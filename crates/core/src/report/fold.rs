@@ -224,6 +224,7 @@ impl Attempt {
         match &record.event {
             // Only submits are POST: a two-phase job is executed with PUT and cancelled with DELETE.
             Event::Sending { call, .. } => self.sent = self.sent.saturating_add(u64::from(call.starts_with("POST "))),
+            Event::Withheld { call, .. } => self.sent = self.sent.saturating_sub(u64::from(call.starts_with("POST "))),
             Event::Submitted => self.accepted = self.accepted.saturating_add(1),
             Event::Counted { records } => self.counted = Some(*records),
             Event::Answered { cause, .. } => self.refusals.push(cause.clone()),

@@ -326,11 +326,17 @@ impl Machine<'_> {
     fn objected(&mut self, objection: Objection) -> Next {
         self.run.requests = self.run.requests.saturating_sub(1);
         let (outcome, cause) = match objection {
-            Objection::Held(cause) => (Outcome::Held, cause),
-            Objection::Forbidden(cause) => (Outcome::Rejected, cause),
-            Objection::Unclear(cause) => return self.retry_later(cause, None),
+            Objection::Held(cause) => (Some(Outcome::Held), cause),
+            Objection::Forbidden(cause) => (Some(Outcome::Rejected), cause),
+            Objection::Unclear(cause) => (None, cause),
         };
-        self.stop_before(outcome, cause)
+        if let Some(request) = self.question() {
+            self.record(Event::Withheld { call: call_of(&request), cause: cause.clone() });
+        }
+        match outcome {
+            Some(outcome) => self.stop_before(outcome, cause),
+            None => self.retry_later(cause, None),
+        }
     }
 
     fn unanswered(&mut self, why: NoResponse) -> Next {

@@ -37,6 +37,19 @@ fn the_whole_report() {
     assert_eq!(serde_json::from_str::<Report>(&report.line()).unwrap(), report);
 }
 
+#[test]
+fn a_submit_that_was_withheld_is_none() {
+    let world = World::of(1);
+    let mut log = Log::default();
+    log.add(1, 1, Event::Started { chunk: world.chunks[0], approved_by: "grace".to_owned() });
+    let submits = |log: &Log| Report::of(world.ordered(), &log.records).totals.submits;
+    log.add(1, 1, submit());
+    assert_eq!(submits(&log), 1, "while there is no end, what was announced counts");
+    let call = "POST /api/v2/data/deletion/requests".to_owned();
+    log.add(1, 1, Event::Withheld { call, cause: Cause::new("policy.unreadable", "gone") });
+    assert_eq!(submits(&log), 0);
+}
+
 /// Every set of outcomes that the chunks of a run can show together.
 #[test]
 fn every_combination_of_outcomes_has_its_word_and_exit_code() {

@@ -23,6 +23,11 @@ fn what_a_new_hold_keeps_is_not_deleted() {
     assert_eq!(story.end(), ended(Outcome::Held, "policy.keepsMore"));
     let view = story.run.view();
     assert_eq!((story.times(SUBMIT), view.submits, view.requests), (0, 0, 1), "it never left");
+    let kinds = |log: &str| -> Vec<String> {
+        let records = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        records.map(|record| record["event"]["kind"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(kinds(&story.log), ["started", "counted", "sending", "withheld", "finished"], "and that is on record");
     // The job was made for nothing, and is not left behind.
     let story = play(&recordings(), [created(), job("READY"), held(), Text(204, "")]);
     assert_eq!(story.end(), ended(Outcome::Held, "policy.keepsMore"));
