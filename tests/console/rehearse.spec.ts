@@ -102,6 +102,16 @@ test('a long run to the end is paused, and goes on', async ({ page }) => {
   expect(shown).toEqual(Array.from({ length: 120 }, (_, place) => String(2160 - place)))
 })
 
+test('a chunk that tries again says what went wrong', async ({ page }) => {
+  await begin(page)
+  await page.getByRole('button', { name: 'Server error' }).click()
+  const again = page.locator('.states tbody tr').filter({ hasText: /tries again, failed 1 time: \w/ })
+  await expect(async () => {
+    await page.getByRole('button', { name: 'Step' }).click()
+    await expect(again).toHaveCount(1, { timeout: 100 })
+  }).toPass()
+})
+
 test('leftovers are said as loudly as what was deleted', async ({ page }) => {
   await begin(page)
   await page.getByRole('button', { name: 'Leftovers' }).click()

@@ -16,6 +16,7 @@ import { save } from './files'
 import { hint } from './hint'
 import { chartSection, teller } from './lanes'
 import { log } from './log'
+import { why } from './why'
 
 let chart: Chart | null = null
 const canvasAt = ref((element) => {
@@ -180,9 +181,8 @@ const count = (n: number | null): string => (n === null ? '–' : number(n))
 
 function chunkRow(view: ChunkView): TemplateResult {
   const state = view.outcome ? t.rehearse.outcomes[view.outcome] : (t.rehearse.states[view.state] ?? view.state)
-  const waits = view.wait && view.outcome === null ? t.wait(view.wait) : (view.cause?.message ?? '')
   return html`<tr class=${view.outcome ?? ''}>
-    <td>${view.chunk.index}</td><td><span class="mark">${state}</span></td><td>${waits}</td>
+    <td>${view.chunk.index}</td><td><span class="mark">${state}</span></td><td>${why(view)}</td>
     <td>${view.due && view.outcome === null ? clock(Date.parse(view.due)) : ''}</td>
     <td>${view.submits}</td><td>${count(view.before)}</td><td>${count(view.recordsDeleted)}</td>
   </tr>`

@@ -15,6 +15,7 @@ import { copy } from './files'
 import { equation } from './frame'
 import { chartSection, teller } from './lanes'
 import { log } from './log'
+import { why } from './why'
 
 /** Records of the log that are shown. */
 const SHOWN = 120
@@ -259,7 +260,7 @@ function row(watched: Watched, run: RunFacts, view: ChunkView): TemplateResult {
   const { index, window } = view.chunk
   const state = view.outcome ? t.rehearse.outcomes[view.outcome] : (t.rehearse.states[view.state] ?? view.state)
   const percent = view.outcome === null && view.percent !== null ? ` ${view.percent} %` : ''
-  const because = view.outcome === null ? (view.wait ? t.wait(view.wait, shared(watched, run, index)) : '') : (view.cause?.message ?? '')
+  const because = why(view, shared(watched, run, index))
   const context = view.cause?.contextId ?? view.cause?.correlationId
   return html`<tr class=${view.outcome ?? ''}>
     <td>${index}</td>

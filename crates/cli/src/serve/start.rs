@@ -80,6 +80,8 @@ pub(crate) fn allowed(setup: &Setup, plan: &Plan) -> Result<(), Failure> {
     }
     let names: Vec<String> = setup.policies.iter().map(|allowed| format!("`{}`", allowed.name)).collect();
     let message = "the plan was made with another policy than this server allows".to_owned();
-    let help = format!("plan again with {}", names.join(" or "));
+    let names = names.join(" or ");
+    let help =
+        format!("plan again with {names}; a file that was changed since is read when the server is started again");
     Err(Failure::new(Exit::Blocked, "policy.notAllowed", "#/policy", message, help))
 }

@@ -112,14 +112,14 @@ fn name(view: &ChunkView) -> String {
 
 /// What the chunk does or waits for, without the time, which always changes.
 pub(crate) fn state(view: &ChunkView) -> String {
+    let why = view.cause.as_ref().map(|cause| format!(": {}", cause.message)).unwrap_or_default();
     if let Some(outcome) = view.outcome {
-        let why = view.cause.as_ref().map(|cause| format!(": {}", cause.message)).unwrap_or_default();
         return format!("{}{why}", outcome.as_str());
     }
     match view.wait {
         // Waiting for the next look at a job is what deleting looks like from here.
         None | Some(WaitReason::JobPending { .. }) => word(&view.state),
-        Some(wait) => format!("waiting: {}", reason(wait)),
+        Some(wait) => format!("waiting: {}{why}", reason(wait)),
     }
 }
 

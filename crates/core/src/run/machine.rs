@@ -409,6 +409,7 @@ impl Machine<'_> {
     /// Asks the same again after a pause, up to the number of tries that the phase allows.
     pub(super) fn retry_later(&mut self, cause: Cause, retry_after: Option<Duration>) -> Next {
         self.run.tries = self.run.tries.saturating_add(1);
+        self.run.trouble = Some(cause.clone());
         if self.http_status != 0 {
             self.note_answer(&cause);
         }
@@ -435,14 +436,11 @@ impl Machine<'_> {
         }
     }
 
-    /// Ends it where it stands, asking nothing more. What the server complained about last may be why nobody could carry it on.
+    /// Ends it where it stands, asking nothing more. What went wrong last may be why nobody could carry it on.
     fn abandon(&mut self, cause: Cause) -> Next {
         let cause = match self.run.trouble.take() {
             Some(last) => Cause {
-                message: format!(
-                    "{}; the last complaint of the server was `{}`: {}",
-                    cause.message, last.code, last.message
-                ),
+                message: format!("{}; what went wrong last was `{}`: {}", cause.message, last.code, last.message),
                 context_id: last.context_id,
                 correlation_id: last.correlation_id,
                 ..cause

@@ -242,7 +242,7 @@ pub struct ChunkRun {
     pub(crate) ended_at: Option<Timestamp>,
     pub(crate) outcome: Option<Outcome>,
     pub(crate) cause: Option<Cause>,
-    /// What an answer complained about last: its ids are what the vendor's support asks for.
+    /// What went wrong last: why a chunk waits before it tries again; the ids of an answer are what the vendor's support asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) trouble: Option<Cause>,
 }

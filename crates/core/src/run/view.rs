@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::state::Wait;
 use super::{Cause, ChunkRun, Outcome, WaitReason};
 use crate::chunk::Chunk;
 use crate::time::Timestamp;
@@ -42,7 +43,7 @@ pub struct ChunkView {
     pub protected: Option<u64>,
     /// How it ended.
     pub outcome: Option<Outcome>,
-    /// Why, when it is not verified.
+    /// Why, when it is not verified. Of a chunk that waits before it tries again: what went wrong last.
     pub cause: Option<Cause>,
 }
 
@@ -67,7 +68,10 @@ impl ChunkRun {
             records_deleted: self.records_deleted(),
             protected: self.protected,
             outcome: self.outcome,
-            cause: self.cause.clone(),
+            cause: match self.wait {
+                Some(Wait { reason: WaitReason::Backoff { .. }, .. }) => self.trouble.clone(),
+                Some(_) | None => self.cause.clone(),
+            },
         }
     }
 }

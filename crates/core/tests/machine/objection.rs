@@ -51,6 +51,15 @@ fn a_policy_that_cannot_be_read_is_waited_for_and_then_nothing_is_deleted() {
     let waits = |reason: &WaitReason| matches!(reason, WaitReason::Backoff { .. });
     assert_eq!(story.waits.iter().filter(|reason| waits(reason)).count(), 2);
 
+    // While it waits, it says for what.
+    let now = Timestamp::parse("2024-01-01T00:00:00Z").unwrap();
+    let cx = Context { order: &deletion(json!({"maxRecords": null})), pace: Pace::default(), now };
+    let asked = fresh(cx.order).step(cx, Input::Start).run;
+    let waiting = asked.step(cx, Input::Objection(Objection::unclear("it is gone"))).run.view();
+    let cause = waiting.cause.unwrap();
+    assert_eq!((waiting.outcome, cause.code.as_str()), (None, "policy.unreadable"));
+    assert!(cause.message.contains("it is gone"), "{}", cause.message);
+
     let story = play(&deletion(json!({})), [count(5), always(unclear())]);
     assert_eq!((story.end(), story.times(SUBMIT)), (ended(Outcome::Failed, "policy.unreadable"), 0));
     assert!(story.run.view().cause.unwrap().message.contains("there is no `policy.json`"));

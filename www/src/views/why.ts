@@ -1,0 +1,9 @@
+// What a chunk waits for, and what went wrong: one text, wherever chunks are listed.
+import { t, type Shared } from '../texts'
+import type { ChunkView } from '../types'
+
+/** `tries again, failed 2 times: the service is not available`; empty when there is nothing to say. */
+export function why(view: ChunkView, known: Shared = {}): string {
+  const waits = view.outcome === null && view.wait !== null ? t.wait(view.wait, known) : ''
+  return [waits, view.cause?.message ?? ''].filter((text) => text !== '').join(': ')
+}
