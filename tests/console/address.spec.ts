@@ -26,6 +26,43 @@ test('a damaged link shows no other plan, and stays as it is', async ({ page }) 
   await expect(page.getByText(/in 3 chunks/)).toBeVisible()
 })
 
+test('an address that comes while the one before is being shown is not written over', async ({ page }) => {
+  await open(page)
+  await load(page, 'Messages with holds and retention')
+  await page.clock.runFor(1000)
+  await expect.poll(() => page.url()).toContain('#plan')
+  const whole = new URL(page.url()).hash
+  const damaged = whole.slice(0, -40)
+  for (let turns = 0; turns < 16; turns += 1) {
+    await page.evaluate(async ([first, second, wait]) => {
+      location.hash = first
+      for (let turn = 0; turn < wait; turn += 1) {
+        await new Promise((done) => {
+          const { port1, port2 } = new MessageChannel()
+          port1.onmessage = done
+          port2.postMessage(0)
+        })
+      }
+      location.hash = second
+    }, [whole, damaged, turns] as const)
+    await expect(page.getByText('This link is incomplete')).toBeVisible()
+    expect(new URL(page.url()).hash).toBe(damaged)
+  }
+})
+
+test('two edits between two frames both count', async ({ page }) => {
+  await open(page)
+  const length = await page.getByLabel('Chunk length').elementHandle()
+  await page.getByLabel('Unit').evaluate((unit: HTMLSelectElement, input) => {
+    unit.value = 'hours'
+    unit.dispatchEvent(new Event('change', { bubbles: true }))
+    const field = input as HTMLInputElement
+    field.value = '1'
+    field.dispatchEvent(new Event('input', { bubbles: true }))
+  }, length)
+  await expect(page.getByText('2,160 rows')).toBeVisible()
+})
+
 test('what is copied is what is shown, each edit is a step, and a reload loses none', async ({ page, context }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write'])
   await open(page)

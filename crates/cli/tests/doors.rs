@@ -63,8 +63,10 @@ fn a_retry_meets_the_policy_that_applies_now() {
     let bench = Bench::new();
     bench.file("request.json", &request(2));
     let scenario = refusing(&bench, 0);
-    let args = ["run", "request.json", "--concurrency", "1", "--scenario", &scenario];
-    assert_ne!(bench.run(&args).code, 0);
+    bench.file("made.json", &json!({ "version": 1 }));
+    let args = ["run", "request.json", "--policy", "made.json", "--concurrency", "1", "--scenario", &scenario];
+    let ran = bench.run(&args).exits(4);
+    assert!(ran.stderr.contains(" --policy made.json` tries these chunks again"), "{}", ran.stderr);
     let rejected = ended(&bench, "rejected");
     assert_eq!(rejected, ["2"]);
     let submitted = bench.submits().len();

@@ -112,13 +112,18 @@ export async function link(): Promise<string> {
   return new URL(await encode(state.view, state.documents), location.href).href
 }
 
+/** How many addresses have come from outside: typed, or gone back to. */
+let arrivals = 0
+
 async function remember(asStep: boolean): Promise<void> {
   clearTimeout(pending)
   pending = undefined
   // What cannot be read here may still be of use to somebody, until it is replaced.
   if (state.damaged && !asStep) return
+  const then = arrivals
   const hash = await encode(state.view, state.documents)
-  if (hash === location.hash) return
+  // An address that came meanwhile is not written over: it says what is shown next.
+  if (then !== arrivals || hash === location.hash) return
   if (asStep) {
     steps += 1
     furthest = steps
@@ -236,6 +241,7 @@ export async function begin(painter: () => void, arrived: () => void): Promise<v
 async function restore(to: number | undefined): Promise<void> {
   clearTimeout(pending)
   pending = undefined
+  arrivals += 1
   steps = to ?? steps + 1
   furthest = to === undefined ? steps : Math.max(furthest, steps)
   const { hash } = location

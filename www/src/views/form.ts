@@ -94,21 +94,26 @@ function kinds(request: Fields): TemplateResult {
   </fieldset>`
 }
 
+const unitOf = (request: Fields): 'days' | 'hours' => (at(request, ['chunking', 'hours']) === undefined ? 'days' : 'hours')
+const lengthOf = (request: Fields): string => textAt(request, ['chunking', unitOf(request)])
+/** The request as it is now: what was painted last may be older than the edit before this one. */
+const now = (): Fields => fields(get().documents.request) ?? {}
+
 function chunking(request: Fields): TemplateResult {
-  const unit = at(request, ['chunking', 'hours']) === undefined ? 'days' : 'hours'
-  const length = textAt(request, ['chunking', unit])
+  const unit = unitOf(request)
+  const length = lengthOf(request)
   const id = pointerId('#/chunking')
   return html`<div class="field">
     <div class="pair">
       <div>
         <label for=${id} title=${t.form.tips['chunking'] ?? nothing}>${t.form.chunking}</label>
         <input id=${id} type="text" inputmode="numeric" .value=${live(length)} aria-describedby="${id}-said"
-          @input=${(event: Event) => set(['chunking'], { [unit]: number(value(event)) })} />
+          @input=${(event: Event) => set(['chunking'], { [unitOf(now())]: number(value(event)) })} />
       </div>
       <div>
         <label for="chunk-unit">${t.form.unit}</label>
         <select id="chunk-unit"
-          @change=${(event: Event) => set(['chunking'], { [value(event)]: number(length) })}>
+          @change=${(event: Event) => set(['chunking'], { [value(event)]: number(lengthOf(now())) })}>
           <option value="days">${t.form.days}</option>
           <option value="hours">${t.form.hours}</option>${chosen(unit)}
         </select>

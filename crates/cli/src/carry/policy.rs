@@ -7,6 +7,7 @@ use futures_util::future::{LocalBoxFuture, ready};
 use purge_driver::PolicyInForce;
 
 use crate::documents::read_text;
+use crate::failure::Failure;
 
 /// A policy file that is read again before each deletion.
 #[derive(Clone, Debug)]
@@ -17,12 +18,17 @@ impl PolicyFile {
     pub(crate) fn new(path: &Path) -> Option<Self> {
         path.is_file().then(|| Self(path.to_owned()))
     }
+
+    /// Where it is, as it was named.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
 }
 
 impl PolicyInForce for PolicyFile {
     fn read(&self) -> LocalBoxFuture<'_, Result<String, String>> {
-        let why = |failure: crate::failure::Failure| {
-            let said: Vec<_> = failure.findings.iter().map(|f| format!("{} {}", f.pointer, f.message)).collect();
+        let why = |failure: Failure| {
+            let said: Vec<_> = failure.findings.into_iter().map(|finding| finding.message).collect();
             said.join("; ")
         };
         ready(read_text(&self.0).map_err(why)).boxed_local()

@@ -129,7 +129,9 @@ fn retry(around: &Surroundings, run_id: &str) -> String {
         Some(DEFAULT_LEDGER) => String::new(),
         Some(_) | None => format!(" --ledger {}", around.folder.display()),
     };
-    format!("genesys-purge retry {run_id}{ledger}")
+    // Whoever said which policy applies now means it of the retry, too.
+    let policy = around.policy.as_ref().map(|policy| format!(" --policy {}", policy.path().display()));
+    format!("genesys-purge retry {run_id}{ledger}{}", policy.unwrap_or_default())
 }
 
 fn show_report(report: &Report, messages: Messages, folder: &Path, digest: &str) {
