@@ -6,6 +6,11 @@ use purge_driver::PolicyInForce;
 
 use crate::bucket::Bucket;
 
+/// That there is none.
+pub(crate) fn missing(key: &str) -> String {
+    format!("there is no `{key}` in the plans bucket")
+}
+
 /// A policy that is read again before each deletion.
 #[derive(Debug)]
 pub(crate) struct BucketPolicy<'a, B> {
@@ -18,7 +23,7 @@ impl<B: Bucket> PolicyInForce for BucketPolicy<'_, B> {
         let read = async {
             match self.bucket.read(self.key).await {
                 Ok(Some(text)) => Ok(text),
-                Ok(None) => Err(format!("there is no `{}` in the plans bucket", self.key)),
+                Ok(None) => Err(missing(self.key)),
                 Err(error) => Err(error.to_string()),
             }
         };

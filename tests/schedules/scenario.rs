@@ -132,9 +132,7 @@ fn later(policy: &Value, start: Timestamp, days: u64, rng: &mut Rng) -> (Timesta
     let from = start.plus(Duration::from_millis(rng.below(days * 86_400_000)));
     let hold = json!({ "id": "H-new", "range": { "start": from, "end": from.plus(Duration::from_secs(36 * 3600)) } });
     let mut policy = policy.clone();
-    if let Some(holds) = policy["holds"].as_array_mut() {
-        holds.push(hold);
-    }
+    policy["holds"].as_array_mut().unwrap().push(hold);
     (Timestamp::parse("2024-03-01T12:00:00Z").unwrap().plus(Duration::from_secs(rng.below(120))), policy)
 }
 

@@ -176,14 +176,10 @@ pub fn run_id(plan_digest: &str, tenant: &str) -> String {
     format!("run-{}", hex.get(..16).unwrap_or(hex))
 }
 
-/// The holds that keep anything that the request deletes.
-fn concerning<'a>(policy: &'a Policy, request: &'a PurgeRequest) -> impl Iterator<Item = &'a Hold> {
-    policy.holds.iter().filter(|hold| hold.concerns(request.api, &request.record_types))
-}
-
 fn held_conversations(policy: &Policy, request: &PurgeRequest) -> Vec<HeldConversation> {
     let ids = |hold: &Hold| hold.conversation_ids.clone().unwrap_or_default();
-    let mut held: Vec<_> = concerning(policy, request)
+    let mut held: Vec<_> = policy
+        .holds_on(request)
         .flat_map(|hold| ids(hold).into_iter().map(|id| HeldConversation { id, hold: hold.id.clone() }))
         .collect();
     sort(&mut held);
@@ -192,7 +188,7 @@ fn held_conversations(policy: &Policy, request: &PurgeRequest) -> Vec<HeldConver
 }
 
 fn held_windows(policy: &Policy, request: &PurgeRequest) -> Vec<HeldWindow> {
-    let by_time = concerning(policy, request).filter(|hold| hold.conversation_ids.is_none());
+    let by_time = policy.holds_on(request).filter(|hold| hold.conversation_ids.is_none());
     let mut held: Vec<_> =
         by_time.filter_map(|hold| hold.range.map(|window| HeldWindow { window, hold: hold.id.clone() })).collect();
     sort_by(&mut held, |a, b| a.window.cmp(&b.window));

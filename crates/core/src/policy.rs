@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bounds::PAGE_SIZE;
 use crate::finding::Finding;
-use crate::request::{DeletionApi, RecordType, stands_against};
+use crate::request::{DeletionApi, PurgeRequest, RecordType, stands_against};
 use crate::window::Window;
 
 /// Version of the policy format that this program reads and writes.
@@ -196,6 +196,11 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// The holds that keep anything that the request deletes.
+    pub(crate) fn holds_on(&self, request: &PurgeRequest) -> impl Iterator<Item = &Hold> {
+        self.holds.iter().filter(|hold| hold.concerns(request.api, &request.record_types))
+    }
+
     /// Reads a policy as a person wrote it. Gives every problem with the text; the policy only if there is none, because a
     /// policy that is read in part protects in part.
     #[must_use]

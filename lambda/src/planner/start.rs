@@ -17,6 +17,7 @@ use super::event::GivenApproval;
 use super::{Answered, Failure, Refusal};
 use crate::bucket::Bucket;
 use crate::functions::Functions;
+use crate::policy::missing;
 use crate::queue::Queue;
 use crate::store::Store;
 
@@ -180,7 +181,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
                 Severity::Error,
                 "policy.missing",
                 "policy#",
-                format!("there is no `{}` in the plans bucket", self.policy_key),
+                missing(self.policy_key),
                 "put the policy that applies there",
             )])
         }))

@@ -1,6 +1,5 @@
-//! Carrying out a run: noted once (`note`), in its place (`place`), under the policy
-//! that applies (`policy`), by one process at a time (`lock`, `follow`), from wherever it
-//! stands (`run`, `again`), to its end or an interrupt (`interrupt`).
+//! Carrying out a run: noted once (`note`), in its place (`place`), under the policy that applies (`policy`), by
+//! one process at a time (`lock`, `follow`), from wherever it stands (`run`, `again`), to its end or an interrupt (`interrupt`).
 
 pub(crate) mod again;
 pub(crate) mod follow;

@@ -13,7 +13,6 @@ use purge_core::webhook::{Secrets, verify};
 use purge_driver::{Credentials, Proxy, Tenant, login_style};
 use purge_sim::{Scenario, WebhookSink};
 
-use super::policy::PolicyFile;
 use crate::failure::Failure;
 use crate::settings::{RealTenant, Settings, Webhook};
 use crate::simulated::journal::Journal;
@@ -29,8 +28,6 @@ pub(crate) struct Place {
     pub(crate) webhook: Option<Webhook>,
     /// What stands between this machine and the network.
     pub(crate) proxy: Option<Proxy>,
-    /// The policy that applies now.
-    pub(crate) policy: Option<PolicyFile>,
     /// What answers for a simulated tenant, for as long as the place is there.
     _simulated: Option<server::Running>,
 }
@@ -39,13 +36,7 @@ impl Place {
     /// The tenant of these settings.
     pub(crate) fn real(tenant: &RealTenant, api: DeletionApi, settings: &Settings) -> Self {
         let tenant = tenant.site.tenant(api, tenant.credentials.clone());
-        Self {
-            tenant,
-            webhook: settings.webhook.clone(),
-            proxy: settings.proxy.clone(),
-            policy: None,
-            _simulated: None,
-        }
+        Self { tenant, webhook: settings.webhook.clone(), proxy: settings.proxy.clone(), _simulated: None }
     }
 
     /// The simulated tenant that the journal remembers, or a new one. Without a webhook in the settings, a local governance
@@ -72,7 +63,7 @@ impl Place {
             credentials: Credentials::new(client.0, client.1),
         };
         let webhook = settings.webhook.clone().map(Ok).or(local_webhook).transpose()?;
-        Ok(Self { tenant, webhook, proxy: settings.proxy.clone(), policy: None, _simulated: Some(running) })
+        Ok(Self { tenant, webhook, proxy: settings.proxy.clone(), _simulated: Some(running) })
     }
 }
 

@@ -43,20 +43,18 @@ impl Surroundings {
 /// The place that the run was made for, or a refusal: a run never moves to another tenant.
 pub(crate) fn place(settings: &Settings, around: &Surroundings, order: &Order) -> Result<Place, Failure> {
     let api = order.request.api;
-    let mut place = match (&settings.tenant, order.simulated) {
-        (Some(tenant), false) if tenant.name() == order.tenant => Place::real(tenant, api, settings),
+    match (&settings.tenant, order.simulated) {
+        (Some(tenant), false) if tenant.name() == order.tenant => Ok(Place::real(tenant, api, settings)),
         (None, true) => {
             let path = place::journal(&around.folder, &order.run_id);
             // A run's tenant is what it was when the run began.
             let remembered = Journal::scenario(&path).map_err(|why| Failure::unreadable(&path, why));
             let scenario = remembered.or_else(|failure| around.scenario.clone().ok_or(failure))?;
-            Place::simulated(&path, scenario, api, settings)?
+            Place::simulated(&path, scenario, api, settings)
         }
-        (Some(_), true) => return Err(elsewhere(order, false)),
-        (Some(_) | None, false) => return Err(elsewhere(order, true)),
-    };
-    place.policy.clone_from(&around.policy);
-    Ok(place)
+        (Some(_), true) => Err(elsewhere(order, false)),
+        (Some(_) | None, false) => Err(elsewhere(order, true)),
+    }
 }
 
 /// A run that was made for another tenant. `simulated` is what the settings are for.
@@ -75,6 +73,7 @@ pub(crate) async fn carry_on(
     ledger: &SqliteLedger,
     place: &Place,
     order: &Order,
+    policy: Option<&PolicyFile>,
     _lock: &RunLock,
     watch: &impl Watch,
     stop: &Signal,
@@ -99,7 +98,7 @@ pub(crate) async fn carry_on(
         owner: &owner,
         // The run's lock is ours, so whoever else had a chunk is gone.
         assume_dead_owners: true,
-        policy: place.policy.as_ref().map(|policy| policy as &dyn PolicyInForce),
+        policy: policy.map(|policy| policy as &dyn PolicyInForce),
         tell: postman.is_some(),
         stop,
         patience: None,

@@ -61,7 +61,7 @@ pub(super) async fn carry_out(
         if let Some(lock) = lock {
             let place = place(settings, around, order)?;
             let stop = Signal::new();
-            let carried = carry_on(ledger, &place, order, &lock, &progress, &stop);
+            let carried = carry_on(ledger, &place, order, around.policy.as_ref(), &lock, &progress, &stop);
             let end = interrupt::or_interrupted(carried, || {
                 progress.remark("stopping after the step in hand; once more to stop at once");
                 stop.raise();

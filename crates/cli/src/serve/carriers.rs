@@ -7,7 +7,7 @@ use std::thread;
 
 use futures_util::future::{Either, select};
 use purge_core::finding::Finding;
-use purge_driver::{Clock as _, Signal, SystemClock, Unwatched};
+use purge_driver::{Signal, Unwatched};
 use tokio::sync::watch;
 
 use super::Setup;
@@ -104,12 +104,12 @@ fn carry(setup: &Setup, run_id: &str, lock: RunLock, mut stop: watch::Receiver<b
         evidence::refuse_foreign(&evidence)?;
         let row = stored::exact(&ledger, run_id).await?;
         let order = &row.order;
-        let policy = setup.policy_of(&stored::reopen(&row, SystemClock.now())?).and_then(|policy| policy.file.clone());
+        let policy = setup.policy_of(&order.policy_digest).and_then(|policy| policy.file.clone());
         let around = Surroundings { scenario: setup.scenario_for(order), policy, ..around.clone() };
         let carried = async {
             let place = place(&setup.settings, &around, order)?;
             let signal = Signal::new();
-            let carrying = pin!(carry_on(&ledger, &place, order, &lock, &Unwatched, &signal));
+            let carrying = pin!(carry_on(&ledger, &place, order, around.policy.as_ref(), &lock, &Unwatched, &signal));
             let asked = pin!(stop.wait_for(|stop| *stop));
             match select(carrying, asked).await {
                 Either::Left((end, _)) => end,

@@ -22,7 +22,7 @@ mod token;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use purge_core::plan::Plan;
+use purge_core::plan::policy_digest;
 use purge_core::policy::Policy;
 use purge_core::run::Order;
 use purge_sim::Scenario;
@@ -76,9 +76,9 @@ impl Setup {
         scenario.filter(|scenario| place::simulated_name(scenario) == order.tenant)
     }
 
-    /// The policy that a plan was made with, among those that the server was started with.
-    fn policy_of(&self, plan: &Plan) -> Option<&AllowedPolicy> {
-        self.policies.iter().find(|allowed| allowed.policy == *plan.policy())
+    /// The policy of that digest, which a plan was made with, among those that the server was started with.
+    fn policy_of(&self, digest: &str) -> Option<&AllowedPolicy> {
+        self.policies.iter().find(|allowed| policy_digest(&allowed.policy) == digest)
     }
 
     /// Whether the settings are those of the tenant that the run was made for.

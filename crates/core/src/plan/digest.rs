@@ -12,7 +12,8 @@ use crate::request::PurgeRequest;
 const PAGE: usize = 128;
 
 /// Digest of the canonical bytes of a policy.
-pub(crate) fn policy_digest(policy: &Policy) -> String {
+#[must_use]
+pub fn policy_digest(policy: &Policy) -> String {
     digest(&canonical(policy))
 }
 

@@ -24,6 +24,7 @@ use crate::time::Timestamp;
 use crate::window::Window;
 
 pub use check::{check, check_parsed};
+pub use digest::policy_digest;
 pub use document::{ChunkLine, PartLine, PlanDocument, PlanFile, Reopened, document, reopen};
 pub use since::since;
 pub(crate) use since::{Approved, against};

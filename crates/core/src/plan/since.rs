@@ -29,7 +29,7 @@ pub(crate) struct Approved<'a> {
 impl<'a> Approved<'a> {
     fn of(plan: &'a Plan) -> Self {
         let (request, policy) = (plan.request(), plan.policy());
-        let holds = || policy.holds.iter().filter(|hold| hold.concerns(request.api, &request.record_types));
+        let holds = || policy.holds_on(request);
         let mut conversations: Vec<&str> =
             holds().filter_map(|hold| hold.conversation_ids.as_ref()).flatten().map(String::as_str).collect();
         sort(&mut conversations);

@@ -409,9 +409,9 @@ impl Machine<'_> {
     /// Asks the same again after a pause, up to the number of tries that the phase allows.
     pub(super) fn retry_later(&mut self, cause: Cause, retry_after: Option<Duration>) -> Next {
         self.run.tries = self.run.tries.saturating_add(1);
-        self.run.trouble = Some(cause.clone());
-        if self.http_status != 0 {
-            self.note_answer(&cause);
+        match self.http_status {
+            0 => self.run.trouble = Some(cause.clone()),
+            _ => self.note_answer(&cause),
         }
         let limit = if self.run.phase.stage().is_harmless() { GIVE_UP_BEFORE } else { GIVE_UP_WATCHING };
         if self.run.tries >= limit {
