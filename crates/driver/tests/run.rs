@@ -34,6 +34,27 @@ fn in_virtual_time<T>(test: impl AsyncFnOnce(&VirtualClock) -> T) -> T {
     virtual_time::run(&clock, test(&clock)).unwrap()
 }
 
+/// A worker as most tests want it: nobody watches, nobody is told, no policy applies but the plan's.
+fn worker<'a, L>(
+    ledger: &'a L,
+    sender: &'a Sender<'a, FakeTenant, VirtualClock>,
+    clock: &'a VirtualClock,
+    stop: &'a Signal,
+) -> Worker<'a, L, FakeTenant, VirtualClock, Unwatched> {
+    Worker {
+        ledger,
+        sender,
+        clock,
+        watch: &Unwatched,
+        owner: "a",
+        assume_dead_owners: false,
+        policy: None,
+        tell: false,
+        stop,
+        patience: None,
+    }
+}
+
 /// Carries the run out as one process would.
 async fn carry_out<L: Ledger>(
     owner: &str,
@@ -46,18 +67,7 @@ async fn carry_out<L: Ledger>(
     let tenant = tenant();
     let sender = Sender::new(http, clock, &tenant, order.limits.requests_per_minute);
     let (url, secrets) = (webhook_url(WEBHOOK).unwrap(), Secrets::parse(SECRET).unwrap());
-    let worker = Worker {
-        ledger,
-        sender: &sender,
-        clock,
-        watch: &Unwatched,
-        owner,
-        assume_dead_owners: false,
-        policy: None,
-        tell: true,
-        stop,
-        patience: None,
-    };
+    let worker = Worker { owner, tell: true, ..worker(ledger, &sender, clock, stop) };
     let postman = Some(Postman { ledger, http, clock, url: &url, secrets: Some(&secrets) });
     Runner { worker, postman }.run(RUN).await
 }
@@ -97,18 +107,8 @@ fn what_a_hold_keeps_that_comes_mid_run_stays() {
             asked: Cell::new(0),
         };
         let tenant = tenant();
-        let worker = Worker {
-            ledger: &ledger,
-            sender: &Sender::new(&http, clock, &tenant, 300),
-            clock,
-            watch: &Unwatched,
-            owner: "a",
-            assume_dead_owners: false,
-            policy: Some(&policy),
-            tell: false,
-            stop: &stop,
-            patience: None,
-        };
+        let sender = Sender::new(&http, clock, &tenant, 300);
+        let worker = Worker { policy: Some(&policy), ..worker(&ledger, &sender, clock, &stop) };
         assert_eq!(Runner { worker, postman: None }.run(RUN).await, Ok(RunEnd::Ended));
         let mut expected = vec![VERIFIED; 6];
         expected[4] = Some(Outcome::Held);
@@ -186,18 +186,7 @@ fn whoever_knows_that_the_others_are_gone_need_not_wait_for_their_leases() {
         let tenant = tenant();
         let sender = Sender::new(&http, clock, &tenant, 300);
         for assume_dead_owners in [false, true] {
-            let worker = Worker {
-                ledger: &ledger,
-                sender: &sender,
-                clock,
-                watch: &Unwatched,
-                owner: "b",
-                assume_dead_owners,
-                policy: None,
-                tell: false,
-                stop: &stop,
-                patience: None,
-            };
+            let worker = Worker { owner: "b", assume_dead_owners, ..worker(&ledger, &sender, clock, &stop) };
             let now = worker.advance(&order, 1, Pace::default()).await.unwrap();
             assert_eq!(matches!(now, Advance::Waiting { .. }), assume_dead_owners, "{now:?}");
             assert_eq!(matches!(now, Advance::Busy { .. }), !assume_dead_owners, "{now:?}");
@@ -214,18 +203,7 @@ fn a_lost_race_sends_nothing_more() {
             let breaking = BreakingLedger::new(&ledger, &http, nth, Break::Stolen);
             let tenant = tenant();
             let sender = Sender::new(&http, clock, &tenant, 300);
-            let worker = Worker {
-                ledger: &breaking,
-                sender: &sender,
-                clock,
-                watch: &Unwatched,
-                owner: "a",
-                assume_dead_owners: false,
-                policy: None,
-                tell: true,
-                stop: &stop,
-                patience: None,
-            };
+            let worker = Worker { tell: true, ..worker(&breaking, &sender, clock, &stop) };
             loop {
                 match worker.advance(&order, 1, Pace::default()).await.unwrap() {
                     Advance::Waiting { at, .. } => clock.sleep_until(at).await,
@@ -435,18 +413,8 @@ fn a_wait_is_handed_back_and_not_slept_through() {
         limited.headers.push(("retry-after".to_owned(), "600".to_owned()));
         http.will("submit", [Mishap::Answer(limited)]);
         let tenant = tenant();
-        let worker = Worker {
-            ledger: &ledger,
-            sender: &Sender::new(&http, clock, &tenant, 300),
-            clock,
-            watch: &Unwatched,
-            owner: "a",
-            assume_dead_owners: false,
-            policy: None,
-            tell: false,
-            stop: &stop,
-            patience: None,
-        };
+        let sender = Sender::new(&http, clock, &tenant, 300);
+        let worker = worker(&ledger, &sender, clock, &stop);
         let advance = worker.advance(&order, 1, Pace::default()).await.unwrap();
         let Advance::Waiting { at, .. } = advance else { panic!("{advance:?}") };
         assert!(at >= start().plus(Duration::from_secs(600)), "{at}");
@@ -635,18 +603,7 @@ fn an_early_or_unknown_wake_up_changes_nothing() {
         create(&ledger, &order).await;
         let tenant = tenant();
         let sender = Sender::new(&http, clock, &tenant, 300);
-        let worker = Worker {
-            ledger: &ledger,
-            sender: &sender,
-            clock,
-            watch: &Unwatched,
-            owner: "a",
-            assume_dead_owners: false,
-            policy: None,
-            tell: false,
-            stop: &stop,
-            patience: None,
-        };
+        let worker = worker(&ledger, &sender, clock, &stop);
         let first = worker.advance(&order, 1, Pace::default()).await.unwrap();
         assert!(matches!(first, Advance::Waiting { .. }), "{first:?}");
         let (before, calls) = (ledger.chunk(RUN, 1).await.unwrap(), http.calls.borrow().len());
