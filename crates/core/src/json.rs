@@ -33,14 +33,21 @@ pub fn digest(bytes: &[u8]) -> String {
 pub(crate) fn digest_of(pieces: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
     pieces.iter().for_each(|piece| hash.update(piece));
-    format!("sha256:{}", hex(&hash.finalize()))
+    written(hash)
 }
 
-/// Lower-case hexadecimal digits, two a byte.
+/// A hash that is complete, as a [`digest`].
 #[must_use]
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn written(hash: Sha256) -> String {
+    hex("sha256:", &hash.finalize())
+}
+
+/// Lower-case hexadecimal digits, two a byte, after something else.
+#[must_use]
+pub(crate) fn hex(before: &str, bytes: &[u8]) -> String {
     let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + (nibble - 10) };
-    let mut out = Vec::with_capacity(bytes.len() * 2);
+    let mut out = Vec::with_capacity(before.len() + bytes.len() * 2);
+    out.extend_from_slice(before.as_bytes());
     for byte in bytes {
         out.extend([digit(byte >> 4), digit(byte & 15)]);
     }

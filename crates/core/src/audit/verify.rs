@@ -175,27 +175,34 @@ impl Verifier {
     fn record(&mut self, line: &str, record: AuditRecord) {
         let seen = self.seen.get_or_insert_with(|| nothing_of(&record.run_id, &record.plan_digest));
         // A chunk of which only bad records were seen has shown nothing, and gets no head.
-        let head = seen.heads.get(&record.chunk).cloned();
-        let head = head.unwrap_or_else(|| ChainHead::origin(&seen.plan_digest, record.chunk));
+        let origin;
+        let head = match seen.heads.get(&record.chunk) {
+            Some(head) => head,
+            None => {
+                origin = ChainHead::origin(&seen.plan_digest, record.chunk);
+                &origin
+            }
+        };
+        let length = head.length;
         let why = if !has_its_hash(line, &record.hash) {
             Why::Changed
         } else if record.plan_digest != seen.plan_digest {
             Why::ForeignPlan { plan_digest: record.plan_digest }
         } else if record.run_id != seen.run_id {
             Why::ForeignRun { run_id: record.run_id }
-        } else if record.seq < head.length {
+        } else if record.seq < length {
             Why::Duplicated
-        } else if record.seq > head.length {
+        } else if record.seq > length {
             Why::Missing
         } else if record.prev != head.hash {
             Why::Unlinked
         } else {
-            seen.heads.insert(record.chunk, ChainHead { length: head.length.saturating_add(1), hash: record.hash });
+            seen.heads.insert(record.chunk, ChainHead { length: length.saturating_add(1), hash: record.hash });
             self.records = self.records.saturating_add(1);
             return;
         };
         // Of a gap, the bad record is the one that should stand here. Whether it comes later is still open.
-        let (line, seq) = if why == Why::Missing { (None, head.length) } else { (Some(self.lines), record.seq) };
+        let (line, seq) = if why == Why::Missing { (None, length) } else { (Some(self.lines), record.seq) };
         self.bad = Some(BadRecord { line, chunk: Some(record.chunk), seq: Some(seq), why });
     }
 

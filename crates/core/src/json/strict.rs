@@ -157,7 +157,9 @@ fn fill_from<'de, A: MapAccess<'de>>(
 ) -> Result<(), A::Error> {
     let known: Vec<&str> = slots.iter().map(|(name, _)| *name).collect();
     let mut open: Vec<_> = slots.iter_mut().map(Some).collect();
-    while let Some(place) = access.next_key_seed(Place(&known))? {
+    let mut next = 0;
+    while let Some(place) = access.next_key_seed(Place { known: &known, next })? {
+        next = place.saturating_add(1);
         let Some((key, slot)) = open.get_mut(place).and_then(Option::take) else {
             return Err(A::Error::custom(repeated(known.get(place).copied().unwrap_or_default())));
         };
@@ -170,8 +172,12 @@ fn fill_from<'de, A: MapAccess<'de>>(
     }
 }
 
-/// Reads the name of a member as its place among the known ones, and nothing is copied.
-struct Place<'k>(&'k [&'k str]);
+/// Reads the name of a member as its place among the known ones, and nothing is copied. In a canonical text it is always the one
+/// that comes next, if the names are.
+struct Place<'k> {
+    known: &'k [&'k str],
+    next: usize,
+}
 
 impl<'de> DeserializeSeed<'de> for Place<'_> {
     type Value = usize;
@@ -189,8 +195,11 @@ impl Visitor<'_> for Place<'_> {
     }
 
     fn visit_str<E: serde::de::Error>(self, key: &str) -> Result<usize, E> {
-        let place = self.0.iter().position(|name| *name == key);
-        place.ok_or_else(|| E::custom(unknown_field(key, self.0)))
+        if self.known.get(self.next) == Some(&key) {
+            return Ok(self.next);
+        }
+        let place = self.known.iter().position(|name| *name == key);
+        place.ok_or_else(|| E::custom(unknown_field(key, self.known)))
     }
 }
 

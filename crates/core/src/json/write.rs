@@ -98,8 +98,7 @@ fn quote(out: &mut String, text: &str) {
                 out.push(c);
             }
             Some(c) => {
-                out.push_str("\\u00");
-                out.push_str(&super::hex(&[u8::try_from(u32::from(c)).unwrap_or_default()]));
+                out.push_str(&super::hex("\\u00", &[u8::try_from(u32::from(c)).unwrap_or_default()]));
             }
             None => {}
         }

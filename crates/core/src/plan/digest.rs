@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::PLAN_VERSION;
 use crate::chunk::{Age, Chunk};
-use crate::json::{canonical, digest, hex};
+use crate::json::{canonical, digest, written};
 use crate::policy::Policy;
 use crate::request::PurgeRequest;
 
@@ -40,7 +40,7 @@ pub(crate) fn plan_digest(request: &PurgeRequest, policy_digest: &str, chunks: &
     hasher.update(b",\"request\":");
     hasher.update(canonical(request));
     hasher.update(format!(",\"version\":{PLAN_VERSION}}}"));
-    format!("sha256:{}", hex(&hasher.finalize()))
+    written(hasher)
 }
 
 fn write_chunk(bytes: &mut Vec<u8>, chunk: &Chunk) {

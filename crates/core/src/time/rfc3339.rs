@@ -49,7 +49,9 @@ impl Rest<'_> {
     }
 
     fn digit(&mut self) -> Option<i64> {
-        self.byte(b"0123456789").map(|digit| i64::from(digit - b'0'))
+        let (first, rest) = self.0.split_first()?;
+        first.is_ascii_digit().then(|| self.0 = rest)?;
+        Some(i64::from(first - b'0'))
     }
 
     fn number(&mut self, digits: u32) -> Option<i64> {
