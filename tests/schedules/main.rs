@@ -11,6 +11,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod kept;
 mod ledger;
 mod policy;
 mod rng;

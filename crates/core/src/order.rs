@@ -34,7 +34,8 @@ pub struct Order {
     pub limits: Limits,
     /// Conversations on hold, with the hold that names them, sorted.
     pub held_conversations: Vec<HeldConversation>,
-    /// Windows on hold (of holds without conversation ids), in order.
+    /// Windows on hold (of holds without conversation ids) or inside a retention period, in order: nothing of what lies in them may be
+    /// deleted along with what begins before them.
     pub held_windows: Vec<HeldWindow>,
     /// Number of retention rules, holds and parts kept, for the compliance note.
     pub compliance_note: String,
@@ -60,13 +61,13 @@ pub struct HeldConversation {
     pub hold: String,
 }
 
-/// A window that a hold keeps.
+/// A window that a hold or a retention rule keeps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HeldWindow {
     /// The window.
     pub window: Window,
-    /// The hold.
+    /// The hold, or the rule.
     pub hold: String,
 }
 
@@ -134,7 +135,7 @@ impl Order {
             request: request.clone(),
             limits: policy.limits.clone(),
             held_conversations: held_conversations(policy, request),
-            held_windows: held_windows(policy, request),
+            held_windows: held_windows(policy, request, approval.approved_at),
             compliance_note: compliance_note(plan),
             chunks: u32::try_from(plan.chunks().len()).unwrap_or(u32::MAX),
             approved_by: approval.approved_by.clone(),
@@ -187,10 +188,18 @@ fn held_conversations(policy: &Policy, request: &PurgeRequest) -> Vec<HeldConver
     held
 }
 
-fn held_windows(policy: &Policy, request: &PurgeRequest) -> Vec<HeldWindow> {
+/// What is too young is so at the time of the approval: later some of it is old enough, and none is younger.
+fn held_windows(policy: &Policy, request: &PurgeRequest, approved_at: Timestamp) -> Vec<HeldWindow> {
     let by_time = policy.holds_on(request).filter(|hold| hold.conversation_ids.is_none());
-    let mut held: Vec<_> =
-        by_time.filter_map(|hold| hold.range.map(|window| HeldWindow { window, hold: hold.id.clone() })).collect();
+    let holds = by_time.filter_map(|hold| hold.range.map(|window| HeldWindow { window, hold: hold.id.clone() }));
+    let rules = policy.rules_on(request).filter_map(|rule| {
+        let window = Window::new(approved_at.minus(rule.min_age()), Timestamp::LATEST)?;
+        Some(HeldWindow {
+            window,
+            hold: format!("retention of {} (`{}`)", counted(rule.min_age_days as usize, "day"), rule.basis),
+        })
+    });
+    let mut held: Vec<_> = holds.chain(rules).collect();
     sort_by(&mut held, |a, b| a.window.cmp(&b.window));
     held
 }

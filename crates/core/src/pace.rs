@@ -16,6 +16,9 @@ pub struct Pace {
     pub finished_ms: u64,
     /// Time from finished until the search index showed it.
     pub lag_ms: u64,
+    /// The age at which the slowest of them was finished, which quick ones do not make shorter.
+    #[serde(default)]
+    pub slowest_ms: u64,
 }
 
 /// The first look at a job of which nothing is known.
@@ -30,13 +33,21 @@ impl Pace {
     /// jobs differ, and the new one replaces the old knowledge.
     #[must_use]
     pub fn and(self, seen: Self) -> Self {
-        let lag_ms = self.lag_ms.max(seen.lag_ms);
+        let (lag_ms, slowest_ms) = (self.lag_ms.max(seen.lag_ms), self.slowest().max(seen.slowest()));
         if self.finished_ms == 0 {
-            return Self { lag_ms, ..seen };
+            return Self { lag_ms, slowest_ms, ..seen };
         }
         let unfinished_ms = self.unfinished_ms.max(seen.unfinished_ms);
         let finished_ms = self.finished_ms.min(seen.finished_ms);
-        if unfinished_ms < finished_ms { Self { unfinished_ms, finished_ms, lag_ms } } else { Self { lag_ms, ..seen } }
+        if unfinished_ms < finished_ms {
+            Self { unfinished_ms, finished_ms, lag_ms, slowest_ms }
+        } else {
+            Self { lag_ms, slowest_ms, ..seen }
+        }
+    }
+
+    fn slowest(self) -> u64 {
+        self.slowest_ms.max(self.finished_ms)
     }
 
     fn is_known(self) -> bool {
@@ -65,10 +76,10 @@ pub(crate) fn until_next_look_at_recordings(age: Duration) -> Duration {
 }
 
 /// How long an unanswered submit is watched before the window may be submitted again: as long as the policy says, and longer once
-/// other jobs have shown that they take longer than that. Never less: one quick job says nothing about a slow one.
-pub(crate) fn submit_watch(limit: Duration, deadline: Duration, pace: Pace) -> Duration {
-    let learnt = pace.finished_ms.saturating_add(pace.lag_ms).saturating_mul(3);
-    limit.max(Duration::from_millis(learnt)).min(deadline / 3)
+/// other jobs have shown that they take longer than that. Never less: one quick job says nothing about a slow one, and a deadline
+/// that comes earlier ends the chunk in doubt.
+pub(crate) fn submit_watch(limit: Duration, pace: Pace) -> Duration {
+    limit.max(Duration::from_millis(pace.slowest().saturating_add(pace.lag_ms).saturating_mul(3)))
 }
 
 #[cfg(test)]
@@ -95,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_known_job_is_seen_almost_at_once() {
-        let pace = Pace { unfinished_ms: 9_000, finished_ms: 10_200, lag_ms: 0 };
+        let pace = Pace { unfinished_ms: 9_000, finished_ms: 10_200, lag_ms: 0, slowest_ms: 0 };
         let (seen, count) = looks(10_000, pace);
         assert!((10_000..=10_300).contains(&seen), "seen at {seen}");
         assert!(count <= 6, "{count} looks");
@@ -103,20 +114,23 @@ mod tests {
 
     #[test]
     fn a_submit_is_watched_for_as_long_as_the_policy_says_or_longer() {
-        let (limit, day) = (Duration::from_secs(60), Duration::from_secs(86_400));
-        let pace = |finished_ms, lag_ms| Pace { unfinished_ms: 0, finished_ms, lag_ms };
-        assert_eq!(submit_watch(limit, day, Pace::default()), limit);
-        assert_eq!(submit_watch(limit, day, pace(1_000, 0)), limit, "quick jobs do not shorten it");
-        assert_eq!(submit_watch(limit, day, pace(100_000, 20_000)), Duration::from_secs(360));
-        assert_eq!(submit_watch(limit, Duration::from_secs(90), pace(100_000, 0)), Duration::from_secs(30));
+        let limit = Duration::from_secs(60);
+        let pace = |finished_ms, lag_ms| Pace { finished_ms, lag_ms, ..Pace::default() };
+        assert_eq!(submit_watch(limit, Pace::default()), limit);
+        let (quick, slow) = (pace(1_000, 0), pace(100_000, 20_000));
+        assert_eq!(submit_watch(limit, quick), limit, "quick jobs do not shorten it");
+        for known in [slow, slow.and(quick), quick.and(slow), slow.and(quick).and(quick)] {
+            assert_eq!(submit_watch(limit, known), Duration::from_secs(360), "a slow one is not forgotten");
+        }
     }
 
     #[test]
     fn knowledge_narrows_and_is_given_up_when_it_contradicts_itself() {
-        let one = Pace { unfinished_ms: 9_000, finished_ms: 11_000, lag_ms: 5 };
-        let two = Pace { unfinished_ms: 9_500, finished_ms: 10_100, lag_ms: 0 };
-        assert_eq!(Pace::default().and(one).and(two), Pace { unfinished_ms: 9_500, finished_ms: 10_100, lag_ms: 5 });
-        let other = Pace { unfinished_ms: 400, finished_ms: 500, lag_ms: 0 };
-        assert_eq!(one.and(other), Pace { lag_ms: 5, ..other });
+        let one = Pace { unfinished_ms: 9_000, finished_ms: 11_000, lag_ms: 5, slowest_ms: 0 };
+        let two = Pace { unfinished_ms: 9_500, finished_ms: 10_100, lag_ms: 0, slowest_ms: 0 };
+        let both = Pace { unfinished_ms: 9_500, finished_ms: 10_100, lag_ms: 5, slowest_ms: 11_000 };
+        assert_eq!(Pace::default().and(one).and(two), both);
+        let other = Pace { unfinished_ms: 400, finished_ms: 500, lag_ms: 0, slowest_ms: 0 };
+        assert_eq!(one.and(other), Pace { lag_ms: 5, slowest_ms: 11_000, ..other });
     }
 }

@@ -38,6 +38,19 @@ pub struct RetentionRule {
     pub basis: String,
 }
 
+impl RetentionRule {
+    /// Whether it keeps anything that such a deletion in that jurisdiction would take.
+    pub(crate) fn concerns(&self, api: DeletionApi, asked: &[RecordType], jurisdiction: &str) -> bool {
+        let there = self.jurisdiction.as_ref().is_none_or(|only| only == jurisdiction);
+        there && stands_against(&self.record_types, api, asked)
+    }
+
+    /// [`Self::min_age_days`] as a duration.
+    pub(crate) fn min_age(&self) -> Duration {
+        Duration::from_secs(u64::from(self.min_age_days) * 86_400)
+    }
+}
+
 /// A legal hold: data that must not be deleted. A field that is absent does not narrow it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -199,6 +212,12 @@ impl Policy {
     /// The holds that keep anything that the request deletes.
     pub(crate) fn holds_on(&self, request: &PurgeRequest) -> impl Iterator<Item = &Hold> {
         self.holds.iter().filter(|hold| hold.concerns(request.api, &request.record_types))
+    }
+
+    /// The retention rules that keep anything of the kind that the request deletes; none where they are overridden.
+    pub(crate) fn rules_on(&self, request: &PurgeRequest) -> impl Iterator<Item = &RetentionRule> {
+        let concerns = |rule: &&RetentionRule| rule.concerns(request.api, &request.record_types, &request.jurisdiction);
+        self.retention.iter().filter(|_| request.retention_override.is_none()).filter(concerns)
     }
 
     /// Reads a policy as a person wrote it. Gives every problem with the text; the policy only if there is none, because a

@@ -75,6 +75,10 @@ impl Reply {
         match response.status {
             200..=299 if response.body.trim().is_empty() => Self::Empty,
             200..=299 => match parse(&response.body, usize::MAX) {
+                // A gateway's habit: the error inside, and 200 outside.
+                Ok(value) if value.get("status").and_then(Value::as_u64).is_some_and(|status| status >= 400) => {
+                    Self::Unreadable(cause())
+                }
                 Ok(value) => Self::Json(value),
                 Err(error) => Self::Unreadable(Cause {
                     code: "reply.unreadable".to_owned(),

@@ -237,11 +237,16 @@ impl Tenant {
 
     /// `DELETE /api/v2/recording/jobs/{id}`: cancels it.
     pub(crate) fn cancel_job(&mut self, id: &str, now: i64) -> Result<HttpResponse, ApiError> {
-        let job = self.job_mut(id)?;
+        let job = self.job(id)?;
         if job.ended.is_some() {
             let message = format!("The job cannot be cancelled in the state [{}].", job.state.as_str());
             return Err(ApiError::new(409, "request.conflict", message));
         }
+        if job.state == JobState::Processing {
+            // Recordings that have their date keep it. How many have it by now is not documented; at worst all.
+            self.job_ends(id, now);
+        }
+        let job = self.job_mut(id)?;
         job.state = JobState::Cancelled;
         job.ended = Some(now);
         self.state.agenda.remove(&Event::JobReady(id.to_owned()));

@@ -210,20 +210,30 @@ pub struct Left {
 
 /// Reads the answer to [`metadata`]; `None` when it is not a list of recordings with a known state.
 ///
-/// A deleted recording is listed as `DELETED` or not at all: the API's text leaves it open, so both count as gone.
+/// A deleted recording is listed as `DELETED` or not at all: the API's text leaves it open, so both count as gone. What the request
+/// leaves out is not left over. Whether a recording is sensitive or kept by a policy is not shown: where those are left out, only
+/// one that has a delete date can be said to be there still.
 #[must_use]
-pub fn read_metadata(answer: &Value, screen_too: bool) -> Option<Left> {
+pub fn read_metadata(answer: &Value, request: &PurgeRequest) -> Option<Left> {
+    let options = request.recordings.unwrap_or_default();
+    let (screen, messages) = (includes_screen(&request.record_types), only_messages(&request.record_types));
+    let all_kinds = options.include_sensitive_data && options.include_policy_based;
     let mut left = Left::default();
     for recording in answer.as_array()? {
-        let screen = recording.get("mediaSubtype").and_then(Value::as_str) == Some("Screen");
-        if screen && !screen_too {
+        let says = |field: &str| recording.get(field).and_then(Value::as_str).unwrap_or_default();
+        let asked_for = match says("mediaSubtype") {
+            "Screen" => screen,
+            "Snippet" => options.include_snippets,
+            _ => true,
+        };
+        if !asked_for || (messages && says("media") == "audio") {
             continue;
         }
         match recording.get("fileState")?.as_str()? {
             "DELETED" => {}
             "ARCHIVED" | "AVAILABLE" | "RESTORED" | "RESTORING" | "UPLOADING" | "ERROR" => {
                 match recording.get("deleteDate") {
-                    None | Some(Value::Null) => left.kept += 1,
+                    None | Some(Value::Null) => left.kept += u64::from(all_kinds),
                     Some(_) => left.scheduled += 1,
                 }
             }

@@ -87,7 +87,7 @@ fn holds(request: &PurgeRequest, policy: &Policy, chunks: &[Chunk]) -> u64 {
     let concerning = || policy.holds.iter().filter(|hold| hold.concerns(request.api, &request.record_types));
     let ids = |hold: &Hold| hold.conversation_ids.as_ref().map_or(0, Vec::len);
     let lookups = wide(concerning().map(ids).sum::<usize>().div_ceil(IDS_PER_LOOKUP));
-    let by_time = concerning().any(|hold| hold.conversation_ids.is_none());
+    let by_time = concerning().any(|hold| hold.conversation_ids.is_none()) || policy.rules_on(request).next().is_some();
     if !by_time || !policy.limits.looks_for_spanning(request.api, &request.record_types) {
         return lookups;
     }

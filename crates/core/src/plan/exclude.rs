@@ -7,7 +7,7 @@ use super::partition::Exclusion;
 use super::rules::{count, duration};
 use crate::finding::{Finding, Severity};
 use crate::policy::{Hold, Policy};
-use crate::request::{DeletionApi, Draft, RecordType, only_messages, stands_against};
+use crate::request::{DeletionApi, Draft, RecordType, only_messages};
 use crate::time::Timestamp;
 use crate::window::Window;
 
@@ -30,11 +30,6 @@ pub(crate) struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    /// Whether a rule about these record types protects any that the deletion takes.
-    fn touches(&self, kinds: &[RecordType]) -> bool {
-        stands_against(kinds, self.api, self.record_types)
-    }
-
     /// Whether nobody looks for conversations that begin in an earlier chunk and reach into this held window.
     fn leaves_spanning(&self, held: Window) -> bool {
         !self.looks_for_spanning
@@ -124,10 +119,10 @@ fn held(scope: &Scope<'_>, hold: &Hold, pointer: &str, findings: &mut Vec<Findin
 fn retained(scope: &Scope<'_>, draft: &Draft, policy: &Policy, findings: &mut Vec<Finding>, out: &mut Vec<Exclusion>) {
     let mut overridden = false;
     for (place, rule) in policy.retention.iter().enumerate() {
-        if !scope.touches(&rule.record_types) || rule.jurisdiction.as_ref().is_some_and(|j| j != scope.jurisdiction) {
+        if !rule.concerns(scope.api, scope.record_types, scope.jurisdiction) {
             continue;
         }
-        let from = scope.today.minus(Duration::from_secs(u64::from(rule.min_age_days) * 86_400));
+        let from = scope.today.minus(rule.min_age());
         let Some(window) = Window::new(from, Timestamp::LATEST).and_then(|w| w.intersection(scope.range)) else {
             continue;
         };

@@ -9,6 +9,7 @@ use crate::api::data_deletion::{self, Status};
 use crate::audit::Event;
 use crate::pace::submit_watch;
 use crate::reply::Reply;
+use crate::request::DeletionApi;
 use crate::retry::{MAX_SUBMITS, jittered};
 use crate::time::Timestamp;
 
@@ -32,6 +33,10 @@ impl Machine<'_> {
             Reply::Empty => self.unclear(&Cause::new("submit.no-id", "the deletion was accepted without an answer")),
             Reply::Unwell { cause, .. } | Reply::Unreadable(cause) => self.unclear(&cause),
             Reply::Unauthorized(cause) => self.retry_later(cause, None),
+            // Perhaps because a submit before it has arrived after all, and stands in the way.
+            Reply::Refused(cause) | Reply::Missing(cause) | Reply::Conflict(cause) if self.run.resubmits > 0 => {
+                self.unclear(&cause)
+            }
             Reply::Refused(cause) | Reply::Missing(cause) | Reply::Conflict(cause) => {
                 self.note_answer(&cause);
                 let outcome = if speaks_of_a_hold(&cause) { Outcome::Held } else { Outcome::Rejected };
@@ -45,27 +50,28 @@ impl Machine<'_> {
         self.run.submits = self.run.submits.saturating_add(1);
         self.run.request_id = Some(id);
         self.run.submitted_at = Some(self.cx.now);
-        self.run.tries = 0;
+        (self.run.tries, self.run.waits) = (0, 0);
+        self.run.trouble = None;
         self.record(Event::Submitted);
     }
 
     /// It was answered, but not so that one knows what became of it.
     fn unclear(&mut self, cause: &Cause) -> Next {
         self.note_answer(cause);
-        self.deletion_unsure()
+        self.deletion_unsure(Duration::ZERO)
     }
 
-    /// Nobody knows whether the submit arrived: look before posting again.
-    pub(super) fn deletion_unsure(&mut self) -> Next {
+    /// Nobody knows whether the submit arrived: look before posting again. It is perhaps `still_out` for so long.
+    pub(super) fn deletion_unsure(&mut self, still_out: Duration) -> Next {
         self.run.submits = self.run.submits.saturating_add(1);
         self.run.submitted_at = Some(self.cx.now);
-        self.watch_counts()
+        self.watch_counts(still_out)
     }
 
     /// This API has no list of requests and takes no idempotency key, so the only sign of an unanswered submit is whether the
     /// window empties.
-    pub(super) fn watch_counts(&mut self) -> Next {
-        let (since, baseline) = (self.cx.now, self.run.before);
+    pub(super) fn watch_counts(&mut self, still_out: Duration) -> Next {
+        let (since, baseline) = (self.cx.now.plus(still_out), self.run.before);
         self.record(Event::SubmitLookedFor { arrived: None, how: "watching whether the window empties".to_owned() });
         let phase = Phase::SubmitInCounts { since, looks: 0, entity: 0, sum: 0, baseline };
         self.later(phase, jittered(&self.key(), 0, Duration::from_secs(1), 20), WaitReason::ConfirmingSubmit)
@@ -90,8 +96,13 @@ impl Machine<'_> {
         let looks = looks.saturating_add(1);
         let emptying = baseline.is_some_and(|before| left < before);
         self.run.remaining = Some(left);
-        if left == 0 {
-            self.found(true, "nothing is left in the window");
+        self.run.zeros = if left == 0 { self.run.zeros.saturating_add(1) } else { 0 };
+        // An index may flicker: one zero after something else is not yet proof.
+        if left == 0 && (baseline == Some(0) || self.run.zeros >= 2) {
+            match baseline {
+                Some(0) => self.found(None, "nothing was in the window before, and nothing is"),
+                _ => self.found(Some(true), "nothing is left in the window"),
+            }
             self.run.finished_at = Some(self.cx.now);
             self.run.verified_at = Some(self.cx.now);
             self.record(Event::Verified { method: "analytics".to_owned(), checked: None, remaining: Some(0) });
@@ -100,8 +111,8 @@ impl Machine<'_> {
         let age = self.cx.now.since(since);
         let limits = self.limits();
         let policy = Duration::from_secs(limits.confirm_submit_seconds);
-        let watch = submit_watch(policy, limits.chunk_deadline(), self.cx.pace);
-        if !emptying && age >= watch && looks >= MIN_LOOKS {
+        let watch = submit_watch(policy, self.cx.pace);
+        if !emptying && self.cx.now >= since.plus(watch) && looks >= MIN_LOOKS {
             return self.submit_did_not_arrive();
         }
         let baseline = Some(baseline.map_or(left, |before| before.max(left)));
@@ -112,7 +123,7 @@ impl Machine<'_> {
     }
 
     fn submit_did_not_arrive(&mut self) -> Next {
-        self.found(false, "the window has not changed for as long as a deletion takes");
+        self.found(Some(false), "the window has not changed for as long as a deletion takes");
         self.run.submits = self.run.submits.saturating_sub(1);
         self.run.remaining = None;
         if self.run.cancel {
@@ -127,13 +138,18 @@ impl Machine<'_> {
         self.run.resubmits = self.run.resubmits.saturating_add(1);
         if self.run.resubmits >= MAX_SUBMITS {
             let cause = Cause::new("submit.gave-up", format!("none of {MAX_SUBMITS} submits arrived"));
+            let cause = self.with_trouble(cause);
             return self.finish(Outcome::Failed, Some(cause));
         }
-        self.to(Phase::Submitted)
+        match self.run.api {
+            // What stood against it may have changed while this one was watched.
+            DeletionApi::DataDeletion => self.check_holds(),
+            DeletionApi::RecordingJobs => self.to(Phase::Submitted),
+        }
     }
 
-    pub(super) fn found(&mut self, arrived: bool, how: &str) {
-        self.record(Event::SubmitLookedFor { arrived: Some(arrived), how: how.to_owned() });
+    pub(super) fn found(&mut self, arrived: Option<bool>, how: &str) {
+        self.record(Event::SubmitLookedFor { arrived, how: how.to_owned() });
     }
 
     pub(super) fn deletion_status(&mut self, reply: Reply) -> Next {

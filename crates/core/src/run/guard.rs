@@ -97,11 +97,13 @@ impl Machine<'_> {
             Ok(found) => found,
             Err(next) => return next,
         };
-        let full = found.conversations.len() >= PAGE_SIZE as usize
-            && found.total.is_none_or(|total| total > u64::from(page) * u64::from(PAGE_SIZE));
+        // A page may have fewer than it could: what the answer says that there are counts.
+        let size = u64::from(PAGE_SIZE);
+        let listed = found.conversations.len() as u64;
+        let full = found.total.map_or(listed >= size, |total| total > u64::from(page - 1) * size + listed);
         let first_held = self.next_held_window().map_or(Timestamp::LATEST, Window::start);
         // Sorted by end, latest first: once one ends before the held window, so do all that follow.
-        let more = full && found.conversations.last().is_some_and(|last| reaches(last, first_held));
+        let more = full && found.conversations.last().is_none_or(|last| reaches(last, first_held));
         touched.extend(found.conversations.into_iter().filter(|c| self.straddles(c)).map(|c| c.id));
         match (more, ongoing) {
             (true, _) if page >= MAX_STRADDLER_PAGES => {
@@ -168,10 +170,11 @@ impl Machine<'_> {
             let protected = self.run.protected_ids.clone();
             self.record(Event::HoldsChecked { asked: asked as u64, unprotected: Vec::new(), protected });
         }
+        self.run.cleared_at = Some(self.cx.now);
         match (self.run.api, self.limits().max_records) {
             (DeletionApi::DataDeletion, Some(_)) => self.to(Phase::CountBefore { entity: 0, sum: 0 }),
             (DeletionApi::DataDeletion, None) => self.to(Phase::Submitted),
-            (DeletionApi::RecordingJobs, _) => self.to(Phase::Executed { again: false }),
+            (DeletionApi::RecordingJobs, _) => self.to(Phase::Executed),
         }
     }
 
@@ -230,10 +233,14 @@ fn reaches(conversation: &Conversation, at: Timestamp) -> bool {
     conversation.end.is_none_or(|end| end >= at)
 }
 
-/// A look-up by id that finds nothing answers with an empty list, or leaves the list out.
+/// A look-up by id that finds nothing answers with an empty list, or leaves the list out. That is no leave to take anything else
+/// for one, nor a list that is shorter than it says: what it does not name would be deleted.
 fn read_lookup(answer: &Value) -> Option<Vec<Conversation>> {
-    match answer.get("conversations") {
-        None | Some(Value::Null) if answer.is_object() => Some(Vec::new()),
-        _ => analytics::read_page(answer).map(|page| page.conversations),
-    }
+    let fields = answer.as_object()?;
+    let found = match fields.get("conversations") {
+        None | Some(Value::Null) => fields.values().all(|value| !value.is_string()).then(Vec::new)?,
+        Some(_) => analytics::read_page(answer)?.conversations,
+    };
+    let total = fields.get("totalHits").map_or(Some(0), Value::as_u64)?;
+    (total <= found.len() as u64).then_some(found)
 }

@@ -53,8 +53,8 @@ impl Machine<'_> {
 
     fn organisation_busy(&mut self, cause: &Cause) -> Next {
         self.note_answer(cause);
-        self.run.tries = self.run.tries.saturating_add(1);
-        let pause = Duration::from_secs(2) * self.run.tries.min(30);
+        self.run.waits = self.run.waits.saturating_add(1);
+        let pause = Duration::from_secs(2) * self.run.waits.min(30);
         self.pause(pause, WaitReason::SlotBusy, true)
     }
 
@@ -78,23 +78,31 @@ impl Machine<'_> {
         };
         let full = jobs.len() >= recording_jobs::PAGE_SIZE;
         // Two chunks can be created in the same millisecond, so the date alone does not tell whose job it is.
-        let (date, window) = (self.run.action_date, Some(self.run.chunk.window));
-        let ours = |job: &Job| date.is_some() && job.action_date == date && job.window == window;
+        // A server may keep dates to the second only.
+        let second = |date: Option<Timestamp>| date.map(|date| date.millis().div_euclid(1_000));
+        let (date, window) = (second(self.run.action_date), Some(self.run.chunk.window));
+        let ours = |job: &Job| date.is_some() && second(job.action_date) == date && job.window == window;
         if let Some(job) =
             jobs.into_iter().find(|job| ours(job) && !matches!(job.state, State::Cancelled | State::Failed(_)))
         {
-            self.found(true, "a job with our window and action date is listed");
+            self.found(Some(true), "a job with our window and action date is listed");
             return self.adopt(job);
         }
         if full && page < MAX_JOB_PAGES {
             return self.to(Phase::SubmitInJobs { since, looks, page: page + 1 });
+        }
+        if full {
+            // Ours may be on a later page: what has not been looked for has not been found missing.
+            let seen = recording_jobs::PAGE_SIZE * MAX_JOB_PAGES as usize;
+            let message = format!("our job is not among the first {seen} of our jobs, and there are more");
+            return self.finish(Outcome::Unknown, Some(Cause::new("submit.too-many-jobs", message)));
         }
         let looks = looks.saturating_add(1);
         if looks < 2 || self.cx.now.since(since) < LISTING_PATIENCE {
             self.run.phase = Phase::SubmitInJobs { since, looks, page: 1 };
             return self.pause(Duration::from_secs(5), WaitReason::ConfirmingSubmit, false);
         }
-        self.found(false, "no job with our window and action date is listed");
+        self.found(Some(false), "no job with our window and action date is listed");
         if self.run.cancel {
             return self
                 .finish(Outcome::Cancelled, Some(Cause::new("cancelled", "cancelled; no job had been created")));
@@ -120,7 +128,8 @@ impl Machine<'_> {
             State::Processing | State::Fulfilled => {
                 // Not by us: but it is ours, and what it deletes has to be accounted for.
                 self.remote(&job.state_text, true);
-                self.to(Phase::Fulfilled { unsure: false, looks: 0 })
+                self.run.executed = true;
+                self.to(Phase::Fulfilled { looks: 0 })
             }
             State::Cancelled => {
                 self.remote(&job.state_text, true);
@@ -171,12 +180,13 @@ impl Machine<'_> {
         }
     }
 
-    pub(super) fn job_executed(&mut self, reply: Reply, again: bool) -> Next {
+    pub(super) fn job_executed(&mut self, reply: Reply) -> Next {
         match reply {
             Reply::Json(answer) => match recording_jobs::read_job(&answer).map(|job| (job.state, job.state_text)) {
                 Some((State::Processing | State::Fulfilled, word)) => {
                     self.remote(&word, true);
-                    self.run.phase = Phase::Fulfilled { unsure: false, looks: 0 };
+                    self.run.executed = true;
+                    self.run.phase = Phase::Fulfilled { looks: 0 };
                     self.look_again()
                 }
                 Some(_) | None => self.execution_unsure(),
@@ -188,10 +198,11 @@ impl Machine<'_> {
             }
             Reply::Unauthorized(cause) => self.retry_later(cause, None),
             // Perhaps because the execution before it has arrived meanwhile.
-            Reply::Refused(cause) | Reply::Missing(cause) if again => {
+            Reply::Refused(cause) | Reply::Missing(cause) if self.run.executed => {
                 self.note_answer(&cause);
                 self.execution_unsure()
             }
+            Reply::Refused(cause) if speaks_of_a_job_limit(&cause) => self.organisation_busy(&cause),
             Reply::Refused(cause) | Reply::Missing(cause) => {
                 self.note_answer(&cause);
                 self.end_job(Outcome::Rejected, cause)
@@ -202,10 +213,11 @@ impl Machine<'_> {
 
     /// Nobody knows whether the execution arrived: the job's own state will say.
     pub(super) fn execution_unsure(&mut self) -> Next {
-        self.later(Phase::Fulfilled { unsure: true, looks: 0 }, Duration::from_secs(1), WaitReason::ConfirmingSubmit)
+        self.run.executed = true;
+        self.later(Phase::Fulfilled { looks: 0 }, Duration::from_secs(1), WaitReason::ConfirmingSubmit)
     }
 
-    pub(super) fn job_fulfilled(&mut self, reply: Reply, unsure: bool, looks: u32) -> Next {
+    pub(super) fn job_fulfilled(&mut self, reply: Reply, looks: u32) -> Next {
         let job = match self.read_own_job(reply) {
             Ok(job) => job,
             Err(next) => return next,
@@ -218,33 +230,37 @@ impl Machine<'_> {
         self.run.unknown_since = None;
         self.run.percent = job.percent;
         match job.state {
-            State::Ready if unsure && looks + 1 >= UNSURE_LOOKS => {
+            State::Ready if looks + 1 >= UNSURE_LOOKS => {
                 if self.run.cancel {
                     let cause = Cause::new("cancelled", "cancelled; the execution had not arrived");
-                    return self.to(Phase::JobCancelled { outcome: Outcome::Cancelled, cause, unsure: true });
+                    return self.to(Phase::JobCancelled { outcome: Outcome::Cancelled, cause });
                 }
-                // The same job once more: it can be executed only once.
-                self.to(Phase::Executed { again: true })
+                // The same job once more, past the same guards: it can be executed only once.
+                self.gate(&job)
             }
             State::Ready => {
                 let looks = looks.saturating_add(1);
-                self.run.phase = Phase::Fulfilled { unsure, looks };
+                self.run.phase = Phase::Fulfilled { looks };
                 self.pause(Duration::from_secs(2) * looks.min(5), WaitReason::ConfirmingSubmit, false)
             }
-            State::Pending | State::Processing | State::Unknown(_) => {
-                self.run.phase = Phase::Fulfilled { unsure: false, looks: 0 };
+            State::Pending => self.look_again(),
+            State::Processing | State::Unknown(_) => {
+                self.run.phase = Phase::Fulfilled { looks: 0 };
                 self.look_again()
             }
             State::Fulfilled => self.processed(&job),
-            State::Cancelled => {
-                let message = "the job was cancelled while it was being carried out; recordings that already have a delete date keep it";
-                self.doubt(Cause::new("job.cancelled-elsewhere", message))
-            }
+            State::Cancelled => self.cancelled_midway(),
             State::Failed(cause) => {
                 self.run.slot = false;
                 self.finish(Outcome::Failed, Some(cause))
             }
         }
+    }
+
+    fn cancelled_midway(&mut self) -> Next {
+        let message =
+            "the job was cancelled while it was being carried out; recordings that already have a delete date keep it";
+        self.doubt(Cause::new("job.cancelled-midway", message))
     }
 
     fn processed(&mut self, job: &Job) -> Next {
@@ -257,14 +273,20 @@ impl Machine<'_> {
         };
         self.run.before = Some(self.run.before.unwrap_or(recordings));
         let gone = processed.min(recordings.saturating_sub(skipped).saturating_sub(failed));
+        let untold = recordings.saturating_sub(gone).saturating_sub(skipped).saturating_sub(failed);
         let date = self.still_to_come();
         let counted = if date.is_some() { &mut self.run.scheduled } else { &mut self.run.deleted };
         *counted = Some(gone);
         self.run.skipped = skipped;
         self.record(Event::Processed { processed, skipped, failed });
         if failed > 0 {
-            self.run.remaining = Some(failed);
+            self.run.remaining = Some(failed.saturating_add(untold));
             return self.to(Phase::FailedRecordings { page: 1 });
+        }
+        if untold > 0 {
+            self.run.remaining = Some(untold);
+            let message = format!("the job is fulfilled, but says nothing of {untold} of its {recordings} recordings");
+            return self.finish(Outcome::Residual, Some(Cause::new("job.counts", message)));
         }
         match date {
             Some(at) if self.run.cancel => self.left_scheduled(at),
@@ -286,20 +308,25 @@ impl Machine<'_> {
             return self.to(Phase::FailedRecordings { page: page + 1 });
         }
         let failed = self.run.remaining.unwrap_or_default();
-        let mut message = format!("the job failed to delete {failed} recordings; the audit log names them");
+        let named = if full { "the audit log names some of them" } else { "the audit log names them" };
+        let mut message = format!("the job failed to delete {failed} recordings; {named}");
         if let Some(at) = self.still_to_come() {
             message += &format!("; the others go at {at}");
         }
         self.finish(Outcome::Residual, Some(Cause::new("job.failed-recordings", message)))
     }
 
-    pub(super) fn job_cancelled(&mut self, reply: Reply, outcome: Outcome, cause: Cause, unsure: bool) -> Next {
+    pub(super) fn job_cancelled(&mut self, reply: Reply, outcome: Outcome, cause: Cause) -> Next {
         match reply {
+            // What was cancelled may have been under way.
+            Reply::Json(_) | Reply::Empty | Reply::Missing(_) | Reply::Unreadable(_) if self.run.executed => {
+                self.to(Phase::CancelConfirmed { outcome, cause, looks: 0 })
+            }
             Reply::Json(_) | Reply::Empty | Reply::Missing(_) | Reply::Unreadable(_) => {
                 self.finish(outcome, Some(cause))
             }
             // It cannot be cancelled any more, perhaps because the execution has arrived after all.
-            Reply::Conflict(answer) | Reply::Refused(answer) if unsure => {
+            Reply::Conflict(answer) | Reply::Refused(answer) if self.run.executed => {
                 self.note_answer(&answer);
                 self.execution_unsure()
             }
@@ -311,6 +338,37 @@ impl Machine<'_> {
             Reply::Unauthorized(cause) => self.retry_later(cause, None),
             Reply::Unwell { cause, retry_after } | Reply::RateLimited { cause, retry_after } => {
                 self.retry_later(cause, retry_after)
+            }
+        }
+    }
+}
+
+impl Machine<'_> {
+    /// After an execution that may have arrived, only a job that says so itself has deleted nothing.
+    pub(super) fn cancel_confirmed(&mut self, reply: Reply, outcome: Outcome, cause: Cause, looks: u32) -> Next {
+        if let Reply::Missing(answer) = reply {
+            self.note_answer(&answer);
+            return self.doubt(Cause { code: "job.gone".to_owned(), ..answer });
+        }
+        let job = match self.read_own_job(reply) {
+            Ok(job) => job,
+            Err(next) => return next,
+        };
+        self.remote(&job.state_text, !matches!(job.state, State::Unknown(_)));
+        match job.state {
+            State::Cancelled if job.processed == Some(0) => self.finish(outcome, Some(cause)),
+            State::Cancelled => self.cancelled_midway(),
+            State::Processing | State::Fulfilled => self.to(Phase::Fulfilled { looks: 0 }),
+            State::Failed(cause) => self.finish(Outcome::Failed, Some(cause)),
+            State::Pending | State::Ready | State::Unknown(_) if looks + 1 < UNSURE_LOOKS => {
+                let looks = looks.saturating_add(1);
+                self.run.phase = Phase::CancelConfirmed { outcome, cause, looks };
+                self.pause(Duration::from_secs(2) * looks.min(5), WaitReason::ConfirmingSubmit, false)
+            }
+            State::Pending | State::Ready | State::Unknown(_) => {
+                let message =
+                    "the job was cancelled, but does not say so; an execution that was not answered may still arrive";
+                self.doubt(Cause::new("job.not-cancelled", message))
             }
         }
     }

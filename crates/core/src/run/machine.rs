@@ -26,6 +26,9 @@ const IN_FLIGHT_PATIENCE: Duration = Duration::from_secs(60);
 /// Seconds between two tries for a job slot, times the number of the try, at most half a minute.
 const SLOT_PATIENCE: Duration = Duration::from_secs(2);
 
+/// For how long it counts that nothing stood against a deletion: what the platform protects may change while it is put off.
+const CLEARED_FOR: Duration = Duration::from_secs(300);
+
 /// Chunks that found no room in the request budget together come back within this time, one after the other.
 const BUDGET_SPREAD: Duration = Duration::from_secs(10);
 
@@ -75,7 +78,7 @@ impl Machine<'_> {
                     self.record(Event::CancelAsked);
                 }
                 let cooling = self.run.wait.is_some_and(|wait| wait.reason == WaitReason::CoolOff);
-                if self.run.phase.stage().is_harmless() || cooling {
+                if self.run.stage().is_harmless() || cooling {
                     self.run.wait = None;
                 }
                 self.resume()
@@ -121,6 +124,9 @@ impl Machine<'_> {
         if let Some(next) = self.cancelled().or_else(|| self.expired()) {
             return next;
         }
+        if self.is_stale() {
+            return self.check_holds();
+        }
         if self.run.phase == Phase::Submitted && self.run.api == DeletionApi::RecordingJobs {
             // Fixed before the first try leaves: it is also the mark by which an unanswered submit is found again.
             self.run.action_date.get_or_insert(self.cx.now.plus(self.cool_off()));
@@ -149,7 +155,11 @@ impl Machine<'_> {
                 // A retry goes on watching the job of the attempt before; that job still occupies the organisation.
                 self.run.started_at = Some(self.cx.now);
                 match self.run.request_id {
-                    Some(_) => self.to(Phase::Fulfilled { unsure: false, looks: 0 }),
+                    Some(_) => {
+                        // Whoever ended that attempt may have sent an execution and not lived to say so.
+                        self.run.executed = true;
+                        self.to(Phase::Fulfilled { looks: 0 })
+                    }
                     None => self.to(Phase::SubmitInJobs { since: self.cx.now, looks: 0, page: 1 }),
                 }
             }
@@ -158,7 +168,7 @@ impl Machine<'_> {
                 match (self.run.submits, &self.run.request_id) {
                     (0, _) => self.check_holds(),
                     (_, Some(_)) => self.to(Phase::Completed),
-                    (_, None) => self.watch_counts(),
+                    (_, None) => self.watch_counts(Duration::ZERO),
                 }
             }
         }
@@ -182,14 +192,14 @@ impl Machine<'_> {
     /// Enters a phase and goes on with it.
     pub(super) fn to(&mut self, phase: Phase) -> Next {
         self.run.phase = phase;
-        self.run.tries = 0;
+        (self.run.tries, self.run.waits) = (0, 0);
         self.go()
     }
 
     /// Enters a phase after a pause.
     pub(super) fn later(&mut self, phase: Phase, pause: Duration, reason: WaitReason) -> Next {
         self.run.phase = phase;
-        self.run.tries = 0;
+        (self.run.tries, self.run.waits) = (0, 0);
         self.pause(pause, reason, reason != (WaitReason::JobPending { percent: self.run.percent }))
     }
 
@@ -249,8 +259,10 @@ impl Machine<'_> {
             }),
             Phase::SubmitInJobs { page, .. } => Some(recording_jobs::list(*page)),
             Phase::Completed => run.request_id.as_deref().map(data_deletion::status),
-            Phase::Ready | Phase::Fulfilled { .. } => run.request_id.as_deref().map(recording_jobs::get),
-            Phase::Executed { .. } => run.request_id.as_deref().map(recording_jobs::execute),
+            Phase::Ready | Phase::Fulfilled { .. } | Phase::CancelConfirmed { .. } => {
+                run.request_id.as_deref().map(recording_jobs::get)
+            }
+            Phase::Executed => run.request_id.as_deref().map(recording_jobs::execute),
             Phase::FailedRecordings { page } => {
                 run.request_id.as_deref().map(|id| recording_jobs::failed_recordings(id, *page))
             }
@@ -302,14 +314,15 @@ impl Machine<'_> {
             Phase::SubmitInJobs { since, looks, page } => self.submit_in_jobs(reply, since, looks, page),
             Phase::Completed => self.deletion_status(reply),
             Phase::Ready => self.job_ready(reply),
-            Phase::Executed { again } => self.job_executed(reply, again),
-            Phase::Fulfilled { unsure, looks } => self.job_fulfilled(reply, unsure, looks),
+            Phase::Executed => self.job_executed(reply),
+            Phase::Fulfilled { looks } => self.job_fulfilled(reply, looks),
             Phase::FailedRecordings { page } => self.failed_recordings(reply, page),
             Phase::CountAfter { entity, sum } => self.counted_after(reply, entity, sum),
             Phase::Sample(look) => self.sampled(reply, look),
             Phase::Metadata { ids, at, guarded, look } => self.metadata(reply, ids, at, guarded, look),
             Phase::Skips { guards, ids, look } => self.skips(reply, guards, &ids, look),
-            Phase::JobCancelled { outcome, cause, unsure } => self.job_cancelled(reply, outcome, cause, unsure),
+            Phase::JobCancelled { outcome, cause } => self.job_cancelled(reply, outcome, cause),
+            Phase::CancelConfirmed { outcome, cause, looks } => self.cancel_confirmed(reply, outcome, cause, looks),
         }
     }
 
@@ -334,7 +347,7 @@ impl Machine<'_> {
             self.record(Event::Withheld { call: call_of(&request), cause: cause.clone() });
         }
         match outcome {
-            Some(outcome) => self.stop_before(outcome, cause),
+            Some(outcome) => self.end_job(outcome, cause),
             None => self.retry_later(cause, None),
         }
     }
@@ -349,9 +362,13 @@ impl Machine<'_> {
             self.record(Event::NoAnswer { call: call_of(&request), why });
         }
         match (&self.run.phase, self.run.api) {
-            (Phase::Submitted, DeletionApi::DataDeletion) => self.deletion_unsure(),
+            (Phase::Submitted, DeletionApi::DataDeletion) => self.deletion_unsure(match why {
+                // Whoever sent it may still be waiting for the answer.
+                NoResponse::Interrupted => IN_FLIGHT_PATIENCE,
+                NoResponse::NotSent | NoResponse::Dropped | NoResponse::TimedOut => Duration::ZERO,
+            }),
             (Phase::Submitted, DeletionApi::RecordingJobs) => self.creation_unsure(),
-            (Phase::Executed { .. }, _) => self.execution_unsure(),
+            (Phase::Executed, _) => self.execution_unsure(),
             _ => self.retry_later(Cause::new("network.no-answer", why.phrase()), None),
         }
     }
@@ -361,7 +378,7 @@ impl Machine<'_> {
         let (retry_after, cause) = match reply {
             Reply::Json(value) => match read(&value) {
                 Some(answer) => {
-                    self.run.tries = 0;
+                    (self.run.tries, self.run.waits) = (0, 0);
                     return Ok(answer);
                 }
                 None => (None, Cause::new("reply.unreadable", "the answer lacks a field or has one of the wrong type")),
@@ -400,8 +417,8 @@ impl Machine<'_> {
 
     pub(super) fn rate_limited(&mut self, retry_after: Option<Duration>, cause: &Cause) -> Next {
         self.note_answer(cause);
-        self.run.tries = self.run.tries.saturating_add(1);
-        let pause = retry_after.unwrap_or_else(|| backoff(&self.key(), self.run.tries));
+        self.run.waits = self.run.waits.saturating_add(1);
+        let pause = retry_after.unwrap_or_else(|| backoff(&self.key(), self.run.waits));
         let retry_after_seconds = retry_after.map(|pause| pause.as_secs());
         self.pause(pause, WaitReason::RateLimited { retry_after_seconds }, true)
     }
@@ -413,7 +430,7 @@ impl Machine<'_> {
             0 => self.run.trouble = Some(cause.clone()),
             _ => self.note_answer(&cause),
         }
-        let limit = if self.run.phase.stage().is_harmless() { GIVE_UP_BEFORE } else { GIVE_UP_WATCHING };
+        let limit = if self.run.stage().is_harmless() { GIVE_UP_BEFORE } else { GIVE_UP_WATCHING };
         if self.run.tries >= limit {
             return self.give_up(cause);
         }
@@ -423,7 +440,7 @@ impl Machine<'_> {
 
     /// The question of this phase cannot be answered.
     pub(super) fn give_up(&mut self, cause: Cause) -> Next {
-        match self.run.phase.stage() {
+        match self.run.stage() {
             Stage::Before => {
                 let message = format!("gave up before anything was deleted: {}", cause.message);
                 self.end_job(Outcome::Failed, Cause { message, ..cause })
@@ -438,15 +455,7 @@ impl Machine<'_> {
 
     /// Ends it where it stands, asking nothing more. What went wrong last may be why nobody could carry it on.
     fn abandon(&mut self, cause: Cause) -> Next {
-        let cause = match self.run.trouble.take() {
-            Some(last) => Cause {
-                message: format!("{}; what went wrong last was `{}`: {}", cause.message, last.code, last.message),
-                context_id: last.context_id,
-                correlation_id: last.correlation_id,
-                ..cause
-            },
-            None => cause,
-        };
+        let cause = self.with_trouble(cause);
         let sent = self.run.in_flight.take();
         match (&self.run.phase, sent) {
             // The answer will never be known: another attempt must look for what came of it.
@@ -455,16 +464,29 @@ impl Machine<'_> {
                 self.run.submitted_at.get_or_insert(at);
                 return self.finish(Outcome::Unknown, Some(cause));
             }
-            (Phase::Executed { .. }, Some(_)) => return self.finish(Outcome::Unknown, Some(cause)),
+            (Phase::Executed, Some(_)) => return self.finish(Outcome::Unknown, Some(cause)),
             _ => {}
         }
-        let outcome = match self.run.phase.stage() {
+        let outcome = match self.run.stage() {
             Stage::Before => Outcome::Failed,
             Stage::Collecting => Outcome::Residual,
             Stage::Searching | Stage::Cancelling | Stage::Deleting => Outcome::Unknown,
             Stage::Verifying | Stage::Ended => self.left_or(Outcome::Unknown),
         };
         self.finish(outcome, Some(cause))
+    }
+
+    /// The cause, with what went wrong last: that is why it came to it.
+    pub(super) fn with_trouble(&mut self, cause: Cause) -> Cause {
+        match self.run.trouble.take() {
+            Some(last) => Cause {
+                message: format!("{}; what went wrong last was `{}`: {}", cause.message, last.code, last.message),
+                context_id: last.context_id,
+                correlation_id: last.correlation_id,
+                ..cause
+            },
+            None => cause,
+        }
     }
 
     /// A job that cannot be cancelled stays behind unexecuted, which deletes nothing.
@@ -490,16 +512,17 @@ impl Machine<'_> {
         if matches!(self.run.phase, Phase::Sample(_)) {
             return self.still_to_come().map(|at| self.left_scheduled(at));
         }
-        let may_stop = self.run.phase.stage() == Stage::Before || self.run.phase == (Phase::Executed { again: true });
-        may_stop.then(|| self.stop_before(Outcome::Cancelled, cause))
+        self.run.is_before().then(|| self.end_job(Outcome::Cancelled, cause))
     }
 
-    /// Ends a chunk that has not sent its deletion, or is about to send it once more because the first was not answered.
-    fn stop_before(&mut self, outcome: Outcome, cause: Cause) -> Next {
-        if self.run.phase == (Phase::Executed { again: true }) {
-            return self.to(Phase::JobCancelled { outcome, cause, unsure: true });
-        }
-        self.end_job(outcome, cause)
+    /// Whether the deletion, having been put off by the other side, is about to leave on the word of guards that were asked too long
+    /// ago. Waits of our own making, for the request budget, do not count: the guards would wait for it, too, and so for ever.
+    fn is_stale(&self) -> bool {
+        let about_to = match self.run.api {
+            DeletionApi::DataDeletion => self.run.phase == Phase::Submitted,
+            DeletionApi::RecordingJobs => self.run.phase == Phase::Executed,
+        };
+        about_to && self.run.waits > 0 && self.run.cleared_at.is_some_and(|at| self.cx.now.since(at) > CLEARED_FOR)
     }
 
     /// The delete date of the recordings, while it has not come.
@@ -515,10 +538,11 @@ impl Machine<'_> {
         self.finish(Outcome::Unknown, Some(Cause::new("cancelled.scheduled", message)))
     }
 
-    /// Ends a chunk of which nothing has been deleted; a job that exists is cancelled first.
+    /// Ends a chunk that has not sent its deletion, or was about to send it once more because the first was not answered. A job that
+    /// exists is cancelled first.
     pub(super) fn end_job(&mut self, outcome: Outcome, cause: Cause) -> Next {
         match self.run.request_id {
-            Some(_) => self.to(Phase::JobCancelled { outcome, cause, unsure: false }),
+            Some(_) => self.to(Phase::JobCancelled { outcome, cause }),
             None => self.finish(outcome, Some(cause)),
         }
     }
@@ -536,22 +560,27 @@ impl Machine<'_> {
     /// Ends it if it is too late.
     fn expired(&mut self) -> Option<Next> {
         self.deadline().filter(|deadline| self.cx.now >= *deadline)?;
-        let late = |text: &str| Cause::new("deadline", format!("the deadline passed {text}"));
-        match self.run.phase.stage() {
-            Stage::Before => Some(self.end_job(Outcome::TimedOut, late("before anything was deleted"))),
-            Stage::Searching => {
-                Some(self.finish(Outcome::Unknown, Some(late("before it was known whether the job exists"))))
-            }
+        let stage = self.run.stage();
+        let when = match stage {
             // One try to leave no job behind.
-            Stage::Cancelling => (self.run.tries > 0).then(|| self.leave_job()),
-            Stage::Deleting => Some(self.doubt(late("while the deletion was under way"))),
+            Stage::Cancelling => return (self.run.tries + self.run.waits > 0).then(|| self.leave_job()),
             // One look at what is left.
-            Stage::Verifying if self.run.doubt.is_some() && self.run.tries == 0 => None,
+            Stage::Verifying if self.run.doubt.is_some() && self.run.tries + self.run.waits == 0 => return None,
+            Stage::Before => "before anything was deleted",
+            Stage::Searching => "before it was known whether the job exists",
+            Stage::Deleting => "while the deletion was under way",
+            Stage::Collecting | Stage::Verifying | Stage::Ended => "before absence was verified",
+        };
+        let late = self.with_trouble(Cause::new("deadline", format!("the deadline passed {when}")));
+        Some(match stage {
+            Stage::Before => self.end_job(Outcome::TimedOut, late),
+            Stage::Deleting => self.doubt(late),
+            Stage::Searching | Stage::Cancelling => self.finish(Outcome::Unknown, Some(late)),
             Stage::Collecting | Stage::Verifying | Stage::Ended => {
                 let outcome = self.left_or(Outcome::Unknown);
-                Some(self.finish(outcome, Some(late("before absence was verified"))))
+                self.finish(outcome, Some(late))
             }
-        }
+        })
     }
 
     /// `Residual` when something was seen to be left, otherwise the given outcome.
@@ -633,5 +662,5 @@ fn call_of(request: &HttpRequest) -> String {
 
 /// Whether the phase's request changes something at the other end, so that its departure is recorded.
 fn changes_something(phase: &Phase) -> bool {
-    matches!(phase, Phase::Submitted | Phase::Executed { .. } | Phase::JobCancelled { .. })
+    matches!(phase, Phase::Submitted | Phase::Executed | Phase::JobCancelled { .. })
 }

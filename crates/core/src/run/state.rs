@@ -47,13 +47,10 @@ pub(crate) enum Phase {
     Completed,
     /// The counts of the job (`recordingJobs`).
     Ready,
-    /// The acceptance of the execution; `again` when an earlier one was not answered and may still arrive.
-    Executed {
-        #[serde(default)]
-        again: bool,
-    },
-    /// The end of the job. `unsure` after an execution that was not answered.
-    Fulfilled { unsure: bool, looks: u32 },
+    /// The acceptance of the execution.
+    Executed,
+    /// The end of the job; `looks` at one that has not begun, though it should have.
+    Fulfilled { looks: u32 },
     /// The recordings that the job failed to delete.
     FailedRecordings { page: u32 },
     /// The count of what is left.
@@ -64,13 +61,10 @@ pub(crate) enum Phase {
     Skips { guards: Vec<String>, ids: Vec<String>, look: Look },
     /// The recordings of those conversations, one conversation after the other; the first `guarded` are protected.
     Metadata { ids: Vec<String>, at: usize, guarded: usize, look: Look },
-    /// The end of a job that must not be executed; `unsure` when an execution may still arrive.
-    JobCancelled {
-        outcome: Outcome,
-        cause: Cause,
-        #[serde(default)]
-        unsure: bool,
-    },
+    /// The end of a job that must not be executed.
+    JobCancelled { outcome: Outcome, cause: Cause },
+    /// What became of a job that was cancelled after an execution that may have arrived.
+    CancelConfirmed { outcome: Outcome, cause: Cause, looks: u32 },
     /// Nothing more.
     Ended,
 }
@@ -87,16 +81,16 @@ impl Phase {
             Self::SubmitInCounts { .. } | Self::SubmitInJobs { .. } => "confirmingSubmit",
             Self::Completed | Self::Fulfilled { .. } => "deleting",
             Self::Ready => "preparing",
-            Self::Executed { .. } => "executing",
+            Self::Executed => "executing",
             Self::FailedRecordings { .. } => "collectingFailures",
             Self::CountAfter { .. } | Self::Sample(_) | Self::Metadata { .. } | Self::Skips { .. } => "verifying",
-            Self::JobCancelled { .. } => "cancelling",
+            Self::JobCancelled { .. } | Self::CancelConfirmed { .. } => "cancelling",
             Self::Ended => "ended",
         }
     }
 
-    /// How far the chunk has come.
-    pub(crate) fn stage(&self) -> Stage {
+    /// How far the chunk has come, of its own accord: see [`ChunkRun::stage`].
+    fn stage(&self) -> Stage {
         match self {
             Self::Queued
             | Self::Slot
@@ -106,15 +100,11 @@ impl Phase {
             | Self::CountBefore { .. }
             | Self::Submitted
             | Self::Ready
-            | Self::Executed { again: false } => Stage::Before,
+            | Self::Executed => Stage::Before,
             // Where jobs can be listed a submit only creates; executing is another request.
             Self::SubmitInJobs { .. } => Stage::Searching,
-            Self::JobCancelled { unsure: false, .. } => Stage::Cancelling,
-            Self::SubmitInCounts { .. }
-            | Self::Completed
-            | Self::Executed { again: true }
-            | Self::JobCancelled { unsure: true, .. }
-            | Self::Fulfilled { .. } => Stage::Deleting,
+            Self::JobCancelled { .. } | Self::CancelConfirmed { .. } => Stage::Cancelling,
+            Self::SubmitInCounts { .. } | Self::Completed | Self::Fulfilled { .. } => Stage::Deleting,
             Self::FailedRecordings { .. } => Stage::Collecting,
             Self::CountAfter { .. } | Self::Sample(_) | Self::Metadata { .. } | Self::Skips { .. } => Stage::Verifying,
             Self::Ended => Stage::Ended,
@@ -132,6 +122,10 @@ pub(crate) struct Look {
     pub(crate) share: u32,
     /// Whether every conversation of the window will have been looked at.
     pub(crate) whole: bool,
+    /// Conversations that there are, as the first page says.
+    pub(crate) total: u64,
+    /// Conversations that the pages have shown.
+    pub(crate) seen: u64,
     /// Conversations looked at.
     pub(crate) checked: u64,
     /// Recordings of theirs that are there without a delete date.
@@ -197,11 +191,20 @@ pub struct ChunkRun {
     pub(crate) in_flight: Option<Timestamp>,
     /// Failures of the call in hand, one after the other.
     pub(crate) tries: u32,
+    /// How often it has been told to wait, one time after the other: no failure.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) waits: u32,
     /// Whether the call in hand is being repeated with a renewed token.
     pub(crate) renewed: bool,
     pub(crate) slot: bool,
     pub(crate) cancel: bool,
     pub(crate) request_id: Option<String>,
+    /// Whether an execution of our job has left that was not refused. It may still arrive, whatever the job says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) executed: bool,
+    /// When it was last seen that nothing stands against the deletion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cleared_at: Option<Timestamp>,
     /// The `actionDate` of our job: also the mark by which an unanswered submit is found again.
     pub(crate) action_date: Option<Timestamp>,
     pub(crate) submitted_at: Option<Timestamp>,
@@ -267,10 +270,13 @@ impl ChunkRun {
             wait: None,
             in_flight: None,
             tries: 0,
+            waits: 0,
             renewed: false,
             slot: false,
             cancel: false,
             request_id: None,
+            executed: false,
+            cleared_at: None,
             action_date: None,
             submitted_at: None,
             unfinished_at: None,
@@ -331,9 +337,22 @@ impl ChunkRun {
         self.in_flight.is_some()
             && match (&self.phase, self.api) {
                 // A recording job is only created by its submit; executing it is what deletes.
-                (Phase::Submitted, DeletionApi::DataDeletion) | (Phase::Executed { .. }, _) => true,
+                (Phase::Submitted, DeletionApi::DataDeletion) | (Phase::Executed, _) => true,
                 (_, DeletionApi::DataDeletion | DeletionApi::RecordingJobs) => false,
             }
+    }
+
+    /// How far it has come. What would be harmless is not, once an execution has left that may still arrive.
+    pub(crate) fn stage(&self) -> Stage {
+        match self.phase.stage() {
+            Stage::Before | Stage::Cancelling if self.executed => Stage::Deleting,
+            stage => stage,
+        }
+    }
+
+    /// Whether the phase itself comes before the deletion, be it the first or one more.
+    pub(crate) fn is_before(&self) -> bool {
+        self.phase.stage() == Stage::Before
     }
 
     /// Until when it waits, and for what.
@@ -397,6 +416,7 @@ impl ChunkRun {
             unfinished_ms: self.unfinished_at.map_or(0, |at| millis(submitted, at)),
             finished_ms: millis(submitted, finished).max(1),
             lag_ms: self.verified_at.map_or(0, |at| millis(finished, at)),
+            slowest_ms: 0,
         })
     }
 
@@ -408,4 +428,9 @@ impl ChunkRun {
             DeletionApi::RecordingJobs => self.deleted,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

@@ -10,9 +10,10 @@ use crate::api::protection;
 use crate::api::recording_jobs::{self, Left};
 use crate::audit::Event;
 use crate::bounds::PAGE_SIZE;
+use crate::chunk::Age;
 use crate::http::HttpRequest;
 use crate::reply::Reply;
-use crate::request::{DeletionApi, includes_screen};
+use crate::request::DeletionApi;
 use crate::window::Window;
 
 /// Pages that are searched for protected conversations when the job has skipped something.
@@ -59,23 +60,31 @@ impl Machine<'_> {
             self.run.zeros = 0;
             self.run.seen_left = true;
         }
+        // A first zero is worth a second look, however late it is.
+        if let Some(next) = self.look_later(left > 0) {
+            return next;
+        }
+        let message = format!("{left} records are still there");
+        self.finish(Outcome::Residual, Some(Cause::new("verify.residual", message)))
+    }
+
+    /// Waits for another look, unless it would come too late and that counts.
+    fn look_later(&mut self, too_late_counts: bool) -> Option<Next> {
         let finished = *self.run.finished_at.get_or_insert(self.cx.now);
         // Recordings go from their delete date on, which a cool-off puts long after the end of the job.
         let finished = self.run.action_date.map_or(finished, |date| finished.max(date));
         let age = self.cx.now.since(finished);
         // A look takes many requests: what it saw is as old as its beginning.
         let began = self.run.look_at.unwrap_or(self.cx.now).since(finished);
-        // A first zero is worth a second look, however late it is.
-        if left == 0 || began < Duration::from_secs(self.limits().verify_seconds) {
-            let shortest = match self.run.api {
-                DeletionApi::DataDeletion => Duration::from_millis(500),
-                // One look is a dozen requests.
-                DeletionApi::RecordingJobs => Duration::from_secs(5),
-            };
-            return self.pause((age / 4).clamp(shortest, Duration::from_secs(60)), WaitReason::IndexLag, true);
+        if too_late_counts && began >= Duration::from_secs(self.limits().verify_seconds) {
+            return None;
         }
-        let message = format!("{left} records are still there");
-        self.finish(Outcome::Residual, Some(Cause::new("verify.residual", message)))
+        let shortest = match self.run.api {
+            DeletionApi::DataDeletion => Duration::from_millis(500),
+            // One look is a dozen requests.
+            DeletionApi::RecordingJobs => Duration::from_secs(5),
+        };
+        Some(self.pause((age / 4).clamp(shortest, Duration::from_secs(60)), WaitReason::IndexLag, true))
     }
 
     /// A page of the conversations of the window, or of its first month where the query reaches no further.
@@ -97,6 +106,7 @@ impl Machine<'_> {
         if !look.pages.is_empty() {
             look.pages.remove(0);
         }
+        look.seen = look.seen.saturating_add(page.conversations.len() as u64);
         let mut ids: Vec<_> =
             page.conversations.into_iter().filter(|c| window.contains(c.start)).map(|c| c.id).collect();
         // Conversations that the platform protects keep their recordings, and were found before the execution.
@@ -122,6 +132,7 @@ impl Machine<'_> {
             pages: evenly(&(1..=pages).collect::<Vec<_>>(), chosen as usize),
             share: if all { PAGE_SIZE } else { wanted.div_ceil(chosen.max(1)) },
             whole: all && self.queried(1).is_none(),
+            total: total.unwrap_or_default(),
             ..Look::default()
         }
     }
@@ -176,9 +187,9 @@ impl Machine<'_> {
         guarded: usize,
         mut look: Look,
     ) -> Next {
-        let screen_too = includes_screen(&self.cx.order.request.record_types);
+        let request = &self.cx.order.request;
         // No such recordings: gone.
-        let found = self.read_or(reply, Left::default(), |answer| recording_jobs::read_metadata(answer, screen_too));
+        let found = self.read_or(reply, Left::default(), |answer| recording_jobs::read_metadata(answer, request));
         let left = match found {
             Ok(left) => left,
             Err(next) => return next,
@@ -214,12 +225,34 @@ impl Machine<'_> {
             self.run.protected = Some(skipped);
         }
         let still_there = look.kept.saturating_add(look.scheduled);
-        // A sample that finds nothing has not measured what is left elsewhere.
-        self.run.remaining = (look.whole || still_there > 0).then_some(still_there);
+        // A sample that finds nothing has not measured what is left elsewhere; nor have pages that show less than there is, or
+        // nothing of what the job has deleted.
+        let nothing = look.checked == 0 && self.run.deleted.is_some_and(|deleted| deleted > 0);
+        let whole = look.whole && look.seen >= look.total && !nothing;
+        self.run.remaining = (whole || still_there > 0).then_some(still_there);
         let (checked, remaining) = (Some(look.checked), self.run.remaining);
         self.record(Event::Verified { method: "recordingMetadata".to_owned(), checked, remaining });
         self.run.phase = Phase::Sample(Look::default());
+        if nothing && self.run.doubt.is_none() {
+            return self.nothing_to_look_at();
+        }
         self.conclude(still_there)
+    }
+}
+
+impl Machine<'_> {
+    /// The job has deleted recordings, and none of their conversations is listed. Of old ones that is so; recent ones may be missing
+    /// for a while.
+    fn nothing_to_look_at(&mut self) -> Next {
+        if self.run.chunk.age == Age::Aged {
+            return self.conclude(0);
+        }
+        if let Some(next) = self.look_later(true) {
+            return next;
+        }
+        let message =
+            "the job says that it has deleted recordings, but none of their conversations is listed to look at";
+        self.finish(Outcome::Unknown, Some(Cause::new("verify.nothing-listed", message)))
     }
 }
 

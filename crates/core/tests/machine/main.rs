@@ -1,6 +1,7 @@
 //! The step machine, told as stories: what the server answers, what is asked of it, and how it ends.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod doubt;
 mod objection;
 mod protection;
 mod recordings;
@@ -206,6 +207,11 @@ fn job(state: &str) -> Answer {
     )
 }
 
+/// A job that was cancelled before it had deleted anything.
+fn cancelled() -> Answer {
+    Json(200, json!({ "id": "job-1", "state": "CANCELLED", "totalRecordings": 5, "totalProcessedRecordings": 0 }))
+}
+
 fn created() -> Answer {
     Json(202, json!({ "id": "job-1", "state": "PENDING" }))
 }
@@ -216,6 +222,11 @@ fn conversations(ids: &[&str]) -> Answer {
                 "conversationEnd": "2023-01-05T10:10:00.000Z" })
     };
     Json(200, json!({ "conversations": ids.iter().map(one).collect::<Vec<_>>(), "totalHits": ids.len() }))
+}
+
+/// What the recordings of a conversation are answered with when there are none any more.
+fn gone() -> Answer {
+    Json(200, json!([]))
 }
 
 fn error(status: u16, code: &str) -> Answer {
@@ -320,7 +331,7 @@ fn an_unclear_submit_is_never_posted_again_while_the_window_empties() {
         Json(202, json!({ "id": 7 })),
         Text(302, ""),
     ] {
-        let story = play(&deletion(json!({})), [count(9), unclear, count(9), count(4), count(0)]);
+        let story = play(&deletion(json!({})), [count(9), unclear, count(9), count(4), count(0), count(0)]);
         assert_eq!(story.end(), verified());
         assert_eq!(story.times(SUBMIT), 1);
         assert_eq!(story.run.view().records_deleted, Some(9));
@@ -520,7 +531,7 @@ fn an_unanswered_creation_is_found_again_by_its_window_and_action_date() {
         entry("other-2", &json!("2023-02-01T00:00:00.000Z/2023-03-01T00:00:00.000Z"), &body["actionDate"]);
     let ours = entry("job-1", interval, &body["actionDate"]);
     let listed = Json(200, json!({ "entities": [another_time, another_chunk, ours] }));
-    let rest = || [job("READY"), job("PROCESSING"), job("FULFILLED"), conversations(&[])];
+    let rest = || [job("READY"), job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
     let story = play(&order, [Lost(NoResponse::TimedOut), listed].into_iter().chain(rest()));
     assert_eq!((story.end(), story.times("POST jobs")), (verified(), 1));
 
@@ -532,7 +543,7 @@ fn an_unanswered_creation_is_found_again_by_its_window_and_action_date() {
 #[test]
 fn a_third_job_waits_instead_of_failing() {
     for busy in [error(409, "request.conflict"), error(400, "recording.jobs.limit"), Header(429, "retry-after", "5")] {
-        let rest = [created(), job("READY"), job("PROCESSING"), job("FULFILLED"), conversations(&[])];
+        let rest = [created(), job("READY"), job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
         let story = play(&order("recordingJobs", |_| {}), [busy].into_iter().chain(rest));
         assert_eq!((story.end(), story.run.view().submits), (verified(), 1));
     }
@@ -733,7 +744,7 @@ fn an_odd_id_stays_inside_its_place_in_the_path() {
     assert_eq!(story.requests[2].path, "/api/v2/data/deletion/requests/..%2F..%2Fusers%2Fme%3Fx%3D1%23y%252F");
     // With these nothing can be asked: the submit counts as unclear, never as accepted.
     for unusable in ["a b", "a\r\nHost: elsewhere", "\u{e9}"] {
-        let answers = [count(9), Json(202, json!({ "id": unusable })), count(4), count(0)];
+        let answers = [count(9), Json(202, json!({ "id": unusable })), count(4), count(0), count(0)];
         let story = play(&deletion(json!({})), answers);
         assert_eq!((story.end(), story.times(SUBMIT)), (verified(), 1), "{unusable:?}");
         assert!(story.calls.iter().all(|call| !call.starts_with("GET")), "{:?}", story.calls);

@@ -74,9 +74,10 @@ fn a_hold_after_an_unanswered_execution_believes_the_job_alone() {
         let lost = [created(), job("READY"), Lost(NoResponse::Dropped)];
         lost.into_iter().chain((0..8).map(|_| job("READY")))
     };
-    let in_time = play(&recordings(), unanswered().chain([held(), Text(204, "")]));
+    let in_time = play(&recordings(), unanswered().chain([held(), Text(204, ""), cancelled()]));
     assert_eq!(in_time.end(), ended(Outcome::Held, "policy.keepsMore"));
-    let too_late = [held(), error(400, "bad.request"), job("PROCESSING"), job("FULFILLED"), conversations(&[])];
+    let too_late =
+        [held(), error(400, "bad.request"), job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
     let story = play(&recordings(), unanswered().chain(too_late));
     assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 1), "it had begun, so it is seen through");
 }

@@ -58,7 +58,7 @@ fn a_long_window_is_searched_in_pieces_that_the_query_takes() {
     let held = held_after("recordingJobs", |_| {});
     let pieces = [none(), none(), none(), none(), none(), none()];
     let answers = [created(), job("READY")].into_iter().chain(pieces);
-    let rest = [job("PROCESSING"), job("FULFILLED"), conversations(&[])];
+    let rest = [job("PROCESSING"), job("FULFILLED"), none()];
     let story = go_on(&held, ChunkRun::new(&held, chunk), "2024-01-01T00:00:00Z", answers.chain(rest));
     assert_eq!(story.end(), verified());
     let intervals: Vec<_> =

@@ -19,7 +19,7 @@ fn unanswered() -> impl Iterator<Item = Answer> {
 #[test]
 fn an_unanswered_execution_is_settled_by_the_state_of_the_job() {
     let order = recordings(|_| {});
-    let rest = || [job("PROCESSING"), job("FULFILLED"), conversations(&[])];
+    let rest = || [job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
     let arrived = [created(), job("READY"), Lost(NoResponse::TimedOut)];
     let story = play(&order, arrived.into_iter().chain(rest()));
     assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 1));
@@ -32,7 +32,7 @@ fn an_unanswered_execution_is_settled_by_the_state_of_the_job() {
 fn an_execution_that_arrives_late_is_never_called_rejected() {
     let order = recordings(|_| {});
     for refusal in [error(400, "bad.request"), error(404, "not.found"), error(409, "conflict")] {
-        let late = [refusal, job("PROCESSING"), job("FULFILLED"), conversations(&[])];
+        let late = [refusal, job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
         let story = play(&order, unanswered().chain(late));
         assert_eq!((story.end(), story.run.view().records_deleted), (verified(), Some(5)));
         assert_eq!(story.times("DELETE job-1"), 0, "a job that runs is not cancelled as if it had not begun");
@@ -43,11 +43,61 @@ fn an_execution_that_arrives_late_is_never_called_rejected() {
 fn a_cancel_after_an_unanswered_execution_believes_the_job_alone() {
     let order = recordings(|_| {});
     let start = || unanswered().take(10).chain([CancelFirst(Box::new(job("READY")))]);
-    let in_time = play(&order, start().chain([Text(204, "")]));
+    let in_time = play(&order, start().chain([Text(204, ""), cancelled()]));
     assert_eq!(in_time.end(), ended(Outcome::Cancelled, "cancelled"));
-    let too_late = [error(400, "bad.request"), job("PROCESSING"), job("FULFILLED"), conversations(&[])];
+    let too_late = [error(400, "bad.request"), job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
     let story = play(&order, start().chain(too_late));
     assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 1), "it had begun, so it is seen through");
+    // It may have begun before the cancellation: whatever that is answered with, the job is asked.
+    let unreadable = || [Text(204, ""), error(404, "not.found"), Text(200, "<html>"), job("PROCESSING")];
+    for answer in unreadable() {
+        let midway =
+            [answer, job("CANCELLED"), conversations(&["a"]), Json(200, json!([{ "fileState": "AVAILABLE" }]))];
+        let story = play(&order, start().chain(midway));
+        assert_eq!(story.end(), ended(Outcome::Unknown, "job.cancelled-midway"), "five had been processed by then");
+    }
+    for answer in unreadable() {
+        let arrived = [answer, job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+        assert_eq!(play(&order, start().chain(arrived)).end(), verified());
+    }
+    let stays = [Text(204, ""), always(job("READY")), conversations(&["a"]), gone()];
+    assert_eq!(play(&order, start().chain(stays)).end(), ended(Outcome::Unknown, "job.not-cancelled"));
+    let gone = [Text(204, ""), error(404, "not.found"), conversations(&["a"]), gone()];
+    assert_eq!(play(&order, start().chain(gone)).end(), ended(Outcome::Unknown, "job.gone"));
+}
+
+#[test]
+fn a_retry_executes_a_job_whose_execution_was_lost() {
+    let order = recordings(|_| {});
+    // One stale look does not make it wait for ever either.
+    let stale = [created(), job("READY"), Lost(NoResponse::Dropped), job("PENDING")];
+    let rest = || [job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+    let story = play(&order, stale.into_iter().chain(many(|| job("READY"), 8)).chain(rest()));
+    assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 2));
+    // Whoever should have sent it died; it was never sent, or it was and never arrived.
+    let now = Timestamp::parse("2024-01-01T00:00:00Z").unwrap();
+    let cx = Context { order: &order, pace: Pace::default(), now };
+    let mut answers = [created(), job("READY")].into_iter();
+    let (mut run, mut input, mut later) = (fresh(&order), Input::Start, now);
+    let sending = loop {
+        let step = run.step(Context { now: later, ..cx }, input);
+        run = step.run;
+        input = match step.next {
+            Next::Send(_) if run.is_deleting() => break run,
+            Next::Send(_) => answered(answers.next().unwrap()),
+            Next::TakeSlot => Input::Slot { granted: true },
+            Next::WaitUntil { at, .. } => {
+                later = at;
+                Input::Tick
+            }
+            Next::Done(outcome) => panic!("{outcome:?}"),
+        };
+    };
+    let dead = sending.abandoned(cx, purge_core::run::Cause::new("message.dead", "given up")).run;
+    assert_eq!(dead.outcome(), Some(Outcome::Unknown));
+    let again = many(|| job("READY"), 8).chain(rest());
+    let story = go_on(&order, dead.retried().unwrap(), "2024-01-02T00:00:00Z", again);
+    assert_eq!((story.end(), story.times("PUT job-1"), story.times("POST jobs")), (verified(), 1, 0));
 }
 
 fn cooling() -> Order {
@@ -83,7 +133,7 @@ fn a_cancel_in_the_cool_off_says_what_is_still_to_come() {
         assert_eq!(story.run.view().records_deleted, None);
         // Whoever changes their mind again has it seen through.
         let again = story.run.retried().unwrap();
-        let story = go_on(&order, again, "2024-01-02T00:00:00Z", [job("FULFILLED"), conversations(&[])]);
+        let story = go_on(&order, again, "2024-01-02T00:00:00Z", [job("FULFILLED"), conversations(&["a"]), gone()]);
         assert_eq!((story.end(), story.times("POST jobs")), (verified(), 0));
     }
     let waiting = [created(), job("READY"), job("PROCESSING"), job("FULFILLED")];
@@ -158,10 +208,10 @@ fn a_job_that_is_over_is_not_watched_for_ever() {
     let order = recordings(|_| {});
     let silent = Json(200, json!({ "id": "job-1", "state": "FULFILLED" }));
     for over in [job("CANCELLED"), silent] {
-        let answers = [created(), job("READY"), job("PROCESSING"), over, conversations(&[])];
+        let answers = [created(), job("READY"), job("PROCESSING"), over, conversations(&["a"]), gone()];
         let story = play(&order, answers);
         assert_eq!(story.end().0, Outcome::Unknown);
-        let again = [created(), job("READY"), job("PROCESSING"), job("FULFILLED"), conversations(&[])];
+        let again = [created(), job("READY"), job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
         let story = go_on(&order, story.run.retried().unwrap(), "2024-01-02T00:00:00Z", again);
         assert_eq!((story.end(), story.times("POST jobs")), (verified(), 1), "what it left is deleted by another");
     }
@@ -173,6 +223,6 @@ fn a_deletion_that_the_server_has_forgotten_is_told_by_the_counts() {
     let forgotten = [count(5), accepted(), always(error(404, "not.found")), count(0)];
     let story = play(&order, forgotten);
     assert_eq!(story.end(), ended(Outcome::Unknown, "deletion.gone"));
-    let story = go_on(&order, story.run.retried().unwrap(), "2024-01-02T00:00:00Z", [count(0)]);
+    let story = go_on(&order, story.run.retried().unwrap(), "2024-01-02T00:00:00Z", [count(0), count(0)]);
     assert_eq!((story.end(), story.times(SUBMIT)), (verified(), 0));
 }

@@ -156,7 +156,7 @@ fn a_rehearsal_takes_the_calls_and_the_time_that_were_estimated() {
         (15, "dataDeletion", calls, json!({"maxRecords": null}), held.clone()),
         (15, "recordingJobs", recordings, json!({}), json!([])),
         (15, "recordingJobs", recordings, json!({"verifyConversations": 300}), held),
-        (15, "recordingJobs", recordings, json!({"verifyConversations": 0}), json!([])),
+        (15, "recordingJobs", recordings, json!({"verifyConversations": 1}), json!([])),
     ];
     for (days, api, types, limits, holds) in cases {
         let policy = json!({"version": 1, "limits": limits, "holds": holds});

@@ -1,0 +1,260 @@
+//! Stories of answers that prove less than they seem to.
+
+use super::*;
+
+fn recordings(change: impl FnOnce(&mut Value)) -> Order {
+    order("recordingJobs", change)
+}
+
+fn held(api: &str, limits: Value) -> Order {
+    order(api, |order| {
+        order["heldConversations"] = json!([{ "id": "a", "hold": "H-1" }]);
+        order["limits"] = limits;
+    })
+}
+
+fn unknown() -> Answer {
+    Json(200, json!({}))
+}
+
+#[test]
+fn a_look_up_that_failed_inside_a_200_is_not_an_empty_one() {
+    let order = held("dataDeletion", json!({}));
+    let rest = || [count(1), accepted(), status("completed"), count(0)];
+    for odd in [
+        json!({ "status": 500, "code": "internal.server.error", "message": "try later" }),
+        json!({ "message": "Endpoint request timed out" }),
+        json!({ "errors": "yes", "conversations": null }),
+        // Two exist, and one is shown: the other may be the one on hold.
+        json!({ "totalHits": 2, "conversations": [{ "conversationId": "x", "conversationStart": "2020-01-01T00:00:00.000Z" }] }),
+        json!({ "totalHits": 1 }),
+        json!([]),
+    ] {
+        let story = play(&order, [Json(200, odd.clone()), unknown()].into_iter().chain(rest()));
+        assert_eq!((story.end(), story.times("GET details")), (verified(), 2), "it is asked again: {odd}");
+        let story = play(&order, [always(Json(200, odd))]);
+        assert_eq!((story.end().0, story.times(SUBMIT)), (Outcome::Failed, 0));
+    }
+}
+
+#[test]
+fn a_page_that_is_shorter_than_it_says_is_not_the_last() {
+    let window = json!({ "start": "2023-02-01T00:00:00.000Z", "end": "2023-02-05T00:00:00.000Z" });
+    let order = recordings(|order| order["heldWindows"] = json!([{ "window": window, "hold": "H-2" }]));
+    let page = |ids: std::ops::Range<u32>| {
+        let one = |i: u32| {
+            json!({ "conversationId": format!("c-{i}"), "conversationStart": "2023-01-31T10:00:00.000Z",
+                    "conversationEnd": "2023-02-02T10:00:00.000Z" })
+        };
+        Json(200, json!({ "conversations": ids.map(one).collect::<Vec<_>>(), "totalHits": 150 }))
+    };
+    let none = Json(200, json!({ "totalHits": 0 }));
+    // The platform protects those of the first page, and not those of the second.
+    let protected: Vec<Value> = (0..99).map(|i| json!({ "id": format!("c-{i}") })).collect();
+    let answers = [created(), job("READY"), page(0..99), page(99..150), none, Json(200, json!(protected))];
+    let story = play(&order, answers.into_iter().chain([Json(200, json!([])), Text(204, "")]));
+    assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Held, "hold"), 0));
+}
+
+#[test]
+fn one_zero_may_be_a_flicker() {
+    let order = deletion(json!({ "confirmSubmitSeconds": 10 }));
+    // The submit never arrived, and the index was empty for a moment.
+    let lost = [count(9), Lost(NoResponse::Dropped), count(9), count(0), always(count(9))];
+    let story = play(&order, lost.into_iter().chain([accepted(), status("completed"), count(0)]));
+    assert_eq!((story.end(), story.times(SUBMIT)), (verified(), 2));
+    // Where nothing was before, nothing is no sign of anything.
+    let story = play(&order, [count(0), Lost(NoResponse::Dropped), count(0)]);
+    assert_eq!(story.end(), verified());
+    assert!(!story.log.contains("\"arrived\":true"), "{}", story.log);
+}
+
+#[test]
+fn a_submit_is_watched_for_as_long_as_the_policy_says_whatever_the_deadline() {
+    let order = deletion(json!({ "confirmSubmitSeconds": 7200, "chunkDeadlineSeconds": 10800 }));
+    let again = [count(9), Lost(NoResponse::Dropped), always(count(9)), accepted(), status("completed"), count(0)];
+    let story = play(&order, again);
+    assert_eq!((story.end(), story.times(SUBMIT)), (verified(), 2));
+    assert!(story.elapsed >= Duration::from_secs(7200), "{:?}", story.elapsed);
+    // It does not fit: then nobody knows, and nobody sends another.
+    let order = deletion(json!({ "confirmSubmitSeconds": 7200, "chunkDeadlineSeconds": 3600 }));
+    let story = play(&order, [count(9), Lost(NoResponse::Dropped), always(count(9))]);
+    assert_eq!((story.end(), story.times(SUBMIT)), (ended(Outcome::Unknown, "deadline"), 1));
+    // Whoever sent it may be waiting for its answer still.
+    let order = deletion(json!({ "confirmSubmitSeconds": 0 }));
+    let died = [count(9), Lost(NoResponse::Interrupted), always(count(9)), accepted(), status("completed"), count(0)];
+    let story = play(&order, died);
+    assert_eq!((story.end(), story.times(SUBMIT)), (verified(), 2));
+    assert!(story.elapsed >= Duration::from_secs(60), "{:?}", story.elapsed);
+}
+
+#[test]
+fn a_refused_second_submit_may_be_refused_because_of_the_first() {
+    let order = deletion(json!({ "confirmSubmitSeconds": 30 }));
+    for refusal in [error(409, "request.conflict"), error(400, "bad.request"), error(404, "not.found")] {
+        let answers = [count(9), Lost(NoResponse::Dropped), always(count(9)), refusal, count(5), count(0), count(0)];
+        let story = play(&order, answers);
+        assert_eq!((story.end(), story.times(SUBMIT)), (verified(), 2), "the first was under way after all");
+        assert_eq!(story.run.view().records_deleted, Some(9));
+    }
+}
+
+#[test]
+fn what_stood_against_it_is_asked_again_before_a_second_submit() {
+    let order = held("dataDeletion", json!({ "confirmSubmitSeconds": 30 }));
+    let first = || [unknown(), count(9), Lost(NoResponse::Dropped), always(count(9))];
+    let story = play(&order, first().into_iter().chain([conversations(&["a"])]));
+    assert_eq!(
+        (story.end(), story.times(SUBMIT)),
+        (ended(Outcome::Held, "hold"), 1),
+        "it came while the first was watched"
+    );
+}
+
+#[test]
+fn protection_is_asked_for_again_when_an_execution_was_put_off() {
+    let order = held("recordingJobs", json!({}));
+    let start = [created(), job("READY"), conversations(&["a"]), Json(200, json!([{ "id": "a" }]))];
+    let put_off = Header(429, "retry-after", "900");
+    let lifted = [put_off, conversations(&["a"]), Json(200, json!([])), Text(204, "")];
+    let story = play(&order, start.into_iter().chain(lifted));
+    assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Held, "hold"), 1));
+}
+
+#[test]
+fn an_execution_too_many_waits_as_a_job_too_many_does() {
+    let limit = Json(
+        400,
+        json!({ "code": "bad.request", "message": "The maximum of 2 pending or processing jobs is reached." }),
+    );
+    let answers = [created(), job("READY"), limit, job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+    let story = play(&recordings(|_| {}), answers);
+    assert_eq!((story.end(), story.times("PUT job-1"), story.times("DELETE job-1")), (verified(), 2, 0));
+    assert!(story.waits.contains(&WaitReason::SlotBusy));
+}
+
+#[test]
+fn being_told_to_wait_is_no_failure() {
+    let limited = (0..20).map(|_| Header(429, "retry-after", "1"));
+    let rest = [error(503, "service.unavailable"), count(1), accepted(), status("completed"), count(0)];
+    assert_eq!(play(&deletion(json!({})), limited.chain(rest)).end(), verified());
+    let busy = (0..20).map(|_| error(409, "request.conflict"));
+    let rest = [Lost(NoResponse::NotSent), created(), job("READY"), job("PROCESSING"), job("FULFILLED")];
+    assert_eq!(play(&recordings(|_| {}), busy.chain(rest).chain([conversations(&["a"]), gone()])).end(), verified());
+}
+
+#[test]
+fn our_job_is_not_missing_before_every_page_has_been_seen() {
+    let old = |i: u32| {
+        json!({ "id": format!("old-{i}"), "state": "FULFILLED", "recordingJobsQuery": {
+            "actionDate": "2020-01-01T00:00:00.000Z", "conversationQuery": { "interval": "2019-01-01T00:00:00.000Z/2019-01-02T00:00:00.000Z" } } })
+    };
+    let page = Json(200, json!({ "entities": (0..100).map(old).collect::<Vec<_>>() }));
+    let story = play(&recordings(|_| {}), [Lost(NoResponse::Dropped), always(page)]);
+    assert_eq!((story.end(), story.times("POST jobs")), (ended(Outcome::Unknown, "submit.too-many-jobs"), 1));
+    // A server that keeps whole seconds shows the same job.
+    let ours = json!({ "entities": [{ "id": "job-1", "state": "PENDING", "recordingJobsQuery": { "actionDate": "2024-01-01T00:00:00Z",
+        "conversationQuery": { "interval": "2023-01-01T00:00:00.000Z/2023-02-01T00:00:00.000Z" } } }] });
+    let answers = [Lost(NoResponse::Dropped), Json(200, ours), job("READY"), job("PROCESSING"), job("FULFILLED")];
+    let run = ChunkRun::new(&recordings(|_| {}), chunk());
+    let story = go_on(
+        &recordings(|_| {}),
+        run,
+        "2024-01-01T00:00:00.700Z",
+        answers.into_iter().chain([conversations(&["a"]), gone()]),
+    );
+    assert_eq!((story.end(), story.times("POST jobs")), (verified(), 1));
+}
+
+#[test]
+fn a_job_that_is_over_has_to_say_what_became_of_every_recording() {
+    let silent = json!({ "id": "job-1", "state": "FULFILLED", "totalRecordings": 1000, "totalProcessedRecordings": 600,
+                         "totalSkippedRecordings": 0, "totalFailedRecordings": 0 });
+    let story = play(&recordings(|_| {}), [created(), job("READY"), job("PROCESSING"), Json(200, silent)]);
+    assert_eq!(story.end(), ended(Outcome::Residual, "job.counts"));
+    assert_eq!(story.run.view().remaining, Some(400));
+}
+
+#[test]
+fn a_deadline_names_what_went_wrong_last() {
+    let order = deletion(json!({ "chunkDeadlineSeconds": 60 }));
+    let boom = || Json(500, json!({ "code": "internal.server.error", "message": "boom", "contextId": "c-7" }));
+    let story = play(&order, [count(1), accepted(), always(boom()), count(1)]);
+    let cause = story.run.view().cause.unwrap();
+    assert_eq!((cause.code.as_str(), cause.context_id.as_deref()), ("deadline", Some("c-7")));
+    assert!(cause.message.contains("boom"), "{}", cause.message);
+}
+
+fn deleted() -> [Answer; 4] {
+    [created(), job("READY"), job("PROCESSING"), job("FULFILLED")]
+}
+
+#[test]
+fn where_nothing_is_listed_nothing_has_been_looked_at() {
+    let nothing = Json(200, json!({ "totalHits": 0 }));
+    let order = recordings(|order| order["limits"] = json!({ "verifySeconds": 60 }));
+    let story = play(&order, deleted().into_iter().chain([always(nothing.clone())]));
+    assert_eq!(story.end(), ended(Outcome::Unknown, "verify.nothing-listed"));
+    assert_eq!(story.run.view().remaining, None);
+    // The index may come late, also to the next attempt.
+    let late = [nothing.clone(), conversations(&["a"]), gone()];
+    assert_eq!(play(&order, deleted().into_iter().chain(late)).end(), verified());
+    let again = [job("FULFILLED"), conversations(&["a"]), gone()];
+    let story = go_on(&order, story.run.retried().unwrap(), "2024-01-02T00:00:00Z", again);
+    assert_eq!((story.end(), story.times("POST jobs")), (verified(), 0));
+    // Of conversations of more than five years ago nothing may be listed at all.
+    let window = json!({ "start": "2018-01-01T00:00:00.000Z", "end": "2018-01-02T00:00:00.000Z" });
+    let aged: Chunk =
+        serde_json::from_value(json!({ "index": 1, "total": 1, "window": window, "age": "aged" })).unwrap();
+    let old = deleted().into_iter().chain([nothing.clone()]);
+    let story = go_on(&order, ChunkRun::new(&order, aged), "2024-01-01T00:00:00Z", old);
+    assert_eq!((story.end(), story.run.view().remaining), (verified(), None));
+    // Where the job had nothing to delete there is nothing to look at.
+    let empty = |state: &str| {
+        Json(
+            200,
+            json!({ "id": "job-1", "state": state, "totalRecordings": 0, "totalProcessedRecordings": 0,
+                          "totalSkippedRecordings": 0, "totalFailedRecordings": 0 }),
+        )
+    };
+    let none = [created(), empty("READY"), empty("PROCESSING"), empty("FULFILLED"), nothing];
+    let story = play(&order, none);
+    assert_eq!((story.end(), story.run.view().remaining), (verified(), Some(0)));
+}
+
+#[test]
+fn a_page_that_shows_less_than_there_is_measures_no_remainder() {
+    let one = json!({ "conversationId": "a", "conversationStart": "2023-01-05T10:00:00.000Z" });
+    let short = Json(200, json!({ "conversations": [one], "totalHits": 9 }));
+    let story = play(&recordings(|_| {}), deleted().into_iter().chain([short, gone()]));
+    assert_eq!((story.end(), story.run.view().remaining), (verified(), None));
+}
+
+#[test]
+fn what_the_request_leaves_out_is_not_left_over() {
+    let found = |recording: Value| [conversations(&["a"]), Json(200, json!([recording]))];
+    let call = json!({ "media": "audio", "fileState": "AVAILABLE" });
+    let snippet = json!({ "media": "audio", "mediaSubtype": "Snippet", "fileState": "AVAILABLE" });
+    let screen = json!({ "media": "audio", "mediaSubtype": "Screen", "fileState": "AVAILABLE" });
+    let left_out = [
+        (json!(["message"]), json!({}), call.clone()),
+        (json!(["recording"]), json!({ "includeSnippets": false }), snippet),
+        (json!(["recording"]), json!({}), screen),
+        // Neither is shown, so either may be what it is.
+        (json!(["recording"]), json!({ "includePolicyBased": false }), call.clone()),
+        (json!(["recording"]), json!({ "includeSensitiveData": false }), call.clone()),
+    ];
+    for (types, options, recording) in left_out {
+        let order = recordings(|order| {
+            order["request"]["recordTypes"] = types.clone();
+            order["request"]["recordings"] = options.clone();
+        });
+        let story = play(&order, deleted().into_iter().chain(found(recording)));
+        assert_eq!(story.end(), verified(), "{types} {options}");
+    }
+    let story = play(
+        &recordings(|order| order["limits"] = json!({ "verifySeconds": 0 })),
+        deleted().into_iter().chain(found(call)),
+    );
+    assert_eq!(story.end(), ended(Outcome::Residual, "verify.residual"));
+}

@@ -1,0 +1,65 @@
+//! What a job takes along and what it leaves, on a tenant where conversations go on beyond midnight.
+
+use serde_json::json;
+
+use super::*;
+
+/// Six days, a chunk each.
+fn case(types: Value, retention: Value) -> Case {
+    let scenario = json!({
+        "seed": 7,
+        "population": { "from": "2023-02-20T00:00:00.000Z", "to": "2023-03-10T00:00:00.000Z", "everySeconds": 7_200, "dayEdges": true },
+        "recordingJobs": { "pendingSeconds": 2, "processingSeconds": 2, "removalLagSeconds": 1 },
+    });
+    let request = json!({
+        "version": 1, "name": "kept", "api": "recordingJobs", "recordTypes": types,
+        "range": { "start": "2023-03-01T00:00:00Z", "end": "2023-03-07T00:00:00Z" }, "jurisdiction": "us-east-1", "query": null,
+        "chunking": { "days": 1 }, "reason": "test", "requestedBy": "a@example.com"
+    });
+    let limits = json!({ "verifySeconds": 120, "chunkDeadlineSeconds": 3600 });
+    let policy = json!({ "version": 1, "holds": [], "retention": retention, "limits": limits });
+    Case { scenario: serde_json::from_value(scenario).unwrap(), request, policy, later: None }
+}
+
+/// Carried out on the first of March 2024 at that time of day: how the chunks ended, and the tenant a week later.
+fn carried_out(case: &Case, time: &str) -> (Vec<Outcome>, purge_sim::Tenant, Timestamp) {
+    let clock = VirtualClock::new(Timestamp::parse(&format!("2024-03-01T{time}Z")).unwrap());
+    let plan = planned(case, clock.now()).unwrap();
+    let (fuse, memory) = (Fuse::default(), MemoryLedger::new());
+    let wire = Wire::new(&case.scenario, &clock, &fuse);
+    let order = approved(&plan, clock.now());
+    let policy = Kept { case, clock: &clock };
+    let ledger = FusedLedger { inner: &memory, fuse: &fuse };
+    let end = virtual_time::run(&clock, live(&plan, &order, &ledger, &wire, &policy, "p", false)).unwrap();
+    assert_eq!(end, RunEnd::Ended);
+    let rows = virtual_time::run(&clock, memory.chunks(&order.run_id, 0, 1000)).unwrap().unwrap();
+    let outcomes = rows.iter().map(|row| row.run.outcome().unwrap()).collect();
+    let tenant = wire.tenant.borrow().clone();
+    (outcomes, tenant, clock.now().plus(Duration::from_secs(7 * 86_400)))
+}
+
+#[test]
+fn nothing_younger_than_the_rule_is_deleted_along_with_what_began_before() {
+    // On that day the rule keeps everything made on or after 2023-03-04, and to the minute what was made after that minute.
+    let rule = json!([{ "recordTypes": ["recording", "screenRecording"], "minAgeDays": 363, "basis": "law" }]);
+    let case = case(json!(["recording", "screenRecording"]), rule);
+    for (time, last) in [("00:00:30", Outcome::Held), ("12:00:00", Outcome::Verified)] {
+        let (outcomes, tenant, later) = carried_out(&case, time);
+        assert_eq!((outcomes.len(), outcomes.last()), (3, Some(&last)), "at {time}");
+        assert!(outcomes.contains(&Outcome::Verified));
+        let young = Window::new(Timestamp::parse(&format!("2023-03-04T{time}Z")).unwrap(), later).unwrap();
+        let of_rule = tenant.recordings_in(young, later);
+        assert!(of_rule.left > 0);
+        assert_eq!(of_rule.deleted, 0, "at {time}");
+    }
+}
+
+#[test]
+fn what_a_job_was_told_to_leave_does_not_count_as_left_over() {
+    let (outcomes, ..) = carried_out(&case(json!(["message"]), json!([])), "12:00:00");
+    assert_eq!(outcomes, [Outcome::Verified; 6]);
+    let mut case = case(json!(["recording", "screenRecording"]), json!([]));
+    case.request["recordings"] = json!({ "includePolicyBased": false });
+    let (outcomes, ..) = carried_out(&case, "12:00:00");
+    assert_eq!(outcomes, [Outcome::Verified; 6]);
+}
