@@ -1,6 +1,6 @@
 //! A report on the screen.
 
-use purge_core::report::{Accounting, ChunkReport, Report, Totals};
+use purge_core::report::{Accounting, ChunkReport, Report};
 use purge_core::run::Outcome;
 
 use super::table::{Align, Cell, Table};
@@ -16,7 +16,7 @@ pub(crate) fn report(report: &Report, messages: Messages) -> Vec<String> {
     let mut lines = chunks(&report.chunks);
     lines.push(String::new());
     lines.push(totals(report));
-    lines.push(labelled("records", &records(&report.totals)));
+    lines.push(labelled("records", &records(report)));
     lines.push(labelled("range", &accounting(&report.accounting)));
     if messages != Messages::default() {
         lines.push(labelled("webhooks", &told(messages)));
@@ -109,14 +109,32 @@ fn totals(report: &Report) -> String {
 }
 
 /// What was measured, and of how much; a sum with an unmeasured part is not a sum.
-fn records(totals: &Totals) -> String {
-    let measured = format!("measured for {} of {} chunks only", totals.measured_chunks, totals.chunks);
-    match (totals.records_deleted, totals.remaining) {
-        (Some(deleted), Some(left)) => format!("{} deleted, {} left", grouped(deleted), grouped(left)),
-        (Some(deleted), None) => format!("{} deleted, what is left was not measured everywhere", grouped(deleted)),
-        (None, Some(left)) => format!("deleted ones {measured}, {} left", grouped(left)),
-        (None, None) => format!("deleted ones {measured}, what is left was not measured everywhere"),
+fn records(report: &Report) -> String {
+    let (chunks, totals) = (&report.chunks, &report.totals);
+    // Where nothing was submitted nothing was deleted, measured or not.
+    let deleted = chunks.iter().map(|chunk| chunk.records_deleted.or((chunk.submits == 0).then_some(0)));
+    let left = chunks.iter().map(|chunk| chunk.remaining);
+    let between = if totals.records_deleted.and(totals.remaining).is_some() { "," } else { ";" };
+    format!("{}{between} {}", sum(totals.records_deleted, "deleted", deleted), sum(totals.remaining, "left", left))
+}
+
+/// `7 left`, or of how many chunks that is not known.
+fn sum(total: Option<u64>, word: &str, chunks: impl ExactSizeIterator<Item = Option<u64>>) -> String {
+    if let Some(total) = total {
+        return format!("{} {word}", grouped(total));
     }
+    let all = chunks.len();
+    let measured: Vec<u64> = chunks.flatten().collect();
+    if measured.is_empty() {
+        return format!("{word}: not measured");
+    }
+    let known = grouped(measured.iter().fold(0, |sum, n| sum.saturating_add(*n)));
+    let unknown = |n: usize| grouped(n as u64);
+    format!(
+        "{word}: not measured for {} of {} chunks, {known} in the others",
+        unknown(all - measured.len()),
+        unknown(all)
+    )
 }
 
 /// `requested 90 d = 88 d chunks + 2 d held`; every millisecond is somewhere.

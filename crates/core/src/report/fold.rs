@@ -34,6 +34,14 @@ struct Attempt {
     inherited: u64,
     /// Submits announced.
     sent: u64,
+    /// Of those, the ones that nobody refused: accepted, or perhaps.
+    own: u64,
+    /// Whether the last one announced has no fate yet.
+    asked: bool,
+    /// Whether an unanswered submit was looked for.
+    looked: bool,
+    /// Whether it posted before it looked for anything: then it does not go on with the submit of the attempt before.
+    afresh: bool,
     /// Submits whose acceptance is on record.
     accepted: u64,
     refusals: Vec<Cause>,
@@ -165,7 +173,7 @@ impl Attempts {
     fn report(self) -> ChunkReport {
         let requests = self.all.iter().try_fold(0_u64, |sum, a| Some(sum.saturating_add(a.end.as_ref()?.requests)));
         // An attempt that goes on with the submit of the one before it tells that one's numbers, too.
-        let heirs = self.all.iter().skip(1).map(|next| next.inherited > 0).chain([false]);
+        let heirs = self.all.iter().skip(1).map(Attempt::is_heir).chain([false]);
         let own: Vec<_> = self.all.iter().zip(heirs).filter(|(_, inherited)| !inherited).map(|(a, _)| a).collect();
         let submits = own.iter().fold(0_u64, |sum, attempt| sum.saturating_add(attempt.submits()));
         let submitted = || own.iter().copied().filter(|attempt| attempt.submits() > 0);
@@ -223,9 +231,32 @@ impl Attempt {
         }
         match &record.event {
             // Only submits are POST: a two-phase job is executed with PUT and cancelled with DELETE.
-            Event::Sending { call, .. } => self.sent = self.sent.saturating_add(u64::from(call.starts_with("POST "))),
-            Event::Withheld { call, .. } => self.sent = self.sent.saturating_sub(u64::from(call.starts_with("POST "))),
-            Event::Submitted => self.accepted = self.accepted.saturating_add(1),
+            Event::Sending { call, .. } if call.starts_with("POST ") => {
+                self.sent = self.sent.saturating_add(1);
+                self.asked = true;
+                if !self.looked {
+                    self.afresh = true;
+                    self.inherited = 0;
+                }
+            }
+            Event::Withheld { call, .. } if call.starts_with("POST ") => {
+                self.sent = self.sent.saturating_sub(1);
+                self.asked = false;
+            }
+            Event::Submitted => {
+                self.accepted = self.accepted.saturating_add(1);
+                self.settle();
+            }
+            Event::SubmitLookedFor { arrived, .. } => {
+                self.looked = true;
+                self.settle();
+                if *arrived == Some(false) {
+                    let gone = if self.own > 0 { &mut self.own } else { &mut self.inherited };
+                    *gone = gone.saturating_sub(1);
+                }
+            }
+            // Whoever waits after posting, and does not look for the submit, was refused it.
+            Event::Waiting { reason, .. } if *reason != WaitReason::InFlight => self.asked = false,
             Event::Counted { records } => self.counted = Some(*records),
             Event::Answered { cause, .. } => self.refusals.push(cause.clone()),
             Event::Finished { outcome, cause, submits, requests, before, remaining, protected } => {
@@ -244,8 +275,9 @@ impl Attempt {
             Event::Started { .. }
             | Event::HoldsChecked { .. }
             | Event::NoAnswer { .. }
+            | Event::Sending { .. }
+            | Event::Withheld { .. }
             | Event::Waiting { .. }
-            | Event::SubmitLookedFor { .. }
             | Event::Status { .. }
             | Event::Gate { .. }
             | Event::Processed { .. }
@@ -255,9 +287,22 @@ impl Attempt {
         }
     }
 
-    /// Submits accepted or perhaps accepted, as the end says; while there is none, those announced.
+    /// Submits accepted or perhaps accepted, as the end says; while there is none, those that nobody has refused.
     fn submits(&self) -> u64 {
-        self.end.as_ref().map_or(self.inherited.saturating_add(self.sent), |end| end.submits)
+        let open = self.inherited.saturating_add(self.own).saturating_add(u64::from(self.asked));
+        self.end.as_ref().map_or(open, |end| end.submits)
+    }
+
+    /// The last submit announced may have been accepted.
+    fn settle(&mut self) {
+        self.own = self.own.saturating_add(u64::from(self.asked));
+        self.asked = false;
+    }
+
+    /// Whether it goes on with the submit of the attempt before, and therefore tells that one's numbers, too.
+    fn is_heir(&self) -> bool {
+        let watches = || self.inherited > 0 && self.end.as_ref().is_none_or(|end| end.submits > 0);
+        !self.afresh && (self.looked || watches())
     }
 
     /// Submits that the next attempt goes on watching, because nobody knows what became of them.
@@ -294,11 +339,11 @@ fn totals(chunks: &[ChunkReport], waits: SortedMap<String, u64>) -> Totals {
         totals.submits = totals.submits.saturating_add(chunk.submits);
         totals.requests = add(totals.requests, chunk.requests);
         totals.measured_chunks += u32::from(chunk.records_deleted.is_some());
-        // Where nothing was submitted, nothing was deleted and nothing had to be measured.
+        // Where nothing was submitted, nothing was deleted and nothing had to be measured. All of it is still there, though.
         if chunk.submits > 0 || chunk.records_deleted.is_some() {
             totals.records_deleted = add(totals.records_deleted, chunk.records_deleted);
-            totals.remaining = add(totals.remaining, chunk.remaining);
         }
+        totals.remaining = add(totals.remaining, chunk.remaining);
     }
     totals
 }

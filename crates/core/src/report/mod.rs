@@ -79,7 +79,7 @@ pub struct ChunkReport {
     pub request_id: Option<String>,
     /// Attempts begun; 0 when it was never taken up.
     pub attempts: u32,
-    /// Submits that the API accepted or may have accepted, all attempts; of an open attempt, those announced.
+    /// Submits that the API accepted or may have accepted, all attempts.
     pub submits: u64,
     /// Requests that left, all attempts; null while one is open.
     pub requests: Option<u64>,
@@ -115,7 +115,7 @@ pub struct Totals {
     pub records_deleted: Option<u64>,
     /// Chunks whose deleted records were measured.
     pub measured_chunks: u32,
-    /// Records still there that should not be; null when a chunk that submitted was not measured.
+    /// Records still there that should not be; null when one chunk was not measured.
     pub remaining: Option<u64>,
     /// Waits because the server asked for a pause.
     pub rate_limited: u64,

@@ -420,12 +420,17 @@ impl ChunkRun {
         })
     }
 
-    /// Records measured as deleted; absent when that was not measured.
+    /// Records measured as deleted; absent when that was not measured, or when what was seen of them afterwards says otherwise.
     #[must_use]
     pub fn records_deleted(&self) -> Option<u64> {
         match self.api {
             DeletionApi::DataDeletion => self.before?.checked_sub(self.remaining?),
-            DeletionApi::RecordingJobs => self.deleted,
+            // The job's own figure: what is still there cannot be among those that it has deleted.
+            DeletionApi::RecordingJobs => {
+                let (left, protected) = (self.remaining.unwrap_or(0), self.protected.unwrap_or(0));
+                let kept = self.before?.saturating_sub(self.deleted?);
+                self.deleted.filter(|_| left == 0 || left.saturating_add(protected) <= kept)
+            }
         }
     }
 }

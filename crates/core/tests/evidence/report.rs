@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use purge_core::audit::Event;
+use purge_core::metrics::prometheus;
 use purge_core::plan::Disposition;
 use purge_core::report::{Report, RunOutcome, exit_code};
 use purge_core::request::DeletionApi;
@@ -188,6 +189,54 @@ fn a_sum_with_an_unmeasured_part_is_absent() {
     // A held chunk deleted nothing, so that there is nothing to measure.
     let report = report_of(&[Some(Outcome::Verified), Some(Outcome::Held)]);
     assert_eq!((report.totals.records_deleted, report.totals.measured_chunks), (Some(144), 1));
+}
+
+#[test]
+fn what_nobody_measured_is_not_called_gone() {
+    use Outcome::{Cancelled, Failed, Held, Rejected, TimedOut, Unknown, Verified};
+    assert_eq!(report_of(&[Some(Verified), Some(Verified)]).totals.remaining, Some(0));
+    for unmeasured in [Some(Cancelled), Some(Failed), Some(Held), Some(Rejected), Some(TimedOut), Some(Unknown), None] {
+        let report = report_of(&[Some(Verified), unmeasured]);
+        assert_eq!(report.chunks[1].remaining, None);
+        assert_eq!(report.totals.remaining, None, "{unmeasured:?}");
+        assert!(!prometheus(&report).contains("records_remaining"), "{unmeasured:?}");
+    }
+}
+
+/// What an attempt that is known to be over has submitted is not what the next one submits.
+#[test]
+fn an_attempt_that_begins_afresh_does_not_tell_the_numbers_of_the_one_before() {
+    let world = World::of(1);
+    let finished = |outcome, submits| Event::Finished {
+        outcome,
+        cause: (outcome != Outcome::Verified).then(|| Cause::new("test.cause", "made up for the test")),
+        submits,
+        requests: 3,
+        before: None,
+        remaining: None,
+        protected: None,
+    };
+    let looked = |arrived| Event::SubmitLookedFor { arrived, how: "in the list".to_owned() };
+    let submits = |events: Vec<Event>| {
+        let mut log = Log::default();
+        log.attempt(&world, 1, 1, Outcome::Unknown);
+        log.add(1, 2, Event::Started { chunk: world.chunks[0], approved_by: "grace".to_owned() });
+        let mut open = Vec::new();
+        for event in events {
+            log.add(1, 2, event);
+            open.push(Report::of(world.ordered(), &log.records).totals.submits);
+        }
+        open
+    };
+    // Afresh: refused before it posted, posted, and posted without an answer.
+    assert_eq!(submits(vec![finished(Outcome::Held, 0)]), [1]);
+    assert_eq!(submits(vec![submit(), Event::Submitted, finished(Outcome::Failed, 1)]), [2, 2, 2]);
+    assert_eq!(submits(vec![submit(), looked(None), finished(Outcome::Unknown, 1)]), [2, 2, 2]);
+    // Going on with the other: seen through, and found not to have arrived and posted again or given up.
+    assert_eq!(submits(vec![finished(Outcome::Unknown, 1)]), [1]);
+    let again = vec![looked(Some(false)), submit(), Event::Submitted, finished(Outcome::Failed, 1)];
+    assert_eq!(submits(again), [0, 1, 1, 1]);
+    assert_eq!(submits(vec![looked(None), looked(Some(false)), finished(Outcome::Cancelled, 0)]), [1, 0, 0]);
 }
 
 #[test]

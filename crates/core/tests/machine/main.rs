@@ -5,6 +5,7 @@ mod doubt;
 mod objection;
 mod protection;
 mod recordings;
+mod reported;
 
 use std::time::Duration;
 

@@ -1,0 +1,70 @@
+//! What the report makes of a story.
+
+use purge_core::audit::AuditRecord;
+use purge_core::report::{Ordered, Report};
+
+use super::*;
+
+fn report(order: &Order, logs: &[&str]) -> Report {
+    let lines = logs.iter().flat_map(|log| log.lines());
+    let records: Vec<AuditRecord> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+    Report::of(Ordered { order, chunks: &[chunk()], parts: &[] }, &records)
+}
+
+#[test]
+fn what_is_still_there_is_not_reported_as_deleted() {
+    let order = order("recordingJobs", |order| {
+        order["limits"] = json!({ "verifySeconds": 10, "verifyConversations": 10 });
+    });
+    let deleted_of = |still_there: usize| {
+        let there = || Json(200, vec![json!({ "fileState": "AVAILABLE" }); still_there].into());
+        let looks = (0..3).flat_map(|_| [conversations(&["a"]), there()]);
+        let start = [created(), job("READY"), job("PROCESSING"), job("FULFILLED")];
+        let story = play(&order, start.into_iter().chain(looks));
+        assert_eq!(story.end(), ended(Outcome::Residual, "verify.residual"));
+        let report = report(&order, &[&story.log]);
+        assert_eq!(report.totals.records_deleted, story.run.view().records_deleted);
+        assert_eq!(report.totals.remaining, u64::try_from(still_there).ok());
+        story.run.view().records_deleted
+    };
+    // The job says that it has deleted all five.
+    assert_eq!((deleted_of(5), deleted_of(1)), (None, None));
+}
+
+#[test]
+fn the_submits_of_an_attempt_that_is_over_are_counted_beside_those_of_the_next() {
+    let order = order("recordingJobs", |_| {});
+    let first = [created(), job("READY"), job("PROCESSING"), job("CANCELLED"), conversations(&[])];
+    let first = play(&order, first);
+    assert_eq!(first.end().0, Outcome::Unknown);
+    let second = [created(), job("READY"), job("PROCESSING"), job("FULFILLED"), conversations(&[])];
+    let second = go_on(&order, first.run.clone().retried().unwrap(), "2024-01-02T00:00:00Z", second);
+    assert_eq!(first.times("PUT job-1") + second.times("PUT job-1"), 2);
+    let chunk = &report(&order, &[&first.log, &second.log]).chunks[0];
+    assert_eq!((chunk.submits, chunk.records_deleted), (2, None));
+}
+
+#[test]
+fn what_was_refused_is_no_submit_while_the_chunk_is_open() {
+    let order = deletion(json!({}));
+    let mut run = fresh(&order);
+    let (mut now, mut input, mut log) =
+        (Timestamp::parse("2024-01-01T00:00:00Z").unwrap(), Input::Start, String::new());
+    let refused = || Header(429, "retry-after", "1");
+    let mut answers = [count(5), refused(), refused(), refused()].into_iter();
+    loop {
+        let step = run.step(Context { order: &order, pace: Pace::default(), now }, input);
+        log.extend(step.records.iter().map(|record| record.line() + "\n"));
+        run = step.run;
+        input = match step.next {
+            Next::Send(_) => answered(answers.next().unwrap()),
+            Next::WaitUntil { .. } if answers.len() == 0 => break,
+            Next::WaitUntil { at, .. } => {
+                now = at;
+                Input::Tick
+            }
+            other @ (Next::TakeSlot | Next::Done(_)) => panic!("{other:?}"),
+        };
+    }
+    assert_eq!((run.view().submits, report(&order, &[&log]).chunks[0].submits), (0, 0));
+}
