@@ -127,9 +127,12 @@ Examples:
     Retry(RetryArgs),
     /// Check an evidence folder offline
     #[command(after_help = "\
-Looks at every hash, the chains of records, the plan, the report and its figures,
-and names the first record that was changed. Exits with 0 if everything holds and
-with 5 if anything does not.
+Looks at every hash, the chains of records, the plan and its approver, the report
+and its figures, and what the governance system was told, and names the first thing
+that was changed. Exits with 0 if everything holds and with 5 if anything does not.
+
+Only the manifest says when it was approved, and only webhooks.jsonl whether and when
+messages were delivered: the records do not have it.
 
 A folder that was replaced as a whole holds, too: compare its manifest with the
 digest that `run` printed.
@@ -197,7 +200,7 @@ pub(crate) struct PlanArgs {
     /// Region that the tenant lies in, if its address does not say
     #[arg(long, value_name = "REGION")]
     pub(crate) tenant_jurisdiction: Option<String>,
-    /// Write a plan file, which `run` takes in place of a request
+    /// Write a plan file, which `run` takes in place of a request. Replaces an earlier plan file and nothing else
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
     /// Print the plan as JSON
@@ -313,8 +316,8 @@ pub(crate) struct RetryArgs {
 pub(crate) struct VerifyArgs {
     /// Evidence folder that `run` left
     pub(crate) evidence: PathBuf,
-    /// Digest of manifest.json that `run` printed: sha256:…
-    #[arg(long, value_name = "DIGEST")]
+    /// Digest of manifest.json, as `run` printed it (sha256:…) or `sha256sum` prints it
+    #[arg(long, value_name = "DIGEST", value_parser = digest)]
     pub(crate) manifest: Option<String>,
     /// Print JSON
     #[arg(long)]
@@ -367,6 +370,16 @@ pub(crate) struct TenantArgs {
     /// Something that goes wrong; may be repeated
     #[arg(long = "fault", value_name = "FAULT")]
     pub(crate) faults: Vec<String>,
+}
+
+/// A digest with or without the name of its algorithm, as this program writes it.
+fn digest(text: &str) -> Result<String, String> {
+    let hex = text.strip_prefix("sha256:").unwrap_or(text);
+    if hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        Ok(format!("sha256:{}", hex.to_ascii_lowercase()))
+    } else {
+        Err("a digest is 64 hexadecimal digits, with or without `sha256:` before them".to_owned())
+    }
 }
 
 /// A file format.

@@ -18,7 +18,7 @@ fn every_file_and_every_claim_is_checked() {
     bench.file("request.json", &request(2));
     bench.run(&["run", "request.json"]).exits(0);
     let evidence = bench.evidence();
-    let table: [(&str, Change, &str, &str); 9] = [
+    let table: [(&str, Change, &str, &str); 15] = [
         (
             "a byte of the log",
             &|f| edit(f, "audit.jsonl", |t| t.replacen("us-east-1", "us-east-2", 1)),
@@ -30,9 +30,10 @@ fn every_file_and_every_claim_is_checked() {
             "a figure of the report",
             &|f| edit(f, "report.json", |t| t.replacen("\"remaining\": 0", "\"remaining\": 1", 1)),
             "report",
-            "not what the records",
+            "`/chunks/0/remaining` is 1, not 0",
         ),
-        ("the metrics", &|f| edit(f, "metrics.prom", |t| t.replacen(" 2\n", " 3\n", 1)), "metrics", "figures"),
+        ("a field of the report", &|f| edit(f, "report.json", |t| t.replacen("{", "{\"x\":1,", 1)), "report", "`/x`"),
+        ("the metrics", &|f| edit(f, "metrics.prom", |t| t.replacen(" 2\n", " 3\n", 1)), "metrics", "metrics.prom"),
         (
             "the reason in the plan",
             &|f| edit(f, "plan.json", |t| t.replacen("\"reason\": \"test\"", "\"reason\": \"other\"", 1)),
@@ -40,10 +41,40 @@ fn every_file_and_every_claim_is_checked() {
             "digest",
         ),
         (
-            "the approver",
+            "that it was simulated",
             &|f| edit(f, "manifest.json", |t| t.replacen("\"simulated\": true", "\"simulated\": false", 1)),
             "report",
             "not what the records",
+        ),
+        (
+            "the approver",
+            &|f| edit(f, "manifest.json", |t| t.replacen("records@example.com", "dpo@example.com", 1)),
+            "approval",
+            "approved by `records@example.com`",
+        ),
+        (
+            "the time of the approval",
+            &|f| changed(f, "approvedAt", |_| "2999-01-01T00:00:00.000Z".to_owned()),
+            "approval",
+            "after the first record",
+        ),
+        (
+            "a message and its hash",
+            &|f| renewed(f, "webhooks.jsonl", |t| t.replacen("verified", "held", 1)),
+            "webhooks",
+            "line 1 of `webhooks.jsonl` does not say what the records say",
+        ),
+        (
+            "a message twice",
+            &|f| renewed(f, "webhooks.jsonl", |t| t.clone() + t.lines().next().unwrap() + "\n"),
+            "webhooks",
+            "has been there before",
+        ),
+        (
+            "the readme and its hash",
+            &|f| renewed(f, "README.txt", |t| t.replacen("verified", "held", 1)),
+            "readme",
+            "README",
         ),
         ("the readme", &|f| edit(f, "README.txt", |t| t + "x"), "files", "README.txt"),
         ("a file too many", &|f| fs::write(f.join("note.txt"), "x").unwrap(), "files", "note.txt"),
@@ -74,6 +105,27 @@ fn edit(folder: &Path, name: &str, change: impl Fn(String) -> String) {
     let after = change(before.clone());
     assert_ne!(before, after, "{name}");
     fs::write(folder.join(name), after).unwrap();
+}
+
+/// Changes the file and gives the manifest its new hash, as whoever wants to deceive would.
+fn renewed(folder: &Path, name: &str, change: impl Fn(String) -> String) {
+    edit(folder, name, change);
+    let hash = purge_core::json::digest(&fs::read(folder.join(name)).unwrap());
+    edit(folder, "manifest.json", |text| {
+        let mut manifest: Value = serde_json::from_str(&text).unwrap();
+        manifest["files"][name] = hash.clone().into();
+        manifest.to_string()
+    });
+}
+
+/// Changes a field of the approval in the manifest.
+fn changed(folder: &Path, field: &str, change: impl Fn(&str) -> String) {
+    edit(folder, "manifest.json", |text| {
+        let mut manifest: Value = serde_json::from_str(&text).unwrap();
+        let value = &mut manifest["approval"][field];
+        *value = change(value.as_str().unwrap()).into();
+        manifest.to_string()
+    });
 }
 
 fn cut_last(text: &str) -> String {
@@ -110,8 +162,19 @@ fn a_folder_replaced_as_a_whole_has_another_manifest() {
     let verdict: Value = serde_json::from_str(&verdict.stdout).unwrap();
     let kept = verdict["evidenceDigest"].as_str().unwrap();
     bench.run(&["verify", folder, "--manifest", kept]).exits(0);
-    edit(&evidence, "manifest.json", |t| t.replacen("records@example.com", "other@example.com", 1));
-    // Nothing else in the folder says who approved.
+    // As `sha256sum` prints it.
+    bench.run(&["verify", folder, "--manifest", &kept.replace("sha256:", "").to_uppercase()]).exits(0);
+    for malformed in [
+        "",
+        "sha256:",
+        &kept.replacen('0', "", 1).replacen('1', "", 1),
+        &format!("{kept}0"),
+        &kept.replace("256", "512"),
+    ] {
+        bench.run(&["verify", folder, "--manifest", malformed]).exits(2);
+    }
+    changed(&evidence, "approvedAt", |_| "2020-01-01T00:00:00.000Z".to_owned());
+    // Nothing else in the folder says when it was approved.
     bench.run(&["verify", folder]).exits(0);
     assert!(bench.run(&["verify", folder, "--manifest", kept]).exits(5).stdout.contains("BROKEN  manifest"));
 }

@@ -138,7 +138,9 @@ fn pretty(value: &impl Serialize) -> Result<String, serde_json::Error> {
     Ok(format!("{}\n", serde_json::to_string_pretty(value)?))
 }
 
-fn readme(report: &Report) -> String {
+/// What it all is, for whoever finds the folder: the same report gives the same text.
+#[must_use]
+pub fn readme(report: &Report) -> String {
     let simulated =
         if report.simulated { "\nSIMULATED: the tenant was a simulated one. Nothing real was deleted.\n" } else { "" };
     format!(
@@ -166,6 +168,7 @@ without that field, as canonical JSON (RFC 8785); its `prev` is the `hash` of th
 
 What it shows: that deletion was requested through the provider's interface, and that absence was then confirmed, or not,
 through the same interface at the times recorded. What it cannot show: the provider's backups, exports, or copies elsewhere.
+Whether and when a message was delivered stands in webhooks.jsonl alone; what the messages say is in the records, too.
 A folder can be replaced as a whole; whoever keeps the digest of manifest.json, which `run` prints, would notice.
 ",
         run = report.run_id,

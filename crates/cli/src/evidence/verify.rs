@@ -1,18 +1,23 @@
 //! Checking an evidence folder, trusting nothing in it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use purge_core::audit::{AuditRecord, Verifier};
-use purge_core::evidence::{AUDIT, EVIDENCE_VERSION, FILES, MANIFEST, METRICS, Manifest, PLAN, REPORT};
+use purge_core::audit::{AuditRecord, Event, Verifier};
+use purge_core::evidence::{
+    AUDIT, EVIDENCE_VERSION, FILES, MANIFEST, METRICS, Manifest, PLAN, README, REPORT, WEBHOOKS, readme,
+};
 use purge_core::json::digest;
 use purge_core::metrics::prometheus;
 use purge_core::plan::{self, CheckContext, Plan};
 use purge_core::report::{Ordered, Report};
 use purge_core::run::Order;
 use purge_core::time::Timestamp;
+use purge_core::webhook::{ChunkEnd, WebhookEvent, event_id};
+use purge_driver::ledger::OutboxRow;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -20,7 +25,7 @@ use crate::failure::Failure;
 /// What was looked at and what was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Check {
-    /// `manifest`, `files`, `plan`, `chains`, `report`, `metrics`.
+    /// `manifest`, `files`, `plan`, `chains`, `approval`, `report`, `metrics`, `webhooks`, `readme`.
     pub(crate) name: &'static str,
     /// Whether it holds.
     pub(crate) holds: bool,
@@ -65,14 +70,16 @@ pub(crate) fn verify(folder: &Path, kept: Option<&str>, now: Timestamp) -> Resul
     checks.push(plan_check);
     let (records, chains) = check_chains(folder, &manifest);
     checks.push(chains);
+    checks.extend(records.as_deref().map(|records| check_approval(&manifest, records)));
     let report = order.zip(records).map(|((plan, order), records)| {
         let ordered = Ordered { order, chunks: plan.chunks(), parts: plan.parts() };
-        Report::of(ordered, &records)
+        let report = Report::of(ordered, &records);
+        checks.push(check_report(folder, &report));
+        checks.push(check_text("metrics", "they are the report's figures", folder, METRICS, &prometheus(&report)));
+        checks.push(check_webhooks(folder, ordered, &records));
+        checks.push(check_text("readme", "it is what belongs to the report", folder, README, &readme(&report)));
+        report
     });
-    if let Some(report) = &report {
-        checks.push(check_report(folder, report));
-        checks.push(check_metrics(folder, report));
-    }
     Ok(Verdict {
         holds: checks.iter().all(|check| check.holds),
         run_id: manifest.run_id,
@@ -197,27 +204,124 @@ fn check_chains(folder: &Path, manifest: &Manifest) -> (Option<Vec<AuditRecord>>
     }
 }
 
+/// The records name the approver inside their chains, every time a chunk is taken up; the manifest alone says when it was.
+fn check_approval(manifest: &Manifest, records: &[AuditRecord]) -> Check {
+    let approval = &manifest.approval;
+    let mut starts = 0;
+    for record in records {
+        let Event::Started { approved_by, .. } = &record.event else { continue };
+        starts += 1;
+        if *approved_by != approval.approved_by {
+            let (chunk, attempt) = (record.chunk, record.attempt);
+            let of = format!("attempt {attempt} at chunk {chunk} was approved by `{approved_by}`");
+            return broken("approval", format!("the manifest names `{}`, but {of}", approval.approved_by));
+        }
+    }
+    let first = records.iter().map(|record| record.timestamp).min();
+    if let Some(first) = first.filter(|first| *first < approval.approved_at) {
+        let (at, what) = (approval.approved_at, "the first record");
+        return broken("approval", format!("the manifest says that it was approved at {at}, after {what} of {first}"));
+    }
+    held("approval", format!("{starts} starts name the approver of the manifest, and none was before the approval"))
+}
+
 fn check_report(folder: &Path, report: &Report) -> Check {
     let written = read(folder, REPORT)
-        .and_then(|text| serde_json::from_str::<Report>(&text).map_err(|why| format!("`{REPORT}`: {why}")));
-    match written {
-        Ok(written) if written == *report => {
-            if let Some(problem) = report.problems.first() {
-                return broken("report", format!("it does not add up: {}", problem.message));
-            }
-            held("report", "it is what the records amount to, and it adds up".to_owned())
-        }
-        Ok(_) => broken("report", format!("`{REPORT}` is not what the records amount to")),
-        Err(why) => broken("report", why),
+        .and_then(|text| serde_json::from_str::<Value>(&text).map_err(|why| format!("`{REPORT}`: {why}")));
+    let amounts = serde_json::to_value(report).map_err(|why| why.to_string());
+    let differs = written.and_then(|written| Ok(difference(&written, &amounts?, "")));
+    match (differs, report.problems.first()) {
+        (Err(why), _) => broken("report", why),
+        (Ok(Some(where_)), _) => broken("report", format!("`{REPORT}` is not what the records amount to: {where_}")),
+        (Ok(None), Some(problem)) => broken("report", format!("it does not add up: {}", problem.message)),
+        (Ok(None), None) => held("report", "it is what the records amount to, and it adds up".to_owned()),
     }
 }
 
-fn check_metrics(folder: &Path, report: &Report) -> Check {
-    match read(folder, METRICS) {
-        Ok(text) if text == prometheus(report) => held("metrics", "they are the report's figures".to_owned()),
-        Ok(_) => broken("metrics", format!("`{METRICS}` does not have the report's figures")),
-        Err(why) => broken("metrics", why),
+/// The first place where what is written is not what it should be.
+fn difference(written: &Value, should: &Value, pointer: &str) -> Option<String> {
+    match (written, should) {
+        (Value::Object(written), Value::Object(should)) => {
+            let names: BTreeSet<&String> = written.keys().chain(should.keys()).collect();
+            let of = |fields: &serde_json::Map<String, Value>, name| fields.get(name).cloned();
+            names.into_iter().find_map(|name| match (of(written, name), of(should, name)) {
+                (Some(written), Some(should)) => difference(&written, &should, &format!("{pointer}/{name}")),
+                (None, _) => Some(format!("`{pointer}/{name}` is missing")),
+                (_, None) => Some(format!("`{pointer}/{name}` does not belong there")),
+            })
+        }
+        (Value::Array(written), Value::Array(should)) if written.len() == should.len() => {
+            let pairs = written.iter().zip(should).enumerate();
+            pairs
+                .into_iter()
+                .find_map(|(at, (written, should))| difference(written, should, &format!("{pointer}/{at}")))
+        }
+        (Value::Array(_), Value::Array(_)) => Some(format!("`{pointer}` has more or fewer entries")),
+        _ => (written != should).then(|| format!("`{pointer}` is {written}, not {should}")),
     }
+}
+
+/// A file that follows from the report and from nothing else.
+fn check_text(name: &'static str, holds: &str, folder: &Path, file: &str, should: &str) -> Check {
+    match read(folder, file) {
+        Ok(text) if text == should => held(name, holds.to_owned()),
+        Ok(_) => broken(name, format!("`{file}` is not what follows from the report")),
+        Err(why) => broken(name, why),
+    }
+}
+
+/// What the governance system was told is what the records say. Whether it took it only the file itself says.
+fn check_webhooks(folder: &Path, ordered: Ordered<'_>, records: &[AuditRecord]) -> Check {
+    let text = match read(folder, WEBHOOKS) {
+        Ok(text) => text,
+        Err(why) => return broken("webhooks", why),
+    };
+    let ends: BTreeMap<String, &AuditRecord> = records
+        .iter()
+        .filter(|record| matches!(record.event, Event::Finished { .. }))
+        .map(|record| (event_id(&record.run_id, record.chunk, record.attempt), record))
+        .collect();
+    let mut told = BTreeSet::new();
+    for (line, number) in text.lines().zip(1..) {
+        let wrong = |what: &str| broken("webhooks", format!("line {number} of `{WEBHOOKS}` {what}"));
+        let Ok(message) = serde_json::from_str::<OutboxRow>(line) else { return wrong("is not a message") };
+        let Some(end) = ends.get(&message.id) else {
+            return wrong("is about an attempt of which no record tells the end");
+        };
+        if !bodies(ordered, end).contains(&message.body) {
+            return wrong("does not say what the records say");
+        }
+        if !told.insert(message.id) {
+            return wrong("has been there before");
+        }
+    }
+    let (told, ends) = (told.len(), ends.len());
+    held(
+        "webhooks",
+        format!(
+            "{told} messages say what the records say, of {ends} ends; whether they were delivered is in the file alone"
+        ),
+    )
+}
+
+/// What a message about this end says. One that never got going has taken no time in its message; its record counts the wait.
+fn bodies(ordered: Ordered<'_>, end: &AuditRecord) -> Vec<String> {
+    let chunk = ordered.chunks.iter().find(|chunk| chunk.index == end.chunk);
+    let (Some(&chunk), Event::Finished { outcome, cause, .. }) = (chunk, &end.event) else { return Vec::new() };
+    let of = |duration_ms| {
+        let told = ChunkEnd {
+            chunk,
+            attempt: end.attempt,
+            outcome: *outcome,
+            cause: cause.clone(),
+            request_id: end.request_id.clone(),
+            records_deleted: end.records_deleted,
+            duration_ms,
+            at: end.timestamp,
+        };
+        WebhookEvent::of(ordered.order, told).body()
+    };
+    vec![of(end.duration_ms), of(0)]
 }
 
 fn read(folder: &Path, name: &str) -> Result<String, String> {
