@@ -81,7 +81,7 @@ pub(crate) fn prepare(request: &Path, policy: Option<&Path>, context: &CheckCont
 }
 
 /// A plan file is an object with a digest; a request never has one.
-fn is_plan_file(text: &str) -> bool {
+pub(crate) fn is_plan_file(text: &str) -> bool {
     serde_json::from_str::<serde_json::Value>(text).is_ok_and(|value| value.get("planDigest").is_some())
 }
 

@@ -39,6 +39,17 @@ impl Failure {
         )
     }
 
+    /// A file or folder that cannot be written although it was named.
+    pub(crate) fn unwritable(path: &Path, why: impl Display) -> Self {
+        Self::new(
+            Exit::BadInput,
+            "file.unwritable",
+            path.display().to_string(),
+            format!("cannot write `{}`: {why}", path.display()),
+            "check the name, the permissions and the room that is left",
+        )
+    }
+
     /// Something that the machine refused: disk, network, memory.
     pub(crate) fn machine(doing: &str, why: impl Display) -> Self {
         Self::new(

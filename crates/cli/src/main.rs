@@ -28,5 +28,5 @@ fn main() -> ExitCode {
     terminal::log::start();
     let exit = command::run(command);
     terminal::outlet::drain();
-    exit.into()
+    command::unless_lost(exit).into()
 }

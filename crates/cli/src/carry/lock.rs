@@ -32,8 +32,20 @@ impl RunLock {
     }
 
     /// Whether somebody carries the run out.
+    ///
+    /// Makes nothing, so that it can be asked where nothing may be written.
     pub(crate) fn is_taken(ledger: &Path, run_id: &str) -> Result<bool, Failure> {
-        Self::try_once(ledger, run_id).map(|lock| lock.is_none())
+        let path = path(ledger, run_id);
+        let tried = match File::open(&path) {
+            Ok(file) => file.try_lock_shared(),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(why) => Err(TryLockError::Error(why)),
+        };
+        match tried {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(why)) => Err(refused(&path, why)),
+        }
     }
 
     fn try_once(ledger: &Path, run_id: &str) -> Result<Option<Self>, Failure> {
@@ -63,11 +75,14 @@ impl EvidenceLock {
 }
 
 fn open(ledger: &Path, name: &str) -> Result<(File, PathBuf), Failure> {
-    let folder = ledger.join("locks");
-    let path = folder.join(format!("{name}.lock"));
-    fs::create_dir_all(&folder).map_err(|why| refused(&path, why))?;
+    let path = path(ledger, name);
+    fs::create_dir_all(ledger.join("locks")).map_err(|why| refused(&path, why))?;
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
     Ok((file.map_err(|why| refused(&path, why))?, path))
+}
+
+fn path(ledger: &Path, name: &str) -> PathBuf {
+    ledger.join("locks").join(format!("{name}.lock"))
 }
 
 fn refused(path: &Path, why: io::Error) -> Failure {

@@ -129,6 +129,8 @@ pub(crate) struct Concluded {
     pub(crate) folder: PathBuf,
     /// Digest of the evidence's manifest.
     pub(crate) digest: String,
+    /// Whether it could be written there.
+    pub(crate) written: Result<(), Failure>,
 }
 
 /// Writes the evidence of the run as it stands.
@@ -141,7 +143,8 @@ pub(crate) async fn conclude(
     let lock = EvidenceLock::wait(folder, run_id)?;
     let stored = Stored::read(ledger, run_id, SystemClock.now()).await?;
     let report = stored.report();
-    let digest = evidence::write(&evidence, &stored, &report)?;
+    let proof = evidence::of(&stored, &report)?;
+    let written = evidence::write(&evidence, &proof);
     drop(lock);
-    Ok(Concluded { report, messages: Messages::of(&stored.outbox), folder: evidence, digest })
+    Ok(Concluded { report, messages: Messages::of(&stored.outbox), folder: evidence, digest: proof.digest(), written })
 }

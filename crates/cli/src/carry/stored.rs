@@ -1,5 +1,7 @@
 //! A run as the ledger has it, read whole.
 
+use std::path::Path;
+
 use purge_core::audit::AuditRecord;
 use purge_core::plan::{self, CheckContext, Plan};
 use purge_core::report::{Ordered, Report};
@@ -9,7 +11,7 @@ use purge_driver::ledger::{Ledger, LedgerError, OutboxRow, RunRow};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::ledger::SqliteLedger;
+use crate::ledger::{OpenError, SqliteLedger};
 
 /// Rows read at a time.
 const PAGE: u32 = 1000;
@@ -92,6 +94,20 @@ pub(crate) async fn find(ledger: &SqliteLedger, name: &str) -> Result<RunRow, Fa
 pub(crate) async fn exact(ledger: &SqliteLedger, run_id: &str) -> Result<RunRow, Failure> {
     let row = ledger.run(run_id).await.map_err(failed)?;
     row.ok_or_else(|| failed(LedgerError::Corrupt(format!("run `{run_id}` is gone"))))
+}
+
+/// The ledger in that folder cannot be opened.
+pub(crate) fn unopened(folder: &Path) -> impl FnOnce(OpenError) -> Failure {
+    move |error| match error {
+        OpenError::Ledger(error) => failed(error),
+        OpenError::Folder(why) => Failure::new(
+            Exit::BadInput,
+            "ledger.folder",
+            folder.display().to_string(),
+            format!("the ledger in `{}` cannot be used: {why}", folder.display()),
+            "check `--ledger` and the permissions of its folder",
+        ),
+    }
 }
 
 /// The ledger did not do what it was asked.

@@ -16,7 +16,8 @@ use crate::terminal::say;
 /// Notes the wish; whoever carries the run out sees it before its next step.
 pub(crate) fn run(args: &CancelArgs) -> Result<Exit, Failure> {
     let folder = &args.ledger.ledger;
-    let ledger = SqliteLedger::open_existing(folder).map_err(stored::failed)?.ok_or_else(|| no_ledger(folder))?;
+    let ledger =
+        SqliteLedger::open_existing(folder).map_err(stored::unopened(folder))?.ok_or_else(|| no_ledger(folder))?;
     on_this_thread(async {
         let row = stored::find(&ledger, &args.run).await?;
         let run_id = &row.order.run_id;

@@ -73,6 +73,8 @@ pub(super) async fn carry_out(
     progress.finish();
     let concluded = conclude(ledger, &around.folder, around.evidence_of(&order.run_id), &order.run_id).await?;
     show(&concluded, around, json, stopped);
+    // What was done is said whatever became of the proof; without it, it did not go well.
+    concluded.written?;
     let exit = Exit::Report(exit_code(&concluded.report));
     // Everything is done and the lock is free: whoever does not want to wait for the reader of the output may go.
     let read = tokio::task::spawn_blocking(outlet::drain);
@@ -103,12 +105,13 @@ fn introduce(order: &Order, around: &Surroundings, json: bool) {
 
 /// The result, and how to go on if there is more to do.
 fn show(concluded: &Concluded, around: &Surroundings, json: bool, stopped: bool) {
-    let Concluded { report, messages, folder, digest } = concluded;
+    let Concluded { report, messages, folder, digest, written } = concluded;
+    let folder = written.is_ok().then_some(folder.as_path());
     if json {
         say(&events::webhooks(messages.delivered, messages.pending, messages.dead));
         say(&events::line(
             "evidence",
-            &serde_json::json!({ "folder": folder.display().to_string(), "digest": digest }),
+            &serde_json::json!({ "folder": folder.map(|folder| folder.display().to_string()), "digest": digest }),
         ));
         say(&report.line());
         return;
@@ -134,12 +137,13 @@ fn retry(around: &Surroundings, run_id: &str) -> String {
     format!("genesys-purge retry {run_id}{ledger}{}", policy.unwrap_or_default())
 }
 
-fn show_report(report: &Report, messages: Messages, folder: &Path, digest: &str) {
+fn show_report(report: &Report, messages: Messages, folder: Option<&Path>, digest: &str) {
     if report.simulated {
         say(&paint(CARE, &format!("{}: nothing real was deleted", report.tenant)));
     }
     result::report(report, messages).iter().for_each(|line| say(line));
-    say(&result::labelled("evidence", &folder.display().to_string()));
+    let nowhere = || paint(BAD, "could not be written; the same command writes it again");
+    say(&result::labelled("evidence", &folder.map_or_else(nowhere, |folder| folder.display().to_string())));
     say(&result::labelled("manifest", digest));
     say(&result::labelled("", &paint(DIM, "keep this digest elsewhere: `verify --manifest` compares it")));
 }

@@ -20,7 +20,7 @@ use crate::args::Command;
 use crate::events;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::terminal::{findings, say, tell};
+use crate::terminal::{findings, outlet, say, tell};
 
 /// Carries out the command and says how it went.
 pub(crate) fn run(command: Command) -> Exit {
@@ -37,6 +37,15 @@ pub(crate) fn run(command: Command) -> Exit {
         Command::Schema(args) => (Ok(schema::run(&args)), false),
     };
     result.unwrap_or_else(|failure| report(&failure, json))
+}
+
+/// The same end, unless the result could not be written: then what went well has not.
+pub(crate) fn unless_lost(exit: Exit) -> Exit {
+    let Some(why) = outlet::lost() else { return exit };
+    let failure = Failure::machine("write the output", why);
+    failure.findings.iter().for_each(|finding| tell(&findings::finding(finding)));
+    outlet::drain();
+    if exit.code() == Exit::Fine.code() { Exit::Internal } else { exit }
 }
 
 /// Says what is wrong: as text beside the result, or as events among the others.

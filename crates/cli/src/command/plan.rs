@@ -1,12 +1,13 @@
 //! `plan`: what would be deleted. Sends nothing.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use purge_core::plan::{PlanFile, document};
 use purge_driver::{Clock, SystemClock};
 
 use crate::args::PlanArgs;
-use crate::documents::{self, Need, Prepared};
+use crate::documents::{self, Need, Prepared, is_plan_file, read_text};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::settings::{Environment, RealTenant, Settings};
@@ -19,6 +20,9 @@ pub(crate) fn run(args: &PlanArgs) -> Result<Exit, Failure> {
     let now = SystemClock.now();
     let context = documents::context(&settings, args.tenant_jurisdiction.as_deref(), Need::Nothing, now)?;
     let prepared = documents::prepare(&args.request, args.documents.policy.as_deref(), &context)?;
+    if let Some(out) = &args.out {
+        may_replace(out, &[Some(&args.request), args.documents.policy.as_ref()])?;
+    }
     if args.json {
         let document = serde_json::to_string_pretty(&document(&prepared.checked))
             .map_err(|why| Failure::machine("write the plan", why))?;
@@ -54,8 +58,25 @@ fn show(prepared: &Prepared, tenant: Option<String>) {
     }
 }
 
+/// Refuses a place where something lies that is no plan file, or what this plan is made from.
+fn may_replace(out: &Path, inputs: &[Option<&PathBuf>]) -> Result<(), Failure> {
+    let Ok(there) = fs::canonicalize(out) else { return Ok(()) };
+    let input = inputs.iter().flatten().any(|input| fs::canonicalize(input).is_ok_and(|input| input == there));
+    let plan = there.is_file() && read_text(&there).is_ok_and(|text| is_plan_file(&text));
+    if plan && !input {
+        return Ok(());
+    }
+    let what = if input { "is what the plan is made from" } else { "is there already and is no plan file" };
+    Err(Failure::new(
+        Exit::BadInput,
+        "out.taken",
+        "--out",
+        format!("`{}` {what}", out.display()),
+        "give the plan file a name of its own; only an earlier plan file is replaced",
+    ))
+}
+
 fn save(path: &Path, file: &PlanFile) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(file).map_err(|why| Failure::machine("write the plan file", why))?;
-    whole_file::write(path, format!("{text}\n").as_bytes())
-        .map_err(|why| Failure::machine(&format!("write `{}`", path.display()), why))
+    whole_file::write(path, format!("{text}\n").as_bytes()).map_err(|why| Failure::unwritable(path, why))
 }

@@ -18,7 +18,8 @@ use crate::terminal::tell;
 pub(crate) fn run(args: &RetryArgs) -> Result<Exit, Failure> {
     let settings = Settings::read(&Environment)?;
     let folder = &args.ledger.ledger;
-    let ledger = SqliteLedger::open_existing(folder).map_err(stored::failed)?.ok_or_else(|| no_ledger(folder))?;
+    let ledger =
+        SqliteLedger::open_existing(folder).map_err(stored::unopened(folder))?.ok_or_else(|| no_ledger(folder))?;
     on_this_thread(async {
         let row = stored::find(&ledger, &args.run).await?;
         let run_id = row.order.run_id.clone();

@@ -40,7 +40,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         return Err(Failure { exit, findings: Vec::new() });
     };
     let target = Target::new(&settings, scenario, plan);
-    let ledger = SqliteLedger::open(&args.ledger.ledger).map_err(stored::failed)?;
+    let ledger = SqliteLedger::open(&args.ledger.ledger).map_err(stored::unopened(&args.ledger.ledger))?;
     on_this_thread(async {
         let row = noted(args, &ledger, plan, &prepared, &target).await?;
         let around = Surroundings {

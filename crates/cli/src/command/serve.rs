@@ -86,7 +86,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
 
 /// Runs of the ledger that have open chunks.
 fn unfinished(folder: &Path) -> Result<u64, Failure> {
-    let ledger = SqliteLedger::open(folder).map_err(stored::failed)?;
+    let ledger = SqliteLedger::open(folder).map_err(stored::unopened(folder))?;
     on_this_thread(async {
         let runs = ledger.runs().await.map_err(stored::failed)?;
         Ok(u64::try_from(runs.iter().filter(|row| row.open > 0).count()).unwrap_or(u64::MAX))

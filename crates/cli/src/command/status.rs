@@ -23,7 +23,7 @@ use crate::terminal::{BAD, CARE, DIM, GOOD, progress, result, say};
 /// Lists the runs, or one run's chunks.
 pub(crate) fn run(args: &StatusArgs) -> Result<Exit, Failure> {
     let folder = &args.ledger.ledger;
-    let Some(ledger) = SqliteLedger::open_existing(folder).map_err(stored::failed)? else {
+    let Some(ledger) = SqliteLedger::look_at(folder).map_err(stored::unopened(folder))? else {
         if args.run.is_some() {
             return Err(no_ledger(folder));
         }

@@ -11,10 +11,23 @@ use crate::carry::stored::Stored;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// Writes the evidence of a run and gives the digest of its manifest, by which the whole can be recognised.
-pub(crate) fn write(folder: &Path, stored: &Stored, report: &Report) -> Result<String, Failure> {
+/// The evidence of a run; the digest of its manifest is that by which the whole can be recognised.
+pub(crate) fn of(stored: &Stored, report: &Report) -> Result<Evidence, Failure> {
+    let evidence = Evidence::of(&Material {
+        order: &stored.row.order,
+        plan_file: &stored.row.plan_file,
+        records: &stored.records,
+        report,
+        messages: &stored.outbox,
+    });
+    evidence.map_err(|why| Failure::machine("put the evidence together", why))
+}
+
+/// Writes the evidence of a run.
+pub(crate) fn write(folder: &Path, evidence: &Evidence) -> Result<(), Failure> {
     let failed = |why: io::Error| Failure::machine(&format!("write the evidence to `{}`", folder.display()), why);
-    refuse_foreign(folder)?;
+    // By now something may have been deleted, so that it is no bad input any more.
+    refuse_foreign(folder).map_err(|failure| Failure { exit: Exit::Internal, ..failure })?;
     let new = sibling(folder, "new");
     let old = sibling(folder, "old");
     for leftover in [&new, &old] {
@@ -25,7 +38,7 @@ pub(crate) fn write(folder: &Path, stored: &Stored, report: &Report) -> Result<S
         }
     }
     fs::create_dir_all(&new).map_err(failed)?;
-    let manifest = fill(&new, stored, report).map_err(failed)?;
+    fill(&new, evidence).map_err(failed)?;
     let replaced = folder.exists();
     if replaced {
         fs::rename(folder, &old).map_err(failed)?;
@@ -34,7 +47,7 @@ pub(crate) fn write(folder: &Path, stored: &Stored, report: &Report) -> Result<S
     if replaced {
         fs::remove_dir_all(&old).map_err(failed)?;
     }
-    Ok(manifest)
+    Ok(())
 }
 
 /// Whether evidence can be put there, found out before there is any. A folder with anything else in it is somebody's, and is
@@ -48,6 +61,11 @@ pub(crate) fn refuse_foreign(folder: &Path) -> Result<(), Failure> {
         return Err(refused(format!("`{}` cannot be replaced as a whole", folder.display())));
     };
     fs::create_dir_all(parent).map_err(|why| refused(format!("cannot make `{}`: {why}", parent.display())))?;
+    // It will be written beside its place.
+    let probe = sibling(folder, &format!("{}.try", std::process::id()));
+    fs::create_dir_all(&probe)
+        .and_then(|()| fs::remove_dir(&probe))
+        .map_err(|why| refused(format!("nothing can be written to `{}`: {why}", parent.display())))?;
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -80,19 +98,11 @@ fn sibling(folder: &Path, suffix: &str) -> PathBuf {
     folder.with_file_name(format!(".{name}.{suffix}"))
 }
 
-fn fill(folder: &Path, stored: &Stored, report: &Report) -> io::Result<String> {
-    let evidence = Evidence::of(&Material {
-        order: &stored.row.order,
-        plan_file: &stored.row.plan_file,
-        records: &stored.records,
-        report,
-        messages: &stored.outbox,
-    })?;
+fn fill(folder: &Path, evidence: &Evidence) -> io::Result<()> {
     for (name, content) in &evidence.files {
         put(&folder.join(name), content.as_bytes())?;
     }
-    put(&folder.join(MANIFEST), evidence.manifest.as_bytes())?;
-    Ok(evidence.digest())
+    put(&folder.join(MANIFEST), evidence.manifest.as_bytes())
 }
 
 fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {

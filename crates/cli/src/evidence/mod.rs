@@ -3,4 +3,4 @@
 mod folder;
 pub(crate) mod verify;
 
-pub(crate) use folder::{refuse_earlier, refuse_foreign, write};
+pub(crate) use folder::{of, refuse_earlier, refuse_foreign, write};

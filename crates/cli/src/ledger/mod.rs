@@ -11,12 +11,15 @@ pub(crate) use store::{ChunkKind, Mark, Unreadable};
 
 use std::cell::{RefCell, RefMut};
 use std::fs::{self, File};
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use purge_driver::ledger::LedgerError;
-use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
+/// The ledger's file in its folder.
+const FILE: &str = "ledger.sqlite3";
 /// What brings the schema from each version to the next. Those that are there stay as they are: there are files of every version.
 const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/1-ledger.sql"),
@@ -26,6 +29,26 @@ const MIGRATIONS: [&str; 3] = [
 /// Longer than the longest write, which is the creation of a run with very many chunks.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Why a ledger cannot be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum OpenError {
+    /// Its folder cannot be used: it is no folder, or may not be written.
+    Folder(String),
+    /// The folder can be used; what is in it cannot.
+    Ledger(LedgerError),
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+                Self::Folder(error.to_string())
+            }
+            _ => Self::Ledger(told(error)),
+        }
+    }
+}
+
 /// A ledger that is open.
 #[derive(Debug)]
 pub(crate) struct SqliteLedger {
@@ -34,35 +57,72 @@ pub(crate) struct SqliteLedger {
 
 impl SqliteLedger {
     /// Opens the ledger in that folder; makes both when they are missing.
-    pub(crate) fn open(folder: &Path) -> Result<Self, LedgerError> {
-        fs::create_dir_all(folder)
-            .map_err(|why| LedgerError::Unavailable(format!("cannot make `{}`: {why}", folder.display())))?;
-        let path = folder.join("ledger.sqlite3");
+    pub(crate) fn open(folder: &Path) -> Result<Self, OpenError> {
+        let refused = |doing: &str, why: io::Error| OpenError::Folder(format!("cannot {doing} it: {why}"));
+        fs::create_dir_all(folder).map_err(|why| refused("make", why))?;
         // SQLite does not wait its turn while another process makes the file or turns its write-ahead log on.
         let opening = File::create(folder.join("ledger.lock"));
-        let _opening = opening
-            .and_then(|file| file.lock().map(|()| file))
-            .map_err(|why| LedgerError::Unavailable(format!("cannot lock `{}`: {why}", folder.display())))?;
-        let mut connection = Connection::open(&path)
-            .map_err(|why| LedgerError::Unavailable(format!("cannot open `{}`: {why}", path.display())))?;
-        connection.busy_timeout(BUSY_TIMEOUT).map_err(told)?;
-        connection.pragma_update(None, "journal_mode", "wal").map_err(told)?;
-        connection.pragma_update(None, "synchronous", "full").map_err(told)?;
-        connection.pragma_update(None, "foreign_keys", "on").map_err(told)?;
-        migrate(&mut connection)?;
-        connection.set_prepared_statement_cache_capacity(64);
-        Ok(Self { connection: RefCell::new(connection) })
+        let _opening = opening.and_then(|file| file.lock().map(|()| file)).map_err(|why| refused("lock", why))?;
+        let mut connection = Connection::open(folder.join(FILE))?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        connection.pragma_update(None, "foreign_keys", "on")?;
+        migrate(&mut connection).map_err(OpenError::Ledger)?;
+        Ok(Self::of(connection))
     }
 
     /// Opens the ledger in that folder if there is one.
-    pub(crate) fn open_existing(folder: &Path) -> Result<Option<Self>, LedgerError> {
-        if folder.join("ledger.sqlite3").exists() { Self::open(folder).map(Some) } else { Ok(None) }
+    pub(crate) fn open_existing(folder: &Path) -> Result<Option<Self>, OpenError> {
+        if is_there(folder)? { Self::open(folder).map(Some) } else { Ok(None) }
+    }
+
+    /// Opens the ledger in that folder if there is one, to be looked at: also one that may only be read.
+    pub(crate) fn look_at(folder: &Path) -> Result<Option<Self>, OpenError> {
+        match Self::open_existing(folder) {
+            Err(OpenError::Folder(_)) if is_there(folder)? => Self::read_only(folder).map(Some),
+            opened => opened,
+        }
+    }
+
+    fn read_only(folder: &Path) -> Result<Self, OpenError> {
+        let path = folder.join(FILE);
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+        let version = |connection: &Connection| -> rusqlite::Result<i64> {
+            connection.pragma_query_value(None, "user_version", |row| row.get(0))
+        };
+        let opened = Connection::open_with_flags(&path, flags).and_then(|it| Ok((version(&it)?, it)));
+        // A log of writes that is left over belongs to the file. Without one, the file alone is the whole ledger, but reading it
+        // as it is meant to be read would begin with making one.
+        let left_over = fs::metadata(folder.join(format!("{FILE}-wal"))).is_ok_and(|about| about.len() > 0);
+        let (found, connection) = match opened {
+            Err(_) if !left_over => {
+                let escaped = path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+                let connection = Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)?;
+                (version(&connection)?, connection)
+            }
+            opened => opened?,
+        };
+        if usize::try_from(found) != Ok(MIGRATIONS.len()) {
+            let message = format!("its format is version {found}, and it may only be read");
+            return Err(OpenError::Folder(message));
+        }
+        Ok(Self::of(connection))
+    }
+
+    fn of(connection: Connection) -> Self {
+        connection.set_prepared_statement_cache_capacity(64);
+        Self { connection: RefCell::new(connection) }
     }
 
     /// No borrow outlives a call: nothing here awaits while it holds one.
     fn connection(&self) -> RefMut<'_, Connection> {
         self.connection.borrow_mut()
     }
+}
+
+fn is_there(folder: &Path) -> Result<bool, OpenError> {
+    folder.join(FILE).try_exists().map_err(|why| OpenError::Folder(format!("cannot look into it: {why}")))
 }
 
 /// Brings the file to the schema of this program, from nothing or from an earlier version, and refuses one that it does not know.

@@ -11,7 +11,7 @@ use purge_driver::ledger::{
 };
 use tempfile::TempDir;
 
-use super::{ChunkKind, Mark, SqliteLedger};
+use super::{ChunkKind, Mark, OpenError, SqliteLedger};
 use crate::carry::stored;
 use crate::exit::Exit;
 
@@ -54,11 +54,11 @@ fn a_ledger_of_another_format_is_refused() {
     let file = rusqlite::Connection::open(folder.path().join("ledger.sqlite3")).unwrap();
     file.pragma_update(None, "user_version", 99).unwrap();
     drop(file);
-    assert!(matches!(SqliteLedger::open(folder.path()), Err(LedgerError::Corrupt(_))));
+    assert!(matches!(SqliteLedger::open(folder.path()), Err(OpenError::Ledger(LedgerError::Corrupt(_)))));
 
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("ledger.sqlite3"), "this is no database, it is a letter".repeat(100)).unwrap();
-    assert!(matches!(SqliteLedger::open(folder.path()), Err(LedgerError::Corrupt(_))));
+    assert!(matches!(SqliteLedger::open(folder.path()), Err(OpenError::Ledger(LedgerError::Corrupt(_)))));
 }
 
 fn new_run(total: u32, now: Timestamp) -> NewRun {

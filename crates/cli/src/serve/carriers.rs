@@ -98,7 +98,7 @@ fn carry(setup: &Setup, run_id: &str, lock: RunLock, mut stop: watch::Receiver<b
         .map_err(|why| Failure::machine("start", why))?;
     runtime.block_on(async {
         let around = &setup.around;
-        let ledger = SqliteLedger::open(&around.folder).map_err(stored::failed)?;
+        let ledger = SqliteLedger::open(&around.folder).map_err(stored::unopened(&around.folder))?;
         let evidence = around.evidence_of(run_id);
         // Before anything is deleted, not when it has to be proved.
         evidence::refuse_foreign(&evidence)?;
@@ -124,6 +124,6 @@ fn carry(setup: &Setup, run_id: &str, lock: RunLock, mut stop: watch::Receiver<b
         // Whatever happened: what is known is written down.
         let concluded = conclude(&ledger, &around.folder, evidence, run_id).await;
         carried?;
-        concluded.map(|_| ())
+        concluded?.written
     })
 }

@@ -43,7 +43,7 @@ impl Desk {
 
     fn take(&self) -> Result<SqliteLedger, Failure> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.map_or_else(|| SqliteLedger::open(&self.folder).map_err(stored::failed), Ok)
+        idle.map_or_else(|| SqliteLedger::open(&self.folder).map_err(stored::unopened(&self.folder)), Ok)
     }
 
     fn put_back(&self, ledger: SqliteLedger) {

@@ -4,7 +4,7 @@
 //! goes into a pipe or file therefore waits in a queue of this process, and a thread writes it. News is left out while the queue
 //! is long, and how much was left out is said; a result waits however long it takes.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -14,6 +14,9 @@ use std::thread;
 const LONG: u64 = 10_000;
 
 static OUTLET: OnceLock<Option<Outlet>> = OnceLock::new();
+
+/// Why results could not be written, the first time that they could not.
+static LOST: OnceLock<io::Error> = OnceLock::new();
 
 /// Which stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +60,11 @@ pub(super) fn news(stream: Stream, text: &str, gap: impl FnOnce(u64) -> String) 
         lines => outlet.put(stream, &gap(lines)),
     }
     outlet.put(stream, text);
+}
+
+/// Why a part of the results could not be written, if so.
+pub(crate) fn lost() -> Option<&'static io::Error> {
+    LOST.get()
 }
 
 /// Waits until everything is written, or nobody can read it any more.
@@ -107,10 +115,18 @@ fn queue(stream: Stream) -> Option<&'static Outlet> {
     if terminal { None } else { OUTLET.get_or_init(Outlet::start).as_ref() }
 }
 
-/// A reader that has gone away (`| head`) is no error of ours.
+/// A reader that has gone away (`| head`) is no error of ours; a disk that is full is, where it was the results that were lost.
 fn write(stream: Stream, text: &str) {
-    let _ = match stream {
-        Stream::Out => writeln!(anstream::stdout(), "{text}"),
-        Stream::Err => writeln!(anstream::stderr(), "{text}"),
-    };
+    match stream {
+        Stream::Out => {
+            let mut out = anstream::stdout();
+            if let Err(why) = writeln!(out, "{text}").and_then(|()| out.flush())
+                && why.kind() != ErrorKind::BrokenPipe
+            {
+                LOST.get_or_init(|| why);
+            }
+        }
+        // There is nobody left to be told.
+        Stream::Err => drop(writeln!(anstream::stderr(), "{text}")),
+    }
 }

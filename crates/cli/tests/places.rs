@@ -1,0 +1,151 @@
+//! Where things are read from and written to, and what is said when that does not go.
+
+#![cfg(test)]
+
+mod common;
+
+use std::fs::{self, File, Permissions};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+
+use common::{Bench, Ran, request};
+use serde_json::Value;
+
+/// As somebody who may read the bench but not write to it.
+fn onlooker(bench: &Bench, args: &[&str]) -> Ran {
+    let mode = |path: &std::path::Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    let program = bench.path("program");
+    fs::copy(env!("CARGO_BIN_EXE_genesys-purge"), &program).unwrap();
+    mode(&program, 0o755);
+    mode(bench.folder.path(), 0o555);
+    mode(&bench.path("genesys-purge-data"), 0o555);
+    let mut command = Command::new(&program);
+    command.args(args).current_dir(bench.folder.path()).env_clear().stdin(Stdio::null());
+    // Permissions are nothing to root.
+    if fs::metadata("/proc/self").unwrap().uid() == 0 {
+        command.uid(65_534).gid(65_534);
+    }
+    let ran = Ran::of(command.output().unwrap());
+    mode(bench.folder.path(), 0o755);
+    mode(&bench.path("genesys-purge-data"), 0o755);
+    ran
+}
+
+#[test]
+fn output_that_cannot_be_written_is_a_failure_and_a_reader_who_has_gone_is_none() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(1));
+    bench.run(&["run", "request.json"]).exits(0);
+    let evidence = bench.evidence();
+    let verify = ["verify", evidence.to_str().unwrap()];
+    let verbs: [&[&str]; 6] = [
+        &["plan", "request.json"],
+        &["plan", "request.json", "--json"],
+        &["schema", "request"],
+        &["status"],
+        &["run", "request.json", "--json"],
+        &verify,
+    ];
+    for args in verbs {
+        let full = bench.command(args).stdout(File::create("/dev/full").unwrap()).output().unwrap();
+        let ran = Ran::of(full).exits(1);
+        assert!(ran.stderr.contains("cannot write the output"), "{args:?}: {}", ran.stderr);
+
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let gone = Ran::of(bench.command(args).stdout(writer).output().unwrap()).exits(0);
+        assert!(!gone.stderr.contains("error"), "{args:?}: {}", gone.stderr);
+    }
+}
+
+#[test]
+fn a_plan_file_replaces_nothing_but_a_plan_file() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(1));
+    bench.file("policy.json", &serde_json::json!({ "version": 1 }));
+    let plan = |from: &str, out: &str| bench.run(&["plan", from, "--policy", "policy.json", "--out", out]);
+    let before = fs::read(bench.path("request.json")).unwrap();
+    for taken in ["request.json", "./request.json", "policy.json", "/dev/null", "."] {
+        assert!(plan("request.json", taken).exits(2).stderr.contains("out.taken"), "{taken}");
+    }
+    assert_eq!(fs::read(bench.path("request.json")).unwrap(), before);
+    assert!(plan("request.json", "nowhere/p.json").exits(2).stderr.contains("file.unwritable"));
+    plan("request.json", "p.json").exits(0);
+    plan("request.json", "p.json").exits(0);
+    assert!(plan("p.json", "p.json").exits(2).stderr.contains("out.taken"));
+}
+
+#[test]
+fn a_ledger_that_cannot_be_used_is_bad_input() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(1));
+    for ledger in ["request.json", "/proc", "request.json/below"] {
+        for args in [&["run", "request.json", "--ledger", ledger][..], &["status", "--ledger", ledger]] {
+            if args[0] == "status" && ledger == "/proc" {
+                continue;
+            }
+            let ran = bench.run(args).exits(2);
+            assert!(
+                ran.stderr.contains("ledger.folder") && ran.stderr.contains("permissions"),
+                "{args:?}: {}",
+                ran.stderr
+            );
+        }
+    }
+}
+
+#[test]
+fn a_ledger_that_may_only_be_read_is_shown_and_not_used() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(2));
+    bench.run(&["run", "request.json"]).exits(0);
+    bench.file("other.json", &request(1));
+    let shown = bench.run(&["status"]).exits(0).stdout;
+    assert!(shown.contains("2 verified"), "{shown}");
+    assert_eq!(onlooker(&bench, &["status"]).exits(0).stdout, shown);
+    assert!(onlooker(&bench, &["status", "run-"]).exits(0).stdout.contains("verified"));
+    let ran = onlooker(&bench, &["run", "other.json"]).exits(2);
+    assert!(ran.stderr.contains("ledger.folder"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_place_for_evidence_that_cannot_be_written_is_noticed_before_anything_is_deleted() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(1));
+    fs::create_dir(bench.path("genesys-purge-data")).unwrap();
+    fs::create_dir(bench.path("mine")).unwrap();
+    fs::set_permissions(bench.path("mine"), Permissions::from_mode(0o777)).unwrap();
+    let ran = onlooker(&bench, &["run", "request.json", "--ledger", "mine", "--evidence", "genesys-purge-data/proof"]);
+    let ran = ran.exits(2);
+    assert!(ran.stderr.contains("evidence.folder"), "{}", ran.stderr);
+    assert!(!bench.path("mine/simulated").exists(), "something was sent");
+}
+
+#[test]
+fn a_result_whose_evidence_could_not_be_written_is_said_all_the_same() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(2));
+    let args = ["run", "request.json", "--evidence", "there/proof"];
+    let mut child = bench.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("chunk 1/2") {
+        line.clear();
+        assert!(told.read_line(&mut line).unwrap() > 0);
+    }
+    fs::rename(bench.path("there"), bench.path("gone")).unwrap();
+    fs::write(bench.path("there"), "").unwrap();
+    let mut rest = String::new();
+    told.read_to_string(&mut rest).unwrap();
+    let ran = Ran::of(child.wait_with_output().unwrap()).exits(1);
+    assert!(ran.stdout.contains("2 verified") && ran.stdout.contains("could not be written"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("sha256:") && rest.contains("evidence.folder"), "{}\n{rest}", ran.stdout);
+    // Once there is room for it, the same command writes it, and it is the one that was announced.
+    fs::remove_file(bench.path("there")).unwrap();
+    bench.run(&args).exits(0);
+    let verdict = bench.run(&["verify", "there/proof", "--json"]).exits(0);
+    let verdict: Value = serde_json::from_str(&verdict.stdout).unwrap();
+    assert!(ran.stdout.contains(verdict["evidenceDigest"].as_str().unwrap()));
+}
