@@ -11,6 +11,7 @@ use crate::analytics::{self, Conversation, Listing};
 use crate::api::protection;
 use crate::audit::Event;
 use crate::bounds::{IDS_PER_LOOKUP, PAGE_SIZE, QUERY_DAYS};
+use crate::chunk::Age;
 use crate::http::HttpRequest;
 use crate::reply::Reply;
 use crate::request::{DeletionApi, entities};
@@ -48,6 +49,11 @@ impl Machine<'_> {
             Err(next) => return next,
         };
         let window = self.run.chunk.window;
+        if self.run.chunk.age == Age::Aged {
+            // Of conversations of more than five years ago analytics may know nothing, and what it does not know may be in there.
+            let asked = self.cx.order.held_conversations.iter().skip(from).take(IDS_PER_LOOKUP).map(|held| &held.id);
+            touched.extend(asked.filter(|id| !found.iter().any(|c| &c.id == *id)).cloned());
+        }
         touched.extend(found.into_iter().filter(|c| c.touches(window)).map(|c| c.id));
         let from = from + IDS_PER_LOOKUP;
         if from < self.cx.order.held_conversations.len() {
@@ -155,7 +161,8 @@ impl Machine<'_> {
         if from < touched.len() {
             return self.to(Phase::Protection { from, touched, protected });
         }
-        let unprotected: Vec<_> = touched.iter().filter(|id| !protected.contains(id)).cloned().collect();
+        sort(&mut protected);
+        let unprotected: Vec<_> = touched.iter().filter(|id| protected.binary_search(id).is_err()).cloned().collect();
         if unprotected.is_empty() {
             self.run.protected_ids = touched;
             self.holds_clear()
@@ -178,10 +185,11 @@ impl Machine<'_> {
         }
     }
 
+    /// Ends it because of these conversations, in order.
     fn held(&mut self, unprotected: &[String], why: &str) -> Next {
         let asked = self.cx.order.held_conversations.len() as u64;
         let first: Vec<_> = unprotected.iter().take(100).cloned().collect();
-        let holds = self.cx.order.held_conversations.iter().filter(|held| unprotected.contains(&held.id));
+        let holds = self.cx.order.held_conversations.iter().filter(|held| unprotected.binary_search(&held.id).is_ok());
         let mut names: Vec<_> = holds.map(|held| held.hold.as_str()).collect();
         sort(&mut names);
         names.dedup();

@@ -258,3 +258,21 @@ fn what_the_request_leaves_out_is_not_left_over() {
     );
     assert_eq!(story.end(), ended(Outcome::Residual, "verify.residual"));
 }
+
+#[test]
+fn a_held_conversation_that_analytics_no_longer_knows_may_be_among_the_old_ones() {
+    let order = held("recordingJobs", json!({}));
+    let window = json!({ "start": "2018-01-01T00:00:00.000Z", "end": "2018-01-02T00:00:00.000Z" });
+    let aged: Chunk =
+        serde_json::from_value(json!({ "index": 1, "total": 1, "window": window, "age": "aged" })).unwrap();
+    let play = |answers: Vec<Answer>| go_on(&order, ChunkRun::new(&order, aged), "2024-01-01T00:00:00Z", answers);
+    let story = play(vec![created(), job("READY"), unknown(), Json(200, json!([])), Text(204, "")]);
+    assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Held, "hold"), 0));
+    // What the platform protects stays, wherever it is; and what is known to be elsewhere is not in there.
+    let none = Json(200, json!({ "totalHits": 0 }));
+    let rest = [job("PROCESSING"), job("FULFILLED"), none];
+    let protected = [created(), job("READY"), unknown(), Json(200, json!([{ "id": "a" }]))];
+    assert_eq!(play(protected.into_iter().chain(rest.clone()).collect()).end(), verified());
+    let elsewhere = [created(), job("READY"), conversations(&["a"])];
+    assert_eq!(play(elsewhere.into_iter().chain(rest).collect()).end(), verified());
+}
