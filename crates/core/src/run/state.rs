@@ -344,10 +344,8 @@ impl ChunkRun {
 
     /// How far it has come. What would be harmless is not, once an execution has left that may still arrive.
     pub(crate) fn stage(&self) -> Stage {
-        match self.phase.stage() {
-            Stage::Before | Stage::Cancelling if self.executed => Stage::Deleting,
-            stage => stage,
-        }
+        let own = self.phase.stage();
+        if self.executed && matches!(own, Stage::Before | Stage::Cancelling) { Stage::Deleting } else { own }
     }
 
     /// Whether the phase itself comes before the deletion, be it the first or one more.
