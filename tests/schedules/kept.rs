@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 
 /// Six days, a chunk each.
-fn case(types: Value, retention: Value) -> Case {
+fn case(types: &[&str], retention: &Value) -> Case {
     let scenario = json!({
         "seed": 7,
         "population": { "from": "2023-02-20T00:00:00.000Z", "to": "2023-03-10T00:00:00.000Z", "everySeconds": 7_200, "dayEdges": true },
@@ -42,7 +42,7 @@ fn carried_out(case: &Case, time: &str) -> (Vec<Outcome>, purge_sim::Tenant, Tim
 fn nothing_younger_than_the_rule_is_deleted_along_with_what_began_before() {
     // On that day the rule keeps everything made on or after 2023-03-04, and to the minute what was made after that minute.
     let rule = json!([{ "recordTypes": ["recording", "screenRecording"], "minAgeDays": 363, "basis": "law" }]);
-    let case = case(json!(["recording", "screenRecording"]), rule);
+    let case = case(&["recording", "screenRecording"], &rule);
     for (time, last) in [("00:00:30", Outcome::Held), ("12:00:00", Outcome::Verified)] {
         let (outcomes, tenant, later) = carried_out(&case, time);
         assert_eq!((outcomes.len(), outcomes.last()), (3, Some(&last)), "at {time}");
@@ -56,9 +56,9 @@ fn nothing_younger_than_the_rule_is_deleted_along_with_what_began_before() {
 
 #[test]
 fn what_a_job_was_told_to_leave_does_not_count_as_left_over() {
-    let (outcomes, ..) = carried_out(&case(json!(["message"]), json!([])), "12:00:00");
+    let (outcomes, ..) = carried_out(&case(&["message"], &json!([])), "12:00:00");
     assert_eq!(outcomes, [Outcome::Verified; 6]);
-    let mut case = case(json!(["recording", "screenRecording"]), json!([]));
+    let mut case = case(&["recording", "screenRecording"], &json!([]));
     case.request["recordings"] = json!({ "includePolicyBased": false });
     let (outcomes, ..) = carried_out(&case, "12:00:00");
     assert_eq!(outcomes, [Outcome::Verified; 6]);
