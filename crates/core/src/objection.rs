@@ -17,6 +17,8 @@ pub enum Objection {
     Forbidden(Cause),
     /// Nobody can tell: the policy is not there, or cannot be read.
     Unclear(Cause),
+    /// Somebody has asked to cancel the run.
+    Cancelled,
 }
 
 impl Objection {

@@ -119,6 +119,7 @@ fn what_is_kept_now_is_named() {
             Some(Objection::Held(_)) => "held",
             Some(Objection::Forbidden(_)) => "forbidden",
             Some(Objection::Unclear(_)) => "unclear",
+            Some(Objection::Cancelled) => "cancelled",
         };
         let supposed = match expected.first() {
             None => "",

@@ -74,7 +74,7 @@ pub struct Worker<'a, L, H, C, W> {
     pub policy: Option<&'a dyn PolicyInForce>,
     /// Whether to put a message into the outbox when a chunk ends.
     pub tell: bool,
-    /// Once raised, nothing waits for the request budget any more: the request does not leave and the chunk waits.
+    /// Once raised, no request leaves any more: the one that was to leave does not, and the chunk waits.
     pub stop: &'a Signal,
     /// How long the worker itself waits for the request budget; longer waits are the chunk's. `None` waits as long as it takes.
     pub patience: Option<Duration>,
@@ -175,12 +175,20 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
             None => Input::Start,
         };
         loop {
+            let mut noted = Vec::new();
             if self.must_cancel(order, &run).await? {
-                input = Input::Cancel;
+                if run.in_flight_since().is_some() {
+                    // What came of the request is judged first, and nothing is asked after it that need not be.
+                    let cx = Context { order, pace, now: self.clock.now() };
+                    Step { run, records: noted, .. } = run.step(cx, Input::Cancel);
+                } else {
+                    input = Input::Cancel;
+                }
             }
             let slot_before = run.wants_slot() || matches!(input, Input::Slot { granted: true });
             let Step { run: stepped, records, next } = run.step(Context { order, pace, now: self.clock.now() }, input);
             run = stepped;
+            noted.extend(records);
 
             let holder = slot_holder(&run, order);
             let slot = Slot { tenant: &order.tenant, holder: &holder };
@@ -193,7 +201,7 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
             let committed = self
                 .ledger
                 .commit(Commit {
-                    records: &records,
+                    records: &noted,
                     outbox: &self.messages(order, &run),
                     lease,
                     // At the end also a slot that was taken just before a crash and never noted.
@@ -229,9 +237,12 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
     ) -> Result<Option<Input>, LedgerError> {
         let account = Account { ledger: self.ledger, tenant: &order.tenant };
         loop {
+            if self.stop.is_raised() {
+                return Ok(Some(Input::NotYet { at: self.clock.now() }));
+            }
             let permit = self.sender.permit(request, &account).await;
             if let Permit::Ready(_) = permit
-                && let Some(objection) = self.objection(order, run).await
+                && let Some(objection) = self.objection(order, run).await?
             {
                 return Ok(Some(Input::Objection(objection)));
             }
@@ -240,6 +251,10 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
                 return Ok(None);
             }
             let answer = match permit {
+                // The login, the policy or the ledger may have taken long.
+                Permit::Ready(_) if self.stop.is_raised() => {
+                    return Ok(Some(Input::NotYet { at: self.clock.now() }));
+                }
                 Permit::Ready(ready) => self.sender.send(ready, &account).await,
                 Permit::NotBefore(at) if self.stop.is_raised() || self.is_too_long(at) => {
                     return Ok(Some(Input::NotYet { at }));
@@ -254,10 +269,20 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         }
     }
 
-    /// What the policy that applies now says against the deletion that is about to leave, if it is one. Asked last, because everything
-    /// before it may have taken days.
-    async fn objection(&self, order: &Order, run: &ChunkRun) -> Option<Objection> {
-        let policy = self.policy.filter(|_| run.is_deleting())?;
+    /// What stands now against the deletion that is about to leave, if it is one: a wish to cancel, or the policy that applies now.
+    /// Asked last, because everything before it may have taken days.
+    async fn objection(&self, order: &Order, run: &ChunkRun) -> Result<Option<Objection>, LedgerError> {
+        if !run.is_deleting() {
+            return Ok(None);
+        }
+        if let Some(objection) = self.policy_objection(order, run).await {
+            return Ok(Some(objection));
+        }
+        Ok(self.must_cancel(order, run).await?.then_some(Objection::Cancelled))
+    }
+
+    async fn policy_objection(&self, order: &Order, run: &ChunkRun) -> Option<Objection> {
+        let policy = self.policy?;
         let late = pin!(self.clock.sleep_until(self.clock.now().plus(POLICY_TIMEOUT)));
         match select(policy.read(), late).await {
             Either::Left((Ok(text), _)) => order.objection(run.chunk(), &text, self.clock.now()),
@@ -310,7 +335,7 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
 
     /// Whether the chunk is still to be told that somebody wants the run cancelled.
     async fn must_cancel(&self, order: &Order, run: &ChunkRun) -> Result<bool, LedgerError> {
-        if run.cancel_asked() || run.in_flight_since().is_some() || run.outcome().is_some() {
+        if run.cancel_asked() || run.outcome().is_some() {
             return Ok(false);
         }
         self.ledger.cancel_asked(&order.run_id).await

@@ -16,7 +16,7 @@ use futures_util::future::{LocalBoxFuture, join, ready};
 use purge_core::audit::Event;
 use purge_core::http::HttpResponse;
 use purge_core::request::{DeletionApi, RecordType};
-use purge_core::run::{ChunkRun, Order, Outcome, Pace};
+use purge_core::run::{ChunkRun, HeldConversation, Order, Outcome, Pace};
 use purge_core::time::Timestamp;
 use purge_core::url::webhook_url;
 use purge_core::webhook::{Secrets, verify};
@@ -501,7 +501,7 @@ fn cancelling_ends_what_has_not_begun_and_watches_what_has() {
         let stop = Signal::new();
         let (end, submits) = join(carry_out("a", &ledger, &http, clock, &order, &stop), cancel).await;
         assert_eq!(end, Ok(RunEnd::Ended));
-        assert!(http.count("submit") <= submits + 4, "at most the step in hand of each place");
+        assert_eq!(http.count("submit"), submits, "no deletion leaves after it");
         let outcomes = outcomes(&ledger).await;
         let verified = outcomes.iter().filter(|o| **o == VERIFIED).count();
         let cancelled = outcomes.iter().filter(|o| **o == Some(Outcome::Cancelled)).count();
@@ -517,6 +517,105 @@ fn cancelling_ends_what_has_not_begun_and_watches_what_has() {
         assert_eq!(carry_out("b", &ledger, &http, clock, &order, &Signal::new()).await, Ok(RunEnd::Ended));
         assert_eq!((common::outcomes(&ledger).await, http.most_deletions()), (vec![VERIFIED; 40], 1));
     });
+}
+
+/// A chunk that looks up 10,000 held conversations before its deletion: 200 requests of 50 ms.
+fn with_many_look_ups(http: &FakeTenant) -> Order {
+    let mut order = order(1);
+    let held = |i| HeldConversation { id: format!("{i:08}"), hold: "h".to_owned() };
+    order.held_conversations = (0..10_000).map(held).collect();
+    order.limits.requests_per_minute = 100_000;
+    http.will("other", (0..200).map(|_| Mishap::Answer(HttpResponse::json(200, &json!({})))));
+    order
+}
+
+/// Requests that began after that many seconds.
+fn begun_after(http: &FakeTenant, seconds: u64) -> usize {
+    http.calls.borrow().iter().filter(|call| call.at > start().plus(Duration::from_secs(seconds))).count()
+}
+
+#[test]
+fn a_cancel_during_a_chain_of_look_ups_ends_it_with_the_answer_in_hand() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, stop) = (MemoryLedger::new(), FakeTenant::new(clock), Signal::new());
+        let order = with_many_look_ups(&http);
+        create(&ledger, &order).await;
+        let cancel = async {
+            clock.sleep_until(start().plus(Duration::from_millis(1_020))).await;
+            assert!(ledger.ask_cancel(RUN, clock.now()).await.unwrap());
+        };
+        let tenant = tenant();
+        let sender = Sender::new(&http, clock, &tenant, 100_000);
+        let worker = worker(&ledger, &sender, clock, &stop);
+        let (advance, ()) = join(worker.advance(&order, 1, Pace::default()), cancel).await;
+        assert_eq!(advance, Ok(Advance::Done(Outcome::Cancelled)));
+        assert_eq!((http.count("submit"), begun_after(&http, 1)), (0, 0));
+        let last: Vec<_> = records(&ledger).await.into_iter().rev().take(2).map(|record| record.event).collect();
+        assert!(matches!(last[..], [Event::Finished { .. }, Event::CancelAsked]), "{last:?}");
+    });
+}
+
+#[test]
+fn a_cancel_while_a_deletion_waits_for_the_request_budget_keeps_it_back() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, mut order, stop) = (MemoryLedger::new(), FakeTenant::new(clock), order(1), Signal::new());
+        order.limits.requests_per_minute = 1;
+        create(&ledger, &order).await;
+        let cancel = async {
+            clock.sleep_until(start().plus(Duration::from_secs(10))).await;
+            assert!(ledger.chunk(RUN, 1).await.unwrap().unwrap().run.is_deleting(), "it is about to leave");
+            assert!(ledger.ask_cancel(RUN, clock.now()).await.unwrap());
+        };
+        let (end, ()) = join(carry_out("a", &ledger, &http, clock, &order, &stop), cancel).await;
+        assert_eq!((end, outcomes(&ledger).await), (Ok(RunEnd::Ended), vec![Some(Outcome::Cancelled)]));
+        assert_eq!(http.count("submit"), 0);
+        let view = ledger.chunk(RUN, 1).await.unwrap().unwrap().run.view();
+        assert_eq!((view.submits, view.requests), (0, 1), "what did not leave is no request");
+    });
+}
+
+#[test]
+fn nothing_leaves_after_a_stop() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, stop) = (MemoryLedger::new(), FakeTenant::new(clock), Signal::new());
+        let order = with_many_look_ups(&http);
+        create(&ledger, &order).await;
+        let press = async {
+            clock.sleep_until(start().plus(Duration::from_millis(1_020))).await;
+            stop.raise();
+        };
+        let tenant = tenant();
+        let sender = Sender::new(&http, clock, &tenant, 100_000);
+        let worker = worker(&ledger, &sender, clock, &stop);
+        let (advance, ()) = join(worker.advance(&order, 1, Pace::default()), press).await;
+        assert!(matches!(advance, Ok(Advance::Waiting { .. })), "{advance:?}");
+        assert!(clock.now() < start().plus(Duration::from_millis(1_100)), "it was handed back: {}", clock.now());
+        assert_eq!(begun_after(&http, 1), 0);
+        // A deletion that is ready to leave when the policy has come does not leave either.
+        let (http, order, stop) = (FakeTenant::new(clock), common::order(1), Signal::new());
+        let ledger = MemoryLedger::new();
+        create(&ledger, &order).await;
+        let policy = StopsWhenRead { stop: &stop };
+        let sender = Sender::new(&http, clock, &tenant, 300);
+        let worker = Worker { policy: Some(&policy), ..self::worker(&ledger, &sender, clock, &stop) };
+        let advance = worker.advance(&order, 1, Pace::default()).await;
+        assert!(matches!(advance, Ok(Advance::Waiting { .. })), "{advance:?}");
+        assert!(stop.is_raised());
+        assert_eq!(http.count("submit"), 0);
+    });
+}
+
+/// A policy during whose reading somebody presses stop.
+#[derive(Debug)]
+struct StopsWhenRead<'a> {
+    stop: &'a Signal,
+}
+
+impl PolicyInForce for StopsWhenRead<'_> {
+    fn read(&self) -> LocalBoxFuture<'_, Result<String, String>> {
+        self.stop.raise();
+        ready(Ok(json!({"version": 1}).to_string())).boxed_local()
+    }
 }
 
 #[test]

@@ -73,10 +73,7 @@ impl Machine<'_> {
         match input {
             Input::Start | Input::Tick => self.resume(),
             Input::Cancel => {
-                if !self.run.cancel {
-                    self.run.cancel = true;
-                    self.record(Event::CancelAsked);
-                }
+                self.note_cancel();
                 let cooling = self.run.wait.is_some_and(|wait| wait.reason == WaitReason::CoolOff);
                 if self.run.stage().is_harmless() || cooling {
                     self.run.wait = None;
@@ -342,13 +339,24 @@ impl Machine<'_> {
             Objection::Held(cause) => (Some(Outcome::Held), cause),
             Objection::Forbidden(cause) => (Some(Outcome::Rejected), cause),
             Objection::Unclear(cause) => (None, cause),
+            Objection::Cancelled => (Some(Outcome::Cancelled), cancelled()),
         };
         if let Some(request) = self.question() {
             self.record(Event::Withheld { call: call_of(&request), cause: cause.clone() });
         }
+        if outcome == Some(Outcome::Cancelled) {
+            self.note_cancel();
+        }
         match outcome {
             Some(outcome) => self.end_job(outcome, cause),
             None => self.retry_later(cause, None),
+        }
+    }
+
+    fn note_cancel(&mut self) {
+        if !self.run.cancel {
+            self.run.cancel = true;
+            self.record(Event::CancelAsked);
         }
     }
 
@@ -508,11 +516,10 @@ impl Machine<'_> {
         if !self.run.cancel {
             return None;
         }
-        let cause = Cause::new("cancelled", "cancelled before anything was deleted");
         if matches!(self.run.phase, Phase::Sample(_)) {
             return self.still_to_come().map(|at| self.left_scheduled(at));
         }
-        self.run.is_before().then(|| self.end_job(Outcome::Cancelled, cause))
+        self.run.is_before().then(|| self.end_job(Outcome::Cancelled, cancelled()))
     }
 
     /// Whether the deletion, having been put off by the other side, is about to leave on the word of guards that were asked too long
@@ -652,6 +659,10 @@ impl Machine<'_> {
     fn action_date(&self) -> Timestamp {
         self.run.action_date.unwrap_or(self.cx.now)
     }
+}
+
+fn cancelled() -> Cause {
+    Cause::new("cancelled", "cancelled before anything was deleted")
 }
 
 /// `POST /api/v2/…`, without the query.

@@ -37,7 +37,7 @@ pub enum Input {
         /// When there may be room, at the earliest.
         at: Timestamp,
     },
-    /// It has not left: the policy that applies now, read right before, stands against it.
+    /// It has not left: the policy that applies now, read right before, stands against it, or somebody has asked to cancel.
     Objection(Objection),
     /// Time has passed. Early or repeated ticks change nothing.
     Tick,
@@ -46,7 +46,7 @@ pub enum Input {
         /// Whether it was granted.
         granted: bool,
     },
-    /// Somebody asks to stop.
+    /// Somebody asks to stop. While a request is under way this is only noted: its answer is judged first.
     Cancel,
 }
 

@@ -17,22 +17,41 @@ fn recordings() -> Order {
     order("recordingJobs", |_| {})
 }
 
+fn kinds_of(log: &str) -> Vec<String> {
+    let records = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    records.map(|record| record["event"]["kind"].as_str().unwrap().to_owned()).collect()
+}
+
 #[test]
 fn what_a_new_hold_keeps_is_not_deleted() {
     let story = play(&deletion(json!({})), [count(5), held()]);
     assert_eq!(story.end(), ended(Outcome::Held, "policy.keepsMore"));
     let view = story.run.view();
     assert_eq!((story.times(SUBMIT), view.submits, view.requests), (0, 0, 1), "it never left");
-    let kinds = |log: &str| -> Vec<String> {
-        let records = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        records.map(|record| record["event"]["kind"].as_str().unwrap().to_owned()).collect()
-    };
-    assert_eq!(kinds(&story.log), ["started", "counted", "sending", "withheld", "finished"], "and that is on record");
+    assert_eq!(
+        kinds_of(&story.log),
+        ["started", "counted", "sending", "withheld", "finished"],
+        "and that is on record"
+    );
     // The job was made for nothing, and is not left behind.
     let story = play(&recordings(), [created(), job("READY"), held(), Text(204, "")]);
     assert_eq!(story.end(), ended(Outcome::Held, "policy.keepsMore"));
     assert_eq!((story.times("PUT job-1"), story.times("DELETE job-1")), (0, 1));
     assert!(story.run.retried().is_some(), "once the hold is lifted it may be tried again");
+}
+
+#[test]
+fn a_cancel_right_before_the_deletion_keeps_it_back_and_is_on_record() {
+    let cancelled = || Objects(Objection::Cancelled);
+    let story = play(&deletion(json!({})), [count(5), cancelled()]);
+    assert_eq!(story.end(), ended(Outcome::Cancelled, "cancelled"));
+    let view = story.run.view();
+    assert_eq!((story.times(SUBMIT), view.submits, view.requests), (0, 0, 1), "it never left");
+    let kinds: Vec<_> = ["started", "counted", "sending", "withheld", "cancel_asked", "finished"].into();
+    assert_eq!(kinds_of(&story.log), kinds);
+    let story = play(&recordings(), [created(), job("READY"), cancelled(), Text(204, "")]);
+    assert_eq!(story.end(), ended(Outcome::Cancelled, "cancelled"));
+    assert_eq!((story.times("PUT job-1"), story.times("DELETE job-1")), (0, 1));
 }
 
 #[test]
