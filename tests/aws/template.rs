@@ -1,7 +1,8 @@
 //! The template and the code say the same.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
 use purge_driver::worker::LEASE;
@@ -150,6 +151,105 @@ fn nothing_may_do_everything() {
             assert!(!line.contains('*'), "{name}: {line}");
         }
         assert!(!text.contains("Resource: \"*\"") && !text.contains("Resource: '*'"), "{name}");
+    }
+}
+
+/// What a function does with a queue: the action and the queue's name in the template.
+type QueueUse = BTreeSet<(&'static str, &'static str)>;
+
+/// How the code uses a queue, and what that is to IAM.
+const QUEUE_USES: [(&str, &str, &str); 4] = [
+    ("self.chunks.send(", "sqs:SendMessage", "ChunkQueue"),
+    ("self.errands.send(", "sqs:SendMessage", "ErrandQueue"),
+    ("self.chunks.waiting(", "sqs:GetQueueAttributes", "ChunkQueue"),
+    ("self.errands.waiting(", "sqs:GetQueueAttributes", "ErrandQueue"),
+];
+
+/// The sources of the functions without their tests.
+fn sources(folder: &Path) -> Vec<String> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("tests") {
+            all.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            all.push(std::fs::read_to_string(path).unwrap());
+        }
+    }
+    all
+}
+
+/// The bodies of the methods of `Functions` by name, without white space: the code is formatted, so indentation shows where they end.
+fn methods(sources: &[String]) -> BTreeMap<String, String> {
+    let (mut methods, mut inside, mut name) = (BTreeMap::<String, String>::new(), false, None);
+    for line in sources.iter().flat_map(|source| source.lines()) {
+        if line.starts_with("impl") {
+            inside = line.contains(" Functions<");
+        } else if line == "}" {
+            (inside, name) = (false, None);
+        } else if inside {
+            let is_head = line.starts_with("    ") && !line.starts_with("     ") && line.contains("fn ");
+            if is_head && !line.trim_start().starts_with("//") {
+                let after = line.split("fn ").nth(1).unwrap();
+                name = Some(after.split(['(', '<']).next().unwrap().to_owned());
+            }
+            if let Some(name) = &name {
+                methods.entry(name.clone()).or_default().extend(line.split_whitespace());
+            }
+        }
+    }
+    methods
+}
+
+/// What the code of that method, and all that it calls, does with queues.
+fn used_by(entry: &str, methods: &BTreeMap<String, String>) -> QueueUse {
+    let (mut reached, mut open) = (BTreeSet::from([entry]), vec![entry]);
+    while let Some(name) = open.pop() {
+        let body = &methods[name];
+        let called = methods.keys().filter(|callee| body.contains(&format!("self.{callee}(")));
+        open.extend(called.map(String::as_str).filter(|callee| reached.insert(callee)));
+    }
+    let uses = |code: &str| reached.iter().any(|name| methods[*name].contains(code));
+    QUEUE_USES.into_iter().filter(|(code, ..)| uses(code)).map(|(_, action, queue)| (action, queue)).collect()
+}
+
+/// What the template lets a function do with the queues that the code knows.
+fn allowed_to(function: &str) -> QueueUse {
+    let statements: Vec<&str> = function.split("- Effect: Allow").skip(1).collect();
+    let of = |action: &str, queue: &str| {
+        let names_both = |statement: &&&str| {
+            let names = |head: &str, what: &str| {
+                let line = statement.lines().find(|line| line.trim().starts_with(head));
+                line.is_some_and(|line| line.contains(what))
+            };
+            names("Action:", action) && names("Resource:", &format!("!GetAtt {queue}.Arn"))
+        };
+        statements.iter().find(names_both).is_some()
+    };
+    QUEUE_USES.into_iter().filter(|(_, action, queue)| of(action, queue)).map(|(_, a, queue)| (a, queue)).collect()
+}
+
+#[test]
+fn every_function_may_do_with_the_queues_what_its_code_does_and_no_more() {
+    let sources = sources(&root().join("lambda/src"));
+    let methods = methods(&sources);
+    // Whatever touches a queue is seen: each use is one of those above, and within a method.
+    let squeezed = |text: &String| text.split_whitespace().collect::<String>();
+    let (whole, within): (String, String) =
+        (sources.iter().map(squeezed).collect(), methods.values().cloned().collect());
+    for field in ["self.chunks", "self.errands"] {
+        let of_field = QUEUE_USES.iter().filter(|(code, ..)| code.starts_with(field));
+        let known: usize = of_field.map(|(code, ..)| within.matches(code).count()).sum();
+        assert!(known > 0);
+        assert_eq!((within.matches(field).count(), whole.matches(field).count()), (known, known), "{field}");
+    }
+    let main = std::fs::read_to_string(root().join("lambda/src/main.rs")).unwrap();
+    for (name, text) in functions() {
+        let arm = main.split(&format!("Role::{name} => ")).nth(1).unwrap();
+        let entry = arm.split("functions.").nth(1).unwrap().split('(').next().unwrap();
+        let used = used_by(entry, &methods);
+        assert_eq!(allowed_to(&text), used, "{name}");
+        assert!(used.contains(&("sqs:SendMessage", "ErrandQueue")), "{name}: {used:?}");
     }
 }
 
