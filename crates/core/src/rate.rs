@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::http::HttpResponse;
+use crate::reply::MAX_RETRY_AFTER;
 use crate::sorted::SortedMap;
 use crate::time::Timestamp;
 
@@ -13,6 +14,10 @@ const COUNTED_SECONDS: i64 = 61;
 
 /// The furthest `inin-ratelimit-reset` that is believed: a window of the API is a minute long.
 const LONGEST_RESET: u64 = 120;
+
+/// By how much the clocks of those who share a budget may differ. What is written further ahead is not believed: one request by a
+/// clock that is a day ahead would stop everybody for a day.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 
 /// At most `limit` requests in any 60 seconds, fewer when the server says so. A plain value: whoever shares it stores it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +73,7 @@ impl RateBudget {
     /// # Errors
     /// Nothing is spent when the budget is used up: the earliest time at which asking again can succeed.
     pub fn take(&mut self, now: Timestamp) -> Result<(), Timestamp> {
+        self.forget_the_impossible(now.plus(CLOCKS_DIFFER));
         if now < self.paused_until {
             return Err(self.paused_until);
         }
@@ -77,7 +83,7 @@ impl RateBudget {
         {
             return Err(window.resets_at);
         }
-        // A clock that was set back must not open a window anew.
+        // A clock that was set back a little must not open a window anew.
         let second = self.sent.last().map_or(i64::MIN, |(last, _)| *last).max(second(now));
         let counted_from = second.saturating_sub(COUNTED_SECONDS - 1);
         self.sent.retain(|sent, _| *sent >= counted_from);
@@ -87,6 +93,15 @@ impl RateBudget {
             window.remaining = window.remaining.saturating_sub(1);
         }
         Ok(())
+    }
+
+    /// Forgets what nobody can have written whose clock shows `latest` at most.
+    fn forget_the_impossible(&mut self, latest: Timestamp) {
+        if self.paused_until > latest.plus(MAX_RETRY_AFTER) {
+            self.paused_until = Timestamp::EPOCH;
+        }
+        self.server = self.server.filter(|window| window.resets_at <= latest.plus(Duration::from_secs(LONGEST_RESET)));
+        self.sent.retain(|sent, _| *sent <= second(latest));
     }
 
     /// Whether one more fits beside what is counted; else the time at which enough of it no longer counts.
@@ -173,6 +188,26 @@ mod tests {
         budget.pause(at(1_000));
         assert_eq!(budget.take(at(4_999)), Err(at(5_000)));
         assert_eq!(budget.take(at(5_000)), Ok(()));
+    }
+
+    #[test]
+    fn one_whose_clock_is_a_day_ahead_does_not_stop_the_others_for_a_day() {
+        const DAY: i64 = 86_400_000;
+        for (ahead, believed) in [(DAY, false), (600_000, false), (50_000, true)] {
+            let mut budget = RateBudget::new(2);
+            assert_eq!(budget.take(at(ahead)), Ok(()));
+            assert_eq!(budget.take(at(ahead)), Ok(()));
+            assert_eq!(budget.has_room(at(0)).is_err(), believed, "{ahead}");
+            budget.observe(&answer(180, 180, 60), at(ahead));
+            assert_eq!(budget.has_room(at(0)).is_err(), believed, "{ahead}");
+            budget.pause(at(ahead).plus(MAX_RETRY_AFTER));
+            assert_eq!(budget.has_room(at(0)).is_err(), believed, "{ahead}");
+            if !believed {
+                // And then the budget is as it should be.
+                assert_eq!((budget.take(at(0)), budget.take(at(1))), (Ok(()), Ok(())));
+                assert_eq!(budget.take(at(2)), Err(at(61_000)));
+            }
+        }
     }
 
     #[test]
