@@ -5,7 +5,8 @@ mod read;
 mod strict;
 mod write;
 
-use serde::Serialize;
+use serde::de::Error as _;
+use serde::{Deserialize as _, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use members::{FromJson, Members, Slot, fill, word};
@@ -20,6 +21,17 @@ pub use write::text;
 #[must_use]
 pub fn canonical(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_value(value).map(|value| write::canonical_text(&value).into_bytes()).unwrap_or_default()
+}
+
+/// Reads the version of what a ledger keeps: another one says things that this program does not know, so it is not carried on.
+pub(crate) fn version<'de, const KNOWN: u32, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let found = u32::deserialize(deserializer)?;
+    let refusal = || {
+        format!(
+            "it is of version {found}, and this program reads version {KNOWN}: go on with the program that wrote it"
+        )
+    };
+    if found == KNOWN { Ok(found) } else { Err(D::Error::custom(refusal())) }
 }
 
 /// SHA-256 as it is written everywhere: `sha256:` and 64 lower-case hexadecimal digits.

@@ -21,6 +21,7 @@ pub(crate) const ORDER_VERSION: u32 = 1;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Order {
     /// Format version, 1.
+    #[serde(deserialize_with = "crate::json::version::<ORDER_VERSION, _>")]
     pub version: u32,
     /// Identifies the run: the same plan on the same tenant is the same run.
     pub run_id: String,

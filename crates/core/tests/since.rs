@@ -1,12 +1,12 @@
 //! What the policy that applies now keeps, and an approved plan would delete.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use purge_core::chunk::Chunk;
 use purge_core::finding::{Severity, stops};
 use purge_core::plan::{CheckContext, Disposition, Plan, check, since};
-use purge_core::run::{Approval, ApprovalError, Objection, Order};
+use purge_core::run::{Approval, ApprovalError, ChunkRun, Objection, Order};
 use purge_core::time::{DAY_MS, Timestamp};
 use serde_json::{Value, json};
 
@@ -154,6 +154,24 @@ fn a_hold_after_the_range_matters_where_whole_conversations_are_deleted() {
     assert_eq!(said(&recordings, recordings.chunks(), &before), Vec::<String>::new());
     let said = said(&recordings, recordings.chunks(), &after);
     assert!(said.len() == 1 && said.iter().all(|line| line.starts_with("policy.newHold policy#/holds/0")), "{said:?}");
+}
+
+#[test]
+fn an_order_and_a_state_of_another_version_are_not_read() {
+    let plan = plan("dataDeletion", &policy(json!([])));
+    let order = approved(&plan);
+    let run = ChunkRun::new(&order, plan.chunks()[0]);
+    let (mut order, mut run) = (serde_json::to_value(&order).unwrap(), serde_json::to_value(&run).unwrap());
+    assert!(serde_json::from_value::<Order>(order.clone()).is_ok());
+    assert!(serde_json::from_value::<ChunkRun>(run.clone()).is_ok());
+    (order["version"], run["version"]) = (json!(99), json!(99));
+    let refusals = [
+        serde_json::from_value::<Order>(order).map(|_| ()).unwrap_err().to_string(),
+        serde_json::from_value::<ChunkRun>(run).map(|_| ()).unwrap_err().to_string(),
+    ];
+    for refusal in refusals {
+        assert!(refusal.contains("version 99") && refusal.contains("the program that wrote it"), "{refusal}");
+    }
 }
 
 #[test]

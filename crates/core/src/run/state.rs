@@ -177,6 +177,7 @@ pub(crate) struct Wait {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChunkRun {
+    #[serde(deserialize_with = "crate::json::version::<CHUNK_RUN_VERSION, _>")]
     pub(crate) version: u32,
     pub(crate) chunk: Chunk,
     pub(crate) attempt: u32,
