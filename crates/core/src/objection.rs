@@ -6,6 +6,7 @@ use crate::order::Order;
 use crate::outcome::Cause;
 use crate::plan::{Approved, CheckContext, against};
 use crate::policy::Policy;
+use crate::request::PurgeRequest;
 use crate::time::Timestamp;
 
 /// Why a chunk of an approved plan must not be deleted now.
@@ -39,8 +40,10 @@ impl Order {
             let first = findings.first().map(|finding| format!("{} {}", finding.pointer, finding.message));
             return Some(Objection::unclear(&first.unwrap_or_default()));
         };
+        // Of the range only what the chunk deletes: this is asked before every deletion, and planning takes as long as its range has parts.
+        let request = PurgeRequest { range: chunk.window, ..self.request.clone() };
         let approved = Approved {
-            request: &self.request,
+            request: &request,
             policy_digest: &self.policy_digest,
             limits: &self.limits,
             conversations: self.held_conversations.iter().map(|held| held.id.as_str()).collect(),

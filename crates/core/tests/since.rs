@@ -157,6 +157,16 @@ fn a_hold_after_the_range_matters_where_whole_conversations_are_deleted() {
 }
 
 #[test]
+fn a_chunk_is_told_of_its_own_window_alone() {
+    let held = policy(json!([{"id": "long", "range": days(3, 30)}]));
+    let plan = plan("dataDeletion", &policy(json!([])));
+    let objection = approved(&plan).objection(plan.chunks()[9], &held.to_string(), now().now);
+    let Some(Objection::Held(cause)) = objection else { panic!("{objection:?}") };
+    let window = plan.chunks()[9].window.to_string();
+    assert!(cause.message.contains(&format!("hold `long` keeps `{window}`")), "planned is no more: {}", cause.message);
+}
+
+#[test]
 fn an_order_and_a_state_of_another_version_are_not_read() {
     let plan = plan("dataDeletion", &policy(json!([])));
     let order = approved(&plan);
