@@ -66,8 +66,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
     /// What becomes of the chunk of a dead wake-up. `None` when nothing is lost with the message, so that nobody need read of it.
     ///
     /// A queue may deliver a message long after another has done its work, and a worker that is killed takes all of its batch with
-    /// it, so a dead wake-up alone says little of its chunk. If the chunk is not in the very wait that the message was sent for,
-    /// it gets a wake-up that was. Only when that one is dead, too, has the chunk been tried in vain.
+    /// it, so a dead wake-up alone says little of its chunk. If the chunk is not in the very attempt and wait that the message was sent
+    /// for, it gets a wake-up that was. Only when that one is dead, too, has the chunk been tried in vain.
     async fn missed(
         &self,
         wake: &WakeUp,
@@ -87,12 +87,19 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             return self.ended(&order, wake.chunk, trace).await.map(|()| None);
         }
         let due = row.run.due().map(|(at, _)| at);
-        match due.filter(|at| wake.not_before != Some(*at)) {
-            Some(at) => {
+        let attempt = row.run.attempt();
+        let fresh = WakeUp { attempt: Some(attempt), not_before: None, ..wake.clone() };
+        match due {
+            Some(at) if wake.not_before != Some(at) => {
                 tracing::warn!(messageId = %message.id, until = %at, "a dead wake-up is replaced, because its chunk waits");
-                self.wake_not_before(wake.clone(), at, trace).await.map(|()| None)
+                self.wake_not_before(fresh, at, trace).await.map(|()| None)
             }
-            None => self.fail(&order, wake.chunk, message, invocation).await.map(Some),
+            // The letter of an attempt that is over says nothing of the one that has been queued since.
+            None if wake.attempt.unwrap_or(1) != attempt => {
+                tracing::warn!(messageId = %message.id, attempt, "a dead wake-up is replaced, because its chunk is tried again");
+                self.wake_at(fresh, self.clock.now(), trace).await.map(|()| None)
+            }
+            Some(_) | None => self.fail(&order, wake.chunk, message, invocation).await.map(Some),
         }
     }
 

@@ -20,13 +20,16 @@ pub struct WakeUp {
     /// Passed on unopened until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
+    /// Sent for this attempt at the chunk, where whoever sent it knew; without it, for the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
 }
 
 impl WakeUp {
     /// At once.
     #[must_use]
     pub fn new(run_id: &str, chunk: u32) -> Self {
-        Self { v: MESSAGE_VERSION, run_id: run_id.to_owned(), chunk, not_before: None }
+        Self { v: MESSAGE_VERSION, run_id: run_id.to_owned(), chunk, not_before: None, attempt: None }
     }
 
     /// As it is sent.
@@ -46,6 +49,9 @@ mod tests {
         let text = serde_json::to_string(&wake).unwrap();
         assert_eq!(text, r#"{"v":1,"runId":"run-1","chunk":7,"notBefore":"1970-01-01T00:00:00.000Z"}"#);
         assert_eq!(serde_json::from_str::<WakeUp>(&text).unwrap(), wake);
+        let second = WakeUp { attempt: Some(2), ..WakeUp::new("run-1", 7) };
+        assert_eq!(second.text(), r#"{"v":1,"runId":"run-1","chunk":7,"attempt":2}"#);
+        assert_eq!(serde_json::from_str::<WakeUp>(&second.text()).unwrap(), second);
         for poison in ["", "{}", r#"{"v":1,"runId":"r","chunk":"7"}"#, r#"{"v":1,"runId":"r","chunk":7,"more":1}"#] {
             assert!(serde_json::from_str::<WakeUp>(poison).is_err(), "{poison}");
         }

@@ -17,7 +17,8 @@ const TIME: Duration = Duration::from_secs(120);
 
 /// Ends the chunk, and sees to it that the governance system has been told.
 async fn ends(world: &World, run_id: &str, chunk: u32) {
-    let dead = sent(serde_json::to_string(&WakeUp::new(run_id, chunk)).unwrap());
+    let attempt = world.ledger.chunk(run_id, chunk).await.unwrap().map(|row| row.run.attempt());
+    let dead = sent(WakeUp { attempt, ..WakeUp::new(run_id, chunk) }.text());
     world.functions().bury(&event(&[dead]), &world.invocation(TIME)).await.unwrap();
     for message in world.ledger.outbox_pending(run_id, 9).await.unwrap() {
         let delivered = MessageState::Delivered { at: world.clock.now() };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use purge_core::outcome::Outcome;
 use purge_core::wake::WakeUp;
 use purge_core::webhook::WebhookEvent;
-use purge_driver::Ledger as _;
+use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
 use super::fakes::{Sent, TRACE, event, in_virtual_time, sent};
@@ -90,6 +90,39 @@ fn a_chunk_whose_wake_ups_died_fails_with_its_cause_and_the_webhook_is_told() {
         bury(&replacements[0]).await;
         assert_eq!(world.ledger.chunk(&run_id, 2).await.unwrap().unwrap().run.view(), view);
         assert_eq!(world.ledger.outbox(&run_id).await.unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn a_letter_of_an_earlier_attempt_does_not_end_one_that_nobody_has_tried() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(3).await;
+        let functions = world.functions();
+        functions.work(&event(&[wake(&run_id, 2)]), &world.invocation(TIME)).await.unwrap();
+        world.chunks.take();
+        let bury = async |message: &Sent| {
+            functions.bury(&event(std::slice::from_ref(message)), &world.invocation(TIME)).await.unwrap();
+        };
+        let standing = async || {
+            let view = world.ledger.chunk(&run_id, 2).await.unwrap().unwrap().run.view();
+            (view.attempt, view.outcome)
+        };
+        bury(&wake(&run_id, 2)).await;
+        bury(&world.chunks.take()[0]).await;
+        assert_eq!(standing().await, (1, Some(Outcome::Failed)));
+        let queued = purge_driver::redrive(&world.ledger, &run_id, 2, "planner", world.clock.now()).await;
+        assert_eq!(queued, Ok(purge_driver::Redriven::Queued));
+
+        // Other letters of the first attempt, as `resume` and `cancel` leave them: with and without the number of an attempt.
+        for attempt in [None, Some(1)] {
+            let letter = WakeUp { attempt, ..WakeUp::new(&run_id, 2) };
+            bury(&sent(letter.text())).await;
+            assert_eq!(standing().await, (2, None), "nobody has tried it");
+            let replacement: WakeUp = serde_json::from_str(&world.chunks.take()[0].body).unwrap();
+            assert_eq!(replacement, WakeUp { attempt: Some(2), ..WakeUp::new(&run_id, 2) });
+        }
+        bury(&sent(WakeUp { attempt: Some(2), ..WakeUp::new(&run_id, 2) }.text())).await;
+        assert_eq!(standing().await, (2, Some(Outcome::Failed)), "its own wake-up is dead");
     });
 }
 
