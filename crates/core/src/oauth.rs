@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::http::{Auth, HttpRequest, HttpResponse, Method, Target};
+use crate::http::{Auth, HttpRequest, HttpResponse, Method, NoResponse, Target};
 use crate::json::parse;
 use crate::outcome::Cause;
 use crate::time::Timestamp;
@@ -103,6 +103,15 @@ pub struct TokenError {
     pub cause: Cause,
     /// Whether asking again later may help: the server is busy or broken, not the credentials.
     pub may_pass: bool,
+}
+
+impl TokenError {
+    /// The login has not answered.
+    #[must_use]
+    pub fn no_answer(why: NoResponse) -> Self {
+        let message = format!("the login did not answer: {}", why.phrase());
+        Self { cause: Cause::new("login.no-answer", message), may_pass: true }
+    }
 }
 
 /// Reads the answer to [`token_request`]. `asked` is when the request left, so that the token is not thought younger than it is.

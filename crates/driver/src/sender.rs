@@ -6,13 +6,13 @@ use std::time::Duration;
 use purge_core::http::{Auth, HttpRequest, HttpResponse, NoResponse};
 use purge_core::rate::RateBudget;
 use purge_core::reply::retry_after;
-use purge_core::run::Cause;
+use purge_core::run::{Cause, Input};
 use purge_core::time::Timestamp;
 
 use crate::budget::{Account, SharedBudget};
 use crate::clock::Clock;
 use crate::http::{Http, WireRequest};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, LedgerError};
 use crate::tenant::Tenant;
 use crate::token::{NoToken, TokenCache};
 use crate::wire::{self, API_TIMEOUT};
@@ -40,8 +40,8 @@ pub(crate) enum Permit {
     Ready(Ready),
     /// Not before then; nothing has been spent.
     NotBefore(Timestamp),
-    /// It will not: this is its answer.
-    Settled(Result<HttpResponse, NoResponse>),
+    /// It cannot: this is why.
+    Unable(Input),
 }
 
 /// A request with credentials and a place in the budget.
@@ -49,6 +49,11 @@ pub(crate) enum Permit {
 pub(crate) struct Ready {
     request: WireRequest,
     token: u64,
+}
+
+/// What the chunk is told whose request has not left because the ledger could not be asked.
+pub(crate) fn no_ledger(error: &LedgerError) -> Input {
+    Input::Unable { cause: Cause::new("ledger.no-answer", error.to_string()), retry_after: None, may_pass: true }
 }
 
 impl<'a, H: Http, C: Clock> Sender<'a, H, C> {
@@ -66,8 +71,8 @@ impl<'a, H: Http, C: Clock> Sender<'a, H, C> {
     /// Why the login refuses the client for good. A login that does not answer, or is unwell, is no error: it may come back.
     pub async fn log_in(&self) -> Result<(), Cause> {
         match self.tokens.token(self.http, self.clock, self.tenant, false).await {
-            Ok(_) | Err(NoToken::Busy { .. } | NoToken::NotNow) => Ok(()),
-            Err(NoToken::Refused(error)) => Err(error.cause),
+            Err(NoToken { error, .. }) if !error.may_pass => Err(error.cause),
+            Ok(_) | Err(_) => Ok(()),
         }
     }
 
@@ -76,7 +81,7 @@ impl<'a, H: Http, C: Clock> Sender<'a, H, C> {
         let renewed = request.auth == Auth::BearerRenewed;
         let token = match self.tokens.token(self.http, self.clock, self.tenant, renewed).await {
             Ok(token) => token,
-            Err(no_token) => return Permit::Settled(no_token.into_answer(self.clock.now())),
+            Err(no_token) => return Permit::Unable(no_token.into_input(self.clock.now())),
         };
         let now = self.clock.now();
         if let Err(at) = self.budget.borrow().has_room(now) {
@@ -87,7 +92,7 @@ impl<'a, H: Http, C: Clock> Sender<'a, H, C> {
             Ok(Err(at)) => return Permit::NotBefore(at),
             Err(error) => {
                 tracing::warn!(%error, "the request budget cannot be asked");
-                return Permit::Settled(Err(NoResponse::NotSent));
+                return Permit::Unable(no_ledger(&error));
             }
         }
         // Others of this process may have been quicker while the ledger was asked.

@@ -4,9 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use futures_util::lock::Mutex;
-use purge_core::http::{HttpResponse, NoResponse};
 use purge_core::oauth::{AccessToken, TokenError, TokenGrant, read_token, token_request};
 use purge_core::reply::retry_after;
+use purge_core::run::Input;
 use purge_core::time::Timestamp;
 
 use crate::clock::Clock;
@@ -19,43 +19,18 @@ const JUST_RENEWED: Duration = Duration::from_secs(60);
 
 /// Why there is no token to send a request with. The request has not left.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum NoToken {
-    /// The login refused the client: asking again will not help.
-    Refused(TokenError),
+pub(crate) struct NoToken {
+    /// What the login said, or that it did not answer.
+    pub(crate) error: TokenError,
     /// The login has asked for a pause: nobody asks it again before then.
-    Busy {
-        /// When it may be asked again.
-        until: Timestamp,
-        /// What it said.
-        error: TokenError,
-    },
-    /// The login did not answer, or is unwell.
-    NotNow,
+    until: Option<Timestamp>,
 }
 
 impl NoToken {
-    /// What the request that needed the token is told at `now`: a refused login is a refused request, a login that asks for a
-    /// pause asks the request for it, anything else means that it did not leave.
-    pub(crate) fn into_answer(self, now: Timestamp) -> Result<HttpResponse, NoResponse> {
-        match self {
-            Self::Refused(error) => Ok(answer(401, error)),
-            Self::Busy { until, error } => {
-                let mut response = answer(429, error);
-                let seconds = until.since(now).as_millis().div_ceil(1_000);
-                response.headers.push(("retry-after".to_owned(), seconds.to_string()));
-                Ok(response)
-            }
-            Self::NotNow => Err(NoResponse::NotSent),
-        }
+    /// What the chunk whose request needed the token is told at `now`.
+    pub(crate) fn into_input(self, now: Timestamp) -> Input {
+        Input::no_token(self.error, self.until.map(|until| until.since(now)))
     }
-}
-
-/// The login's words in the form in which the API answers.
-fn answer(status: u16, error: TokenError) -> HttpResponse {
-    let body = serde_json::json!({ "status": status, "code": error.cause.code, "message": error.cause.message });
-    let mut response = HttpResponse::json(status, &body);
-    response.headers.extend(error.cause.correlation_id.map(|id| ("inin-correlation-id".to_owned(), id)));
-    response
 }
 
 /// A token to send one request with.
@@ -135,7 +110,7 @@ impl TokenCache {
 
     /// The pause that the login has asked for, while it lasts.
     fn busy(&self, now: Timestamp) -> Option<NoToken> {
-        self.failure.borrow().clone().filter(|failure| matches!(failure, NoToken::Busy { until, .. } if now < *until))
+        self.failure.borrow().clone().filter(|failure| failure.until.is_some_and(|until| now < until))
     }
 
     fn kept(&self, now: Timestamp, renewed: bool) -> Option<Token> {
@@ -154,21 +129,18 @@ async fn fetch<H: Http, C: Clock>(http: &H, clock: &C, tenant: &Tenant) -> Resul
     let request = wire::wire(&request, url, tenant.credentials.basic(), wire::SIDE_TIMEOUT);
     let response = wire::send(http, clock, request).await.map_err(|why| {
         tracing::warn!(why = why.phrase(), "no token: the login did not answer");
-        NoToken::NotNow
+        NoToken { error: TokenError::no_answer(why), until: None }
     })?;
-    match read_token(&response, asked) {
-        Ok(grant) => Ok((grant, asked)),
-        Err(error) if error.may_pass => {
-            tracing::warn!(code = %error.cause.code, "no token now: {}", error.cause.message);
-            let now = clock.now();
-            Err(match retry_after(&response, now) {
-                Some(pause) if response.status == 429 => NoToken::Busy { until: now.plus(pause), error },
-                Some(_) | None => NoToken::NotNow,
-            })
-        }
-        Err(error) => {
-            tracing::error!(code = %error.cause.code, "no token: {}", error.cause.message);
-            Err(NoToken::Refused(error))
-        }
+    let error = match read_token(&response, asked) {
+        Ok(grant) => return Ok((grant, asked)),
+        Err(error) => error,
+    };
+    let now = clock.now();
+    if !error.may_pass {
+        tracing::error!(code = %error.cause.code, "no token: {}", error.cause.message);
+        return Err(NoToken { error, until: None });
     }
+    tracing::warn!(code = %error.cause.code, "no token now: {}", error.cause.message);
+    let pause = retry_after(&response, now).filter(|_| response.status == 429);
+    Err(NoToken { error, until: pause.map(|pause| now.plus(pause)) })
 }

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::http::Http;
 use crate::ledger::{Claim, Claimed, Commit, Committed, Lease, Ledger, LedgerError, OutboxMessage, Slot};
 use crate::policy::PolicyInForce;
-use crate::sender::{Permit, Sender};
+use crate::sender::{Permit, Sender, no_ledger};
 use crate::signal::Signal;
 use crate::watch::Watch;
 use crate::wire::API_TIMEOUT;
@@ -242,9 +242,9 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
             }
             let permit = self.sender.permit(request, &account).await;
             if let Permit::Ready(_) = permit
-                && let Some(objection) = self.objection(order, run).await?
+                && let Some(input) = self.objection(order, run).await
             {
-                return Ok(Some(Input::Objection(objection)));
+                return Ok(Some(input));
             }
             // However long the permit took: a request leaves under a lease that outlasts it, or not at all.
             if held.until.since(self.clock.now()) <= LEASE_NEEDED && !self.renew(order, run, held).await? {
@@ -263,7 +263,7 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
                     self.nap(at.min(held.until.minus(LEASE_NEEDED))).await;
                     continue;
                 }
-                Permit::Settled(answer) => answer,
+                Permit::Unable(input) => return Ok(Some(input)),
             };
             return Ok(Some(answer.map_or_else(Input::NoResponse, Input::Response)));
         }
@@ -271,14 +271,18 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
 
     /// What stands now against the deletion that is about to leave, if it is one: a wish to cancel, or the policy that applies now.
     /// Asked last, because everything before it may have taken days.
-    async fn objection(&self, order: &Order, run: &ChunkRun) -> Result<Option<Objection>, LedgerError> {
+    async fn objection(&self, order: &Order, run: &ChunkRun) -> Option<Input> {
         if !run.is_deleting() {
-            return Ok(None);
+            return None;
         }
         if let Some(objection) = self.policy_objection(order, run).await {
-            return Ok(Some(objection));
+            return Some(Input::Objection(objection));
         }
-        Ok(self.must_cancel(order, run).await?.then_some(Objection::Cancelled))
+        match self.must_cancel(order, run).await {
+            Ok(cancel) => cancel.then_some(Input::Objection(Objection::Cancelled)),
+            // It is certain that it has not left; who is told by an error only would have to look for it.
+            Err(error) => Some(no_ledger(&error)),
+        }
     }
 
     async fn policy_objection(&self, order: &Order, run: &ChunkRun) -> Option<Objection> {

@@ -319,6 +319,74 @@ fn refused_credentials_send_nothing_to_the_api_and_say_why() {
         let cause = row.run.view().cause.unwrap();
         assert_eq!(cause.code, "login.invalid_client");
         assert!(cause.message.contains("client not found"), "{}", cause.message);
+        let odd = records(&ledger).await.into_iter().filter(|r| matches!(r.event, Event::Answered { .. }));
+        assert_eq!(
+            (odd.count(), row.run.view().requests),
+            (0, 0),
+            "the API was asked nothing and has answered nothing"
+        );
+    });
+}
+
+#[test]
+fn a_login_that_is_unwell_is_said_to_be_and_nothing_counts_as_sent() {
+    let mut busy = HttpResponse::json(429, &json!({"error": "slow_down"}));
+    busy.headers.push(("retry-after".to_owned(), "5".to_owned()));
+    let html = HttpResponse { status: 200, headers: Vec::new(), body: "<html>".to_owned() };
+    for (mishap, said) in [
+        (status(500), "no token: the login answered 500"),
+        (Mishap::Answer(busy), "no token: the login answered 429 `slow_down`"),
+        (Mishap::Answer(html), "no token: the login answered 200 without"),
+        (Mishap::NotSent, "no token: the login did not answer: could not connect"),
+    ] {
+        in_virtual_time(async |clock| {
+            let (ledger, http, order, stop) = (MemoryLedger::new(), FakeTenant::new(clock), order(1), Signal::new());
+            create(&ledger, &order).await;
+            http.will("token", vec![mishap; 3]);
+            let tenant = tenant();
+            let sender = Sender::new(&http, clock, &tenant, 300);
+            let worker = worker(&ledger, &sender, clock, &stop);
+            let advance = worker.advance(&order, 1, Pace::default()).await.unwrap();
+            assert!(matches!(advance, Advance::Waiting { .. }), "{said}: {advance:?}");
+            let view = ledger.chunk(RUN, 1).await.unwrap().unwrap().run.view();
+            let cause = view.cause.unwrap();
+            assert!(cause.message.starts_with(said), "{said}: {}", cause.message);
+            assert!(cause.code.starts_with("login."), "{said}: {}", cause.code);
+            assert_eq!(view.requests, 0, "{said}");
+            assert_eq!(carry_out("a", &ledger, &http, clock, &order, &stop).await, Ok(RunEnd::Ended));
+            let left = http.calls.borrow().iter().filter(|c| !["token", "webhook"].contains(&c.name)).count();
+            let view = ledger.chunk(RUN, 1).await.unwrap().unwrap().run.view();
+            assert_eq!((view.outcome, usize::try_from(view.requests)), (VERIFIED, Ok(left)), "{said}");
+            let answered = records(&ledger).await.into_iter().filter(|r| matches!(r.event, Event::Answered { .. }));
+            assert_eq!(answered.count(), 0, "{said}: the API has not answered");
+        });
+    }
+}
+
+#[test]
+fn a_login_that_asks_for_pauses_again_and_again_is_waited_for() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, order) = (MemoryLedger::new(), FakeTenant::new(clock), order(1));
+        create(&ledger, &order).await;
+        let mut busy = HttpResponse::json(429, &json!({}));
+        busy.headers.push(("retry-after".to_owned(), "5".to_owned()));
+        http.will("token", vec![Mishap::Answer(busy); 20]);
+        assert_eq!(carry_out("a", &ledger, &http, clock, &order, &Signal::new()).await, Ok(RunEnd::Ended));
+        assert_eq!((outcomes(&ledger).await, http.count("token")), (vec![VERIFIED], 21));
+    });
+}
+
+#[test]
+fn an_api_that_refuses_every_new_token_is_not_asked_for_long() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, order) = (MemoryLedger::new(), FakeTenant::new(clock), order(1));
+        create(&ledger, &order).await;
+        http.revoked.set(1_000);
+        assert_eq!(carry_out("a", &ledger, &http, clock, &order, &Signal::new()).await, Ok(RunEnd::Ended));
+        let view = ledger.chunk(RUN, 1).await.unwrap().unwrap().run.view();
+        let cause = view.cause.unwrap();
+        assert_eq!((view.outcome, http.count("count")), (Some(Outcome::Failed), 6), "three tries with two tokens each");
+        assert!(cause.message.contains("the API refuses every new token"), "{}", cause.message);
     });
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use purge_core::audit::AuditRecord;
 use purge_core::chunk::Chunk;
 use purge_core::http::{Auth, HttpRequest, HttpResponse, NoResponse};
-use purge_core::oauth::{AccessToken, Freshness, LoginStyle, read_token, token_request};
+use purge_core::oauth::{AccessToken, Freshness, LoginStyle, TokenError, read_token, token_request};
 use purge_core::order::Order;
 use purge_core::outcome::Outcome;
 use purge_core::plan::{Part, Plan};
@@ -332,10 +332,7 @@ impl DryRun {
                 return self.schedule(place, token.arrives, Due::Leave(request));
             }
             Ok(token) => token,
-            Err(answer) => {
-                let input = answer.map_or_else(Input::NoResponse, Input::Response);
-                return self.schedule(place, self.now.plus(TICK), Due::Feed(input));
-            }
+            Err(no_token) => return self.schedule(place, self.now.plus(TICK), Due::Feed(no_token)),
         };
         if let Err(at) = self.budget.take(self.now) {
             return self.schedule(place, at.max(self.now.plus(TICK)), Due::Leave(request));
@@ -356,7 +353,7 @@ impl DryRun {
     }
 
     /// The token in use, or a new one. Without one: what the request that needed it is told.
-    fn token(&mut self, renewed: bool) -> Result<Token, Result<HttpResponse, NoResponse>> {
+    fn token(&mut self, renewed: bool) -> Result<Token, Input> {
         if let Some(token) = &self.token
             && token.freshness.is_fresh(self.now)
             && !(renewed && self.now.since(token.asked) > JUST_RENEWED)
@@ -372,9 +369,10 @@ impl DryRun {
         let pair = client.map(|client| format!("{}:{}", client.id, client.secret)).unwrap_or_default();
         let basic = format!("Basic {}", base64(pair.as_bytes()));
         let (after, answer) = self.exchange(&token_request(style), basic);
-        let response = answer.map_err(|_| Err(NoResponse::NotSent))?;
+        let response = answer.map_err(|why| Input::no_token(TokenError::no_answer(why), None))?;
         let grant = read_token(&response, asked).map_err(|error| {
-            if error.may_pass { Err(NoResponse::NotSent) } else { Ok(HttpResponse { status: 401, ..response.clone() }) }
+            let pause = retry_after(&response, self.now).filter(|_| response.status == 429);
+            Input::no_token(error, pause)
         })?;
         let token = Token { access: grant.access_token, freshness: grant.freshness, asked, arrives: asked.plus(after) };
         self.token = Some(token.clone());

@@ -32,6 +32,9 @@ const CLEARED_FOR: Duration = Duration::from_secs(300);
 /// Chunks that found no room in the request budget together come back within this time, one after the other.
 const BUDGET_SPREAD: Duration = Duration::from_secs(10);
 
+/// Tries of a call with two tokens each, the second one new, that the API refuses, before it is believed that it refuses them all.
+const NEW_TOKENS_REFUSED: u32 = 2;
+
 impl ChunkRun {
     /// One step: what just happened goes in; the new state, what to record, and exactly one next move come out.
     ///
@@ -92,6 +95,10 @@ impl Machine<'_> {
             },
             Input::NotYet { at } => match self.run.in_flight.take() {
                 Some(_) => self.not_yet(at),
+                None => self.resume(),
+            },
+            Input::Unable { cause, retry_after, may_pass } => match self.run.in_flight.take() {
+                Some(_) => self.unable(cause, retry_after, may_pass),
                 None => self.resume(),
             },
             Input::Objection(objection) => match self.run.in_flight.take() {
@@ -280,11 +287,12 @@ impl Machine<'_> {
         }
         self.run.renewed = false;
         if let Reply::Unauthorized(cause) = &reply
-            && cause.code.starts_with("login.")
+            && self.run.stage().is_harmless()
+            && self.run.tries >= NEW_TOKENS_REFUSED
         {
-            // The login itself refuses these credentials: it will refuse them again.
             self.note_answer(cause);
-            return self.give_up(cause.clone());
+            let message = format!("the API refuses every new token: {}", cause.message);
+            return self.give_up(Cause { message, ..cause.clone() });
         }
         if let Reply::RateLimited { retry_after, cause } = &reply {
             return self.rate_limited(*retry_after, cause);
@@ -330,6 +338,30 @@ impl Machine<'_> {
         let pause = at.since(self.cx.now) + jittered(&self.key(), moment, BUDGET_SPREAD, 100);
         // A departure that has been recorded is taken back by the record of this wait.
         self.pause(pause, WaitReason::RequestBudget, changes_something(&self.run.phase))
+    }
+
+    /// The request has not left, because whoever should send it could not.
+    fn unable(&mut self, cause: Cause, retry_after: Option<Duration>, may_pass: bool) -> Next {
+        self.run.requests = self.run.requests.saturating_sub(1);
+        if changes_something(&self.run.phase)
+            && let Some(request) = self.question()
+        {
+            self.record(Event::Withheld { call: call_of(&request), cause: cause.clone() });
+        }
+        if !may_pass {
+            // Once more from the beginning: another may have been let in meanwhile.
+            return if std::mem::replace(&mut self.run.renewed, true) { self.give_up(cause) } else { self.go() };
+        }
+        match retry_after {
+            // A pause that was asked for is no failure; the deadline ends them.
+            Some(pause) => {
+                self.run.trouble = Some(cause);
+                self.run.waits = self.run.waits.saturating_add(1);
+                let attempt = self.run.tries.saturating_add(self.run.waits);
+                self.pause(pause, WaitReason::Backoff { attempt }, true)
+            }
+            None => self.retry_later(cause, None),
+        }
     }
 
     /// The deletion has not left, and must not. A job that was made for it is cancelled.

@@ -11,8 +11,11 @@ mod state;
 mod verify;
 mod view;
 
+use std::time::Duration;
+
 use crate::audit::AuditRecord;
 use crate::http::{HttpRequest, HttpResponse, NoResponse};
+use crate::oauth::TokenError;
 use crate::time::Timestamp;
 
 pub use state::ChunkRun;
@@ -37,6 +40,15 @@ pub enum Input {
         /// When there may be room, at the earliest.
         at: Timestamp,
     },
+    /// It has not left: whoever should send it could not, because there is no token for it or the ledger does not answer.
+    Unable {
+        /// Why.
+        cause: Cause,
+        /// The pause that the login has asked for.
+        retry_after: Option<Duration>,
+        /// Whether asking again later may help.
+        may_pass: bool,
+    },
     /// It has not left: the policy that applies now, read right before, stands against it, or somebody has asked to cancel.
     Objection(Objection),
     /// Time has passed. Early or repeated ticks change nothing.
@@ -48,6 +60,15 @@ pub enum Input {
     },
     /// Somebody asks to stop. While a request is under way this is only noted: its answer is judged first.
     Cancel,
+}
+
+impl Input {
+    /// What a chunk is told whose request has no token, with the pause that the login has asked for.
+    #[must_use]
+    pub fn no_token(error: TokenError, retry_after: Option<Duration>) -> Self {
+        let message = format!("no token: {}", error.cause.message);
+        Self::Unable { cause: Cause { message, ..error.cause }, retry_after, may_pass: error.may_pass }
+    }
 }
 
 /// The one next move.
