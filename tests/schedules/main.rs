@@ -1,6 +1,7 @@
 //! Whole runs of the driver's own loop against the simulated tenant, in virtual time, with faults on the wire and processes that
-//! die at every commit, send and reply. Whatever happens: at most one executed deletion per chunk, no held record deleted,
-//! every run ends, the report adds up, the audit log verifies.
+//! die at every commit, send and reply. Some runs are cancelled on the way, and some are tried again after their end. Whatever happens:
+//! at most one executed deletion per chunk and attempt that may have left something, no held record deleted, none after a cancel, every
+//! run ends, the report adds up, the audit log verifies.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -22,9 +23,10 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::future::join;
 use ledger::FusedLedger;
-use policy::{Kept, comes_too_late};
-use purge_core::audit::Verifier;
+use policy::{Kept, UNDER_WAY, accepted, comes_too_late};
+use purge_core::audit::{Event, Verifier};
 use purge_core::oauth::LoginStyle;
 use purge_core::plan::{self, CheckContext, Plan, PlanFile};
 use purge_core::report::{Ordered, Report};
@@ -37,7 +39,7 @@ use purge_core::window::Window;
 use purge_driver::ledger::NewRun;
 use purge_driver::{
     Clock as _, Credentials, Ledger as _, MemoryLedger, Postman, RunEnd, Runner, Sender, Signal, Tenant, Unwatched,
-    VirtualClock, Worker, virtual_time,
+    VirtualClock, Worker, redrive, virtual_time,
 };
 use purge_tests::world::{Fuse, TENANT, WEBHOOK, Wire};
 use rng::Rng;
@@ -78,8 +80,10 @@ fn all(api: DeletionApi) {
     }
     println!("{}: {} schedules, {deaths} deaths, {points} points, {outcomes:?}", api.as_str(), schedules());
     let verified = outcomes.get("verified").copied().unwrap_or(0);
+    let cancelled = outcomes.get("cancelled").copied().unwrap_or(0);
     let total: u64 = outcomes.values().sum();
-    assert!(verified * 2 > total, "most chunks are verified in spite of everything: {outcomes:?}");
+    assert!(verified * 2 > total - cancelled, "most chunks are verified in spite of everything: {outcomes:?}");
+    assert!(cancelled > 0, "people do cancel: {outcomes:?}");
     assert!(deaths > schedules(), "processes do die: {deaths}");
 }
 
@@ -102,7 +106,12 @@ fn one(api: DeletionApi, seed: u64) -> End {
     let before = wire.tenant.borrow().clone();
     let policy = Kept { case: &case, clock: &clock };
 
-    let mut deaths = 0;
+    let mut disturbed = Disturbed::default();
+    if rng.chance(150) {
+        let longest = if rng.chance(500) { 30_000 } else { 300_000 };
+        disturbed.cancelled = Some(clock.now().plus(Duration::from_millis(rng.below(longest))));
+    }
+    let (mut deaths, mut asked) = (0, false);
     loop {
         match deaths < DEATHS {
             true => fuse.set(rng.below(if deaths == 0 { 200 } else { 60 })),
@@ -111,10 +120,30 @@ fn one(api: DeletionApi, seed: u64) -> End {
         let ledger = FusedLedger { inner: &memory, fuse: &fuse };
         let owner = format!("process-{deaths}");
         let life = live(&plan, &order, &ledger, &wire, &policy, &owner, rng.chance(300));
-        let ended = virtual_time::run(&clock, until_blown(&fuse, life)).unwrap_or_else(|stalled| panic!("{stalled}"));
+        // Whoever cancels is another process, which does not die.
+        let cancel = async {
+            if let Some(at) = disturbed.cancelled.filter(|_| !asked) {
+                clock.sleep_until(at).await;
+                memory.ask_cancel(&order.run_id, at).await.unwrap();
+            }
+        };
+        let both = async { join(life, cancel).await.0 };
+        let ended = virtual_time::run(&clock, until_blown(&fuse, both)).unwrap_or_else(|stalled| panic!("{stalled}"));
+        asked |= disturbed.cancelled.is_some_and(|at| at <= clock.now());
         if let Some(end) = ended {
             assert_eq!(end, RunEnd::Ended);
-            break;
+            if disturbed.retried.is_some() || !rng.chance(200) {
+                break;
+            }
+            disturbed.retried = Some(clock.now());
+            virtual_time::run(&clock, async {
+                memory.withdraw_cancel(&order.run_id, clock.now()).await.unwrap();
+                for chunk in plan.chunks() {
+                    redrive(&memory, &order.run_id, chunk.index, "again", clock.now()).await.unwrap();
+                }
+            })
+            .unwrap();
+            continue;
         }
         deaths += 1;
         // Somebody notices and starts it again, sometimes long after the leases are over.
@@ -123,8 +152,17 @@ fn one(api: DeletionApi, seed: u64) -> End {
         let again = clock.now().plus(pause);
         virtual_time::run(&clock, clock.sleep_until(again)).unwrap();
     }
-    let outcomes = check(&case, &plan, &order, &memory, &wire, &clock, &before);
+    let outcomes = check(&case, &plan, &order, &memory, &wire, &clock, &before, &disturbed);
     End { outcomes, deaths, points: fuse.burnt() }
+}
+
+/// What people did to a run.
+#[derive(Debug, Default)]
+struct Disturbed {
+    /// When somebody asked to cancel it, if it had not ended by then.
+    cancelled: Option<Timestamp>,
+    /// When all that was not verified was queued again, and the cancel withdrawn.
+    retried: Option<Timestamp>,
 }
 
 fn planned(case: &Case, now: Timestamp) -> Option<Plan> {
@@ -190,6 +228,7 @@ async fn until_blown<F: Future>(fuse: &Fuse, life: F) -> Option<F::Output> {
     .await
 }
 
+#[expect(clippy::too_many_arguments, reason = "everything that there is")]
 fn check(
     case: &Case,
     plan: &Plan,
@@ -198,6 +237,7 @@ fn check(
     wire: &Wire<'_>,
     clock: &VirtualClock,
     before: &purge_sim::Tenant,
+    disturbed: &Disturbed,
 ) -> Vec<Outcome> {
     let records = virtual_time::run(clock, memory.records(&order.run_id, 0, u32::MAX)).unwrap().unwrap();
     let records: Vec<_> = records.into_iter().map(|row| row.record).collect();
@@ -225,18 +265,29 @@ fn check(
 
     for chunk in plan.chunks() {
         let window = chunk.window;
-        let executed = match order.request.api {
-            DeletionApi::DataDeletion => truth.executed.iter().filter(|e| window.contains(e.first)).count(),
-            DeletionApi::RecordingJobs => {
-                truth.jobs.iter().filter(|j| window.contains(j.interval.start()) && j.executed.is_some()).count()
-            }
-        };
-        assert!(executed <= 1, "chunk {} was executed {executed} times", chunk.index);
+        let accepted = accepted(order, *chunk, &truth);
+        let executed = accepted.len();
+        let ends =
+            records.iter().filter(|record| record.chunk == chunk.index).filter_map(|record| match &record.event {
+                Event::Finished { outcome, .. } => Some(*outcome),
+                _ => None,
+            });
+        // Another attempt deletes anew only where the one before may have left something.
+        let ends: Vec<_> = ends.collect();
+        let earlier = ends.split_last().map_or(&[][..], |(_, earlier)| earlier);
+        let left = earlier.iter().filter(|end| matches!(end, Outcome::Residual | Outcome::Unknown)).count();
+        assert!(executed <= 1 + left, "chunk {} was executed {executed} times: {ends:?}", chunk.index);
+        if let Some(cancelled) = disturbed.cancelled {
+            let lifted = disturbed.retried.unwrap_or(Timestamp::LATEST);
+            let after = accepted.iter().find(|at| **at > cancelled.plus(UNDER_WAY) && **at < lifted);
+            assert!(after.is_none(), "chunk {} was deleted at {after:?}, cancelled at {cancelled}", chunk.index);
+        }
         let late = comes_too_late(case, order, *chunk, &truth);
         assert!(late.is_none(), "chunk {} was deleted at {late:?}, long after a hold had come", chunk.index);
         let outcome = outcomes.get(chunk.index as usize - 1).copied().unwrap();
         let kinds = case.kinds();
         match (order.request.api, outcome) {
+            (_, Outcome::Held | Outcome::Rejected | Outcome::TimedOut | Outcome::Cancelled) if !earlier.is_empty() => {}
             (DeletionApi::DataDeletion, Outcome::Verified) => {
                 assert_eq!(tenant.records_in(window, &kinds, later).left, 0, "verified, but something is left");
             }
@@ -255,7 +306,9 @@ fn check(
 
     let told = wire.sink.borrow();
     let rows = virtual_time::run(clock, memory.outbox(&order.run_id)).unwrap().unwrap();
-    assert_eq!(rows.len(), outcomes.len(), "one message per chunk, whatever happened");
+    let ends = records.iter().filter(|record| matches!(record.event, Event::Finished { .. })).count();
+    assert_eq!(rows.len(), ends, "one message per chunk and attempt, whatever happened");
+    assert!(disturbed.retried.is_some() || ends == outcomes.len());
     for row in rows {
         if matches!(row.state, purge_driver::ledger::MessageState::Delivered { .. }) {
             assert!(told.deliveries().iter().any(|d| d.id == row.id && d.accepted > 0 && d.same_body));

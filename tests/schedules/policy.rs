@@ -15,8 +15,8 @@ use purge_sim::Truth;
 
 use crate::scenario::Case;
 
-/// How long a request may be under way that left just before the policy changed.
-const UNDER_WAY: Duration = Duration::from_secs(60);
+/// How long a request may be under way that left just before the policy changed, or the run was cancelled.
+pub(crate) const UNDER_WAY: Duration = Duration::from_secs(60);
 
 /// Where the case keeps its policy.
 pub(crate) struct Kept<'a> {
@@ -45,7 +45,12 @@ pub(crate) fn comes_too_late(case: &Case, order: &Order, chunk: Chunk, truth: &T
     if !chunk.window.overlaps(held) {
         return None;
     }
-    let accepted: Vec<Timestamp> = match order.request.api {
+    accepted(order, chunk, truth).into_iter().find(|at| *at > from.plus(UNDER_WAY))
+}
+
+/// When the deletions of that chunk that were carried out had been accepted.
+pub(crate) fn accepted(order: &Order, chunk: Chunk, truth: &Truth) -> Vec<Timestamp> {
+    match order.request.api {
         DeletionApi::DataDeletion => {
             truth.executed.iter().filter(|e| chunk.window.contains(e.first)).map(|e| e.created).collect()
         }
@@ -53,6 +58,5 @@ pub(crate) fn comes_too_late(case: &Case, order: &Order, chunk: Chunk, truth: &T
             let of = truth.jobs.iter().filter(|job| chunk.window.contains(job.interval.start()));
             of.filter_map(|job| job.executed).collect()
         }
-    };
-    accepted.into_iter().find(|at| *at > from.plus(UNDER_WAY))
+    }
 }

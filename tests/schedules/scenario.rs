@@ -104,6 +104,13 @@ fn tenant(api: DeletionApi, seed: u64, rng: &mut Rng) -> Scenario {
     let appears = Timestamp::parse("2024-03-01T12:00:00Z").unwrap().plus(Duration::from_secs(rng.below(120)));
     let from = Timestamp::parse("2023-03-01T00:00:00Z").unwrap().plus(Duration::from_secs(rng.below(6 * 86_400)));
     let mid_run = json!({ "at": appears, "window": { "start": from, "end": from.plus_days(1) } });
+    // Other people's jobs that were there first: with two of them ours have to wait.
+    let theirs = if rng.chance(250) { 1 + rng.below(2) } else { 0 };
+    let foreign_job = |_| {
+        let until = Timestamp::parse("2024-03-01T12:00:00Z").unwrap().plus(Duration::from_secs(rng.below(180)));
+        json!({ "from": "2024-03-01T11:00:00Z", "until": until })
+    };
+    let foreign_jobs: Vec<Value> = (0..theirs).map(foreign_job).collect();
     let scenario = json!({
         "seed": seed,
         "holdMidRun": if rng.chance(200) { mid_run } else { json!(null) },
@@ -118,6 +125,7 @@ fn tenant(api: DeletionApi, seed: u64, rng: &mut Rng) -> Scenario {
             "removed": if rng.chance(500) { "listed" } else { "absent" },
             "noRecordings": if rng.chance(500) { "empty" } else { "notFound" },
             "thirdJob": third_job,
+            "foreignJobs": foreign_jobs,
             "failEvery": if rng.chance(100) { 3 } else { 0 }
         },
         "analytics": { "shape": if rng.chance(500) { "results" } else { "totalHits" },
