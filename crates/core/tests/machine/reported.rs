@@ -34,10 +34,11 @@ fn what_is_still_there_is_not_reported_as_deleted() {
 #[test]
 fn the_submits_of_an_attempt_that_is_over_are_counted_beside_those_of_the_next() {
     let order = order("recordingJobs", |_| {});
-    let first = [created(), job("READY"), job("PROCESSING"), job("CANCELLED"), conversations(&[])];
+    let looked = || [conversations(&["a"]), Json(200, json!([]))];
+    let first = [created(), job("READY"), job("PROCESSING"), job("CANCELLED")].into_iter().chain(looked());
     let first = play(&order, first);
     assert_eq!(first.end().0, Outcome::Unknown);
-    let second = [created(), job("READY"), job("PROCESSING"), job("FULFILLED"), conversations(&[])];
+    let second = [created(), job("READY"), job("PROCESSING"), job("FULFILLED")].into_iter().chain(looked());
     let second = go_on(&order, first.run.clone().retried().unwrap(), "2024-01-02T00:00:00Z", second);
     assert_eq!(first.times("PUT job-1") + second.times("PUT job-1"), 2);
     let chunk = &report(&order, &[&first.log, &second.log]).chunks[0];
