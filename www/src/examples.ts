@@ -18,6 +18,7 @@ export const examples: Example[] = [
   Q1,
   { name: t.examples.holds, request: holds, policy },
   { name: t.examples.recordings, request: recordings, policy },
-  // The simulated tenant of a rehearsal of just this request has that conversation: the chunk of its day stops.
+  // The simulated tenant of a rehearsal of just this request has one of these conversations, that of the command line the other:
+  // the chunk of their day stops.
   { name: t.examples.conversation, request: held, policy: heldPolicy },
 ]

@@ -8,6 +8,8 @@ use purge_core::time::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::carry::messages::Messages;
+
 /// Something wrong or worth knowing that is not part of a plan.
 pub(crate) fn problem(finding: &Finding) -> String {
     line("problem", finding)
@@ -53,8 +55,13 @@ pub(crate) fn left_out(events: u64) -> String {
 }
 
 /// How the messages to the governance system went.
-pub(crate) fn webhooks(delivered: usize, pending: usize, dead: usize) -> String {
-    line("webhooks", &json!({ "delivered": delivered, "pending": pending, "dead": dead }))
+pub(crate) fn webhooks(messages: &Messages) -> String {
+    let Messages { delivered, pending, dead, next } = messages;
+    let (due, why) = (next.as_ref().map(|next| next.due), next.as_ref().and_then(|next| next.why.as_deref()));
+    let fields = json!({
+        "delivered": delivered, "pending": pending, "dead": dead, "nextAttempt": due, "lastAttempt": why,
+    });
+    line("webhooks", &fields)
 }
 
 /// Any event: its name first, then its fields, of which there is at least one.

@@ -10,7 +10,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Bench, Ran, Receiver, Server, at, example, request};
+use common::{Bench, Nobody, Ran, Receiver, Server, at, example, request};
 use serde_json::{Value, json};
 
 #[test]
@@ -302,6 +302,52 @@ fn the_governance_system_is_told_signed_if_there_is_a_secret() {
             assert!(message.contains(r#""simulated":true"#), "{message}");
         }
     }
+}
+
+#[test]
+fn what_could_not_be_told_is_said_with_its_reason_and_sent_at_once_by_retry() {
+    let bench = Bench::new();
+    let nobody = Nobody::start();
+    bench.file("request.json", &request(2));
+    let mut command = bench.command(&["run", "request.json"]);
+    command.env("GOVERNANCE_WEBHOOK_URL", &nobody.address).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(told.any(|line| line.contains("messages for the governance system are still to be sent")));
+    // After three attempts at each the next one is due in half a minute.
+    while nobody.visits() < 6 {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let ran = Ran::of(child.wait_with_output().unwrap()).exits(0);
+    let said = ran.stdout.lines().find(|line| line.contains("webhooks")).unwrap();
+    assert!(said.contains("2 still to be sent (") && said.contains("; due at 20"), "{said}");
+
+    let receiver = Receiver::start();
+    let begun = Instant::now();
+    let mut command = bench.command(&["retry", "run-", "--json"]);
+    let retried = Ran::of(command.env("GOVERNANCE_WEBHOOK_URL", &receiver.address).output().unwrap()).exits(0);
+    assert!(begun.elapsed() < Duration::from_secs(15), "it waits until they are due: {:?}", begun.elapsed());
+    assert_eq!(receiver.taken().len(), 2);
+    let webhooks = retried.events().into_iter().find(|event| event["event"] == "webhooks").unwrap();
+    assert_eq!((&webhooks["delivered"], &webhooks["pending"]), (&json!(2), &json!(0)));
+}
+
+#[test]
+fn the_example_of_a_held_conversation_stops_its_chunk() {
+    let bench = Bench::new();
+    let (request, policy) = (example("held-conversation.json"), example("held-conversation-policy.json"));
+    let args = ["simulate", request.to_str().unwrap(), "--policy", policy.to_str().unwrap(), "--json"];
+    let report = bench.run(&args).exits(4).report();
+    let held: Vec<_> = report["chunks"].as_array().unwrap().iter().filter(|chunk| chunk["outcome"] == "held").collect();
+    assert_eq!((held.len(), &held[0]["window"]["start"]), (1, &json!("2023-02-12T00:00:00.000Z")));
+    assert_eq!(
+        (&report["totals"]["byOutcome"]["verified"], &report["totals"]["remaining"]),
+        (&json!(12), &Value::Null)
+    );
+    let told = bench.run(&args[..4]).exits(4).stdout;
+    assert!(told.contains("left: not measured for 1 of 13 chunks, 0 in the others"), "{told}");
 }
 
 #[test]

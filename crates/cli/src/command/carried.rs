@@ -1,15 +1,19 @@
 //! A run carried out before somebody's eyes: introduced, shown as it goes, and concluded with its result.
 
+use std::future::Future;
 use std::path::Path;
+use std::pin::pin;
+use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use purge_core::report::{Report, exit_code};
 use purge_core::run::Order;
 use purge_driver::ledger::{Ledger, RunRow};
-use purge_driver::{RunEnd, Signal};
+use purge_driver::{Clock as _, RunEnd, Signal, SystemClock};
 
 use crate::args::DEFAULT_LEDGER;
 use crate::carry::lock::RunLock;
-use crate::carry::messages::Messages;
+use crate::carry::messages::{Messages, Next};
 use crate::carry::run::{Concluded, Surroundings, carry_on, conclude, place};
 use crate::carry::{follow, interrupt, stored};
 use crate::events;
@@ -20,6 +24,9 @@ use crate::ledger::SqliteLedger;
 use crate::settings::Settings;
 use crate::terminal::progress::Progress;
 use crate::terminal::{BAD, CARE, DIM, outlet, paint, result, say, tell};
+
+/// How often to look whether only messages are left.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// How it is told, and what else is done.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +68,11 @@ pub(super) async fn carry_out(
         if let Some(lock) = lock {
             let place = place(settings, around, order)?;
             let stop = Signal::new();
+            if manner.deliver {
+                ledger.hurry(&order.run_id, SystemClock.now()).map_err(stored::failed)?;
+            }
             let carried = carry_on(ledger, &place, order, around.policy.as_ref(), &lock, &progress, &stop);
+            let carried = or_told(carried, still_sending(ledger, &order.run_id, &progress));
             let end = interrupt::or_interrupted(carried, || {
                 progress.remark("stopping after the step in hand; once more to stop at once");
                 stop.raise();
@@ -88,6 +99,34 @@ async fn undelivered(ledger: &SqliteLedger, order: &Order) -> Result<bool, Failu
     Ok(!pending.is_empty())
 }
 
+/// The first, while the second says what there is to say.
+async fn or_told<T>(carried: impl Future<Output = T>, told: impl Future<Output = ()>) -> T {
+    match select(pin!(carried), pin!(told)).await {
+        Either::Left((end, _)) => end,
+        Either::Right(((), carried)) => carried.await,
+    }
+}
+
+/// Says what is waited for once all chunks have ended and messages have not.
+async fn still_sending(ledger: &SqliteLedger, run_id: &str, progress: &Progress) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        // Whoever carries the run out tells of a ledger that fails.
+        let open = ledger.open_chunks(run_id, 0, 1).await;
+        let pending = ledger.outbox_pending(run_id, 1).await;
+        if let (Ok(open), Ok(pending)) = (open, pending)
+            && open.is_empty()
+            && let Some(Next { why: Some(why), .. }) = Messages::of(&pending).next
+        {
+            progress.remark(&format!(
+                "every chunk has ended; messages for the governance system are still to be sent ({why}), which is tried \
+                 for up to a minute: Ctrl-C leaves them for `genesys-purge retry`"
+            ));
+            return;
+        }
+    }
+}
+
 fn introduce(order: &Order, around: &Surroundings, json: bool) {
     let evidence = around.evidence_of(&order.run_id);
     if json {
@@ -108,7 +147,7 @@ fn show(concluded: &Concluded, around: &Surroundings, json: bool, stopped: bool)
     let Concluded { report, messages, folder, digest, written } = concluded;
     let folder = written.is_ok().then_some(folder.as_path());
     if json {
-        say(&events::webhooks(messages.delivered, messages.pending, messages.dead));
+        say(&events::webhooks(messages));
         say(&events::line(
             "evidence",
             &serde_json::json!({ "folder": folder.map(|folder| folder.display().to_string()), "digest": digest }),
@@ -116,7 +155,7 @@ fn show(concluded: &Concluded, around: &Surroundings, json: bool, stopped: bool)
         say(&report.line());
         return;
     }
-    show_report(report, *messages, folder, digest);
+    show_report(report, messages, folder, digest);
     let retry = retry(around, &report.run_id);
     if report.totals.open > 0 {
         let how = if stopped { "stopped" } else { "not finished" };
@@ -137,11 +176,11 @@ fn retry(around: &Surroundings, run_id: &str) -> String {
     format!("genesys-purge retry {run_id}{ledger}{}", policy.unwrap_or_default())
 }
 
-fn show_report(report: &Report, messages: Messages, folder: Option<&Path>, digest: &str) {
+fn show_report(report: &Report, messages: &Messages, folder: Option<&Path>, digest: &str) {
     if report.simulated {
         say(&paint(CARE, &format!("{}: nothing real was deleted", report.tenant)));
     }
-    result::report(report, messages).iter().for_each(|line| say(line));
+    result::report(report, messages, "in report.json").iter().for_each(|line| say(line));
     let nowhere = || paint(BAD, "could not be written; the same command writes it again");
     say(&result::labelled("evidence", &folder.map_or_else(nowhere, |folder| folder.display().to_string())));
     say(&result::labelled("manifest", digest));

@@ -56,7 +56,7 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<Exit, Failure> {
         terminal::plan::plan(plan, &report.tenant).iter().for_each(|line| say(line));
         say("");
         say(&paint(CARE, "SIMULATED in virtual time: nothing real was deleted, nothing was written"));
-        result::report(&report, Messages::default()).iter().for_each(|line| say(line));
+        result::report(&report, &Messages::default(), "with `--json`").iter().for_each(|line| say(line));
     }
     Ok(Exit::Report(exit_code(&report)))
 }

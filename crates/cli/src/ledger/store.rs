@@ -295,6 +295,20 @@ impl SqliteLedger {
             .collect()
     }
 
+    /// Makes every message that is still to be sent due now.
+    pub(crate) fn hurry(&self, run_id: &str, now: Timestamp) -> Result<(), LedgerError> {
+        let sql = format!("select {OUTBOX_COLUMNS} from outbox where run_id = ?1 and due > ?2");
+        for raw in self.all(&sql, params![run_id, now.millis()], RawMessage::of)? {
+            let row = raw.read()?;
+            let MessageState::Pending { why, .. } = row.state else { continue };
+            let state = MessageState::Pending { due: now, why };
+            // Whoever has just tried it has written when it is due again.
+            let sql = "update outbox set due = ?4, state_json = ?5 where run_id = ?1 and id = ?2 and attempts = ?3";
+            self.change(sql, params![run_id, row.id, row.attempts, due(&state), json(&state)])?;
+        }
+        Ok(())
+    }
+
     /// Who has one of the tenant's job slots, by name.
     pub(crate) fn slot_holders(&self, tenant: &str) -> Result<Vec<String>, LedgerError> {
         self.all("select holder from slots where tenant = ?1 order by holder", params![tenant], |row| row.get(0))

@@ -11,17 +11,18 @@ use crate::carry::messages::Messages;
 /// More chunks than this are not listed one by one, unless something is the matter with them.
 const LISTED: usize = 40;
 
-/// The report: every chunk, sums, where the range went, and what needs a person.
-pub(crate) fn report(report: &Report, messages: Messages) -> Vec<String> {
-    let mut lines = chunks(&report.chunks);
+/// The report: every chunk, sums, where the range went, and what needs a person. `elsewhere` is where the chunks are that are too
+/// many for here.
+pub(crate) fn report(report: &Report, messages: &Messages, elsewhere: &str) -> Vec<String> {
+    let mut lines = chunks(&report.chunks, elsewhere);
     lines.push(String::new());
     lines.push(totals(report));
     lines.push(labelled("records", &records(report)));
     lines.push(labelled("range", &accounting(&report.accounting)));
-    if messages != Messages::default() {
+    if *messages != Messages::default() {
         lines.push(labelled("webhooks", &told(messages)));
     }
-    let needs = needs_a_person(report, messages);
+    let needs = needs_a_person(report, messages, elsewhere);
     if !needs.is_empty() {
         lines.push(String::new());
         lines.push(paint(BAD, "needs a person:"));
@@ -35,7 +36,7 @@ pub(crate) fn labelled(label: &str, text: &str) -> String {
     format!("{}  {text}", paint(DIM, &format!("{label:>9}")))
 }
 
-fn chunks(all: &[ChunkReport]) -> Vec<String> {
+fn chunks(all: &[ChunkReport], elsewhere: &str) -> Vec<String> {
     let mut table = Table::new(&[
         ("chunk", Align::Right),
         ("window, end not included", Align::Left),
@@ -67,10 +68,13 @@ fn chunks(all: &[ChunkReport]) -> Vec<String> {
     }
     let mut lines = if shown > 0 { table.lines() } else { Vec::new() };
     if shown < all.len() {
-        let more = all.len() - shown;
-        lines.push(paint(DIM, &format!("{more} more in report.json")));
+        lines.push(paint(DIM, &more(all.len() - shown, elsewhere)));
     }
     lines
+}
+
+fn more(number: usize, elsewhere: &str) -> String {
+    format!("{} more {elsewhere}", grouped(number as u64))
 }
 
 fn number(measured: Option<u64>) -> Cell {
@@ -91,10 +95,14 @@ pub(crate) fn outcome(outcome: Option<Outcome>) -> Cell {
 
 fn totals(report: &Report) -> String {
     let totals = &report.totals;
-    let mut parts: Vec<String> =
-        totals.by_outcome.iter().filter(|(_, n)| **n > 0).map(|(o, n)| format!("{n} {}", o.as_str())).collect();
+    let mut parts: Vec<String> = totals
+        .by_outcome
+        .iter()
+        .filter(|(_, n)| **n > 0)
+        .map(|(o, n)| format!("{} {}", grouped(u64::from(*n)), o.as_str()))
+        .collect();
     if totals.open > 0 {
-        parts.push(format!("{} open", totals.open));
+        parts.push(format!("{} open", grouped(u64::from(totals.open))));
     }
     let took = report.started_at.zip(report.last_at).map(|(from, to)| to.since(from).as_millis());
     let took = took.map(|ms| format!(" in {}", span(u64::try_from(ms).unwrap_or(u64::MAX)))).unwrap_or_default();
@@ -152,10 +160,12 @@ pub(crate) fn accounting(accounting: &Accounting) -> String {
     format!("requested {} {sign} {}", range_length(accounting.requested_ms), said.join(" + "))
 }
 
-fn told(messages: Messages) -> String {
+fn told(messages: &Messages) -> String {
     let mut parts = vec![format!("{} delivered", messages.delivered)];
-    if messages.pending > 0 {
-        parts.push(format!("{} still to be sent, which `genesys-purge retry` does", messages.pending));
+    if let Some(next) = &messages.next {
+        let why = next.why.as_ref().map(|why| format!("{why}; ")).unwrap_or_default();
+        let when = format!("{why}due at {}, `genesys-purge retry` sends them at once", next.due);
+        parts.push(format!("{} still to be sent ({when})", messages.pending));
     }
     if messages.dead > 0 {
         parts.push(format!("{} given up", messages.dead));
@@ -164,16 +174,19 @@ fn told(messages: Messages) -> String {
 }
 
 /// Everything that this program cannot settle, one line each.
-fn needs_a_person(report: &Report, messages: Messages) -> Vec<String> {
+fn needs_a_person(report: &Report, messages: &Messages, elsewhere: &str) -> Vec<String> {
     let mut needs: Vec<String> = report.problems.iter().map(|p| format!("the report: {}", p.message)).collect();
-    for chunk in report.chunks.iter().filter(|chunk| chunk.outcome.is_some_and(|o| o != Outcome::Verified)).take(LISTED)
-    {
+    let badly: Vec<_> = report.chunks.iter().filter(|c| c.outcome.is_some_and(|o| o != Outcome::Verified)).collect();
+    for chunk in badly.iter().take(LISTED) {
         let word = chunk.outcome.map_or("open", Outcome::as_str);
         let cause = chunk.cause.as_ref();
         let why = cause.map(|cause| format!(": {} [{}]", cause.message, cause.code)).unwrap_or_default();
         let context = cause.and_then(|c| c.context_id.clone().or_else(|| c.correlation_id.clone()));
         let context = context.map(|id| format!(", for Genesys's support: {id}")).unwrap_or_default();
         needs.push(format!("chunk {} {} is {word}{why}{context}", chunk.index, window(chunk.window)));
+    }
+    if badly.len() > LISTED {
+        needs.push(more(badly.len() - LISTED, elsewhere));
     }
     if messages.dead > 0 {
         needs.push(format!(
