@@ -21,7 +21,7 @@ const dispositionHelp: Record<Disposition, string> = {
   chunk: 'a part of the range that one request deletes',
   held: 'a legal hold keeps it: nothing of it is deleted',
   retained: 'a retention rule keeps it until it is old enough',
-  tooRecent: 'younger than 48 hours: the provider’s data is not complete yet',
+  tooRecent: 'later than 48 hours before today (UTC): the provider’s data is not complete yet',
   refused: 'the deletion API cannot address it exactly',
 }
 

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use purge_core::finding::{Finding, stops};
+use purge_core::finding::{Finding, Severity, stops};
 use purge_core::plan::{self, CheckContext, Checked, Reopened};
 use purge_core::region::REGIONS;
 use purge_core::time::Timestamp;
@@ -112,6 +112,13 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     }
 }
 
+/// What `run` refuses, and whoever only looks is warned of.
+pub(crate) fn tenant_unknown(severity: Severity) -> Finding {
+    let message = "nothing says in which region the tenant lies, and without that nothing is deleted there";
+    let help = "its address is no Genesys Cloud host; give `--tenant-jurisdiction` or set `GENESYS_REGION`";
+    Finding::new(severity, "jurisdiction.tenantUnknown", "--tenant-jurisdiction", message, help)
+}
+
 /// Whether it must be known where the tenant lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
@@ -145,9 +152,7 @@ pub(crate) fn context(
     }
     let known = of_host.or(said);
     if known.is_none() && settings.tenant.is_some() && need == Need::Tenant {
-        let message = "nothing says in which region the tenant lies".to_owned();
-        let help = "its address is no Genesys Cloud host; give `--tenant-jurisdiction` or set `GENESYS_REGION`";
-        return Err(wrong("tenantUnknown", message, help.to_owned()));
+        return Err(Failure { exit: Exit::BadInput, findings: vec![tenant_unknown(Severity::Error)] });
     }
     Ok(CheckContext {
         now,

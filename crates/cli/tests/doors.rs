@@ -46,7 +46,7 @@ fn a_plan_file_meets_the_policy_that_applies_when_it_is_carried_out() {
     bench.file("unrelated.json", &hold(2));
     bench.run(&["plan", "request.json", "--policy", "then.json", "--out", "plan.json"]).exits(0);
     let ran = bench.run(&["run", "plan.json", "--policy", "now.json"]).exits(3);
-    for said in ["policy.keepsMore", "hold `case-7`", "now.json#/holds", "plan again", "nothing was sent"] {
+    for said in ["policy.keepsMore", "hold `case-7`", "now.json#/holds/0", "plan again", "nothing was sent"] {
         assert!(ran.stderr.contains(said), "{said}: {}", ran.stderr);
     }
     let looked = bench.run(&["plan", "plan.json", "--policy", "now.json", "--json"]).exits(3);
@@ -75,7 +75,7 @@ fn a_retry_meets_the_policy_that_applies_now() {
     bench.file("past.json", &hold(1));
     let refused = bench.run(&["retry", "run-", "--policy", "now.json"]).exits(3);
     assert!(
-        refused.stderr.contains("policy.keepsMore") && refused.stderr.contains("now.json#/holds"),
+        refused.stderr.contains("policy.keepsMore") && refused.stderr.contains("now.json#/holds/0"),
         "{}",
         refused.stderr
     );

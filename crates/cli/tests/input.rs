@@ -64,6 +64,11 @@ fn bad_requests_are_refused_with_the_right_code() {
         (with(&|r| r["jurisdiction"] = json!("mars")), &none, 2),
         (with(&|r| r["chunking"] = json!({ "days": 0 })), &none, 2),
         (with(&|r| r["extra"] = json!(1)), &none, 2),
+        // Nobody whom a second person could differ from.
+        (with(&|r| r["requestedBy"] = json!("\u{200b}")), &none, 2),
+        (with(&|r| r["reason"] = json!("rou\u{ad}tine")), &none, 2),
+        (with(&|r| r["name"] = json!("a\u{2060}b")), &none, 2),
+        (with(&|r| r["retentionOverride"] = json!({ "reason": "x", "approver": "\u{3164}" })), &none, 2),
         (request(1), &hold, 3),
     ];
     for (request, policy, code) in table {
@@ -82,6 +87,26 @@ fn bad_requests_are_refused_with_the_right_code() {
     bench.run(&["run", "request.json"]).exits(2);
     bench.run(&["run", "nowhere.json"]).exits(2);
     bench.run(&["run"]).exits(2);
+}
+
+#[test]
+fn a_plan_for_a_tenant_of_unknown_place_says_that_it_will_be_refused() {
+    let bench = Bench::new();
+    let nobody = Nobody::start();
+    bench.file("request.json", &request(1));
+    let plan = ["plan", "request.json", "--json"];
+    let ran = bench.run_at(&nobody.address, &plan).exits(0);
+    let document: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let findings = document["findings"].as_array().unwrap();
+    let unknown = findings.iter().find(|finding| finding["code"] == "jurisdiction.tenantUnknown").unwrap();
+    assert_eq!(unknown["severity"], "warning");
+    assert!(bench.run_at(&nobody.address, &plan[..2]).exits(0).stderr.contains("warning[jurisdiction.tenantUnknown]"));
+    assert!(
+        bench.run_at(&nobody.address, &["run", "request.json"]).exits(2).stderr.contains("jurisdiction.tenantUnknown")
+    );
+    let told = ["plan", "request.json", "--tenant-jurisdiction", "us-east-1"];
+    assert!(!bench.run_at(&nobody.address, &told).exits(0).stderr.contains("tenantUnknown"));
+    assert_eq!(nobody.visits(), 0);
 }
 
 #[test]

@@ -72,6 +72,17 @@ pub(crate) fn is_deceptive(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Characters that leave no mark on paper: those that deceive, and those that Unicode says to ignore
+/// (`Default_Ignorable_Code_Point`).
+pub(crate) fn is_unseen(c: char) -> bool {
+    is_deceptive(c)
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
 /// What a person typed, for a message: in backticks, on one line, at most 80 characters, so that a digest is whole.
 pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::from("`");
@@ -80,7 +91,7 @@ pub(crate) fn quoted(text: &str) -> String {
             out.push('…');
             break;
         }
-        if is_deceptive(c) {
+        if is_unseen(c) {
             out.extend(c.escape_default());
         } else {
             out.push(c);

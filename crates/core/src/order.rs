@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::json::{digest, is_deceptive};
+use crate::json::{digest, is_unseen};
 use crate::plan::Plan;
 use crate::policy::{Hold, Limits, Policy};
 use crate::request::{PurgeRequest, same_person};
@@ -157,17 +157,6 @@ fn is_readable(name: &str) -> bool {
 fn seen(name: &str) -> String {
     let visible: String = name.chars().filter(|c| c.is_whitespace() || !is_unseen(*c)).collect();
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Characters that leave no mark on paper: those that deceive, and those that Unicode says to ignore
-/// (`Default_Ignorable_Code_Point`).
-fn is_unseen(c: char) -> bool {
-    is_deceptive(c)
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
-            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
-            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The same plan on the same tenant is the same run, whoever starts it and however often.

@@ -28,7 +28,10 @@ pub struct Timestamp(i64);
 /// Why a text is not an instant that this program accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimestampError {
-    /// The text does not have the RFC 3339 shape, or names a day or hour that does not exist.
+    /// A day, an hour, a minute or a second that no clock here shows: 30 February, 24:00, second 60.
+    #[error("names a day or a time that does not exist")]
+    NoSuchTime,
+    /// The text does not have the RFC 3339 shape.
     #[error("is not an RFC 3339 date-time such as `2023-01-01T00:00:00.000Z`")]
     NotRfc3339,
     /// `t` or `z`: legal in RFC 3339, refused by some of the servers involved.
@@ -72,10 +75,22 @@ impl Timestamp {
         if text.contains(['t', 'z']) {
             return Err(TimestampError::LowerCase);
         }
-        let written = rfc3339::read(text).ok_or(TimestampError::NotRfc3339)?;
+        let written = rfc3339::read(text).ok_or_else(|| {
+            let clock = text.get(..19).filter(|clock| rfc3339::read(clock).is_none());
+            let shape = |clock: &str| {
+                clock
+                    .bytes()
+                    .zip(*b"0000-00-00T00:00:00")
+                    .all(|(c, like)| c == like || like == b'0' && c.is_ascii_digit())
+            };
+            if clock.is_some_and(shape) { TimestampError::NoSuchTime } else { TimestampError::NotRfc3339 }
+        })?;
         let Some(offset_ms) = written.offset_ms else { return Err(TimestampError::NoOffset) };
         // No server here knows leap seconds.
-        if written.leap || written.separator != b'T' {
+        if written.leap {
+            return Err(TimestampError::NoSuchTime);
+        }
+        if written.separator != b'T' {
             return Err(TimestampError::NotRfc3339);
         }
         if written.finer {
@@ -212,9 +227,13 @@ mod tests {
             ("2023-01-01T00:00:00", TimestampError::NoOffset),
             ("2023-01-01 00:00:00Z", TimestampError::NotRfc3339),
             ("2023-01-01", TimestampError::NotRfc3339),
-            ("2023-02-29T00:00:00Z", TimestampError::NotRfc3339),
-            ("2016-12-31T23:59:60Z", TimestampError::NotRfc3339),
-            ("2023-01-01T24:00:00Z", TimestampError::NotRfc3339),
+            ("2023-02-29T00:00:00Z", TimestampError::NoSuchTime),
+            ("2023-02-30T12:00:00+01:00", TimestampError::NoSuchTime),
+            ("2016-12-31T23:59:60Z", TimestampError::NoSuchTime),
+            ("2016-12-31T23:59:61Z", TimestampError::NoSuchTime),
+            ("2023-01-01T24:00:00Z", TimestampError::NoSuchTime),
+            ("2023-01-01T00:00:00.Z", TimestampError::NotRfc3339),
+            ("2023-01-01T00:00:00 Z", TimestampError::NotRfc3339),
             ("2023-01-01T00:00:00.0001Z", TimestampError::FinerThanMillisecond),
             ("1969-12-31T23:59:59Z", TimestampError::OutOfRange),
             ("", TimestampError::NotRfc3339),

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use purge_core::finding::Severity;
 use purge_core::plan::{PlanFile, document};
 use purge_driver::{Clock, SystemClock};
 
@@ -19,7 +20,10 @@ pub(crate) fn run(args: &PlanArgs) -> Result<Exit, Failure> {
     let settings = Settings::read(&Environment)?;
     let now = SystemClock.now();
     let context = documents::context(&settings, args.tenant_jurisdiction.as_deref(), Need::Nothing, now)?;
-    let prepared = documents::prepare(&args.request, args.documents.policy.as_deref(), &context)?;
+    let mut prepared = documents::prepare(&args.request, args.documents.policy.as_deref(), &context)?;
+    if settings.tenant.is_some() && context.tenant_jurisdiction.is_none() {
+        prepared.checked.findings.push(documents::tenant_unknown(Severity::Warning));
+    }
     if let Some(out) = &args.out {
         may_replace(out, &[Some(&args.request), args.documents.policy.as_ref()])?;
     }

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
-use super::{ParseError, is_deceptive, quoted, text};
+use super::{ParseError, is_unseen, quoted, text};
 use crate::finding::{Finding, Severity};
 use crate::http::encode_segment;
 use crate::sorted::sort;
@@ -127,18 +127,18 @@ impl Reader {
         field
     }
 
-    /// A text that is more than white space, without white space around it.
+    /// A text that is more than white space, without white space around it, and that reads as it is written.
     pub(crate) fn text(&mut self, field: &Field<'_>) -> Option<String> {
         let Value::String(text) = field.value else {
             self.wrong_type(field, "a text");
             return None;
         };
         let text = text.trim();
-        if text.chars().any(is_deceptive) {
+        if text.chars().any(is_unseen) {
             self.error(
                 "field.control",
                 &field.pointer,
-                format!("{} has a line break or another control character", quoted(text)),
+                format!("{} has a line break or a character that cannot be seen", quoted(text)),
                 "write it on one line: it is shown in messages and records",
             );
             return None;
@@ -269,6 +269,7 @@ impl Reader {
             Err(why) => {
                 let code = match why {
                     TimestampError::NotRfc3339 => "time.notRfc3339",
+                    TimestampError::NoSuchTime => "time.nonexistent",
                     TimestampError::LowerCase => "time.lowerCase",
                     TimestampError::NoOffset => "time.noOffset",
                     TimestampError::FinerThanMillisecond => "time.tooFine",

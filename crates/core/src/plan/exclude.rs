@@ -171,10 +171,16 @@ fn too_recent(scope: &Scope<'_>, findings: &mut Vec<Finding>, out: &mut Vec<Excl
         findings.push(warning(
             "range.tooRecent",
             "#/range/end",
-            format!("`{window}` is less than 48 hours old, and the provider's data may not be complete yet"),
+            format!(
+                "`{window}` is later than 48 hours before today (UTC), and the provider's data may not be complete yet"
+            ),
             "this part is not deleted; ask for it again later",
         ));
-        out.push(Exclusion { window, disposition: Disposition::TooRecent, reason: "less than 48 hours old".into() });
+        out.push(Exclusion {
+            window,
+            disposition: Disposition::TooRecent,
+            reason: "later than 48 hours before today (UTC)".into(),
+        });
     }
 }
 

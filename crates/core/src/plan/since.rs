@@ -1,10 +1,10 @@
 //! What the policy that applies now keeps, and an approved plan would delete: the policy of a plan is as old as the plan.
 
 use super::digest::policy_digest;
-use super::{CheckContext, Disposition, Part, Plan, check_parsed};
+use super::{CheckContext, Disposition, Part, Plan, Reason, check_parsed};
 use crate::chunk::Chunk;
 use crate::finding::{Finding, Severity};
-use crate::policy::{Limits, Policy};
+use crate::policy::{Hold, Limits, Policy};
 use crate::request::PurgeRequest;
 use crate::sorted::sort;
 use crate::window::Window;
@@ -74,19 +74,24 @@ pub(crate) fn against(
         // It was planned once, so this should not be; but what cannot be compared does not pass.
         findings.push(blocked("policy.keepsMore", "policy#", "the request cannot be planned under it".to_owned()));
     }
-    findings.extend(first(kept(ahead, &checked.parts), "policy.keepsMore", "parts"));
+    findings.extend(first(kept(ahead, &checked.parts, policy), "policy.keepsMore", "parts"));
     findings.extend(first(new_holds(approved, ahead, policy), "policy.newHold", "holds"));
     findings
 }
 
 /// The parts that the policy keeps and a chunk reaches into. Both are in order.
-fn kept(ahead: &[Chunk], parts: &[Part]) -> Vec<Finding> {
+fn kept(ahead: &[Chunk], parts: &[Part], policy: &Policy) -> Vec<Finding> {
     let mut out = Vec::new();
     let mut rest = ahead;
     for part in parts {
         let pointer = match part.disposition {
-            Disposition::Held => "policy#/holds",
-            Disposition::Retained => "policy#/retention",
+            Disposition::Held => {
+                let by = |hold: &Hold| format!("hold `{}`", hold.id);
+                let named = |hold: &Hold| matches!(&part.reason, Reason::Kept(why) if why.starts_with(&by(hold)));
+                let place = policy.holds.iter().position(named);
+                place.map_or_else(|| "policy#/holds".to_owned(), |place| format!("policy#/holds/{place}"))
+            }
+            Disposition::Retained => "policy#/retention".to_owned(),
             Disposition::Chunk | Disposition::TooRecent | Disposition::Refused => continue,
         };
         let over = rest.iter().take_while(|chunk| chunk.window.end() <= part.window.start()).count();
@@ -96,7 +101,7 @@ fn kept(ahead: &[Chunk], parts: &[Part]) -> Vec<Finding> {
             "{} keeps `{}`; the approved plan deletes it, from chunk {} on",
             part.reason, part.window, chunk.index
         );
-        out.push(blocked("policy.keepsMore", pointer, message));
+        out.push(blocked("policy.keepsMore", &pointer, message));
     }
     out
 }

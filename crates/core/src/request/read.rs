@@ -164,7 +164,7 @@ fn jurisdiction(r: &mut Reader, object: &Object<'_>, default: Option<&str>) -> O
                 "field.missing",
                 &pointer,
                 "the field `jurisdiction` is missing",
-                "name the region where the data lives, for example `us-east-1`; there is no default",
+                "name the region where the data lives, for example `us-east-1`, or set `DATA_JURISDICTION` where it runs",
             );
             return None;
         };
