@@ -211,7 +211,7 @@ pub(crate) struct PlanArgs {
 /// Where runs are kept.
 #[derive(Debug, Args)]
 pub(crate) struct Ledger {
-    /// Folder that remembers runs; made when missing
+    /// Folder that remembers runs; `run` and `serve` make it when it is missing
     #[arg(long, value_name = "DIR", default_value = DEFAULT_LEDGER)]
     pub(crate) ledger: PathBuf,
 }

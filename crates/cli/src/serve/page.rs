@@ -38,10 +38,13 @@ impl Page {
     pub(crate) fn read(folder: &Path) -> Result<Self, Failure> {
         let mut files = BTreeMap::new();
         let mut left = MOST_BYTES;
-        collect(folder, "", &mut files, &mut left)?;
+        if folder.is_dir() {
+            collect(folder, "", &mut files, &mut left)?;
+        }
         if !files.contains_key("/index.html") {
             let message = format!("there is no built page in `{}`", folder.display());
-            let help = "`cargo xtask www` builds it into www/dist; name its folder with `--www`";
+            let help = "in a checkout `cargo xtask console` builds it and starts this server, and `cargo xtask www` builds it \
+                        into www/dist; elsewhere name its folder with `--www`";
             return Err(Failure::new(Exit::BadInput, "www.missing", folder.display().to_string(), message, help));
         }
         let mut entries = BTreeMap::new();

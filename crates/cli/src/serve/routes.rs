@@ -55,6 +55,7 @@ pub(crate) fn routes(server: &Arc<Server>) -> Router {
         .route("/runs/{run}/retry", post(retry))
         .route("/runs/{run}/resume", post(resume))
         .fallback(nothing)
+        .method_not_allowed_fallback(otherwise)
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .layer(from_fn_with_state(Arc::clone(server), gate::token));
     Router::new()
@@ -100,6 +101,11 @@ fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
 
 async fn nothing() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "server.unknown", "nothing is answered at this address", "")
+}
+
+async fn otherwise() -> Problem {
+    let help = "whatever changes something is a POST, and everything else a GET";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "server.method", "this address is asked with another method", help)
 }
 
 async fn page(State(server): Here, uri: Uri, headers: HeaderMap) -> Response {

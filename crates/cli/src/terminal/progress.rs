@@ -7,6 +7,8 @@ use std::io::IsTerminal as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use anstream::adapter::strip_str;
+use anstream::{AutoStream, ColorChoice};
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use purge_core::run::{ChunkRun, ChunkView, Outcome, WaitReason};
 use purge_core::time::Timestamp;
@@ -148,6 +150,8 @@ struct Bars {
     all: MultiProgress,
     sum: ProgressBar,
     few: bool,
+    /// Whether the terminal wants colours (`NO_COLOR`); what is drawn here does not go through `anstream`.
+    colours: bool,
     lines: RefCell<BTreeMap<u32, (ProgressBar, SharedLine)>>,
     outcomes: RefCell<BTreeMap<u32, Outcome>>,
 }
@@ -167,13 +171,15 @@ impl Bars {
         let all = MultiProgress::new();
         let sum = all.add(ProgressBar::new(u64::from(total)).with_position(u64::from(ended)));
         let prefix = if simulated { "SIMULATED  " } else { "" };
-        let template = "{prefix}{bar:30.green/dim} {pos}/{len} chunks  {elapsed}  {msg}";
-        if let Ok(style) = ProgressStyle::with_template(template) {
+        let colours = AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;
+        let bar = if colours { "{bar:30.green/dim}" } else { "{bar:30}" };
+        let template = format!("{{prefix}}{bar} {{pos}}/{{len}} chunks  {{elapsed}}  {{msg}}");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
             sum.set_style(style.progress_chars("━━╌"));
         }
         sum.set_prefix(prefix);
         sum.enable_steady_tick(Duration::from_millis(250));
-        Self { all, sum, few: total <= FEW, lines: RefCell::default(), outcomes: RefCell::default() }
+        Self { all, sum, few: total <= FEW, colours, lines: RefCell::default(), outcomes: RefCell::default() }
     }
 
     fn clear(&self) {
@@ -220,15 +226,16 @@ impl Bars {
     fn line(&self, view: &ChunkView) -> (ProgressBar, SharedLine) {
         let line = Arc::new(Mutex::new(Line::default()));
         let bar = self.all.add(ProgressBar::new_spinner());
-        let shown = Arc::clone(&line);
+        let (shown, colours) = (Arc::clone(&line), self.colours);
         let said = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
             let line = shown.lock().unwrap_or_else(PoisonError::into_inner);
             let now = SystemClock.now();
             // Shorter waits would only flicker.
             let due = line.due.filter(|due| due.since(now) > Duration::from_secs(1));
             let left = left(due, now).map(|left| paint(DIM, &format!("  {left}")));
+            let text = format!("{}{}", line.text, left.unwrap_or_default());
             // Writing into a string cannot fail.
-            let _ = write!(out, "{}{}", line.text, left.unwrap_or_default());
+            let _ = if colours { out.write_str(&text) } else { write!(out, "{}", strip_str(&text)) };
         };
         if let Ok(style) = ProgressStyle::with_template("  {prefix}  {said}") {
             bar.set_style(style.with_key("said", said));
