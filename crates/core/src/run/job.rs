@@ -307,9 +307,9 @@ impl Machine<'_> {
         if full && page < MAX_FAILED_PAGES {
             return self.to(Phase::FailedRecordings { page: page + 1 });
         }
-        let failed = self.run.remaining.unwrap_or_default();
-        let named = if full { "the audit log names some of them" } else { "the audit log names them" };
-        let mut message = format!("the job failed to delete {failed} recordings; {named}");
+        let left = self.run.remaining.unwrap_or_default();
+        let named = if full { "some of those that failed" } else { "those that failed" };
+        let mut message = format!("the job did not delete {left} recordings; the audit log names {named}");
         if let Some(at) = self.still_to_come() {
             message += &format!("; the others go at {at}");
         }

@@ -173,6 +173,14 @@ fn a_job_that_is_over_has_to_say_what_became_of_every_recording() {
     let story = play(&recordings(|_| {}), [created(), job("READY"), job("PROCESSING"), Json(200, silent)]);
     assert_eq!(story.end(), ended(Outcome::Residual, "job.counts"));
     assert_eq!(story.run.view().remaining, Some(400));
+    let failed = json!({ "id": "job-1", "state": "FULFILLED", "totalRecordings": 1000, "totalProcessedRecordings": 600,
+                         "totalSkippedRecordings": 0, "totalFailedRecordings": 1 });
+    let item = json!({ "entities": [{ "conversation": { "id": "a" }, "recording": { "id": "r" } }] });
+    let answers = [created(), job("READY"), job("PROCESSING"), Json(200, failed), Json(200, item)];
+    let story = play(&recordings(|_| {}), answers);
+    assert_eq!(story.end(), ended(Outcome::Residual, "job.failed-recordings"));
+    let message = story.run.view().cause.unwrap().message;
+    assert_eq!(message, "the job did not delete 400 recordings; the audit log names those that failed");
 }
 
 #[test]
