@@ -76,14 +76,7 @@ impl Timestamp {
             return Err(TimestampError::LowerCase);
         }
         let written = rfc3339::read(text).ok_or_else(|| {
-            let clock = text.get(..19).filter(|clock| rfc3339::read(clock).is_none());
-            let shape = |clock: &str| {
-                clock
-                    .bytes()
-                    .zip(*b"0000-00-00T00:00:00")
-                    .all(|(c, like)| c == like || like == b'0' && c.is_ascii_digit())
-            };
-            if clock.is_some_and(shape) { TimestampError::NoSuchTime } else { TimestampError::NotRfc3339 }
+            if rfc3339::names_no_time(text) { TimestampError::NoSuchTime } else { TimestampError::NotRfc3339 }
         })?;
         let Some(offset_ms) = written.offset_ms else { return Err(TimestampError::NoOffset) };
         // No server here knows leap seconds.

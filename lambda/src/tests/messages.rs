@@ -8,7 +8,7 @@ use purge_core::webhook::WebhookEvent;
 use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
-use super::fakes::{Sent, TRACE, event, in_virtual_time, sent};
+use super::fakes::{Sent, TRACE, World, event, in_virtual_time, sent};
 use crate::wake::{Errand, ErrandKind};
 
 const TIME: Duration = Duration::from_secs(120);
@@ -43,26 +43,34 @@ fn what_cannot_be_a_wake_up_comes_again_until_it_is_a_dead_letter() {
     });
 }
 
+/// A run of three chunks of which the second has been taken up and waits.
+async fn with_a_waiting_chunk(world: &World) -> String {
+    let run_id = world.run(3).await;
+    world.functions().work(&event(&[wake(&run_id, 2)]), &world.invocation(TIME)).await.unwrap();
+    world.chunks.take();
+    run_id
+}
+
+/// Has the undertaker take a dead letter.
+async fn bury(world: &World, letter: &Sent) {
+    let letters = std::slice::from_ref(letter);
+    let buried = world.functions().bury(&event(letters), &world.invocation(TIME)).await.unwrap();
+    assert_eq!(buried, json!({"batchItemFailures": []}));
+}
+
 #[test]
 fn a_chunk_whose_wake_ups_died_fails_with_its_cause_and_the_webhook_is_told() {
     in_virtual_time(async |world| {
-        let run_id = world.run(3).await;
-        let functions = world.functions();
-        functions.work(&event(&[wake(&run_id, 2)]), &world.invocation(TIME)).await.unwrap();
-        world.chunks.take();
+        let run_id = with_a_waiting_chunk(world).await;
         // The chunk waits, and this message may be a late one that nobody needed: another takes its place.
-        let bury = async |message: &Sent| {
-            let buried = functions.bury(&event(std::slice::from_ref(message)), &world.invocation(TIME)).await.unwrap();
-            assert_eq!(buried, json!({"batchItemFailures": []}));
-        };
-        bury(&wake(&run_id, 2)).await;
+        bury(world, &wake(&run_id, 2)).await;
         let replacements = world.chunks.take();
         assert_eq!(replacements.len(), 1, "{replacements:?}");
         assert_eq!(world.ledger.open_chunks(&run_id, 0, 9).await.unwrap(), [1, 2, 3], "nothing has ended");
         assert!(world.evidence.kept.borrow().is_empty(), "nobody need read of it");
 
         // That one is dead, too.
-        bury(&replacements[0]).await;
+        bury(world, &replacements[0]).await;
         let view = world.ledger.chunk(&run_id, 2).await.unwrap().unwrap().run.view();
         assert_eq!(view.outcome, Some(Outcome::Failed), "nothing was submitted");
         assert_eq!(view.cause.as_ref().map(|cause| cause.code.as_str()), Some("message.dead"));
@@ -87,7 +95,7 @@ fn a_chunk_whose_wake_ups_died_fails_with_its_cause_and_the_webhook_is_told() {
         assert!(fate.contains("service.unavailable") && fate.ends_with("contextId ctx-1"), "{fate}");
 
         // The letter comes once more: nothing more happens to the chunk, and nobody is told of it twice.
-        bury(&replacements[0]).await;
+        bury(world, &replacements[0]).await;
         assert_eq!(world.ledger.chunk(&run_id, 2).await.unwrap().unwrap().run.view(), view);
         assert_eq!(world.ledger.outbox(&run_id).await.unwrap().len(), 1);
     });
@@ -96,19 +104,13 @@ fn a_chunk_whose_wake_ups_died_fails_with_its_cause_and_the_webhook_is_told() {
 #[test]
 fn a_letter_of_an_earlier_attempt_does_not_end_one_that_nobody_has_tried() {
     in_virtual_time(async |world| {
-        let run_id = world.run(3).await;
-        let functions = world.functions();
-        functions.work(&event(&[wake(&run_id, 2)]), &world.invocation(TIME)).await.unwrap();
-        world.chunks.take();
-        let bury = async |message: &Sent| {
-            functions.bury(&event(std::slice::from_ref(message)), &world.invocation(TIME)).await.unwrap();
-        };
+        let run_id = with_a_waiting_chunk(world).await;
         let standing = async || {
             let view = world.ledger.chunk(&run_id, 2).await.unwrap().unwrap().run.view();
             (view.attempt, view.outcome)
         };
-        bury(&wake(&run_id, 2)).await;
-        bury(&world.chunks.take()[0]).await;
+        bury(world, &wake(&run_id, 2)).await;
+        bury(world, &world.chunks.take()[0]).await;
         assert_eq!(standing().await, (1, Some(Outcome::Failed)));
         let queued = purge_driver::redrive(&world.ledger, &run_id, 2, "planner", world.clock.now()).await;
         assert_eq!(queued, Ok(purge_driver::Redriven::Queued));
@@ -116,12 +118,12 @@ fn a_letter_of_an_earlier_attempt_does_not_end_one_that_nobody_has_tried() {
         // Other letters of the first attempt, as `resume` and `cancel` leave them: with and without the number of an attempt.
         for attempt in [None, Some(1)] {
             let letter = WakeUp { attempt, ..WakeUp::new(&run_id, 2) };
-            bury(&sent(letter.text())).await;
+            bury(world, &sent(letter.text())).await;
             assert_eq!(standing().await, (2, None), "nobody has tried it");
             let replacement: WakeUp = serde_json::from_str(&world.chunks.take()[0].body).unwrap();
             assert_eq!(replacement, WakeUp { attempt: Some(2), ..WakeUp::new(&run_id, 2) });
         }
-        bury(&sent(WakeUp { attempt: Some(2), ..WakeUp::new(&run_id, 2) }.text())).await;
+        bury(world, &sent(WakeUp { attempt: Some(2), ..WakeUp::new(&run_id, 2) }.text())).await;
         assert_eq!(standing().await, (2, Some(Outcome::Failed)), "its own wake-up is dead");
     });
 }

@@ -84,7 +84,7 @@ fn besides_looking(request: &PurgeRequest, policy: &Policy, chunks: &[Chunk]) ->
 
 /// Requests that look the holds up again: conversations by their ids, and those that may reach into a held time.
 fn holds(request: &PurgeRequest, policy: &Policy, chunks: &[Chunk]) -> u64 {
-    let concerning = || policy.holds.iter().filter(|hold| hold.concerns(request.api, &request.record_types));
+    let concerning = || policy.holds_on(request);
     let ids = |hold: &Hold| hold.conversation_ids.as_ref().map_or(0, Vec::len);
     let lookups = wide(concerning().map(ids).sum::<usize>().div_ceil(IDS_PER_LOOKUP));
     let by_time = concerning().any(|hold| hold.conversation_ids.is_none()) || policy.rules_on(request).next().is_some();

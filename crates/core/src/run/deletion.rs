@@ -50,7 +50,7 @@ impl Machine<'_> {
         self.run.submits = self.run.submits.saturating_add(1);
         self.run.request_id = Some(id);
         self.run.submitted_at = Some(self.cx.now);
-        (self.run.tries, self.run.waits) = (0, 0);
+        self.another_call();
         self.run.trouble = None;
         self.record(Event::Submitted);
     }

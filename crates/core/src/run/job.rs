@@ -238,11 +238,7 @@ impl Machine<'_> {
                 // The same job once more, past the same guards: it can be executed only once.
                 self.gate(&job)
             }
-            State::Ready => {
-                let looks = looks.saturating_add(1);
-                self.run.phase = Phase::Fulfilled { looks };
-                self.pause(Duration::from_secs(2) * looks.min(5), WaitReason::ConfirmingSubmit, false)
-            }
+            State::Ready => self.look_again_at(looks, |looks| Phase::Fulfilled { looks }),
             State::Pending => self.look_again(),
             State::Processing | State::Unknown(_) => {
                 self.run.phase = Phase::Fulfilled { looks: 0 };
@@ -341,9 +337,14 @@ impl Machine<'_> {
             }
         }
     }
-}
 
-impl Machine<'_> {
+    /// One more look, later and later, at a job that is not what it should be.
+    fn look_again_at(&mut self, looks: u32, phase: impl FnOnce(u32) -> Phase) -> Next {
+        let looks = looks.saturating_add(1);
+        self.run.phase = phase(looks);
+        self.pause(Duration::from_secs(2) * looks.min(5), WaitReason::ConfirmingSubmit, false)
+    }
+
     /// After an execution that may have arrived, only a job that says so itself has deleted nothing.
     pub(super) fn cancel_confirmed(&mut self, reply: Reply, outcome: Outcome, cause: Cause, looks: u32) -> Next {
         if let Reply::Missing(answer) = reply {
@@ -361,9 +362,7 @@ impl Machine<'_> {
             State::Processing | State::Fulfilled => self.to(Phase::Fulfilled { looks: 0 }),
             State::Failed(cause) => self.finish(Outcome::Failed, Some(cause)),
             State::Pending | State::Ready | State::Unknown(_) if looks + 1 < UNSURE_LOOKS => {
-                let looks = looks.saturating_add(1);
-                self.run.phase = Phase::CancelConfirmed { outcome, cause, looks };
-                self.pause(Duration::from_secs(2) * looks.min(5), WaitReason::ConfirmingSubmit, false)
+                self.look_again_at(looks, |looks| Phase::CancelConfirmed { outcome, cause, looks })
             }
             State::Pending | State::Ready | State::Unknown(_) => {
                 let message =

@@ -193,17 +193,22 @@ impl Machine<'_> {
         self.pause(pause, WaitReason::SlotBusy, first)
     }
 
+    /// The call in hand is another one now: nothing has gone wrong with it, and nobody has been told to wait.
+    pub(super) fn another_call(&mut self) {
+        (self.run.tries, self.run.waits) = (0, 0);
+    }
+
     /// Enters a phase and goes on with it.
     pub(super) fn to(&mut self, phase: Phase) -> Next {
         self.run.phase = phase;
-        (self.run.tries, self.run.waits) = (0, 0);
+        self.another_call();
         self.go()
     }
 
     /// Enters a phase after a pause.
     pub(super) fn later(&mut self, phase: Phase, pause: Duration, reason: WaitReason) -> Next {
         self.run.phase = phase;
-        (self.run.tries, self.run.waits) = (0, 0);
+        self.another_call();
         self.pause(pause, reason, reason != (WaitReason::JobPending { percent: self.run.percent }))
     }
 
@@ -418,7 +423,7 @@ impl Machine<'_> {
         let (retry_after, cause) = match reply {
             Reply::Json(value) => match read(&value) {
                 Some(answer) => {
-                    (self.run.tries, self.run.waits) = (0, 0);
+                    self.another_call();
                     return Ok(answer);
                 }
                 None => (None, Cause::new("reply.unreadable", "the answer lacks a field or has one of the wrong type")),
@@ -557,11 +562,8 @@ impl Machine<'_> {
     /// Whether the deletion, having been put off by the other side, is about to leave on the word of guards that were asked too long
     /// ago. Waits of our own making, for the request budget, do not count: the guards would wait for it, too, and so for ever.
     fn is_stale(&self) -> bool {
-        let about_to = match self.run.api {
-            DeletionApi::DataDeletion => self.run.phase == Phase::Submitted,
-            DeletionApi::RecordingJobs => self.run.phase == Phase::Executed,
-        };
-        about_to && self.run.waits > 0 && self.run.cleared_at.is_some_and(|at| self.cx.now.since(at) > CLEARED_FOR)
+        let long_ago = self.run.cleared_at.is_some_and(|at| self.cx.now.since(at) > CLEARED_FOR);
+        self.run.asks_for_deletion() && self.run.waits > 0 && long_ago
     }
 
     /// The delete date of the recordings, while it has not come.
@@ -599,12 +601,12 @@ impl Machine<'_> {
     /// Ends it if it is too late.
     fn expired(&mut self) -> Option<Next> {
         self.deadline().filter(|deadline| self.cx.now >= *deadline)?;
-        let stage = self.run.stage();
+        let (stage, tried) = (self.run.stage(), self.run.tries > 0 || self.run.waits > 0);
         let when = match stage {
             // One try to leave no job behind.
-            Stage::Cancelling => return (self.run.tries + self.run.waits > 0).then(|| self.leave_job()),
+            Stage::Cancelling => return tried.then(|| self.leave_job()),
             // One look at what is left.
-            Stage::Verifying if self.run.doubt.is_some() && self.run.tries + self.run.waits == 0 => return None,
+            Stage::Verifying if self.run.doubt.is_some() && !tried => return None,
             Stage::Before => "before anything was deleted",
             Stage::Searching => "before it was known whether the job exists",
             Stage::Deleting => "while the deletion was under way",

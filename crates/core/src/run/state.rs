@@ -335,12 +335,16 @@ impl ChunkRun {
     /// Whether the request that is under way, or about to leave, is the one that deletes.
     #[must_use]
     pub fn is_deleting(&self) -> bool {
-        self.in_flight.is_some()
-            && match (&self.phase, self.api) {
-                // A recording job is only created by its submit; executing it is what deletes.
-                (Phase::Submitted, DeletionApi::DataDeletion) | (Phase::Executed, _) => true,
-                (_, DeletionApi::DataDeletion | DeletionApi::RecordingJobs) => false,
-            }
+        self.in_flight.is_some() && self.asks_for_deletion()
+    }
+
+    /// Whether the request of the phase is the one that deletes.
+    pub(crate) fn asks_for_deletion(&self) -> bool {
+        match (&self.phase, self.api) {
+            // A recording job is only created by its submit; executing it is what deletes.
+            (Phase::Submitted, DeletionApi::DataDeletion) | (Phase::Executed, _) => true,
+            (_, DeletionApi::DataDeletion | DeletionApi::RecordingJobs) => false,
+        }
     }
 
     /// How far it has come. What would be harmless is not, once an execution has left that may still arrive.

@@ -238,9 +238,7 @@ impl Machine<'_> {
         }
         self.conclude(still_there)
     }
-}
 
-impl Machine<'_> {
     /// The job has deleted recordings, and none of their conversations is listed. Of old ones that is so; recent ones may be missing
     /// for a while.
     fn nothing_to_look_at(&mut self) -> Next {

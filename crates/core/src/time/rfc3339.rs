@@ -3,6 +3,9 @@
 use super::DAY_MS;
 use super::day::Day;
 
+/// Date and time, each digit as `0`.
+const FORM: &str = "0000-00-00T00:00:00";
+
 /// What a text says, whether it is accepted or not.
 pub(super) struct Written {
     /// Milliseconds since 1970 as the clock on the wall shows them.
@@ -35,6 +38,13 @@ pub(super) fn read(text: &str) -> Option<Written> {
     let local_ms = day.number() * DAY_MS + ((hour * 60 + minute) * 60 + second) * 1000 + millis;
     let offset_ms = if rest.0.is_empty() { None } else { Some(rest.offset()?) };
     rest.0.is_empty().then_some(Written { local_ms, offset_ms, separator, leap: second == 60, finer })
+}
+
+/// Whether date and time have the right form, so that it is the day or the time itself that does not exist.
+pub(super) fn names_no_time(text: &str) -> bool {
+    let Some(clock) = text.get(..FORM.len()) else { return false };
+    let formed = clock.bytes().zip(FORM.bytes()).all(|(c, like)| c == like || like == b'0' && c.is_ascii_digit());
+    formed && read(clock).is_none()
 }
 
 /// What has not been read yet.
