@@ -17,7 +17,10 @@ use serde_json::Value;
 fn onlooker(bench: &Bench, args: &[&str]) -> Ran {
     let mode = |path: &std::path::Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     let program = bench.path("program");
-    fs::copy(env!("CARGO_BIN_EXE_genesys-purge"), &program).unwrap();
+    // By a process of its own: whoever had it open for writing here could hand that on to a child of another test, and then it cannot
+    // be started.
+    let copied = Command::new("cp").args([env!("CARGO_BIN_EXE_genesys-purge").as_ref(), program.as_os_str()]).status();
+    assert!(copied.unwrap().success());
     mode(&program, 0o755);
     mode(bench.folder.path(), 0o555);
     mode(&bench.path("genesys-purge-data"), 0o555);
