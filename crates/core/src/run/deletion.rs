@@ -58,20 +58,20 @@ impl Machine<'_> {
     /// It was answered, but not so that one knows what became of it.
     fn unclear(&mut self, cause: &Cause) -> Next {
         self.note_answer(cause);
-        self.deletion_unsure(Duration::ZERO)
+        self.deletion_unsure(self.cx.now)
     }
 
-    /// Nobody knows whether the submit arrived: look before posting again. It is perhaps `still_out` for so long.
-    pub(super) fn deletion_unsure(&mut self, still_out: Duration) -> Next {
+    /// Nobody knows whether the submit arrived: look before posting again. It has come to its end at `since`.
+    pub(super) fn deletion_unsure(&mut self, since: Timestamp) -> Next {
         self.run.submits = self.run.submits.saturating_add(1);
         self.run.submitted_at = Some(self.cx.now);
-        self.watch_counts(still_out)
+        self.watch_counts(since)
     }
 
     /// This API has no list of requests and takes no idempotency key, so the only sign of an unanswered submit is whether the
     /// window empties.
-    pub(super) fn watch_counts(&mut self, still_out: Duration) -> Next {
-        let (since, baseline) = (self.cx.now.plus(still_out), self.run.before);
+    pub(super) fn watch_counts(&mut self, since: Timestamp) -> Next {
+        let baseline = self.run.before;
         self.record(Event::SubmitLookedFor { arrived: None, how: "watching whether the window empties".to_owned() });
         let phase = Phase::SubmitInCounts { since, looks: 0, entity: 0, sum: 0, baseline };
         self.later(phase, jittered(&self.key(), 0, Duration::from_secs(1), 20), WaitReason::ConfirmingSubmit)

@@ -90,7 +90,7 @@ impl Machine<'_> {
                 None => self.resume(),
             },
             Input::NoResponse(why) => match self.run.in_flight.take() {
-                Some(_) => self.unanswered(why),
+                Some(sent) => self.unanswered(why, sent),
                 None => self.resume(),
             },
             Input::NotYet { at } => match self.run.in_flight.take() {
@@ -172,7 +172,7 @@ impl Machine<'_> {
                 match (self.run.submits, &self.run.request_id) {
                     (0, _) => self.check_holds(),
                     (_, Some(_)) => self.to(Phase::Completed),
-                    (_, None) => self.watch_counts(Duration::ZERO),
+                    (_, None) => self.watch_counts(self.cx.now),
                 }
             }
         }
@@ -397,7 +397,7 @@ impl Machine<'_> {
         }
     }
 
-    fn unanswered(&mut self, why: NoResponse) -> Next {
+    fn unanswered(&mut self, why: NoResponse, sent: Timestamp) -> Next {
         if why == NoResponse::NotSent {
             // It did not leave, so it is not a request, and nothing can have come of it.
             self.run.requests = self.run.requests.saturating_sub(1);
@@ -409,8 +409,8 @@ impl Machine<'_> {
         match (&self.run.phase, self.run.api) {
             (Phase::Submitted, DeletionApi::DataDeletion) => self.deletion_unsure(match why {
                 // Whoever sent it may still be waiting for the answer.
-                NoResponse::Interrupted => IN_FLIGHT_PATIENCE,
-                NoResponse::NotSent | NoResponse::Dropped | NoResponse::TimedOut => Duration::ZERO,
+                NoResponse::Interrupted => self.cx.now.max(sent.plus(IN_FLIGHT_PATIENCE)),
+                NoResponse::NotSent | NoResponse::Dropped | NoResponse::TimedOut => self.cx.now,
             }),
             (Phase::Submitted, DeletionApi::RecordingJobs) => self.creation_unsure(),
             (Phase::Executed, _) => self.execution_unsure(),

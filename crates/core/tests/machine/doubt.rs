@@ -88,6 +88,37 @@ fn a_submit_is_watched_for_as_long_as_the_policy_says_whatever_the_deadline() {
     assert!(story.elapsed >= Duration::from_secs(60), "{:?}", story.elapsed);
 }
 
+/// When whoever sent it cannot be waiting any more, it is watched for no longer than any other.
+#[test]
+fn a_submit_that_was_interrupted_long_ago_is_not_waited_for_once_more() {
+    let order = deletion(json!({ "confirmSubmitSeconds": 15 }));
+    let start = Timestamp::parse("2024-01-01T00:00:00Z").unwrap();
+    let cx = Context { order: &order, pace: Pace::default(), now: start };
+    let asked = fresh(&order).step(cx, Input::Start).run;
+    let sent = asked.step(cx, answered(count(9))).run;
+    assert!(sent.is_deleting());
+    for (after, again) in [(0, 75), (40, 75), (60, 75), (90, 105)] {
+        let mut now = start.plus(Duration::from_secs(after));
+        let mut step = sent.clone().step(Context { now, ..cx }, Input::NoResponse(NoResponse::Interrupted));
+        let submitted = loop {
+            let input = match &step.next {
+                Next::Send(request) if request.path.ends_with("/requests") => break now.since(start).as_secs(),
+                Next::Send(_) => answered(count(9)),
+                Next::WaitUntil { at, .. } => {
+                    now = *at;
+                    Input::Tick
+                }
+                other @ (Next::TakeSlot | Next::Done(_)) => panic!("{other:?}"),
+            };
+            step = step.run.step(Context { now, ..cx }, input);
+        };
+        assert!(
+            (again..again + 10).contains(&submitted),
+            "interrupted after {after} s, submitted again after {submitted}"
+        );
+    }
+}
+
 #[test]
 fn a_refused_second_submit_may_be_refused_because_of_the_first() {
     let order = deletion(json!({ "confirmSubmitSeconds": 30 }));
