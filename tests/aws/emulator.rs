@@ -1,6 +1,6 @@
 //! MiniStack, the local AWS, and moto, a second opinion about SQS; one process each per test, and clients for them.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -140,7 +140,9 @@ fn free_port() -> u16 {
 
 fn until_listening(port: u16, log: impl Fn() -> String) {
     let deadline = Instant::now() + Duration::from_secs(60);
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+    // Whoever calls a free port often enough is given that very port to call from, and is answered by nobody but itself.
+    let by_another = |stream: TcpStream| stream.local_addr().unwrap().port() != port;
+    while !TcpStream::connect(("127.0.0.1", port)).is_ok_and(by_another) {
         assert!(Instant::now() < deadline, "the emulator does not start: {}", log());
         std::thread::sleep(Duration::from_millis(50));
     }
