@@ -109,9 +109,7 @@ impl Machine<'_> {
             return self.finish(Outcome::Verified, None);
         }
         let age = self.cx.now.since(since);
-        let limits = self.limits();
-        let policy = Duration::from_secs(limits.confirm_submit_seconds);
-        let watch = submit_watch(policy, self.cx.pace);
+        let watch = submit_watch(self.limits(), self.cx.pace);
         if !emptying && self.cx.now >= since.plus(watch) && looks >= MIN_LOOKS {
             return self.submit_did_not_arrive();
         }

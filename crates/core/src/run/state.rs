@@ -418,7 +418,8 @@ impl ChunkRun {
         Some(Pace {
             unfinished_ms: self.unfinished_at.map_or(0, |at| millis(submitted, at)),
             finished_ms: millis(submitted, finished).max(1),
-            lag_ms: self.verified_at.map_or(0, |at| millis(finished, at)),
+            // Where the first look found nothing left, the index was in time, however late the look came.
+            lag_ms: self.verified_at.filter(|_| self.seen_left).map_or(0, |at| millis(finished, at)),
             slowest_ms: 0,
         })
     }
