@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::policy::Limits;
-
 /// What the jobs of this run that have ended have shown, in milliseconds: what the driver has learnt about how long a job takes,
 /// so that the next one is not polled in vain. All zero when nothing is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,10 +80,9 @@ pub(crate) fn until_next_look_at_recordings(age: Duration) -> Duration {
 /// How long an unanswered submit is watched before the window may be submitted again: as long as the policy says, and longer once
 /// other jobs have shown that they take longer than that. Never less: one quick job says nothing about a slow one, and a deadline
 /// that comes earlier ends the chunk in doubt. The index is believed to show a deletion within the time that the policy gives it.
-pub(crate) fn submit_watch(limits: &Limits, pace: Pace) -> Duration {
-    let lag_ms = pace.lag_ms.min(limits.verify_seconds.saturating_mul(1_000));
-    let known = Duration::from_millis(pace.slowest().saturating_add(lag_ms).saturating_mul(3));
-    known.max(Duration::from_secs(limits.confirm_submit_seconds))
+pub(crate) fn submit_watch(limit: Duration, longest_lag: Duration, pace: Pace) -> Duration {
+    let lag = Duration::from_millis(pace.lag_ms).min(longest_lag);
+    limit.max(Duration::from_millis(pace.slowest()).saturating_add(lag).saturating_mul(3))
 }
 
 #[cfg(test)]
@@ -120,19 +117,19 @@ mod tests {
 
     #[test]
     fn a_submit_is_watched_for_as_long_as_the_policy_says_or_longer() {
-        let limits = Limits { confirm_submit_seconds: 60, verify_seconds: 30, ..Limits::default() };
         let limit = Duration::from_secs(60);
+        let watch = |pace| submit_watch(limit, Duration::from_secs(30), pace);
         let pace = |unfinished_ms, finished_ms, lag_ms| Pace { unfinished_ms, finished_ms, lag_ms, slowest_ms: 0 };
-        assert_eq!(submit_watch(&limits, Pace::default()), limit);
+        assert_eq!(watch(Pace::default()), limit);
         let (quick, slow) = (pace(900, 1_000, 0), pace(90_000, 100_000, 20_000));
-        assert_eq!(submit_watch(&limits, quick), limit, "quick jobs do not shorten it");
+        assert_eq!(watch(quick), limit, "quick jobs do not shorten it");
         for known in [slow, slow.and(quick), quick.and(slow), slow.and(quick).and(quick)] {
-            assert_eq!(submit_watch(&limits, known), Duration::from_secs(360), "a slow one is not forgotten");
+            assert_eq!(watch(known), Duration::from_secs(360), "a slow one is not forgotten");
         }
         let (late, later) = (pace(0, 7_200_000, 0), pace(15_000, 7_200_000, 7_200_000));
-        assert_eq!(submit_watch(&limits, late), limit, "somebody who came after two hours knows nothing about the job");
-        assert_eq!(submit_watch(&limits, later), Duration::from_secs(180), "or what he had seen before");
-        assert_eq!(submit_watch(&limits, later.and(slow)), Duration::from_secs(390), "the others know what they know");
+        assert_eq!(watch(late), limit, "somebody who came after two hours knows nothing about the job");
+        assert_eq!(watch(later), Duration::from_secs(180), "or what he had seen before");
+        assert_eq!(watch(later.and(slow)), Duration::from_secs(390), "the others know what they know");
     }
 
     #[test]

@@ -109,7 +109,9 @@ impl Machine<'_> {
             return self.finish(Outcome::Verified, None);
         }
         let age = self.cx.now.since(since);
-        let watch = submit_watch(self.limits(), self.cx.pace);
+        let limits = self.limits();
+        let (limit, lag) = (limits.confirm_submit_seconds, limits.verify_seconds);
+        let watch = submit_watch(Duration::from_secs(limit), Duration::from_secs(lag), self.cx.pace);
         if !emptying && self.cx.now >= since.plus(watch) && looks >= MIN_LOOKS {
             return self.submit_did_not_arrive();
         }
