@@ -3,6 +3,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -56,8 +57,9 @@ impl Emulator {
             .stderr(Stdio::from(log))
             .spawn()
             .unwrap();
-        let emulator = Self { process, folder, url };
-        until_listening(port, || emulator.log());
+        let mut emulator = Self { process, folder, url };
+        let log = emulator.folder.join("log");
+        until_listening(port, &mut emulator.process, || std::fs::read_to_string(&log).unwrap_or_default());
         emulator
     }
 
@@ -121,8 +123,8 @@ impl Moto {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let moto = Self { process, url: format!("http://127.0.0.1:{port}") };
-        until_listening(port, String::new);
+        let mut moto = Self { process, url: format!("http://127.0.0.1:{port}") };
+        until_listening(port, &mut moto.process, String::new);
         moto
     }
 }
@@ -134,15 +136,23 @@ fn tool(name: &str) -> PathBuf {
     program
 }
 
+/// A port that nobody listens on, of those that the system gives to no caller: an emulator takes seconds until it listens, and any
+/// call, or the next emulator, could be given the same one in the meantime.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let next = std::process::id().wrapping_mul(64).wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(10_000 + next % 20_000).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
-fn until_listening(port: u16, log: impl Fn() -> String) {
+fn until_listening(port: u16, process: &mut Child, log: impl Fn() -> String) {
     let deadline = Instant::now() + Duration::from_secs(60);
-    // Whoever calls a free port often enough is given that very port to call from, and is answered by nobody but itself.
-    let by_another = |stream: TcpStream| stream.local_addr().unwrap().port() != port;
-    while !TcpStream::connect(("127.0.0.1", port)).is_ok_and(by_another) {
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(process.try_wait().unwrap().is_none(), "the emulator has ended: {}", log());
         assert!(Instant::now() < deadline, "the emulator does not start: {}", log());
         std::thread::sleep(Duration::from_millis(50));
     }
