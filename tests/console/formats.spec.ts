@@ -119,12 +119,33 @@ test('what is quoted for the shell arrives as it was', () => {
   expect(quoted('a.plan.json')).toBe('a.plan.json')
 })
 
+const handed = { name: "it's", digest: 'sha256:00', runId: 'run-1', approver: "D'Arcy; rm -rf /", policy: false, secondPerson: false }
+
+/** What the command that carries the plan out gives to the program. */
+function given(more: Partial<typeof handed>): string[] {
+  const [, text] = commands({ ...handed, ...more }).local[1] ?? ['', '']
+  const told = execFileSync('sh', ['-c', text.replace(/^genesys-purge/, "printf '%s\\n'")], { encoding: 'utf8', stdio: 'pipe' })
+  return told.trimEnd().split('\n')
+}
+
 test('every command line is one that a shell reads', () => {
-  const { local, aws } = commands("it's", 'sha256:00', 'run-1', "D'Arcy; rm -rf /")
+  const { local, aws } = commands({ ...handed, policy: true })
   for (const [, text] of [...local, ...aws]) execFileSync('sh', ['-n', '-c', text])
-  const [, run] = local[1] ?? ['', '']
-  const told = execFileSync('sh', ['-c', run.replace(/^genesys-purge/, "printf '%s\\n'")], { encoding: 'utf8' })
-  expect(told.trimEnd().split('\n')).toEqual(['run', "it's.plan.json", '--approve', 'sha256:00', '--approver', "D'Arcy; rm -rf /"])
+  expect(given({})).toEqual(['run', "it's.plan.json", '--approve', 'sha256:00', '--approver', "D'Arcy; rm -rf /"])
+})
+
+test('a plan with a policy is carried out under the policy that applies then', () => {
+  expect(given({ policy: true })).toEqual(
+    ['run', "it's.plan.json", '--policy', 'policy.json', '--approve', 'sha256:00', '--approver', "D'Arcy; rm -rf /"],
+  )
+})
+
+test('nobody approves who has not been named', () => {
+  expect(() => given({ approver: '' })).toThrow(/APPROVER/)
+  expect(commands(handed).aws).toHaveLength(4)
+  const names = commands({ ...handed, secondPerson: true }).aws.map(([name]) => name)
+  expect(names, 'whoever puts a file into the bucket is not named').not.toContain('Or put the plan file into the bucket')
+  expect(names).toHaveLength(3)
 })
 
 test('a pointer leads to its place in the text, or to the nearest one around it', () => {

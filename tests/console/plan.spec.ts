@@ -155,11 +155,16 @@ test('a policy is pasted, dropped and edited as a table; findings lead to the ce
   await page.getByRole('button', { name: 'Add them' }).click()
   await expect(page.getByRole('heading', { name: 'Legal holds (2)' })).toBeVisible()
   await page.getByRole('button', { name: /range\/end|soon/ }).first().click()
-  await expect(page.getByLabel('LH-2: To')).toBeFocused()
+  await expect(page.getByLabel('LH-2: To, not included')).toBeFocused()
   await page.keyboard.press('Control+a')
   await page.keyboard.type('2023-03-02')
   await page.keyboard.press('Tab')
   await expect(page.getByText('8 d on hold stay')).toBeVisible()
+  await expect(page.getByText('The last day it keeps is 16 Feb 2023 (UTC).')).toBeVisible()
+  // Only a date is written out as an instant: a name that looks like one is a name.
+  await page.getByLabel('LH-1: Matter').fill('2023-02-10')
+  await page.keyboard.press('Tab')
+  await expect(page.getByLabel('LH-1: Matter')).toHaveValue('2023-02-10')
 
   await page.evaluate(() => {
     const target = document.querySelector('#at-policy-holds-0-id')
@@ -178,6 +183,10 @@ test('a policy is pasted, dropped and edited as a table; findings lead to the ce
   }, policy)
   await expect(page.getByRole('heading', { name: 'Legal holds (3)' })).toBeVisible()
   await expect(page.getByRole('heading', { name: 'Retention rules (2)' })).toBeVisible()
+  await expect(page.getByLabel('Rule 1: Region, if only one')).toHaveValue('')
+  await expect(page.getByLabel('Rule 2: Region, if only one')).toHaveValue('us-east-1')
+  await page.getByLabel('Rule 2: Days').fill('many')
+  await expect(page.getByLabel('Rule 2: Days')).toHaveAccessibleDescription(/minAgeDays|days|number/)
 })
 
 test('a hold that cannot be read is shown before anything is added, from a file as from the clipboard', async ({ page }) => {

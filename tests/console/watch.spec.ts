@@ -14,6 +14,26 @@ const REFUSING = {
 }
 const SLOW = { dataDeletion: { processingSeconds: 30 } }
 
+test('nothing is carried out before it is known on which tenant', async ({ page, complaints }) => {
+  const server = await serve({})
+  await page.route('**/api/server', (route) => route.abort())
+  await page.goto(server.url)
+  await page.getByRole('button', { name: 'Plan', exact: true }).click()
+  await load(page, 'A quarter of conversations')
+  await page.getByRole('button', { name: 'Carry out…' }).click()
+  const dialog = page.getByRole('dialog')
+  await expect(dialog).toContainText('The server has not said which tenant it is for.')
+  await expect(dialog).not.toContainText('SIMULATED')
+  await expect(dialog.getByRole('button', { name: 'Delete' })).toBeDisabled()
+  await page.getByRole('button', { name: 'Leave it' }).click()
+  await page.unroute('**/api/server')
+  await page.getByRole('button', { name: 'Carry out…' }).click()
+  await expect(dialog).toContainText('SIMULATED: this server works on a simulated tenant')
+  await expect(dialog.getByRole('button', { name: 'Start' })).toBeEnabled()
+  // The browser itself reports what was kept from it.
+  expect(complaints.splice(0).every((text) => text.includes('ERR_FAILED'))).toBe(true)
+})
+
 test('a plan is carried out by its typed code, followed, tried again and proved', async ({ page, complaints }) => {
   test.setTimeout(180_000)
   const server = await serve(REFUSING)

@@ -1,6 +1,6 @@
 // Times, lengths and counts as people read them. UTC first, always.
 
-const DAY = 86_400_000
+export const DAY = 86_400_000
 const count = new Intl.NumberFormat('en-GB')
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 

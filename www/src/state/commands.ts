@@ -2,9 +2,27 @@
 import { t } from '../texts'
 import { command } from './shell'
 
+/** What is carried out, and on whose word. */
+export interface Handed {
+  /** What its files are named after. */
+  name: string
+  digest: string
+  runId: string
+  /** Nobody, as long as nobody has been named: a shell refuses the command then. */
+  approver: string
+  /** Whether there is a policy, which may have got other holds by then. */
+  policy: boolean
+  /** Whether whoever asks may not approve: then nobody approves by putting a file somewhere. */
+  secondPerson: boolean
+}
+
+type Step = [name: string, text: string]
+
 /** Each with its name, ready for the shell. */
-export function commands(name: string, digest: string, runId: string, approvedBy: string): { local: [string, string][]; aws: [string, string][] } {
+export function commands({ name, digest, runId, approver, policy, secondPerson }: Handed): { local: Step[]; aws: Step[] } {
   const plan = `${name}.plan.json`
+  const inForce = policy ? ['--policy', 'policy.json'] : []
+  const approvedBy = approver === '' ? { raw: '"${APPROVER:?}"' } : approver
   const output = (key: string): string =>
     `$(${command('aws', 'cloudformation', 'describe-stacks', '--stack-name', 'genesys-purge', '--query', `Stacks[0].Outputs[?OutputKey==\`${key}\`].OutputValue`, '--output', 'text')})`
   const invoke = (payload: string): string =>
@@ -12,13 +30,13 @@ export function commands(name: string, digest: string, runId: string, approvedBy
   return {
     local: [
       [t.handOver.simulate, command('genesys-purge', 'simulate', plan)],
-      [t.handOver.carryOut, command('genesys-purge', 'run', plan, '--approve', digest, '--approver', approvedBy)],
+      [t.handOver.carryOut, command('genesys-purge', 'run', plan, ...inForce, '--approve', digest, '--approver', approvedBy)],
       [t.handOver.verify, command('genesys-purge', 'verify', `genesys-purge-data/evidence/${runId}`)],
     ],
     aws: [
       [t.handOver.find, `PLANNER=${output('PlannerFunction')}\nPLANS=${output('PlansBucket')}`],
       [t.handOver.invoke, invoke(`file://${name}.event.json`)],
-      [t.handOver.put, command('aws', 's3', 'cp', plan, { raw: '"s3://$PLANS/plans/"' })],
+      ...(secondPerson ? [] : [[t.handOver.put, command('aws', 's3', 'cp', plan, { raw: '"s3://$PLANS/plans/"' })] satisfies Step]),
       [t.handOver.status, invoke(JSON.stringify({ action: 'status', runId }))],
     ],
   }

@@ -20,6 +20,8 @@ export function takeToken(): boolean {
   }
   if (given === undefined) return false
   locked = false
+  // Another start may be for another tenant.
+  about = null
   history.replaceState(null, '', '#watch')
   return true
 }

@@ -18,7 +18,7 @@ async function submit(event: Event): Promise<void> {
   const { plan } = get()
   const planFile = plan.file()
   const { digest } = plan.summary
-  if (sending || planFile === null || digest === null) return
+  if (sending || server() === null || planFile === null || digest === null) return
   sending = true
   findings = []
   change({})
@@ -40,7 +40,7 @@ export function fresh(): void {
 export function executeForm(): TemplateResult {
   const { summary } = get().plan
   const about = server()
-  const where = about === null || about.simulated ? t.execute.simulated : t.execute.tenant(about.tenant ?? '')
+  const where = about === null ? t.execute.unknown : about.simulated ? t.execute.simulated : t.execute.tenant(about.tenant ?? '')
   const warnings = summary.findings.filter((finding) => finding.severity === 'warning')
   return html`<form class="execute" @submit=${(event: Event) => void submit(event)}>
     <p class=${about?.simulated ? 'simulated' : 'earnest'}><strong>${where}</strong></p>
@@ -54,6 +54,6 @@ export function executeForm(): TemplateResult {
       <input id="execute-approver" type="text" autocomplete="off" required placeholder="dpo@example.com" /></div>
     ${findings.length > 0 ? html`<div id="execute-refused" role="alert">${findings.map((f) => html`<p><span class="error">${f.message}</span> <code>${f.code}</code> ${f.help ? html`<small>${f.help}</small>` : nothing}</p>`)}</div>` : nothing}
     <div class="answers"><button type="button" class="plain" @click=${dismiss}>${t.execute.no}</button>
-      <button type="submit" class=${about?.simulated ? 'primary' : 'primary danger'} ?disabled=${sending}>${sending ? t.execute.sending : about?.simulated ? t.execute.yesSimulated : t.execute.yes}</button></div>
+      <button type="submit" class=${about?.simulated ? 'primary' : 'primary danger'} ?disabled=${sending || about === null}>${sending ? t.execute.sending : about?.simulated ? t.execute.yesSimulated : t.execute.yes}</button></div>
   </form>`
 }

@@ -1,8 +1,10 @@
 // Handing over: files, digest, and the exact commands. The page itself carries nothing out.
-import { html, type TemplateResult } from 'lit-html'
+import { html, nothing, type TemplateResult } from 'lit-html'
 import { live } from 'lit-html/directives/live.js'
 import { change, fileName, get } from '../state/store'
 import { commands } from '../state/commands'
+import { at } from '../state/document'
+import { policyFields } from '../state/policy'
 import { t } from '../texts'
 import { copy, save } from './files'
 import { code } from './inspector'
@@ -23,15 +25,15 @@ export function exportPolicy(): void {
   if (policy !== null) save(`${fileName()}.policy.json`, policy)
 }
 
-/** What the planner function is invoked with. */
+/** What the planner function is invoked with. Only a person's name makes it an approval. */
 function exportEvent(): void {
   const file = get().plan.file()
-  if (!file) return
+  if (!file || who() === '') return
   const event = { action: 'runPlan', planFile: JSON.parse(file) as unknown, approvedBy: who() }
   save(`${fileName()}.event.json`, `${JSON.stringify(event, null, 2)}\n`)
 }
 
-const who = (): string => approver.trim() || t.handOver.someone
+const who = (): string => approver.trim()
 
 /** The run that it becomes, and on which tenant: the same plan elsewhere is another run. */
 function run(): { id: string; tenant: string } {
@@ -44,25 +46,28 @@ export function handOver(): TemplateResult {
   const { digest, shortCode } = plan.summary
   if (digest === null) return html`<p class="empty">${t.handOver.noPlan}</p>`
   const { id, tenant } = run()
-  const { local, aws } = commands(fileName(), digest, id, who())
+  const secondPerson = at(policyFields(), ['limits', 'secondPerson']) === true
+  const policy = documents.policy !== null
+  const { local, aws } = commands({ name: fileName(), digest, runId: id, approver: who(), policy, secondPerson })
   const list = (steps: [string, string][]): TemplateResult[] => steps.map(([name, text]) => html`<h4>${name}</h4>${code(name, text)}`)
   return html`<p class="quiet">${t.handOver.help}</p>
     <p class="whole"><strong class="digest">${shortCode}</strong> <code>${digest}</code>
       <button type="button" class="plain" aria-label=${t.copyDigest} @click=${() => void copy(digest)}>${t.inspector.copy}</button></p>
     <div class="field"><label for="approver">${t.handOver.approver}</label>
-      <input id="approver" type="text" autocomplete="off" placeholder=${t.handOver.someone} .value=${live(approver)}
+      <input id="approver" type="text" autocomplete="off" placeholder=${t.handOver.someone}
+        aria-describedby="approver-help" .value=${live(approver)}
         @input=${(event: Event) => {
           approver = (event.target as HTMLInputElement).value
           change({})
-        }} /></div>
+        }} /><small id="approver-help">${who() === '' ? t.handOver.nobody : nothing}</small></div>
     <h3>${t.handOver.files}</h3>
     <p class="group">
       <button type="button" class="plain" @click=${exportPlan}>${t.handOver.plan}</button>
       <button type="button" class="plain" @click=${exportRequest}>${t.handOver.request}</button>
       <button type="button" class="plain" ?disabled=${documents.policy === null} @click=${exportPolicy}>${t.handOver.policy}</button>
-      <button type="button" class="plain" @click=${exportEvent}>${t.handOver.event}</button>
+      <button type="button" class="plain" ?disabled=${who() === ''} @click=${exportEvent}>${t.handOver.event}</button>
     </p>
-    <h3>${t.handOver.local}</h3>${list(local)}
+    <h3>${t.handOver.local}</h3>${policy ? html`<p class="quiet">${t.handOver.later}</p>` : nothing}${list(local)}
     <p class="quiet">${t.handOver.verifyHelp(tenant)}</p>
-    <h3>${t.handOver.aws}</h3><p class="quiet">${t.handOver.awsHelp}</p>${list(aws)}`
+    <h3>${t.handOver.aws}</h3><p class="quiet">${t.handOver.awsHelp} ${secondPerson ? t.handOver.byInvoking : t.handOver.byUpload}</p>${list(aws)}`
 }

@@ -2,6 +2,7 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { live } from 'lit-html/directives/live.js'
 import { recordTypes } from '../core'
+import { DAY, day } from '../format'
 import { at, change as changed, instant, number, textAt, type Fields, type Json } from '../state/document'
 import { EMPTY, list, policyFields } from '../state/policy'
 import type { Kind } from '../state/rows'
@@ -23,16 +24,45 @@ function set(path: Path, value: Json | undefined): void {
 
 const value = (event: Event): string => (event.target as HTMLInputElement).value
 
-function cell(policy: Fields, path: Path, label: string, read: (text: string) => Json | undefined = (text) => text): TemplateResult {
+/** How what is typed into a cell is read while it is typed, and once it has been. */
+interface Reading {
+  typed: (text: string) => Json | undefined
+  done?: (text: string) => string
+}
+
+const TEXT: Reading = { typed: (text) => text }
+const OPTIONAL: Reading = { typed: (text) => (text === '' ? undefined : text) }
+const WHOLE: Reading = { typed: number }
+const DATE: Reading = { typed: (text) => text, done: instant }
+
+function cell(policy: Fields, path: Path, label: string, { typed, done }: Reading): TemplateResult {
   const pointer = `policy#/${path.join('/')}`
   const invalid = findingsAt(pointer).some((f) => f.severity === 'error')
   return html`<input id=${pointerId(pointer)} type="text" dir="auto" aria-label=${label} autocomplete="off" spellcheck="false"
-    aria-invalid=${invalid} .value=${live(textAt(policy, path))} @input=${(event: Event) => set(path, read(value(event)))}
-    @change=${(event: Event) => set(path, read(instant(value(event))))} />`
+    aria-invalid=${invalid} aria-describedby=${invalid ? saidId(path) : nothing} .value=${live(textAt(policy, path))}
+    @input=${(event: Event) => set(path, typed(value(event)))}
+    @change=${(event: Event) => set(path, typed(done ? done(value(event)) : value(event).trim()))} />`
 }
 
-function said(pointer: string): TemplateResult {
-  return html`${findingsAt(pointer).map((f) => html`<p class=${f.severity}>${ticked(f.message)}</p>`)}`
+/** What is said about a row stands below it, for all its cells. */
+const saidId = ([kind, place]: Path): string => `${pointerId(`policy#/${kind}/${place}`)}-said`
+
+function said(path: Path): TemplateResult {
+  const found = findingsAt(`policy#/${path.join('/')}`)
+  return html`<div id=${saidId(path)}>${found.map((f) => html`<p class=${f.severity}>${ticked(f.message)}</p>`)}</div>`
+}
+
+/** The fields that the table does not show are not passed over in silence. */
+function others(row: Json | undefined, shown: readonly string[]): TemplateResult | typeof nothing {
+  const rest = row && typeof row === 'object' && !Array.isArray(row) ? Object.keys(row).filter((name) => !shown.includes(name)) : []
+  return rest.length > 0 ? html`<small title=${rest.join(', ')}>${t.policy.rest(rest.length)}</small>` : nothing
+}
+
+/** Whoever wrote the end of a hold may have meant the last day of it: the row says which day is the last that it keeps. */
+function lastDay(policy: Fields, path: Path): TemplateResult | typeof nothing {
+  const [start, end] = [Date.parse(textAt(policy, [...path, 'range', 'start'])), Date.parse(textAt(policy, [...path, 'range', 'end']))]
+  if (!(start < end) || end % DAY !== 0) return nothing
+  return html`<small>${t.policy.lastDay(day(end - DAY))}</small>`
 }
 
 /** Takes a row out; the focus goes to the one that takes its place, or else to the last, or to adding one. */
@@ -46,24 +76,18 @@ function remove(path: Path): void {
   })
 }
 
-const optional = (text: string): Json | undefined => (text === '' ? undefined : text)
-
 function hold(policy: Fields, place: number): TemplateResult {
   const path: Path = ['holds', place]
-  const own = at(policy, path)
-  const shown = ['id', 'range', 'matter']
-  const rest = own && typeof own === 'object' && !Array.isArray(own) ? Object.keys(own).filter((k) => !shown.includes(k)) : []
   const name = textAt(policy, [...path, 'id']) || `${t.policy.holdId} ${place + 1}`
   return html`<li id=${pointerId(`policy#/holds/${place}`)} tabindex="-1">
     <div class="grid holds">
-      ${cell(policy, [...path, 'id'], t.policy.holdId)}
-      ${cell(policy, [...path, 'range', 'start'], `${name}: ${t.policy.from}`)}
-      ${cell(policy, [...path, 'range', 'end'], `${name}: ${t.policy.to}`)}
-      ${cell(policy, [...path, 'matter'], `${name}: ${t.policy.matter}`, optional)}
+      ${cell(policy, [...path, 'id'], t.policy.nth(t.policy.holdId, place + 1), TEXT)}
+      ${cell(policy, [...path, 'matter'], `${name}: ${t.policy.matter}`, OPTIONAL)}
       <button type="button" class="plain" aria-label=${t.policy.removeRow(name)} @click=${() => remove(path)}>✕</button>
+      ${cell(policy, [...path, 'range', 'start'], `${name}: ${t.policy.from}`, DATE)}
+      ${cell(policy, [...path, 'range', 'end'], `${name}: ${t.policy.to}`, DATE)}
     </div>
-    ${rest.length > 0 ? html`<small title=${rest.join(', ')}>${t.policy.rest(rest.length)}</small>` : nothing}
-    ${said(`policy#/holds/${place}`)}
+    ${lastDay(policy, path)} ${others(at(policy, path), ['id', 'range', 'matter'])} ${said(path)}
   </li>`
 }
 
@@ -71,22 +95,31 @@ function rule(policy: Fields, place: number): TemplateResult {
   const path: Path = ['retention', place]
   const chosen = at(policy, [...path, 'recordTypes'])
   const kinds = Array.isArray(chosen) ? chosen : []
-  const name = `${t.policy.retention} ${place + 1}`
+  const name = t.policy.nth(t.policy.rule, place + 1)
   const toggle = (kind: string, on: boolean): void =>
     set([...path, 'recordTypes'], on ? [...kinds, kind] : kinds.filter((other) => other !== kind))
   return html`<li id=${pointerId(`policy#/retention/${place}`)} tabindex="-1">
     <div class="grid rules">
-      ${cell(policy, [...path, 'minAgeDays'], `${name}: ${t.policy.days}`, number)}
-      ${cell(policy, [...path, 'basis'], `${name}: ${t.policy.basis}`)}
+      ${cell(policy, [...path, 'minAgeDays'], `${name}: ${t.policy.days}`, WHOLE)}
+      ${cell(policy, [...path, 'basis'], `${name}: ${t.policy.basis}`, TEXT)}
+      ${cell(policy, [...path, 'jurisdiction'], `${name}: ${t.policy.region}`, OPTIONAL)}
       <button type="button" class="plain" aria-label=${t.policy.removeRow(name)} @click=${() => remove(path)}>✕</button>
     </div>
-    <div class="choices">
+    <div class="choices" role="group" aria-label=${`${name}: ${t.policy.kept}`}>
       ${recordTypes().map((kind) => html`<label class="choice"><input type="checkbox" .checked=${live(kinds.includes(kind))}
         @change=${(event: Event) => toggle(kind, (event.target as HTMLInputElement).checked)} />
         ${t.sentence.records[kind] ?? kind}</label>`)}
     </div>
-    ${said(`policy#/retention/${place}`)}
+    ${others(at(policy, path), ['recordTypes', 'minAgeDays', 'basis', 'jurisdiction'])} ${said(path)}
   </li>`
+}
+
+/** The rows of one kind under the names of their cells, or that there are none, or too many to be edited here. */
+function rows(kind: Kind, count: number, columns: readonly string[], none: string, row: (place: number) => TemplateResult): TemplateResult {
+  if (count === 0) return html`<p class="empty">${none}</p>`
+  if (count > MOST) return html`<p class="empty">${t.policy.tooLarge(count)}</p>`
+  return html`<div class="grid ${kind === 'holds' ? 'holds' : 'rules'} head" aria-hidden="true">${columns.map((name) => html`<span>${name}</span>`)}</div>
+    <ul data-kind=${kind} @paste=${pasted}>${Array.from({ length: count }, (_, place) => row(place))}</ul>`
 }
 
 function tables(policy: Fields): TemplateResult {
@@ -94,18 +127,11 @@ function tables(policy: Fields): TemplateResult {
   const rules = list(policy, 'retention')
   return html`
     <h3 id=${pointerId('policy#/holds')} tabindex="-1">${t.policy.holds} (${holds.length})</h3>
-    ${holds.length > MOST
-      ? html`<p class="empty">${t.policy.tooLarge(holds.length)}</p>`
-      : html`${holds.length > 0
-            ? html`<div class="grid holds head" aria-hidden="true"><span>${t.policy.holdId}</span><span>${t.policy.from}</span
-                ><span>${t.policy.to}</span><span>${t.policy.matter}</span><span></span></div>`
-            : html`<p class="empty">${t.policy.noHolds}</p>`}
-          <ul data-kind="holds" @paste=${pasted}>${holds.map((_, place) => hold(policy, place))}</ul>`}
+    ${rows('holds', holds.length, [t.policy.holdId, t.policy.matter, '', t.policy.from, t.policy.to], t.policy.noHolds, (place) => hold(policy, place))}
     <p class="group"><button type="button" class="plain" id="add-holds" @click=${() => addHold(holds)}>${t.policy.addHold}</button>
       <button type="button" class="plain" @click=${() => change({ dialog: 'holds' })}>${t.policy.paste}</button></p>
     <h3 id=${pointerId('policy#/retention')} tabindex="-1">${t.policy.retention} (${rules.length})</h3>
-    ${rules.length === 0 ? html`<p class="empty">${t.policy.noRetention}</p>` : nothing}
-    <ul data-kind="retention" @paste=${pasted}>${rules.slice(0, MOST).map((_, place) => rule(policy, place))}</ul>
+    ${rows('retention', rules.length, [t.policy.days, t.policy.basis, t.policy.region, ''], t.policy.noRetention, (place) => rule(policy, place))}
     <p class="group"><button type="button" class="plain" id="add-retention" @click=${() => addRule(rules)}>${t.policy.addRule}</button>
       <button type="button" class="plain" @click=${() => change({ dialog: 'retention' })}>${t.policy.paste}</button></p>
   `

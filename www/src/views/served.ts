@@ -28,7 +28,10 @@ async function fetchParts(): Promise<void> {
 export function begin(painter: () => void): void {
   paint = painter
   parts?.renew()
-  if (!isServed()) return
+  if (isServed()) getToKnow()
+}
+
+function getToKnow(): void {
   void meet().catch(() => undefined).finally(paint)
 }
 
@@ -63,6 +66,8 @@ export function carryOut(): TemplateResult | typeof nothing {
   if (!isServed() || get().view === 'watch' || get().view === 'evidence') return nothing
   const open = (): void => {
     parts?.fresh()
+    // Nothing is carried out before it is known where.
+    if (server() === null) getToKnow()
     change({ dialog: 'execute' })
   }
   return html`<button type="button" class="primary" ?disabled=${!get().plan.summary.digest} @click=${open}>${t.execute.open}</button>`
