@@ -1,6 +1,6 @@
 // Evidence that the command line left, and what was done to it since: one verdict, the one that `genesys-purge verify` gives.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, look, open, test, type Page } from './page'
@@ -75,4 +75,33 @@ test('of several runs one is chosen; a line of any length shows its beginning', 
   await expect(page.getByText('audit.jsonl is NOT the file that the manifest lists')).toBeVisible()
   await expect(page.getByText('The line has 1.9 MB; the first 4.0 KB are shown.')).toBeVisible()
   await look(page, 'evidence-several')
+})
+
+test('sound evidence says that nothing real was deleted, how the chunks ended and who approved, on paper, too', async ({ page }) => {
+  await open(page)
+  await page.getByRole('button', { name: 'Evidence', exact: true }).click()
+  await choose(page, folder)
+  await expect(page.getByText('SIMULATED: nothing real is deleted.')).toBeVisible()
+  await expect(page.getByText('How its chunks ended: 3 verified.')).toBeVisible()
+  await expect(page.locator('dt', { hasText: 'Approved by' }).locator('+ dd')).toHaveText('dpo@example.com')
+  await look(page, 'evidence-good')
+  await page.evaluate(() => dispatchEvent(new Event('beforeprint')))
+  await page.emulateMedia({ media: 'print' })
+  const paper = page.locator('.sheet')
+  for (const text of ['Check of evidence', 'Sound: ', 'SIMULATED', '3 verified', 'dpo@example.com', 'as the manifest lists it', 'Checked by']) await expect(paper).toContainText(text)
+  const shots = new URL('results/shots/', import.meta.url).pathname
+  mkdirSync(shots, { recursive: true })
+  writeFileSync(`${shots}evidence.pdf`, await page.pdf({ format: 'A4' }))
+  await page.emulateMedia({ media: 'screen' })
+  await page.evaluate(() => dispatchEvent(new Event('afterprint')))
+
+  // A log that ends before its run does is sound, and its run is not over.
+  const log = join(mkdtempSync(join(tmpdir(), 'evidence-')), 'audit.jsonl')
+  writeFileSync(log, readFileSync(join(folder, 'audit.jsonl'), 'utf8').trimEnd().split('\n').slice(0, -1).join('\n'))
+  const choosing = page.waitForEvent('filechooser')
+  await page.getByRole('button', { name: 'Choose files…' }).click()
+  await (await choosing).setFiles(log)
+  await expect(page.getByText('How its chunks ended: 2 verified, 1 open.')).toBeVisible()
+  await page.getByText('Chunks that are not verified').click()
+  await expect(page.getByText(/^\d: not ended$/)).toBeVisible()
 })

@@ -63,3 +63,26 @@ fn what_a_job_was_told_to_leave_does_not_count_as_left_over() {
     let (outcomes, ..) = carried_out(&case, "12:00:00");
     assert_eq!(outcomes, [Outcome::Verified; 6]);
 }
+
+#[test]
+fn nothing_of_a_held_day_goes_along_with_a_later_one_where_jobs_select_by_activity() {
+    let mut case = case(&["recording", "screenRecording"], &json!([]));
+    // More than five years ago. Conversations of the held day go on into the next.
+    let population = json!({ "from": "2018-02-20T00:00:00.000Z", "to": "2018-04-25T00:00:00.000Z", "everySeconds": 14_400, "dayEdges": true });
+    case.scenario = serde_json::from_value(json!({
+        "seed": 7, "population": population,
+        "recordingJobs": { "pendingSeconds": 2, "processingSeconds": 2, "removalLagSeconds": 1 },
+    }))
+    .unwrap();
+    case.request["range"] = json!({ "start": "2018-02-01T00:00:00Z", "end": "2018-04-20T00:00:00Z" });
+    let held = json!({ "start": "2018-03-10T00:00:00Z", "end": "2018-03-11T00:00:00Z" });
+    case.policy["holds"] = json!([{ "id": "LH-1", "range": held }]);
+    let (outcomes, tenant, later) = carried_out(&case, "12:00:00");
+    assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Verified), "{outcomes:?}");
+    let deleted = |days: Value| tenant.recordings_in(serde_json::from_value(days).unwrap(), later);
+    let of_hold = deleted(held);
+    assert!(of_hold.left > 0);
+    assert_eq!(of_hold.deleted, 0);
+    let after = deleted(json!({ "start": "2018-04-12T00:00:00Z", "end": "2018-04-20T00:00:00Z" }));
+    assert!(after.deleted > 0 && after.left == 0, "what begins a month later goes");
+}

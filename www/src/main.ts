@@ -1,5 +1,5 @@
 // Starts the page: the wasm, the state, and painting at most once a frame.
-import { html, nothing, render } from 'lit-html'
+import { html, nothing, render, type TemplateResult } from 'lit-html'
 import { start } from './core'
 import { listen } from './keys'
 import { takeToken } from './state/served'
@@ -8,7 +8,7 @@ import { t } from './texts'
 import { compareView, drawCompare } from './views/compare'
 import { dialogs } from './views/dialogs'
 import { footer, header } from './views/frame'
-import { drawRehearsal, evidenceView, rehearseView } from './views/later'
+import { certificate, drawRehearsal, evidenceView, rehearseView } from './views/later'
 import { drawPlan, planView } from './views/plan'
 import { begin as meetServer, drawWatch, servedDialogs, watchView } from './views/served'
 import { sheet } from './views/sheet'
@@ -19,11 +19,14 @@ let queued = false
 /** The sheet for sign-off is made when it is printed, not on every keystroke. */
 let printing = false
 
+/** What is printed: the plan in hand, or what the view shows of a run that is over. */
+const paper = (): TemplateResult => (get().view === 'evidence' ? certificate() : null) ?? sheet()
+
 function paintNow(): void {
   queued = false
   const { view } = get()
   const focused = document.activeElement
-  render(html`${header()}<main id="content" tabindex="-1">${VIEWS[view]()}</main>${footer()}${dialogs()}${servedDialogs()}${printing ? sheet() : nothing}`, root)
+  render(html`${header()}<main id="content" tabindex="-1">${VIEWS[view]()}</main>${footer()}${dialogs()}${servedDialogs()}${printing ? paper() : nothing}`, root)
   if (view === 'plan') drawPlan()
   if (view === 'compare') drawCompare()
   if (view === 'rehearse') drawRehearsal()

@@ -8,3 +8,6 @@ pub const PAGE_SIZE: u32 = 100;
 
 /// Longest interval of a synchronous details query, in days (limit of the API).
 pub const QUERY_DAYS: u32 = 31;
+
+/// Recording jobs address conversations of the last five years in one way and older ones in another.
+pub const AGED_AFTER_MONTHS: u32 = 60;

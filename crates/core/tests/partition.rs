@@ -144,17 +144,20 @@ fn verify(request: &PurgeRequest, policy: &Policy, checked: &Checked) {
 /// What becomes of one instant, without sorting or sweeping.
 fn expected(request: &PurgeRequest, policy: &Policy, at: Timestamp) -> Disposition {
     let whole_days = request.api == DeletionApi::RecordingJobs;
+    let boundary = Timestamp::from_millis(TODAY).minus_months(60).millis();
+    // Where a job takes whatever had activity in its time, conversations of a month reach that far.
+    let reach = if whole_days && at.millis() < boundary - DAY_MS { 31 * DAY_MS } else { 0 };
     let held = |hold: &Hold| {
         let range = hold.range.unwrap();
-        if whole_days { range.widened_to_days().contains(at) } else { range.contains(at) }
+        let kept = if whole_days { range.widened_to_days() } else { range };
+        (kept.start().millis() - reach..kept.end().millis() + reach).contains(&at.millis())
     };
     let day = at.start_of_day();
     let part_of_a_day = day < request.range.start() || day.plus_days(1) > request.range.end();
-    let boundary = Timestamp::from_millis(TODAY).minus_months(60).millis();
     let near_five_years = (boundary - DAY_MS..boundary + DAY_MS).contains(&at.millis());
     if policy.holds.iter().any(held) {
         Disposition::Held
-    } else if policy.retention.iter().any(|r| at.millis() >= TODAY - i64::from(r.min_age_days) * DAY_MS) {
+    } else if policy.retention.iter().any(|r| at.millis() + reach >= TODAY - i64::from(r.min_age_days) * DAY_MS) {
         Disposition::Retained
     } else if at.millis() >= TODAY - 2 * DAY_MS {
         Disposition::TooRecent

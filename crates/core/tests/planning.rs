@@ -418,7 +418,7 @@ fn holds_and_retention_cut_the_range() {
 
 #[test]
 fn recording_jobs_never_mix_aged_and_recent_conversations() {
-    let text = recordings(json!({"range": range("2021-10-01T12:00:00Z", "2022-01-01T00:00:00Z")}));
+    let text = recordings(json!({"range": range("2021-08-01T12:00:00Z", "2022-01-01T00:00:00Z")}));
     let hold = policy(json!({"holds": [{"id": "h", "range": range("2021-10-10T12:00:00Z", "2021-10-10T13:00:00Z")}]}));
     let checked = check(&text, Some(&hold), &context());
     insta::assert_snapshot!(parts(&checked));

@@ -84,7 +84,20 @@ fn what_is_kept_now_is_named() {
         (known.clone(), vec![]),
         // Fewer holds, other limits, and what has nothing to do with the request.
         (policy(json!([])), vec![]),
-        (json!({"version": 1, "holds": known["holds"], "limits": {"maxRecords": 5}}), vec![]),
+        (json!({"version": 1, "holds": known["holds"], "limits": {"maxRecords": 5_000_000, "concurrency": 1}}), vec![]),
+        // But the guards against whoever plans are not theirs to leave out.
+        (
+            json!({"version": 1, "holds": known["holds"], "limits": {"maxRecords": 5}}),
+            vec![
+                "policy.maxRecords policy#/limits/maxRecords it lets no chunk delete more than 5 records, and the approved plan does",
+            ],
+        ),
+        (
+            json!({"version": 1, "holds": known["holds"], "limits": {"secondPerson": true}}),
+            vec![
+                "policy.secondPerson policy#/limits/secondPerson it wants a second person to approve, and the approved plan does not",
+            ],
+        ),
         (with(json!({"id": "new", "range": later, "conversationIds": [OTHER]})), vec![]),
         (with(json!({"id": "new", "range": later})), vec![]),
         (with(json!({"id": "new", "recordTypes": ["recording"]})), vec![]),

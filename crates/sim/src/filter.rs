@@ -153,7 +153,7 @@ impl When {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Selection {
     pub(crate) interval: Window,
-    /// By `agedConversationInterval`: conversations older than five years, by their start.
+    /// By `agedConversationInterval`: conversations older than five years that had activity in it.
     pub(crate) aged: bool,
     /// Only conversations that started on the interval's first day or later.
     pub(crate) start_of_day: bool,
@@ -189,7 +189,7 @@ impl Selection {
         let earliest_start = if self.start_of_day { self.interval.start().start_of_day().millis() } else { i64::MIN };
         for (position, conversation) in world.conversations() {
             let in_time = if self.aged {
-                (first..end).contains(&conversation.start) && conversation.start < five_years_ago
+                conversation.start < end.min(five_years_ago) && conversation.last >= first
             } else {
                 conversation.start < end
                     && conversation.last >= first

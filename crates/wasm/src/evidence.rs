@@ -3,6 +3,9 @@
 use js_sys::{Function, Uint8Array};
 use purge_core::audit::{BadRecord, Manifest, Verifier};
 use purge_core::json::digest;
+use purge_core::run::Outcome;
+use purge_core::sorted::SortedMap;
+use purge_core::time::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
@@ -10,6 +13,9 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Blob};
 
 use crate::call::{Wrong, breathe, object, read, value};
+
+/// Chains that are named one by one.
+const NAMED: usize = 100;
 
 /// Bytes between two turns of the page: some hundredths of a second of work. A turn itself takes milliseconds, even if nobody
 /// has anything to do in it.
@@ -33,6 +39,14 @@ pub struct EvidenceCheck {
     lines: u64,
 }
 
+/// A chain, by its end.
+#[derive(Serialize)]
+struct Chain {
+    chunk: u32,
+    /// `None` while the chunk's last attempt is not over.
+    outcome: Option<Outcome>,
+}
+
 /// What the check found.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -44,7 +58,15 @@ struct Found<'a> {
     manifest_checked: bool,
     run_id: Option<&'a str>,
     plan_digest: Option<&'a str>,
+    simulated: bool,
+    approved_by: Vec<&'a String>,
+    from: Option<Timestamp>,
+    until: Option<Timestamp>,
     chains: usize,
+    /// Chains by the outcome of their chunk.
+    ended: SortedMap<Outcome, u32>,
+    /// The first chains whose chunk did not end as verified, at most [`NAMED`].
+    others: Vec<Chain>,
     bad: Option<&'a BadRecord>,
     /// The bad record in words.
     message: Option<String>,
@@ -137,6 +159,17 @@ impl EvidenceCheck {
         let manifest = manifest.map(|text| read::<Manifest>("manifest", text)).transpose()?;
         let verdict = self.verifier.finish(manifest.as_ref());
         let seen = verdict.manifest.as_ref();
+        let told = &verdict.told;
+        let mut ended = SortedMap::default();
+        for (_, outcome) in told.ended.iter() {
+            ended.change(*outcome, |count: &mut u32| *count = count.saturating_add(1));
+        }
+        let chunks = seen.iter().flat_map(|seen| seen.heads.keys());
+        let others = chunks
+            .map(|&chunk| Chain { chunk, outcome: told.ended.get(&chunk).copied() })
+            .filter(|chain| chain.outcome != Some(Outcome::Verified))
+            .take(NAMED)
+            .collect();
         Ok(value(&Found {
             good: verdict.is_good(),
             records: verdict.records,
@@ -145,7 +178,13 @@ impl EvidenceCheck {
             manifest_checked: verdict.manifest_checked,
             run_id: seen.map(|seen| seen.run_id.as_str()),
             plan_digest: seen.map(|seen| seen.plan_digest.as_str()),
+            simulated: told.simulated,
+            approved_by: told.approved_by.iter().collect(),
+            from: told.span.map(|(from, _)| from),
+            until: told.span.map(|(_, until)| until),
             chains: seen.map_or(0, |seen| seen.heads.len()),
+            ended,
+            others,
             bad: verdict.bad.as_ref(),
             message: verdict.bad.as_ref().map(ToString::to_string),
         }))

@@ -189,7 +189,16 @@ export interface Verdict {
   manifestChecked: boolean
   runId: string | null
   planDigest: string | null
+  /** Whether any record says that the tenant was a simulated one. */
+  simulated: boolean
+  approvedBy: string[]
+  from: string | null
+  until: string | null
   chains: number
+  /** Chains by the outcome of their chunk. */
+  ended: Partial<Record<Outcome, number>>
+  /** The first chains whose chunk did not end as verified; null while its last attempt is not over. */
+  others: { chunk: number; outcome: Outcome | null }[]
   bad: { line: number | null; chunk: number | null; seq: number | null; why: { kind: string } } | null
   message: string | null
 }

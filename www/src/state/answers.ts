@@ -46,13 +46,13 @@ export interface RunDetail extends RunFacts {
   complianceNote: string
   limits: { requestsPerMinute: number }
   accounting: Accounting | null
-  messages: { delivered: number; pending: number; dead: number }
   evidence: { folder: string; digest: string } | null
 }
 
-/** The report so far, without its chunks. */
+/** The report so far, without its chunks, and how many messages have been sent. */
 export interface Sums extends Pick<Report, 'outcome' | 'startedAt' | 'lastAt' | 'totals' | 'accounting' | 'problems'> {
   exitCode: number
+  messages: { delivered: number; pending: number; dead: number }
 }
 
 /** What of an audit record is drawn and listed. */

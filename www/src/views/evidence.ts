@@ -1,11 +1,11 @@
 // Evidence: files dropped here are checked here, piece by piece, so that the page stays awake.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { fileDigest, verifyLog } from '../core'
-import { bytes, number, plural } from '../format'
+import { bytes, instant, number, plural } from '../format'
 import { compare, folders, logOf, MANIFEST, problems, readManifest, type Compared, type Folder, type Given } from '../state/evidence'
 import { change, get } from '../state/store'
 import { t } from '../texts'
-import type { Verdict } from '../types'
+import type { Outcome, Verdict } from '../types'
 
 interface Progress {
   done: number
@@ -23,6 +23,9 @@ interface Progress {
   problem: string
   ms: number
 }
+
+/** As they are counted: the good one first. */
+const OUTCOMES = Object.keys(t.rehearse.outcomes) as Outcome[]
 
 /** How often progress is painted, in milliseconds. */
 const PAINT = 50
@@ -185,12 +188,26 @@ function choose(folder: boolean): void {
   input.click()
 }
 
+/** How the chunks of sound evidence ended. That it is sound says nothing about that. */
+function ends({ ended, chains, others }: Verdict): TemplateResult {
+  const counted = OUTCOMES.flatMap((outcome) => (ended[outcome] ? [`${number(ended[outcome])} ${t.rehearse.outcomes[outcome]}`] : []))
+  const open = chains - OUTCOMES.reduce((sum, outcome) => sum + (ended[outcome] ?? 0), 0)
+  const more = chains - (ended.verified ?? 0) - others.length
+  return html`<p class=${others.length === 0 ? '' : 'warning'}>${t.evidence.ended([...counted, ...(open > 0 ? [t.watch.open(number(open))] : [])])}</p>
+    ${others.length === 0 ? nothing : html`<details><summary>${t.evidence.others}</summary>
+      <ul class="chips">${others.map(({ chunk, outcome }) => html`<li>${t.evidence.chunk(number(chunk), outcome === null ? t.evidence.notEnded : t.rehearse.outcomes[outcome])}</li>`)}
+        ${more > 0 ? html`<li class="quiet">${t.compare.more(number(more))}</li>` : nothing}</ul></details>`}`
+}
+
 function verdict(state: Progress): TemplateResult {
   const { verdict: found, wrong, files } = state
   const [first, ...others] = wrong
+  const when = (text: string | null): string => (text === null ? '–' : instant(Date.parse(text)))
   const facts: [string, string][] = found === null ? [] : [
     [t.evidence.run, found.runId ?? '–'],
     [t.evidence.plan, found.planDigest ?? '–'],
+    [t.evidence.approvedBy, t.sentence.and(found.approvedBy) || '–'],
+    [t.evidence.span, t.evidence.fromTo(when(found.from), when(found.until))],
     [t.evidence.records, number(found.records)],
     [t.evidence.lines, number(found.lines)],
     [t.evidence.size, bytes(found.bytes)],
@@ -198,6 +215,8 @@ function verdict(state: Progress): TemplateResult {
   const good = found === null || first !== undefined ? null
     : t.evidence.good(plural(found.records, 'record'), plural(found.chains, 'chain'), files.length === 0 ? null : plural(files.length, 'file'))
   return html`<p class="verdict ${good === null ? 'bad' : 'good'}" role="status">${good ?? t.evidence.bad(first ?? '')}</p>
+    ${found?.simulated ? html`<p class="simulated"><strong>${t.watch.onSimulated}</strong></p>` : nothing}
+    ${found !== null && good !== null ? ends(found) : nothing}
     ${others.length > 0 ? html`<h3>${t.evidence.more}</h3><ul>${others.map((text) => html`<li class="error">${text}</li>`)}</ul>` : nothing}
     <p class="quiet">${t.evidence.took(state.ms.toFixed(0))}. ${found?.good && !found.manifestChecked && wrong.length === 0 ? t.evidence.noManifest : nothing}
       ${t.evidence.browserOnly}</p>
@@ -227,6 +246,17 @@ function choice(): TemplateResult | typeof nothing {
       @click=${() => void checkFolder(folder)}>${folder.path || t.evidence.title}</button></li>`)}</ul>`
 }
 
+/** What was checked, on paper: whoever checked it signs that. Nothing while there is nothing to sign. */
+export function certificate(): TemplateResult | null {
+  if (!progress?.over || progress.problem !== '') return null
+  return html`<section class="sheet" aria-hidden="true">
+    <header><h2>${t.evidence.certificate}</h2><p>${t.print.made(instant(Math.floor(Date.now() / 60_000) * 60_000))}</p></header>
+    ${chosen?.path ? html`<p class="sentence">${chosen.path}</p>` : nothing}
+    ${verdict(progress)} ${fileTable(progress)}
+    <div class="sign">${t.evidence.signatures.map((who) => html`<div><p>${who}</p><span>${t.print.line}</span></div>`)}</div>
+  </section>`
+}
+
 export function evidenceView(): TemplateResult {
   const state = progress
   return html`<section class="evidence page" aria-labelledby="evidence-title" @dragover=${(event: Event) => event.preventDefault()}
@@ -245,6 +275,8 @@ export function evidenceView(): TemplateResult {
       ? html`<label>${t.evidence.checking(bytes(state.done), bytes(state.all))}
           <progress max=${Math.max(state.all, 1)} value=${state.done}></progress></label>`
       : nothing}
-    ${state?.over && !state.problem ? html`${verdict(state)} ${fileTable(state)}` : nothing}
+    ${state?.over && !state.problem
+      ? html`${verdict(state)} ${fileTable(state)}<p><button type="button" class="plain" @click=${() => print()}>${t.evidence.print}</button></p>`
+      : nothing}
   </section>`
 }

@@ -8,6 +8,7 @@ interface Parts {
   drawRehearsal: () => void
   playOrPause: () => void
   evidenceView: () => TemplateResult
+  certificate: () => TemplateResult | null
 }
 
 let parts: Parts | null = null
@@ -31,6 +32,8 @@ function opened(draw: (there: Parts) => TemplateResult): TemplateResult {
 
 export const rehearseView = (): TemplateResult => opened((there) => there.rehearseView())
 export const evidenceView = (): TemplateResult => opened((there) => there.evidenceView())
+
+export const certificate = (): TemplateResult | null => parts?.certificate() ?? null
 
 export function drawRehearsal(): void {
   parts?.drawRehearsal()

@@ -312,7 +312,7 @@ function facts(watched: Watched, run: RunFacts): TemplateResult {
     [t.watch.facts.submits, totals ? number(totals.submits) : '–'],
     [t.watch.facts.deleted, totals ? count(totals.recordsDeleted) : '–'],
     [t.watch.facts.left, totals ? count(totals.remaining) : '–'],
-    [t.watch.facts.messages, detail ? t.watch.messages(detail.messages) : ''],
+    [t.watch.facts.messages, sums ? t.watch.messages(sums.messages) : '–'],
   ]
   const a = detail?.accounting
   return html`<section aria-labelledby="facts-title">

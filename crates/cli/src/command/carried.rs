@@ -53,6 +53,8 @@ pub(super) async fn carry_out(
     let total = order.chunks;
     let progress = Progress::new(json, order.simulated, total, total.saturating_sub(row.open));
     let mut stopped = false;
+    // Held until the evidence is there: whoever sees that nobody carries the run on looks for it.
+    let mut held = None;
     let ended_before = row.open == 0;
     if ended_before && !json {
         tell("the run had ended before; this is its result, and no chunk is sent again");
@@ -78,11 +80,12 @@ pub(super) async fn carry_out(
                 stop.raise();
             });
             stopped = end.await? == RunEnd::Stopped;
-            drop(lock);
+            held = Some(lock);
         }
     }
     progress.finish();
     let concluded = conclude(ledger, &around.folder, around.evidence_of(&order.run_id), &order.run_id).await?;
+    drop(held);
     show(&concluded, around, json, stopped);
     // What was done is said whatever became of the proof; without it, it did not go well.
     concluded.written?;

@@ -20,7 +20,6 @@ use super::desk::wait;
 use super::live::text_of;
 use super::{Carriers, Setup};
 use crate::carry::lock::RunLock;
-use crate::carry::messages::Messages;
 use crate::carry::standing::Standing;
 use crate::carry::stored;
 use crate::failure::Failure;
@@ -126,7 +125,6 @@ pub(crate) struct RunDetail {
     policy_digest: String,
     compliance_note: String,
     accounting: Option<Accounting>,
-    messages: Messages,
     evidence: Option<Evidence>,
 }
 
@@ -206,7 +204,6 @@ impl Looking<'_> {
         let facts = self.facts(ledger, row)?;
         let order = &row.order;
         let plan = stored::reopen(row, SystemClock.now())?;
-        let outbox = wait(ledger.outbox(&order.run_id)).map_err(stored::failed)?;
         let folder = self.setup.around.evidence_of(&order.run_id);
         let manifest = fs::read(folder.join(MANIFEST)).ok();
         Ok(RunDetail {
@@ -216,7 +213,6 @@ impl Looking<'_> {
             policy_digest: order.policy_digest.clone(),
             compliance_note: order.compliance_note.clone(),
             accounting: Accounting::of_parts(plan.parts()),
-            messages: Messages::of(&outbox),
             evidence: manifest.map(|bytes| Evidence { folder: folder.display().to_string(), digest: digest(&bytes) }),
         })
     }

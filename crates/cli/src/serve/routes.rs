@@ -23,6 +23,7 @@ use super::problem::Problem;
 use super::{Server, audit, evidence, gate, live, start};
 use crate::carry::again::{queue_again, under_way};
 use crate::carry::lock::RunLock;
+use crate::carry::messages::Messages;
 use crate::carry::stored::{self, Stored};
 use crate::failure::Failure;
 use crate::ledger::{ChunkKind, SqliteLedger};
@@ -196,26 +197,27 @@ async fn log(
 
 /// The report so far: a fold over the records, as the evidence has it.
 async fn report(State(server): Here, Path(run): Path<String>) -> Answer {
-    let report = report_of(&server, run).await?;
+    let (report, _) = so_far(&server, run).await?;
     Ok(Json(json!({ "report": report, "exitCode": exit_code(&report) })).into_response())
 }
 
-/// The report without its chunks, which may be very many.
+/// The report without its chunks, which may be very many, and how the messages went.
 async fn sums(State(server): Here, Path(run): Path<String>) -> Answer {
-    let report = report_of(&server, run).await?;
+    let (report, messages) = so_far(&server, run).await?;
     Ok(Json(json!({
         "outcome": report.outcome, "exitCode": exit_code(&report), "startedAt": report.started_at, "lastAt": report.last_at,
         "totals": report.totals, "accounting": report.accounting, "problems": report.problems,
+        "messages": messages,
     }))
     .into_response())
 }
 
-async fn report_of(server: &Arc<Server>, run: String) -> Result<Report, Problem> {
-    let report = about_run(server, run, |_, ledger, row| {
+async fn so_far(server: &Arc<Server>, run: String) -> Result<(Report, Messages), Problem> {
+    let told = about_run(server, run, |_, ledger, row| {
         let stored = wait(Stored::read(ledger, &row.order.run_id, SystemClock.now()))?;
-        Ok(stored.report())
+        Ok((stored.report(), Messages::of(&stored.outbox)))
     });
-    report.await
+    told.await
 }
 
 async fn events(State(server): Here, Path(run): Path<String>, headers: HeaderMap) -> Answer {

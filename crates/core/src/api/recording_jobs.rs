@@ -206,6 +206,8 @@ pub struct Left {
     pub kept: u64,
     /// Recordings whose delete date has been written but that are still there.
     pub scheduled: u64,
+    /// Recordings that are there, of which nobody can tell whether they should be.
+    pub untold: u64,
 }
 
 /// Reads the answer to [`metadata`]; `None` when it is not a list of recordings with a known state.
@@ -233,7 +235,8 @@ pub fn read_metadata(answer: &Value, request: &PurgeRequest) -> Option<Left> {
             "DELETED" => {}
             "ARCHIVED" | "AVAILABLE" | "RESTORED" | "RESTORING" | "UPLOADING" | "ERROR" => {
                 match recording.get("deleteDate") {
-                    None | Some(Value::Null) => left.kept += u64::from(all_kinds),
+                    None | Some(Value::Null) if all_kinds => left.kept += 1,
+                    None | Some(Value::Null) => left.untold += 1,
                     Some(_) => left.scheduled += 1,
                 }
             }

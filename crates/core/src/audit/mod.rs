@@ -2,9 +2,11 @@
 
 mod chain;
 mod read;
+mod told;
 mod verify;
 
 pub use chain::{ChainHead, Draft, seal};
+pub use told::Told;
 pub use verify::{BadRecord, Manifest, Verdict, Verifier, Why};
 
 use serde::{Deserialize, Serialize};

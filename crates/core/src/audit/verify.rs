@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{AUDIT_VERSION, AuditRecord, ChainHead};
+use super::{AUDIT_VERSION, AuditRecord, ChainHead, Told};
 use crate::json::{digest_of, parse};
 
 /// How long the chains of a run were, and how they ended: kept apart from the log, it shows a log that was cut short.
@@ -114,8 +114,7 @@ impl fmt::Display for BadRecord {
 }
 
 /// What checking a log says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// Records that were found good before the first bad one.
     pub records: u64,
@@ -125,6 +124,8 @@ pub struct Verdict {
     pub manifest_checked: bool,
     /// Where the chains stood at the last good record; absent when there was none.
     pub manifest: Option<Manifest>,
+    /// What the good records tell about the run.
+    pub told: Told,
 }
 
 impl Verdict {
@@ -137,12 +138,13 @@ impl Verdict {
 
 /// Checks the lines of a log in the order of the file; the chains of many chunks may be interleaved.
 ///
-/// Keeps one head per chunk and no record, so the length of the log does not matter.
+/// Keeps one head and one outcome per chunk and no record, so the length of the log does not matter.
 #[derive(Clone, Debug, Default)]
 pub struct Verifier {
     lines: u64,
     records: u64,
     seen: Option<Manifest>,
+    told: Told,
     bad: Option<BadRecord>,
 }
 
@@ -197,6 +199,7 @@ impl Verifier {
         } else if record.prev != head.hash {
             Why::Unlinked
         } else {
+            self.told.note(&record);
             seen.heads.insert(record.chunk, ChainHead { length: length.saturating_add(1), hash: record.hash });
             self.records = self.records.saturating_add(1);
             return;
@@ -210,7 +213,13 @@ impl Verifier {
     #[must_use]
     pub fn finish(self, manifest: Option<&Manifest>) -> Verdict {
         let bad = self.bad.or_else(|| manifest.and_then(|manifest| difference(self.seen.as_ref(), manifest)));
-        Verdict { records: self.records, bad, manifest_checked: manifest.is_some(), manifest: self.seen }
+        Verdict {
+            records: self.records,
+            bad,
+            manifest_checked: manifest.is_some(),
+            manifest: self.seen,
+            told: self.told,
+        }
     }
 }
 

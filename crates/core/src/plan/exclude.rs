@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Disposition;
 use super::partition::Exclusion;
 use super::rules::{count, duration};
+use crate::bounds::AGED_AFTER_MONTHS;
 use crate::finding::{Finding, Severity};
 use crate::policy::{Hold, Policy};
 use crate::request::{DeletionApi, Draft, RecordType, only_messages};
@@ -14,8 +15,11 @@ use crate::window::Window;
 /// Up to 48 hours pass before the provider's data is complete (recording jobs, "data lake").
 const SETTLING: Duration = Duration::from_secs(48 * 3600);
 
-/// Recording jobs address conversations of the last five years in one way and older ones in another.
-const AGED_AFTER_MONTHS: u32 = 60;
+/// How long a conversation may have gone on, in days, where nobody can look: a recording job for conversations of more than five years
+/// ago takes every one that had activity in its interval, and analytics may not know them any more. Asynchronous messaging goes on for
+/// weeks.
+const LONGEST_DAYS: u64 = 31;
+const LONGEST: Duration = Duration::from_secs(LONGEST_DAYS * 86_400);
 
 /// What a partition needs to know about the request.
 pub(crate) struct Scope<'a> {
@@ -35,6 +39,20 @@ impl Scope<'_> {
         !self.looks_for_spanning
             && self.record_types.contains(&RecordType::Conversation)
             && held.start() > self.range.start()
+    }
+
+    /// The part of the range that recording jobs select by activity instead of by start.
+    fn aged(&self) -> Option<Window> {
+        let until = five_years(self.today).filter(|_| self.api == DeletionApi::RecordingJobs)?.start();
+        self.range.before(until)
+    }
+
+    /// What must be left alone before and after the window, so that no conversation that goes on into it, or came out of it, is taken.
+    fn around(&self, window: Window) -> impl Iterator<Item = Window> {
+        let aged = self.aged();
+        let (before, after) = (window.start().minus(LONGEST), window.end().plus(LONGEST));
+        let edges = [Window::new(before, window.start()), Window::new(window.end(), after)];
+        edges.into_iter().flatten().filter_map(move |edge| edge.intersection(aged?))
     }
 
     /// What must be left alone so that the window is: recording jobs select whole days.
@@ -75,45 +93,61 @@ fn warning(code: &str, pointer: &str, message: String, help: &str) -> Finding {
     Finding::new(Severity::Warning, code, pointer, message, help)
 }
 
-fn held(scope: &Scope<'_>, hold: &Hold, pointer: &str, findings: &mut Vec<Finding>) -> Option<Exclusion> {
+fn held(scope: &Scope<'_>, hold: &Hold, pointer: &str, findings: &mut Vec<Finding>) -> Vec<Exclusion> {
     if !hold.concerns(scope.api, scope.record_types) {
-        return None;
+        return Vec::new();
     }
-    let window = scope.widened(hold.range.unwrap_or(scope.range)).intersection(scope.range)?;
     let id = &hold.id;
+    let whole = scope.widened(hold.range.unwrap_or(scope.range));
     if let Some(ids) = &hold.conversation_ids {
-        findings.push(warning(
-            "hold.conversations",
-            pointer,
-            format!("hold `{id}` protects {}, which cannot be cut out of a range", count(ids.len(), "conversation")),
-            "right before each deletion they are looked up; a chunk that would delete one stops",
-        ));
-        return None;
+        if whole.overlaps(scope.range) {
+            findings.push(warning(
+                "hold.conversations",
+                pointer,
+                format!(
+                    "hold `{id}` protects {}, which cannot be cut out of a range",
+                    count(ids.len(), "conversation")
+                ),
+                "right before each deletion they are looked up; a chunk that would delete one stops",
+            ));
+        }
+        return Vec::new();
     }
-    if hold.query.is_some() {
-        findings.push(warning(
-            "hold.query",
-            pointer,
-            format!("hold `{id}` has a query, which cannot be evaluated before the deletion; `{window}` is kept whole"),
-            "name the range or the conversations of the hold to keep less",
-        ));
-    } else {
-        findings.push(warning(
-            "hold.overlap",
-            pointer,
-            format!("hold `{id}` keeps `{window}`, {} of the range", duration(window)),
-            "this part is not deleted; ask for it again once the hold is lifted",
-        ));
+    let mut out = Vec::new();
+    if let Some(window) = whole.intersection(scope.range) {
+        if hold.query.is_some() {
+            findings.push(warning(
+                "hold.query",
+                pointer,
+                format!(
+                    "hold `{id}` has a query, which cannot be evaluated before the deletion; `{window}` is kept whole"
+                ),
+                "name the range or the conversations of the hold to keep less",
+            ));
+        } else {
+            findings.push(warning(
+                "hold.overlap",
+                pointer,
+                format!("hold `{id}` keeps `{window}`, {} of the range", duration(window)),
+                "this part is not deleted; ask for it again once the hold is lifted",
+            ));
+        }
+        if scope.leaves_spanning(window) {
+            findings.push(warning(
+                "hold.spanning",
+                pointer,
+                format!("conversations that begin before `{}` and go on into hold `{id}` are deleted with the part in which they begin, if the deletion API does so", window.start()),
+                "set `limits.spanningConversations` to have them looked for before each deletion, or name them in the hold (`conversationIds`)",
+            ));
+        }
+        out.push(Exclusion { window, disposition: Disposition::Held, reason: format!("hold `{id}`").into() });
     }
-    if scope.leaves_spanning(window) {
-        findings.push(warning(
-            "hold.spanning",
-            pointer,
-            format!("conversations that begin before `{}` and go on into hold `{id}` are deleted with the part in which they begin, if the deletion API does so", window.start()),
-            "set `limits.spanningConversations` to have them looked for before each deletion, or name them in the hold (`conversationIds`)",
-        ));
-    }
-    Some(Exclusion { window, disposition: Disposition::Held, reason: format!("hold `{id}`").into() })
+    out.extend(scope.around(whole).map(|window| Exclusion {
+        window,
+        disposition: Disposition::Held,
+        reason: format!("hold `{id}` within {LONGEST_DAYS} days").into(),
+    }));
+    out
 }
 
 fn retained(scope: &Scope<'_>, draft: &Draft, policy: &Policy, findings: &mut Vec<Finding>, out: &mut Vec<Exclusion>) {
@@ -123,9 +157,16 @@ fn retained(scope: &Scope<'_>, draft: &Draft, policy: &Policy, findings: &mut Ve
             continue;
         }
         let from = scope.today.minus(rule.min_age());
-        let Some(window) = Window::new(from, Timestamp::LATEST).and_then(|w| w.intersection(scope.range)) else {
-            continue;
-        };
+        let Some(kept) = Window::new(from, Timestamp::LATEST) else { continue };
+        let reason = format!("retention {} (`{}`)", count(rule.min_age_days, "day"), rule.basis);
+        if draft.retention_override.is_none() {
+            out.extend(scope.around(kept).map(|window| Exclusion {
+                window,
+                disposition: Disposition::Retained,
+                reason: format!("{reason} within {LONGEST_DAYS} days").into(),
+            }));
+        }
+        let Some(window) = kept.intersection(scope.range) else { continue };
         let pointer = format!("policy#/retention/{place}");
         let kept = format!("`{window}` for {} (`{}`)", count(rule.min_age_days, "day"), rule.basis);
         if draft.retention_override.is_some() {
@@ -147,11 +188,7 @@ fn retained(scope: &Scope<'_>, draft: &Draft, policy: &Policy, findings: &mut Ve
                 DeletionApi::RecordingJobs => "this part is not deleted: a recording job takes the recordings of calls and of messages alike, so the rules for all of them apply",
             },
         ));
-        out.push(Exclusion {
-            window,
-            disposition: Disposition::Retained,
-            reason: format!("retention {} (`{}`)", count(rule.min_age_days, "day"), rule.basis).into(),
-        });
+        out.push(Exclusion { window, disposition: Disposition::Retained, reason: reason.into() });
     }
     if draft.retention_override.is_some() && !overridden {
         findings.push(Finding::new(
@@ -225,9 +262,9 @@ fn five_year_boundary(scope: &Scope<'_>, findings: &mut Vec<Finding>, out: &mut 
             reason: "within a day of the five-year boundary".into(),
         });
     }
+    let Some(window) = scope.aged() else { return };
     // For older conversations a job takes an interval and nothing else: it would delete the calls, too.
-    let aged = scope.range.before(boundary.start()).filter(|_| only_messages(scope.record_types));
-    if let Some(window) = aged {
+    if only_messages(scope.record_types) {
         findings.push(warning(
             "range.agedMessages",
             "#/recordTypes",
@@ -239,5 +276,12 @@ fn five_year_boundary(scope: &Scope<'_>, findings: &mut Vec<Finding>, out: &mut 
             disposition: Disposition::Refused,
             reason: "older than five years: messages cannot be told from calls".into(),
         });
+    } else {
+        findings.push(warning(
+            "range.agedActivity",
+            "#/range/start",
+            format!("`{window}` is older than five years, where a recording job takes every conversation with activity in its time: one that began before `{}` and went on after it is deleted, too", window.start()),
+            &format!("choose a start at which nothing was under way; around what holds and retention rules keep, {LONGEST_DAYS} days are left alone on both sides"),
+        ));
     }
 }

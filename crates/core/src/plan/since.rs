@@ -44,8 +44,9 @@ impl<'a> Approved<'a> {
 }
 
 /// Everything that the policy that applies now (as text) keeps and that carrying out `ahead`, chunks of the approved plan, would
-/// delete; empty if nothing stands against it. Only holds, retention rules and jurisdictions count: the limits are those that were
-/// approved, and what is merely too recent or at the five-year boundary was judged on the day of planning.
+/// delete; empty if nothing stands against it. Holds, retention rules and jurisdictions count, and of the limits those that guard
+/// against whoever plans: a second person, and how much a chunk may delete. What is merely too recent or at the five-year boundary was
+/// judged on the day of planning.
 ///
 /// The request is planned again under that policy, as of `context.now`: no chunk may reach into what it keeps (`policy.keepsMore`).
 /// And what is looked up right before a deletion must be all that would be looked up under it (`policy.newHold`).
@@ -76,7 +77,22 @@ pub(crate) fn against(
     }
     findings.extend(first(kept(ahead, &checked.parts, policy), "policy.keepsMore", "parts"));
     findings.extend(first(new_holds(approved, ahead, policy), "policy.newHold", "holds"));
+    findings.extend(laxer(approved.limits, &policy.limits));
     findings
+}
+
+/// Whoever plans under a policy of their own cannot do without the guards of the one that applies.
+fn laxer(approved: &Limits, now: &Limits) -> Vec<Finding> {
+    let second = (now.second_person && !approved.second_person).then(|| {
+        let message = "it wants a second person to approve, and the approved plan does not";
+        blocked("policy.secondPerson", "policy#/limits/secondPerson", message.to_owned())
+    });
+    let most =
+        now.max_records.filter(|most| approved.max_records.is_none_or(|approved| approved > *most)).map(|most| {
+            let message = format!("it lets no chunk delete more than {most} records, and the approved plan does");
+            blocked("policy.maxRecords", "policy#/limits/maxRecords", message)
+        });
+    second.into_iter().chain(most).collect()
 }
 
 /// The parts that the policy keeps and a chunk reaches into. Both are in order.

@@ -58,12 +58,13 @@ pub(super) fn chunk(api: DeletionApi, chunk: &ChunkReport) -> Vec<Problem> {
                 problem("verified.cause", "verified, although it has a cause of failure".to_owned());
             }
         }
-        Outcome::Held | Outcome::Rejected | Outcome::TimedOut | Outcome::Cancelled => {
-            if let Some(deleted @ 1..) = chunk.records_deleted {
-                problem("records.deleted", format!("{}, although {deleted} records were deleted", outcome.as_str()));
-            }
-        }
-        Outcome::Residual | Outcome::Unknown | Outcome::Failed => {}
+        Outcome::Held
+        | Outcome::Rejected
+        | Outcome::TimedOut
+        | Outcome::Cancelled
+        | Outcome::Residual
+        | Outcome::Unknown
+        | Outcome::Failed => {}
     }
     if outcome != Outcome::Verified && chunk.cause.is_none() {
         problem("cause.missing", format!("{} without a cause", outcome.as_str()));

@@ -11,6 +11,16 @@ use crate::time::Timestamp;
 /// First and last record's time.
 type Span = Option<(Timestamp, Timestamp)>;
 
+/// What the records amount to.
+pub(super) struct Folded {
+    pub(super) chunks: Vec<ChunkReport>,
+    pub(super) totals: Totals,
+    pub(super) span: Span,
+    pub(super) problems: Vec<Problem>,
+    /// Whether any attempt may have deleted something, however the last one ended.
+    pub(super) may_have_deleted: bool,
+}
+
 /// What is known so far.
 pub(super) struct Fold<'a> {
     ordered: Ordered<'a>,
@@ -97,15 +107,16 @@ impl<'a> Fold<'a> {
         self.problems.extend(attempts.record(record));
     }
 
-    pub(super) fn finish(self) -> (Vec<ChunkReport>, Totals, Span, Vec<Problem>) {
+    pub(super) fn finish(self) -> Folded {
         let mut problems = self.problems;
         let mut chunks = Vec::new();
+        let may_have_deleted = self.chunks.iter().any(|(_, attempts)| attempts.may_have_deleted());
         for attempts in self.chunks.into_values() {
             problems.extend(attempts.problems(self.ordered.order.request.api));
             chunks.push(attempts.report());
         }
         let totals = totals(&chunks, self.waits);
-        (chunks, totals, self.span, problems)
+        Folded { chunks, totals, span: self.span, problems, may_have_deleted }
     }
 }
 
@@ -139,6 +150,10 @@ impl Attempts {
         problem
     }
 
+    fn may_have_deleted(&self) -> bool {
+        self.all.iter().filter_map(|attempt| attempt.end.as_ref()).any(End::may_have_deleted)
+    }
+
     /// What only the whole tells.
     fn problems(&self, api: DeletionApi) -> Vec<Problem> {
         let mut problems = Vec::new();
@@ -165,6 +180,9 @@ impl Attempts {
             }
             if let Some(message) = attempt.end.as_ref().and_then(|end| end.imbalance(api)) {
                 problem("records.sum", format!("attempt {number}: {message}"));
+            }
+            if let Some(message) = attempt.end.as_ref().and_then(End::contradiction) {
+                problem("records.deleted", format!("attempt {number}: {message}"));
             }
         }
         problems
@@ -208,6 +226,23 @@ impl Attempts {
 }
 
 impl End {
+    /// What ended so has deleted nothing; another attempt at the same chunk may have.
+    fn contradiction(&self) -> Option<String> {
+        let harmless =
+            matches!(self.outcome, Outcome::Held | Outcome::Rejected | Outcome::TimedOut | Outcome::Cancelled);
+        let deleted = self.records_deleted.filter(|deleted| harmless && *deleted > 0)?;
+        Some(format!("{}, although {deleted} records were deleted", self.outcome.as_str()))
+    }
+
+    /// Whether it may have deleted something.
+    fn may_have_deleted(&self) -> bool {
+        match self.outcome {
+            Outcome::Verified | Outcome::Residual | Outcome::Unknown => true,
+            Outcome::Failed => self.submits > 0,
+            Outcome::Held | Outcome::Rejected | Outcome::TimedOut | Outcome::Cancelled => false,
+        }
+    }
+
     /// What is wrong with the numbers of this attempt, if anything is.
     fn imbalance(&self, api: DeletionApi) -> Option<String> {
         // What is left after a recording job is looked for in a sample: only when nothing is left is it the count of all.

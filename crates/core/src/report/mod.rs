@@ -15,6 +15,8 @@ use crate::sorted::SortedMap;
 use crate::time::Timestamp;
 use crate::window::Window;
 
+use fold::{Fold, Folded};
+
 pub use verdict::{RunOutcome, exit_code};
 
 /// Version of the report format.
@@ -196,11 +198,11 @@ impl Report {
     /// Folds the records of a run, each chunk's in the order of its chain; the chunks may be interleaved.
     #[must_use]
     pub fn of<'a>(ordered: Ordered<'_>, records: impl IntoIterator<Item = &'a AuditRecord>) -> Self {
-        let mut fold = fold::Fold::new(ordered);
+        let mut fold = Fold::new(ordered);
         for record in records {
             fold.record(record);
         }
-        let (chunks, totals, span, mut problems) = fold.finish();
+        let Folded { chunks, totals, span, mut problems, may_have_deleted } = fold.finish();
         let accounting = Accounting::of(ordered.order.request.range, ordered.parts);
         problems.extend(checks::plan(ordered, &accounting));
         let api = ordered.order.request.api;
@@ -211,7 +213,7 @@ impl Report {
             plan_digest: ordered.order.plan_digest.clone(),
             tenant: ordered.order.tenant.clone(),
             simulated: ordered.order.simulated,
-            outcome: RunOutcome::of(&chunks),
+            outcome: RunOutcome::of(&chunks, may_have_deleted),
             started_at: span.map(|(first, _)| first),
             last_at: span.map(|(_, last)| last),
             chunks,

@@ -11,7 +11,7 @@ use crate::outcome::Outcome;
 pub enum RunOutcome {
     /// Every chunk is verified.
     Verified,
-    /// Some chunks are verified, others ended otherwise.
+    /// Some chunks are verified, others ended otherwise; or a chunk was stopped after an attempt that may have deleted something.
     Partial,
     /// Something is still there.
     Residual,
@@ -46,7 +46,7 @@ impl RunOutcome {
         }
     }
 
-    pub(super) fn of(chunks: &[ChunkReport]) -> Self {
+    pub(super) fn of(chunks: &[ChunkReport], may_have_deleted: bool) -> Self {
         let any = |outcome| chunks.iter().any(|chunk| chunk.outcome == Some(outcome));
         // A run without chunks has shown nothing.
         if chunks.is_empty() {
@@ -65,6 +65,9 @@ impl RunOutcome {
             Self::Partial
         } else if any(Outcome::Failed) || any(Outcome::TimedOut) {
             Self::Failed
+        } else if may_have_deleted {
+            // An attempt before the last one: that nothing was deleted cannot be said.
+            Self::Partial
         } else if any(Outcome::Held) {
             Self::Held
         } else {

@@ -97,11 +97,14 @@ impl Machine<'_> {
         let emptying = baseline.is_some_and(|before| left < before);
         self.run.remaining = Some(left);
         self.run.zeros = if left == 0 { self.run.zeros.saturating_add(1) } else { 0 };
+        // Only what was counted before anything was sent says what was there before.
+        let was_empty = self.run.before == Some(0);
         // An index may flicker: one zero after something else is not yet proof.
-        if left == 0 && (baseline == Some(0) || self.run.zeros >= 2) {
+        if left == 0 && (was_empty || self.run.zeros >= 2) {
             match baseline {
-                Some(0) => self.found(None, "nothing was in the window before, and nothing is"),
-                _ => self.found(Some(true), "nothing is left in the window"),
+                _ if was_empty => self.found(None, "nothing was in the window before, and nothing is"),
+                Some(1..) => self.found(Some(true), "nothing is left in the window"),
+                Some(0) | None => self.found(None, "nothing is in the window; what was there before was not counted"),
             }
             self.run.finished_at = Some(self.cx.now);
             self.run.verified_at = Some(self.cx.now);

@@ -166,6 +166,9 @@ impl Machine<'_> {
             );
             return self.end_job(Outcome::Failed, cause);
         };
+        if let Some(cause) = self.lost_cool_off() {
+            return self.end_job(Outcome::Failed, cause);
+        }
         let over = self.over_limit(recordings, "recordings");
         self.run.before = Some(recordings);
         self.record(Event::Gate {
@@ -178,6 +181,18 @@ impl Machine<'_> {
             Some(cause) => self.end_job(Outcome::Rejected, cause),
             None => self.check_holds(),
         }
+    }
+
+    /// A job that is executed long after it was created, by a retry or a process that was stopped in between, has a delete date that
+    /// leaves less time than was approved. Counting takes some of it always, but not longer than a chunk may take.
+    fn lost_cool_off(&self) -> Option<Cause> {
+        let (cool_off, date) = (self.cool_off(), self.run.action_date?);
+        let left = date.plus(self.limits().chunk_deadline());
+        (cool_off > Duration::ZERO && left < self.cx.now.plus(cool_off)).then(|| {
+            let message =
+                format!("the job waited too long: its recordings would go at {date}, before the cool-off is over");
+            Cause::new("job.coolOff", message)
+        })
     }
 
     pub(super) fn job_executed(&mut self, reply: Reply) -> Next {

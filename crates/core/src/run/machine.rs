@@ -11,6 +11,8 @@ use super::state::{Phase, Stage, Wait};
 use super::{Cause, ChunkRun, Context, Input, Next, Objection, Outcome, Step, WaitReason};
 use crate::api::{data_deletion, recording_jobs};
 use crate::audit::{AuditRecord, Draft, Event, seal};
+use crate::bounds::AGED_AFTER_MONTHS;
+use crate::chunk::Age;
 use crate::http::{Auth, HttpRequest, HttpResponse, NoResponse};
 use crate::json::digest;
 use crate::pace::{until_next_look, until_next_look_at_recordings};
@@ -28,6 +30,9 @@ const SLOT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// For how long it counts that nothing stood against a deletion: what the platform protects may change while it is put off.
 const CLEARED_FOR: Duration = Duration::from_secs(300);
+
+/// For how long at most, whatever the deletion waited for.
+const CLEARED_AT_MOST: Duration = Duration::from_secs(3600);
 
 /// Chunks that found no room in the request budget together come back within this time, one after the other.
 const BUDGET_SPREAD: Duration = Duration::from_secs(10);
@@ -132,8 +137,12 @@ impl Machine<'_> {
             return self.check_holds();
         }
         if self.run.phase == Phase::Submitted && self.run.api == DeletionApi::RecordingJobs {
-            // Fixed before the first try leaves: it is also the mark by which an unanswered submit is found again.
-            self.run.action_date.get_or_insert(self.cx.now.plus(self.cool_off()));
+            if let Some(cause) = self.outlived() {
+                return self.finish(Outcome::Rejected, Some(cause));
+            }
+            // Anew for each try, for nothing came of those before, and the cool-off is counted from this one. It is also the mark by
+            // which an unanswered submit is found again.
+            self.run.action_date = Some(self.cx.now.plus(self.cool_off()));
         }
         if self.still_to_come().is_none() {
             // Whatever the job was to delete has had its date.
@@ -560,10 +569,21 @@ impl Machine<'_> {
     }
 
     /// Whether the deletion, having been put off by the other side, is about to leave on the word of guards that were asked too long
-    /// ago. Waits of our own making, for the request budget, do not count: the guards would wait for it, too, and so for ever.
+    /// ago. Waits of our own making, for the request budget, count much later: the guards would wait for it, too, and so for ever.
     fn is_stale(&self) -> bool {
-        let long_ago = self.run.cleared_at.is_some_and(|at| self.cx.now.since(at) > CLEARED_FOR);
-        self.run.asks_for_deletion() && self.run.waits > 0 && long_ago
+        let ago = self.run.cleared_at.map_or(Duration::ZERO, |at| self.cx.now.since(at));
+        self.run.asks_for_deletion() && ago > if self.run.waits > 0 { CLEARED_FOR } else { CLEARED_AT_MOST }
+    }
+
+    /// Conversations that have become older than five years since the plan was made are selected in another way, and a job for
+    /// recent ones would find none and call that done.
+    fn outlived(&self) -> Option<Cause> {
+        let aged_from = self.cx.now.minus_months(AGED_AFTER_MONTHS);
+        let outlived = self.run.chunk.age == Age::Recent && self.run.chunk.window.start() < aged_from;
+        outlived.then(|| {
+            let message = "a part of it has become older than five years since the plan was made, and jobs select such conversations in another way: plan again";
+            Cause::new("chunk.fiveYears", message)
+        })
     }
 
     /// The delete date of the recordings, while it has not come.
@@ -592,7 +612,11 @@ impl Machine<'_> {
     fn deadline(&self) -> Option<Timestamp> {
         let limits = self.limits();
         match (self.run.started_at, self.run.queued_at) {
-            (Some(started), _) => Some(started.plus(limits.chunk_deadline()).plus(self.cool_off())),
+            // What is executed late would have less of its cool-off left.
+            (Some(started), _) => {
+                let cool_off = if self.run.executed { self.cool_off() } else { Duration::ZERO };
+                Some(started.plus(limits.chunk_deadline()).plus(cool_off))
+            }
             (None, Some(queued)) => Some(queued.plus(Duration::from_secs(limits.queue_deadline_seconds))),
             (None, None) => None,
         }

@@ -132,6 +132,8 @@ pub(crate) struct Look {
     pub(crate) kept: u64,
     /// And with one.
     pub(crate) scheduled: u64,
+    /// Those of which nobody can tell whether they should be there.
+    pub(crate) untold: u64,
     /// Recordings of protected conversations.
     pub(crate) explained: u64,
 }

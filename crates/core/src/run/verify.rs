@@ -204,6 +204,7 @@ impl Machine<'_> {
             look.checked = look.checked.saturating_add(1);
             look.kept = look.kept.saturating_add(left.kept);
             look.scheduled = look.scheduled.saturating_add(left.scheduled);
+            look.untold = look.untold.saturating_add(left.untold);
         }
         self.look_on(ids, at, guarded, look)
     }
@@ -226,9 +227,9 @@ impl Machine<'_> {
         }
         let still_there = look.kept.saturating_add(look.scheduled);
         // A sample that finds nothing has not measured what is left elsewhere; nor have pages that show less than there is, or
-        // nothing of what the job has deleted.
+        // nothing of what the job has deleted, or recordings that may have been left out or left over.
         let nothing = look.checked == 0 && self.run.deleted.is_some_and(|deleted| deleted > 0);
-        let whole = look.whole && look.seen >= look.total && !nothing;
+        let whole = look.whole && look.seen >= look.total && look.untold == 0 && !nothing;
         self.run.remaining = (whole || still_there > 0).then_some(still_there);
         let (checked, remaining) = (Some(look.checked), self.run.remaining);
         self.record(Event::Verified { method: "recordingMetadata".to_owned(), checked, remaining });

@@ -109,6 +109,33 @@ fn what_the_api_refused_is_not_called_blocked() {
 }
 
 #[test]
+fn what_an_attempt_before_has_deleted_is_neither_a_contradiction_nor_nothing() {
+    use Outcome::{Cancelled, Failed, Held, Rejected, Residual, TimedOut, Unknown};
+    for first in [Residual, Unknown, Failed] {
+        for last in [Held, Rejected, TimedOut, Cancelled] {
+            let world = World::of(1);
+            let mut log = Log::default();
+            log.attempt(&world, 1, 1, first).attempt(&world, 1, 2, last);
+            let report = Report::of(world.ordered(), &log.records);
+            assert_eq!(report.problems, [], "{first:?}, then {last:?}");
+            let deleted = if first == Residual { Some(140) } else { None };
+            assert_eq!(report.totals.records_deleted, deleted);
+            let code = if last == Cancelled { 6 } else { 4 };
+            assert_eq!(exit_code(&report), code, "{first:?}, then {last:?}: not \"nothing was deleted\"");
+        }
+    }
+    // In one attempt it is one.
+    let world = World::of(1);
+    let mut log = Log::default();
+    log.add(1, 1, Event::Started { chunk: world.chunks[0], approved_by: "grace".to_owned() });
+    let (cause, requests) = (Some(Cause::new("hold", "held")), 3);
+    let finished =
+        Event::Finished { outcome: Held, cause, submits: 0, requests, before: None, remaining: None, protected: None };
+    log.add_measured(1, 1, finished, Some(7));
+    assert_eq!(codes(&Report::of(world.ordered(), &log.records)), ["records.deleted"]);
+}
+
+#[test]
 fn attempts_at_a_chunk_are_summed() {
     let world = World::of(1);
     let mut log = Log::default();

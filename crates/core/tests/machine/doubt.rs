@@ -153,6 +153,20 @@ fn protection_is_asked_for_again_when_an_execution_was_put_off() {
 }
 
 #[test]
+fn protection_is_asked_for_again_by_whoever_goes_on_hours_later() {
+    let order = held("recordingJobs", json!({}));
+    let start = || [created(), job("READY"), conversations(&["a"]), Json(200, json!([{ "id": "a" }]))];
+    let lifted = [conversations(&["a"]), Json(200, json!([])), Text(204, "")];
+    let stopped = Stopped(Duration::from_secs(2 * 3600));
+    let story = play(&order, start().into_iter().chain([stopped]).chain(lifted));
+    assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Held, "hold"), 0));
+    // Waiting for room in the budget, as everybody does, asks for nothing again.
+    let rest = [job("PROCESSING"), job("FULFILLED"), conversations(&["b"]), gone()];
+    let story = play(&order, start().into_iter().chain([Stopped(Duration::from_secs(1800))]).chain(rest));
+    assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 1));
+}
+
+#[test]
 fn an_execution_too_many_waits_as_a_job_too_many_does() {
     let limit = Json(
         400,
@@ -290,6 +304,8 @@ fn what_the_request_leaves_out_is_not_left_over() {
         });
         let story = play(&order, deleted().into_iter().chain(found(recording)));
         assert_eq!(story.end(), verified(), "{types} {options}");
+        let is_told = !options.to_string().contains("PolicyBased") && !options.to_string().contains("Sensitive");
+        assert_eq!(story.run.view().remaining, is_told.then_some(0), "{types} {options}");
     }
     let story = play(
         &recordings(|order| order["limits"] = json!({ "verifySeconds": 0 })),
@@ -314,4 +330,22 @@ fn a_held_conversation_that_analytics_no_longer_knows_may_be_among_the_old_ones(
     assert_eq!(play(protected.into_iter().chain(rest.clone()).collect()).end(), verified());
     let elsewhere = [created(), job("READY"), conversations(&["a"])];
     assert_eq!(play(elsewhere.into_iter().chain(rest).collect()).end(), verified());
+}
+
+#[test]
+fn a_recent_chunk_that_has_become_old_is_not_carried_out() {
+    let order = recordings(|_| {});
+    let story = go_on(&order, ChunkRun::new(&order, chunk()), "2028-01-02T00:00:00Z", []);
+    assert_eq!(story.end(), ended(Outcome::Rejected, "chunk.fiveYears"));
+    assert_eq!(story.calls, Vec::<String>::new());
+}
+
+#[test]
+fn nothing_is_said_of_before_that_nobody_counted() {
+    let lost = || Lost(NoResponse::Dropped);
+    let story = play(&deletion(json!({ "maxRecords": null })), [lost(), count(0), count(0)]);
+    assert_eq!(story.end(), verified());
+    assert!(!story.log.contains("nothing was in the window before"), "{}", story.log);
+    let story = play(&deletion(json!({})), [count(0), lost(), count(0)]);
+    assert!(story.log.contains("nothing was in the window before"), "{}", story.log);
 }

@@ -26,13 +26,15 @@ enum Answer {
     Lost(NoResponse),
     /// It does not leave: the policy that applies now objects.
     Objects(Objection),
+    /// It does not leave: whoever should send it is stopped, and goes on that much later.
+    Stopped(Duration),
     /// Somebody cancels while the request is under way.
     CancelFirst(Box<Answer>),
     /// The same answer for as long as the same call is repeated.
     Always(Box<Answer>),
 }
 
-use Answer::{Always, CancelFirst, Header, Json, Lost, Objects, Text};
+use Answer::{Always, CancelFirst, Header, Json, Lost, Objects, Stopped, Text};
 
 struct Story {
     calls: Vec<String>,
@@ -151,6 +153,10 @@ fn go_on(order: &Order, run: ChunkRun, start: &str, answers: impl IntoIterator<I
                     None => panic!("one call too many: {calls:?} then {call}"),
                 };
                 assert_eq!(run.is_deleting(), deletes(&call, order), "{call}");
+                if let Stopped(pause) = answer {
+                    input = Input::NotYet { at: now.plus(pause) };
+                    continue;
+                }
                 if !matches!(answer, Objects(_)) {
                     calls.push(call);
                     requests.push(request);
@@ -180,6 +186,7 @@ fn answered(answer: Answer) -> Input {
         Header(status, name, value) => response(status, vec![(name.to_owned(), value.to_owned())], ""),
         Lost(why) => Input::NoResponse(why),
         Objects(objection) => Input::Objection(objection),
+        Stopped(_) => panic!("only the story knows when it goes on"),
         CancelFirst(then) | Always(then) => answered(*then),
     }
 }

@@ -66,19 +66,12 @@ fn a_cancel_after_an_unanswered_execution_believes_the_job_alone() {
     assert_eq!(play(&order, start().chain(gone)).end(), ended(Outcome::Unknown, "job.gone"));
 }
 
-#[test]
-fn a_retry_executes_a_job_whose_execution_was_lost() {
-    let order = recordings(|_| {});
-    // One stale look does not make it wait for ever either.
-    let stale = [created(), job("READY"), Lost(NoResponse::Dropped), job("PENDING")];
-    let rest = || [job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
-    let story = play(&order, stale.into_iter().chain(many(|| job("READY"), 8)).chain(rest()));
-    assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 2));
-    // Whoever should have sent it died; it was never sent, or it was and never arrived.
+/// Whoever should have executed the job died; it was never sent, or it was and never arrived.
+fn died_executing(order: &Order) -> ChunkRun {
     let now = Timestamp::parse("2024-01-01T00:00:00Z").unwrap();
-    let cx = Context { order: &order, pace: Pace::default(), now };
+    let cx = Context { order, pace: Pace::default(), now };
     let mut answers = [created(), job("READY")].into_iter();
-    let (mut run, mut input, mut later) = (fresh(&order), Input::Start, now);
+    let (mut run, mut input, mut later) = (fresh(order), Input::Start, now);
     let sending = loop {
         let step = run.step(Context { now: later, ..cx }, input);
         run = step.run;
@@ -93,7 +86,18 @@ fn a_retry_executes_a_job_whose_execution_was_lost() {
             Next::Done(outcome) => panic!("{outcome:?}"),
         };
     };
-    let dead = sending.abandoned(cx, purge_core::run::Cause::new("message.dead", "given up")).run;
+    sending.abandoned(cx, purge_core::run::Cause::new("message.dead", "given up")).run
+}
+
+#[test]
+fn a_retry_executes_a_job_whose_execution_was_lost() {
+    let order = recordings(|_| {});
+    // One stale look does not make it wait for ever either.
+    let stale = [created(), job("READY"), Lost(NoResponse::Dropped), job("PENDING")];
+    let rest = || [job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+    let story = play(&order, stale.into_iter().chain(many(|| job("READY"), 8)).chain(rest()));
+    assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 2));
+    let dead = died_executing(&order);
     assert_eq!(dead.outcome(), Some(Outcome::Unknown));
     let again = many(|| job("READY"), 8).chain(rest());
     let story = go_on(&order, dead.retried().unwrap(), "2024-01-02T00:00:00Z", again);
@@ -102,6 +106,34 @@ fn a_retry_executes_a_job_whose_execution_was_lost() {
 
 fn cooling() -> Order {
     recordings(|order| order["request"]["recordings"] = json!({ "coolOffDays": 7 }))
+}
+
+#[test]
+fn the_cool_off_is_counted_from_the_try_that_created_the_job() {
+    let busy = (0..100).map(|_| error(409, "request.conflict"));
+    let rest = [created(), job("READY"), job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+    let story = play(&cooling(), busy.chain(rest));
+    assert_eq!(story.end(), verified());
+    let posts: Vec<_> =
+        bodies(&story).into_iter().filter(|sent| sent["call"] == "POST /api/v2/recording/jobs").collect();
+    let date = |sent: &Value| Timestamp::parse(sent["body"]["actionDate"].as_str().unwrap()).unwrap();
+    let put_off = date(&posts[100]).since(date(&posts[0]));
+    assert!(put_off > Duration::from_secs(3600), "{put_off:?}");
+}
+
+#[test]
+fn a_job_that_waited_away_its_cool_off_is_not_executed() {
+    let order = cooling();
+    let dead = died_executing(&order);
+    let again = || many(|| job("READY"), 8);
+    let late = again().chain([Text(204, ""), cancelled()]);
+    let story = go_on(&order, dead.clone().retried().unwrap(), "2024-01-06T00:00:00Z", late);
+    assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Failed, "job.coolOff"), 0));
+    // Another try makes a job of its own, with its whole cool-off.
+    assert!(story.run.retried().unwrap().view().request_id.is_none());
+    let soon = again().chain([job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()]);
+    let story = go_on(&order, dead.retried().unwrap(), "2024-01-01T01:00:00Z", soon);
+    assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 1));
 }
 
 #[test]
