@@ -1,5 +1,5 @@
 // Where the focus is, what a screen reader hears, and keys that do nothing where they should not.
-import { accessible, expect, load, look, open, test } from './page'
+import { accessible, expect, load, longRehearsal, look, open, test } from './page'
 
 const HOLDS = 'Messages with holds and retention'
 
@@ -95,6 +95,52 @@ test('keys can be turned off, and do nothing behind a dialog', async ({ page }) 
   await expect(page.getByRole('dialog', { name: 'Commands' })).toBeVisible()
   await page.keyboard.press('Control+k')
   await expect(page.getByRole('dialog')).toHaveCount(0)
+})
+
+test('what a field is for is said to keys, until Escape; a mouse has titles', async ({ page }) => {
+  await open(page)
+  const length = page.getByLabel('Chunk length')
+  const help = page.getByText('A chunk is a part of the range that one request deletes')
+  const width = async (): Promise<number> => (await help.boundingBox())?.width ?? 0
+  await expect(length).toHaveAccessibleDescription(/^A chunk is a part of the range/)
+  await length.click()
+  expect(await width()).toBeLessThan(2)
+  await page.keyboard.press('Shift+Tab')
+  await page.keyboard.press('Tab')
+  await expect(length).toBeFocused()
+  expect(await width()).toBeGreaterThan(100)
+  await expect(help).toBeInViewport()
+  await look(page, 'form-help')
+  await page.keyboard.press('Escape')
+  expect(await width()).toBeLessThan(2)
+  // The last fields of the form have room for it, too.
+  for (const [label, text] of [['Jurisdiction', 'The region where'], ['Query', 'Only what this'], ['Reason', 'The rule or schedule']] as const) {
+    await page.keyboard.press('Tab')
+    while (!(await page.getByLabel(label, { exact: true }).evaluate((element) => element === document.activeElement))) await page.keyboard.press('Tab')
+    await expect(page.getByText(text)).toBeInViewport({ ratio: 1 })
+  }
+  await expect(page.getByRole('radio', { name: 'Data deletion' })).toHaveAccessibleDescription(/^For organisations and gateways/)
+})
+
+test('Space ticks what it is pressed on, and plays and pauses anywhere else', async ({ page }) => {
+  await longRehearsal(page)
+  const fault = page.getByRole('checkbox', { name: 'The 3rd job never ends' })
+  await fault.focus()
+  await page.keyboard.press('Space')
+  await expect(fault).toBeChecked()
+  await expect(page.getByRole('button', { name: 'Start', exact: true })).toBeVisible()
+  await page.keyboard.press('Space')
+  await expect(fault).not.toBeChecked()
+  await page.getByRole('main').focus()
+  await page.keyboard.press('Space')
+  await expect(page.getByRole('button', { name: 'Pause' })).toBeVisible()
+  // Arrows and the like are the slider's own, and Space does not start what somebody only looks back at.
+  await page.getByLabel('Look back').focus()
+  await page.keyboard.press('Space')
+  await expect(page.getByRole('button', { name: 'Pause' })).toBeVisible()
+  await page.getByRole('main').focus()
+  await page.keyboard.press('Space')
+  await expect(page.getByRole('button', { name: 'Play' })).toBeVisible()
 })
 
 test('plans that have been replaced are drawn no more', async ({ page }) => {

@@ -11,6 +11,11 @@ function inText(target: EventTarget | null): boolean {
   return target.matches('textarea, select, input:not([type=checkbox]):not([type=radio]):not([type=range])')
 }
 
+/** Space and Enter belong to whatever they press, tick, open or follow. */
+function pressable(target: EventTarget | null): boolean {
+  return target instanceof Element && target.matches('button, input, select, summary, textarea, a[href]')
+}
+
 function openDialog(): 'none' | 'palette' | 'other' {
   if (get().dialog === 'palette') return 'palette'
   // A dialog may have been asked for, and not be painted yet; a question is not among the state's.
@@ -29,12 +34,24 @@ function letter({ key, target }: KeyboardEvent): (() => void) | undefined {
     e: exportPlan,
     p: pin,
     f: () => first && jump(first),
-    ...(get().view === 'rehearse' && !(target instanceof HTMLButtonElement) ? { ' ': playOrPause } : {}),
+    ...(get().view === 'rehearse' && !pressable(target) ? { ' ': playOrPause } : {}),
   }
   return known[key]
 }
 
+/** Whoever goes from one control to the next by Tab sees what each is for, until Escape; whoever points has titles. */
+function tell({ key }: KeyboardEvent): void {
+  if (key === 'Tab') document.documentElement.dataset['tabs'] = ''
+  if (key === 'Escape') tellNoMore()
+}
+
+function tellNoMore(): void {
+  delete document.documentElement.dataset['tabs']
+}
+
 export function listen(): void {
+  addEventListener('keydown', tell, { capture: true })
+  addEventListener('pointerdown', tellNoMore, { capture: true })
   addEventListener('keydown', (event) => {
     const what = meant(event, { text: inText(event.target), dialog: openDialog(), letters: lettersOn() })
     if (what === null) return

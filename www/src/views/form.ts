@@ -8,6 +8,7 @@ import { at, change as changed, fields, instant, number, refused, textAt, type F
 import { change, edit, get } from '../state/store'
 import { t } from '../texts'
 import { findingsAt, pointerId } from './findings'
+import { hint } from './hint'
 import { ticked } from './ticked'
 import { chosen } from './chosen'
 import { openRequest } from './opening'
@@ -20,14 +21,31 @@ function set(path: Path, value: Json | undefined): void {
 
 const pointer = (path: Path): string => `#/${path.join('/')}`
 
+/** What a field is for: said by its label to a mouse, by a hint to everybody else. */
+interface Tip {
+  text: string | undefined
+  /** What describes the control. */
+  describes: string
+  hint: TemplateResult | typeof nothing
+}
+
+function tipOf(id: string, name: string): Tip {
+  const text = t.form.tips[name]
+  return text === undefined
+    ? { text, describes: `${id}-said`, hint: nothing }
+    : { text, describes: `${id}-said ${id}-help`, hint: hint(`${id}-help`, text) }
+}
+
 /** A field with its label, its help and what is wrong with it. */
-function field(path: Path, label: string, control: (id: string, invalid: boolean) => unknown, help?: unknown): TemplateResult {
+function field(path: Path, label: string, control: (id: string, describes: string, invalid: boolean) => unknown, help?: unknown): TemplateResult {
   const id = pointerId(pointer(path))
+  // The reason of an override is another one than the request's.
+  const tip = tipOf(id, path[0] === 'retentionOverride' ? path.join('.') : String(path.at(-1)))
   const found = findingsAt(pointer(path))
   const stops = found.some((finding) => finding.severity === 'error' || finding.severity === 'blocked')
   return html`<div class="field">
-    <label for=${id} title=${t.form.tips[String(path.at(-1))] ?? nothing}>${label}</label>
-    ${control(id, stops)} ${help ? html`<small>${help}</small>` : nothing}
+    <label for=${id} title=${tip.text ?? nothing}>${label}</label>
+    ${control(id, tip.describes, stops)} ${tip.hint} ${help ? html`<small>${help}</small>` : nothing}
     <div id="${id}-said" class="said">${found.map((f) => html`<p class=${f.severity}>${ticked(f.message)}</p>`)}</div>
   </div>`
 }
@@ -35,8 +53,8 @@ function field(path: Path, label: string, control: (id: string, invalid: boolean
 const value = (event: Event): string => (event.target as HTMLInputElement).value
 
 function line(request: Fields, path: Path, label: string, help?: unknown, empty: Json | undefined = ''): TemplateResult {
-  return field(path, label, (id, invalid) => html`<input
-      id=${id} type="text" dir="auto" autocomplete="off" spellcheck="false" aria-describedby="${id}-said" aria-invalid=${invalid}
+  return field(path, label, (id, describes, invalid) => html`<input
+      id=${id} type="text" dir="auto" autocomplete="off" spellcheck="false" aria-describedby=${describes} aria-invalid=${invalid}
       .value=${live(textAt(request, path))}
       @input=${(event: Event) => set(path, value(event) === '' ? empty : value(event))}
     />`, help)
@@ -45,8 +63,8 @@ function line(request: Fields, path: Path, label: string, help?: unknown, empty:
 function time(request: Fields, path: Path, label: string): TemplateResult {
   const text = textAt(request, path)
   const here = localTime(text)
-  return field(path, label, (id, invalid) => html`<input
-      id=${id} type="text" class="time" autocomplete="off" spellcheck="false" aria-describedby="${id}-said"
+  return field(path, label, (id, describes, invalid) => html`<input
+      id=${id} type="text" class="time" autocomplete="off" spellcheck="false" aria-describedby=${describes}
       aria-invalid=${invalid} .value=${live(text)} @input=${(event: Event) => set(path, value(event))}
       @change=${(event: Event) => set(path, instant(value(event)))}
     />`, here ? t.form.here(here, zone) : nothing)
@@ -56,10 +74,10 @@ function apis(request: Fields): TemplateResult {
   const own = textAt(request, ['api'])
   return html`<fieldset id=${pointerId('#/api')} tabindex="-1">
     <legend>${t.form.api}</legend>
-    ${(['dataDeletion', 'recordingJobs'] as const).map((api) => html`<label class="choice" title=${t.form.apiHelp[api]}>
-        <input type="radio" name="api" value=${api} .checked=${live(own === api)} @change=${() => choose(api)} />
+    ${(['dataDeletion', 'recordingJobs'] as const).map((api) => html`<span class="hinted"><label class="choice" title=${t.form.apiHelp[api]}>
+        <input type="radio" name="api" value=${api} aria-describedby="api-${api}-help" .checked=${live(own === api)} @change=${() => choose(api)} />
         ${t.form.apis[api]}
-      </label>`)}
+      </label>${hint(`api-${api}-help`, t.form.apiHelp[api])}</span>`)}
     ${said('#/api')}
   </fieldset>`
 }
@@ -103,11 +121,12 @@ function chunking(request: Fields): TemplateResult {
   const unit = unitOf(request)
   const length = lengthOf(request)
   const id = pointerId('#/chunking')
+  const tip = tipOf(id, 'chunking')
   return html`<div class="field">
     <div class="pair">
       <div>
-        <label for=${id} title=${t.form.tips['chunking'] ?? nothing}>${t.form.chunking}</label>
-        <input id=${id} type="text" inputmode="numeric" .value=${live(length)} aria-describedby="${id}-said"
+        <label for=${id} title=${tip.text ?? nothing}>${t.form.chunking}</label>
+        <input id=${id} type="text" inputmode="numeric" .value=${live(length)} aria-describedby=${tip.describes}
           @input=${(event: Event) => set(['chunking'], { [unitOf(now())]: number(value(event)) })} />
       </div>
       <div>
@@ -118,7 +137,7 @@ function chunking(request: Fields): TemplateResult {
           <option value="hours">${t.form.hours}</option>${chosen(unit)}
         </select>
       </div>
-    </div>
+    </div>${tip.hint}
     <div id="${id}-said">${said('#/chunking')}</div>
   </div>`
 }
@@ -126,8 +145,8 @@ function chunking(request: Fields): TemplateResult {
 function jurisdiction(request: Fields): TemplateResult {
   const own = textAt(request, ['jurisdiction'])
   const known = regions()
-  return field(['jurisdiction'], t.form.jurisdiction, (id, invalid) => html`<select id=${id} aria-invalid=${invalid}
-      aria-describedby="${id}-said" @change=${(event: Event) => set(['jurisdiction'], value(event) || undefined)}>
+  return field(['jurisdiction'], t.form.jurisdiction, (id, describes, invalid) => html`<select id=${id} aria-invalid=${invalid}
+      aria-describedby=${describes} @change=${(event: Event) => set(['jurisdiction'], value(event) || undefined)}>
       <option value="">${t.form.choose}</option>
       ${own !== '' && !known.includes(own) ? html`<option value=${own}>${own}</option>` : nothing}
       ${known.map((name) => html`<option value=${name}>${name}</option>`)}${chosen(own)}
@@ -143,13 +162,14 @@ function options(request: Fields): TemplateResult | typeof nothing {
       ${t.form[name]}</label>`
   }
   const id = pointerId('#/recordings/coolOffDays')
+  const tip = tipOf(id, 'coolOffDays')
   return html`<fieldset id=${pointerId('#/recordings')} tabindex="-1">
     <legend>${t.form.recordings}</legend>
     ${flag('includeSensitiveData')} ${flag('includePolicyBased')} ${flag('includeSnippets')}
-    <div class="field"><label for=${id} title=${t.form.tips['coolOffDays'] ?? nothing}>${t.form.coolOffDays}</label>
-      <input id=${id} type="text" inputmode="numeric" .value=${live(textAt(request, ['recordings', 'coolOffDays']) || '0')}
-        @input=${(event: Event) => set(['recordings', 'coolOffDays'], number(value(event)))} /></div>
-    ${said('#/recordings')}
+    <div class="field"><label for=${id} title=${tip.text ?? nothing}>${t.form.coolOffDays}</label>
+      <input id=${id} type="text" inputmode="numeric" aria-describedby=${tip.describes} .value=${live(textAt(request, ['recordings', 'coolOffDays']) || '0')}
+        @input=${(event: Event) => set(['recordings', 'coolOffDays'], number(value(event)))} />${tip.hint}</div>
+    <div id="${id}-said">${said('#/recordings')}</div>
   </fieldset>`
 }
 
