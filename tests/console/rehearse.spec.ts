@@ -75,6 +75,21 @@ test('looking back shows the states and the log of that time', async ({ page }) 
   await page.keyboard.press('PageUp')
   await expect(marks.first()).not.toHaveText('verified')
   expect(await page.locator('.audit li').count()).toBeLessThan(before)
+  // Everything beside the clock is of its time.
+  const clock = page.locator('.clock')
+  const ended = await page.locator('.states tr.verified').count()
+  await expect(clock).toContainText(`${ended} of 13 ended`)
+  const [, at = '', since = ''] = /(\d\d:\d\d:\d\d) \(\+(.*?)\)/.exec(await clock.innerText()) ?? []
+  await page.keyboard.press('Home')
+  await expect(clock).toContainText('(+0 d) · 0 of 13 ended')
+  const [, first = ''] = /(\d\d:\d\d:\d\d)/.exec(await clock.innerText()) ?? []
+  const seconds = (text: string): number => text.split(':').reduce((sum, one) => 60 * sum + Number(one), 0)
+  const units: Record<string, number> = { h: 3600, min: 60, s: 1 }
+  const told = [...since.matchAll(/(\d+) (h|min|s)/g)].reduce((sum, [, n, unit]) => sum + Number(n) * (units[unit ?? ''] ?? 0), 0)
+  // In its two largest units, which leaves out seconds beside hours.
+  expect(Math.abs(seconds(at) - seconds(first) - told)).toBeLessThan(62)
+  await expect(page.getByRole('heading', { name: /^Audit log \(\d+\)$/ })).toHaveText(`Audit log (${await page.locator('.audit li').count()})`)
+  await look(page, 'rehearse-past')
   await page.keyboard.press('End')
   await expect(marks).toHaveText(Array(13).fill('verified'))
 })
@@ -96,10 +111,40 @@ test('a long run to the end is paused, and goes on', async ({ page }) => {
   await page.getByRole('button', { name: 'To the end' }).click()
   // What is started again in the middle leaves nothing behind that goes on with the one before.
   await page.getByRole('button', { name: 'Start again' }).click()
+  // A picture takes longer than a turn of the run, so there is one for many turns.
+  await page.evaluate(() => {
+    const counts = { turns: 0, pictures: 0 }
+    const { setTimeout: later } = window
+    const { clearRect } = CanvasRenderingContext2D.prototype
+    window.setTimeout = ((...given: Parameters<typeof later>) => {
+      counts.turns += 1
+      return later(...given)
+    }) as typeof later
+    CanvasRenderingContext2D.prototype.clearRect = function (...given) {
+      counts.pictures += 1
+      clearRect.apply(this, given)
+    }
+    Object.assign(window, { counts })
+  })
   await page.getByRole('button', { name: 'To the end' }).click()
   await expect(page.getByText(/exit code 0/)).toBeVisible({ timeout: 60_000 })
+  const { turns, pictures } = await page.evaluate(() => (window as unknown as { counts: { turns: number; pictures: number } }).counts)
+  expect(pictures).toBeGreaterThan(2)
+  expect(pictures).toBeLessThan(turns / 6)
   const shown = await page.locator('.states tbody td:first-child').allInnerTexts()
   expect(shown).toEqual(Array.from({ length: 120 }, (_, place) => String(2160 - place)))
+
+  // What is not kept of so long a run is said.
+  await page.getByLabel('Look back').focus()
+  await page.keyboard.press('Home')
+  await expect(page.locator('.clock')).toContainText('0 of 2,160 ended')
+  await expect(page.getByRole('note').filter({ hasText: 'Of so many chunks the past is not kept' })).toBeVisible()
+  await expect(page.locator('.audit')).toContainText('Earlier records are no longer shown here')
+  await expect(page.getByRole('heading', { name: 'Audit log', exact: true })).toBeVisible()
+  await look(page, 'rehearse-past-gone')
+  await page.keyboard.press('End')
+  await expect(page.getByText('Of so many chunks')).toHaveCount(0)
+  await expect(page.getByText('Earlier records are')).toHaveCount(0)
 })
 
 test('a chunk that tries again says what went wrong', async ({ page }) => {
@@ -119,6 +164,59 @@ test('leftovers are said as loudly as what was deleted', async ({ page }) => {
   await page.getByRole('button', { name: 'To the end' }).click()
   await expect(page.getByText(/exit code 5/)).toBeVisible({ timeout: 30_000 })
   await expect(marksOf(page, 'residual')).toHaveCount(1)
+  const column = await page.locator('.states thead th').allInnerTexts().then((heads) => heads.indexOf('Left'))
+  await expect(page.locator('.states tr.residual td').nth(column)).toHaveText('3')
+  await expect(page.locator('.states tr.verified').first().locator('td').nth(column)).toHaveText('0')
+  const report = page.getByRole('region', { name: 'Report' })
+  const fact = (name: string) => report.locator(`dt:text-is("${name}") + dd`)
+  await expect(fact('Records left')).toHaveText('3')
+  await expect(fact('Records deleted')).toHaveText(/^[\d,]+$/)
+  await expect(fact('Tenant')).toContainText('SIMULATED')
+  await expect(fact('Plan')).toHaveText(/^sha256:/)
+  await expect(report).toContainText('90 d requested = 90 d in chunks')
+  await expect(report).toContainText('Something is left over')
+  await look(page, 'rehearse-leftovers')
+})
+
+test('waits of days have dates: where the run goes on, in the log and on the lanes', async ({ page }) => {
+  await page.addInitScript(() => {
+    const written: string[] = []
+    const { fillText } = CanvasRenderingContext2D.prototype
+    CanvasRenderingContext2D.prototype.fillText = function (...given) {
+      written.push(given[0])
+      fillText.apply(this, given)
+    }
+    Object.assign(window, { written })
+  })
+  await open(page)
+  await load(page, 'A year of recordings')
+  await page.getByLabel('Cool-off, days').fill('7')
+  // Without the policy, whose holds would stop it.
+  await page.getByRole('region', { name: 'Policy' }).getByRole('button', { name: 'Remove', exact: true }).first().click()
+  await page.getByRole('button', { name: 'Rehearse', exact: true }).click()
+  await page.getByRole('button', { name: 'Start', exact: true }).click()
+  await page.getByRole('button', { name: 'Pause' }).click()
+  const waits = page.locator('.states tbody tr').filter({ hasText: 'the cool-off' }).first()
+  await expect(async () => {
+    await page.getByRole('button', { name: 'Step' }).click()
+    await expect(waits).toBeVisible({ timeout: 20 })
+  }).toPass()
+  await expect(waits.getByRole('cell').nth(3)).toHaveText(/^2026-11-30 12:\d\d:\d\d\s*$/)
+  await expect(page.locator('.audit time').first()).toHaveText(/^12:\d\d:\d\d$/)
+  await page.clock.resume()
+  await page.getByRole('button', { name: 'To the end' }).click()
+  await expect(page.getByText(/exit code 0/)).toBeVisible({ timeout: 60_000 })
+  await expect(page.locator('.clock')).toContainText(/20\d\d-\d\d-\d\d \d\d:\d\d:\d\d \(\+/)
+  await page.getByRole('button', { name: 'Fit' }).click()
+  const written = await page.evaluate(() => (window as unknown as { written: string[] }).written.slice(-60))
+  expect(written).not.toContain('00:00:00')
+  expect(written.filter((text) => /^20\d\d-\d\d-\d\d$/.test(text)).length).toBeGreaterThan(1)
+  await look(page, 'rehearse-days')
+  await page.getByLabel('Look back').focus()
+  for (const key of ['Home', 'PageUp']) await page.keyboard.press(key)
+  const dated = page.locator('.audit time').filter({ hasText: /^2026-11-23 12:\d\d:\d\d$/ })
+  await expect(dated.first()).toBeVisible()
+  await look(page, 'rehearse-days-past')
 })
 
 test('the sample of a held conversation: the chunk that would delete it stops, and no other', async ({ page }) => {

@@ -78,16 +78,26 @@ export function clock(ms: number): string {
   return new Date(ms).toISOString().slice(11, 19)
 }
 
+/** A time of day; with its date, where it is on another day than that one. */
+export function clockBy(ms: number, present: number): string {
+  const apart = Math.floor(ms / DAY) !== Math.floor(present / DAY)
+  return apart ? new Date(ms).toISOString().slice(0, 19).replace('T', ' ') : clock(ms)
+}
+
 export function bytes(size: number): string {
   if (size < 1024) return `${size} B`
   if (size < 1024 * 1024) return `${(size / 1024).toFixed(1)} KB`
   return `${(size / 1024 / 1024).toFixed(1)} MB`
 }
 
-/** A time to come that somebody typed: `12:05`, `12:05:30`, or `+90` and `+1:30` from now. Null for nothing, undefined for anything else. */
+/** A time to come that somebody typed: `12:05`, `12:05:30`, `2026-11-30 12:05`, or `+90` and `+1:30` from now. Null for nothing, undefined for anything else. */
 export function timeIn(text: string, now: number): number | null | undefined {
   const typed = text.trim()
   if (typed === '') return null
+  if (/^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?$/.test(typed)) {
+    const dated = Date.parse(`${typed.replace(' ', 'T')}Z`)
+    return dated > now ? dated : undefined
+  }
   const [, plus, first = '', second, third] = /^(\+?)(\d{1,5})(?::([0-5]\d))?(?::([0-5]\d))?$/.exec(typed) ?? []
   if (plus === undefined) return undefined
   if (plus === '+') {

@@ -543,6 +543,7 @@ export const t = {
     deleted: 'Deleted',
     audit: 'Audit log',
     auditEmpty: 'Records appear here as they will in the log.',
+    auditGone: 'Earlier records are no longer shown here. The saved log has them all.',
     saveAudit: 'Save the log',
     checkAudit: 'Check it in Evidence',
     report: 'Report',
@@ -553,6 +554,7 @@ export const t = {
     phases: { check: 'check', submit: 'submit', wait: 'wait', delete: 'delete', verify: 'verify', end: 'end' },
     measured: 'Not measured',
     oldest: (n: string) => `The latest ${n} are shown.`,
+    asNow: 'Of so many chunks the past is not kept: this is how they are now. Lanes and log show the time that you look at.',
   },
 
   /** What it waits for; with what is known about that from elsewhere. */

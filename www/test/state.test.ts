@@ -1,6 +1,6 @@
 // Lengths that add up, documents that cannot be edited field by field, drafts that stay, keys that mean something, plan files.
 import { beforeEach, expect, test, vi } from 'vitest'
-import { exactly, length } from '../src/format'
+import { clockBy, exactly, length, timeIn } from '../src/format'
 import { refused } from '../src/state/document'
 import { drafts, forget, keep } from '../src/state/drafts'
 import { lettersOn, meant, turnLetters, type Place, type Pressed } from '../src/state/meant'
@@ -25,6 +25,18 @@ test('a sum is shown to the millisecond, so that its parts are the whole', () =>
   expect(exactly(chunks + held)).toBe('90 d')
   expect(length(chunks)).toBe('87 d 22 h')
   expect([exactly(0), exactly(-1001)]).toEqual(['0 d', '-1 s 1 ms'])
+})
+
+test('a time of another day has its date, and can be typed with it', () => {
+  const now = Date.parse('2026-11-23T23:59:59.500Z')
+  expect(clockBy(now - 1000, now)).toBe('23:59:58')
+  expect(clockBy(now + 1000, now)).toBe('2026-11-24 00:00:00')
+  expect(clockBy(now - 86_400_000, now)).toBe('2026-11-22 23:59:59')
+  const due = Date.parse('2026-11-30T12:03:11Z')
+  expect(timeIn(clockBy(due, now), now)).toBe(due)
+  expect(timeIn('2026-11-30T12:03', now)).toBe(due - 11_000)
+  expect(timeIn('2026-11-23 23:59', now)).toBeUndefined()
+  expect(timeIn('2026-13-30 12:00', now)).toBeUndefined()
 })
 
 test('a document that core could not read has no fields', () => {

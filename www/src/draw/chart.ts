@@ -12,8 +12,8 @@ const KEPT = 0.8
 export interface ChartEvents {
   /** Somebody chose a time; null is the present. */
   chosen: (at: number | null) => void
-  /** What is under the pointer, or else at the cursor, has changed. */
-  told: (at: number, bar: Bar | null) => void
+  /** What is under the pointer, or else at the cursor, has changed; of all the time that there is to see. */
+  told: (at: number, bar: Bar | null, reach: readonly [from: number, to: number]) => void
 }
 
 export class Chart {
@@ -106,8 +106,8 @@ export class Chart {
     if (!this.#drawn) return
     const { begun, now } = this.#drawn
     const whole = Math.round(Math.max(at, begun) / 1000) * 1000
-    // To the second, but for the present itself.
-    this.#events.chosen(Math.abs(at - now) < 1 ? null : Math.max(whole, begun))
+    // To the second, but for the beginning and the present themselves.
+    this.#events.chosen(Math.abs(at - now) < 1 ? null : at <= begun ? begun : Math.max(whole, begun))
     const { from, to, width } = this.#view
     if (!this.#whole && (at < from || at > to)) this.#view.place(at - width / 2, width)
   }
@@ -153,7 +153,7 @@ export class Chart {
   #tell(): void {
     if (!this.#drawn) return
     const { at, lane } = this.#hovered ?? { at: this.#cursor(), lane: this.#lane }
-    this.#events.told(at, at <= this.#drawn.now ? barIn(this.#drawn, lane, at) : null)
+    this.#events.told(at, at <= this.#drawn.now ? barIn(this.#drawn, lane, at) : null, reach(this.#drawn))
   }
 
   #draw(): void {

@@ -1,5 +1,4 @@
 // Lanes over virtual time: a lane is one of the places that chunks take, a bar is a phase, a flag is what somebody let happen.
-import { clock } from '../format'
 import type { Bar, Happening, Phase, Show } from '../state/rehearsal'
 import { t } from '../texts'
 import { ticks } from './axis'
@@ -64,8 +63,7 @@ export function gantt(canvas: HTMLCanvasElement, show: Drawn, look: Look): void 
   }
   bars(context, show, place)
   if (show.bars.length < NAMED) names(context, show, place)
-  const list = ticks(from, to, Math.max(2, width / 110)).map((tick) => ({ at: tick.at, label: clock(tick.at) }))
-  axis(context, width, height - AXIS, list, place.x)
+  axis(context, width, height - AXIS, ticks(from, to, Math.max(2, width / 110)), place.x)
   flags(context, show, place, width, height)
   if (look.carried) flags(context, { ...show, marks: [{ ...look.carried, done: false }] }, place, width, height)
   context.strokeStyle = colour('ink')

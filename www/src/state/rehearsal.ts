@@ -50,6 +50,8 @@ export interface Line {
 /** Steps between two looks at the clock, and milliseconds of stepping between two turns of the page, so that it stays awake. */
 const STEPS = 50
 const AT_ONCE = 12
+/** Turns from one picture of a run to the end to the next: a picture of thousands of bars takes ten times as long as a turn. */
+const TURNS = 12
 /** The most steps in a turn, whatever the clock says. */
 const MOST_STEPS = 3000
 /** As many chunks as the table shows. */
@@ -79,7 +81,6 @@ export class Show {
   readonly marks: Mark[] = []
   readonly begun: number
   lanes = 0
-  lineCount = 0
   standing: Standing
   reported: Reported | null = null
   playing = false
@@ -93,6 +94,9 @@ export class Show {
   /** The chunks with the highest numbers that something has happened to, highest first. */
   readonly #top: number[] = []
   readonly #past = new Map<number, { at: number; view: ChunkView }[]>()
+  /** When chunks ended, first to last. */
+  readonly #ends: number[] = []
+  #lineCount = 0
   readonly #laneOf = new Map<number, number>()
   readonly #open = new Map<number, Bar>()
   readonly #busy = new Set<number>()
@@ -114,6 +118,22 @@ export class Show {
 
   get now(): number {
     return Date.parse(this.standing.now)
+  }
+
+  /** The time that everything is shown of: one that is looked back at, or the present. */
+  get shown(): number {
+    return this.lookAt ?? this.now
+  }
+
+  /** How many chunks had ended at the time that is shown. */
+  get ended(): number {
+    const { lookAt } = this
+    return lookAt === null ? this.standing.ended : this.#ends.findLastIndex((at) => at <= lookAt) + 1
+  }
+
+  /** Whether there are too many chunks to remember how each of them was. */
+  get forgets(): boolean {
+    return this.standing.chunks > REMEMBERED
   }
 
   /** The time to come at which something is to be let happen; null is now. */
@@ -164,11 +184,11 @@ export class Show {
     this.playing = true
     this.lookAt = null
     const turn = (this.#turn += 1)
-    while (this.playing && turn === this.#turn && !this.#freed) {
+    for (let turns = 0; this.playing && turn === this.#turn && !this.#freed; turns += 1) {
       this.#advance(Number.MAX_SAFE_INTEGER)
       this.#take()
       if (this.standing.over) this.playing = false
-      paint()
+      if (!this.playing || turns % TURNS === 0) paint()
       await new Promise((resolve) => setTimeout(resolve))
     }
   }
@@ -217,7 +237,7 @@ export class Show {
 
   /** The latest chunks as they were at that time; as they are, when they are too many to remember. And whether there are more. */
   at(time: number | null): { views: ChunkView[]; more: boolean } {
-    if (time === null || this.standing.chunks > REMEMBERED) {
+    if (time === null || this.forgets) {
       return { views: this.#top.flatMap((index) => this.views.get(index) ?? []), more: this.views.size > SHOWN }
     }
     const then = [...this.#past.values()].flatMap((list) => list.findLast((one) => one.at <= time)?.view ?? [])
@@ -231,6 +251,20 @@ export class Show {
     const place = this.#top.findIndex((other) => other < chunk)
     this.#top.splice(place < 0 ? this.#top.length : place, 0, chunk)
     this.#top.length = Math.min(this.#top.length, SHOWN)
+  }
+
+  /**
+   * The latest lines of the log at the time that is shown, latest first, and how many there were: null when so old ones are not
+   * kept. And whether some are missing that would have been shown.
+   */
+  get logged(): { lines: Line[]; count: number | null; missing: boolean } {
+    const { lookAt } = this
+    const known = lookAt === null ? this.lines : this.lines.filter(({ at }) => at <= lookAt)
+    const dropped = this.#lineCount - this.lines.length
+    return {
+      lines: known.slice(-SHOWN).reverse(), count: dropped > 0 && known.length === 0 ? null : dropped + known.length,
+      missing: dropped > 0 && known.length < SHOWN,
+    }
   }
 
   cancel(): void {
@@ -270,15 +304,17 @@ export class Show {
     const happened = this.#run.takeHappened()
     this.standing = this.#run.standing()
     for (const one of happened) this.#note(one)
-    for (const bar of this.#open.values()) bar.to = this.now
+    const { now } = this
+    for (const bar of this.#open.values()) bar.to = now
     if (this.standing.over) this.reported = this.#run.sums()
   }
 
   #note({ at, chunk, view, lines }: Happened): void {
     const when = Date.parse(at)
     this.#rank(chunk)
+    if (view.outcome !== null && (this.views.get(chunk)?.outcome ?? null) === null) this.#ends.push(when)
     this.views.set(chunk, view)
-    if (this.standing.chunks <= REMEMBERED) {
+    if (!this.forgets) {
       const past = this.#past.get(chunk)
       if (past) past.push({ at: when, view })
       else this.#past.set(chunk, [{ at: when, view }])
@@ -305,7 +341,7 @@ export class Show {
     }
     for (const text of lines) {
       const record = JSON.parse(text) as { event: { kind: string }; status: string }
-      this.lineCount += 1
+      this.#lineCount += 1
       this.lines.push({ at: when, chunk, kind: record.event.kind, status: record.status, text })
     }
     if (this.lines.length > 2 * LINES) this.lines.splice(0, this.lines.length - LINES)

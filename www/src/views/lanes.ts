@@ -1,7 +1,7 @@
 // The lanes of a rehearsal or of a run that is watched: the canvas, how to move it, and what is under pointer or cursor in words.
 import { html, type TemplateResult } from 'lit-html'
-import type { Chart } from '../draw/chart'
-import { clock, instant, length, localTime } from '../format'
+import type { Chart, ChartEvents } from '../draw/chart'
+import { clockBy, instant, length, localTime } from '../format'
 import type { Bar } from '../state/rehearsal'
 import { t } from '../texts'
 
@@ -25,25 +25,26 @@ export function chartSection({ title, label, canvasAt, readout, chart }: Section
         <button type="button" class="plain" @click=${() => chart()?.fit()}>${t.timeline.fit}</button>
       </span>
     </header>
-    <canvas ${canvasAt} tabindex="0" role="slider" aria-label=${label} aria-describedby="gantt-keys" aria-valuenow="0"></canvas>
+    <canvas ${canvasAt} tabindex="0" role="slider" aria-label=${label} aria-describedby="gantt-keys" aria-valuemin="0" aria-valuemax="0" aria-valuenow="0"></canvas>
     <p class="readout" id=${readout}></p>
     <p class="sr" id="gantt-keys">${t.rehearse.ganttKeys}</p>
   </section>`
 }
 
 /** What a bar is, in words. */
-const words = (bar: Bar): string =>
-  t.rehearse.bar(bar.chunk, t.rehearse.phases[bar.phase], t.rehearse.whys[bar.why] ?? t.rehearse.states[bar.why] ?? bar.why, clock(bar.from), length(Math.max(bar.to - bar.from, 1)))
+const words = (bar: Bar, at: number): string =>
+  t.rehearse.bar(bar.chunk, t.rehearse.phases[bar.phase], t.rehearse.whys[bar.why] ?? t.rehearse.states[bar.why] ?? bar.why, clockBy(bar.from, at), length(Math.max(bar.to - bar.from, 1)))
 
-/** Writes what is there into the line of words, and for a screen reader onto the canvas. */
-export function teller(canvas: HTMLCanvasElement, readout: string, now: () => number): (at: number, bar: Bar | null) => void {
-  return (at, bar) => {
+/** Writes what is there into the line of words, and for a screen reader onto the canvas: in seconds since the beginning, and in words. */
+export function teller(canvas: HTMLCanvasElement, readout: string, now: () => number): ChartEvents['told'] {
+  return (at, bar, [from, to]) => {
     const second = Math.floor(at / 1000) * 1000
     const time = `${instant(second)} UTC`
-    const text = bar ? `${time} · ${words(bar)}` : at > now() ? `${time} · ${t.rehearse.toCome}` : `${time} · ${localTime(new Date(second).toISOString())}`
+    const text = bar ? `${time} · ${words(bar, at)}` : at > now() ? `${time} · ${t.rehearse.toCome}` : `${time} · ${localTime(new Date(second).toISOString())}`
     const line = document.getElementById(readout)
     if (line && line.textContent !== text) line.textContent = text
-    const values = { 'aria-valuenow': String(second / 1000), 'aria-valuetext': text }
+    const since = (time: number): string => String(Math.max(Math.floor(time / 1000) - Math.floor(from / 1000), 0))
+    const values = { 'aria-valuenow': since(at), 'aria-valuemax': since(Math.max(to, at)), 'aria-valuetext': text }
     for (const [name, value] of Object.entries(values)) if (canvas.getAttribute(name) !== value) canvas.setAttribute(name, value)
   }
 }

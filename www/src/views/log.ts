@@ -1,6 +1,6 @@
 // Lines of an audit log, the latest first. The one that is chosen is shown whole below.
 import { html, nothing, type TemplateResult } from 'lit-html'
-import { clock } from '../format'
+import { clockBy } from '../format'
 import { change } from '../state/store'
 import { t } from '../texts'
 
@@ -35,14 +35,16 @@ function key(event: KeyboardEvent, lines: readonly LogLine[]): void {
   requestAnimationFrame(() => requestAnimationFrame(() => list.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest' })))
 }
 
-export function log(lines: readonly LogLine[]): TemplateResult {
-  if (lines.length === 0) return html`<p class="empty">${t.rehearse.auditEmpty}</p>`
+/** With dates where the day is not that of the present; and what is said when there are none. */
+export function log(lines: readonly LogLine[], present = Date.now(), none = t.rehearse.auditEmpty): TemplateResult {
+  if (lines.length === 0) return html`<p class="empty">${none}</p>`
   const here = lines.findIndex(({ text }) => text === chosen)
   const line = lines[here]
-  return html`<ol class="scroll" role="listbox" tabindex="0" aria-label=${t.rehearse.audit} aria-activedescendant=${line ? `log-${here}` : nothing}
+  const times = lines.map(({ at }) => clockBy(at, present))
+  return html`<ol class="scroll ${times.some((time) => time.includes(' ')) ? 'dated' : ''}" role="listbox" tabindex="0" aria-label=${t.rehearse.audit} aria-activedescendant=${line ? `log-${here}` : nothing}
       @keydown=${(event: KeyboardEvent) => key(event, lines)}>
-      ${lines.map(({ at, chunk, kind, status, text }, place) => html`<li role="option" id="log-${place}" class=${kind} aria-selected=${place === here ? 'true' : 'false'}
-        @click=${() => choose(text === chosen ? null : text)}><time>${clock(at)}</time>
+      ${lines.map(({ chunk, kind, status, text }, place) => html`<li role="option" id="log-${place}" class=${kind} aria-selected=${place === here ? 'true' : 'false'}
+        @click=${() => choose(text === chosen ? null : text)}><time>${times[place]}</time>
         <span>${chunk === 0 ? '' : `#${chunk}`}</span><code>${kind}</code><span>${status}</span></li>`)}
     </ol>
     ${line ? html`<pre class="record" tabindex="0" role="group" aria-label=${t.rehearse.record}>${whole(line.text)}</pre>` : html`<p class="quiet">${t.rehearse.auditHelp}</p>`}`

@@ -3,19 +3,21 @@ import { html, nothing, type TemplateResult } from 'lit-html'
 import { live } from 'lit-html/directives/live.js'
 import { ref } from 'lit-html/directives/ref.js'
 import { Chart } from '../draw/chart'
-import { clock, instant, length, number, plural, timeIn } from '../format'
+import { clock, clockBy, instant, length, number, plural, timeIn } from '../format'
 import { fields, instant as instantText, textAt } from '../state/document'
-import { begin, current, failure, FAULTS, HAPPENINGS, onChange, settings, SHOWN, SPEEDS, type Happening, type Show } from '../state/rehearsal'
+import { begin, current, failure, FAULTS, HAPPENINGS, onChange, settings, SHOWN, SPEEDS, type Happening, type Mark, type Show } from '../state/rehearsal'
 import { change, fileName, get, say, show as go } from '../state/store'
 import { t } from '../texts'
-import type { ChunkView } from '../types'
+import type { ChunkView, Outcome } from '../types'
 import { carrying } from './carrying'
 import { chosen } from './chosen'
 import { checkContent } from './evidence'
 import { save } from './files'
+import { equation } from './frame'
 import { hint } from './hint'
 import { chartSection, teller } from './lanes'
 import { log } from './log'
+import { facts, problems, sums, verdict } from './sums'
 import { why } from './why'
 
 let chart: Chart | null = null
@@ -97,8 +99,8 @@ function controls(running: Show | null): TemplateResult {
               running.speed = Number(value(event))
             }}>${SPEEDS.map((speed) => html`<option value=${speed}>${t.rehearse.speeds[speed]}</option>`)}${chosen(String(running.speed))}</select></label>
           <button type="button" class="plain" ?disabled=${over} @click=${() => running.cancel()}>${t.rehearse.cancel}</button>
-          <output class="clock">${t.rehearse.now} ${clock(running.lookAt ?? running.now)} (+${length(Math.floor((running.now - running.begun) / 1000) * 1000)}) ·
-            ${t.rehearse.ended(number(running.standing.ended), number(running.standing.chunks))}</output>`
+          <output class="clock">${t.rehearse.now} ${clockBy(running.shown, running.begun)} (+${length(Math.floor((running.shown - running.begun) / 1000) * 1000)}) ·
+            ${t.rehearse.ended(number(running.ended), number(running.standing.chunks))}</output>`
       : nothing}
   </div>`
 }
@@ -108,7 +110,7 @@ function happen(running: Show, what: Happening, at: number | null): void {
   const when = at ?? running.now
   if (!running.drop(what, when)) return
   const { start: from, end } = settings.hold
-  say(what === 'hold' && at === null ? t.rehearse.placed(from, end) : t.rehearse.happens(t.rehearse.happenings[what], clock(when)))
+  say(what === 'hold' && at === null ? t.rehearse.placed(from, end) : t.rehearse.happens(t.rehearse.happenings[what], clockBy(when, running.now)))
 }
 
 /** Whether what was typed as the time to let something happen could not be read. */
@@ -140,11 +142,12 @@ function palette(running: Show): TemplateResult {
     change({})
   }
   const coming = running.marks.filter((mark) => !mark.done)
+  const when = (mark: Mark): string => clockBy(mark.at, running.now)
   const place = { at: (what: Happening | null, x: number, y: number) => chart?.carry(what, x, y) ?? null, drop: (what: Happening, at: number) => happen(running, what, at) }
   return html`<section class="palette" aria-labelledby="palette-title">
     <header class="bar"><h2 id="palette-title">${t.rehearse.palette}</h2><small>${t.rehearse.paletteHelp}</small></header>
     <div class="group wrap when"><label class="inline">${t.rehearse.when}
-      <input type="text" class="time" placeholder=${t.rehearse.whenNow} .value=${live(typed.get('when') ?? (aim === null ? '' : clock(aim)))} ?disabled=${over}
+      <input type="text" class="time" placeholder=${t.rehearse.whenNow} .value=${live(typed.get('when') ?? (aim === null ? '' : clockBy(aim, running.now)))} ?disabled=${over}
         spellcheck="false" autocomplete="off" inputmode="text" aria-describedby="when-help" aria-invalid=${unread ? 'true' : 'false'}
         @input=${typing('when')} @change=${(event: Event) => choose(value(event))} /></label>
       ${aim === null ? nothing : html`<button type="button" class="plain" @click=${() => chooseTime(null)}>${t.rehearse.whenNow}</button>`}
@@ -155,9 +158,9 @@ function palette(running: Show): TemplateResult {
     <div class="group wrap">${window('start', t.rehearse.holdFrom)} ${window('end', t.rehearse.holdTo)}</div>
     ${coming.length > 0
       ? html`<h3 id="coming-title">${t.rehearse.coming}</h3><ul class="coming" aria-labelledby="coming-title">${coming.map((mark) => html`<li>
-          <span>${t.rehearse.comes(t.rehearse.happenings[mark.what], clock(mark.at), length(Math.ceil((mark.at - running.now) / 1000) * 1000))}</span>
+          <span>${t.rehearse.comes(t.rehearse.happenings[mark.what], when(mark), length(Math.ceil((mark.at - running.now) / 1000) * 1000))}</span>
           ${mark.hold ? html`<small>${shortly(mark.hold.start)} – ${shortly(mark.hold.end)}</small>` : nothing}
-          <button type="button" class="plain" aria-label=${t.rehearse.takeBackOne(t.rehearse.happenings[mark.what], clock(mark.at))} @click=${() => running.takeBack(mark)}>${t.rehearse.takeBack}</button></li>`)}</ul>`
+          <button type="button" class="plain" aria-label=${t.rehearse.takeBackOne(t.rehearse.happenings[mark.what], when(mark))} @click=${() => running.takeBack(mark)}>${t.rehearse.takeBack}</button></li>`)}</ul>`
       : nothing}
   </section>`
 }
@@ -166,12 +169,12 @@ function palette(running: Show): TemplateResult {
 const shortly = (text: string): string => (Number.isNaN(Date.parse(text)) ? text : instant(Date.parse(text)))
 
 function lanes(running: Show): TemplateResult {
-  const label = t.rehearse.ganttLabel(plural(running.lanes, 'lane'), clock(running.begun), clock(running.now))
+  const label = t.rehearse.ganttLabel(plural(running.lanes, 'lane'), clock(running.begun), clockBy(running.now, running.begun))
   return html`${chartSection({ title: t.rehearse.gantt, label, canvasAt, readout: 'gantt-readout', chart: () => chart })}
     <label class="inline scrub">${t.rehearse.scrub}
       <input type="range" min=${running.begun} max=${Math.max(running.now, running.begun + 1)} step="1"
-        aria-valuetext="${clock(running.lookAt ?? running.now)}"
-        .value=${live(String(running.lookAt ?? running.now))} @input=${(event: Event) => {
+        aria-valuetext="${clockBy(running.shown, running.begun)}"
+        .value=${live(String(running.shown))} @input=${(event: Event) => {
           const at = Number(value(event))
           running.choose(at >= running.now ? null : at)
         }} /></label>`
@@ -179,55 +182,65 @@ function lanes(running: Show): TemplateResult {
 
 const count = (n: number | null): string => (n === null ? '–' : number(n))
 
-function chunkRow(view: ChunkView): TemplateResult {
+/** Broken between date and time only. */
+const moment = (at: number, present: number): TemplateResult[] => clockBy(at, present).split(' ').map((part) => html`<span class="moment">${part}</span> `)
+
+function chunkRow(view: ChunkView, present: number): TemplateResult {
   const state = view.outcome ? t.rehearse.outcomes[view.outcome] : (t.rehearse.states[view.state] ?? view.state)
   return html`<tr class=${view.outcome ?? ''}>
     <td>${view.chunk.index}</td><td><span class="mark">${state}</span></td><td>${why(view)}</td>
-    <td>${view.due && view.outcome === null ? clock(Date.parse(view.due)) : ''}</td>
-    <td>${view.submits}</td><td>${count(view.before)}</td><td>${count(view.recordsDeleted)}</td>
+    <td>${view.due && view.outcome === null ? moment(Date.parse(view.due), present) : ''}</td>
+    <td>${view.submits}</td><td>${count(view.before)}</td><td>${count(view.recordsDeleted)}</td><td>${count(view.remaining)}</td>
   </tr>`
 }
 
 function chunkTable(running: Show): TemplateResult {
   const { views, more } = running.at(running.lookAt)
-  const heads = [t.table.columns.number, t.rehearse.state, t.rehearse.waits, t.rehearse.next, t.rehearse.submits, t.rehearse.before, t.rehearse.deleted]
+  // So many are not remembered: what they were then cannot be said.
+  const present = running.lookAt !== null && running.forgets
+  const shown = present ? running.now : running.shown
+  const heads = [t.table.columns.number, t.rehearse.state, t.rehearse.waits, t.rehearse.next, t.rehearse.submits, t.rehearse.before, t.rehearse.deleted, t.watch.left]
   return html`<section class="states" aria-labelledby="states-title">
     <header class="bar"><h2 id="states-title">${t.rehearse.chunks}</h2>
       ${more ? html`<span class="quiet">${t.rehearse.oldest(number(SHOWN))}</span>` : nothing}</header>
+    ${present ? html`<p class="warning" role="note">${t.rehearse.asNow}</p>` : nothing}
     <div class="scroll" tabindex="0" role="group" aria-label=${t.rehearse.chunks}><table>
       <thead><tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
-      <tbody>${views.map(chunkRow)}</tbody>
+      <tbody>${views.map((view) => chunkRow(view, shown))}</tbody>
     </table></div>
   </section>`
 }
 
 function audit(running: Show): TemplateResult {
-  const { lookAt } = running
-  const known = lookAt === null ? running.lines : running.lines.filter((line) => line.at <= lookAt)
-  const lines = known.slice(-SHOWN).reverse()
+  const { lines, count, missing } = running.logged
   return html`<section class="audit" aria-labelledby="audit-title">
-    <header class="bar"><h2 id="audit-title">${t.rehearse.audit} (${number(running.lineCount)})</h2>
+    <header class="bar"><h2 id="audit-title">${t.rehearse.audit}${count === null ? '' : ` (${number(count)})`}</h2>
       <button type="button" class="plain" @click=${() => void running.log((log) => save(`${running.name}.audit.jsonl`, log))}>${t.rehearse.saveAudit}</button>
       <button type="button" class="plain" @click=${() => {
         go('evidence')
         void running.log((log) => void checkContent('audit.jsonl', log))
       }}>${t.rehearse.checkAudit}</button></header>
-    ${log(lines)}
+    ${log(lines, running.shown, missing ? t.rehearse.auditGone : t.rehearse.auditEmpty)}
+    ${missing && lines.length > 0 ? html`<p class="quiet">${t.rehearse.auditGone}</p>` : nothing}
   </section>`
 }
 
 function report(running: Show): TemplateResult | typeof nothing {
   if (!running.reported) return nothing
   const { report, exitCode } = running.reported
+  const ended = Object.entries(report.totals.byOutcome).filter(([, n]) => n > 0)
   return html`<section class="report" aria-labelledby="report-title">
     <header class="bar"><h2 id="report-title">${t.rehearse.report}</h2></header>
-    <p class="verdict ${exitCode === 0 ? 'good' : 'bad'}" role="status">${t.watch.verdicts[report.outcome] ?? report.outcome} · ${t.rehearse.exit(exitCode)}</p>
-    <dl>
-      ${Object.entries(report.totals.byOutcome).filter(([, n]) => n > 0).map(([outcome, n]) => html`<dt>${t.rehearse.outcomes[outcome as keyof typeof t.rehearse.outcomes]}</dt><dd>${number(n)}</dd>`)}
-      <dt>${t.rehearse.submits}</dt><dd>${number(report.totals.submits)}</dd>
-      <dt>${t.rehearse.deleted}</dt><dd>${report.totals.recordsDeleted === null ? t.rehearse.measured : number(report.totals.recordsDeleted)}</dd>
-    </dl>
-    ${report.problems.length > 0 ? html`<h3>${t.rehearse.problems}</h3><ul>${report.problems.map((p) => html`<li class="error">${p.message}</li>`)}</ul>` : nothing}
+    <p class="verdict ${exitCode === 0 ? 'good' : 'bad'}" role="status">${verdict(report.outcome, exitCode)}</p>
+    <p>${equation(report.accounting)}</p>
+    ${facts([
+      ...ended.map(([outcome, n]) => [t.rehearse.outcomes[outcome as Outcome], number(n)] as const),
+      ...sums(report.totals),
+      [t.watch.facts.tenant, html`<strong class="warning">${report.tenant}</strong>`],
+      [t.watch.facts.run, html`<code>${report.runId}</code>`],
+      [t.watch.facts.plan, html`<code>${report.planDigest}</code>`],
+    ])}
+    ${problems(report.problems)}
   </section>`
 }
 

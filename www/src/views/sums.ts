@@ -1,0 +1,26 @@
+// How a run ended, and what it adds up to: one text, wherever that is shown.
+import { html, nothing, type TemplateResult } from 'lit-html'
+import { number } from '../format'
+import { t } from '../texts'
+import type { Report } from '../types'
+
+/** A number that was measured, or that it was not. */
+const measured = (n: number | null): string => (n === null ? t.rehearse.measured : number(n))
+
+/** `Something is left over · exit code 5`. */
+export const verdict = (outcome: string, exitCode: number): string => `${t.watch.verdicts[outcome] ?? outcome} · ${t.rehearse.exit(exitCode)}`
+
+/** What was sent, deleted and left. */
+export const sums = ({ submits, recordsDeleted, remaining }: Pick<Report['totals'], 'submits' | 'recordsDeleted' | 'remaining'>): [name: string, value: string][] => [
+  [t.watch.facts.submits, number(submits)],
+  [t.watch.facts.deleted, measured(recordsDeleted)],
+  [t.watch.facts.left, measured(remaining)],
+]
+
+/** Names and values. */
+export const facts = (list: readonly (readonly [name: string, value: unknown])[]): TemplateResult =>
+  html`<dl>${list.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`
+
+/** What does not add up, if anything. */
+export const problems = (list: readonly { message: string }[]): TemplateResult | typeof nothing =>
+  list.length === 0 ? nothing : html`<h3>${t.rehearse.problems}</h3><ul>${list.map(({ message }) => html`<li class="error">${message}</li>`)}</ul>`
