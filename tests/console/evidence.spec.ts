@@ -1,5 +1,6 @@
 // Evidence that the command line left, and what was done to it since: one verdict, the one that `genesys-purge verify` gives.
 import { execFileSync, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -81,7 +82,10 @@ test('sound evidence says that nothing real was deleted, how the chunks ended an
   await open(page)
   await page.getByRole('button', { name: 'Evidence', exact: true }).click()
   await choose(page, folder)
-  await expect(page.getByText('SIMULATED: nothing real is deleted.')).toBeVisible()
+  await expect(page.getByText('SIMULATED: nothing real was deleted.')).toBeVisible()
+  // The one that `run` printed, which somebody may have kept.
+  const digest = `sha256:${createHash('sha256').update(readFileSync(join(folder, 'manifest.json'))).digest('hex')}`
+  await expect(page.getByText(digest)).toBeVisible()
   await expect(page.getByText('How its chunks ended: 3 verified.')).toBeVisible()
   await expect(page.locator('dt', { hasText: 'Approved by' }).locator('+ dd')).toHaveText('dpo@example.com')
   await look(page, 'evidence-good')

@@ -43,11 +43,15 @@ plain('inline code and other origins are refused, and the refusal is seen', asyn
   await page.goto('/')
   await page.getByRole('navigation').first().waitFor()
   await page.evaluate(() => {
-    const script = document.createElement('img')
-    script.src = 'https://example.com/pixel.png'
-    document.body.append(script)
+    const image = document.createElement('img')
+    image.src = 'https://example.com/pixel.png'
+    const script = document.createElement('script')
+    script.textContent = 'document.title = "inline"'
+    document.body.append(image, script)
     document.body.setAttribute('style', 'color: red')
   })
   await expect.poll(() => seen.join('\n')).toMatch(/refused img-src/)
   await expect.poll(() => seen.join('\n')).toMatch(/refused style-src/)
+  await expect.poll(() => seen.join('\n')).toMatch(/refused script-src/)
+  expect(await page.title()).not.toBe('inline')
 })

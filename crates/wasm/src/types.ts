@@ -31,6 +31,7 @@ export interface Estimate {
   /** Billionths of a US dollar. */
   lambdaNanoDollars: number
   sqsNanoDollars: number
+  tableNanoDollars: number
 }
 
 export interface Summary {

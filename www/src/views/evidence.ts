@@ -12,6 +12,8 @@ interface Progress {
   all: number
   verdict: Verdict | null
   badLine: Line | null
+  /** Digest of the manifest: whoever kept the one that the run printed compares it. */
+  manifest: string | null
   files: Compared[]
   /** Everything that does not hold. */
   wrong: string[]
@@ -64,7 +66,7 @@ async function offer(given: readonly Given[]): Promise<void> {
   paint()
 }
 
-const NOTHING: Progress = { done: 0, all: 0, verdict: null, badLine: null, files: [], wrong: [], aside: [], over: false, problem: '', ms: 0 }
+const NOTHING: Progress = { done: 0, all: 0, verdict: null, badLine: null, manifest: null, files: [], wrong: [], aside: [], over: false, problem: '', ms: 0 }
 
 async function checkFolder(folder: Folder): Promise<void> {
   const turn = (latest += 1)
@@ -77,7 +79,9 @@ async function checkFolder(folder: Folder): Promise<void> {
   paint()
   const started = performance.now()
   try {
-    const text = await folder.files.get(MANIFEST)?.text()
+    const listed = folder.files.get(MANIFEST)
+    state.manifest = listed ? await digestOf(listed) : null
+    const text = await listed?.text()
     const read = text === undefined ? null : readManifest(text)
     const manifest = typeof read === 'string' ? null : read
     if (log) {
@@ -204,6 +208,7 @@ function verdict(state: Progress): TemplateResult {
   const [first, ...others] = wrong
   const when = (text: string | null): string => (text === null ? '–' : instant(Date.parse(text)))
   const facts: [string, string][] = found === null ? [] : [
+    ...(state.manifest === null ? [] : [[t.evidence.manifestDigest, state.manifest] satisfies [string, string]]),
     [t.evidence.run, found.runId ?? '–'],
     [t.evidence.plan, found.planDigest ?? '–'],
     [t.evidence.approvedBy, t.sentence.and(found.approvedBy) || '–'],
@@ -215,7 +220,7 @@ function verdict(state: Progress): TemplateResult {
   const good = found === null || first !== undefined ? null
     : t.evidence.good(plural(found.records, 'record'), plural(found.chains, 'chain'), files.length === 0 ? null : plural(files.length, 'file'))
   return html`<p class="verdict ${good === null ? 'bad' : 'good'}" role="status">${good ?? t.evidence.bad(first ?? '')}</p>
-    ${found?.simulated ? html`<p class="simulated"><strong>${t.watch.onSimulated}</strong></p>` : nothing}
+    ${found?.simulated ? html`<p class="simulated"><strong>${t.evidence.simulated}</strong></p>` : nothing}
     ${found !== null && good !== null ? ends(found) : nothing}
     ${others.length > 0 ? html`<h3>${t.evidence.more}</h3><ul>${others.map((text) => html`<li class="error">${text}</li>`)}</ul>` : nothing}
     <p class="quiet">${t.evidence.took(state.ms.toFixed(0))}. ${found?.good && !found.manifestChecked && wrong.length === 0 ? t.evidence.noManifest : nothing}

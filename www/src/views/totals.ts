@@ -7,7 +7,7 @@ import { t } from '../texts'
 import type { Estimate } from '../types'
 
 /** What AWS charges, all in. */
-export const cost = (e: Estimate): string => money(e.lambdaNanoDollars + e.sqsNanoDollars)
+export const cost = (e: Estimate): string => money(e.lambdaNanoDollars + e.sqsNanoDollars + e.tableNanoDollars)
 
 export function totals(): TemplateResult {
   const { plan } = get()
@@ -22,6 +22,7 @@ export function totals(): TemplateResult {
     [t.totals.names.messages, `~${number(e.messages)}`, t.totals.notes.messages],
     [t.totals.names.lambda, `~${money(e.lambdaNanoDollars)}`, t.totals.notes.lambda],
     [t.totals.names.sqs, `~${money(e.sqsNanoDollars)}`, t.totals.notes.sqs],
+    [t.totals.names.table, `~${money(e.tableNanoDollars)}`, t.totals.notes.table],
     [t.totals.names.cost, `~${cost(e)}`, t.totals.notes.cost],
   ]
   return html`<table class="totals"><tbody>${rows.map(([name, value, note]) => html`<tr><th scope="row">${name}</th><td class="figure">${value}</td>

@@ -127,6 +127,8 @@ pub struct Estimate {
     pub lambda_nano_dollars: u64,
     /// What AWS charges for those messages, in billionths of a US dollar.
     pub sqs_nano_dollars: u64,
+    /// What the ledger's table costs on AWS, the same.
+    pub table_nano_dollars: u64,
 }
 
 /// What checking needs to know besides the two documents.
