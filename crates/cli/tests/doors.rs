@@ -54,8 +54,12 @@ fn a_plan_file_meets_the_policy_that_applies_when_it_is_carried_out() {
     fs::write(bench.path("broken.json"), "{").unwrap();
     bench.run(&["run", "plan.json", "--policy", "broken.json"]).exits(2);
     assert!(bench.run(&["status", "--json"]).stdout.is_empty(), "no run came of it");
-    let report = bench.run(&["run", "plan.json", "--policy", "unrelated.json", "--json"]).exits(0).report();
-    assert_eq!(report["outcome"], "verified");
+    let ran = bench.run(&["run", "plan.json", "--policy", "unrelated.json", "--json"]).exits(0);
+    assert_eq!(ran.report()["outcome"], "verified");
+    assert!(!ran.stdout.contains("policy.notInForce"), "{}", ran.stdout);
+    // Whoever names none is told what that means.
+    let ran = bench.run(&["run", "plan.json"]).exits(0);
+    assert!(ran.stderr.contains("warning[policy.notInForce]"), "{}", ran.stderr);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use purge_core::finding::{Finding, Severity};
 use purge_core::plan::{Plan, document};
 use purge_core::policy::Policy;
 use purge_core::run::Order;
+use purge_core::time::Timestamp;
 use purge_driver::ledger::RunRow;
 use purge_driver::{Clock, SystemClock};
 
@@ -34,7 +35,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         (Some(_), Some(path)) => return Err(scenario::on_real_tenant(path)),
     };
     let prepared = documents::prepare(&args.request, args.documents.policy.as_deref(), &context)?;
-    show_findings(args.json, &settings.remarks, &prepared);
+    let remarks: Vec<Finding> = settings.remarks.iter().cloned().chain(unguarded(args, &prepared, now)).collect();
+    show_findings(args.json, &remarks, &prepared);
     let Some(plan) = &prepared.checked.plan else {
         let exit = Failure::of_findings(prepared.checked.findings).exit;
         return Err(Failure { exit, findings: Vec::new() });
@@ -92,6 +94,15 @@ fn narrow(order: &mut Order, policy: &Policy, args: &RunArgs) {
     if let Some(seconds) = args.chunk_deadline {
         limits.chunk_deadline_seconds = if free { seconds } else { seconds.min(limits.chunk_deadline_seconds) };
     }
+}
+
+/// A plan file is as old as its plan, and so are the holds in it.
+fn unguarded(args: &RunArgs, prepared: &Prepared, now: Timestamp) -> Option<Finding> {
+    (prepared.planned_at != now && args.documents.policy.is_none()).then(|| {
+        let message = "no policy is given: what has been put on hold since the plan was made is not known";
+        let help = "give the policy that applies now; it is read again right before each deletion";
+        Finding::new(Severity::Warning, "policy.notInForce", "--policy", message, help)
+    })
 }
 
 /// The plan with all findings, before anything is done.
