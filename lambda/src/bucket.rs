@@ -21,6 +21,12 @@ pub trait Bucket: fmt::Debug {
     /// When it cannot be read, or is no text.
     fn read(&self, key: &str) -> impl Future<Output = Result<Option<String>, BucketError>>;
 
+    /// The text that was under a key in that version, whatever has been put there since; `None` when there is no such version.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is no text.
+    fn read_version(&self, key: &str, version: &str) -> impl Future<Output = Result<Option<String>, BucketError>>;
+
     /// Puts a text under a key, instead of whatever was there.
     ///
     /// # Errors

@@ -64,7 +64,7 @@ impl<H: Http, C: Clock> S3Bucket<H, C> {
     }
 
     /// Sends it until there is an answer that another attempt would not change.
-    async fn send(&self, method: Method, key: &str, body: &[u8]) -> Result<HttpResponse, BucketError> {
+    async fn send(&self, method: Method, key: &str, query: &str, body: &[u8]) -> Result<HttpResponse, BucketError> {
         let failed = |why: String| BucketError { key: key.to_owned(), why };
         let mut pause = PAUSE;
         let mut why = String::new();
@@ -73,7 +73,7 @@ impl<H: Http, C: Clock> S3Bucket<H, C> {
                 self.clock.sleep_until(self.clock.now().plus(pause)).await;
                 pause *= 2;
             }
-            let request = self.signed(method, key, body).await.map_err(failed)?;
+            let request = self.signed(method, key, query, body).await.map_err(failed)?;
             match self.once(request).await {
                 Ok(answer) if answer.status < 500 && answer.status != 429 => return Ok(answer),
                 Ok(answer) => why = said(&answer),
@@ -93,9 +93,9 @@ impl<H: Http, C: Clock> S3Bucket<H, C> {
     }
 
     /// Signature version 4, over the body and every header. The checksum is what a locked bucket asks for.
-    async fn signed(&self, method: Method, key: &str, body: &[u8]) -> Result<WireRequest, String> {
+    async fn signed(&self, method: Method, key: &str, query: &str, body: &[u8]) -> Result<WireRequest, String> {
         let credentials = self.credentials.provide_credentials().await.map_err(|why| why.to_string())?;
-        let url = format!("{}/{}", self.address, encoded(key));
+        let url = format!("{}/{}{query}", self.address, encoded(key));
         let mut headers = Vec::new();
         if method == Method::Put {
             let kind = if key.ends_with(".json") { "application/json" } else { "text/plain; charset=utf-8" };
@@ -123,23 +123,33 @@ impl<H: Http, C: Clock> S3Bucket<H, C> {
         headers.extend(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())));
         Ok(WireRequest { method, url, headers, body: body.to_vec(), timeout: ATTEMPT })
     }
-}
 
-impl<H: Http + fmt::Debug, C: Clock + fmt::Debug> Bucket for S3Bucket<H, C> {
-    async fn read(&self, key: &str) -> Result<Option<String>, BucketError> {
-        let answer = self.send(Method::Get, key, &[]).await?;
+    async fn get(&self, key: &str, query: &str, nothing: &str) -> Result<Option<String>, BucketError> {
+        let answer = self.send(Method::Get, key, query, &[]).await?;
         let failed = |why: String| BucketError { key: key.to_owned(), why };
         match answer.status {
             // What was no UTF-8 has been replaced by then, and is not what somebody put there.
             200 if answer.body.contains(char::REPLACEMENT_CHARACTER) => Err(failed("it is not UTF-8".to_owned())),
             200 => Ok(Some(answer.body)),
-            404 if field(&answer.body, "Code") == Some("NoSuchKey") => Ok(None),
+            404 if field(&answer.body, "Code") == Some(nothing) => Ok(None),
             _ => Err(failed(said(&answer))),
         }
     }
+}
+
+impl<H: Http + fmt::Debug, C: Clock + fmt::Debug> Bucket for S3Bucket<H, C> {
+    async fn read(&self, key: &str) -> Result<Option<String>, BucketError> {
+        self.get(key, "", "NoSuchKey").await
+    }
+
+    async fn read_version(&self, key: &str, version: &str) -> Result<Option<String>, BucketError> {
+        // In a query a slash is a character like any other.
+        let version = encoded(version).replace('/', "%2F");
+        self.get(key, &format!("?versionId={version}"), "NoSuchVersion").await
+    }
 
     async fn write(&self, key: &str, text: String) -> Result<(), BucketError> {
-        let answer = self.send(Method::Put, key, text.as_bytes()).await?;
+        let answer = self.send(Method::Put, key, "", text.as_bytes()).await?;
         match answer.status {
             200 => Ok(()),
             _ => Err(BucketError { key: key.to_owned(), why: said(&answer) }),
@@ -268,6 +278,22 @@ mod tests {
         assert_eq!(header(&sent[1], "x-amz-checksum-sha256"), "RBNvo1WzZ4oRRq0W9+hknpT7T8If536DEMBg9hyq/4o=");
         let hex = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
         assert_eq!(header(&sent[1], "x-amz-content-sha256"), hex);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_version_is_asked_for_by_its_id_and_may_be_gone() {
+        let gone = "<Error><Code>NoSuchVersion</Code><Message>why</Message></Error>";
+        let s3 = bucket(None, [answer(200, "text"), answer(404, gone), answer(404, "<Code>NoSuchKey</Code>")]).await;
+        let version = "3/L4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY+MTRCxf3vjVBH40Nr8X8gdRQBpUMLUo";
+        assert_eq!(s3.read_version("plans/q1.json", version).await, Ok(Some("text".to_owned())));
+        assert_eq!(s3.read_version("plans/q1.json", version).await, Ok(None));
+        assert!(s3.read_version("plans/q1.json", version).await.is_err(), "something else is missing");
+        let sent = s3.http.sent.borrow();
+        let of = "?versionId=3%2FL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY%2BMTRCxf3vjVBH40Nr8X8gdRQBpUMLUo";
+        assert_eq!(sent[0].url, format!("https://examplebucket.s3.us-east-1.amazonaws.com/plans/q1.json{of}"));
+        // By botocore, as above.
+        let signature = "Signature=598c824d019d73ebfcf2ee93cdad472ae8713ef4240a78353a1210e780509bf8";
+        assert!(header(&sent[0], "authorization").ends_with(signature), "{}", header(&sent[0], "authorization"));
     }
 
     #[tokio::test(flavor = "current_thread")]

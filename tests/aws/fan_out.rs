@@ -47,6 +47,10 @@ impl Bucket for NoBucket {
         Ok((key == "policy.json").then(|| json!({"version": 1}).to_string()))
     }
 
+    async fn read_version(&self, _key: &str, _version: &str) -> Result<Option<String>, BucketError> {
+        Ok(None)
+    }
+
     async fn write(&self, key: &str, _text: String) -> Result<(), BucketError> {
         Err(BucketError { key: key.to_owned(), why: "there is no bucket".to_owned() })
     }

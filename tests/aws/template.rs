@@ -290,6 +290,22 @@ fn every_queue_takes_requests_over_tls_alone_and_is_encrypted() {
     }
 }
 
+/// An approval is by the version that its event names: there must be versions, and the planner, alone, must be able to read them.
+#[test]
+fn the_planner_reads_versions_of_what_is_put_there_and_of_nothing_else() {
+    assert!(resources()["Plans"].contains("VersioningConfiguration: {Status: Enabled}"));
+    for (name, text) in functions() {
+        let versions = text.split("- Effect: Allow").filter(|statement| statement.contains("s3:GetObjectVersion"));
+        let keys: Vec<_> = versions
+            .flat_map(|statement| statement.lines())
+            .filter_map(|line| line.trim().strip_prefix("- !Sub ")?.rsplit_once("${AWS::Region}/"))
+            .map(|(_, key)| key.trim_end_matches('"').to_owned())
+            .collect();
+        let wanted = [format!("{PLANS}*"), format!("{REQUESTS}*")];
+        assert_eq!(keys, if name == "Planner" { &wanted[..] } else { &[] }, "{name}");
+    }
+}
+
 #[test]
 fn whoever_reads_a_bucket_may_learn_that_there_is_nothing() {
     // Without leave to list, S3 answers "forbidden" for an object that does not exist.

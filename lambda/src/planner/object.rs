@@ -1,5 +1,8 @@
 //! Files that arrive in the plans bucket: a plan file under `plans/` is carried out, a request under `requests/` is previewed. The
 //! answer is put beside it, under `answers/`.
+//!
+//! An event comes late, out of order and more than once, and by then somebody else may have put another file under the same key. It
+//! speaks of one version, whose bytes never change: that one is read, so that nobody's name stands for another's plan.
 
 use purge_driver::{Clock, Http};
 use serde_json::{Value, json};
@@ -29,16 +32,31 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             let key = key.ok_or_else(|| Again("the event names no object".to_owned()))?;
             // Putting a plan file into this bucket is the approval; S3 says who did, but not by a name that people have.
             let principal = record.pointer("/userIdentity/principalId").and_then(Value::as_str).unwrap_or_default();
-            let answer = self.object(&key, principal, trace).await?;
-            tracing::info!(%key, %principal, %answer, "a file arrived");
+            // `null` is what a bucket without versions calls its only one, which anybody can replace.
+            let version = record.pointer("/s3/object/versionId").and_then(Value::as_str).filter(|id| *id != "null");
+            let answer = self.object(&key, version, principal, trace).await?;
+            tracing::info!(%key, version, %principal, %answer, "a file arrived");
             self.plans.write(&format!("{ANSWERS}{key}"), format!("{answer}\n")).await?;
             answers.push(json!({"key": key, "answer": answer}));
         }
         Ok(json!({ "answers": answers }))
     }
 
-    async fn object(&self, key: &str, principal: &str, trace: Option<&str>) -> Result<Value, Failure> {
-        let text = self.plans.read(key).await?.ok_or_else(|| Again(format!("`{key}` is gone")))?;
+    async fn object(
+        &self,
+        key: &str,
+        version: Option<&str>,
+        principal: &str,
+        trace: Option<&str>,
+    ) -> Result<Value, Failure> {
+        if version.is_none() && key.starts_with(PLANS) {
+            return Ok(problem(&no_version(key), self.clock.now()));
+        }
+        let text = match version {
+            Some(version) => self.plans.read_version(key, version).await?,
+            None => self.plans.read(key).await?,
+        };
+        let text = text.ok_or_else(|| Again(format!("`{key}` is gone")))?;
         let answered = if key.starts_with(PLANS) {
             self.run_plan(&text, By::Upload(principal), trace).await?
         } else if key.starts_with(REQUESTS) {
@@ -57,6 +75,16 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         };
         Ok(answered.unwrap_or_else(|refusal| problem(&refusal, self.clock.now())))
     }
+}
+
+fn no_version(key: &str) -> Refusal {
+    Refusal::of(vec![Finding::new(
+        Severity::Blocked,
+        "approval.version",
+        format!("{key}#"),
+        "the event names no version of the file, so nobody can tell whether it is the one that was put there by whom it names",
+        "turn on versions for the plans bucket, as the template does, and put the file there again",
+    )])
 }
 
 /// Keys come percent-encoded, with `+` for a space.

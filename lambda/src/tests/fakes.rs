@@ -116,15 +116,33 @@ impl Queue for &FakeQueue {
 #[derive(Debug, Default)]
 pub(super) struct FakeBucket {
     pub(super) kept: RefCell<BTreeMap<String, String>>,
+    /// What people have put there, one version after the other.
+    versions: RefCell<Vec<(String, String)>>,
     /// The keys in the order in which they were written.
     pub(super) written: RefCell<Vec<String>>,
     /// Texts that it still takes before it breaks.
     pub(super) breaks_after: Cell<Option<usize>>,
 }
 
+impl FakeBucket {
+    /// Puts a file there as a person does, and gives the id of its version.
+    pub(super) fn put(&self, key: &str, text: &str) -> String {
+        self.kept.borrow_mut().insert(key.to_owned(), text.to_owned());
+        let mut versions = self.versions.borrow_mut();
+        versions.push((key.to_owned(), text.to_owned()));
+        (versions.len() - 1).to_string()
+    }
+}
+
 impl Bucket for &FakeBucket {
     async fn read(&self, key: &str) -> Result<Option<String>, BucketError> {
         Ok(self.kept.borrow().get(key).cloned())
+    }
+
+    async fn read_version(&self, key: &str, version: &str) -> Result<Option<String>, BucketError> {
+        let versions = self.versions.borrow();
+        let found = version.parse().ok().and_then(|place: usize| versions.get(place));
+        Ok(found.filter(|(of, _)| of == key).map(|(_, text)| text.clone()))
     }
 
     async fn write(&self, key: &str, text: String) -> Result<(), BucketError> {
@@ -244,6 +262,12 @@ impl World {
         self.ledger.create(&NewRun { order, plan_file, chunks }, self.clock.now()).await.unwrap();
         run_id
     }
+}
+
+/// S3's word that this principal has put that version of a file there.
+pub(super) fn arrived(key: &str, version: Option<&str>, principal: &str) -> Value {
+    let object = json!({"key": key, "versionId": version});
+    json!({"Records": [{"s3": {"object": object}, "userIdentity": {"principalId": principal}}]})
 }
 
 /// Deletes the first hours of 2022, one by one.

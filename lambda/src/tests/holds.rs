@@ -9,7 +9,7 @@ use purge_core::wake::WakeUp;
 use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
-use super::fakes::{World, event, in_virtual_time, policy, request, sent};
+use super::fakes::{World, arrived, event, in_virtual_time, policy, request, sent};
 
 const TIME: Duration = Duration::from_secs(120);
 
@@ -17,8 +17,8 @@ async fn ask(world: &World, event: &Value) -> Value {
     world.functions().plan(event, &world.invocation(TIME)).await.unwrap()
 }
 
-fn put(world: &World, key: &str, value: &Value) {
-    world.plans.kept.borrow_mut().insert(key.to_owned(), value.to_string());
+fn put(world: &World, key: &str, value: &Value) -> String {
+    world.plans.put(key, &value.to_string())
 }
 
 fn codes(answer: &Value) -> Vec<&str> {
@@ -45,12 +45,12 @@ fn hold_on(hour: u32) -> Value {
 /// The three ways to start something that was approved under the policy that keeps nothing.
 fn starts(world: &World) -> Vec<Value> {
     let file = plan_file(world, &policy());
-    put(world, "plans/a.json", &file);
+    let version = put(world, "plans/a.json", &file);
     let approval = json!({"digest": file["planDigest"], "approvedBy": "b@example.com"});
     vec![
         json!({"action": "runPlan", "planFile": file, "approvedBy": "b@example.com"}),
         json!({"action": "run", "request": request(3), "policy": policy(), "approval": approval}),
-        json!({"Records": [{"s3": {"object": {"key": "plans/a.json"}}, "userIdentity": {"principalId": "AWS:AIDA"}}]}),
+        arrived("plans/a.json", Some(&version), "AWS:AIDA"),
     ]
 }
 
@@ -165,8 +165,8 @@ fn an_upload_is_no_second_person() {
     in_virtual_time(async |world| {
         let two = json!({"version": 1, "limits": {"secondPerson": true}});
         let file = plan_file(world, &two);
-        put(world, "plans/a.json", &file);
-        let upload = json!({"Records": [{"s3": {"object": {"key": "plans/a.json"}}, "userIdentity": {"principalId": "AWS:AIDA"}}]});
+        let version = put(world, "plans/a.json", &file);
+        let upload = arrived("plans/a.json", Some(&version), "AWS:AIDA");
         assert_eq!(codes(&unwrapped(ask(world, &upload).await)), ["approval.upload"]);
         assert_eq!(world.ledger.runs().await.unwrap(), []);
         let run = |by: &str| json!({"action": "runPlan", "planFile": file, "approvedBy": by});

@@ -8,5 +8,6 @@ mod fan_out;
 mod holds;
 mod logs;
 mod messages;
+mod objects;
 mod schedule;
 mod sweep;
