@@ -1,6 +1,6 @@
 //! What the planner answers.
 
-use purge_core::finding::Finding;
+use purge_core::finding::{Finding, Severity};
 use purge_core::time::Timestamp;
 use purge_driver::ledger::RunRow;
 use serde_json::{Map, Value, json};
@@ -34,6 +34,43 @@ pub(super) fn problem(refusal: &Refusal, now: Timestamp) -> Value {
         "detail": first.map(|finding| &finding.message),
         "findings": refusal.findings,
     })
+}
+
+/// The longest answer that an invocation may give: Lambda allows six megabytes, whichever they are.
+pub const LONGEST_ANSWER: usize = 6_000_000;
+
+/// The answer, or, where it would not fit, what to do instead.
+pub(super) fn fitting(answer: Value) -> Result<Value, Refusal> {
+    let length = answer.to_string().len();
+    if length <= LONGEST_ANSWER {
+        return Ok(answer);
+    }
+    let chunks = answer.pointer("/plan/chunks").and_then(Value::as_array).map_or(0, Vec::len);
+    Err(Refusal::of(vec![Finding::new(
+        Severity::Blocked,
+        "preview.tooLarge",
+        "#/request",
+        format!("the plan of {chunks} chunks makes an answer of {length} bytes, and Lambda takes {LONGEST_ANSWER}"),
+        "put the request under `requests/`, whose answer is a file, or plan with `genesys-purge plan`",
+    )]))
+}
+
+/// What may stand in a log about an answer: which plan and run, how much, and the codes of the findings. The answer itself has the
+/// policy, and with it whose data is held and for which matter.
+pub(super) fn summary(answer: &Value) -> Value {
+    let plan = answer.get("plan");
+    let of = |name: &str| answer.get(name).or_else(|| plan?.get(name));
+    let codes = |findings: &Value| -> Option<Vec<Value>> {
+        Some(findings.as_array()?.iter().filter_map(|finding| finding.get("code").cloned()).collect())
+    };
+    let chunks = of("chunks").map(|chunks| chunks.as_array().map_or_else(|| chunks.clone(), |all| json!(all.len())));
+    let mut summary = Map::new();
+    for name in ["runId", "planDigest", "new", "status"] {
+        summary.extend(of(name).map(|value| (name.to_owned(), value.clone())));
+    }
+    summary.extend(chunks.map(|chunks| ("chunks".to_owned(), chunks)));
+    summary.extend(of("findings").and_then(codes).map(|codes| ("findings".to_owned(), Value::Array(codes))));
+    Value::Object(summary)
 }
 
 /// A run in a few fields.

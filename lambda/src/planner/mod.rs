@@ -11,7 +11,7 @@ use purge_core::time::Timestamp;
 use purge_driver::{Clock, Http, Obstacle, Retry};
 use serde_json::{Value, json};
 
-pub use answer::Refusal;
+pub use answer::{LONGEST_ANSWER, Refusal};
 pub use event::Event;
 pub use object::{ANSWERS, PLANS, REQUESTS};
 
@@ -54,7 +54,9 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
 
     async fn answer(&self, event: Event, invocation: &Invocation, trace: Option<&str>) -> Result<Answered, Failure> {
         match event {
-            Event::Preview { request, policy } => self.preview(&request, policy.as_ref()).await,
+            Event::Preview { request, policy } => {
+                Ok(self.preview(&request, policy.as_ref()).await?.and_then(answer::fitting))
+            }
             Event::Run { request, policy, approval } => {
                 self.run_request(&request, policy.as_ref(), &approval, trace).await
             }

@@ -54,8 +54,10 @@ fn starts(world: &World) -> Vec<Value> {
     ]
 }
 
-fn unwrapped(answer: Value) -> Value {
-    if answer["answers"].is_array() { answer["answers"][0]["answer"].clone() } else { answer }
+/// The answer to a file is a file.
+fn unwrapped(world: &World, answer: Value) -> Value {
+    let Some(key) = answer["answers"][0]["key"].as_str() else { return answer };
+    serde_json::from_str(&world.plans.kept.borrow()[&format!("answers/{key}")]).unwrap()
 }
 
 #[test]
@@ -64,19 +66,19 @@ fn nothing_that_was_approved_before_a_hold_starts_after_it() {
         in_virtual_time(async |world| {
             let start = starts(world)[place].clone();
             put(world, "policy.json", &hold_on(1));
-            let answer = unwrapped(ask(world, &start).await);
+            let answer = unwrapped(world, ask(world, &start).await);
             assert_eq!(codes(&answer), ["policy.keepsMore"], "{answer}");
             assert!(answer["detail"].as_str().unwrap().contains("hold `case`"), "{answer}");
 
             world.plans.kept.borrow_mut().remove("policy.json");
-            let answer = unwrapped(ask(world, &start).await);
+            let answer = unwrapped(world, ask(world, &start).await);
             assert_eq!(codes(&answer), ["policy.missing"], "{answer}");
             assert_eq!(world.ledger.runs().await.unwrap(), []);
             assert!(world.errands.take().is_empty());
 
             // A hold on something else changes nothing.
             put(world, "policy.json", &hold_on(9));
-            let answer = unwrapped(ask(world, &start).await);
+            let answer = unwrapped(world, ask(world, &start).await);
             assert_eq!(answer["new"], true, "{answer}");
         });
     }
@@ -167,7 +169,7 @@ fn an_upload_is_no_second_person() {
         let file = plan_file(world, &two);
         let version = put(world, "plans/a.json", &file);
         let upload = arrived("plans/a.json", Some(&version), "AWS:AIDA");
-        assert_eq!(codes(&unwrapped(ask(world, &upload).await)), ["approval.upload"]);
+        assert_eq!(codes(&unwrapped(world, ask(world, &upload).await)), ["approval.upload"]);
         assert_eq!(world.ledger.runs().await.unwrap(), []);
         let run = |by: &str| json!({"action": "runPlan", "planFile": file, "approvedBy": by});
         assert_eq!(codes(&ask(world, &run("A@example.com")).await), ["approval.samePerson"]);

@@ -1,5 +1,6 @@
 //! Files that arrive in the plans bucket: each event is about one version, whatever is under its key by then.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use purge_core::plan::{self, CheckContext, PlanFile};
@@ -7,6 +8,7 @@ use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
 use super::fakes::{World, arrived, in_virtual_time, policy, request};
+use crate::planner::LONGEST_ANSWER;
 
 const TIME: Duration = Duration::from_secs(120);
 
@@ -58,5 +60,85 @@ fn a_plan_file_without_a_version_starts_nothing() {
         assert!(world.errands.take().is_empty());
         let gone = arrived("plans/q1.json", Some("7"), "AWS:ALICE");
         assert!(world.functions().plan(&gone, &world.invocation(TIME)).await.is_err(), "it comes again");
+    });
+}
+
+/// Keeps what is logged, as text.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<String>>);
+
+impl tracing::field::Visit for Log {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        *self.0.lock().unwrap() += &format!("{field}={value:?} ");
+    }
+}
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, _metadata: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, attributes: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        attributes.record(&mut self.clone());
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _span: &tracing::span::Id, values: &tracing::span::Record<'_>) {
+        values.record(&mut self.clone());
+    }
+
+    fn record_follows_from(&self, _span: &tracing::span::Id, _follows: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        event.record(&mut self.clone());
+    }
+
+    fn enter(&self, _span: &tracing::span::Id) {}
+
+    fn exit(&self, _span: &tracing::span::Id) {}
+}
+
+#[test]
+fn a_log_says_which_plan_and_nothing_of_what_is_held() {
+    let log = Log::default();
+    let _logging = tracing::subscriber::set_default(log.clone());
+    in_virtual_time(async |world| {
+        let id = "6b1f3c1e-0000-4000-8000-000000000001";
+        let hold = json!({"id": "case-77", "matter": "Doe v. Roe", "conversationIds": [id]});
+        world.plans.put("policy.json", &json!({"version": 1, "holds": [hold]}).to_string());
+        let request = request(3).to_string();
+        let version = world.plans.put("requests/q1.json", &request);
+        let given = ask(world, &arrived("requests/q1.json", Some(&version), "AWS:ALICE")).await;
+        let answer = answer(world, "requests/q1.json");
+        assert!(answer.to_string().contains("Doe v. Roe"), "the file has all of it: {answer}");
+        let logged = log.0.lock().unwrap().clone();
+        assert!(logged.contains("requests/q1.json") && logged.contains(r#""chunks":3"#), "{logged}");
+        assert!(logged.contains(answer["plan"]["planDigest"].as_str().unwrap()), "{logged}");
+        for text in [logged, given.to_string()] {
+            for held in ["Doe v. Roe", "case-77", id] {
+                assert!(!text.contains(held), "`{held}` is in {text}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_preview_fits_into_an_answer_or_says_where_to_put_the_request() {
+    in_virtual_time(async |world| {
+        let preview = |hours: u32| json!({"action": "preview", "request": request(hours)});
+        let small = ask(world, &preview(20_000)).await;
+        assert_eq!(small["plan"]["chunks"].as_array().unwrap().len(), 20_000);
+        assert!(small.to_string().len() <= LONGEST_ANSWER);
+
+        let mut large = request(1);
+        large["range"] = json!({"start": "2012-01-01T00:00:00Z", "end": "2023-05-29T16:00:00Z"});
+        let refused = ask(world, &json!({"action": "preview", "request": large})).await;
+        assert_eq!(refused["findings"][0]["code"], "preview.tooLarge", "{refused}");
+        assert!(refused["findings"][0]["help"].as_str().unwrap().contains("`requests/`"));
+
+        let version = world.plans.put("requests/large.json", &large.to_string());
+        let given = ask(world, &arrived("requests/large.json", Some(&version), "AWS:ALICE")).await;
+        assert_eq!(given["answers"][0]["answer"]["chunks"], 100_000, "{given}");
+        assert_eq!(answer(world, "requests/large.json")["plan"]["chunks"].as_array().unwrap().len(), 100_000);
     });
 }
