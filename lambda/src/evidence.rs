@@ -8,6 +8,7 @@ use purge_core::audit::AuditRecord;
 use purge_core::evidence::{Evidence, MANIFEST, Material};
 use purge_core::plan::{self, CheckContext};
 use purge_core::report::{Ordered, Report, RunOutcome};
+use purge_core::request::DeletionApi;
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{Ledger, OutboxRow, RunRow};
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,21 @@ pub const POINTER_VERSION: u32 = 1;
 pub const LATEST: &str = "/latest.json";
 /// Hexadecimal digits of the digest that name a folder.
 const DIGITS: usize = 16;
+
+/// Memory for each chunk while the evidence is put together, in bytes: its records, their lines, its message and copies of them. Twice
+/// what one attempt at every chunk takes, as `cargo xtask fan-out` measures it: chunks may be tried again.
+fn bytes_per_chunk(api: DeletionApi) -> u64 {
+    match api {
+        DeletionApi::DataDeletion => 50_000,
+        DeletionApi::RecordingJobs => 80_000,
+    }
+}
+
+/// The largest run whose evidence a courier of so many megabytes can put together.
+#[must_use]
+pub fn most_chunks(api: DeletionApi, courier_megabytes: u32) -> u32 {
+    u32::try_from(u64::from(courier_megabytes) * 1024 * 1024 / bytes_per_chunk(api)).unwrap_or(u32::MAX)
+}
 
 /// Where the newest evidence of a run is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -83,6 +83,8 @@ pub struct Functions<'a, L, H, C, Q, B> {
     pub evidence: B,
     /// Whether there is a governance system to tell.
     pub tell: bool,
+    /// Memory of the courier, in megabytes: no run is started whose evidence would not fit.
+    pub courier_megabytes: u32,
     /// One per API and request budget, with its token, for as long as the process lives.
     pub senders: Senders<'a, H, C>,
     /// What the jobs of each run have shown about how long a job takes.

@@ -65,6 +65,7 @@ async fn main() -> Result<(), Error> {
         policy_key: &settings.policy,
         evidence: bucket(&settings.evidence)?,
         tell: settings.webhook.is_some(),
+        courier_megabytes: settings.courier_megabytes,
         senders: RefCell::default(),
         paces: RefCell::default(),
     };

@@ -21,6 +21,8 @@ pub const EVIDENCE: &str = "PURGE_EVIDENCE_BUCKET";
 pub const CREDENTIALS: &str = "PURGE_CREDENTIALS_SECRET";
 /// Secret with the webhook: `{"url": …, "secret": "whsec_…"}`; empty when there is none.
 pub const WEBHOOK: &str = "PURGE_WEBHOOK_SECRET";
+/// Memory of the courier, which puts the evidence together, in megabytes.
+pub const COURIER_MEGABYTES: &str = "PURGE_COURIER_MEGABYTES";
 /// Whether the tenant is a simulated one: `true` or `false`.
 pub const SIMULATED: &str = "PURGE_SIMULATED";
 /// Region of the tenant.
@@ -31,7 +33,7 @@ pub const BASE_URL: &str = "GENESYS_BASE_URL";
 pub const LOGIN_URL: &str = "GENESYS_LOGIN_URL";
 
 /// All of them; a test compares them with the template.
-pub const ALL: [&str; 12] = [
+pub const ALL: [&str; 13] = [
     TABLE,
     CHUNK_QUEUE,
     ERRAND_QUEUE,
@@ -40,6 +42,7 @@ pub const ALL: [&str; 12] = [
     EVIDENCE,
     CREDENTIALS,
     WEBHOOK,
+    COURIER_MEGABYTES,
     SIMULATED,
     REGION,
     BASE_URL,
@@ -65,6 +68,8 @@ pub struct Settings {
     pub credentials: String,
     /// Secret with the webhook.
     pub webhook: Option<String>,
+    /// Memory of the courier, in megabytes.
+    pub courier_megabytes: u32,
     /// The tenant.
     pub place: Place,
 }
@@ -113,7 +118,13 @@ impl Settings {
         };
         let [table, chunk_queue, errand_queue] = [TABLE, CHUNK_QUEUE, ERRAND_QUEUE].map(&mut text);
         let [plans, policy, evidence, credentials] = [PLANS, POLICY, EVIDENCE, CREDENTIALS].map(&mut text);
-        let simulated = text(SIMULATED);
+        let (courier_megabytes, simulated) = (text(COURIER_MEGABYTES), text(SIMULATED));
+        let courier_megabytes = courier_megabytes.parse().unwrap_or_else(|_| {
+            if !courier_megabytes.is_empty() {
+                wrong.push(format!("`{COURIER_MEGABYTES}` is `{courier_megabytes}`, not a number of megabytes"));
+            }
+            0
+        });
         let simulated = match simulated.as_str() {
             "true" => true,
             "false" => false,
@@ -134,6 +145,7 @@ impl Settings {
                 evidence,
                 credentials,
                 webhook: optional(WEBHOOK),
+                courier_megabytes,
                 place,
             }),
             Some(_) | None => Err(wrong),
@@ -177,6 +189,7 @@ mod tests {
     fn a_region_is_enough_for_the_addresses_and_everything_wrong_is_said() {
         let get = |name: &str| match name {
             SIMULATED => Some("false".to_owned()),
+            COURIER_MEGABYTES => Some("1024".to_owned()),
             REGION => Some("us-east-1".to_owned()),
             BASE_URL | LOGIN_URL | WEBHOOK => Some(String::new()),
             _ => Some("x".to_owned()),
@@ -187,6 +200,12 @@ mod tests {
         let login = settings.place.tenant(DeletionApi::RecordingJobs).login.to_string();
         assert_eq!(login, "https://login.mypurecloud.com");
         assert!(settings.webhook.is_none());
-        assert_eq!(Settings::read(|_| None).unwrap_err().len(), 10);
+        assert_eq!(settings.courier_megabytes, 1024);
+        assert_eq!(Settings::read(|_| None).unwrap_err().len(), 11);
+        let large = |name: &str| if name == COURIER_MEGABYTES { Some("large".to_owned()) } else { get(name) };
+        assert_eq!(
+            Settings::read(large).unwrap_err(),
+            ["`PURGE_COURIER_MEGABYTES` is `large`, not a number of megabytes"]
+        );
     }
 }

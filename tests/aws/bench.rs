@@ -114,6 +114,7 @@ impl Bench {
             (settings::EVIDENCE, EVIDENCE),
             (settings::CREDENTIALS, "client"),
             (settings::WEBHOOK, "webhook"),
+            (settings::COURIER_MEGABYTES, "1024"),
             (settings::SIMULATED, "true"),
             (settings::REGION, "us-east-1"),
             (settings::BASE_URL, &tenant.url()),

@@ -14,16 +14,24 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::MessageSystemAttributeName;
-use purge_core::plan::price;
+use purge_core::http::{HttpResponse, NoResponse};
+use purge_core::plan::{self, CheckContext, PlanFile, price};
+use purge_core::run::{Approval, ChunkRun, Order};
 use purge_core::time::Timestamp;
-use purge_driver::{Clock as _, HttpsClient, SystemClock};
+use purge_driver::ledger::NewRun;
+use purge_driver::{
+    Clock as _, Credentials, Http, HttpsClient, Ledger as _, MemoryLedger, Runner, Sender, Signal, SystemClock, Tenant,
+    Unwatched, VirtualClock, WireRequest, Worker, virtual_time,
+};
 use purge_lambda::DynamoLedger;
 use purge_lambda::bucket::{Bucket, BucketError};
+use purge_lambda::evidence::{self, most_chunks};
 use purge_lambda::functions::{Functions, Invocation, Tenants};
 use purge_lambda::login::{Vault, WithCredentials};
 use purge_lambda::queue::{Delayed, Queue, QueueError, SqsQueue};
 use purge_lambda::settings::{Place, Settings};
 use purge_lambda::store::Store as _;
+use purge_sim::{Delivery, Scenario, TenantRequest};
 use purge_tests_aws::bill::Bill;
 use purge_tests_aws::emulator::{Emulator, config, create_table};
 use purge_tests_aws::proxy::{Proxy, Service};
@@ -125,6 +133,7 @@ fn place(url: &str) -> Place {
         "GENESYS_BASE_URL" => Some(url.to_owned()),
         "GENESYS_REGION" => Some("us-east-1".to_owned()),
         "PURGE_SIMULATED" => Some("true".to_owned()),
+        "PURGE_COURIER_MEGABYTES" => Some("10240".to_owned()),
         "GENESYS_LOGIN_URL" | "PURGE_WEBHOOK_SECRET" => None,
         _ => Some("unused".to_owned()),
     };
@@ -164,6 +173,7 @@ impl Ground {
             policy_key: "policy.json",
             evidence: NoBucket,
             tell: false,
+            courier_megabytes: 10_240,
             senders: RefCell::default(),
             paces: RefCell::default(),
         }
@@ -191,12 +201,17 @@ async fn planned<Q: Queue>(
     request: &Value,
 ) -> String {
     let policy = json!({"version": 1});
-    let preview = json!({"action": "preview", "request": request, "policy": policy});
-    let preview = functions.plan(&preview, &invocation(LONG)).await.unwrap();
-    let approval = json!({"digest": preview["plan"]["planDigest"], "approvedBy": "b@example.com"});
+    // A preview of so many chunks would not fit into an answer.
+    let context = CheckContext {
+        now: SystemClock.now(),
+        tenant_jurisdiction: Some("us-east-1".to_owned()),
+        default_jurisdiction: None,
+    };
+    let plan = plan::check(&request.to_string(), Some(&policy.to_string()), &context).plan.unwrap();
+    let approval = json!({"digest": plan.digest(), "approvedBy": "b@example.com"});
     let run = json!({"action": "run", "request": request, "policy": policy, "approval": approval});
     let started = functions.plan(&run, &invocation(LONG)).await.unwrap();
-    started["runId"].as_str().unwrap_or_else(|| panic!("{preview} {started}")).to_owned()
+    started["runId"].as_str().unwrap_or_else(|| panic!("{started}")).to_owned()
 }
 
 /// A batch as the event source hands it over.
@@ -367,7 +382,7 @@ async fn a_hundred_thousand_chunks() {
     }
     println!("\n{CHUNKS} chunks, errands of {} s", TIME.as_secs());
     println!(
-        "planned (preview and run) in {:.1} s: {:?} {:?}",
+        "planned and stored in {:.1} s: {:?} {:?}",
         planning.as_secs_f64(),
         table_planned.calls,
         queue_planned.calls
@@ -486,4 +501,129 @@ async fn what_carrying_out_a_chunk_costs() {
         thousand(bill.of_the_table()),
         thousand(messages * 3 * price::QUEUE_REQUEST)
     );
+}
+
+/// The simulated tenant, in virtual time.
+struct Near<'a> {
+    clock: &'a VirtualClock,
+    tenant: RefCell<purge_sim::Tenant>,
+}
+
+impl Http for Near<'_> {
+    async fn send(&self, request: WireRequest) -> Result<HttpResponse, NoResponse> {
+        let path = request.url.replace("http://127.0.0.1:7000", "");
+        let body = String::from_utf8(request.body).unwrap();
+        let asked = TenantRequest { method: request.method, path, headers: request.headers, body };
+        let now = self.clock.now();
+        let reply = self.tenant.borrow_mut().handle(&asked, now);
+        self.clock.sleep_until(now.plus(reply.after.max(Duration::from_millis(1)))).await;
+        match reply.delivery {
+            Delivery::Answer(response) => Ok(response),
+            Delivery::Dropped | Delivery::Truncated(..) => Err(NoResponse::Dropped),
+        }
+    }
+}
+
+/// Has the bytes of a text twice while it takes it, as the client for S3 does.
+#[derive(Debug)]
+struct Taker;
+
+impl Bucket for Taker {
+    async fn read(&self, _key: &str) -> Result<Option<String>, BucketError> {
+        Ok(None)
+    }
+
+    async fn read_version(&self, _key: &str, _version: &str) -> Result<Option<String>, BucketError> {
+        Ok(None)
+    }
+
+    async fn write(&self, _key: &str, text: String) -> Result<(), BucketError> {
+        std::hint::black_box(text.clone());
+        Ok(())
+    }
+}
+
+/// Memory of this process: now, and the most since that was last asked.
+fn memory() -> (u64, u64) {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let of = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().strip_suffix("kB").unwrap().trim().parse::<u64>().unwrap() * 1024
+    };
+    let answer = (of("VmRSS:"), of("VmHWM:"));
+    std::fs::write("/proc/self/clear_refs", "5").unwrap();
+    answer
+}
+
+/// `cargo xtask fan-out`.
+#[test]
+#[ignore = "measures"]
+fn what_evidence_takes() {
+    // The smaller one first: what it leaves free of the heap is not counted for the other.
+    for (api, chunks) in [("recordingJobs", 1_000), ("dataDeletion", 10_000)] {
+        let clock = VirtualClock::new(Timestamp::parse("2026-01-01T00:00:00Z").unwrap());
+        let mut request = request(chunks);
+        if api == "recordingJobs" {
+            let end = Timestamp::parse("2023-06-01T00:00:00Z").unwrap();
+            request["api"] = json!(api);
+            request["recordTypes"] = json!(["recording"]);
+            request["chunking"] = json!({"days": 1});
+            request["range"] = json!({"start": end.minus(Duration::from_secs(86_400 * u64::from(chunks))), "end": end});
+        }
+        let context = CheckContext {
+            now: clock.now(),
+            tenant_jurisdiction: Some("us-east-1".to_owned()),
+            default_jurisdiction: None,
+        };
+        let policy = json!({"version": 1, "limits": {"requestsPerMinute": 100_000, "concurrency": 100}});
+        let checked = plan::check(&request.to_string(), Some(&policy.to_string()), &context);
+        let plan = checked.plan.unwrap_or_else(|| panic!("{:?}", checked.findings));
+        let approved =
+            Approval { digest: plan.digest().to_owned(), approved_by: "b".to_owned(), approved_at: clock.now() };
+        let order = Order::new(&plan, &approved, "http://127.0.0.1:7000", true).unwrap();
+        let runs = plan.chunks().iter().map(|chunk| ChunkRun::new(&order, *chunk)).collect::<Vec<_>>();
+        let chunks = runs.len() as u64;
+        let plan_file = serde_json::to_string(&PlanFile::new(&plan, clock.now())).unwrap();
+        let (ledger, stop, run_id) = (MemoryLedger::new(), Signal::new(), order.run_id.clone());
+        let tenant = place("http://127.0.0.1:7000").tenant(order.request.api);
+        let tenant = Tenant { credentials: Credentials::new("sim", "sim"), ..tenant };
+        let near = Near { clock: &clock, tenant: RefCell::new(purge_sim::Tenant::new(Scenario::default())) };
+        let sender = Sender::new(&near, &clock, &tenant, order.limits.requests_per_minute);
+        let worker = Worker {
+            ledger: &ledger,
+            sender: &sender,
+            clock: &clock,
+            watch: &Unwatched,
+            owner: "a",
+            assume_dead_owners: false,
+            policy: None,
+            tell: true,
+            stop: &stop,
+            patience: None,
+        };
+        let new = NewRun { order, plan_file, chunks: runs };
+        virtual_time::run(&clock, async {
+            ledger.create(&new, clock.now()).await.unwrap();
+            Runner { worker, postman: None }.run(&run_id).await.unwrap();
+            let row = ledger.run(&run_id).await.unwrap().unwrap();
+            let (before, _) = memory();
+            let outbox = ledger.outbox(&run_id).await.unwrap();
+            let latest = evidence::write(&ledger, &Taker, row, outbox, clock.now()).await.unwrap();
+            let (_, most) = memory();
+            let records = ledger.records(&run_id, 0, u32::MAX).await.unwrap().len() as u64;
+            println!(
+                "evidence of {chunks} chunks of {api}, {}: {} records, {} kB of memory each chunk, {:.1} MB in all",
+                latest.outcome.as_str(),
+                records,
+                (most - before) / chunks / 1000,
+                (most - before) as f64 / 1e6,
+            );
+            let fits = u64::from(most_chunks(new.order.request.api, 1024));
+            assert!(
+                (most - before) / chunks * fits < 1024 * 1024 * 1024 / 2,
+                "half of the memory is for a second attempt at every chunk"
+            );
+        })
+        .unwrap();
+    }
 }

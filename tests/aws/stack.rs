@@ -52,6 +52,7 @@ impl Stack {
         // Two things that the emulator does not do as AWS does: a number given by a parameter stays a text, and there is no arm64.
         let template = std::fs::read_to_string(root().join("template.yaml")).unwrap();
         let template = template
+            .replace("MemorySize: !Ref CourierMemory", "MemorySize: 1024")
             .replace("MaximumConcurrency: !Ref Concurrency", &format!("MaximumConcurrency: {CONCURRENCY}"))
             .replace("CodeUri: target/lambda/bootstrap/", &format!("CodeUri: {}/", folder.display()));
         let local = emulator.folder().join("template.yaml");

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
+use purge_core::plan::MAX_CHUNKS;
+use purge_core::request::DeletionApi;
 use purge_driver::worker::LEASE;
-use purge_lambda::evidence::LATEST;
+use purge_lambda::evidence::{LATEST, most_chunks};
 use purge_lambda::functions::NEEDED;
 use purge_lambda::ledger::{BY_DUE, DUE, PARTITION, SORT};
 use purge_lambda::metrics::NAMESPACE;
@@ -288,6 +290,24 @@ fn every_queue_takes_requests_over_tls_alone_and_is_encrypted() {
         let encrypted = text.contains("KmsMasterKeyId: !Ref Key") && text.contains("redrivePermission: ");
         assert!(encrypted || text.contains(": *lastStop"), "{name}");
     }
+}
+
+/// Whether the evidence of a run fits is judged by the memory that the courier has.
+#[test]
+fn the_planner_knows_how_much_memory_the_courier_has() {
+    assert!(resources()["Courier"].contains("MemorySize: !Ref CourierMemory\n"));
+    let template = template();
+    assert!(template.contains(&format!("{}: !Ref CourierMemory\n", settings::COURIER_MEGABYTES)));
+    let parameter = template.split("  CourierMemory:\n").nth(1).unwrap();
+    let readme = std::fs::read_to_string(root().join("lambda/README.md")).unwrap();
+    let most = |megabytes: u64| most_chunks(DeletionApi::DataDeletion, u32::try_from(megabytes).unwrap());
+    let said = number(parameter, "Default:");
+    for api in [DeletionApi::DataDeletion, DeletionApi::RecordingJobs] {
+        let most = most_chunks(api, u32::try_from(said).unwrap());
+        let rounded = format!("{},{:03}", most / 1000, most / 100 * 100 % 1000);
+        assert!(readme.contains(&rounded), "the README does not say that {rounded} fit");
+    }
+    assert!(most(number(parameter, "MaxValue:")) >= MAX_CHUNKS, "some plan can never be carried out");
 }
 
 /// An approval is by the version that its event names: there must be versions, and the planner, alone, must be able to read them.

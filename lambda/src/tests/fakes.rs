@@ -17,7 +17,7 @@ use crate::bucket::{Bucket, BucketError};
 use crate::evidence::LATEST;
 use crate::functions::{Functions, Invocation, Tenants};
 use crate::queue::{Delayed, Queue, QueueError, TRACEPARENT};
-use crate::settings::{BASE_URL, LOGIN_URL, Place, REGION, SIMULATED, Settings, WEBHOOK};
+use crate::settings::{BASE_URL, COURIER_MEGABYTES, LOGIN_URL, Place, REGION, SIMULATED, Settings, WEBHOOK};
 use crate::store::Store;
 
 pub(super) const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -186,6 +186,8 @@ pub(super) struct World {
     http: Unwell,
     place: Place,
     tenants: Tenants,
+    /// How much memory the courier is said to have.
+    pub(super) courier_megabytes: Cell<u32>,
 }
 
 impl World {
@@ -193,11 +195,12 @@ impl World {
         let clock = VirtualClock::new(Timestamp::parse("2026-01-01T00:00:00Z").unwrap());
         let get = |name: &str| match name {
             SIMULATED => Some("true".to_owned()),
+            COURIER_MEGABYTES => Some("1024".to_owned()),
             REGION => Some("us-east-1".to_owned()),
             BASE_URL | LOGIN_URL | WEBHOOK => None,
             _ => Some("5".to_owned()),
         };
-        let place = Settings::read(get).unwrap().place;
+        let Settings { place, courier_megabytes, .. } = Settings::read(get).unwrap();
         let plans = FakeBucket::default();
         plans.kept.borrow_mut().insert("policy.json".to_owned(), policy().to_string());
         let body = json!({"status": 503, "code": "service.unavailable", "message": "busy", "contextId": "ctx-1"});
@@ -210,6 +213,7 @@ impl World {
             http: Unwell { answer: HttpResponse::json(503, &body) },
             tenants: Tenants::of(&place),
             place,
+            courier_megabytes: Cell::new(courier_megabytes),
             clock,
         }
     }
@@ -227,6 +231,7 @@ impl World {
             policy_key: "policy.json",
             evidence: &self.evidence,
             tell: true,
+            courier_megabytes: self.courier_megabytes.get(),
             senders: RefCell::default(),
             paces: RefCell::default(),
         }

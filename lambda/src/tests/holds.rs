@@ -96,7 +96,9 @@ fn a_worker_asks_the_policy_that_applies_now_before_it_deletes() {
             assert_eq!(answer["batchItemFailures"], json!([]));
             world.ledger.chunk(&run_id, chunk).await.unwrap().unwrap().run.view()
         };
-        put(world, "policy.json", &hold_on(1));
+        let mut now = hold_on(1);
+        now["limits"] = uncounted["limits"].clone();
+        put(world, "policy.json", &now);
         let held = wake(2).await;
         assert_eq!((held.outcome, held.cause.unwrap().code.as_str()), (Some(Outcome::Held), "policy.keepsMore"));
         assert_eq!(held.requests, 0, "nothing left");

@@ -4,10 +4,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use purge_core::plan::{self, CheckContext, PlanFile};
+use purge_core::request::DeletionApi;
 use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
 use super::fakes::{World, arrived, in_virtual_time, policy, request};
+use crate::evidence::most_chunks;
 use crate::planner::LONGEST_ANSWER;
 
 const TIME: Duration = Duration::from_secs(120);
@@ -140,5 +142,31 @@ fn a_preview_fits_into_an_answer_or_says_where_to_put_the_request() {
         let given = ask(world, &arrived("requests/large.json", Some(&version), "AWS:ALICE")).await;
         assert_eq!(given["answers"][0]["answer"]["chunks"], 100_000, "{given}");
         assert_eq!(answer(world, "requests/large.json")["plan"]["chunks"].as_array().unwrap().len(), 100_000);
+    });
+}
+
+#[test]
+fn a_run_whose_evidence_would_not_fit_is_not_stored() {
+    in_virtual_time(async |world| {
+        world.courier_megabytes.set(1);
+        let most = most_chunks(DeletionApi::DataDeletion, 1);
+        let preview = |chunks: u32| json!({"action": "preview", "request": request(chunks)});
+        let run = async |chunks: u32| {
+            let digest = ask(world, &preview(chunks)).await["plan"]["planDigest"].clone();
+            let approval = json!({"digest": digest, "approvedBy": "b@example.com"});
+            ask(world, &json!({"action": "run", "request": request(chunks), "approval": approval})).await
+        };
+        let (warned, refused) = (ask(world, &preview(most + 1)).await, run(most + 1).await);
+        for findings in [&warned["plan"]["findings"], &refused["findings"]] {
+            let finding = findings.as_array().unwrap().iter().find(|finding| finding["code"] == "run.tooLarge");
+            let help = finding.unwrap_or_else(|| panic!("{findings}"))["help"].as_str().unwrap();
+            assert!(help.contains("`CourierMemory`"), "{help}");
+        }
+        let version = world.plans.put("plans/large.json", &plan_file(world, most + 1));
+        ask(world, &arrived("plans/large.json", Some(&version), "AWS:ALICE")).await;
+        assert_eq!(answer(world, "plans/large.json")["findings"][0]["code"], "run.tooLarge");
+        assert_eq!(world.ledger.runs().await.unwrap(), []);
+        assert!(world.errands.take().is_empty());
+        assert_eq!(run(most).await["new"], true);
     });
 }
