@@ -67,6 +67,9 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             ErrandKind::Sweep(sweep) => {
                 self.look_after(&errand.run_id, sweep.clone(), invocation.deadline, trace).await
             }
+            ErrandKind::Retry(retry) => {
+                self.try_again(&errand.run_id, retry, invocation, &message.owner(&invocation.id), trace).await
+            }
             ErrandKind::Evidence => self.prove(errand, trace).await,
         }
     }

@@ -27,6 +27,7 @@ pub mod wake;
 pub mod courier;
 pub mod functions;
 pub mod planner;
+mod retry;
 pub mod sweep;
 pub mod undertaker;
 pub mod worker;

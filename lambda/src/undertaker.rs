@@ -15,7 +15,7 @@ use crate::meter::Meter;
 use crate::metrics;
 use crate::queue::Queue;
 use crate::store::Store;
-use crate::wake::{Errand, MESSAGE_VERSION, WakeUp};
+use crate::wake::{Errand, ErrandKind, MESSAGE_VERSION, WakeUp};
 
 /// Where dead messages are kept in the evidence bucket.
 pub const DEAD_LETTERS: &str = "dead-letters/";
@@ -44,7 +44,14 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
                 format!("it is of version {}; `resume` wakes run `{}` if it stands still", wake.v, wake.run_id)
             }
             (Err(_), Ok(errand)) => {
-                format!("nobody could run {:?} of run `{}`; `resume` does it again", errand.errand, errand.run_id)
+                let again = match &errand.errand {
+                    ErrandKind::Retry(_) => "retry",
+                    ErrandKind::FanOut { .. }
+                    | ErrandKind::Deliver { .. }
+                    | ErrandKind::Sweep(_)
+                    | ErrandKind::Evidence => "resume",
+                };
+                format!("nobody could run {:?} of run `{}`; `{again}` does it again", errand.errand, errand.run_id)
             }
             (Err(why), Err(_)) => format!("it is no wake-up: {why}"),
         };

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// The longest that SQS holds a message back.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(900);
 
+/// Rows of neighbours in one message: of the longest numbers they take 160 kB, and a queue takes 256.
+const MOST_ROWS: usize = 10_000;
+
 /// Anything that is not a chunk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -40,8 +43,35 @@ pub enum ErrandKind {
     },
     /// Look whether anything of the run stands still, and set it going.
     Sweep(Sweep),
+    /// Queue chunks for another attempt, and wake them.
+    Retry(Retry),
     /// Put the evidence of a run that has ended into its bucket.
     Evidence,
+}
+
+/// Which chunks of a run are still to be queued again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Retry {
+    /// First and last of each row of neighbours, in order.
+    pub rows: Vec<(u32, u32)>,
+    /// What has ended later has been tried again already, by a delivery before this one.
+    pub ended_by: Timestamp,
+}
+
+impl Retry {
+    /// These chunks, in order, in as few messages as hold them.
+    #[must_use]
+    pub fn of(chunks: &[u32], ended_by: Timestamp) -> Vec<Self> {
+        let mut rows = Vec::<(u32, u32)>::new();
+        for chunk in chunks {
+            match rows.last_mut() {
+                Some((_, last)) if last.checked_add(1) == Some(*chunk) => *last = *chunk,
+                Some(_) | None => rows.push((*chunk, *chunk)),
+            }
+        }
+        rows.chunks(MOST_ROWS).map(|rows| Self { rows: rows.to_vec(), ended_by }).collect()
+    }
 }
 
 /// Which part of a run is still to be looked at.
@@ -85,12 +115,32 @@ mod tests {
     }
 
     #[test]
+    fn the_chunks_of_a_retry_fit_into_messages() {
+        let rows = |chunks: &[u32]| -> Vec<_> {
+            Retry::of(chunks, Timestamp::EPOCH).into_iter().map(|retry| retry.rows).collect()
+        };
+        assert_eq!(rows(&[]), Vec::<Vec<_>>::new());
+        assert_eq!(rows(&[1, 2, 3, 7, 9, 10]), [[(1, 3), (7, 7), (9, 10)]]);
+        let all: Vec<_> = (1..=200_000).collect();
+        assert_eq!(rows(&all), [[(1, 200_000)]]);
+        let scattered: Vec<_> = (100_000..200_000).step_by(2).collect();
+        let messages = Retry::of(&scattered, Timestamp::from_millis(i64::from(u32::MAX) * 1000));
+        let back = messages.iter().flat_map(|retry| &retry.rows).flat_map(|(first, last)| *first..=*last);
+        assert_eq!(back.collect::<Vec<_>>(), scattered);
+        for retry in messages {
+            let text = serde_json::to_string(&Errand::new("run-0123456789abcdef", ErrandKind::Retry(retry))).unwrap();
+            assert!(text.len() < 200_000, "{}", text.len());
+        }
+    }
+
+    #[test]
     fn errands_come_back_as_they_were() {
         for kind in [
             ErrandKind::FanOut { after: 3 },
             ErrandKind::Deliver { message: "m".to_owned() },
             ErrandKind::Sweep(Sweep::default()),
             ErrandKind::Sweep(Sweep { after: 9, stalled: 2, overdue_seconds: Some(60) }),
+            ErrandKind::Retry(Retry { rows: vec![(1, 3), (7, 7)], ended_by: Timestamp::EPOCH }),
             ErrandKind::Evidence,
         ] {
             let errand = Errand::new("run-1", kind);

@@ -17,6 +17,8 @@ pub struct Retry {
     pub chunks: Vec<u32>,
     /// What is deleted from then on: those, and whatever has not ended.
     pub ahead: Vec<Chunk>,
+    /// When the last of the chunks that are queued again had ended: whatever ends later has been tried again already.
+    pub ended_by: Timestamp,
     cancelled: bool,
 }
 
@@ -88,18 +90,21 @@ impl Retry {
         if let Some(index) = only.unwrap_or_default().iter().copied().find(|index| *index == 0 || *index > chunks) {
             return Ok(Err(Obstacle::NoChunk { index, chunks }));
         }
-        let mut again = Self { chunks: Vec::new(), ahead: Vec::new(), cancelled: ledger.cancel_asked(run_id).await? };
+        let cancelled = ledger.cancel_asked(run_id).await?;
+        let mut again = Self { chunks: Vec::new(), ahead: Vec::new(), ended_by: Timestamp::EPOCH, cancelled };
         let (mut unaware, mut after) = (0_u32, 0);
         loop {
             let page = ledger.chunks(run_id, after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = last.index;
             for row in page {
-                let (index, chunk, open) = (row.index, row.run.chunk(), row.run.outcome().is_none());
+                let (index, chunk, ended_at) = (row.index, row.run.chunk(), row.run.view().ended_at);
+                let open = row.run.outcome().is_none();
                 unaware += u32::from(open && !row.run.cancel_asked());
                 let chosen = only.is_none_or(|only| only.contains(&index)) && row.run.retried().is_some();
                 if chosen {
                     again.chunks.push(index);
+                    again.ended_by = again.ended_by.max(ended_at.unwrap_or(again.ended_by));
                 }
                 if chosen || open {
                     again.ahead.push(chunk);
@@ -115,6 +120,17 @@ impl Retry {
         Ok(Ok(again))
     }
 
+    /// Forgets that somebody wanted the run cancelled: for whoever queues the chunks one by one, before the first.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn take_back<L: Ledger>(&self, ledger: &L, run_id: &str, now: Timestamp) -> Result<(), LedgerError> {
+        if self.cancelled {
+            ledger.withdraw_cancel(run_id, now).await?;
+        }
+        Ok(())
+    }
+
     /// Queues the chunks again, and forgets that somebody wanted the run cancelled.
     ///
     /// # Errors
@@ -126,9 +142,7 @@ impl Retry {
         owner: &str,
         now: Timestamp,
     ) -> Result<Queued, LedgerError> {
-        if self.cancelled {
-            ledger.withdraw_cancel(run_id, now).await?;
-        }
+        self.take_back(ledger, run_id, now).await?;
         let mut all = Queued::default();
         for index in &self.chunks {
             match redrive(ledger, run_id, *index, owner, now).await? {

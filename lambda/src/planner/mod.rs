@@ -123,6 +123,11 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let Some(row) = self.ledger.run(run_id).await? else { return Ok(Err(unknown(run_id))) };
         let again = match Retry::choose(self.ledger, &row, only).await? {
             Ok(again) => again,
+            Err(obstacle @ Obstacle::NothingToRetry) if row.open > 0 => {
+                // Perhaps they were queued by an invocation that died before it had them woken.
+                self.wake_all(run_id, trace).await?;
+                return Ok(Err(not_again(run_id, obstacle)));
+            }
             Err(obstacle) => return Ok(Err(not_again(run_id, obstacle))),
         };
         let now = self.clock.now();
@@ -133,9 +138,9 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         if let Some(refusal) = self.kept_since(&reopened.plan, &again.ahead, now).await? {
             return Ok(Err(refusal));
         }
-        let done = again.queue(self.ledger, run_id, &invocation.id, now).await?;
+        let done = self.queue_again(run_id, &again, invocation, trace).await?;
         self.wake_all(run_id, trace).await?;
-        Ok(Ok(json!({"runId": run_id, "queued": done.queued, "busy": done.busy})))
+        Ok(Ok(json!({"runId": run_id, "queued": done.queued, "busy": done.busy, "later": done.later})))
     }
 
     /// Where a run stands: how many chunks are in which state, and what went wrong.

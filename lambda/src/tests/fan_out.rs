@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use purge_core::wake::WakeUp;
-use purge_driver::Clock as _;
+use purge_driver::{Clock as _, Ledger as _};
 use serde_json::json;
 
 use super::fakes::{Sent, TRACE, World, event, in_virtual_time, policy, request, sent};
@@ -93,5 +93,94 @@ fn a_planner_that_died_before_it_sent_for_the_courier_is_invoked_again() {
         assert_eq!(errands[0].traceparent.as_deref(), Some(TRACE));
         courier(world, errands[0].clone()).await;
         assert_eq!(woken(&world.chunks.take()), (1..=48).collect());
+    });
+}
+
+/// Ends all chunks of the run as ones that could not be carried out, and forgets what that sent.
+async fn all_fail(world: &World, run_id: &str, chunks: u32) {
+    for chunk in 1..=chunks {
+        let attempt = world.ledger.chunk(run_id, chunk).await.unwrap().map(|row| row.run.attempt());
+        let dead = sent(WakeUp { attempt, ..WakeUp::new(run_id, chunk) }.text());
+        world.functions().bury(&event(&[dead]), &world.invocation(TIME)).await.unwrap();
+    }
+    world.errands.take();
+    world.chunks.take();
+    // An end is told from one that comes later.
+    world.clock.sleep_until(world.clock.now().plus(TIME)).await;
+}
+
+async fn retry(world: &World, run_id: &str, time: Duration) -> Option<serde_json::Value> {
+    let retry = json!({"action": "retry", "runId": run_id});
+    world.functions().plan(&retry, &world.invocation(time)).await.ok()
+}
+
+/// Has couriers do all errands that are there; the oldest first.
+async fn all_errands(world: &World) {
+    for errand in world.errands.take() {
+        courier(world, errand).await;
+    }
+}
+
+const FAILED: u32 = 2_500;
+
+#[test]
+fn a_retry_without_time_leaves_the_rest_to_the_courier() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(FAILED).await;
+        all_fail(world, &run_id, FAILED).await;
+        world.ledger.ask_cancel(&run_id, world.clock.now()).await.unwrap();
+        let answer = retry(world, &run_id, Duration::from_secs(5)).await.unwrap();
+        assert_eq!(answer, json!({"runId": run_id, "queued": 100, "busy": 0, "later": 2_400}), "one page");
+        // A courier has time for two pages.
+        world.chunks.takes.set(Duration::from_secs(26));
+        all_errands(world).await;
+        assert_eq!(woken(&world.chunks.take()), (1..=FAILED).collect());
+        let attempts = world.ledger.chunks(&run_id, 0, FAILED).await.unwrap();
+        assert!(attempts.iter().all(|row| row.run.attempt() == 2 && row.run.outcome().is_none()));
+    });
+}
+
+#[test]
+fn a_retry_that_dies_anywhere_is_done_again_and_tries_nothing_twice() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(FAILED).await;
+        all_fail(world, &run_id, FAILED).await;
+        // The planner dies before it has sent for anybody: a thousand are queued, and nobody is woken.
+        world.errands.breaks_after.set(Some(0));
+        assert_eq!(retry(world, &run_id, TIME * 2).await, None);
+        world.errands.breaks_after.set(None);
+        let answer = retry(world, &run_id, TIME * 2).await.unwrap();
+        assert_eq!(answer, json!({"runId": run_id, "queued": 1_000, "busy": 0, "later": 500}));
+        let errands = world.errands.take();
+        assert_eq!(errands.len(), 2);
+        // So does the courier, in the midst of the wake-ups for a page.
+        world.chunks.breaks_after.set(Some(150));
+        let died = world.functions().run_errands(&event(&errands[..1]), None, &world.invocation(TIME)).await.unwrap();
+        assert_eq!(died, json!({"batchItemFailures": [{"itemIdentifier": "m0"}]}));
+        world.chunks.breaks_after.set(None);
+        // One that was queued has been carried out meanwhile, in vain.
+        let dead = sent(WakeUp { attempt: Some(2), ..WakeUp::new(&run_id, 2_001) }.text());
+        world.functions().bury(&event(&[dead]), &world.invocation(TIME)).await.unwrap();
+        world.errands.take();
+        for errand in errands {
+            courier(world, errand).await;
+        }
+        assert_eq!(woken(&world.chunks.take()), (1..=FAILED).collect());
+        let rows = world.ledger.chunks(&run_id, 0, FAILED).await.unwrap();
+        assert!(rows.iter().all(|row| row.run.attempt() == 2), "nothing was tried twice");
+        assert_eq!(rows.iter().filter(|row| row.run.outcome().is_some()).count(), 1);
+    });
+}
+
+#[test]
+fn a_cancel_ends_a_retry_that_is_under_way() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(FAILED).await;
+        all_fail(world, &run_id, FAILED).await;
+        assert_eq!(retry(world, &run_id, TIME * 2).await.unwrap()["later"], 1_500);
+        world.ledger.ask_cancel(&run_id, world.clock.now()).await.unwrap();
+        all_errands(world).await;
+        assert_eq!(world.ledger.run(&run_id).await.unwrap().unwrap().open, 1_000);
+        assert!(world.ledger.cancel_asked(&run_id).await.unwrap(), "nobody takes it back");
     });
 }

@@ -50,7 +50,10 @@ async fn sweep_asked(world: &World, asked: &Value) -> (Value, Vec<u32>, Vec<Erra
             assert_eq!(errand.traceparent.as_deref(), Some(TRACE));
             match serde_json::from_str::<Errand>(&errand.body).unwrap().errand {
                 ErrandKind::Sweep(_) => run_errand(world, &errand).await,
-                other @ (ErrandKind::FanOut { .. } | ErrandKind::Deliver { .. } | ErrandKind::Evidence) => {
+                other @ (ErrandKind::FanOut { .. }
+                | ErrandKind::Deliver { .. }
+                | ErrandKind::Retry(_)
+                | ErrandKind::Evidence) => {
                     late.push(other);
                 }
             }

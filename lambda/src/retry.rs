@@ -1,0 +1,111 @@
+//! Another attempt at many chunks. Each is a change of its own in the table, so what the planner has no time for is the courier's, who
+//! has the rest done by another errand when its own time is over.
+
+use purge_driver::worker::LEASE;
+use purge_driver::{Clock, Http, Redriven, redrive};
+
+use crate::batch::Again;
+use crate::bucket::Bucket;
+use crate::functions::{Functions, Invocation};
+use crate::queue::Queue;
+use crate::store::Store;
+use crate::wake::{Errand, ErrandKind, Retry};
+
+/// Chunks queued again between two looks at the clock.
+const PAGE: usize = 100;
+/// Chunks that the planner queues again itself: whoever asked waits for the answer.
+const AT_ONCE: usize = 1_000;
+
+/// What the planner has done of a retry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Done {
+    /// Chunks that are queued again.
+    pub(crate) queued: u32,
+    /// Chunks that somebody else works on.
+    pub(crate) busy: u32,
+    /// Chunks that the courier queues.
+    pub(crate) later: usize,
+}
+
+impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q, B> {
+    /// Queues the first of these chunks again and leaves the others to the courier. Wakes none.
+    pub(crate) async fn queue_again(
+        &self,
+        run_id: &str,
+        again: &purge_driver::Retry,
+        invocation: &Invocation,
+        trace: Option<&str>,
+    ) -> Result<Done, Again> {
+        again.take_back(self.ledger, run_id, self.clock.now()).await?;
+        let (mut done, mut left) = (Done::default(), again.chunks.as_slice());
+        let until = left.len().saturating_sub(AT_ONCE);
+        while left.len() > until {
+            let (page, rest) = left.split_at(left.len().min(PAGE));
+            for chunk in page {
+                match redrive(self.ledger, run_id, *chunk, &invocation.id, self.clock.now()).await? {
+                    Redriven::Queued => done.queued += 1,
+                    Redriven::Busy => done.busy += 1,
+                    Redriven::NotNeeded | Redriven::Absent => {}
+                }
+            }
+            left = rest;
+            if self.is_out_of_time(invocation.deadline) {
+                break;
+            }
+        }
+        done.later = left.len();
+        for retry in Retry::of(left, again.ended_by) {
+            self.errand_at(Errand::new(run_id, ErrandKind::Retry(retry)), self.clock.now(), trace).await?;
+        }
+        Ok(done)
+    }
+
+    /// Queues these chunks again and wakes them, as many as there is time for; the rest is another errand. Done twice it tries none
+    /// twice: what a delivery before this one has queued is woken, and what has ended since is left alone.
+    pub(crate) async fn try_again(
+        &self,
+        run_id: &str,
+        retry: &Retry,
+        invocation: &Invocation,
+        owner: &str,
+        trace: Option<&str>,
+    ) -> Result<(), Again> {
+        let chunks: Vec<_> = retry.rows.iter().flat_map(|(first, last)| *first..=*last).collect();
+        let (mut left, mut busy) = (chunks.as_slice(), Vec::new());
+        while !left.is_empty() {
+            // Whoever cancels after having asked for the retry wants nothing more of it.
+            if self.ledger.cancel_asked(run_id).await? {
+                tracing::info!(left = left.len(), "not tried again: the run has been cancelled since");
+                return Ok(());
+            }
+            let (page, rest) = left.split_at(left.len().min(PAGE));
+            let mut wake = Vec::new();
+            for chunk in page {
+                let Some(row) = self.ledger.chunk(run_id, *chunk).await? else { continue };
+                match row.run.view().ended_at {
+                    None => wake.push(*chunk),
+                    Some(at) if at > retry.ended_by => {}
+                    Some(_) => match redrive(self.ledger, run_id, *chunk, owner, self.clock.now()).await? {
+                        Redriven::Queued => wake.push(*chunk),
+                        Redriven::Busy => busy.push(*chunk),
+                        Redriven::NotNeeded | Redriven::Absent => {}
+                    },
+                }
+            }
+            self.wake_chunks(run_id, &wake, trace).await?;
+            tracing::info!(queued = wake.len(), left = rest.len(), "queued again");
+            left = rest;
+            if self.is_out_of_time(invocation.deadline) {
+                break;
+            }
+        }
+        let now = self.clock.now();
+        // Nobody works on a chunk that has ended for longer than a lease.
+        for (chunks, at) in [(left, now), (&busy, now.plus(LEASE))] {
+            for rest in Retry::of(chunks, retry.ended_by) {
+                self.errand_at(Errand::new(run_id, ErrandKind::Retry(rest)), at, trace).await?;
+            }
+        }
+        Ok(())
+    }
+}
