@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use purge_core::time::Timestamp;
 
@@ -15,7 +16,11 @@ use crate::clock::Clock;
 
 /// A clock that [`run`] moves. Clones show the same time.
 #[derive(Clone, Debug)]
-pub struct VirtualClock(Rc<World>);
+pub struct VirtualClock {
+    world: Rc<World>,
+    /// How far it was set back.
+    behind: Rc<Cell<Duration>>,
+}
 
 #[derive(Debug)]
 struct World {
@@ -29,16 +34,28 @@ impl VirtualClock {
     /// A clock that shows `start`.
     #[must_use]
     pub fn new(start: Timestamp) -> Self {
-        Self(Rc::new(World { now: Cell::new(start), next_id: Cell::new(0), sleepers: RefCell::default() }))
+        let world = World { now: Cell::new(start), next_id: Cell::new(0), sleepers: RefCell::default() };
+        Self { world: Rc::new(world), behind: Rc::default() }
+    }
+
+    /// The clock of another machine in the same world: it shows the same time until one of them is set back.
+    #[must_use]
+    pub fn elsewhere(&self) -> Self {
+        Self { world: Rc::clone(&self.world), behind: Rc::new(Cell::new(self.behind.get())) }
+    }
+
+    /// Sets it and its clones back, as somebody corrects a clock. Steady time goes on.
+    pub fn set_back(&self, by: Duration) {
+        self.behind.set(self.behind.get().saturating_add(by));
     }
 
     /// Moves to the next sleeper's time and wakes those whose time has come. `false` when nobody sleeps.
     fn jump(&self) -> bool {
-        let mut sleepers = self.0.sleepers.borrow_mut();
+        let mut sleepers = self.world.sleepers.borrow_mut();
         let Some((&(at, _), _)) = sleepers.first_key_value() else {
             return false;
         };
-        self.0.now.set(self.0.now.get().max(at));
+        self.world.now.set(self.world.now.get().max(at));
         while let Some(entry) = sleepers.first_entry()
             && entry.key().0 <= at
         {
@@ -46,25 +63,40 @@ impl VirtualClock {
         }
         true
     }
+
+    /// Ends at this time of the world.
+    async fn until(&self, at: Timestamp) {
+        let id = self.world.next_id.get();
+        self.world.next_id.set(id.wrapping_add(1));
+        let bed = Bed { world: &self.world, key: (at, id) };
+        poll_fn(|cx| {
+            if self.world.now.get() >= at {
+                return Poll::Ready(());
+            }
+            self.world.sleepers.borrow_mut().insert(bed.key, cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
 }
 
 impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
-        self.0.now.get()
+        self.world.now.get().minus(self.behind.get())
     }
 
     async fn sleep_until(&self, at: Timestamp) {
-        let id = self.0.next_id.get();
-        self.0.next_id.set(id.wrapping_add(1));
-        let bed = Bed { world: &self.0, key: (at, id) };
-        poll_fn(|cx| {
-            if self.now() >= at {
-                return Poll::Ready(());
-            }
-            self.0.sleepers.borrow_mut().insert(bed.key, cx.waker().clone());
-            Poll::Pending
-        })
-        .await;
+        while self.now() < at {
+            self.until(at.plus(self.behind.get())).await;
+        }
+    }
+
+    fn steady(&self) -> Duration {
+        self.world.now.get().since(Timestamp::EPOCH)
+    }
+
+    async fn sleep(&self, time: Duration) {
+        self.until(self.world.now.get().plus(time)).await;
     }
 }
 
@@ -116,9 +148,8 @@ impl Wake for Woken {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use futures_util::future::{join, join_all, select};
+    use futures_util::FutureExt as _;
+    use futures_util::future::{LocalBoxFuture, join, join_all, select};
 
     use super::*;
 
@@ -147,7 +178,33 @@ mod tests {
         })
         .unwrap();
         assert_eq!(clock.now(), at(200));
-        assert!(clock.0.sleepers.borrow().is_empty());
+        assert!(clock.world.sleepers.borrow().is_empty());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_lets_its_sleepers_sleep_longer_and_its_steady_time_alone() {
+        let clock = VirtualClock::new(Timestamp::EPOCH);
+        let (other, at) = (clock.elsewhere(), |seconds| Timestamp::EPOCH.plus(Duration::from_secs(seconds)));
+        let woken = RefCell::new(Vec::new());
+        let sleeper = async |name: &'static str, sleep: LocalBoxFuture<'_, ()>| {
+            sleep.await;
+            woken.borrow_mut().push((name, clock.steady().as_secs()));
+        };
+        run(&clock, async {
+            let setting = async {
+                clock.sleep_until(at(5)).await;
+                other.set_back(Duration::from_secs(100));
+            };
+            let sleepers = [
+                sleeper("here", clock.sleep_until(at(10)).boxed_local()),
+                sleeper("elsewhere", other.sleep_until(at(10)).boxed_local()),
+                sleeper("steady", other.sleep(Duration::from_secs(10)).boxed_local()),
+            ];
+            join(setting, join_all(sleepers)).await;
+        })
+        .unwrap();
+        assert_eq!(*woken.borrow(), [("here", 10), ("steady", 10), ("elsewhere", 110)]);
+        assert_eq!((clock.now(), other.now()), (at(110), at(10)));
     }
 
     #[test]

@@ -57,8 +57,8 @@ pub(crate) async fn send<H: Http, C: Clock>(
         tracing::error!(url = %request.shown(), "internal error: a request without a body was not sent");
         return Err(NoResponse::NotSent);
     }
-    let gives_up = clock.now().plus(request.timeout);
-    or_timed_out(pin!(http.send(request)), pin!(clock.sleep_until(gives_up))).await
+    let late = clock.sleep(request.timeout);
+    or_timed_out(pin!(http.send(request)), pin!(late)).await
 }
 
 async fn or_timed_out<A, T>(answer: A, timer: T) -> Result<HttpResponse, NoResponse>
@@ -76,6 +76,7 @@ where
 mod tests {
     use std::cell::RefCell;
 
+    use futures_util::future::join;
     use purge_core::oauth::{LoginStyle, token_request};
     use purge_core::time::Timestamp;
     use serde_json::json;
@@ -121,6 +122,20 @@ mod tests {
         assert_eq!(sent.len(), 1);
         assert_eq!(sent[0].body, request.body.unwrap().into_bytes());
         assert!(sent[0].headers.contains(&("content-type".to_owned(), "application/json".to_owned())));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_no_request_wait_longer() {
+        let (http, clock) = (Silent::default(), VirtualClock::new(Timestamp::EPOCH.plus(Duration::from_secs(1_000))));
+        let request = HttpRequest::json(Method::Post, "/x", &json!({}));
+        let request = wire(&request, "https://api.example.com/x".to_owned(), String::new(), API_TIMEOUT);
+        let begun = clock.steady();
+        let setting = async {
+            clock.sleep(Duration::from_secs(5)).await;
+            clock.set_back(Duration::from_secs(600));
+        };
+        let (answer, ()) = run(&clock, join(send(&http, &clock, request), setting)).unwrap();
+        assert_eq!((answer, clock.steady().saturating_sub(begun)), (Err(NoResponse::TimedOut), API_TIMEOUT));
     }
 
     #[test]

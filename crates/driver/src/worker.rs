@@ -84,6 +84,9 @@ pub struct Worker<'a, L, H, C, W> {
 struct Held {
     version: u64,
     until: Timestamp,
+    /// When the lease was written, in steady time: whoever else wants the chunk goes by their own clock, and does not know of ours
+    /// being set back.
+    since: Duration,
 }
 
 impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
@@ -146,7 +149,7 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
     /// Takes a chunk that has not ended; otherwise gives where it stands. One that somebody else ended between the look and the claim
     /// gets nothing but its lease back: whoever ended it has told of it.
     async fn take(&self, order: &Order, index: u32) -> Result<Result<(ChunkRun, Held), Advance>, LedgerError> {
-        let (lease, now) = (self.lease(), self.clock.now());
+        let (since, lease, now) = (self.clock.steady(), self.lease(None), self.clock.now());
         let until = lease.until;
         let claim = Claim { run_id: &order.run_id, index, lease, now, take_over: self.assume_dead_owners };
         let row = match self.ledger.claim(claim).await? {
@@ -155,7 +158,7 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
             Claimed::Absent => return Ok(Err(Advance::Absent)),
         };
         let Some(outcome) = row.run.outcome() else {
-            return Ok(Ok((row.run, Held { version: row.version, until })));
+            return Ok(Ok((row.run, Held { version: row.version, until, since })));
         };
         self.ledger.commit(self.state(order, &row.run, row.version)).await?;
         Ok(Err(Advance::Done(outcome)))
@@ -193,11 +196,12 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
             let holder = slot_holder(&run, order);
             let slot = Slot { tenant: &order.tenant, holder: &holder };
             let ended = run.outcome().is_some();
+            let now = self.clock.steady();
             let lease = match next {
-                Next::Send(_) | Next::TakeSlot => Some(self.lease()),
+                Next::Send(_) | Next::TakeSlot => Some(self.lease(Some(&held))),
                 Next::WaitUntil { .. } | Next::Done(_) => None,
             };
-            let until = lease.as_ref().map_or(held.until, |lease| lease.until);
+            let (until, since) = lease.as_ref().map_or((held.until, held.since), |lease| (lease.until, now));
             let committed = self
                 .ledger
                 .commit(Commit {
@@ -212,7 +216,7 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
             let Committed::Version(version) = committed else {
                 return Ok(Advance::Lost);
             };
-            held = Held { version, until };
+            held = Held { version, until, since };
             self.watch.changed(&run);
 
             input = match next {
@@ -247,7 +251,7 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
                 return Ok(Some(input));
             }
             // However long the permit took: a request leaves under a lease that outlasts it, or not at all.
-            if held.until.since(self.clock.now()) <= LEASE_NEEDED && !self.renew(order, run, held).await? {
+            if self.left(held) <= LEASE_NEEDED && !self.renew(order, run, held).await? {
                 return Ok(None);
             }
             let answer = match permit {
@@ -260,7 +264,7 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
                     return Ok(Some(Input::NotYet { at }));
                 }
                 Permit::NotBefore(at) => {
-                    self.nap(at.min(held.until.minus(LEASE_NEEDED))).await;
+                    self.nap(at, self.left(held).saturating_sub(LEASE_NEEDED)).await;
                     continue;
                 }
                 Permit::Unable(input) => return Ok(Some(input)),
@@ -287,7 +291,7 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
 
     async fn policy_objection(&self, order: &Order, run: &ChunkRun) -> Option<Objection> {
         let policy = self.policy?;
-        let late = pin!(self.clock.sleep_until(self.clock.now().plus(POLICY_TIMEOUT)));
+        let late = pin!(self.clock.sleep(POLICY_TIMEOUT));
         match select(policy.read(), late).await {
             Either::Left((Ok(text), _)) => order.objection(run.chunk(), &text, self.clock.now()),
             Either::Left((Err(why), _)) => Some(Objection::unclear(&why)),
@@ -297,12 +301,12 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
 
     /// Commits nothing but a longer lease. `false` when somebody else has the chunk.
     async fn renew(&self, order: &Order, run: &ChunkRun, held: &mut Held) -> Result<bool, LedgerError> {
-        let lease = self.lease();
+        let (since, lease) = (self.clock.steady(), self.lease(Some(held)));
         let until = lease.until;
         let commit = Commit { lease: Some(lease), ..self.state(order, run, held.version) };
         Ok(match self.ledger.commit(commit).await? {
             Committed::Version(version) => {
-                *held = Held { version, until };
+                *held = Held { version, until, since };
                 true
             }
             Committed::Lost => false,
@@ -329,11 +333,11 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         self.patience.is_some_and(|patience| until.since(self.clock.now()) > patience)
     }
 
-    /// Sleeps, but not through a request to stop.
-    async fn nap(&self, until: Timestamp) {
-        let sleep = pin!(self.clock.sleep_until(until));
-        match select(sleep, pin!(self.stop.raised())).await {
-            Either::Left(((), _)) | Either::Right(((), _)) => {}
+    /// Sleeps until then and no longer than that, but not through a request to stop.
+    async fn nap(&self, until: Timestamp, at_most: Duration) {
+        let (due, enough) = (pin!(self.clock.sleep_until(until)), pin!(self.clock.sleep(at_most)));
+        match select(select(due, enough), pin!(self.stop.raised())).await {
+            Either::Left(_) | Either::Right(((), _)) => {}
         }
     }
 
@@ -345,8 +349,19 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         self.ledger.cancel_asked(&order.run_id).await
     }
 
-    fn lease(&self) -> Lease {
-        Lease { owner: self.owner.to_owned(), until: self.clock.now().plus(LEASE) }
+    /// A whole lease from now on. Once the clock has been set back it goes on from where it was: a lease that was over in the eyes of
+    /// others would be none.
+    fn lease(&self, held: Option<&Held>) -> Lease {
+        let kept = held.map(|held| held.until.minus(LEASE).plus(self.clock.steady().saturating_sub(held.since)));
+        let now = self.clock.now();
+        Lease { owner: self.owner.to_owned(), until: kept.map_or(now, |kept| now.max(kept)).plus(LEASE) }
+    }
+
+    /// What is left of the lease, by whichever clock says less: the one can be set back, the other may stand still while the machine
+    /// is suspended.
+    fn left(&self, held: &Held) -> Duration {
+        let steady = LEASE.saturating_sub(self.clock.steady().saturating_sub(held.since));
+        steady.min(held.until.since(self.clock.now()))
     }
 
     /// What the governance system is told in the same commit in which a chunk ends.

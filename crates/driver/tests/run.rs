@@ -12,9 +12,10 @@ use common::{
     status, tenant,
 };
 use futures_util::FutureExt as _;
-use futures_util::future::{LocalBoxFuture, join, ready};
+use futures_util::future::{LocalBoxFuture, join, join3, ready};
 use purge_core::audit::Event;
 use purge_core::http::HttpResponse;
+use purge_core::rate::RateBudget;
 use purge_core::request::{DeletionApi, RecordType};
 use purge_core::run::{ChunkRun, HeldConversation, Order, Outcome, Pace};
 use purge_core::time::Timestamp;
@@ -291,6 +292,38 @@ fn a_request_that_waits_for_the_budget_is_not_taken_over() {
         let interrupted = records(&ledger).await.into_iter().filter(|r| matches!(r.event, Event::NoAnswer { .. }));
         assert_eq!(interrupted.count(), 0);
     });
+}
+
+#[test]
+fn a_request_that_waits_for_the_budget_is_sent_once_though_the_clock_is_set_back() {
+    for back in [30, 3_600, 86_400].map(Duration::from_secs) {
+        in_virtual_time(async |clock| {
+            let (ledger, http, mut order) = (MemoryLedger::new(), FakeTenant::new(clock), order(1));
+            order.limits.requests_per_minute = 2;
+            create(&ledger, &order).await;
+            // With the count, the minute is full until ten seconds later: less than a lease leaves before it is renewed.
+            let mut spent = RateBudget::new(2);
+            spent.take(start().minus(Duration::from_secs(50))).unwrap();
+            ledger.swap_budget(&order.tenant, 0, &spent).await.unwrap();
+            let (wrong, stop) = (clock.elsewhere(), Signal::new());
+            // The first of the two is set back while its submit waits.
+            let setting = async {
+                while records(&ledger).await.iter().all(|record| !matches!(record.event, Event::Sending { .. })) {
+                    clock.sleep(Duration::from_secs(1)).await;
+                }
+                assert_eq!(http.count("submit"), 0, "it waits");
+                wrong.set_back(back);
+            };
+            let late = async {
+                clock.sleep(Duration::from_secs(2)).await;
+                carry_out("b", &ledger, &http, clock, &order, &stop).await
+            };
+            let (a, b, ()) = join3(carry_out("a", &ledger, &http, &wrong, &order, &stop), late, setting).await;
+            assert_eq!((a, b), (Ok(RunEnd::Ended), Ok(RunEnd::Ended)));
+            assert_eq!(outcomes(&ledger).await, [VERIFIED]);
+            assert_eq!((http.count("submit"), http.most_deletions()), (1, 1), "set back by {back:?}");
+        });
+    }
 }
 
 #[test]
