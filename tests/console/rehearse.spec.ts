@@ -230,7 +230,7 @@ test('the sample of a held conversation: the chunk that would delete it stops, a
   await expect(marksOf(page, 'verified')).toHaveCount(12)
   const stopped = page.locator('.states tbody tr').filter({ has: page.locator('.mark', { hasText: 'held' }) })
   await expect(stopped).toHaveCount(1)
-  await expect(stopped).toContainText('the window touches conversations on legal hold')
+  await expect(stopped).toContainText('the window touches conversations that a hold or a retention rule keeps')
   // The seventh week has 14 February in it; nothing was submitted for it.
   await expect(stopped.getByRole('cell')).toContainText(['7', 'held', '', '', '0'])
   await look(page, 'rehearse-held')

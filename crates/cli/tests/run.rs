@@ -334,6 +334,17 @@ fn what_could_not_be_told_is_said_with_its_reason_and_sent_at_once_by_retry() {
     assert_eq!((&webhooks["delivered"], &webhooks["pending"]), (&json!(2), &json!(0)));
 }
 
+/// Some conversations of the simulated tenant never end, as those of real ones.
+#[test]
+fn a_retention_rule_does_not_hold_back_a_whole_year_for_what_never_ends() {
+    let bench = Bench::new();
+    let (request, policy) = (example("year-recording-jobs.json"), example("policy.json"));
+    let args = ["simulate", request.to_str().unwrap(), "--policy", policy.to_str().unwrap(), "--json"];
+    let report = Ran::of(bench.command(&args).output().unwrap()).report();
+    let verified = report["totals"]["byOutcome"]["verified"].as_u64().unwrap();
+    assert!(verified >= 8, "{}", report["totals"]["byOutcome"]);
+}
+
 #[test]
 fn the_example_of_a_held_conversation_stops_its_chunk() {
     let bench = Bench::new();

@@ -1,5 +1,7 @@
 //! Bounds of single calls to the API, which planning must know as well as whoever asks.
 
+use std::time::Duration;
+
 /// Conversation ids per look-up: 50 UUIDs keep the URL below 2,000 characters.
 pub const IDS_PER_LOOKUP: usize = 50;
 
@@ -11,3 +13,9 @@ pub const QUERY_DAYS: u32 = 31;
 
 /// Recording jobs address conversations of the last five years in one way and older ones in another.
 pub const AGED_AFTER_MONTHS: u32 = 60;
+
+/// How long a conversation is taken to have gone on, in days, where nobody can look: analytics may not know those of more than five
+/// years ago, and some never end. Asynchronous messaging goes on for weeks.
+pub const LONGEST_DAYS: u64 = 31;
+/// The same as a duration.
+pub const LONGEST: Duration = Duration::from_secs(LONGEST_DAYS * 86_400);

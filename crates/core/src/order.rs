@@ -70,6 +70,9 @@ pub struct HeldWindow {
     pub window: Window,
     /// The hold, or the rule.
     pub hold: String,
+    /// Whether it is a retention rule that keeps it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rule: bool,
 }
 
 /// Somebody's word that a plan may be carried out.
@@ -181,12 +184,14 @@ fn held_conversations(policy: &Policy, request: &PurgeRequest) -> Vec<HeldConver
 /// What is too young is so at the time of the approval: later some of it is old enough, and none is younger.
 fn held_windows(policy: &Policy, request: &PurgeRequest, approved_at: Timestamp) -> Vec<HeldWindow> {
     let by_time = policy.holds_on(request).filter(|hold| hold.conversation_ids.is_none());
-    let holds = by_time.filter_map(|hold| hold.range.map(|window| HeldWindow { window, hold: hold.id.clone() }));
+    let holds =
+        by_time.filter_map(|hold| hold.range.map(|window| HeldWindow { window, hold: hold.id.clone(), rule: false }));
     let rules = policy.rules_on(request).filter_map(|rule| {
         let window = Window::new(approved_at.minus(rule.min_age()), Timestamp::LATEST)?;
         Some(HeldWindow {
             window,
             hold: format!("retention of {} (`{}`)", counted(rule.min_age_days as usize, "day"), rule.basis),
+            rule: true,
         })
     });
     let mut held: Vec<_> = holds.chain(rules).collect();

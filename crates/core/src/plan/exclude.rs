@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Disposition;
 use super::partition::Exclusion;
 use super::rules::{count, duration};
-use crate::bounds::AGED_AFTER_MONTHS;
+use crate::bounds::{AGED_AFTER_MONTHS, LONGEST, LONGEST_DAYS};
 use crate::finding::{Finding, Severity};
 use crate::policy::{Hold, Policy};
 use crate::request::{DeletionApi, Draft, RecordType, only_messages};
@@ -14,12 +14,6 @@ use crate::window::Window;
 
 /// Up to 48 hours pass before the provider's data is complete (recording jobs, "data lake").
 const SETTLING: Duration = Duration::from_secs(48 * 3600);
-
-/// How long a conversation may have gone on, in days, where nobody can look: a recording job for conversations of more than five years
-/// ago takes every one that had activity in its interval, and analytics may not know them any more. Asynchronous messaging goes on for
-/// weeks.
-const LONGEST_DAYS: u64 = 31;
-const LONGEST: Duration = Duration::from_secs(LONGEST_DAYS * 86_400);
 
 /// What a partition needs to know about the request.
 pub(crate) struct Scope<'a> {
@@ -47,7 +41,8 @@ impl Scope<'_> {
         self.range.before(until)
     }
 
-    /// What must be left alone before and after the window, so that no conversation that goes on into it, or came out of it, is taken.
+    /// What must be left alone before and after the window, so that no conversation that goes on into it, or came out of it, is taken: a
+    /// recording job for conversations of more than five years ago takes every one that had activity in its interval.
     fn around(&self, window: Window) -> impl Iterator<Item = Window> {
         let aged = self.aged();
         let (before, after) = (window.start().minus(LONGEST), window.end().plus(LONGEST));

@@ -10,9 +10,10 @@ use super::{Cause, Next, Outcome};
 use crate::analytics::{self, Conversation, Listing};
 use crate::api::protection;
 use crate::audit::Event;
-use crate::bounds::{IDS_PER_LOOKUP, PAGE_SIZE, QUERY_DAYS};
+use crate::bounds::{IDS_PER_LOOKUP, LONGEST, PAGE_SIZE, QUERY_DAYS};
 use crate::chunk::Age;
 use crate::http::HttpRequest;
+use crate::order::HeldWindow;
 use crate::reply::Reply;
 use crate::request::{DeletionApi, entities};
 use crate::sorted::sort;
@@ -74,8 +75,7 @@ impl Machine<'_> {
     }
 
     fn next_held_window(&self) -> Option<Window> {
-        let end = self.run.chunk.window.end();
-        self.cx.order.held_windows.iter().map(|held| held.window).find(|held| held.end() > end)
+        self.held_later().map(|held| held.window).next()
     }
 
     pub(super) fn ask_straddlers(&self, piece: u32, ongoing: bool, page: u32) -> HttpRequest {
@@ -117,18 +117,34 @@ impl Machine<'_> {
             }
             (true, _) => self.to(Phase::Straddlers { piece, ongoing, page: page + 1, touched }),
             // Where conversations without an end are sorted is not documented, so they are asked for by themselves.
-            (false, false) => self.to(Phase::Straddlers { piece, ongoing: true, page: 1, touched }),
-            (false, true) if self.queried(piece + 1).is_some() => {
+            (false, false) if self.has_endless() => {
+                self.to(Phase::Straddlers { piece, ongoing: true, page: 1, touched })
+            }
+            (false, _) if self.queried(piece + 1).is_some() => {
                 self.to(Phase::Straddlers { piece: piece + 1, ongoing: false, page: 1, touched })
             }
-            (false, true) => self.check_protection(touched),
+            (false, _) => self.check_protection(touched),
         }
     }
 
     fn straddles(&self, conversation: &Conversation) -> bool {
-        let window = self.run.chunk.window;
-        let held = self.cx.order.held_windows.iter().map(|held| held.window);
-        window.contains(conversation.start) && held.filter(|h| h.end() > window.end()).any(|h| conversation.touches(h))
+        self.run.chunk.window.contains(conversation.start)
+            && self.held_later().any(|held| {
+                let endless = conversation.end.is_none();
+                conversation.touches(held.window) && !(endless && forgotten(conversation.start, held))
+            })
+    }
+
+    /// Windows of holds and rules that end after the chunk: what begins in it can reach into them.
+    fn held_later(&self) -> impl Iterator<Item = &HeldWindow> {
+        let end = self.run.chunk.window.end();
+        self.cx.order.held_windows.iter().filter(move |held| held.window.end() > end)
+    }
+
+    /// Whether one without an end, wherever in the chunk it begins, can reach into any of them.
+    fn has_endless(&self) -> bool {
+        let last = self.run.chunk.window.last_millisecond();
+        self.held_later().any(|held| !forgotten(last, held))
     }
 
     fn check_protection(&mut self, mut touched: Vec<String>) -> Next {
@@ -136,7 +152,9 @@ impl Machine<'_> {
         touched.dedup();
         match self.run.api {
             _ if touched.is_empty() => self.holds_clear(),
-            DeletionApi::DataDeletion => self.held(&touched, "the window touches conversations on legal hold"),
+            DeletionApi::DataDeletion => {
+                self.held(&touched, "the window touches conversations that a hold or a retention rule keeps")
+            }
             DeletionApi::RecordingJobs => self.to(Phase::Protection { from: 0, touched, protected: Vec::new() }),
         }
     }
@@ -167,7 +185,7 @@ impl Machine<'_> {
             self.run.protected_ids = touched;
             self.holds_clear()
         } else {
-            self.held(&unprotected, "the window touches conversations on legal hold that the platform does not protect")
+            self.held(&unprotected, "the window touches conversations that a hold or a retention rule keeps and the platform does not protect")
         }
     }
 
@@ -235,6 +253,12 @@ impl Machine<'_> {
         let message = format!("the window holds {count} {what}, more than the limit of {limit} (`limits.maxRecords`)");
         Some(Cause::new("guard.max-records", message))
     }
+}
+
+/// Some conversations never end, and would for ever reach into what a retention rule keeps. One that began so long before is taken to
+/// have been forgotten; not where a hold is concerned.
+fn forgotten(start: Timestamp, held: &HeldWindow) -> bool {
+    held.rule && start.plus(LONGEST) < held.window.start()
 }
 
 fn reaches(conversation: &Conversation, at: Timestamp) -> bool {

@@ -71,3 +71,50 @@ fn a_long_window_is_searched_in_pieces_that_the_query_takes() {
     ];
     assert_eq!(intervals[..6], asked.iter().flat_map(|interval| both(interval)).collect::<Vec<_>>());
 }
+
+/// Some conversations never end. For a hold they reach into everything that comes after; a rule would keep them, and with them every
+/// chunk of their time, for ever.
+#[test]
+fn a_conversation_without_an_end_reaches_into_what_a_rule_keeps_for_a_month() {
+    let rule = |from: &str, rule: bool| {
+        let window = json!({ "start": from, "end": Timestamp::LATEST });
+        held_after("recordingJobs", |order| {
+            order["heldWindows"] = json!([{ "window": window, "hold": "R-1", "rule": rule }]);
+        })
+    };
+    let endless = || {
+        Json(
+            200,
+            json!({ "conversations": [{ "conversationId": "b", "conversationStart": "2023-01-31T10:00:00.000Z" }], "totalHits": 1 }),
+        )
+    };
+    let begun = || [created(), job("READY"), none()];
+    let stopped = || begun().into_iter().chain([endless(), Json(200, json!([])), Text(204, "")]);
+    assert_eq!(play(&rule("2023-02-20T00:00:00.000Z", true), stopped()).end(), ended(Outcome::Held, "hold"));
+    assert_eq!(play(&rule("2023-12-01T00:00:00.000Z", false), stopped()).end(), ended(Outcome::Held, "hold"));
+    // Those that have ended are still asked for.
+    let rest = || [job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+    let story = play(&rule("2023-12-01T00:00:00.000Z", true), begun().into_iter().chain(rest()));
+    assert_eq!(story.end(), verified());
+    let reaching = [
+        created(),
+        job("READY"),
+        Json(
+            200,
+            json!({ "conversations": [{ "conversationId": "a",
+        "conversationStart": "2023-01-31T10:00:00.000Z", "conversationEnd": "2023-12-02T10:00:00.000Z" }], "totalHits": 1 }),
+        ),
+    ];
+    let story = play(
+        &rule("2023-12-01T00:00:00.000Z", true),
+        reaching.into_iter().chain([Json(200, json!([])), Text(204, "")]),
+    );
+    assert_eq!(story.end(), ended(Outcome::Held, "hold"));
+    // Within the month it depends on when it began.
+    let old = Json(
+        200,
+        json!({ "conversations": [{ "conversationId": "b", "conversationStart": "2023-01-02T10:00:00.000Z" }], "totalHits": 1 }),
+    );
+    let story = play(&rule("2023-02-20T00:00:00.000Z", true), begun().into_iter().chain([old]).chain(rest()));
+    assert_eq!(story.end(), verified());
+}
