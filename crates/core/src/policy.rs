@@ -96,7 +96,8 @@ pub struct Limits {
     pub chunk_deadline_seconds: u64,
     /// Seconds a chunk may wait for its turn before its first submit.
     pub queue_deadline_seconds: u64,
-    /// Chunks under way at once. `recordingJobs` never has more than 2, the organisation's limit.
+    /// Chunks that one machine has under way at once. `recordingJobs` never has more than 2, the organisation's limit; functions
+    /// have as many of `dataDeletion` as the request budget lets out.
     pub concurrency: u32,
     /// Requests a minute, all chunks together; the API's headers may lower it.
     pub requests_per_minute: u32,

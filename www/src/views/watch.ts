@@ -15,6 +15,7 @@ import { copy } from './files'
 import { equation } from './frame'
 import { chartSection, teller } from './lanes'
 import { log } from './log'
+import { facts, problems, sums as summed, verdict } from './sums'
 import { why } from './why'
 
 /** Records of the log that are shown. */
@@ -160,7 +161,7 @@ function one(watched: Watched): TemplateResult {
   </section>
   ${picture(watched)} ${outcome(watched, run)}
   ${chunks(watched, run)}
-  <div class="lower">${facts(watched, run)} ${audit(watched)}</div>`
+  <div class="lower">${known(watched, run)} ${audit(watched)}</div>`
 }
 
 function carried(run: RunFacts): string {
@@ -220,9 +221,9 @@ function outcome(watched: Watched, run: RunFacts): TemplateResult | typeof nothi
     <header class="bar"><h2 id="outcome-title">${t.watch.outcome}</h2>
       ${evidence ? html`<button type="button" class="plain" @click=${() => void prove(watched)}>${t.watch.prove}</button>
         <button type="button" class="plain" @click=${() => void copy(evidence.digest)}>${t.watch.copyManifest}</button>` : nothing}</header>
-    <p class="verdict ${sums.exitCode === 0 ? 'good' : 'bad'}">${t.watch.verdicts[sums.outcome] ?? sums.outcome} · ${t.rehearse.exit(sums.exitCode)}</p>
+    <p class="verdict ${sums.exitCode === 0 ? 'good' : 'bad'}">${verdict(sums.outcome, sums.exitCode)}</p>
     ${evidence ? html`<p class="quiet">${t.watch.evidence} <code>${evidence.folder}</code> · ${t.watch.manifest} <code>${evidence.digest}</code></p>` : nothing}
-    ${sums.problems.length > 0 ? html`<h3>${t.rehearse.problems}</h3><ul>${sums.problems.map((p) => html`<li class="error">${p.message}</li>`)}</ul>` : nothing}
+    ${problems(sums.problems)}
   </section>`
 }
 
@@ -298,9 +299,8 @@ function left(watched: Watched, due: number): string {
   return ms <= 0 ? t.watch.now : t.watch.in(length(Math.ceil(ms / 1000) * 1000))
 }
 
-function facts(watched: Watched, run: RunFacts): TemplateResult {
+function known(watched: Watched, run: RunFacts): TemplateResult {
   const { detail, sums } = watched
-  const totals = sums?.totals
   const list: [string, unknown][] = [
     [t.watch.facts.run, html`<code>${run.runId}</code>`],
     [t.watch.facts.plan, html`<code>${run.planDigest}</code>`],
@@ -309,16 +309,14 @@ function facts(watched: Watched, run: RunFacts): TemplateResult {
     [t.watch.facts.approved, `${run.approvedBy}, ${instant(seconds(run.approvedAt))} UTC`],
     [t.watch.facts.reason, detail?.request.reason ?? ''],
     [t.watch.facts.compliance, detail?.complianceNote ?? ''],
-    [t.watch.facts.submits, totals ? number(totals.submits) : '–'],
-    [t.watch.facts.deleted, totals ? count(totals.recordsDeleted) : '–'],
-    [t.watch.facts.left, totals ? count(totals.remaining) : '–'],
+    ...(sums ? summed(sums.totals) : []),
     [t.watch.facts.messages, sums ? t.watch.messages(sums.messages) : '–'],
   ]
   const a = detail?.accounting
   return html`<section aria-labelledby="facts-title">
     <header class="bar"><h2 id="facts-title">${t.watch.facts.title}</h2></header>
     ${a ? html`<p>${equation(a)}</p>` : nothing}
-    <dl>${list.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>
+    ${facts(list)}
   </section>`
 }
 

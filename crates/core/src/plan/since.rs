@@ -53,12 +53,18 @@ impl<'a> Approved<'a> {
 #[must_use]
 pub fn since(plan: &Plan, ahead: &[Chunk], current: &str, context: &CheckContext) -> Vec<Finding> {
     match Policy::parse(current) {
-        (Some(policy), _) => against(&Approved::of(plan), ahead, &policy, context),
+        (Some(_), _) if ahead.is_empty() => Vec::new(),
+        (Some(policy), _) => {
+            let approved = Approved::of(plan);
+            let mut findings = against(&approved, ahead, &policy, context);
+            findings.extend(laxer(approved.limits, &policy.limits));
+            findings
+        }
         (None, unreadable) => unreadable,
     }
 }
 
-/// What that policy says against carrying these chunks out.
+/// What that policy keeps of what carrying these chunks out would delete.
 pub(crate) fn against(
     approved: &Approved<'_>,
     ahead: &[Chunk],
@@ -77,11 +83,11 @@ pub(crate) fn against(
     }
     findings.extend(first(kept(ahead, &checked.parts, policy), "policy.keepsMore", "parts"));
     findings.extend(first(new_holds(approved, ahead, policy), "policy.newHold", "holds"));
-    findings.extend(laxer(approved.limits, &policy.limits));
     findings
 }
 
-/// Whoever plans under a policy of their own cannot do without the guards of the one that applies.
+/// Whoever plans under a policy of their own cannot do without the guards of the one that applies when something begins. What has begun
+/// goes on as it was approved.
 fn laxer(approved: &Limits, now: &Limits) -> Vec<Finding> {
     let second = (now.second_person && !approved.second_person).then(|| {
         let message = "it wants a second person to approve, and the approved plan does not";
