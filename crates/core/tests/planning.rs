@@ -545,7 +545,7 @@ fn estimates_grow_with_the_work_and_never_wrap() {
     assert!(many.api_calls * u64::from(few.chunks) < few.api_calls * u64::from(many.chunks));
     // $0.40 a million requests, three for each message.
     assert_eq!(few.sqs_nano_dollars, few.messages * 1_200);
-    // What `cargo xtask fan-out` measures of the table for a thousand chunks with jobs of half a minute is $0.17.
+    // What `cargo xtask fan-out` measures of the table for a thousand chunks with jobs of half a minute is $0.18.
     assert!((100_000..300_000).contains(&(few.table_nano_dollars / u64::from(few.chunks))), "{few:?}");
     assert!(many.messages > 25 * few.messages && many.lambda_nano_dollars > 25 * few.lambda_nano_dollars);
     // Two recording jobs at once: most messages of many chunks say that there is no slot yet.
