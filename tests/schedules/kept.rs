@@ -86,3 +86,13 @@ fn nothing_of_a_held_day_goes_along_with_a_later_one_where_jobs_select_by_activi
     let after = deleted(json!({ "start": "2018-04-12T00:00:00Z", "end": "2018-04-20T00:00:00Z" }));
     assert!(after.deleted > 0 && after.left == 0, "what begins a month later goes");
 }
+
+#[test]
+fn cool_offs_pass_side_by_side() {
+    let mut case = case(&["recording", "screenRecording"], &json!([]));
+    case.request["recordings"] = json!({ "coolOffDays": 7 });
+    let (outcomes, _, later) = carried_out(&case, "12:00:00");
+    assert_eq!(outcomes, [Outcome::Verified; 6]);
+    let took = later.since(Timestamp::parse("2024-03-01T12:00:00Z").unwrap()) - Duration::from_secs(7 * 86_400);
+    assert!(took < Duration::from_secs(8 * 86_400), "{took:?} for six chunks, two at once");
+}

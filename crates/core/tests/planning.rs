@@ -553,6 +553,9 @@ fn estimates_grow_with_the_work_and_never_wrap() {
     assert!(jobs.messages > 100 * many.messages, "{jobs:?}");
     // Looking for a slot is a message and hardly any computing.
     assert!(jobs.sqs_nano_dollars > jobs.lambda_nano_dollars, "{jobs:?}");
+    let cool = recordings(json!({"recordings": {"coolOffDays": 7}}));
+    let plan = |text: &str| check(text, None, &context()).plan.unwrap().estimate().seconds;
+    assert_eq!(plan(&cool), plan(&recordings(json!({}))) + 7 * 86_400);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::future::{Either, join, select};
 use futures_util::stream::FuturesUnordered;
-use purge_core::run::{Order, Pace};
+use purge_core::run::{Order, Pace, WaitReason};
 use purge_core::time::Timestamp;
 
 use crate::clock::Clock;
@@ -58,6 +58,22 @@ struct Shared<'a> {
     done: Signal,
 }
 
+/// How far a chunk was seen through.
+struct Seen {
+    index: u32,
+    /// Whether it took one of the places.
+    has_place: bool,
+    ended: bool,
+    /// It gives its place back and rests.
+    cools_off: Option<Rest>,
+}
+
+/// A cool-off that has begun.
+struct Rest {
+    until: Timestamp,
+    told_cancelled: bool,
+}
+
 impl<L: Ledger, H: Http, C: Clock, W: Watch> Runner<'_, L, H, C, W> {
     /// Carries out a run that the ledger holds, as many chunks at once as its order allows.
     ///
@@ -79,17 +95,19 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Runner<'_, L, H, C, W> {
         looked.and(posted).and(end)
     }
 
-    /// All open chunks, in order, each in one of the places that the order allows; a chunk that waits keeps its place.
+    /// All open chunks, in order, each in one of the places that the order allows. A chunk that waits keeps its place, but for its
+    /// cool-off: days in which there is nothing to do, after a job that is over.
     async fn chunks(&self, shared: &Shared<'_>) -> Result<RunEnd, LedgerError> {
         let order = shared.order;
         let places = usize::try_from(order.limits.concurrency_for(order.request.api)).unwrap_or(usize::MAX);
         let mut queue = VecDeque::new();
         let (mut read_to, mut more) = (0, true);
         let mut busy = FuturesUnordered::new();
+        let mut free = places;
         let mut failure = None;
         let mut unfinished = false;
         loop {
-            while busy.len() < places && !self.stopping() {
+            while free > 0 && !self.stopping() {
                 if queue.is_empty() && more {
                     match self.worker.ledger.open_chunks(&order.run_id, read_to, PAGE).await {
                         Ok(page) => queue.extend(page),
@@ -103,10 +121,18 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Runner<'_, L, H, C, W> {
                 let Some(index) = queue.pop_front() else {
                     break;
                 };
-                busy.push(self.see_through(shared, index));
+                free -= 1;
+                busy.push(self.see_through(shared, index, None));
             }
             match busy.next().await {
-                Some(Ok(ended)) => unfinished |= !ended,
+                Some(Ok(Seen { index, cools_off: Some(rest), .. })) => {
+                    free = free.saturating_add(1);
+                    busy.push(self.see_through(shared, index, Some(rest)));
+                }
+                Some(Ok(Seen { ended, has_place, .. })) => {
+                    unfinished |= !ended;
+                    free = free.saturating_add(usize::from(has_place));
+                }
                 Some(Err(error)) => self.fail(&mut failure, error),
                 None => break,
             }
@@ -118,18 +144,27 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Runner<'_, L, H, C, W> {
         }
     }
 
-    /// One chunk to its end, or until the run is stopped: whether it has ended.
-    async fn see_through(&self, shared: &Shared<'_>, index: u32) -> Result<bool, LedgerError> {
+    /// One chunk to its end, to its cool-off, after which it goes on without a place, or until the run is stopped.
+    async fn see_through(&self, shared: &Shared<'_>, index: u32, rest: Option<Rest>) -> Result<Seen, LedgerError> {
+        let has_place = rest.is_none();
+        let seen = |ended, cools_off| Seen { index, has_place, ended, cools_off };
         let mut told_cancelled = false;
+        if let Some(rest) = rest {
+            told_cancelled = rest.told_cancelled;
+            self.wait(shared, rest.until, told_cancelled).await;
+        }
         while !self.stopping() {
             told_cancelled |= shared.cancelled.is_raised();
             let until = match self.worker.advance(shared.order, index, shared.pace.get()).await? {
+                Advance::Waiting { at: until, reason: WaitReason::CoolOff } if has_place => {
+                    return Ok(seen(false, Some(Rest { until, told_cancelled })));
+                }
                 Advance::Waiting { at, .. } => at,
                 Advance::Busy { until } => until,
                 Advance::Lost => self.worker.clock.now().plus(AFTER_LOST),
                 Advance::Done(_) => {
                     self.learn(shared, index).await?;
-                    return Ok(true);
+                    return Ok(seen(true, None));
                 }
                 Advance::Absent => {
                     return Err(LedgerError::Corrupt(format!(
@@ -140,7 +175,7 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Runner<'_, L, H, C, W> {
             };
             self.wait(shared, until, told_cancelled).await;
         }
-        Ok(false)
+        Ok(seen(false, None))
     }
 
     /// Until then, or until the run is stopped, or cancelled and the chunk does not know yet.

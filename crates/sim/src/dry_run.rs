@@ -12,7 +12,7 @@ use purge_core::chunk::Chunk;
 use purge_core::http::{Auth, HttpRequest, HttpResponse, NoResponse};
 use purge_core::oauth::{AccessToken, Freshness, LoginStyle, TokenError, read_token, token_request};
 use purge_core::order::Order;
-use purge_core::outcome::Outcome;
+use purge_core::outcome::{Outcome, WaitReason};
 use purge_core::plan::{Part, Plan};
 use purge_core::rate::RateBudget;
 use purge_core::reply::retry_after;
@@ -110,6 +110,8 @@ pub struct DryRun {
     /// Chunks that have no place yet.
     queue: VecDeque<usize>,
     free_places: usize,
+    /// Chunks that gave their place back for their cool-off.
+    cooled: SortedSet<usize>,
     slots: SortedSet<usize>,
     budget: RateBudget,
     token: Option<Token>,
@@ -139,6 +141,7 @@ impl DryRun {
             decided: 0,
             next_of: vec![None; plan.chunks().len()],
             free_places: places,
+            cooled: SortedSet::default(),
             slots: SortedSet::default(),
             token: None,
             pace: Pace::default(),
@@ -289,7 +292,11 @@ impl DryRun {
             match next {
                 Next::Send(request) => return self.schedule(place, self.now, Due::Leave(request)),
                 Next::TakeSlot => input = Input::Slot { granted: self.take_slot(place) },
-                Next::WaitUntil { at, .. } => {
+                Next::WaitUntil { at, reason } => {
+                    if reason == WaitReason::CoolOff && self.cooled.insert(place) {
+                        self.free_places += 1;
+                        self.start_more();
+                    }
                     return self.schedule(place, at.max(self.now.plus(TICK)), Due::Feed(Input::Tick));
                 }
                 Next::Done(outcome) => return self.done(place, outcome),
@@ -321,7 +328,7 @@ impl DryRun {
             self.pace = self.pace.and(seen);
         }
         self.ended += 1;
-        self.free_places += 1;
+        self.free_places += usize::from(!self.cooled.contains(&place));
         self.start_more();
     }
 

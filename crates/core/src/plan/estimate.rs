@@ -35,6 +35,7 @@ pub(crate) fn estimate(request: &PurgeRequest, policy: &Policy, chunks: &[Chunk]
         DeletionApi::DataDeletion => 30,
         DeletionApi::RecordingJobs => 300,
     };
+    let cool_off = request.recordings.map_or(0, |options| u64::from(options.cool_off_days));
     let all = wide(chunks.len());
     let at_once = u64::from(limits.concurrency_for(request.api));
     let job = Duration::from_secs(job_seconds);
@@ -64,7 +65,8 @@ pub(crate) fn estimate(request: &PurgeRequest, policy: &Policy, chunks: &[Chunk]
     Estimate {
         chunks: u32::try_from(chunks.len()).unwrap_or(u32::MAX),
         api_calls,
-        seconds: by_jobs.max(by_rate),
+        // Cool-offs take no place: that of the last chunk comes on top.
+        seconds: by_jobs.max(by_rate).saturating_add(cool_off.saturating_mul(86_400)),
         assumed_job_seconds: job_seconds,
         calls_per_chunk: api_calls / all.max(1),
         messages,

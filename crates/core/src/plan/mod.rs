@@ -115,7 +115,7 @@ pub struct Estimate {
     pub chunks: u32,
     /// Requests to the API, login and polls included.
     pub api_calls: u64,
-    /// Seconds at the configured concurrency and request rate, if a job takes `assumed_job_seconds`.
+    /// Seconds at the configured concurrency and request rate, if a job takes `assumed_job_seconds`; with the cool-off, if there is one.
     pub seconds: u64,
     /// What the estimate supposes a job to take.
     pub assumed_job_seconds: u64,
