@@ -2,7 +2,7 @@
 //! has the rest done by another errand when its own time is over.
 
 use purge_driver::worker::LEASE;
-use purge_driver::{Clock, Http, Redriven, redrive};
+use purge_driver::{Clock, Http, Queued, Redriven, redrive};
 
 use crate::batch::Again;
 use crate::bucket::Bucket;
@@ -19,10 +19,8 @@ const AT_ONCE: usize = 1_000;
 /// What the planner has done of a retry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Done {
-    /// Chunks that are queued again.
-    pub(crate) queued: u32,
-    /// Chunks that somebody else works on.
-    pub(crate) busy: u32,
+    /// Chunks that are queued again, or that somebody else works on.
+    pub(crate) chunks: Queued,
     /// Chunks that the courier queues.
     pub(crate) later: usize,
 }
@@ -41,13 +39,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let until = left.len().saturating_sub(AT_ONCE);
         while left.len() > until {
             let (page, rest) = left.split_at(left.len().min(PAGE));
-            for chunk in page {
-                match redrive(self.ledger, run_id, *chunk, &invocation.id, self.clock.now()).await? {
-                    Redriven::Queued => done.queued += 1,
-                    Redriven::Busy => done.busy += 1,
-                    Redriven::NotNeeded | Redriven::Absent => {}
-                }
-            }
+            done.chunks.add(self.ledger, run_id, page, &invocation.id, || self.clock.now()).await?;
             left = rest;
             if self.is_out_of_time(invocation.deadline) {
                 break;

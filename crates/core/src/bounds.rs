@@ -1,4 +1,4 @@
-//! Bounds of single calls to the API, which planning must know as well as whoever asks.
+//! Bounds of calls to the API and of what they select, which planning must know as well as whoever asks.
 
 use std::time::Duration;
 

@@ -48,6 +48,11 @@ pub enum TimestampError {
     OutOfRange,
 }
 
+/// The first and the last of some instants, with one more.
+pub(crate) fn spanning(span: Option<(Timestamp, Timestamp)>, at: Timestamp) -> (Timestamp, Timestamp) {
+    span.map_or((at, at), |(first, last)| (first.min(at), last.max(at)))
+}
+
 impl Timestamp {
     /// 1970-01-01T00:00:00.000Z.
     pub const EPOCH: Self = Self(0);

@@ -40,7 +40,7 @@ pub use ledger::{Ledger, LedgerError, MemoryLedger};
 pub use policy::PolicyInForce;
 pub use postman::{Postman, Receiver};
 pub use redrive::{Redriven, redrive};
-pub use retry::{Obstacle, Retry};
+pub use retry::{Obstacle, Queued, Retry};
 pub use route::Proxy;
 pub use runner::{RunEnd, Runner};
 pub use sender::Sender;

@@ -144,13 +144,31 @@ impl Retry {
     ) -> Result<Queued, LedgerError> {
         self.take_back(ledger, run_id, now).await?;
         let mut all = Queued::default();
-        for index in &self.chunks {
-            match redrive(ledger, run_id, *index, owner, now).await? {
-                Redriven::Queued => all.queued += 1,
-                Redriven::Busy => all.busy += 1,
+        all.add(ledger, run_id, &self.chunks, owner, || now).await?;
+        Ok(all)
+    }
+}
+
+impl Queued {
+    /// Queues these chunks of a run again, too.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn add<L: Ledger>(
+        &mut self,
+        ledger: &L,
+        run_id: &str,
+        chunks: &[u32],
+        owner: &str,
+        now: impl Fn() -> Timestamp,
+    ) -> Result<(), LedgerError> {
+        for index in chunks {
+            match redrive(ledger, run_id, *index, owner, now()).await? {
+                Redriven::Queued => self.queued += 1,
+                Redriven::Busy => self.busy += 1,
                 Redriven::NotNeeded | Redriven::Absent => {}
             }
         }
-        Ok(all)
+        Ok(())
     }
 }

@@ -125,13 +125,12 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Runner<'_, L, H, C, W> {
                 busy.push(self.see_through(shared, index, None));
             }
             match busy.next().await {
-                Some(Ok(Seen { index, cools_off: Some(rest), .. })) => {
-                    free = free.saturating_add(1);
-                    busy.push(self.see_through(shared, index, Some(rest)));
-                }
-                Some(Ok(Seen { ended, has_place, .. })) => {
-                    unfinished |= !ended;
+                Some(Ok(Seen { index, has_place, ended, cools_off })) => {
                     free = free.saturating_add(usize::from(has_place));
+                    match cools_off {
+                        Some(rest) => busy.push(self.see_through(shared, index, Some(rest))),
+                        None => unfinished |= !ended,
+                    }
                 }
                 Some(Err(error)) => self.fail(&mut failure, error),
                 None => break,

@@ -140,7 +140,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         }
         let done = self.queue_again(run_id, &again, invocation, trace).await?;
         self.wake_all(run_id, trace).await?;
-        Ok(Ok(json!({"runId": run_id, "queued": done.queued, "busy": done.busy, "later": done.later})))
+        Ok(Ok(json!({"runId": run_id, "queued": done.chunks.queued, "busy": done.chunks.busy, "later": done.later})))
     }
 
     /// Where a run stands: how many chunks are in which state, and what went wrong.

@@ -3,7 +3,7 @@
 use super::{AuditRecord, Event};
 use crate::outcome::Outcome;
 use crate::sorted::{SortedMap, SortedSet};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, spanning};
 
 /// What the good records have told so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,8 +21,7 @@ pub struct Told {
 impl Told {
     pub(super) fn note(&mut self, record: &AuditRecord) {
         self.simulated |= record.simulated;
-        let at = record.timestamp;
-        self.span = Some(self.span.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
+        self.span = Some(spanning(self.span, record.timestamp));
         if let Event::Started { approved_by, .. } = &record.event {
             self.ended.remove(&record.chunk);
             if !self.approved_by.contains(approved_by) {

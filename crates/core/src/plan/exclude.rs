@@ -1,5 +1,6 @@
 //! What keeps data from being deleted: legal holds, retention rules, the provider's delay, and what the API cannot address.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Disposition;
@@ -43,11 +44,14 @@ impl Scope<'_> {
 
     /// What must be left alone before and after the window, so that no conversation that goes on into it, or came out of it, is taken: a
     /// recording job for conversations of more than five years ago takes every one that had activity in its interval.
-    fn around(&self, window: Window) -> impl Iterator<Item = Window> {
-        let aged = self.aged();
+    fn around(&self, window: Window, disposition: Disposition, reason: &str) -> impl Iterator<Item = Exclusion> {
+        let (aged, reason): (_, Arc<str>) = (self.aged(), format!("{reason} within {LONGEST_DAYS} days").into());
         let (before, after) = (window.start().minus(LONGEST), window.end().plus(LONGEST));
         let edges = [Window::new(before, window.start()), Window::new(window.end(), after)];
-        edges.into_iter().flatten().filter_map(move |edge| edge.intersection(aged?))
+        edges.into_iter().flatten().filter_map(move |edge| {
+            let window = edge.intersection(aged?)?;
+            Some(Exclusion { window, disposition, reason: Arc::clone(&reason) })
+        })
     }
 
     /// What must be left alone so that the window is: recording jobs select whole days.
@@ -75,7 +79,7 @@ pub(crate) fn exclusions(
 ) -> Vec<Exclusion> {
     let mut out = Vec::new();
     for (place, hold) in policy.holds.iter().enumerate() {
-        out.extend(held(scope, hold, &format!("policy#/holds/{place}"), findings));
+        held(scope, hold, &format!("policy#/holds/{place}"), findings, &mut out);
     }
     retained(scope, draft, policy, findings, &mut out);
     too_recent(scope, findings, &mut out);
@@ -88,61 +92,50 @@ fn warning(code: &str, pointer: &str, message: String, help: &str) -> Finding {
     Finding::new(Severity::Warning, code, pointer, message, help)
 }
 
-fn held(scope: &Scope<'_>, hold: &Hold, pointer: &str, findings: &mut Vec<Finding>) -> Vec<Exclusion> {
+fn held(scope: &Scope<'_>, hold: &Hold, pointer: &str, findings: &mut Vec<Finding>, out: &mut Vec<Exclusion>) {
     if !hold.concerns(scope.api, scope.record_types) {
-        return Vec::new();
+        return;
     }
     let id = &hold.id;
     let whole = scope.widened(hold.range.unwrap_or(scope.range));
+    let reason = format!("hold `{id}`");
+    if hold.conversation_ids.is_none() {
+        out.extend(scope.around(whole, Disposition::Held, &reason));
+    }
+    let Some(window) = whole.intersection(scope.range) else { return };
     if let Some(ids) = &hold.conversation_ids {
-        if whole.overlaps(scope.range) {
-            findings.push(warning(
-                "hold.conversations",
-                pointer,
-                format!(
-                    "hold `{id}` protects {}, which cannot be cut out of a range",
-                    count(ids.len(), "conversation")
-                ),
-                "right before each deletion they are looked up; a chunk that would delete one stops",
-            ));
-        }
-        return Vec::new();
+        findings.push(warning(
+            "hold.conversations",
+            pointer,
+            format!("hold `{id}` protects {}, which cannot be cut out of a range", count(ids.len(), "conversation")),
+            "right before each deletion they are looked up; a chunk that would delete one stops",
+        ));
+        return;
     }
-    let mut out = Vec::new();
-    if let Some(window) = whole.intersection(scope.range) {
-        if hold.query.is_some() {
-            findings.push(warning(
-                "hold.query",
-                pointer,
-                format!(
-                    "hold `{id}` has a query, which cannot be evaluated before the deletion; `{window}` is kept whole"
-                ),
-                "name the range or the conversations of the hold to keep less",
-            ));
-        } else {
-            findings.push(warning(
-                "hold.overlap",
-                pointer,
-                format!("hold `{id}` keeps `{window}`, {} of the range", duration(window)),
-                "this part is not deleted; ask for it again once the hold is lifted",
-            ));
-        }
-        if scope.leaves_spanning(window) {
-            findings.push(warning(
-                "hold.spanning",
-                pointer,
-                format!("conversations that begin before `{}` and go on into hold `{id}` are deleted with the part in which they begin, if the deletion API does so", window.start()),
-                "set `limits.spanningConversations` to have them looked for before each deletion, or name them in the hold (`conversationIds`)",
-            ));
-        }
-        out.push(Exclusion { window, disposition: Disposition::Held, reason: format!("hold `{id}`").into() });
+    if hold.query.is_some() {
+        findings.push(warning(
+            "hold.query",
+            pointer,
+            format!("hold `{id}` has a query, which cannot be evaluated before the deletion; `{window}` is kept whole"),
+            "name the range or the conversations of the hold to keep less",
+        ));
+    } else {
+        findings.push(warning(
+            "hold.overlap",
+            pointer,
+            format!("hold `{id}` keeps `{window}`, {} of the range", duration(window)),
+            "this part is not deleted; ask for it again once the hold is lifted",
+        ));
     }
-    out.extend(scope.around(whole).map(|window| Exclusion {
-        window,
-        disposition: Disposition::Held,
-        reason: format!("hold `{id}` within {LONGEST_DAYS} days").into(),
-    }));
-    out
+    if scope.leaves_spanning(window) {
+        findings.push(warning(
+            "hold.spanning",
+            pointer,
+            format!("conversations that begin before `{}` and go on into hold `{id}` are deleted with the part in which they begin, if the deletion API does so", window.start()),
+            "set `limits.spanningConversations` to have them looked for before each deletion, or name them in the hold (`conversationIds`)",
+        ));
+    }
+    out.push(Exclusion { window, disposition: Disposition::Held, reason: reason.into() });
 }
 
 fn retained(scope: &Scope<'_>, draft: &Draft, policy: &Policy, findings: &mut Vec<Finding>, out: &mut Vec<Exclusion>) {
@@ -152,16 +145,12 @@ fn retained(scope: &Scope<'_>, draft: &Draft, policy: &Policy, findings: &mut Ve
             continue;
         }
         let from = scope.today.minus(rule.min_age());
-        let Some(kept) = Window::new(from, Timestamp::LATEST) else { continue };
+        let Some(young) = Window::new(from, Timestamp::LATEST) else { continue };
         let reason = format!("retention {} (`{}`)", count(rule.min_age_days, "day"), rule.basis);
         if draft.retention_override.is_none() {
-            out.extend(scope.around(kept).map(|window| Exclusion {
-                window,
-                disposition: Disposition::Retained,
-                reason: format!("{reason} within {LONGEST_DAYS} days").into(),
-            }));
+            out.extend(scope.around(young, Disposition::Retained, &reason));
         }
-        let Some(window) = kept.intersection(scope.range) else { continue };
+        let Some(window) = young.intersection(scope.range) else { continue };
         let pointer = format!("policy#/retention/{place}");
         let kept = format!("`{window}` for {} (`{}`)", count(rule.min_age_days, "day"), rule.basis);
         if draft.retention_override.is_some() {

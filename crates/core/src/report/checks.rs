@@ -44,29 +44,19 @@ pub(super) fn chunk(api: DeletionApi, chunk: &ChunkReport) -> Vec<Problem> {
     let Some(outcome) = chunk.outcome else {
         return problems;
     };
-    match outcome {
-        Outcome::Verified => {
-            match (chunk.remaining, api) {
-                // A sample of recordings that finds nothing has not measured what is left elsewhere.
-                (Some(0), _) | (None, DeletionApi::RecordingJobs) => {}
-                (Some(left), _) => problem("verified.remaining", format!("verified, although {left} records remain")),
-                (None, DeletionApi::DataDeletion) => {
-                    problem("verified.remaining", "verified, although nobody counted what remains".to_owned());
-                }
-            }
-            if chunk.cause.is_some() {
-                problem("verified.cause", "verified, although it has a cause of failure".to_owned());
+    if outcome == Outcome::Verified {
+        match (chunk.remaining, api) {
+            // A sample of recordings that finds nothing has not measured what is left elsewhere.
+            (Some(0), _) | (None, DeletionApi::RecordingJobs) => {}
+            (Some(left), _) => problem("verified.remaining", format!("verified, although {left} records remain")),
+            (None, DeletionApi::DataDeletion) => {
+                problem("verified.remaining", "verified, although nobody counted what remains".to_owned());
             }
         }
-        Outcome::Held
-        | Outcome::Rejected
-        | Outcome::TimedOut
-        | Outcome::Cancelled
-        | Outcome::Residual
-        | Outcome::Unknown
-        | Outcome::Failed => {}
-    }
-    if outcome != Outcome::Verified && chunk.cause.is_none() {
+        if chunk.cause.is_some() {
+            problem("verified.cause", "verified, although it has a cause of failure".to_owned());
+        }
+    } else if chunk.cause.is_none() {
         problem("cause.missing", format!("{} without a cause", outcome.as_str()));
     }
     problems

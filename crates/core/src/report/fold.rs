@@ -6,7 +6,7 @@ use crate::chunk::Chunk;
 use crate::outcome::{Cause, Outcome, WaitReason};
 use crate::request::DeletionApi;
 use crate::sorted::SortedMap;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, spanning};
 
 /// First and last record's time.
 type Span = Option<(Timestamp, Timestamp)>;
@@ -103,7 +103,7 @@ impl<'a> Fold<'a> {
             self.waits.change(word(*reason).to_owned(), |count| *count = count.saturating_add(1));
         }
         let at = record.timestamp;
-        self.span = Some(self.span.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
+        self.span = Some(spanning(self.span, at));
         self.problems.extend(attempts.record(record));
     }
 
@@ -228,19 +228,18 @@ impl Attempts {
 impl End {
     /// What ended so has deleted nothing; another attempt at the same chunk may have.
     fn contradiction(&self) -> Option<String> {
-        let harmless =
-            matches!(self.outcome, Outcome::Held | Outcome::Rejected | Outcome::TimedOut | Outcome::Cancelled);
-        let deleted = self.records_deleted.filter(|deleted| harmless && *deleted > 0)?;
+        let deleted = self.records_deleted.filter(|deleted| self.is_harmless() && *deleted > 0)?;
         Some(format!("{}, although {deleted} records were deleted", self.outcome.as_str()))
     }
 
-    /// Whether it may have deleted something.
+    /// Whether its outcome says that nothing was deleted.
+    fn is_harmless(&self) -> bool {
+        matches!(self.outcome, Outcome::Held | Outcome::Rejected | Outcome::TimedOut | Outcome::Cancelled)
+    }
+
+    /// Whether it may have deleted something: one that failed, only if it had submitted.
     fn may_have_deleted(&self) -> bool {
-        match self.outcome {
-            Outcome::Verified | Outcome::Residual | Outcome::Unknown => true,
-            Outcome::Failed => self.submits > 0,
-            Outcome::Held | Outcome::Rejected | Outcome::TimedOut | Outcome::Cancelled => false,
-        }
+        !self.is_harmless() && (self.outcome != Outcome::Failed || self.submits > 0)
     }
 
     /// What is wrong with the numbers of this attempt, if anything is.
