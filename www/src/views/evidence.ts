@@ -5,7 +5,9 @@ import { bytes, instant, number, plural } from '../format'
 import { compare, folders, logOf, MANIFEST, problems, readManifest, type Compared, type Folder, type Given } from '../state/evidence'
 import { change, get } from '../state/store'
 import { t } from '../texts'
-import type { Outcome, Verdict } from '../types'
+import type { Verdict } from '../types'
+import { madeNow, signatures } from './sheet'
+import { ends, OUTCOMES } from './sums'
 
 interface Progress {
   done: number
@@ -25,9 +27,6 @@ interface Progress {
   problem: string
   ms: number
 }
-
-/** As they are counted: the good one first. */
-const OUTCOMES = Object.keys(t.rehearse.outcomes) as Outcome[]
 
 /** How often progress is painted, in milliseconds. */
 const PAINT = 50
@@ -193,11 +192,10 @@ function choose(folder: boolean): void {
 }
 
 /** How the chunks of sound evidence ended. That it is sound says nothing about that. */
-function ends({ ended, chains, others }: Verdict): TemplateResult {
-  const counted = OUTCOMES.flatMap((outcome) => (ended[outcome] ? [`${number(ended[outcome])} ${t.rehearse.outcomes[outcome]}`] : []))
+function endings({ ended, chains, others }: Verdict): TemplateResult {
   const open = chains - OUTCOMES.reduce((sum, outcome) => sum + (ended[outcome] ?? 0), 0)
   const more = chains - (ended.verified ?? 0) - others.length
-  return html`<p class=${others.length === 0 ? '' : 'warning'}>${t.evidence.ended([...counted, ...(open > 0 ? [t.watch.open(number(open))] : [])])}</p>
+  return html`<p class=${others.length === 0 ? '' : 'warning'}>${t.evidence.ended(ends(ended, open))}</p>
     ${others.length === 0 ? nothing : html`<details><summary>${t.evidence.others}</summary>
       <ul class="chips">${others.map(({ chunk, outcome }) => html`<li>${t.evidence.chunk(number(chunk), outcome === null ? t.evidence.notEnded : t.rehearse.outcomes[outcome])}</li>`)}
         ${more > 0 ? html`<li class="quiet">${t.compare.more(number(more))}</li>` : nothing}</ul></details>`}`
@@ -221,7 +219,7 @@ function verdict(state: Progress): TemplateResult {
     : t.evidence.good(plural(found.records, 'record'), plural(found.chains, 'chain'), files.length === 0 ? null : plural(files.length, 'file'))
   return html`<p class="verdict ${good === null ? 'bad' : 'good'}" role="status">${good ?? t.evidence.bad(first ?? '')}</p>
     ${found?.simulated ? html`<p class="simulated"><strong>${t.evidence.simulated}</strong></p>` : nothing}
-    ${found !== null && good !== null ? ends(found) : nothing}
+    ${found !== null && good !== null ? endings(found) : nothing}
     ${others.length > 0 ? html`<h3>${t.evidence.more}</h3><ul>${others.map((text) => html`<li class="error">${text}</li>`)}</ul>` : nothing}
     <p class="quiet">${t.evidence.took(state.ms.toFixed(0))}. ${found?.good && !found.manifestChecked && wrong.length === 0 ? t.evidence.noManifest : nothing}
       ${t.evidence.browserOnly}</p>
@@ -255,10 +253,10 @@ function choice(): TemplateResult | typeof nothing {
 export function certificate(): TemplateResult | null {
   if (!progress?.over || progress.problem !== '') return null
   return html`<section class="sheet" aria-hidden="true">
-    <header><h2>${t.evidence.certificate}</h2><p>${t.print.made(instant(Math.floor(Date.now() / 60_000) * 60_000))}</p></header>
+    <header><h2>${t.evidence.certificate}</h2>${madeNow()}</header>
     ${chosen?.path ? html`<p class="sentence">${chosen.path}</p>` : nothing}
     ${verdict(progress)} ${fileTable(progress)}
-    <div class="sign">${t.evidence.signatures.map((who) => html`<div><p>${who}</p><span>${t.print.line}</span></div>`)}</div>
+    ${signatures(t.evidence.signatures)}
   </section>`
 }
 

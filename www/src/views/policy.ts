@@ -141,9 +141,9 @@ function tables(policy: Fields): TemplateResult {
 function addHold(holds: Json[]): void {
   const { plan } = get()
   const first = plan.starts[0] ?? Date.UTC(2023, 0, 1)
-  const last = plan.ends[plan.ends.length - 1] ?? first + 86_400_000
-  const start = new Date(Math.floor((first + last) / 2 / 86_400_000) * 86_400_000)
-  const end = new Date(start.getTime() + 86_400_000)
+  const last = plan.ends[plan.ends.length - 1] ?? first + DAY
+  const start = new Date(Math.floor((first + last) / 2 / DAY) * DAY)
+  const end = new Date(start.getTime() + DAY)
   const id = `hold-${holds.length + 1}`
   set(['holds'], [...holds, { id, range: { start: start.toISOString(), end: end.toISOString() } }])
 }

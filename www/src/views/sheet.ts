@@ -43,19 +43,26 @@ function facts(): [string, string][] {
   ]
 }
 
+/** When a paper was made, to the minute. */
+export const madeNow = (): TemplateResult => html`<p>${t.print.made(instant(Math.floor(Date.now() / 60_000) * 60_000))}</p>`
+
+/** Where people sign it. */
+export const signatures = (people: readonly string[]): TemplateResult =>
+  html`<div class="sign">${people.map((who) => html`<div><p>${who}</p><span>${t.print.line}</span></div>`)}</div>`
+
 export function sheet(): TemplateResult {
   const { plan } = get()
   const { summary } = plan
   const rows = plan.rows(0, ROWS)
   return html`<section class="sheet" aria-hidden="true">
-    <header><h2>${t.print.title}</h2><p>${t.print.made(instant(Math.floor(Date.now() / 60_000) * 60_000))}</p></header>
+    <header><h2>${t.print.title}</h2>${madeNow()}</header>
     <p class="sentence">${sentence()}</p>
     <div class="approve"><strong>${summary.shortCode ?? t.compare.noPlan}</strong><div><code>${summary.digest ?? ''}</code><p>${t.print.check}</p></div></div>
     <dl>${facts().map(([name, text]) => html`<dt>${name}</dt><dd>${text}</dd>`)}</dl>
     ${summary.findings.length > 0
       ? html`<h3>${t.findings.title}</h3><ul>${summary.findings.map((f) => html`<li><strong>${t.findings.severities[f.severity]}</strong> ${ticked(f.message)} <code>${f.code}</code></li>`)}</ul>`
       : nothing}
-    <div class="sign">${t.print.signatures.map((who) => html`<div><p>${who}</p><span>${t.print.line}</span></div>`)}</div>
+    ${signatures(t.print.signatures)}
     <h3>${t.table.title}</h3>
     <table><thead><tr><th>#</th><th>${t.table.columns.start}</th><th>${t.table.columns.end}</th><th>${t.table.columns.length}</th><th>${t.table.columns.state}</th><th>${t.table.columns.why}</th></tr></thead>
       <tbody>${rows.map((row) => html`<tr class=${row.disposition}><td>${row.chunk ?? ''}</td><td>${instant(Date.parse(row.start))}</td><td>${instant(Date.parse(row.end))}</td>

@@ -2,7 +2,7 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { number } from '../format'
 import { t } from '../texts'
-import type { Report } from '../types'
+import type { Outcome, Report } from '../types'
 
 /** A number that was measured, or that it was not. */
 const measured = (n: number | null): string => (n === null ? t.rehearse.measured : number(n))
@@ -16,6 +16,19 @@ export const sums = ({ submits, recordsDeleted, remaining }: Pick<Report['totals
   [t.watch.facts.deleted, measured(recordsDeleted)],
   [t.watch.facts.left, measured(remaining)],
 ]
+
+/** Every outcome, best first. */
+export const OUTCOMES = Object.keys(t.rehearse.outcomes) as Outcome[]
+
+type Ended = Partial<Record<Outcome, number>>
+
+/** How many chunks ended how, those outcomes only. */
+export const ended = (counts: Ended, which: readonly Outcome[]): string[] =>
+  which.flatMap((outcome) => (counts[outcome] ? [`${number(counts[outcome])} ${t.rehearse.outcomes[outcome]}`] : []))
+
+/** How many chunks ended how, and how many have not. */
+export const ends = (counts: Ended, open: number): string[] =>
+  [...ended(counts, OUTCOMES), ...(open > 0 ? [t.watch.open(number(open))] : [])]
 
 /** Names and values. */
 export const facts = (list: readonly (readonly [name: string, value: unknown])[]): TemplateResult =>

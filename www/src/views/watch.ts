@@ -8,14 +8,14 @@ import { change, get, say, show } from '../state/store'
 import { begone, current, enter, KINDS, leave, open, refused, runs, silent, type Watched } from '../state/watch'
 import type { RunFacts, Standing } from '../state/answers'
 import { t, type Shared } from '../texts'
-import type { ChunkView, Finding, Outcome } from '../types'
+import type { ChunkView, Finding } from '../types'
 import { confirm } from './confirm'
 import { check } from './evidence'
 import { copy } from './files'
 import { equation } from './frame'
 import { chartSection, teller } from './lanes'
 import { log } from './log'
-import { facts, problems, sums as summed, verdict } from './sums'
+import { ended, ends, facts, OUTCOMES, problems, sums as summed, verdict } from './sums'
 import { why } from './why'
 
 /** Records of the log that are shown. */
@@ -106,18 +106,8 @@ function said(findings: Finding[]): TemplateResult | typeof nothing {
 
 const done = (run: RunFacts): number => run.chunks - run.open
 
-/** Every outcome, best first. */
-const OUTCOMES = Object.keys(t.rehearse.outcomes) as Outcome[]
-
-/** How many chunks ended how, those outcomes only. */
-function ended(run: RunFacts, which: Outcome[]): string[] {
-  return which.flatMap((outcome) => (run.ended[outcome] ? [`${number(run.ended[outcome])} ${t.rehearse.outcomes[outcome]}`] : []))
-}
-
 /** How many chunks ended how, the best first. */
-function tally(run: RunFacts): string {
-  return [...ended(run, OUTCOMES), ...(run.open > 0 ? [t.watch.open(number(run.open))] : [])].join(' · ')
-}
+const tally = (run: RunFacts): string => ends(run.ended, run.open).join(' · ')
 
 const bad = (run: RunFacts): boolean => Object.keys(run.ended).some((outcome) => outcome !== 'verified')
 
@@ -187,7 +177,7 @@ function actions(watched: Watched, run: RunFacts): TemplateResult {
     title: t.watch.resume.title(run.name), text: [t.watch.resume.what(plural(run.open, 'chunk'), run.approvedBy), where],
     yes: t.watch.resume.yes, no: t.watch.resume.no, danger: !run.simulated, act: () => watched.act('resume'),
   })
-  const which = ended(run, OUTCOMES.filter((outcome) => outcome !== 'verified'))
+  const which = ended(run.ended, OUTCOMES.filter((outcome) => outcome !== 'verified'))
   // What was said a while ago may not hold any more.
   const stale = watched.connection !== 'live'
   return html`
