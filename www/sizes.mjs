@@ -15,8 +15,8 @@ const atOnce = (name) => name === 'index.html' || html.includes(name) || name.en
 const initial = sizes.filter(([name]) => atOnce(name)).reduce((sum, [, size]) => sum + size, 0)
 
 const limits = [
-  // All of it: planning, the simulated world, the check of evidence. The aim is 120 KB.
-  ['wasm', of(/\.wasm$/), 176 * KB],
+  // All of it: planning, the simulated world, and every check that `verify` makes. The aim is 120 KB.
+  ['wasm', of(/\.wasm$/), 189 * KB],
   ['page as first loaded', initial, 240 * KB],
 ]
 let exceeded = false

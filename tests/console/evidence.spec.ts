@@ -34,28 +34,54 @@ function changed(what: (copy: string) => void): string {
   return copy
 }
 
+/** Changes a file and gives the manifest its new hash, as whoever wants to deceive would. */
+function rehashed(copy: string, name: string, change: (text: string) => string): void {
+  const file = join(copy, name)
+  const [before, manifest] = [readFileSync(file, 'utf8'), join(copy, 'manifest.json')]
+  expect(change(before)).not.toBe(before)
+  writeFileSync(file, change(before))
+  const listed = JSON.parse(readFileSync(manifest, 'utf8')) as { files: Record<string, string> }
+  listed.files[name] = `sha256:${createHash('sha256').update(change(before)).digest('hex')}`
+  writeFileSync(manifest, JSON.stringify(listed))
+}
+
+/** The checks that the page shows. */
+const shown = (page: Page): Promise<unknown> =>
+  page.locator('.checks:not(.sheet *) tbody tr').evaluateAll((rows) => rows.map((row) => {
+    const [name, holds, detail] = [...row.children].map(({ textContent }) => textContent ?? '')
+    return { name, holds: holds === 'holds', detail }
+  }))
+
 const cut = (file: string): void => writeFileSync(file, readFileSync(file, 'utf8').slice(0, -40))
 
 test('what does not hold on the command line does not hold here', async ({ page }) => {
   await open(page)
   await page.getByRole('button', { name: 'Evidence', exact: true }).click()
   await choose(page, folder)
-  await expect(page.getByText(/^Sound: \d+ records in 3 chains, none changed, and 6 files as the manifest lists them\.$/)).toBeVisible()
+  await expect(page.getByText(/^Sound: \d+ records in 3 chains, none changed, and all 8 checks hold\.$/)).toBeVisible()
   const damages: [does: (copy: string) => void, says: RegExp][] = [
-    [(copy) => cut(join(copy, 'report.json')), /^Not sound: report\.json is NOT the file/],
-    [(copy) => cut(join(copy, 'manifest.json')), /^Not sound: manifest\.json cannot be read/],
-    [(copy) => ['report.json', 'webhooks.jsonl'].forEach((name) => rmSync(join(copy, name))), /^Not sound: report\.json is NOT there/],
-    [(copy) => rmSync(join(copy, 'audit.jsonl')), /^Not sound: audit\.jsonl is NOT there/],
-    [(copy) => writeFileSync(join(copy, 'notes.txt'), 'x'), /^Not sound: notes\.txt is not listed/],
+    [(copy) => cut(join(copy, 'report.json')), /^Not sound: `report\.json` was changed/],
+    [(copy) => cut(join(copy, 'manifest.json')), /^Not sound: `manifest\.json` is damaged/],
+    [(copy) => ['report.json', 'webhooks.jsonl'].forEach((name) => rmSync(join(copy, name))), /^Not sound: `report\.json` is missing; `webhooks\.jsonl` is missing/],
+    [(copy) => rmSync(join(copy, 'audit.jsonl')), /^Not sound: `audit\.jsonl` is missing/],
+    [(copy) => writeFileSync(join(copy, 'notes.txt'), 'x'), /^Not sound: `notes\.txt` does not belong/],
+    // Whoever changes the report can give the manifest its new hash, but not make the records amount to it.
+    [(copy) => rehashed(copy, 'report.json', (text) => text.replace('"outcome": "verified"', '"outcome": "partial"')), /^Not sound: `report\.json` is not what the records amount to/],
+    [(copy) => rehashed(copy, 'webhooks.jsonl', (text) => text.replace('completed', 'residual')), /^Not sound: line 1 of `webhooks\.jsonl` does not say what the records say/],
+    [(copy) => rehashed(copy, 'plan.json', (text) => text.replace(/"reason": "[^"]*"/, '"reason": "another"')), /^Not sound: `plan\.json` does not hold/],
   ]
   for (const [damage, says] of damages) {
     const copy = changed(damage)
-    expect(spawnSync(binary, ['verify', copy], { env: environment }).status).toBe(5)
+    const { status, stdout } = spawnSync(binary, ['verify', copy, '--json'], { env: environment, encoding: 'utf8' })
+    expect(status).toBe(5)
     await choose(page, copy)
     await expect(page.getByText(says)).toBeVisible()
     await expect(page.locator('.verdict.good')).toHaveCount(0)
     await expect(page.getByText('Without manifest.json')).toHaveCount(0)
-    if (says.source.includes('report\\.json is NOT there')) await look(page, 'evidence-missing')
+    // Without a manifest that can be read the command line has nothing to check.
+    const { checks } = JSON.parse(stdout) as { checks?: unknown }
+    if (checks !== undefined) expect(await shown(page)).toEqual(checks)
+    if (says.source.includes('report\\.json` is missing')) await look(page, 'evidence-missing')
   }
 })
 
@@ -72,8 +98,8 @@ test('of several runs one is chosen; a line of any length shows its beginning', 
   await page.getByRole('button', { name: /run-1$/ }).click()
   await expect(page.getByText(/^Sound:/)).toBeVisible()
   await page.getByRole('button', { name: /run-2$/ }).click()
-  await expect(page.getByText(/^Not sound: line 1/)).toBeVisible()
-  await expect(page.getByText('audit.jsonl is NOT the file that the manifest lists')).toBeVisible()
+  await expect(page.getByText(/^Not sound: first bad record: line 1/)).toBeVisible()
+  await expect(page.getByText('`audit.jsonl` was changed').first()).toBeVisible()
   await expect(page.getByText('The line has 1.9 MB; the first 4.0 KB are shown.')).toBeVisible()
   await look(page, 'evidence-several')
 })
@@ -92,7 +118,7 @@ test('sound evidence says that nothing real was deleted, how the chunks ended an
   await page.evaluate(() => dispatchEvent(new Event('beforeprint')))
   await page.emulateMedia({ media: 'print' })
   const paper = page.locator('.sheet')
-  for (const text of ['Check of evidence', 'Sound: ', 'SIMULATED', '3 verified', 'dpo@example.com', 'as the manifest lists it', 'Checked by']) await expect(paper).toContainText(text)
+  for (const text of ['Check of evidence', 'Sound: ', 'SIMULATED', '3 verified', 'dpo@example.com', '6 files have the hashes in the manifest', 'Checked by']) await expect(paper).toContainText(text)
   const shots = new URL('results/shots/', import.meta.url).pathname
   mkdirSync(shots, { recursive: true })
   writeFileSync(`${shots}evidence.pdf`, await page.pdf({ format: 'A4' }))

@@ -1,7 +1,7 @@
 // The one file that knows the generated package. Everything that is decided is decided behind it.
 import init, * as wasm from '../pkg/web/purge.js'
 import wasmUrl from '../pkg/web/purge_bg.wasm?url'
-import type { HttpRequest, QueueMessage, Row, Summary, Verdict } from './types'
+import type { EvidenceVerdict, HttpRequest, QueueMessage, Row, Summary } from './types'
 
 export interface Context {
   now: string
@@ -58,7 +58,6 @@ export function plan(request: string, policy: string | null, context: Context): 
 export const regions = wasm.regions
 export const recordTypes = wasm.recordTypes
 export const version = wasm.version
-export const fileDigest = wasm.fileDigest
 
 /** A whole run against the simulated tenant, in virtual time. Free it when it is over. */
 export type Rehearsal = wasm.Rehearsal
@@ -66,10 +65,9 @@ export type Rehearsal = wasm.Rehearsal
 export const rehearse = (planFile: string, approvedBy: string, scenario: string, start: string): Rehearsal =>
   new wasm.Rehearsal(planFile, approvedBy, scenario, start)
 
-/** Checks an audit log piece by piece; `each` is told how far it is. */
-export const verifyLog = (
-  log: Blob,
-  manifest: string | null,
+/** Checks evidence, by the names of its files; `each` is told how far the log is read. */
+export const verifyEvidence = (
+  files: Record<string, Blob>,
   each: (bytes: number, of: number) => void,
   signal: AbortSignal,
-): Promise<Verdict> => wasm.verifyLog(log, manifest ?? undefined, each, signal)
+): Promise<EvidenceVerdict> => wasm.verifyEvidence(files, undefined, each, signal)

@@ -18,7 +18,7 @@ fn every_file_and_every_claim_is_checked() {
     bench.file("request.json", &request(2));
     bench.run(&["run", "request.json"]).exits(0);
     let evidence = bench.evidence();
-    let table: [(&str, Change, &str, &str); 15] = [
+    let table: [(&str, Change, &str, &str); 20] = [
         (
             "a byte of the log",
             &|f| edit(f, "audit.jsonl", |t| t.replacen("us-east-1", "us-east-2", 1)),
@@ -59,6 +59,12 @@ fn every_file_and_every_claim_is_checked() {
             "after the first record",
         ),
         (
+            "the day of the plan",
+            &|f| renewed(f, "plan.json", |t| t.replacen("\"plannedAt\": \"2", "\"plannedAt\": \"3", 1)),
+            "plan",
+            "made after it was approved",
+        ),
+        (
             "a message and its hash",
             &|f| renewed(f, "webhooks.jsonl", |t| t.replacen("verified", "held", 1)),
             "webhooks",
@@ -77,6 +83,37 @@ fn every_file_and_every_claim_is_checked() {
             "README",
         ),
         ("the readme", &|f| edit(f, "README.txt", |t| t + "x"), "files", "README.txt"),
+        (
+            "a member of the report twice, and its hash",
+            &|f| renewed(f, "report.json", |t| t.replacen("\"outcome\"", "\"outcome\": \"held\", \"outcome\"", 1)),
+            "report",
+            "`outcome` is repeated",
+        ),
+        (
+            "two files",
+            &|f| {
+                fs::remove_file(f.join("metrics.prom")).unwrap();
+                edit(f, "README.txt", |t| t + "x");
+            },
+            "files",
+            "`metrics.prom` is missing; `README.txt` was changed",
+        ),
+        (
+            "a message of somebody else's",
+            &|f| renewed(f, "webhooks.jsonl", |t| t.replacen("{\"id\":\"msg_", "{\"id\":\"msg_0", 1)),
+            "webhooks",
+            "line 1 of `webhooks.jsonl` does not say what the records say",
+        ),
+        (
+            "bytes that are no text",
+            &|f| {
+                let mut log = fs::read(f.join("audit.jsonl")).unwrap();
+                log[20] = 0xff;
+                fs::write(f.join("audit.jsonl"), log).unwrap();
+            },
+            "chains",
+            "line 1",
+        ),
         ("a file too many", &|f| fs::write(f.join("note.txt"), "x").unwrap(), "files", "note.txt"),
         ("a whole file", &|f| fs::remove_file(f.join("webhooks.jsonl")).unwrap(), "files", "webhooks.jsonl"),
     ];
@@ -173,8 +210,8 @@ fn a_folder_replaced_as_a_whole_has_another_manifest() {
     ] {
         bench.run(&["verify", folder, "--manifest", malformed]).exits(2);
     }
-    changed(&evidence, "approvedAt", |_| "2020-01-01T00:00:00.000Z".to_owned());
-    // Nothing else in the folder says when it was approved.
+    changed(&evidence, "approvedAt", |at| format!("{}T00:00:00.000Z", &at[..10]));
+    // Nothing else in the folder says at what time of the day it was approved.
     bench.run(&["verify", folder]).exits(0);
     assert!(bench.run(&["verify", folder, "--manifest", kept]).exits(5).stdout.contains("BROKEN  manifest"));
 }

@@ -1,7 +1,8 @@
 //! Checking evidence: an audit log fed piece by piece, so that its length does not matter and the page stays awake.
 
-use js_sys::{Function, Uint8Array};
-use purge_core::audit::{BadRecord, Manifest, Verifier};
+use js_sys::{Array, Function, Object, Uint8Array};
+use purge_core::audit::{self, BadRecord, Lines, Manifest, Verifier};
+use purge_core::evidence::{AUDIT, Check, Examination, FILES, Files, MANIFEST, Verdict};
 use purge_core::json::digest;
 use purge_core::run::Outcome;
 use purge_core::sorted::SortedMap;
@@ -33,10 +34,8 @@ pub fn file_digest(bytes: &[u8]) -> String {
 #[derive(Debug, Default)]
 pub struct EvidenceCheck {
     verifier: Verifier,
-    /// The beginning of a line whose end has not come yet.
-    rest: Vec<u8>,
+    lines: Lines,
     bytes: u64,
-    lines: u64,
 }
 
 /// A chain, by its end.
@@ -83,26 +82,15 @@ impl EvidenceCheck {
 
     /// Takes the next piece of the log, cut anywhere.
     pub fn feed(&mut self, bytes: &[u8]) {
-        self.bytes = self.bytes.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        let mut pieces = bytes.split(|byte| *byte == b'\n');
-        // The last piece has no line end yet.
-        let last = pieces.next_back().unwrap_or_default();
-        for piece in pieces {
-            if self.rest.is_empty() {
-                self.line(piece);
-            } else {
-                let mut line = std::mem::take(&mut self.rest);
-                line.extend_from_slice(piece);
-                self.line(&line);
-            }
-        }
-        self.rest.extend_from_slice(last);
+        self.bytes = self.bytes.saturating_add(length(bytes));
+        let Self { verifier, lines, .. } = self;
+        lines.feed(bytes, |line| drop(verifier.line(line)));
     }
 
     /// Lines read so far.
     #[must_use]
     pub fn lines(&self) -> f64 {
-        f64::from(u32::try_from(self.lines).unwrap_or(u32::MAX))
+        f64::from(u32::try_from(self.verifier.lines()).unwrap_or(u32::MAX))
     }
 
     /// The verdict. Only a manifest can show that the end of the log was cut off; the text of one is
@@ -117,33 +105,115 @@ impl EvidenceCheck {
     }
 }
 
-/// Checks a log that lies in a file, piece by piece, giving the page its turn in between. `each` is called before every turn.
+/// Checks the evidence of a run, which lies in files, by their names: what `genesys-purge verify` checks, with the same answer. Without
+/// a manifest only the log is checked. `kept` is the digest of the manifest that somebody kept. `each` is called before every turn
+/// of the page.
 ///
 /// # Errors
-/// When the manifest or the file cannot be read; what `each` throws; the reason of the signal when it is aborted.
-#[wasm_bindgen(js_name = verifyLog, unchecked_return_type = "Verdict")]
-pub async fn verify_log(
-    log: Blob,
-    manifest: Option<String>,
+/// When the files cannot be read; what `each` throws; the reason of the signal when it is aborted.
+#[wasm_bindgen(js_name = verifyEvidence, unchecked_return_type = "EvidenceVerdict")]
+pub async fn verify_evidence(
+    #[wasm_bindgen(unchecked_param_type = "Record<string, Blob>")] files: Object,
+    kept: Option<String>,
     #[wasm_bindgen(unchecked_param_type = "(bytes: number, of: number) => void")] each: Function,
     signal: Option<AbortSignal>,
 ) -> Result<JsValue, JsValue> {
-    let mut check = EvidenceCheck::new();
-    let size = log.size();
-    let end_of = |from: f64| size.min(from + f64::from(AT_ONCE));
-    // The next piece is read from the file while one is checked.
-    let read = |from: f64| Ok::<_, JsValue>(log.slice_with_f64_and_f64(from, end_of(from))?.array_buffer());
-    let mut coming = read(0.0)?;
-    let mut from = 0.0;
-    while from < size {
-        let piece = JsFuture::from(coming).await?;
-        from = end_of(from);
-        coming = read(from)?;
-        check.feed(&Uint8Array::new(&piece).to_vec());
-        each.call2(&JsValue::UNDEFINED, &from.into(), &size.into())?;
-        breathe(signal.as_ref()).await?;
+    let mut beside = Files::default();
+    let (mut manifest, mut log) = (None, None);
+    for entry in Object::entries(&files).iter().map(|entry| Array::from(&entry)) {
+        let (name, file) = (entry.get(0).as_string().unwrap_or_default(), Blob::from(entry.get(1)));
+        let mut bytes = Vec::new();
+        if name == AUDIT {
+            log = Some(file);
+        } else if name == MANIFEST || FILES.contains(&name.as_str()) {
+            bytes = Uint8Array::new(&JsFuture::from(file.array_buffer()).await?).to_vec();
+        }
+        if name == MANIFEST {
+            manifest = Some(bytes);
+        } else {
+            beside.insert(name, Ok(bytes));
+        }
     }
-    Ok(check.finish_object(manifest)?)
+    let begun = match manifest {
+        Some(manifest) => Examination::new(&manifest, kept.as_deref(), beside).map(Some),
+        None => Ok(None),
+    };
+    let mut check = match begun {
+        Ok(Some(examination)) => Checking::All(Box::new(examination)),
+        Ok(None) => Checking::Log(Box::default(), None),
+        Err(why) => Checking::Log(Box::default(), Some(why)),
+    };
+    let mut bytes = 0_u64;
+    if let Some(log) = &log {
+        let size = log.size();
+        let end_of = |from: f64| size.min(from + f64::from(AT_ONCE));
+        let read = |from: f64| Ok::<_, JsValue>(log.slice_with_f64_and_f64(from, end_of(from))?.array_buffer());
+        // The next piece is read from the file while one is checked.
+        let mut coming = read(0.0)?;
+        let mut from = 0.0;
+        while from < size {
+            let piece = JsFuture::from(coming).await?;
+            from = end_of(from);
+            coming = read(from)?;
+            let piece = Uint8Array::new(&piece).to_vec();
+            bytes = bytes.saturating_add(length(&piece));
+            check.feed(&piece);
+            each.call2(&JsValue::UNDEFINED, &from.into(), &size.into())?;
+            breathe(signal.as_ref()).await?;
+        }
+    }
+    let log = log.map(|_| ()).ok_or_else(|| "is missing".to_owned());
+    Ok(object(&match check {
+        Checking::All(examination) => examined(&examination.finish(log), bytes),
+        Checking::Log(check, damage) => check.alone(damage),
+    }))
+}
+
+/// What is being checked.
+enum Checking {
+    /// A log whose manifest is not there, or is damaged in this way.
+    Log(Box<EvidenceCheck>, Option<String>),
+    /// All that belongs to a run.
+    All(Box<Examination>),
+}
+
+impl Checking {
+    fn feed(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Log(check, _) => check.feed(bytes),
+            Self::All(examination) => examination.feed(bytes),
+        }
+    }
+}
+
+/// What all checks found.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer<'a> {
+    holds: bool,
+    /// Absent without a manifest.
+    evidence_digest: Option<&'a str>,
+    /// How the run ended; absent without everything that it follows from.
+    outcome: Option<&'a str>,
+    /// None without a manifest; with one that is damaged, that it is.
+    checks: &'a [Check],
+    log: Value,
+}
+
+/// A verdict about evidence whose log has so many bytes, as the page reads it.
+#[must_use]
+pub fn examined(verdict: &Verdict, bytes: u64) -> Value {
+    value(&Answer {
+        holds: verdict.holds,
+        evidence_digest: Some(&verdict.evidence_digest),
+        outcome: verdict.outcome,
+        checks: &verdict.checks,
+        log: found(&verdict.log, bytes),
+    })
+}
+
+fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
 impl EvidenceCheck {
@@ -151,51 +221,59 @@ impl EvidenceCheck {
     ///
     /// # Errors
     /// When the manifest cannot be read.
-    pub fn finish(mut self, manifest: Option<&str>) -> Result<Value, Wrong> {
-        if !self.rest.is_empty() {
-            let line = std::mem::take(&mut self.rest);
-            self.line(&line);
-        }
+    pub fn finish(self, manifest: Option<&str>) -> Result<Value, Wrong> {
         let manifest = manifest.map(|text| read::<Manifest>("manifest", text)).transpose()?;
-        let verdict = self.verifier.finish(manifest.as_ref());
-        let seen = verdict.manifest.as_ref();
-        let told = &verdict.told;
-        let mut ended = SortedMap::default();
-        for (_, outcome) in told.ended.iter() {
-            ended.change(*outcome, |count: &mut u32| *count = count.saturating_add(1));
-        }
-        let chunks = seen.iter().flat_map(|seen| seen.heads.keys());
-        let others = chunks
-            .map(|&chunk| Chain { chunk, outcome: told.ended.get(&chunk).copied() })
-            .filter(|chain| chain.outcome != Some(Outcome::Verified))
-            .take(NAMED)
-            .collect();
-        Ok(value(&Found {
-            good: verdict.is_good(),
-            records: verdict.records,
-            lines: self.lines,
-            bytes: self.bytes,
-            manifest_checked: verdict.manifest_checked,
-            run_id: seen.map(|seen| seen.run_id.as_str()),
-            plan_digest: seen.map(|seen| seen.plan_digest.as_str()),
-            simulated: told.simulated,
-            approved_by: told.approved_by.iter().collect(),
-            from: told.span.map(|(from, _)| from),
-            until: told.span.map(|(_, until)| until),
-            chains: seen.map_or(0, |seen| seen.heads.len()),
-            ended,
-            others,
-            bad: verdict.bad.as_ref(),
-            message: verdict.bad.as_ref().map(ToString::to_string),
-        }))
+        let (verdict, bytes) = self.ended(manifest.as_ref());
+        Ok(found(&verdict, bytes))
     }
 
-    fn line(&mut self, line: &[u8]) {
-        self.lines = self.lines.saturating_add(1);
-        match str::from_utf8(line) {
-            Ok(line) => self.verifier.line(line),
-            // Bytes that are no text become replacement characters, and the record's hash no longer fits.
-            Err(_) => self.verifier.line(&String::from_utf8_lossy(line)),
-        }
+    /// The verdict about a log that has no manifest beside it, or one that is damaged.
+    fn alone(self, damage: Option<String>) -> Value {
+        let (verdict, bytes) = self.ended(None);
+        let broken = |why| Check { name: "manifest", holds: false, detail: format!("`{MANIFEST}` is damaged: {why}") };
+        let checks: Vec<Check> = damage.map(broken).into_iter().collect();
+        let log = found(&verdict, bytes);
+        let holds = verdict.is_good() && checks.is_empty();
+        value(&Answer { holds, evidence_digest: None, outcome: None, checks: &checks, log })
     }
+
+    fn ended(self, manifest: Option<&Manifest>) -> (audit::Verdict, u64) {
+        let Self { mut verifier, mut lines, bytes } = self;
+        lines.end(|line| drop(verifier.line(line)));
+        (verifier.finish(manifest), bytes)
+    }
+}
+
+/// A verdict about a log of so many bytes, as the page reads it.
+fn found(verdict: &audit::Verdict, bytes: u64) -> Value {
+    let seen = verdict.manifest.as_ref();
+    let told = &verdict.told;
+    let mut ended = SortedMap::default();
+    for (_, outcome) in told.ended.iter() {
+        ended.change(*outcome, |count: &mut u32| *count = count.saturating_add(1));
+    }
+    let chunks = seen.iter().flat_map(|seen| seen.heads.keys());
+    let others = chunks
+        .map(|&chunk| Chain { chunk, outcome: told.ended.get(&chunk).copied() })
+        .filter(|chain| chain.outcome != Some(Outcome::Verified))
+        .take(NAMED)
+        .collect();
+    value(&Found {
+        good: verdict.is_good(),
+        records: verdict.records,
+        lines: verdict.lines,
+        bytes,
+        manifest_checked: verdict.manifest_checked,
+        run_id: seen.map(|seen| seen.run_id.as_str()),
+        plan_digest: seen.map(|seen| seen.plan_digest.as_str()),
+        simulated: told.simulated,
+        approved_by: told.approved_by.iter().collect(),
+        from: told.span.map(|(from, _)| from),
+        until: told.span.map(|(_, until)| until),
+        chains: seen.map_or(0, |seen| seen.heads.len()),
+        ended,
+        others,
+        bad: verdict.bad.as_ref(),
+        message: verdict.bad.as_ref().map(ToString::to_string),
+    })
 }

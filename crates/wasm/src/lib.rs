@@ -11,7 +11,7 @@ mod evidence;
 mod planning;
 mod rehearsal;
 
-pub use evidence::{EvidenceCheck, file_digest, verify_log};
+pub use evidence::{EvidenceCheck, examined, file_digest, verify_evidence};
 pub use planning::{PlanHandle, plan, record_types, regions};
 pub use rehearsal::Rehearsal;
 

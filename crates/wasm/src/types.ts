@@ -203,3 +203,24 @@ export interface Verdict {
   bad: { line: number | null; chunk: number | null; seq: number | null; why: { kind: string } } | null
   message: string | null
 }
+
+/** One of the checks of `genesys-purge verify`. */
+export interface Check {
+  name: string
+  holds: boolean
+  /** What holds, or what does not. */
+  detail: string
+}
+
+export interface EvidenceVerdict {
+  /** Whether everything holds. */
+  holds: boolean
+  /** Digest of the manifest, which `run` printed; null when there is none. */
+  evidenceDigest: string | null
+  /** How the run ended, in a word; null when not everything is there that it follows from, or not to be believed. */
+  outcome: string | null
+  /** Every check that could be made; none without a manifest. With one that is damaged, that it is. */
+  checks: Check[]
+  /** What checking the log alone says. */
+  log: Verdict
+}

@@ -5,11 +5,17 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use purge_core::audit::AuditRecord;
 use purge_core::chunk::Age;
+use purge_core::evidence::{Evidence, Examination, Files, Material};
 use purge_core::finding::Severity;
+use purge_core::order::{Approval, Order};
 use purge_core::outcome::{Outcome, WaitReason};
-use purge_core::plan::Disposition;
-use purge_wasm::{EvidenceCheck, PlanHandle, Rehearsal, plan};
+use purge_core::plan::{CheckContext, Disposition, reopen};
+use purge_core::report::{Ordered, Report};
+use purge_core::time::Timestamp;
+use purge_core::webhook::OutboxRow;
+use purge_wasm::{EvidenceCheck, PlanHandle, Rehearsal, examined, plan};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -102,7 +108,7 @@ fn all_words(out: &mut String) {
 fn samples() -> String {
     let mut out = String::from(
         "// Written by `UPDATE=1 cargo test -p purge-wasm`; do not edit.\n\
-         import type {\n  Disposition, Happened, HttpRequest, Outcome, QueueMessage, Reported, Row, Severity, Standing, Summary, Verdict, WaitReason,\n\
+         import type {\n  Disposition, EvidenceVerdict, Happened, HttpRequest, Outcome, QueueMessage, Reported, Row, Severity, Standing, Summary, Verdict, WaitReason,\n\
          } from '../src/types'\n\n",
     );
     all_words(&mut out);
@@ -133,7 +139,29 @@ fn samples() -> String {
     let log = rehearsal.audit_log(None, None);
     sample(&mut out, "goodVerdict", "Verdict", &verdict(&log, 1_000));
     sample(&mut out, "badVerdict", "Verdict", &verdict(&log.replacen("us-east-1", "us-west-2", 1), 7));
+    sample(&mut out, "evidenceVerdict", "EvidenceVerdict", &evidence_verdict(&quarter.plan_file().unwrap(), &log));
     out
+}
+
+/// The verdict about the evidence of a rehearsal, one line of whose report was left out.
+fn evidence_verdict(plan_file: &str, log: &str) -> Value {
+    let now: Timestamp = Timestamp::parse(NOW).unwrap();
+    let plan =
+        reopen(plan_file, &CheckContext { now, tenant_jurisdiction: None, default_jurisdiction: None }).unwrap().plan;
+    let digest = plan.digest().to_owned();
+    let approval = Approval { digest, approved_by: "dpo@example.com".to_owned(), approved_at: now };
+    let order = Order::new(&plan, &approval, "SIMULATED tenant", true).unwrap();
+    let records: Vec<AuditRecord> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let report = Report::of(Ordered { order: &order, chunks: plan.chunks(), parts: plan.parts() }, &records);
+    let messages: [OutboxRow; 0] = [];
+    let material = Material { order: &order, plan_file, records: &records, report: &report, messages: &messages };
+    let evidence = Evidence::of(&material).unwrap();
+    let mut files: Files =
+        evidence.files.iter().map(|(name, text)| ((*name).to_owned(), Ok(text.clone().into_bytes()))).collect();
+    files.insert("report.json".to_owned(), Ok(b"{}".to_vec()));
+    let mut examination = Examination::new(evidence.manifest.as_bytes(), None, files).unwrap();
+    log.as_bytes().chunks(1_000).for_each(|piece| examination.feed(piece));
+    examined(&examination.finish(Ok(())), log.len() as u64)
 }
 
 /// The verdict about a log that is fed in pieces of this many bytes.

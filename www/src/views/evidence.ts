@@ -1,28 +1,20 @@
 // Evidence: files dropped here are checked here, piece by piece, so that the page stays awake.
 import { html, nothing, type TemplateResult } from 'lit-html'
-import { fileDigest, verifyLog } from '../core'
+import { verifyEvidence } from '../core'
 import { bytes, instant, number, plural } from '../format'
-import { compare, folders, logOf, MANIFEST, problems, readManifest, type Compared, type Folder, type Given } from '../state/evidence'
+import { complaint, folders, logOf, named, type Folder, type Given } from '../state/evidence'
 import { change, get } from '../state/store'
 import { t } from '../texts'
-import type { Verdict } from '../types'
+import type { Check, EvidenceVerdict, Verdict } from '../types'
 import { madeNow, signatures } from './sheet'
 import { ends, OUTCOMES } from './sums'
 
 interface Progress {
   done: number
   all: number
-  verdict: Verdict | null
+  /** What was found, when all has been looked at. */
+  verdict: EvidenceVerdict | null
   badLine: Line | null
-  /** Digest of the manifest: whoever kept the one that the run printed compares it. */
-  manifest: string | null
-  files: Compared[]
-  /** Everything that does not hold. */
-  wrong: string[]
-  /** Files of no manifest: nothing can be said about them. */
-  aside: string[]
-  /** Whether all has been looked at. */
-  over: boolean
   /** Why nothing could be checked. */
   problem: string
   ms: number
@@ -65,7 +57,7 @@ async function offer(given: readonly Given[]): Promise<void> {
   paint()
 }
 
-const NOTHING: Progress = { done: 0, all: 0, verdict: null, badLine: null, manifest: null, files: [], wrong: [], aside: [], over: false, problem: '', ms: 0 }
+const NOTHING: Progress = { done: 0, all: 0, verdict: null, badLine: null, problem: '', ms: 0 }
 
 async function checkFolder(folder: Folder): Promise<void> {
   const turn = (latest += 1)
@@ -78,24 +70,12 @@ async function checkFolder(folder: Folder): Promise<void> {
   paint()
   const started = performance.now()
   try {
-    const listed = folder.files.get(MANIFEST)
-    state.manifest = listed ? await digestOf(listed) : null
-    const text = await listed?.text()
-    const read = text === undefined ? null : readManifest(text)
-    const manifest = typeof read === 'string' ? null : read
-    if (log) {
-      const each = sparingly((done) => (state.done = done))
-      state.verdict = await verifyLog(log, manifest?.chains ?? null, each, stop.signal)
-      const line = state.verdict.bad?.line ?? null
-      state.badLine = line === null ? null : await lineOf(log, line)
-    }
-    if (manifest?.files) state.files = await compare(folder, manifest.files, digestOf)
-    else if (read === null) state.aside = [...folder.files].filter(([, file]) => file !== log).map(([name]) => name)
-    const why = typeof read === 'string' ? t.evidence.manifest.unreadable(read) : null
-    state.wrong = problems(state.verdict?.good === false ? (state.verdict.message ?? '') : null, why, state.files)
-    if (!log && state.wrong.length === 0) state.problem = t.evidence.noLog
+    const each = sparingly((done) => (state.done = done))
+    const verdict = await verifyEvidence(named(folder), each, stop.signal)
+    const line = verdict.log.bad?.line ?? null
+    state.badLine = log === null || line === null ? null : await lineOf(log, line)
     state.ms = performance.now() - started
-    state.over = true
+    state.verdict = verdict
   } catch (why) {
     if (turn === latest) state.problem = String(why)
   }
@@ -111,14 +91,6 @@ function sparingly(tell: (done: number) => void): (done: number) => void {
     painted = performance.now()
     paint()
   }
-}
-
-/** The digest of a file: by the browser beside the page's own work, where it may. */
-async function digestOf(file: File): Promise<string> {
-  const content = await file.arrayBuffer()
-  if (!globalThis.isSecureContext) return fileDigest(new Uint8Array(content))
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', content))
-  return `sha256:${Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')}`
 }
 
 interface Line {
@@ -201,45 +173,44 @@ function endings({ ended, chains, others }: Verdict): TemplateResult {
         ${more > 0 ? html`<li class="quiet">${t.compare.more(number(more))}</li>` : nothing}</ul></details>`}`
 }
 
-function verdict(state: Progress): TemplateResult {
-  const { verdict: found, wrong, files } = state
-  const [first, ...others] = wrong
+function verdict({ badLine: line, ms }: Progress, found: EvidenceVerdict): TemplateResult {
+  const { evidenceDigest, checks, log } = found
+  const wrong = complaint(found)
   const when = (text: string | null): string => (text === null ? '–' : instant(Date.parse(text)))
-  const facts: [string, string][] = found === null ? [] : [
-    ...(state.manifest === null ? [] : [[t.evidence.manifestDigest, state.manifest] satisfies [string, string]]),
-    [t.evidence.run, found.runId ?? '–'],
-    [t.evidence.plan, found.planDigest ?? '–'],
-    [t.evidence.approvedBy, t.sentence.and(found.approvedBy) || '–'],
-    [t.evidence.span, t.evidence.fromTo(when(found.from), when(found.until))],
-    [t.evidence.records, number(found.records)],
-    [t.evidence.lines, number(found.lines)],
-    [t.evidence.size, bytes(found.bytes)],
+  const facts: [string, string][] = [
+    ...(evidenceDigest === null ? [] : [[t.evidence.manifestDigest, evidenceDigest] satisfies [string, string]]),
+    [t.evidence.run, log.runId ?? '–'],
+    [t.evidence.plan, log.planDigest ?? '–'],
+    [t.evidence.approvedBy, t.sentence.and(log.approvedBy) || '–'],
+    [t.evidence.span, t.evidence.fromTo(when(log.from), when(log.until))],
+    [t.evidence.records, number(log.records)],
+    [t.evidence.lines, number(log.lines)],
+    [t.evidence.size, bytes(log.bytes)],
   ]
-  const good = found === null || first !== undefined ? null
-    : t.evidence.good(plural(found.records, 'record'), plural(found.chains, 'chain'), files.length === 0 ? null : plural(files.length, 'file'))
-  return html`<p class="verdict ${good === null ? 'bad' : 'good'}" role="status">${good ?? t.evidence.bad(first ?? '')}</p>
-    ${found?.simulated ? html`<p class="simulated"><strong>${t.evidence.simulated}</strong></p>` : nothing}
-    ${found !== null && good !== null ? endings(found) : nothing}
-    ${others.length > 0 ? html`<h3>${t.evidence.more}</h3><ul>${others.map((text) => html`<li class="error">${text}</li>`)}</ul>` : nothing}
-    <p class="quiet">${t.evidence.took(state.ms.toFixed(0))}. ${found?.good && !found.manifestChecked && wrong.length === 0 ? t.evidence.noManifest : nothing}
-      ${t.evidence.browserOnly}</p>
+  return html`<p class="verdict ${wrong === null ? 'good' : 'bad'}" role="status">${wrong === null
+      ? t.evidence.good(plural(log.records, 'record'), plural(log.chains, 'chain'), checks.length)
+      : t.evidence.bad(wrong)}</p>
+    ${log.simulated ? html`<p class="simulated"><strong>${t.evidence.simulated}</strong></p>` : nothing}
+    ${wrong === null ? endings(log) : nothing}
+    ${checkTable(checks)}
+    <p class="quiet">${t.evidence.took(ms.toFixed(0))}. ${wrong === null && checks.length === 0 ? t.evidence.noManifest : nothing}</p>
     <dl>${facts.map(([name, text]) => html`<dt>${name}</dt><dd>${text}</dd>`)}</dl>
-    ${found?.bad ? html`<h3>${t.evidence.badTitle}</h3>${badLine(state.badLine, found.bad.line)}` : nothing}`
+    ${log.bad ? html`<h3>${t.evidence.badTitle}</h3>${badLine(line, log.bad.line)}` : nothing}`
+}
+
+/** Every check that the command line makes, as it names them. */
+function checkTable(checks: readonly Check[]): TemplateResult | typeof nothing {
+  if (checks.length === 0) return nothing
+  return html`<h3>${t.evidence.checks}</h3><table class="checks">
+    <thead><tr><th scope="col">${t.evidence.check}</th><th scope="col">${t.evidence.result}</th><th scope="col">${t.evidence.detail}</th></tr></thead>
+    <tbody>${checks.map(({ name, holds, detail }) => html`<tr class=${holds ? '' : 'residual'}><td>${name}</td><td>${holds ? t.evidence.holds : t.evidence.broken}</td><td>${detail}</td></tr>`)}</tbody>
+  </table>`
 }
 
 function badLine(line: Line | null, place: number | null): TemplateResult {
   if (line === null) return html`<p>${t.evidence.absent}</p>`
   return html`<p>${t.evidence.badLine(String(place))}</p><div class="code"><pre tabindex="0" role="group" aria-label=${t.evidence.badTitle}>${line.text}</pre></div>
     ${line.length > line.text.length ? html`<p class="quiet">${t.evidence.cut(bytes(line.text.length), bytes(line.length))}</p>` : nothing}`
-}
-
-function fileTable({ files, aside }: Progress): TemplateResult | typeof nothing {
-  if (files.length === 0 && aside.length === 0) return nothing
-  return html`<h3>${t.evidence.files}</h3><table>
-    <thead><tr><th scope="col">${t.evidence.file}</th><th scope="col">${t.evidence.size}</th><th scope="col">${t.evidence.hash}</th></tr></thead>
-    <tbody>${files.map(({ name, size, state }) => html`<tr class=${state === 'asListed' ? '' : 'residual'}><td>${name}</td><td>${size === null ? '–' : bytes(size)}</td><td>${t.evidence.states[state]}</td></tr>`)}
-      ${aside.map((name) => html`<tr><td>${name}</td><td></td><td>${t.evidence.notCompared}</td></tr>`)}</tbody>
-  </table>`
 }
 
 function choice(): TemplateResult | typeof nothing {
@@ -251,11 +222,11 @@ function choice(): TemplateResult | typeof nothing {
 
 /** What was checked, on paper: whoever checked it signs that. Nothing while there is nothing to sign. */
 export function certificate(): TemplateResult | null {
-  if (!progress?.over || progress.problem !== '') return null
+  if (!progress?.verdict) return null
   return html`<section class="sheet" aria-hidden="true">
     <header><h2>${t.evidence.certificate}</h2>${madeNow()}</header>
     ${chosen?.path ? html`<p class="sentence">${chosen.path}</p>` : nothing}
-    ${verdict(progress)} ${fileTable(progress)}
+    ${verdict(progress, progress.verdict)}
     ${signatures(t.evidence.signatures)}
   </section>`
 }
@@ -274,12 +245,12 @@ export function evidenceView(): TemplateResult {
     ${choice()}
     ${state === null && several.length === 0 ? html`<p>${t.evidence.empty}</p><ol class="teach">${t.evidence.teach.map((text, at) => html`<li class=${['verify', 'held', 'chunk'][at] ?? ''}>${text}</li>`)}</ol>` : nothing}
     ${state?.problem ? html`<p class="error" role="alert">${state.problem}</p>` : nothing}
-    ${state && !state.over && !state.problem
+    ${state && !state.verdict && !state.problem
       ? html`<label>${t.evidence.checking(bytes(state.done), bytes(state.all))}
           <progress max=${Math.max(state.all, 1)} value=${state.done}></progress></label>`
       : nothing}
-    ${state?.over && !state.problem
-      ? html`${verdict(state)} ${fileTable(state)}<p><button type="button" class="plain" @click=${() => print()}>${t.evidence.print}</button></p>`
+    ${state?.verdict
+      ? html`${verdict(state, state.verdict)}<p><button type="button" class="plain" @click=${() => print()}>${t.evidence.print}</button></p>`
       : nothing}
   </section>`
 }

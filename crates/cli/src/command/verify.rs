@@ -1,16 +1,16 @@
 //! `verify`: whether evidence holds.
 
-use purge_driver::{Clock, SystemClock};
+use purge_core::evidence::Verdict;
 
 use crate::args::VerifyArgs;
-use crate::evidence::verify::{Verdict, verify};
+use crate::evidence::verify::verify;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal::{BAD, CARE, DIM, GOOD, STRONG, paint, say};
 
 /// Checks and prints; an answer to the question is the result, also when it is no.
 pub(crate) fn run(args: &VerifyArgs) -> Result<Exit, Failure> {
-    let verdict = verify(&args.evidence, args.manifest.as_deref(), SystemClock.now())?;
+    let verdict = verify(&args.evidence, args.manifest.as_deref())?;
     if args.json {
         let text = serde_json::to_string_pretty(&verdict).map_err(|why| Failure::machine("write the verdict", why))?;
         say(&text);

@@ -1,11 +1,13 @@
 //! Audit records: what happened to one chunk, in order, each sealed with the hash of the one before.
 
 mod chain;
+mod lines;
 mod read;
 mod told;
 mod verify;
 
 pub use chain::{ChainHead, Draft, seal};
+pub use lines::Lines;
 pub use told::Told;
 pub use verify::{BadRecord, Manifest, Verdict, Verifier, Why};
 

@@ -116,6 +116,8 @@ impl fmt::Display for BadRecord {
 /// What checking a log says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
+    /// Lines that were read.
+    pub lines: u64,
     /// Records that were found good before the first bad one.
     pub records: u64,
     /// The first bad one; absent when the whole log is good.
@@ -161,20 +163,24 @@ impl Verifier {
         Self { seen: Some(nothing_of(run_id, plan_digest)), ..Self::default() }
     }
 
-    /// Takes the next line, without its line end. An empty line is not a record.
-    pub fn line(&mut self, line: &str) {
+    /// Takes the next line, without its line end, and gives the record in it if it is a good one and so were all before it. An empty
+    /// line is not a record.
+    pub fn line(&mut self, line: &str) -> Option<AuditRecord> {
         self.lines = self.lines.saturating_add(1);
         if let Some(bad) = &mut self.bad {
             look_for_straggler(bad, self.lines, line);
-            return;
+            return None;
         }
         match read(line) {
             Ok(record) => self.record(line, record),
-            Err(why) => self.bad = Some(BadRecord { line: Some(self.lines), chunk: None, seq: None, why }),
+            Err(why) => {
+                self.bad = Some(BadRecord { line: Some(self.lines), chunk: None, seq: None, why });
+                None
+            }
         }
     }
 
-    fn record(&mut self, line: &str, record: AuditRecord) {
+    fn record(&mut self, line: &str, record: AuditRecord) -> Option<AuditRecord> {
         let seen = self.seen.get_or_insert_with(|| nothing_of(&record.run_id, &record.plan_digest));
         // A chunk of which only bad records were seen has shown nothing, and gets no head.
         let origin;
@@ -200,13 +206,20 @@ impl Verifier {
             Why::Unlinked
         } else {
             self.told.note(&record);
-            seen.heads.insert(record.chunk, ChainHead { length: length.saturating_add(1), hash: record.hash });
+            seen.heads.insert(record.chunk, ChainHead { length: length.saturating_add(1), hash: record.hash.clone() });
             self.records = self.records.saturating_add(1);
-            return;
+            return Some(record);
         };
         // Of a gap, the bad record is the one that should stand here. Whether it comes later is still open.
         let (line, seq) = if why == Why::Missing { (None, length) } else { (Some(self.lines), record.seq) };
         self.bad = Some(BadRecord { line, chunk: Some(record.chunk), seq: Some(seq), why });
+        None
+    }
+
+    /// Lines taken so far.
+    #[must_use]
+    pub fn lines(&self) -> u64 {
+        self.lines
     }
 
     /// The verdict. Only a manifest can show that the end of a chain, or a whole chain, was cut off.
@@ -214,6 +227,7 @@ impl Verifier {
     pub fn finish(self, manifest: Option<&Manifest>) -> Verdict {
         let bad = self.bad.or_else(|| manifest.and_then(|manifest| difference(self.seen.as_ref(), manifest)));
         Verdict {
+            lines: self.lines,
             records: self.records,
             bad,
             manifest_checked: manifest.is_some(),

@@ -1,8 +1,9 @@
 //! Going through the records, one at a time.
 
-use super::{ChunkReport, Ordered, Problem, Totals};
-use crate::audit::{AuditRecord, Event};
+use super::{ChunkReport, Problem, Totals};
+use crate::audit::{ACTION, AuditRecord, Event};
 use crate::chunk::Chunk;
+use crate::order::Order;
 use crate::outcome::{Cause, Outcome, WaitReason};
 use crate::request::DeletionApi;
 use crate::sorted::SortedMap;
@@ -21,9 +22,10 @@ pub(super) struct Folded {
     pub(super) may_have_deleted: bool,
 }
 
-/// What is known so far.
-pub(super) struct Fold<'a> {
-    ordered: Ordered<'a>,
+/// A report in the making: what the records amount to so far. Keeps attempts and no record, so that the length of a log does not
+/// matter.
+#[derive(Debug)]
+pub struct Fold {
     chunks: SortedMap<u32, Attempts>,
     span: Span,
     waits: SortedMap<String, u64>,
@@ -31,13 +33,14 @@ pub(super) struct Fold<'a> {
 }
 
 /// The attempts at one chunk.
+#[derive(Debug)]
 struct Attempts {
     chunk: Chunk,
     all: Vec<Attempt>,
 }
 
 /// One attempt.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Attempt {
     number: u32,
     /// Submits of the attempt before that this one goes on watching.
@@ -52,6 +55,12 @@ struct Attempt {
     looked: bool,
     /// Whether it posted before it looked for anything: then it does not go on with the submit of the attempt before.
     afresh: bool,
+    /// Whether the last look found something on hold in the window.
+    held: bool,
+    /// Whether something that deletes was sent nevertheless.
+    defied: bool,
+    /// Whether its last record says another end than the end does.
+    misnamed: bool,
     /// Submits whose acceptance is on record.
     accepted: u64,
     refusals: Vec<Cause>,
@@ -62,6 +71,7 @@ struct Attempt {
 }
 
 /// How an attempt ended.
+#[derive(Debug)]
 struct End {
     at: Timestamp,
     outcome: Outcome,
@@ -74,14 +84,16 @@ struct End {
     protected: Option<u64>,
 }
 
-impl<'a> Fold<'a> {
-    pub(super) fn new(ordered: Ordered<'a>) -> Self {
-        let chunks = ordered.chunks.iter().map(|&chunk| (chunk.index, Attempts { chunk, all: Vec::new() })).collect();
-        Self { ordered, chunks, span: None, waits: SortedMap::default(), problems: Vec::new() }
+impl Fold {
+    /// Of no record yet.
+    #[must_use]
+    pub fn new(chunks: &[Chunk]) -> Self {
+        let chunks = chunks.iter().map(|&chunk| (chunk.index, Attempts { chunk, all: Vec::new() })).collect();
+        Self { chunks, span: None, waits: SortedMap::default(), problems: Vec::new() }
     }
 
-    pub(super) fn record(&mut self, record: &AuditRecord) {
-        let order = self.ordered.order;
+    /// Takes the next record of this run; each chunk's come in the order of its chain.
+    pub fn record(&mut self, order: &Order, record: &AuditRecord) {
         let index = record.chunk;
         if (&record.run_id, &record.plan_digest) != (&order.run_id, &order.plan_digest) {
             self.problems.push(Problem::new("record.foreign", index, "a record belongs to another run or plan"));
@@ -95,9 +107,9 @@ impl<'a> Fold<'a> {
             ));
             return;
         };
-        if record.simulated != order.simulated {
-            let message = "a record and the order disagree whether the tenant is simulated";
-            self.problems.push(Problem::new("record.simulated", index, message));
+        if !is_of(order, record) {
+            let message = "a record and the order disagree about where the data lives, what was checked, or whether the tenant is simulated";
+            self.problems.push(Problem::new("record.order", index, message));
         }
         if let Event::Waiting { reason, .. } = &record.event {
             self.waits.change(word(*reason).to_owned(), |count| *count = count.saturating_add(1));
@@ -107,17 +119,25 @@ impl<'a> Fold<'a> {
         self.problems.extend(attempts.record(record));
     }
 
-    pub(super) fn finish(self) -> Folded {
+    pub(super) fn finish(self, api: DeletionApi) -> Folded {
         let mut problems = self.problems;
         let mut chunks = Vec::new();
         let may_have_deleted = self.chunks.iter().any(|(_, attempts)| attempts.may_have_deleted());
         for attempts in self.chunks.into_values() {
-            problems.extend(attempts.problems(self.ordered.order.request.api));
+            problems.extend(attempts.problems(api));
             chunks.push(attempts.report());
         }
         let totals = totals(&chunks, self.waits);
         Folded { chunks, totals, span: self.span, problems, may_have_deleted }
     }
+}
+
+/// Whether a record says of the run what its order says.
+fn is_of(order: &Order, record: &AuditRecord) -> bool {
+    record.action == ACTION
+        && record.jurisdiction == order.request.jurisdiction
+        && record.compliance_note == order.compliance_note
+        && record.simulated == order.simulated
 }
 
 impl Attempts {
@@ -176,6 +196,15 @@ impl Attempts {
                 problem(
                     "submits.unrecorded",
                     format!("attempt {number} had {submits} submits and announced {announced}"),
+                );
+            }
+            if attempt.defied {
+                problem("held.sent", format!("attempt {number} found conversations on hold and deleted nevertheless"));
+            }
+            if attempt.misnamed {
+                problem(
+                    "record.status",
+                    format!("attempt {number} ended otherwise than its last record's status says"),
                 );
             }
             if let Some(message) = attempt.end.as_ref().and_then(|end| end.imbalance(api)) {
@@ -263,6 +292,9 @@ impl Attempt {
         if record.request_id.is_some() {
             self.request_id.clone_from(&record.request_id);
         }
+        if let Event::Sending { call, .. } = &record.event {
+            self.defied |= self.held && !call.starts_with("DELETE ");
+        }
         match &record.event {
             // Only submits are POST: a two-phase job is executed with PUT and cancelled with DELETE.
             Event::Sending { call, .. } if call.starts_with("POST ") => {
@@ -293,7 +325,9 @@ impl Attempt {
             Event::Waiting { reason, .. } if *reason != WaitReason::InFlight => self.asked = false,
             Event::Counted { records } => self.counted = Some(*records),
             Event::Answered { cause, .. } => self.refusals.push(cause.clone()),
+            Event::HoldsChecked { unprotected, .. } => self.held = !unprotected.is_empty(),
             Event::Finished { outcome, cause, submits, requests, before, remaining, protected } => {
+                self.misnamed = record.status != outcome.as_str();
                 self.end = Some(End {
                     at: record.timestamp,
                     outcome: *outcome,
@@ -307,7 +341,6 @@ impl Attempt {
                 });
             }
             Event::Started { .. }
-            | Event::HoldsChecked { .. }
             | Event::NoAnswer { .. }
             | Event::Sending { .. }
             | Event::Withheld { .. }

@@ -15,8 +15,9 @@ use crate::sorted::SortedMap;
 use crate::time::Timestamp;
 use crate::window::Window;
 
-use fold::{Fold, Folded};
+use fold::Folded;
 
+pub use fold::Fold;
 pub use verdict::{RunOutcome, exit_code};
 
 /// Version of the report format.
@@ -198,14 +199,20 @@ impl Report {
     /// Folds the records of a run, each chunk's in the order of its chain; the chunks may be interleaved.
     #[must_use]
     pub fn of<'a>(ordered: Ordered<'_>, records: impl IntoIterator<Item = &'a AuditRecord>) -> Self {
-        let mut fold = Fold::new(ordered);
+        let mut fold = Fold::new(ordered.chunks);
         for record in records {
-            fold.record(record);
+            fold.record(ordered.order, record);
         }
-        let Folded { chunks, totals, span, mut problems, may_have_deleted } = fold.finish();
+        Self::from_fold(ordered, fold)
+    }
+
+    /// Of records that have been folded one at a time.
+    #[must_use]
+    pub fn from_fold(ordered: Ordered<'_>, fold: Fold) -> Self {
+        let api = ordered.order.request.api;
+        let Folded { chunks, totals, span, mut problems, may_have_deleted } = fold.finish(api);
         let accounting = Accounting::of(ordered.order.request.range, ordered.parts);
         problems.extend(checks::plan(ordered, &accounting));
-        let api = ordered.order.request.api;
         problems.extend(chunks.iter().flat_map(|chunk| checks::chunk(api, chunk)));
         Self {
             version: REPORT_VERSION,

@@ -153,12 +153,11 @@ fn status(outcome: Outcome) -> &'static str {
 #[must_use]
 pub fn event_id(run_id: &str, chunk: u32, attempt: u32) -> String {
     let digest = digest(format!("{run_id}/{chunk}/{attempt}").as_bytes());
-    format!("msg_{}", digest.trim_start_matches("sha256:"))
+    format!("msg_{}", digest.strip_prefix("sha256:").unwrap_or(&digest))
 }
 
 fn per_second(records: Option<u64>, duration_ms: u64) -> Option<f64> {
-    let per_million_seconds = u128::from(records?) * 1_000_000;
-    u64::try_from(per_million_seconds.checked_div(u128::from(duration_ms))?).ok().map(thousandths)
+    records?.checked_mul(1_000_000)?.checked_div(duration_ms).map(thousandths)
 }
 
 /// Exact for everything below 2^53.

@@ -340,10 +340,35 @@ fn what_does_not_add_up_is_named() {
     world.order.run_id = "run_other".to_owned();
     assert_eq!(problems(&world, &log), "record.foreign");
 
-    let (mut world, mut log) = base();
-    log.add(1, 1, Event::CancelAsked);
-    world.order.simulated = false;
-    assert_eq!(problems(&world, &log), "record.simulated");
+    let disagree: [fn(&mut World); 3] = [
+        |world| world.order.simulated = false,
+        |world| world.order.request.jurisdiction = "eu-west-1".to_owned(),
+        |world| world.order.compliance_note = "nothing was checked".to_owned(),
+    ];
+    for change in disagree {
+        let (mut world, mut log) = base();
+        log.add(1, 1, Event::CancelAsked);
+        change(&mut world);
+        assert_eq!(problems(&world, &log), "record.order");
+    }
+
+    let looked = |unprotected: &[&str]| Event::HoldsChecked {
+        asked: 1,
+        unprotected: unprotected.iter().map(|id| (*id).to_owned()).collect(),
+        protected: Vec::new(),
+    };
+    let cancel = || Event::Sending { call: "DELETE /api/v2/recording/jobs/1".to_owned(), body_sha256: None };
+    let (world, mut log) = base();
+    log.add(1, 1, looked(&["held"])).add(1, 1, submit());
+    assert_eq!(problems(&world, &log), "held.sent");
+    let (world, mut log) = base();
+    log.add(1, 1, looked(&["held"])).add(1, 1, cancel()).add(1, 1, looked(&[])).add(1, 1, submit());
+    assert_eq!(problems(&world, &log), "");
+
+    let (world, mut log) = base();
+    log.add(1, 1, finished(Outcome::Held, 0, None, None));
+    log.records[0].status = "verified".to_owned();
+    assert_eq!(problems(&world, &log), "record.status");
 
     let (mut world, log) = base();
     world.parts.pop();

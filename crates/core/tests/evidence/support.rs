@@ -89,6 +89,7 @@ impl Log {
     pub(crate) fn add_measured(&mut self, chunk: u32, attempt: u32, event: Event, deleted: Option<u64>) -> &mut Self {
         let head = self.heads.entry(chunk).or_insert_with(|| ChainHead::origin(PLAN, chunk));
         let seconds = self.records.len() as u64;
+        let status = if let Event::Finished { outcome, .. } = &event { outcome.as_str() } else { "deleting" };
         let draft = Draft {
             run_id: RUN.to_owned(),
             plan_digest: PLAN.to_owned(),
@@ -96,8 +97,8 @@ impl Log {
             attempt,
             timestamp: at("2026-01-01T00:00:00Z").plus(Duration::from_secs(seconds)),
             event,
+            status: status.to_owned(),
             request_id: (head.length > 1).then(|| format!("req-{chunk}-{attempt}")),
-            status: "deleting".to_owned(),
             jurisdiction: "us-east-1".to_owned(),
             records_deleted: deleted,
             duration_ms: head.length * 1_500,

@@ -17,6 +17,7 @@ use purge_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use memory::MemoryLedger;
+pub use purge_core::webhook::{MessageState, OutboxRow};
 
 /// Why the ledger cannot answer. The texts name what and where, for the person who has to repair it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -229,57 +230,6 @@ pub struct OutboxMessage {
     pub body: String,
     /// When to send it first.
     pub due: Timestamp,
-}
-
-/// What has become of a message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
-pub enum MessageState {
-    /// It is to be sent, again or for the first time.
-    Pending {
-        /// When.
-        due: Timestamp,
-        /// Why the last attempt failed, if there was one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        why: Option<String>,
-    },
-    /// The receiver has it.
-    Delivered {
-        /// Since when.
-        at: Timestamp,
-    },
-    /// It will not be tried again.
-    Dead {
-        /// Since when.
-        at: Timestamp,
-        /// Why the last attempt failed.
-        why: String,
-    },
-}
-
-/// A message as it stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct OutboxRow {
-    /// The same over all attempts.
-    pub id: String,
-    /// The body.
-    pub body: String,
-    /// Attempts made.
-    pub attempts: u32,
-    /// What has become of it.
-    pub state: MessageState,
-}
-
-impl OutboxRow {
-    /// When to send it, if it is still to be sent.
-    #[must_use]
-    pub fn due(&self) -> Option<Timestamp> {
-        match self.state {
-            MessageState::Pending { due, .. } => Some(due),
-            MessageState::Delivered { .. } | MessageState::Dead { .. } => None,
-        }
-    }
 }
 
 /// The durable store. All methods are safe to call from several processes at once.

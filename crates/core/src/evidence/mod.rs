@@ -3,15 +3,21 @@
 //! A pure calculation from what the ledger holds, the same on one machine and on AWS, so that one command checks both. Where the
 //! files are put is for whoever writes them.
 
-use std::collections::BTreeMap;
+mod checks;
+mod difference;
+mod examine;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::audit::{self, AUDIT_VERSION, AuditRecord, ChainHead};
-use crate::json::digest;
+use crate::json::{FromJson, Members, digest};
 use crate::metrics::prometheus;
 use crate::order::{Approval, Order};
 use crate::report::Report;
+use crate::sorted::SortedMap;
+
+pub use examine::{Check, Examination, Files, Verdict};
 
 /// Version of the format.
 pub const EVIDENCE_VERSION: u32 = 1;
@@ -34,8 +40,8 @@ pub const README: &str = "README.txt";
 pub const FILES: [&str; 6] = [PLAN, AUDIT, REPORT, METRICS, WEBHOOKS, README];
 
 /// The manifest: what the run was, every file's hash, and how long every chain is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Manifest {
     /// [`EVIDENCE_VERSION`].
     pub version: u32,
@@ -48,9 +54,45 @@ pub struct Manifest {
     /// Who allowed it.
     pub approval: Approval,
     /// SHA-256 of every file.
-    pub files: BTreeMap<String, String>,
+    pub files: SortedMap<String, String>,
     /// Length and end of every chain.
     pub chains: audit::Manifest,
+}
+
+impl FromJson for Manifest {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        let m = Members::of(value, &["version", "runId", "tenant", "simulated", "approval", "files", "chains"])?;
+        Ok(Self {
+            version: m.take("version")?,
+            run_id: m.take("runId")?,
+            tenant: m.take("tenant")?,
+            simulated: m.take("simulated")?,
+            approval: m.take("approval")?,
+            files: m.take::<Hashes>("files")?.0,
+            chains: m.take("chains")?,
+        })
+    }
+}
+
+impl FromJson for Approval {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        let m = Members::of(value, &["digest", "approvedBy", "approvedAt"])?;
+        Ok(Self { digest: m.take("digest")?, approved_by: m.take("approvedBy")?, approved_at: m.take("approvedAt")? })
+    }
+}
+
+/// Hashes by the names of files.
+struct Hashes(SortedMap<String, String>);
+
+impl FromJson for Hashes {
+    fn from_json(value: &Value) -> Result<Self, String> {
+        let Value::Object(members) = value else { return Err("expected an object".to_owned()) };
+        let mut hashes = SortedMap::default();
+        for (name, hash) in members {
+            hashes.insert(name.clone(), String::from_json(hash)?);
+        }
+        Ok(Self(hashes))
+    }
 }
 
 /// What the ledger holds about a run.

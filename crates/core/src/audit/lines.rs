@@ -1,0 +1,68 @@
+//! A log that comes piece by piece, cut anywhere.
+
+use std::borrow::Cow;
+
+/// Puts lines together from pieces.
+#[derive(Clone, Debug, Default)]
+pub struct Lines {
+    /// The beginning of a line whose end has not come yet.
+    rest: Vec<u8>,
+}
+
+impl Lines {
+    /// Takes the next piece, and gives every line that ends in it. Bytes that are no text become replacement characters, so that a
+    /// record's hash no longer fits.
+    pub fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(&str)) {
+        let mut pieces = bytes.split(|byte| *byte == b'\n');
+        // The last piece has no line end yet.
+        let last = pieces.next_back().unwrap_or_default();
+        for piece in pieces {
+            if self.rest.is_empty() {
+                each(&text(piece));
+            } else {
+                let mut line = std::mem::take(&mut self.rest);
+                line.extend_from_slice(piece);
+                each(&text(&line));
+            }
+        }
+        self.rest.extend_from_slice(last);
+    }
+
+    /// Gives what comes after the last line end, if there is anything.
+    pub fn end(&mut self, each: impl FnOnce(&str)) {
+        let line = std::mem::take(&mut self.rest);
+        if !line.is_empty() {
+            each(&text(&line));
+        }
+    }
+}
+
+fn text(line: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wherever_it_is_cut_the_lines_are_the_same() {
+        let log = "one\n\ntwo é\nthree".as_bytes();
+        for size in 1..=log.len() {
+            let mut lines = Lines::default();
+            let mut seen = Vec::new();
+            log.chunks(size).for_each(|piece| lines.feed(piece, |line| seen.push(line.to_owned())));
+            lines.end(|line| seen.push(line.to_owned()));
+            assert_eq!(seen, ["one", "", "two é", "three"], "pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn what_ends_with_a_line_end_has_no_line_after_it() {
+        let mut lines = Lines::default();
+        let mut seen = 0;
+        lines.feed(b"one\n", |_| seen += 1);
+        lines.end(|line| panic!("`{line}`"));
+        assert_eq!(seen, 1);
+    }
+}
