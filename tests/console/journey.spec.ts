@@ -140,7 +140,7 @@ test('from a request to its evidence', async ({ page }) => {
     await page.getByRole('button', { name: 'Choose files…' }).click()
     await (await choosing).setFiles(readdirSync(evidence).map((name) => join(evidence, name)))
     await expect(page.getByText(/^Sound:/)).toBeVisible()
-    await expect(page.getByText('as the manifest lists it', { exact: true })).toHaveCount(6)
+    await expect(page.locator('.checks').getByText('holds', { exact: true })).toHaveCount(8)
     await expect(page.getByText(digest)).toBeVisible()
     await look(page, 'evidence-good')
   })

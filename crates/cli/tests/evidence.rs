@@ -210,7 +210,7 @@ fn a_folder_replaced_as_a_whole_has_another_manifest() {
     ] {
         bench.run(&["verify", folder, "--manifest", malformed]).exits(2);
     }
-    changed(&evidence, "approvedAt", |at| format!("{}T00:00:00.000Z", &at[..10]));
+    changed(&evidence, "approvedAt", |at| at.split('T').next().unwrap().to_owned() + "T00:00:00.000Z");
     // Nothing else in the folder says at what time of the day it was approved.
     bench.run(&["verify", folder]).exits(0);
     assert!(bench.run(&["verify", folder, "--manifest", kept]).exits(5).stdout.contains("BROKEN  manifest"));

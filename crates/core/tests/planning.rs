@@ -35,6 +35,12 @@ fn request(changes: Value) -> String {
     changed(serde_json::from_str(Q1).unwrap(), changes)
 }
 
+fn without(field: &str) -> String {
+    let mut base: Value = serde_json::from_str(Q1).unwrap();
+    base.as_object_mut().unwrap().remove(field);
+    base.to_string()
+}
+
 fn recordings(changes: Value) -> String {
     let mut base: Value = serde_json::from_str(Q1).unwrap();
     base["api"] = json!("recordingJobs");
@@ -103,7 +109,9 @@ fn rows() -> Vec<Row> {
         r(json!({"name": " "}), "field.blank", "#/name", Error),
         r(json!({"reason": "\n"}), "field.blank", "#/reason", Error),
         r(json!({"requestedBy": ""}), "field.blank", "#/requestedBy", Error),
-        r(json!({"requestedBy": null}), "field.missing", "#/requestedBy", Error),
+        r(json!({"requestedBy": null}), "field.type", "#/requestedBy", Error),
+        r(json!({"jurisdiction": null}), "field.type", "#/jurisdiction", Error),
+        r(json!({"recordings": null}), "field.type", "#/recordings", Error),
         r(json!({"name": "a\nb"}), "field.control", "#/name", Error),
         r(json!({"reason": "approved \u{202e}ton"}), "field.control", "#/reason", Error),
         r(json!({"name": 5}), "field.type", "#/name", Error),
@@ -270,6 +278,12 @@ fn rows() -> Vec<Row> {
         p(json!({"limits": {"concurrency": 0}}), "number.outOfRange", "policy#/limits/concurrency", Error),
         p(json!({"limits": {"rangeEnd": "exclusiv"}}), "limits.rangeEnd", "policy#/limits/rangeEnd", Error),
         p(json!({"limits": {"maxRecords": null}}), "limits.noGuard", "policy#/limits/maxRecords", Warning),
+        // Whoever writes null for the holds may believe that it lists them.
+        p(json!({"holds": null}), "field.type", "policy#/holds", Error),
+        p(json!({"retention": null}), "field.type", "policy#/retention", Error),
+        p(json!({"jurisdictions": null}), "field.type", "policy#/jurisdictions", Error),
+        p(json!({"limits": null}), "field.type", "policy#/limits", Error),
+        p(json!({"limits": {"secondPerson": null}}), "field.type", "policy#/limits/secondPerson", Error),
         p(
             json!({"retention": [{"recordTypes": ["message"], "minAgeDays": 0, "basis": "b"}]}),
             "number.outOfRange",
@@ -333,8 +347,9 @@ fn rows() -> Vec<Row> {
     rows.push(Row { context: default("eu-west-1"), ..r(json!({}), "jurisdiction.conflict", "#/jurisdiction", Error) });
     rows.push(Row {
         context: default("mars"),
-        ..r(json!({"jurisdiction": null}), "jurisdiction.unknown", "#/jurisdiction", Error)
+        ..of_request(without("jurisdiction"), "jurisdiction.unknown", "#/jurisdiction", Error)
     });
+    rows.push(of_request(without("reason"), "field.missing", "#/reason", Error));
     rows
 }
 

@@ -29,10 +29,15 @@ pub(crate) struct Object<'v> {
 }
 
 impl<'v> Object<'v> {
-    /// The member, unless it is absent or `null`.
+    /// The member, unless it is absent. A `null` is there: whoever writes it instead of a list of holds must be told that it lists none.
     pub(crate) fn get(&self, key: &str) -> Option<Field<'v>> {
-        let value = self.members.get(key).filter(|v| !v.is_null())?;
+        let value = self.members.get(key)?;
         Some(Field { value, pointer: join(&self.pointer, key) })
+    }
+
+    /// The member that may be `null`, which then says as much as its absence.
+    pub(crate) fn nullable(&self, key: &str) -> Option<Field<'v>> {
+        self.get(key).filter(|field| !field.value.is_null())
     }
 
     /// Whether the member is there and is `null`.
@@ -118,7 +123,7 @@ impl Reader {
         Some(Object { members, pointer: field.pointer.clone() })
     }
 
-    /// The member, reported when it is absent or `null`.
+    /// The member, reported when it is absent.
     pub(crate) fn required<'v>(&mut self, object: &Object<'v>, key: &str, help: &str) -> Option<Field<'v>> {
         let field = object.get(key);
         if field.is_none() {

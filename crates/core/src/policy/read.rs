@@ -86,11 +86,11 @@ fn retention_rule(r: &mut Reader, field: &Field<'_>) -> Option<RetentionRule> {
 fn hold(r: &mut Reader, field: &Field<'_>) -> Option<Hold> {
     let object = r.object(field, &["id", "matter", "range", "recordTypes", "conversationIds", "query"])?;
     let id = r.required(&object, "id", "give the hold an id").and_then(|f| r.text(&f));
-    let matter = object.get("matter").and_then(|f| r.text(&f));
-    let range = object.get("range").and_then(|f| r.window(&f));
-    let record_types = object.get("recordTypes").and_then(|f| read_record_types(r, &f));
-    let conversation_ids = object.get("conversationIds").and_then(|f| conversation_ids(r, &f));
-    let query = object.get("query").and_then(|f| read_query(r, &f));
+    let matter = object.nullable("matter").and_then(|f| r.text(&f));
+    let range = object.nullable("range").and_then(|f| r.window(&f));
+    let record_types = object.nullable("recordTypes").and_then(|f| read_record_types(r, &f));
+    let conversation_ids = object.nullable("conversationIds").and_then(|f| conversation_ids(r, &f));
+    let query = object.nullable("query").and_then(|f| read_query(r, &f));
     Some(Hold { id: id?, matter, range, record_types, conversation_ids, query })
 }
 

@@ -94,7 +94,7 @@ fn fields(r: &mut Reader, object: &Object<'_>, default_jurisdiction: Option<&str
     let api = r
         .required(object, "api", "write `dataDeletion` or `recordingJobs`")
         .and_then(|f| r.word(&f, "api.unknown", "api", &apis()));
-    if object.get("recordTypes").is_none() && object.get("range").is_none() {
+    if object.nullable("recordTypes").is_none() && object.nullable("range").is_none() {
         r.error(
             "request.unfiltered",
             &object.pointer,
@@ -107,7 +107,7 @@ fn fields(r: &mut Reader, object: &Object<'_>, default_jurisdiction: Option<&str
         .and_then(|f| record_types(r, &f));
     let range = r.required(object, "range", "write `{\"start\": …, \"end\": …}`").and_then(|f| r.window(&f));
     let jurisdiction = jurisdiction(r, object, default_jurisdiction);
-    let query = object.get("query").and_then(|f| query(r, &f));
+    let query = object.nullable("query").and_then(|f| query(r, &f));
     let chunking = r.required(object, "chunking", "write for example `{\"days\": 30}`").and_then(|f| chunking(r, &f));
     let reason = r.required(object, "reason", "say why the records may be deleted").and_then(|f| r.text(&f));
     let requested_by =
