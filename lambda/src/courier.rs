@@ -25,20 +25,26 @@ const MESSAGES_PATIENCE: Duration = Duration::from_secs(15 * 60);
 const MESSAGES_LOOK: Duration = Duration::from_secs(20);
 
 impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q, B> {
-    /// Handles a batch of errands.
+    /// Handles a batch of errands. `webhook` reads whom to tell: asked for every delivery anew, and for no other errand, because a
+    /// secret that cannot be read must not keep runs from being woken.
     ///
     /// # Errors
     /// When the event is no batch.
     pub async fn run_errands(
         &self,
         event: &Value,
-        webhook: Option<&Webhook>,
+        webhook: &impl AsyncFn() -> Result<Option<Webhook>, String>,
         invocation: &Invocation,
     ) -> Result<Value, NoBatch> {
         each(event, |message| self.errand(message, webhook, invocation)).await
     }
 
-    async fn errand(&self, message: Received, webhook: Option<&Webhook>, invocation: &Invocation) -> Result<(), Again> {
+    async fn errand(
+        &self,
+        message: Received,
+        webhook: &impl AsyncFn() -> Result<Option<Webhook>, String>,
+        invocation: &Invocation,
+    ) -> Result<(), Again> {
         let errand: Errand = serde_json::from_str(&message.body).map_err(|why| Again(format!("no errand: {why}")))?;
         if errand.v != MESSAGE_VERSION {
             return Err(Again(format!("an errand of version {}", errand.v)));
@@ -51,7 +57,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         &self,
         errand: Errand,
         message: &Received,
-        webhook: Option<&Webhook>,
+        webhook: &impl AsyncFn() -> Result<Option<Webhook>, String>,
         invocation: &Invocation,
     ) -> Result<(), Again> {
         let trace = message.traceparent.as_deref().or(invocation.traceparent.as_deref());
@@ -107,16 +113,17 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         &self,
         errand: Errand,
         message: &str,
-        webhook: Option<&Webhook>,
+        webhook: &impl AsyncFn() -> Result<Option<Webhook>, String>,
         trace: Option<&str>,
     ) -> Result<(), Again> {
-        let Some(webhook) = webhook else { return Err(Again("there is nobody to tell".to_owned())) };
         let run_id = errand.run_id.as_str();
         let Some(row) = self.ledger.message(run_id, message).await? else {
             return Err(Again(format!("run `{run_id}` has no message `{message}`")));
         };
         let Some(due) = row.due() else { return Ok(()) };
         if due <= self.clock.now() {
+            let webhook = webhook().await.map_err(|why| Again(format!("the webhook's secret: {why}")))?;
+            let Some(webhook) = webhook else { return Err(Again("there is nobody to tell".to_owned())) };
             let postman = Postman {
                 ledger: self.ledger,
                 http: self.http,

@@ -27,7 +27,7 @@ use purge_lambda::DynamoLedger;
 use purge_lambda::bucket::{Bucket, BucketError};
 use purge_lambda::evidence::{self, most_chunks};
 use purge_lambda::functions::{Functions, Invocation, Tenants};
-use purge_lambda::login::{Vault, WithCredentials};
+use purge_lambda::login::{Vault, Webhook, WithCredentials};
 use purge_lambda::queue::{Delayed, Queue, QueueError, SqsQueue};
 use purge_lambda::settings::{Place, Settings};
 use purge_lambda::store::Store as _;
@@ -45,6 +45,11 @@ const TRACE: &str = "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01";
 const LONG: Duration = Duration::from_secs(300);
 /// So short that a fan-out hands over after its first page.
 const SHORT: Duration = Duration::from_secs(5);
+
+/// No governance system is there.
+async fn nobody() -> Result<Option<Webhook>, String> {
+    Ok(None)
+}
 
 /// Holds a policy that keeps nothing; these tests give their own with the request.
 #[derive(Debug)]
@@ -255,7 +260,7 @@ async fn an_errand_without_time_hands_over_and_one_that_dies_is_done_again() {
     for _ in 0..10 {
         let Some((errand, _)) = next.first() else { break };
         afters.push(errand["errand"]["after"].as_u64().unwrap());
-        let answer = functions.run_errands(&batch(&next), None, &invocation(SHORT)).await.unwrap();
+        let answer = functions.run_errands(&batch(&next), &nobody, &invocation(SHORT)).await.unwrap();
         assert_eq!(answer, json!({"batchItemFailures": []}));
         next = errands.take();
     }
@@ -267,11 +272,11 @@ async fn an_errand_without_time_hands_over_and_one_that_dies_is_done_again() {
     functions.plan(&json!({"action": "resume", "runId": run_id}), &invocation(LONG)).await.unwrap();
     let errand = errands.take();
     chunks.left.set(Some(2_777));
-    let answer = functions.run_errands(&batch(&errand), None, &invocation(LONG)).await.unwrap();
+    let answer = functions.run_errands(&batch(&errand), &nobody, &invocation(LONG)).await.unwrap();
     assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "m0"}]}));
     assert_eq!(chunks.sent.borrow().len(), 2_777);
     chunks.left.set(None);
-    let answer = functions.run_errands(&batch(&errand), None, &invocation(LONG)).await.unwrap();
+    let answer = functions.run_errands(&batch(&errand), &nobody, &invocation(LONG)).await.unwrap();
     assert_eq!(answer, json!({"batchItemFailures": []}));
     let woken = woken(&chunks.take());
     assert_eq!((woken.len(), woken.values().sum::<u32>()), (5_000, 7_777));
@@ -295,7 +300,7 @@ async fn the_trace_of_whoever_asked_goes_from_message_to_message() {
     };
     let asked = errands.take();
     traced(&asked);
-    functions.run_errands(&batch(&asked), None, &other(SHORT)).await.unwrap();
+    functions.run_errands(&batch(&asked), &nobody, &other(SHORT)).await.unwrap();
     let (wake, handed_over) = (chunks.take(), errands.take());
     traced(&wake);
     traced(&handed_over);
@@ -366,7 +371,7 @@ async fn a_hundred_thousand_chunks() {
         invocations += 1;
         let event = batch(&[(serde_json::from_str(message.body().unwrap()).unwrap(), None)]);
         let begun = Instant::now();
-        let answer = functions.run_errands(&event, None, &invocation(TIME)).await.unwrap();
+        let answer = functions.run_errands(&event, &nobody, &invocation(TIME)).await.unwrap();
         billed += begun.elapsed();
         assert_eq!(answer, json!({"batchItemFailures": []}));
         let handle = message.receipt_handle().unwrap();
@@ -434,7 +439,7 @@ async fn what_a_sweep_costs() {
         let clock = Instant::now();
         let asked = functions.plan(&json!({"action": "sweep"}), &invocation(LONG)).await.unwrap();
         assert_eq!(asked["lookedAt"], json!([run_id]), "{asked}");
-        let answer = functions.run_errands(&batch(&errands.take()), None, &invocation(LONG)).await.unwrap();
+        let answer = functions.run_errands(&batch(&errands.take()), &nobody, &invocation(LONG)).await.unwrap();
         assert_eq!(answer, json!({"batchItemFailures": []}));
         assert!(
             wakes.take().is_empty() && errands.take().is_empty(),
@@ -467,7 +472,7 @@ async fn what_carrying_out_a_chunk_costs() {
     let (chunks, errands) = (Kept::default(), Kept::default());
     let functions = ground.functions(chunks.clone(), errands.clone());
     let run_id = planned(&functions, &request(CHUNKS)).await;
-    functions.run_errands(&batch(&errands.take()), None, &invocation(LONG)).await.unwrap();
+    functions.run_errands(&batch(&errands.take()), &nobody, &invocation(LONG)).await.unwrap();
 
     let before = table.bill();
     let deadline = Instant::now() + Duration::from_secs(400);

@@ -9,7 +9,7 @@ use purge_driver::ledger::MessageState;
 use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
-use super::fakes::{World, event, in_virtual_time, sent};
+use super::fakes::{World, event, in_virtual_time, nobody, sent};
 use crate::evidence::Latest;
 use crate::wake::{Errand, ErrandKind};
 
@@ -30,7 +30,7 @@ async fn ends(world: &World, run_id: &str, chunk: u32) {
 /// Has a courier put the evidence into its bucket. Gives whether it could, and the keys that it wrote.
 async fn prove(world: &World, run_id: &str) -> (bool, Vec<String>) {
     let errand = sent(serde_json::to_string(&Errand::new(run_id, ErrandKind::Evidence)).unwrap());
-    let answer = world.functions().run_errands(&event(&[errand]), None, &world.invocation(TIME)).await.unwrap();
+    let answer = world.functions().run_errands(&event(&[errand]), &nobody, &world.invocation(TIME)).await.unwrap();
     let done = answer["batchItemFailures"] == json!([]);
     (done, world.evidence.written.take().into_iter().filter(|key| key.starts_with(run_id)).collect())
 }

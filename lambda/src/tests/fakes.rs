@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::bucket::{Bucket, BucketError};
 use crate::evidence::LATEST;
 use crate::functions::{Functions, Invocation, Tenants};
+use crate::login::Webhook;
 use crate::queue::{Delayed, Queue, QueueError, TRACEPARENT};
 use crate::settings::{BASE_URL, COURIER_MEGABYTES, LOGIN_URL, Place, REGION, SIMULATED, Settings, WEBHOOK};
 use crate::store::Store;
@@ -300,6 +301,11 @@ pub(super) fn event(messages: &[Sent]) -> Value {
         })
     };
     json!({"Records": messages.iter().enumerate().map(record).collect::<Vec<_>>()})
+}
+
+/// No governance system is there.
+pub(super) async fn nobody() -> Result<Option<Webhook>, String> {
+    Ok(None)
 }
 
 /// A message that came by itself.

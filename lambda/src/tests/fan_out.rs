@@ -7,7 +7,7 @@ use purge_core::wake::WakeUp;
 use purge_driver::{Clock as _, Ledger as _};
 use serde_json::json;
 
-use super::fakes::{Sent, TRACE, World, event, in_virtual_time, policy, request, sent};
+use super::fakes::{Sent, TRACE, World, event, in_virtual_time, nobody, policy, request, sent};
 use crate::wake::{Errand, ErrandKind};
 
 const CHUNKS: u32 = 8_760;
@@ -26,7 +26,7 @@ async fn courier(world: &World, first: Sent) -> u32 {
     let (functions, mut errands, mut invocations) = (world.functions(), vec![first], 0);
     while let Some(errand) = errands.pop() {
         let invocation = world.invocation(TIME);
-        let answer = functions.run_errands(&event(&[errand]), None, &invocation).await.unwrap();
+        let answer = functions.run_errands(&event(&[errand]), &nobody, &invocation).await.unwrap();
         assert_eq!(answer, json!({"batchItemFailures": []}));
         assert!(world.clock.now() < invocation.deadline, "no invocation is cut off");
         errands.extend(world.errands.take());
@@ -64,7 +64,7 @@ fn a_fan_out_that_died_half_way_is_done_again_and_loses_no_chunk() {
         for taken in [0, 1, 1_999, 2_000, 7_000] {
             world.chunks.breaks_after.set(Some(taken));
             let answer =
-                world.functions().run_errands(&event(&[fan_out(&run_id)]), None, &world.invocation(TIME)).await;
+                world.functions().run_errands(&event(&[fan_out(&run_id)]), &nobody, &world.invocation(TIME)).await;
             assert_eq!(answer.unwrap(), json!({"batchItemFailures": [{"itemIdentifier": "m0"}]}), "it comes again");
             assert_eq!(world.chunks.take().len(), taken);
         }
@@ -155,7 +155,8 @@ fn a_retry_that_dies_anywhere_is_done_again_and_tries_nothing_twice() {
         assert_eq!(errands.len(), 2);
         // So does the courier, in the midst of the wake-ups for a page.
         world.chunks.breaks_after.set(Some(150));
-        let died = world.functions().run_errands(&event(&errands[..1]), None, &world.invocation(TIME)).await.unwrap();
+        let died =
+            world.functions().run_errands(&event(&errands[..1]), &nobody, &world.invocation(TIME)).await.unwrap();
         assert_eq!(died, json!({"batchItemFailures": [{"itemIdentifier": "m0"}]}));
         world.chunks.breaks_after.set(None);
         // One that was queued has been carried out meanwhile, in vain.

@@ -1,6 +1,7 @@
 //! The functions as plain async functions: a ledger, queues and buckets in memory, and time that passes when nobody is busy.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
+mod deliveries;
 mod emf;
 mod evidence;
 mod fakes;

@@ -8,7 +8,7 @@ use purge_driver::ledger::{Claim, Lease, MessageState};
 use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
-use super::fakes::{Sent, TRACE, World, event, in_virtual_time, sent};
+use super::fakes::{Sent, TRACE, World, event, in_virtual_time, nobody, sent};
 use crate::store::{Store as _, conformance};
 use crate::sweep::{ERRAND_MARGIN, ERRANDS_IN_TIME, WAKE_UP_MARGIN, WAKE_UPS_IN_TIME};
 use crate::wake::{Errand, ErrandKind};
@@ -28,7 +28,7 @@ async fn pass(world: &World, time: Duration) {
 
 async fn run_errand(world: &World, errand: &Sent) {
     let batch = event(std::slice::from_ref(errand));
-    let answer = world.functions().run_errands(&batch, None, &world.invocation(TIME)).await;
+    let answer = world.functions().run_errands(&batch, &nobody, &world.invocation(TIME)).await;
     assert_eq!(answer.unwrap(), json!({"batchItemFailures": []}));
 }
 

@@ -1,0 +1,48 @@
+//! Messages to the governance system, and what becomes of a courier that cannot deliver them.
+
+use std::time::Duration;
+
+use purge_core::wake::WakeUp;
+use purge_driver::Ledger as _;
+use serde_json::{Value, json};
+
+use super::fakes::{Sent, World, event, in_virtual_time, sent};
+use crate::login::Webhook;
+use crate::wake::{Errand, ErrandKind};
+
+const TIME: Duration = Duration::from_secs(120);
+
+/// A run whose first chunks have ended, each with a message that nobody has had.
+async fn with_messages(world: &World, ended: u32, chunks: u32) -> String {
+    let run_id = world.run(chunks).await;
+    for chunk in 1..=ended {
+        let dead = sent(WakeUp::new(&run_id, chunk).text());
+        world.functions().bury(&event(&[dead]), &world.invocation(TIME)).await.unwrap();
+    }
+    world.errands.take();
+    run_id
+}
+
+fn errand(run_id: &str, kind: ErrandKind) -> Sent {
+    sent(serde_json::to_string(&Errand::new(run_id, kind)).unwrap())
+}
+
+async fn deliveries(world: &World, run_id: &str) -> Vec<Sent> {
+    let messages = world.ledger.outbox_pending(run_id, 9).await.unwrap();
+    messages.into_iter().map(|message| errand(run_id, ErrandKind::Deliver { message: message.id })).collect()
+}
+
+#[test]
+fn a_secret_that_cannot_be_read_stops_deliveries_alone() {
+    in_virtual_time(async |world| {
+        let run_id = with_messages(world, 1, 3).await;
+        let unreadable = async || -> Result<Option<Webhook>, String> { Err("it is gone".to_owned()) };
+        let mut errands = deliveries(world, &run_id).await;
+        errands.push(errand(&run_id, ErrandKind::FanOut { after: 0 }));
+        let answer: Value =
+            world.functions().run_errands(&event(&errands), &unreadable, &world.invocation(TIME)).await.unwrap();
+        assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "m0"}]}), "the message comes again");
+        assert_eq!(world.chunks.take().len(), 2, "and both open chunks are woken");
+        assert_eq!(world.ledger.outbox(&run_id).await.unwrap()[0].attempts, 0);
+    });
+}
