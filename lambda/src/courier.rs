@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use purge_core::json::digest;
 use purge_core::time::Timestamp;
 use purge_driver::ledger::OutboxRow;
-use purge_driver::{Clock, Http, Postman};
+use purge_driver::{Clock, Http, Postman, Receiver};
 use serde_json::Value;
 use tracing::Instrument as _;
 
@@ -131,7 +132,13 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
                 url: &webhook.url,
                 secrets: webhook.secrets.as_ref(),
             };
-            postman.attempt(run_id, &row).await?;
+            let receiver = digest(webhook.url.to_string().as_bytes());
+            if self.ledger.gone(run_id).await?.is_some_and(|gone| gone == receiver) {
+                postman.give_up(run_id, &row).await?;
+            } else if postman.attempt(run_id, &row).await? == Receiver::Gone {
+                tracing::warn!("the webhook answered 410: nothing more of this run is sent there");
+                self.ledger.note_gone(run_id, &receiver).await?;
+            }
         }
         let next = self.ledger.message(run_id, message).await?.as_ref().and_then(OutboxRow::due);
         match next {

@@ -25,6 +25,13 @@ pub trait Store: Ledger {
     /// One message of the outbox.
     fn message(&self, run_id: &str, id: &str) -> impl Future<Output = Result<Option<OutboxRow>, LedgerError>>;
 
+    /// Notes that the receiver of a run's messages is gone for good: it answered 410. `receiver` is the digest of its address, which
+    /// may be a secret.
+    fn note_gone(&self, run_id: &str, receiver: &str) -> impl Future<Output = Result<(), LedgerError>>;
+
+    /// The receiver that was last noted as gone.
+    fn gone(&self, run_id: &str) -> impl Future<Output = Result<Option<String>, LedgerError>>;
+
     /// Whether this message is the one that stands by for the wait that ends then: the first that asks is, and is again when it asks
     /// again.
     fn stands_by(
@@ -70,11 +77,28 @@ pub mod conformance {
         if holds { Ok(()) } else { Err(Broken::Promise(promise.to_owned())) }
     }
 
-    /// Checks the list of runs that somebody has to look after. Takes two ways into one store; leaves a run behind.
+    /// Checks everything that the functions rely on. Takes two ways into one store; leaves runs behind.
     ///
     /// # Errors
     /// The first promise that the store breaks.
     pub async fn check<S: Store>(a: &S, b: &S) -> Result<(), Broken> {
+        unfinished_runs_are_looked_after(a, b).await?;
+        a_receiver_that_is_gone_is_remembered(a, b).await
+    }
+
+    async fn a_receiver_that_is_gone_is_remembered<S: Store>(a: &S, b: &S) -> Result<(), Broken> {
+        let (run_id, other) = ("conformance-gone", "conformance-not-gone");
+        a.create(&new_run(run_id, 1)?, at(1)).await?;
+        a.create(&new_run(other, 1)?, at(1)).await?;
+        must(b.gone(run_id).await?.is_none(), "nobody is gone at first")?;
+        a.note_gone(run_id, "sha256:first").await?;
+        must(b.gone(run_id).await?.as_deref() == Some("sha256:first"), "who is gone is remembered")?;
+        must(b.gone(other).await?.is_none(), "for that run alone")?;
+        b.note_gone(run_id, "sha256:second").await?;
+        must(a.gone(run_id).await?.as_deref() == Some("sha256:second"), "the last one is")
+    }
+
+    async fn unfinished_runs_are_looked_after<S: Store>(a: &S, b: &S) -> Result<(), Broken> {
         let run_id = "conformance-unfinished";
         a.look_after("conformance-nowhere", at(1)).await?;
         must(

@@ -114,6 +114,16 @@ impl<L: Ledger, H: Http, C: Clock> Postman<'_, L, H, C> {
         Ok(receiver)
     }
 
+    /// Gives a message up without sending it, because its receiver has answered another one that it is gone for good.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn give_up(&self, run_id: &str, row: &OutboxRow) -> Result<(), LedgerError> {
+        let why = "it was not sent: the receiver had answered 410".to_owned();
+        let dead = MessageState::Dead { at: self.clock.now(), why };
+        self.ledger.outbox_settle(run_id, &row.id, row.attempts, &dead).await.map(|_| ())
+    }
+
     /// Until the next message is due, or there may be new ones, or something is raised.
     async fn rest(&self, next: Option<Timestamp>, done: &Signal, stop: &Signal) {
         let look_again = self.clock.now().plus(LOOK_AGAIN);

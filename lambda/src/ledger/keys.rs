@@ -68,6 +68,11 @@ pub(super) fn sequence(run_id: &str) -> Key {
     Key::new(run_partition(run_id), "sequence")
 }
 
+/// The receiver of the run's messages that is gone for good.
+pub(super) fn gone(run_id: &str) -> Key {
+    Key::new(run_partition(run_id), "gone")
+}
+
 /// The tally that counts this chunk.
 pub(super) fn tally(run_id: &str, index: u32, chunks: u32) -> Key {
     let tallies = chunks.div_ceil(CHUNKS_PER_TALLY).max(FEWEST_TALLIES);

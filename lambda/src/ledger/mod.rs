@@ -7,6 +7,7 @@
 //! | `run#R` | `run` | what the chunks of a run share; whether it is cancelled |
 //! | `run#R` | `tally#N` | which chunks have ended, and when one last changed, for every N-th chunk |
 //! | `run#R` | `sequence` | the position given out last |
+//! | `run#R` | `gone` | the receiver of the messages that wants no more, by the digest of its address |
 //! | `run#R#plan#D` | page | the windows of the chunks |
 //! | `run#R#state` | chunk | the state of a chunk that has begun, its version and lease |
 //! | `run#R#records` | position | the audit log |
@@ -87,6 +88,14 @@ impl Store for DynamoLedger {
 
     async fn stands_by(&self, run_id: &str, index: u32, at: Timestamp, message: &str) -> Result<bool, LedgerError> {
         self.note_stand_by(run_id, index, at, message).await
+    }
+
+    async fn note_gone(&self, run_id: &str, receiver: &str) -> Result<(), LedgerError> {
+        self.put_gone(run_id, receiver).await
+    }
+
+    async fn gone(&self, run_id: &str) -> Result<Option<String>, LedgerError> {
+        self.read_gone(run_id).await
     }
 
     async fn unfinished(&self) -> Result<Vec<Unfinished>, LedgerError> {

@@ -13,6 +13,7 @@ const BODY: &str = "body";
 const ATTEMPTS: &str = "attempts";
 const STATE: &str = "state";
 const POSITION: &str = "position";
+const RECEIVER: &str = "receiver";
 
 impl DynamoLedger {
     /// Those messages of a commit that the outbox does not have.
@@ -138,6 +139,18 @@ impl DynamoLedger {
             None => update.update_expression("SET #attempts = :after, #state = :state REMOVE #due"),
         };
         update.send().await
+    }
+
+    pub(super) async fn put_gone(&self, run_id: &str, receiver: &str) -> Result<(), LedgerError> {
+        let mut item = keys::gone(run_id).item();
+        item.insert(RECEIVER.to_owned(), text(receiver));
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        put.send().await.map(|_| ()).map_err(unavailable)
+    }
+
+    pub(super) async fn read_gone(&self, run_id: &str) -> Result<Option<String>, LedgerError> {
+        let item = self.get_item(&keys::gone(run_id)).await?;
+        item.map(|item| get_text(&item, RECEIVER).map(str::to_owned)).transpose()
     }
 
     async fn message_row(&self, item: &Item) -> Result<(u64, OutboxRow), LedgerError> {

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use purge_core::http::HttpResponse;
+use purge_core::url::webhook_url;
 use purge_core::wake::WakeUp;
 use purge_driver::Ledger as _;
+use purge_driver::ledger::MessageState;
 use serde_json::{Value, json};
 
 use super::fakes::{Sent, World, event, in_virtual_time, sent};
@@ -44,5 +47,42 @@ fn a_secret_that_cannot_be_read_stops_deliveries_alone() {
         assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "m0"}]}), "the message comes again");
         assert_eq!(world.chunks.take().len(), 2, "and both open chunks are woken");
         assert_eq!(world.ledger.outbox(&run_id).await.unwrap()[0].attempts, 0);
+    });
+}
+
+/// Has a courier of its own run every errand.
+async fn each_by_itself(world: &World, errands: Vec<Sent>, address: &str) {
+    let url = webhook_url(address).unwrap();
+    let webhook = async || Ok(Some(Webhook { url: url.clone(), secrets: None }));
+    for errand in errands {
+        let answer = world.functions().run_errands(&event(&[errand]), &webhook, &world.invocation(TIME)).await.unwrap();
+        assert_eq!(answer, json!({"batchItemFailures": []}));
+    }
+}
+
+#[test]
+fn a_receiver_that_is_gone_for_good_is_left_alone_and_its_successor_is_not() {
+    in_virtual_time(async |world| {
+        let run_id = with_messages(world, 3, 4).await;
+        *world.http.answer.borrow_mut() = HttpResponse::json(410, &json!({}));
+        let (gone, other) = ("https://governance.example.com/hook", "https://governance.example.com/other");
+        each_by_itself(world, deliveries(world, &run_id).await, gone).await;
+        assert_eq!(world.http.called.take(), [gone], "nothing more may be sent there");
+        let outbox = world.ledger.outbox(&run_id).await.unwrap();
+        let why = outbox.iter().map(|row| match &row.state {
+            MessageState::Dead { why, .. } => why.as_str(),
+            MessageState::Pending { .. } | MessageState::Delivered { .. } => "",
+        });
+        let not_sent = "it was not sent: the receiver had answered 410";
+        assert_eq!(why.collect::<Vec<_>>(), ["the receiver answered 410", not_sent, not_sent]);
+        assert!(!format!("{:?}", world.ledger).contains("/hook"), "an address may be a secret");
+
+        // A chunk that ends after somebody has given the secret another address.
+        let dead = sent(WakeUp::new(&run_id, 4).text());
+        world.functions().bury(&event(&[dead]), &world.invocation(TIME)).await.unwrap();
+        *world.http.answer.borrow_mut() = HttpResponse::json(200, &json!({}));
+        each_by_itself(world, deliveries(world, &run_id).await, other).await;
+        assert_eq!(world.http.called.take(), [other]);
+        assert!(world.ledger.outbox_pending(&run_id, 9).await.unwrap().is_empty());
     });
 }

@@ -37,6 +37,15 @@ impl Store for MemoryLedger {
         Ok(true)
     }
 
+    async fn note_gone(&self, run_id: &str, receiver: &str) -> Result<(), LedgerError> {
+        self.note_gone(run_id, receiver);
+        Ok(())
+    }
+
+    async fn gone(&self, run_id: &str) -> Result<Option<String>, LedgerError> {
+        Ok(self.gone(run_id))
+    }
+
     async fn unfinished(&self) -> Result<Vec<Unfinished>, LedgerError> {
         Ok(self.unfinished())
     }
@@ -163,14 +172,20 @@ impl Bucket for &FakeBucket {
 /// Logs everybody in and answers every other call alike.
 #[derive(Debug)]
 pub(super) struct Unwell {
-    pub(super) answer: HttpResponse,
+    pub(super) answer: RefCell<HttpResponse>,
+    /// The addresses that were called, but for logins.
+    pub(super) called: RefCell<Vec<String>>,
 }
 
 impl Http for Unwell {
     async fn send(&self, request: WireRequest) -> Result<HttpResponse, NoResponse> {
         let login = request.url.contains("/token");
         let token = json!({"access_token": "token", "token_type": "bearer", "expires_in": 3600});
-        Ok(if login { HttpResponse::json(200, &token) } else { self.answer.clone() })
+        if login {
+            return Ok(HttpResponse::json(200, &token));
+        }
+        self.called.borrow_mut().push(request.url);
+        Ok(self.answer.borrow().clone())
     }
 }
 
@@ -184,7 +199,7 @@ pub(super) struct World {
     pub(super) errands: FakeQueue,
     pub(super) plans: FakeBucket,
     pub(super) evidence: FakeBucket,
-    http: Unwell,
+    pub(super) http: Unwell,
     place: Place,
     tenants: Tenants,
     /// How much memory the courier is said to have.
@@ -211,7 +226,7 @@ impl World {
             ledger: MemoryLedger::new(),
             plans,
             evidence: FakeBucket::default(),
-            http: Unwell { answer: HttpResponse::json(503, &body) },
+            http: Unwell { answer: RefCell::new(HttpResponse::json(503, &body)), called: RefCell::default() },
             tenants: Tenants::of(&place),
             place,
             courier_megabytes: Cell::new(courier_megabytes),

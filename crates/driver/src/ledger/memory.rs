@@ -33,6 +33,7 @@ struct Run {
     records: Vec<AuditRecord>,
     outbox: Outbox,
     unfinished: Option<Unfinished>,
+    gone: Option<String>,
 }
 
 /// Messages in the order in which they were put in, with what finds them quickly.
@@ -141,6 +142,7 @@ impl Ledger for MemoryLedger {
             records: Vec::new(),
             outbox: Outbox::default(),
             unfinished: None,
+            gone: None,
         };
         new.open(now);
         runs.insert(run.order.run_id.clone(), new);
@@ -317,6 +319,19 @@ impl MemoryLedger {
         if let Some(there) = self.runs.borrow_mut().get_mut(run_id).and_then(|run| run.unfinished.as_mut()) {
             there.woken = Some(now);
         }
+    }
+
+    /// Notes that the receiver of the run's messages is gone for good, by a name for it.
+    pub fn note_gone(&self, run_id: &str, receiver: &str) {
+        if let Some(run) = self.runs.borrow_mut().get_mut(run_id) {
+            run.gone = Some(receiver.to_owned());
+        }
+    }
+
+    /// Which receiver of the run's messages is gone for good.
+    #[must_use]
+    pub fn gone(&self, run_id: &str) -> Option<String> {
+        self.read(run_id, |run| run.gone.clone())
     }
 
     /// From now on nobody has to look after the run, unless it was opened again after it was looked at; then `false`.
