@@ -746,3 +746,25 @@ fn nobody_is_warned_of_conversations_that_are_looked_for() {
         assert_eq!(codes(request, limits).contains("hold.spanning"), warned, "{request}");
     }
 }
+
+/// What a run keeps of its plan is read again when it has to be proved or tried again.
+#[test]
+fn however_long_the_policy_is_the_plan_file_can_be_read_again() {
+    let ids: Vec<_> = (0..400_000).map(|i| format!("0a1b2c3d-4e5f-6071-8293-{i:012x}")).collect();
+    let long = policy(json!({"holds": [{"id": "H-1", "conversationIds": ids}]}));
+    assert!(long.len() > 15_000_000);
+    let plan = check(&request(json!({})), Some(&long), &context()).plan.unwrap();
+    let file = PlanFile::new(&plan, context().now);
+    assert_eq!(plan::reopen(&file.text(), &context()).unwrap().plan.digest(), plan.digest());
+    let short = check(&request(json!({})), Some(&policy(json!({}))), &context()).plan.unwrap();
+    assert!(PlanFile::new(&short, context().now).text().lines().count() > 10, "people read it");
+
+    // Milliseconds that are not written make it longer than it may be.
+    let range = json!({"start": "2021-01-01T00:00:00Z", "end": "2021-01-02T00:00:00Z"});
+    let holds: Vec<_> = (0..180_000).map(|i| json!({"id": format!("H-{i:07}"), "range": range})).collect();
+    let grows = policy(json!({"holds": holds}));
+    assert!(grows.len() < 16 * 1024 * 1024);
+    let checked = check(&request(json!({})), Some(&grows), &context());
+    assert_eq!(checked.findings.iter().filter(|f| f.code == "json.tooLarge").count(), 1);
+    assert!(checked.plan.is_none());
+}

@@ -224,8 +224,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             Err(error) => return Ok(Err(not_approved(&error))),
         };
         let chunks = plan.chunks().iter().map(|chunk| ChunkRun::new(&order, *chunk)).collect();
-        let plan_file = serde_json::to_string_pretty(&PlanFile::new(plan, planned_at)).unwrap_or_default() + "\n";
-        let new = NewRun { order, plan_file, chunks };
+        let new = NewRun { order, plan_file: PlanFile::new(plan, planned_at).text(), chunks };
         let created = self.ledger.create(&new, self.clock.now()).await?;
         let run_id = &new.order.run_id;
         self.wake_all(run_id, trace).await?;

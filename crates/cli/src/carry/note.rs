@@ -64,9 +64,7 @@ pub(crate) async fn note(
 ) -> Result<RunRow, Failure> {
     evidence::refuse_earlier(evidence)?;
     let chunks = plan.chunks().iter().map(|chunk| ChunkRun::new(&order, *chunk)).collect();
-    let plan_file = serde_json::to_string_pretty(&PlanFile::new(plan, planned_at))
-        .map_err(|why| Failure::machine("write the plan file", why))?;
-    let new = NewRun { order, plan_file: format!("{plan_file}\n"), chunks };
+    let new = NewRun { order, plan_file: PlanFile::new(plan, planned_at).text(), chunks };
     ledger.create(&new, now).await.map_err(stored::failed)?;
     let row = ledger.run(&new.order.run_id).await.map_err(stored::failed)?;
     row.ok_or_else(|| Failure::machine("note the run", "it is not in the ledger"))

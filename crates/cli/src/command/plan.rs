@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use purge_core::evidence;
 use purge_core::finding::Severity;
 use purge_core::plan::{PlanFile, document};
 use purge_driver::{Clock, SystemClock};
@@ -62,25 +63,29 @@ fn show(prepared: &Prepared, tenant: Option<String>) {
     }
 }
 
-/// Refuses a place where something lies that is no plan file, or what this plan is made from.
+/// Refuses a place where something lies that is no plan file, what this plan is made from, or evidence.
 fn may_replace(out: &Path, inputs: &[Option<&PathBuf>]) -> Result<(), Failure> {
+    let refused = |what: &str| {
+        let message = format!("`{}` {what}", out.display());
+        let help = "give the plan file a name of its own; only an earlier plan file is replaced";
+        Err(Failure::new(Exit::BadInput, "out.taken", "--out", message, help))
+    };
+    if out == Path::new("-") {
+        return refused("is no name for a file");
+    }
     let Ok(there) = fs::canonicalize(out) else { return Ok(()) };
-    let input = inputs.iter().flatten().any(|input| fs::canonicalize(input).is_ok_and(|input| input == there));
-    let plan = there.is_file() && read_text(&there).is_ok_and(|text| is_plan_file(&text));
-    if plan && !input {
+    if inputs.iter().flatten().any(|input| fs::canonicalize(input).is_ok_and(|input| input == there)) {
+        return refused("is what the plan is made from");
+    }
+    if there.with_file_name(evidence::MANIFEST).exists() {
+        return refused("is part of a run's evidence");
+    }
+    if there.is_file() && read_text(&there).is_ok_and(|text| is_plan_file(&text)) {
         return Ok(());
     }
-    let what = if input { "is what the plan is made from" } else { "is there already and is no plan file" };
-    Err(Failure::new(
-        Exit::BadInput,
-        "out.taken",
-        "--out",
-        format!("`{}` {what}", out.display()),
-        "give the plan file a name of its own; only an earlier plan file is replaced",
-    ))
+    refused("is there already and is no plan file")
 }
 
 fn save(path: &Path, file: &PlanFile) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(file).map_err(|why| Failure::machine("write the plan file", why))?;
-    whole_file::write(path, format!("{text}\n").as_bytes()).map_err(|why| Failure::unwritable(path, why))
+    whole_file::write(path, file.text().as_bytes()).map_err(|why| Failure::unwritable(path, why))
 }

@@ -8,7 +8,7 @@ use super::{CheckContext, Checked, Disposition, MAX_CHUNKS, Part, Plan, digest, 
 use crate::chunk::{Chunk, Grid};
 use crate::finding::{Finding, Severity};
 use crate::json::canonical;
-use crate::policy::Policy;
+use crate::policy::{POLICY_MAX_BYTES, Policy};
 use crate::request::{self, DeletionApi, Draft, PurgeRequest};
 use crate::sorted::sort_by;
 use crate::time::Timestamp;
@@ -22,6 +22,7 @@ pub fn check(request: &str, policy: Option<&str>, context: &CheckContext) -> Che
         Some(text) => {
             let (policy, mut found) = Policy::parse(text);
             findings.append(&mut found);
+            findings.extend(policy.as_ref().and_then(|policy| too_long_to_keep(text, policy)));
             policy
         }
         None => {
@@ -47,6 +48,17 @@ pub fn check(request: &str, policy: Option<&str>, context: &CheckContext) -> Che
         (Some(_) | None, Some(_) | None) => None,
     };
     Checked { findings, parts, plan }
+}
+
+/// A plan keeps its policy in canonical form, which writes milliseconds where the text may not: what is too long to be read again
+/// could never be proved.
+fn too_long_to_keep(text: &str, policy: &Policy) -> Option<Finding> {
+    // No form is twice as long as another, so hardly any policy has to be written to be measured.
+    let is_long = || canonical(policy).len() > POLICY_MAX_BYTES;
+    (text.len() > POLICY_MAX_BYTES / 2 && is_long()).then(|| {
+        let message = format!("written out in full the policy has more than {POLICY_MAX_BYTES} bytes");
+        Finding::new(Severity::Error, "json.tooLarge", "policy#", message, "shorten it")
+    })
 }
 
 /// Checks documents that are already values. The rules are the same: they are read again from their own text.

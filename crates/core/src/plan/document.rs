@@ -111,7 +111,21 @@ pub struct PlanFile {
     pub policy: Policy,
 }
 
+/// The most bytes of a plan file that are read: two documents, each as long as it may be, and what holds them together.
+const PLAN_FILE_MAX_BYTES: usize = REQUEST_MAX_BYTES + POLICY_MAX_BYTES + 1024;
+
 impl PlanFile {
+    /// The text to keep: on many lines for people, on one where it would otherwise be longer than what is read again.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        if text.len() >= PLAN_FILE_MAX_BYTES {
+            text = String::from_utf8_lossy(&canonical(self)).into_owned();
+        }
+        text.push('\n');
+        text
+    }
+
     /// The file of a plan that was made at `planned_at`.
     #[must_use]
     pub fn new(plan: &Plan, planned_at: Timestamp) -> Self {
@@ -143,7 +157,7 @@ pub struct Reopened {
 /// pass the checks, or the digest is another one.
 pub fn reopen(text: &str, context: &CheckContext) -> Result<Reopened, Vec<Finding>> {
     let mut r = Reader::default();
-    let file = json::parse(text, REQUEST_MAX_BYTES + POLICY_MAX_BYTES);
+    let file = json::parse(text, PLAN_FILE_MAX_BYTES);
     let value = match &file {
         Ok(value) => value,
         Err(why) => {
