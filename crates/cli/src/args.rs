@@ -128,14 +128,13 @@ Examples:
     /// Check an evidence folder offline
     #[command(after_help = "\
 Looks at every hash, the chains of records, the plan and its approver, the report
-and its figures, and what the governance system was told, and names the first thing
-that was changed. Exits with 0 if everything holds and with 5 if anything does not.
+and its figures, and what the governance system was told, and names what was changed. Exits with 0 if everything holds and with 5 if anything does not.
 
 Only the manifest says when it was approved, and only webhooks.jsonl whether and when
 messages were delivered: the records do not have it.
 
 A folder that was replaced as a whole holds, too: compare its manifest with the
-digest that `run` printed.
+digest that `run` printed. A later `retry` writes the folder anew and prints another.
 
 Examples:
   genesys-purge verify genesys-purge-data/evidence/RUN
@@ -298,7 +297,7 @@ pub(crate) struct RetryArgs {
     /// Only this chunk; may be repeated
     #[arg(long = "chunk", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) chunks: Vec<u32>,
-    /// Policy that applies now: nothing that it keeps may be deleted
+    /// Policy that applies now, a file: nothing that it keeps may be deleted
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
     #[command(flatten)]
@@ -374,6 +373,8 @@ pub(crate) struct TenantArgs {
 
 /// A digest with or without the name of its algorithm, as this program writes it.
 fn digest(text: &str) -> Result<String, String> {
+    // `sha256sum` adds the name of the file.
+    let text = text.split_whitespace().next().unwrap_or_default();
     let hex = text.strip_prefix("sha256:").unwrap_or(text);
     if hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         Ok(format!("sha256:{}", hex.to_ascii_lowercase()))

@@ -55,6 +55,11 @@ impl Names {
 
 /// Reads the request (or plan file) and the policy and checks them.
 pub(crate) fn prepare(request: &Path, policy: Option<&Path>, context: &CheckContext) -> Result<Prepared, Failure> {
+    let stdin = Path::new("-");
+    if request == stdin && policy == Some(stdin) {
+        let message = "request and policy cannot both come from standard input";
+        return Err(Failure::new(Exit::BadInput, "file.twice", "--policy", message, "give one of them as a file"));
+    }
     let text = read_text(request)?;
     let name = if request == Path::new("-") { "standard input".to_owned() } else { request.display().to_string() };
     let names = Names { request: name, policy: policy.map(|p| p.display().to_string()) };

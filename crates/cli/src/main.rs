@@ -19,14 +19,30 @@ mod simulated;
 mod terminal;
 mod whole_file;
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::Parser;
+use exit::Exit;
 
 fn main() -> ExitCode {
-    let command = args::Cli::parse().command;
+    let command = match args::Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(said) => return told(&said).into(),
+    };
     terminal::log::start();
     let exit = command::run(command);
     terminal::outlet::drain();
     command::unless_lost(exit).into()
+}
+
+/// Help, the version, or what is wrong with the arguments.
+fn told(said: &clap::Error) -> Exit {
+    match said.print() {
+        _ if said.use_stderr() => Exit::BadInput,
+        Ok(()) => Exit::Fine,
+        // A reader who has read enough.
+        Err(why) if why.kind() == ErrorKind::BrokenPipe => Exit::Fine,
+        Err(why) => command::lost(&why.to_string(), Exit::Fine),
+    }
 }

@@ -86,10 +86,13 @@ fn a_retry_meets_the_policy_that_applies_now() {
     assert_eq!(bench.submits().len(), submitted);
     // What has been deleted already is no obstacle.
     let again = bench.run(&["retry", "run-", "--policy", "past.json"]).exits(0);
-    assert!(!again.stderr.contains("under the policy of its plan"), "{}", again.stderr);
+    assert!(!again.stderr.contains("policy.notInForce"), "{}", again.stderr);
     assert_eq!(bench.submits().len(), submitted + 1);
-    let again = bench.run(&["retry", "run-"]).exits(0);
-    let digest = again.stderr.split_once("under the policy of its plan, ").unwrap().1.split(';').next().unwrap();
+    let again = bench.run(&["retry", "run-", "--json"]).exits(0);
+    assert_eq!(again.stderr, "");
+    let warned = again.events().into_iter().find(|event| event["code"] == "policy.notInForce").unwrap();
+    let digest = warned["message"].as_str().unwrap().split_once("under the policy of its plan, ").unwrap().1;
+    let digest = digest.split(',').next().unwrap();
     let log = fs::read_to_string(bench.evidence().join("audit.jsonl")).unwrap();
     assert!(log.contains(&format!("; policy {digest}\"")), "{}", again.stderr);
 }

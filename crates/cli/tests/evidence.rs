@@ -201,6 +201,7 @@ fn a_folder_replaced_as_a_whole_has_another_manifest() {
     bench.run(&["verify", folder, "--manifest", kept]).exits(0);
     // As `sha256sum` prints it.
     bench.run(&["verify", folder, "--manifest", &kept.replace("sha256:", "").to_uppercase()]).exits(0);
+    bench.run(&["verify", folder, "--manifest", &format!("{}  manifest.json", kept.replace("sha256:", ""))]).exits(0);
     for malformed in [
         "",
         "sha256:",
@@ -241,4 +242,24 @@ fn evidence_whose_ledger_is_lost_is_not_replaced() {
     }
     assert!(bench.run(&["run", "request.json"]).exits(2).stderr.contains("evidence.earlier"));
     assert_eq!(fs::read_to_string(bench.evidence().join("manifest.json")).unwrap(), before);
+}
+
+#[test]
+fn a_damaged_ledger_gives_nobody_a_proof() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(1));
+    bench.run(&["run", "request.json", "--approver", "dpo@example.com"]).exits(0);
+    bench.run(&["run", "request.json"]).exits(0);
+    // As somebody with a tool for databases would.
+    let ledger = rusqlite::Connection::open(bench.path("genesys-purge-data/ledger.sqlite3")).unwrap();
+    let other = "update runs set order_json = replace(order_json, 'dpo@example.com', 'cfo@example.com')";
+    assert_eq!(ledger.execute(other, []).unwrap(), 1);
+    drop(ledger);
+    let ran = bench.run(&["run", "request.json"]).exits(5);
+    assert!(
+        ran.stderr.contains("evidence.broken") && ran.stderr.contains("approved by `dpo@example.com`"),
+        "{}",
+        ran.stderr
+    );
+    bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(5);
 }

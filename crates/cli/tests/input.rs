@@ -5,6 +5,8 @@
 mod common;
 
 use std::fs;
+use std::io::Write as _;
+use std::process::Stdio;
 
 use common::{Bench, Nobody, Ran, Server, request};
 use serde_json::{Value, json};
@@ -186,6 +188,8 @@ fn commands_about_runs_need_a_ledger_and_a_run() {
         bench.run(args).exits(2);
     }
     bench.run(&["status"]).exits(0);
+    let elsewhere = bench.run(&["status", "--ledger", "mistyped", "--json"]).exits(2);
+    assert_eq!(elsewhere.events()[0]["code"], "ledger.missing");
     bench.run(&["verify", "."]).exits(2);
     bench.file("request.json", &request(1));
     bench.run(&["run", "request.json"]).exits(0);
@@ -214,4 +218,46 @@ fn files_are_read_as_editors_write_them_and_never_without_end() {
     std::fs::write(bench.path("utf16.json"), utf16).unwrap();
     assert!(bench.run(&["plan", "utf16.json"]).exits(2).stderr.contains("file.notText"));
     assert!(bench.run(&["plan", "/dev/zero"]).exits(2).stderr.contains("file.tooLarge"));
+}
+
+#[test]
+fn a_policy_that_could_not_be_read_again_is_no_policy_of_a_run() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(1));
+    for policy in ["-", "/dev/stdin", "."] {
+        let mut command = bench.command(&["run", "request.json", "--policy", policy]);
+        let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        // It may have refused before this is read.
+        let _ = child.stdin.take().unwrap().write_all(b"{\"version\": 1}");
+        let ran = Ran::of(child.wait_with_output().unwrap()).exits(2);
+        assert!(ran.stderr.contains("policy.readOnce"), "{policy}: {}", ran.stderr);
+    }
+    assert!(bench.run(&["plan", "-", "--policy", "-"]).exits(2).stderr.contains("file.twice"));
+}
+
+#[test]
+fn a_scenario_is_read_as_strictly_as_a_request() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(1));
+    for (text, says) in [
+        (r#"{"seed": 1, "seed": 2}"#, "repeated"),
+        (r#"{"population": {"everySeconds": 0}}"#, "at least 1"),
+        (r#"{"population": {"from": "2023-02-01T00:00:00Z", "to": "2023-01-01T00:00:00Z"}}"#, "must lie after"),
+        (r#"{"sead": 1}"#, "unknown field `sead`"),
+    ] {
+        std::fs::write(bench.path("scenario.json"), text).unwrap();
+        let ran = bench.run(&["run", "request.json", "--scenario", "scenario.json"]).exits(2);
+        assert!(ran.stderr.contains(says), "{text}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn whoever_goes_on_with_a_run_does_not_become_its_approver() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(1));
+    bench.run(&["run", "request.json", "--approver", "dpo@example.com"]).exits(0);
+    let again = bench.run(&["run", "request.json", "--approver", "somebody@example.com", "--json"]).exits(0);
+    assert!(again.events().iter().any(|event| event["code"] == "approval.earlier"), "{}", again.stdout);
+    let same = bench.run(&["run", "request.json", "--approver", "dpo@example.com"]).exits(0);
+    assert!(!same.stderr.contains("approval.earlier"), "{}", same.stderr);
 }

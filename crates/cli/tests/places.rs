@@ -43,7 +43,9 @@ fn output_that_cannot_be_written_is_a_failure_and_a_reader_who_has_gone_is_none(
     bench.run(&["run", "request.json"]).exits(0);
     let evidence = bench.evidence();
     let verify = ["verify", evidence.to_str().unwrap()];
-    let verbs: [&[&str]; 6] = [
+    let verbs: [&[&str]; 8] = [
+        &["--help"],
+        &["--version"],
         &["plan", "request.json"],
         &["plan", "request.json", "--json"],
         &["schema", "request"],
@@ -74,10 +76,16 @@ fn a_plan_file_replaces_nothing_but_a_plan_file() {
         assert!(plan("request.json", taken).exits(2).stderr.contains("out.taken"), "{taken}");
     }
     assert_eq!(fs::read(bench.path("request.json")).unwrap(), before);
+    assert!(plan("request.json", "-").exits(2).stderr.contains("is no name for a file"));
     assert!(plan("request.json", "nowhere/p.json").exits(2).stderr.contains("file.unwritable"));
     plan("request.json", "p.json").exits(0);
     plan("request.json", "p.json").exits(0);
     assert!(plan("p.json", "p.json").exits(2).stderr.contains("out.taken"));
+    bench.run(&["run", "request.json", "--policy", "policy.json"]).exits(0);
+    let evidence = bench.evidence();
+    let kept = evidence.join("plan.json");
+    assert!(plan("request.json", kept.to_str().unwrap()).exits(2).stderr.contains("part of a run's evidence"));
+    bench.run(&["verify", evidence.to_str().unwrap()]).exits(0);
 }
 
 #[test]

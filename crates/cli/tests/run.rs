@@ -147,22 +147,6 @@ fn a_hold_that_comes_while_the_run_is_under_way_keeps_what_is_left() {
     assert_eq!((&report["outcome"], &report["totals"]["remaining"]), (&json!("verified"), &json!(0)));
 }
 
-#[test]
-fn a_policy_that_can_be_read_only_once_is_read_once() {
-    let bench = Bench::new();
-    bench.file("request.json", &request(2));
-    let mut child = bench
-        .command(&["run", "request.json", "--policy", "/dev/stdin", "--json"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(b"{\"version\": 1}").unwrap();
-    let report = Ran::of(child.wait_with_output().unwrap()).exits(0).report();
-    assert_eq!(report["outcome"], "verified");
-}
-
 /// Twelve chunks, four at a time, of a second each: time to disturb.
 const SLOW: [&str; 5] = ["run", "request.json", "--concurrency", "4", "--json"];
 

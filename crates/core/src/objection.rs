@@ -37,7 +37,11 @@ impl Order {
     pub fn objection(&self, chunk: Chunk, policy: &str, now: Timestamp) -> Option<Objection> {
         let (policy, findings) = Policy::parse(policy);
         let Some(policy) = policy else {
-            let first = findings.first().map(|finding| format!("{} {}", finding.pointer, finding.message));
+            let place = |pointer: &str| match pointer.strip_prefix("policy#") {
+                Some("") | None => String::new(),
+                Some(place) => format!("{place}: "),
+            };
+            let first = findings.first().map(|finding| place(&finding.pointer) + &finding.message);
             return Some(Objection::unclear(&first.unwrap_or_default()));
         };
         // Of the range only what the chunk deletes: this is asked before every deletion, and planning takes as long as its range has parts.

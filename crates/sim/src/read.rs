@@ -53,6 +53,9 @@ impl FromJson for PopulationSpec {
                 ("dayEdges", &mut usual.day_edges),
             ],
         )?;
+        if usual.to <= usual.from {
+            return Err(format!("`to`, {}, must lie after `from`, {}", usual.to, usual.from));
+        }
         Ok(usual)
     }
 }

@@ -68,7 +68,7 @@ pub(crate) fn under_way(run_id: &str) -> Failure {
         Exit::Temporary,
         "run.underWay",
         "",
-        format!("another process carries out run `{run_id}`"),
+        format!("run `{run_id}` is being carried out"),
         "wait for it, or stop it with `genesys-purge cancel`",
     )
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use purge_core::evidence::Evidence;
 use purge_core::report::Report;
 use purge_core::run::{Cause, Order};
 use purge_driver::https::HttpsClient;
@@ -144,7 +145,18 @@ pub(crate) async fn conclude(
     let stored = Stored::read(ledger, run_id, SystemClock.now()).await?;
     let report = stored.report();
     let proof = evidence::of(&stored, &report)?;
-    let written = evidence::write(&evidence, &proof);
+    let written = evidence::write(&evidence, &proof).and_then(|()| holds(&evidence, &report, &proof));
     drop(lock);
     Ok(Concluded { report, messages: Messages::of(&stored.outbox), folder: evidence, digest: proof.digest(), written })
+}
+
+/// Nobody is given a proof that does not prove anything. What does not add up the report has said already.
+fn holds(folder: &Path, report: &Report, proof: &Evidence) -> Result<(), Failure> {
+    let broken = match proof.check() {
+        Err(broken) if report.problems.is_empty() => broken,
+        Err(_) | Ok(()) => return Ok(()),
+    };
+    let message = format!("the evidence does not hold, because the ledger was damaged or changed: {broken}");
+    let help = "keep ledger and evidence as they are; restore the ledger from a copy, and the same command writes the evidence again";
+    Err(Failure::new(Exit::Doubtful, "evidence.broken", folder.display().to_string(), message, help))
 }

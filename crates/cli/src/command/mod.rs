@@ -16,6 +16,8 @@ mod verify;
 use std::future::Future;
 use std::path::Path;
 
+use purge_core::finding::Finding;
+
 use crate::args::Command;
 use crate::events;
 use crate::exit::Exit;
@@ -41,23 +43,33 @@ pub(crate) fn run(command: Command) -> Exit {
 
 /// The same end, unless the result could not be written: then what went well has not.
 pub(crate) fn unless_lost(exit: Exit) -> Exit {
-    let Some(why) = outlet::lost() else { return exit };
+    match outlet::lost() {
+        Some(why) => lost(&why.to_string(), exit),
+        None => exit,
+    }
+}
+
+/// Says that what was to be read could not be written.
+pub(crate) fn lost(why: &str, exit: Exit) -> Exit {
     let failure = Failure::machine("write the output", why);
     failure.findings.iter().for_each(|finding| tell(&findings::finding(finding)));
     outlet::drain();
     if exit.code() == Exit::Fine.code() { Exit::Internal } else { exit }
 }
 
-/// Says what is wrong: as text beside the result, or as events among the others.
+/// Says what is wrong.
 fn report(failure: &Failure, json: bool) -> Exit {
-    for finding in &failure.findings {
-        if json {
-            say(&events::problem(finding));
-        } else {
-            tell(&findings::finding(finding));
-        }
-    }
+    failure.findings.iter().for_each(|finding| remark(json, finding));
     failure.exit
+}
+
+/// Says something about what was asked: as text beside the result, or as an event among the others.
+fn remark(json: bool, finding: &Finding) {
+    if json {
+        say(&events::problem(finding));
+    } else {
+        tell(&findings::finding(finding));
+    }
 }
 
 /// Runs on this thread alone: nothing here is shared, and waiting costs nothing.

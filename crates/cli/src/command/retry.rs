@@ -1,7 +1,10 @@
 //! `retry`: another attempt at chunks that did not end well, under the same approval.
 
+use purge_core::finding::{Finding, Severity};
+use purge_core::run::Order;
+
 use super::carried::{Manner, carry_out};
-use super::{no_ledger, on_this_thread};
+use super::{no_ledger, on_this_thread, remark};
 use crate::args::RetryArgs;
 use crate::carry::again::{queue_again, under_way};
 use crate::carry::lock::RunLock;
@@ -12,11 +15,11 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
 use crate::settings::{Environment, Settings};
-use crate::terminal::tell;
 
 /// Queues the chunks again and carries the run on.
 pub(crate) fn run(args: &RetryArgs) -> Result<Exit, Failure> {
     let settings = Settings::read(&Environment)?;
+    let policy = args.policy.as_deref().map(PolicyFile::new).transpose()?;
     let folder = &args.ledger.ledger;
     let ledger =
         SqliteLedger::open_existing(folder).map_err(stored::unopened(folder))?.ok_or_else(|| no_ledger(folder))?;
@@ -24,23 +27,25 @@ pub(crate) fn run(args: &RetryArgs) -> Result<Exit, Failure> {
         let row = stored::find(&ledger, &args.run).await?;
         let run_id = row.order.run_id.clone();
         if args.policy.is_none() {
-            let digest = &row.order.policy_digest;
-            tell(&format!(
-                "under the policy of its plan, {digest}; `--policy FILE` makes sure that the one that applies now keeps no more"
-            ));
+            remark(args.json, &unguarded(&row.order));
         }
         {
             let Some(lock) = RunLock::take(folder, &run_id)? else { return Err(under_way(&run_id)) };
             queue_again(&ledger, &row, &args.chunks, args.policy.as_deref(), &lock).await?;
         }
         let row = stored::find(&ledger, &run_id).await?;
-        let around = Surroundings {
-            folder: folder.clone(),
-            evidence: args.evidence.clone(),
-            scenario: None,
-            policy: args.policy.as_deref().and_then(PolicyFile::new),
-        };
+        let around = Surroundings { folder: folder.clone(), evidence: args.evidence.clone(), scenario: None, policy };
         let manner = Manner { json: args.json, deliver: true };
         carry_out(&ledger, &settings, &around, manner, row).await
     })
+}
+
+/// Holds that came after the plan count only if somebody says where they are kept.
+fn unguarded(order: &Order) -> Finding {
+    let message = format!(
+        "no policy is given: it goes on under the policy of its plan, {}, and what has been put on hold since is not known",
+        order.policy_digest
+    );
+    let help = "give the policy that applies now: it makes sure that nothing more is kept";
+    Finding::new(Severity::Warning, "policy.notInForce", "--policy", message, help)
 }

@@ -3,13 +3,13 @@
 use purge_core::finding::{Finding, Severity};
 use purge_core::plan::{Plan, document};
 use purge_core::policy::Policy;
-use purge_core::run::Order;
+use purge_core::run::{Approval, Order};
 use purge_core::time::Timestamp;
 use purge_driver::ledger::RunRow;
 use purge_driver::{Clock, SystemClock};
 
 use super::carried::{Manner, carry_out};
-use super::{on_this_thread, scenario};
+use super::{on_this_thread, remark, scenario};
 use crate::approval::{self, Said};
 use crate::args::RunArgs;
 use crate::carry::note::{self, Target};
@@ -34,6 +34,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         (Some(_), None) => None,
         (Some(_), Some(path)) => return Err(scenario::on_real_tenant(path)),
     };
+    let policy = args.documents.policy.as_deref().map(PolicyFile::new).transpose()?;
     let prepared = documents::prepare(&args.request, args.documents.policy.as_deref(), &context)?;
     let remarks: Vec<Finding> = settings.remarks.iter().cloned().chain(unguarded(args, &prepared, now)).collect();
     show_findings(args.json, &remarks, &prepared);
@@ -49,7 +50,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
             folder: args.ledger.ledger.clone(),
             evidence: args.evidence.clone(),
             scenario: target.scenario,
-            policy: args.documents.policy.as_deref().and_then(PolicyFile::new),
+            policy,
         };
         carry_out(&ledger, &settings, &around, Manner { json: args.json, deliver: false }, row).await
     })
@@ -76,12 +77,31 @@ async fn noted(
     };
     let approval = approval::approval(plan, said, now)?;
     if let Some(row) = before {
+        if approval.approved_by != row.order.approved_by {
+            remark(args.json, &approved_before(&row.order, &approval));
+        }
         return Ok(row);
     }
     let mut order = note::order(plan, &approval, target)?;
     narrow(&mut order, plan.policy(), args);
     let evidence = place::evidence(&args.ledger.ledger, args.evidence.as_deref(), &order.run_id);
     note::note(ledger, &evidence, plan, prepared.planned_at, order, now).await
+}
+
+/// What has begun keeps the approval that it began with.
+fn approved_before(order: &Order, approval: &Approval) -> Finding {
+    let Approval { approved_by, .. } = approval;
+    let message = format!(
+        "the run was approved by `{}` at {}, and that stands: `{approved_by}` appears nowhere",
+        order.approved_by, order.approved_at
+    );
+    Finding::new(
+        Severity::Warning,
+        "approval.earlier",
+        "--approver",
+        message,
+        "leave `--approver` away to go on with a run",
+    )
 }
 
 /// Flags may stay below a policy, never go beyond it. Without a policy there is nothing to go beyond.
@@ -107,13 +127,10 @@ fn unguarded(args: &RunArgs, prepared: &Prepared, now: Timestamp) -> Option<Find
 
 /// The plan with all findings, before anything is done.
 fn show_findings(json: bool, remarks: &[Finding], prepared: &Prepared) {
+    remarks.iter().for_each(|finding| remark(json, finding));
     if json {
-        remarks.iter().for_each(|remark| say(&events::problem(remark)));
         say(&events::plan(&document(&prepared.checked)));
         return;
-    }
-    for remark in remarks {
-        tell(&findings::finding(remark));
     }
     for finding in prepared.checked.findings.iter().filter(|f| f.severity != Severity::Note) {
         tell(&findings::finding(&prepared.names.locate(finding)));

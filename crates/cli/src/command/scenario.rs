@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use purge_core::json::{FromJson as _, parse};
 use purge_sim::Scenario;
 
 use crate::documents::read_text;
@@ -12,7 +13,8 @@ use crate::failure::Failure;
 pub(crate) fn read(path: Option<&Path>) -> Result<Scenario, Failure> {
     let Some(path) = path else { return Ok(Scenario::default()) };
     let text = read_text(path)?;
-    serde_json::from_str(&text).map_err(|why| {
+    let value = parse(&text, usize::MAX).map_err(|why| why.to_string());
+    value.and_then(|value| Scenario::from_json(&value)).map_err(|why| {
         Failure::new(
             Exit::BadInput,
             "scenario.invalid",

@@ -94,13 +94,12 @@ fn unfinished(folder: &Path) -> Result<u64, Failure> {
 }
 
 fn policy(path: &Path) -> Result<AllowedPolicy, Failure> {
+    let file = PolicyFile::new(path)?;
     let text = read_text(path)?;
     let (policy, mut found) = Policy::parse(&text);
     let name = path.display().to_string();
     match policy {
-        Some(policy) if !purge_core::finding::stops(&found) => {
-            Ok(AllowedPolicy { name, policy, file: PolicyFile::new(path) })
-        }
+        Some(policy) if !purge_core::finding::stops(&found) => Ok(AllowedPolicy { name, policy, file }),
         Some(_) | None => {
             for finding in &mut found {
                 finding.pointer = finding.pointer.replacen("policy#", &format!("{name}#"), 1);

@@ -1,6 +1,7 @@
 //! `status`: what a ledger holds.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anstyle::Style;
 use purge_core::finding::{Finding, Severity};
@@ -8,7 +9,7 @@ use purge_core::run::{ChunkRun, Outcome};
 use purge_driver::ledger::RunRow;
 
 use super::{no_ledger, on_this_thread};
-use crate::args::StatusArgs;
+use crate::args::{DEFAULT_LEDGER, StatusArgs};
 use crate::carry::lock::RunLock;
 use crate::carry::standing::Standing;
 use crate::carry::{place, stored};
@@ -24,7 +25,8 @@ use crate::terminal::{BAD, CARE, DIM, GOOD, progress, result, say};
 pub(crate) fn run(args: &StatusArgs) -> Result<Exit, Failure> {
     let folder = &args.ledger.ledger;
     let Some(ledger) = SqliteLedger::look_at(folder).map_err(stored::unopened(folder))? else {
-        if args.run.is_some() {
+        // Where nothing has been run yet there is none; a folder that somebody names has to be one.
+        if args.run.is_some() || folder != Path::new(DEFAULT_LEDGER) {
             return Err(no_ledger(folder));
         }
         if !args.json {

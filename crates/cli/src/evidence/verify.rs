@@ -14,7 +14,7 @@ const PIECE: u64 = 1024 * 1024;
 
 /// Checks the folder, and its manifest against the digest that somebody kept. Without a manifest nothing can be checked.
 pub(crate) fn verify(folder: &Path, kept: Option<&str>) -> Result<Verdict, Failure> {
-    let manifest = fs::read(folder.join(MANIFEST)).map_err(|why| unreadable(folder, &why.to_string()))?;
+    let manifest = read(&folder.join(MANIFEST)).map_err(|why| unreadable(folder, &why.to_string()))?;
     let beside = beside(folder).map_err(|why| Failure::machine("list the evidence folder", why))?;
     let begun = Examination::new(&manifest, kept, beside);
     let mut examination = begun.map_err(|why| unreadable(folder, &why))?;
@@ -28,7 +28,7 @@ fn beside(folder: &Path) -> io::Result<Files> {
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
         let is_read = FILES.contains(&name.as_str()) && name != AUDIT;
-        let content = if is_read { fs::read(folder.join(&name)) } else { Ok(Vec::new()) };
+        let content = if is_read { read(&folder.join(&name)) } else { Ok(Vec::new()) };
         if name != MANIFEST {
             files.insert(name, content.map_err(|why| cannot_be_read(&why)));
         }
@@ -36,9 +36,20 @@ fn beside(folder: &Path) -> io::Result<Files> {
     Ok(files)
 }
 
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    open(path)?.read_to_end(&mut content)?;
+    Ok(content)
+}
+
+/// Opens a file. Whoever opens a pipe waits for somebody to write.
+fn open(path: &Path) -> io::Result<File> {
+    if fs::metadata(path)?.is_file() { File::open(path) } else { Err(io::Error::other("it is no file")) }
+}
+
 /// Gives the log to the check piece by piece.
 fn feed(examination: &mut Examination, log: &Path) -> io::Result<()> {
-    let mut log = File::open(log)?;
+    let mut log = open(log)?;
     loop {
         let mut piece = Vec::new();
         if log.by_ref().take(PIECE).read_to_end(&mut piece)? == 0 {

@@ -104,7 +104,7 @@ fn carry(setup: &Setup, run_id: &str, lock: RunLock, mut stop: watch::Receiver<b
         evidence::refuse_foreign(&evidence)?;
         let row = stored::exact(&ledger, run_id).await?;
         let order = &row.order;
-        let policy = setup.policy_of(&order.policy_digest).and_then(|policy| policy.file.clone());
+        let policy = setup.policy_of(&order.policy_digest).map(|policy| policy.file.clone());
         let around = Surroundings { scenario: setup.scenario_for(order), policy, ..around.clone() };
         let carried = async {
             let place = place(&setup.settings, &around, order)?;

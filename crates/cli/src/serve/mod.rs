@@ -50,7 +50,7 @@ pub(crate) struct AllowedPolicy {
     /// What it said when the server was started.
     pub(crate) policy: Policy,
     /// What it says now.
-    pub(crate) file: Option<PolicyFile>,
+    pub(crate) file: PolicyFile,
 }
 
 /// What the server was started with.

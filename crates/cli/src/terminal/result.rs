@@ -164,7 +164,10 @@ fn told(messages: &Messages) -> String {
     let mut parts = vec![format!("{} delivered", messages.delivered)];
     if let Some(next) = &messages.next {
         let why = next.why.as_ref().map(|why| format!("{why}; ")).unwrap_or_default();
-        let when = format!("{why}due at {}, `genesys-purge retry` sends them at once", next.due);
+        let when = format!(
+            "{why}due at {}, `genesys-purge retry` sends them at once, with GOVERNANCE_WEBHOOK_URL set",
+            next.due
+        );
         parts.push(format!("{} still to be sent ({when})", messages.pending));
     }
     if messages.dead > 0 {

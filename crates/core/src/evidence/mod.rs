@@ -169,6 +169,26 @@ impl Evidence {
         Ok(Self { files, manifest: pretty(&manifest)? })
     }
 
+    /// Checks it as anybody will. What it was put together from may have been damaged where it was kept.
+    ///
+    /// # Errors
+    /// What does not hold, first thing first.
+    pub fn check(&self) -> Result<(), String> {
+        let bytes = |text: &String| text.clone().into_bytes();
+        let content = |name: &str, text| if name == AUDIT { Vec::new() } else { bytes(text) };
+        let files: Files =
+            self.files.iter().map(|(name, text)| ((*name).to_owned(), Ok(content(name, text)))).collect();
+        let mut examination = Examination::new(self.manifest.as_bytes(), None, files)?;
+        if let Some((_, log)) = self.files.iter().find(|(name, _)| *name == AUDIT) {
+            examination.feed(log.as_bytes());
+        }
+        let verdict = examination.finish(Ok(()));
+        match verdict.checks.into_iter().find(|check| !check.holds) {
+            Some(broken) => Err(broken.detail),
+            None => Ok(()),
+        }
+    }
+
     /// Digest of the manifest, by which the whole can be recognised.
     #[must_use]
     pub fn digest(&self) -> String {

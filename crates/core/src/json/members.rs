@@ -152,6 +152,10 @@ fn whole<T: TryFrom<u64>>(value: &Value) -> Result<T, String> {
     value.as_u64().and_then(|number| T::try_from(number).ok()).ok_or_else(not_whole)
 }
 
+fn not_positive() -> String {
+    "expected a whole number of at least 1".to_owned()
+}
+
 fn not_whole() -> String {
     "expected a whole number that is not too large".to_owned()
 }
@@ -204,13 +208,13 @@ impl FromJson for usize {
 
 impl FromJson for NonZeroU32 {
     fn from_json(value: &Value) -> Result<Self, String> {
-        Self::new(whole(value)?).ok_or_else(not_whole)
+        Self::new(whole(value)?).ok_or_else(not_positive)
     }
 }
 
 impl FromJson for NonZeroU64 {
     fn from_json(value: &Value) -> Result<Self, String> {
-        Self::new(whole(value)?).ok_or_else(not_whole)
+        Self::new(whole(value)?).ok_or_else(not_positive)
     }
 }
 

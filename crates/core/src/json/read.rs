@@ -67,6 +67,9 @@ impl Reader {
         let (code, help) = match why {
             ParseError::TooLarge { .. } => ("json.tooLarge", "shorten it"),
             ParseError::Repeated { .. } => ("json.repeated", "keep one of the two; only one would have counted"),
+            ParseError::Syntax { what, .. } if what.starts_with("recursion") => {
+                ("json.syntax", "nest it less deeply: nothing that is read here has more than a few levels")
+            }
             ParseError::Syntax { .. } => {
                 ("json.syntax", "look for a missing comma, quote or bracket just before that place")
             }
