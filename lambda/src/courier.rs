@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use purge_core::json::digest;
 use purge_core::time::Timestamp;
-use purge_driver::ledger::OutboxRow;
+use purge_driver::ledger::{OutboxRow, Unfinished};
 use purge_driver::{Clock, Http, Postman, Receiver};
 use serde_json::Value;
 use tracing::Instrument as _;
 
 use crate::batch::{Again, NoBatch, Received, each};
 use crate::bucket::Bucket;
-use crate::evidence;
+use crate::evidence::{self, Proof};
 use crate::functions::{Functions, Invocation, LAST_WORDS, is_pending};
 use crate::login::Webhook;
 use crate::queue::{Delayed, Queue};
@@ -178,20 +178,36 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         if waiting && now.since(row.updated_at) < MESSAGES_PATIENCE {
             return self.errand_at(errand, now.plus(MESSAGES_LOOK), trace).await;
         }
-        let latest = evidence::write(self.ledger, &self.evidence, row, outbox, now).await?;
-        tracing::info!(digest = %latest.manifest_digest, folder = %latest.folder, "evidence is in the bucket");
-        let Some(seen) = seen else { return Ok(()) };
-        let as_seen = if waiting && self.tell {
-            let now = self.ledger.unfinished_run(run_id).await?;
-            now.is_some_and(|now| now.is_still(&seen))
-        } else {
-            // Messages that nobody sends any more keep no run from being finished.
-            self.ledger.finish(&seen).await?
-        };
+        let records = evidence::records(self.ledger, run_id).await?;
+        // What was read while somebody went on with the run is no state of it.
+        let mut as_seen = self.is_as_seen(run_id, seen.as_ref()).await?;
+        if as_seen {
+            let proof = Proof::of(&row, &records, &outbox, now)?;
+            // It has a copy of all that, and memory is what bounds a run.
+            drop((row, records, outbox));
+            let latest = proof.write(&self.evidence, now).await?;
+            tracing::info!(digest = %latest.manifest_digest, folder = %latest.folder, "evidence is in the bucket");
+            as_seen = match &seen {
+                None => true,
+                Some(_) if waiting && self.tell => self.is_as_seen(run_id, seen.as_ref()).await?,
+                // Messages that nobody sends any more keep no run from being finished.
+                Some(seen) => self.ledger.finish(seen).await?,
+            };
+        }
         if !as_seen {
             // Somebody else was quicker, perhaps with a later state: what is the newest is looked up once more.
             return self.errand_at(Errand::new(run_id, ErrandKind::Evidence), self.clock.now(), trace).await;
         }
         Ok(())
+    }
+
+    /// Whether nobody has opened or finished the run since.
+    async fn is_as_seen(&self, run_id: &str, seen: Option<&Unfinished>) -> Result<bool, Again> {
+        let now = self.ledger.unfinished_run(run_id).await?;
+        Ok(match (&now, seen) {
+            (None, None) => true,
+            (Some(now), Some(seen)) => now.is_still(seen),
+            (Some(_), None) | (None, Some(_)) => false,
+        })
     }
 }

@@ -4,11 +4,12 @@
 //! file, so a folder of that name can only ever hold these bytes: nothing is overwritten by anything else, and whoever downloads a
 //! folder gets one state, whole. Which folder is the newest says one small object beside them, `{run id}/latest.json`.
 
-use purge_core::audit::AuditRecord;
-use purge_core::evidence::{Evidence, MANIFEST, Material};
+use purge_core::audit::{AuditRecord, BadRecord, Verifier};
+use purge_core::evidence::{AUDIT, Evidence, MANIFEST, Material};
 use purge_core::plan::{self, CheckContext};
 use purge_core::report::{Ordered, Report, RunOutcome};
 use purge_core::request::DeletionApi;
+use purge_core::run::Order;
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{Ledger, OutboxRow, RunRow};
 use serde::{Deserialize, Serialize};
@@ -74,57 +75,85 @@ fn folder(run_id: &str, digest: &str) -> String {
     format!("{run_id}/{}/", hex.get(..DIGITS).unwrap_or(hex))
 }
 
-/// Writes the evidence of a run, and then where it is. The same state gives the same folder, which is not written twice.
-///
-/// # Errors
-/// When the ledger or the bucket fails.
-pub async fn write(
-    ledger: &impl Ledger,
-    bucket: &impl Bucket,
-    row: RunRow,
-    outbox: Vec<OutboxRow>,
-    now: Timestamp,
-) -> Result<Latest, Again> {
-    let order = &row.order;
-    let context = CheckContext { now, tenant_jurisdiction: None, default_jurisdiction: None };
-    let plan = plan::reopen(&row.plan_file, &context)
-        .map_err(|findings| Again(format!("the plan file is not what it was: {findings:?}")))?
-        .plan;
-    let records = records(ledger, &order.run_id).await?;
-    let report = Report::of(Ordered { order, chunks: plan.chunks(), parts: plan.parts() }, &records);
-    let material = Material { order, plan_file: &row.plan_file, records: &records, report: &report, messages: &outbox };
-    let evidence = Evidence::of(&material).map_err(|why| Again(format!("the evidence cannot be written: {why}")))?;
-    let manifest_digest = evidence.digest();
-    let folder = folder(&order.run_id, &manifest_digest);
-    let key = |name: &str| format!("{folder}{name}");
-    match bucket.read(&key(MANIFEST)).await? {
-        Some(there) if there == evidence.manifest => {}
-        Some(_) => return Err(Again(format!("`{folder}` holds the evidence of something else"))),
-        None => {
-            for (name, text) in evidence.files {
-                bucket.write(&key(name), text).await?;
-            }
-            // Last, so that where it is, everything is.
-            bucket.write(&key(MANIFEST), evidence.manifest).await?;
-        }
-    }
-    if let Some(there) = latest(bucket, &order.run_id).await?.filter(|there| there.folder == folder) {
-        return Ok(there);
-    }
-    let latest = Latest {
-        version: POINTER_VERSION,
-        run_id: order.run_id.clone(),
-        folder,
-        manifest_digest,
-        outcome: report.outcome,
-        written_at: now,
-    };
-    let text = serde_json::to_string_pretty(&latest).map_err(|why| Again(why.to_string()))?;
-    bucket.write(&format!("{}{LATEST}", order.run_id), format!("{text}\n")).await?;
-    Ok(latest)
+/// The evidence of a run that has ended, whole, before any of it is written.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    run_id: String,
+    outcome: RunOutcome,
+    evidence: Evidence,
 }
 
-async fn records(ledger: &impl Ledger, run_id: &str) -> Result<Vec<AuditRecord>, Again> {
+impl Proof {
+    /// Puts it together. Whoever read what it is made of did so page by page while others may have gone on with the run: nothing comes
+    /// of records that leave a chunk open, or whose chains do not hold.
+    ///
+    /// # Errors
+    /// When they do not, or what the ledger holds cannot be used.
+    pub fn of(row: &RunRow, records: &[AuditRecord], outbox: &[OutboxRow], now: Timestamp) -> Result<Self, Again> {
+        let order = &row.order;
+        let context = CheckContext { now, tenant_jurisdiction: None, default_jurisdiction: None };
+        let plan = plan::reopen(&row.plan_file, &context)
+            .map_err(|findings| Again(format!("the plan file is not what it was: {findings:?}")))?
+            .plan;
+        let report = Report::of(Ordered { order, chunks: plan.chunks(), parts: plan.parts() }, records);
+        if report.outcome == RunOutcome::Open {
+            return Err(Again("there is no evidence of a run that goes on".to_owned()));
+        }
+        let material = Material { order, plan_file: &row.plan_file, records, report: &report, messages: outbox };
+        let evidence =
+            Evidence::of(&material).map_err(|why| Again(format!("the evidence cannot be written: {why}")))?;
+        if let Some(bad) = first_bad(order, &evidence) {
+            return Err(Again(format!("the audit log is not whole: {bad}")));
+        }
+        Ok(Self { run_id: order.run_id.clone(), outcome: report.outcome, evidence })
+    }
+
+    /// Writes it, and then where it is. The same state gives the same folder, which is not written twice.
+    ///
+    /// # Errors
+    /// When the bucket fails.
+    pub async fn write(self, bucket: &impl Bucket, now: Timestamp) -> Result<Latest, Again> {
+        let Self { run_id, outcome, evidence } = self;
+        let manifest_digest = evidence.digest();
+        let folder = folder(&run_id, &manifest_digest);
+        let key = |name: &str| format!("{folder}{name}");
+        match bucket.read(&key(MANIFEST)).await? {
+            Some(there) if there == evidence.manifest => {}
+            Some(_) => return Err(Again(format!("`{folder}` holds the evidence of something else"))),
+            None => {
+                for (name, text) in evidence.files {
+                    bucket.write(&key(name), text).await?;
+                }
+                // Last, so that where it is, everything is.
+                bucket.write(&key(MANIFEST), evidence.manifest).await?;
+            }
+        }
+        if let Some(there) = latest(bucket, &run_id).await?.filter(|there| there.folder == folder) {
+            return Ok(there);
+        }
+        let pointer = format!("{run_id}{LATEST}");
+        let latest = Latest { version: POINTER_VERSION, run_id, folder, manifest_digest, outcome, written_at: now };
+        let text = serde_json::to_string_pretty(&latest).map_err(|why| Again(why.to_string()))?;
+        bucket.write(&pointer, format!("{text}\n")).await?;
+        Ok(latest)
+    }
+}
+
+/// The first record of the audit log that whoever checks it would find wrong.
+fn first_bad(order: &Order, evidence: &Evidence) -> Option<BadRecord> {
+    let mut verifier = Verifier::of(&order.run_id, &order.plan_digest);
+    let (_, log) = evidence.files.iter().find(|(name, _)| *name == AUDIT)?;
+    for line in log.lines() {
+        verifier.line(line);
+    }
+    verifier.finish(None).bad
+}
+
+/// The audit log of a run.
+///
+/// # Errors
+/// When the ledger fails.
+pub async fn records(ledger: &impl Ledger, run_id: &str) -> Result<Vec<AuditRecord>, Again> {
     let mut records = Vec::new();
     let mut after = 0;
     loop {

@@ -25,7 +25,7 @@ use purge_driver::{
 };
 use purge_lambda::DynamoLedger;
 use purge_lambda::bucket::{Bucket, BucketError};
-use purge_lambda::evidence::{self, most_chunks};
+use purge_lambda::evidence::{self, Proof, most_chunks};
 use purge_lambda::functions::{Functions, Invocation, Tenants};
 use purge_lambda::login::{Vault, Webhook, WithCredentials};
 use purge_lambda::queue::{Delayed, Queue, QueueError, SqsQueue};
@@ -613,9 +613,12 @@ fn what_evidence_takes() {
             let row = ledger.run(&run_id).await.unwrap().unwrap();
             let (before, _) = memory();
             let outbox = ledger.outbox(&run_id).await.unwrap();
-            let latest = evidence::write(&ledger, &Taker, row, outbox, clock.now()).await.unwrap();
+            let log = evidence::records(&ledger, &run_id).await.unwrap();
+            let records = log.len();
+            let proof = Proof::of(&row, &log, &outbox, clock.now()).unwrap();
+            drop((row, log, outbox));
+            let latest = proof.write(&Taker, clock.now()).await.unwrap();
             let (_, most) = memory();
-            let records = ledger.records(&run_id, 0, u32::MAX).await.unwrap().len() as u64;
             println!(
                 "evidence of {chunks} chunks of {api}, {}: {} records, {} kB of memory each chunk, {:.1} MB in all",
                 latest.outcome.as_str(),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use purge_core::audit::AuditRecord;
 use purge_core::evidence::{FILES, MANIFEST};
 use purge_core::json::digest;
 use purge_core::wake::WakeUp;
@@ -10,7 +11,7 @@ use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
 use super::fakes::{World, event, in_virtual_time, nobody, sent};
-use crate::evidence::Latest;
+use crate::evidence::{Latest, Proof, records};
 use crate::wake::{Errand, ErrandKind};
 
 const TIME: Duration = Duration::from_secs(120);
@@ -92,6 +93,47 @@ fn every_state_has_a_folder_of_its_own_and_the_pointer_names_the_newest() {
         assert!(written.iter().all(|key| key.starts_with(&second.folder) || key.ends_with("/latest.json")));
         is_whole(world, &second);
         is_whole(world, &first);
+    });
+}
+
+#[test]
+fn records_that_are_not_whole_are_no_evidence() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(2).await;
+        for chunk in [1, 2] {
+            let wake = sent(WakeUp::new(&run_id, chunk).text());
+            world.functions().work(&event(&[wake]), &world.invocation(TIME)).await.unwrap();
+            // A dead wake-up of a chunk that waits is replaced once.
+            ends(world, &run_id, chunk).await;
+            let replacement = world.chunks.take().pop().unwrap();
+            world.functions().bury(&event(&[replacement]), &world.invocation(TIME)).await.unwrap();
+        }
+        let row = world.ledger.run(&run_id).await.unwrap().unwrap();
+        let records = records(&world.ledger, &run_id).await.unwrap();
+        let proof = |records: &[AuditRecord]| Proof::of(&row, records, &[], world.clock.now());
+        assert!(proof(&records).is_ok() && records.len() > 4, "{records:?}");
+        for missing in 0..records.len() {
+            let mut seen = records.clone();
+            let record = seen.remove(missing);
+            assert!(proof(&seen).is_err(), "{record:?} had a position and was not there yet");
+        }
+    });
+}
+
+#[test]
+fn a_run_that_is_tried_again_while_a_courier_looks_at_it_has_no_evidence_yet() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(1).await;
+        ends(world, &run_id, 1).await;
+        let row = world.ledger.run(&run_id).await.unwrap().unwrap();
+        let outbox = world.ledger.outbox(&run_id).await.unwrap();
+        assert_eq!(row.open, 0, "it had ended");
+        ask(world, "retry", &run_id).await;
+        let wake = sent(WakeUp::new(&run_id, 1).text());
+        world.functions().work(&event(&[wake]), &world.invocation(TIME)).await.unwrap();
+        let records = records(&world.ledger, &run_id).await.unwrap();
+        let again = Proof::of(&row, &records, &outbox, world.clock.now()).unwrap_err();
+        assert!(again.0.contains("goes on"), "{again}");
     });
 }
 
