@@ -12,7 +12,7 @@ use purge_core::request::DeletionApi;
 use purge_core::run::{Order, Pace};
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{LedgerError, MessageState};
-use purge_driver::{Clock, Http, PolicyInForce, Sender, Signal, Tenant, Worker};
+use purge_driver::{Clock, Http, PolicyInForce, Sender, Signal, Tenant, Worker, remembered_pace};
 
 use crate::batch::Again;
 use crate::meter::Meter;
@@ -26,6 +26,8 @@ pub const NEEDED: Duration = Duration::from_secs(45);
 /// How long an invocation waits for room in the request budget. Whoever has to wait longer comes back with a later wake-up, because
 /// waiting inside an invocation is paid for.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long what the ledger says about the jobs of a run is good for.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// Time that must be left to say that the rest comes later.
 pub const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -88,7 +90,26 @@ pub struct Functions<'a, L, H, C, Q, B> {
     /// One per API and request budget, with its token, for as long as the process lives.
     pub senders: Senders<'a, H, C>,
     /// What the jobs of each run have shown about how long a job takes.
-    pub paces: RefCell<BTreeMap<String, Pace>>,
+    pub paces: RefCell<BTreeMap<String, Known>>,
+}
+
+/// What this process knows about how long the jobs of a run take.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known {
+    pace: Pace,
+    /// When it last asked the ledger what others know.
+    asked_at: Option<Timestamp>,
+}
+
+impl Known {
+    fn learn(&mut self, seen: Option<Pace>) {
+        self.pace = seen.map_or(self.pace, |seen| self.pace.and(seen));
+    }
+
+    /// A clock that was set back has it ask too soon, and never too late.
+    fn is_fresh(self, now: Timestamp) -> bool {
+        self.asked_at.is_some_and(|at| at <= now && now.since(at) < LOOK_AGAIN)
+    }
 }
 
 /// The senders of this process by API and requests a minute.
@@ -132,9 +153,19 @@ impl<'a, L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'a, L, H, C, Q, B> 
         }
     }
 
-    /// What is known about how long the jobs of this run take.
-    pub(crate) fn pace(&self, run_id: &str) -> Pace {
-        self.paces.borrow().get(run_id).copied().unwrap_or_default()
+    /// What is known about how long the jobs of this run take, whichever process has seen it.
+    pub(crate) async fn pace(&self, order: &Order) -> Result<Pace, LedgerError> {
+        let (run_id, now) = (order.run_id.as_str(), self.clock.now());
+        let known = self.paces.borrow().get(run_id).copied().unwrap_or_default();
+        if known.is_fresh(now) {
+            return Ok(known.pace);
+        }
+        let remembered = remembered_pace(self.ledger, order).await?;
+        let mut paces = self.paces.borrow_mut();
+        let known = paces.entry(run_id.to_owned()).or_default();
+        known.learn(remembered);
+        known.asked_at = Some(now);
+        Ok(known.pace)
     }
 
     /// Ends when the work is done, or when it must be left: then it gives `None`. Raises `stop` a while before.
@@ -189,11 +220,7 @@ impl<'a, L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'a, L, H, C, Q, B> 
         let run_id = order.run_id.as_str();
         let row = self.ledger.chunk(run_id, index).await?;
         let Some(row) = row else { return Err(Again(format!("chunk {index} of run `{run_id}` is gone"))) };
-        if let Some(seen) = row.run.observed_pace() {
-            let mut paces = self.paces.borrow_mut();
-            let known = paces.entry(run_id.to_owned()).or_default();
-            *known = known.and(seen);
-        }
+        self.paces.borrow_mut().entry(run_id.to_owned()).or_default().learn(row.run.observed_pace());
         let now = self.clock.now();
         if self.tell {
             let id = purge_core::webhook::event_id(run_id, index, row.run.attempt());

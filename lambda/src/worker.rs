@@ -108,7 +108,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let (sender, meter) = (self.sender(&order), Meter::new(Rc::clone(&order)));
         let policy = BucketPolicy { bucket: &self.plans, key: self.policy_key };
         let worker = self.worker(&sender, owner, &meter, Some(&policy), stop);
-        let advance = worker.advance(&order, wake.chunk, self.pace(&wake.run_id)).await?;
+        let advance = worker.advance(&order, wake.chunk, self.pace(&order).await?).await?;
         Ok((advance, meter.has_worked()))
     }
 }

@@ -22,6 +22,7 @@ mod token;
 mod wire;
 
 // Carrying on.
+pub mod pace;
 pub mod postman;
 pub mod redrive;
 pub mod retry;
@@ -37,6 +38,7 @@ pub use credentials::Credentials;
 pub use http::{Http, WireRequest};
 pub use https::HttpsClient;
 pub use ledger::{Ledger, LedgerError, MemoryLedger};
+pub use pace::remembered_pace;
 pub use policy::PolicyInForce;
 pub use postman::{Postman, Receiver};
 pub use redrive::{Redriven, redrive};

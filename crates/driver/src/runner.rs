@@ -14,6 +14,7 @@ use purge_core::time::Timestamp;
 use crate::clock::Clock;
 use crate::http::Http;
 use crate::ledger::{Ledger, LedgerError};
+use crate::pace::remembered_pace;
 use crate::postman::Postman;
 use crate::signal::Signal;
 use crate::watch::Watch;
@@ -24,9 +25,6 @@ const CANCEL_LOOK: Duration = Duration::from_secs(1);
 
 /// Chunk indexes read from the ledger at a time.
 const PAGE: u32 = 1_000;
-
-/// Chunks whose jobs are looked at again after a restart, to know how long a job takes.
-const REMEMBERED: u32 = 8;
 
 /// How long to wait after another worker was quicker.
 const AFTER_LOST: Duration = Duration::from_secs(1);
@@ -84,7 +82,7 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Runner<'_, L, H, C, W> {
             return Err(LedgerError::Conflict(format!("there is no run `{run_id}`")));
         };
         let order = &row.order;
-        let pace = Cell::new(self.remembered_pace(order).await?);
+        let pace = Cell::new(remembered_pace(self.worker.ledger, order).await?.unwrap_or_default());
         let shared = Shared { order, pace, cancelled: Signal::new(), done: Signal::new() };
         let chunks = async {
             let end = self.chunks(&shared).await;
@@ -200,15 +198,6 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Runner<'_, L, H, C, W> {
             shared.pace.set(shared.pace.get().and(seen));
         }
         Ok(())
-    }
-
-    /// What the chunks just before the first open one have shown: a run that was interrupted does not begin in ignorance.
-    async fn remembered_pace(&self, order: &Order) -> Result<Pace, LedgerError> {
-        let ledger = self.worker.ledger;
-        let first_open = ledger.open_chunks(&order.run_id, 0, 1).await?.first().copied().unwrap_or(1);
-        let before = first_open.saturating_sub(REMEMBERED + 1);
-        let rows = ledger.chunks(&order.run_id, before, REMEMBERED).await?;
-        Ok(rows.iter().filter_map(|row| row.run.observed_pace()).fold(Pace::default(), Pace::and))
     }
 
     /// Raises `cancelled` once somebody, in this process or another, has asked for it.

@@ -10,5 +10,6 @@ mod holds;
 mod logs;
 mod messages;
 mod objects;
+mod pace;
 mod schedule;
 mod sweep;

@@ -1,0 +1,26 @@
+//! How long the jobs of a run take, for whoever goes on with it without having seen any of them.
+
+use purge_core::run::{Order, Pace};
+
+use crate::ledger::{Ledger, LedgerError};
+
+/// Chunks whose jobs are looked at again.
+const REMEMBERED: usize = 8;
+
+/// What the last chunks of a run that have ended have shown, so that a process that has just started does not go on in ignorance; `None`
+/// where they have shown nothing.
+///
+/// # Errors
+/// When the ledger fails.
+pub async fn remembered_pace<L: Ledger>(ledger: &L, order: &Order) -> Result<Option<Pace>, LedgerError> {
+    let open = ledger.open_chunks(&order.run_id, 0, u32::MAX).await?;
+    let ended = (1..=order.chunks).rev().filter(|index| open.binary_search(index).is_err());
+    let mut remembered = None;
+    for index in ended.take(REMEMBERED) {
+        let row = ledger.chunk(&order.run_id, index).await?;
+        if let Some(seen) = row.and_then(|row| row.run.observed_pace()) {
+            remembered = Some(remembered.map_or(seen, |later| seen.and(later)));
+        }
+    }
+    Ok(remembered)
+}
