@@ -24,6 +24,8 @@ pub(crate) struct Prepared {
     pub(crate) checked: Checked,
     /// As of when the rules were applied.
     pub(crate) planned_at: Timestamp,
+    /// Whether the plan was made just now from a request, and not opened from a plan file.
+    pub(crate) of_request: bool,
     /// The documents' names.
     pub(crate) names: Names,
 }
@@ -66,7 +68,7 @@ pub(crate) fn prepare(request: &Path, policy: Option<&Path>, context: &CheckCont
     if !is_plan_file(&text) {
         let policy = policy.map(read_text).transpose()?;
         let checked = plan::check(&text, policy.as_deref(), context);
-        return Ok(Prepared { checked, planned_at: context.now, names });
+        return Ok(Prepared { checked, planned_at: context.now, of_request: true, names });
     }
     let Reopened { plan, planned_at, mut remarks } = plan::reopen(&text, context).map_err(|findings| {
         let located = findings.iter().map(|finding| names.locate(finding)).collect();
@@ -82,7 +84,7 @@ pub(crate) fn prepare(request: &Path, policy: Option<&Path>, context: &CheckCont
     } else {
         Checked::planned(plan, remarks)
     };
-    Ok(Prepared { checked, planned_at, names })
+    Ok(Prepared { checked, planned_at, of_request: false, names })
 }
 
 /// A plan file is an object with a digest; a request never has one.

@@ -10,6 +10,10 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use purge_core::plan::{CheckContext, PlanFile, check};
+use purge_core::time::Timestamp;
+use purge_driver::{Clock as _, SystemClock};
+
 use common::{Bench, Nobody, Ran, Receiver, Server, at, example, request};
 use serde_json::{Value, json};
 
@@ -153,7 +157,12 @@ const SLOW: [&str; 5] = ["run", "request.json", "--concurrency", "4", "--json"];
 /// Starts it and waits for the first chunk to be verified.
 fn under_way(bench: &Bench) -> Child {
     bench.file("request.json", &request(12));
-    let mut child = bench.command(&SLOW).stdout(Stdio::piped()).spawn().unwrap();
+    begun(bench, &SLOW)
+}
+
+/// Starts that and waits for the first chunk to be verified.
+fn begun(bench: &Bench, args: &[&str]) -> Child {
+    let mut child = bench.command(args).stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut events = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
     assert!(events.any(|e| e["event"] == "chunk" && e["outcome"] == "verified"));
@@ -176,6 +185,55 @@ fn killed_half_way_the_same_command_goes_on() {
     assert_eq!(submits.iter().collect::<BTreeSet<_>>().len(), 12);
     assert_eq!(submits.len(), 12, "a window was submitted twice");
     bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
+}
+
+#[test]
+fn on_the_next_day_too_the_same_command_goes_on() {
+    let bench = Bench::new();
+    let days_ago = |days: i64| Timestamp::from_millis(SystemClock.now().start_of_day().millis() - days * 86_400_000);
+    let mut asked = request(12);
+    asked["range"] = json!({ "start": days_ago(1_110), "end": days_ago(900) });
+    bench.file("request.json", &asked);
+    let rule =
+        json!({ "recordTypes": ["conversation", "interaction", "message"], "minAgeDays": 1_000, "basis": "law" });
+    let policy = json!({ "version": 1, "retention": [rule] });
+    bench.file("policy.json", &policy);
+    // As yesterday's command did.
+    let yesterday = days_ago(1);
+    let context = CheckContext { now: yesterday, tenant_jurisdiction: None, default_jurisdiction: None };
+    let plan = check(&asked.to_string(), Some(&policy.to_string()), &context).plan.unwrap();
+    fs::write(bench.path("yesterday.json"), PlanFile::new(&plan, yesterday).text()).unwrap();
+    let slow = ["--policy", "policy.json", "--concurrency", "1", "--json"];
+    let mut child = begun(&bench, &[&["run", "yesterday.json"][..], &slow].concat());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let today =
+        [&["run", "request.json", "--policy", "policy.json", "--json"][..], &["--approve", plan.digest()]].concat();
+
+    let planned = bench.run(&["plan", "request.json", "--policy", "policy.json", "--json"]).exits(0).stdout;
+    let other = serde_json::from_str::<Value>(&planned).unwrap()["planDigest"].as_str().unwrap().to_owned();
+    assert_ne!(other, plan.digest());
+    let refused = bench.run(&["run", "request.json", "--policy", "policy.json", "--approve", &other]).exits(7);
+    assert!(refused.stderr.contains("which has begun"), "{}", refused.stderr);
+    let ran = bench.run(&today).exits(0);
+    assert!(ran.events().iter().any(|event| event["code"] == "run.goesOn"), "{}", ran.stdout);
+    assert_eq!(ran.report()["planDigest"], plan.digest());
+    let submits = bench.submits();
+    assert_eq!(submits.iter().collect::<BTreeSet<_>>().len(), submits.len(), "a window was submitted twice");
+    // That one has ended: now today's plan is carried out.
+    let next = bench.run(&["run", "request.json", "--policy", "policy.json", "--json"]).exits(0);
+    assert_eq!(next.report()["planDigest"], other.as_str());
+}
+
+#[test]
+fn another_policy_makes_another_run_and_the_open_one_is_named() {
+    let bench = Bench::new();
+    let mut child = under_way(&bench);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    bench.file("policy.json", &json!({ "version": 1, "limits": { "concurrency": 9 } }));
+    let ran = bench.run(&["run", "request.json", "--policy", "policy.json"]).exits(0);
+    assert!(ran.stderr.contains("run.open"), "{}", ran.stderr);
 }
 
 fn open_chunks(bench: &Bench) -> u64 {

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::finding::Finding;
 use crate::window::Window;
 
-pub(crate) use read::{Draft, jurisdictions, query as read_query, read, record_types as read_record_types};
+pub(crate) use read::{
+    Draft, MAX_AGED_CHUNK_DAYS, jurisdictions, query as read_query, read, record_types as read_record_types,
+};
 
 /// The longest request text that is read, in bytes.
 pub const REQUEST_MAX_BYTES: usize = 512 * 1024;

@@ -229,7 +229,7 @@ fn rows() -> Vec<Row> {
         j(json!({"chunking": {"days": 32}}), "chunking.tooLong", "#/chunking/days", Error),
         j(
             json!({"chunking": {"days": 182}, "range": range("2018-01-01T00:00:00Z", "2020-01-01T00:00:00Z")}),
-            "chunking.tooLong",
+            "number.outOfRange",
             "#/chunking/days",
             Error,
         ),

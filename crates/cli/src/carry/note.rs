@@ -4,6 +4,7 @@ use std::path::Path;
 
 use purge_core::order::run_id;
 use purge_core::plan::{Plan, PlanFile};
+use purge_core::request::PurgeRequest;
 use purge_core::run::{Approval, ApprovalError, ChunkRun, Order};
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{Ledger, NewRun, RunRow};
@@ -48,6 +49,17 @@ pub(crate) async fn earlier(ledger: &SqliteLedger, plan: &Plan, target: &Target)
     ledger.run(&run_id(plan.digest(), &target.name)).await.map_err(stored::failed)
 }
 
+/// Runs of the same request on that tenant that are not at their end, the youngest first.
+pub(crate) async fn unfinished(
+    ledger: &SqliteLedger,
+    request: &PurgeRequest,
+    target: &Target,
+) -> Result<Vec<RunRow>, Failure> {
+    let mut runs = ledger.runs().await.map_err(stored::failed)?;
+    runs.retain(|row| row.open > 0 && row.order.tenant == target.name && row.order.request == *request);
+    Ok(runs)
+}
+
 /// The order for an approved plan, or why the approval does not hold.
 pub(crate) fn order(plan: &Plan, approval: &Approval, target: &Target) -> Result<Order, Failure> {
     Order::new(plan, approval, &target.name, target.simulated()).map_err(not_approved)
@@ -63,6 +75,7 @@ pub(crate) async fn note(
     now: Timestamp,
 ) -> Result<RunRow, Failure> {
     evidence::refuse_earlier(evidence)?;
+    evidence::refuse_foreign(evidence)?;
     let chunks = plan.chunks().iter().map(|chunk| ChunkRun::new(&order, *chunk)).collect();
     let new = NewRun { order, plan_file: PlanFile::new(plan, planned_at).text(), chunks };
     ledger.create(&new, now).await.map_err(stored::failed)?;

@@ -3,8 +3,7 @@
 use purge_core::finding::{Finding, Severity};
 use purge_core::plan::{Plan, document};
 use purge_core::policy::Policy;
-use purge_core::run::{Approval, Order};
-use purge_core::time::Timestamp;
+use purge_core::run::Order;
 use purge_driver::ledger::RunRow;
 use purge_driver::{Clock, SystemClock};
 
@@ -36,7 +35,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     };
     let policy = args.documents.policy.as_deref().map(PolicyFile::new).transpose()?;
     let prepared = documents::prepare(&args.request, args.documents.policy.as_deref(), &context)?;
-    let remarks: Vec<Finding> = settings.remarks.iter().cloned().chain(unguarded(args, &prepared, now)).collect();
+    let remarks: Vec<Finding> = settings.remarks.iter().cloned().chain(unguarded(args, &prepared)).collect();
     show_findings(args.json, &remarks, &prepared);
     let Some(plan) = &prepared.checked.plan else {
         let exit = Failure::of_findings(prepared.checked.findings).exit;
@@ -64,44 +63,77 @@ async fn noted(
     prepared: &Prepared,
     target: &Target,
 ) -> Result<RunRow, Failure> {
+    if let Some(row) = begun(args, ledger, plan, prepared, target).await? {
+        return goes_on(args, plan, row);
+    }
     let now = SystemClock.now();
-    let before = note::earlier(ledger, plan, target).await?;
-    if before.is_none() && !args.json {
+    if !args.json {
         terminal::plan::plan(plan, &target.name).iter().for_each(|line| tell(line));
     }
     let said = Said {
         digest: args.approve.as_deref(),
-        approver: args.approver.as_deref().or(before.as_ref().map(|row| row.order.approved_by.as_str())),
-        needed: !target.simulated() && before.is_none(),
+        approver: args.approver.as_deref(),
+        needed: !target.simulated(),
         may_ask: Said::at_terminal() && !args.json,
     };
     let approval = approval::approval(plan, said, now)?;
-    if let Some(row) = before {
-        if approval.approved_by != row.order.approved_by {
-            remark(args.json, &approved_before(&row.order, &approval));
-        }
-        return Ok(row);
-    }
     let mut order = note::order(plan, &approval, target)?;
     narrow(&mut order, plan.policy(), args);
     let evidence = place::evidence(&args.ledger.ledger, args.evidence.as_deref(), &order.run_id);
     note::note(ledger, &evidence, plan, prepared.planned_at, order, now).await
 }
 
-/// What has begun keeps the approval that it began with.
-fn approved_before(order: &Order, approval: &Approval) -> Finding {
-    let Approval { approved_by, .. } = approval;
-    let message = format!(
-        "the run was approved by `{}` at {}, and that stands: `{approved_by}` appears nowhere",
-        order.approved_by, order.approved_at
-    );
-    Finding::new(
-        Severity::Warning,
-        "approval.earlier",
-        "--approver",
-        message,
-        "leave `--approver` away to go on with a run",
-    )
+/// The run that this command goes on with: that of the plan, or, if rules have moved since, that of the request and policy.
+async fn begun(
+    args: &RunArgs,
+    ledger: &SqliteLedger,
+    plan: &Plan,
+    prepared: &Prepared,
+    target: &Target,
+) -> Result<Option<RunRow>, Failure> {
+    if let Some(row) = note::earlier(ledger, plan, target).await? {
+        return Ok(Some(row));
+    }
+    let runs = note::unfinished(ledger, plan.request(), target).await?;
+    let (same, other): (Vec<_>, Vec<_>) =
+        runs.into_iter().partition(|row| prepared.of_request && row.order.policy_digest == plan.policy_digest());
+    if same.is_empty() {
+        other.iter().for_each(|row| remark(args.json, &still_open(&row.order)));
+    }
+    Ok(same.into_iter().next())
+}
+
+/// What has begun keeps the plan and the approval that it began with.
+fn goes_on(args: &RunArgs, plan: &Plan, row: RunRow) -> Result<RunRow, Failure> {
+    let Order { run_id, plan_digest, approved_by, approved_at, .. } = &row.order;
+    if let Some(digest) = args.approve.as_ref().filter(|digest| *digest != plan_digest) {
+        let message =
+            format!("the approval is for `{digest}`, but run `{run_id}`, which has begun, carries out `{plan_digest}`");
+        let help = "leave `--approve` away to go on with it, or end it with `genesys-purge cancel` first";
+        return Err(approval::refused("approval.mismatch", message, help));
+    }
+    if plan_digest != plan.digest() {
+        let message = format!(
+            "it goes on with run `{run_id}`, approved at {approved_at}: today rules end elsewhere, and the plan would be another"
+        );
+        let help = "once that run has ended, the same command plans anew";
+        remark(args.json, &Finding::new(Severity::Warning, "run.goesOn", "", message, help));
+    }
+    if let Some(other) = args.approver.as_ref().filter(|approver| *approver != approved_by) {
+        let message = format!(
+            "the run was approved by `{approved_by}` at {approved_at}, and that stands: `{other}` appears nowhere"
+        );
+        let help = "leave `--approver` away to go on with a run";
+        remark(args.json, &Finding::new(Severity::Warning, "approval.earlier", "--approver", message, help));
+    }
+    Ok(row)
+}
+
+/// Another plan of the same request may delete what that run still has to delete.
+fn still_open(order: &Order) -> Finding {
+    let message = format!("run `{}` of the same request, with another policy or plan, has not ended", order.run_id);
+    let help = "end it first, with `genesys-purge cancel` and its own command, if both would delete the same";
+    Finding::new(Severity::Warning, "run.open", "", message, help)
 }
 
 /// Flags may stay below a policy, never go beyond it. Without a policy there is nothing to go beyond.
@@ -117,8 +149,8 @@ fn narrow(order: &mut Order, policy: &Policy, args: &RunArgs) {
 }
 
 /// A plan file is as old as its plan, and so are the holds in it.
-fn unguarded(args: &RunArgs, prepared: &Prepared, now: Timestamp) -> Option<Finding> {
-    (prepared.planned_at != now && args.documents.policy.is_none()).then(|| {
+fn unguarded(args: &RunArgs, prepared: &Prepared) -> Option<Finding> {
+    (!prepared.of_request && args.documents.policy.is_none()).then(|| {
         let message = "no policy is given: what has been put on hold since the plan was made is not known";
         let help = "give the policy that applies now; it is read again right before each deletion";
         Finding::new(Severity::Warning, "policy.notInForce", "--policy", message, help)

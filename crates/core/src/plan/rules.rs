@@ -10,15 +10,12 @@ use crate::chunk::Grid;
 use crate::finding::{Finding, Severity};
 use crate::json::{canonical, quoted};
 use crate::policy::Policy;
-use crate::request::{Chunking, DeletionApi, Draft, RecordType, same_person};
+use crate::request::{Chunking, DeletionApi, Draft, MAX_AGED_CHUNK_DAYS, RecordType, same_person};
 use crate::time::{DAY_MS, Timestamp};
 use crate::window::Window;
 
 /// One synchronous analytics query covers at most 31 days, and must be able to count and verify a chunk.
 const MAX_CHUNK_DAYS: u32 = 31;
-
-/// Six calendar months, at their shortest: the longest interval of a recording job for conversations older than five years.
-const MAX_AGED_CHUNK_DAYS: u32 = 181;
 
 /// Longest body that the provider takes, in bytes (`request.bytes.max`).
 const MAX_BODY_BYTES: usize = 512_000;

@@ -26,8 +26,9 @@ const FIELDS: [&str; 12] = [
     "recordings",
 ];
 
-/// The longest chunk that a request may ask for, in days; the deletion APIs allow less.
-const MAX_CHUNK_DAYS: u32 = 366;
+/// The longest chunk that any deletion API takes, in days: six calendar months, at their shortest, in a recording job for conversations
+/// of more than five years ago.
+pub(crate) const MAX_AGED_CHUNK_DAYS: u32 = 181;
 
 /// The readable part of a request: a field is absent if it was absent or wrong, and then a finding says so.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -186,8 +187,8 @@ fn jurisdiction(r: &mut Reader, object: &Object<'_>, default: Option<&str>) -> O
 fn chunking(r: &mut Reader, field: &Field<'_>) -> Option<Chunking> {
     let object = r.object(field, &["days", "hours"])?;
     match (object.get("days"), object.get("hours")) {
-        (Some(days), None) => r.small(&days, 1..=MAX_CHUNK_DAYS).map(Chunking::Days),
-        (None, Some(hours)) => r.small(&hours, 1..=MAX_CHUNK_DAYS * 24).map(Chunking::Hours),
+        (Some(days), None) => r.small(&days, 1..=MAX_AGED_CHUNK_DAYS).map(Chunking::Days),
+        (None, Some(hours)) => r.small(&hours, 1..=MAX_AGED_CHUNK_DAYS * 24).map(Chunking::Hours),
         (Some(_), Some(_)) | (None, None) => {
             r.error(
                 "chunking.choice",
