@@ -84,6 +84,9 @@ impl Settings {
         let tenant = reader.tenant();
         let (webhook, remarks) = reader.webhook();
         let proxy = reader.proxy();
+        if tenant.is_some() || webhook.is_some() {
+            reader.authorities();
+        }
         let jurisdiction = reader.jurisdiction();
         if reader.findings.is_empty() {
             Ok(Self { tenant, webhook, proxy, jurisdiction, remarks })
@@ -117,6 +120,18 @@ impl<S: Source> Reader<'_, S> {
                 self.problem(name, "notText", format!("`{name}` is not UTF-8"), "set it again");
                 None
             }
+        }
+    }
+
+    /// Whoever names authorities to trust means those: where there is none, the program's own list would be trusted instead, in silence.
+    fn authorities(&mut self) {
+        let name = "SSL_CERT_FILE";
+        let Some(path) = self.text(name) else { return };
+        let help = "name a file of PEM certificates that you may read, or unset it";
+        match std::fs::read(&path) {
+            Ok(bytes) if String::from_utf8_lossy(&bytes).contains("-----BEGIN CERTIFICATE-----") => {}
+            Ok(_) => self.problem(name, "noAuthority", format!("there is no certificate in `{path}`"), help),
+            Err(why) => self.problem(name, "unreadable", format!("cannot read `{path}`: {why}"), help),
         }
     }
 
@@ -369,6 +384,15 @@ mod tests {
                 "DATA_JURISDICTION settings.jurisdiction",
             ]
         );
+    }
+
+    #[test]
+    fn authorities_that_are_none_are_not_passed_over() {
+        for (file, code) in [("/dev/null", "settings.noAuthority"), ("/nowhere", "settings.unreadable")] {
+            let problems = read(&[BASE, ID, SECRET, ("SSL_CERT_FILE", file)]).unwrap_err();
+            assert_eq!(problems, [(code.to_owned(), "SSL_CERT_FILE".to_owned())]);
+            assert!(read(&[("SSL_CERT_FILE", file)]).is_ok(), "the simulated tenant speaks no TLS");
+        }
     }
 
     #[test]
