@@ -349,10 +349,13 @@ impl ChunkRun {
         }
     }
 
-    /// How far it has come. What would be harmless is not, once an execution has left that may still arrive.
+    /// How far it has come. What would be harmless is not, once an execution has left that may still arrive, nor while nobody has
+    /// begun an attempt that goes on with the deletion of the one before.
     pub(crate) fn stage(&self) -> Stage {
         let own = self.phase.stage();
-        if self.executed && matches!(own, Stage::Before | Stage::Cancelling) { Stage::Deleting } else { own }
+        let inherited = self.phase == Phase::Queued && self.submits > 0;
+        let may_go_on = self.executed || inherited;
+        if may_go_on && matches!(own, Stage::Before | Stage::Cancelling) { Stage::Deleting } else { own }
     }
 
     /// Whether the phase itself comes before the deletion, be it the first or one more.

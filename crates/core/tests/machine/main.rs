@@ -601,6 +601,30 @@ fn a_retry_goes_on_watching_what_may_still_be_under_way() {
     assert!(second.run.retried().is_none(), "what is verified is not done again");
 }
 
+/// Between the two, somebody asked for a retry whose wake-ups all died.
+#[test]
+fn an_attempt_that_nobody_began_hands_on_what_may_still_be_under_way() {
+    let late = json!({ "chunkDeadlineSeconds": 60 });
+    let job_order = order("recordingJobs", |order| order["limits"] = late.clone());
+    let running =
+        [created(), job("READY"), job("PROCESSING"), always(job("PROCESSING")), conversations(&["a"]), gone()];
+    let submitted = [count(5), accepted(), always(status("processing")), count(5)];
+    for (order, first, rest) in [
+        (deletion(late), submitted.to_vec(), vec![status("completed"), count(0)]),
+        (job_order, running.to_vec(), vec![job("FULFILLED"), conversations(&["a"]), gone()]),
+    ] {
+        let first = play(&order, first);
+        assert_eq!(first.end(), ended(Outcome::Unknown, "deadline"));
+        let now = Timestamp::parse("2024-01-02T00:00:00Z").unwrap();
+        let cause = purge_core::run::Cause::new("message.dead", "given up");
+        let heir = first.run.retried().unwrap();
+        let dead = heir.abandoned(Context { order: &order, pace: Pace::default(), now }, cause).run;
+        assert_eq!((dead.outcome(), dead.view().submits), (Some(Outcome::Unknown), 1));
+        let third = go_on(&order, dead.retried().unwrap(), "2024-01-03T00:00:00Z", rest);
+        assert_eq!((third.end(), third.run.attempt()), (verified(), 3));
+    }
+}
+
 #[test]
 fn after_the_end_nothing_happens() {
     let order = deletion(json!({}));
