@@ -490,6 +490,31 @@ fn a_pause_asked_for_in_answer_to_any_call_is_kept() {
     }
 }
 
+/// As functions do it, which do not wait themselves: a deletion is under way when everybody has to pause beyond its deadline.
+#[test]
+fn a_pause_beyond_the_deadline_is_waited_for_once() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, mut order, stop) = (MemoryLedger::new(), FakeTenant::new(clock), order(1), Signal::new());
+        order.limits.chunk_deadline_seconds = 60;
+        create(&ledger, &order).await;
+        let pause = ("retry-after".to_owned(), "900".to_owned());
+        let busy = HttpResponse { status: 429, headers: vec![pause], body: String::new() };
+        http.will("status", [Mishap::Answer(busy)]);
+        let tenant = tenant();
+        let sender = Sender::new(&http, clock, &tenant, 300);
+        let worker = Worker { patience: Some(Duration::from_secs(2)), ..worker(&ledger, &sender, clock, &stop) };
+        let mut looks = 0;
+        while let Advance::Waiting { at, .. } = worker.advance(&order, 1, Pace::default()).await.unwrap() {
+            looks += 1;
+            assert!(looks < 20, "still waiting at {}", clock.now());
+            // A message and an invocation take at least this.
+            clock.sleep(Duration::from_millis(100)).await;
+            clock.sleep_until(at).await;
+        }
+        assert!(clock.now() > start().plus(Duration::from_secs(900)));
+    });
+}
+
 #[test]
 fn a_duration_is_that_of_the_chunk() {
     in_virtual_time(async |clock| {

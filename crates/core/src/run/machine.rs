@@ -225,6 +225,10 @@ impl Machine<'_> {
     pub(super) fn pause(&mut self, pause: Duration, reason: WaitReason, worth_recording: bool) -> Next {
         let at = self.cx.now.plus(pause);
         let at = self.deadline().map_or(at, |deadline| at.min(deadline));
+        self.wait(at, reason, worth_recording)
+    }
+
+    fn wait(&mut self, at: Timestamp, reason: WaitReason, worth_recording: bool) -> Next {
         self.run.wait = Some(Wait { at, reason });
         if worth_recording {
             self.record(Event::Waiting { reason, until: at });
@@ -349,9 +353,10 @@ impl Machine<'_> {
     fn not_yet(&mut self, at: Timestamp) -> Next {
         self.run.requests = self.run.requests.saturating_sub(1);
         let moment = self.cx.now.millis().unsigned_abs();
-        let pause = at.since(self.cx.now) + jittered(&self.key(), moment, BUDGET_SPREAD, 100);
-        // A departure that has been recorded is taken back by the record of this wait.
-        self.pause(pause, WaitReason::RequestBudget, changes_something(&self.run.phase))
+        let at = at.max(self.cx.now).plus(jittered(&self.key(), moment, BUDGET_SPREAD, 100));
+        // What is asked after the deadline waits for its turn like everything else; it is asked once. A departure that has been
+        // recorded is taken back by the record of this wait.
+        self.wait(at, WaitReason::RequestBudget, changes_something(&self.run.phase))
     }
 
     /// The request has not left, because whoever should send it could not.

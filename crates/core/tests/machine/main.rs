@@ -716,6 +716,22 @@ fn waiting_for_the_request_budget_is_no_request_and_no_failure() {
     assert_eq!((times("\"kind\":\"sending\""), times("\"kind\":\"requestBudget\"")), (20, 19));
 }
 
+/// After the deadline, at a job that has to be cancelled, while nothing may leave for a quarter of an hour.
+#[test]
+fn what_is_asked_after_the_deadline_waits_for_its_turn() {
+    let order = order("recordingJobs", |order| order["limits"] = json!({ "chunkDeadlineSeconds": 60 }));
+    let start = Timestamp::parse("2024-01-01T00:00:00Z").unwrap();
+    let cx = |now| Context { order: &order, pace: Pace::default(), now };
+    let step = fresh(&order).step(cx(start), Input::Start).run.step(cx(start), Input::Slot { granted: true });
+    let run = step.run.step(cx(start), answered(created())).run;
+    let late = start.plus(Duration::from_secs(61));
+    let step = run.step(cx(late), Input::Tick);
+    assert!(matches!(&step.next, Next::Send(request) if request.method.as_str() == "DELETE"), "{:?}", step.next);
+    let free = late.plus(Duration::from_secs(900));
+    let step = step.run.step(cx(late), Input::NotYet { at: free });
+    assert!(matches!(step.next, Next::WaitUntil { at, .. } if at >= free), "{:?}", step.next);
+}
+
 #[test]
 fn an_abandoned_chunk_names_what_the_server_complained_about_last() {
     let order = deletion(json!({}));
