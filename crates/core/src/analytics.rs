@@ -52,14 +52,14 @@ pub fn count(request: &PurgeRequest, window: Window, end: RangeEnd, entity: Reco
 }
 
 /// Reads a count: `results[].count` summed, or `totalHits`. `None` when the answer has neither, both with different numbers,
-/// or anything that is not a whole number: an answer that cannot be read is never zero.
+/// or anything that is not a whole number, or too large a sum: an answer that cannot be read is never zero.
 #[must_use]
 pub fn read_count(answer: &Value) -> Option<u64> {
     let results = match answer.get("results") {
         None => None,
         Some(results) => {
-            let counts = results.as_array()?.iter().map(|r| r.get("count").and_then(Value::as_u64));
-            Some(counts.sum::<Option<u64>>()?)
+            let mut counts = results.as_array()?.iter().map(|r| r.get("count").and_then(Value::as_u64));
+            Some(counts.try_fold(0, |sum: u64, count| sum.checked_add(count?))?)
         }
     };
     let hits = match answer.get("totalHits") {
@@ -189,6 +189,7 @@ mod tests {
             (json!({ "results": [{ "count": "2" }] }), None),
             (json!({ "results": [{ "count": -1 }] }), None),
             (json!({ "results": [{ "count": 1.5 }] }), None),
+            (json!({ "results": [{ "count": 1_u64 << 63 }, { "count": 1_u64 << 63 }] }), None),
             (json!({ "results": null }), None),
             (json!({ "totalHits": null }), None),
             (json!([]), None),

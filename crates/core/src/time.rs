@@ -150,7 +150,7 @@ impl Timestamp {
 
     fn shifted(self, months: i64) -> Self {
         let day = self.day().plus_months(months);
-        Self::from_millis(day.number() * DAY_MS + self.0.rem_euclid(DAY_MS))
+        Self::from_millis(day.number().saturating_mul(DAY_MS).saturating_add(self.0.rem_euclid(DAY_MS)))
     }
 
     /// The UTC calendar year.
@@ -246,6 +246,8 @@ mod tests {
         assert_eq!(Timestamp::LATEST.plus(Duration::MAX), Timestamp::LATEST);
         assert_eq!(Timestamp::EPOCH.minus(Duration::MAX), Timestamp::EPOCH);
         assert_eq!(Timestamp::LATEST.plus_days(u32::MAX), Timestamp::LATEST);
+        assert_eq!(Timestamp::LATEST.plus_months(u32::MAX), Timestamp::LATEST);
+        assert_eq!(Timestamp::LATEST.minus_months(u32::MAX), Timestamp::EPOCH);
         assert_eq!(Timestamp::EPOCH.since(Timestamp::LATEST), Duration::ZERO);
     }
 

@@ -185,6 +185,19 @@ pub fn read_list(answer: &Value) -> Option<Vec<Job>> {
     answer.get("entities")?.as_array()?.iter().map(read_job).collect()
 }
 
+/// Whether there are pages after this one. A page may have fewer entries than it could: what the answer says that there are counts.
+#[must_use]
+pub fn has_more(answer: &Value, page: u32) -> bool {
+    let number = |field: &str| answer.get(field).and_then(Value::as_u64);
+    let listed = answer.get("entities").and_then(Value::as_array).map_or(0, |entities| entities.len() as u64);
+    let (page, size) = (u64::from(page), PAGE_SIZE as u64);
+    match (number("pageCount"), number("total")) {
+        (Some(pages), _) => page < pages,
+        (None, Some(total)) => total > page.saturating_sub(1) * size + listed,
+        (None, None) => listed >= size,
+    }
+}
+
 /// Reads a page of failed recordings as `conversation/recording`; `None` when it is not one.
 #[must_use]
 pub fn read_failed(answer: &Value) -> Option<Vec<String>> {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::machine::Machine;
 use super::state::{Look, Phase};
 use super::{Cause, Next, Outcome, WaitReason};
@@ -72,11 +74,11 @@ impl Machine<'_> {
     }
 
     pub(super) fn submit_in_jobs(&mut self, reply: Reply, since: Timestamp, looks: u32, page: u32) -> Next {
-        let jobs = match self.read(reply, recording_jobs::read_list) {
-            Ok(jobs) => jobs,
+        let read = |answer: &Value| Some((recording_jobs::read_list(answer)?, recording_jobs::has_more(answer, page)));
+        let (jobs, more) = match self.read(reply, read) {
+            Ok(read) => read,
             Err(next) => return next,
         };
-        let full = jobs.len() >= recording_jobs::PAGE_SIZE;
         // Two chunks can be created in the same millisecond, so the date alone does not tell whose job it is.
         // A server may keep dates to the second only.
         let second = |date: Option<Timestamp>| date.map(|date| date.millis().div_euclid(1_000));
@@ -88,10 +90,10 @@ impl Machine<'_> {
             self.found(Some(true), "a job with our window and action date is listed");
             return self.adopt(job);
         }
-        if full && page < MAX_JOB_PAGES {
+        if more && page < MAX_JOB_PAGES {
             return self.to(Phase::SubmitInJobs { since, looks, page: page + 1 });
         }
-        if full {
+        if more {
             // Ours may be on a later page: what has not been looked for has not been found missing.
             let seen = recording_jobs::PAGE_SIZE * MAX_JOB_PAGES as usize;
             let message = format!("our job is not among the first {seen} of our jobs, and there are more");
@@ -307,19 +309,20 @@ impl Machine<'_> {
     }
 
     pub(super) fn failed_recordings(&mut self, reply: Reply, page: u32) -> Next {
-        let items = match self.read(reply, recording_jobs::read_failed) {
-            Ok(items) => items,
+        let read =
+            |answer: &Value| Some((recording_jobs::read_failed(answer)?, recording_jobs::has_more(answer, page)));
+        let (items, more) = match self.read(reply, read) {
+            Ok(read) => read,
             Err(next) => return next,
         };
-        let full = items.len() >= recording_jobs::PAGE_SIZE;
         if !items.is_empty() {
             self.record(Event::FailedItems { items });
         }
-        if full && page < MAX_FAILED_PAGES {
+        if more && page < MAX_FAILED_PAGES {
             return self.to(Phase::FailedRecordings { page: page + 1 });
         }
         let left = self.run.remaining.unwrap_or_default();
-        let named = if full { "some of those that failed" } else { "those that failed" };
+        let named = if more { "some of those that failed" } else { "those that failed" };
         let mut message = format!("the job did not delete {left} recordings; the audit log names {named}");
         if let Some(at) = self.still_to_come() {
             message += &format!("; the others go at {at}");

@@ -258,3 +258,35 @@ fn a_deletion_that_the_server_has_forgotten_is_told_by_the_counts() {
     let story = go_on(&order, story.run.retried().unwrap(), "2024-01-02T00:00:00Z", [count(0), count(0)]);
     assert_eq!((story.end(), story.times(SUBMIT)), (verified(), 0));
 }
+
+/// A server may give fewer entries a page than it is asked for, and say how many there are.
+#[test]
+fn what_a_server_lists_on_short_pages_is_read_to_the_last() {
+    let order = recordings(|_| {});
+    let short = |entities: Vec<Value>, said: Value| {
+        let mut page = json!({ "entities": entities });
+        page.as_object_mut().unwrap().extend(said.as_object().unwrap().clone());
+        Json(200, page)
+    };
+    let others = || (0..50).map(|i| json!({ "id": format!("other-{i}"), "state": "FULFILLED" })).collect();
+    let ours = json!({ "id": "job-1", "state": "PENDING", "recordingJobsQuery": { "actionDate": "2024-01-01T00:00:00.000Z",
+        "conversationQuery": { "interval": "2023-01-01T00:00:00.000Z/2023-02-01T00:00:00.000Z" } } });
+    for said in [json!({ "total": 51 }), json!({ "total": 51, "pageCount": 2 }), json!({ "pageCount": 2 })] {
+        let listed = [short(others(), said.clone()), short(vec![ours.clone()], said)];
+        let rest = [job("READY"), job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+        let answers = [Lost(NoResponse::Dropped)].into_iter().chain(listed).chain(rest);
+        let story = play(&order, answers);
+        assert_eq!((story.end(), story.times("POST jobs")), (verified(), 1));
+    }
+    let over = Json(
+        200,
+        json!({ "id": "job-1", "state": "FULFILLED", "totalRecordings": 150, "totalProcessedRecordings": 0,
+                "totalSkippedRecordings": 0, "totalFailedRecordings": 150 }),
+    );
+    let item = |i: usize| json!({ "conversation": { "id": "c" }, "recording": { "id": format!("r-{i}") } });
+    let failed = |page: usize| short((page * 50..page * 50 + 50).map(item).collect(), json!({ "pageCount": 3 }));
+    let start = [created(), job("READY"), job("PROCESSING"), over];
+    let story = play(&order, start.into_iter().chain((0..3).map(failed)));
+    assert_eq!(story.end(), ended(Outcome::Residual, "job.failed-recordings"));
+    assert_eq!(story.log.matches("c/r-").count(), 150, "the log names all that it says it names");
+}
