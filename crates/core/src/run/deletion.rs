@@ -24,7 +24,8 @@ impl Machine<'_> {
         match reply {
             Reply::Json(answer) => match data_deletion::read_id(&answer) {
                 Some(id) => {
-                    self.accepted(id);
+                    self.count_submit();
+                    self.arrived(id);
                     self.run.phase = Phase::Completed;
                     self.look_again()
                 }
@@ -46,10 +47,15 @@ impl Machine<'_> {
         }
     }
 
-    pub(super) fn accepted(&mut self, id: String) {
+    /// A submit was accepted, or may have been.
+    pub(super) fn count_submit(&mut self) {
         self.run.submits = self.run.submits.saturating_add(1);
-        self.run.request_id = Some(id);
         self.run.submitted_at = Some(self.cx.now);
+    }
+
+    /// What the submit has begun has an id.
+    pub(super) fn arrived(&mut self, id: String) {
+        self.run.request_id = Some(id);
         self.another_call();
         self.run.trouble = None;
         self.record(Event::Submitted);
@@ -63,8 +69,7 @@ impl Machine<'_> {
 
     /// Nobody knows whether the submit arrived: look before posting again. It has come to its end at `since`.
     pub(super) fn deletion_unsure(&mut self, since: Timestamp) -> Next {
-        self.run.submits = self.run.submits.saturating_add(1);
-        self.run.submitted_at = Some(self.cx.now);
+        self.count_submit();
         self.watch_counts(since)
     }
 
@@ -147,7 +152,12 @@ impl Machine<'_> {
         match self.run.api {
             // What stood against it may have changed while this one was watched.
             DeletionApi::DataDeletion => self.check_holds(),
-            DeletionApi::RecordingJobs => self.to(Phase::Submitted),
+            DeletionApi::RecordingJobs if self.run.slot => self.to(Phase::Submitted),
+            DeletionApi::RecordingJobs => {
+                // A retry needs no slot of its own to look for the job of the attempt before: now it waits for its turn.
+                self.run.started_at = None;
+                self.to(Phase::Slot)
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::machine::Machine;
-use super::state::{Look, Phase};
+use super::state::{Look, Phase, TOO_MANY_JOBS};
 use super::{Cause, Next, Outcome, WaitReason};
 use crate::api::recording_jobs::{self, Job, State};
 use crate::audit::Event;
@@ -30,7 +30,10 @@ impl Machine<'_> {
     pub(super) fn job_created(&mut self, reply: Reply) -> Next {
         match reply {
             Reply::Json(answer) => match recording_jobs::read_job(&answer) {
-                Some(job) => self.adopt(job),
+                Some(job) => {
+                    self.count_submit();
+                    self.adopt(job)
+                }
                 None => {
                     self.note_answer(&Cause::new("submit.no-id", "the job was accepted without an id or a state"));
                     self.creation_unsure()
@@ -61,13 +64,14 @@ impl Machine<'_> {
     }
 
     fn adopt(&mut self, job: Job) -> Next {
-        self.accepted(job.id);
+        self.arrived(job.id);
         self.remote(&job.state_text, true);
         self.run.phase = Phase::Ready;
         self.look_again()
     }
 
     pub(super) fn creation_unsure(&mut self) -> Next {
+        self.count_submit();
         self.record(Event::SubmitLookedFor { arrived: None, how: "looking for our job in the list".to_owned() });
         let phase = Phase::SubmitInJobs { since: self.cx.now, looks: 0, page: 1 };
         self.later(phase, Duration::from_secs(1), WaitReason::ConfirmingSubmit)
@@ -97,7 +101,7 @@ impl Machine<'_> {
             // Ours may be on a later page: what has not been looked for has not been found missing.
             let seen = recording_jobs::PAGE_SIZE * MAX_JOB_PAGES as usize;
             let message = format!("our job is not among the first {seen} of our jobs, and there are more");
-            return self.finish(Outcome::Unknown, Some(Cause::new("submit.too-many-jobs", message)));
+            return self.finish(Outcome::Unknown, Some(Cause::new(TOO_MANY_JOBS, message)));
         }
         let looks = looks.saturating_add(1);
         if looks < 2 || self.cx.now.since(since) < LISTING_PATIENCE {
@@ -105,6 +109,7 @@ impl Machine<'_> {
             return self.pause(Duration::from_secs(5), WaitReason::ConfirmingSubmit, false);
         }
         self.found(Some(false), "no job with our window and action date is listed");
+        self.run.submits = self.run.submits.saturating_sub(1);
         if self.run.cancel {
             return self
                 .finish(Outcome::Cancelled, Some(Cause::new("cancelled", "cancelled; no job had been created")));

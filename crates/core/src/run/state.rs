@@ -11,6 +11,9 @@ use crate::time::Timestamp;
 /// Why a deletion whose id the server no longer knows ends in doubt.
 pub(super) const DELETION_GONE: &str = "deletion.gone";
 
+/// Why a job that was perhaps created ends in doubt when nobody could look at all jobs.
+pub(super) const TOO_MANY_JOBS: &str = "submit.too-many-jobs";
+
 /// Version of the stored state.
 pub(crate) const CHUNK_RUN_VERSION: u32 = 1;
 
@@ -391,7 +394,7 @@ impl ChunkRun {
         if outcome == Outcome::Verified {
             return None;
         }
-        let under_way = outcome == Outcome::Unknown && self.submits > 0 && !self.is_over();
+        let under_way = outcome == Outcome::Unknown && self.submits > 0 && !self.is_over() && !self.is_out_of_sight();
         let mut next = Self::fresh(self.api, self.chunk, self.attempt.saturating_add(1), self.head);
         if under_way {
             let gone = self.doubt.as_ref().is_some_and(|doubt| doubt.code == DELETION_GONE);
@@ -412,6 +415,11 @@ impl ChunkRun {
             DeletionApi::RecordingJobs => &["FULFILLED", "CANCELLED", "FAILED"],
         };
         self.doubt.is_some() && self.remote.as_deref().is_some_and(|remote| done.contains(&remote))
+    }
+
+    /// Whether its job, if there is one, cannot be found among so many: it was never executed, and stays behind.
+    fn is_out_of_sight(&self) -> bool {
+        self.cause.as_ref().is_some_and(|cause| cause.code == TOO_MANY_JOBS)
     }
 
     /// What its job has shown about how long jobs take, once it has finished.

@@ -197,6 +197,10 @@ fn our_job_is_not_missing_before_every_page_has_been_seen() {
     let page = Json(200, json!({ "entities": (0..100).map(old).collect::<Vec<_>>() }));
     let story = play(&recordings(|_| {}), [Lost(NoResponse::Dropped), always(page)]);
     assert_eq!((story.end(), story.times("POST jobs")), (ended(Outcome::Unknown, "submit.too-many-jobs"), 1));
+    // Looking again would show no more: the retry makes another, and the one that nobody found is never executed.
+    let answers = deleted().into_iter().chain([conversations(&["a"]), gone()]);
+    let again = go_on(&recordings(|_| {}), story.run.retried().unwrap(), "2024-01-02T00:00:00Z", answers);
+    assert_eq!((again.end(), again.times("POST jobs")), (verified(), 1));
     // A server that keeps whole seconds shows the same job.
     let ours = json!({ "entities": [{ "id": "job-1", "state": "PENDING", "recordingJobsQuery": { "actionDate": "2024-01-01T00:00:00Z",
         "conversationQuery": { "interval": "2023-01-01T00:00:00.000Z/2023-02-01T00:00:00.000Z" } } }] });

@@ -290,3 +290,28 @@ fn what_a_server_lists_on_short_pages_is_read_to_the_last() {
     assert_eq!(story.end(), ended(Outcome::Residual, "job.failed-recordings"));
     assert_eq!(story.log.matches("c/r-").count(), 150, "the log names all that it says it names");
 }
+
+#[test]
+fn a_job_that_was_perhaps_created_counts_and_is_looked_for_by_the_retry() {
+    let order = recordings(|_| {});
+    let lost = || Lost(NoResponse::Dropped);
+    let first = play(&order, [lost(), always(error(503, "service.unavailable"))]);
+    assert_eq!((first.end().0, first.run.view().submits), (Outcome::Unknown, 1), "{:?}", first.end());
+    let ours = json!({ "id": "job-1", "state": "PENDING", "recordingJobsQuery": { "actionDate": "2024-01-01T00:00:00.000Z",
+        "conversationQuery": { "interval": "2023-01-01T00:00:00.000Z/2023-02-01T00:00:00.000Z" } } });
+    let list = |jobs: &[&Value]| Json(200, json!({ "entities": jobs }));
+    let rest = || [job("READY"), job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+    let again = |answers: Vec<Answer>| {
+        let retried = first.run.clone().retried().unwrap();
+        go_on(&order, retried, "2024-01-02T00:00:00Z", answers.into_iter().chain(rest()))
+    };
+    let found = again(vec![list(&[&ours])]);
+    assert_eq!((found.end(), found.times("POST jobs"), found.run.view().submits), (verified(), 0, 1));
+    let missing = again(vec![always(list(&[])), created()]);
+    assert_eq!((missing.end(), missing.times("POST jobs"), missing.run.view().submits), (verified(), 1, 1));
+    for story in [found, missing] {
+        let report = super::reported::report(&order, &[&first.log, &story.log]);
+        let wrong: Vec<_> = report.problems.iter().filter(|problem| problem.chunk.is_some()).collect();
+        assert_eq!((report.chunks[0].submits, wrong.len()), (1, 0), "{wrong:?}");
+    }
+}

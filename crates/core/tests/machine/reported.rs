@@ -5,7 +5,7 @@ use purge_core::report::{Ordered, Report};
 
 use super::*;
 
-fn report(order: &Order, logs: &[&str]) -> Report {
+pub(super) fn report(order: &Order, logs: &[&str]) -> Report {
     let lines = logs.iter().flat_map(|log| log.lines());
     let records: Vec<AuditRecord> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
     Report::of(Ordered { order, chunks: &[chunk()], parts: &[] }, &records)
