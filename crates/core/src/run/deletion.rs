@@ -70,13 +70,12 @@ impl Machine<'_> {
     /// Nobody knows whether the submit arrived: look before posting again. It has come to its end at `since`.
     pub(super) fn deletion_unsure(&mut self, since: Timestamp) -> Next {
         self.count_submit();
-        self.watch_counts(since)
+        self.watch_counts(since, self.run.before)
     }
 
     /// This API has no list of requests and takes no idempotency key, so the only sign of an unanswered submit is whether the
-    /// window empties.
-    pub(super) fn watch_counts(&mut self, since: Timestamp) -> Next {
-        let baseline = self.run.before;
+    /// window empties: from the baseline on, or without one from what the first look finds.
+    pub(super) fn watch_counts(&mut self, since: Timestamp, baseline: Option<u64>) -> Next {
         self.record(Event::SubmitLookedFor { arrived: None, how: "watching whether the window empties".to_owned() });
         let phase = Phase::SubmitInCounts { since, looks: 0, entity: 0, sum: 0, baseline };
         self.later(phase, jittered(&self.key(), 0, Duration::from_secs(1), 20), WaitReason::ConfirmingSubmit)
@@ -106,7 +105,7 @@ impl Machine<'_> {
         let was_empty = self.run.before == Some(0);
         // An index may flicker: one zero after something else is not yet proof.
         if left == 0 && (was_empty || self.run.zeros >= 2) {
-            match baseline {
+            match self.run.before.or(baseline) {
                 _ if was_empty => self.found(None, "nothing was in the window before, and nothing is"),
                 Some(1..) => self.found(Some(true), "nothing is left in the window"),
                 Some(0) | None => self.found(None, "nothing is in the window; what was there before was not counted"),
@@ -121,7 +120,7 @@ impl Machine<'_> {
         let (limit, lag) = (limits.confirm_submit_seconds, limits.verify_seconds);
         let watch = submit_watch(Duration::from_secs(limit), Duration::from_secs(lag), self.cx.pace);
         if !emptying && self.cx.now >= since.plus(watch) && looks >= MIN_LOOKS {
-            return self.submit_did_not_arrive();
+            return self.submit_does_nothing(left);
         }
         let baseline = Some(baseline.map_or(left, |before| before.max(left)));
         let phase = Phase::SubmitInCounts { since, looks, entity: 0, sum: 0, baseline };
@@ -130,7 +129,17 @@ impl Machine<'_> {
         self.pause(pause, WaitReason::ConfirmingSubmit, false)
     }
 
-    fn submit_did_not_arrive(&mut self) -> Next {
+    /// It has not arrived, or the attempt before has seen it delete a part and this one has seen that it stands still.
+    fn submit_does_nothing(&mut self, left: u64) -> Next {
+        if self.run.before.is_some_and(|before| left < before) {
+            self.found(None, "a part is gone; the rest has not changed for as long as a deletion takes");
+            if self.run.cancel {
+                let cause = Cause::new("cancelled", "cancelled; the submit has left a part of the window");
+                return self.finish(Outcome::Residual, Some(cause));
+            }
+            self.run.remaining = None;
+            return self.submit_again();
+        }
         self.found(Some(false), "the window has not changed for as long as a deletion takes");
         self.run.submits = self.run.submits.saturating_sub(1);
         self.run.remaining = None;

@@ -240,7 +240,9 @@ impl Machine<'_> {
             Ok((sum, false)) => return self.to(Phase::CountBefore { entity: entity + 1, sum }),
             Err(next) => return next,
         };
-        self.run.before = Some(sum);
+        // With what a submit has deleted that is still counted: the one after it deletes the rest.
+        let earlier = self.run.before.filter(|_| self.run.submits > 0);
+        self.run.before = Some(earlier.map_or(sum, |before| before.max(sum)));
         self.record(Event::Counted { records: sum });
         match self.over_limit(sum, "records") {
             Some(cause) => self.finish(Outcome::Rejected, Some(cause)),

@@ -181,7 +181,8 @@ impl Machine<'_> {
                 match (self.run.submits, &self.run.request_id) {
                     (0, _) => self.check_holds(),
                     (_, Some(_)) => self.to(Phase::Completed),
-                    (_, None) => self.watch_counts(self.cx.now),
+                    // What the attempt before has seen going says nothing about whether anything goes still.
+                    (_, None) => self.watch_counts(self.cx.now, None),
                 }
             }
         }

@@ -88,6 +88,26 @@ fn a_submit_is_watched_for_as_long_as_the_policy_says_whatever_the_deadline() {
     assert!(story.elapsed >= Duration::from_secs(60), "{:?}", story.elapsed);
 }
 
+/// The tenant deletes five of nine and stops, and the answer to the submit is lost.
+#[test]
+fn what_an_unanswered_submit_has_left_is_deleted_by_a_retry() {
+    let order = deletion(json!({ "chunkDeadlineSeconds": 3600 }));
+    let first = play(&order, [count(9), Lost(NoResponse::Dropped), always(count(4))]);
+    assert_eq!((first.end(), first.times(SUBMIT)), (ended(Outcome::Unknown, "deadline"), 1));
+    let again =
+        |answers: Vec<Answer>| go_on(&order, first.run.clone().retried().unwrap(), "2024-01-02T00:00:00Z", answers);
+    let story = again(vec![always(count(4)), accepted(), status("completed"), count(0)]);
+    assert_eq!((story.end(), story.times(SUBMIT)), (verified(), 1));
+    let report = super::reported::report(&order, &[&first.log, &story.log]);
+    assert!(report.problems.iter().all(|problem| problem.chunk.is_none()), "{:?}", report.problems);
+    assert_eq!((report.chunks[0].submits, report.chunks[0].records_deleted), (2, Some(9)));
+    // While it still goes on nothing is submitted, and what it finishes was there before.
+    let story = again(vec![count(4), count(2), count(0), count(0)]);
+    assert_eq!((story.end(), story.times(SUBMIT), story.run.view().records_deleted), (verified(), 0, Some(9)));
+    let story = again(vec![count(4), CancelFirst(Box::new(count(4))), always(count(4))]);
+    assert_eq!((story.end(), story.run.view().remaining), (ended(Outcome::Residual, "cancelled"), Some(4)));
+}
+
 /// When whoever sent it cannot be waiting any more, it is watched for no longer than any other.
 #[test]
 fn a_submit_that_was_interrupted_long_ago_is_not_waited_for_once_more() {
