@@ -41,8 +41,8 @@ impl Ledger for FusedLedger<'_> {
         write!(self, self.inner.ask_cancel(run_id, now))
     }
 
-    async fn withdraw_cancel(&self, run_id: &str, now: Timestamp) -> Result<bool, LedgerError> {
-        write!(self, self.inner.withdraw_cancel(run_id, now))
+    async fn withdraw_cancel(&self, run_id: &str, asked_at: Timestamp, now: Timestamp) -> Result<bool, LedgerError> {
+        write!(self, self.inner.withdraw_cancel(run_id, asked_at, now))
     }
 
     async fn cancel_asked(&self, run_id: &str) -> Result<bool, LedgerError> {

@@ -137,7 +137,9 @@ fn one(api: DeletionApi, seed: u64) -> End {
             }
             disturbed.retried = Some(clock.now());
             virtual_time::run(&clock, async {
-                memory.withdraw_cancel(&order.run_id, clock.now()).await.unwrap();
+                if let Some(asked_at) = memory.run(&order.run_id).await.unwrap().unwrap().cancel_asked {
+                    assert!(memory.withdraw_cancel(&order.run_id, asked_at, clock.now()).await.unwrap());
+                }
                 for chunk in plan.chunks() {
                     redrive(&memory, &order.run_id, chunk.index, "again", clock.now()).await.unwrap();
                 }

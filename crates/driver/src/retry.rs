@@ -19,7 +19,8 @@ pub struct Retry {
     pub ahead: Vec<Chunk>,
     /// When the last of the chunks that are queued again had ended: whatever ends later has been tried again already.
     pub ended_by: Timestamp,
-    cancelled: bool,
+    /// The cancellation that is taken back.
+    cancel_asked: Option<Timestamp>,
 }
 
 /// Why these chunks cannot be tried again.
@@ -39,6 +40,8 @@ pub enum Obstacle {
         /// How many have not.
         unaware: u32,
     },
+    /// Somebody has cancelled the run after whoever wants the retry had looked at it.
+    Cancelled,
 }
 
 impl Obstacle {
@@ -49,6 +52,7 @@ impl Obstacle {
             Self::NoChunk { .. } => "run.noChunk",
             Self::NothingToRetry => "run.nothingToRetry",
             Self::Cancelling { .. } => "run.cancelling",
+            Self::Cancelled => "run.cancelled",
         }
     }
 
@@ -62,6 +66,9 @@ impl Obstacle {
             }
             Self::Cancelling { unaware } => {
                 format!("run `{run_id}` is cancelled, and {unaware} chunks that were not named have yet to end for it")
+            }
+            Self::Cancelled => {
+                format!("run `{run_id}` was cancelled after this retry had been asked for; nothing was changed")
             }
         }
     }
@@ -77,7 +84,8 @@ pub struct Queued {
 }
 
 impl Retry {
-    /// All chunks that ended other than verified, or those of them that are named.
+    /// All chunks that ended other than verified, or those of them that are named. What is taken back is the cancellation that is in
+    /// `row`, as whoever asks has seen it.
     ///
     /// # Errors
     /// When the ledger fails.
@@ -90,8 +98,8 @@ impl Retry {
         if let Some(index) = only.unwrap_or_default().iter().copied().find(|index| *index == 0 || *index > chunks) {
             return Ok(Err(Obstacle::NoChunk { index, chunks }));
         }
-        let cancelled = ledger.cancel_asked(run_id).await?;
-        let mut again = Self { chunks: Vec::new(), ahead: Vec::new(), ended_by: Timestamp::EPOCH, cancelled };
+        let mut again =
+            Self { chunks: Vec::new(), ahead: Vec::new(), ended_by: Timestamp::EPOCH, cancel_asked: row.cancel_asked };
         let (mut unaware, mut after) = (0_u32, 0);
         loop {
             let page = ledger.chunks(run_id, after, PAGE).await?;
@@ -114,24 +122,31 @@ impl Retry {
         if only.is_some() && again.chunks.is_empty() {
             return Ok(Err(Obstacle::NothingToRetry));
         }
-        if only.is_some() && again.cancelled && unaware > 0 {
+        if only.is_some() && again.cancel_asked.is_some() && unaware > 0 {
             return Ok(Err(Obstacle::Cancelling { unaware }));
         }
         Ok(Ok(again))
     }
 
-    /// Forgets that somebody wanted the run cancelled: for whoever queues the chunks one by one, before the first.
+    /// Forgets that somebody wanted the run cancelled: for whoever queues the chunks one by one, before the first. Whoever has wanted
+    /// it since wants nothing of this retry.
     ///
     /// # Errors
     /// When the ledger fails.
-    pub async fn take_back<L: Ledger>(&self, ledger: &L, run_id: &str, now: Timestamp) -> Result<(), LedgerError> {
-        if self.cancelled {
-            ledger.withdraw_cancel(run_id, now).await?;
-        }
-        Ok(())
+    pub async fn take_back<L: Ledger>(
+        &self,
+        ledger: &L,
+        run_id: &str,
+        now: Timestamp,
+    ) -> Result<Result<(), Obstacle>, LedgerError> {
+        let goes_on = match self.cancel_asked {
+            Some(asked_at) => ledger.withdraw_cancel(run_id, asked_at, now).await?,
+            None => !ledger.cancel_asked(run_id).await?,
+        };
+        Ok(if goes_on { Ok(()) } else { Err(Obstacle::Cancelled) })
     }
 
-    /// Queues the chunks again, and forgets that somebody wanted the run cancelled.
+    /// Queues the chunks again, and forgets that somebody wanted the run cancelled; nothing of it if somebody has wanted it since.
     ///
     /// # Errors
     /// When the ledger fails.
@@ -141,11 +156,13 @@ impl Retry {
         run_id: &str,
         owner: &str,
         now: Timestamp,
-    ) -> Result<Queued, LedgerError> {
-        self.take_back(ledger, run_id, now).await?;
+    ) -> Result<Result<Queued, Obstacle>, LedgerError> {
+        if let Err(obstacle) = self.take_back(ledger, run_id, now).await? {
+            return Ok(Err(obstacle));
+        }
         let mut all = Queued::default();
         all.add(ledger, run_id, &self.chunks, owner, || now).await?;
-        Ok(all)
+        Ok(Ok(all))
     }
 }
 

@@ -23,8 +23,8 @@ use purge_core::url::webhook_url;
 use purge_core::webhook::{Secrets, verify};
 use purge_driver::ledger::{MessageState, Slot};
 use purge_driver::{
-    Advance, Clock, Ledger, LedgerError, MemoryLedger, PolicyInForce, Postman, Redriven, RunEnd, Runner, Sender,
-    Signal, Unwatched, VirtualClock, Watch, Worker, redrive, virtual_time,
+    Advance, Clock, Ledger, LedgerError, MemoryLedger, Obstacle, PolicyInForce, Postman, Queued, Redriven, Retry,
+    RunEnd, Runner, Sender, Signal, Unwatched, VirtualClock, Watch, Worker, redrive, virtual_time,
 };
 use serde_json::json;
 
@@ -634,7 +634,8 @@ fn cancelling_ends_what_has_not_begun_and_watches_what_has() {
         assert_eq!((verified, cancelled), (http.count("submit"), 40 - http.count("submit")));
         assert!(clock.now() < start().plus(Duration::from_secs(20)), "{}", clock.now());
 
-        assert!(ledger.withdraw_cancel(RUN, clock.now()).await.unwrap());
+        let asked_at = ledger.run(RUN).await.unwrap().unwrap().cancel_asked.unwrap();
+        assert!(ledger.withdraw_cancel(RUN, asked_at, clock.now()).await.unwrap());
         for index in 1..=40 {
             let again = redrive(&ledger, RUN, index, "b", clock.now()).await.unwrap();
             let needed = outcomes[usize::try_from(index).unwrap() - 1] != VERIFIED;
@@ -642,6 +643,44 @@ fn cancelling_ends_what_has_not_begun_and_watches_what_has() {
         }
         assert_eq!(carry_out("b", &ledger, &http, clock, &order, &Signal::new()).await, Ok(RunEnd::Ended));
         assert_eq!((common::outcomes(&ledger).await, http.most_deletions()), (vec![VERIFIED; 40], 1));
+    });
+}
+
+#[test]
+fn a_cancel_stands_against_a_retry_that_was_asked_for_before_it() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, order) = (MemoryLedger::new(), FakeTenant::new(clock), order(3));
+        create(&ledger, &order).await;
+        let end = async || carry_out("a", &ledger, &http, clock, &order, &Signal::new()).await.unwrap();
+        let look = async || {
+            let row = ledger.run(RUN).await.unwrap().unwrap();
+            Retry::choose(&ledger, &row, None).await.unwrap().unwrap()
+        };
+        let cancel = async || assert!(ledger.ask_cancel(RUN, clock.now()).await.unwrap());
+        let second = Duration::from_secs(1);
+        cancel().await;
+        end().await;
+
+        // Whoever asks looks at every chunk and compares policies; meanwhile somebody pulls the kill switch once more.
+        clock.sleep(second).await;
+        let late = look().await;
+        clock.sleep(second).await;
+        cancel().await;
+        assert_eq!(late.queue(&ledger, RUN, "b", clock.now()).await, Ok(Err(Obstacle::Cancelled)));
+        assert!(ledger.cancel_asked(RUN).await.unwrap());
+        end().await;
+        assert_eq!(http.count("submit"), 0);
+
+        // Whoever has seen that, too, takes it back; and a second time there is nothing to be taken back.
+        let (seen, also) = (look().await, look().await);
+        assert_eq!(seen.queue(&ledger, RUN, "b", clock.now()).await, Ok(Ok(Queued { queued: 3, busy: 0 })));
+        assert_eq!(also.queue(&ledger, RUN, "b", clock.now()).await, Ok(Ok(Queued::default())));
+        // Of a run that was not cancelled a retry takes nothing back either.
+        let unaware = look().await;
+        cancel().await;
+        assert_eq!(unaware.queue(&ledger, RUN, "b", clock.now()).await, Ok(Err(Obstacle::Cancelled)));
+        end().await;
+        assert_eq!(http.count("submit"), 0);
     });
 }
 

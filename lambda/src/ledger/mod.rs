@@ -136,8 +136,8 @@ impl Ledger for DynamoLedger {
         self.note_cancel(run_id, now).await
     }
 
-    async fn withdraw_cancel(&self, run_id: &str, now: Timestamp) -> Result<bool, LedgerError> {
-        self.forget_cancel(run_id, now).await
+    async fn withdraw_cancel(&self, run_id: &str, asked_at: Timestamp, now: Timestamp) -> Result<bool, LedgerError> {
+        self.forget_cancel(run_id, asked_at, now).await
     }
 
     async fn cancel_asked(&self, run_id: &str) -> Result<bool, LedgerError> {

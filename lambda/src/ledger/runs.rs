@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use purge_core::run::Order;
 use purge_core::time::Timestamp;
@@ -113,18 +114,38 @@ impl DynamoLedger {
     }
 
     pub(super) async fn note_cancel(&self, run_id: &str, now: Timestamp) -> Result<bool, LedgerError> {
-        self.change_head(run_id, "SET cancel = if_not_exists(cancel, :now)", now).await
+        self.change_head(run_id, |head| {
+            head.update_expression("SET cancel = :now")
+                .condition_expression(PRESENT)
+                .expression_attribute_values(":now", instant(now))
+        })
+        .await
     }
 
-    pub(super) async fn forget_cancel(&self, run_id: &str, now: Timestamp) -> Result<bool, LedgerError> {
-        self.change_head(run_id, "SET changed = :now REMOVE cancel", now).await
+    pub(super) async fn forget_cancel(
+        &self,
+        run_id: &str,
+        asked_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, LedgerError> {
+        self.change_head(run_id, |head| {
+            head.update_expression("SET changed = :now REMOVE cancel")
+                .condition_expression("attribute_exists(pk) AND (attribute_not_exists(cancel) OR cancel = :asked)")
+                .expression_attribute_values(":now", instant(now))
+                .expression_attribute_values(":asked", instant(asked_at))
+        })
+        .await
     }
 
-    async fn change_head(&self, run_id: &str, change: &str, now: Timestamp) -> Result<bool, LedgerError> {
+    /// Whether the head was changed: not if its condition does not hold.
+    async fn change_head(
+        &self,
+        run_id: &str,
+        change: impl Fn(UpdateItemFluentBuilder) -> UpdateItemFluentBuilder,
+    ) -> Result<bool, LedgerError> {
         let changed = past_conflicts(|| {
-            let update = self.client.update_item().table_name(&self.table).set_key(Some(keys::head(run_id).item()));
-            let update = update.update_expression(change).condition_expression(PRESENT);
-            update.expression_attribute_values(":now", instant(now)).send()
+            let head = self.client.update_item().table_name(&self.table).set_key(Some(keys::head(run_id).item()));
+            change(head).send()
         });
         match changed.await {
             Ok(_) => Ok(true),

@@ -51,6 +51,9 @@ pub enum Event {
         run_id: String,
         /// Only these chunks.
         chunks: Option<Vec<u32>>,
+        /// Which cancellation is taken back, by the time that `status` shows. An event may come more than once and late, and a
+        /// cancellation that came in between is not one that it meant.
+        cancel_asked: Option<Timestamp>,
     },
     /// Wakes what stands still.
     Resume {

@@ -65,7 +65,9 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             }
             Event::Schedule { scheduled_at, request_key } => self.run_schedule(scheduled_at, &request_key, trace).await,
             Event::Cancel { run_id } => self.cancel(&run_id, trace).await,
-            Event::Retry { run_id, chunks } => self.retry(&run_id, chunks.as_deref(), invocation, trace).await,
+            Event::Retry { run_id, chunks, cancel_asked } => {
+                self.retry(&run_id, chunks.as_deref(), cancel_asked, invocation, trace).await
+            }
             Event::Resume { run_id } => self.resume(&run_id, trace).await,
             Event::Sweep { overdue_seconds } => self.sweep(overdue_seconds, trace).await.map(Ok),
             Event::Status { run_id } => self.status(&run_id).await,
@@ -112,15 +114,19 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
     }
 
     /// Another attempt at every chunk that ended other than verified, or at those of them that are named, under the same approved
-    /// plan, if the bucket's policy keeps nothing more than the plan's.
+    /// plan, if the bucket's policy keeps nothing more than the plan's. A cancelled run goes on if the event names its cancellation.
     async fn retry(
         &self,
         run_id: &str,
         only: Option<&[u32]>,
+        cancel_asked: Option<Timestamp>,
         invocation: &Invocation,
         trace: Option<&str>,
     ) -> Result<Answered, Failure> {
         let Some(row) = self.ledger.run(run_id).await? else { return Ok(Err(unknown(run_id))) };
+        if let Some(asked_at) = row.cancel_asked.filter(|asked_at| cancel_asked != Some(*asked_at)) {
+            return Ok(Err(cancelled(run_id, asked_at)));
+        }
         let again = match Retry::choose(self.ledger, &row, only).await? {
             Ok(again) => again,
             Err(obstacle @ Obstacle::NothingToRetry) if row.open > 0 => {
@@ -138,7 +144,10 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         if let Some(refusal) = self.kept_since(&reopened.plan, &again.ahead, now).await? {
             return Ok(Err(refusal));
         }
-        let done = self.queue_again(run_id, &again, invocation, trace).await?;
+        let done = match self.queue_again(run_id, &again, invocation, trace).await? {
+            Ok(done) => done,
+            Err(obstacle) => return Ok(Err(not_again(run_id, obstacle))),
+        };
         self.wake_all(run_id, trace).await?;
         Ok(Ok(json!({"runId": run_id, "queued": done.chunks.queued, "busy": done.chunks.busy, "later": done.later})))
     }
@@ -185,8 +194,15 @@ fn not_again(run_id: &str, obstacle: Obstacle) -> Refusal {
         Obstacle::Cancelling { .. } => {
             "wait until `status` shows that they have ended; or leave `chunks` away to go on with all"
         }
+        Obstacle::Cancelled => "`status` shows when; a retry that names it as `cancelAsked` takes that back, too",
     };
     refused(obstacle.code(), "#/chunks", obstacle.message(run_id), help)
+}
+
+fn cancelled(run_id: &str, asked_at: Timestamp) -> Refusal {
+    let message = format!("run `{run_id}` was cancelled at {asked_at}; nothing was changed");
+    let help = format!("to take that back, and go on, name it in the event: `\"cancelAsked\":\"{asked_at}\"`");
+    refused("run.cancelled", "#/cancelAsked", message, &help)
 }
 
 fn refused(code: &str, pointer: &str, message: String, help: &str) -> Refusal {

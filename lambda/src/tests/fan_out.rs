@@ -110,7 +110,8 @@ async fn all_fail(world: &World, run_id: &str, chunks: u32) {
 }
 
 async fn retry(world: &World, run_id: &str, time: Duration) -> Option<serde_json::Value> {
-    let retry = json!({"action": "retry", "runId": run_id});
+    let cancel_asked = world.ledger.run(run_id).await.unwrap().unwrap().cancel_asked;
+    let retry = json!({"action": "retry", "runId": run_id, "cancelAsked": cancel_asked});
     world.functions().plan(&retry, &world.invocation(time)).await.ok()
 }
 
@@ -183,5 +184,38 @@ fn a_cancel_ends_a_retry_that_is_under_way() {
         all_errands(world).await;
         assert_eq!(world.ledger.run(&run_id).await.unwrap().unwrap().open, 1_000);
         assert!(world.ledger.cancel_asked(&run_id).await.unwrap(), "nobody takes it back");
+    });
+}
+
+#[test]
+fn a_retry_that_lambda_repeats_does_not_take_a_later_cancel_back() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(3).await;
+        all_fail(world, &run_id, 3).await;
+        let ask = async |event: serde_json::Value| world.functions().plan(&event, &world.invocation(TIME)).await;
+        let retry = json!({"action": "retry", "runId": run_id});
+        // Everything is queued again; then the errand that would wake the chunks is not taken.
+        world.errands.breaks_after.set(Some(0));
+        assert!(ask(retry.clone()).await.is_err());
+        world.errands.breaks_after.set(None);
+        all_fail(world, &run_id, 3).await;
+        let cancelled = ask(json!({"action": "cancel", "runId": run_id})).await.unwrap();
+        world.clock.sleep(TIME).await;
+
+        // The same event once more.
+        let refused = ask(retry).await.unwrap();
+        assert_eq!(refused["findings"][0]["code"], "run.cancelled", "{refused}");
+        assert!(world.ledger.cancel_asked(&run_id).await.unwrap());
+        // Whoever means it names what they have seen, and no other.
+        let named = |asked: &serde_json::Value| json!({"action": "retry", "runId": run_id, "cancelAsked": asked});
+        let other = ask(named(&json!(world.clock.now()))).await.unwrap();
+        assert_eq!(other["findings"][0]["code"], "run.cancelled", "{other}");
+        let help = other["findings"][0]["help"].as_str().unwrap();
+        assert!(help.contains(cancelled["cancelAsked"].as_str().unwrap()), "{help}");
+        for queued in [3, 0] {
+            let answer = ask(named(&cancelled["cancelAsked"])).await.unwrap();
+            assert_eq!(answer["queued"], queued, "{answer}");
+        }
+        assert!(!world.ledger.cancel_asked(&run_id).await.unwrap());
     });
 }

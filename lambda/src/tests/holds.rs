@@ -145,7 +145,9 @@ fn a_retry_of_some_chunks_takes_the_cancellation_of_the_others_not_back() {
         let run_id = world.run(3).await;
         ends(world, &run_id, 1).await;
         ask(world, &json!({"action": "cancel", "runId": run_id})).await;
-        let retry = |chunks: Value| json!({"action": "retry", "runId": run_id, "chunks": chunks});
+        let cancel_asked = world.ledger.run(&run_id).await.unwrap().unwrap().cancel_asked;
+        let retry =
+            |chunks: Value| json!({"action": "retry", "runId": run_id, "chunks": chunks, "cancelAsked": cancel_asked});
         let cancelled = async || world.ledger.cancel_asked(&run_id).await.unwrap();
         assert_eq!(codes(&ask(world, &retry(json!([1]))).await), ["run.cancelling"]);
         for chunks in [json!([2]), json!([])] {

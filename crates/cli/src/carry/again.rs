@@ -33,7 +33,8 @@ pub(crate) async fn queue_again(
     if let Some(policy) = policy {
         may_still(row, &again.ahead, policy)?;
     }
-    let done = again.queue(ledger, run_id, "retry", SystemClock.now()).await.map_err(stored::failed)?;
+    let queued = again.queue(ledger, run_id, "retry", SystemClock.now()).await.map_err(stored::failed)?;
+    let done = queued.map_err(|obstacle| refused(run_id, obstacle))?;
     // Whoever had the chunk is gone, for the run's lock is ours; a lease that is left over runs out within a minute.
     if done.busy > 0 { Err(under_way(run_id)) } else { Ok(()) }
 }
@@ -45,6 +46,7 @@ fn refused(run_id: &str, obstacle: Obstacle) -> Failure {
         Obstacle::Cancelling { .. } => {
             "give the run's command again, which ends them, and then retry these chunks; or leave `--chunk` away to go on with all"
         }
+        Obstacle::Cancelled => "ask whoever cancelled it; `genesys-purge retry` once more takes that back, too",
     };
     Failure::new(Exit::BadInput, obstacle.code(), "--chunk", obstacle.message(run_id), help)
 }

@@ -101,13 +101,14 @@ impl Ledger for SqliteLedger {
     }
 
     async fn ask_cancel(&self, run_id: &str, now: Timestamp) -> Result<bool, LedgerError> {
-        let sql = "update runs set cancel_asked = coalesce(cancel_asked, ?2), changes = changes + 1 where run_id = ?1";
+        let sql = "update runs set cancel_asked = ?2, changes = changes + 1 where run_id = ?1";
         Ok(self.change(sql, params![run_id, now.millis()])? > 0)
     }
 
-    async fn withdraw_cancel(&self, run_id: &str, now: Timestamp) -> Result<bool, LedgerError> {
-        let sql = "update runs set cancel_asked = null, updated_at = ?2, changes = changes + 1 where run_id = ?1";
-        Ok(self.change(sql, params![run_id, now.millis()])? > 0)
+    async fn withdraw_cancel(&self, run_id: &str, asked_at: Timestamp, now: Timestamp) -> Result<bool, LedgerError> {
+        let sql = "update runs set cancel_asked = null, updated_at = ?3, changes = changes + 1 \
+                   where run_id = ?1 and (cancel_asked is null or cancel_asked = ?2)";
+        Ok(self.change(sql, params![run_id, asked_at.millis(), now.millis()])? > 0)
     }
 
     async fn cancel_asked(&self, run_id: &str) -> Result<bool, LedgerError> {

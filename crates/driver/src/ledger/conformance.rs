@@ -110,7 +110,7 @@ async fn what_is_not_there_is_absent<L: Ledger>(a: &L) -> Result<(), Broken> {
     must!(a.records(nowhere, 0, 9).await?.is_empty(), "an unknown run has no records");
     must!(a.outbox(nowhere).await?.is_empty(), "an unknown run has no messages");
     must!(!a.ask_cancel(nowhere, NOW).await?, "an unknown run cannot be cancelled");
-    must!(!a.withdraw_cancel(nowhere, NOW).await?, "an unknown run has no cancellation to withdraw");
+    must!(!a.withdraw_cancel(nowhere, NOW, NOW).await?, "an unknown run has no cancellation to withdraw");
     must!(!a.cancel_asked(nowhere).await?, "an unknown run is not cancelled");
     must_be!(claim(a, nowhere, 1, "me", 0).await?, Claimed::Absent, "a chunk of an unknown run cannot be claimed");
     a.create(&new_run("conformance-absent", 1)?, NOW).await?;
@@ -292,9 +292,15 @@ async fn cancelling_is_remembered_until_withdrawn<L: Ledger>(a: &L, b: &L) -> Re
     must!(a.ask_cancel(run, at(1)).await?, "a run can be cancelled");
     must!(a.ask_cancel(run, at(2)).await?, "and again");
     must!(b.cancel_asked(run).await?, "a cancelled run is cancelled");
-    must_be!(b.run(run).await?.and_then(|r| r.cancel_asked), Some(at(1)), "the first time stays");
-    must!(b.withdraw_cancel(run, at(3)).await?, "cancelling can be withdrawn");
+    must_be!(b.run(run).await?.and_then(|r| r.cancel_asked), Some(at(2)), "the last time counts");
+    must!(
+        !b.withdraw_cancel(run, at(1), at(3)).await?,
+        "whoever knows of an earlier cancellation does not withdraw a later"
+    );
+    must_be!(a.run(run).await?.and_then(|r| r.cancel_asked), Some(at(2)), "and changes nothing");
+    must!(b.withdraw_cancel(run, at(2), at(3)).await?, "a cancellation can be withdrawn");
     must!(!a.cancel_asked(run).await?, "then the run is not cancelled");
+    must!(a.withdraw_cancel(run, at(2), at(4)).await?, "to withdraw it once more is harmless");
     Ok(())
 }
 

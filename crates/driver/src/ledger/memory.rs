@@ -164,14 +164,14 @@ impl Ledger for MemoryLedger {
         let Some(run) = runs.get_mut(run_id) else {
             return Ok(false);
         };
-        run.cancel_asked.get_or_insert(now);
+        run.cancel_asked = Some(now);
         run.updated_at = now;
         Ok(true)
     }
 
-    async fn withdraw_cancel(&self, run_id: &str, now: Timestamp) -> Result<bool, LedgerError> {
+    async fn withdraw_cancel(&self, run_id: &str, asked_at: Timestamp, now: Timestamp) -> Result<bool, LedgerError> {
         let mut runs = self.runs.borrow_mut();
-        let Some(run) = runs.get_mut(run_id) else {
+        let Some(run) = runs.get_mut(run_id).filter(|run| run.cancel_asked.is_none_or(|at| at == asked_at)) else {
             return Ok(false);
         };
         run.cancel_asked = None;

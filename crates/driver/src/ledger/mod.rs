@@ -62,7 +62,7 @@ pub struct RunRow {
     pub plan_file: String,
     /// Chunks that have not ended.
     pub open: u32,
-    /// When somebody asked to cancel it.
+    /// When somebody last asked to cancel it.
     pub cancel_asked: Option<Timestamp>,
     /// When it was created.
     pub created_at: Timestamp,
@@ -250,11 +250,17 @@ pub trait Ledger {
     /// All runs, the youngest first.
     fn runs(&self) -> impl Future<Output = Result<Vec<RunRow>, LedgerError>>;
 
-    /// Notes that somebody wants the run cancelled; the first time stays. `false` when there is no such run.
+    /// Notes that somebody wants the run cancelled; the last time counts. `false` when there is no such run.
     fn ask_cancel(&self, run_id: &str, now: Timestamp) -> impl Future<Output = Result<bool, LedgerError>>;
 
-    /// Forgets that somebody wanted the run cancelled, so that its chunks can be tried again. `false` when there is no such run.
-    fn withdraw_cancel(&self, run_id: &str, now: Timestamp) -> impl Future<Output = Result<bool, LedgerError>>;
+    /// Forgets that somebody wanted the run cancelled at that time, so that its chunks can be tried again; if somebody has wanted it
+    /// at another time since, that stands. Whether nobody wants it now; `false` when there is no such run, too.
+    fn withdraw_cancel(
+        &self,
+        run_id: &str,
+        asked_at: Timestamp,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool, LedgerError>>;
 
     /// Whether somebody wants the run cancelled. Asked before every step, so it must be cheap.
     fn cancel_asked(&self, run_id: &str) -> impl Future<Output = Result<bool, LedgerError>>;

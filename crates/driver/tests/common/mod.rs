@@ -270,8 +270,8 @@ impl Ledger for BreakingLedger<'_> {
     async fn ask_cancel(&self, run_id: &str, now: Timestamp) -> Result<bool, LedgerError> {
         self.inner.ask_cancel(run_id, now).await
     }
-    async fn withdraw_cancel(&self, run_id: &str, now: Timestamp) -> Result<bool, LedgerError> {
-        self.inner.withdraw_cancel(run_id, now).await
+    async fn withdraw_cancel(&self, run_id: &str, asked_at: Timestamp, now: Timestamp) -> Result<bool, LedgerError> {
+        self.inner.withdraw_cancel(run_id, asked_at, now).await
     }
     async fn cancel_asked(&self, run_id: &str) -> Result<bool, LedgerError> {
         self.inner.cancel_asked(run_id).await
