@@ -6,7 +6,16 @@ use std::rc::Rc;
 use purge_core::run::Order;
 use purge_core::time::Timestamp;
 use purge_driver::Ledger;
-use purge_driver::ledger::{LedgerError, OutboxRow, Unfinished};
+use purge_driver::ledger::{Created, LedgerError, NewRun, OutboxRow, Unfinished};
+
+/// One firing of a schedule: the same at every delivery of its event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Firing {
+    /// Where the standing request is.
+    pub request_key: String,
+    /// The time for which the schedule fired.
+    pub scheduled_at: Timestamp,
+}
 
 /// A ledger with single things to be had by their name, notes about wake-ups, and a list of the runs that somebody has to look after.
 ///
@@ -21,6 +30,18 @@ use purge_driver::ledger::{LedgerError, OutboxRow, Unfinished};
 pub trait Store: Ledger {
     /// What the chunks of a run share. It never changes, so it may be read once per process.
     fn order(&self, run_id: &str) -> impl Future<Output = Result<Option<Rc<Order>>, LedgerError>>;
+
+    /// The run of a firing, if it has been one.
+    fn fired(&self, firing: &Firing) -> impl Future<Output = Result<Option<String>, LedgerError>>;
+
+    /// Creates a run as that of a firing and notes that it is, both or neither. A firing that is a run already stays that run,
+    /// whatever the plan has become since. Gives the id of the firing's run.
+    fn create_fired(
+        &self,
+        firing: &Firing,
+        run: &NewRun,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(String, Created), LedgerError>>;
 
     /// One message of the outbox.
     fn message(&self, run_id: &str, id: &str) -> impl Future<Output = Result<Option<OutboxRow>, LedgerError>>;
@@ -64,10 +85,10 @@ pub mod conformance {
 
     use purge_core::time::Timestamp;
     use purge_driver::ledger::conformance::{Broken, cancelled, new_run};
-    use purge_driver::ledger::{Claim, Claimed, Commit, Committed, Lease, Unfinished};
+    use purge_driver::ledger::{Claim, Claimed, Commit, Committed, Created, Lease, NewRun, Unfinished};
     use purge_driver::{Redriven, redrive};
 
-    use super::Store;
+    use super::{Firing, Store};
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::EPOCH.plus(Duration::from_secs(seconds))
@@ -82,8 +103,29 @@ pub mod conformance {
     /// # Errors
     /// The first promise that the store breaks.
     pub async fn check<S: Store>(a: &S, b: &S) -> Result<(), Broken> {
+        a_firing_is_one_run(a, b).await?;
         unfinished_runs_are_looked_after(a, b).await?;
         a_receiver_that_is_gone_is_remembered(a, b).await
+    }
+
+    async fn a_firing_is_one_run<S: Store>(a: &S, b: &S) -> Result<(), Broken> {
+        let firing = |seconds| Firing { request_key: "conformance/é.json".to_owned(), scheduled_at: at(seconds) };
+        let (first, other) = (new_run("conformance-fired", 1)?, new_run("conformance-fired-otherwise", 1)?);
+        let is = |run: &NewRun, created| (run.order.run_id.clone(), created);
+        must(b.fired(&firing(1)).await?.is_none(), "a firing is no run at first")?;
+        must(a.create_fired(&firing(1), &first, at(1)).await? == is(&first, Created::New), "it becomes one")?;
+        must(b.fired(&firing(1)).await? == Some(first.order.run_id.clone()), "which is remembered")?;
+        must(b.unfinished_run(&first.order.run_id).await?.is_some(), "and is a run as any other")?;
+        for run in [&first, &other] {
+            let again = b.create_fired(&firing(1), run, at(2)).await?;
+            must(again == is(&first, Created::Existing), "the same firing is the same run")?;
+        }
+        must(a.run(&other.order.run_id).await?.is_none(), "and makes no other")?;
+        // Somebody else may have started the very same plan.
+        a.create(&other, at(3)).await?;
+        let found = b.create_fired(&firing(2), &other, at(4)).await?;
+        must(found == is(&other, Created::Existing), "a firing can be a run that is there")?;
+        must(a.fired(&firing(2)).await? == Some(other.order.run_id), "which is remembered, too")
     }
 
     async fn a_receiver_that_is_gone_is_remembered<S: Store>(a: &S, b: &S) -> Result<(), Broken> {

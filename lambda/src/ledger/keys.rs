@@ -50,6 +50,11 @@ pub(super) fn listed(created_at: i64, run_id: &str) -> Key {
     Key::new(RUNS, format!("{created_at:020}#{run_id}"))
 }
 
+/// A firing of the schedule that asks for a standing request.
+pub(super) fn firing(request_key: &str, scheduled_at: i64) -> Key {
+    Key::new(format!("firings#{request_key}"), format!("{scheduled_at:020}"))
+}
+
 /// A run that somebody has to look after.
 pub(super) fn unfinished(run_id: &str) -> Key {
     Key::new(UNFINISHED, run_id)

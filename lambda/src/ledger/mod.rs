@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `runs` | time and run id | the list of runs |
 //! | `unfinished` | run id | the runs that somebody has to look after: not ended, or not all done that follows |
+//! | `firings#K` | time | which run a firing of the schedule was, for the standing request of that key |
 //! | `run#R` | `run` | what the chunks of a run share; whether it is cancelled |
 //! | `run#R` | `tally#N` | which chunks have ended, and when one last changed, for every N-th chunk |
 //! | `run#R` | `sequence` | the position given out last |
@@ -24,6 +25,7 @@ mod budget;
 mod chunks;
 mod commit;
 mod error;
+mod firings;
 mod item;
 mod keys;
 mod outbox;
@@ -48,7 +50,7 @@ use purge_driver::ledger::{
 };
 
 use crate::clients::Lazy;
-use crate::store::Store;
+use crate::store::{Firing, Store};
 
 pub use keys::{BY_DUE, DUE, PARTITION, SORT};
 
@@ -80,6 +82,19 @@ impl Store for DynamoLedger {
         let order = Rc::new(self.read_order(&head).await?);
         self.orders.borrow_mut().insert(run_id.to_owned(), Rc::clone(&order));
         Ok(Some(order))
+    }
+
+    async fn fired(&self, firing: &Firing) -> Result<Option<String>, LedgerError> {
+        self.read_firing(firing).await
+    }
+
+    async fn create_fired(
+        &self,
+        firing: &Firing,
+        run: &NewRun,
+        now: Timestamp,
+    ) -> Result<(String, Created), LedgerError> {
+        self.create_run_of(firing, run, now).await
     }
 
     async fn message(&self, run_id: &str, id: &str) -> Result<Option<OutboxRow>, LedgerError> {
@@ -121,7 +136,7 @@ impl Store for DynamoLedger {
 
 impl Ledger for DynamoLedger {
     async fn create(&self, run: &NewRun, now: Timestamp) -> Result<Created, LedgerError> {
-        self.create_run(run, now).await
+        self.create_run(run, now, None).await
     }
 
     async fn run(&self, run_id: &str) -> Result<Option<RunRow>, LedgerError> {

@@ -32,7 +32,13 @@ const ABSENT: &str = "attribute_not_exists(pk)";
 const PRESENT: &str = "attribute_exists(pk)";
 
 impl DynamoLedger {
-    pub(super) async fn create_run(&self, run: &NewRun, now: Timestamp) -> Result<Created, LedgerError> {
+    /// Creates the run, if it is not there, and writes `beside` in the same transaction.
+    pub(super) async fn create_run(
+        &self,
+        run: &NewRun,
+        now: Timestamp,
+        beside: Option<TransactWriteItem>,
+    ) -> Result<Created, LedgerError> {
         let order = &run.order;
         if let Some(head) = self.read_head(&order.run_id).await? {
             return same_plan(&head, order);
@@ -51,11 +57,15 @@ impl DynamoLedger {
         let mut listed = keys::listed(now.millis(), &order.run_id).item();
         listed.insert(RUN_ID.to_owned(), text(&order.run_id));
         // The head last and all at once: before it is there, there is no run.
-        let writes = [self.put_absent(head)?, self.put_absent(listed)?, self.opening(&order.run_id, now)?];
+        let mut writes = vec![self.put_absent(head)?, self.put_absent(listed)?, self.opening(&order.run_id, now)?];
+        writes.extend(beside);
         let written =
-            past_conflicts(|| self.client.transact_write_items().set_transact_items(Some(writes.to_vec())).send());
+            past_conflicts(|| self.client.transact_write_items().set_transact_items(Some(writes.clone())).send());
         match written.await {
-            Ok(_) => Ok(Created::New),
+            Ok(_) => {
+                self.orders.borrow_mut().insert(order.run_id.clone(), Rc::new(order.clone()));
+                Ok(Created::New)
+            }
             Err(SdkError::ServiceError(error))
                 if matches!(error.err(), TransactWriteItemsError::TransactionCanceledException(_)) =>
             {

@@ -15,12 +15,13 @@ use serde_json::{Value, json};
 
 use super::event::GivenApproval;
 use super::{Answered, Failure, Refusal};
+use crate::batch::Again;
 use crate::bucket::Bucket;
 use crate::evidence::most_chunks;
 use crate::functions::Functions;
 use crate::policy::missing;
 use crate::queue::Queue;
-use crate::store::Store;
+use crate::store::{Firing, Store};
 
 /// How far a schedule's time may lie ahead: clocks differ a little.
 const AHEAD: Duration = Duration::from_secs(300);
@@ -86,7 +87,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         if let Some(refusal) = self.kept_since(plan, plan.chunks(), now).await? {
             return Ok(Err(refusal));
         }
-        self.start(plan, now, &approval.at(now), trace).await
+        self.start(plan, now, &approval.at(now), None, trace).await
     }
 
     /// Runs a plan file, if the digest comes out again and the bucket's policy keeps nothing more than the file's. Whoever gives it
@@ -108,10 +109,11 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         }
         let digest = plan.digest().to_owned();
         let approval = Approval { digest, approved_by: approved_by.to_owned(), approved_at: now };
-        self.start(&plan, planned_at, &approval, trace).await
+        self.start(&plan, planned_at, &approval, None, trace).await
     }
 
-    /// The range follows from the schedule's time, and the rules are applied as of that day: the same event gives the same run.
+    /// The range follows from the schedule's time, and the rules are applied as of that day. What has been a run stays that run, whatever
+    /// the standing request or the policy says by now: the same event gives the same run.
     pub(super) async fn run_schedule(
         &self,
         scheduled_at: Timestamp,
@@ -124,6 +126,10 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         if scheduled_at > self.clock.now().plus(AHEAD) {
             let message = format!("`{scheduled_at}` has not come yet");
             return Ok(Err(refused("schedule.future", message, "leave the time to the scheduler")));
+        }
+        let firing = Firing { request_key: request_key.to_owned(), scheduled_at };
+        if let Some(run_id) = self.ledger.fired(&firing).await? {
+            return self.started(&run_id, Created::Existing, trace).await.map(Ok);
         }
         let Some(text) = self.plans.read(request_key).await? else {
             let message = format!("there is no `{request_key}` in the plans bucket");
@@ -155,7 +161,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let Some(plan) = &checked.plan else { return Ok(Err(Refusal::of(checked.findings))) };
         let digest = plan.digest().to_owned();
         let approval = Approval { digest, approved_by: standing.approved_by, approved_at: scheduled_at };
-        self.start(plan, scheduled_at, &approval, trace).await
+        self.start(plan, scheduled_at, &approval, Some(&firing), trace).await
     }
 
     /// Why these chunks of a plan must not be carried out: the bucket's policy, which applies now, keeps what they would delete, or
@@ -214,6 +220,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         plan: &Plan,
         planned_at: Timestamp,
         approval: &Approval,
+        firing: Option<&Firing>,
         trace: Option<&str>,
     ) -> Result<Answered, Failure> {
         if let Some(finding) = self.too_large(plan, Severity::Blocked) {
@@ -225,16 +232,25 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         };
         let chunks = plan.chunks().iter().map(|chunk| ChunkRun::new(&order, *chunk)).collect();
         let new = NewRun { order, plan_file: PlanFile::new(plan, planned_at).text(), chunks };
-        let created = self.ledger.create(&new, self.clock.now()).await?;
-        let run_id = &new.order.run_id;
+        let now = self.clock.now();
+        let (run_id, created) = match firing {
+            Some(firing) => self.ledger.create_fired(firing, &new, now).await?,
+            None => (new.order.run_id.clone(), self.ledger.create(&new, now).await?),
+        };
+        self.started(&run_id, created, trace).await.map(Ok)
+    }
+
+    /// Has the chunks of a stored run woken, and says which it is.
+    async fn started(&self, run_id: &str, created: Created, trace: Option<&str>) -> Result<Value, Failure> {
+        let order = self.ledger.order(run_id).await?.ok_or_else(|| Again(format!("run `{run_id}` is gone")))?;
         self.wake_all(run_id, trace).await?;
-        Ok(Ok(json!({
+        Ok(json!({
             "runId": run_id,
-            "planDigest": plan.digest(),
-            "shortCode": plan.short_code(),
-            "chunks": new.order.chunks,
+            "planDigest": order.plan_digest,
+            "shortCode": plan::short_code(&order.plan_digest),
+            "chunks": order.chunks,
             "new": created == Created::New,
-        })))
+        }))
     }
 }
 

@@ -9,7 +9,7 @@ use purge_core::http::{HttpResponse, NoResponse};
 use purge_core::plan::{self, CheckContext, PlanFile};
 use purge_core::run::{Approval, ChunkRun, Order};
 use purge_core::time::Timestamp;
-use purge_driver::ledger::{LedgerError, NewRun, OutboxRow, Unfinished};
+use purge_driver::ledger::{Created, LedgerError, NewRun, OutboxRow, Unfinished};
 use purge_driver::{Clock as _, Http, Ledger, MemoryLedger, VirtualClock, WireRequest, virtual_time};
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ use crate::functions::{Functions, Invocation, Tenants};
 use crate::login::Webhook;
 use crate::queue::{Delayed, Queue, QueueError, TRACEPARENT};
 use crate::settings::{BASE_URL, COURIER_MEGABYTES, LOGIN_URL, Place, REGION, SIMULATED, Settings, WEBHOOK};
-use crate::store::Store;
+use crate::store::{Firing, Store};
 
 pub(super) const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -27,6 +27,24 @@ pub(super) const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba9
 impl Store for MemoryLedger {
     async fn order(&self, run_id: &str) -> Result<Option<Rc<Order>>, LedgerError> {
         Ok(self.run(run_id).await?.map(|row| Rc::new(row.order)))
+    }
+
+    async fn fired(&self, firing: &Firing) -> Result<Option<String>, LedgerError> {
+        Ok(self.fired(&firing.request_key, firing.scheduled_at))
+    }
+
+    async fn create_fired(
+        &self,
+        firing: &Firing,
+        run: &NewRun,
+        now: Timestamp,
+    ) -> Result<(String, Created), LedgerError> {
+        if let Some(run_id) = Store::fired(self, firing).await? {
+            return Ok((run_id, Created::Existing));
+        }
+        let created = self.create(run, now).await?;
+        self.note_fired(&firing.request_key, firing.scheduled_at, &run.order.run_id);
+        Ok((run.order.run_id.clone(), created))
     }
 
     async fn message(&self, run_id: &str, id: &str) -> Result<Option<OutboxRow>, LedgerError> {

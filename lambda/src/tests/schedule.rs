@@ -48,6 +48,35 @@ fn no_day_is_lost_at_the_end_of_a_month() {
 }
 
 #[test]
+fn a_firing_stays_the_run_that_it_was_whatever_changes() {
+    in_virtual_time(async |world| {
+        stands(world, 1);
+        let first = fires(world, "2025-12-20").await;
+        assert_eq!(first["new"], true, "{first}");
+        let same = async || {
+            world.errands.take();
+            let again = fires(world, "2025-12-20").await;
+            let told = |answer: &Value| ["runId", "planDigest", "shortCode", "chunks"].map(|name| answer[name].clone());
+            assert_eq!((told(&again), &again["new"]), (told(&first), &json!(false)));
+            assert_eq!(world.errands.take().len(), 1, "perhaps nobody has woken it");
+        };
+        let hold = json!({"id": "H-1", "range": {"start": "2020-01-01T00:00:00Z", "end": "2020-02-01T00:00:00Z"}});
+        world.plans.put("policy.json", &json!({"version": 1, "holds": [hold]}).to_string());
+        same().await;
+        stands(world, 7);
+        same().await;
+        world.plans.kept.borrow_mut().clear();
+        same().await;
+        assert_eq!(world.ledger.runs().await.unwrap().len(), 1);
+
+        // Another firing is another run, of what stands there now.
+        stands(world, 2);
+        world.plans.put("policy.json", &super::fakes::policy().to_string());
+        assert_eq!(fires(world, "2025-12-22").await["new"], true);
+    });
+}
+
+#[test]
 fn a_firing_with_nothing_due_says_so_and_starts_nothing() {
     in_virtual_time(async |world| {
         stands(world, 1);

@@ -20,6 +20,7 @@ pub struct MemoryLedger {
     runs: RefCell<BTreeMap<String, Run>>,
     slots: RefCell<BTreeMap<String, BTreeSet<String>>>,
     budgets: RefCell<BTreeMap<String, StoredBudget>>,
+    firings: RefCell<BTreeMap<(String, Timestamp), String>>,
 }
 
 #[derive(Clone, Debug)]
@@ -299,8 +300,19 @@ impl Ledger for MemoryLedger {
     }
 }
 
-/// What engines want that look after runs.
+/// What engines want that start runs by a schedule and look after them.
 impl MemoryLedger {
+    /// The run of a schedule's firing: by what the schedule asks for, and its time.
+    #[must_use]
+    pub fn fired(&self, key: &str, at: Timestamp) -> Option<String> {
+        self.firings.borrow().get(&(key.to_owned(), at)).cloned()
+    }
+
+    /// Notes which run a firing is, if it is none yet.
+    pub fn note_fired(&self, key: &str, at: Timestamp, run_id: &str) {
+        self.firings.borrow_mut().entry((key.to_owned(), at)).or_insert_with(|| run_id.to_owned());
+    }
+
     /// The runs that somebody has to look after, by their id.
     #[must_use]
     pub fn unfinished(&self) -> Vec<Unfinished> {
