@@ -113,6 +113,15 @@ test('sound evidence says that nothing real was deleted, how the chunks ended an
   const digest = `sha256:${createHash('sha256').update(readFileSync(join(folder, 'manifest.json'))).digest('hex')}`
   await expect(page.getByText(digest)).toBeVisible()
   await expect(page.getByText('How its chunks ended: 3 verified.')).toBeVisible()
+  const kept = page.getByLabel(/^Digest that run printed/)
+  for (const [typed, says] of [
+    [digest, /all 9 checks hold/], [`${digest.slice(7).toUpperCase()}  manifest.json`, /all 9 checks hold/],
+    [digest.replace(/.$/, (last) => (last === '0' ? '1' : '0')), /^Not sound: its digest is/], ['abc', /^Not sound: `abc` is no digest/], ['', /all 8 checks hold/],
+  ] as const) {
+    await kept.fill(typed)
+    await kept.press('Enter')
+    await expect(page.getByText(says)).toBeVisible()
+  }
   await expect(page.locator('dt', { hasText: 'Approved by' }).locator('+ dd')).toHaveText('dpo@example.com')
   await look(page, 'evidence-good')
   await page.evaluate(() => dispatchEvent(new Event('beforeprint')))

@@ -65,9 +65,11 @@ export type Rehearsal = wasm.Rehearsal
 export const rehearse = (planFile: string, approvedBy: string, scenario: string, start: string): Rehearsal =>
   new wasm.Rehearsal(planFile, approvedBy, scenario, start)
 
-/** Checks evidence, by the names of its files; `each` is told how far the log is read. */
+/** Checks evidence, by the names of its files, and against the digest of its manifest that somebody kept; `each` is told how far the
+    log is read. */
 export const verifyEvidence = (
   files: Record<string, Blob>,
+  kept: string | null,
   each: (bytes: number, of: number) => void,
   signal: AbortSignal,
-): Promise<EvidenceVerdict> => wasm.verifyEvidence(files, undefined, each, signal)
+): Promise<EvidenceVerdict> => wasm.verifyEvidence(files, kept ?? undefined, each, signal)

@@ -633,6 +633,7 @@ export const t = {
     simulated: 'SIMULATED: nothing real was deleted.',
     manifestDigest: 'Digest of manifest.json',
     fromTo: (from: string, until: string) => `${from} to ${until} UTC`,
+    kept: 'Digest that run printed, if you kept it: only that shows whether the folder was replaced as a whole',
     print: 'Print this check…',
     certificate: 'Check of evidence',
     signatures: ['Checked by', 'Seen by'],

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use purge_core::json::typed_digest;
 use purge_core::policy::MAX_SECONDS;
 
 /// The ledger of a command that names none.
@@ -373,14 +374,8 @@ pub(crate) struct TenantArgs {
 
 /// A digest with or without the name of its algorithm, as this program writes it.
 fn digest(text: &str) -> Result<String, String> {
-    // `sha256sum` adds the name of the file.
-    let text = text.split_whitespace().next().unwrap_or_default();
-    let hex = text.strip_prefix("sha256:").unwrap_or(text);
-    if hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        Ok(format!("sha256:{}", hex.to_ascii_lowercase()))
-    } else {
-        Err("a digest is 64 hexadecimal digits, with or without `sha256:` before them".to_owned())
-    }
+    typed_digest(text)
+        .ok_or_else(|| "a digest is 64 hexadecimal digits, with or without `sha256:` before them".to_owned())
 }
 
 /// A file format.

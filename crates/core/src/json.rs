@@ -54,6 +54,15 @@ pub(crate) fn written(hash: Sha256) -> String {
     hex("sha256:", &hash.finalize())
 }
 
+/// A digest as people have it: with or without `sha256:`, in any case, and with the name that `sha256sum` writes after it.
+#[must_use]
+pub fn typed_digest(text: &str) -> Option<String> {
+    let word = text.split_whitespace().next()?;
+    let digits = word.strip_prefix("sha256:").unwrap_or(word);
+    let is_one = digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_one.then(|| format!("sha256:{}", digits.to_ascii_lowercase()))
+}
+
 /// Lower-case hexadecimal digits, two a byte, after something else.
 #[must_use]
 pub(crate) fn hex(before: &str, bytes: &[u8]) -> String {

@@ -29,6 +29,8 @@ let progress: Progress | null = null
 /** Evidence of several runs, to choose from. */
 let several: Folder[] = []
 let chosen: Folder | null = null
+/** The digest that somebody kept when the run printed it. */
+let kept = ''
 let latest = 0
 let stop = new AbortController()
 
@@ -51,6 +53,7 @@ async function offer(given: readonly Given[]): Promise<void> {
   stop.abort()
   several = found.length > 1 ? found : []
   chosen = null
+  kept = ''
   progress = null
   if (found[0] && found.length === 1) await checkFolder(found[0])
   else if (found.length === 0) progress = { ...NOTHING, problem: t.evidence.noLog }
@@ -71,7 +74,7 @@ async function checkFolder(folder: Folder): Promise<void> {
   const started = performance.now()
   try {
     const each = sparingly((done) => (state.done = done))
-    const verdict = await verifyEvidence(named(folder), each, stop.signal)
+    const verdict = await verifyEvidence(named(folder), kept === '' ? null : kept, each, stop.signal)
     const line = verdict.log.bad?.line ?? null
     state.badLine = log === null || line === null ? null : await lineOf(log, line)
     state.ms = performance.now() - started
@@ -213,11 +216,23 @@ function badLine(line: Line | null, place: number | null): TemplateResult {
     ${line.length > line.text.length ? html`<p class="quiet">${t.evidence.cut(bytes(line.text.length), bytes(line.length))}</p>` : nothing}`
 }
 
+/** Whoever replaces a folder as a whole can make everything in it fit, but not the digest that is kept elsewhere. */
+function compared(folder: Folder): TemplateResult {
+  return html`<label>${t.evidence.kept}<input type="text" class="digest" .value=${kept} placeholder="sha256:…" spellcheck="false" autocomplete="off"
+    @change=${(event: Event) => {
+      kept = (event.target as HTMLInputElement).value.trim()
+      void checkFolder(folder)
+    }}></label>`
+}
+
 function choice(): TemplateResult | typeof nothing {
   if (several.length === 0) return nothing
   return html`<div role="status"><p><strong>${t.evidence.several}</strong></p></div>
     <ul class="group wrap">${several.map((folder) => html`<li><button type="button" class="plain" aria-pressed=${folder === chosen}
-      @click=${() => void checkFolder(folder)}>${folder.path || t.evidence.title}</button></li>`)}</ul>`
+      @click=${() => {
+        kept = ''
+        void checkFolder(folder)
+      }}>${folder.path || t.evidence.title}</button></li>`)}</ul>`
 }
 
 /** What was checked, on paper: whoever checked it signs that. Nothing while there is nothing to sign. */
@@ -250,7 +265,7 @@ export function evidenceView(): TemplateResult {
           <progress max=${Math.max(state.all, 1)} value=${state.done}></progress></label>`
       : nothing}
     ${state?.verdict
-      ? html`${verdict(state, state.verdict)}<p><button type="button" class="plain" @click=${() => print()}>${t.evidence.print}</button></p>`
+      ? html`${verdict(state, state.verdict)} ${chosen && state.verdict.evidenceDigest !== null ? compared(chosen) : nothing}<p><button type="button" class="plain" @click=${() => print()}>${t.evidence.print}</button></p>`
       : nothing}
   </section>`
 }

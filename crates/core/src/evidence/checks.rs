@@ -9,7 +9,7 @@ use super::examine::{Check, Files, Seen};
 use super::{AUDIT, EVIDENCE_VERSION, FILES, MANIFEST, Manifest, PLAN, REPORT, WEBHOOKS};
 use crate::audit;
 use crate::chunk::Chunk;
-use crate::json::{FromJson as _, digest, parse};
+use crate::json::{FromJson as _, digest, parse, quoted, typed_digest};
 use crate::order::Order;
 use crate::plan::{self, CheckContext, reopen};
 use crate::report::{Ordered, Report};
@@ -50,10 +50,10 @@ pub(super) fn text<'a>(files: &'a Files, name: &str) -> Result<&'a str, String> 
 
 /// Whoever replaces a folder as a whole can make everything in it fit, but not the digest that is kept elsewhere.
 pub(super) fn manifest(found: &str, kept: &str) -> Check {
-    if found == kept {
-        held("manifest", "it is the one that `run` printed the digest of")
-    } else {
-        broken("manifest", format!("its digest is `{found}`, not `{kept}`"))
+    match typed_digest(kept) {
+        Some(kept) if found == kept => held("manifest", "it is the one that `run` printed the digest of"),
+        Some(kept) => broken("manifest", format!("its digest is `{found}`, not `{kept}`")),
+        None => broken("manifest", format!("{} is no digest: it has 64 hexadecimal digits", quoted(kept))),
     }
 }
 
