@@ -237,7 +237,7 @@ pub(crate) struct RunArgs {
     /// Chunks under way at once, at most what the policy allows
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) concurrency: Option<u32>,
-    /// Seconds from a chunk's first submit to its end, at most what the policy allows and 30 days
+    /// Seconds from a chunk's first submit to its end, not counting waits for the request budget; at most what the policy allows and 30 days
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=MAX_SECONDS))]
     pub(crate) chunk_deadline: Option<u64>,
     /// Region that the tenant lies in, if its address does not say

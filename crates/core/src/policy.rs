@@ -92,9 +92,10 @@ pub struct Limits {
     /// The most records that one chunk may delete; counted before anything is deleted. `null` turns the guard, and with it
     /// the count, off.
     pub max_records: Option<u64>,
-    /// Seconds from a chunk's first submit to its end, whatever happens.
+    /// Seconds from a chunk's first submit to its end, whatever happens, and as many for what is asked before the submit. Waiting for
+    /// the request budget does not count.
     pub chunk_deadline_seconds: u64,
-    /// Seconds a chunk may wait for its turn before its first submit.
+    /// Seconds a chunk may wait for its turn: before it gets going, and again for the request budget afterwards.
     pub queue_deadline_seconds: u64,
     /// Chunks that one machine has under way at once. `recordingJobs` never has more than 2, the organisation's limit; functions
     /// have as many of `dataDeletion` as the request budget lets out.

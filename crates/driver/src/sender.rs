@@ -76,28 +76,42 @@ impl<'a, H: Http, C: Clock> Sender<'a, H, C> {
         }
     }
 
-    /// Gets a token and a place in the budget for one request.
-    pub(crate) async fn permit<L: Ledger>(&self, request: &HttpRequest, account: &Account<'_, L>) -> Permit {
+    /// Takes a place in the budget for one request; when to ask again where there is none.
+    pub(crate) async fn place<L: Ledger>(
+        &self,
+        account: &Account<'_, L>,
+    ) -> Result<Result<(), Timestamp>, LedgerError> {
+        let now = self.clock.now();
+        if let Err(at) = self.budget.borrow().has_room(now) {
+            return Ok(Err(at));
+        }
+        if let Err(at) = self.shared.take(account, now).await? {
+            return Ok(Err(at));
+        }
+        // Others of this process may have been quicker while the ledger was asked.
+        Ok(self.budget.borrow_mut().take(self.clock.now()))
+    }
+
+    /// Gets a token for one request, and a place in the budget if it has none.
+    pub(crate) async fn permit<L: Ledger>(
+        &self,
+        request: &HttpRequest,
+        account: &Account<'_, L>,
+        has_place: bool,
+    ) -> Permit {
         let renewed = request.auth == Auth::BearerRenewed;
         let token = match self.tokens.token(self.http, self.clock, self.tenant, renewed).await {
             Ok(token) => token,
             Err(no_token) => return Permit::Unable(no_token.into_input(self.clock.now())),
         };
-        let now = self.clock.now();
-        if let Err(at) = self.budget.borrow().has_room(now) {
-            return Permit::NotBefore(at);
-        }
-        match self.shared.take(account, now).await {
+        let place = if has_place { Ok(Ok(())) } else { self.place(account).await };
+        match place {
             Ok(Ok(())) => {}
             Ok(Err(at)) => return Permit::NotBefore(at),
             Err(error) => {
                 tracing::warn!(%error, "the request budget cannot be asked");
                 return Permit::Unable(no_ledger(&error));
             }
-        }
-        // Others of this process may have been quicker while the ledger was asked.
-        if let Err(at) = self.budget.borrow_mut().take(self.clock.now()) {
-            return Permit::NotBefore(at);
         }
         let url = self.tenant.api.join(&request.path);
         let bearer = format!("Bearer {}", token.access.expose());

@@ -171,11 +171,24 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         mut held: Held,
         pace: Pace,
     ) -> Result<Advance, LedgerError> {
+        let mut has_place = false;
         let mut input = match run.in_flight_since() {
             // Its worker is gone: the lease was free, and nobody else feeds the answer back.
             Some(_) => Input::NoResponse(NoResponse::Interrupted),
-            None if run.due().is_some() => Input::Tick,
-            None => Input::Start,
+            None => match run.due() {
+                // Before it is on record again that its request is about to leave.
+                Some((at, WaitReason::RequestBudget)) if at <= self.clock.now() && !self.stop.is_raised() => {
+                    match self.sender.place(&self.account(order)).await {
+                        Ok(Err(at)) if self.is_too_long(at) => Input::NotYet { at },
+                        place => {
+                            has_place = matches!(place, Ok(Ok(())));
+                            Input::Tick
+                        }
+                    }
+                }
+                Some(_) => Input::Tick,
+                None => Input::Start,
+            },
         };
         loop {
             let mut noted = Vec::new();
@@ -220,10 +233,13 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
             self.watch.changed(&run);
 
             input = match next {
-                Next::Send(request) => match self.exchange(order, &run, &mut held, &request).await? {
-                    Some(input) => input,
-                    None => return Ok(Advance::Lost),
-                },
+                Next::Send(request) => {
+                    let has_place = std::mem::take(&mut has_place);
+                    match self.exchange(order, &run, &mut held, &request, has_place).await? {
+                        Some(input) => input,
+                        None => return Ok(Advance::Lost),
+                    }
+                }
                 Next::TakeSlot => Input::Slot { granted: self.ledger.take_slot(slot, JOB_SLOTS).await? },
                 Next::WaitUntil { at, reason } => return Ok(Advance::Waiting { at, reason }),
                 Next::Done(outcome) => return Ok(Advance::Done(outcome)),
@@ -231,20 +247,22 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         }
     }
 
-    /// Sends a request whose leaving is durable and gives what came of it; `None` when the chunk was lost before it left.
+    /// Sends a request whose leaving is durable, in the place in the budget that it has or one that it waits for, and gives what came
+    /// of it; `None` when the chunk was lost before it left.
     async fn exchange(
         &self,
         order: &Order,
         run: &ChunkRun,
         held: &mut Held,
         request: &HttpRequest,
+        mut has_place: bool,
     ) -> Result<Option<Input>, LedgerError> {
-        let account = Account { ledger: self.ledger, tenant: &order.tenant };
+        let account = self.account(order);
         loop {
             if self.stop.is_raised() {
                 return Ok(Some(Input::NotYet { at: self.clock.now() }));
             }
-            let permit = self.sender.permit(request, &account).await;
+            let permit = self.sender.permit(request, &account, std::mem::take(&mut has_place)).await;
             if let Permit::Ready(_) = permit
                 && let Some(input) = self.objection(order, run).await
             {
@@ -271,6 +289,10 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
             };
             return Ok(Some(answer.map_or_else(Input::NoResponse, Input::Response)));
         }
+    }
+
+    fn account<'c>(&'c self, order: &'c Order) -> Account<'c, L> {
+        Account { ledger: self.ledger, tenant: &order.tenant }
     }
 
     /// What stands now against the deletion that is about to leave, if it is one: a wish to cancel, or the policy that applies now.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::machine::Machine;
+use super::machine::{Machine, millis};
 use super::state::{DELETION_GONE, Phase};
 use super::{Cause, Next, Outcome, WaitReason};
 use crate::api::data_deletion::{self, Status};
@@ -49,6 +49,11 @@ impl Machine<'_> {
 
     /// A submit was accepted, or may have been.
     pub(super) fn count_submit(&mut self) {
+        if (self.run.submits, self.run.resubmits) == (0, 0) {
+            // Its deadline counts from here.
+            let started = self.run.started_at.unwrap_or(self.cx.now);
+            self.run.uncounted_ms = millis(self.cx.now.since(started));
+        }
         self.run.submits = self.run.submits.saturating_add(1);
         self.run.submitted_at = Some(self.cx.now);
     }

@@ -37,6 +37,13 @@ const CLEARED_AT_MOST: Duration = Duration::from_secs(3600);
 /// Chunks that found no room in the request budget together come back within this time, one after the other.
 const BUDGET_SPREAD: Duration = Duration::from_secs(10);
 
+/// Those that have not begun leave the way to those that have: they come back within the time in which each chunk could ask once,
+/// but within this.
+const LONGEST_SPREAD: Duration = Duration::from_secs(900);
+
+/// How long after its deadline a chunk may wait for the request budget, to cancel its job or to look once at what is left.
+const LAST_PATIENCE: Duration = Duration::from_secs(3600);
+
 /// Tries of a call with two tokens each, the second one new, that the API refuses, before it is believed that it refuses them all.
 const NEW_TOKENS_REFUSED: u32 = 2;
 
@@ -100,7 +107,7 @@ impl Machine<'_> {
             },
             Input::NotYet { at } => match self.run.in_flight.take() {
                 Some(_) => self.not_yet(at),
-                None => self.resume(),
+                None => self.no_room(at),
             },
             Input::Unable { cause, retry_after, may_pass } => match self.run.in_flight.take() {
                 Some(_) => self.unable(cause, retry_after, may_pass),
@@ -160,8 +167,13 @@ impl Machine<'_> {
     }
 
     fn begin(&mut self) -> Next {
-        self.run.queued_at = Some(self.cx.now);
-        self.record(Event::Started { chunk: self.run.chunk, approved_by: self.cx.order.approved_by.clone() });
+        if let Some(next) = self.expired() {
+            return next;
+        }
+        if self.run.queued_at.is_none() {
+            self.run.queued_at = Some(self.cx.now);
+            self.record(Event::Started { chunk: self.run.chunk, approved_by: self.cx.order.approved_by.clone() });
+        }
         match self.run.api {
             DeletionApi::RecordingJobs if self.run.submits == 0 => self.to(Phase::Slot),
             DeletionApi::RecordingJobs => {
@@ -353,11 +365,48 @@ impl Machine<'_> {
     /// The request has not left: that is no request, and having to wait for its turn is no failure.
     fn not_yet(&mut self, at: Timestamp) -> Next {
         self.run.requests = self.run.requests.saturating_sub(1);
-        let moment = self.cx.now.millis().unsigned_abs();
-        let at = at.max(self.cx.now).plus(jittered(&self.key(), moment, BUDGET_SPREAD, 100));
-        // What is asked after the deadline waits for its turn like everything else; it is asked once. A departure that has been
-        // recorded is taken back by the record of this wait.
-        self.wait(at, WaitReason::RequestBudget, changes_something(&self.run.phase))
+        // A departure that has been recorded is taken back by the record of this wait.
+        let departed = changes_something(&self.run.phase);
+        if (self.run.requests, self.run.submits) == (0, 0) && self.run.api == DeletionApi::DataDeletion {
+            // Nothing has begun: it still waits for its turn.
+            self.run.phase = Phase::Queued;
+            self.run.started_at = None;
+        }
+        self.wait_for_room(at, departed)
+    }
+
+    /// Whoever has waited for the request budget finds no room still, without having said that it leaves: this may be so many
+    /// times, and the log must not grow with it.
+    fn no_room(&mut self, at: Timestamp) -> Next {
+        match self.run.wait {
+            Some(wait) if wait.reason == WaitReason::RequestBudget && wait.at <= self.cx.now => {
+                self.cancelled().or_else(|| self.expired()).unwrap_or_else(|| self.wait_for_room(at, false))
+            }
+            Some(_) | None => self.resume(),
+        }
+    }
+
+    /// Waits for the request budget. That does not count against the deadline, as long as a chunk may wait for its turn; and what is
+    /// asked after the deadline waits, too, though not for ever.
+    fn wait_for_room(&mut self, at: Timestamp, worth_recording: bool) -> Next {
+        let now = self.cx.now;
+        let queued = self.run.phase == Phase::Queued;
+        let spread = if queued { self.turn().clamp(BUDGET_SPREAD, LONGEST_SPREAD) } else { BUDGET_SPREAD };
+        let at = at.max(now).plus(jittered(&self.key(), now.millis().unsigned_abs(), spread, 100));
+        if self.run.started_at.is_some() {
+            let allowed = self.limits().queue_deadline_seconds.saturating_mul(1000);
+            let allowed = allowed.saturating_sub(self.run.uncounted_ms);
+            self.run.uncounted_ms = self.run.uncounted_ms.saturating_add(millis(at.since(now)).min(allowed));
+        }
+        if self.deadline().is_some_and(|deadline| now >= deadline.plus(LAST_PATIENCE)) {
+            self.run.waits = self.run.waits.saturating_add(1);
+        }
+        self.wait(at, WaitReason::RequestBudget, worth_recording)
+    }
+
+    /// The time in which every chunk could ask once.
+    fn turn(&self) -> Duration {
+        Duration::from_secs(60) * self.cx.order.chunks / self.limits().requests_per_minute.max(1)
     }
 
     /// The request has not left, because whoever should send it could not.
@@ -621,7 +670,8 @@ impl Machine<'_> {
             // What is executed late would have less of its cool-off left.
             (Some(started), _) => {
                 let cool_off = if self.run.executed { self.cool_off() } else { Duration::ZERO };
-                Some(started.plus(limits.chunk_deadline()).plus(cool_off))
+                let uncounted = Duration::from_millis(self.run.uncounted_ms);
+                Some(started.plus(limits.chunk_deadline()).plus(cool_off).plus(uncounted))
             }
             (None, Some(queued)) => Some(queued.plus(Duration::from_secs(limits.queue_deadline_seconds))),
             (None, None) => None,
@@ -698,7 +748,7 @@ impl Machine<'_> {
             status: status.to_owned(),
             jurisdiction: order.request.jurisdiction.clone(),
             records_deleted: run.records_deleted(),
-            duration_ms: u64::try_from(self.cx.now.since(since).as_millis()).unwrap_or(u64::MAX),
+            duration_ms: millis(self.cx.now.since(since)),
             compliance_note: order.compliance_note.clone(),
             simulated: order.simulated,
         };
@@ -723,6 +773,10 @@ impl Machine<'_> {
     fn action_date(&self) -> Timestamp {
         self.run.action_date.unwrap_or(self.cx.now)
     }
+}
+
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn cancelled() -> Cause {

@@ -35,7 +35,8 @@ pub enum Input {
     Response(HttpResponse),
     /// There will be no answer to it.
     NoResponse(NoResponse),
-    /// It has not left: the request budget has no room for it.
+    /// It has not left: the request budget has no room for it. Or nothing was about to leave, because whoever waited for the budget
+    /// has seen that there is still no room.
     NotYet {
         /// When there may be room, at the earliest.
         at: Timestamp,

@@ -190,8 +190,11 @@ pub struct ChunkRun {
     pub(crate) phase: Phase,
     /// When this attempt was first stepped.
     pub(crate) queued_at: Option<Timestamp>,
-    /// When it got going: its deadline counts from here, not from the wait for a slot.
+    /// When it got going: its first request left, or it got its slot.
     pub(crate) started_at: Option<Timestamp>,
+    /// Milliseconds since then that its deadline does not count: those before its first submit, and waits for the request budget.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) uncounted_ms: u64,
     pub(crate) wait: Option<Wait>,
     /// When the request left that has no answer yet.
     pub(crate) in_flight: Option<Timestamp>,
@@ -273,6 +276,7 @@ impl ChunkRun {
             phase: Phase::Queued,
             queued_at: None,
             started_at: None,
+            uncounted_ms: 0,
             wait: None,
             in_flight: None,
             tries: 0,
@@ -452,7 +456,6 @@ impl ChunkRun {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(number: &u32) -> bool {
-    *number == 0
+fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
+    *number == N::default()
 }

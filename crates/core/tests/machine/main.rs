@@ -732,6 +732,83 @@ fn what_is_asked_after_the_deadline_waits_for_its_turn() {
     assert!(matches!(step.next, Next::WaitUntil { at, .. } if at >= free), "{:?}", step.next);
 }
 
+/// The budget lets one request of this chunk out every half an hour.
+#[test]
+fn waiting_for_the_request_budget_does_not_count_against_the_deadline() {
+    let wait = Duration::from_secs(1800);
+    let answers = [count(5), accepted(), status("processing"), status("processing"), status("completed"), count(0)];
+    let out_of_turn = answers.into_iter().flat_map(|answer| [Stopped(wait), answer]);
+    let story = play(&deletion(json!({ "chunkDeadlineSeconds": 3600 })), out_of_turn);
+    assert_eq!(story.end(), verified());
+    assert!(story.elapsed > 6 * wait, "{:?}", story.elapsed);
+}
+
+#[test]
+fn a_chunk_that_has_asked_nothing_is_queued_and_not_for_ever() {
+    let order = deletion(json!({ "chunkDeadlineSeconds": 60, "queueDeadlineSeconds": 7200 }));
+    let start = Timestamp::parse("2024-01-01T00:00:00Z").unwrap();
+    let cx = |now| Context { order: &order, pace: Pace::default(), now };
+    let mut step = fresh(&order).step(cx(start), Input::Start);
+    assert_eq!(step.records.len(), 1);
+    let mut now = start;
+    let mut asked = 0;
+    let outcome = loop {
+        let at = now.plus(Duration::from_secs(600));
+        // By turns whoever wakes it sees that there is no room before anything is about to leave, or only then.
+        let input = match step.next {
+            Next::Send(_) => Input::NotYet { at },
+            Next::WaitUntil { at: due, reason } => {
+                assert_eq!((reason, step.run.view().state.as_str()), (WaitReason::RequestBudget, "queued"));
+                assert_eq!(step.run.view().started_at, None);
+                now = due;
+                asked += 1;
+                if asked % 2 == 0 { Input::Tick } else { Input::NotYet { at } }
+            }
+            Next::Done(outcome) => break outcome,
+            Next::TakeSlot => panic!("no slot is needed"),
+        };
+        step = step.run.step(cx(now), input);
+        assert!(step.records.is_empty() || step.run.outcome().is_some(), "{:?}", step.records);
+    };
+    assert_eq!((outcome, step.run.view().requests), (Outcome::TimedOut, 0));
+    assert!((7200..8100).contains(&now.since(start).as_secs()), "{:?}", now.since(start));
+}
+
+/// A job that must be cancelled is given up where nothing may leave for hours after the deadline.
+#[test]
+fn no_wait_for_the_request_budget_is_for_ever() {
+    let order = order("recordingJobs", |order| {
+        order["limits"] = json!({ "chunkDeadlineSeconds": 60, "queueDeadlineSeconds": 7200 });
+    });
+    let start = Timestamp::parse("2024-01-01T00:00:00Z").unwrap();
+    let cx = |now| Context { order: &order, pace: Pace::default(), now };
+    let step = fresh(&order).step(cx(start), Input::Start).run.step(cx(start), Input::Slot { granted: true });
+    let mut step = step.run.step(cx(start), answered(created()));
+    let mut now = start;
+    let mut records = 0;
+    let outcome = loop {
+        let at = now.plus(Duration::from_secs(600));
+        let input = match step.next {
+            Next::Send(_) => Input::NotYet { at },
+            Next::WaitUntil { at: due, reason: WaitReason::RequestBudget } => {
+                now = due;
+                Input::NotYet { at }
+            }
+            Next::WaitUntil { at: due, .. } => {
+                now = due;
+                Input::Tick
+            }
+            Next::Done(outcome) => break outcome,
+            Next::TakeSlot => panic!("it has its slot"),
+        };
+        step = step.run.step(cx(now), input);
+        records += step.records.len();
+    };
+    assert_eq!(outcome, Outcome::TimedOut);
+    let hours = now.since(start).as_secs() / 3600;
+    assert!((2..5).contains(&hours) && records < 10, "{records} records in {hours} hours");
+}
+
 #[test]
 fn an_abandoned_chunk_names_what_the_server_complained_about_last() {
     let order = deletion(json!({}));

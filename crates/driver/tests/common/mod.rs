@@ -1,4 +1,5 @@
 //! A small scripted tenant that offers `dataDeletion`, and a ledger that breaks at a chosen commit.
+#![allow(dead_code, reason = "each test file is a crate of its own and uses a part of this one")]
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};

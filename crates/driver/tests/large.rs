@@ -1,0 +1,99 @@
+//! A run of many chunks, as functions carry it out: all are woken at once, and share a budget that is small for them.
+
+#![cfg(test)]
+
+mod common;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use common::{FakeTenant, create, order, outcomes, records, start, tenant};
+use futures_util::future::join_all;
+use purge_core::request::RecordType;
+use purge_core::run::{Order, Outcome, Pace};
+use purge_core::time::Timestamp;
+use purge_driver::{Advance, Clock, MemoryLedger, Sender, Signal, Unwatched, VirtualClock, Worker, virtual_time};
+
+/// Messages that are in hand at a time: five workers with batches of five.
+const HANDS: usize = 25;
+
+/// What an invocation takes at least.
+const INVOCATION: Duration = Duration::from_millis(40);
+
+/// Carries it out with messages that name a chunk and are held back for whole seconds; gives how many were sent.
+async fn by_messages(clock: &VirtualClock, ledger: &MemoryLedger, http: &FakeTenant, order: &Order) -> u64 {
+    let tenant = tenant();
+    let sender = Sender::new(http, clock, &tenant, order.limits.requests_per_minute);
+    let queue: RefCell<BTreeMap<(Timestamp, u64), u32>> = RefCell::default();
+    let (sent, open) = (Cell::new(0_u64), Cell::new(order.chunks));
+    let send = |at: Timestamp, chunk: u32| {
+        sent.set(sent.get() + 1);
+        queue.borrow_mut().insert((at, sent.get()), chunk);
+    };
+    (1..=order.chunks).for_each(|chunk| send(clock.now(), chunk));
+    let hand = |n: usize| {
+        let (queue, send, sender, open) = (&queue, &send, &sender, &open);
+        async move {
+            let (owner, stop) = (format!("hand-{n}"), Signal::new());
+            let worker = Worker {
+                ledger,
+                sender,
+                clock,
+                watch: &Unwatched,
+                owner: &owner,
+                assume_dead_owners: false,
+                policy: None,
+                tell: false,
+                stop: &stop,
+                patience: Some(Duration::from_secs(2)),
+            };
+            while open.get() > 0 {
+                let next = queue.borrow().first_key_value().map(|(&(at, _), _)| at);
+                if next.is_none_or(|at| at > clock.now()) {
+                    clock.sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+                let (_, chunk) = queue.borrow_mut().pop_first().unwrap();
+                clock.sleep(INVOCATION).await;
+                let at = match worker.advance(order, chunk, Pace::default()).await.unwrap() {
+                    Advance::Waiting { at, .. } | Advance::Busy { until: at } => at,
+                    Advance::Done(_) => {
+                        open.set(open.get() - 1);
+                        continue;
+                    }
+                    lost @ (Advance::Lost | Advance::Absent) => panic!("{lost:?}"),
+                };
+                let seconds = u64::try_from(at.since(clock.now()).as_millis().div_ceil(1000)).unwrap();
+                send(clock.now().plus(Duration::from_secs(seconds)), chunk);
+            }
+        }
+    };
+    join_all((0..HANDS).map(hand)).await;
+    sent.get()
+}
+
+/// A tenth of what the planner takes, with a tenth of the requests that are allowed: together they take longer than the
+/// default deadline of each.
+#[test]
+fn chunks_that_wait_for_each_other_are_carried_out_and_their_logs_stay_short() {
+    let clock = VirtualClock::new(start());
+    let test = async {
+        let (ledger, http, mut order) = (MemoryLedger::new(), FakeTenant::new(&clock), order(2_100));
+        order.request.record_types = vec![RecordType::Conversation, RecordType::Interaction, RecordType::Message];
+        order.limits.requests_per_minute = 30;
+        create(&ledger, &order).await;
+        let sent = by_messages(&clock, &ledger, &http, &order).await;
+        let took = clock.now().since(start());
+        assert!(took > order.limits.chunk_deadline(), "{took:?} is no long time");
+        let ended = outcomes(&ledger).await;
+        let verified = ended.iter().filter(|outcome| **outcome == Some(Outcome::Verified)).count();
+        assert_eq!((verified, http.count("submit")), (ended.len(), ended.len()));
+        let mut of_chunk = BTreeMap::<u32, usize>::new();
+        records(&ledger).await.iter().for_each(|record| *of_chunk.entry(record.chunk).or_default() += 1);
+        let longest = of_chunk.values().max().copied().unwrap();
+        assert!(longest <= 24, "a chunk has {longest} records");
+        assert!(sent < 60 * u64::from(order.chunks), "{sent} messages");
+    };
+    virtual_time::run(&clock, test).unwrap();
+}
