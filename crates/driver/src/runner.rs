@@ -175,9 +175,11 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Runner<'_, L, H, C, W> {
         Ok(seen(false, None))
     }
 
-    /// Until then, or until the run is stopped, or cancelled and the chunk does not know yet.
+    /// Until then, or until the run is stopped, or cancelled and the chunk does not know yet. Not for longer than it is until then
+    /// now, whatever becomes of the clock: whoever comes too early is told so.
     async fn wait(&self, shared: &Shared<'_>, until: Timestamp, told_cancelled: bool) {
-        let sleep = pin!(self.worker.clock.sleep_until(until));
+        let clock = self.worker.clock;
+        let sleep = pin!(clock.sleep(until.since(clock.now())));
         let news = pin!(async {
             let stop = pin!(self.worker.stop.raised());
             if told_cancelled {
@@ -214,8 +216,7 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Runner<'_, L, H, C, W> {
                     return Err(error);
                 }
             }
-            let at = self.worker.clock.now().plus(CANCEL_LOOK);
-            select(pin!(self.worker.clock.sleep_until(at)), pin!(shared.done.raised())).await;
+            select(pin!(self.worker.clock.sleep(CANCEL_LOOK)), pin!(shared.done.raised())).await;
         }
         Ok(())
     }

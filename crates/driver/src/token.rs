@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::lock::Mutex;
 use purge_core::oauth::{AccessToken, TokenError, TokenGrant, read_token, token_request};
-use purge_core::reply::retry_after;
+use purge_core::reply::{MAX_RETRY_AFTER, retry_after};
 use purge_core::run::Input;
 use purge_core::time::Timestamp;
 
@@ -108,9 +108,11 @@ impl TokenCache {
         self.kept.borrow_mut().take_if(|kept| kept.number == number);
     }
 
-    /// The pause that the login has asked for, while it lasts.
+    /// The pause that the login has asked for, while it lasts. One that lies further ahead than any was asked for by a clock that
+    /// has been set right since.
     fn busy(&self, now: Timestamp) -> Option<NoToken> {
-        self.failure.borrow().clone().filter(|failure| failure.until.is_some_and(|until| now < until))
+        let lasts = |until: Timestamp| now < until && until <= now.plus(MAX_RETRY_AFTER);
+        self.failure.borrow().clone().filter(|failure| failure.until.is_some_and(lasts))
     }
 
     fn kept(&self, now: Timestamp, renewed: bool) -> Option<Token> {

@@ -104,8 +104,7 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         if let Some(outcome) = row.run.outcome() {
             return Ok(Advance::Done(outcome));
         }
-        if let Some((at, reason)) = row.run.due()
-            && self.clock.now() < at
+        if let Some((at, reason)) = row.run.waits(self.clock.now())
             && !self.must_cancel(order, &row.run).await?
         {
             return Ok(Advance::Waiting { at, reason });
@@ -177,7 +176,9 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
             Some(_) => Input::NoResponse(NoResponse::Interrupted),
             None => match run.due() {
                 // Before it is on record again that its request is about to leave.
-                Some((at, WaitReason::RequestBudget)) if at <= self.clock.now() && !self.stop.is_raised() => {
+                Some((_, WaitReason::RequestBudget))
+                    if run.waits(self.clock.now()).is_none() && !self.stop.is_raised() =>
+                {
                     match self.sender.place(&self.account(order)).await {
                         Ok(Err(at)) if self.is_too_long(at) => Input::NotYet { at },
                         place => {

@@ -515,6 +515,34 @@ fn a_pause_beyond_the_deadline_is_waited_for_once() {
     });
 }
 
+/// While chunks look at their deletions, wait for the login and for the budget, somebody corrects the clock, which was a day ahead.
+#[test]
+fn a_clock_that_is_set_right_does_not_stop_a_run_for_as_long_as_it_was_wrong() {
+    let pause = ("retry-after".to_owned(), "20".to_owned());
+    let busy = HttpResponse { status: 429, headers: vec![pause], body: String::new() };
+    for (name, mishap) in [
+        ("status", status(503)),
+        ("status", Mishap::Answer(busy.clone())),
+        ("submit", Mishap::DroppedBefore),
+        ("token", Mishap::Answer(busy)),
+    ] {
+        in_virtual_time(async |clock| {
+            let (ledger, http, order, stop) = (MemoryLedger::new(), FakeTenant::new(clock), order(2), Signal::new());
+            create(&ledger, &order).await;
+            http.will(name, [mishap.clone()]);
+            let begun = clock.steady();
+            let corrected = async {
+                clock.sleep(Duration::from_secs(1)).await;
+                clock.set_back(Duration::from_secs(86_400));
+            };
+            let (end, ()) = join(carry_out("a", &ledger, &http, clock, &order, &stop), corrected).await;
+            assert_eq!((end, outcomes(&ledger).await), (Ok(RunEnd::Ended), vec![VERIFIED; 2]), "{name}");
+            let took = clock.steady().saturating_sub(begun);
+            assert!(took < Duration::from_secs(600), "{name}: {took:?}");
+        });
+    }
+}
+
 #[test]
 fn a_duration_is_that_of_the_chunk() {
     in_virtual_time(async |clock| {

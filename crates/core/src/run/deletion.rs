@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::machine::{Machine, millis};
+use super::machine::{IN_FLIGHT_PATIENCE, Machine, millis};
 use super::state::{DELETION_GONE, Phase};
 use super::{Cause, Next, Outcome, WaitReason};
 use crate::api::data_deletion::{self, Status};
@@ -102,6 +102,8 @@ impl Machine<'_> {
             }
             Err(next) => return next,
         };
+        // A clock that has been set right since makes nobody watch for longer.
+        let since = since.min(self.cx.now.plus(IN_FLIGHT_PATIENCE));
         let looks = looks.saturating_add(1);
         let emptying = baseline.is_some_and(|before| left < before);
         self.run.remaining = Some(left);

@@ -23,7 +23,7 @@ use crate::retry::{GIVE_UP_BEFORE, GIVE_UP_WATCHING, backoff, jittered};
 use crate::time::Timestamp;
 
 /// How long a request may be under way before a tick looks at it again; the driver's own time-outs are shorter.
-const IN_FLIGHT_PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const IN_FLIGHT_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Seconds between two tries for a job slot, times the number of the try, at most half a minute.
 const SLOT_PATIENCE: Duration = Duration::from_secs(2);
@@ -125,8 +125,8 @@ impl Machine<'_> {
         if let Some(sent) = self.run.in_flight {
             return Next::WaitUntil { at: sent.plus(IN_FLIGHT_PATIENCE), reason: WaitReason::InFlight };
         }
-        if let Some(wait) = self.run.wait.filter(|wait| self.cx.now < wait.at) {
-            return Next::WaitUntil { at: wait.at, reason: wait.reason };
+        if let Some((at, reason)) = self.run.waits(self.cx.now) {
+            return Next::WaitUntil { at, reason };
         }
         self.go()
     }
@@ -379,7 +379,7 @@ impl Machine<'_> {
     /// times, and the log must not grow with it.
     fn no_room(&mut self, at: Timestamp) -> Next {
         match self.run.wait {
-            Some(wait) if wait.reason == WaitReason::RequestBudget && wait.at <= self.cx.now => {
+            Some(wait) if wait.reason == WaitReason::RequestBudget && self.run.waits(self.cx.now).is_none() => {
                 self.cancelled().or_else(|| self.expired()).unwrap_or_else(|| self.wait_for_room(at, false))
             }
             Some(_) | None => self.resume(),

@@ -1,5 +1,7 @@
 //! The state of one chunk, as it is stored between any two steps.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Cause, Order, Outcome, Pace, WaitReason};
@@ -13,6 +15,9 @@ pub(super) const DELETION_GONE: &str = "deletion.gone";
 
 /// Why a job that was perhaps created ends in doubt when nobody could look at all jobs.
 pub(super) const TOO_MANY_JOBS: &str = "submit.too-many-jobs";
+
+/// No wait is longer, but for a cool-off.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// Version of the stored state.
 pub(crate) const CHUNK_RUN_VERSION: u32 = 1;
@@ -370,7 +375,14 @@ impl ChunkRun {
         self.phase.stage() == Stage::Before
     }
 
-    /// Until when it waits, and for what.
+    /// Until when it waits at that time, and for what. A wait that nobody can have begun, by a clock that has been set right since, is
+    /// over.
+    #[must_use]
+    pub fn waits(&self, now: Timestamp) -> Option<(Timestamp, WaitReason)> {
+        self.due().filter(|(at, reason)| now < *at && (*reason == WaitReason::CoolOff || *at <= now.plus(LONGEST_WAIT)))
+    }
+
+    /// Until when it was to wait, and for what.
     #[must_use]
     pub fn due(&self) -> Option<(Timestamp, WaitReason)> {
         self.wait.map(|wait| (wait.at, wait.reason))

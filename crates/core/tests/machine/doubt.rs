@@ -177,8 +177,8 @@ fn protection_is_asked_for_again_by_whoever_goes_on_hours_later() {
     let order = held("recordingJobs", json!({}));
     let start = || [created(), job("READY"), conversations(&["a"]), Json(200, json!([{ "id": "a" }]))];
     let lifted = [conversations(&["a"]), Json(200, json!([])), Text(204, "")];
-    let stopped = Stopped(Duration::from_secs(2 * 3600));
-    let story = play(&order, start().into_iter().chain([stopped]).chain(lifted));
+    let stopped = || Stopped(Duration::from_secs(3000));
+    let story = play(&order, start().into_iter().chain([stopped(), stopped()]).chain(lifted));
     assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Held, "hold"), 0));
     // Waiting for room in the budget, as everybody does, asks for nothing again.
     let rest = [job("PROCESSING"), job("FULFILLED"), conversations(&["b"]), gone()];

@@ -114,8 +114,8 @@ pub(crate) struct FakeTenant {
     clock: VirtualClock,
     pub(crate) calls: RefCell<Vec<Call>>,
     mishaps: RefCell<BTreeMap<&'static str, VecDeque<Mishap>>>,
-    /// End of deletion by id, and the id that deletes a window.
-    jobs: RefCell<BTreeMap<String, Timestamp>>,
+    /// End of deletion by id, in steady time, for the tenant has a clock of its own; and the id that deletes a window.
+    jobs: RefCell<BTreeMap<String, Duration>>,
     deleted_by: RefCell<BTreeMap<String, Vec<String>>>,
     tokens: Cell<u64>,
     /// Tokens of this number or lower are refused.
@@ -170,7 +170,7 @@ impl FakeTenant {
         }
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         let window = body["filter"]["dateRange"]["start"].as_str().unwrap_or_default().to_owned();
-        let now = self.clock.now();
+        let now = self.clock.steady();
         match name {
             "token" => {
                 self.tokens.set(self.tokens.get() + 1);
@@ -180,7 +180,7 @@ impl FakeTenant {
             "submit" => {
                 let mut jobs = self.jobs.borrow_mut();
                 let id = format!("job-{}", jobs.len() + 1);
-                jobs.insert(id.clone(), now.plus(Duration::from_secs(2)));
+                jobs.insert(id.clone(), now + Duration::from_secs(2));
                 self.deleted_by.borrow_mut().entry(window).or_default().push(id.clone());
                 HttpResponse::json(202, &json!({"id": id}))
             }
