@@ -768,3 +768,11 @@ fn however_long_the_policy_is_the_plan_file_can_be_read_again() {
     assert_eq!(checked.findings.iter().filter(|f| f.code == "json.tooLarge").count(), 1);
     assert!(checked.plan.is_none());
 }
+
+#[test]
+fn nobody_is_told_to_write_an_instant_after_the_last() {
+    let last = range("2023-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z");
+    let checked = check(&request(json!({ "range": last })), None, &context());
+    let codes: Vec<_> = checked.findings.iter().map(|finding| finding.code.as_str()).collect();
+    assert!(codes.contains(&"range.future") && !codes.contains(&"range.endLooksInclusive"), "{codes:?}");
+}

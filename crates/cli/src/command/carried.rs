@@ -28,6 +28,10 @@ use crate::terminal::{BAD, CARE, DIM, outlet, paint, result, say, tell};
 /// How often to look whether only messages are left.
 const LOOK: Duration = Duration::from_secs(2);
 
+const ENDED_BEFORE: &str = "the run had ended before; this is its result, and no chunk is sent again";
+const ONLY_MESSAGES: &str =
+    "the run had ended before, and no chunk is sent again; what the governance system was not told is";
+
 /// How it is told, and what else is done.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Manner {
@@ -56,10 +60,11 @@ pub(super) async fn carry_out(
     // Held until the evidence is there: whoever sees that nobody carries the run on looks for it.
     let mut held = None;
     let ended_before = row.open == 0;
+    let only_messages = ended_before && manner.deliver && undelivered(ledger, order).await?;
     if ended_before && !json {
-        tell("the run had ended before; this is its result, and no chunk is sent again");
+        tell(if only_messages { ONLY_MESSAGES } else { ENDED_BEFORE });
     }
-    if !ended_before || (manner.deliver && undelivered(ledger, order).await?) {
+    if !ended_before || only_messages {
         let lock = match RunLock::take(&around.folder, &order.run_id)? {
             Some(lock) => Some(lock),
             None => {

@@ -127,13 +127,15 @@ fn range(draft: &Draft, today: Timestamp, say: &mut impl FnMut(Severity, &str, &
 /// The instant that somebody who counts the end as included means by such an end.
 fn probably_meant(end: Timestamp) -> Option<Timestamp> {
     let in_day = end.millis().rem_euclid(DAY_MS);
-    if in_day >= DAY_MS - 1_000 {
-        Some(end.start_of_day().plus_days(1))
+    let meant = if in_day >= DAY_MS - 1_000 {
+        end.start_of_day().plus_days(1)
     } else if in_day % 1_000 == 999 {
-        Some(Timestamp::from_millis(end.millis() + 1))
+        Timestamp::from_millis(end.millis() + 1)
     } else {
-        None
-    }
+        end
+    };
+    // After the last instant there is none to write.
+    (meant > end).then_some(meant)
 }
 
 fn jurisdiction(
