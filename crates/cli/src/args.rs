@@ -129,7 +129,8 @@ Examples:
     /// Check an evidence folder offline
     #[command(after_help = "\
 Looks at every hash, the chains of records, the plan and its approver, the report
-and its figures, and what the governance system was told, and names what was changed. Exits with 0 if everything holds and with 5 if anything does not.
+and its figures, and what the governance system was told, and names what was changed.
+Exits with 0 if everything holds and with 5 if anything does not.
 
 Only the manifest says when it was approved, and only webhooks.jsonl whether and when
 messages were delivered: the records do not have it.

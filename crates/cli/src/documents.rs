@@ -63,7 +63,7 @@ pub(crate) fn prepare(request: &Path, policy: Option<&Path>, context: &CheckCont
         return Err(Failure::new(Exit::BadInput, "file.twice", "--policy", message, "give one of them as a file"));
     }
     let text = read_text(request)?;
-    let name = if request == Path::new("-") { "standard input".to_owned() } else { request.display().to_string() };
+    let name = if request == stdin { "standard input".to_owned() } else { request.display().to_string() };
     let names = Names { request: name, policy: policy.map(|p| p.display().to_string()) };
     if !is_plan_file(&text) {
         let policy = policy.map(read_text).transpose()?;
