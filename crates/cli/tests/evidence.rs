@@ -18,7 +18,7 @@ fn every_file_and_every_claim_is_checked() {
     bench.file("request.json", &request(2));
     bench.run(&["run", "request.json"]).exits(0);
     let evidence = bench.evidence();
-    let table: [(&str, Change, &str, &str); 20] = [
+    let table: [(&str, Change, &str, &str); 24] = [
         (
             "a byte of the log",
             &|f| edit(f, "audit.jsonl", |t| t.replacen("us-east-1", "us-east-2", 1)),
@@ -114,6 +114,33 @@ fn every_file_and_every_claim_is_checked() {
             "chains",
             "line 1",
         ),
+        (
+            "a file and its line in the list",
+            &|f| {
+                fs::remove_file(f.join("report.json")).unwrap();
+                listed(f, |files| drop(files.remove("report.json")));
+            },
+            "files",
+            "`report.json` is missing",
+        ),
+        (
+            "a line in the list",
+            &|f| listed(f, |files| drop(files.remove("report.json"))),
+            "files",
+            "`report.json` is not listed in the manifest",
+        ),
+        (
+            "a line too many in the list",
+            &|f| listed(f, |files| drop(files.insert("note.txt".to_owned(), "sha256:00".into()))),
+            "files",
+            "the manifest lists `note.txt`",
+        ),
+        (
+            "the version of the manifest",
+            &|f| edit(f, "manifest.json", |t| t.replacen("\"version\": 1", "\"version\": 2", 1)),
+            "files",
+            "version 2",
+        ),
         ("a file too many", &|f| fs::write(f.join("note.txt"), "x").unwrap(), "files", "note.txt"),
         ("a whole file", &|f| fs::remove_file(f.join("webhooks.jsonl")).unwrap(), "files", "webhooks.jsonl"),
     ];
@@ -151,6 +178,15 @@ fn renewed(folder: &Path, name: &str, change: impl Fn(String) -> String) {
     edit(folder, "manifest.json", |text| {
         let mut manifest: Value = serde_json::from_str(&text).unwrap();
         manifest["files"][name] = hash.clone().into();
+        manifest.to_string()
+    });
+}
+
+/// Changes which files the manifest lists.
+fn listed(folder: &Path, change: impl Fn(&mut serde_json::Map<String, Value>)) {
+    edit(folder, "manifest.json", |text| {
+        let mut manifest: Value = serde_json::from_str(&text).unwrap();
+        change(manifest["files"].as_object_mut().unwrap());
         manifest.to_string()
     });
 }
