@@ -24,6 +24,21 @@ test('a fault dropped on the lanes happens when its time comes, once', async ({ 
   await look(page, 'rehearse-dropped')
 })
 
+test('what is let happen has the time that was chosen last, whether the page has shown it yet or not', async ({ page }) => {
+  await begin(page)
+  await page.getByLabel('Happens').evaluate((field: HTMLInputElement) => {
+    // All at once, as on a machine that is too busy to paint in between.
+    const chip = [...document.querySelectorAll<HTMLElement>('.palette .chip')].find(({ textContent }) => textContent === 'Server error')
+    for (const time of ['+10:00', '+3:00']) {
+      field.value = time
+      field.dispatchEvent(new Event('input', { bubbles: true }))
+      field.dispatchEvent(new Event('change', { bubbles: true }))
+      chip?.click()
+    }
+  })
+  await expect(page.getByRole('list', { name: 'Still to happen' }).getByRole('listitem')).toHaveText([/, in 3 min/, /, in 10 min/])
+})
+
 test('what is typed while it plays stays, a hold that is none is not placed, and the speed is the one that is shown', async ({ page }) => {
   await longRehearsal(page)
   await page.getByRole('button', { name: 'Start', exact: true }).click()

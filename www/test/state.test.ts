@@ -1,7 +1,7 @@
 // Lengths that add up, documents that cannot be edited field by field, drafts that stay, keys that mean something, plan files.
 import { beforeEach, expect, test, vi } from 'vitest'
 import { clockBy, exactly, length, timeIn } from '../src/format'
-import { refused } from '../src/state/document'
+import { listed, refused } from '../src/state/document'
 import { drafts, forget, keep } from '../src/state/drafts'
 import { lettersOn, meant, turnLetters, type Place, type Pressed } from '../src/state/meant'
 import { readPlanFile } from '../src/state/planfile'
@@ -44,6 +44,16 @@ test('a document that core could not read has no fields', () => {
   expect(refused(findings, 'policy')).toBe(true)
   expect(refused(findings, 'request')).toBe(false)
   expect(refused([{ code: 'json.syntax', pointer: '#' }], 'request')).toBe(true)
+})
+
+test('an item is put into a list once, and taken out of it, whatever the list was', () => {
+  const list = (text: string): unknown => (JSON.parse(text) as { recordTypes: unknown }).recordTypes
+  const one = listed('{"recordTypes":["conversation"]}', ['recordTypes'], 'message', true)
+  expect(list(one)).toEqual(['conversation', 'message'])
+  expect(list(listed(one, ['recordTypes'], 'message', true))).toEqual(['conversation', 'message'])
+  expect(list(listed(one, ['recordTypes'], 'conversation', false))).toEqual(['message'])
+  expect(list(listed('{}', ['recordTypes'], 'message', true))).toEqual(['message'])
+  expect(list(listed('{"recordTypes":"all"}', ['recordTypes'], 'message', true))).toEqual(['message'])
 })
 
 test('no draft goes so that another one can come, and one that is replaced is said', () => {

@@ -65,6 +65,13 @@ function set(root: Json, path: readonly (string | number)[], value: Json | undef
   set(holder[step] ?? null, rest, value)
 }
 
+/** The text with that item at the end of the list there, or taken out of it. */
+export function listed(text: string, path: readonly (string | number)[], item: string, on: boolean): string {
+  const found = at(fields(text) ?? {}, path)
+  const rest = Array.isArray(found) ? found.filter((other) => other !== item) : []
+  return change(text, path, on ? [...rest, item] : rest)
+}
+
 /** Whole numbers as numbers; anything else stays the text that it is, for core to object to. */
 export function number(text: string): Json {
   return /^-?\d{1,15}$/.test(text.trim()) ? Number(text) : text

@@ -4,7 +4,7 @@ import { live } from 'lit-html/directives/live.js'
 import { recordTypes, regions } from '../core'
 import { examples } from '../examples'
 import { localTime, zone } from '../format'
-import { at, change as changed, fields, instant, number, refused, textAt, type Fields, type Json } from '../state/document'
+import { at, change as changed, fields, instant, listed, number, refused, textAt, type Fields, type Json } from '../state/document'
 import { change, edit, get } from '../state/store'
 import { t } from '../texts'
 import { findingsAt, pointerId } from './findings'
@@ -96,9 +96,7 @@ function said(where: string): TemplateResult {
 function kinds(request: Fields): TemplateResult {
   const list = at(request, ['recordTypes'])
   const own = Array.isArray(list) ? list : []
-  const toggle = (kind: string, on: boolean): void => {
-    set(['recordTypes'], on ? [...own, kind] : own.filter((other) => other !== kind))
-  }
+  const toggle = (kind: string, on: boolean): void => edit({ request: listed(get().documents.request, ['recordTypes'], kind, on) })
   return html`<fieldset id=${pointerId('#/recordTypes')} tabindex="-1">
     <legend>${t.form.recordTypes}</legend>
     <div class="choices">

@@ -3,7 +3,7 @@ import { html, nothing, type TemplateResult } from 'lit-html'
 import { live } from 'lit-html/directives/live.js'
 import { recordTypes } from '../core'
 import { DAY, day } from '../format'
-import { at, change as changed, instant, number, textAt, type Fields, type Json } from '../state/document'
+import { at, change as changed, instant, listed, number, textAt, type Fields, type Json } from '../state/document'
 import { EMPTY, list, policyFields } from '../state/policy'
 import type { Kind } from '../state/rows'
 import { afterPaint, change, edit, get } from '../state/store'
@@ -97,7 +97,7 @@ function rule(policy: Fields, place: number): TemplateResult {
   const kinds = Array.isArray(chosen) ? chosen : []
   const name = t.policy.nth(t.policy.rule, place + 1)
   const toggle = (kind: string, on: boolean): void =>
-    set([...path, 'recordTypes'], on ? [...kinds, kind] : kinds.filter((other) => other !== kind))
+    edit({ policy: listed(get().documents.policy ?? EMPTY, [...path, 'recordTypes'], kind, on) })
   return html`<li id=${pointerId(`policy#/retention/${place}`)} tabindex="-1">
     <div class="grid rules">
       ${cell(policy, [...path, 'minAgeDays'], `${name}: ${t.policy.days}`, WHOLE)}
@@ -128,17 +128,21 @@ function tables(policy: Fields): TemplateResult {
   return html`
     <h3 id=${pointerId('policy#/holds')} tabindex="-1">${t.policy.holds} (${holds.length})</h3>
     ${rows('holds', holds.length, [t.policy.holdId, t.policy.matter, '', t.policy.from, t.policy.to], t.policy.noHolds, (place) => hold(policy, place))}
-    <p class="group"><button type="button" class="plain" id="add-holds" @click=${() => addHold(holds)}>${t.policy.addHold}</button>
+    <p class="group"><button type="button" class="plain" id="add-holds" @click=${addHold}>${t.policy.addHold}</button>
       <button type="button" class="plain" @click=${() => change({ dialog: 'holds' })}>${t.policy.paste}</button></p>
     <h3 id=${pointerId('policy#/retention')} tabindex="-1">${t.policy.retention} (${rules.length})</h3>
     ${rows('retention', rules.length, [t.policy.days, t.policy.basis, t.policy.region, ''], t.policy.noRetention, (place) => rule(policy, place))}
-    <p class="group"><button type="button" class="plain" id="add-retention" @click=${() => addRule(rules)}>${t.policy.addRule}</button>
+    <p class="group"><button type="button" class="plain" id="add-retention" @click=${addRule}>${t.policy.addRule}</button>
       <button type="button" class="plain" @click=${() => change({ dialog: 'retention' })}>${t.policy.paste}</button></p>
   `
 }
 
+/** The list as it is now: what was painted last may be older than the edit before this one. */
+const present = (kind: Kind): Json[] => list(policyFields() ?? {}, kind)
+
 /** A new hold takes the middle day of the range, so that it shows at once; whoever adds it says which days are meant. */
-function addHold(holds: Json[]): void {
+function addHold(): void {
+  const holds = present('holds')
   const { plan } = get()
   const first = plan.starts[0] ?? Date.UTC(2023, 0, 1)
   const last = plan.ends[plan.ends.length - 1] ?? first + DAY
@@ -148,8 +152,8 @@ function addHold(holds: Json[]): void {
   set(['holds'], [...holds, { id, range: { start: start.toISOString(), end: end.toISOString() } }])
 }
 
-function addRule(rules: Json[]): void {
-  set(['retention'], [...rules, { recordTypes: ['conversation'], minAgeDays: 365, basis: '' }])
+function addRule(): void {
+  set(['retention'], [...present('retention'), { recordTypes: ['conversation'], minAgeDays: 365, basis: '' }])
 }
 
 /** Several rows or columns pasted into a cell are rows of a spreadsheet. */

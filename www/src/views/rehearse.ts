@@ -105,8 +105,8 @@ function controls(running: Show | null): TemplateResult {
   </div>`
 }
 
-/** Lets it happen: at that time to come, or now. */
-function happen(running: Show, what: Happening, at: number | null): void {
+/** Lets it happen: at that time to come, or now; if none is given, at the one that was chosen last, painted or not. */
+function happen(running: Show, what: Happening, at = running.aim): void {
   const when = at ?? running.now
   if (!running.drop(what, when)) return
   const { start: from, end } = settings.hold
@@ -153,7 +153,7 @@ function palette(running: Show): TemplateResult {
       ${aim === null ? nothing : html`<button type="button" class="plain" @click=${() => chooseTime(null)}>${t.rehearse.whenNow}</button>`}
       <small id="when-help" class=${unread ? 'error' : ''}>${unread ? t.rehearse.whenUnread : t.rehearse.whenHelp}</small></div>
     <div class="group wrap chips">${list.map((what) => html`<span class="hinted"><button type="button" class="plain chip ${what}" ?disabled=${over}
-      title=${t.rehearse.happeningHelp[what]} aria-describedby="happening-${what}" @click=${() => happen(running, what, aim)}
+      title=${t.rehearse.happeningHelp[what]} aria-describedby="happening-${what}" @click=${() => happen(running, what)}
       ${carrying(what, place)}>${t.rehearse.happenings[what]}</button>${hint(`happening-${what}`, t.rehearse.happeningHelp[what])}</span>`)}</div>
     <div class="group wrap">${window('start', t.rehearse.holdFrom)} ${window('end', t.rehearse.holdTo)}</div>
     ${coming.length > 0
