@@ -77,11 +77,14 @@ impl Timestamp {
     /// # Errors
     /// The first reason why the text is refused.
     pub fn parse(text: &str) -> Result<Self, TimestampError> {
-        if text.contains(['t', 'z']) {
-            return Err(TimestampError::LowerCase);
-        }
         let written = rfc3339::read(text).ok_or_else(|| {
-            if rfc3339::names_no_time(text) { TimestampError::NoSuchTime } else { TimestampError::NotRfc3339 }
+            if text.contains(['t', 'z']) {
+                TimestampError::LowerCase
+            } else if rfc3339::names_no_time(text) {
+                TimestampError::NoSuchTime
+            } else {
+                TimestampError::NotRfc3339
+            }
         })?;
         let Some(offset_ms) = written.offset_ms else { return Err(TimestampError::NoOffset) };
         // No server here knows leap seconds.
