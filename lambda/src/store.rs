@@ -83,6 +83,7 @@ pub trait Store: Ledger {
 pub mod conformance {
     use std::time::Duration;
 
+    use futures_util::future::join;
     use purge_core::time::Timestamp;
     use purge_driver::ledger::conformance::{Broken, cancelled, new_run};
     use purge_driver::ledger::{Claim, Claimed, Commit, Committed, Created, Lease, NewRun, Unfinished};
@@ -125,7 +126,16 @@ pub mod conformance {
         a.create(&other, at(3)).await?;
         let found = b.create_fired(&firing(2), &other, at(4)).await?;
         must(found == is(&other, Created::Existing), "a firing can be a run that is there")?;
-        must(a.fired(&firing(2)).await? == Some(other.order.run_id), "which is remembered, too")
+        must(a.fired(&firing(2)).await? == Some(other.order.run_id), "which is remembered, too")?;
+        // The event was delivered twice, and each planner has a plan of its own.
+        let (one, two) = (new_run("conformance-fired-here", 1)?, new_run("conformance-fired-there", 1)?);
+        let (here, there) =
+            join(a.create_fired(&firing(3), &one, at(5)), b.create_fired(&firing(3), &two, at(5))).await;
+        let ((here, first), (there, second)) = (here?, there?);
+        must(here == there, "of two at once one is the run of the firing, for both")?;
+        must((first == Created::New) != (second == Created::New), "which one of them has created")?;
+        let loser = if here == one.order.run_id { two } else { one };
+        must(a.run(&loser.order.run_id).await?.is_none(), "and the other is no run")
     }
 
     async fn a_receiver_that_is_gone_is_remembered<S: Store>(a: &S, b: &S) -> Result<(), Broken> {

@@ -3,11 +3,13 @@
 //! Write-ahead log and `synchronous = full`: what a call has written survives the loss of power. One connection a process; other
 //! processes wait for their turn.
 
+mod look;
+mod rows;
 mod store;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use store::{ChunkKind, Mark, Unreadable};
+pub(crate) use look::{ChunkKind, Mark, Unreadable};
 
 use std::cell::{RefCell, RefMut};
 use std::fs::{self, File};

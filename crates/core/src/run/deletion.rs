@@ -136,24 +136,36 @@ impl Machine<'_> {
         self.pause(pause, WaitReason::ConfirmingSubmit, false)
     }
 
-    /// It has not arrived, or the attempt before has seen it delete a part and this one has seen that it stands still.
+    /// It has not arrived, or it has deleted a part before anybody looked and stands still; only a count before it tells which.
     fn submit_does_nothing(&mut self, left: u64) -> Next {
-        if self.run.before.is_some_and(|before| left < before) {
-            self.found(None, "a part is gone; the rest has not changed for as long as a deletion takes");
-            if self.run.cancel {
-                let cause = Cause::new("cancelled", "cancelled; the submit has left a part of the window");
-                return self.finish(Outcome::Residual, Some(cause));
-            }
-            self.run.remaining = None;
-            return self.submit_again();
+        let (arrived, seen, outcome, what) = match self.run.before {
+            Some(before) if left < before => (
+                None,
+                "a part is gone; the rest has not changed for as long as a deletion takes",
+                Outcome::Residual,
+                "the submit has left a part of the window",
+            ),
+            Some(_) => (
+                Some(false),
+                "the window has not changed for as long as a deletion takes",
+                Outcome::Cancelled,
+                "the submit had not arrived",
+            ),
+            None => (
+                None,
+                "the window has not changed for as long as a deletion takes; what was there before was not counted",
+                Outcome::Unknown,
+                "nobody counted what was in the window before the submit, so nobody knows whether it has deleted a part",
+            ),
+        };
+        self.found(arrived, seen);
+        if arrived == Some(false) {
+            self.run.submits = self.run.submits.saturating_sub(1);
         }
-        self.found(Some(false), "the window has not changed for as long as a deletion takes");
-        self.run.submits = self.run.submits.saturating_sub(1);
-        self.run.remaining = None;
         if self.run.cancel {
-            let cause = Cause::new("cancelled", "cancelled; the submit had not arrived");
-            return self.finish(Outcome::Cancelled, Some(cause));
+            return self.finish(outcome, Some(Cause::new("cancelled", format!("cancelled; {what}"))));
         }
+        self.run.remaining = None;
         self.submit_again()
     }
 
@@ -161,7 +173,10 @@ impl Machine<'_> {
     pub(super) fn submit_again(&mut self) -> Next {
         self.run.resubmits = self.run.resubmits.saturating_add(1);
         if self.run.resubmits >= MAX_SUBMITS {
-            let cause = Cause::new("submit.gave-up", format!("none of {MAX_SUBMITS} submits arrived"));
+            let cause = Cause::new(
+                "submit.gave-up",
+                format!("{MAX_SUBMITS} submits were not answered, and none was seen to delete anything"),
+            );
             let cause = self.with_trouble(cause);
             return self.finish(Outcome::Failed, Some(cause));
         }

@@ -2,6 +2,8 @@
 //!
 //! A check that cannot be made is not passed: the chunk ends without having deleted anything.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::machine::Machine;
@@ -10,7 +12,7 @@ use super::{Cause, Next, Outcome};
 use crate::analytics::{self, Conversation, Listing};
 use crate::api::protection;
 use crate::audit::Event;
-use crate::bounds::{IDS_PER_LOOKUP, LONGEST, PAGE_SIZE, QUERY_DAYS};
+use crate::bounds::{AGED_AFTER_MONTHS, IDS_PER_LOOKUP, LONGEST, PAGE_SIZE, QUERY_DAYS};
 use crate::chunk::Age;
 use crate::http::HttpRequest;
 use crate::order::HeldWindow;
@@ -19,6 +21,12 @@ use crate::request::{DeletionApi, entities};
 use crate::sorted::sort;
 use crate::time::Timestamp;
 use crate::window::Window;
+
+/// For how long it counts that nothing stood against a deletion: what the platform protects may change while it is put off.
+const CLEARED_FOR: Duration = Duration::from_secs(300);
+
+/// For how long at most, whatever the deletion waited for.
+const CLEARED_AT_MOST: Duration = Duration::from_secs(3600);
 
 /// Pages of conversations that are searched for some that reach into a held window.
 const MAX_STRADDLER_PAGES: u32 = 20;
@@ -248,6 +256,24 @@ impl Machine<'_> {
             Some(cause) => self.finish(Outcome::Rejected, Some(cause)),
             None => self.to(Phase::Submitted),
         }
+    }
+
+    /// Whether the deletion, having been put off by the other side, is about to leave on the word of guards that were asked too long
+    /// ago. Waits of our own making, for the request budget, count much later: the guards would wait for it, too, and so for ever.
+    pub(super) fn is_stale(&self) -> bool {
+        let ago = self.run.cleared_at.map_or(Duration::ZERO, |at| self.cx.now.since(at));
+        self.run.asks_for_deletion() && ago > if self.run.waits > 0 { CLEARED_FOR } else { CLEARED_AT_MOST }
+    }
+
+    /// Conversations that have become older than five years since the plan was made are selected in another way, and a job for
+    /// recent ones would find none and call that done.
+    pub(super) fn outlived(&self) -> Option<Cause> {
+        let aged_from = self.cx.now.minus_months(AGED_AFTER_MONTHS);
+        let outlived = self.run.chunk.age == Age::Recent && self.run.chunk.window.start() < aged_from;
+        outlived.then(|| {
+            let message = "a part of it has become older than five years since the plan was made, and jobs select such conversations in another way: plan again";
+            Cause::new("chunk.fiveYears", message)
+        })
     }
 
     pub(super) fn over_limit(&self, count: u64, what: &str) -> Option<Cause> {

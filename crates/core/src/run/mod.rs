@@ -4,12 +4,15 @@
 //! record, and exactly one next move. It never fails and never waits.
 
 mod deletion;
+mod ending;
 mod guard;
 mod job;
 mod machine;
 mod state;
+mod trouble;
 mod verify;
 mod view;
+mod waiting;
 
 use std::time::Duration;
 

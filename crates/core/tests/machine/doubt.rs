@@ -108,6 +108,24 @@ fn what_an_unanswered_submit_has_left_is_deleted_by_a_retry() {
     assert_eq!((story.end(), story.run.view().remaining), (ended(Outcome::Residual, "cancelled"), Some(4)));
 }
 
+/// Without a limit of records nothing is counted before: what the submit may have deleted until the first look, nobody knows.
+#[test]
+fn a_submit_that_nobody_counted_before_is_not_said_to_have_gone_astray() {
+    let order = deletion(json!({ "maxRecords": null, "chunkDeadlineSeconds": 3600 }));
+    let lost = [Lost(NoResponse::Dropped), always(count(4)), accepted(), status("completed"), count(0)];
+    let story = play(&order, lost);
+    assert_eq!((story.end(), story.times(SUBMIT)), (verified(), 2));
+    assert!(!story.log.contains("\"arrived\":false"), "{}", story.log);
+    let report = super::reported::report(&order, &[&story.log]);
+    assert!(report.problems.iter().all(|problem| problem.chunk.is_none()), "{:?}", report.problems);
+    assert_eq!((report.chunks[0].submits, report.chunks[0].records_deleted), (2, None));
+
+    let cancelled = [Lost(NoResponse::Dropped), count(4), CancelFirst(Box::new(count(4))), always(count(4))];
+    let story = play(&order, cancelled);
+    assert_eq!((story.end(), story.times(SUBMIT)), (ended(Outcome::Unknown, "cancelled"), 1));
+    assert_eq!(story.run.view().remaining, Some(4));
+}
+
 /// When whoever sent it cannot be waiting any more, it is watched for no longer than any other.
 #[test]
 fn a_submit_that_was_interrupted_long_ago_is_not_waited_for_once_more() {

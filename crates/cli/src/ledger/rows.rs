@@ -1,0 +1,143 @@
+//! The rows of the tables, as SQLite has them and as they are meant.
+
+use purge_core::run::{ChunkRun, Outcome};
+use purge_core::time::Timestamp;
+use purge_driver::ledger::{ChunkRow, Lease, LedgerError, MessageState, OutboxRow, RecordRow, RunRow};
+use rusqlite::Row;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The columns that a [`RawRun`] is made of.
+pub(super) const RUN_COLUMNS: &str = "order_json, plan_file, cancel_asked, created_at, updated_at, \
+     (select count(*) from chunks where chunks.run_id = runs.run_id and outcome is null)";
+/// The columns that a [`RawChunk`] is made of.
+pub(super) const CHUNK_COLUMNS: &str = "number, state_json, version, lease_owner, lease_until";
+/// The columns that a [`RawMessage`] is made of.
+pub(super) const OUTBOX_COLUMNS: &str = "id, body, attempts, state_json";
+
+/// A row of `runs` as SQLite has it.
+pub(super) struct RawRun {
+    order: String,
+    plan_file: String,
+    cancel_asked: Option<i64>,
+    created_at: i64,
+    updated_at: i64,
+    open: u32,
+}
+
+impl RawRun {
+    pub(super) fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Self::after(row, 0)
+    }
+
+    /// From the columns after so many others.
+    pub(super) fn after(row: &Row<'_>, others: usize) -> rusqlite::Result<Self> {
+        Ok(Self {
+            order: row.get(others)?,
+            plan_file: row.get(others + 1)?,
+            cancel_asked: row.get(others + 2)?,
+            created_at: row.get(others + 3)?,
+            updated_at: row.get(others + 4)?,
+            open: row.get(others + 5)?,
+        })
+    }
+
+    pub(super) fn read(self) -> Result<RunRow, LedgerError> {
+        Ok(RunRow {
+            order: parse("the order of a run", &self.order)?,
+            plan_file: self.plan_file,
+            open: self.open,
+            cancel_asked: self.cancel_asked.map(Timestamp::from_millis),
+            created_at: Timestamp::from_millis(self.created_at),
+            updated_at: Timestamp::from_millis(self.updated_at),
+        })
+    }
+}
+
+/// A row of `chunks` as SQLite has it.
+pub(super) struct RawChunk {
+    index: u32,
+    state: String,
+    version: i64,
+    lease_owner: Option<String>,
+    lease_until: Option<i64>,
+}
+
+impl RawChunk {
+    pub(super) fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            index: row.get(0)?,
+            state: row.get(1)?,
+            version: row.get(2)?,
+            lease_owner: row.get(3)?,
+            lease_until: row.get(4)?,
+        })
+    }
+
+    pub(super) fn read(self) -> Result<ChunkRow, LedgerError> {
+        let lease = self.lease_owner.zip(self.lease_until);
+        Ok(ChunkRow {
+            index: self.index,
+            run: parse("the state of a chunk", &self.state)?,
+            version: unsigned(self.version),
+            lease: lease.map(|(owner, until)| Lease { owner, until: Timestamp::from_millis(until) }),
+        })
+    }
+}
+
+/// A row of `outbox` as SQLite has it.
+pub(super) struct RawMessage {
+    id: String,
+    body: String,
+    attempts: u32,
+    state: String,
+}
+
+impl RawMessage {
+    pub(super) fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self { id: row.get(0)?, body: row.get(1)?, attempts: row.get(2)?, state: row.get(3)? })
+    }
+
+    pub(super) fn read(self) -> Result<OutboxRow, LedgerError> {
+        let state = parse("the state of a message", &self.state)?;
+        Ok(OutboxRow { id: self.id, body: self.body, attempts: self.attempts, state })
+    }
+}
+
+/// A row of `records`: its position and its line.
+pub(super) fn read_record((position, line): (i64, String)) -> Result<RecordRow, LedgerError> {
+    Ok(RecordRow { position: unsigned(position), record: parse("an audit record", &line)? })
+}
+
+/// How a chunk has ended, as its column has it.
+pub(super) fn outcome(run: &ChunkRun) -> Option<&'static str> {
+    run.outcome().map(Outcome::as_str)
+}
+
+/// When a message is to be sent, as its column has it; nothing once that is settled.
+pub(super) fn due(state: &MessageState) -> Option<i64> {
+    match state {
+        MessageState::Pending { due, .. } => Some(due.millis()),
+        MessageState::Delivered { .. } | MessageState::Dead { .. } => None,
+    }
+}
+
+/// Canonical, so that an audit line is the same bytes here and in the evidence.
+pub(super) fn json<T: Serialize>(value: &T) -> String {
+    String::from_utf8_lossy(&purge_core::json::canonical(value)).into_owned()
+}
+
+/// Reads what the ledger has written.
+pub(super) fn parse<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, LedgerError> {
+    serde_json::from_str(text).map_err(|why| LedgerError::Corrupt(format!("{what}: {why}")))
+}
+
+/// Versions and positions count up from 0 one by one and never reach the sign bit.
+pub(super) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A number that [`signed`] has written.
+pub(super) fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
