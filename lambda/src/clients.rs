@@ -82,8 +82,7 @@ impl<C> fmt::Debug for Lazy<C> {
 }
 
 /// The SDK itself waits for ever.
-#[must_use]
-pub fn timeouts() -> TimeoutConfig {
+fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(CALL).build()
 }
 

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, LocalSecondaryIndex, Projection, ProjectionType,
@@ -13,6 +14,10 @@ use aws_sdk_dynamodb::types::{
 };
 use purge_driver::HttpsClient;
 use purge_lambda::ledger::{BY_DUE, DUE, PARTITION, SORT};
+
+/// How long a test waits for an answer. On a busy machine an emulator takes seconds for its first one, and what is then asked again may
+/// have been done: its table already exists.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The top of the repository.
 #[must_use]
@@ -163,7 +168,7 @@ pub async fn config(url: &str) -> SdkConfig {
     let keys = aws_sdk_dynamodb::config::Credentials::new("test", "test", None, None, "test");
     aws_config::defaults(BehaviorVersion::latest())
         .http_client(purge_lambda::connector::over(HttpsClient::new().unwrap()))
-        .timeout_config(purge_lambda::clients::timeouts())
+        .timeout_config(TimeoutConfig::builder().operation_timeout(PATIENCE).build())
         .credentials_provider(keys)
         .region(Region::new("us-east-1"))
         .endpoint_url(url)

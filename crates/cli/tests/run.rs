@@ -126,7 +126,7 @@ fn a_hold_that_comes_while_the_run_is_under_way_keeps_what_is_left() {
     let mut child = bench.command(&args).stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut events = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
-    assert!(events.any(|e| e["event"] == "chunk" && e["outcome"] == "verified"));
+    assert!(events.any(|event| a_chunk_is_verified(&event)));
     // The last two of the ten days each.
     let range = json!({ "start": "2023-04-15T00:00:00Z", "end": "2023-04-25T00:00:00Z" });
     policy_with(&bench, &json!([{ "id": "matter-7", "range": range }]));
@@ -157,15 +157,19 @@ const SLOW: [&str; 5] = ["run", "request.json", "--concurrency", "4", "--json"];
 /// Starts it and waits for the first chunk to be verified.
 fn under_way(bench: &Bench) -> Child {
     bench.file("request.json", &request(12));
-    begun(bench, &SLOW)
+    begun(bench, &SLOW, a_chunk_is_verified)
 }
 
-/// Starts that and waits for the first chunk to be verified.
-fn begun(bench: &Bench, args: &[&str]) -> Child {
+fn a_chunk_is_verified(event: &Value) -> bool {
+    event["event"] == "chunk" && event["outcome"] == "verified"
+}
+
+/// Starts that and waits until it says this.
+fn begun(bench: &Bench, args: &[&str], said: fn(&Value) -> bool) -> Child {
     let mut child = bench.command(args).stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut events = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
-    assert!(events.any(|e| e["event"] == "chunk" && e["outcome"] == "verified"));
+    assert!(events.any(|event| said(&event)));
     // Nobody reads its output any more; it must not mind.
     child
 }
@@ -204,7 +208,7 @@ fn on_the_next_day_too_the_same_command_goes_on() {
     let plan = check(&asked.to_string(), Some(&policy.to_string()), &context).plan.unwrap();
     fs::write(bench.path("yesterday.json"), PlanFile::new(&plan, yesterday).text()).unwrap();
     let slow = ["--policy", "policy.json", "--concurrency", "1", "--json"];
-    let mut child = begun(&bench, &[&["run", "yesterday.json"][..], &slow].concat());
+    let mut child = begun(&bench, &[&["run", "yesterday.json"][..], &slow].concat(), a_chunk_is_verified);
     child.kill().unwrap();
     child.wait().unwrap();
     let today =
@@ -254,6 +258,27 @@ fn asked_to_terminate_it_stops_in_order_and_says_how_to_go_on() {
     bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
     let report = bench.run(&SLOW).exits(0).report();
     assert_eq!((&report["outcome"], &report["totals"]["submits"]), (&json!("verified"), &json!(12)));
+}
+
+/// Until then somebody can take the delete dates back.
+#[test]
+fn of_a_cool_off_the_date_is_shown_on_which_the_recordings_go() {
+    let bench = Bench::new();
+    let mut wanted: Value =
+        serde_json::from_str(&fs::read_to_string(example("year-recording-jobs.json")).unwrap()).unwrap();
+    wanted["range"] = json!({ "start": "2023-01-01T00:00:00.000Z", "end": "2023-01-11T00:00:00.000Z" });
+    wanted["recordings"]["coolOffDays"] = json!(7);
+    bench.file("request.json", &wanted);
+    let rests = |event: &Value| event["event"] == "chunk" && event["wait"]["kind"] == "coolOff";
+    let child = begun(&bench, &["run", "request.json", "--json"], rests);
+    let week = SystemClock.now().plus(Duration::from_secs(7 * 86_400));
+    assert!(std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    Ran::of(child.wait_with_output().unwrap()).exits(75);
+
+    let shown = bench.run(&["status", "run-"]).exits(0).stdout;
+    let (_, until) = shown.split_once("waiting: cool-off, the recordings go when it ends, until ").expect(&shown);
+    let until = Timestamp::parse(until.split_whitespace().next().unwrap()).unwrap();
+    assert!(until <= week && week.since(until) < Duration::from_secs(300), "{until}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use anstyle::Style;
 use purge_core::finding::{Finding, Severity};
 use purge_core::run::{ChunkRun, Outcome};
 use purge_driver::ledger::RunRow;
+use purge_driver::{Clock as _, SystemClock};
 
 use super::{no_ledger, on_this_thread};
 use crate::args::{DEFAULT_LEDGER, StatusArgs};
@@ -138,11 +139,13 @@ fn one(args: &StatusArgs, ledger: &SqliteLedger, row: &RunRow, chunks: &[ChunkRu
         ("left", Align::Right),
         ("request id", Align::Left),
     ]);
+    let now = SystemClock.now();
     for chunk in chunks {
         let view = chunk.view();
+        let until = progress::due(&view).filter(|due| *due > now).map(|due| format!(", until {due}"));
         let state = match view.outcome {
             Some(_) => result::outcome(view.outcome),
-            None => Cell::styled(CARE, progress::state(&view)),
+            None => Cell::styled(CARE, progress::state(&view) + &until.unwrap_or_default()),
         };
         let number = |n: Option<u64>| n.map_or_else(|| Cell::styled(DIM, "?"), |n| count(Some(n)).into());
         table.push(vec![

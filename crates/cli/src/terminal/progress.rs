@@ -86,8 +86,7 @@ impl Progress {
             Mode::Silent => {}
             Mode::Json => say_news(&text),
             Mode::Lines => {
-                let due = view.due.filter(|_| !matches!(view.wait, Some(WaitReason::JobPending { .. })));
-                let left = left(due, SystemClock.now()).map(|left| format!(", {left}")).unwrap_or_default();
+                let left = left(due(view), SystemClock.now()).map(|left| format!(", {left}")).unwrap_or_default();
                 tell_news(&format!("{}{}  {text}{left}", banner(self.simulated), name(view)));
             }
             Mode::Bars(bars) => bars.show(view, &text),
@@ -123,6 +122,11 @@ pub(crate) fn state(view: &ChunkView) -> String {
         None | Some(WaitReason::JobPending { .. }) => word(&view.state),
         Some(wait) => format!("waiting: {}{why}", reason(wait)),
     }
+}
+
+/// When it goes on. Another look at a job is not worth telling.
+pub(crate) fn due(view: &ChunkView) -> Option<Timestamp> {
+    view.due.filter(|_| !matches!(view.wait, Some(WaitReason::JobPending { .. })))
 }
 
 /// `confirmingSubmit` is for programs; people read `confirming submit`.
