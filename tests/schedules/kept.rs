@@ -1,5 +1,6 @@
 //! What a job takes along and what it leaves, on a tenant where conversations go on beyond midnight.
 
+use purge_core::run::ChunkView;
 use serde_json::json;
 
 use super::*;
@@ -23,6 +24,11 @@ fn case(types: &[&str], retention: &Value) -> Case {
 
 /// Carried out on the first of March 2024 at that time of day: how the chunks ended, and the tenant a week later.
 fn carried_out(case: &Case, time: &str) -> (Vec<Outcome>, purge_sim::Tenant, Timestamp) {
+    let (chunks, tenant, later) = ended(case, time);
+    (chunks.into_iter().map(|chunk| chunk.outcome.unwrap()).collect(), tenant, later)
+}
+
+fn ended(case: &Case, time: &str) -> (Vec<ChunkView>, purge_sim::Tenant, Timestamp) {
     let clock = VirtualClock::new(Timestamp::parse(&format!("2024-03-01T{time}Z")).unwrap());
     let plan = planned(case, clock.now()).unwrap();
     let (fuse, memory) = (Fuse::default(), MemoryLedger::new());
@@ -33,9 +39,9 @@ fn carried_out(case: &Case, time: &str) -> (Vec<Outcome>, purge_sim::Tenant, Tim
     let end = virtual_time::run(&clock, live(&plan, &order, &ledger, &wire, &policy, "p", false)).unwrap();
     assert_eq!(end, RunEnd::Ended);
     let rows = virtual_time::run(&clock, memory.chunks(&order.run_id, 0, 1000)).unwrap().unwrap();
-    let outcomes = rows.iter().map(|row| row.run.outcome().unwrap()).collect();
+    let chunks = rows.iter().map(|row| row.run.view()).collect();
     let tenant = wire.tenant.borrow().clone();
-    (outcomes, tenant, clock.now().plus(Duration::from_secs(7 * 86_400)))
+    (chunks, tenant, clock.now().plus(Duration::from_secs(7 * 86_400)))
 }
 
 #[test]
@@ -95,4 +101,33 @@ fn cool_offs_pass_side_by_side() {
     assert_eq!(outcomes, [Outcome::Verified; 6]);
     let took = later.since(Timestamp::parse("2024-03-01T12:00:00Z").unwrap()) - Duration::from_secs(7 * 86_400);
     assert!(took < Duration::from_secs(8 * 86_400), "{took:?} for six chunks, two at once");
+}
+
+/// The policy is asked about what can still be taken back, and somebody is told within the hour.
+#[test]
+fn a_hold_that_comes_in_the_cool_off_is_told_while_there_is_time() {
+    let mut case = case(&["recording", "screenRecording"], &json!([]));
+    case.request["recordings"] = json!({ "coolOffDays": 7 });
+    let mut policy = case.policy.clone();
+    policy["holds"] =
+        json!([{ "id": "LH-2", "range": { "start": "2023-03-04T00:00:00Z", "end": "2023-03-05T00:00:00Z" } }]);
+    let placed = Timestamp::parse("2024-03-03T09:30:00Z").unwrap();
+    case.later = Some((placed, policy));
+    let (chunks, ..) = ended(&case, "12:00:00");
+    let held = |chunk: &&ChunkView| chunk.cause.as_ref().is_some_and(|cause| cause.code == "policy.scheduled");
+    let told: Vec<_> = chunks.iter().filter(held).collect();
+    assert!(told.iter().any(|chunk| chunk.chunk.index == 4), "the day itself");
+    for chunk in told {
+        let (ended, message) = (chunk.ended_at.unwrap(), &chunk.cause.as_ref().unwrap().message);
+        assert!(ended >= placed && ended.since(placed) <= Duration::from_secs(3_700), "{ended}");
+        assert!(message.contains("LH-2") && message.contains("2024-03-08T12:"), "{message}");
+        assert_eq!(chunk.outcome, Some(Outcome::Unknown));
+    }
+    let rest: Vec<_> =
+        chunks.iter().filter(|chunk| !held(chunk)).map(|chunk| (chunk.chunk.index, chunk.outcome)).collect();
+    assert_eq!(
+        rest,
+        [(5, Some(Outcome::Verified)), (6, Some(Outcome::Verified))],
+        "nothing after the held day is concerned"
+    );
 }

@@ -22,6 +22,7 @@ mod token;
 mod wire;
 
 // Carrying on.
+mod cool_off;
 pub mod pace;
 pub mod postman;
 pub mod redrive;

@@ -11,6 +11,7 @@ use purge_core::webhook::{ChunkEnd, WebhookEvent};
 
 use crate::budget::Account;
 use crate::clock::Clock;
+use crate::cool_off::next_look;
 use crate::http::Http;
 use crate::ledger::{Claim, Claimed, Commit, Committed, Lease, Ledger, LedgerError, OutboxMessage, Slot};
 use crate::policy::PolicyInForce;
@@ -36,7 +37,7 @@ pub const JOB_SLOTS: u32 = 2;
 pub enum Advance {
     /// It waits.
     Waiting {
-        /// Until when.
+        /// When to look again.
         at: Timestamp,
         /// For what.
         reason: WaitReason,
@@ -104,13 +105,17 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         if let Some(outcome) = row.run.outcome() {
             return Ok(Advance::Done(outcome));
         }
+        let mut news = None;
         if let Some((at, reason)) = row.run.waits(self.clock.now())
             && !self.must_cancel(order, &row.run).await?
         {
-            return Ok(Advance::Waiting { at, reason });
+            news = self.regret(order, &row.run).await;
+            if news.is_none() {
+                return Ok(self.waiting(index, at, reason));
+            }
         }
         match self.take(order, index).await? {
-            Ok((run, held)) => self.carry_on(order, run, held, pace).await,
+            Ok((run, held)) => self.carry_on(order, run, held, pace, news).await,
             Err(stands) => Ok(stands),
         }
     }
@@ -169,12 +174,14 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         mut run: ChunkRun,
         mut held: Held,
         pace: Pace,
+        news: Option<Input>,
     ) -> Result<Advance, LedgerError> {
         let mut has_place = false;
-        let mut input = match run.in_flight_since() {
+        let mut input = match (run.in_flight_since(), news) {
             // Its worker is gone: the lease was free, and nobody else feeds the answer back.
-            Some(_) => Input::NoResponse(NoResponse::Interrupted),
-            None => match run.due() {
+            (Some(_), _) => Input::NoResponse(NoResponse::Interrupted),
+            (None, Some(news)) => news,
+            (None, None) => match run.due() {
                 // Before it is on record again that its request is about to leave.
                 Some((_, WaitReason::RequestBudget))
                     if run.waits(self.clock.now()).is_none() && !self.stop.is_raised() =>
@@ -242,7 +249,7 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
                     }
                 }
                 Next::TakeSlot => Input::Slot { granted: self.ledger.take_slot(slot, JOB_SLOTS).await? },
-                Next::WaitUntil { at, reason } => return Ok(Advance::Waiting { at, reason }),
+                Next::WaitUntil { at, reason } => return Ok(self.waiting(run.chunk().index, at, reason)),
                 Next::Done(outcome) => return Ok(Advance::Done(outcome)),
             };
         }
@@ -310,6 +317,27 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
             // It is certain that it has not left; who is told by an error only would have to look for it.
             Err(error) => Some(no_ledger(&error)),
         }
+    }
+
+    /// What has come to stand against recordings that wait for their date.
+    async fn regret(&self, order: &Order, run: &ChunkRun) -> Option<Input> {
+        if !run.cools_off() {
+            return None;
+        }
+        match self.policy_objection(order, run).await? {
+            // Nothing is about to leave: it is asked again.
+            Objection::Unclear(_) => None,
+            objection @ (Objection::Held(_) | Objection::Forbidden(_) | Objection::Cancelled) => {
+                Some(Input::Objection(objection))
+            }
+        }
+    }
+
+    /// It waits until then, but is looked at meanwhile if there is a policy to ask.
+    fn waiting(&self, index: u32, at: Timestamp, reason: WaitReason) -> Advance {
+        let asks = reason == WaitReason::CoolOff && self.policy.is_some();
+        let at = if asks { at.min(next_look(index, self.clock.now())) } else { at };
+        Advance::Waiting { at, reason }
     }
 
     async fn policy_objection(&self, order: &Order, run: &ChunkRun) -> Option<Objection> {

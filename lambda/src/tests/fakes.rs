@@ -284,18 +284,24 @@ impl World {
 
     /// The same, planned under that policy.
     pub(super) async fn run_under(&self, hours: u32, policy: &Value) -> String {
+        let run_id = self.run_of(&request(hours), policy).await;
+        assert_eq!(self.ledger.run(&run_id).await.unwrap().unwrap().open, hours);
+        run_id
+    }
+
+    /// Stores a run of that request, planned under that policy, and gives its id.
+    pub(super) async fn run_of(&self, request: &Value, policy: &Value) -> String {
         let context = CheckContext {
             now: self.clock.now(),
             tenant_jurisdiction: Some("us-east-1".to_owned()),
             default_jurisdiction: None,
         };
-        let checked = plan::check(&request(hours).to_string(), Some(&policy.to_string()), &context);
+        let checked = plan::check(&request.to_string(), Some(&policy.to_string()), &context);
         let plan = checked.plan.unwrap_or_else(|| panic!("{:?}", checked.findings));
         let digest = plan.digest().to_owned();
         let approval = Approval { digest, approved_by: "b@example.com".to_owned(), approved_at: self.clock.now() };
         let order = Order::new(&plan, &approval, &self.place.name(), true).unwrap();
         let chunks: Vec<_> = plan.chunks().iter().map(|chunk| ChunkRun::new(&order, *chunk)).collect();
-        assert_eq!(u32::try_from(chunks.len()), Ok(hours));
         let plan_file = serde_json::to_string(&PlanFile::new(&plan, self.clock.now())).unwrap();
         let run_id = order.run_id.clone();
         self.ledger.create(&NewRun { order, plan_file, chunks }, self.clock.now()).await.unwrap();

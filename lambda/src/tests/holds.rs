@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use purge_core::http::HttpResponse;
 use purge_core::plan::{self, CheckContext, PlanFile};
-use purge_core::run::{Outcome, WaitReason};
+use purge_core::run::{Cause, Outcome, WaitReason};
 use purge_core::time::Timestamp;
 use purge_core::wake::WakeUp;
 use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
-use super::fakes::{World, arrived, event, in_virtual_time, policy, request, sent};
+use super::fakes::{Sent, World, arrived, event, in_virtual_time, policy, request, sent};
 
 const TIME: Duration = Duration::from_secs(120);
 
@@ -108,6 +109,55 @@ fn a_worker_asks_the_policy_that_applies_now_before_it_deletes() {
         let waits = wake(3).await;
         assert_eq!((waits.outcome, waits.requests), (None, 0), "without a policy nobody can tell, so it waits");
         assert!(matches!(waits.wait, Some(WaitReason::Backoff { attempt: 1 })), "{:?}", waits.wait);
+    });
+}
+
+/// Wake-ups hop until the date comes, and look at the policy once an hour.
+#[test]
+fn recordings_that_wait_for_their_date_are_looked_after_until_a_hold_comes() {
+    in_virtual_time(async |world| {
+        let mut wanted = request(24);
+        (wanted["api"], wanted["recordTypes"]) = (json!("recordingJobs"), json!(["recording"]));
+        (wanted["chunking"], wanted["recordings"]) = (json!({"days": 1}), json!({"coolOffDays": 7}));
+        let run_id = world.run_of(&wanted, &policy()).await;
+        let view = async || world.ledger.chunk(&run_id, 1).await.unwrap().unwrap().run.view();
+        let job = |state: &str| {
+            let counts = json!({"id": "job-1", "state": state, "totalConversations": 3, "totalRecordings": 5,
+                "totalProcessedRecordings": 5, "totalSkippedRecordings": 0, "totalFailedRecordings": 0});
+            world.http.answer.replace(HttpResponse::json(200, &counts));
+        };
+        // Carries out what the queue holds back for so long.
+        let woken = async |message: Sent| {
+            world.clock.sleep(Duration::from_secs(u64::try_from(message.delay_seconds).unwrap())).await;
+            let answer = world.functions().work(&event(&[message]), &world.invocation(TIME)).await.unwrap();
+            assert_eq!(answer["batchItemFailures"], json!([]));
+            world.chunks.take().pop()
+        };
+        job("READY");
+        let mut next = woken(sent(WakeUp::new(&run_id, 1).text())).await.unwrap();
+        job("FULFILLED");
+        while view().await.wait != Some(WaitReason::CoolOff) {
+            next = woken(next).await.unwrap();
+        }
+        let date = view().await.due.unwrap();
+        let calls = world.http.called.borrow().len();
+        for _ in 0..20 {
+            next = woken(next).await.unwrap();
+        }
+        assert_eq!((view().await.due, view().await.outcome), (Some(date), None));
+        put(world, "policy.json", &hold_on(0));
+        let placed = world.clock.now();
+        let mut last = Some(next);
+        while let Some(next) = last {
+            last = woken(next).await;
+        }
+        let told = view().await;
+        let Cause { code, message, .. } = told.cause.unwrap();
+        assert_eq!((told.outcome, code.as_str()), (Some(Outcome::Unknown), "policy.scheduled"));
+        assert!(message.contains("hold `case`") && message.contains(&date.to_string()), "{message}");
+        assert!(told.ended_at.unwrap().since(placed) <= Duration::from_secs(3_700), "{:?}", told.ended_at);
+        assert_eq!(world.http.called.borrow().len(), calls, "nothing was asked of the organisation");
+        assert!(!world.errands.take().is_empty(), "the governance system is told");
     });
 }
 

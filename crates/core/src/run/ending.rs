@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::machine::Machine;
 use super::state::{Phase, Stage};
-use super::{Cause, Next, Outcome};
+use super::{Cause, Next, Objection, Outcome};
 use crate::audit::Event;
 use crate::time::Timestamp;
 
@@ -23,7 +23,7 @@ impl Machine<'_> {
             return None;
         }
         if matches!(self.run.phase, Phase::Sample(_)) {
-            return self.still_to_come().map(|at| self.left_scheduled(at));
+            return self.still_to_come().map(|at| self.cancelled_late(at));
         }
         self.run.is_before().then(|| self.end_job(Outcome::Cancelled, cancelled()))
     }
@@ -33,12 +33,30 @@ impl Machine<'_> {
         self.run.action_date.filter(|at| *at > self.cx.now)
     }
 
-    /// Cancelled in the cool-off. Only the job could be cancelled, and it is over: its delete dates stand.
-    pub(super) fn left_scheduled(&mut self, at: Timestamp) -> Next {
+    /// In the cool-off something has come to stand against what the job has done. Whether that can be told does not matter here: nothing
+    /// is about to leave.
+    pub(super) fn regretted(&mut self, objection: Objection) -> Next {
+        match (objection, self.still_to_come()) {
+            (Objection::Held(cause) | Objection::Forbidden(cause), Some(at)) if self.run.cools_off() => {
+                self.left_scheduled(at, "policy.scheduled", &cause.message)
+            }
+            (Objection::Held(_) | Objection::Forbidden(_) | Objection::Unclear(_) | Objection::Cancelled, _) => {
+                self.resume()
+            }
+        }
+    }
+
+    /// Cancelled in the cool-off.
+    pub(super) fn cancelled_late(&mut self, at: Timestamp) -> Next {
+        self.left_scheduled(at, "cancelled.scheduled", "cancelled in the cool-off")
+    }
+
+    /// Only the job could be cancelled, and it is over: its delete dates stand.
+    fn left_scheduled(&mut self, at: Timestamp, code: &str, why: &str) -> Next {
         let message = format!(
-            "cancelled in the cool-off: the job has run, and its recordings go at {at} unless their delete dates are taken back in Genesys Cloud"
+            "{why}: the job has run, and its recordings go at {at} unless their delete dates are taken back in Genesys Cloud"
         );
-        self.finish(Outcome::Unknown, Some(Cause::new("cancelled.scheduled", message)))
+        self.finish(Outcome::Unknown, Some(Cause::new(code, message)))
     }
 
     /// Ends a chunk that has not sent its deletion, or was about to send it once more because the first was not answered. A job that

@@ -307,7 +307,7 @@ impl Machine<'_> {
             return self.finish(Outcome::Residual, Some(Cause::new("job.counts", message)));
         }
         match date {
-            Some(at) if self.run.cancel => self.left_scheduled(at),
+            Some(at) if self.run.cancel => self.cancelled_late(at),
             Some(at) => self.later(Phase::Sample(Look::default()), at.since(self.cx.now), WaitReason::CoolOff),
             None => self.verify(),
         }

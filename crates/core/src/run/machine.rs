@@ -65,8 +65,7 @@ impl Machine<'_> {
             Input::Start | Input::Tick => self.resume(),
             Input::Cancel => {
                 self.note_cancel();
-                let cooling = self.run.wait.is_some_and(|wait| wait.reason == WaitReason::CoolOff);
-                if self.run.stage().is_harmless() || cooling {
+                if self.run.stage().is_harmless() || self.run.cools_off() {
                     self.run.wait = None;
                 }
                 self.resume()
@@ -91,7 +90,7 @@ impl Machine<'_> {
             },
             Input::Objection(objection) => match self.run.in_flight.take() {
                 Some(_) => self.objected(objection),
-                None => self.resume(),
+                None => self.regretted(objection),
             },
         }
     }

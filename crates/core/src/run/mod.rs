@@ -53,7 +53,8 @@ pub enum Input {
         /// Whether asking again later may help.
         may_pass: bool,
     },
-    /// It has not left: the policy that applies now, read right before, stands against it, or somebody has asked to cancel.
+    /// It has not left: the policy that applies now, read right before, stands against it, or somebody has asked to cancel. Or it is in
+    /// its cool-off, and the policy stands against it by now.
     Objection(Objection),
     /// Time has passed. Early or repeated ticks change nothing.
     Tick,

@@ -388,6 +388,12 @@ impl ChunkRun {
         self.wait.map(|wait| (wait.at, wait.reason))
     }
 
+    /// Whether its job has run and its recordings go later, so that their delete dates can still be taken back.
+    #[must_use]
+    pub fn cools_off(&self) -> bool {
+        self.wait.is_some_and(|wait| wait.reason == WaitReason::CoolOff)
+    }
+
     /// Whether it needs the organisation's job slot that it was granted.
     #[must_use]
     pub fn wants_slot(&self) -> bool {

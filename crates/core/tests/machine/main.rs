@@ -13,7 +13,7 @@ use purge_core::audit::Verifier;
 use purge_core::chunk::Chunk;
 use purge_core::http::{Auth, HttpRequest, HttpResponse, NoResponse};
 use purge_core::request::DeletionApi;
-use purge_core::run::{ChunkRun, Context, Input, Next, Objection, Order, Outcome, Pace, WaitReason};
+use purge_core::run::{Cause, ChunkRun, Context, Input, Next, Objection, Order, Outcome, Pace, Step, WaitReason};
 use purge_core::time::Timestamp;
 use serde_json::{Value, json};
 

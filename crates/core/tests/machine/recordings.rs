@@ -168,17 +168,24 @@ fn a_cancel_in_the_cool_off_says_what_is_still_to_come() {
         let story = go_on(&order, again, "2024-01-02T00:00:00Z", [job("FULFILLED"), conversations(&["a"]), gone()]);
         assert_eq!((story.end(), story.times("POST jobs")), (verified(), 0));
     }
+    let (run, now) = cooled(&order);
+    let step = run.step(Context { order: &order, pace: Pace::default(), now }, Input::Cancel);
+    assert_eq!(step.next, Next::Done(Outcome::Unknown), "a cancel is not slept through");
+}
+
+/// A chunk that has begun its cool-off, and when.
+fn cooled(order: &Order) -> (ChunkRun, Timestamp) {
     let waiting = [created(), job("READY"), job("PROCESSING"), job("FULFILLED")];
-    let mut run = ChunkRun::new(&order, chunk());
+    let mut run = ChunkRun::new(order, chunk());
     let (mut now, mut input) = (Timestamp::parse("2024-01-01T00:00:00Z").unwrap(), Input::Start);
     let mut answers = waiting.into_iter();
     loop {
-        let step = run.step(Context { order: &order, pace: Pace::default(), now }, input);
+        let step = run.step(Context { order, pace: Pace::default(), now }, input);
         run = step.run;
         input = match step.next {
             Next::Send(_) => answered(answers.next().unwrap()),
             Next::TakeSlot => Input::Slot { granted: true },
-            Next::WaitUntil { reason: WaitReason::CoolOff, .. } => break,
+            Next::WaitUntil { reason: WaitReason::CoolOff, .. } => return (run, now),
             Next::WaitUntil { at, .. } => {
                 now = at;
                 Input::Tick
@@ -186,8 +193,33 @@ fn a_cancel_in_the_cool_off_says_what_is_still_to_come() {
             Next::Done(outcome) => panic!("{outcome:?} before the cool-off"),
         };
     }
-    let step = run.step(Context { order: &order, pace: Pace::default(), now }, Input::Cancel);
-    assert_eq!(step.next, Next::Done(Outcome::Unknown), "a cancel is not slept through");
+}
+
+/// Nothing can be called back any more, but somebody can take the dates back until then.
+#[test]
+fn a_hold_in_the_cool_off_is_told_at_once_with_the_date() {
+    let order = cooling();
+    let (run, now) = cooled(&order);
+    let step = |objection: Objection, now| {
+        run.clone().step(Context { order: &order, pace: Pace::default(), now }, Input::Objection(objection))
+    };
+    let cause = Cause::new("policy.keepsMore", "hold `H-9` keeps a part of it");
+    for objection in [Objection::Held(cause.clone()), Objection::Forbidden(cause.clone())] {
+        let told = step(objection, now);
+        assert_eq!(told.next, Next::Done(Outcome::Unknown));
+        let Cause { code, message, .. } = told.run.view().cause.unwrap();
+        assert_eq!(code, "policy.scheduled");
+        assert!(message.contains("hold `H-9` keeps") && message.contains("2024-01-08T"), "{message}");
+        assert_eq!(told.run.view().records_deleted, None);
+        // What has become of it is seen by whoever tries again.
+        let rest = [job("FULFILLED"), conversations(&["a"]), gone()];
+        let story = go_on(&order, told.run.retried().unwrap(), "2024-01-09T00:00:00Z", rest);
+        assert_eq!((story.end(), story.times("POST jobs")), (verified(), 0));
+    }
+    let waits = |step: Step| matches!(step.next, Next::WaitUntil { reason: WaitReason::CoolOff, .. });
+    assert!(waits(step(Objection::unclear("it is not there"), now)), "nothing is about to leave");
+    let gone = step(Objection::Held(cause), Timestamp::parse("2024-01-08T00:30:00Z").unwrap());
+    assert!(matches!(gone.next, Next::Send(_)), "after its date there is nothing to take back");
 }
 
 #[test]
