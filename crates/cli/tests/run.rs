@@ -260,9 +260,9 @@ fn asked_to_terminate_it_stops_in_order_and_says_how_to_go_on() {
     assert_eq!((&report["outcome"], &report["totals"]["submits"]), (&json!("verified"), &json!(12)));
 }
 
-/// Until then somebody can take the delete dates back.
+/// Until then somebody can take the delete dates back, who has to know that they should.
 #[test]
-fn of_a_cool_off_the_date_is_shown_on_which_the_recordings_go() {
+fn of_a_cool_off_the_date_is_shown_and_a_hold_that_has_come_meanwhile_is_told() {
     let bench = Bench::new();
     let mut wanted: Value =
         serde_json::from_str(&fs::read_to_string(example("year-recording-jobs.json")).unwrap()).unwrap();
@@ -279,6 +279,17 @@ fn of_a_cool_off_the_date_is_shown_on_which_the_recordings_go() {
     let (_, until) = shown.split_once("waiting: cool-off, the recordings go when it ends, until ").expect(&shown);
     let until = Timestamp::parse(until.split_whitespace().next().unwrap()).unwrap();
     assert!(until <= week && week.since(until) < Duration::from_secs(300), "{until}");
+
+    let range = json!({ "start": "2023-01-04T00:00:00Z", "end": "2023-01-05T00:00:00Z" });
+    policy_with(&bench, &json!([{ "id": "matter-7", "range": range }]));
+    let report = bench.run(&["retry", "run-", "--policy", "policy.json", "--json"]).exits(5).report();
+    let (outcome, cause) = (&report["chunks"][0]["outcome"], &report["chunks"][0]["cause"]);
+    assert_eq!((outcome, &cause["code"]), (&json!("unknown"), &json!("policy.scheduled")));
+    let message = cause["message"].as_str().unwrap();
+    assert!(message.contains("hold `matter-7`") && message.contains(&until.to_string()), "{message}");
+    bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
+    // What became of it is looked at once nothing keeps it any more.
+    bench.run(&["retry", "run-", "--policy", "policy.json"]).exits(3);
 }
 
 #[test]

@@ -15,7 +15,8 @@ const PAGE: u32 = 1_000;
 pub struct Retry {
     /// Positions of the chunks that are queued again: they ended other than verified.
     pub chunks: Vec<u32>,
-    /// What is deleted from then on: those, and whatever has not ended.
+    /// What is deleted from then on: those, and whatever has not ended. Of recordings in their cool-off the deletion has been sent:
+    /// whoever goes on with them is told what stands against it by now.
     pub ahead: Vec<Chunk>,
     /// When the last of the chunks that are queued again had ended: whatever ends later has been tried again already.
     pub ended_by: Timestamp,
@@ -107,14 +108,14 @@ impl Retry {
             after = last.index;
             for row in page {
                 let (index, chunk, ended_at) = (row.index, row.run.chunk(), row.run.view().ended_at);
-                let open = row.run.outcome().is_none();
+                let (open, cools_off) = (row.run.outcome().is_none(), row.run.cools_off());
                 unaware += u32::from(open && !row.run.cancel_asked());
                 let chosen = only.is_none_or(|only| only.contains(&index)) && row.run.retried().is_some();
                 if chosen {
                     again.chunks.push(index);
                     again.ended_by = again.ended_by.max(ended_at.unwrap_or(again.ended_by));
                 }
-                if chosen || open {
+                if chosen || open && !cools_off {
                     again.ahead.push(chunk);
                 }
             }

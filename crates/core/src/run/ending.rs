@@ -33,8 +33,8 @@ impl Machine<'_> {
         self.run.action_date.filter(|at| *at > self.cx.now)
     }
 
-    /// In the cool-off something has come to stand against what the job has done. Whether that can be told does not matter here: nothing
-    /// is about to leave.
+    /// In the cool-off the policy has come to stand against what the job has done. Where nobody can tell, it goes on waiting: nothing is
+    /// about to leave.
     pub(super) fn regretted(&mut self, objection: Objection) -> Next {
         match (objection, self.still_to_come()) {
             (Objection::Held(cause) | Objection::Forbidden(cause), Some(at)) if self.run.cools_off() => {
