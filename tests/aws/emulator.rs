@@ -155,7 +155,7 @@ fn free_port() -> u16 {
 }
 
 fn until_listening(port: u16, process: &mut Child, log: impl Fn() -> String) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + PATIENCE;
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
         assert!(process.try_wait().unwrap().is_none(), "the emulator has ended: {}", log());
         assert!(Instant::now() < deadline, "the emulator does not start: {}", log());

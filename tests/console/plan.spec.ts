@@ -32,6 +32,20 @@ test('the inspector shows exactly what is sent, what wakes it, and why it is the
   await expect(page.getByText(/Nothing is sent for this part/)).toBeVisible()
 })
 
+test('of two record types that are ticked before the page has painted both count', async ({ page }) => {
+  await open(page)
+  await load(page, 'A quarter of conversations')
+  const kinds = page.getByRole('group', { name: 'Record types' })
+  await kinds.evaluate((group) => {
+    for (const box of group.querySelectorAll<HTMLInputElement>('input:checked')) box.click()
+  })
+  await expect(kinds.getByRole('checkbox', { checked: true })).toHaveCount(0)
+  await kinds.evaluate((group) => {
+    for (const box of [...group.querySelectorAll('input')].slice(0, 2)) box.click()
+  })
+  await expect(kinds.getByRole('checkbox', { checked: true })).toHaveCount(2)
+})
+
 test('totals say what is an estimate', async ({ page }) => {
   await open(page)
   await load(page, HOLDS)

@@ -7,7 +7,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use purge_core::plan::{CheckContext, PlanFile, check};
@@ -174,6 +174,11 @@ fn begun(bench: &Bench, args: &[&str], said: fn(&Value) -> bool) -> Child {
     child
 }
 
+/// Asks it to stop.
+fn terminate(child: &Child) {
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+}
+
 #[test]
 fn killed_half_way_the_same_command_goes_on() {
     let bench = Bench::new();
@@ -249,8 +254,7 @@ fn open_chunks(bench: &Bench) -> u64 {
 fn asked_to_terminate_it_stops_in_order_and_says_how_to_go_on() {
     let bench = Bench::new();
     let child = under_way(&bench);
-    let pid = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    terminate(&child);
     let ran = Ran::of(child.wait_with_output().unwrap()).exits(75);
     assert_eq!(ran.stderr, "");
     assert!(open_chunks(&bench) > 0);
@@ -272,7 +276,7 @@ fn of_a_cool_off_the_date_is_shown_and_a_hold_that_has_come_meanwhile_is_told() 
     let rests = |event: &Value| event["event"] == "chunk" && event["wait"]["kind"] == "coolOff";
     let child = begun(&bench, &["run", "request.json", "--json"], rests);
     let week = SystemClock.now().plus(Duration::from_secs(7 * 86_400));
-    assert!(std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    terminate(&child);
     Ran::of(child.wait_with_output().unwrap()).exits(75);
 
     let shown = bench.run(&["status", "run-"]).exits(0).stdout;
@@ -396,8 +400,7 @@ fn what_could_not_be_told_is_said_with_its_reason_and_sent_at_once_by_retry() {
     while nobody.visits() < 6 {
         std::thread::sleep(Duration::from_millis(50));
     }
-    let pid = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    terminate(&child);
     let ran = Ran::of(child.wait_with_output().unwrap()).exits(0);
     let said = ran.stdout.lines().find(|line| line.contains("webhooks")).unwrap();
     assert!(said.contains("2 still to be sent (") && said.contains("; due at 20"), "{said}");
@@ -480,8 +483,7 @@ fn a_reader_that_does_not_read_holds_up_nothing() {
     let mut child = at(bench.command(&args), &server.address).stdout(full_pipe()).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(500));
     assert!(child.try_wait().unwrap().is_none());
-    let pid = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    terminate(&child);
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 

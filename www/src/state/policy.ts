@@ -20,8 +20,8 @@ export function policyFields(): Fields | null {
   return lists ? policy : null
 }
 
-/** Adds rows that came from a spreadsheet; a policy is begun if there is none. False when the policy cannot be read. */
-export function addRows({ kind, rows }: Pasted): boolean {
+/** Adds rows to the list as it is now; a policy is begun if there is none. False when the policy cannot be read. */
+export function addRows({ kind, rows }: Pick<Pasted, 'kind' | 'rows'>): boolean {
   const policy = policyFields()
   if (policy === null) return false
   edit({ policy: changed(get().documents.policy ?? EMPTY, [kind], [...list(policy, kind), ...rows]) })

@@ -4,7 +4,7 @@ import { live } from 'lit-html/directives/live.js'
 import { recordTypes } from '../core'
 import { DAY, day } from '../format'
 import { at, change as changed, instant, listed, number, textAt, type Fields, type Json } from '../state/document'
-import { EMPTY, list, policyFields } from '../state/policy'
+import { addRows, EMPTY, list, policyFields } from '../state/policy'
 import type { Kind } from '../state/rows'
 import { afterPaint, change, edit, get } from '../state/store'
 import { t } from '../texts'
@@ -137,23 +137,19 @@ function tables(policy: Fields): TemplateResult {
   `
 }
 
-/** The list as it is now: what was painted last may be older than the edit before this one. */
-const present = (kind: Kind): Json[] => list(policyFields() ?? {}, kind)
-
 /** A new hold takes the middle day of the range, so that it shows at once; whoever adds it says which days are meant. */
 function addHold(): void {
-  const holds = present('holds')
   const { plan } = get()
   const first = plan.starts[0] ?? Date.UTC(2023, 0, 1)
   const last = plan.ends[plan.ends.length - 1] ?? first + DAY
   const start = new Date(Math.floor((first + last) / 2 / DAY) * DAY)
   const end = new Date(start.getTime() + DAY)
-  const id = `hold-${holds.length + 1}`
-  set(['holds'], [...holds, { id, range: { start: start.toISOString(), end: end.toISOString() } }])
+  const id = `hold-${list(policyFields() ?? {}, 'holds').length + 1}`
+  addRows({ kind: 'holds', rows: [{ id, range: { start: start.toISOString(), end: end.toISOString() } }] })
 }
 
 function addRule(): void {
-  set(['retention'], [...present('retention'), { recordTypes: ['conversation'], minAgeDays: 365, basis: '' }])
+  addRows({ kind: 'retention', rows: [{ recordTypes: ['conversation'], minAgeDays: 365, basis: '' }] })
 }
 
 /** Several rows or columns pasted into a cell are rows of a spreadsheet. */

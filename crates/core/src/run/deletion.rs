@@ -173,10 +173,7 @@ impl Machine<'_> {
     pub(super) fn submit_again(&mut self) -> Next {
         self.run.resubmits = self.run.resubmits.saturating_add(1);
         if self.run.resubmits >= MAX_SUBMITS {
-            let cause = Cause::new(
-                "submit.gave-up",
-                format!("{MAX_SUBMITS} submits were not answered, and none was seen to delete anything"),
-            );
+            let cause = Cause::new("submit.gave-up", format!("{MAX_SUBMITS} submits had no clear answer"));
             let cause = self.with_trouble(cause);
             return self.finish(Outcome::Failed, Some(cause));
         }
