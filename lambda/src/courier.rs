@@ -9,7 +9,7 @@ use purge_driver::{Clock, Http, Postman, Receiver};
 use serde_json::Value;
 use tracing::Instrument as _;
 
-use crate::batch::{Again, NoBatch, Received, each};
+use crate::batch::{Again, Handled, NoBatch, Received, each};
 use crate::bucket::Bucket;
 use crate::evidence::{self, Proof};
 use crate::functions::{Functions, Invocation, LAST_WORDS, is_pending};
@@ -37,7 +37,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         webhook: &impl AsyncFn() -> Result<Option<Webhook>, String>,
         invocation: &Invocation,
     ) -> Result<Value, NoBatch> {
-        each(event, |message| self.errand(message, webhook, invocation)).await
+        each(event, || self.clock.now(), |message| self.errand(message, webhook, invocation)).await
     }
 
     async fn errand(
@@ -45,13 +45,13 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         message: Received,
         webhook: &impl AsyncFn() -> Result<Option<Webhook>, String>,
         invocation: &Invocation,
-    ) -> Result<(), Again> {
+    ) -> Result<Handled, Again> {
         let errand: Errand = serde_json::from_str(&message.body).map_err(|why| Again(format!("no errand: {why}")))?;
         if errand.v != MESSAGE_VERSION {
             return Err(Again(format!("an errand of version {}", errand.v)));
         }
         let span = tracing::error_span!("errand", runId = %errand.run_id);
-        self.run_errand(errand, &message, webhook, invocation).instrument(span).await
+        self.run_errand(errand, &message, webhook, invocation).instrument(span).await.map(|()| Handled::Done)
     }
 
     async fn run_errand(

@@ -2,6 +2,7 @@
 //! a dimension is a metric that costs money.
 
 use std::io::Write as _;
+use std::sync::LazyLock;
 
 use purge_core::run::{ChunkView, Order};
 use purge_core::time::Timestamp;
@@ -9,6 +10,13 @@ use serde_json::{Map, Value, json};
 
 /// Namespace of the metrics, the same as on one machine.
 pub const NAMESPACE: &str = "GenesysPurge";
+
+/// The dimension of whatever an alarm looks at that names the function …
+pub const FUNCTION: &str = "Function";
+/// … by the name that Lambda gives to it. No other stack of the account has one of that name, so no alarm hears of what another stack
+/// measures.
+static NAME: LazyLock<String> =
+    LazyLock::new(|| std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| "unknown".to_owned()));
 
 /// The line for a chunk that has ended; `None` while it goes on. What was not measured is left out.
 #[must_use]
@@ -38,20 +46,27 @@ pub fn chunk_ended(order: &Order, view: &ChunkView) -> Option<String> {
 /// The line for a message that nobody could handle.
 #[must_use]
 pub fn dead_letter(now: Timestamp, message: &str) -> String {
-    line(now, &[("Simulated", "unknown")], &[("DeadLetters", "Count", Some(1))], &[("message", json!(message))])
+    watched(now, &[("DeadLetters", "Count", Some(1))], &[("message", json!(message))])
 }
 
-/// The line for a plan that was not carried out.
+/// The line for a message that is handed back because of a failure: how often it has been delivered by now, each time in vain. So a
+/// message that fails again and again stands out, however many others fail once.
 #[must_use]
-pub fn plan_refused(now: Timestamp, codes: &[String]) -> String {
-    line(now, &[("Simulated", "unknown")], &[("PlansRefused", "Count", Some(1))], &[("findings", json!(codes))])
+pub fn failed_delivery(now: Timestamp, message: &str, deliveries: u32) -> String {
+    watched(now, &[("FailedDeliveries", "Count", Some(u64::from(deliveries)))], &[("message", json!(message))])
+}
+
+/// The line for an event that was to change something and was refused: a plan that was not carried out, a cancel of no run.
+#[must_use]
+pub fn refused(now: Timestamp, codes: &[String]) -> String {
+    watched(now, &[("PlansRefused", "Count", Some(1))], &[("findings", json!(codes))])
 }
 
 /// The line for one sweep, whether or not it had anything to look at: that there is one shows that somebody looks.
 #[must_use]
 pub fn swept(now: Timestamp, looked_at: Option<usize>) -> String {
     let properties = [("unfinishedRuns", json!(looked_at))];
-    line(now, &[("Simulated", "unknown")], &[("Sweeps", "Count", Some(1))], &properties)
+    watched(now, &[("Sweeps", "Count", Some(1))], &properties)
 }
 
 /// The line for one run that a sweep has looked at: how many of its chunks stood still, and whether anything of it did.
@@ -60,7 +75,12 @@ pub fn looked_after(now: Timestamp, order: &Order, chunks: u32, stood_still: boo
     let values =
         [("StalledRuns", "Count", Some(u64::from(stood_still))), ("StalledChunks", "Count", Some(u64::from(chunks)))];
     let properties = [("runId", json!(order.run_id)), ("simulatedTenant", json!(order.simulated))];
-    line(now, &[("Simulated", "unknown")], &values, &properties)
+    watched(now, &values, &properties)
+}
+
+/// A line that an alarm looks at.
+fn watched(at: Timestamp, values: &[(&str, &str, Option<u64>)], properties: &[(&str, Value)]) -> String {
+    line(at, &[(FUNCTION, &NAME), ("Simulated", "unknown")], values, properties)
 }
 
 fn line(

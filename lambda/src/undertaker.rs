@@ -8,7 +8,7 @@ use purge_driver::{Advance, Clock, Http, Signal};
 use serde_json::{Value, json};
 use tracing::Instrument as _;
 
-use crate::batch::{Again, NoBatch, Received, each};
+use crate::batch::{Again, Handled, NoBatch, Received, each};
 use crate::bucket::{Bucket, BucketError};
 use crate::functions::{Functions, Invocation};
 use crate::meter::Meter;
@@ -20,23 +20,34 @@ use crate::wake::{Errand, ErrandKind, MESSAGE_VERSION, WakeUp};
 /// Where dead messages are kept in the evidence bucket.
 pub const DEAD_LETTERS: &str = "dead-letters/";
 
+/// What becomes of a dead message.
+enum Fate {
+    /// A person must read of it, and of this.
+    Buried(String),
+    /// Nothing is lost with it, so that nobody need read of it.
+    Settled,
+    /// It is not to be said yet, for this reason.
+    Open(String),
+}
+
 impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q, B> {
     /// Handles a batch of dead messages.
     ///
     /// # Errors
     /// When the event is no batch.
     pub async fn bury(&self, event: &Value, invocation: &Invocation) -> Result<Value, NoBatch> {
-        each(event, |message| self.dead(message, invocation)).await
+        each(event, || self.clock.now(), |message| self.dead(message, invocation)).await
     }
 
-    async fn dead(&self, message: Received, invocation: &Invocation) -> Result<(), Again> {
+    pub(crate) async fn dead(&self, message: Received, invocation: &Invocation) -> Result<Handled, Again> {
         let fate = match (serde_json::from_str::<WakeUp>(&message.body), serde_json::from_str::<Errand>(&message.body))
         {
             (Ok(wake), _) if wake.v == MESSAGE_VERSION => {
                 let span = tracing::error_span!("dead", runId = %wake.run_id, chunk = wake.chunk);
                 match self.missed(&wake, &message, invocation).instrument(span).await? {
-                    Some(fate) => fate,
-                    None => return Ok(()),
+                    Fate::Buried(fate) => fate,
+                    Fate::Settled => return Ok(Handled::Done),
+                    Fate::Open(why) => return Ok(Handled::NotYet(why)),
                 }
             }
             // Whether its chunk stands still is not to be known from a message that says something else than this program reads.
@@ -67,31 +78,26 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             message.id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
         self.evidence.write(&format!("{DEAD_LETTERS}{name}.json"), format!("{letter}\n")).await?;
         metrics::write(&metrics::dead_letter(self.clock.now(), &message.id));
-        Ok(())
+        Ok(Handled::Done)
     }
 
-    /// What becomes of the chunk of a dead wake-up. `None` when nothing is lost with the message, so that nobody need read of it.
+    /// What becomes of a dead wake-up and its chunk.
     ///
     /// A queue may deliver a message long after another has done its work, and a worker that is killed takes all of its batch with
     /// it, so a dead wake-up alone says little of its chunk. If the chunk is not in the very attempt and wait that the message was sent
     /// for, it gets a wake-up that was. Only when that one is dead, too, has the chunk been tried in vain.
-    async fn missed(
-        &self,
-        wake: &WakeUp,
-        message: &Received,
-        invocation: &Invocation,
-    ) -> Result<Option<String>, Again> {
+    async fn missed(&self, wake: &WakeUp, message: &Received, invocation: &Invocation) -> Result<Fate, Again> {
         let (run_id, trace) = (wake.run_id.as_str(), message.traceparent.as_deref());
         let Some(order) = self.ledger.order(run_id).await? else {
-            return Ok(Some(format!("there is no run `{run_id}`")));
+            return Ok(Fate::Buried(format!("there is no run `{run_id}`")));
         };
         let Some(row) = self.ledger.chunk(run_id, wake.chunk).await? else {
-            return Ok(Some(format!("run `{run_id}` has no chunk {}", wake.chunk)));
+            return Ok(Fate::Buried(format!("run `{run_id}` has no chunk {}", wake.chunk)));
         };
         if row.run.outcome().is_some() {
             tracing::info!(messageId = %message.id, "a dead wake-up's chunk has ended");
             // Perhaps that was all that its last worker could still do.
-            return self.ended(&order, wake.chunk, trace).await.map(|()| None);
+            return self.ended(&order, wake.chunk, trace).await.map(|()| Fate::Settled);
         }
         let due = row.run.due().map(|(at, _)| at);
         let attempt = row.run.attempt();
@@ -99,25 +105,25 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         match due {
             Some(at) if wake.not_before != Some(at) => {
                 tracing::warn!(messageId = %message.id, until = %at, "a dead wake-up is replaced, because its chunk waits");
-                self.wake_not_before(fresh, at, trace).await.map(|()| None)
+                self.wake_not_before(fresh, at, trace).await.map(|()| Fate::Settled)
             }
             // The letter of an attempt that is over says nothing of the one that has been queued since.
             None if wake.attempt.unwrap_or(1) != attempt => {
                 tracing::warn!(messageId = %message.id, attempt, "a dead wake-up is replaced, because its chunk is tried again");
-                self.wake_at(fresh, self.clock.now(), trace).await.map(|()| None)
+                self.wake_at(fresh, self.clock.now(), trace).await.map(|()| Fate::Settled)
             }
-            Some(_) | None => self.fail(&order, wake.chunk, message, invocation).await.map(Some),
+            Some(_) | None => self.fail(&order, wake.chunk, message, invocation).await,
         }
     }
 
-    /// Marks the chunk as failed, or unknown if something may have been deleted. Says what became of it.
+    /// Marks the chunk as failed, or unknown if something may have been deleted.
     async fn fail(
         &self,
         order: &Rc<Order>,
         chunk: u32,
         message: &Received,
         invocation: &Invocation,
-    ) -> Result<String, Again> {
+    ) -> Result<Fate, Again> {
         let (sender, stop, meter) = (self.sender(order), Signal::new(), Meter::new(Rc::clone(order)));
         let owner = message.owner(&invocation.id);
         let cause =
@@ -126,10 +132,11 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             Advance::Done(outcome) => {
                 self.ended(order, chunk, message.traceparent.as_deref()).await?;
                 let row = self.ledger.chunk(&order.run_id, chunk).await?;
-                Ok(row.map_or_else(|| outcome.as_str().to_owned(), |row| fate(&row.run.view(), outcome)))
+                let fate = row.map_or_else(|| outcome.as_str().to_owned(), |row| fate(&row.run.view(), outcome));
+                Ok(Fate::Buried(fate))
             }
             Advance::Busy { .. } | Advance::Lost | Advance::Waiting { .. } => {
-                Err(Again(format!("somebody works on chunk {chunk}")))
+                Ok(Fate::Open(format!("somebody works on chunk {chunk}")))
             }
             Advance::Absent => Err(Again(format!("chunk {chunk} is gone"))),
         }

@@ -10,7 +10,7 @@ use purge_driver::{Advance, Clock, Http, Signal};
 use serde_json::Value;
 use tracing::Instrument as _;
 
-use crate::batch::{Again, NoBatch, Received, each};
+use crate::batch::{Again, Handled, NoBatch, Received, each};
 use crate::bucket::Bucket;
 use crate::functions::{Functions, Invocation};
 use crate::meter::Meter;
@@ -32,17 +32,17 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
     /// # Errors
     /// When the event is no batch.
     pub async fn work(&self, event: &Value, invocation: &Invocation) -> Result<Value, NoBatch> {
-        each(event, |message| self.wake(message, invocation)).await
+        each(event, || self.clock.now(), |message| self.wake(message, invocation)).await
     }
 
-    async fn wake(&self, message: Received, invocation: &Invocation) -> Result<(), Again> {
+    async fn wake(&self, message: Received, invocation: &Invocation) -> Result<Handled, Again> {
         let wake: WakeUp = serde_json::from_str(&message.body).map_err(|why| Again(format!("no wake-up: {why}")))?;
         if wake.v != MESSAGE_VERSION {
             return Err(Again(format!("a wake-up of version {}", wake.v)));
         }
         // Whatever is logged on the way, by whomever, says of which chunk; also when only errors are logged.
         let span = tracing::error_span!("wake", runId = %wake.run_id, chunk = wake.chunk);
-        self.look(wake, message, invocation).instrument(span).await
+        self.look(wake, message, invocation).instrument(span).await.map(|()| Handled::Done)
     }
 
     /// Looks at one chunk, and sees to it that somebody looks again.

@@ -1,4 +1,9 @@
 //! What AWS charges for calls, in its own units, from what was really sent.
+//!
+//! Of the table it is a lower bound: DynamoDB charges an update by the larger of the item before and after it, and so a deletion by the
+//! item, and neither is in the request. Most updates here replace the larger part of their item; a claim and a note that a message stands
+//! by are the ones that change a few words of a chunk's state, which may have several kilobytes, and a tally of chunks that have ended
+//! grows to some, too.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +26,8 @@ pub struct Bill {
     pub messages: u64,
     /// Requests to queues.
     pub queue_requests: u64,
-    /// Kilobytes written, in the table and in its index. From the JSON that was sent, which is somewhat larger than the item.
+    /// Kilobytes written, in the table and in its index. From the JSON that was sent: of a put, which is somewhat larger than the item,
+    /// and of an update, which may be much smaller.
     pub write_units: u64,
     /// Halves of a read unit: what need not be consistent costs half.
     pub half_read_units: u64,

@@ -7,16 +7,18 @@ use std::time::Duration;
 
 use purge_core::plan::MAX_CHUNKS;
 use purge_core::request::DeletionApi;
+use purge_core::time::Timestamp;
 use purge_driver::worker::LEASE;
 use purge_lambda::evidence::{LATEST, most_chunks};
 use purge_lambda::functions::NEEDED;
 use purge_lambda::ledger::{BY_DUE, DUE, PARTITION, SORT};
-use purge_lambda::metrics::NAMESPACE;
+use purge_lambda::metrics::{self, FUNCTION, NAMESPACE};
 use purge_lambda::planner::{ANSWERS, Event, PLANS, REQUESTS};
 use purge_lambda::sweep::{ERRAND_MARGIN, ERRANDS_IN_TIME, WAKE_UP_MARGIN, WAKE_UPS_IN_TIME};
 use purge_lambda::undertaker::DEAD_LETTERS;
 use purge_lambda::{settings, wake};
 use purge_tests_aws::emulator::root;
+use serde_json::Value;
 
 fn template() -> String {
     std::fs::read_to_string(root().join("template.yaml")).unwrap()
@@ -46,6 +48,25 @@ fn number(text: &str, field: &str) -> u64 {
 
 fn functions() -> BTreeMap<String, String> {
     resources().into_iter().filter(|(_, text)| text.contains("Type: AWS::Serverless::Function")).collect()
+}
+
+/// The role of every function, by the function's name: ours, because what SAM makes for a function that takes messages may take those
+/// of every queue of the account.
+fn roles() -> BTreeMap<String, String> {
+    let resources = resources();
+    let role_of = |(name, text): (String, String)| {
+        assert!(text.contains(&format!("      Role: !GetAtt {name}Role.Arn\n")), "{name} has a role of SAM's");
+        assert!(!text.contains("Policies:"), "{name}: nobody reads policies beside a role");
+        let role = resources[&format!("{name}Role")].clone();
+        assert!(role.contains("Type: AWS::IAM::Role\n") && !role.contains("ManagedPolicyArns"), "{name}");
+        (name, role)
+    };
+    functions().into_iter().map(role_of).collect()
+}
+
+/// The queue that a function takes its messages from.
+fn queue_of(function: &str) -> Option<&str> {
+    function.lines().find_map(|line| line.trim().strip_prefix("Queue: !GetAtt ")?.strip_suffix(".Arn"))
 }
 
 #[test]
@@ -100,9 +121,9 @@ fn handlers_keys_and_names_are_those_of_the_code() {
         assert!(resources["Plans"].contains(&format!("Value: {prefix}}}")));
     }
     assert!(!PLANS.starts_with(ANSWERS) && !REQUESTS.starts_with(ANSWERS), "an answer would be taken for a question");
-    assert!(resources["Planner"].contains(&format!("/{ANSWERS}*")));
-    assert!(resources["Undertaker"].contains(&format!("/{DEAD_LETTERS}*")));
-    assert!(resources["Planner"].contains(&format!("${{Evidence.Arn}}/*{LATEST}\"")));
+    assert!(resources["PlannerRole"].contains(&format!("/{ANSWERS}*")));
+    assert!(resources["UndertakerRole"].contains(&format!("/{DEAD_LETTERS}*")));
+    assert!(resources["PlannerRole"].contains(&format!("${{Evidence.Arn}}/*{LATEST}\"")));
     assert!(resources["DeadLettersAlarm"].contains(&format!("Namespace: {NAMESPACE}\n")));
 }
 
@@ -131,7 +152,6 @@ fn nothing_is_taken_for_lost_that_may_still_come() {
 fn somebody_always_looks_for_what_stands_still() {
     let resources = resources();
     let sweep = resources["Planner"].split("        Sweep:\n").nth(1).unwrap();
-    let sweep = sweep.split("      Policies:").next().unwrap();
     assert!(sweep.contains("ScheduleExpression: rate(15 minutes)") && sweep.contains("State: ENABLED\n"));
     let input: serde_json::Value =
         serde_json::from_str(sweep.split("Input: '").nth(1).unwrap().split('\'').next().unwrap()).unwrap();
@@ -140,20 +160,143 @@ fn somebody_always_looks_for_what_stands_still() {
     assert!(stalled.contains("MetricName: StalledRuns\n") && stalled.contains("TreatMissingData: notBreaching"));
     assert!(missing.contains("MetricName: Sweeps\n") && missing.contains("TreatMissingData: breaching"));
     assert_eq!(number(missing, "Period:"), 15 * 60, "as often as there is a sweep");
-    for alarm in [stalled, missing] {
+    for (alarm, function) in [(stalled, "Courier"), (missing, "Planner")] {
         assert!(alarm.contains(&format!("Namespace: {NAMESPACE}\n")) && alarm.contains("AlarmActions: "));
-        assert!(alarm.contains("Dimensions: [{Name: Simulated, Value: unknown}]"));
+        assert!(alarm.contains(&of_function(function)));
+    }
+}
+
+/// What an alarm looks at that a function measures.
+fn of_function(function: &str) -> String {
+    format!("Dimensions: [{{Name: {FUNCTION}, Value: !Ref {function}}}, {{Name: Simulated, Value: unknown}}]\n")
+}
+
+#[test]
+fn alarms_look_at_what_the_functions_of_their_own_stack_measure() {
+    let (resources, now) = (resources(), Timestamp::EPOCH);
+    for (alarm, function, line) in [
+        ("DeadLettersAlarm", "Undertaker", metrics::dead_letter(now, "m")),
+        ("PlansRefusedAlarm", "Planner", metrics::refused(now, &[])),
+        ("SweepAlarm", "Planner", metrics::swept(now, None)),
+        ("WorkerDeliveriesAlarm", "Worker", metrics::failed_delivery(now, "m", 1)),
+        ("CourierDeliveriesAlarm", "Courier", metrics::failed_delivery(now, "m", 1)),
+        ("UndertakerDeliveriesAlarm", "Undertaker", metrics::failed_delivery(now, "m", 1)),
+    ] {
+        let line: Value = serde_json::from_str(&line).unwrap();
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(directive["Dimensions"], serde_json::json!([[FUNCTION, "Simulated"]]), "{alarm}");
+        let metric = directive["Metrics"][0]["Name"].as_str().unwrap();
+        let alarm = &resources[alarm];
+        assert!(
+            alarm.contains(&format!("MetricName: {metric}\n")) && alarm.contains(&of_function(function)),
+            "{alarm}"
+        );
+    }
+}
+
+/// Lambda stops what it takes for a runaway loop after sixteen rounds, and waiting is a message to oneself.
+#[test]
+fn a_chunk_may_wait_as_often_as_it_takes() {
+    let template = template();
+    let globals = template.split("\nGlobals:\n").nth(1).unwrap().split("\nResources:\n").next().unwrap();
+    assert!(globals.contains("\n    RecursiveLoop: Allow\n"));
+    assert!(functions().values().all(|text| !text.contains("RecursiveLoop")), "no function has its own mind");
+}
+
+/// SAM names a schedule by its place in the template, and whatever else has a name must have the stack's in it.
+#[test]
+fn an_account_may_have_two_stacks() {
+    let resources = resources();
+    let schedules: Vec<_> = resources["Planner"].split("Type: ScheduleV2\n").skip(1).collect();
+    assert_eq!(schedules.len(), 2);
+    for schedule in schedules {
+        assert!(schedule.contains("            OmitName: true\n"), "{schedule}");
+    }
+    let names: Vec<_> = resources
+        .values()
+        .flat_map(|text| text.lines())
+        .filter_map(|line| line.strip_prefix("      ")?.split_once("Name: "))
+        // A policy within a role is named by the role, too, and what is measured is not a resource.
+        .filter(|(kind, _)| kind.chars().all(char::is_alphabetic) && !["Function", "Metric", "Policy"].contains(kind))
+        .collect();
+    assert_eq!(names.len(), 3, "{names:?}");
+    for (kind, name) in names {
+        assert!(name.starts_with("!Sub \"${AWS::StackName}-"), "{kind}Name: {name}");
     }
 }
 
 #[test]
+fn what_outlives_the_stack_does_not_outlive_a_first_deployment_that_fails() {
+    let resources = resources();
+    let mut kept = Vec::new();
+    for (name, text) in &resources {
+        let policy = |of: &str| text.lines().find_map(|line| line.strip_prefix(&format!("    {of}: ")));
+        let Some(deletion) = policy("DeletionPolicy") else { continue };
+        // What is protected from deletion cannot be deleted by a rollback either.
+        let wanted = if text.contains("DeletionProtectionEnabled: true") { "Retain" } else { "RetainExceptOnCreate" };
+        assert_eq!((deletion, policy("UpdateReplacePolicy")), (wanted, Some("Retain")), "{name}");
+        kept.push(name.as_str());
+    }
+    // Beside them those that are the same as another: the dead letters of the schedule, and the other logs.
+    let expected =
+        ["Credentials", "DeadLetters", "EventDeadLetters", "Evidence", "Key", "Ledger", "PlannerLog", "Plans"];
+    assert_eq!(kept, expected);
+}
+
+/// The key of the stack may be deleted, and what it encrypts is gone then.
+#[test]
+fn evidence_that_is_locked_needs_no_key_of_the_stack() {
+    let resources = resources();
+    let encryption = resources["Evidence"].split("      BucketEncryption: !If\n").nth(1).unwrap();
+    let lines: Vec<_> = encryption.lines().map(str::trim).filter(|line| !line.starts_with('#')).take(3).collect();
+    let s3 = "- ServerSideEncryptionConfiguration: [{ServerSideEncryptionByDefault: {SSEAlgorithm: AES256}}]";
+    assert_eq!(lines, ["- LocksEvidence", s3, "- &encrypted"]);
+    assert!(resources["Plans"].contains("      BucketEncryption: *encrypted\n"));
+    // Nobody asks for anything else, and nobody is refused for not doing so.
+    assert!(!resources["EvidencePolicy"].contains("x-amz-server-side-encryption"));
+    let sources = sources(&root().join("lambda/src"));
+    assert!(!sources.iter().any(|source| source.contains("x-amz-server-side-encryption")));
+}
+
+#[test]
 fn nothing_may_do_everything() {
-    for (name, text) in functions() {
+    for (name, text) in roles() {
         for line in text.lines().filter(|line| line.contains("Action:")) {
             assert!(!line.contains('*'), "{name}: {line}");
         }
-        assert!(!text.contains("Resource: \"*\"") && !text.contains("Resource: '*'"), "{name}");
+        for statement in text.split("Effect: Allow").filter(|statement| statement.contains(": \"*\"")) {
+            // X-Ray has no resources to be named.
+            assert!(
+                statement.contains("Action: [xray:PutTraceSegments, xray:PutTelemetryRecords]\n"),
+                "{name}: {statement}"
+            );
+        }
+        assert!(!text.contains(": '*'") && !text.contains("[\"*\"]"), "{name}");
     }
+}
+
+#[test]
+fn every_function_takes_the_messages_of_its_queue_and_writes_to_its_log_and_to_no_other() {
+    let (functions, mut takes) = (functions(), 0);
+    for (name, role) in roles() {
+        let of = |action: &str| {
+            let statements = role.split("Effect: Allow").filter(|statement| statement.contains(action));
+            statements
+                .flat_map(str::lines)
+                .map(str::trim)
+                .filter(|line| line.starts_with("Resource: "))
+                .collect::<Vec<_>>()
+        };
+        assert!(functions[&name].contains(&format!("LogGroup: !Ref {name}Log}}")));
+        assert_eq!(of("logs:"), [format!("Resource: !GetAtt {name}Log.Arn")]);
+        assert!(role.contains("&trace\n") || role.contains("- *trace\n"), "{name}: tracing is active");
+        let taken: Vec<_> =
+            queue_of(&functions[&name]).map(|queue| format!("Resource: !GetAtt {queue}.Arn")).into_iter().collect();
+        assert_eq!(of("sqs:ReceiveMessage"), taken, "{name}");
+        assert_eq!(of("sqs:DeleteMessage"), taken, "{name}");
+        takes += taken.len();
+    }
+    assert_eq!(takes, 3);
 }
 
 /// What a function does with a queue: the action and the queue's name in the template.
@@ -215,9 +358,13 @@ fn used_by(entry: &str, methods: &BTreeMap<String, String>) -> QueueUse {
     QUEUE_USES.into_iter().filter(|(code, ..)| uses(code)).map(|(_, action, queue)| (action, queue)).collect()
 }
 
-/// What the template lets a function do with the queues that the code knows.
-fn allowed_to(function: &str) -> QueueUse {
-    let statements: Vec<&str> = function.split("- Effect: Allow").skip(1).collect();
+/// What Lambda does with a queue in the name of the function that takes its messages.
+const TAKING: &str = "Action: [sqs:ReceiveMessage, sqs:DeleteMessage, sqs:GetQueueAttributes]\n";
+
+/// What the template lets a function do with the queues that the code knows, beside taking its messages.
+fn allowed_to(role: &str) -> QueueUse {
+    let statements: Vec<&str> =
+        role.split("- Effect: Allow").skip(1).filter(|statement| !statement.contains(TAKING)).collect();
     let of = |action: &str, queue: &str| {
         let names_both = |statement: &&&str| {
             let names = |head: &str, what: &str| {
@@ -246,7 +393,7 @@ fn every_function_may_do_with_the_queues_what_its_code_does_and_no_more() {
         assert_eq!((within.matches(field).count(), whole.matches(field).count()), (known, known), "{field}");
     }
     let main = std::fs::read_to_string(root().join("lambda/src/main.rs")).unwrap();
-    for (name, text) in functions() {
+    for (name, text) in roles() {
         let arm = main.split(&format!("Role::{name} => ")).nth(1).unwrap();
         let entry = arm.split("functions.").nth(1).unwrap().split('(').next().unwrap();
         let used = used_by(entry, &methods);
@@ -271,11 +418,47 @@ fn every_function_and_every_queue_is_watched() {
     for (metric, queues) in [
         ("ApproximateAgeOfOldestMessage", &["ChunkQueue", "ErrandQueue"][..]),
         ("ApproximateNumberOfMessagesVisible", &["DeadLetters", "EventDeadLetters", "ScheduleDeadLetters"][..]),
+        // What comes out of the others a person takes; of a letter that the undertaker gives back nothing else is to be seen.
+        ("ApproximateNumberOfMessagesNotVisible", &["DeadLetters"][..]),
     ] {
         for queue in queues {
             assert!(watched(metric, &format!("Value: !GetAtt {queue}.QueueName}}")), "{metric} of {queue}");
         }
     }
+}
+
+/// Half an hour.
+const SOON: u64 = 1_800;
+
+/// A delivery in vain is no error of the function, its message is in hand until its time is over, and after three of them the message is
+/// left out of the age of the oldest.
+#[test]
+fn messages_that_fail_again_and_again_are_told_of_within_half_an_hour_and_those_that_fail_once_are_not() {
+    let resources = resources();
+    for (name, text) in functions() {
+        let Some(queue) = queue_of(&text) else { continue };
+        let hidden = number(&resources[queue], "VisibilityTimeout:");
+        let alarm = &resources[&format!("{name}DeliveriesAlarm")];
+        assert!(alarm.contains("Statistic: Maximum\n") && alarm.contains("ComparisonOperator: GreaterThanThreshold\n"));
+        assert!(alarm.contains("AlarmActions: ") && alarm.contains("TreatMissingData: notBreaching\n"), "{name}");
+        assert_eq!((number(alarm, "Period:"), number(alarm, "EvaluationPeriods:")), (60, 1), "{name}");
+        // More deliveries than the threshold, each after the one before has been hidden for its time.
+        let threshold = number(alarm, "Threshold:");
+        assert!(threshold * hidden <= SOON, "{name}: {} s is late", threshold * hidden);
+        // Of the dead letters each is worth looking at.
+        assert_eq!(threshold > 0, name != "Undertaker", "{name}");
+    }
+    for (alarm, queue) in [("StalledAlarm", "ChunkQueue"), ("ErrandsAlarm", "ErrandQueue")] {
+        let held_back = wake::LONGEST_DELAY.as_secs() + number(&resources[queue], "VisibilityTimeout:");
+        assert!(number(&resources[alarm], "Threshold:") > held_back, "{alarm} tells of a delivery in vain");
+    }
+    let in_hand = &resources["UndertakerInHandAlarm"];
+    let patience = number(in_hand, "Period:") * number(in_hand, "EvaluationPeriods:");
+    let hidden = number(&resources["DeadLetters"], "VisibilityTimeout:");
+    assert!(
+        (2 * hidden..=SOON).contains(&patience),
+        "a letter whose chunk somebody works on is no trouble: {patience} s"
+    );
 }
 
 #[test]
@@ -314,7 +497,7 @@ fn the_planner_knows_how_much_memory_the_courier_has() {
 #[test]
 fn the_planner_reads_versions_of_what_is_put_there_and_of_nothing_else() {
     assert!(resources()["Plans"].contains("VersioningConfiguration: {Status: Enabled}"));
-    for (name, text) in functions() {
+    for (name, text) in roles() {
         let versions = text.split("- Effect: Allow").filter(|statement| statement.contains("s3:GetObjectVersion"));
         let keys: Vec<_> = versions
             .flat_map(|statement| statement.lines())
@@ -329,7 +512,7 @@ fn the_planner_reads_versions_of_what_is_put_there_and_of_nothing_else() {
 #[test]
 fn whoever_reads_a_bucket_may_learn_that_there_is_nothing() {
     // Without leave to list, S3 answers "forbidden" for an object that does not exist.
-    for (name, text) in functions() {
+    for (name, text) in roles() {
         assert_eq!(text.contains("s3:GetObject"), text.contains("s3:ListBucket"), "{name}");
     }
 }

@@ -17,7 +17,7 @@ Exit codes:
   1   internal error
   2   bad input: request, policy, settings or arguments; nothing was sent
   3   blocked by a legal hold, a retention rule or a guard; nothing was deleted
-  4   partial: some chunks were not deleted
+  4   some or all chunks were not deleted; `status RUN` says which and why
   5   something is left over, or nobody can say; verify: the evidence does not hold
   6   cancelled
   7   approval is missing or does not match the plan
@@ -120,7 +120,7 @@ With --policy nothing goes on that the given policy keeps: a hold that is newer 
 the plan stops the retry, and the request has to be planned and approved again. The
 file is read again right before each deletion, as that of `run --policy`.
 
-A cancelled run goes on. With --chunk it only does once its other chunks have ended.
+A cancel is taken back. With --chunk that is refused until the other chunks have ended.
 
 Examples:
   genesys-purge retry 3f9a --policy policy.json
@@ -132,10 +132,10 @@ Looks at every hash, the chains of records, the plan and its approver, the repor
 and its figures, and what the governance system was told, and names what was changed.
 Exits with 0 if everything holds and with 5 if anything does not.
 
-Only the manifest says when it was approved, and only webhooks.jsonl whether and when
-messages were delivered: the records do not have it.
+Only webhooks.jsonl says whether and when messages were delivered, and only plan.json on
+which day the plan was made: the records do not have it.
 
-A folder that was replaced as a whole holds, too: compare its manifest with the
+A folder that was replaced as a whole passes, too: compare its manifest with the
 digest that `run` printed. A later `retry` writes the folder anew and prints another.
 
 Examples:
@@ -238,7 +238,8 @@ pub(crate) struct RunArgs {
     /// Chunks under way at once, at most what the policy allows
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) concurrency: Option<u32>,
-    /// Seconds from a chunk's first submit to its end, not counting waits for the request budget; at most what the policy allows and 30 days
+    /// Seconds from a chunk's first submit to its end, without waits for the request budget and the cool-off; at most what the policy
+    /// allows and 30 days
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=MAX_SECONDS))]
     pub(crate) chunk_deadline: Option<u64>,
     /// Region that the tenant lies in, if its address does not say

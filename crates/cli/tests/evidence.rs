@@ -56,7 +56,7 @@ fn every_file_and_every_claim_is_checked() {
             "the time of the approval",
             &|f| changed(f, "approvedAt", |_| "2999-01-01T00:00:00.000Z".to_owned()),
             "approval",
-            "after the first record",
+            "approved by `records@example.com` at 20",
         ),
         (
             "the day of the plan",
@@ -152,6 +152,8 @@ fn every_file_and_every_claim_is_checked() {
             let file = file.unwrap();
             fs::copy(file.path(), copy.join(file.file_name())).unwrap();
         }
+        // What a desktop leaves in a folder that somebody looks at says nothing.
+        fs::write(copy.join(".DS_Store"), "x").unwrap();
         bench.run(&["verify", "copy"]).exits(0);
         change(&copy);
         let ran = bench.run(&["verify", "copy", "--json"]).exits(5);
@@ -247,8 +249,13 @@ fn a_folder_replaced_as_a_whole_has_another_manifest() {
     ] {
         bench.run(&["verify", folder, "--manifest", malformed]).exits(2);
     }
-    changed(&evidence, "approvedAt", |at| at.split('T').next().unwrap().to_owned() + "T00:00:00.000Z");
-    // Nothing else in the folder says at what time of the day it was approved.
+    // Nothing else in the folder says at what time of the day it was planned.
+    renewed(&evidence, "plan.json", |plan| {
+        let mut plan: Value = serde_json::from_str(&plan).unwrap();
+        let at = plan["plannedAt"].as_str().unwrap().split('T').next().unwrap().to_owned();
+        plan["plannedAt"] = (at + "T00:00:00.000Z").into();
+        plan.to_string()
+    });
     bench.run(&["verify", folder]).exits(0);
     assert!(bench.run(&["verify", folder, "--manifest", kept]).exits(5).stdout.contains("BROKEN  manifest"));
 }

@@ -9,11 +9,38 @@ use std::fs;
 use common::{Bench, request};
 use serde_json::{Value, json};
 
+fn printed(name: &str) -> Value {
+    serde_json::from_str(&Bench::new().run(&["schema", name]).exits(0).stdout).unwrap()
+}
+
 fn schema(name: &str) -> jsonschema::Validator {
-    let printed = Bench::new().run(&["schema", name]).exits(0).stdout;
-    let schema: Value = serde_json::from_str(&printed).unwrap();
+    let schema = printed(name);
     jsonschema::draft202012::meta::validate(&schema).unwrap();
     jsonschema::validator_for(&schema).unwrap()
+}
+
+/// Every default that a schema of an object gives, and of the objects in it, is the one that the program uses. Gives their number.
+fn defaults_agree(schema: &Value, used: &Value, place: &str) -> usize {
+    let Some(properties) = schema["properties"].as_object() else { return 0 };
+    let one = |(name, property): (&String, &Value)| {
+        let place = format!("{place}/{name}");
+        if let Some(default) = property.get("default") {
+            assert_eq!(default, used.get(name).unwrap_or(&Value::Null), "{place}");
+        }
+        usize::from(property.get("default").is_some())
+            + used.get(name).map_or(0, |used| defaults_agree(property, used, &place))
+    };
+    properties.iter().map(one).sum()
+}
+
+#[test]
+fn the_defaults_are_those_that_the_program_uses() {
+    let used = purge_core::policy::Limits::default();
+    let mut limits = serde_json::to_value(&used).unwrap();
+    limits["spanningConversations"] = json!(used.spanning_conversations);
+    assert!(defaults_agree(&printed("policy")["properties"]["limits"], &limits, "policy#/limits") > 8);
+    let scenario = serde_json::to_value(purge_sim::Scenario::default()).unwrap();
+    assert!(defaults_agree(&printed("scenario"), &scenario, "scenario#") > 20);
 }
 
 #[test]
@@ -64,6 +91,13 @@ fn what_the_program_refuses_by_its_form_the_schema_refuses() {
         let ran = bench.run(&["plan", "request.json"]);
         assert_eq!(ran.code, 2, "program: {field} {value}: {}", ran.stderr);
     }
+    let mut jobs = request(1);
+    (jobs["api"], jobs["recordTypes"]) = (json!("recordingJobs"), json!(["recording"]));
+    assert!(validator.is_valid(&jobs));
+    jobs["query"] = json!("queue:sales");
+    assert!(!validator.is_valid(&jobs));
+    bench.file("request.json", &jobs);
+    assert!(bench.run(&["plan", "request.json"]).exits(2).stderr.contains("query.unsupported"));
 }
 
 #[test]
@@ -88,6 +122,7 @@ fn what_the_program_refuses_of_a_policy_the_schema_refuses() {
         json!({ "version": 1 }),
         rule(json!({})),
         hold(json!({ "conversationIds": [id], "matter": null })),
+        hold(json!({ "conversationIds": [id, id], "matter": "Doe v. Roe" })),
         limit(
             json!({ "maxRecords": null, "secondPerson": true, "spanningConversations": true, "rangeEnd": "exclusive", "concurrency": 8 }),
         ),
@@ -104,6 +139,7 @@ fn what_the_program_refuses_of_a_policy_the_schema_refuses() {
         rule(json!({ "minAgeDays": 36_526 })),
         rule(json!({ "basis": "" })),
         hold(json!({ "id": "" })),
+        hold(json!({ "matter": "" })),
         hold(json!({ "recordTypes": [] })),
         hold(json!({ "conversationIds": [] })),
         hold(json!({ "conversationIds": ["x"] })),

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::bounds::PAGE_SIZE;
 use crate::http::{HttpRequest, Method, encode_segment};
+use crate::json::{is_exact, whole};
 use crate::policy::RangeEnd;
 use crate::request::{PurgeRequest, RecordType};
 use crate::time::Timestamp;
@@ -52,23 +53,23 @@ pub fn count(request: &PurgeRequest, window: Window, end: RangeEnd, entity: Reco
 }
 
 /// Reads a count: `results[].count` summed, or `totalHits`. `None` when the answer has neither, both with different numbers,
-/// or anything that is not a whole number, or too large a sum: an answer that cannot be read is never zero.
+/// or anything that is not a whole number below 2^53: an answer that cannot be read is never zero.
 #[must_use]
 pub fn read_count(answer: &Value) -> Option<u64> {
     let results = match answer.get("results") {
         None => None,
         Some(results) => {
-            let mut counts = results.as_array()?.iter().map(|r| r.get("count").and_then(Value::as_u64));
+            let mut counts = results.as_array()?.iter().map(|r| r.get("count").and_then(whole));
             Some(counts.try_fold(0, |sum: u64, count| sum.checked_add(count?))?)
         }
     };
     let hits = match answer.get("totalHits") {
         None => None,
-        Some(hits) => Some(hits.as_u64()?),
+        Some(hits) => Some(whole(hits)?),
     };
     match (results, hits) {
         (Some(a), Some(b)) if a != b => None,
-        (Some(n), _) | (None, Some(n)) => Some(n),
+        (Some(n), _) | (None, Some(n)) => Some(n).filter(is_exact),
         (None, None) => None,
     }
 }
@@ -148,7 +149,7 @@ pub struct Page {
 pub fn read_page(answer: &Value) -> Option<Page> {
     let total = match answer.get("totalHits") {
         None => None,
-        Some(hits) => Some(hits.as_u64()?),
+        Some(hits) => Some(whole(hits)?),
     };
     let conversations = match answer.get("conversations") {
         Some(list) => list.as_array()?.iter().map(read_conversation).collect::<Option<Vec<_>>>()?,
@@ -189,7 +190,9 @@ mod tests {
             (json!({ "results": [{ "count": "2" }] }), None),
             (json!({ "results": [{ "count": -1 }] }), None),
             (json!({ "results": [{ "count": 1.5 }] }), None),
-            (json!({ "results": [{ "count": 1_u64 << 63 }, { "count": 1_u64 << 63 }] }), None),
+            (json!({ "totalHits": (1_u64 << 53) - 1 }), Some((1 << 53) - 1)),
+            (json!({ "totalHits": 1_u64 << 53 }), None),
+            (json!({ "results": [{ "count": 1_u64 << 52 }, { "count": 1_u64 << 52 }] }), None),
             (json!({ "results": null }), None),
             (json!({ "totalHits": null }), None),
             (json!([]), None),

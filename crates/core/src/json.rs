@@ -7,6 +7,7 @@ mod write;
 
 use serde::de::Error as _;
 use serde::{Deserialize as _, Deserializer, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 pub use members::{FromJson, Members, Slot, fill, word};
@@ -21,6 +22,16 @@ pub use write::text;
 #[must_use]
 pub fn canonical(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_value(value).map(|value| write::canonical_text(&value).into_bytes()).unwrap_or_default()
+}
+
+/// A count out of an answer; `None` for anything but a whole number that can be written down as it is.
+pub(crate) fn whole(value: &Value) -> Option<u64> {
+    value.as_u64().filter(is_exact)
+}
+
+/// Whether canonical JSON can write it down as it is: its numbers are those of JavaScript.
+pub(crate) fn is_exact(number: &u64) -> bool {
+    *number < 1 << 53
 }
 
 /// Reads the version of what a ledger keeps: another one says things that this program does not know, so it is not carried on.

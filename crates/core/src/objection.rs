@@ -51,7 +51,8 @@ impl Order {
             policy_digest: &self.policy_digest,
             limits: &self.limits,
             conversations: self.held_conversations.iter().map(|held| held.id.as_str()).collect(),
-            windows: self.held_windows.iter().map(|held| held.window).collect(),
+            windows: self.held_windows.iter().filter(|held| !held.rule).map(|held| held.window).collect(),
+            young_from: self.held_windows.iter().filter(|held| held.rule).map(|held| held.window.start()).min(),
         };
         let context = CheckContext { now, tenant_jurisdiction: None, default_jurisdiction: None };
         let findings = against(&approved, &[chunk], &policy, &context);

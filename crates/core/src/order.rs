@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::json::{digest, is_unseen};
 use crate::plan::Plan;
-use crate::policy::{Hold, Limits, Policy};
-use crate::request::{PurgeRequest, same_person};
+use crate::policy::{Hold, Limits, Policy, RetentionRule};
+use crate::request::{DeletionApi, PurgeRequest, same_person};
 use crate::sorted::{sort, sort_by};
 use crate::time::Timestamp;
 use crate::window::Window;
@@ -140,7 +140,7 @@ impl Order {
             limits: policy.limits.clone(),
             held_conversations: held_conversations(policy, request),
             held_windows: held_windows(policy, request, approval.approved_at),
-            compliance_note: compliance_note(plan),
+            compliance_note: compliance_note(plan, approval.approved_at),
             chunks: u32::try_from(plan.chunks().len()).unwrap_or(u32::MAX),
             approved_by: approval.approved_by.clone(),
             approved_at: approval.approved_at,
@@ -187,9 +187,8 @@ fn held_windows(policy: &Policy, request: &PurgeRequest, approved_at: Timestamp)
     let holds =
         by_time.filter_map(|hold| hold.range.map(|window| HeldWindow { window, hold: hold.id.clone(), rule: false }));
     let rules = policy.rules_on(request).filter_map(|rule| {
-        let window = Window::new(approved_at.minus(rule.min_age()), Timestamp::LATEST)?;
         Some(HeldWindow {
-            window,
+            window: rule.young(approved_at)?,
             hold: format!("retention of {} (`{}`)", counted(rule.min_age_days as usize, "day"), rule.basis),
             rule: true,
         })
@@ -200,25 +199,31 @@ fn held_windows(policy: &Policy, request: &PurgeRequest, approved_at: Timestamp)
 }
 
 /// Says which checks were made and with what, and nothing that was not.
-fn compliance_note(plan: &Plan) -> String {
+fn compliance_note(plan: &Plan, approved_at: Timestamp) -> String {
     let (request, policy) = (plan.request(), plan.policy());
-    let retention = match (&request.retention_override, policy.retention.len()) {
-        (_, 0) => "no retention rules were given".to_owned(),
-        (Some(leave), n) => {
-            format!(
-                "{} overridden with the leave of {}: {}",
-                counted(n, "retention rule"),
-                leave.approver,
-                leave.reason
-            )
-        }
-        (None, n) => format!("{} checked, none overridden", counted(n, "retention rule")),
+    let leave = request.retention_override.as_ref();
+    let keeps = |rule: &&RetentionRule| {
+        rule.concerns(request.api, &request.record_types, &request.jurisdiction)
+            && rule.young(approved_at).is_some_and(|young| young.overlaps(request.range))
     };
+    let overridden = leave.map_or(0, |_| policy.retention.iter().filter(keeps).count());
+    let retention = match (policy.retention.len(), overridden) {
+        (0, _) => "no retention rules were given".to_owned(),
+        (n, 0) => format!("{} checked, none overridden", counted(n, "retention rule")),
+        (n, some) => format!("{} checked, {some} overridden", counted(n, "retention rule")),
+    };
+    let leave = leave.map_or_else(String::new, |leave| {
+        let whose = match request.api {
+            DeletionApi::DataDeletion => ", also the provider's,",
+            DeletionApi::RecordingJobs => "",
+        };
+        format!("; leave to override rules{whose} from {}: {}", leave.approver, leave.reason)
+    });
     let holds = match policy.holds.len() {
         0 => "no legal holds were given".to_owned(),
         n => format!("{} checked", counted(n, "legal hold")),
     };
-    format!("{retention}; {holds}; policy {}", plan.policy_digest())
+    format!("{retention}{leave}; {holds}; policy {}", plan.policy_digest())
 }
 
 fn counted(n: usize, what: &str) -> String {

@@ -15,13 +15,13 @@ pub enum Outcome {
     Residual,
     /// Nobody can say; needs a person.
     Unknown,
-    /// A legal hold stopped it; nothing was deleted.
+    /// A legal hold or retention rule stopped it; nothing was deleted.
     Held,
     /// The API refused it, or a guard stopped it; nothing was deleted.
     Rejected,
     /// The API reports that the deletion failed, or it could not even be started.
     Failed,
-    /// Its deadline passed before it was submitted.
+    /// Its deadline passed before anything was deleted.
     TimedOut,
     /// Somebody cancelled it before anything was deleted.
     Cancelled,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::bounds::PAGE_SIZE;
 use crate::finding::Finding;
 use crate::request::{DeletionApi, PurgeRequest, RecordType, stands_against};
+use crate::time::Timestamp;
 use crate::window::Window;
 
 /// Version of the policy format that this program reads and writes.
@@ -45,9 +46,10 @@ impl RetentionRule {
         there && stands_against(&self.record_types, api, asked)
     }
 
-    /// [`Self::min_age_days`] as a duration.
-    pub(crate) fn min_age(&self) -> Duration {
-        Duration::from_secs(u64::from(self.min_age_days) * 86_400)
+    /// The time that is younger than the rule allows to delete, at `now`.
+    pub(crate) fn young(&self, now: Timestamp) -> Option<Window> {
+        let age = Duration::from_secs(u64::from(self.min_age_days) * 86_400);
+        Window::new(now.minus(age), Timestamp::LATEST)
     }
 }
 
@@ -92,13 +94,13 @@ pub struct Limits {
     /// The most records that one chunk may delete; counted before anything is deleted. `null` turns the guard, and with it
     /// the count, off.
     pub max_records: Option<u64>,
-    /// Seconds from a chunk's first submit to its end, whatever happens, and as many for what is asked before the submit. Waiting for
-    /// the request budget does not count.
+    /// Seconds from a chunk's first submit to its end, and as many for what is asked before the submit. Waiting for the request budget
+    /// does not count, nor does the cool-off.
     pub chunk_deadline_seconds: u64,
     /// Seconds a chunk may wait for its turn: before it gets going, and again for the request budget afterwards.
     pub queue_deadline_seconds: u64,
-    /// Chunks that one machine has under way at once. `recordingJobs` never has more than 2, the organisation's limit; functions
-    /// have as many of `dataDeletion` as the request budget lets out.
+    /// Chunks that one machine has under way at once. With `recordingJobs`: jobs under way at once in the organisation, all runs of
+    /// the ledger together, at most 2, its limit; functions have as many chunks of `dataDeletion` as the request budget lets out.
     pub concurrency: u32,
     /// Requests a minute, all chunks together; the API's headers may lower it.
     pub requests_per_minute: u32,

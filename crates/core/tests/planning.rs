@@ -540,9 +540,31 @@ fn the_compliance_note_names_the_checks_that_were_made_and_no_others() {
     let both = policy(json!({ "retention": rule, "holds": hold }));
     assert_eq!(note(Q1, &neither), "no retention rules were given; no legal holds were given");
     assert_eq!(note(Q1, &both), "1 retention rule checked, none overridden; 1 legal hold checked");
+    // Messages of early 2023 are older than 30 days: nothing is overridden here, but the provider is asked to override its own rules.
+    let leave = "leave to override rules, also the provider's, from dpo: court order";
+    assert_eq!(
+        note(&overriding, &neither),
+        format!("no retention rules were given; {leave}; no legal holds were given")
+    );
     assert_eq!(
         note(&overriding, &both),
-        "1 retention rule overridden with the leave of dpo: court order; 1 legal hold checked"
+        format!("1 retention rule checked, none overridden; {leave}; 1 legal hold checked")
+    );
+    let young = json!([
+        { "recordTypes": ["message"], "minAgeDays": 3_650, "basis": "b" },
+        { "recordTypes": ["message"], "minAgeDays": 3_650, "basis": "elsewhere", "jurisdiction": "eu-west-1" },
+    ]);
+    let kept = policy(json!({ "retention": young }));
+    assert_eq!(
+        note(&overriding, &kept),
+        format!("2 retention rules checked, 1 overridden; {leave}; no legal holds were given")
+    );
+    // A recording job has no such field.
+    let jobs = request(json!({ "retentionOverride": { "reason": "court order", "approver": "dpo" },
+        "api": "recordingJobs", "recordTypes": ["recording"] }));
+    assert_eq!(
+        note(&jobs, &kept),
+        "2 retention rules checked, 1 overridden; leave to override rules from dpo: court order; no legal holds were given"
     );
 }
 

@@ -171,6 +171,69 @@ fn a_hold_after_the_range_matters_where_whole_conversations_are_deleted() {
     assert!(said.len() == 1 && said.iter().all(|line| line.starts_with("policy.newHold policy#/holds/0")), "{said:?}");
 }
 
+/// The plan of a month of recordings in one chunk, long ago.
+fn one_month(policy: &Value) -> Plan {
+    let mut request: Value = serde_json::from_str(&request("recordingJobs")).unwrap();
+    request["chunking"] = json!({"days": 31});
+    check(&request.to_string(), Some(&policy.to_string()), &planned()).plan.unwrap()
+}
+
+#[test]
+fn a_hold_counts_although_a_rule_keeps_that_time_too() {
+    // Conversations without an end are taken to be forgotten where a rule is concerned, and never where a hold is.
+    let rule = json!([{"recordTypes": ["recording"], "minAgeDays": 365, "basis": "law"}]);
+    let known = json!({"version": 1, "retention": rule});
+    let range = json!({"start": "2026-03-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"});
+    let current = json!({"version": 1, "retention": rule, "holds": [{"id": "new", "range": range}]});
+    let plan = one_month(&known);
+    let objection = approved(&plan).objection(plan.chunks()[0], &current.to_string(), now().now);
+    assert!(matches!(objection, Some(Objection::Held(_))), "{objection:?}");
+    assert!(said(&plan, plan.chunks(), &current)[0].starts_with("policy.newHold policy#/holds/0 hold `new` keeps"));
+}
+
+#[test]
+fn a_rule_counts_that_conversations_of_a_chunk_may_reach_into() {
+    let rule = |days: u32| json!({"version": 1, "retention": [{"recordTypes": ["recording"], "minAgeDays": days, "basis": "law"}]});
+    let plan = one_month(&json!({"version": 1}));
+    // From the chunk's end on, 2023-02-01, it is kept; from 31 days later on, it is too far away; a day more, and it is of the chunk.
+    let today = now().now;
+    let days = |from: &str| u32::try_from(today.since(Timestamp::parse(from).unwrap()).as_secs() / 86_400).unwrap();
+    for (from, expected) in [
+        (
+            "2023-02-01T00:00:00Z",
+            Some(
+                "a rule keeps what is later than `2023-02-01T00:00:00.000Z`, and conversations of chunk 1 may reach into it",
+            ),
+        ),
+        ("2023-03-03T00:00:00Z", Some("a rule keeps what is later than")),
+        ("2023-03-04T00:00:00Z", None),
+        ("2023-01-31T00:00:00Z", Some("retention")),
+    ] {
+        let policy = rule(days(from));
+        let said = said(&plan, plan.chunks(), &policy);
+        let expected: Vec<_> =
+            expected.into_iter().map(|message| format!("policy.keepsMore policy#/retention {message}")).collect();
+        assert_eq!(said.len(), expected.len(), "{from}: {said:?}");
+        assert!(said.iter().zip(&expected).all(|(said, begins)| said.starts_with(begins)), "{from}: {said:?}");
+        let objection = approved(&plan).objection(plan.chunks()[0], &policy.to_string(), today);
+        assert_eq!(matches!(objection, Some(Objection::Forbidden(_))), !expected.is_empty(), "{from}: {objection:?}");
+    }
+    // What the plan looks for already is no news on a later day either, whatever else has changed; a longer rule is.
+    let since_planned = |from: &str| days(from) - 22;
+    let known = rule(since_planned("2023-02-01T00:00:00Z"));
+    let plan = one_month(&known);
+    let mut other = known.clone();
+    other["holds"] =
+        json!([{"id": "rows", "recordTypes": ["screenRecording"], "conversationIds": [ID], "range": days_of_2020()}]);
+    for (policy, expected) in [(&other, 0), (&rule(days("2023-02-01T00:00:00Z") + 1), 1)] {
+        assert_eq!(said(&plan, plan.chunks(), policy).len(), expected, "{policy}");
+    }
+}
+
+fn days_of_2020() -> Value {
+    json!({"start": "2020-01-01T00:00:00Z", "end": "2020-01-02T00:00:00Z"})
+}
+
 #[test]
 fn a_chunk_is_told_of_its_own_window_alone() {
     let held = policy(json!([{"id": "long", "range": days(3, 30)}]));

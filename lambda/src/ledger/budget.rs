@@ -6,7 +6,7 @@ use purge_core::rate::RateBudget;
 use purge_driver::ledger::{LedgerError, StoredBudget, Swapped};
 
 use super::DynamoLedger;
-use super::error::{past_conflicts, unavailable};
+use super::error::{failed, past_conflicts};
 use super::item::{Item, get_number, get_text, json, number, parse, text};
 use super::keys;
 
@@ -41,12 +41,12 @@ impl DynamoLedger {
             Err(refused) => refused,
         };
         match refused.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+            Some(UpdateItemError::ConditionalCheckFailedException(behind)) => {
                 // No item: somebody has deleted it. What the caller knows to be spent still is.
                 let gone = || Ok(StoredBudget { version: 0, budget: budget.clone() });
-                failed.item.as_ref().map_or_else(gone, stored).map(Swapped::Behind)
+                behind.item.as_ref().map_or_else(gone, stored).map(Swapped::Behind)
             }
-            Some(_) | None => Err(unavailable(refused)),
+            Some(_) | None => Err(failed(refused)),
         }
     }
 }

@@ -11,7 +11,7 @@ use purge_core::time::Timestamp;
 use purge_driver::ledger::{ChunkRow, Claim, Claimed, Lease, LedgerError};
 
 use super::DynamoLedger;
-use super::error::{past_conflicts, unavailable};
+use super::error::{failed, past_conflicts};
 use super::item::{Item, corrupt, find_instant, get_number, get_text, json, number, parse, text};
 use super::keys::{self, instant};
 use crate::store::Store as _;
@@ -61,7 +61,7 @@ impl DynamoLedger {
                 Err(error) => error,
             };
             if !refused.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) {
-                return Err(unavailable(refused));
+                return Err(failed(refused));
             }
             if let Some(UpdateItemError::ConditionalCheckFailedException(refused)) = refused.as_service_error()
                 && let Some(item) = &refused.item
@@ -128,7 +128,7 @@ impl DynamoLedger {
         match put.condition_expression("attribute_not_exists(pk)").send().await {
             Ok(_) => Ok(Some(row)),
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(None),
-            Err(error) => Err(unavailable(error)),
+            Err(error) => Err(failed(error)),
         }
     }
 
@@ -157,7 +157,7 @@ impl DynamoLedger {
         match noted.await {
             Ok(_) => Ok(true),
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(false),
-            Err(error) => Err(unavailable(error)),
+            Err(error) => Err(failed(error)),
         }
     }
 

@@ -1,13 +1,12 @@
 //! One change of one chunk, with everything that goes with it, in one transaction.
 
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{CancellationReason, ReturnValue, TransactWriteItem, Update};
 use purge_driver::ledger::{Commit, Committed, LedgerError, OutboxMessage, Slot};
 
 use super::DynamoLedger;
 use super::chunks::{OWNER, STATE, UNTIL, VERSION};
-use super::error::{may_try_again, past_conflicts, pause, unavailable};
+use super::error::{failed, may_try_again, past_conflicts, pause, refused};
 use super::item::{Item, corrupt, get_number, json, number};
 use super::keys::{self, instant};
 use super::runs::{CHANGED, ENDED};
@@ -45,22 +44,20 @@ impl DynamoLedger {
 
     async fn attempt(&self, writes: Vec<TransactWriteItem>) -> Result<Attempt, LedgerError> {
         let answer = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
-        let error = match answer {
-            Ok(_) => return Ok(Attempt::Done),
-            Err(SdkError::ServiceError(error)) => error.into_err(),
-            Err(error) => return Err(unavailable(error)),
-        };
-        if let TransactWriteItemsError::TransactionCanceledException(cancelled) = &error {
+        let Err(error) = answer else { return Ok(Attempt::Done) };
+        if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() {
             let reasons = cancelled.cancellation_reasons();
             if reasons.get(CHUNK_AT).is_some_and(is_condition) {
                 return Ok(Attempt::Lost);
             }
+            if reasons.iter().any(|reason| !is_nothing(reason) && !is_condition(reason) && !is_conflict(reason)) {
+                return Err(refused(cancelled));
+            }
             if reasons.iter().any(|reason| is_condition(reason) || is_conflict(reason)) {
-                return Ok(Attempt::InTheWay(error.to_string()));
+                return Ok(Attempt::InTheWay(cancelled.to_string()));
             }
         }
-        let code = error.code().unwrap_or("no code");
-        Err(LedgerError::Unavailable(format!("{code}: {error}")))
+        Err(failed(error))
     }
 
     async fn writes(
@@ -154,7 +151,7 @@ impl DynamoLedger {
                 .return_values(ReturnValue::UpdatedNew)
                 .send()
         });
-        let after: Item = reserved.await.map_err(unavailable)?.attributes.unwrap_or_default();
+        let after: Item = reserved.await.map_err(failed)?.attributes.unwrap_or_default();
         let last: u64 = get_number(&after, LAST)?;
         Ok(last.saturating_sub(u64::try_from(count).unwrap_or(u64::MAX)).saturating_add(1))
     }
@@ -167,6 +164,11 @@ pub(super) fn transact(
     Ok(TransactWriteItem::builder().update(update).build())
 }
 
+/// This write would have been done.
+fn is_nothing(reason: &CancellationReason) -> bool {
+    matches!(reason.code(), None | Some("None"))
+}
+
 fn is_condition(reason: &CancellationReason) -> bool {
     reason.code() == Some("ConditionalCheckFailed")
 }
@@ -174,4 +176,45 @@ fn is_condition(reason: &CancellationReason) -> bool {
 /// Reasons that pass by themselves.
 fn is_conflict(reason: &CancellationReason) -> bool {
     matches!(reason.code(), Some("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"))
+}
+
+#[cfg(test)]
+mod tests {
+    use purge_driver::ledger::LedgerError;
+
+    use super::Attempt;
+    use crate::ledger::canned::refusing;
+
+    /// What a transaction comes to that is cancelled for these reasons, the chunk's first.
+    async fn cancelled_for(reasons: &[&str]) -> &'static str {
+        let ledger = refusing(400, "TransactionCanceledException", reasons);
+        match ledger.attempt(Vec::new()).await {
+            Ok(Attempt::Done) => "done",
+            Ok(Attempt::Lost) => "lost",
+            Ok(Attempt::InTheWay(_)) => "in the way",
+            Err(LedgerError::Unavailable(_)) => "unavailable",
+            Err(LedgerError::Conflict(_)) => "refused",
+            Err(LedgerError::Corrupt(_)) => "corrupt",
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_transaction_that_can_never_be_done_is_no_wait() {
+        for (reasons, comes_to) in [
+            (&["ConditionalCheckFailed", "None"][..], "lost"),
+            // Whoever changed the chunk meanwhile has other writes to do.
+            (&["ConditionalCheckFailed", "ValidationError"], "lost"),
+            (&["None", "ConditionalCheckFailed"], "in the way"),
+            (&["TransactionConflict", "None"], "in the way"),
+            (&["None", "ThrottlingError"], "in the way"),
+            (&["None", "ItemCollectionSizeLimitExceeded"], "refused"),
+            (&["TransactionConflict", "ItemCollectionSizeLimitExceeded"], "refused"),
+            (&["None", "ValidationError"], "refused"),
+            (&["None", "a code that nobody knows"], "refused"),
+            (&["None", "None"], "unavailable"),
+            (&[], "unavailable"),
+        ] {
+            assert_eq!(cancelled_for(reasons).await, comes_to, "{reasons:?}");
+        }
+    }
 }

@@ -9,15 +9,43 @@ use purge_driver::ledger::LedgerError;
 /// Another transaction touches the same item at this moment.
 const CONFLICT: &str = "TransactionConflictException";
 
+/// What DynamoDB answers with a status of 4xx, as if it were the caller's fault, although it passes by itself. A transaction is
+/// cancelled for reasons of its writes; those of a commit are looked at one by one.
+const PASSING: [&str; 9] = [
+    CONFLICT,
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "ReplicatedWriteConflictException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+    "TransactionCanceledException",
+    "TransactionInProgressException",
+    "RequestTimeoutException",
+];
+
 /// Tries of a write that meets another one, with 10, 20, 40, … milliseconds between them: about three seconds in all.
 const TRIES: u32 = 9;
 
-/// The ledger cannot be used now.
-pub(super) fn unavailable<E>(error: SdkError<E>) -> LedgerError
+/// The ledger cannot be used: now, or, if nothing but a person will change that, at all.
+pub(super) fn failed<E>(error: SdkError<E>) -> LedgerError
 where
-    E: std::error::Error + Send + Sync + 'static,
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
-    LedgerError::Unavailable(DisplayErrorContext(error).to_string())
+    if passes(&error) { LedgerError::Unavailable(DisplayErrorContext(error).to_string()) } else { refused(error) }
+}
+
+/// The ledger refuses this, whenever it is asked. Whoever waits for that to pass waits for ever, and nobody learns of it; so it is an
+/// error of whoever asked, like a ledger that holds something else.
+pub(super) fn refused(error: impl std::error::Error) -> LedgerError {
+    LedgerError::Conflict(format!("it refuses this, whenever it is asked: {}", DisplayErrorContext(error)))
+}
+
+/// Whether the same may be done later: an access that is denied, a request that is not valid, or a partition that is full stays so.
+fn passes<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    let SdkError::ServiceError(answer) = error else {
+        return !matches!(error, SdkError::ConstructionFailure(_));
+    };
+    answer.raw().status().is_server_error() || answer.err().code().is_some_and(|code| PASSING.contains(&code))
 }
 
 /// Tries again while another transaction is in the way. The client itself has already tried again what it may: throttling and
@@ -48,4 +76,49 @@ pub(super) fn may_try_again(tries: u32) -> bool {
 /// Waits a moment that grows with the number of tries.
 pub(super) async fn pause(tries: u32) {
     tokio::time::sleep(Duration::from_millis(5 << tries.min(TRIES))).await;
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic, reason = "a test that cannot go on has failed")]
+
+    use purge_driver::Ledger as _;
+    use purge_driver::ledger::LedgerError;
+
+    use super::PASSING;
+    use crate::ledger::canned::refusing;
+
+    async fn is_waited_for(status: u16, code: &str) -> bool {
+        match refusing(status, code, &[]).chunk("run-1", 1).await {
+            Err(LedgerError::Unavailable(why)) => {
+                assert!(why.contains(code), "{why}");
+                true
+            }
+            Err(LedgerError::Conflict(why)) => {
+                assert!(why.starts_with("it refuses this, whenever it is asked: ") && why.contains(code), "{why}");
+                false
+            }
+            other @ (Ok(_) | Err(LedgerError::Corrupt(_))) => panic!("{code}: {other:?}"),
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_does_not_pass_by_itself_is_not_waited_for() {
+        for code in PASSING {
+            assert!(is_waited_for(400, code).await, "{code}");
+        }
+        for code in ["InternalServerError", "ServiceUnavailable", "a code that nobody knows"] {
+            assert!(is_waited_for(500, code).await, "{code}");
+        }
+        for code in [
+            "AccessDeniedException",
+            "ItemCollectionSizeLimitExceededException",
+            "ResourceNotFoundException",
+            "UnrecognizedClientException",
+            "ValidationException",
+            "a code that nobody knows",
+        ] {
+            assert!(!is_waited_for(400, code).await, "{code}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use purge_core::time::Timestamp;
 use purge_driver::ledger::{Created, LedgerError, NewRun};
 
 use super::DynamoLedger;
-use super::error::unavailable;
+use super::error::failed;
 use super::item::{Item, corrupt, get_text, text};
 use super::keys;
 use crate::store::Firing;
@@ -46,7 +46,7 @@ impl DynamoLedger {
         match put.condition_expression("attribute_not_exists(pk)").send().await {
             Ok(_) => Ok(()),
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(()),
-            Err(error) => Err(unavailable(error)),
+            Err(error) => Err(failed(error)),
         }
     }
 }

@@ -22,6 +22,9 @@
 //! workers do not meet; what must be read together is under one partition, and every read is consistent.
 
 mod budget;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+pub(crate) mod canned;
 mod chunks;
 mod commit;
 mod error;

@@ -5,7 +5,7 @@ use purge_core::time::Timestamp;
 use purge_driver::ledger::{Commit, LedgerError, MessageState, OutboxMessage, OutboxRow};
 
 use super::DynamoLedger;
-use super::error::{past_conflicts, unavailable};
+use super::error::{failed, past_conflicts};
 use super::item::{Item, get_number, get_text, json, number, parse, text};
 use super::keys::{self, BY_DUE, DUE, SORT, instant};
 
@@ -77,7 +77,7 @@ impl DynamoLedger {
                 .expression_attribute_values(":p", text(keys::outbox_partition(run_id)))
                 .set_limit(i32::try_from(limit - rows.len()).ok())
                 .set_exclusive_start_key(start);
-            let page = query.send().await.map_err(unavailable)?;
+            let page = query.send().await.map_err(failed)?;
             for item in page.items.unwrap_or_default() {
                 rows.push(self.message_row(&item).await?);
             }
@@ -105,7 +105,7 @@ impl DynamoLedger {
         match settled {
             Ok(_) => Ok(true),
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(false),
-            Err(error) => Err(unavailable(error)),
+            Err(error) => Err(failed(error)),
         }
     }
 
@@ -145,7 +145,7 @@ impl DynamoLedger {
         let mut item = keys::gone(run_id).item();
         item.insert(RECEIVER.to_owned(), text(receiver));
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
-        put.send().await.map(|_| ()).map_err(unavailable)
+        put.send().await.map(|_| ()).map_err(failed)
     }
 
     pub(super) async fn read_gone(&self, run_id: &str) -> Result<Option<String>, LedgerError> {

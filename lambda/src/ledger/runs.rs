@@ -12,7 +12,7 @@ use purge_core::time::Timestamp;
 use purge_driver::ledger::{Created, LedgerError, NewRun, RunRow};
 
 use super::DynamoLedger;
-use super::error::{past_conflicts, unavailable};
+use super::error::{failed, past_conflicts};
 use super::item::{Item, corrupt, find_instant, find_numbers, get_number, get_text, json, number, parse, text};
 use super::keys::{self, HEAD, RUNS, SORT, TALLY, instant};
 use crate::store::Store as _;
@@ -74,7 +74,7 @@ impl DynamoLedger {
                     None => Err(LedgerError::Unavailable(format!("run `{}` was not taken", order.run_id))),
                 }
             }
-            Err(error) => Err(unavailable(error)),
+            Err(error) => Err(failed(error)),
         }
     }
 
@@ -160,13 +160,13 @@ impl DynamoLedger {
         match changed.await {
             Ok(_) => Ok(true),
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(false),
-            Err(error) => Err(unavailable(error)),
+            Err(error) => Err(failed(error)),
         }
     }
 
     pub(super) async fn is_cancelled(&self, run_id: &str) -> Result<bool, LedgerError> {
         let get = self.client.get_item().table_name(&self.table).set_key(Some(keys::head(run_id).item()));
-        let got = get.consistent_read(true).projection_expression(CANCEL).send().await.map_err(unavailable)?;
+        let got = get.consistent_read(true).projection_expression(CANCEL).send().await.map_err(failed)?;
         Ok(got.item.is_some_and(|item| item.contains_key(CANCEL)))
     }
 
@@ -185,7 +185,7 @@ impl DynamoLedger {
     /// One item, as it is now.
     pub(super) async fn get_item(&self, key: &keys::Key) -> Result<Option<Item>, LedgerError> {
         let get = self.client.get_item().table_name(&self.table).set_key(Some(key.item())).consistent_read(true);
-        Ok(get.send().await.map_err(unavailable)?.item)
+        Ok(get.send().await.map_err(failed)?.item)
     }
 
     /// All items of a partition, in order.
@@ -214,7 +214,7 @@ impl DynamoLedger {
                     .expression_attribute_values(":t", text(to)),
             };
             query = query.expression_attribute_values(":p", text(partition));
-            let page = query.set_limit(wanted).set_exclusive_start_key(start).send().await.map_err(unavailable)?;
+            let page = query.set_limit(wanted).set_exclusive_start_key(start).send().await.map_err(failed)?;
             items.extend(page.items.unwrap_or_default());
             start = page.last_evaluated_key;
             if start.is_none() {

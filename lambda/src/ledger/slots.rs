@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use purge_driver::ledger::{LedgerError, Slot};
 
 use super::DynamoLedger;
-use super::error::{past_conflicts, unavailable};
+use super::error::{failed, past_conflicts};
 use super::item::{number, text};
 use super::keys;
 
@@ -32,7 +32,7 @@ impl DynamoLedger {
         match taken.await {
             Ok(_) => Ok(true),
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(false),
-            Err(error) => Err(unavailable(error)),
+            Err(error) => Err(failed(error)),
         }
     }
 
@@ -47,6 +47,6 @@ impl DynamoLedger {
                 .expression_attribute_values(":one", AttributeValue::Ss(vec![slot.holder.to_owned()]))
                 .send()
         });
-        given.await.map(|_| ()).map_err(unavailable)
+        given.await.map(|_| ()).map_err(failed)
     }
 }

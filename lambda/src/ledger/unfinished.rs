@@ -7,7 +7,7 @@ use purge_driver::ledger::{LedgerError, Unfinished};
 
 use super::DynamoLedger;
 use super::commit::transact;
-use super::error::{past_conflicts, unavailable};
+use super::error::{failed, past_conflicts};
 use super::item::{Item, corrupt, find_instant, get_number, get_text, number};
 use super::keys::{self, SORT, UNFINISHED, instant};
 
@@ -36,7 +36,7 @@ impl DynamoLedger {
         }
         let opening = self.opening(run_id, now)?;
         let opened = past_conflicts(|| self.client.transact_write_items().transact_items(opening.clone()).send()).await;
-        opened.map(|_| ()).map_err(unavailable)
+        opened.map(|_| ()).map_err(failed)
     }
 
     pub(super) async fn list_unfinished(&self) -> Result<Vec<Unfinished>, LedgerError> {
@@ -61,7 +61,7 @@ impl DynamoLedger {
         match noted.await {
             Ok(_) => Ok(()),
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(()),
-            Err(error) => Err(unavailable(error)),
+            Err(error) => Err(failed(error)),
         }
     }
 
@@ -80,7 +80,7 @@ impl DynamoLedger {
         match gone.await {
             Ok(_) => Ok(true),
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(false),
-            Err(error) => Err(unavailable(error)),
+            Err(error) => Err(failed(error)),
         }
     }
 }

@@ -11,7 +11,7 @@ use purge_core::window::Window;
 use purge_driver::ledger::{LedgerError, NewRun};
 
 use super::DynamoLedger;
-use super::error::unavailable;
+use super::error::failed;
 use super::item::{corrupt, get_text, json, parse, text};
 use super::keys;
 
@@ -71,7 +71,7 @@ impl DynamoLedger {
     async fn write_all(&self, mut left: Vec<WriteRequest>) -> Result<(), LedgerError> {
         for round in 0..ROUNDS {
             let batch = self.client.batch_write_item().request_items(&self.table, left);
-            let mut undone = batch.send().await.map_err(unavailable)?.unprocessed_items.unwrap_or_default();
+            let mut undone = batch.send().await.map_err(failed)?.unprocessed_items.unwrap_or_default();
             left = undone.remove(&self.table).unwrap_or_default();
             if left.is_empty() {
                 return Ok(());

@@ -22,10 +22,14 @@ impl Refusal {
     }
 }
 
-/// The refusal as `application/problem+json` (RFC 9457). Also counted, because nobody reads the answer to a schedule.
-pub(super) fn problem(refusal: &Refusal, now: Timestamp) -> Value {
-    let codes: Vec<_> = refusal.findings.iter().filter(|f| f.severity.stops()).map(|f| f.code.clone()).collect();
-    metrics::write(&metrics::plan_refused(now, &codes));
+/// The refusal as `application/problem+json` (RFC 9457). Counted at that time, if there is one, because nobody reads the answer to a
+/// schedule.
+pub(super) fn problem(refusal: &Refusal, counted: Option<Timestamp>) -> Value {
+    if let Some(now) = counted {
+        let stopping = refusal.findings.iter().filter(|finding| finding.severity.stops());
+        let codes: Vec<_> = stopping.map(|finding| finding.code.clone()).collect();
+        metrics::write(&metrics::refused(now, &codes));
+    }
     let first = refusal.findings.iter().find(|finding| finding.severity.stops());
     json!({
         "type": "about:blank",

@@ -92,6 +92,12 @@ impl GivenApproval {
 }
 
 impl Event {
+    /// Whether it changes nothing: whoever gives it waits for the answer.
+    #[must_use]
+    pub fn only_asks(&self) -> bool {
+        matches!(self, Self::Preview { .. } | Self::Status { .. })
+    }
+
     /// Reads an event.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 mod answer;
 mod event;
+mod fits;
 mod object;
 mod start;
 
@@ -45,11 +46,15 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         if let Some(records) = event.get("Records").and_then(Value::as_array) {
             return self.objects(records, trace).await;
         }
-        let answered = match Event::read(event) {
-            Ok(event) => self.answer(event, invocation, trace).await?,
-            Err(findings) => Err(Refusal::of(findings)),
+        let now = self.clock.now();
+        let event = match Event::read(event) {
+            Ok(event) => event,
+            Err(findings) => return Ok(problem(&Refusal::of(findings), Some(now))),
         };
-        Ok(answered.unwrap_or_else(|refusal| problem(&refusal, self.clock.now())))
+        // Whoever only asks reads the answer.
+        let counted = (!event.only_asks()).then_some(now);
+        let answered = self.answer(event, invocation, trace).await?;
+        Ok(answered.unwrap_or_else(|refusal| problem(&refusal, counted)))
     }
 
     async fn answer(&self, event: Event, invocation: &Invocation, trace: Option<&str>) -> Result<Answered, Failure> {

@@ -52,7 +52,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         trace: Option<&str>,
     ) -> Result<Value, Failure> {
         if version.is_none() && key.starts_with(PLANS) {
-            return Ok(problem(&no_version(key), self.clock.now()));
+            return Ok(problem(&no_version(key), Some(self.clock.now())));
         }
         let text = match version {
             Some(version) => self.plans.read_version(key, version).await?,
@@ -75,7 +75,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         } else {
             return Err(Again(format!("`{key}` is neither under `{PLANS}` nor under `{REQUESTS}`")));
         };
-        Ok(answered.unwrap_or_else(|refusal| problem(&refusal, self.clock.now())))
+        Ok(answered.unwrap_or_else(|refusal| problem(&refusal, Some(self.clock.now()))))
     }
 }
 

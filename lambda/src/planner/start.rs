@@ -14,10 +14,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::event::GivenApproval;
+use super::fits::{too_large, too_long};
 use super::{Answered, Failure, Refusal};
 use crate::batch::Again;
 use crate::bucket::Bucket;
-use crate::evidence::most_chunks;
 use crate::functions::Functions;
 use crate::policy::missing;
 use crate::queue::Queue;
@@ -62,8 +62,10 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             Err(refusal) => return Ok(Err(refusal)),
         };
         let mut checked = plan::check(&request.to_string(), Some(&policy), &self.context(now));
-        let too_large = checked.plan.as_ref().and_then(|plan| self.too_large(plan, Severity::Warning));
-        checked.findings.extend(too_large);
+        if let Some(plan) = &checked.plan {
+            checked.findings.extend(too_large(plan, self.courier_megabytes, Severity::Warning));
+            checked.findings.extend(too_long(plan));
+        }
         match &checked.plan {
             Some(plan) => Ok(Ok(json!({"plan": document(&checked), "planFile": PlanFile::new(plan, now)}))),
             None => Ok(Err(Refusal::of(checked.findings))),
@@ -196,24 +198,6 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         }))
     }
 
-    /// That the evidence of so many chunks would not fit into the courier's memory: what was deleted could never be proved.
-    fn too_large(&self, plan: &Plan, severity: Severity) -> Option<Finding> {
-        let (chunks, most) = (plan.chunks().len(), most_chunks(plan.request().api, self.courier_megabytes));
-        if u32::try_from(chunks).is_ok_and(|chunks| chunks <= most) {
-            return None;
-        }
-        Some(Finding::new(
-            severity,
-            "run.tooLarge",
-            "#/request/range",
-            format!(
-                "the plan has {chunks} chunks, and evidence of more than {most} does not fit into the courier's {} MB",
-                self.courier_megabytes
-            ),
-            "ask for several shorter ranges or for longer chunks, or deploy with a larger `CourierMemory`",
-        ))
-    }
-
     /// Stores the run, unless it is there, and has its chunks woken. Doing it twice is harmless, and goes on where it broke off.
     async fn start(
         &self,
@@ -223,7 +207,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         firing: Option<&Firing>,
         trace: Option<&str>,
     ) -> Result<Answered, Failure> {
-        if let Some(finding) = self.too_large(plan, Severity::Blocked) {
+        if let Some(finding) = too_large(plan, self.courier_megabytes, Severity::Blocked) {
             return Ok(Err(Refusal::of(vec![finding])));
         }
         let order = match Order::new(plan, approval, &self.place.name(), self.place.simulated) {

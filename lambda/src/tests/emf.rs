@@ -5,7 +5,7 @@ use purge_driver::Ledger as _;
 use serde_json::{Value, json};
 
 use super::fakes::in_virtual_time;
-use crate::metrics::{chunk_ended, dead_letter, looked_after, plan_refused, swept};
+use crate::metrics::{FUNCTION, chunk_ended, dead_letter, failed_delivery, looked_after, refused, swept};
 
 /// The units that CloudWatch knows.
 const UNITS: [&str; 27] = [
@@ -59,6 +59,7 @@ fn check(line: &str) -> Value {
                 let few = match name {
                     OUTCOME => Outcome::ALL.iter().any(|outcome| outcome.as_str() == value),
                     SIMULATED => ["true", "false", "unknown"].contains(&value),
+                    FUNCTION => value == "unknown",
                     _ => false,
                 };
                 assert!(few, "`{name}` is a dimension with the value `{value}`");
@@ -100,8 +101,10 @@ fn every_line_is_valid_and_has_few_dimensions() {
         }
         let dead = check(&dead_letter(now, "message-1"));
         assert_eq!((&dead["message"], &dead["DeadLetters"]), (&Value::from("message-1"), &Value::from(1)));
-        let refused = check(&plan_refused(now, &["policy.missing".to_owned()]));
-        assert_eq!(refused["findings"], json!(["policy.missing"]));
+        let failed = check(&failed_delivery(now, "message-1", 3));
+        assert_eq!((&failed["message"], &failed["FailedDeliveries"]), (&json!("message-1"), &json!(3)));
+        let line = check(&refused(now, &["policy.missing".to_owned()]));
+        assert_eq!(line["findings"], json!(["policy.missing"]));
         let idle = check(&swept(now, None));
         assert_eq!(
             (&idle["Sweeps"], &idle["unfinishedRuns"]),
@@ -114,5 +117,9 @@ fn every_line_is_valid_and_has_few_dimensions() {
         let stalled = check(&looked_after(now, &order, 7, true));
         assert_eq!((&stalled["StalledRuns"], &stalled["StalledChunks"]), (&json!(1), &json!(7)));
         assert_eq!(stalled["runId"], run_id.as_str());
+        // Stacks beside one another share a namespace: what alarms look at says whose it is.
+        for watched in [dead, failed, line, idle, well, stalled] {
+            assert_eq!(watched["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([[FUNCTION, SIMULATED]]));
+        }
     });
 }

@@ -207,7 +207,8 @@ impl Http for Unwell {
     }
 }
 
-pub(super) type Fake<'a> = Functions<'a, MemoryLedger, Unwell, VirtualClock, &'a FakeQueue, &'a FakeBucket>;
+pub(super) type Over<'a, L> = Functions<'a, L, Unwell, VirtualClock, &'a FakeQueue, &'a FakeBucket>;
+pub(super) type Fake<'a> = Over<'a, MemoryLedger>;
 
 /// The parts, for as long as a test lasts.
 pub(super) struct World {
@@ -253,8 +254,13 @@ impl World {
     }
 
     pub(super) fn functions(&self) -> Fake<'_> {
+        self.functions_over(&self.ledger)
+    }
+
+    /// Those with another ledger.
+    pub(super) fn functions_over<'a, L>(&'a self, ledger: &'a L) -> Over<'a, L> {
         Functions {
-            ledger: &self.ledger,
+            ledger,
             http: &self.http,
             clock: &self.clock,
             tenants: &self.tenants,

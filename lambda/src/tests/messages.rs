@@ -5,10 +5,12 @@ use std::time::Duration;
 use purge_core::outcome::Outcome;
 use purge_core::wake::WakeUp;
 use purge_core::webhook::WebhookEvent;
+use purge_driver::ledger::{Claim, Claimed, Lease};
 use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
 use super::fakes::{Sent, TRACE, World, event, in_virtual_time, sent};
+use crate::batch::{Handled, Received};
 use crate::wake::{Errand, ErrandKind};
 
 const TIME: Duration = Duration::from_secs(120);
@@ -146,5 +148,24 @@ fn dead_letters_that_are_no_chunks_are_kept_where_a_person_reads_them() {
         for (fate, says) in fates.iter().zip(["no wake-up", "resume", "no run", "no chunk 9"]) {
             assert!(fate.contains(says), "{fate}");
         }
+    });
+}
+
+#[test]
+fn a_letter_whose_chunk_somebody_works_on_waits_and_has_not_failed() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(1).await;
+        let (now, a_while) = (world.clock.now(), Duration::from_secs(60));
+        let lease = Lease { owner: "somebody".to_owned(), until: now.plus(a_while) };
+        let claim = Claim { run_id: &run_id, index: 1, lease, now, take_over: false };
+        assert!(matches!(world.ledger.claim(claim).await, Ok(Claimed::Granted(_))));
+        let body = WakeUp::new(&run_id, 1).text();
+        let letter = Received { id: "m".to_owned(), place: 0, body, receives: 6, traceparent: None };
+        let handled = async || world.functions().dead(letter.clone(), &world.invocation(TIME)).await;
+        assert_eq!(handled().await, Ok(Handled::NotYet("somebody works on chunk 1".to_owned())));
+        assert_eq!(world.ledger.open_chunks(&run_id, 0, 9).await.unwrap(), [1]);
+        world.clock.sleep(a_while).await;
+        assert_eq!(handled().await, Ok(Handled::Done));
+        assert!(world.ledger.open_chunks(&run_id, 0, 9).await.unwrap().is_empty(), "nobody works on it any more");
     });
 }

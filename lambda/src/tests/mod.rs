@@ -11,5 +11,6 @@ mod logs;
 mod messages;
 mod objects;
 mod pace;
+mod refusals;
 mod schedule;
 mod sweep;

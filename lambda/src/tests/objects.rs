@@ -146,6 +146,38 @@ fn a_preview_fits_into_an_answer_or_says_where_to_put_the_request() {
 }
 
 #[test]
+fn a_preview_warns_of_chunks_that_would_wait_too_long_for_their_turn() {
+    in_virtual_time(async |world| {
+        let warned = async |days: u32, limits: Value| {
+            let mut asked = request(days * 24);
+            asked["api"] = json!("recordingJobs");
+            asked["recordTypes"] = json!(["recording"]);
+            asked["recordings"] = json!({ "coolOffDays": 30 });
+            asked["chunking"] = json!({ "days": 1 });
+            let policy = json!({ "version": 1, "limits": limits });
+            let preview = ask(world, &json!({ "action": "preview", "request": asked, "policy": policy })).await;
+            let findings = preview["plan"]["findings"].as_array().unwrap_or_else(|| panic!("{preview}")).clone();
+            findings
+                .into_iter()
+                .find(|finding| finding["code"] == "run.tooLong")
+                .map(|finding| finding["message"].clone())
+        };
+        // Two jobs at once, of five minutes each, and a day in which 575 of them have their turn.
+        let day = json!({ "queueDeadlineSeconds": 86_400 });
+        assert_eq!(warned(500, day.clone()).await, None);
+        assert_eq!(
+            warned(600, day).await,
+            Some(json!(
+                "all 600 chunks wait for their turn at once, and the last ones are expected to get it after 2 days; what has waited \
+                 for 1 ends as `timedOut`, with nothing deleted"
+            ))
+        );
+        assert_eq!(warned(600, json!({})).await, None);
+        assert!(warned(600, json!({ "requestsPerMinute": 1 })).await.is_some());
+    });
+}
+
+#[test]
 fn a_run_whose_evidence_would_not_fit_is_not_stored() {
     in_virtual_time(async |world| {
         world.courier_megabytes.set(1);

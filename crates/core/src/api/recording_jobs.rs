@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::valid_id;
 use crate::chunk::{Age, Chunk};
 use crate::http::{HttpRequest, Method, encode_segment};
+use crate::json::whole;
 use crate::outcome::Cause;
 use crate::request::{PurgeRequest, includes_screen, only_messages};
 use crate::time::Timestamp;
@@ -139,7 +140,7 @@ pub struct Job {
 /// Reads a job; `None` without an id or a state.
 #[must_use]
 pub fn read_job(answer: &Value) -> Option<Job> {
-    let number = |field: &str| answer.get(field).and_then(Value::as_u64);
+    let number = |field: &str| answer.get(field).and_then(whole);
     let state_text = answer.get("state")?.as_str()?;
     let state = match state_text {
         "PENDING" => State::Pending,
@@ -188,7 +189,7 @@ pub fn read_list(answer: &Value) -> Option<Vec<Job>> {
 /// Whether there are pages after this one. A page may have fewer entries than it could: what the answer says that there are counts.
 #[must_use]
 pub fn has_more(answer: &Value, page: u32) -> bool {
-    let number = |field: &str| answer.get(field).and_then(Value::as_u64);
+    let number = |field: &str| answer.get(field).and_then(whole);
     let listed = answer.get("entities").and_then(Value::as_array).map_or(0, |entities| entities.len() as u64);
     let (page, size) = (u64::from(page), PAGE_SIZE as u64);
     match (number("pageCount"), number("total")) {

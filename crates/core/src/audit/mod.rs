@@ -34,6 +34,8 @@ pub enum Event {
         chunk: Chunk,
         /// Who approved the plan.
         approved_by: String,
+        /// When.
+        approved_at: Timestamp,
     },
     /// The legal holds were looked up right before the deletion.
     HoldsChecked {

@@ -72,7 +72,7 @@ impl<'de> Deserialize<'de> for AuditRecord {
 
 /// Every kind, with its fields. `kind` itself belongs to all of them.
 const KINDS: [(&str, &[&str]); 17] = [
-    ("started", &["kind", "chunk", "approved_by"]),
+    ("started", &["kind", "chunk", "approved_by", "approved_at"]),
     ("holds_checked", &["kind", "asked", "unprotected", "protected"]),
     ("counted", &["kind", "records"]),
     ("sending", &["kind", "call", "body_sha256"]),
@@ -95,7 +95,11 @@ impl FromJson for Event {
     fn from_json(value: &Value) -> Result<Self, String> {
         let (kind, m) = Members::tagged(value, &KINDS)?;
         Ok(match kind {
-            "started" => Self::Started { chunk: m.take("chunk")?, approved_by: m.take("approved_by")? },
+            "started" => Self::Started {
+                chunk: m.take("chunk")?,
+                approved_by: m.take("approved_by")?,
+                approved_at: m.take("approved_at")?,
+            },
             "holds_checked" => Self::HoldsChecked {
                 asked: m.take("asked")?,
                 unprotected: m.take("unprotected")?,
@@ -195,7 +199,7 @@ mod tests {
         let window = Window::new(Timestamp::EPOCH, Timestamp::from_millis(1)).unwrap();
         let chunk = Chunk { index: 1, total: 2, window, age: Age::Aged };
         let mut all = vec![
-            Event::Started { chunk, approved_by: "ada".to_owned() },
+            Event::Started { chunk, approved_by: "ada".to_owned(), approved_at: Timestamp::EPOCH },
             Event::HoldsChecked { asked: 3, unprotected: vec!["a".to_owned()], protected: vec!["b".to_owned()] },
             Event::Counted { records: 7 },
             Event::Sending { call: "POST /x".to_owned(), body_sha256: Some("sha256:ab".to_owned()) },

@@ -1,7 +1,5 @@
 //! The single checks. Every one of them can fail, and says what does not hold.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use super::difference::difference;
@@ -14,12 +12,10 @@ use crate::order::Order;
 use crate::plan::{self, CheckContext, reopen};
 use crate::report::{Ordered, Report};
 use crate::sorted::sort_by;
-use crate::time::Timestamp;
 use crate::webhook::{ChunkEnd, OutboxRow, WebhookEvent, event_id};
 
-/// Whoever notes the approval and whoever works on a chunk may be two machines, whose clocks differ. Tampering is not to be cried over
-/// that.
-const CLOCKS_APART: Duration = Duration::from_secs(300);
+/// What the desktops of macOS and Windows leave behind in a folder that somebody has opened: it says nothing, and nobody put it there.
+const LITTER: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
 
 /// Files that are named one by one.
 const NAMED: usize = 10;
@@ -84,7 +80,7 @@ pub(super) fn files(manifest: &Manifest, files: &Files, log: &Result<String, Str
     for (name, _) in manifest.files.iter().filter(|(name, _)| is_foreign(name)) {
         wrong.push(format!("the manifest lists `{name}`, which does not belong to the evidence"));
     }
-    for (name, _) in files.iter().filter(|(name, _)| is_foreign(name)) {
+    for (name, _) in files.iter().filter(|(name, _)| is_foreign(name) && !LITTER.contains(&name.as_str())) {
         wrong.push(format!("`{name}` does not belong to the evidence"));
     }
     if wrong.is_empty() {
@@ -156,23 +152,19 @@ pub(super) fn chains(manifest: &Manifest, log: &Result<String, String>, verdict:
     }
 }
 
-/// The records name the approver inside their chains, every time a chunk is taken up; the manifest alone says when it was.
-pub(super) fn approval(manifest: &Manifest, seen: &Seen, span: Option<(Timestamp, Timestamp)>) -> Check {
+/// The records say inside their chains who approved and when, every time a chunk is taken up. Clocks are not compared: whoever notes
+/// the approval and whoever works on a chunk may be two machines, and one that is wrong is set right.
+pub(super) fn approval(manifest: &Manifest, seen: &Seen) -> Check {
     let approval = &manifest.approval;
-    if let Some(stranger) = &seen.stranger {
-        return broken("approval", format!("the manifest names `{}`, but {stranger}", approval.approved_by));
+    match &seen.stranger {
+        Some(stranger) => {
+            let (by, at) = (&approval.approved_by, approval.approved_at);
+            broken("approval", format!("the manifest names `{by}` at {at}, but {stranger}"))
+        }
+        None => {
+            held("approval", format!("{} starts name the approver of the manifest, and when that was", seen.starts))
+        }
     }
-    let first = span.map(|(first, _)| first);
-    if let Some(first) = first.filter(|first| first.plus(CLOCKS_APART) < approval.approved_at) {
-        let at = approval.approved_at;
-        let detail = format!("the manifest says that it was approved at {at}, after the first record of {first}");
-        return broken("approval", detail);
-    }
-    let starts = seen.starts;
-    held(
-        "approval",
-        format!("{starts} starts name the approver of the manifest, and none was long before the approval"),
-    )
 }
 
 /// The report is what the records amount to.

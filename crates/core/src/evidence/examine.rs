@@ -9,6 +9,7 @@ use super::{AUDIT, METRICS, Manifest, PLAN, README, readme};
 use crate::audit::{self, AuditRecord, Event, Lines, Verifier};
 use crate::json::{FromJson as _, digest, parse, written};
 use crate::metrics::prometheus;
+use crate::order::Approval;
 use crate::report::{Fold, Report};
 use crate::sorted::SortedMap;
 use crate::webhook::ChunkEnd;
@@ -125,7 +126,7 @@ impl Examination {
         let fold = seen.fold.take();
         let believed = log_digest.is_ok() && verdict.is_good();
         if believed {
-            all.push(checks::approval(&manifest, &seen, verdict.told.span));
+            all.push(checks::approval(&manifest, &seen));
         }
         let report = plan.ok().zip(fold).filter(|_| believed).map(|(plan, fold)| {
             let report = Report::from_fold(plan.ordered(), fold);
@@ -152,7 +153,7 @@ impl Examination {
 /// One line of the log.
 fn take(line: &str, verifier: &mut Verifier, seen: &mut Seen, plan: Option<&PlanOf>, manifest: &Manifest) {
     let Some(record) = verifier.line(line) else { return };
-    seen.approval(&record, &manifest.approval.approved_by);
+    seen.approval(&record, &manifest.approval);
     if let (Some(plan), Some(fold)) = (plan, &mut seen.fold) {
         fold.record(&plan.order, &record);
         seen.end(record, plan);
@@ -160,12 +161,13 @@ fn take(line: &str, verifier: &mut Verifier, seen: &mut Seen, plan: Option<&Plan
 }
 
 impl Seen {
-    fn approval(&mut self, record: &AuditRecord, approver: &str) {
-        let Event::Started { approved_by, .. } = &record.event else { return };
+    fn approval(&mut self, record: &AuditRecord, approval: &Approval) {
+        let Event::Started { approved_by, approved_at, .. } = &record.event else { return };
         self.starts = self.starts.saturating_add(1);
-        if approved_by != approver && self.stranger.is_none() {
+        if (approved_by, approved_at) != (&approval.approved_by, &approval.approved_at) && self.stranger.is_none() {
             let (chunk, attempt) = (record.chunk, record.attempt);
-            self.stranger = Some(format!("attempt {attempt} at chunk {chunk} was approved by `{approved_by}`"));
+            self.stranger =
+                Some(format!("attempt {attempt} at chunk {chunk} was approved by `{approved_by}` at {approved_at}"));
         }
     }
 

@@ -226,7 +226,8 @@ Check it, offline, with
     genesys-purge verify FOLDER
 
 Without the program: `sha256sum *` must give the hashes in manifest.json. A record's `hash` is the SHA-256 of the record
-without that field, as canonical JSON (RFC 8785); its `prev` is the `hash` of the chunk's record before it.
+without that field, as canonical JSON (RFC 8785); its `prev` is the `hash` of the chunk's record before it, that of the first
+the SHA-256 of PLAN/CHUNK. EVIDENCE.md, beside the program's source, has every format.
 
 What it shows: that deletion was requested through the provider's interface, and that absence was then confirmed, or not,
 through the same interface at the times recorded. What it cannot show: the provider's backups, exports, or copies elsewhere.

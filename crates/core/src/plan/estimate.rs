@@ -23,6 +23,8 @@ const INVOCATION_MILLIS: u64 = 40;
 /// quarters of one read. Measured by `cargo xtask fan-out`.
 const WRITES_PER_CALL: u64 = 16;
 const READS_PER_CALL: u64 = 3;
+/// Seconds for which a queue holds a message back at most: a longer wait takes several.
+const LONGEST_DELAY: u64 = 900;
 /// A message is sent, received and deleted.
 const REQUESTS_PER_MESSAGE: u64 = 3;
 /// Messages about the run as a whole: its fan-out and its evidence.
@@ -45,7 +47,8 @@ pub(crate) fn estimate(request: &PurgeRequest, policy: &Policy, chunks: &[Chunk]
     let api_calls = besides.saturating_mul(all).saturating_add(looks_here).saturating_add(1);
     let rounds = all.div_ceil(at_once);
     let by_jobs = rounds.saturating_mul(job_seconds + besides.saturating_mul(CALL_MILLIS) / 1000);
-    let by_rate = api_calls.saturating_mul(60) / u64::from(limits.requests_per_minute.max(1));
+    let to_send = |calls: u64| calls.saturating_mul(60) / u64::from(limits.requests_per_minute.max(1));
+    let by_rate = to_send(api_calls);
     let waits = match request.api {
         DeletionApi::DataDeletion => 0,
         // On average a chunk waits for its slot half of the time that all jobs take.
@@ -54,10 +57,12 @@ pub(crate) fn estimate(request: &PurgeRequest, policy: &Policy, chunks: &[Chunk]
     // Queues hold messages back for whole seconds, so functions look less often; and they begin with all chunks at once, before a
     // job has shown how long it takes.
     let looks_on_aws = looks(request.api, job, Duration::from_secs(1)).saturating_mul(all);
-    // A chunk's first wake-up, one after each wait (slot, job, index), and the message that it has ended.
-    let messages =
-        (1 + waits + 1 + 1).saturating_mul(all).saturating_add(looks_on_aws).saturating_add(MESSAGES_PER_RUN);
     let calls_on_aws = besides.saturating_mul(all).saturating_add(looks_on_aws);
+    // All wait for the request budget, too: on average half of the time that it takes to send everything.
+    let hops = to_send(calls_on_aws) / 2 / LONGEST_DELAY;
+    // A chunk's first wake-up, one after each wait (slot, budget, job, index), and the message that it has ended.
+    let messages =
+        (1 + waits + hops + 1 + 1).saturating_mul(all).saturating_add(looks_on_aws).saturating_add(MESSAGES_PER_RUN);
     let millis = calls_on_aws.saturating_mul(CALL_MILLIS).saturating_add(messages.saturating_mul(INVOCATION_MILLIS));
     // A look for a slot is written down as a request is.
     let written = calls_on_aws.saturating_add(waits.saturating_mul(all));

@@ -144,8 +144,7 @@ fn retained(scope: &Scope<'_>, draft: &Draft, policy: &Policy, findings: &mut Ve
         if !rule.concerns(scope.api, scope.record_types, scope.jurisdiction) {
             continue;
         }
-        let from = scope.today.minus(rule.min_age());
-        let Some(young) = Window::new(from, Timestamp::LATEST) else { continue };
+        let Some(young) = rule.young(scope.today) else { continue };
         let reason = format!("retention {} (`{}`)", count(rule.min_age_days, "day"), rule.basis);
         if draft.retention_override.is_none() {
             out.extend(scope.around(young, Disposition::Retained, &reason));

@@ -2,11 +2,13 @@
 
 use super::digest::policy_digest;
 use super::{CheckContext, Disposition, Part, Plan, Reason, check_parsed};
+use crate::bounds::LONGEST;
 use crate::chunk::Chunk;
 use crate::finding::{Finding, Severity};
 use crate::policy::{Hold, Limits, Policy};
 use crate::request::PurgeRequest;
 use crate::sorted::sort;
+use crate::time::Timestamp;
 use crate::window::Window;
 
 /// Parts and holds that are named one by one.
@@ -24,10 +26,12 @@ pub(crate) struct Approved<'a> {
     pub(crate) conversations: Vec<&'a str>,
     /// The windows that a hold keeps whole.
     pub(crate) windows: Vec<Window>,
+    /// Since when a rule keeps everything.
+    pub(crate) young_from: Option<Timestamp>,
 }
 
 impl<'a> Approved<'a> {
-    fn of(plan: &'a Plan) -> Self {
+    fn of(plan: &'a Plan, now: Timestamp) -> Self {
         let (request, policy) = (plan.request(), plan.policy());
         let holds = || policy.holds_on(request);
         let mut conversations: Vec<&str> =
@@ -39,6 +43,7 @@ impl<'a> Approved<'a> {
             limits: &policy.limits,
             conversations,
             windows: holds().filter(|hold| hold.conversation_ids.is_none()).filter_map(|hold| hold.range).collect(),
+            young_from: young_from(policy, request, now),
         }
     }
 }
@@ -54,7 +59,7 @@ impl<'a> Approved<'a> {
 pub fn since(plan: &Plan, ahead: &[Chunk], current: &str, context: &CheckContext) -> Vec<Finding> {
     match Policy::parse(current) {
         (Some(policy), _) => {
-            let approved = Approved::of(plan);
+            let approved = Approved::of(plan, context.now);
             let mut findings = against(&approved, ahead, &policy, context);
             if !ahead.is_empty() {
                 findings.extend(laxer(approved.limits, &policy.limits));
@@ -84,6 +89,7 @@ pub(crate) fn against(
     }
     findings.extend(first(kept(ahead, &checked.parts, policy), "policy.keepsMore", "parts"));
     findings.extend(first(new_holds(approved, ahead, policy), "policy.newHold", "holds"));
+    findings.extend(new_rule(approved, ahead, policy, context.now));
     findings
 }
 
@@ -127,6 +133,27 @@ fn kept(ahead: &[Chunk], parts: &[Part], policy: &Policy) -> Vec<Finding> {
         out.push(blocked("policy.keepsMore", &pointer, message));
     }
     out
+}
+
+/// Since when the rules keep everything of the kind that the request deletes.
+fn young_from(policy: &Policy, request: &PurgeRequest, now: Timestamp) -> Option<Timestamp> {
+    policy.rules_on(request).filter_map(|rule| rule.young(now)).map(Window::start).min()
+}
+
+/// That conversations would be looked for which reach from a chunk into what a rule keeps, and the approved plan looks for none. What
+/// lies in a chunk has been said of the parts; and no conversation is taken to last longer than those that are looked for.
+fn new_rule(approved: &Approved<'_>, ahead: &[Chunk], policy: &Policy, now: Timestamp) -> Option<Finding> {
+    let request = approved.request;
+    let from = young_from(policy, request, now)?;
+    let near = |chunk: &Chunk| chunk.window.end() <= from && from < chunk.window.end().plus(LONGEST);
+    let unknown = approved.young_from.is_none_or(|known| from < known);
+    let whole = policy.limits.looks_for_spanning(request.api, &request.record_types);
+    let chunk = ahead.iter().find(|chunk| near(chunk)).filter(|_| unknown && whole)?;
+    let message = format!(
+        "a rule keeps what is later than `{from}`, and conversations of chunk {} may reach into it",
+        chunk.index
+    );
+    Some(blocked("policy.keepsMore", "policy#/retention", message))
 }
 
 /// The holds that would be looked up right before a deletion, and are not known to the approved plan.

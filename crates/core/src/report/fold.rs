@@ -59,6 +59,13 @@ struct Attempt {
     held: bool,
     /// Whether something that deletes was sent nevertheless.
     defied: bool,
+    /// Whether its start is on record, and that the conversations on hold were looked for.
+    begun: bool,
+    asked_holds: bool,
+    /// Whether something that deletes was sent without either.
+    unguarded: bool,
+    /// What the last look after the last deletion found left; absent without one.
+    seen: Option<Option<u64>>,
     /// Whether its last record says another end than the end does.
     misnamed: bool,
     /// Submits whose acceptance is on record.
@@ -116,7 +123,7 @@ impl Fold {
         }
         let at = record.timestamp;
         self.span = Some(spanning(self.span, at));
-        self.problems.extend(attempts.record(record));
+        self.problems.extend(attempts.record(order, record));
     }
 
     pub(super) fn finish(self, api: DeletionApi) -> Folded {
@@ -142,7 +149,7 @@ fn is_of(order: &Order, record: &AuditRecord) -> bool {
 
 impl Attempts {
     /// Takes a record in, and says what is wrong with its place.
-    fn record(&mut self, record: &AuditRecord) -> Option<Problem> {
+    fn record(&mut self, order: &Order, record: &AuditRecord) -> Option<Problem> {
         let index = record.chunk;
         let (last, ended) = self.all.last().map_or((0, true), |last| (last.number, last.end.is_some()));
         let mut problem = None;
@@ -165,7 +172,7 @@ impl Attempts {
             problem = Some(Problem::new("chunk.window", index, message));
         }
         if let Some(attempt) = self.all.last_mut() {
-            attempt.record(record);
+            attempt.record(order, record);
         }
         problem
     }
@@ -200,6 +207,15 @@ impl Attempts {
             }
             if attempt.defied {
                 problem("held.sent", format!("attempt {number} found conversations on hold and deleted nevertheless"));
+            }
+            if attempt.unguarded {
+                problem(
+                    "guards.unasked",
+                    format!("attempt {number} deleted before its start or a look for what is on hold"),
+                );
+            }
+            if attempt.is_unseen() {
+                problem("verified.unseen", format!("attempt {number} is verified, and its last look does not say so"));
             }
             if attempt.misnamed {
                 problem(
@@ -255,10 +271,15 @@ impl Attempts {
 }
 
 impl End {
-    /// What ended so has deleted nothing; another attempt at the same chunk may have.
+    /// What ended so, or submitted nothing, has deleted nothing; another attempt at the same chunk may have.
     fn contradiction(&self) -> Option<String> {
-        let deleted = self.records_deleted.filter(|deleted| self.is_harmless() && *deleted > 0)?;
-        Some(format!("{}, although {deleted} records were deleted", self.outcome.as_str()))
+        let harmless = self.is_harmless() || self.submits == 0;
+        let deleted = self.records_deleted.filter(|deleted| harmless && *deleted > 0)?;
+        Some(format!(
+            "{} after {} submits, although {deleted} records were deleted",
+            self.outcome.as_str(),
+            self.submits
+        ))
     }
 
     /// Whether its outcome says that nothing was deleted.
@@ -274,12 +295,13 @@ impl End {
     /// What is wrong with the numbers of this attempt, if anything is.
     fn imbalance(&self, api: DeletionApi) -> Option<String> {
         // What is left after a recording job is looked for in a sample: only when nothing is left is it the count of all.
-        if api == DeletionApi::RecordingJobs && self.outcome != Outcome::Verified {
+        let sampled = api == DeletionApi::RecordingJobs && self.outcome != Outcome::Verified;
+        let (before, deleted) = (self.before?, self.records_deleted?);
+        if deleted <= before && (sampled || self.remaining.is_none()) {
             return None;
         }
-        let (before, deleted, remaining) = (self.before?, self.records_deleted?, self.remaining?);
+        let (remaining, protected) = (self.remaining.unwrap_or(0), self.protected.unwrap_or(0));
         let kept = before.checked_sub(deleted).and_then(|rest| rest.checked_sub(remaining));
-        let protected = self.protected.unwrap_or(0);
         (kept != Some(protected)).then(|| {
             format!("{before} records before, but {deleted} deleted, {remaining} remaining and {protected} protected")
         })
@@ -287,13 +309,21 @@ impl End {
 }
 
 impl Attempt {
-    fn record(&mut self, record: &AuditRecord) {
+    fn record(&mut self, order: &Order, record: &AuditRecord) {
         self.duration_ms = record.duration_ms;
         if record.request_id.is_some() {
             self.request_id.clone_from(&record.request_id);
         }
         if let Event::Sending { call, .. } = &record.event {
             self.defied |= self.held && !call.starts_with("DELETE ");
+            let deletes = match order.request.api {
+                DeletionApi::DataDeletion => "POST ",
+                DeletionApi::RecordingJobs => "PUT ",
+            };
+            if call.starts_with(deletes) {
+                self.unguarded |= !self.begun || !(self.asked_holds || order.held_conversations.is_empty());
+                self.seen = None;
+            }
         }
         match &record.event {
             // Only submits are POST: a two-phase job is executed with PUT and cancelled with DELETE.
@@ -325,7 +355,12 @@ impl Attempt {
             Event::Waiting { reason, .. } if *reason != WaitReason::InFlight => self.asked = false,
             Event::Counted { records } => self.counted = Some(*records),
             Event::Answered { cause, .. } => self.refusals.push(cause.clone()),
-            Event::HoldsChecked { unprotected, .. } => self.held = !unprotected.is_empty(),
+            Event::HoldsChecked { unprotected, .. } => {
+                self.held = !unprotected.is_empty();
+                self.asked_holds = true;
+            }
+            Event::Started { .. } => self.begun = true,
+            Event::Verified { remaining, .. } => self.seen = Some(*remaining),
             Event::Finished { outcome, cause, submits, requests, before, remaining, protected } => {
                 self.misnamed = record.status != outcome.as_str();
                 self.end = Some(End {
@@ -340,8 +375,7 @@ impl Attempt {
                     protected: *protected,
                 });
             }
-            Event::Started { .. }
-            | Event::NoAnswer { .. }
+            Event::NoAnswer { .. }
             | Event::Sending { .. }
             | Event::Withheld { .. }
             | Event::Waiting { .. }
@@ -349,7 +383,6 @@ impl Attempt {
             | Event::Gate { .. }
             | Event::Processed { .. }
             | Event::FailedItems { .. }
-            | Event::Verified { .. }
             | Event::CancelAsked => {}
         }
     }
@@ -375,6 +408,11 @@ impl Attempt {
     /// Submits that the next attempt goes on watching, because nobody knows what became of them.
     fn bequest(&self) -> u64 {
         self.end.as_ref().filter(|end| end.outcome == Outcome::Unknown).map_or(0, |end| end.submits)
+    }
+
+    /// Whether it ends as verified without a look, after the last deletion, that found what the end says.
+    fn is_unseen(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| end.outcome == Outcome::Verified && self.seen != Some(end.remaining))
     }
 
     /// Whether it was rejected for a reason that came from the API.

@@ -17,7 +17,7 @@ pub enum RunOutcome {
     Residual,
     /// For at least one chunk nobody can say.
     Unknown,
-    /// Legal holds stopped it; nothing was deleted.
+    /// Legal holds or retention rules stopped it; nothing was deleted.
     Held,
     /// The API or a guard stopped it; nothing was deleted.
     Rejected,

@@ -25,7 +25,12 @@ impl Machine<'_> {
         if matches!(self.run.phase, Phase::Sample(_)) {
             return self.still_to_come().map(|at| self.cancelled_late(at));
         }
-        self.run.is_before().then(|| self.end_job(Outcome::Cancelled, cancelled()))
+        self.run.is_before().then(|| self.end_job(Outcome::Cancelled, self.cancellation()))
+    }
+
+    pub(super) fn cancellation(&self) -> Cause {
+        let before = if self.run.may_have_deleted() { "another submit" } else { "anything was deleted" };
+        Cause::new("cancelled", format!("cancelled before {before}"))
     }
 
     /// The delete date of the recordings, while it has not come.
@@ -60,9 +65,10 @@ impl Machine<'_> {
     }
 
     /// Ends a chunk that has not sent its deletion, or was about to send it once more because the first was not answered. A job that
-    /// exists is cancelled first.
+    /// exists is cancelled first; and after a submit that may have deleted something, what is left is measured.
     pub(super) fn end_job(&mut self, outcome: Outcome, cause: Cause) -> Next {
         match self.run.request_id {
+            _ if self.run.may_have_deleted() => self.doubt(cause),
             Some(_) => self.to(Phase::JobCancelled { outcome, cause }),
             None => self.finish(outcome, Some(cause)),
         }
@@ -144,8 +150,4 @@ impl Machine<'_> {
         self.record(event);
         Next::Done(outcome)
     }
-}
-
-pub(super) fn cancelled() -> Cause {
-    Cause::new("cancelled", "cancelled before anything was deleted")
 }

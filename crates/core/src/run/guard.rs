@@ -15,6 +15,7 @@ use crate::audit::Event;
 use crate::bounds::{AGED_AFTER_MONTHS, IDS_PER_LOOKUP, LONGEST, PAGE_SIZE, QUERY_DAYS};
 use crate::chunk::Age;
 use crate::http::HttpRequest;
+use crate::json::{is_exact, whole};
 use crate::order::HeldWindow;
 use crate::reply::Reply;
 use crate::request::{DeletionApi, entities};
@@ -237,9 +238,9 @@ impl Machine<'_> {
 
     /// Adds one count; the sum over all kinds when it was the last.
     pub(super) fn add_count(&mut self, reply: Reply, entity: usize, sum: u64) -> Result<(u64, bool), Next> {
-        let count = self.read(reply, analytics::read_count)?;
+        let sum = self.read(reply, |answer| sum.checked_add(analytics::read_count(answer)?).filter(is_exact))?;
         let last = entity + 1 >= entities(&self.cx.order.request.record_types).len();
-        Ok((sum.saturating_add(count), last))
+        Ok((sum, last))
     }
 
     pub(super) fn counted_before(&mut self, reply: Reply, entity: usize, sum: u64) -> Next {
@@ -253,7 +254,7 @@ impl Machine<'_> {
         self.run.before = Some(earlier.map_or(sum, |before| before.max(sum)));
         self.record(Event::Counted { records: sum });
         match self.over_limit(sum, "records") {
-            Some(cause) => self.finish(Outcome::Rejected, Some(cause)),
+            Some(cause) => self.end_job(Outcome::Rejected, cause),
             None => self.to(Phase::Submitted),
         }
     }
@@ -301,6 +302,6 @@ fn read_lookup(answer: &Value) -> Option<Vec<Conversation>> {
         None | Some(Value::Null) => fields.values().all(|value| !value.is_string()).then(Vec::new)?,
         Some(_) => analytics::read_page(answer)?.conversations,
     };
-    let total = fields.get("totalHits").map_or(Some(0), Value::as_u64)?;
+    let total = fields.get("totalHits").map_or(Some(0), whole)?;
     (total <= found.len() as u64).then_some(found)
 }

@@ -147,7 +147,8 @@ impl Machine<'_> {
         }
         if self.run.queued_at.is_none() {
             self.run.queued_at = Some(self.cx.now);
-            self.record(Event::Started { chunk: self.run.chunk, approved_by: self.cx.order.approved_by.clone() });
+            let (approved_by, approved_at) = (self.cx.order.approved_by.clone(), self.cx.order.approved_at);
+            self.record(Event::Started { chunk: self.run.chunk, approved_by, approved_at });
         }
         match self.run.api {
             DeletionApi::RecordingJobs if self.run.submits == 0 => self.to(Phase::Slot),

@@ -361,13 +361,18 @@ impl ChunkRun {
         }
     }
 
-    /// How far it has come. What would be harmless is not, once an execution has left that may still arrive, nor while nobody has
-    /// begun an attempt that goes on with the deletion of the one before.
+    /// How far it has come. What would be harmless is not, once an execution has left that may still arrive or a submit may have deleted
+    /// something, nor while nobody has begun an attempt that goes on with the deletion of the one before.
     pub(crate) fn stage(&self) -> Stage {
         let own = self.phase.stage();
         let inherited = self.phase == Phase::Queued && self.submits > 0;
-        let may_go_on = self.executed || inherited;
+        let may_go_on = self.executed || inherited || self.may_have_deleted();
         if may_go_on && matches!(own, Stage::Before | Stage::Cancelling) { Stage::Deleting } else { own }
+    }
+
+    /// Whether a submit of which nobody knows what became may have deleted something. A recording job deletes nothing before it is executed.
+    pub(crate) fn may_have_deleted(&self) -> bool {
+        self.api == DeletionApi::DataDeletion && self.submits > 0
     }
 
     /// Whether the phase itself comes before the deletion, be it the first or one more.

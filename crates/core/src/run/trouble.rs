@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::ending::cancelled;
 use super::machine::{IN_FLIGHT_PATIENCE, Machine, changes_something};
 use super::state::{Phase, Stage};
 use super::{Cause, Next, Objection, Outcome, WaitReason};
@@ -69,7 +68,7 @@ impl Machine<'_> {
             Objection::Held(cause) => (Some(Outcome::Held), cause),
             Objection::Forbidden(cause) => (Some(Outcome::Rejected), cause),
             Objection::Unclear(cause) => (None, cause),
-            Objection::Cancelled => (Some(Outcome::Cancelled), cancelled()),
+            Objection::Cancelled => (Some(Outcome::Cancelled), self.cancellation()),
         };
         if let Some(call) = self.call() {
             self.record(Event::Withheld { call, cause: cause.clone() });

@@ -17,9 +17,10 @@ const SLOT_PATIENCE: Duration = Duration::from_secs(2);
 /// Chunks that found no room in the request budget together come back within this time, one after the other.
 const BUDGET_SPREAD: Duration = Duration::from_secs(10);
 
-/// Those that have not begun leave the way to those that have: they come back within the time in which each chunk could ask once,
-/// but within this.
-const LONGEST_SPREAD: Duration = Duration::from_secs(900);
+/// Those that have not begun leave the way to those that have: they come back within the time in which each chunk could ask once, the
+/// sooner the longer they have waited, but within this. If thousands came back sooner than that, most would find no room again, and each
+/// would begin long before it can go on.
+const LONGEST_SPREAD: Duration = Duration::from_secs(6 * 3600);
 
 /// How long after its deadline a chunk may wait for the request budget, to cancel its job or to look once at what is left.
 const LAST_PATIENCE: Duration = Duration::from_secs(3600);
@@ -124,8 +125,11 @@ impl Machine<'_> {
         self.wait(at, WaitReason::RequestBudget, worth_recording)
     }
 
-    /// The time in which every chunk could ask once.
+    /// The time in which every chunk could ask once; less of it for one that has waited for a while, for then fewer are left.
     fn turn(&self) -> Duration {
-        Duration::from_secs(60) * self.cx.order.chunks / self.limits().requests_per_minute.max(1)
+        let turn = 60 * u64::from(self.cx.order.chunks) / u64::from(self.limits().requests_per_minute.max(1));
+        let waited = self.run.queued_at.map_or(0, |queued| self.cx.now.since(queued).as_secs());
+        let thrice = turn.max(1).saturating_mul(3);
+        Duration::from_secs(turn.saturating_mul(thrice) / thrice.saturating_add(waited))
     }
 }

@@ -6,9 +6,9 @@ use purge_core::metrics::prometheus;
 use purge_core::plan::Disposition;
 use purge_core::report::{Report, RunOutcome, exit_code};
 use purge_core::request::DeletionApi;
-use purge_core::run::{Cause, Outcome};
+use purge_core::run::{Cause, HeldConversation, Outcome};
 
-use crate::support::{Log, World, submit};
+use crate::support::{Log, World, begin, left, submit};
 
 fn report_of(outcomes: &[Option<Outcome>]) -> Report {
     let world = World::of(u32::try_from(outcomes.len()).unwrap());
@@ -31,7 +31,7 @@ fn the_whole_report() {
     let mut log = Log::default();
     log.attempt(&world, 1, 1, Outcome::Residual);
     log.attempt(&world, 2, 1, Outcome::Held);
-    log.add(3, 1, Event::Started { chunk: world.chunks[2], approved_by: "grace".to_owned() });
+    log.add(3, 1, begin(world.chunks[2]));
     log.add(3, 1, submit());
     let report = Report::of(world.ordered(), &log.records);
     insta::assert_json_snapshot!(report);
@@ -42,7 +42,7 @@ fn the_whole_report() {
 fn a_submit_that_was_withheld_is_none() {
     let world = World::of(1);
     let mut log = Log::default();
-    log.add(1, 1, Event::Started { chunk: world.chunks[0], approved_by: "grace".to_owned() });
+    log.add(1, 1, begin(world.chunks[0]));
     let submits = |log: &Log| Report::of(world.ordered(), &log.records).totals.submits;
     log.add(1, 1, submit());
     assert_eq!(submits(&log), 1, "while there is no end, what was announced counts");
@@ -90,7 +90,7 @@ fn what_the_api_refused_is_not_called_blocked() {
     let world = World::of(1);
     let mut log = Log::default();
     let cause = Cause::new("missing.permissions", "the client may not delete");
-    log.add(1, 1, Event::Started { chunk: world.chunks[0], approved_by: "grace".to_owned() });
+    log.add(1, 1, begin(world.chunks[0]));
     log.add(1, 1, submit());
     let call = "POST /api/v2/data/deletion/requests".to_owned();
     log.add(1, 1, Event::Answered { call, http_status: 403, cause: cause.clone() });
@@ -127,7 +127,7 @@ fn what_an_attempt_before_has_deleted_is_neither_a_contradiction_nor_nothing() {
     // In one attempt it is one.
     let world = World::of(1);
     let mut log = Log::default();
-    log.add(1, 1, Event::Started { chunk: world.chunks[0], approved_by: "grace".to_owned() });
+    log.add(1, 1, begin(world.chunks[0]));
     let (cause, requests) = (Some(Cause::new("hold", "held")), 3);
     let finished =
         Event::Finished { outcome: Held, cause, submits: 0, requests, before: None, remaining: None, protected: None };
@@ -140,9 +140,10 @@ fn attempts_at_a_chunk_are_summed() {
     let world = World::of(1);
     let mut log = Log::default();
     log.attempt(&world, 1, 1, Outcome::Residual);
-    log.add(1, 2, Event::Started { chunk: world.chunks[0], approved_by: "grace".to_owned() });
+    log.add(1, 2, begin(world.chunks[0]));
     log.add(1, 2, submit());
     log.add(1, 2, Event::Submitted);
+    log.add(1, 2, left(Some(0)));
     let finished = Event::Finished {
         outcome: Outcome::Verified,
         cause: None,
@@ -166,7 +167,8 @@ fn an_attempt_that_goes_on_with_an_unclear_submit_is_not_counted_twice() {
     let world = World::of(1);
     let mut log = Log::default();
     log.attempt(&world, 1, 1, Outcome::Unknown);
-    log.add(1, 2, Event::Started { chunk: world.chunks[0], approved_by: "grace".to_owned() });
+    log.add(1, 2, begin(world.chunks[0]));
+    log.add(1, 2, left(Some(0)));
     let finished = Event::Finished {
         outcome: Outcome::Verified,
         cause: None,
@@ -189,7 +191,7 @@ fn recordings_that_the_platform_protects_are_part_of_the_count_before() {
     world.order.request.api = DeletionApi::RecordingJobs;
     let report = |protected, remaining| {
         let mut log = Log::default();
-        log.add(1, 1, submit()).add(1, 1, Event::Submitted);
+        log.add(1, 1, submit()).add(1, 1, Event::Submitted).add(1, 1, left(remaining));
         let finished = Event::Finished {
             outcome: Outcome::Verified,
             cause: None,
@@ -247,7 +249,7 @@ fn an_attempt_that_begins_afresh_does_not_tell_the_numbers_of_the_one_before() {
     let submits = |events: Vec<Event>| {
         let mut log = Log::default();
         log.attempt(&world, 1, 1, Outcome::Unknown);
-        log.add(1, 2, Event::Started { chunk: world.chunks[0], approved_by: "grace".to_owned() });
+        log.add(1, 2, begin(world.chunks[0]));
         let mut open = Vec::new();
         for event in events {
             log.add(1, 2, event);
@@ -277,8 +279,13 @@ fn what_does_not_add_up_is_named() {
         remaining,
         protected: None,
     };
-    let started = |world: &World| Event::Started { chunk: world.chunks[0], approved_by: "grace".to_owned() };
-    let base = || (World::of(1), Log::default());
+    let started = |world: &World| begin(world.chunks[0]);
+    let unbegun = || (World::of(1), Log::default());
+    let base = || {
+        let (world, mut log) = unbegun();
+        log.add(1, 1, started(&world));
+        (world, log)
+    };
     let problems = |world: &World, log: &Log| {
         let report = Report::of(world.ordered(), &log.records);
         assert!(report.problems.is_empty() || exit_code(&report) == 1);
@@ -286,22 +293,23 @@ fn what_does_not_add_up_is_named() {
     };
 
     let (world, mut log) = base();
-    log.add(1, 1, submit()).add(1, 1, Event::Submitted);
+    log.add(1, 1, submit()).add(1, 1, Event::Submitted).add(1, 1, left(Some(0)));
     log.add_measured(1, 1, finished(Outcome::Verified, 1, Some(144), Some(0)), Some(143));
     assert_eq!(problems(&world, &log), "records.sum");
 
     let (world, mut log) = base();
-    log.add(1, 1, submit()).add(1, 1, Event::Submitted);
+    log.add(1, 1, submit()).add(1, 1, Event::Submitted).add(1, 1, left(Some(4)));
     log.add_measured(1, 1, finished(Outcome::Verified, 1, Some(144), Some(4)), Some(140));
     assert_eq!(problems(&world, &log), "verified.remaining");
 
     let (world, mut log) = base();
-    log.add(1, 1, submit()).add(1, 1, Event::Submitted);
+    log.add(1, 1, submit()).add(1, 1, Event::Submitted).add(1, 1, left(None));
     log.add(1, 1, finished(Outcome::Verified, 1, Some(144), None));
     assert_eq!(problems(&world, &log), "verified.remaining");
 
     let (world, mut log) = base();
     log.add(1, 1, submit()).add(1, 1, Event::Submitted).add(1, 1, submit()).add(1, 1, Event::Submitted);
+    log.add(1, 1, left(Some(0)));
     log.add_measured(1, 1, finished(Outcome::Verified, 2, Some(144), Some(0)), Some(144));
     assert_eq!(problems(&world, &log), "submits.accepted");
 
@@ -324,18 +332,18 @@ fn what_does_not_add_up_is_named() {
     assert_eq!(problems(&world, &log), "attempt.ended");
 
     let (world, mut log) = base();
-    log.add(1, 1, started(&world)).add(1, 2, started(&world));
+    log.add(1, 2, started(&world));
     assert_eq!(problems(&world, &log), "attempt.order");
 
-    let (world, mut log) = base();
-    log.add(1, 1, Event::Started { chunk: World::of(2).chunks[1], approved_by: "grace".to_owned() });
+    let (world, mut log) = unbegun();
+    log.add(1, 1, begin(World::of(2).chunks[1]));
     assert_eq!(problems(&world, &log), "chunk.window");
 
-    let (world, mut log) = base();
+    let (world, mut log) = unbegun();
     log.add(2, 1, Event::CancelAsked);
     assert_eq!(problems(&world, &log), "record.chunk");
 
-    let (mut world, mut log) = base();
+    let (mut world, mut log) = unbegun();
     log.add(1, 1, Event::CancelAsked);
     world.order.run_id = "run_other".to_owned();
     assert_eq!(problems(&world, &log), "record.foreign");
@@ -346,7 +354,7 @@ fn what_does_not_add_up_is_named() {
         |world| world.order.compliance_note = "nothing was checked".to_owned(),
     ];
     for change in disagree {
-        let (mut world, mut log) = base();
+        let (mut world, mut log) = unbegun();
         log.add(1, 1, Event::CancelAsked);
         change(&mut world);
         assert_eq!(problems(&world, &log), "record.order");
@@ -365,20 +373,60 @@ fn what_does_not_add_up_is_named() {
     log.add(1, 1, looked(&["held"])).add(1, 1, cancel()).add(1, 1, looked(&[])).add(1, 1, submit());
     assert_eq!(problems(&world, &log), "");
 
+    // Something that deletes is sent after the start of its attempt, and after a look for what is on hold, if anything is.
+    let (world, mut log) = unbegun();
+    log.add(1, 1, submit());
+    assert_eq!(problems(&world, &log), "guards.unasked");
+    let (mut world, mut log) = base();
+    world.order.held_conversations = vec![HeldConversation { id: "a".to_owned(), hold: "H".to_owned() }];
+    log.add(1, 1, submit());
+    assert_eq!(problems(&world, &log), "guards.unasked");
+    let mut log = Log::default();
+    log.add(1, 1, started(&world)).add(1, 1, looked(&[])).add(1, 1, submit());
+    assert_eq!(problems(&world, &log), "");
+    // A recording job is only created by its submit.
+    world.order.request.api = DeletionApi::RecordingJobs;
+    let mut log = Log::default();
+    log.add(1, 1, started(&world)).add(1, 1, submit());
+    assert_eq!(problems(&world, &log), "");
+    log.add(1, 1, Event::Sending { call: "PUT /api/v2/recording/jobs/1".to_owned(), body_sha256: None });
+    assert_eq!(problems(&world, &log), "guards.unasked");
+
+    // What is called gone was looked at, after the last deletion, and found gone.
+    for looks in [vec![], vec![left(Some(4))], vec![left(Some(0)), submit()]] {
+        let (world, mut log) = base();
+        log.add(1, 1, submit());
+        for event in looks {
+            log.add(1, 1, event);
+        }
+        log.add_measured(1, 1, finished(Outcome::Verified, 1, Some(144), Some(0)), Some(144));
+        assert_eq!(problems(&world, &log), "verified.unseen");
+    }
     let (world, mut log) = base();
+    log.add(1, 1, left(Some(0)));
+    log.add_measured(1, 1, finished(Outcome::Verified, 0, Some(144), Some(0)), Some(144));
+    assert_eq!(problems(&world, &log), "records.deleted");
+    // A job may not have deleted more than it had counted before, whatever is looked at afterwards.
+    let (mut world, mut log) = base();
+    world.order.request.api = DeletionApi::RecordingJobs;
+    log.add(1, 1, submit()).add(1, 1, Event::Submitted).add(1, 1, left(None));
+    log.add_measured(1, 1, finished(Outcome::Verified, 1, Some(5), None), Some(500));
+    assert_eq!(problems(&world, &log), "records.sum");
+
+    let (world, mut log) = unbegun();
     log.add(1, 1, finished(Outcome::Held, 0, None, None));
     log.records[0].status = "verified".to_owned();
     assert_eq!(problems(&world, &log), "record.status");
 
-    let (mut world, log) = base();
+    let (mut world, log) = unbegun();
     world.parts.pop();
     assert_eq!(problems(&world, &log), "accounting.range");
 
-    let (mut world, log) = base();
+    let (mut world, log) = unbegun();
     world.parts[0].disposition = Disposition::Retained;
     assert_eq!(problems(&world, &log), "accounting.chunks");
 
-    let (mut world, log) = base();
+    let (mut world, log) = unbegun();
     world.chunks.clear();
     assert_eq!(problems(&world, &log), "chunk.missing chunk.count accounting.chunks");
 }

@@ -112,7 +112,7 @@ impl Log {
     /// A whole attempt, from start to the outcome, with numbers that add up.
     pub(crate) fn attempt(&mut self, world: &World, chunk: u32, attempt: u32, outcome: Outcome) -> &mut Self {
         let covers = world.chunks[chunk as usize - 1];
-        self.add(chunk, attempt, Event::Started { chunk: covers, approved_by: "grace".to_owned() });
+        self.add(chunk, attempt, begin(covers));
         let (submits, before, remaining, deleted) = match outcome {
             Outcome::Verified => (1, Some(144), Some(0), Some(144)),
             Outcome::Residual => (1, Some(144), Some(4), Some(140)),
@@ -123,6 +123,9 @@ impl Log {
             self.add(chunk, attempt, Event::Counted { records: 144 });
             self.add(chunk, attempt, submit());
             self.add(chunk, attempt, Event::Submitted);
+        }
+        if remaining.is_some() {
+            self.add(chunk, attempt, left(remaining));
         }
         let cause = (outcome != Outcome::Verified).then(|| Cause::new("test.cause", "made up for the test"));
         let finished =
@@ -137,4 +140,14 @@ impl Log {
 
 pub(crate) fn submit() -> Event {
     Event::Sending { call: "POST /api/v2/data/deletion/requests".to_owned(), body_sha256: Some("sha256:ab".to_owned()) }
+}
+
+/// What a look found left.
+pub(crate) fn left(remaining: Option<u64>) -> Event {
+    Event::Verified { method: "analytics".to_owned(), checked: None, remaining }
+}
+
+/// The beginning of an attempt at that chunk.
+pub(crate) fn begin(chunk: Chunk) -> Event {
+    Event::Started { chunk, approved_by: "grace".to_owned(), approved_at: at("2023-01-01T00:00:00Z") }
 }

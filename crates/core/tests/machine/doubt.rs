@@ -391,3 +391,55 @@ fn nothing_is_said_of_before_that_nobody_counted() {
     let story = play(&deletion(json!({})), [count(0), lost(), count(0)]);
     assert!(story.log.contains("nothing was in the window before"), "{}", story.log);
 }
+
+#[test]
+fn what_an_unanswered_submit_may_have_deleted_is_not_denied_when_no_other_may_leave() {
+    let hold = || Objects(Objection::Held(Cause::new("policy.keepsMore", "hold `new` keeps it")));
+    let limits = json!({ "confirmSubmitSeconds": 30, "chunkDeadlineSeconds": 3600, "maxRecords": null });
+    let order = deletion(limits);
+    let lost = || [Lost(NoResponse::Dropped), always(count(4))];
+    // Nobody counted before the submit, so nobody knows whether the four are all there were.
+    for (last, code) in [
+        (hold(), "policy.keepsMore"),
+        (Objects(Objection::Cancelled), "cancelled"),
+        (always(Header(429, "retry-after", "900")), "deadline"),
+    ] {
+        let story = play(&order, lost().into_iter().chain([last, count(4)]));
+        assert_eq!(
+            (story.end(), story.run.view().remaining),
+            (ended(Outcome::Unknown, code), Some(4)),
+            "{}",
+            story.log
+        );
+        assert!(!story.run.view().cause.unwrap().message.contains("before anything was deleted"));
+    }
+    // It was counted, and a part has gone; then another attempt finds the reason to stop.
+    let counted = deletion(json!({ "confirmSubmitSeconds": 30 }));
+    let held = held("dataDeletion", json!({ "confirmSubmitSeconds": 30 }));
+    let empty = || Json(200, json!({}));
+    for (order, first, second, code) in [
+        (&counted, vec![count(9)], vec![hold()], "policy.keepsMore"),
+        (&counted, vec![count(9)], vec![Objects(Objection::Cancelled)], "cancelled"),
+        (&held, vec![empty(), count(9)], vec![conversations(&["a"])], "hold"),
+    ] {
+        let story = play(order, first.into_iter().chain(lost()));
+        let again = story.run.retried().unwrap();
+        let story =
+            go_on(order, again, "2024-01-02T00:00:00Z", [always(count(4))].into_iter().chain(second).chain([count(4)]));
+        assert_eq!(story.end(), ended(Outcome::Unknown, code), "{}", story.log);
+    }
+}
+
+#[test]
+fn a_number_that_cannot_be_written_down_is_none() {
+    let order = deletion(json!({}));
+    for odd in [u64::MAX, (1 << 53) + 1, 1 << 53] {
+        let story = play(&order, [always(count(odd))]);
+        assert_eq!((story.end().0, story.times(SUBMIT)), (Outcome::Failed, 0), "{odd}");
+    }
+    // Each can be, and their sum cannot.
+    let order =
+        self::order("dataDeletion", |order| order["request"]["recordTypes"] = json!(["interaction", "message"]));
+    let story = play(&order, [count((1 << 53) - 1), always(count(1))]);
+    assert_eq!((story.end().0, story.times(SUBMIT)), (Outcome::Failed, 0));
+}
