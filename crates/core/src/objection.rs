@@ -4,7 +4,7 @@
 use crate::chunk::Chunk;
 use crate::order::Order;
 use crate::outcome::Cause;
-use crate::plan::{Approved, CheckContext, against};
+use crate::plan::{Approved, CheckContext, against, policy_digest};
 use crate::policy::Policy;
 use crate::request::PurgeRequest;
 use crate::time::Timestamp;
@@ -31,10 +31,11 @@ impl Objection {
 }
 
 impl Order {
-    /// What the policy that applies now, as text, says against deleting that chunk; `None` if nothing. It can only stand against what
-    /// was approved, as everywhere ([`crate::plan::since`]).
-    #[must_use]
-    pub fn objection(&self, chunk: Chunk, policy: &str, now: Timestamp) -> Option<Objection> {
+    /// The digest of the policy that applies now, given as text, if nothing in it stands against deleting that chunk.
+    ///
+    /// # Errors
+    /// What stands against it. It can only be so with what was approved, as everywhere ([`crate::plan::since`]).
+    pub fn permits(&self, chunk: Chunk, policy: &str, now: Timestamp) -> Result<String, Objection> {
         let (policy, findings) = Policy::parse(policy);
         let Some(policy) = policy else {
             let place = |pointer: &str| match pointer.strip_prefix("policy#") {
@@ -42,7 +43,7 @@ impl Order {
                 Some(place) => format!("{place}: "),
             };
             let first = findings.first().map(|finding| place(&finding.pointer) + &finding.message);
-            return Some(Objection::unclear(&first.unwrap_or_default()));
+            return Err(Objection::unclear(&first.unwrap_or_default()));
         };
         // Of the range only what the chunk deletes: this is asked before every deletion, and planning takes as long as its range has parts.
         let request = PurgeRequest { range: chunk.window, ..self.request.clone() };
@@ -59,9 +60,9 @@ impl Order {
         // A hold weighs more than a rule: it is what the chunk is then said to be.
         let is_hold = |pointer: &str| pointer.starts_with("policy#/holds");
         let held = findings.iter().find(|finding| is_hold(&finding.pointer));
-        let finding = held.or(findings.first())?;
+        let Some(finding) = held.or(findings.first()) else { return Ok(policy_digest(&policy)) };
         let cause =
             Cause::new(&finding.code, format!("the policy that applies now stands against it: {}", finding.message));
-        Some(if held.is_some() { Objection::Held(cause) } else { Objection::Forbidden(cause) })
+        Err(if held.is_some() { Objection::Held(cause) } else { Objection::Forbidden(cause) })
     }
 }

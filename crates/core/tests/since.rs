@@ -126,7 +126,7 @@ fn what_is_kept_now_is_named() {
     ] {
         let said = said(&plan, plan.chunks(), &policy);
         // The same is said to a chunk that is about to be deleted.
-        let objection = order.objection(chunk_of(&plan, &expected), &policy.to_string(), now().now);
+        let objection = order.permits(chunk_of(&plan, &expected), &policy.to_string(), now().now).err();
         let kind = match &objection {
             None => "",
             Some(Objection::Held(_)) => "held",
@@ -186,7 +186,7 @@ fn a_hold_counts_although_a_rule_keeps_that_time_too() {
     let range = json!({"start": "2026-03-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"});
     let current = json!({"version": 1, "retention": rule, "holds": [{"id": "new", "range": range}]});
     let plan = one_month(&known);
-    let objection = approved(&plan).objection(plan.chunks()[0], &current.to_string(), now().now);
+    let objection = approved(&plan).permits(plan.chunks()[0], &current.to_string(), now().now).err();
     assert!(matches!(objection, Some(Objection::Held(_))), "{objection:?}");
     assert!(said(&plan, plan.chunks(), &current)[0].starts_with("policy.newHold policy#/holds/0 hold `new` keeps"));
 }
@@ -215,7 +215,7 @@ fn a_rule_counts_that_conversations_of_a_chunk_may_reach_into() {
             expected.into_iter().map(|message| format!("policy.keepsMore policy#/retention {message}")).collect();
         assert_eq!(said.len(), expected.len(), "{from}: {said:?}");
         assert!(said.iter().zip(&expected).all(|(said, begins)| said.starts_with(begins)), "{from}: {said:?}");
-        let objection = approved(&plan).objection(plan.chunks()[0], &policy.to_string(), today);
+        let objection = approved(&plan).permits(plan.chunks()[0], &policy.to_string(), today).err();
         assert_eq!(matches!(objection, Some(Objection::Forbidden(_))), !expected.is_empty(), "{from}: {objection:?}");
     }
     // What the plan looks for already is no news on a later day either, whatever else has changed; a longer rule is.
@@ -238,7 +238,7 @@ fn days_of_2020() -> Value {
 fn a_chunk_is_told_of_its_own_window_alone() {
     let held = policy(json!([{"id": "long", "range": days(3, 30)}]));
     let plan = plan("dataDeletion", &policy(json!([])));
-    let objection = approved(&plan).objection(plan.chunks()[9], &held.to_string(), now().now);
+    let objection = approved(&plan).permits(plan.chunks()[9], &held.to_string(), now().now).err();
     let Some(Objection::Held(cause)) = objection else { panic!("{objection:?}") };
     let window = plan.chunks()[9].window.to_string();
     assert!(cause.message.contains(&format!("hold `long` keeps `{window}`")), "planned is no more: {}", cause.message);
@@ -343,7 +343,7 @@ proptest! {
         prop_assert_eq!(stops(&findings), keeps_more);
         let order = approved(&plan);
         for chunk in plan.chunks() {
-            let objects = order.objection(*chunk, &new.to_string(), now().now).is_some();
+            let objects = order.permits(*chunk, &new.to_string(), now().now).is_err();
             prop_assert_eq!(objects, kept(chunk), "chunk {}", chunk.index);
         }
     }

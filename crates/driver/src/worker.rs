@@ -198,13 +198,15 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
                 None => Input::Start,
             },
         };
+        let mut noted = Vec::new();
         loop {
-            let mut noted = Vec::new();
             if self.must_cancel(order, &run).await? {
                 if run.in_flight_since().is_some() {
                     // What came of the request is judged first, and nothing is asked after it that need not be.
                     let cx = Context { order, pace, now: self.clock.now() };
-                    Step { run, records: noted, .. } = run.step(cx, Input::Cancel);
+                    let step = run.step(cx, Input::Cancel);
+                    run = step.run;
+                    noted.extend(step.records);
                 } else {
                     input = Input::Cancel;
                 }
@@ -238,15 +240,23 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
                 return Ok(Advance::Lost);
             };
             held = Held { version, until, since };
+            noted.clear();
             self.watch.changed(&run);
 
             input = match next {
                 Next::Send(request) => {
                     let has_place = std::mem::take(&mut has_place);
-                    match self.exchange(order, &run, &mut held, &request, has_place).await? {
-                        Some(input) => input,
-                        None => return Ok(Advance::Lost),
+                    let Some(came) = self.exchange(order, &run, &mut held, &request, has_place).await? else {
+                        return Ok(Advance::Lost);
+                    };
+                    if let Some(policy) = came.policy {
+                        // Put down together with what came of it: a commit of its own would only make more of what may be too old.
+                        let step =
+                            run.step(Context { order, pace, now: self.clock.now() }, Input::Permitted { policy });
+                        run = step.run;
+                        noted.extend(step.records);
                     }
+                    came.input
                 }
                 // A run that wants one job at a time leaves the other slot to somebody else, whoever that is.
                 Next::TakeSlot => {
@@ -268,18 +278,20 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         held: &mut Held,
         request: &HttpRequest,
         mut has_place: bool,
-    ) -> Result<Option<Input>, LedgerError> {
+    ) -> Result<Option<Came>, LedgerError> {
         let account = self.account(order);
         loop {
             if self.stop.is_raised() {
-                return Ok(Some(Input::NotYet { at: self.clock.now() }));
+                return Ok(Some(Came::of(Input::NotYet { at: self.clock.now() })));
             }
             let permit = self.sender.permit(request, &account, std::mem::take(&mut has_place)).await;
-            if let Permit::Ready(_) = permit
-                && let Some(input) = self.objection(order, run).await
-            {
-                return Ok(Some(input));
-            }
+            let policy = match &permit {
+                Permit::Ready(_) => match self.clearance(order, run).await {
+                    Ok(policy) => policy,
+                    Err(input) => return Ok(Some(Came::of(input))),
+                },
+                Permit::NotBefore(_) | Permit::Unable(_) => None,
+            };
             // However long the permit took: a request leaves under a lease that outlasts it, or not at all.
             if self.left(held) <= LEASE_NEEDED && !self.renew(order, run, held).await? {
                 return Ok(None);
@@ -287,19 +299,19 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
             let answer = match permit {
                 // The login, the policy or the ledger may have taken long.
                 Permit::Ready(_) if self.stop.is_raised() => {
-                    return Ok(Some(Input::NotYet { at: self.clock.now() }));
+                    return Ok(Some(Came::of(Input::NotYet { at: self.clock.now() })));
                 }
                 Permit::Ready(ready) => self.sender.send(ready, &account).await,
                 Permit::NotBefore(at) if self.stop.is_raised() || self.is_too_long(at) => {
-                    return Ok(Some(Input::NotYet { at }));
+                    return Ok(Some(Came::of(Input::NotYet { at })));
                 }
                 Permit::NotBefore(at) => {
                     self.nap(at, self.left(held).saturating_sub(LEASE_NEEDED)).await;
                     continue;
                 }
-                Permit::Unable(input) => return Ok(Some(input)),
+                Permit::Unable(input) => return Ok(Some(Came::of(input))),
             };
-            return Ok(Some(answer.map_or_else(Input::NoResponse, Input::Response)));
+            return Ok(Some(Came { policy, input: answer.map_or_else(Input::NoResponse, Input::Response) }));
         }
     }
 
@@ -307,19 +319,18 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         Account { ledger: self.ledger, tenant: &order.tenant }
     }
 
-    /// What stands now against the deletion that is about to leave, if it is one: a wish to cancel, or the policy that applies now.
-    /// Asked last, because everything before it may have taken days.
-    async fn objection(&self, order: &Order, run: &ChunkRun) -> Option<Input> {
+    /// Whether the deletion that is about to leave, if it is one, may: neither a wish to cancel nor the policy that applies now stands
+    /// against it. Gives that policy's digest, if there is one. Asked last, because everything before it may have taken days.
+    async fn clearance(&self, order: &Order, run: &ChunkRun) -> Result<Option<String>, Input> {
         if !run.is_deleting() {
-            return None;
+            return Ok(None);
         }
-        if let Some(objection) = self.policy_objection(order, run).await {
-            return Some(Input::Objection(objection));
-        }
+        let policy = self.ask_policy(order, run).await.transpose().map_err(Input::Objection)?;
         match self.must_cancel(order, run).await {
-            Ok(cancel) => cancel.then_some(Input::Objection(Objection::Cancelled)),
+            Ok(false) => Ok(policy),
+            Ok(true) => Err(Input::Objection(Objection::Cancelled)),
             // It is certain that it has not left; who is told by an error only would have to look for it.
-            Err(error) => Some(no_ledger(&error)),
+            Err(error) => Err(no_ledger(&error)),
         }
     }
 
@@ -328,7 +339,7 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         if !run.cools_off() {
             return None;
         }
-        match self.policy_objection(order, run).await? {
+        match self.ask_policy(order, run).await?.err()? {
             // Nothing is about to leave: it is asked again.
             Objection::Unclear(_) => None,
             objection @ (Objection::Held(_) | Objection::Forbidden(_) | Objection::Cancelled) => {
@@ -344,14 +355,15 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         Advance::Waiting { at, reason }
     }
 
-    async fn policy_objection(&self, order: &Order, run: &ChunkRun) -> Option<Objection> {
+    /// Reads the policy that applies now, if there is one to read: its digest, or what in it stands against deleting the chunk.
+    async fn ask_policy(&self, order: &Order, run: &ChunkRun) -> Option<Result<String, Objection>> {
         let policy = self.policy?;
         let late = pin!(self.clock.sleep(POLICY_TIMEOUT));
-        match select(policy.read(), late).await {
-            Either::Left((Ok(text), _)) => order.objection(run.chunk(), &text, self.clock.now()),
-            Either::Left((Err(why), _)) => Some(Objection::unclear(&why)),
-            Either::Right(((), _)) => Some(Objection::unclear("it did not come in time")),
-        }
+        Some(match select(policy.read(), late).await {
+            Either::Left((Ok(text), _)) => order.permits(run.chunk(), &text, self.clock.now()),
+            Either::Left((Err(why), _)) => Err(Objection::unclear(&why)),
+            Either::Right(((), _)) => Err(Objection::unclear("it did not come in time")),
+        })
     }
 
     /// Commits nothing but a longer lease. `false` when somebody else has the chunk.
@@ -440,6 +452,19 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
             },
         );
         vec![OutboxMessage { body: event.body(), id: event.id, due: at }]
+    }
+}
+
+/// What came of a request, and by which policy it was let out.
+struct Came {
+    policy: Option<String>,
+    input: Input,
+}
+
+impl Came {
+    /// It has not left.
+    fn of(input: Input) -> Self {
+        Self { policy: None, input }
     }
 }
 

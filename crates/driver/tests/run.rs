@@ -15,6 +15,8 @@ use futures_util::FutureExt as _;
 use futures_util::future::{LocalBoxFuture, join, join3, ready};
 use purge_core::audit::Event;
 use purge_core::http::HttpResponse;
+use purge_core::plan::policy_digest;
+use purge_core::policy::Policy;
 use purge_core::rate::RateBudget;
 use purge_core::request::{DeletionApi, RecordType};
 use purge_core::run::{ChunkRun, HeldConversation, Order, Outcome, Pace};
@@ -122,6 +124,18 @@ fn what_a_hold_keeps_that_comes_mid_run_stays() {
         let cause = row.run.view().cause.unwrap();
         assert_eq!(cause.code, "policy.keepsMore");
         assert!(cause.message.contains("hold `new`"), "{}", cause.message);
+        // Which policy let a deletion out is on record, right after that it was about to leave.
+        let records = records(&ledger).await;
+        let of = |chunk: u32| records.iter().filter(move |record| record.chunk == chunk).map(|record| &record.event);
+        for (chunk, place) in [(1, 0), (6, 2)] {
+            let policy = Policy::parse(policy.texts[place].1.as_ref().unwrap()).0.unwrap();
+            let pairs: Vec<_> = of(chunk).zip(of(chunk).skip(1)).collect();
+            let asked = |next: &Event| matches!(next, Event::PolicyAsked { policy: on_record } if *on_record == policy_digest(&policy));
+            let sent = pairs.iter().filter(|(before, _)| matches!(before, Event::Sending { .. }));
+            let sent: Vec<_> = sent.map(|(_, next)| asked(next)).collect();
+            assert_eq!(sent, [true], "chunk {chunk}");
+        }
+        assert!(!of(5).any(|event| matches!(event, Event::PolicyAsked { .. })), "nothing was let out");
     });
 }
 

@@ -75,6 +75,11 @@ pub enum Event {
         /// Why.
         why: NoResponse,
     },
+    /// The policy that applies now was read right before a deletion left, and nothing in it stood against that.
+    PolicyAsked {
+        /// Its digest.
+        policy: String,
+    },
     /// What was about to leave did not: the policy that applies now stands against it, or cannot be read.
     Withheld {
         /// `POST /api/v2/…`.

@@ -71,13 +71,14 @@ impl<'de> Deserialize<'de> for AuditRecord {
 }
 
 /// Every kind, with its fields. `kind` itself belongs to all of them.
-const KINDS: [(&str, &[&str]); 17] = [
+const KINDS: [(&str, &[&str]); 18] = [
     ("started", &["kind", "chunk", "approved_by", "approved_at"]),
     ("holds_checked", &["kind", "asked", "unprotected", "protected"]),
     ("counted", &["kind", "records"]),
     ("sending", &["kind", "call", "body_sha256"]),
     ("answered", &["kind", "call", "http_status", "cause"]),
     ("no_answer", &["kind", "call", "why"]),
+    ("policy_asked", &["kind", "policy"]),
     ("withheld", &["kind", "call", "cause"]),
     ("waiting", &["kind", "reason", "until"]),
     ("submitted", &["kind"]),
@@ -111,6 +112,7 @@ impl FromJson for Event {
                 Self::Answered { call: m.take("call")?, http_status: m.take("http_status")?, cause: m.take("cause")? }
             }
             "no_answer" => Self::NoAnswer { call: m.take("call")?, why: m.take("why")? },
+            "policy_asked" => Self::PolicyAsked { policy: m.take("policy")? },
             "withheld" => Self::Withheld { call: m.take("call")?, cause: m.take("cause")? },
             "waiting" => Self::Waiting { reason: m.take("reason")?, until: m.take("until")? },
             "submitted" => Self::Submitted,
@@ -201,6 +203,7 @@ mod tests {
         let mut all = vec![
             Event::Started { chunk, approved_by: "ada".to_owned(), approved_at: Timestamp::EPOCH },
             Event::HoldsChecked { asked: 3, unprotected: vec!["a".to_owned()], protected: vec!["b".to_owned()] },
+            Event::PolicyAsked { policy: "sha256:ab".to_owned() },
             Event::Counted { records: 7 },
             Event::Sending { call: "POST /x".to_owned(), body_sha256: Some("sha256:ab".to_owned()) },
             Event::Answered { call: "GET /x".to_owned(), http_status: 503, cause: cause.clone() },

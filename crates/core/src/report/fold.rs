@@ -376,6 +376,7 @@ impl Attempt {
                 });
             }
             Event::NoAnswer { .. }
+            | Event::PolicyAsked { .. }
             | Event::Sending { .. }
             | Event::Withheld { .. }
             | Event::Waiting { .. }

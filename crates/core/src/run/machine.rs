@@ -88,6 +88,12 @@ impl Machine<'_> {
                 Some(_) => self.unable(cause, retry_after, may_pass),
                 None => self.resume(),
             },
+            Input::Permitted { policy } => {
+                if self.run.is_deleting() {
+                    self.record(Event::PolicyAsked { policy });
+                }
+                self.resume()
+            }
             Input::Objection(objection) => match self.run.in_flight.take() {
                 Some(_) => self.objected(objection),
                 None => self.regretted(objection),

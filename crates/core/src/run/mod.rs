@@ -53,6 +53,11 @@ pub enum Input {
         /// Whether asking again later may help.
         may_pass: bool,
     },
+    /// The deletion that is about to leave may: the policy that applies now, read right before, has nothing against it.
+    Permitted {
+        /// Its digest.
+        policy: String,
+    },
     /// It has not left: the policy that applies now, read right before, stands against it, or somebody has asked to cancel. Or it is in
     /// its cool-off, and the policy stands against it by now.
     Objection(Objection),

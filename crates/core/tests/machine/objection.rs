@@ -41,6 +41,24 @@ fn what_a_new_hold_keeps_is_not_deleted() {
 }
 
 #[test]
+fn the_policy_that_let_a_deletion_out_is_on_record() {
+    let order = deletion(json!({ "maxRecords": null }));
+    let now = Timestamp::parse("2024-01-01T00:00:00Z").unwrap();
+    let cx = Context { order: &order, pace: Pace::default(), now };
+    let permitted = || Input::Permitted { policy: "sha256:ab".to_owned() };
+    let begun = ChunkRun::new(&order, chunk()).step(cx, Input::Start);
+    assert!(matches!(&begun.next, Next::Send(request) if request.path.ends_with("requests")));
+    let asked = begun.run.step(cx, permitted());
+    assert!(matches!(asked.next, Next::WaitUntil { reason: WaitReason::InFlight, .. }), "its answer is still to come");
+    assert_eq!(asked.records.len(), 1);
+    assert!(asked.records[0].line().contains(r#""event":{"kind":"policy_asked","policy":"sha256:ab"}"#));
+    let accepted = asked.run.step(cx, Input::Response(HttpResponse::json(202, &json!({ "id": "req-1" }))));
+    assert_eq!(accepted.run.view().submits, 1);
+    // Where nothing is about to be deleted, nobody was let out.
+    assert!(accepted.run.step(cx, permitted()).records.is_empty());
+}
+
+#[test]
 fn a_cancel_right_before_the_deletion_keeps_it_back_and_is_on_record() {
     let cancelled = || Objects(Objection::Cancelled);
     let story = play(&deletion(json!({})), [count(5), cancelled()]);
