@@ -9,9 +9,28 @@ const headers = {
   'Cross-Origin-Opener-Policy': 'same-origin',
 }
 
+interface Modules {
+  getModuleInfo: (id: string) => { isEntry: boolean; importers: readonly string[] } | null
+}
+
+/** Whether the page needs a module at once: the entry imports it, or what it imports does. */
+function atOnce(id: string, modules: Modules, seen = new Set<string>()): boolean {
+  if (seen.has(id)) return false
+  seen.add(id)
+  const found = modules.getModuleInfo(id)
+  return found !== null && (found.isEntry || found.importers.some((importer) => atOnce(importer, modules, seen)))
+}
+
 export default defineConfig({
   base: './',
   server: { fs: { allow: ['..'] } },
-  build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false }, reportCompressedSize: false },
+  build: {
+    target: 'es2022',
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    // In one file, what the page needs at once is a fifteenth shorter than in the five that it would be in.
+    rolldownOptions: { output: { codeSplitting: { groups: [{ debugName: 'page', name: (id, modules) => (atOnce(id, modules) ? 'page' : null) }] } } },
+  },
   preview: { headers },
 })

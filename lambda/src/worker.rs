@@ -77,7 +77,9 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
                 tracing::warn!(%why, "the ledger did not answer");
                 self.wake_at(wake, at(AFTER_UNAVAILABLE), trace).await
             }
-            Some(Err(error @ (LedgerError::Corrupt(_) | LedgerError::Conflict(_)))) => Err(error.into()),
+            Some(Err(error @ (LedgerError::Refused(_) | LedgerError::Corrupt(_) | LedgerError::Conflict(_)))) => {
+                Err(error.into())
+            }
             None => {
                 tracing::warn!("out of time");
                 self.wake_at(wake, at(AFTER_CUT_OFF), trace).await

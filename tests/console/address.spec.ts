@@ -91,6 +91,43 @@ test('what is copied is what is shown, each edit is a step, and a reload loses n
   await expect(reason).toHaveValue('at the last moment')
 })
 
+test('a request that no address can hold is said, is there after a reload, and can be undone', async ({ page, context }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'])
+  await open(page)
+  const ids = Array.from({ length: 45_000 }, () => crypto.randomUUID())
+  const choosing = page.waitForEvent('filechooser')
+  await page.locator('section.policy').getByRole('button', { name: 'Open file…' }).click()
+  await (await choosing).setFiles({ name: 'policy.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify({ version: 1, retention: [], holds: [{ id: 'LH-many', conversationIds: ids }] })) })
+  await expect(page.getByRole('heading', { name: 'Legal holds (1)' })).toBeVisible()
+  const small = page.url()
+  await page.clock.runFor(1000)
+  await expect(page.getByText('This request is too large for an address')).toBeVisible()
+  await look(page, 'too-large')
+  expect(page.url()).toBe(small)
+  await page.getByRole('button', { name: 'Copy link' }).click()
+  await expect(page.getByText('There is no link')).toBeVisible()
+  const asked: string[] = []
+  page.on('dialog', (dialog) => {
+    asked.push(dialog.type())
+    void dialog.accept()
+  })
+  await page.reload()
+  expect(asked).toEqual(['beforeunload'])
+  await expect(page.getByRole('heading', { name: 'Legal holds (1)' })).toBeVisible()
+  await expect(page.getByText('This request is too large for an address')).toBeVisible()
+  await page.getByRole('button', { name: 'Undo' }).click()
+  await expect(page.getByText('No policy: nothing is known')).toBeVisible()
+  await expect(page.getByText('This request is too large for an address')).toHaveCount(0)
+})
+
+test('where the browser does not copy, what to do is said', async ({ page }) => {
+  await page.addInitScript(() => Object.defineProperty(navigator, 'clipboard', { value: undefined }))
+  await open(page)
+  await page.locator('.says .digest').click()
+  await expect(page.locator('.toast')).toHaveText(/copy it with Ctrl C/)
+  await expect(page.locator('.toast')).toHaveClass(/error/)
+})
+
 test('a list shows what the request says, whatever was chosen in it before', async ({ page }) => {
   await open(page)
   const list = page.getByLabel('Jurisdiction')

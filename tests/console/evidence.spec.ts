@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, look, open, test, type Page } from './page'
+import { expect, load, look, open, shot, test, type Page } from './page'
 import { binary, environment } from './server'
 
 const root = new URL('../../', import.meta.url).pathname
@@ -49,8 +49,19 @@ function rehashed(copy: string, name: string, change: (text: string) => string):
 const shown = (page: Page): Promise<unknown> =>
   page.locator('.checks:not(.sheet *) tbody tr').evaluateAll((rows) => rows.map((row) => {
     const [name, holds, detail] = [...row.children].map(({ textContent }) => textContent ?? '')
-    return { name, holds: holds === 'holds', detail }
+    return { name, holds: holds === 'holds', detail: detail?.trim() }
   }))
+
+/** Shows what is printed, as wide as the paper. */
+async function onPaper(page: Page, look: () => Promise<void>): Promise<void> {
+  await page.evaluate(() => dispatchEvent(new Event('beforeprint')))
+  await page.emulateMedia({ media: 'print' })
+  await page.setViewportSize({ width: 680, height: 1000 })
+  await look()
+  await page.setViewportSize({ width: 1440, height: 900 })
+  await page.emulateMedia({ media: 'screen' })
+  await page.evaluate(() => dispatchEvent(new Event('afterprint')))
+}
 
 const cut = (file: string): void => writeFileSync(file, readFileSync(file, 'utf8').slice(0, -40))
 
@@ -60,15 +71,15 @@ test('what does not hold on the command line does not hold here', async ({ page 
   await choose(page, folder)
   await expect(page.getByText(/^Sound: \d+ records in 3 chains, none changed, and all 8 checks hold\.$/)).toBeVisible()
   const damages: [does: (copy: string) => void, says: RegExp][] = [
-    [(copy) => cut(join(copy, 'report.json')), /^Not sound: `report\.json` was changed/],
-    [(copy) => cut(join(copy, 'manifest.json')), /^Not sound: `manifest\.json` is damaged/],
-    [(copy) => ['report.json', 'webhooks.jsonl'].forEach((name) => rmSync(join(copy, name))), /^Not sound: `report\.json` is missing; `webhooks\.jsonl` is missing/],
-    [(copy) => rmSync(join(copy, 'audit.jsonl')), /^Not sound: `audit\.jsonl` is missing/],
-    [(copy) => writeFileSync(join(copy, 'notes.txt'), 'x'), /^Not sound: `notes\.txt` does not belong/],
+    [(copy) => cut(join(copy, 'report.json')), /^Not sound: report\.json was changed/],
+    [(copy) => cut(join(copy, 'manifest.json')), /^Not sound: manifest\.json is damaged/],
+    [(copy) => ['report.json', 'webhooks.jsonl'].forEach((name) => rmSync(join(copy, name))), /^Not sound: report\.json is missing; webhooks\.jsonl is missing/],
+    [(copy) => rmSync(join(copy, 'audit.jsonl')), /^Not sound: audit\.jsonl is missing/],
+    [(copy) => writeFileSync(join(copy, 'notes.txt'), 'x'), /^Not sound: notes\.txt does not belong/],
     // Whoever changes the report can give the manifest its new hash, but not make the records amount to it.
-    [(copy) => rehashed(copy, 'report.json', (text) => text.replace('"outcome": "verified"', '"outcome": "partial"')), /^Not sound: `report\.json` is not what the records amount to/],
-    [(copy) => rehashed(copy, 'webhooks.jsonl', (text) => text.replace('completed', 'residual')), /^Not sound: line 1 of `webhooks\.jsonl` does not say what the records say/],
-    [(copy) => rehashed(copy, 'plan.json', (text) => text.replace(/"reason": "[^"]*"/, '"reason": "another"')), /^Not sound: `plan\.json` does not hold/],
+    [(copy) => rehashed(copy, 'report.json', (text) => text.replace('"outcome": "verified"', '"outcome": "partial"')), /^Not sound: report\.json is not what the records amount to/],
+    [(copy) => rehashed(copy, 'webhooks.jsonl', (text) => text.replace('completed', 'residual')), /^Not sound: line 1 of webhooks\.jsonl does not say what the records say/],
+    [(copy) => rehashed(copy, 'plan.json', (text) => text.replace(/"reason": "[^"]*"/, '"reason": "another"')), /^Not sound: plan\.json does not hold/],
   ]
   for (const [damage, says] of damages) {
     const copy = changed(damage)
@@ -79,10 +90,51 @@ test('what does not hold on the command line does not hold here', async ({ page 
     await expect(page.locator('.verdict.good')).toHaveCount(0)
     await expect(page.getByText('Without manifest.json')).toHaveCount(0)
     // Without a manifest that can be read the command line has nothing to check.
-    const { checks } = JSON.parse(stdout) as { checks?: unknown }
-    if (checks !== undefined) expect(await shown(page)).toEqual(checks)
-    if (says.source.includes('report\\.json` is missing')) await look(page, 'evidence-missing')
+    const { checks } = JSON.parse(stdout) as { checks?: { detail: string }[] }
+    // What core puts into backticks is shown as code.
+    if (checks !== undefined) expect(await shown(page)).toEqual(checks.map((check) => ({ ...check, detail: check.detail.replaceAll('`', '') })))
+    if (says.source.includes('report\\.json is missing')) await look(page, 'evidence-missing')
   }
+  // Nothing of it is cut off on paper, where ink is black whatever the theme of the screen.
+  await choose(page, changed((copy) => ['audit.jsonl', 'plan.json', 'report.json', 'webhooks.jsonl'].forEach((name) => cut(join(copy, name)))))
+  await expect(page.getByText(/^Not sound: first bad record/)).toBeVisible()
+  await page.getByLabel('Theme').selectOption('Dark')
+  await onPaper(page, async () => {
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(680)
+    const paper = page.locator('.sheet')
+    expect(await paper.locator('*').evaluateAll((all) => [...new Set(all.map((one) => getComputedStyle(one).color))].sort())).toEqual(['rgb(0, 0, 0)', 'rgb(68, 68, 68)'])
+    await shot(page, 'evidence-broken-paper')
+  })
+})
+
+test('a folder is taken wherever it is dropped in the view; a file beside its place does not take that of the page', async ({ page }) => {
+  await open(page)
+  const dropped = await page.context().newCDPSession(page)
+  const drop = async (x: number, y: number, ...files: string[]): Promise<void> => {
+    const data = { items: [], files, dragOperationsMask: 1 }
+    for (const type of ['dragEnter', 'dragOver', 'drop'] as const) await dropped.send('Input.dispatchDragEvent', { type, x, y, data })
+  }
+  await page.getByRole('button', { name: 'Evidence', exact: true }).click()
+  await expect(page.getByText('Drop an evidence folder')).toBeVisible()
+  await drop(20, 780, folder)
+  await expect(page.getByText(/^Sound:/)).toBeVisible()
+
+  await page.getByRole('button', { name: 'Plan', exact: true }).click()
+  await load(page, 'Messages with holds and retention')
+  const title = page.getByRole('heading', { name: 'Policy' })
+  await title.scrollIntoViewIfNeeded()
+  const { x, y } = (await title.boundingBox()) ?? { x: 0, y: 0 }
+  await drop(x + 10, y + 10, folder)
+  await expect(page.locator('.toast')).toHaveText(/cannot be read; nothing was changed/)
+  await expect(page.locator('.toast')).toHaveClass(/error/)
+  const picture = join(mkdtempSync(join(tmpdir(), 'dropped-')), 'logo.png')
+  writeFileSync(picture, new Uint8Array([0x89, 0x50, 0x4e, 0x47, 0, 1, 2]))
+  await drop(x + 10, y + 10, picture)
+  await expect(page.locator('.toast')).toHaveText(/^logo\.png has characters that cannot be read/)
+  await expect(page.getByRole('heading', { name: 'Legal holds (3)' })).toBeVisible()
+  await drop(900, 300, join(folder, 'report.json'))
+  await expect(page.getByRole('heading', { name: 'Legal holds (3)' })).toBeVisible()
+  expect(page.context().pages()).toHaveLength(1)
 })
 
 test('of several runs one is chosen; a line of any length shows its beginning', async ({ page }) => {
@@ -99,7 +151,7 @@ test('of several runs one is chosen; a line of any length shows its beginning', 
   await expect(page.getByText(/^Sound:/)).toBeVisible()
   await page.getByRole('button', { name: /run-2$/ }).click()
   await expect(page.getByText(/^Not sound: first bad record: line 1/)).toBeVisible()
-  await expect(page.getByText('`audit.jsonl` was changed').first()).toBeVisible()
+  await expect(page.getByText('audit.jsonl was changed').first()).toBeVisible()
   await expect(page.getByText('The line has 1.9 MB; the first 4.0 KB are shown.')).toBeVisible()
   await look(page, 'evidence-several')
 })
@@ -116,11 +168,12 @@ test('sound evidence says that nothing real was deleted, how the chunks ended an
   const kept = page.getByLabel(/^Digest that run printed/)
   for (const [typed, says] of [
     [digest, /all 9 checks hold/], [`${digest.slice(7).toUpperCase()}  manifest.json`, /all 9 checks hold/],
-    [digest.replace(/.$/, (last) => (last === '0' ? '1' : '0')), /^Not sound: its digest is/], ['abc', /^Not sound: `abc` is no digest/], ['', /all 8 checks hold/],
+    [digest.replace(/.$/, (last) => (last === '0' ? '1' : '0')), /^Not sound: its digest is/], ['abc', /^Not sound: abc is no digest/], ['', /all 8 checks hold/],
   ] as const) {
     await kept.fill(typed)
     await kept.press('Enter')
     await expect(page.getByText(says)).toBeVisible()
+    await expect(kept).toBeFocused()
   }
   await expect(page.locator('dt', { hasText: 'Approved by' }).locator('+ dd')).toHaveText('dpo@example.com')
   await look(page, 'evidence-good')
@@ -143,4 +196,7 @@ test('sound evidence says that nothing real was deleted, how the chunks ended an
   await expect(page.getByText('How its chunks ended: 2 verified, 1 open.')).toBeVisible()
   await page.getByText('Chunks that are not verified').click()
   await expect(page.getByText(/^\d: not ended$/)).toBeVisible()
+  await onPaper(page, async () => {
+    await expect(page.locator('.sheet').getByText(/^\d: not ended$/)).toBeVisible()
+  })
 })

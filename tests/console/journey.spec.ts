@@ -55,7 +55,7 @@ test('from a request to its evidence', async ({ page }) => {
     await page.getByRole('button', { name: 'Add a hold' }).click()
     await expect(page.getByText('1 d on hold stays.')).toBeVisible()
     await page.getByRole('button', { name: 'Compare', exact: true }).click()
-    await expect(page.getByText('3 added, 1 removed, 2 unchanged')).toBeVisible()
+    await expect(page.getByText('3 added, 1 removed, 2 windows unchanged.')).toBeVisible()
     await page.getByRole('button', { name: 'Plan', exact: true }).click()
   })
 

@@ -30,6 +30,25 @@ test('the focus is never lost: after dialogs, commands, removals, the last undo'
   await page.getByRole('button', { name: 'Keep this one' }).click()
   await expect(page.getByRole('status').filter({ hasText: 'Replaced the draft' })).toBeVisible()
   await look(page, 'drafts-replaced')
+  // A text is selected out of the dialog, which stays.
+  const name = page.getByLabel('Name of the draft')
+  await name.fill('another')
+  const box = await name.boundingBox()
+  if (!box) throw new Error('there is no field')
+  await page.mouse.move(box.x + 80, box.y + 10)
+  await page.mouse.down()
+  await page.mouse.move(box.x - 150, box.y + 10, { steps: 3 })
+  await page.mouse.up()
+  await expect(name).toHaveValue('another')
+  await page.getByRole('button', { name: 'Keep this one' }).click()
+  const rows = page.getByRole('dialog').getByRole('listitem')
+  await rows.first().getByRole('button', { name: 'Forget' }).click()
+  await expect(page.getByRole('status').filter({ hasText: 'Forgot the draft another.' })).toBeVisible()
+  await expect(rows.first().getByRole('button', { name: 'Forget' })).toBeFocused()
+  await page.keyboard.press('Enter')
+  await expect(name).toBeFocused()
+  await page.getByRole('button', { name: 'Take it back' }).click()
+  await expect(rows).toHaveCount(1)
   await page.keyboard.press('Escape')
   await expect(page.getByRole('dialog')).toHaveCount(0)
 
@@ -95,6 +114,38 @@ test('keys can be turned off, and do nothing behind a dialog', async ({ page }) 
   await expect(page.getByRole('dialog', { name: 'Commands' })).toBeVisible()
   await page.keyboard.press('Control+k')
   await expect(page.getByRole('dialog')).toHaveCount(0)
+})
+
+test('a dialog that is on its way opens when it is there, and what is typed meanwhile goes nowhere', async ({ page }) => {
+  let arrive = (): void => undefined
+  const gate = new Promise<void>((resolve) => (arrive = resolve))
+  await page.route(/\/assets\/dialogs-/, async (route) => {
+    await gate
+    await route.continue()
+  })
+  await open(page)
+  const reason = await page.getByLabel('Reason').inputValue()
+  await page.getByRole('main').focus()
+  await page.keyboard.press('?')
+  await page.getByLabel('Reason').focus()
+  await page.keyboard.type('p2e')
+  arrive()
+  await expect(page.getByRole('dialog', { name: 'Keys' })).toBeVisible()
+  await page.keyboard.press('Escape')
+  await expect(page.getByLabel('Reason')).toHaveValue(reason)
+  await expect(page.getByRole('button', { name: 'Plan', exact: true })).toHaveAttribute('aria-current', 'page')
+})
+
+test('a part of the page that cannot be had is said, and holds nothing up', async ({ page, complaints }) => {
+  await page.route(/\/assets\/(dialogs|compare)-/, (route) => route.abort())
+  await open(page)
+  await page.getByRole('button', { name: 'Counts…' }).click()
+  await expect(page.locator('.toast')).toHaveText(/^A part of this page could not be loaded/)
+  await page.getByRole('main').focus()
+  await page.keyboard.press('2')
+  await expect(page.getByRole('alert')).toHaveText(/^A part of this page could not be loaded/)
+  // The browser itself reports what was kept from it.
+  expect(complaints.splice(0).every((text) => /ERR_FAILED|dynamically imported/.test(text))).toBe(true)
 })
 
 test('what a field is for is said to keys, until Escape; a mouse has titles', async ({ page }) => {

@@ -49,7 +49,9 @@ test('of two record types that are ticked before the page has painted both count
 test('totals say what is an estimate', async ({ page }) => {
   await open(page)
   await load(page, HOLDS)
+  await page.getByRole('button', { name: 'Compare', exact: true }).click()
   await page.getByRole('contentinfo').getByRole('button', { name: /calls/ }).click()
+  await expect.poll(() => new URL(page.url()).hash).toMatch(/^#plan/)
   const rows = page.locator('.totals tr')
   await expect(rows.filter({ hasText: 'Chunks' }).locator('.figure')).toHaveText('31')
   for (const name of ['API calls', 'Duration', 'Queue messages', 'Lambda', 'SQS', 'AWS, together']) {
@@ -104,6 +106,13 @@ test('rows are sorted by what becomes of them, and a selection stays where it is
   await page.getByRole('button', { name: 'Start (UTC)' }).click()
   await expect(page.getByRole('row', { selected: true })).toContainText('held')
   await expect(page.getByRole('row', { selected: true })).toBeInViewport()
+  // It is the same part while the plan has it, and none when it is gone.
+  await page.getByLabel('Chunk length').fill('7')
+  await expect(page.getByRole('row', { selected: true })).toContainText('held')
+  await page.getByRole('grid').press('Home')
+  await expect(page.getByRole('row', { selected: true })).toContainText('chunk 1 of')
+  await page.getByLabel('Chunk length').fill('10')
+  await expect(page.getByRole('row', { selected: true })).toHaveCount(0)
 })
 
 test('the timeline is moved by wheel, drag, pinch and keys', async ({ page }) => {
@@ -168,6 +177,12 @@ test('a policy is pasted, dropped and edited as a table; findings lead to the ce
   await look(page, 'paste')
   await page.getByRole('button', { name: 'Add them' }).click()
   await expect(page.getByRole('heading', { name: 'Legal holds (2)' })).toBeVisible()
+  await page.getByRole('button', { name: 'Paste rows…' }).first().click()
+  await page.getByLabel('Rows of a spreadsheet').fill('LH-7\t2023-02-10\t2023-02-17')
+  await page.keyboard.press('Escape')
+  await page.getByRole('button', { name: 'Paste rows…' }).nth(1).click()
+  await expect(page.getByLabel('Rows of a spreadsheet')).toHaveValue('')
+  await page.keyboard.press('Escape')
   await page.getByRole('button', { name: /range\/end|soon/ }).first().click()
   await expect(page.getByLabel('LH-2: To, not included')).toBeFocused()
   await page.keyboard.press('Control+a')
@@ -279,6 +294,48 @@ test('a finding leads to its place in the text of a request, too', async ({ page
   expect(selected).toBe('"mars"')
 })
 
+test('what the form has no field for is shown in the text of its document', async ({ page }) => {
+  await open(page)
+  const file = async (policy: object): Promise<void> => {
+    const choosing = page.waitForEvent('filechooser')
+    await page.locator('section.policy').getByRole('button', { name: 'Open file…' }).click()
+    await (await choosing).setFiles({ name: 'policy.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(policy)) })
+    await expect(page.getByText('The policy is now that of policy.json.')).toBeVisible()
+  }
+  await file({ version: 1, retention: [], holds: [], limits: { concurrency: 0 } })
+  await page.locator('.findings li.error button').first().click()
+  const area = page.getByLabel('Policy, JSON')
+  await expect(area).toBeFocused()
+  expect(await area.evaluate((element: HTMLTextAreaElement) => element.value.slice(element.selectionStart, element.selectionEnd))).toBe('0')
+  await page.locator('section.policy').getByRole('button', { name: 'Form' }).click()
+
+  // Of very many findings the first are shown until somebody wants them all.
+  await file({ version: 1, retention: [], holds: Array.from({ length: 250 }, (_, n) => ({ id: `LH-${n}`, range: { start: 'soon', end: 'later' } })) })
+  const items = page.locator('.findings li')
+  await expect(items).toHaveCount(200)
+  await page.locator('.findings').getByRole('button', { name: /^\d+ more$/ }).click()
+  await expect(items.nth(200).getByRole('button')).toBeFocused()
+  expect(await items.count()).toBeGreaterThanOrEqual(500)
+})
+
+test('compare says what else is deleted when the windows are the same, and the sentence says that there is a query', async ({ page }) => {
+  await open(page)
+  await page.getByLabel('Query').fill('queue:sales')
+  await page.getByRole('button', { name: 'Ask for an override…' }).click()
+  await page.getByLabel('Why it may go below the rules').fill('court order')
+  await page.getByLabel('Who allowed it').fill('dpo@example.com')
+  await expect(page.locator('.says p')).toHaveText(/through dataDeletion, only what matches queue:sales, overriding retention rules\.$/)
+  await page.getByRole('main').focus()
+  await page.keyboard.press('p')
+  await page.getByLabel('Query').fill('')
+  await page.getByRole('checkbox', { name: 'messages' }).uncheck()
+  await page.getByRole('button', { name: 'Compare', exact: true }).click()
+  await expect(page.getByRole('status').filter({ hasText: '0 added, 0 removed, 3 windows unchanged. Different: recordTypes, query.' })).toBeVisible()
+  await expect(page.getByRole('row', { name: 'request: query queue:sales none' })).toBeVisible()
+  await expect(page.getByRole('row', { name: /^request: recordTypes .*message.* conversation, interaction$/ })).toBeVisible()
+  await look(page, 'compare-members')
+})
+
 test('a hundred thousand rows scroll and sort while the page stays awake', async ({ page }) => {
   await page.goto('/')
   await page.getByRole('button', { name: 'JSON' }).first().click()
@@ -291,7 +348,9 @@ test('a hundred thousand rows scroll and sort while the page stays awake', async
   const table = page.getByRole('grid')
   await table.focus()
   await page.keyboard.press('End')
-  await expect(page.getByRole('row', { selected: true })).toContainText('chunk 105192 of 105192')
+  const last = page.getByRole('row', { selected: true })
+  await expect(last).toContainText('chunk 105192 of 105192')
+  expect(await last.getByRole('gridcell').first().evaluate((cell) => cell.scrollWidth <= cell.clientWidth)).toBe(true)
   await page.getByRole('button', { name: 'Start (UTC)' }).click()
   await expect(page.locator('.table .rows .row').first()).toContainText('chunk 105192 of 105192')
   const { frames, blank } = await page.evaluate(async () => {

@@ -2,7 +2,7 @@
 import { lettersOn, meant, type Meaning } from './state/meant'
 import { change, get, pin, redo, show, undo, VIEWS } from './state/store'
 import { jump } from './views/findings'
-import { exportPlan } from './views/handover'
+import { exportPlan } from './views/exports'
 import { playOrPause } from './views/later'
 import { dismiss } from './views/modal'
 
@@ -49,10 +49,19 @@ function tellNoMore(): void {
   delete document.documentElement.dataset['tabs']
 }
 
+/** A dialog that was asked for may still be on its way: what is typed meanwhile is not for the field behind it. */
+function waiting(event: KeyboardEvent): boolean {
+  if (get().dialog === null || document.querySelector('dialog[open]') || event.ctrlKey || event.metaKey || event.altKey) return false
+  event.preventDefault()
+  if (event.key === 'Escape') change({ dialog: null })
+  return true
+}
+
 export function listen(): void {
   addEventListener('keydown', tell, { capture: true })
   addEventListener('pointerdown', tellNoMore, { capture: true })
   addEventListener('keydown', (event) => {
+    if (waiting(event)) return
     const what = meant(event, { text: inText(event.target), dialog: openDialog(), letters: lettersOn() })
     if (what === null) return
     const acts: Record<Meaning, (() => void) | undefined> = {

@@ -3,15 +3,16 @@ import { html, nothing, render, type TemplateResult } from 'lit-html'
 import { start } from './core'
 import { listen } from './keys'
 import { takeToken } from './state/served'
+import { guardDrops } from './state/dropping'
 import { begin, get, painted } from './state/store'
 import { t } from './texts'
-import { compareView, drawCompare } from './views/compare'
-import { dialogs } from './views/dialogs'
 import { footer, header } from './views/frame'
-import { certificate, drawRehearsal, evidenceView, rehearseView } from './views/later'
+import { certificate, compareView, drawCompare, drawRehearsal, evidenceView, laterDialogs, rehearseView } from './views/later'
+import { palette } from './views/palette'
 import { drawPlan, planView } from './views/plan'
 import { begin as meetServer, drawWatch, servedDialogs, watchView } from './views/served'
 import { sheet } from './views/sheet'
+import { title } from './views/title'
 
 const root = document.getElementById('app') as HTMLElement
 const VIEWS = { plan: planView, compare: compareView, rehearse: rehearseView, watch: watchView, evidence: evidenceView }
@@ -26,12 +27,13 @@ function paintNow(): void {
   queued = false
   const { view } = get()
   const focused = document.activeElement
-  render(html`${header()}<main id="content" tabindex="-1">${VIEWS[view]()}</main>${footer()}${dialogs()}${servedDialogs()}${printing ? paper() : nothing}`, root)
+  render(html`${header()}<main id="content" tabindex="-1">${VIEWS[view]()}</main>${footer()}${palette()}${laterDialogs()}${servedDialogs()}${printing ? paper() : nothing}`, root)
   if (view === 'plan') drawPlan()
   if (view === 'compare') drawCompare()
   if (view === 'rehearse') drawRehearsal()
   if (view === 'watch') drawWatch()
   painted()
+  document.title = title(printing)
   keepFocus(focused)
 }
 
@@ -59,6 +61,7 @@ try {
   await start()
   await begin(paint, () => meetServer(paint))
   listen()
+  guardDrops()
   meetServer(paint)
 } catch (why) {
   root.textContent = t.failed(String(why))

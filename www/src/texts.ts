@@ -93,13 +93,16 @@ export const t = {
   theme: { auto: 'System', light: 'Light', dark: 'Dark', label: 'Theme' },
   nothingLeaves: 'Nothing leaves this page: no server, no credentials.',
   loadingView: 'Loading…',
+  notLoaded: 'A part of this page could not be loaded: it may have been replaced since, or the connection is gone. Save what you need, then load the page again.',
   failed: (why: string) => `The page could not start: ${why}`,
 
   sentence: {
     none: 'There is no plan yet: the findings say what is missing.',
     damaged: 'This link is incomplete or was changed, so its plan cannot be read. Ask for the whole link again; what is shown below is empty.',
     deletes: (what: string, from: string, to: string, chunks: string, api: string) =>
-      `Deletes ${what} from ${from} to ${to} (UTC) in ${chunks} through ${api}.`,
+      `Deletes ${what} from ${from} to ${to} (UTC) in ${chunks} through ${api}`,
+    matching: 'only what matches',
+    overriding: 'overriding retention rules',
     stays: (parts: string) => `${parts} ${parts.includes(' and ') || !parts.startsWith('1 ') ? 'stay' : 'stays'}.`,
     and: (list: string[]) => (list.length < 2 ? list.join('') : `${list.slice(0, -1).join(', ')} and ${list.at(-1)}`),
     records,
@@ -108,7 +111,11 @@ export const t = {
   digest: 'Digest of the plan: what is approved',
   copyDigest: 'Copy the digest',
   copied: 'Copied.',
-  notCopied: 'The browser did not allow copying.',
+  notCopied: 'The browser did not allow copying: select the text and copy it with Ctrl C.',
+  cannotCopy: 'Browsers copy only on pages that come over https or from this machine: select the text (Hand over has the digest) and copy it with Ctrl C.',
+  notReadable: (name: string) => `${name} cannot be read; nothing was changed. A folder cannot be taken here: choose the file in it.`,
+  noText: (name: string) => `${name} has characters that cannot be read, so nothing was changed: it is no text, or not in UTF-8. Save it as UTF-8.`,
+  tooLarge: 'This request is too large for an address: neither a link nor a bookmark brings it back. Save the plan file, or request and policy.',
 
   examples: {
     label: 'Start from',
@@ -225,9 +232,11 @@ export const t = {
     noColumn: 'there is no such column here: what is in it is not read',
     columnTwice: 'there is such a column already: what is in this one is not read',
     noHeading: 'it has a cell in a column without a heading',
+    garbled: 'it has characters that cannot be read: save the file as UTF-8',
     notRead: 'Not all of it could be read. This would not be added:',
     cannotAdd: 'The policy’s own text cannot be read, so nothing can be added to it: put it right first, or remove it.',
     tooLarge: (n: number) => `${n} rows: edit them as JSON.`,
+    replaced: (name: string) => `The policy is now that of ${name}. Undo brings the one before back.`,
   },
 
   findings: {
@@ -236,6 +245,7 @@ export const t = {
     counts: (errors: string, warnings: string) => `${errors}, ${warnings}`,
     severities,
     jump: 'Go to the field',
+    more: (n: string) => `${n} more`,
     where: (inPolicy: boolean, path: string) => `${inPolicy ? 'policy' : 'request'}: ${path}`,
   },
 
@@ -386,6 +396,7 @@ export const t = {
     link: 'Copy link',
     linkHelp: 'The whole request is in the part after #, which is never sent to a server',
     saved: (name: string) => `Saved ${name}.`,
+    noLink: 'There is no link: the request is too large for an address. Save the plan file, or request and policy.',
   },
 
   drafts: {
@@ -396,6 +407,8 @@ export const t = {
     name: 'Name of the draft',
     open: 'Open',
     forget: 'Forget',
+    forgotten: (name: string) => `Forgot the draft ${name}.`,
+    takeBack: 'Take it back',
     kept: (_name: string) => 'Kept.',
     replaced: (name: string) => `Replaced the draft ${name}.`,
     full: (_name: string) => 'Nothing was kept: there are 20 drafts, and none goes by itself. Forget one first.',
@@ -419,7 +432,12 @@ export const t = {
     same: 'No changes: both have the same digest.',
     noPlans: (pinned: boolean, now: boolean) =>
       `Nothing to compare: ${pinned && now ? 'both are' : pinned ? 'the pinned one is' : 'the one as it is now is'} stopped by findings, so there is no plan.`,
-    counts: (added: string, removed: string, same: string) => `${added} added, ${removed} removed, ${same} unchanged`,
+    counts: (added: string, removed: string, same: string) => `${added} added, ${removed} removed, ${same} windows unchanged.`,
+    /** `query, recordTypes and 3 more`. */
+    differ: (names: string[], more: string | null) => `Different: ${names.join(', ')}${more === null ? '' : ` and ${more} more`}.`,
+    what: 'What',
+    none: 'none',
+    entries: (n: string) => `${n} entries`,
     added: 'added',
     removed: 'removed',
     window: 'Window',
@@ -685,7 +703,7 @@ export const t = {
     verdicts: {
       verified: 'Everything was deleted and verified',
       partial: 'Some chunks were not deleted',
-      held: 'A legal hold stopped it; nothing was deleted',
+      held: 'A hold or retention rule stopped it; nothing was deleted',
       rejected: 'It was refused; nothing was deleted',
       failed: 'It failed',
       residual: 'Something is left over',
@@ -771,6 +789,7 @@ export const t = {
 
   print: {
     title: 'Plan for sign-off',
+    stopped: 'Findings stop this plan. There is nothing to approve.',
     check: 'This code must be the one that the command line shows before it deletes anything. Whoever signs approves exactly the plan that has this digest.',
     made: (at: string) => `Made ${at} UTC`,
     range: (from: string, to: string) => `${from} to ${to}, not included`,

@@ -1,7 +1,9 @@
 // Rows of a spreadsheet for the policy: no hold is lost without a word, and none is made up.
 import { expect, test } from 'vitest'
 import { readCounts } from '../src/state/counts'
+import { decoded, garbled } from '../src/state/decode'
 import { readRows } from '../src/state/rows'
+import { instant } from '../src/format'
 
 const week = { start: '2023-02-10T00:00:00.000Z', end: '2023-02-17T00:00:00.000Z' }
 const lines = (text: string, kind: 'holds' | 'retention' = 'holds'): number[] => readRows(text, kind).unread.map(({ line }) => line)
@@ -54,4 +56,39 @@ test('counts are read by the same rules', () => {
   const { buckets, unread } = readCounts('day,note,count\n2023-01-01,"a; b\nc",7\n# nothing\n2023-01-02,x;y,8')
   expect(unread).toEqual([])
   expect(buckets.map(({ count }) => count)).toEqual([7, 8])
+})
+
+test('what cannot be read as characters is never added', () => {
+  const latin = new TextDecoder().decode(Buffer.from('hold;from;to;matter\nLH-1;2023-02-10;2023-02-17;Müller\nLH-2;2023-02-10;2023-02-17;Roe', 'latin1'))
+  const { rows, unread } = readRows(latin, 'holds')
+  expect(rows).toEqual([{ id: 'LH-2', matter: 'Roe', range: week }])
+  expect(unread.map(({ line, why }) => [line, why])).toEqual([[2, expect.stringContaining('UTF-8')]])
+  expect(readRows('[{"id": "M\uFFFDller"}, {"id": "x"}]', 'holds')).toMatchObject({ rows: [{ id: 'x' }], unread: [{ line: 1 }] })
+  expect(readCounts('2023-01-01,5\n2023-01-02\0,7').unread.map(({ line }) => line)).toEqual([2])
+})
+
+test('a file is read in the encoding that its first bytes name', () => {
+  const text = 'hold\tMüller'
+  const bytes = (encoding: 'utf16le' | 'utf8'): Uint8Array => new Uint8Array(Buffer.from(`\uFEFF${text}`, encoding))
+  const swapped = new Uint8Array(Buffer.from(`\uFEFF${text}`, 'utf16le').swap16())
+  for (const one of [bytes('utf16le'), swapped, bytes('utf8'), new Uint8Array(Buffer.from(text))]) expect(decoded(one)).toBe(text)
+  expect([garbled(text), garbled(decoded(new Uint8Array(Buffer.from(text, 'latin1')))), garbled('\x89PNG\0')]).toEqual([false, true, true])
+})
+
+test('a count with more cells than there are columns is not read', () => {
+  for (const text of ['2023-01-01 1 204', '2023-01-01,1,204', 'day,count\n2023-01-01,1,204', 'day count\n2023-01-01 1 204']) {
+    const { buckets, unread } = readCounts(text)
+    expect(buckets, text).toEqual([])
+    expect(unread.map(({ why }) => why), text).toEqual([expect.stringContaining('more than 2 cells')])
+  }
+  expect(readCounts('2023-01-01,7,,').buckets).toHaveLength(1)
+  expect(readCounts('day,queue,count\n2023-01-01,sales,7').buckets).toHaveLength(1)
+})
+
+test('times are of the years 0001 to 9999', () => {
+  const bad = '[[9000000000000000, 5], [253402300800000, 5], ["0000-01-01", 5], ["0000-12", 5], ["0000-05-05T05:00Z", 5]]'
+  expect(readCounts(bad)).toMatchObject({ buckets: [], unread: Array.from({ length: 5 }, () => ({})) })
+  const { buckets } = readCounts('0023-02-28,1\n9999-12-31,2')
+  expect(buckets.map(({ from }) => new Date(from).toISOString().slice(0, 10))).toEqual(['0023-02-28', '9999-12-31'])
+  for (const { from, to } of buckets) expect(() => [instant(from), instant(to)]).not.toThrow()
 })

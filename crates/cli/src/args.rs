@@ -305,7 +305,7 @@ pub(crate) struct RetryArgs {
     pub(crate) policy: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) ledger: Ledger,
-    /// Folder for the evidence [default: evidence/RUN in the ledger's folder]
+    /// Folder for the evidence [default: where it was; at first, evidence/RUN in the ledger's folder]
     #[arg(long, value_name = "DIR")]
     pub(crate) evidence: Option<PathBuf>,
     /// Print one JSON event a line, the report last

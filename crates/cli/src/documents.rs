@@ -8,6 +8,7 @@ use std::sync::Arc;
 use purge_core::finding::{Finding, Severity, stops};
 use purge_core::plan::{self, CheckContext, Checked, Reopened};
 use purge_core::region::REGIONS;
+use purge_core::request::PurgeRequest;
 use purge_core::time::Timestamp;
 
 use crate::exit::Exit;
@@ -22,6 +23,8 @@ const LONGEST: u64 = 64 * 1024 * 1024;
 pub(crate) struct Prepared {
     /// Findings, parts and perhaps the plan.
     pub(crate) checked: Checked,
+    /// What is asked for, as far as it can be read, also if there is no plan.
+    pub(crate) request: Option<PurgeRequest>,
     /// As of when the rules were applied.
     pub(crate) planned_at: Timestamp,
     /// Whether the plan was made just now from a request, and not opened from a plan file.
@@ -68,12 +71,18 @@ pub(crate) fn prepare(request: &Path, policy: Option<&Path>, context: &CheckCont
     if !is_plan_file(&text) {
         let policy = policy.map(read_text).transpose()?;
         let checked = plan::check(&text, policy.as_deref(), context);
-        return Ok(Prepared { checked, planned_at: context.now, of_request: true, names });
+        let request = match &checked.plan {
+            Some(plan) => Some(plan.request().clone()),
+            // What stands against it may be the policy alone.
+            None => plan::check(&text, None, context).plan.map(|plan| plan.request().clone()),
+        };
+        return Ok(Prepared { checked, request, planned_at: context.now, of_request: true, names });
     }
     let Reopened { plan, planned_at, mut remarks } = plan::reopen(&text, context).map_err(|findings| {
         let located = findings.iter().map(|finding| names.locate(finding)).collect();
         Failure { findings: located, ..Failure::of_findings(findings) }
     })?;
+    let request = Some(plan.request().clone());
     // The plan is carried out as it was approved, or not at all: the policy that applies now may only stand against it.
     let now = policy.map(read_text).transpose()?;
     let against = now.map(|text| plan::since(&plan, plan.chunks(), &text, context)).unwrap_or_default();
@@ -84,7 +93,7 @@ pub(crate) fn prepare(request: &Path, policy: Option<&Path>, context: &CheckCont
     } else {
         Checked::planned(plan, remarks)
     };
-    Ok(Prepared { checked, planned_at, of_request: false, names })
+    Ok(Prepared { checked, request, planned_at, of_request: false, names })
 }
 
 /// A plan file is an object with a digest; a request never has one.

@@ -56,7 +56,7 @@ pub(crate) fn left_out(events: u64) -> String {
 
 /// How the messages to the governance system went.
 pub(crate) fn webhooks(messages: &Messages) -> String {
-    let Messages { delivered, pending, dead, next } = messages;
+    let Messages { delivered, pending, dead, next, undelivered: _ } = messages;
     let (due, why) = (next.as_ref().map(|next| next.due), next.as_ref().and_then(|next| next.why.as_deref()));
     let fields = json!({
         "delivered": delivered, "pending": pending, "dead": dead, "nextAttempt": due, "lastAttempt": why,

@@ -5,10 +5,12 @@
 mod common;
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
+use std::process::Stdio;
 
-use common::{Bench, request};
-use serde_json::Value;
+use common::{Bench, Ran, begun, request, signal};
+use serde_json::{Value, json};
 
 type Change = &'static dyn Fn(&Path);
 
@@ -224,6 +226,9 @@ fn a_folder_of_somebody_else_is_not_replaced() {
     assert!(!bench.path("genesys-purge-data/simulated").exists(), "something was sent");
     bench.run(&["run", "request.json", "--evidence", "proof"]).exits(0);
     bench.run(&["verify", "proof"]).exits(0);
+    // What a desktop leaves behind is nobody's work.
+    fs::write(bench.path("proof/.DS_Store"), "x").unwrap();
+    bench.run(&["run", "request.json", "--evidence", "proof"]).exits(0);
 }
 
 #[test]
@@ -288,6 +293,80 @@ fn evidence_whose_ledger_is_lost_is_not_replaced() {
 }
 
 #[test]
+fn a_ledger_that_is_older_than_its_evidence_goes_no_further() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(3));
+    bench.file("policy.json", &json!({ "version": 1, "limits": { "confirmSubmitSeconds": 2 } }));
+    let args = ["run", "request.json", "--policy", "policy.json", "--concurrency", "1", "--json"];
+    let verified = |event: &Value| event["event"] == "chunk" && event["outcome"] == "verified";
+    let mut child = begun(bench.command(&args), verified);
+    signal(&child, "TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(75));
+    bench.copy_ledger("genesys-purge-data", "copy");
+    bench.run(&args).exits(0);
+    let state = || (fs::read(bench.evidence().join("manifest.json")).unwrap(), bench.submits().len());
+    let before = state();
+
+    bench.copy_ledger("copy", "genesys-purge-data");
+    for args in [&args[..], &["retry", "run-", "--json"], &["retry", "run-", "--evidence", "elsewhere", "--json"]] {
+        let problem = bench.run(args).exits(5).events().pop().unwrap();
+        assert_eq!(problem["code"], "evidence.ahead", "{problem}");
+        assert!(problem["message"].as_str().unwrap().contains("is missing in the ledger"), "{problem}");
+        assert_eq!(state(), before, "{args:?}");
+    }
+    assert!(!bench.path("elsewhere").exists());
+
+    // Without the evidence nobody can know. Once it is there again it is not replaced, whatever has happened meanwhile.
+    let (place, kept) = (bench.evidence(), bench.path("kept"));
+    fs::rename(&place, &kept).unwrap();
+    let mut child = bench.command(&args[..6]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(told.any(|line| line.contains("deleting")));
+    fs::rename(&kept, &place).unwrap();
+    let rest: Vec<String> = told.collect();
+    let ran = Ran::of(child.wait_with_output().unwrap()).exits(5);
+    assert!(rest.iter().any(|line| line.contains("evidence.ahead")), "{rest:?}");
+    assert!(ran.stdout.contains("3 verified") && ran.stdout.contains("was not written"), "{}", ran.stdout);
+    assert_eq!(state().0, before.0);
+    let problem = bench.run(&args).exits(5).events().pop().unwrap();
+    assert!(problem["message"].as_str().unwrap().contains("in the ledger"), "{problem}");
+}
+
+#[test]
+fn evidence_stays_where_it_was_said_to_be_and_is_never_that_of_another_run() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(2));
+    bench.file("other.json", &request(1));
+    let refusing = json!({ "faults": [{ "on": "submit", "nth": [1], "do": { "kind": "error", "status": 400 } }] });
+    bench.file("refusing.json", &refusing);
+    let first = ["run", "request.json", "--scenario", "refusing.json"];
+    let ran = bench.run(&[&first[..], &["--evidence", "proof"]].concat()).exits(4);
+    assert!(ran.stderr.contains(" --evidence proof` tries these chunks again"), "{}", ran.stderr);
+    let run = bench.run(&["status", "--json"]).events()[0]["runId"].as_str().unwrap().to_owned();
+    let proof = bench.path("proof").canonicalize().unwrap().display().to_string();
+    assert!(bench.run(&["status", &run]).exits(0).stdout.contains(&proof));
+    let manifest = || fs::read(bench.path("proof/manifest.json")).unwrap();
+    let before = manifest();
+    bench.run(&["retry", &run]).exits(0);
+    assert_ne!(manifest(), before);
+    let before = manifest();
+    fs::remove_dir_all(bench.path("proof")).unwrap();
+    bench.run(&first).exits(0);
+    assert_eq!(manifest(), before, "given again, the command writes it there");
+    assert!(!bench.path("genesys-purge-data/evidence").exists());
+
+    bench.run(&["run", "other.json"]).exits(0);
+    let runs = bench.run(&["status", "--json"]).events();
+    let other = runs.iter().map(|run| run["runId"].as_str().unwrap()).find(|id| *id != run).unwrap();
+    for args in [&["run", "other.json", "--evidence", "proof"], &["retry", other, "--evidence", "proof"]] {
+        let ran = bench.run(args).exits(2);
+        assert!(ran.stderr.contains(&format!("holds the evidence of run `{run}`")), "{}", ran.stderr);
+    }
+    assert_eq!(manifest(), before);
+    assert!(bench.run(&["status", other]).exits(0).stdout.contains(&format!("genesys-purge-data/evidence/{other}")));
+}
+
+#[test]
 fn a_damaged_ledger_gives_nobody_a_proof() {
     let bench = Bench::new();
     bench.file("request.json", &request(1));
@@ -304,5 +383,7 @@ fn a_damaged_ledger_gives_nobody_a_proof() {
         "{}",
         ran.stderr
     );
+    // It is there, and the same command would make it no better.
+    assert!(ran.stdout.contains("does not hold") && !ran.stdout.contains("could not be written"), "{}", ran.stdout);
     bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(5);
 }

@@ -108,6 +108,22 @@ fn a_ledger_that_cannot_be_used_is_bad_input() {
 }
 
 #[test]
+fn a_ledger_of_a_newer_program_is_not_damaged() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(1));
+    bench.run(&["run", "request.json"]).exits(0);
+    let file = rusqlite::Connection::open(bench.path("genesys-purge-data/ledger.sqlite3")).unwrap();
+    file.pragma_update(None, "user_version", 99).unwrap();
+    drop(file);
+    for args in [&["run", "request.json"][..], &["status"], &["retry", "run-"]] {
+        let said = bench.run(args).exits(2).stderr;
+        assert!(said.contains("ledger.newer") && said.contains("use the program that wrote it"), "{said}");
+        assert!(!said.contains("restore"), "{said}");
+    }
+    assert!(onlooker(&bench, &["status"]).exits(2).stderr.contains("ledger.newer"));
+}
+
+#[test]
 fn a_ledger_that_may_only_be_read_is_shown_and_not_used() {
     let bench = Bench::new();
     bench.file("request.json", &request(2));

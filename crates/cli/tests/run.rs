@@ -14,7 +14,7 @@ use purge_core::plan::{CheckContext, PlanFile, check};
 use purge_core::time::Timestamp;
 use purge_driver::{Clock as _, SystemClock};
 
-use common::{Bench, Nobody, Ran, Receiver, Server, at, example, request};
+use common::{Bench, Nobody, Ran, Receiver, Server, at, example, request, signal};
 use serde_json::{Value, json};
 
 #[test]
@@ -166,17 +166,12 @@ fn a_chunk_is_verified(event: &Value) -> bool {
 
 /// Starts that and waits until it says this.
 fn begun(bench: &Bench, args: &[&str], said: fn(&Value) -> bool) -> Child {
-    let mut child = bench.command(args).stdout(Stdio::piped()).spawn().unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut events = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
-    assert!(events.any(|event| said(&event)));
-    // Nobody reads its output any more; it must not mind.
-    child
+    common::begun(bench.command(args), said)
 }
 
 /// Asks it to stop.
 fn terminate(child: &Child) {
-    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    signal(child, "TERM");
 }
 
 #[test]
@@ -297,6 +292,125 @@ fn of_a_cool_off_the_date_is_shown_and_a_hold_that_has_come_meanwhile_is_told() 
 }
 
 #[test]
+fn a_policy_that_comes_while_another_process_carries_the_run_out_is_not_said_to_count() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(12));
+    bench.run(&["plan", "request.json", "--out", "plan.json"]).exits(0);
+    let args = ["run", "plan.json", "--concurrency", "1", "--json"];
+    let mut first = begun(&bench, &args, a_chunk_is_verified);
+    let run = bench.run(&["status", "--json"]).events()[0]["runId"].as_str().unwrap().to_owned();
+
+    // One that stands against it, for the plan or for all of the request, and nothing stops the other process.
+    let everything = json!({ "start": "2023-01-01T00:00:00Z", "end": "2023-06-01T00:00:00Z" });
+    policy_with(&bench, &json!([{ "id": "matter-7", "range": everything }]));
+    for document in ["plan.json", "request.json"] {
+        let ran = bench.run(&["run", document, "--policy", "policy.json"]).exits(3);
+        let said = format!("run `{run}` of this request has begun and goes on without this policy");
+        assert!(ran.stderr.contains("warning[run.begun]") && ran.stderr.contains(&said), "{}", ran.stderr);
+        assert!(ran.stderr.contains(&format!("`genesys-purge cancel {run}`")), "{}", ran.stderr);
+        let events = bench.run(&["run", document, "--policy", "policy.json", "--json"]).exits(3).events();
+        assert!(events.iter().any(|event| event["code"] == "run.begun"), "{events:?}");
+    }
+
+    // One that does not: it would never be asked again.
+    policy_with(&bench, &json!([]));
+    let ran = bench.run(&["run", "plan.json", "--policy", "policy.json", "--json"]).exits(75);
+    let problem = ran.events().pop().unwrap();
+    assert_eq!(problem["code"], "run.underWay", "{}", ran.stdout);
+    assert!(problem["help"].as_str().unwrap().contains(&format!("genesys-purge cancel {run}")), "{problem}");
+
+    first.kill().unwrap();
+    first.wait().unwrap();
+    policy_with(&bench, &json!([{ "id": "matter-7", "range": everything }]));
+    let stopped = bench.run(&["run", "plan.json", "--policy", "policy.json"]).exits(3);
+    assert!(stopped.stderr.contains("is not carried out now"), "{}", stopped.stderr);
+    policy_with(&bench, &json!([]));
+    bench.run(&["run", "plan.json", "--policy", "policy.json"]).exits(0);
+    // What has ended is no news.
+    policy_with(&bench, &json!([{ "id": "matter-7", "range": everything }]));
+    assert!(!bench.run(&["run", "plan.json", "--policy", "policy.json"]).exits(3).stderr.contains("run.begun"));
+}
+
+#[test]
+fn what_a_newer_policy_keeps_is_planned_again_and_not_tried_again() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(3));
+    policy_with(&bench, &json!([]));
+    let mut command = bench.command(&["run", "request.json", "--policy", "policy.json", "--concurrency", "1"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(told.any(|line| line.contains("chunk 1/3") && line.contains("deleting")));
+    let range = json!({ "start": "2023-01-25T00:00:00Z", "end": "2023-01-26T00:00:00Z" });
+    policy_with(&bench, &json!([{ "id": "matter-7", "range": range }]));
+    let rest: Vec<String> = told.collect();
+    Ran::of(child.wait_with_output().unwrap()).exits(4);
+    let says = |text: &str| rest.iter().any(|line| line.contains(text));
+    assert!(
+        says("chunk 3: the policy that applies now keeps more than the plan does; plan the request again"),
+        "{rest:?}"
+    );
+    assert!(!says("once the cause is removed"), "{rest:?}");
+}
+
+#[test]
+fn a_login_that_is_refused_later_leaves_what_was_submitted_before_and_says_so() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, &["--job-seconds", "60"]);
+    bench.file("request.json", &request(3));
+    bench.run(&["plan", "request.json", "--out", "plan.json"]).exits(0);
+    let plan: Value = serde_json::from_str(&fs::read_to_string(bench.path("plan.json")).unwrap()).unwrap();
+    let digest = plan["planDigest"].as_str().unwrap();
+    let args = ["run", "plan.json", "--approve", digest, "--tenant-jurisdiction", "us-east-1", "--json"];
+    let args = [&args[..], &["--concurrency", "2"]].concat();
+    let deleting = |event: &Value| event["event"] == "chunk" && event["index"] == 2 && event["state"] == "deleting";
+    let mut first = common::begun(at(bench.command(&args), &server.address), deleting);
+    first.kill().unwrap();
+    first.wait().unwrap();
+
+    let mut command = at(bench.command(&args), &server.address);
+    let ran = Ran::of(command.env("GENESYS_CLIENT_SECRET", "wrong").output().unwrap()).exits(75);
+    let problem = ran.events().pop().unwrap();
+    assert_eq!((&problem["event"], &problem["code"]), (&json!("problem"), &json!("login.invalid_client")));
+    let help = problem["help"].as_str().unwrap();
+    assert!(
+        help.contains("nothing was sent now") && help.contains("chunks 1 and 2 had been submitted before"),
+        "{help}"
+    );
+    bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
+}
+
+#[test]
+fn limits_that_a_run_did_not_begin_with_are_said_to_change_nothing() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(1));
+    let run = |flags: &[&str]| bench.run(&[&["run", "request.json"], flags].concat()).exits(0).stderr;
+    run(&["--concurrency", "2"]);
+    for same in [&["--concurrency", "2"][..], &["--chunk-deadline", "14400"], &[]] {
+        assert!(!run(same).contains("limits.earlier"), "{same:?}");
+    }
+    let said = run(&["--concurrency", "3", "--chunk-deadline", "60"]);
+    for flag in ["--concurrency", "--chunk-deadline"] {
+        assert!(said.contains(&format!("`{flag}` changes nothing")), "{said}");
+    }
+}
+
+#[test]
+fn a_terminal_that_is_closed_stops_it_in_order_unless_it_does_not_want_to_know() {
+    let bench = Bench::new();
+    let child = under_way(&bench);
+    signal(&child, "HUP");
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(75));
+    bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
+
+    let inner = bench.command(&SLOW);
+    let mut command = Command::new("nohup");
+    command.arg(inner.get_program()).args(inner.get_args()).current_dir(bench.folder.path()).stdin(Stdio::null());
+    let child = common::begun(command, a_chunk_is_verified);
+    signal(&child, "HUP");
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
+}
+
+#[test]
 fn three_at_once_are_one_run() {
     let bench = Bench::new();
     bench.file("request.json", &request(6));
@@ -391,11 +505,12 @@ fn what_could_not_be_told_is_said_with_its_reason_and_sent_at_once_by_retry() {
     let bench = Bench::new();
     let nobody = Nobody::start();
     bench.file("request.json", &request(2));
-    let mut command = bench.command(&["run", "request.json"]);
+    let mut command = bench.command(&["run", "request.json", "--ledger", "kept"]);
     command.env("GOVERNANCE_WEBHOOK_URL", &nobody.address).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut told = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-    assert!(told.any(|line| line.contains("messages for the governance system are still to be sent")));
+    let left = told.find(|line| line.contains("messages for the governance system are still to be sent")).unwrap();
+    assert!(left.contains("`genesys-purge retry run-") && left.contains(" --ledger kept`"), "{left}");
     // After three attempts at each the next one is due in half a minute.
     while nobody.visits() < 6 {
         std::thread::sleep(Duration::from_millis(50));
@@ -403,16 +518,26 @@ fn what_could_not_be_told_is_said_with_its_reason_and_sent_at_once_by_retry() {
     terminate(&child);
     let ran = Ran::of(child.wait_with_output().unwrap()).exits(0);
     let said = ran.stdout.lines().find(|line| line.contains("webhooks")).unwrap();
-    assert!(said.contains("2 still to be sent (") && said.contains("; due at 20"), "{said}");
+    assert!(said.contains("2 still to be sent (") && said.contains("nothing sends them now"), "{said}");
+    assert!(said.contains("`genesys-purge retry run-") && said.contains(" --ledger kept`"), "{said}");
+    assert!(!said.contains("due at"), "{said}");
+    let (_, needs) = ran.stdout.split_once("needs a person:").expect(&ran.stdout);
+    for chunk in ["about chunk 1, which is still to be sent: ", "about chunk 2, which is still to be sent: "] {
+        assert!(needs.contains(chunk), "{needs}");
+    }
+    assert!(bench.run(&["status", "--ledger", "kept"]).exits(0).stdout.contains("2 not delivered"));
+    let status = || bench.run(&["status", "--ledger", "kept", "--json"]).exits(0).events()[0]["undelivered"].clone();
+    assert_eq!(status(), 2);
 
     let receiver = Receiver::start();
     let begun = Instant::now();
-    let mut command = bench.command(&["retry", "run-", "--json"]);
+    let mut command = bench.command(&["retry", "run-", "--ledger", "kept", "--json"]);
     let retried = Ran::of(command.env("GOVERNANCE_WEBHOOK_URL", &receiver.address).output().unwrap()).exits(0);
     assert!(begun.elapsed() < Duration::from_secs(15), "it waits until they are due: {:?}", begun.elapsed());
     assert_eq!(receiver.taken().len(), 2);
     let webhooks = retried.events().into_iter().find(|event| event["event"] == "webhooks").unwrap();
     assert_eq!((&webhooks["delivered"], &webhooks["pending"]), (&json!(2), &json!(0)));
+    assert_eq!(status(), 0);
 }
 
 /// Some conversations of the simulated tenant never end, as those of real ones.
@@ -451,6 +576,26 @@ fn a_run_never_moves_to_another_tenant() {
     let run = bench.run(&["status", "--json"]).events()[0]["runId"].as_str().unwrap().to_owned();
     let retry = bench.run_at("http://127.0.0.1:9", &["retry", &run]).exits(2);
     assert!(retry.stderr.contains("run.elsewhere"), "{}", retry.stderr);
+}
+
+#[test]
+fn what_a_run_came_to_is_said_on_another_tenant_too_and_nothing_is_queued_there() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(2));
+    bench.file("refusing.json", &refusing_the_first(403));
+    let ran = bench.run(&["run", "request.json", "--concurrency", "1", "--scenario", "refusing.json"]).exits(4);
+    assert!(ran.stdout.contains(", `POST /api/v2/data/deletion/requests` answered 403"), "{}", ran.stdout);
+    let retry = bench.run_at("http://127.0.0.1:9", &["retry", "run-"]).exits(2);
+    assert!(retry.stdout.contains("1 verified, 1 rejected"), "{}", retry.stdout);
+    assert!(retry.stderr.contains("run.elsewhere"), "{}", retry.stderr);
+    assert_eq!(open_chunks(&bench), 0);
+    bench.run(&["retry", "run-"]).exits(0);
+    assert!(bench.run_at("http://127.0.0.1:9", &["retry", "run-"]).exits(0).stdout.contains("2 verified"));
+}
+
+/// A scenario whose first submit is answered so.
+fn refusing_the_first(status: u16) -> Value {
+    json!({ "faults": [{ "on": "submit", "nth": [1], "do": { "kind": "error", "status": status } }] })
 }
 
 #[test]

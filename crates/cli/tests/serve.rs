@@ -626,7 +626,8 @@ fn a_run_of_another_process_is_watched_and_stopped_from_here() {
     let scenario = slow(&bench, 5);
     bench.file("request.json", &request(8));
     let console = Console::start(&bench, &[]);
-    let mut other = bench.command(&["run", "request.json", "--scenario", &scenario, "--json"]);
+    let args = ["run", "request.json", "--scenario", &scenario, "--evidence", "proof", "--json"];
+    let mut other = bench.command(&args);
     let mut other = other.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let began = Instant::now();
     let run = loop {
@@ -646,6 +647,10 @@ fn a_run_of_another_process_is_watched_and_stopped_from_here() {
     let events = console.follow(&run, "0.0", Event::ended);
     assert!(events.iter().any(|e| e.data["outcome"] == "cancelled"));
     assert_eq!(other.wait().unwrap().code(), Some(6));
+    // Its evidence is where it was said to be.
+    let listed = console.get(&format!("/runs/{run}/evidence")).is(200).json();
+    assert!(listed["folder"].as_str().unwrap().ends_with("/proof"), "{listed}");
+    assert_eq!(listed["files"].as_array().unwrap().len(), 7);
 }
 
 #[test]
@@ -759,6 +764,59 @@ fn nobody_can_hold_it_up() {
         assert!(began.elapsed() < PATIENCE);
         std::thread::sleep(Duration::from_millis(200));
     }
+}
+
+/// As many as there are places, and more, that ask for more than a connection holds and read none of it.
+#[test]
+fn connections_that_do_not_read_keep_no_run_from_stopping() {
+    let bench = Bench::new();
+    fs::create_dir_all(bench.path("www/assets")).unwrap();
+    fs::write(bench.path("www/assets/large-1a2b.wasm"), vec![0; 8 * 1024 * 1024]).unwrap();
+    let mut console = Console::start(&bench, &["--scenario", &slow(&bench, 60)]);
+    let run = console.begin(&plan(&bench, &request(3), None));
+    console.follow(&run, "0.0", |event| event.data["state"] == "deleting");
+    let asked = format!("GET /assets/large-1a2b.wasm HTTP/1.1\r\nhost: {}\r\n\r\n", console.host).repeat(8);
+    let _held: Vec<TcpStream> = (0..80)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&console.host).unwrap();
+            stream.write_all(asked.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    std::thread::sleep(Duration::from_secs(1));
+    console.signal("TERM");
+    let began = Instant::now();
+    while console.child.try_wait().unwrap().is_none() {
+        assert!(began.elapsed() < Duration::from_secs(20), "it waits for whoever does not read");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let (code, said) = console.end();
+    assert_eq!(code, Some(75), "{said}");
+    let verdict = bench.run(&["verify", bench.evidence().to_str().unwrap(), "--json"]).exits(0);
+    assert!(verdict.stdout.contains("\"outcome\": \"open\""), "{}", verdict.stdout);
+}
+
+#[test]
+fn a_policy_of_the_server_does_not_count_for_what_another_process_carries_out() {
+    let bench = Bench::new();
+    let scenario = slow(&bench, 60);
+    let made = plan(&bench, &request(2), Some(&json!({ "version": 1 })));
+    let mut other = bench.command(&["run", "made.plan.json", "--scenario", &scenario, "--json"]);
+    let mut other = common::begun(
+        {
+            other.stderr(Stdio::null());
+            other
+        },
+        |event| event["state"] == "deleting",
+    );
+    let with = Console::start(&bench, &["--scenario", &scenario, "--policy", "made-policy.json"]);
+    assert_eq!(with.post("/runs", &ask(&made)).is(409).code(), "run.underWay");
+    // Where the server was given none, nothing was promised.
+    let without = Console::start(&bench, &["--scenario", &scenario]);
+    without.post("/runs", &ask(&made)).is(200);
+    other.kill().unwrap();
+    other.wait().unwrap();
+    assert_eq!(with.post("/runs", &ask(&made)).is(200).json()["run"]["carried"], "here");
 }
 
 #[test]

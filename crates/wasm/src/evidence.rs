@@ -35,7 +35,6 @@ pub fn file_digest(bytes: &[u8]) -> String {
 pub struct EvidenceCheck {
     verifier: Verifier,
     lines: Lines,
-    bytes: u64,
 }
 
 /// A chain, by its end.
@@ -53,7 +52,6 @@ struct Found<'a> {
     good: bool,
     records: u64,
     lines: u64,
-    bytes: u64,
     manifest_checked: bool,
     run_id: Option<&'a str>,
     plan_digest: Option<&'a str>,
@@ -82,8 +80,7 @@ impl EvidenceCheck {
 
     /// Takes the next piece of the log, cut anywhere.
     pub fn feed(&mut self, bytes: &[u8]) {
-        self.bytes = self.bytes.saturating_add(length(bytes));
-        let Self { verifier, lines, .. } = self;
+        let Self { verifier, lines } = self;
         lines.feed(bytes, |line| drop(verifier.line(line)));
     }
 
@@ -143,7 +140,6 @@ pub async fn verify_evidence(
         Ok(None) => Checking::Log(Box::default(), None),
         Err(why) => Checking::Log(Box::default(), Some(why)),
     };
-    let mut bytes = 0_u64;
     if let Some(log) = &log {
         let size = log.size();
         let end_of = |from: f64| size.min(from + f64::from(AT_ONCE));
@@ -155,16 +151,14 @@ pub async fn verify_evidence(
             let piece = JsFuture::from(coming).await?;
             from = end_of(from);
             coming = read(from)?;
-            let piece = Uint8Array::new(&piece).to_vec();
-            bytes = bytes.saturating_add(length(&piece));
-            check.feed(&piece);
+            check.feed(&Uint8Array::new(&piece).to_vec());
             each.call2(&JsValue::UNDEFINED, &from.into(), &size.into())?;
             breathe(signal.as_ref()).await?;
         }
     }
     let log = log.map(|_| ()).ok_or_else(|| "is missing".to_owned());
     Ok(object(&match check {
-        Checking::All(examination) => examined(&examination.finish(log), bytes),
+        Checking::All(examination) => examined(&examination.finish(log)),
         Checking::Log(check, damage) => check.alone(damage),
     }))
 }
@@ -200,20 +194,16 @@ struct Answer<'a> {
     log: Value,
 }
 
-/// A verdict about evidence whose log has so many bytes, as the page reads it.
+/// A verdict about evidence, as the page reads it.
 #[must_use]
-pub fn examined(verdict: &Verdict, bytes: u64) -> Value {
+pub fn examined(verdict: &Verdict) -> Value {
     value(&Answer {
         holds: verdict.holds,
         evidence_digest: Some(&verdict.evidence_digest),
         outcome: verdict.outcome,
         checks: &verdict.checks,
-        log: found(&verdict.log, bytes),
+        log: found(&verdict.log),
     })
-}
-
-fn length(bytes: &[u8]) -> u64 {
-    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
 impl EvidenceCheck {
@@ -223,29 +213,28 @@ impl EvidenceCheck {
     /// When the manifest cannot be read.
     pub fn finish(self, manifest: Option<&str>) -> Result<Value, Wrong> {
         let manifest = manifest.map(|text| read::<Manifest>("manifest", text)).transpose()?;
-        let (verdict, bytes) = self.ended(manifest.as_ref());
-        Ok(found(&verdict, bytes))
+        Ok(found(&self.ended(manifest.as_ref())))
     }
 
     /// The verdict about a log that has no manifest beside it, or one that is damaged.
     fn alone(self, damage: Option<String>) -> Value {
-        let (verdict, bytes) = self.ended(None);
+        let verdict = self.ended(None);
         let broken = |why| Check { name: "manifest", holds: false, detail: format!("`{MANIFEST}` is damaged: {why}") };
         let checks: Vec<Check> = damage.map(broken).into_iter().collect();
-        let log = found(&verdict, bytes);
+        let log = found(&verdict);
         let holds = verdict.is_good() && checks.is_empty();
         value(&Answer { holds, evidence_digest: None, outcome: None, checks: &checks, log })
     }
 
-    fn ended(self, manifest: Option<&Manifest>) -> (audit::Verdict, u64) {
-        let Self { mut verifier, mut lines, bytes } = self;
+    fn ended(self, manifest: Option<&Manifest>) -> audit::Verdict {
+        let Self { mut verifier, mut lines } = self;
         lines.end(|line| drop(verifier.line(line)));
-        (verifier.finish(manifest), bytes)
+        verifier.finish(manifest)
     }
 }
 
-/// A verdict about a log of so many bytes, as the page reads it.
-fn found(verdict: &audit::Verdict, bytes: u64) -> Value {
+/// A verdict about a log, as the page reads it.
+fn found(verdict: &audit::Verdict) -> Value {
     let seen = verdict.manifest.as_ref();
     let told = &verdict.told;
     let mut ended = SortedMap::default();
@@ -262,7 +251,6 @@ fn found(verdict: &audit::Verdict, bytes: u64) -> Value {
         good: verdict.is_good(),
         records: verdict.records,
         lines: verdict.lines,
-        bytes,
         manifest_checked: verdict.manifest_checked,
         run_id: seen.map(|seen| seen.run_id.as_str()),
         plan_digest: seen.map(|seen| seen.plan_digest.as_str()),

@@ -186,7 +186,6 @@ export interface Verdict {
   good: boolean
   records: number
   lines: number
-  bytes: number
   manifestChecked: boolean
   runId: string | null
   planDigest: string | null

@@ -193,7 +193,8 @@ mod tests {
             Ok(Attempt::Lost) => "lost",
             Ok(Attempt::InTheWay(_)) => "in the way",
             Err(LedgerError::Unavailable(_)) => "unavailable",
-            Err(LedgerError::Conflict(_)) => "refused",
+            Err(LedgerError::Refused(_)) => "refused",
+            Err(LedgerError::Conflict(_)) => "conflict",
             Err(LedgerError::Corrupt(_)) => "corrupt",
         }
     }

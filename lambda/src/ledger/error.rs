@@ -37,7 +37,7 @@ where
 /// The ledger refuses this, whenever it is asked. Whoever waits for that to pass waits for ever, and nobody learns of it; so it is an
 /// error of whoever asked, like a ledger that holds something else.
 pub(super) fn refused(error: impl std::error::Error) -> LedgerError {
-    LedgerError::Conflict(format!("it refuses this, whenever it is asked: {}", DisplayErrorContext(error)))
+    LedgerError::Refused(DisplayErrorContext(error).to_string())
 }
 
 /// Whether the same may be done later: an access that is denied, a request that is not valid, or a partition that is full stays so.
@@ -94,11 +94,11 @@ mod tests {
                 assert!(why.contains(code), "{why}");
                 true
             }
-            Err(LedgerError::Conflict(why)) => {
-                assert!(why.starts_with("it refuses this, whenever it is asked: ") && why.contains(code), "{why}");
+            Err(LedgerError::Refused(why)) => {
+                assert!(why.contains(code), "{why}");
                 false
             }
-            other @ (Ok(_) | Err(LedgerError::Corrupt(_))) => panic!("{code}: {other:?}"),
+            other @ (Ok(_) | Err(LedgerError::Corrupt(_) | LedgerError::Conflict(_))) => panic!("{code}: {other:?}"),
         }
     }
 

@@ -43,7 +43,7 @@ export class Chart {
         this.#tell()
       },
       moved: () => this.#moved(),
-      wheel: false,
+      wheel: () => false,
     })
     canvas.addEventListener('keydown', (event) => this.#key(event))
     this.#sizes.observe(canvas)

@@ -6,6 +6,9 @@ import { band } from './band'
 import { surface } from './surface'
 import { Viewport } from './viewport'
 
+/** Where what is around the timeline scrolls, as the style has it. */
+const SCROLLING = matchMedia('(max-height: 500px), (max-width: 1000px)')
+
 export interface TimelineEvents {
   select: (part: number) => void
   /** What is under the pointer: an instant, or nothing. */
@@ -36,7 +39,7 @@ export class Timeline {
       },
       hover: (at) => events.hover(at),
       moved: () => this.#moved(),
-      wheel: true,
+      wheel: () => !SCROLLING.matches,
     })
     canvas.addEventListener('keydown', (event) => this.#key(event))
     this.#sizes.observe(canvas)

@@ -16,8 +16,8 @@ export interface ViewportEvents {
   hover: (at: number | null, clientY: number) => void
   /** What is shown has changed. */
   moved: () => void
-  /** Whether the wheel zooms by itself; else only with Ctrl, so that it does not keep the page from scrolling. */
-  wheel: boolean
+  /** Whether the wheel zooms by itself; else only with Ctrl or Meta, so that it does not keep the page from scrolling. */
+  wheel: () => boolean
 }
 
 export class Viewport {
@@ -87,7 +87,7 @@ export class Viewport {
 
   #wheel(event: WheelEvent): void {
     const sideways = Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey
-    if (!this.#events.wheel && !sideways && !event.ctrlKey) return
+    if (!this.#events.wheel() && !sideways && !event.ctrlKey && !event.metaKey) return
     event.preventDefault()
     if (sideways) {
       const by = (event.deltaX || event.deltaY) / this.#canvas.clientWidth

@@ -1,7 +1,8 @@
 // Reads counts by time: forgiving in formats (CSV with any separator, JSON in several shapes, the answer of an analytics query),
 // strict in values, and everything that could not be read is named with its reason.
 import { t } from '../texts'
-import { table } from './table'
+import { garbled } from './decode'
+import { table, type TableRow } from './table'
 
 export interface Bucket {
   from: number
@@ -37,6 +38,8 @@ interface Item {
   text: string
   when: unknown
   count: unknown
+  /** Why it is not read, whatever is in it. */
+  wrong?: string
 }
 
 export function readCounts(text: string): Counts {
@@ -56,10 +59,11 @@ export function readCounts(text: string): Counts {
 function collect(items: Item[]): Counts {
   const unread: Unread[] = []
   const read: (When & { count: number; line: number; text: string })[] = []
-  for (const { line, text, when, count } of items.slice(0, MOST)) {
+  for (const { line, text, when, count, wrong } of items.slice(0, MOST)) {
     const time = readTime(when)
     const number = readCount(count)
-    if (typeof time === 'string') unread.push({ line, text, why: time })
+    if (wrong !== undefined) unread.push({ line, text, why: wrong })
+    else if (typeof time === 'string') unread.push({ line, text, why: time })
     else if (typeof number === 'string') unread.push({ line, text, why: number })
     else read.push({ ...time, count: number, line, text })
   }
@@ -139,13 +143,29 @@ function fromTable(text: string): Item[] {
   const [when, count] = [head.findIndex((name) => WHEN.test(name)), head.findIndex((name) => COUNT.test(name))]
   const hasHead = when >= 0 || count >= 0 || !/\d/.test(rows[0]?.text ?? '')
   const columns = hasHead && when >= 0 && count >= 0 ? [when, count] : [0, 1]
+  const most = hasHead ? head.length : 2
   return rows.slice(hasHead ? 1 : 0).map((row) => ({
-    line: row.line, text: row.text, when: row.cells[columns[0] ?? 0], count: row.cells[columns[1] ?? 1],
+    line: row.line, text: row.text, when: row.cells[columns[0] ?? 0], count: row.cells[columns[1] ?? 1], ...wrongIn(row, most),
   }))
 }
 
-/** The time, UTC unless it names an offset, or why it is none. */
+/** A count with an unquoted separator of thousands has more cells than there are columns: its first digits are no count. */
+function wrongIn({ cells, open }: TableRow, most: number): { wrong?: string } {
+  if (cells.some(garbled)) return { wrong: t.policy.garbled }
+  if (open) return { wrong: t.policy.openQuote }
+  return cells.findLastIndex((cell) => cell !== '') >= most ? { wrong: t.policy.tooManyCells(most) } : {}
+}
+
+/** The years 0001 to 9999: others are mistakes, and no calendar shows them. */
+const [FIRST, LAST] = [Date.parse('0001-01-01T00:00:00Z'), Date.parse('9999-12-31T23:59:59.999Z')]
+
 function readTime(value: unknown): When | string {
+  const time = written(value)
+  return typeof time === 'string' || (time.from >= FIRST && time.from + (time.length ?? 1) - 1 <= LAST) ? time : t.volume.badTime
+}
+
+/** The time, UTC unless it names an offset, or why it is none. */
+function written(value: unknown): When | string {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value > 1e11) return { from: value, length: null }
   if (typeof value !== 'string' || value.trim() === '') return t.volume.noTime
   const text = value.trim()
@@ -158,8 +178,8 @@ function readTime(value: unknown): When | string {
   if (month) {
     const [year, number] = [Number(month[1]), Number(month[2])]
     if (number < 1 || number > 12) return t.volume.badTime
-    const from = Date.UTC(year, number - 1, 1)
-    return { from, length: Date.UTC(year, number, 1) - from }
+    const from = midnight(year, number, 1)
+    return { from, length: midnight(year, number + 1, 1) - from }
   }
   const date = /^(\d{4})[-/.]?(\d{2})[-/.]?(\d{2})$/.exec(text)
   if (date) return onDay(Number(date[1]), Number(date[2]), Number(date[3]))
@@ -170,8 +190,11 @@ function readTime(value: unknown): When | string {
   return from === null ? t.volume.badTime : { from, length: null }
 }
 
+/** `Date.UTC` takes the years up to 99 for those of the last century. */
+const midnight = (year: number, month: number, day: number): number => new Date(0).setUTCFullYear(year, month - 1, day)
+
 function onDay(year: number, month: number, day: number): When | string {
-  const from = Date.UTC(year, month - 1, day)
+  const from = midnight(year, month, day)
   const made = new Date(from)
   return made.getUTCMonth() === month - 1 && made.getUTCDate() === day ? { from, length: DAY } : t.volume.badTime
 }

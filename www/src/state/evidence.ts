@@ -13,7 +13,7 @@ export interface Folder {
   files: Map<string, File>
 }
 
-const MANIFEST = 'manifest.json'
+export const MANIFEST = 'manifest.json'
 const LOG = 'audit.jsonl'
 
 const folderOf = (path: string): string => path.slice(0, Math.max(path.lastIndexOf('/'), 0))

@@ -19,6 +19,12 @@ export function partAt(plan: Plan, at: number): number | null {
   return low
 }
 
+/** The part of another plan that begins and ends where this one does; null when there is none. */
+export function samePart(plan: Plan, part: number, other: Plan): number | null {
+  const there = partAt(other, plan.starts[part] ?? 0)
+  return there !== null && other.starts[there] === plan.starts[part] && other.ends[there] === plan.ends[part] ? there : null
+}
+
 let counted: { plan: Plan; before: Uint32Array } | null = null
 
 /** Number of a part's chunk, from 1; of a part that is kept, that of the chunk before it. */

@@ -1,6 +1,7 @@
 // Legal holds and retention rules as rows of a spreadsheet, pasted or dropped. Only the shape is read here: what a cell says is
 // for core to judge, so that one judge finds everything.
 import type { Unread } from './counts'
+import { garbled } from './decode'
 import { instant, number, type Json } from './document'
 import { table, type TableRow } from './table'
 import { t } from '../texts'
@@ -45,7 +46,8 @@ export function readRows(text: string, wanted: Kind): Pasted {
   const own: readonly (Field | null)[] = kind === 'holds' ? HOLD : RULE
   const columns = hasHead && first ? headings(first, own, unread) : own
   const read = rows.slice(hasHead ? 1 : 0).flatMap((row) => {
-    const why = row.open ? t.policy.openQuote
+    const why = row.cells.some(garbled) ? t.policy.garbled
+      : row.open ? t.policy.openQuote
       : row.cells.length > columns.length ? t.policy.tooManyCells(columns.length)
       : row.cells.some((cell, at) => cell !== '' && hasHead && first?.cells[at] === '') ? t.policy.noHeading : null
     if (why === null) return [kind === 'holds' ? hold(row.cells, columns) : rule(row.cells, columns)]
@@ -74,7 +76,13 @@ function fromJson(text: string, wanted: Kind): Pasted {
     const inside = (name: Kind): Json | undefined => (value && typeof value === 'object' && !Array.isArray(value) ? value[name] : undefined)
     const kind = Array.isArray(value) || inside(wanted) !== undefined ? wanted : wanted === 'holds' ? 'retention' : 'holds'
     const list = Array.isArray(value) ? value : (inside(kind) ?? [value])
-    return { kind: list === value || inside(kind) !== undefined ? kind : wanted, rows: Array.isArray(list) ? list : [list], unread: [] }
+    const unread: Unread[] = []
+    const rows = (Array.isArray(list) ? list : [list]).filter((row, place) => {
+      const text = JSON.stringify(row)
+      if (garbled(text)) unread.push({ line: place + 1, text: text.slice(0, 80), why: t.policy.garbled })
+      return !garbled(text)
+    })
+    return { kind: list === value || inside(kind) !== undefined ? kind : wanted, rows, unread }
   } catch (why) {
     return { kind: wanted, rows: [], unread: [{ line: 1, text: text.slice(0, 80), why: t.volume.notJson(String(why)) }] }
   }

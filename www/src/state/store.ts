@@ -4,6 +4,7 @@ import { Q1, examples } from '../examples'
 import { at, fields, type Documents } from './document'
 import { decode, encode, holdsDocuments, viewOf } from './fragment'
 import { NATURAL, type Sort } from './order'
+import { samePart } from './parts'
 import { takeToken } from './served'
 import { keepUnsaved, takeUnsaved } from './unsaved'
 
@@ -32,6 +33,10 @@ export interface State {
   /** Counts dialogs, so that one is told from the next of its kind. */
   opened: number
   said: string
+  /** Whether what is said is that something went wrong. */
+  wrong: boolean
+  /** Whether the address cannot hold the request: then it holds an older one. */
+  tooLarge: boolean
 }
 
 const THEME_KEY = 'genesys-purge.theme'
@@ -59,9 +64,9 @@ export function afterPaint(act: () => void): void {
 }
 
 /** Says something once to people who look and to those who listen. */
-export function say(said: string): void {
+export function say(said: string, wrong = false): void {
   clearTimeout(unsaying)
-  change({ said })
+  change({ said, wrong })
   // What was said a while ago is no news, and would stand beside what has happened since.
   unsaying = setTimeout(() => change({ said: '' }), SAID)
 }
@@ -81,8 +86,8 @@ export function edit(part: Partial<Documents>, remembering = true): void {
   const started = performance.now()
   const next = makePlan(documents)
   const old = state.plan
-  const keepSelected = state.selected !== null && state.selected < next.summary.parts
-  change({ documents, damaged: false, plan: next, took: performance.now() - started, selected: keepSelected ? state.selected : null })
+  const selected = state.selected === null ? null : samePart(old, state.selected, next)
+  change({ documents, damaged: false, plan: next, took: performance.now() - started, selected })
   discard(old)
   if (remembering) {
     clearTimeout(pending)
@@ -107,10 +112,14 @@ export function show(view: View): void {
   void remember(pending !== undefined)
 }
 
-/** The address of exactly what is shown, to be given to others. */
-export async function link(): Promise<string> {
-  return new URL(await encode(state.view, state.documents), location.href).href
+/** The address of exactly what is shown, to be given to others; null when it would be too long. */
+export async function link(): Promise<string | null> {
+  const hash = await encode(state.view, state.documents)
+  return hash.length > LONGEST ? null : new URL(hash, location.href).href
 }
+
+/** Browsers cut addresses of more than two million characters off, without a word; others refuse shorter ones. */
+const LONGEST = 1_000_000
 
 /** How many addresses have come from outside: typed, or gone back to. */
 let arrivals = 0
@@ -123,22 +132,35 @@ async function remember(asStep: boolean): Promise<void> {
   const then = arrivals
   const hash = await encode(state.view, state.documents)
   // An address that came meanwhile is not written over: it says what is shown next.
-  if (then !== arrivals || hash === location.hash) return
+  if (then !== arrivals) return
+  if (hash !== location.hash && !write(hash, asStep)) return change({ tooLarge: true })
+  change({ tooLarge: false })
+}
+
+/** Whether the address is that now. */
+function write(hash: string, asStep: boolean): boolean {
+  if (hash.length > LONGEST) return false
+  try {
+    if (asStep) history.pushState({ steps: steps + 1 }, '', hash)
+    else history.replaceState({ steps }, '', hash)
+  } catch {
+    // Some browsers take only so many characters, or so many addresses in a while.
+    return false
+  }
   if (asStep) {
     steps += 1
     furthest = steps
-    history.pushState({ steps }, '', hash)
-  } else {
-    history.replaceState({ steps }, '', hash)
   }
-  paint()
+  return true
 }
 
-export const canUndo = (): boolean => steps > 0
+export const canUndo = (): boolean => steps > 0 || state.tooLarge
 export const canRedo = (): boolean => steps < furthest
 export async function undo(): Promise<void> {
   if (pending !== undefined) await remember(true)
-  if (canUndo()) history.back()
+  // What the address does not hold is undone by what it holds.
+  if (state.tooLarge) await restore(steps)
+  else if (canUndo()) history.back()
 }
 export function redo(): void {
   if (canRedo()) history.forward()
@@ -219,6 +241,8 @@ export async function begin(painter: () => void, arrived: () => void): Promise<v
     dialog: null,
     opened: 0,
     said: '',
+    wrong: false,
+    tooLarge: false,
   }
   const there = history.state as { steps?: number } | null
   steps = there?.steps ?? 0
@@ -231,7 +255,11 @@ export async function begin(painter: () => void, arrived: () => void): Promise<v
     void restore(to)
   })
   addEventListener('pagehide', () => {
-    if (pending !== undefined) keepUnsaved(location.hash, state.documents)
+    if (pending !== undefined || state.tooLarge) keepUnsaved(location.hash, state.documents)
+  })
+  // A reload brings it back, closing does not.
+  addEventListener('beforeunload', (event) => {
+    if (state.tooLarge) event.preventDefault()
   })
   await remember(unsaved !== null)
   paint()
@@ -248,7 +276,7 @@ async function restore(to: number | undefined): Promise<void> {
   const documents = await decode(hash)
   if (hash !== location.hash) return
   const damaged = documents === null && holdsDocuments(hash)
-  change({ view: viewFrom(hash) })
+  change({ view: viewFrom(hash), tooLarge: false })
   if (documents !== null || damaged) edit(documents ?? UNREADABLE, false)
   change({ damaged })
   if (to === undefined) history.replaceState({ steps }, '', hash)

@@ -1,7 +1,7 @@
 // How much there is: counts by day or hour, as people export them, spread over the parts of a plan. They are for looking at;
 // nothing is decided by them.
 import type { Plan } from '../core'
-import { readCounts, type Bucket, type Unread } from './counts'
+import type { Bucket, Counts, Unread } from './counts'
 
 export interface Volume {
   buckets: Bucket[]
@@ -28,8 +28,7 @@ let spread: { plan: Plan; volume: Volume; spread: Spread } | null = null
 
 export const current = (): Volume | null => volume
 
-export function setVolume(name: string, text: string): Volume {
-  const { buckets, unread, merged } = readCounts(text)
+export function setVolume(name: string, { buckets, unread, merged }: Counts): Volume {
   volume = { name, buckets, unread, merged, total: buckets.reduce((sum, bucket) => sum + bucket.count, 0) }
   spread = null
   return volume

@@ -234,11 +234,14 @@ export class Watched {
   }
 
   async act(verb: 'cancel' | 'retry' | 'resume', body: unknown = {}): Promise<void> {
+    // Why it was not done stays until the next act: whatever is asked in between says nothing about it.
     this.problem = []
-    await attempt(async () => {
+    try {
       const { run } = await post<Answers['changed']>(`/runs/${this.id}/${verb}`, body)
       this.#facts(run)
-    })
+    } catch (why) {
+      if (!isLocked()) this.problem = objections(why)
+    }
     paint()
   }
 }
@@ -273,7 +276,7 @@ const SELECTED = 'genesys-purge.run'
 
 export let runs: RunFacts[] | null = null
 export let current: Watched | null = null
-/** Why the last thing that was asked was not done. */
+/** Why what was asked last was not answered. */
 export let refused: Finding[] = []
 /** Whether the server does not answer at all. */
 export let silent = false
@@ -283,19 +286,22 @@ let looking: ReturnType<typeof setTimeout> | undefined
 /** Whether the view is shown. */
 let watching = false
 
-/** Does it, and keeps why not. */
-async function attempt(what: () => Promise<void>): Promise<boolean> {
+/** Asks, and keeps why nothing was answered until something is. */
+async function attempt(what: () => Promise<void>): Promise<void> {
   try {
     await what()
     refused = []
     silent = false
-    return true
   } catch (why) {
     if (why instanceof Refusal) refused = isLocked() ? [] : why.findings
     else if (!(why instanceof DOMException)) silent = true
-    return false
   }
 }
+
+/** Why something was not done: the server's word, or that it has none. */
+const objections = (why: unknown): Finding[] => (why instanceof Refusal
+  ? why.findings
+  : [{ code: 'server.silent', severity: 'error', pointer: '', message: t.watch.silent, help: t.watch.silentHelp }])
 
 /** Begins to look at the list, and goes on until `leave`. */
 export async function enter(painter: () => void): Promise<void> {
@@ -370,8 +376,6 @@ export async function execute(ask: { planFile: string; digest: string; shortCode
     void open(run.runId)
     return null
   } catch (why) {
-    return why instanceof Refusal
-      ? why.findings
-      : [{ code: 'server.silent', severity: 'error', pointer: '', message: t.watch.silent, help: t.watch.silentHelp }]
+    return objections(why)
   }
 }

@@ -5,6 +5,8 @@ import type { Plan } from '../core'
 import { band } from '../draw/band'
 import { surface } from '../draw/surface'
 import { instant, length, number } from '../format'
+import { changes, type Change } from '../state/changes'
+import type { Json } from '../state/document'
 import { ends } from '../state/parts'
 import { get, pin, show, unpin } from '../state/store'
 import { t } from '../texts'
@@ -12,6 +14,11 @@ import { DISPOSITIONS, type Summary } from '../types'
 import { cost } from './totals'
 
 const SHOWN = 200
+/** Members that the verdict names, and those that the table has. */
+const NAMED = 5
+const LISTED = 50
+/** Values longer than this are not shown whole. */
+const SHORT = 80
 
 interface Difference {
   mark: '+' | '−'
@@ -67,6 +74,39 @@ function measures(summary: Summary): string[] {
   ]
 }
 
+/** A value as short as it can be told. */
+function told(value: Json | undefined): string {
+  if (value === undefined || value === null || value === '') return t.compare.none
+  if (Array.isArray(value)) {
+    const text = value.map((item) => (typeof item === 'object' ? JSON.stringify(item) : String(item))).join(', ')
+    return text.length > SHORT ? t.compare.entries(number(value.length)) : text
+  }
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  return text.length > SHORT ? `${text.slice(0, SHORT)}…` : text
+}
+
+/** What else the two plans do not have in common. */
+function members(list: readonly Change[]): TemplateResult | typeof nothing {
+  if (list.length === 0) return nothing
+  const rest = list.length - LISTED
+  return html`<table class="members">
+      <thead><tr><th scope="col">${t.compare.what}</th><th scope="col">${t.compare.before}</th><th scope="col">${t.compare.after}</th></tr></thead>
+      <tbody>${list.slice(0, LISTED).map(({ inPolicy, path, before, after }) => html`<tr class="changed"><th scope="row">${t.findings.where(inPolicy, path.join(', '))}</th>
+        <td>${told(before)}</td><td>${told(after)}</td></tr>`)}</tbody>
+    </table>
+    ${rest > 0 ? html`<p class="quiet">${t.compare.more(number(rest))}</p>` : nothing}`
+}
+
+/** Whether it is the same, and if not, in what it differs: a sentence. */
+function verdict(baseline: Plan, plan: Plan, windows: string, list: readonly Change[]): string {
+  const [pinned, now] = [baseline.summary.digest, plan.summary.digest]
+  if (pinned === null || now === null) return t.compare.noPlans(pinned === null, now === null)
+  if (pinned === now) return t.compare.same
+  const names = [...new Set(list.map(({ path }) => path[0] ?? t.policy.title))]
+  if (names.length === 0) return windows
+  return `${windows} ${t.compare.differ(names.slice(0, NAMED), names.length > NAMED ? number(names.length - NAMED) : null)}`
+}
+
 const canvases = new Map<'before' | 'after', HTMLCanvasElement>()
 const canvasAt = (which: 'before' | 'after') => (element: Element | undefined): void => {
   if (element) canvases.set(which, element as HTMLCanvasElement)
@@ -89,13 +129,14 @@ export function drawCompare(): void {
 }
 
 export function compareView(): TemplateResult {
-  const { baseline, plan } = get()
+  const { baseline, plan, documents } = get()
   if (!baseline) {
     return html`<section class="compare page"><h2>${t.compare.title}</h2><p>${t.compare.empty}</p>
       <ol class="teach">${t.compare.teach.map((text, at) => html`<li class=${['chunk', 'held', 'kept'][at] ?? ''}>${text}</li>`)}</ol>
       <button type="button" class="primary" @click=${pin}>${t.compare.pin}</button></section>`
   }
   const { list, added, removed, same } = differences(baseline.plan, plan)
+  const changed = baseline.plan.summary.digest === plan.summary.digest ? [] : changes(baseline.documents, documents)
   const before = measures(baseline.plan.summary)
   const after = measures(plan.summary)
   const total = added + removed
@@ -104,9 +145,8 @@ export function compareView(): TemplateResult {
       <button type="button" class="plain" @click=${pin}>${t.compare.repin}</button>
       <button type="button" class="plain" @click=${unpin}>${t.compare.unpin}</button>
       <button type="button" class="plain" @click=${() => show('plan')}>${t.compare.form}</button></header>
-    <p class="verdict" role="status">${plan.summary.digest === null || baseline.plan.summary.digest === null
-      ? t.compare.noPlans(baseline.plan.summary.digest === null, plan.summary.digest === null)
-      : total === 0 && baseline.plan.summary.digest === plan.summary.digest ? t.compare.same : t.compare.counts(number(added), number(removed), number(same))}</p>
+    <p class="verdict" role="status">${verdict(baseline.plan, plan, t.compare.counts(number(added), number(removed), number(same)), changed)}</p>
+    ${members(changed)}
     <div class="bands">${([['before', beforeAt], ['after', afterAt]] as const).map(([which, at]) => html`<span>${t.compare[which]}</span>
       <canvas role="img" aria-label=${t.compare.band(t.compare[which])} ${ref(at)}></canvas>`)}</div>
     <table>

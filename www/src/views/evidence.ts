@@ -2,12 +2,13 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { verifyEvidence } from '../core'
 import { bytes, instant, number, plural } from '../format'
-import { complaint, folders, logOf, named, type Folder, type Given } from '../state/evidence'
+import { complaint, folders, logOf, MANIFEST, named, type Folder, type Given } from '../state/evidence'
 import { change, get } from '../state/store'
 import { t } from '../texts'
 import type { Check, EvidenceVerdict, Verdict } from '../types'
 import { madeNow, signatures } from './sheet'
 import { ends, OUTCOMES } from './sums'
+import { ticked } from './ticked'
 
 interface Progress {
   done: number
@@ -127,6 +128,11 @@ async function lineOf(file: File, number: number): Promise<Line | null> {
   }
 }
 
+const dropped = (event: DragEvent): void => void fromDrop(event).catch((why: unknown) => {
+  progress = { ...NOTHING, problem: String(why) }
+  paint()
+})
+
 async function fromDrop(event: DragEvent): Promise<void> {
   event.preventDefault()
   const items = [...(event.dataTransfer?.items ?? [])].map((item) => item.webkitGetAsEntry())
@@ -167,16 +173,16 @@ function choose(folder: boolean): void {
 }
 
 /** How the chunks of sound evidence ended. That it is sound says nothing about that. */
-function endings({ ended, chains, others }: Verdict): TemplateResult {
+function endings({ ended, chains, others }: Verdict, onPaper: boolean): TemplateResult {
   const open = chains - OUTCOMES.reduce((sum, outcome) => sum + (ended[outcome] ?? 0), 0)
   const more = chains - (ended.verified ?? 0) - others.length
   return html`<p class=${others.length === 0 ? '' : 'warning'}>${t.evidence.ended(ends(ended, open))}</p>
-    ${others.length === 0 ? nothing : html`<details><summary>${t.evidence.others}</summary>
+    ${others.length === 0 ? nothing : html`<details ?open=${onPaper}><summary>${t.evidence.others}</summary>
       <ul class="chips">${others.map(({ chunk, outcome }) => html`<li>${t.evidence.chunk(number(chunk), outcome === null ? t.evidence.notEnded : t.rehearse.outcomes[outcome])}</li>`)}
         ${more > 0 ? html`<li class="quiet">${t.compare.more(number(more))}</li>` : nothing}</ul></details>`}`
 }
 
-function verdict({ badLine: line, ms }: Progress, found: EvidenceVerdict): TemplateResult {
+function verdict({ badLine: line, ms, all }: Progress, found: EvidenceVerdict, onPaper = false): TemplateResult {
   const { evidenceDigest, checks, log } = found
   const wrong = complaint(found)
   const when = (text: string | null): string => (text === null ? '–' : instant(Date.parse(text)))
@@ -188,13 +194,13 @@ function verdict({ badLine: line, ms }: Progress, found: EvidenceVerdict): Templ
     [t.evidence.span, t.evidence.fromTo(when(log.from), when(log.until))],
     [t.evidence.records, number(log.records)],
     [t.evidence.lines, number(log.lines)],
-    [t.evidence.size, bytes(log.bytes)],
+    [t.evidence.size, bytes(all)],
   ]
   return html`<p class="verdict ${wrong === null ? 'good' : 'bad'}" role="status">${wrong === null
       ? t.evidence.good(plural(log.records, 'record'), plural(log.chains, 'chain'), checks.length)
-      : t.evidence.bad(wrong)}</p>
+      : ticked(t.evidence.bad(wrong))}</p>
     ${log.simulated ? html`<p class="simulated"><strong>${t.evidence.simulated}</strong></p>` : nothing}
-    ${wrong === null ? endings(log) : nothing}
+    ${wrong === null ? endings(log, onPaper) : nothing}
     ${checkTable(checks)}
     <p class="quiet">${t.evidence.took(ms.toFixed(0))}. ${wrong === null && checks.length === 0 ? t.evidence.noManifest : nothing}</p>
     <dl>${facts.map(([name, text]) => html`<dt>${name}</dt><dd>${text}</dd>`)}</dl>
@@ -206,7 +212,7 @@ function checkTable(checks: readonly Check[]): TemplateResult | typeof nothing {
   if (checks.length === 0) return nothing
   return html`<h3>${t.evidence.checks}</h3><table class="checks">
     <thead><tr><th scope="col">${t.evidence.check}</th><th scope="col">${t.evidence.result}</th><th scope="col">${t.evidence.detail}</th></tr></thead>
-    <tbody>${checks.map(({ name, holds, detail }) => html`<tr class=${holds ? '' : 'residual'}><td>${name}</td><td>${holds ? t.evidence.holds : t.evidence.broken}</td><td>${detail}</td></tr>`)}</tbody>
+    <tbody>${checks.map(({ name, holds, detail }) => html`<tr class=${holds ? '' : 'residual'}><td>${name}</td><td>${holds ? t.evidence.holds : t.evidence.broken}</td><td>${ticked(detail)}</td></tr>`)}</tbody>
   </table>`
 }
 
@@ -215,6 +221,10 @@ function badLine(line: Line | null, place: number | null): TemplateResult {
   return html`<p>${t.evidence.badLine(String(place))}</p><div class="code"><pre tabindex="0" role="group" aria-label=${t.evidence.badTitle}>${line.text}</pre></div>
     ${line.length > line.text.length ? html`<p class="quiet">${t.evidence.cut(bytes(line.text.length), bytes(line.length))}</p>` : nothing}`
 }
+
+/** Whether there is a manifest to compare; while it is being checked, too, so that whoever types keeps the field. */
+const comparable = (folder: Folder, { verdict, problem }: Progress): boolean =>
+  problem === '' && (verdict === null ? folder.files.has(MANIFEST) : verdict.evidenceDigest !== null)
 
 /** Whoever replaces a folder as a whole can make everything in it fit, but not the digest that is kept elsewhere. */
 function compared(folder: Folder): TemplateResult {
@@ -241,15 +251,15 @@ export function certificate(): TemplateResult | null {
   return html`<section class="sheet" aria-hidden="true">
     <header><h2>${t.evidence.certificate}</h2>${madeNow()}</header>
     ${chosen?.path ? html`<p class="sentence">${chosen.path}</p>` : nothing}
-    ${verdict(progress, progress.verdict)}
+    ${verdict(progress, progress.verdict, true)}
     ${signatures(t.evidence.signatures)}
   </section>`
 }
 
 export function evidenceView(): TemplateResult {
   const state = progress
-  return html`<section class="evidence page" aria-labelledby="evidence-title" @dragover=${(event: Event) => event.preventDefault()}
-    @drop=${(event: DragEvent) => void fromDrop(event)}>
+  return html`<div class="anywhere" @dragover=${(event: Event) => event.preventDefault()} @drop=${dropped}>
+    <section class="evidence page" aria-labelledby="evidence-title">
     <h2 id="evidence-title">${t.evidence.title}</h2>
     <div class="drop">
       <p><strong>${t.evidence.drop}</strong></p>
@@ -265,7 +275,9 @@ export function evidenceView(): TemplateResult {
           <progress max=${Math.max(state.all, 1)} value=${state.done}></progress></label>`
       : nothing}
     ${state?.verdict
-      ? html`${verdict(state, state.verdict)} ${chosen && state.verdict.evidenceDigest !== null ? compared(chosen) : nothing}<p><button type="button" class="plain" @click=${() => print()}>${t.evidence.print}</button></p>`
+      ? verdict(state, state.verdict)
       : nothing}
-  </section>`
+    ${chosen && state && comparable(chosen, state) ? compared(chosen) : nothing}
+    ${state?.verdict ? html`<p><button type="button" class="plain" @click=${() => print()}>${t.evidence.print}</button></p>` : nothing}
+  </section></div>`
 }

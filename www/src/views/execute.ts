@@ -7,6 +7,7 @@ import { t } from '../texts'
 import type { Finding } from '../types'
 import { sentence } from './frame'
 import { dismiss } from './modal'
+import { ticked } from './ticked'
 
 let sending = false
 let findings: Finding[] = []
@@ -45,14 +46,14 @@ export function executeForm(): TemplateResult {
   return html`<form class="execute" @submit=${(event: Event) => void submit(event)}>
     <p class=${about?.simulated ? 'simulated' : 'earnest'}><strong>${where}</strong></p>
     <p>${sentence()}</p>
-    ${warnings.length > 0 ? html`<ul>${warnings.map((w) => html`<li class="warning">${w.message}</li>`)}</ul>` : nothing}
+    ${warnings.length > 0 ? html`<ul>${warnings.map((w) => html`<li class="warning">${ticked(w.message)}</li>`)}</ul>` : nothing}
     <p>${t.execute.code} <strong class="digest">${summary.shortCode}</strong></p>
     <div class="field"><label for="execute-code">${t.execute.type}</label>
       <input id="execute-code" type="text" autocomplete="off" spellcheck="false" autocapitalize="off" required autofocus
         aria-describedby=${findings.length > 0 ? 'execute-refused' : nothing} aria-invalid=${findings.length > 0 ? 'true' : nothing} /></div>
     <div class="field"><label for="execute-approver">${t.execute.approver}</label>
       <input id="execute-approver" type="text" autocomplete="off" required placeholder="dpo@example.com" /></div>
-    ${findings.length > 0 ? html`<div id="execute-refused" role="alert">${findings.map((f) => html`<p><span class="error">${f.message}</span> <code>${f.code}</code> ${f.help ? html`<small>${f.help}</small>` : nothing}</p>`)}</div>` : nothing}
+    ${findings.length > 0 ? html`<div id="execute-refused" role="alert">${findings.map((f) => html`<p><span class="error">${ticked(f.message)}</span> <code>${f.code}</code> ${f.help ? html`<small>${ticked(f.help)}</small>` : nothing}</p>`)}</div>` : nothing}
     <div class="answers"><button type="button" class="plain" @click=${dismiss}>${t.execute.no}</button>
       <button type="submit" class=${about?.simulated ? 'primary' : 'primary danger'} ?disabled=${sending || about === null}>${sending ? t.execute.sending : about?.simulated ? t.execute.yesSimulated : t.execute.yes}</button></div>
   </form>`

@@ -1,21 +1,35 @@
 // Files in and out, and the clipboard.
+import { decoded, garbled } from '../state/decode'
 import { say } from '../state/store'
 import { t } from '../texts'
 
+type Take = (name: string, text: string) => void
+
+/** Gives what is in a file, or says that it cannot be read: a folder cannot. */
+async function read(file: File | undefined, take: Take): Promise<void> {
+  if (!file) return
+  const bytes = await file.arrayBuffer().catch(() => null)
+  if (bytes === null) say(t.notReadable(file.name), true)
+  else take(file.name, decoded(new Uint8Array(bytes)))
+}
+
+/** Takes what is a text; says that nothing was taken if it is none. */
+export const onlyText = (take: Take): Take => (name, text) => {
+  if (garbled(text)) say(t.noText(name), true)
+  else take(name, text)
+}
+
 /** Lets the person choose a text file; gives its name and what is in it. */
-export function openText(accept: string, take: (name: string, text: string) => void): void {
+export function openText(accept: string, take: Take): void {
   const input = document.createElement('input')
   input.type = 'file'
   input.accept = accept
-  input.addEventListener('change', () => {
-    const file = input.files?.[0]
-    void file?.text().then((text) => take(file.name, text))
-  })
+  input.addEventListener('change', () => void read(input.files?.[0], take))
   input.click()
 }
 
 export function openFile(take: (text: string) => void): void {
-  openText('.json,application/json', (_, text) => take(text))
+  openText('.json,application/json', onlyText((_, text) => take(text)))
 }
 
 export function save(name: string, content: BlobPart): void {
@@ -29,17 +43,19 @@ export function save(name: string, content: BlobPart): void {
 }
 
 export async function copy(text: string): Promise<void> {
+  // Only pages that come over https or from this machine have one.
+  const clipboard = navigator.clipboard as Clipboard | undefined
+  if (!clipboard) return say(t.cannotCopy, true)
   try {
-    await navigator.clipboard.writeText(text)
+    await clipboard.writeText(text)
     say(t.copied)
   } catch {
-    say(t.notCopied)
+    say(t.notCopied, true)
   }
 }
 
 /** The first dropped file, by name and text. */
-export function droppedFile(event: DragEvent, take: (name: string, text: string) => void): void {
+export function droppedFile(event: DragEvent, take: Take): void {
   event.preventDefault()
-  const file = event.dataTransfer?.files[0]
-  void file?.text().then((text) => take(file.name, text))
+  void read(event.dataTransfer?.files[0], take)
 }

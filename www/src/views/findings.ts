@@ -1,9 +1,9 @@
 // What is wrong or worth knowing; each item leads to its field.
-import { html, type TemplateResult } from 'lit-html'
-import { plural } from '../format'
+import { html, nothing, type TemplateResult } from 'lit-html'
+import { number, plural } from '../format'
 import { ticked } from './ticked'
 import { placeOf } from '../state/pointer'
-import { afterPaint, get, show } from '../state/store'
+import { afterPaint, change, get, show } from '../state/store'
 import { t } from '../texts'
 import type { Finding } from '../types'
 
@@ -34,13 +34,15 @@ export function jump(finding: Finding): void {
   afterPaint(() => focusOn(finding))
 }
 
-/** Focuses the field, or the nearest one around it. */
+/** Focuses the field, or the nearest one around it; what has none has its place in the document's text. */
 function focusOn(finding: Finding): void {
   const inPolicy = finding.pointer.startsWith('policy')
+  if (inPolicy && get().documents.policy === null) return document.getElementById('write-policy')?.focus()
   let pointer = finding.pointer
   for (;;) {
     const element = document.getElementById(pointerId(pointer))
-    if (element) {
+    // A heading is no field: the rows below it are too many to be shown.
+    if (element && !(element instanceof HTMLHeadingElement && pointer !== finding.pointer)) {
       element.closest('details')?.setAttribute('open', '')
       element.scrollIntoView({ block: 'center' })
       element.focus()
@@ -54,12 +56,27 @@ function focusOn(finding: Finding): void {
     if (cut < 0) break
     pointer = pointer.slice(0, cut)
   }
-  document.getElementById(inPolicy ? 'policy-title' : 'request-title')?.scrollIntoView({ block: 'center' })
+  const { policyAsText, requestAsText } = get()
+  if (inPolicy ? policyAsText : requestAsText) return
+  change(inPolicy ? { policyAsText: true } : { requestAsText: true })
+  afterPaint(() => focusOn(finding))
+}
+
+/** As many are shown at first: each is a stop on the way of whoever goes on by Tab. */
+const SHOWN = 200
+let all = false
+
+/** Shows them all; the focus goes to the first that was not there. */
+function showAll(): void {
+  all = true
+  afterPaint(() => document.querySelectorAll<HTMLElement>('.findings li button')[SHOWN]?.focus())
 }
 
 export function findings(): TemplateResult {
   const list = get().plan.summary.findings
   const stopping = list.filter((f) => f.severity === 'error' || f.severity === 'blocked').length
+  if (list.length <= SHOWN) all = false
+  const shown = all ? list : list.slice(0, SHOWN)
   const warnings = list.filter((f) => f.severity === 'warning').length
   return html`<section class="findings" aria-labelledby="findings-title">
     <header class="bar">
@@ -69,7 +86,7 @@ export function findings(): TemplateResult {
     ${list.length === 0
       ? html`<p class="empty">${t.findings.none}</p>`
       : html`<ul>
-          ${list.map((finding) => html`<li class=${finding.severity}>
+          ${shown.map((finding) => html`<li class=${finding.severity}>
             <button type="button" title=${t.findings.jump} @click=${() => jump(finding)}>
               <span class="mark">${t.findings.severities[finding.severity]}</span>
               <span class="message">${ticked(finding.message)}</span>
@@ -77,6 +94,7 @@ export function findings(): TemplateResult {
               <span class="place"><code>${finding.code}</code>${where(finding.pointer)}</span>
             </button>
           </li>`)}
-        </ul>`}
+        </ul>
+        ${shown.length < list.length ? html`<button type="button" class="plain" @click=${showAll}>${t.findings.more(number(list.length - shown.length))}</button>` : nothing}`}
   </section>`
 }

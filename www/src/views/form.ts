@@ -165,8 +165,8 @@ function options(request: Fields): TemplateResult | typeof nothing {
     <legend>${t.form.recordings}</legend>
     ${flag('includeSensitiveData')} ${flag('includePolicyBased')} ${flag('includeSnippets')}
     <div class="field"><label for=${id} title=${tip.text ?? nothing}>${t.form.coolOffDays}</label>
-      <input id=${id} type="text" inputmode="numeric" aria-describedby=${tip.describes} .value=${live(textAt(request, ['recordings', 'coolOffDays']) || '0')}
-        @input=${(event: Event) => set(['recordings', 'coolOffDays'], number(value(event)))} />${tip.hint}</div>
+      <input id=${id} type="text" inputmode="numeric" aria-describedby=${tip.describes} placeholder="0" .value=${live(textAt(request, ['recordings', 'coolOffDays']))}
+        @input=${(event: Event) => set(['recordings', 'coolOffDays'], value(event).trim() === '' ? undefined : number(value(event)))} />${tip.hint}</div>
     <div id="${id}-said">${said('#/recordings')}</div>
   </fieldset>`
 }
@@ -174,7 +174,7 @@ function options(request: Fields): TemplateResult | typeof nothing {
 function override(request: Fields): TemplateResult {
   const there = at(request, ['retentionOverride'])
   if (there === undefined || there === null) {
-    return html`<button type="button" class="plain" @click=${() => set(['retentionOverride'], { reason: '', approver: '' })}>
+    return html`<button type="button" class="plain" id=${pointerId('#/retentionOverride')} @click=${() => set(['retentionOverride'], { reason: '', approver: '' })}>
       ${t.form.addOverride}</button>`
   }
   return html`<fieldset id=${pointerId('#/retentionOverride')} tabindex="-1">
@@ -188,7 +188,7 @@ function override(request: Fields): TemplateResult {
 function asFields(request: Fields): TemplateResult {
   return html`
     ${line(request, ['name'], t.form.name)} ${apis(request)} ${kinds(request)}
-    <div class="range" title=${t.form.rangeHelp}>
+    <div class="range" id=${pointerId('#/range')} tabindex="-1" title=${t.form.rangeHelp}>
       ${time(request, ['range', 'start'], t.form.start)} ${time(request, ['range', 'end'], t.form.end)}
     </div>
     ${chunking(request)} ${jurisdiction(request)} ${options(request)}

@@ -3,17 +3,17 @@ import { html, nothing, type TemplateResult } from 'lit-html'
 import { day, exactly, length, number, plural } from '../format'
 import { at, fields, textAt } from '../state/document'
 import { isServed } from '../state/served'
-import { canRedo, canUndo, change, get, link, redo, setTheme, show, undo, VIEWS, type Theme } from '../state/store'
+import { canRedo, canUndo, change, get, link, redo, say, setTheme, show, undo, VIEWS, type Theme } from '../state/store'
 import { t } from '../texts'
 import type { Accounting } from '../types'
 import { chosen } from './chosen'
+import { exportPlan, exportRequest } from './exports'
 import { copy } from './files'
-import { exportPlan, exportRequest } from './handover'
 import { carryOut, where } from './served'
 import { cost } from './totals'
 
 /** What will happen, in one sentence. */
-export function sentence(): string {
+export function sentence(): TemplateResult | string {
   const { plan, documents, damaged } = get()
   const { summary } = plan
   if (damaged) return t.sentence.damaged
@@ -23,10 +23,16 @@ export function sentence(): string {
   const what = t.sentence.and((Array.isArray(kinds) ? kinds : []).map((kind) => t.sentence.records[String(kind)] ?? String(kind)))
   const from = day(plan.starts[0] ?? 0)
   const to = day(plan.ends[plan.ends.length - 1] ?? 0)
-  const said = t.sentence.deletes(what, from, to, plural(summary.chunks, 'chunk'), textAt(request, ['api']))
+  const query = textAt(request, ['query'])
+  const overriding = at(request, ['retentionOverride']) != null
   const kept = keptParts(summary.accounting)
-  return kept ? `${said} ${t.sentence.stays(kept)}` : said
+  return html`${t.sentence.deletes(what, from, to, plural(summary.chunks, 'chunk'), textAt(request, ['api']))}${query === ''
+    ? nothing
+    : html`, ${t.sentence.matching} <code>${query.length > QUERY ? `${query.slice(0, QUERY)}…` : query}</code>`}${overriding ? `, ${t.sentence.overriding}` : nothing}.${kept ? ` ${t.sentence.stays(kept)}` : nothing}`
 }
+
+/** A query that is longer is not shown whole where there is one sentence for everything. */
+const QUERY = 200
 
 function keptParts(accounting: Accounting | null): string {
   if (!accounting) return ''
@@ -62,6 +68,7 @@ export function header(): TemplateResult {
     </header>
     <div class="says">
       <p aria-live="polite" class=${state.damaged ? 'error' : nothing}>${state.view === 'watch' ? html`<span class="quiet">${t.watch.inHand}</span> ` : nothing}${sentence()}</p>
+      ${state.tooLarge ? html`<p class="warning" role="alert">${t.tooLarge}</p>` : nothing}
       ${digest && shortCode
         ? html`<button type="button" class="digest" title="${t.digest}: ${digest}" aria-label="${t.copyDigest} ${shortCode}"
             @click=${() => void copy(digest)}>${shortCode}</button>`
@@ -71,12 +78,19 @@ export function header(): TemplateResult {
 
 /** The link is that of what is shown: the address follows only when the typing pauses. */
 export async function copyLink(): Promise<void> {
-  await copy(await link())
+  const address = await link()
+  if (address === null) say(t.export.noLink, true)
+  else await copy(address)
 }
 
 function skip(event: Event): void {
   event.preventDefault()
   document.getElementById('content')?.focus()
+}
+
+function showTotals(): void {
+  change({ inspector: 'totals' })
+  show('plan')
 }
 
 export function footer(): TemplateResult {
@@ -85,7 +99,7 @@ export function footer(): TemplateResult {
   return html`<footer class="bottom">
     <p class="sums" title=${t.totals.accounting}>${accounting ? equation(accounting) : isServed() ? nothing : t.nothingLeaves}</p>
     ${estimate
-      ? html`<button type="button" class="sums" title=${t.totals.help(estimate.assumedJobSeconds)} @click=${() => change({ view: 'plan', inspector: 'totals' })}>
+      ? html`<button type="button" class="sums" title=${t.totals.help(estimate.assumedJobSeconds)} @click=${showTotals}>
           ${t.totals.calls(number(estimate.apiCalls))} · ~${length(estimate.seconds * 1000)} · ~${cost(estimate)}</button>`
       : nothing}
     <p class="quiet">${t.totals.took(state.took < 10 ? state.took.toFixed(1) : state.took.toFixed(0))}</p>
@@ -96,7 +110,7 @@ export function footer(): TemplateResult {
       <button type="button" class="plain" title=${t.export.linkHelp} @click=${() => void copyLink()}>${t.export.link}</button>
       <button type="button" class="plain" @click=${() => print()}>${t.export.print}</button>
     </div>
-    <output class="toast" role="status">${state.said}</output>
+    <output class="toast ${state.wrong ? 'error' : ''}" role="status">${state.said}</output>
   </footer>`
 }
 

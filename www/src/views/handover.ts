@@ -6,24 +6,11 @@ import { commands } from '../state/commands'
 import { at } from '../state/document'
 import { policyFields } from '../state/policy'
 import { t } from '../texts'
+import { exportPlan, exportPolicy, exportRequest } from './exports'
 import { copy, save } from './files'
 import { code } from './inspector'
 
 let approver = ''
-
-export function exportPlan(): void {
-  const file = get().plan.file()
-  if (file) save(`${fileName()}.plan.json`, `${JSON.stringify(JSON.parse(file), null, 2)}\n`)
-}
-
-export function exportRequest(): void {
-  save(`${fileName()}.json`, get().documents.request)
-}
-
-export function exportPolicy(): void {
-  const { policy } = get().documents
-  if (policy !== null) save(`${fileName()}.policy.json`, policy)
-}
 
 /** What the planner function is invoked with. Only a person's name makes it an approval. */
 function exportEvent(): void {

@@ -6,7 +6,7 @@ import { change, get, INSPECTOR, type State } from '../state/store'
 import { t } from '../texts'
 import type { Row } from '../types'
 import { copy } from './files'
-import { handOver } from './handover'
+import { handOver } from './later'
 import { ticked } from './ticked'
 import { totals } from './totals'
 

@@ -1,45 +1,46 @@
-// Views that are fetched when they are first opened, so that the page is there sooner.
-import { html, type TemplateResult } from 'lit-html'
-import { change } from '../state/store'
+// Parts of the page that are fetched when they are first needed, so that the rest of it is there sooner.
+import { nothing, type TemplateResult } from 'lit-html'
+import type { Kind } from '../state/rows'
+import { get, say } from '../state/store'
 import { t } from '../texts'
+import { Later } from './fetched'
 
-interface Parts {
-  rehearseView: () => TemplateResult
-  drawRehearsal: () => void
-  playOrPause: () => void
-  evidenceView: () => TemplateResult
-  certificate: () => TemplateResult | null
-}
-
-let parts: Parts | null = null
-let fetching: Promise<void> | null = null
-
-async function fetchParts(): Promise<void> {
+const runs = new Later(async () => {
   const [rehearse, evidence] = await Promise.all([import('./rehearse'), import('./evidence')])
-  parts = { ...rehearse, ...evidence }
-  change({})
-}
+  return { ...rehearse, ...evidence }
+})
+const compare = new Later(() => import('./compare'))
+const handing = new Later(() => import('./handover'))
+const dialogs = new Later(() => import('./dialogs'))
 
-function fetchOnce(): Promise<void> {
-  fetching ??= fetchParts()
-  return fetching
-}
+export const rehearseView = (): TemplateResult => runs.opened((there) => there.rehearseView())
+export const evidenceView = (): TemplateResult => runs.opened((there) => there.evidenceView())
+export const compareView = (): TemplateResult => compare.opened((there) => there.compareView())
+export const handOver = (): TemplateResult => handing.opened((there) => there.handOver())
 
-function opened(draw: (there: Parts) => TemplateResult): TemplateResult {
-  void fetchOnce()
-  return parts ? draw(parts) : html`<p class="empty page">${t.loadingView}</p>`
-}
-
-export const rehearseView = (): TemplateResult => opened((there) => there.rehearseView())
-export const evidenceView = (): TemplateResult => opened((there) => there.evidenceView())
-
-export const certificate = (): TemplateResult | null => parts?.certificate() ?? null
+export const certificate = (): TemplateResult | null => runs.there?.certificate() ?? null
 
 export function drawRehearsal(): void {
-  parts?.drawRehearsal()
+  runs.there?.drawRehearsal()
+}
+
+export function drawCompare(): void {
+  compare.there?.drawCompare()
 }
 
 /** A key that is pressed before the view is there counts when it is. */
 export function playOrPause(): void {
-  void fetchOnce().then(() => parts?.playOrPause())
+  void runs.fetch().then((there) => there?.playOrPause())
+}
+
+/** A dialog that is asked for opens when it is there. */
+export function laterDialogs(): unknown {
+  const { dialog } = get()
+  if (dialog === null || dialog === 'palette' || dialog === 'execute') return nothing
+  return dialogs.dialog((there) => there.dialogs(dialog))
+}
+
+/** Adds rows of a spreadsheet to the policy, or shows what is wrong with them. */
+export function offer(text: string, kind: Kind): void {
+  void dialogs.fetch().then((there) => (there ? there.offer(text, kind) : say(t.notLoaded, true)))
 }

@@ -2,6 +2,11 @@
 import { html, type TemplateResult } from 'lit-html'
 import { keyed } from 'lit-html/directives/keyed.js'
 import { ref } from 'lit-html/directives/ref.js'
+import { change, get } from '../state/store'
+import { t } from '../texts'
+
+/** Whether the pointer went down beside the dialog: whoever selects a text in it may let go there. */
+let beside = false
 
 const opened = ref((element) => {
   const dialog = element as HTMLDialogElement | undefined
@@ -31,5 +36,19 @@ export function dismiss(): void {
 
 export function modal({ key, role, label, describedBy = '', content, closed }: Modal): unknown {
   return keyed(key, html`<dialog ${opened} role=${role} aria-label=${label} aria-describedby=${describedBy} @close=${closed}
-    @click=${(event: Event) => event.target === event.currentTarget && dismiss()}><div class="dialog">${content}</div></dialog>`)
+    @pointerdown=${(event: Event) => (beside = event.target === event.currentTarget)}
+    @click=${(event: Event) => beside && event.target === event.currentTarget && dismiss()}><div class="dialog">${content}</div></dialog>`)
+}
+
+/** A dialog that the state has open, with its title and a way out. */
+export function frame(title: string, content: unknown): unknown {
+  const own = get().opened
+  return modal({
+    key: own, role: 'dialog', label: title,
+    content: html`<header class="bar"><h2>${title}</h2><button type="button" class="plain" @click=${dismiss}>${t.close}</button></header>${content}`,
+    closed: () => {
+      // Another one may have taken its place.
+      if (get().opened === own) change({ dialog: null })
+    },
+  })
 }

@@ -10,13 +10,14 @@ import { dismiss } from './modal'
 
 /** Lines that are named. */
 const SHOWN = 20
-let text = ''
+/** What is being pasted, of each kind. */
+const texts: Record<Kind, string> = { holds: '', retention: '' }
 
 /** Adds the rows, if every line of them could be read; else shows the text with what is wrong with it. */
 export function offer(given: string, kind: Kind): void {
   const found = readRows(given, kind)
   if (found.unread.length === 0 && found.rows.length > 0 && add(found)) return
-  text = given
+  texts[kind] = given
   change({ dialog: kind })
 }
 
@@ -27,14 +28,15 @@ function add(found: Pasted): boolean {
 }
 
 export function paste(kind: Kind): TemplateResult {
+  const text = texts[kind]
   const found = readRows(text, kind)
   const take = (given: string): void => {
-    text = given
+    texts[kind] = given
     change({})
   }
   const addAll = (): void => {
     if (!add(found)) return
-    text = ''
+    texts[kind] = ''
     dismiss()
   }
   const readable = policyFields() !== null

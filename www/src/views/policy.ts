@@ -6,11 +6,11 @@ import { DAY, day } from '../format'
 import { at, change as changed, instant, listed, number, textAt, type Fields, type Json } from '../state/document'
 import { addRows, EMPTY, list, policyFields } from '../state/policy'
 import type { Kind } from '../state/rows'
-import { afterPaint, change, edit, get } from '../state/store'
+import { afterPaint, change, edit, get, say } from '../state/store'
 import { t } from '../texts'
-import { droppedFile, openText } from './files'
+import { droppedFile, onlyText, openText } from './files'
 import { findingsAt, pointerId } from './findings'
-import { offer } from './paste'
+import { offer } from './later'
 import { ticked } from './ticked'
 
 /** More rows than this are edited as text. */
@@ -163,8 +163,11 @@ function pasted(event: ClipboardEvent): void {
 
 /** A dropped file is a policy, or rows for one. */
 function taken(name: string, text: string): void {
-  if (/\.(csv|tsv|txt)$/i.test(name)) offer(text, 'holds')
-  else edit({ policy: text })
+  if (/\.(csv|tsv|txt)$/i.test(name)) return offer(text, 'holds')
+  onlyText(() => {
+    edit({ policy: text })
+    say(t.policy.replaced(name))
+  })(name, text)
 }
 
 /** Begins or ends the policy; the button that did it is gone then, so another one has the focus. */

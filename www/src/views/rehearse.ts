@@ -18,6 +18,7 @@ import { hint } from './hint'
 import { chartSection, teller } from './lanes'
 import { log } from './log'
 import { facts, problems, sums, verdict } from './sums'
+import { ticked } from './ticked'
 import { why } from './why'
 
 let chart: Chart | null = null
@@ -45,8 +46,7 @@ export function playOrPause(): void {
 }
 
 function start(): void {
-  const { plan, documents } = get()
-  begin(plan, textAt(fields(documents.request) ?? {}, ['api']), fileName())
+  begin(get().plan, api(), fileName())
 }
 
 const value = (event: Event): string => (event.target as HTMLInputElement).value
@@ -54,6 +54,12 @@ const value = (event: Event): string => (event.target as HTMLInputElement).value
 /** What is being typed, by field: the run paints often, and must not write over it. */
 const typed = new Map<string, string>()
 const typing = (name: string) => (event: Event): void => void typed.set(name, value(event))
+
+/** Deletions that leave something behind are a matter of one API. */
+const fits = (what: string, api: string): boolean => what !== 'leave' || api === 'dataDeletion'
+
+/** The API that the next rehearsal is of. */
+const api = (): string => textAt(fields(get().documents.request) ?? {}, ['api'])
 
 function setup(): TemplateResult {
   const numeric = (name: 'seed' | 'jobSeconds' | 'latencyMs' | 'lagSeconds', label: string): TemplateResult => html`<div class="field">
@@ -74,7 +80,7 @@ function setup(): TemplateResult {
     ${numeric('jobSeconds', t.rehearse.jobSeconds)} ${numeric('latencyMs', t.rehearse.latency)}
     ${numeric('lagSeconds', t.rehearse.lag)} ${numeric('seed', t.rehearse.seed)}
     <fieldset><legend>${t.rehearse.faults}</legend>
-      ${FAULTS.map((name) => html`<label class="choice"><input type="checkbox" .checked=${live(settings.faults.includes(name))}
+      ${FAULTS.filter((name) => fits(name, api())).map((name) => html`<label class="choice"><input type="checkbox" .checked=${live(settings.faults.includes(name))}
         @change=${(event: Event) => {
           const on = (event.target as HTMLInputElement).checked
           settings.faults = on ? [...settings.faults, name] : settings.faults.filter((other) => other !== name)
@@ -127,8 +133,7 @@ function chooseTime(at: number | null): void {
 function palette(running: Show): TemplateResult {
   const { over } = running.standing
   const { aim } = running
-  // Deletions that leave something behind are a matter of one API.
-  const list = HAPPENINGS.filter((what) => what !== 'leave' || running.api === 'dataDeletion')
+  const list = HAPPENINGS.filter((what) => fits(what, running.api))
   const window = (side: 'start' | 'end', label: string): TemplateResult => html`<label class="inline">${label}
     <input type="text" class="time" .value=${live(typed.get(side) ?? settings.hold[side])} ?disabled=${over} spellcheck="false" autocomplete="off" @input=${typing(side)} @change=${(event: Event) => {
       typed.delete(side)
@@ -188,7 +193,7 @@ const moment = (at: number, present: number): TemplateResult[] => clockBy(at, pr
 function chunkRow(view: ChunkView, present: number): TemplateResult {
   const state = view.outcome ? t.rehearse.outcomes[view.outcome] : (t.rehearse.states[view.state] ?? view.state)
   return html`<tr class=${view.outcome ?? ''}>
-    <td>${view.chunk.index}</td><td><span class="mark">${state}</span></td><td>${why(view)}</td>
+    <td>${view.chunk.index}</td><td><span class="mark">${state}</span></td><td>${ticked(why(view))}</td>
     <td>${view.due && view.outcome === null ? moment(Date.parse(view.due), present) : ''}</td>
     <td>${view.submits}</td><td>${count(view.before)}</td><td>${count(view.recordsDeleted)}</td><td>${count(view.remaining)}</td>
   </tr>`

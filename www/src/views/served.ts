@@ -3,31 +3,19 @@ import { html, nothing, type TemplateResult } from 'lit-html'
 import { isServed, meet, server } from '../state/served'
 import { change, get } from '../state/store'
 import { t } from '../texts'
-import { frame } from './dialogs'
+import { Later } from './fetched'
+import { frame } from './modal'
 
-interface Parts {
-  watchView: () => TemplateResult
-  drawWatch: () => void
-  renew: () => void
-  confirmation: () => unknown
-  executeForm: () => TemplateResult
-  fresh: () => void
-}
-
-let parts: Parts | null = null
-let fetching: Promise<void> | null = null
-let paint: () => void = () => undefined
-
-async function fetchParts(): Promise<void> {
+const parts = new Later(async () => {
   const [watch, confirm, execute] = await Promise.all([import('./watch'), import('./confirm'), import('./execute')])
-  parts = { ...watch, ...confirm, ...execute }
-  paint()
-}
+  return { ...watch, ...confirm, ...execute }
+})
+let paint: () => void = () => undefined
 
 /** Asks the server what it is, so that the frame says so from the first moment; again when somebody comes with another token. */
 export function begin(painter: () => void): void {
   paint = painter
-  parts?.renew()
+  parts.there?.renew()
   if (isServed()) getToKnow()
 }
 
@@ -36,20 +24,16 @@ function getToKnow(): void {
 }
 
 export function watchView(): TemplateResult {
-  fetching ??= fetchParts()
-  return parts?.watchView() ?? html`<p class="empty page">${t.watch.loading}</p>`
+  return parts.opened((there) => there.watchView(), t.watch.loading)
 }
 
 export function drawWatch(): void {
-  parts?.drawWatch()
+  parts.there?.drawWatch()
 }
 
 export function servedDialogs(): unknown {
-  if (get().dialog === 'execute') {
-    fetching ??= fetchParts()
-    return parts ? frame(t.execute.title, parts.executeForm()) : nothing
-  }
-  return parts?.confirmation() ?? nothing
+  if (get().dialog === 'execute') return parts.dialog((there) => frame(t.execute.title, there.executeForm()))
+  return parts.there?.confirmation() ?? nothing
 }
 
 /** Where what is started here is carried out; on every view. */
@@ -65,7 +49,7 @@ export function carryOut(): TemplateResult | typeof nothing {
   // Beside a run that is watched, it would seem to be about that run.
   if (!isServed() || get().view === 'watch' || get().view === 'evidence') return nothing
   const open = (): void => {
-    parts?.fresh()
+    parts.there?.fresh()
     // Nothing is carried out before it is known where.
     if (server() === null) getToKnow()
     change({ dialog: 'execute' })

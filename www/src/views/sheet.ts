@@ -54,17 +54,20 @@ export function sheet(): TemplateResult {
   const { plan } = get()
   const { summary } = plan
   const rows = plan.rows(0, ROWS)
+  const approvable = summary.digest !== null
   return html`<section class="sheet" aria-hidden="true">
     <header><h2>${t.print.title}</h2>${madeNow()}</header>
     <p class="sentence">${sentence()}</p>
-    <div class="approve"><strong>${summary.shortCode ?? t.compare.noPlan}</strong><div><code>${summary.digest ?? ''}</code><p>${t.print.check}</p></div></div>
+    ${approvable
+      ? html`<div class="approve"><strong>${summary.shortCode}</strong><div><code>${summary.digest}</code><p>${t.print.check}</p></div></div>`
+      : html`<p class="approve">${t.print.stopped}</p>`}
     <dl>${facts().map(([name, text]) => html`<dt>${name}</dt><dd>${text}</dd>`)}</dl>
     ${summary.findings.length > 0
       ? html`<h3>${t.findings.title}</h3><ul>${summary.findings.map((f) => html`<li><strong>${t.findings.severities[f.severity]}</strong> ${ticked(f.message)} <code>${f.code}</code></li>`)}</ul>`
       : nothing}
-    ${signatures(t.print.signatures)}
+    ${approvable ? signatures(t.print.signatures) : nothing}
     <h3>${t.table.title}</h3>
-    <table><thead><tr><th>#</th><th>${t.table.columns.start}</th><th>${t.table.columns.end}</th><th>${t.table.columns.length}</th><th>${t.table.columns.state}</th><th>${t.table.columns.why}</th></tr></thead>
+    <table class="parts"><thead><tr><th>#</th><th>${t.table.columns.start}</th><th>${t.table.columns.end}</th><th>${t.table.columns.length}</th><th>${t.table.columns.state}</th><th>${t.table.columns.why}</th></tr></thead>
       <tbody>${rows.map((row) => html`<tr class=${row.disposition}><td>${row.chunk ?? ''}</td><td>${instant(Date.parse(row.start))}</td><td>${instant(Date.parse(row.end))}</td>
         <td>${length(Date.parse(row.end) - Date.parse(row.start))}</td><td>${t.timeline.dispositions[row.disposition]}</td><td>${ticked(row.reason)}</td></tr>`)}</tbody></table>
     ${summary.parts > rows.length ? html`<p>${t.print.longer(number(summary.parts))}</p>` : nothing}

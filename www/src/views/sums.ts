@@ -3,6 +3,7 @@ import { html, nothing, type TemplateResult } from 'lit-html'
 import { number } from '../format'
 import { t } from '../texts'
 import type { Outcome, Report } from '../types'
+import { ticked } from './ticked'
 
 /** A number that was measured, or that it was not. */
 const measured = (n: number | null): string => (n === null ? t.rehearse.measured : number(n))
@@ -36,4 +37,4 @@ export const facts = (list: readonly (readonly [name: string, value: unknown])[]
 
 /** What does not add up, if anything. */
 export const problems = (list: readonly { message: string }[]): TemplateResult | typeof nothing =>
-  list.length === 0 ? nothing : html`<h3>${t.rehearse.problems}</h3><ul>${list.map(({ message }) => html`<li class="error">${message}</li>`)}</ul>`
+  list.length === 0 ? nothing : html`<h3>${t.rehearse.problems}</h3><ul>${list.map(({ message }) => html`<li class="error">${ticked(message)}</li>`)}</ul>`

@@ -2,6 +2,7 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { instant, number, plural } from '../format'
 import { change } from '../state/store'
+import { readCounts } from '../state/counts'
 import { current, forgetVolume, setVolume } from '../state/volume'
 import { t } from '../texts'
 import { droppedFile, openText } from './files'
@@ -11,7 +12,7 @@ let pasted = ''
 
 function take(name: string, text: string): void {
   if (text.trim() === '') forgetVolume()
-  else setVolume(name, text)
+  else setVolume(name, readCounts(text))
   change({})
 }
 

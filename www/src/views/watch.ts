@@ -16,6 +16,7 @@ import { equation } from './frame'
 import { chartSection, teller } from './lanes'
 import { log } from './log'
 import { ended, ends, facts, OUTCOMES, problems, sums as summed, verdict } from './sums'
+import { ticked } from './ticked'
 import { why } from './why'
 
 /** Records of the log that are shown. */
@@ -101,7 +102,7 @@ function empty(): TemplateResult {
 function said(findings: Finding[]): TemplateResult | typeof nothing {
   if (findings.length === 0) return nothing
   return html`<div role="alert"><ul class="refused">${findings.map((f) => html`<li class=${f.severity}>
-    <span class="mark">${t.findings.severities[f.severity]}</span> ${f.message} ${f.help ? html`<small>${f.help}</small>` : nothing} <code>${f.code}</code></li>`)}</ul></div>`
+    <span class="mark">${t.findings.severities[f.severity]}</span> ${ticked(f.message)} ${f.help ? html`<small>${ticked(f.help)}</small>` : nothing} <code>${f.code}</code></li>`)}</ul></div>`
 }
 
 const done = (run: RunFacts): number => run.chunks - run.open
@@ -145,7 +146,7 @@ function one(watched: Watched): TemplateResult {
       <span class="group actions">${actions(watched, run)}</span>
     </header>
     <p class="tally"><strong>${tally(run)}</strong> <span class="quiet">${carried(run)}</span></p>
-    <p class="news quiet" role="status">${watched.news}</p>
+    <p class="news quiet" role="status">${ticked(watched.news)}</p>
     ${said(watched.problem)}
     ${run.trouble.length > 0 ? html`<div class="trouble"><h3>${t.watch.trouble}</h3>${said(run.trouble)}</div>` : nothing}
   </section>
@@ -258,7 +259,7 @@ function row(watched: Watched, run: RunFacts, view: ChunkView): TemplateResult {
     <td>${instant(Date.parse(window.start))} – ${instant(Date.parse(window.end))}</td>
     <td><span class="mark">${state}${percent}</span></td>
     <td>${view.attempt}</td>
-    <td>${because}${view.cause ? html` <code>${view.cause.code}</code>` : nothing}${context ? html` <small>${t.watch.support(context)}</small>` : nothing}</td>
+    <td>${ticked(because)}${view.cause ? html` <code>${view.cause.code}</code>` : nothing}${context ? html` <small>${t.watch.support(context)}</small>` : nothing}</td>
     <td>${view.due && view.outcome === null ? left(watched, Date.parse(view.due)) : ''}</td>
     <td>${view.submits}</td><td>${count(view.before)}</td><td>${count(view.recordsDeleted)}</td><td>${count(view.remaining)}</td>
     <td>${run.can.retry && view.outcome !== null && view.outcome !== 'verified'

@@ -14,6 +14,7 @@ use crate::documents::{Names, read_text};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
+use crate::terminal::hint;
 
 /// Queues the chunks again, those of the list or all that did not end verified, and forgets that somebody wanted the run
 /// cancelled. The lock says that nobody carries the run out meanwhile.
@@ -62,6 +63,18 @@ fn may_still(row: &RunRow, ahead: &[Chunk], policy: &Path) -> Result<(), Failure
     }
     let names = Names { request: row.order.run_id.clone(), policy: Some(policy.display().to_string()) };
     Err(Failure::of_findings(against.iter().map(|finding| names.locate(finding)).collect()))
+}
+
+/// Somebody else carries the run out, and does not read the policy that is given here.
+pub(crate) fn unheeded(folder: &Path, run_id: &str) -> Failure {
+    let cancel = hint::cancel(folder, run_id);
+    Failure::new(
+        Exit::Temporary,
+        "run.underWay",
+        "",
+        format!("run `{run_id}` is being carried out by another process, which goes on without the policy given here"),
+        format!("stop it where it was started, or with `{cancel}`; then do this again"),
+    )
 }
 
 /// Somebody else carries the run out.

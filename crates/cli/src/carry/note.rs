@@ -27,9 +27,9 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// The tenant of the settings, or a simulated one, which lies wherever the plan supposes.
-    pub(crate) fn new(settings: &Settings, scenario: Option<Scenario>, plan: &Plan) -> Self {
-        let scenario = scenario.map(|s| Scenario { jurisdiction: plan.request().jurisdiction.clone(), ..s });
+    /// The tenant of the settings, or a simulated one, which lies wherever the request supposes.
+    pub(crate) fn new(settings: &Settings, scenario: Option<Scenario>, request: &PurgeRequest) -> Self {
+        let scenario = scenario.map(|s| Scenario { jurisdiction: request.jurisdiction.clone(), ..s });
         let name = match (&settings.tenant, &scenario) {
             (Some(tenant), _) => tenant.name(),
             (None, Some(scenario)) => place::simulated_name(scenario),
@@ -74,8 +74,8 @@ pub(crate) async fn note(
     order: Order,
     now: Timestamp,
 ) -> Result<RunRow, Failure> {
+    evidence::refuse_foreign(evidence, &order.run_id)?;
     evidence::refuse_earlier(evidence)?;
-    evidence::refuse_foreign(evidence)?;
     let chunks = plan.chunks().iter().map(|chunk| ChunkRun::new(&order, *chunk)).collect();
     let new = NewRun { order, plan_file: PlanFile::new(plan, planned_at).text(), chunks };
     ledger.create(&new, now).await.map_err(stored::failed)?;

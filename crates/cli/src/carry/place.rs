@@ -13,7 +13,9 @@ use purge_core::webhook::{Secrets, verify};
 use purge_driver::{Credentials, Proxy, Tenant, login_style};
 use purge_sim::{Scenario, WebhookSink};
 
+use super::stored;
 use crate::failure::Failure;
+use crate::ledger::SqliteLedger;
 use crate::settings::{RealTenant, Settings, Webhook};
 use crate::simulated::journal::Journal;
 use crate::simulated::server;
@@ -72,9 +74,10 @@ pub(crate) fn journal(ledger: &Path, run_id: &str) -> PathBuf {
     ledger.join("simulated").join(format!("{run_id}.jsonl"))
 }
 
-/// Where the evidence of a run is: where somebody said, or beside the ledger.
-pub(crate) fn evidence(ledger: &Path, said: Option<&Path>, run_id: &str) -> PathBuf {
-    said.map_or_else(|| ledger.join("evidence").join(run_id), Path::to_path_buf)
+/// Where the evidence of a run is: where somebody said when it was last carried on, or beside the ledger.
+pub(crate) fn evidence(ledger: &SqliteLedger, folder: &Path, run_id: &str) -> Result<PathBuf, Failure> {
+    let said = ledger.evidence(run_id).map_err(stored::failed)?;
+    Ok(said.unwrap_or_else(|| folder.join("evidence").join(run_id)))
 }
 
 /// How records name the simulated tenant: another scenario is another tenant.

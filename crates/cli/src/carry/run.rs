@@ -9,6 +9,7 @@ use purge_driver::https::HttpsClient;
 use purge_driver::{Clock, PolicyInForce, Postman, RunEnd, Runner, Sender, Signal, SystemClock, Watch, Worker};
 use purge_sim::Scenario;
 
+use super::answers::Answers;
 use super::lock::{EvidenceLock, RunLock};
 use super::messages::Messages;
 use super::place::{self, Place};
@@ -20,6 +21,7 @@ use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
 use crate::settings::Settings;
 use crate::simulated::journal::Journal;
+use crate::terminal::words::which_chunks;
 
 /// Where things are.
 #[derive(Clone, Debug)]
@@ -35,9 +37,32 @@ pub(crate) struct Surroundings {
 }
 
 impl Surroundings {
-    /// The evidence folder of a run.
-    pub(crate) fn evidence_of(&self, run_id: &str) -> PathBuf {
-        place::evidence(&self.folder, self.evidence.as_deref(), run_id)
+    /// The evidence folder of a run: where somebody says now, or said before, or beside the ledger.
+    pub(crate) fn evidence_of(&self, ledger: &SqliteLedger, run_id: &str) -> Result<PathBuf, Failure> {
+        match &self.evidence {
+            Some(said) => Ok(said.clone()),
+            None => place::evidence(ledger, &self.folder, run_id),
+        }
+    }
+}
+
+/// Whether what will be done can be proved: found out before anything is deleted, and not when it has to be.
+pub(crate) fn provable(ledger: &SqliteLedger, around: &Surroundings, run_id: &str) -> Result<(), Failure> {
+    let folder = around.evidence_of(ledger, run_id)?;
+    evidence::refuse_foreign(&folder, run_id)?;
+    let before = place::evidence(ledger, &around.folder, run_id)?;
+    if before != folder {
+        // It goes somewhere else from now on, and the ledger is no newer for that.
+        evidence::refuse_ahead(&before, run_id, ledger)?;
+    }
+    evidence::refuse_ahead(&folder, run_id, ledger)
+}
+
+/// Whether the settings are those of the tenant that the run was made for.
+pub(crate) fn serves(settings: &Settings, order: &Order) -> bool {
+    match &settings.tenant {
+        Some(tenant) => !order.simulated && tenant.name() == order.tenant,
+        None => order.simulated,
     }
 }
 
@@ -82,7 +107,10 @@ pub(crate) async fn carry_on(
     let http = HttpsClient::through(place.proxy.clone()).map_err(|why| Failure::machine("speak TLS", why))?;
     let clock = SystemClock;
     let sender = Sender::new(&http, &clock, &place.tenant, order.limits.requests_per_minute);
-    sender.log_in().await.map_err(login_refused)?;
+    if let Err(cause) = sender.log_in().await {
+        let sent = if has_begun(ledger, &order.run_id) { Some(submitted(ledger, &order.run_id).await?) } else { None };
+        return Err(login_refused(cause, sent.as_deref()));
+    }
     let owner = owner()?;
     let postman = place.webhook.as_ref().map(|webhook| Postman {
         ledger,
@@ -107,9 +135,29 @@ pub(crate) async fn carry_on(
     Runner { worker, postman }.run(&order.run_id).await.map_err(stored::failed)
 }
 
-fn login_refused(cause: Cause) -> Failure {
-    let help = "check `GENESYS_CLIENT_ID` and its secret, then give the same command again; nothing was sent";
-    Failure::new(Exit::BadInput, &cause.code, "environment#GENESYS_CLIENT_ID", cause.message, help)
+/// Open chunks whose deletion may be under way.
+async fn submitted(ledger: &SqliteLedger, run_id: &str) -> Result<Vec<u32>, Failure> {
+    let chunks = stored::chunks(ledger, run_id).await?.into_iter().map(|chunk| chunk.view());
+    Ok(chunks.filter(|view| view.outcome.is_none() && view.submits > 0).map(|view| view.chunk.index).collect())
+}
+
+/// Whether anything was done for the run, by whoever.
+pub(crate) fn has_begun(ledger: &SqliteLedger, run_id: &str) -> bool {
+    ledger.mark(run_id).is_ok_and(|mark| mark.is_some_and(|mark| mark.records > 0))
+}
+
+/// Before the run has begun that is bad input; after that, a stop in the middle. `submitted` may go on, whoever is let in.
+fn login_refused(cause: Cause, submitted: Option<&[u32]>) -> Failure {
+    let (exit, sent) = match submitted {
+        None => (Exit::BadInput, "nothing was sent".to_owned()),
+        Some([]) => (Exit::Temporary, "nothing was sent now".to_owned()),
+        Some(chunks) => {
+            let chunks = which_chunks(chunks);
+            (Exit::Temporary, format!("nothing was sent now, but {chunks} had been submitted before, which may go on"))
+        }
+    };
+    let help = format!("check `GENESYS_CLIENT_ID` and its secret, then give the same command again; {sent}");
+    Failure::new(exit, &cause.code, "environment#GENESYS_CLIENT_ID", cause.message, help)
 }
 
 /// Names this process in leases, differently each time.
@@ -130,8 +178,33 @@ pub(crate) struct Concluded {
     pub(crate) folder: PathBuf,
     /// Digest of the evidence's manifest.
     pub(crate) digest: String,
-    /// Whether it could be written there.
-    pub(crate) written: Result<(), Failure>,
+    /// What became of it.
+    pub(crate) proof: Proof,
+    /// Which answers chunks ended with.
+    pub(crate) answers: Answers,
+}
+
+/// What became of the evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// It is there, and it holds.
+    Written,
+    /// It is there, and it does not hold.
+    Broken(Failure),
+    /// What is there knows more than the ledger, and was left as it is.
+    Ahead(Failure),
+    /// It could not be written.
+    Unwritten(Failure),
+}
+
+impl Proof {
+    /// Whether it is there and holds.
+    pub(crate) fn holds(self) -> Result<(), Failure> {
+        match self {
+            Self::Written => Ok(()),
+            Self::Broken(failure) | Self::Ahead(failure) | Self::Unwritten(failure) => Err(failure),
+        }
+    }
 }
 
 /// Writes the evidence of the run as it stands.
@@ -145,9 +218,21 @@ pub(crate) async fn conclude(
     let stored = Stored::read(ledger, run_id, SystemClock.now()).await?;
     let report = stored.report();
     let proof = evidence::of(&stored, &report)?;
-    let written = evidence::write(&evidence, &proof).and_then(|()| holds(&evidence, &report, &proof));
+    let became = put(ledger, &evidence, &report, &proof);
     drop(lock);
-    Ok(Concluded { report, messages: Messages::of(&stored.outbox), folder: evidence, digest: proof.digest(), written })
+    let (messages, answers) = (Messages::of(&stored.outbox), Answers::of(&stored.records));
+    Ok(Concluded { report, messages, folder: evidence, digest: proof.digest(), proof: became, answers })
+}
+
+fn put(ledger: &SqliteLedger, folder: &Path, report: &Report, proof: &Evidence) -> Proof {
+    if let Err(failure) = evidence::refuse_ahead(folder, &report.run_id, ledger) {
+        // A ledger that could not be asked is no older one.
+        return if failure.exit == Exit::Doubtful { Proof::Ahead(failure) } else { Proof::Unwritten(failure) };
+    }
+    if let Err(failure) = evidence::write(folder, &report.run_id, proof) {
+        return Proof::Unwritten(failure);
+    }
+    holds(folder, report, proof).map_or_else(Proof::Broken, |()| Proof::Written)
 }
 
 /// Nobody is given a proof that does not prove anything. What does not add up the report has said already.

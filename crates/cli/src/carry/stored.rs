@@ -11,7 +11,7 @@ use purge_driver::ledger::{Ledger, LedgerError, OutboxRow, RunRow};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::ledger::{OpenError, SqliteLedger};
+use crate::ledger::{OpenError, SqliteLedger, newest};
 
 /// Rows read at a time.
 const PAGE: u32 = 1000;
@@ -100,6 +100,17 @@ pub(crate) async fn exact(ledger: &SqliteLedger, run_id: &str) -> Result<RunRow,
 pub(crate) fn unopened(folder: &Path) -> impl FnOnce(OpenError) -> Failure {
     move |error| match error {
         OpenError::Ledger(error) => failed(error),
+        OpenError::Newer(version) => Failure::new(
+            Exit::BadInput,
+            "ledger.newer",
+            folder.display().to_string(),
+            format!(
+                "the ledger in `{}` was written by a newer program: its format is version {version}, this program knows version {}",
+                folder.display(),
+                newest()
+            ),
+            "use the program that wrote it; the ledger is as it should be, and nothing was changed",
+        ),
         OpenError::Folder(why) => Failure::new(
             Exit::BadInput,
             "ledger.folder",
@@ -115,10 +126,11 @@ pub(crate) fn unopened(folder: &Path) -> impl FnOnce(OpenError) -> Failure {
 pub(crate) fn failed(error: LedgerError) -> Failure {
     let exit = match error {
         LedgerError::Unavailable(_) => Exit::Temporary,
-        LedgerError::Corrupt(_) | LedgerError::Conflict(_) => Exit::Internal,
+        LedgerError::Refused(_) | LedgerError::Corrupt(_) | LedgerError::Conflict(_) => Exit::Internal,
     };
     let help = match error {
         LedgerError::Unavailable(_) => "whatever was written is safe; give the same command again",
+        LedgerError::Refused(_) => "mend what it says, then give the same command again",
         LedgerError::Corrupt(_) => "keep the folder as it is and restore the ledger from a copy",
         LedgerError::Conflict(_) => "use another `--ledger` folder for this run",
     };

@@ -6,24 +6,25 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use purge_core::report::{Report, exit_code};
-use purge_core::run::Order;
+use purge_core::report::{ChunkReport, Report, exit_code};
+use purge_core::run::{Order, Outcome};
 use purge_driver::ledger::{Ledger, RunRow};
 use purge_driver::{Clock as _, RunEnd, Signal, SystemClock};
 
-use crate::args::DEFAULT_LEDGER;
+use crate::carry::again::unheeded;
 use crate::carry::lock::RunLock;
 use crate::carry::messages::{Messages, Next};
-use crate::carry::run::{Concluded, Surroundings, carry_on, conclude, place};
+use crate::carry::run::{Concluded, Proof, Surroundings, carry_on, conclude, has_begun, place, provable};
 use crate::carry::{follow, interrupt, stored};
 use crate::events;
-use crate::evidence;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
 use crate::settings::Settings;
 use crate::terminal::progress::Progress;
-use crate::terminal::{BAD, CARE, DIM, outlet, paint, result, say, tell};
+use crate::terminal::result::{self, Beside};
+use crate::terminal::words::which_chunks;
+use crate::terminal::{BAD, CARE, DIM, hint, outlet, paint, say, tell};
 
 /// How often to look whether only messages are left.
 const LOOK: Duration = Duration::from_secs(2);
@@ -31,6 +32,9 @@ const LOOK: Duration = Duration::from_secs(2);
 const ENDED_BEFORE: &str = "the run had ended before; this is its result, and no chunk is sent again";
 const ONLY_MESSAGES: &str =
     "the run had ended before, and no chunk is sent again; what the governance system was not told is";
+
+/// Why a chunk stopped that a policy keeps which is newer than the plan.
+const KEPT: [&str; 2] = ["policy.keepsMore", "policy.newHold"];
 
 /// How it is told, and what else is done.
 #[derive(Clone, Copy, Debug)]
@@ -51,12 +55,13 @@ pub(super) async fn carry_out(
 ) -> Result<Exit, Failure> {
     let order = &row.order;
     let json = manner.json;
-    // Before anything is deleted, not when it has to be proved.
-    evidence::refuse_foreign(&around.evidence_of(&order.run_id))?;
-    introduce(order, around, json);
+    provable(ledger, around, &order.run_id)?;
+    remember(ledger, around, &order.run_id)?;
+    let evidence = around.evidence_of(ledger, &order.run_id)?;
+    introduce(order, &evidence, json);
     let total = order.chunks;
     let progress = Progress::new(json, order.simulated, total, total.saturating_sub(row.open));
-    let mut stopped = false;
+    let mut ended = Ok(RunEnd::Ended);
     // Held until the evidence is there: whoever sees that nobody carries the run on looks for it.
     let mut held = None;
     let ended_before = row.open == 0;
@@ -67,6 +72,7 @@ pub(super) async fn carry_out(
     if !ended_before || only_messages {
         let lock = match RunLock::take(&around.folder, &order.run_id)? {
             Some(lock) => Some(lock),
+            None if around.policy.is_some() && !ended_before => return Err(unheeded(&around.folder, &order.run_id)),
             None => {
                 progress.remark("another process carries this run out; following it");
                 follow::follow(ledger, &around.folder, &order.run_id, &progress).await?
@@ -79,21 +85,31 @@ pub(super) async fn carry_out(
                 ledger.hurry(&order.run_id, SystemClock.now()).map_err(stored::failed)?;
             }
             let carried = carry_on(ledger, &place, order, around.policy.as_ref(), &lock, &progress, &stop);
-            let carried = or_told(carried, still_sending(ledger, &order.run_id, &progress));
-            let end = interrupt::or_interrupted(carried, || {
+            let retry = hint::retry(around, &order.run_id);
+            let carried = or_told(carried, still_sending(ledger, &order.run_id, &retry, &progress));
+            let carried = interrupt::or_interrupted(carried, || {
                 progress.remark("stopping after the step in hand; once more to stop at once");
                 stop.raise();
             });
-            stopped = end.await? == RunEnd::Stopped;
+            ended = carried.await;
             held = Some(lock);
         }
     }
     progress.finish();
-    let concluded = conclude(ledger, &around.folder, around.evidence_of(&order.run_id), &order.run_id).await?;
+    if ended.is_err() && !has_begun(ledger, &order.run_id) {
+        return ended.map(|_| Exit::Fine);
+    }
+    // Whatever happened: what is known is written down.
+    let concluded = match conclude(ledger, &around.folder, evidence, &order.run_id).await {
+        // What went wrong first says more.
+        Err(failure) => return Err(ended.err().unwrap_or(failure)),
+        Ok(concluded) => concluded,
+    };
     drop(held);
-    show(&concluded, around, json, stopped);
+    show(&concluded, around, json, matches!(ended, Ok(RunEnd::Stopped)));
+    ended?;
     // What was done is said whatever became of the proof; without it, it did not go well.
-    concluded.written?;
+    concluded.proof.holds()?;
     let exit = Exit::Report(exit_code(&concluded.report));
     // Everything is done and the lock is free: whoever does not want to wait for the reader of the output may go.
     let read = tokio::task::spawn_blocking(outlet::drain);
@@ -102,7 +118,15 @@ pub(super) async fn carry_out(
     Ok(exit)
 }
 
-async fn undelivered(ledger: &SqliteLedger, order: &Order) -> Result<bool, Failure> {
+/// Whoever goes on with the run looks for its evidence where it was said to be.
+fn remember(ledger: &SqliteLedger, around: &Surroundings, run_id: &str) -> Result<(), Failure> {
+    let Some(said) = &around.evidence else { return Ok(()) };
+    let place = std::path::absolute(said).map_err(|why| Failure::unwritable(said, why))?;
+    // A name that is no text cannot be kept, and has to be said again.
+    place.to_str().map_or(Ok(()), |place| ledger.remember_evidence(run_id, place)).map_err(stored::failed)
+}
+
+pub(super) async fn undelivered(ledger: &SqliteLedger, order: &Order) -> Result<bool, Failure> {
     let pending = ledger.outbox_pending(&order.run_id, 1).await.map_err(stored::failed)?;
     Ok(!pending.is_empty())
 }
@@ -116,7 +140,7 @@ async fn or_told<T>(carried: impl Future<Output = T>, told: impl Future<Output =
 }
 
 /// Says what is waited for once all chunks have ended and messages have not.
-async fn still_sending(ledger: &SqliteLedger, run_id: &str, progress: &Progress) {
+async fn still_sending(ledger: &SqliteLedger, run_id: &str, retry: &str, progress: &Progress) {
     loop {
         tokio::time::sleep(LOOK).await;
         // Whoever carries the run out tells of a ledger that fails.
@@ -128,15 +152,14 @@ async fn still_sending(ledger: &SqliteLedger, run_id: &str, progress: &Progress)
         {
             progress.remark(&format!(
                 "every chunk has ended; messages for the governance system are still to be sent ({why}), which is tried \
-                 for up to a minute: Ctrl-C leaves them for `genesys-purge retry`"
+                 for up to a minute: Ctrl-C leaves them for `{retry}`"
             ));
             return;
         }
     }
 }
 
-fn introduce(order: &Order, around: &Surroundings, json: bool) {
-    let evidence = around.evidence_of(&order.run_id);
+fn introduce(order: &Order, evidence: &Path, json: bool) {
     if json {
         let evidence = evidence.display().to_string();
         say(&events::run(&order.run_id, &order.plan_digest, &order.tenant, order.simulated, &evidence));
@@ -152,9 +175,9 @@ fn introduce(order: &Order, around: &Surroundings, json: bool) {
 
 /// The result, and how to go on if there is more to do.
 fn show(concluded: &Concluded, around: &Surroundings, json: bool, stopped: bool) {
-    let Concluded { report, messages, folder, digest, written } = concluded;
-    let folder = written.is_ok().then_some(folder.as_path());
+    let Concluded { report, messages, folder, digest, proof, .. } = concluded;
     if json {
+        let folder = (*proof == Proof::Written).then_some(folder);
         say(&events::webhooks(messages));
         say(&events::line(
             "evidence",
@@ -163,34 +186,50 @@ fn show(concluded: &Concluded, around: &Surroundings, json: bool, stopped: bool)
         say(&report.line());
         return;
     }
-    show_report(report, messages, folder, digest);
-    let retry = retry(around, &report.run_id);
+    let retry = hint::retry(around, &report.run_id);
+    show_report(concluded, &retry);
     if report.totals.open > 0 {
         let how = if stopped { "stopped" } else { "not finished" };
         tell(&paint(BAD, &format!("{how}: the same command goes on from here, or `{retry}`")));
     } else if exit_code(report) != 0 {
-        tell(&format!("once the cause is removed, `{retry}` tries these chunks again"));
+        how_to_go_on(report, &retry).iter().for_each(|line| tell(line));
     }
 }
 
-/// What tries the run's open chunks again, ready to be typed.
-fn retry(around: &Surroundings, run_id: &str) -> String {
-    let ledger = match around.folder.to_str() {
-        Some(DEFAULT_LEDGER) => String::new(),
-        Some(_) | None => format!(" --ledger {}", around.folder.display()),
-    };
-    // Whoever said which policy applies now means it of the retry, too.
-    let policy = around.policy.as_ref().map(|policy| format!(" --policy {}", policy.path().display()));
-    format!("genesys-purge retry {run_id}{ledger}{}", policy.unwrap_or_default())
+/// What a policy that is newer than the plan keeps is deleted by no retry, and no longer covered by the approval.
+fn how_to_go_on(report: &Report, retry: &str) -> Vec<String> {
+    let badly = report.chunks.iter().filter(|chunk| chunk.outcome.is_some_and(|outcome| outcome != Outcome::Verified));
+    let (kept, others): (Vec<&ChunkReport>, Vec<&ChunkReport>) =
+        badly.partition(|chunk| chunk.cause.as_ref().is_some_and(|cause| KEPT.contains(&cause.code.as_str())));
+    let mut lines = Vec::new();
+    if !kept.is_empty() {
+        let which = which_chunks(&kept.iter().map(|chunk| chunk.index).collect::<Vec<_>>());
+        lines.push(format!(
+            "{which}: the policy that applies now keeps more than the plan does; plan the request again with it, and have that plan approved"
+        ));
+    }
+    if kept.is_empty() || !others.is_empty() {
+        let which = if kept.is_empty() { "these chunks".to_owned() } else { "the others".to_owned() };
+        lines.push(format!("once the cause is removed, `{retry}` tries {which} again"));
+    }
+    lines
 }
 
-fn show_report(report: &Report, messages: &Messages, folder: Option<&Path>, digest: &str) {
+fn show_report(concluded: &Concluded, retry: &str) {
+    let Concluded { report, messages, folder, digest, proof, answers } = concluded;
     if report.simulated {
         say(&paint(CARE, &format!("{}: nothing real was deleted", report.tenant)));
     }
-    result::report(report, messages, "in report.json").iter().for_each(|line| say(line));
-    let nowhere = || paint(BAD, "could not be written; the same command writes it again");
-    say(&result::labelled("evidence", &folder.map_or_else(nowhere, |folder| folder.display().to_string())));
+    let beside = Beside { messages, answers, retry, elsewhere: "in report.json" };
+    result::report(report, beside).iter().for_each(|line| say(line));
+    let folder = folder.display().to_string();
+    let where_it_is = match proof {
+        Proof::Written => folder,
+        Proof::Broken(_) => format!("{folder}  {}", paint(BAD, "does not hold")),
+        Proof::Ahead(_) => paint(BAD, "was not written: what is there is newer than the ledger"),
+        Proof::Unwritten(_) => paint(BAD, "could not be written; the same command writes it again"),
+    };
+    say(&result::labelled("evidence", &where_it_is));
     say(&result::labelled("manifest", digest));
     say(&result::labelled("", &paint(DIM, "keep this digest elsewhere: `verify --manifest` compares it")));
 }

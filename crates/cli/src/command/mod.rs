@@ -1,5 +1,6 @@
 //! One file per verb.
 
+mod begun;
 mod cancel;
 mod carried;
 mod plan;

@@ -2,14 +2,15 @@
 
 use purge_core::finding::{Finding, Severity};
 use purge_core::run::Order;
+use purge_driver::ledger::RunRow;
 
-use super::carried::{Manner, carry_out};
+use super::carried::{Manner, carry_out, undelivered};
 use super::{no_ledger, on_this_thread, remark};
 use crate::args::RetryArgs;
 use crate::carry::again::{queue_again, under_way};
 use crate::carry::lock::RunLock;
 use crate::carry::policy::PolicyFile;
-use crate::carry::run::Surroundings;
+use crate::carry::run::{Surroundings, elsewhere, provable, serves};
 use crate::carry::stored;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -29,15 +30,38 @@ pub(crate) fn run(args: &RetryArgs) -> Result<Exit, Failure> {
         if args.policy.is_none() {
             remark(args.json, &unguarded(&row.order));
         }
+        let manner = Manner { json: args.json, deliver: true };
+        let around = Surroundings { folder: folder.clone(), evidence: args.evidence.clone(), scenario: None, policy };
+        if !serves(&settings, &row.order) {
+            return shown(&ledger, &settings, &around, Manner { deliver: false, ..manner }, row).await;
+        }
+        // Before anything is queued.
+        provable(&ledger, &around, &run_id)?;
         {
             let Some(lock) = RunLock::take(folder, &run_id)? else { return Err(under_way(&run_id)) };
             queue_again(&ledger, &row, &args.chunks, args.policy.as_deref(), &lock).await?;
         }
         let row = stored::find(&ledger, &run_id).await?;
-        let around = Surroundings { folder: folder.clone(), evidence: args.evidence.clone(), scenario: None, policy };
-        let manner = Manner { json: args.json, deliver: true };
         carry_out(&ledger, &settings, &around, manner, row).await
     })
+}
+
+/// A run never moves to another tenant, so that nothing of it is tried again; what it came to if it has ended can be said all the
+/// same.
+async fn shown(
+    ledger: &SqliteLedger,
+    settings: &Settings,
+    around: &Surroundings,
+    manner: Manner,
+    row: RunRow,
+) -> Result<Exit, Failure> {
+    let refused = elsewhere(&row.order, settings.tenant.is_none());
+    if row.open > 0 {
+        return Err(refused);
+    }
+    let untold = undelivered(ledger, &row.order).await?;
+    let exit = carry_out(ledger, settings, around, manner, row).await?;
+    if untold || exit.code() != Exit::Fine.code() { Err(refused) } else { Ok(exit) }
 }
 
 /// Holds that came after the plan count only if somebody says where they are kept.

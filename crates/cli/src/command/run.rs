@@ -2,11 +2,13 @@
 
 use purge_core::finding::{Finding, Severity};
 use purge_core::plan::{Plan, document};
-use purge_core::policy::Policy;
+use purge_core::policy::{Limits, Policy};
 use purge_core::run::Order;
 use purge_driver::ledger::RunRow;
 use purge_driver::{Clock, SystemClock};
+use purge_sim::Scenario;
 
+use super::begun::begun;
 use super::carried::{Manner, carry_out};
 use super::{on_this_thread, remark, scenario};
 use crate::approval::{self, Said};
@@ -14,14 +16,14 @@ use crate::args::RunArgs;
 use crate::carry::note::{self, Target};
 use crate::carry::policy::PolicyFile;
 use crate::carry::run::Surroundings;
-use crate::carry::{place, stored};
+use crate::carry::stored;
 use crate::documents::{self, Need, Prepared};
 use crate::events;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
 use crate::settings::{Environment, Settings};
-use crate::terminal::{self, findings, say, tell};
+use crate::terminal::{self, findings, hint, say, tell};
 
 /// Plans, has it approved, notes the run, carries it out.
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
@@ -38,21 +40,30 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let remarks: Vec<Finding> = settings.remarks.iter().cloned().chain(unguarded(args, &prepared)).collect();
     show_findings(args.json, &remarks, &prepared);
     let Some(plan) = &prepared.checked.plan else {
+        begun_before(args, &settings, scenario, &prepared).iter().for_each(|finding| remark(args.json, finding));
         let exit = Failure::of_findings(prepared.checked.findings).exit;
         return Err(Failure { exit, findings: Vec::new() });
     };
-    let target = Target::new(&settings, scenario, plan);
+    let target = Target::new(&settings, scenario, plan.request());
     let ledger = SqliteLedger::open(&args.ledger.ledger).map_err(stored::unopened(&args.ledger.ledger))?;
     on_this_thread(async {
-        let row = noted(args, &ledger, plan, &prepared, &target).await?;
         let around = Surroundings {
             folder: args.ledger.ledger.clone(),
             evidence: args.evidence.clone(),
-            scenario: target.scenario,
+            scenario: target.scenario.clone(),
             policy,
         };
+        let row = noted(args, &ledger, plan, &prepared, &target, &around).await?;
         carry_out(&ledger, &settings, &around, Manner { json: args.json, deliver: false }, row).await
     })
+}
+
+/// What is refused here may have begun under another policy, and goes on then.
+fn begun_before(args: &RunArgs, settings: &Settings, scenario: Option<Scenario>, prepared: &Prepared) -> Vec<Finding> {
+    let Some(request) = &prepared.request else { return Vec::new() };
+    let target = Target::new(settings, scenario, request);
+    // A ledger that cannot be asked must not hide what is wrong with the plan.
+    begun(&args.ledger.ledger, request, &target).unwrap_or_else(|failure| failure.findings)
 }
 
 /// The run as the ledger has it: there from before, or new and approved.
@@ -62,8 +73,9 @@ async fn noted(
     plan: &Plan,
     prepared: &Prepared,
     target: &Target,
+    around: &Surroundings,
 ) -> Result<RunRow, Failure> {
-    if let Some(row) = begun(args, ledger, plan, prepared, target).await? {
+    if let Some(row) = earlier(args, ledger, plan, prepared, target).await? {
         return goes_on(args, plan, row);
     }
     let now = SystemClock.now();
@@ -78,13 +90,13 @@ async fn noted(
     };
     let approval = approval::approval(plan, said, now)?;
     let mut order = note::order(plan, &approval, target)?;
-    narrow(&mut order, plan.policy(), args);
-    let evidence = place::evidence(&args.ledger.ledger, args.evidence.as_deref(), &order.run_id);
+    narrow(&mut order.limits, plan.policy(), args);
+    let evidence = around.evidence_of(ledger, &order.run_id)?;
     note::note(ledger, &evidence, plan, prepared.planned_at, order, now).await
 }
 
 /// The run that this command goes on with: that of the plan, or, if rules have moved since, that of the request and policy.
-async fn begun(
+async fn earlier(
     args: &RunArgs,
     ledger: &SqliteLedger,
     plan: &Plan,
@@ -98,7 +110,7 @@ async fn begun(
     let (same, other): (Vec<_>, Vec<_>) =
         runs.into_iter().partition(|row| prepared.of_request && row.order.policy_digest == plan.policy_digest());
     if same.is_empty() {
-        other.iter().for_each(|row| remark(args.json, &still_open(&row.order)));
+        other.iter().for_each(|row| remark(args.json, &still_open(args, &row.order)));
     }
     Ok(same.into_iter().next())
 }
@@ -126,20 +138,41 @@ fn goes_on(args: &RunArgs, plan: &Plan, row: RunRow) -> Result<RunRow, Failure> 
         let help = "leave `--approver` away to go on with a run";
         remark(args.json, &Finding::new(Severity::Warning, "approval.earlier", "--approver", message, help));
     }
+    too_late(args, plan, &row.order).iter().for_each(|finding| remark(args.json, finding));
     Ok(row)
 }
 
+/// Flags that would have counted when the run began, and are not what it began with.
+fn too_late(args: &RunArgs, plan: &Plan, order: &Order) -> Vec<Finding> {
+    let mut wanted = plan.policy().limits.clone();
+    narrow(&mut wanted, plan.policy(), args);
+    let flag = |flag: &str, is_given: bool, wanted: u64, began: u64| {
+        let message = format!("run `{}` began with {began}, and that stands: `{flag}` changes nothing", order.run_id);
+        let help = format!("leave `{flag}` away to go on with a run");
+        let differs = is_given && wanted != began;
+        differs.then(|| Finding::new(Severity::Warning, "limits.earlier", flag, message, help))
+    };
+    let (began, deadline) = (&order.limits, args.chunk_deadline.is_some());
+    let concurrency =
+        flag("--concurrency", args.concurrency.is_some(), wanted.concurrency.into(), began.concurrency.into());
+    let deadline = flag("--chunk-deadline", deadline, wanted.chunk_deadline_seconds, began.chunk_deadline_seconds);
+    concurrency.into_iter().chain(deadline).collect()
+}
+
 /// Another plan of the same request may delete what that run still has to delete.
-fn still_open(order: &Order) -> Finding {
-    let message = format!("run `{}` of the same request, with another policy or plan, has not ended", order.run_id);
-    let help = "end it first, with `genesys-purge cancel` and its own command, if both would delete the same";
+fn still_open(args: &RunArgs, order: &Order) -> Finding {
+    let message = format!(
+        "run `{}` of the same request, with another policy or plan, has not ended, and goes on under its own",
+        order.run_id
+    );
+    let cancel = hint::cancel(&args.ledger.ledger, &order.run_id);
+    let help = format!("end it first, with `{cancel}` and its own command, if both would delete the same");
     Finding::new(Severity::Warning, "run.open", "", message, help)
 }
 
 /// Flags may stay below a policy, never go beyond it. Without a policy there is nothing to go beyond.
-fn narrow(order: &mut Order, policy: &Policy, args: &RunArgs) {
+fn narrow(limits: &mut Limits, policy: &Policy, args: &RunArgs) {
     let free = *policy == Policy::default();
-    let limits = &mut order.limits;
     if let Some(concurrency) = args.concurrency {
         limits.concurrency = if free { concurrency } else { concurrency.min(limits.concurrency) };
     }

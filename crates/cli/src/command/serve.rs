@@ -72,6 +72,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
                 let runs = plural(under_way, "run");
                 tell(&format!("stopping {runs} after the step in hand; once more to stop at once"));
             }
+            // At once, whatever the connections do.
+            server.carriers().ask_to_stop();
             close.send_replace(true);
         };
         interrupt::or_interrupted(serving, asked).await

@@ -16,6 +16,7 @@ use purge_sim::Scenario;
 use super::scenario;
 use crate::approval;
 use crate::args::SimulateArgs;
+use crate::carry::answers::Answers;
 use crate::carry::messages::Messages;
 use crate::carry::{place, stored};
 use crate::documents::{self, Need};
@@ -26,7 +27,7 @@ use crate::settings::{Environment, Settings};
 use crate::simulated::direct::Direct;
 use crate::simulated::world::World;
 use crate::terminal::progress::Progress;
-use crate::terminal::result;
+use crate::terminal::result::{self, Beside};
 use crate::terminal::{self, CARE, findings, paint, say, tell};
 
 /// Plans, rehearses, reports. Credentials are not even looked at.
@@ -49,19 +50,27 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<Exit, Failure> {
     };
     let scenario = Scenario { jurisdiction: plan.request().jurisdiction.clone(), ..scenario };
     let file = PlanFile::new(plan, prepared.planned_at);
-    let report = rehearse(plan, &file, scenario, now, args.json)?;
+    let (report, answers) = rehearse(plan, &file, scenario, now, args.json)?;
     if args.json {
         say(&report.line());
     } else {
         terminal::plan::plan(plan, &report.tenant).iter().for_each(|line| say(line));
         say("");
         say(&paint(CARE, "SIMULATED in virtual time: nothing real was deleted, nothing was written"));
-        result::report(&report, &Messages::default(), "with `--json`").iter().for_each(|line| say(line));
+        let beside =
+            Beside { messages: &Messages::default(), answers: &answers, retry: "", elsewhere: "with `--json`" };
+        result::report(&report, beside).iter().for_each(|line| say(line));
     }
     Ok(Exit::Report(exit_code(&report)))
 }
 
-fn rehearse(plan: &Plan, file: &PlanFile, scenario: Scenario, now: Timestamp, json: bool) -> Result<Report, Failure> {
+fn rehearse(
+    plan: &Plan,
+    file: &PlanFile,
+    scenario: Scenario,
+    now: Timestamp,
+    json: bool,
+) -> Result<(Report, Answers), Failure> {
     let approval = Approval {
         digest: plan.digest().to_owned(),
         approved_by: "nobody, in a simulation".to_owned(),
@@ -108,5 +117,6 @@ fn rehearse(plan: &Plan, file: &PlanFile, scenario: Scenario, now: Timestamp, js
         .map_err(|why| Failure::machine("go on with the simulation", why))?
         .map_err(stored::failed)?;
     let ordered = Ordered { order: &new.order, chunks: plan.chunks(), parts: plan.parts() };
-    Ok(Report::of(ordered, records.iter().map(|row| &row.record)))
+    let records = || records.iter().map(|row| &row.record);
+    Ok((Report::of(ordered, records()), Answers::of(records())))
 }

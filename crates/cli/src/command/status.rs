@@ -19,7 +19,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ledger::{SqliteLedger, Unreadable};
 use crate::terminal::table::{Align, Cell, Table};
-use crate::terminal::words::{count, window};
+use crate::terminal::words::{count, grouped, window};
 use crate::terminal::{BAD, CARE, DIM, GOOD, progress, result, say};
 
 /// Lists the runs, or one run's chunks.
@@ -73,7 +73,7 @@ fn run_line(ledger: &SqliteLedger, row: &RunRow) -> Result<String, Failure> {
         "runId": order.run_id, "name": order.request.name, "planDigest": order.plan_digest, "tenant": order.tenant,
         "simulated": order.simulated, "chunks": order.chunks, "open": row.open, "ended": ended,
         "cancelAsked": row.cancel_asked, "approvedBy": order.approved_by, "approvedAt": order.approved_at,
-        "createdAt": row.created_at, "updatedAt": row.updated_at,
+        "createdAt": row.created_at, "updatedAt": row.updated_at, "undelivered": undelivered(ledger, row)?,
     });
     Ok(events::line("run", &fields))
 }
@@ -82,12 +82,18 @@ fn outcomes(ledger: &SqliteLedger, row: &RunRow) -> Result<BTreeMap<Outcome, u64
     ledger.outcomes(&row.order.run_id).map_err(stored::failed)
 }
 
+/// Messages that the governance system has not got.
+fn undelivered(ledger: &SqliteLedger, row: &RunRow) -> Result<u64, Failure> {
+    ledger.undelivered(&row.order.run_id).map_err(stored::failed)
+}
+
 fn list(args: &StatusArgs, ledger: &SqliteLedger, runs: &[RunRow]) -> Result<(), Failure> {
     let mut table = Table::new(&[
         ("run", Align::Left),
         ("state", Align::Left),
         ("chunks", Align::Right),
         ("ended", Align::Left),
+        ("messages", Align::Left),
         ("last change", Align::Left),
         ("tenant", Align::Left),
         ("name", Align::Left),
@@ -100,6 +106,7 @@ fn list(args: &StatusArgs, ledger: &SqliteLedger, runs: &[RunRow]) -> Result<(),
             state(args, row)?,
             order.chunks.to_string().into(),
             ended(&outcomes(ledger, row)?),
+            untold(undelivered(ledger, row)?),
             row.updated_at.to_string().into(),
             Cell::styled(style, order.tenant.clone()),
             order.request.name.clone().into(),
@@ -114,6 +121,12 @@ fn ended(outcomes: &BTreeMap<Outcome, u64>) -> Cell {
     let said: Vec<String> = outcomes.iter().map(|(outcome, n)| format!("{n} {}", outcome.as_str())).collect();
     let all_well = outcomes.keys().all(|outcome| *outcome == Outcome::Verified);
     Cell::styled(if all_well { GOOD } else { BAD }, said.join(", "))
+}
+
+/// `2 not delivered`, if it is any.
+fn untold(messages: u64) -> Cell {
+    let said = if messages == 0 { String::new() } else { format!("{} not delivered", grouped(messages)) };
+    Cell::styled(CARE, said)
 }
 
 fn state(args: &StatusArgs, row: &RunRow) -> Result<Cell, Failure> {
@@ -158,7 +171,7 @@ fn one(args: &StatusArgs, ledger: &SqliteLedger, row: &RunRow, chunks: &[ChunkRu
         ]);
     }
     table.lines().iter().for_each(|line| say(line));
-    let evidence = place::evidence(&args.ledger.ledger, None, &order.run_id);
+    let evidence = place::evidence(ledger, &args.ledger.ledger, &order.run_id)?;
     if evidence.exists() {
         say(&result::labelled("evidence", &evidence.display().to_string()));
     }

@@ -4,9 +4,11 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use purge_core::evidence::{Evidence, FILES, MANIFEST, Material};
+use purge_core::evidence::{Evidence, FILES, LITTER, MANIFEST, Manifest, Material};
+use purge_core::json::{FromJson as _, parse};
 use purge_core::report::Report;
 
+use super::verify::read;
 use crate::carry::stored::Stored;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -23,11 +25,11 @@ pub(crate) fn of(stored: &Stored, report: &Report) -> Result<Evidence, Failure> 
     evidence.map_err(|why| Failure::machine("put the evidence together", why))
 }
 
-/// Writes the evidence of a run.
-pub(crate) fn write(folder: &Path, evidence: &Evidence) -> Result<(), Failure> {
+/// Writes the evidence of that run.
+pub(crate) fn write(folder: &Path, run_id: &str, evidence: &Evidence) -> Result<(), Failure> {
     let failed = |why: io::Error| Failure::machine(&format!("write the evidence to `{}`", folder.display()), why);
     // By now something may have been deleted, so that it is no bad input any more.
-    refuse_foreign(folder).map_err(|failure| Failure { exit: Exit::Internal, ..failure })?;
+    refuse_foreign(folder, run_id).map_err(|failure| Failure { exit: Exit::Internal, ..failure })?;
     let new = sibling(folder, "new");
     let old = sibling(folder, "old");
     for leftover in [&new, &old] {
@@ -50,9 +52,16 @@ pub(crate) fn write(folder: &Path, evidence: &Evidence) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether evidence can be put there, found out before there is any. A folder with anything else in it is somebody's, and is
-/// not replaced.
-pub(crate) fn refuse_foreign(folder: &Path) -> Result<(), Failure> {
+/// The manifest of a folder, if there is one that can be read.
+pub(super) fn manifest(folder: &Path) -> Option<Manifest> {
+    let bytes = read(&folder.join(MANIFEST)).ok()?;
+    let value = parse(str::from_utf8(&bytes).ok()?, usize::MAX).ok()?;
+    Manifest::from_json(&value).ok()
+}
+
+/// Whether evidence of that run can be put there, found out before there is any. A folder with anything else in it, or with what
+/// another run did, is somebody's, and is not replaced.
+pub(crate) fn refuse_foreign(folder: &Path, run_id: &str) -> Result<(), Failure> {
     let refused = |message: String| {
         let help = "give `--evidence` a folder of its own";
         Failure::new(Exit::BadInput, "evidence.folder", folder.display().to_string(), message, help)
@@ -73,11 +82,16 @@ pub(crate) fn refuse_foreign(folder: &Path) -> Result<(), Failure> {
     };
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name != MANIFEST && !FILES.contains(&name.as_str()) {
+        if name != MANIFEST && !FILES.contains(&name.as_str()) && !LITTER.contains(&name.as_str()) {
             return Err(refused(format!("`{}` holds `{name}`, which is no evidence", folder.display())));
         }
     }
-    Ok(())
+    match manifest(folder) {
+        Some(other) if other.run_id != run_id => {
+            Err(refused(format!("`{}` holds the evidence of run `{}`", folder.display(), other.run_id)))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Whether evidence is there already when a run begins: then the ledger that knew about it is lost, or it is of another run. It

@@ -36,7 +36,8 @@ fn beside(folder: &Path) -> io::Result<Files> {
     Ok(files)
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+/// The whole content of a file.
+pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     open(path)?.read_to_end(&mut content)?;
     Ok(content)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
 use purge_core::run::{ChunkRun, Outcome};
 use purge_core::time::Timestamp;
@@ -93,6 +94,32 @@ impl SqliteLedger {
             self.change(sql, params![run_id, row.id, row.attempts, due(&state), json(&state)])?;
         }
         Ok(())
+    }
+
+    /// How many messages of a run its receiver has not got: those that are still to be sent, and those that were given up.
+    pub(crate) fn undelivered(&self, run_id: &str) -> Result<u64, LedgerError> {
+        let sql = "select count(*) from outbox where run_id = ?1 and json_extract(state_json, '$.kind') <> 'delivered'";
+        let number = self.one(sql, params![run_id], |row| row.get::<_, i64>(0))?;
+        Ok(number.map_or(0, unsigned))
+    }
+
+    /// The hash of a record, if there is one at that place in the chain of that chunk.
+    pub(crate) fn record_hash(&self, run_id: &str, chunk: u32, seq: u64) -> Result<Option<String>, LedgerError> {
+        let sql = "select position, line from records where run_id = ?1 and chunk = ?2 and seq = ?3";
+        let found = self.one(sql, params![run_id, chunk, signed(seq)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(found.map(read_record).transpose()?.map(|row| row.record.hash))
+    }
+
+    /// Where somebody said that the evidence of a run is to be, if somebody did.
+    pub(crate) fn evidence(&self, run_id: &str) -> Result<Option<PathBuf>, LedgerError> {
+        let sql = "select evidence from runs where run_id = ?1 and evidence is not null";
+        Ok(self.one(sql, params![run_id], |row| row.get::<_, String>(0))?.map(PathBuf::from))
+    }
+
+    /// Remembers where somebody said that the evidence of a run is to be.
+    pub(crate) fn remember_evidence(&self, run_id: &str, folder: &str) -> Result<(), LedgerError> {
+        let sql = "update runs set evidence = ?2 where run_id = ?1 and evidence is not ?2";
+        self.change(sql, params![run_id, folder]).map(|_| ())
     }
 
     /// Who has one of the tenant's job slots, by name.

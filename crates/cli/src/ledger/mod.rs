@@ -23,10 +23,11 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 /// The ledger's file in its folder.
 const FILE: &str = "ledger.sqlite3";
 /// What brings the schema from each version to the next. Those that are there stay as they are: there are files of every version.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/1-ledger.sql"),
     include_str!("migrations/2-changes.sql"),
     include_str!("migrations/3-budgets.sql"),
+    include_str!("migrations/4-evidence.sql"),
 ];
 /// Longer than the longest write, which is the creation of a run with very many chunks.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -36,6 +37,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) enum OpenError {
     /// Its folder cannot be used: it is no folder, or may not be written.
     Folder(String),
+    /// A newer program has written it, in a format of that version.
+    Newer(i64),
     /// The folder can be used; what is in it cannot.
     Ledger(LedgerError),
 }
@@ -70,7 +73,7 @@ impl SqliteLedger {
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "foreign_keys", "on")?;
-        migrate(&mut connection).map_err(OpenError::Ledger)?;
+        migrate(&mut connection)?;
         Ok(Self::of(connection))
     }
 
@@ -105,6 +108,9 @@ impl SqliteLedger {
             }
             opened => opened?,
         };
+        if is_newer(found) {
+            return Err(OpenError::Newer(found));
+        }
         if usize::try_from(found) != Ok(MIGRATIONS.len()) {
             let message = format!("its format is version {found}, and it may only be read");
             return Err(OpenError::Folder(message));
@@ -127,25 +133,34 @@ fn is_there(folder: &Path) -> Result<bool, OpenError> {
     folder.join(FILE).try_exists().map_err(|why| OpenError::Folder(format!("cannot look into it: {why}")))
 }
 
+/// The newest version of the format that this program knows.
+pub(crate) fn newest() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
+fn is_newer(version: i64) -> bool {
+    version > newest()
+}
+
 /// Brings the file to the schema of this program, from nothing or from an earlier version, and refuses one that it does not know.
-fn migrate(connection: &mut Connection) -> Result<(), LedgerError> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
-    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(told)?;
+fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+    let failed = |why| OpenError::Ledger(told(why));
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+    if is_newer(version) {
+        return Err(OpenError::Newer(version));
+    }
     let Some(missing) = usize::try_from(version).ok().and_then(|version| MIGRATIONS.get(version..)) else {
-        let newest = MIGRATIONS.len();
-        return Err(LedgerError::Corrupt(format!(
-            "its format is version {version}, this program knows version {newest}"
-        )));
+        return Err(OpenError::Ledger(LedgerError::Corrupt(format!("its format is version {version}"))));
     };
     if missing.is_empty() {
         return Ok(());
     }
     for migration in missing {
-        transaction.execute_batch(migration).map_err(told)?;
+        transaction.execute_batch(migration).map_err(failed)?;
     }
-    let newest = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    transaction.pragma_update(None, "user_version", newest).map_err(told)?;
-    transaction.commit().map_err(told)
+    transaction.pragma_update(None, "user_version", newest()).map_err(failed)?;
+    transaction.commit().map_err(failed)
 }
 
 /// What SQLite says, in the ledger's terms.

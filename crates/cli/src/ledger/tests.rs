@@ -54,7 +54,7 @@ fn a_ledger_of_another_format_is_refused() {
     let file = rusqlite::Connection::open(folder.path().join("ledger.sqlite3")).unwrap();
     file.pragma_update(None, "user_version", 99).unwrap();
     drop(file);
-    assert!(matches!(SqliteLedger::open(folder.path()), Err(OpenError::Ledger(LedgerError::Corrupt(_)))));
+    assert!(matches!(SqliteLedger::open(folder.path()), Err(OpenError::Newer(99))));
 
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("ledger.sqlite3"), "this is no database, it is a letter".repeat(100)).unwrap();
@@ -160,6 +160,13 @@ fn a_ledger_of_the_first_version_is_brought_up_to_date() {
     step(&ledger, &run, 1, now);
     assert_eq!(ledger.changed(run_id, 1, 10).unwrap().len(), 1);
     assert_eq!(wait(ledger.run(run_id)).unwrap().unwrap().open, 3);
+    // Where its evidence is nobody had said; from now on it is remembered.
+    assert_eq!(ledger.evidence(run_id).unwrap(), None);
+    for place in ["/proof", "/elsewhere", "/elsewhere"] {
+        ledger.remember_evidence(run_id, place).unwrap();
+        assert_eq!(ledger.evidence(run_id).unwrap(), Some(place.into()));
+    }
+    assert_eq!(ledger.evidence("run-nobody").unwrap(), None);
 }
 
 #[test]

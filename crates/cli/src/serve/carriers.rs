@@ -12,9 +12,8 @@ use tokio::sync::watch;
 
 use super::Setup;
 use crate::carry::lock::RunLock;
-use crate::carry::run::{Surroundings, carry_on, conclude, place};
+use crate::carry::run::{Surroundings, carry_on, conclude, place, provable};
 use crate::carry::stored;
-use crate::evidence;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
 
@@ -66,9 +65,14 @@ impl Carriers {
         Ok(())
     }
 
-    /// Asks everybody to stop after the step in hand, and waits until they have written the evidence.
-    pub(crate) fn stop(&self) {
+    /// Asks everybody to stop after the step in hand.
+    pub(crate) fn ask_to_stop(&self) {
         self.stop.send_replace(true);
+    }
+
+    /// Asks everybody to stop, and waits until they have written the evidence.
+    pub(crate) fn stop(&self) {
+        self.ask_to_stop();
         let at_work = std::mem::take(&mut self.table().at_work);
         for thread in at_work.into_values() {
             // A panic has been told by the thread itself; what it had written is durable.
@@ -99,9 +103,8 @@ fn carry(setup: &Setup, run_id: &str, lock: RunLock, mut stop: watch::Receiver<b
     runtime.block_on(async {
         let around = &setup.around;
         let ledger = SqliteLedger::open(&around.folder).map_err(stored::unopened(&around.folder))?;
-        let evidence = around.evidence_of(run_id);
-        // Before anything is deleted, not when it has to be proved.
-        evidence::refuse_foreign(&evidence)?;
+        provable(&ledger, around, run_id)?;
+        let evidence = around.evidence_of(&ledger, run_id)?;
         let row = stored::exact(&ledger, run_id).await?;
         let order = &row.order;
         let policy = setup.policy_of(&order.policy_digest).map(|policy| policy.file.clone());
@@ -124,6 +127,6 @@ fn carry(setup: &Setup, run_id: &str, lock: RunLock, mut stop: watch::Receiver<b
         // Whatever happened: what is known is written down.
         let concluded = conclude(&ledger, &around.folder, evidence, run_id).await;
         carried?;
-        concluded?.written
+        concluded?.proof.holds()
     })
 }

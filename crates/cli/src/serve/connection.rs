@@ -10,6 +10,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::{Semaphore, watch};
 
+use super::patient::Patient;
 use super::{Server, routes};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -19,6 +20,9 @@ const CONNECTIONS: usize = 64;
 
 /// How long a request's head may take to arrive.
 const HEAD: Duration = Duration::from_secs(10);
+
+/// How long a client may take none of what it is sent.
+const READ: Duration = Duration::from_secs(30);
 
 /// More than any head of a browser.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -52,13 +56,16 @@ pub(crate) async fn accept(
     let router = routes::routes(&server);
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return Ok(()) };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let placed = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let placed = tokio::select! {
+            placed = placed => placed,
             _ = closing.wait_for(|closing| *closing) => return Ok(()),
         };
         // A connection that is gone before it is accepted is its client's affair.
-        let Ok((stream, _)) = accepted else { continue };
+        let (Ok(place), Ok((stream, _))) = placed else { continue };
         let router: Router = router.clone();
         tokio::spawn(async move {
             // A connection that breaks is its client's affair, too.
@@ -66,7 +73,7 @@ pub(crate) async fn accept(
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD)
                 .max_buf_size(HEAD_BYTES)
-                .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+                .serve_connection(TokioIo::new(Patient::new(stream, READ)), TowerToHyperService::new(router))
                 .await;
             drop(place);
         });

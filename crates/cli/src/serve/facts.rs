@@ -204,7 +204,7 @@ impl Looking<'_> {
         let facts = self.facts(ledger, row)?;
         let order = &row.order;
         let plan = stored::reopen(row, SystemClock.now())?;
-        let folder = self.setup.around.evidence_of(&order.run_id);
+        let folder = self.setup.around.evidence_of(ledger, &order.run_id)?;
         let manifest = fs::read(folder.join(MANIFEST)).ok();
         Ok(RunDetail {
             facts,

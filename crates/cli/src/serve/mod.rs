@@ -14,6 +14,7 @@ mod facts;
 mod gate;
 mod live;
 mod page;
+mod patient;
 mod problem;
 mod routes;
 mod start;
@@ -30,7 +31,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::carry::place;
 use crate::carry::policy::PolicyFile;
-use crate::carry::run::Surroundings;
+use crate::carry::run::{Surroundings, serves};
 use crate::settings::Settings;
 
 pub(crate) use carriers::Carriers;
@@ -83,10 +84,7 @@ impl Setup {
 
     /// Whether the settings are those of the tenant that the run was made for.
     fn serves(&self, order: &Order) -> bool {
-        match &self.settings.tenant {
-            Some(tenant) => !order.simulated && tenant.name() == order.tenant,
-            None => order.simulated,
-        }
+        serves(&self.settings, order)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can be asked.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::body::{Body, HttpBody as _};
@@ -21,9 +22,10 @@ use super::desk::wait;
 use super::facts::{Carried, Looking, row_of};
 use super::problem::Problem;
 use super::{Server, audit, evidence, gate, live, start};
-use crate::carry::again::{queue_again, under_way};
+use crate::carry::again::{queue_again, under_way, unheeded};
 use crate::carry::lock::RunLock;
 use crate::carry::messages::Messages;
+use crate::carry::run::provable;
 use crate::carry::stored::{self, Stored};
 use crate::failure::Failure;
 use crate::ledger::{ChunkKind, SqliteLedger};
@@ -225,23 +227,25 @@ async fn events(State(server): Here, Path(run): Path<String>, headers: HeaderMap
 }
 
 async fn evidence_list(State(server): Here, Path(run): Path<String>) -> Answer {
-    let list = about_run(&server, run, |server, _, row| {
-        Ok(evidence::list(&server.setup.around.evidence_of(&row.order.run_id)))
-    });
+    let list = about_run(&server, run, |server, ledger, row| Ok(evidence::list(&folder_of(server, ledger, row)?)));
     Ok(Json(list.await?).into_response())
 }
 
 async fn evidence_file(State(server): Here, Path((run, name)): Path<(String, String)>) -> Answer {
-    let folder =
-        about_run(&server, run, |server, _, row| Ok(server.setup.around.evidence_of(&row.order.run_id))).await?;
+    let folder = about_run(&server, run, folder_of).await?;
     evidence::file(&folder, &name)
+}
+
+fn folder_of(server: &Server, ledger: &SqliteLedger, row: &RunRow) -> Result<PathBuf, Failure> {
+    server.setup.around.evidence_of(ledger, &row.order.run_id)
 }
 
 /// Notes the plan's run and begins to carry it out.
 async fn begin(State(server): Here, Asked(ask): Asked<start::Ask>) -> Answer {
     let (row, new) = start::start(&server, ask).await?;
-    if row.open > 0 {
-        carry(&server, &row.order.run_id)?;
+    if row.open > 0 && !carry(&server, &row.order.run_id)? && !server.setup.policies.is_empty() {
+        // Whoever carries it out reads none of the files that this server was given.
+        return Err(Problem::with(StatusCode::CONFLICT, unheeded(&server.setup.around.folder, &row.order.run_id)));
     }
     let location = HeaderValue::try_from(format!("/api/runs/{}", row.order.run_id)).ok();
     let mut answer = facts(&server, row.order.run_id).await?;
@@ -252,14 +256,14 @@ async fn begin(State(server): Here, Asked(ask): Asked<start::Ask>) -> Answer {
     Ok(answer)
 }
 
-/// Carries the run out here, unless somebody does so already.
-fn carry(server: &Server, run_id: &str) -> Result<(), Failure> {
+/// Carries the run out here, unless somebody does so already. Whether it is this server that does.
+fn carry(server: &Server, run_id: &str) -> Result<bool, Failure> {
     if server.carriers.has(run_id) {
-        return Ok(());
+        return Ok(true);
     }
     match RunLock::take(&server.setup.around.folder, run_id)? {
-        Some(lock) => server.carriers.begin(run_id, lock),
-        None => Ok(()),
+        Some(lock) => server.carriers.begin(run_id, lock).map(|()| true),
+        None => Ok(false),
     }
 }
 
@@ -301,6 +305,7 @@ async fn retry(State(server): Here, Path(run): Path<String>, Asked(again): Asked
         // Refused before anything is queued: a run never moves to another tenant.
         elsewhere(server, row)?;
         still_allowed(server, row)?;
+        provable(ledger, &server.setup.around, run_id)?;
         let Some(lock) = free(server, run_id)? else { return Ok(None) };
         wait(queue_again(ledger, row, &again.chunks, None, &lock))?;
         Ok(Some(lock))

@@ -45,13 +45,13 @@ async fn noted(setup: &Setup, ledger: &SqliteLedger, ask: &Ask) -> Result<(RunRo
     let (plan, planned_at) = (reopened.plan, reopened.planned_at);
     let approval = approval(&plan, ask, now)?;
     allowed(setup, &plan)?;
-    let target = Target::new(&setup.settings, setup.scenario.clone(), &plan);
+    let target = Target::new(&setup.settings, setup.scenario.clone(), plan.request());
     // Also when the run is there already: whoever may not approve it may not carry it on by approving it.
     let order = note::order(&plan, &approval, &target)?;
     if let Some(row) = note::earlier(ledger, &plan, &target).await? {
         return Ok((row, false));
     }
-    let evidence = setup.around.evidence_of(&order.run_id);
+    let evidence = setup.around.evidence_of(ledger, &order.run_id)?;
     let row = note::note(ledger, &evidence, &plan, planned_at, order, now).await?;
     Ok((row, true))
 }

@@ -30,7 +30,10 @@ fn set_when(fault: &mut Fault, when: &str) -> Result<(), String> {
         ("always", "") => {}
         ("every", n) => fault.every = Some(number(n)?),
         ("nth", list) => fault.nth = list.split(',').map(number).collect::<Result<_, _>>()?,
-        ("permille", n) => fault.per_mille = Some(number(n)?),
+        ("permille", n) => match number(n)? {
+            per_mille @ 0..=1000 => fault.per_mille = Some(per_mille),
+            _ => return Err(format!("`{when}` is more than always: at most 1000 of a thousand")),
+        },
         _ => return Err(format!("`{when}` is not always, every=N, nth=N[,N…] or permille=N")),
     }
     Ok(())
@@ -104,6 +107,7 @@ mod tests {
             "submit:every=4",
             "nobody:every=4:503",
             "submit:every=0:503",
+            "submit:permille=1001:503",
             "submit:sometimes:503",
             "submit:always:99",
             "submit:always:explode",

@@ -1,6 +1,7 @@
 //! What people see: colours only on a terminal, results on standard output, everything else on standard error.
 
 pub(crate) mod findings;
+pub(crate) mod hint;
 pub(crate) mod log;
 pub(crate) mod outlet;
 pub(crate) mod plan;

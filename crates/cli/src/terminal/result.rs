@@ -6,23 +6,37 @@ use purge_core::run::Outcome;
 use super::table::{Align, Cell, Table};
 use super::words::{grouped, plural, range_length, span, window};
 use super::{BAD, CARE, DIM, GOOD, STRONG, paint};
-use crate::carry::messages::Messages;
+use crate::carry::answers::Answers;
+use crate::carry::messages::{Messages, Undelivered};
 
 /// More chunks than this are not listed one by one, unless something is the matter with them.
 const LISTED: usize = 40;
 
-/// The report: every chunk, sums, where the range went, and what needs a person. `elsewhere` is where the chunks are that are too
-/// many for here.
-pub(crate) fn report(report: &Report, messages: &Messages, elsewhere: &str) -> Vec<String> {
+/// What is said along with a report.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Beside<'a> {
+    /// How the messages went.
+    pub(crate) messages: &'a Messages,
+    /// Which answers chunks ended with.
+    pub(crate) answers: &'a Answers,
+    /// The command that tries the run again and sends what was not delivered.
+    pub(crate) retry: &'a str,
+    /// Where the chunks are that are too many for here.
+    pub(crate) elsewhere: &'a str,
+}
+
+/// The report: every chunk, sums, where the range went, and what needs a person.
+pub(crate) fn report(report: &Report, beside: Beside<'_>) -> Vec<String> {
+    let Beside { messages, elsewhere, .. } = beside;
     let mut lines = chunks(&report.chunks, elsewhere);
     lines.push(String::new());
     lines.push(totals(report));
     lines.push(labelled("records", &records(report)));
     lines.push(labelled("range", &accounting(&report.accounting)));
     if *messages != Messages::default() {
-        lines.push(labelled("webhooks", &told(messages)));
+        lines.push(labelled("webhooks", &told(messages, beside.retry)));
     }
-    let needs = needs_a_person(report, messages, elsewhere);
+    let needs = needs_a_person(report, beside);
     if !needs.is_empty() {
         lines.push(String::new());
         lines.push(paint(BAD, "needs a person:"));
@@ -160,15 +174,13 @@ pub(crate) fn accounting(accounting: &Accounting) -> String {
     format!("requested {} {sign} {}", range_length(accounting.requested_ms), said.join(" + "))
 }
 
-fn told(messages: &Messages) -> String {
+fn told(messages: &Messages, retry: &str) -> String {
     let mut parts = vec![format!("{} delivered", messages.delivered)];
     if let Some(next) = &messages.next {
         let why = next.why.as_ref().map(|why| format!("{why}; ")).unwrap_or_default();
-        let when = format!(
-            "{why}due at {}, `genesys-purge retry` sends them at once, with GOVERNANCE_WEBHOOK_URL set",
-            next.due
-        );
-        parts.push(format!("{} still to be sent ({when})", messages.pending));
+        // Nobody is at work by now, so that no time is named at which somebody would be.
+        let how = format!("{why}nothing sends them now: `{retry}` does, with GOVERNANCE_WEBHOOK_URL set");
+        parts.push(format!("{} still to be sent ({how})", messages.pending));
     }
     if messages.dead > 0 {
         parts.push(format!("{} given up", messages.dead));
@@ -177,7 +189,8 @@ fn told(messages: &Messages) -> String {
 }
 
 /// Everything that this program cannot settle, one line each.
-fn needs_a_person(report: &Report, messages: &Messages, elsewhere: &str) -> Vec<String> {
+fn needs_a_person(report: &Report, beside: Beside<'_>) -> Vec<String> {
+    let Beside { messages, answers, elsewhere, .. } = beside;
     let mut needs: Vec<String> = report.problems.iter().map(|p| format!("the report: {}", p.message)).collect();
     let badly: Vec<_> = report.chunks.iter().filter(|c| c.outcome.is_some_and(|o| o != Outcome::Verified)).collect();
     for chunk in badly.iter().take(LISTED) {
@@ -186,20 +199,24 @@ fn needs_a_person(report: &Report, messages: &Messages, elsewhere: &str) -> Vec<
         let why = cause.map(|cause| format!(": {} [{}]", cause.message, cause.code)).unwrap_or_default();
         let context = cause.and_then(|c| c.context_id.clone().or_else(|| c.correlation_id.clone()));
         let context = context.map(|id| format!(", for Genesys's support: {id}")).unwrap_or_default();
-        needs.push(format!("chunk {} {} is {word}{why}{context}", chunk.index, window(chunk.window)));
+        let answer = answers.behind(chunk).map(|answer| format!(", {answer}")).unwrap_or_default();
+        needs.push(format!("chunk {} {} is {word}{why}{answer}{context}", chunk.index, window(chunk.window)));
     }
     if badly.len() > LISTED {
         needs.push(more(badly.len() - LISTED, elsewhere));
     }
-    if messages.dead > 0 {
-        needs.push(format!(
-            "{} for the governance system were given up, see webhooks.jsonl",
-            plural_messages(messages.dead)
-        ));
+    // Of a run that goes on, those that are still to be sent go on with it.
+    let untold: Vec<_> = messages.undelivered.iter().filter(|m| m.given_up || report.totals.open == 0).collect();
+    needs.extend(untold.iter().take(LISTED).map(|message| not_told(message)));
+    if untold.len() > LISTED {
+        needs.push(more(untold.len() - LISTED, "in webhooks.jsonl"));
     }
     needs
 }
 
-fn plural_messages(number: usize) -> String {
-    plural(u64::try_from(number).unwrap_or(u64::MAX), "message")
+fn not_told(message: &Undelivered) -> String {
+    let chunk = message.chunk.map(|index| format!(" about chunk {index}")).unwrap_or_default();
+    let how = if message.given_up { "was given up" } else { "is still to be sent" };
+    let why = message.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    format!("the governance system has not got message {}{chunk}, which {how}{why}", message.id)
 }

@@ -27,6 +27,23 @@ pub(crate) fn plural(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
+/// More chunks than this are counted, not named.
+const NAMED: usize = 12;
+
+/// `chunk 3`, `chunks 1, 2 and 5`; of very many, the first.
+pub(crate) fn which_chunks(indexes: &[u32]) -> String {
+    let named: Vec<String> = indexes.iter().take(NAMED).map(u32::to_string).collect();
+    let noun = if indexes.len() == 1 { "chunk" } else { "chunks" };
+    match named.as_slice() {
+        [] => "no chunk".to_owned(),
+        all if all.len() < indexes.len() => {
+            format!("{noun} {} and {} more", all.join(", "), grouped((indexes.len() - all.len()) as u64))
+        }
+        [one] => format!("{noun} {one}"),
+        [most @ .., last] => format!("{noun} {} and {last}", most.join(", ")),
+    }
+}
+
 /// A length of time in the two largest units that say something: `340 ms`, `1.2 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`.
 pub(crate) fn span(millis: u64) -> String {
     let (seconds, rest) = (millis / 1000, millis % 1000);
@@ -113,5 +130,12 @@ mod tests {
         assert_eq!(range_length(90 * DAY_MS), "90 d");
         assert_eq!(range_length(DAY_MS + 1), "1 d 1 ms");
         assert_eq!(count(None), "not measured");
+        for (indexes, text) in [
+            (&[3][..], "chunk 3"),
+            (&[1, 2, 5], "chunks 1, 2 and 5"),
+            (&(1..=14).collect::<Vec<_>>(), "chunks 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 and 2 more"),
+        ] {
+            assert_eq!(which_chunks(indexes), text);
+        }
     }
 }

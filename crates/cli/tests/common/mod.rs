@@ -74,6 +74,18 @@ impl Bench {
         asked.filter(|(call, _)| call == "POST /api/v2/data/deletion/requests").map(|(_, body)| body).collect()
     }
 
+    /// The files of the ledger itself, as they are now: one copy, or one put back.
+    pub(crate) fn copy_ledger(&self, from: &str, to: &str) {
+        fs::create_dir_all(self.path(to)).unwrap();
+        for name in ["ledger.sqlite3", "ledger.sqlite3-wal", "ledger.sqlite3-shm"] {
+            let (from, to) = (self.path(from).join(name), self.path(to).join(name));
+            let _ = fs::remove_file(&to);
+            if from.exists() {
+                fs::copy(from, to).unwrap();
+            }
+        }
+    }
+
     /// The evidence folder of the only run.
     pub(crate) fn evidence(&self) -> PathBuf {
         let folder = self.path("genesys-purge-data/evidence");
@@ -85,6 +97,21 @@ impl Bench {
 pub(crate) fn at(mut command: Command, tenant: &str) -> Command {
     command.env("GENESYS_BASE_URL", tenant).env("GENESYS_CLIENT_ID", "sim").env("GENESYS_CLIENT_SECRET", "sim");
     command
+}
+
+/// Sends a signal to a process.
+pub(crate) fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status().unwrap().success());
+}
+
+/// Starts the command and waits until it says this.
+pub(crate) fn begun(mut command: Command, said: fn(&Value) -> bool) -> Child {
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut events = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    assert!(events.any(|event| said(&event)));
+    // Nobody reads its output any more; it must not mind.
+    child
 }
 
 /// What a finished command left.

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::difference::difference;
 use super::examine::{Check, Files, Seen};
-use super::{AUDIT, EVIDENCE_VERSION, FILES, MANIFEST, Manifest, PLAN, REPORT, WEBHOOKS};
+use super::{AUDIT, EVIDENCE_VERSION, FILES, LITTER, MANIFEST, Manifest, PLAN, REPORT, WEBHOOKS};
 use crate::audit;
 use crate::chunk::Chunk;
 use crate::json::{FromJson as _, digest, parse, quoted, typed_digest};
@@ -13,9 +13,6 @@ use crate::plan::{self, CheckContext, reopen};
 use crate::report::{Ordered, Report};
 use crate::sorted::sort_by;
 use crate::webhook::{ChunkEnd, OutboxRow, WebhookEvent, event_id};
-
-/// What the desktops of macOS and Windows leave behind in a folder that somebody has opened: it says nothing, and nobody put it there.
-const LITTER: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
 
 /// Files that are named one by one.
 const NAMED: usize = 10;

@@ -38,6 +38,8 @@ pub const README: &str = "README.txt";
 
 /// Every file but the manifest.
 pub const FILES: [&str; 6] = [PLAN, AUDIT, REPORT, METRICS, WEBHOOKS, README];
+/// What the desktops of macOS and Windows leave behind in a folder that somebody has opened: it says nothing, and nobody put it there.
+pub const LITTER: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
 
 /// The manifest: what the run was, every file's hash, and how long every chain is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -205,23 +205,15 @@ impl Attempts {
                     format!("attempt {number} had {submits} submits and announced {announced}"),
                 );
             }
-            if attempt.defied {
-                problem("held.sent", format!("attempt {number} found conversations on hold and deleted nevertheless"));
-            }
-            if attempt.unguarded {
-                problem(
-                    "guards.unasked",
-                    format!("attempt {number} deleted before its start or a look for what is on hold"),
-                );
-            }
-            if attempt.is_unseen() {
-                problem("verified.unseen", format!("attempt {number} is verified, and its last look does not say so"));
-            }
-            if attempt.misnamed {
-                problem(
-                    "record.status",
-                    format!("attempt {number} ended otherwise than its last record's status says"),
-                );
+            for (wrong, code, what) in [
+                (attempt.defied, "held.sent", "found conversations on hold and deleted nevertheless"),
+                (attempt.unguarded, "guards.unasked", "deleted before its start, or a look for conversations on hold"),
+                (attempt.is_unseen(), "verified.unseen", "is verified, and its last look does not say so"),
+                (attempt.misnamed, "record.status", "ended otherwise than its last record's status says"),
+            ] {
+                if wrong {
+                    problem(code, format!("attempt {number} {what}"));
+                }
             }
             if let Some(message) = attempt.end.as_ref().and_then(|end| end.imbalance(api)) {
                 problem("records.sum", format!("attempt {number}: {message}"));

@@ -244,11 +244,10 @@ impl Machine<'_> {
             Ok(job) => job,
             Err(next) => return next,
         };
-        let known = !matches!(job.state, State::Unknown(_));
         if let State::Unknown(word) = &job.state {
             return self.unknown_status(word);
         }
-        self.remote(&job.state_text, known);
+        self.remote(&job.state_text, true);
         self.run.unknown_since = None;
         self.run.percent = job.percent;
         match job.state {

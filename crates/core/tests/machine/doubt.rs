@@ -54,6 +54,24 @@ fn a_page_that_is_shorter_than_it_says_is_not_the_last() {
     let answers = [created(), job("READY"), page(0..99), page(99..150), none, Json(200, json!(protected))];
     let story = play(&order, answers.into_iter().chain([Json(200, json!([])), Text(204, "")]));
     assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Held, "hold"), 0));
+    assert!(
+        bodies(&story).iter().any(|body| body.pointer("/body/paging/pageNumber") == Some(&json!(2))),
+        "{:?}",
+        story.calls
+    );
+}
+
+#[test]
+fn looking_for_what_is_left_ends_with_the_deadline() {
+    // The index lags for longer than the chunk may take.
+    let order = deletion(json!({ "chunkDeadlineSeconds": 120, "verifySeconds": 7200 }));
+    let story = play(&order, [count(5), accepted(), status("completed"), always(count(5))]);
+    assert_eq!(story.end(), ended(Outcome::Residual, "deadline"));
+    assert!((110..200).contains(&story.elapsed.as_secs()), "{:?}", story.elapsed);
+    // A zero that could not be seen twice is neither left over nor proof.
+    let order = deletion(json!({}));
+    let story = play(&order, [count(5), accepted(), status("completed"), count(5), count(0), error(403, "forbidden")]);
+    assert_eq!(story.end(), ended(Outcome::Unknown, "forbidden"));
 }
 
 #[test]

@@ -546,6 +546,29 @@ fn an_unanswered_creation_is_found_again_by_its_window_and_action_date() {
     let nothing = always(Json(200, json!({ "entities": [] })));
     let story = play(&order, [Lost(NoResponse::Dropped), nothing, created()].into_iter().chain(rest()));
     assert_eq!((story.end(), story.times("POST jobs"), story.run.view().submits), (verified(), 2, 1));
+    // A list lags behind: it is looked at for a while before another job is made.
+    let until_again = story.calls.iter().skip(1).take_while(|call| *call != "POST jobs").count();
+    assert!(until_again >= 4, "{:?}", story.calls);
+}
+
+#[test]
+fn an_execution_that_is_refused_ends_the_chunk_and_its_job() {
+    let order = order("recordingJobs", |_| {});
+    // Unless it is refused as one too many.
+    let story = play(&order, [created(), job("READY"), error(400, "bad.request"), Text(204, "")]);
+    assert_eq!((story.end(), story.times("DELETE job-1")), (ended(Outcome::Rejected, "bad.request"), 1));
+    let done = [job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+    let story =
+        play(&order, [created(), job("READY"), error(400, "jobs.limit.reached"), job("READY")].into_iter().chain(done));
+    assert_eq!(story.end(), verified());
+}
+
+#[test]
+fn a_state_that_is_not_known_before_the_execution_is_watched_for_a_third_of_the_time() {
+    let order = order("recordingJobs", |order| order["limits"] = json!({ "chunkDeadlineSeconds": 3600 }));
+    let story = play(&order, [created(), always(job("PONDERING")), Text(204, "")]);
+    assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Failed, "status.unknown"), 0));
+    assert!((1200..1300).contains(&story.elapsed.as_secs()), "{:?}", story.elapsed);
 }
 
 #[test]

@@ -25,6 +25,9 @@ pub enum LedgerError {
     /// It cannot be reached or written now; nothing is known to be wrong with what it holds.
     #[error("the ledger is not available: {0}")]
     Unavailable(String),
+    /// It refuses this, whenever it is asked: only a person will change that.
+    #[error("the ledger refuses this: {0}")]
+    Refused(String),
     /// It holds something that this program cannot read.
     #[error("the ledger holds something unreadable: {0}")]
     Corrupt(String),
@@ -236,7 +239,7 @@ pub struct OutboxMessage {
 ///
 /// # Errors
 /// Every method gives [`LedgerError::Unavailable`] when the store does not answer and [`LedgerError::Corrupt`] when it holds
-/// something unreadable; [`LedgerError::Conflict`] where said.
+/// something unreadable; [`LedgerError::Refused`] when it will never do it; [`LedgerError::Conflict`] where said.
 pub trait Ledger {
     /// Creates a run with all its chunks, unless there is one of that id.
     ///

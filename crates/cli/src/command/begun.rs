@@ -1,0 +1,34 @@
+//! Runs that have begun and are not stopped by what a command is refused for.
+
+use std::path::Path;
+
+use purge_core::finding::{Finding, Severity};
+use purge_core::request::PurgeRequest;
+
+use super::on_this_thread;
+use crate::carry::lock::RunLock;
+use crate::carry::note::{self, Target};
+use crate::carry::stored;
+use crate::failure::Failure;
+use crate::ledger::SqliteLedger;
+use crate::terminal::hint;
+
+/// What to say of every run of that request on that tenant whose chunks are not all at their end.
+pub(super) fn begun(folder: &Path, request: &PurgeRequest, target: &Target) -> Result<Vec<Finding>, Failure> {
+    let Some(ledger) = SqliteLedger::look_at(folder).map_err(stored::unopened(folder))? else { return Ok(Vec::new()) };
+    let runs = on_this_thread(note::unfinished(&ledger, request, target))?;
+    let said = runs.into_iter().map(|row| {
+        let (run_id, open, chunks) = (row.order.run_id.as_str(), row.open, row.order.chunks);
+        let cancel = hint::cancel(folder, run_id);
+        let (how, help) = if RunLock::is_taken(folder, run_id)? {
+            ("goes on without this policy", format!("`{cancel}` stops it"))
+        } else {
+            let help = format!("what it has submitted may go on; `{cancel}` and its own command end it");
+            ("is not carried out now", help)
+        };
+        let message =
+            format!("run `{run_id}` of this request has begun and {how}; {open} of its {chunks} chunks are open");
+        Ok(Finding::new(Severity::Warning, "run.begun", "", message, help))
+    });
+    said.collect()
+}

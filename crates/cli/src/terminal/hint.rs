@@ -1,0 +1,25 @@
+//! Commands that somebody can give next, ready to be typed.
+
+use std::path::Path;
+
+use crate::args::DEFAULT_LEDGER;
+use crate::carry::run::Surroundings;
+
+/// What tries the run again, under what was said of it now.
+pub(crate) fn retry(around: &Surroundings, run_id: &str) -> String {
+    // Whoever said which policy applies now, or where the evidence goes, means it of the retry, too.
+    let said =
+        |flag: &str, path: Option<&Path>| path.map(|path| format!(" {flag} {}", path.display())).unwrap_or_default();
+    let policy = said("--policy", around.policy.as_ref().map(|policy| policy.path()));
+    let evidence = said("--evidence", around.evidence.as_deref());
+    format!("genesys-purge retry {run_id}{}{policy}{evidence}", ledger(&around.folder))
+}
+
+/// What stops the run.
+pub(crate) fn cancel(folder: &Path, run_id: &str) -> String {
+    format!("genesys-purge cancel {run_id}{}", ledger(folder))
+}
+
+fn ledger(folder: &Path) -> String {
+    if folder == Path::new(DEFAULT_LEDGER) { String::new() } else { format!(" --ledger {}", folder.display()) }
+}

@@ -1,0 +1,42 @@
+// What differs between two requests with their policies, member by member, wherever that shows: two plans may have the same windows
+// and delete different things.
+import { fields, type Documents, type Json } from './document'
+
+export interface Change {
+  inPolicy: boolean
+  /** The names on the way to it, from the outside. */
+  path: string[]
+  /** Undefined where there is none. */
+  before: Json | undefined
+  after: Json | undefined
+}
+
+export function changes(before: Documents, after: Documents): Change[] {
+  const policy = (documents: Documents): Json | undefined => (documents.policy === null ? undefined : (fields(documents.policy) ?? undefined))
+  return [
+    ...inside(fields(before.request) ?? undefined, fields(after.request) ?? undefined, []).map((one) => ({ ...one, inPolicy: false })),
+    ...inside(policy(before), policy(after), []).map((one) => ({ ...one, inPolicy: true })),
+  ]
+}
+
+type Place = Omit<Change, 'inPolicy'>
+
+function inside(before: Json | undefined, after: Json | undefined, path: string[]): Place[] {
+  const [had, has] = [members(before), members(after)]
+  if (had === null || has === null) return same(before, after) ? [] : [{ path, before, after }]
+  const names = [...new Set([...had.keys(), ...has.keys()])]
+  return names.flatMap((name) => inside(had.get(name), has.get(name), [...path, name]))
+}
+
+/** Members by their names: those of a list by their ids, or else by their places, from 1. Null for what is one value. */
+function members(value: Json | undefined): Map<string, Json> | null {
+  if (value === null || typeof value !== 'object') return null
+  if (!Array.isArray(value)) return new Map(Object.entries(value))
+  if (!value.every((item) => item !== null && typeof item === 'object' && !Array.isArray(item))) return null
+  const ids = value.map((item) => (item as { id?: Json }).id)
+  const named = ids.every((id) => typeof id === 'string') && new Set(ids).size === ids.length
+  return new Map(value.map((item, place) => [named ? String(ids[place]) : String(place + 1), item]))
+}
+
+/** What is null is not there: that is how a request has no query. */
+const same = (before: Json | undefined, after: Json | undefined): boolean => JSON.stringify(before ?? null) === JSON.stringify(after ?? null)
