@@ -1,5 +1,6 @@
 //! MiniStack, the local AWS, and moto, a second opinion about SQS; one process each per test, and clients for them.
 
+use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -64,7 +65,7 @@ impl Emulator {
             .unwrap();
         let mut emulator = Self { process, folder, url };
         let log = emulator.folder.join("log");
-        until_listening(port, &mut emulator.process, || std::fs::read_to_string(&log).unwrap_or_default());
+        until_answering(port, &mut emulator.process, || std::fs::read_to_string(&log).unwrap_or_default());
         emulator
     }
 
@@ -129,7 +130,7 @@ impl Moto {
             .spawn()
             .unwrap();
         let mut moto = Self { process, url: format!("http://127.0.0.1:{port}") };
-        until_listening(port, &mut moto.process, String::new);
+        until_answering(port, &mut moto.process, String::new);
         moto
     }
 }
@@ -154,13 +155,24 @@ fn free_port() -> u16 {
     }
 }
 
-fn until_listening(port: u16, process: &mut Child, log: impl Fn() -> String) {
+/// It listens before it can do anything, and may do so more than once.
+fn until_answering(port: u16, process: &mut Child, log: impl Fn() -> String) {
     let deadline = Instant::now() + PATIENCE;
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+    while !answers(port).unwrap_or(false) {
         assert!(process.try_wait().unwrap().is_none(), "the emulator has ended: {}", log());
         assert!(Instant::now() < deadline, "the emulator does not start: {}", log());
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// Whether whoever listens there speaks HTTP.
+fn answers(port: u16) -> std::io::Result<bool> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
+    let mut begin = [0; 5];
+    stream.read_exact(&mut begin)?;
+    Ok(&begin == b"HTTP/")
 }
 
 /// What clients of an emulator at that address need.

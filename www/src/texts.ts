@@ -115,7 +115,7 @@ export const t = {
   cannotCopy: 'Browsers copy only on pages that come over https or from this machine: select the text (Hand over has the digest) and copy it with Ctrl C.',
   notReadable: (name: string) => `${name} cannot be read; nothing was changed. A folder cannot be taken here: choose the file in it.`,
   noText: (name: string) => `${name} has characters that cannot be read, so nothing was changed: it is no text, or not in UTF-8. Save it as UTF-8.`,
-  tooLarge: 'This request is too large for an address: neither a link nor a bookmark brings it back. Save the plan file, or request and policy.',
+  tooLarge: 'The address cannot hold this request: neither a link nor a bookmark brings it back. Save the plan file, or request and policy.',
 
   examples: {
     label: 'Start from',

@@ -248,7 +248,7 @@ pub(crate) struct RunArgs {
     /// Scenario of the simulated tenant
     #[arg(long, value_name = "FILE")]
     pub(crate) scenario: Option<PathBuf>,
-    /// Print one JSON event a line, the report last
+    /// Print one JSON event a line, the report last; a problem that stops it comes after that
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -263,7 +263,7 @@ pub(crate) struct SimulateArgs {
     /// Scenario of the simulated tenant
     #[arg(long, value_name = "FILE")]
     pub(crate) scenario: Option<PathBuf>,
-    /// Print one JSON event a line, the report last
+    /// Print one JSON event a line, the report last; a problem that stops it comes after that
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -308,7 +308,7 @@ pub(crate) struct RetryArgs {
     /// Folder for the evidence [default: where it was; at first, evidence/RUN in the ledger's folder]
     #[arg(long, value_name = "DIR")]
     pub(crate) evidence: Option<PathBuf>,
-    /// Print one JSON event a line, the report last
+    /// Print one JSON event a line, the report last; a problem that stops it comes after that
     #[arg(long)]
     pub(crate) json: bool,
 }

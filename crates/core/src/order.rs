@@ -14,13 +14,13 @@ use crate::window::Window;
 const LONGEST_NAME: usize = 200;
 
 /// Version of the order's format.
-pub(crate) const ORDER_VERSION: u32 = 1;
+pub(crate) const ORDER_VERSION: u32 = 2;
 
 /// What all chunks of a run share, made from an approved plan; stored once per run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Order {
-    /// Format version, 1.
+    /// Format version, 2.
     #[serde(deserialize_with = "crate::json::version::<ORDER_VERSION, _>")]
     pub version: u32,
     /// Identifies the run: the same plan on the same tenant is the same run.

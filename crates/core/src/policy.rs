@@ -99,8 +99,8 @@ pub struct Limits {
     pub chunk_deadline_seconds: u64,
     /// Seconds a chunk may wait for its turn: before it gets going, and again for the request budget afterwards.
     pub queue_deadline_seconds: u64,
-    /// Chunks that one machine has under way at once. With `recordingJobs`: jobs under way at once in the organisation, all runs of
-    /// the ledger together, at most 2, its limit; functions have as many chunks of `dataDeletion` as the request budget lets out.
+    /// Chunks of a run that one machine has under way at once. `recordingJobs` never has more than 2 in all runs of a ledger, the
+    /// organisation's limit. Functions take no notice: two jobs, and as many chunks of `dataDeletion` as the request budget lets out.
     pub concurrency: u32,
     /// Requests a minute, all chunks together; the API's headers may lower it.
     pub requests_per_minute: u32,

@@ -258,11 +258,7 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
                     }
                     came.input
                 }
-                // A run that wants one job at a time leaves the other slot to somebody else, whoever that is.
-                Next::TakeSlot => {
-                    let most = order.limits.concurrency_for(order.request.api);
-                    Input::Slot { granted: self.ledger.take_slot(slot, most).await? }
-                }
+                Next::TakeSlot => Input::Slot { granted: self.ledger.take_slot(slot, JOB_SLOTS).await? },
                 Next::WaitUntil { at, reason } => return Ok(self.waiting(run.chunk().index, at, reason)),
                 Next::Done(outcome) => return Ok(Advance::Done(outcome)),
             };

@@ -880,25 +880,14 @@ fn a_job_slot_is_given_back_with_the_end_of_its_chunk() {
 
 #[test]
 fn a_chunk_without_a_slot_waits_and_sends_nothing() {
-    waits_while_taken(4, &["x", "y"]);
-}
-
-#[test]
-fn a_run_that_wants_one_job_at_a_time_leaves_the_other_slot_to_others() {
-    waits_while_taken(1, &["x"]);
-}
-
-/// A chunk of a run with that `limits.concurrency` starts no job before the first of the holders has given its slot back.
-fn waits_while_taken(concurrency: u32, holders: &[&'static str]) {
     in_virtual_time(async |clock| {
         let (ledger, http, mut order) = (MemoryLedger::new(), FakeTenant::new(clock), order(1));
         order.request.api = DeletionApi::RecordingJobs;
         order.request.record_types = vec![RecordType::Recording];
         order.limits.max_records = None;
-        order.limits.concurrency = concurrency;
         create(&ledger, &order).await;
         let slot = |holder| Slot { tenant: "https://api.example.com", holder };
-        for holder in holders {
+        for holder in ["x", "y"] {
             assert!(ledger.take_slot(slot(holder), 2).await.unwrap());
         }
         let free_at = start().plus(Duration::from_secs(600));

@@ -1,6 +1,7 @@
 // What the page knows, and the one way to change it.
 import { plan, type Plan } from '../core'
 import { Q1, examples } from '../examples'
+import * as beyond from './beyond'
 import { at, fields, type Documents } from './document'
 import { decode, encode, holdsDocuments, viewOf } from './fragment'
 import { NATURAL, type Sort } from './order'
@@ -130,11 +131,14 @@ async function remember(asStep: boolean): Promise<void> {
   // What cannot be read here may still be of use to somebody, until it is replaced.
   if (state.damaged && !asStep) return
   const then = arrivals
-  const hash = await encode(state.view, state.documents)
+  const { documents } = state
+  const hash = await encode(state.view, documents)
   // An address that came meanwhile is not written over: it says what is shown next.
   if (then !== arrivals) return
-  if (hash !== location.hash && !write(hash, asStep)) return change({ tooLarge: true })
-  change({ tooLarge: false })
+  const held = hash === location.hash || write(hash, asStep)
+  if (held) beyond.settled(documents)
+  else beyond.added(documents)
+  change({ tooLarge: !held })
 }
 
 /** Whether the address is that now. */
@@ -154,16 +158,22 @@ function write(hash: string, asStep: boolean): boolean {
   return true
 }
 
-export const canUndo = (): boolean => steps > 0 || state.tooLarge
-export const canRedo = (): boolean => steps < furthest
+export const canUndo = (): boolean => steps > 0 || beyond.canGoBack()
+export const canRedo = (): boolean => steps < furthest || beyond.canGoForth()
 export async function undo(): Promise<void> {
   if (pending !== undefined) await remember(true)
-  // What the address does not hold is undone by what it holds.
-  if (state.tooLarge) await restore(steps)
-  else if (canUndo()) history.back()
+  if (beyond.canGoBack()) await bring(beyond.back(state.documents))
+  else if (steps > 0) history.back()
 }
-export function redo(): void {
-  if (canRedo()) history.forward()
+export async function redo(): Promise<void> {
+  if (beyond.canGoForth()) await bring(beyond.forth(state.documents))
+  else if (steps < furthest) history.forward()
+}
+
+async function bring(documents: Documents | null): Promise<void> {
+  if (documents === null) return
+  edit(documents, false)
+  await remember(false)
 }
 
 export function pin(): void {
@@ -223,6 +233,9 @@ export async function begin(painter: () => void, arrived: () => void): Promise<v
   const told = unsaved ?? (await decode(location.hash))
   const damaged = told === null && holdsDocuments(location.hash)
   const documents = told ?? (damaged ? UNREADABLE : { request: (examples[0] ?? Q1).request, policy: null })
+  beyond.left(null)
+  const addressed = unsaved === null ? null : await decode(location.hash)
+  beyond.settled(addressed ?? (unsaved === null ? documents : { request: (examples[0] ?? Q1).request, policy: null }))
   const started = performance.now()
   const first = makePlan(documents)
   state = {
@@ -275,6 +288,7 @@ async function restore(to: number | undefined): Promise<void> {
   const { hash } = location
   const documents = await decode(hash)
   if (hash !== location.hash) return
+  beyond.left(state.tooLarge ? state.documents : null)
   const damaged = documents === null && holdsDocuments(hash)
   change({ view: viewFrom(hash), tooLarge: false })
   if (documents !== null || damaged) edit(documents ?? UNREADABLE, false)

@@ -72,7 +72,7 @@ pub(crate) fn unheeded(folder: &Path, run_id: &str) -> Failure {
         Exit::Temporary,
         "run.underWay",
         "",
-        format!("run `{run_id}` is being carried out by another process, which goes on without the policy given here"),
+        format!("run `{run_id}` is being carried out by another process, which may not know the policy given here"),
         format!("stop it where it was started, or with `{cancel}`; then do this again"),
     )
 }

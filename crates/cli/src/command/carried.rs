@@ -196,11 +196,16 @@ fn show(concluded: &Concluded, around: &Surroundings, json: bool, stopped: bool)
     }
 }
 
+/// Whether a policy that is newer than the plan keeps it, and nothing of it was submitted that may still be under way.
+fn is_kept(chunk: &ChunkReport) -> bool {
+    matches!(chunk.outcome, Some(Outcome::Held | Outcome::Rejected))
+        && chunk.cause.as_ref().is_some_and(|cause| KEPT.contains(&cause.code.as_str()))
+}
+
 /// What a policy that is newer than the plan keeps is deleted by no retry, and no longer covered by the approval.
 fn how_to_go_on(report: &Report, retry: &str) -> Vec<String> {
     let badly = report.chunks.iter().filter(|chunk| chunk.outcome.is_some_and(|outcome| outcome != Outcome::Verified));
-    let (kept, others): (Vec<&ChunkReport>, Vec<&ChunkReport>) =
-        badly.partition(|chunk| chunk.cause.as_ref().is_some_and(|cause| KEPT.contains(&cause.code.as_str())));
+    let (kept, others): (Vec<&ChunkReport>, Vec<&ChunkReport>) = badly.partition(|chunk| is_kept(chunk));
     let mut lines = Vec::new();
     if !kept.is_empty() {
         let which = which_chunks(&kept.iter().map(|chunk| chunk.index).collect::<Vec<_>>());

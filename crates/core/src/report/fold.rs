@@ -289,12 +289,12 @@ impl End {
         // What is left after a recording job is looked for in a sample: only when nothing is left is it the count of all.
         let sampled = api == DeletionApi::RecordingJobs && self.outcome != Outcome::Verified;
         let (before, deleted) = (self.before?, self.records_deleted?);
-        if deleted <= before && (sampled || self.remaining.is_none()) {
-            return None;
-        }
-        let (remaining, protected) = (self.remaining.unwrap_or(0), self.protected.unwrap_or(0));
-        let kept = before.checked_sub(deleted).and_then(|rest| rest.checked_sub(remaining));
-        (kept != Some(protected)).then(|| {
+        let Some(kept) = before.checked_sub(deleted) else {
+            return Some(format!("{before} records before, but {deleted} deleted"));
+        };
+        let remaining = self.remaining.filter(|_| !sampled)?;
+        let protected = self.protected.unwrap_or(0);
+        (kept.checked_sub(remaining) != Some(protected)).then(|| {
             format!("{before} records before, but {deleted} deleted, {remaining} remaining and {protected} protected")
         })
     }

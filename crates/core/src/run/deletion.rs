@@ -175,7 +175,7 @@ impl Machine<'_> {
         if self.run.resubmits >= MAX_SUBMITS {
             let cause = Cause::new("submit.gave-up", format!("{MAX_SUBMITS} submits had no clear answer"));
             let cause = self.with_trouble(cause);
-            return self.finish(Outcome::Failed, Some(cause));
+            return self.end_job(Outcome::Failed, cause);
         }
         match self.run.api {
             // What stood against it may have changed while this one was watched.

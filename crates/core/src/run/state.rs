@@ -16,11 +16,14 @@ pub(super) const DELETION_GONE: &str = "deletion.gone";
 /// Why a job that was perhaps created ends in doubt when nobody could look at all jobs.
 pub(super) const TOO_MANY_JOBS: &str = "submit.too-many-jobs";
 
-/// No wait is longer, but for a cool-off.
+/// No wait is longer, but for a cool-off, and one for the request budget before anything has begun.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
+/// The longest wait of a chunk that has not begun and leaves the way to those that have.
+pub(super) const LONGEST_SPREAD: Duration = Duration::from_secs(6 * 3600);
+
 /// Version of the stored state.
-pub(crate) const CHUNK_RUN_VERSION: u32 = 1;
+pub(crate) const CHUNK_RUN_VERSION: u32 = 2;
 
 /// What the chunk is about to do or waiting for; named after the answer that it expects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -384,7 +387,11 @@ impl ChunkRun {
     /// over.
     #[must_use]
     pub fn waits(&self, now: Timestamp) -> Option<(Timestamp, WaitReason)> {
-        self.due().filter(|(at, reason)| now < *at && (*reason == WaitReason::CoolOff || *at <= now.plus(LONGEST_WAIT)))
+        self.due().filter(|(at, reason)| {
+            let longest =
+                if *reason == WaitReason::RequestBudget { LONGEST_SPREAD + LONGEST_WAIT } else { LONGEST_WAIT };
+            now < *at && (*reason == WaitReason::CoolOff || *at <= now.plus(longest))
+        })
     }
 
     /// Until when it was to wait, and for what.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::machine::{Machine, changes_something, millis};
-use super::state::{Phase, Wait};
+use super::state::{LONGEST_SPREAD, Phase, Wait};
 use super::{Cause, Next, WaitReason};
 use crate::audit::Event;
 use crate::pace::{until_next_look, until_next_look_at_recordings};
@@ -16,11 +16,6 @@ const SLOT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Chunks that found no room in the request budget together come back within this time, one after the other.
 const BUDGET_SPREAD: Duration = Duration::from_secs(10);
-
-/// Those that have not begun leave the way to those that have: they come back within the time in which each chunk could ask once, the
-/// sooner the longer they have waited, but within this. If thousands came back sooner than that, most would find no room again, and each
-/// would begin long before it can go on.
-const LONGEST_SPREAD: Duration = Duration::from_secs(6 * 3600);
 
 /// How long after its deadline a chunk may wait for the request budget, to cancel its job or to look once at what is left.
 const LAST_PATIENCE: Duration = Duration::from_secs(3600);
@@ -112,7 +107,9 @@ impl Machine<'_> {
     fn wait_for_room(&mut self, at: Timestamp, worth_recording: bool) -> Next {
         let now = self.cx.now;
         let queued = self.run.phase == Phase::Queued;
-        let spread = if queued { self.turn().clamp(BUDGET_SPREAD, LONGEST_SPREAD) } else { BUDGET_SPREAD };
+        // Whoever was stopped, and found room or never looked for it, goes on as soon as somebody comes by.
+        let spread =
+            if queued && at > now { self.turn().clamp(BUDGET_SPREAD, self.longest_spread()) } else { BUDGET_SPREAD };
         let at = at.max(now).plus(jittered(&self.key(), now.millis().unsigned_abs(), spread, 100));
         if self.run.started_at.is_some() {
             let allowed = self.limits().queue_deadline_seconds.saturating_mul(1000);
@@ -122,7 +119,15 @@ impl Machine<'_> {
         if self.deadline().is_some_and(|deadline| now >= deadline.plus(LAST_PATIENCE)) {
             self.run.waits = self.run.waits.saturating_add(1);
         }
+        let at = if queued { self.deadline().map_or(at, |deadline| at.min(deadline)) } else { at };
         self.wait(at, WaitReason::RequestBudget, worth_recording)
+    }
+
+    /// Those that have not begun leave the way to those that have: they come back within the time in which each chunk could ask once, but
+    /// within this. If thousands came back sooner than that, most would find no room again, and each would begin long before it can go
+    /// on. Of those that are tried again nobody knows how many they are.
+    fn longest_spread(&self) -> Duration {
+        Duration::from_secs(if self.run.attempt > 1 { 3600 } else { 6 * 3600 })
     }
 
     /// The time in which every chunk could ask once; less of it for one that has waited for a while, for then fewer are left.

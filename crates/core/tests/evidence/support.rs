@@ -51,7 +51,7 @@ impl World {
             recordings: None,
         };
         let order = Order {
-            version: 1,
+            version: 2,
             run_id: RUN.to_owned(),
             plan_digest: PLAN.to_owned(),
             policy_digest: PLAN.to_owned(),

@@ -431,6 +431,10 @@ fn what_an_unanswered_submit_may_have_deleted_is_not_denied_when_no_other_may_le
         );
         assert!(!story.run.view().cause.unwrap().message.contains("before anything was deleted"));
     }
+    // Nor when every submit is lost and none seems to do anything.
+    let five = (0..5).flat_map(|_| [Lost(NoResponse::Dropped), always(count(4))]);
+    let story = play(&order, five);
+    assert_eq!((story.end(), story.times(SUBMIT)), (ended(Outcome::Unknown, "submit.gave-up"), 5), "{}", story.log);
     // It was counted, and a part has gone; then another attempt finds the reason to stop.
     let counted = deletion(json!({ "confirmSubmitSeconds": 30 }));
     let held = held("dataDeletion", json!({ "confirmSubmitSeconds": 30 }));

@@ -59,7 +59,7 @@ impl Story {
 fn order(api: &str, change: impl FnOnce(&mut Value)) -> Order {
     let types = if api == "recordingJobs" { json!(["recording"]) } else { json!(["conversation", "message"]) };
     let mut order = json!({
-        "version": 1,
+        "version": 2,
         "runId": "run-1",
         "planDigest": format!("sha256:{}", "a".repeat(64)),
         "policyDigest": format!("sha256:{}", "b".repeat(64)),
@@ -549,6 +549,31 @@ fn an_unanswered_creation_is_found_again_by_its_window_and_action_date() {
     // A list lags behind: it is looked at for a while before another job is made.
     let until_again = story.calls.iter().skip(1).take_while(|call| *call != "POST jobs").count();
     assert!(until_again >= 4, "{:?}", story.calls);
+}
+
+#[test]
+fn a_chunk_that_leaves_the_way_to_others_waits_once_however_often_it_is_woken() {
+    let order = |chunks: u32, limits: Value| {
+        order("dataDeletion", |order| (order["chunks"], order["limits"]) = (json!(chunks), limits))
+    };
+    let rest = || [count(5), accepted(), status("completed"), count(0)];
+    let budget = |story: &Story| story.waits.iter().filter(|reason| **reason == WaitReason::RequestBudget).count();
+    // Six hours are the longest for which it may be sent away; an early wake-up changes nothing, as in every story.
+    let large = order(20_000, json!({ "requestsPerMinute": 30 }));
+    let story = play(&large, [Stopped(Duration::from_secs(60))].into_iter().chain(rest()));
+    assert_eq!((story.end(), budget(&story)), (verified(), 1));
+    assert!(story.elapsed > Duration::from_secs(3600), "{:?}", story.elapsed);
+    // Whoever was stopped is not sent to the end of the queue, nor is one of the few that are tried again.
+    let story = play(&large, [Stopped(Duration::ZERO)].into_iter().chain(rest()));
+    assert!(story.elapsed < Duration::from_secs(60), "{:?}", story.elapsed);
+    let failed = play(&large, [error(403, "forbidden")]).run.retried().unwrap();
+    let story =
+        go_on(&large, failed, "2024-01-02T00:00:00Z", [Stopped(Duration::from_secs(60))].into_iter().chain(rest()));
+    assert!(story.elapsed < Duration::from_secs(3700), "{:?}", story.elapsed);
+    // And nobody waits beyond the time for which it may.
+    let short = order(20_000, json!({ "requestsPerMinute": 30, "queueDeadlineSeconds": 600 }));
+    let story = play(&short, [Stopped(Duration::from_secs(60))]);
+    assert_eq!((story.end().0, story.elapsed), (Outcome::TimedOut, Duration::from_secs(600)));
 }
 
 #[test]

@@ -362,7 +362,7 @@ fn days(from: u32, to: u32) -> Result<Window, Broken> {
 /// When it would have no chunk.
 pub fn new_run(run_id: &str, chunks: u32) -> Result<NewRun, Broken> {
     let order = Order {
-        version: 1,
+        version: 2,
         run_id: run_id.to_owned(),
         plan_digest: "sha256:plan".to_owned(),
         policy_digest: "sha256:policy".to_owned(),

@@ -33,7 +33,7 @@ pub(crate) fn start() -> Timestamp {
 
 pub(crate) fn order(chunks: u32) -> Order {
     Order {
-        version: 1,
+        version: 2,
         run_id: RUN.to_owned(),
         plan_digest: "sha256:plan".to_owned(),
         policy_digest: "sha256:policy".to_owned(),
