@@ -127,7 +127,7 @@ impl Machine<'_> {
     /// within this. If thousands came back sooner than that, most would find no room again, and each would begin long before it can go
     /// on. Of those that are tried again nobody knows how many they are.
     fn longest_spread(&self) -> Duration {
-        Duration::from_secs(if self.run.attempt > 1 { 3600 } else { 6 * 3600 })
+        if self.run.attempt > 1 { LONGEST_SPREAD / 6 } else { LONGEST_SPREAD }
     }
 
     /// The time in which every chunk could ask once; less of it for one that has waited for a while, for then fewer are left.
