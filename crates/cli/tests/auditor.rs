@@ -80,13 +80,7 @@ fn the_program_in_the_document_checks_evidence() {
         ),
     ];
     for (change, says) in table {
-        let copy = bench.path("copy");
-        let _ = fs::remove_dir_all(&copy);
-        fs::create_dir(&copy).unwrap();
-        for file in fs::read_dir(&evidence).unwrap() {
-            let file = file.unwrap();
-            fs::copy(file.path(), copy.join(file.file_name())).unwrap();
-        }
+        let copy = bench.copied(&evidence);
         change(&copy);
         let (holds, said) = audited(&copy);
         assert!(!holds && said.contains(says), "{says}: {said}");

@@ -147,13 +147,7 @@ fn every_file_and_every_claim_is_checked() {
         ("a whole file", &|f| fs::remove_file(f.join("webhooks.jsonl")).unwrap(), "files", "webhooks.jsonl"),
     ];
     for (what, change, check, says) in table {
-        let copy = bench.path("copy");
-        let _ = fs::remove_dir_all(&copy);
-        fs::create_dir(&copy).unwrap();
-        for file in fs::read_dir(&evidence).unwrap() {
-            let file = file.unwrap();
-            fs::copy(file.path(), copy.join(file.file_name())).unwrap();
-        }
+        let copy = bench.copied(&evidence);
         // What a desktop leaves in a folder that somebody looks at says nothing.
         fs::write(copy.join(".DS_Store"), "x").unwrap();
         bench.run(&["verify", "copy"]).exits(0);

@@ -24,6 +24,18 @@ impl Bench {
         Self { folder: TempDir::new().unwrap() }
     }
 
+    /// A copy of a folder of files, in place of the one before.
+    pub(crate) fn copied(&self, folder: &Path) -> PathBuf {
+        let copy = self.path("copy");
+        let _ = std::fs::remove_dir_all(&copy);
+        std::fs::create_dir(&copy).unwrap();
+        for file in std::fs::read_dir(folder).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), copy.join(file.file_name())).unwrap();
+        }
+        copy
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
