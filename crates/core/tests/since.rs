@@ -225,7 +225,12 @@ fn a_rule_counts_that_conversations_of_a_chunk_may_reach_into() {
     let mut other = known.clone();
     other["holds"] =
         json!([{"id": "rows", "recordTypes": ["screenRecording"], "conversationIds": [ID], "range": days_of_2020()}]);
-    for (policy, expected) in [(&other, 0), (&rule(days("2023-02-01T00:00:00Z") + 1), 1)] {
+    for (policy, expected) in [
+        (&other, 0),
+        (&rule(since_planned("2023-02-01T00:00:00Z") + 10), 1),
+        (&rule(since_planned("2023-02-01T00:00:00Z") - 5), 0),
+        (&rule(days("2023-02-01T00:00:00Z") + 1), 1),
+    ] {
         assert_eq!(said(&plan, plan.chunks(), policy).len(), expected, "{policy}");
     }
 }
