@@ -613,11 +613,17 @@ fn interrupted_it_finishes_the_step_in_hand_and_leaves_evidence() {
     let run = console.begin(&plan(&bench, &request(3), None));
     console.follow(&run, "0.0", |event| event.data["state"] == "deleting");
     console.signal("INT");
+    let said = stopped_with_evidence(&bench, &mut console);
+    assert!(said.contains("stopping 1 run after the step in hand"), "{said}");
+}
+
+/// It has stopped before the run's end, and left sound evidence of that; gives what it has said.
+fn stopped_with_evidence(bench: &Bench, console: &mut Console) -> String {
     let (code, said) = console.end();
     assert_eq!(code, Some(75), "{said}");
-    assert!(said.contains("stopping 1 run after the step in hand"), "{said}");
     let verdict = bench.run(&["verify", bench.evidence().to_str().unwrap(), "--json"]).exits(0);
     assert!(verdict.stdout.contains("\"outcome\": \"open\""), "{}", verdict.stdout);
+    said
 }
 
 #[test]
@@ -790,10 +796,7 @@ fn connections_that_do_not_read_keep_no_run_from_stopping() {
         assert!(began.elapsed() < Duration::from_secs(20), "it waits for whoever does not read");
         std::thread::sleep(Duration::from_millis(50));
     }
-    let (code, said) = console.end();
-    assert_eq!(code, Some(75), "{said}");
-    let verdict = bench.run(&["verify", bench.evidence().to_str().unwrap(), "--json"]).exits(0);
-    assert!(verdict.stdout.contains("\"outcome\": \"open\""), "{}", verdict.stdout);
+    stopped_with_evidence(&bench, &mut console);
 }
 
 #[test]

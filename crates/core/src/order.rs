@@ -202,11 +202,8 @@ fn held_windows(policy: &Policy, request: &PurgeRequest, approved_at: Timestamp)
 fn compliance_note(plan: &Plan, approved_at: Timestamp) -> String {
     let (request, policy) = (plan.request(), plan.policy());
     let leave = request.retention_override.as_ref();
-    let keeps = |rule: &&RetentionRule| {
-        rule.concerns(request.api, &request.record_types, &request.jurisdiction)
-            && rule.young(approved_at).is_some_and(|young| young.overlaps(request.range))
-    };
-    let overridden = leave.map_or(0, |_| policy.retention.iter().filter(keeps).count());
+    let keeps = |rule: &&RetentionRule| rule.young(approved_at).is_some_and(|young| young.overlaps(request.range));
+    let overridden = leave.map_or(0, |_| policy.rules_concerning(request).filter(keeps).count());
     let retention = match (policy.retention.len(), overridden) {
         (0, _) => "no retention rules were given".to_owned(),
         (n, 0) => format!("{} checked, none overridden", counted(n, "retention rule")),

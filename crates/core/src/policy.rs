@@ -220,8 +220,13 @@ impl Policy {
 
     /// The retention rules that keep anything of the kind that the request deletes; none where they are overridden.
     pub(crate) fn rules_on(&self, request: &PurgeRequest) -> impl Iterator<Item = &RetentionRule> {
+        self.rules_concerning(request).filter(|_| request.retention_override.is_none())
+    }
+
+    /// The same, overridden or not.
+    pub(crate) fn rules_concerning(&self, request: &PurgeRequest) -> impl Iterator<Item = &RetentionRule> {
         let concerns = |rule: &&RetentionRule| rule.concerns(request.api, &request.record_types, &request.jurisdiction);
-        self.retention.iter().filter(|_| request.retention_override.is_none()).filter(concerns)
+        self.retention.iter().filter(concerns)
     }
 
     /// Reads a policy as a person wrote it. Gives every problem with the text; the policy only if there is none, because a
