@@ -362,7 +362,14 @@ fn a_login_that_is_refused_later_leaves_what_was_submitted_before_and_says_so() 
     let digest = plan["planDigest"].as_str().unwrap();
     let args = ["run", "plan.json", "--approve", digest, "--tenant-jurisdiction", "us-east-1", "--json"];
     let args = [&args[..], &["--concurrency", "2"]].concat();
-    let deleting = |event: &Value| event["event"] == "chunk" && event["index"] == 2 && event["state"] == "deleting";
+    // Either may be the first.
+    let submitted = std::cell::RefCell::new(std::collections::BTreeSet::new());
+    let deleting = |event: &Value| {
+        if event["event"] == "chunk" && event["state"] == "deleting" {
+            submitted.borrow_mut().insert(event["index"].as_u64());
+        }
+        submitted.borrow().len() == 2
+    };
     let mut first = common::begun(at(bench.command(&args), &server.address), deleting);
     first.kill().unwrap();
     first.wait().unwrap();

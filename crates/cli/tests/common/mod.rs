@@ -117,7 +117,7 @@ pub(crate) fn signal(child: &Child, name: &str) {
 }
 
 /// Starts the command and waits until it says this.
-pub(crate) fn begun(mut command: Command, said: fn(&Value) -> bool) -> Child {
+pub(crate) fn begun(mut command: Command, said: impl Fn(&Value) -> bool) -> Child {
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut events = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
