@@ -9,7 +9,7 @@ use crate::carry::run::Surroundings;
 pub(crate) fn retry(around: &Surroundings, run_id: &str) -> String {
     // Whoever said which policy applies now, or where the evidence goes, means it of the retry, too.
     let said =
-        |flag: &str, path: Option<&Path>| path.map(|path| format!(" {flag} {}", path.display())).unwrap_or_default();
+        |flag: &str, path: Option<&Path>| path.map(|path| format!(" {flag} {}", quoted(path))).unwrap_or_default();
     let policy = said("--policy", around.policy.as_ref().map(|policy| policy.path()));
     let evidence = said("--evidence", around.evidence.as_deref());
     format!("genesys-purge retry {run_id}{}{policy}{evidence}", ledger(&around.folder))
@@ -21,5 +21,28 @@ pub(crate) fn cancel(folder: &Path, run_id: &str) -> String {
 }
 
 fn ledger(folder: &Path) -> String {
-    if folder == Path::new(DEFAULT_LEDGER) { String::new() } else { format!(" --ledger {}", folder.display()) }
+    if folder == Path::new(DEFAULT_LEDGER) { String::new() } else { format!(" --ledger {}", quoted(folder)) }
+}
+
+/// A path as a POSIX shell takes it for one word.
+fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
+    if !path.is_empty() && path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_stays_one_word() {
+        for (path, typed) in [
+            ("purges/2023.q1", "purges/2023.q1"),
+            ("Retention 2023", "'Retention 2023'"),
+            ("Müller's $HOME", r"'Müller'\''s $HOME'"),
+        ] {
+            assert_eq!(quoted(Path::new(path)), typed);
+        }
+    }
 }
