@@ -249,7 +249,7 @@ fn check(
     let verdict = verifier.finish(None);
     assert!(verdict.is_good(), "{verdict:?}");
 
-    let report = Report::of(Ordered { order, chunks: plan.chunks(), parts: plan.parts() }, &records);
+    let report = Report::of(Ordered::of(order, plan), &records);
     assert!(report.problems.is_empty(), "the report does not add up: {:#?}", report.problems);
     assert_eq!(report.chunks.len(), plan.chunks().len());
     let outcomes: Vec<_> = report.chunks.iter().map(|chunk| chunk.outcome.expect("every chunk has ended")).collect();

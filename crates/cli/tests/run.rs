@@ -204,7 +204,7 @@ fn on_the_next_day_too_the_same_command_goes_on() {
     bench.file("policy.json", &policy);
     // As yesterday's command did.
     let yesterday = days_ago(1);
-    let context = CheckContext { now: yesterday, tenant_jurisdiction: None, default_jurisdiction: None };
+    let context = CheckContext::at(yesterday);
     let plan = check(&asked.to_string(), Some(&policy.to_string()), &context).plan.unwrap();
     fs::write(bench.path("yesterday.json"), PlanFile::new(&plan, yesterday).text()).unwrap();
     let slow = ["--policy", "policy.json", "--concurrency", "1", "--json"];

@@ -31,7 +31,7 @@ fn holds(from: Timestamp, apart: i64) -> String {
 fn planning(c: &mut Criterion) {
     let Ok(now) = Timestamp::parse("2026-11-23T12:00:00Z") else { return };
     let Ok(start) = Timestamp::parse("2012-01-01T00:00:00Z") else { return };
-    let context = CheckContext { now, tenant_jurisdiction: None, default_jurisdiction: None };
+    let context = CheckContext::at(now);
     let none = r#"{"version": 1}"#.to_owned();
     let hours = request("2012-01-01T00:00:00Z", "2022-01-01T00:00:00Z", &json!({"hours": 1}));
     let days = request("2021-01-01T00:00:00Z", "2024-01-01T00:00:00Z", &json!({"days": 1}));

@@ -1,6 +1,18 @@
-//! Bounds of calls to the API and of what they select, which planning must know as well as whoever asks.
+//! Bounds of calls to the API and of what they select, which planning and rehearsing must know as well as whoever asks.
 
 use std::time::Duration;
+
+/// How long an answer of the API is waited for.
+pub const API_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long an answer of the login is waited for.
+pub const LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long everybody pauses after a 429 that does not say how long.
+pub const UNSAID_PAUSE: Duration = Duration::from_secs(1);
+
+/// Recording jobs that an organisation may have under way at once (limit of the API).
+pub const JOB_SLOTS: u32 = 2;
 
 /// Conversation ids per look-up: 50 UUIDs keep the URL below 2,000 characters.
 pub const IDS_PER_LOOKUP: usize = 50;

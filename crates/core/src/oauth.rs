@@ -1,4 +1,4 @@
-//! Logging in: the token request, its answer, and how long a token is worth keeping.
+//! Logging in: the token request, its answer, how long a token is worth keeping, and who shares it.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,10 +9,15 @@ use zeroize::Zeroizing;
 use crate::http::{Auth, HttpRequest, HttpResponse, Method, NoResponse, Target};
 use crate::json::parse;
 use crate::outcome::Cause;
+use crate::reply::{MAX_RETRY_AFTER, retry_after};
+use crate::request::DeletionApi;
 use crate::time::Timestamp;
 
 /// The most of a token's life that is given away so that no request leaves with a token about to expire.
 const LONGEST_MARGIN: Duration = Duration::from_mins(2);
+
+/// A token younger than this counts as renewed for a request whose token was refused: somebody else has just renewed it.
+const JUST_RENEWED: Duration = Duration::from_secs(60);
 
 /// Which token path the login host has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +26,17 @@ pub enum LoginStyle {
     DataDeletion,
     /// `/oauth/token` of `https://login.{region domain}`: every ordinary organisation.
     Standard,
+}
+
+impl LoginStyle {
+    /// The token path that belongs to a deletion API.
+    #[must_use]
+    pub fn of(api: DeletionApi) -> Self {
+        match api {
+            DeletionApi::DataDeletion => Self::DataDeletion,
+            DeletionApi::RecordingJobs => Self::Standard,
+        }
+    }
 }
 
 /// The client-credentials token request (RFC 6749, section 4.4). The driver adds the client id and secret.
@@ -58,20 +74,10 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-/// A token and how long it is good for.
-#[derive(Clone, Debug)]
-pub struct TokenGrant {
-    /// The token.
-    pub access_token: AccessToken,
-    /// As the server said.
-    pub lifetime: Duration,
-    /// When to fetch the next one.
-    pub freshness: Freshness,
-}
-
 /// Until when a token is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Freshness {
+    asked: Timestamp,
     renew_at: Timestamp,
 }
 
@@ -80,19 +86,13 @@ impl Freshness {
     #[must_use]
     pub fn new(asked: Timestamp, lifetime: Duration) -> Self {
         let margin = LONGEST_MARGIN.min(lifetime / 10);
-        Self { renew_at: asked.plus(lifetime.saturating_sub(margin)) }
+        Self { asked, renew_at: asked.plus(lifetime.saturating_sub(margin)) }
     }
 
-    /// Whether a request may still leave with it.
+    /// Whether a request may still leave with it; with `renewed`, one whose last token was refused, so that it needs a new one.
     #[must_use]
-    pub fn is_fresh(self, now: Timestamp) -> bool {
-        now < self.renew_at
-    }
-
-    /// When it stops being fresh.
-    #[must_use]
-    pub fn renew_at(self) -> Timestamp {
-        self.renew_at
+    pub fn serves(self, now: Timestamp, renewed: bool) -> bool {
+        now < self.renew_at && !(renewed && now.since(self.asked) > JUST_RENEWED)
     }
 }
 
@@ -107,10 +107,103 @@ pub struct TokenError {
 
 impl TokenError {
     /// The login has not answered.
-    #[must_use]
-    pub fn no_answer(why: NoResponse) -> Self {
+    fn no_answer(why: NoResponse) -> Self {
         let message = format!("the login did not answer: {}", why.phrase());
         Self { cause: Cause::new("login.no-answer", message), may_pass: true }
+    }
+}
+
+/// A token to send one request with.
+#[derive(Clone, Debug)]
+pub struct Token {
+    /// The token.
+    pub access: AccessToken,
+    /// Which of the attempts to log in it came of.
+    pub attempt: u64,
+}
+
+/// Why there is no token to send a request with. The request has not left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoToken {
+    /// What the login said, or that it did not answer.
+    pub error: TokenError,
+    /// The login has asked for a pause: nobody asks it again before then.
+    until: Option<Timestamp>,
+}
+
+impl NoToken {
+    /// What is left at `now` of the pause that the login has asked for, if it has.
+    #[must_use]
+    pub fn pause(&self, now: Timestamp) -> Option<Duration> {
+        self.until.map(|until| until.since(now))
+    }
+
+    /// Whether the login's pause lasts. One that lies further ahead than any was asked for by a clock that has been set right since.
+    fn lasts(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| now < until && until <= now.plus(MAX_RETRY_AFTER))
+    }
+}
+
+/// The token that all requests of one client share, and how the last attempt to get one went. Whoever sends the requests asks here
+/// first, logs in where there is nothing at hand, one at a time, and tells what came of it.
+#[derive(Debug, Default)]
+pub struct Tokens {
+    kept: Option<(Token, Freshness)>,
+    attempts: u64,
+    failure: Option<NoToken>,
+}
+
+impl Tokens {
+    /// Attempts to log in that have come to an end so far.
+    #[must_use]
+    pub fn attempts(&self) -> u64 {
+        self.attempts
+    }
+
+    /// What a request gets without logging in: the token in use, or a refusal while the login's pause lasts. `seen` is the number of
+    /// [attempts](Self::attempts) when the request began to ask: if there has been one since, it was waited for, and its failure is
+    /// shared. `None` when somebody must log in. With `renewed` only a token that was fetched just now will do.
+    #[must_use]
+    pub fn at_hand(&self, now: Timestamp, renewed: bool, seen: u64) -> Option<Result<Token, NoToken>> {
+        if let Some((token, freshness)) = &self.kept
+            && freshness.serves(now, renewed)
+        {
+            return Some(Ok(token.clone()));
+        }
+        let failure = self.failure.as_ref().filter(|failure| self.attempts != seen || failure.lasts(now))?;
+        Some(Err(failure.clone()))
+    }
+
+    /// What came at `now` of the token request that left at `asked`: it is kept for everybody.
+    ///
+    /// # Errors
+    /// When it is no token; that is kept, too.
+    pub fn answered(
+        &mut self,
+        answer: Result<HttpResponse, NoResponse>,
+        asked: Timestamp,
+        now: Timestamp,
+    ) -> Result<Token, NoToken> {
+        self.attempts += 1;
+        let pause = answer.as_ref().ok().filter(|response| response.status == 429).and_then(|r| retry_after(r, now));
+        match answer.map_err(TokenError::no_answer).and_then(|response| read_token(&response, asked)) {
+            Ok((access, freshness)) => {
+                let token = Token { access, attempt: self.attempts };
+                self.kept = Some((token.clone(), freshness));
+                self.failure = None;
+                Ok(token)
+            }
+            Err(error) => {
+                let failure = NoToken { error, until: pause.map(|pause| now.plus(pause)) };
+                self.failure = Some(failure.clone());
+                Err(failure)
+            }
+        }
+    }
+
+    /// Forgets a token that the API refused, unless it has been replaced already.
+    pub fn refused(&mut self, attempt: u64) {
+        self.kept.take_if(|(token, _)| token.attempt == attempt);
     }
 }
 
@@ -118,7 +211,7 @@ impl TokenError {
 ///
 /// # Errors
 /// Every answer but a 200 with a token and a lifetime of at least a second.
-pub fn read_token(response: &HttpResponse, asked: Timestamp) -> Result<TokenGrant, TokenError> {
+fn read_token(response: &HttpResponse, asked: Timestamp) -> Result<(AccessToken, Freshness), TokenError> {
     if response.status != 200 {
         return Err(refusal(response));
     }
@@ -134,9 +227,7 @@ pub fn read_token(response: &HttpResponse, asked: Timestamp) -> Result<TokenGran
         let message = "the login answered 200 without a usable `access_token` and `expires_in`";
         return Err(TokenError { cause: cause(response, "login.unreadable", message.to_owned()), may_pass: true });
     };
-    let lifetime = Duration::from_secs(seconds);
-    let freshness = Freshness::new(asked, lifetime);
-    Ok(TokenGrant { access_token: AccessToken(token), lifetime, freshness })
+    Ok((AccessToken(token), Freshness::new(asked, Duration::from_secs(seconds))))
 }
 
 /// Genesys answers a wrong client with 400 or 401 and this body, not with its usual error body: what counts is `error`.
@@ -179,8 +270,12 @@ mod tests {
 
     const ASKED: Timestamp = Timestamp::EPOCH;
 
-    fn answer(status: u16, body: &serde_json::Value) -> Result<TokenGrant, TokenError> {
+    fn answer(status: u16, body: &serde_json::Value) -> Result<(AccessToken, Freshness), TokenError> {
         read_token(&HttpResponse::json(status, body), ASKED)
+    }
+
+    fn after(seconds: u64) -> Timestamp {
+        ASKED.plus(Duration::from_secs(seconds))
     }
 
     #[test]
@@ -190,21 +285,74 @@ mod tests {
         assert_eq!(request.body.as_deref(), Some("grant_type=client_credentials"));
         assert_eq!(request.path, "/oauth/token");
         assert_eq!(token_request(LoginStyle::DataDeletion).path, "/login/oauth/v2/token");
+        assert_eq!(LoginStyle::of(DeletionApi::RecordingJobs), LoginStyle::Standard);
+        assert_eq!(LoginStyle::of(DeletionApi::DataDeletion), LoginStyle::DataDeletion);
     }
 
     #[test]
     fn a_token_is_kept_for_its_lifetime_less_a_margin_and_never_shown() {
-        let grant =
-            answer(200, &json!({"access_token": "s3cret", "expires_in": 86_400, "token_type": "bearer"})).unwrap();
-        assert_eq!(grant.access_token.expose(), "s3cret");
-        assert!(!format!("{grant:?}").contains("s3cret"));
         for (lifetime, fresh_seconds) in [(86_400, 86_280), (300, 270), (60, 54), (10, 9)] {
-            let freshness = Freshness::new(ASKED, Duration::from_secs(lifetime));
-            let stale = ASKED.plus(Duration::from_secs(fresh_seconds));
-            assert_eq!(freshness.renew_at(), stale, "{lifetime}");
-            assert!(freshness.is_fresh(stale.minus(Duration::from_millis(1))), "{lifetime}");
-            assert!(!freshness.is_fresh(stale), "{lifetime}");
+            let body = json!({"access_token": "s3cret", "expires_in": lifetime, "token_type": "bearer"});
+            let (token, freshness) = answer(200, &body).unwrap();
+            assert_eq!(token.expose(), "s3cret");
+            assert!(!format!("{token:?}").contains("s3cret"));
+            let stale = after(fresh_seconds);
+            assert!(freshness.serves(stale.minus(Duration::from_millis(1)), false), "{lifetime}");
+            assert!(!freshness.serves(stale, false), "{lifetime}");
         }
+    }
+
+    /// What the tokens give at that second: the number of the attempt that a token came of, or the code of a failure.
+    fn given(tokens: &Tokens, second: u64, renewed: bool, seen: u64) -> Option<Result<u64, String>> {
+        let at_hand = tokens.at_hand(after(second), renewed, seen)?;
+        Some(at_hand.map(|token| token.attempt).map_err(|no_token| no_token.error.cause.code))
+    }
+
+    /// A login that was asked at that second and answered two seconds later.
+    fn log_in(tokens: &mut Tokens, second: u64, answer: HttpResponse) {
+        drop(tokens.answered(Ok(answer), after(second), after(second + 2)));
+    }
+
+    fn good() -> HttpResponse {
+        HttpResponse::json(200, &json!({"access_token": "t", "expires_in": 3_600}))
+    }
+
+    #[test]
+    fn a_token_serves_everybody_until_it_is_refused_or_too_old_to_be_new() {
+        let mut tokens = Tokens::default();
+        assert_eq!(given(&tokens, 0, false, 0), None, "somebody must log in");
+        log_in(&mut tokens, 0, good());
+        assert_eq!(given(&tokens, 2, false, 1), Some(Ok(1)));
+        assert_eq!(given(&tokens, 60, true, 1), Some(Ok(1)), "it has just been renewed");
+        assert_eq!(given(&tokens, 61, true, 1), None, "whoever was refused with it needs another");
+        assert_eq!(given(&tokens, 61, false, 1), Some(Ok(1)), "to the others it is good meanwhile");
+        log_in(&mut tokens, 61, good());
+        tokens.refused(1);
+        assert_eq!(given(&tokens, 63, true, 1), Some(Ok(2)), "the refused one had been replaced");
+        tokens.refused(2);
+        assert_eq!(given(&tokens, 63, false, 2), None);
+    }
+
+    #[test]
+    fn a_failure_is_shared_by_those_who_waited_for_it_and_a_pause_by_everybody() {
+        let mut tokens = Tokens::default();
+        log_in(&mut tokens, 0, HttpResponse::json(503, &json!({})));
+        assert_eq!(given(&tokens, 2, false, 0), Some(Err("login.http.503".to_owned())));
+        assert_eq!(given(&tokens, 2, false, 1), None, "whoever comes later asks anew");
+        let mut busy = HttpResponse::json(429, &json!({}));
+        busy.headers.push(("retry-after".to_owned(), "30".to_owned()));
+        log_in(&mut tokens, 10, busy);
+        let left = |second| tokens.at_hand(after(second), false, 2)?.err()?.pause(after(second));
+        assert_eq!((left(12), left(41)), (Some(Duration::from_secs(30)), Some(Duration::from_secs(1))));
+        assert_eq!(left(42), None, "the pause is over");
+        let set_back = ASKED.plus(Duration::from_secs(2_000));
+        let mut tokens = Tokens::default();
+        let mut busy = HttpResponse::json(429, &json!({}));
+        busy.headers.push(("retry-after".to_owned(), "30".to_owned()));
+        drop(tokens.answered(Ok(busy), set_back, set_back));
+        assert_eq!(given(&tokens, 0, false, 1), None, "no pause was asked for that is so far ahead");
+        log_in(&mut tokens, 0, good());
+        assert_eq!(given(&tokens, 2, false, 0), Some(Ok(2)), "nobody remembers the failure");
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl Order {
             windows: self.held_windows.iter().filter(|held| !held.rule).map(|held| held.window).collect(),
             young_from: self.held_windows.iter().filter(|held| held.rule).map(|held| held.window.start()).min(),
         };
-        let context = CheckContext { now, tenant_jurisdiction: None, default_jurisdiction: None };
+        let context = CheckContext::at(now);
         let findings = against(&approved, &[chunk], &policy, &context);
         // A hold weighs more than a rule: it is what the chunk is then said to be.
         let is_hold = |pointer: &str| pointer.starts_with("policy#/holds");

@@ -4,7 +4,6 @@ mod read;
 
 use serde::{Deserialize, Serialize};
 
-use crate::finding::Finding;
 use crate::window::Window;
 
 pub(crate) use read::{
@@ -191,17 +190,6 @@ pub struct PurgeRequest {
 /// capitals, because a letter may have two small forms, as sigma has.
 pub(crate) fn same_person(one: &str, other: &str) -> bool {
     one.trim().chars().flat_map(char::to_uppercase).eq(other.trim().chars().flat_map(char::to_uppercase))
-}
-
-impl PurgeRequest {
-    /// Reads a request as a person wrote it. Gives every problem with the text; the request only if there is none.
-    ///
-    /// Whether the deletion API offers what is asked, and whether a policy allows it, is for [`crate::plan::check`] to say.
-    #[must_use]
-    pub fn parse(text: &str) -> (Option<Self>, Vec<Finding>) {
-        let (draft, findings) = read(text, None);
-        (draft.finish(&findings), findings)
-    }
 }
 
 #[cfg(test)]

@@ -129,22 +129,10 @@ pub fn base_url(text: &str) -> Result<Url, UrlError> {
 }
 
 impl Url {
-    /// How to speak to the host.
-    #[must_use]
-    pub fn scheme(&self) -> Scheme {
-        self.scheme
-    }
-
     /// Who answers.
     #[must_use]
     pub fn host(&self) -> &Host {
         &self.host
-    }
-
-    /// The port, the scheme's own when the address names none.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.port.unwrap_or(default_port(self.scheme))
     }
 
     /// Path and query, empty or starting with `/` (or `?`).

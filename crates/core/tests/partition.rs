@@ -20,7 +20,7 @@ const CASES: u32 = 100_000;
 const TODAY: i64 = 20_780 * DAY_MS;
 
 fn context(offset: i64) -> CheckContext {
-    CheckContext { now: Timestamp::from_millis(TODAY + offset), tenant_jurisdiction: None, default_jurisdiction: None }
+    CheckContext::at(Timestamp::from_millis(TODAY + offset))
 }
 
 fn window(start: i64, length: i64) -> Window {

@@ -8,8 +8,7 @@ use proptest::test_runner::RngSeed;
 use purge_core::chunk::Age;
 use purge_core::finding::{Finding, Severity};
 use purge_core::plan::{self, CheckContext, Checked, Disposition, PlanFile, check};
-use purge_core::policy::Policy;
-use purge_core::request::{DeletionApi, PurgeRequest, RecordType, stands_against};
+use purge_core::request::{DeletionApi, RecordType, stands_against};
 use purge_core::run::{Approval, Order};
 use purge_core::time::Timestamp;
 use serde_json::{Value, json};
@@ -27,7 +26,7 @@ fn at(text: &str) -> Timestamp {
 }
 
 fn context() -> CheckContext {
-    CheckContext { now: at("2026-11-23T09:30:00Z"), tenant_jurisdiction: None, default_jurisdiction: None }
+    CheckContext::at(at("2026-11-23T09:30:00Z"))
 }
 
 /// The first example with some members replaced; a member that is set to the text `absent` is taken out.
@@ -473,8 +472,8 @@ fn a_digest_depends_on_the_day_and_not_on_the_hour() {
 fn checking_values_is_checking_their_text() {
     for text in [Q1, YEAR, CROSSING] {
         let by_text = check(text, Some(POLICY), &context());
-        let (request, policy) = (PurgeRequest::parse(text).0.unwrap(), Policy::parse(POLICY).0.unwrap());
-        assert_eq!(plan::check_parsed(&request, &policy, &context()), by_text);
+        let plan = by_text.plan.as_ref().unwrap();
+        assert_eq!(plan::check_parsed(plan.request(), plan.policy(), &context()), by_text);
     }
 }
 

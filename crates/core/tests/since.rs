@@ -14,7 +14,7 @@ const ID: &str = "6b1f3c1e-0000-4000-8000-000000000001";
 const OTHER: &str = "6b1f3c1e-0000-4000-8000-000000000002";
 
 fn context(now: &str) -> CheckContext {
-    CheckContext { now: Timestamp::parse(now).unwrap(), tenant_jurisdiction: None, default_jurisdiction: None }
+    CheckContext::at(Timestamp::parse(now).unwrap())
 }
 
 fn planned() -> CheckContext {

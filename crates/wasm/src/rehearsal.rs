@@ -47,7 +47,7 @@ impl Rehearsal {
     #[wasm_bindgen(constructor)]
     pub fn new(plan_file: &str, approved_by: &str, scenario: &str, start: &str) -> Result<Rehearsal, Wrong> {
         let start = instant_of(start)?;
-        let context = CheckContext { now: start, tenant_jurisdiction: None, default_jurisdiction: None };
+        let context = CheckContext::at(start);
         let plan = reopen(plan_file, &context).map_err(|findings| messages(&findings))?.plan;
         let scenario: Scenario = read("scenario", scenario)?;
         let scenario = Scenario { jurisdiction: plan.request().jurisdiction.clone(), ..scenario };

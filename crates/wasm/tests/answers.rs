@@ -146,13 +146,12 @@ fn samples() -> String {
 /// The verdict about the evidence of a rehearsal, one line of whose report was left out.
 fn evidence_verdict(plan_file: &str, log: &str) -> Value {
     let now: Timestamp = Timestamp::parse(NOW).unwrap();
-    let plan =
-        reopen(plan_file, &CheckContext { now, tenant_jurisdiction: None, default_jurisdiction: None }).unwrap().plan;
+    let plan = reopen(plan_file, &CheckContext::at(now)).unwrap().plan;
     let digest = plan.digest().to_owned();
     let approval = Approval { digest, approved_by: "dpo@example.com".to_owned(), approved_at: now };
     let order = Order::new(&plan, &approval, "SIMULATED tenant", true).unwrap();
     let records: Vec<AuditRecord> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let report = Report::of(Ordered { order: &order, chunks: plan.chunks(), parts: plan.parts() }, &records);
+    let report = Report::of(Ordered::of(&order, &plan), &records);
     let messages: [OutboxRow; 0] = [];
     let material = Material { order: &order, plan_file, records: &records, report: &report, messages: &messages };
     let evidence = Evidence::of(&material).unwrap();

@@ -5,12 +5,12 @@ use crate::sh::{output, run, run_with};
 use crate::wasm::have_target;
 use crate::www::{with_the_command, www};
 
-const WASM: &str = "wasm32-unknown-unknown";
+const CLIPPY: &str = "cargo clippy --locked --workspace --all-targets -- -D warnings";
 
 /// Format, lints, unit and property tests.
 pub(crate) fn quickly() -> Result<(), String> {
     run("cargo fmt --all --check")?;
-    run("cargo clippy --locked --workspace --all-targets -- -D warnings")?;
+    run(CLIPPY)?;
     run("cargo test --locked --workspace --exclude purge-tests --exclude purge-tests-aws")
 }
 
@@ -19,7 +19,7 @@ pub(crate) fn everything() -> Result<(), String> {
     have_target()?;
     run("cargo fmt --all --check")?;
     // Tools are fetched while the compiler works.
-    beside(aws::set_up, lints)?;
+    beside(aws::set_up, || run(CLIPPY))?;
     aws::lint()?;
     supply_chain()?;
     run("cargo test --locked --workspace --no-run")?;
@@ -51,13 +51,6 @@ const DOCUMENTS: &str = "cargo doc --locked --workspace --no-deps --lib --bins -
 
 fn documents() -> Result<(), String> {
     run_with(DOCUMENTS, &[("RUSTDOCFLAGS", "-D warnings")])
-}
-
-fn lints() -> Result<(), String> {
-    run("cargo clippy --locked --workspace --all-targets -- -D warnings")?;
-    // By itself: in a workspace build features unify, and the clock would come back into core unnoticed.
-    run(&format!("cargo check --locked --package purge-core --target {WASM}"))?;
-    run(&format!("cargo check --locked --package purge-sim --target {WASM}"))
 }
 
 /// `cargo deny` where it is installed; the licence list is also held by a test.

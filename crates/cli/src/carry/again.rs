@@ -56,7 +56,7 @@ fn refused(run_id: &str, obstacle: Obstacle) -> Failure {
 fn may_still(row: &RunRow, ahead: &[Chunk], policy: &Path) -> Result<(), Failure> {
     let now = SystemClock.now();
     let plan = stored::reopen(row, now)?;
-    let context = CheckContext { now, tenant_jurisdiction: None, default_jurisdiction: None };
+    let context = CheckContext::at(now);
     let against = plan::since(&plan, ahead, &read_text(policy)?, &context);
     if !stops(&against) {
         return Ok(());

@@ -48,14 +48,14 @@ impl Stored {
 
     /// What its records amount to.
     pub(crate) fn report(&self) -> Report {
-        let ordered = Ordered { order: &self.row.order, chunks: self.plan.chunks(), parts: self.plan.parts() };
+        let ordered = Ordered::of(&self.row.order, &self.plan);
         Report::of(ordered, &self.records)
     }
 }
 
 /// The plan of a run, from the plan file that it keeps.
 pub(crate) fn reopen(row: &RunRow, now: Timestamp) -> Result<Plan, Failure> {
-    let context = CheckContext { now, tenant_jurisdiction: None, default_jurisdiction: None };
+    let context = CheckContext::at(now);
     let reopened = plan::reopen(&row.plan_file, &context);
     Ok(reopened.map_err(|findings| Failure { exit: Exit::Internal, findings })?.plan)
 }

@@ -116,7 +116,7 @@ fn rehearse(
     let records = virtual_time::run(&clock, rehearsal)
         .map_err(|why| Failure::machine("go on with the simulation", why))?
         .map_err(stored::failed)?;
-    let ordered = Ordered { order: &new.order, chunks: plan.chunks(), parts: plan.parts() };
+    let ordered = Ordered::of(&new.order, plan);
     let records = || records.iter().map(|row| &row.record);
     Ok((Report::of(ordered, records()), Answers::of(records())))
 }

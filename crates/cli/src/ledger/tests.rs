@@ -63,7 +63,7 @@ fn a_ledger_of_another_format_is_refused() {
 
 fn new_run(total: u32, now: Timestamp) -> NewRun {
     let request = include_str!("../../../../examples/q1-2023.json");
-    let context = CheckContext { now, tenant_jurisdiction: None, default_jurisdiction: None };
+    let context = CheckContext::at(now);
     let plan = check(request, None, &context).plan.unwrap();
     let approval = Approval { digest: plan.digest().to_owned(), approved_by: "somebody".to_owned(), approved_at: now };
     let order = Order::new(&plan, &approval, "https://api.example.com", false).unwrap();

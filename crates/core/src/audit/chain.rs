@@ -25,48 +25,15 @@ impl ChainHead {
     }
 }
 
-/// A record before it has its place in the chain. The fields are those of [`AuditRecord`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "documented at `AuditRecord`, which has the same fields")]
-pub struct Draft {
-    pub run_id: String,
-    pub plan_digest: String,
-    pub chunk: u32,
-    pub attempt: u32,
-    pub timestamp: Timestamp,
-    pub event: Event,
-    pub request_id: Option<String>,
-    pub status: String,
-    pub jurisdiction: String,
-    pub records_deleted: Option<u64>,
-    pub duration_ms: u64,
-    pub compliance_note: String,
-    pub simulated: bool,
-}
-
-/// Appends a record to a chain: gives it its number, the hash of the one before and its own, and moves the head on.
+/// Appends a record to a chain: gives it its version, action and number, the hash of the one before and its own, and moves the head on.
 #[must_use]
-pub fn seal(head: &mut ChainHead, draft: Draft) -> AuditRecord {
-    let mut record = AuditRecord {
-        v: AUDIT_VERSION,
-        run_id: draft.run_id,
-        plan_digest: draft.plan_digest,
-        chunk: draft.chunk,
-        attempt: draft.attempt,
-        seq: head.length,
-        timestamp: draft.timestamp,
-        action: ACTION.to_owned(),
-        event: draft.event,
-        request_id: draft.request_id,
-        status: draft.status,
-        jurisdiction: draft.jurisdiction,
-        records_deleted: draft.records_deleted,
-        duration_ms: draft.duration_ms,
-        compliance_note: draft.compliance_note,
-        simulated: draft.simulated,
-        prev: head.hash.clone(),
-        hash: String::new(),
-    };
+pub fn seal(head: &mut ChainHead, mut record: AuditRecord) -> AuditRecord {
+    record.v = AUDIT_VERSION;
+    record.seq = head.length;
+    ACTION.clone_into(&mut record.action);
+    record.prev.clone_from(&head.hash);
+    // Without one it is not written, so the hash is over every other field.
+    record.hash.clear();
     record.hash = digest(&canonical(&record));
     head.length = head.length.saturating_add(1);
     head.hash.clone_from(&record.hash);
@@ -74,11 +41,29 @@ pub fn seal(head: &mut ChainHead, draft: Draft) -> AuditRecord {
 }
 
 impl AuditRecord {
-    /// What [`Self::hash`] has to be: SHA-256 over the canonical JSON of every other field.
+    /// A record that says nothing yet: for whoever fills in what it is to say. Its place in a chain comes from [`seal`].
     #[must_use]
-    pub fn computed_hash(&self) -> String {
-        // Without one it is not written.
-        digest(&canonical(&Self { hash: String::new(), ..self.clone() }))
+    pub fn blank() -> Self {
+        Self {
+            v: 0,
+            run_id: String::new(),
+            plan_digest: String::new(),
+            chunk: 0,
+            attempt: 0,
+            seq: 0,
+            timestamp: Timestamp::EPOCH,
+            action: String::new(),
+            event: Event::Submitted,
+            request_id: None,
+            status: String::new(),
+            jurisdiction: String::new(),
+            records_deleted: None,
+            duration_ms: 0,
+            compliance_note: String::new(),
+            simulated: false,
+            prev: String::new(),
+            hash: String::new(),
+        }
     }
 
     /// The record as one line of the log, without the line end: its canonical JSON.

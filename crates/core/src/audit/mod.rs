@@ -6,7 +6,7 @@ mod read;
 mod told;
 mod verify;
 
-pub use chain::{ChainHead, Draft, seal};
+pub use chain::{ChainHead, seal};
 pub use lines::Lines;
 pub use told::Told;
 pub use verify::{BadRecord, Manifest, Verdict, Verifier, Why};

@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::{AuditRecord, ChainHead, Event, Manifest};
 use crate::json::{FromJson, Members, Slot, deserialize_into, quoted};
-use crate::time::Timestamp;
 
 impl TryFrom<Value> for Event {
     type Error = String;
@@ -17,33 +16,9 @@ impl TryFrom<Value> for Event {
     }
 }
 
-/// A record of which nothing has been read yet.
-fn blank() -> AuditRecord {
-    AuditRecord {
-        v: 0,
-        run_id: String::new(),
-        plan_digest: String::new(),
-        chunk: 0,
-        attempt: 0,
-        seq: 0,
-        timestamp: Timestamp::EPOCH,
-        action: String::new(),
-        event: Event::Submitted,
-        request_id: None,
-        status: String::new(),
-        jurisdiction: String::new(),
-        records_deleted: None,
-        duration_ms: 0,
-        compliance_note: String::new(),
-        simulated: false,
-        prev: String::new(),
-        hash: String::new(),
-    }
-}
-
 impl<'de> Deserialize<'de> for AuditRecord {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut record = blank();
+        let mut record = Self::blank();
         // In the order of the canonical text.
         let slots: &mut [(&str, &mut dyn Slot)] = &mut [
             ("action", &mut record.action),
@@ -191,6 +166,7 @@ mod tests {
     use crate::chunk::{Age, Chunk};
     use crate::http::NoResponse;
     use crate::outcome::{Cause, Outcome, WaitReason};
+    use crate::time::Timestamp;
     use crate::window::Window;
 
     /// Nothing may be written that cannot be read: a run's evidence would be worth nothing.

@@ -101,7 +101,7 @@ impl Plan {
     pub(super) fn of(text: &str, manifest: &Manifest) -> Result<Self, String> {
         // Whoever approved it had it before them: the day of the approval is the last on which it can have been made.
         let approved_at = manifest.approval.approved_at;
-        let context = CheckContext { now: approved_at, tenant_jurisdiction: None, default_jurisdiction: None };
+        let context = CheckContext::at(approved_at);
         let reopened = reopen(text, &context).map_err(|findings| match findings.first() {
             Some(first) if first.code == "planFile.future" => {
                 format!("`{PLAN}` says that it was made after it was approved at {approved_at}")
@@ -122,7 +122,7 @@ impl Plan {
     }
 
     pub(super) fn ordered(&self) -> Ordered<'_> {
-        Ordered { order: &self.order, chunks: self.plan.chunks(), parts: self.plan.parts() }
+        Ordered::of(&self.order, &self.plan)
     }
 
     /// The chunk of a number.

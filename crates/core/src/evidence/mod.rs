@@ -16,6 +16,7 @@ use crate::metrics::prometheus;
 use crate::order::{Approval, Order};
 use crate::report::Report;
 use crate::sorted::SortedMap;
+use crate::webhook::OutboxRow;
 
 pub use examine::{Check, Examination, Files, Verdict};
 
@@ -99,7 +100,7 @@ impl FromJson for Hashes {
 
 /// What the ledger holds about a run.
 #[derive(Clone, Copy, Debug)]
-pub struct Material<'a, M> {
+pub struct Material<'a> {
     /// What its chunks share.
     pub order: &'a Order,
     /// The plan file that it was approved from.
@@ -109,7 +110,7 @@ pub struct Material<'a, M> {
     /// What the records amount to.
     pub report: &'a Report,
     /// What the governance system was told, and whether it took it.
-    pub messages: &'a [M],
+    pub messages: &'a [OutboxRow],
 }
 
 /// The whole evidence of a run, as texts.
@@ -126,7 +127,7 @@ impl Evidence {
     ///
     /// # Errors
     /// When a message cannot be written as JSON.
-    pub fn of<M: Serialize>(material: &Material<'_, M>) -> Result<Self, serde_json::Error> {
+    pub fn of(material: &Material<'_>) -> Result<Self, serde_json::Error> {
         let Material { order, plan_file, records, report, messages } = *material;
         let mut webhooks = String::new();
         for message in messages {

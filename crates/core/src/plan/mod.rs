@@ -142,6 +142,14 @@ pub struct CheckContext {
     pub default_jurisdiction: Option<String>,
 }
 
+impl CheckContext {
+    /// Planning at this time, for whoever knows neither the tenant nor a default: the request names its jurisdiction.
+    #[must_use]
+    pub fn at(now: Timestamp) -> Self {
+        Self { now, tenant_jurisdiction: None, default_jurisdiction: None }
+    }
+}
+
 /// A checked request and its chunks. Only [`check`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::exclude::five_years;
 use super::{CheckContext, MAX_CHUNKS};
+use crate::bounds::QUERY_DAYS;
 use crate::chunk::Grid;
 use crate::finding::{Finding, Severity};
 use crate::json::{canonical, quoted};
@@ -13,9 +14,6 @@ use crate::policy::Policy;
 use crate::request::{Chunking, DeletionApi, Draft, MAX_AGED_CHUNK_DAYS, RecordType, same_person};
 use crate::time::{DAY_MS, Timestamp};
 use crate::window::Window;
-
-/// One synchronous analytics query covers at most 31 days, and must be able to count and verify a chunk.
-const MAX_CHUNK_DAYS: u32 = 31;
 
 /// Longest body that the provider takes, in bytes (`request.bytes.max`).
 const MAX_BODY_BYTES: usize = 512_000;
@@ -206,7 +204,7 @@ fn chunking(draft: &Draft, context: &CheckContext, say: &mut impl FnMut(Severity
         {
             MAX_AGED_CHUNK_DAYS
         }
-        (Some(DeletionApi::RecordingJobs | DeletionApi::DataDeletion) | None, _) => MAX_CHUNK_DAYS,
+        (Some(DeletionApi::RecordingJobs | DeletionApi::DataDeletion) | None, _) => QUERY_DAYS,
     };
     let (pointer, too_long) = match chunking {
         Chunking::Days(n) => ("#/chunking/days", n > most),

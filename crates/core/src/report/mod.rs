@@ -10,7 +10,7 @@ use crate::audit::AuditRecord;
 use crate::chunk::Chunk;
 use crate::order::Order;
 use crate::outcome::{Cause, Outcome};
-use crate::plan::{Disposition, Part};
+use crate::plan::{Disposition, Part, Plan};
 use crate::sorted::SortedMap;
 use crate::time::Timestamp;
 use crate::window::Window;
@@ -32,6 +32,14 @@ pub struct Ordered<'a> {
     pub chunks: &'a [Chunk],
     /// What the plan makes of every millisecond of the requested range.
     pub parts: &'a [Part],
+}
+
+impl<'a> Ordered<'a> {
+    /// What was ordered with this plan.
+    #[must_use]
+    pub fn of(order: &'a Order, plan: &'a Plan) -> Self {
+        Self { order, chunks: plan.chunks(), parts: plan.parts() }
+    }
 }
 
 /// Everything that a run did, as far as its records tell. The last line that `run --json` prints.

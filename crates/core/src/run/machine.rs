@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::state::Phase;
 use super::{Cause, ChunkRun, Context, Input, Next, Outcome, Step, WaitReason};
 use crate::api::{data_deletion, recording_jobs};
-use crate::audit::{AuditRecord, Draft, Event, seal};
+use crate::audit::{AuditRecord, Event, seal};
 use crate::http::{Auth, HttpRequest, HttpResponse};
 use crate::json::digest;
 use crate::policy::Limits;
@@ -306,7 +306,7 @@ impl Machine<'_> {
         let (run, order) = (&mut self.run, self.cx.order);
         let status = run.outcome.map_or(run.phase.word(), Outcome::as_str);
         let since = run.started_at.or(run.queued_at).unwrap_or(self.cx.now);
-        let draft = Draft {
+        let record = AuditRecord {
             run_id: order.run_id.clone(),
             plan_digest: order.plan_digest.clone(),
             chunk: run.chunk.index,
@@ -320,8 +320,9 @@ impl Machine<'_> {
             duration_ms: millis(self.cx.now.since(since)),
             compliance_note: order.compliance_note.clone(),
             simulated: order.simulated,
+            ..AuditRecord::blank()
         };
-        self.records.push(seal(&mut run.head, draft));
+        self.records.push(seal(&mut run.head, record));
     }
 
     pub(super) fn limits(&self) -> &Limits {

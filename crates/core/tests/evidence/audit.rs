@@ -1,12 +1,10 @@
 //! Whatever is done to a log shows.
 
-use std::time::Instant;
-
 use proptest::prelude::*;
 use purge_core::audit::{AUDIT_VERSION, BadRecord, ChainHead, Event, Manifest, Verdict, Verifier, Why};
 use purge_core::run::Outcome;
 
-use crate::support::{Log, PLAN, RUN, World, at};
+use crate::support::{Log, PLAN, RUN, World};
 
 fn check(lines: &[String], manifest: Option<&Manifest>) -> Verdict {
     let mut verifier = Verifier::new();
@@ -178,23 +176,4 @@ proptest! {
     fn any_text_is_answered(lines in prop::collection::vec(".*", 0..4)) {
         prop_assert_eq!(check(&lines, None).is_good(), lines.is_empty());
     }
-}
-
-/// Prints how long 100,000 records take: `cargo test --release -p purge-core --test evidence -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement, not a check"]
-fn how_long_a_hundred_thousand_records_take() {
-    let world = World::of(1_000);
-    let mut log = Log::default();
-    for attempt in 1..=20 {
-        for chunk in 1..=1_000 {
-            log.attempt(&world, chunk, attempt, Outcome::Failed);
-        }
-    }
-    let lines = log.lines();
-    let start = Instant::now();
-    let verdict = check(&lines, None);
-    println!("{} records in {:?}", verdict.records, start.elapsed());
-    assert_eq!((verdict.records, verdict.bad), (100_000, None));
-    assert!(log.records[0].timestamp >= at("2026-01-01T00:00:00Z"));
 }

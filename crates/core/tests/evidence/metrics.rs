@@ -1,7 +1,7 @@
 //! Metrics of a run with every kind of chunk.
 
 use purge_core::audit::Event;
-use purge_core::metrics::{emf, prometheus};
+use purge_core::metrics::prometheus;
 use purge_core::report::Report;
 use purge_core::run::{Outcome, WaitReason};
 
@@ -27,26 +27,4 @@ fn what_was_not_measured_is_absent() {
     let report = Report::of(world.ordered(), &log.records);
     let text = prometheus(&report);
     assert!(!text.contains("records_deleted") && !text.contains("records_remaining"), "{text}");
-    let lines = emf(&report);
-    assert!(lines.len() == 1 && !lines[0].contains("RecordsDeleted"), "{lines:?}");
-}
-
-#[test]
-fn cloudwatch_lines() {
-    let world = World::of(3);
-    let mut log = Log::default();
-    log.attempt(&world, 1, 1, Outcome::Verified);
-    log.attempt(&world, 2, 1, Outcome::Held);
-    let report = Report::of(world.ordered(), &log.records);
-    insta::assert_snapshot!(emf(&report).join("\n"));
-    for line in emf(&report) {
-        let root: serde_json::Value = serde_json::from_str(&line).unwrap();
-        let directive = &root["_aws"]["CloudWatchMetrics"][0];
-        for metric in directive["Metrics"].as_array().unwrap() {
-            assert!(root[metric["Name"].as_str().unwrap()].is_u64(), "{metric}");
-        }
-        for dimension in directive["Dimensions"][0].as_array().unwrap() {
-            assert!(root[dimension.as_str().unwrap()].is_string(), "{dimension}");
-        }
-    }
 }

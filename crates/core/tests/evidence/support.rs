@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use purge_core::audit::{AuditRecord, ChainHead, Draft, Event, seal};
+use purge_core::audit::{AuditRecord, ChainHead, Event, seal};
 use purge_core::chunk::{Age, Chunk};
 use purge_core::plan::{Disposition, Part, Reason};
 use purge_core::policy::Limits;
@@ -90,7 +90,7 @@ impl Log {
         let head = self.heads.entry(chunk).or_insert_with(|| ChainHead::origin(PLAN, chunk));
         let seconds = self.records.len() as u64;
         let status = if let Event::Finished { outcome, .. } = &event { outcome.as_str() } else { "deleting" };
-        let draft = Draft {
+        let record = AuditRecord {
             run_id: RUN.to_owned(),
             plan_digest: PLAN.to_owned(),
             chunk,
@@ -104,8 +104,9 @@ impl Log {
             duration_ms: head.length * 1_500,
             compliance_note: "2 retention rules, 1 hold".to_owned(),
             simulated: true,
+            ..AuditRecord::blank()
         };
-        self.records.push(seal(head, draft));
+        self.records.push(seal(head, record));
         self
     }
 

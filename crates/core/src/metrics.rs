@@ -1,4 +1,4 @@
-//! Prometheus text exposition format 0.0.4.
+//! The metrics of a run: a fold over its report, in the Prometheus text exposition format 0.0.4.
 
 use std::fmt::Write as _;
 
