@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use purge_core::json::digest;
+use purge_core::report::RunOutcome;
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{OutboxRow, Unfinished};
 use purge_driver::{Clock, Http, Postman, Receiver};
@@ -12,18 +13,17 @@ use tracing::Instrument as _;
 use crate::batch::{Again, Handled, NoBatch, Received, each};
 use crate::bucket::Bucket;
 use crate::evidence::{self, Proof};
-use crate::functions::{Functions, Invocation, LAST_WORDS, is_pending};
+use crate::functions::{Functions, Invocation, LAST_WORDS};
 use crate::login::Webhook;
+use crate::metrics;
 use crate::queue::{Delayed, Queue};
 use crate::store::Store;
 use crate::wake::{Errand, ErrandKind, MESSAGE_VERSION, WakeUp};
 
 /// Chunks woken between two looks at the clock.
 const PAGE: u32 = 2_000;
-/// How long evidence waits for the messages about it.
-const MESSAGES_PATIENCE: Duration = Duration::from_secs(15 * 60);
-/// How often it looks.
-const MESSAGES_LOOK: Duration = Duration::from_secs(20);
+/// How long evidence waits for the messages about it. Whoever has delivered the last one does not let it wait any longer.
+pub(crate) const MESSAGES_PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q, B> {
     /// Handles a batch of errands. `webhook` reads whom to tell: asked for every delivery anew, and for no other errand, because a
@@ -121,7 +121,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let Some(row) = self.ledger.message(run_id, message).await? else {
             return Err(Again(format!("run `{run_id}` has no message `{message}`")));
         };
-        let Some(due) = row.due() else { return Ok(()) };
+        // Perhaps whoever delivered it died before they could say so.
+        let Some(due) = row.due() else { return self.told(run_id, trace).await };
         if due <= self.clock.now() {
             let webhook = webhook().await.map_err(|why| Again(format!("the webhook's secret: {why}")))?;
             let Some(webhook) = webhook else { return Err(Again("there is nobody to tell".to_owned())) };
@@ -147,16 +148,16 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         }
     }
 
-    /// A message needs no further attempt. After the last of an ended run that the evidence did not wait for, the evidence says so.
+    /// A message needs no further attempt. After the last one of a run that has ended, the evidence need not wait.
     async fn told(&self, run_id: &str, trace: Option<&str>) -> Result<(), Again> {
         if !self.ledger.outbox_pending(run_id, 1).await?.is_empty() {
             return Ok(());
         }
         let Some(row) = self.ledger.run(run_id).await? else { return Ok(()) };
-        let now = self.clock.now();
-        if row.open > 0 || now.since(row.updated_at) < MESSAGES_PATIENCE {
+        if row.open > 0 {
             return Ok(());
         }
+        let now = self.clock.now();
         self.ledger.note_woken(run_id, now).await?;
         self.errand_at(Errand::new(run_id, ErrandKind::Evidence), now, trace).await
     }
@@ -164,50 +165,72 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
     /// Puts the evidence into its bucket once all is said; messages that are still under way are waited for, for a while.
     async fn prove(&self, errand: Errand, trace: Option<&str>) -> Result<(), Again> {
         let run_id = errand.run_id.as_str();
-        // Before anything else is looked at: should the run be opened again meanwhile, it is not finished.
-        let seen = self.ledger.unfinished_run(run_id).await?;
+        // Before anything else is looked at: should the run be opened again meanwhile, it is not finished. One that is not on the list
+        // has its evidence: whoever opens it, or has put an older state before a newer one, puts it there again.
+        let Some(seen) = self.ledger.unfinished_run(run_id).await? else { return Ok(()) };
         let Some(row) = self.ledger.run(run_id).await? else {
             return Err(Again(format!("there is no run `{run_id}`")));
         };
         if row.open > 0 {
             return Ok(());
         }
-        let now = self.clock.now();
+        let (now, until) = (self.clock.now(), row.updated_at.plus(MESSAGES_PATIENCE));
+        let waiting = !self.ledger.outbox_pending(run_id, 1).await?.is_empty();
+        if waiting && now < until {
+            return self.errand_at(errand, until, trace).await;
+        }
+        // Evidence that has waited in vain is not written again for every errand: it comes once more when all is delivered.
+        if waiting
+            && self.tell
+            && evidence::latest(&self.evidence, run_id).await?.is_some_and(|it| it.written_at >= until)
+        {
+            return Ok(());
+        }
         let outbox = self.ledger.outbox(run_id).await?;
-        let waiting = outbox.iter().any(|message| is_pending(&message.state));
-        if waiting && now.since(row.updated_at) < MESSAGES_PATIENCE {
-            return self.errand_at(errand, now.plus(MESSAGES_LOOK), trace).await;
-        }
         let records = evidence::records(self.ledger, run_id).await?;
-        // What was read while somebody went on with the run is no state of it.
-        let mut as_seen = self.is_as_seen(run_id, seen.as_ref()).await?;
-        if as_seen {
-            let proof = Proof::of(&row, &records, &outbox, now)?;
-            // It has a copy of all that, and memory is what bounds a run.
-            drop((row, records, outbox));
-            let latest = proof.write(&self.evidence, now).await?;
-            tracing::info!(digest = %latest.manifest_digest, folder = %latest.folder, "evidence is in the bucket");
-            as_seen = match &seen {
-                None => true,
-                Some(_) if waiting && self.tell => self.is_as_seen(run_id, seen.as_ref()).await?,
-                // Messages that nobody sends any more keep no run from being finished.
-                Some(seen) => self.ledger.finish(seen).await?,
-            };
+        if !self.is_as_seen(&seen).await? {
+            // What was read while somebody went on with the run is no state of it.
+            return self.errand_at(Errand::new(run_id, ErrandKind::Evidence), self.clock.now(), trace).await;
         }
-        if !as_seen {
-            // Somebody else was quicker, perhaps with a later state: what is the newest is looked up once more.
+        let proof = Proof::of(&row, &records, &outbox, now)?;
+        let (changed, simulated) = (row.updated_at, row.order.simulated);
+        // It has a copy of all that, and memory is what bounds a run.
+        drop((row, records, outbox));
+        let written = proof.write(&self.evidence, now).await?;
+        tracing::info!(digest = %written.latest.manifest_digest, folder = %written.latest.folder, "evidence is in the bucket");
+        if written.is_first(changed) && calls_for_somebody(written.latest.outcome) {
+            metrics::write(&metrics::not_verified(now, run_id, simulated, written.latest.outcome));
+        }
+        let as_seen = if waiting && self.tell {
+            self.is_as_seen(&seen).await?
+        } else {
+            // Messages that nobody sends any more keep no run from being finished.
+            self.ledger.finish(&seen).await?
+        };
+        if !as_seen && written.is_new() {
+            // Somebody else was quicker, perhaps with a later state, and this has come to stand before it: what is the newest is looked
+            // up once more.
+            self.ledger.look_after(run_id, now).await?;
             return self.errand_at(Errand::new(run_id, ErrandKind::Evidence), self.clock.now(), trace).await;
         }
         Ok(())
     }
 
     /// Whether nobody has opened or finished the run since.
-    async fn is_as_seen(&self, run_id: &str, seen: Option<&Unfinished>) -> Result<bool, Again> {
-        let now = self.ledger.unfinished_run(run_id).await?;
-        Ok(match (&now, seen) {
-            (None, None) => true,
-            (Some(now), Some(seen)) => now.is_still(seen),
-            (Some(_), None) | (None, Some(_)) => false,
-        })
+    async fn is_as_seen(&self, seen: &Unfinished) -> Result<bool, Again> {
+        Ok(self.ledger.unfinished_run(&seen.run_id).await?.is_some_and(|now| now.is_still(seen)))
+    }
+}
+
+/// Whether a person must look at how a run ended. Whoever cancelled one knows.
+fn calls_for_somebody(outcome: RunOutcome) -> bool {
+    match outcome {
+        RunOutcome::Verified | RunOutcome::Cancelled | RunOutcome::Open => false,
+        RunOutcome::Partial
+        | RunOutcome::Residual
+        | RunOutcome::Unknown
+        | RunOutcome::Held
+        | RunOutcome::Rejected
+        | RunOutcome::Failed => true,
     }
 }

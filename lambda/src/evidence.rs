@@ -2,7 +2,7 @@
 //!
 //! Every state of a run has a folder of its own, `{run id}/{beginning of the manifest's digest}/`. The manifest has the hash of every
 //! file, so a folder of that name can only ever hold these bytes: nothing is overwritten by anything else, and whoever downloads a
-//! folder gets one state, whole. Which folder is the newest says one small object beside them, `{run id}/latest.json`.
+//! folder gets one state, whole. One small object beside them, `{run id}/latest.json`, says which folder is the newest.
 
 use purge_core::audit::{AuditRecord, BadRecord, Verifier};
 use purge_core::evidence::{AUDIT, Evidence, MANIFEST, Material};
@@ -28,17 +28,37 @@ const DIGITS: usize = 16;
 
 /// Memory for each chunk while the evidence is put together, in bytes: its records, their lines, its message and copies of them. Twice
 /// what one attempt at every chunk takes, as `cargo xtask fan-out` measures it: chunks may be tried again.
-fn bytes_per_chunk(api: DeletionApi) -> u64 {
+fn memory_per_chunk(api: DeletionApi) -> u64 {
     match api {
         DeletionApi::DataDeletion => 50_000,
         DeletionApi::RecordingJobs => 80_000,
     }
 }
 
-/// The largest run whose evidence a courier of so many megabytes can put together.
+/// Bytes of the records of each chunk in the table, of which the audit log has nearly all. Measured, and doubled, as the memory is.
 #[must_use]
-pub fn most_chunks(api: DeletionApi, courier_megabytes: u32) -> u32 {
-    u32::try_from(u64::from(courier_megabytes) * 1024 * 1024 / bytes_per_chunk(api)).unwrap_or(u32::MAX)
+pub fn records_per_chunk(api: DeletionApi) -> u64 {
+    match api {
+        DeletionApi::DataDeletion => 14_000,
+        DeletionApi::RecordingJobs => 24_000,
+    }
+}
+
+/// Bytes of records from which a courier can put evidence together within its 300 seconds. All records of a run are in one partition of
+/// the table, which gives 12 MB a second (3,000 read units of 4 kB), and S3 gets them in one request, at 20 MB a second if the network is
+/// slow: 120 and 70 seconds. A minute is for the messages, for hashing and for all else, and nearly another is left.
+const RECORDS_IN_TIME: u64 = 1_400_000_000;
+
+/// The largest run whose evidence fits into the memory of a courier of so many megabytes.
+#[must_use]
+pub fn most_in_memory(api: DeletionApi, courier_megabytes: u32) -> u32 {
+    u32::try_from(u64::from(courier_megabytes) * 1024 * 1024 / memory_per_chunk(api)).unwrap_or(u32::MAX)
+}
+
+/// The largest run whose evidence a courier of any size can put together in its time.
+#[must_use]
+pub fn most_in_time(api: DeletionApi) -> u32 {
+    u32::try_from(RECORDS_IN_TIME / records_per_chunk(api)).unwrap_or(u32::MAX)
 }
 
 /// Where the newest evidence of a run is.
@@ -67,6 +87,29 @@ pub async fn latest(bucket: &impl Bucket, run_id: &str) -> Result<Option<Latest>
     let key = format!("{run_id}{LATEST}");
     let Some(text) = bucket.read(&key).await? else { return Ok(None) };
     serde_json::from_str(&text).map(Some).map_err(|why| Again(format!("`{key}` cannot be read: {why}")))
+}
+
+/// What came of writing a [`Proof`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Where the newest evidence is now.
+    pub latest: Latest,
+    /// Where it was before: in the same place, if there was nothing to be written.
+    pub before: Option<Latest>,
+}
+
+impl Written {
+    /// Whether there was anything to be written.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.before.as_ref() != Some(&self.latest)
+    }
+
+    /// Whether it is the first of how the run ended, which last changed then. What only knows more of the messages about it is not.
+    #[must_use]
+    pub fn is_first(&self, changed: Timestamp) -> bool {
+        self.is_new() && self.before.as_ref().is_none_or(|before| before.written_at < changed)
+    }
 }
 
 /// The folder for a manifest of this digest.
@@ -112,7 +155,7 @@ impl Proof {
     ///
     /// # Errors
     /// When the bucket fails.
-    pub async fn write(self, bucket: &impl Bucket, now: Timestamp) -> Result<Latest, Again> {
+    pub async fn write(self, bucket: &impl Bucket, now: Timestamp) -> Result<Written, Again> {
         let Self { run_id, outcome, evidence } = self;
         let manifest_digest = evidence.digest();
         let folder = folder(&run_id, &manifest_digest);
@@ -128,14 +171,15 @@ impl Proof {
                 bucket.write(&key(MANIFEST), evidence.manifest).await?;
             }
         }
-        if let Some(there) = latest(bucket, &run_id).await?.filter(|there| there.folder == folder) {
-            return Ok(there);
+        let before = latest(bucket, &run_id).await?;
+        if let Some(there) = before.clone().filter(|there| there.folder == folder) {
+            return Ok(Written { latest: there, before });
         }
         let pointer = format!("{run_id}{LATEST}");
         let latest = Latest { version: POINTER_VERSION, run_id, folder, manifest_digest, outcome, written_at: now };
         let text = serde_json::to_string_pretty(&latest).map_err(|why| Again(why.to_string()))?;
         bucket.write(&pointer, format!("{text}\n")).await?;
-        Ok(latest)
+        Ok(Written { latest, before })
     }
 }
 

@@ -15,6 +15,7 @@ use purge_driver::ledger::{LedgerError, MessageState};
 use purge_driver::{Clock, Http, PolicyInForce, Sender, Signal, Tenant, Worker, remembered_pace};
 
 use crate::batch::Again;
+use crate::courier::MESSAGES_PATIENCE;
 use crate::meter::Meter;
 use crate::queue::{Delayed, Queue, QueueError};
 use crate::settings::Place;
@@ -113,19 +114,19 @@ impl Known {
 }
 
 /// The senders of this process by API and requests a minute.
-pub type Senders<'a, H, C> = RefCell<BTreeMap<(bool, u32), Rc<Sender<'a, H, C>>>>;
+pub type Senders<'a, H, C> = RefCell<BTreeMap<(DeletionApi, u32), Rc<Sender<'a, H, C>>>>;
 
 impl<'a, L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'a, L, H, C, Q, B> {
     /// The sender for a run. It stays within the organisation's request budget together with those of all other processes.
     pub(crate) fn sender(&self, order: &Order) -> Rc<Sender<'a, H, C>> {
-        let limit = order.limits.requests_per_minute;
-        let (jobs, tenant) = match order.request.api {
-            DeletionApi::DataDeletion => (false, &self.tenants.data_deletion),
-            DeletionApi::RecordingJobs => (true, &self.tenants.recording_jobs),
+        let (api, limit) = (order.request.api, order.limits.requests_per_minute);
+        let tenant = match api {
+            DeletionApi::DataDeletion => &self.tenants.data_deletion,
+            DeletionApi::RecordingJobs => &self.tenants.recording_jobs,
         };
         let mut senders = self.senders.borrow_mut();
         let new = || Rc::new(Sender::new(self.http, self.clock, tenant, limit));
-        Rc::clone(senders.entry((jobs, limit)).or_insert_with(new))
+        Rc::clone(senders.entry((api, limit)).or_insert_with(new))
     }
 
     pub(crate) fn worker<'b>(
@@ -222,15 +223,18 @@ impl<'a, L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'a, L, H, C, Q, B> 
         let Some(row) = row else { return Err(Again(format!("chunk {index} of run `{run_id}` is gone"))) };
         self.paces.borrow_mut().entry(run_id.to_owned()).or_default().learn(row.run.observed_pace());
         let now = self.clock.now();
+        let mut pending = false;
         if self.tell {
             let id = purge_core::webhook::event_id(run_id, index, row.run.attempt());
-            let pending = self.ledger.message(run_id, &id).await?.is_some_and(|message| is_pending(&message.state));
+            pending = self.ledger.message(run_id, &id).await?.is_some_and(|message| is_pending(&message.state));
             if pending {
                 self.errand_at(Errand::new(run_id, ErrandKind::Deliver { message: id }), now, trace).await?;
             }
         }
         if self.ledger.open_chunks(run_id, 0, 1).await?.is_empty() {
-            self.errand_at(Errand::new(run_id, ErrandKind::Evidence), now, trace).await?;
+            // Whoever delivers the last message sends for the evidence, too; this is for messages that nobody takes.
+            let at = if pending { now.plus(MESSAGES_PATIENCE) } else { now };
+            self.errand_at(Errand::new(run_id, ErrandKind::Evidence), at, trace).await?;
         }
         Ok(())
     }

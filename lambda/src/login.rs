@@ -39,7 +39,6 @@ impl Vault for SecretsManager {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ClientSecret {
-    client_id: String,
     client_secret: String,
 }
 
@@ -78,6 +77,7 @@ pub async fn webhook(vault: &impl Vault, name: &str) -> Result<Webhook, String> 
 pub struct WithCredentials<H, V> {
     http: H,
     vault: V,
+    client_id: String,
     secret: String,
     /// The value of the header; never shown.
     basic: RefCell<Option<Basic>>,
@@ -93,9 +93,9 @@ impl std::fmt::Debug for Basic {
 }
 
 impl<H: Http, V: Vault> WithCredentials<H, V> {
-    /// Sends with `http`; the credentials are in the vault under that name.
-    pub fn new(http: H, vault: V, secret: impl Into<String>) -> Self {
-        Self { http, vault, secret: secret.into(), basic: RefCell::new(None) }
+    /// Sends with `http`, as that client; its secret is in the vault under that name.
+    pub fn new(http: H, vault: V, client_id: impl Into<String>, secret: impl Into<String>) -> Self {
+        Self { http, vault, client_id: client_id.into(), secret: secret.into(), basic: RefCell::new(None) }
     }
 
     async fn read(&self) -> Result<Basic, NoResponse> {
@@ -104,11 +104,10 @@ impl<H: Http, V: Vault> WithCredentials<H, V> {
             NoResponse::NotSent
         })?;
         let client: ClientSecret = serde_json::from_str(&text).map_err(|_| {
-            tracing::error!("the client's secret is not `{{\"clientId\": …, \"clientSecret\": …}}`");
+            tracing::error!("the client's secret is not `{{\"clientSecret\": …}}`");
             NoResponse::NotSent
         })?;
-        let basic =
-            Basic(format!("Basic {}", STANDARD.encode(format!("{}:{}", client.client_id, client.client_secret))));
+        let basic = Basic(format!("Basic {}", STANDARD.encode(format!("{}:{}", self.client_id, client.client_secret))));
         self.basic.replace(Some(basic.clone()));
         Ok(basic)
     }
@@ -162,7 +161,7 @@ mod tests {
     impl Vault for &Rotated {
         async fn read(&self, _name: &str) -> Result<String, String> {
             self.0.set(self.0.get() + 1);
-            Ok(json!({"clientId": "id", "clientSecret": format!("s{}", self.0.get())}).to_string())
+            Ok(json!({"clientSecret": format!("s{}", self.0.get())}).to_string())
         }
     }
 
@@ -180,7 +179,7 @@ mod tests {
     #[tokio::test(flavor = "current_thread")]
     async fn a_changed_secret_is_read_again_and_an_unchanged_one_is_not() {
         let (vault, login) = (Rotated(Cell::new(0)), Login(Cell::new(1)));
-        let http = WithCredentials::new(&login, &vault, "secret");
+        let http = WithCredentials::new(&login, &vault, "id", "secret");
         let request = WireRequest {
             method: Method::Post,
             url: "https://login.example.com/oauth/token".to_owned(),

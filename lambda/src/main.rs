@@ -1,4 +1,4 @@
-//! The binary of all functions: which one it is, the handler's name says.
+//! The binary of all functions: the handler's name says which one runs.
 // The future of an invocation has the futures of every client in it, one within the other.
 #![recursion_limit = "256"]
 
@@ -48,7 +48,8 @@ async fn main() -> Result<(), Error> {
     let vault = SecretsManager(Lazy::new(move || aws_sdk_secretsmanager::Client::new(&secrets)));
     let objects = https.clone().with_longest_answer(LONGEST_OBJECT);
     let bucket = |name: &str| S3Bucket::new(objects.clone(), SystemClock, &aws("S3"), name);
-    let http = WithCredentials::new(https, vault.clone(), settings.credentials.clone());
+    let http =
+        WithCredentials::new(https, vault.clone(), settings.place.client_id.clone(), settings.credentials.clone());
     let (queues, table) = (aws("SQS"), aws("DYNAMODB"));
     let sqs = Lazy::new(move || aws_sdk_sqs::Client::new(&queues));
     let ledger = DynamoLedger::new(Lazy::new(move || aws_sdk_dynamodb::Client::new(&table)), settings.table.clone());

@@ -4,11 +4,12 @@
 use std::io::Write as _;
 use std::sync::LazyLock;
 
+use purge_core::report::RunOutcome;
 use purge_core::run::{ChunkView, Order};
 use purge_core::time::Timestamp;
 use serde_json::{Map, Value, json};
 
-/// Namespace of the metrics, the same as on one machine.
+/// Namespace of the metrics.
 pub const NAMESPACE: &str = "GenesysPurge";
 
 /// The dimension of whatever an alarm looks at that names the function …
@@ -32,7 +33,6 @@ pub fn chunk_ended(order: &Order, view: &ChunkView) -> Option<String> {
         ("Submits", "Count", Some(view.submits)),
         ("Requests", "Count", Some(view.requests)),
     ];
-    let simulated = if order.simulated { "true" } else { "false" };
     let properties = [
         ("runId", json!(order.run_id)),
         ("chunk", json!(view.chunk.index)),
@@ -40,7 +40,12 @@ pub fn chunk_ended(order: &Order, view: &ChunkView) -> Option<String> {
         ("requestId", json!(view.request_id)),
         ("cause", json!(view.cause.as_ref().map(|cause| &cause.code))),
     ];
-    Some(line(ended_at, &[("Outcome", outcome.as_str()), ("Simulated", simulated)], &values, &properties))
+    Some(line(
+        ended_at,
+        &[("Outcome", outcome.as_str()), ("Simulated", is_simulated(order.simulated))],
+        &values,
+        &properties,
+    ))
 }
 
 /// The line for a message that nobody could handle.
@@ -78,9 +83,22 @@ pub fn looked_after(now: Timestamp, order: &Order, chunks: u32, stood_still: boo
     watched(now, &values, &properties)
 }
 
-/// A line that an alarm looks at.
+/// The line for a run that has ended other than verified, without anybody having cancelled it. By itself nothing of that is a failure
+/// of a function or a message. A rehearsal is told apart, so that it calls nobody.
+#[must_use]
+pub fn not_verified(now: Timestamp, run_id: &str, simulated: bool, outcome: RunOutcome) -> String {
+    let values = [("RunsNotVerified", "Count", Some(1))];
+    let properties = [("runId", json!(run_id)), ("runOutcome", json!(outcome))];
+    line(now, &[(FUNCTION, &NAME), ("Simulated", is_simulated(simulated))], &values, &properties)
+}
+
+/// A line that an alarm looks at, whether or not the tenant is a simulated one.
 fn watched(at: Timestamp, values: &[(&str, &str, Option<u64>)], properties: &[(&str, Value)]) -> String {
     line(at, &[(FUNCTION, &NAME), ("Simulated", "unknown")], values, properties)
+}
+
+fn is_simulated(simulated: bool) -> &'static str {
+    if simulated { "true" } else { "false" }
 }
 
 fn line(
@@ -103,8 +121,16 @@ fn line(
     Value::Object(root).to_string()
 }
 
+#[cfg(test)]
+thread_local! {
+    /// What this thread has written, for tests.
+    pub(crate) static WRITTEN: std::cell::RefCell<Vec<String>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
 /// Writes a line where CloudWatch reads it.
 pub fn write(line: &str) {
+    #[cfg(test)]
+    WRITTEN.with_borrow_mut(|written| written.push(line.to_owned()));
     // Nothing can be done, and nothing is lost but a measurement, when nobody reads the log.
     let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -23,8 +23,10 @@ use crate::bucket::{Bucket, BucketError};
 
 /// The longest object that is read: the list of a run's evidence grows with its chunks.
 pub const LONGEST_OBJECT: usize = 64 * 1024 * 1024;
-/// How long one attempt may take, a large object's included.
+/// How long one attempt may take beside the time for what is sent.
 const ATTEMPT: Duration = Duration::from_secs(30);
+/// Bytes that are sent in a second if the network is slow. Lambda's is about three times as fast.
+const SLOWLY: u64 = 20_000_000;
 /// Attempts at most. Reading and writing whole objects may be repeated at will.
 const ATTEMPTS: u32 = 4;
 /// The pause before the second attempt; it doubles.
@@ -84,8 +86,8 @@ impl<H: Http, C: Clock> S3Bucket<H, C> {
     }
 
     async fn once(&self, request: WireRequest) -> Result<HttpResponse, NoResponse> {
+        let late = std::pin::pin!(self.clock.sleep(request.timeout));
         let answer = std::pin::pin!(self.http.send(request));
-        let late = std::pin::pin!(self.clock.sleep(ATTEMPT));
         match futures_util::future::select(answer, late).await {
             futures_util::future::Either::Left((answer, _)) => answer,
             futures_util::future::Either::Right(((), _)) => Err(NoResponse::TimedOut),
@@ -121,7 +123,8 @@ impl<H: Http, C: Clock> S3Bucket<H, C> {
             .map_err(|why| why.to_string())?;
         let (instructions, _) = sign(request, &parameters).map_err(|why| why.to_string())?.into_parts();
         headers.extend(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())));
-        Ok(WireRequest { method, url, headers, body: body.to_vec(), timeout: ATTEMPT })
+        let timeout = ATTEMPT + Duration::from_secs(u64::try_from(body.len()).unwrap_or_default() / SLOWLY);
+        Ok(WireRequest { method, url, headers, body: body.to_vec(), timeout })
     }
 
     async fn get(&self, key: &str, query: &str, nothing: &str) -> Result<Option<String>, BucketError> {
@@ -309,6 +312,15 @@ mod tests {
         let s3 = bucket(Some("http://127.0.0.1:4566/"), [answer(200, "")]).await;
         s3.write("a/b.txt", String::new()).await.unwrap();
         assert_eq!(s3.http.sent.borrow()[0].url, "http://127.0.0.1:4566/examplebucket/a/b.txt");
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_is_long_may_take_longer() {
+        let s3 = bucket(None, [answer(200, ""), answer(200, "")]).await;
+        s3.write("short", "text".to_owned()).await.unwrap();
+        s3.write("long", "x".repeat(60_000_000)).await.unwrap();
+        let times: Vec<_> = s3.http.sent.borrow().iter().map(|request| request.timeout.as_secs()).collect();
+        assert_eq!(times, [30, 33]);
     }
 
     #[tokio::test(flavor = "current_thread")]

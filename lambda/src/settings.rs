@@ -1,5 +1,6 @@
 //! Settings, from the environment that the template gives to every function.
 
+use purge_core::order::tenant_name;
 use purge_core::region::{REGIONS, region};
 use purge_core::request::DeletionApi;
 use purge_core::url;
@@ -17,7 +18,7 @@ pub const PLANS: &str = "PURGE_PLANS_BUCKET";
 pub const POLICY: &str = "PURGE_POLICY_KEY";
 /// Bucket of the evidence.
 pub const EVIDENCE: &str = "PURGE_EVIDENCE_BUCKET";
-/// Secret with the OAuth client: `{"clientId": …, "clientSecret": …}`.
+/// Secret of the OAuth client: `{"clientSecret": …}`.
 pub const CREDENTIALS: &str = "PURGE_CREDENTIALS_SECRET";
 /// Secret with the webhook: `{"url": …, "secret": "whsec_…"}`; empty when there is none.
 pub const WEBHOOK: &str = "PURGE_WEBHOOK_SECRET";
@@ -25,6 +26,8 @@ pub const WEBHOOK: &str = "PURGE_WEBHOOK_SECRET";
 pub const COURIER_MEGABYTES: &str = "PURGE_COURIER_MEGABYTES";
 /// Whether the tenant is a simulated one: `true` or `false`.
 pub const SIMULATED: &str = "PURGE_SIMULATED";
+/// Id of the OAuth client.
+pub const CLIENT_ID: &str = "GENESYS_CLIENT_ID";
 /// Region of the tenant.
 pub const REGION: &str = "GENESYS_REGION";
 /// Address of the API, where it is not the region's; empty otherwise.
@@ -33,7 +36,7 @@ pub const BASE_URL: &str = "GENESYS_BASE_URL";
 pub const LOGIN_URL: &str = "GENESYS_LOGIN_URL";
 
 /// All of them; a test compares them with the template.
-pub const ALL: [&str; 13] = [
+pub const ALL: [&str; 14] = [
     TABLE,
     CHUNK_QUEUE,
     ERRAND_QUEUE,
@@ -44,6 +47,7 @@ pub const ALL: [&str; 13] = [
     WEBHOOK,
     COURIER_MEGABYTES,
     SIMULATED,
+    CLIENT_ID,
     REGION,
     BASE_URL,
     LOGIN_URL,
@@ -64,7 +68,7 @@ pub struct Settings {
     pub policy: String,
     /// Bucket of the evidence.
     pub evidence: String,
-    /// Secret with the OAuth client.
+    /// Secret of the OAuth client.
     pub credentials: String,
     /// Secret with the webhook.
     pub webhook: Option<String>,
@@ -78,15 +82,17 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub struct Place {
     site: Site,
+    /// Id of the OAuth client.
+    pub client_id: String,
     /// Whether nothing real is deleted.
     pub simulated: bool,
 }
 
 impl Place {
-    /// The API's address, by which runs are told apart.
+    /// As records name it.
     #[must_use]
     pub fn name(&self) -> String {
-        self.site.api.to_string()
+        tenant_name(&self.site.api.to_string(), &self.client_id)
     }
 
     /// Region of the data, as far as it is known.
@@ -95,7 +101,7 @@ impl Place {
         self.site.jurisdiction
     }
 
-    /// The tenant for one deletion API. Its credentials are empty: [`crate::login`] puts the real ones in as they leave.
+    /// The tenant for one deletion API. Its credentials are empty: [`crate::login`] puts them in as they leave.
     #[must_use]
     pub fn tenant(&self, api: DeletionApi) -> Tenant {
         self.site.tenant(api, Credentials::new("", ""))
@@ -118,7 +124,7 @@ impl Settings {
         };
         let [table, chunk_queue, errand_queue] = [TABLE, CHUNK_QUEUE, ERRAND_QUEUE].map(&mut text);
         let [plans, policy, evidence, credentials] = [PLANS, POLICY, EVIDENCE, CREDENTIALS].map(&mut text);
-        let (courier_megabytes, simulated) = (text(COURIER_MEGABYTES), text(SIMULATED));
+        let (courier_megabytes, simulated, client_id) = (text(COURIER_MEGABYTES), text(SIMULATED), text(CLIENT_ID));
         let courier_megabytes = courier_megabytes.parse().unwrap_or_else(|_| {
             if !courier_megabytes.is_empty() {
                 wrong.push(format!("`{COURIER_MEGABYTES}` is `{courier_megabytes}`, not a number of megabytes"));
@@ -134,7 +140,7 @@ impl Settings {
             }
         };
         let optional = |name: &str| get(name).filter(|value| !value.trim().is_empty());
-        let place = place(optional, simulated, &mut wrong);
+        let place = place(optional, client_id, simulated, &mut wrong);
         match place {
             Some(place) if wrong.is_empty() => Ok(Self {
                 table,
@@ -153,7 +159,12 @@ impl Settings {
     }
 }
 
-fn place(get: impl Fn(&str) -> Option<String>, simulated: bool, wrong: &mut Vec<String>) -> Option<Place> {
+fn place(
+    get: impl Fn(&str) -> Option<String>,
+    client_id: String,
+    simulated: bool,
+    wrong: &mut Vec<String>,
+) -> Option<Place> {
     let mut address = |name: &str| match url::base_url(&get(name)?) {
         Ok(address) => Some(address),
         Err(why) => {
@@ -171,7 +182,7 @@ fn place(get: impl Fn(&str) -> Option<String>, simulated: bool, wrong: &mut Vec<
         found
     });
     match Site::new(base, said, login) {
-        Ok(Some(site)) => return Some(Place { site, simulated }),
+        Ok(Some(site)) => return Some(Place { site, client_id, simulated }),
         Ok(None) => wrong.push(format!("neither `{REGION}` nor `{BASE_URL}` is set")),
         Err(other) => {
             wrong
@@ -195,13 +206,13 @@ mod tests {
             _ => Some("x".to_owned()),
         };
         let settings = Settings::read(get).unwrap();
-        assert_eq!(settings.place.name(), "https://api.mypurecloud.com");
+        assert_eq!(settings.place.name(), "https://api.mypurecloud.com (client x)");
         assert_eq!(settings.place.jurisdiction(), Some("us-east-1"));
         let login = settings.place.tenant(DeletionApi::RecordingJobs).login.to_string();
         assert_eq!(login, "https://login.mypurecloud.com");
         assert!(settings.webhook.is_none());
         assert_eq!(settings.courier_megabytes, 1024);
-        assert_eq!(Settings::read(|_| None).unwrap_err().len(), 11);
+        assert_eq!(Settings::read(|_| None).unwrap_err().len(), 12);
         let large = |name: &str| if name == COURIER_MEGABYTES { Some("large".to_owned()) } else { get(name) };
         assert_eq!(
             Settings::read(large).unwrap_err(),

@@ -18,6 +18,7 @@ use crate::metrics;
 use crate::queue::{Delayed, Queue};
 use crate::store::Store;
 use crate::wake::{Errand, ErrandKind, Sweep};
+use crate::worker::longest_line;
 
 /// From when a wake-up is due until either its chunk has been looked at or the undertaker has it: the queue of chunks hides a message
 /// for 720 seconds after each of 5 deliveries in vain, and the queue of dead letters for as long once more.
@@ -168,7 +169,7 @@ fn is_still(row: &ChunkRow, seen: &Unfinished, margins: Margins, now: Timestamp)
         _ if row.run.outcome().is_some() => return false,
         // Its worker's message comes again, should the worker have died.
         (Some(lease), _) => (lease.until, margins.wake_up),
-        (None, Some((at, _))) => (at, margins.wake_up),
+        (None, Some((at, reason))) => (at.plus(longest_line(reason)), margins.wake_up),
         // It waits for its first wake-up: from the errand that wakes all, or from a sweep that found it.
         (None, None) if seen.woken.is_some_and(|woken| woken > seen.since) => (seen.since, margins.wake_up),
         (None, None) => (seen.since, margins.fan_out),

@@ -14,6 +14,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::MessageSystemAttributeName;
+use purge_core::evidence::AUDIT;
 use purge_core::http::{HttpResponse, NoResponse};
 use purge_core::plan::{self, CheckContext, PlanFile, price};
 use purge_core::run::{Approval, ChunkRun, Order};
@@ -25,7 +26,7 @@ use purge_driver::{
 };
 use purge_lambda::DynamoLedger;
 use purge_lambda::bucket::{Bucket, BucketError};
-use purge_lambda::evidence::{self, Proof, most_chunks};
+use purge_lambda::evidence::{self, Proof, most_in_memory, records_per_chunk};
 use purge_lambda::functions::{Functions, Invocation, Tenants};
 use purge_lambda::login::{Vault, Webhook, WithCredentials};
 use purge_lambda::queue::{Delayed, Queue, QueueError, SqsQueue};
@@ -127,7 +128,7 @@ struct Sim;
 
 impl Vault for Sim {
     async fn read(&self, _name: &str) -> Result<String, String> {
-        Ok(json!({"clientId": "sim", "clientSecret": "sim"}).to_string())
+        Ok(json!({"clientSecret": "sim"}).to_string())
     }
 }
 
@@ -156,7 +157,7 @@ struct Ground {
 impl Ground {
     async fn new(table_url: &str, tenant_url: &str) -> Self {
         let client = aws_sdk_dynamodb::Client::new(&config(table_url).await);
-        let http = WithCredentials::new(HttpsClient::new().unwrap(), Sim, "client");
+        let http = WithCredentials::new(HttpsClient::new().unwrap(), Sim, "sim", "client");
         let place = place(tenant_url);
         Self { ledger: DynamoLedger::new(client, TABLE), http, tenants: Tenants::of(&place), place }
     }
@@ -529,9 +530,11 @@ impl Http for Near<'_> {
     }
 }
 
-/// Has the bytes of a text twice while it takes it, as the client for S3 does.
-#[derive(Debug)]
-struct Taker;
+/// Has the bytes of a text twice while it takes it, as the client for S3 does, and notes how long the audit log is.
+#[derive(Debug, Default)]
+struct Taker {
+    log: Cell<u64>,
+}
 
 impl Bucket for Taker {
     async fn read(&self, _key: &str) -> Result<Option<String>, BucketError> {
@@ -542,7 +545,10 @@ impl Bucket for Taker {
         Ok(None)
     }
 
-    async fn write(&self, _key: &str, text: String) -> Result<(), BucketError> {
+    async fn write(&self, key: &str, text: String) -> Result<(), BucketError> {
+        if key.ends_with(AUDIT) {
+            self.log.set(text.len() as u64);
+        }
         std::hint::black_box(text.clone());
         Ok(())
     }
@@ -617,16 +623,22 @@ fn what_evidence_takes() {
             let records = log.len();
             let proof = Proof::of(&row, &log, &outbox, clock.now()).unwrap();
             drop((row, log, outbox));
-            let latest = proof.write(&Taker, clock.now()).await.unwrap();
+            let taker = Taker::default();
+            let written = proof.write(&taker, clock.now()).await.unwrap();
             let (_, most) = memory();
             println!(
-                "evidence of {chunks} chunks of {api}, {}: {} records, {} kB of memory each chunk, {:.1} MB in all",
-                latest.outcome.as_str(),
+                "evidence of {chunks} chunks of {api}, {}: {} records, {} bytes of audit log and {} kB of memory each chunk, {:.1} MB in all",
+                written.latest.outcome.as_str(),
                 records,
+                taker.log.get() / chunks,
                 (most - before) / chunks / 1000,
                 (most - before) as f64 / 1e6,
             );
-            let fits = u64::from(most_chunks(new.order.request.api, 1024));
+            // Each with its keys.
+            let stored = (taker.log.get() + 100 * records as u64) / chunks;
+            let allowed = records_per_chunk(new.order.request.api);
+            assert!(2 * stored <= allowed, "half of the records are for a second attempt at every chunk: {stored} bytes");
+            let fits = u64::from(most_in_memory(new.order.request.api, 1024));
             assert!(
                 (most - before) / chunks * fits < 1024 * 1024 * 1024 / 2,
                 "half of the memory is for a second attempt at every chunk"

@@ -60,8 +60,14 @@ impl Stack {
         let (base, local) = (format!("GenesysBaseUrl={}", tenant.url()), local.display().to_string());
         let stack = ["--stack-name", "purge", "--region", "us-east-1"];
         let deploy = ["deploy", "-t", &local, "--s3-bucket", "artifacts", "--capabilities", "CAPABILITY_IAM"];
-        let parameters =
-            ["--no-confirm-changeset", "--parameter-overrides", "Architecture=x86_64", "Simulated=true", &base];
+        let parameters = [
+            "--no-confirm-changeset",
+            "--parameter-overrides",
+            "Architecture=x86_64",
+            "Simulated=true",
+            "ClientId=sim",
+            &base,
+        ];
         let deployed = emulator.sam(&[&deploy[..], &stack, &parameters].concat());
         assert!(deployed.contains("Successfully created"), "{deployed}");
         let outputs = emulator.sam(&[&["list", "stack-outputs", "--output", "json"][..], &stack].concat());
@@ -71,7 +77,7 @@ impl Stack {
             found["OutputValue"].as_str().unwrap().to_owned()
         };
         let secrets = aws_sdk_secretsmanager::Client::new(&config);
-        let client = json!({"clientId": "sim", "clientSecret": "sim"}).to_string();
+        let client = json!({"clientSecret": "sim"}).to_string();
         secrets.put_secret_value().secret_id(output("CredentialsSecret")).secret_string(client).send().await.unwrap();
         Self {
             planner: output("PlannerFunction"),

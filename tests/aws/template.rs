@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use purge_core::plan::MAX_CHUNKS;
+use purge_core::report::RunOutcome;
 use purge_core::request::DeletionApi;
 use purge_core::time::Timestamp;
 use purge_driver::worker::LEASE;
-use purge_lambda::evidence::{LATEST, most_chunks};
+use purge_lambda::evidence::{LATEST, most_in_memory, most_in_time};
 use purge_lambda::functions::NEEDED;
 use purge_lambda::ledger::{BY_DUE, DUE, PARTITION, SORT};
 use purge_lambda::metrics::{self, FUNCTION, NAMESPACE};
@@ -192,6 +192,20 @@ fn alarms_look_at_what_the_functions_of_their_own_stack_measure() {
             "{alarm}"
         );
     }
+}
+
+/// A chunk that fails is no error of a function, and its run has tidy evidence: somebody must be told. Of a rehearsal nobody need be.
+#[test]
+fn a_run_that_is_not_verified_calls_somebody_unless_it_is_a_rehearsal() {
+    let line = metrics::not_verified(Timestamp::EPOCH, "run-1", false, RunOutcome::Failed);
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["Simulated"], "false");
+    let directive = &line["_aws"]["CloudWatchMetrics"][0];
+    assert_eq!(directive["Dimensions"], serde_json::json!([[FUNCTION, "Simulated"]]));
+    let alarm = &resources()["RunsNotVerifiedAlarm"];
+    assert!(alarm.contains(&format!("MetricName: {}\n", directive["Metrics"][0]["Name"].as_str().unwrap())));
+    let of_courier = of_function("Courier").replace("Value: unknown", "Value: \"false\"");
+    assert!(alarm.contains(&of_courier) && alarm.contains("AlarmActions: *tell\n"), "{alarm}");
 }
 
 /// Lambda stops what it takes for a runaway loop after sixteen rounds, and waiting is a message to oneself.
@@ -483,14 +497,15 @@ fn the_planner_knows_how_much_memory_the_courier_has() {
     assert!(template.contains(&format!("{}: !Ref CourierMemory\n", settings::COURIER_MEGABYTES)));
     let parameter = template.split("  CourierMemory:\n").nth(1).unwrap();
     let readme = std::fs::read_to_string(root().join("lambda/README.md")).unwrap();
-    let most = |megabytes: u64| most_chunks(DeletionApi::DataDeletion, u32::try_from(megabytes).unwrap());
-    let said = number(parameter, "Default:");
+    let said = u32::try_from(number(parameter, "Default:")).unwrap();
+    let useful = parameter.split("up to about ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
     for api in [DeletionApi::DataDeletion, DeletionApi::RecordingJobs] {
-        let most = most_chunks(api, u32::try_from(said).unwrap());
-        let rounded = format!("{},{:03}", most / 1000, most / 100 * 100 % 1000);
-        assert!(readme.contains(&rounded), "the README does not say that {rounded} fit");
+        for most in [most_in_memory(api, said), most_in_time(api)] {
+            let rounded = format!("{},{:03}", most / 1000, most / 100 * 100 % 1000);
+            assert!(readme.contains(&rounded), "the README does not say that {rounded} fit");
+        }
+        assert!(most_in_memory(api, useful) >= most_in_time(api), "more memory would be of use for {api:?}");
     }
-    assert!(most(number(parameter, "MaxValue:")) >= MAX_CHUNKS, "some plan can never be carried out");
 }
 
 /// An approval is by the version that its event names: there must be versions, and the planner, alone, must be able to read them.

@@ -91,6 +91,46 @@ test('what is copied is what is shown, each edit is a step, and a reload loses n
   await expect(reason).toHaveValue('at the last moment')
 })
 
+test('what was typed and undone does not come back once the page was left and gone back to', async ({ page }) => {
+  await open(page)
+  const reason = page.getByLabel('Reason', { exact: true })
+  const before = await reason.inputValue()
+  await reason.fill('too much')
+  // As a browser does that keeps the page as it is while another one is shown.
+  await page.evaluate(() => {
+    for (const name of ['pagehide', 'pageshow']) dispatchEvent(new PageTransitionEvent(name, { persisted: true }))
+  })
+  await page.clock.runFor(1000)
+  await page.getByRole('button', { name: 'Undo' }).click()
+  await expect(reason).toHaveValue(before)
+  await page.reload()
+  await expect(reason).toHaveValue(before)
+})
+
+test('a reload brings back the pinned plan, the counts and the approver', async ({ page }) => {
+  await open(page)
+  await page.getByRole('button', { name: 'Counts…' }).click()
+  await page.getByLabel('Counts by day or hour').fill('2023-01-01,1204\n2023-01-02,998')
+  await page.keyboard.press('Escape')
+  await page.getByRole('button', { name: 'Hand over' }).click()
+  await page.getByLabel('Who approves it').fill('dpo@example.com')
+  await page.getByRole('main').focus()
+  await page.keyboard.press('p')
+  const first = page.url()
+  await page.getByLabel('Chunk length').fill('7')
+  await page.clock.runFor(1000)
+  await expect.poll(() => page.url()).not.toBe(first)
+  await page.reload()
+  await expect(page.locator('.legend .volume')).toBeVisible()
+  await page.getByRole('button', { name: 'Hand over' }).click()
+  await expect(page.getByLabel('Who approves it')).toHaveValue('dpo@example.com')
+  await page.getByRole('button', { name: 'Compare', exact: true }).click()
+  await expect(page.getByRole('row', { name: 'Chunks 3 13' })).toBeVisible()
+  await page.getByRole('button', { name: 'Unpin' }).click()
+  await page.reload()
+  await expect(page.getByRole('button', { name: 'Pin this plan' })).toBeVisible()
+})
+
 test('a request that no address can hold is said, is there after a reload, and can be undone', async ({ page, context }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write'])
   await open(page)

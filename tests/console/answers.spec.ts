@@ -98,6 +98,7 @@ test('the page’s types of the server’s answers are those of the server', asy
   await answer('chunks', `${run}/chunks?kind=attention&after=0&limit=10`)
   await answer('audit', `${run}/audit?last=2000`)
   await answer('sums', `${run}/sums`)
+  await answer('report', `${run}/report`)
   await answer('evidence', `${run}/evidence`)
   await answer('problem', `${run}/cancel`, { with: 'a field that nobody knows' })
   await answer('problem', '/runs/run-0000000000000000')
@@ -106,7 +107,7 @@ test('the page’s types of the server’s answers are those of the server', asy
   expect(heard.splice(0)).toHaveLength(2)
 
   const kinds = new Set(said.map(([type]) => type))
-  const all: (keyof Answers)[] = ['server', 'runs', 'run', 'chunks', 'audit', 'sums', 'evidence', 'changed', 'problem']
+  const all: (keyof Answers)[] = ['server', 'runs', 'run', 'chunks', 'audit', 'sums', 'report', 'evidence', 'changed', 'problem']
   for (const name of all) expect(kinds).toContain(`Answers['${name}']`)
   for (const name of ['chunk', 'record', 'run', 'beat']) expect(kinds).toContain(`Events['${name}']`)
 

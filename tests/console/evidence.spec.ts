@@ -168,13 +168,20 @@ test('sound evidence says that nothing real was deleted, how the chunks ended an
   const kept = page.getByLabel(/^Digest that run printed/)
   for (const [typed, says] of [
     [digest, /all 9 checks hold/], [`${digest.slice(7).toUpperCase()}  manifest.json`, /all 9 checks hold/],
-    [digest.replace(/.$/, (last) => (last === '0' ? '1' : '0')), /^Not sound: its digest is/], ['abc', /^Not sound: abc is no digest/], ['', /all 8 checks hold/],
+    [digest.replace(/.$/, (last) => (last === '0' ? '1' : '0')), /^Not sound: its digest is/], ['', /all 8 checks hold/],
+    // A slip says nothing about the evidence: it is said where it was made.
+    [digest.slice(0, -1), /all 8 checks hold/],
   ] as const) {
     await kept.fill(typed)
     await kept.press('Enter')
     await expect(page.getByText(says)).toBeVisible()
     await expect(kept).toBeFocused()
   }
+  await expect(kept).toHaveAccessibleDescription(/^This is no digest, so nothing was compared with it/)
+  await look(page, 'evidence-slip')
+  await kept.fill('')
+  await kept.press('Enter')
+  await expect(page.getByText('This is no digest')).toHaveCount(0)
   await expect(page.locator('dt', { hasText: 'Approved by' }).locator('+ dd')).toHaveText('dpo@example.com')
   await look(page, 'evidence-good')
   await page.evaluate(() => dispatchEvent(new Event('beforeprint')))

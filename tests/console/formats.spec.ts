@@ -130,7 +130,7 @@ function given(more: Partial<typeof handed>): string[] {
 
 test('every command line is one that a shell reads', () => {
   const { local, aws } = commands({ ...handed, policy: true })
-  for (const [, text] of [...local, ...aws]) execFileSync('sh', ['-n', '-c', text])
+  for (const [, text] of [...local, ...aws, ...commands({ ...handed, runId: '' }).aws]) execFileSync('sh', ['-n', '-c', text])
   expect(given({})).toEqual(['run', "it's.plan.json", '--approve', 'sha256:00', '--approver', "D'Arcy; rm -rf /"])
 })
 
@@ -138,6 +138,14 @@ test('a plan with a policy is carried out under the policy that applies then', (
   expect(given({ policy: true })).toEqual(
     ['run', "it's.plan.json", '--policy', 'policy.json', '--approve', 'sha256:00', '--approver', "D'Arcy; rm -rf /"],
   )
+})
+
+test('a run whose name is not known yet is asked for', () => {
+  const [, verify] = commands({ ...handed, runId: '' }).local[2] ?? ['', '']
+  const told = (env: Record<string, string>): string =>
+    execFileSync('sh', ['-c', verify.replace(/^genesys-purge/, 'echo')], { encoding: 'utf8', stdio: 'pipe', env }).trim()
+  expect(() => told({})).toThrow(/RUN/)
+  expect(told({ RUN: 'run-7' })).toBe('verify genesys-purge-data/evidence/run-7')
 })
 
 test('nobody approves who has not been named', () => {

@@ -61,6 +61,13 @@ export async function load(page: Page, example: string): Promise<void> {
   await page.getByLabel('Start from').selectOption({ label: example })
 }
 
+/** Opens a file in the policy's place: a policy, or rows for one. */
+export async function openPolicy(page: Page, name: string, text: string): Promise<void> {
+  const choosing = page.waitForEvent('filechooser')
+  await page.locator('section.policy').getByRole('button', { name: 'Open file…' }).click()
+  await (await choosing).setFiles({ name, mimeType: 'text/plain', buffer: Buffer.from(text) })
+}
+
 /** The Rehearse view with a plan whose rehearsal waits to be started. */
 export async function longRehearsal(page: Page): Promise<void> {
   await open(page)

@@ -21,9 +21,11 @@ test('the inspector shows exactly what is sent, what wakes it, and why it is the
   const body = JSON.parse(await page.getByRole('group', { name: 'Request body' }).innerText()) as { filter: { dateRange: unknown } }
   expect(body.filter.dateRange).toEqual({ start: '2022-10-29T00:00:00.000Z', end: '2022-11-11T23:59:59.999Z' })
   await page.getByRole('button', { name: 'Queue message' }).click()
+  await expect(page.getByText('Say which client deletes')).toBeVisible()
+  await page.getByLabel('OAuth client id').fill('5f1c3a52')
   const message = JSON.parse(await page.getByRole('group', { name: 'Queue message' }).innerText()) as Record<string, unknown>
   expect(message).toEqual({ v: 1, runId: expect.stringMatching(/^run-[0-9a-f]{16}$/) as unknown, chunk: 3 })
-  await expect(page.getByText('here https://api.mypurecloud.com')).toBeVisible()
+  await expect(page.getByText('here https://api.mypurecloud.com (client 5f1c3a52)')).toBeVisible()
   await page.getByRole('button', { name: 'Why' }).click()
   await expect(page.getByText('Sat, 29 Oct 2022, 02:00 CEST · Europe/Berlin')).toBeVisible()
   await page.getByRole('row', { name: /held/ }).click()
@@ -281,6 +283,17 @@ test('a plan file opens as its request and its policy, and says whether it is st
   await page.getByLabel('Reason').fill('')
   await page.getByRole('button', { name: 'Compare', exact: true }).click()
   await expect(page.getByText('Nothing to compare: the one as it is now is stopped')).toBeVisible()
+  await expect(page.getByRole('row', { name: /^Chunks/ }).getByRole('cell').last()).toHaveText('–')
+})
+
+test('a double click removes one hold, and not the one that takes its place', async ({ page }) => {
+  await open(page)
+  await load(page, 'Messages with holds and retention')
+  await expect(page.getByRole('heading', { name: 'Legal holds (3)' })).toBeVisible()
+  await page.locator('[data-kind=holds] .grid button').first().dblclick()
+  await expect(page.getByRole('heading', { name: 'Legal holds (2)' })).toBeVisible()
+  await page.clock.runFor(1000)
+  await expect(page.getByRole('heading', { name: 'Legal holds (2)' })).toBeVisible()
 })
 
 test('a finding leads to its place in the text of a request, too', async ({ page }) => {

@@ -193,6 +193,35 @@ test('leftovers are said as loudly as what was deleted', async ({ page }) => {
   await look(page, 'rehearse-leftovers')
 })
 
+test('what the platform keeps because of a hold was not deleted, and is said', async ({ page }) => {
+  await open(page)
+  await load(page, 'A year of recordings')
+  await page.getByRole('region', { name: 'Policy' }).getByRole('button', { name: 'Remove', exact: true }).first().click()
+  await page.getByRole('button', { name: 'Rehearse', exact: true }).click()
+  await page.getByLabel('Job takes, seconds').fill('3600')
+  await page.getByRole('button', { name: 'Start', exact: true }).click()
+  await expect(page.getByRole('button', { name: 'Pause' })).toBeVisible()
+  await page.clock.runFor(500)
+  await page.getByRole('button', { name: 'Pause' }).click()
+  await expect(page.locator('.states tbody tr').filter({ hasText: 'the job' })).toHaveCount(2)
+  // Three days of the first chunk, whose job has them in its list.
+  for (const [label, day] of [['Hold from', '2023-01-02'], ['to', '2023-01-05']] as const) {
+    await page.getByRole('textbox', { name: label, exact: true }).fill(day)
+    await page.keyboard.press('Tab')
+  }
+  await page.getByRole('button', { name: 'Legal hold' }).click()
+  await page.clock.resume()
+  await page.getByRole('button', { name: 'To the end' }).click()
+  await expect(page.getByText(/^Everything that may go was deleted and verified; \d+ recordings stay under the platform’s legal hold · exit code 0$/)).toBeVisible({ timeout: 60_000 })
+  await expect(page.getByText('Everything was deleted')).toHaveCount(0)
+  const column = await page.locator('.states thead th').allInnerTexts().then((heads) => heads.indexOf('On legal hold'))
+  const first = page.locator('.states tbody tr').last().locator('td')
+  const sum = page.getByRole('region', { name: 'Report' }).locator('dt:text-is("Recordings on legal hold") + dd')
+  await expect(sum).toHaveText(/^\d+$/)
+  await expect(first.nth(column)).toHaveText(await sum.innerText())
+  await look(page, 'rehearse-protected')
+})
+
 test('waits of days have dates: where the run goes on, in the log and on the lanes', async ({ page }) => {
   await page.addInitScript(() => {
     const written: string[] = []

@@ -1,6 +1,6 @@
 // Every view in both themes: accessible, and drawn into a folder for people to look at. Widths, forced colours, paper.
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { accessible, expect, load, look, open, shot, test, type Page } from './page'
+import { accessible, expect, load, look, open, openPolicy, shot, test, type Page } from './page'
 
 const go = (page: Page, view: string): Promise<void> => page.getByRole('button', { name: view, exact: true }).click()
 
@@ -236,6 +236,15 @@ test('the sheet for sign-off is printed with its code, its findings and a place 
   await expect(page.locator('.sheet')).toContainText('There is nothing to approve.')
   await expect(page.locator('.sheet')).not.toContainText('Approved by')
   await expect(page.locator('.sheet')).not.toContainText('signature')
+  await page.evaluate(() => dispatchEvent(new Event('afterprint')))
+
+  // As many findings as parts; how many more there are is said.
+  const holds = Array.from({ length: 100 }, (_, n) => `LH-${n}\t2023-02-02\t2023-02-01`).join('\n')
+  await openPolicy(page, 'holds.tsv', holds)
+  await expect(page.getByText('Added 100 holds.')).toBeVisible()
+  await page.evaluate(() => dispatchEvent(new Event('beforeprint')))
+  await expect(page.locator('.sheet > ul > li')).toHaveCount(81)
+  await expect(page.locator('.sheet > ul > li').last()).toHaveText(/^and \d+ more$/)
 })
 
 test('the sheet has the options of recordings, and its sum adds up to the second', async ({ page }) => {

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { accessible, expect, load, look, test } from './page'
+import { accessible, expect, load, look, openPolicy, test } from './page'
 import { binary, carryOut, enter, environment, serve, stopServers } from './server'
 
 test.afterEach(stopServers)
@@ -32,6 +32,32 @@ test('nothing is carried out before it is known on which tenant', async ({ page,
   await expect(dialog.getByRole('button', { name: 'Start' })).toBeEnabled()
   // The browser itself reports what was kept from it.
   expect(complaints.splice(0).every((text) => text.includes('ERR_FAILED'))).toBe(true)
+})
+
+test('however many warnings there are, what is carried out, where, and the buttons stay in sight', async ({ page }) => {
+  const server = await serve({})
+  await enter(page, server)
+  await page.getByRole('button', { name: 'Plan', exact: true }).click()
+  await load(page, 'A quarter of conversations')
+  const holds = Array.from({ length: 12 }, (_, n) => `LH-${n}\t2023-02-${n + 10}\t2023-02-${n + 11}`).join('\n')
+  await openPolicy(page, 'holds.tsv', holds)
+  await page.getByRole('button', { name: 'Carry out…' }).click()
+  const dialog = page.getByRole('dialog')
+  const warnings = dialog.getByRole('group', { name: /^\d+ warnings$/ })
+  await expect(warnings.locator('code').first()).toBeVisible()
+  for (const size of [{ width: 1440, height: 900 }, { width: 1024, height: 700 }]) {
+    await page.setViewportSize(size)
+    for (const box of [dialog, warnings]) expect(await box.evaluate((it) => it.scrollWidth <= it.clientWidth)).toBe(true)
+    expect(await dialog.evaluate((it) => it.scrollTop)).toBe(0)
+    const parts = [dialog.getByRole('heading'), dialog.getByText('SIMULATED'), dialog.getByText(/^Deletes /), page.getByLabel('Approver'), dialog.getByRole('button', { name: 'Start' })]
+    for (const part of parts) await expect(part).toBeInViewport({ ratio: 1 })
+  }
+  await look(page, 'watch-execute-warnings')
+  await page.setViewportSize({ width: 1440, height: 900 })
+  await page.getByRole('button', { name: 'Leave it' }).click()
+  await page.getByLabel('Theme').selectOption('Dark')
+  await page.getByRole('button', { name: 'Carry out…' }).click()
+  await look(page, 'watch-execute-warnings-dark')
 })
 
 test('a plan is carried out by its typed code, followed, tried again and proved', async ({ page, complaints }) => {
@@ -134,7 +160,7 @@ test('killed half-way, the page says since when it is old, and goes on with the 
 
   const port = Number(new URL(server.url).port)
   const again = await serve({ dataDeletion: { processingSeconds: 6 } }, server.folder, port)
-  await expect(page.getByText('The server does not know this page any more')).toBeVisible({ timeout: 30_000 })
+  await expect(page.getByText('The server does not know this page')).toBeVisible({ timeout: 30_000 })
   await look(page, 'watch-locked')
   // What the browser reports by itself: the server was gone, and does not take the old token.
   expect(complaints.splice(0).filter((text) => !/ERR_CONNECTION_RE(FUSED|SET)|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE_CHUNKED|401/.test(text))).toEqual([])
@@ -241,6 +267,19 @@ test('without a server it says how to start one', async ({ page }) => {
   await expect(page.getByText('genesys-purge serve', { exact: true })).toBeVisible()
   await expect(page.getByRole('button', { name: 'Carry out…' })).toHaveCount(0)
   await look(page, 'watch-not-served')
+})
+
+test('opened without the token, the page of a server says that it wants one', async ({ page, complaints }) => {
+  const server = await serve({})
+  await page.goto(new URL('/', server.url).href)
+  await page.getByRole('button', { name: 'Watch', exact: true }).click()
+  await expect(page.getByRole('heading', { name: 'The server does not know this page' })).toBeVisible()
+  await expect(page.getByText('Open the address that the server printed')).toBeVisible()
+  await look(page, 'watch-tokenless')
+  // What the browser reports by itself.
+  expect(complaints.splice(0)).toEqual([expect.stringContaining('401')])
+  await page.goto(server.url)
+  await expect(page.getByText('No runs yet.').first()).toBeVisible()
 })
 
 test('what is in a ledger is text, never markup', async ({ page }) => {

@@ -87,7 +87,7 @@ fn layers() -> Vec<(&'static [&'static str], &'static [usize])> {
         (&["chunk", "plan", "policy", "request"], &[0]),
         (&["objection", "order"], &[0, 1]),
         (&["analytics", "api", "oauth", "rate", "reply", "retry"], &[0, 1]),
-        (&["audit", "evidence", "metrics", "report", "webhook"], &[0, 1, 2]),
+        (&["audit", "evidence", "metrics", "report", "webhook"], &[0, 1, 2, 3]),
         (&["run"], &[0, 1, 2, 3, 4]),
     ]
 }

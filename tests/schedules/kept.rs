@@ -1,6 +1,7 @@
 //! What a job takes along and what it leaves, on a tenant where conversations go on beyond midnight.
 
 use purge_core::run::ChunkView;
+use purge_sim::Truth;
 use serde_json::json;
 
 use super::*;
@@ -130,4 +131,91 @@ fn a_hold_that_comes_in_the_cool_off_is_told_while_there_is_time() {
         [(5, Some(Outcome::Verified)), (6, Some(Outcome::Verified))],
         "nothing after the held day is concerned"
     );
+}
+
+/// A hold that the platform gets in the cool-off keeps recordings; a skip that another hold explains must not hide them.
+#[test]
+fn what_the_platform_keeps_since_is_not_said_to_be_deleted() {
+    let mut case = case(&["recording", "screenRecording"], &json!([]));
+    let mut scenario = serde_json::to_value(&case.scenario).unwrap();
+    // Something that the job skips, and a day later a hold on much of the same day.
+    scenario["protected"] = json!({ "windows": [{ "start": "2023-03-02T20:00:00Z", "end": "2023-03-03T00:00:00Z" }] });
+    scenario["holdMidRun"] = json!({ "at": "2024-03-02T12:00:00Z", "window": { "start": "2023-03-02T00:00:00Z", "end": "2023-03-02T12:00:00Z" } });
+    case.scenario = serde_json::from_value(scenario).unwrap();
+    case.request["recordings"] = json!({ "coolOffDays": 7 });
+    let (chunks, tenant, later) = ended(&case, "12:00:00");
+    for chunk in chunks {
+        let really = tenant.recordings_of_started(chunk.chunk.window, later);
+        assert!(chunk.records_deleted.is_none_or(|claimed| claimed <= really.deleted), "{chunk:?} {really:?}");
+    }
+}
+
+/// A job that skips everything because the platform protects it has deleted nothing.
+#[test]
+fn what_the_platform_keeps_whole_is_held_and_not_verified() {
+    let mut case = case(&["recording", "screenRecording"], &json!([]));
+    let mut scenario = serde_json::to_value(&case.scenario).unwrap();
+    scenario["protected"] = json!({ "windows": [{ "start": "2023-03-02T00:00:00Z", "end": "2023-03-03T00:00:00Z" }] });
+    case.scenario = serde_json::from_value(scenario).unwrap();
+    let (report, _) = reported(&case, 1);
+    let kept = report.chunks.iter().find(|chunk| chunk.protected.is_some()).unwrap();
+    assert_eq!((kept.outcome, kept.records_deleted, kept.protected), (Some(Outcome::Held), Some(0), kept.before));
+    assert!(report.problems.is_empty(), "{:#?}", report.problems);
+}
+
+/// Carries the case out so many times, each a retry an hour after the one before; gives the report, and what is true a week later.
+fn reported(case: &Case, times: u32) -> (Report, Truth) {
+    let clock = VirtualClock::new(Timestamp::parse("2024-03-01T12:00:00Z").unwrap());
+    let plan = planned(case, clock.now()).unwrap();
+    let (fuse, memory) = (Fuse::default(), MemoryLedger::new());
+    let wire = Wire::new(&case.scenario, &clock, &fuse);
+    let order = approved(&plan, clock.now());
+    let (policy, ledger) = (Kept { case, clock: &clock }, FusedLedger { inner: &memory, fuse: &fuse });
+    for time in 0..times {
+        let again = async {
+            clock.sleep(Duration::from_secs(3_600)).await;
+            for chunk in plan.chunks() {
+                redrive(&memory, &order.run_id, chunk.index, "again", clock.now()).await.unwrap();
+            }
+        };
+        if time > 0 {
+            virtual_time::run(&clock, again).unwrap();
+        }
+        let owner = format!("time {time}");
+        let end = virtual_time::run(&clock, live(&plan, &order, &ledger, &wire, &policy, &owner, false)).unwrap();
+        assert_eq!(end, RunEnd::Ended);
+    }
+    let records = virtual_time::run(&clock, memory.records(&order.run_id, 0, u32::MAX)).unwrap().unwrap();
+    let records: Vec<_> = records.into_iter().map(|row| row.record).collect();
+    let truth = wire.tenant.borrow().truth(clock.now().plus(Duration::from_secs(7 * 86_400)));
+    (Report::of(Ordered::of(&order, &plan), &records), truth)
+}
+
+/// Two jobs at once count the conversations that had activity in both of their intervals twice.
+#[test]
+fn what_two_jobs_for_old_conversations_share_adds_up() {
+    let mut case = case(&["recording", "screenRecording"], &json!([]));
+    let population =
+        json!({ "from": "2018-02-20T00:00:00.000Z", "to": "2018-04-25T00:00:00.000Z", "everySeconds": 14_400 });
+    case.scenario = serde_json::from_value(json!({ "population": population })).unwrap();
+    case.request["range"] = json!({ "start": "2018-03-01T00:00:00Z", "end": "2018-03-21T00:00:00Z" });
+    let (report, truth) = reported(&case, 1);
+    assert!(report.problems.is_empty(), "{:#?}", report.problems);
+    assert!(report.totals.records_deleted.is_none_or(|claimed| claimed <= truth.recordings.deleted));
+}
+
+/// The index noticed the first deletion only after the attempt had ended: the second finds nothing, and what the first claims is no measure.
+#[test]
+fn what_the_index_notices_late_is_not_said_to_have_stayed() {
+    let mut case = case(&["conversation"], &json!([]));
+    case.request["api"] = json!("dataDeletion");
+    let population =
+        json!({ "from": "2023-02-20T00:00:00.000Z", "to": "2023-03-10T00:00:00.000Z", "everySeconds": 7_200 });
+    let scenario = json!({ "seed": 7, "analytics": { "indexLagSeconds": 60 }, "population": population });
+    case.scenario = serde_json::from_value(scenario).unwrap();
+    case.policy["limits"]["verifySeconds"] = json!(1);
+    let (report, truth) = reported(&case, 2);
+    let really: u64 = truth.executed.iter().map(|deletion| deletion.deleted).sum();
+    assert!(report.chunks.iter().all(|chunk| chunk.outcome == Some(Outcome::Verified)));
+    assert!(report.totals.records_deleted.is_none_or(|claimed| claimed == really));
 }

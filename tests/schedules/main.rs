@@ -277,7 +277,8 @@ fn check(
         // Another attempt deletes anew only where the one before may have left something.
         let ends: Vec<_> = ends.collect();
         let earlier = ends.split_last().map_or(&[][..], |(_, earlier)| earlier);
-        let left = earlier.iter().filter(|end| matches!(end, Outcome::Residual | Outcome::Unknown)).count();
+        let left =
+            earlier.iter().filter(|end| matches!(end, Outcome::Residual | Outcome::Unknown | Outcome::Held)).count();
         assert!(executed <= 1 + left, "chunk {} was executed {executed} times: {ends:?}", chunk.index);
         if let Some(cancelled) = disturbed.cancelled {
             let lifted = disturbed.retried.unwrap_or(Timestamp::LATEST);
@@ -300,7 +301,11 @@ fn check(
             (
                 DeletionApi::RecordingJobs,
                 Outcome::Held | Outcome::Rejected | Outcome::TimedOut | Outcome::Cancelled,
-            ) => assert_eq!(executed, 0, "{outcome:?}, but it was executed"),
+            ) => {
+                // A job that skips everything, because the platform's holds keep it, is executed, too.
+                let deleted = tenant.recordings_of_started(window, later).deleted;
+                assert!(executed == 0 || deleted == 0, "{outcome:?}, but {deleted} recordings were deleted");
+            }
             _ => {}
         }
     }

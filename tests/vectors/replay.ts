@@ -24,7 +24,8 @@ export interface Case {
   scenario?: Fields
   /** Somebody has edited the plan file: what stood there, and what stands there now. */
   edit?: [string, string]
-  cancelAfterSteps?: number
+  /** When somebody asks to stop. */
+  cancelAfterMs?: number
   log?: string[]
   between?: string
   manifest?: string
@@ -44,6 +45,9 @@ export interface VectorFile {
 /** So many rows are compared one by one; the digest covers the rest. */
 const ROWS = 8
 const COUNTS = ['submits', 'requests', 'before', 'recordsDeleted', 'remaining', 'protected'] as const
+
+/** More happenings than any run here has. */
+const MOST = 1_000_000
 
 const textOf = (json: unknown): string => (typeof json === 'string' ? json : JSON.stringify(json))
 
@@ -85,11 +89,11 @@ function runs(purge: Package, file: VectorFile, one: Case): unknown {
   } catch (refused) {
     return { refused }
   }
-  if (one.cancelAfterSteps !== undefined) {
-    for (let step = 0; step < one.cancelAfterSteps; step += 1) rehearsal.step()
+  if (one.cancelAfterMs !== undefined) {
+    if (one.cancelAfterMs > 0) rehearsal.runUntil(Date.parse((one.context ?? file.context).now) + one.cancelAfterMs, MOST)
     rehearsal.cancel()
   }
-  if (!rehearsal.runUntil(Infinity, 1_000_000)) throw new Error('it does not end')
+  if (!rehearsal.runUntil(Infinity, MOST)) throw new Error('it does not end')
   const { report, exitCode } = rehearsal.report()
   const chunks = report.chunks.map((chunk) => ({
     outcome: `${chunk.outcome}${chunk.cause === null ? '' : `: ${chunk.cause.code}`}`,

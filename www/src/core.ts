@@ -34,8 +34,8 @@ export class Plan {
   }
 
   /** The message that first wakes a chunk on AWS. */
-  wakeUp(chunk: number): QueueMessage | null {
-    return this.#handle.wakeUp(chunk)
+  wakeUp(chunk: number, client: string): QueueMessage | null {
+    return this.#handle.wakeUp(chunk, client)
   }
 
   file(): string | null {

@@ -15,6 +15,11 @@ export function length(ms: number): string {
   return inUnits(ms, 2)
 }
 
+/** A time that was measured here. Some browsers measure in whole milliseconds: what they say is none was less than one. */
+export function measured(ms: number): string {
+  return ms < 0.05 ? '<1 ms' : `${ms.toFixed(ms < 10 ? 1 : 0)} ms`
+}
+
 /** A length of time to the millisecond, for sums that people add up. */
 export function exactly(ms: number): string {
   return inUnits(ms, UNITS.length)

@@ -7,11 +7,10 @@ import { guardDrops } from './state/dropping'
 import { begin, get, painted } from './state/store'
 import { t } from './texts'
 import { footer, header } from './views/frame'
-import { certificate, compareView, drawCompare, drawRehearsal, evidenceView, laterDialogs, rehearseView } from './views/later'
+import { certificate, compareView, drawCompare, drawRehearsal, evidenceView, fetchSheet, laterDialogs, rehearseView, sheet } from './views/later'
 import { palette } from './views/palette'
 import { drawPlan, planView } from './views/plan'
 import { begin as meetServer, drawWatch, servedDialogs, watchView } from './views/served'
-import { sheet } from './views/sheet'
 import { title } from './views/title'
 
 const root = document.getElementById('app') as HTMLElement
@@ -63,6 +62,7 @@ try {
   listen()
   guardDrops()
   meetServer(paint)
+  fetchSheet()
 } catch (why) {
   root.textContent = t.failed(String(why))
 }

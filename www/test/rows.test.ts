@@ -92,3 +92,26 @@ test('times are of the years 0001 to 9999', () => {
   expect(buckets.map(({ from }) => new Date(from).toISOString().slice(0, 10))).toEqual(['0023-02-28', '9999-12-31'])
   for (const { from, to } of buckets) expect(() => [instant(from), instant(to)]).not.toThrow()
 })
+
+test('neither a title nor what a spreadsheet writes for itself makes a hold on everything', () => {
+  const table = 'Hold;From;To;Matter\r\nLH-1;2023-02-10;2023-02-17;Doe, Roe\r\n'
+  const read = { kind: 'holds', rows: [{ id: 'LH-1', matter: 'Doe, Roe', range: week }] }
+  expect(readRows(`sep=;\r\n${table}`, 'holds')).toEqual({ ...read, unread: [] })
+  expect(readRows(`"sep=;"\n${table}`, 'holds')).toEqual({ ...read, unread: [] })
+  for (const [title, line] of [['Legal holds as of November 2026\r\n\r\n', 1], ['\nAll holds, of all matters\n', 2]] as const) {
+    const { unread, ...rest } = readRows(title + table, 'holds')
+    expect(rest).toEqual(read)
+    expect(unread).toEqual([{ line, text: title.trim(), why: expect.stringContaining('title') as string }])
+  }
+  // Without headings, too; a list of names alone has no title.
+  expect(readRows('Holds of 2026\nLH-1;2023-02-10;2023-02-17', 'holds')).toMatchObject({ rows: [{ id: 'LH-1', range: week }], unread: [{ line: 1 }] })
+  expect(lines('Holds of 2026;;\nLH-1;2023-02-10;2023-02-17')).toEqual([1])
+  expect(readRows('hold;from;to\nLH-9;;\nLH-1;2023-02-10;2023-02-17', 'holds')).toEqual({ kind: 'holds', rows: [{ id: 'LH-9' }, { id: 'LH-1', range: week }], unread: [] })
+  expect(readRows('LH-1\nLH-2', 'holds')).toEqual({ kind: 'holds', rows: [{ id: 'LH-1' }, { id: 'LH-2' }], unread: [] })
+  expect(lines('hold\tfrom\tto\nLH-1;2023-02-10;2023-02-17\nLH-2\t2023-02-10\t')).toEqual([2])
+  expect(lines('sep=;\nLH-1,2023-02-10,2023-02-17')).toEqual([2])
+})
+
+test('a tab divides rows whatever their cells list', () => {
+  expect(readRows('LH-1\t\t\t\trecording\ta, b, c, d, e', 'holds').rows).toEqual([{ id: 'LH-1', recordTypes: ['recording'], conversationIds: ['a', 'b', 'c', 'd', 'e'] }])
+})

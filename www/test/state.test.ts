@@ -1,10 +1,11 @@
 // Lengths that add up, documents that cannot be edited field by field, drafts that stay, keys that mean something, plan files.
 import { beforeEach, expect, test, vi } from 'vitest'
-import { clockBy, exactly, length, timeIn } from '../src/format'
+import { clockBy, exactly, length, measured, timeIn } from '../src/format'
 import { listed, refused } from '../src/state/document'
 import { drafts, forget, keep } from '../src/state/drafts'
 import { lettersOn, meant, turnLetters, type Place, type Pressed } from '../src/state/meant'
 import { readPlanFile } from '../src/state/planfile'
+import { keep as keepHere, kept } from '../src/state/kept'
 import { keepUnsaved, takeUnsaved } from '../src/state/unsaved'
 
 function storage(): Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> {
@@ -25,6 +26,10 @@ test('a sum is shown to the millisecond, so that its parts are the whole', () =>
   expect(exactly(chunks + held)).toBe('90 d')
   expect(length(chunks)).toBe('87 d 22 h')
   expect([exactly(0), exactly(-1001)]).toEqual(['0 d', '-1 s 1 ms'])
+})
+
+test('no time that was measured is none', () => {
+  expect([0, 0.04, 0.4, 9.94, 12.3].map(measured)).toEqual(['<1 ms', '<1 ms', '0.4 ms', '9.9 ms', '12 ms'])
 })
 
 test('a time of another day has its date, and can be typed with it', () => {
@@ -102,4 +107,14 @@ test('what was typed before a reload is there once, at the same address', () => 
   expect(takeUnsaved('#plan/1/x')).toBeNull()
   keepUnsaved('#plan/1/x', { request: '{}', policy: 'p' })
   expect(takeUnsaved('#plan/1/y')).toBeNull()
+})
+
+test('what is kept in this tab is there until it is taken away, and nothing where the browser keeps nothing', () => {
+  keepHere('pin', { request: '{}', policy: null })
+  expect(kept('pin')).toEqual({ request: '{}', policy: null })
+  keepHere('pin', null)
+  expect(kept('pin')).toBeNull()
+  vi.stubGlobal('sessionStorage', undefined)
+  keepHere('pin', 1)
+  expect(kept('pin')).toBeNull()
 })

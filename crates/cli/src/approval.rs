@@ -76,8 +76,7 @@ pub(crate) fn refused(code: &str, message: String, help: &str) -> Failure {
 fn ask(plan: &Plan) -> Result<(), Failure> {
     let code = plan.short_code();
     let mut stderr = anstream::stderr();
-    let question =
-        "this cannot be undone; type the plan's code exactly as it stands there to delete, anything else to leave it: ";
+    let question = "this cannot be undone; to delete, type the plan's code exactly as shown; anything else stops: ";
     let asked = write!(stderr, "\n{}", paint(STRONG, question)).and_then(|()| stderr.flush());
     let mut answer = String::new();
     let read = asked.and_then(|()| io::stdin().lock().read_line(&mut answer));

@@ -182,7 +182,7 @@ Faults: CALL:WHEN:WHAT[:OPTION…]
     Schema(SchemaArgs),
 }
 
-/// The request and the rules.
+/// Which policy applies.
 #[derive(Debug, Args)]
 pub(crate) struct Documents {
     /// Policy: retention rules, legal holds, jurisdictions, limits. With a plan file, which has its own: nothing that this

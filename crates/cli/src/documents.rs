@@ -131,7 +131,7 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
 /// What `run` refuses, and whoever only looks is warned of.
 pub(crate) fn tenant_unknown(severity: Severity) -> Finding {
     let message = "nothing says in which region the tenant lies, and without that nothing is deleted there";
-    let help = "its address is no Genesys Cloud host; give `--tenant-jurisdiction` or set `GENESYS_REGION`";
+    let help = "its address is not a Genesys Cloud host; give `--tenant-jurisdiction` or set `GENESYS_REGION`";
     Finding::new(severity, "jurisdiction.tenantUnknown", "--tenant-jurisdiction", message, help)
 }
 
@@ -163,7 +163,7 @@ pub(crate) fn context(
         }
         if let Some(of_host) = of_host.filter(|of_host| *of_host != said) {
             let message = format!("the tenant's address lies in `{of_host}`, not in `{said}`");
-            return Err(wrong("contradiction", message, "leave `--tenant-jurisdiction` away".to_owned()));
+            return Err(wrong("contradiction", message, "omit `--tenant-jurisdiction`".to_owned()));
         }
     }
     let known = of_host.or(said);

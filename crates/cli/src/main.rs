@@ -13,6 +13,7 @@ mod evidence;
 mod exit;
 mod failure;
 mod ledger;
+mod runtime;
 mod serve;
 mod settings;
 mod simulated;

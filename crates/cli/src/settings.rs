@@ -3,6 +3,7 @@
 use std::fs;
 
 use purge_core::finding::{Finding, Severity};
+use purge_core::order::tenant_name;
 use purge_core::region::{REGIONS, Region, region};
 use purge_core::url::{self, Url};
 use purge_core::webhook::Secrets;
@@ -55,9 +56,9 @@ pub(crate) struct Webhook {
 }
 
 impl RealTenant {
-    /// The API's address, as records name it.
+    /// As records name it.
     pub(crate) fn name(&self) -> String {
-        self.site.api.to_string()
+        tenant_name(&self.site.api.to_string(), self.credentials.client_id())
     }
 }
 

@@ -37,6 +37,45 @@ fn renewed(folder: &Path, name: &str, change: impl Fn(String) -> String) {
     fs::write(manifest, value.to_string()).unwrap();
 }
 
+/// A log whose records are changed, each under a hash that fits, and the heads that go with it.
+fn resealed(folder: &Path, change: impl Fn(&mut Value), write: impl Fn(&Value) -> String) {
+    let path = folder.join("manifest.json");
+    let mut manifest: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    let mut heads = serde_json::Map::new();
+    let mut log = String::new();
+    for line in fs::read_to_string(folder.join("audit.jsonl")).unwrap().lines() {
+        let mut record: Value = serde_json::from_str(line).unwrap();
+        change(&mut record);
+        let chunk = record["chunk"].to_string();
+        if let Some(before) = heads.get(&chunk) {
+            record["prev"] = before["hash"].clone();
+        }
+        record.as_object_mut().unwrap().remove("hash");
+        // Over the bytes as they are written, as somebody would do it who wants them to pass.
+        let hash = digest(write(&record).as_bytes());
+        record["hash"] = json!(hash);
+        log += &(write(&record) + "\n");
+        heads.insert(chunk, json!({ "length": record["seq"].as_u64().unwrap() + 1, "hash": hash }));
+    }
+    manifest["files"]["audit.jsonl"] = digest(log.as_bytes()).into();
+    manifest["chains"]["heads"] = Value::Object(heads);
+    fs::write(folder.join("audit.jsonl"), log).unwrap();
+    fs::write(path, manifest.to_string()).unwrap();
+}
+
+fn compact(record: &Value) -> String {
+    String::from_utf8(canonical(record)).unwrap()
+}
+
+/// Changes the text of the manifest.
+fn relisted(folder: &Path, change: impl Fn(String) -> String) {
+    let path = folder.join("manifest.json");
+    let before = fs::read_to_string(&path).unwrap();
+    let after = change(before.clone());
+    assert_ne!(before, after);
+    fs::write(path, after).unwrap();
+}
+
 /// The log with its last record saying something else, under a hash that fits.
 fn with_another_end(log: &str) -> String {
     let mut lines: Vec<String> = log.lines().map(str::to_owned).collect();
@@ -46,6 +85,50 @@ fn with_another_end(log: &str) -> String {
     last["hash"] = digest(&canonical(&last)).into();
     lines.push(String::from_utf8(canonical(&last)).unwrap());
     lines.join("\n") + "\n"
+}
+
+fn send_something_else(record: &mut Value) {
+    if record["event"]["kind"] == "sending" {
+        record["event"]["body_sha256"] = digest(b"everything").into();
+    }
+}
+
+/// Takes a file out of the list.
+fn without(folder: &Path, name: &str) {
+    relisted(folder, |text| {
+        let mut manifest: Value = serde_json::from_str(&text).unwrap();
+        manifest["files"].as_object_mut().unwrap().remove(name).unwrap();
+        manifest.to_string()
+    });
+}
+
+/// The bodies of every kind of request, as the program in the document calculates them.
+#[test]
+fn the_program_knows_what_is_sent() {
+    let recordings = |types: Value, more: Value| {
+        let mut asked = request(3);
+        asked["api"] = json!("recordingJobs");
+        asked["recordTypes"] = types;
+        asked.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        asked
+    };
+    let days = json!({ "days": 1 });
+    let old = json!({ "chunking": days, "range": { "start": "2018-01-01T00:00:00Z", "end": "2018-01-03T00:00:00Z" } });
+    let some = json!({ "chunking": days, "recordings": { "includeSnippets": false, "includePolicyBased": false } });
+    let mut narrowed = request(2);
+    narrowed["query"] = json!("queueId:\"é\"");
+    for asked in [
+        recordings(json!(["recording"]), some),
+        recordings(json!(["message"]), json!({ "chunking": days })),
+        recordings(json!(["conversation"]), old),
+        narrowed,
+    ] {
+        let bench = Bench::new();
+        bench.file("request.json", &asked);
+        bench.run(&["run", "request.json"]);
+        let (holds, said) = audited(&bench.evidence());
+        assert!(holds, "{asked}: {said}");
+    }
 }
 
 #[test]
@@ -65,7 +148,7 @@ fn the_program_in_the_document_checks_evidence() {
     assert!(said.contains(&manifest), "{said}");
 
     type Change = &'static dyn Fn(&Path);
-    let table: [(Change, &str); 6] = [
+    let table: [(Change, &str); 20] = [
         (&|f| fs::write(f.join("report.json"), "{}").unwrap(), "report.json is not the file"),
         (&|f| renewed(f, "audit.jsonl", |log| log.replacen("us-east-1", "us-east-2", 1)), "was changed"),
         (&|f| renewed(f, "audit.jsonl", |log| with_another_end(&log)), "do not end where"),
@@ -78,6 +161,34 @@ fn the_program_in_the_document_checks_evidence() {
             &|f| renewed(f, "plan.json", |plan| plan.replacen("\"reason\": \"", "\"reason\": \"no ", 1)),
             "not those of the plan",
         ),
+        // What only one of the two once refused.
+        (
+            &|f| resealed(f, |_| {}, |record| compact(record).replacen(":1,", ": 1,", 1)),
+            "not a record as it is written",
+        ),
+        (&|f| resealed(f, |_| {}, |record| compact(record) + "\r"), "not a record as it is written"),
+        (
+            &|f| resealed(f, |_| {}, |record| compact(record).replacen("data_", "data\\u005f", 1)),
+            "not a record as it is",
+        ),
+        (&|f| resealed(f, |record| record["v"] = json!(7), compact), "not a record as it is written"),
+        (&|f| resealed(f, |record| record["run_id"] = json!("run-0"), compact), "of another run or plan"),
+        (&|f| resealed(f, |record| record["plan_digest"] = json!("sha256:0"), compact), "of another run or plan"),
+        (&|f| resealed(f, send_something_else, compact), "sent something else"),
+        (&|f| renewed(f, "audit.jsonl", |log| log.trim_end().to_owned()), "ends within a line"),
+        (&|f| renewed(f, "plan.json", |plan| format!("\u{feff}{plan}")), "BOM"),
+        (&|f| renewed(f, "plan.json", |plan| plan.replacen(":00:00.000Z", ":00:00Z", 1)), "not those of the plan"),
+        (&|f| relisted(f, |text| text.replacen("\"1\":", "\"+1\":", 1)), "do not end where"),
+        (
+            &|f| {
+                relisted(f, |text| {
+                    text.replacen("\"plan.json\":", "\"manifest.json\": \"sha256:0\", \"plan.json\":", 1)
+                })
+            },
+            "does not list",
+        ),
+        (&|f| relisted(f, |text| text.replacen("\"tenant\":", "\"tenant\": \"x\", \"tenant\":", 1)), "there twice"),
+        (&|f| without(f, "webhooks.jsonl"), "does not list"),
     ];
     for (change, says) in table {
         let copy = bench.copied(&evidence);

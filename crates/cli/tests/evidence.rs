@@ -20,7 +20,7 @@ fn every_file_and_every_claim_is_checked() {
     bench.file("request.json", &request(2));
     bench.run(&["run", "request.json"]).exits(0);
     let evidence = bench.evidence();
-    let table: [(&str, Change, &str, &str); 24] = [
+    let table: [(&str, Change, &str, &str); 29] = [
         (
             "a byte of the log",
             &|f| edit(f, "audit.jsonl", |t| t.replacen("us-east-1", "us-east-2", 1)),
@@ -45,8 +45,33 @@ fn every_file_and_every_claim_is_checked() {
         (
             "that it was simulated",
             &|f| edit(f, "manifest.json", |t| t.replacen("\"simulated\": true", "\"simulated\": false", 1)),
-            "report",
-            "not what the records",
+            "plan",
+            "the tenant is a simulated one",
+        ),
+        (
+            "the end of the log",
+            &|f| renewed(f, "audit.jsonl", |t| t.trim_end().to_owned()),
+            "chains",
+            "`audit.jsonl` ends within a line",
+        ),
+        (
+            "how a date is written",
+            &|f| renewed(f, "plan.json", |t| t.replacen(":00:00.000Z", ":00:00Z", 1)),
+            "plan",
+            "`plan.json` is not as it was written: `/request/range/start`",
+        ),
+        ("the limits", &|f| renewed(f, "plan.json", without_limits), "plan", "`/policy/limits` is missing"),
+        (
+            "the manifest in its own list",
+            &|f| listed(f, |files| drop(files.insert("manifest.json".to_owned(), "sha256:00".into()))),
+            "files",
+            "the manifest lists `manifest.json`",
+        ),
+        (
+            "a name that goes over lines",
+            &|f| fs::write(f.join("x\r\n   holds  files    all"), "").unwrap(),
+            "files",
+            "`x\\r\\n   holds  files    all` does not belong",
         ),
         (
             "the approver",
@@ -199,9 +224,39 @@ fn changed(folder: &Path, field: &str, change: impl Fn(&str) -> String) {
     });
 }
 
+fn without_limits(plan: String) -> String {
+    let mut plan: Value = serde_json::from_str(&plan).unwrap();
+    plan["policy"].as_object_mut().unwrap().remove("limits").unwrap();
+    plan.to_string()
+}
+
 fn cut_last(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines[..lines.len() - 1].join("\n") + "\n"
+}
+
+#[test]
+fn a_reader_is_told_what_was_deleted_where_when_and_by_whose_leave() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(2));
+    bench.run(&["run", "request.json", "--approver", "dpo@example.com"]).exits(0);
+    let folder = bench.evidence();
+    let said = bench.run(&["verify", folder.to_str().unwrap()]).exits(0).stdout;
+    for line in
+        ["approved  by dpo@example.com at 20", ", in us-east-1 as the request says", "chunks  2 chunks: 2 verified"]
+    {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    assert!(
+        said.contains("     ran  from 20") && said.contains(" deleted  ") && said.contains("    left  0\n"),
+        "{said}"
+    );
+    // Only a digest is longer.
+    assert!(said.lines().all(|line| line.chars().count() <= 80 || line.contains("sha256:")), "{said}");
+    // A manifest may come from anywhere.
+    edit(&folder, "manifest.json", |t| t.replacen("\"runId\": \"run", "\"runId\": \"\\u001b[2J\\r\\nrun", 1));
+    let said = bench.run(&["verify", folder.to_str().unwrap()]).exits(5).stdout;
+    assert!(said.contains("\\u{1b}[2J\\r\\nrun") && !said.contains('\u{1b}') && !said.contains('\r'), "{said}");
 }
 
 #[test]

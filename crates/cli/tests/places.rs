@@ -76,7 +76,7 @@ fn a_plan_file_replaces_nothing_but_a_plan_file() {
         assert!(plan("request.json", taken).exits(2).stderr.contains("out.taken"), "{taken}");
     }
     assert_eq!(fs::read(bench.path("request.json")).unwrap(), before);
-    assert!(plan("request.json", "-").exits(2).stderr.contains("is no name for a file"));
+    assert!(plan("request.json", "-").exits(2).stderr.contains("is not a name for a file"));
     assert!(plan("request.json", "nowhere/p.json").exits(2).stderr.contains("file.unwritable"));
     plan("request.json", "p.json").exits(0);
     plan("request.json", "p.json").exits(0);

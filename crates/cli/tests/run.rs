@@ -323,7 +323,7 @@ fn a_policy_that_comes_while_another_process_carries_the_run_out_is_not_said_to_
     first.wait().unwrap();
     policy_with(&bench, &json!([{ "id": "matter-7", "range": everything }]));
     let stopped = bench.run(&["run", "plan.json", "--policy", "policy.json"]).exits(3);
-    assert!(stopped.stderr.contains("is not carried out now"), "{}", stopped.stderr);
+    assert!(stopped.stderr.contains("is not being carried out"), "{}", stopped.stderr);
     policy_with(&bench, &json!([]));
     bench.run(&["run", "plan.json", "--policy", "policy.json"]).exits(0);
     // What has ended is no news.
@@ -473,7 +473,7 @@ fn a_plan_file_is_carried_out_at_a_real_address() {
     let args = ["run", "plan.json", "--approve", digest, "--tenant-jurisdiction", "us-east-1", "--json"];
     let report = bench.run_at(&tenant, &args).exits(0).report();
     assert_eq!((&report["outcome"], &report["simulated"]), (&json!("verified"), &json!(false)));
-    assert_eq!(report["tenant"], json!(server.address));
+    assert_eq!(report["tenant"], json!(format!("{} (client sim)", server.address)));
 
     // A changed plan file is refused.
     let mut changed = plan.clone();
@@ -583,6 +583,30 @@ fn a_run_never_moves_to_another_tenant() {
     let run = bench.run(&["status", "--json"]).events()[0]["runId"].as_str().unwrap().to_owned();
     let retry = bench.run_at("http://127.0.0.1:9", &["retry", &run]).exits(2);
     assert!(retry.stderr.contains("run.elsewhere"), "{}", retry.stderr);
+}
+
+/// All organisations of a region share an address; a client belongs to one of them.
+#[test]
+fn what_one_client_deleted_is_not_taken_for_what_another_would() {
+    let bench = Bench::new();
+    let clients = json!({"login": {"clients": [{"id": "sim", "secret": "sim"}, {"id": "other", "secret": "sim"}]}});
+    bench.file("clients.json", &clients);
+    let server = Server::start(&bench, &["--job-seconds", "0", "--scenario", "clients.json"]);
+    bench.file("request.json", &request(2));
+    bench.run(&["plan", "request.json", "--out", "plan.json"]).exits(0);
+    let plan: Value = serde_json::from_str(&fs::read_to_string(bench.path("plan.json")).unwrap()).unwrap();
+    let digest = plan["planDigest"].as_str().unwrap();
+    let run = ["run", "plan.json", "--approve", digest, "--tenant-jurisdiction", "us-east-1", "--json"];
+    let first = bench.run_at(&server.address, &run).exits(0).report();
+    let as_other = |args: &[&str]| {
+        Ran::of(at(bench.command(args), &server.address).env("GENESYS_CLIENT_ID", "other").output().unwrap())
+    };
+    let told = as_other(&["retry", first["runId"].as_str().unwrap()]).exits(0);
+    assert!(told.stderr.contains("(client sim), approved"), "{}", told.stderr);
+    let second = as_other(&run).exits(0).report();
+    assert_ne!(first["runId"], second["runId"], "it is another run, which looks for itself");
+    assert!(first["totals"]["recordsDeleted"].as_u64() > Some(0));
+    assert_eq!((&second["totals"]["recordsDeleted"], &second["totals"]["submits"]), (&json!(0), &json!(2)));
 }
 
 #[test]

@@ -857,7 +857,10 @@ fn on_a_real_tenant_it_names_it_and_leaves_simulated_runs_alone() {
     };
     let console = Console::of(at(serve(&bench, &["--tenant-jurisdiction", "us-east-1"]), &tenant.address));
     let about = console.get("/server").is(200).json();
-    assert_eq!((&about["simulated"], &about["tenant"]), (&json!(false), &json!(tenant.address)));
+    assert_eq!(
+        (&about["simulated"], &about["tenant"]),
+        (&json!(false), &json!(format!("{} (client sim)", tenant.address)))
+    );
     let facts = console.get(&format!("/runs/{simulated}")).is(200).json()["run"].clone();
     assert_eq!((&facts["served"], &facts["can"]["resume"]), (&json!(false), &json!(false)));
     for verb in ["resume", "retry"] {

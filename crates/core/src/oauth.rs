@@ -144,8 +144,8 @@ impl NoToken {
     }
 }
 
-/// The token that all requests of one client share, and how the last attempt to get one went. Whoever sends the requests asks here
-/// first, logs in where there is nothing at hand, one at a time, and tells what came of it.
+/// The token that all requests of one client share, and how the last attempt to get one went. Whoever sends the requests looks here
+/// first, logs in where there is nothing at hand, one at a time, tells what came of it, and looks again.
 #[derive(Debug, Default)]
 pub struct Tokens {
     kept: Option<(Token, Freshness)>,
@@ -161,44 +161,45 @@ impl Tokens {
     }
 
     /// What a request gets without logging in: the token in use, or a refusal while the login's pause lasts. `seen` is the number of
-    /// [attempts](Self::attempts) when the request began to ask: if there has been one since, it was waited for, and its failure is
-    /// shared. `None` when somebody must log in. With `renewed` only a token that was fetched just now will do.
+    /// [attempts](Self::attempts) when the request began to look: if there has been one since, it was waited for, and whatever came of
+    /// it is shared. With `renewed` only a token that was fetched just now will do. `None` when somebody must log in.
     #[must_use]
     pub fn at_hand(&self, now: Timestamp, renewed: bool, seen: u64) -> Option<Result<Token, NoToken>> {
-        if let Some((token, freshness)) = &self.kept
-            && freshness.serves(now, renewed)
+        let waited = self.attempts != seen;
+        if let Some(failure) = &self.failure
+            && (waited || failure.lasts(now) && !self.serves(now, renewed))
         {
-            return Some(Ok(token.clone()));
+            return Some(Err(failure.clone()));
         }
-        let failure = self.failure.as_ref().filter(|failure| self.attempts != seen || failure.lasts(now))?;
-        Some(Err(failure.clone()))
+        let (token, _) = self.kept.as_ref().filter(|_| waited || self.serves(now, renewed))?;
+        Some(Ok(token.clone()))
     }
 
-    /// What came at `now` of the token request that left at `asked`: it is kept for everybody.
-    ///
-    /// # Errors
-    /// When it is no token; that is kept, too.
+    fn serves(&self, now: Timestamp, renewed: bool) -> bool {
+        self.kept.as_ref().is_some_and(|(_, freshness)| freshness.serves(now, renewed))
+    }
+
+    /// Keeps for everybody what came at `now` of the token request that left at `asked`. Gives why it is no token, if it is none.
     pub fn answered(
         &mut self,
         answer: Result<HttpResponse, NoResponse>,
         asked: Timestamp,
         now: Timestamp,
-    ) -> Result<Token, NoToken> {
+    ) -> Option<&NoToken> {
         self.attempts += 1;
-        let pause = answer.as_ref().ok().filter(|response| response.status == 429).and_then(|r| retry_after(r, now));
-        match answer.map_err(TokenError::no_answer).and_then(|response| read_token(&response, asked)) {
+        let (read, pause) = match answer {
+            Ok(response) if response.status == 429 => (read_token(&response, asked), retry_after(&response, now)),
+            Ok(response) => (read_token(&response, asked), None),
+            Err(why) => (Err(TokenError::no_answer(why)), None),
+        };
+        self.failure = match read {
             Ok((access, freshness)) => {
-                let token = Token { access, attempt: self.attempts };
-                self.kept = Some((token.clone(), freshness));
-                self.failure = None;
-                Ok(token)
+                self.kept = Some((Token { access, attempt: self.attempts }, freshness));
+                None
             }
-            Err(error) => {
-                let failure = NoToken { error, until: pause.map(|pause| now.plus(pause)) };
-                self.failure = Some(failure.clone());
-                Err(failure)
-            }
-        }
+            Err(error) => Some(NoToken { error, until: pause.map(|pause| now.plus(pause)) }),
+        };
+        self.failure.as_ref()
     }
 
     /// Forgets a token that the API refused, unless it has been replaced already.
@@ -310,7 +311,7 @@ mod tests {
 
     /// A login that was asked at that second and answered two seconds later.
     fn log_in(tokens: &mut Tokens, second: u64, answer: HttpResponse) {
-        drop(tokens.answered(Ok(answer), after(second), after(second + 2)));
+        tokens.answered(Ok(answer), after(second), after(second + 2));
     }
 
     fn good() -> HttpResponse {
@@ -349,7 +350,7 @@ mod tests {
         let mut tokens = Tokens::default();
         let mut busy = HttpResponse::json(429, &json!({}));
         busy.headers.push(("retry-after".to_owned(), "30".to_owned()));
-        drop(tokens.answered(Ok(busy), set_back, set_back));
+        tokens.answered(Ok(busy), set_back, set_back);
         assert_eq!(given(&tokens, 0, false, 1), None, "no pause was asked for that is so far ahead");
         log_in(&mut tokens, 0, good());
         assert_eq!(given(&tokens, 2, false, 0), Some(Ok(2)), "nobody remembers the failure");

@@ -38,7 +38,7 @@ pub struct Order {
     /// Windows on hold (of holds without conversation ids) or inside a retention period, in order: nothing of what lies in them may be
     /// deleted along with what begins before them.
     pub held_windows: Vec<HeldWindow>,
-    /// Number of retention rules, holds and parts kept, for the compliance note.
+    /// What the policy has to keep and what of it was overridden, as every record says it.
     pub compliance_note: String,
     /// Number of chunks.
     pub chunks: u32,
@@ -46,7 +46,7 @@ pub struct Order {
     pub approved_by: String,
     /// When.
     pub approved_at: Timestamp,
-    /// The API's address, without credentials.
+    /// The tenant, by the API's address and the OAuth client ([`tenant_name`]).
     pub tenant: String,
     /// Whether the tenant is the simulated one.
     pub simulated: bool,
@@ -110,7 +110,7 @@ pub enum ApprovalError {
 }
 
 impl Order {
-    /// The order for an approved plan on one tenant. `tenant` is the API's address, without credentials.
+    /// The order for an approved plan on one tenant. `tenant` is its name ([`tenant_name`]).
     ///
     /// # Errors
     /// When the approval is not for exactly this plan, or not by somebody who may give it.
@@ -148,6 +148,14 @@ impl Order {
             simulated,
         })
     }
+
+    /// The held windows and retention periods that conversations of a chunk with this window may reach into, and that are therefore
+    /// searched before each deletion: those that end after it, where whole conversations are deleted and the policy has them looked for
+    /// ([`Limits::looks_for_spanning`]).
+    pub fn reachable_from(&self, window: Window) -> impl Iterator<Item = &HeldWindow> {
+        let looks = self.limits.looks_for_spanning(self.request.api, &self.request.record_types);
+        self.held_windows.iter().filter(move |held| looks && held.window.end() > window.end())
+    }
 }
 
 /// Whether a name is what a reader sees of it.
@@ -160,6 +168,22 @@ fn is_readable(name: &str) -> bool {
 fn seen(name: &str) -> String {
     let visible: String = name.chars().filter(|c| c.is_whitespace() || !is_unseen(*c)).collect();
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Between the address and the client id in a tenant's name.
+const CLIENT: &str = " (client ";
+
+/// How records name a tenant, and by what runs are told apart: the API's address, which all organisations of a region share, and the id of
+/// the OAuth client, which belongs to one of them. The id is no secret (RFC 6749, section 2.2).
+#[must_use]
+pub fn tenant_name(address: &str, client_id: &str) -> String {
+    format!("{address}{CLIENT}{client_id})")
+}
+
+/// The address in a name that [`tenant_name`] gave.
+#[must_use]
+pub fn address_of(tenant: &str) -> &str {
+    tenant.split_once(CLIENT).map_or(tenant, |(address, _)| address)
 }
 
 /// The same plan on the same tenant is the same run, whoever starts it and however often.
@@ -198,7 +222,8 @@ fn held_windows(policy: &Policy, request: &PurgeRequest, approved_at: Timestamp)
     held
 }
 
-/// Says which checks were made and with what, and nothing that was not.
+/// Says what the policy has to keep and what of it was overridden. It stands in every record, so it says nothing of what was looked up:
+/// that has records of its own.
 fn compliance_note(plan: &Plan, approved_at: Timestamp) -> String {
     let (request, policy) = (plan.request(), plan.policy());
     let leave = request.retention_override.as_ref();
@@ -206,8 +231,8 @@ fn compliance_note(plan: &Plan, approved_at: Timestamp) -> String {
     let overridden = leave.map_or(0, |_| policy.rules_concerning(request).filter(keeps).count());
     let retention = match (policy.retention.len(), overridden) {
         (0, _) => "no retention rules were given".to_owned(),
-        (n, 0) => format!("{} checked, none overridden", counted(n, "retention rule")),
-        (n, some) => format!("{} checked, {some} overridden", counted(n, "retention rule")),
+        (n, 0) => format!("{} in the policy, none overridden", counted(n, "retention rule")),
+        (n, some) => format!("{} in the policy, {some} overridden", counted(n, "retention rule")),
     };
     let leave = leave.map_or_else(String::new, |leave| {
         let whose = match request.api {
@@ -218,7 +243,7 @@ fn compliance_note(plan: &Plan, approved_at: Timestamp) -> String {
     });
     let holds = match policy.holds.len() {
         0 => "no legal holds were given".to_owned(),
-        n => format!("{} checked", counted(n, "legal hold")),
+        n => format!("{} in the policy", counted(n, "legal hold")),
     };
     format!("{retention}{leave}; {holds}; policy {}", plan.policy_digest())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bounds::PAGE_SIZE;
+use crate::bounds::{JOB_SLOTS, PAGE_SIZE};
 use crate::finding::Finding;
 use crate::request::{DeletionApi, PurgeRequest, RecordType, stands_against};
 use crate::time::Timestamp;
@@ -152,7 +152,7 @@ impl Limits {
     pub fn concurrency_for(&self, api: DeletionApi) -> u32 {
         match api {
             DeletionApi::DataDeletion => self.concurrency.max(1),
-            DeletionApi::RecordingJobs => self.concurrency.clamp(1, 2),
+            DeletionApi::RecordingJobs => self.concurrency.clamp(1, JOB_SLOTS),
         }
     }
 

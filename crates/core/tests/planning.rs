@@ -523,7 +523,7 @@ fn an_offset_is_only_another_spelling() {
 }
 
 #[test]
-fn the_compliance_note_names_the_checks_that_were_made_and_no_others() {
+fn the_compliance_note_says_what_the_policy_has_and_nothing_of_what_was_checked() {
     let note = |text: &str, policy: &str| {
         let plan = check(text, Some(policy), &context()).plan.unwrap();
         let (digest, approved_at) = (plan.digest().to_owned(), context().now);
@@ -538,7 +538,7 @@ fn the_compliance_note_names_the_checks_that_were_made_and_no_others() {
     let neither = policy(json!({}));
     let both = policy(json!({ "retention": rule, "holds": hold }));
     assert_eq!(note(Q1, &neither), "no retention rules were given; no legal holds were given");
-    assert_eq!(note(Q1, &both), "1 retention rule checked, none overridden; 1 legal hold checked");
+    assert_eq!(note(Q1, &both), "1 retention rule in the policy, none overridden; 1 legal hold in the policy");
     // Messages of early 2023 are older than 30 days: nothing is overridden here, but the provider is asked to override its own rules.
     let leave = "leave to override rules, also the provider's, from dpo: court order";
     assert_eq!(
@@ -547,7 +547,7 @@ fn the_compliance_note_names_the_checks_that_were_made_and_no_others() {
     );
     assert_eq!(
         note(&overriding, &both),
-        format!("1 retention rule checked, none overridden; {leave}; 1 legal hold checked")
+        format!("1 retention rule in the policy, none overridden; {leave}; 1 legal hold in the policy")
     );
     let young = json!([
         { "recordTypes": ["message"], "minAgeDays": 3_650, "basis": "b" },
@@ -556,14 +556,14 @@ fn the_compliance_note_names_the_checks_that_were_made_and_no_others() {
     let kept = policy(json!({ "retention": young }));
     assert_eq!(
         note(&overriding, &kept),
-        format!("2 retention rules checked, 1 overridden; {leave}; no legal holds were given")
+        format!("2 retention rules in the policy, 1 overridden; {leave}; no legal holds were given")
     );
     // A recording job has no such field.
     let jobs = request(json!({ "retentionOverride": { "reason": "court order", "approver": "dpo" },
         "api": "recordingJobs", "recordTypes": ["recording"] }));
     assert_eq!(
         note(&jobs, &kept),
-        "2 retention rules checked, 1 overridden; leave to override rules from dpo: court order; no legal holds were given"
+        "2 retention rules in the policy, 1 overridden; leave to override rules from dpo: court order; no legal holds were given"
     );
 }
 

@@ -19,6 +19,12 @@ impl Credentials {
         Self { client_id: client_id.into(), client_secret: client_secret.into() }
     }
 
+    /// The client's id, which names it and is no secret.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
     /// The value of an `Authorization: Basic` header (RFC 7617).
     pub(crate) fn basic(&self) -> String {
         format!("Basic {}", STANDARD.encode(format!("{}:{}", self.client_id, self.client_secret)))
@@ -26,7 +32,7 @@ impl Credentials {
 }
 
 impl fmt::Debug for Credentials {
-    /// Nothing of either: a client id in a log is half of a login.
+    /// Nothing of either: what is printed by accident should be worth nothing.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Credentials(..)")
     }

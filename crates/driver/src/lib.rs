@@ -48,7 +48,7 @@ pub use route::Proxy;
 pub use runner::{RunEnd, Runner};
 pub use sender::Sender;
 pub use signal::Signal;
-pub use tenant::{OtherRegion, Site, Tenant, login_style};
+pub use tenant::{OtherRegion, Site, Tenant};
 pub use virtual_time::VirtualClock;
 pub use watch::{Unwatched, Watch};
 pub use worker::{Advance, Worker};

@@ -1,9 +1,10 @@
 //! Sending for all chunks of a run: one token, and one request budget for everybody who shares the ledger.
 
 use std::cell::RefCell;
-use std::time::Duration;
 
+use purge_core::bounds::{API_TIMEOUT, UNSAID_PAUSE};
 use purge_core::http::{Auth, HttpRequest, HttpResponse, NoResponse};
+use purge_core::oauth::NoToken;
 use purge_core::rate::RateBudget;
 use purge_core::reply::retry_after;
 use purge_core::run::{Cause, Input};
@@ -14,11 +15,8 @@ use crate::clock::Clock;
 use crate::http::{Http, WireRequest};
 use crate::ledger::{Ledger, LedgerError};
 use crate::tenant::Tenant;
-use crate::token::{NoToken, TokenCache};
-use crate::wire::{self, API_TIMEOUT};
-
-/// How long everybody pauses after a 429 that does not say how long.
-const UNSAID_PAUSE: Duration = Duration::from_secs(1);
+use crate::token::TokenCache;
+use crate::wire;
 
 /// Sends API requests of one tenant. Shared by everything that runs in this process.
 #[derive(Debug)]
@@ -48,7 +46,8 @@ pub(crate) enum Permit {
 #[derive(Debug)]
 pub(crate) struct Ready {
     request: WireRequest,
-    token: u64,
+    /// Which attempt to log in its token came of.
+    login: u64,
 }
 
 /// What the chunk is told whose request has not left because the ledger could not be asked.
@@ -102,7 +101,10 @@ impl<'a, H: Http, C: Clock> Sender<'a, H, C> {
         let renewed = request.auth == Auth::BearerRenewed;
         let token = match self.tokens.token(self.http, self.clock, self.tenant, renewed).await {
             Ok(token) => token,
-            Err(no_token) => return Permit::Unable(no_token.into_input(self.clock.now())),
+            Err(no_token) => {
+                let pause = no_token.pause(self.clock.now());
+                return Permit::Unable(Input::no_token(no_token.error, pause));
+            }
         };
         let place = if has_place { Ok(Ok(())) } else { self.place(account).await };
         match place {
@@ -115,7 +117,7 @@ impl<'a, H: Http, C: Clock> Sender<'a, H, C> {
         }
         let url = self.tenant.api.join(&request.path);
         let bearer = format!("Bearer {}", token.access.expose());
-        Permit::Ready(Ready { request: wire::wire(request, url, bearer, API_TIMEOUT), token: token.number })
+        Permit::Ready(Ready { request: wire::wire(request, url, bearer, API_TIMEOUT), login: token.attempt })
     }
 
     /// Sends it, once, and learns from the answer what concerns everybody.
@@ -128,7 +130,7 @@ impl<'a, H: Http, C: Clock> Sender<'a, H, C> {
         let now = self.clock.now();
         self.budget.borrow_mut().observe(&response, now);
         match response.status {
-            401 => self.tokens.refused(ready.token),
+            401 => self.tokens.refused(ready.login),
             429 => {
                 let until = now.plus(retry_after(&response, now).unwrap_or(UNSAID_PAUSE));
                 self.budget.borrow_mut().pause(until);

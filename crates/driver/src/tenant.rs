@@ -23,7 +23,7 @@ pub struct Tenant {
 /// Where a tenant is, as settings say: the same for the command and for the functions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Site {
-    /// Base address of the API, by which runs are told apart.
+    /// Base address of the API.
     pub api: Url,
     /// Base address of the login, if the settings name one.
     login: Option<Url>,
@@ -68,16 +68,7 @@ impl Site {
             (DeletionApi::RecordingJobs, Host::Address(_)) | (DeletionApi::DataDeletion, _) => None,
         };
         let login = self.login.clone().or(of_region).unwrap_or_else(|| self.api.clone());
-        Tenant { api: self.api.clone(), login, login_style: login_style(api), credentials }
-    }
-}
-
-/// Which token path belongs to a deletion API.
-#[must_use]
-pub fn login_style(api: DeletionApi) -> LoginStyle {
-    match api {
-        DeletionApi::DataDeletion => LoginStyle::DataDeletion,
-        DeletionApi::RecordingJobs => LoginStyle::Standard,
+        Tenant { api: self.api.clone(), login, login_style: LoginStyle::of(api), credentials }
     }
 }
 

@@ -10,10 +10,8 @@ use purge_core::http::{HttpRequest, HttpResponse, Method, NoResponse};
 use crate::clock::Clock;
 use crate::http::{Http, WireRequest};
 
-/// How long an API call may take.
-pub(crate) const API_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a login or a webhook delivery may take.
-pub(crate) const SIDE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a webhook delivery may take.
+const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What every request says about its sender.
 const USER_AGENT: &str = concat!("genesys-purge/", env!("CARGO_PKG_VERSION"));
@@ -43,7 +41,7 @@ pub(crate) fn webhook(
         ("user-agent".to_owned(), USER_AGENT.to_owned()),
     ];
     headers.extend(signature.into_iter().map(|(name, value)| (name.to_owned(), value)));
-    WireRequest { method: Method::Post, url, headers, body: body.as_bytes().to_vec(), timeout: SIDE_TIMEOUT }
+    WireRequest { method: Method::Post, url, headers, body: body.as_bytes().to_vec(), timeout: WEBHOOK_TIMEOUT }
 }
 
 /// Sends it, and gives up when its time is over. A POST or PUT without a body is refused: a delete job without its filter must
@@ -77,6 +75,7 @@ mod tests {
     use std::cell::RefCell;
 
     use futures_util::future::join;
+    use purge_core::bounds::{API_TIMEOUT, LOGIN_TIMEOUT};
     use purge_core::oauth::{LoginStyle, token_request};
     use purge_core::time::Timestamp;
     use serde_json::json;
@@ -141,7 +140,7 @@ mod tests {
     #[test]
     fn no_secret_is_shown() {
         let tokens = token_request(LoginStyle::Standard);
-        let request = wire(&tokens, "https://login.example.com".to_owned(), "Basic s3cret".to_owned(), SIDE_TIMEOUT);
+        let request = wire(&tokens, "https://login.example.com".to_owned(), "Basic s3cret".to_owned(), LOGIN_TIMEOUT);
         assert!(!format!("{request:?}").contains("s3cret"));
         assert_eq!(format!("{:?}", crate::Credentials::new("id", "s3cret")), "Credentials(..)");
     }

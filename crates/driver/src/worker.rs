@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
+use purge_core::bounds::API_TIMEOUT;
 use purge_core::http::{HttpRequest, NoResponse};
 use purge_core::run::{Cause, ChunkRun, Context, Input, Next, Objection, Order, Outcome, Pace, Step, WaitReason};
 use purge_core::time::Timestamp;
@@ -18,7 +19,8 @@ use crate::policy::PolicyInForce;
 use crate::sender::{Permit, Sender, no_ledger};
 use crate::signal::Signal;
 use crate::watch::Watch;
-use crate::wire::API_TIMEOUT;
+
+pub use purge_core::bounds::JOB_SLOTS;
 
 /// How long a chunk belongs to its worker unless the worker renews: longer than any request may take.
 pub const LEASE: Duration = Duration::from_secs(60);
@@ -28,9 +30,6 @@ const POLICY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What must be left of a lease when a request leaves: time for its answer and for the commit after it.
 const LEASE_NEEDED: Duration = API_TIMEOUT.saturating_add(Duration::from_secs(10));
-
-/// Recording jobs that an organisation may have under way at once (limit of the API).
-pub const JOB_SLOTS: u32 = 2;
 
 /// Where a chunk stands after [`Worker::advance`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

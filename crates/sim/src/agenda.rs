@@ -1,11 +1,9 @@
 //! What will happen by itself, in order of time.
 
 use purge_core::sorted::SortedSet;
-use serde::{Deserialize, Serialize};
 
 /// Something that happens when its time has come.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Event {
     /// A third party protects what the scenario says.
     HoldPlaced,
@@ -18,8 +16,7 @@ pub(crate) enum Event {
 }
 
 /// Events to come; of two at the same instant, the one that was declared first comes first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Agenda(SortedSet<(i64, Event)>);
 
 impl Agenda {

@@ -5,7 +5,6 @@ use purge_core::json::text;
 use purge_core::region::region;
 use purge_core::sorted::SortedSet;
 use purge_core::time::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::agenda::Event;
@@ -15,14 +14,13 @@ use crate::login::nth_id;
 use crate::population::Media;
 use crate::scenario::{HoldMode, RangeEnd};
 use crate::tenant::Tenant;
-use crate::world::{Effect, RecordKind, Scope};
+use crate::world::{RecordKind, Scope};
 
 /// Purpose of the number stream.
 const PURPOSE: u64 = 0x6465_6c65;
 
 /// An accepted request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DeletionJob {
     pub(crate) client: String,
     pub(crate) created: i64,
@@ -43,8 +41,7 @@ pub(crate) struct DeletionJob {
 }
 
 /// How a request ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum DeletionEnd {
     Completed { deleted: u64, held: u64 },
     Failed { message: String },
@@ -114,34 +111,36 @@ impl Tenant {
 
     /// A request has run its time.
     pub(crate) fn end_deletion(&mut self, id: &str, at: i64) {
-        let Some(job) = self.state.deletions.get(id).cloned() else { return };
+        let Some(job) = self.state.deletions.get_mut(id) else { return };
         let mode = if job.validated { self.scenario.data_deletion.hold_mode } else { HoldMode::Ignore };
         let conflict = mode == HoldMode::Reject && self.world.count_held(&job.scope) > 0;
-        let end = if conflict {
+        job.end = Some(if conflict {
             DeletionEnd::Failed { message: "legal hold conflict".to_owned() }
         } else if job.fails {
             DeletionEnd::Failed { message: "internal error while deleting".to_owned() }
         } else {
             let spare_held = mode != HoldMode::Ignore;
-            let done = self.apply(at, Effect::Delete { scope: job.scope, spare_held, leave: job.leave });
-            DeletionEnd::Completed { deleted: done.changed, held: done.held }
-        };
-        if let Some(job) = self.state.deletions.get_mut(id) {
-            job.end = Some(end);
-        }
+            let done = self.world.delete(at, &job.scope, spare_held, job.leave);
+            DeletionEnd::Completed { deleted: done.deleted, held: done.held }
+        });
     }
 
-    /// When the next job runs: first come, first served, on the slot that is free first.
+    /// When the next job runs: first come, first served, at once or in the place that is free first.
     fn take_turn(&mut self, now: i64) -> (i64, i64) {
         let knobs = &self.scenario.data_deletion;
-        let slots = usize::try_from(knobs.concurrency.get()).unwrap_or(usize::MAX);
-        self.state.slots.resize(slots, 0);
-        let starts = self.state.slots.iter().copied().min().unwrap_or(0).max(now);
+        let places = usize::try_from(knobs.concurrency.get()).unwrap_or(usize::MAX);
+        let taken = &mut self.state.taken;
+        taken.retain(|ends| *ends > now);
+        let mut starts = now;
+        if taken.len() >= places
+            && let Some((first, ends)) = taken.iter().copied().enumerate().min_by_key(|(_, ends)| *ends)
+        {
+            starts = ends;
+            taken.swap_remove(first);
+        }
         let length = i64::try_from(knobs.processing_seconds).unwrap_or(i64::MAX).saturating_mul(1000);
         let ends = starts.saturating_add(length);
-        if let Some(slot) = self.state.slots.iter_mut().min() {
-            *slot = ends;
-        }
+        taken.push(ends);
         (starts, ends)
     }
 

@@ -157,8 +157,7 @@ pub enum Act {
 }
 
 /// How often what was called and which rule fired.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) calls: SortedMap<Call, u64>,
     fired: SortedMap<usize, u64>,

@@ -3,7 +3,6 @@
 use purge_core::json::text as json_text;
 use purge_core::time::{DAY_MS, Timestamp};
 use purge_core::window::Window;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::ApiError;
@@ -13,35 +12,18 @@ use crate::prng::parse_uuid;
 use crate::world::World;
 
 /// One predicate that this tenant can evaluate.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Filter {
     /// All of them.
     And(Vec<Filter>),
     /// One of them at least.
     Or(Vec<Filter>),
     /// This conversation; an id that is no UUID matches nothing.
-    Id(#[serde(with = "written")] Option<u128>),
+    Id(Option<u128>),
     /// Conversations of this kind; an unknown kind matches nothing.
     Media(Option<Media>),
     /// Conversations that have ended, or have not.
     Ended(bool),
-}
-
-/// A number of 128 bits is more than JSON is sure to keep; its written form is kept.
-mod written {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
-
-    use crate::prng::{parse_uuid, uuid_text};
-
-    #[expect(clippy::ref_option, reason = "serde gives a reference to the field")]
-    pub(super) fn serialize<S: Serializer>(id: &Option<u128>, serializer: S) -> Result<S::Ok, S::Error> {
-        id.map(uuid_text).serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u128>, D::Error> {
-        Ok(Option::<String>::deserialize(deserializer)?.and_then(|text| parse_uuid(&text)))
-    }
 }
 
 impl Filter {
@@ -130,8 +112,7 @@ pub(crate) fn interval(value: Option<&Value>) -> Result<Window, ApiError> {
 }
 
 /// When a delete date falls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum When {
     /// At this instant.
     Date(i64),
@@ -149,8 +130,7 @@ impl When {
 }
 
 /// What a recording job means.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Selection {
     pub(crate) interval: Window,
     /// By `agedConversationInterval`: conversations older than five years that had activity in it.
@@ -227,14 +207,13 @@ impl Selection {
         }
     }
 
-    /// The delete dates that the job writes.
-    pub(crate) fn dates(&self, world: &World, now: i64) -> Vec<(usize, i64)> {
-        let found = self.find(world, now);
+    /// The delete dates that the job writes for what it has [found](Found::to_date).
+    pub(crate) fn dates(&self, world: &World, to_date: &[usize]) -> Vec<(usize, i64)> {
         let date = |at: usize| {
             let recording = world.population.recordings.get(at)?;
             let when = if recording.kind == RecordingKind::Screen { self.when_screen } else { self.when };
             Some((at, when.of(recording)))
         };
-        found.to_date.into_iter().filter_map(date).collect()
+        to_date.iter().copied().filter_map(date).collect()
     }
 }

@@ -32,7 +32,7 @@ pub use fault::{Act, Call, Fault};
 pub use http::{Delivery, TenantReply, TenantRequest};
 pub use population::Media;
 pub use scenario::Scenario;
-pub use tenant::{RestoreError, Tenant};
+pub use tenant::Tenant;
 pub use truth::{Count, ExecutedDeletion, RecordingTruth, Truth};
 pub use webhook_sink::{WebhookDelivery, WebhookSink};
 pub use world::RecordKind;

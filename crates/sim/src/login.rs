@@ -2,7 +2,6 @@
 
 use purge_core::http::HttpResponse;
 use purge_core::sorted::SortedMap;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::error::ApiError;
@@ -12,8 +11,7 @@ use crate::rate_limit::Budget;
 use crate::scenario::Scenario;
 
 /// A token that was given out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Token {
     /// Client id.
     pub(crate) client: String,
@@ -23,8 +21,7 @@ pub(crate) struct Token {
 }
 
 /// All tokens, by their text.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tokens {
     issued: u64,
     tokens: SortedMap<String, Token>,

@@ -2,7 +2,7 @@
 
 use purge_core::sorted::sort;
 use purge_core::time::{DAY_MS, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::prng::{Prng, parse_uuid};
 use crate::scenario::PopulationSpec;
@@ -14,7 +14,7 @@ const PURPOSE: u64 = 0x706f_7075;
 const MINUTE_MS: i64 = 60_000;
 
 /// Kind of interaction, in the words of analytics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Media {
     /// A telephone call.

@@ -1,7 +1,6 @@
 //! Requests per minute of one token, in fixed windows.
 
 use purge_core::http::HttpResponse;
-use serde::{Deserialize, Serialize};
 
 use crate::error::ApiError;
 use crate::scenario::{RateLimit, RateLimitForm};
@@ -9,8 +8,7 @@ use crate::scenario::{RateLimit, RateLimitForm};
 const WINDOW_MS: i64 = 60_000;
 
 /// What one token has used of its budget.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Budget {
     window_start: i64,
     count: u64,

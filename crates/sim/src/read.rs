@@ -270,11 +270,15 @@ impl FromJson for Call {
 impl FromJson for Fault {
     fn from_json(value: &Value) -> Result<Self, String> {
         let m = Members::of(value, &["on", "every", "nth", "perMille", "limit", "do"])?;
+        let per_mille: Option<u64> = m.take("perMille")?;
+        if let Some(more) = per_mille.filter(|per_mille| *per_mille > 1000) {
+            return Err(format!("`perMille`: {more} of a thousand is more than always, expected at most 1000"));
+        }
         Ok(Self {
             on: m.take("on")?,
             every: m.take("every")?,
             nth: m.take_or("nth", Vec::new())?,
-            per_mille: m.take("perMille")?,
+            per_mille,
             limit: m.take("limit")?,
             act: m.take("do")?,
         })

@@ -3,7 +3,6 @@
 use purge_core::http::HttpResponse;
 use purge_core::sorted::sort_by;
 use purge_core::time::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::agenda::Event;
@@ -16,7 +15,6 @@ use crate::prng::uuid_text;
 use crate::rate_limit::too_many;
 use crate::scenario::ThirdJob;
 use crate::tenant::Tenant;
-use crate::world::Effect;
 
 /// Purpose of the number streams.
 const PURPOSE: u64 = 0x6a6f_6273;
@@ -59,8 +57,7 @@ const QUERY_FIELDS: [&str; 10] = [
 ];
 
 /// State of a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum JobState {
     Pending,
     Ready,
@@ -89,8 +86,7 @@ impl JobState {
 }
 
 /// A created job.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RecordingJob {
     pub(crate) id: String,
     pub(crate) client: String,
@@ -303,8 +299,9 @@ impl Tenant {
         job.failed = found.failed;
         job.state = JobState::Fulfilled;
         job.ended = Some(at);
-        let selection = job.selection.clone();
-        self.apply(at, Effect::Date { selection });
+        for (recording, date) in job.selection.dates(&self.world, &found.to_date) {
+            self.world.date(recording, Some(date), at);
+        }
     }
 
     fn job(&self, id: &str) -> Result<&RecordingJob, ApiError> {

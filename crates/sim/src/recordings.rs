@@ -10,7 +10,7 @@ use crate::population::{Media, Recording, RecordingKind, instant};
 use crate::prng::{parse_uuid, uuid_text};
 use crate::scenario::{NoRecordings, Removed};
 use crate::tenant::Tenant;
-use crate::world::{Effect, Fate};
+use crate::world::Fate;
 
 /// The most conversations of one protection request.
 const MAX_PROTECTION_IDS: usize = 100;
@@ -59,7 +59,7 @@ impl Tenant {
             .find(|(at, r)| Some(r.id) == wanted && self.world.fate(*at).gone_at.is_none())
             .map(|(at, _)| at);
         let recording = position.ok_or_else(ApiError::not_found)?;
-        self.apply(now, Effect::DateOne { recording, date: date.map(Timestamp::millis) });
+        self.world.date(recording, date.map(Timestamp::millis), now);
         let rows = self.world.recordings_of(conversation).find(|(at, _)| *at == recording);
         let json = rows.map(|(at, r)| self.metadata_json(r, self.world.fate(at)));
         Ok(HttpResponse::json(200, &json.unwrap_or_default()))
@@ -93,7 +93,7 @@ impl Tenant {
             let message = format!("At most {MAX_PROTECTED} conversations can be protected.");
             return Err(ApiError::bad_request(message));
         }
-        self.apply(now, Effect::Protect { conversations, on });
+        self.world.protect(now, &conversations, on);
         Ok(HttpResponse { status: 204, headers: Vec::new(), body: String::new() })
     }
 

@@ -91,7 +91,7 @@ pub struct Login {
 }
 
 /// An OAuth client of the client-credentials kind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Client {
     /// Client id.
@@ -257,6 +257,14 @@ pub enum CountShape {
     Results,
     /// `{"totalHits":…}`.
     TotalHits,
+}
+
+impl Scenario {
+    /// The client that logs in: the first; where there is none, one without id and secret, which the login refuses.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.login.clients.first().cloned().unwrap_or_default()
+    }
 }
 
 impl Default for Scenario {

@@ -1,4 +1,4 @@
-//! The tenant: time, order of checks, faults, and its state as one value.
+//! The tenant: time, order of checks, faults.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +8,6 @@ use purge_core::http::HttpResponse;
 use purge_core::json::parse;
 use purge_core::sorted::SortedSet;
 use purge_core::time::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::agenda::{Agenda, Event};
@@ -21,10 +20,7 @@ use crate::population::Population;
 use crate::recording_jobs::RecordingJob;
 use crate::route::Route;
 use crate::scenario::{HoldMidRun, Scenario};
-use crate::world::{Done, Effect, World};
-
-/// Version of the written state.
-const STATE_VERSION: u32 = 1;
+use crate::world::World;
 
 /// Purpose of the number stream.
 const CORRELATION_PURPOSE: u64 = 0x636f_7272;
@@ -42,54 +38,22 @@ pub struct Tenant {
 type Others = fn(&mut Tenant, &Route, &TenantRequest, i64) -> Result<HttpResponse, ApiError>;
 
 /// Everything that has happened. With the scenario it determines the tenant.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct State {
-    version: u32,
-    /// Which population the positions in it refer to; filled in when the state is written.
-    population: String,
     /// The latest instant that the tenant was told.
     clock: i64,
     requests: u64,
     pub(crate) tally: Tally,
     pub(crate) tokens: Tokens,
     pub(crate) agenda: Agenda,
-    pub(crate) effects: Vec<(i64, Effect)>,
     pub(crate) deletions: BTreeMap<String, DeletionJob>,
-    /// When each place for a running deletion will be free.
-    pub(crate) slots: Vec<i64>,
+    /// When each place for a running deletion that is taken will be free.
+    pub(crate) taken: Vec<i64>,
     pub(crate) jobs: Vec<RecordingJob>,
     pub(crate) most_active_jobs: usize,
     /// Accepted deletion requests and created jobs.
     pub(crate) submitted: u64,
 }
-
-/// Why a state does not restore.
-#[derive(Debug)]
-pub enum RestoreError {
-    /// It is not the state of a tenant.
-    Malformed(serde_json::Error),
-    /// It was written in another version of the format.
-    Version(u32),
-    /// It belongs to a tenant with another population, seed or protection.
-    OtherPopulation,
-}
-
-impl std::fmt::Display for RestoreError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Malformed(why) => write!(f, "the state of the simulated tenant is not readable: {why}"),
-            Self::Version(version) => {
-                write!(f, "the state of the simulated tenant has version {version}, this program knows {STATE_VERSION}")
-            }
-            Self::OtherPopulation => {
-                f.write_str("the state of the simulated tenant belongs to another seed, population or protection")
-            }
-        }
-    }
-}
-
-impl std::error::Error for RestoreError {}
 
 impl Tenant {
     /// The organisation at the beginning.
@@ -106,42 +70,11 @@ impl Tenant {
 
     fn with(scenario: Scenario, others: Others) -> Self {
         let world = beginning(&scenario);
-        let mut state = State { version: STATE_VERSION, ..State::default() };
+        let mut state = State::default();
         if let Some(at) = scenario.hold_mid_run.as_ref().and_then(|hold| hold.at) {
             state.agenda.add(at.millis(), Event::HoldPlaced);
         }
         Self { scenario: Arc::new(scenario), world, state, others }
-    }
-
-    /// Everything that has happened, without the population, which follows from the scenario.
-    #[must_use]
-    pub fn state(&self) -> Value {
-        let mut state = serde_json::to_value(&self.state).unwrap_or_default();
-        if let Some(fields) = state.as_object_mut() {
-            fields.insert("population".to_owned(), Value::from(fingerprint(&self.scenario)));
-        }
-        state
-    }
-
-    /// The tenant of that scenario after everything in that state has happened. Knobs other than seed, population and
-    /// protection may differ from those under which the state came about: they hold from now on.
-    ///
-    /// # Errors
-    /// When the state cannot be read or belongs to another population.
-    pub fn restore(scenario: Scenario, state: Value) -> Result<Self, RestoreError> {
-        let state: State = serde_json::from_value(state).map_err(RestoreError::Malformed)?;
-        if state.version != STATE_VERSION {
-            return Err(RestoreError::Version(state.version));
-        }
-        if state.population != fingerprint(&scenario) {
-            return Err(RestoreError::OtherPopulation);
-        }
-        let mut world = beginning(&scenario);
-        for (at, effect) in &state.effects {
-            world.apply(*at, effect);
-        }
-        world.advance(state.clock);
-        Ok(Self { scenario: Arc::new(scenario), world, state, others: Self::operate_for_others })
     }
 
     /// The scenario.
@@ -162,7 +95,7 @@ impl Tenant {
         let act = self.state.tally.count(call, &scenario.faults, scenario.seed);
         let mut reply = TenantReply { after: Duration::from_millis(scenario.latency_ms), delivery: Delivery::Dropped };
         if let Some(act) = &act {
-            if *act == Act::RevokeToken {
+            if matches!(act, Act::RevokeToken) {
                 self.state.tokens.revoke_all();
             } else if let Some(delivery) = act.instead(&context_id, now) {
                 reply.delivery = delivery;
@@ -204,13 +137,6 @@ impl Tenant {
             }
         }
         self.world.advance(self.state.clock);
-    }
-
-    /// Changes the world, for good.
-    pub(crate) fn apply(&mut self, at: i64, effect: Effect) -> Done {
-        let done = self.world.apply(at, &effect);
-        self.state.effects.push((at, effect));
-        done
     }
 
     /// One more deletion is under way.
@@ -332,14 +258,14 @@ impl Tenant {
     fn place_hold(&mut self, at: i64) {
         let Some(hold) = self.scenario.hold_mid_run.clone() else { return };
         let conversations = held_by(&self.world.population, &hold);
-        self.apply(at, Effect::Protect { conversations, on: true });
+        self.world.protect(at, &conversations, true);
     }
 
     /// What a fault does to the job that an answer is about.
     fn spoil_job(&mut self, act: &Act, reply: &TenantReply) {
         let body = reply.answer().and_then(|answer| parse(&answer.body, usize::MAX).ok()).unwrap_or_default();
         let Some(id) = body.get("id").and_then(Value::as_str) else { return };
-        let (stuck, fails) = (*act == Act::Stuck, *act == Act::FailJob);
+        let (stuck, fails) = (matches!(act, Act::Stuck), matches!(act, Act::FailJob));
         if stuck {
             for event in [Event::DeletionEnds, Event::JobReady, Event::JobEnds] {
                 self.state.agenda.remove(&event(id.to_owned()));
@@ -386,11 +312,4 @@ fn held_by(population: &Population, hold: &HoldMidRun) -> Vec<usize> {
         held.extend(population.started(window.start().millis(), window.end().millis()));
     }
     held
-}
-
-/// A name for what the population follows from.
-fn fingerprint(scenario: &Scenario) -> String {
-    let source =
-        (scenario.seed, &scenario.population, &scenario.protected, scenario.recording_jobs.removal_lag_seconds);
-    serde_json::to_string(&source).unwrap_or_default()
 }

@@ -1,17 +1,15 @@
-//! What exists now: the population and what has become of it. Changes only through [`Effect`]s, so that replaying them
-//! gives the same world again.
+//! What exists now: the population and what has become of it.
 
 use std::sync::Arc;
 
 use purge_core::sorted::SortedSet;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::filter::Selection;
 use crate::population::{Conversation, Media, Population, Recording};
 use crate::truth::Count;
 
 /// Kind of record, as counted by analytics and deleted by `dataDeletion`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum RecordKind {
     /// The conversation itself, at its start.
@@ -38,8 +36,7 @@ impl RecordKind {
 }
 
 /// A closed range of instants and what is meant within it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scope {
     /// The first millisecond.
     pub(crate) first: i64,
@@ -50,24 +47,11 @@ pub(crate) struct Scope {
     pub(crate) media: Option<Media>,
 }
 
-/// A change of the world.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
-pub(crate) enum Effect {
-    /// Protection placed on or taken from conversations.
-    Protect { conversations: Vec<usize>, on: bool },
-    /// Records deleted; all but `leave` of them.
-    Delete { scope: Scope, spare_held: bool, leave: u64 },
-    /// Delete dates written by a recording job.
-    Date { selection: Selection },
-    /// The delete date of one recording written or taken away.
-    DateOne { recording: usize, date: Option<i64> },
-}
-
-/// What a change has done.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What a deletion has done.
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Done {
-    pub(crate) changed: u64,
+    pub(crate) deleted: u64,
+    /// Left because they were protected.
     pub(crate) held: u64,
 }
 
@@ -134,29 +118,9 @@ impl World {
         }
     }
 
-    /// Changes the world.
-    pub(crate) fn apply(&mut self, at: i64, effect: &Effect) -> Done {
+    /// Places protection on conversations, or takes it from them.
+    pub(crate) fn protect(&mut self, at: i64, conversations: &[usize], on: bool) {
         self.advance(at);
-        match effect {
-            Effect::Protect { conversations, on } => self.protect(at, conversations, *on),
-            Effect::Delete { scope, spare_held, leave } => self.delete(at, scope, *spare_held, *leave),
-            Effect::Date { selection } => {
-                let dates = selection.dates(self, at);
-                let mut done = Done::default();
-                for (recording, date) in dates {
-                    self.date(recording, Some(date), at);
-                    done.changed += 1;
-                }
-                done
-            }
-            Effect::DateOne { recording, date } => {
-                self.date(*recording, *date, at);
-                Done { changed: 1, held: 0 }
-            }
-        }
-    }
-
-    fn protect(&mut self, at: i64, conversations: &[usize], on: bool) -> Done {
         for &conversation in conversations {
             if on {
                 self.protected.insert(conversation);
@@ -167,11 +131,10 @@ impl World {
                 }
             }
         }
-        Done { changed: u64::try_from(conversations.len()).unwrap_or(u64::MAX), held: 0 }
     }
 
-    /// Writes a delete date; a date that has passed already counts from `at`.
-    fn date(&mut self, recording: usize, date: Option<i64>, at: i64) {
+    /// Writes a delete date, or takes it away; a date that has passed already counts from `at`.
+    pub(crate) fn date(&mut self, recording: usize, date: Option<i64>, at: i64) {
         let Some(fate) = self.fates.get_mut(recording) else { return };
         if fate.gone_at.is_some() {
             return;
@@ -189,7 +152,9 @@ impl World {
         }
     }
 
-    fn delete(&mut self, at: i64, scope: &Scope, spare_held: bool, leave: u64) -> Done {
+    /// Deletes the records of a scope, but for as many of those that it comes to first as it is to leave.
+    pub(crate) fn delete(&mut self, at: i64, scope: &Scope, spare_held: bool, leave: u64) -> Done {
+        self.advance(at);
         let mut done = Done::default();
         let mut to_leave = leave;
         for (kind, records) in RecordKind::ALL.into_iter().zip(&mut self.records) {
@@ -207,7 +172,7 @@ impl World {
                     to_leave -= 1;
                 } else {
                     record.gone_at = Some(at);
-                    done.changed += 1;
+                    done.deleted += 1;
                     self.held_deleted += u64::from(held);
                 }
             }

@@ -5,7 +5,7 @@ use purge_core::chunk::{Age, Chunk};
 use purge_core::finding::Finding;
 use purge_core::http::HttpRequest;
 use purge_core::json::{FromJson, Members, canonical};
-use purge_core::order::run_id;
+use purge_core::order::{run_id, tenant_name};
 use purge_core::plan::{self as core, CheckContext, Checked, Disposition, Estimate, Part, PlanFile, Reason};
 use purge_core::region::{REGIONS, region};
 use purge_core::report::Accounting;
@@ -84,7 +84,7 @@ struct Row<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct QueueMessage {
-    /// The API's address: the same plan on another tenant is another run.
+    /// The tenant's name: the same plan on another tenant is another run.
     tenant: String,
     body: String,
 }
@@ -154,12 +154,12 @@ impl PlanHandle {
         self.submit(chunk, at).map(|request| object(&request))
     }
 
-    /// The message that first wakes a chunk on AWS; null when there is no such chunk. `tenant` is the API's address: that of the
-    /// request's region, when none is given.
+    /// The message that first wakes a chunk on AWS, where that OAuth client speaks to the API of the request's region; null when there is no
+    /// such chunk.
     #[must_use]
     #[wasm_bindgen(js_name = wakeUp, unchecked_return_type = "QueueMessage | null")]
-    pub fn wake_up_object(&self, chunk: u32, tenant: Option<String>) -> JsValue {
-        object(&self.wake_up(chunk, tenant))
+    pub fn wake_up_object(&self, chunk: u32, client: &str) -> JsValue {
+        object(&self.wake_up(chunk, client))
     }
 
     /// The plan file: what is handed over for approval and carried out. RFC 8785 text, so the same plan is the same file.
@@ -230,16 +230,16 @@ impl PlanHandle {
         Ok(value(&self.submitting(chunk, at)))
     }
 
-    /// The message that first wakes a chunk on AWS; null when there is no such chunk.
+    /// The message that first wakes a chunk on AWS, for that OAuth client; null when there is no such chunk.
     #[must_use]
-    pub fn wake_up(&self, chunk: u32, tenant: Option<String>) -> Value {
-        value(&self.waking(chunk, tenant))
+    pub fn wake_up(&self, chunk: u32, client: &str) -> Value {
+        value(&self.waking(chunk, client))
     }
 
-    fn waking(&self, chunk: u32, tenant: Option<String>) -> Option<QueueMessage> {
+    fn waking(&self, chunk: u32, client: &str) -> Option<QueueMessage> {
         let plan = self.checked.plan.as_ref()?;
         plan.chunks().get(usize::try_from(chunk.checked_sub(1)?).ok()?)?;
-        let tenant = tenant.or_else(|| Some(region(&plan.request().jurisdiction)?.api()))?;
+        let tenant = tenant_name(&region(&plan.request().jurisdiction)?.api(), client);
         let body = WakeUp::new(&run_id(plan.digest(), &tenant), chunk).text();
         Some(QueueMessage { tenant, body })
     }

@@ -19,7 +19,7 @@ use web_sys::AbortSignal;
 use crate::call::{Wrong, breathe, number, object, read, value};
 
 /// As many things happen between two turns of the page.
-const AT_ONCE: u32 = 2_000;
+const AT_ONCE: u32 = 1_000;
 
 /// A rehearsal in progress. Free it when it is over.
 #[wasm_bindgen]

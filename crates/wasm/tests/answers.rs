@@ -119,7 +119,7 @@ fn samples() -> String {
     sample(&mut out, "rows", "Row[]", &good.rows(8, 12));
     sample(&mut out, "submit", "HttpRequest | null", &good.submit(1, NOW).unwrap());
     sample(&mut out, "noSubmit", "HttpRequest | null", &good.submit(0, NOW).unwrap());
-    sample(&mut out, "wakeUp", "QueueMessage | null", &good.wake_up(1, None));
+    sample(&mut out, "wakeUp", "QueueMessage | null", &good.wake_up(1, "5f1c3a52-2c1f-4f7e-9d55-7c4b1d1f0a11"));
     let broken = planned("{\"version\": 1, \"holds\": []}", None);
     sample(&mut out, "brokenSummary", "Summary", &broken.summary());
     let recordings = include_str!("../../../examples/year-recording-jobs.json");

@@ -36,7 +36,7 @@ const BARE: &str = "target/functions/examples/hello";
 pub(crate) const DEPLOYED: &str = "target/lambda/bootstrap/bootstrap";
 
 /// Settings that a function does not start without. Nothing is reached under them but the listener of TLS.
-const SETTINGS: [(&str, &str); 12] = [
+const SETTINGS: [(&str, &str); 13] = [
     ("AWS_REGION", "us-east-1"),
     ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
     ("AWS_SECRET_ACCESS_KEY", "example"),
@@ -47,6 +47,7 @@ const SETTINGS: [(&str, &str); 12] = [
     ("PURGE_POLICY_KEY", "policy.json"),
     ("PURGE_EVIDENCE_BUCKET", "evidence"),
     ("PURGE_CREDENTIALS_SECRET", "client"),
+    ("GENESYS_CLIENT_ID", "client"),
     ("PURGE_COURIER_MEGABYTES", "1024"),
     ("PURGE_SIMULATED", "false"),
 ];

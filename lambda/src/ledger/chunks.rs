@@ -11,7 +11,7 @@ use purge_core::time::Timestamp;
 use purge_driver::ledger::{ChunkRow, Claim, Claimed, Lease, LedgerError};
 
 use super::DynamoLedger;
-use super::error::{failed, past_conflicts};
+use super::error::{failed, held, past_conflicts};
 use super::item::{Item, corrupt, find_instant, get_number, get_text, json, number, parse, text};
 use super::keys::{self, instant};
 use crate::store::Store as _;
@@ -125,11 +125,7 @@ impl DynamoLedger {
             (UNTIL.to_owned(), instant(claim.lease.until)),
         ]);
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
-        match put.condition_expression("attribute_not_exists(pk)").send().await {
-            Ok(_) => Ok(Some(row)),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(None),
-            Err(error) => Err(failed(error)),
-        }
+        Ok(held(put.condition_expression("attribute_not_exists(pk)").send().await)?.then_some(row))
     }
 
     /// Beside the state, not part of it: whoever carries the chunk on is not disturbed.
@@ -154,11 +150,7 @@ impl DynamoLedger {
                 .expression_attribute_values(":message", text(message))
                 .send()
         });
-        match noted.await {
-            Ok(_) => Ok(true),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(false),
-            Err(error) => Err(failed(error)),
-        }
+        held(noted.await)
     }
 
     async fn row(&self, item: &Item) -> Result<ChunkRow, LedgerError> {

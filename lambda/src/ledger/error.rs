@@ -6,6 +6,9 @@ use std::time::Duration;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use purge_driver::ledger::LedgerError;
 
+/// The condition of a write did not hold.
+const CONDITION: &str = "ConditionalCheckFailedException";
+
 /// Another transaction touches the same item at this moment.
 const CONFLICT: &str = "TransactionConflictException";
 
@@ -32,6 +35,18 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     if passes(&error) { LedgerError::Unavailable(DisplayErrorContext(error).to_string()) } else { refused(error) }
+}
+
+/// Whether a conditional write was done: not if its condition did not hold.
+pub(super) fn held<T, E>(written: Result<T, SdkError<E>>) -> Result<bool, LedgerError>
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    match written {
+        Ok(_) => Ok(true),
+        Err(error) if error.as_service_error().and_then(ProvideErrorMetadata::code) == Some(CONDITION) => Ok(false),
+        Err(error) => Err(failed(error)),
+    }
 }
 
 /// The ledger refuses this, whenever it is asked. Whoever waits for that to pass waits for ever, and nobody learns of it; so it is an

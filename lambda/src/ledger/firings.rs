@@ -1,11 +1,10 @@
 //! Which run each firing of a schedule was: written with the run, so that the same firing never becomes another one.
 
-use aws_sdk_dynamodb::error::SdkError;
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{Created, LedgerError, NewRun};
 
 use super::DynamoLedger;
-use super::error::failed;
+use super::error::held;
 use super::item::{Item, corrupt, get_text, text};
 use super::keys;
 use crate::store::Firing;
@@ -43,11 +42,7 @@ impl DynamoLedger {
     /// Changes nothing that is there.
     async fn note_firing(&self, item: Item) -> Result<(), LedgerError> {
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
-        match put.condition_expression("attribute_not_exists(pk)").send().await {
-            Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(()),
-            Err(error) => Err(failed(error)),
-        }
+        held(put.condition_expression("attribute_not_exists(pk)").send().await).map(|_| ())
     }
 }
 

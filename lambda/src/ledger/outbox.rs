@@ -5,7 +5,7 @@ use purge_core::time::Timestamp;
 use purge_driver::ledger::{Commit, LedgerError, MessageState, OutboxMessage, OutboxRow};
 
 use super::DynamoLedger;
-use super::error::{failed, past_conflicts};
+use super::error::{failed, held, past_conflicts};
 use super::item::{Item, get_number, get_text, json, number, parse, text};
 use super::keys::{self, BY_DUE, DUE, SORT, instant};
 
@@ -101,12 +101,7 @@ impl DynamoLedger {
             MessageState::Pending { due, .. } => Some(*due),
             MessageState::Delivered { .. } | MessageState::Dead { .. } => None,
         };
-        let settled = past_conflicts(|| self.settle(run_id, id, attempts, state, due)).await;
-        match settled {
-            Ok(_) => Ok(true),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(false),
-            Err(error) => Err(failed(error)),
-        }
+        held(past_conflicts(|| self.settle(run_id, id, attempts, state, due)).await)
     }
 
     async fn settle(

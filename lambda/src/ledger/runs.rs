@@ -12,7 +12,7 @@ use purge_core::time::Timestamp;
 use purge_driver::ledger::{Created, LedgerError, NewRun, RunRow};
 
 use super::DynamoLedger;
-use super::error::{failed, past_conflicts};
+use super::error::{failed, held, past_conflicts};
 use super::item::{Item, corrupt, find_instant, find_numbers, get_number, get_text, json, number, parse, text};
 use super::keys::{self, HEAD, RUNS, SORT, TALLY, instant};
 use crate::store::Store as _;
@@ -157,11 +157,7 @@ impl DynamoLedger {
             let head = self.client.update_item().table_name(&self.table).set_key(Some(keys::head(run_id).item()));
             change(head).send()
         });
-        match changed.await {
-            Ok(_) => Ok(true),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(false),
-            Err(error) => Err(failed(error)),
-        }
+        held(changed.await)
     }
 
     pub(super) async fn is_cancelled(&self, run_id: &str) -> Result<bool, LedgerError> {

@@ -1,11 +1,10 @@
 //! Job slots of a tenant: a small set of holders.
 
-use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use purge_driver::ledger::{LedgerError, Slot};
 
 use super::DynamoLedger;
-use super::error::{failed, past_conflicts};
+use super::error::{failed, held, past_conflicts};
 use super::item::{number, text};
 use super::keys;
 
@@ -29,11 +28,7 @@ impl DynamoLedger {
                 .expression_attribute_values(":limit", number(limit))
                 .send()
         });
-        match taken.await {
-            Ok(_) => Ok(true),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(false),
-            Err(error) => Err(failed(error)),
-        }
+        held(taken.await)
     }
 
     pub(super) async fn give_back(&self, slot: Slot<'_>) -> Result<(), LedgerError> {

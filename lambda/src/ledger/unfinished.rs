@@ -1,13 +1,12 @@
 //! The runs that somebody has to look after: one small item for each, so that finding them costs nothing beside those that have ended.
 
-use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{LedgerError, Unfinished};
 
 use super::DynamoLedger;
 use super::commit::transact;
-use super::error::{failed, past_conflicts};
+use super::error::{failed, held, past_conflicts};
 use super::item::{Item, corrupt, find_instant, get_number, get_text, number};
 use super::keys::{self, SORT, UNFINISHED, instant};
 
@@ -58,11 +57,7 @@ impl DynamoLedger {
                 .expression_attribute_values(":now", instant(now))
                 .send()
         });
-        match noted.await {
-            Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(()),
-            Err(error) => Err(failed(error)),
-        }
+        held(noted.await).map(|_| ())
     }
 
     pub(super) async fn take_off(&self, seen: &Unfinished) -> Result<bool, LedgerError> {
@@ -77,11 +72,7 @@ impl DynamoLedger {
                 .expression_attribute_values(":opened", number(seen.opened))
                 .send()
         });
-        match gone.await {
-            Ok(_) => Ok(true),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(false),
-            Err(error) => Err(failed(error)),
-        }
+        held(gone.await)
     }
 }
 

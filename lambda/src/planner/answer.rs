@@ -40,7 +40,7 @@ pub(super) fn problem(refusal: &Refusal, counted: Option<Timestamp>) -> Value {
     })
 }
 
-/// The longest answer that an invocation may give: Lambda allows six megabytes, whichever they are.
+/// The longest answer that an invocation may give: Lambda allows six megabytes, decimal or binary.
 pub const LONGEST_ANSWER: usize = 6_000_000;
 
 /// The answer, or, where it would not fit, what to do instead.

@@ -4,25 +4,30 @@ use purge_core::finding::{Finding, Severity};
 use purge_core::plan::Plan;
 use purge_core::request::DeletionApi;
 
-use crate::evidence::most_chunks;
+use crate::evidence::{most_in_memory, most_in_time};
 
 const DAY_SECONDS: u64 = 86_400;
 
-/// That the evidence of so many chunks would not fit into the courier's memory: what was deleted could never be proved.
+/// That no courier, or none with this memory, could put the evidence of so many chunks together: what was deleted could never be proved.
 pub(super) fn too_large(plan: &Plan, courier_megabytes: u32, severity: Severity) -> Option<Finding> {
-    let (chunks, most) = (plan.chunks().len(), most_chunks(plan.request().api, courier_megabytes));
-    if u32::try_from(chunks).is_ok_and(|chunks| chunks <= most) {
+    let (api, chunks) = (plan.request().api, plan.chunks().len());
+    let is_beyond = |most: u32| u32::try_from(chunks).map_or(true, |chunks| chunks > most);
+    let (in_time, in_memory) = (most_in_time(api), most_in_memory(api, courier_megabytes));
+    let (why, help) = if is_beyond(in_time) {
+        (
+            format!("evidence of more than {in_time} takes the courier longer than it has, whatever its memory"),
+            "ask for several shorter ranges or for longer chunks",
+        )
+    } else if is_beyond(in_memory) {
+        (
+            format!("evidence of more than {in_memory} does not fit into the courier's {courier_megabytes} MB"),
+            "ask for several shorter ranges or for longer chunks, or deploy with a larger `CourierMemory`",
+        )
+    } else {
         return None;
-    }
-    Some(Finding::new(
-        severity,
-        "run.tooLarge",
-        "#/request/range",
-        format!(
-            "the plan has {chunks} chunks, and evidence of more than {most} does not fit into the courier's {courier_megabytes} MB"
-        ),
-        "ask for several shorter ranges or for longer chunks, or deploy with a larger `CourierMemory`",
-    ))
+    };
+    let message = format!("the plan has {chunks} chunks, and {why}");
+    Some(Finding::new(severity, "run.tooLarge", "#/request/range", message, help))
 }
 
 /// That the last chunks would wait too long for their turn: all of them are woken at once.

@@ -197,7 +197,7 @@ fn not_again(run_id: &str, obstacle: Obstacle) -> Refusal {
         Obstacle::NoChunk { .. } => "`status` counts the chunks by their states",
         Obstacle::NothingToRetry => "`status` names the chunks with problems",
         Obstacle::Cancelling { .. } => {
-            "wait until `status` shows that they have ended; or leave `chunks` away to go on with all"
+            "wait until `status` shows that they have ended; or omit `chunks` to go on with all"
         }
         Obstacle::Cancelled => "`status` shows when; a retry that names it as `cancelAsked` takes that back, too",
     };

@@ -30,6 +30,10 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         for record in records {
             let key = record.pointer("/s3/object/key").and_then(Value::as_str).and_then(decoded);
             let key = key.ok_or_else(|| Again("the event names no object".to_owned()))?;
+            // S3's console makes a folder by putting nothing under the folder's name.
+            if key.ends_with('/') {
+                continue;
+            }
             // Putting a plan file into this bucket is the approval; S3 says who did, but not by a name that people have.
             let principal = record.pointer("/userIdentity/principalId").and_then(Value::as_str).unwrap_or_default();
             // `null` is what a bucket without versions calls its only one, which anybody can replace.
@@ -51,7 +55,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         principal: &str,
         trace: Option<&str>,
     ) -> Result<Value, Failure> {
-        if version.is_none() && key.starts_with(PLANS) {
+        let is_plan = key.starts_with(PLANS);
+        if version.is_none() && is_plan {
             return Ok(problem(&no_version(key), Some(self.clock.now())));
         }
         let text = match version {
@@ -59,7 +64,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             None => self.plans.read(key).await?,
         };
         let text = text.ok_or_else(|| Again(format!("`{key}` is gone")))?;
-        let answered = if key.starts_with(PLANS) {
+        let answered = if is_plan {
             self.run_plan(&text, By::Upload(principal), trace).await?
         } else if key.starts_with(REQUESTS) {
             match serde_json::from_str(&text) {
@@ -75,7 +80,9 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         } else {
             return Err(Again(format!("`{key}` is neither under `{PLANS}` nor under `{REQUESTS}`")));
         };
-        Ok(answered.unwrap_or_else(|refusal| problem(&refusal, Some(self.clock.now()))))
+        // A request asks for nothing but its preview, and whoever put it there looks for that.
+        let counted = is_plan.then(|| self.clock.now());
+        Ok(answered.unwrap_or_else(|refusal| problem(&refusal, counted)))
     }
 }
 

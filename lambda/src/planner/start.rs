@@ -147,7 +147,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let mut request = standing.request;
         if request.get("range").is_some() {
             let message = "it has a `range` of its own".to_owned();
-            return Ok(Err(refused("schedule.range", message, "leave `range` away: it follows from the schedule")));
+            return Ok(Err(refused("schedule.range", message, "omit `range`: it follows from the schedule")));
         }
         let Some(range) = plan::due(scheduled_at, standing.older_than_months, standing.span_days.get()) else {
             return Ok(Ok(json!({"scheduledAt": scheduled_at, "nothingDue": NOTHING_DUE})));

@@ -80,6 +80,7 @@ fn every_state_has_a_folder_of_its_own_and_the_pointer_names_the_newest() {
         assert_eq!(ask(world, "status", &run_id).await["evidence"], serde_json::to_value(&first).unwrap());
 
         world.clock.sleep_until(world.clock.now().plus(TIME)).await;
+        ask(world, "resume", &run_id).await;
         assert_eq!(prove(world, &run_id).await, (true, vec![]), "the same state is not written twice");
 
         assert_eq!(ask(world, "retry", &run_id).await["queued"], 2);
@@ -165,6 +166,7 @@ fn a_folder_that_holds_something_else_is_left_alone() {
         let latest = latest(world, &run_id).unwrap();
         let key = format!("{}{MANIFEST}", latest.folder);
         world.evidence.kept.borrow_mut().insert(key.clone(), "{}".to_owned());
+        ask(world, "resume", &run_id).await;
         assert_eq!(prove(world, &run_id).await, (false, vec![]), "it comes again, until a person looks");
         assert_eq!(world.evidence.kept.borrow()[&key], "{}");
     });

@@ -17,6 +17,7 @@ use crate::bucket::{Bucket, BucketError};
 use crate::evidence::LATEST;
 use crate::functions::{Functions, Invocation, Tenants};
 use crate::login::Webhook;
+use crate::metrics::WRITTEN;
 use crate::queue::{Delayed, Queue, QueueError, TRACEPARENT};
 use crate::settings::{BASE_URL, COURIER_MEGABYTES, LOGIN_URL, Place, REGION, SIMULATED, Settings, WEBHOOK};
 use crate::store::{Firing, Store};
@@ -141,8 +142,13 @@ impl Queue for &FakeQueue {
 }
 
 /// Keeps texts, the evidence as a bucket whose objects are locked: only where the newest is may ever be something else.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct FakeBucket {
+    clock: VirtualClock,
+    /// How long a text takes until it is there.
+    pub(super) takes: Cell<Duration>,
+    /// How often something was read.
+    pub(super) reads: Cell<usize>,
     pub(super) kept: RefCell<BTreeMap<String, String>>,
     /// What people have put there, one version after the other.
     versions: RefCell<Vec<(String, String)>>,
@@ -153,6 +159,12 @@ pub(super) struct FakeBucket {
 }
 
 impl FakeBucket {
+    fn new(clock: &VirtualClock) -> Self {
+        let (takes, reads, breaks_after) = (Cell::new(Duration::ZERO), Cell::new(0), Cell::new(None));
+        let (kept, versions, written) = (RefCell::default(), RefCell::default(), RefCell::default());
+        Self { clock: clock.clone(), takes, reads, kept, versions, written, breaks_after }
+    }
+
     /// Puts a file there as a person does, and gives the id of its version.
     pub(super) fn put(&self, key: &str, text: &str) -> String {
         self.kept.borrow_mut().insert(key.to_owned(), text.to_owned());
@@ -164,6 +176,7 @@ impl FakeBucket {
 
 impl Bucket for &FakeBucket {
     async fn read(&self, key: &str) -> Result<Option<String>, BucketError> {
+        self.reads.set(self.reads.get() + 1);
         Ok(self.kept.borrow().get(key).cloned())
     }
 
@@ -179,6 +192,7 @@ impl Bucket for &FakeBucket {
             Some(left) => self.breaks_after.set(Some(left - 1)),
             None => {}
         }
+        self.clock.sleep(self.takes.get()).await;
         let locked = key.starts_with("run-") && !key.ends_with(LATEST);
         let before = self.kept.borrow_mut().insert(key.to_owned(), text.clone());
         assert!(!locked || before.is_none_or(|before| before == text), "`{key}` was overwritten by something else");
@@ -236,7 +250,7 @@ impl World {
             _ => Some("5".to_owned()),
         };
         let Settings { place, courier_megabytes, .. } = Settings::read(get).unwrap();
-        let plans = FakeBucket::default();
+        let plans = FakeBucket::new(&clock);
         plans.kept.borrow_mut().insert("policy.json".to_owned(), policy().to_string());
         let body = json!({"status": 503, "code": "service.unavailable", "message": "busy", "contextId": "ctx-1"});
         Self {
@@ -244,7 +258,7 @@ impl World {
             errands: FakeQueue::new(&clock),
             ledger: MemoryLedger::new(),
             plans,
-            evidence: FakeBucket::default(),
+            evidence: FakeBucket::new(&clock),
             http: Unwell { answer: RefCell::new(HttpResponse::json(503, &body)), called: RefCell::default() },
             tenants: Tenants::of(&place),
             place,
@@ -336,16 +350,27 @@ pub(super) fn policy() -> Value {
     json!({ "version": 1 })
 }
 
-/// The messages as the event source hands them over.
+/// The messages as the event source hands them over for the first time.
 pub(super) fn event(messages: &[Sent]) -> Value {
+    delivered(messages, 1)
+}
+
+/// The messages as the event source hands them over for the so many-th time.
+pub(super) fn delivered(messages: &[Sent], times: u32) -> Value {
     let record = |(place, sent): (usize, &Sent)| {
         let attributes = sent.traceparent.as_ref().map(|trace| json!({TRACEPARENT: {"stringValue": trace}}));
         json!({
             "messageId": format!("m{place}"), "body": sent.body, "messageAttributes": attributes.unwrap_or_default(),
-            "attributes": {"ApproximateReceiveCount": "6"}
+            "attributes": {"ApproximateReceiveCount": times.to_string()}
         })
     };
     json!({"Records": messages.iter().enumerate().map(record).collect::<Vec<_>>()})
+}
+
+/// What was measured under that name since the last look, in lines.
+pub(super) fn measured(name: &str) -> Vec<Value> {
+    let lines = WRITTEN.take().into_iter().map(|line| serde_json::from_str::<Value>(&line).unwrap());
+    lines.filter(|line| line.get(name).is_some()).collect()
 }
 
 /// No governance system is there.

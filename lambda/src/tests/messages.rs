@@ -9,7 +9,7 @@ use purge_driver::ledger::{Claim, Claimed, Lease};
 use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
-use super::fakes::{Sent, TRACE, World, event, in_virtual_time, sent};
+use super::fakes::{Sent, TRACE, World, delivered, event, in_virtual_time, sent};
 use crate::batch::{Handled, Received};
 use crate::wake::{Errand, ErrandKind};
 
@@ -56,7 +56,7 @@ async fn with_a_waiting_chunk(world: &World) -> String {
 /// Has the undertaker take a dead letter.
 async fn bury(world: &World, letter: &Sent) {
     let letters = std::slice::from_ref(letter);
-    let buried = world.functions().bury(&event(letters), &world.invocation(TIME)).await.unwrap();
+    let buried = world.functions().bury(&delivered(letters, 6), &world.invocation(TIME)).await.unwrap();
     assert_eq!(buried, json!({"batchItemFailures": []}));
 }
 

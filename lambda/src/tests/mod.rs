@@ -3,6 +3,7 @@
 
 mod deliveries;
 mod emf;
+mod ends;
 mod evidence;
 mod fakes;
 mod fan_out;
@@ -13,4 +14,5 @@ mod objects;
 mod pace;
 mod refusals;
 mod schedule;
+mod slots;
 mod sweep;

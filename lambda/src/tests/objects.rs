@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use purge_core::plan::{self, CheckContext, PlanFile};
 use purge_core::request::DeletionApi;
+use purge_core::time::Timestamp;
 use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
-use super::fakes::{World, arrived, in_virtual_time, policy, request};
-use crate::evidence::most_chunks;
+use super::fakes::{World, arrived, in_virtual_time, measured, policy, request};
+use crate::evidence::{most_in_memory, most_in_time};
 use crate::planner::LONGEST_ANSWER;
 
 const TIME: Duration = Duration::from_secs(120);
@@ -62,6 +63,31 @@ fn a_plan_file_without_a_version_starts_nothing() {
         assert!(world.errands.take().is_empty());
         let gone = arrived("plans/q1.json", Some("7"), "AWS:ALICE");
         assert!(world.functions().plan(&gone, &world.invocation(TIME)).await.is_err(), "it comes again");
+    });
+}
+
+#[test]
+fn a_folder_that_somebody_makes_in_the_console_is_no_plan() {
+    in_virtual_time(async |world| {
+        for folder in ["plans/", "plans/2026/", "requests/"] {
+            let version = world.plans.put(folder, "");
+            let given = ask(world, &arrived(folder, Some(&version), "AWS:ALICE")).await;
+            assert_eq!(given, json!({"answers": []}));
+        }
+        assert!(world.plans.written.take().is_empty(), "there is nothing to be said of it");
+        assert_eq!(measured("PlansRefused"), Vec::<Value>::new());
+    });
+}
+
+#[test]
+fn a_plan_file_that_is_refused_calls_somebody_and_a_request_does_not() {
+    in_virtual_time(async |world| {
+        for (key, called) in [("requests/q1.json", 0), ("plans/q1.json", 1)] {
+            let version = world.plans.put(key, "{}");
+            ask(world, &arrived(key, Some(&version), "AWS:ALICE")).await;
+            assert_eq!(answer(world, key)["status"], 422);
+            assert_eq!(measured("PlansRefused").len(), called, "{key}");
+        }
     });
 }
 
@@ -181,7 +207,7 @@ fn a_preview_warns_of_chunks_that_would_wait_too_long_for_their_turn() {
 fn a_run_whose_evidence_would_not_fit_is_not_stored() {
     in_virtual_time(async |world| {
         world.courier_megabytes.set(1);
-        let most = most_chunks(DeletionApi::DataDeletion, 1);
+        let most = most_in_memory(DeletionApi::DataDeletion, 1);
         let preview = |chunks: u32| json!({"action": "preview", "request": request(chunks)});
         let run = async |chunks: u32| {
             let digest = ask(world, &preview(chunks)).await["plan"]["planDigest"].clone();
@@ -200,5 +226,33 @@ fn a_run_whose_evidence_would_not_fit_is_not_stored() {
         assert_eq!(world.ledger.runs().await.unwrap(), []);
         assert!(world.errands.take().is_empty());
         assert_eq!(run(most).await["new"], true);
+    });
+}
+
+#[test]
+fn evidence_that_no_courier_could_put_together_in_time_is_not_begun_whatever_its_memory() {
+    in_virtual_time(async |world| {
+        let most = most_in_time(DeletionApi::DataDeletion);
+        let warned = async |megabytes: u32, chunks: u32| {
+            world.courier_megabytes.set(megabytes);
+            let mut large = request(1);
+            let start = Timestamp::parse("2000-01-01T00:00:00Z").unwrap();
+            let end = start.plus(Duration::from_secs(3_600 * u64::from(chunks)));
+            large["range"] = json!({"start": start, "end": end});
+            let version = world.plans.put("requests/large.json", &large.to_string());
+            ask(world, &arrived("requests/large.json", Some(&version), "AWS:ALICE")).await;
+            let findings = answer(world, "requests/large.json")["plan"]["findings"].clone();
+            let all = findings.as_array().unwrap_or_else(|| panic!("{findings}")).clone();
+            all.into_iter().find(|finding| finding["code"] == "run.tooLarge")
+        };
+        assert_eq!(warned(10_240, most).await, None);
+        for megabytes in [1_024, 10_240] {
+            let finding = warned(megabytes, most + 1).await.unwrap();
+            let (message, help) = (finding["message"].as_str().unwrap(), finding["help"].as_str().unwrap());
+            assert!(message.contains(&format!("more than {most} takes the courier longer than it has")), "{message}");
+            assert!(!help.contains("CourierMemory"), "more of it would not help: {help}");
+        }
+        let finding = warned(1_024, most).await.unwrap();
+        assert!(finding["help"].as_str().unwrap().contains("`CourierMemory`"), "{finding}");
     });
 }

@@ -404,7 +404,7 @@ async fn messages_that_somebody_deletes_are_sent_again_by_the_sweep() {
     tokio::time::sleep(Duration::from_secs(12)).await;
     assert_eq!((bench.tenant.told().len(), bench.has_evidence(&run).await), (0, false), "nobody has been told");
 
-    // The messages first, and once all of them are delivered, the evidence.
+    // The sweep sends the messages, and whoever delivers the last one sends for the evidence.
     let deadline = Instant::now() + Duration::from_secs(120);
     while !bench.has_evidence(&run).await {
         assert!(Instant::now() < deadline, "there is no evidence; {}", bench.keep_log("sweep"));
@@ -413,7 +413,7 @@ async fn messages_that_somebody_deletes_are_sent_again_by_the_sweep() {
     }
     bench.proved(&run, Duration::from_secs(30)).await;
     assert_eq!(bench.tenant.told().iter().filter(|message| message.accepted > 0).count(), 6);
-    assert!(measured(&bench, "StalledRuns").iter().sum::<u64>() >= 3, "both have been measured");
+    assert!(measured(&bench, "StalledRuns").iter().sum::<u64>() >= 2, "both have been measured");
     assert_eq!(measured(&bench, "StalledChunks").iter().sum::<u64>(), 6, "and no chunk stood still");
 
     assert_eq!(bench.overwritten().await, Vec::<String>::new(), "evidence is never overwritten");

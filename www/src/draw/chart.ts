@@ -1,7 +1,8 @@
 // The lanes as people handle them: a cursor in time and lane, by tap and keys. How they are moved and zoomed is in viewport.ts,
 // what they look like in gantt.ts.
 import { barIn, gantt, laneAt, reach, type Drawn } from './gantt'
-import type { Bar, Happening } from '../state/rehearsal'
+import type { Happening } from '../state/scenario'
+import type { Bar } from '../state/tracks'
 import { Viewport } from './viewport'
 
 /** A key moves the cursor by this share of what is shown, where nothing has happened yet. */

@@ -1,5 +1,7 @@
 // Lanes over virtual time: a lane is one of the places that chunks take, a bar is a phase, a flag is what somebody let happen.
-import type { Bar, Happening, Phase, Show } from '../state/rehearsal'
+import type { Show } from '../state/rehearsal'
+import type { Happening } from '../state/scenario'
+import type { Bar, Phase } from '../state/tracks'
 import { t } from '../texts'
 import { ticks } from './axis'
 import { AXIS, axis } from './band'

@@ -1,5 +1,5 @@
 // What `genesys-purge serve` answers, as far as the page reads it. A test compares it with what the real server says.
-import type { Accounting, ChunkView, Finding, Outcome, Report, WaitReason } from '../types'
+import type { Accounting, ChunkView, Finding, Outcome, Report, Reported, WaitReason } from '../types'
 
 /** What the server says about itself. */
 export interface About {
@@ -77,6 +77,8 @@ export interface Answers {
   chunks: { chunks: ChunkView[]; next: number | null }
   audit: { records: Line[]; next: number | null }
   sums: Sums
+  /** Everything that the evidence's report says. */
+  report: Reported
   evidence: { folder: string; files: { name: string; bytes: number }[] }
   /** To whatever starts or changes a run. */
   changed: { now: string; run: RunFacts }

@@ -1,12 +1,13 @@
 // How a plan is carried out elsewhere: the exact command lines.
 import { t } from '../texts'
-import { command } from './shell'
+import { command, quoted } from './shell'
 
 /** What is carried out, and on whose word. */
 export interface Handed {
   /** What its files are named after. */
   name: string
   digest: string
+  /** Empty, as long as the client is not known: a shell asks for it then. */
   runId: string
   /** Nobody, as long as nobody has been named: a shell refuses the command then. */
   approver: string
@@ -23,21 +24,23 @@ export function commands({ name, digest, runId, approver, policy, secondPerson }
   const plan = `${name}.plan.json`
   const inForce = policy ? ['--policy', 'policy.json'] : []
   const approvedBy = approver === '' ? { raw: '"${APPROVER:?}"' } : approver
+  const run = runId === '' ? '"${RUN:?}"' : quoted(runId)
+  const status = runId === '' ? { raw: `'{"action":"status","runId":"'${run}'"}'` } : JSON.stringify({ action: 'status', runId })
   const output = (key: string): string =>
     `$(${command('aws', 'cloudformation', 'describe-stacks', '--stack-name', 'genesys-purge', '--query', `Stacks[0].Outputs[?OutputKey==\`${key}\`].OutputValue`, '--output', 'text')})`
-  const invoke = (payload: string): string =>
+  const invoke = (payload: string | { raw: string }): string =>
     command('aws', 'lambda', 'invoke', '--function-name', { raw: '"$PLANNER"' }, '--cli-binary-format', 'raw-in-base64-out', '--payload', payload, '/dev/stdout')
   return {
     local: [
       [t.handOver.simulate, command('genesys-purge', 'simulate', plan)],
       [t.handOver.carryOut, command('genesys-purge', 'run', plan, ...inForce, '--approve', digest, '--approver', approvedBy)],
-      [t.handOver.verify, command('genesys-purge', 'verify', `genesys-purge-data/evidence/${runId}`)],
+      [t.handOver.verify, command('genesys-purge', 'verify', { raw: `genesys-purge-data/evidence/${run}` })],
     ],
     aws: [
       [t.handOver.find, `PLANNER=${output('PlannerFunction')}\nPLANS=${output('PlansBucket')}`],
       [t.handOver.invoke, invoke(`file://${name}.event.json`)],
       ...(secondPerson ? [] : [[t.handOver.put, command('aws', 's3', 'cp', plan, { raw: '"s3://$PLANS/plans/"' })] satisfies Step]),
-      [t.handOver.status, invoke(JSON.stringify({ action: 'status', runId }))],
+      [t.handOver.status, invoke(status)],
     ],
   }
 }

@@ -3,9 +3,36 @@ import type { Documents } from './document'
 
 const VERSION = '1'
 
-async function through(bytes: Uint8Array<ArrayBuffer>, stream: CompressionStream | DecompressionStream): Promise<Uint8Array> {
-  const piped = new Blob([bytes]).stream().pipeThrough(stream)
+/** The most bytes that an address stands for: more than any request and policy that can be planned. A short address can stand for a thousand times its length. */
+const MOST = 20_000_000
+/** Bytes that are unpacked at once. */
+const PIECE = 4096
+
+async function packed(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+  const piped = new Blob([bytes]).stream().pipeThrough(new CompressionStream('deflate-raw'))
   return new Uint8Array(await new Response(piped).arrayBuffer())
+}
+
+/** The text that these bytes stand for, or null when it would be too long: then the rest of it is not unpacked. */
+async function unpacked(bytes: Uint8Array<ArrayBuffer>): Promise<string | null> {
+  let at = 0
+  const pieces = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    pull(controller) {
+      if (at >= bytes.length) return controller.close()
+      controller.enqueue(bytes.subarray(at, at + PIECE))
+      at += PIECE
+    },
+  })
+  const reader = pieces.pipeThrough(new DecompressionStream('deflate-raw')).getReader()
+  const read: Uint8Array<ArrayBuffer>[] = []
+  for (let size = 0; size <= MOST; ) {
+    const { done, value } = await reader.read()
+    if (done) return new Blob(read).text()
+    size += value.length
+    read.push(value)
+  }
+  void reader.cancel()
+  return null
 }
 
 function toText(bytes: Uint8Array): string {
@@ -21,10 +48,10 @@ function toBytes(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(binary, (c) => c.charCodeAt(0))
 }
 
-export async function encode(view: string, documents: Documents): Promise<string> {
-  const text = JSON.stringify([documents.request, documents.policy])
-  const packed = await through(new TextEncoder().encode(text), new CompressionStream('deflate-raw'))
-  return `#${view}/${VERSION}/${toText(packed)}`
+/** The address of these documents; null when it would stand for more than is read of one. */
+export async function encode(view: string, documents: Documents): Promise<string | null> {
+  const bytes = new TextEncoder().encode(JSON.stringify([documents.request, documents.policy]))
+  return bytes.length > MOST ? null : `#${view}/${VERSION}/${toText(await packed(bytes))}`
 }
 
 export function viewOf(hash: string): string {
@@ -38,11 +65,10 @@ export function holdsDocuments(hash: string): boolean {
 
 /** The documents in an address, or null when there are none that this page understands. */
 export async function decode(hash: string): Promise<Documents | null> {
-  const [, version, packed] = hash.replace(/^#/, '').split('/')
-  if (version !== VERSION || !packed) return null
+  const [, version, text] = hash.replace(/^#/, '').split('/')
+  if (version !== VERSION || !text) return null
   try {
-    const bytes = await through(toBytes(packed), new DecompressionStream('deflate-raw'))
-    const value = JSON.parse(new TextDecoder().decode(bytes)) as unknown
+    const value = JSON.parse((await unpacked(toBytes(text))) ?? '') as unknown
     if (!Array.isArray(value) || typeof value[0] !== 'string') return null
     return { request: value[0], policy: typeof value[1] === 'string' ? value[1] : null }
   } catch {

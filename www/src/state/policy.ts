@@ -20,10 +20,15 @@ export function policyFields(): Fields | null {
   return lists ? policy : null
 }
 
-/** Adds rows to the list as it is now; a policy is begun if there is none. False when the policy cannot be read. */
-export function addRows({ kind, rows }: Pick<Pasted, 'kind' | 'rows'>): boolean {
+/** The longest policy that core reads, in bytes. */
+export const LONGEST = 16 * 1024 * 1024
+
+/** Adds rows to the list as it is now; a policy is begun if there is none. What came of it: nothing, when the policy cannot be read, or would be longer than core reads. */
+export function addRows({ kind, rows }: Pick<Pasted, 'kind' | 'rows'>): 'added' | 'unreadable' | 'tooLong' {
   const policy = policyFields()
-  if (policy === null) return false
-  edit({ policy: changed(get().documents.policy ?? EMPTY, [kind], [...list(policy, kind), ...rows]) })
-  return true
+  if (policy === null) return 'unreadable'
+  const text = changed(get().documents.policy ?? EMPTY, [kind], [...list(policy, kind), ...rows])
+  if (new TextEncoder().encode(text).length > LONGEST) return 'tooLong'
+  edit({ policy: text })
+  return 'added'
 }

@@ -1,34 +1,10 @@
-// A rehearsal in progress: what has happened, in which lane, and how fast virtual time goes.
+// A rehearsal in progress: what has happened, and how fast virtual time goes.
 import { rehearse, type Plan, type Rehearsal } from '../core'
 import type { ChunkView, Happened, Reported, Standing } from '../types'
+import { lastChunk, once, scenario, type Happening, type Settings } from './scenario'
+import { Tracks, type Bar } from './tracks'
 
 export const SPEEDS = [1, 10, 60, 600, 3600] as const
-export const FAULTS = ['rateLimited', 'lostSubmit', 'down', 'garbage', 'leave', 'stuck', 'revoked', 'holdMidRun'] as const
-export type FaultName = (typeof FAULTS)[number]
-/** What can be made to happen in the middle of a run: once, at the next call that it fits. */
-export const HAPPENINGS = ['hold', 'rateLimited', 'lostSubmit', 'down', 'garbage', 'leave', 'stuck', 'revoked'] as const
-export type Happening = (typeof HAPPENINGS)[number]
-export type Phase = 'check' | 'submit' | 'wait' | 'delete' | 'verify' | 'end'
-
-export interface Settings {
-  approver: string
-  seed: number
-  jobSeconds: number
-  latencyMs: number
-  lagSeconds: number
-  /** What a hold placed in the middle keeps; the last chunk when empty. */
-  hold: { start: string; end: string }
-  faults: FaultName[]
-}
-
-export interface Bar {
-  lane: number
-  chunk: number
-  from: number
-  to: number
-  phase: Phase
-  why: string
-}
 
 /** Something that somebody lets happen, at its time. */
 export interface Mark {
@@ -75,12 +51,12 @@ export const onChange = (painter: () => void): void => {
 
 export class Show {
   readonly code: string
-  readonly bars: Bar[] = []
   readonly views = new Map<number, ChunkView>()
   readonly lines: Line[] = []
   readonly marks: Mark[] = []
   readonly begun: number
-  lanes = 0
+  /** Recordings that the platform keeps because of a hold, of all chunks. */
+  protected = 0
   standing: Standing
   reported: Reported | null = null
   playing = false
@@ -97,9 +73,7 @@ export class Show {
   /** When chunks ended, first to last. */
   readonly #ends: number[] = []
   #lineCount = 0
-  readonly #laneOf = new Map<number, number>()
-  readonly #open = new Map<number, Bar>()
-  readonly #busy = new Set<number>()
+  readonly #tracks = new Tracks()
   #last = 0
   #freed = false
   /** Counts plays and runs to the end, so that one that was left off does not go on. */
@@ -114,6 +88,14 @@ export class Show {
     this.begun = begun
     this.code = of.code
     this.standing = run.standing()
+  }
+
+  get bars(): Bar[] {
+    return this.#tracks.bars
+  }
+
+  get lanes(): number {
+    return this.#tracks.lanes
   }
 
   get now(): number {
@@ -304,8 +286,7 @@ export class Show {
     const happened = this.#run.takeHappened()
     this.standing = this.#run.standing()
     for (const one of happened) this.#note(one)
-    const { now } = this
-    for (const bar of this.#open.values()) bar.to = now
+    this.#tracks.until(this.now)
     if (this.standing.over) this.reported = this.#run.sums()
   }
 
@@ -313,32 +294,14 @@ export class Show {
     const when = Date.parse(at)
     this.#rank(chunk)
     if (view.outcome !== null && (this.views.get(chunk)?.outcome ?? null) === null) this.#ends.push(when)
+    this.protected += (view.protected ?? 0) - (this.views.get(chunk)?.protected ?? 0)
     this.views.set(chunk, view)
     if (!this.forgets) {
       const past = this.#past.get(chunk)
       if (past) past.push({ at: when, view })
       else this.#past.set(chunk, [{ at: when, view }])
     }
-    const lane = this.#lane(chunk)
-    const phase = phaseOf(view)
-    const open = this.#open.get(chunk)
-    // A look at a job is no news: what it waits for stays what it was.
-    const why = view.wait?.kind ?? (open?.phase === phase ? open.why : view.state)
-    if (open && open.phase === phase && open.why === why) {
-      open.to = when
-    } else {
-      if (open) open.to = when
-      if (view.outcome === null) {
-        const bar = { lane, chunk, from: when, to: when, phase, why }
-        this.bars.push(bar)
-        this.#open.set(chunk, bar)
-      }
-    }
-    if (view.outcome !== null) {
-      this.#open.delete(chunk)
-      this.#busy.delete(lane)
-      this.bars.push({ lane, chunk, from: when, to: when, phase: 'end', why: view.outcome })
-    }
+    this.#tracks.note(chunk, when, view)
     for (const text of lines) {
       const record = JSON.parse(text) as { event: { kind: string }; status: string }
       this.#lineCount += 1
@@ -346,31 +309,6 @@ export class Show {
     }
     if (this.lines.length > 2 * LINES) this.lines.splice(0, this.lines.length - LINES)
   }
-
-  /** A lane is one of the places that chunks under way take. */
-  #lane(chunk: number): number {
-    const known = this.#laneOf.get(chunk)
-    if (known !== undefined) return known
-    let lane = 0
-    while (this.#busy.has(lane)) lane += 1
-    this.#busy.add(lane)
-    this.#laneOf.set(chunk, lane)
-    this.lanes = Math.max(this.lanes, lane + 1)
-    return lane
-  }
-}
-
-const WAITS = new Set(['rateLimited', 'backoff', 'requestBudget', 'slotBusy', 'confirmingSubmit', 'indexLag', 'coolOff'])
-const PHASES: Record<string, Phase> = {
-  queued: 'check', checkingHolds: 'check', counting: 'check', submitting: 'submit', executing: 'submit', preparing: 'submit',
-  deleting: 'delete', verifying: 'verify', collectingFailures: 'verify', waitingForSlot: 'wait', confirmingSubmit: 'wait',
-  cancelling: 'submit',
-}
-
-export function phaseOf(view: Pick<ChunkView, 'state' | 'wait' | 'outcome'>): Phase {
-  if (view.outcome !== null) return 'end'
-  if (view.wait && WAITS.has(view.wait.kind)) return 'wait'
-  return PHASES[view.state] ?? 'check'
 }
 
 let show: Show | null = null
@@ -383,7 +321,7 @@ export function begin(plan: Plan, api: string, name: string): void {
   failure = ''
   try {
     const now = new Date()
-    const run = rehearse(file, settings.approver, JSON.stringify(scenario(plan, api)), now.toISOString())
+    const run = rehearse(file, settings.approver, JSON.stringify(scenario(plan, api, settings)), now.toISOString())
     const last = lastChunk(plan)
     if (last && (settings.hold.start === '' || !inside(plan, settings.hold))) settings.hold = last
     const speed = show?.speed ?? 60
@@ -396,65 +334,7 @@ export function begin(plan: Plan, api: string, name: string): void {
   paint()
 }
 
-/** The world to rehearse in. It has conversations where the plan deletes, however long its range is. */
-export function scenario(plan: Plan, api: string): unknown {
-  const from = plan.starts[0] ?? 0
-  const to = plan.ends[plan.ends.length - 1] ?? from + 1
-  const job = api === 'recordingJobs'
-  const [submit, status] = job ? ['job.create', 'job.get'] : ['submit', 'status']
-  const last = lastChunk(plan)
-  const faults: Record<FaultName, unknown> = {
-    rateLimited: { on: 'any', every: 5, do: { kind: 'rateLimited', retryAfter: '2' } },
-    lostSubmit: { on: submit, nth: [2], do: { kind: 'dropAfter' } },
-    down: { on: status, every: 4, do: { kind: 'error', status: 503 } },
-    garbage: { on: 'count', every: 6, do: { kind: 'garbage' } },
-    leave: { on: 'submit', nth: [1], do: { kind: 'leave', records: 3 } },
-    stuck: { on: submit, nth: [3], do: { kind: 'stuck' } },
-    revoked: { on: 'any', nth: [9], do: { kind: 'revokeToken' } },
-    holdMidRun: null,
-  }
-  return {
-    seed: settings.seed,
-    latencyMs: settings.latencyMs,
-    population: {
-      from: new Date(from).toISOString(),
-      to: new Date(to).toISOString(),
-      everySeconds: Math.max(1800, Math.ceil((to - from) / 1000 / 20_000)),
-    },
-    dataDeletion: { processingSeconds: settings.jobSeconds },
-    recordingJobs: { processingSeconds: settings.jobSeconds },
-    analytics: { indexLagSeconds: settings.lagSeconds },
-    ...(settings.faults.includes('holdMidRun') && last ? { holdMidRun: { afterSubmits: 2, window: last } } : {}),
-    faults: settings.faults.map((name) => faults[name]).filter((fault) => fault !== null),
-  }
-}
-
 function inside(plan: Plan, window: { start: string }): boolean {
   const at = Date.parse(window.start)
   return at >= (plan.starts[0] ?? 0) && at < (plan.ends[plan.ends.length - 1] ?? 0)
-}
-
-/** A fault that hits the next call of its kind, and no other. */
-function once(what: Exclude<Happening, 'hold'>, api: string): unknown {
-  const job = api === 'recordingJobs'
-  const [submit, status] = job ? ['job.create', 'job.get'] : ['submit', 'status']
-  const faults = {
-    rateLimited: { on: 'any', do: { kind: 'rateLimited', retryAfter: '5' } },
-    lostSubmit: { on: submit, do: { kind: 'dropAfter' } },
-    down: { on: 'any', do: { kind: 'error', status: 503 } },
-    garbage: { on: status, do: { kind: 'garbage' } },
-    leave: { on: 'submit', do: { kind: 'leave', records: 3 } },
-    stuck: { on: submit, do: { kind: 'stuck' } },
-    revoked: { on: 'any', do: { kind: 'revokeToken' } },
-  }
-  return { ...faults[what], limit: 1 }
-}
-
-export function lastChunk(plan: Plan): { start: string; end: string } | null {
-  for (let part = plan.starts.length - 1; part >= 0; part -= 1) {
-    if (plan.dispositions[part] === 0) {
-      return { start: new Date(plan.starts[part] ?? 0).toISOString(), end: new Date(plan.ends[part] ?? 0).toISOString() }
-    }
-  }
-  return null
 }

@@ -36,26 +36,45 @@ export function readRows(text: string, wanted: Kind): Pasted {
   const given = text.replace(/^\uFEFF/, '')
   if (/^\s*[[{]/.test(given)) return fromJson(given.trim(), wanted)
   const rows = table(given, '')
-  const [first] = rows
-  const known = (first?.cells ?? []).map(fieldOf)
-  const named = known.filter((field) => field !== null).length
-  // Headings have names that are known; where only one is, what holds no number is taken for headings, too.
-  const hasHead = named >= 2 || (named === 1 && !/\d/.test(first?.text ?? ''))
-  const kind: Kind = hasHead ? (known.includes('minAgeDays') || known.includes('basis') ? 'retention' : 'holds') : wanted
-  const unread: Unread[] = []
+  const place = rows.slice(0, HEAD_WITHIN).findIndex(isHead)
+  const head = rows[place]
+  const known = (head?.cells ?? []).map(fieldOf)
+  const kind: Kind = head ? (known.includes('minAgeDays') || known.includes('basis') ? 'retention' : 'holds') : wanted
+  // A hold of one cell would be one on everything: what stands alone above the rows is none, and is not passed over in silence.
+  const titles = head ? rows.slice(0, place) : rows.slice(0, isTitle(rows) ? 1 : 0)
+  const unread: Unread[] = titles.map(({ line, text }) => ({ line, text, why: t.policy.isTitle }))
   const own: readonly (Field | null)[] = kind === 'holds' ? HOLD : RULE
-  const columns = hasHead && first ? headings(first, own, unread) : own
-  const read = rows.slice(hasHead ? 1 : 0).flatMap((row) => {
+  const columns = head ? headings(head, own, unread) : own
+  const read = rows.slice(head ? place + 1 : titles.length).flatMap((row) => {
     const why = row.cells.some(garbled) ? t.policy.garbled
       : row.open ? t.policy.openQuote
       : row.cells.length > columns.length ? t.policy.tooManyCells(columns.length)
-      : row.cells.some((cell, at) => cell !== '' && hasHead && first?.cells[at] === '') ? t.policy.noHeading : null
+      : row.cells.some((cell, at) => cell !== '' && head?.cells[at] === '') ? t.policy.noHeading
+      : isUndivided(row) ? t.policy.undivided : null
     if (why === null) return [kind === 'holds' ? hold(row.cells, columns) : rule(row.cells, columns)]
     unread.push({ line: row.line, text: row.text, why })
     return []
   })
   return { kind, rows: read, unread }
 }
+
+/** Headings stand in one of so many rows, below titles. */
+const HEAD_WITHIN = 5
+
+/** Headings have names that are known; where only one is, what holds no number and is the first row is taken for headings, too. */
+function isHead({ cells, text }: TableRow, place: number): boolean {
+  const named = cells.map(fieldOf).filter((field) => field !== null).length
+  return named >= 2 || (named === 1 && place === 0 && !/\d/.test(text))
+}
+
+const filled = ({ cells }: TableRow): string[] => cells.filter((cell) => cell !== '')
+
+/** Whether the first row is one cell above rows of several, as spreadsheets write titles: with empty cells behind it, or without. */
+const isTitle = ([first, ...others]: readonly TableRow[]): boolean =>
+  first !== undefined && filled(first).length === 1 && others.some((row) => filled(row).length > 1)
+
+/** Whether all of a row is one cell that has separators in it: not those of the other rows. */
+const isUndivided = (row: TableRow): boolean => filled(row).length === 1 && /[,;|\t]/.test(filled(row)[0] ?? '')
 
 /** The field of each column; what is in a column without one is not read, and that is said. */
 function headings(row: TableRow, own: readonly (Field | null)[], unread: Unread[]): (Field | null)[] {

@@ -30,7 +30,7 @@ export function takeToken(): boolean {
 export const isServed = (): boolean => token !== null
 /** The server, once it has answered. */
 export const server = (): About | null => about
-/** Whether the server does not take the token: it has been started again since. */
+/** Whether the server does not take the token, if this page has one: it may have been started again since. */
 export const isLocked = (): boolean => locked
 
 /** Why the server did not do what it was asked. */
@@ -70,4 +70,17 @@ export async function post<T>(path: string, body: unknown): Promise<T> {
 /** Asks the server what it is. */
 export async function meet(): Promise<void> {
   about = await ask<Answers['server']>('/server')
+}
+
+let knocked = false
+
+/** Whoever opens the page without the token may still have it from a server: asked once, which answers nothing but that it wants one. */
+export async function knock(paint: () => void): Promise<void> {
+  if (knocked || token !== null) return
+  knocked = true
+  await meet().catch((why: unknown) => {
+    // A token may have come in the meantime; and whatever else hosts the page may have a 401 of its own.
+    locked = token === null && why instanceof Refusal && why.findings[0]?.code === 'server.token'
+  })
+  paint()
 }

@@ -4,10 +4,11 @@ import { Q1, examples } from '../examples'
 import * as beyond from './beyond'
 import { at, fields, type Documents } from './document'
 import { decode, encode, holdsDocuments, viewOf } from './fragment'
+import { keep, kept } from './kept'
 import { NATURAL, type Sort } from './order'
 import { samePart } from './parts'
 import { takeToken } from './served'
-import { keepUnsaved, takeUnsaved } from './unsaved'
+import { dropUnsaved, keepUnsaved, takeUnsaved } from './unsaved'
 
 export const VIEWS = ['plan', 'compare', 'rehearse', 'watch', 'evidence'] as const
 export type View = (typeof VIEWS)[number]
@@ -41,6 +42,7 @@ export interface State {
 }
 
 const THEME_KEY = 'genesys-purge.theme'
+const PIN = 'pin'
 const QUIET = 400
 
 let state: State
@@ -116,7 +118,7 @@ export function show(view: View): void {
 /** The address of exactly what is shown, to be given to others; null when it would be too long. */
 export async function link(): Promise<string | null> {
   const hash = await encode(state.view, state.documents)
-  return hash.length > LONGEST ? null : new URL(hash, location.href).href
+  return hash === null || hash.length > LONGEST ? null : new URL(hash, location.href).href
 }
 
 /** Browsers cut addresses of more than two million characters off, without a word; others refuse shorter ones. */
@@ -135,7 +137,7 @@ async function remember(asStep: boolean): Promise<void> {
   const hash = await encode(state.view, documents)
   // An address that came meanwhile is not written over: it says what is shown next.
   if (then !== arrivals) return
-  const held = hash === location.hash || write(hash, asStep)
+  const held = hash !== null && (hash === location.hash || write(hash, asStep))
   if (held) beyond.settled(documents)
   else beyond.added(documents)
   change({ tooLarge: !held })
@@ -177,13 +179,15 @@ async function bring(documents: Documents | null): Promise<void> {
 }
 
 export function pin(): void {
-  const baseline = { documents: state.documents, plan: makePlan(state.documents) }
+  const { documents } = state
   if (state.baseline) discard(state.baseline.plan)
-  change({ baseline })
+  keep(PIN, documents)
+  change({ baseline: { documents, plan: makePlan(documents) } })
 }
 
 export function unpin(): void {
   if (state.baseline) discard(state.baseline.plan)
+  keep(PIN, null)
   change({ baseline: null })
 }
 
@@ -236,6 +240,7 @@ export async function begin(painter: () => void, arrived: () => void): Promise<v
   beyond.left(null)
   const addressed = unsaved === null ? null : await decode(location.hash)
   beyond.settled(addressed ?? (unsaved === null ? documents : { request: (examples[0] ?? Q1).request, policy: null }))
+  const pinned = kept(PIN) as Documents | null
   const started = performance.now()
   const first = makePlan(documents)
   state = {
@@ -249,7 +254,7 @@ export async function begin(painter: () => void, arrived: () => void): Promise<v
     policyAsText: false,
     sort: NATURAL,
     inspector: 'request',
-    baseline: null,
+    baseline: pinned === null ? null : { documents: pinned, plan: makePlan(pinned) },
     theme,
     dialog: null,
     opened: 0,
@@ -269,6 +274,10 @@ export async function begin(painter: () => void, arrived: () => void): Promise<v
   })
   addEventListener('pagehide', () => {
     if (pending !== undefined || state.tooLarge) keepUnsaved(location.hash, state.documents)
+  })
+  // Gone back to as it was left, with what was typed: what was kept would come back once it is undone.
+  addEventListener('pageshow', (event) => {
+    if (event.persisted) dropUnsaved()
   })
   // A reload brings it back, closing does not.
   addEventListener('beforeunload', (event) => {

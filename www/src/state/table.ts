@@ -1,4 +1,4 @@
-// Rows of cells as spreadsheets write them: the separator is that of the first row, and a quoted cell may hold it, quotes and line
+// Rows of cells as spreadsheets write them: the separator is that of the first rows, and a quoted cell may hold it, quotes and line
 // breaks.
 
 export interface TableRow {
@@ -11,18 +11,23 @@ export interface TableRow {
   open: boolean
 }
 
-const MARKS = [';', ',', '|'] as const
+const MARKS = ['\t', ';', ',', '|'] as const
+/** Rows that the separator is chosen by: those below a title have it, the title has not. */
+const CHOSEN_BY = 10
+/** What Excel writes first, for itself: `sep=;`. */
+const NAMED = /^"?sep=(.)"?[^\S\r\n]*(?:\r\n|\r|\n|$)/i
 
 /** The rows that are not blank. Without a separator cells are apart by `otherwise`: spaces, or nothing at all. */
 export function table(text: string, otherwise: ' ' | ''): TableRow[] {
-  const separator = separatorOf(text)
+  const [{ length: begin }, named] = NAMED.exec(text) ?? ['']
+  const separator = named ?? separatorOf(text)
   if (separator === null && otherwise === ' ') {
     return text.split(/\r\n|\r|\n/).flatMap((line, place) => (line.trim() === ''
       ? []
       : [{ line: place + 1, text: line.slice(0, 80), cells: line.trim().split(/\s+/), open: false }]))
   }
   const rows: TableRow[] = []
-  let [at, line] = [0, 1]
+  let [at, line] = begin > 0 ? [begin, 2] : [0, 1]
   while (at < text.length) {
     const read = row(text, at, separator)
     if (read.cells.some((cell) => cell !== '')) rows.push({ line, text: text.slice(at, read.end).slice(0, 80).trim(), cells: read.cells, open: read.open })
@@ -32,14 +37,31 @@ export function table(text: string, otherwise: ' ' | ''): TableRow[] {
   return rows
 }
 
-/** A tab where there is one in the first row; else what divides it into the most cells; null when nothing does. */
+/** What divides the most of the first rows; of several a tab, else what makes the most cells; null when nothing divides one. */
 function separatorOf(text: string): string | null {
   // Behind blank lines and remarks.
   const first = /^(?:[^\S\r\n]*(?:#.*)?[\r\n]+)*/.exec(text)?.[0].length ?? 0
-  const sizes = MARKS.map((mark) => row(text, first, mark).cells.length)
-  const most = Math.max(...sizes)
-  if (row(text, first, '\t').cells.length > 1) return '\t'
-  return most > 1 ? (MARKS[sizes.indexOf(most)] ?? null) : null
+  let best: { mark: string | null; rows: number; cells: number } = { mark: null, rows: 0, cells: 0 }
+  for (const mark of MARKS) {
+    const [rows, cells] = divided(text, first, mark)
+    const more = rows === best.rows ? best.mark !== '\t' && cells > best.cells : rows > best.rows
+    if (more) best = { mark, rows, cells }
+  }
+  return best.mark
+}
+
+/** How many of the first rows have several cells, and how many cells those are. */
+function divided(text: string, first: number, mark: string): [rows: number, cells: number] {
+  let [rows, cells] = [0, 0]
+  for (let [at, seen] = [first, 0]; at < text.length && seen < CHOSEN_BY; seen += 1) {
+    const read = row(text, at, mark)
+    if (read.cells.length > 1) {
+      rows += 1
+      cells += read.cells.length
+    }
+    at = read.next
+  }
+  return [rows, cells]
 }
 
 /** One row from there. A quote opens a cell only where the cell begins: elsewhere it is an inch, or a name in quotes. */

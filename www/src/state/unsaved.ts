@@ -12,11 +12,20 @@ export function keepUnsaved(hash: string, { request, policy }: Documents): void 
   }
 }
 
+/** The page is still as it was: nothing was lost, so nothing is to come back. */
+export function dropUnsaved(): void {
+  try {
+    sessionStorage.removeItem(KEY)
+  } catch {
+    // A browser that keeps nothing has nothing to drop.
+  }
+}
+
 /** What was kept for this address, once. */
 export function takeUnsaved(hash: string): Documents | null {
   try {
     const [at, request, policy] = JSON.parse(sessionStorage.getItem(KEY) ?? '[]') as unknown[]
-    sessionStorage.removeItem(KEY)
+    dropUnsaved()
     if (at !== hash || typeof request !== 'string') return null
     return { request, policy: typeof policy === 'string' ? policy : null }
   } catch {

@@ -2,6 +2,7 @@
 // nothing is decided by them.
 import type { Plan } from '../core'
 import type { Bucket, Counts, Unread } from './counts'
+import { keep, kept } from './kept'
 
 export interface Volume {
   buckets: Bucket[]
@@ -23,7 +24,9 @@ export interface Spread {
   kept: number
 }
 
-let volume: Volume | null = null
+const COUNTS = 'counts'
+
+let volume = kept(COUNTS) as Volume | null
 let spread: { plan: Plan; volume: Volume; spread: Spread } | null = null
 
 export const current = (): Volume | null => volume
@@ -31,12 +34,14 @@ export const current = (): Volume | null => volume
 export function setVolume(name: string, { buckets, unread, merged }: Counts): Volume {
   volume = { name, buckets, unread, merged, total: buckets.reduce((sum, bucket) => sum + bucket.count, 0) }
   spread = null
+  keep(COUNTS, volume)
   return volume
 }
 
 export function forgetVolume(): void {
   volume = null
   spread = null
+  keep(COUNTS, null)
 }
 
 /** The counts over the parts of a plan, or null when there are none. */

@@ -60,7 +60,7 @@ function measures(summary: Summary): string[] {
   const ms = (value: number | undefined): string => (value === undefined ? '–' : length(value))
   return [
     summary.shortCode ?? t.compare.noPlan,
-    number(summary.chunks),
+    summary.digest === null ? '–' : number(summary.chunks),
     ms(a?.requestedMs),
     ms(a?.chunksMs),
     ms(a?.heldMs),

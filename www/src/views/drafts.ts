@@ -5,6 +5,7 @@ import { drafts as kept, forget, keep, type Draft } from '../state/drafts'
 import { afterPaint, change, edit, fileName, get } from '../state/store'
 import { t } from '../texts'
 import { dismiss } from './modal'
+import { once } from './once'
 
 /** What was said last about a draft, and the one that can be taken back. */
 let said = ''
@@ -59,5 +60,5 @@ export function drafts(): TemplateResult {
         edit({ request: draft.request, policy: draft.policy })
         dismiss()
       }}>${t.drafts.open}</button>
-      <button type="button" class="plain" @click=${() => drop(draft, place)}>${t.drafts.forget}</button></li>`)}</ul>`
+      <button type="button" class="plain" @click=${once(() => drop(draft, place))}>${t.drafts.forget}</button></li>`)}</ul>`
 }

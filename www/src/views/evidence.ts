@@ -1,7 +1,7 @@
 // Evidence: files dropped here are checked here, piece by piece, so that the page stays awake.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { verifyEvidence } from '../core'
-import { bytes, instant, number, plural } from '../format'
+import { bytes, instant, measured, number, plural } from '../format'
 import { complaint, folders, logOf, MANIFEST, named, type Folder, type Given } from '../state/evidence'
 import { change, get } from '../state/store'
 import { t } from '../texts'
@@ -30,8 +30,9 @@ let progress: Progress | null = null
 /** Evidence of several runs, to choose from. */
 let several: Folder[] = []
 let chosen: Folder | null = null
-/** The digest that somebody kept when the run printed it. */
+/** The digest that somebody kept when the run printed it, and what was typed as it. */
 let kept = ''
+let typed = ''
 let latest = 0
 let stop = new AbortController()
 
@@ -54,7 +55,7 @@ async function offer(given: readonly Given[]): Promise<void> {
   stop.abort()
   several = found.length > 1 ? found : []
   chosen = null
-  kept = ''
+  compareWith('')
   progress = null
   if (found[0] && found.length === 1) await checkFolder(found[0])
   else if (found.length === 0) progress = { ...NOTHING, problem: t.evidence.noLog }
@@ -202,7 +203,7 @@ function verdict({ badLine: line, ms, all }: Progress, found: EvidenceVerdict, o
     ${log.simulated ? html`<p class="simulated"><strong>${t.evidence.simulated}</strong></p>` : nothing}
     ${wrong === null ? endings(log, onPaper) : nothing}
     ${checkTable(checks)}
-    <p class="quiet">${t.evidence.took(ms.toFixed(0))}. ${wrong === null && checks.length === 0 ? t.evidence.noManifest : nothing}</p>
+    <p class="quiet">${t.evidence.took(measured(ms))}. ${wrong === null && checks.length === 0 ? t.evidence.noManifest : nothing}</p>
     <dl>${facts.map(([name, text]) => html`<dt>${name}</dt><dd>${text}</dd>`)}</dl>
     ${log.bad ? html`<h3>${t.evidence.badTitle}</h3>${badLine(line, log.bad.line)}` : nothing}`
 }
@@ -226,13 +227,27 @@ function badLine(line: Line | null, place: number | null): TemplateResult {
 const comparable = (folder: Folder, { verdict, problem }: Progress): boolean =>
   problem === '' && (verdict === null ? folder.files.has(MANIFEST) : verdict.evidenceDigest !== null)
 
+/** Takes what was typed as the digest to compare with. What is none says nothing about the evidence. Whether it changes what is compared. */
+function compareWith(text: string): boolean {
+  const before = kept
+  typed = text.trim()
+  // Commands print the name of a file behind it.
+  const [, digits] = /^(?:sha256:)?([0-9a-f]{64})(?:\s|$)/.exec(typed.toLowerCase()) ?? []
+  kept = digits === undefined ? '' : `sha256:${digits}`
+  return kept !== before
+}
+
 /** Whoever replaces a folder as a whole can make everything in it fit, but not the digest that is kept elsewhere. */
 function compared(folder: Folder): TemplateResult {
-  return html`<label>${t.evidence.kept}<input type="text" class="digest" .value=${kept} placeholder="sha256:…" spellcheck="false" autocomplete="off"
-    @change=${(event: Event) => {
-      kept = (event.target as HTMLInputElement).value.trim()
-      void checkFolder(folder)
-    }}></label>`
+  const slip = typed !== '' && kept === ''
+  return html`<div class="field"><label for="kept">${t.evidence.kept}</label>
+    ${slip ? html`<p id="kept-said" class="error" role="alert">${t.evidence.notDigest}</p>` : nothing}
+    <input id="kept" type="text" class="digest" .value=${typed} placeholder="sha256:…" spellcheck="false" autocomplete="off"
+      aria-invalid=${slip ? 'true' : 'false'} aria-describedby=${slip ? 'kept-said' : nothing}
+      @change=${(event: Event) => {
+        if (compareWith((event.target as HTMLInputElement).value)) void checkFolder(folder)
+        else paint()
+      }}></div>`
 }
 
 function choice(): TemplateResult | typeof nothing {
@@ -240,7 +255,7 @@ function choice(): TemplateResult | typeof nothing {
   return html`<div role="status"><p><strong>${t.evidence.several}</strong></p></div>
     <ul class="group wrap">${several.map((folder) => html`<li><button type="button" class="plain" aria-pressed=${folder === chosen}
       @click=${() => {
-        kept = ''
+        compareWith('')
         void checkFolder(folder)
       }}>${folder.path || t.evidence.title}</button></li>`)}</ul>`
 }

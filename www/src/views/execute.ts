@@ -46,7 +46,10 @@ export function executeForm(): TemplateResult {
   return html`<form class="execute" @submit=${(event: Event) => void submit(event)}>
     <p class=${about?.simulated ? 'simulated' : 'earnest'}><strong>${where}</strong></p>
     <p>${sentence()}</p>
-    ${warnings.length > 0 ? html`<ul>${warnings.map((w) => html`<li class="warning">${ticked(w.message)}</li>`)}</ul>` : nothing}
+    ${warnings.length > 0
+      ? html`<div class="warnings" tabindex="0" role="group" aria-label=${t.execute.warnings(warnings.length)}>
+          <ul>${warnings.map((w) => html`<li class="warning">${ticked(w.message)}</li>`)}</ul></div>`
+      : nothing}
     <p>${t.execute.code} <strong class="digest">${summary.shortCode}</strong></p>
     <div class="field"><label for="execute-code">${t.execute.type}</label>
       <input id="execute-code" type="text" autocomplete="off" spellcheck="false" autocapitalize="off" required autofocus

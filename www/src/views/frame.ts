@@ -1,6 +1,6 @@
 // What is always there: the views, one plain sentence, and the sums.
 import { html, nothing, type TemplateResult } from 'lit-html'
-import { day, exactly, length, number, plural } from '../format'
+import { day, exactly, length, measured, number, plural } from '../format'
 import { at, fields, textAt } from '../state/document'
 import { isServed } from '../state/served'
 import { canRedo, canUndo, change, get, link, redo, say, setTheme, show, undo, VIEWS, type Theme } from '../state/store'
@@ -102,7 +102,7 @@ export function footer(): TemplateResult {
       ? html`<button type="button" class="sums" title=${t.totals.help(estimate.assumedJobSeconds)} @click=${showTotals}>
           ${t.totals.calls(number(estimate.apiCalls))} · ~${length(estimate.seconds * 1000)} · ~${cost(estimate)}</button>`
       : nothing}
-    <p class="quiet">${t.totals.took(state.took < 10 ? state.took.toFixed(1) : state.took.toFixed(0))}</p>
+    <p class="quiet">${t.totals.took(measured(state.took))}</p>
     <div class="exports" role="group" aria-label=${t.export.title}>
       ${carryOut()}
       <button type="button" class=${isServed() ? 'plain' : 'primary'} id="export-plan" ?disabled=${!state.plan.summary.digest} @click=${exportPlan}>${t.export.plan}</button>

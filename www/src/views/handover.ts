@@ -4,13 +4,17 @@ import { live } from 'lit-html/directives/live.js'
 import { change, fileName, get } from '../state/store'
 import { commands } from '../state/commands'
 import { at } from '../state/document'
+import { keep, kept } from '../state/kept'
 import { policyFields } from '../state/policy'
 import { t } from '../texts'
 import { exportPlan, exportPolicy, exportRequest } from './exports'
 import { copy, save } from './files'
+import { clientField, clientId } from './client'
 import { code } from './inspector'
 
-let approver = ''
+const APPROVER = 'approver'
+
+let approver = (kept(APPROVER) ?? '') as string
 
 /** What the planner function is invoked with. Only a person's name makes it an approval. */
 function exportEvent(): void {
@@ -22,9 +26,10 @@ function exportEvent(): void {
 
 const who = (): string => approver.trim()
 
-/** The run that it becomes, and on which tenant: the same plan elsewhere is another run. */
+/** The run that it becomes, and on which tenant: the same plan elsewhere is another run. Both empty until the client is known. */
 function run(): { id: string; tenant: string } {
-  const wake = get().plan.wakeUp(1)
+  const client = clientId()
+  const wake = client === '' ? null : get().plan.wakeUp(1, client)
   return { id: wake ? ((JSON.parse(wake.body) as { runId?: string }).runId ?? '') : '', tenant: wake?.tenant ?? '' }
 }
 
@@ -45,8 +50,10 @@ export function handOver(): TemplateResult {
         aria-describedby="approver-help" .value=${live(approver)}
         @input=${(event: Event) => {
           approver = (event.target as HTMLInputElement).value
+          keep(APPROVER, approver)
           change({})
         }} /><small id="approver-help">${who() === '' ? t.handOver.nobody : nothing}</small></div>
+    ${clientField('client')}
     <h3>${t.handOver.files}</h3>
     <p class="group">
       <button type="button" class="plain" @click=${exportPlan}>${t.handOver.plan}</button>
@@ -55,6 +62,6 @@ export function handOver(): TemplateResult {
       <button type="button" class="plain" ?disabled=${who() === ''} @click=${exportEvent}>${t.handOver.event}</button>
     </p>
     <h3>${t.handOver.local}</h3>${policy ? html`<p class="quiet">${t.handOver.later}</p>` : nothing}${list(local)}
-    <p class="quiet">${t.handOver.verifyHelp(tenant)}</p>
+    <p class="quiet">${tenant === '' ? t.handOver.noRun : t.handOver.verifyHelp(tenant)}</p>
     <h3>${t.handOver.aws}</h3><p class="quiet">${t.handOver.awsHelp} ${secondPerson ? t.handOver.byInvoking : t.handOver.byUpload}</p>${list(aws)}`
 }

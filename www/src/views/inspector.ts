@@ -5,6 +5,7 @@ import { instant, length, localTime, zone } from '../format'
 import { change, get, INSPECTOR, type State } from '../state/store'
 import { t } from '../texts'
 import type { Row } from '../types'
+import { clientField, clientId } from './client'
 import { copy } from './files'
 import { handOver } from './later'
 import { ticked } from './ticked'
@@ -66,9 +67,11 @@ function request(state: State, chunk: number): TemplateResult {
 }
 
 function message(state: State, chunk: number): TemplateResult {
-  const wake = state.plan.wakeUp(chunk)
+  const client = clientId()
+  const wake = state.plan.wakeUp(chunk, client)
   if (!wake) return html`<p class="empty">${t.inspector.none}</p>`
-  return html`<p class="quiet">${t.inspector.messageHelp}</p>
-    ${code(t.inspector.message, wake.body, pretty(wake.body))}
-    <p class="quiet">${t.inspector.messageTenant(wake.tenant)}</p>`
+  return html`<p class="quiet">${t.inspector.messageHelp}</p>${clientField('message-client')}
+    ${client === ''
+      ? html`<p class="empty">${t.inspector.noClient}</p>`
+      : html`${code(t.inspector.message, wake.body, pretty(wake.body))}<p class="quiet">${t.inspector.messageTenant(wake.tenant)}</p>`}`
 }

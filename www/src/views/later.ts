@@ -1,5 +1,5 @@
 // Parts of the page that are fetched when they are first needed, so that the rest of it is there sooner.
-import { nothing, type TemplateResult } from 'lit-html'
+import { html, nothing, type TemplateResult } from 'lit-html'
 import type { Kind } from '../state/rows'
 import { get, say } from '../state/store'
 import { t } from '../texts'
@@ -12,11 +12,17 @@ const runs = new Later(async () => {
 const compare = new Later(() => import('./compare'))
 const handing = new Later(() => import('./handover'))
 const dialogs = new Later(() => import('./dialogs'))
+const paper = new Later(() => import('./sheet'))
 
 export const rehearseView = (): TemplateResult => runs.opened((there) => there.rehearseView())
 export const evidenceView = (): TemplateResult => runs.opened((there) => there.evidenceView())
 export const compareView = (): TemplateResult => compare.opened((there) => there.compareView())
 export const handOver = (): TemplateResult => handing.opened((there) => there.handOver())
+
+/** A browser that prints does not wait: so this one is fetched once the page is there. */
+export const fetchSheet = (): void => void paper.fetch()
+
+export const sheet = (): TemplateResult => paper.there?.sheet() ?? html`<section class="sheet">${t.notLoaded}</section>`
 
 export const certificate = (): TemplateResult | null => runs.there?.certificate() ?? null
 

@@ -12,19 +12,24 @@ import { dismiss } from './modal'
 const SHOWN = 20
 /** What is being pasted, of each kind. */
 const texts: Record<Kind, string> = { holds: '', retention: '' }
+/** Whether the policy would have become too long with what was to be added last. */
+let tooLong = false
 
 /** Adds the rows, if every line of them could be read; else shows the text with what is wrong with it. */
 export function offer(given: string, kind: Kind): void {
   const found = readRows(given, kind)
+  tooLong = false
   if (found.unread.length === 0 && found.rows.length > 0 && add(found)) return
+  if (tooLong) return say(t.policy.tooLong(what(found)), true)
   texts[kind] = given
   change({ dialog: kind })
 }
 
 function add(found: Pasted): boolean {
-  const added = addRows(found)
-  if (added) say(t.policy.added(what(found)))
-  return added
+  const became = addRows(found)
+  tooLong = became === 'tooLong'
+  if (became === 'added') say(t.policy.added(what(found)))
+  return became === 'added'
 }
 
 export function paste(kind: Kind): TemplateResult {
@@ -32,10 +37,11 @@ export function paste(kind: Kind): TemplateResult {
   const found = readRows(text, kind)
   const take = (given: string): void => {
     texts[kind] = given
+    tooLong = false
     change({})
   }
   const addAll = (): void => {
-    if (!add(found)) return
+    if (!add(found)) return change({})
     texts[kind] = ''
     dismiss()
   }
@@ -46,6 +52,7 @@ export function paste(kind: Kind): TemplateResult {
         .value=${text} @input=${(event: Event) => take((event.target as HTMLTextAreaElement).value)}></textarea>
     </div>
     <div role="status">${text.trim() === '' ? nothing : html`<p>${t.policy.found(what(found))}</p>`} ${unread(found)}
+      ${tooLong ? html`<p class="error">${t.policy.tooLong(what(found))}</p>` : nothing}
       ${readable ? nothing : html`<p class="error">${t.policy.cannotAdd}</p>`}</div>
     <p class="group"><button type="button" class="primary" ?disabled=${found.rows.length === 0 || !readable} @click=${addAll}>${t.policy.addRows}</button></p>`
 }

@@ -11,6 +11,7 @@ import { t } from '../texts'
 import { droppedFile, onlyText, openText } from './files'
 import { findingsAt, pointerId } from './findings'
 import { offer } from './later'
+import { once } from './once'
 import { ticked } from './ticked'
 
 /** More rows than this are edited as text. */
@@ -83,7 +84,7 @@ function hold(policy: Fields, place: number): TemplateResult {
     <div class="grid holds">
       ${cell(policy, [...path, 'id'], t.policy.nth(t.policy.holdId, place + 1), TEXT)}
       ${cell(policy, [...path, 'matter'], `${name}: ${t.policy.matter}`, OPTIONAL)}
-      <button type="button" class="plain" aria-label=${t.policy.removeRow(name)} @click=${() => remove(path)}>✕</button>
+      <button type="button" class="plain" aria-label=${t.policy.removeRow(name)} @click=${once(() => remove(path))}>✕</button>
       ${cell(policy, [...path, 'range', 'start'], `${name}: ${t.policy.from}`, DATE)}
       ${cell(policy, [...path, 'range', 'end'], `${name}: ${t.policy.to}`, DATE)}
     </div>
@@ -103,7 +104,7 @@ function rule(policy: Fields, place: number): TemplateResult {
       ${cell(policy, [...path, 'minAgeDays'], `${name}: ${t.policy.days}`, WHOLE)}
       ${cell(policy, [...path, 'basis'], `${name}: ${t.policy.basis}`, TEXT)}
       ${cell(policy, [...path, 'jurisdiction'], `${name}: ${t.policy.region}`, OPTIONAL)}
-      <button type="button" class="plain" aria-label=${t.policy.removeRow(name)} @click=${() => remove(path)}>✕</button>
+      <button type="button" class="plain" aria-label=${t.policy.removeRow(name)} @click=${once(() => remove(path))}>✕</button>
     </div>
     <div class="choices" role="group" aria-label=${`${name}: ${t.policy.kept}`}>
       ${recordTypes().map((kind) => html`<label class="choice"><input type="checkbox" .checked=${live(kinds.includes(kind))}

@@ -5,7 +5,8 @@ import { ref } from 'lit-html/directives/ref.js'
 import { Chart } from '../draw/chart'
 import { clock, clockBy, instant, length, number, plural, timeIn } from '../format'
 import { fields, instant as instantText, textAt } from '../state/document'
-import { begin, current, failure, FAULTS, HAPPENINGS, onChange, settings, SHOWN, SPEEDS, type Happening, type Mark, type Show } from '../state/rehearsal'
+import { begin, current, failure, onChange, settings, SHOWN, SPEEDS, type Mark, type Show } from '../state/rehearsal'
+import { FAULTS, HAPPENINGS, type Happening } from '../state/scenario'
 import { change, fileName, get, say, show as go } from '../state/store'
 import { t } from '../texts'
 import type { ChunkView, Outcome } from '../types'
@@ -17,6 +18,7 @@ import { equation } from './frame'
 import { hint } from './hint'
 import { chartSection, teller } from './lanes'
 import { log } from './log'
+import { once } from './once'
 import { facts, problems, sums, verdict } from './sums'
 import { ticked } from './ticked'
 import { why } from './why'
@@ -165,7 +167,7 @@ function palette(running: Show): TemplateResult {
       ? html`<h3 id="coming-title">${t.rehearse.coming}</h3><ul class="coming" aria-labelledby="coming-title">${coming.map((mark) => html`<li>
           <span>${t.rehearse.comes(t.rehearse.happenings[mark.what], when(mark), length(Math.ceil((mark.at - running.now) / 1000) * 1000))}</span>
           ${mark.hold ? html`<small>${shortly(mark.hold.start)} – ${shortly(mark.hold.end)}</small>` : nothing}
-          <button type="button" class="plain" aria-label=${t.rehearse.takeBackOne(t.rehearse.happenings[mark.what], when(mark))} @click=${() => running.takeBack(mark)}>${t.rehearse.takeBack}</button></li>`)}</ul>`
+          <button type="button" class="plain" aria-label=${t.rehearse.takeBackOne(t.rehearse.happenings[mark.what], when(mark))} @click=${once(() => running.takeBack(mark))}>${t.rehearse.takeBack}</button></li>`)}</ul>`
       : nothing}
   </section>`
 }
@@ -190,12 +192,13 @@ const count = (n: number | null): string => (n === null ? '–' : number(n))
 /** Broken between date and time only. */
 const moment = (at: number, present: number): TemplateResult[] => clockBy(at, present).split(' ').map((part) => html`<span class="moment">${part}</span> `)
 
-function chunkRow(view: ChunkView, present: number): TemplateResult {
+function chunkRow(view: ChunkView, present: number, kept: boolean): TemplateResult {
   const state = view.outcome ? t.rehearse.outcomes[view.outcome] : (t.rehearse.states[view.state] ?? view.state)
   return html`<tr class=${view.outcome ?? ''}>
     <td>${view.chunk.index}</td><td><span class="mark">${state}</span></td><td>${ticked(why(view))}</td>
     <td>${view.due && view.outcome === null ? moment(Date.parse(view.due), present) : ''}</td>
-    <td>${view.submits}</td><td>${count(view.before)}</td><td>${count(view.recordsDeleted)}</td><td>${count(view.remaining)}</td>
+    <td>${view.submits}</td><td>${count(view.before)}</td><td>${count(view.recordsDeleted)}</td>
+    ${kept ? html`<td>${count(view.protected)}</td>` : nothing}<td>${count(view.remaining)}</td>
   </tr>`
 }
 
@@ -204,14 +207,15 @@ function chunkTable(running: Show): TemplateResult {
   // So many are not remembered: what they were then cannot be said.
   const present = running.lookAt !== null && running.forgets
   const shown = present ? running.now : running.shown
-  const heads = [t.table.columns.number, t.rehearse.state, t.rehearse.waits, t.rehearse.next, t.rehearse.submits, t.rehearse.before, t.rehearse.deleted, t.watch.left]
+  const kept = running.protected > 0
+  const heads = [t.table.columns.number, t.rehearse.state, t.rehearse.waits, t.rehearse.next, t.rehearse.submits, t.rehearse.before, t.rehearse.deleted, ...(kept ? [t.watch.protected] : []), t.watch.left]
   return html`<section class="states" aria-labelledby="states-title">
     <header class="bar"><h2 id="states-title">${t.rehearse.chunks}</h2>
       ${more ? html`<span class="quiet">${t.rehearse.oldest(number(SHOWN))}</span>` : nothing}</header>
     ${present ? html`<p class="warning" role="note">${t.rehearse.asNow}</p>` : nothing}
     <div class="scroll" tabindex="0" role="group" aria-label=${t.rehearse.chunks}><table>
       <thead><tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
-      <tbody>${views.map((view) => chunkRow(view, shown))}</tbody>
+      <tbody>${views.map((view) => chunkRow(view, shown, kept))}</tbody>
     </table></div>
   </section>`
 }
@@ -236,11 +240,11 @@ function report(running: Show): TemplateResult | typeof nothing {
   const ended = Object.entries(report.totals.byOutcome).filter(([, n]) => n > 0)
   return html`<section class="report" aria-labelledby="report-title">
     <header class="bar"><h2 id="report-title">${t.rehearse.report}</h2></header>
-    <p class="verdict ${exitCode === 0 ? 'good' : 'bad'}" role="status">${verdict(report.outcome, exitCode)}</p>
+    <p class="verdict ${exitCode === 0 ? 'good' : 'bad'}" role="status">${verdict(report.outcome, exitCode, running.protected)}</p>
     <p>${equation(report.accounting)}</p>
     ${facts([
       ...ended.map(([outcome, n]) => [t.rehearse.outcomes[outcome as Outcome], number(n)] as const),
-      ...sums(report.totals),
+      ...sums(report.totals, running.protected),
       [t.watch.facts.tenant, html`<strong class="warning">${report.tenant}</strong>`],
       [t.watch.facts.run, html`<code>${report.runId}</code>`],
       [t.watch.facts.plan, html`<code>${report.planDigest}</code>`],

@@ -8,7 +8,7 @@ import { equation, sentence } from './frame'
 import { ticked } from './ticked'
 import { cost } from './totals'
 
-/** Rows that fit on two pages; the plan file has all. */
+/** Rows and findings that fit on two pages each; the plan file has all rows. */
 const ROWS = 80
 
 /** What else is deleted of recordings, and until when it can be undone: only one of the APIs has such options. */
@@ -63,7 +63,8 @@ export function sheet(): TemplateResult {
       : html`<p class="approve">${t.print.stopped}</p>`}
     <dl>${facts().map(([name, text]) => html`<dt>${name}</dt><dd>${text}</dd>`)}</dl>
     ${summary.findings.length > 0
-      ? html`<h3>${t.findings.title}</h3><ul>${summary.findings.map((f) => html`<li><strong>${t.findings.severities[f.severity]}</strong> ${ticked(f.message)} <code>${f.code}</code></li>`)}</ul>`
+      ? html`<h3>${t.findings.title}</h3><ul>${summary.findings.slice(0, ROWS).map((f) => html`<li><strong>${t.findings.severities[f.severity]}</strong> ${ticked(f.message)} <code>${f.code}</code></li>`)}
+          ${summary.findings.length > ROWS ? html`<li>${t.compare.more(number(summary.findings.length - ROWS))}</li>` : nothing}</ul>`
       : nothing}
     ${approvable ? signatures(t.print.signatures) : nothing}
     <h3>${t.table.title}</h3>

@@ -1,6 +1,6 @@
 // How a run ended, and what it adds up to: one text, wherever that is shown.
 import { html, nothing, type TemplateResult } from 'lit-html'
-import { number } from '../format'
+import { number, plural } from '../format'
 import { t } from '../texts'
 import type { Outcome, Report } from '../types'
 import { ticked } from './ticked'
@@ -8,13 +8,19 @@ import { ticked } from './ticked'
 /** A number that was measured, or that it was not. */
 const measured = (n: number | null): string => (n === null ? t.rehearse.measured : number(n))
 
-/** `Something is left over · exit code 5`. */
-export const verdict = (outcome: string, exitCode: number): string => `${t.watch.verdicts[outcome] ?? outcome} · ${t.rehearse.exit(exitCode)}`
+/** `Something is left over · exit code 5`. Not everything was deleted where the platform keeps recordings. */
+export function verdict(outcome: string, exitCode: number, kept: number): string {
+  const word = outcome === 'verified' && kept > 0 ? t.watch.verifiedBut(plural(kept, 'recording')) : (t.watch.verdicts[outcome] ?? outcome)
+  return `${word} · ${t.rehearse.exit(exitCode)}`
+}
 
-/** What was sent, deleted and left. */
-export const sums = ({ submits, recordsDeleted, remaining }: Pick<Report['totals'], 'submits' | 'recordsDeleted' | 'remaining'>): [name: string, value: string][] => [
+/** What was sent, deleted and left, and what the platform keeps, if it keeps something. */
+export const sums = (
+  { submits, recordsDeleted, remaining }: Pick<Report['totals'], 'submits' | 'recordsDeleted' | 'remaining'>, kept: number,
+): [name: string, value: string][] => [
   [t.watch.facts.submits, number(submits)],
   [t.watch.facts.deleted, measured(recordsDeleted)],
+  ...(kept > 0 ? [[t.watch.facts.protected, number(kept)] satisfies [string, string]] : []),
   [t.watch.facts.left, measured(remaining)],
 ]
 

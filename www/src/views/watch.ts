@@ -3,7 +3,7 @@ import { html, nothing, type TemplateResult } from 'lit-html'
 import { ref } from 'lit-html/directives/ref.js'
 import { Chart } from '../draw/chart'
 import { clock, instant, length, number, plural } from '../format'
-import { isLocked, isServed, server } from '../state/served'
+import { isLocked, isServed, knock, server } from '../state/served'
 import { change, get, say, show } from '../state/store'
 import { begone, current, enter, KINDS, leave, open, refused, runs, silent, type Watched } from '../state/watch'
 import type { RunFacts, Standing } from '../state/answers'
@@ -73,8 +73,9 @@ export function drawWatch(): void {
 
 export function watchView(): TemplateResult {
   attend()
-  if (!isServed()) return teach(t.watch.notServed)
+  void knock(paint)
   if (isLocked()) return teach(t.watch.locked)
+  if (!isServed()) return teach(t.watch.notServed)
   return html`<div class="watch">
     <div class="side">${list()}</div>
     <div class="main">
@@ -206,13 +207,14 @@ function picture(watched: Watched): TemplateResult {
 /** How it ended, and the proof. */
 function outcome(watched: Watched, run: RunFacts): TemplateResult | typeof nothing {
   const { sums, detail } = watched
-  if (run.standing !== 'ended' || run.carried !== null || !sums) return nothing
+  // Sums from before its end say nothing about it.
+  if (run.standing !== 'ended' || run.carried !== null || !sums || sums.outcome === 'open') return nothing
   const evidence = detail?.evidence ?? null
   return html`<section class="report" aria-labelledby="outcome-title">
     <header class="bar"><h2 id="outcome-title">${t.watch.outcome}</h2>
       ${evidence ? html`<button type="button" class="plain" @click=${() => void prove(watched)}>${t.watch.prove}</button>
         <button type="button" class="plain" @click=${() => void copy(evidence.digest)}>${t.watch.copyManifest}</button>` : nothing}</header>
-    <p class="verdict ${sums.exitCode === 0 ? 'good' : 'bad'}">${verdict(sums.outcome, sums.exitCode)}</p>
+    <p class="verdict ${sums.exitCode === 0 ? 'good' : 'bad'}">${verdict(sums.outcome, sums.exitCode, watched.protected)}</p>
     ${evidence ? html`<p class="quiet">${t.watch.evidence} <code>${evidence.folder}</code> · ${t.watch.manifest} <code>${evidence.digest}</code></p>` : nothing}
     ${problems(sums.problems)}
   </section>`
@@ -231,8 +233,12 @@ async function prove(watched: Watched): Promise<void> {
 const count = (n: number | null): string => (n === null ? '–' : number(n))
 
 function chunks(watched: Watched, run: RunFacts): TemplateResult {
-  const heads = [t.table.columns.number, t.watch.window, t.rehearse.state, t.rehearse.attempt, t.watch.because, t.watch.nextTry, t.rehearse.submits, t.rehearse.before, t.rehearse.deleted, t.watch.left, '']
   const rows = watched.page.flatMap((index) => watched.views.get(index) ?? [])
+  const kept = rows.some((view) => (view.protected ?? 0) > 0)
+  const heads = [
+    t.table.columns.number, t.watch.window, t.rehearse.state, t.rehearse.attempt, t.watch.because, t.watch.nextTry, t.rehearse.submits, t.rehearse.before,
+    t.rehearse.deleted, ...(kept ? [t.watch.protected] : []), t.watch.left, '',
+  ]
   return html`<section class="states" aria-labelledby="states-title">
     <header class="bar"><h2 id="states-title">${t.rehearse.chunks}</h2>
       <div class="tabs" role="group" aria-labelledby="states-title">${KINDS.map((kind) => html`<button type="button" class="plain"
@@ -243,12 +249,12 @@ function chunks(watched: Watched, run: RunFacts): TemplateResult {
         : nothing}</header>
     <div class="scroll" tabindex="0" role="group" aria-label=${t.rehearse.chunks}><table>
       <thead><tr>${heads.map((head) => html`<th scope="col">${head || html`<span class="unseen">${t.watch.retry.column}</span>`}</th>`)}</tr></thead>
-      <tbody>${rows.map((view) => row(watched, run, view))}</tbody>
+      <tbody>${rows.map((view) => row(watched, run, view, kept))}</tbody>
     </table>${rows.length === 0 ? html`<p class="empty">${t.watch.noneOfKind[watched.kind]}</p>` : nothing}</div>
   </section>`
 }
 
-function row(watched: Watched, run: RunFacts, view: ChunkView): TemplateResult {
+function row(watched: Watched, run: RunFacts, view: ChunkView, kept: boolean): TemplateResult {
   const { index, window } = view.chunk
   const state = view.outcome ? t.rehearse.outcomes[view.outcome] : (t.rehearse.states[view.state] ?? view.state)
   const percent = view.outcome === null && view.percent !== null ? ` ${view.percent} %` : ''
@@ -261,7 +267,8 @@ function row(watched: Watched, run: RunFacts, view: ChunkView): TemplateResult {
     <td>${view.attempt}</td>
     <td>${ticked(because)}${view.cause ? html` <code>${view.cause.code}</code>` : nothing}${context ? html` <small>${t.watch.support(context)}</small>` : nothing}</td>
     <td>${view.due && view.outcome === null ? left(watched, Date.parse(view.due)) : ''}</td>
-    <td>${view.submits}</td><td>${count(view.before)}</td><td>${count(view.recordsDeleted)}</td><td>${count(view.remaining)}</td>
+    <td>${view.submits}</td><td>${count(view.before)}</td><td>${count(view.recordsDeleted)}</td>
+    ${kept ? html`<td>${count(view.protected)}</td>` : nothing}<td>${count(view.remaining)}</td>
     <td>${run.can.retry && view.outcome !== null && view.outcome !== 'verified'
       ? html`<button type="button" class="plain" ?disabled=${watched.connection !== 'live'} aria-label=${t.watch.retry.one(String(index))} @click=${() => again(watched, run, [index], t.watch.retry.chunk(String(index), state))}>${t.watch.retry.short}</button>`
       : nothing}</td>
@@ -300,7 +307,7 @@ function known(watched: Watched, run: RunFacts): TemplateResult {
     [t.watch.facts.approved, `${run.approvedBy}, ${instant(seconds(run.approvedAt))} UTC`],
     [t.watch.facts.reason, detail?.request.reason ?? ''],
     [t.watch.facts.compliance, detail?.complianceNote ?? ''],
-    ...(sums ? summed(sums.totals) : []),
+    ...(sums ? summed(sums.totals, watched.protected) : []),
     [t.watch.facts.messages, sums ? t.watch.messages(sums.messages) : '–'],
   ]
   const a = detail?.accounting

@@ -45,7 +45,7 @@ fn refused(run_id: &str, obstacle: Obstacle) -> Failure {
         Obstacle::NoChunk { .. } => "",
         Obstacle::NothingToRetry => "`genesys-purge status` shows how each chunk stands",
         Obstacle::Cancelling { .. } => {
-            "give the run's command again, which ends them, and then retry these chunks; or leave `--chunk` away to go on with all"
+            "give the run's command again, which ends them, and then retry these chunks; or omit `--chunk` to go on with all"
         }
         Obstacle::Cancelled => "ask whoever cancelled it; `genesys-purge retry` once more takes that back, too",
     };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use purge_core::order::run_id;
+use purge_core::order::{address_of, run_id};
 use purge_core::plan::{Plan, PlanFile};
 use purge_core::request::PurgeRequest;
 use purge_core::run::{Approval, ApprovalError, ChunkRun, Order};
@@ -49,14 +49,16 @@ pub(crate) async fn earlier(ledger: &SqliteLedger, plan: &Plan, target: &Target)
     ledger.run(&run_id(plan.digest(), &target.name)).await.map_err(stored::failed)
 }
 
-/// Runs of the same request on that tenant that are not at their end, the youngest first.
+/// Runs of the same request at that tenant's address that are not at their end, the youngest first; those of a client that has been replaced
+/// among them.
 pub(crate) async fn unfinished(
     ledger: &SqliteLedger,
     request: &PurgeRequest,
     target: &Target,
 ) -> Result<Vec<RunRow>, Failure> {
+    let address = address_of(&target.name);
     let mut runs = ledger.runs().await.map_err(stored::failed)?;
-    runs.retain(|row| row.open > 0 && row.order.tenant == target.name && row.order.request == *request);
+    runs.retain(|row| row.open > 0 && address_of(&row.order.tenant) == address && row.order.request == *request);
     Ok(runs)
 }
 

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use purge_core::json::{canonical, digest};
+use purge_core::oauth::LoginStyle;
 use purge_core::request::DeletionApi;
 use purge_core::url::{self, Url};
 use purge_core::webhook::{Secrets, verify};
-use purge_driver::{Credentials, Proxy, Tenant, login_style};
+use purge_driver::{Credentials, Proxy, Tenant};
 use purge_sim::{Scenario, WebhookSink};
 
 use super::stored;
@@ -50,7 +51,7 @@ impl Place {
         settings: &Settings,
     ) -> Result<Self, Failure> {
         let failed = |why: std::io::Error| Failure::machine("start the simulated tenant", why);
-        let client = scenario.login.clients.first().map(|c| (c.id.clone(), c.secret.clone())).unwrap_or_default();
+        let client = scenario.client();
         let (journal, tenant) = Journal::open(journal, scenario.clone()).map_err(failed)?;
         let secrets = settings.webhook.is_none().then(made_up_secret).transpose()?;
         let sink = secrets.clone().map(|secrets| sink(scenario, secrets));
@@ -61,8 +62,8 @@ impl Place {
         let tenant = Tenant {
             api: at("")?,
             login: at("")?,
-            login_style: login_style(api),
-            credentials: Credentials::new(client.0, client.1),
+            login_style: LoginStyle::of(api),
+            credentials: Credentials::new(client.id, client.secret),
         };
         let webhook = settings.webhook.clone().map(Ok).or(local_webhook).transpose()?;
         Ok(Self { tenant, webhook, proxy: settings.proxy.clone(), _simulated: Some(running) })

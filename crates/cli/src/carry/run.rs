@@ -89,7 +89,7 @@ pub(crate) fn elsewhere(order: &Order, simulated: bool) -> Failure {
     let help = if order.simulated && !simulated {
         "unset the GENESYS_ settings to go on with a simulated run".to_owned()
     } else {
-        format!("set `GENESYS_BASE_URL` to {} and its credentials", order.tenant)
+        "set `GENESYS_BASE_URL` and the OAuth client to those; another client may be of another organisation".to_owned()
     };
     Failure::new(Exit::BadInput, "run.elsewhere", "", message, help)
 }

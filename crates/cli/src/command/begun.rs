@@ -5,12 +5,12 @@ use std::path::Path;
 use purge_core::finding::{Finding, Severity};
 use purge_core::request::PurgeRequest;
 
-use super::on_this_thread;
 use crate::carry::lock::RunLock;
 use crate::carry::note::{self, Target};
 use crate::carry::stored;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
+use crate::runtime::on_this_thread;
 use crate::terminal::hint;
 
 /// What to say of every run of that request on that tenant whose chunks are not all at their end.
@@ -24,7 +24,7 @@ pub(super) fn begun(folder: &Path, request: &PurgeRequest, target: &Target) -> R
             ("goes on without this policy", format!("`{cancel}` stops it"))
         } else {
             let help = format!("what it has submitted may go on; `{cancel}` and its own command end it");
-            ("is not carried out now", help)
+            ("is not being carried out", help)
         };
         let message =
             format!("run `{run_id}` of this request has begun and {how}; {open} of its {chunks} chunks are open");

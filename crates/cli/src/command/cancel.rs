@@ -3,7 +3,7 @@
 use purge_driver::ledger::Ledger;
 use purge_driver::{Clock, SystemClock};
 
-use super::{no_ledger, on_this_thread};
+use super::no_ledger;
 use crate::args::CancelArgs;
 use crate::carry::lock::RunLock;
 use crate::carry::stored;
@@ -11,6 +11,7 @@ use crate::events;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
+use crate::runtime::on_this_thread;
 use crate::terminal::say;
 
 /// Notes the wish; whoever carries the run out sees it before its next step.

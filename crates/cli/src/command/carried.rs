@@ -30,8 +30,7 @@ use crate::terminal::{BAD, CARE, DIM, hint, outlet, paint, say, tell};
 const LOOK: Duration = Duration::from_secs(2);
 
 const ENDED_BEFORE: &str = "the run had ended before; this is its result, and no chunk is sent again";
-const ONLY_MESSAGES: &str =
-    "the run had ended before, and no chunk is sent again; what the governance system was not told is";
+const ONLY_MESSAGES: &str = "the run had ended before, and no chunk is sent again; messages that the governance system has not taken are sent now";
 
 /// Why a chunk stopped that a policy keeps which is newer than the plan.
 const KEPT: [&str; 2] = ["policy.keepsMore", "policy.newHold"];

@@ -1,4 +1,4 @@
-//! One file per verb.
+//! One file per command, and what several of them share.
 
 mod begun;
 mod cancel;
@@ -14,7 +14,6 @@ mod status;
 mod tenant;
 mod verify;
 
-use std::future::Future;
 use std::path::Path;
 
 use purge_core::finding::Finding;
@@ -71,15 +70,6 @@ fn remark(json: bool, finding: &Finding) {
     } else {
         tell(&findings::finding(finding));
     }
-}
-
-/// Runs on this thread alone: nothing here is shared, and waiting costs nothing.
-fn on_this_thread<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|why| Failure::machine("start", why))?;
-    runtime.block_on(future)
 }
 
 /// A command about a run needs a ledger.

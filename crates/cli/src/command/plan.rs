@@ -71,7 +71,7 @@ fn may_replace(out: &Path, inputs: &[Option<&PathBuf>]) -> Result<(), Failure> {
         Err(Failure::new(Exit::BadInput, "out.taken", "--out", message, help))
     };
     if out == Path::new("-") {
-        return refused("is no name for a file");
+        return refused("is not a name for a file");
     }
     let Ok(there) = fs::canonicalize(out) else { return Ok(()) };
     if inputs.iter().flatten().any(|input| fs::canonicalize(input).is_ok_and(|input| input == there)) {
@@ -83,7 +83,7 @@ fn may_replace(out: &Path, inputs: &[Option<&PathBuf>]) -> Result<(), Failure> {
     if there.is_file() && read_text(&there).is_ok_and(|text| is_plan_file(&text)) {
         return Ok(());
     }
-    refused("is there already and is no plan file")
+    refused("is there already and is not a plan file")
 }
 
 fn save(path: &Path, file: &PlanFile) -> Result<(), Failure> {

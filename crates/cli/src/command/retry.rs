@@ -5,7 +5,7 @@ use purge_core::run::Order;
 use purge_driver::ledger::RunRow;
 
 use super::carried::{Manner, carry_out, undelivered};
-use super::{no_ledger, on_this_thread, remark};
+use super::{no_ledger, remark};
 use crate::args::RetryArgs;
 use crate::carry::again::{queue_again, under_way};
 use crate::carry::lock::RunLock;
@@ -15,6 +15,7 @@ use crate::carry::stored;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
+use crate::runtime::on_this_thread;
 use crate::settings::{Environment, Settings};
 
 /// Queues the chunks again and carries the run on.

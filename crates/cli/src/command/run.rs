@@ -10,7 +10,7 @@ use purge_sim::Scenario;
 
 use super::begun::begun;
 use super::carried::{Manner, carry_out};
-use super::{on_this_thread, remark, scenario};
+use super::{remark, scenario};
 use crate::approval::{self, Said};
 use crate::args::RunArgs;
 use crate::carry::note::{self, Target};
@@ -22,6 +22,7 @@ use crate::events;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
+use crate::runtime::on_this_thread;
 use crate::settings::{Environment, Settings};
 use crate::terminal::{self, findings, hint, say, tell};
 
@@ -30,11 +31,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let settings = Settings::read(&Environment)?;
     let now = SystemClock.now();
     let context = documents::context(&settings, args.tenant_jurisdiction.as_deref(), Need::Tenant, now)?;
-    let scenario = match (&settings.tenant, &args.scenario) {
-        (None, path) => Some(scenario::read(path.as_deref())?),
-        (Some(_), None) => None,
-        (Some(_), Some(path)) => return Err(scenario::on_real_tenant(path)),
-    };
+    let scenario = scenario::of(&settings, args.scenario.as_deref())?;
     let policy = args.documents.policy.as_deref().map(PolicyFile::new).transpose()?;
     let prepared = documents::prepare(&args.request, args.documents.policy.as_deref(), &context)?;
     let remarks: Vec<Finding> = settings.remarks.iter().cloned().chain(unguarded(args, &prepared)).collect();
@@ -107,8 +104,9 @@ async fn earlier(
         return Ok(Some(row));
     }
     let runs = note::unfinished(ledger, plan.request(), target).await?;
-    let (same, other): (Vec<_>, Vec<_>) =
-        runs.into_iter().partition(|row| prepared.of_request && row.order.policy_digest == plan.policy_digest());
+    let (same, other): (Vec<_>, Vec<_>) = runs.into_iter().partition(|row| {
+        prepared.of_request && row.order.policy_digest == plan.policy_digest() && row.order.tenant == target.name
+    });
     if same.is_empty() {
         other.iter().for_each(|row| remark(args.json, &still_open(args, &row.order)));
     }
@@ -121,7 +119,7 @@ fn goes_on(args: &RunArgs, plan: &Plan, row: RunRow) -> Result<RunRow, Failure> 
     if let Some(digest) = args.approve.as_ref().filter(|digest| *digest != plan_digest) {
         let message =
             format!("the approval is for `{digest}`, but run `{run_id}`, which has begun, carries out `{plan_digest}`");
-        let help = "leave `--approve` away to go on with it, or end it with `genesys-purge cancel` first";
+        let help = "omit `--approve` to go on with it, or end it with `genesys-purge cancel` first";
         return Err(approval::refused("approval.mismatch", message, help));
     }
     if plan_digest != plan.digest() {
@@ -135,7 +133,7 @@ fn goes_on(args: &RunArgs, plan: &Plan, row: RunRow) -> Result<RunRow, Failure> 
         let message = format!(
             "the run was approved by `{approved_by}` at {approved_at}, and that stands: `{other}` appears nowhere"
         );
-        let help = "leave `--approver` away to go on with a run";
+        let help = "omit `--approver` to go on with a run";
         remark(args.json, &Finding::new(Severity::Warning, "approval.earlier", "--approver", message, help));
     }
     too_late(args, plan, &row.order).iter().for_each(|finding| remark(args.json, finding));
@@ -148,7 +146,7 @@ fn too_late(args: &RunArgs, plan: &Plan, order: &Order) -> Vec<Finding> {
     narrow(&mut wanted, plan.policy(), args);
     let flag = |flag: &str, is_given: bool, wanted: u64, began: u64| {
         let message = format!("run `{}` began with {began}, and that stands: `{flag}` changes nothing", order.run_id);
-        let help = format!("leave `{flag}` away to go on with a run");
+        let help = format!("omit `{flag}` to go on with a run");
         let differs = is_given && wanted != began;
         differs.then(|| Finding::new(Severity::Warning, "limits.earlier", flag, message, help))
     };

@@ -8,6 +8,7 @@ use purge_sim::Scenario;
 use crate::documents::read_text;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::settings::Settings;
 
 /// The scenario in the file; the calm one without a file.
 pub(crate) fn read(path: Option<&Path>) -> Result<Scenario, Failure> {
@@ -19,19 +20,27 @@ pub(crate) fn read(path: Option<&Path>) -> Result<Scenario, Failure> {
             Exit::BadInput,
             "scenario.invalid",
             path.display().to_string(),
-            format!("`{}` is no scenario: {why}", path.display()),
+            format!("`{}` is not a scenario: {why}", path.display()),
             "`genesys-purge schema scenario` says what it may hold",
         )
     })
 }
 
-/// Scenarios are for the simulated tenant alone.
-pub(crate) fn on_real_tenant(path: &Path) -> Failure {
+/// What the simulated tenant is like; `None` where the settings name a real one, which no scenario is for.
+pub(crate) fn of(settings: &Settings, path: Option<&Path>) -> Result<Option<Scenario>, Failure> {
+    match (&settings.tenant, path) {
+        (None, path) => Ok(Some(read(path)?)),
+        (Some(_), None) => Ok(None),
+        (Some(_), Some(path)) => Err(on_real_tenant(path)),
+    }
+}
+
+fn on_real_tenant(path: &Path) -> Failure {
     Failure::new(
         Exit::BadInput,
         "scenario.realTenant",
         "--scenario",
         format!("`{}` is a scenario of the simulated tenant, but the settings name a real one", path.display()),
-        "leave `--scenario` away, or unset the GENESYS_ settings",
+        "omit `--scenario`, or unset the GENESYS_ settings",
     )
 }

@@ -8,7 +8,7 @@ use purge_driver::ledger::Ledger as _;
 use purge_driver::{Clock as _, SystemClock};
 use tokio::sync::watch;
 
-use super::{on_this_thread, scenario};
+use super::scenario;
 use crate::args::ServeArgs;
 use crate::carry::policy::PolicyFile;
 use crate::carry::run::Surroundings;
@@ -17,6 +17,7 @@ use crate::documents::{self, Need, read_text};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
+use crate::runtime::on_this_thread;
 use crate::serve::{AllowedPolicy, Page, Server, Setup, Token, accept, listen};
 use crate::settings::{Environment, RealTenant, Settings};
 use crate::terminal::words::plural;
@@ -30,11 +31,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
     let now = SystemClock.now();
     // What would stop every plan is said now, not at the first.
     documents::context(&settings, args.tenant_jurisdiction.as_deref(), Need::Tenant, now)?;
-    let scenario = match (&settings.tenant, &args.scenario) {
-        (None, path) => Some(scenario::read(path.as_deref())?),
-        (Some(_), None) => None,
-        (Some(_), Some(path)) => return Err(scenario::on_real_tenant(path)),
-    };
+    let scenario = scenario::of(&settings, args.scenario.as_deref())?;
     let page = Page::read(&args.www)?;
     let policies = args.policies.iter().map(|path| policy(path)).collect::<Result<_, _>>()?;
     let folder = args.ledger.ledger.clone();

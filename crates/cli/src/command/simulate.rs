@@ -1,6 +1,7 @@
 //! `simulate`: a rehearsal in virtual time, by the very loop that carries out real runs.
 
 use purge_core::finding::Severity;
+use purge_core::oauth::LoginStyle;
 use purge_core::plan::{Plan, PlanFile, document};
 use purge_core::report::{Ordered, Report, exit_code};
 use purge_core::run::{Approval, ChunkRun, Order};
@@ -8,8 +9,7 @@ use purge_core::time::Timestamp;
 use purge_core::url;
 use purge_driver::ledger::{Ledger, NewRun};
 use purge_driver::{
-    Clock, Credentials, MemoryLedger, Runner, Sender, Signal, SystemClock, VirtualClock, Worker, login_style,
-    virtual_time,
+    Clock, Credentials, MemoryLedger, Runner, Sender, Signal, SystemClock, VirtualClock, Worker, virtual_time,
 };
 use purge_sim::Scenario;
 
@@ -78,13 +78,13 @@ fn rehearse(
     };
     let order = Order::new(plan, &approval, &place::simulated_name(&scenario), true)
         .map_err(|why| approval::refused("approval.mismatch", why.to_string(), ""))?;
-    let client = scenario.login.clients.first().map(|c| (c.id.clone(), c.secret.clone())).unwrap_or_default();
+    let client = scenario.client();
     let base = url::base_url("https://simulated.invalid").map_err(|why| Failure::machine("address the tenant", why))?;
     let tenant = purge_driver::Tenant {
         api: base.clone(),
         login: base,
-        login_style: login_style(order.request.api),
-        credentials: Credentials::new(client.0, client.1),
+        login_style: LoginStyle::of(order.request.api),
+        credentials: Credentials::new(client.id, client.secret),
     };
     let clock = VirtualClock::new(now);
     let http = Direct::new(World::new(purge_sim::Tenant::new(scenario), None, None), &clock);

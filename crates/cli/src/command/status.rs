@@ -9,7 +9,7 @@ use purge_core::run::{ChunkRun, Outcome};
 use purge_driver::ledger::RunRow;
 use purge_driver::{Clock as _, SystemClock};
 
-use super::{no_ledger, on_this_thread};
+use super::no_ledger;
 use crate::args::{DEFAULT_LEDGER, StatusArgs};
 use crate::carry::lock::RunLock;
 use crate::carry::standing::Standing;
@@ -18,6 +18,7 @@ use crate::events;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ledger::{SqliteLedger, Unreadable};
+use crate::runtime::on_this_thread;
 use crate::terminal::table::{Align, Cell, Table};
 use crate::terminal::words::{count, grouped, window};
 use crate::terminal::{BAD, CARE, DIM, GOOD, progress, result, say};

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use purge_sim::{Scenario, Tenant};
 
-use super::{on_this_thread, scenario};
+use super::scenario;
 use crate::args::TenantArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::runtime::on_this_thread;
 use crate::simulated::world::World;
 use crate::simulated::{faults, server};
 use crate::terminal::say;

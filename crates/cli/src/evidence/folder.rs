@@ -83,7 +83,7 @@ pub(crate) fn refuse_foreign(folder: &Path, run_id: &str) -> Result<(), Failure>
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name != MANIFEST && !FILES.contains(&name.as_str()) && !LITTER.contains(&name.as_str()) {
-            return Err(refused(format!("`{}` holds `{name}`, which is no evidence", folder.display())));
+            return Err(refused(format!("`{}` holds `{name}`, which is not evidence", folder.display())));
         }
     }
     match manifest(folder) {

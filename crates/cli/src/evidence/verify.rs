@@ -45,7 +45,7 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
 
 /// Opens a file. Whoever opens a pipe waits for somebody to write.
 fn open(path: &Path) -> io::Result<File> {
-    if fs::metadata(path)?.is_file() { File::open(path) } else { Err(io::Error::other("it is no file")) }
+    if fs::metadata(path)?.is_file() { File::open(path) } else { Err(io::Error::other("it is not a file")) }
 }
 
 /// Gives the log to the check piece by piece.
@@ -69,7 +69,7 @@ fn unreadable(folder: &Path, why: &str) -> Failure {
     let path = folder.join(MANIFEST);
     let is_evidence = path.exists() || FILES.iter().any(|name| folder.join(name).exists());
     if !is_evidence {
-        let message = format!("`{}` is no evidence folder: {why}", folder.display());
+        let message = format!("`{}` is not an evidence folder: {why}", folder.display());
         let help = "name the folder that `run` printed";
         return Failure::new(Exit::BadInput, "evidence.none", path.display().to_string(), message, help);
     }

@@ -16,7 +16,7 @@ const MOST: u32 = 2_000;
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Which {
-    /// Those after this position, the first first.
+    /// Those after this position, in order.
     after: Option<u64>,
     /// The latest so many, in order; instead of `after`.
     last: Option<u32>,

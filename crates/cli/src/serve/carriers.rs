@@ -16,6 +16,7 @@ use crate::carry::run::{Surroundings, carry_on, conclude, place, provable};
 use crate::carry::stored;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
+use crate::runtime::on_this_thread;
 
 /// Everybody who carries a run out here.
 #[derive(Debug)]
@@ -96,11 +97,7 @@ fn lock_of(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
 
 /// Carries the run out until it has ended or the server stops, and leaves evidence either way.
 fn carry(setup: &Setup, run_id: &str, lock: RunLock, mut stop: watch::Receiver<bool>) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|why| Failure::machine("start", why))?;
-    runtime.block_on(async {
+    on_this_thread(async {
         let around = &setup.around;
         let ledger = SqliteLedger::open(&around.folder).map_err(stored::unopened(&around.folder))?;
         provable(&ledger, around, run_id)?;

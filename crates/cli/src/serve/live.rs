@@ -97,7 +97,7 @@ pub(crate) async fn stream(server: Arc<Server>, run_id: String, headers: &Header
         None => known,
         Some(Some(mark)) => mark,
         Some(None) => {
-            let message = "`Last-Event-ID` is no id of an event of this stream";
+            let message = "`Last-Event-ID` is not the id of an event of this stream";
             return Err(Problem::new(StatusCode::BAD_REQUEST, "server.lastEventId", message, "load the run again"));
         }
     };

@@ -2,6 +2,7 @@
 
 use purge_core::finding::{Finding, Severity};
 
+use super::words::plural;
 use super::{BAD, CARE, DIM, STRONG, paint};
 
 /// One finding, two or three lines: what, where, what to do.
@@ -28,7 +29,7 @@ pub(crate) fn count(findings: &[Finding]) -> String {
     let of = |wanted: &[Severity]| findings.iter().filter(|f| wanted.contains(&f.severity)).count();
     let stops = of(&[Severity::Error, Severity::Blocked]);
     let warnings = of(&[Severity::Warning]);
-    let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    let plural = |n: usize, word: &str| plural(n as u64, word);
     match (stops, warnings) {
         (0, 0) => "no problems".to_owned(),
         (0, w) => plural(w, "warning"),

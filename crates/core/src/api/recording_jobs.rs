@@ -220,6 +220,8 @@ pub struct Left {
     pub kept: u64,
     /// Recordings whose delete date has been written but that are still there.
     pub scheduled: u64,
+    /// Those of the scheduled that have the delete date of our own job.
+    pub ours: u64,
     /// Recordings that are there, of which nobody can tell whether they should be.
     pub untold: u64,
 }
@@ -228,9 +230,14 @@ pub struct Left {
 ///
 /// A deleted recording is listed as `DELETED` or not at all: the API's text leaves it open, so both count as gone. What the request
 /// leaves out is not left over. Whether a recording is sensitive or kept by a policy is not shown: where those are left out, only
-/// one that has a delete date can be said to be there still.
+/// one that has a delete date can be said to be there still. `date` is that of our own job, which the API may keep to the second.
 #[must_use]
-pub fn read_metadata(answer: &Value, request: &PurgeRequest) -> Option<Left> {
+pub fn read_metadata(answer: &Value, request: &PurgeRequest, date: Option<Timestamp>) -> Option<Left> {
+    let second = |date: Timestamp| date.millis().div_euclid(1_000);
+    let is_ours = |said: &Value| {
+        let said = said.as_str().and_then(|text| Timestamp::parse(text).ok());
+        said.zip(date).is_some_and(|(said, date)| second(said) == second(date))
+    };
     let options = request.recordings.unwrap_or_default();
     let (screen, messages) = (includes_screen(&request.record_types), only_messages(&request.record_types));
     let all_kinds = options.include_sensitive_data && options.include_policy_based;
@@ -251,7 +258,10 @@ pub fn read_metadata(answer: &Value, request: &PurgeRequest) -> Option<Left> {
                 match recording.get("deleteDate") {
                     None | Some(Value::Null) if all_kinds => left.kept += 1,
                     None | Some(Value::Null) => left.untold += 1,
-                    Some(_) => left.scheduled += 1,
+                    Some(said) => {
+                        left.scheduled += 1;
+                        left.ours += u64::from(is_ours(said));
+                    }
                 }
             }
             _ => return None,

@@ -1,5 +1,6 @@
 //! Audit records: what happened to one chunk, in order, each sealed with the hash of the one before.
 
+mod canonical;
 mod chain;
 mod lines;
 mod read;
@@ -37,13 +38,16 @@ pub enum Event {
         /// When.
         approved_at: Timestamp,
     },
-    /// The legal holds were looked up right before the deletion.
+    /// What is held was looked up right before the deletion, all of it: written whenever there is anything to look up.
     HoldsChecked {
-        /// Held conversations asked about.
+        /// Held conversations asked about: those that the order names.
         asked: u64,
-        /// Those of them that the window touches and that nothing protects.
+        /// Held windows and retention periods for which conversations were searched that reach into them from the chunk: those of
+        /// [`Order::reachable_from`](crate::order::Order::reachable_from).
+        periods: u64,
+        /// Conversations that one of them keeps, that the chunk would delete and that nothing protects, at most 100.
         unprotected: Vec<String>,
-        /// Those of them that the platform itself protects, so that the job will skip them.
+        /// Those that the platform itself protects, so that the job will skip them.
         protected: Vec<String>,
     },
     /// Records were counted before anything was deleted.
@@ -123,6 +127,8 @@ pub enum Event {
     },
     /// The job finished; its own counts.
     Processed {
+        /// Recordings that it found when it ran. Since it was counted, another job may have taken some of them.
+        recordings: u64,
         /// Recordings processed.
         processed: u64,
         /// Recordings skipped.
@@ -135,13 +141,26 @@ pub enum Event {
         /// `conversation/recording`, at most 100 a record.
         items: Vec<String>,
     },
+    /// The job skipped recordings, and the platform was asked which conversations it protects. Written where it protects some.
+    SkipsExplained {
+        /// Conversations asked about.
+        asked: u64,
+        /// Those of them that it protects.
+        protected: Vec<String>,
+    },
     /// Absence was looked for.
     Verified {
-        /// `analytics` or `recordingMetadata`.
+        /// `analytics`, which counts the records of the whole window, or `recordingMetadata`, which looks up the recordings of single
+        /// conversations.
         method: String,
-        /// Items looked at.
+        /// Conversations whose recordings were looked up; null for `analytics`.
         checked: Option<u64>,
-        /// Items still there; absent when the answer did not say.
+        /// Conversations of the window that the search lists, of which some may be protected; null for `analytics`, and where the
+        /// search does not say or does not reach over the whole window.
+        listed: Option<u64>,
+        /// Records (`recordingMetadata`: recordings) found still there in what was looked at.
+        found: u64,
+        /// Records still there in the whole window; null unless everything was looked at.
         remaining: Option<u64>,
     },
     /// A person asked to stop.
@@ -159,7 +178,7 @@ pub enum Event {
         requests: u64,
         /// Records counted before.
         before: Option<u64>,
-        /// Records still there.
+        /// Records still there, of the whole window; null unless everything was looked at.
         remaining: Option<u64>,
         /// Records that the platform keeps because of a hold.
         protected: Option<u64>,
@@ -193,11 +212,12 @@ pub struct AuditRecord {
     pub status: String,
     /// Where the data lives.
     pub jurisdiction: String,
-    /// Records measured as deleted; null when that was not measured.
+    /// Records measured as deleted; null when that was not measured. Of a recording job it is the job's own figure, once a look has
+    /// confirmed it.
     pub records_deleted: Option<u64>,
     /// Milliseconds since this attempt began.
     pub duration_ms: u64,
-    /// Which retention and hold checks were really made, with which policy.
+    /// What the policy has to keep and what of it was overridden, and which policy that is. What was looked up has records of its own.
     pub compliance_note: String,
     /// Whether the tenant was the simulated one.
     pub simulated: bool,

@@ -46,9 +46,9 @@ impl<'de> Deserialize<'de> for AuditRecord {
 }
 
 /// Every kind, with its fields. `kind` itself belongs to all of them.
-const KINDS: [(&str, &[&str]); 18] = [
+const KINDS: [(&str, &[&str]); 19] = [
     ("started", &["kind", "chunk", "approved_by", "approved_at"]),
-    ("holds_checked", &["kind", "asked", "unprotected", "protected"]),
+    ("holds_checked", &["kind", "asked", "periods", "unprotected", "protected"]),
     ("counted", &["kind", "records"]),
     ("sending", &["kind", "call", "body_sha256"]),
     ("answered", &["kind", "call", "http_status", "cause"]),
@@ -60,9 +60,10 @@ const KINDS: [(&str, &[&str]); 18] = [
     ("submit_looked_for", &["kind", "arrived", "how"]),
     ("status", &["kind", "remote", "known"]),
     ("gate", &["kind", "conversations", "recordings", "max_records", "passed"]),
-    ("processed", &["kind", "processed", "skipped", "failed"]),
+    ("processed", &["kind", "recordings", "processed", "skipped", "failed"]),
     ("failed_items", &["kind", "items"]),
-    ("verified", &["kind", "method", "checked", "remaining"]),
+    ("skips_explained", &["kind", "asked", "protected"]),
+    ("verified", &["kind", "method", "checked", "listed", "found", "remaining"]),
     ("cancel_asked", &["kind"]),
     ("finished", &["kind", "outcome", "cause", "submits", "requests", "before", "remaining", "protected"]),
 ];
@@ -78,6 +79,7 @@ impl FromJson for Event {
             },
             "holds_checked" => Self::HoldsChecked {
                 asked: m.take("asked")?,
+                periods: m.take("periods")?,
                 unprotected: m.take("unprotected")?,
                 protected: m.take("protected")?,
             },
@@ -100,14 +102,18 @@ impl FromJson for Event {
                 passed: m.take("passed")?,
             },
             "processed" => Self::Processed {
+                recordings: m.take("recordings")?,
                 processed: m.take("processed")?,
                 skipped: m.take("skipped")?,
                 failed: m.take("failed")?,
             },
             "failed_items" => Self::FailedItems { items: m.take("items")? },
+            "skips_explained" => Self::SkipsExplained { asked: m.take("asked")?, protected: m.take("protected")? },
             "verified" => Self::Verified {
                 method: m.take("method")?,
                 checked: m.take("checked")?,
+                listed: m.take("listed")?,
+                found: m.take("found")?,
                 remaining: m.take("remaining")?,
             },
             "cancel_asked" => Self::CancelAsked,
@@ -151,7 +157,9 @@ impl FromJson for Heads {
         let Value::Object(members) = value else { return Err("expected an object".to_owned()) };
         let mut heads = BTreeMap::new();
         for (key, value) in members {
-            let chunk = key.parse().map_err(|_| format!("{} is not the number of a chunk", quoted(key)))?;
+            // `+1` and `01` would be a second name of chunk 1.
+            let chunk = key.parse().ok().filter(|chunk: &u32| chunk.to_string() == *key);
+            let chunk = chunk.ok_or_else(|| format!("{} is not the number of a chunk", quoted(key)))?;
             heads.insert(chunk, ChainHead::from_json(value)?);
         }
         Ok(Self(heads))
@@ -178,7 +186,12 @@ mod tests {
         let chunk = Chunk { index: 1, total: 2, window, age: Age::Aged };
         let mut all = vec![
             Event::Started { chunk, approved_by: "ada".to_owned(), approved_at: Timestamp::EPOCH },
-            Event::HoldsChecked { asked: 3, unprotected: vec!["a".to_owned()], protected: vec!["b".to_owned()] },
+            Event::HoldsChecked {
+                asked: 3,
+                periods: 2,
+                unprotected: vec!["a".to_owned()],
+                protected: vec!["b".to_owned()],
+            },
             Event::PolicyAsked { policy: "sha256:ab".to_owned() },
             Event::Counted { records: 7 },
             Event::Sending { call: "POST /x".to_owned(), body_sha256: Some("sha256:ab".to_owned()) },
@@ -189,9 +202,16 @@ mod tests {
             Event::SubmitLookedFor { arrived: Some(true), how: "the list of jobs".to_owned() },
             Event::Status { remote: "READY".to_owned(), known: true },
             Event::Gate { conversations: Some(1), recordings: 2, max_records: Some(3), passed: true },
-            Event::Processed { processed: 1, skipped: 2, failed: 3 },
+            Event::Processed { recordings: 6, processed: 1, skipped: 2, failed: 3 },
             Event::FailedItems { items: vec!["a/b".to_owned()] },
-            Event::Verified { method: "analytics".to_owned(), checked: Some(1), remaining: Some(0) },
+            Event::SkipsExplained { asked: 2, protected: vec!["b".to_owned()] },
+            Event::Verified {
+                method: "analytics".to_owned(),
+                checked: Some(1),
+                listed: Some(2),
+                found: 3,
+                remaining: Some(4),
+            },
             Event::CancelAsked,
         ];
         all.extend(whys.map(|why| Event::NoAnswer { call: "GET /x".to_owned(), why }));

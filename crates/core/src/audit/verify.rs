@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::canonical::is_canonical;
 use super::{AUDIT_VERSION, AuditRecord, ChainHead, Told};
 use crate::json::{digest_of, parse};
 
@@ -243,12 +244,12 @@ fn read(line: &str) -> Result<AuditRecord, Why> {
     if record.v != AUDIT_VERSION { Err(Why::UnknownVersion { version: record.v }) } else { Ok(record) }
 }
 
-/// Whether the hash is that of the line: its bytes less the member `hash`, for what is left of a canonical object when a member
-/// is taken out is canonical. So the bytes are checked as they stand, and nothing has to be written anew to be compared.
+/// Whether the hash is that of the record: of its canonical text less the member `hash`, for what is left of a canonical object when
+/// a member is taken out is canonical. So the bytes are checked as they stand, and nothing has to be written anew to be compared.
 fn has_its_hash(line: &str, hash: &str) -> bool {
     let Some((before, rest)) = line.split_once("\"hash\":\"") else { return false };
     let after = rest.strip_prefix(hash).and_then(|rest| rest.strip_prefix("\","));
-    after.is_some_and(|after| digest_of(&[before.as_bytes(), after.as_bytes()]) == hash)
+    after.is_some_and(|after| digest_of(&[before.as_bytes(), after.as_bytes()]) == hash) && is_canonical(line)
 }
 
 /// A later version may well have other fields: that it is later is then the better answer.

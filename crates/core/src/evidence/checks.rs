@@ -4,18 +4,22 @@ use serde_json::Value;
 
 use super::difference::difference;
 use super::examine::{Check, Files, Seen};
-use super::{AUDIT, EVIDENCE_VERSION, FILES, LITTER, MANIFEST, Manifest, PLAN, REPORT, WEBHOOKS};
+use super::{AUDIT, EVIDENCE_VERSION, FILES, LITTER, Manifest, PLAN, REPORT, WEBHOOKS};
 use crate::audit;
 use crate::chunk::Chunk;
 use crate::json::{FromJson as _, digest, parse, quoted, typed_digest};
 use crate::order::Order;
-use crate::plan::{self, CheckContext, reopen};
+use crate::plan::{self, CheckContext, PlanFile, reopen};
+use crate::region::region_of_host;
 use crate::report::{Ordered, Report};
 use crate::sorted::sort_by;
 use crate::webhook::{ChunkEnd, OutboxRow, WebhookEvent, event_id};
 
 /// Files that are named one by one.
 const NAMED: usize = 10;
+
+/// How the simulated tenant's name begins.
+const SIMULATED: &str = "SIMULATED";
 
 fn held(name: &'static str, detail: impl Into<String>) -> Check {
     Check { name, holds: true, detail: detail.into() }
@@ -73,12 +77,12 @@ pub(super) fn files(manifest: &Manifest, files: &Files, log: &Result<String, Str
             (Ok(_), Some(_)) => {}
         }
     }
-    let is_foreign = |name: &str| name != MANIFEST && !FILES.contains(&name);
+    let is_foreign = |name: &str| !FILES.contains(&name);
     for (name, _) in manifest.files.iter().filter(|(name, _)| is_foreign(name)) {
-        wrong.push(format!("the manifest lists `{name}`, which does not belong to the evidence"));
+        wrong.push(format!("the manifest lists {}, which does not belong to the evidence", quoted(name)));
     }
     for (name, _) in files.iter().filter(|(name, _)| is_foreign(name) && !LITTER.contains(&name.as_str())) {
-        wrong.push(format!("`{name}` does not belong to the evidence"));
+        wrong.push(format!("{} does not belong to the evidence", quoted(name)));
     }
     if wrong.is_empty() {
         return held("files", format!("{} files have the hashes in the manifest", manifest.files.len()));
@@ -97,11 +101,16 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// The plan file gives a plan of its digest, and its approval makes this very run.
+    /// The plan file gives a plan of its digest, and its approval makes this very run, on a tenant that it fits.
     pub(super) fn of(text: &str, manifest: &Manifest) -> Result<Self, String> {
+        if manifest.tenant.starts_with(SIMULATED) && !manifest.simulated {
+            return Err("the tenant is a simulated one, and the manifest says that it is not".to_owned());
+        }
         // Whoever approved it had it before them: the day of the approval is the last on which it can have been made.
         let approved_at = manifest.approval.approved_at;
-        let context = CheckContext::at(approved_at);
+        let region = manifest.tenant.strip_prefix("https://").and_then(region_of_host);
+        let tenant_jurisdiction = region.map(|region| region.name.to_owned());
+        let context = CheckContext { tenant_jurisdiction, ..CheckContext::at(approved_at) };
         let reopened = reopen(text, &context).map_err(|findings| match findings.first() {
             Some(first) if first.code == "planFile.future" => {
                 format!("`{PLAN}` says that it was made after it was approved at {approved_at}")
@@ -113,10 +122,16 @@ impl Plan {
         if plan.digest() != manifest.chains.plan_digest {
             return Err(format!("`{PLAN}` is of another plan than the manifest: `{}`", plan.digest()));
         }
+        // What may be left out or written in several ways is written down whole and in one, so that others can calculate the digest.
+        let written = parse(text, usize::MAX).unwrap_or_default();
+        let should = serde_json::to_value(PlanFile::new(&plan, reopened.planned_at)).unwrap_or_default();
+        if let Some(place) = difference(&written, &should, "") {
+            return Err(format!("`{PLAN}` is not as it was written: {place}"));
+        }
         let order = Order::new(&plan, &manifest.approval, &manifest.tenant, manifest.simulated)
             .map_err(|why| format!("the approval does not hold: {why}"))?;
         if order.run_id != manifest.run_id || order.run_id != manifest.chains.run_id {
-            return Err(format!("plan and tenant make the run `{}`, not `{}`", order.run_id, manifest.run_id));
+            return Err(format!("plan and tenant make the run `{}`, not {}", order.run_id, quoted(&manifest.run_id)));
         }
         Ok(Self { plan, order })
     }
@@ -156,7 +171,7 @@ pub(super) fn approval(manifest: &Manifest, seen: &Seen) -> Check {
     match &seen.stranger {
         Some(stranger) => {
             let (by, at) = (&approval.approved_by, approval.approved_at);
-            broken("approval", format!("the manifest names `{by}` at {at}, but {stranger}"))
+            broken("approval", format!("the manifest names {} at {at}, but {stranger}", quoted(by)))
         }
         None => {
             held("approval", format!("{} starts name the approver of the manifest, and when that was", seen.starts))

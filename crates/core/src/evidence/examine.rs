@@ -5,9 +5,10 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::checks::{self, Plan as PlanOf};
+use super::summary::Summary;
 use super::{AUDIT, METRICS, Manifest, PLAN, README, readme};
 use crate::audit::{self, AuditRecord, Event, Lines, Verifier};
-use crate::json::{FromJson as _, digest, parse, written};
+use crate::json::{FromJson as _, digest, parse, quoted, written};
 use crate::metrics::prometheus;
 use crate::order::Approval;
 use crate::report::{Fold, Report};
@@ -41,6 +42,8 @@ pub struct Verdict {
     pub evidence_digest: String,
     /// How the run ended, as the records tell; absent when they cannot be believed.
     pub outcome: Option<&'static str>,
+    /// What else they tell, in brief; absent when they cannot be believed.
+    pub summary: Option<Summary>,
     /// Every check that could be made.
     pub checks: Vec<Check>,
     /// What checking the log alone says.
@@ -113,10 +116,12 @@ impl Examination {
     /// The verdict, with what became of reading the log to its end.
     #[must_use]
     pub fn finish(mut self, log: Result<(), String>) -> Verdict {
-        let Self { lines, verifier, seen, plan, manifest, .. } = &mut self;
-        lines.end(|line| take(line, verifier, seen, plan.as_ref().ok(), manifest));
+        // A record is written with the end of its line: one without has been cut.
+        let mut whole = true;
+        self.lines.end(|_| whole = false);
         let Self { manifest, evidence_digest, kept, files, plan, hash, verifier, mut seen, .. } = self;
-        let log_digest = log.map(|()| written(hash)).map_err(|why| format!("`{AUDIT}` {why}"));
+        let log = log.and_then(|()| if whole { Ok(written(hash)) } else { Err("ends within a line".to_owned()) });
+        let log_digest = log.map_err(|why| format!("`{AUDIT}` {why}"));
         let verdict = verifier.finish(Some(&manifest.chains));
 
         let mut all: Vec<Check> = kept.map(|kept| checks::manifest(&evidence_digest, &kept)).into_iter().collect();
@@ -135,15 +140,17 @@ impl Examination {
             all.push(follows("metrics", "they are the report's figures", METRICS, &prometheus(&report)));
             all.push(checks::webhooks(&files, &plan.order, seen.ends));
             all.push(follows("readme", "it is what belongs to the report", README, &readme(&report)));
-            report
+            (report.outcome.as_str(), Summary::of(&plan.order, &report))
         });
+        let (outcome, summary) = report.unzip();
         Verdict {
             holds: all.iter().all(|check| check.holds),
             run_id: manifest.run_id,
             plan_digest: manifest.chains.plan_digest,
             simulated: manifest.simulated,
             evidence_digest,
-            outcome: report.map(|report| report.outcome.as_str()),
+            outcome,
+            summary,
             checks: all,
             log: verdict,
         }
@@ -166,8 +173,10 @@ impl Seen {
         self.starts = self.starts.saturating_add(1);
         if (approved_by, approved_at) != (&approval.approved_by, &approval.approved_at) && self.stranger.is_none() {
             let (chunk, attempt) = (record.chunk, record.attempt);
-            self.stranger =
-                Some(format!("attempt {attempt} at chunk {chunk} was approved by `{approved_by}` at {approved_at}"));
+            self.stranger = Some(format!(
+                "attempt {attempt} at chunk {chunk} was approved by {} at {approved_at}",
+                quoted(approved_by)
+            ));
         }
     }
 

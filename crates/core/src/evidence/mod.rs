@@ -6,6 +6,7 @@
 mod checks;
 mod difference;
 mod examine;
+mod summary;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -19,6 +20,7 @@ use crate::sorted::SortedMap;
 use crate::webhook::OutboxRow;
 
 pub use examine::{Check, Examination, Files, Verdict};
+pub use summary::Summary;
 
 /// Version of the format.
 pub const EVIDENCE_VERSION: u32 = 1;
@@ -217,25 +219,43 @@ plan     {plan}
 tenant   {tenant}
 outcome  {outcome}
 
-plan.json       what was approved: request, policy, and the digest of the plan that follows from them
-audit.jsonl     what happened, one record a line; every record carries the hash of the one before it in its chunk's chain
-report.json     what the records amount to: a calculation from audit.jsonl and plan.json, and nothing else
+plan.json       what was approved: request, policy, and the digest of the plan
+                that follows from them
+audit.jsonl     what happened, one record a line; every record carries the hash
+                of the one before it in its chunk's chain
+report.json     what the records amount to: a calculation from audit.jsonl and
+                plan.json, and nothing else
 metrics.prom    the report's figures as a Prometheus exposition
 webhooks.jsonl  what the governance system was told, and whether it took it
-manifest.json   SHA-256 of every file here, length and last hash of every chain, and who approved
+manifest.json   SHA-256 of every file here, length and last hash of every
+                chain, and who approved
 
 Check it, offline, with
 
     genesys-purge verify FOLDER
 
-Without the program: `sha256sum *` must give the hashes in manifest.json. A record's `hash` is the SHA-256 of the record
-without that field, as canonical JSON (RFC 8785); its `prev` is the `hash` of the chunk's record before it, that of the first
-the SHA-256 of PLAN/CHUNK. EVIDENCE.md, beside the program's source, has every format.
+Without the program: `sha256sum *` must give the hashes in manifest.json. A
+record's `hash` is the SHA-256 of the record without that field, as canonical
+JSON (RFC 8785); its `prev` is the `hash` of the chunk's record before it, that
+of the first the SHA-256 of PLAN/CHUNK. EVIDENCE.md, beside the program's
+source, has every format, and a program of one page that checks all of it.
 
-What it shows: that deletion was requested through the provider's interface, and that absence was then confirmed, or not,
-through the same interface at the times recorded. What it cannot show: the provider's backups, exports, or copies elsewhere.
-Whether and when a message was delivered stands in webhooks.jsonl alone; what the messages say is in the records, too.
-A folder can be replaced as a whole; whoever keeps the digest of manifest.json, which `run` prints, would notice.
+What is counted: with `dataDeletion` a record is what the provider's analytics
+counts in a chunk's window, and `verified` is a count of zero. With
+`recordingJobs` a record is a recording, the numbers are those of the
+provider's job, and `verified` rests on a sample: the recordings of some
+conversations of the chunk were looked up, 10 unless `verifyConversations` in
+plan.json says otherwise; `checked` in audit.jsonl is their number. What was
+not measured is null.
+
+What it shows: that deletion was requested through the provider's interface,
+and that absence was then confirmed, or not, through the same interface at the
+times recorded. What it cannot show: the provider's backups, exports, or copies
+elsewhere. The jurisdiction is what the request says, compared with the region
+of the tenant's address. Whether and when a message was delivered stands in
+webhooks.jsonl alone; what the messages say is in the records, too. A folder
+can be replaced as a whole; whoever keeps the digest of manifest.json, which
+`run` prints, would notice.
 ",
         run = report.run_id,
         plan = report.plan_digest,

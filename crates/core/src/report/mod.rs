@@ -1,7 +1,10 @@
 //! The report: a fold over audit records. What was deleted, what was not, and whether it adds up.
 
+mod attempt;
 mod checks;
 mod fold;
+mod rules;
+mod totals;
 mod verdict;
 
 use serde::{Deserialize, Serialize};

@@ -121,12 +121,11 @@ impl Machine<'_> {
         self.verify()
     }
 
-    /// `Residual` when something was seen to be left, otherwise the given outcome.
+    /// `Residual` when the job or the last look has said that something is left, otherwise the given outcome.
     pub(super) fn left_or(&self, otherwise: Outcome) -> Outcome {
-        match self.run.remaining {
-            Some(left) if left > 0 && self.run.doubt.is_none() => Outcome::Residual,
-            _ => otherwise,
-        }
+        let seen = self.run.seen_left && self.run.zeros == 0;
+        let is_left = self.run.residue.is_some() || seen;
+        if is_left && self.run.doubt.is_none() { Outcome::Residual } else { otherwise }
     }
 
     /// Ends the attempt.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::machine::Machine;
-use super::state::Phase;
+use super::state::{Phase, Touched};
 use super::{Cause, Next, Outcome};
 use crate::analytics::{self, Conversation, Listing};
 use crate::api::protection;
@@ -36,9 +36,9 @@ impl Machine<'_> {
     /// Looks the holds up again, for they may have changed since the plan was made.
     pub(super) fn check_holds(&mut self) -> Next {
         if self.cx.order.held_conversations.is_empty() {
-            self.check_straddlers(Vec::new())
+            self.check_straddlers(Touched::default())
         } else {
-            self.to(Phase::HeldConversations { from: 0, touched: Vec::new() })
+            self.to(Phase::HeldConversations { from: 0, touched: Touched::default() })
         }
     }
 
@@ -47,7 +47,7 @@ impl Machine<'_> {
         analytics::lookup(held.map(|held| held.id.as_str()))
     }
 
-    pub(super) fn held_conversations(&mut self, reply: Reply, from: usize, mut touched: Vec<String>) -> Next {
+    pub(super) fn held_conversations(&mut self, reply: Reply, from: usize, mut touched: Touched) -> Next {
         if let Reply::Missing(cause) = reply {
             // Ids that nobody knows are answered with an empty list. Where the question itself is unknown, nobody has looked.
             self.note_answer(&cause);
@@ -58,13 +58,16 @@ impl Machine<'_> {
             Ok(found) => found,
             Err(next) => return next,
         };
-        let window = self.run.chunk.window;
-        if self.run.chunk.age == Age::Aged {
-            // Of conversations of more than five years ago analytics may know nothing, and what it does not know may be in there.
-            let asked = self.cx.order.held_conversations.iter().skip(from).take(IDS_PER_LOOKUP).map(|held| &held.id);
-            touched.extend(asked.filter(|id| !found.iter().any(|c| &c.id == *id)).cloned());
+        let asked = || self.cx.order.held_conversations.iter().skip(from).take(IDS_PER_LOOKUP);
+        let (window, aged) = (self.run.chunk.window, self.run.chunk.age == Age::Aged);
+        // Of conversations of more than five years ago analytics may know nothing, and what it does not know may be in there.
+        for held in asked().filter(|held| aged && !found.iter().any(|c| c.id == held.id)) {
+            touch(&mut touched, by_hold(&held.hold), held.id.clone());
         }
-        touched.extend(found.into_iter().filter(|c| c.touches(window)).map(|c| c.id));
+        for conversation in found.into_iter().filter(|c| c.touches(window)) {
+            let held = asked().find(|held| held.id == conversation.id);
+            touch(&mut touched, held.map_or_else(|| "a hold".to_owned(), |held| by_hold(&held.hold)), conversation.id);
+        }
         let from = from + IDS_PER_LOOKUP;
         if from < self.cx.order.held_conversations.len() {
             return self.to(Phase::HeldConversations { from, touched });
@@ -74,17 +77,20 @@ impl Machine<'_> {
 
     /// Where whole conversations are deleted, one that starts in this window and goes on into a held one must not be touched:
     /// `recordingJobs` takes a conversation's recordings whenever they were made, `dataDeletion` takes conversations if asked to.
-    fn check_straddlers(&mut self, touched: Vec<String>) -> Next {
-        let request = &self.cx.order.request;
-        let whole = self.limits().looks_for_spanning(request.api, &request.record_types);
-        if whole && self.next_held_window().is_some() {
-            return self.to(Phase::Straddlers { piece: 0, ongoing: false, page: 1, touched });
+    fn check_straddlers(&mut self, touched: Touched) -> Next {
+        match self.first_reachable() {
+            Some(_) => self.to(Phase::Straddlers { piece: 0, ongoing: false, page: 1, touched }),
+            None => self.check_protection(touched),
         }
-        self.check_protection(touched)
     }
 
-    fn next_held_window(&self) -> Option<Window> {
-        self.held_later().map(|held| held.window).next()
+    /// What conversations of the chunk may reach into.
+    fn reachable(&self) -> impl Iterator<Item = &HeldWindow> {
+        self.cx.order.reachable_from(self.run.chunk.window)
+    }
+
+    fn first_reachable(&self) -> Option<Window> {
+        self.reachable().map(|held| held.window).next()
     }
 
     pub(super) fn ask_straddlers(&self, piece: u32, ongoing: bool, page: u32) -> HttpRequest {
@@ -106,7 +112,7 @@ impl Machine<'_> {
         piece: u32,
         ongoing: bool,
         page: u32,
-        mut touched: Vec<String>,
+        mut touched: Touched,
     ) -> Next {
         let found = match self.read(reply, analytics::read_page) {
             Ok(found) => found,
@@ -116,13 +122,20 @@ impl Machine<'_> {
         let size = u64::from(PAGE_SIZE);
         let listed = found.conversations.len() as u64;
         let full = found.total.map_or(listed >= size, |total| total > u64::from(page - 1) * size + listed);
-        let first_held = self.next_held_window().map_or(Timestamp::LATEST, Window::start);
+        let first_held = self.first_reachable().map_or(Timestamp::LATEST, Window::start);
         // Sorted by end, latest first: once one ends before the held window, so do all that follow.
         let more = full && found.conversations.last().is_none_or(|last| reaches(last, first_held));
-        touched.extend(found.conversations.into_iter().filter(|c| self.straddles(c)).map(|c| c.id));
+        for conversation in found.conversations {
+            if let Some(held) = self.reaches_into(&conversation) {
+                touch(&mut touched, words(held), conversation.id);
+            }
+        }
         match (more, ongoing) {
             (true, _) if page >= MAX_STRADDLER_PAGES => {
-                self.held(&[], "too many conversations reach into a held window")
+                let all: Vec<_> = self.reachable().map(words).collect();
+                let message =
+                    format!("too many conversations to look at may reach into what is kept by {}", all.join(", "));
+                self.end_job(Outcome::Held, Cause::new("hold", message))
             }
             (true, _) => self.to(Phase::Straddlers { piece, ongoing, page: page + 1, touched }),
             // Where conversations without an end are sorted is not documented, so they are asked for by themselves.
@@ -136,40 +149,35 @@ impl Machine<'_> {
         }
     }
 
-    fn straddles(&self, conversation: &Conversation) -> bool {
-        self.run.chunk.window.contains(conversation.start)
-            && self.held_later().any(|held| {
-                let endless = conversation.end.is_none();
-                conversation.touches(held.window) && !(endless && forgotten(conversation.start, held))
-            })
-    }
-
-    /// Windows of holds and rules that end after the chunk: what begins in it can reach into them.
-    fn held_later(&self) -> impl Iterator<Item = &HeldWindow> {
-        let end = self.run.chunk.window.end();
-        self.cx.order.held_windows.iter().filter(move |held| held.window.end() > end)
+    /// The first of what is kept after the chunk that a conversation of it reaches into.
+    fn reaches_into(&self, conversation: &Conversation) -> Option<&HeldWindow> {
+        let endless = conversation.end.is_none();
+        let of_the_chunk = self.run.chunk.window.contains(conversation.start);
+        let into =
+            |held: &&HeldWindow| conversation.touches(held.window) && !(endless && forgotten(conversation.start, held));
+        self.reachable().filter(|_| of_the_chunk).find(into)
     }
 
     /// Whether one without an end, wherever in the chunk it begins, can reach into any of them.
     fn has_endless(&self) -> bool {
         let last = self.run.chunk.window.last_millisecond();
-        self.held_later().any(|held| !forgotten(last, held))
+        self.reachable().any(|held| !forgotten(last, held))
     }
 
-    fn check_protection(&mut self, mut touched: Vec<String>) -> Next {
-        sort(&mut touched);
-        touched.dedup();
+    fn check_protection(&mut self, touched: Touched) -> Next {
         match self.run.api {
-            _ if touched.is_empty() => self.holds_clear(),
-            DeletionApi::DataDeletion => {
-                self.held(&touched, "the window touches conversations that a hold or a retention rule keeps")
-            }
+            _ if touched.is_empty() => self.holds_clear(Vec::new()),
+            DeletionApi::DataDeletion => self.held(
+                &touched,
+                Vec::new(),
+                "the window touches conversations that a hold or a retention rule keeps",
+            ),
             DeletionApi::RecordingJobs => self.to(Phase::Protection { from: 0, touched, protected: Vec::new() }),
         }
     }
 
-    pub(super) fn ask_protection(&self, from: usize, touched: &[String]) -> HttpRequest {
-        let ids: Vec<_> = touched.iter().skip(from).take(protection::IDS_PER_QUESTION).cloned().collect();
+    pub(super) fn ask_protection(&self, from: usize, touched: &Touched) -> HttpRequest {
+        let ids: Vec<_> = all_ids(touched).into_iter().skip(from).take(protection::IDS_PER_QUESTION).collect();
         protection::ask(&ids)
     }
 
@@ -177,33 +185,33 @@ impl Machine<'_> {
         &mut self,
         reply: Reply,
         from: usize,
-        touched: Vec<String>,
+        mut touched: Touched,
         mut protected: Vec<String>,
     ) -> Next {
         match self.read(reply, protection::read) {
             Ok(found) => protected.extend(found),
             Err(next) => return next,
         }
-        let from = from + protection::IDS_PER_QUESTION;
-        if from < touched.len() {
+        let (from, all) = (from + protection::IDS_PER_QUESTION, all_ids(&touched));
+        if from < all.len() {
             return self.to(Phase::Protection { from, touched, protected });
         }
         sort(&mut protected);
-        let unprotected: Vec<_> = touched.iter().filter(|id| protected.binary_search(id).is_err()).cloned().collect();
-        if unprotected.is_empty() {
-            self.run.protected_ids = touched;
-            self.holds_clear()
+        let is_protected = |id: &String| protected.binary_search(id).is_ok();
+        touched.values_mut().for_each(|ids| ids.retain(|id| !is_protected(id)));
+        touched.retain(|_, ids| !ids.is_empty());
+        let protected = all.into_iter().filter(is_protected).collect();
+        if touched.is_empty() {
+            self.holds_clear(protected)
         } else {
-            self.held(&unprotected, "the window touches conversations that a hold or a retention rule keeps and the platform does not protect")
+            self.held(&touched, protected, "the window touches conversations that a hold or a retention rule keeps and the platform does not protect")
         }
     }
 
-    fn holds_clear(&mut self) -> Next {
-        let asked = self.cx.order.held_conversations.len();
-        if asked > 0 || !self.run.protected_ids.is_empty() {
-            let protected = self.run.protected_ids.clone();
-            self.record(Event::HoldsChecked { asked: asked as u64, unprotected: Vec::new(), protected });
-        }
+    /// Nothing stands against it but what the platform protects, and leaves out.
+    fn holds_clear(&mut self, protected: Vec<String>) -> Next {
+        self.run.protected_ids.clone_from(&protected);
+        self.holds_checked(Vec::new(), protected);
         self.run.cleared_at = Some(self.cx.now);
         match (self.run.api, self.limits().max_records) {
             (DeletionApi::DataDeletion, Some(_)) => self.to(Phase::CountBefore { entity: 0, sum: 0 }),
@@ -212,21 +220,22 @@ impl Machine<'_> {
         }
     }
 
-    /// Ends it because of these conversations, in order.
-    fn held(&mut self, unprotected: &[String], why: &str) -> Next {
-        let asked = self.cx.order.held_conversations.len() as u64;
-        let first: Vec<_> = unprotected.iter().take(100).cloned().collect();
-        let holds = self.cx.order.held_conversations.iter().filter(|held| unprotected.binary_search(&held.id).is_ok());
-        let mut names: Vec<_> = holds.map(|held| held.hold.as_str()).collect();
-        sort(&mut names);
-        names.dedup();
-        let message = match (names.as_slice(), first.first()) {
-            ([], Some(id)) => format!("{why}: {} of them, the first is `{id}`", unprotected.len()),
-            ([], None) => why.to_owned(),
-            (names, _) => format!("{why}: {} of them, by hold `{}`", unprotected.len(), names.join("`, `")),
-        };
-        self.record(Event::HoldsChecked { asked, unprotected: first, protected: Vec::new() });
+    /// Ends it because of these conversations, which nothing protects.
+    fn held(&mut self, unprotected: &Touched, protected: Vec<String>, why: &str) -> Next {
+        let mut ids = all_ids(unprotected);
+        let names: Vec<_> = unprotected.iter().map(|(name, _)| name.as_str()).collect();
+        let message = format!("{why}: {} of them, by {}", ids.len(), names.join(", "));
+        ids.truncate(100);
+        self.holds_checked(ids, protected);
         self.end_job(Outcome::Held, Cause::new("hold", message))
+    }
+
+    /// The look is on record whatever it found, if there was anything to look up.
+    fn holds_checked(&mut self, unprotected: Vec<String>, protected: Vec<String>) {
+        let (asked, periods) = (self.cx.order.held_conversations.len() as u64, self.reachable().count() as u64);
+        if asked + periods > 0 {
+            self.record(Event::HoldsChecked { asked, periods, unprotected, protected });
+        }
     }
 
     /// Counts the records of one kind in the window.
@@ -282,6 +291,27 @@ impl Machine<'_> {
         let message = format!("the window holds {count} {what}, more than the limit of {limit} (`limits.maxRecords`)");
         Some(Cause::new("guard.max-records", message))
     }
+}
+
+fn touch(touched: &mut Touched, by: String, id: String) {
+    touched.change(by, |ids| ids.push(id));
+}
+
+/// All of them once, in order.
+fn all_ids(touched: &Touched) -> Vec<String> {
+    let mut ids: Vec<_> = touched.iter().flat_map(|(_, ids)| ids.iter().cloned()).collect();
+    sort(&mut ids);
+    ids.dedup();
+    ids
+}
+
+fn by_hold(hold: &str) -> String {
+    format!("hold `{hold}`")
+}
+
+/// What keeps a window, as a cause says it.
+fn words(held: &HeldWindow) -> String {
+    if held.rule { held.hold.clone() } else { by_hold(&held.hold) }
 }
 
 /// Some conversations never end, and would for ever reach into what a retention rule keeps. One that began so long before is taken to

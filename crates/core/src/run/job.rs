@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::machine::Machine;
-use super::state::{Look, Phase, TOO_MANY_JOBS};
+use super::state::{JOB_GONE, Look, Phase, TOO_MANY_JOBS};
 use super::{Cause, Next, Outcome, WaitReason};
 use crate::api::recording_jobs::{self, Job, State};
 use crate::audit::Event;
@@ -141,7 +141,7 @@ impl Machine<'_> {
             State::Cancelled => {
                 self.remote(&job.state_text, true);
                 let cause = Cause::new("job.cancelled-elsewhere", "the job was cancelled by somebody else");
-                self.finish(Outcome::Cancelled, Some(cause))
+                self.job_is_cancelled(&job, Outcome::Cancelled, cause)
             }
             State::Failed(cause) => {
                 self.remote(&job.state_text, true);
@@ -274,9 +274,14 @@ impl Machine<'_> {
         }
     }
 
+    /// Only a job that says so itself has deleted nothing: somebody else may have executed ours between two looks.
+    fn job_is_cancelled(&mut self, job: &Job, outcome: Outcome, cause: Cause) -> Next {
+        if job.processed == Some(0) { self.finish(outcome, Some(cause)) } else { self.cancelled_midway() }
+    }
+
     fn cancelled_midway(&mut self) -> Next {
         let message =
-            "the job was cancelled while it was being carried out; recordings that already have a delete date keep it";
+            "the job was cancelled when it may have been under way; recordings that already have a delete date keep it";
         self.doubt(Cause::new("job.cancelled-midway", message))
     }
 
@@ -288,24 +293,28 @@ impl Machine<'_> {
             let message = "the job is fulfilled but does not say what it processed, skipped and failed to delete";
             return self.doubt(Cause::new("job.counts-missing", message));
         };
-        self.run.before = Some(self.run.before.unwrap_or(recordings));
-        let gone = processed.min(recordings.saturating_sub(skipped).saturating_sub(failed));
-        let untold = recordings.saturating_sub(gone).saturating_sub(skipped).saturating_sub(failed);
-        let date = self.still_to_come();
-        let counted = if date.is_some() { &mut self.run.scheduled } else { &mut self.run.deleted };
-        *counted = Some(gone);
+        // What it found when it ran, and not what was counted for the gate: that another job took since is not what this one deleted.
+        self.run.before = Some(recordings);
+        let given_a_date = processed.min(recordings.saturating_sub(skipped).saturating_sub(failed));
+        let left = recordings.saturating_sub(given_a_date).saturating_sub(skipped);
+        self.run.processed = Some(given_a_date);
         self.run.skipped = skipped;
-        self.record(Event::Processed { processed, skipped, failed });
+        self.record(Event::Processed { recordings, processed, skipped, failed });
         if failed > 0 {
-            self.run.remaining = Some(failed.saturating_add(untold));
+            let message = format!("the job did not delete {left} recordings");
+            self.run.residue = Some(Cause::new("job.failed-recordings", message));
             return self.to(Phase::FailedRecordings { page: 1 });
         }
-        if untold > 0 {
-            self.run.remaining = Some(untold);
-            let message = format!("the job is fulfilled, but says nothing of {untold} of its {recordings} recordings");
-            return self.finish(Outcome::Residual, Some(Cause::new("job.counts", message)));
+        if left > 0 {
+            let message = format!("the job is fulfilled, but says nothing of {left} of its {recordings} recordings");
+            self.run.residue = Some(Cause::new("job.counts", message));
         }
-        match date {
+        self.await_removal()
+    }
+
+    /// Looks at what is left, once the recordings have had their date.
+    pub(super) fn await_removal(&mut self) -> Next {
+        match self.still_to_come() {
             Some(at) if self.run.cancel => self.cancelled_late(at),
             Some(at) => self.later(Phase::Sample(Look::default()), at.since(self.cx.now), WaitReason::CoolOff),
             None => self.verify(),
@@ -325,33 +334,26 @@ impl Machine<'_> {
         if more && page < MAX_FAILED_PAGES {
             return self.to(Phase::FailedRecordings { page: page + 1 });
         }
-        let left = self.run.remaining.unwrap_or_default();
-        let named = if more { "some of those that failed" } else { "those that failed" };
-        let mut message = format!("the job did not delete {left} recordings; the audit log names {named}");
-        if let Some(at) = self.still_to_come() {
-            message += &format!("; the others go at {at}");
+        if let Some(residue) = &mut self.run.residue {
+            let named = if more { "some of those that failed" } else { "those that failed" };
+            residue.message += &format!("; the audit log names {named}");
         }
-        self.finish(Outcome::Residual, Some(Cause::new("job.failed-recordings", message)))
+        self.await_removal()
     }
 
     pub(super) fn job_cancelled(&mut self, reply: Reply, outcome: Outcome, cause: Cause) -> Next {
         match reply {
-            // What was cancelled may have been under way.
-            Reply::Json(_) | Reply::Empty | Reply::Missing(_) | Reply::Unreadable(_) if self.run.executed => {
+            // Whatever the answer: what was cancelled may have been under way.
+            Reply::Json(_) | Reply::Empty | Reply::Missing(_) | Reply::Unreadable(_) => {
                 self.to(Phase::CancelConfirmed { outcome, cause, looks: 0 })
             }
-            Reply::Json(_) | Reply::Empty | Reply::Missing(_) | Reply::Unreadable(_) => {
-                self.finish(outcome, Some(cause))
-            }
-            // It cannot be cancelled any more, perhaps because the execution has arrived after all.
-            Reply::Conflict(answer) | Reply::Refused(answer) if self.run.executed => {
-                self.note_answer(&answer);
-                self.execution_unsure()
-            }
-            // It cannot be cancelled any more, or may not be: without an execution it deletes nothing all the same.
+            // It cannot be cancelled any more, perhaps because our execution has arrived after all, or somebody else's has.
             Reply::Conflict(answer) | Reply::Refused(answer) => {
                 self.note_answer(&answer);
-                self.finish(outcome, Some(cause))
+                if self.run.executed {
+                    return self.execution_unsure();
+                }
+                self.to(Phase::CancelConfirmed { outcome, cause, looks: 0 })
             }
             Reply::Unauthorized(cause) => self.retry_later(cause, None),
             Reply::Unwell { cause, retry_after } | Reply::RateLimited { cause, retry_after } => {
@@ -367,11 +369,16 @@ impl Machine<'_> {
         self.pause(Duration::from_secs(2) * looks.min(5), WaitReason::ConfirmingSubmit, false)
     }
 
-    /// After an execution that may have arrived, only a job that says so itself has deleted nothing.
+    /// What has become of the job that was cancelled, by its own word.
     pub(super) fn cancel_confirmed(&mut self, reply: Reply, outcome: Outcome, cause: Cause, looks: u32) -> Next {
+        let again = looks + 1 < UNSURE_LOOKS;
         if let Reply::Missing(answer) = reply {
             self.note_answer(&answer);
-            return self.doubt(Cause { code: "job.gone".to_owned(), ..answer });
+            if again {
+                return self.look_again_at(looks, |looks| Phase::CancelConfirmed { outcome, cause, looks });
+            }
+            let message = format!("{}; its job is gone, and nobody can say what it had processed", cause.message);
+            return self.doubt(Cause { code: JOB_GONE.to_owned(), message, ..answer });
         }
         let job = match self.read_own_job(reply) {
             Ok(job) => job,
@@ -379,16 +386,19 @@ impl Machine<'_> {
         };
         self.remote(&job.state_text, !matches!(job.state, State::Unknown(_)));
         match job.state {
-            State::Cancelled if job.processed == Some(0) => self.finish(outcome, Some(cause)),
-            State::Cancelled => self.cancelled_midway(),
-            State::Processing | State::Fulfilled => self.to(Phase::Fulfilled { looks: 0 }),
+            State::Cancelled => self.job_is_cancelled(&job, outcome, cause),
+            State::Processing | State::Fulfilled => {
+                self.run.executed = true;
+                self.to(Phase::Fulfilled { looks: 0 })
+            }
             State::Failed(cause) => self.finish(Outcome::Failed, Some(cause)),
-            State::Pending | State::Ready | State::Unknown(_) if looks + 1 < UNSURE_LOOKS => {
+            // It stays behind: without an execution it deletes nothing.
+            State::Pending | State::Ready if !self.run.executed => self.finish(outcome, Some(cause)),
+            State::Pending | State::Ready | State::Unknown(_) if again => {
                 self.look_again_at(looks, |looks| Phase::CancelConfirmed { outcome, cause, looks })
             }
             State::Pending | State::Ready | State::Unknown(_) => {
-                let message =
-                    "the job was cancelled, but does not say so; an execution that was not answered may still arrive";
+                let message = format!("{}; its job was to be cancelled, and does not say that it was", cause.message);
                 self.doubt(Cause::new("job.not-cancelled", message))
             }
         }

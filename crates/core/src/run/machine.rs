@@ -132,10 +132,6 @@ impl Machine<'_> {
             // which an unanswered submit is found again.
             self.run.action_date = Some(self.cx.now.plus(self.cool_off()));
         }
-        if self.still_to_come().is_none() {
-            // Whatever the job was to delete has had its date.
-            self.run.deleted = self.run.deleted.or(self.run.scheduled.take());
-        }
         match self.question() {
             Some(request) => self.send(request),
             None if self.run.phase == Phase::Slot => Next::TakeSlot,

@@ -8,10 +8,14 @@ use super::{Cause, Order, Outcome, Pace, WaitReason};
 use crate::audit::ChainHead;
 use crate::chunk::Chunk;
 use crate::request::DeletionApi;
+use crate::sorted::SortedMap;
 use crate::time::Timestamp;
 
 /// Why a deletion whose id the server no longer knows ends in doubt.
 pub(super) const DELETION_GONE: &str = "deletion.gone";
+
+/// Why a job that the server no longer knows ends in doubt.
+pub(super) const JOB_GONE: &str = "job.gone";
 
 /// Why a job that was perhaps created ends in doubt when nobody could look at all jobs.
 pub(super) const TOO_MANY_JOBS: &str = "submit.too-many-jobs";
@@ -23,7 +27,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 pub(super) const LONGEST_SPREAD: Duration = Duration::from_secs(6 * 3600);
 
 /// Version of the stored state.
-pub(crate) const CHUNK_RUN_VERSION: u32 = 2;
+pub(crate) const CHUNK_RUN_VERSION: u32 = 3;
+
+/// Conversations that the chunk touches, by the hold or rule that keeps them, each by the first that does.
+pub(super) type Touched = SortedMap<String, Vec<String>>;
 
 /// What the chunk is about to do or waiting for; named after the answer that it expects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +41,7 @@ pub(crate) enum Phase {
     /// A job slot of the organisation.
     Slot,
     /// Which held conversations the window touches, looked up by id.
-    HeldConversations { from: usize, touched: Vec<String> },
+    HeldConversations { from: usize, touched: Touched },
     /// Which conversations of the window reach into a held window after it, where whole conversations are deleted. Looked for in
     /// one piece of the window after the other.
     Straddlers {
@@ -42,10 +49,10 @@ pub(crate) enum Phase {
         piece: u32,
         ongoing: bool,
         page: u32,
-        touched: Vec<String>,
+        touched: Touched,
     },
     /// Which of them the platform protects.
-    Protection { from: usize, touched: Vec<String>, protected: Vec<String> },
+    Protection { from: usize, touched: Touched, protected: Vec<String> },
     /// The count before anything is deleted.
     CountBefore { entity: usize, sum: u64 },
     /// The acceptance of the deletion (`dataDeletion`) or of the job (`recordingJobs`).
@@ -74,7 +81,7 @@ pub(crate) enum Phase {
     Metadata { ids: Vec<String>, at: usize, guarded: usize, look: Look },
     /// The end of a job that must not be executed.
     JobCancelled { outcome: Outcome, cause: Cause },
-    /// What became of a job that was cancelled after an execution that may have arrived.
+    /// What became of a job that was cancelled; somebody may have executed it before.
     CancelConfirmed { outcome: Outcome, cause: Cause, looks: u32 },
     /// Nothing more.
     Ended,
@@ -131,10 +138,8 @@ pub(crate) struct Look {
     pub(crate) pages: Vec<u32>,
     /// Conversations to look at on each page.
     pub(crate) share: u32,
-    /// Whether every conversation of the window will have been looked at.
-    pub(crate) whole: bool,
-    /// Conversations that there are, as the first page says.
-    pub(crate) total: u64,
+    /// Conversations of the window that there are, as the first page says; absent where it does not, or reaches over a part only.
+    pub(crate) listed: Option<u64>,
     /// Conversations that the pages have shown.
     pub(crate) seen: u64,
     /// Conversations looked at.
@@ -145,8 +150,10 @@ pub(crate) struct Look {
     pub(crate) scheduled: u64,
     /// Those of which nobody can tell whether they should be there.
     pub(crate) untold: u64,
-    /// Recordings of protected conversations.
+    /// Recordings of protected conversations that the job may have skipped.
     pub(crate) explained: u64,
+    /// Those that have our job's date: it did not skip them, and the platform has protected them since.
+    pub(crate) since: u64,
 }
 
 /// How far a chunk has come: what stopping, giving up and lateness depend on.
@@ -156,7 +163,7 @@ pub(crate) enum Stage {
     Before,
     /// Nothing has been deleted; a job may exist and is being looked for.
     Searching,
-    /// Nothing has been deleted; a job is being cancelled.
+    /// We have deleted nothing; a job is being cancelled.
     Cancelling,
     /// A deletion may be under way.
     Deleting,
@@ -235,6 +242,9 @@ pub struct ChunkRun {
     pub(crate) unknown_since: Option<Timestamp>,
     /// A reason why even an empty count is not success.
     pub(crate) doubt: Option<Cause>,
+    /// A reason why something is left, whatever a look finds: what the job says itself that it has not deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) residue: Option<Cause>,
     /// Submits that were accepted or may have been.
     pub(crate) submits: u64,
     /// Submits found not to have arrived.
@@ -242,11 +252,13 @@ pub struct ChunkRun {
     /// Requests that left.
     pub(crate) requests: u64,
     pub(crate) before: Option<u64>,
+    /// What is left of the whole window; absent where only a part of it was looked at.
     pub(crate) remaining: Option<u64>,
-    pub(crate) deleted: Option<u64>,
-    /// Recordings that the job has given a delete date which has not come.
+    /// Recordings that the job says it has given a delete date. Whether they went, a look has to tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) scheduled: Option<u64>,
+    pub(crate) processed: Option<u64>,
+    /// The same, once a look has confirmed it.
+    pub(crate) deleted: Option<u64>,
     /// Recordings that the job skipped.
     pub(crate) skipped: u64,
     pub(crate) protected: Option<u64>,
@@ -303,13 +315,14 @@ impl ChunkRun {
             remote: None,
             unknown_since: None,
             doubt: None,
+            residue: None,
             submits: 0,
             resubmits: 0,
             requests: 0,
             before: None,
             remaining: None,
+            processed: None,
             deleted: None,
-            scheduled: None,
             skipped: 0,
             protected: None,
             protected_ids: Vec::new(),
@@ -442,13 +455,15 @@ impl ChunkRun {
         Some(next)
     }
 
-    /// Whether it ended in doubt although the remote side has said that it is done with it: looking again will show nothing else.
+    /// Whether it ended in doubt although the remote side has said that it is done with it, or has no such job any more: looking again
+    /// will show nothing else.
     fn is_over(&self) -> bool {
         let done: &[&str] = match self.api {
             DeletionApi::DataDeletion => &["completed", "failed"],
             DeletionApi::RecordingJobs => &["FULFILLED", "CANCELLED", "FAILED"],
         };
-        self.doubt.is_some() && self.remote.as_deref().is_some_and(|remote| done.contains(&remote))
+        let is_done = || self.remote.as_deref().is_some_and(|remote| done.contains(&remote));
+        self.doubt.as_ref().is_some_and(|doubt| doubt.code == JOB_GONE || is_done())
     }
 
     /// Whether its job, if there is one, cannot be found among so many: it was never executed, and stays behind.
@@ -471,17 +486,13 @@ impl ChunkRun {
         })
     }
 
-    /// Records measured as deleted; absent when that was not measured, or when what was seen of them afterwards says otherwise.
+    /// Records measured as deleted; absent when that was not measured. Of a recording job it is the job's own figure, once a look has
+    /// confirmed it.
     #[must_use]
     pub fn records_deleted(&self) -> Option<u64> {
         match self.api {
             DeletionApi::DataDeletion => self.before?.checked_sub(self.remaining?),
-            // The job's own figure: what is still there cannot be among those that it has deleted.
-            DeletionApi::RecordingJobs => {
-                let (left, protected) = (self.remaining.unwrap_or(0), self.protected.unwrap_or(0));
-                let kept = self.before?.saturating_sub(self.deleted?);
-                self.deleted.filter(|_| left == 0 || left.saturating_add(protected) <= kept)
-            }
+            DeletionApi::RecordingJobs => self.deleted,
         }
     }
 }

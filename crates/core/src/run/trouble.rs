@@ -149,7 +149,8 @@ impl Machine<'_> {
             Stage::Cancelling => self.leave_job(),
             Stage::Searching => self.finish(Outcome::Unknown, Some(cause)),
             Stage::Deleting => self.doubt(cause),
-            Stage::Collecting => self.finish(Outcome::Residual, Some(cause)),
+            // What failed is known to be left, by whatever name.
+            Stage::Collecting => self.await_removal(),
             Stage::Verifying | Stage::Ended => self.finish(self.left_or(Outcome::Unknown), Some(cause)),
         }
     }
@@ -190,11 +191,12 @@ impl Machine<'_> {
         }
     }
 
-    /// A job that cannot be cancelled stays behind unexecuted, which deletes nothing.
+    /// Nobody knows whether the job was cancelled. We have not executed it; but it is there, and somebody else may have.
     pub(super) fn leave_job(&mut self) -> Next {
-        let Phase::JobCancelled { outcome, cause, .. } = self.run.phase.clone() else {
+        let (Phase::JobCancelled { cause, .. } | Phase::CancelConfirmed { cause, .. }) = self.run.phase.clone() else {
             return self.resume();
         };
-        self.finish(outcome, Some(cause))
+        let message = format!("{}; whether its job was cancelled is not known", cause.message);
+        self.finish(Outcome::Unknown, Some(Cause { message, ..cause }))
     }
 }

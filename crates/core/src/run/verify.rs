@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::machine::Machine;
 use super::state::{Look, Phase};
 use super::{Cause, Next, Outcome, WaitReason};
@@ -38,34 +40,58 @@ impl Machine<'_> {
             Err(next) => return next,
         };
         self.run.remaining = Some(left);
-        self.record(Event::Verified { method: "analytics".to_owned(), checked: None, remaining: Some(left) });
+        self.counted(left);
         self.run.phase = Phase::CountAfter { entity: 0, sum: 0 };
-        self.conclude(left)
+        self.conclude(left, true, &format!("{left} records"))
     }
 
-    /// What a complete look means: zero is proof, twice when it was not zero before; anything else may be the index lagging.
-    fn conclude(&mut self, left: u64) -> Next {
+    /// Records a count of all that is left.
+    pub(super) fn counted(&mut self, left: u64) {
+        self.record(Event::Verified {
+            method: "analytics".to_owned(),
+            checked: None,
+            listed: None,
+            found: left,
+            remaining: Some(left),
+        });
+    }
+
+    /// What a look means that found so many still there: none is proof, twice when it was not so before; anything else may be the index
+    /// lagging, as long as it may still go.
+    fn conclude(&mut self, found: u64, may_go: bool, what: &str) -> Next {
         if let Some(doubt) = self.run.doubt.clone() {
             return self.finish(Outcome::Unknown, Some(doubt));
         }
-        if left == 0 {
+        let residue = self.run.residue.clone();
+        if found == 0 {
             self.run.zeros = self.run.zeros.saturating_add(1);
             // Counts come from an index that may flicker; the state of a recording does not.
             let settled = !self.run.seen_left || self.run.api == DeletionApi::RecordingJobs;
             if self.run.zeros >= 2 || settled {
                 self.run.verified_at = Some(self.cx.now);
-                return self.finish(Outcome::Verified, None);
+                return match (residue, self.all_is_protected()) {
+                    (Some(residue), _) => self.finish(Outcome::Residual, Some(residue)),
+                    (None, Some(hold)) => self.finish(Outcome::Held, Some(hold)),
+                    (None, None) => self.finish(Outcome::Verified, None),
+                };
             }
         } else {
             self.run.zeros = 0;
             self.run.seen_left = true;
         }
         // A first zero is worth a second look, however late it is.
-        if let Some(next) = self.look_later(left > 0) {
+        if may_go && let Some(next) = self.look_later(found > 0) {
             return next;
         }
-        let message = format!("{left} records are still there");
-        self.finish(Outcome::Residual, Some(Cause::new("verify.residual", message)))
+        let left = || Cause::new("verify.residual", format!("{what} are still there"));
+        let cause = residue.unwrap_or_else(left);
+        self.finish(Outcome::Residual, Some(cause))
+    }
+
+    /// Why the job has deleted nothing of what there was, if the platform's holds are why.
+    fn all_is_protected(&self) -> Option<Cause> {
+        let protected = self.run.protected.filter(|protected| *protected > 0 && self.run.processed == Some(0))?;
+        Some(Cause::new("hold", format!("legal holds of the platform keep all {protected} recordings")))
     }
 
     /// Waits for another look, unless it would come too late and that counts.
@@ -131,8 +157,7 @@ impl Machine<'_> {
         Look {
             pages: evenly(&(1..=pages).collect::<Vec<_>>(), chosen as usize),
             share: if all { PAGE_SIZE } else { wanted.div_ceil(chosen.max(1)) },
-            whole: all && self.queried(1).is_none(),
-            total: total.unwrap_or_default(),
+            listed: total.filter(|_| self.queried(1).is_none()),
             ..Look::default()
         }
     }
@@ -149,11 +174,7 @@ impl Machine<'_> {
             Err(next) => return next,
         };
         if !protected.is_empty() {
-            self.record(Event::HoldsChecked {
-                asked: ids.len() as u64,
-                unprotected: Vec::new(),
-                protected: protected.clone(),
-            });
+            self.record(Event::SkipsExplained { asked: ids.len() as u64, protected: protected.clone() });
         }
         let free: Vec<_> = ids.iter().filter(|id| !protected.contains(id)).cloned().collect();
         self.run.protected_ids.extend(protected.iter().cloned());
@@ -187,19 +208,19 @@ impl Machine<'_> {
         guarded: usize,
         mut look: Look,
     ) -> Next {
-        let request = &self.cx.order.request;
+        let (request, date) = (&self.cx.order.request, self.run.action_date);
+        let read = |answer: &Value| recording_jobs::read_metadata(answer, request, date);
         // No such recordings: gone.
-        let found = self.read_or(reply, Left::default(), |answer| recording_jobs::read_metadata(answer, request));
+        let found = self.read_or(reply, Left::default(), read);
         let left = match found {
             Ok(left) => left,
             Err(next) => return next,
         };
-        let mut at = at + 1;
+        let at = at + 1;
         if at <= guarded {
-            look.explained = look.explained.saturating_add(left.kept).saturating_add(left.scheduled);
-            if look.explained >= self.run.skipped {
-                at = guarded;
-            }
+            let skipped = left.kept.saturating_add(left.scheduled).saturating_sub(left.ours);
+            look.explained = look.explained.saturating_add(skipped);
+            look.since = look.since.saturating_add(left.ours);
         } else {
             look.checked = look.checked.saturating_add(1);
             look.kept = look.kept.saturating_add(left.kept);
@@ -210,43 +231,79 @@ impl Machine<'_> {
     }
 
     fn looked(&mut self, look: &Look) -> Next {
-        if self.is_unexplained() {
-            let (skipped, explained) = (self.run.skipped, look.explained);
-            if explained < skipped {
-                let message = match explained {
-                    0 => format!("the job skipped {skipped} recordings, and no legal hold of the platform explains it"),
-                    _ => {
-                        format!("the job skipped {skipped} recordings; legal holds of the platform explain {explained}")
-                    }
-                };
-                self.run.remaining = Some(skipped.saturating_sub(explained));
-                self.run.protected = (explained > 0).then_some(explained);
-                return self.finish(Outcome::Residual, Some(Cause::new("job.skipped", message)));
-            }
-            self.run.protected = Some(skipped);
-        }
-        let still_there = look.kept.saturating_add(look.scheduled);
-        // A sample that finds nothing has not measured what is left elsewhere; nor have pages that show less than there is, or
-        // nothing of what the job has deleted, or recordings that may have been left out or left over.
-        let nothing = look.checked == 0 && self.run.deleted.is_some_and(|deleted| deleted > 0);
-        let whole = look.whole && look.seen >= look.total && look.untold == 0 && !nothing;
-        self.run.remaining = (whole || still_there > 0).then_some(still_there);
-        let (checked, remaining) = (Some(look.checked), self.run.remaining);
-        self.record(Event::Verified { method: "recordingMetadata".to_owned(), checked, remaining });
+        let unexplained = self.unexplained(look.explained);
+        let found = look.kept.saturating_add(look.scheduled).saturating_add(look.since);
+        // Of what the job has not deleted nothing goes any more, nor of what is protected since; but what has a date may.
+        let may_go = unexplained.is_none() && look.since == 0 && (self.run.residue.is_none() || look.scheduled > 0);
+        let since = (look.since > 0).then(|| {
+            let message =
+                format!("{} recordings have the job's date, and the platform protects them since", look.since);
+            Cause::new("job.protected-since", message)
+        });
+        self.run.residue = self.run.residue.take().or(unexplained).or(since);
+        // Where none of their conversations is listed, nobody has looked at what the job has deleted.
+        let nothing = look.checked == 0 && self.run.processed != Some(0);
+        // A sample has not measured what is left elsewhere; nor have pages that show less than there is, recordings that may have been
+        // left out or left over, or a look that does not find what the job says it has left.
+        let wanted = u64::from(self.limits().verify_conversations);
+        let every = look.listed.is_some_and(|listed| listed <= wanted.min(look.seen));
+        let said = self.run.residue.as_ref().and(self.left_by_the_job()).unwrap_or(0);
+        let whole = every && look.untold == 0 && !nothing && found >= said;
+        self.run.remaining = whole.then_some(found);
+        self.run.deleted = self.confirmed(found, whole).filter(|_| !nothing);
+        self.record(Event::Verified {
+            method: "recordingMetadata".to_owned(),
+            checked: Some(look.checked),
+            listed: look.listed,
+            found,
+            remaining: self.run.remaining,
+        });
         self.run.phase = Phase::Sample(Look::default());
-        if nothing && self.run.doubt.is_none() {
+        if nothing && self.run.doubt.is_none() && self.run.residue.is_none() {
             return self.nothing_to_look_at();
         }
-        self.conclude(still_there)
+        let listed = look.listed.map_or_else(String::new, |listed| format!(" of {listed}"));
+        let what = match self.run.remaining {
+            Some(left) => format!("{left} recordings"),
+            None => format!("at least {found} recordings in {}{listed} conversations", look.checked),
+        };
+        self.conclude(found, may_go, &what)
+    }
+
+    /// What of the recordings that the job skipped no legal hold of the platform explains.
+    fn unexplained(&mut self, explained: u64) -> Option<Cause> {
+        let skipped = self.run.skipped;
+        if !self.is_unexplained() {
+            return None;
+        }
+        self.run.protected = Some(explained.min(skipped)).filter(|protected| *protected > 0);
+        let message = match explained {
+            _ if explained >= skipped => return None,
+            0 => format!("the job skipped {skipped} recordings, and no legal hold of the platform explains it"),
+            _ => format!("the job skipped {skipped} recordings; legal holds of the platform explain {explained}"),
+        };
+        Some(Cause::new("job.skipped", message))
+    }
+
+    /// Recordings that the job says it has left there, but for those that a legal hold of the platform keeps.
+    fn left_by_the_job(&self) -> Option<u64> {
+        let kept = self.run.before?.saturating_sub(self.run.processed?);
+        Some(kept.saturating_sub(self.run.protected.unwrap_or(0)))
+    }
+
+    /// What the job says that it has deleted, unless the look says otherwise: what is still there cannot be among it. Of what a sample
+    /// finds nobody knows how much more of it there is.
+    fn confirmed(&self, found: u64, whole: bool) -> Option<u64> {
+        let left = self.left_by_the_job()?;
+        self.run.processed.filter(|_| found == 0 || (whole && found <= left))
     }
 
     /// The job has deleted recordings, and none of their conversations is listed. Of old ones that is so; recent ones may be missing
     /// for a while.
     fn nothing_to_look_at(&mut self) -> Next {
-        if self.run.chunk.age == Age::Aged {
-            return self.conclude(0);
-        }
-        if let Some(next) = self.look_later(true) {
+        if self.run.chunk.age == Age::Recent
+            && let Some(next) = self.look_later(true)
+        {
             return next;
         }
         let message =

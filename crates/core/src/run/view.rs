@@ -35,9 +35,9 @@ pub struct ChunkView {
     pub requests: u64,
     /// Records counted before.
     pub before: Option<u64>,
-    /// Records still there.
+    /// Records still there, of the whole window; absent unless everything was looked at.
     pub remaining: Option<u64>,
-    /// Records measured as deleted.
+    /// Records measured as deleted: see [`ChunkRun::records_deleted`].
     pub records_deleted: Option<u64>,
     /// Records that the platform keeps because of a hold.
     pub protected: Option<u64>,

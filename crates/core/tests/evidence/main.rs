@@ -3,10 +3,16 @@
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod forged;
+#[cfg(test)]
+mod honest;
+#[cfg(test)]
 mod metrics;
 #[cfg(test)]
 mod report;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tenant;
 #[cfg(test)]
 mod webhook;

@@ -5,7 +5,7 @@ use purge_core::metrics::prometheus;
 use purge_core::report::Report;
 use purge_core::run::{Outcome, WaitReason};
 
-use crate::support::{Log, World, at};
+use crate::support::{Log, World, at, begin};
 
 #[test]
 fn prometheus_text() {
@@ -14,6 +14,7 @@ fn prometheus_text() {
     let until = at("2026-01-01T00:01:00Z");
     log.attempt(&world, 1, 1, Outcome::Verified);
     log.attempt(&world, 2, 1, Outcome::Residual);
+    log.add(3, 1, begin(world.chunks[2]));
     log.add(3, 1, Event::Waiting { reason: WaitReason::RateLimited { retry_after_seconds: Some(1) }, until });
     log.add(3, 1, Event::Waiting { reason: WaitReason::SlotBusy, until });
     insta::assert_snapshot!(prometheus(&Report::of(world.ordered(), &log.records)));

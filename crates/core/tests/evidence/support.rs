@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use purge_core::api::data_deletion;
 use purge_core::audit::{AuditRecord, ChainHead, Event, seal};
 use purge_core::chunk::{Age, Chunk};
+use purge_core::json::digest;
 use purge_core::plan::{Disposition, Part, Reason};
 use purge_core::policy::Limits;
 use purge_core::report::Ordered;
@@ -79,6 +81,8 @@ impl World {
 pub(crate) struct Log {
     pub(crate) heads: BTreeMap<u32, ChainHead>,
     pub(crate) records: Vec<AuditRecord>,
+    /// What was accepted, by chunk and attempt.
+    pub(crate) ids: BTreeMap<(u32, u32), String>,
 }
 
 impl Log {
@@ -89,6 +93,9 @@ impl Log {
     pub(crate) fn add_measured(&mut self, chunk: u32, attempt: u32, event: Event, deleted: Option<u64>) -> &mut Self {
         let head = self.heads.entry(chunk).or_insert_with(|| ChainHead::origin(PLAN, chunk));
         let seconds = self.records.len() as u64;
+        if event == Event::Submitted {
+            self.ids.entry((chunk, attempt)).or_insert_with(|| format!("req-{chunk}-{attempt}"));
+        }
         let status = if let Event::Finished { outcome, .. } = &event { outcome.as_str() } else { "deleting" };
         let record = AuditRecord {
             run_id: RUN.to_owned(),
@@ -98,7 +105,7 @@ impl Log {
             timestamp: at("2026-01-01T00:00:00Z").plus(Duration::from_secs(seconds)),
             event,
             status: status.to_owned(),
-            request_id: (head.length > 1).then(|| format!("req-{chunk}-{attempt}")),
+            request_id: self.ids.get(&(chunk, attempt)).cloned(),
             jurisdiction: "us-east-1".to_owned(),
             records_deleted: deleted,
             duration_ms: head.length * 1_500,
@@ -121,12 +128,11 @@ impl Log {
             Outcome::Held | Outcome::Rejected | Outcome::TimedOut | Outcome::Cancelled => (0, None, None, None),
         };
         if submits > 0 {
-            self.add(chunk, attempt, Event::Counted { records: 144 });
-            self.add(chunk, attempt, submit());
+            self.add(chunk, attempt, counted(144)).add(chunk, attempt, submit_of(world, covers));
             self.add(chunk, attempt, Event::Submitted);
         }
         if remaining.is_some() {
-            self.add(chunk, attempt, left(remaining));
+            self.add(chunk, attempt, completed()).add(chunk, attempt, left(remaining));
         }
         let cause = (outcome != Outcome::Verified).then(|| Cause::new("test.cause", "made up for the test"));
         let finished =
@@ -139,13 +145,39 @@ impl Log {
     }
 }
 
+/// The submit of the first chunk.
 pub(crate) fn submit() -> Event {
-    Event::Sending { call: "POST /api/v2/data/deletion/requests".to_owned(), body_sha256: Some("sha256:ab".to_owned()) }
+    let world = World::of(1);
+    submit_of(&world, world.chunks[0])
+}
+
+/// The submit of a chunk.
+pub(crate) fn submit_of(world: &World, chunk: Chunk) -> Event {
+    let order = &world.order;
+    let request = data_deletion::submit(&order.request, chunk.window, order.limits.range_end);
+    let body_sha256 = request.body.map(|body| digest(body.as_bytes()));
+    Event::Sending { call: format!("POST {}", request.path), body_sha256 }
+}
+
+/// What was counted before the submit.
+pub(crate) fn counted(records: u64) -> Event {
+    Event::Counted { records }
+}
+
+/// The API says that it is done.
+pub(crate) fn completed() -> Event {
+    Event::Status { remote: "completed".to_owned(), known: true }
 }
 
 /// What a look found left.
 pub(crate) fn left(remaining: Option<u64>) -> Event {
-    Event::Verified { method: "analytics".to_owned(), checked: None, remaining }
+    Event::Verified {
+        method: "analytics".to_owned(),
+        checked: None,
+        listed: None,
+        found: remaining.unwrap_or_default(),
+        remaining,
+    }
 }
 
 /// The beginning of an attempt at that chunk.

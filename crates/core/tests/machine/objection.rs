@@ -34,7 +34,7 @@ fn what_a_new_hold_keeps_is_not_deleted() {
         "and that is on record"
     );
     // The job was made for nothing, and is not left behind.
-    let story = play(&recordings(), [created(), job("READY"), held(), Text(204, "")]);
+    let story = play(&recordings(), [created(), job("READY"), held()].into_iter().chain(called_off()));
     assert_eq!(story.end(), ended(Outcome::Held, "policy.keepsMore"));
     assert_eq!((story.times("PUT job-1"), story.times("DELETE job-1")), (0, 1));
     assert!(story.run.retried().is_some(), "once the hold is lifted it may be tried again");
@@ -67,7 +67,7 @@ fn a_cancel_right_before_the_deletion_keeps_it_back_and_is_on_record() {
     assert_eq!((story.times(SUBMIT), view.submits, view.requests), (0, 0, 1), "it never left");
     let kinds: Vec<_> = ["started", "counted", "sending", "withheld", "cancel_asked", "finished"].into();
     assert_eq!(kinds_of(&story.log), kinds);
-    let story = play(&recordings(), [created(), job("READY"), cancelled(), Text(204, "")]);
+    let story = play(&recordings(), [created(), job("READY"), cancelled()].into_iter().chain(called_off()));
     assert_eq!(story.end(), ended(Outcome::Cancelled, "cancelled"));
     assert_eq!((story.times("PUT job-1"), story.times("DELETE job-1")), (0, 1));
 }
@@ -101,7 +101,7 @@ fn a_policy_that_cannot_be_read_is_waited_for_and_then_nothing_is_deleted() {
     assert_eq!((story.end(), story.times(SUBMIT)), (ended(Outcome::Failed, "policy.unreadable"), 0));
     assert!(story.run.view().cause.unwrap().message.contains("there is no `policy.json`"));
     let tries = (0..GIVE_UP_BEFORE).map(|_| unclear());
-    let story = play(&recordings(), [created(), job("READY")].into_iter().chain(tries).chain([Text(204, "")]));
+    let story = play(&recordings(), [created(), job("READY")].into_iter().chain(tries).chain(called_off()));
     assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Failed, "policy.unreadable"), 0));
 }
 
@@ -111,7 +111,7 @@ fn a_hold_after_an_unanswered_execution_believes_the_job_alone() {
         let lost = [created(), job("READY"), Lost(NoResponse::Dropped)];
         lost.into_iter().chain((0..8).map(|_| job("READY")))
     };
-    let in_time = play(&recordings(), unanswered().chain([held(), Text(204, ""), cancelled()]));
+    let in_time = play(&recordings(), unanswered().chain([held()]).chain(called_off()));
     assert_eq!(in_time.end(), ended(Outcome::Held, "policy.keepsMore"));
     let too_late =
         [held(), error(400, "bad.request"), job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];

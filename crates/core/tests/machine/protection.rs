@@ -25,8 +25,11 @@ fn none() -> Answer {
 #[test]
 fn a_conversation_that_reaches_into_a_held_window_stops_the_job() {
     let held = held_after("recordingJobs", |_| {});
-    let answers = [created(), job("READY"), reaching(), none(), Json(200, json!([])), Text(204, "")];
-    assert_eq!(play(&held, answers).end(), ended(Outcome::Held, "hold"));
+    let answers = [created(), job("READY"), reaching(), none(), Json(200, json!([]))];
+    let story = play(&held, answers.into_iter().chain(called_off()));
+    assert_eq!(story.end(), ended(Outcome::Held, "hold"));
+    let message = story.run.view().cause.unwrap().message;
+    assert!(message.ends_with(": 1 of them, by hold `H-2`"), "{message}");
     let clear = [created(), job("READY"), conversations(&["a"]), none(), job("PROCESSING"), job("FULFILLED")];
     let rest = [conversations(&["a"]), Json(200, json!([]))];
     assert_eq!(play(&held, clear.into_iter().chain(rest)).end(), verified());
@@ -60,7 +63,7 @@ fn a_long_window_is_searched_in_pieces_that_the_query_takes() {
     let answers = [created(), job("READY")].into_iter().chain(pieces);
     let rest = [job("PROCESSING"), job("FULFILLED"), none()];
     let story = go_on(&held, ChunkRun::new(&held, chunk), "2024-01-01T00:00:00Z", answers.chain(rest));
-    assert_eq!(story.end(), verified());
+    assert_eq!((story.end().0, story.times("PUT job-1")), (Outcome::Unknown, 1), "what it left is not listed");
     let intervals: Vec<_> =
         bodies(&story).iter().filter_map(|b| b["body"]["interval"].as_str().map(str::to_owned)).collect();
     let both = |interval: &str| [interval.to_owned(), interval.to_owned()];
@@ -89,7 +92,7 @@ fn a_conversation_without_an_end_reaches_into_what_a_rule_keeps_for_a_month() {
         )
     };
     let begun = || [created(), job("READY"), none()];
-    let stopped = || begun().into_iter().chain([endless(), Json(200, json!([])), Text(204, "")]);
+    let stopped = || begun().into_iter().chain([endless(), Json(200, json!([]))]).chain(called_off());
     assert_eq!(play(&rule("2023-02-20T00:00:00.000Z", true), stopped()).end(), ended(Outcome::Held, "hold"));
     assert_eq!(play(&rule("2023-12-01T00:00:00.000Z", false), stopped()).end(), ended(Outcome::Held, "hold"));
     // Those that have ended are still asked for.
@@ -107,9 +110,11 @@ fn a_conversation_without_an_end_reaches_into_what_a_rule_keeps_for_a_month() {
     ];
     let story = play(
         &rule("2023-12-01T00:00:00.000Z", true),
-        reaching.into_iter().chain([Json(200, json!([])), Text(204, "")]),
+        reaching.into_iter().chain([Json(200, json!([]))]).chain(called_off()),
     );
     assert_eq!(story.end(), ended(Outcome::Held, "hold"));
+    let message = story.run.view().cause.unwrap().message;
+    assert!(message.ends_with(": 1 of them, by R-1"), "a rule is named as it is: {message}");
     // Within the month it depends on when it began.
     let old = Json(
         200,
@@ -117,4 +122,85 @@ fn a_conversation_without_an_end_reaches_into_what_a_rule_keeps_for_a_month() {
     );
     let story = play(&rule("2023-02-20T00:00:00.000Z", true), begun().into_iter().chain([old]).chain(rest()));
     assert_eq!(story.end(), verified());
+}
+
+/// Whatever a look finds, it is on record that it was made, and over how much.
+#[test]
+fn every_look_for_what_is_held_is_on_record() {
+    let rest = || [job("PROCESSING"), job("FULFILLED"), conversations(&["z"]), gone()];
+    let begun = || [created(), job("READY")].into_iter();
+    let checked = |asked: u64, periods: u64| json!({ "kind": "holds_checked", "asked": asked, "periods": periods, "unprotected": [], "protected": [] });
+    // A window before the chunk is none that its conversations reach into.
+    let windows = json!([
+        { "window": { "start": "2022-12-01T00:00:00.000Z", "end": "2022-12-05T00:00:00.000Z" }, "hold": "H-1" },
+        { "window": { "start": "2023-02-01T00:00:00.000Z", "end": "2023-02-05T00:00:00.000Z" }, "hold": "H-2" },
+        { "window": { "start": "2023-12-01T00:00:00.000Z", "end": Timestamp::LATEST }, "hold": "R-1", "rule": true },
+    ]);
+    let held = held_after("recordingJobs", |order| order["heldWindows"] = windows.clone());
+    let story = play(&held, begun().chain([none(), none()]).chain(rest()));
+    assert_eq!((story.end(), story.events("holds_checked")), (verified(), vec![checked(0, 2)]));
+    let named = held_after("recordingJobs", |order| {
+        order["heldWindows"] = windows.clone();
+        order["heldConversations"] = json!([{ "id": "a", "hold": "H-1" }, { "id": "b", "hold": "H-1" }]);
+    });
+    let story = play(&named, begun().chain([Json(200, json!({})), none(), none()]).chain(rest()));
+    assert_eq!((story.end(), story.events("holds_checked")), (verified(), vec![checked(2, 2)]));
+    // Where there is nothing to look up, nobody has looked.
+    let story = play(&order("recordingJobs", |_| {}), begun().chain(rest()));
+    assert_eq!((story.end(), story.events("holds_checked")), (verified(), vec![]));
+    // Nor are there periods that reach anywhere where conversations are not deleted as a whole.
+    let deletion = held_after("dataDeletion", |_| {});
+    let story = play(&deletion, [count(1), accepted(), status("completed"), count(0)]);
+    assert_eq!((story.end(), story.events("holds_checked")), (verified(), vec![]));
+}
+
+/// Of several that keep something, those are named that keep what nothing protects.
+#[test]
+fn what_stops_a_chunk_is_named_with_what_is_protected() {
+    let held = held_after("recordingJobs", |order| {
+        order["heldConversations"] = json!([{ "id": "b", "hold": "H-1" }, { "id": "c", "hold": "H-3" }]);
+    });
+    let guarded = [conversations(&["b", "c"]), reaching(), none(), Json(200, json!([{ "id": "c" }]))];
+    let story = play(&held, [created(), job("READY")].into_iter().chain(guarded).chain(called_off()));
+    assert_eq!(story.end(), ended(Outcome::Held, "hold"));
+    let message = story.run.view().cause.unwrap().message;
+    assert!(message.ends_with("the platform does not protect: 2 of them, by hold `H-1`, hold `H-2`"), "{message}");
+    assert_eq!(
+        story.events("holds_checked"),
+        [json!({ "kind": "holds_checked", "asked": 2, "periods": 1, "unprotected": ["a", "b"], "protected": ["c"] })]
+    );
+}
+
+/// A look that was given up has found nothing, and does not say so.
+#[test]
+fn a_search_without_an_end_stops_the_chunk_and_is_no_look() {
+    let held = held_after("recordingJobs", |_| {});
+    let page = |n: u32| {
+        let one = |i: u32| {
+            json!({ "conversationId": format!("c-{n}-{i}"), "conversationStart": "2023-01-31T10:00:00.000Z",
+                    "conversationEnd": "2023-02-02T10:00:00.000Z" })
+        };
+        Json(200, json!({ "conversations": (0..100).map(one).collect::<Vec<_>>(), "totalHits": 5000 }))
+    };
+    let story = play(&held, [created(), job("READY")].into_iter().chain((0..20).map(page)).chain(called_off()));
+    assert_eq!((story.end(), story.events("holds_checked")), (ended(Outcome::Held, "hold"), vec![]));
+    assert!(story.run.view().cause.unwrap().message.contains("hold `H-2`"));
+}
+
+/// What explains the recordings that a job skipped is not what was looked up before it was executed.
+#[test]
+fn protection_that_explains_what_a_job_skipped_is_no_look_before_it() {
+    let skipped = json!({ "id": "job-1", "state": "FULFILLED", "totalRecordings": 5, "totalProcessedRecordings": 3,
+                          "totalSkippedRecordings": 2, "totalFailedRecordings": 0 });
+    let there = Json(200, vec![json!({ "fileState": "AVAILABLE" }); 2].into());
+    let look = [conversations(&["a", "b"]), Json(200, json!([{ "id": "a" }])), there, gone()];
+    let start = [created(), job("READY"), job("PROCESSING"), Json(200, skipped)];
+    let story = play(&order("recordingJobs", |_| {}), start.into_iter().chain(look));
+    let view = story.run.view();
+    assert_eq!(
+        (story.end(), view.protected, view.remaining, view.records_deleted),
+        (verified(), Some(2), Some(0), Some(3))
+    );
+    assert_eq!(story.events("skips_explained"), [json!({ "kind": "skips_explained", "asked": 2, "protected": ["a"] })]);
+    assert_eq!(story.events("holds_checked"), Vec::<Value>::new());
 }

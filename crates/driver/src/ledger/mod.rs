@@ -309,7 +309,7 @@ pub trait Ledger {
     /// All messages of a run, in the order in which they were put in.
     fn outbox(&self, run_id: &str) -> impl Future<Output = Result<Vec<OutboxRow>, LedgerError>>;
 
-    /// At most `limit` messages of a run that are still to be sent, the one due first first.
+    /// At most `limit` messages of a run that are still to be sent, ordered by when they are due.
     fn outbox_pending(&self, run_id: &str, limit: u32) -> impl Future<Output = Result<Vec<OutboxRow>, LedgerError>>;
 
     /// Notes an attempt at a message and what came of it. `false`, and nothing written, unless exactly `attempts` attempts had

@@ -166,3 +166,19 @@ fn wrong_requests_are_refused() {
     }
     assert_eq!(client.tenant.truth(client.now).submits_accepted, 0);
 }
+
+#[test]
+fn as_many_run_at_once_as_the_scenario_says_however_many_that_is() {
+    for (places, at_once, all_end) in [(1, 1, [5, 10, 15]), (2, 2, [5, 5, 10]), (u32::MAX, 3, [5, 5, 5])] {
+        let knobs = json!({ "processingSeconds": 5, "concurrency": places });
+        let mut client = Client::new(json!({ "dataDeletion": knobs }));
+        for day in ["2023-01-10", "2023-01-11", "2023-01-12"] {
+            client.submit(&format!("{day}T00:00:00Z"), &format!("{day}T23:59:59.999Z"));
+        }
+        let later = client.now.plus(std::time::Duration::from_secs(60));
+        let truth = client.tenant.truth(later);
+        assert_eq!((truth.most_deletions_at_once, truth.executed.len()), (at_once, 3), "{places}");
+        let ends: Vec<u64> = truth.executed.iter().map(|e| e.at.since(client.now).as_secs()).collect();
+        assert_eq!(ends, all_end, "{places}");
+    }
+}

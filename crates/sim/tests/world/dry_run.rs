@@ -149,6 +149,27 @@ fn cancelling_leaves_what_was_not_begun() {
 }
 
 #[test]
+fn a_cancel_while_a_request_is_under_way_is_heard_before_the_next_one_leaves() {
+    let plan = plan("dataDeletion", &["conversation"]);
+    let mut dry_run = rehearse(&plan, &json!({"latencyMs": 100}));
+    dry_run.run_until(Timestamp::from_millis(start().millis() + 150), 10_000);
+    assert!(dry_run.take_happened().iter().any(|h| h.request.is_some()), "they are being counted");
+    dry_run.cancel();
+    to_end(&mut dry_run);
+    let report = dry_run.report();
+    assert_eq!((report.outcome, report.totals.submits), (RunOutcome::Cancelled, 0));
+}
+
+#[test]
+fn a_token_that_is_old_when_it_arrives_serves_the_request_that_it_was_fetched_for() {
+    let scenario = json!({"latencyMs": 2_000, "login": {"expiresIn": 1}});
+    let mut dry_run = rehearse(&plan("dataDeletion", &["conversation"]), &scenario);
+    to_end(&mut dry_run);
+    let report = dry_run.report();
+    assert_eq!(report.totals.open, 0);
+}
+
+#[test]
 fn never_more_chunks_at_once_than_the_order_allows() {
     for (api, types, most) in [("dataDeletion", &["conversation"][..], 4), ("recordingJobs", &["recording"][..], 2)] {
         let mut dry_run = rehearse(&plan(api, types), &json!({}));

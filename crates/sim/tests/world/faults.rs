@@ -155,6 +155,7 @@ fn a_rule_that_is_not_understood_is_refused() {
         json!({ "on": "submit", "evry": 3, "do": { "kind": "garbage" } }),
         json!({ "on": "submit", "do": { "kind": "slow", "seconds": 3 } }),
         json!({ "on": "submit" }),
+        json!({ "on": "submit", "perMille": 1001, "do": { "kind": "garbage" } }),
     ] {
         assert!(purge_sim::Fault::from_json(&fault).is_err(), "{fault}");
     }

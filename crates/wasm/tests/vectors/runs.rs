@@ -1,9 +1,15 @@
 //! Whole runs against a simulated tenant: what every chunk comes to, and the bytes of the audit log.
 
+use std::time::Duration;
+
+use purge_core::time::Timestamp;
 use purge_wasm::{Rehearsal, file_digest};
 use serde_json::{Map, Value, json};
 
 use crate::plans::{of, planned};
+
+/// More happenings than any run here has.
+const MOST: u32 = 1_000_000;
 
 /// Of a chunk, besides its outcome; what was not measured is not there.
 const COUNTS: [&str; 6] = ["submits", "requests", "before", "recordsDeleted", "remaining", "protected"];
@@ -29,13 +35,15 @@ pub(crate) fn decide(file: &Value, case: &Value) -> Value {
         Ok(rehearsal) => rehearsal,
         Err(refused) => return json!({ "refused": refused }),
     };
-    if let Some(steps) = case["cancelAfterSteps"].as_u64() {
-        for _ in 0..steps {
-            rehearsal.step();
+    if let Some(after) = case["cancelAfterMs"].as_u64() {
+        if after > 0 {
+            let at = Timestamp::parse(now).unwrap().plus(Duration::from_millis(after));
+            #[expect(clippy::cast_precision_loss, reason = "no instant has more than 53 bits")]
+            rehearsal.run_until(at.millis() as f64, MOST);
         }
         rehearsal.cancel();
     }
-    assert!(rehearsal.run_until(f64::MAX, 1_000_000), "it does not end");
+    assert!(rehearsal.run_until(f64::MAX, MOST), "it does not end");
     let reported = rehearsal.report();
     let report = &reported["report"];
     let chunk = |chunk: &Value| {

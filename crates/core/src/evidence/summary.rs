@@ -1,0 +1,56 @@
+//! What evidence tells in brief: what a reader wants to know before all else.
+
+use serde::Serialize;
+
+use crate::order::Order;
+use crate::outcome::Outcome;
+use crate::report::Report;
+use crate::sorted::SortedMap;
+use crate::time::Timestamp;
+
+/// What the records and the approval tell of a run, once all of them are believed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// The API's address, or the simulated tenant's name.
+    pub tenant: String,
+    /// Where the data lives, as the request says.
+    pub jurisdiction: String,
+    /// Who approved it.
+    pub approved_by: String,
+    /// When.
+    pub approved_at: Timestamp,
+    /// Time of the first record; absent without records.
+    pub started_at: Option<Timestamp>,
+    /// Time of the last record; absent without records.
+    pub last_at: Option<Timestamp>,
+    /// Chunks of the plan.
+    pub chunks: u32,
+    /// How many of them ended how, every outcome named.
+    pub by_outcome: SortedMap<Outcome, u32>,
+    /// How many have not ended.
+    pub open: u32,
+    /// Records measured as deleted; null when a chunk that submitted was not measured.
+    pub records_deleted: Option<u64>,
+    /// Records still there that should not be; null when one chunk was not measured.
+    pub remaining: Option<u64>,
+}
+
+impl Summary {
+    pub(super) fn of(order: &Order, report: &Report) -> Self {
+        let totals = &report.totals;
+        Self {
+            tenant: order.tenant.clone(),
+            jurisdiction: order.request.jurisdiction.clone(),
+            approved_by: order.approved_by.clone(),
+            approved_at: order.approved_at,
+            started_at: report.started_at,
+            last_at: report.last_at,
+            chunks: totals.chunks,
+            by_outcome: totals.by_outcome.clone(),
+            open: totals.open,
+            records_deleted: totals.records_deleted,
+            remaining: totals.remaining,
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! A log that somebody has made up, with hashes that fit, tells a story that no run can have: the report names what is wrong with it.
+
+use purge_core::audit::AuditRecord;
+use purge_core::report::Report;
+use purge_core::request::{DeletionApi, RecordingOptions};
+use purge_core::run::{HeldConversation, HeldWindow};
+use purge_core::window::Window;
+use serde_json::{Value, json};
+
+use crate::honest::world;
+use crate::support::{World, at};
+use crate::tenant::records;
+
+type Forge = fn(&mut Vec<Value>);
+
+fn deletion() -> World {
+    world(DeletionApi::DataDeletion, |order| order.limits.max_records = Some(1_000))
+}
+
+/// A job with all guards and a cool-off.
+fn job() -> World {
+    world(DeletionApi::RecordingJobs, |order| {
+        order.limits.max_records = Some(1_000);
+        order.request.recordings = Some(RecordingOptions { cool_off_days: 7, ..RecordingOptions::default() });
+        order.held_conversations = vec![HeldConversation { id: "c-9".to_owned(), hold: "H".to_owned() }];
+        let window = Window::new(at("2023-01-05T00:00:00Z"), at("2023-01-06T00:00:00Z")).unwrap();
+        order.held_windows = vec![HeldWindow { window, hold: "W".to_owned(), rule: false }];
+    })
+}
+
+/// What the report says of the records of an honest run after somebody has changed them.
+fn told(world: &World, forge: Forge) -> String {
+    let honest = records(&world.order, world.chunks[0], &[]);
+    let mut values: Vec<Value> = honest.iter().map(|record| serde_json::to_value(record).unwrap()).collect();
+    forge(&mut values);
+    let forged: Vec<AuditRecord> =
+        values.iter().map(|value| serde_json::from_str(&value.to_string()).unwrap()).collect();
+    let report = Report::of(world.ordered(), &forged);
+    report.problems.into_iter().map(|problem| problem.code).collect::<Vec<_>>().join(" ")
+}
+
+fn kind(record: &Value) -> &str {
+    record["event"]["kind"].as_str().unwrap()
+}
+
+/// Sets members of every event of that kind.
+fn set(records: &mut [Value], of: &str, members: Value) {
+    for record in records.iter_mut().filter(|record| kind(record) == of) {
+        let event = record["event"].as_object_mut().unwrap();
+        event.extend(members.as_object().unwrap().clone());
+    }
+}
+
+/// Takes the events of these kinds away.
+fn drop_all(records: &mut Vec<Value>, kinds: &[&str]) {
+    records.retain(|record| !kinds.contains(&kind(record)));
+}
+
+/// Puts an event in front of the first of that kind.
+fn before(records: &mut Vec<Value>, of: &str, event: Value) {
+    let place = records.iter().position(|record| kind(record) == of).unwrap();
+    let mut record = records[place].clone();
+    record["event"] = event;
+    records.insert(place, record);
+}
+
+/// Ends it otherwise.
+fn end(records: &mut [Value], outcome: &str, deleted: Value, members: Value) {
+    let cause = json!({ "code": "made.up", "message": "made up" });
+    set(records, "finished", json!({ "outcome": outcome, "cause": cause }));
+    set(records, "finished", members);
+    let last = records.last_mut().unwrap();
+    last["status"] = json!(outcome);
+    last["records_deleted"] = deleted;
+}
+
+fn is_put(record: &Value) -> bool {
+    record["event"]["call"].as_str().is_some_and(|call| call.starts_with("PUT "))
+}
+
+#[test]
+fn a_deletion_that_cannot_have_been_is_named() {
+    assert_eq!(told(&deletion(), |_| {}), "");
+    let table: [(&str, Forge, &str); 26] = [
+        ("another body", |r| set(r, "sending", json!({ "body_sha256": "sha256:00" })), "request.body"),
+        ("no body", |r| set(r, "sending", json!({ "body_sha256": null })), "request.body"),
+        ("another call", |r| set(r, "sending", json!({ "call": "POST /api/v2/conversations" })), "request.body"),
+        (
+            "an execution",
+            |r| before(r, "counted", json!({ "kind": "sending", "call": "PUT /api/v2/recording/jobs/abc" })),
+            "request.body",
+        ),
+        ("another id at the end", |r| r.last_mut().unwrap()["request_id"] = json!("other"), "request.id"),
+        (
+            "accepted without an id",
+            |r| {
+                let of = r.iter_mut().filter(|record| kind(record) == "submitted");
+                of.for_each(|record| record["request_id"] = Value::Null);
+            },
+            "request.id",
+        ),
+        ("an id before it", |r| r[1]["request_id"] = json!("req-1"), "request.id"),
+        (
+            "nothing sent",
+            |r| {
+                drop_all(r, &["sending", "submitted", "status"]);
+                r.iter_mut().for_each(|record| record["request_id"] = Value::Null);
+                set(r, "finished", json!({ "submits": 0 }));
+            },
+            "verified.undone records.deleted",
+        ),
+        (
+            "nothing sent, and nothing there",
+            |r| {
+                drop_all(r, &["sending", "submitted", "status"]);
+                r.iter_mut().for_each(|record| record["request_id"] = Value::Null);
+                set(r, "counted", json!({ "records": 0 }));
+                set(r, "finished", json!({ "submits": 0, "before": 0 }));
+                r.last_mut().unwrap()["records_deleted"] = json!(0);
+            },
+            "verified.undone",
+        ),
+        (
+            "looked before it was done",
+            |r| {
+                let look = r.iter().position(|record| kind(record) == "verified").unwrap();
+                let status = r.iter().position(|record| kind(record) == "status").unwrap();
+                r.swap(look, status);
+            },
+            "verified.unseen records.left",
+        ),
+        ("done by nobody", |r| drop_all(r, &["status"]), "verified.undone"),
+        ("failed, and verified", |r| set(r, "status", json!({ "remote": "failed" })), "verified.undone"),
+        ("no look", |r| drop_all(r, &["verified"]), "verified.unseen records.left"),
+        ("a look of another kind", |r| set(r, "verified", json!({ "method": "trust me" })), "verified.unseen"),
+        ("found something", |r| set(r, "verified", json!({ "found": 3 })), "verified.unseen"),
+        (
+            "looked before it was sent",
+            |r| {
+                let look = r.remove(r.iter().position(|record| kind(record) == "verified").unwrap());
+                let place = r.iter().position(|record| kind(record) == "sending").unwrap();
+                r.insert(place, look);
+                r[place]["request_id"] = Value::Null;
+            },
+            "verified.unseen records.left",
+        ),
+        (
+            "cancelled after it was accepted",
+            |r| {
+                drop_all(r, &["verified"]);
+                end(r, "cancelled", Value::Null, json!({ "remaining": null }));
+            },
+            "outcome.denied",
+        ),
+        (
+            "failed without a submit",
+            |r| {
+                let none =
+                    json!({ "kind": "no_answer", "call": "POST /api/v2/data/deletion/requests", "why": "timedOut" });
+                before(r, "submitted", none);
+                drop_all(r, &["submitted", "status", "verified"]);
+                r.iter_mut().for_each(|record| record["request_id"] = Value::Null);
+                end(r, "failed", Value::Null, json!({ "submits": 0, "remaining": null }));
+            },
+            "submits.unsent",
+        ),
+        (
+            "another count before",
+            |r| {
+                set(r, "finished", json!({ "before": 900_000 }));
+                r.last_mut().unwrap()["records_deleted"] = json!(900_000);
+            },
+            "records.before",
+        ),
+        (
+            "more deleted than there was",
+            |r| {
+                set(r, "finished", json!({ "before": null }));
+                r.last_mut().unwrap()["records_deleted"] = json!(777);
+            },
+            "records.before records.sum",
+        ),
+        (
+            "too many",
+            |r| {
+                set(r, "counted", json!({ "records": 5_000_000 }));
+                set(r, "finished", json!({ "before": 5_000_000 }));
+                r.last_mut().unwrap()["records_deleted"] = json!(5_000_000);
+            },
+            "guards.limit",
+        ),
+        ("not counted", |r| drop_all(r, &["counted"]), "guards.limit records.before"),
+        (
+            "another number left",
+            |r| {
+                set(r, "verified", json!({ "found": 5, "remaining": 5 }));
+                end(r, "residual", json!(12), json!({}));
+            },
+            "records.left",
+        ),
+        ("asked to stop", |r| before(r, "sending", json!({ "kind": "cancel_asked" })), "cancel.sent"),
+        (
+            "withheld, and accepted",
+            |r| {
+                let (call, cause) = ("POST /api/v2/data/deletion/requests", json!({ "code": "a", "message": "b" }));
+                before(r, "submitted", json!({ "kind": "withheld", "call": call, "cause": cause }));
+                let place = r.iter().position(|record| kind(record) == "withheld").unwrap();
+                r[place]["request_id"] = Value::Null;
+            },
+            "submits.unrecorded",
+        ),
+        (
+            "two submits accepted",
+            |r| {
+                let mut both: Vec<_> =
+                    r.iter().filter(|record| ["sending", "submitted"].contains(&kind(record))).cloned().collect();
+                both[0]["request_id"] = both[1]["request_id"].clone();
+                let place = r.iter().position(|record| kind(record) == "status").unwrap();
+                r.splice(place..place, both);
+                set(r, "finished", json!({ "submits": 2 }));
+            },
+            "guards.limit submits.accepted",
+        ),
+    ];
+    for (what, forge, codes) in table {
+        assert_eq!(told(&deletion(), forge), codes, "{what}");
+    }
+}
+
+#[test]
+fn a_job_that_cannot_have_been_is_named() {
+    assert_eq!(told(&job(), |_| {}), "");
+    let table: [(&str, Forge, &str); 19] = [
+        (
+            "the body of an execution",
+            |r| {
+                let put = r.iter_mut().find(|record| is_put(record)).unwrap();
+                put["event"]["body_sha256"] = json!("sha256:00");
+            },
+            "request.body",
+        ),
+        (
+            "created for another date",
+            |r| {
+                let post = r.iter_mut().find(|record| kind(record) == "sending").unwrap();
+                post["timestamp"] = json!("2026-01-01T00:00:01.000Z");
+            },
+            "request.body",
+        ),
+        (
+            "executed another job",
+            |r| {
+                let put = r.iter_mut().find(|record| is_put(record)).unwrap();
+                put["event"]["call"] = json!("PUT /api/v2/recording/jobs/other");
+            },
+            "request.body",
+        ),
+        (
+            "never executed",
+            |r| {
+                drop_all(r, &["gate", "holds_checked", "processed", "waiting"]);
+                r.retain(|record| {
+                    !is_put(record) && !(kind(record) == "status" && record["event"]["remote"] != "PENDING")
+                });
+            },
+            "verified.undone records.before records.sum",
+        ),
+        ("no gate", |r| drop_all(r, &["gate"]), "guards.limit"),
+        ("a gate that did not pass", |r| set(r, "gate", json!({ "passed": false })), "guards.limit"),
+        ("a gate with another limit", |r| set(r, "gate", json!({ "max_records": 5_000 })), "guards.limit"),
+        ("a gate that passed too many", |r| set(r, "gate", json!({ "recordings": 9_000_000 })), "guards.limit"),
+        ("no hold asked for", |r| set(r, "holds_checked", json!({ "asked": 0 })), "guards.unasked"),
+        ("no window searched", |r| set(r, "holds_checked", json!({ "periods": 0 })), "guards.unasked"),
+        ("no look for holds", |r| drop_all(r, &["holds_checked"]), "guards.unasked"),
+        ("held, and executed", |r| set(r, "holds_checked", json!({ "unprotected": ["c-9"] })), "held.sent"),
+        (
+            "cancelled after it ran",
+            |r| {
+                drop_all(r, &["verified", "processed", "waiting"]);
+                end(r, "cancelled", Value::Null, json!({ "before": 12, "remaining": null }));
+            },
+            "outcome.denied",
+        ),
+        (
+            "held after it ran",
+            |r| {
+                drop_all(r, &["verified"]);
+                end(r, "held", Value::Null, json!({ "remaining": null }));
+            },
+            "outcome.denied",
+        ),
+        (
+            "an execution without an answer, and timed out",
+            |r| {
+                let id = r.last().unwrap()["request_id"].as_str().unwrap().to_owned();
+                let call = format!("PUT /api/v2/recording/jobs/{id}");
+                let status = r.iter().position(|record| record["event"]["remote"] == "PROCESSING").unwrap();
+                r[status]["event"] = json!({ "kind": "no_answer", "call": call, "why": "dropped" });
+                r.retain(|record| record["event"]["remote"] != "FULFILLED");
+                drop_all(r, &["verified", "processed", "waiting"]);
+                end(r, "timedOut", Value::Null, json!({ "remaining": null }));
+            },
+            "outcome.denied",
+        ),
+        ("too early", |r| drop_all(r, &["waiting"]), "verified.early"),
+        (
+            "deleted more than it processed",
+            |r| set(r, "processed", json!({ "processed": 1, "skipped": 0, "failed": 0 })),
+            "records.sum",
+        ),
+        (
+            "deleted more than it counted",
+            |r| {
+                set(r, "finished", json!({ "before": 99_999 }));
+                r.last_mut().unwrap()["records_deleted"] = json!(99_999);
+            },
+            "records.before records.sum",
+        ),
+        ("nothing looked at", |r| set(r, "verified", json!({ "checked": 0 })), "verified.unseen"),
+    ];
+    for (what, forge, codes) in table {
+        assert_eq!(told(&job(), forge), codes, "{what}");
+    }
+}
+
+#[test]
+fn attempts_that_cannot_follow_each_other_are_named() {
+    let table: [(&str, Forge, &str); 4] = [
+        (
+            "verified, and tried again",
+            |r| {
+                let mut again = r.clone();
+                again.iter_mut().for_each(|record| record["attempt"] = json!(2));
+                r.extend(again);
+            },
+            "attempt.order",
+        ),
+        ("started twice", |r| r.insert(1, r[0].clone()), "attempt.start"),
+        ("never started", |r| drop(r.remove(0)), "attempt.start"),
+        ("started late", |r| r.swap(0, 1), "attempt.start"),
+    ];
+    for (what, forge, codes) in table {
+        assert_eq!(told(&deletion(), forge), codes, "{what}");
+    }
+    // Two chunks cannot have been deleted by one request.
+    let world = World::of(2);
+    let both = world.chunks.iter().flat_map(|chunk| records(&world.order, *chunk, &[]));
+    let report = Report::of(world.ordered(), &both.collect::<Vec<_>>());
+    assert_eq!(
+        report.problems.iter().map(|p| (p.code.as_str(), p.chunk)).collect::<Vec<_>>(),
+        [("request.shared", Some(2))]
+    );
+}

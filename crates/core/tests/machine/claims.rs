@@ -1,0 +1,267 @@
+//! Stories of what an end may claim: no more than somebody has seen.
+
+use super::*;
+
+fn recordings(change: impl FnOnce(&mut Value)) -> Order {
+    order("recordingJobs", change)
+}
+
+/// A job that has been carried out, with its own counts.
+fn fulfilled(of: u64, processed: u64, failed: u64) -> Answer {
+    let counts = json!({ "id": "job-1", "state": "FULFILLED", "totalRecordings": of, "totalProcessedRecordings": processed,
+                         "totalSkippedRecordings": 0, "totalFailedRecordings": failed });
+    Json(200, counts)
+}
+
+fn failures() -> Answer {
+    Json(200, json!({ "entities": [{ "conversation": { "id": "a" }, "recording": { "id": "r" } }] }))
+}
+
+fn there(count: usize) -> Answer {
+    Json(200, vec![json!({ "fileState": "AVAILABLE" }); count].into())
+}
+
+/// With a delete date that has come.
+fn still_to_go(count: usize) -> Answer {
+    let recording = json!({ "fileState": "AVAILABLE", "deleteDate": "2024-01-01T00:00:00.000Z" });
+    Json(200, vec![recording; count].into())
+}
+
+fn executed(over: Answer) -> impl Iterator<Item = Answer> {
+    [created(), job("READY"), job("PROCESSING"), over].into_iter()
+}
+
+fn cause(story: &Story) -> String {
+    story.run.view().cause.unwrap().message
+}
+
+#[test]
+fn what_a_sample_finds_is_a_part_of_what_is_left() {
+    let order = recordings(|order| order["limits"] = json!({ "verifySeconds": 0 }));
+    let ids: Vec<_> = (0..51).map(|i| format!("c-{i}")).collect();
+    let listed = || conversations(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+    let sample = [there(2), there(10)].into_iter().chain((0..8).map(|_| gone()));
+    let story = play(&order, executed(job("FULFILLED")).chain([listed()]).chain(sample));
+    assert_eq!(story.end(), ended(Outcome::Residual, "verify.residual"));
+    assert_eq!(cause(&story), "at least 12 recordings in 10 of 51 conversations are still there");
+    let view = story.run.view();
+    assert_eq!((view.remaining, view.records_deleted), (None, None), "nobody has looked at the others");
+    let looks = story.events("verified");
+    assert_eq!(
+        looks,
+        [json!({ "kind": "verified", "method": "recordingMetadata", "checked": 10, "listed": 51, "found": 12,
+                 "remaining": null })]
+    );
+    let report = super::reported::report(&order, &[&story.log]);
+    assert_eq!((report.totals.remaining, report.totals.records_deleted), (None, None));
+
+    // Where the server does not say how many there are, nobody says so.
+    let unsaid = Json(
+        200,
+        json!({ "conversations": [{ "conversationId": "a", "conversationStart": "2023-01-05T10:00:00.000Z" }] }),
+    );
+    let story = play(&order, executed(job("FULFILLED")).chain([unsaid, there(1)]));
+    assert_eq!(cause(&story), "at least 1 recordings in 1 conversations are still there");
+    // What a sample does not find, the job's own figure stands for.
+    let story = play(&order, executed(job("FULFILLED")).chain([listed()]).chain((0..10).map(|_| gone())));
+    let view = story.run.view();
+    assert_eq!((story.end(), view.remaining, view.records_deleted), (verified(), None, Some(5)));
+    // Whoever has looked at all of them knows how many are left.
+    let story = play(&order, executed(job("FULFILLED")).chain([conversations(&["a"]), there(1)]));
+    assert_eq!((cause(&story).as_str(), story.run.view().remaining), ("1 recordings are still there", Some(1)));
+    // A look that was seen to find something is not forgotten when nobody can look again.
+    let order = recordings(|_| {});
+    let sample = [there(2), there(10)].into_iter().chain((0..8).map(|_| gone()));
+    let story =
+        play(&order, executed(job("FULFILLED")).chain([listed()]).chain(sample).chain([error(403, "forbidden")]));
+    assert_eq!((story.end(), story.run.view().remaining), (ended(Outcome::Residual, "forbidden"), None));
+}
+
+#[test]
+fn what_a_search_does_not_reach_is_not_said_to_be_listed() {
+    let window = json!({ "start": "2022-11-01T00:00:00.000Z", "end": "2023-02-01T00:00:00.000Z" });
+    let long: Chunk = serde_json::from_value(json!({ "index": 1, "total": 1, "window": window })).unwrap();
+    let order = recordings(|order| order["limits"] = json!({ "verifySeconds": 0 }));
+    let answers = executed(job("FULFILLED")).chain([conversations(&["a"]), gone()]);
+    let story = go_on(&order, ChunkRun::new(&order, long), "2024-01-01T00:00:00Z", answers);
+    assert_eq!((story.end(), story.run.view().remaining), (verified(), None));
+    let look = &story.events("verified")[0];
+    assert_eq!((&look["checked"], &look["listed"], &look["found"]), (&json!(1), &Value::Null, &json!(0)));
+}
+
+#[test]
+fn nothing_is_called_deleted_before_somebody_has_looked() {
+    let story = play(&recordings(|_| {}), executed(job("FULFILLED")).chain([conversations(&["a"]), gone()]));
+    let deleted = |kind: &str| story.records(kind)[0]["records_deleted"].clone();
+    assert_eq!((deleted("processed"), deleted("verified"), deleted("finished")), (Value::Null, json!(5), json!(5)));
+    // The deadline comes while nobody can look.
+    let order = recordings(|order| order["limits"] = json!({ "chunkDeadlineSeconds": 60 }));
+    let blind = always(error(503, "service.unavailable"));
+    let story = play(&order, executed(job("FULFILLED")).chain([blind]));
+    assert_eq!((story.end().0, story.run.view().records_deleted), (Outcome::Unknown, None));
+}
+
+#[test]
+fn where_a_job_has_deleted_nothing_there_is_nothing_to_look_at() {
+    let window = json!({ "start": "2018-01-01T00:00:00.000Z", "end": "2018-01-02T00:00:00.000Z" });
+    let aged: Chunk =
+        serde_json::from_value(json!({ "index": 1, "total": 1, "window": window, "age": "aged" })).unwrap();
+    let order = recordings(|_| {});
+    let empty = |state: &str| {
+        Json(
+            200,
+            json!({ "id": "job-1", "state": state, "totalRecordings": 0,
+        "totalProcessedRecordings": 0, "totalSkippedRecordings": 0, "totalFailedRecordings": 0 }),
+        )
+    };
+    let none = Json(200, json!({ "totalHits": 0 }));
+    let answers = [created(), empty("READY"), empty("PROCESSING"), empty("FULFILLED"), none];
+    let story = go_on(&order, ChunkRun::new(&order, aged), "2024-01-01T00:00:00Z", answers);
+    let view = story.run.view();
+    assert_eq!((story.end(), view.remaining, view.records_deleted), (verified(), Some(0), Some(0)));
+    // Of a job that does not say what it has done, an empty list says nothing.
+    let silent = Json(200, json!({ "id": "job-1", "state": "FULFILLED" }));
+    let story = play(&order, executed(silent).chain([Json(200, json!({ "totalHits": 0 }))]));
+    assert_eq!((story.end(), story.run.view().remaining), (ended(Outcome::Unknown, "job.counts-missing"), None));
+}
+
+#[test]
+fn after_failures_somebody_looks_and_something_is_left_whatever_they_find() {
+    let order = recordings(|_| {});
+    let failing = || executed(fulfilled(5, 3, 2)).chain([failures()]);
+    let told = "the job did not delete 2 recordings; the audit log names those that failed";
+    for (look, remaining, deleted) in [
+        // As many as the job says that it has left.
+        (there(2), Some(2), Some(3)),
+        // More: some of what it calls processed is there.
+        (there(4), Some(4), None),
+        // Fewer than it has left: nobody knows where those are.
+        (gone(), None, Some(3)),
+        (there(1), None, None),
+    ] {
+        let story = play(&order, failing().chain([conversations(&["a"]), look]));
+        let view = story.run.view();
+        assert_eq!((story.end(), cause(&story).as_str()), (ended(Outcome::Residual, "job.failed-recordings"), told));
+        assert_eq!((view.remaining, view.records_deleted), (remaining, deleted));
+    }
+    // What has its date and is there still may go; what failed has none.
+    let going = [conversations(&["a"]), still_to_go(3), conversations(&["a"]), there(2)];
+    let story = play(&order, failing().chain(going));
+    assert_eq!(
+        (story.end(), story.run.view().records_deleted),
+        (ended(Outcome::Residual, "job.failed-recordings"), Some(3))
+    );
+    assert!(story.waits.contains(&WaitReason::IndexLag));
+    // Where nothing is listed, nobody has looked.
+    let story = play(&order, failing().chain([Json(200, json!({ "totalHits": 0 }))]));
+    let view = story.run.view();
+    assert_eq!(story.end(), ended(Outcome::Residual, "job.failed-recordings"));
+    assert_eq!((view.remaining, view.records_deleted), (None, None));
+    // Nor where nobody can, and which of them failed is not told either.
+    let blind = [error(403, "forbidden"), error(403, "forbidden")];
+    let story = play(&order, executed(fulfilled(5, 3, 2)).chain(blind));
+    assert_eq!((story.end(), story.run.view().records_deleted), (ended(Outcome::Residual, "forbidden"), None));
+    let untold = [conversations(&["a"]), there(2)];
+    let story = play(&order, executed(fulfilled(5, 3, 2)).chain([error(403, "forbidden")]).chain(untold));
+    assert_eq!(
+        (story.end().1.as_str(), cause(&story).as_str()),
+        ("job.failed-recordings", "the job did not delete 2 recordings")
+    );
+    // And what a job says nothing of is looked for in the same way.
+    let story = play(&order, executed(fulfilled(5, 3, 0)).chain([conversations(&["a"]), there(2)]));
+    let view = story.run.view();
+    assert_eq!(
+        (story.end(), view.remaining, view.records_deleted),
+        (ended(Outcome::Residual, "job.counts"), Some(2), Some(3))
+    );
+}
+
+#[test]
+fn after_failures_the_others_have_their_cool_off() {
+    let order = recordings(|order| order["request"]["recordings"] = json!({ "coolOffDays": 7 }));
+    let failing = || executed(fulfilled(5, 3, 2)).chain([failures()]);
+    let story = play(&order, failing().chain([conversations(&["a"]), there(2)]));
+    assert_eq!(
+        (story.end(), story.run.view().records_deleted),
+        (ended(Outcome::Residual, "job.failed-recordings"), Some(3))
+    );
+    assert!(story.waits.contains(&WaitReason::CoolOff) && story.elapsed >= Duration::from_secs(7 * 86_400));
+    // Cancelled meanwhile: what has a date goes, and nobody waits for it.
+    let asked = executed(fulfilled(5, 3, 2)).chain([CancelFirst(Box::new(failures()))]);
+    let story = play(&order, asked);
+    assert_eq!((story.end(), story.run.view().records_deleted), (ended(Outcome::Unknown, "cancelled.scheduled"), None));
+    assert!(story.elapsed < Duration::from_secs(3_600));
+}
+
+#[test]
+fn after_failures_a_late_run_ends_with_something_left() {
+    let order = recordings(|order| order["limits"] = json!({ "chunkDeadlineSeconds": 60 }));
+    for late in
+        [vec![always(error(503, "service.unavailable"))], vec![failures(), always(error(503, "service.unavailable"))]]
+    {
+        let story = play(&order, executed(fulfilled(5, 3, 2)).chain(late));
+        assert_eq!((story.end(), story.run.view().records_deleted), (ended(Outcome::Residual, "deadline"), None));
+    }
+}
+
+#[test]
+fn a_job_that_somebody_else_cancelled_has_deleted_nothing_only_if_it_says_so() {
+    let order = recordings(|_| {});
+    let story = play(&order, [created(), cancelled()]);
+    assert_eq!(story.end(), ended(Outcome::Cancelled, "job.cancelled-elsewhere"));
+    // Between two looks it was executed, too.
+    for over in [job("CANCELLED"), Json(200, json!({ "id": "job-1", "state": "CANCELLED" }))] {
+        let story = play(&order, [created(), over, conversations(&["a"]), gone()]);
+        assert_eq!(story.end(), ended(Outcome::Unknown, "job.cancelled-midway"));
+        assert_eq!((story.times("PUT job-1"), story.run.view().records_deleted), (0, None));
+    }
+}
+
+#[test]
+fn a_job_that_we_cancel_is_asked_what_it_has_done() {
+    let held = || Objects(Objection::Held(Cause::new("policy.keepsMore", "hold `new` keeps it")));
+    let order = recordings(|_| {});
+    let start = || [created(), job("READY"), held()].into_iter();
+    // Whatever the cancellation is answered.
+    let answers = || {
+        [Text(204, ""), error(404, "not.found"), Text(200, "<html>"), error(409, "conflict"), error(403, "forbidden")]
+    };
+    for answer in answers() {
+        let story = play(&order, start().chain([answer, cancelled()]));
+        assert_eq!(story.end(), ended(Outcome::Held, "policy.keepsMore"));
+    }
+    for answer in answers() {
+        let story = play(&order, start().chain([answer, job("CANCELLED"), conversations(&["a"]), gone()]));
+        assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Unknown, "job.cancelled-midway"), 0));
+    }
+    for answer in answers() {
+        let rest = [answer, job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+        let story = play(&order, start().chain(rest));
+        assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 0), "somebody else has executed it");
+    }
+    // It is there, and nobody has executed it.
+    let story = play(&order, start().chain([error(403, "forbidden"), job("READY")]));
+    assert_eq!(story.end(), ended(Outcome::Held, "policy.keepsMore"));
+    // Of one that is gone nobody can say what it has done; the next attempt makes another.
+    let story =
+        play(&order, start().chain([Text(204, ""), always(error(404, "not.found")), conversations(&["a"]), gone()]));
+    assert_eq!((story.end(), story.times("GET job-1")), (ended(Outcome::Unknown, "job.gone"), 9));
+    assert_eq!(cause(&story), "hold `new` keeps it; its job is gone, and nobody can say what it had processed");
+    let again = executed(job("FULFILLED")).chain([conversations(&["a"]), gone()]);
+    let story = go_on(&order, story.run.retried().unwrap(), "2024-01-02T00:00:00Z", again);
+    assert_eq!((story.end(), story.times("POST jobs")), (verified(), 1));
+    // Nor of one that nobody could cancel or ask; the next attempt goes on with it.
+    let blind = || always(error(503, "service.unavailable"));
+    for silence in [vec![blind()], vec![Text(204, ""), blind()]] {
+        let story = play(&order, start().chain(silence));
+        assert_eq!(story.end(), ended(Outcome::Unknown, "policy.keepsMore"));
+        assert_eq!(cause(&story), "hold `new` keeps it; whether its job was cancelled is not known");
+        let story = go_on(
+            &order,
+            story.run.retried().unwrap(),
+            "2024-01-02T00:00:00Z",
+            [job("CANCELLED"), conversations(&["a"]), gone()],
+        );
+        assert_eq!((story.end(), story.times("POST jobs")), (ended(Outcome::Unknown, "job.cancelled-midway"), 0));
+    }
+}

@@ -1,0 +1,142 @@
+//! How a rehearsed request leaves: with a token that all chunks share, in the budget that they share, once; and what comes of it.
+
+use std::time::Duration;
+
+use purge_core::bounds::{API_TIMEOUT, LOGIN_TIMEOUT, UNSAID_PAUSE};
+use purge_core::http::{Auth, HttpRequest, HttpResponse, NoResponse};
+use purge_core::oauth::{LoginStyle, NoToken, Token, token_request};
+use purge_core::reply::retry_after;
+use purge_core::run::{ChunkRun, Input, Objection};
+use purge_core::time::Timestamp;
+
+use super::{DryRun, Due, Leaving};
+use crate::http::{Delivery, TenantRequest};
+use crate::login::base64;
+
+/// No longer does a worker sleep until there is room in the budget without writing its lease anew, whereupon it asks again: a lease of
+/// 60 s, of which 40 s are to be left when a request leaves.
+const NAP: Duration = Duration::from_secs(20);
+
+impl DryRun {
+    /// Sends a request as soon as there is a token and room for it. Gives what its chunk is told now, if that is settled.
+    pub(super) fn leave(&mut self, place: usize, request: HttpRequest, leased: Timestamp) -> Option<Input> {
+        let leaving = Leaving { request, leased, seen: self.tokens.attempts() };
+        match self.at_hand(&leaving) {
+            Some(at_hand) => self.depart(place, leaving, at_hand),
+            None if self.logging_in => {
+                self.waiting_for_login.push((place, leaving));
+                None
+            }
+            None => self.log_in(place, leaving),
+        }
+    }
+
+    fn at_hand(&self, leaving: &Leaving) -> Option<Result<Token, NoToken>> {
+        self.tokens.at_hand(self.now, leaving.request.auth == Auth::BearerRenewed, leaving.seen)
+    }
+
+    /// It is its turn at the login, where perhaps nobody need ask any more.
+    pub(super) fn at_login(&mut self, place: usize, leaving: Leaving) -> Option<Input> {
+        let Some(at_hand) = self.at_hand(&leaving) else { return self.log_in(place, leaving) };
+        self.logging_in = !self.waiting_for_login.is_empty();
+        if self.logging_in {
+            let (next, leaving) = self.waiting_for_login.remove(0);
+            self.schedule(next, self.now, Due::AtLogin(leaving));
+        }
+        self.depart(place, leaving, at_hand)
+    }
+
+    /// Asks the login for a token, for this request and for all that come to need one meanwhile.
+    fn log_in(&mut self, place: usize, leaving: Leaving) -> Option<Input> {
+        self.logging_in = true;
+        let client = self.tenant.scenario.client();
+        let basic = format!("Basic {}", base64(format!("{}:{}", client.id, client.secret).as_bytes()));
+        let style = LoginStyle::of(self.order.request.api);
+        let (at, answer) = self.exchange(&token_request(style), basic, LOGIN_TIMEOUT);
+        if at == self.now {
+            return self.logged_in(place, leaving, at, answer);
+        }
+        self.schedule(place, at, Due::LoggedIn(leaving, self.now, answer));
+        None
+    }
+
+    /// The login has answered, or it is no longer waited for.
+    pub(super) fn logged_in(
+        &mut self,
+        place: usize,
+        leaving: Leaving,
+        asked: Timestamp,
+        answer: Result<HttpResponse, NoResponse>,
+    ) -> Option<Input> {
+        self.tokens.answered(answer, asked, self.now);
+        self.at_login(place, leaving)
+    }
+
+    /// Sends a request with a token, if there is one and room in the budget.
+    fn depart(&mut self, place: usize, leaving: Leaving, token: Result<Token, NoToken>) -> Option<Input> {
+        let Leaving { request, leased, .. } = leaving;
+        let token = match token {
+            Ok(token) => token,
+            Err(no_token) => {
+                let pause = no_token.pause(self.now);
+                return Some(Input::no_token(no_token.error, pause));
+            }
+        };
+        if let Err(at) = self.budget.take(self.now) {
+            let leased = if self.now < leased.plus(NAP) { leased } else { self.now };
+            self.schedule(place, at.min(leased.plus(NAP)), Due::Leave(request, leased));
+            return None;
+        }
+        if self.must_hear_cancel(place) && self.run(place).is_some_and(ChunkRun::is_deleting) {
+            return Some(Input::Objection(Objection::Cancelled));
+        }
+        let bearer = format!("Bearer {}", token.access.expose());
+        let (at, answer) = self.exchange(&request, bearer, API_TIMEOUT);
+        if at == self.now {
+            return Some(self.answered(token.attempt, answer));
+        }
+        self.schedule(place, at, Due::Answered(token.attempt, answer));
+        None
+    }
+
+    /// Learns from an answer what concerns everybody.
+    pub(super) fn answered(&mut self, login: u64, answer: Result<HttpResponse, NoResponse>) -> Input {
+        let response = match answer {
+            Ok(response) => response,
+            Err(why) => return Input::NoResponse(why),
+        };
+        self.budget.observe(&response, self.now);
+        match response.status {
+            401 => self.tokens.refused(login),
+            429 => self.budget.pause(self.now.plus(retry_after(&response, self.now).unwrap_or(UNSAID_PAUSE))),
+            _ => {}
+        }
+        Input::Response(response)
+    }
+
+    /// What the tenant answers, and when. No longer than `patience` is waited for it.
+    fn exchange(
+        &mut self,
+        request: &HttpRequest,
+        authorization: String,
+        patience: Duration,
+    ) -> (Timestamp, Result<HttpResponse, NoResponse>) {
+        let mut headers = vec![("authorization".to_owned(), authorization)];
+        headers.extend(request.content_type.iter().map(|kind| ("content-type".to_owned(), kind.clone())));
+        let received = TenantRequest {
+            method: request.method,
+            path: request.path.clone(),
+            headers,
+            body: request.body.clone().unwrap_or_default(),
+        };
+        let reply = self.tenant.handle(&received, self.now);
+        if reply.after > patience {
+            return (self.now.plus(patience), Err(NoResponse::TimedOut));
+        }
+        let answer = match reply.delivery {
+            Delivery::Answer(response) => Ok(response),
+            Delivery::Dropped | Delivery::Truncated(..) => Err(NoResponse::Dropped),
+        };
+        (self.now.plus(reply.after), answer)
+    }
+}

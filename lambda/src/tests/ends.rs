@@ -1,0 +1,273 @@
+//! What follows when chunks end: the governance system is told, the evidence is written, and a person is called if it has to be, each
+//! once, however many messages come by afterwards.
+
+use std::time::Duration;
+
+use purge_core::evidence::FILES;
+use purge_core::http::HttpResponse;
+use purge_core::url::webhook_url;
+use purge_core::wake::WakeUp;
+use purge_driver::ledger::MessageState;
+use purge_driver::{Clock as _, Ledger as _};
+use serde_json::{Value, json};
+
+use super::fakes::{Sent, World, delivered, event, in_virtual_time, measured, nobody, policy, sent};
+use crate::evidence::{Latest, Proof, records};
+use crate::login::Webhook;
+use crate::wake::{Errand, ErrandKind};
+
+const TIME: Duration = Duration::from_secs(120);
+/// How long evidence waits for messages.
+const PATIENCE: Duration = Duration::from_secs(900);
+
+fn kinds(errands: &[Sent]) -> Vec<ErrandKind> {
+    errands.iter().map(|errand| serde_json::from_str::<Errand>(&errand.body).unwrap().errand).collect()
+}
+
+fn evidence_among(errands: &[Sent]) -> usize {
+    kinds(errands).iter().filter(|kind| **kind == ErrandKind::Evidence).count()
+}
+
+fn evidence(run_id: &str) -> Sent {
+    sent(serde_json::to_string(&Errand::new(run_id, ErrandKind::Evidence)).unwrap())
+}
+
+async fn work(world: &World, messages: &[Sent]) {
+    for five in messages.chunks(5) {
+        let answer = world.functions().work(&event(five), &world.invocation(TIME)).await.unwrap();
+        assert_eq!(answer, json!({"batchItemFailures": []}));
+    }
+}
+
+/// A courier does these errands.
+async fn courier(world: &World, errands: &[Sent]) {
+    for errand in errands {
+        let batch = event(std::slice::from_ref(errand));
+        let answer = world.functions().run_errands(&batch, &nobody, &world.invocation(TIME)).await.unwrap();
+        assert_eq!(answer, json!({"batchItemFailures": []}));
+    }
+}
+
+async fn ask(world: &World, action: &str, run_id: &str) -> Value {
+    world.functions().plan(&json!({"action": action, "runId": run_id}), &world.invocation(TIME)).await.unwrap()
+}
+
+/// Ends the chunk in vain. Gives what that sends.
+async fn fails(world: &World, run_id: &str, chunk: u32) -> Vec<Sent> {
+    let attempt = world.ledger.chunk(run_id, chunk).await.unwrap().map(|row| row.run.attempt());
+    let dead = sent(WakeUp { attempt, ..WakeUp::new(run_id, chunk) }.text());
+    world.functions().bury(&event(&[dead]), &world.invocation(TIME)).await.unwrap();
+    assert!(world.ledger.chunk(run_id, chunk).await.unwrap().unwrap().run.outcome().is_some());
+    world.errands.take()
+}
+
+/// The governance system has been told.
+async fn told(world: &World, run_id: &str) {
+    for message in world.ledger.outbox_pending(run_id, 9_999).await.unwrap() {
+        let delivered = MessageState::Delivered { at: world.clock.now() };
+        assert!(world.ledger.outbox_settle(run_id, &message.id, message.attempts, &delivered).await.unwrap());
+    }
+}
+
+fn latest(world: &World, run_id: &str) -> Latest {
+    serde_json::from_str(&world.evidence.kept.borrow()[&format!("{run_id}/latest.json")]).unwrap()
+}
+
+#[test]
+fn the_wake_ups_that_a_cancel_leaves_behind_send_for_nothing() {
+    const CHUNKS: u32 = 200;
+    in_virtual_time(async |world| {
+        let run_id = world.run_under(CHUNKS, &json!({"version": 1, "limits": {"requestsPerMinute": 30}})).await;
+        let first: Vec<_> = (1..=CHUNKS).map(|chunk| sent(WakeUp::new(&run_id, chunk).text())).collect();
+        work(world, &first).await;
+        let mut under_way = world.chunks.take();
+        assert_eq!(under_way.len(), 200, "all wait for the request budget");
+        world.clock.sleep(Duration::from_secs(5)).await;
+        ask(world, "cancel", &run_id).await;
+        courier(world, &world.errands.take()).await;
+        work(world, &world.chunks.take()).await;
+        assert_eq!(world.ledger.run(&run_id).await.unwrap().unwrap().open, 0);
+        let errands = world.errands.take();
+        assert_eq!((errands.len(), evidence_among(&errands)), (201, 1), "a message for each, and the evidence");
+        while !under_way.is_empty() {
+            world.clock.sleep(PATIENCE).await;
+            work(world, &under_way).await;
+            assert_eq!(world.errands.take().len(), 0);
+            under_way = world.chunks.take();
+        }
+    });
+}
+
+#[test]
+fn an_end_of_which_perhaps_nobody_has_told_is_told() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(1).await;
+        assert_eq!(fails(world, &run_id, 1).await.len(), 2);
+        let wake = [sent(WakeUp::new(&run_id, 1).text())];
+        // It follows a commit of which its worker did not learn whether it was done.
+        work(world, &wake).await;
+        assert_eq!(world.errands.take().len(), 2);
+        world.clock.sleep(Duration::from_secs(180)).await;
+        work(world, &wake).await;
+        assert_eq!(kinds(&world.errands.take()), [], "that was somebody else's end");
+        // It is the message of a worker that died when it had ended the chunk.
+        world.functions().work(&delivered(&wake, 2), &world.invocation(TIME)).await.unwrap();
+        assert_eq!(world.errands.take().len(), 2);
+    });
+}
+
+#[test]
+fn a_run_that_has_its_evidence_is_not_looked_at_again() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(1).await;
+        fails(world, &run_id, 1).await;
+        told(world, &run_id).await;
+        courier(world, &[evidence(&run_id)]).await;
+        assert!(world.ledger.unfinished().is_empty() && !world.evidence.written.take().is_empty());
+        world.evidence.reads.set(0);
+        courier(world, &[evidence(&run_id), evidence(&run_id)]).await;
+        assert_eq!((world.evidence.reads.get(), world.errands.take().len()), (0, 0));
+    });
+}
+
+#[test]
+fn evidence_waits_for_messages_in_one_errand_and_is_sent_for_after_the_last() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(2).await;
+        fails(world, &run_id, 1).await;
+        let mut errands = fails(world, &run_id, 2).await;
+        let waits = errands.pop().unwrap();
+        assert_eq!((evidence_among(std::slice::from_ref(&waits)), waits.delay_seconds), (1, 900));
+        world.clock.sleep(Duration::from_secs(100)).await;
+        courier(world, &[evidence(&run_id)]).await;
+        let again = world.errands.take();
+        assert_eq!((again.len(), again[0].delay_seconds), (1, 800), "nobody looks meanwhile");
+
+        *world.http.answer.borrow_mut() = HttpResponse::json(200, &json!({}));
+        let url = webhook_url("https://governance.example.com/hook").unwrap();
+        let webhook = async || Ok(Some(Webhook { url: url.clone(), secrets: None }));
+        let messages = world.ledger.outbox_pending(&run_id, 9).await.unwrap();
+        for (message, sends) in messages.into_iter().zip([0, 1]) {
+            let deliver = Errand::new(&run_id, ErrandKind::Deliver { message: message.id });
+            let deliver = event(&[sent(serde_json::to_string(&deliver).unwrap())]);
+            world.functions().run_errands(&deliver, &webhook, &world.invocation(TIME)).await.unwrap();
+            assert_eq!(kinds(&world.errands.take()), vec![ErrandKind::Evidence; sends]);
+            // Its courier died before it could send for anything.
+            world.functions().run_errands(&deliver, &webhook, &world.invocation(TIME)).await.unwrap();
+            assert_eq!(kinds(&world.errands.take()), vec![ErrandKind::Evidence; sends]);
+        }
+    });
+}
+
+#[test]
+fn evidence_that_waited_in_vain_is_written_once_and_again_when_all_is_delivered() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(1).await;
+        fails(world, &run_id, 1).await;
+        world.clock.sleep(PATIENCE).await;
+        courier(world, &[evidence(&run_id)]).await;
+        let first = latest(world, &run_id);
+        world.evidence.reads.set(0);
+        courier(world, &[evidence(&run_id), evidence(&run_id)]).await;
+        assert_eq!((world.evidence.reads.get(), world.errands.take().len()), (2, 0), "only where the newest is");
+        told(world, &run_id).await;
+        courier(world, &[evidence(&run_id)]).await;
+        assert_ne!(latest(world, &run_id).folder, first.folder);
+        assert!(world.ledger.unfinished().is_empty());
+    });
+}
+
+/// Two couriers prove two states of a run, and the one with the older state is so slow that it is the last to say where the newest is.
+#[test]
+fn a_slow_courier_does_not_leave_an_older_state_as_the_newest() {
+    in_virtual_time(async |world| {
+        let slow = Duration::from_secs(10);
+        let run_id = world.run(1).await;
+        fails(world, &run_id, 1).await;
+        told(world, &run_id).await;
+        world.evidence.takes.set(slow);
+        let older = async {
+            courier(world, &[evidence(&run_id)]).await;
+        };
+        let newer = async {
+            // The files and the manifest are there, and the pointer is on its way.
+            world.clock.sleep(slow * u32::try_from(FILES.len() + 1).unwrap() + slow / 2).await;
+            world.evidence.takes.set(Duration::ZERO);
+            assert_eq!(ask(world, "retry", &run_id).await["queued"], 1);
+            fails(world, &run_id, 1).await;
+            told(world, &run_id).await;
+            courier(world, &[evidence(&run_id)]).await;
+            assert!(world.ledger.unfinished().is_empty(), "that is done");
+            latest(world, &run_id)
+        };
+        let ((), newest) = futures_util::future::join(older, newer).await;
+        assert_ne!(latest(world, &run_id).folder, newest.folder, "the older one came last");
+        courier(world, &world.errands.take()).await;
+        assert_eq!(latest(world, &run_id).folder, newest.folder);
+        assert!(world.ledger.unfinished().is_empty());
+    });
+}
+
+#[test]
+fn a_run_that_is_not_verified_calls_somebody_once() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(1).await;
+        let ends = async |messages: bool| {
+            world.clock.sleep(PATIENCE).await;
+            fails(world, &run_id, 1).await;
+            if messages {
+                told(world, &run_id).await;
+            }
+            world.clock.sleep(PATIENCE).await;
+            courier(world, &[evidence(&run_id)]).await;
+        };
+        ends(false).await;
+        let lines = measured("RunsNotVerified");
+        assert_eq!(lines.len(), 1);
+        let line = |name: &str| lines[0][name].as_str().unwrap();
+        assert_eq!((line("runId"), line("runOutcome"), line("Simulated")), (run_id.as_str(), "failed", "true"));
+
+        told(world, &run_id).await;
+        world.clock.sleep(PATIENCE).await;
+        courier(world, &[evidence(&run_id), evidence(&run_id)]).await;
+        assert!(world.ledger.unfinished().is_empty());
+        assert_eq!(measured("RunsNotVerified").len(), 0, "only the messages are others");
+
+        assert_eq!(ask(world, "retry", &run_id).await["queued"], 1);
+        ends(true).await;
+        assert_eq!(measured("RunsNotVerified").len(), 1, "it has failed again");
+    });
+}
+
+#[test]
+fn a_run_that_somebody_cancelled_calls_nobody() {
+    in_virtual_time(async |world| {
+        let run_id = world.run_under(1, &policy()).await;
+        ask(world, "cancel", &run_id).await;
+        work(world, &[sent(WakeUp::new(&run_id, 1).text())]).await;
+        told(world, &run_id).await;
+        courier(world, &[evidence(&run_id)]).await;
+        assert_eq!(latest(world, &run_id).outcome.as_str(), "cancelled");
+        assert_eq!(measured("RunsNotVerified"), Vec::<Value>::new());
+    });
+}
+
+#[test]
+fn only_the_first_evidence_of_an_end_is_the_first() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(1).await;
+        fails(world, &run_id, 1).await;
+        let write = async || {
+            let row = world.ledger.run(&run_id).await.unwrap().unwrap();
+            let records = records(&world.ledger, &run_id).await.unwrap();
+            let outbox = world.ledger.outbox(&run_id).await.unwrap();
+            let proof = Proof::of(&row, &records, &outbox, world.clock.now()).unwrap();
+            let written = proof.write(&&world.evidence, world.clock.now()).await.unwrap();
+            (written.is_new(), written.is_first(row.updated_at))
+        };
+        assert_eq!(write().await, (true, true));
+        assert_eq!(write().await, (false, false));
+        told(world, &run_id).await;
+        assert_eq!(write().await, (true, false));
+    });
+}

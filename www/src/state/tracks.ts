@@ -1,0 +1,89 @@
+// Which chunk is in which lane, and what it does there since when: the bars of a rehearsal, and of a run that is watched.
+import type { ChunkView } from '../types'
+
+export type Phase = 'check' | 'submit' | 'wait' | 'delete' | 'verify' | 'end'
+
+export interface Bar {
+  lane: number
+  chunk: number
+  from: number
+  to: number
+  phase: Phase
+  why: string
+}
+
+const WAITS = new Set(['rateLimited', 'backoff', 'requestBudget', 'slotBusy', 'confirmingSubmit', 'indexLag', 'coolOff'])
+const PHASES: Record<string, Phase> = {
+  queued: 'check', checkingHolds: 'check', counting: 'check', submitting: 'submit', executing: 'submit', preparing: 'submit',
+  deleting: 'delete', verifying: 'verify', collectingFailures: 'verify', waitingForSlot: 'wait', confirmingSubmit: 'wait',
+  cancelling: 'submit',
+}
+
+/** What is known of a chunk at a time. */
+export type Seen = Pick<ChunkView, 'state' | 'wait' | 'outcome'>
+
+function phaseOf({ state, wait, outcome }: Seen): Phase {
+  if (outcome !== null) return 'end'
+  if (wait && WAITS.has(wait.kind)) return 'wait'
+  return PHASES[state] ?? 'check'
+}
+
+export class Tracks {
+  bars: Bar[] = []
+  /** As many lanes as there have been. */
+  lanes = 0
+  /** The bars of the chunks that are under way. */
+  readonly #open = new Map<number, Bar>()
+  readonly #laneOf = new Map<number, number>()
+  readonly #busy = new Set<number>()
+  /** Where an earlier attempt was. */
+  readonly #before = new Map<number, number>()
+
+  /** Whether no chunk is under way. */
+  get idle(): boolean {
+    return this.#open.size === 0
+  }
+
+  note(chunk: number, at: number, seen: Seen): void {
+    const open = this.#open.get(chunk)
+    if (open) open.to = at
+    const lane = this.#lane(chunk)
+    const phase = phaseOf(seen)
+    if (seen.outcome !== null) {
+      this.#leave(chunk, lane)
+      this.bars.push({ lane, chunk, from: at, to: at, phase, why: seen.outcome })
+      return
+    }
+    // A look at a job is no news: what it waits for stays what it was.
+    const why = seen.wait?.kind ?? (open?.phase === phase ? open.why : seen.state)
+    if (open?.phase === phase && open.why === why) return
+    const bar = { lane, chunk, from: at, to: at, phase, why }
+    this.bars.push(bar)
+    this.#open.set(chunk, bar)
+  }
+
+  /** What is under way goes on until then. */
+  until(now: number): void {
+    for (const bar of this.#open.values()) bar.to = now
+  }
+
+  /** A lane is one of the places that chunks under way take. What is tried again goes to where it was, if that is free. */
+  #lane(chunk: number): number {
+    const known = this.#laneOf.get(chunk)
+    if (known !== undefined) return known
+    let lane = this.#before.get(chunk) ?? 0
+    if (this.#busy.has(lane)) lane = 0
+    while (this.#busy.has(lane)) lane += 1
+    this.#busy.add(lane)
+    this.#laneOf.set(chunk, lane)
+    this.lanes = Math.max(this.lanes, lane + 1)
+    return lane
+  }
+
+  #leave(chunk: number, lane: number): void {
+    this.#open.delete(chunk)
+    this.#busy.delete(lane)
+    this.#laneOf.delete(chunk)
+    this.#before.set(chunk, lane)
+  }
+}

@@ -1,0 +1,24 @@
+// Which OAuth client will delete: it is in the tenant's name, and so decides how a run is called.
+import { html, type TemplateResult } from 'lit-html'
+import { live } from 'lit-html/directives/live.js'
+import { keep, kept } from '../state/kept'
+import { change } from '../state/store'
+import { t } from '../texts'
+
+const CLIENT = 'client'
+
+let client = (kept(CLIENT) ?? '') as string
+
+/** The client's id, empty as long as nobody has said it. */
+export const clientId = (): string => client.trim()
+
+/** Where it is said. */
+export function clientField(id: string): TemplateResult {
+  return html`<div class="field"><label for=${id}>${t.client.label}</label>
+    <input id=${id} type="text" autocomplete="off" spellcheck="false" aria-describedby="${id}-help" .value=${live(client)}
+      @input=${(event: Event) => {
+        client = (event.target as HTMLInputElement).value
+        keep(CLIENT, client)
+        change({})
+      }} /><small id="${id}-help">${t.client.help}</small></div>`
+}

@@ -1,0 +1,14 @@
+// Rows that are added to the policy: as many as core reads, and not one more.
+import { expect, test, vi } from 'vitest'
+
+const edit = vi.fn()
+vi.mock('../src/state/store', () => ({ edit, get: () => ({ documents: { policy: null }, plan: { summary: { findings: [] } } }) }))
+
+test('rows that would make the policy longer than core reads are not added', async () => {
+  const { addRows, LONGEST } = await import('../src/state/policy')
+  const rows = (bytes: number) => ({ kind: 'holds' as const, rows: [{ id: 'LH-1', matter: 'ü'.repeat(bytes / 2) }] })
+  expect(addRows(rows(LONGEST))).toBe('tooLong')
+  expect(edit).not.toHaveBeenCalled()
+  expect(addRows(rows(LONGEST - 1000))).toBe('added')
+  expect(edit).toHaveBeenCalledOnce()
+})
