@@ -33,6 +33,6 @@ pub use http::{Delivery, TenantReply, TenantRequest};
 pub use population::Media;
 pub use scenario::Scenario;
 pub use tenant::Tenant;
-pub use truth::{Count, ExecutedDeletion, RecordingTruth, Truth};
+pub use truth::{Count, ExecutedDeletion, Item, RecordingTruth, Truth};
 pub use webhook_sink::{WebhookDelivery, WebhookSink};
 pub use world::RecordKind;

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::data_deletion::DeletionEnd;
 use crate::fault::Call;
-use crate::population::{Conversation, Recording, instant};
+use crate::population::{Conversation, Recording, RecordingKind, instant};
 use crate::prng::uuid_text;
 use crate::recording_jobs::JobState;
 use crate::tenant::Tenant;
@@ -101,7 +101,81 @@ pub struct RecordingTruth {
     pub skipped: u64,
 }
 
+/// One thing that exists or existed: a record or a recording, with what its conversation is.
+#[derive(Debug)]
+pub struct Item {
+    /// `conversation`, `interaction` or `message` for a record; `recording`, `screenRecording` or `snippet`.
+    pub kind: &'static str,
+    /// When it was made.
+    pub at: Timestamp,
+    /// When it was deleted; absent while it is there.
+    pub gone: Option<Timestamp>,
+    /// Whether it is a recording with a delete date, which may lie ahead.
+    pub dated: bool,
+    /// Whether it is a recording with sensitive data.
+    pub sensitive: bool,
+    /// Whether it is a recording that a media retention policy governs.
+    pub by_policy: bool,
+    /// Id of its conversation.
+    pub conversation: String,
+    /// Start of its conversation.
+    pub start: Timestamp,
+    /// Last activity of its conversation.
+    pub last: Timestamp,
+    /// Whether its conversation has ended.
+    pub ended: bool,
+    /// Medium of its conversation: `voice`, `chat`, `email` or `message`.
+    pub media: &'static str,
+    /// Whether the platform protects its conversation.
+    pub protected: bool,
+}
+
 impl Tenant {
+    /// Everything that exists or existed, at `now`: records by kind and time, then recordings.
+    #[must_use]
+    pub fn inventory(&self, now: Timestamp) -> Vec<Item> {
+        let mut then = self.clone();
+        then.advance(now.millis());
+        let world = &then.world;
+        let records = world.every_record().filter_map(|(kind, at, conversation, gone)| {
+            let kind = match kind {
+                RecordKind::Conversation => "conversation",
+                RecordKind::Interaction => "interaction",
+                RecordKind::Message => "message",
+            };
+            then.item(kind, at, conversation, gone)
+        });
+        let recordings = world.population.recordings.iter().zip(&world.fates).filter_map(|(recording, fate)| {
+            let kind = match recording.kind {
+                RecordingKind::Plain => "recording",
+                RecordingKind::Screen => "screenRecording",
+                RecordingKind::Snippet => "snippet",
+            };
+            let item = then.item(kind, recording.created, recording.conversation, fate.gone_at)?;
+            let dated = fate.delete_date.is_some();
+            Some(Item { dated, sensitive: recording.sensitive, by_policy: recording.by_policy, ..item })
+        });
+        records.chain(recordings).collect()
+    }
+
+    fn item(&self, kind: &'static str, at: i64, position: usize, gone: Option<i64>) -> Option<Item> {
+        let conversation = self.world.population.conversations.get(position)?;
+        Some(Item {
+            kind,
+            at: instant(at),
+            gone: gone.map(instant),
+            dated: false,
+            sensitive: false,
+            by_policy: false,
+            conversation: uuid_text(conversation.id),
+            start: instant(conversation.start),
+            last: instant(conversation.last),
+            ended: conversation.ended,
+            media: conversation.media.as_str(),
+            protected: self.world.is_protected(position),
+        })
+    }
+
     /// What really happened until `now`.
     #[must_use]
     pub fn truth(&self, now: Timestamp) -> Truth {

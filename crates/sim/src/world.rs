@@ -95,6 +95,12 @@ impl World {
         self.protected.contains(&conversation)
     }
 
+    /// Every record there is or was: its kind, its instant, its conversation, and when it went.
+    pub(crate) fn every_record(&self) -> impl Iterator<Item = (RecordKind, i64, usize, Option<i64>)> {
+        let kinds = RecordKind::ALL.into_iter().zip(&self.records);
+        kinds.flat_map(|(kind, records)| records.iter().map(move |r| (kind, r.at, r.conversation, r.gone_at)))
+    }
+
     /// How many records of a conversation are left and how many are gone.
     pub(crate) fn records_of(&self, conversation: usize) -> Count {
         let own = self.records.iter().flatten().filter(|record| record.conversation == conversation);
