@@ -49,7 +49,8 @@ impl Case {
         let policy = policy::random(&request, &scenario, now, start, end, rng);
         if rng.chance(400) {
             // The platform protects what the holds name.
-            let named = policy["holds"].as_array().unwrap().iter().filter_map(|hold| hold["conversationIds"].as_array());
+            let named =
+                policy["holds"].as_array().unwrap().iter().filter_map(|hold| hold["conversationIds"].as_array());
             scenario["protected"]["conversationIds"] = named.flatten().cloned().collect();
         }
         let later = rng.chance(350).then(|| policy::later(&policy, &scenario, now, start, end, rng));
@@ -89,7 +90,14 @@ pub(crate) fn context(now: Timestamp) -> CheckContext {
 /// Leap days, changes to and from summer time, ends of months and of years.
 fn some_time(rng: &mut Rng) -> Timestamp {
     let days = [
-        "2024-02-29", "2024-03-01", "2024-03-31", "2024-10-27", "2025-01-01", "2025-02-28", "2026-11-30", "2029-02-28",
+        "2024-02-29",
+        "2024-03-01",
+        "2024-03-31",
+        "2024-10-27",
+        "2025-01-01",
+        "2025-02-28",
+        "2026-11-30",
+        "2029-02-28",
     ];
     let day = Timestamp::parse(&format!("{}T00:00:00Z", pick(rng, &days))).unwrap();
     shifted(day, below(rng, DAY))

@@ -1,7 +1,6 @@
-//! Random purges and a judge who has read the documents and not the code: what a hold or a rule keeps stays, nothing goes that was not
-//! asked for, what is called verified is gone, the report's numbers are the tenant's own, the evidence holds, and every run ends.
-//! What a purge is asked and meets is in `case`, what it is to come to in `judge`; both know their rules from README.md, EVIDENCE.md
-//! and ARCHITECTURE.md.
+//! Random purges and a judge who has read the documents and not the code: what a hold or a rule keeps stays, nothing goes that was
+//! not asked for, what is called verified is gone, the report's numbers are the tenant's own, the evidence holds, and every run ends.
+//! `case` says what is asked and what happens meanwhile, `run` carries it out, and `judge` compares.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 mod case;
@@ -47,15 +46,21 @@ fn random_purges_do_what_the_documents_say() {
         format!("\n{what}: {} times, first in the case of ORACLE_SEED={seed}: {how}", found.len())
     });
     let kinds: String = kinds.collect();
-    assert!(wrong.is_empty(), "{kinds}\n{}", if count == 1 { format!("{:#?}", Case::random(from)) } else { String::new() });
+    assert!(
+        wrong.is_empty(),
+        "{kinds}\n{}",
+        if count == 1 { format!("{:#?}", Case::random(from)) } else { String::new() }
+    );
     assert!(outcomes.len() > 6 || count < 300, "too much alike: {outcomes:?}");
 }
+
+/// Something that is not as the documents say: what kind of thing, and how it is.
+type Wrong = (&'static str, String);
 
 /// What became of one case.
 #[derive(Default)]
 struct Verdict {
-    /// Kinds of defects, and each in full.
-    wrong: Vec<(&'static str, String)>,
+    wrong: Vec<Wrong>,
     outcomes: Vec<Outcome>,
 }
 

@@ -7,14 +7,7 @@ use serde_json::{Value, json};
 use crate::case::{DAY, RECORD_TYPES, below, pick, shifted, some, window};
 use crate::rng::Rng;
 
-pub(crate) fn random(
-    request: &Value,
-    scenario: &Value,
-    now: Timestamp,
-    start: i64,
-    end: i64,
-    rng: &mut Rng,
-) -> Value {
+pub(crate) fn random(request: &Value, scenario: &Value, now: Timestamp, start: i64, end: i64, rng: &mut Rng) -> Value {
     let holds = if rng.chance(600) { rng.below(4) } else { 0 };
     let holds: Vec<_> = (0..holds).map(|n| hold(&format!("H-{n}"), scenario, start, end, rng)).collect();
     let rules = if rng.chance(350) { 1 + rng.below(2) } else { 0 };

@@ -1,4 +1,4 @@
-//! Carries a case out, with the driver's own loop in virtual time: processes die and are started again, people cancel and try again.
+//! Carries a case out with the driver's own loop, in virtual time: processes die and are started again, people cancel and retry.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -90,7 +90,7 @@ pub(crate) fn carry_out(case: &Case) -> Option<Done> {
     let records: Vec<_> = rows.into_iter().map(|row| row.record).collect();
     let report = Report::of(Ordered::of(&order, &plan), &records);
     let outbox = virtual_time::run(&clock, memory.outbox(&order.run_id)).unwrap().unwrap();
-    let tenant = wire.tenant.take();
+    let tenant = wire.tenant.into_inner();
     Some(Done { plan, order, plan_file, records, report, outbox, tenant, ended, lives, cancelled, retried })
 }
 
@@ -122,7 +122,7 @@ impl World<'_> {
             }
             lives += 1;
             let everybody = async { join3(self.processes(lives), self.cancel(), self.set_back()).await.0 };
-            match virtual_time::run(self.clock, until_blown(self.fuse, everybody)).expect("nobody waits for nothing") {
+            match virtual_time::run(self.clock, until_blown(self.fuse, everybody)).unwrap() {
                 None => {
                     deaths += 1;
                     self.pause(if rng.chance(500) { 5_000 } else { 100_000 }, rng);

@@ -52,8 +52,19 @@ pub(crate) fn random(seed: u64, jobs: bool, now: Timestamp, start: i64, end: i64
 fn fault(jobs: bool, rng: &mut Rng) -> Value {
     let calls: &[&str] = match jobs {
         true => &[
-            "token", "job.create", "job.list", "job.get", "job.execute", "job.cancel", "job.failed", "count", "details",
-            "metadata", "protection", "webhook", "any",
+            "token",
+            "job.create",
+            "job.list",
+            "job.get",
+            "job.execute",
+            "job.cancel",
+            "job.failed",
+            "count",
+            "details",
+            "metadata",
+            "protection",
+            "webhook",
+            "any",
         ],
         false => &["token", "submit", "submit", "status", "count", "details", "webhook", "any"],
     };
