@@ -76,7 +76,7 @@ let knocked = false
 
 /** Whoever opens the page without the token may still have it from a server: asked once, which answers nothing but that it wants one. */
 export async function knock(paint: () => void): Promise<void> {
-  if (knocked || token !== null) return
+  if (knocked || locked || token !== null) return
   knocked = true
   await meet().catch((why: unknown) => {
     // A token may have come in the meantime; and whatever else hosts the page may have a 401 of its own.
