@@ -1,7 +1,9 @@
 //! The simulated tenant behind the driver's HTTP port.
 
 use std::cell::{Cell, RefCell};
-use std::future::pending;
+use std::future::{Future, pending, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use purge_core::http::{HttpResponse, NoResponse};
@@ -46,6 +48,16 @@ impl Fuse {
     #[must_use]
     pub fn burnt(&self) -> u64 {
         self.burnt.get()
+    }
+
+    /// What `life` comes to; `None` when the process dies first.
+    pub async fn until_blown<F: Future>(&self, life: F) -> Option<F::Output> {
+        let mut life = pin!(life);
+        poll_fn(|cx| {
+            let polled = life.as_mut().poll(cx);
+            if self.is_blown() { Poll::Ready(None) } else { polled.map(Some) }
+        })
+        .await
     }
 
     /// One point at which a process can die. Does not come back if it does.

@@ -134,11 +134,11 @@ impl Proof {
     /// When they do not, or what the ledger holds cannot be used.
     pub fn of(row: &RunRow, records: &[AuditRecord], outbox: &[OutboxRow], now: Timestamp) -> Result<Self, Again> {
         let order = &row.order;
-        let context = CheckContext { now, tenant_jurisdiction: None, default_jurisdiction: None };
+        let context = CheckContext::at(now);
         let plan = plan::reopen(&row.plan_file, &context)
             .map_err(|findings| Again(format!("the plan file is not what it was: {findings:?}")))?
             .plan;
-        let report = Report::of(Ordered { order, chunks: plan.chunks(), parts: plan.parts() }, records);
+        let report = Report::of(Ordered::of(order, &plan), records);
         if report.outcome == RunOutcome::Open {
             return Err(Again("there is no evidence of a run that goes on".to_owned()));
         }

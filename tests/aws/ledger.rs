@@ -30,7 +30,7 @@ fn large_run() -> NewRun {
         "requestedBy": "a@example.com"
     });
     let now = Timestamp::parse("2026-01-01T00:00:00.000Z").unwrap();
-    let context = CheckContext { now, tenant_jurisdiction: None, default_jurisdiction: None };
+    let context = CheckContext::at(now);
     let plan = plan::check(&request.to_string(), None, &context).plan.unwrap();
     let digest = plan.digest().to_owned();
     let approval = Approval { digest, approved_by: "b@example.com".to_owned(), approved_at: now };

@@ -13,7 +13,7 @@ pub(crate) fn random(seed: u64) -> (Given, Option<Timestamp>) {
     let rng = &mut Rng::new(seed);
     let api = [DeletionApi::DataDeletion, DeletionApi::RecordingJobs][usize::try_from(seed % 2).unwrap()];
     let start = Timestamp::parse("2024-03-01T12:00:00Z").unwrap();
-    let context = CheckContext { now: start, tenant_jurisdiction: None, default_jurisdiction: None };
+    let context = CheckContext::at(start);
     let checked = check(&request(api, rng).to_string(), Some(&policy(rng).to_string()), &context);
     let plan = checked.plan.unwrap_or_else(|| panic!("case {seed}: {:?}", checked.findings));
     let scenario = serde_json::from_value(scenario(api, seed, rng)).unwrap();

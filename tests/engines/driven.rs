@@ -85,6 +85,6 @@ pub(crate) fn drive(given: &Given, cancel_at: Option<Timestamp>) -> Made {
         ledger.records(&order.run_id, 0, u32::MAX).await.unwrap()
     };
     let records: Vec<_> = virtual_time::run(&clock, run).unwrap().into_iter().map(|row| row.record).collect();
-    let ordered = Ordered { order, chunks: given.plan.chunks(), parts: given.plan.parts() };
+    let ordered = Ordered::of(order, &given.plan);
     Made { report: Report::of(ordered, &records), records }
 }

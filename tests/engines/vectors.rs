@@ -48,7 +48,7 @@ fn merged(file: &Value, case: Option<&Value>) -> Value {
 fn decide(file: &Value, case: &Value) -> Value {
     let of = |name: &str| case.get(name).unwrap_or(&file[name]);
     let start = Timestamp::parse(of("context")["now"].as_str().unwrap()).unwrap();
-    let context = CheckContext { now: start, tenant_jurisdiction: None, default_jurisdiction: None };
+    let context = CheckContext::at(start);
     let request = merged(&file["request"], case.get("with")).to_string();
     let plan = check(&request, Some(&of("policy").to_string()), &context).plan.unwrap();
     let scenario = Scenario::from_json(&merged(&file["scenario"], case.get("scenario"))).unwrap();

@@ -2,9 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -122,7 +119,7 @@ impl World<'_> {
             }
             lives += 1;
             let everybody = async { join3(self.processes(lives), self.cancel(), self.set_back()).await.0 };
-            match virtual_time::run(self.clock, until_blown(self.fuse, everybody)).unwrap() {
+            match virtual_time::run(self.clock, self.fuse.until_blown(everybody)).unwrap() {
                 None => {
                     deaths += 1;
                     self.pause(if rng.chance(500) { 5_000 } else { 100_000 }, rng);
@@ -191,7 +188,7 @@ impl World<'_> {
     async fn live(&self, clock: &VirtualClock, owner: &str) -> RunEnd {
         let (order, ledger) = (self.order, &FusedLedger { inner: self.memory, fuse: self.fuse });
         ledger.create(&self.new, clock.now()).await.unwrap();
-        let login_style = if self.case.is_jobs() { LoginStyle::Standard } else { LoginStyle::DataDeletion };
+        let login_style = LoginStyle::of(order.request.api);
         let (api, login) = (base_url(TENANT).unwrap(), base_url(TENANT).unwrap());
         let tenant = Tenant { api, login, login_style, credentials: Credentials::new("sim", "sim") };
         let policy = Kept { case: self.case, clock: self.clock };
@@ -230,14 +227,4 @@ impl PolicyInForce for Kept<'_> {
         let policy = self.case.in_force(self.clock.now()).map(Value::to_string);
         ready(policy.ok_or_else(|| "gone".to_owned())).boxed_local()
     }
-}
-
-/// `None` when the process dies.
-async fn until_blown<F: Future>(fuse: &Fuse, life: F) -> Option<F::Output> {
-    let mut life = pin!(life);
-    poll_fn(|cx| {
-        let polled = life.as_mut().poll(cx);
-        if fuse.is_blown() { Poll::Ready(None) } else { polled.map(Some) }
-    })
-    .await
 }

@@ -18,9 +18,6 @@ mod policy;
 mod rng;
 mod scenario;
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::join;
@@ -128,7 +125,7 @@ fn one(api: DeletionApi, seed: u64) -> End {
             }
         };
         let both = async { join(life, cancel).await.0 };
-        let ended = virtual_time::run(&clock, until_blown(&fuse, both)).unwrap_or_else(|stalled| panic!("{stalled}"));
+        let ended = virtual_time::run(&clock, fuse.until_blown(both)).unwrap_or_else(|stalled| panic!("{stalled}"));
         asked |= disturbed.cancelled.is_some_and(|at| at <= clock.now());
         if let Some(end) = ended {
             assert_eq!(end, RunEnd::Ended);
@@ -195,10 +192,7 @@ async fn live(
     let chunks = plan.chunks().iter().map(|chunk| ChunkRun::new(order, *chunk)).collect();
     let plan_file = serde_json::to_string(&PlanFile::new(plan, clock.now())).unwrap();
     ledger.create(&NewRun { order: order.clone(), plan_file, chunks }, clock.now()).await.unwrap();
-    let login_style = match order.request.api {
-        DeletionApi::DataDeletion => LoginStyle::DataDeletion,
-        DeletionApi::RecordingJobs => LoginStyle::Standard,
-    };
+    let login_style = LoginStyle::of(order.request.api);
     let (api, login) = (base_url(TENANT).unwrap(), base_url(TENANT).unwrap());
     let tenant = Tenant { api, login, login_style, credentials: Credentials::new("sim", "sim") };
     let sender = Sender::new(wire, clock, &tenant, order.limits.requests_per_minute);
@@ -218,16 +212,6 @@ async fn live(
     let (url, secrets) = (webhook_url(WEBHOOK).unwrap(), Secrets::parse(scenario::SECRET).unwrap());
     let postman = Postman { ledger, http: wire, clock, url: &url, secrets: Some(&secrets) };
     Runner { worker, postman: Some(postman) }.run(&order.run_id).await.unwrap()
-}
-
-/// `None` when the process dies.
-async fn until_blown<F: Future>(fuse: &Fuse, life: F) -> Option<F::Output> {
-    let mut life = pin!(life);
-    poll_fn(|cx| {
-        let polled = life.as_mut().poll(cx);
-        if fuse.is_blown() { Poll::Ready(None) } else { polled.map(Some) }
-    })
-    .await
 }
 
 #[expect(clippy::too_many_arguments, reason = "everything that there is")]

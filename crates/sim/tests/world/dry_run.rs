@@ -30,7 +30,7 @@ fn request(api: &str, types: &[&str], days: u32) -> serde_json::Value {
 }
 
 fn planned(request: &serde_json::Value, policy: Option<&str>) -> Plan {
-    let context = CheckContext { now: start(), tenant_jurisdiction: None, default_jurisdiction: None };
+    let context = CheckContext::at(start());
     check(&request.to_string(), policy, &context).plan.unwrap()
 }
 
