@@ -141,8 +141,9 @@ pub enum Event {
         /// `conversation/recording`, at most 100 a record.
         items: Vec<String>,
     },
-    /// The job skipped recordings, and the platform was asked which conversations it protects. Written where it protects some.
-    SkipsExplained {
+    /// The job skipped recordings, or there was a cool-off in which a hold may have come, and the platform was asked which conversations
+    /// it protects. Written where it protects some.
+    ProtectionFound {
         /// Conversations asked about.
         asked: u64,
         /// Those of them that it protects.

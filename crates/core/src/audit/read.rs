@@ -62,7 +62,7 @@ const KINDS: [(&str, &[&str]); 19] = [
     ("gate", &["kind", "conversations", "recordings", "max_records", "passed"]),
     ("processed", &["kind", "recordings", "processed", "skipped", "failed"]),
     ("failed_items", &["kind", "items"]),
-    ("skips_explained", &["kind", "asked", "protected"]),
+    ("protection_found", &["kind", "asked", "protected"]),
     ("verified", &["kind", "method", "checked", "listed", "found", "remaining"]),
     ("cancel_asked", &["kind"]),
     ("finished", &["kind", "outcome", "cause", "submits", "requests", "before", "remaining", "protected"]),
@@ -108,7 +108,7 @@ impl FromJson for Event {
                 failed: m.take("failed")?,
             },
             "failed_items" => Self::FailedItems { items: m.take("items")? },
-            "skips_explained" => Self::SkipsExplained { asked: m.take("asked")?, protected: m.take("protected")? },
+            "protection_found" => Self::ProtectionFound { asked: m.take("asked")?, protected: m.take("protected")? },
             "verified" => Self::Verified {
                 method: m.take("method")?,
                 checked: m.take("checked")?,
@@ -204,7 +204,7 @@ mod tests {
             Event::Gate { conversations: Some(1), recordings: 2, max_records: Some(3), passed: true },
             Event::Processed { recordings: 6, processed: 1, skipped: 2, failed: 3 },
             Event::FailedItems { items: vec!["a/b".to_owned()] },
-            Event::SkipsExplained { asked: 2, protected: vec!["b".to_owned()] },
+            Event::ProtectionFound { asked: 2, protected: vec!["b".to_owned()] },
             Event::Verified {
                 method: "analytics".to_owned(),
                 checked: Some(1),

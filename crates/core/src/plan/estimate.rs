@@ -91,7 +91,10 @@ fn besides_looking(request: &PurgeRequest, policy: &Policy, chunks: &[Chunk]) ->
         DeletionApi::DataDeletion => held + limits.max_records.map_or(0, |_| counts) + 1 + counts,
         // Recordings are counted by the job itself; executing it is a call of its own, and conversations are looked at one by one.
         DeletionApi::RecordingJobs => {
-            let sample = u64::from(limits.sample_pages().max(1)) + u64::from(limits.verify_conversations);
+            let pages = u64::from(limits.sample_pages().max(1));
+            // After a cool-off the platform is asked about each page whether it protects any of it.
+            let protected = if request.recordings.is_some_and(|options| options.cool_off_days > 0) { pages } else { 0 };
+            let sample = pages + protected + u64::from(limits.verify_conversations);
             1 + LOOKS_UNTIL_COUNTED + held + 1 + sample
         }
     }

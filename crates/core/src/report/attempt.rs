@@ -225,7 +225,7 @@ impl Attempt {
             | Event::Withheld { .. }
             | Event::Waiting { .. }
             | Event::FailedItems { .. }
-            | Event::SkipsExplained { .. } => {}
+            | Event::ProtectionFound { .. } => {}
         }
     }
 

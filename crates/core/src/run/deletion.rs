@@ -16,8 +16,8 @@ use crate::time::Timestamp;
 /// How long a status that this program does not know is watched before it is given up.
 const UNKNOWN_STATUS_PATIENCE: Duration = Duration::from_secs(300);
 
-/// Looks at the counts before an unanswered submit is held not to have arrived.
-const MIN_LOOKS: u32 = 3;
+/// Before an unanswered submit is held not to have arrived it is watched at least for this, even if the policy asks for no watch.
+const SHORTEST_WATCH: Duration = Duration::from_secs(3);
 
 impl Machine<'_> {
     pub(super) fn deletion_submitted(&mut self, reply: Reply) -> Next {
@@ -82,7 +82,7 @@ impl Machine<'_> {
     /// window empties: from the baseline on, or without one from what the first look finds.
     pub(super) fn watch_counts(&mut self, since: Timestamp, baseline: Option<u64>) -> Next {
         self.record(Event::SubmitLookedFor { arrived: None, how: "watching whether the window empties".to_owned() });
-        let phase = Phase::SubmitInCounts { since, looks: 0, entity: 0, sum: 0, baseline };
+        let phase = Phase::SubmitInCounts { since, watched_ms: 0, entity: 0, sum: 0, baseline };
         self.later(phase, jittered(&self.key(), 0, Duration::from_secs(1), 20), WaitReason::ConfirmingSubmit)
     }
 
@@ -90,7 +90,7 @@ impl Machine<'_> {
         &mut self,
         reply: Reply,
         since: Timestamp,
-        looks: u32,
+        watched_ms: u64,
         entity: usize,
         sum: u64,
         baseline: Option<u64>,
@@ -98,13 +98,12 @@ impl Machine<'_> {
         let left = match self.add_count(reply, entity, sum) {
             Ok((sum, true)) => sum,
             Ok((sum, false)) => {
-                return self.to(Phase::SubmitInCounts { since, looks, entity: entity + 1, sum, baseline });
+                return self.to(Phase::SubmitInCounts { since, watched_ms, entity: entity + 1, sum, baseline });
             }
             Err(next) => return next,
         };
         // A clock that has been set right since makes nobody watch for longer.
         let since = since.min(self.cx.now.plus(IN_FLIGHT_PATIENCE));
-        let looks = looks.saturating_add(1);
         let emptying = baseline.is_some_and(|before| left < before);
         self.run.remaining = Some(left);
         self.run.zeros = if left == 0 { self.run.zeros.saturating_add(1) } else { 0 };
@@ -122,18 +121,18 @@ impl Machine<'_> {
             self.counted(0);
             return self.finish(Outcome::Verified, None);
         }
-        let age = self.cx.now.since(since);
+        // The pauses that were made, look by look: the clock alone may be another machine's, or have been set.
+        let watched = Duration::from_millis(watched_ms);
+        let watched = watched.saturating_add(pause_after(watched)).min(self.cx.now.since(since));
         let limits = self.limits();
         let (limit, lag) = (limits.confirm_submit_seconds, limits.verify_seconds);
         let watch = submit_watch(Duration::from_secs(limit), Duration::from_secs(lag), self.cx.pace);
-        if !emptying && self.cx.now >= since.plus(watch) && looks >= MIN_LOOKS {
+        if !emptying && watched >= watch.max(SHORTEST_WATCH) {
             return self.submit_does_nothing(left);
         }
         let baseline = Some(baseline.map_or(left, |before| before.max(left)));
-        let phase = Phase::SubmitInCounts { since, looks, entity: 0, sum: 0, baseline };
-        let pause = (age / 4).clamp(Duration::from_secs(1), Duration::from_secs(60));
-        self.run.phase = phase;
-        self.pause(pause, WaitReason::ConfirmingSubmit, false)
+        self.run.phase = Phase::SubmitInCounts { since, watched_ms: millis(watched), entity: 0, sum: 0, baseline };
+        self.pause(pause_after(watched), WaitReason::ConfirmingSubmit, false)
     }
 
     /// It has not arrived, or it has deleted a part before anybody looked and stands still; only a count before it tells which.
@@ -241,6 +240,11 @@ impl Machine<'_> {
             self.record(Event::Status { remote: word.to_owned(), known });
         }
     }
+}
+
+/// The pause after a look at an unanswered submit that has been watched for this long.
+fn pause_after(watched: Duration) -> Duration {
+    (watched / 4).clamp(Duration::from_secs(1), Duration::from_secs(60))
 }
 
 /// The server's own refusal because of a hold. There is no documented code, so the word is looked for.

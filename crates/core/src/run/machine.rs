@@ -234,7 +234,7 @@ impl Machine<'_> {
             }
             Phase::Sample(look) => Some(self.ask_sample(look)),
             Phase::Metadata { ids, at, .. } => ids.get(*at).map(|id| recording_jobs::metadata(id)),
-            Phase::Skips { ids, .. } => Some(crate::api::protection::ask(ids)),
+            Phase::Guarded { ids, .. } => Some(crate::api::protection::ask(ids)),
             Phase::JobCancelled { .. } => run.request_id.as_deref().map(recording_jobs::cancel),
         }
     }
@@ -280,8 +280,8 @@ impl Machine<'_> {
                 DeletionApi::DataDeletion => self.deletion_submitted(reply),
                 DeletionApi::RecordingJobs => self.job_created(reply),
             },
-            Phase::SubmitInCounts { since, looks, entity, sum, baseline } => {
-                self.submit_in_counts(reply, since, looks, entity, sum, baseline)
+            Phase::SubmitInCounts { since, watched_ms, entity, sum, baseline } => {
+                self.submit_in_counts(reply, since, watched_ms, entity, sum, baseline)
             }
             Phase::SubmitInJobs { since, looks, page } => self.submit_in_jobs(reply, since, looks, page),
             Phase::Completed => self.deletion_status(reply),
@@ -292,7 +292,7 @@ impl Machine<'_> {
             Phase::CountAfter { entity, sum } => self.counted_after(reply, entity, sum),
             Phase::Sample(look) => self.sampled(reply, look),
             Phase::Metadata { ids, at, guarded, look } => self.metadata(reply, ids, at, guarded, look),
-            Phase::Skips { guards, ids, look } => self.skips(reply, guards, &ids, look),
+            Phase::Guarded { guards, ids, look } => self.guarded(reply, guards, &ids, look),
             Phase::JobCancelled { outcome, cause } => self.job_cancelled(reply, outcome, cause),
             Phase::CancelConfirmed { outcome, cause, looks } => self.cancel_confirmed(reply, outcome, cause, looks),
         }

@@ -27,7 +27,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 pub(super) const LONGEST_SPREAD: Duration = Duration::from_secs(6 * 3600);
 
 /// Version of the stored state.
-pub(crate) const CHUNK_RUN_VERSION: u32 = 3;
+pub(crate) const CHUNK_RUN_VERSION: u32 = 4;
 
 /// Conversations that the chunk touches, by the hold or rule that keeps them, each by the first that does.
 pub(super) type Touched = SortedMap<String, Vec<String>>;
@@ -57,8 +57,8 @@ pub(crate) enum Phase {
     CountBefore { entity: usize, sum: u64 },
     /// The acceptance of the deletion (`dataDeletion`) or of the job (`recordingJobs`).
     Submitted,
-    /// Signs of an unanswered submit in the counts.
-    SubmitInCounts { since: Timestamp, looks: u32, entity: usize, sum: u64, baseline: Option<u64> },
+    /// Signs of an unanswered submit in the counts, watched since then for so long.
+    SubmitInCounts { since: Timestamp, watched_ms: u64, entity: usize, sum: u64, baseline: Option<u64> },
     /// Signs of an unanswered submit in the list of jobs.
     SubmitInJobs { since: Timestamp, looks: u32, page: u32 },
     /// The end of the deletion (`dataDeletion`).
@@ -75,8 +75,9 @@ pub(crate) enum Phase {
     CountAfter { entity: usize, sum: u64 },
     /// A page of the window's conversations, to look at some.
     Sample(Look),
-    /// Which of the page's conversations the platform protects, after a job that skipped something. `guards` are those known before.
-    Skips { guards: Vec<String>, ids: Vec<String>, look: Look },
+    /// Which of the page's conversations the platform protects: after a job that skipped something, and after a cool-off, in which a
+    /// hold may have come. `guards` are those known before.
+    Guarded { guards: Vec<String>, ids: Vec<String>, look: Look },
     /// The recordings of those conversations, one conversation after the other; the first `guarded` are protected.
     Metadata { ids: Vec<String>, at: usize, guarded: usize, look: Look },
     /// The end of a job that must not be executed.
@@ -101,7 +102,7 @@ impl Phase {
             Self::Ready => "preparing",
             Self::Executed => "executing",
             Self::FailedRecordings { .. } => "collectingFailures",
-            Self::CountAfter { .. } | Self::Sample(_) | Self::Metadata { .. } | Self::Skips { .. } => "verifying",
+            Self::CountAfter { .. } | Self::Sample(_) | Self::Metadata { .. } | Self::Guarded { .. } => "verifying",
             Self::JobCancelled { .. } | Self::CancelConfirmed { .. } => "cancelling",
             Self::Ended => "ended",
         }
@@ -124,7 +125,9 @@ impl Phase {
             Self::JobCancelled { .. } | Self::CancelConfirmed { .. } => Stage::Cancelling,
             Self::SubmitInCounts { .. } | Self::Completed | Self::Fulfilled { .. } => Stage::Deleting,
             Self::FailedRecordings { .. } => Stage::Collecting,
-            Self::CountAfter { .. } | Self::Sample(_) | Self::Metadata { .. } | Self::Skips { .. } => Stage::Verifying,
+            Self::CountAfter { .. } | Self::Sample(_) | Self::Metadata { .. } | Self::Guarded { .. } => {
+                Stage::Verifying
+            }
             Self::Ended => Stage::Ended,
         }
     }

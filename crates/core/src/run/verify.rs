@@ -138,8 +138,9 @@ impl Machine<'_> {
         // Conversations that the platform protects keep their recordings, and were found before the execution.
         ids.retain(|id| !self.run.protected_ids.contains(id));
         let guards = if first && self.is_unexplained() { self.run.protected_ids.clone() } else { Vec::new() };
-        if self.is_unexplained() && look.explained < self.run.skipped && !ids.is_empty() {
-            return self.to(Phase::Skips { guards, ids, look });
+        let unexplained = self.is_unexplained() && look.explained < self.run.skipped;
+        if (unexplained || self.cool_off() > Duration::ZERO) && !ids.is_empty() {
+            return self.to(Phase::Guarded { guards, ids, look });
         }
         self.look_at_some(guards, &ids, look)
     }
@@ -167,14 +168,15 @@ impl Machine<'_> {
         self.run.skipped > 0 && self.run.protected.is_none()
     }
 
-    /// Which of the conversations the platform protects: their recordings may be what the job skipped.
-    pub(super) fn skips(&mut self, reply: Reply, mut guards: Vec<String>, ids: &[String], look: Look) -> Next {
+    /// Which of the conversations the platform protects: their recordings may be what the job skipped, or were given a date by it and
+    /// are kept since.
+    pub(super) fn guarded(&mut self, reply: Reply, mut guards: Vec<String>, ids: &[String], look: Look) -> Next {
         let protected = match self.read(reply, protection::read) {
             Ok(protected) => protected,
             Err(next) => return next,
         };
         if !protected.is_empty() {
-            self.record(Event::SkipsExplained { asked: ids.len() as u64, protected: protected.clone() });
+            self.record(Event::ProtectionFound { asked: ids.len() as u64, protected: protected.clone() });
         }
         let free: Vec<_> = ids.iter().filter(|id| !protected.contains(id)).cloned().collect();
         self.run.protected_ids.extend(protected.iter().cloned());

@@ -180,7 +180,7 @@ fn after_failures_somebody_looks_and_something_is_left_whatever_they_find() {
 fn after_failures_the_others_have_their_cool_off() {
     let order = recordings(|order| order["request"]["recordings"] = json!({ "coolOffDays": 7 }));
     let failing = || executed(fulfilled(5, 3, 2)).chain([failures()]);
-    let story = play(&order, failing().chain([conversations(&["a"]), there(2)]));
+    let story = play(&order, failing().chain([conversations(&["a"]), Json(200, json!([])), there(2)]));
     assert_eq!(
         (story.end(), story.run.view().records_deleted),
         (ended(Outcome::Residual, "job.failed-recordings"), Some(3))

@@ -175,6 +175,35 @@ fn a_submit_that_was_interrupted_long_ago_is_not_waited_for_once_more() {
     }
 }
 
+/// The time that a submit was watched is made of pauses, not of what two clocks say.
+#[test]
+fn a_machine_whose_clock_is_ahead_watches_no_less() {
+    let order = deletion(json!({ "confirmSubmitSeconds": 60 }));
+    for hours_ahead in [0, 2] {
+        let mut now = Timestamp::parse("2024-01-01T00:00:00Z").unwrap();
+        let at = |now| Context { order: &order, pace: Pace::default(), now };
+        let asked = fresh(&order).step(at(now), Input::Start).run;
+        let sent = asked.step(at(now), answered(count(9))).run;
+        let mut step = sent.step(at(now), Input::NoResponse(NoResponse::Dropped));
+        // From here on another machine goes on with it.
+        now = now.plus(Duration::from_secs(hours_ahead * 3_600));
+        let took_over = now;
+        while !matches!(&step.next, Next::Send(request) if request.path.ends_with("/requests")) {
+            let input = match step.next {
+                Next::Send(_) => answered(count(9)),
+                Next::WaitUntil { at, .. } => {
+                    now = now.max(at);
+                    Input::Tick
+                }
+                other @ (Next::TakeSlot | Next::Done(_)) => panic!("{other:?}"),
+            };
+            step = step.run.step(at(now), input);
+        }
+        let watched = now.since(took_over).as_secs();
+        assert!((59..80).contains(&watched), "{hours_ahead} hours ahead, it was watched for {watched} s");
+    }
+}
+
 #[test]
 fn a_refused_second_submit_may_be_refused_because_of_the_first() {
     let order = deletion(json!({ "confirmSubmitSeconds": 30 }));

@@ -201,6 +201,33 @@ fn protection_that_explains_what_a_job_skipped_is_no_look_before_it() {
         (story.end(), view.protected, view.remaining, view.records_deleted),
         (verified(), Some(2), Some(0), Some(3))
     );
-    assert_eq!(story.events("skips_explained"), [json!({ "kind": "skips_explained", "asked": 2, "protected": ["a"] })]);
+    assert_eq!(story.events("protection_found"), [protection_found(2, &["a"])]);
     assert_eq!(story.events("holds_checked"), Vec::<Value>::new());
+}
+
+/// A hold that comes in the cool-off keeps recordings that the job has given a date, skipping nothing. A sample would not find them
+/// by itself: they are the last of three conversations, and one is looked at.
+#[test]
+fn protection_that_came_in_the_cool_off_is_asked_for_after_it() {
+    let order = order("recordingJobs", |order| {
+        order["request"]["recordings"] = json!({ "coolOffDays": 3 });
+        order["limits"] = json!({ "verifyConversations": 1 });
+    });
+    let done = json!({ "id": "job-1", "state": "FULFILLED", "totalRecordings": 3, "totalProcessedRecordings": 3,
+                       "totalSkippedRecordings": 0, "totalFailedRecordings": 0 });
+    let start = [created(), job("READY"), job("PROCESSING"), Json(200, done)];
+    let listed = conversations(&["a", "b", "c"]);
+    let date = "2024-01-04T00:00:00.000Z";
+    let there = Json(200, json!([{ "fileState": "AVAILABLE", "deleteDate": date }]));
+    let kept = [listed.clone(), Json(200, json!([{ "id": "c" }])), there, gone()];
+    let story = play(&order, start.clone().into_iter().chain(kept));
+    assert_eq!(story.end(), ended(Outcome::Residual, "job.protected-since"));
+    assert_eq!(story.events("protection_found"), [protection_found(3, &["c"])]);
+    assert_eq!(story.run.view().records_deleted, None, "the job's figure is not what is gone");
+    let story = play(&order, start.into_iter().chain([listed, Json(200, json!([])), gone()]));
+    assert_eq!((story.end(), story.run.view().records_deleted), (verified(), Some(3)));
+}
+
+fn protection_found(asked: u64, protected: &[&str]) -> Value {
+    json!({ "kind": "protection_found", "asked": asked, "protected": protected })
 }

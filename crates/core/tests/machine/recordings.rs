@@ -108,11 +108,16 @@ fn cooling() -> Order {
     recordings(|order| order["request"]["recordings"] = json!({ "coolOffDays": 7 }))
 }
 
+/// One conversation, which the platform does not protect, and its recordings.
+fn look_after_cool_off(recordings: Answer) -> [Answer; 3] {
+    [conversations(&["a"]), Json(200, json!([])), recordings]
+}
+
 #[test]
 fn the_cool_off_is_counted_from_the_try_that_created_the_job() {
     let busy = (0..100).map(|_| error(409, "request.conflict"));
-    let rest = [created(), job("READY"), job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
-    let story = play(&cooling(), busy.chain(rest));
+    let rest = [created(), job("READY"), job("PROCESSING"), job("FULFILLED")];
+    let story = play(&cooling(), busy.chain(rest).chain(look_after_cool_off(gone())));
     assert_eq!(story.end(), verified());
     let posts: Vec<_> =
         bodies(&story).into_iter().filter(|sent| sent["call"] == "POST /api/v2/recording/jobs").collect();
@@ -131,7 +136,7 @@ fn a_job_that_waited_away_its_cool_off_is_not_executed() {
     assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Failed, "job.coolOff"), 0));
     // Another try makes a job of its own, with its whole cool-off.
     assert!(story.run.retried().unwrap().view().request_id.is_none());
-    let soon = again().chain([job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()]);
+    let soon = again().chain([job("PROCESSING"), job("FULFILLED")]).chain(look_after_cool_off(gone()));
     let story = go_on(&order, dead.retried().unwrap(), "2024-01-01T01:00:00Z", soon);
     assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 1));
 }
@@ -139,9 +144,9 @@ fn a_job_that_waited_away_its_cool_off_is_not_executed() {
 #[test]
 fn a_cool_off_is_waited_for_and_the_removal_after_it_too() {
     let kept = || Json(200, json!([{ "fileState": "AVAILABLE", "deleteDate": "2024-01-08T00:00:00.000Z" }]));
-    let start = [created(), job("READY"), job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), kept()];
-    let gone = || [conversations(&["a"]), Json(200, json!([]))];
-    let story = play(&cooling(), start.into_iter().chain(gone()));
+    let start = [created(), job("READY"), job("PROCESSING"), job("FULFILLED")];
+    let looks = look_after_cool_off(kept()).into_iter().chain(look_after_cool_off(gone()));
+    let story = play(&cooling(), start.into_iter().chain(looks));
     assert_eq!(story.end(), verified());
     assert!(story.waits.contains(&WaitReason::CoolOff) && story.elapsed >= Duration::from_secs(7 * 86_400));
     let records: Vec<Value> = story.log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -165,7 +170,8 @@ fn a_cancel_in_the_cool_off_says_what_is_still_to_come() {
         assert_eq!(story.run.view().records_deleted, None);
         // Whoever changes their mind again has it seen through.
         let again = story.run.retried().unwrap();
-        let story = go_on(&order, again, "2024-01-02T00:00:00Z", [job("FULFILLED"), conversations(&["a"]), gone()]);
+        let rest = [job("FULFILLED")].into_iter().chain(look_after_cool_off(gone()));
+        let story = go_on(&order, again, "2024-01-02T00:00:00Z", rest);
         assert_eq!((story.end(), story.times("POST jobs")), (verified(), 0));
     }
     let (run, now) = cooled(&order);
@@ -212,7 +218,7 @@ fn a_hold_in_the_cool_off_is_told_at_once_with_the_date() {
         assert!(message.contains("hold `H-9` keeps") && message.contains("2024-01-08T"), "{message}");
         assert_eq!(told.run.view().records_deleted, None);
         // What has become of it is seen by whoever tries again.
-        let rest = [job("FULFILLED"), conversations(&["a"]), gone()];
+        let rest = [job("FULFILLED")].into_iter().chain(look_after_cool_off(gone()));
         let story = go_on(&order, told.run.retried().unwrap(), "2024-01-09T00:00:00Z", rest);
         assert_eq!((story.end(), story.times("POST jobs")), (verified(), 0));
     }
