@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use purge_core::http::{HttpResponse, NoResponse};
 use purge_core::url::{self, Url};
 use purge_core::webhook::Secrets;
+use purge_driver::echo::without_credentials;
 use purge_driver::{Http, WireRequest};
 use serde::Deserialize;
 
@@ -118,7 +119,8 @@ impl<H: Http, V: Vault> WithCredentials<H, V> {
                 value.clone_from(&basic.0);
             }
         }
-        self.http.send(request).await
+        // Whoever made the request knows none of this, and could not tell.
+        self.http.send(request).await.map(|answer| without_credentials(answer, &basic.0))
     }
 }
 
@@ -161,18 +163,39 @@ mod tests {
     impl Vault for &Rotated {
         async fn read(&self, _name: &str) -> Result<String, String> {
             self.0.set(self.0.get() + 1);
-            Ok(json!({"clientSecret": format!("s{}", self.0.get())}).to_string())
+            Ok(json!({"clientSecret": format!("secret-{}", self.0.get())}).to_string())
         }
     }
 
-    /// Accepts one secret.
+    /// Accepts one secret, and repeats what it was sent.
     struct Login(Cell<u32>);
 
     impl Http for &Login {
         async fn send(&self, request: WireRequest) -> Result<HttpResponse, NoResponse> {
-            let right = format!("Basic {}", STANDARD.encode(format!("id:s{}", self.0.get())));
-            let fine = request.headers.contains(&("authorization".to_owned(), right));
-            Ok(HttpResponse::json(if fine { 200 } else { 401 }, &json!({})))
+            let right = format!("Basic {}", STANDARD.encode(format!("id:secret-{}", self.0.get())));
+            let (_, sent) = &request.headers[0];
+            Ok(HttpResponse::json(if *sent == right { 200 } else { 401 }, &json!({ "error_description": sent })))
+        }
+    }
+
+    fn request() -> WireRequest {
+        WireRequest {
+            method: Method::Post,
+            url: "https://login.example.com/oauth/token".to_owned(),
+            headers: vec![("authorization".to_owned(), "Basic Og==".to_owned())],
+            body: b"x".to_vec(),
+            timeout: Duration::from_secs(1),
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_login_that_repeats_what_it_was_sent_tells_nobody() {
+        let (vault, login) = (Rotated(Cell::new(0)), Login(Cell::new(7)));
+        let http = WithCredentials::new(&login, &vault, "id", "secret");
+        // Once with the secret that was read first, once with the one that was read again.
+        for _ in 0..2 {
+            let answer = http.send(request()).await.unwrap();
+            assert_eq!((answer.status, answer.body.as_str()), (401, r#"{"error_description":"Basic …"}"#));
         }
     }
 
@@ -180,13 +203,7 @@ mod tests {
     async fn a_changed_secret_is_read_again_and_an_unchanged_one_is_not() {
         let (vault, login) = (Rotated(Cell::new(0)), Login(Cell::new(1)));
         let http = WithCredentials::new(&login, &vault, "id", "secret");
-        let request = WireRequest {
-            method: Method::Post,
-            url: "https://login.example.com/oauth/token".to_owned(),
-            headers: vec![("authorization".to_owned(), "Basic Og==".to_owned())],
-            body: b"x".to_vec(),
-            timeout: Duration::from_secs(1),
-        };
+        let request = request();
         for _ in 0..3 {
             assert_eq!(http.send(request.clone()).await.unwrap().status, 200);
         }

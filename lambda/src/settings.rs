@@ -1,9 +1,9 @@
 //! Settings, from the environment that the template gives to every function.
 
 use purge_core::order::tenant_name;
-use purge_core::region::{REGIONS, region};
+use purge_core::region::{REGIONS, region, region_of_host};
 use purge_core::request::DeletionApi;
-use purge_core::url;
+use purge_core::url::{self, Host, Url};
 use purge_driver::{Credentials, Site, Tenant};
 
 /// Table of the ledger.
@@ -24,7 +24,7 @@ pub const CREDENTIALS: &str = "PURGE_CREDENTIALS_SECRET";
 pub const WEBHOOK: &str = "PURGE_WEBHOOK_SECRET";
 /// Memory of the courier, which puts the evidence together, in megabytes.
 pub const COURIER_MEGABYTES: &str = "PURGE_COURIER_MEGABYTES";
-/// Whether the tenant is a simulated one: `true` or `false`.
+/// Whether the tenant is a simulated one: `true` or `false`. It is what records say, and makes nothing simulated.
 pub const SIMULATED: &str = "PURGE_SIMULATED";
 /// Id of the OAuth client.
 pub const CLIENT_ID: &str = "GENESYS_CLIENT_ID";
@@ -84,7 +84,7 @@ pub struct Place {
     site: Site,
     /// Id of the OAuth client.
     pub client_id: String,
-    /// Whether nothing real is deleted.
+    /// Whether nothing real is deleted: never where the address is one of Genesys Cloud.
     pub simulated: bool,
 }
 
@@ -181,6 +181,13 @@ fn place(
         }
         found
     });
+    // Whoever says so wants to rehearse, and all records would repeat it of a deletion that was real.
+    if simulated && !base.as_ref().is_some_and(is_elsewhere) {
+        wrong.push(format!(
+            "`{SIMULATED}` is `true`, but `{BASE_URL}` names no simulated tenant: this setting only says what records say of the \
+             tenant, and makes nothing simulated. Give the address of one that is, outside Genesys Cloud, or set it to `false`"
+        ));
+    }
     match Site::new(base, said, login) {
         Ok(Some(site)) => return Some(Place { site, client_id, simulated }),
         Ok(None) => wrong.push(format!("neither `{REGION}` nor `{BASE_URL}` is set")),
@@ -192,9 +199,40 @@ fn place(
     None
 }
 
+/// Whether an address is none of Genesys Cloud.
+fn is_elsewhere(address: &Url) -> bool {
+    match address.host() {
+        Host::Name(name) => region_of_host(name).is_none(),
+        Host::Address(_) => true,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_simulated_is_not_genesys_cloud() {
+        let read = |simulated: &str, base: &str| {
+            Settings::read(|name: &str| match name {
+                SIMULATED => Some(simulated.to_owned()),
+                COURIER_MEGABYTES => Some("1024".to_owned()),
+                REGION => Some("us-east-1".to_owned()),
+                BASE_URL => Some(base.to_owned()),
+                LOGIN_URL | WEBHOOK => None,
+                _ => Some("x".to_owned()),
+            })
+        };
+        for real in ["", "https://api.mypurecloud.com", "https://API.mypurecloud.com:8443/a"] {
+            let wrong = read("true", real).unwrap_err();
+            assert!(wrong.len() == 1 && wrong[0].starts_with("`PURGE_SIMULATED` is `true`, but "), "{real}: {wrong:?}");
+            assert!(!read("false", real).unwrap().place.simulated, "{real}");
+        }
+        for simulated in ["http://127.0.0.1:8080", "https://tenant.example.com", "https://mypurecloud.com.example.com"]
+        {
+            assert!(read("true", simulated).unwrap().place.simulated, "{simulated}");
+        }
+    }
 
     #[test]
     fn a_region_is_enough_for_the_addresses_and_everything_wrong_is_said() {

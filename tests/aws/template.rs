@@ -252,9 +252,35 @@ fn what_outlives_the_stack_does_not_outlive_a_first_deployment_that_fails() {
         kept.push(name.as_str());
     }
     // Beside them those that are the same as another: the dead letters of the schedule, and the other logs.
-    let expected =
-        ["Credentials", "DeadLetters", "EventDeadLetters", "Evidence", "Key", "Ledger", "PlannerLog", "Plans"];
+    let expected = [
+        "Credentials",
+        "DeadLetters",
+        "EventDeadLetters",
+        "Evidence",
+        "EvidencePolicy",
+        "Key",
+        "Ledger",
+        "PlannerLog",
+        "Plans",
+        "PlansPolicy",
+        "QueuesPolicy",
+    ];
     assert_eq!(kept, expected);
+    // Whoever refuses what is not encrypted on its way is as long there as what it guards.
+    for (name, text) in resources.iter().filter(|(_, text)| text.contains("aws:SecureTransport")) {
+        assert!(kept.contains(&name.as_str()), "{name}: {text}");
+    }
+}
+
+/// The parameter makes nothing simulated, and all records would say that a real deletion was none.
+#[test]
+fn nobody_rehearses_on_a_region_by_its_default() {
+    let template = template();
+    let rules = template.split("\nRules:\n").nth(1).unwrap().split("\nConditions:\n").next().unwrap();
+    assert!(rules.contains("    RuleCondition: !Equals [!Ref Simulated, \"true\"]\n"), "{rules}");
+    assert!(rules.contains("      - Assert: !Not [!Equals [!Ref GenesysBaseUrl, \"\"]]\n"), "{rules}");
+    let parameter = template.split("\n  Simulated:\n").nth(1).unwrap().split("\n  WebhookSecretArn:\n").next().unwrap();
+    assert!(parameter.contains("makes nothing simulated"), "{parameter}");
 }
 
 /// The key of the stack may be deleted, and what it encrypts is gone then.

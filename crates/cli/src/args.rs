@@ -153,6 +153,9 @@ A plan is carried out after its short code was typed and its approver named. Wit
 runs go on. The file is read again right before each deletion: what a newer hold in it
 keeps is left alone.
 
+Where others may have served a page at this address before, which the browser may
+remember, listen where nobody has: --listen 127.A.B.C:0, with numbers of your own.
+
 Ctrl-C stops runs after the step in hand. What was stopped goes on from the page,
 or by `genesys-purge retry`.
 
@@ -329,7 +332,7 @@ pub(crate) struct VerifyArgs {
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// Address to listen on, of this machine; port 0 takes any free one
+    /// Address to listen on, of this machine; port 0 takes any free one. Drafts belong to the address
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7433")]
     pub(crate) listen: SocketAddr,
     #[command(flatten)]

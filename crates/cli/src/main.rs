@@ -13,11 +13,13 @@ mod evidence;
 mod exit;
 mod failure;
 mod ledger;
+mod private;
 mod runtime;
 mod serve;
 mod settings;
 mod simulated;
 mod terminal;
+mod turn;
 mod whole_file;
 
 use std::io::ErrorKind;

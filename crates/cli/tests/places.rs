@@ -138,6 +138,24 @@ fn a_ledger_that_may_only_be_read_is_shown_and_not_used() {
 }
 
 #[test]
+fn what_a_run_leaves_is_for_nobody_else_to_look_into_unless_somebody_opens_it() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(1));
+    let mode = |name: &str| fs::metadata(bench.path(name)).unwrap().mode() & 0o777;
+    let run = || bench.run(&["run", "request.json", "--ledger", "a/ledger", "--evidence", "b/proof"]).exits(0);
+    run();
+    for made in ["a", "a/ledger", "b", "b/proof"] {
+        assert_eq!(mode(made), 0o700, "{made}");
+    }
+    for opened in ["a/ledger", "b/proof"] {
+        fs::set_permissions(bench.path(opened), Permissions::from_mode(0o750)).unwrap();
+    }
+    // The evidence is written anew.
+    run();
+    assert_eq!((mode("a/ledger"), mode("b/proof")), (0o750, 0o750));
+}
+
+#[test]
 fn a_place_for_evidence_that_cannot_be_written_is_noticed_before_anything_is_deleted() {
     let bench = Bench::new();
     bench.file("request.json", &request(1));

@@ -196,11 +196,15 @@ impl Reply {
 }
 
 fn serve(bench: &Bench, args: &[&str]) -> Command {
+    serve_at(bench, "127.0.0.1:0", args)
+}
+
+fn serve_at(bench: &Bench, address: &str, args: &[&str]) -> Command {
     fs::create_dir_all(bench.path("www/assets")).unwrap();
     fs::write(bench.path("www/index.html"), "<!doctype html><title>console</title>").unwrap();
     fs::write(bench.path("www/assets/app-1a2b.wasm"), b"\0asm").unwrap();
     fs::write(bench.path("www/assets/app-1a2b.wasm.br"), b"smaller").unwrap();
-    let mut command = bench.command(&["serve", "--listen", "127.0.0.1:0", "--www", "www"]);
+    let mut command = bench.command(&["serve", "--listen", address, "--www", "www"]);
     command.args(args);
     command
 }
@@ -820,6 +824,20 @@ fn a_policy_of_the_server_does_not_count_for_what_another_process_carries_out() 
     other.kill().unwrap();
     other.wait().unwrap();
     assert_eq!(with.post("/runs", &ask(&made)).is(200).json()["run"]["carried"], "here");
+}
+
+/// Whoever could serve the usual address before may have left something in the browser: other addresses of this machine do as well.
+#[cfg(target_os = "linux")]
+#[test]
+fn it_answers_at_an_address_that_nobody_had_before() {
+    let bench = Bench::new();
+    let console = Console::of(serve_at(&bench, "127.9.8.7:0", &[]));
+    assert!(console.host.starts_with("127.9.8.7:"), "{}", console.host);
+    let made = plan(&bench, &request(1), None);
+    console.post("/runs", &ask(&made)).is(201);
+    let port = console.host.split_once(':').unwrap().1;
+    let elsewhere = format!("host: 127.0.0.1:{port}");
+    assert!(console.raw("GET /", &[elsewhere], "").is(421).code() == "server.host");
 }
 
 #[test]

@@ -86,6 +86,8 @@ pub fn lookup<'a>(ids: impl Iterator<Item = &'a str>) -> HttpRequest {
 pub enum Listing {
     /// In the order in which they started.
     ByStart,
+    /// The same, but only messages, chats and emails.
+    Messaging,
     /// Those that ended last come first.
     LatestEndFirst,
     /// Only those that have not ended.
@@ -101,17 +103,27 @@ pub fn list(window: Window, listing: Listing, page: u32) -> HttpRequest {
     });
     let (order, by) = match listing {
         Listing::LatestEndFirst => ("desc", "conversationEnd"),
-        Listing::ByStart | Listing::Ongoing => ("asc", "conversationStart"),
+        Listing::ByStart | Listing::Messaging | Listing::Ongoing => ("asc", "conversationStart"),
     };
     if let Some(fields) = body.as_object_mut() {
         fields.insert("order".to_owned(), json!(order));
         fields.insert("orderBy".to_owned(), json!(by));
+        if listing == Listing::Messaging {
+            fields.insert("segmentFilters".to_owned(), only_messaging());
+        }
         if listing == Listing::Ongoing {
             let predicate = json!({ "type": "dimension", "dimension": "conversationEnd", "operator": "notExists" });
             fields.insert("conversationFilters".to_owned(), json!([{ "type": "and", "predicates": [predicate] }]));
         }
     }
     HttpRequest::json(Method::Post, DETAILS_QUERY, &body)
+}
+
+/// The `segmentFilters` of a query for messages, chats and emails alone.
+pub(crate) fn only_messaging() -> Value {
+    let of = |media| json!({ "type": "dimension", "dimension": "mediaType", "operator": "matches", "value": media });
+    let predicates = ["message", "chat", "email"].map(of);
+    json!([{ "type": "or", "predicates": predicates }])
 }
 
 /// A conversation as analytics knows it.
@@ -123,6 +135,8 @@ pub struct Conversation {
     pub start: Timestamp,
     /// When it ended; absent while it goes on.
     pub end: Option<Timestamp>,
+    /// Whether it says of any of its sessions that its audio was recorded.
+    pub recorded: bool,
 }
 
 impl Conversation {
@@ -168,7 +182,18 @@ fn read_conversation(value: &Value) -> Option<Conversation> {
         id: value.get("conversationId")?.as_str()?.to_owned(),
         start: at("conversationStart")??,
         end: at("conversationEnd")?,
+        recorded: is_recorded(value),
     })
+}
+
+fn is_recorded(conversation: &Value) -> bool {
+    let mut sessions =
+        parts(conversation, "participants").iter().flat_map(|participant| parts(participant, "sessions"));
+    sessions.any(|session| session.get("recording") == Some(&Value::Bool(true)))
+}
+
+fn parts<'a>(of: &'a Value, field: &str) -> &'a [Value] {
+    of.get(field).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 #[cfg(test)]

@@ -94,7 +94,8 @@ pub(crate) fn is_deceptive(c: char) -> bool {
 
 /// Characters that leave no mark on paper: those that deceive, and those that Unicode says to ignore
 /// (`Default_Ignorable_Code_Point`).
-pub(crate) fn is_unseen(c: char) -> bool {
+#[must_use]
+pub fn is_unseen(c: char) -> bool {
     is_deceptive(c)
         || matches!(c,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'

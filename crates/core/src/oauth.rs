@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::http::{Auth, HttpRequest, HttpResponse, Method, NoResponse, Target};
 use crate::json::parse;
 use crate::outcome::Cause;
-use crate::reply::{MAX_RETRY_AFTER, retry_after};
+use crate::reply::{MAX_RETRY_AFTER, retry_after, tidy};
 use crate::request::DeletionApi;
 use crate::time::Timestamp;
 
@@ -236,7 +236,7 @@ fn refusal(response: &HttpResponse) -> TokenError {
     let status = response.status;
     let may_pass = matches!(status, 408 | 429 | 500..=599);
     let body = parse(&response.body, usize::MAX).unwrap_or_default();
-    let text = |key: &str| body.get(key).and_then(Value::as_str).map(one_line);
+    let text = |key: &str| body.get(key).and_then(Value::as_str).map(words);
     let (code, message) = match text("error") {
         Some(error) => {
             let said = text("error_description").or_else(|| text("description"));
@@ -248,19 +248,19 @@ fn refusal(response: &HttpResponse) -> TokenError {
     TokenError { cause: cause(response, &code, message), may_pass }
 }
 
+/// The server's words, as much of them as fits a message.
+fn words(text: &str) -> String {
+    tidy(text, 200)
+}
+
 fn cause(response: &HttpResponse, code: &str, message: String) -> Cause {
-    let correlation_id = response.header("inin-correlation-id").map(one_line);
+    let correlation_id = response.header("inin-correlation-id").map(words);
     Cause { code: code.to_owned(), message, context_id: None, correlation_id }
 }
 
 /// Whether a text can stand in a header as it is.
 fn is_header_text(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())
-}
-
-/// The server's words without line breaks, and not too many of them.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
 }
 
 #[cfg(test)]
@@ -387,5 +387,9 @@ mod tests {
         }
         let error = answer(503, &json!({})).unwrap_err();
         assert_eq!((error.cause.code.as_str(), error.may_pass), ("login.http.503", true));
+        let error =
+            answer(400, &json!({"error": "invalid\u{202e}_client\n", "description": "\u{2066}no\u{ad}"})).unwrap_err();
+        assert_eq!(error.cause.code, "login.invalid _client");
+        assert_eq!(error.cause.message, "the login answered 400 `invalid _client`, `no`");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::http::HttpResponse;
-use crate::json::{FromJson, parse};
+use crate::json::{FromJson, is_unseen, parse};
 use crate::outcome::Cause;
 use crate::time::Timestamp;
 
@@ -98,7 +98,7 @@ impl Reply {
     }
 }
 
-/// What an error answer says, cut to a length that fits a record, without control characters.
+/// What an error answer says, cut to a length that fits a record, without characters that cannot be seen.
 fn cause_of(response: &HttpResponse) -> Cause {
     let body = ErrorBody::of(response).unwrap_or_default();
     let code = match body.code {
@@ -117,10 +117,10 @@ fn cause_of(response: &HttpResponse) -> Cause {
     }
 }
 
-/// One line of at most `max` characters, without control characters.
+/// One line of at most `max` characters, all of which can be seen.
 #[must_use]
 pub fn tidy(text: &str, max: usize) -> String {
-    let one_line = text.split(|c: char| c.is_control() || c.is_whitespace()).filter(|w| !w.is_empty());
+    let one_line = text.split(|c: char| is_unseen(c) || c.is_whitespace()).filter(|w| !w.is_empty());
     let joined = one_line.collect::<Vec<_>>().join(" ");
     match joined.char_indices().nth(max) {
         Some((cut, _)) => format!("{}…", joined.get(..cut).unwrap_or_default()),
@@ -266,7 +266,8 @@ mod tests {
     #[test]
     fn the_cause_keeps_what_support_asks_for_and_no_more() {
         let long = "x".repeat(10_000);
-        let body = format!(r#"{{"code":"bad.request","message":"line one\nline two {long}","contextId":"ctx-1"}}"#);
+        let body =
+            format!(r#"{{"code":"bad.request","message":"line one\nline \u202etwo {long}","contextId":"ctx-1"}}"#);
         let Reply::Refused(cause) = Reply::of(&answer(400, &[("inin-correlation-id", "corr-1")], &body), now()) else {
             panic!("a 400 is a refusal");
         };

@@ -14,6 +14,7 @@ pub mod watch;
 // Sending.
 mod budget;
 pub mod credentials;
+pub mod echo;
 pub mod https;
 mod route;
 pub mod sender;

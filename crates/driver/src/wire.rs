@@ -8,6 +8,7 @@ use futures_util::future::{Either, select};
 use purge_core::http::{HttpRequest, HttpResponse, Method, NoResponse};
 
 use crate::clock::Clock;
+use crate::echo::without_credentials;
 use crate::http::{Http, WireRequest};
 
 /// How long a webhook delivery may take.
@@ -44,7 +45,7 @@ pub(crate) fn webhook(
     WireRequest { method: Method::Post, url, headers, body: body.as_bytes().to_vec(), timeout: WEBHOOK_TIMEOUT }
 }
 
-/// Sends it, and gives up when its time is over. A POST or PUT without a body is refused: a delete job without its filter must
+/// Sends it, and gives up when its time is over; what the answer repeats of the credentials is not passed on. A POST or PUT without a body is refused: a delete job without its filter must
 /// not leave, wherever the filter was lost.
 pub(crate) async fn send<H: Http, C: Clock>(
     http: &H,
@@ -55,8 +56,11 @@ pub(crate) async fn send<H: Http, C: Clock>(
         tracing::error!(url = %request.shown(), "internal error: a request without a body was not sent");
         return Err(NoResponse::NotSent);
     }
+    let authorization =
+        request.headers.iter().find(|(name, _)| name == "authorization").map(|(_, value)| value.clone());
     let late = clock.sleep(request.timeout);
-    or_timed_out(pin!(http.send(request)), pin!(late)).await
+    let answer = or_timed_out(pin!(http.send(request)), pin!(late)).await?;
+    Ok(without_credentials(answer, &authorization.unwrap_or_default()))
 }
 
 async fn or_timed_out<A, T>(answer: A, timer: T) -> Result<HttpResponse, NoResponse>
@@ -135,6 +139,32 @@ mod tests {
         };
         let (answer, ()) = run(&clock, join(send(&http, &clock, request), setting)).unwrap();
         assert_eq!((answer, clock.steady().saturating_sub(begun)), (Err(NoResponse::TimedOut), API_TIMEOUT));
+    }
+
+    /// Says in a header and in its body what it was sent.
+    struct Echo;
+
+    impl Http for Echo {
+        async fn send(&self, request: WireRequest) -> Result<HttpResponse, NoResponse> {
+            let (_, sent) = request.headers.into_iter().find(|(name, _)| name == "authorization").unwrap();
+            let mut answer = HttpResponse::json(400, &json!({ "code": "bad.request", "message": sent }));
+            answer.headers.push(("inin-correlation-id".to_owned(), sent));
+            Ok(answer)
+        }
+    }
+
+    #[test]
+    fn no_secret_comes_back() {
+        let clock = VirtualClock::new(Timestamp::EPOCH);
+        let basic = crate::Credentials::new("id", "s3cret-of-the-client").basic();
+        for authorization in ["Bearer tok3n-of-the-run".to_owned(), basic] {
+            let request = HttpRequest::json(Method::Post, "/x", &json!({}));
+            let request = wire(&request, "https://api.example.com/x".to_owned(), authorization.clone(), API_TIMEOUT);
+            let answer = run(&clock, send(&Echo, &clock, request)).unwrap().unwrap();
+            let (_, secret) = authorization.split_once(' ').unwrap();
+            assert!(!answer.body.contains(secret) && answer.body.contains('…'), "{}", answer.body);
+            assert!(!answer.header("inin-correlation-id").unwrap().contains(secret));
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::error::ApiError;
 use crate::filter::{Filter, interval};
 use crate::http::{TenantRequest, only_known};
-use crate::population::{Conversation, instant};
+use crate::population::{Conversation, Media, instant};
 use crate::prng::uuid_text;
 use crate::scenario::CountShape;
 use crate::tenant::Tenant;
@@ -203,11 +203,13 @@ fn sort(found: &mut Vec<&Conversation>, body: &Map<String, Value>) -> Result<(),
 
 fn conversation_json(conversation: &Conversation) -> Value {
     let id = uuid_text(conversation.id);
+    // It stays when the recordings have gone.
+    let recorded = conversation.media == Media::Voice && conversation.recordings > 0;
     let mut json = json!({
         "conversationId": id,
         "conversationStart": instant(conversation.start),
         "originatingDirection": "inbound",
-        "participants": [{ "participantId": id, "purpose": "customer", "sessions": [{ "mediaType": conversation.media }] }],
+        "participants": [{ "participantId": id, "purpose": "customer", "sessions": [{ "mediaType": conversation.media, "recording": recorded }] }],
     });
     if let (true, Some(fields)) = (conversation.ended, json.as_object_mut()) {
         fields.insert("conversationEnd".to_owned(), json!(instant(conversation.last)));

@@ -499,8 +499,11 @@ fn job_json(job: &RecordingJob, now: i64) -> Value {
     json
 }
 
-/// A page of a listing; `total` and `pageCount` only when asked for.
+/// A page of a listing. Without `includeTotal` there is no `total` and no `pageCount`, and the number of the page is not looked at: the
+/// cursor would be.
 fn page_json(request: &TenantRequest, path: &str, rows: Vec<Value>, size: u64, number: u64) -> Value {
+    let counted = request.query("includeTotal").as_deref() == Some("true");
+    let number = if counted { number } else { 1 };
     let total = u64::try_from(rows.len()).unwrap_or(u64::MAX);
     let skip = usize::try_from(size.saturating_mul(number - 1)).unwrap_or(usize::MAX);
     let take = usize::try_from(size).unwrap_or(usize::MAX);
@@ -511,7 +514,7 @@ fn page_json(request: &TenantRequest, path: &str, rows: Vec<Value>, size: u64, n
         "selfUri": format!("{path}?pageSize={size}&pageNumber={number}"),
     });
     let Some(fields) = json.as_object_mut() else { return json };
-    if request.query("includeTotal").as_deref() == Some("true") {
+    if counted {
         fields.insert("total".to_owned(), json!(total));
         fields.insert("pageCount".to_owned(), json!(total.div_ceil(size)));
     }

@@ -246,7 +246,8 @@ impl World {
             SIMULATED => Some("true".to_owned()),
             COURIER_MEGABYTES => Some("1024".to_owned()),
             REGION => Some("us-east-1".to_owned()),
-            BASE_URL | LOGIN_URL | WEBHOOK => None,
+            BASE_URL => Some("http://127.0.0.1:8080".to_owned()),
+            LOGIN_URL | WEBHOOK => None,
             _ => Some("5".to_owned()),
         };
         let Settings { place, courier_megabytes, .. } = Settings::read(get).unwrap();

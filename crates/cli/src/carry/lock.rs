@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::failure::Failure;
+use crate::turn;
 
 /// Held as long as it lives; the operating system lets it go when the process dies, however it dies.
 #[derive(Debug)]
@@ -58,6 +59,9 @@ impl RunLock {
     }
 }
 
+/// How long to wait until others have written a run's evidence: several times what that takes for the largest run.
+const PATIENCE: Duration = Duration::from_mins(10);
+
 /// Held while a run's evidence is read from the ledger and written: whoever followed the run writes it at the same moment, and
 /// an older state must not replace a newer one.
 #[derive(Debug)]
@@ -66,10 +70,10 @@ pub(crate) struct EvidenceLock {
 }
 
 impl EvidenceLock {
-    /// The lock, as soon as nobody else has it. Everybody has it for a moment only.
+    /// The lock, as soon as nobody else has it. Everybody has it for a moment only, which is longest for very many chunks.
     pub(crate) fn wait(ledger: &Path, run_id: &str) -> Result<Self, Failure> {
         let (file, path) = open(ledger, &format!("{run_id}.evidence"))?;
-        file.lock().map_err(|why| refused(&path, why))?;
+        turn::take(&file, PATIENCE).map_err(|why| refused(&path, why))?;
         Ok(Self { _file: file })
     }
 }

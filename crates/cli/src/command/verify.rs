@@ -1,6 +1,7 @@
 //! `verify`: whether evidence holds.
 
 use purge_core::evidence::{Summary, Verdict};
+use purge_core::json::is_unseen;
 
 use crate::args::VerifyArgs;
 use crate::evidence::verify::verify;
@@ -99,10 +100,7 @@ fn wrapped(text: &str, indent: usize) -> String {
 
 /// With everything that is not seen but moves the cursor, or turns the direction of writing, written as its escape.
 fn visible(word: &str) -> String {
-    let is_seen = |c: char| {
-        !(c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'))
-    };
-    word.chars().map(|c| if is_seen(c) { c.to_string() } else { c.escape_default().to_string() }).collect()
+    word.chars().map(|c| if is_unseen(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
 #[cfg(test)]
@@ -112,6 +110,7 @@ mod tests {
     #[test]
     fn what_a_folder_says_stays_in_its_place() {
         assert_eq!(wrapped("a \r\n b\u{1b}[2J \u{202e}c", 0), "a \\r\\n b\\u{1b}[2J \\u{202e}c");
+        assert_eq!(wrapped("\u{ad}\u{feff}\u{e0041} \u{3164}", 0), "\\u{ad}\\u{feff}\\u{e0041} \\u{3164}");
         let long = "word ".repeat(40);
         let lines: Vec<String> = wrapped(&long, INDENT).lines().map(str::to_owned).collect();
         assert!(lines.len() == 3 && lines.iter().all(|line| line.len() <= WIDTH), "{lines:#?}");

@@ -12,6 +12,7 @@ use super::verify::read;
 use crate::carry::stored::Stored;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::private;
 
 /// The evidence of a run; the digest of its manifest is that by which the whole can be recognised.
 pub(crate) fn of(stored: &Stored, report: &Report) -> Result<Evidence, Failure> {
@@ -39,10 +40,13 @@ pub(crate) fn write(folder: &Path, run_id: &str, evidence: &Evidence) -> Result<
             Err(why) => return Err(failed(why)),
         }
     }
-    fs::create_dir_all(&new).map_err(failed)?;
+    private::make(&new).map_err(failed)?;
     fill(&new, evidence).map_err(failed)?;
     let replaced = folder.exists();
     if replaced {
+        // Whoever was let in stays in.
+        let permissions = fs::metadata(folder).map_err(failed)?.permissions();
+        fs::set_permissions(&new, permissions).map_err(failed)?;
         fs::rename(folder, &old).map_err(failed)?;
     }
     fs::rename(&new, folder).map_err(failed)?;
@@ -69,7 +73,7 @@ pub(crate) fn refuse_foreign(folder: &Path, run_id: &str) -> Result<(), Failure>
     let (Some(parent), Some(_)) = (folder.parent(), folder.file_name()) else {
         return Err(refused(format!("`{}` cannot be replaced as a whole", folder.display())));
     };
-    fs::create_dir_all(parent).map_err(|why| refused(format!("cannot make `{}`: {why}", parent.display())))?;
+    private::make(parent).map_err(|why| refused(format!("cannot make `{}`: {why}", parent.display())))?;
     // It will be written beside its place.
     let probe = sibling(folder, &format!("{}.try", std::process::id()));
     fs::create_dir_all(&probe)

@@ -20,6 +20,8 @@ use std::time::Duration;
 use purge_driver::ledger::LedgerError;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
+use crate::{private, turn};
+
 /// The ledger's file in its folder.
 const FILE: &str = "ledger.sqlite3";
 /// What brings the schema from each version to the next. Those that are there stay as they are: there are files of every version.
@@ -31,6 +33,10 @@ const MIGRATIONS: [&str; 4] = [
 ];
 /// Longer than the longest write, which is the creation of a run with very many chunks.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long to wait while another process opens the ledger. It brings it to another format at most, or writes down what a process left
+/// that was killed.
+const OPENING: Duration = Duration::from_secs(30);
 
 /// Why a ledger cannot be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,11 +69,20 @@ pub(crate) struct SqliteLedger {
 impl SqliteLedger {
     /// Opens the ledger in that folder; makes both when they are missing.
     pub(crate) fn open(folder: &Path) -> Result<Self, OpenError> {
+        Self::open_within(folder, OPENING)
+    }
+
+    fn open_within(folder: &Path, limit: Duration) -> Result<Self, OpenError> {
         let refused = |doing: &str, why: io::Error| OpenError::Folder(format!("cannot {doing} it: {why}"));
-        fs::create_dir_all(folder).map_err(|why| refused("make", why))?;
+        private::make(folder).map_err(|why| refused("make", why))?;
         // SQLite does not wait its turn while another process makes the file or turns its write-ahead log on.
-        let opening = File::create(folder.join("ledger.lock"));
-        let _opening = opening.and_then(|file| file.lock().map(|()| file)).map_err(|why| refused("lock", why))?;
+        let lock = folder.join("ledger.lock");
+        let opening = File::create(&lock).map_err(|why| refused("lock", why))?;
+        turn::take(&opening, limit).map_err(|why| {
+            let late = why.kind() == io::ErrorKind::TimedOut;
+            let message = || format!("cannot lock `{}`: {why}", lock.display());
+            if late { OpenError::Ledger(LedgerError::Unavailable(message())) } else { refused("lock", why) }
+        })?;
         let mut connection = Connection::open(folder.join(FILE))?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "journal_mode", "wal")?;

@@ -61,6 +61,20 @@ fn a_ledger_of_another_format_is_refused() {
     assert!(matches!(SqliteLedger::open(folder.path()), Err(OpenError::Ledger(LedgerError::Corrupt(_)))));
 }
 
+#[test]
+fn a_ledger_that_somebody_keeps_locked_is_not_waited_for_for_ever() {
+    let folder = TempDir::new().unwrap();
+    drop(SqliteLedger::open(folder.path()).unwrap());
+    // Others than the owner may, where they may look into the folder.
+    let held = std::fs::File::open(folder.path().join("ledger.lock")).unwrap();
+    held.lock_shared().unwrap();
+    let refused = SqliteLedger::open_within(folder.path(), std::time::Duration::from_millis(50)).unwrap_err();
+    let OpenError::Ledger(LedgerError::Unavailable(why)) = refused else { panic!("{refused:?}") };
+    assert!(why.contains("ledger.lock") && why.contains("another process has held it"), "{why}");
+    drop(held);
+    assert!(SqliteLedger::open(folder.path()).is_ok());
+}
+
 fn new_run(total: u32, now: Timestamp) -> NewRun {
     let request = include_str!("../../../../examples/q1-2023.json");
     let context = CheckContext::at(now);

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::valid_id;
+use crate::analytics::only_messaging;
 use crate::chunk::{Age, Chunk};
 use crate::http::{HttpRequest, Method, encode_segment};
 use crate::json::whole;
@@ -46,9 +47,7 @@ pub fn payload(request: &PurgeRequest, chunk: Chunk, action_date: Timestamp) -> 
             // Without it the job also takes conversations that started before the window and reach into it.
             query.insert("startOfDayIntervalMatching".to_owned(), json!(true));
             if only_messages(&request.record_types) {
-                let predicates = ["message", "chat", "email"]
-                    .map(|media| json!({ "type": "dimension", "dimension": "mediaType", "operator": "matches", "value": media }));
-                query.insert("segmentFilters".to_owned(), json!([{ "type": "or", "predicates": predicates }]));
+                query.insert("segmentFilters".to_owned(), only_messaging());
             }
             body.insert("conversationQuery".to_owned(), Value::Object(query));
         }
@@ -80,15 +79,18 @@ pub fn cancel(id: &str) -> HttpRequest {
 /// Lists our own deletion jobs.
 #[must_use]
 pub fn list(page: u32) -> HttpRequest {
-    HttpRequest::get(format!(
-        "{JOBS}?pageSize={PAGE_SIZE}&pageNumber={page}&sortBy=dateCreated&showOnlyMyJobs=true&jobType=DELETE"
-    ))
+    HttpRequest::get(format!("{JOBS}?{}&sortBy=dateCreated&showOnlyMyJobs=true&jobType=DELETE", paging(page)))
 }
 
 /// Lists the recordings that a job failed to delete.
 #[must_use]
 pub fn failed_recordings(id: &str, page: u32) -> HttpRequest {
-    HttpRequest::get(format!("{JOBS}/{}/failedrecordings?pageSize={PAGE_SIZE}&pageNumber={page}", encode_segment(id)))
+    HttpRequest::get(format!("{JOBS}/{}/failedrecordings?{}", encode_segment(id), paging(page)))
+}
+
+/// Without `includeTotal` the API goes by its cursor, and takes no notice of the number.
+fn paging(page: u32) -> String {
+    format!("pageSize={PAGE_SIZE}&pageNumber={page}&includeTotal=true")
 }
 
 /// State of a job.
@@ -229,8 +231,9 @@ pub struct Left {
 /// Reads the answer to [`metadata`]; `None` when it is not a list of recordings with a known state.
 ///
 /// A deleted recording is listed as `DELETED` or not at all: the API's text leaves it open, so both count as gone. What the request
-/// leaves out is not left over. Whether a recording is sensitive or kept by a policy is not shown: where those are left out, only
-/// one that has a delete date can be said to be there still. `date` is that of our own job, which the API may keep to the second.
+/// leaves out is not left over. Whether a recording is sensitive or governed by a policy, which gives it a delete date of its own, is
+/// not shown: where those are left out, only one that has the date of our own job can be said to be there still. `date` is that one,
+/// which the API may keep to the second.
 #[must_use]
 pub fn read_metadata(answer: &Value, request: &PurgeRequest, date: Option<Timestamp>) -> Option<Left> {
     let second = |date: Timestamp| date.millis().div_euclid(1_000);
@@ -255,13 +258,14 @@ pub fn read_metadata(answer: &Value, request: &PurgeRequest, date: Option<Timest
         match recording.get("fileState")?.as_str()? {
             "DELETED" => {}
             "ARCHIVED" | "AVAILABLE" | "RESTORED" | "RESTORING" | "UPLOADING" | "ERROR" => {
-                match recording.get("deleteDate") {
-                    None | Some(Value::Null) if all_kinds => left.kept += 1,
-                    None | Some(Value::Null) => left.untold += 1,
-                    Some(said) => {
+                let said = recording.get("deleteDate").filter(|said| !said.is_null());
+                match said.map(is_ours) {
+                    Some(ours) if ours || all_kinds => {
                         left.scheduled += 1;
-                        left.ours += u64::from(is_ours(said));
+                        left.ours += u64::from(ours);
                     }
+                    None if all_kinds => left.kept += 1,
+                    Some(_) | None => left.untold += 1,
                 }
             }
             _ => return None,

@@ -125,6 +125,18 @@ pub enum Event {
         /// Whether it may be executed.
         passed: bool,
     },
+    /// Before the job was executed, the recordings of some conversations of the window were looked up: what is looked at again
+    /// afterwards.
+    SeenBefore {
+        /// Conversations of the window that the search lists; null where it does not say, or does not reach over the whole window.
+        listed: Option<u64>,
+        /// Conversations whose recordings were looked up.
+        checked: u64,
+        /// Those of them that had recordings of the kinds asked for.
+        conversations: u64,
+        /// And how many those were.
+        recordings: u64,
+    },
     /// The job finished; its own counts.
     Processed {
         /// Recordings that it found when it ran. Since it was counted, another job may have taken some of them.
@@ -154,7 +166,7 @@ pub enum Event {
         /// `analytics`, which counts the records of the whole window, or `recordingMetadata`, which looks up the recordings of single
         /// conversations.
         method: String,
-        /// Conversations whose recordings were looked up; null for `analytics`.
+        /// Conversations that had recordings before, and whose recordings were looked up again; null for `analytics`.
         checked: Option<u64>,
         /// Conversations of the window that the search lists, of which some may be protected; null for `analytics`, and where the
         /// search does not say or does not reach over the whole window.

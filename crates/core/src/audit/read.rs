@@ -46,7 +46,7 @@ impl<'de> Deserialize<'de> for AuditRecord {
 }
 
 /// Every kind, with its fields. `kind` itself belongs to all of them.
-const KINDS: [(&str, &[&str]); 19] = [
+const KINDS: [(&str, &[&str]); 20] = [
     ("started", &["kind", "chunk", "approved_by", "approved_at"]),
     ("holds_checked", &["kind", "asked", "periods", "unprotected", "protected"]),
     ("counted", &["kind", "records"]),
@@ -60,6 +60,7 @@ const KINDS: [(&str, &[&str]); 19] = [
     ("submit_looked_for", &["kind", "arrived", "how"]),
     ("status", &["kind", "remote", "known"]),
     ("gate", &["kind", "conversations", "recordings", "max_records", "passed"]),
+    ("seen_before", &["kind", "listed", "checked", "conversations", "recordings"]),
     ("processed", &["kind", "recordings", "processed", "skipped", "failed"]),
     ("failed_items", &["kind", "items"]),
     ("protection_found", &["kind", "asked", "protected"]),
@@ -100,6 +101,12 @@ impl FromJson for Event {
                 recordings: m.take("recordings")?,
                 max_records: m.take("max_records")?,
                 passed: m.take("passed")?,
+            },
+            "seen_before" => Self::SeenBefore {
+                listed: m.take("listed")?,
+                checked: m.take("checked")?,
+                conversations: m.take("conversations")?,
+                recordings: m.take("recordings")?,
             },
             "processed" => Self::Processed {
                 recordings: m.take("recordings")?,
@@ -204,6 +211,7 @@ mod tests {
             Event::Gate { conversations: Some(1), recordings: 2, max_records: Some(3), passed: true },
             Event::Processed { recordings: 6, processed: 1, skipped: 2, failed: 3 },
             Event::FailedItems { items: vec!["a/b".to_owned()] },
+            Event::SeenBefore { listed: Some(9), checked: 3, conversations: 2, recordings: 4 },
             Event::ProtectionFound { asked: 2, protected: vec!["b".to_owned()] },
             Event::Verified {
                 method: "analytics".to_owned(),

@@ -8,9 +8,9 @@ use super::{AUDIT, EVIDENCE_VERSION, FILES, LITTER, Manifest, PLAN, REPORT, WEBH
 use crate::audit;
 use crate::chunk::Chunk;
 use crate::json::{FromJson as _, digest, parse, quoted, typed_digest};
-use crate::order::Order;
+use crate::order::{Order, address_of};
 use crate::plan::{self, CheckContext, PlanFile, reopen};
-use crate::region::region_of_host;
+use crate::region::{Region, region_of_host};
 use crate::report::{Ordered, Report};
 use crate::sorted::sort_by;
 use crate::webhook::{ChunkEnd, OutboxRow, WebhookEvent, event_id};
@@ -108,7 +108,10 @@ impl Plan {
         }
         // Whoever approved it had it before them: the day of the approval is the last on which it can have been made.
         let approved_at = manifest.approval.approved_at;
-        let region = manifest.tenant.strip_prefix("https://").and_then(region_of_host);
+        let region = region_of(&manifest.tenant);
+        if manifest.simulated && region.is_some() {
+            return Err("the tenant is one of Genesys Cloud's, and the manifest says that it is simulated".to_owned());
+        }
         let tenant_jurisdiction = region.map(|region| region.name.to_owned());
         let context = CheckContext { tenant_jurisdiction, ..CheckContext::at(approved_at) };
         let reopened = reopen(text, &context).map_err(|findings| match findings.first() {
@@ -145,6 +148,12 @@ impl Plan {
         let place = usize::try_from(index.checked_sub(1)?).ok()?;
         self.plan.chunks().get(place).copied()
     }
+}
+
+/// The region of a tenant by its name, where its address is one of Genesys Cloud's.
+fn region_of(tenant: &str) -> Option<Region> {
+    let host_on = address_of(tenant).strip_prefix("https://")?;
+    host_on.split(['/', ':']).next().and_then(region_of_host)
 }
 
 pub(super) fn plan(plan: Result<&Plan, &String>) -> Check {

@@ -89,12 +89,13 @@ fn besides_looking(request: &PurgeRequest, policy: &Policy, chunks: &[Chunk]) ->
     let held = holds(request, policy, chunks);
     match request.api {
         DeletionApi::DataDeletion => held + limits.max_records.map_or(0, |_| counts) + 1 + counts,
-        // Recordings are counted by the job itself; executing it is a call of its own, and conversations are looked at one by one.
+        // Recordings are counted by the job itself; executing it is a call of its own.
         DeletionApi::RecordingJobs => {
-            let pages = u64::from(limits.sample_pages().max(1));
-            // After a cool-off the platform is asked about each page whether it protects any of it.
-            let protected = if request.recordings.is_some_and(|options| options.cool_off_days > 0) { pages } else { 0 };
-            let sample = pages + protected + u64::from(limits.verify_conversations);
+            // The recordings of some conversations are looked up before the execution, and once more after it; after a cool-off the
+            // platform is asked about them whether it protects any.
+            let wanted = u64::from(limits.verify_conversations);
+            let cools_off = request.recordings.is_some_and(|options| options.cool_off_days > 0);
+            let sample = u64::from(limits.sample_pages().max(1)) + 2 * wanted + u64::from(cools_off);
             1 + LOOKS_UNTIL_COUNTED + held + 1 + sample
         }
     }

@@ -159,7 +159,7 @@ fn limits(r: &mut Reader, field: &Field<'_>) -> Limits {
     let counts: [(&str, RangeInclusive<u32>, &mut u32); 3] = [
         ("concurrency", 1..=1_000, &mut limits.concurrency),
         ("requestsPerMinute", 1..=100_000, &mut limits.requests_per_minute),
-        ("verifyConversations", 1..=10_000, &mut limits.verify_conversations),
+        ("verifyConversations", 1..=1_000, &mut limits.verify_conversations),
     ];
     for (key, range, target) in counts {
         if let Some(n) = object.get(key).and_then(|f| r.small(&f, range)) {

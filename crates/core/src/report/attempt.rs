@@ -68,6 +68,8 @@ pub(super) struct Bequest {
     pub(super) before: Option<u64>,
     /// When the last submit was about to leave.
     posted_at: Option<Timestamp>,
+    /// Conversations that had recordings before a job was executed.
+    had: u64,
 }
 
 /// What a job says that it has done.
@@ -188,6 +190,7 @@ impl Attempt {
                 self.remote = Some(remote.clone());
                 self.seen = None;
             }
+            Event::SeenBefore { conversations, .. } => self.inherited.had = *conversations,
             Event::Processed { recordings, processed, skipped, failed } => {
                 let days = order.request.recordings.map_or(0, |options| options.cool_off_days);
                 // The date is counted from the request that created the job, and this is when it was compared with the clock.
@@ -201,7 +204,9 @@ impl Attempt {
             Event::Verified { method, checked, found, remaining, .. } => {
                 let fits = match api {
                     DeletionApi::DataDeletion => method == "analytics",
-                    DeletionApi::RecordingJobs => method == "recordingMetadata" && checked.is_some(),
+                    DeletionApi::RecordingJobs => {
+                        method == "recordingMetadata" && checked.is_some_and(|checked| checked <= self.inherited.had)
+                    }
                 };
                 let idle = *checked == Some(0);
                 self.seen = Some(Look { fits, idle, found: *found, remaining: *remaining });
@@ -304,6 +309,7 @@ impl Attempt {
                 request_id: self.request_id.clone(),
                 before: end.before,
                 posted_at: self.inherited.posted_at,
+                had: self.inherited.had,
             },
             None => Bequest::default(),
         }

@@ -186,6 +186,7 @@ impl Machine<'_> {
         });
         match over {
             Some(cause) => self.end_job(Outcome::Rejected, cause),
+            None if self.run.sample.is_none() => self.to(Phase::Choose(Look::default())),
             None => self.check_holds(),
         }
     }
@@ -316,7 +317,7 @@ impl Machine<'_> {
     pub(super) fn await_removal(&mut self) -> Next {
         match self.still_to_come() {
             Some(at) if self.run.cancel => self.cancelled_late(at),
-            Some(at) => self.later(Phase::Sample(Look::default()), at.since(self.cx.now), WaitReason::CoolOff),
+            Some(at) => self.later(Phase::LookBack, at.since(self.cx.now), WaitReason::CoolOff),
             None => self.verify(),
         }
     }
@@ -408,5 +409,6 @@ impl Machine<'_> {
 /// The status code for a third job is not documented; a 400 is told apart by what it says.
 fn speaks_of_a_job_limit(cause: &Cause) -> bool {
     let text = format!("{} {}", cause.code, cause.message).to_ascii_lowercase();
-    ["limit", "maximum", "in progress", "concurrent", "already running"].iter().any(|word| text.contains(word))
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    says(&["in progress", "concurrent", "already running"]) || (says(&["job"]) && says(&["limit", "maximum"]))
 }

@@ -121,6 +121,9 @@ impl Machine<'_> {
         if let Some(next) = self.cancelled().or_else(|| self.expired()) {
             return next;
         }
+        if self.run.phase == Phase::LookBack {
+            return self.look_back();
+        }
         if self.is_stale() {
             return self.check_holds();
         }
@@ -196,8 +199,7 @@ impl Machine<'_> {
         }
         self.run.requests = self.run.requests.saturating_add(1);
         self.run.in_flight = Some(self.cx.now);
-        let first_page = matches!(&self.run.phase, Phase::Sample(look) if look.pages.is_empty());
-        if first_page || matches!(self.run.phase, Phase::CountAfter { entity: 0, .. }) {
+        if matches!(self.run.phase, Phase::CountAfter { entity: 0, .. }) {
             self.run.look_at = Some(self.cx.now);
         }
         if changes_something(&self.run.phase) {
@@ -212,7 +214,7 @@ impl Machine<'_> {
         let (run, request, limits) = (&self.run, &self.cx.order.request, self.limits());
         let window = run.chunk.window;
         match &run.phase {
-            Phase::Queued | Phase::Slot | Phase::Ended => None,
+            Phase::Queued | Phase::Slot | Phase::LookBack | Phase::Ended => None,
             Phase::HeldConversations { from, .. } => Some(self.ask_held(*from)),
             Phase::Straddlers { piece, ongoing, page, .. } => Some(self.ask_straddlers(*piece, *ongoing, *page)),
             Phase::Protection { from, touched, .. } => Some(self.ask_protection(*from, touched)),
@@ -232,8 +234,10 @@ impl Machine<'_> {
             Phase::FailedRecordings { page } => {
                 run.request_id.as_deref().map(|id| recording_jobs::failed_recordings(id, *page))
             }
-            Phase::Sample(look) => Some(self.ask_sample(look)),
-            Phase::Metadata { ids, at, .. } => ids.get(*at).map(|id| recording_jobs::metadata(id)),
+            Phase::Choose(look) | Phase::Skips(look) => Some(self.ask_page(look)),
+            Phase::Had { ids, at, .. } | Phase::Metadata { ids, at, .. } => {
+                ids.get(*at).map(|id| recording_jobs::metadata(id))
+            }
             Phase::Guarded { ids, .. } => Some(crate::api::protection::ask(ids)),
             Phase::JobCancelled { .. } => run.request_id.as_deref().map(recording_jobs::cancel),
         }
@@ -269,7 +273,7 @@ impl Machine<'_> {
 
     fn judge(&mut self, reply: Reply) -> Next {
         match self.run.phase.clone() {
-            Phase::Queued | Phase::Slot | Phase::Ended => self.resume(),
+            Phase::Queued | Phase::Slot | Phase::LookBack | Phase::Ended => self.resume(),
             Phase::HeldConversations { from, touched } => self.held_conversations(reply, from, touched),
             Phase::Straddlers { piece, ongoing, page, touched } => {
                 self.straddlers(reply, piece, ongoing, page, touched)
@@ -286,13 +290,15 @@ impl Machine<'_> {
             Phase::SubmitInJobs { since, looks, page } => self.submit_in_jobs(reply, since, looks, page),
             Phase::Completed => self.deletion_status(reply),
             Phase::Ready => self.job_ready(reply),
+            Phase::Choose(look) => self.chosen(reply, look),
+            Phase::Had { ids, at, look } => self.had(reply, ids, at, look),
             Phase::Executed => self.job_executed(reply),
             Phase::Fulfilled { looks } => self.job_fulfilled(reply, looks),
             Phase::FailedRecordings { page } => self.failed_recordings(reply, page),
             Phase::CountAfter { entity, sum } => self.counted_after(reply, entity, sum),
-            Phase::Sample(look) => self.sampled(reply, look),
+            Phase::Skips(look) => self.skips(reply, look),
             Phase::Metadata { ids, at, guarded, look } => self.metadata(reply, ids, at, guarded, look),
-            Phase::Guarded { guards, ids, look } => self.guarded(reply, guards, &ids, look),
+            Phase::Guarded { guards, ids, look } => self.guarded(reply, guards, ids, look),
             Phase::JobCancelled { outcome, cause } => self.job_cancelled(reply, outcome, cause),
             Phase::CancelConfirmed { outcome, cause, looks } => self.cancel_confirmed(reply, outcome, cause, looks),
         }

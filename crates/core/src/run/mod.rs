@@ -8,6 +8,7 @@ mod ending;
 mod guard;
 mod job;
 mod machine;
+mod sample;
 mod state;
 mod trouble;
 mod verify;

@@ -65,6 +65,10 @@ pub(crate) enum Phase {
     Completed,
     /// The counts of the job (`recordingJobs`).
     Ready,
+    /// A page of the window's conversations, before anything is deleted: to choose some whose recordings are looked up.
+    Choose(Look),
+    /// The recordings of those, one conversation after the other.
+    Had { ids: Vec<String>, at: usize, look: Look },
     /// The acceptance of the execution.
     Executed,
     /// The end of the job; `looks` at one that has not begun, though it should have.
@@ -73,9 +77,11 @@ pub(crate) enum Phase {
     FailedRecordings { page: u32 },
     /// The count of what is left.
     CountAfter { entity: usize, sum: u64 },
-    /// A page of the window's conversations, to look at some.
-    Sample(Look),
-    /// Which of the page's conversations the platform protects: after a job that skipped something, and after a cool-off, in which a
+    /// Nothing yet: a look at what is left begins here.
+    LookBack,
+    /// A page of the window's conversations, to find those that the platform protects: their recordings may be what a job skipped.
+    Skips(Look),
+    /// Which of these conversations the platform protects: after a job that skipped something, and after a cool-off, in which a
     /// hold may have come. `guards` are those known before.
     Guarded { guards: Vec<String>, ids: Vec<String>, look: Look },
     /// The recordings of those conversations, one conversation after the other; the first `guarded` are protected.
@@ -95,14 +101,18 @@ impl Phase {
             Self::Queued => "queued",
             Self::Slot => "waitingForSlot",
             Self::HeldConversations { .. } | Self::Straddlers { .. } | Self::Protection { .. } => "checkingHolds",
-            Self::CountBefore { .. } => "counting",
+            Self::CountBefore { .. } | Self::Choose(_) | Self::Had { .. } => "counting",
             Self::Submitted => "submitting",
             Self::SubmitInCounts { .. } | Self::SubmitInJobs { .. } => "confirmingSubmit",
             Self::Completed | Self::Fulfilled { .. } => "deleting",
             Self::Ready => "preparing",
             Self::Executed => "executing",
             Self::FailedRecordings { .. } => "collectingFailures",
-            Self::CountAfter { .. } | Self::Sample(_) | Self::Metadata { .. } | Self::Guarded { .. } => "verifying",
+            Self::CountAfter { .. }
+            | Self::LookBack
+            | Self::Skips(_)
+            | Self::Metadata { .. }
+            | Self::Guarded { .. } => "verifying",
             Self::JobCancelled { .. } | Self::CancelConfirmed { .. } => "cancelling",
             Self::Ended => "ended",
         }
@@ -119,21 +129,25 @@ impl Phase {
             | Self::CountBefore { .. }
             | Self::Submitted
             | Self::Ready
+            | Self::Choose(_)
+            | Self::Had { .. }
             | Self::Executed => Stage::Before,
             // Where jobs can be listed a submit only creates; executing is another request.
             Self::SubmitInJobs { .. } => Stage::Searching,
             Self::JobCancelled { .. } | Self::CancelConfirmed { .. } => Stage::Cancelling,
             Self::SubmitInCounts { .. } | Self::Completed | Self::Fulfilled { .. } => Stage::Deleting,
             Self::FailedRecordings { .. } => Stage::Collecting,
-            Self::CountAfter { .. } | Self::Sample(_) | Self::Metadata { .. } | Self::Guarded { .. } => {
-                Stage::Verifying
-            }
+            Self::CountAfter { .. }
+            | Self::LookBack
+            | Self::Skips(_)
+            | Self::Metadata { .. }
+            | Self::Guarded { .. } => Stage::Verifying,
             Self::Ended => Stage::Ended,
         }
     }
 }
 
-/// A look at what a recording job has left: where it stands and what it has seen.
+/// A look at recordings, before a job is executed or at what it has left: where it stands and what it has seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Look {
@@ -141,16 +155,21 @@ pub(crate) struct Look {
     pub(crate) pages: Vec<u32>,
     /// Conversations to look at on each page.
     pub(crate) share: u32,
-    /// Conversations of the window that there are, as the first page says; absent where it does not, or reaches over a part only.
-    pub(crate) listed: Option<u64>,
-    /// Conversations that the pages have shown.
+    /// Whether all pages are looked at whole, and conversations that they have shown.
+    pub(crate) all: bool,
     pub(crate) seen: u64,
+    /// Whether the pages are searched for protected conversations.
+    pub(crate) searched: bool,
+    /// Conversations that had recordings before the job is executed.
+    pub(crate) had: Vec<String>,
     /// Conversations looked at.
     pub(crate) checked: u64,
     /// Recordings of theirs that are there without a delete date.
     pub(crate) kept: u64,
     /// And with one.
     pub(crate) scheduled: u64,
+    /// Those of them that have our job's date.
+    pub(crate) ours: u64,
     /// Those of which nobody can tell whether they should be there.
     pub(crate) untold: u64,
     /// Recordings of protected conversations that the job may have skipped.
@@ -269,6 +288,15 @@ pub struct ChunkRun {
     pub(crate) protected_ids: Vec<String>,
     /// When the look in hand at what is left began.
     pub(crate) look_at: Option<Timestamp>,
+    /// Conversations that had recordings when our job was ready, to be looked at again; absent before somebody has looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sample: Option<Vec<String>>,
+    /// Conversations of the window that were listed then; absent where the answer did not say, or reached over a part only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) listed: Option<u64>,
+    /// Whether the recordings of all of them were looked up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) every: bool,
     /// Whether a verification found something, so that a single zero is not yet proof.
     pub(crate) seen_left: bool,
     pub(crate) zeros: u32,
@@ -330,6 +358,9 @@ impl ChunkRun {
             protected: None,
             protected_ids: Vec::new(),
             look_at: None,
+            sample: None,
+            listed: None,
+            every: false,
             seen_left: false,
             zeros: 0,
             percent: None,
@@ -453,6 +484,7 @@ impl ChunkRun {
             // Without an id there are still the counts to tell what became of it.
             next.request_id = self.request_id.filter(|_| !gone);
             next.action_date = self.action_date;
+            (next.sample, next.listed, next.every) = (self.sample, self.listed, self.every);
             next.submitted_at = self.submitted_at;
         }
         Some(next)

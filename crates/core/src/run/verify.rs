@@ -2,34 +2,25 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::machine::Machine;
+use super::sample::some_pages;
 use super::state::{Look, Phase};
 use super::{Cause, Next, Outcome, WaitReason};
-use crate::analytics::{self, Listing};
+use crate::analytics;
 use crate::api::protection;
-use crate::api::recording_jobs::{self, Left};
 use crate::audit::Event;
-use crate::bounds::PAGE_SIZE;
-use crate::chunk::Age;
-use crate::http::HttpRequest;
 use crate::reply::Reply;
 use crate::request::DeletionApi;
-use crate::window::Window;
 
 /// Pages that are searched for protected conversations when the job has skipped something.
 const MAX_SKIP_PAGES: u32 = 20;
-
-/// The last page that is asked for, of any window.
-const FURTHEST_PAGE: u32 = 1_000;
 
 impl Machine<'_> {
     /// Begins to look for what is left.
     pub(super) fn verify(&mut self) -> Next {
         match self.run.api {
             DeletionApi::DataDeletion => self.to(Phase::CountAfter { entity: 0, sum: 0 }),
-            DeletionApi::RecordingJobs => self.to(Phase::Sample(Look::default())),
+            DeletionApi::RecordingJobs => self.to(Phase::LookBack),
         }
     }
 
@@ -42,7 +33,7 @@ impl Machine<'_> {
         self.run.remaining = Some(left);
         self.counted(left);
         self.run.phase = Phase::CountAfter { entity: 0, sum: 0 };
-        self.conclude(left, true, &format!("{left} records"))
+        self.conclude(left, true, false, &format!("{left} records"))
     }
 
     /// Records a count of all that is left.
@@ -57,8 +48,8 @@ impl Machine<'_> {
     }
 
     /// What a look means that found so many still there: none is proof, twice when it was not so before; anything else may be the index
-    /// lagging, as long as it may still go.
-    fn conclude(&mut self, found: u64, may_go: bool, what: &str) -> Next {
+    /// lagging, as long as it may still go. What is merely late is not left over.
+    fn conclude(&mut self, found: u64, may_go: bool, late: bool, what: &str) -> Next {
         if let Some(doubt) = self.run.doubt.clone() {
             return self.finish(Outcome::Unknown, Some(doubt));
         }
@@ -83,9 +74,14 @@ impl Machine<'_> {
         if may_go && let Some(next) = self.look_later(found > 0) {
             return next;
         }
+        if late && residue.is_none() {
+            let message = format!(
+                "{what} are still there, with the delete date of the job: they go by themselves; look again later"
+            );
+            return self.finish(Outcome::Unknown, Some(Cause::new("verify.late", message)));
+        }
         let left = || Cause::new("verify.residual", format!("{what} are still there"));
-        let cause = residue.unwrap_or_else(left);
-        self.finish(Outcome::Residual, Some(cause))
+        self.finish(Outcome::Residual, Some(residue.unwrap_or_else(left)))
     }
 
     /// Why the job has deleted nothing of what there was, if the platform's holds are why.
@@ -113,54 +109,18 @@ impl Machine<'_> {
         Some(self.pause((age / 4).clamp(shortest, Duration::from_secs(60)), WaitReason::IndexLag, true))
     }
 
-    /// A page of the conversations of the window, or of its first month where the query reaches no further.
-    pub(super) fn ask_sample(&self, look: &Look) -> HttpRequest {
-        let reach = self.queried(0).unwrap_or(self.run.chunk.window);
-        analytics::list(reach, Listing::ByStart, look.pages.first().copied().unwrap_or(1))
-    }
-
-    pub(super) fn sampled(&mut self, reply: Reply, mut look: Look) -> Next {
-        let page = match self.read(reply, analytics::read_page) {
-            Ok(page) => page,
-            Err(next) => return next,
-        };
-        let window: Window = self.run.chunk.window;
-        let first = look.pages.is_empty();
-        if first {
-            look = self.look_over(page.total);
+    /// Looks again at the conversations that had recordings before the job was executed; but first, where the platform may protect some
+    /// of them, for which.
+    pub(super) fn look_back(&mut self) -> Next {
+        self.run.look_at = Some(self.cx.now);
+        // Those that are protected keep their recordings, and were found before the execution.
+        let guards = if self.is_unexplained() { self.run.protected_ids.clone() } else { Vec::new() };
+        let sample = self.run.sample.iter().flatten();
+        let ids: Vec<_> = sample.filter(|id| !self.run.protected_ids.contains(id)).cloned().collect();
+        if !ids.is_empty() && (self.is_unexplained() || self.cool_off() > Duration::ZERO) {
+            return self.to(Phase::Guarded { guards, ids, look: Look::default() });
         }
-        if !look.pages.is_empty() {
-            look.pages.remove(0);
-        }
-        look.seen = look.seen.saturating_add(page.conversations.len() as u64);
-        let mut ids: Vec<_> =
-            page.conversations.into_iter().filter(|c| window.contains(c.start)).map(|c| c.id).collect();
-        // Conversations that the platform protects keep their recordings, and were found before the execution.
-        ids.retain(|id| !self.run.protected_ids.contains(id));
-        let guards = if first && self.is_unexplained() { self.run.protected_ids.clone() } else { Vec::new() };
-        let unexplained = self.is_unexplained() && look.explained < self.run.skipped;
-        if (unexplained || self.cool_off() > Duration::ZERO) && !ids.is_empty() {
-            return self.to(Phase::Guarded { guards, ids, look });
-        }
-        self.look_at_some(guards, &ids, look)
-    }
-
-    /// Which pages to look at, so that they are spread over the whole window, and how much of each.
-    fn look_over(&self, total: Option<u64>) -> Look {
-        let wanted = self.limits().verify_conversations;
-        let page_size = u64::from(PAGE_SIZE);
-        let pages = total.unwrap_or_default().div_ceil(page_size).clamp(1, u64::from(FURTHEST_PAGE));
-        let pages = u32::try_from(pages).unwrap_or(FURTHEST_PAGE);
-        let all = total.is_some_and(|total| total <= u64::from(wanted));
-        let some = self.limits().sample_pages();
-        let some = if self.is_unexplained() { some.max(MAX_SKIP_PAGES) } else { some };
-        let chosen = if all { pages } else { pages.min(some.max(1)) };
-        Look {
-            pages: evenly(&(1..=pages).collect::<Vec<_>>(), chosen as usize),
-            share: if all { PAGE_SIZE } else { wanted.div_ceil(chosen.max(1)) },
-            listed: total.filter(|_| self.queried(1).is_none()),
-            ..Look::default()
-        }
+        self.look_at(guards, ids, Look::default())
     }
 
     /// Whether the job skipped recordings, and it has not been shown why.
@@ -168,9 +128,32 @@ impl Machine<'_> {
         self.run.skipped > 0 && self.run.protected.is_none()
     }
 
+    /// A page of the window's conversations, any of which the platform may protect.
+    pub(super) fn skips(&mut self, reply: Reply, mut look: Look) -> Next {
+        let page = match self.read(reply, analytics::read_page) {
+            Ok(page) => page,
+            Err(next) => return next,
+        };
+        if look.pages.is_empty() {
+            look.pages = some_pages(page.total, MAX_SKIP_PAGES);
+        }
+        look.pages.remove(0);
+        let started = page.conversations.into_iter().filter(|c| self.run.chunk.window.contains(c.start));
+        let ids: Vec<_> = started.map(|c| c.id).filter(|id| !self.is_known(id)).collect();
+        if ids.is_empty() {
+            return self.look_on(ids, 0, 0, look);
+        }
+        self.to(Phase::Guarded { guards: Vec::new(), ids, look })
+    }
+
+    /// Whether it has been asked about already.
+    fn is_known(&self, id: &String) -> bool {
+        self.run.protected_ids.contains(id) || self.run.sample.iter().flatten().any(|known| known == id)
+    }
+
     /// Which of the conversations the platform protects: their recordings may be what the job skipped, or were given a date by it and
     /// are kept since.
-    pub(super) fn guarded(&mut self, reply: Reply, mut guards: Vec<String>, ids: &[String], look: Look) -> Next {
+    pub(super) fn guarded(&mut self, reply: Reply, mut guards: Vec<String>, ids: Vec<String>, look: Look) -> Next {
         let protected = match self.read(reply, protection::read) {
             Ok(protected) => protected,
             Err(next) => return next,
@@ -178,28 +161,31 @@ impl Machine<'_> {
         if !protected.is_empty() {
             self.record(Event::ProtectionFound { asked: ids.len() as u64, protected: protected.clone() });
         }
-        let free: Vec<_> = ids.iter().filter(|id| !protected.contains(id)).cloned().collect();
+        let mut free = ids;
+        // Of a page that is searched, nothing but what explains the skips is looked at.
+        free.retain(|id| !look.searched && !protected.contains(id));
         self.run.protected_ids.extend(protected.iter().cloned());
         guards.extend(protected);
-        self.look_at_some(guards, &free, look)
+        self.look_at(guards, free, look)
     }
 
-    /// First those that are protected, whose recordings explain what was skipped, then some of the others.
-    fn look_at_some(&mut self, guards: Vec<String>, ids: &[String], look: Look) -> Next {
-        let (guarded, mut chosen) = (guards.len(), guards);
-        chosen.extend(evenly(ids, look.share as usize));
-        self.look_on(chosen, 0, guarded, look)
+    /// First those that are protected, whose recordings explain what was skipped, then the others.
+    fn look_at(&mut self, guards: Vec<String>, others: Vec<String>, look: Look) -> Next {
+        let (guarded, mut ids) = (guards.len(), guards);
+        ids.extend(others);
+        self.look_on(ids, 0, guarded, look)
     }
 
-    /// The next conversation, or the next page, or the sum of it all.
-    fn look_on(&mut self, ids: Vec<String>, at: usize, guarded: usize, look: Look) -> Next {
+    /// The next conversation, or the next page as long as it may explain something, or the sum of it all.
+    fn look_on(&mut self, ids: Vec<String>, at: usize, guarded: usize, mut look: Look) -> Next {
         if at < ids.len() {
-            self.to(Phase::Metadata { ids, at, guarded, look })
-        } else if look.pages.is_empty() {
-            self.looked(&look)
-        } else {
-            self.to(Phase::Sample(look))
+            return self.to(Phase::Metadata { ids, at, guarded, look });
         }
+        let more = !std::mem::replace(&mut look.searched, true) || !look.pages.is_empty();
+        if more && self.is_unexplained() && look.explained < self.run.skipped {
+            return self.to(Phase::Skips(look));
+        }
+        self.looked(&look)
     }
 
     pub(super) fn metadata(
@@ -210,11 +196,7 @@ impl Machine<'_> {
         guarded: usize,
         mut look: Look,
     ) -> Next {
-        let (request, date) = (&self.cx.order.request, self.run.action_date);
-        let read = |answer: &Value| recording_jobs::read_metadata(answer, request, date);
-        // No such recordings: gone.
-        let found = self.read_or(reply, Left::default(), read);
-        let left = match found {
+        let left = match self.recordings(reply) {
             Ok(left) => left,
             Err(next) => return next,
         };
@@ -224,9 +206,11 @@ impl Machine<'_> {
             look.explained = look.explained.saturating_add(skipped);
             look.since = look.since.saturating_add(left.ours);
         } else {
-            look.checked = look.checked.saturating_add(1);
+            // Where nobody can tell whether those that are there should be, nothing was seen to have gone.
+            look.checked = look.checked.saturating_add(u64::from(left.untold == 0));
             look.kept = look.kept.saturating_add(left.kept);
             look.scheduled = look.scheduled.saturating_add(left.scheduled);
+            look.ours = look.ours.saturating_add(left.ours);
             look.untold = look.untold.saturating_add(left.untold);
         }
         self.look_on(ids, at, guarded, look)
@@ -243,33 +227,34 @@ impl Machine<'_> {
             Cause::new("job.protected-since", message)
         });
         self.run.residue = self.run.residue.take().or(unexplained).or(since);
-        // Where none of their conversations is listed, nobody has looked at what the job has deleted.
+        // Where none of them had recordings, nobody has looked at what the job has deleted.
         let nothing = look.checked == 0 && self.run.processed != Some(0);
-        // A sample has not measured what is left elsewhere; nor have pages that show less than there is, recordings that may have been
-        // left out or left over, or a look that does not find what the job says it has left.
-        let wanted = u64::from(self.limits().verify_conversations);
-        let every = look.listed.is_some_and(|listed| listed <= wanted.min(look.seen));
+        // A sample has not measured what is left elsewhere; nor have recordings that may have been left out or left over, or a look that
+        // does not find what the job says it has left.
         let said = self.run.residue.as_ref().and(self.left_by_the_job()).unwrap_or(0);
-        let whole = every && look.untold == 0 && !nothing && found >= said;
+        let whole = self.run.every && look.untold == 0 && !nothing && found >= said;
         self.run.remaining = whole.then_some(found);
         self.run.deleted = self.confirmed(found, whole).filter(|_| !nothing);
         self.record(Event::Verified {
             method: "recordingMetadata".to_owned(),
             checked: Some(look.checked),
-            listed: look.listed,
+            listed: self.run.listed,
             found,
             remaining: self.run.remaining,
         });
-        self.run.phase = Phase::Sample(Look::default());
+        self.run.phase = Phase::LookBack;
         if nothing && self.run.doubt.is_none() && self.run.residue.is_none() {
-            return self.nothing_to_look_at();
+            let message = "the job says that it has deleted recordings, but none were seen before it at which one could look again";
+            return self.finish(Outcome::Unknown, Some(Cause::new("verify.nothing-seen", message)));
         }
-        let listed = look.listed.map_or_else(String::new, |listed| format!(" of {listed}"));
+        let listed = self.run.listed.map_or_else(String::new, |listed| format!(" of {listed}"));
         let what = match self.run.remaining {
             Some(left) => format!("{left} recordings"),
             None => format!("at least {found} recordings in {}{listed} conversations", look.checked),
         };
-        self.conclude(found, may_go, &what)
+        // What has the job's date goes by itself, however late.
+        let late = found > 0 && found == look.ours;
+        self.conclude(found, may_go, late, &what)
     }
 
     /// What of the recordings that the job skipped no legal hold of the platform explains.
@@ -299,27 +284,4 @@ impl Machine<'_> {
         let left = self.left_by_the_job()?;
         self.run.processed.filter(|_| found == 0 || (whole && found <= left))
     }
-
-    /// The job has deleted recordings, and none of their conversations is listed. Of old ones that is so; recent ones may be missing
-    /// for a while.
-    fn nothing_to_look_at(&mut self) -> Next {
-        if self.run.chunk.age == Age::Recent
-            && let Some(next) = self.look_later(true)
-        {
-            return next;
-        }
-        let message =
-            "the job says that it has deleted recordings, but none of their conversations is listed to look at";
-        self.finish(Outcome::Unknown, Some(Cause::new("verify.nothing-listed", message)))
-    }
-}
-
-/// At most `wanted` of them, spread evenly, the first and the last among them.
-fn evenly<T: Clone>(ids: &[T], wanted: usize) -> Vec<T> {
-    if ids.len() <= wanted {
-        return ids.to_vec();
-    }
-    let last = ids.len() - 1;
-    let steps = wanted.saturating_sub(1).max(1);
-    (0..wanted).filter_map(|i| ids.get(i * last / steps)).cloned().collect()
 }

@@ -9,6 +9,8 @@ mod honest;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]
+mod place;
+#[cfg(test)]
 mod report;
 #[cfg(test)]
 mod support;

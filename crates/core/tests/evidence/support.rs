@@ -65,7 +65,7 @@ impl World {
             chunks: total,
             approved_by: "grace".to_owned(),
             approved_at: start,
-            tenant: "https://api.mypurecloud.com".to_owned(),
+            tenant: "https://purge.example.com (client 3f1c)".to_owned(),
             simulated: true,
         };
         Self { order, chunks, parts }

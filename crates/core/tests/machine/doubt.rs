@@ -246,8 +246,9 @@ fn protection_is_asked_for_again_by_whoever_goes_on_hours_later() {
     let story = play(&order, start().into_iter().chain([stopped(), stopped()]).chain(lifted));
     assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Held, "hold"), 0));
     // Waiting for room in the budget, as everybody does, asks for nothing again.
-    let rest = [job("PROCESSING"), job("FULFILLED"), conversations(&["b"]), gone()];
-    let story = play(&order, start().into_iter().chain([Stopped(Duration::from_secs(1800))]).chain(rest));
+    let rest = [job("PROCESSING"), job("FULFILLED"), gone()];
+    let before = [Before(vec![conversations(&["b"])])].into_iter();
+    let story = play(&order, before.chain(start()).chain([Stopped(Duration::from_secs(1800))]).chain(rest));
     assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 1));
 }
 
@@ -257,10 +258,14 @@ fn an_execution_too_many_waits_as_a_job_too_many_does() {
         400,
         json!({ "code": "bad.request", "message": "The maximum of 2 pending or processing jobs is reached." }),
     );
-    let answers = [created(), job("READY"), limit, job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+    let answers = [created(), job("READY"), limit, job("PROCESSING"), job("FULFILLED"), gone()];
     let story = play(&recordings(|_| {}), answers);
     assert_eq!((story.end(), story.times("PUT job-1"), story.times("DELETE job-1")), (verified(), 2, 0));
     assert!(story.waits.contains(&WaitReason::SlotBusy));
+    // Another limit is not the one of jobs, and waiting for it would be in vain.
+    let other = Json(400, json!({ "code": "bad.request", "message": "The interval exceeds the maximum of 181 days." }));
+    let story = play(&recordings(|_| {}), [other]);
+    assert_eq!(story.end(), ended(Outcome::Rejected, "bad.request"));
 }
 
 #[test]
@@ -270,7 +275,7 @@ fn being_told_to_wait_is_no_failure() {
     assert_eq!(play(&deletion(json!({})), limited.chain(rest)).end(), verified());
     let busy = (0..20).map(|_| error(409, "request.conflict"));
     let rest = [Lost(NoResponse::NotSent), created(), job("READY"), job("PROCESSING"), job("FULFILLED")];
-    assert_eq!(play(&recordings(|_| {}), busy.chain(rest).chain([conversations(&["a"]), gone()])).end(), verified());
+    assert_eq!(play(&recordings(|_| {}), busy.chain(rest).chain([gone()])).end(), verified());
 }
 
 #[test]
@@ -283,7 +288,7 @@ fn our_job_is_not_missing_before_every_page_has_been_seen() {
     let story = play(&recordings(|_| {}), [Lost(NoResponse::Dropped), always(page)]);
     assert_eq!((story.end(), story.times("POST jobs")), (ended(Outcome::Unknown, "submit.too-many-jobs"), 1));
     // Looking again would show no more: the retry makes another, and the one that nobody found is never executed.
-    let answers = deleted().into_iter().chain([conversations(&["a"]), gone()]);
+    let answers = deleted().into_iter().chain([gone()]);
     let again = go_on(&recordings(|_| {}), story.run.retried().unwrap(), "2024-01-02T00:00:00Z", answers);
     assert_eq!((again.end(), again.times("POST jobs")), (verified(), 1));
     // A server that keeps whole seconds shows the same job.
@@ -291,12 +296,7 @@ fn our_job_is_not_missing_before_every_page_has_been_seen() {
         "conversationQuery": { "interval": "2023-01-01T00:00:00.000Z/2023-02-01T00:00:00.000Z" } } }] });
     let answers = [Lost(NoResponse::Dropped), Json(200, ours), job("READY"), job("PROCESSING"), job("FULFILLED")];
     let run = ChunkRun::new(&recordings(|_| {}), chunk());
-    let story = go_on(
-        &recordings(|_| {}),
-        run,
-        "2024-01-01T00:00:00.700Z",
-        answers.into_iter().chain([conversations(&["a"]), gone()]),
-    );
+    let story = go_on(&recordings(|_| {}), run, "2024-01-01T00:00:00.700Z", answers.into_iter().chain([gone()]));
     assert_eq!((story.end(), story.times("POST jobs")), (verified(), 1));
 }
 
@@ -304,8 +304,7 @@ fn our_job_is_not_missing_before_every_page_has_been_seen() {
 fn a_job_that_is_over_has_to_say_what_became_of_every_recording() {
     let silent = json!({ "id": "job-1", "state": "FULFILLED", "totalRecordings": 1000, "totalProcessedRecordings": 600,
                          "totalSkippedRecordings": 0, "totalFailedRecordings": 0 });
-    let looked =
-        |left: usize| [conversations(&["a"]), Json(200, vec![json!({ "fileState": "AVAILABLE" }); left].into())];
+    let looked = |left: usize| [Json(200, vec![json!({ "fileState": "AVAILABLE" }); left].into())];
     let started = || [created(), job("READY"), job("PROCESSING")].into_iter();
     let story = play(&recordings(|_| {}), started().chain([Json(200, silent)]).chain(looked(0)));
     assert_eq!(story.end(), ended(Outcome::Residual, "job.counts"));
@@ -337,23 +336,23 @@ fn deleted() -> [Answer; 4] {
 fn where_nothing_is_listed_nothing_has_been_looked_at() {
     let nothing = Json(200, json!({ "totalHits": 0 }));
     let order = recordings(|order| order["limits"] = json!({ "verifySeconds": 60 }));
-    let story = play(&order, deleted().into_iter().chain([always(nothing.clone())]));
-    assert_eq!(story.end(), ended(Outcome::Unknown, "verify.nothing-listed"));
+    let none = || Before(vec![nothing.clone()]);
+    let story = play(&order, [none()].into_iter().chain(deleted()));
+    assert_eq!(story.end(), ended(Outcome::Unknown, "verify.nothing-seen"));
     assert_eq!(story.run.view().remaining, None);
-    // The index may come late, also to the next attempt.
-    let late = [nothing.clone(), conversations(&["a"]), gone()];
-    assert_eq!(play(&order, deleted().into_iter().chain(late)).end(), verified());
-    let again = [job("FULFILLED"), conversations(&["a"]), gone()];
-    let story = go_on(&order, story.run.retried().unwrap(), "2024-01-02T00:00:00Z", again);
-    assert_eq!((story.end(), story.times("POST jobs")), (verified(), 0));
+    let seen = json!({ "kind": "seen_before", "listed": 0, "checked": 0, "conversations": 0, "recordings": 0 });
+    assert_eq!(story.events("seen_before"), [seen]);
+    // Nor will anybody be able to look later.
+    let story = go_on(&order, story.run.retried().unwrap(), "2024-01-02T00:00:00Z", [job("FULFILLED")]);
+    assert_eq!((story.end(), story.times("POST jobs")), (ended(Outcome::Unknown, "verify.nothing-seen"), 0));
     // Of conversations of more than five years ago nothing may be listed at all.
     let window = json!({ "start": "2018-01-01T00:00:00.000Z", "end": "2018-01-02T00:00:00.000Z" });
     let aged: Chunk =
         serde_json::from_value(json!({ "index": 1, "total": 1, "window": window, "age": "aged" })).unwrap();
-    let old = deleted().into_iter().chain([nothing.clone()]);
+    let old = [Before(vec![error(400, "bad.request")])].into_iter().chain(deleted());
     let story = go_on(&order, ChunkRun::new(&order, aged), "2024-01-01T00:00:00Z", old);
     let view = story.run.view();
-    assert_eq!(story.end(), ended(Outcome::Unknown, "verify.nothing-listed"));
+    assert_eq!(story.end(), ended(Outcome::Unknown, "verify.nothing-seen"));
     assert_eq!((view.remaining, view.records_deleted), (None, None), "nobody has looked at a single recording");
     assert!(story.elapsed < Duration::from_secs(60), "nobody waits for what will not be listed: {:?}", story.elapsed);
     // Where the job had nothing to delete there is nothing to look at.
@@ -364,8 +363,7 @@ fn where_nothing_is_listed_nothing_has_been_looked_at() {
                           "totalSkippedRecordings": 0, "totalFailedRecordings": 0 }),
         )
     };
-    let none = [created(), empty("READY"), empty("PROCESSING"), empty("FULFILLED"), nothing];
-    let story = play(&order, none);
+    let story = play(&order, [none(), created(), empty("READY"), empty("PROCESSING"), empty("FULFILLED")]);
     assert_eq!((story.end(), story.run.view().remaining), (verified(), Some(0)));
 }
 
@@ -373,13 +371,13 @@ fn where_nothing_is_listed_nothing_has_been_looked_at() {
 fn a_page_that_shows_less_than_there_is_measures_no_remainder() {
     let one = json!({ "conversationId": "a", "conversationStart": "2023-01-05T10:00:00.000Z" });
     let short = Json(200, json!({ "conversations": [one], "totalHits": 9 }));
-    let story = play(&recordings(|_| {}), deleted().into_iter().chain([short, gone()]));
+    let story = play(&recordings(|_| {}), [Before(vec![short])].into_iter().chain(deleted()).chain([gone()]));
     assert_eq!((story.end(), story.run.view().remaining), (verified(), None));
 }
 
 #[test]
 fn what_the_request_leaves_out_is_not_left_over() {
-    let found = |recording: Value| [conversations(&["a"]), Json(200, json!([recording]))];
+    let found = |recording: Value| [Json(200, json!([recording]))];
     let call = json!({ "media": "audio", "fileState": "AVAILABLE" });
     let snippet = json!({ "media": "audio", "mediaSubtype": "Snippet", "fileState": "AVAILABLE" });
     let screen = json!({ "media": "audio", "mediaSubtype": "Screen", "fileState": "AVAILABLE" });
@@ -387,19 +385,26 @@ fn what_the_request_leaves_out_is_not_left_over() {
         (json!(["message"]), json!({}), call.clone()),
         (json!(["recording"]), json!({ "includeSnippets": false }), snippet),
         (json!(["recording"]), json!({}), screen),
-        // Neither is shown, so either may be what it is.
+    ];
+    // Neither is shown, so either may be what it is; and a policy gives a date of its own.
+    let dated = json!({ "media": "audio", "fileState": "AVAILABLE", "deleteDate": "2031-06-01T00:00:00.000Z" });
+    let untold = [
         (json!(["recording"]), json!({ "includePolicyBased": false }), call.clone()),
         (json!(["recording"]), json!({ "includeSensitiveData": false }), call.clone()),
+        (json!(["recording"]), json!({ "includePolicyBased": false }), dated),
     ];
-    for (types, options, recording) in left_out {
+    for (types, options, recording) in left_out.into_iter().chain(untold) {
         let order = recordings(|order| {
             order["request"]["recordTypes"] = types.clone();
             order["request"]["recordings"] = options.clone();
         });
-        let story = play(&order, deleted().into_iter().chain(found(recording)));
+        // Two are looked at again, of which one is empty.
+        let before = Before(vec![conversations(&["a", "b"])]);
+        let story = play(&order, [before].into_iter().chain(deleted()).chain(found(recording)).chain([gone()]));
         assert_eq!(story.end(), verified(), "{types} {options}");
         let is_told = !options.to_string().contains("PolicyBased") && !options.to_string().contains("Sensitive");
         assert_eq!(story.run.view().remaining, is_told.then_some(0), "{types} {options}");
+        assert_eq!(story.events("verified")[0]["checked"], if is_told { 2 } else { 1 }, "{types} {options}");
     }
     let story = play(
         &recordings(|order| order["limits"] = json!({ "verifySeconds": 0 })),
@@ -419,10 +424,10 @@ fn a_held_conversation_that_analytics_no_longer_knows_may_be_among_the_old_ones(
     let story = play(unprotected.into_iter().chain(called_off()).collect());
     assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Held, "hold"), 0));
     // What the platform protects stays, wherever it is; and what is known to be elsewhere is not in there.
-    let none = Json(200, json!({ "totalHits": 0 }));
-    let rest = [job("PROCESSING"), job("FULFILLED"), none];
-    let protected = [created(), job("READY"), unknown(), Json(200, json!([{ "id": "a" }]))];
-    let elsewhere = [created(), job("READY"), conversations(&["a"])];
+    let none = || Before(vec![Json(200, json!({ "totalHits": 0 }))]);
+    let rest = [job("PROCESSING"), job("FULFILLED")];
+    let protected = [none(), created(), job("READY"), unknown(), Json(200, json!([{ "id": "a" }]))];
+    let elsewhere = [none(), created(), job("READY"), conversations(&["a"])];
     for start in [protected.to_vec(), elsewhere.to_vec()] {
         let story = play(start.into_iter().chain(rest.clone()).collect());
         assert_eq!((story.end().0, story.times("PUT job-1")), (Outcome::Unknown, 1), "what it left is not listed");

@@ -113,8 +113,7 @@ fn a_hold_after_an_unanswered_execution_believes_the_job_alone() {
     };
     let in_time = play(&recordings(), unanswered().chain([held()]).chain(called_off()));
     assert_eq!(in_time.end(), ended(Outcome::Held, "policy.keepsMore"));
-    let too_late =
-        [held(), error(400, "bad.request"), job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+    let too_late = [held(), error(400, "bad.request"), job("PROCESSING"), job("FULFILLED"), gone()];
     let story = play(&recordings(), unanswered().chain(too_late));
     assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 1), "it had begun, so it is seen through");
 }

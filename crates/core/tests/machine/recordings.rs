@@ -19,7 +19,7 @@ fn unanswered() -> impl Iterator<Item = Answer> {
 #[test]
 fn an_unanswered_execution_is_settled_by_the_state_of_the_job() {
     let order = recordings(|_| {});
-    let rest = || [job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+    let rest = || [job("PROCESSING"), job("FULFILLED"), gone()];
     let arrived = [created(), job("READY"), Lost(NoResponse::TimedOut)];
     let story = play(&order, arrived.into_iter().chain(rest()));
     assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 1));
@@ -32,7 +32,7 @@ fn an_unanswered_execution_is_settled_by_the_state_of_the_job() {
 fn an_execution_that_arrives_late_is_never_called_rejected() {
     let order = recordings(|_| {});
     for refusal in [error(400, "bad.request"), error(404, "not.found"), error(409, "conflict")] {
-        let late = [refusal, job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+        let late = [refusal, job("PROCESSING"), job("FULFILLED"), gone()];
         let story = play(&order, unanswered().chain(late));
         assert_eq!((story.end(), story.run.view().records_deleted), (verified(), Some(5)));
         assert_eq!(story.times("DELETE job-1"), 0, "a job that runs is not cancelled as if it had not begun");
@@ -45,24 +45,23 @@ fn a_cancel_after_an_unanswered_execution_believes_the_job_alone() {
     let start = || unanswered().take(10).chain([CancelFirst(Box::new(job("READY")))]);
     let in_time = play(&order, start().chain(called_off()));
     assert_eq!(in_time.end(), ended(Outcome::Cancelled, "cancelled"));
-    let too_late = [error(400, "bad.request"), job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+    let too_late = [error(400, "bad.request"), job("PROCESSING"), job("FULFILLED"), gone()];
     let story = play(&order, start().chain(too_late));
     assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 1), "it had begun, so it is seen through");
     // It may have begun before the cancellation: whatever that is answered with, the job is asked.
     let unreadable = || [Text(204, ""), error(404, "not.found"), Text(200, "<html>"), job("PROCESSING")];
     for answer in unreadable() {
-        let midway =
-            [answer, job("CANCELLED"), conversations(&["a"]), Json(200, json!([{ "fileState": "AVAILABLE" }]))];
+        let midway = [answer, job("CANCELLED"), Json(200, json!([{ "fileState": "AVAILABLE" }]))];
         let story = play(&order, start().chain(midway));
         assert_eq!(story.end(), ended(Outcome::Unknown, "job.cancelled-midway"), "five had been processed by then");
     }
     for answer in unreadable() {
-        let arrived = [answer, job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+        let arrived = [answer, job("PROCESSING"), job("FULFILLED"), gone()];
         assert_eq!(play(&order, start().chain(arrived)).end(), verified());
     }
-    let stays = [Text(204, ""), always(job("READY")), conversations(&["a"]), gone()];
+    let stays = [Text(204, ""), always(job("READY")), gone()];
     assert_eq!(play(&order, start().chain(stays)).end(), ended(Outcome::Unknown, "job.not-cancelled"));
-    let gone = [Text(204, ""), always(error(404, "not.found")), conversations(&["a"]), gone()];
+    let gone = [Text(204, ""), always(error(404, "not.found")), gone()];
     assert_eq!(play(&order, start().chain(gone)).end(), ended(Outcome::Unknown, "job.gone"));
 }
 
@@ -70,7 +69,7 @@ fn a_cancel_after_an_unanswered_execution_believes_the_job_alone() {
 fn died_executing(order: &Order) -> ChunkRun {
     let now = Timestamp::parse("2024-01-01T00:00:00Z").unwrap();
     let cx = Context { order, pace: Pace::default(), now };
-    let mut answers = [created(), job("READY")].into_iter();
+    let mut answers = [created(), job("READY"), conversations(&["a"]), there(1)].into_iter();
     let (mut run, mut input, mut later) = (fresh(order), Input::Start, now);
     let sending = loop {
         let step = run.step(Context { now: later, ..cx }, input);
@@ -94,7 +93,7 @@ fn a_retry_executes_a_job_whose_execution_was_lost() {
     let order = recordings(|_| {});
     // One stale look does not make it wait for ever either.
     let stale = [created(), job("READY"), Lost(NoResponse::Dropped), job("PENDING")];
-    let rest = || [job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+    let rest = || [job("PROCESSING"), job("FULFILLED"), gone()];
     let story = play(&order, stale.into_iter().chain(many(|| job("READY"), 8)).chain(rest()));
     assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 2));
     let dead = died_executing(&order);
@@ -109,8 +108,8 @@ fn cooling() -> Order {
 }
 
 /// One conversation, which the platform does not protect, and its recordings.
-fn look_after_cool_off(recordings: Answer) -> [Answer; 3] {
-    [conversations(&["a"]), Json(200, json!([])), recordings]
+fn look_after_cool_off(recordings: Answer) -> [Answer; 2] {
+    [Json(200, json!([])), recordings]
 }
 
 #[test]
@@ -181,10 +180,11 @@ fn a_cancel_in_the_cool_off_says_what_is_still_to_come() {
 
 /// A chunk that has begun its cool-off, and when.
 fn cooled(order: &Order) -> (ChunkRun, Timestamp) {
-    let waiting = [created(), job("READY"), job("PROCESSING"), job("FULFILLED")];
+    let looked = [conversations(&["a"]), there(1)];
+    let waiting = [created(), job("READY")].into_iter().chain(looked).chain([job("PROCESSING"), job("FULFILLED")]);
     let mut run = ChunkRun::new(order, chunk());
     let (mut now, mut input) = (Timestamp::parse("2024-01-01T00:00:00Z").unwrap(), Input::Start);
-    let mut answers = waiting.into_iter();
+    let mut answers = waiting;
     loop {
         let step = run.step(Context { order, pace: Pace::default(), now }, input);
         run = step.run;
@@ -237,27 +237,31 @@ fn what_is_looked_at_is_spread_over_the_whole_window() {
         };
         Json(200, json!({ "conversations": (from..from + count).map(one).collect::<Vec<_>>(), "totalHits": 950 }))
     };
-    let gone = || Json(200, json!([]));
-    let start = [created(), job("READY"), job("PROCESSING"), job("FULFILLED")];
+    let job = [created(), job("READY"), job("PROCESSING"), job("FULFILLED")];
+    let start = |looks: Vec<Answer>| [Before(looks)].into_iter().chain(job.clone());
     let looks = [1, 3, 5, 7, 10].map(|n| page((n - 1) * 100, if n == 10 { 50 } else { 100 }));
-    let looks = looks.into_iter().flat_map(|page| [page, gone(), gone()]);
-    let story = play(&recordings(|_| {}), start.into_iter().chain(looks));
+    let looks = looks.into_iter().flat_map(|page| [page, there(1), gone()]).collect();
+    let story = play(&recordings(|_| {}), start(looks).chain(many(gone, 5)));
     assert_eq!((story.end(), story.run.view().remaining), (verified(), None), "a sample measures no remainder");
+    let seen = json!({ "kind": "seen_before", "listed": 950, "checked": 10, "conversations": 5, "recordings": 5 });
+    assert_eq!((story.events("seen_before"), &story.events("verified")[0]["checked"]), (vec![seen], &json!(5)));
     let pages: Vec<_> = bodies(&story).iter().filter_map(|b| b["body"]["paging"]["pageNumber"].as_u64()).collect();
     assert_eq!(pages, [1, 3, 5, 7, 10]);
     let asked: Vec<_> = story.requests.iter().filter(|r| r.path.ends_with("recordingmetadata")).collect();
-    assert!(asked.first().unwrap().path.contains("/c-0/") && asked.last().unwrap().path.contains("/c-949/"));
+    assert!(asked[0].path.contains("/c-0/") && asked[9].path.contains("/c-949/"));
+    // What had none before is not looked at again.
+    let again: Vec<_> = asked[10..].iter().map(|r| r.path.split('/').nth(4).unwrap()).collect();
+    assert_eq!(again, ["c-0", "c-200", "c-400", "c-600", "c-900"]);
 
     // Whoever wants every conversation looked at has every conversation looked at.
     let all = recordings(|order| order["limits"] = json!({ "verifyConversations": 1000 }));
     let looks = (0..10).flat_map(|n| {
         let count = if n == 9 { 50 } else { 100 };
-        [page(n * 100, count)].into_iter().chain(many(gone, count as usize))
+        [page(n * 100, count)].into_iter().chain(many(|| there(1), count as usize))
     });
-    let start = [created(), job("READY"), job("PROCESSING"), job("FULFILLED")];
-    let story = play(&all, start.into_iter().chain(looks));
+    let story = play(&all, start(looks.collect()).chain(many(gone, 950)));
     assert_eq!((story.end(), story.run.view().remaining), (verified(), Some(0)));
-    assert_eq!(story.times("GET recordingmetadata"), 950);
+    assert_eq!(story.times("GET recordingmetadata"), 2 * 950);
 }
 
 #[test]
@@ -268,8 +272,9 @@ fn protection_explains_only_as_much_as_it_protects() {
         Json(200, counts)
     };
     let two = Json(200, json!([{ "fileState": "AVAILABLE" }, { "fileState": "AVAILABLE" }]));
-    let look = [conversations(&["a", "b"]), Json(200, json!([{ "id": "a" }])), two, Json(200, json!([]))];
-    let start = [created(), job("READY"), job("PROCESSING"), job("FULFILLED")];
+    let look = [Json(200, json!([{ "id": "a" }])), two, gone(), conversations(&["a", "b"])];
+    let start =
+        [Before(vec![conversations(&["a", "b"])]), created(), job("READY"), job("PROCESSING"), job("FULFILLED")];
     let story = play(&recordings(|_| {}), start.into_iter().chain(look));
     assert_eq!(story.end(), ended(Outcome::Residual, "job.skipped"));
     let view = story.run.view();
@@ -282,10 +287,10 @@ fn a_job_that_is_over_is_not_watched_for_ever() {
     let order = recordings(|_| {});
     let silent = Json(200, json!({ "id": "job-1", "state": "FULFILLED" }));
     for over in [job("CANCELLED"), silent] {
-        let answers = [created(), job("READY"), job("PROCESSING"), over, conversations(&["a"]), gone()];
+        let answers = [created(), job("READY"), job("PROCESSING"), over, gone()];
         let story = play(&order, answers);
         assert_eq!(story.end().0, Outcome::Unknown);
-        let again = [created(), job("READY"), job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+        let again = [created(), job("READY"), job("PROCESSING"), job("FULFILLED"), gone()];
         let story = go_on(&order, story.run.retried().unwrap(), "2024-01-02T00:00:00Z", again);
         assert_eq!((story.end(), story.times("POST jobs")), (verified(), 1), "what it left is deleted by another");
     }
@@ -315,7 +320,7 @@ fn what_a_server_lists_on_short_pages_is_read_to_the_last() {
         "conversationQuery": { "interval": "2023-01-01T00:00:00.000Z/2023-02-01T00:00:00.000Z" } } });
     for said in [json!({ "total": 51 }), json!({ "total": 51, "pageCount": 2 }), json!({ "pageCount": 2 })] {
         let listed = [short(others(), said.clone()), short(vec![ours.clone()], said)];
-        let rest = [job("READY"), job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+        let rest = [job("READY"), job("PROCESSING"), job("FULFILLED"), gone()];
         let answers = [Lost(NoResponse::Dropped)].into_iter().chain(listed).chain(rest);
         let story = play(&order, answers);
         assert_eq!((story.end(), story.times("POST jobs")), (verified(), 1));
@@ -328,8 +333,7 @@ fn what_a_server_lists_on_short_pages_is_read_to_the_last() {
     let item = |i: usize| json!({ "conversation": { "id": "c" }, "recording": { "id": format!("r-{i}") } });
     let failed = |page: usize| short((page * 50..page * 50 + 50).map(item).collect(), json!({ "pageCount": 3 }));
     let start = [created(), job("READY"), job("PROCESSING"), over];
-    let there = [conversations(&["c"]), Json(200, vec![json!({ "fileState": "AVAILABLE" }); 150].into())];
-    let story = play(&order, start.into_iter().chain((0..3).map(failed)).chain(there));
+    let story = play(&order, start.into_iter().chain((0..3).map(failed)).chain([there(150)]));
     assert_eq!(story.end(), ended(Outcome::Residual, "job.failed-recordings"));
     assert_eq!(story.log.matches("c/r-").count(), 150, "the log names all that it says it names");
 }
@@ -343,7 +347,7 @@ fn a_job_that_was_perhaps_created_counts_and_is_looked_for_by_the_retry() {
     let ours = json!({ "id": "job-1", "state": "PENDING", "recordingJobsQuery": { "actionDate": "2024-01-01T00:00:00.000Z",
         "conversationQuery": { "interval": "2023-01-01T00:00:00.000Z/2023-02-01T00:00:00.000Z" } } });
     let list = |jobs: &[&Value]| Json(200, json!({ "entities": jobs }));
-    let rest = || [job("READY"), job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+    let rest = || [job("READY"), job("PROCESSING"), job("FULFILLED"), gone()];
     let again = |answers: Vec<Answer>| {
         let retried = first.run.clone().retried().unwrap();
         go_on(&order, retried, "2024-01-02T00:00:00Z", answers.into_iter().chain(rest()))

@@ -18,7 +18,7 @@ fn what_is_still_there_is_not_reported_as_deleted() {
     });
     let deleted_of = |still_there: usize| {
         let there = || Json(200, vec![json!({ "fileState": "AVAILABLE" }); still_there].into());
-        let looks = (0..3).flat_map(|_| [conversations(&["a"]), there()]);
+        let looks = (0..3).flat_map(|_| [there()]);
         let start = [created(), job("READY"), job("PROCESSING"), job("FULFILLED")];
         let story = play(&order, start.into_iter().chain(looks));
         assert_eq!(story.end(), ended(Outcome::Residual, "verify.residual"));
@@ -34,7 +34,7 @@ fn what_is_still_there_is_not_reported_as_deleted() {
 #[test]
 fn the_submits_of_an_attempt_that_is_over_are_counted_beside_those_of_the_next() {
     let order = order("recordingJobs", |_| {});
-    let looked = || [conversations(&["a"]), Json(200, json!([]))];
+    let looked = || [Json(200, json!([]))];
     let first = [created(), job("READY"), job("PROCESSING"), job("CANCELLED")].into_iter().chain(looked());
     let first = play(&order, first);
     assert_eq!(first.end().0, Outcome::Unknown);

@@ -1,0 +1,126 @@
+//! Before a recording job is executed: which conversations have recordings, so that looking at them again shows whether the job has
+//! deleted anything. Most conversations of a window may never have had any.
+
+use serde_json::Value;
+
+use super::Next;
+use super::machine::Machine;
+use super::state::{Look, Phase};
+use crate::analytics::{self, Conversation, Listing};
+use crate::api::recording_jobs::{self, Left};
+use crate::audit::Event;
+use crate::bounds::PAGE_SIZE;
+use crate::http::HttpRequest;
+use crate::reply::Reply;
+use crate::request::only_messages;
+
+/// The last page that is asked for, of any window.
+const FURTHEST_PAGE: u32 = 1_000;
+
+impl Machine<'_> {
+    /// A page of the conversations of the window, or of its first month where the query reaches no further: those that the job may
+    /// take.
+    pub(super) fn ask_page(&self, look: &Look) -> HttpRequest {
+        let reach = self.queried(0).unwrap_or(self.run.chunk.window);
+        let messages = only_messages(&self.cx.order.request.record_types);
+        let listing = if messages { Listing::Messaging } else { Listing::ByStart };
+        analytics::list(reach, listing, look.pages.first().copied().unwrap_or(1))
+    }
+
+    pub(super) fn chosen(&mut self, reply: Reply, mut look: Look) -> Next {
+        if let (Reply::Refused(cause), 400) = (&reply, self.http_status) {
+            // What is too old for analytics is not listed, or asking for it is refused. The job finds it all the same.
+            self.note_answer(cause);
+            return self.had_all(look);
+        }
+        let page = match self.read(reply, analytics::read_page) {
+            Ok(page) => page,
+            Err(next) => return next,
+        };
+        if look.pages.is_empty() {
+            let wanted = self.limits().verify_conversations;
+            look.all = page.total.is_some_and(|total| total <= u64::from(wanted));
+            look.pages = some_pages(page.total, if look.all { FURTHEST_PAGE } else { self.limits().sample_pages() });
+            let pages = u32::try_from(look.pages.len()).unwrap_or(FURTHEST_PAGE);
+            look.share = if look.all { PAGE_SIZE } else { wanted.div_ceil(pages) };
+            self.run.listed = page.total.filter(|_| self.queried(1).is_none());
+        }
+        look.pages.remove(0);
+        look.seen = look.seen.saturating_add(page.conversations.len() as u64);
+        let ids = self.likely(page.conversations, look.share as usize);
+        self.look_up(ids, 0, look)
+    }
+
+    /// Some of a page's conversations that started in the window: first those that are known to have been recorded.
+    fn likely(&self, conversations: Vec<Conversation>, wanted: usize) -> Vec<String> {
+        let inside = conversations.into_iter().filter(|c| self.run.chunk.window.contains(c.start));
+        let (recorded, others): (Vec<_>, Vec<_>) = inside.partition(|c| c.recorded);
+        let mut likely = evenly(&recorded, wanted);
+        likely.extend(evenly(&others, wanted.saturating_sub(likely.len())));
+        likely.into_iter().map(|c| c.id).collect()
+    }
+
+    /// The next conversation, or the next page, or the sum of it all.
+    fn look_up(&mut self, ids: Vec<String>, at: usize, look: Look) -> Next {
+        if at < ids.len() {
+            self.to(Phase::Had { ids, at, look })
+        } else if look.pages.is_empty() {
+            self.had_all(look)
+        } else {
+            self.to(Phase::Choose(look))
+        }
+    }
+
+    pub(super) fn had(&mut self, reply: Reply, ids: Vec<String>, at: usize, mut look: Look) -> Next {
+        let left = match self.recordings(reply) {
+            Ok(left) => left,
+            Err(next) => return next,
+        };
+        let there = left.kept.saturating_add(left.scheduled).saturating_add(left.untold);
+        look.checked = look.checked.saturating_add(1);
+        look.kept = look.kept.saturating_add(there);
+        if there > 0 {
+            look.had.extend(ids.get(at).cloned());
+        }
+        self.look_up(ids, at + 1, look)
+    }
+
+    /// From here on it is on record, and only what is on record is looked at again.
+    fn had_all(&mut self, look: Look) -> Next {
+        self.run.every = look.all && self.run.listed.is_some_and(|listed| listed <= look.seen);
+        let conversations = look.had.len() as u64;
+        self.run.sample = Some(look.had);
+        self.record(Event::SeenBefore {
+            listed: self.run.listed,
+            checked: look.checked,
+            conversations,
+            recordings: look.kept,
+        });
+        self.check_holds()
+    }
+
+    /// What there is of a conversation's recordings.
+    pub(super) fn recordings(&mut self, reply: Reply) -> Result<Left, Next> {
+        let (request, date) = (&self.cx.order.request, self.run.action_date);
+        let read = |answer: &Value| recording_jobs::read_metadata(answer, request, date);
+        // No such recordings: none.
+        self.read_or(reply, Left::default(), read)
+    }
+}
+
+/// Pages to look at where the first says that there are so many conversations, spread over all of them.
+pub(super) fn some_pages(total: Option<u64>, wanted: u32) -> Vec<u32> {
+    let pages = total.unwrap_or_default().div_ceil(u64::from(PAGE_SIZE)).clamp(1, u64::from(FURTHEST_PAGE));
+    let pages = u32::try_from(pages).unwrap_or(FURTHEST_PAGE);
+    evenly(&(1..=pages).collect::<Vec<_>>(), wanted.max(1) as usize)
+}
+
+/// At most `wanted` of them, spread evenly, the first and the last among them.
+fn evenly<T: Clone>(all: &[T], wanted: usize) -> Vec<T> {
+    if all.len() <= wanted {
+        return all.to_vec();
+    }
+    let last = all.len() - 1;
+    let steps = wanted.saturating_sub(1).max(1);
+    (0..wanted).filter_map(|i| all.get(i * last / steps)).cloned().collect()
+}
