@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::machine::Machine;
-use super::state::{Phase, Touched};
+use super::state::{Phase, Search, Touched};
 use super::{Cause, Next, Outcome};
 use crate::analytics::{self, Conversation, Listing};
 use crate::api::protection;
@@ -35,10 +35,11 @@ const MAX_STRADDLER_PAGES: u32 = 20;
 impl Machine<'_> {
     /// Looks the holds up again, for they may have changed since the plan was made.
     pub(super) fn check_holds(&mut self) -> Next {
+        let (touched, unknown) = (Touched::default(), Touched::default());
         if self.cx.order.held_conversations.is_empty() {
-            self.check_straddlers(Touched::default())
+            self.check_straddlers(touched, unknown)
         } else {
-            self.to(Phase::HeldConversations { from: 0, touched: Touched::default() })
+            self.to(Phase::HeldConversations { from: 0, touched, unknown })
         }
     }
 
@@ -47,7 +48,13 @@ impl Machine<'_> {
         analytics::lookup(held.map(|held| held.id.as_str()))
     }
 
-    pub(super) fn held_conversations(&mut self, reply: Reply, from: usize, mut touched: Touched) -> Next {
+    pub(super) fn held_conversations(
+        &mut self,
+        reply: Reply,
+        from: usize,
+        mut touched: Touched,
+        mut unknown: Touched,
+    ) -> Next {
         if let Reply::Missing(cause) = reply {
             // Ids that nobody knows are answered with an empty list. Where the question itself is unknown, nobody has looked.
             self.note_answer(&cause);
@@ -59,10 +66,12 @@ impl Machine<'_> {
             Err(next) => return next,
         };
         let asked = || self.cx.order.held_conversations.iter().skip(from).take(IDS_PER_LOOKUP);
-        let (window, aged) = (self.run.chunk.window, self.run.chunk.age == Age::Aged);
-        // Of conversations of more than five years ago analytics may know nothing, and what it does not know may be in there.
-        for held in asked().filter(|held| aged && !found.iter().any(|c| c.id == held.id)) {
-            touch(&mut touched, by_hold(&held.hold), held.id.clone());
+        let (window, jobs) = (self.run.chunk.window, self.run.api == DeletionApi::RecordingJobs);
+        // Of conversations of more than five years ago analytics may know nothing, and what it does not know may be in there. Of others
+        // that depends on whether it lists all that the job has counted.
+        let doubtful = if self.run.chunk.age == Age::Aged { &mut touched } else { &mut unknown };
+        for held in asked().filter(|held| jobs && !found.iter().any(|c| c.id == held.id)) {
+            touch(doubtful, by_hold(&held.hold), held.id.clone());
         }
         for conversation in found.into_iter().filter(|c| c.touches(window)) {
             let held = asked().find(|held| held.id == conversation.id);
@@ -70,18 +79,19 @@ impl Machine<'_> {
         }
         let from = from + IDS_PER_LOOKUP;
         if from < self.cx.order.held_conversations.len() {
-            return self.to(Phase::HeldConversations { from, touched });
+            return self.to(Phase::HeldConversations { from, touched, unknown });
         }
-        self.check_straddlers(touched)
+        self.check_straddlers(touched, unknown)
     }
 
     /// Where whole conversations are deleted, one that starts in this window and goes on into a held one must not be touched:
     /// `recordingJobs` takes a conversation's recordings whenever they were made, `dataDeletion` takes conversations if asked to.
-    fn check_straddlers(&mut self, touched: Touched) -> Next {
-        match self.first_reachable() {
-            Some(_) => self.to(Phase::Straddlers { piece: 0, ongoing: false, page: 1, touched }),
-            None => self.check_protection(touched),
+    /// And what analytics lists of the window says what it means that it does not know a held one.
+    fn check_straddlers(&mut self, touched: Touched, unknown: Touched) -> Next {
+        if unknown.is_empty() && self.first_reachable().is_none() {
+            return self.check_protection(touched);
         }
+        self.to(Phase::Straddlers(Search { page: 1, touched, unknown, ..Search::default() }))
     }
 
     /// What conversations of the chunk may reach into.
@@ -93,10 +103,10 @@ impl Machine<'_> {
         self.reachable().map(|held| held.window).next()
     }
 
-    pub(super) fn ask_straddlers(&self, piece: u32, ongoing: bool, page: u32) -> HttpRequest {
-        let listing = if ongoing { Listing::Ongoing } else { Listing::LatestEndFirst };
+    pub(super) fn ask_straddlers(&self, search: &Search) -> HttpRequest {
+        let listing = if search.ongoing { Listing::Ongoing } else { Listing::LatestEndFirst };
         // There is a piece whenever there is a phase for it.
-        analytics::list(self.queried(piece).unwrap_or(self.run.chunk.window), listing, page)
+        analytics::list(self.queried(search.piece).unwrap_or(self.run.chunk.window), listing, search.page)
     }
 
     /// A piece of the window, from 0, that is short enough for one query; none after the last.
@@ -106,14 +116,7 @@ impl Machine<'_> {
         window.from(from)?.before(from.plus_days(QUERY_DAYS))
     }
 
-    pub(super) fn straddlers(
-        &mut self,
-        reply: Reply,
-        piece: u32,
-        ongoing: bool,
-        page: u32,
-        mut touched: Touched,
-    ) -> Next {
+    pub(super) fn straddlers(&mut self, reply: Reply, mut search: Search) -> Next {
         let found = match self.read(reply, analytics::read_page) {
             Ok(found) => found,
             Err(next) => return next,
@@ -121,32 +124,72 @@ impl Machine<'_> {
         // A page may have fewer than it could: what the answer says that there are counts.
         let size = u64::from(PAGE_SIZE);
         let listed = found.conversations.len() as u64;
-        let full = found.total.map_or(listed >= size, |total| total > u64::from(page - 1) * size + listed);
-        let first_held = self.first_reachable().map_or(Timestamp::LATEST, Window::start);
+        let full = found
+            .total
+            .map_or(listed >= size, |total| total > u64::from(search.page.saturating_sub(1)) * size + listed);
+        if search.page == 1 && !search.ongoing {
+            search.listed = search.listed.saturating_add(found.total.unwrap_or(0).max(listed));
+        }
         // Sorted by end, latest first: once one ends before the held window, so do all that follow.
-        let more = full && found.conversations.last().is_none_or(|last| reaches(last, first_held));
+        let reach = |held: Window| found.conversations.last().is_none_or(|last| reaches(last, held.start()));
+        let more = full && self.first_reachable().is_some_and(reach);
         for conversation in found.conversations {
             if let Some(held) = self.reaches_into(&conversation) {
-                touch(&mut touched, words(held), conversation.id);
+                touch(&mut search.touched, words(held), conversation.id);
             }
         }
-        match (more, ongoing) {
+        let (piece, page) = (search.piece, search.page);
+        match (more, search.ongoing) {
             (true, _) if page >= MAX_STRADDLER_PAGES => {
                 let all: Vec<_> = self.reachable().map(words).collect();
                 let message =
                     format!("too many conversations to look at may reach into what is kept by {}", all.join(", "));
                 self.end_job(Outcome::Held, Cause::new("hold", message))
             }
-            (true, _) => self.to(Phase::Straddlers { piece, ongoing, page: page + 1, touched }),
+            (true, _) => self.to(Phase::Straddlers(Search { page: page + 1, ..search })),
             // Where conversations without an end are sorted is not documented, so they are asked for by themselves.
             (false, false) if self.has_endless() => {
-                self.to(Phase::Straddlers { piece, ongoing: true, page: 1, touched })
+                self.to(Phase::Straddlers(Search { ongoing: true, page: 1, ..search }))
             }
             (false, _) if self.queried(piece + 1).is_some() => {
-                self.to(Phase::Straddlers { piece: piece + 1, ongoing: false, page: 1, touched })
+                self.to(Phase::Straddlers(Search { piece: piece + 1, ongoing: false, page: 1, ..search }))
             }
-            (false, _) => self.check_protection(touched),
+            (false, _) => self.searched(search),
         }
+    }
+
+    /// All that analytics lists has been looked at. It may list less than there is: conversations of long ago, or of divisions that the
+    /// client does not see. The job finds them all the same, and has counted them.
+    fn searched(&mut self, search: Search) -> Next {
+        let Search { mut touched, unknown, listed, .. } = search;
+        if self.is_all(listed) {
+            return self.check_protection(touched);
+        }
+        let kept: Vec<_> = self.reachable_by_endless().map(words).collect();
+        if !kept.is_empty() {
+            let counted = self.run.conversations.map_or_else(|| "an unknown number of".to_owned(), |n| n.to_string());
+            let message = format!(
+                "the job counts {counted} conversations and analytics lists {listed}, so nobody can say which of them reach into what is kept by {}: the OAuth client must see all divisions, and what is older than about 18 months is listed only if Genesys allows it; or name the held conversations by id and protect them in Genesys Cloud; or plan without this part",
+                kept.join(", ")
+            );
+            return self.end_job(Outcome::Held, Cause::new("hold.not-listed", message));
+        }
+        // Those that it does not know may be among those that it does not list.
+        for (by, ids) in unknown.iter() {
+            touched.change(by.clone(), |all| all.extend(ids.iter().cloned()));
+        }
+        self.check_protection(touched)
+    }
+
+    /// Whether these are as many conversations as the deletion takes, as far as it says. Of more than five years ago analytics may list
+    /// nothing; there the plan keeps a distance, and what it does not know counts as touched.
+    fn is_all(&self, listed: u64) -> bool {
+        self.run.api == DeletionApi::DataDeletion
+            || self.run.chunk.age == Age::Aged
+            || match self.run.conversations {
+                Some(counted) => listed >= counted,
+                None => listed > 0 || self.run.before == Some(0),
+            }
     }
 
     /// The first of what is kept after the chunk that a conversation of it reaches into.
@@ -158,10 +201,14 @@ impl Machine<'_> {
         self.reachable().filter(|_| of_the_chunk).find(into)
     }
 
-    /// Whether one without an end, wherever in the chunk it begins, can reach into any of them.
-    fn has_endless(&self) -> bool {
+    /// Those that one without a known end, wherever in the chunk it begins, can reach into.
+    fn reachable_by_endless(&self) -> impl Iterator<Item = &HeldWindow> {
         let last = self.run.chunk.window.last_millisecond();
-        self.reachable().any(|held| !forgotten(last, held))
+        self.reachable().filter(move |held| !forgotten(last, held))
+    }
+
+    fn has_endless(&self) -> bool {
+        self.reachable_by_endless().next().is_some()
     }
 
     fn check_protection(&mut self, touched: Touched) -> Next {

@@ -214,7 +214,7 @@ impl Machine<'_> {
         match &run.phase {
             Phase::Queued | Phase::Slot | Phase::Ended => None,
             Phase::HeldConversations { from, .. } => Some(self.ask_held(*from)),
-            Phase::Straddlers { piece, ongoing, page, .. } => Some(self.ask_straddlers(*piece, *ongoing, *page)),
+            Phase::Straddlers(search) => Some(self.ask_straddlers(search)),
             Phase::Protection { from, touched, .. } => Some(self.ask_protection(*from, touched)),
             Phase::CountBefore { entity, .. }
             | Phase::CountAfter { entity, .. }
@@ -270,10 +270,10 @@ impl Machine<'_> {
     fn judge(&mut self, reply: Reply) -> Next {
         match self.run.phase.clone() {
             Phase::Queued | Phase::Slot | Phase::Ended => self.resume(),
-            Phase::HeldConversations { from, touched } => self.held_conversations(reply, from, touched),
-            Phase::Straddlers { piece, ongoing, page, touched } => {
-                self.straddlers(reply, piece, ongoing, page, touched)
+            Phase::HeldConversations { from, touched, unknown } => {
+                self.held_conversations(reply, from, touched, unknown)
             }
+            Phase::Straddlers(search) => self.straddlers(reply, search),
             Phase::Protection { from, touched, protected } => self.protection(reply, from, touched, protected),
             Phase::CountBefore { entity, sum } => self.counted_before(reply, entity, sum),
             Phase::Submitted => match self.run.api {

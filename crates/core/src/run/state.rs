@@ -41,16 +41,14 @@ pub(crate) enum Phase {
     /// A job slot of the organisation.
     Slot,
     /// Which held conversations the window touches, looked up by id.
-    HeldConversations { from: usize, touched: Touched },
-    /// Which conversations of the window reach into a held window after it, where whole conversations are deleted. Looked for in
-    /// one piece of the window after the other.
-    Straddlers {
-        #[serde(default)]
-        piece: u32,
-        ongoing: bool,
-        page: u32,
+    HeldConversations {
+        from: usize,
         touched: Touched,
+        #[serde(default)]
+        unknown: Touched,
     },
+    /// Which conversations of the window reach into a held window after it, where whole conversations are deleted.
+    Straddlers(Search),
     /// Which of them the platform protects.
     Protection { from: usize, touched: Touched, protected: Vec<String> },
     /// The count before anything is deleted.
@@ -94,7 +92,7 @@ impl Phase {
         match self {
             Self::Queued => "queued",
             Self::Slot => "waitingForSlot",
-            Self::HeldConversations { .. } | Self::Straddlers { .. } | Self::Protection { .. } => "checkingHolds",
+            Self::HeldConversations { .. } | Self::Straddlers(_) | Self::Protection { .. } => "checkingHolds",
             Self::CountBefore { .. } => "counting",
             Self::Submitted => "submitting",
             Self::SubmitInCounts { .. } | Self::SubmitInJobs { .. } => "confirmingSubmit",
@@ -114,7 +112,7 @@ impl Phase {
             Self::Queued
             | Self::Slot
             | Self::HeldConversations { .. }
-            | Self::Straddlers { .. }
+            | Self::Straddlers(_)
             | Self::Protection { .. }
             | Self::CountBefore { .. }
             | Self::Submitted
@@ -131,6 +129,22 @@ impl Phase {
             Self::Ended => Stage::Ended,
         }
     }
+}
+
+/// A search through the conversations of the window, in one piece of it after the other: where it stands and what it has found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Search {
+    pub(crate) piece: u32,
+    /// Whether it is at those that have not ended.
+    pub(crate) ongoing: bool,
+    /// From 1.
+    pub(crate) page: u32,
+    pub(crate) touched: Touched,
+    /// Held conversations that analytics does not know.
+    pub(crate) unknown: Touched,
+    /// Conversations that there are in the pieces so far, as their first pages say.
+    pub(crate) listed: u64,
 }
 
 /// A look at what a recording job has left: where it stands and what it has seen.
@@ -255,6 +269,9 @@ pub struct ChunkRun {
     /// Requests that left.
     pub(crate) requests: u64,
     pub(crate) before: Option<u64>,
+    /// Conversations that our job has counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) conversations: Option<u64>,
     /// What is left of the whole window; absent where only a part of it was looked at.
     pub(crate) remaining: Option<u64>,
     /// Recordings that the job says it has given a delete date. Whether they went, a look has to tell.
@@ -323,6 +340,7 @@ impl ChunkRun {
             resubmits: 0,
             requests: 0,
             before: None,
+            conversations: None,
             remaining: None,
             processed: None,
             deleted: None,

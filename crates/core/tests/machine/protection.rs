@@ -75,6 +75,92 @@ fn a_long_window_is_searched_in_pieces_that_the_query_takes() {
     assert_eq!(intervals[..6], asked.iter().flat_map(|interval| both(interval)).collect::<Vec<_>>());
 }
 
+/// A job that has counted so many conversations.
+fn counted(conversations: Value) -> [Answer; 2] {
+    let ready =
+        json!({ "id": "job-1", "state": "READY", "totalConversations": conversations, "totalRecordings": 1500 });
+    [created(), Json(200, ready)]
+}
+
+/// Conversations of long ago, or of divisions that the client does not see: the job finds them, and analytics does not list them.
+#[test]
+fn what_is_not_listed_may_reach_into_what_is_kept() {
+    let held = held_after("recordingJobs", |_| {});
+    for (conversations, says) in [(json!(1000), "counts 1000 "), (json!(null), "counts an unknown number of ")] {
+        let story = play(&held, counted(conversations).into_iter().chain([none(), none()]).chain(called_off()));
+        assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Held, "hold.not-listed"), 0));
+        let message = story.run.view().cause.unwrap().message;
+        for said in [says, "lists 0,", "hold `H-2`", "all divisions", "18 months", "name the held conversations"] {
+            assert!(message.contains(said), "{said}: {message}");
+        }
+        assert_eq!(story.events("holds_checked"), Vec::<Value>::new(), "nobody has looked at them");
+    }
+    // One too few is enough, and so is one piece of the window.
+    let some = |total: u64| {
+        let Json(200, mut page) = conversations(&["a"]) else { panic!("a page is an answer") };
+        page["totalHits"] = json!(total);
+        Json(200, page)
+    };
+    let story = play(&held, counted(json!(1000)).into_iter().chain([some(999), none()]).chain(called_off()));
+    assert_eq!(story.end(), ended(Outcome::Held, "hold.not-listed"));
+    let rest = || [job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+    let story = play(&held, counted(json!(1000)).into_iter().chain([some(1000), none()]).chain(rest()));
+    assert_eq!(story.end(), verified());
+    let window = json!({ "start": "2022-12-01T00:00:00.000Z", "end": "2023-02-01T00:00:00.000Z" });
+    let long = || serde_json::from_value(json!({ "index": 1, "total": 1, "window": window })).unwrap();
+    for (second, end) in [(400, verified()), (399, ended(Outcome::Held, "hold.not-listed"))] {
+        let pieces = [some(600), none(), some(second), none()];
+        let rest = if end == verified() { rest().to_vec() } else { called_off().to_vec() };
+        let answers = counted(json!(1000)).into_iter().chain(pieces).chain(rest);
+        let story = go_on(&held, ChunkRun::new(&held, long()), "2024-01-01T00:00:00Z", answers);
+        assert_eq!(story.end(), end, "{second}");
+    }
+}
+
+/// A rule that keeps what is younger keeps something after every chunk. As far as nobody can look, conversations are taken to have gone on
+/// for a month; a hold is never that far away.
+#[test]
+fn what_is_not_listed_reaches_into_what_a_rule_keeps_for_a_month() {
+    let rule = |from: &str, rule: bool| {
+        let window = json!({ "start": from, "end": Timestamp::LATEST });
+        held_after("recordingJobs", |order| {
+            order["heldWindows"] = json!([{ "window": window, "hold": "R-1", "rule": rule }]);
+        })
+    };
+    let listed = |pages: usize| counted(json!(1000)).into_iter().chain(vec![none(); pages]);
+    let near = play(&rule("2023-02-20T00:00:00.000Z", true), listed(2).chain(called_off()));
+    assert_eq!(near.end(), ended(Outcome::Held, "hold.not-listed"));
+    let hold = play(&rule("2023-12-01T00:00:00.000Z", false), listed(2).chain(called_off()));
+    assert_eq!(hold.end(), ended(Outcome::Held, "hold.not-listed"));
+    let rest = [job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+    assert_eq!(play(&rule("2023-12-01T00:00:00.000Z", true), listed(1).chain(rest)).end(), verified());
+}
+
+/// A held conversation that analytics does not know lies elsewhere, unless analytics does not know all that the job takes.
+#[test]
+fn a_held_conversation_that_is_not_listed_may_be_one_of_the_jobs() {
+    let named = order("recordingJobs", |order| {
+        order["heldConversations"] = json!([{ "id": "b", "hold": "H-1" }, { "id": "c", "hold": "H-3" }]);
+    });
+    let unknown = || Json(200, json!({ "conversations": [] }));
+    let asked = |listed: Answer| counted(json!(1000)).into_iter().chain([unknown(), listed]);
+    let story = play(&named, asked(none()).chain([Json(200, json!([{ "id": "c" }]))]).chain(called_off()));
+    assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Held, "hold"), 0));
+    let message = story.run.view().cause.unwrap().message;
+    assert!(message.ends_with("1 of them, by hold `H-1`"), "{message}");
+    assert_eq!(
+        story.events("holds_checked"),
+        [json!({ "kind": "holds_checked", "asked": 2, "periods": 0, "unprotected": ["b"], "protected": ["c"] })]
+    );
+    let rest = || [job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+    let both = Json(200, json!([{ "id": "b" }, { "id": "c" }]));
+    assert_eq!(play(&named, asked(none()).chain([both]).chain(rest())).end(), verified(), "the platform keeps them");
+    // Where all is listed, they lie elsewhere; one page says how much there is, also where the last of it has no end.
+    let endless = json!({ "conversationId": "a", "conversationStart": "2023-01-31T10:00:00.000Z" });
+    let all = Json(200, json!({ "conversations": vec![endless; 100], "totalHits": 1000 }));
+    assert_eq!(play(&named, asked(all).chain(rest())).end(), verified());
+}
+
 /// Some conversations never end. For a hold they reach into everything that comes after; a rule would keep them, and with them every
 /// chunk of their time, for ever.
 #[test]
@@ -91,7 +177,7 @@ fn a_conversation_without_an_end_reaches_into_what_a_rule_keeps_for_a_month() {
             json!({ "conversations": [{ "conversationId": "b", "conversationStart": "2023-01-31T10:00:00.000Z" }], "totalHits": 1 }),
         )
     };
-    let begun = || [created(), job("READY"), none()];
+    let begun = || [created(), job("READY"), conversations(&["a"])];
     let stopped = || begun().into_iter().chain([endless(), Json(200, json!([]))]).chain(called_off());
     assert_eq!(play(&rule("2023-02-20T00:00:00.000Z", true), stopped()).end(), ended(Outcome::Held, "hold"));
     assert_eq!(play(&rule("2023-12-01T00:00:00.000Z", false), stopped()).end(), ended(Outcome::Held, "hold"));
@@ -137,13 +223,13 @@ fn every_look_for_what_is_held_is_on_record() {
         { "window": { "start": "2023-12-01T00:00:00.000Z", "end": Timestamp::LATEST }, "hold": "R-1", "rule": true },
     ]);
     let held = held_after("recordingJobs", |order| order["heldWindows"] = windows.clone());
-    let story = play(&held, begun().chain([none(), none()]).chain(rest()));
+    let story = play(&held, begun().chain([conversations(&["z"]), none()]).chain(rest()));
     assert_eq!((story.end(), story.events("holds_checked")), (verified(), vec![checked(0, 2)]));
     let named = held_after("recordingJobs", |order| {
         order["heldWindows"] = windows.clone();
         order["heldConversations"] = json!([{ "id": "a", "hold": "H-1" }, { "id": "b", "hold": "H-1" }]);
     });
-    let story = play(&named, begun().chain([Json(200, json!({})), none(), none()]).chain(rest()));
+    let story = play(&named, begun().chain([Json(200, json!({})), conversations(&["z"]), none()]).chain(rest()));
     assert_eq!((story.end(), story.events("holds_checked")), (verified(), vec![checked(2, 2)]));
     // Where there is nothing to look up, nobody has looked.
     let story = play(&order("recordingJobs", |_| {}), begun().chain(rest()));
