@@ -219,34 +219,60 @@ impl Machine<'_> {
                 Vec::new(),
                 "the window touches conversations that a hold or a retention rule keeps",
             ),
-            DeletionApi::RecordingJobs => self.to(Phase::Protection { from: 0, touched, protected: Vec::new() }),
+            DeletionApi::RecordingJobs => {
+                let batch = protection::IDS_PER_QUESTION;
+                self.to(Phase::Protection { from: 0, batch, touched, protected: Vec::new() })
+            }
         }
     }
 
-    pub(super) fn ask_protection(&self, from: usize, touched: &Touched) -> HttpRequest {
-        let ids: Vec<_> = all_ids(touched).into_iter().skip(from).take(protection::IDS_PER_QUESTION).collect();
-        protection::ask(&ids)
+    /// Reads which conversations of a batch the platform protects, and goes on to the next. One that has no recording has the whole batch
+    /// refused, so a smaller one is asked about, and at last each by itself. `None` is one that was asked about alone and has none: there
+    /// is nothing that could be protected. No other 404 says that.
+    pub(super) fn read_protection(
+        &mut self,
+        reply: Reply,
+        from: &mut usize,
+        batch: &mut usize,
+    ) -> Result<Option<Vec<String>>, Next> {
+        let bare = matches!(&reply, Reply::Missing(cause) if cause.code == protection::NO_RECORDING);
+        if bare && *batch > 1 {
+            *batch /= 10;
+            return Ok(Some(Vec::new()));
+        }
+        let found = if bare { None } else { Some(self.read(reply, protection::read)?) };
+        *from += *batch;
+        if *batch < protection::IDS_PER_QUESTION && from.is_multiple_of(*batch * 10) {
+            *batch *= 10;
+        }
+        Ok(found)
     }
 
     pub(super) fn protection(
         &mut self,
         reply: Reply,
-        from: usize,
+        mut from: usize,
+        mut batch: usize,
         mut touched: Touched,
         mut protected: Vec<String>,
     ) -> Next {
-        match self.read(reply, protection::read) {
-            Ok(found) => protected.extend(found),
+        let mut all = all_ids(&touched);
+        match self.read_protection(reply, &mut from, &mut batch) {
+            Ok(Some(found)) => protected.extend(found),
+            // It loses no recording, so the deletion does not touch it.
+            Ok(None) => {
+                from -= 1;
+                leave_out(&mut touched, |id| all.get(from) == Some(id));
+                all = all_ids(&touched);
+            }
             Err(next) => return next,
         }
-        let (from, all) = (from + protection::IDS_PER_QUESTION, all_ids(&touched));
         if from < all.len() {
-            return self.to(Phase::Protection { from, touched, protected });
+            return self.to(Phase::Protection { from, batch, touched, protected });
         }
         sort(&mut protected);
         let is_protected = |id: &String| protected.binary_search(id).is_ok();
-        touched.values_mut().for_each(|ids| ids.retain(|id| !is_protected(id)));
-        touched.retain(|_, ids| !ids.is_empty());
+        leave_out(&mut touched, is_protected);
         let protected = all.into_iter().filter(is_protected).collect();
         if touched.is_empty() {
             self.holds_clear(protected)
@@ -344,8 +370,19 @@ fn touch(touched: &mut Touched, by: String, id: String) {
     touched.change(by, |ids| ids.push(id));
 }
 
+fn leave_out(touched: &mut Touched, which: impl Fn(&String) -> bool) {
+    touched.values_mut().for_each(|ids| ids.retain(|id| !which(id)));
+    touched.retain(|_, ids| !ids.is_empty());
+}
+
+/// Asks which of a batch of these the platform protects.
+pub(super) fn ask_protection(ids: &[String], from: usize, batch: usize) -> HttpRequest {
+    let ids: Vec<_> = ids.iter().skip(from).take(batch).cloned().collect();
+    protection::ask(&ids)
+}
+
 /// All of them once, in order.
-fn all_ids(touched: &Touched) -> Vec<String> {
+pub(super) fn all_ids(touched: &Touched) -> Vec<String> {
     let mut ids: Vec<_> = touched.iter().flat_map(|(_, ids)| ids.iter().cloned()).collect();
     sort(&mut ids);
     ids.dedup();

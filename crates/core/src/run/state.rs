@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Cause, Order, Outcome, Pace, WaitReason};
+use crate::api::protection::IDS_PER_QUESTION;
 use crate::audit::ChainHead;
 use crate::chunk::Chunk;
 use crate::request::DeletionApi;
@@ -49,8 +50,14 @@ pub(crate) enum Phase {
     },
     /// Which conversations of the window reach into a held window after it, where whole conversations are deleted.
     Straddlers(Search),
-    /// Which of them the platform protects.
-    Protection { from: usize, touched: Touched, protected: Vec<String> },
+    /// Which of them the platform protects, asked in batches.
+    Protection {
+        from: usize,
+        #[serde(default = "whole_batch")]
+        batch: usize,
+        touched: Touched,
+        protected: Vec<String>,
+    },
     /// The count before anything is deleted.
     CountBefore { entity: usize, sum: u64 },
     /// The acceptance of the deletion (`dataDeletion`) or of the job (`recordingJobs`).
@@ -74,8 +81,16 @@ pub(crate) enum Phase {
     /// A page of the window's conversations, to look at some.
     Sample(Look),
     /// Which of the page's conversations the platform protects: after a job that skipped something, and after a cool-off, in which a
-    /// hold may have come. `guards` are those known before.
-    Guarded { guards: Vec<String>, ids: Vec<String>, look: Look },
+    /// hold may have come. `guards` are those known so far.
+    Guarded {
+        guards: Vec<String>,
+        ids: Vec<String>,
+        #[serde(default)]
+        from: usize,
+        #[serde(default = "whole_batch")]
+        batch: usize,
+        look: Look,
+    },
     /// The recordings of those conversations, one conversation after the other; the first `guarded` are protected.
     Metadata { ids: Vec<String>, at: usize, guarded: usize, look: Look },
     /// The end of a job that must not be executed.
@@ -516,6 +531,11 @@ impl ChunkRun {
             DeletionApi::RecordingJobs => self.deleted,
         }
     }
+}
+
+/// What a batch is before anything is known against it.
+fn whole_batch() -> usize {
+    IDS_PER_QUESTION
 }
 
 fn is_zero<N: Default + PartialEq>(number: &N) -> bool {

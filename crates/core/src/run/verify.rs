@@ -140,7 +140,7 @@ impl Machine<'_> {
         let guards = if first && self.is_unexplained() { self.run.protected_ids.clone() } else { Vec::new() };
         let unexplained = self.is_unexplained() && look.explained < self.run.skipped;
         if (unexplained || self.cool_off() > Duration::ZERO) && !ids.is_empty() {
-            return self.to(Phase::Guarded { guards, ids, look });
+            return self.to(Phase::Guarded { guards, ids, from: 0, batch: protection::IDS_PER_QUESTION, look });
         }
         self.look_at_some(guards, &ids, look)
     }
@@ -170,18 +170,31 @@ impl Machine<'_> {
 
     /// Which of the conversations the platform protects: their recordings may be what the job skipped, or were given a date by it and
     /// are kept since.
-    pub(super) fn guarded(&mut self, reply: Reply, mut guards: Vec<String>, ids: &[String], look: Look) -> Next {
-        let protected = match self.read(reply, protection::read) {
-            Ok(protected) => protected,
+    pub(super) fn guarded(
+        &mut self,
+        reply: Reply,
+        mut guards: Vec<String>,
+        mut ids: Vec<String>,
+        mut from: usize,
+        mut batch: usize,
+        look: Look,
+    ) -> Next {
+        let before = from;
+        let protected = match self.read_protection(reply, &mut from, &mut batch) {
+            Ok(protected) => protected.unwrap_or_default(),
             Err(next) => return next,
         };
         if !protected.is_empty() {
-            self.record(Event::ProtectionFound { asked: ids.len() as u64, protected: protected.clone() });
+            let asked = (from.min(ids.len()) - before) as u64;
+            self.record(Event::ProtectionFound { asked, protected: protected.clone() });
         }
-        let free: Vec<_> = ids.iter().filter(|id| !protected.contains(id)).cloned().collect();
         self.run.protected_ids.extend(protected.iter().cloned());
         guards.extend(protected);
-        self.look_at_some(guards, &free, look)
+        if from < ids.len() {
+            return self.to(Phase::Guarded { guards, ids, from, batch, look });
+        }
+        ids.retain(|id| !guards.contains(id));
+        self.look_at_some(guards, &ids, look)
     }
 
     /// First those that are protected, whose recordings explain what was skipped, then some of the others.

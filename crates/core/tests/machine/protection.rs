@@ -161,6 +161,73 @@ fn a_held_conversation_that_is_not_listed_may_be_one_of_the_jobs() {
     assert_eq!(play(&named, asked(all).chain(rest())).end(), verified());
 }
 
+/// What one conversation without a recording makes of a question about a hundred.
+fn no_recording() -> Answer {
+    error(404, "recording.conversation.not.found")
+}
+
+/// How many conversations each question about protection was about, and the first of them.
+fn questions(story: &Story) -> Vec<(usize, String)> {
+    let about = |body: &Value| {
+        let ids = body["body"]["conversationIds"].as_array()?.clone();
+        Some((ids.len(), ids[0].as_str().unwrap().to_owned()))
+    };
+    bodies(story).iter().filter_map(about).collect()
+}
+
+#[test]
+fn a_held_conversation_without_a_recording_stands_in_nobodys_way() {
+    let ids: Vec<_> = (0..25).map(|n| format!("c-{n:02}")).collect();
+    let named = order("recordingJobs", |order| {
+        let held = |id: &String| json!({ "id": id, "hold": "H-1" });
+        order["heldConversations"] = ids.iter().map(held).collect();
+    });
+    let touched = || conversations(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+    let are = |ids: &[String]| Json(200, ids.iter().map(|id| json!({ "id": id })).collect());
+    // The twelfth has none.
+    let asked = |sixteenth: Answer| {
+        let tens = [no_recording(), are(&ids[..10]), no_recording(), are(&ids[10..11]), no_recording()];
+        let alone = [12, 13, 14].map(|n| are(&ids[n..=n])).into_iter().chain([sixteenth]);
+        [created(), job("READY"), touched()].into_iter().chain(tens).chain(alone)
+    };
+    let more = || [16, 17, 18, 19, 20].map(|n| are(&ids[n..=n])).into_iter().chain([are(&ids[21..])]);
+    let rest = || [job("PROCESSING"), job("FULFILLED"), conversations(&["z"]), gone()];
+    let story = play(&named, asked(are(&ids[15..16])).chain(more()).chain(rest()));
+    assert_eq!(story.end(), verified());
+    let found = &story.events("holds_checked")[0];
+    assert_eq!((found["protected"].as_array().unwrap().len(), &found["unprotected"]), (24, &json!([])));
+    let sizes: Vec<_> = questions(&story).into_iter().map(|(size, _)| size).collect();
+    assert_eq!(sizes, [25, 10, 10, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 4]);
+    // What has one, and is not protected, stops it still.
+    let story = play(&named, asked(are(&[])).chain(more()).chain(called_off()));
+    assert_eq!(story.end(), ended(Outcome::Held, "hold"));
+    assert_eq!(story.events("holds_checked")[0]["unprotected"], json!(["c-15"]));
+    // None of three has one.
+    let three = order("recordingJobs", |order| {
+        order["heldConversations"] = ["a", "b", "c"].map(|id| json!({ "id": id, "hold": "H-1" })).into();
+    });
+    let begun = || [created(), job("READY"), conversations(&["a", "b", "c"])].into_iter();
+    let story = play(&three, begun().chain((0..5).map(|_| no_recording())).chain(rest()));
+    assert_eq!(story.end(), verified());
+    // Any other 404 may come from whoever does not know the question: that is no leave.
+    let unknown = [no_recording(), no_recording(), always(error(404, "not.found"))];
+    let story = play(&three, begun().chain(unknown).chain(called_off()));
+    assert_eq!((story.end().0, story.times("PUT job-1")), (Outcome::Failed, 0));
+}
+
+#[test]
+fn a_conversation_without_a_recording_hides_no_protection_that_explains_a_skip() {
+    let skipped = json!({ "id": "job-1", "state": "FULFILLED", "totalRecordings": 5, "totalProcessedRecordings": 3,
+                          "totalSkippedRecordings": 2, "totalFailedRecordings": 0 });
+    let there = Json(200, vec![json!({ "fileState": "AVAILABLE" }); 2].into());
+    let asked = [no_recording(), no_recording(), no_recording(), Json(200, json!([{ "id": "b" }]))];
+    let start = [created(), job("READY"), job("PROCESSING"), Json(200, skipped), conversations(&["a", "b"])];
+    let story = play(&order("recordingJobs", |_| {}), start.into_iter().chain(asked).chain([there, gone()]));
+    assert_eq!((story.end(), story.run.view().protected), (verified(), Some(2)));
+    assert_eq!(story.events("protection_found"), [protection_found(1, &["b"])]);
+    assert_eq!(questions(&story).last().unwrap(), &(1, "b".to_owned()));
+}
+
 /// Some conversations never end. For a hold they reach into everything that comes after; a rule would keep them, and with them every
 /// chunk of their time, for ever.
 #[test]
