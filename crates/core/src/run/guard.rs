@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::machine::Machine;
 use super::state::{Phase, Search, Touched};
 use super::{Cause, Next, Outcome};
-use crate::analytics::{self, Conversation, Listing};
+use crate::analytics::{self, Conversation, Listing, Page};
 use crate::api::protection;
 use crate::audit::Event;
 use crate::bounds::{AGED_AFTER_MONTHS, IDS_PER_LOOKUP, LONGEST, PAGE_SIZE, QUERY_DAYS};
@@ -117,16 +117,15 @@ impl Machine<'_> {
     }
 
     pub(super) fn straddlers(&mut self, reply: Reply, mut search: Search) -> Next {
-        let found = match self.read(reply, analytics::read_page) {
+        let size = u64::from(PAGE_SIZE);
+        let before = size * u64::from(search.page.saturating_sub(1));
+        let found = match self.read(reply, |answer| read_further(answer, before)) {
             Ok(found) => found,
             Err(next) => return next,
         };
-        // A page may have fewer than it could: what the answer says that there are counts.
-        let size = u64::from(PAGE_SIZE);
+        // A page may have fewer than it could, and how many there are is only about right: whichever says so, there may be more.
         let listed = found.conversations.len() as u64;
-        let full = found
-            .total
-            .map_or(listed >= size, |total| total > u64::from(search.page.saturating_sub(1)) * size + listed);
+        let full = listed >= size || found.total.is_some_and(|total| total > before + listed);
         if search.page == 1 && !search.ongoing {
             search.listed = search.listed.saturating_add(found.total.unwrap_or(0).max(listed));
         }
@@ -406,6 +405,13 @@ fn forgotten(start: Timestamp, held: &HeldWindow) -> bool {
 
 fn reaches(conversation: &Conversation, at: Timestamp) -> bool {
     conversation.end.is_none_or(|end| end >= at)
+}
+
+/// A page after so many conversations; beyond the last of them the list is left out.
+fn read_further(answer: &Value, before: u64) -> Option<Page> {
+    let beyond = |total: &u64| *total <= before && answer.get("conversations").is_none();
+    let total = answer.get("totalHits").and_then(whole).filter(beyond);
+    total.map(|total| Page { conversations: Vec::new(), total: Some(total) }).or_else(|| analytics::read_page(answer))
 }
 
 /// A look-up by id that finds nothing answers with an empty list, or leaves the list out. That is no leave to take anything else

@@ -340,6 +340,38 @@ fn a_search_without_an_end_stops_the_chunk_and_is_no_look() {
     assert!(story.run.view().cause.unwrap().message.contains("hold `H-2`"));
 }
 
+/// A hundred that reach into what is kept, of which the last is protected like all the others, and one more.
+fn full_page(said: u64) -> (Answer, Answer) {
+    let one = |id: String| {
+        json!({ "conversationId": id, "conversationStart": "2023-01-31T10:00:00.000Z",
+                "conversationEnd": "2023-02-02T10:00:00.000Z" })
+    };
+    let all: Vec<_> = (0..100).map(|n| format!("c-{n:03}")).collect();
+    let page = json!({ "conversations": all.iter().cloned().map(one).collect::<Vec<_>>(), "totalHits": said });
+    (Json(200, page), Json(200, all.iter().map(|id| json!({ "id": id })).collect()))
+}
+
+/// How many there are is only about right at Genesys: a full page says more than that.
+#[test]
+fn a_full_page_is_followed_by_another_whatever_the_answer_says_that_there_are() {
+    let held = held_after("recordingJobs", |_| {});
+    let (page, protected) = full_page(100);
+    let start = || [created(), job("READY"), page.clone()].into_iter();
+    let further = [reaching(), none(), protected.clone(), Json(200, json!([]))];
+    let story = play(&held, start().chain(further).chain(called_off()));
+    assert_eq!(story.end(), ended(Outcome::Held, "hold"));
+    assert_eq!(story.events("holds_checked")[0]["unprotected"], json!(["a"]));
+    // Beyond the last page there is no list, and the number stays.
+    let rest = [job("PROCESSING"), job("FULFILLED"), conversations(&["z"]), gone()];
+    let empty = Json(200, json!({ "totalHits": 100 }));
+    let story = play(&held, start().chain([empty, none(), protected]).chain(rest));
+    assert_eq!(story.end(), verified());
+    // Where some are said to be on it, a page without a list is none.
+    let short = always(Json(200, json!({ "totalHits": 101 })));
+    let story = play(&held, start().chain([short]).chain(called_off()));
+    assert_eq!(story.end(), ended(Outcome::Failed, "reply.unreadable"));
+}
+
 /// What explains the recordings that a job skipped is not what was looked up before it was executed.
 #[test]
 fn protection_that_explains_what_a_job_skipped_is_no_look_before_it() {
