@@ -12,7 +12,7 @@ use super::{Cause, Next, Outcome};
 use crate::analytics::{self, Conversation, Listing, Page};
 use crate::api::protection;
 use crate::audit::Event;
-use crate::bounds::{AGED_AFTER_MONTHS, IDS_PER_LOOKUP, LONGEST, PAGE_SIZE, QUERY_DAYS};
+use crate::bounds::{AGED_AFTER_MONTHS, IDS_PER_LOOKUP, LONGEST, QUERY_DAYS};
 use crate::chunk::Age;
 use crate::http::HttpRequest;
 use crate::json::{is_exact, whole};
@@ -29,8 +29,8 @@ const CLEARED_FOR: Duration = Duration::from_secs(300);
 /// For how long at most, whatever the deletion waited for.
 const CLEARED_AT_MOST: Duration = Duration::from_secs(3600);
 
-/// Pages of conversations that are searched for some that reach into a held window.
-const MAX_STRADDLER_PAGES: u32 = 20;
+/// Conversations that are searched for some that reach into a held window, whatever the size of the pages.
+const MAX_SEARCHED: u64 = 2_000;
 
 impl Machine<'_> {
     /// Looks the holds up again, for they may have changed since the plan was made.
@@ -106,7 +106,8 @@ impl Machine<'_> {
     pub(super) fn ask_straddlers(&self, search: &Search) -> HttpRequest {
         let listing = if search.ongoing { Listing::Ongoing } else { Listing::LatestEndFirst };
         // There is a piece whenever there is a phase for it.
-        analytics::list(self.queried(search.piece).unwrap_or(self.run.chunk.window), listing, search.page)
+        let piece = self.queried(search.piece).unwrap_or(self.run.chunk.window);
+        analytics::list(piece, listing, self.page_size(), search.page)
     }
 
     /// A piece of the window, from 0, that is short enough for one query; none after the last.
@@ -117,7 +118,12 @@ impl Machine<'_> {
     }
 
     pub(super) fn straddlers(&mut self, reply: Reply, mut search: Search) -> Next {
-        let size = u64::from(PAGE_SIZE);
+        if self.takes_smaller_pages(&reply) {
+            // What it has found counts; what is listed is counted anew.
+            let Search { touched, unknown, .. } = search;
+            return self.to(Phase::Straddlers(Search { page: 1, touched, unknown, ..Search::default() }));
+        }
+        let size = u64::from(self.page_size());
         let before = size * u64::from(search.page.saturating_sub(1));
         let found = match self.read(reply, |answer| read_further(answer, before)) {
             Ok(found) => found,
@@ -139,7 +145,7 @@ impl Machine<'_> {
         }
         let (piece, page) = (search.piece, search.page);
         match (more, search.ongoing) {
-            (true, _) if page >= MAX_STRADDLER_PAGES => {
+            (true, _) if before + size >= MAX_SEARCHED => {
                 let all: Vec<_> = self.reachable().map(words).collect();
                 let message =
                     format!("too many conversations to look at may reach into what is kept by {}", all.join(", "));

@@ -261,6 +261,9 @@ pub struct ChunkRun {
     /// When it was last seen that nothing stands against the deletion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) cleared_at: Option<Timestamp>,
+    /// Conversations per page of a list, once the server has found larger pages too large.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) page_size: Option<u32>,
     /// The `actionDate` of our job: also the mark by which an unanswered submit is found again.
     pub(crate) action_date: Option<Timestamp>,
     pub(crate) submitted_at: Option<Timestamp>,
@@ -342,6 +345,7 @@ impl ChunkRun {
             request_id: None,
             executed: false,
             cleared_at: None,
+            page_size: None,
             action_date: None,
             submitted_at: None,
             unfinished_at: None,

@@ -18,10 +18,10 @@ use crate::reply::Reply;
 use crate::request::DeletionApi;
 use crate::window::Window;
 
-/// Pages that are searched for protected conversations when the job has skipped something.
+/// Pages, of the usual size, that are searched for protected conversations when the job has skipped something.
 const MAX_SKIP_PAGES: u32 = 20;
 
-/// The last page that is asked for, of any window.
+/// The last page of the usual size that is asked for, of any window.
 const FURTHEST_PAGE: u32 = 1_000;
 
 impl Machine<'_> {
@@ -116,10 +116,13 @@ impl Machine<'_> {
     /// A page of the conversations of the window, or of its first month where the query reaches no further.
     pub(super) fn ask_sample(&self, look: &Look) -> HttpRequest {
         let reach = self.queried(0).unwrap_or(self.run.chunk.window);
-        analytics::list(reach, Listing::ByStart, look.pages.first().copied().unwrap_or(1))
+        analytics::list(reach, Listing::ByStart, self.page_size(), look.pages.first().copied().unwrap_or(1))
     }
 
     pub(super) fn sampled(&mut self, reply: Reply, mut look: Look) -> Next {
+        if self.takes_smaller_pages(&reply) {
+            return self.to(Phase::Sample(Look::default()));
+        }
         let page = match self.read(reply, analytics::read_page) {
             Ok(page) => page,
             Err(next) => return next,
@@ -148,16 +151,17 @@ impl Machine<'_> {
     /// Which pages to look at, so that they are spread over the whole window, and how much of each.
     fn look_over(&self, total: Option<u64>) -> Look {
         let wanted = self.limits().verify_conversations;
-        let page_size = u64::from(PAGE_SIZE);
-        let pages = total.unwrap_or_default().div_ceil(page_size).clamp(1, u64::from(FURTHEST_PAGE));
-        let pages = u32::try_from(pages).unwrap_or(FURTHEST_PAGE);
+        let size = self.page_size();
+        let furthest = FURTHEST_PAGE * PAGE_SIZE / size;
+        let pages = total.unwrap_or_default().div_ceil(u64::from(size)).clamp(1, u64::from(furthest));
+        let pages = u32::try_from(pages).unwrap_or(furthest);
         let all = total.is_some_and(|total| total <= u64::from(wanted));
-        let some = self.limits().sample_pages();
-        let some = if self.is_unexplained() { some.max(MAX_SKIP_PAGES) } else { some };
+        let some = self.limits().sample_pages().max(wanted.div_ceil(size));
+        let some = if self.is_unexplained() { some.max(MAX_SKIP_PAGES * PAGE_SIZE / size) } else { some };
         let chosen = if all { pages } else { pages.min(some.max(1)) };
         Look {
             pages: evenly(&(1..=pages).collect::<Vec<_>>(), chosen as usize),
-            share: if all { PAGE_SIZE } else { wanted.div_ceil(chosen.max(1)) },
+            share: if all { size } else { wanted.div_ceil(chosen.max(1)) },
             listed: total.filter(|_| self.queried(1).is_none()),
             ..Look::default()
         }

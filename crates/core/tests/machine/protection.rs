@@ -372,6 +372,73 @@ fn a_full_page_is_followed_by_another_whatever_the_answer_says_that_there_are() 
     assert_eq!(story.end(), ended(Outcome::Failed, "reply.unreadable"));
 }
 
+/// Sizes and numbers of the pages that were asked for.
+fn pages(story: &Story) -> Vec<(u64, u64)> {
+    let paging = |body: &Value| {
+        let paging = body["body"].get("paging")?;
+        Some((paging["pageSize"].as_u64()?, paging["pageNumber"].as_u64()?))
+    };
+    bodies(story).iter().filter_map(paging).collect()
+}
+
+#[test]
+fn a_page_that_is_too_large_is_asked_for_again_and_smaller() {
+    let held = held_after("recordingJobs", |_| {});
+    for too_large in [
+        error(413, "payload.too.large"),
+        error(413, "request.entity.too.large"),
+        error(400, "response.entity.too.large"),
+        Text(413, ""),
+    ] {
+        // What the page before has found is not forgotten, and what it says that there are is not counted twice.
+        let ready = json!({ "id": "job-1", "state": "READY", "totalConversations": 101, "totalRecordings": 5 });
+        let begun = || [created(), Json(200, ready.clone()), full_page(101).0, too_large.clone(), too_large.clone()];
+        let Json(200, mut page) = reaching() else { panic!("a page is an answer") };
+        page["conversations"].as_array_mut().unwrap().push(json!({ "conversationId": "b",
+            "conversationStart": "2023-01-31T10:00:00.000Z", "conversationEnd": "2023-01-31T10:01:00.000Z" }));
+        for (total, end) in [(101, "hold"), (100, "hold.not-listed")] {
+            page["totalHits"] = json!(total);
+            let asked = if total == 101 { vec![full_page(0).1, Json(200, json!([]))] } else { vec![] };
+            let further = [Json(200, page.clone()), none()].into_iter().chain(asked);
+            let story = play(&held, begun().into_iter().chain(further).chain(called_off()));
+            assert_eq!(story.end(), ended(Outcome::Held, end));
+            assert_eq!(pages(&story)[..5], [(100, 1), (100, 2), (25, 1), (5, 1), (5, 1)]);
+            if total == 101 {
+                assert_eq!(story.events("holds_checked")[0]["protected"].as_array().unwrap().len(), 100);
+            }
+        }
+    }
+    let too_large = || error(413, "payload.too.large");
+    // The same of what is looked at afterwards, from its first page.
+    let listed = |n: usize| {
+        let Json(200, mut page) = conversations(&["a", "b", "c", "d", "e"][..n]) else { panic!("a page is an answer") };
+        page["totalHits"] = json!(7);
+        Json(200, page)
+    };
+    let looks = [too_large(), too_large(), listed(5)].into_iter().chain((0..5).map(|_| gone()));
+    let looks = looks.chain([listed(2), gone(), gone()]);
+    let begun = || [created(), job("READY"), conversations(&["a"]), none(), job("PROCESSING"), job("FULFILLED")];
+    let story = play(&held, begun().into_iter().chain(looks));
+    assert_eq!((story.end(), story.run.view().remaining), (verified(), Some(0)));
+    assert_eq!(pages(&story)[2..], [(100, 1), (25, 1), (5, 1), (5, 2)]);
+    // There is an end to it; and smaller pages do not mean fewer conversations.
+    let refused = [created(), job("READY"), too_large(), too_large(), too_large()];
+    let story = play(&held, refused.into_iter().chain(called_off()));
+    assert_eq!(story.end(), ended(Outcome::Failed, "payload.too.large"));
+    let five = |_| {
+        let Json(200, mut page) = reaching() else { panic!("a page is an answer") };
+        page["conversations"] = vec![page["conversations"][0].clone(); 5].into();
+        page["totalHits"] = json!(5000);
+        Json(200, page)
+    };
+    let pages = [created(), job("READY"), too_large(), too_large()].into_iter().chain((0..400).map(five));
+    let story = play(&held, pages.chain(called_off()));
+    assert_eq!(story.end(), ended(Outcome::Held, "hold"));
+    // Of anything else it is what it was.
+    let story = play(&held, [created(), error(413, "payload.too.large")].into_iter().chain(called_off()));
+    assert_eq!(story.end(), ended(Outcome::Failed, "payload.too.large"));
+}
+
 /// What explains the recordings that a job skipped is not what was looked up before it was executed.
 #[test]
 fn protection_that_explains_what_a_job_skipped_is_no_look_before_it() {
