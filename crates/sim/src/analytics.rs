@@ -57,6 +57,14 @@ impl Tenant {
         now.saturating_sub(lag)
     }
 
+    /// What started before is not known any more.
+    fn horizon(&self, now: i64) -> i64 {
+        self.scenario
+            .analytics
+            .horizon_days
+            .map_or(i64::MIN, |days| now.saturating_sub(i64::try_from(days).unwrap_or(i64::MAX).saturating_mul(DAY_MS)))
+    }
+
     fn count_records(&self, body: &Map<String, Value>, now: i64) -> Result<HttpResponse, ApiError> {
         let entity = body.get("entity").unwrap_or(&Value::Null);
         let kinds = entity.as_str().and_then(RecordKind::covered_by);
@@ -83,9 +91,12 @@ impl Tenant {
     fn find(&self, body: &Map<String, Value>, interval: Window, now: i64) -> Result<HttpResponse, ApiError> {
         let filter = Filter::read(body)?;
         let (size, number) = paging(body.get("paging"))?;
+        if self.scenario.analytics.largest_page.is_some_and(|largest| size > largest) {
+            return Err(ApiError::new(413, "payload.too.large", "The response payload was too large."));
+        }
         let days = interval.widened_to_days();
         let noticed = self.noticed(now);
-        let started = self.world.population.started(days.start().millis(), days.end().millis());
+        let started = self.world.population.started(days.start().millis().max(self.horizon(now)), days.end().millis());
         let mut found: Vec<&Conversation> = self
             .world
             .conversations()
@@ -115,11 +126,12 @@ impl Tenant {
             let message = format!("The parameter [id] must have from 1 to {MAX_IDS} ids.");
             return Err(ApiError::new(400, "invalid.query.param.value", message));
         }
-        let noticed = self.noticed(now);
+        let (noticed, horizon) = (self.noticed(now), self.horizon(now));
         let found = ids.into_iter().filter_map(|id| {
             let at = self.world.population.find(id)?;
             let conversation = self.world.population.conversations.get(at)?;
-            self.world.is_visible(at, noticed).then(|| conversation_json(conversation))
+            let known = conversation.start >= horizon && self.world.is_visible(at, noticed);
+            known.then(|| conversation_json(conversation))
         });
         Ok(HttpResponse::json(200, &json!({ "conversations": found.collect::<Vec<_>>() })))
     }

@@ -177,6 +177,8 @@ impl FromJson for Analytics {
                 ("recordCounts", &mut usual.record_counts),
                 ("shape", &mut usual.shape),
                 ("indexLagSeconds", &mut usual.index_lag_seconds),
+                ("horizonDays", &mut usual.horizon_days),
+                ("largestPage", &mut usual.largest_page),
             ],
         )?;
         Ok(usual)

@@ -65,9 +65,12 @@ impl Tenant {
         Ok(HttpResponse::json(200, &json.unwrap_or_default()))
     }
 
-    /// `POST /api/v2/recordings/deletionprotection`: says which of the conversations are protected.
+    /// `POST /api/v2/recordings/deletionprotection`: says which of the conversations are protected; not if one has no recording.
     pub(crate) fn read_protection(&self, request: &TenantRequest) -> Result<HttpResponse, ApiError> {
         let conversations = self.protection_ids(request)?;
+        if conversations.iter().any(|at| !self.has_listed(*at)) {
+            return Err(ApiError::new(404, "recording.conversation.not.found", "Recording conversation not found."));
+        }
         let protected = conversations.into_iter().filter(|at| self.world.is_protected(*at));
         let ids = protected.filter_map(|at| self.world.population.conversations.get(at));
         let rows: Vec<Value> = ids.map(|c| json!({ "id": uuid_text(c.id) })).collect();
@@ -136,6 +139,12 @@ impl Tenant {
         let rows = self.world.recordings_of(conversation).map(|(at, r)| (r, self.world.fate(at)));
         let rows = rows.filter(|(_, fate)| fate.gone_at.is_none() || keep_gone);
         Ok(rows.map(|(r, fate)| (r.id, self.metadata_json(r, fate))).collect())
+    }
+
+    /// Whether anything of a conversation's recordings is listed.
+    fn has_listed(&self, conversation: usize) -> bool {
+        let keep_gone = self.scenario.recording_jobs.removed == Removed::Listed;
+        self.world.recordings_of(conversation).any(|(at, _)| keep_gone || self.world.fate(at).gone_at.is_none())
     }
 
     fn conversation_of(&self, recording: &Recording) -> (String, Media) {

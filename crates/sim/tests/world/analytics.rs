@@ -159,3 +159,26 @@ fn availability_lags_behind() {
     let answer = client.get("/api/v2/analytics/conversations/details/jobs/availability");
     assert_eq!(body(&answer)["dataAvailabilityDate"], "2024-05-30T12:00:00.000Z");
 }
+
+/// Jobs find what analytics does not list any more.
+#[test]
+fn what_is_older_than_the_horizon_is_not_listed() {
+    let day = window("2023-01-10T00:00:00Z", "2023-01-11T00:00:00Z");
+    for (days, known) in [(json!(null), true), (json!(5000), true), (json!(1), false)] {
+        let mut client = Client::new(json!({ "analytics": { "horizonDays": days } }));
+        let ids = client.tenant.conversations_in(day);
+        let list = json!({ "interval": DAY, "paging": { "pageSize": 1, "pageNumber": 1 } });
+        assert_eq!(body(&client.post(DETAILS, &list))["totalHits"] != json!(0), known, "{days}");
+        let found = body(&client.get(&format!("/api/v2/analytics/conversations/details?id={}", ids[0])));
+        assert_eq!(found["conversations"] != json!([]), known, "{days}");
+    }
+}
+
+#[test]
+fn a_page_that_is_too_large_is_refused() {
+    let mut client = Client::new(json!({ "analytics": { "largestPage": 25 } }));
+    for (size, status) in [(26, 413), (25, 200)] {
+        let list = json!({ "interval": DAY, "paging": { "pageSize": size, "pageNumber": 1 } });
+        assert_eq!(client.post(DETAILS, &list).status, status);
+    }
+}

@@ -1,11 +1,16 @@
+use purge_core::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::client::{Client, body, code, window};
 
 const PROTECTION: &str = "/api/v2/recordings/deletionprotection";
 
+/// Conversations of one day that have recordings.
 fn ids(client: &Client) -> Vec<String> {
-    client.tenant.conversations_in(window("2023-01-10T00:00:00Z", "2023-01-11T00:00:00Z"))
+    let day = window("2023-01-10T00:00:00Z", "2023-01-11T00:00:00Z");
+    let items = client.tenant.inventory(Timestamp::EPOCH);
+    let recorded = |id: &String| items.iter().any(|item| item.kind == "recording" && item.conversation == *id);
+    client.tenant.conversations_in(day).into_iter().filter(recorded).collect()
 }
 
 fn protected(client: &mut Client, ids: &[String]) -> Vec<String> {
@@ -26,11 +31,15 @@ fn protection_is_told_placed_and_lifted() {
 }
 
 #[test]
-fn one_unknown_id_spoils_the_whole_question() {
+fn one_id_that_is_unknown_or_without_a_recording_spoils_the_whole_question() {
     let mut client = Client::new(json!({}));
     let known = ids(&client);
     let unknown = "00000000-0000-4000-8000-000000000000";
+    let day = client.tenant.conversations_in(window("2023-01-10T00:00:00Z", "2023-01-11T00:00:00Z"));
+    let bare =
+        day.iter().find(|id| body(&client.get(&format!("/api/v2/conversations/{id}/recordingmetadata"))) == json!([]));
     for (ids, status, expected) in [
+        (json!([known[0], bare.unwrap()]), 404, "recording.conversation.not.found"),
         (json!([known[0], unknown]), 404, "recording.conversation.not.found"),
         (json!([known[0], "7"]), 400, "recording.conversation.id.not.uuid"),
         (json!([]), 400, "constraint.validation"),
