@@ -183,21 +183,19 @@ impl Machine<'_> {
         mut batch: usize,
         look: Look,
     ) -> Next {
-        let before = from;
-        let protected = match self.read_protection(reply, &mut from, &mut batch) {
-            Ok(protected) => protected.unwrap_or_default(),
+        match self.read_protection(reply, &mut from, &mut batch) {
+            Ok(protected) => guards.extend(protected.unwrap_or_default()),
             Err(next) => return next,
-        };
-        if !protected.is_empty() {
-            let asked = (from.min(ids.len()) - before) as u64;
-            self.record(Event::ProtectionFound { asked, protected: protected.clone() });
         }
-        self.run.protected_ids.extend(protected.iter().cloned());
-        guards.extend(protected);
         if from < ids.len() {
             return self.to(Phase::Guarded { guards, ids, from, batch, look });
         }
-        ids.retain(|id| !guards.contains(id));
+        let protected: Vec<_> = ids.iter().filter(|id| guards.contains(id)).cloned().collect();
+        if !protected.is_empty() {
+            self.record(Event::ProtectionFound { asked: ids.len() as u64, protected: protected.clone() });
+        }
+        ids.retain(|id| !protected.contains(id));
+        self.run.protected_ids.extend(protected);
         self.look_at_some(guards, &ids, look)
     }
 

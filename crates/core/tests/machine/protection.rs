@@ -224,7 +224,7 @@ fn a_conversation_without_a_recording_hides_no_protection_that_explains_a_skip()
     let start = [created(), job("READY"), job("PROCESSING"), Json(200, skipped), conversations(&["a", "b"])];
     let story = play(&order("recordingJobs", |_| {}), start.into_iter().chain(asked).chain([there, gone()]));
     assert_eq!((story.end(), story.run.view().protected), (verified(), Some(2)));
-    assert_eq!(story.events("protection_found"), [protection_found(1, &["b"])]);
+    assert_eq!(story.events("protection_found"), [protection_found(2, &["b"])]);
     assert_eq!(questions(&story).last().unwrap(), &(1, "b".to_owned()));
 }
 
