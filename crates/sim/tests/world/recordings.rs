@@ -1,5 +1,5 @@
 use purge_core::time::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::client::{Client, body, code, window};
 

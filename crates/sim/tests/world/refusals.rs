@@ -1,5 +1,5 @@
 use purge_core::http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::client::{Client, body, code};
 
