@@ -18,6 +18,8 @@ pub(crate) fn random(seed: u64, jobs: bool, now: Timestamp, start: i64, end: i64
     let foreign: Vec<_> = (0..foreign)
         .map(|_| json!({ "from": shifted(now, -3_600_000), "until": soon.plus(Duration::from_secs(rng.below(300))) }))
         .collect();
+    // Its own numbers, so that everything else stays as it is.
+    let odd = &mut Rng::new(seed ^ 0x0dd);
     json!({
         "seed": seed,
         // About 220 conversations, on both sides of the range, too.
@@ -44,6 +46,8 @@ pub(crate) fn random(seed: u64, jobs: bool, now: Timestamp, start: i64, end: i64
         },
         "analytics": {
             "shape": pick(rng, &["results", "totalHits"]), "indexLagSeconds": if rng.chance(250) { rng.below(60) } else { 0 },
+            "horizonDays": if jobs && odd.chance(200) { json!(pick(odd, &[150, 290, 310, 550])) } else { json!(null) },
+            "largestPage": if odd.chance(200) { json!(pick(odd, &[5, 25, 30])) } else { json!(null) },
         },
         "faults": faults,
     })

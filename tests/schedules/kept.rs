@@ -219,3 +219,73 @@ fn what_the_index_notices_late_is_not_said_to_have_stayed() {
     assert!(report.chunks.iter().all(|chunk| chunk.outcome == Some(Outcome::Verified)));
     assert!(report.totals.records_deleted.is_none_or(|claimed| claimed == really));
 }
+
+/// The tenant of these tests, changed.
+fn on(case: &mut Case, change: impl FnOnce(&mut Value)) {
+    let mut scenario = serde_json::to_value(&case.scenario).unwrap();
+    change(&mut scenario);
+    case.scenario = serde_json::from_value(scenario).unwrap();
+}
+
+/// Conversations that started on that day of March: those with recordings, and those without.
+fn started(case: &Case, day: u32) -> (Vec<String>, Vec<String>) {
+    let from = Timestamp::parse("2023-03-01T00:00:00Z").unwrap().plus_days(day - 1);
+    let tenant = purge_sim::Tenant::new(case.scenario.clone());
+    let items = tenant.inventory(from);
+    let recorded = |id: &String| items.iter().any(|item| item.kind.ends_with("ecording") && item.conversation == *id);
+    tenant.conversations_in(Window::new(from, from.plus_days(1)).unwrap()).into_iter().partition(recorded)
+}
+
+/// Analytics lists nothing that is more than 300 days old; the jobs find it.
+#[test]
+fn nothing_goes_that_may_reach_into_what_is_kept_where_nobody_can_look() {
+    let mut case = case(&["recording", "screenRecording"], &json!([]));
+    on(&mut case, |scenario| scenario["analytics"]["horizonDays"] = json!(300));
+    let held = json!({ "start": "2023-03-04T00:00:00Z", "end": "2023-03-05T00:00:00Z" });
+    case.policy["holds"] = json!([{ "id": "LH-1", "range": held }]);
+    let (chunks, tenant, later) = ended(&case, "12:00:00");
+    let ends: Vec<_> =
+        chunks.iter().map(|chunk| (chunk.outcome.unwrap(), chunk.cause.as_ref().unwrap().code.as_str())).collect();
+    let (not_listed, nobody) = ((Outcome::Held, "hold.not-listed"), (Outcome::Unknown, "verify.nothing-listed"));
+    assert_eq!(ends, [not_listed, not_listed, not_listed, nobody, nobody], "after the hold nothing reaches into it");
+    let of_hold = tenant.recordings_in(serde_json::from_value(held).unwrap(), later);
+    assert!(of_hold.left > 0 && of_hold.deleted == 0, "{of_hold:?}");
+
+    // Named conversations: those that the platform protects are in nobody's way.
+    let (recorded, _) = started(&case, 2);
+    case.policy["holds"] = json!([{ "id": "LH-1", "conversationIds": recorded[..2] }]);
+    on(&mut case, |scenario| scenario["protected"]["conversationIds"] = json!(recorded[..1]));
+    let (chunks, tenant, later) = ended(&case, "12:00:00");
+    assert!(chunks.iter().all(|chunk| chunk.outcome == Some(Outcome::Held)), "it may be in any of them: {chunks:?}");
+    on(&mut case, |scenario| scenario["protected"]["conversationIds"] = json!(recorded[..2]));
+    let (chunks, protected, _) = ended(&case, "12:00:00");
+    assert!(chunks.iter().all(|chunk| chunk.outcome == Some(Outcome::Unknown)), "{chunks:?}");
+    for id in &recorded[..2] {
+        assert_eq!([&tenant, &protected].map(|tenant| tenant.of_conversation(id, later).deleted), [0, 0]);
+    }
+}
+
+#[test]
+fn a_tenant_that_answers_small_pages_only_is_searched_all_the_same() {
+    let mut case = case(&["recording", "screenRecording"], &json!([]));
+    on(&mut case, |scenario| scenario["analytics"]["largestPage"] = json!(10));
+    case.policy["holds"] =
+        json!([{ "id": "LH-1", "range": { "start": "2023-06-01T00:00:00Z", "end": "2023-06-05T00:00:00Z" } }]);
+    let (outcomes, ..) = carried_out(&case, "12:00:00");
+    assert_eq!(outcomes, [Outcome::Verified; 6]);
+}
+
+#[test]
+fn a_held_conversation_without_a_recording_blocks_no_chunk() {
+    let mut case = case(&["recording", "screenRecording"], &json!([]));
+    let (recorded, bare) = started(&case, 2);
+    let named = [&recorded[0], &recorded[1], &bare[0]];
+    case.policy["holds"] = json!([{ "id": "LH-1", "conversationIds": named }]);
+    on(&mut case, |scenario| scenario["protected"]["conversationIds"] = json!(recorded[..2]));
+    let (outcomes, tenant, later) = carried_out(&case, "12:00:00");
+    assert_eq!(outcomes, [Outcome::Verified; 6]);
+    assert!(recorded[..2].iter().all(|id| tenant.of_conversation(id, later).deleted == 0));
+    on(&mut case, |scenario| scenario["protected"]["conversationIds"] = json!(recorded[..1]));
+    let (outcomes, ..) = carried_out(&case, "12:00:00");
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Outcome::Held).count(), 1);
+}

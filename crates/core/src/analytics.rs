@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::bounds::PAGE_SIZE;
 use crate::http::{HttpRequest, Method, encode_segment};
 use crate::json::{is_exact, whole};
 use crate::policy::RangeEnd;
@@ -94,12 +93,12 @@ pub enum Listing {
     Ongoing,
 }
 
-/// Lists conversations that started on the days that the window touches.
+/// Lists conversations that started on the days that the window touches, on pages of that size.
 #[must_use]
-pub fn list(window: Window, listing: Listing, page: u32) -> HttpRequest {
+pub fn list(window: Window, listing: Listing, size: u32, page: u32) -> HttpRequest {
     let mut body = json!({
         "interval": interval(window),
-        "paging": { "pageSize": PAGE_SIZE, "pageNumber": page },
+        "paging": { "pageSize": size, "pageNumber": page },
     });
     let (order, by) = match listing {
         Listing::LatestEndFirst => ("desc", "conversationEnd"),

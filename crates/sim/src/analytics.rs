@@ -1,8 +1,8 @@
 //! Analytics: finding and counting conversations, and counting records where `dataDeletion` is offered.
 
 use purge_core::http::HttpResponse;
-use purge_core::sorted::{SortedMap, SortedSet, sort_by};
-use purge_core::time::{DAY_MS, Timestamp};
+use purge_core::sorted::{SortedSet, sort_by};
+use purge_core::time::DAY_MS;
 use purge_core::window::Window;
 use serde_json::{Map, Value, json};
 
@@ -57,6 +57,14 @@ impl Tenant {
         now.saturating_sub(lag)
     }
 
+    /// What started before is not known any more.
+    fn horizon(&self, now: i64) -> i64 {
+        self.scenario
+            .analytics
+            .horizon_days
+            .map_or(i64::MIN, |days| now.saturating_sub(i64::try_from(days).unwrap_or(i64::MAX).saturating_mul(DAY_MS)))
+    }
+
     fn count_records(&self, body: &Map<String, Value>, now: i64) -> Result<HttpResponse, ApiError> {
         let entity = body.get("entity").unwrap_or(&Value::Null);
         let kinds = entity.as_str().and_then(RecordKind::covered_by);
@@ -83,9 +91,12 @@ impl Tenant {
     fn find(&self, body: &Map<String, Value>, interval: Window, now: i64) -> Result<HttpResponse, ApiError> {
         let filter = Filter::read(body)?;
         let (size, number) = paging(body.get("paging"))?;
+        if self.scenario.analytics.largest_page.is_some_and(|largest| size > largest) {
+            return Err(ApiError::new(413, "payload.too.large", "The response payload was too large."));
+        }
         let days = interval.widened_to_days();
         let noticed = self.noticed(now);
-        let started = self.world.population.started(days.start().millis(), days.end().millis());
+        let started = self.world.population.started(days.start().millis().max(self.horizon(now)), days.end().millis());
         let mut found: Vec<&Conversation> = self
             .world
             .conversations()
@@ -115,50 +126,14 @@ impl Tenant {
             let message = format!("The parameter [id] must have from 1 to {MAX_IDS} ids.");
             return Err(ApiError::new(400, "invalid.query.param.value", message));
         }
-        let noticed = self.noticed(now);
+        let (noticed, horizon) = (self.noticed(now), self.horizon(now));
         let found = ids.into_iter().filter_map(|id| {
             let at = self.world.population.find(id)?;
             let conversation = self.world.population.conversations.get(at)?;
-            self.world.is_visible(at, noticed).then(|| conversation_json(conversation))
+            let known = conversation.start >= horizon && self.world.is_visible(at, noticed);
+            known.then(|| conversation_json(conversation))
         });
         Ok(HttpResponse::json(200, &json!({ "conversations": found.collect::<Vec<_>>() })))
-    }
-
-    /// `POST /api/v2/analytics/conversations/aggregates/query`, for `nConversations` by day and `mediaType`.
-    pub(crate) fn aggregates_query(&self, request: &TenantRequest, now: i64) -> Result<HttpResponse, ApiError> {
-        let body = request.object(&["interval", "granularity", "groupBy", "metrics", "timeZone", "filter"])?;
-        let interval = interval(body.get("interval"))?;
-        let expected = |field: &str, value: Value| match body.get(field) {
-            Some(given) if *given == value => Ok(()),
-            given => Err(ApiError::invalid_value(field, given.unwrap_or(&Value::Null))),
-        };
-        expected("metrics", json!(["nConversations"]))?;
-        expected("granularity", json!("P1D"))?;
-        let by_media = body.contains_key("groupBy");
-        if by_media {
-            expected("groupBy", json!(["mediaType"]))?;
-        }
-        if let Some(filter) = body.get("filter") {
-            return Err(ApiError::invalid_value("filter", filter));
-        }
-        let noticed = self.noticed(now);
-        let mut groups: SortedMap<Option<&str>, SortedMap<Timestamp, u64>> = SortedMap::default();
-        let started = self.world.population.started(interval.start().millis(), interval.end().millis());
-        for (at, conversation) in self.world.conversations().skip(started.start).take(started.len()) {
-            if self.world.is_visible(at, noticed) {
-                let group = by_media.then(|| conversation.media.as_str());
-                let day = instant(conversation.start).start_of_day();
-                groups.change(group, |days| days.change(day, |count| *count += 1));
-            }
-        }
-        let results: Vec<Value> = groups.iter().map(|(media, days)| group_json(*media, days)).collect();
-        Ok(HttpResponse::json(200, &json!({ "results": results })))
-    }
-
-    /// `GET /api/v2/analytics/conversations/details/jobs/availability`.
-    pub(crate) fn availability(&self, now: i64) -> HttpResponse {
-        let date = instant(now - self.data_lake_lag_ms());
-        HttpResponse::json(200, &json!({ "dataAvailabilityDate": date }))
     }
 }
 
@@ -215,15 +190,4 @@ fn conversation_json(conversation: &Conversation) -> Value {
         fields.insert("conversationEnd".to_owned(), json!(instant(conversation.last)));
     }
     json
-}
-
-fn group_json(media: Option<&str>, days: &SortedMap<Timestamp, u64>) -> Value {
-    let data = days.iter().map(|(day, count)| {
-        json!({
-            "interval": format!("{day}/{}", day.plus_days(1)),
-            "metrics": [{ "metric": "nConversations", "stats": { "count": count } }],
-        })
-    });
-    let group = media.map_or_else(|| json!({}), |media| json!({ "mediaType": media }));
-    json!({ "group": group, "data": data.collect::<Vec<_>>() })
 }

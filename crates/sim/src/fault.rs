@@ -36,12 +36,6 @@ pub enum Call {
     /// `GET /api/v2/analytics/conversations/details?id=`.
     #[serde(rename = "details")]
     Details,
-    /// `POST /api/v2/analytics/conversations/aggregates/query`.
-    #[serde(rename = "aggregates")]
-    Aggregates,
-    /// `GET /api/v2/analytics/conversations/details/jobs/availability`.
-    #[serde(rename = "availability")]
-    Availability,
     /// `POST /api/v2/recording/jobs`.
     #[serde(rename = "job.create")]
     JobCreate,
@@ -66,10 +60,7 @@ pub enum Call {
     /// `/api/v2/recordings/deletionprotection`.
     #[serde(rename = "protection")]
     Protection,
-    /// `GET /api/v2/recordings/retention/query`.
-    #[serde(rename = "retention")]
-    Retention,
-    /// Organisation, limits and settings.
+    /// The organisation.
     #[serde(rename = "organization")]
     Organization,
     /// A governance webhook.

@@ -177,6 +177,8 @@ impl FromJson for Analytics {
                 ("recordCounts", &mut usual.record_counts),
                 ("shape", &mut usual.shape),
                 ("indexLagSeconds", &mut usual.index_lag_seconds),
+                ("horizonDays", &mut usual.horizon_days),
+                ("largestPage", &mut usual.largest_page),
             ],
         )?;
         Ok(usual)
@@ -248,8 +250,6 @@ impl FromJson for Call {
             ("status", Self::Status),
             ("count", Self::Count),
             ("details", Self::Details),
-            ("aggregates", Self::Aggregates),
-            ("availability", Self::Availability),
             ("job.create", Self::JobCreate),
             ("job.list", Self::JobList),
             ("job.get", Self::JobGet),
@@ -258,7 +258,6 @@ impl FromJson for Call {
             ("job.failed", Self::JobFailed),
             ("metadata", Self::Metadata),
             ("protection", Self::Protection),
-            ("retention", Self::Retention),
             ("organization", Self::Organization),
             ("webhook", Self::Webhook),
             ("other", Self::Other),

@@ -1,7 +1,7 @@
-//! Single recordings: metadata, delete dates, protection, and the sweep by age.
+//! Single recordings: metadata, delete dates, and protection.
 
 use purge_core::http::HttpResponse;
-use purge_core::time::{DAY_MS, Timestamp};
+use purge_core::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::error::ApiError;
@@ -65,9 +65,12 @@ impl Tenant {
         Ok(HttpResponse::json(200, &json.unwrap_or_default()))
     }
 
-    /// `POST /api/v2/recordings/deletionprotection`: says which of the conversations are protected.
+    /// `POST /api/v2/recordings/deletionprotection`: says which of the conversations are protected; not if one has no recording.
     pub(crate) fn read_protection(&self, request: &TenantRequest) -> Result<HttpResponse, ApiError> {
         let conversations = self.protection_ids(request)?;
+        if conversations.iter().any(|at| !self.has_listed(*at)) {
+            return Err(ApiError::new(404, "recording.conversation.not.found", "Recording conversation not found."));
+        }
         let protected = conversations.into_iter().filter(|at| self.world.is_protected(*at));
         let ids = protected.filter_map(|at| self.world.population.conversations.get(at));
         let rows: Vec<Value> = ids.map(|c| json!({ "id": uuid_text(c.id) })).collect();
@@ -97,38 +100,6 @@ impl Tenant {
         Ok(HttpResponse { status: 204, headers: Vec::new(), body: String::new() })
     }
 
-    /// `GET /api/v2/recordings/retention/query`: recordings older than so many days.
-    pub(crate) fn retention_query(&self, request: &TenantRequest, now: i64) -> Result<HttpResponse, ApiError> {
-        let Some(days) = request.query("retentionThresholdDays") else {
-            let message = "The parameter [retentionThresholdDays] is required.";
-            return Err(ApiError::new(400, "invalid.query.param.value", message));
-        };
-        let days_number = days.parse::<u32>().map_err(|_| {
-            let message = format!("Value [{days}] is not valid for parameter [retentionThresholdDays].");
-            ApiError::new(400, "invalid.query.param.value", message)
-        })?;
-        let size = request.query_number("pageSize", 25, 500)?;
-        let page = usize::try_from(size).unwrap_or(usize::MAX);
-        let cursor = request.query("cursor").unwrap_or_else(|| "0".to_owned());
-        let from: usize = cursor.parse().map_err(|_| {
-            let message = format!("Value [{cursor}] is not valid for parameter [cursor].");
-            ApiError::new(400, "invalid.query.param.value", message)
-        })?;
-        let before = now.saturating_sub(i64::from(days_number).saturating_mul(DAY_MS));
-        let all = self.world.population.recordings.iter().enumerate().skip(from);
-        let mut old = all.filter(|(at, r)| r.created < before && self.world.fate(*at).gone_at.is_none()).peekable();
-        let mut rows = Vec::new();
-        while let Some((at, recording)) = old.next_if(|_| rows.len() < page) {
-            rows.push(self.retention_json(recording, self.world.fate(at)));
-        }
-        let path = format!("/api/v2/recordings/retention/query?retentionThresholdDays={days_number}&pageSize={size}");
-        let mut json = json!({ "entities": rows, "selfUri": format!("{path}&cursor={from}") });
-        if let (Some((next, _)), Some(fields)) = (old.peek(), json.as_object_mut()) {
-            fields.insert("nextUri".to_owned(), json!(format!("{path}&cursor={next}")));
-        }
-        Ok(HttpResponse::json(200, &json))
-    }
-
     /// What is listed of a conversation's recordings.
     fn listed(&self, conversation: &str) -> Result<Vec<(u128, Value)>, ApiError> {
         let conversation = self.world.population.find(conversation).ok_or_else(ApiError::not_found)?;
@@ -136,6 +107,12 @@ impl Tenant {
         let rows = self.world.recordings_of(conversation).map(|(at, r)| (r, self.world.fate(at)));
         let rows = rows.filter(|(_, fate)| fate.gone_at.is_none() || keep_gone);
         Ok(rows.map(|(r, fate)| (r.id, self.metadata_json(r, fate))).collect())
+    }
+
+    /// Whether anything of a conversation's recordings is listed.
+    fn has_listed(&self, conversation: usize) -> bool {
+        let keep_gone = self.scenario.recording_jobs.removed == Removed::Listed;
+        self.world.recordings_of(conversation).any(|(at, _)| keep_gone || self.world.fate(at).gone_at.is_none())
     }
 
     fn conversation_of(&self, recording: &Recording) -> (String, Media) {
@@ -169,18 +146,6 @@ impl Tenant {
         });
         if let Some(fields) = json.as_object_mut() {
             fields.extend(subtype.map(|subtype| ("mediaSubtype".to_owned(), json!(subtype))));
-            fields.extend(fate.delete_date.map(|at| ("deleteDate".to_owned(), json!(instant(at)))));
-        }
-        json
-    }
-
-    fn retention_json(&self, recording: &Recording, fate: Fate) -> Value {
-        let mut json = json!({
-            "conversationId": self.conversation_of(recording).0,
-            "recordingId": uuid_text(recording.id),
-            "creationTime": instant(recording.created),
-        });
-        if let Some(fields) = json.as_object_mut() {
             fields.extend(fate.delete_date.map(|at| ("deleteDate".to_owned(), json!(instant(at)))));
         }
         json

@@ -13,9 +13,6 @@ pub(crate) enum Route {
     DeletionStatus(String),
     DetailsQuery,
     DetailsByIds,
-    AggregatesQuery,
-    Availability,
-    RetentionSettings,
     JobCreate,
     JobList,
     JobGet(String),
@@ -27,8 +24,6 @@ pub(crate) enum Route {
     RecordingUpdate(String, String),
     ProtectionRead,
     ProtectionWrite,
-    RetentionQuery,
-    Limits(String),
     Organization,
 }
 
@@ -59,7 +54,6 @@ impl Route {
             Method::Post => match rest {
                 ["data", "deletion", "requests"] => Some(Self::DeletionSubmit),
                 ["analytics", "conversations", "details", "query"] => Some(Self::DetailsQuery),
-                ["analytics", "conversations", "aggregates", "query"] => Some(Self::AggregatesQuery),
                 ["recording", "jobs"] => Some(Self::JobCreate),
                 ["recordings", "deletionprotection"] => Some(Self::ProtectionRead),
                 _ => None,
@@ -83,8 +77,6 @@ impl Route {
         match rest {
             ["data", "deletion", "requests", id] => Some(Self::DeletionStatus((*id).to_owned())),
             ["analytics", "conversations", "details"] => Some(Self::DetailsByIds),
-            ["analytics", "conversations", "details", "jobs", "availability"] => Some(Self::Availability),
-            ["analytics", "dataretention", "settings"] => Some(Self::RetentionSettings),
             ["recording", "jobs"] => Some(Self::JobList),
             ["recording", "jobs", id] => Some(Self::JobGet((*id).to_owned())),
             ["recording", "jobs", id, "failedrecordings"] => Some(Self::JobFailed((*id).to_owned())),
@@ -92,8 +84,6 @@ impl Route {
             ["conversations", id, "recordingmetadata", recording] => {
                 Some(Self::MetadataOne((*id).to_owned(), (*recording).to_owned()))
             }
-            ["recordings", "retention", "query"] => Some(Self::RetentionQuery),
-            ["organizations", "limits", "namespaces", namespace] => Some(Self::Limits((*namespace).to_owned())),
             ["organizations", "me"] => Some(Self::Organization),
             _ => None,
         }
@@ -107,8 +97,6 @@ impl Route {
             Self::DeletionStatus(_) => Call::Status,
             Self::DetailsQuery => Call::Count,
             Self::DetailsByIds => Call::Details,
-            Self::AggregatesQuery => Call::Aggregates,
-            Self::Availability => Call::Availability,
             Self::JobCreate => Call::JobCreate,
             Self::JobList => Call::JobList,
             Self::JobGet(_) => Call::JobGet,
@@ -117,20 +105,17 @@ impl Route {
             Self::JobFailed(_) => Call::JobFailed,
             Self::Metadata(_) | Self::MetadataOne(..) | Self::RecordingUpdate(..) => Call::Metadata,
             Self::ProtectionRead | Self::ProtectionWrite => Call::Protection,
-            Self::RetentionQuery => Call::Retention,
-            Self::RetentionSettings | Self::Limits(_) | Self::Organization => Call::Organization,
+            Self::Organization => Call::Organization,
         }
     }
 
     /// Permissions that the operation needs, all of them.
     pub(crate) fn permissions(&self) -> &'static [&'static str] {
         match self {
-            Self::Token | Self::ProtectionRead | Self::Limits(_) | Self::Organization => &[],
+            Self::Token | Self::ProtectionRead | Self::Organization => &[],
             Self::DeletionSubmit => &["data:deletion:manage", "retention:manage"],
             Self::DeletionStatus(_) => &["data:deletion:manage"],
-            Self::DetailsQuery | Self::DetailsByIds | Self::Availability => &["analytics:conversationDetail:view"],
-            Self::AggregatesQuery => &["analytics:conversationAggregate:view"],
-            Self::RetentionSettings => &["analytics:dataRetention:view"],
+            Self::DetailsQuery | Self::DetailsByIds => &["analytics:conversationDetail:view"],
             Self::JobCreate => &["recording:job:add"],
             Self::JobList | Self::JobGet(_) | Self::JobFailed(_) => &["recording:job:view"],
             Self::JobExecute(_) => &[
@@ -140,7 +125,7 @@ impl Route {
                 "recording:snippetRecording:editRetention",
             ],
             Self::JobCancel(_) => &["recording:job:delete"],
-            Self::Metadata(_) | Self::MetadataOne(..) | Self::RetentionQuery => &["recording:recording:view"],
+            Self::Metadata(_) | Self::MetadataOne(..) => &["recording:recording:view"],
             Self::RecordingUpdate(..) => &["recording:recording:view", "recording:recording:editRetention"],
             Self::ProtectionWrite => &["recording:deletionProtection:apply"],
         }

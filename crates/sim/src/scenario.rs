@@ -246,6 +246,11 @@ pub struct Analytics {
     pub shape: CountShape,
     /// From a deletion until queries notice, in seconds.
     pub index_lag_seconds: u64,
+    /// Conversations that started more than this many days ago are neither listed nor found by id; `null` for no such border. Jobs find
+    /// them all the same.
+    pub horizon_days: Option<u64>,
+    /// A list of more conversations a page is refused with 413; `null` for no such limit.
+    pub largest_page: Option<u64>,
 }
 
 /// How a count of records is written.
@@ -345,6 +350,12 @@ impl Default for RecordingJobs {
 
 impl Default for Analytics {
     fn default() -> Self {
-        Self { record_counts: true, shape: CountShape::default(), index_lag_seconds: 0 }
+        Self {
+            record_counts: true,
+            shape: CountShape::default(),
+            index_lag_seconds: 0,
+            horizon_days: None,
+            largest_page: None,
+        }
     }
 }

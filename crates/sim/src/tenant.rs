@@ -211,15 +211,9 @@ impl Tenant {
             Route::JobFailed(id) => self.failed_recordings(id, request),
             Route::Metadata(id) => self.metadata(id),
             Route::ProtectionRead => self.read_protection(request),
-            Route::AggregatesQuery
-            | Route::Availability
-            | Route::RetentionSettings
-            | Route::MetadataOne(..)
-            | Route::RecordingUpdate(..)
-            | Route::ProtectionWrite
-            | Route::RetentionQuery
-            | Route::Limits(_)
-            | Route::Organization => (self.others)(self, route, request, now),
+            Route::MetadataOne(..) | Route::RecordingUpdate(..) | Route::ProtectionWrite | Route::Organization => {
+                (self.others)(self, route, request, now)
+            }
         }
     }
 
@@ -230,14 +224,9 @@ impl Tenant {
         now: i64,
     ) -> Result<HttpResponse, ApiError> {
         match route {
-            Route::AggregatesQuery => self.aggregates_query(request, now),
-            Route::Availability => Ok(self.availability(now)),
-            Route::RetentionSettings => Ok(Self::retention_settings()),
             Route::MetadataOne(id, recording) => self.metadata_one(id, recording),
             Route::RecordingUpdate(id, recording) => self.update_recording(id, recording, request, now),
             Route::ProtectionWrite => self.write_protection(request, now),
-            Route::RetentionQuery => self.retention_query(request, now),
-            Route::Limits(namespace) => self.limits(namespace),
             Route::Organization => Ok(self.organization()),
             Route::Token
             | Route::DeletionSubmit

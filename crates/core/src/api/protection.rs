@@ -7,6 +7,9 @@ use crate::http::{HttpRequest, Method};
 /// Conversations per question (limit of the API).
 pub const IDS_PER_QUESTION: usize = 100;
 
+/// The code of a 404 that means: at least one of these conversations has no recording. Nothing is said of the others.
+pub const NO_RECORDING: &str = "recording.conversation.not.found";
+
 /// Asks which of these conversations are protected. A POST that only reads.
 #[must_use]
 pub fn ask(ids: &[String]) -> HttpRequest {

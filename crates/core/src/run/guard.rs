@@ -7,12 +7,12 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::machine::Machine;
-use super::state::{Phase, Touched};
+use super::state::{Phase, Search, Touched};
 use super::{Cause, Next, Outcome};
-use crate::analytics::{self, Conversation, Listing};
+use crate::analytics::{self, Conversation, Listing, Page};
 use crate::api::protection;
 use crate::audit::Event;
-use crate::bounds::{AGED_AFTER_MONTHS, IDS_PER_LOOKUP, LONGEST, PAGE_SIZE, QUERY_DAYS};
+use crate::bounds::{AGED_AFTER_MONTHS, IDS_PER_LOOKUP, LONGEST, QUERY_DAYS};
 use crate::chunk::Age;
 use crate::http::HttpRequest;
 use crate::json::{is_exact, whole};
@@ -29,16 +29,17 @@ const CLEARED_FOR: Duration = Duration::from_secs(300);
 /// For how long at most, whatever the deletion waited for.
 const CLEARED_AT_MOST: Duration = Duration::from_secs(3600);
 
-/// Pages of conversations that are searched for some that reach into a held window.
-const MAX_STRADDLER_PAGES: u32 = 20;
+/// Conversations that are searched for some that reach into a held window, whatever the size of the pages.
+const MAX_SEARCHED: u64 = 2_000;
 
 impl Machine<'_> {
     /// Looks the holds up again, for they may have changed since the plan was made.
     pub(super) fn check_holds(&mut self) -> Next {
+        let (touched, unknown) = (Touched::default(), Touched::default());
         if self.cx.order.held_conversations.is_empty() {
-            self.check_straddlers(Touched::default())
+            self.check_straddlers(touched, unknown)
         } else {
-            self.to(Phase::HeldConversations { from: 0, touched: Touched::default() })
+            self.to(Phase::HeldConversations { from: 0, touched, unknown })
         }
     }
 
@@ -47,7 +48,13 @@ impl Machine<'_> {
         analytics::lookup(held.map(|held| held.id.as_str()))
     }
 
-    pub(super) fn held_conversations(&mut self, reply: Reply, from: usize, mut touched: Touched) -> Next {
+    pub(super) fn held_conversations(
+        &mut self,
+        reply: Reply,
+        from: usize,
+        mut touched: Touched,
+        mut unknown: Touched,
+    ) -> Next {
         if let Reply::Missing(cause) = reply {
             // Ids that nobody knows are answered with an empty list. Where the question itself is unknown, nobody has looked.
             self.note_answer(&cause);
@@ -59,10 +66,12 @@ impl Machine<'_> {
             Err(next) => return next,
         };
         let asked = || self.cx.order.held_conversations.iter().skip(from).take(IDS_PER_LOOKUP);
-        let (window, aged) = (self.run.chunk.window, self.run.chunk.age == Age::Aged);
-        // Of conversations of more than five years ago analytics may know nothing, and what it does not know may be in there.
-        for held in asked().filter(|held| aged && !found.iter().any(|c| c.id == held.id)) {
-            touch(&mut touched, by_hold(&held.hold), held.id.clone());
+        let (window, jobs) = (self.run.chunk.window, self.run.api == DeletionApi::RecordingJobs);
+        // Of conversations of more than five years ago analytics may know nothing, and what it does not know may be in there. Of others
+        // that depends on whether it lists all that the job has counted.
+        let doubtful = if self.run.chunk.age == Age::Aged { &mut touched } else { &mut unknown };
+        for held in asked().filter(|held| jobs && !found.iter().any(|c| c.id == held.id)) {
+            touch(doubtful, by_hold(&held.hold), held.id.clone());
         }
         for conversation in found.into_iter().filter(|c| c.touches(window)) {
             let held = asked().find(|held| held.id == conversation.id);
@@ -70,18 +79,19 @@ impl Machine<'_> {
         }
         let from = from + IDS_PER_LOOKUP;
         if from < self.cx.order.held_conversations.len() {
-            return self.to(Phase::HeldConversations { from, touched });
+            return self.to(Phase::HeldConversations { from, touched, unknown });
         }
-        self.check_straddlers(touched)
+        self.check_straddlers(touched, unknown)
     }
 
     /// Where whole conversations are deleted, one that starts in this window and goes on into a held one must not be touched:
     /// `recordingJobs` takes a conversation's recordings whenever they were made, `dataDeletion` takes conversations if asked to.
-    fn check_straddlers(&mut self, touched: Touched) -> Next {
-        match self.first_reachable() {
-            Some(_) => self.to(Phase::Straddlers { piece: 0, ongoing: false, page: 1, touched }),
-            None => self.check_protection(touched),
+    /// And what analytics lists of the window says what it means that it does not know a held one.
+    fn check_straddlers(&mut self, touched: Touched, unknown: Touched) -> Next {
+        if unknown.is_empty() && self.first_reachable().is_none() {
+            return self.check_protection(touched);
         }
+        self.to(Phase::Straddlers(Search { page: 1, touched, unknown, ..Search::default() }))
     }
 
     /// What conversations of the chunk may reach into.
@@ -93,10 +103,11 @@ impl Machine<'_> {
         self.reachable().map(|held| held.window).next()
     }
 
-    pub(super) fn ask_straddlers(&self, piece: u32, ongoing: bool, page: u32) -> HttpRequest {
-        let listing = if ongoing { Listing::Ongoing } else { Listing::LatestEndFirst };
+    pub(super) fn ask_straddlers(&self, search: &Search) -> HttpRequest {
+        let listing = if search.ongoing { Listing::Ongoing } else { Listing::LatestEndFirst };
         // There is a piece whenever there is a phase for it.
-        analytics::list(self.queried(piece).unwrap_or(self.run.chunk.window), listing, page)
+        let piece = self.queried(search.piece).unwrap_or(self.run.chunk.window);
+        analytics::list(piece, listing, self.page_size(), search.page)
     }
 
     /// A piece of the window, from 0, that is short enough for one query; none after the last.
@@ -106,47 +117,84 @@ impl Machine<'_> {
         window.from(from)?.before(from.plus_days(QUERY_DAYS))
     }
 
-    pub(super) fn straddlers(
-        &mut self,
-        reply: Reply,
-        piece: u32,
-        ongoing: bool,
-        page: u32,
-        mut touched: Touched,
-    ) -> Next {
-        let found = match self.read(reply, analytics::read_page) {
+    pub(super) fn straddlers(&mut self, reply: Reply, mut search: Search) -> Next {
+        if self.takes_smaller_pages(&reply) {
+            // What it has found counts; what is listed is counted anew.
+            let Search { touched, unknown, .. } = search;
+            return self.to(Phase::Straddlers(Search { page: 1, touched, unknown, ..Search::default() }));
+        }
+        let size = u64::from(self.page_size());
+        let before = size * u64::from(search.page.saturating_sub(1));
+        let found = match self.read(reply, |answer| read_further(answer, before)) {
             Ok(found) => found,
             Err(next) => return next,
         };
-        // A page may have fewer than it could: what the answer says that there are counts.
-        let size = u64::from(PAGE_SIZE);
+        // A page may have fewer than it could, and how many there are is only about right: whichever says so, there may be more.
         let listed = found.conversations.len() as u64;
-        let full = found.total.map_or(listed >= size, |total| total > u64::from(page - 1) * size + listed);
-        let first_held = self.first_reachable().map_or(Timestamp::LATEST, Window::start);
+        let full = listed >= size || found.total.is_some_and(|total| total > before + listed);
+        if search.page == 1 && !search.ongoing {
+            search.listed = search.listed.saturating_add(found.total.unwrap_or(0).max(listed));
+        }
         // Sorted by end, latest first: once one ends before the held window, so do all that follow.
-        let more = full && found.conversations.last().is_none_or(|last| reaches(last, first_held));
+        let reach = |held: Window| found.conversations.last().is_none_or(|last| reaches(last, held.start()));
+        let more = full && self.first_reachable().is_some_and(reach);
         for conversation in found.conversations {
             if let Some(held) = self.reaches_into(&conversation) {
-                touch(&mut touched, words(held), conversation.id);
+                touch(&mut search.touched, words(held), conversation.id);
             }
         }
-        match (more, ongoing) {
-            (true, _) if page >= MAX_STRADDLER_PAGES => {
+        let (piece, page) = (search.piece, search.page);
+        match (more, search.ongoing) {
+            (true, _) if before + size >= MAX_SEARCHED => {
                 let all: Vec<_> = self.reachable().map(words).collect();
                 let message =
                     format!("too many conversations to look at may reach into what is kept by {}", all.join(", "));
                 self.end_job(Outcome::Held, Cause::new("hold", message))
             }
-            (true, _) => self.to(Phase::Straddlers { piece, ongoing, page: page + 1, touched }),
+            (true, _) => self.to(Phase::Straddlers(Search { page: page + 1, ..search })),
             // Where conversations without an end are sorted is not documented, so they are asked for by themselves.
             (false, false) if self.has_endless() => {
-                self.to(Phase::Straddlers { piece, ongoing: true, page: 1, touched })
+                self.to(Phase::Straddlers(Search { ongoing: true, page: 1, ..search }))
             }
             (false, _) if self.queried(piece + 1).is_some() => {
-                self.to(Phase::Straddlers { piece: piece + 1, ongoing: false, page: 1, touched })
+                self.to(Phase::Straddlers(Search { piece: piece + 1, ongoing: false, page: 1, ..search }))
             }
-            (false, _) => self.check_protection(touched),
+            (false, _) => self.searched(search),
         }
+    }
+
+    /// All that analytics lists has been looked at. It may list less than there is: conversations of long ago, or of divisions that the
+    /// client does not see. The job finds them all the same, and has counted them.
+    fn searched(&mut self, search: Search) -> Next {
+        let Search { mut touched, unknown, listed, .. } = search;
+        if self.is_all(listed) {
+            return self.check_protection(touched);
+        }
+        let kept: Vec<_> = self.reachable_by_endless().map(words).collect();
+        if !kept.is_empty() {
+            let counted = self.run.conversations.map_or_else(|| "an unknown number of".to_owned(), |n| n.to_string());
+            let message = format!(
+                "the job counts {counted} conversations and analytics lists {listed}, so nobody can say which of them reach into what is kept by {}: the OAuth client must see all divisions, and what is older than about 18 months is listed only if Genesys allows it; or name the held conversations by id and protect them in Genesys Cloud; or plan without this part",
+                kept.join(", ")
+            );
+            return self.end_job(Outcome::Held, Cause::new("hold.not-listed", message));
+        }
+        // Those that it does not know may be among those that it does not list.
+        for (by, ids) in unknown.iter() {
+            touched.change(by.clone(), |all| all.extend(ids.iter().cloned()));
+        }
+        self.check_protection(touched)
+    }
+
+    /// Whether these are as many conversations as the deletion takes, as far as it says. Of more than five years ago analytics may list
+    /// nothing; there the plan keeps a distance, and what it does not know counts as touched.
+    fn is_all(&self, listed: u64) -> bool {
+        self.run.api == DeletionApi::DataDeletion
+            || self.run.chunk.age == Age::Aged
+            || match self.run.conversations {
+                Some(counted) => listed >= counted,
+                None => listed > 0 || self.run.before == Some(0),
+            }
     }
 
     /// The first of what is kept after the chunk that a conversation of it reaches into.
@@ -158,10 +206,14 @@ impl Machine<'_> {
         self.reachable().filter(|_| of_the_chunk).find(into)
     }
 
-    /// Whether one without an end, wherever in the chunk it begins, can reach into any of them.
-    fn has_endless(&self) -> bool {
+    /// Those that one without a known end, wherever in the chunk it begins, can reach into.
+    fn reachable_by_endless(&self) -> impl Iterator<Item = &HeldWindow> {
         let last = self.run.chunk.window.last_millisecond();
-        self.reachable().any(|held| !forgotten(last, held))
+        self.reachable().filter(move |held| !forgotten(last, held))
+    }
+
+    fn has_endless(&self) -> bool {
+        self.reachable_by_endless().next().is_some()
     }
 
     fn check_protection(&mut self, touched: Touched) -> Next {
@@ -172,34 +224,60 @@ impl Machine<'_> {
                 Vec::new(),
                 "the window touches conversations that a hold or a retention rule keeps",
             ),
-            DeletionApi::RecordingJobs => self.to(Phase::Protection { from: 0, touched, protected: Vec::new() }),
+            DeletionApi::RecordingJobs => {
+                let batch = protection::IDS_PER_QUESTION;
+                self.to(Phase::Protection { from: 0, batch, touched, protected: Vec::new() })
+            }
         }
     }
 
-    pub(super) fn ask_protection(&self, from: usize, touched: &Touched) -> HttpRequest {
-        let ids: Vec<_> = all_ids(touched).into_iter().skip(from).take(protection::IDS_PER_QUESTION).collect();
-        protection::ask(&ids)
+    /// Reads which conversations of a batch the platform protects, and goes on to the next. One that has no recording has the whole batch
+    /// refused, so a smaller one is asked about, and at last each by itself. `None` is one that was asked about alone and has none: there
+    /// is nothing that could be protected. No other 404 says that.
+    pub(super) fn read_protection(
+        &mut self,
+        reply: Reply,
+        from: &mut usize,
+        batch: &mut usize,
+    ) -> Result<Option<Vec<String>>, Next> {
+        let bare = matches!(&reply, Reply::Missing(cause) if cause.code == protection::NO_RECORDING);
+        if bare && *batch > 1 {
+            *batch /= 10;
+            return Ok(Some(Vec::new()));
+        }
+        let found = if bare { None } else { Some(self.read(reply, protection::read)?) };
+        *from += *batch;
+        if *batch < protection::IDS_PER_QUESTION && from.is_multiple_of(*batch * 10) {
+            *batch *= 10;
+        }
+        Ok(found)
     }
 
     pub(super) fn protection(
         &mut self,
         reply: Reply,
-        from: usize,
+        mut from: usize,
+        mut batch: usize,
         mut touched: Touched,
         mut protected: Vec<String>,
     ) -> Next {
-        match self.read(reply, protection::read) {
-            Ok(found) => protected.extend(found),
+        let mut all = all_ids(&touched);
+        match self.read_protection(reply, &mut from, &mut batch) {
+            Ok(Some(found)) => protected.extend(found),
+            // It loses no recording, so the deletion does not touch it.
+            Ok(None) => {
+                from -= 1;
+                leave_out(&mut touched, |id| all.get(from) == Some(id));
+                all = all_ids(&touched);
+            }
             Err(next) => return next,
         }
-        let (from, all) = (from + protection::IDS_PER_QUESTION, all_ids(&touched));
         if from < all.len() {
-            return self.to(Phase::Protection { from, touched, protected });
+            return self.to(Phase::Protection { from, batch, touched, protected });
         }
         sort(&mut protected);
         let is_protected = |id: &String| protected.binary_search(id).is_ok();
-        touched.values_mut().for_each(|ids| ids.retain(|id| !is_protected(id)));
-        touched.retain(|_, ids| !ids.is_empty());
+        leave_out(&mut touched, is_protected);
         let protected = all.into_iter().filter(is_protected).collect();
         if touched.is_empty() {
             self.holds_clear(protected)
@@ -297,8 +375,19 @@ fn touch(touched: &mut Touched, by: String, id: String) {
     touched.change(by, |ids| ids.push(id));
 }
 
+fn leave_out(touched: &mut Touched, which: impl Fn(&String) -> bool) {
+    touched.values_mut().for_each(|ids| ids.retain(|id| !which(id)));
+    touched.retain(|_, ids| !ids.is_empty());
+}
+
+/// Asks which of a batch of these the platform protects.
+pub(super) fn ask_protection(ids: &[String], from: usize, batch: usize) -> HttpRequest {
+    let ids: Vec<_> = ids.iter().skip(from).take(batch).cloned().collect();
+    protection::ask(&ids)
+}
+
 /// All of them once, in order.
-fn all_ids(touched: &Touched) -> Vec<String> {
+pub(super) fn all_ids(touched: &Touched) -> Vec<String> {
     let mut ids: Vec<_> = touched.iter().flat_map(|(_, ids)| ids.iter().cloned()).collect();
     sort(&mut ids);
     ids.dedup();
@@ -322,6 +411,13 @@ fn forgotten(start: Timestamp, held: &HeldWindow) -> bool {
 
 fn reaches(conversation: &Conversation, at: Timestamp) -> bool {
     conversation.end.is_none_or(|end| end >= at)
+}
+
+/// A page after so many conversations; beyond the last of them the list is left out.
+fn read_further(answer: &Value, before: u64) -> Option<Page> {
+    let beyond = |total: &u64| *total <= before && answer.get("conversations").is_none();
+    let total = answer.get("totalHits").and_then(whole).filter(beyond);
+    total.map(|total| Page { conversations: Vec::new(), total: Some(total) }).or_else(|| analytics::read_page(answer))
 }
 
 /// A look-up by id that finds nothing answers with an empty list, or leaves the list out. That is no leave to take anything else

@@ -178,6 +178,7 @@ impl Machine<'_> {
         }
         let over = self.over_limit(recordings, "recordings");
         self.run.before = Some(recordings);
+        self.run.conversations = job.conversations;
         self.record(Event::Gate {
             conversations: job.conversations,
             recordings,

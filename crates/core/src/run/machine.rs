@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::guard::{all_ids, ask_protection};
 use super::state::Phase;
 use super::{Cause, ChunkRun, Context, Input, Next, Outcome, Step, WaitReason};
 use crate::api::{data_deletion, recording_jobs};
@@ -216,8 +217,8 @@ impl Machine<'_> {
         match &run.phase {
             Phase::Queued | Phase::Slot | Phase::LookBack | Phase::Ended => None,
             Phase::HeldConversations { from, .. } => Some(self.ask_held(*from)),
-            Phase::Straddlers { piece, ongoing, page, .. } => Some(self.ask_straddlers(*piece, *ongoing, *page)),
-            Phase::Protection { from, touched, .. } => Some(self.ask_protection(*from, touched)),
+            Phase::Straddlers(search) => Some(self.ask_straddlers(search)),
+            Phase::Protection { from, batch, touched, .. } => Some(ask_protection(&all_ids(touched), *from, *batch)),
             Phase::CountBefore { entity, .. }
             | Phase::CountAfter { entity, .. }
             | Phase::SubmitInCounts { entity, .. } => self.ask_count(*entity),
@@ -238,7 +239,7 @@ impl Machine<'_> {
             Phase::Had { ids, at, .. } | Phase::Metadata { ids, at, .. } => {
                 ids.get(*at).map(|id| recording_jobs::metadata(id))
             }
-            Phase::Guarded { ids, .. } => Some(crate::api::protection::ask(ids)),
+            Phase::Guarded { ids, from, batch, .. } => Some(ask_protection(ids, *from, *batch)),
             Phase::JobCancelled { .. } => run.request_id.as_deref().map(recording_jobs::cancel),
         }
     }
@@ -274,11 +275,13 @@ impl Machine<'_> {
     fn judge(&mut self, reply: Reply) -> Next {
         match self.run.phase.clone() {
             Phase::Queued | Phase::Slot | Phase::LookBack | Phase::Ended => self.resume(),
-            Phase::HeldConversations { from, touched } => self.held_conversations(reply, from, touched),
-            Phase::Straddlers { piece, ongoing, page, touched } => {
-                self.straddlers(reply, piece, ongoing, page, touched)
+            Phase::HeldConversations { from, touched, unknown } => {
+                self.held_conversations(reply, from, touched, unknown)
             }
-            Phase::Protection { from, touched, protected } => self.protection(reply, from, touched, protected),
+            Phase::Straddlers(search) => self.straddlers(reply, search),
+            Phase::Protection { from, batch, touched, protected } => {
+                self.protection(reply, from, batch, touched, protected)
+            }
             Phase::CountBefore { entity, sum } => self.counted_before(reply, entity, sum),
             Phase::Submitted => match self.run.api {
                 DeletionApi::DataDeletion => self.deletion_submitted(reply),
@@ -298,7 +301,7 @@ impl Machine<'_> {
             Phase::CountAfter { entity, sum } => self.counted_after(reply, entity, sum),
             Phase::Skips(look) => self.skips(reply, look),
             Phase::Metadata { ids, at, guarded, look } => self.metadata(reply, ids, at, guarded, look),
-            Phase::Guarded { guards, ids, look } => self.guarded(reply, guards, ids, look),
+            Phase::Guarded { guards, ids, from, batch, look } => self.guarded(reply, guards, ids, from, batch, look),
             Phase::JobCancelled { outcome, cause } => self.job_cancelled(reply, outcome, cause),
             Phase::CancelConfirmed { outcome, cause, looks } => self.cancel_confirmed(reply, outcome, cause, looks),
         }

@@ -14,8 +14,8 @@ use crate::http::HttpRequest;
 use crate::reply::Reply;
 use crate::request::only_messages;
 
-/// The last page that is asked for, of any window.
-const FURTHEST_PAGE: u32 = 1_000;
+/// The last conversation of a window that is asked for (limit of the API).
+const FURTHEST: u32 = 100_000;
 
 impl Machine<'_> {
     /// A page of the conversations of the window, or of its first month where the query reaches no further: those that the job may
@@ -24,10 +24,13 @@ impl Machine<'_> {
         let reach = self.queried(0).unwrap_or(self.run.chunk.window);
         let messages = only_messages(&self.cx.order.request.record_types);
         let listing = if messages { Listing::Messaging } else { Listing::ByStart };
-        analytics::list(reach, listing, look.pages.first().copied().unwrap_or(1))
+        analytics::list(reach, listing, self.page_size(), look.pages.first().copied().unwrap_or(1))
     }
 
     pub(super) fn chosen(&mut self, reply: Reply, mut look: Look) -> Next {
+        if self.takes_smaller_pages(&reply) {
+            return self.to(Phase::Choose(Look::default()));
+        }
         if let (Reply::Refused(cause), 400) = (&reply, self.http_status) {
             // What is too old for analytics is not listed, or asking for it is refused. The job finds it all the same.
             self.note_answer(cause);
@@ -40,8 +43,9 @@ impl Machine<'_> {
         if look.pages.is_empty() {
             let wanted = self.limits().verify_conversations;
             look.all = page.total.is_some_and(|total| total <= u64::from(wanted));
-            look.pages = some_pages(page.total, if look.all { FURTHEST_PAGE } else { self.limits().sample_pages() });
-            let pages = u32::try_from(look.pages.len()).unwrap_or(FURTHEST_PAGE);
+            let some = self.limits().sample_pages().saturating_mul(self.page_size()).max(wanted);
+            look.pages = self.some_pages(page.total, if look.all { FURTHEST } else { some });
+            let pages = u32::try_from(look.pages.len()).unwrap_or(FURTHEST);
             look.share = if look.all { PAGE_SIZE } else { wanted.div_ceil(pages) };
             self.run.listed = page.total.filter(|_| self.queried(1).is_none());
         }
@@ -99,6 +103,14 @@ impl Machine<'_> {
         self.check_holds()
     }
 
+    /// Pages to look at where the first says that there are so many conversations: those of about so many, spread over all of them.
+    pub(super) fn some_pages(&self, total: Option<u64>, conversations: u32) -> Vec<u32> {
+        let size = self.page_size();
+        let pages = total.unwrap_or_default().min(u64::from(FURTHEST)).div_ceil(u64::from(size)).max(1);
+        let pages = u32::try_from(pages).unwrap_or(FURTHEST);
+        evenly(&(1..=pages).collect::<Vec<_>>(), conversations.div_ceil(size).max(1) as usize)
+    }
+
     /// What there is of a conversation's recordings.
     pub(super) fn recordings(&mut self, reply: Reply) -> Result<Left, Next> {
         let (request, date) = (&self.cx.order.request, self.run.action_date);
@@ -106,13 +118,6 @@ impl Machine<'_> {
         // No such recordings: none.
         self.read_or(reply, Left::default(), read)
     }
-}
-
-/// Pages to look at where the first says that there are so many conversations, spread over all of them.
-pub(super) fn some_pages(total: Option<u64>, wanted: u32) -> Vec<u32> {
-    let pages = total.unwrap_or_default().div_ceil(u64::from(PAGE_SIZE)).clamp(1, u64::from(FURTHEST_PAGE));
-    let pages = u32::try_from(pages).unwrap_or(FURTHEST_PAGE);
-    evenly(&(1..=pages).collect::<Vec<_>>(), wanted.max(1) as usize)
 }
 
 /// At most `wanted` of them, spread evenly, the first and the last among them.

@@ -41,18 +41,11 @@ pub(crate) enum Phase {
     /// A job slot of the organisation.
     Slot,
     /// Which held conversations the window touches, looked up by id.
-    HeldConversations { from: usize, touched: Touched },
-    /// Which conversations of the window reach into a held window after it, where whole conversations are deleted. Looked for in
-    /// one piece of the window after the other.
-    Straddlers {
-        #[serde(default)]
-        piece: u32,
-        ongoing: bool,
-        page: u32,
-        touched: Touched,
-    },
-    /// Which of them the platform protects.
-    Protection { from: usize, touched: Touched, protected: Vec<String> },
+    HeldConversations { from: usize, touched: Touched, unknown: Touched },
+    /// Which conversations of the window reach into a held window after it, where whole conversations are deleted.
+    Straddlers(Search),
+    /// Which of them the platform protects, asked in batches.
+    Protection { from: usize, batch: usize, touched: Touched, protected: Vec<String> },
     /// The count before anything is deleted.
     CountBefore { entity: usize, sum: u64 },
     /// The acceptance of the deletion (`dataDeletion`) or of the job (`recordingJobs`).
@@ -81,9 +74,9 @@ pub(crate) enum Phase {
     LookBack,
     /// A page of the window's conversations, to find those that the platform protects: their recordings may be what a job skipped.
     Skips(Look),
-    /// Which of these conversations the platform protects: after a job that skipped something, and after a cool-off, in which a
-    /// hold may have come. `guards` are those known before.
-    Guarded { guards: Vec<String>, ids: Vec<String>, look: Look },
+    /// Which of these conversations the platform protects, asked in batches: after a job that skipped something, and after a cool-off,
+    /// in which a hold may have come. `guards` are those known so far.
+    Guarded { guards: Vec<String>, ids: Vec<String>, from: usize, batch: usize, look: Look },
     /// The recordings of those conversations, one conversation after the other; the first `guarded` are protected.
     Metadata { ids: Vec<String>, at: usize, guarded: usize, look: Look },
     /// The end of a job that must not be executed.
@@ -100,7 +93,7 @@ impl Phase {
         match self {
             Self::Queued => "queued",
             Self::Slot => "waitingForSlot",
-            Self::HeldConversations { .. } | Self::Straddlers { .. } | Self::Protection { .. } => "checkingHolds",
+            Self::HeldConversations { .. } | Self::Straddlers(_) | Self::Protection { .. } => "checkingHolds",
             Self::CountBefore { .. } | Self::Choose(_) | Self::Had { .. } => "counting",
             Self::Submitted => "submitting",
             Self::SubmitInCounts { .. } | Self::SubmitInJobs { .. } => "confirmingSubmit",
@@ -124,7 +117,7 @@ impl Phase {
             Self::Queued
             | Self::Slot
             | Self::HeldConversations { .. }
-            | Self::Straddlers { .. }
+            | Self::Straddlers(_)
             | Self::Protection { .. }
             | Self::CountBefore { .. }
             | Self::Submitted
@@ -145,6 +138,22 @@ impl Phase {
             Self::Ended => Stage::Ended,
         }
     }
+}
+
+/// A search through the conversations of the window, in one piece of it after the other: where it stands and what it has found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Search {
+    pub(crate) piece: u32,
+    /// Whether it is at those that have not ended.
+    pub(crate) ongoing: bool,
+    /// From 1.
+    pub(crate) page: u32,
+    pub(crate) touched: Touched,
+    /// Held conversations that analytics does not know.
+    pub(crate) unknown: Touched,
+    /// Conversations that there are in the pieces so far, as their first pages say.
+    pub(crate) listed: u64,
 }
 
 /// A look at recordings, before a job is executed or at what it has left: where it stands and what it has seen.
@@ -251,6 +260,9 @@ pub struct ChunkRun {
     /// When it was last seen that nothing stands against the deletion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) cleared_at: Option<Timestamp>,
+    /// Conversations per page of a list, once the server has found larger pages too large.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) page_size: Option<u32>,
     /// The `actionDate` of our job: also the mark by which an unanswered submit is found again.
     pub(crate) action_date: Option<Timestamp>,
     pub(crate) submitted_at: Option<Timestamp>,
@@ -274,6 +286,9 @@ pub struct ChunkRun {
     /// Requests that left.
     pub(crate) requests: u64,
     pub(crate) before: Option<u64>,
+    /// Conversations that our job has counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) conversations: Option<u64>,
     /// What is left of the whole window; absent where only a part of it was looked at.
     pub(crate) remaining: Option<u64>,
     /// Recordings that the job says it has given a delete date. Whether they went, a look has to tell.
@@ -338,6 +353,7 @@ impl ChunkRun {
             request_id: None,
             executed: false,
             cleared_at: None,
+            page_size: None,
             action_date: None,
             submitted_at: None,
             unfinished_at: None,
@@ -351,6 +367,7 @@ impl ChunkRun {
             resubmits: 0,
             requests: 0,
             before: None,
+            conversations: None,
             remaining: None,
             processed: None,
             deleted: None,
@@ -531,7 +548,6 @@ impl ChunkRun {
         }
     }
 }
-
 fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
     *number == N::default()
 }

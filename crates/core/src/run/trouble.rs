@@ -8,11 +8,15 @@ use super::machine::{IN_FLIGHT_PATIENCE, Machine, changes_something};
 use super::state::{Phase, Stage};
 use super::{Cause, Next, Objection, Outcome, WaitReason};
 use crate::audit::Event;
+use crate::bounds::PAGE_SIZE;
 use crate::http::NoResponse;
 use crate::reply::Reply;
 use crate::request::DeletionApi;
 use crate::retry::{GIVE_UP_BEFORE, GIVE_UP_WATCHING, backoff};
 use crate::time::Timestamp;
+
+/// Sizes of pages that are tried one after the other where larger ones are refused.
+const SMALLER_PAGES: [u32; 2] = [25, 5];
 
 impl Machine<'_> {
     /// No answer will come. Of a request that changes something somebody has to find out whether it has arrived.
@@ -104,6 +108,23 @@ impl Machine<'_> {
             }
         };
         Err(self.retry_later(cause, retry_after))
+    }
+
+    /// Conversations per page of a list.
+    pub(super) fn page_size(&self) -> u32 {
+        self.run.page_size.unwrap_or(PAGE_SIZE).max(1)
+    }
+
+    /// Whether a list is to be asked for again from its first page, on smaller ones: the documented answers to a page that is too large.
+    pub(super) fn takes_smaller_pages(&mut self, reply: &Reply) -> bool {
+        let Reply::Refused(cause) = reply else { return false };
+        let smaller = SMALLER_PAGES.into_iter().find(|size| *size < self.page_size());
+        if smaller.is_none() || (self.http_status != 413 && cause.code != "response.entity.too.large") {
+            return false;
+        }
+        self.note_answer(cause);
+        self.run.page_size = smaller;
+        true
     }
 
     /// Like [`Self::read`], but a 404 is an answer too.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::machine::Machine;
-use super::sample::some_pages;
 use super::state::{Look, Phase};
 use super::{Cause, Next, Outcome, WaitReason};
 use crate::analytics;
@@ -12,8 +11,8 @@ use crate::audit::Event;
 use crate::reply::Reply;
 use crate::request::DeletionApi;
 
-/// Pages that are searched for protected conversations when the job has skipped something.
-const MAX_SKIP_PAGES: u32 = 20;
+/// Conversations that are searched for protected ones when the job has skipped something.
+const MAX_SKIPS_SEARCHED: u32 = 2_000;
 
 impl Machine<'_> {
     /// Begins to look for what is left.
@@ -118,7 +117,7 @@ impl Machine<'_> {
         let sample = self.run.sample.iter().flatten();
         let ids: Vec<_> = sample.filter(|id| !self.run.protected_ids.contains(id)).cloned().collect();
         if !ids.is_empty() && (self.is_unexplained() || self.cool_off() > Duration::ZERO) {
-            return self.to(Phase::Guarded { guards, ids, look: Look::default() });
+            return self.ask_guards(guards, ids, Look::default());
         }
         self.look_at(guards, ids, Look::default())
     }
@@ -130,12 +129,16 @@ impl Machine<'_> {
 
     /// A page of the window's conversations, any of which the platform may protect.
     pub(super) fn skips(&mut self, reply: Reply, mut look: Look) -> Next {
+        if self.takes_smaller_pages(&reply) {
+            look.pages.clear();
+            return self.to(Phase::Skips(look));
+        }
         let page = match self.read(reply, analytics::read_page) {
             Ok(page) => page,
             Err(next) => return next,
         };
         if look.pages.is_empty() {
-            look.pages = some_pages(page.total, MAX_SKIP_PAGES);
+            look.pages = self.some_pages(page.total, MAX_SKIPS_SEARCHED);
         }
         look.pages.remove(0);
         let started = page.conversations.into_iter().filter(|c| self.run.chunk.window.contains(c.start));
@@ -143,7 +146,11 @@ impl Machine<'_> {
         if ids.is_empty() {
             return self.look_on(ids, 0, 0, look);
         }
-        self.to(Phase::Guarded { guards: Vec::new(), ids, look })
+        self.ask_guards(Vec::new(), ids, look)
+    }
+
+    fn ask_guards(&mut self, guards: Vec<String>, ids: Vec<String>, look: Look) -> Next {
+        self.to(Phase::Guarded { guards, ids, from: 0, batch: protection::IDS_PER_QUESTION, look })
     }
 
     /// Whether it has been asked about already.
@@ -153,20 +160,30 @@ impl Machine<'_> {
 
     /// Which of the conversations the platform protects: their recordings may be what the job skipped, or were given a date by it and
     /// are kept since.
-    pub(super) fn guarded(&mut self, reply: Reply, mut guards: Vec<String>, ids: Vec<String>, look: Look) -> Next {
-        let protected = match self.read(reply, protection::read) {
-            Ok(protected) => protected,
+    pub(super) fn guarded(
+        &mut self,
+        reply: Reply,
+        mut guards: Vec<String>,
+        mut ids: Vec<String>,
+        mut from: usize,
+        mut batch: usize,
+        look: Look,
+    ) -> Next {
+        match self.read_protection(reply, &mut from, &mut batch) {
+            Ok(protected) => guards.extend(protected.unwrap_or_default()),
             Err(next) => return next,
-        };
+        }
+        if from < ids.len() {
+            return self.to(Phase::Guarded { guards, ids, from, batch, look });
+        }
+        let protected: Vec<_> = ids.iter().filter(|id| guards.contains(id)).cloned().collect();
         if !protected.is_empty() {
             self.record(Event::ProtectionFound { asked: ids.len() as u64, protected: protected.clone() });
         }
-        let mut free = ids;
         // Of a page that is searched, nothing but what explains the skips is looked at.
-        free.retain(|id| !look.searched && !protected.contains(id));
-        self.run.protected_ids.extend(protected.iter().cloned());
-        guards.extend(protected);
-        self.look_at(guards, free, look)
+        ids.retain(|id| !look.searched && !protected.contains(id));
+        self.run.protected_ids.extend(protected);
+        self.look_at(guards, ids, look)
     }
 
     /// First those that are protected, whose recordings explain what was skipped, then the others.

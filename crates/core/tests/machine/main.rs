@@ -234,7 +234,7 @@ fn status(word: &str) -> Answer {
 fn job(state: &str) -> Answer {
     Json(
         200,
-        json!({ "id": "job-1", "state": state, "totalConversations": 3, "totalRecordings": 5,
+        json!({ "id": "job-1", "state": state, "totalConversations": 1, "totalRecordings": 5,
                 "totalProcessedRecordings": 5, "totalSkippedRecordings": 0, "totalFailedRecordings": 0 }),
     )
 }

@@ -77,6 +77,160 @@ fn a_long_window_is_searched_in_pieces_that_the_query_takes() {
     assert_eq!(intervals[1..], asked.iter().flat_map(|interval| both(interval)).collect::<Vec<_>>());
 }
 
+/// A job that has counted so many conversations.
+fn counted(conversations: Value) -> [Answer; 2] {
+    let ready =
+        json!({ "id": "job-1", "state": "READY", "totalConversations": conversations, "totalRecordings": 1500 });
+    [created(), Json(200, ready)]
+}
+
+/// Conversations of long ago, or of divisions that the client does not see: the job finds them, and analytics does not list them.
+#[test]
+fn what_is_not_listed_may_reach_into_what_is_kept() {
+    let held = held_after("recordingJobs", |_| {});
+    for (conversations, says) in [(json!(1000), "counts 1000 "), (json!(null), "counts an unknown number of ")] {
+        let story = play(&held, counted(conversations).into_iter().chain([none(), none()]).chain(called_off()));
+        assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Held, "hold.not-listed"), 0));
+        let message = story.run.view().cause.unwrap().message;
+        for said in [says, "lists 0,", "hold `H-2`", "all divisions", "18 months", "name the held conversations"] {
+            assert!(message.contains(said), "{said}: {message}");
+        }
+        assert_eq!(story.events("holds_checked"), Vec::<Value>::new(), "nobody has looked at them");
+    }
+    // One too few is enough, and so is one piece of the window.
+    let some = |total: u64| {
+        let Json(200, mut page) = conversations(&["a"]) else { panic!("a page is an answer") };
+        page["totalHits"] = json!(total);
+        Json(200, page)
+    };
+    let story = play(&held, counted(json!(1000)).into_iter().chain([some(999), none()]).chain(called_off()));
+    assert_eq!(story.end(), ended(Outcome::Held, "hold.not-listed"));
+    let rest = || [job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+    let story = play(&held, counted(json!(1000)).into_iter().chain([some(1000), none()]).chain(rest()));
+    assert_eq!(story.end(), verified());
+    let window = json!({ "start": "2022-12-01T00:00:00.000Z", "end": "2023-02-01T00:00:00.000Z" });
+    let long = || serde_json::from_value(json!({ "index": 1, "total": 1, "window": window })).unwrap();
+    for (second, end) in [(400, verified()), (399, ended(Outcome::Held, "hold.not-listed"))] {
+        let pieces = [some(600), none(), some(second), none()];
+        let rest = if end == verified() { rest().to_vec() } else { called_off().to_vec() };
+        let answers = counted(json!(1000)).into_iter().chain(pieces).chain(rest);
+        let story = go_on(&held, ChunkRun::new(&held, long()), "2024-01-01T00:00:00Z", answers);
+        assert_eq!(story.end(), end, "{second}");
+    }
+}
+
+/// A rule that keeps what is younger keeps something after every chunk. As far as nobody can look, conversations are taken to have gone on
+/// for a month; a hold is never that far away.
+#[test]
+fn what_is_not_listed_reaches_into_what_a_rule_keeps_for_a_month() {
+    let rule = |from: &str, rule: bool| {
+        let window = json!({ "start": from, "end": Timestamp::LATEST });
+        held_after("recordingJobs", |order| {
+            order["heldWindows"] = json!([{ "window": window, "hold": "R-1", "rule": rule }]);
+        })
+    };
+    let listed = |pages: usize| counted(json!(1000)).into_iter().chain(vec![none(); pages]);
+    let near = play(&rule("2023-02-20T00:00:00.000Z", true), listed(2).chain(called_off()));
+    assert_eq!(near.end(), ended(Outcome::Held, "hold.not-listed"));
+    let hold = play(&rule("2023-12-01T00:00:00.000Z", false), listed(2).chain(called_off()));
+    assert_eq!(hold.end(), ended(Outcome::Held, "hold.not-listed"));
+    let rest = [job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+    assert_eq!(play(&rule("2023-12-01T00:00:00.000Z", true), listed(1).chain(rest)).end(), verified());
+}
+
+/// A held conversation that analytics does not know lies elsewhere, unless analytics does not know all that the job takes.
+#[test]
+fn a_held_conversation_that_is_not_listed_may_be_one_of_the_jobs() {
+    let named = order("recordingJobs", |order| {
+        order["heldConversations"] = json!([{ "id": "b", "hold": "H-1" }, { "id": "c", "hold": "H-3" }]);
+    });
+    let unknown = || Json(200, json!({ "conversations": [] }));
+    let asked = |listed: Answer| counted(json!(1000)).into_iter().chain([unknown(), listed]);
+    let story = play(&named, asked(none()).chain([Json(200, json!([{ "id": "c" }]))]).chain(called_off()));
+    assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Held, "hold"), 0));
+    let message = story.run.view().cause.unwrap().message;
+    assert!(message.ends_with("1 of them, by hold `H-1`"), "{message}");
+    assert_eq!(
+        story.events("holds_checked"),
+        [json!({ "kind": "holds_checked", "asked": 2, "periods": 0, "unprotected": ["b"], "protected": ["c"] })]
+    );
+    let rest = || [job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+    let both = Json(200, json!([{ "id": "b" }, { "id": "c" }]));
+    assert_eq!(play(&named, asked(none()).chain([both]).chain(rest())).end(), verified(), "the platform keeps them");
+    // Where all is listed, they lie elsewhere; one page says how much there is, also where the last of it has no end.
+    let endless = json!({ "conversationId": "a", "conversationStart": "2023-01-31T10:00:00.000Z" });
+    let all = Json(200, json!({ "conversations": vec![endless; 100], "totalHits": 1000 }));
+    assert_eq!(play(&named, asked(all).chain(rest())).end(), verified());
+}
+
+/// What one conversation without a recording makes of a question about a hundred.
+fn no_recording() -> Answer {
+    error(404, "recording.conversation.not.found")
+}
+
+/// How many conversations each question about protection was about, and the first of them.
+fn questions(story: &Story) -> Vec<(usize, String)> {
+    let about = |body: &Value| {
+        let ids = body["body"]["conversationIds"].as_array()?.clone();
+        Some((ids.len(), ids[0].as_str().unwrap().to_owned()))
+    };
+    bodies(story).iter().filter_map(about).collect()
+}
+
+#[test]
+fn a_held_conversation_without_a_recording_stands_in_nobodys_way() {
+    let ids: Vec<_> = (0..25).map(|n| format!("c-{n:02}")).collect();
+    let named = order("recordingJobs", |order| {
+        let held = |id: &String| json!({ "id": id, "hold": "H-1" });
+        order["heldConversations"] = ids.iter().map(held).collect();
+    });
+    let touched = || conversations(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+    let are = |ids: &[String]| Json(200, ids.iter().map(|id| json!({ "id": id })).collect());
+    // The twelfth has none.
+    let asked = |sixteenth: Answer| {
+        let tens = [no_recording(), are(&ids[..10]), no_recording(), are(&ids[10..11]), no_recording()];
+        let alone = [12, 13, 14].map(|n| are(&ids[n..=n])).into_iter().chain([sixteenth]);
+        [created(), job("READY"), touched()].into_iter().chain(tens).chain(alone)
+    };
+    let more = || [16, 17, 18, 19, 20].map(|n| are(&ids[n..=n])).into_iter().chain([are(&ids[21..])]);
+    let rest = || [job("PROCESSING"), job("FULFILLED"), conversations(&["z"]), gone()];
+    let story = play(&named, asked(are(&ids[15..16])).chain(more()).chain(rest()));
+    assert_eq!(story.end(), verified());
+    let found = &story.events("holds_checked")[0];
+    assert_eq!((found["protected"].as_array().unwrap().len(), &found["unprotected"]), (24, &json!([])));
+    let sizes: Vec<_> = questions(&story).into_iter().map(|(size, _)| size).collect();
+    assert_eq!(sizes, [25, 10, 10, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 4]);
+    // What has one, and is not protected, stops it still.
+    let story = play(&named, asked(are(&[])).chain(more()).chain(called_off()));
+    assert_eq!(story.end(), ended(Outcome::Held, "hold"));
+    assert_eq!(story.events("holds_checked")[0]["unprotected"], json!(["c-15"]));
+    // None of three has one.
+    let three = order("recordingJobs", |order| {
+        order["heldConversations"] = ["a", "b", "c"].map(|id| json!({ "id": id, "hold": "H-1" })).into();
+    });
+    let begun = || [created(), job("READY"), conversations(&["a", "b", "c"])].into_iter();
+    let story = play(&three, begun().chain((0..5).map(|_| no_recording())).chain(rest()));
+    assert_eq!(story.end(), verified());
+    // Any other 404 may come from whoever does not know the question: that is no leave.
+    let unknown = [no_recording(), no_recording(), always(error(404, "not.found"))];
+    let story = play(&three, begun().chain(unknown).chain(called_off()));
+    assert_eq!((story.end().0, story.times("PUT job-1")), (Outcome::Failed, 0));
+}
+
+#[test]
+fn a_conversation_without_a_recording_hides_no_protection_that_explains_a_skip() {
+    let skipped = json!({ "id": "job-1", "state": "FULFILLED", "totalRecordings": 5, "totalProcessedRecordings": 3,
+                          "totalSkippedRecordings": 2, "totalFailedRecordings": 0 });
+    let before = Before(vec![conversations(&["c"])]);
+    let start = [before, created(), job("READY"), job("PROCESSING"), Json(200, skipped)];
+    let sample = [gone(), gone(), conversations(&["a", "b", "c"])];
+    let asked = [no_recording(), no_recording(), no_recording(), Json(200, json!([{ "id": "b" }])), there(2)];
+    let story = play(&order("recordingJobs", |_| {}), start.into_iter().chain(sample).chain(asked));
+    assert_eq!((story.end(), story.run.view().protected), (verified(), Some(2)));
+    assert_eq!(story.events("protection_found"), [protection_found(2, &["b"])]);
+    assert_eq!(questions(&story).last().unwrap(), &(1, "b".to_owned()));
+}
+
 /// Some conversations never end. For a hold they reach into everything that comes after; a rule would keep them, and with them every
 /// chunk of their time, for ever.
 #[test]
@@ -93,7 +247,7 @@ fn a_conversation_without_an_end_reaches_into_what_a_rule_keeps_for_a_month() {
             json!({ "conversations": [{ "conversationId": "b", "conversationStart": "2023-01-31T10:00:00.000Z" }], "totalHits": 1 }),
         )
     };
-    let begun = || [created(), job("READY"), none()];
+    let begun = || [created(), job("READY"), conversations(&["a"])];
     let stopped = || begun().into_iter().chain([endless(), Json(200, json!([]))]).chain(called_off());
     assert_eq!(play(&rule("2023-02-20T00:00:00.000Z", true), stopped()).end(), ended(Outcome::Held, "hold"));
     assert_eq!(play(&rule("2023-12-01T00:00:00.000Z", false), stopped()).end(), ended(Outcome::Held, "hold"));
@@ -139,13 +293,13 @@ fn every_look_for_what_is_held_is_on_record() {
         { "window": { "start": "2023-12-01T00:00:00.000Z", "end": Timestamp::LATEST }, "hold": "R-1", "rule": true },
     ]);
     let held = held_after("recordingJobs", |order| order["heldWindows"] = windows.clone());
-    let story = play(&held, begun().chain([none(), none()]).chain(rest()));
+    let story = play(&held, begun().chain([conversations(&["z"]), none()]).chain(rest()));
     assert_eq!((story.end(), story.events("holds_checked")), (verified(), vec![checked(0, 2)]));
     let named = held_after("recordingJobs", |order| {
         order["heldWindows"] = windows.clone();
         order["heldConversations"] = json!([{ "id": "a", "hold": "H-1" }, { "id": "b", "hold": "H-1" }]);
     });
-    let story = play(&named, begun().chain([Json(200, json!({})), none(), none()]).chain(rest()));
+    let story = play(&named, begun().chain([Json(200, json!({})), conversations(&["z"]), none()]).chain(rest()));
     assert_eq!((story.end(), story.events("holds_checked")), (verified(), vec![checked(2, 2)]));
     // Where there is nothing to look up, nobody has looked.
     let story = play(&order("recordingJobs", |_| {}), begun().chain(rest()));
@@ -187,6 +341,107 @@ fn a_search_without_an_end_stops_the_chunk_and_is_no_look() {
     let story = play(&held, [created(), job("READY")].into_iter().chain((0..20).map(page)).chain(called_off()));
     assert_eq!((story.end(), story.events("holds_checked")), (ended(Outcome::Held, "hold"), vec![]));
     assert!(story.run.view().cause.unwrap().message.contains("hold `H-2`"));
+}
+
+/// A hundred that reach into what is kept, of which the last is protected like all the others, and one more.
+fn full_page(said: u64) -> (Answer, Answer) {
+    let one = |id: String| {
+        json!({ "conversationId": id, "conversationStart": "2023-01-31T10:00:00.000Z",
+                "conversationEnd": "2023-02-02T10:00:00.000Z" })
+    };
+    let all: Vec<_> = (0..100).map(|n| format!("c-{n:03}")).collect();
+    let page = json!({ "conversations": all.iter().cloned().map(one).collect::<Vec<_>>(), "totalHits": said });
+    (Json(200, page), Json(200, all.iter().map(|id| json!({ "id": id })).collect()))
+}
+
+/// How many there are is only about right at Genesys: a full page says more than that.
+#[test]
+fn a_full_page_is_followed_by_another_whatever_the_answer_says_that_there_are() {
+    let held = held_after("recordingJobs", |_| {});
+    let (page, protected) = full_page(100);
+    let start = || [created(), job("READY"), page.clone()].into_iter();
+    let further = [reaching(), none(), protected.clone(), Json(200, json!([]))];
+    let story = play(&held, start().chain(further).chain(called_off()));
+    assert_eq!(story.end(), ended(Outcome::Held, "hold"));
+    assert_eq!(story.events("holds_checked")[0]["unprotected"], json!(["a"]));
+    // Beyond the last page there is no list, and the number stays.
+    let rest = [job("PROCESSING"), job("FULFILLED"), conversations(&["z"]), gone()];
+    let empty = Json(200, json!({ "totalHits": 100 }));
+    let story = play(&held, start().chain([empty, none(), protected]).chain(rest));
+    assert_eq!(story.end(), verified());
+    // Where some are said to be on it, a page without a list is none.
+    let short = always(Json(200, json!({ "totalHits": 101 })));
+    let story = play(&held, start().chain([short]).chain(called_off()));
+    assert_eq!(story.end(), ended(Outcome::Failed, "reply.unreadable"));
+}
+
+/// Sizes and numbers of the pages that were asked for.
+fn pages(story: &Story) -> Vec<(u64, u64)> {
+    let paging = |body: &Value| {
+        let paging = body["body"].get("paging")?;
+        Some((paging["pageSize"].as_u64()?, paging["pageNumber"].as_u64()?))
+    };
+    bodies(story).iter().filter_map(paging).collect()
+}
+
+#[test]
+fn a_page_that_is_too_large_is_asked_for_again_and_smaller() {
+    let held = held_after("recordingJobs", |_| {});
+    for too_large in [
+        error(413, "payload.too.large"),
+        error(413, "request.entity.too.large"),
+        error(400, "response.entity.too.large"),
+        Text(413, ""),
+    ] {
+        // What the page before has found is not forgotten, and what it says that there are is not counted twice.
+        let ready = json!({ "id": "job-1", "state": "READY", "totalConversations": 101, "totalRecordings": 5 });
+        let begun = || [created(), Json(200, ready.clone()), full_page(101).0, too_large.clone(), too_large.clone()];
+        let Json(200, mut page) = reaching() else { panic!("a page is an answer") };
+        page["conversations"].as_array_mut().unwrap().push(json!({ "conversationId": "b",
+            "conversationStart": "2023-01-31T10:00:00.000Z", "conversationEnd": "2023-01-31T10:01:00.000Z" }));
+        for (total, end) in [(101, "hold"), (100, "hold.not-listed")] {
+            page["totalHits"] = json!(total);
+            let asked = if total == 101 { vec![full_page(0).1, Json(200, json!([]))] } else { vec![] };
+            let further = [Json(200, page.clone()), none()].into_iter().chain(asked);
+            let story = play(&held, begun().into_iter().chain(further).chain(called_off()));
+            assert_eq!(story.end(), ended(Outcome::Held, end));
+            // The first is of the look at what has recordings.
+            assert_eq!(pages(&story)[1..6], [(100, 1), (100, 2), (25, 1), (5, 1), (5, 1)]);
+            if total == 101 {
+                assert_eq!(story.events("holds_checked")[0]["protected"].as_array().unwrap().len(), 100);
+            }
+        }
+    }
+    let too_large = || error(413, "payload.too.large");
+    // The same where it is looked up what has recordings, from the first page.
+    let listed = |n: usize| {
+        let Json(200, mut page) = conversations(&["a", "b", "c", "d", "e"][..n]) else { panic!("a page is an answer") };
+        page["totalHits"] = json!(7);
+        Json(200, page)
+    };
+    let looks = [too_large(), too_large(), listed(5)].into_iter().chain((0..5).map(|_| there(1)));
+    let looks = looks.chain([listed(2), there(1), there(1)]).collect();
+    let begun =
+        [Before(looks), created(), job("READY"), conversations(&["a"]), none(), job("PROCESSING"), job("FULFILLED")];
+    let story = play(&held, begun.into_iter().chain((0..7).map(|_| gone())));
+    assert_eq!((story.end(), story.run.view().remaining), (verified(), Some(0)));
+    assert_eq!(pages(&story)[..4], [(100, 1), (25, 1), (5, 1), (5, 2)]);
+    // There is an end to it; and smaller pages do not mean fewer conversations.
+    let refused = [created(), job("READY"), too_large(), too_large(), too_large()];
+    let story = play(&held, refused.into_iter().chain(called_off()));
+    assert_eq!(story.end(), ended(Outcome::Failed, "payload.too.large"));
+    let five = |_| {
+        let Json(200, mut page) = reaching() else { panic!("a page is an answer") };
+        page["conversations"] = vec![page["conversations"][0].clone(); 5].into();
+        page["totalHits"] = json!(5000);
+        Json(200, page)
+    };
+    let pages = [created(), job("READY"), too_large(), too_large()].into_iter().chain((0..400).map(five));
+    let story = play(&held, pages.chain(called_off()));
+    assert_eq!(story.end(), ended(Outcome::Held, "hold"));
+    // Of anything else it is what it was.
+    let story = play(&held, [created(), error(413, "payload.too.large")].into_iter().chain(called_off()));
+    assert_eq!(story.end(), ended(Outcome::Failed, "payload.too.large"));
 }
 
 /// What explains the recordings that a job skipped is not what was looked up before it was executed.

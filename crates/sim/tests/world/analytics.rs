@@ -3,7 +3,6 @@ use serde_json::{Value, json};
 use crate::client::{Client, body, code, counting, window};
 
 const DETAILS: &str = "/api/v2/analytics/conversations/details/query";
-const AGGREGATES: &str = "/api/v2/analytics/conversations/aggregates/query";
 const DAY: &str = "2023-01-10T00:00:00Z/2023-01-11T00:00:00Z";
 
 fn starts(answer: &Value) -> Vec<String> {
@@ -99,27 +98,6 @@ fn conversations_that_go_on_can_be_asked_for() {
 }
 
 #[test]
-fn aggregates_count_conversations_by_day_and_medium() {
-    let mut client = Client::new(json!({}));
-    let request = json!({
-        "interval": "2023-01-10T00:00:00Z/2023-01-12T00:00:00Z",
-        "granularity": "P1D",
-        "groupBy": ["mediaType"],
-        "metrics": ["nConversations"],
-    });
-    let answer = body(&client.post(AGGREGATES, &request));
-    let first = &answer["results"][0];
-    assert_eq!(first["group"], json!({ "mediaType": "chat" }));
-    assert_eq!(first["data"][0]["interval"], "2023-01-10T00:00:00.000Z/2023-01-11T00:00:00.000Z");
-    assert_eq!(first["data"][0]["metrics"][0]["metric"], "nConversations");
-    let count = |data: &Value| data["metrics"][0]["stats"]["count"].as_u64().unwrap();
-    let groups = answer["results"].as_array().unwrap();
-    let total: u64 = groups.iter().flat_map(|group| group["data"].as_array().unwrap()).map(count).sum();
-    let started = client.tenant.conversations_in(window("2023-01-10T00:00:00Z", "2023-01-12T00:00:00Z"));
-    assert_eq!(usize::try_from(total).unwrap(), started.len());
-}
-
-#[test]
 fn wrong_queries_are_refused() {
     let mut client = Client::new(json!({}));
     let dimension = json!([{ "type": "and", "predicates": [{ "dimension": "divisionId", "value": "x" }] }]);
@@ -153,9 +131,25 @@ fn the_plain_service_knows_no_record_counts() {
     assert_eq!((refused.status, code(&refused).as_str()), (400, "invalid.property"));
 }
 
+/// Jobs find what analytics does not list any more.
 #[test]
-fn availability_lags_behind() {
-    let mut client = Client::new(json!({}));
-    let answer = client.get("/api/v2/analytics/conversations/details/jobs/availability");
-    assert_eq!(body(&answer)["dataAvailabilityDate"], "2024-05-30T12:00:00.000Z");
+fn what_is_older_than_the_horizon_is_not_listed() {
+    let day = window("2023-01-10T00:00:00Z", "2023-01-11T00:00:00Z");
+    for (days, known) in [(json!(null), true), (json!(5000), true), (json!(1), false)] {
+        let mut client = Client::new(json!({ "analytics": { "horizonDays": days } }));
+        let ids = client.tenant.conversations_in(day);
+        let list = json!({ "interval": DAY, "paging": { "pageSize": 1, "pageNumber": 1 } });
+        assert_eq!(body(&client.post(DETAILS, &list))["totalHits"] != json!(0), known, "{days}");
+        let found = body(&client.get(&format!("/api/v2/analytics/conversations/details?id={}", ids[0])));
+        assert_eq!(found["conversations"] != json!([]), known, "{days}");
+    }
+}
+
+#[test]
+fn a_page_that_is_too_large_is_refused() {
+    let mut client = Client::new(json!({ "analytics": { "largestPage": 25 } }));
+    for (size, status) in [(26, 413), (25, 200)] {
+        let list = json!({ "interval": DAY, "paging": { "pageSize": size, "pageNumber": 1 } });
+        assert_eq!(client.post(DETAILS, &list).status, status);
+    }
 }
