@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use purge_core::run::{ChunkRun, Order};
+use purge_core::run::{Cause, ChunkRun, Order};
 use purge_driver::Watch;
 
 use crate::metrics;
@@ -32,5 +32,10 @@ impl Watch for Meter {
         if let Some(line) = metrics::chunk_ended(&self.order, &run.view()) {
             metrics::write(&line);
         }
+    }
+
+    fn unasked(&self, run: &ChunkRun, why: &Cause) {
+        let chunk = run.chunk().index;
+        tracing::error!(chunk, why = %why.message, "the policy cannot be asked about recordings that wait for their date; it is tried again within the hour");
     }
 }

@@ -33,8 +33,9 @@ Settings (environment):
   GOVERNANCE_WEBHOOK_URL     told about every chunk that has ended
   GOVERNANCE_WEBHOOK_SECRET  whsec_…, signs what it is told, or GOVERNANCE_WEBHOOK_SECRET_FILE
   DATA_JURISDICTION          jurisdiction of requests that name none
-  HTTPS_PROXY, NO_PROXY      proxy that tunnels TLS: http://[user:password@]proxy.example.com:3128, and what
-                             is reached without it: names, addresses, networks
+  HTTPS_PROXY, NO_PROXY      proxy for TLS: http://[user:password@]proxy.example.com:3128, and
+                             what is reached without it: names, addresses, networks
+  SSL_CERT_FILE              authorities to trust instead of the machine's
 
 With none of the GENESYS_ settings, `run` works on a simulated tenant and says so everywhere.";
 

@@ -37,6 +37,51 @@ fn ended(bench: &Bench, outcome: &str) -> Vec<String> {
     events.iter().filter(|e| e["outcome"] == outcome).map(|e| e["index"].to_string()).collect()
 }
 
+/// Whoever approves a plan is told what its record types do not say.
+#[test]
+fn a_plan_says_whether_screen_recordings_go_along() {
+    let bench = Bench::new();
+    let shown = |api: &str, types: Value| {
+        let mut wanted = request(1);
+        (wanted["api"], wanted["recordTypes"]) = (json!(api), types);
+        bench.file("request.json", &wanted);
+        let ran = bench.run(&["plan", "request.json"]).exits(0);
+        (ran.stdout + &ran.stderr).split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let with = shown("recordingJobs", json!(["conversation"]));
+    assert!(with.contains("conversation through recordingJobs, with screen recordings"), "{with}");
+    assert!(with.contains("transcripts of `conversation` records, with screen recordings"), "{with}");
+    let without = shown("recordingJobs", json!(["recording", "interaction"]));
+    assert!(without.contains("through recordingJobs, without screen recordings"), "{without}");
+    assert!(without.contains("transcripts of `interaction` records, without screen recordings"), "{without}");
+    assert!(!shown("dataDeletion", json!(["conversation"])).contains("screen recordings"));
+}
+
+/// What the last attempt deleted is not what was deleted.
+#[test]
+fn the_status_of_a_run_that_was_tried_again_says_what_its_report_says() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(1));
+    bench.file("policy.json", &json!({ "version": 1, "limits": { "verifySeconds": 1, "confirmSubmitSeconds": 1 } }));
+    bench.file(
+        "leaves.json",
+        &json!({ "faults": [{ "on": "submit", "nth": [1], "do": { "kind": "leave", "records": 7 } }] }),
+    );
+    bench.run(&["run", "request.json", "--policy", "policy.json", "--scenario", "leaves.json"]).exits(5);
+    let run = status(&bench)["runId"].as_str().unwrap().to_owned();
+    let report = bench.run(&["retry", &run, "--json"]).exits(0).report();
+    let (chunk, told) = (&report["chunks"][0], bench.run(&["status", &run, "--json"]).exits(0).events()[1].clone());
+    assert!(chunk["recordsDeleted"].as_u64().unwrap() > 7, "{chunk}");
+    for member in ["recordsDeleted", "before", "remaining", "submits", "outcome"] {
+        assert_eq!(told[member], chunk[member], "{member}: {told}");
+    }
+    let deleted = chunk["recordsDeleted"].as_u64().unwrap();
+    let grouped =
+        if deleted >= 1000 { format!("{},{:03}", deleted / 1000, deleted % 1000) } else { deleted.to_string() };
+    let shown = bench.run(&["status", &run]).exits(0).stdout;
+    assert!(shown.lines().any(|line| line.contains("verified") && line.contains(&format!(" {grouped} "))), "{shown}");
+}
+
 #[test]
 fn a_plan_file_meets_the_policy_that_applies_when_it_is_carried_out() {
     let bench = Bench::new();

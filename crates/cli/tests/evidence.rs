@@ -235,6 +235,30 @@ fn cut_last(text: &str) -> String {
     lines[..lines.len() - 1].join("\n") + "\n"
 }
 
+/// What is for people's eyes and for scrapers another version may have worded otherwise; whatever proves something has to hold all the same.
+#[test]
+fn evidence_that_another_version_wrote_is_not_broken_by_its_wording() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(2));
+    bench.run(&["run", "request.json"]).exits(0);
+    let copy = bench.copied(&bench.evidence());
+    let verify =
+        |code| bench.run(&["verify", copy.to_str().unwrap()]).exits(code).stdout.replace("\n                   ", " ");
+    let ours = concat!("genesys-purge/", env!("CARGO_PKG_VERSION"));
+    assert!(fs::read_to_string(copy.join("audit.jsonl")).unwrap().contains(&format!("\"program\":\"{ours}\"")));
+    renewed(&copy, "README.txt", |text| text.replacen("Evidence of", "The evidence of", 1));
+    renewed(&copy, "metrics.prom", |text| text.replacen("# HELP", "# HELP of", 1));
+    assert!(verify(5).contains("BROKEN  metrics"), "the same version words it in the same way");
+    edit(&copy, "manifest.json", |text| text.replacen(ours, "genesys-purge/0.0.9", 1));
+    let said = verify(0);
+    assert!(said.contains(&format!("written by `genesys-purge/0.0.9`, checked by `{ours}`")), "{said}");
+    edit(&copy, "README.txt", |text| text + "x");
+    assert!(verify(5).contains("`README.txt` was changed"), "its hash counts");
+    edit(&copy, "README.txt", |text| text.trim_end_matches('x').to_owned());
+    renewed(&copy, "report.json", |text| text.replacen("\"remaining\": 0", "\"remaining\": 1", 1));
+    assert!(verify(5).contains("BROKEN  report"), "the report says nothing else for that");
+}
+
 #[test]
 fn a_reader_is_told_what_was_deleted_where_when_and_by_whose_leave() {
     let bench = Bench::new();

@@ -558,6 +558,28 @@ fn what_failed_is_tried_again_and_only_that() {
     bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
 }
 
+/// Whoever loads the page or watches it is told what all attempts have deleted, as the report tells it.
+#[test]
+fn a_chunk_that_was_tried_again_is_told_with_the_numbers_of_all_its_attempts() {
+    let bench = Bench::new();
+    let leaves = json!({ "faults": [{ "on": "submit", "nth": [1], "do": { "kind": "leave", "records": 7 } }] });
+    let leaves = bench.file("leaves.json", &leaves);
+    let console = Console::start(&bench, &["--scenario", leaves.to_str().unwrap()]);
+    let quick = json!({ "version": 1, "limits": { "verifySeconds": 1, "confirmSubmitSeconds": 1 } });
+    let run = console.begin(&plan(&bench, &request(1), Some(&quick)));
+    assert_eq!(console.settled(&run)["ended"], json!({ "residual": 1 }));
+    console.post(&format!("/runs/{run}/retry"), &json!({})).is(200);
+    assert_eq!(console.settled(&run)["ended"], json!({ "verified": 1 }));
+    let report = console.get(&format!("/runs/{run}/report")).is(200).json()["report"]["chunks"][0].clone();
+    assert!(report["recordsDeleted"].as_u64().unwrap() > 7, "{report}");
+    let loaded = console.get(&format!("/runs/{run}/chunks")).is(200).json()["chunks"][0].clone();
+    let watched = console.follow(&run, "0.0", |event| event.data["outcome"] == "verified");
+    for member in ["recordsDeleted", "before", "remaining", "submits"] {
+        assert_eq!(loaded[member], report[member], "{member}: {loaded}");
+        assert_eq!(watched.last().unwrap().data[member], report[member], "{member}: {watched:#?}");
+    }
+}
+
 #[test]
 fn killed_and_started_again_it_goes_on_and_submits_nothing_twice() {
     let bench = Bench::new();

@@ -103,7 +103,8 @@ pub fn stands_against(kept: &[RecordType], api: DeletionApi, asked: &[RecordType
 }
 
 /// Whether a recording job takes screen recordings too: when asked for, or when whole conversations are.
-pub(crate) fn includes_screen(asked: &[RecordType]) -> bool {
+#[must_use]
+pub fn includes_screen(asked: &[RecordType]) -> bool {
     asked.iter().any(|kind| matches!(kind, RecordType::Conversation | RecordType::ScreenRecording))
 }
 

@@ -336,7 +336,10 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         }
         match self.ask_policy(order, run).await?.err()? {
             // Nothing is about to leave: it is asked again.
-            Objection::Unclear(_) => None,
+            Objection::Unclear(why) => {
+                self.watch.unasked(run, &why);
+                None
+            }
             objection @ (Objection::Held(_) | Objection::Forbidden(_) | Objection::Cancelled) => {
                 Some(Input::Objection(objection))
             }

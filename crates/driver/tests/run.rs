@@ -14,19 +14,19 @@ use common::{
 use futures_util::FutureExt as _;
 use futures_util::future::{LocalBoxFuture, join, join3, ready};
 use purge_core::audit::Event;
-use purge_core::http::HttpResponse;
+use purge_core::http::{HttpResponse, Method, NoResponse};
 use purge_core::plan::policy_digest;
 use purge_core::policy::Policy;
 use purge_core::rate::RateBudget;
 use purge_core::request::{DeletionApi, RecordType};
-use purge_core::run::{ChunkRun, HeldConversation, Order, Outcome, Pace};
+use purge_core::run::{Cause, ChunkRun, HeldConversation, Order, Outcome, Pace, WaitReason};
 use purge_core::time::Timestamp;
 use purge_core::url::webhook_url;
 use purge_core::webhook::{Secrets, verify};
 use purge_driver::ledger::{MessageState, Slot};
 use purge_driver::{
-    Advance, Clock, Ledger, LedgerError, MemoryLedger, Obstacle, PolicyInForce, Postman, Queued, Redriven, Retry,
-    RunEnd, Runner, Sender, Signal, Unwatched, VirtualClock, Watch, Worker, redrive, virtual_time,
+    Advance, Clock, Http, Ledger, LedgerError, MemoryLedger, Obstacle, PolicyInForce, Postman, Queued, Redriven, Retry,
+    RunEnd, Runner, Sender, Signal, Unwatched, VirtualClock, Watch, WireRequest, Worker, redrive, virtual_time,
 };
 use serde_json::json;
 
@@ -809,6 +809,83 @@ fn nothing_leaves_after_a_stop() {
         assert!(matches!(advance, Ok(Advance::Waiting { .. })), "{advance:?}");
         assert!(stop.is_raised());
         assert_eq!(http.count("submit"), 0);
+    });
+}
+
+/// A tenant with one recording job, which has always just been counted, or, once it was executed, just run.
+#[derive(Debug, Default)]
+struct OneJob {
+    executed: Cell<bool>,
+}
+
+impl Http for OneJob {
+    async fn send(&self, request: WireRequest) -> Result<HttpResponse, NoResponse> {
+        let (login, executes) = (request.url.contains("oauth"), request.method == Method::Put);
+        self.executed.set(self.executed.get() || executes);
+        let state = if self.executed.get() { "FULFILLED" } else { "READY" };
+        let job = json!({ "id": "job-1", "state": state, "totalConversations": 3, "totalRecordings": 5,
+            "totalProcessedRecordings": 5, "totalSkippedRecordings": 0, "totalFailedRecordings": 0 });
+        let token = json!({ "access_token": "t", "token_type": "bearer", "expires_in": 86_400 });
+        Ok(HttpResponse::json(200, if login { &token } else { &job }))
+    }
+}
+
+/// Keeps why the policy could not be asked.
+#[derive(Debug, Default)]
+struct Unasked(std::cell::RefCell<Vec<Cause>>);
+
+impl Watch for Unasked {
+    fn changed(&self, _run: &ChunkRun) {}
+
+    fn unasked(&self, _run: &ChunkRun, why: &Cause) {
+        self.0.borrow_mut().push(why.clone());
+    }
+}
+
+/// Nothing is about to leave in a cool-off, so nothing is stopped; but whoever watches is told that nobody looks.
+#[test]
+fn a_policy_that_cannot_be_read_in_a_cool_off_is_told_of() {
+    in_virtual_time(async |clock| {
+        let (ledger, http, mut order, stop) = (MemoryLedger::new(), OneJob::default(), order(1), Signal::new());
+        (order.request.api, order.request.record_types) = (DeletionApi::RecordingJobs, vec![RecordType::Recording]);
+        order.request.recordings = Some(serde_json::from_value(json!({ "coolOffDays": 7 })).unwrap());
+        create(&ledger, &order).await;
+        let day = start().plus(Duration::from_secs(86_400));
+        let texts = vec![(start(), Ok(json!({"version": 1}).to_string())), (day, Err("it is gone".to_owned()))];
+        let policy = Changing { clock, texts, asked: Cell::new(0) };
+        let (tenant, watch) = (tenant(), Unasked::default());
+        let sender = Sender::new(&http, clock, &tenant, 300);
+        let (policy, owner) = (Some(&policy as &dyn PolicyInForce), "a");
+        let worker = Worker {
+            ledger: &ledger,
+            sender: &sender,
+            clock,
+            watch: &watch,
+            owner,
+            assume_dead_owners: false,
+            policy,
+            tell: false,
+            stop: &stop,
+            patience: None,
+        };
+        let look = async || match worker.advance(&order, 1, Pace::default()).await.unwrap() {
+            Advance::Waiting { at, reason } => {
+                clock.sleep_until(at).await;
+                reason
+            }
+            other => panic!("{other:?}"),
+        };
+        while look().await != WaitReason::CoolOff {}
+        while clock.now() < day {
+            look().await;
+        }
+        assert_eq!(watch.0.borrow().len(), 0, "while it can be read there is nothing to tell");
+        assert_eq!(look().await, WaitReason::CoolOff, "it goes on waiting");
+        let told = watch.0.borrow();
+        assert!(
+            told.len() == 1 && told[0].code == "policy.unreadable" && told[0].message.contains("it is gone"),
+            "{told:?}"
+        );
     });
 }
 

@@ -162,7 +162,10 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let checked = plan::check(&request.to_string(), Some(&policy), &self.context(scheduled_at));
         let Some(plan) = &checked.plan else { return Ok(Err(Refusal::of(checked.findings))) };
         let digest = plan.digest().to_owned();
-        let approval = Approval { digest, approved_by: standing.approved_by, approved_at: scheduled_at };
+        // The approval is standing: it counts from when it was acted on, which a firing that was missed is told of late. The run is the same
+        // whenever that is, and the first to store it says when.
+        let approved_at = self.clock.now().max(scheduled_at);
+        let approval = Approval { digest, approved_by: standing.approved_by, approved_at };
         self.start(plan, scheduled_at, &approval, Some(&firing), trace).await
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use purge_core::window::Window;
-use purge_driver::Ledger as _;
+use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
 use super::fakes::{World, in_virtual_time, request};
@@ -73,6 +73,21 @@ fn a_firing_stays_the_run_that_it_was_whatever_changes() {
         stands(world, 2);
         world.plans.put("policy.json", &super::fakes::policy().to_string());
         assert_eq!(fires(world, "2025-12-22").await["new"], true);
+    });
+}
+
+/// Whoever put the standing request there approved no single plan: the evidence says when that approval was acted on, and no earlier time.
+#[test]
+fn a_standing_approval_is_of_the_time_when_it_was_acted_on() {
+    in_virtual_time(async |world| {
+        stands(world, 1);
+        let acted = world.clock.now();
+        let first = fires(world, "2025-12-20").await;
+        world.clock.sleep(Duration::from_secs(60)).await;
+        let again = fires(world, "2025-12-20").await;
+        assert_eq!((&again["runId"], &again["new"]), (&first["runId"], &json!(false)));
+        let order = world.ledger.run(first["runId"].as_str().unwrap()).await.unwrap().unwrap().order;
+        assert_eq!((order.approved_by.as_str(), order.approved_at), ("c@example.com", acted));
     });
 }
 

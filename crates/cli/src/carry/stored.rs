@@ -4,8 +4,8 @@ use std::path::Path;
 
 use purge_core::audit::AuditRecord;
 use purge_core::plan::{self, CheckContext, Plan};
-use purge_core::report::{Ordered, Report};
-use purge_core::run::ChunkRun;
+use purge_core::report::{Fold, Ordered, Report};
+use purge_core::run::{ChunkRun, ChunkView, Order};
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{Ledger, LedgerError, OutboxRow, RunRow};
 
@@ -71,6 +71,31 @@ pub(crate) async fn chunks(ledger: &SqliteLedger, run_id: &str) -> Result<Vec<Ch
         }
         chunks.extend(page.into_iter().map(|row| row.run));
     }
+}
+
+/// A chunk as it stands, with the numbers of all attempts together, as its report has them: those of the last one alone would deny what the
+/// ones before have deleted.
+pub(crate) fn view(ledger: &SqliteLedger, order: &Order, run: &ChunkRun) -> Result<ChunkView, Failure> {
+    let view = run.view();
+    // A first attempt tells the same as its records, unless it ended without having measured anything.
+    if view.attempt == 1 && (view.submits == 0 || view.outcome.is_none() || view.records_deleted.is_some()) {
+        return Ok(view);
+    }
+    let chunks = [view.chunk];
+    let mut fold = Fold::new(&chunks);
+    for row in ledger.records_of(&order.run_id, view.chunk.index).map_err(failed)? {
+        fold.record(order, &row.record);
+    }
+    let report = Report::from_fold(Ordered { order, chunks: &chunks, parts: &[] }, fold);
+    let Some(all) = report.chunks.into_iter().next() else { return Ok(view) };
+    Ok(ChunkView {
+        submits: all.submits,
+        before: all.before,
+        records_deleted: all.records_deleted,
+        remaining: all.remaining,
+        protected: all.protected,
+        ..view
+    })
 }
 
 /// The run whose id begins like that, if there is exactly one.

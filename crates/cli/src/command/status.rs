@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anstyle::Style;
 use purge_core::finding::{Finding, Severity};
-use purge_core::run::{ChunkRun, Outcome};
+use purge_core::run::{ChunkView, Outcome};
 use purge_driver::ledger::RunRow;
 use purge_driver::{Clock as _, SystemClock};
 
@@ -23,7 +23,7 @@ use crate::terminal::table::{Align, Cell, Table};
 use crate::terminal::words::{count, grouped, window};
 use crate::terminal::{BAD, CARE, DIM, GOOD, progress, result, say};
 
-/// Lists the runs, or one run's chunks.
+/// Lists the runs, or one run's chunks with what all attempts at them have come to.
 pub(crate) fn run(args: &StatusArgs) -> Result<Exit, Failure> {
     let folder = &args.ledger.ledger;
     let Some(ledger) = SqliteLedger::look_at(folder).map_err(stored::unopened(folder))? else {
@@ -53,7 +53,9 @@ pub(crate) fn run(args: &StatusArgs) -> Result<Exit, Failure> {
             Some(name) => {
                 let row = stored::find(&ledger, name).await?;
                 let chunks = stored::chunks(&ledger, &row.order.run_id).await?;
-                one(args, &ledger, &row, &chunks)?;
+                let views: Result<Vec<_>, _> =
+                    chunks.iter().map(|run| stored::view(&ledger, &row.order, run)).collect();
+                one(args, &ledger, &row, &views?)?;
             }
         }
         Ok(Exit::Fine)
@@ -136,11 +138,11 @@ fn state(args: &StatusArgs, row: &RunRow) -> Result<Cell, Failure> {
     Ok(Cell::styled(style, standing.word()))
 }
 
-fn one(args: &StatusArgs, ledger: &SqliteLedger, row: &RunRow, chunks: &[ChunkRun]) -> Result<(), Failure> {
+fn one(args: &StatusArgs, ledger: &SqliteLedger, row: &RunRow, chunks: &[ChunkView]) -> Result<(), Failure> {
     let order = &row.order;
     if args.json {
         say(&run_line(ledger, row)?);
-        chunks.iter().for_each(|chunk| say(&events::chunk(&chunk.view(), order.simulated)));
+        chunks.iter().for_each(|view| say(&events::chunk(view, order.simulated)));
         return Ok(());
     }
     list(args, ledger, std::slice::from_ref(row))?;
@@ -154,12 +156,11 @@ fn one(args: &StatusArgs, ledger: &SqliteLedger, row: &RunRow, chunks: &[ChunkRu
         ("request id", Align::Left),
     ]);
     let now = SystemClock.now();
-    for chunk in chunks {
-        let view = chunk.view();
-        let until = progress::due(&view).filter(|due| *due > now).map(|due| format!(", until {due}"));
+    for view in chunks {
+        let until = progress::due(view).filter(|due| *due > now).map(|due| format!(", until {due}"));
         let state = match view.outcome {
             Some(_) => result::outcome(view.outcome),
-            None => Cell::styled(CARE, progress::state(&view) + &until.unwrap_or_default()),
+            None => Cell::styled(CARE, progress::state(view) + &until.unwrap_or_default()),
         };
         let number = |n: Option<u64>| n.map_or_else(|| Cell::styled(DIM, "?"), |n| count(Some(n)).into());
         table.push(vec![

@@ -168,6 +168,14 @@ impl SqliteLedger {
         rows.into_iter().map(|state| parse("the state of a chunk", &state)).collect()
     }
 
+    /// The records of one chunk, in the order of its chain.
+    pub(crate) fn records_of(&self, run_id: &str, chunk: u32) -> Result<Vec<RecordRow>, LedgerError> {
+        let sql = "select position, line from records where run_id = ?1 and chunk = ?2 order by seq";
+        let rows =
+            self.all(sql, params![run_id, chunk], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
+        rows.into_iter().map(read_record).collect()
+    }
+
     /// The latest `limit` records of a run, in order.
     pub(crate) fn latest_records(&self, run_id: &str, limit: u32) -> Result<Vec<RecordRow>, LedgerError> {
         let sql = "select position, line from records where run_id = ?1 order by position desc limit ?2";

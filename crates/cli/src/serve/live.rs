@@ -11,7 +11,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use futures_util::stream;
-use purge_core::run::ChunkView;
+use purge_core::run::{ChunkRun, ChunkView};
 use purge_driver::ledger::{Ledger, RecordRow};
 use purge_driver::{Clock, SystemClock};
 use serde::Serialize;
@@ -194,7 +194,12 @@ fn see(
     if now.changes > mark.changes {
         let rows = ledger.changed(run_id, mark.changes, PIECE).map_err(stored::failed)?;
         seen.behind |= rows.len() >= usize::try_from(PIECE).unwrap_or(usize::MAX);
-        seen.chunks = rows.into_iter().map(|(changed, run)| (changed, run.view())).collect();
+        // With the numbers that a page that has just been loaded is told.
+        let row = row_of(ledger, run_id)?;
+        let view =
+            |run: &ChunkRun| row.as_ref().map_or_else(|| Ok(run.view()), |row| stored::view(ledger, &row.order, run));
+        let told = rows.iter().map(|(changed, run)| Ok((*changed, view(run)?)));
+        seen.chunks = told.collect::<Result<_, Failure>>()?;
     }
     if now.records > mark.records {
         seen.records = wait(ledger.records(run_id, mark.records, PIECE)).map_err(stored::failed)?;

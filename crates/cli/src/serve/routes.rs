@@ -180,9 +180,11 @@ async fn chunks(State(server): Here, Path(run): Path<String>, which: Result<Quer
     let limit = which.limit.unwrap_or(MOST_CHUNKS).clamp(1, MOST_CHUNKS);
     let kind = which.kind.unwrap_or(ChunkKind::All);
     let found = about_run(&server, run, move |_, ledger, row| {
-        ledger.chunks_of(&row.order.run_id, kind, which.after.unwrap_or(0), limit).map_err(stored::failed)
+        let runs =
+            ledger.chunks_of(&row.order.run_id, kind, which.after.unwrap_or(0), limit).map_err(stored::failed)?;
+        runs.iter().map(|run| stored::view(ledger, &row.order, run)).collect::<Result<Vec<_>, _>>()
     });
-    let views: Vec<_> = found.await?.iter().map(purge_core::run::ChunkRun::view).collect();
+    let views = found.await?;
     let next = views.last().map(|view| view.chunk.index);
     Ok(Json(json!({ "chunks": views, "next": next })).into_response())
 }

@@ -1,7 +1,7 @@
 //! A plan on the screen.
 
 use purge_core::plan::{Disposition, Part, Plan};
-use purge_core::request::Chunking;
+use purge_core::request::{Chunking, DeletionApi, PurgeRequest, includes_screen};
 
 use super::table::{Align, Cell, Table};
 use super::words::{grouped, plural, range_length, span, window};
@@ -13,7 +13,6 @@ const SHOWN: usize = 12;
 /// The plan, whole: what, where, which chunks, what is kept, how long, under which code.
 pub(crate) fn plan(plan: &Plan, tenant: &str) -> Vec<String> {
     let request = plan.request();
-    let types: Vec<&str> = request.record_types.iter().map(|t| t.as_str()).collect();
     let size = match request.chunking {
         Chunking::Days(n) => plural(u64::from(n), "day"),
         Chunking::Hours(n) => plural(u64::from(n), "hour"),
@@ -21,7 +20,7 @@ pub(crate) fn plan(plan: &Plan, tenant: &str) -> Vec<String> {
     let label = |name: &str, text: String| format!("{}  {text}", paint(DIM, &format!("{name:>9}")));
     let mut lines = vec![
         paint(STRONG, &request.name),
-        label("delete", format!("{} through {}", types.join(", "), request.api.as_str())),
+        label("delete", what(request)),
         label("of", format!("{}, {}", window(request.range), request.jurisdiction)),
     ];
     if let Some(query) = &request.query {
@@ -45,6 +44,17 @@ pub(crate) fn plan(plan: &Plan, tenant: &str) -> Vec<String> {
     lines.push(label("digest", plan.digest().to_owned()));
     lines.push(label("code", paint(STRONG, &plan.short_code())));
     lines
+}
+
+/// The record types, and what they do not say themselves: whether screen recordings go along.
+fn what(request: &PurgeRequest) -> String {
+    let types: Vec<&str> = request.record_types.iter().map(|t| t.as_str()).collect();
+    let screens = match (request.api, includes_screen(&request.record_types)) {
+        (DeletionApi::DataDeletion, _) => "",
+        (DeletionApi::RecordingJobs, true) => ", with screen recordings",
+        (DeletionApi::RecordingJobs, false) => ", without screen recordings",
+    };
+    format!("{} through {}{screens}", types.join(", "), request.api.as_str())
 }
 
 fn chunks(plan: &Plan) -> Vec<String> {

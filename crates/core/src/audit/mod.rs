@@ -25,6 +25,9 @@ pub const AUDIT_VERSION: u32 = 1;
 /// What every record says was done.
 pub const ACTION: &str = "data_purge";
 
+/// Which program this is, as evidence names it.
+pub const PROGRAM: &str = concat!("genesys-purge/", env!("CARGO_PKG_VERSION"));
+
 /// One thing that happened, with what was measured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "snake_case", try_from = "serde_json::Value")]
@@ -37,6 +40,8 @@ pub enum Event {
         approved_by: String,
         /// When.
         approved_at: Timestamp,
+        /// What carries it out: [`PROGRAM`].
+        program: String,
     },
     /// What is held was looked up right before the deletion, all of it: written whenever there is anything to look up.
     HoldsChecked {

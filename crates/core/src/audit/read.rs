@@ -47,7 +47,7 @@ impl<'de> Deserialize<'de> for AuditRecord {
 
 /// Every kind, with its fields. `kind` itself belongs to all of them.
 const KINDS: [(&str, &[&str]); 20] = [
-    ("started", &["kind", "chunk", "approved_by", "approved_at"]),
+    ("started", &["kind", "chunk", "approved_by", "approved_at", "program"]),
     ("holds_checked", &["kind", "asked", "periods", "unprotected", "protected"]),
     ("counted", &["kind", "records"]),
     ("sending", &["kind", "call", "body_sha256"]),
@@ -77,6 +77,7 @@ impl FromJson for Event {
                 chunk: m.take("chunk")?,
                 approved_by: m.take("approved_by")?,
                 approved_at: m.take("approved_at")?,
+                program: m.take("program")?,
             },
             "holds_checked" => Self::HoldsChecked {
                 asked: m.take("asked")?,
@@ -192,7 +193,12 @@ mod tests {
         let window = Window::new(Timestamp::EPOCH, Timestamp::from_millis(1)).unwrap();
         let chunk = Chunk { index: 1, total: 2, window, age: Age::Aged };
         let mut all = vec![
-            Event::Started { chunk, approved_by: "ada".to_owned(), approved_at: Timestamp::EPOCH },
+            Event::Started {
+                chunk,
+                approved_by: "ada".to_owned(),
+                approved_at: Timestamp::EPOCH,
+                program: "genesys-purge/1".to_owned(),
+            },
             Event::HoldsChecked {
                 asked: 3,
                 periods: 2,
@@ -239,5 +245,21 @@ mod tests {
             assert_eq!(Event::from_json(&value), Ok(event), "{value}");
         }
         assert_eq!(kinds, KINDS.iter().map(|(kind, _)| (*kind).to_owned()).collect(), "each kind has its turn");
+    }
+
+    /// Whoever checks a log without this program goes by the document.
+    #[test]
+    fn every_member_of_every_event_is_in_the_document() {
+        let (_, document) = include_str!("../../../../EVIDENCE.md").split_once("`event.kind`").unwrap();
+        for (kind, members) in KINDS {
+            let row = document.lines().find(|line| line.starts_with(&format!("| `{kind}` |")));
+            let row = row.unwrap_or_else(|| panic!("EVIDENCE.md has no row for `{kind}`"));
+            for member in members.iter().filter(|member| **member != "kind") {
+                assert!(
+                    row.contains(&format!("`{member}`")),
+                    "EVIDENCE.md does not say what `{member}` of `{kind}` is"
+                );
+            }
+        }
     }
 }

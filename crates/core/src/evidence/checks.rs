@@ -238,7 +238,7 @@ pub(super) fn webhooks(files: &Files, order: &Order, mut ends: Vec<ChunkEnd>) ->
     let (told, ends) = (told.iter().filter(|told| **told).count(), ends.len());
     let holds = || {
         format!(
-            "{told} messages say what the records say, of {ends} ends; whether they were delivered is in the file alone"
+            "ends: {ends}, messages: {told}, all as the records say; whether they were delivered is in the file alone"
         )
     };
     of("webhooks", found.map(|()| holds()))

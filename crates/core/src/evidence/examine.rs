@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use super::checks::{self, Plan as PlanOf};
 use super::summary::Summary;
 use super::{AUDIT, METRICS, Manifest, PLAN, README, readme};
-use crate::audit::{self, AuditRecord, Event, Lines, Verifier};
+use crate::audit::{self, AuditRecord, Event, Lines, PROGRAM, Verifier};
 use crate::json::{FromJson as _, digest, parse, quoted, written};
 use crate::metrics::prometheus;
 use crate::order::Approval;
@@ -18,7 +18,8 @@ use crate::webhook::ChunkEnd;
 /// What was looked at and what was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// `manifest`, `files`, `plan`, `chains`, `approval`, `report`, `metrics`, `webhooks`, `readme`.
+    /// `manifest`, `files`, `plan`, `chains`, `approval`, `report`, `metrics`, `webhooks`, `readme`; instead of `metrics` and
+    /// `readme`, `program` where another version wrote it.
     pub name: &'static str,
     /// Whether it holds.
     pub holds: bool,
@@ -136,10 +137,21 @@ impl Examination {
         let report = plan.ok().zip(fold).filter(|_| believed).map(|(plan, fold)| {
             let report = Report::from_fold(plan.ordered(), fold);
             let follows = |name, holds, file, should: &str| checks::same(name, holds, &files, file, should);
+            // What is for people's eyes and for scrapers, another version may have worded otherwise; its hashes count all the same.
+            let is_ours = manifest.program == PROGRAM;
             all.push(checks::report(&files, &report));
-            all.push(follows("metrics", "they are the report's figures", METRICS, &prometheus(&report)));
+            if is_ours {
+                all.push(follows("metrics", "they are the report's figures", METRICS, &prometheus(&report)));
+            }
             all.push(checks::webhooks(&files, &plan.order, seen.ends));
-            all.push(follows("readme", "it is what belongs to the report", README, &readme(&report)));
+            if is_ours {
+                all.push(follows("readme", "it is what belongs to the report", README, &readme(&report)));
+            } else {
+                let by = quoted(&manifest.program);
+                let detail =
+                    format!("written by {by}, checked by `{PROGRAM}`: `{METRICS}` and `{README}` are not compared");
+                all.push(Check { name: "program", holds: true, detail });
+            }
             (report.outcome.as_str(), Summary::of(&plan.order, &report))
         });
         let (outcome, summary) = report.unzip();

@@ -11,7 +11,7 @@ mod summary;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::audit::{self, AUDIT_VERSION, AuditRecord, ChainHead};
+use crate::audit::{self, AUDIT_VERSION, AuditRecord, ChainHead, PROGRAM};
 use crate::json::{FromJson, Members, digest};
 use crate::metrics::prometheus;
 use crate::order::{Approval, Order};
@@ -50,6 +50,8 @@ pub const LITTER: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
 pub struct Manifest {
     /// [`EVIDENCE_VERSION`].
     pub version: u32,
+    /// What wrote it: [`PROGRAM`].
+    pub program: String,
     /// Which run.
     pub run_id: String,
     /// The API's address, or the simulated tenant's name.
@@ -66,9 +68,11 @@ pub struct Manifest {
 
 impl FromJson for Manifest {
     fn from_json(value: &Value) -> Result<Self, String> {
-        let m = Members::of(value, &["version", "runId", "tenant", "simulated", "approval", "files", "chains"])?;
+        let m =
+            Members::of(value, &["version", "program", "runId", "tenant", "simulated", "approval", "files", "chains"])?;
         Ok(Self {
             version: m.take("version")?,
+            program: m.take("program")?,
             run_id: m.take("runId")?,
             tenant: m.take("tenant")?,
             simulated: m.take("simulated")?,
@@ -155,6 +159,7 @@ impl Evidence {
         });
         let manifest = Manifest {
             version: EVIDENCE_VERSION,
+            program: PROGRAM.to_owned(),
             run_id: order.run_id.clone(),
             tenant: order.tenant.clone(),
             simulated: order.simulated,
@@ -223,12 +228,14 @@ plan.json       what was approved: request, policy, and the digest of the plan
                 that follows from them
 audit.jsonl     what happened, one record a line; every record carries the hash
                 of the one before it in its chunk's chain
-report.json     what the records amount to: a calculation from audit.jsonl and
-                plan.json, and nothing else
+report.json     what the records amount to: a calculation from audit.jsonl,
+                plan.json and the manifest's tenant and approval
 metrics.prom    the report's figures as a Prometheus exposition
 webhooks.jsonl  what the governance system was told, and whether it took it
 manifest.json   SHA-256 of every file here, length and last hash of every
-                chain, and who approved
+                chain, and who approved: a name that was given, which nobody
+                authenticated; of a schedule a standing approval, and when it
+                was acted on
 
 Check it, offline, with
 

@@ -11,7 +11,7 @@ use crate::chunk::Grid;
 use crate::finding::{Finding, Severity};
 use crate::json::{canonical, quoted};
 use crate::policy::Policy;
-use crate::request::{Chunking, DeletionApi, Draft, MAX_AGED_CHUNK_DAYS, RecordType, same_person};
+use crate::request::{Chunking, DeletionApi, Draft, MAX_AGED_CHUNK_DAYS, RecordType, includes_screen, same_person};
 use crate::time::{DAY_MS, Timestamp};
 use crate::window::Window;
 
@@ -81,7 +81,8 @@ fn record_types(draft: &Draft, say: &mut impl FnMut(Severity, &str, &str, String
                     "recordTypes.recordingsOnly",
                     "#/recordTypes",
                     format!(
-                        "`recordingJobs` deletes only recordings and transcripts of `{word}` records; the rows stay"
+                        "`recordingJobs` deletes only recordings and transcripts of `{word}` records, {} screen recordings; the rows stay",
+                        if includes_screen(kinds) { "with" } else { "without" }
                     ),
                     "name `recording` to say what goes; to delete conversation data use `dataDeletion` where it is offered",
                 );

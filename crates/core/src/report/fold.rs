@@ -183,12 +183,20 @@ impl Attempts {
         self.own().fold(0, |sum, attempt| sum.saturating_add(attempt.submits()))
     }
 
-    /// The sum over the attempts that submitted; none where one attempt's deletion went on after it had looked, or was still to come, so that
-    /// the next one deleted some of the same.
+    /// Those that submitted and may have deleted something: a job that was called off before it ran is a submit, and has deleted nothing. What
+    /// an attempt says that goes on with the submit of another is not taken as that other's word.
+    fn deleting(&self) -> impl Iterator<Item = &Attempt> {
+        let may = |attempt: &Attempt| attempt.is_heir() || attempt.end.as_ref().is_none_or(End::may_have_deleted);
+        self.own().filter(move |attempt| attempt.submits() > 0 && may(attempt))
+    }
+
+    /// The sum over these; none where one attempt's deletion went on after it had looked, or was still to come, so that the next one deleted
+    /// some of the same.
     fn records_deleted(&self, api: DeletionApi) -> Option<u64> {
-        let submitted: Vec<_> = self.own().filter(|attempt| attempt.submits() > 0).collect();
-        let overlap = submitted.iter().zip(submitted.iter().skip(1)).any(|(one, next)| one.may_overlap(next, api));
-        match submitted.as_slice() {
+        let deleting: Vec<_> = self.deleting().collect();
+        let overlap = deleting.iter().zip(deleting.iter().skip(1)).any(|(one, next)| one.may_overlap(next, api));
+        match deleting.as_slice() {
+            [] if self.submits() > 0 => Some(0),
             [] => self.all.last()?.records_deleted(),
             _ if overlap => None,
             all => all.iter().try_fold(0_u64, |sum, attempt| Some(sum.saturating_add(attempt.records_deleted()?))),
@@ -200,7 +208,7 @@ impl Attempts {
         let (submits, records_deleted) = (self.submits(), self.records_deleted(api));
         let last = self.all.last();
         let end = last.and_then(|attempt| attempt.end.as_ref());
-        let first = self.own().find(|attempt| attempt.submits() > 0);
+        let first = self.deleting().next();
         ChunkReport {
             index: self.chunk.index,
             window: self.chunk.window,

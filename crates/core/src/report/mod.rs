@@ -99,7 +99,8 @@ pub struct ChunkReport {
     pub requests: Option<u64>,
     /// Records counted before the first attempt deleted anything; null when not counted.
     pub before: Option<u64>,
-    /// Records measured as deleted, all attempts that submitted; null when one of them was not measured.
+    /// Records measured as deleted, all attempts that submitted; null when one of them was not measured. One whose job was called off
+    /// before it ran counts 0.
     pub records_deleted: Option<u64>,
     /// Records still there that should not be; null when not measured.
     pub remaining: Option<u64>,

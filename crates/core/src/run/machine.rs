@@ -10,7 +10,7 @@ use super::guard::{all_ids, ask_protection};
 use super::state::Phase;
 use super::{Cause, ChunkRun, Context, Input, Next, Outcome, Step, WaitReason};
 use crate::api::{data_deletion, recording_jobs};
-use crate::audit::{AuditRecord, Event, seal};
+use crate::audit::{AuditRecord, Event, PROGRAM, seal};
 use crate::http::{Auth, HttpRequest, HttpResponse};
 use crate::json::digest;
 use crate::policy::Limits;
@@ -154,7 +154,8 @@ impl Machine<'_> {
         if self.run.queued_at.is_none() {
             self.run.queued_at = Some(self.cx.now);
             let (approved_by, approved_at) = (self.cx.order.approved_by.clone(), self.cx.order.approved_at);
-            self.record(Event::Started { chunk: self.run.chunk, approved_by, approved_at });
+            let program = PROGRAM.to_owned();
+            self.record(Event::Started { chunk: self.run.chunk, approved_by, approved_at, program });
         }
         match self.run.api {
             DeletionApi::RecordingJobs if self.run.submits == 0 => self.to(Phase::Slot),

@@ -35,6 +35,15 @@ fn the_whole_report() {
     let report = Report::of(world.ordered(), &log.records);
     insta::assert_json_snapshot!(report);
     assert_eq!(serde_json::from_str::<Report>(&report.line()).unwrap(), report);
+    // Whoever reads it without this program goes by the document.
+    let document = include_str!("../../../../EVIDENCE.md");
+    let (_, section) = document.split_once("## The report").unwrap();
+    let value = serde_json::to_value(&report).unwrap();
+    for part in [&value, &value["chunks"][0], &value["totals"], &value["accounting"]] {
+        for member in part.as_object().unwrap().keys() {
+            assert!(section.contains(&format!("`{member}`")), "EVIDENCE.md does not say what `{member}` is");
+        }
+    }
 }
 
 #[test]

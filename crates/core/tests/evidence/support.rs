@@ -182,5 +182,6 @@ pub(crate) fn left(remaining: Option<u64>) -> Event {
 
 /// The beginning of an attempt at that chunk.
 pub(crate) fn begin(chunk: Chunk) -> Event {
-    Event::Started { chunk, approved_by: "grace".to_owned(), approved_at: at("2023-01-01T00:00:00Z") }
+    let (approved_by, approved_at) = ("grace".to_owned(), at("2023-01-01T00:00:00Z"));
+    Event::Started { chunk, approved_by, approved_at, program: "genesys-purge/1".to_owned() }
 }

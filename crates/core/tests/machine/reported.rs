@@ -45,6 +45,24 @@ fn the_submits_of_an_attempt_that_is_over_are_counted_beside_those_of_the_next()
     assert_eq!((chunk.submits, chunk.records_deleted), (2, None));
 }
 
+/// A job that was created and counted, and called off before it was executed, has deleted nothing: that is known, and not unmeasured.
+#[test]
+fn a_job_that_was_called_off_has_deleted_nothing_and_does_not_hide_what_a_retry_deletes() {
+    let order = order("recordingJobs", |_| {});
+    let called_off = [created(), CancelFirst(Box::new(job("READY")))].into_iter().chain(called_off());
+    let first = play(&order, called_off);
+    assert_eq!((first.end(), first.times("PUT job-1")), (ended(Outcome::Cancelled, "cancelled"), 0));
+    let alone = report(&order, &[&first.log]);
+    assert_eq!((alone.chunks[0].submits, alone.chunks[0].records_deleted), (1, Some(0)));
+    assert_eq!(alone.totals.records_deleted, Some(0));
+
+    let again = [created(), job("READY"), job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+    let second = go_on(&order, first.run.clone().retried().unwrap(), "2024-01-02T00:00:00Z", again);
+    assert_eq!(second.end(), verified());
+    let chunk = &report(&order, &[&first.log, &second.log]).chunks[0];
+    assert_eq!((chunk.submits, chunk.before, chunk.records_deleted), (2, Some(5), Some(5)));
+}
+
 #[test]
 fn what_was_refused_is_no_submit_while_the_chunk_is_open() {
     let order = deletion(json!({}));
