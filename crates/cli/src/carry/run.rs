@@ -6,7 +6,7 @@ use purge_core::evidence::Evidence;
 use purge_core::report::Report;
 use purge_core::run::{Cause, Order};
 use purge_driver::https::HttpsClient;
-use purge_driver::{Clock, PolicyInForce, Postman, RunEnd, Runner, Sender, Signal, SystemClock, Watch, Worker};
+use purge_driver::{PolicyInForce, Postman, RunEnd, Runner, Sender, Signal, SystemClock, Watch, Worker};
 use purge_sim::Scenario;
 
 use super::answers::Answers;
@@ -215,7 +215,7 @@ pub(crate) async fn conclude(
     run_id: &str,
 ) -> Result<Concluded, Failure> {
     let lock = EvidenceLock::wait(folder, run_id)?;
-    let stored = Stored::read(ledger, run_id, SystemClock.now()).await?;
+    let stored = Stored::read(ledger, run_id).await?;
     let report = stored.report();
     let proof = evidence::of(&stored, &report)?;
     let became = put(ledger, &evidence, &report, &proof);
