@@ -39,10 +39,12 @@ pub(crate) struct Surroundings {
 impl Surroundings {
     /// The evidence folder of a run: where somebody says now, or said before, or beside the ledger.
     pub(crate) fn evidence_of(&self, ledger: &SqliteLedger, run_id: &str) -> Result<PathBuf, Failure> {
-        match &self.evidence {
-            Some(said) => Ok(said.clone()),
-            None => place::evidence(ledger, &self.folder, run_id),
-        }
+        let Some(said) = &self.evidence else {
+            return place::evidence(ledger, &self.folder, run_id).map(|place| evidence::followed(&place));
+        };
+        let said = evidence::followed(said);
+        evidence::refuse_inner(&said, &self.folder)?;
+        Ok(said)
     }
 }
 

@@ -231,7 +231,10 @@ fn show_report(concluded: &Concluded, retry: &str) {
         Proof::Written => folder,
         Proof::Broken(_) => format!("{folder}  {}", paint(BAD, "does not hold")),
         Proof::Ahead(_) => paint(BAD, "was not written: what is there is newer than the ledger"),
-        Proof::Unwritten(_) => paint(BAD, "could not be written; the same command writes it again"),
+        Proof::Unwritten(_) => paint(
+            BAD,
+            "could not be written; once nothing is in its way, or with another `--evidence`, the same command writes it",
+        ),
     };
     say(&result::labelled("evidence", &where_it_is));
     say(&result::labelled("manifest", digest));
