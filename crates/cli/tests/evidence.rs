@@ -343,6 +343,39 @@ fn evidence_whose_ledger_is_lost_is_not_replaced() {
 }
 
 #[test]
+fn what_a_ledger_that_is_lost_has_submitted_is_not_submitted_again_where_there_is_no_evidence_yet() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(3));
+    // What is refused before it is noted leaves nothing behind that would count.
+    bench.run(&["run", "request.json", "--approve", &format!("sha256:{}", "0".repeat(64))]).exits(7);
+    assert!(!bench.path("genesys-purge-data/locks").exists());
+    let args = ["run", "request.json", "--concurrency", "1", "--json"];
+    let verified = |event: &Value| event["event"] == "chunk" && event["outcome"] == "verified";
+    let mut child = begun(bench.command(&args), verified);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(fs::read_dir(bench.path("genesys-purge-data/evidence")).unwrap().count(), 0);
+    bench.copy_ledger("genesys-purge-data", "copy");
+    let submitted = bench.submits().len();
+
+    fs::create_dir(bench.path("nothing")).unwrap();
+    bench.copy_ledger("nothing", "genesys-purge-data");
+    let problem = bench.run(&args).exits(2).events().pop().unwrap();
+    assert_eq!(problem["code"], "ledger.forgotten", "{problem}");
+    assert_eq!(bench.submits().len(), submitted);
+    let lock = problem["pointer"].as_str().unwrap();
+    assert!(problem["help"].as_str().unwrap().contains(lock) && bench.path(lock).exists(), "{problem}");
+
+    bench.copy_ledger("copy", "genesys-purge-data");
+    assert_eq!(bench.run(&args).exits(0).report()["totals"]["submits"], 3);
+    // Whoever has looked and is sure can begin anew.
+    bench.copy_ledger("nothing", "genesys-purge-data");
+    fs::remove_dir_all(bench.path("genesys-purge-data/evidence")).unwrap();
+    fs::remove_file(bench.path(lock)).unwrap();
+    bench.run(&args).exits(0);
+}
+
+#[test]
 fn a_clock_that_was_ahead_when_the_run_began_leaves_it_not_without_evidence() {
     let bench = Bench::new();
     let server = Server::start(&bench, &["--job-seconds", "0"]);
