@@ -6,7 +6,7 @@ use purge_core::evidence::Evidence;
 use purge_core::report::Report;
 use purge_core::run::{Cause, Order};
 use purge_driver::https::HttpsClient;
-use purge_driver::{PolicyInForce, Postman, RunEnd, Runner, Sender, Signal, SystemClock, Watch, Worker};
+use purge_driver::{Clock as _, PolicyInForce, Postman, RunEnd, Runner, Sender, Signal, SystemClock, Watch, Worker};
 use purge_sim::Scenario;
 
 use super::answers::Answers;
@@ -106,7 +106,7 @@ pub(crate) async fn carry_on(
     watch: &impl Watch,
     stop: &Signal,
 ) -> Result<RunEnd, Failure> {
-    let http = HttpsClient::through(place.proxy.clone()).map_err(|why| Failure::machine("speak TLS", why))?;
+    let http = client(place)?;
     let clock = SystemClock;
     let sender = Sender::new(&http, &clock, &place.tenant, order.limits.requests_per_minute);
     if let Err(cause) = sender.log_in().await {
@@ -114,13 +114,7 @@ pub(crate) async fn carry_on(
         return Err(login_refused(cause, sent.as_deref()));
     }
     let owner = owner()?;
-    let postman = place.webhook.as_ref().map(|webhook| Postman {
-        ledger,
-        http: &http,
-        clock: &clock,
-        url: &webhook.url,
-        secrets: webhook.secrets.as_ref(),
-    });
+    let postman = postman(ledger, place, &http, &clock);
     let worker = Worker {
         ledger,
         sender: &sender,
@@ -135,6 +129,37 @@ pub(crate) async fn carry_on(
         patience: None,
     };
     Runner { worker, postman }.run(&order.run_id).await.map_err(stored::failed)
+}
+
+/// Sends the messages of the run that its receiver has not got, for up to a minute or until `stop` is raised, and nothing to the
+/// tenant, whatever of the run is open or was cancelled.
+pub(crate) async fn deliver(
+    ledger: &SqliteLedger,
+    place: &Place,
+    order: &Order,
+    _lock: &RunLock,
+    stop: &Signal,
+) -> Result<(), Failure> {
+    let (http, clock, done) = (client(place)?, SystemClock, Signal::new());
+    // No chunk ends meanwhile that there would be more to say of.
+    done.raise();
+    let Some(postman) = postman(ledger, place, &http, &clock) else { return Ok(()) };
+    ledger.hurry(&order.run_id, clock.now()).map_err(stored::failed)?;
+    postman.deliver(&order.run_id, &done, stop).await.map_err(stored::failed)
+}
+
+fn client(place: &Place) -> Result<HttpsClient, Failure> {
+    HttpsClient::through(place.proxy.clone()).map_err(|why| Failure::machine("speak TLS", why))
+}
+
+fn postman<'a>(
+    ledger: &'a SqliteLedger,
+    place: &'a Place,
+    http: &'a HttpsClient,
+    clock: &'a SystemClock,
+) -> Option<Postman<'a, SqliteLedger, HttpsClient, SystemClock>> {
+    let webhook = place.webhook.as_ref()?;
+    Some(Postman { ledger, http, clock, url: &webhook.url, secrets: webhook.secrets.as_ref() })
 }
 
 /// Open chunks whose deletion may be under way.

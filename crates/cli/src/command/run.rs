@@ -9,7 +9,7 @@ use purge_driver::{Clock, SystemClock};
 use purge_sim::Scenario;
 
 use super::begun::begun;
-use super::carried::{Manner, carry_out};
+use super::carried::{Errand, Manner, carry_out};
 use super::{remark, scenario};
 use crate::approval::{self, Said};
 use crate::args::RunArgs;
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
             policy,
         };
         let row = noted(args, &ledger, plan, &prepared, &target, &around).await?;
-        carry_out(&ledger, &settings, &around, Manner { json: args.json, deliver: false }, row).await
+        carry_out(&ledger, &settings, &around, Manner { json: args.json, errand: Errand::Chunks }, row).await
     })
 }
 
