@@ -134,7 +134,8 @@ impl Proof {
     /// When they do not, or what the ledger holds cannot be used.
     pub fn of(row: &RunRow, records: &[AuditRecord], outbox: &[OutboxRow], now: Timestamp) -> Result<Self, Again> {
         let order = &row.order;
-        let context = CheckContext::at(now);
+        // The clock may have been ahead when the run was noted, and the plan was checked by that one.
+        let context = CheckContext::at(now.max(row.created_at));
         let plan = plan::reopen(&row.plan_file, &context)
             .map_err(|findings| Again(format!("the plan file is not what it was: {findings:?}")))?
             .plan;

@@ -304,6 +304,9 @@ pub(crate) struct RetryArgs {
     /// Only this chunk; may be repeated
     #[arg(long = "chunk", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) chunks: Vec<u32>,
+    /// Send the messages that the governance system has not taken, and nothing else: nothing is deleted, no cancel is taken back
+    #[arg(long, conflicts_with_all = ["chunks", "policy"])]
+    pub(crate) messages: bool,
     /// Policy that applies now, a file: nothing that it keeps may be deleted
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,

@@ -9,7 +9,8 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::Stdio;
 
-use common::{Bench, Ran, begun, request, signal};
+use common::{Bench, Ran, Server, at, begun, request, signal};
+use purge_core::time::Timestamp;
 use serde_json::{Value, json};
 
 type Change = &'static dyn Fn(&Path);
@@ -363,6 +364,68 @@ fn evidence_whose_ledger_is_lost_is_not_replaced() {
     }
     assert!(bench.run(&["run", "request.json"]).exits(2).stderr.contains("evidence.earlier"));
     assert_eq!(fs::read_to_string(bench.evidence().join("manifest.json")).unwrap(), before);
+}
+
+#[test]
+fn what_a_ledger_that_is_lost_has_submitted_is_not_submitted_again_where_there_is_no_evidence_yet() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(3));
+    // What is refused before it is noted leaves nothing behind that would count.
+    bench.run(&["run", "request.json", "--approve", &format!("sha256:{}", "0".repeat(64))]).exits(7);
+    assert!(!bench.path("genesys-purge-data/locks").exists());
+    let args = ["run", "request.json", "--concurrency", "1", "--json"];
+    let verified = |event: &Value| event["event"] == "chunk" && event["outcome"] == "verified";
+    let mut child = begun(bench.command(&args), verified);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(fs::read_dir(bench.path("genesys-purge-data/evidence")).unwrap().count(), 0);
+    bench.copy_ledger("genesys-purge-data", "copy");
+    let submitted = bench.submits().len();
+
+    fs::create_dir(bench.path("nothing")).unwrap();
+    bench.copy_ledger("nothing", "genesys-purge-data");
+    let problem = bench.run(&args).exits(2).events().pop().unwrap();
+    assert_eq!(problem["code"], "ledger.forgotten", "{problem}");
+    assert_eq!(bench.submits().len(), submitted);
+    let lock = problem["pointer"].as_str().unwrap();
+    assert!(problem["help"].as_str().unwrap().contains(lock) && bench.path(lock).exists(), "{problem}");
+
+    bench.copy_ledger("copy", "genesys-purge-data");
+    assert_eq!(bench.run(&args).exits(0).report()["totals"]["submits"], 3);
+    // Whoever has looked and is sure can begin anew.
+    bench.copy_ledger("nothing", "genesys-purge-data");
+    fs::remove_dir_all(bench.path("genesys-purge-data/evidence")).unwrap();
+    fs::remove_file(bench.path(lock)).unwrap();
+    bench.run(&args).exits(0);
+}
+
+#[test]
+fn a_clock_that_was_ahead_when_the_run_began_leaves_it_not_without_evidence() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, &["--job-seconds", "0"]);
+    bench.file("request.json", &request(2));
+    let planned = bench.run(&["plan", "request.json", "--json"]).exits(0);
+    let plan: Value = serde_json::from_str(&planned.stdout).unwrap();
+    let digest = plan["planDigest"].as_str().unwrap();
+    let args = ["run", "request.json", "--approve", digest, "--tenant-jurisdiction", "us-east-1"];
+    let mut command = at(bench.command(&args), &server.address);
+    Ran::of(command.env("GENESYS_CLIENT_SECRET", "wrong").output().unwrap()).exits(2);
+    // As a clock that was two days ahead would have had it noted.
+    let ledger = rusqlite::Connection::open(bench.path("genesys-purge-data/ledger.sqlite3")).unwrap();
+    let (order, plan): (String, String) =
+        ledger.query_row("select order_json, plan_file from runs", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let later = |text: &str, field: &str| {
+        let value: Value = serde_json::from_str(text).unwrap();
+        let at = value[field].as_str().unwrap();
+        text.replacen(at, &Timestamp::parse(at).unwrap().plus_days(2).to_string(), 1)
+    };
+    let ahead = "update runs set order_json = ?1, plan_file = ?2, created_at = created_at + 2 * 86400000";
+    assert_eq!(ledger.execute(ahead, [later(&order, "approvedAt"), later(&plan, "plannedAt")]).unwrap(), 1);
+    drop(ledger);
+
+    bench.run_at(&server.address, &args).exits(0);
+    bench.run_at(&server.address, &["retry", "run-"]).exits(0);
+    bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
 }
 
 #[test]

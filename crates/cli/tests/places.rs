@@ -6,7 +6,7 @@ mod common;
 
 use std::fs::{self, File, Permissions};
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
@@ -193,4 +193,54 @@ fn a_result_whose_evidence_could_not_be_written_is_said_all_the_same() {
     let verdict = bench.run(&["verify", "there/proof", "--json"]).exits(0);
     let verdict: Value = serde_json::from_str(&verdict.stdout).unwrap();
     assert!(ran.stdout.contains(verdict["evidenceDigest"].as_str().unwrap()));
+}
+
+#[test]
+fn evidence_goes_where_a_link_leads_and_the_link_stays() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(1));
+    fs::create_dir_all(bench.path("disk/proof")).unwrap();
+    symlink("disk/proof", bench.path("link")).unwrap();
+    for named in ["link", "link/"] {
+        bench.run(&["run", "request.json", "--evidence", named]).exits(0);
+        assert!(bench.path("link").is_symlink());
+        bench.run(&["verify", "disk/proof"]).exits(0);
+        fs::remove_dir_all(bench.path("disk/proof")).unwrap();
+        fs::create_dir(bench.path("disk/proof")).unwrap();
+    }
+    // Where it was said to be, also when nobody says so again.
+    bench.run(&["run", "request.json"]).exits(0);
+    assert!(bench.path("link").is_symlink());
+    bench.run(&["verify", "disk/proof"]).exits(0);
+}
+
+#[test]
+fn a_place_in_which_evidence_could_never_be_put_is_refused_before_anything_is_deleted() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(1));
+    symlink("nowhere/at/all", bench.path("dangling")).unwrap();
+    let inner = ["genesys-purge-data/locks", "./genesys-purge-data/simulated/", "genesys-purge-data/evidence"];
+    for folder in [&["dangling"], &inner[..]].concat() {
+        let ran = bench.run(&["run", "request.json", "--evidence", folder]).exits(2);
+        assert!(ran.stderr.contains("evidence.folder"), "{folder}: {}", ran.stderr);
+    }
+    // A mount cannot be replaced, and a folder beside it is elsewhere, or may not be made. One in it can.
+    let ran = bench.run(&["run", "request.json", "--evidence", "/dev/shm"]).exits(2);
+    assert!(ran.stderr.contains("give `--evidence /dev/shm/run-"), "{}", ran.stderr);
+    assert!(!bench.path("genesys-purge-data/simulated").exists(), "something was sent");
+    assert_eq!(bench.run(&["status"]).exits(0).stdout.lines().count(), 1, "nothing was noted");
+}
+
+#[test]
+fn a_place_that_is_remembered_and_cannot_be_written_any_more_gives_way_to_another() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(1));
+    bench.run(&["run", "request.json", "--evidence", "there/proof"]).exits(0);
+    fs::remove_dir_all(bench.path("there")).unwrap();
+    fs::write(bench.path("there"), "").unwrap();
+    let ran = bench.run(&["run", "request.json"]).exits(2);
+    assert!(ran.stderr.contains("give `--evidence` a folder of its own; it is remembered"), "{}", ran.stderr);
+    bench.run(&["run", "request.json", "--evidence", "elsewhere"]).exits(0);
+    bench.run(&["run", "request.json"]).exits(0);
+    bench.run(&["verify", "elsewhere"]).exits(0);
 }

@@ -547,6 +547,66 @@ fn what_could_not_be_told_is_said_with_its_reason_and_sent_at_once_by_retry() {
     assert_eq!(status(), 0);
 }
 
+#[test]
+fn of_a_cancelled_run_the_messages_are_sent_by_the_command_that_is_named_and_nothing_is_submitted() {
+    let bench = Bench::new();
+    let (server, nobody, receiver) =
+        (Server::start(&bench, &["--job-seconds", "1"]), Nobody::start(), Receiver::start());
+    bench.file("request.json", &request(6));
+    let planned: Value = serde_json::from_str(&bench.run(&["plan", "request.json", "--json"]).exits(0).stdout).unwrap();
+    let digest = planned["planDigest"].as_str().unwrap();
+    let args = ["run", "request.json", "--approve", digest, "--tenant-jurisdiction", "us-east-1", "--concurrency", "1"];
+    let mut command = at(bench.command(&args), &server.address);
+    command.env("GOVERNANCE_WEBHOOK_URL", &nobody.address).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(told.any(|line| line.contains("chunk 1/6") && line.contains("verified")));
+    bench.run(&["cancel", "run-"]).exits(0);
+    let left = told.find(|line| line.contains("messages for the governance system are still to be sent")).unwrap();
+    terminate(&child);
+    let cancelled = Ran::of(child.wait_with_output().unwrap()).exits(6);
+    let said = cancelled.stdout.lines().find(|line| line.contains("nothing sends them now")).unwrap();
+    let named = |line: &str| line.split('`').find(|part| part.starts_with("genesys-purge ")).unwrap().to_owned();
+    let hint = named(said);
+    assert_eq!(named(&left), hint);
+
+    let status = || bench.run(&["status", "run-", "--json"]).exits(0).events();
+    let mut before = status();
+    assert_eq!(before[0]["undelivered"], 6);
+    let args: Vec<&str> = hint.split(' ').skip(1).collect();
+    let nowhere = bench.run_at(&server.address, &args).exits(2);
+    assert!(nowhere.stderr.contains("settings.noWebhook"), "{}", nowhere.stderr);
+    let mut command = at(bench.command(&[&args[..], &["--json"]].concat()), &server.address);
+    Ran::of(command.env("GOVERNANCE_WEBHOOK_URL", &receiver.address).output().unwrap()).exits(6);
+    assert_eq!(receiver.taken().len(), 6);
+    before[0]["undelivered"] = json!(0);
+    assert_eq!(status(), before, "it is as it was, but for the messages");
+    bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
+    // Nothing is left, so that nobody has to be named.
+    bench.run_at(&server.address, &args).exits(6);
+    bench.run_at(&server.address, &[&args[..], &["--chunk", "1"]].concat()).exits(2);
+}
+
+#[test]
+fn of_a_run_that_was_stopped_the_messages_alone_are_sent() {
+    let bench = Bench::new();
+    let (nobody, receiver) = (Nobody::start(), Receiver::start());
+    bench.file("request.json", &request(12));
+    let mut command = bench.command(&SLOW);
+    command.env("GOVERNANCE_WEBHOOK_URL", &nobody.address);
+    let child = common::begun(command, a_chunk_is_verified);
+    let mut command = bench.command(&["retry", "run-", "--messages"]);
+    let busy = Ran::of(command.env("GOVERNANCE_WEBHOOK_URL", &receiver.address).output().unwrap()).exits(75);
+    assert!(busy.stderr.contains("run.underWay"), "{}", busy.stderr);
+    terminate(&child);
+    Ran::of(child.wait_with_output().unwrap()).exits(75);
+    let (submits, open) = (bench.submits().len(), open_chunks(&bench));
+    let sent = Ran::of(command.output().unwrap()).exits(75);
+    assert!(sent.stderr.contains("its own command goes on from here"), "{}", sent.stderr);
+    assert_eq!((bench.submits().len(), open_chunks(&bench)), (submits, open));
+    assert_eq!(receiver.taken().len() as u64, 12 - open);
+}
+
 /// Some conversations of the simulated tenant never end, as those of real ones.
 #[test]
 fn a_retention_rule_does_not_hold_back_a_whole_year_for_what_never_ends() {

@@ -142,7 +142,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             Err(obstacle) => return Ok(Err(not_again(run_id, obstacle))),
         };
         let now = self.clock.now();
-        let reopened = match plan::reopen(&row.plan_file, &self.context(now)) {
+        let reopened = match plan::reopen(&row.plan_file, &self.context(now.max(row.created_at))) {
             Ok(reopened) => reopened,
             Err(findings) => return Ok(Err(Refusal::of(findings))),
         };

@@ -54,9 +54,8 @@ fn refused(run_id: &str, obstacle: Obstacle) -> Failure {
 
 /// Refuses if the policy that applies now keeps what these chunks would delete.
 fn may_still(row: &RunRow, ahead: &[Chunk], policy: &Path) -> Result<(), Failure> {
-    let now = SystemClock.now();
-    let plan = stored::reopen(row, now)?;
-    let context = CheckContext::at(now);
+    let plan = stored::reopen(row)?;
+    let context = CheckContext::at(SystemClock.now());
     let against = plan::since(&plan, ahead, &read_text(policy)?, &context);
     if !stops(&against) {
         return Ok(());

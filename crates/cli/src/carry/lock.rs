@@ -49,6 +49,12 @@ impl RunLock {
         }
     }
 
+    /// The file of that run's lock, if there is one. It is made when a run that the ledger has is carried out for the first time, and
+    /// stays.
+    pub(crate) fn left_behind(ledger: &Path, run_id: &str) -> Option<PathBuf> {
+        Some(path(ledger, run_id)).filter(|path| path.exists())
+    }
+
     fn try_once(ledger: &Path, run_id: &str) -> Result<Option<Self>, Failure> {
         let (file, path) = open(ledger, run_id)?;
         match file.try_lock() {

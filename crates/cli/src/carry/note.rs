@@ -10,9 +10,11 @@ use purge_core::time::Timestamp;
 use purge_driver::ledger::{Ledger, NewRun, RunRow};
 use purge_sim::Scenario;
 
+use super::lock::RunLock;
 use super::{place, stored};
 use crate::approval;
 use crate::evidence;
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
 use crate::settings::Settings;
@@ -65,6 +67,23 @@ pub(crate) async fn unfinished(
 /// The order for an approved plan, or why the approval does not hold.
 pub(crate) fn order(plan: &Plan, approval: &Approval, target: &Target) -> Result<Order, Failure> {
     Order::new(plan, approval, &target.name, target.simulated()).map_err(not_approved)
+}
+
+/// Refuses a run that the ledger does not know and that was carried out from the ledger's folder before: then its file was emptied or
+/// replaced, and nobody knows what was submitted.
+pub(crate) async fn refuse_forgotten(ledger: &SqliteLedger, folder: &Path, run_id: &str) -> Result<(), Failure> {
+    let Some(lock) = RunLock::left_behind(folder, run_id) else { return Ok(()) };
+    // Asked after that: another process may note the run at this moment, and does so before it takes the lock.
+    if ledger.run(run_id).await.map_err(stored::failed)?.is_some() {
+        return Ok(());
+    }
+    let (lock, folder) = (lock.display(), folder.display());
+    let message =
+        format!("run `{run_id}` was carried out from `{folder}` before, but the ledger there does not know it");
+    let help = format!(
+        "put the ledger back that knew it, with its -wal file; or look at the tenant, and if nothing of it was submitted, remove `{lock}`"
+    );
+    Err(Failure::new(Exit::BadInput, "ledger.forgotten", lock.to_string(), message, help))
 }
 
 /// Notes a new run. Its evidence must not be there already.

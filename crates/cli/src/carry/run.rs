@@ -6,7 +6,7 @@ use purge_core::evidence::Evidence;
 use purge_core::report::Report;
 use purge_core::run::{Cause, Order};
 use purge_driver::https::HttpsClient;
-use purge_driver::{Clock, PolicyInForce, Postman, RunEnd, Runner, Sender, Signal, SystemClock, Watch, Worker};
+use purge_driver::{Clock as _, PolicyInForce, Postman, RunEnd, Runner, Sender, Signal, SystemClock, Watch, Worker};
 use purge_sim::Scenario;
 
 use super::answers::Answers;
@@ -39,10 +39,12 @@ pub(crate) struct Surroundings {
 impl Surroundings {
     /// The evidence folder of a run: where somebody says now, or said before, or beside the ledger.
     pub(crate) fn evidence_of(&self, ledger: &SqliteLedger, run_id: &str) -> Result<PathBuf, Failure> {
-        match &self.evidence {
-            Some(said) => Ok(said.clone()),
-            None => place::evidence(ledger, &self.folder, run_id),
-        }
+        let Some(said) = &self.evidence else {
+            return place::evidence(ledger, &self.folder, run_id).map(|place| evidence::followed(&place));
+        };
+        let said = evidence::followed(said);
+        evidence::refuse_inner(&said, &self.folder)?;
+        Ok(said)
     }
 }
 
@@ -104,7 +106,7 @@ pub(crate) async fn carry_on(
     watch: &impl Watch,
     stop: &Signal,
 ) -> Result<RunEnd, Failure> {
-    let http = HttpsClient::through(place.proxy.clone()).map_err(|why| Failure::machine("speak TLS", why))?;
+    let http = client(place)?;
     let clock = SystemClock;
     let sender = Sender::new(&http, &clock, &place.tenant, order.limits.requests_per_minute);
     if let Err(cause) = sender.log_in().await {
@@ -112,13 +114,7 @@ pub(crate) async fn carry_on(
         return Err(login_refused(cause, sent.as_deref()));
     }
     let owner = owner()?;
-    let postman = place.webhook.as_ref().map(|webhook| Postman {
-        ledger,
-        http: &http,
-        clock: &clock,
-        url: &webhook.url,
-        secrets: webhook.secrets.as_ref(),
-    });
+    let postman = postman(ledger, place, &http, &clock);
     let worker = Worker {
         ledger,
         sender: &sender,
@@ -133,6 +129,37 @@ pub(crate) async fn carry_on(
         patience: None,
     };
     Runner { worker, postman }.run(&order.run_id).await.map_err(stored::failed)
+}
+
+/// Sends the messages of the run that its receiver has not got, for up to a minute or until `stop` is raised, and nothing to the
+/// tenant, whatever of the run is open or was cancelled.
+pub(crate) async fn deliver(
+    ledger: &SqliteLedger,
+    place: &Place,
+    order: &Order,
+    _lock: &RunLock,
+    stop: &Signal,
+) -> Result<(), Failure> {
+    let (http, clock, done) = (client(place)?, SystemClock, Signal::new());
+    // No chunk ends meanwhile that there would be more to say of.
+    done.raise();
+    let Some(postman) = postman(ledger, place, &http, &clock) else { return Ok(()) };
+    ledger.hurry(&order.run_id, clock.now()).map_err(stored::failed)?;
+    postman.deliver(&order.run_id, &done, stop).await.map_err(stored::failed)
+}
+
+fn client(place: &Place) -> Result<HttpsClient, Failure> {
+    HttpsClient::through(place.proxy.clone()).map_err(|why| Failure::machine("speak TLS", why))
+}
+
+fn postman<'a>(
+    ledger: &'a SqliteLedger,
+    place: &'a Place,
+    http: &'a HttpsClient,
+    clock: &'a SystemClock,
+) -> Option<Postman<'a, SqliteLedger, HttpsClient, SystemClock>> {
+    let webhook = place.webhook.as_ref()?;
+    Some(Postman { ledger, http, clock, url: &webhook.url, secrets: webhook.secrets.as_ref() })
 }
 
 /// Open chunks whose deletion may be under way.
@@ -215,7 +242,7 @@ pub(crate) async fn conclude(
     run_id: &str,
 ) -> Result<Concluded, Failure> {
     let lock = EvidenceLock::wait(folder, run_id)?;
-    let stored = Stored::read(ledger, run_id, SystemClock.now()).await?;
+    let stored = Stored::read(ledger, run_id).await?;
     let report = stored.report();
     let proof = evidence::of(&stored, &report)?;
     let became = put(ledger, &evidence, &report, &proof);

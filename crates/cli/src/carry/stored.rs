@@ -6,7 +6,6 @@ use purge_core::audit::AuditRecord;
 use purge_core::plan::{self, CheckContext, Plan};
 use purge_core::report::{Fold, Ordered, Report};
 use purge_core::run::{ChunkRun, ChunkView, Order};
-use purge_core::time::Timestamp;
 use purge_driver::ledger::{Ledger, LedgerError, OutboxRow, RunRow};
 
 use crate::exit::Exit;
@@ -31,9 +30,9 @@ pub(crate) struct Stored {
 
 impl Stored {
     /// Reads it.
-    pub(crate) async fn read(ledger: &SqliteLedger, run_id: &str, now: Timestamp) -> Result<Self, Failure> {
+    pub(crate) async fn read(ledger: &SqliteLedger, run_id: &str) -> Result<Self, Failure> {
         let row = exact(ledger, run_id).await?;
-        let plan = reopen(&row, now)?;
+        let plan = reopen(&row)?;
         let mut records = Vec::new();
         let mut after = 0;
         loop {
@@ -54,8 +53,10 @@ impl Stored {
 }
 
 /// The plan of a run, from the plan file that it keeps.
-pub(crate) fn reopen(row: &RunRow, now: Timestamp) -> Result<Plan, Failure> {
-    let context = CheckContext::at(now);
+pub(crate) fn reopen(row: &RunRow) -> Result<Plan, Failure> {
+    // By the clock that it was noted by, which was asked then whether the plan's day has come: one that was ahead and has been set
+    // right since must not leave the run without evidence until that day.
+    let context = CheckContext::at(row.created_at);
     let reopened = plan::reopen(&row.plan_file, &context);
     Ok(reopened.map_err(|findings| Failure { exit: Exit::Internal, findings })?.plan)
 }

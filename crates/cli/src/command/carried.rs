@@ -11,10 +11,10 @@ use purge_core::run::{Order, Outcome};
 use purge_driver::ledger::{Ledger, RunRow};
 use purge_driver::{Clock as _, RunEnd, Signal, SystemClock};
 
-use crate::carry::again::unheeded;
+use crate::carry::again::{under_way, unheeded};
 use crate::carry::lock::RunLock;
 use crate::carry::messages::{Messages, Next};
-use crate::carry::run::{Concluded, Proof, Surroundings, carry_on, conclude, has_begun, place, provable};
+use crate::carry::run::{Concluded, Proof, Surroundings, carry_on, conclude, deliver, has_begun, place, provable};
 use crate::carry::{follow, interrupt, stored};
 use crate::events;
 use crate::exit::Exit;
@@ -30,21 +30,33 @@ use crate::terminal::{BAD, CARE, DIM, hint, outlet, paint, say, tell};
 const LOOK: Duration = Duration::from_secs(2);
 
 const ENDED_BEFORE: &str = "the run had ended before; this is its result, and no chunk is sent again";
-const ONLY_MESSAGES: &str = "the run had ended before, and no chunk is sent again; messages that the governance system has not taken are sent now";
+const ONLY_MESSAGES: &str = "no chunk is sent again; messages that the governance system has not taken are sent now";
+const NO_MESSAGES: &str = "there is no message that is still to be sent, and no chunk is sent again";
 
 /// Why a chunk stopped that a policy keeps which is newer than the plan.
 const KEPT: [&str; 2] = ["policy.keepsMore", "policy.newHold"];
 
-/// How it is told, and what else is done.
+/// How it is told, and what is done.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Manner {
     /// Events instead of text.
     pub(super) json: bool,
-    /// Whether messages that are left over from a run that has ended are sent.
-    pub(super) deliver: bool,
+    /// What is done.
+    pub(super) errand: Errand,
 }
 
-/// Carries the run on and shows its result. What has ended is shown and nothing is sent.
+/// What is done about a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Errand {
+    /// It is carried on. Of one that has ended nothing is sent.
+    Chunks,
+    /// It is carried on. Of one that has ended, messages that are left over are sent.
+    ChunksOrMessages,
+    /// Messages that are left over are sent, and nothing else.
+    Messages,
+}
+
+/// Does the errand and shows the run's result.
 pub(super) async fn carry_out(
     ledger: &SqliteLedger,
     settings: &Settings,
@@ -64,14 +76,30 @@ pub(super) async fn carry_out(
     // Held until the evidence is there: whoever sees that nobody carries the run on looks for it.
     let mut held = None;
     let ended_before = row.open == 0;
-    let only_messages = ended_before && manner.deliver && undelivered(ledger, order).await?;
-    if ended_before && !json {
-        tell(if only_messages { ONLY_MESSAGES } else { ENDED_BEFORE });
+    let no_chunks = ended_before || manner.errand == Errand::Messages;
+    let messages = no_chunks
+        && manner.errand != Errand::Chunks
+        && has_receiver(settings, order)
+        && undelivered(ledger, order).await?;
+    if no_chunks && !json {
+        tell(match manner.errand {
+            Errand::ChunksOrMessages | Errand::Messages if messages => ONLY_MESSAGES,
+            Errand::Messages => NO_MESSAGES,
+            Errand::Chunks | Errand::ChunksOrMessages => ENDED_BEFORE,
+        });
     }
-    if !ended_before || only_messages {
+    let stop = Signal::new();
+    if messages {
+        let lock = RunLock::take(&around.folder, &order.run_id)?.ok_or_else(|| under_way(&order.run_id))?;
+        let place = place(settings, around, order)?;
+        let sent = deliver(ledger, &place, order, &lock, &stop);
+        let sent = before_eyes(sent, ledger, around, &order.run_id, &progress, &stop).await;
+        ended = sent.map(|()| RunEnd::Ended);
+        held = Some(lock);
+    } else if !no_chunks {
         let lock = match RunLock::take(&around.folder, &order.run_id)? {
             Some(lock) => Some(lock),
-            None if around.policy.is_some() && !ended_before => return Err(unheeded(&around.folder, &order.run_id)),
+            None if around.policy.is_some() => return Err(unheeded(&around.folder, &order.run_id)),
             None => {
                 progress.remark("another process carries this run out; following it");
                 follow::follow(ledger, &around.folder, &order.run_id, &progress).await?
@@ -79,18 +107,11 @@ pub(super) async fn carry_out(
         };
         if let Some(lock) = lock {
             let place = place(settings, around, order)?;
-            let stop = Signal::new();
-            if manner.deliver {
+            if manner.errand == Errand::ChunksOrMessages {
                 ledger.hurry(&order.run_id, SystemClock.now()).map_err(stored::failed)?;
             }
             let carried = carry_on(ledger, &place, order, around.policy.as_ref(), &lock, &progress, &stop);
-            let retry = hint::retry(around, &order.run_id);
-            let carried = or_told(carried, still_sending(ledger, &order.run_id, &retry, &progress));
-            let carried = interrupt::or_interrupted(carried, || {
-                progress.remark("stopping after the step in hand; once more to stop at once");
-                stop.raise();
-            });
-            ended = carried.await;
+            ended = before_eyes(carried, ledger, around, &order.run_id, &progress, &stop).await;
             held = Some(lock);
         }
     }
@@ -105,7 +126,7 @@ pub(super) async fn carry_out(
         Ok(concluded) => concluded,
     };
     drop(held);
-    show(&concluded, around, json, matches!(ended, Ok(RunEnd::Stopped)));
+    show(&concluded, around, manner, matches!(ended, Ok(RunEnd::Stopped)));
     ended?;
     // What was done is said whatever became of the proof; without it, it did not go well.
     concluded.proof.holds()?;
@@ -130,6 +151,29 @@ pub(super) async fn undelivered(ledger: &SqliteLedger, order: &Order) -> Result<
     Ok(!pending.is_empty())
 }
 
+/// Whether messages of the run can be sent: a rehearsal has a receiver of its own.
+pub(super) fn has_receiver(settings: &Settings, order: &Order) -> bool {
+    order.simulated || settings.webhook.is_some()
+}
+
+/// The work, while it is said what it waits for; stopped in order when somebody interrupts.
+async fn before_eyes<T>(
+    work: impl Future<Output = T>,
+    ledger: &SqliteLedger,
+    around: &Surroundings,
+    run_id: &str,
+    progress: &Progress,
+    stop: &Signal,
+) -> T {
+    let deliver = hint::messages(around, run_id);
+    let work = or_told(work, still_sending(ledger, run_id, &deliver, progress));
+    let asked = || {
+        progress.remark("stopping after the step in hand; once more to stop at once");
+        stop.raise();
+    };
+    interrupt::or_interrupted(work, asked).await
+}
+
 /// The first, while the second says what there is to say.
 async fn or_told<T>(carried: impl Future<Output = T>, told: impl Future<Output = ()>) -> T {
     match select(pin!(carried), pin!(told)).await {
@@ -139,7 +183,7 @@ async fn or_told<T>(carried: impl Future<Output = T>, told: impl Future<Output =
 }
 
 /// Says what is waited for once all chunks have ended and messages have not.
-async fn still_sending(ledger: &SqliteLedger, run_id: &str, retry: &str, progress: &Progress) {
+async fn still_sending(ledger: &SqliteLedger, run_id: &str, deliver: &str, progress: &Progress) {
     loop {
         tokio::time::sleep(LOOK).await;
         // Whoever carries the run out tells of a ledger that fails.
@@ -151,7 +195,7 @@ async fn still_sending(ledger: &SqliteLedger, run_id: &str, retry: &str, progres
         {
             progress.remark(&format!(
                 "every chunk has ended; messages for the governance system are still to be sent ({why}), which is tried \
-                 for up to a minute: Ctrl-C leaves them for `{retry}`"
+                 for up to a minute: Ctrl-C leaves them for `{deliver}`"
             ));
             return;
         }
@@ -173,9 +217,9 @@ fn introduce(order: &Order, evidence: &Path, json: bool) {
 }
 
 /// The result, and how to go on if there is more to do.
-fn show(concluded: &Concluded, around: &Surroundings, json: bool, stopped: bool) {
+fn show(concluded: &Concluded, around: &Surroundings, manner: Manner, stopped: bool) {
     let Concluded { report, messages, folder, digest, proof, .. } = concluded;
-    if json {
+    if manner.json {
         let folder = (*proof == Proof::Written).then_some(folder);
         say(&events::webhooks(messages));
         say(&events::line(
@@ -186,10 +230,11 @@ fn show(concluded: &Concluded, around: &Surroundings, json: bool, stopped: bool)
         return;
     }
     let retry = hint::retry(around, &report.run_id);
-    show_report(concluded, &retry);
+    show_report(concluded, &hint::messages(around, &report.run_id));
     if report.totals.open > 0 {
         let how = if stopped { "stopped" } else { "not finished" };
-        tell(&paint(BAD, &format!("{how}: the same command goes on from here, or `{retry}`")));
+        let which = if manner.errand == Errand::Messages { "its own" } else { "the same" };
+        tell(&paint(BAD, &format!("{how}: {which} command goes on from here, or `{retry}`")));
     } else if exit_code(report) != 0 {
         how_to_go_on(report, &retry).iter().for_each(|line| tell(line));
     }
@@ -219,19 +264,22 @@ fn how_to_go_on(report: &Report, retry: &str) -> Vec<String> {
     lines
 }
 
-fn show_report(concluded: &Concluded, retry: &str) {
+fn show_report(concluded: &Concluded, deliver: &str) {
     let Concluded { report, messages, folder, digest, proof, answers } = concluded;
     if report.simulated {
         say(&paint(CARE, &format!("{}: nothing real was deleted", report.tenant)));
     }
-    let beside = Beside { messages, answers, retry, elsewhere: "in report.json" };
+    let beside = Beside { messages, answers, deliver, elsewhere: "in report.json" };
     result::report(report, beside).iter().for_each(|line| say(line));
     let folder = folder.display().to_string();
     let where_it_is = match proof {
         Proof::Written => folder,
         Proof::Broken(_) => format!("{folder}  {}", paint(BAD, "does not hold")),
         Proof::Ahead(_) => paint(BAD, "was not written: what is there is newer than the ledger"),
-        Proof::Unwritten(_) => paint(BAD, "could not be written; the same command writes it again"),
+        Proof::Unwritten(_) => paint(
+            BAD,
+            "could not be written; once nothing is in its way, or with another `--evidence`, the same command writes it",
+        ),
     };
     say(&result::labelled("evidence", &where_it_is));
     say(&result::labelled("manifest", digest));

@@ -1,10 +1,10 @@
-//! `retry`: another attempt at chunks that did not end well, under the same approval.
+//! `retry`: another attempt at chunks that did not end well, under the same approval; or at messages alone.
 
 use purge_core::finding::{Finding, Severity};
 use purge_core::run::Order;
 use purge_driver::ledger::RunRow;
 
-use super::carried::{Manner, carry_out, undelivered};
+use super::carried::{Errand, Manner, carry_out, has_receiver, undelivered};
 use super::{no_ledger, remark};
 use crate::args::RetryArgs;
 use crate::carry::again::{queue_again, under_way};
@@ -18,7 +18,7 @@ use crate::ledger::SqliteLedger;
 use crate::runtime::on_this_thread;
 use crate::settings::{Environment, Settings};
 
-/// Queues the chunks again and carries the run on.
+/// Queues the chunks again and carries the run on, or sends what is left of its messages.
 pub(crate) fn run(args: &RetryArgs) -> Result<Exit, Failure> {
     let settings = Settings::read(&Environment)?;
     let policy = args.policy.as_deref().map(PolicyFile::new).transpose()?;
@@ -28,13 +28,20 @@ pub(crate) fn run(args: &RetryArgs) -> Result<Exit, Failure> {
     on_this_thread(async {
         let row = stored::find(&ledger, &args.run).await?;
         let run_id = row.order.run_id.clone();
-        if args.policy.is_none() {
+        if args.policy.is_none() && !args.messages {
             remark(args.json, &unguarded(&row.order));
         }
-        let manner = Manner { json: args.json, deliver: true };
+        let errand = if args.messages { Errand::Messages } else { Errand::ChunksOrMessages };
+        let manner = Manner { json: args.json, errand };
         let around = Surroundings { folder: folder.clone(), evidence: args.evidence.clone(), scenario: None, policy };
         if !serves(&settings, &row.order) {
-            return shown(&ledger, &settings, &around, Manner { deliver: false, ..manner }, row).await;
+            return shown(&ledger, &settings, &around, Manner { errand: Errand::Chunks, ..manner }, row).await;
+        }
+        if args.messages {
+            if !has_receiver(&settings, &row.order) && undelivered(&ledger, &row.order).await? {
+                return Err(no_receiver());
+            }
+            return carry_out(&ledger, &settings, &around, manner, row).await;
         }
         // Before anything is queued.
         provable(&ledger, &around, &run_id)?;
@@ -63,6 +70,13 @@ async fn shown(
     let untold = undelivered(ledger, &row.order).await?;
     let exit = carry_out(ledger, settings, around, manner, row).await?;
     if untold || exit.code() != Exit::Fine.code() { Err(refused) } else { Ok(exit) }
+}
+
+/// Messages are to be sent, and nobody says where to.
+fn no_receiver() -> Failure {
+    let message = "there are messages to be sent, and no address that they go to";
+    let help = "set GOVERNANCE_WEBHOOK_URL, and its secret, as for the run";
+    Failure::new(Exit::BadInput, "settings.noWebhook", "environment#GOVERNANCE_WEBHOOK_URL", message, help)
 }
 
 /// Holds that came after the plan count only if somebody says where they are kept.

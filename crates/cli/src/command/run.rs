@@ -9,7 +9,7 @@ use purge_driver::{Clock, SystemClock};
 use purge_sim::Scenario;
 
 use super::begun::begun;
-use super::carried::{Manner, carry_out};
+use super::carried::{Errand, Manner, carry_out};
 use super::{remark, scenario};
 use crate::approval::{self, Said};
 use crate::args::RunArgs;
@@ -19,6 +19,7 @@ use crate::carry::run::Surroundings;
 use crate::carry::stored;
 use crate::documents::{self, Need, Prepared};
 use crate::events;
+use crate::evidence;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
@@ -51,7 +52,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
             policy,
         };
         let row = noted(args, &ledger, plan, &prepared, &target, &around).await?;
-        carry_out(&ledger, &settings, &around, Manner { json: args.json, deliver: false }, row).await
+        carry_out(&ledger, &settings, &around, Manner { json: args.json, errand: Errand::Chunks }, row).await
     })
 }
 
@@ -88,8 +89,11 @@ async fn noted(
     let approval = approval::approval(plan, said, now)?;
     let mut order = note::order(plan, &approval, target)?;
     narrow(&mut order.limits, plan.policy(), args);
-    let evidence = around.evidence_of(ledger, &order.run_id)?;
-    note::note(ledger, &evidence, plan, prepared.planned_at, order, now).await
+    let place = around.evidence_of(ledger, &order.run_id)?;
+    // What evidence says is worth more than that there was a run.
+    evidence::refuse_earlier(&place)?;
+    note::refuse_forgotten(ledger, &around.folder, &order.run_id).await?;
+    note::note(ledger, &place, plan, prepared.planned_at, order, now).await
 }
 
 /// The run that this command goes on with: that of the plan, or, if rules have moved since, that of the request and policy.

@@ -58,7 +58,7 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<Exit, Failure> {
         say("");
         say(&paint(CARE, "SIMULATED in virtual time: nothing real was deleted, nothing was written"));
         let beside =
-            Beside { messages: &Messages::default(), answers: &answers, retry: "", elsewhere: "with `--json`" };
+            Beside { messages: &Messages::default(), answers: &answers, deliver: "", elsewhere: "with `--json`" };
         result::report(&report, beside).iter().for_each(|line| say(line));
     }
     Ok(Exit::Report(exit_code(&report)))

@@ -14,6 +14,11 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::private;
 
+/// What the ledger keeps in its folder: locks, the tenants of rehearsals, and the evidence of runs, each in a folder of its own.
+const INNER: [&str; 3] = ["locks", "simulated", "evidence"];
+
+const OTHER: &str = "give `--evidence` a folder of its own; it is remembered in place of any that was named before";
+
 /// The evidence of a run; the digest of its manifest is that by which the whole can be recognised.
 pub(crate) fn of(stored: &Stored, report: &Report) -> Result<Evidence, Failure> {
     let evidence = Evidence::of(&Material {
@@ -63,22 +68,37 @@ pub(super) fn manifest(folder: &Path) -> Option<Manifest> {
     Manifest::from_json(&value).ok()
 }
 
+/// The folder that a link at that place leads to; the place itself, if it is no link or leads nowhere. What is put there must not
+/// replace the link.
+pub(crate) fn followed(folder: &Path) -> PathBuf {
+    // Without a slash at its end, which would ask what it leads to.
+    let folder: PathBuf = folder.components().collect();
+    if folder.is_symlink() { fs::canonicalize(&folder).unwrap_or(folder) } else { folder }
+}
+
+/// Refuses a folder in which the ledger keeps something else.
+pub(crate) fn refuse_inner(folder: &Path, ledger: &Path) -> Result<(), Failure> {
+    let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else { return Ok(()) };
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    let same = fs::canonicalize(parent).is_ok_and(|parent| fs::canonicalize(ledger).is_ok_and(|it| it == parent));
+    if !same || INNER.iter().all(|inner| name != *inner) {
+        return Ok(());
+    }
+    Err(refused(folder, format!("`{}` is a folder of the ledger", folder.display()), OTHER))
+}
+
 /// Whether evidence of that run can be put there, found out before there is any. A folder with anything else in it, or with what
 /// another run did, is somebody's, and is not replaced.
 pub(crate) fn refuse_foreign(folder: &Path, run_id: &str) -> Result<(), Failure> {
-    let refused = |message: String| {
-        let help = "give `--evidence` a folder of its own";
-        Failure::new(Exit::BadInput, "evidence.folder", folder.display().to_string(), message, help)
-    };
+    let refused = |message: String| refused(folder, message, OTHER);
     let (Some(parent), Some(_)) = (folder.parent(), folder.file_name()) else {
         return Err(refused(format!("`{}` cannot be replaced as a whole", folder.display())));
     };
+    if folder.is_symlink() {
+        return Err(refused(format!("`{}` is a link that leads nowhere", folder.display())));
+    }
     private::make(parent).map_err(|why| refused(format!("cannot make `{}`: {why}", parent.display())))?;
-    // It will be written beside its place.
-    let probe = sibling(folder, &format!("{}.try", std::process::id()));
-    fs::create_dir_all(&probe)
-        .and_then(|()| fs::remove_dir(&probe))
-        .map_err(|why| refused(format!("nothing can be written to `{}`: {why}", parent.display())))?;
+    try_out(folder, run_id)?;
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -96,6 +116,41 @@ pub(crate) fn refuse_foreign(folder: &Path, run_id: &str) -> Result<(), Failure>
         }
         Some(_) | None => Ok(()),
     }
+}
+
+/// Does what writing will do, as far as it harms nothing: makes a folder beside the place, and puts it there if the place is an
+/// empty folder. Where something is mounted that does not go, and neither does it with one that is not empty.
+fn try_out(folder: &Path, run_id: &str) -> Result<(), Failure> {
+    let is_there = folder.is_dir();
+    let refused = |message: String| {
+        // Whoever may not replace a folder can still make one in it.
+        let within = format!("give `--evidence {}`, a folder of its own", folder.join(run_id).display());
+        refused(folder, message, if is_there { &within } else { OTHER })
+    };
+    let beside = |why: io::Error| {
+        let parent = folder.parent().unwrap_or(folder);
+        refused(format!("nothing can be written to `{}`: {why}", parent.display()))
+    };
+    let probe = sibling(folder, &format!("{}.try", std::process::id()));
+    fs::create_dir_all(&probe).map_err(beside)?;
+    let replaced = if is_there { fs::rename(&probe, folder) } else { Ok(()) };
+    match fs::remove_dir(&probe) {
+        Ok(()) => {}
+        Err(why) if why.kind() == io::ErrorKind::NotFound => {}
+        Err(why) => return Err(beside(why)),
+    }
+    match replaced.map_err(|why| (why.kind(), why)) {
+        Ok(()) | Err((io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists, _)) => Ok(()),
+        Err((io::ErrorKind::ResourceBusy, _)) => Err(refused(format!(
+            "something is mounted at `{}`, so that it cannot be replaced as a whole",
+            folder.display()
+        ))),
+        Err((_, why)) => Err(refused(format!("`{}` cannot be replaced as a whole: {why}", folder.display()))),
+    }
+}
+
+fn refused(folder: &Path, message: String, help: &str) -> Failure {
+    Failure::new(Exit::BadInput, "evidence.folder", folder.display().to_string(), message, help)
 }
 
 /// Whether evidence is there already when a run begins: then the ledger that knew about it is lost, or it is of another run. It

@@ -5,4 +5,4 @@ mod folder;
 pub(crate) mod verify;
 
 pub(crate) use ahead::refuse_ahead;
-pub(crate) use folder::{of, refuse_earlier, refuse_foreign, write};
+pub(crate) use folder::{followed, of, refuse_earlier, refuse_foreign, refuse_inner, write};

@@ -13,7 +13,6 @@ use purge_core::run::Outcome;
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{Ledger, RunRow};
 use purge_driver::worker::{JOB_SLOTS, held_by};
-use purge_driver::{Clock, SystemClock};
 use serde::Serialize;
 
 use super::desk::wait;
@@ -203,7 +202,7 @@ impl Looking<'_> {
     pub(crate) fn detail(self, ledger: &SqliteLedger, row: &RunRow) -> Result<RunDetail, Failure> {
         let facts = self.facts(ledger, row)?;
         let order = &row.order;
-        let plan = stored::reopen(row, SystemClock.now())?;
+        let plan = stored::reopen(row)?;
         let folder = self.setup.around.evidence_of(ledger, &order.run_id)?;
         let manifest = fs::read(folder.join(MANIFEST)).ok();
         Ok(RunDetail {

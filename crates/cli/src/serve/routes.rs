@@ -218,7 +218,7 @@ async fn sums(State(server): Here, Path(run): Path<String>) -> Answer {
 
 async fn so_far(server: &Arc<Server>, run: String) -> Result<(Report, Messages), Problem> {
     let told = about_run(server, run, |_, ledger, row| {
-        let stored = wait(Stored::read(ledger, &row.order.run_id, SystemClock.now()))?;
+        let stored = wait(Stored::read(ledger, &row.order.run_id))?;
         Ok((stored.report(), Messages::of(&stored.outbox)))
     });
     told.await
@@ -334,7 +334,7 @@ fn still_allowed(server: &Server, row: &RunRow) -> Result<(), Failure> {
     if server.setup.policies.is_empty() {
         return Ok(());
     }
-    start::allowed(&server.setup, &stored::reopen(row, SystemClock.now())?)
+    start::allowed(&server.setup, &stored::reopen(row)?)
 }
 
 /// The run's lock, if nobody carries it out. Whoever has just finished here may still write the evidence.

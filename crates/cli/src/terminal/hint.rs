@@ -8,16 +8,24 @@ use crate::carry::run::Surroundings;
 /// What tries the run again, under what was said of it now.
 pub(crate) fn retry(around: &Surroundings, run_id: &str) -> String {
     // Whoever said which policy applies now, or where the evidence goes, means it of the retry, too.
-    let said =
-        |flag: &str, path: Option<&Path>| path.map(|path| format!(" {flag} {}", quoted(path))).unwrap_or_default();
     let policy = said("--policy", around.policy.as_ref().map(|policy| policy.path()));
     let evidence = said("--evidence", around.evidence.as_deref());
     format!("genesys-purge retry {run_id}{}{policy}{evidence}", ledger(&around.folder))
 }
 
+/// What sends the messages of the run that are left over, and deletes nothing.
+pub(crate) fn messages(around: &Surroundings, run_id: &str) -> String {
+    let evidence = said("--evidence", around.evidence.as_deref());
+    format!("genesys-purge retry {run_id} --messages{}{evidence}", ledger(&around.folder))
+}
+
 /// What stops the run.
 pub(crate) fn cancel(folder: &Path, run_id: &str) -> String {
     format!("genesys-purge cancel {run_id}{}", ledger(folder))
+}
+
+fn said(flag: &str, path: Option<&Path>) -> String {
+    path.map(|path| format!(" {flag} {}", quoted(path))).unwrap_or_default()
 }
 
 fn ledger(folder: &Path) -> String {

@@ -19,8 +19,8 @@ pub(crate) struct Beside<'a> {
     pub(crate) messages: &'a Messages,
     /// Which answers chunks ended with.
     pub(crate) answers: &'a Answers,
-    /// The command that tries the run again and sends what was not delivered.
-    pub(crate) retry: &'a str,
+    /// The command that sends what was not delivered.
+    pub(crate) deliver: &'a str,
     /// Where the chunks are that are too many for here.
     pub(crate) elsewhere: &'a str,
 }
@@ -34,7 +34,7 @@ pub(crate) fn report(report: &Report, beside: Beside<'_>) -> Vec<String> {
     lines.push(labelled("records", &records(report)));
     lines.push(labelled("range", &accounting(&report.accounting)));
     if *messages != Messages::default() {
-        lines.push(labelled("webhooks", &told(messages, beside.retry)));
+        lines.push(labelled("webhooks", &told(messages, beside.deliver)));
     }
     let needs = needs_a_person(report, beside);
     if !needs.is_empty() {
@@ -174,12 +174,14 @@ pub(crate) fn accounting(accounting: &Accounting) -> String {
     format!("requested {} {sign} {}", range_length(accounting.requested_ms), said.join(" + "))
 }
 
-fn told(messages: &Messages, retry: &str) -> String {
+fn told(messages: &Messages, deliver: &str) -> String {
     let mut parts = vec![format!("{} delivered", messages.delivered)];
     if let Some(next) = &messages.next {
         let why = next.why.as_ref().map(|why| format!("{why}; ")).unwrap_or_default();
         // Nobody is at work by now, so that no time is named at which somebody would be.
-        let how = format!("{why}nothing sends them now: `{retry}` does, with GOVERNANCE_WEBHOOK_URL set");
+        let how = format!(
+            "{why}nothing sends them now: `{deliver}` does and deletes nothing, with GOVERNANCE_WEBHOOK_URL set"
+        );
         parts.push(format!("{} still to be sent ({how})", messages.pending));
     }
     if messages.dead > 0 {
