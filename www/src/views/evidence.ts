@@ -4,7 +4,7 @@ import { verifyEvidence } from '../core'
 import { bytes, instant, measured, number, plural } from '../format'
 import { complaint, folders, logOf, MANIFEST, named, type Folder, type Given } from '../state/evidence'
 import { change, get } from '../state/store'
-import { t } from '../texts'
+import { t } from '../texts/runs'
 import type { Check, EvidenceVerdict, Verdict } from '../types'
 import { madeNow, signatures } from './sheet'
 import { ends, OUTCOMES } from './sums'
@@ -180,7 +180,7 @@ function endings({ ended, chains, others }: Verdict, onPaper: boolean): Template
   return html`<p class=${others.length === 0 ? '' : 'warning'}>${t.evidence.ended(ends(ended, open))}</p>
     ${others.length === 0 ? nothing : html`<details ?open=${onPaper}><summary>${t.evidence.others}</summary>
       <ul class="chips">${others.map(({ chunk, outcome }) => html`<li>${t.evidence.chunk(number(chunk), outcome === null ? t.evidence.notEnded : t.rehearse.outcomes[outcome])}</li>`)}
-        ${more > 0 ? html`<li class="quiet">${t.compare.more(number(more))}</li>` : nothing}</ul></details>`}`
+        ${more > 0 ? html`<li class="quiet">${t.more(number(more))}</li>` : nothing}</ul></details>`}`
 }
 
 function verdict({ badLine: line, ms, all }: Progress, found: EvidenceVerdict, onPaper = false): TemplateResult {

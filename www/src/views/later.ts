@@ -2,7 +2,7 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import type { Kind } from '../state/rows'
 import { get, say } from '../state/store'
-import { t } from '../texts'
+import { t } from '../texts/page'
 import { Later } from './fetched'
 
 const runs = new Later(async () => {

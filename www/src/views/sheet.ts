@@ -3,7 +3,7 @@ import { html, nothing, type TemplateResult } from 'lit-html'
 import { instant, length, number } from '../format'
 import { at, fields, textAt, type Fields } from '../state/document'
 import { get } from '../state/store'
-import { t } from '../texts'
+import { t } from '../texts/sheet'
 import { equation, sentence } from './frame'
 import { ticked } from './ticked'
 import { cost } from './totals'
@@ -64,7 +64,7 @@ export function sheet(): TemplateResult {
     <dl>${facts().map(([name, text]) => html`<dt>${name}</dt><dd>${text}</dd>`)}</dl>
     ${summary.findings.length > 0
       ? html`<h3>${t.findings.title}</h3><ul>${summary.findings.slice(0, ROWS).map((f) => html`<li><strong>${t.findings.severities[f.severity]}</strong> ${ticked(f.message)} <code>${f.code}</code></li>`)}
-          ${summary.findings.length > ROWS ? html`<li>${t.compare.more(number(summary.findings.length - ROWS))}</li>` : nothing}</ul>`
+          ${summary.findings.length > ROWS ? html`<li>${t.more(number(summary.findings.length - ROWS))}</li>` : nothing}</ul>`
       : nothing}
     ${approvable ? signatures(t.print.signatures) : nothing}
     <h3>${t.table.title}</h3>

@@ -1,7 +1,7 @@
 // How a run ended, and what it adds up to: one text, wherever that is shown.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { number, plural } from '../format'
-import { t } from '../texts'
+import { t } from '../texts/runs'
 import type { Outcome, Report } from '../types'
 import { ticked } from './ticked'
 

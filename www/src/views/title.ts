@@ -1,7 +1,7 @@
 // What the tab is called, and the file that is printed into.
 import { at, fields } from '../state/document'
 import { get } from '../state/store'
-import { t } from '../texts'
+import { t } from '../texts/page'
 
 export function title(printing: boolean): string {
   const { documents, plan, view } = get()
