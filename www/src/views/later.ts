@@ -24,6 +24,9 @@ export const fetchSheet = (): void => void paper.fetch()
 
 export const sheet = (): TemplateResult => paper.there?.sheet() ?? html`<section class="sheet">${t.notLoaded}</section>`
 
+/** What people call the purge whose evidence was checked. */
+export const certified = (): string => runs.there?.certified() ?? ''
+
 export const certificate = (): TemplateResult | null => runs.there?.certificate() ?? null
 
 export function drawRehearsal(): void {
