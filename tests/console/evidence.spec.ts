@@ -1,10 +1,10 @@
 // Evidence that the command line left, and what was done to it since: one verdict, the one that `genesys-purge verify` gives.
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, load, look, open, shot, test, type Page } from './page'
+import { accessible, expect, load, look, open, shot, test, type Locator, type Page } from './page'
 import { binary, environment } from './server'
 
 const root = new URL('../../', import.meta.url).pathname
@@ -15,9 +15,37 @@ test.beforeAll(() => {
   const run = (...args: string[]): string => execFileSync(binary, args, { cwd: work, encoding: 'utf8', env: environment })
   const { planDigest } = JSON.parse(run('plan', join(root, 'examples/q1-2023.json'), '--json', '--out', 'p.plan.json')) as { planDigest: string }
   run('run', 'p.plan.json', '--approve', planDigest, '--approver', 'dpo@example.com')
-  const all = join(work, 'genesys-purge-data/evidence')
-  folder = join(all, readdirSync(all)[0] ?? '')
+  folder = evidenceIn(join(work, 'genesys-purge-data'))
 })
+
+/** The evidence in a ledger of one run. */
+function evidenceIn(ledger: string): string {
+  const all = join(ledger, 'evidence')
+  return join(all, readdirSync(all)[0] ?? '')
+}
+
+/** Plans and carries out an example with these changes, beside a policy with these limits; stops as soon as something is being deleted, if asked. */
+async function carriedOut(example: string, changes: object, limits: object, stop = false): Promise<string> {
+  const work = mkdtempSync(join(tmpdir(), 'evidence-'))
+  const options = { cwd: work, env: environment }
+  writeFileSync(join(work, 'policy.json'), JSON.stringify({ version: 1, retention: [], holds: [], limits }))
+  writeFileSync(join(work, 'request.json'), JSON.stringify({ ...JSON.parse(readFileSync(join(root, 'examples', example), 'utf8')) as object, ...changes }))
+  // Long enough to be stopped in the middle.
+  writeFileSync(join(work, 'scenario.json'), JSON.stringify(stop ? { dataDeletion: { processingSeconds: 60 } } : {}))
+  const planned = execFileSync(binary, ['plan', 'request.json', '--policy', 'policy.json', '--json', '--out', 'p.plan.json'], { ...options, encoding: 'utf8' })
+  const { planDigest } = JSON.parse(planned) as { planDigest: string }
+  const child = spawn(binary, ['run', 'p.plan.json', '--policy', 'policy.json', '--scenario', 'scenario.json', '--approve', planDigest, '--approver', 'dpo@example.com', '--json'], { ...options, stdio: ['ignore', 'pipe', 'ignore'] })
+  let said = ''
+  child.stdout.on('data', (piece: Buffer) => {
+    said += piece.toString()
+    if (stop && said.includes('"deleting"')) child.kill('SIGINT')
+  })
+  await new Promise((resolve) => child.once('exit', resolve))
+  return evidenceIn(join(work, 'genesys-purge-data'))
+}
+
+/** What stands beside a name. */
+const fact = (within: Page | Locator, name: string): Locator => within.locator('dt', { hasText: new RegExp(`^${name}$`) }).locator('+ dd')
 
 /** Chooses everything in a folder, as it is. */
 async function choose(page: Page, from: string): Promise<void> {
@@ -182,12 +210,12 @@ test('sound evidence says that nothing real was deleted, how the chunks ended an
   await kept.fill('')
   await kept.press('Enter')
   await expect(page.getByText('This is no digest')).toHaveCount(0)
-  await expect(page.locator('dt', { hasText: 'Approved by' }).locator('+ dd')).toHaveText('dpo@example.com')
+  await expect(fact(page, 'Approval')).toHaveText(/^recorded in the name of dpo@example\.com at \d{4}-[-0-9: ]+\S* UTC$/)
   await look(page, 'evidence-good')
   await page.evaluate(() => dispatchEvent(new Event('beforeprint')))
   await page.emulateMedia({ media: 'print' })
   const paper = page.locator('.sheet')
-  for (const text of ['Check of evidence', 'Sound: ', 'SIMULATED', '3 verified', 'dpo@example.com', '6 files have the hashes in the manifest', 'Checked by']) await expect(paper).toContainText(text)
+  for (const text of ['Check of evidence', 'Sound: ', 'SIMULATED', '3 verified', 'dpo@example.com', 'NOT compared', '6 files have the hashes in the manifest', 'Checked by']) await expect(paper).toContainText(text)
   const shots = new URL('results/shots/', import.meta.url).pathname
   mkdirSync(shots, { recursive: true })
   writeFileSync(`${shots}evidence.pdf`, await page.pdf({ format: 'A4' }))
@@ -206,4 +234,70 @@ test('sound evidence says that nothing real was deleted, how the chunks ended an
   await onPaper(page, async () => {
     await expect(page.locator('.sheet').getByText(/^\d: not ended$/)).toBeVisible()
   })
+})
+
+test('a check says what was deleted, on whose word, and what it does not show', async ({ page }) => {
+  const { summary, evidenceDigest } = JSON.parse(spawnSync(binary, ['verify', folder, '--json'], { env: environment, encoding: 'utf8' }).stdout) as
+    { summary: { tenant: string; recordsDeleted: number; remaining: number }; evidenceDigest: string }
+  expect(summary.recordsDeleted).toBeGreaterThan(0)
+  await open(page)
+  await page.getByRole('button', { name: 'Evidence', exact: true }).click()
+  await choose(page, folder)
+  const told = async (within: Page | Locator): Promise<void> => {
+    for (const [name, text] of [
+      ['Purge', 'Q1 2023'], ['Organisation', summary.tenant], ['Jurisdiction', 'us-east-1, as the request says'], ['Deletion API', 'Data deletion'],
+      ['Range', '2023-01-01 to 2023-04-01 UTC, not included'], ['Record types', 'conversations, interactions, messages'],
+      ['Requested by', 'records@example.com'], ['Reason', 'retention schedule 7b'], ['Approval', /^recorded in the name of dpo@example\.com at /],
+      ['Outcome', 'Everything was deleted and verified'], ['Deleted', `${summary.recordsDeleted.toLocaleString('en-GB')} records`], ['Left', '0 records'],
+      ['Chunks', '3 (parts of the range, each with a request of its own)'], ['verified', 'gone, and looked for afterwards'],
+    ] as const) await expect(fact(within, name)).toHaveText(text)
+    await expect(within.getByText('Absence was looked for by counting what is left in the whole window of each chunk whose deletion was over.')).toBeVisible()
+    await expect(within.getByText('through the provider’s interface; backups and exports are not covered.')).toBeVisible()
+  }
+  await told(page.locator('main'))
+  // Of what nobody has compared it is said that it was not.
+  const not = page.getByText('was NOT compared with one that was kept elsewhere: a folder that was replaced as a whole would pass.')
+  await expect(not).toBeVisible()
+  await page.getByLabel('Theme').selectOption('Dark')
+  await accessible(page)
+  await page.getByLabel('Theme').selectOption('Light')
+  await onPaper(page, async () => {
+    await told(page.locator('.sheet'))
+    await expect(page.locator('.sheet').getByText('NOT compared')).toBeVisible()
+    await shot(page, 'evidence-paper')
+  })
+  await page.getByLabel(/^Digest that run printed/).fill(evidenceDigest)
+  await page.getByLabel(/^Digest that run printed/).press('Enter')
+  await expect(page.getByText('was compared with the one that was typed in as kept elsewhere: they are the same.')).toBeVisible()
+  await expect(not).toHaveCount(0)
+  // It is the paper of that purge, and not of the plan in hand.
+  await page.evaluate(() => dispatchEvent(new Event('beforeprint')))
+  expect(await page.title()).toBe('Q1 2023 · Check of evidence · genesys-purge')
+  await page.evaluate(() => dispatchEvent(new Event('afterprint')))
+})
+
+test('chunks that are open, and those that never began, are counted; what was not measured is said to be', async ({ page }) => {
+  const stopped = await carriedOut('q1-2023.json', {}, { concurrency: 1 }, true)
+  await open(page)
+  await page.getByRole('button', { name: 'Evidence', exact: true }).click()
+  await choose(page, stopped)
+  await expect(page.getByText('How its chunks ended: 1 open, 2 never began.')).toBeVisible()
+  for (const [name, text] of [
+    ['Outcome', 'Some chunks have not ended'], ['Deleted', 'not measured'], ['Left', 'not measured'],
+    ['open', 'begun, and not ended when the evidence was written'], ['never began', 'nothing was asked for'],
+  ] as const) await expect(fact(page, name)).toHaveText(text)
+  await expect(page.getByText('absence was not looked for.')).toBeVisible()
+  await look(page, 'evidence-open')
+})
+
+test('of recordings it is said that absence rests on a sample', async ({ page }) => {
+  const recordings = await carriedOut('year-recording-jobs.json', { range: { start: '2023-01-01T00:00:00.000Z', end: '2023-01-11T00:00:00.000Z' } }, { verifyConversations: 7 })
+  await open(page)
+  await page.getByRole('button', { name: 'Evidence', exact: true }).click()
+  await choose(page, recordings)
+  await expect(page.getByText('Absence was looked for in a sample: in up to 7 conversations a chunk that had recordings before.')).toBeVisible()
+  await expect(fact(page, 'Outcome')).toHaveText('Everything was deleted and verified (in a sample: see below)')
+  await expect(fact(page, 'verified')).toHaveText('gone, as the provider’s job says, and looked for afterwards in a sample')
+  await expect(fact(page, 'Deleted')).toHaveText(/^[\d,]+ recordings$/)
+  await look(page, 'evidence-recordings')
 })

@@ -1,6 +1,6 @@
 // Every view in both themes: accessible, and drawn into a folder for people to look at. Widths, forced colours, paper.
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { accessible, expect, load, look, open, openPolicy, shot, test, type Page } from './page'
+import { accessible, expect, load, look, open, openPolicy, shot, test, type Locator, type Page } from './page'
 
 const go = (page: Page, view: string): Promise<void> => page.getByRole('button', { name: view, exact: true }).click()
 
@@ -247,6 +247,43 @@ test('the sheet for sign-off is printed with its code, its findings and a place 
   await expect(page.locator('.sheet > ul > li').last()).toHaveText(/^and \d+ more$/)
 })
 
+test('the sheet names the organisation, every hold, the limits that count, and the records if somebody gave counts', async ({ page }) => {
+  await open(page)
+  await load(page, 'Messages with holds and retention')
+  const printed = async (what: () => Promise<void>): Promise<void> => {
+    await page.evaluate(() => dispatchEvent(new Event('beforeprint')))
+    await page.emulateMedia({ media: 'print' })
+    await what()
+    await page.emulateMedia({ media: 'screen' })
+    await page.evaluate(() => dispatchEvent(new Event('afterprint')))
+  }
+  const beside = (name: string): Locator => page.locator('.sheet dt', { hasText: new RegExp(`^${name}$`) }).locator('+ dd')
+  await printed(async () => {
+    await expect(beside('Organisation')).toHaveText(/^not bound to an organisation/)
+    await expect(beside('Second person')).toHaveText('wanted: whoever approves must be somebody else than whoever requests')
+    await expect(beside('Most records')).toHaveText('250,000 in a chunk; a chunk that has more is not deleted')
+    await expect(beside('Looked for afterwards')).toHaveText(/^everything/)
+    await expect(beside('Records')).toHaveCount(0)
+    await expect(page.locator('.sheet .holds tr')).toHaveText([
+      /^LH-2023-014 \(Doe v\. Example Corp\.\)\s*applies: its time is not deleted$/,
+      /^LH-2024-009 \(Roe complaint\)\s*applies: its conversations are looked up right before each deletion/,
+      /^LH-2024-002\s*does not concern this request$/,
+    ])
+    const folder = new URL('results/shots/', import.meta.url).pathname
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(`${folder}sign-off-facts.pdf`, await page.pdf({ format: 'A4' }))
+  })
+  await page.getByRole('button', { name: 'Hand over' }).click()
+  await page.getByLabel('OAuth client id').fill('5f1c3a52-2c1f-4f7e-9d55-7c4b1d1f0a11')
+  await page.getByRole('button', { name: 'Counts…' }).click()
+  await page.getByLabel('Counts by day or hour').fill('day,count\n2022-10-01,1200\n2022-10-02,34')
+  await page.keyboard.press('Escape')
+  await printed(async () => {
+    await expect(beside('Organisation')).toHaveText(/^https:\/\/api\.mypurecloud\.com \(client 5f1c3a52-2c1f-4f7e-9d55-7c4b1d1f0a11\)\. The digest does not say so/)
+    await expect(beside('Records')).toHaveText(/^~?1,234 in the chunks, by pasted counts$/)
+  })
+})
+
 test('the sheet has the options of recordings, and its sum adds up to the second', async ({ page }) => {
   await open(page)
   await load(page, 'A year of recordings')
@@ -258,8 +295,16 @@ test('the sheet has the options of recordings, and its sum adds up to the second
   await expect(page.locator('.bottom .sums').first()).toHaveText(/^363 d 20 h 55 min 55 s requested = /)
   await page.evaluate(() => dispatchEvent(new Event('beforeprint')))
   const recordings = page.locator('.sheet dt', { hasText: /^Recordings$/ }).locator('+ dd')
-  await expect(recordings).toHaveText('with payment-card or personal data: yes; governed by a media retention policy: yes; snippets: no; Cool-off, days: 7')
+  await expect(recordings).toHaveText('with payment-card or personal data: yes; governed by a media retention policy: yes; snippets: no; screen recordings: no; Cool-off, days: 7')
   await expect(page.locator('.sheet dt', { hasText: /^Range$/ }).locator('+ dd').last()).toHaveText(/^363 d 20 h 55 min 55 s requested = /)
+  const beside = (name: string): Locator => page.locator('.sheet dt', { hasText: new RegExp(`^${name}$`) }).locator('+ dd')
+  await expect(beside('Looked for afterwards')).toHaveText('a sample: the recordings of up to 10 conversations of each chunk')
+  await page.evaluate(() => dispatchEvent(new Event('afterprint')))
+  // Whoever names whole conversations has their screen recordings deleted, too.
+  await page.getByRole('region', { name: 'Request' }).getByLabel('conversations', { exact: true }).check()
+  await page.evaluate(() => dispatchEvent(new Event('beforeprint')))
+  await expect(recordings).toContainText('screen recordings: yes')
+  await page.evaluate(() => dispatchEvent(new Event('afterprint')))
   // Leftovers are a matter of the other API.
   await go(page, 'Rehearse')
   await expect(page.getByLabel('The 3rd job never ends')).toBeVisible()

@@ -105,6 +105,7 @@ test('a plan is carried out by its typed code, followed, tried again and proved'
   await test.step('a chunk that was refused says why, and is tried again', async () => {
     await expect(page.getByText('2 verified · 1 rejected')).toBeVisible({ timeout: 60_000 })
     await expect(page.getByText(/exit code 4/)).toBeVisible()
+    await expect(page.getByRole('columnheader', { name: 'Deleted', exact: true })).toBeVisible()
     await page.getByRole('button', { name: 'Needs a person' }).click()
     await expect(page.locator('.states tbody tr')).toHaveCount(1)
     await look(page, 'watch-failed')
@@ -115,6 +116,8 @@ test('a plan is carried out by its typed code, followed, tried again and proved'
     await page.getByRole('button', { name: 'All', exact: true }).click()
     await expect(page.getByText('Everything was deleted and verified · exit code 0')).toBeVisible({ timeout: 60_000 })
     await expect(page.getByRole('button', { name: 'Try again…' })).toHaveCount(0)
+    // A row tells its last attempt; where that may not be all, it says so.
+    await expect(page.getByRole('columnheader', { name: 'Deleted (last attempt)' })).toBeVisible()
     await look(page, 'watch-verified')
   })
 

@@ -6,7 +6,7 @@ import policy from '../../examples/policy.json?raw'
 import q1 from '../../examples/q1-2023.json?raw'
 import recordings from '../../examples/year-recording-jobs.json?raw'
 import type { Documents } from './state/document'
-import { t } from './texts'
+import { t } from './texts/page'
 
 export interface Example extends Documents {
   name: string

@@ -1,6 +1,6 @@
 // Evidence as files: what belongs together, under which names core gets it, and what is said first about what core found.
 import { expect, test } from 'vitest'
-import { complaint, folders, logOf, named, type Folder } from '../src/state/evidence'
+import { beside, complaint, folders, logOf, named, type Folder } from '../src/state/evidence'
 import type { Check, EvidenceVerdict } from '../src/types'
 import { badVerdict, goodVerdict } from './samples'
 
@@ -24,10 +24,26 @@ test('with a manifest every file counts, and by its own name; a log alone may ha
 
 test('of several things that do not hold, the bad record says most', () => {
   const found = (log: EvidenceVerdict['log'], ...checks: Check[]): EvidenceVerdict =>
-    ({ holds: log.good && checks.every(({ holds }) => holds), evidenceDigest: null, outcome: null, checks, log })
+    ({ holds: log.good && checks.every(({ holds }) => holds), evidenceDigest: null, outcome: null, summary: null, checks, log })
   const check = (name: string, holds: boolean): Check => ({ name, holds, detail: `about ${name}` })
   expect(complaint(found(goodVerdict, check('files', true)))).toBeNull()
   expect(complaint(found(goodVerdict, check('files', false), check('plan', false)))).toBe('about files')
   expect(complaint(found(badVerdict, check('files', false), check('chains', false)))).toBe('about chains')
   expect(complaint(found(badVerdict))).toBe(badVerdict.message)
+})
+
+test('plan and manifest say beside the records what the purge was, and which program wrote it; the report what the platform keeps', async () => {
+  const folder = (api: string, manifest: object): Folder => {
+    const files = {
+      'plan.json': { request: { api, name: 'Q1' }, policy: { limits: { verifyConversations: 10 } } },
+      'manifest.json': manifest,
+      'report.json': { chunks: [{ protected: 75 }, { protected: null }, { protected: 3 }] },
+    }
+    return { path: '', files: new Map(Object.entries(files).map(([name, value]) => [name, new File([JSON.stringify(value)], name)])) }
+  }
+  expect(await beside(folder('recordingJobs', { program: 'genesys-purge/0.1.0' }))).toEqual({
+    request: { api: 'recordingJobs', name: 'Q1' }, policy: { limits: { verifyConversations: 10 } }, program: 'genesys-purge/0.1.0', protected: 78,
+  })
+  // Older manifests do not say it, and only recording jobs leave recordings to the platform.
+  expect(await beside(folder('dataDeletion', {}))).toMatchObject({ program: '', protected: 0 })
 })

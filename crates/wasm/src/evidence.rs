@@ -2,7 +2,7 @@
 
 use js_sys::{Array, Function, Object, Uint8Array};
 use purge_core::audit::{self, BadRecord, Lines, Manifest, Verifier};
-use purge_core::evidence::{AUDIT, Check, Examination, FILES, Files, MANIFEST, Verdict};
+use purge_core::evidence::{AUDIT, Check, Examination, FILES, Files, MANIFEST, Summary, Verdict};
 use purge_core::json::digest;
 use purge_core::run::Outcome;
 use purge_core::sorted::SortedMap;
@@ -189,6 +189,8 @@ struct Answer<'a> {
     evidence_digest: Option<&'a str>,
     /// How the run ended; absent without everything that it follows from.
     outcome: Option<&'a str>,
+    /// What the run did, in brief; absent where `outcome` is.
+    summary: Option<&'a Summary>,
     /// None without a manifest; with one that is damaged, that it is.
     checks: &'a [Check],
     log: Value,
@@ -201,6 +203,7 @@ pub fn examined(verdict: &Verdict) -> Value {
         holds: verdict.holds,
         evidence_digest: Some(&verdict.evidence_digest),
         outcome: verdict.outcome,
+        summary: verdict.summary.as_ref(),
         checks: &verdict.checks,
         log: found(&verdict.log),
     })
@@ -223,7 +226,7 @@ impl EvidenceCheck {
         let checks: Vec<Check> = damage.map(broken).into_iter().collect();
         let log = found(&verdict);
         let holds = verdict.is_good() && checks.is_empty();
-        value(&Answer { holds, evidence_digest: None, outcome: None, checks: &checks, log })
+        value(&Answer { holds, evidence_digest: None, outcome: None, summary: None, checks: &checks, log })
     }
 
     fn ended(self, manifest: Option<&Manifest>) -> audit::Verdict {

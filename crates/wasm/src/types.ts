@@ -203,6 +203,26 @@ export interface Verdict {
   message: string | null
 }
 
+/** What a run did, in brief, as its records and its approval tell. */
+export interface Told {
+  /** The API's address with the OAuth client, or the simulated tenant's name. */
+  tenant: string
+  jurisdiction: string
+  approvedBy: string
+  approvedAt: string
+  startedAt: string | null
+  lastAt: string | null
+  /** Chunks of the plan. */
+  chunks: number
+  byOutcome: Record<Outcome, number>
+  /** Chunks that have not ended, begun or not. */
+  open: number
+  /** Null when a chunk that submitted was not measured. */
+  recordsDeleted: number | null
+  /** Null when one chunk was not measured. */
+  remaining: number | null
+}
+
 /** One of the checks of `genesys-purge verify`. */
 export interface Check {
   name: string
@@ -218,6 +238,8 @@ export interface EvidenceVerdict {
   evidenceDigest: string | null
   /** How the run ended, in a word; null when not everything is there that it follows from, or not to be believed. */
   outcome: string | null
+  /** What else the records tell, in brief; null where `outcome` is. */
+  summary: Told | null
   /** Every check that could be made; none without a manifest. With one that is damaged, that it is. */
   checks: Check[]
   /** What checking the log alone says. */

@@ -3,7 +3,7 @@
 import type { Plan } from '../core'
 import { chunkNumber, partAt } from '../state/parts'
 import type { Bucket } from '../state/counts'
-import { t } from '../texts'
+import { t } from '../texts/page'
 import { DISPOSITIONS } from '../types'
 import { ticks, type Tick } from './axis'
 import { colour, edge, fill, type Pattern, type Surface } from './surface'

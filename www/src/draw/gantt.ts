@@ -2,7 +2,7 @@
 import type { Show } from '../state/rehearsal'
 import type { Happening } from '../state/scenario'
 import type { Bar, Phase } from '../state/tracks'
-import { t } from '../texts'
+import { t } from '../texts/runs'
 import { ticks } from './axis'
 import { AXIS, axis } from './band'
 import { colour, edge, fill, surface, type Pattern } from './surface'

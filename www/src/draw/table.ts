@@ -3,7 +3,7 @@ import type { Plan } from '../core'
 import { instant, length, number } from '../format'
 import { order, type Sort } from '../state/order'
 import type { Spread } from '../state/volume'
-import { t } from '../texts'
+import { t } from '../texts/page'
 import type { Row } from '../types'
 
 /** As the style has it: fingers need more room. */

@@ -1,5 +1,5 @@
 // How a plan is carried out elsewhere: the exact command lines.
-import { t } from '../texts'
+import { t } from '../texts/handover'
 import { command, quoted } from './shell'
 
 /** What is carried out, and on whose word. */

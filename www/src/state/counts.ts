@@ -1,6 +1,6 @@
 // Reads counts by time: forgiving in formats (CSV with any separator, JSON in several shapes, the answer of an analytics query),
 // strict in values, and everything that could not be read is named with its reason.
-import { t } from '../texts'
+import { t } from '../texts/dialogs'
 import { garbled } from './decode'
 import { table, type TableRow } from './table'
 

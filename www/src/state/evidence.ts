@@ -1,5 +1,6 @@
 // Evidence as files: which of them belong together, and what is said first about what core found in them.
 import type { EvidenceVerdict } from '../types'
+import { at, fields, textAt, type Fields } from './document'
 
 /** A file, and where it is in the folder that was given. */
 export interface Given {
@@ -46,4 +47,24 @@ export function complaint({ holds, checks, log }: EvidenceVerdict): string | nul
   if (holds) return null
   const broken = checks.filter((check) => !check.holds)
   return (broken.find(({ name }) => name === 'chains') ?? broken[0])?.detail ?? log.message
+}
+
+/** What the files say beside the records: only to be believed where everything holds. */
+export interface Beside {
+  request: Fields
+  policy: Fields
+  /** Which program wrote the evidence; empty where the manifest does not say. */
+  program: string
+  /** Recordings that the platform keeps because of a legal hold of its own. */
+  protected: number
+}
+
+/** Reads the plan and the manifest; of recording jobs the report, too, whose sums do not say what the platform keeps. */
+export async function beside({ files }: Folder): Promise<Beside> {
+  const read = async (name: string): Promise<Fields> => fields((await files.get(name)?.text()) ?? '') ?? {}
+  const [plan, manifest] = [await read('plan.json'), await read(MANIFEST)]
+  const part = (name: string): Fields => (at(plan, [name]) ?? {}) as Fields
+  const chunks = textAt(plan, ['request', 'api']) === 'recordingJobs' ? at(await read('report.json'), ['chunks']) : []
+  const kept = (Array.isArray(chunks) ? chunks : []).reduce<number>((sum, chunk) => sum + Number(at(chunk, ['protected']) ?? 0), 0)
+  return { request: part('request'), policy: part('policy'), program: textAt(manifest, ['program']), protected: kept }
 }

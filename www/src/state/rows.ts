@@ -4,7 +4,7 @@ import type { Unread } from './counts'
 import { garbled } from './decode'
 import { instant, number, type Json } from './document'
 import { table, type TableRow } from './table'
-import { t } from '../texts'
+import { t } from '../texts/dialogs'
 
 export type Kind = 'holds' | 'retention'
 

@@ -3,7 +3,7 @@ import { ask, isLocked, meet, post, Refusal, send, server } from './served'
 import type { Answers, Events, Line, RunDetail, RunFacts, Sums } from './answers'
 import { Lanes } from './lanes'
 import { listen, type StreamEvent } from './stream'
-import { t } from '../texts'
+import { t } from '../texts/runs'
 import type { ChunkView, Finding } from '../types'
 
 export type Kind = 'all' | 'underWay' | 'attention'

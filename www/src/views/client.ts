@@ -3,7 +3,7 @@ import { html, type TemplateResult } from 'lit-html'
 import { live } from 'lit-html/directives/live.js'
 import { keep, kept } from '../state/kept'
 import { change } from '../state/store'
-import { t } from '../texts'
+import { t } from '../texts/page'
 
 const CLIENT = 'client'
 

@@ -9,7 +9,7 @@ import { changes, type Change } from '../state/changes'
 import type { Json } from '../state/document'
 import { ends } from '../state/parts'
 import { get, pin, show, unpin } from '../state/store'
-import { t } from '../texts'
+import { t } from '../texts/compare'
 import { DISPOSITIONS, type Summary } from '../types'
 import { cost } from './totals'
 
@@ -94,7 +94,7 @@ function members(list: readonly Change[]): TemplateResult | typeof nothing {
       <tbody>${list.slice(0, LISTED).map(({ inPolicy, path, before, after }) => html`<tr class="changed"><th scope="row">${t.findings.where(inPolicy, path.join(', '))}</th>
         <td>${told(before)}</td><td>${told(after)}</td></tr>`)}</tbody>
     </table>
-    ${rest > 0 ? html`<p class="quiet">${t.compare.more(number(rest))}</p>` : nothing}`
+    ${rest > 0 ? html`<p class="quiet">${t.more(number(rest))}</p>` : nothing}`
 }
 
 /** Whether it is the same, and if not, in what it differs: a sentence. */
@@ -160,6 +160,6 @@ export function compareView(): TemplateResult {
         <td>${d.mark} ${d.mark === '+' ? t.compare.added : t.compare.removed}</td><td>${instant(d.from)} – ${instant(d.to)}</td>
         <td>${t.timeline.dispositions[DISPOSITIONS[d.kind] ?? 'chunk']}</td></tr>`)}</tbody>
     </table>`}
-    ${total > list.length ? html`<p class="quiet">${t.compare.more(number(total - list.length))}</p>` : nothing}
+    ${total > list.length ? html`<p class="quiet">${t.more(number(total - list.length))}</p>` : nothing}
   </section>`
 }

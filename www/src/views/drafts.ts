@@ -3,7 +3,7 @@ import { html, nothing, type TemplateResult } from 'lit-html'
 import { instant } from '../format'
 import { drafts as kept, forget, keep, type Draft } from '../state/drafts'
 import { afterPaint, change, edit, fileName, get } from '../state/store'
-import { t } from '../texts'
+import { t } from '../texts/dialogs'
 import { dismiss } from './modal'
 import { once } from './once'
 

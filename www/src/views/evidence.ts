@@ -2,12 +2,14 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { verifyEvidence } from '../core'
 import { bytes, instant, measured, number, plural } from '../format'
-import { complaint, folders, logOf, MANIFEST, named, type Folder, type Given } from '../state/evidence'
+import { textAt } from '../state/document'
+import { beside, complaint, folders, logOf, MANIFEST, named, type Beside, type Folder, type Given } from '../state/evidence'
 import { change, get } from '../state/store'
-import { t } from '../texts'
-import type { Check, EvidenceVerdict, Verdict } from '../types'
+import { t } from '../texts/runs'
+import type { Check, EvidenceVerdict } from '../types'
+import { absence, account, isSampled } from './account'
 import { madeNow, signatures } from './sheet'
-import { ends, OUTCOMES } from './sums'
+import { ends, facts, OUTCOMES } from './sums'
 import { ticked } from './ticked'
 
 interface Progress {
@@ -15,6 +17,8 @@ interface Progress {
   all: number
   /** What was found, when all has been looked at. */
   verdict: EvidenceVerdict | null
+  /** What the files say beside the records, where everything holds and all of them are there. */
+  beside: Beside | null
   badLine: Line | null
   /** Why nothing could be checked. */
   problem: string
@@ -62,7 +66,7 @@ async function offer(given: readonly Given[]): Promise<void> {
   paint()
 }
 
-const NOTHING: Progress = { done: 0, all: 0, verdict: null, badLine: null, problem: '', ms: 0 }
+const NOTHING: Progress = { done: 0, all: 0, verdict: null, beside: null, badLine: null, problem: '', ms: 0 }
 
 async function checkFolder(folder: Folder): Promise<void> {
   const turn = (latest += 1)
@@ -80,6 +84,7 @@ async function checkFolder(folder: Folder): Promise<void> {
     const line = verdict.log.bad?.line ?? null
     state.badLine = log === null || line === null ? null : await lineOf(log, line)
     state.ms = performance.now() - started
+    if (verdict.holds && verdict.summary !== null) state.beside = await beside(folder)
     state.verdict = verdict
   } catch (why) {
     if (turn === latest) state.problem = String(why)
@@ -173,39 +178,59 @@ function choose(folder: boolean): void {
   input.click()
 }
 
-/** How the chunks of sound evidence ended. That it is sound says nothing about that. */
-function endings({ ended, chains, others }: Verdict, onPaper: boolean): TemplateResult {
+/** How the chunks of sound evidence ended. That it is sound says nothing about that. Of a log alone nobody knows which never began. */
+function endings({ log, summary }: EvidenceVerdict, files: Beside | null, onPaper: boolean): TemplateResult {
+  const { ended, chains, others } = log
   const open = chains - OUTCOMES.reduce((sum, outcome) => sum + (ended[outcome] ?? 0), 0)
+  const never = summary === null ? 0 : summary.chunks - chains
   const more = chains - (ended.verified ?? 0) - others.length
-  return html`<p class=${others.length === 0 ? '' : 'warning'}>${t.evidence.ended(ends(ended, open))}</p>
+  const seen = [...OUTCOMES.filter((outcome) => ended[outcome]), ...(open > 0 ? ['open'] as const : []), ...(never > 0 ? ['neverBegan'] as const : [])]
+  const names = { ...t.rehearse.outcomes, open: t.evidence.open, neverBegan: t.evidence.neverBegun }
+  return html`<p class=${others.length === 0 && never === 0 ? '' : 'warning'}>${t.evidence.ended([...ends(ended, open), ...(never > 0 ? [t.evidence.neverBegan(number(never))] : [])])}</p>
+    ${facts(seen.map((end) => [names[end], end === 'verified' && files !== null && isSampled(files) ? t.evidence.sampled : t.evidence.endHelp[end]]))}
     ${others.length === 0 ? nothing : html`<details ?open=${onPaper}><summary>${t.evidence.others}</summary>
       <ul class="chips">${others.map(({ chunk, outcome }) => html`<li>${t.evidence.chunk(number(chunk), outcome === null ? t.evidence.notEnded : t.rehearse.outcomes[outcome])}</li>`)}
-        ${more > 0 ? html`<li class="quiet">${t.compare.more(number(more))}</li>` : nothing}</ul></details>`}`
+        ${more > 0 ? html`<li class="quiet">${t.more(number(more))}</li>` : nothing}</ul></details>`}`
 }
 
-function verdict({ badLine: line, ms, all }: Progress, found: EvidenceVerdict, onPaper = false): TemplateResult {
-  const { evidenceDigest, checks, log } = found
+/** Whether the manifest is the one that somebody kept: the checks say so only where one was typed in. */
+function comparison(checks: readonly Check[]): TemplateResult {
+  const done = checks.some(({ name }) => name === 'manifest')
+  return html`<p class=${done ? '' : 'warning'}>${done ? t.evidence.compared : t.evidence.notCompared}</p>`
+}
+
+function verdict({ badLine: line, ms, all, beside: files }: Progress, found: EvidenceVerdict, onPaper = false): TemplateResult {
+  const { evidenceDigest, checks, log, summary, outcome } = found
   const wrong = complaint(found)
   const when = (text: string | null): string => (text === null ? '–' : instant(Date.parse(text)))
-  const facts: [string, string][] = [
+  const told = summary !== null && files !== null && outcome !== null ? account(outcome, summary, files) : null
+  const which: [string, string][] = [
     ...(evidenceDigest === null ? [] : [[t.evidence.manifestDigest, evidenceDigest] satisfies [string, string]]),
     [t.evidence.run, log.runId ?? '–'],
     [t.evidence.plan, log.planDigest ?? '–'],
-    [t.evidence.approvedBy, t.sentence.and(log.approvedBy) || '–'],
+    ...(told === null ? [[t.evidence.approval, log.approvedBy.length === 0 ? '–' : t.evidence.approved(t.sentence.and(log.approvedBy), null)] satisfies [string, string]] : []),
     [t.evidence.span, t.evidence.fromTo(when(log.from), when(log.until))],
+  ]
+  const small: [string, string][] = [
+    ...(files?.program ? [[t.evidence.program, files.program] satisfies [string, string]] : []),
     [t.evidence.records, number(log.records)],
     [t.evidence.lines, number(log.lines)],
     [t.evidence.size, bytes(all)],
+    [t.evidence.took, measured(ms)],
   ]
   return html`<p class="verdict ${wrong === null ? 'good' : 'bad'}" role="status">${wrong === null
       ? t.evidence.good(plural(log.records, 'record'), plural(log.chains, 'chain'), checks.length)
       : ticked(t.evidence.bad(wrong))}</p>
+    ${wrong !== null ? nothing : checks.length === 0 ? html`<p class="warning">${t.evidence.noManifest}</p>` : comparison(checks)}
     ${log.simulated ? html`<p class="simulated"><strong>${t.evidence.simulated}</strong></p>` : nothing}
-    ${wrong === null ? endings(log, onPaper) : nothing}
+    ${told ?? nothing}
+    ${wrong === null ? endings(found, files, onPaper) : nothing}
+    ${summary !== null && files !== null ? absence(summary, files) : nothing}
+    <h3>${t.evidence.which}</h3>${facts(which)}
     ${checkTable(checks)}
-    <p class="quiet">${t.evidence.took(measured(ms))}. ${wrong === null && checks.length === 0 ? t.evidence.noManifest : nothing}</p>
-    <dl>${facts.map(([name, text]) => html`<dt>${name}</dt><dd>${text}</dd>`)}</dl>
-    ${log.bad ? html`<h3>${t.evidence.badTitle}</h3>${badLine(line, log.bad.line)}` : nothing}`
+    ${log.bad ? html`<h3>${t.evidence.badTitle}</h3>${badLine(line, log.bad.line)}` : nothing}
+    ${onPaper ? signatures(t.evidence.signatures) : nothing}
+    <div class="small">${facts(small)}</div>`
 }
 
 /** Every check that the command line makes, as it names them. */
@@ -260,6 +285,9 @@ function choice(): TemplateResult | typeof nothing {
       }}>${folder.path || t.evidence.title}</button></li>`)}</ul>`
 }
 
+/** What people call the purge that was checked; empty where its plan was not there, or is not to be believed. */
+export const certified = (): string => (progress?.beside ? textAt(progress.beside.request, ['name']) : '')
+
 /** What was checked, on paper: whoever checked it signs that. Nothing while there is nothing to sign. */
 export function certificate(): TemplateResult | null {
   if (!progress?.verdict) return null
@@ -267,7 +295,6 @@ export function certificate(): TemplateResult | null {
     <header><h2>${t.evidence.certificate}</h2>${madeNow()}</header>
     ${chosen?.path ? html`<p class="sentence">${chosen.path}</p>` : nothing}
     ${verdict(progress, progress.verdict, true)}
-    ${signatures(t.evidence.signatures)}
   </section>`
 }
 

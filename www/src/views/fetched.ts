@@ -1,7 +1,7 @@
 // A part of the page that is fetched when it is first needed.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { change, say } from '../state/store'
-import { t } from '../texts'
+import { t } from '../texts/page'
 
 /** What is fetched together, once. */
 export class Later<T> {

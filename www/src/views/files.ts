@@ -2,7 +2,7 @@
 import { decoded, garbled } from '../state/decode'
 import { LONGEST } from '../state/policy'
 import { say } from '../state/store'
-import { t } from '../texts'
+import { t } from '../texts/page'
 
 type Take = (name: string, text: string) => void
 

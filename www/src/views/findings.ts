@@ -4,7 +4,7 @@ import { number, plural } from '../format'
 import { ticked } from './ticked'
 import { placeOf } from '../state/pointer'
 import { afterPaint, change, get, show } from '../state/store'
-import { t } from '../texts'
+import { t } from '../texts/page'
 import type { Finding } from '../types'
 
 /** The id of the field that a pointer is about. */

@@ -3,7 +3,7 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { instant, length, localTime, zone } from '../format'
 import { change, get, INSPECTOR, type State } from '../state/store'
-import { t } from '../texts'
+import { t } from '../texts/page'
 import type { Row } from '../types'
 import { clientField, clientId } from './client'
 import { copy } from './files'

@@ -3,7 +3,7 @@ import { html, type TemplateResult } from 'lit-html'
 import type { Chart, ChartEvents } from '../draw/chart'
 import { clockBy, instant, length, localTime } from '../format'
 import type { Bar } from '../state/tracks'
-import { t } from '../texts'
+import { t } from '../texts/runs'
 
 interface Section {
   title: string

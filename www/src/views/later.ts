@@ -2,7 +2,7 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import type { Kind } from '../state/rows'
 import { get, say } from '../state/store'
-import { t } from '../texts'
+import { t } from '../texts/page'
 import { Later } from './fetched'
 
 const runs = new Later(async () => {
@@ -23,6 +23,9 @@ export const handOver = (): TemplateResult => handing.opened((there) => there.ha
 export const fetchSheet = (): void => void paper.fetch()
 
 export const sheet = (): TemplateResult => paper.there?.sheet() ?? html`<section class="sheet">${t.notLoaded}</section>`
+
+/** What people call the purge whose evidence was checked. */
+export const certified = (): string => runs.there?.certified() ?? ''
 
 export const certificate = (): TemplateResult | null => runs.there?.certificate() ?? null
 

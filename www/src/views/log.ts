@@ -2,7 +2,7 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { clockBy } from '../format'
 import { change } from '../state/store'
-import { t } from '../texts'
+import { t } from '../texts/runs'
 
 export interface LogLine {
   at: number

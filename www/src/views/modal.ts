@@ -3,7 +3,7 @@ import { html, type TemplateResult } from 'lit-html'
 import { keyed } from 'lit-html/directives/keyed.js'
 import { ref } from 'lit-html/directives/ref.js'
 import { change, get } from '../state/store'
-import { t } from '../texts'
+import { t } from '../texts/page'
 
 /** Whether the pointer went down beside the dialog: whoever selects a text in it may let go there. */
 let beside = false

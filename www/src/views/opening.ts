@@ -1,7 +1,7 @@
 // Opening a request; a plan file is one, with its policy.
 import { readPlanFile } from '../state/planfile'
 import { edit, get, say } from '../state/store'
-import { t } from '../texts'
+import { t } from '../texts/page'
 import { openFile } from './files'
 
 export function openRequest(): void {

@@ -4,7 +4,7 @@ import { number, plural } from '../format'
 import { addRows, policyFields } from '../state/policy'
 import { readRows, type Kind, type Pasted } from '../state/rows'
 import { change, say } from '../state/store'
-import { t } from '../texts'
+import { t } from '../texts/dialogs'
 import { droppedFile } from './files'
 import { dismiss } from './modal'
 
@@ -61,7 +61,7 @@ function unread({ unread: list }: Pasted): TemplateResult | typeof nothing {
   if (list.length === 0) return nothing
   return html`<p class="error">${t.policy.notRead}</p>
     <ul class="unread">${list.slice(0, SHOWN).map((one) => html`<li>${t.volume.line(one.line)} <code>${one.text}</code> ${one.why}</li>`)}
-      ${list.length > SHOWN ? html`<li class="quiet">${t.compare.more(number(list.length - SHOWN))}</li>` : nothing}</ul>`
+      ${list.length > SHOWN ? html`<li class="quiet">${t.more(number(list.length - SHOWN))}</li>` : nothing}</ul>`
 }
 
 const what = ({ kind, rows }: Pasted): string => (kind === 'holds' ? plural(rows.length, t.policy.oneHold) : plural(rows.length, t.policy.oneRule))

@@ -7,7 +7,7 @@ import { at, change as changed, instant, listed, number, textAt, type Fields, ty
 import { addRows, EMPTY, list, policyFields } from '../state/policy'
 import type { Kind } from '../state/rows'
 import { afterPaint, change, edit, get, say } from '../state/store'
-import { t } from '../texts'
+import { t } from '../texts/page'
 import { droppedFile, onlyText, openText } from './files'
 import { findingsAt, pointerId } from './findings'
 import { offer } from './later'

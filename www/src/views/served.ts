@@ -2,7 +2,7 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { isServed, meet, server } from '../state/served'
 import { change, get } from '../state/store'
-import { t } from '../texts'
+import { t } from '../texts/page'
 import { Later } from './fetched'
 import { frame } from './modal'
 

@@ -1,9 +1,13 @@
 // Only on paper: the sheet that somebody signs. Everything that the digest stands for, and what it does not delete.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { instant, length, number } from '../format'
-import { at, fields, textAt, type Fields } from '../state/document'
+import { at, fields, textAt, type Fields, type Json } from '../state/document'
+import { server } from '../state/served'
 import { get } from '../state/store'
-import { t } from '../texts'
+import { current, spreadOver } from '../state/volume'
+import { t } from '../texts/sheet'
+import { DISPOSITIONS, type Finding } from '../types'
+import { clientId } from './client'
 import { equation, sentence } from './frame'
 import { ticked } from './ticked'
 import { cost } from './totals'
@@ -11,15 +15,85 @@ import { cost } from './totals'
 /** Rows and findings that fit on two pages each; the plan file has all rows. */
 const ROWS = 80
 
-/** What else is deleted of recordings, and until when it can be undone: only one of the APIs has such options. */
+/** As many holds are named that do not concern the request: a policy may have very many. */
+const NAMED = 500
+
+/** The flags of recording jobs as the page calls them, by the names that the API has for them. */
+const FLAGS = [
+  ['includeRecordingsWithSensitiveData', t.form.includeSensitiveData],
+  ['includePolicyBasedRecordings', t.form.includePolicyBased],
+  ['includeSnippetRecordings', t.form.includeSnippets],
+  ['includeScreenRecordings', t.sentence.records['screenRecording'] ?? ''],
+] as const
+
+/** What else is deleted of recordings, and until when it can be undone: only one of the APIs has such options. Read from what is sent. */
 function recordings(request: Fields): [string, string][] {
   if (textAt(request, ['api']) !== 'recordingJobs') return []
-  const flags = (['includeSensitiveData', 'includePolicyBased', 'includeSnippets'] as const).map((name) =>
-    `${t.form[name]}: ${at(request, ['recordings', name]) === false ? t.print.no : t.print.yes}`)
+  const sent = fields(get().plan.submit(1, new Date().toISOString())?.body ?? '') ?? {}
+  const flags = FLAGS.flatMap(([name, label]) => (name in sent ? [`${label}: ${sent[name] === true ? t.print.yes : t.print.no}`] : []))
   return [[t.form.recordings, [...flags, `${t.form.coolOffDays}: ${textAt(request, ['recordings', 'coolOffDays']) || '0'}`].join('; ')]]
 }
 
-function facts(): [string, string][] {
+/** For whom it is made, as far as this page knows: the digest does not say it. */
+function organisation(): string {
+  const { plan } = get()
+  const client = clientId()
+  const tenant = server()?.tenant ?? (client === '' ? null : plan.wakeUp(1, client)?.tenant) ?? null
+  return tenant === null ? t.print.notBound : t.print.bound(tenant)
+}
+
+/** What the policy allows, as the plan has it: what a policy leaves out is there, too. */
+function limits(approved: Fields): [string, string][] {
+  const most = at(approved, ['policy', 'limits', 'maxRecords'])
+  const jobs = textAt(approved, ['request', 'api']) === 'recordingJobs'
+  return [
+    [t.print.secondPerson, at(approved, ['policy', 'limits', 'secondPerson']) === true ? t.print.another : t.print.anybody],
+    [t.print.most, typeof most === 'number' ? t.print.atMost(number(most)) : t.print.noMost],
+    [t.print.afterwards, jobs ? t.print.sample(number(Number(at(approved, ['policy', 'limits', 'verifyConversations'])))) : t.print.whole],
+  ]
+}
+
+/** How many records there are, where somebody has given counts. */
+function volume(): [string, string][] {
+  const { plan } = get()
+  const spread = spreadOver(plan)
+  if (spread === null) return []
+  return [[t.totals.names.records, `${spread.inChunksExact ? '' : '~'}${number(Math.round(spread.inChunks))} ${t.totals.notes.records(current()?.name ?? '')}`]]
+}
+
+/** What core says that a hold keeps of the request; nothing where it keeps nothing. */
+function applies(findings: readonly Finding[], kept: readonly string[], id: string, place: number): string | null {
+  const codes = findings.filter(({ pointer }) => pointer === `policy#/holds/${place}`).map(({ code }) => code)
+  if (codes.includes('hold.conversations')) return t.print.holds.conversations
+  return codes.length > 0 || kept.some((reason) => reason.includes(`hold \`${id}\``)) ? t.print.holds.window : null
+}
+
+/** Whether conversations that go on after a chunk are looked for, as core's `looks_for_spanning` has it. */
+function looksAcross(approved: Fields): boolean {
+  if (textAt(approved, ['request', 'api']) === 'recordingJobs') return true
+  const kinds = at(approved, ['request', 'recordTypes'])
+  return at(approved, ['policy', 'limits', 'spanningConversations']) === true && Array.isArray(kinds) && kinds.includes('conversation')
+}
+
+/** Every hold of the policy: whoever signs must be able to see that one was known, also where it keeps nothing. */
+function holds(approved: Fields): TemplateResult | typeof nothing {
+  const { documents, plan } = get()
+  if (documents.policy === null) return nothing
+  const list = at(approved, ['policy', 'holds'])
+  const all = (Array.isArray(list) ? list : []).map((hold: Json, place) => ({ id: textAt(hold, ['id']), matter: textAt(hold, ['matter']), place }))
+  const kept = [...new Set([...plan.dispositions].flatMap((kind, row) => (DISPOSITIONS[kind] === 'held' ? plan.rows(row, row + 1).map(({ reason }) => reason) : [])))]
+  const judged = all.map((hold) => ({ ...hold, how: applies(plan.summary.findings, kept, hold.id, hold.place) }))
+  const idle = judged.filter(({ how }) => how === null)
+  const row = (name: string, how: string): TemplateResult => html`<tr><td>${name}</td><td>${how}</td></tr>`
+  return html`<h3>${t.policy.holds} (${number(all.length)})</h3>
+    ${all.length === 0 ? html`<p>${t.policy.noHolds}</p>` : html`<table class="holds"><tbody>
+      ${judged.flatMap(({ id, matter, how }) => (how === null ? [] : [row(matter === '' ? id : `${id} (${matter})`, how)]))}
+      ${idle.length === 0 ? nothing : row([...idle.slice(0, NAMED).map(({ id }) => id), ...(idle.length > NAMED ? [t.more(number(idle.length - NAMED))] : [])].join(', '), t.print.holds.idle)}
+    </tbody></table>
+    ${looksAcross(approved) ? html`<p>${t.print.holds.spanning}</p>` : nothing}`}`
+}
+
+function facts(approved: Fields | null): [string, string][] {
   const { documents, plan } = get()
   const request = fields(documents.request) ?? {}
   const { accounting, estimate: e, policyDigest } = plan.summary
@@ -27,6 +101,7 @@ function facts(): [string, string][] {
   const chunking = at(request, ['chunking'])
   return [
     [t.form.name, textAt(request, ['name'])],
+    [t.print.organisation, organisation()],
     [t.form.api, textAt(request, ['api'])],
     [t.form.recordTypes, (Array.isArray(kinds) ? kinds : []).map((kind) => t.sentence.records[String(kind)] ?? String(kind)).join(', ')],
     [t.form.range, t.print.range(textAt(request, ['range', 'start']), textAt(request, ['range', 'end']))],
@@ -38,7 +113,9 @@ function facts(): [string, string][] {
     [t.form.requestedBy, textAt(request, ['requestedBy'])],
     [t.form.override, ['reason', 'approver'].map((name) => textAt(request, ['retentionOverride', name])).filter(Boolean).join(', ') || t.print.noOverride],
     [t.print.policy, documents.policy === null ? t.print.noPolicy : (policyDigest ?? '–')],
+    ...(approved === null ? [] : limits(approved)),
     [t.print.accounting, accounting ? equation(accounting) : '–'],
+    ...volume(),
     [t.print.effort, e ? `~${number(e.apiCalls)} ${t.totals.names.calls}, ~${length(e.seconds * 1000)}, ~${cost(e)}` : '–'],
   ]
 }
@@ -55,16 +132,18 @@ export function sheet(): TemplateResult {
   const { summary } = plan
   const rows = plan.rows(0, ROWS)
   const approvable = summary.digest !== null
+  const approved = fields(plan.file() ?? '')
   return html`<section class="sheet" aria-hidden="true">
     <header><h2>${t.print.title}</h2>${madeNow()}</header>
     <p class="sentence">${sentence()}</p>
     ${approvable
       ? html`<div class="approve"><strong>${summary.shortCode}</strong><div><code>${summary.digest}</code><p>${t.print.check}</p></div></div>`
       : html`<p class="approve">${t.print.stopped}</p>`}
-    <dl>${facts().map(([name, text]) => html`<dt>${name}</dt><dd>${text}</dd>`)}</dl>
+    <dl>${facts(approved).map(([name, text]) => html`<dt>${name}</dt><dd>${text}</dd>`)}</dl>
+    ${approved === null ? nothing : holds(approved)}
     ${summary.findings.length > 0
       ? html`<h3>${t.findings.title}</h3><ul>${summary.findings.slice(0, ROWS).map((f) => html`<li><strong>${t.findings.severities[f.severity]}</strong> ${ticked(f.message)} <code>${f.code}</code></li>`)}
-          ${summary.findings.length > ROWS ? html`<li>${t.compare.more(number(summary.findings.length - ROWS))}</li>` : nothing}</ul>`
+          ${summary.findings.length > ROWS ? html`<li>${t.more(number(summary.findings.length - ROWS))}</li>` : nothing}</ul>`
       : nothing}
     ${approvable ? signatures(t.print.signatures) : nothing}
     <h3>${t.table.title}</h3>

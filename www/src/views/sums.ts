@@ -1,18 +1,19 @@
 // How a run ended, and what it adds up to: one text, wherever that is shown.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { number, plural } from '../format'
-import { t } from '../texts'
+import { t } from '../texts/runs'
 import type { Outcome, Report } from '../types'
 import { ticked } from './ticked'
 
 /** A number that was measured, or that it was not. */
 const measured = (n: number | null): string => (n === null ? t.rehearse.measured : number(n))
 
-/** `Something is left over · exit code 5`. Not everything was deleted where the platform keeps recordings. */
-export function verdict(outcome: string, exitCode: number, kept: number): string {
-  const word = outcome === 'verified' && kept > 0 ? t.watch.verifiedBut(plural(kept, 'recording')) : (t.watch.verdicts[outcome] ?? outcome)
-  return `${word} · ${t.rehearse.exit(exitCode)}`
-}
+/** `Something is left over`. Not everything was deleted where the platform keeps recordings. */
+export const word = (outcome: string, kept: number): string =>
+  outcome === 'verified' && kept > 0 ? t.watch.verifiedBut(plural(kept, 'recording')) : (t.watch.verdicts[outcome] ?? outcome)
+
+/** `Something is left over · exit code 5`. */
+export const verdict = (outcome: string, exitCode: number, kept: number): string => `${word(outcome, kept)} · ${t.rehearse.exit(exitCode)}`
 
 /** What was sent, deleted and left, and what the platform keeps, if it keeps something. */
 export const sums = (

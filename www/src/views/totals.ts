@@ -3,7 +3,7 @@ import { html, nothing, type TemplateResult } from 'lit-html'
 import { length, money, number } from '../format'
 import { get } from '../state/store'
 import { current, spreadOver } from '../state/volume'
-import { t } from '../texts'
+import { t } from '../texts/page'
 import type { Estimate } from '../types'
 
 /** What AWS charges, all in. */

@@ -4,7 +4,7 @@ import { instant, number, plural } from '../format'
 import { change } from '../state/store'
 import { readCounts } from '../state/counts'
 import { current, forgetVolume, setVolume } from '../state/volume'
-import { t } from '../texts'
+import { t } from '../texts/dialogs'
 import { droppedFile, openText } from './files'
 
 const SHOWN = 5
@@ -48,6 +48,6 @@ function said(found: NonNullable<ReturnType<typeof current>>): TemplateResult {
     ${unread.length > 0
       ? html`<p class="warning">${t.volume.unread(plural(unread.length, 'line'))}</p>
           <ul class="unread">${unread.slice(0, SHOWN).map((one) => html`<li>${t.volume.line(one.line)} <code>${one.text}</code> ${one.why}</li>`)}
-            ${unread.length > SHOWN ? html`<li class="quiet">${t.compare.more(number(unread.length - SHOWN))}</li>` : nothing}</ul>`
+            ${unread.length > SHOWN ? html`<li class="quiet">${t.more(number(unread.length - SHOWN))}</li>` : nothing}</ul>`
       : nothing}`
 }

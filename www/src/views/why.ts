@@ -1,5 +1,5 @@
 // What a chunk waits for, and what went wrong: one text, wherever chunks are listed.
-import { t, type Shared } from '../texts'
+import { t, type Shared } from '../texts/runs'
 import type { ChunkView } from '../types'
 
 /** `tries again, failed 2 times: the service is not available`; empty when there is nothing to say. */

@@ -1,0 +1,18 @@
+// What is said where a plan is carried out.
+import { t as page } from './page'
+
+export const t = {
+  ...page,
+  execute: {
+    ...page.execute,
+    unknown: 'The server has not said which tenant it is for. Nothing is carried out before that is known.',
+    warnings: (n: number) => (n === 1 ? 'A warning' : `${n} warnings`),
+    code: 'The plan’s code:',
+    type: 'Type the code to approve exactly this plan',
+    approver: 'Approver, for the record',
+    yes: 'Delete',
+    yesSimulated: 'Start',
+    sending: 'Starting…',
+    no: 'Leave it',
+  },
+}

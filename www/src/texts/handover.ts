@@ -1,0 +1,33 @@
+// What is said where files and commands are handed over.
+import { t as page } from './page'
+
+export const t = {
+  ...page,
+  handOver: {
+    help: 'Save the plan file, have it approved by its digest, and carry it out where the credentials are. If the plan file changes, so does its digest, and nothing is sent.',
+    noPlan: 'There is nothing to hand over while findings stop the plan.',
+    approver: 'Who approves it',
+    someone: 'dpo@example.com',
+    nobody: 'Without a name there is no event, and the command stops and asks for one.',
+    later: 'policy.json is the policy as it is then, wherever it is kept. Only through it do holds count that came after the approval: nothing is started that they keep, and it is read again right before each deletion.',
+    files: 'Files',
+    plan: 'Plan file',
+    request: 'Request',
+    policy: 'Policy',
+    event: 'Event for the planner',
+    local: 'On one machine',
+    simulate: 'Rehearse it, deleting nothing',
+    carryOut: 'Carry it out',
+    verify: 'Check what it left',
+    noRun: 'Until the client is known, the commands ask for the run’s name, which the run prints.',
+    verifyHelp: (tenant: string) => `The folder is named after the plan and the tenant, here ${tenant}. Elsewhere, and without credentials, it has another name: the one that the run printed.`,
+    aws: 'On AWS',
+    awsHelp: 'Nothing runs there without policy.json in the bucket: the policy that applies, with every hold that has come since.',
+    byUpload: 'Carry it out in one of two ways: invoke the planner, or put the plan file into the bucket. Whoever may write there approves.',
+    byInvoking: 'Invoke the planner: this policy wants a second person to approve, and a file that is put into the bucket names none.',
+    find: 'Find the stack’s function and bucket',
+    invoke: 'Invoke the planner with the event',
+    put: 'Or put the plan file into the bucket',
+    status: 'See where it stands',
+  },
+}

@@ -1,0 +1,42 @@
+// What stands on the sheet that somebody signs.
+import { t as page } from './page'
+
+export const t = {
+  ...page,
+  print: {
+    ...page.print,
+    stopped: 'Findings stop this plan. There is nothing to approve.',
+    check: 'This code must be the one that the command line shows before it deletes anything. Whoever signs approves exactly the plan that has this digest.',
+    made: (at: string) => `Made ${at} UTC`,
+    range: (from: string, to: string) => `${from} to ${to}, not included`,
+    everything: 'none: everything in the range',
+    noOverride: 'not overridden',
+    yes: 'yes',
+    no: 'no',
+    policy: 'Policy',
+    noPolicy: 'none: no retention rule and no legal hold is known',
+    organisation: 'Organisation',
+    bound: (tenant: string) => `${tenant}. The digest does not say so: the same plan can be approved for another organisation.`,
+    notBound: 'not bound to an organisation: it is carried out in the one whose credentials are used',
+    secondPerson: 'Second person',
+    another: 'wanted: whoever approves must be somebody else than whoever requests',
+    anybody: 'not wanted: whoever requests may approve, too',
+    most: 'Most records',
+    atMost: (n: string) => `${n} in a chunk; a chunk that has more is not deleted`,
+    noMost: 'no limit: however many a chunk has, it is deleted',
+    afterwards: 'Looked for afterwards',
+    sample: (n: string) => `a sample: the recordings of up to ${n} conversations of each chunk`,
+    whole: 'everything: what is left in the whole window of each chunk is counted',
+    holds: {
+      window: 'applies: its time is not deleted',
+      conversations: 'applies: its conversations are looked up right before each deletion, which stops if it would delete one',
+      idle: 'does not concern this request',
+      spanning: 'Conversations that go on from a chunk into the time of a hold on such records are looked for right before each deletion, also where that time is after the range.',
+    },
+    accounting: 'Range',
+    effort: 'Effort, estimated',
+    signatures: ['Requested by', 'Approved by'],
+    line: 'name, date, signature',
+    longer: (n: string) => `${n} parts in all; the plan file says how they come about.`,
+  },
+}
