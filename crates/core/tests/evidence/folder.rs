@@ -196,6 +196,7 @@ fn every_check_fails_for_what_it_is_there_for() {
     }
     let unread = honest.verdict(None, Err("cannot be read".to_owned()));
     assert_eq!(broken(&unread), "files chains");
+    assert_eq!(unread.checks.iter().map(|check| check.name).collect::<Vec<_>>(), ["files", "plan", "chains"]);
 }
 
 #[test]
