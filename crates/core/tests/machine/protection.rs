@@ -236,13 +236,14 @@ fn however_many_conversations_reach_into_a_held_window_all_are_asked_about() {
     let found =
         || [created(), job("READY"), Json(200, page(0..100, into, 101)), Json(200, page(100..101, into, 101)), none()];
     let story = play(&held, found().into_iter().chain([protects(0..100), protects(0..0)]).chain(called_off()));
-    assert_eq!(story.end(), ended(Outcome::Held, "hold"));
+    let asked = |story: &Story| story.times("POST deletionprotection");
+    assert_eq!((story.end(), asked(&story)), (ended(Outcome::Held, "hold"), 2));
     let message = story.run.view().cause.unwrap().message;
     assert!(message.ends_with(": 1 of them, by hold `H-2`"), "{message}");
     // All that is left is protected: the job may run, and leaves them out.
     let rest = [job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), Json(200, json!([]))];
     let story = play(&held, found().into_iter().chain([protects(0..100), protects(100..101)]).chain(rest));
-    assert_eq!(story.end(), verified());
+    assert_eq!((story.end(), asked(&story)), (verified(), 2));
     // Once one has ended before the window, so have all that follow.
     let mut mixed = page(0..2, into, 101);
     mixed["conversations"][1]["conversationEnd"] = json!("2023-01-31T11:00:00.000Z");
