@@ -595,6 +595,91 @@ fn estimates_grow_with_the_work_and_never_wrap() {
 }
 
 #[test]
+fn chunks_may_be_as_long_and_as_many_as_is_said() {
+    let codes = |request: &str, policy: &str| {
+        let checked = check(request, Some(policy), &context());
+        let stops = checked.findings.iter().filter(|finding| finding.severity.stops());
+        (
+            stops.map(|finding| finding.code.clone()).collect::<Vec<_>>().join(" "),
+            checked.plan.map(|p| p.chunks().len()),
+        )
+    };
+    let none = policy(json!({}));
+    // Older than five years throughout, a job is not bound to what a query takes.
+    let aged = |end: &str, days: u32| {
+        codes(&recordings(json!({"range": range("2020-01-01T00:00:00Z", end), "chunking": {"days": days}})), &none)
+    };
+    assert_eq!(aged("2020-12-31T00:00:00Z", 60), (String::new(), Some(7)));
+    assert_eq!(aged("2021-11-22T00:00:00Z", 60).0, "", "up to the days around the boundary");
+    assert_eq!(aged("2021-11-23T00:00:00Z", 60).0, "chunking.tooLong");
+    let hours = |hours: u32| codes(&request(json!({"chunking": {"hours": hours}})), &none).0;
+    assert_eq!((hours(31 * 24).as_str(), hours(31 * 24 + 1).as_str()), ("", "chunking.tooLong"));
+    // 200,000 hours are as many chunks as are planned; a hold within one of them makes one more.
+    let start = at("2000-01-01T00:00:00Z");
+    let many = |hours: u64| {
+        let end = start.plus(std::time::Duration::from_secs(hours * 3600)).to_string();
+        request(json!({"range": range("2000-01-01T00:00:00Z", &end), "chunking": {"hours": 1}}))
+    };
+    assert_eq!(codes(&many(200_000), &none), (String::new(), Some(200_000)));
+    assert_eq!(codes(&many(200_001), &none), ("chunking.tooMany".to_owned(), None));
+    let split = policy(json!({"holds": [{"id": "h", "range": range("2001-01-01T00:10:00Z", "2001-01-01T00:20:00Z")}]}));
+    assert_eq!(codes(&many(200_000), &split), ("chunking.tooMany".to_owned(), None));
+}
+
+#[test]
+fn findings_are_said_where_they_belong_and_nowhere_else() {
+    let codes = |request: &str, policy: Option<&str>| {
+        let checked = check(request, policy, &context());
+        checked.findings.into_iter().map(|finding| finding.code).collect::<Vec<_>>().join(" ")
+    };
+    let rule = |days: u32| json!([{"recordTypes": ["conversation", "message"], "minAgeDays": days, "basis": "law"}]);
+    let overriding = request(json!({"retentionOverride": {"reason": "court", "approver": "judge"}}));
+    assert_eq!(codes(&overriding, Some(&policy(json!({"retention": rule(3000)})))), "retention.overridden");
+    assert_eq!(codes(&overriding, Some(&policy(json!({"retention": rule(30)})))), "retentionOverride.unneeded");
+    let screens = request(json!({"recordTypes": ["screenRecording"]}));
+    assert_eq!(codes(&screens, Some(&policy(json!({})))), "recordTypes.notOffered");
+    assert_eq!(codes(Q1, None), "policy.none");
+    // Where nothing is left, everything that keeps a part is named.
+    let kept = json!({"retention": rule(1350), "holds": [{"id": "h", "range": range("2023-01-01T00:00:00Z", "2023-03-31T00:00:00Z")}]});
+    let checked = check(Q1, Some(&policy(kept)), &context());
+    let nothing = checked.findings.iter().find(|finding| finding.code == "range.nothingLeft").unwrap();
+    assert!(nothing.message.ends_with("all of it is `held` or `retained`"), "{}", nothing.message);
+}
+
+/// Around what is kept 31 days are left alone where jobs select by activity, and around nothing else.
+#[test]
+fn what_keeps_nothing_has_no_days_around_it() {
+    let long_ago = |more: Value| {
+        let mut base: Value = serde_json::from_str(&recordings(json!({
+            "range": range("2018-01-01T00:00:00Z", "2018-06-01T00:00:00Z")
+        })))
+        .unwrap();
+        base.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        base.to_string()
+    };
+    let kept = |request: &str, policy: &str| {
+        let checked = check(request, Some(policy), &context());
+        assert!(checked.plan.is_some(), "{:?}", checked.findings);
+        checked.parts.iter().filter(|part| part.disposition != Disposition::Chunk).count()
+    };
+    let held = |hold: Value| policy(json!({"holds": [hold]}));
+    let window = range("2018-03-01T00:00:00Z", "2018-03-02T00:00:00Z");
+    assert_eq!(kept(&long_ago(json!({})), &held(json!({"id": "h", "range": window}))), 3);
+    assert_eq!(
+        kept(
+            &long_ago(json!({})),
+            &held(json!({"id": "h", "range": window, "conversationIds": ["6b1f3c1e-0000-4000-8000-000000000001"]}))
+        ),
+        0
+    );
+    let days = context().now.since(at("2018-06-10T00:00:00Z")).as_secs() / 86_400;
+    let rule = policy(json!({"retention": [{"recordTypes": ["recording"], "minAgeDays": days, "basis": "law"}]}));
+    assert_eq!(kept(&long_ago(json!({})), &rule), 1);
+    let overriding = json!({"retentionOverride": {"reason": "court", "approver": "judge"}});
+    assert_eq!(kept(&long_ago(overriding), &rule), 0);
+}
+
+#[test]
 fn a_stopped_check_still_has_a_document() {
     let document = serde_json::to_value(plan::document(&check("{", None, &context()))).unwrap();
     assert_eq!(

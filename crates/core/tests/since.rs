@@ -171,6 +171,67 @@ fn a_hold_after_the_range_matters_where_whole_conversations_are_deleted() {
     assert!(said.len() == 1 && said.iter().all(|line| line.starts_with("policy.newHold policy#/holds/0")), "{said:?}");
 }
 
+#[test]
+fn what_the_approved_plan_knows_is_no_news() {
+    let none = Vec::<String>::new();
+    // Conversations, whatever the order and the hold they are named in; one without a time counts at any.
+    let id = |n: u32| format!("{n:08}-0000-4000-8000-000000000000");
+    let named = |ids: &[u32]| json!({"id": "ids", "conversationIds": ids.iter().map(|n| id(*n)).collect::<Vec<_>>()});
+    let known = plan("dataDeletion", &policy(json!([named(&[2]), {"id": "two", "conversationIds": [id(3), id(1)]}])));
+    assert_eq!(said(&known, known.chunks(), &policy(json!([named(&[1, 2, 3])]))), none);
+    assert_eq!(
+        said(&known, known.chunks(), &policy(json!([named(&[1, 4, 5])]))),
+        [format!(
+            "policy.newHold policy#/holds/0 hold `ids` names conversation `{}` and 1 more, unknown to the approved plan",
+            id(4)
+        )]
+    );
+    // Windows that conversations may reach into, and those that end where the first chunk begins.
+    let after = |id: &str, to: &str| json!({"id": id, "range": {"start": "2023-03-01T00:00:00Z", "end": to}});
+    let known = plan("recordingJobs", &policy(json!([after("h", "2023-03-05T00:00:00Z")])));
+    let said_of = |hold: Value| said(&known, known.chunks(), &policy(json!([hold])));
+    assert_eq!(said_of(after("other name", "2023-03-04T00:00:00Z")), none);
+    assert_eq!(said_of(after("h", "2023-03-06T00:00:00Z")).len(), 1);
+    let until = |end: &str| json!({"id": "b", "range": {"start": "2022-12-01T00:00:00Z", "end": end}});
+    assert_eq!(said_of(until("2023-01-01T00:00:00Z")), none);
+    // For a plan of nothing more to do there is nothing in the way.
+    let strict =
+        json!({"version": 1, "jurisdictions": ["eu-west-1"], "limits": {"maxRecords": 1, "secondPerson": true}});
+    assert_eq!(said(&known, &[], &strict), none);
+}
+
+#[test]
+fn the_guards_of_the_approved_plan_may_be_as_strict() {
+    let limits = |limits: Value| json!({"version": 1, "limits": limits});
+    let codes = |approved: &Value, now: &Value| {
+        let plan = plan("dataDeletion", &limits(approved.clone()));
+        let said = said(&plan, plan.chunks(), &limits(now.clone()));
+        said.iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect::<Vec<_>>().join(" ")
+    };
+    let unlimited = json!({"maxRecords": null});
+    for (approved, now, expected) in [
+        (&json!({"secondPerson": true}), &json!({"secondPerson": true, "concurrency": 1}), ""),
+        (&json!({"maxRecords": 5}), &json!({"maxRecords": 5, "concurrency": 1}), ""),
+        (&json!({"maxRecords": 5}), &unlimited, ""),
+        (&unlimited, &json!({"maxRecords": 5}), "policy.maxRecords"),
+    ] {
+        assert_eq!(codes(approved, now), expected, "{approved}, now {now}");
+    }
+}
+
+#[test]
+fn a_hold_after_the_range_matters_if_either_policy_looks_for_conversations() {
+    let text = request("dataDeletion").replace("[\"message\"]", "[\"conversation\"]");
+    let after = json!({"id": "after", "range": {"start": "2023-03-01T00:00:00Z", "end": "2023-03-02T00:00:00Z"}});
+    for (approved, now, expected) in [(false, false, 0), (true, false, 1), (false, true, 1)] {
+        let limits = |looks: bool| json!({"spanningConversations": looks});
+        let known = json!({"version": 1, "limits": limits(approved)}).to_string();
+        let plan = check(&text, Some(&known), &planned()).plan.unwrap();
+        let current = json!({"version": 1, "limits": limits(now), "holds": [after]});
+        assert_eq!(said(&plan, plan.chunks(), &current).len(), expected, "{approved}, now {now}");
+    }
+}
+
 /// The plan of a month of recordings in one chunk, long ago.
 fn one_month(policy: &Value) -> Plan {
     let mut request: Value = serde_json::from_str(&request("recordingJobs")).unwrap();
@@ -218,6 +279,10 @@ fn a_rule_counts_that_conversations_of_a_chunk_may_reach_into() {
         let objection = approved(&plan).permits(plan.chunks()[0], &policy.to_string(), today).err();
         assert_eq!(matches!(objection, Some(Objection::Forbidden(_))), !expected.is_empty(), "{from}: {objection:?}");
     }
+    // Of several rules the one that keeps longest counts.
+    let mut both = rule(days("2023-02-01T00:00:00Z"));
+    both["retention"].as_array_mut().unwrap().push(rule(30)["retention"][0].clone());
+    assert_eq!(said(&plan, plan.chunks(), &both).len(), 1);
     // What the plan looks for already is no news on a later day either, whatever else has changed; a longer rule is.
     let since_planned = |from: &str| days(from) - 22;
     let known = rule(since_planned("2023-02-01T00:00:00Z"));

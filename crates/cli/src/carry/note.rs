@@ -71,7 +71,7 @@ pub(crate) fn order(plan: &Plan, approval: &Approval, target: &Target) -> Result
 
 /// Refuses a run that the ledger does not know and that was carried out from the ledger's folder before: then its file was emptied or
 /// replaced, and nobody knows what was submitted.
-pub(crate) async fn refuse_forgotten(ledger: &SqliteLedger, folder: &Path, run_id: &str) -> Result<(), Failure> {
+async fn refuse_forgotten(ledger: &SqliteLedger, folder: &Path, run_id: &str) -> Result<(), Failure> {
     let Some(lock) = RunLock::left_behind(folder, run_id) else { return Ok(()) };
     // Asked after that: another process may note the run at this moment, and does so before it takes the lock.
     if ledger.run(run_id).await.map_err(stored::failed)?.is_some() {
@@ -86,17 +86,19 @@ pub(crate) async fn refuse_forgotten(ledger: &SqliteLedger, folder: &Path, run_i
     Err(Failure::new(Exit::BadInput, "ledger.forgotten", lock.to_string(), message, help))
 }
 
-/// Notes a new run. Its evidence must not be there already.
+/// Notes a new run, of a ledger in that folder. Neither its evidence may be there already, nor its lock.
 pub(crate) async fn note(
-    ledger: &SqliteLedger,
+    (ledger, folder): (&SqliteLedger, &Path),
     evidence: &Path,
     plan: &Plan,
     planned_at: Timestamp,
     order: Order,
     now: Timestamp,
 ) -> Result<RunRow, Failure> {
+    // What evidence says is worth more than that there was a run.
     evidence::refuse_foreign(evidence, &order.run_id)?;
     evidence::refuse_earlier(evidence)?;
+    refuse_forgotten(ledger, folder, &order.run_id).await?;
     let chunks = plan.chunks().iter().map(|chunk| ChunkRun::new(&order, *chunk)).collect();
     let new = NewRun { order, plan_file: PlanFile::new(plan, planned_at).text(), chunks };
     ledger.create(&new, now).await.map_err(stored::failed)?;

@@ -90,10 +90,7 @@ async fn noted(
     let mut order = note::order(plan, &approval, target)?;
     narrow(&mut order.limits, plan.policy(), args);
     let place = around.evidence_of(ledger, &order.run_id)?;
-    // What evidence says is worth more than that there was a run.
-    evidence::refuse_earlier(&place)?;
-    note::refuse_forgotten(ledger, &around.folder, &order.run_id).await?;
-    note::note(ledger, &place, plan, prepared.planned_at, order, now).await
+    note::note((ledger, &around.folder), &place, plan, prepared.planned_at, order, now).await
 }
 
 /// The run that this command goes on with: that of the plan, or, if rules have moved since, that of the request and policy.

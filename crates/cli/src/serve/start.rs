@@ -52,7 +52,7 @@ async fn noted(setup: &Setup, ledger: &SqliteLedger, ask: &Ask) -> Result<(RunRo
         return Ok((row, false));
     }
     let evidence = setup.around.evidence_of(ledger, &order.run_id)?;
-    let row = note::note(ledger, &evidence, &plan, planned_at, order, now).await?;
+    let row = note::note((ledger, &setup.around.folder), &evidence, &plan, planned_at, order, now).await?;
     Ok((row, true))
 }
 

@@ -144,7 +144,7 @@ fn is_done(api: DeletionApi, attempt: &Attempt, end: &End) -> bool {
 
 /// The last look after the last deletion found nothing, where there was something to be looked at.
 fn was_seen(attempt: &Attempt, end: &End) -> bool {
-    let nothing_to_see = end.records_deleted.is_none_or(|deleted| deleted == 0);
+    let nothing_to_see = end.records_deleted == Some(0);
     attempt.seen.is_some_and(|look| {
         look.fits && look.found == 0 && look.remaining == end.remaining && (!look.idle || nothing_to_see)
     })

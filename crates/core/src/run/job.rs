@@ -390,7 +390,11 @@ impl Machine<'_> {
         match job.state {
             State::Cancelled => self.job_is_cancelled(&job, outcome, cause),
             State::Processing | State::Fulfilled => {
-                self.run.executed = true;
+                // What stood against it stands against what it deletes, whoever has it delete that.
+                if !std::mem::replace(&mut self.run.executed, true) && outcome != Outcome::Cancelled {
+                    let message = format!("{}; somebody else has executed its job all the same", cause.message);
+                    self.run.doubt = Some(Cause { message, ..cause });
+                }
                 self.to(Phase::Fulfilled { looks: 0 })
             }
             State::Failed(cause) => self.finish(Outcome::Failed, Some(cause)),

@@ -1,10 +1,11 @@
 //! Whatever is done to a log shows.
 
 use proptest::prelude::*;
-use purge_core::audit::{AUDIT_VERSION, BadRecord, ChainHead, Event, Manifest, Verdict, Verifier, Why};
+use purge_core::audit::{AUDIT_VERSION, BadRecord, ChainHead, Event, Manifest, Verdict, Verifier, Why, seal};
+use purge_core::json::digest;
 use purge_core::run::Outcome;
 
-use crate::support::{Log, PLAN, RUN, World};
+use crate::support::{Log, PLAN, RUN, World, begin};
 
 fn check(lines: &[String], manifest: Option<&Manifest>) -> Verdict {
     let mut verifier = Verifier::new();
@@ -48,10 +49,28 @@ fn an_untouched_log_is_good_and_gives_its_manifest() {
 }
 
 #[test]
+fn a_log_tells_in_brief_what_it_is_of() {
+    let world = World::of(3);
+    let mut log = Log::default();
+    log.attempt(&world, 1, 1, Outcome::Failed).attempt(&world, 2, 1, Outcome::Failed);
+    log.attempt(&world, 1, 2, Outcome::Verified).add(2, 2, begin(world.chunks[1]));
+    let (first, last) = (log.records[0].timestamp, log.records.last().unwrap().timestamp);
+    let verdict = check(&log.lines(), None);
+    assert!(verdict.told.simulated);
+    assert_eq!(verdict.told.approved_by.iter().collect::<Vec<_>>(), ["grace"]);
+    assert_eq!(verdict.told.span, Some((first, last)));
+    // What was taken up again has not ended.
+    assert_eq!(verdict.told.ended.iter().collect::<Vec<_>>(), [(&1, &Outcome::Verified)]);
+    assert!(!verdict.manifest_checked && check(&log.lines(), verdict.manifest.as_ref()).manifest_checked);
+}
+
+#[test]
 fn one_record_line_and_its_hash() {
     let mut log = Log::default();
     log.add_measured(1, 1, Event::Counted { records: 144 }, None);
     insta::assert_snapshot!(log.lines()[0]);
+    let again = seal(&mut ChainHead::origin(PLAN, 1), log.records[0].clone());
+    assert_eq!(again, log.records[0], "the hash that it had before is no part of it");
     insta::assert_snapshot!(ChainHead::origin(PLAN, 1).hash, @"sha256:6ca5de5c060a8dce6baca972e995754050fdf99b309cd53a6c14ad1cabd9902f");
 }
 
@@ -89,6 +108,32 @@ fn the_first_bad_record_is_named_with_what_is_wrong() {
     insta::assert_snapshot!(said.join("\n"));
 }
 
+/// A hash of bytes that nobody else would hash proves nothing.
+#[test]
+fn a_record_written_in_another_way_is_a_changed_one_even_with_a_hash_that_fits() {
+    let (lines, _) = log();
+    for (from, to) in [("{\"action\"", "{ \"action\""), ("data_purge", "data\\u005fpurge")] {
+        let mut line = lines[0].replacen(from, to, 1);
+        assert_ne!(line, lines[0]);
+        let (before, rest) = line.split_once("\"hash\":\"").unwrap();
+        let (hash, after) = rest.split_once("\",").unwrap();
+        let (old, new) = (hash.to_owned(), digest(format!("{before}{after}").as_bytes()));
+        line = line.replacen(&old, &new, 1);
+        let bad = bad(&[line], None);
+        assert_eq!((bad.why, bad.line), (Why::Changed, Some(1)), "{to}");
+    }
+}
+
+#[test]
+fn what_comes_after_the_first_bad_record_changes_nothing_but_where_a_missing_one_is() {
+    let (lines, manifest) = log();
+    let mut changed = lines.clone();
+    changed[2] = changed[2].replacen("144", "145", 1);
+    changed.insert(3, lines[2].clone());
+    let bad = bad(&changed, Some(&manifest));
+    assert_eq!((bad.why, bad.line, bad.seq), (Why::Changed, Some(3), Some(1)));
+}
+
 #[test]
 fn a_log_resealed_by_somebody_else_is_foreign_unlinked_or_ends_otherwise() {
     let (lines, manifest) = log();
@@ -122,6 +167,13 @@ fn the_run_and_plan_may_be_given() {
     assert!(matches!(other_plan.finish(None).bad.unwrap().why, Why::ForeignPlan { .. }));
     let other = Manifest { run_id: "run_other".to_owned(), ..manifest.clone() };
     assert!(matches!(bad(&lines, Some(&other)).why, Why::ForeignRun { .. }));
+    let other = Manifest { plan_digest: "sha256:other".to_owned(), ..manifest.clone() };
+    assert!(matches!(bad(&lines, Some(&other)).why, Why::ForeignPlan { .. }));
+    let other = Manifest { version: AUDIT_VERSION + 1, ..manifest.clone() };
+    assert_eq!(bad(&lines, Some(&other)).why, Why::UnknownVersion { version: AUDIT_VERSION + 1 });
+    let mut shorter = manifest.clone();
+    shorter.heads.get_mut(&3).unwrap().length -= 1;
+    assert_eq!(bad(&lines, Some(&shorter)).why, Why::Appended);
     let mut fewer = manifest.clone();
     fewer.heads.remove(&3);
     assert_eq!(bad(&lines, Some(&fewer)).why, Why::UnknownChunk);

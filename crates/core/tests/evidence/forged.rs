@@ -1,5 +1,7 @@
 //! A log that somebody has made up, with hashes that fit, tells a story that no run can have: the report names what is wrong with it.
 
+use std::time::Duration;
+
 use purge_core::audit::AuditRecord;
 use purge_core::report::Report;
 use purge_core::request::{DeletionApi, RecordingOptions};
@@ -28,11 +30,21 @@ fn job() -> World {
     })
 }
 
+/// The records of an honest run.
+fn honest(world: &World) -> Vec<Value> {
+    let honest = records(&world.order, world.chunks[0], &[]);
+    honest.iter().map(|record| serde_json::to_value(record).unwrap()).collect()
+}
+
 /// What the report says of the records of an honest run after somebody has changed them.
 fn told(world: &World, forge: Forge) -> String {
-    let honest = records(&world.order, world.chunks[0], &[]);
-    let mut values: Vec<Value> = honest.iter().map(|record| serde_json::to_value(record).unwrap()).collect();
+    let mut values = honest(world);
     forge(&mut values);
+    reported(world, &values)
+}
+
+/// The problems of a report of these records.
+fn reported(world: &World, values: &[Value]) -> String {
     let forged: Vec<AuditRecord> =
         values.iter().map(|value| serde_json::from_str(&value.to_string()).unwrap()).collect();
     let report = Report::of(world.ordered(), &forged);
@@ -81,7 +93,7 @@ fn is_put(record: &Value) -> bool {
 #[test]
 fn a_deletion_that_cannot_have_been_is_named() {
     assert_eq!(told(&deletion(), |_| {}), "");
-    let table: [(&str, Forge, &str); 26] = [
+    let table: [(&str, Forge, &str); 33] = [
         ("another body", |r| set(r, "sending", &json!({ "body_sha256": "sha256:00" })), "request.body"),
         ("no body", |r| set(r, "sending", &json!({ "body_sha256": null })), "request.body"),
         ("another call", |r| set(r, "sending", &json!({ "call": "POST /api/v2/conversations" })), "request.body"),
@@ -221,16 +233,101 @@ fn a_deletion_that_cannot_have_been_is_named() {
             },
             "guards.limit submits.accepted",
         ),
+        (
+            "submitted again on an old count",
+            |r| {
+                let sent = r.iter().find(|record| kind(record) == "sending").unwrap().clone();
+                unanswered(r);
+                before(r, "verified", sent["event"].clone());
+            },
+            "guards.limit",
+        ),
+        (
+            "accepted, and submitted nothing",
+            |r| set(r, "finished", &json!({ "submits": 0 })),
+            "submits.unsent verified.undone records.deleted",
+        ),
+        (
+            "nothing left, says nobody",
+            |r| {
+                set(r, "verified", &json!({ "remaining": null }));
+                set(r, "finished", &json!({ "remaining": null }));
+                r.last_mut().unwrap()["records_deleted"] = Value::Null;
+            },
+            "verified.remaining",
+        ),
+        ("something protected", |r| set(r, "finished", &json!({ "protected": 3 })), "records.sum"),
+        (
+            "verified, and something left",
+            |r| {
+                set(r, "verified", &json!({ "remaining": 2 }));
+                set(r, "finished", &json!({ "remaining": 2 }));
+                r.last_mut().unwrap()["records_deleted"] = json!(10);
+            },
+            "verified.remaining",
+        ),
+        (
+            "verified, and why not",
+            |r| set(r, "finished", &json!({ "cause": { "code": "made.up", "message": "made up" } })),
+            "verified.cause",
+        ),
+        (
+            "failed, and not why",
+            |r| {
+                end(r, "failed", json!(12), &json!({}));
+                set(r, "finished", &json!({ "cause": null }));
+            },
+            "cause.missing",
+        ),
     ];
     for (what, forge, codes) in table {
         assert_eq!(told(&deletion(), forge), codes, "{what}");
     }
 }
 
+/// The submit was not answered, and looked for.
+fn unanswered(records: &mut Vec<Value>) {
+    let none = json!({ "kind": "no_answer", "call": "POST /api/v2/data/deletion/requests", "why": "timedOut" });
+    set(records, "submitted", &json!({ "kind": "was_submitted" }));
+    let of = records.iter_mut().find(|record| kind(record) == "was_submitted").unwrap();
+    of["event"] = none;
+    before(records, "verified", json!({ "kind": "submit_looked_for", "arrived": true, "how": "it is empty" }));
+    drop_all(records, &["status"]);
+    records.iter_mut().for_each(|record| record["request_id"] = Value::Null);
+}
+
+#[test]
+fn a_submit_without_an_answer_that_cannot_have_been_is_named() {
+    let table: [(&str, Forge, &str); 4] = [
+        ("watched until the window was empty", |_| {}, ""),
+        ("nobody watched", |r| drop_all(r, &["submit_looked_for"]), "verified.undone"),
+        (
+            "failed after all",
+            |r| before(r, "verified", json!({ "kind": "status", "remote": "failed", "known": true })),
+            "verified.undone",
+        ),
+        (
+            "looked before it was sent",
+            |r| {
+                let look = r.remove(r.iter().position(|record| kind(record) == "verified").unwrap());
+                let place = r.iter().position(|record| kind(record) == "sending").unwrap();
+                r.insert(place, look);
+            },
+            "verified.unseen",
+        ),
+    ];
+    for (what, forge, codes) in table {
+        let mut values = honest(&deletion());
+        unanswered(&mut values);
+        forge(&mut values);
+        assert_eq!(reported(&deletion(), &values), codes, "{what}");
+    }
+}
+
 #[test]
 fn a_job_that_cannot_have_been_is_named() {
     assert_eq!(told(&job(), |_| {}), "");
-    let table: [(&str, Forge, &str); 19] = [
+    let table: [(&str, Forge, &str); 35] = [
         (
             "the body of an execution",
             |r| {
@@ -318,10 +415,145 @@ fn a_job_that_cannot_have_been_is_named() {
             "records.before records.sum",
         ),
         ("nothing looked at", |r| set(r, "verified", &json!({ "checked": 0 })), "verified.unseen"),
+        ("nobody knows at how many", |r| set(r, "verified", &json!({ "checked": null })), "verified.unseen"),
+        ("a count is no look", |r| set(r, "verified", &json!({ "method": "analytics" })), "verified.unseen"),
+        (
+            "not over",
+            |r| {
+                let of = r.iter_mut().filter(|record| record["event"]["remote"] == "FULFILLED");
+                of.for_each(|record| record["event"]["remote"] = json!("PROCESSING"));
+            },
+            "verified.undone",
+        ),
+        (
+            "one failed",
+            |r| set(r, "processed", &json!({ "processed": 11, "failed": 1 })),
+            "verified.undone records.sum",
+        ),
+        ("what it processed is not said", |r| drop_all(r, &["processed"]), "verified.undone records.sum"),
+        (
+            "deleted what it skipped",
+            |r| {
+                set(r, "processed", &json!({ "skipped": 2 }));
+                end(r, "residual", json!(12), &json!({}));
+            },
+            "records.sum",
+        ),
+        (
+            "deleted what failed",
+            |r| {
+                set(r, "processed", &json!({ "failed": 2 }));
+                end(r, "residual", json!(12), &json!({}));
+            },
+            "records.sum",
+        ),
+        (
+            "skipped all of it, and held",
+            |r| {
+                set(r, "processed", &json!({ "processed": 0, "skipped": 12 }));
+                end(r, "held", json!(0), &json!({ "protected": 12 }));
+            },
+            "",
+        ),
+        (
+            "skipped what the platform protects",
+            |r| {
+                set(r, "processed", &json!({ "processed": 10, "skipped": 2 }));
+                set(r, "finished", &json!({ "protected": 2 }));
+                r.last_mut().unwrap()["records_deleted"] = json!(10);
+            },
+            "",
+        ),
+        (
+            "deleted and left more than there was",
+            |r| {
+                set(r, "verified", &json!({ "found": 5, "remaining": 5 }));
+                end(r, "residual", json!(12), &json!({ "remaining": 5 }));
+            },
+            "records.sum",
+        ),
+        (
+            "something left, and no look",
+            |r| {
+                before(r, "gate", json!({ "kind": "submit_looked_for", "arrived": true, "how": "in the list" }));
+                drop_all(r, &["verified"]);
+                end(r, "residual", Value::Null, &json!({ "remaining": 5 }));
+            },
+            "records.left",
+        ),
+        (
+            "nothing there, and nothing to look at",
+            |r| {
+                set(r, "gate", &json!({ "recordings": 0 }));
+                set(r, "processed", &json!({ "recordings": 0, "processed": 0 }));
+                set(r, "verified", &json!({ "checked": 0 }));
+                set(r, "finished", &json!({ "before": 0 }));
+                r.last_mut().unwrap()["records_deleted"] = json!(0);
+            },
+            "",
+        ),
+        (
+            "cancelled midway, and nothing deleted",
+            |r| {
+                let of = r.iter_mut().filter(|record| record["event"]["remote"] == "FULFILLED");
+                of.for_each(|record| record["event"]["remote"] = json!("CANCELLED"));
+                set(r, "processed", &json!({ "processed": 5 }));
+                end(r, "cancelled", Value::Null, &json!({}));
+            },
+            "outcome.denied",
+        ),
+        (
+            "cancelled before it began",
+            |r| {
+                let of = r.iter_mut().filter(|record| record["event"]["remote"] == "FULFILLED");
+                of.for_each(|record| record["event"]["remote"] = json!("CANCELLED"));
+                set(r, "processed", &json!({ "processed": 0 }));
+                end(r, "cancelled", json!(0), &json!({}));
+            },
+            "",
+        ),
+        (
+            "cancelled, and deleted something",
+            |r| {
+                let of = r.iter_mut().filter(|record| record["event"]["remote"] == "FULFILLED");
+                of.for_each(|record| record["event"]["remote"] = json!("CANCELLED"));
+                set(r, "processed", &json!({ "processed": 0 }));
+                end(r, "cancelled", json!(5), &json!({}));
+            },
+            "records.deleted records.sum",
+        ),
+        (
+            "executed twice on one look",
+            |r| {
+                let put = r.iter().find(|record| is_put(record)).unwrap().clone();
+                let none = json!({ "kind": "no_answer", "call": put["event"]["call"].clone(), "why": "dropped" });
+                let place = r.iter().position(|record| record["event"]["remote"] == "PROCESSING").unwrap();
+                let mut lost = put.clone();
+                lost["event"] = none;
+                r.splice(place..place, [lost, put]);
+            },
+            "guards.unasked guards.limit",
+        ),
     ];
     for (what, forge, codes) in table {
         assert_eq!(told(&job(), forge), codes, "{what}");
     }
+    // A job is counted even where there is no limit.
+    let mut unlimited = job();
+    unlimited.order.limits.max_records = None;
+    assert_eq!(told(&unlimited, |_| {}), "");
+    assert_eq!(told(&unlimited, |r| drop_all(r, &["gate"])), "guards.limit");
+    // The date is that of the request that created the job, and seven days.
+    let early_by = |millis| {
+        let mut values = honest(&job());
+        drop_all(&mut values, &["waiting"]);
+        let post = values.iter().find(|record| kind(record) == "sending").unwrap();
+        let date = at(post["timestamp"].as_str().unwrap()).plus_days(7);
+        let done = values.iter_mut().find(|record| kind(record) == "processed").unwrap();
+        done["timestamp"] = json!(date.minus(Duration::from_millis(millis)).to_string());
+        reported(&job(), &values)
+    };
+    assert_eq!((early_by(1).as_str(), early_by(0).as_str()), ("verified.early", ""));
 }
 
 #[test]
@@ -344,11 +576,12 @@ fn attempts_that_cannot_follow_each_other_are_named() {
         assert_eq!(told(&deletion(), forge), codes, "{what}");
     }
     // Two chunks cannot have been deleted by one request.
-    let world = World::of(2);
-    let both = world.chunks.iter().flat_map(|chunk| records(&world.order, *chunk, &[]));
-    let report = Report::of(world.ordered(), &both.collect::<Vec<_>>());
+    let world = World::of(3);
+    let mut all: Vec<_> = world.chunks.iter().flat_map(|chunk| records(&world.order, *chunk, &[])).collect();
+    all.iter_mut().filter(|r| r.chunk == 2 && r.request_id.is_some()).for_each(|r| r.request_id = Some("z".to_owned()));
+    let report = Report::of(world.ordered(), &all);
     assert_eq!(
         report.problems.iter().map(|p| (p.code.as_str(), p.chunk)).collect::<Vec<_>>(),
-        [("request.shared", Some(2))]
+        [("request.shared", Some(3))]
     );
 }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod folder;
+#[cfg(test)]
 mod forged;
 #[cfg(test)]
 mod honest;

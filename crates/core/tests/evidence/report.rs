@@ -2,12 +2,14 @@
 
 use proptest::prelude::*;
 use purge_core::audit::Event;
+use purge_core::chunk::Age;
 use purge_core::metrics::prometheus;
 use purge_core::plan::Disposition;
 use purge_core::report::{Report, RunOutcome, exit_code};
-use purge_core::run::{Cause, Outcome};
+use purge_core::request::DeletionApi;
+use purge_core::run::{Cause, Outcome, WaitReason};
 
-use crate::support::{Log, World, begin, completed, counted, left, submit, submit_of};
+use crate::support::{Log, World, at, begin, completed, counted, left, submit, submit_of};
 
 fn report_of(outcomes: &[Option<Outcome>]) -> Report {
     let world = World::of(u32::try_from(outcomes.len()).unwrap());
@@ -59,6 +61,26 @@ fn a_submit_that_was_withheld_is_none() {
     assert_eq!(submits(&log), 0);
 }
 
+#[test]
+fn an_open_submit_counts_until_it_is_refused() {
+    let world = World::of(1);
+    let wait = |reason| Event::Waiting { reason, until: at("2026-01-02T00:00:00Z") };
+    let limited = || wait(WaitReason::RateLimited { retry_after_seconds: None });
+    let table = [
+        ("under way", vec![submit(), wait(WaitReason::InFlight)], 1),
+        ("told to come again", vec![submit(), limited()], 0),
+        ("told so after it was accepted", vec![submit(), Event::Submitted, limited()], 1),
+    ];
+    for (what, events, submits) in table {
+        let mut log = Log::default();
+        log.add(1, 1, begin(world.chunks[0]));
+        for event in events {
+            log.add(1, 1, event);
+        }
+        assert_eq!(Report::of(world.ordered(), &log.records).totals.submits, submits, "{what}");
+    }
+}
+
 /// Every set of outcomes that the chunks of a run can show together.
 #[test]
 fn every_combination_of_outcomes_has_its_word_and_exit_code() {
@@ -95,7 +117,7 @@ fn every_combination_of_outcomes_has_its_word_and_exit_code() {
 
 #[test]
 fn what_the_api_refused_is_not_called_blocked() {
-    let world = World::of(1);
+    let world = World::of(2);
     let mut log = Log::default();
     let cause = Cause::new("missing.permissions", "the client may not delete");
     log.add(1, 1, begin(world.chunks[0])).add(1, 1, counted(144)).add(1, 1, submit());
@@ -110,10 +132,20 @@ fn what_the_api_refused_is_not_called_blocked() {
         remaining: None,
         protected: None,
     };
-    log.add(1, 1, finished);
+    // One such chunk is enough; the other was stopped by a guard.
+    log.attempt(&world, 2, 1, Outcome::Rejected).add(1, 1, finished);
     let report = Report::of(world.ordered(), &log.records);
     assert_eq!(report.problems, []);
     assert_eq!((report.outcome, exit_code(&report)), (RunOutcome::Rejected, 4));
+    assert!(report.chunks[0].refused_by_api);
+    // It is said of what was rejected, and of nothing that failed or was never taken up.
+    if let Some(last) = log.records.last_mut()
+        && let Event::Finished { outcome, .. } = &mut last.event
+    {
+        *outcome = Outcome::Failed;
+    }
+    assert!(!Report::of(world.ordered(), &log.records).chunks[0].refused_by_api);
+    assert!(!report_of(&[None]).chunks[0].refused_by_api);
 }
 
 #[test]
@@ -131,6 +163,26 @@ fn what_an_attempt_before_has_deleted_is_neither_a_contradiction_nor_nothing() {
             let code = if last == Cancelled { 6 } else { 4 };
             assert_eq!(exit_code(&report), code, "{first:?}, then {last:?}: not \"nothing was deleted\"");
         }
+    }
+    // One chunk is enough for that, and one that failed before it submitted anything has deleted nothing.
+    let finished = |outcome| Event::Finished {
+        outcome,
+        cause: Some(Cause::new("test.cause", "made up for the test")),
+        submits: 0,
+        requests: 1,
+        before: None,
+        remaining: None,
+        protected: None,
+    };
+    let world = World::of(2);
+    for (first, outcome, code) in
+        [(Residual, RunOutcome::Partial, 4), (Unknown, RunOutcome::Partial, 4), (Failed, RunOutcome::Held, 3)]
+    {
+        let mut log = Log::default();
+        log.add(1, 1, begin(world.chunks[0])).add(1, 1, finished(first));
+        log.attempt(&world, 1, 2, Held).attempt(&world, 2, 1, Held);
+        let report = Report::of(world.ordered(), &log.records);
+        assert_eq!((report.outcome, exit_code(&report)), (outcome, code), "{first:?}");
     }
     // In one attempt it is one.
     let world = World::of(1);
@@ -167,6 +219,76 @@ fn attempts_at_a_chunk_are_summed() {
     assert_eq!((chunk.attempts, chunk.submits, chunk.requests), (2, 2, Some(9)));
     assert_eq!((chunk.before, chunk.records_deleted, chunk.remaining), (Some(144), Some(144), Some(0)));
     assert_eq!(exit_code(&report), 0);
+}
+
+/// What an attempt has deleted is added to what the one before it has, unless they may be the same records.
+#[test]
+fn what_two_attempts_may_both_have_deleted_is_not_summed() {
+    use DeletionApi::{DataDeletion, RecordingJobs};
+    let finished = |before, remaining| Event::Finished {
+        outcome: Outcome::Residual,
+        cause: Some(Cause::new("test.cause", "made up for the test")),
+        submits: 1,
+        requests: 3,
+        before,
+        remaining,
+        protected: None,
+    };
+    // The first leaves 44 of 144; what the next one finds, and deletes.
+    let table = [
+        (DataDeletion, Some(44), 44, Some(144)),
+        (DataDeletion, Some(45), 45, None),
+        (DataDeletion, Some(43), 43, None),
+        (RecordingJobs, Some(44), 44, Some(144)),
+        (RecordingJobs, Some(45), 45, None),
+        (RecordingJobs, Some(40), 40, Some(140)),
+        (RecordingJobs, None, 44, None),
+    ];
+    for (api, found, deletes, sum) in table {
+        let mut world = World::of(1);
+        world.order.request.api = api;
+        let mut log = Log::default();
+        for (attempt, before, left, deleted) in [(1, Some(144), 44, 100), (2, found, 0, deletes)] {
+            log.add(1, attempt, begin(world.chunks[0])).add(1, attempt, submit()).add(1, attempt, Event::Submitted);
+            log.add_measured(1, attempt, finished(before, Some(left)), Some(deleted));
+        }
+        let report = Report::of(world.ordered(), &log.records);
+        assert_eq!(report.totals.records_deleted, sum, "{api:?} finds {found:?}");
+    }
+}
+
+#[test]
+fn what_two_old_chunks_may_both_have_deleted_is_not_summed() {
+    use Outcome::{Held, Verified};
+    let sum = |ages: [Age; 2], second| {
+        let mut world = World::of(2);
+        world.chunks.iter_mut().zip(ages).for_each(|(chunk, age)| chunk.age = age);
+        let mut log = Log::default();
+        log.attempt(&world, 1, 1, Verified).attempt(&world, 2, 1, second);
+        Report::of(world.ordered(), &log.records).totals.records_deleted
+    };
+    assert_eq!(sum([Age::Aged, Age::Aged], Verified), None);
+    assert_eq!(sum([Age::Aged, Age::Recent], Verified), Some(288));
+    assert_eq!(sum([Age::Aged, Age::Aged], Held), Some(144));
+}
+
+#[test]
+fn what_was_there_is_what_the_first_attempt_that_submitted_has_counted() {
+    let world = World::of(1);
+    let mut log = Log::default();
+    log.add(1, 1, begin(world.chunks[0])).add(1, 1, counted(5_000));
+    let finished = Event::Finished {
+        outcome: Outcome::Rejected,
+        cause: Some(Cause::new("guard.max-records", "too many")),
+        submits: 0,
+        requests: 1,
+        before: Some(5_000),
+        remaining: None,
+        protected: None,
+    };
+    log.add(1, 1, finished).attempt(&world, 1, 2, Outcome::Verified);
+    let report = Report::of(world.ordered(), &log.records);
+    assert_eq!((report.chunks[0].before, report.chunks[0].records_deleted), (Some(144), Some(144)));
 }
 
 #[test]
@@ -241,11 +363,24 @@ fn an_attempt_that_begins_afresh_does_not_tell_the_numbers_of_the_one_before() {
     assert_eq!(submits(vec![finished(Outcome::Held, 0)]), [1]);
     assert_eq!(submits(vec![submit(), Event::Submitted, finished(Outcome::Failed, 1)]), [2, 2, 2]);
     assert_eq!(submits(vec![submit(), looked(None), finished(Outcome::Unknown, 1)]), [2, 2, 2]);
+    // Posted without an answer, and found not to have arrived.
+    assert_eq!(submits(vec![submit(), looked(Some(false)), submit(), Event::Submitted]), [2, 1, 2, 2]);
     // Going on with the other: seen through, and found not to have arrived and posted again or given up.
-    assert_eq!(submits(vec![finished(Outcome::Unknown, 1)]), [1]);
+    assert_eq!(submits(vec![completed(), finished(Outcome::Unknown, 1)]), [1, 1]);
     let again = vec![looked(Some(false)), submit(), Event::Submitted, finished(Outcome::Failed, 1)];
     assert_eq!(submits(again), [0, 1, 1, 1]);
     assert_eq!(submits(vec![looked(None), looked(Some(false)), finished(Outcome::Cancelled, 0)]), [1, 0, 0]);
+    // What did not arrive has deleted nothing, whatever was thought before.
+    let mut log = Log::default();
+    log.attempt(&world, 1, 1, Outcome::Unknown);
+    log.records.last_mut().unwrap().records_deleted = Some(100);
+    log.add(1, 2, begin(world.chunks[0])).add(1, 2, looked(Some(false))).add(1, 2, finished(Outcome::Cancelled, 0));
+    assert_eq!(Report::of(world.ordered(), &log.records).totals.records_deleted, Some(0));
+    // What is known to be over leaves nothing to go on with.
+    let mut log = Log::default();
+    log.attempt(&world, 1, 1, Outcome::Residual).add(1, 2, begin(world.chunks[0]));
+    let totals = Report::of(world.ordered(), &log.records).totals;
+    assert_eq!((totals.submits, totals.records_deleted), (1, Some(140)));
 }
 
 #[test]
@@ -285,6 +420,10 @@ fn what_does_not_add_up_is_named() {
     assert_eq!(problems(&world, &log), "attempt.order");
 
     let (world, mut log) = unbegun();
+    log.attempt(&world, 1, 1, Outcome::Failed).add(1, 3, started(&world));
+    assert_eq!(problems(&world, &log), "attempt.order");
+
+    let (world, mut log) = unbegun();
     log.add(1, 1, begin(World::of(2).chunks[1]));
     assert_eq!(problems(&world, &log), "chunk.window");
 
@@ -310,6 +449,11 @@ fn what_does_not_add_up_is_named() {
     }
 
     let (world, mut log) = unbegun();
+    log.add(1, 1, Event::CancelAsked);
+    log.records[0].action = "something else".to_owned();
+    assert_eq!(problems(&world, &log), "record.order");
+
+    let (world, mut log) = unbegun();
     log.add(1, 1, finished(Outcome::Held, 0, None, None));
     log.records[0].status = "verified".to_owned();
     assert_eq!(problems(&world, &log), "record.status");
@@ -325,6 +469,9 @@ fn what_does_not_add_up_is_named() {
     let (mut world, log) = unbegun();
     world.chunks.clear();
     assert_eq!(problems(&world, &log), "chunk.missing chunk.count accounting.chunks");
+
+    assert_eq!(problems(&World::of(0), &Log::default()), "chunk.count");
+    assert_eq!(report_of(&[]).outcome, RunOutcome::Unknown, "a run without chunks has shown nothing");
 }
 
 proptest! {

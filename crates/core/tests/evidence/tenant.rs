@@ -196,7 +196,8 @@ impl Tenant<'_> {
                 json(200, &json!({ "results": [{ "count": self.left }] }))
             }
             (Method::Post, "query") => self.conversations(),
-            (Method::Get, "details") => json(200, &json!({ "conversations": [], "totalHits": 0 })),
+            // One that a hold names may be one of this chunk's.
+            (Method::Get, "details") => self.named(),
             (Method::Post, "deletionprotection") => {
                 let ids = body["conversationIds"].as_array().unwrap().iter();
                 let all = self.whims.of(2) == 1;
@@ -241,6 +242,13 @@ impl Tenant<'_> {
             json!({ "conversationId": format!("c-{n}"), "conversationStart": day, "conversationEnd": day })
         };
         let listed: Vec<_> = (1..=if self.whims.of(5) == 4 { 0 } else { 3 }).map(one).collect();
+        json(200, &json!({ "conversations": listed, "totalHits": listed.len() }))
+    }
+
+    fn named(&mut self) -> Fate {
+        let day = |hour| format!("2023-01-01T{hour}:00:00.000Z");
+        let one = json!({ "conversationId": "c-2", "conversationStart": day(12), "conversationEnd": day(13) });
+        let listed = if self.whims.of(3) == 2 { vec![one] } else { Vec::new() };
         json(200, &json!({ "conversations": listed, "totalHits": listed.len() }))
     }
 

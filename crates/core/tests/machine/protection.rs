@@ -486,3 +486,66 @@ fn protection_that_came_in_the_cool_off_is_asked_for_after_it() {
 fn protection_found(asked: u64, protected: &[&str]) -> Value {
     json!({ "kind": "protection_found", "asked": asked, "protected": protected })
 }
+
+#[test]
+fn however_many_conversations_are_held_all_of_them_are_looked_up() {
+    let held = |n: usize| {
+        order("dataDeletion", |order| {
+            order["heldConversations"] = (0..n).map(|n| json!({ "id": format!("h{n}"), "hold": "H-1" })).collect();
+        })
+    };
+    let rest = || [count(1), accepted(), status("completed"), count(0)];
+    let asked = |story: &Story| story.times("GET details");
+    let story = play(&held(50), [none()].into_iter().chain(rest()));
+    assert_eq!((story.end(), asked(&story)), (verified(), 1));
+    let story = play(&held(51), [none(), none()].into_iter().chain(rest()));
+    assert_eq!((story.end(), asked(&story)), (verified(), 2));
+    let story = play(&held(51), [none(), conversations(&["h50"])]);
+    assert_eq!((story.end(), asked(&story), story.times(SUBMIT)), (ended(Outcome::Held, "hold"), 2, 0));
+}
+
+/// Conversations of the chunk, the last to end first; of some it is asked whether the platform protects them.
+fn page(ids: std::ops::Range<u32>, end: &str, total: u32) -> Value {
+    let one = |n: u32| json!({ "conversationId": format!("c-{n:03}"), "conversationStart": "2023-01-31T10:00:00.000Z", "conversationEnd": end });
+    json!({ "conversations": ids.map(one).collect::<Vec<_>>(), "totalHits": total })
+}
+
+#[test]
+fn however_many_conversations_reach_into_a_held_window_all_are_asked_about() {
+    let into = "2023-02-02T10:00:00.000Z";
+    let held = held_after("recordingJobs", |_| {});
+    let protects = |ids: std::ops::Range<u32>| Json(200, ids.map(|n| json!({ "id": format!("c-{n:03}") })).collect());
+    let found =
+        || [created(), job("READY"), Json(200, page(0..100, into, 101)), Json(200, page(100..101, into, 101)), none()];
+    let story = play(&held, found().into_iter().chain([protects(0..100), protects(0..0)]).chain(called_off()));
+    let asked = |story: &Story| story.times("POST deletionprotection");
+    assert_eq!((story.end(), asked(&story)), (ended(Outcome::Held, "hold"), 2));
+    let message = story.run.view().cause.unwrap().message;
+    assert!(message.ends_with(": 1 of them, by hold `H-2`"), "{message}");
+    // All that is left is protected: the job may run, and leaves them out.
+    let rest = [job("PROCESSING"), job("FULFILLED"), gone()];
+    let story = play(&held, found().into_iter().chain([protects(0..100), protects(100..101)]).chain(rest));
+    assert_eq!((story.end(), asked(&story)), (verified(), 2));
+    // Once one has ended before the window, so have all that follow.
+    let mut mixed = page(0..2, into, 101);
+    mixed["conversations"][1]["conversationEnd"] = json!("2023-01-31T11:00:00.000Z");
+    let story = play(
+        &held,
+        [created(), job("READY"), Json(200, mixed), none(), protects(0..0)].into_iter().chain(called_off()),
+    );
+    assert_eq!(story.end(), ended(Outcome::Held, "hold"));
+    // Those without an end are asked for by themselves, if only one of the windows is one that they can reach into.
+    let mut both = held.clone();
+    both.held_windows.push(both.held_windows[0].clone());
+    both.held_windows[1].rule = true;
+    both.held_windows[1].window =
+        serde_json::from_value(json!({ "start": "2023-06-01T00:00:00.000Z", "end": "2023-07-01T00:00:00.000Z" }))
+            .unwrap();
+    let all = Json(200, page(0..3, "2023-01-31T11:00:00.000Z", 3));
+    let answers = [created(), job("READY"), all, none(), job("PROCESSING"), job("FULFILLED")];
+    let story = play(&both, answers.into_iter().chain([gone()]));
+    assert_eq!(story.end(), verified());
+    let asked: Vec<_> = bodies(&story).into_iter().filter(|body| body["body"]["interval"].is_string()).collect();
+    // The first is of the look at what has recordings.
+    assert_eq!((asked.len(), asked[1]["body"] == asked[2]["body"]), (3, false));
+}
