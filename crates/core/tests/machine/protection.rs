@@ -78,7 +78,8 @@ fn a_long_window_is_searched_in_pieces_that_the_query_takes() {
 }
 
 /// A job that has counted so many conversations.
-fn counted(conversations: Value) -> [Answer; 2] {
+fn counted(conversations: impl Into<Value>) -> [Answer; 2] {
+    let conversations: Value = conversations.into();
     let ready =
         json!({ "id": "job-1", "state": "READY", "totalConversations": conversations, "totalRecordings": 1500 });
     [created(), Json(200, ready)]
@@ -103,17 +104,17 @@ fn what_is_not_listed_may_reach_into_what_is_kept() {
         page["totalHits"] = json!(total);
         Json(200, page)
     };
-    let story = play(&held, counted(json!(1000)).into_iter().chain([some(999), none()]).chain(called_off()));
+    let story = play(&held, counted(1000).into_iter().chain([some(999), none()]).chain(called_off()));
     assert_eq!(story.end(), ended(Outcome::Held, "hold.not-listed"));
     let rest = || [job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
-    let story = play(&held, counted(json!(1000)).into_iter().chain([some(1000), none()]).chain(rest()));
+    let story = play(&held, counted(1000).into_iter().chain([some(1000), none()]).chain(rest()));
     assert_eq!(story.end(), verified());
     let window = json!({ "start": "2022-12-01T00:00:00.000Z", "end": "2023-02-01T00:00:00.000Z" });
     let long = || serde_json::from_value(json!({ "index": 1, "total": 1, "window": window })).unwrap();
     for (second, end) in [(400, verified()), (399, ended(Outcome::Held, "hold.not-listed"))] {
         let pieces = [some(600), none(), some(second), none()];
         let rest = if end == verified() { rest().to_vec() } else { called_off().to_vec() };
-        let answers = counted(json!(1000)).into_iter().chain(pieces).chain(rest);
+        let answers = counted(1000).into_iter().chain(pieces).chain(rest);
         let story = go_on(&held, ChunkRun::new(&held, long()), "2024-01-01T00:00:00Z", answers);
         assert_eq!(story.end(), end, "{second}");
     }
@@ -129,7 +130,7 @@ fn what_is_not_listed_reaches_into_what_a_rule_keeps_for_a_month() {
             order["heldWindows"] = json!([{ "window": window, "hold": "R-1", "rule": rule }]);
         })
     };
-    let listed = |pages: usize| counted(json!(1000)).into_iter().chain(vec![none(); pages]);
+    let listed = |pages: usize| counted(1000).into_iter().chain(vec![none(); pages]);
     let near = play(&rule("2023-02-20T00:00:00.000Z", true), listed(2).chain(called_off()));
     assert_eq!(near.end(), ended(Outcome::Held, "hold.not-listed"));
     let hold = play(&rule("2023-12-01T00:00:00.000Z", false), listed(2).chain(called_off()));
@@ -145,7 +146,7 @@ fn a_held_conversation_that_is_not_listed_may_be_one_of_the_jobs() {
         order["heldConversations"] = json!([{ "id": "b", "hold": "H-1" }, { "id": "c", "hold": "H-3" }]);
     });
     let unknown = || Json(200, json!({ "conversations": [] }));
-    let asked = |listed: Answer| counted(json!(1000)).into_iter().chain([unknown(), listed]);
+    let asked = |listed: Answer| counted(1000).into_iter().chain([unknown(), listed]);
     let story = play(&named, asked(none()).chain([Json(200, json!([{ "id": "c" }]))]).chain(called_off()));
     assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Held, "hold"), 0));
     let message = story.run.view().cause.unwrap().message;
@@ -364,11 +365,13 @@ fn a_full_page_is_followed_by_another_whatever_the_answer_says_that_there_are() 
     let story = play(&held, start().chain(further).chain(called_off()));
     assert_eq!(story.end(), ended(Outcome::Held, "hold"));
     assert_eq!(story.events("holds_checked")[0]["unprotected"], json!(["a"]));
+    assert_eq!(pages(&story), [(100, 1), (100, 2), (100, 1)], "and those without an end");
     // Beyond the last page there is no list, and the number stays.
     let rest = [job("PROCESSING"), job("FULFILLED"), conversations(&["z"]), gone()];
     let empty = Json(200, json!({ "totalHits": 100 }));
     let story = play(&held, start().chain([empty, none(), protected]).chain(rest));
     assert_eq!(story.end(), verified());
+    assert!(story.waits.iter().all(|wait| matches!(wait, WaitReason::JobPending { .. })), "{:?}", story.waits);
     // Where some are said to be on it, a page without a list is none.
     let short = always(Json(200, json!({ "totalHits": 101 })));
     let story = play(&held, start().chain([short]).chain(called_off()));
