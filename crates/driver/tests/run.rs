@@ -873,7 +873,7 @@ fn a_policy_that_cannot_be_read_in_a_cool_off_is_told_of() {
                 clock.sleep_until(at).await;
                 reason
             }
-            other => panic!("{other:?}"),
+            other @ (Advance::Done(_) | Advance::Lost | Advance::Busy { .. } | Advance::Absent) => panic!("{other:?}"),
         };
         while look().await != WaitReason::CoolOff {}
         while clock.now() < day {

@@ -19,7 +19,6 @@ use crate::carry::run::Surroundings;
 use crate::carry::stored;
 use crate::documents::{self, Need, Prepared};
 use crate::events;
-use crate::evidence;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;

@@ -493,6 +493,19 @@ fn a_job_that_cannot_have_been_is_named() {
             "",
         ),
         (
+            "something deleted, nothing looked at, and no number of it",
+            |r| {
+                set(r, "verified", &json!({ "checked": 0 }));
+                r.last_mut().unwrap()["records_deleted"] = Value::Null;
+            },
+            "verified.unseen",
+        ),
+        (
+            "more looked at than had recordings before",
+            |r| set(r, "verified", &json!({ "checked": 99 })),
+            "verified.unseen",
+        ),
+        (
             "cancelled midway, and nothing deleted",
             |r| {
                 let of = r.iter_mut().filter(|record| record["event"]["remote"] == "FULFILLED");
