@@ -327,7 +327,7 @@ fn a_submit_without_an_answer_that_cannot_have_been_is_named() {
 #[test]
 fn a_job_that_cannot_have_been_is_named() {
     assert_eq!(told(&job(), |_| {}), "");
-    let table: [(&str, Forge, &str); 35] = [
+    let table: [(&str, Forge, &str); 37] = [
         (
             "the body of an execution",
             |r| {
