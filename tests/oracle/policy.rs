@@ -17,7 +17,7 @@ pub(crate) fn random(request: &Value, scenario: &Value, now: Timestamp, start: i
         "chunkDeadlineSeconds": pick(rng, &[3600, 14_400, 14_400, 1800]),
         "verifySeconds": pick(rng, &[120, 900, 30, 0]),
         "concurrency": 1 + rng.below(4),
-        "verifyConversations": pick(rng, &[10, 10_000, 10_000, 1, 150]),
+        "verifyConversations": pick(rng, &[10, 1_000, 1_000, 1, 150]),
         "maxRecords": pick(rng, &[json!(100_000), json!(100_000), json!(null), json!(30)]),
         "requestsPerMinute": pick(rng, &[300, 300, 60, 20]),
     });

@@ -246,7 +246,7 @@ fn nothing_goes_that_may_reach_into_what_is_kept_where_nobody_can_look() {
     let (chunks, tenant, later) = ended(&case, "12:00:00");
     let ends: Vec<_> =
         chunks.iter().map(|chunk| (chunk.outcome.unwrap(), chunk.cause.as_ref().unwrap().code.as_str())).collect();
-    let (not_listed, nobody) = ((Outcome::Held, "hold.not-listed"), (Outcome::Unknown, "verify.nothing-listed"));
+    let (not_listed, nobody) = ((Outcome::Held, "hold.not-listed"), (Outcome::Unknown, "verify.nothing-seen"));
     assert_eq!(ends, [not_listed, not_listed, not_listed, nobody, nobody], "after the hold nothing reaches into it");
     let of_hold = tenant.recordings_in(serde_json::from_value(held).unwrap(), later);
     assert!(of_hold.left > 0 && of_hold.deleted == 0, "{of_hold:?}");

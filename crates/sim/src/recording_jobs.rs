@@ -499,11 +499,11 @@ fn job_json(job: &RecordingJob, now: i64) -> Value {
     json
 }
 
-/// A page of a listing. Without `includeTotal` there is no `total` and no `pageCount`, and the number of the page is not looked at: the
-/// cursor would be.
+/// A page of a listing. Without `includeTotal` there is no `total` and no `pageCount`, and the cursor is looked at instead of the number.
 fn page_json(request: &TenantRequest, path: &str, rows: Vec<Value>, size: u64, number: u64) -> Value {
     let counted = request.query("includeTotal").as_deref() == Some("true");
-    let number = if counted { number } else { 1 };
+    let cursor = || request.query("cursor").and_then(|cursor| cursor.parse::<u32>().ok()).map_or(1, u64::from);
+    let number = if counted { number } else { cursor().max(1) };
     let total = u64::try_from(rows.len()).unwrap_or(u64::MAX);
     let skip = usize::try_from(size.saturating_mul(number - 1)).unwrap_or(usize::MAX);
     let take = usize::try_from(size).unwrap_or(usize::MAX);
@@ -519,7 +519,8 @@ fn page_json(request: &TenantRequest, path: &str, rows: Vec<Value>, size: u64, n
         fields.insert("pageCount".to_owned(), json!(total.div_ceil(size)));
     }
     if size.saturating_mul(number) < total {
-        let next = format!("{path}?pageSize={size}&pageNumber={}", number + 1);
+        let place = if counted { "includeTotal=true&pageNumber" } else { "cursor" };
+        let next = format!("{path}?pageSize={size}&{place}={}", number + 1);
         fields.insert("nextUri".to_owned(), json!(next));
     }
     json

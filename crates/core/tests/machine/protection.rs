@@ -365,9 +365,10 @@ fn a_full_page_is_followed_by_another_whatever_the_answer_says_that_there_are() 
     let story = play(&held, start().chain(further).chain(called_off()));
     assert_eq!(story.end(), ended(Outcome::Held, "hold"));
     assert_eq!(story.events("holds_checked")[0]["unprotected"], json!(["a"]));
-    assert_eq!(pages(&story), [(100, 1), (100, 2), (100, 1)], "and those without an end");
+    // The first is of the look at what has recordings.
+    assert_eq!(pages(&story)[1..], [(100, 1), (100, 2), (100, 1)], "and those without an end");
     // Beyond the last page there is no list, and the number stays.
-    let rest = [job("PROCESSING"), job("FULFILLED"), conversations(&["z"]), gone()];
+    let rest = [job("PROCESSING"), job("FULFILLED"), gone()];
     let empty = Json(200, json!({ "totalHits": 100 }));
     let story = play(&held, start().chain([empty, none(), protected]).chain(rest));
     assert_eq!(story.end(), verified());
