@@ -191,6 +191,7 @@ test('a list shows what the request says, whatever was chosen in it before', asy
   await page.getByRole('button', { name: 'Undo' }).click()
   await expect(list).toHaveValue('us-east-1')
   await page.getByRole('button', { name: 'Commands' }).click()
+  await expect(page.locator('#palette')).toBeFocused()
   await page.keyboard.type('theme dark')
   await page.keyboard.press('Enter')
   await expect(page.getByLabel('Theme')).toHaveValue('dark')

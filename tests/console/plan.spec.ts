@@ -260,6 +260,7 @@ test('a hold that cannot be read is shown before anything is added, from a file 
 test('a plan file opens as its request and its policy, and says whether it is still the same plan', async ({ page }) => {
   await open(page)
   await load(page, HOLDS)
+  await expect(page.locator('.says')).toContainText('on hold')
   const code = await page.locator('.says .digest').innerText()
   const saved = page.waitForEvent('download')
   await page.locator('#export-plan').click()
