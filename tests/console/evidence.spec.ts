@@ -246,7 +246,7 @@ test('a check says what was deleted, on whose word, and what it does not show', 
   const told = async (within: Page | Locator): Promise<void> => {
     for (const [name, text] of [
       ['Purge', 'Q1 2023'], ['Organisation', summary.tenant], ['Jurisdiction', 'us-east-1, as the request says'], ['Deletion API', 'Data deletion'],
-      ['Range', '2023-01-01 to 2023-04-01 UTC, not included'], ['Record types', 'conversations, interactions, messages'],
+      ['Range', 'from 2023-01-01 until just before 2023-04-01 UTC'], ['Record types', 'conversations, interactions, messages'],
       ['Requested by', 'records@example.com'], ['Reason', 'retention schedule 7b'], ['Approval', /^recorded in the name of dpo@example\.com at /],
       ['Outcome', 'Everything was deleted and verified'], ['Deleted', `${summary.recordsDeleted.toLocaleString('en-GB')} records`], ['Left', '0 records'],
       ['Chunks', '3 (parts of the range, each with a request of its own)'], ['verified', 'gone, and looked for afterwards'],

@@ -69,7 +69,7 @@ export const evidence = {
     jurisdiction: 'Jurisdiction',
     asRequested: (region: string) => `${region}, as the request says`,
     range: 'Range',
-    fromTo: (from: string, to: string) => `${from} to ${to} UTC, not included`,
+    fromTo: (from: string, to: string) => `from ${from} until just before ${to} UTC`,
     types: 'Record types',
     query: 'Only what matches',
     override: 'Retention rules overridden',

@@ -8,7 +8,7 @@ export const t = {
     stopped: 'Findings stop this plan. There is nothing to approve.',
     check: 'This code must be the one that the command line shows before it deletes anything. Whoever signs approves exactly the plan that has this digest.',
     made: (at: string) => `Made ${at} UTC`,
-    range: (from: string, to: string) => `${from} to ${to}, not included`,
+    range: (from: string, to: string) => `from ${from} until just before ${to}`,
     everything: 'none: everything in the range',
     noOverride: 'not overridden',
     yes: 'yes',
