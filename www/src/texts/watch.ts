@@ -65,7 +65,6 @@ export const watch = {
   nextTry: 'Goes on',
   protected: 'On legal hold',
   left: 'Left',
-  lastAttempt: (figure: string) => `${figure} (last attempt)`,
   now: 'now',
   in: (text: string) => `in ${text}`,
   support: (id: string) => `for Genesys’s support: ${id}`,

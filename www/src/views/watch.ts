@@ -235,12 +235,9 @@ const count = (n: number | null): string => (n === null ? '–' : number(n))
 function chunks(watched: Watched, run: RunFacts): TemplateResult {
   const rows = watched.page.flatMap((index) => watched.views.get(index) ?? [])
   const kept = rows.some((view) => (view.protected ?? 0) > 0)
-  // A row is about its chunk's last attempt; what all of them deleted is in the sums and in the report.
-  const retried = rows.some((view) => view.attempt > 1)
-  const figure = (name: string): string => (retried ? t.watch.lastAttempt(name) : name)
   const heads = [
-    t.table.columns.number, t.watch.window, t.rehearse.state, t.rehearse.attempt, t.watch.because, t.watch.nextTry, figure(t.rehearse.submits), figure(t.rehearse.before),
-    figure(t.rehearse.deleted), ...(kept ? [t.watch.protected] : []), t.watch.left, '',
+    t.table.columns.number, t.watch.window, t.rehearse.state, t.rehearse.attempt, t.watch.because, t.watch.nextTry, t.rehearse.submits, t.rehearse.before,
+    t.rehearse.deleted, ...(kept ? [t.watch.protected] : []), t.watch.left, '',
   ]
   return html`<section class="states" aria-labelledby="states-title">
     <header class="bar"><h2 id="states-title">${t.rehearse.chunks}</h2>
