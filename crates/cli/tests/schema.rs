@@ -123,6 +123,7 @@ fn what_the_program_refuses_of_a_policy_the_schema_refuses() {
         rule(json!({})),
         hold(json!({ "conversationIds": [id], "matter": null })),
         hold(json!({ "conversationIds": [id, id], "matter": "Doe v. Roe" })),
+        limit(json!({ "verifyConversations": 1_000 })),
         limit(
             json!({ "maxRecords": null, "secondPerson": true, "spanningConversations": true, "rangeEnd": "exclusive", "concurrency": 8 }),
         ),
@@ -150,7 +151,7 @@ fn what_the_program_refuses_of_a_policy_the_schema_refuses() {
         limit(json!({ "requestsPerMinute": 100_001 })),
         limit(json!({ "chunkDeadlineSeconds": 59 })),
         limit(json!({ "verifySeconds": 2_592_001 })),
-        limit(json!({ "verifyConversations": 10_001 })),
+        limit(json!({ "verifyConversations": 1_001 })),
         limit(json!({ "rangeEnd": "open" })),
         limit(json!({ "unknown": 1 })),
     ] {
