@@ -188,14 +188,16 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         }
         let outbox = self.ledger.outbox(run_id).await?;
         let records = evidence::records(self.ledger, run_id).await?;
+        // After the records, which name them.
+        let policies = self.ledger.policies(run_id).await?;
         if !self.is_as_seen(&seen).await? {
             // What was read while somebody went on with the run is no state of it.
             return self.errand_at(Errand::new(run_id, ErrandKind::Evidence), self.clock.now(), trace).await;
         }
-        let proof = Proof::of(&row, &records, &outbox, now)?;
+        let proof = Proof::of(&row, &records, &outbox, &policies, now)?;
         let (changed, simulated) = (row.updated_at, row.order.simulated);
         // It has a copy of all that, and memory is what bounds a run.
-        drop((row, records, outbox));
+        drop((row, records, outbox, policies));
         let written = proof.write(&self.evidence, now).await?;
         tracing::info!(digest = %written.latest.manifest_digest, folder = %written.latest.folder, "evidence is in the bucket");
         if written.is_first(changed) && calls_for_somebody(written.latest.outcome) {

@@ -132,7 +132,13 @@ impl Proof {
     ///
     /// # Errors
     /// When they do not, or what the ledger holds cannot be used.
-    pub fn of(row: &RunRow, records: &[AuditRecord], outbox: &[OutboxRow], now: Timestamp) -> Result<Self, Again> {
+    pub fn of(
+        row: &RunRow,
+        records: &[AuditRecord],
+        outbox: &[OutboxRow],
+        policies: &[String],
+        now: Timestamp,
+    ) -> Result<Self, Again> {
         let order = &row.order;
         // The clock may have been ahead when the run was noted, and the plan was checked by that one.
         let context = CheckContext::at(now.max(row.created_at));
@@ -143,7 +149,8 @@ impl Proof {
         if report.outcome == RunOutcome::Open {
             return Err(Again("there is no evidence of a run that goes on".to_owned()));
         }
-        let material = Material { order, plan_file: &row.plan_file, records, report: &report, messages: outbox };
+        let plan_file = &row.plan_file;
+        let material = Material { order, plan_file, records, report: &report, messages: outbox, policies };
         let evidence =
             Evidence::of(&material).map_err(|why| Again(format!("the evidence cannot be written: {why}")))?;
         if let Some(bad) = first_bad(order, &evidence) {

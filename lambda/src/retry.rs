@@ -68,7 +68,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let (mut left, mut busy) = (chunks.as_slice(), Vec::new());
         while !left.is_empty() {
             // Whoever cancels after having asked for the retry wants nothing more of it.
-            if self.ledger.cancel_asked(run_id).await? {
+            if self.ledger.cancel_asked(run_id).await?.is_some() {
                 tracing::info!(left = left.len(), "not tried again: the run has been cancelled since");
                 return Ok(());
             }

@@ -621,7 +621,7 @@ fn what_evidence_takes() {
             let outbox = ledger.outbox(&run_id).await.unwrap();
             let log = evidence::records(&ledger, &run_id).await.unwrap();
             let records = log.len();
-            let proof = Proof::of(&row, &log, &outbox, clock.now()).unwrap();
+            let proof = Proof::of(&row, &log, &outbox, &[], clock.now()).unwrap();
             drop((row, log, outbox));
             let taker = Taker::default();
             let written = proof.write(&taker, clock.now()).await.unwrap();

@@ -104,7 +104,7 @@ fn evidence(done: &Done, wrong: &mut Vec<Wrong>) {
     if accounting.requested_ms != requested || accounting.accounted_ms() != requested {
         wrong.push(("report.accounting", format!("{accounting:?}")));
     }
-    let material = Material { order, plan_file, records, report, messages: outbox };
+    let material = Material { order, plan_file, records, report, messages: outbox, policies: &[] };
     if let Err(why) = Evidence::of(&material).unwrap().check() {
         wrong.push(("evidence", why.to_string()));
     }

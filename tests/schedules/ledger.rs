@@ -1,6 +1,7 @@
 //! A ledger whose process can die before and after every write.
 
 use purge_core::rate::RateBudget;
+use purge_core::run::InForce;
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{
     ChunkRow, Claim, Claimed, Commit, Committed, Created, LedgerError, MessageState, NewRun, OutboxRow, RecordRow,
@@ -45,8 +46,16 @@ impl Ledger for FusedLedger<'_> {
         write!(self, self.inner.withdraw_cancel(run_id, asked_at, now))
     }
 
-    async fn cancel_asked(&self, run_id: &str) -> Result<bool, LedgerError> {
+    async fn cancel_asked(&self, run_id: &str) -> Result<Option<Timestamp>, LedgerError> {
         self.inner.cancel_asked(run_id).await
+    }
+
+    async fn keep_policy(&self, run_id: &str, policy: &InForce) -> Result<(), LedgerError> {
+        write!(self, self.inner.keep_policy(run_id, policy))
+    }
+
+    async fn policies(&self, run_id: &str) -> Result<Vec<String>, LedgerError> {
+        self.inner.policies(run_id).await
     }
 
     async fn chunk(&self, run_id: &str, index: u32) -> Result<Option<ChunkRow>, LedgerError> {

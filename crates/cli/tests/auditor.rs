@@ -138,15 +138,22 @@ fn the_program_in_the_document_checks_evidence() {
     let hold =
         json!({ "id": "Doe v. Röe", "range": { "start": "2023-02-05T00:00:00.5Z", "end": "2023-02-06T00:00:00Z" } });
     bench.file("policy.json", &json!({ "version": 1, "holds": [hold] }));
-    bench.run(&["run", "request.json", "--policy", "policy.json"]).exits(0);
+    bench.run(&["plan", "request.json", "--policy", "policy.json", "--out", "plan.json"]).exits(0);
+    // A hold has come since that concerns nothing of it.
+    let later =
+        json!({ "id": "Röe v. Doe", "range": { "start": "2024-02-05T00:00:00Z", "end": "2024-02-06T00:00:00Z" } });
+    bench.file("later.json", &json!({ "version": 1, "holds": [hold, later] }));
+    bench.run(&["run", "plan.json", "--policy", "later.json"]).exits(0);
     let evidence = bench.evidence();
+    let kept = fs::read_to_string(evidence.join("policies.jsonl")).unwrap();
+    assert!(kept.lines().count() == 1 && kept.contains("Röe v. Doe"), "{kept}");
     let (holds, said) = audited(&evidence);
     assert!(holds && said.contains("chunk 1: verified, ") && said.contains("all holds"), "{said}");
     let manifest = digest(&fs::read(evidence.join("manifest.json")).unwrap());
     assert!(said.contains(&manifest), "{said}");
 
     type Change = &'static dyn Fn(&Path);
-    let table: [(Change, &str); 20] = [
+    let table: [(Change, &str); 23] = [
         (&|f| fs::write(f.join("report.json"), "{}").unwrap(), "report.json is not the file"),
         (&|f| renewed(f, "audit.jsonl", |log| log.replacen("us-east-1", "us-east-2", 1)), "was changed"),
         (&|f| renewed(f, "audit.jsonl", |log| with_another_end(&log)), "do not end where"),
@@ -187,6 +194,9 @@ fn the_program_in_the_document_checks_evidence() {
         ),
         (&|f| relisted(f, |text| text.replacen("\"tenant\":", "\"tenant\": \"x\", \"tenant\":", 1)), "there twice"),
         (&|f| without(f, "webhooks.jsonl"), "does not list"),
+        (&|f| renewed(f, "policies.jsonl", |_| String::new()), "not those that records name"),
+        (&|f| renewed(f, "policies.jsonl", |text| text.replacen("Doe", "Roe", 1)), "not those that records name"),
+        (&|f| renewed(f, "policies.jsonl", |text| text.repeat(2)), "not those that records name"),
     ];
     for (change, says) in table {
         let copy = bench.copied(&evidence);

@@ -142,7 +142,7 @@ impl Retry {
     ) -> Result<Result<(), Obstacle>, LedgerError> {
         let goes_on = match self.cancel_asked {
             Some(asked_at) => ledger.withdraw_cancel(run_id, asked_at, now).await?,
-            None => !ledger.cancel_asked(run_id).await?,
+            None => ledger.cancel_asked(run_id).await?.is_none(),
         };
         Ok(if goes_on { Ok(()) } else { Err(Obstacle::Cancelled) })
     }

@@ -206,11 +206,11 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Runner<'_, L, H, C, W> {
     async fn look_for_cancel(&self, shared: &Shared<'_>) -> Result<(), LedgerError> {
         while !shared.done.is_raised() {
             match self.worker.ledger.cancel_asked(&shared.order.run_id).await {
-                Ok(true) => {
+                Ok(Some(_)) => {
                     shared.cancelled.raise();
                     return Ok(());
                 }
-                Ok(false) => {}
+                Ok(None) => {}
                 Err(error) => {
                     self.worker.stop.raise();
                     return Err(error);

@@ -6,7 +6,9 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use purge_core::bounds::API_TIMEOUT;
 use purge_core::http::{HttpRequest, NoResponse};
-use purge_core::run::{Cause, ChunkRun, Context, Input, Next, Objection, Order, Outcome, Pace, Step, WaitReason};
+use purge_core::run::{
+    Cause, ChunkRun, Context, InForce, Input, Next, Objection, Order, Outcome, Pace, Step, WaitReason,
+};
 use purge_core::time::Timestamp;
 use purge_core::webhook::{ChunkEnd, WebhookEvent};
 
@@ -106,9 +108,9 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         }
         let mut news = None;
         if let Some((at, reason)) = row.run.waits(self.clock.now())
-            && !self.must_cancel(order, &row.run).await?
+            && self.must_cancel(order, &row.run).await?.is_none()
         {
-            news = self.regret(order, &row.run).await;
+            news = self.regret(order, &row.run).await?;
             if news.is_none() {
                 return Ok(self.waiting(index, at, reason));
             }
@@ -199,15 +201,15 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         };
         let mut noted = Vec::new();
         loop {
-            if self.must_cancel(order, &run).await? {
+            if let Some(asked_at) = self.must_cancel(order, &run).await? {
                 if run.in_flight_since().is_some() {
                     // What came of the request is judged first, and nothing is asked after it that need not be.
                     let cx = Context { order, pace, now: self.clock.now() };
-                    let step = run.step(cx, Input::Cancel);
+                    let step = run.step(cx, Input::Cancel { asked_at });
                     run = step.run;
                     noted.extend(step.records);
                 } else {
-                    input = Input::Cancel;
+                    input = Input::Cancel { asked_at };
                 }
             }
             let slot_before = run.wants_slot() || matches!(input, Input::Slot { granted: true });
@@ -320,30 +322,30 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         if !run.is_deleting() {
             return Ok(None);
         }
-        let policy = self.ask_policy(order, run).await.transpose().map_err(Input::Objection)?;
+        // It is certain that it has not left; who is told by an error only would have to look for it.
+        let policy = self.ask_policy(order, run).await.map_err(|error| no_ledger(&error))?;
+        let policy = policy.transpose().map_err(Input::Objection)?;
         match self.must_cancel(order, run).await {
-            Ok(false) => Ok(policy),
-            Ok(true) => Err(Input::Objection(Objection::Cancelled)),
-            // It is certain that it has not left; who is told by an error only would have to look for it.
+            Ok(None) => Ok(policy),
+            Ok(Some(asked_at)) => Err(Input::Objection(Objection::Cancelled { asked_at })),
             Err(error) => Err(no_ledger(&error)),
         }
     }
 
     /// What has come to stand against recordings that wait for their date.
-    async fn regret(&self, order: &Order, run: &ChunkRun) -> Option<Input> {
+    async fn regret(&self, order: &Order, run: &ChunkRun) -> Result<Option<Input>, LedgerError> {
         if !run.cools_off() {
-            return None;
+            return Ok(None);
         }
-        match self.ask_policy(order, run).await?.err()? {
+        Ok(match self.ask_policy(order, run).await? {
+            None | Some(Ok(_)) => None,
             // Nothing is about to leave: it is asked again.
-            Objection::Unclear(why) => {
+            Some(Err(Objection::Unclear(why))) => {
                 self.watch.unasked(run, &why);
                 None
             }
-            objection @ (Objection::Held(_) | Objection::Forbidden(_) | Objection::Cancelled) => {
-                Some(Input::Objection(objection))
-            }
-        }
+            Some(Err(objection)) => Some(Input::Objection(objection)),
+        })
     }
 
     /// It waits until then, but is looked at meanwhile if there is a policy to ask.
@@ -353,15 +355,28 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         Advance::Waiting { at, reason }
     }
 
-    /// Reads the policy that applies now, if there is one to read: its digest, or what in it stands against deleting the chunk.
-    async fn ask_policy(&self, order: &Order, run: &ChunkRun) -> Option<Result<String, Objection>> {
-        let policy = self.policy?;
+    /// Reads the policy that applies now, if there is one to read: its digest, or what in it stands against deleting the chunk. It is
+    /// kept before anything goes by it, unless it is that of the plan, which is kept with that.
+    async fn ask_policy(
+        &self,
+        order: &Order,
+        run: &ChunkRun,
+    ) -> Result<Option<Result<String, Objection>>, LedgerError> {
+        let Some(policy) = self.policy else { return Ok(None) };
         let late = pin!(self.clock.sleep(POLICY_TIMEOUT));
-        Some(match select(policy.read(), late).await {
-            Either::Left((Ok(text), _)) => order.permits(run.chunk(), &text, self.clock.now()),
+        let read = match select(policy.read(), late).await {
+            Either::Left((Ok(text), _)) => InForce::read(&text),
             Either::Left((Err(why), _)) => Err(Objection::unclear(&why)),
             Either::Right(((), _)) => Err(Objection::unclear("it did not come in time")),
-        })
+        };
+        let policy = match read {
+            Ok(policy) => policy,
+            Err(objection) => return Ok(Some(Err(objection))),
+        };
+        if policy.digest != order.policy_digest {
+            self.ledger.keep_policy(&order.run_id, &policy).await?;
+        }
+        Ok(Some(order.permits(run.chunk(), &policy, self.clock.now()).map(|()| policy.digest)))
     }
 
     /// Commits nothing but a longer lease. `false` when somebody else has the chunk.
@@ -406,10 +421,10 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         }
     }
 
-    /// Whether the chunk is still to be told that somebody wants the run cancelled.
-    async fn must_cancel(&self, order: &Order, run: &ChunkRun) -> Result<bool, LedgerError> {
+    /// When somebody asked to cancel the run, if the chunk is still to be told.
+    async fn must_cancel(&self, order: &Order, run: &ChunkRun) -> Result<Option<Timestamp>, LedgerError> {
         if run.cancel_asked() || run.outcome().is_some() {
-            return Ok(false);
+            return Ok(None);
         }
         self.ledger.cancel_asked(&order.run_id).await
     }

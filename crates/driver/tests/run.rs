@@ -15,11 +15,12 @@ use futures_util::FutureExt as _;
 use futures_util::future::{LocalBoxFuture, join, join3, ready};
 use purge_core::audit::Event;
 use purge_core::http::{HttpResponse, Method, NoResponse};
+use purge_core::json::digest;
 use purge_core::plan::policy_digest;
 use purge_core::policy::Policy;
 use purge_core::rate::RateBudget;
 use purge_core::request::{DeletionApi, RecordType};
-use purge_core::run::{Cause, ChunkRun, HeldConversation, Order, Outcome, Pace, WaitReason};
+use purge_core::run::{Cause, ChunkRun, HeldConversation, InForce, Order, Outcome, Pace, WaitReason};
 use purge_core::time::Timestamp;
 use purge_core::url::webhook_url;
 use purge_core::webhook::{Secrets, verify};
@@ -136,6 +137,14 @@ fn what_a_hold_keeps_that_comes_mid_run_stays() {
             assert_eq!(sent, [true], "chunk {chunk}");
         }
         assert!(!of(5).any(|event| matches!(event, Event::PolicyAsked { .. })), "nothing was let out");
+        // And which kept it back; whoever reads the records later finds the texts of both.
+        let [first, last] = [0, 2].map(|place| InForce::read(policy.texts[place].1.as_ref().unwrap()).unwrap());
+        let kept_back =
+            |event: &Event| matches!(event, Event::Withheld { policy: Some(policy), .. } if *policy == last.digest);
+        assert_eq!(of(5).filter(|event| kept_back(event)).count(), 1);
+        let mut texts = [first.text, last.text];
+        texts.sort_by_key(|text| digest(text.as_bytes()));
+        assert_eq!(ledger.policies(RUN).await.unwrap(), texts);
     });
 }
 
@@ -709,7 +718,7 @@ fn a_cancel_stands_against_a_retry_that_was_asked_for_before_it() {
         clock.sleep(second).await;
         cancel().await;
         assert_eq!(late.queue(&ledger, RUN, "b", clock.now()).await, Ok(Err(Obstacle::Cancelled)));
-        assert!(ledger.cancel_asked(RUN).await.unwrap());
+        assert!(ledger.cancel_asked(RUN).await.unwrap().is_some());
         end().await;
         assert_eq!(http.count("submit"), 0);
 
@@ -758,7 +767,7 @@ fn a_cancel_during_a_chain_of_look_ups_ends_it_with_the_answer_in_hand() {
         assert_eq!(advance, Ok(Advance::Done(Outcome::Cancelled)));
         assert_eq!((http.count("submit"), begun_after(&http, 1)), (0, 0));
         let last: Vec<_> = records(&ledger).await.into_iter().rev().take(2).map(|record| record.event).collect();
-        assert!(matches!(last[..], [Event::Finished { .. }, Event::CancelAsked]), "{last:?}");
+        assert!(matches!(last[..], [Event::Finished { .. }, Event::CancelAsked { .. }]), "{last:?}");
     });
 }
 

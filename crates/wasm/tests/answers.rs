@@ -153,7 +153,8 @@ fn evidence_verdict(plan_file: &str, log: &str) -> Value {
     let records: Vec<AuditRecord> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let report = Report::of(Ordered::of(&order, &plan), &records);
     let messages: [OutboxRow; 0] = [];
-    let material = Material { order: &order, plan_file, records: &records, report: &report, messages: &messages };
+    let material =
+        Material { order: &order, plan_file, records: &records, report: &report, messages: &messages, policies: &[] };
     let evidence = Evidence::of(&material).unwrap();
     let mut files: Files =
         evidence.files.iter().map(|(name, text)| ((*name).to_owned(), Ok(text.clone().into_bytes()))).collect();

@@ -120,6 +120,15 @@ pub(super) fn message(run_id: &str, id: &str) -> Key {
     Key::new(outbox_partition(run_id), id)
 }
 
+pub(super) fn policies_partition(run_id: &str) -> String {
+    format!("run#{run_id}#policies")
+}
+
+/// A policy that was asked before a deletion.
+pub(super) fn policy(run_id: &str, digest: &str) -> Key {
+    Key::new(policies_partition(run_id), digest)
+}
+
 pub(super) fn slots(tenant: &str) -> Key {
     Key::new(format!("slots#{tenant}"), "slots")
 }

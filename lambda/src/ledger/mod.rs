@@ -32,6 +32,7 @@ mod firings;
 mod item;
 mod keys;
 mod outbox;
+mod policies;
 mod records;
 mod runs;
 mod slots;
@@ -45,7 +46,7 @@ use std::rc::Rc;
 
 use aws_sdk_dynamodb::Client;
 use purge_core::rate::RateBudget;
-use purge_core::run::Order;
+use purge_core::run::{InForce, Order};
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{
     ChunkRow, Claim, Claimed, Commit, Committed, Created, Ledger, LedgerError, MessageState, NewRun, OutboxRow,
@@ -158,8 +159,16 @@ impl Ledger for DynamoLedger {
         self.forget_cancel(run_id, asked_at, now).await
     }
 
-    async fn cancel_asked(&self, run_id: &str) -> Result<bool, LedgerError> {
-        self.is_cancelled(run_id).await
+    async fn cancel_asked(&self, run_id: &str) -> Result<Option<Timestamp>, LedgerError> {
+        self.read_cancel(run_id).await
+    }
+
+    async fn keep_policy(&self, run_id: &str, policy: &InForce) -> Result<(), LedgerError> {
+        self.put_policy(run_id, policy).await
+    }
+
+    async fn policies(&self, run_id: &str) -> Result<Vec<String>, LedgerError> {
+        self.list_policies(run_id).await
     }
 
     async fn chunk(&self, run_id: &str, index: u32) -> Result<Option<ChunkRow>, LedgerError> {

@@ -160,10 +160,10 @@ impl DynamoLedger {
         held(changed.await)
     }
 
-    pub(super) async fn is_cancelled(&self, run_id: &str) -> Result<bool, LedgerError> {
+    pub(super) async fn read_cancel(&self, run_id: &str) -> Result<Option<Timestamp>, LedgerError> {
         let get = self.client.get_item().table_name(&self.table).set_key(Some(keys::head(run_id).item()));
         let got = get.consistent_read(true).projection_expression(CANCEL).send().await.map_err(failed)?;
-        Ok(got.item.is_some_and(|item| item.contains_key(CANCEL)))
+        got.item.map_or(Ok(None), |item| find_instant(&item, CANCEL))
     }
 
     pub(super) async fn list_open(&self, run_id: &str, after: u32, limit: u32) -> Result<Vec<u32>, LedgerError> {

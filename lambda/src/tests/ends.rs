@@ -261,7 +261,7 @@ fn only_the_first_evidence_of_an_end_is_the_first() {
             let row = world.ledger.run(&run_id).await.unwrap().unwrap();
             let records = records(&world.ledger, &run_id).await.unwrap();
             let outbox = world.ledger.outbox(&run_id).await.unwrap();
-            let proof = Proof::of(&row, &records, &outbox, world.clock.now()).unwrap();
+            let proof = Proof::of(&row, &records, &outbox, &[], world.clock.now()).unwrap();
             let written = proof.write(&&world.evidence, world.clock.now()).await.unwrap();
             (written.is_new(), written.is_first(row.updated_at))
         };

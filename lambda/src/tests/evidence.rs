@@ -111,11 +111,11 @@ fn records_that_are_not_whole_are_no_evidence() {
         }
         let row = world.ledger.run(&run_id).await.unwrap().unwrap();
         let records = records(&world.ledger, &run_id).await.unwrap();
-        let proof = |records: &[AuditRecord]| Proof::of(&row, records, &[], world.clock.now());
+        let proof = |records: &[AuditRecord]| Proof::of(&row, records, &[], &[], world.clock.now());
         assert!(proof(&records).is_ok() && records.len() > 4, "{records:?}");
         // The clock was ahead when the run was noted, and is not any more.
         let before = row.created_at.minus(Duration::from_secs(2 * 86_400));
-        assert!(Proof::of(&row, &records, &[], before).is_ok());
+        assert!(Proof::of(&row, &records, &[], &[], before).is_ok());
         for missing in 0..records.len() {
             let mut seen = records.clone();
             let record = seen.remove(missing);
@@ -136,7 +136,7 @@ fn a_run_that_is_tried_again_while_a_courier_looks_at_it_has_no_evidence_yet() {
         let wake = sent(WakeUp::new(&run_id, 1).text());
         world.functions().work(&event(&[wake]), &world.invocation(TIME)).await.unwrap();
         let records = records(&world.ledger, &run_id).await.unwrap();
-        let again = Proof::of(&row, &records, &outbox, world.clock.now()).unwrap_err();
+        let again = Proof::of(&row, &records, &outbox, &[], world.clock.now()).unwrap_err();
         assert!(again.0.contains("goes on"), "{again}");
     });
 }

@@ -18,7 +18,7 @@ export const MANIFEST = 'manifest.json'
 const LOG = 'audit.jsonl'
 
 const folderOf = (path: string): string => path.slice(0, Math.max(path.lastIndexOf('/'), 0))
-const isLog = (path: string): boolean => /\.(jsonl|ndjson)$/.test(path) && !/(^|\/)webhooks\.jsonl$/.test(path)
+const isLog = (path: string): boolean => /\.(jsonl|ndjson)$/.test(path) && !/(^|\/)(webhooks|policies)\.jsonl$/.test(path)
 
 /** The folders that have a log or a manifest; each of them is evidence of its own. */
 export function folders(given: readonly Given[]): Folder[] {

@@ -26,6 +26,8 @@ pub(crate) struct Stored {
     pub(crate) records: Vec<AuditRecord>,
     /// Its messages.
     pub(crate) outbox: Vec<OutboxRow>,
+    /// The policies that were asked before its deletions.
+    pub(crate) policies: Vec<String>,
 }
 
 impl Stored {
@@ -42,7 +44,8 @@ impl Stored {
             records.extend(page.into_iter().map(|row| row.record));
         }
         let outbox = ledger.outbox(run_id).await.map_err(failed)?;
-        Ok(Self { row, plan, records, outbox })
+        let policies = ledger.policies(run_id).await.map_err(failed)?;
+        Ok(Self { row, plan, records, outbox, policies })
     }
 
     /// What its records amount to.

@@ -27,6 +27,7 @@ pub(crate) fn of(stored: &Stored, report: &Report) -> Result<Evidence, Failure> 
         records: &stored.records,
         report,
         messages: &stored.outbox,
+        policies: &stored.policies,
     });
     evidence.map_err(|why| Failure::machine("put the evidence together", why))
 }

@@ -25,11 +25,12 @@ use crate::{private, turn};
 /// The ledger's file in its folder.
 const FILE: &str = "ledger.sqlite3";
 /// What brings the schema from each version to the next. Those that are there stay as they are: there are files of every version.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/1-ledger.sql"),
     include_str!("migrations/2-changes.sql"),
     include_str!("migrations/3-budgets.sql"),
     include_str!("migrations/4-evidence.sql"),
+    include_str!("migrations/5-policies.sql"),
 ];
 /// Longer than the longest write, which is the creation of a run with very many chunks.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);

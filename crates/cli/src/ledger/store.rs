@@ -1,6 +1,7 @@
 //! The ledger's operations, each one statement or one transaction.
 
 use purge_core::rate::RateBudget;
+use purge_core::run::InForce;
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{
     ChunkRow, Claim, Claimed, Commit, Committed, Created, Ledger, LedgerError, MessageState, NewRun, OutboxRow,
@@ -68,9 +69,20 @@ impl Ledger for SqliteLedger {
         Ok(self.change(sql, params![run_id, asked_at.millis(), now.millis()])? > 0)
     }
 
-    async fn cancel_asked(&self, run_id: &str) -> Result<bool, LedgerError> {
-        let sql = "select cancel_asked is not null from runs where run_id = ?1";
-        Ok(self.one(sql, params![run_id], |row| row.get(0))?.unwrap_or(false))
+    async fn cancel_asked(&self, run_id: &str) -> Result<Option<Timestamp>, LedgerError> {
+        let sql = "select cancel_asked from runs where run_id = ?1";
+        let asked: Option<Option<i64>> = self.one(sql, params![run_id], |row| row.get(0))?;
+        Ok(asked.flatten().map(Timestamp::from_millis))
+    }
+
+    async fn keep_policy(&self, run_id: &str, policy: &InForce) -> Result<(), LedgerError> {
+        let sql = "insert into policies (run_id, digest, body) values (?1, ?2, ?3) on conflict do nothing";
+        self.change(sql, params![run_id, policy.digest, policy.text]).map(drop)
+    }
+
+    async fn policies(&self, run_id: &str) -> Result<Vec<String>, LedgerError> {
+        let sql = "select body from policies where run_id = ?1 order by digest";
+        self.all(sql, params![run_id], |row| row.get(0))
     }
 
     async fn chunk(&self, run_id: &str, index: u32) -> Result<Option<ChunkRow>, LedgerError> {

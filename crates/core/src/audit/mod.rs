@@ -95,6 +95,16 @@ pub enum Event {
         call: String,
         /// Why.
         cause: Cause,
+        /// Digest of the policy, where it is one that could be read that stands against it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        policy: Option<String>,
+    },
+    /// In the cool-off the policy that applies now has come to stand against what the job has done.
+    PolicyObjected {
+        /// Its digest.
+        policy: String,
+        /// What in it.
+        cause: Cause,
     },
     /// The chunk waits for something other than the next poll.
     Waiting {
@@ -181,8 +191,11 @@ pub enum Event {
         /// Records still there in the whole window; null unless everything was looked at.
         remaining: Option<u64>,
     },
-    /// A person asked to stop.
-    CancelAsked,
+    /// The chunk learned that a person had asked to stop.
+    CancelAsked {
+        /// When they did.
+        asked_at: Timestamp,
+    },
     /// The end of this attempt.
     Finished {
         /// How it ended.

@@ -46,7 +46,7 @@ impl<'de> Deserialize<'de> for AuditRecord {
 }
 
 /// Every kind, with its fields. `kind` itself belongs to all of them.
-const KINDS: [(&str, &[&str]); 20] = [
+const KINDS: [(&str, &[&str]); 21] = [
     ("started", &["kind", "chunk", "approved_by", "approved_at", "program"]),
     ("holds_checked", &["kind", "asked", "periods", "unprotected", "protected"]),
     ("counted", &["kind", "records"]),
@@ -54,7 +54,8 @@ const KINDS: [(&str, &[&str]); 20] = [
     ("answered", &["kind", "call", "http_status", "cause"]),
     ("no_answer", &["kind", "call", "why"]),
     ("policy_asked", &["kind", "policy"]),
-    ("withheld", &["kind", "call", "cause"]),
+    ("withheld", &["kind", "call", "cause", "policy"]),
+    ("policy_objected", &["kind", "policy", "cause"]),
     ("waiting", &["kind", "reason", "until"]),
     ("submitted", &["kind"]),
     ("submit_looked_for", &["kind", "arrived", "how"]),
@@ -65,7 +66,7 @@ const KINDS: [(&str, &[&str]); 20] = [
     ("failed_items", &["kind", "items"]),
     ("protection_found", &["kind", "asked", "protected"]),
     ("verified", &["kind", "method", "checked", "listed", "found", "remaining"]),
-    ("cancel_asked", &["kind"]),
+    ("cancel_asked", &["kind", "asked_at"]),
     ("finished", &["kind", "outcome", "cause", "submits", "requests", "before", "remaining", "protected"]),
 ];
 
@@ -92,7 +93,8 @@ impl FromJson for Event {
             }
             "no_answer" => Self::NoAnswer { call: m.take("call")?, why: m.take("why")? },
             "policy_asked" => Self::PolicyAsked { policy: m.take("policy")? },
-            "withheld" => Self::Withheld { call: m.take("call")?, cause: m.take("cause")? },
+            "withheld" => Self::Withheld { call: m.take("call")?, cause: m.take("cause")?, policy: m.take("policy")? },
+            "policy_objected" => Self::PolicyObjected { policy: m.take("policy")?, cause: m.take("cause")? },
             "waiting" => Self::Waiting { reason: m.take("reason")?, until: m.take("until")? },
             "submitted" => Self::Submitted,
             "submit_looked_for" => Self::SubmitLookedFor { arrived: m.take("arrived")?, how: m.take("how")? },
@@ -124,7 +126,7 @@ impl FromJson for Event {
                 found: m.take("found")?,
                 remaining: m.take("remaining")?,
             },
-            "cancel_asked" => Self::CancelAsked,
+            "cancel_asked" => Self::CancelAsked { asked_at: m.take("asked_at")? },
             _ => Self::Finished {
                 outcome: m.take("outcome")?,
                 cause: m.take("cause")?,
@@ -209,7 +211,8 @@ mod tests {
             Event::Counted { records: 7 },
             Event::Sending { call: "POST /x".to_owned(), body_sha256: Some("sha256:ab".to_owned()) },
             Event::Answered { call: "GET /x".to_owned(), http_status: 503, cause: cause.clone() },
-            Event::Withheld { call: "POST /x".to_owned(), cause: cause.clone() },
+            Event::Withheld { call: "POST /x".to_owned(), cause: cause.clone(), policy: Some("sha256:ab".to_owned()) },
+            Event::PolicyObjected { policy: "sha256:ab".to_owned(), cause: cause.clone() },
             Event::Waiting { reason: WaitReason::RequestBudget, until: Timestamp::EPOCH },
             Event::Submitted,
             Event::SubmitLookedFor { arrived: Some(true), how: "the list of jobs".to_owned() },
@@ -226,7 +229,7 @@ mod tests {
                 found: 3,
                 remaining: Some(4),
             },
-            Event::CancelAsked,
+            Event::CancelAsked { asked_at: Timestamp::EPOCH },
         ];
         all.extend(whys.map(|why| Event::NoAnswer { call: "GET /x".to_owned(), why }));
         all.extend(Outcome::ALL.map(|outcome| Event::Finished {

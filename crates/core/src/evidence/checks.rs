@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::difference::difference;
 use super::examine::{Check, Files, Seen};
-use super::{AUDIT, EVIDENCE_VERSION, FILES, LITTER, Manifest, PLAN, REPORT, WEBHOOKS};
+use super::{AUDIT, EVIDENCE_VERSION, FILES, LITTER, Manifest, PLAN, POLICIES, REPORT, WEBHOOKS};
 use crate::audit;
 use crate::chunk::Chunk;
 use crate::json::{FromJson as _, digest, parse, quoted, typed_digest};
@@ -12,7 +12,7 @@ use crate::order::{Order, address_of};
 use crate::plan::{self, CheckContext, PlanFile, reopen};
 use crate::region::{Region, region_of_host};
 use crate::report::{Ordered, Report};
-use crate::sorted::sort_by;
+use crate::sorted::{SortedSet, sort_by};
 use crate::webhook::{ChunkEnd, OutboxRow, WebhookEvent, event_id};
 
 /// Files that are named one by one.
@@ -242,6 +242,24 @@ pub(super) fn webhooks(files: &Files, order: &Order, mut ends: Vec<ChunkEnd>) ->
         )
     };
     of("webhooks", found.map(|()| holds()))
+}
+
+/// Every policy that a record names is there, unless it is that of the plan, and no other.
+pub(super) fn policies(files: &Files, mut named: SortedSet<String>) -> Check {
+    let found = text(files, POLICIES).and_then(|text| {
+        for (text, number) in text.lines().zip(1_u64..) {
+            if !named.remove(&digest(text.as_bytes())) {
+                return Err(format!(
+                    "line {number} of `{POLICIES}` is a policy that no record names, or was there before"
+                ));
+            }
+        }
+        match named.iter().next() {
+            Some(missing) => Err(format!("`{POLICIES}` does not have the policy `{missing}`, which a record names")),
+            None => Ok("every policy that a record names is here".to_owned()),
+        }
+    });
+    of("policies", found)
 }
 
 /// Which attempt at which chunk ended so.

@@ -6,19 +6,19 @@ use sha2::{Digest as _, Sha256};
 
 use super::checks::{self, Plan as PlanOf};
 use super::summary::Summary;
-use super::{AUDIT, METRICS, Manifest, PLAN, README, readme};
+use super::{AUDIT, METRICS, Manifest, PLAN, README, policy_of, readme};
 use crate::audit::{self, AuditRecord, Event, Lines, PROGRAM, Verifier};
 use crate::json::{FromJson as _, digest, parse, quoted, written};
 use crate::metrics::prometheus;
 use crate::order::Approval;
 use crate::report::{Fold, Report};
-use crate::sorted::SortedMap;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::webhook::ChunkEnd;
 
 /// What was looked at and what was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// `manifest`, `files`, `plan`, `chains`, `approval`, `report`, `metrics`, `webhooks`, `readme`; instead of `metrics` and
+    /// `manifest`, `files`, `plan`, `chains`, `approval`, `report`, `metrics`, `webhooks`, `policies`, `readme`; instead of `metrics` and
     /// `readme`, `program` where another version wrote it.
     pub name: &'static str,
     /// Whether it holds.
@@ -79,6 +79,8 @@ pub(super) struct Seen {
     pub(super) stranger: Option<String>,
     /// Every end of an attempt at a chunk of the plan.
     pub(super) ends: Vec<ChunkEnd>,
+    /// Digests of the policies that they name, other than that of the plan.
+    pub(super) policies: SortedSet<String>,
     /// What they amount to; absent without the plan.
     fold: Option<Fold>,
 }
@@ -144,6 +146,7 @@ impl Examination {
                 all.push(follows("metrics", "they are the report's figures", METRICS, &prometheus(&report)));
             }
             all.push(checks::webhooks(&files, &plan.order, seen.ends));
+            all.push(checks::policies(&files, seen.policies));
             if is_ours {
                 all.push(follows("readme", "it is what belongs to the report", README, &readme(&report)));
             } else {
@@ -175,6 +178,9 @@ fn take(line: &str, verifier: &mut Verifier, seen: &mut Seen, plan: Option<&Plan
     seen.approval(&record, &manifest.approval);
     if let (Some(plan), Some(fold)) = (plan, &mut seen.fold) {
         fold.record(&plan.order, &record);
+        if let Some(policy) = policy_of(&record.event).filter(|policy| *policy != plan.order.policy_digest) {
+            seen.policies.insert(policy.to_owned());
+        }
         seen.end(record, plan);
     }
 }

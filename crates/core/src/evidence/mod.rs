@@ -11,12 +11,12 @@ mod summary;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::audit::{self, AUDIT_VERSION, AuditRecord, ChainHead, PROGRAM};
+use crate::audit::{self, AUDIT_VERSION, AuditRecord, ChainHead, Event, PROGRAM};
 use crate::json::{FromJson, Members, digest};
 use crate::metrics::prometheus;
 use crate::order::{Approval, Order};
 use crate::report::Report;
-use crate::sorted::SortedMap;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::webhook::OutboxRow;
 
 pub use examine::{Check, Examination, Files, Verdict};
@@ -36,11 +36,13 @@ pub const REPORT: &str = "report.json";
 pub const METRICS: &str = "metrics.prom";
 /// The messages to the governance system.
 pub const WEBHOOKS: &str = "webhooks.jsonl";
+/// The policies that records name, other than that of the plan.
+pub const POLICIES: &str = "policies.jsonl";
 /// What it all is.
 pub const README: &str = "README.txt";
 
 /// Every file but the manifest.
-pub const FILES: [&str; 6] = [PLAN, AUDIT, REPORT, METRICS, WEBHOOKS, README];
+pub const FILES: [&str; 7] = [PLAN, AUDIT, REPORT, METRICS, WEBHOOKS, POLICIES, README];
 /// What the desktops of macOS and Windows leave behind in a folder that somebody has opened: it says nothing, and nobody put it there.
 pub const LITTER: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
 
@@ -117,6 +119,8 @@ pub struct Material<'a> {
     pub report: &'a Report,
     /// What the governance system was told, and whether it took it.
     pub messages: &'a [OutboxRow],
+    /// Policies that were asked meanwhile, each in canonical JSON, all defaults written out, as its digest is of it.
+    pub policies: &'a [String],
 }
 
 /// The whole evidence of a run, as texts.
@@ -134,23 +138,28 @@ impl Evidence {
     /// # Errors
     /// When a message cannot be written as JSON.
     pub fn of(material: &Material<'_>) -> Result<Self, serde_json::Error> {
-        let Material { order, plan_file, records, report, messages } = *material;
+        let Material { order, plan_file, records, report, messages, policies } = *material;
         let mut webhooks = String::new();
         for message in messages {
             webhooks.push_str(&serde_json::to_string(message)?);
             webhooks.push('\n');
         }
         let mut audit_log = String::new();
+        let mut named = SortedSet::default();
         for record in records {
             audit_log.push_str(&record.line());
             audit_log.push('\n');
+            named.extend(policy_of(&record.event).filter(|policy| *policy != order.policy_digest).map(str::to_owned));
         }
+        // One that was asked and let nothing out was kept for nothing.
+        let named = policies.iter().filter(|text| named.contains(&digest(text.as_bytes())));
         let files = [
             (PLAN, plan_file.to_owned()),
             (AUDIT, audit_log),
             (REPORT, pretty(report)?),
             (METRICS, prometheus(report)),
             (WEBHOOKS, webhooks),
+            (POLICIES, named.map(|text| format!("{text}\n")).collect()),
             (README, readme(report)),
         ];
         let heads = records.iter().map(|record| {
@@ -206,6 +215,15 @@ impl Evidence {
     }
 }
 
+/// The digest of the policy that a record names.
+fn policy_of(event: &Event) -> Option<&str> {
+    if let Event::Withheld { policy, .. } = event {
+        return policy.as_deref();
+    }
+    let (Event::PolicyAsked { policy } | Event::PolicyObjected { policy, .. }) = event else { return None };
+    Some(policy)
+}
+
 fn pretty(value: &impl Serialize) -> Result<String, serde_json::Error> {
     Ok(format!("{}\n", serde_json::to_string_pretty(value)?))
 }
@@ -232,6 +250,8 @@ report.json     what the records amount to: a calculation from audit.jsonl,
                 plan.json and the manifest's tenant and approval
 metrics.prom    the report's figures as a Prometheus exposition
 webhooks.jsonl  what the governance system was told, and whether it took it
+policies.jsonl  the policies that audit.jsonl names by their digests, other than
+                the one in plan.json, one a line: asked right before a deletion
 manifest.json   SHA-256 of every file here, length and last hash of every
                 chain, and who approved: a name that was given, which nobody
                 authenticated; of a schedule a standing approval, and when it

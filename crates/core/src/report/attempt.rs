@@ -211,7 +211,7 @@ impl Attempt {
                 let idle = *checked == Some(0);
                 self.seen = Some(Look { fits, idle, found: *found, remaining: *remaining });
             }
-            Event::CancelAsked => self.cancelled = true,
+            Event::CancelAsked { .. } => self.cancelled = true,
             Event::Finished { outcome, cause, submits, requests, before, remaining, protected } => {
                 self.end = Some(End {
                     at: record.timestamp,
@@ -227,6 +227,7 @@ impl Attempt {
             }
             Event::NoAnswer { .. }
             | Event::PolicyAsked { .. }
+            | Event::PolicyObjected { .. }
             | Event::Withheld { .. }
             | Event::Waiting { .. }
             | Event::FailedItems { .. }

@@ -51,7 +51,7 @@ pub(super) fn to_look_for(order: &Order, chunk: Chunk) -> (u64, u64) {
 /// A chunk may be cancelled or given up before it is begun; everything else comes after its start, of which there is one.
 fn is_out_of_turn(attempt: &Attempt, event: &Event) -> bool {
     let starts = matches!(event, Event::Started { .. });
-    starts == attempt.begun && !matches!(event, Event::CancelAsked | Event::Finished { .. })
+    starts == attempt.begun && !matches!(event, Event::CancelAsked { .. } | Event::Finished { .. })
 }
 
 /// An id comes with the acceptance, or from the attempt before, and stays.

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use super::machine::Machine;
 use super::state::{Phase, Stage};
-use super::{Cause, Next, Objection, Outcome};
+use super::{Against, Cause, Next, Objection, Outcome};
 use crate::audit::Event;
 use crate::time::Timestamp;
 
 impl Machine<'_> {
     /// Somebody asks to stop, which is recorded once.
-    pub(super) fn note_cancel(&mut self) {
+    pub(super) fn note_cancel(&mut self, asked_at: Timestamp) {
         if !self.run.cancel {
             self.run.cancel = true;
-            self.record(Event::CancelAsked);
+            self.record(Event::CancelAsked { asked_at });
         }
     }
 
@@ -42,10 +42,13 @@ impl Machine<'_> {
     /// about to leave.
     pub(super) fn regretted(&mut self, objection: Objection) -> Next {
         match (objection, self.still_to_come()) {
-            (Objection::Held(cause) | Objection::Forbidden(cause), Some(at)) if self.run.cools_off() => {
-                self.left_scheduled(at, "policy.scheduled", &cause.message)
+            (Objection::Held(against) | Objection::Forbidden(against), Some(at)) if self.run.cools_off() => {
+                let Against { policy, cause } = against;
+                let message = cause.message.clone();
+                self.record(Event::PolicyObjected { policy, cause });
+                self.left_scheduled(at, "policy.scheduled", &message)
             }
-            (Objection::Held(_) | Objection::Forbidden(_) | Objection::Unclear(_) | Objection::Cancelled, _) => {
+            (Objection::Held(_) | Objection::Forbidden(_) | Objection::Unclear(_) | Objection::Cancelled { .. }, _) => {
                 self.resume()
             }
         }

@@ -64,8 +64,8 @@ impl Machine<'_> {
         }
         match input {
             Input::Start | Input::Tick => self.resume(),
-            Input::Cancel => {
-                self.note_cancel();
+            Input::Cancel { asked_at } => {
+                self.note_cancel(asked_at);
                 if self.run.stage().is_harmless() || self.run.cools_off() {
                     self.run.wait = None;
                 }
@@ -96,7 +96,7 @@ impl Machine<'_> {
                 self.resume()
             }
             Input::Objection(objection) => match self.run.in_flight.take() {
-                Some(_) => self.objected(objection),
+                Some(_) => self.objected(&objection),
                 None => self.regretted(objection),
             },
         }

@@ -25,7 +25,7 @@ use crate::time::Timestamp;
 pub use state::ChunkRun;
 pub use view::ChunkView;
 
-pub use crate::objection::Objection;
+pub use crate::objection::{Against, InForce, Objection};
 pub use crate::order::{Approval, ApprovalError, HeldConversation, HeldWindow, Order};
 pub use crate::outcome::{Cause, Outcome, WaitReason};
 pub use crate::pace::Pace;
@@ -70,7 +70,10 @@ pub enum Input {
         granted: bool,
     },
     /// Somebody asks to stop. While a request is under way this is only noted: its answer is judged first.
-    Cancel,
+    Cancel {
+        /// When they did.
+        asked_at: Timestamp,
+    },
 }
 
 impl Input {

@@ -47,7 +47,7 @@ impl Machine<'_> {
         if changes_something(&self.run.phase)
             && let Some(call) = self.call()
         {
-            self.record(Event::Withheld { call, cause: cause.clone() });
+            self.record(Event::Withheld { call, cause: cause.clone(), policy: None });
         }
         if !may_pass {
             // Once more from the beginning: another may have been let in meanwhile.
@@ -66,19 +66,19 @@ impl Machine<'_> {
     }
 
     /// The deletion has not left, and must not. A job that was made for it is cancelled.
-    pub(super) fn objected(&mut self, objection: Objection) -> Next {
+    pub(super) fn objected(&mut self, objection: &Objection) -> Next {
         self.run.requests = self.run.requests.saturating_sub(1);
-        let (outcome, cause) = match objection {
-            Objection::Held(cause) => (Some(Outcome::Held), cause),
-            Objection::Forbidden(cause) => (Some(Outcome::Rejected), cause),
-            Objection::Unclear(cause) => (None, cause),
-            Objection::Cancelled => (Some(Outcome::Cancelled), self.cancellation()),
+        let (outcome, cause, policy) = match objection {
+            Objection::Held(against) => (Some(Outcome::Held), against.cause.clone(), Some(&against.policy)),
+            Objection::Forbidden(against) => (Some(Outcome::Rejected), against.cause.clone(), Some(&against.policy)),
+            Objection::Unclear(cause) => (None, cause.clone(), None),
+            Objection::Cancelled { .. } => (Some(Outcome::Cancelled), self.cancellation(), None),
         };
         if let Some(call) = self.call() {
-            self.record(Event::Withheld { call, cause: cause.clone() });
+            self.record(Event::Withheld { call, cause: cause.clone(), policy: policy.cloned() });
         }
-        if outcome == Some(Outcome::Cancelled) {
-            self.note_cancel();
+        if let Objection::Cancelled { asked_at } = objection {
+            self.note_cancel(*asked_at);
         }
         match outcome {
             Some(outcome) => self.end_job(outcome, cause),

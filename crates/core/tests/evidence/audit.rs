@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use purge_core::audit::{AUDIT_VERSION, BadRecord, ChainHead, Event, Manifest, Verdict, Verifier, Why, seal};
 use purge_core::json::digest;
 use purge_core::run::Outcome;
+use purge_core::time::Timestamp;
 
 use crate::support::{Log, PLAN, RUN, World, begin};
 
@@ -23,7 +24,7 @@ fn bad(lines: &[String], manifest: Option<&Manifest>) -> BadRecord {
 fn log() -> (Vec<String>, Manifest) {
     let world = World::of(3);
     let mut log = Log::default();
-    log.add(2, 1, Event::CancelAsked);
+    log.add(2, 1, Event::CancelAsked { asked_at: Timestamp::EPOCH });
     log.attempt(&world, 1, 1, Outcome::Failed);
     log.attempt(&world, 3, 1, Outcome::Verified);
     log.attempt(&world, 1, 2, Outcome::Verified);

@@ -14,6 +14,11 @@ use crate::tenant::records;
 
 const TENANT: &str = "https://api.mypurecloud.com";
 
+/// A policy that let a deletion out.
+const POLICY: &str = r#"{"holds":[],"version":1}"#;
+/// And one that did not: no record names it.
+const OTHER: &str = r#"{"version":1}"#;
+
 /// A folder whose files somebody may change.
 #[derive(Clone)]
 struct Folder {
@@ -36,6 +41,7 @@ fn folder() -> Folder {
     let order = Order::new(&plan, &approval, TENANT, false).unwrap();
     let mut records: Vec<AuditRecord> = plan.chunks().iter().flat_map(|chunk| records(&order, *chunk, &[])).collect();
     // Each has its own request: the tenant of this test numbers those of every chunk from 1.
+    with_policy(&mut records);
     renumber(&mut records, &order);
     let report = Report::of(Ordered::of(&order, &plan), &records);
     let messages: Vec<OutboxRow> = records
@@ -43,12 +49,26 @@ fn folder() -> Folder {
         .filter_map(|record| message(&plan.chunks()[record.chunk as usize - 1], &order, record))
         .collect();
     let plan_file = PlanFile::new(&plan, now).text();
-    let material =
-        Material { order: &order, plan_file: &plan_file, records: &records, report: &report, messages: &messages };
+    let material = Material {
+        order: &order,
+        plan_file: &plan_file,
+        records: &records,
+        report: &report,
+        messages: &messages,
+        policies: &[OTHER.to_owned(), POLICY.to_owned()],
+    };
     let evidence = Evidence::of(&material).unwrap();
     assert_eq!(evidence.check(), Ok(()));
     let files = evidence.files.iter().map(|(name, text)| ((*name).to_owned(), text.clone())).collect();
     Folder { manifest: serde_json::from_str(&evidence.manifest).unwrap(), files }
+}
+
+/// Which policy let the deletion out comes right after that it was about to leave.
+fn with_policy(records: &mut Vec<AuditRecord>) {
+    let sends = |record: &AuditRecord| record.chunk == 2 && matches!(record.event, Event::Sending { .. });
+    let place = records.iter().position(sends).unwrap();
+    let asked = Event::PolicyAsked { policy: digest(POLICY.as_bytes()) };
+    records.insert(place + 1, AuditRecord { event: asked, ..records[place].clone() });
 }
 
 fn renumber(records: &mut [AuditRecord], order: &Order) {
@@ -112,7 +132,7 @@ fn broken(verdict: &Verdict) -> String {
 
 #[test]
 fn every_check_fails_for_what_it_is_there_for() {
-    let table: [(&str, Change, &str); 30] = [
+    let table: [(&str, Change, &str); 34] = [
         ("nothing", |_| {}, ""),
         ("a file that was changed", |f| f.text("README.txt").push('x'), "files readme"),
         ("the plan", |f| f.forge("plan.json", "schedule 4.2", "schedule 4.3"), "plan"),
@@ -181,6 +201,10 @@ fn every_check_fails_for_what_it_is_there_for() {
             },
             "",
         ),
+        ("a policy", |f| f.forge("policies.jsonl", "\"version\":1", "\"version\":2"), "policies"),
+        ("a policy that is not there", |f| f.forge("policies.jsonl", &format!("{POLICY}\n"), ""), "policies"),
+        ("a policy that is there twice", |f| f.forge("policies.jsonl", "", &format!("{POLICY}\n")), "policies"),
+        ("a policy that nobody names", |f| f.forge("policies.jsonl", "", &format!("{OTHER}\n")), "policies"),
         (
             "an end that nobody has recorded",
             |f| f.forge("webhooks.jsonl", "\\\"attempt\\\":1", "\\\"attempt\\\":2"),

@@ -210,7 +210,11 @@ fn a_deletion_that_cannot_have_been_is_named() {
             },
             "records.left",
         ),
-        ("asked to stop", |r| before(r, "sending", json!({ "kind": "cancel_asked" })), "cancel.sent"),
+        (
+            "asked to stop",
+            |r| before(r, "sending", json!({ "kind": "cancel_asked", "asked_at": "2026-01-01T00:00:00.000Z" })),
+            "cancel.sent",
+        ),
         (
             "withheld, and accepted",
             |r| {

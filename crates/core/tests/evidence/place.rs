@@ -25,7 +25,14 @@ fn broken(jurisdiction: &str, address: &str, simulated: bool) -> Option<String> 
     let records = records(&order, plan.chunks()[0], &[]);
     let report = Report::of(Ordered::of(&order, &plan), &records);
     let plan_file = PlanFile::new(&plan, now).text();
-    let material = Material { order: &order, plan_file: &plan_file, records: &records, report: &report, messages: &[] };
+    let material = Material {
+        order: &order,
+        plan_file: &plan_file,
+        records: &records,
+        report: &report,
+        messages: &[],
+        policies: &[],
+    };
     Evidence::of(&material).unwrap().check().err()
 }
 

@@ -8,6 +8,7 @@ use purge_core::plan::Disposition;
 use purge_core::report::{Report, RunOutcome, exit_code};
 use purge_core::request::DeletionApi;
 use purge_core::run::{Cause, Outcome, WaitReason};
+use purge_core::time::Timestamp;
 
 use crate::support::{Log, World, at, begin, completed, counted, left, submit, submit_of};
 
@@ -57,7 +58,7 @@ fn a_submit_that_was_withheld_is_none() {
     log.add(1, 1, submit());
     assert_eq!(submits(&log), 1, "while there is no end, what was announced counts");
     let call = "POST /api/v2/data/deletion/requests".to_owned();
-    log.add(1, 1, Event::Withheld { call, cause: Cause::new("policy.unreadable", "gone") });
+    log.add(1, 1, Event::Withheld { call, cause: Cause::new("policy.unreadable", "gone"), policy: None });
     assert_eq!(submits(&log), 0);
 }
 
@@ -412,7 +413,7 @@ fn what_does_not_add_up_is_named() {
     assert_eq!(problems(&world, &log), "records.deleted records.sum");
 
     let (world, mut log) = base();
-    log.add(1, 1, finished(Outcome::Held, 0, None, None)).add(1, 1, Event::CancelAsked);
+    log.add(1, 1, finished(Outcome::Held, 0, None, None)).add(1, 1, Event::CancelAsked { asked_at: Timestamp::EPOCH });
     assert_eq!(problems(&world, &log), "attempt.ended");
 
     let (world, mut log) = base();
@@ -428,11 +429,11 @@ fn what_does_not_add_up_is_named() {
     assert_eq!(problems(&world, &log), "chunk.window");
 
     let (world, mut log) = unbegun();
-    log.add(2, 1, Event::CancelAsked);
+    log.add(2, 1, Event::CancelAsked { asked_at: Timestamp::EPOCH });
     assert_eq!(problems(&world, &log), "record.chunk");
 
     let (mut world, mut log) = unbegun();
-    log.add(1, 1, Event::CancelAsked);
+    log.add(1, 1, Event::CancelAsked { asked_at: Timestamp::EPOCH });
     world.order.run_id = "run_other".to_owned();
     assert_eq!(problems(&world, &log), "record.foreign");
 
@@ -443,13 +444,13 @@ fn what_does_not_add_up_is_named() {
     ];
     for change in disagree {
         let (mut world, mut log) = unbegun();
-        log.add(1, 1, Event::CancelAsked);
+        log.add(1, 1, Event::CancelAsked { asked_at: Timestamp::EPOCH });
         change(&mut world);
         assert_eq!(problems(&world, &log), "record.order");
     }
 
     let (world, mut log) = unbegun();
-    log.add(1, 1, Event::CancelAsked);
+    log.add(1, 1, Event::CancelAsked { asked_at: Timestamp::EPOCH });
     log.records[0].action = "something else".to_owned();
     assert_eq!(problems(&world, &log), "record.order");
 

@@ -6,7 +6,7 @@ use purge_core::audit::AuditRecord;
 use purge_core::chunk::Chunk;
 use purge_core::http::{HttpRequest, HttpResponse, Method, NoResponse};
 use purge_core::request::DeletionApi;
-use purge_core::run::{Cause, ChunkRun, Context, Input, Next, Objection, Order, Pace};
+use purge_core::run::{Against, Cause, ChunkRun, Context, Input, Next, Objection, Order, Pace};
 use purge_core::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -85,9 +85,9 @@ fn attempt(
         let cx = Context { order, pace: Pace::default(), now: *now };
         if tenant.whims.of(251) == 250 {
             if matches!(input, Input::Start | Input::Tick) {
-                input = Input::Cancel;
+                input = Input::Cancel { asked_at: Timestamp::EPOCH };
             } else {
-                let step = run.step(cx, Input::Cancel);
+                let step = run.step(cx, Input::Cancel { asked_at: Timestamp::EPOCH });
                 records.extend(step.records);
                 run = step.run;
             }
@@ -141,9 +141,11 @@ impl Tenant<'_> {
         match self.whims.of(24) {
             1 => return Input::NotYet { at: now.plus(Duration::from_secs(5)) },
             2 => return Input::Unable { cause: cause(), retry_after: None, may_pass: true },
-            3 if deletes => return Input::Objection(Objection::Held(cause())),
+            3 if deletes => {
+                return Input::Objection(Objection::Held(Against { policy: "sha256:new".to_owned(), cause: cause() }));
+            }
             4 if deletes => return Input::Objection(Objection::Unclear(cause())),
-            5 if deletes => return Input::Objection(Objection::Cancelled),
+            5 if deletes => return Input::Objection(Objection::Cancelled { asked_at: Timestamp::EPOCH }),
             6 => return Input::NoResponse(NoResponse::NotSent),
             7 => return Input::NoResponse(NoResponse::TimedOut),
             _ => {}

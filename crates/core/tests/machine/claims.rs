@@ -215,7 +215,7 @@ fn a_job_that_somebody_else_cancelled_has_deleted_nothing_only_if_it_says_so() {
 
 #[test]
 fn a_job_that_we_cancel_is_asked_what_it_has_done() {
-    let held = || Objects(Objection::Held(Cause::new("policy.keepsMore", "hold `new` keeps it")));
+    let held = || Objects(Objection::Held(against("hold `new` keeps it")));
     let order = recordings(|_| {});
     let start = || [created(), job("READY"), held()].into_iter();
     // Whatever the cancellation is answered.

@@ -454,14 +454,14 @@ fn nothing_is_said_of_before_that_nobody_counted() {
 
 #[test]
 fn what_an_unanswered_submit_may_have_deleted_is_not_denied_when_no_other_may_leave() {
-    let hold = || Objects(Objection::Held(Cause::new("policy.keepsMore", "hold `new` keeps it")));
+    let hold = || Objects(Objection::Held(against("hold `new` keeps it")));
     let limits = json!({ "confirmSubmitSeconds": 30, "chunkDeadlineSeconds": 3600, "maxRecords": null });
     let order = deletion(limits);
     let lost = || [Lost(NoResponse::Dropped), always(count(4))];
     // Nobody counted before the submit, so nobody knows whether the four are all there were.
     for (last, code) in [
         (hold(), "policy.keepsMore"),
-        (Objects(Objection::Cancelled), "cancelled"),
+        (Objects(Objection::Cancelled { asked_at: Timestamp::EPOCH }), "cancelled"),
         (always(Header(429, "retry-after", "900")), "deadline"),
     ] {
         let story = play(&order, lost().into_iter().chain([last, count(4)]));
@@ -483,7 +483,7 @@ fn what_an_unanswered_submit_may_have_deleted_is_not_denied_when_no_other_may_le
     let empty = || Json(200, json!({}));
     for (order, first, second, code) in [
         (&counted, vec![count(9)], vec![hold()], "policy.keepsMore"),
-        (&counted, vec![count(9)], vec![Objects(Objection::Cancelled)], "cancelled"),
+        (&counted, vec![count(9)], vec![Objects(Objection::Cancelled { asked_at: Timestamp::EPOCH })], "cancelled"),
         (&held, vec![empty(), count(9)], vec![conversations(&["a"])], "hold"),
     ] {
         let story = play(order, first.into_iter().chain(lost()));

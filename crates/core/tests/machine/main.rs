@@ -15,7 +15,9 @@ use purge_core::audit::Verifier;
 use purge_core::chunk::Chunk;
 use purge_core::http::{Auth, HttpRequest, HttpResponse, NoResponse};
 use purge_core::request::DeletionApi;
-use purge_core::run::{Cause, ChunkRun, Context, Input, Next, Objection, Order, Outcome, Pace, Step, WaitReason};
+use purge_core::run::{
+    Against, Cause, ChunkRun, Context, Input, Next, Objection, Order, Outcome, Pace, Step, WaitReason,
+};
 use purge_core::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -99,6 +101,11 @@ fn order(api: &str, change: impl FnOnce(&mut Value)) -> Order {
     serde_json::from_value(order).unwrap()
 }
 
+/// What a newer policy says.
+fn against(message: &str) -> Against {
+    Against { policy: format!("sha256:{}", "c".repeat(64)), cause: Cause::new("policy.keepsMore", message) }
+}
+
 fn deletion(limits: Value) -> Order {
     order("dataDeletion", |order| order["limits"] = limits)
 }
@@ -132,7 +139,7 @@ fn go_on(order: &Order, run: ChunkRun, start: &str, answers: impl IntoIterator<I
             && !looks
             && matches!(answers.peek(), Some(CancelFirst(_)))
         {
-            let cancelled = step.run.clone().step(cx, Input::Cancel);
+            let cancelled = step.run.clone().step(cx, Input::Cancel { asked_at: Timestamp::EPOCH });
             assert!(matches!(cancelled.next, Next::WaitUntil { reason: WaitReason::InFlight, .. }));
             step.records.extend(cancelled.records);
             step.run = cancelled.run;
@@ -721,7 +728,13 @@ fn after_the_end_nothing_happens() {
     let order = deletion(json!({}));
     let story = play(&order, [count(1), accepted(), status("completed"), count(0)]);
     let objection = Input::Objection(Objection::unclear("late"));
-    let late = [Input::Start, Input::Tick, Input::Cancel, Input::Slot { granted: true }, objection];
+    let late = [
+        Input::Start,
+        Input::Tick,
+        Input::Cancel { asked_at: Timestamp::EPOCH },
+        Input::Slot { granted: true },
+        objection,
+    ];
     for input in late.into_iter().chain([Input::NoResponse(NoResponse::Dropped)]) {
         let now = Timestamp::parse("2025-01-01T00:00:00Z").unwrap();
         let step = story.run.clone().step(Context { order: &order, pace: Pace::default(), now }, input);

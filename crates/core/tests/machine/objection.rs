@@ -1,12 +1,11 @@
 //! Stories of a policy that changes while the run is under way: it is asked right before data goes, and what it keeps stays.
 
 use purge_core::retry::GIVE_UP_BEFORE;
-use purge_core::run::Cause;
 
 use super::*;
 
 fn held() -> Answer {
-    Objects(Objection::Held(Cause::new("policy.keepsMore", "hold `new` keeps it")))
+    Objects(Objection::Held(against("hold `new` keeps it")))
 }
 
 fn unclear() -> Answer {
@@ -60,7 +59,7 @@ fn the_policy_that_let_a_deletion_out_is_on_record() {
 
 #[test]
 fn a_cancel_right_before_the_deletion_keeps_it_back_and_is_on_record() {
-    let cancelled = || Objects(Objection::Cancelled);
+    let cancelled = || Objects(Objection::Cancelled { asked_at: Timestamp::EPOCH });
     let story = play(&deletion(json!({})), [count(5), cancelled()]);
     assert_eq!(story.end(), ended(Outcome::Cancelled, "cancelled"));
     let view = story.run.view();
@@ -74,7 +73,7 @@ fn a_cancel_right_before_the_deletion_keeps_it_back_and_is_on_record() {
 
 #[test]
 fn what_a_new_rule_keeps_is_rejected() {
-    let forbidden = Objects(Objection::Forbidden(Cause::new("policy.keepsMore", "retention 90 days keeps it")));
+    let forbidden = Objects(Objection::Forbidden(against("retention 90 days keeps it")));
     let story = play(&deletion(json!({})), [count(5), forbidden]);
     assert_eq!(story.end(), ended(Outcome::Rejected, "policy.keepsMore"));
 }

@@ -174,7 +174,8 @@ fn a_cancel_in_the_cool_off_says_what_is_still_to_come() {
         assert_eq!((story.end(), story.times("POST jobs")), (verified(), 0));
     }
     let (run, now) = cooled(&order);
-    let step = run.step(Context { order: &order, pace: Pace::default(), now }, Input::Cancel);
+    let step =
+        run.step(Context { order: &order, pace: Pace::default(), now }, Input::Cancel { asked_at: Timestamp::EPOCH });
     assert_eq!(step.next, Next::Done(Outcome::Unknown), "a cancel is not slept through");
 }
 
@@ -209,10 +210,15 @@ fn a_hold_in_the_cool_off_is_told_at_once_with_the_date() {
     let step = |objection: Objection, now| {
         run.clone().step(Context { order: &order, pace: Pace::default(), now }, Input::Objection(objection))
     };
-    let cause = Cause::new("policy.keepsMore", "hold `H-9` keeps a part of it");
-    for objection in [Objection::Held(cause.clone()), Objection::Forbidden(cause.clone())] {
+    let against = against("hold `H-9` keeps a part of it");
+    for objection in [Objection::Held(against.clone()), Objection::Forbidden(against.clone())] {
         let told = step(objection, now);
         assert_eq!(told.next, Next::Done(Outcome::Unknown));
+        let on_record = format!(
+            r#""event":{{"cause":{{"code":"policy.keepsMore","message":"{0}"}},"kind":"policy_objected","policy":"{1}"}}"#,
+            against.cause.message, against.policy
+        );
+        assert!(told.records[0].line().contains(&on_record), "{}", told.records[0].line());
         let Cause { code, message, .. } = told.run.view().cause.unwrap();
         assert_eq!(code, "policy.scheduled");
         assert!(message.contains("hold `H-9` keeps") && message.contains("2024-01-08T"), "{message}");
@@ -224,7 +230,7 @@ fn a_hold_in_the_cool_off_is_told_at_once_with_the_date() {
     }
     let waits = |step: Step| matches!(step.next, Next::WaitUntil { reason: WaitReason::CoolOff, .. });
     assert!(waits(step(Objection::unclear("it is not there"), now)), "nothing is about to leave");
-    let gone = step(Objection::Held(cause), Timestamp::parse("2024-01-08T00:30:00Z").unwrap());
+    let gone = step(Objection::Held(against), Timestamp::parse("2024-01-08T00:30:00Z").unwrap());
     assert!(matches!(gone.next, Next::Send(_)), "after its date there is nothing to take back");
 }
 

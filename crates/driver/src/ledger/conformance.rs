@@ -11,7 +11,7 @@ use purge_core::http::NoResponse;
 use purge_core::policy::Limits;
 use purge_core::rate::RateBudget;
 use purge_core::request::{Chunking, DeletionApi, PurgeRequest, RecordType};
-use purge_core::run::{ChunkRun, Context, Input, Order, Pace, Step};
+use purge_core::run::{ChunkRun, Context, InForce, Input, Order, Pace, Step};
 use purge_core::time::{DAY_MS, Timestamp};
 use purge_core::window::Window;
 
@@ -62,6 +62,7 @@ pub async fn check<L: Ledger>(a: &L, b: &L) -> Result<(), Broken> {
     slots_are_few_and_belong_to_their_holders(a, b).await?;
     a_budget_is_replaced_by_whoever_knows_it(a, b).await?;
     cancelling_is_remembered_until_withdrawn(a, b).await?;
+    policies_are_kept_by_their_digests(a, b).await?;
     messages_wait_until_they_are_settled(a, b).await?;
     Ok(())
 }
@@ -111,7 +112,8 @@ async fn what_is_not_there_is_absent<L: Ledger>(a: &L) -> Result<(), Broken> {
     must!(a.outbox(nowhere).await?.is_empty(), "an unknown run has no messages");
     must!(!a.ask_cancel(nowhere, NOW).await?, "an unknown run cannot be cancelled");
     must!(!a.withdraw_cancel(nowhere, NOW, NOW).await?, "an unknown run has no cancellation to withdraw");
-    must!(!a.cancel_asked(nowhere).await?, "an unknown run is not cancelled");
+    must!(a.cancel_asked(nowhere).await?.is_none(), "an unknown run is not cancelled");
+    must!(a.policies(nowhere).await?.is_empty(), "an unknown run has no policies");
     must_be!(claim(a, nowhere, 1, "me", 0).await?, Claimed::Absent, "a chunk of an unknown run cannot be claimed");
     a.create(&new_run("conformance-absent", 1)?, NOW).await?;
     must!(a.chunk("conformance-absent", 2).await?.is_none(), "a chunk beyond the last is absent");
@@ -288,10 +290,10 @@ async fn a_budget_is_replaced_by_whoever_knows_it<L: Ledger>(a: &L, b: &L) -> Re
 async fn cancelling_is_remembered_until_withdrawn<L: Ledger>(a: &L, b: &L) -> Result<(), Broken> {
     let run = "conformance-cancel";
     a.create(&new_run(run, 1)?, NOW).await?;
-    must!(!b.cancel_asked(run).await?, "a new run is not cancelled");
+    must!(b.cancel_asked(run).await?.is_none(), "a new run is not cancelled");
     must!(a.ask_cancel(run, at(1)).await?, "a run can be cancelled");
     must!(a.ask_cancel(run, at(2)).await?, "and again");
-    must!(b.cancel_asked(run).await?, "a cancelled run is cancelled");
+    must_be!(b.cancel_asked(run).await?, Some(at(2)), "a cancelled run is cancelled, since the last time");
     must_be!(b.run(run).await?.and_then(|r| r.cancel_asked), Some(at(2)), "the last time counts");
     must!(
         !b.withdraw_cancel(run, at(1), at(3)).await?,
@@ -299,8 +301,33 @@ async fn cancelling_is_remembered_until_withdrawn<L: Ledger>(a: &L, b: &L) -> Re
     );
     must_be!(a.run(run).await?.and_then(|r| r.cancel_asked), Some(at(2)), "and changes nothing");
     must!(b.withdraw_cancel(run, at(2), at(3)).await?, "a cancellation can be withdrawn");
-    must!(!a.cancel_asked(run).await?, "then the run is not cancelled");
+    must!(a.cancel_asked(run).await?.is_none(), "then the run is not cancelled");
     must!(a.withdraw_cancel(run, at(2), at(4)).await?, "to withdraw it once more is harmless");
+    Ok(())
+}
+
+async fn policies_are_kept_by_their_digests<L: Ledger>(a: &L, b: &L) -> Result<(), Broken> {
+    let (run, other) = ("conformance-policies", "conformance-policies-other");
+    for run in [run, other] {
+        a.create(&new_run(run, 1)?, NOW).await?;
+    }
+    must!(b.policies(run).await?.is_empty(), "no policy has been kept for a new run");
+    // One is longer than what a store may want to keep in one piece.
+    let bases = ["é", "later", &"long ".repeat(200_000)];
+    let mut policies = Vec::new();
+    for basis in bases {
+        let rule = format!("{{\"recordTypes\":[\"recording\"],\"minAgeDays\":1,\"basis\":\"{basis}\"}}");
+        let text = format!("{{\"version\":1,\"retention\":[{rule}]}}");
+        let policy = InForce::read(&text).map_err(|why| Broken::Promise(format!("the suite has a policy: {why:?}")))?;
+        for ledger in [a, b] {
+            ledger.keep_policy(run, &policy).await?;
+        }
+        policies.push(policy);
+    }
+    policies.sort_by(|one, two| one.digest.cmp(&two.digest));
+    let texts: Vec<_> = policies.into_iter().map(|policy| policy.text).collect();
+    must_be!(b.policies(run).await?, texts, "each policy is kept once, as it is, in the order of their digests");
+    must!(a.policies(other).await?.is_empty(), "every run has its own");
     Ok(())
 }
 
@@ -409,7 +436,7 @@ fn begun(order: &Order, run: ChunkRun, now: Timestamp) -> (ChunkRun, Vec<AuditRe
 pub fn cancelled(order: &Order, run: ChunkRun) -> ChunkRun {
     let cx = Context { order, pace: Pace::default(), now: at(1) };
     let begun = run.step(cx, Input::Start).run;
-    begun.step(cx, Input::NoResponse(NoResponse::NotSent)).run.step(cx, Input::Cancel).run
+    begun.step(cx, Input::NoResponse(NoResponse::NotSent)).run.step(cx, Input::Cancel { asked_at: NOW }).run
 }
 
 async fn claim<L: Ledger>(ledger: &L, run_id: &str, index: u32, owner: &str, now: u64) -> Result<Claimed, LedgerError> {

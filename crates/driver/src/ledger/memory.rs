@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use purge_core::audit::AuditRecord;
 use purge_core::rate::RateBudget;
-use purge_core::run::Order;
+use purge_core::run::{InForce, Order};
 use purge_core::time::Timestamp;
 
 use super::{
@@ -28,6 +28,7 @@ struct Run {
     order: Order,
     plan_file: String,
     cancel_asked: Option<Timestamp>,
+    policies: BTreeMap<String, String>,
     created_at: Timestamp,
     updated_at: Timestamp,
     chunks: BTreeMap<u32, ChunkRow>,
@@ -137,6 +138,7 @@ impl Ledger for MemoryLedger {
             order: run.order.clone(),
             plan_file: run.plan_file.clone(),
             cancel_asked: None,
+            policies: BTreeMap::new(),
             created_at: now,
             updated_at: now,
             chunks: chunks.collect(),
@@ -180,8 +182,19 @@ impl Ledger for MemoryLedger {
         Ok(true)
     }
 
-    async fn cancel_asked(&self, run_id: &str) -> Result<bool, LedgerError> {
-        Ok(self.read(run_id, |run| run.cancel_asked.is_some()))
+    async fn cancel_asked(&self, run_id: &str) -> Result<Option<Timestamp>, LedgerError> {
+        Ok(self.read(run_id, |run| run.cancel_asked))
+    }
+
+    async fn keep_policy(&self, run_id: &str, policy: &InForce) -> Result<(), LedgerError> {
+        if let Some(run) = self.runs.borrow_mut().get_mut(run_id) {
+            run.policies.entry(policy.digest.clone()).or_insert_with(|| policy.text.clone());
+        }
+        Ok(())
+    }
+
+    async fn policies(&self, run_id: &str) -> Result<Vec<String>, LedgerError> {
+        Ok(self.read(run_id, |run| run.policies.values().cloned().collect()))
     }
 
     async fn chunk(&self, run_id: &str, index: u32) -> Result<Option<ChunkRow>, LedgerError> {

@@ -12,7 +12,7 @@ use std::future::Future;
 
 use purge_core::audit::AuditRecord;
 use purge_core::rate::RateBudget;
-use purge_core::run::{ChunkRun, Order};
+use purge_core::run::{ChunkRun, InForce, Order};
 use purge_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -265,8 +265,15 @@ pub trait Ledger {
         now: Timestamp,
     ) -> impl Future<Output = Result<bool, LedgerError>>;
 
-    /// Whether somebody wants the run cancelled. Asked before every step, so it must be cheap.
-    fn cancel_asked(&self, run_id: &str) -> impl Future<Output = Result<bool, LedgerError>>;
+    /// When somebody last asked to cancel the run; `None` when nobody wants it cancelled. Asked before every step, so it must be cheap.
+    fn cancel_asked(&self, run_id: &str) -> impl Future<Output = Result<Option<Timestamp>, LedgerError>>;
+
+    /// Keeps a policy that is asked about a deletion of that run, by its digest: records name it by that, and evidence has its text.
+    /// One that is kept already stays as it is.
+    fn keep_policy(&self, run_id: &str, policy: &InForce) -> impl Future<Output = Result<(), LedgerError>>;
+
+    /// The texts of all policies that were kept for a run, in the order of their digests.
+    fn policies(&self, run_id: &str) -> impl Future<Output = Result<Vec<String>, LedgerError>>;
 
     /// One chunk.
     fn chunk(&self, run_id: &str, index: u32) -> impl Future<Output = Result<Option<ChunkRow>, LedgerError>>;

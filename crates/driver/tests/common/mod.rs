@@ -12,7 +12,7 @@ use purge_core::oauth::LoginStyle;
 use purge_core::policy::Limits;
 use purge_core::rate::RateBudget;
 use purge_core::request::{Chunking, DeletionApi, PurgeRequest, RecordType};
-use purge_core::run::{Cause, ChunkRun, Context, Order, Outcome, Pace};
+use purge_core::run::{Cause, ChunkRun, Context, InForce, Order, Outcome, Pace};
 use purge_core::time::{DAY_MS, Timestamp};
 use purge_core::url::base_url;
 use purge_core::window::Window;
@@ -274,8 +274,14 @@ impl Ledger for BreakingLedger<'_> {
     async fn withdraw_cancel(&self, run_id: &str, asked_at: Timestamp, now: Timestamp) -> Result<bool, LedgerError> {
         self.inner.withdraw_cancel(run_id, asked_at, now).await
     }
-    async fn cancel_asked(&self, run_id: &str) -> Result<bool, LedgerError> {
+    async fn cancel_asked(&self, run_id: &str) -> Result<Option<Timestamp>, LedgerError> {
         self.inner.cancel_asked(run_id).await
+    }
+    async fn keep_policy(&self, run_id: &str, policy: &InForce) -> Result<(), LedgerError> {
+        self.inner.keep_policy(run_id, policy).await
+    }
+    async fn policies(&self, run_id: &str) -> Result<Vec<String>, LedgerError> {
+        self.inner.policies(run_id).await
     }
     async fn chunk(&self, run_id: &str, index: u32) -> Result<Option<ChunkRow>, LedgerError> {
         self.inner.chunk(run_id, index).await

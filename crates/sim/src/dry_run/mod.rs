@@ -120,7 +120,7 @@ pub struct DryRun {
     /// Who waits for their turn there, in order.
     waiting_for_login: Vec<(usize, Leaving)>,
     pace: Pace,
-    cancelled: bool,
+    cancelled: Option<Timestamp>,
     ended: usize,
     records: Vec<AuditRecord>,
     happened: Vec<Happened>,
@@ -155,7 +155,7 @@ impl DryRun {
             logging_in: false,
             waiting_for_login: Vec::new(),
             pace: Pace::default(),
-            cancelled: false,
+            cancelled: None,
             ended: 0,
             records: Vec::new(),
             happened: Vec::new(),
@@ -226,11 +226,13 @@ impl DryRun {
     /// Somebody asks to stop the run, now. What waits hears of it at once, the longest wait first; what is under way when it has been
     /// answered.
     pub fn cancel(&mut self) {
-        self.cancelled = true;
+        self.cancelled = Some(self.now);
         let mut waiting: Vec<(i64, usize)> = self.agenda.iter().map(|((_, nth), (place, _))| (*nth, *place)).collect();
         sort(&mut waiting);
         for (_, place) in waiting {
-            if self.must_hear_cancel(place) && self.run(place).is_some_and(|run| run.in_flight_since().is_none()) {
+            if self.must_hear_cancel(place).is_some()
+                && self.run(place).is_some_and(|run| run.in_flight_since().is_none())
+            {
                 self.schedule(place, self.now, Due::Turn);
             }
         }
@@ -294,9 +296,9 @@ impl DryRun {
         self.carried.get(place)?.run.as_ref()
     }
 
-    /// Whether the chunk is still to be told that somebody wants the run cancelled.
-    fn must_hear_cancel(&self, place: usize) -> bool {
-        self.cancelled && self.run(place).is_some_and(|run| !run.cancel_asked() && run.outcome().is_none())
+    /// When somebody asked to cancel the run, if the chunk is still to be told.
+    fn must_hear_cancel(&self, place: usize) -> Option<Timestamp> {
+        self.cancelled.filter(|_| self.run(place).is_some_and(|run| !run.cancel_asked() && run.outcome().is_none()))
     }
 
     /// One input, and whatever follows from it without waiting.
@@ -307,12 +309,14 @@ impl DryRun {
             let Some(mut run) = carried.run.take() else { return };
             let context = Context { order: &self.order, pace: carried.pace, now: self.now };
             let mut noted = Vec::new();
-            if must_hear_cancel && run.in_flight_since().is_some() {
-                // What came of the request is judged first, and nothing is asked after it that need not be.
-                let step = run.step(context, Input::Cancel);
-                (run, noted) = (step.run, step.records);
-            } else if must_hear_cancel {
-                input = Input::Cancel;
+            if let Some(asked_at) = must_hear_cancel {
+                if run.in_flight_since().is_some() {
+                    // What came of the request is judged first, and nothing is asked after it that need not be.
+                    let step = run.step(context, Input::Cancel { asked_at });
+                    (run, noted) = (step.run, step.records);
+                } else {
+                    input = Input::Cancel { asked_at };
+                }
             }
             let Step { run, records, next } = run.step(context, input);
             noted.extend(records);

@@ -87,8 +87,10 @@ impl DryRun {
             self.schedule(place, at.min(leased.plus(NAP)), Due::Leave(request, leased));
             return None;
         }
-        if self.must_hear_cancel(place) && self.run(place).is_some_and(ChunkRun::is_deleting) {
-            return Some(Input::Objection(Objection::Cancelled));
+        if let Some(asked_at) = self.must_hear_cancel(place)
+            && self.run(place).is_some_and(ChunkRun::is_deleting)
+        {
+            return Some(Input::Objection(Objection::Cancelled { asked_at }));
         }
         let bearer = format!("Bearer {}", token.access.expose());
         let (at, answer) = self.exchange(&request, bearer, API_TIMEOUT);
