@@ -97,14 +97,14 @@ fn cancel(done: &Done, executions: &[Execution], wrong: &mut Vec<Wrong>) {
 }
 
 fn evidence(done: &Done, wrong: &mut Vec<Wrong>) {
-    let Done { plan, order, plan_file, records, report, outbox, .. } = done;
+    let Done { plan, order, plan_file, records, report, outbox, policies, .. } = done;
     wrong.extend(report.problems.iter().map(|problem| ("report.problem", format!("{problem:?}"))));
     let accounting = report.accounting;
     let requested = plan.request().range.millis();
     if accounting.requested_ms != requested || accounting.accounted_ms() != requested {
         wrong.push(("report.accounting", format!("{accounting:?}")));
     }
-    let material = Material { order, plan_file, records, report, messages: outbox, policies: &[] };
+    let material = Material { order, plan_file, records, report, messages: outbox, policies };
     if let Err(why) = Evidence::of(&material).unwrap().check() {
         wrong.push(("evidence", why.to_string()));
     }

@@ -38,6 +38,7 @@ pub(crate) struct Done {
     pub(crate) records: Vec<AuditRecord>,
     pub(crate) report: Report,
     pub(crate) outbox: Vec<OutboxRow>,
+    pub(crate) policies: Vec<String>,
     pub(crate) tenant: purge_sim::Tenant,
     pub(crate) ended: Timestamp,
     /// How often it was started.
@@ -88,7 +89,8 @@ pub(crate) fn carry_out(case: &Case) -> Option<Done> {
     let report = Report::of(Ordered::of(&order, &plan), &records);
     let outbox = virtual_time::run(&clock, memory.outbox(&order.run_id)).unwrap().unwrap();
     let tenant = wire.tenant.into_inner();
-    Some(Done { plan, order, plan_file, records, report, outbox, tenant, ended, lives, cancelled, retried })
+    let policies = virtual_time::run(&clock, memory.policies(&order.run_id)).unwrap().unwrap();
+    Some(Done { plan, order, plan_file, records, report, outbox, policies, tenant, ended, lives, cancelled, retried })
 }
 
 /// Everything that a run meets.

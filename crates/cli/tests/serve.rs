@@ -288,7 +288,7 @@ fn a_plan_is_started_watched_and_proved() {
     assert_eq!(log.body, fs::read_to_string(evidence.join("audit.jsonl")).unwrap());
     assert!(log.head.contains("application/octet-stream") && log.head.contains("nosniff"));
     let listed = console.get(&format!("/runs/{run}/evidence")).is(200).json();
-    assert_eq!(listed["files"].as_array().unwrap().len(), 7);
+    assert_eq!(listed["files"].as_array().unwrap().len(), 8);
     let file = console.get(&format!("/runs/{run}/plan")).is(200);
     assert_eq!(file.body, fs::read_to_string(evidence.join("plan.json")).unwrap());
 
@@ -682,7 +682,7 @@ fn a_run_of_another_process_is_watched_and_stopped_from_here() {
     // Its evidence is where it was said to be.
     let listed = console.get(&format!("/runs/{run}/evidence")).is(200).json();
     assert!(listed["folder"].as_str().unwrap().ends_with("/proof"), "{listed}");
-    assert_eq!(listed["files"].as_array().unwrap().len(), 7);
+    assert_eq!(listed["files"].as_array().unwrap().len(), 8);
 }
 
 #[test]

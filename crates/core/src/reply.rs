@@ -16,22 +16,13 @@ pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(900);
 /// The shortest pause that is taken from a `Retry-After`: `0` must not become a hot loop.
 pub const MIN_RETRY_AFTER: Duration = Duration::from_millis(500);
 
-/// An answer, sorted by what can be done about it.
+/// An answer to a request that was let in, sorted by what can be done about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// 2xx with a JSON body.
     Json(Value),
     /// 2xx without a body.
     Empty,
-    /// 429, either code: nothing was done; ask again later.
-    RateLimited {
-        /// How long to wait, when the server said so in a form that can be trusted.
-        retry_after: Option<Duration>,
-        /// The error.
-        cause: Cause,
-    },
-    /// 401: nothing was done; the token is not, or no longer, good.
-    Unauthorized(Cause),
     /// 404: there is no such thing.
     Missing(Cause),
     /// 409: in the way of something else.
@@ -47,6 +38,20 @@ pub enum Reply {
     },
     /// A success that cannot be read, or a status that has no business here. Whether it had an effect is not known.
     Unreadable(Cause),
+}
+
+/// An answer to a request that was turned away: nothing was done, whatever it asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TurnedAway {
+    /// 429, either code: ask again later.
+    RateLimited {
+        /// How long to wait, when the server said so in a form that can be trusted.
+        retry_after: Option<Duration>,
+        /// The error.
+        cause: Cause,
+    },
+    /// 401: the token is not, or no longer, good.
+    Unauthorized(Cause),
 }
 
 /// Genesys's error body; every field optional, since gateways answer in their place.
@@ -69,10 +74,12 @@ impl ErrorBody {
 
 impl Reply {
     /// Sorts an answer. `now` is used only for a `Retry-After` that is a date in an answer without a `Date`.
-    #[must_use]
-    pub fn of(response: &HttpResponse, now: Timestamp) -> Self {
+    ///
+    /// # Errors
+    /// When the request was turned away before anything happened.
+    pub fn of(response: &HttpResponse, now: Timestamp) -> Result<Self, TurnedAway> {
         let cause = || cause_of(response);
-        match response.status {
+        Ok(match response.status {
             200..=299 if response.body.trim().is_empty() => Self::Empty,
             200..=299 => match parse(&response.body, usize::MAX) {
                 // A gateway's habit: the error inside, and 200 outside.
@@ -86,15 +93,18 @@ impl Reply {
                     ..cause()
                 }),
             },
-            401 => Self::Unauthorized(cause()),
+            401 => return Err(TurnedAway::Unauthorized(cause())),
             404 | 410 => Self::Missing(cause()),
             408 => Self::Unwell { retry_after: retry_after(response, now), cause: cause() },
             409 => Self::Conflict(cause()),
-            429 => Self::RateLimited { retry_after: retry_after(response, now), cause: cause() },
+            429 => {
+                let retry_after = retry_after(response, now);
+                return Err(TurnedAway::RateLimited { retry_after, cause: cause() });
+            }
             400..=499 | 501 => Self::Refused(cause()),
             500..=599 => Self::Unwell { retry_after: retry_after(response, now), cause: cause() },
             _ => Self::Unreadable(Cause { code: "reply.unexpected-status".to_owned(), ..cause() }),
-        }
+        })
     }
 }
 
@@ -225,16 +235,16 @@ mod tests {
 
     #[test]
     fn every_status_has_one_meaning() {
-        let kind = |reply: &Reply| match reply {
-            Reply::Json(_) => "json",
-            Reply::Empty => "empty",
-            Reply::RateLimited { .. } => "rateLimited",
-            Reply::Unauthorized(_) => "unauthorized",
-            Reply::Missing(_) => "missing",
-            Reply::Conflict(_) => "conflict",
-            Reply::Refused(_) => "refused",
-            Reply::Unwell { .. } => "unwell",
-            Reply::Unreadable(_) => "unreadable",
+        let kind = |reply: &Result<Reply, TurnedAway>| match reply {
+            Ok(Reply::Json(_)) => "json",
+            Ok(Reply::Empty) => "empty",
+            Ok(Reply::Missing(_)) => "missing",
+            Ok(Reply::Conflict(_)) => "conflict",
+            Ok(Reply::Refused(_)) => "refused",
+            Ok(Reply::Unwell { .. }) => "unwell",
+            Ok(Reply::Unreadable(_)) => "unreadable",
+            Err(TurnedAway::RateLimited { .. }) => "rateLimited",
+            Err(TurnedAway::Unauthorized(_)) => "unauthorized",
         };
         for (status, body, expected) in [
             (200, "{}", "json"),
@@ -268,7 +278,8 @@ mod tests {
         let long = "x".repeat(10_000);
         let body =
             format!(r#"{{"code":"bad.request","message":"line one\nline \u202etwo {long}","contextId":"ctx-1"}}"#);
-        let Reply::Refused(cause) = Reply::of(&answer(400, &[("inin-correlation-id", "corr-1")], &body), now()) else {
+        let Ok(Reply::Refused(cause)) = Reply::of(&answer(400, &[("inin-correlation-id", "corr-1")], &body), now())
+        else {
             panic!("a 400 is a refusal");
         };
         assert_eq!(cause.code, "bad.request");

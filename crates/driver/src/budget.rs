@@ -16,7 +16,7 @@ const CROWDED: std::time::Duration = std::time::Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Account<'a, L> {
     pub(crate) ledger: &'a L,
-    /// The API's address: requests are counted per organisation, over all runs.
+    /// [`Order::tenant`](purge_core::run::Order::tenant): requests are counted per OAuth client, over all runs.
     pub(crate) tenant: &'a str,
 }
 

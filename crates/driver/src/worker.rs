@@ -10,7 +10,7 @@ use purge_core::run::{
     Cause, ChunkRun, Context, InForce, Input, Next, Objection, Order, Outcome, Pace, Step, WaitReason,
 };
 use purge_core::time::Timestamp;
-use purge_core::webhook::{ChunkEnd, WebhookEvent};
+use purge_core::webhook::WebhookEvent;
 
 use crate::budget::Account;
 use crate::clock::Clock;
@@ -446,25 +446,12 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
 
     /// What the governance system is told in the same commit in which a chunk ends.
     fn messages(&self, order: &Order, run: &ChunkRun) -> Vec<OutboxMessage> {
-        let view = run.view();
-        let (true, Some(outcome), Some(at)) = (self.tell, view.outcome, view.ended_at) else {
-            return Vec::new();
-        };
-        let took = at.since(view.started_at.unwrap_or(at)).as_millis();
-        let event = WebhookEvent::of(
-            order,
-            ChunkEnd {
-                chunk: view.chunk,
-                attempt: view.attempt,
-                outcome,
-                cause: view.cause,
-                request_id: view.request_id,
-                records_deleted: view.records_deleted,
-                duration_ms: u64::try_from(took).unwrap_or(u64::MAX),
-                at,
-            },
-        );
-        vec![OutboxMessage { body: event.body(), id: event.id, due: at }]
+        let end = run.end().filter(|_| self.tell);
+        let event = end.map(|end| WebhookEvent::of(order, end));
+        event
+            .map(|event| OutboxMessage { body: event.body(), due: event.timestamp, id: event.id })
+            .into_iter()
+            .collect()
     }
 }
 

@@ -31,8 +31,6 @@ pub(crate) struct DeletionJob {
     pub(crate) scope: Scope,
     /// `legalHoldValidation` of the request.
     validated: bool,
-    /// It never ends.
-    pub(crate) stuck: bool,
     /// It will fail.
     pub(crate) fails: bool,
     /// It will leave this many records behind.
@@ -86,7 +84,6 @@ impl Tenant {
             ends,
             scope,
             validated,
-            stuck: false,
             fails: false,
             leave: 0,
             end: None,

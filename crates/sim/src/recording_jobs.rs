@@ -99,7 +99,6 @@ pub(crate) struct RecordingJob {
     pub(crate) started: Option<i64>,
     /// When its present state ends by itself.
     ends: Option<i64>,
-    pub(crate) stuck: bool,
     pub(crate) fails: bool,
     conversations: u64,
     recordings: u64,
@@ -139,7 +138,6 @@ impl Tenant {
             state: JobState::Pending,
             started: None,
             ends: Some(ready),
-            stuck: false,
             fails: false,
             conversations: 0,
             recordings: 0,
@@ -349,10 +347,8 @@ impl Tenant {
         if body.get("action").and_then(Value::as_str) != Some("DELETE") {
             return Err(ApiError::invalid_value("action", body.get("action").unwrap_or(&Value::Null)));
         }
-        for name in ["integrationId"] {
-            if let Some(value) = body.get(name) {
-                return Err(ApiError::invalid_value(name, value));
-            }
+        if let Some(value) = body.get("integrationId") {
+            return Err(ApiError::invalid_value("integrationId", value));
         }
         flag(body, "clearExport", false)?;
         let screen = flag(body, "includeScreenRecordings", true)?;
@@ -392,7 +388,7 @@ impl RecordingJob {
         self.ended = Some(at);
     }
 
-    /// Percent of the present state's time; a stuck job comes as far as 99.
+    /// Percent of the present state's time; one whose time is up and that has not ended stays at 99.
     fn percent(&self, now: i64) -> i64 {
         match (self.state, self.started, self.ends) {
             (JobState::Fulfilled, _, _) => 100,

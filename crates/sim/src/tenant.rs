@@ -254,21 +254,19 @@ impl Tenant {
     fn spoil_job(&mut self, act: &Act, reply: &TenantReply) {
         let body = reply.answer().and_then(|answer| parse(&answer.body, usize::MAX).ok()).unwrap_or_default();
         let Some(id) = body.get("id").and_then(Value::as_str) else { return };
-        let (stuck, fails) = (matches!(act, Act::Stuck), matches!(act, Act::FailJob));
-        if stuck {
+        let fails = matches!(act, Act::FailJob);
+        if matches!(act, Act::Stuck) {
             for event in [Event::DeletionEnds, Event::JobReady, Event::JobEnds] {
                 self.state.agenda.remove(&event(id.to_owned()));
             }
         }
         if let Some(job) = self.state.deletions.get_mut(id) {
-            job.stuck |= stuck && job.end.is_none();
             job.fails |= fails;
             if let Act::Leave { records } = act {
                 job.leave = *records;
             }
         }
         if let Some(job) = self.state.jobs.iter_mut().find(|job| job.id == id) {
-            job.stuck |= stuck && job.ended.is_none();
             job.fails |= fails;
         }
     }

@@ -169,6 +169,7 @@ export interface Report {
     requests: number | null
     recordsDeleted: number | null
     measuredChunks: number
+    protected: number
     remaining: number | null
     rateLimited: number
     waits: Record<string, number>
@@ -221,6 +222,8 @@ export interface Told {
   recordsDeleted: number | null
   /** Null when one chunk was not measured. */
   remaining: number | null
+  /** Records that the platform was seen to keep because of a hold. */
+  protected: number
 }
 
 /** One of the checks of `genesys-purge verify`. */

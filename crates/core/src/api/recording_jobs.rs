@@ -109,7 +109,7 @@ pub enum State {
     /// Failed.
     Failed(Cause),
     /// A state that this program does not know.
-    Unknown(String),
+    Unknown,
 }
 
 /// A job, as far as it matters here.
@@ -154,7 +154,7 @@ pub fn read_job(answer: &Value) -> Option<Job> {
             let message = answer.get("errorMessage").and_then(Value::as_str).unwrap_or("the server gives no reason");
             State::Failed(Cause::new("job.failed", crate::reply::tidy(message, 300)))
         }
-        other => State::Unknown(crate::reply::tidy(other, 60)),
+        _ => State::Unknown,
     };
     let query = answer.get("recordingJobsQuery");
     let action_date = query.and_then(|q| q.get("actionDate")).and_then(Value::as_str);

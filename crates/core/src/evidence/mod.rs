@@ -56,7 +56,7 @@ pub struct Manifest {
     pub program: String,
     /// Which run.
     pub run_id: String,
-    /// The API's address, or the simulated tenant's name.
+    /// [`Order::tenant`]: the API's address and the OAuth client, or the simulated tenant's name.
     pub tenant: String,
     /// Whether nothing real was deleted.
     pub simulated: bool,

@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
-    /// The API's address, or the simulated tenant's name.
+    /// [`Order::tenant`]: the API's address and the OAuth client, or the simulated tenant's name.
     pub tenant: String,
     /// Where the data lives, as the request says.
     pub jurisdiction: String,
@@ -34,6 +34,8 @@ pub struct Summary {
     pub records_deleted: Option<u64>,
     /// Records still there that should not be; null when one chunk was not measured.
     pub remaining: Option<u64>,
+    /// Records that the platform was seen to keep because of a hold.
+    pub protected: u64,
 }
 
 impl Summary {
@@ -51,6 +53,7 @@ impl Summary {
             open: totals.open,
             records_deleted: totals.records_deleted,
             remaining: totals.remaining,
+            protected: totals.protected,
         }
     }
 }

@@ -55,7 +55,7 @@ pub struct Report {
     pub run_id: String,
     /// Which plan.
     pub plan_digest: String,
-    /// The API's address.
+    /// [`Order::tenant`]: the API's address and the OAuth client, or the simulated tenant's name.
     pub tenant: String,
     /// Whether the tenant was the simulated one.
     pub simulated: bool,
@@ -132,6 +132,8 @@ pub struct Totals {
     pub measured_chunks: u32,
     /// Records still there that should not be; null when one chunk was not measured.
     pub remaining: Option<u64>,
+    /// Records that the platform was seen to keep because of a hold, in the chunks that were looked at for it.
+    pub protected: u64,
     /// Waits because the server asked for a pause.
     pub rate_limited: u64,
     /// Waits other than for the next poll, by reason.

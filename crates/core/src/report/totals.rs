@@ -32,6 +32,7 @@ pub(super) fn totals(chunks: &[ChunkReport], waits: SortedMap<String, u64>) -> T
             totals.records_deleted = add(totals.records_deleted, chunk.records_deleted);
         }
         totals.remaining = add(totals.remaining, chunk.remaining);
+        totals.protected = totals.protected.saturating_add(chunk.protected.unwrap_or(0));
     }
     totals
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::machine::{IN_FLIGHT_PATIENCE, Machine, millis};
+use super::machine::{IN_FLIGHT_PATIENCE, Machine};
 use super::state::{DELETION_GONE, Phase};
 use super::{Cause, Next, Outcome, WaitReason};
 use crate::api::data_deletion::{self, Status};
@@ -33,7 +33,6 @@ impl Machine<'_> {
             },
             Reply::Empty => self.unclear(&Cause::new("submit.no-id", "the deletion was accepted without an answer")),
             Reply::Unwell { cause, .. } | Reply::Unreadable(cause) => self.unclear(&cause),
-            Reply::Unauthorized(cause) => self.retry_later(cause, None),
             // Perhaps because a submit before it has arrived after all, and stands in the way.
             Reply::Refused(cause) | Reply::Missing(cause) | Reply::Conflict(cause) if self.run.resubmits > 0 => {
                 self.unclear(&cause)
@@ -43,7 +42,6 @@ impl Machine<'_> {
                 let outcome = if speaks_of_a_hold(&cause) { Outcome::Held } else { Outcome::Rejected };
                 self.finish(outcome, Some(cause))
             }
-            Reply::RateLimited { retry_after, cause } => self.rate_limited(retry_after, &cause),
         }
     }
 
@@ -52,7 +50,7 @@ impl Machine<'_> {
         if (self.run.submits, self.run.resubmits) == (0, 0) {
             // Its deadline counts from here.
             let started = self.run.started_at.unwrap_or(self.cx.now);
-            self.run.uncounted_ms = millis(self.cx.now.since(started));
+            self.run.uncounted_ms = self.cx.now.millis_since(started);
         }
         self.run.submits = self.run.submits.saturating_add(1);
         self.run.submitted_at = Some(self.cx.now);
@@ -131,7 +129,8 @@ impl Machine<'_> {
             return self.submit_does_nothing(left);
         }
         let baseline = Some(baseline.map_or(left, |before| before.max(left)));
-        self.run.phase = Phase::SubmitInCounts { since, watched_ms: millis(watched), entity: 0, sum: 0, baseline };
+        let watched_ms = u64::try_from(watched.as_millis()).unwrap_or(u64::MAX);
+        self.run.phase = Phase::SubmitInCounts { since, watched_ms, entity: 0, sum: 0, baseline };
         self.pause(pause_after(watched), WaitReason::ConfirmingSubmit, false)
     }
 

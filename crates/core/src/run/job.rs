@@ -32,7 +32,7 @@ impl Machine<'_> {
             Reply::Json(answer) => match recording_jobs::read_job(&answer) {
                 Some(job) => {
                     self.count_submit();
-                    self.adopt(job)
+                    self.adopt(&job)
                 }
                 None => {
                     self.note_answer(&Cause::new("submit.no-id", "the job was accepted without an id or a state"));
@@ -47,12 +47,10 @@ impl Machine<'_> {
             // Somebody else's jobs occupy the organisation: that is waiting, not failing.
             Reply::Conflict(cause) => self.organisation_busy(&cause),
             Reply::Refused(cause) if speaks_of_a_job_limit(&cause) => self.organisation_busy(&cause),
-            Reply::Unauthorized(cause) => self.retry_later(cause, None),
             Reply::Refused(cause) | Reply::Missing(cause) => {
                 self.note_answer(&cause);
                 self.finish(Outcome::Rejected, Some(cause))
             }
-            Reply::RateLimited { retry_after, cause } => self.rate_limited(retry_after, &cause),
         }
     }
 
@@ -63,9 +61,9 @@ impl Machine<'_> {
         self.pause(pause, WaitReason::SlotBusy, true)
     }
 
-    fn adopt(&mut self, job: Job) -> Next {
-        self.arrived(job.id);
-        self.remote(&job.state_text, true);
+    fn adopt(&mut self, job: &Job) -> Next {
+        self.arrived(job.id.clone());
+        self.saw(job);
         self.run.phase = Phase::Ready;
         self.look_again()
     }
@@ -92,7 +90,7 @@ impl Machine<'_> {
             jobs.into_iter().find(|job| ours(job) && !matches!(job.state, State::Cancelled | State::Failed(_)))
         {
             self.found(Some(true), "a job with our window and action date is listed");
-            return self.adopt(job);
+            return self.adopt(&job);
         }
         if more && page < MAX_JOB_PAGES {
             return self.to(Phase::SubmitInJobs { since, looks, page: page + 1 });
@@ -124,35 +122,26 @@ impl Machine<'_> {
         };
         match job.state.clone() {
             State::Pending => {
-                self.remote(&job.state_text, true);
                 self.run.percent = job.percent;
                 self.look_again()
             }
-            State::Ready => {
-                self.remote(&job.state_text, true);
-                self.gate(&job)
-            }
+            State::Ready => self.gate(&job),
             State::Processing | State::Fulfilled => {
                 // Not by us: but it is ours, and what it deletes has to be accounted for.
-                self.remote(&job.state_text, true);
                 self.run.executed = true;
                 self.to(Phase::Fulfilled { looks: 0 })
             }
             State::Cancelled => {
-                self.remote(&job.state_text, true);
                 let cause = Cause::new("job.cancelled-elsewhere", "the job was cancelled by somebody else");
                 self.job_is_cancelled(&job, Outcome::Cancelled, cause)
             }
-            State::Failed(cause) => {
-                self.remote(&job.state_text, true);
-                self.finish(Outcome::Failed, Some(cause))
-            }
-            State::Unknown(word) => {
-                self.remote(&word, false);
+            State::Failed(cause) => self.finish(Outcome::Failed, Some(cause)),
+            State::Unknown => {
                 let since = *self.run.unknown_since.get_or_insert(self.cx.now);
                 if self.cx.now.since(since) < self.limits().chunk_deadline() / 3 {
                     return self.look_again();
                 }
+                let word = &job.state_text;
                 let message = format!("the job is in the state `{word}`, which this version does not know");
                 self.end_job(Outcome::Failed, Cause::new("status.unknown", message))
             }
@@ -161,7 +150,15 @@ impl Machine<'_> {
 
     fn read_own_job(&mut self, reply: Reply) -> Result<Job, Next> {
         let id = self.run.request_id.clone();
-        self.read(reply, |answer| recording_jobs::read_job(answer).filter(|job| Some(&job.id) == id.as_ref()))
+        let read = |answer: &Value| recording_jobs::read_job(answer).filter(|job| Some(&job.id) == id.as_ref());
+        let job = self.read(reply, read)?;
+        self.saw(&job);
+        Ok(job)
+    }
+
+    /// Its state is on record whenever it changes.
+    fn saw(&mut self, job: &Job) {
+        self.remote(&job.state_text, job.state != State::Unknown);
     }
 
     /// The job is counted and waits: the true numbers against the limit, then the holds once more, then execution.
@@ -206,9 +203,9 @@ impl Machine<'_> {
 
     pub(super) fn job_executed(&mut self, reply: Reply) -> Next {
         match reply {
-            Reply::Json(answer) => match recording_jobs::read_job(&answer).map(|job| (job.state, job.state_text)) {
-                Some((State::Processing | State::Fulfilled, word)) => {
-                    self.remote(&word, true);
+            Reply::Json(answer) => match recording_jobs::read_job(&answer) {
+                Some(job) if matches!(job.state, State::Processing | State::Fulfilled) => {
+                    self.saw(&job);
                     self.run.executed = true;
                     self.run.phase = Phase::Fulfilled { looks: 0 };
                     self.look_again()
@@ -220,7 +217,6 @@ impl Machine<'_> {
                 self.note_answer(&cause);
                 self.execution_unsure()
             }
-            Reply::Unauthorized(cause) => self.retry_later(cause, None),
             // Perhaps because the execution before it has arrived meanwhile.
             Reply::Refused(cause) | Reply::Missing(cause) if self.run.executed => {
                 self.note_answer(&cause);
@@ -231,7 +227,6 @@ impl Machine<'_> {
                 self.note_answer(&cause);
                 self.end_job(Outcome::Rejected, cause)
             }
-            Reply::RateLimited { retry_after, cause } => self.rate_limited(retry_after, &cause),
         }
     }
 
@@ -246,10 +241,9 @@ impl Machine<'_> {
             Ok(job) => job,
             Err(next) => return next,
         };
-        if let State::Unknown(word) = &job.state {
-            return self.unknown_status(word);
+        if job.state == State::Unknown {
+            return self.unknown_status(&job.state_text);
         }
-        self.remote(&job.state_text, true);
         self.run.unknown_since = None;
         self.run.percent = job.percent;
         match job.state {
@@ -263,7 +257,7 @@ impl Machine<'_> {
             }
             State::Ready => self.look_again_at(looks, |looks| Phase::Fulfilled { looks }),
             State::Pending => self.look_again(),
-            State::Processing | State::Unknown(_) => {
+            State::Processing | State::Unknown => {
                 self.run.phase = Phase::Fulfilled { looks: 0 };
                 self.look_again()
             }
@@ -357,10 +351,7 @@ impl Machine<'_> {
                 }
                 self.to(Phase::CancelConfirmed { outcome, cause, looks: 0 })
             }
-            Reply::Unauthorized(cause) => self.retry_later(cause, None),
-            Reply::Unwell { cause, retry_after } | Reply::RateLimited { cause, retry_after } => {
-                self.retry_later(cause, retry_after)
-            }
+            Reply::Unwell { cause, retry_after } => self.retry_later(cause, retry_after),
         }
     }
 
@@ -386,7 +377,6 @@ impl Machine<'_> {
             Ok(job) => job,
             Err(next) => return next,
         };
-        self.remote(&job.state_text, !matches!(job.state, State::Unknown(_)));
         match job.state {
             State::Cancelled => self.job_is_cancelled(&job, outcome, cause),
             State::Processing | State::Fulfilled => {
@@ -400,10 +390,10 @@ impl Machine<'_> {
             State::Failed(cause) => self.finish(Outcome::Failed, Some(cause)),
             // It stays behind: without an execution it deletes nothing.
             State::Pending | State::Ready if !self.run.executed => self.finish(outcome, Some(cause)),
-            State::Pending | State::Ready | State::Unknown(_) if again => {
+            State::Pending | State::Ready | State::Unknown if again => {
                 self.look_again_at(looks, |looks| Phase::CancelConfirmed { outcome, cause, looks })
             }
-            State::Pending | State::Ready | State::Unknown(_) => {
+            State::Pending | State::Ready | State::Unknown => {
                 let message = format!("{}; its job was to be cancelled, and does not say that it was", cause.message);
                 self.doubt(Cause::new("job.not-cancelled", message))
             }

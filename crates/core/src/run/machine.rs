@@ -14,7 +14,7 @@ use crate::audit::{AuditRecord, Event, PROGRAM, seal};
 use crate::http::{Auth, HttpRequest, HttpResponse};
 use crate::json::digest;
 use crate::policy::Limits;
-use crate::reply::Reply;
+use crate::reply::{Reply, TurnedAway};
 use crate::request::DeletionApi;
 use crate::time::Timestamp;
 
@@ -252,25 +252,24 @@ impl Machine<'_> {
 
     fn answered(&mut self, response: &HttpResponse) -> Next {
         self.http_status = response.status;
-        let reply = Reply::of(response, self.cx.now);
-        if matches!(reply, Reply::Unauthorized(_)) && !self.run.renewed {
-            // Refused before anything happened: the same request once more, with a new token.
-            self.run.renewed = true;
-            return self.go();
+        let renewed = std::mem::take(&mut self.run.renewed);
+        match Reply::of(response, self.cx.now) {
+            Ok(reply) => self.judge(reply),
+            Err(TurnedAway::RateLimited { retry_after, cause }) => self.rate_limited(retry_after, &cause),
+            Err(TurnedAway::Unauthorized(_)) if !renewed => {
+                // The same request once more, with a new token.
+                self.run.renewed = true;
+                self.go()
+            }
+            Err(TurnedAway::Unauthorized(cause))
+                if self.run.stage().is_harmless() && self.run.tries >= NEW_TOKENS_REFUSED =>
+            {
+                self.note_answer(&cause);
+                let message = format!("the API refuses every new token: {}", cause.message);
+                self.give_up(Cause { message, ..cause })
+            }
+            Err(TurnedAway::Unauthorized(cause)) => self.retry_later(cause, None),
         }
-        self.run.renewed = false;
-        if let Reply::Unauthorized(cause) = &reply
-            && self.run.stage().is_harmless()
-            && self.run.tries >= NEW_TOKENS_REFUSED
-        {
-            self.note_answer(cause);
-            let message = format!("the API refuses every new token: {}", cause.message);
-            return self.give_up(Cause { message, ..cause.clone() });
-        }
-        if let Reply::RateLimited { retry_after, cause } = &reply {
-            return self.rate_limited(*retry_after, cause);
-        }
-        self.judge(reply)
     }
 
     fn judge(&mut self, reply: Reply) -> Next {
@@ -311,7 +310,6 @@ impl Machine<'_> {
     pub(super) fn record(&mut self, event: Event) {
         let (run, order) = (&mut self.run, self.cx.order);
         let status = run.outcome.map_or(run.phase.word(), Outcome::as_str);
-        let since = run.started_at.or(run.queued_at).unwrap_or(self.cx.now);
         let record = AuditRecord {
             run_id: order.run_id.clone(),
             plan_digest: order.plan_digest.clone(),
@@ -323,7 +321,7 @@ impl Machine<'_> {
             status: status.to_owned(),
             jurisdiction: order.request.jurisdiction.clone(),
             records_deleted: run.records_deleted(),
-            duration_ms: millis(self.cx.now.since(since)),
+            duration_ms: run.duration_ms(self.cx.now),
             compliance_note: order.compliance_note.clone(),
             simulated: order.simulated,
             ..AuditRecord::blank()
@@ -349,10 +347,6 @@ impl Machine<'_> {
     fn action_date(&self) -> Timestamp {
         self.run.action_date.unwrap_or(self.cx.now)
     }
-}
-
-pub(super) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// `POST /api/v2/…`, without the query.

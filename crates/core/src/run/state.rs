@@ -173,7 +173,7 @@ pub(crate) struct Look {
     pub(crate) had: Vec<String>,
     /// Conversations looked at.
     pub(crate) checked: u64,
-    /// Recordings of theirs that are there without a delete date.
+    /// Recordings of theirs that are there without a delete date; before the execution, all that are there.
     pub(crate) kept: u64,
     /// And with one.
     pub(crate) scheduled: u64,
@@ -528,14 +528,18 @@ impl ChunkRun {
     pub fn observed_pace(&self) -> Option<Pace> {
         let submitted = self.submitted_at?;
         let finished = self.finished_at?;
-        let millis = |from: Timestamp, to: Timestamp| u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX);
         Some(Pace {
-            unfinished_ms: self.unfinished_at.map_or(0, |at| millis(submitted, at)),
-            finished_ms: millis(submitted, finished).max(1),
+            unfinished_ms: self.unfinished_at.map_or(0, |at| at.millis_since(submitted)),
+            finished_ms: finished.millis_since(submitted).max(1),
             // Where the first look found nothing left, the index was in time, however late the look came.
-            lag_ms: self.verified_at.filter(|_| self.seen_left).map_or(0, |at| millis(finished, at)),
+            lag_ms: self.verified_at.filter(|_| self.seen_left).map_or(0, |at| at.millis_since(finished)),
             slowest_ms: 0,
         })
+    }
+
+    /// Milliseconds from the beginning of this attempt until then; of one that never got going, from when it was queued.
+    pub(super) fn duration_ms(&self, until: Timestamp) -> u64 {
+        until.millis_since(self.started_at.or(self.queued_at).unwrap_or(until))
     }
 
     /// Records measured as deleted; absent when that was not measured. Of a recording job it is the job's own figure, once a look has

@@ -97,15 +97,13 @@ impl Machine<'_> {
                 None => (None, Cause::new("reply.unreadable", "the answer lacks a field or has one of the wrong type")),
             },
             Reply::Empty => (None, Cause::new("reply.unreadable", "the answer has no body")),
-            Reply::Unwell { retry_after, cause } | Reply::RateLimited { retry_after, cause } => (retry_after, cause),
+            Reply::Unwell { retry_after, cause } => (retry_after, cause),
             Reply::Refused(cause) => {
                 self.note_answer(&cause);
                 // It will be refused again: do not ask forty times.
                 return Err(self.give_up(cause));
             }
-            Reply::Unauthorized(cause) | Reply::Missing(cause) | Reply::Conflict(cause) | Reply::Unreadable(cause) => {
-                (None, cause)
-            }
+            Reply::Missing(cause) | Reply::Conflict(cause) | Reply::Unreadable(cause) => (None, cause),
         };
         Err(self.retry_later(cause, retry_after))
     }

@@ -6,6 +6,7 @@ use super::state::Wait;
 use super::{Cause, ChunkRun, Outcome, WaitReason};
 use crate::chunk::Chunk;
 use crate::time::Timestamp;
+use crate::webhook::ChunkEnd;
 
 /// A chunk at a glance. Numbers that were not measured are absent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +49,22 @@ pub struct ChunkView {
 }
 
 impl ChunkRun {
+    /// How this attempt ended, as the governance system is told; `None` while it goes on.
+    #[must_use]
+    pub fn end(&self) -> Option<ChunkEnd> {
+        let (outcome, at) = (self.outcome?, self.ended_at?);
+        Some(ChunkEnd {
+            chunk: self.chunk,
+            attempt: self.attempt,
+            outcome,
+            cause: self.cause.clone(),
+            request_id: self.request_id.clone(),
+            records_deleted: self.records_deleted(),
+            duration_ms: self.duration_ms(at),
+            at,
+        })
+    }
+
     /// The state at a glance.
     #[must_use]
     pub fn view(&self) -> ChunkView {

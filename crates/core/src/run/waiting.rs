@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::machine::{Machine, changes_something, millis};
+use super::machine::{Machine, changes_something};
 use super::state::{LONGEST_SPREAD, Phase, Wait};
 use super::{Cause, Next, WaitReason};
 use crate::audit::Event;
@@ -114,7 +114,7 @@ impl Machine<'_> {
         if self.run.started_at.is_some() {
             let allowed = self.limits().queue_deadline_seconds.saturating_mul(1000);
             let allowed = allowed.saturating_sub(self.run.uncounted_ms);
-            self.run.uncounted_ms = self.run.uncounted_ms.saturating_add(millis(at.since(now)).min(allowed));
+            self.run.uncounted_ms = self.run.uncounted_ms.saturating_add(at.millis_since(now).min(allowed));
         }
         if self.deadline().is_some_and(|deadline| now >= deadline.plus(LAST_PATIENCE)) {
             self.run.waits = self.run.waits.saturating_add(1);

@@ -132,7 +132,7 @@ fn broken(verdict: &Verdict) -> String {
 
 #[test]
 fn every_check_fails_for_what_it_is_there_for() {
-    let table: [(&str, Change, &str); 34] = [
+    let table: [(&str, Change, &str); 35] = [
         ("nothing", |_| {}, ""),
         ("a file that was changed", |f| f.text("README.txt").push('x'), "files readme"),
         ("the plan", |f| f.forge("plan.json", "schedule 4.2", "schedule 4.3"), "plan"),
@@ -183,6 +183,15 @@ fn every_check_fails_for_what_it_is_there_for() {
         ),
         ("a figure of the metrics", |f| f.forge("metrics.prom", " 2\n", " 3\n"), "metrics"),
         ("what a message says", |f| f.forge("webhooks.jsonl", "completed", "cancelled"), "webhooks"),
+        (
+            "how long a message says that it took",
+            |f| {
+                let (_, rest) = f.text("webhooks.jsonl").split_once("\\\"durationSeconds\\\":").unwrap();
+                let took = rest.split_once('}').unwrap().0.to_owned();
+                f.forge("webhooks.jsonl", &format!("durationSeconds\\\":{took}"), "durationSeconds\\\":0.0");
+            },
+            "webhooks",
+        ),
         ("whose message it is", |f| f.forge("webhooks.jsonl", "\"id\":\"msg_", "\"id\":\"msg_0"), "webhooks"),
         (
             "a message that was there before",

@@ -644,6 +644,11 @@ fn a_state_that_is_not_known_before_the_execution_is_watched_for_a_third_of_the_
     let story = play(&order, [created(), always(job("PONDERING")), Text(204, ""), cancelled()]);
     assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Failed, "status.unknown"), 0));
     assert!((1200..1300).contains(&story.elapsed.as_secs()), "{:?}", story.elapsed);
+    // It is not said to be known because the job began with it.
+    let story =
+        play(&order, [job("PONDERING"), job("PONDERING"), job("READY"), job("PROCESSING"), job("FULFILLED"), gone()]);
+    let told: Vec<_> = story.events("status").iter().map(|event| event["known"].clone()).collect();
+    assert_eq!((story.end(), told), (verified(), vec![json!(false), json!(true), json!(true), json!(true)]));
 }
 
 #[test]

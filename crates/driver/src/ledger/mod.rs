@@ -190,7 +190,7 @@ pub enum Committed {
 /// One of a tenant's job slots and who holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot<'a> {
-    /// The API's address: slots are counted per organisation, over all runs.
+    /// [`Order::tenant`]: slots are counted over all runs of an organisation that use the same OAuth client.
     pub tenant: &'a str,
     /// Identifies the chunk among all runs.
     pub holder: &'a str,

@@ -4,7 +4,7 @@ use purge_core::analytics::read_count;
 use purge_core::api::{data_deletion, protection, recording_jobs};
 use purge_core::http::HttpResponse;
 use purge_core::outcome::Cause;
-use purge_core::reply::Reply;
+use purge_core::reply::{Reply, TurnedAway};
 use purge_core::request::PurgeRequest;
 use purge_core::time::Timestamp;
 use serde_json::{Map, Value, json};
@@ -24,16 +24,19 @@ pub(crate) fn decide(file: &Value, case: &Value) -> Value {
     };
     let now = Timestamp::parse(file["now"].as_str().unwrap()).unwrap();
     let pause = |pause: Option<std::time::Duration>| pause.map(|pause| u64::try_from(pause.as_millis()).unwrap());
-    match Reply::of(&response, now) {
+    let reply = match Reply::of(&response, now) {
+        Ok(reply) => reply,
+        Err(TurnedAway::RateLimited { retry_after, cause }) => {
+            return json!({ "means": "rateLimited", "pauseMs": pause(retry_after), "cause": told(&cause) });
+        }
+        Err(TurnedAway::Unauthorized(cause)) => return json!({ "means": "unauthorized", "cause": told(&cause) }),
+    };
+    match reply {
         Reply::Json(body) => json!({ "means": "json", "read": read(case["asked"].as_str().unwrap(), &body) }),
         Reply::Empty => json!({ "means": "empty" }),
-        Reply::RateLimited { retry_after, cause } => {
-            json!({ "means": "rateLimited", "pauseMs": pause(retry_after), "cause": told(&cause) })
-        }
         Reply::Unwell { retry_after, cause } => {
             json!({ "means": "unwell", "pauseMs": pause(retry_after), "cause": told(&cause) })
         }
-        Reply::Unauthorized(cause) => json!({ "means": "unauthorized", "cause": told(&cause) }),
         Reply::Missing(cause) => json!({ "means": "missing", "cause": told(&cause) }),
         Reply::Conflict(cause) => json!({ "means": "conflict", "cause": told(&cause) }),
         Reply::Refused(cause) => json!({ "means": "refused", "cause": told(&cause) }),
@@ -90,7 +93,7 @@ fn job(job: &recording_jobs::Job) -> Value {
         recording_jobs::State::Processing => json!("processing"),
         recording_jobs::State::Fulfilled => json!("fulfilled"),
         recording_jobs::State::Cancelled => json!("cancelled"),
-        recording_jobs::State::Unknown(word) => json!({ "unknown": word }),
+        recording_jobs::State::Unknown => json!({ "unknown": job.state_text }),
         recording_jobs::State::Failed(cause) => json!({ "failed": told(cause) }),
     };
     let all = [
