@@ -14,7 +14,7 @@ use purge_lambda::functions::NEEDED;
 use purge_lambda::ledger::{BY_DUE, DUE, PARTITION, SORT};
 use purge_lambda::metrics::{self, FUNCTION, NAMESPACE};
 use purge_lambda::planner::{ANSWERS, Event, PLANS, REQUESTS};
-use purge_lambda::sweep::{ERRAND_MARGIN, ERRANDS_IN_TIME, WAKE_UP_MARGIN, WAKE_UPS_IN_TIME};
+use purge_lambda::sweep::{COOL_OFF_TURN, ERRAND_MARGIN, ERRANDS_IN_TIME, WAKE_UP_MARGIN, WAKE_UPS_IN_TIME};
 use purge_lambda::undertaker::DEAD_LETTERS;
 use purge_lambda::{settings, wake};
 use purge_tests_aws::emulator::root;
@@ -153,6 +153,7 @@ fn somebody_always_looks_for_what_stands_still() {
     let resources = resources();
     let sweep = resources["Planner"].split("        Sweep:\n").nth(1).unwrap();
     assert!(sweep.contains("ScheduleExpression: rate(15 minutes)") && sweep.contains("State: ENABLED\n"));
+    assert!(COOL_OFF_TURN > Duration::from_secs(15 * 60 + 60), "a sweep that is late misses a chunk's turn");
     let input: serde_json::Value =
         serde_json::from_str(sweep.split("Input: '").nth(1).unwrap().split('\'').next().unwrap()).unwrap();
     assert!(matches!(Event::read(&input), Ok(Event::Sweep { overdue_seconds: None })), "{input}");
