@@ -126,7 +126,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         message: &Received,
         invocation: &Invocation,
     ) -> Result<Fate, Again> {
-        let (sender, stop, meter) = (self.sender(order), Signal::new(), Meter::new(Rc::clone(order)));
+        let meter = Meter::new(Rc::clone(order), self.clock.now());
+        let (sender, stop) = (self.sender(order), Signal::new());
         let owner = message.owner(&invocation.id);
         let cause =
             Cause::new("message.dead", "its wake-ups were delivered in vain too often; the workers' log says why");

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use purge_core::report::RunOutcome;
 use purge_core::request::DeletionApi;
+use purge_core::run::{ChunkView, Outcome};
 use purge_core::time::Timestamp;
+use purge_driver::ledger::NewRun;
+use purge_driver::ledger::conformance::new_run;
 use purge_driver::worker::LEASE;
 use purge_lambda::evidence::{LATEST, most_in_memory, most_in_time};
 use purge_lambda::functions::NEEDED;
@@ -195,18 +198,46 @@ fn alarms_look_at_what_the_functions_of_their_own_stack_measure() {
     }
 }
 
-/// A chunk that fails is no error of a function, and its run has tidy evidence: somebody must be told. Of a rehearsal nobody need be.
+/// A chunk that fails is no error of a function, and its run has tidy evidence: somebody must be told, of a chunk while others still wait,
+/// and of a run when it has ended. Of a rehearsal nobody need be.
 #[test]
-fn a_run_that_is_not_verified_calls_somebody_unless_it_is_a_rehearsal() {
-    let line = metrics::not_verified(Timestamp::EPOCH, "run-1", false, RunOutcome::Failed);
-    let line: Value = serde_json::from_str(&line).unwrap();
-    assert_eq!(line["Simulated"], "false");
-    let directive = &line["_aws"]["CloudWatchMetrics"][0];
-    assert_eq!(directive["Dimensions"], serde_json::json!([[FUNCTION, "Simulated"]]));
-    let alarm = &resources()["RunsNotVerifiedAlarm"];
-    assert!(alarm.contains(&format!("MetricName: {}\n", directive["Metrics"][0]["Name"].as_str().unwrap())));
-    let of_courier = of_function("Courier").replace("Value: unknown", "Value: \"false\"");
-    assert!(alarm.contains(&of_courier) && alarm.contains("AlarmActions: *tell\n"), "{alarm}");
+fn what_a_person_must_look_at_calls_somebody_unless_it_is_a_rehearsal() {
+    let (resources, now) = (resources(), Timestamp::EPOCH);
+    let NewRun { mut order, chunks, .. } = new_run("alarms", 1).unwrap();
+    order.simulated = false;
+    let view = ChunkView { outcome: Some(Outcome::Unknown), ended_at: Some(now), ..chunks[0].view() };
+    for (alarm, function, line) in [
+        ("ChunksAlarm", "Worker", metrics::needs_somebody(&order, &view).unwrap()),
+        ("PolicyUnaskedAlarm", "Worker", metrics::policy_unasked(now, &order, 1)),
+        ("RunsNotVerifiedAlarm", "Courier", metrics::not_verified(now, "run-1", false, RunOutcome::Failed)),
+    ] {
+        let line: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(line["Simulated"], "false");
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(directive["Dimensions"], serde_json::json!([[FUNCTION, "Simulated"]]));
+        let alarm = &resources[alarm];
+        assert!(alarm.contains(&format!("MetricName: {}\n", directive["Metrics"][0]["Name"].as_str().unwrap())));
+        let of_real = of_function(function).replace("Value: unknown", "Value: \"false\"");
+        assert!(alarm.contains(&of_real) && alarm.contains("AlarmActions: *tell\n"), "{alarm}");
+        assert_eq!((number(alarm, "Period:"), number(alarm, "Threshold:")), (60, 0), "at once: {alarm}");
+    }
+}
+
+/// Every alarm has a line in the README that says what to do.
+#[test]
+fn whoever_is_called_can_read_what_to_do() {
+    let readme = std::fs::read_to_string(root().join("lambda/README.md")).unwrap();
+    let table = readme.split("| alarm | what to do |\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let heads: Vec<_> = table.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next()).collect();
+    let named: BTreeSet<_> = heads.iter().flat_map(|head| head.split(", ")).collect();
+    for (name, text) in resources() {
+        if !text.contains("Type: AWS::CloudWatch::Alarm\n") {
+            continue;
+        }
+        // Those of errors and throttles have one line for all functions.
+        let of_function = ["Errors", "Throttles"].iter().any(|of| text.contains(&format!("MetricName: {of}\n")));
+        assert!(of_function || named.contains(name.strip_suffix("Alarm").unwrap()), "{name}: {named:?}");
+    }
 }
 
 /// Lambda stops what it takes for a runaway loop after sixteen rounds, and waiting is a message to oneself.

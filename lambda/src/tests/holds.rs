@@ -193,6 +193,9 @@ fn recordings_that_wait_for_their_date_are_looked_after_until_a_hold_comes() {
             last = cooling.woken(next).await;
         }
         cooling.was_told(placed, AN_HOUR).await;
+        let lines = measured("ChunksNeedSomebody");
+        assert_eq!(lines.len(), 1, "somebody is called while there is time");
+        assert_eq!((&lines[0]["runId"], &lines[0]["cause"]), (&json!(cooling.run_id), &json!("policy.scheduled")));
         assert_eq!(world.http.called.borrow().len(), calls, "nothing was asked of the organisation");
         assert!(!world.errands.take().is_empty(), "the governance system is told");
     });
@@ -267,6 +270,22 @@ fn recordings_that_wait_for_their_date_are_looked_after_when_a_wake_up_is_lost()
             lines.len() > 1 && lines.iter().all(|line| line["StalledRuns"] == 0),
             "it is nobody's fault: {lines:?}"
         );
+    });
+}
+
+#[test]
+fn a_policy_that_is_gone_calls_somebody_while_recordings_wait_for_their_date() {
+    in_virtual_time(async |world| {
+        let (cooling, mut next) = Cooling::begin(world).await;
+        world.plans.kept.borrow_mut().remove("policy.json");
+        let mut lines = Vec::new();
+        for _ in 0..12 {
+            next = cooling.passes(next, 1).await;
+            lines.extend(measured("PolicyUnasked"));
+        }
+        let of = |line: &Value| (line["runId"].clone(), line["chunk"].clone(), line["Simulated"].clone());
+        assert_eq!(lines.len(), 3, "once an hour, of four hops each");
+        assert!(lines.iter().all(|line| of(line) == (json!(cooling.run_id), json!(1), json!("true"))), "{lines:?}");
     });
 }
 
