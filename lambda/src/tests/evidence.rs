@@ -26,7 +26,7 @@ async fn ends(world: &World, run_id: &str, chunk: u32) {
         let delivered = MessageState::Delivered { at: world.clock.now() };
         assert!(world.ledger.outbox_settle(run_id, &message.id, message.attempts, &delivered).await.unwrap());
     }
-    world.errands.take();
+    world.for_couriers();
 }
 
 /// Has a courier put the evidence into its bucket. Gives whether it could, and the keys that it wrote.

@@ -76,7 +76,7 @@ fn nothing_that_was_approved_before_a_hold_starts_after_it() {
             let answer = unwrapped(world, ask(world, &start).await);
             assert_eq!(codes(&answer), ["policy.missing"], "{answer}");
             assert_eq!(world.ledger.runs().await.unwrap(), []);
-            assert!(world.errands.take().is_empty());
+            assert!(world.for_couriers().is_empty());
 
             // A hold on something else changes nothing.
             put(world, "policy.json", &hold_on(9));
@@ -197,7 +197,7 @@ fn recordings_that_wait_for_their_date_are_looked_after_until_a_hold_comes() {
         assert_eq!(lines.len(), 1, "somebody is called while there is time");
         assert_eq!((&lines[0]["runId"], &lines[0]["cause"]), (&json!(cooling.run_id), &json!("policy.scheduled")));
         assert_eq!(world.http.called.borrow().len(), calls, "nothing was asked of the organisation");
-        assert!(!world.errands.take().is_empty(), "the governance system is told");
+        assert!(!world.for_couriers().is_empty(), "the governance system is told");
     });
 }
 
@@ -257,7 +257,7 @@ fn recordings_that_wait_for_their_date_are_looked_after_when_a_wake_up_is_lost()
         while cooling.view().await.outcome.is_none() {
             world.clock.sleep(Duration::from_secs(900)).await;
             ask(world, &sweep).await;
-            let errands = world.errands.take();
+            let errands = world.for_couriers();
             world.functions().run_errands(&event(&errands), &nobody, &world.invocation(TIME)).await.unwrap();
             let woken = world.chunks.take();
             assert!(woken.len() <= 1);
@@ -296,7 +296,7 @@ fn somebody_who_knows_that_messages_are_gone_has_every_cool_off_looked_at_at_onc
         put(world, "policy.json", &hold_on(0));
         let placed = world.clock.now();
         ask(world, &json!({"action": "sweep", "overdueSeconds": 60})).await;
-        let errands = world.errands.take();
+        let errands = world.for_couriers();
         world.functions().run_errands(&event(&errands), &nobody, &world.invocation(TIME)).await.unwrap();
         world.functions().work(&event(&world.chunks.take()), &world.invocation(TIME)).await.unwrap();
         cooling.was_told(placed, Duration::ZERO).await;
