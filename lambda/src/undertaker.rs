@@ -86,8 +86,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
     ///
     /// A queue may deliver a message long after another has done its work, and a worker that is killed takes all of its batch with
     /// it, so a dead wake-up alone says little of its chunk. If the chunk is not in the very attempt and wait that the message was sent
-    /// for, it gets a wake-up that was. Only when that one is dead, too, has the chunk been tried in vain. In a cool-off every look is a
-    /// wait of its own: nothing but a person can be too late before the date, and whoever asks the policy must not wait for that.
+    /// for, it gets a wake-up that was. Only when that one is dead, too, has the chunk been tried in vain. In a cool-off every look at
+    /// the policy is a wait of its own: whoever comes instead must come for the next one, not for the date.
     async fn missed(&self, wake: &WakeUp, message: &Received, invocation: &Invocation) -> Result<Fate, Again> {
         let (run_id, trace) = (wake.run_id.as_str(), message.traceparent.as_deref());
         let Some(order) = self.ledger.order(run_id).await? else {
