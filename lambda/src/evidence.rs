@@ -4,8 +4,12 @@
 //! file, so a folder of that name can only ever hold these bytes: nothing is overwritten by anything else, and whoever downloads a
 //! folder gets one state, whole. One small object beside them, `{run id}/latest.json`, says which folder is the newest.
 
-use purge_core::audit::{AuditRecord, BadRecord, Verifier};
-use purge_core::evidence::{AUDIT, Evidence, MANIFEST, Material};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use purge_core::audit::{AuditRecord, BadRecord, ChainHead, Verifier};
+use purge_core::evidence::{AUDIT, Evidence, MANIFEST, Manifest, Material};
+use purge_core::json::{FromJson as _, parse};
 use purge_core::plan::{self, CheckContext};
 use purge_core::report::{Ordered, Report, RunOutcome};
 use purge_core::request::DeletionApi;
@@ -162,8 +166,11 @@ impl Proof {
     /// Writes it, and then where it is. The same state gives the same folder, which is not written twice.
     ///
     /// # Errors
-    /// When the bucket fails.
+    /// When the bucket fails, or has evidence that knows more.
     pub async fn write(self, bucket: &impl Bucket, now: Timestamp) -> Result<Written, Again> {
+        if let Some(newest) = latest(bucket, &self.run_id).await? {
+            self.refuse_older(bucket, &newest).await?;
+        }
         let Self { run_id, outcome, evidence } = self;
         let manifest_digest = evidence.digest();
         let folder = folder(&run_id, &manifest_digest);
@@ -189,6 +196,50 @@ impl Proof {
         bucket.write(&pointer, format!("{text}\n")).await?;
         Ok(Written { latest, before })
     }
+
+    /// Refuses to stand before evidence whose chains go further, or elsewhere: then the table was put back to an earlier time. Nobody
+    /// overwrites the proof of what has been submitted since.
+    async fn refuse_older(&self, bucket: &impl Bucket, newest: &Latest) -> Result<(), Again> {
+        let key = format!("{}{MANIFEST}", newest.folder);
+        // Where somebody has taken it away there is nothing to compare with.
+        let Some(text) = bucket.read(&key).await? else { return Ok(()) };
+        let manifest = parse(&text, usize::MAX)
+            .map_err(|why| why.to_string())
+            .and_then(|value| Manifest::from_json(&value))
+            .map_err(|why| Again(format!("`{key}` cannot be read: {why}")))?;
+        let lasts = manifest.chains.heads.iter().filter_map(|(chunk, head)| {
+            let ChainHead { length, hash } = head;
+            Some(((*chunk, length.checked_sub(1)?), hash.as_str()))
+        });
+        let mut missing: BTreeMap<_, _> = lasts.collect();
+        for line in self.log().lines() {
+            let Place { chunk, seq, hash } =
+                serde_json::from_str(line).map_err(|why| Again(format!("a record cannot be read: {why}")))?;
+            if missing.get(&(chunk, seq)).is_some_and(|last| *last == hash) {
+                missing.remove(&(chunk, seq));
+            }
+        }
+        let Some(((chunk, seq), _)) = missing.pop_first() else { return Ok(()) };
+        let (number, folder) = (seq.saturating_add(1), &newest.folder);
+        Err(Again(format!(
+            "the table is older than the evidence in `{folder}`: it does not have record {number} of chunk {chunk} as it is there. \
+             Was it put back to an earlier time? Stop everything; `A table that was put back` in lambda/README.md says what next"
+        )))
+    }
+
+    /// The audit log.
+    fn log(&self) -> &str {
+        self.evidence.files.iter().find(|(name, _)| *name == AUDIT).map_or("", |(_, log)| log)
+    }
+}
+
+/// Which record of which chain a line of the log is.
+#[derive(Deserialize)]
+struct Place<'a> {
+    chunk: u32,
+    seq: u64,
+    #[serde(borrow)]
+    hash: Cow<'a, str>,
 }
 
 /// The first record of the audit log that whoever checks it would find wrong.

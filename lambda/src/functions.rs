@@ -76,8 +76,11 @@ pub struct Functions<'a, L, H, C, Q, B> {
     pub place: &'a Place,
     /// Wake-ups.
     pub chunks: Q,
-    /// Errands.
+    /// Errands, but for those …
     pub errands: Q,
+    /// … that deliver messages to the governance system: one that does not answer takes couriers for seconds at a time, and must keep
+    /// nothing else waiting.
+    pub webhooks: Q,
     /// Requests, plans and the policy.
     pub plans: B,
     /// Key of the policy in that bucket.
@@ -203,7 +206,14 @@ impl<'a, L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'a, L, H, C, Q, B> 
     /// Sends an errand that comes then.
     pub(crate) async fn errand_at(&self, errand: Errand, at: Timestamp, trace: Option<&str>) -> Result<(), Again> {
         let errand = Errand { not_before: self.too_far(at), ..errand };
-        Ok(self.errands.send(vec![self.delayed(&errand, at)], trace).await?)
+        let message = vec![self.delayed(&errand, at)];
+        let sent = match errand.errand {
+            ErrandKind::Deliver { .. } => self.webhooks.send(message, trace).await,
+            ErrandKind::FanOut { .. } | ErrandKind::Sweep(_) | ErrandKind::Retry(_) | ErrandKind::Evidence => {
+                self.errands.send(message, trace).await
+            }
+        };
+        Ok(sent?)
     }
 
     /// A wait longer than SQS holds a message back is remembered in the message, which hops.

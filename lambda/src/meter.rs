@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use purge_core::run::{Cause, ChunkRun, Order};
+use purge_core::time::Timestamp;
 use purge_driver::Watch;
 
 use crate::metrics;
@@ -12,12 +13,14 @@ use crate::metrics;
 #[derive(Debug)]
 pub(crate) struct Meter {
     order: Rc<Order>,
+    /// When the message came.
+    came_at: Timestamp,
     worked: Cell<bool>,
 }
 
 impl Meter {
-    pub(crate) fn new(order: Rc<Order>) -> Self {
-        Self { order, worked: Cell::new(false) }
+    pub(crate) fn new(order: Rc<Order>, came_at: Timestamp) -> Self {
+        Self { order, came_at, worked: Cell::new(false) }
     }
 
     /// Whether anything was changed at all.
@@ -29,13 +32,16 @@ impl Meter {
 impl Watch for Meter {
     fn changed(&self, run: &ChunkRun) {
         self.worked.set(true);
-        if let Some(line) = metrics::chunk_ended(&self.order, &run.view()) {
-            metrics::write(&line);
+        let view = run.view();
+        let lines = [metrics::chunk_ended(&self.order, &view), metrics::needs_somebody(&self.order, &view)];
+        for line in lines.iter().flatten() {
+            metrics::write(line);
         }
     }
 
     fn unasked(&self, run: &ChunkRun, why: &Cause) {
         let chunk = run.chunk().index;
         tracing::error!(chunk, why = %why.message, "the policy cannot be asked about recordings that wait for their date; it is tried again within the hour");
+        metrics::write(&metrics::policy_unasked(self.came_at, &self.order, chunk));
     }
 }

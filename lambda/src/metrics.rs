@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::sync::LazyLock;
 
 use purge_core::report::RunOutcome;
-use purge_core::run::{ChunkView, Order};
+use purge_core::run::{ChunkView, Order, Outcome};
 use purge_core::time::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -46,6 +46,42 @@ pub fn chunk_ended(order: &Order, view: &ChunkView) -> Option<String> {
         &values,
         &properties,
     ))
+}
+
+/// The line for a chunk that has ended so that a person must look at it; `None` for all others. Its run may go on for weeks, and what is to
+/// be done may have to be done before others of its chunks are deleted. Whoever cancelled one knows. A rehearsal is told apart, so that it
+/// calls nobody.
+#[must_use]
+pub fn needs_somebody(order: &Order, view: &ChunkView) -> Option<String> {
+    let (outcome, ended_at) = (view.outcome?, view.ended_at?);
+    let properties = [
+        ("runId", json!(order.run_id)),
+        ("chunk", json!(view.chunk.index)),
+        ("chunkOutcome", json!(outcome.as_str())),
+        ("cause", json!(view.cause.as_ref().map(|cause| &cause.code))),
+    ];
+    let values = [("ChunksNeedSomebody", "Count", Some(1))];
+    calls_for_somebody(outcome).then(|| of_run(ended_at, order.simulated, &values, &properties))
+}
+
+fn calls_for_somebody(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Verified | Outcome::Cancelled => false,
+        Outcome::Residual
+        | Outcome::Unknown
+        | Outcome::Held
+        | Outcome::Rejected
+        | Outcome::Failed
+        | Outcome::TimedOut => true,
+    }
+}
+
+/// The line for a look at recordings that wait for their date at which the policy that applies now could not be asked: they go when the date
+/// comes, whatever it says by now.
+#[must_use]
+pub fn policy_unasked(now: Timestamp, order: &Order, chunk: u32) -> String {
+    let properties = [("runId", json!(order.run_id)), ("chunk", json!(chunk))];
+    of_run(now, order.simulated, &[("PolicyUnasked", "Count", Some(1))], &properties)
 }
 
 /// The line for a message that nobody could handle.
@@ -89,7 +125,17 @@ pub fn looked_after(now: Timestamp, order: &Order, chunks: u32, stood_still: boo
 pub fn not_verified(now: Timestamp, run_id: &str, simulated: bool, outcome: RunOutcome) -> String {
     let values = [("RunsNotVerified", "Count", Some(1))];
     let properties = [("runId", json!(run_id)), ("runOutcome", json!(outcome))];
-    line(now, &[(FUNCTION, &NAME), ("Simulated", is_simulated(simulated))], &values, &properties)
+    of_run(now, simulated, &values, &properties)
+}
+
+/// A line that an alarm looks at, unless the tenant is a simulated one.
+fn of_run(
+    at: Timestamp,
+    simulated: bool,
+    values: &[(&str, &str, Option<u64>)],
+    properties: &[(&str, Value)],
+) -> String {
+    line(at, &[(FUNCTION, &NAME), ("Simulated", is_simulated(simulated))], values, properties)
 }
 
 /// A line that an alarm looks at, whether or not the tenant is a simulated one.

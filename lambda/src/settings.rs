@@ -12,6 +12,8 @@ pub const TABLE: &str = "PURGE_TABLE";
 pub const CHUNK_QUEUE: &str = "PURGE_CHUNK_QUEUE_URL";
 /// Queue of errands.
 pub const ERRAND_QUEUE: &str = "PURGE_ERRAND_QUEUE_URL";
+/// Queue of the errands that deliver messages to the webhook.
+pub const WEBHOOK_QUEUE: &str = "PURGE_WEBHOOK_QUEUE_URL";
 /// Bucket of requests, plans and the policy.
 pub const PLANS: &str = "PURGE_PLANS_BUCKET";
 /// Key of the policy in that bucket.
@@ -36,10 +38,11 @@ pub const BASE_URL: &str = "GENESYS_BASE_URL";
 pub const LOGIN_URL: &str = "GENESYS_LOGIN_URL";
 
 /// All of them; a test compares them with the template.
-pub const ALL: [&str; 14] = [
+pub const ALL: [&str; 15] = [
     TABLE,
     CHUNK_QUEUE,
     ERRAND_QUEUE,
+    WEBHOOK_QUEUE,
     PLANS,
     POLICY,
     EVIDENCE,
@@ -62,6 +65,8 @@ pub struct Settings {
     pub chunk_queue: String,
     /// Address of the queue of errands.
     pub errand_queue: String,
+    /// Address of the queue of the errands that deliver messages to the webhook.
+    pub webhook_queue: String,
     /// Bucket of requests, plans and the policy.
     pub plans: String,
     /// Key of the policy.
@@ -122,7 +127,8 @@ impl Settings {
             }
             value.unwrap_or_default()
         };
-        let [table, chunk_queue, errand_queue] = [TABLE, CHUNK_QUEUE, ERRAND_QUEUE].map(&mut text);
+        let table = text(TABLE);
+        let [chunk_queue, errand_queue, webhook_queue] = [CHUNK_QUEUE, ERRAND_QUEUE, WEBHOOK_QUEUE].map(&mut text);
         let [plans, policy, evidence, credentials] = [PLANS, POLICY, EVIDENCE, CREDENTIALS].map(&mut text);
         let (courier_megabytes, simulated, client_id) = (text(COURIER_MEGABYTES), text(SIMULATED), text(CLIENT_ID));
         let courier_megabytes = courier_megabytes.parse().unwrap_or_else(|_| {
@@ -146,6 +152,7 @@ impl Settings {
                 table,
                 chunk_queue,
                 errand_queue,
+                webhook_queue,
                 plans,
                 policy,
                 evidence,
@@ -250,7 +257,7 @@ mod tests {
         assert_eq!(login, "https://login.mypurecloud.com");
         assert!(settings.webhook.is_none());
         assert_eq!(settings.courier_megabytes, 1024);
-        assert_eq!(Settings::read(|_| None).unwrap_err().len(), 12);
+        assert_eq!(Settings::read(|_| None).unwrap_err().len(), 13);
         let large = |name: &str| if name == COURIER_MEGABYTES { Some("large".to_owned()) } else { get(name) };
         assert_eq!(
             Settings::read(large).unwrap_err(),

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use purge_core::run::WaitReason;
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{ChunkRow, Unfinished};
 use purge_driver::{Clock, Http};
@@ -27,8 +28,13 @@ pub const WAKE_UP_MARGIN: Duration = Duration::from_secs((5 + 1) * 720);
 pub const ERRAND_MARGIN: Duration = Duration::from_secs(5 * 1800 + 720);
 /// Wake-ups that are surely delivered within their margin, even if two workers take all of their 120 seconds for every batch of five.
 pub const WAKE_UPS_IN_TIME: u64 = 2 * 5 * (WAKE_UP_MARGIN.as_secs() / 120);
-/// Errands that are surely delivered within theirs, even if five couriers take all of their 300 seconds for each.
+/// Errands of one queue that are surely delivered within theirs, even if five couriers take all of their 300 seconds for each.
 pub const ERRANDS_IN_TIME: u64 = 5 * (ERRAND_MARGIN.as_secs() / 300);
+
+/// Within so long a chunk in its cool-off is woken by every sweep that comes by, and one does …
+pub const COOL_OFF_TURN: Duration = Duration::from_secs(1_200);
+/// … and then it is the turn of others: it comes round again after so many of them, four hours.
+const COOL_OFF_TURNS: i64 = 12;
 
 /// Open chunks looked at between two looks at the clock.
 const PAGE: u32 = 2_000;
@@ -48,6 +54,8 @@ struct Margins {
     errand: Duration,
     /// Where an errand is that sends the wake-up.
     fan_out: Duration,
+    /// Whether messages are known to be gone, by whoever has given the time.
+    known: bool,
 }
 
 impl Margins {
@@ -57,6 +65,7 @@ impl Margins {
             wake_up: given.unwrap_or(WAKE_UP_MARGIN),
             errand: given.unwrap_or(ERRAND_MARGIN),
             fan_out: given.unwrap_or(ERRAND_MARGIN + WAKE_UP_MARGIN),
+            known: given.is_some(),
         }
     }
 }
@@ -101,8 +110,9 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         loop {
             let open = self.ledger.open_chunks(run_id, after, PAGE).await?;
             let Some(&last) = open.last() else { break };
-            let still = self.standing_still(&seen, &open, margins).await?;
+            let Found { still, cooling } = self.standing_still(&seen, &open, margins).await?;
             self.wake_chunks(run_id, &still, trace).await?;
+            self.wake_chunks(run_id, &cooling, trace).await?;
             stalled = stalled.saturating_add(u32::try_from(still.len()).unwrap_or(u32::MAX));
             after = last;
             if self.is_out_of_time(deadline) {
@@ -124,9 +134,9 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         Ok(())
     }
 
-    /// Those of these open chunks that nothing carries on.
-    async fn standing_still(&self, seen: &Unfinished, open: &[u32], margins: Margins) -> Result<Vec<u32>, Again> {
-        let mut still = Vec::new();
+    /// Those of these open chunks that are to be woken.
+    async fn standing_still(&self, seen: &Unfinished, open: &[u32], margins: Margins) -> Result<Found, Again> {
+        let mut found = Found::default();
         for (first, last) in spans(open) {
             let mut after = first.saturating_sub(1);
             while after < last {
@@ -134,10 +144,11 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
                 let Some(row) = rows.last() else { break };
                 after = row.index;
                 let now = self.clock.now();
-                still.extend(rows.iter().filter(|row| is_still(row, seen, margins, now)).map(|row| row.index));
+                found.still.extend(rows.iter().filter(|row| is_still(row, seen, margins, now)).map(|row| row.index));
+                found.cooling.extend(rows.iter().filter(|row| is_cooling(row, margins, now)).map(|row| row.index));
             }
         }
-        Ok(still)
+        Ok(found)
     }
 
     /// The errands that should have been run long ago: messages to the governance system, and, once all chunks have ended and there is
@@ -147,6 +158,10 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let now = self.clock.now();
         let is_late = |since: Timestamp| since.max(set_going(seen)).plus(margins.errand) <= now;
         let pending = if self.tell { self.ledger.outbox_pending(run_id, MESSAGES).await? } else { Vec::new() };
+        if !pending.is_empty() && self.webhooks.waiting().await? > ERRANDS_IN_TIME {
+            // What seems to be overdue may be among them; chunks are none of it.
+            return Ok(Vec::new());
+        }
         if pending.is_empty() && ended {
             let Some(row) = self.ledger.run(run_id).await? else { return Ok(Vec::new()) };
             let late = row.open == 0 && is_late(row.updated_at);
@@ -155,6 +170,15 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let late = pending.into_iter().filter(|message| message.due().is_some_and(is_late));
         Ok(late.map(|message| Errand::new(run_id, ErrandKind::Deliver { message: message.id })).collect())
     }
+}
+
+/// Open chunks to be woken.
+#[derive(Debug, Default)]
+struct Found {
+    /// Nothing carries them on.
+    still: Vec<u32>,
+    /// Their recordings wait for their date, and perhaps nobody asks the policy meanwhile.
+    cooling: Vec<u32>,
 }
 
 /// When everything about the run was last set going.
@@ -175,6 +199,16 @@ fn is_still(row: &ChunkRow, seen: &Unfinished, margins: Margins, now: Timestamp)
         (None, None) => (seen.since, margins.fan_out),
     };
     since.max(set_going(seen)).plus(margin) <= now
+}
+
+/// Whether the chunk is in its cool-off, and it is its turn to be woken. It is looked at every hour, but its state says only when the date
+/// comes: whether the next look was lost is not to be known before, and then it is too late to take the dates back. So each gets a wake-up
+/// every few hours, which is no sign of anything. If nothing was lost, it meets the other one, and one of the two stands by.
+fn is_cooling(row: &ChunkRow, margins: Margins, now: Timestamp) -> bool {
+    let waits = row.run.due().is_some_and(|(at, reason)| reason == WaitReason::CoolOff && at > now);
+    let turn = now.millis() / i64::try_from(COOL_OFF_TURN.as_millis()).unwrap_or(i64::MAX);
+    let is_its_turn = (turn - i64::from(row.index)).rem_euclid(COOL_OFF_TURNS) == 0;
+    waits && row.lease.is_none() && (margins.known || is_its_turn)
 }
 
 /// The indexes, in order, as few spans with no wide gaps in them.

@@ -3,8 +3,9 @@
 
 use std::rc::Rc;
 
-use purge_core::run::{Cause, ChunkView, Order, Outcome};
-use purge_driver::{Advance, Clock, Http, Signal};
+use purge_core::run::{Cause, ChunkView, Order, Outcome, WaitReason};
+use purge_core::time::Timestamp;
+use purge_driver::{Advance, Clock, Http, Signal, next_look};
 use serde_json::{Value, json};
 use tracing::Instrument as _;
 
@@ -85,7 +86,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
     ///
     /// A queue may deliver a message long after another has done its work, and a worker that is killed takes all of its batch with
     /// it, so a dead wake-up alone says little of its chunk. If the chunk is not in the very attempt and wait that the message was sent
-    /// for, it gets a wake-up that was. Only when that one is dead, too, has the chunk been tried in vain.
+    /// for, it gets a wake-up that was. Only when that one is dead, too, has the chunk been tried in vain. In a cool-off every look at
+    /// the policy is a wait of its own: whoever comes instead must come for the next one, not for the date.
     async fn missed(&self, wake: &WakeUp, message: &Received, invocation: &Invocation) -> Result<Fate, Again> {
         let (run_id, trace) = (wake.run_id.as_str(), message.traceparent.as_deref());
         let Some(order) = self.ledger.order(run_id).await? else {
@@ -99,7 +101,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             // Perhaps that was all that its last worker could still do.
             return self.ended(&order, wake.chunk, trace).await.map(|()| Fate::Settled);
         }
-        let due = row.run.due().map(|(at, _)| at);
+        let due = row.run.due().map(|(at, reason)| due(wake.chunk, at, reason, self.clock.now()));
         let attempt = row.run.attempt();
         let fresh = WakeUp { attempt: Some(attempt), not_before: None, ..wake.clone() };
         match due {
@@ -124,7 +126,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         message: &Received,
         invocation: &Invocation,
     ) -> Result<Fate, Again> {
-        let (sender, stop, meter) = (self.sender(order), Signal::new(), Meter::new(Rc::clone(order)));
+        let meter = Meter::new(Rc::clone(order), self.clock.now());
+        let (sender, stop) = (self.sender(order), Signal::new());
         let owner = message.owner(&invocation.id);
         let cause =
             Cause::new("message.dead", "its wake-ups were delivered in vain too often; the workers' log says why");
@@ -141,6 +144,11 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             Advance::Absent => Err(Again(format!("chunk {chunk} is gone"))),
         }
     }
+}
+
+/// When somebody is to look at a chunk that waits until then: in a cool-off also before the date, to ask the policy.
+fn due(chunk: u32, at: Timestamp, reason: WaitReason, now: Timestamp) -> Timestamp {
+    if reason == WaitReason::CoolOff { at.min(next_look(chunk, now)) } else { at }
 }
 
 /// How a chunk ended, for the person who reads the letter.

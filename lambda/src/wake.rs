@@ -36,7 +36,7 @@ pub enum ErrandKind {
         /// The last that has been woken; 0 at first.
         after: u32,
     },
-    /// Deliver a message of the outbox.
+    /// Deliver a message of the outbox. These have a queue of their own.
     Deliver {
         /// Which.
         message: String,

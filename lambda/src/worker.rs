@@ -164,7 +164,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         if order.tenant != self.place.name() {
             return Err(LedgerError::Conflict(format!("run `{}` belongs to {}", wake.run_id, order.tenant)));
         }
-        let (sender, meter) = (self.sender(&order), Meter::new(Rc::clone(&order)));
+        let (sender, meter) = (self.sender(&order), Meter::new(Rc::clone(&order), self.clock.now()));
         let policy = BucketPolicy { bucket: &self.plans, key: self.policy_key };
         let worker = self.worker(&sender, owner, &meter, Some(&policy), stop);
         let advance = worker.advance(&order, wake.chunk, self.pace(&order).await?).await?;

@@ -64,6 +64,7 @@ pub struct Bench {
     pub sqs: aws_sdk_sqs::Client,
     pub chunks: Queue,
     pub errands: Queue,
+    pub webhooks: Queue,
     pub dead: Queue,
     s3: aws_sdk_s3::Client,
     program: PathBuf,
@@ -88,6 +89,7 @@ impl Bench {
         let dead = Queue::create(&sqs, "dead", options.visibility, None).await;
         let chunks = Queue::create(&sqs, "chunks", options.visibility, Some((&dead, options.receives))).await;
         let errands = Queue::create(&sqs, "errands", options.visibility, Some((&dead, options.receives))).await;
+        let webhooks = Queue::create(&sqs, "webhooks", options.visibility, Some((&dead, options.receives))).await;
         let tenant = SimulatedTenant::start(options.scenario).await;
         let secrets = aws_sdk_secretsmanager::Client::new(&aws);
         let secret = async |name: &str, value: Value| {
@@ -109,6 +111,7 @@ impl Bench {
             (settings::TABLE, TABLE),
             (settings::CHUNK_QUEUE, &chunks.url),
             (settings::ERRAND_QUEUE, &errands.url),
+            (settings::WEBHOOK_QUEUE, &webhooks.url),
             (settings::PLANS, PLANS),
             (settings::POLICY, "policy.json"),
             (settings::EVIDENCE, EVIDENCE),
@@ -133,8 +136,8 @@ impl Bench {
             })
         };
         let (planner, undertaker) = (function("planner", 120, 2), function("undertaker", 120, 2));
-        // Twice as many as the mapping uses, because a batch may be handed over twice.
-        let (worker, courier) = (function("worker", 120, 2 * WORKERS), function("courier", 300, 4));
+        // Twice as many as the mappings use, because a batch may be handed over twice.
+        let (worker, courier) = (function("worker", 120, 2 * WORKERS), function("courier", 300, 8));
         let tally = Arc::new(Tally::default());
         let mapping = |queue: &Queue, function: &Arc<Function>, batch_size, concurrency, tally: &Arc<Tally>, seed| {
             let disorder = options.disorder.then(|| Disorder {
@@ -161,6 +164,7 @@ impl Bench {
             mapping(&chunks, &worker, BATCH, WORKERS, &tally, options.seed ^ 3),
             mapping(&errands, &courier, 1, 2, &others, options.seed ^ 4),
             mapping(&dead, &undertaker, BATCH, 1, &others, options.seed ^ 5),
+            mapping(&webhooks, &courier, 1, 2, &others, options.seed ^ 8),
         ];
         let (sqs, s3) = (sqs.clone(), s3);
         Self {
@@ -176,6 +180,7 @@ impl Bench {
             sqs,
             chunks,
             errands,
+            webhooks,
             dead,
             s3,
             program,
@@ -284,7 +289,8 @@ impl Bench {
     /// Waits until all queues are empty.
     pub async fn drained(&self, within: Duration) {
         let deadline = Instant::now() + within;
-        for (queue, holds_back) in [(&self.chunks, false), (&self.errands, true), (&self.dead, false)] {
+        let queues = [(&self.chunks, false), (&self.errands, true), (&self.webhooks, true), (&self.dead, false)];
+        for (queue, holds_back) in queues {
             loop {
                 let depth = queue.depth(&self.sqs).await;
                 // What has waited for a run's messages comes after a quarter of an hour, and finds the evidence there.

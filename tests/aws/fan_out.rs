@@ -162,7 +162,8 @@ impl Ground {
         Self { ledger: DynamoLedger::new(client, TABLE), http, tenants: Tenants::of(&place), place }
     }
 
-    fn functions<Q: Queue>(
+    /// Whose errands all go to one queue, for nobody is told.
+    fn functions<Q: Queue + Clone>(
         &self,
         chunks: Q,
         errands: Q,
@@ -174,6 +175,7 @@ impl Ground {
             tenants: &self.tenants,
             place: &self.place,
             chunks,
+            webhooks: errands.clone(),
             errands,
             plans: NoBucket,
             policy_key: "policy.json",

@@ -7,14 +7,17 @@ use std::time::Duration;
 
 use purge_core::report::RunOutcome;
 use purge_core::request::DeletionApi;
+use purge_core::run::{ChunkView, Outcome};
 use purge_core::time::Timestamp;
+use purge_driver::ledger::NewRun;
+use purge_driver::ledger::conformance::new_run;
 use purge_driver::worker::LEASE;
 use purge_lambda::evidence::{LATEST, most_in_memory, most_in_time};
 use purge_lambda::functions::NEEDED;
 use purge_lambda::ledger::{BY_DUE, DUE, PARTITION, SORT};
 use purge_lambda::metrics::{self, FUNCTION, NAMESPACE};
 use purge_lambda::planner::{ANSWERS, Event, PLANS, REQUESTS};
-use purge_lambda::sweep::{ERRAND_MARGIN, ERRANDS_IN_TIME, WAKE_UP_MARGIN, WAKE_UPS_IN_TIME};
+use purge_lambda::sweep::{COOL_OFF_TURN, ERRAND_MARGIN, ERRANDS_IN_TIME, WAKE_UP_MARGIN, WAKE_UPS_IN_TIME};
 use purge_lambda::undertaker::DEAD_LETTERS;
 use purge_lambda::{settings, wake};
 use purge_tests_aws::emulator::root;
@@ -64,9 +67,10 @@ fn roles() -> BTreeMap<String, String> {
     functions().into_iter().map(role_of).collect()
 }
 
-/// The queue that a function takes its messages from.
-fn queue_of(function: &str) -> Option<&str> {
-    function.lines().find_map(|line| line.trim().strip_prefix("Queue: !GetAtt ")?.strip_suffix(".Arn"))
+/// The queues that a function takes its messages from.
+fn queues_of(function: &str) -> Vec<&str> {
+    let lines = function.lines().map(str::trim);
+    lines.filter_map(|line| line.strip_prefix("Queue: !GetAtt ")?.strip_suffix(".Arn")).collect()
 }
 
 #[test]
@@ -84,17 +88,24 @@ fn every_setting_is_given_and_no_other() {
 #[test]
 fn every_queue_hides_a_message_for_six_invocations_and_reports_failures_one_by_one() {
     let resources = resources();
-    let pairs = [("Worker", "ChunkQueue"), ("Courier", "ErrandQueue"), ("Undertaker", "DeadLetters")];
+    let pairs = [
+        ("Worker", "ChunkQueue"),
+        ("Courier", "ErrandQueue"),
+        ("Courier", "WebhookQueue"),
+        ("Undertaker", "DeadLetters"),
+    ];
     for (function, queue) in pairs {
         let (function, queue) = (&resources[function], &resources[queue]);
         let (timeout, hidden) = (number(function, "Timeout:"), number(queue, "VisibilityTimeout:"));
         assert!(hidden >= 6 * timeout, "{hidden} s is less than six times {timeout} s");
         assert!(hidden > LEASE.as_secs(), "a message comes again before the lease of its chunk is over");
-        assert!(function.contains("FunctionResponseTypes: [ReportBatchItemFailures]"));
-        assert!(function.contains("MaximumConcurrency:"));
+        let queues = queues_of(function).len();
+        for each in ["FunctionResponseTypes: [ReportBatchItemFailures]", "MaximumConcurrency:"] {
+            assert_eq!(function.matches(each).count(), queues, "{each}");
+        }
         assert!(Duration::from_secs(timeout) > NEEDED * 2, "an invocation has no time to do anything");
     }
-    for queue in ["ChunkQueue", "ErrandQueue"] {
+    for queue in ["ChunkQueue", "ErrandQueue", "WebhookQueue"] {
         let queue = &resources[queue];
         assert!(queue.contains("deadLetterTargetArn: !GetAtt DeadLetters.Arn"));
         assert!(number(queue, "MessageRetentionPeriod:") > wake::LONGEST_DELAY.as_secs() * 100);
@@ -132,7 +143,8 @@ fn handlers_keys_and_names_are_those_of_the_code() {
 fn nothing_is_taken_for_lost_that_may_still_come() {
     let resources = resources();
     let dead = number(&resources["DeadLetters"], "VisibilityTimeout:");
-    for (queue, margin) in [("ChunkQueue", WAKE_UP_MARGIN), ("ErrandQueue", ERRAND_MARGIN)] {
+    let margins = [("ChunkQueue", WAKE_UP_MARGIN), ("ErrandQueue", ERRAND_MARGIN), ("WebhookQueue", ERRAND_MARGIN)];
+    for (queue, margin) in margins {
         let queue = &resources[queue];
         let receives = queue.split("maxReceiveCount: ").nth(1).unwrap().split('}').next().unwrap();
         let hidden = number(queue, "VisibilityTimeout:") * receives.parse::<u64>().unwrap();
@@ -144,8 +156,13 @@ fn nothing_is_taken_for_lost_that_may_still_come() {
         at_once * number(function, "BatchSize:") * (margin.as_secs() / number(function, "Timeout:"))
     };
     assert_eq!(WAKE_UPS_IN_TIME, taken(worker, fewest, WAKE_UP_MARGIN));
-    let couriers = courier.split("MaximumConcurrency: ").nth(1).unwrap().split('}').next().unwrap();
-    assert_eq!(ERRANDS_IN_TIME, taken(courier, couriers.parse().unwrap(), ERRAND_MARGIN));
+    let sources: Vec<_> = courier.split("          Type: SQS\n").skip(1).collect();
+    assert_eq!(sources.len(), 2);
+    for source in sources {
+        let couriers = source.split("MaximumConcurrency: ").nth(1).unwrap().split('}').next().unwrap();
+        assert_eq!(ERRANDS_IN_TIME, taken(courier, couriers.parse().unwrap(), ERRAND_MARGIN));
+        assert_eq!(number(source, "BatchSize:"), number(courier, "BatchSize:"));
+    }
 }
 
 #[test]
@@ -153,6 +170,7 @@ fn somebody_always_looks_for_what_stands_still() {
     let resources = resources();
     let sweep = resources["Planner"].split("        Sweep:\n").nth(1).unwrap();
     assert!(sweep.contains("ScheduleExpression: rate(15 minutes)") && sweep.contains("State: ENABLED\n"));
+    assert!(COOL_OFF_TURN > Duration::from_secs(15 * 60 + 60), "a sweep that is late misses a chunk's turn");
     let input: serde_json::Value =
         serde_json::from_str(sweep.split("Input: '").nth(1).unwrap().split('\'').next().unwrap()).unwrap();
     assert!(matches!(Event::read(&input), Ok(Event::Sweep { overdue_seconds: None })), "{input}");
@@ -194,18 +212,46 @@ fn alarms_look_at_what_the_functions_of_their_own_stack_measure() {
     }
 }
 
-/// A chunk that fails is no error of a function, and its run has tidy evidence: somebody must be told. Of a rehearsal nobody need be.
+/// A chunk that fails is no error of a function, and its run has tidy evidence: somebody must be told, of a chunk while others still wait,
+/// and of a run when it has ended. Of a rehearsal nobody need be.
 #[test]
-fn a_run_that_is_not_verified_calls_somebody_unless_it_is_a_rehearsal() {
-    let line = metrics::not_verified(Timestamp::EPOCH, "run-1", false, RunOutcome::Failed);
-    let line: Value = serde_json::from_str(&line).unwrap();
-    assert_eq!(line["Simulated"], "false");
-    let directive = &line["_aws"]["CloudWatchMetrics"][0];
-    assert_eq!(directive["Dimensions"], serde_json::json!([[FUNCTION, "Simulated"]]));
-    let alarm = &resources()["RunsNotVerifiedAlarm"];
-    assert!(alarm.contains(&format!("MetricName: {}\n", directive["Metrics"][0]["Name"].as_str().unwrap())));
-    let of_courier = of_function("Courier").replace("Value: unknown", "Value: \"false\"");
-    assert!(alarm.contains(&of_courier) && alarm.contains("AlarmActions: *tell\n"), "{alarm}");
+fn what_a_person_must_look_at_calls_somebody_unless_it_is_a_rehearsal() {
+    let (resources, now) = (resources(), Timestamp::EPOCH);
+    let NewRun { mut order, chunks, .. } = new_run("alarms", 1).unwrap();
+    order.simulated = false;
+    let view = ChunkView { outcome: Some(Outcome::Unknown), ended_at: Some(now), ..chunks[0].view() };
+    for (alarm, function, line) in [
+        ("ChunksAlarm", "Worker", metrics::needs_somebody(&order, &view).unwrap()),
+        ("PolicyUnaskedAlarm", "Worker", metrics::policy_unasked(now, &order, 1)),
+        ("RunsNotVerifiedAlarm", "Courier", metrics::not_verified(now, "run-1", false, RunOutcome::Failed)),
+    ] {
+        let line: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(line["Simulated"], "false");
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(directive["Dimensions"], serde_json::json!([[FUNCTION, "Simulated"]]));
+        let alarm = &resources[alarm];
+        assert!(alarm.contains(&format!("MetricName: {}\n", directive["Metrics"][0]["Name"].as_str().unwrap())));
+        let of_real = of_function(function).replace("Value: unknown", "Value: \"false\"");
+        assert!(alarm.contains(&of_real) && alarm.contains("AlarmActions: *tell\n"), "{alarm}");
+        assert_eq!((number(alarm, "Period:"), number(alarm, "Threshold:")), (60, 0), "at once: {alarm}");
+    }
+}
+
+/// Every alarm has a line in the README that says what to do.
+#[test]
+fn whoever_is_called_can_read_what_to_do() {
+    let readme = std::fs::read_to_string(root().join("lambda/README.md")).unwrap();
+    let table = readme.split("| alarm | what to do |\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let heads: Vec<_> = table.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next()).collect();
+    let named: BTreeSet<_> = heads.iter().flat_map(|head| head.split(", ")).collect();
+    for (name, text) in resources() {
+        if !text.contains("Type: AWS::CloudWatch::Alarm\n") {
+            continue;
+        }
+        // Those of errors and throttles have one line for all functions.
+        let of_function = ["Errors", "Throttles"].iter().any(|of| text.contains(&format!("MetricName: {of}\n")));
+        assert!(of_function || named.contains(name.strip_suffix("Alarm").unwrap()), "{name}: {named:?}");
+    }
 }
 
 /// Lambda stops what it takes for a runaway loop after sixteen rounds, and waiting is a message to oneself.
@@ -233,7 +279,7 @@ fn an_account_may_have_two_stacks() {
         // A policy within a role is named by the role, too, and what is measured is not a resource.
         .filter(|(kind, _)| kind.chars().all(char::is_alphabetic) && !["Function", "Metric", "Policy"].contains(kind))
         .collect();
-    assert_eq!(names.len(), 3, "{names:?}");
+    assert_eq!(names.len(), 4, "{names:?}");
     for (kind, name) in names {
         assert!(name.starts_with("!Sub \"${AWS::StackName}-"), "{kind}Name: {name}");
     }
@@ -330,24 +376,31 @@ fn every_function_takes_the_messages_of_its_queue_and_writes_to_its_log_and_to_n
         assert!(functions[&name].contains(&format!("LogGroup: !Ref {name}Log}}")));
         assert_eq!(of("logs:"), [format!("Resource: !GetAtt {name}Log.Arn")]);
         assert!(role.contains("&trace\n") || role.contains("- *trace\n"), "{name}: tracing is active");
-        let taken: Vec<_> =
-            queue_of(&functions[&name]).map(|queue| format!("Resource: !GetAtt {queue}.Arn")).into_iter().collect();
+        let queues: Vec<_> =
+            queues_of(&functions[&name]).into_iter().map(|queue| format!("!GetAtt {queue}.Arn")).collect();
+        let taken = match &queues[..] {
+            [] => vec![],
+            [queue] => vec![format!("Resource: {queue}")],
+            several => vec![format!("Resource: [{}]", several.join(", "))],
+        };
         assert_eq!(of("sqs:ReceiveMessage"), taken, "{name}");
         assert_eq!(of("sqs:DeleteMessage"), taken, "{name}");
-        takes += taken.len();
+        takes += queues.len();
     }
-    assert_eq!(takes, 3);
+    assert_eq!(takes, 4);
 }
 
 /// What a function does with a queue: the action and the queue's name in the template.
 type QueueUse = BTreeSet<(&'static str, &'static str)>;
 
 /// How the code uses a queue, and what that is to IAM.
-const QUEUE_USES: [(&str, &str, &str); 4] = [
+const QUEUE_USES: [(&str, &str, &str); 6] = [
     ("self.chunks.send(", "sqs:SendMessage", "ChunkQueue"),
     ("self.errands.send(", "sqs:SendMessage", "ErrandQueue"),
+    ("self.webhooks.send(", "sqs:SendMessage", "WebhookQueue"),
     ("self.chunks.waiting(", "sqs:GetQueueAttributes", "ChunkQueue"),
     ("self.errands.waiting(", "sqs:GetQueueAttributes", "ErrandQueue"),
+    ("self.webhooks.waiting(", "sqs:GetQueueAttributes", "WebhookQueue"),
 ];
 
 /// The sources of the functions without their tests.
@@ -426,7 +479,7 @@ fn every_function_may_do_with_the_queues_what_its_code_does_and_no_more() {
     let squeezed = |text: &String| text.split_whitespace().collect::<String>();
     let (whole, within): (String, String) =
         (sources.iter().map(squeezed).collect(), methods.values().cloned().collect());
-    for field in ["self.chunks", "self.errands"] {
+    for field in ["self.chunks", "self.errands", "self.webhooks"] {
         let of_field = QUEUE_USES.iter().filter(|(code, ..)| code.starts_with(field));
         let known: usize = of_field.map(|(code, ..)| within.matches(code).count()).sum();
         assert!(known > 0);
@@ -456,7 +509,7 @@ fn every_function_and_every_queue_is_watched() {
         }
     }
     for (metric, queues) in [
-        ("ApproximateAgeOfOldestMessage", &["ChunkQueue", "ErrandQueue"][..]),
+        ("ApproximateAgeOfOldestMessage", &["ChunkQueue", "ErrandQueue", "WebhookQueue"][..]),
         ("ApproximateNumberOfMessagesVisible", &["DeadLetters", "EventDeadLetters", "ScheduleDeadLetters"][..]),
         // What comes out of the others a person takes; of a letter that the undertaker gives back nothing else is to be seen.
         ("ApproximateNumberOfMessagesNotVisible", &["DeadLetters"][..]),
@@ -476,19 +529,23 @@ const SOON: u64 = 1_800;
 fn messages_that_fail_again_and_again_are_told_of_within_half_an_hour_and_those_that_fail_once_are_not() {
     let resources = resources();
     for (name, text) in functions() {
-        let Some(queue) = queue_of(&text) else { continue };
-        let hidden = number(&resources[queue], "VisibilityTimeout:");
-        let alarm = &resources[&format!("{name}DeliveriesAlarm")];
-        assert!(alarm.contains("Statistic: Maximum\n") && alarm.contains("ComparisonOperator: GreaterThanThreshold\n"));
-        assert!(alarm.contains("AlarmActions: ") && alarm.contains("TreatMissingData: notBreaching\n"), "{name}");
-        assert_eq!((number(alarm, "Period:"), number(alarm, "EvaluationPeriods:")), (60, 1), "{name}");
-        // More deliveries than the threshold, each after the one before has been hidden for its time.
-        let threshold = number(alarm, "Threshold:");
-        assert!(threshold * hidden <= SOON, "{name}: {} s is late", threshold * hidden);
-        // Of the dead letters each is worth looking at.
-        assert_eq!(threshold > 0, name != "Undertaker", "{name}");
+        for queue in queues_of(&text) {
+            let hidden = number(&resources[queue], "VisibilityTimeout:");
+            let alarm = &resources[&format!("{name}DeliveriesAlarm")];
+            assert!(
+                alarm.contains("Statistic: Maximum\n") && alarm.contains("ComparisonOperator: GreaterThanThreshold\n")
+            );
+            assert!(alarm.contains("AlarmActions: ") && alarm.contains("TreatMissingData: notBreaching\n"), "{name}");
+            assert_eq!((number(alarm, "Period:"), number(alarm, "EvaluationPeriods:")), (60, 1), "{name}");
+            // More deliveries than the threshold, each after the one before has been hidden for its time.
+            let threshold = number(alarm, "Threshold:");
+            assert!(threshold * hidden <= SOON, "{name}: {} s is late", threshold * hidden);
+            // Of the dead letters each is worth looking at.
+            assert_eq!(threshold > 0, name != "Undertaker", "{name}");
+        }
     }
-    for (alarm, queue) in [("StalledAlarm", "ChunkQueue"), ("ErrandsAlarm", "ErrandQueue")] {
+    let ages = [("StalledAlarm", "ChunkQueue"), ("ErrandsAlarm", "ErrandQueue"), ("WebhooksAlarm", "WebhookQueue")];
+    for (alarm, queue) in ages {
         let held_back = wake::LONGEST_DELAY.as_secs() + number(&resources[queue], "VisibilityTimeout:");
         assert!(number(&resources[alarm], "Threshold:") > held_back, "{alarm} tells of a delivery in vain");
     }
@@ -506,7 +563,7 @@ fn every_queue_takes_requests_over_tls_alone_and_is_encrypted() {
     let resources = resources();
     let is_queue = |text: &str| text.contains("Type: AWS::SQS::Queue\n") || text.contains(": *lastStop");
     let queues: Vec<_> = resources.iter().filter(|(_, text)| is_queue(text)).collect();
-    assert_eq!(queues.len(), 5);
+    assert_eq!(queues.len(), 6);
     for (name, text) in queues {
         let policy = &resources["QueuesPolicy"];
         assert!(policy.contains(&format!("!Ref {name}")) && policy.contains(&format!("!GetAtt {name}.Arn")), "{name}");

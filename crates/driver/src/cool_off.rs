@@ -9,8 +9,10 @@ const APART: i64 = 3_600_000;
 /// How much later the next chunk is looked at, so that the policy is not asked about all of them at once; in milliseconds.
 const STEP: i64 = 37_000;
 
-/// When to look next at a chunk in its cool-off: the same time for all who ask before it, so that several wake-ups become one.
-pub(crate) fn next_look(index: u32, now: Timestamp) -> Timestamp {
+/// When to look next at a chunk in its cool-off: the same time for all who ask before it, so that several wake-ups become one. Once an
+/// hour, each chunk at its own minute; the state of the chunk knows nothing of it, for there its wait ends at the date.
+#[must_use]
+pub fn next_look(index: u32, now: Timestamp) -> Timestamp {
     let offset = i64::from(index) * STEP % APART;
     let looks = (now.millis() - offset).div_euclid(APART);
     Timestamp::from_millis((looks + 1) * APART + offset)

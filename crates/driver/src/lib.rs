@@ -36,6 +36,7 @@ pub mod worker;
 pub mod virtual_time;
 
 pub use clock::{Clock, SystemClock};
+pub use cool_off::next_look;
 pub use credentials::Credentials;
 pub use http::{Http, WireRequest};
 pub use https::HttpsClient;

@@ -36,13 +36,14 @@ const BARE: &str = "target/functions/examples/hello";
 pub(crate) const DEPLOYED: &str = "target/lambda/bootstrap/bootstrap";
 
 /// Settings that a function does not start without. Nothing is reached under them but the listener of TLS.
-const SETTINGS: [(&str, &str); 13] = [
+const SETTINGS: [(&str, &str); 14] = [
     ("AWS_REGION", "us-east-1"),
     ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
     ("AWS_SECRET_ACCESS_KEY", "example"),
     ("PURGE_TABLE", "ledger"),
     ("PURGE_CHUNK_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/000000000000/chunks"),
     ("PURGE_ERRAND_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/000000000000/errands"),
+    ("PURGE_WEBHOOK_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/000000000000/webhooks"),
     ("PURGE_PLANS_BUCKET", "plans"),
     ("PURGE_POLICY_KEY", "policy.json"),
     ("PURGE_EVIDENCE_BUCKET", "evidence"),

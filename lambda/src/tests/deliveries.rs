@@ -5,11 +5,11 @@ use std::time::Duration;
 use purge_core::http::HttpResponse;
 use purge_core::url::webhook_url;
 use purge_core::wake::WakeUp;
-use purge_driver::Ledger as _;
 use purge_driver::ledger::MessageState;
+use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
-use super::fakes::{Sent, World, event, in_virtual_time, sent};
+use super::fakes::{FakeQueue, Sent, World, event, in_virtual_time, sent};
 use crate::login::Webhook;
 use crate::wake::{Errand, ErrandKind};
 
@@ -22,7 +22,7 @@ async fn with_messages(world: &World, ended: u32, chunks: u32) -> String {
         let dead = sent(WakeUp::new(&run_id, chunk).text());
         world.functions().bury(&event(&[dead]), &world.invocation(TIME)).await.unwrap();
     }
-    world.errands.take();
+    world.for_couriers();
     run_id
 }
 
@@ -58,6 +58,36 @@ async fn each_by_itself(world: &World, errands: Vec<Sent>, address: &str) {
         let answer = world.functions().run_errands(&event(&[errand]), &webhook, &world.invocation(TIME)).await.unwrap();
         assert_eq!(answer, json!({"batchItemFailures": []}));
     }
+}
+
+/// A receiver that does not answer occupies couriers, so it must be none that anything else waits for.
+#[test]
+fn messages_have_a_queue_of_their_own_from_which_nothing_else_is_kept() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(2).await;
+        let kinds = |queue: &FakeQueue| -> Vec<_> {
+            let sent = queue.take();
+            sent.iter().map(|sent| serde_json::from_str::<Errand>(&sent.body).unwrap().errand).collect()
+        };
+        for (chunk, errands) in [(1, vec![]), (2, vec![ErrandKind::Evidence])] {
+            let dead = sent(WakeUp::new(&run_id, chunk).text());
+            world.functions().bury(&event(&[dead]), &world.invocation(TIME)).await.unwrap();
+            assert_eq!(kinds(&world.errands), errands);
+            assert!(matches!(kinds(&world.webhooks)[..], [ErrandKind::Deliver { .. }]));
+        }
+        // The next attempt, and what a person or the sweep sends, too.
+        each_by_itself(world, deliveries(world, &run_id).await, "https://governance.example.com/hook").await;
+        assert!(world.errands.take().is_empty());
+        assert_eq!(world.webhooks.take().len(), 2);
+        let ask = async |event: &Value| world.functions().plan(event, &world.invocation(TIME)).await.unwrap();
+        ask(&json!({"action": "resume", "runId": run_id})).await;
+        assert_eq!((kinds(&world.errands), world.webhooks.take().len()), (vec![ErrandKind::Evidence], 2));
+        world.clock.sleep(Duration::from_secs(86_400)).await;
+        ask(&json!({"action": "sweep"})).await;
+        each_by_itself(world, world.errands.take(), "https://governance.example.com/hook").await;
+        assert!(world.errands.take().is_empty());
+        assert_eq!(world.webhooks.take().len(), 2);
+    });
 }
 
 #[test]

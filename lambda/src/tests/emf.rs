@@ -5,7 +5,9 @@ use purge_driver::Ledger as _;
 use serde_json::{Value, json};
 
 use super::fakes::in_virtual_time;
-use crate::metrics::{FUNCTION, chunk_ended, dead_letter, failed_delivery, looked_after, refused, swept};
+use crate::metrics::{
+    FUNCTION, chunk_ended, dead_letter, failed_delivery, looked_after, needs_somebody, policy_unasked, refused, swept,
+};
 
 /// The units that CloudWatch knows.
 const UNITS: [&str; 27] = [
@@ -85,6 +87,7 @@ fn every_line_is_valid_and_has_few_dimensions() {
         let mut view = world.ledger.chunk(&run_id, 1).await.unwrap().unwrap().run.view();
         let now = order.approved_at;
         assert_eq!(chunk_ended(&order, &view), None, "what goes on is not measured");
+        assert_eq!(needs_somebody(&order, &view), None, "nor does it call anybody");
         view.ended_at = Some(now);
         for outcome in Outcome::ALL {
             view.outcome = Some(outcome);
@@ -93,6 +96,10 @@ fn every_line_is_valid_and_has_few_dimensions() {
             for unmeasured in ["RecordsDeleted", "RecordsRemaining", "ChunkDuration"] {
                 assert!(!bare.to_string().contains(unmeasured), "{bare}");
             }
+            let calls = needs_somebody(&order, &view).map(|line| check(&line));
+            let nobody = [Outcome::Verified, Outcome::Cancelled].contains(&outcome);
+            assert_eq!(calls.is_none(), nobody, "{outcome:?}");
+            assert!(calls.is_none_or(|it| it["chunkOutcome"] == outcome.as_str() && it["ChunksNeedSomebody"] == 1));
             let mut full = view.clone();
             (full.started_at, full.records_deleted, full.remaining) = (Some(now), Some(7), Some(0));
             full.cause = Some(Cause::new("test", "a \"cause\"\nof two lines"));
@@ -103,6 +110,8 @@ fn every_line_is_valid_and_has_few_dimensions() {
         assert_eq!((&dead["message"], &dead["DeadLetters"]), (&Value::from("message-1"), &Value::from(1)));
         let failed = check(&failed_delivery(now, "message-1", 3));
         assert_eq!((&failed["message"], &failed["FailedDeliveries"]), (&json!("message-1"), &json!(3)));
+        let unasked = check(&policy_unasked(now, &order, 7));
+        assert_eq!((&unasked["PolicyUnasked"], &unasked["chunk"]), (&json!(1), &json!(7)));
         let line = check(&refused(now, &["policy.missing".to_owned()]));
         assert_eq!(line["findings"], json!(["policy.missing"]));
         let idle = check(&swept(now, None));
@@ -118,7 +127,7 @@ fn every_line_is_valid_and_has_few_dimensions() {
         assert_eq!((&stalled["StalledRuns"], &stalled["StalledChunks"]), (&json!(1), &json!(7)));
         assert_eq!(stalled["runId"], run_id.as_str());
         // Stacks beside one another share a namespace: what alarms look at says whose it is.
-        for watched in [dead, failed, line, idle, well, stalled] {
+        for watched in [dead, failed, unasked, line, idle, well, stalled] {
             assert_eq!(watched["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([[FUNCTION, SIMULATED]]));
         }
     });

@@ -58,7 +58,7 @@ async fn fails(world: &World, run_id: &str, chunk: u32) -> Vec<Sent> {
     let dead = sent(WakeUp { attempt, ..WakeUp::new(run_id, chunk) }.text());
     world.functions().bury(&event(&[dead]), &world.invocation(TIME)).await.unwrap();
     assert!(world.ledger.chunk(run_id, chunk).await.unwrap().unwrap().run.outcome().is_some());
-    world.errands.take()
+    world.for_couriers()
 }
 
 /// The governance system has been told.
@@ -84,15 +84,15 @@ fn the_wake_ups_that_a_cancel_leaves_behind_send_for_nothing() {
         assert_eq!(under_way.len(), 200, "all wait for the request budget");
         world.clock.sleep(Duration::from_secs(5)).await;
         ask(world, "cancel", &run_id).await;
-        courier(world, &world.errands.take()).await;
+        courier(world, &world.for_couriers()).await;
         work(world, &world.chunks.take()).await;
         assert_eq!(world.ledger.run(&run_id).await.unwrap().unwrap().open, 0);
-        let errands = world.errands.take();
+        let errands = world.for_couriers();
         assert_eq!((errands.len(), evidence_among(&errands)), (201, 1), "a message for each, and the evidence");
         while !under_way.is_empty() {
             world.clock.sleep(PATIENCE).await;
             work(world, &under_way).await;
-            assert_eq!(world.errands.take().len(), 0);
+            assert_eq!(world.for_couriers().len(), 0);
             under_way = world.chunks.take();
         }
     });
@@ -106,13 +106,13 @@ fn an_end_of_which_perhaps_nobody_has_told_is_told() {
         let wake = [sent(WakeUp::new(&run_id, 1).text())];
         // It follows a commit of which its worker did not learn whether it was done.
         work(world, &wake).await;
-        assert_eq!(world.errands.take().len(), 2);
+        assert_eq!(world.for_couriers().len(), 2);
         world.clock.sleep(Duration::from_secs(180)).await;
         work(world, &wake).await;
-        assert_eq!(kinds(&world.errands.take()), [], "that was somebody else's end");
+        assert_eq!(kinds(&world.for_couriers()), [], "that was somebody else's end");
         // It is the message of a worker that died when it had ended the chunk.
         world.functions().work(&delivered(&wake, 2), &world.invocation(TIME)).await.unwrap();
-        assert_eq!(world.errands.take().len(), 2);
+        assert_eq!(world.for_couriers().len(), 2);
     });
 }
 
@@ -126,7 +126,7 @@ fn a_run_that_has_its_evidence_is_not_looked_at_again() {
         assert!(world.ledger.unfinished().is_empty() && !world.evidence.written.take().is_empty());
         world.evidence.reads.set(0);
         courier(world, &[evidence(&run_id), evidence(&run_id)]).await;
-        assert_eq!((world.evidence.reads.get(), world.errands.take().len()), (0, 0));
+        assert_eq!((world.evidence.reads.get(), world.for_couriers().len()), (0, 0));
     });
 }
 
@@ -140,7 +140,7 @@ fn evidence_waits_for_messages_in_one_errand_and_is_sent_for_after_the_last() {
         assert_eq!((evidence_among(std::slice::from_ref(&waits)), waits.delay_seconds), (1, 900));
         world.clock.sleep(Duration::from_secs(100)).await;
         courier(world, &[evidence(&run_id)]).await;
-        let again = world.errands.take();
+        let again = world.for_couriers();
         assert_eq!((again.len(), again[0].delay_seconds), (1, 800), "nobody looks meanwhile");
 
         *world.http.answer.borrow_mut() = HttpResponse::json(200, &json!({}));
@@ -151,10 +151,10 @@ fn evidence_waits_for_messages_in_one_errand_and_is_sent_for_after_the_last() {
             let deliver = Errand::new(&run_id, ErrandKind::Deliver { message: message.id });
             let deliver = event(&[sent(serde_json::to_string(&deliver).unwrap())]);
             world.functions().run_errands(&deliver, &webhook, &world.invocation(TIME)).await.unwrap();
-            assert_eq!(kinds(&world.errands.take()), vec![ErrandKind::Evidence; sends]);
+            assert_eq!(kinds(&world.for_couriers()), vec![ErrandKind::Evidence; sends]);
             // Its courier died before it could send for anything.
             world.functions().run_errands(&deliver, &webhook, &world.invocation(TIME)).await.unwrap();
-            assert_eq!(kinds(&world.errands.take()), vec![ErrandKind::Evidence; sends]);
+            assert_eq!(kinds(&world.for_couriers()), vec![ErrandKind::Evidence; sends]);
         }
     });
 }
@@ -169,7 +169,7 @@ fn evidence_that_waited_in_vain_is_written_once_and_again_when_all_is_delivered(
         let first = latest(world, &run_id);
         world.evidence.reads.set(0);
         courier(world, &[evidence(&run_id), evidence(&run_id)]).await;
-        assert_eq!((world.evidence.reads.get(), world.errands.take().len()), (2, 0), "only where the newest is");
+        assert_eq!((world.evidence.reads.get(), world.for_couriers().len()), (2, 0), "only where the newest is");
         told(world, &run_id).await;
         courier(world, &[evidence(&run_id)]).await;
         assert_ne!(latest(world, &run_id).folder, first.folder);
@@ -202,7 +202,7 @@ fn a_slow_courier_does_not_leave_an_older_state_as_the_newest() {
         };
         let ((), newest) = futures_util::future::join(older, newer).await;
         assert_ne!(latest(world, &run_id).folder, newest.folder, "the older one came last");
-        courier(world, &world.errands.take()).await;
+        courier(world, &world.for_couriers()).await;
         assert_eq!(latest(world, &run_id).folder, newest.folder);
         assert!(world.ledger.unfinished().is_empty());
     });

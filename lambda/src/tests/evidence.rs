@@ -1,5 +1,6 @@
 //! Evidence in its bucket: a folder for every state, whole before anything points to it, and never overwritten.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use purge_core::audit::AuditRecord;
@@ -10,7 +11,7 @@ use purge_driver::ledger::MessageState;
 use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
-use super::fakes::{World, event, in_virtual_time, nobody, sent};
+use super::fakes::{World, event, in_virtual_time, measured, nobody, sent};
 use crate::evidence::{Latest, Proof, records};
 use crate::wake::{Errand, ErrandKind};
 
@@ -25,7 +26,7 @@ async fn ends(world: &World, run_id: &str, chunk: u32) {
         let delivered = MessageState::Delivered { at: world.clock.now() };
         assert!(world.ledger.outbox_settle(run_id, &message.id, message.attempts, &delivered).await.unwrap());
     }
-    world.errands.take();
+    world.for_couriers();
 }
 
 /// Has a courier put the evidence into its bucket. Gives whether it could, and the keys that it wrote.
@@ -138,6 +139,66 @@ fn a_run_that_is_tried_again_while_a_courier_looks_at_it_has_no_evidence_yet() {
         let records = records(&world.ledger, &run_id).await.unwrap();
         let again = Proof::of(&row, &records, &outbox, &[], world.clock.now()).unwrap_err();
         assert!(again.0.contains("goes on"), "{again}");
+    });
+}
+
+/// What the bucket holds of a run that has ended twice, with a retry in between, the first time so long after it began.
+fn kept_of_two_ends(later: Duration) -> BTreeMap<String, String> {
+    in_virtual_time(async |world| {
+        let run_id = world.run(2).await;
+        world.clock.sleep(later).await;
+        for chunk in [1, 2] {
+            ends(world, &run_id, chunk).await;
+        }
+        assert!(prove(world, &run_id).await.0);
+        assert_eq!(ask(world, "retry", &run_id).await["queued"], 2);
+        for chunk in [1, 2] {
+            ends(world, &run_id, chunk).await;
+        }
+        assert!(prove(world, &run_id).await.0);
+        world.evidence.kept.take()
+    })
+}
+
+/// A table that was put back to an earlier time knows less, or has come to another story since.
+#[test]
+fn an_older_table_does_not_stand_before_evidence_that_knows_more() {
+    for later in [Duration::ZERO, TIME] {
+        let kept = kept_of_two_ends(later);
+        in_virtual_time(async |world| {
+            world.evidence.kept.replace(kept.clone());
+            let run_id = world.run(2).await;
+            let newest = latest(world, &run_id).unwrap();
+            for chunk in [1, 2] {
+                ends(world, &run_id, chunk).await;
+            }
+            for _ in 0..2 {
+                assert_eq!(prove(world, &run_id).await, (false, vec![]), "it comes again, until a person looks");
+                assert_eq!(latest(world, &run_id).unwrap(), newest);
+                assert_eq!(world.evidence.kept.borrow().len(), kept.len(), "nor is anything beside it");
+                assert_eq!(world.ledger.unfinished().len(), 1, "somebody still looks after it");
+                assert_eq!(measured("FailedDeliveries").len(), 1);
+            }
+            // Somebody has put the evidence away that it contradicts.
+            world.evidence.kept.borrow_mut().remove(&format!("{run_id}/latest.json"));
+            assert!(prove(world, &run_id).await.0);
+        });
+    }
+}
+
+#[test]
+fn evidence_that_cannot_be_read_or_is_gone_is_not_taken_for_less() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(1).await;
+        ends(world, &run_id, 1).await;
+        assert!(prove(world, &run_id).await.0);
+        let key = format!("{}{MANIFEST}", latest(world, &run_id).unwrap().folder);
+        assert_eq!(ask(world, "retry", &run_id).await["queued"], 1);
+        ends(world, &run_id, 1).await;
+        world.evidence.kept.borrow_mut().insert(key.clone(), "{}".to_owned());
+        assert_eq!(prove(world, &run_id).await, (false, vec![]));
+        world.evidence.kept.borrow_mut().remove(&key);
+        assert!(prove(world, &run_id).await.0, "there is nothing to compare with");
     });
 }
 

@@ -230,6 +230,7 @@ pub(super) struct World {
     pub(super) ledger: MemoryLedger,
     pub(super) chunks: FakeQueue,
     pub(super) errands: FakeQueue,
+    pub(super) webhooks: FakeQueue,
     pub(super) plans: FakeBucket,
     pub(super) evidence: FakeBucket,
     pub(super) http: Unwell,
@@ -257,6 +258,7 @@ impl World {
         Self {
             chunks: FakeQueue::new(&clock),
             errands: FakeQueue::new(&clock),
+            webhooks: FakeQueue::new(&clock),
             ledger: MemoryLedger::new(),
             plans,
             evidence: FakeBucket::new(&clock),
@@ -282,6 +284,7 @@ impl World {
             place: &self.place,
             chunks: &self.chunks,
             errands: &self.errands,
+            webhooks: &self.webhooks,
             plans: &self.plans,
             policy_key: "policy.json",
             evidence: &self.evidence,
@@ -290,6 +293,13 @@ impl World {
             senders: RefCell::default(),
             paces: RefCell::default(),
         }
+    }
+
+    /// What came for couriers since the last look: messages to the governance system, and then everything else.
+    pub(super) fn for_couriers(&self) -> Vec<Sent> {
+        let mut errands = self.webhooks.take();
+        errands.extend(self.errands.take());
+        errands
     }
 
     /// An invocation that may take so long.

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use purge_core::http::HttpResponse;
 use purge_core::plan::{self, CheckContext, PlanFile};
-use purge_core::run::{Cause, Outcome, WaitReason};
+use purge_core::run::{Cause, ChunkView, Outcome, WaitReason};
 use purge_core::time::Timestamp;
 use purge_core::wake::WakeUp;
 use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
-use super::fakes::{Sent, World, arrived, event, in_virtual_time, policy, request, sent};
+use super::fakes::{Sent, World, arrived, event, in_virtual_time, measured, nobody, policy, request, sent};
+use crate::sweep::WAKE_UP_MARGIN;
 
 const TIME: Duration = Duration::from_secs(120);
 
@@ -75,7 +76,7 @@ fn nothing_that_was_approved_before_a_hold_starts_after_it() {
             let answer = unwrapped(world, ask(world, &start).await);
             assert_eq!(codes(&answer), ["policy.missing"], "{answer}");
             assert_eq!(world.ledger.runs().await.unwrap(), []);
-            assert!(world.errands.take().is_empty());
+            assert!(world.for_couriers().is_empty());
 
             // A hold on something else changes nothing.
             put(world, "policy.json", &hold_on(9));
@@ -112,52 +113,193 @@ fn a_worker_asks_the_policy_that_applies_now_before_it_deletes() {
     });
 }
 
-/// Wake-ups hop until the date comes, and look at the policy once an hour.
-#[test]
-fn recordings_that_wait_for_their_date_are_looked_after_until_a_hold_comes() {
-    in_virtual_time(async |world| {
+/// A run of one chunk whose recordings wait for their date.
+struct Cooling<'w> {
+    world: &'w World,
+    run_id: String,
+    date: Timestamp,
+}
+
+impl<'w> Cooling<'w> {
+    /// It, and the wake-up that is under way.
+    async fn begin(world: &'w World) -> (Self, Sent) {
         let mut wanted = request(24);
         (wanted["api"], wanted["recordTypes"]) = (json!("recordingJobs"), json!(["recording"]));
         (wanted["chunking"], wanted["recordings"]) = (json!({"days": 1}), json!({"coolOffDays": 7}));
         let run_id = world.run_of(&wanted, &policy()).await;
-        let view = async || world.ledger.chunk(&run_id, 1).await.unwrap().unwrap().run.view();
+        let mut cooling = Self { world, run_id, date: Timestamp::EPOCH };
         let job = |state: &str| {
             let counts = json!({"id": "job-1", "state": state, "totalConversations": 3, "totalRecordings": 5,
                 "totalProcessedRecordings": 5, "totalSkippedRecordings": 0, "totalFailedRecordings": 0});
             world.http.answer.replace(HttpResponse::json(200, &counts));
         };
-        // Carries out what the queue holds back for so long.
-        let woken = async |message: Sent| {
-            world.clock.sleep(Duration::from_secs(u64::try_from(message.delay_seconds).unwrap())).await;
-            let answer = world.functions().work(&event(&[message]), &world.invocation(TIME)).await.unwrap();
-            assert_eq!(answer["batchItemFailures"], json!([]));
-            world.chunks.take().pop()
-        };
         job("READY");
-        let mut next = woken(sent(WakeUp::new(&run_id, 1).text())).await.unwrap();
+        let mut next = cooling.woken(sent(WakeUp::new(&cooling.run_id, 1).text())).await.unwrap();
         job("FULFILLED");
-        while view().await.wait != Some(WaitReason::CoolOff) {
-            next = woken(next).await.unwrap();
+        while cooling.view().await.wait != Some(WaitReason::CoolOff) {
+            next = cooling.woken(next).await.unwrap();
         }
-        let date = view().await.due.unwrap();
+        cooling.date = cooling.view().await.due.unwrap();
+        (cooling, next)
+    }
+
+    async fn view(&self) -> ChunkView {
+        self.world.ledger.chunk(&self.run_id, 1).await.unwrap().unwrap().run.view()
+    }
+
+    /// Carries out what the queue holds back for so long, and gives what that sends.
+    async fn woken(&self, message: Sent) -> Option<Sent> {
+        let held_back = Duration::from_secs(u64::try_from(message.delay_seconds).unwrap());
+        self.world.clock.sleep(held_back).await;
+        let answer = self.world.functions().work(&event(&[message]), &self.world.invocation(TIME)).await.unwrap();
+        assert_eq!(answer["batchItemFailures"], json!([]));
+        self.world.chunks.take().pop()
+    }
+
+    /// The same, as often as that.
+    async fn passes(&self, mut next: Sent, times: usize) -> Sent {
+        for _ in 0..times {
+            next = self.woken(next).await.unwrap();
+        }
+        assert_eq!((self.view().await.due, self.view().await.outcome), (Some(self.date), None));
+        next
+    }
+
+    /// The chunk has ended because of a hold that was placed then, within that time.
+    async fn was_told(&self, placed: Timestamp, within: Duration) {
+        let told = self.view().await;
+        let Cause { code, message, .. } = told.cause.unwrap();
+        assert_eq!((told.outcome, code.as_str()), (Some(Outcome::Unknown), "policy.scheduled"));
+        assert!(message.contains("hold `case`") && message.contains(&self.date.to_string()), "{message}");
+        let ended_at = told.ended_at.unwrap();
+        assert!(ended_at.since(placed) <= within, "placed at {placed}, and noticed at {ended_at}");
+    }
+}
+
+/// An hour, and as long as a message takes.
+const AN_HOUR: Duration = Duration::from_secs(3_700);
+
+/// Wake-ups hop until the date comes, and look at the policy once an hour.
+#[test]
+fn recordings_that_wait_for_their_date_are_looked_after_until_a_hold_comes() {
+    in_virtual_time(async |world| {
+        let (cooling, next) = Cooling::begin(world).await;
         let calls = world.http.called.borrow().len();
-        for _ in 0..20 {
-            next = woken(next).await.unwrap();
-        }
-        assert_eq!((view().await.due, view().await.outcome), (Some(date), None));
+        let next = cooling.passes(next, 20).await;
         put(world, "policy.json", &hold_on(0));
         let placed = world.clock.now();
         let mut last = Some(next);
         while let Some(next) = last {
-            last = woken(next).await;
+            last = cooling.woken(next).await;
         }
-        let told = view().await;
-        let Cause { code, message, .. } = told.cause.unwrap();
-        assert_eq!((told.outcome, code.as_str()), (Some(Outcome::Unknown), "policy.scheduled"));
-        assert!(message.contains("hold `case`") && message.contains(&date.to_string()), "{message}");
-        assert!(told.ended_at.unwrap().since(placed) <= Duration::from_secs(3_700), "{:?}", told.ended_at);
+        cooling.was_told(placed, AN_HOUR).await;
+        let lines = measured("ChunksNeedSomebody");
+        assert_eq!(lines.len(), 1, "somebody is called while there is time");
+        assert_eq!((&lines[0]["runId"], &lines[0]["cause"]), (&json!(cooling.run_id), &json!("policy.scheduled")));
         assert_eq!(world.http.called.borrow().len(), calls, "nothing was asked of the organisation");
-        assert!(!world.errands.take().is_empty(), "the governance system is told");
+        assert!(!world.for_couriers().is_empty(), "the governance system is told");
+    });
+}
+
+/// The wait that is stored ends at the date; whoever comes in place of a dead wake-up must come for the next look all the same.
+#[test]
+fn recordings_that_wait_for_their_date_are_looked_after_when_a_wake_up_dies() {
+    for looks in [1, 6, 20] {
+        in_virtual_time(async |world| {
+            let (cooling, next) = Cooling::begin(world).await;
+            let mut next = cooling.passes(next, looks).await;
+            // However often that happens: each look is a wait of its own.
+            for _ in 0..3 {
+                world.clock.sleep(WAKE_UP_MARGIN).await;
+                let answer = world.functions().bury(&event(&[next]), &world.invocation(TIME)).await.unwrap();
+                assert_eq!(answer["batchItemFailures"], json!([]));
+                next = world.chunks.take().pop().unwrap();
+            }
+            put(world, "policy.json", &hold_on(0));
+            let placed = world.clock.now();
+            let mut last = Some(next);
+            while let Some(next) = last {
+                last = cooling.woken(next).await;
+            }
+            cooling.was_told(placed, AN_HOUR).await;
+        });
+    }
+}
+
+/// Once the date has come, a chunk whose every wake-up dies is one that nobody can carry on.
+#[test]
+fn a_cool_off_whose_every_wake_up_dies_ends_after_the_date() {
+    in_virtual_time(async |world| {
+        let (cooling, mut next) = Cooling::begin(world).await;
+        let mut dead = 0;
+        while cooling.view().await.outcome.is_none() {
+            world.clock.sleep(WAKE_UP_MARGIN).await;
+            world.functions().bury(&event(&[next.clone()]), &world.invocation(TIME)).await.unwrap();
+            next = world.chunks.take().pop().unwrap_or(next);
+            dead += 1;
+        }
+        let ended = cooling.view().await;
+        assert_eq!(ended.cause.unwrap().code, "message.dead");
+        let late = ended.ended_at.unwrap().since(cooling.date);
+        assert!(late <= WAKE_UP_MARGIN * 3 && dead > 100, "{late:?}, {dead}");
+    });
+}
+
+/// What the sweep does until the chunk has ended, once its wake-up is lost; nothing that it sends is followed by anything else.
+#[test]
+fn recordings_that_wait_for_their_date_are_looked_after_when_a_wake_up_is_lost() {
+    in_virtual_time(async |world| {
+        let (cooling, next) = Cooling::begin(world).await;
+        drop(cooling.passes(next, 6).await);
+        put(world, "policy.json", &hold_on(0));
+        let placed = world.clock.now();
+        let sweep = json!({"action": "sweep"});
+        while cooling.view().await.outcome.is_none() {
+            world.clock.sleep(Duration::from_secs(900)).await;
+            ask(world, &sweep).await;
+            let errands = world.for_couriers();
+            world.functions().run_errands(&event(&errands), &nobody, &world.invocation(TIME)).await.unwrap();
+            let woken = world.chunks.take();
+            assert!(woken.len() <= 1);
+            world.functions().work(&event(&woken), &world.invocation(TIME)).await.unwrap();
+            world.chunks.take();
+        }
+        cooling.was_told(placed, Duration::from_secs(4 * 3_600 + 1_800)).await;
+        let lines = measured("StalledChunks");
+        assert!(
+            lines.len() > 1 && lines.iter().all(|line| line["StalledRuns"] == 0),
+            "it is nobody's fault: {lines:?}"
+        );
+    });
+}
+
+#[test]
+fn a_policy_that_is_gone_calls_somebody_while_recordings_wait_for_their_date() {
+    in_virtual_time(async |world| {
+        let (cooling, mut next) = Cooling::begin(world).await;
+        world.plans.kept.borrow_mut().remove("policy.json");
+        let mut lines = Vec::new();
+        for _ in 0..12 {
+            next = cooling.passes(next, 1).await;
+            lines.extend(measured("PolicyUnasked"));
+        }
+        let of = |line: &Value| (line["runId"].clone(), line["chunk"].clone(), line["Simulated"].clone());
+        assert_eq!(lines.len(), 3, "once an hour, of four hops each");
+        assert!(lines.iter().all(|line| of(line) == (json!(cooling.run_id), json!(1), json!("true"))), "{lines:?}");
+    });
+}
+
+#[test]
+fn somebody_who_knows_that_messages_are_gone_has_every_cool_off_looked_at_at_once() {
+    in_virtual_time(async |world| {
+        let (cooling, _) = Cooling::begin(world).await;
+        put(world, "policy.json", &hold_on(0));
+        let placed = world.clock.now();
+        ask(world, &json!({"action": "sweep", "overdueSeconds": 60})).await;
+        let errands = world.for_couriers();
+        world.functions().run_errands(&event(&errands), &nobody, &world.invocation(TIME)).await.unwrap();
+        world.functions().work(&event(&world.chunks.take()), &world.invocation(TIME)).await.unwrap();
+        cooling.was_told(placed, Duration::ZERO).await;
     });
 }
 

@@ -83,7 +83,7 @@ fn a_chunk_whose_wake_ups_died_fails_with_its_cause_and_the_webhook_is_told() {
         assert_eq!(outbox.len(), 1);
         let told: WebhookEvent = serde_json::from_str(&outbox[0].body).unwrap();
         assert_eq!((told.chunk.index, told.outcome, &told.cause), (2, Outcome::Failed, &view.cause));
-        let errands = world.errands.take();
+        let errands = world.for_couriers();
         let deliver = Errand::new(&run_id, ErrandKind::Deliver { message: outbox[0].id.clone() });
         assert_eq!(errands.len(), 1, "{errands:?}");
         assert_eq!(serde_json::from_str::<Errand>(&errands[0].body).unwrap(), deliver);

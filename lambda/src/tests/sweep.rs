@@ -38,11 +38,11 @@ async fn ask(world: &World, asked: &Value) -> Value {
 
 /// What the planner's sweep answers, and the chunks and errands that it set going.
 async fn sweep_asked(world: &World, asked: &Value) -> (Value, Vec<u32>, Vec<ErrandKind>) {
-    assert!(world.chunks.take().is_empty() && world.errands.take().is_empty(), "the test forgot messages");
+    assert!(world.chunks.take().is_empty() && world.for_couriers().is_empty(), "the test forgot messages");
     let answer = ask(world, asked).await;
     let mut late = Vec::new();
     for _ in 0..100 {
-        let errands = world.errands.take();
+        let errands = world.for_couriers();
         if errands.is_empty() {
             break;
         }
@@ -86,7 +86,7 @@ async fn ends(world: &World, run_id: &str, chunk: u32) {
     let dead = sent(serde_json::to_string(&WakeUp::new(run_id, chunk)).unwrap());
     world.functions().bury(&event(&[dead]), &world.invocation(TIME)).await.unwrap();
     assert!(world.ledger.chunk(run_id, chunk).await.unwrap().unwrap().run.outcome().is_some());
-    world.errands.take();
+    world.for_couriers();
 }
 
 #[test]
@@ -173,6 +173,22 @@ fn while_messages_pile_up_nothing_can_be_said_to_be_lost() {
     });
 }
 
+/// They may be hours late while the governance system does not answer, and whatever seems lost may be among them.
+#[test]
+fn while_messages_to_the_webhook_pile_up_everything_else_is_looked_at() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(2).await;
+        ends(world, &run_id, 1).await;
+        let message = world.ledger.outbox(&run_id).await.unwrap().remove(0);
+        pass(world, NEVER_WOKEN).await;
+        world.webhooks.waits.set(ERRANDS_IN_TIME + 1);
+        assert_eq!(sweep(world).await, (vec![2], vec![]));
+        pass(world, NEVER_WOKEN).await;
+        world.webhooks.waits.set(ERRANDS_IN_TIME);
+        assert_eq!(sweep(world).await, (vec![2], vec![ErrandKind::Deliver { message: message.id }]));
+    });
+}
+
 #[test]
 fn a_person_who_knows_that_messages_are_gone_need_not_wait() {
     in_virtual_time(async |world| {
@@ -230,7 +246,7 @@ fn a_run_that_ended_without_its_evidence_gets_it_and_is_then_left_alone() {
 
         // Until it is opened again.
         assert_eq!(ask(world, &json!({"action": "retry", "runId": run_id})).await["queued"], 1);
-        world.errands.take();
+        world.for_couriers();
         assert_eq!(sweep(world).await, nothing());
         pass(world, NEVER_WOKEN).await;
         assert_eq!(sweep(world).await, (vec![1], vec![]));
@@ -257,7 +273,7 @@ fn resume_has_a_run_looked_after() {
         let seen = world.ledger.unfinished_run(&run_id).await.unwrap().unwrap();
         assert!(world.ledger.finish(&seen), "as a run is of a version that knew no sweeps");
         assert_eq!(ask(world, &json!({"action": "resume", "runId": run_id})).await["open"], 2);
-        assert_eq!(world.errands.take().len(), 1);
+        assert_eq!(world.for_couriers().len(), 1);
         pass(world, NEVER_WOKEN).await;
         assert_eq!(sweep(world).await, (vec![1, 2], vec![]));
     });

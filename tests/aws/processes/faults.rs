@@ -354,7 +354,7 @@ fn measured(bench: &Bench, name: &str) -> Vec<u64> {
     lines.filter(|line| !line["_aws"].is_null()).filter_map(|line| line[name].as_u64()).collect()
 }
 
-/// A person empties the queues by mistake: first that of wake-ups, while every chunk waits, and later that of errands, after the last
+/// A person empties the queues by mistake: first that of wake-ups, while every chunk waits, and later those of errands, after the last
 /// chunk has ended. The run stands still until the sweep comes by, which sets going what stood still, and measures it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "`cargo xtask aws-test`"]
@@ -391,13 +391,14 @@ async fn messages_that_somebody_deletes_are_sent_again_by_the_sweep() {
     assert_eq!(measured(&bench, "StalledChunks"), [0, 6, 0], "every chunk once; {}", bench.keep_log("sweep"));
     assert_eq!(measured(&bench, "StalledRuns"), [0, 1, 0]);
 
-    // No courier outlives an errand, until somebody has emptied their queue, too.
+    // No courier outlives an errand, until somebody has emptied their queues, too.
     bench.courier.haunt(Some(Killer::new(seed(), 1000, 1, u64::MAX)));
     let status = bench.ended(&run, Duration::from_secs(180)).await;
     assert_eq!(status["states"], json!({"verified": 6}), "{status}; {}", bench.keep_log("sweep"));
     assert_eq!(executed(&bench).into_values().collect::<Vec<_>>(), [1; 6], "each exactly once");
     for _ in 0..20 {
         bench.errands.purge(&bench.sqs).await;
+        bench.webhooks.purge(&bench.sqs).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     bench.courier.haunt(None);
