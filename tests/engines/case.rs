@@ -103,6 +103,7 @@ fn fault(api: DeletionApi, rng: &mut Rng) -> Value {
             "job.cancel",
             "job.failed",
             "details",
+            "inquiry",
             "metadata",
             "protection",
         ],

@@ -65,6 +65,7 @@ fn fault(jobs: bool, rng: &mut Rng) -> Value {
             "job.failed",
             "count",
             "details",
+            "inquiry",
             "metadata",
             "protection",
             "webhook",

@@ -1,7 +1,8 @@
 //! Analytics queries: counting what is left, looking up conversations, and strict readers of the answers.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use crate::api::valid_id;
 use crate::http::{HttpRequest, Method, encode_segment};
 use crate::json::{is_exact, whole};
 use crate::policy::RangeEnd;
@@ -96,26 +97,79 @@ pub enum Listing {
 /// Lists conversations that started on the days that the window touches, on pages of that size.
 #[must_use]
 pub fn list(window: Window, listing: Listing, size: u32, page: u32) -> HttpRequest {
-    let mut body = json!({
-        "interval": interval(window),
-        "paging": { "pageSize": size, "pageNumber": page },
-    });
     let (order, by) = match listing {
         Listing::LatestEndFirst => ("desc", "conversationEnd"),
         Listing::ByStart | Listing::Messaging | Listing::Ongoing => ("asc", "conversationStart"),
     };
-    if let Some(fields) = body.as_object_mut() {
-        fields.insert("order".to_owned(), json!(order));
-        fields.insert("orderBy".to_owned(), json!(by));
-        if listing == Listing::Messaging {
-            fields.insert("segmentFilters".to_owned(), only_messaging());
-        }
-        if listing == Listing::Ongoing {
-            let predicate = json!({ "type": "dimension", "dimension": "conversationEnd", "operator": "notExists" });
-            fields.insert("conversationFilters".to_owned(), json!([{ "type": "and", "predicates": [predicate] }]));
-        }
+    let paging = json!({ "pageSize": size, "pageNumber": page });
+    query(DETAILS_QUERY, window, listing, [("order", json!(order)), ("orderBy", json!(by)), ("paging", paging)])
+}
+
+fn query(path: &str, window: Window, listing: Listing, further: [(&str, Value); 3]) -> HttpRequest {
+    let mut fields = Map::new();
+    let mut put = |name: &str, value| fields.insert(name.to_owned(), value);
+    put("interval", json!(interval(window)));
+    for (name, value) in further {
+        put(name, value);
     }
-    HttpRequest::json(Method::Post, DETAILS_QUERY, &body)
+    if listing == Listing::Messaging {
+        put("segmentFilters", only_messaging());
+    }
+    if listing == Listing::Ongoing {
+        let predicate = json!({ "type": "dimension", "dimension": "conversationEnd", "operator": "notExists" });
+        put("conversationFilters", json!([{ "type": "and", "predicates": [predicate] }]));
+    }
+    HttpRequest::json(Method::Post, path, &Value::Object(fields))
+}
+
+/// Path of the queries that are answered in the background.
+pub const DETAILS_JOBS: &str = "/api/v2/analytics/conversations/details/jobs";
+
+/// How far a query in the background has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inquiry {
+    /// It is to be asked again.
+    UnderWay,
+    /// There is a result.
+    Answered,
+    /// There will be none.
+    Over,
+}
+
+/// Asks in the background for some conversations of a window, at most so many and in no order: slower than [`list`], and out of the
+/// long-term store, which goes further back.
+#[must_use]
+pub fn inquire(window: Window, listing: Listing, limit: u32) -> HttpRequest {
+    let further = [("startOfDayIntervalMatching", json!(true)), ("order", json!("unordered")), ("limit", json!(limit))];
+    query(DETAILS_JOBS, window, listing, further)
+}
+
+/// Reads the id of such a query.
+#[must_use]
+pub fn read_inquiry_id(answer: &Value) -> Option<String> {
+    valid_id(answer.get("jobId")?)
+}
+
+/// Asks what has become of it.
+#[must_use]
+pub fn inquiry(id: &str) -> HttpRequest {
+    HttpRequest::get(format!("{DETAILS_JOBS}/{}", encode_segment(id)))
+}
+
+/// Reads that. A state that is not documented is one of no result.
+#[must_use]
+pub fn read_inquiry(answer: &Value) -> Inquiry {
+    match answer.get("state").and_then(Value::as_str) {
+        Some("QUEUED" | "PENDING") => Inquiry::UnderWay,
+        Some("FULFILLED") => Inquiry::Answered,
+        Some(_) | None => Inquiry::Over,
+    }
+}
+
+/// Asks for the first page of its result, of that size: [`read_page`] reads it.
+#[must_use]
+pub fn inquiry_result(id: &str, size: u32) -> HttpRequest {
+    HttpRequest::get(format!("{DETAILS_JOBS}/{}/results?pageSize={size}", encode_segment(id)))
 }
 
 /// The `segmentFilters` of a query for messages, chats and emails alone.

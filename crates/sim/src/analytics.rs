@@ -52,7 +52,7 @@ impl Tenant {
     }
 
     /// Deletions after this instant have not been noticed yet.
-    fn noticed(&self, now: i64) -> i64 {
+    pub(crate) fn noticed(&self, now: i64) -> i64 {
         let lag = i64::try_from(self.scenario.analytics.index_lag_seconds).unwrap_or(i64::MAX).saturating_mul(1000);
         now.saturating_sub(lag)
     }
@@ -176,7 +176,7 @@ fn sort(found: &mut Vec<&Conversation>, body: &Map<String, Value>) -> Result<(),
     Ok(())
 }
 
-fn conversation_json(conversation: &Conversation) -> Value {
+pub(crate) fn conversation_json(conversation: &Conversation) -> Value {
     let id = uuid_text(conversation.id);
     // It stays when the recordings have gone.
     let recorded = conversation.media == Media::Voice && conversation.recordings > 0;

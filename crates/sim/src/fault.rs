@@ -36,6 +36,9 @@ pub enum Call {
     /// `GET /api/v2/analytics/conversations/details?id=`.
     #[serde(rename = "details")]
     Details,
+    /// `/api/v2/analytics/conversations/details/jobs`.
+    #[serde(rename = "inquiry")]
+    Inquiry,
     /// `POST /api/v2/recording/jobs`.
     #[serde(rename = "job.create")]
     JobCreate,

@@ -12,6 +12,7 @@ mod error;
 mod fault;
 mod filter;
 mod http;
+mod inquiry;
 mod login;
 mod organization;
 mod population;

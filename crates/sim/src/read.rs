@@ -250,6 +250,7 @@ impl FromJson for Call {
             ("status", Self::Status),
             ("count", Self::Count),
             ("details", Self::Details),
+            ("inquiry", Self::Inquiry),
             ("job.create", Self::JobCreate),
             ("job.list", Self::JobList),
             ("job.get", Self::JobGet),

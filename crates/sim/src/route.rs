@@ -13,6 +13,9 @@ pub(crate) enum Route {
     DeletionStatus(String),
     DetailsQuery,
     DetailsByIds,
+    Inquire,
+    Inquiry(String),
+    InquiryResult(String),
     JobCreate,
     JobList,
     JobGet(String),
@@ -54,6 +57,7 @@ impl Route {
             Method::Post => match rest {
                 ["data", "deletion", "requests"] => Some(Self::DeletionSubmit),
                 ["analytics", "conversations", "details", "query"] => Some(Self::DetailsQuery),
+                ["analytics", "conversations", "details", "jobs"] => Some(Self::Inquire),
                 ["recording", "jobs"] => Some(Self::JobCreate),
                 ["recordings", "deletionprotection"] => Some(Self::ProtectionRead),
                 _ => None,
@@ -77,6 +81,10 @@ impl Route {
         match rest {
             ["data", "deletion", "requests", id] => Some(Self::DeletionStatus((*id).to_owned())),
             ["analytics", "conversations", "details"] => Some(Self::DetailsByIds),
+            ["analytics", "conversations", "details", "jobs", id] => Some(Self::Inquiry((*id).to_owned())),
+            ["analytics", "conversations", "details", "jobs", id, "results"] => {
+                Some(Self::InquiryResult((*id).to_owned()))
+            }
             ["recording", "jobs"] => Some(Self::JobList),
             ["recording", "jobs", id] => Some(Self::JobGet((*id).to_owned())),
             ["recording", "jobs", id, "failedrecordings"] => Some(Self::JobFailed((*id).to_owned())),
@@ -97,6 +105,7 @@ impl Route {
             Self::DeletionStatus(_) => Call::Status,
             Self::DetailsQuery => Call::Count,
             Self::DetailsByIds => Call::Details,
+            Self::Inquire | Self::Inquiry(_) | Self::InquiryResult(_) => Call::Inquiry,
             Self::JobCreate => Call::JobCreate,
             Self::JobList => Call::JobList,
             Self::JobGet(_) => Call::JobGet,
@@ -115,7 +124,9 @@ impl Route {
             Self::Token | Self::ProtectionRead | Self::Organization => &[],
             Self::DeletionSubmit => &["data:deletion:manage", "retention:manage"],
             Self::DeletionStatus(_) => &["data:deletion:manage"],
-            Self::DetailsQuery | Self::DetailsByIds => &["analytics:conversationDetail:view"],
+            Self::DetailsQuery | Self::DetailsByIds | Self::Inquire | Self::Inquiry(_) | Self::InquiryResult(_) => {
+                &["analytics:conversationDetail:view"]
+            }
             Self::JobCreate => &["recording:job:add"],
             Self::JobList | Self::JobGet(_) | Self::JobFailed(_) => &["recording:job:view"],
             Self::JobExecute(_) => &[

@@ -15,6 +15,7 @@ use crate::data_deletion::DeletionJob;
 use crate::error::ApiError;
 use crate::fault::{Act, Call, Tally};
 use crate::http::{Delivery, MAX_BODY_BYTES, TenantReply, TenantRequest};
+use crate::inquiry::Inquiry;
 use crate::login::{Tokens, nth_id};
 use crate::population::Population;
 use crate::recording_jobs::RecordingJob;
@@ -50,6 +51,7 @@ pub(crate) struct State {
     /// When each place for a running deletion that is taken will be free.
     pub(crate) taken: Vec<i64>,
     pub(crate) jobs: Vec<RecordingJob>,
+    pub(crate) inquiries: Vec<Inquiry>,
     pub(crate) most_active_jobs: usize,
     /// Accepted deletion requests and created jobs.
     pub(crate) submitted: u64,
@@ -62,8 +64,8 @@ impl Tenant {
         Self::with(scenario, Self::operate_for_others)
     }
 
-    /// The same organisation for a rehearsal: it does not know the operations that this program never asks for, and the page
-    /// need not load them.
+    /// The same organisation for a rehearsal: it does not know the operations that this program never asks for, nor queries in the
+    /// background, without which it does; and the page need not load them.
     pub(crate) fn for_rehearsal(scenario: Scenario) -> Self {
         Self::with(scenario, |_, _, _, _| Err(ApiError::not_found()))
     }
@@ -211,9 +213,13 @@ impl Tenant {
             Route::JobFailed(id) => self.failed_recordings(id, request),
             Route::Metadata(id) => self.metadata(id),
             Route::ProtectionRead => self.read_protection(request),
-            Route::MetadataOne(..) | Route::RecordingUpdate(..) | Route::ProtectionWrite | Route::Organization => {
-                (self.others)(self, route, request, now)
-            }
+            Route::Inquire
+            | Route::Inquiry(_)
+            | Route::InquiryResult(_)
+            | Route::MetadataOne(..)
+            | Route::RecordingUpdate(..)
+            | Route::ProtectionWrite
+            | Route::Organization => (self.others)(self, route, request, now),
         }
     }
 
@@ -224,6 +230,9 @@ impl Tenant {
         now: i64,
     ) -> Result<HttpResponse, ApiError> {
         match route {
+            Route::Inquire => self.inquire(request, now),
+            Route::Inquiry(id) => self.inquiry(id, now),
+            Route::InquiryResult(id) => self.inquiry_result(id, request, now),
             Route::MetadataOne(id, recording) => self.metadata_one(id, recording),
             Route::RecordingUpdate(id, recording) => self.update_recording(id, recording, request, now),
             Route::ProtectionWrite => self.write_protection(request, now),

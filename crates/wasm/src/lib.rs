@@ -17,6 +17,11 @@ pub use rehearsal::Rehearsal;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
+/// A fifth of the size of the allocator that Rust brings along for this target.
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+
 /// The types of the answers. Samples made by core are checked against them.
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = include_str!("types.ts");

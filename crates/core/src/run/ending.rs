@@ -22,7 +22,7 @@ impl Machine<'_> {
         if !self.run.cancel {
             return None;
         }
-        if self.run.phase == Phase::LookBack {
+        if matches!(self.run.phase, Phase::LookBack) {
             return self.still_to_come().map(|at| self.cancelled_late(at));
         }
         self.run.is_before().then(|| self.end_job(Outcome::Cancelled, self.cancellation()))

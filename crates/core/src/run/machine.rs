@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::guard::{all_ids, ask_protection};
 use super::state::Phase;
 use super::{Cause, ChunkRun, Context, Input, Next, Outcome, Step, WaitReason};
+use crate::analytics;
 use crate::api::{data_deletion, recording_jobs};
 use crate::audit::{AuditRecord, Event, PROGRAM, seal};
 use crate::http::{Auth, HttpRequest, HttpResponse};
@@ -71,7 +72,7 @@ impl Machine<'_> {
                 }
                 self.resume()
             }
-            Input::Slot { granted } if self.run.phase == Phase::Slot => self.slot(granted),
+            Input::Slot { granted } if matches!(self.run.phase, Phase::Slot) => self.slot(granted),
             Input::Slot { .. } => self.resume(),
             Input::Response(response) => match self.run.in_flight.take() {
                 Some(_) => self.answered(&response),
@@ -116,19 +117,19 @@ impl Machine<'_> {
     /// Sends what the phase wants to know, unless it is too late or somebody asked to stop.
     pub(super) fn go(&mut self) -> Next {
         self.run.wait = None;
-        if self.run.phase == Phase::Queued {
+        if matches!(self.run.phase, Phase::Queued) {
             return self.begin();
         }
         if let Some(next) = self.cancelled().or_else(|| self.expired()) {
             return next;
         }
-        if self.run.phase == Phase::LookBack {
+        if matches!(self.run.phase, Phase::LookBack) {
             return self.look_back();
         }
         if self.is_stale() {
             return self.check_holds();
         }
-        if self.run.phase == Phase::Submitted && self.run.api == DeletionApi::RecordingJobs {
+        if matches!(self.run.phase, Phase::Submitted) && self.run.api == DeletionApi::RecordingJobs {
             if let Some(cause) = self.outlived() {
                 return self.finish(Outcome::Rejected, Some(cause));
             }
@@ -138,7 +139,7 @@ impl Machine<'_> {
         }
         match self.question() {
             Some(request) => self.send(request),
-            None if self.run.phase == Phase::Slot => Next::TakeSlot,
+            None if matches!(self.run.phase, Phase::Slot) => Next::TakeSlot,
             // Only an ended chunk has nothing to ask, and that is answered above; a stored state that says otherwise is damaged.
             None => self.finish(
                 Outcome::Unknown,
@@ -237,6 +238,9 @@ impl Machine<'_> {
                 run.request_id.as_deref().map(|id| recording_jobs::failed_recordings(id, *page))
             }
             Phase::Choose(look) | Phase::Skips(look) => Some(self.ask_page(look)),
+            Phase::Inquiry(_) => Some(self.inquire()),
+            Phase::Inquired { id, .. } => Some(analytics::inquiry(id)),
+            Phase::Informed { id, .. } => Some(analytics::inquiry_result(id, self.page_size())),
             Phase::Had { ids, at, .. } | Phase::Metadata { ids, at, .. } => {
                 ids.get(*at).map(|id| recording_jobs::metadata(id))
             }
@@ -294,6 +298,9 @@ impl Machine<'_> {
             Phase::Completed => self.deletion_status(reply),
             Phase::Ready => self.job_ready(reply),
             Phase::Choose(look) => self.chosen(reply, look),
+            Phase::Inquiry(look) => self.inquiry(reply, look),
+            Phase::Inquired { id, since, look } => self.inquired(reply, id, since, look),
+            Phase::Informed { look, .. } => self.informed(reply, look),
             Phase::Had { ids, at, look } => self.had(reply, ids, at, look),
             Phase::Executed => self.job_executed(reply),
             Phase::Fulfilled { looks } => self.job_fulfilled(reply, looks),

@@ -1,18 +1,27 @@
 //! Before a recording job is executed: which conversations have recordings, so that looking at them again shows whether the job has
 //! deleted anything. Most conversations of a window may never have had any.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
-use super::Next;
 use super::machine::Machine;
 use super::state::{Look, Phase};
-use crate::analytics::{self, Conversation, Listing};
+use super::{Next, WaitReason};
+use crate::analytics::{self, Conversation, Inquiry, Listing};
 use crate::api::recording_jobs::{self, Left};
 use crate::audit::Event;
 use crate::bounds::PAGE_SIZE;
 use crate::http::HttpRequest;
 use crate::reply::Reply;
 use crate::request::only_messages;
+use crate::time::Timestamp;
+
+/// Between two looks at a query in the background, at least.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long a query in the background is watched before one does without its result.
+const INQUIRY_PATIENCE: Duration = Duration::from_secs(900);
 
 /// The last conversation of a window that is asked for (limit of the API).
 const FURTHEST: u32 = 100_000;
@@ -22,9 +31,7 @@ impl Machine<'_> {
     /// take.
     pub(super) fn ask_page(&self, look: &Look) -> HttpRequest {
         let reach = self.queried(0).unwrap_or(self.run.chunk.window);
-        let messages = only_messages(&self.cx.order.request.record_types);
-        let listing = if messages { Listing::Messaging } else { Listing::ByStart };
-        analytics::list(reach, listing, self.page_size(), look.pages.first().copied().unwrap_or(1))
+        analytics::list(reach, self.listing(), self.page_size(), look.pages.first().copied().unwrap_or(1))
     }
 
     pub(super) fn chosen(&mut self, reply: Reply, mut look: Look) -> Next {
@@ -89,8 +96,12 @@ impl Machine<'_> {
         self.look_up(ids, at + 1, look)
     }
 
-    /// From here on it is on record, and only what is on record is looked at again.
+    /// From here on it is on record, and only what is on record is looked at again. Where nobody was seen to have recordings and the
+    /// job counts some, others are looked for first.
     fn had_all(&mut self, look: Look) -> Next {
+        if look.had.is_empty() && !look.inquired && self.run.before > Some(0) {
+            return self.to(Phase::Inquiry(Look { inquired: true, ..look }));
+        }
         self.run.every = look.all && self.run.listed.is_some_and(|listed| listed <= look.seen);
         let conversations = look.had.len() as u64;
         self.run.sample = Some(look.had);
@@ -101,6 +112,71 @@ impl Machine<'_> {
             recordings: look.kept,
         });
         self.check_holds()
+    }
+
+    /// Asks the long-term store for conversations of the window.
+    pub(super) fn inquire(&self) -> HttpRequest {
+        analytics::inquire(self.run.chunk.window, self.listing(), self.page_size())
+    }
+
+    fn listing(&self) -> Listing {
+        if only_messages(&self.cx.order.request.record_types) { Listing::Messaging } else { Listing::ByStart }
+    }
+
+    pub(super) fn inquiry(&mut self, reply: Reply, look: Look) -> Next {
+        match self.told(reply).map(|told| told.as_ref().and_then(analytics::read_inquiry_id)) {
+            Ok(Some(id)) => {
+                let phase = Phase::Inquired { id, since: self.cx.now, look };
+                self.later(phase, SHORTEST_PAUSE, WaitReason::JobPending { percent: self.run.percent })
+            }
+            Ok(None) => self.had_all(look),
+            Err(next) => next,
+        }
+    }
+
+    pub(super) fn inquired(&mut self, reply: Reply, id: String, since: Timestamp, look: Look) -> Next {
+        let state = match self.told(reply) {
+            Ok(told) => told.map_or(Inquiry::Over, |told| analytics::read_inquiry(&told)),
+            Err(next) => return next,
+        };
+        let age = self.cx.now.since(since);
+        match state {
+            Inquiry::Answered => self.to(Phase::Informed { id, look }),
+            Inquiry::UnderWay if age < INQUIRY_PATIENCE => {
+                let pause = (age / 4).clamp(SHORTEST_PAUSE, Duration::from_secs(60));
+                self.pause(pause, WaitReason::JobPending { percent: self.run.percent }, false)
+            }
+            Inquiry::UnderWay | Inquiry::Over => self.had_all(look),
+        }
+    }
+
+    pub(super) fn informed(&mut self, reply: Reply, mut look: Look) -> Next {
+        let found = match self.told(reply) {
+            Ok(told) => told.as_ref().and_then(analytics::read_page).map(|page| page.conversations).unwrap_or_default(),
+            Err(next) => return next,
+        };
+        if !found.is_empty() {
+            // How many there are in the window it does not say.
+            (look.all, self.run.listed) = (false, None);
+        }
+        let ids = self.likely(found, self.limits().verify_conversations as usize);
+        self.look_up(ids, 0, look)
+    }
+
+    /// An answer without which one does, where the question is refused or does not exist.
+    fn told(&mut self, reply: Reply) -> Result<Option<Value>, Next> {
+        match reply {
+            Reply::Json(answer) => {
+                self.another_call();
+                Ok(Some(answer))
+            }
+            Reply::Empty => Ok(None),
+            Reply::Refused(cause) | Reply::Missing(cause) | Reply::Conflict(cause) | Reply::Unreadable(cause) => {
+                self.note_answer(&cause);
+                Ok(None)
+            }
+            Reply::Unwell { retry_after, cause } => Err(self.retry_later(cause, retry_after)),
+        }
     }
 
     /// Pages to look at where the first says that there are so many conversations: those of about so many, spread over all of them.

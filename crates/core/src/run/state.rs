@@ -27,7 +27,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 pub(super) const LONGEST_SPREAD: Duration = Duration::from_secs(6 * 3600);
 
 /// Version of the stored state.
-pub(crate) const CHUNK_RUN_VERSION: u32 = 4;
+pub(crate) const CHUNK_RUN_VERSION: u32 = 5;
 
 /// Conversations that the chunk touches, by the hold or rule that keeps them, each by the first that does.
 pub(super) type Touched = SortedMap<String, Vec<String>>;
@@ -60,6 +60,12 @@ pub(crate) enum Phase {
     Ready,
     /// A page of the window's conversations, before anything is deleted: to choose some whose recordings are looked up.
     Choose(Look),
+    /// The acceptance of a query in the background for such conversations, where those that were listed had no recordings.
+    Inquiry(Look),
+    /// Its end, watched since then.
+    Inquired { id: String, since: Timestamp, look: Look },
+    /// Its result.
+    Informed { id: String, look: Look },
     /// The recordings of those, one conversation after the other.
     Had { ids: Vec<String>, at: usize, look: Look },
     /// The acceptance of the execution.
@@ -94,7 +100,12 @@ impl Phase {
             Self::Queued => "queued",
             Self::Slot => "waitingForSlot",
             Self::HeldConversations { .. } | Self::Straddlers(_) | Self::Protection { .. } => "checkingHolds",
-            Self::CountBefore { .. } | Self::Choose(_) | Self::Had { .. } => "counting",
+            Self::CountBefore { .. }
+            | Self::Choose(_)
+            | Self::Inquiry(_)
+            | Self::Inquired { .. }
+            | Self::Informed { .. }
+            | Self::Had { .. } => "counting",
             Self::Submitted => "submitting",
             Self::SubmitInCounts { .. } | Self::SubmitInJobs { .. } => "confirmingSubmit",
             Self::Completed | Self::Fulfilled { .. } => "deleting",
@@ -123,6 +134,9 @@ impl Phase {
             | Self::Submitted
             | Self::Ready
             | Self::Choose(_)
+            | Self::Inquiry(_)
+            | Self::Inquired { .. }
+            | Self::Informed { .. }
             | Self::Had { .. }
             | Self::Executed => Stage::Before,
             // Where jobs can be listed a submit only creates; executing is another request.
@@ -167,6 +181,8 @@ pub(crate) struct Look {
     /// Whether all pages are looked at whole, and conversations that they have shown.
     pub(crate) all: bool,
     pub(crate) seen: u64,
+    /// Whether analytics has been asked in the background, too.
+    pub(crate) inquired: bool,
     /// Whether the pages are searched for protected conversations.
     pub(crate) searched: bool,
     /// Conversations that had recordings before the job is executed.
@@ -432,7 +448,7 @@ impl ChunkRun {
     /// something, nor while nobody has begun an attempt that goes on with the deletion of the one before.
     pub(crate) fn stage(&self) -> Stage {
         let own = self.phase.stage();
-        let inherited = self.phase == Phase::Queued && self.submits > 0;
+        let inherited = matches!(self.phase, Phase::Queued) && self.submits > 0;
         let may_go_on = self.executed || inherited || self.may_have_deleted();
         if may_go_on && matches!(own, Stage::Before | Stage::Cancelling) { Stage::Deleting } else { own }
     }

@@ -106,7 +106,7 @@ impl Machine<'_> {
     /// asked after the deadline waits, too, though not for ever.
     fn wait_for_room(&mut self, at: Timestamp, worth_recording: bool) -> Next {
         let now = self.cx.now;
-        let queued = self.run.phase == Phase::Queued;
+        let queued = matches!(self.run.phase, Phase::Queued);
         // Whoever was stopped, and found room or never looked for it, goes on as soon as somebody comes by.
         let spread =
             if queued && at > now { self.turn().clamp(BUDGET_SPREAD, self.longest_spread()) } else { BUDGET_SPREAD };

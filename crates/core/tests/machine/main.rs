@@ -3,6 +3,7 @@
 
 mod claims;
 mod doubt;
+mod inquiry;
 mod objection;
 mod pace;
 mod protection;
@@ -11,6 +12,7 @@ mod reported;
 
 use std::time::Duration;
 
+use purge_core::analytics::DETAILS_JOBS;
 use purge_core::audit::Verifier;
 use purge_core::chunk::Chunk;
 use purge_core::http::{Auth, HttpRequest, HttpResponse, NoResponse};
@@ -167,8 +169,11 @@ fn go_on(order: &Order, run: ChunkRun, start: &str, answers: impl IntoIterator<I
                 Input::Tick
             }
             Next::Send(request) => {
-                let path = request.path.split('?').next().unwrap().rsplit('/').next().unwrap().to_owned();
-                let call = format!("{} {path}", request.method.as_str());
+                let path = request.path.split('?').next().unwrap();
+                let name = path
+                    .strip_prefix(DETAILS_JOBS)
+                    .map_or_else(|| path.rsplit('/').next().unwrap().to_owned(), |rest| format!("inquiries{rest}"));
+                let call = format!("{} {name}", request.method.as_str());
                 if let Some(Always(_)) = answers.peek()
                     && calls.last().is_some_and(|last| *last != call)
                     && calls.len() > 1
@@ -178,7 +183,11 @@ fn go_on(order: &Order, run: ChunkRun, start: &str, answers: impl IntoIterator<I
                 }
                 now = now.plus(Duration::from_millis(5));
                 let answer = match answers.peek() {
-                    _ if looks => before.next().unwrap_or_else(|| there(1)),
+                    _ if looks => match before.next() {
+                        Some(answer) => answer,
+                        None if name.starts_with("inquiries") => error(404, "not.found"),
+                        None => there(1),
+                    },
                     Some(Always(answer)) => (**answer).clone(),
                     Some(_) => answers.next().unwrap(),
                     None => panic!("one call too many: {calls:?} then {call}"),

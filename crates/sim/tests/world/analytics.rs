@@ -153,3 +153,37 @@ fn a_page_that_is_too_large_is_refused() {
         assert_eq!(client.post(DETAILS, &list).status, status);
     }
 }
+
+/// What a query in the background lists: of any age, some time later, on pages, and of the window alone if that is asked for.
+#[test]
+fn a_query_in_the_background_reaches_beyond_the_horizon() {
+    const JOBS: &str = "/api/v2/analytics/conversations/details/jobs";
+    let day = window("2023-01-10T00:00:00Z", "2023-01-11T00:00:00Z");
+    let mut client = Client::new(json!({ "analytics": { "horizonDays": 1 } }));
+    let mut inside: Vec<_> = client.tenant.conversations_in(day);
+    inside.sort();
+    let asked = client.post(JOBS, &json!({ "interval": DAY, "startOfDayIntervalMatching": true }));
+    assert_eq!(asked.status, 202);
+    let job = format!("{JOBS}/{}", body(&asked)["jobId"].as_str().unwrap());
+    assert_eq!(body(&client.get(&job)), json!({ "state": "QUEUED" }));
+    assert_eq!(client.get(&format!("{job}/results")).status, 404, "there is no result yet");
+    client.wait(20);
+    assert_eq!(body(&client.get(&job)), json!({ "state": "FULFILLED" }));
+    let (mut cursor, mut found) = (String::new(), Vec::new());
+    loop {
+        let page = body(&client.get(&format!("{job}/results?pageSize=40{cursor}")));
+        let ids =
+            page["conversations"].as_array().unwrap().iter().map(|c| c["conversationId"].as_str().unwrap().to_owned());
+        found.extend(ids);
+        let Some(next) = page["cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    found.sort();
+    assert_eq!(found, inside);
+    let limited = client.post(JOBS, &json!({ "interval": DAY, "limit": 3 }));
+    let job = format!("{JOBS}/{}", body(&limited)["jobId"].as_str().unwrap());
+    client.wait(20);
+    assert_eq!(body(&client.get(&format!("{job}/results")))["conversations"].as_array().unwrap().len(), 3);
+    assert_eq!(client.get(&format!("{JOBS}/nobody")).status, 404);
+    assert_eq!(client.post(JOBS, &json!({ "interval": DAY, "paging": {} })).status, 400);
+}

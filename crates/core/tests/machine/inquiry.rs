@@ -1,0 +1,79 @@
+//! Stories of conversations that analytics lists only in the background, out of its long-term store.
+
+use super::*;
+
+fn none() -> Answer {
+    Json(200, json!({ "totalHits": 0 }))
+}
+
+fn asked() -> Answer {
+    Json(202, json!({ "jobId": "q-1" }))
+}
+
+fn state(word: &str) -> Answer {
+    Json(202, json!({ "state": word }))
+}
+
+fn found(ids: &[&str]) -> Answer {
+    let one = |id: &&str| json!({ "conversationId": id, "conversationStart": "2023-01-05T10:00:00.000Z" });
+    let before = json!({ "conversationId": "early", "conversationStart": "2022-12-31T23:59:59.999Z" });
+    let all: Vec<_> = ids.iter().map(one).chain([before]).collect();
+    Json(200, json!({ "conversations": all, "cursor": "more" }))
+}
+
+/// A job that is carried out, after those looks before it.
+fn carried_out(looks: Vec<Answer>, after: impl IntoIterator<Item = Answer>) -> Story {
+    let order = order("recordingJobs", |order| order["limits"] = json!({ "verifySeconds": 0 }));
+    let job = [created(), job("READY"), job("PROCESSING"), job("FULFILLED")];
+    play(&order, [Before(looks)].into_iter().chain(job).chain(after))
+}
+
+#[test]
+fn what_is_listed_in_the_background_alone_is_looked_at_before_and_afterwards() {
+    let looks = || vec![none(), asked(), state("QUEUED"), state("PENDING"), state("FULFILLED"), found(&["a", "b"])];
+    let recordings = || [gone(), there(2)];
+    let story = carried_out(looks().into_iter().chain(recordings()).collect(), [gone()]);
+    assert_eq!((story.end(), story.run.view().records_deleted), (verified(), Some(5)));
+    let calls = ["POST inquiries", "GET inquiries/q-1", "GET inquiries/q-1/results", "GET recordingmetadata"];
+    assert_eq!(calls.map(|call| story.times(call)), [1, 3, 1, 3], "the one that had recordings is looked at again");
+    let seen = json!({ "kind": "seen_before", "listed": null, "checked": 2, "conversations": 1, "recordings": 2 });
+    assert_eq!(story.events("seen_before"), [seen]);
+    let kinds = story.log.matches("\"kind\":\"sending\"").count();
+    assert_eq!(kinds, 2, "to ask changes nothing");
+    let sent = bodies(&story);
+    let asked = sent.iter().find(|sent| sent["call"] == format!("POST {DETAILS_JOBS}")).unwrap();
+    assert_eq!(
+        asked["body"],
+        json!({ "interval": "2023-01-01T00:00:00.000Z/2023-01-31T23:59:59.999Z", "startOfDayIntervalMatching": true,
+                "order": "unordered", "limit": 100 })
+    );
+    // Whatever is still there is left.
+    let story = carried_out(looks().into_iter().chain(recordings()).collect(), [there(1)]);
+    assert_eq!(story.end(), ended(Outcome::Residual, "verify.residual"));
+}
+
+#[test]
+fn where_the_background_does_not_answer_one_does_without() {
+    let cases: [(&str, Vec<Answer>); 7] = [
+        ("refused", vec![error(400, "bad.request")]),
+        ("not offered", vec![error(404, "not.found")]),
+        ("failed", vec![asked(), state("FAILED")]),
+        ("a state that is not documented", vec![asked(), state("PONDERING")]),
+        ("gone", vec![asked(), error(404, "not.found")]),
+        ("a result that is gone", vec![asked(), state("FULFILLED"), error(410, "gone")]),
+        ("a result with nothing", vec![asked(), state("FULFILLED"), Json(200, json!({}))]),
+    ];
+    for (what, answers) in cases {
+        let story = carried_out([none()].into_iter().chain(answers).collect(), []);
+        assert_eq!(story.end(), ended(Outcome::Unknown, "verify.nothing-seen"), "{what}");
+        assert_eq!((story.times("POST inquiries"), story.times("PUT job-1")), (1, 1), "{what}");
+        assert_eq!(story.events("seen_before")[0]["listed"], 0, "{what}");
+    }
+    // One that is never answered is not waited for as long as the chunk may take.
+    let endless = [none(), asked()].into_iter().chain((0..100).map(|_| state("PENDING"))).collect();
+    let story = carried_out(endless, []);
+    assert_eq!(story.end(), ended(Outcome::Unknown, "verify.nothing-seen"));
+    assert!((900..1020).contains(&story.elapsed.as_secs()), "{:?}", story.elapsed);
+    // And nobody asks where the listed ones had recordings.
+    assert_eq!(carried_out(vec![conversations(&["a"]), there(1)], [gone()]).times("POST inquiries"), 0);
+}
