@@ -8,6 +8,7 @@ import { keep, kept } from './kept'
 import { NATURAL, type Sort } from './order'
 import { samePart } from './parts'
 import { takeToken } from './served'
+import { store, stored } from './stored'
 import { dropUnsaved, keepUnsaved, takeUnsaved } from './unsaved'
 
 export const VIEWS = ['plan', 'compare', 'rehearse', 'watch', 'evidence'] as const
@@ -201,21 +202,13 @@ function applyTheme(theme: Theme): void {
 
 export function setTheme(theme: Theme): void {
   applyTheme(theme)
-  try {
-    localStorage.setItem(THEME_KEY, theme)
-  } catch {
-    // A browser that keeps nothing still shows the theme.
-  }
+  store('localStorage', THEME_KEY, theme)
   change({ theme })
 }
 
 function storedTheme(): Theme {
-  try {
-    const stored = localStorage.getItem(THEME_KEY)
-    return stored === 'light' || stored === 'dark' ? stored : 'auto'
-  } catch {
-    return 'auto'
-  }
+  const theme = stored('localStorage', THEME_KEY)
+  return theme === 'light' || theme === 'dark' ? theme : 'auto'
 }
 
 function viewFrom(hash: string): View {
