@@ -3,7 +3,7 @@ import { plan, type Plan } from '../core'
 import { Q1, examples } from '../examples'
 import * as beyond from './beyond'
 import { at, fields, type Documents } from './document'
-import { decode, encode, holdsDocuments, viewOf } from './fragment'
+import { decode, encode, holdsDocuments, packedIn, viewOf } from './fragment'
 import { keep, kept } from './kept'
 import { NATURAL, type Sort } from './order'
 import { samePart } from './parts'
@@ -50,8 +50,11 @@ let state: State
 let paint: () => void = () => undefined
 /** An edit that the address does not have yet. */
 let pending: ReturnType<typeof setTimeout> | undefined
+/** How many edits led to the documents of this entry of the history, and the most that can be gone forward to. Views are entries, too, but no edits. */
 let steps = 0
 let furthest = 0
+/** What undo or redo leads away from: all entries with these documents are passed over. */
+let leaving: { step: number; by: 1 | -1 } | null = null
 
 export const get = (): State => state
 
@@ -111,9 +114,12 @@ export function painted(): void {
   discarded = []
 }
 
+/** Shows a view. Going back leads to the one before, with the documents as they are. */
 export function show(view: View): void {
+  // An edit that the address does not have yet was made in the view before.
+  const before = pending === undefined ? Promise.resolve() : remember(true)
   change({ view, dialog: null })
-  void remember(pending !== undefined)
+  void before.then(() => remember(true))
 }
 
 /** The address of exactly what is shown, to be given to others; null when it would be too long. */
@@ -132,7 +138,7 @@ async function remember(asStep: boolean): Promise<void> {
   clearTimeout(pending)
   pending = undefined
   // What cannot be read here may still be of use to somebody, until it is replaced.
-  if (state.damaged && !asStep) return
+  if (state.damaged) return
   const then = arrivals
   const { documents } = state
   const hash = await encode(state.view, documents)
@@ -147,17 +153,15 @@ async function remember(asStep: boolean): Promise<void> {
 /** Whether the address is that now. */
 function write(hash: string, asStep: boolean): boolean {
   if (hash.length > LONGEST) return false
+  const next = asStep && packedIn(hash) !== packedIn(location.hash) ? steps + 1 : steps
   try {
-    if (asStep) history.pushState({ steps: steps + 1 }, '', hash)
-    else history.replaceState({ steps }, '', hash)
+    history[asStep ? 'pushState' : 'replaceState']({ steps: next }, '', hash)
   } catch {
     // Some browsers take only so many characters, or so many addresses in a while.
     return false
   }
-  if (asStep) {
-    steps += 1
-    furthest = steps
-  }
+  if (asStep) furthest = next
+  steps = next
   return true
 }
 
@@ -166,11 +170,16 @@ export const canRedo = (): boolean => steps < furthest || beyond.canGoForth()
 export async function undo(): Promise<void> {
   if (pending !== undefined) await remember(true)
   if (beyond.canGoBack()) await bring(beyond.back(state.documents))
-  else if (steps > 0) history.back()
+  else if (steps > 0) leave(-1)
 }
 export async function redo(): Promise<void> {
   if (beyond.canGoForth()) await bring(beyond.forth(state.documents))
-  else if (steps < furthest) history.forward()
+  else if (steps < furthest) leave(1)
+}
+
+function leave(by: 1 | -1): void {
+  leaving = { step: steps, by }
+  history.go(by)
 }
 
 async function bring(documents: Documents | null): Promise<void> {
@@ -285,6 +294,8 @@ async function restore(to: number | undefined): Promise<void> {
   clearTimeout(pending)
   pending = undefined
   arrivals += 1
+  if (leaving !== null && to === leaving.step) return history.go(leaving.by)
+  leaving = null
   steps = to ?? steps + 1
   furthest = to === undefined ? steps : Math.max(furthest, steps)
   const { hash } = location
