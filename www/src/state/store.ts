@@ -22,8 +22,6 @@ export interface State {
   /** Whether the address holds a plan that cannot be read: what is shown is not that plan. */
   damaged: boolean
   plan: Plan
-  /** Milliseconds from the change until the plan was there. */
-  took: number
   /** Row of the table that the inspector shows. */
   selected: number | null
   requestAsText: boolean
@@ -90,11 +88,10 @@ export function makePlan(documents: Documents): Plan {
 /** New documents: planned at once, remembered in the address once the typing pauses. */
 export function edit(part: Partial<Documents>, remembering = true): void {
   const documents = { ...state.documents, ...part }
-  const started = performance.now()
   const next = makePlan(documents)
   const old = state.plan
   const selected = state.selected === null ? null : samePart(old, state.selected, next)
-  change({ documents, damaged: false, plan: next, took: performance.now() - started, selected })
+  change({ documents, damaged: false, plan: next, selected })
   discard(old)
   if (remembering) {
     clearTimeout(pending)
@@ -243,14 +240,11 @@ export async function begin(painter: () => void, arrived: () => void): Promise<v
   const addressed = unsaved === null ? null : await decode(location.hash)
   beyond.settled(addressed ?? (unsaved === null ? documents : { request: (examples[0] ?? Q1).request, policy: null }))
   const pinned = kept(PIN) as Documents | null
-  const started = performance.now()
-  const first = makePlan(documents)
   state = {
     view: viewFrom(location.hash),
     documents,
     damaged,
-    plan: first,
-    took: performance.now() - started,
+    plan: makePlan(documents),
     selected: null,
     requestAsText: fields(documents.request) === null,
     policyAsText: false,
