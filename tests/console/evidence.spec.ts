@@ -97,7 +97,7 @@ test('what does not hold on the command line does not hold here', async ({ page 
   await open(page)
   await page.getByRole('button', { name: 'Evidence', exact: true }).click()
   await choose(page, folder)
-  await expect(page.getByText(/^Sound: \d+ records in 3 chains, none changed, and all 8 checks hold\.$/)).toBeVisible()
+  await expect(page.getByText(/^Sound: \d+ records in 3 chains, none changed, and all 9 checks hold\.$/)).toBeVisible()
   const damages: [does: (copy: string) => void, says: RegExp][] = [
     [(copy) => cut(join(copy, 'report.json')), /^Not sound: report\.json was changed/],
     [(copy) => cut(join(copy, 'manifest.json')), /^Not sound: manifest\.json is damaged/],
@@ -195,10 +195,10 @@ test('sound evidence says that nothing real was deleted, how the chunks ended an
   await expect(page.getByText('How its chunks ended: 3 verified.')).toBeVisible()
   const kept = page.getByLabel(/^Digest that run printed/)
   for (const [typed, says] of [
-    [digest, /all 9 checks hold/], [`${digest.slice(7).toUpperCase()}  manifest.json`, /all 9 checks hold/],
-    [digest.replace(/.$/, (last) => (last === '0' ? '1' : '0')), /^Not sound: its digest is/], ['', /all 8 checks hold/],
+    [digest, /all 10 checks hold/], [`${digest.slice(7).toUpperCase()}  manifest.json`, /all 10 checks hold/],
+    [digest.replace(/.$/, (last) => (last === '0' ? '1' : '0')), /^Not sound: its digest is/], ['', /all 9 checks hold/],
     // A slip says nothing about the evidence: it is said where it was made.
-    [digest.slice(0, -1), /all 8 checks hold/],
+    [digest.slice(0, -1), /all 9 checks hold/],
   ] as const) {
     await kept.fill(typed)
     await kept.press('Enter')
@@ -215,7 +215,7 @@ test('sound evidence says that nothing real was deleted, how the chunks ended an
   await page.evaluate(() => dispatchEvent(new Event('beforeprint')))
   await page.emulateMedia({ media: 'print' })
   const paper = page.locator('.sheet')
-  for (const text of ['Check of evidence', 'Sound: ', 'SIMULATED', '3 verified', 'dpo@example.com', 'NOT compared', '6 files have the hashes in the manifest', 'Checked by']) await expect(paper).toContainText(text)
+  for (const text of ['Check of evidence', 'Sound: ', 'SIMULATED', '3 verified', 'dpo@example.com', 'NOT compared', '7 files have the hashes in the manifest', 'Checked by']) await expect(paper).toContainText(text)
   const shots = new URL('results/shots/', import.meta.url).pathname
   mkdirSync(shots, { recursive: true })
   writeFileSync(`${shots}evidence.pdf`, await page.pdf({ format: 'A4' }))

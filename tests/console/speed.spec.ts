@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { longer } from './chains'
-import { expect, test, type Page } from './page'
+import { expect, openPolicy, test, type Page } from './page'
 
 const request = (start: string, end: string, chunking: unknown): string =>
   JSON.stringify({
@@ -145,4 +145,31 @@ test('a hundred thousand records are verified in two seconds, and the page stays
   )
   console.log(`100,000 records (${(text.length / 1e6).toFixed(0)} MB): ${told.join('; ')}`)
   expect(fine(), `verified within ${VERIFY_MS} ms, or 200 ms less of the page’s own on a busy machine, or ${VERIFY_TIMES} times Node’s on one that is slow just now, with no pause of 300 ms`).toBe(true)
+})
+
+/** Four times as many holds may take this many times as long: in proportion, and some more. */
+const IN_PROPORTION = 8
+
+test('the sheet for sign-off takes time in proportion to the holds on it', async ({ page }) => {
+  await page.goto('/')
+  const printed = async (holds: number): Promise<number> => {
+    const day = (n: number): string => new Date(Date.UTC(2023, 0, 1 + (n % 90))).toISOString()
+    const policy = { version: 1, retention: [], holds: Array.from({ length: holds }, (_, n) => ({ id: `LH-${n}`, range: { start: day(n), end: day(n).replace('T00', 'T01') } })) }
+    await openPolicy(page, 'policy.json', JSON.stringify(policy))
+    await expect(page.getByRole('heading', { name: `Legal holds (${holds})` })).toBeVisible({ timeout: 60_000 })
+    const took: number[] = []
+    for (let round = 0; round < 3; round += 1) {
+      took.push(await page.evaluate(() => {
+        const began = performance.now()
+        dispatchEvent(new Event('beforeprint'))
+        const made = performance.now() - began
+        dispatchEvent(new Event('afterprint'))
+        return made
+      }))
+    }
+    return Math.min(...took)
+  }
+  const [few, many] = [await printed(1500), await printed(6000)]
+  console.log(`the sheet with 1,500 holds: ${few.toFixed(0)} ms, with 6,000: ${many.toFixed(0)} ms`)
+  expect(many / few).toBeLessThan(IN_PROPORTION)
 })

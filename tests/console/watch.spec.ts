@@ -127,7 +127,7 @@ test('a plan is carried out by its typed code, followed, tried again and proved'
   await test.step('its evidence holds, in the page and on the command line', async () => {
     await page.getByRole('button', { name: 'Check it in Evidence' }).click()
     await expect(page.getByText(/^Sound:/)).toBeVisible()
-    await expect(page.locator('.checks').getByText('holds', { exact: true })).toHaveCount(8)
+    await expect(page.locator('.checks').getByText('holds', { exact: true })).toHaveCount(9)
     const evidence = join(server.folder, 'data/evidence')
     const run = readdirSync(evidence)[0] ?? ''
     const said = execFileSync(binary, ['verify', join(evidence, run)], { encoding: 'utf8', env: environment })

@@ -75,8 +75,10 @@ const local = new Intl.DateTimeFormat('en-GB', {
 
 /** The same instant on the wall here; nothing when the text is no instant. */
 export function localTime(text: string): string {
-  const ms = /^\d{4}-\d{2}-\d{2}T/.test(text) ? Date.parse(text) : Number.NaN
-  return Number.isNaN(ms) ? '' : local.format(ms)
+  const [day] = /^\d{4}-\d{2}-\d{2}(?=T)/.exec(text) ?? []
+  const ms = Date.parse(text)
+  // Browsers take 30 February for a day of March.
+  return day === undefined || Number.isNaN(ms) || new Date(day).toISOString().slice(0, 10) !== day ? '' : local.format(ms)
 }
 
 export function clock(ms: number): string {

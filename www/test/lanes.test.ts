@@ -1,6 +1,6 @@
 // Lanes: who is where, and what bars come of it. For rehearsals and for runs that are watched alike.
 import { expect, test } from 'vitest'
-import { Tracks, type Bar, type Seen } from '../src/state/tracks'
+import { attempts, Tracks, type Bar, type Seen } from '../src/state/tracks'
 
 const seen = (state: string, more: Partial<Seen> = {}): Seen => ({ state, wait: null, outcome: null, ...more })
 const ended = seen('verified', { outcome: 'verified' })
@@ -30,4 +30,20 @@ test('what is under way grows, what has ended does not, and a look at a job is n
     [0, 1, 0, 3, 'submit', 'submitting'], [0, 1, 3, 7, 'delete', 'jobPending'], [0, 1, 7, 10, 'wait', 'backoff'], [0, 1, 10, 10, 'end', 'verified'],
   ])
   expect(tracks.idle).toBe(true)
+})
+
+test('each attempt at a chunk has its own room, and nothing of the time between them', () => {
+  const tracks = new Tracks()
+  for (const [chunk, at, view] of [
+    [1, 0, seen('submitting')], [2, 0, seen('submitting')], [2, 4, seen('rejected', { outcome: 'rejected' })], [3, 5, seen('submitting')],
+    [1, 6, seen('deleting')], [2, 90, seen('submitting')], [1, 92, ended], [2, 95, ended], [3, 99, ended],
+  ] as const) tracks.note(chunk, at, view)
+  const of = attempts(tracks.bars)
+  const told = [...new Set(of.values())].map((attempt) => tracks.bars.filter((bar) => of.get(bar) === attempt).map(({ chunk, lane, from }) => [chunk, lane, from, attempt.to]))
+  expect(told).toEqual([
+    [[1, 0, 0, 92], [1, 0, 6, 92], [1, 0, 92, 92]],
+    [[2, 1, 0, 4], [2, 1, 4, 4]],
+    [[3, 1, 5, 99], [3, 1, 99, 99]],
+    [[2, 2, 90, 95], [2, 2, 95, 95]],
+  ])
 })

@@ -115,3 +115,31 @@ test('neither a title nor what a spreadsheet writes for itself makes a hold on e
 test('a tab divides rows whatever their cells list', () => {
   expect(readRows('LH-1\t\t\t\trecording\ta, b, c, d, e', 'holds').rows).toEqual([{ id: 'LH-1', recordTypes: ['recording'], conversationIds: ['a', 'b', 'c', 'd', 'e'] }])
 })
+
+test('of a whole policy the parts that are no rows of the wanted kind are named', () => {
+  const hold = { id: 'LH-1', range: week }
+  const whole = { version: 1, retention: [{ minAgeDays: 365 }], holds: [hold], limits: { maxRecords: 5 }, jurisdictions: ['us-east-1'] }
+  const { rows, unread } = readRows(JSON.stringify(whole), 'holds')
+  expect(rows).toEqual([hold])
+  expect(unread.map(({ text }) => text)).toEqual(['retention', 'limits', 'jurisdictions'])
+  expect(readRows(JSON.stringify(whole), 'retention').unread.map(({ text }) => text)).toEqual(['holds', 'limits', 'jurisdictions'])
+  // What is empty loses nothing, and one hold alone is no policy.
+  expect(readRows(JSON.stringify({ version: 1, retention: [], holds: [hold] }), 'holds').unread).toEqual([])
+  expect(readRows(JSON.stringify(hold), 'holds')).toEqual({ kind: 'holds', rows: [hold], unread: [] })
+})
+
+test('the headings that the page itself has are understood, and those of its sheet', () => {
+  for (const head of ['Hold\tMatter\tFrom, UTC\tTo, not included', 'Legal hold\tMatter\tFrom (UTC)\tTo, not included (UTC)', 'Hold\tMatter\tStart (UTC)\tEnd, not included']) {
+    expect(readRows(`${head}\nLH-1\tDoe\t2023-02-10\t2023-02-17`, 'holds')).toEqual({ kind: 'holds', rows: [{ id: 'LH-1', matter: 'Doe', range: week }], unread: [] })
+  }
+  expect(readRows('record types\tDays\tBasis\tRegion, if only one\nmessage\t1095\t7b\tus-east-1', 'retention')).toEqual({
+    kind: 'retention', rows: [{ recordTypes: ['message'], minAgeDays: 1095, basis: '7b', jurisdiction: 'us-east-1' }], unread: [],
+  })
+})
+
+test('a date is read year first, whatever divides it; a time without a zone, and what may be day or month, is left to core', () => {
+  const starts = (...texts: string[]): unknown[] => readRows(`hold\tfrom\n${texts.map((text) => `LH\t${text}`).join('\n')}`, 'holds').rows.map((row) => (row as { range: { start: string } }).range.start)
+  expect(starts('2023-02-10', '2023/02/10', '2023.02.10')).toEqual([week.start, week.start, week.start])
+  const left = ['2023-02-10 05:00', '10/02/2023', '10.02.2023', '2023-02/10', '2023-02']
+  expect(starts(...left)).toEqual(left)
+})

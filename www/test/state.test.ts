@@ -1,6 +1,6 @@
 // Lengths that add up, documents that cannot be edited field by field, drafts that stay, keys that mean something, plan files.
 import { beforeEach, expect, test, vi } from 'vitest'
-import { clockBy, exactly, length, measured, timeIn } from '../src/format'
+import { clockBy, exactly, length, localTime, measured, timeIn } from '../src/format'
 import { listed, refused } from '../src/state/document'
 import { drafts, forget, keep } from '../src/state/drafts'
 import { lettersOn, meant, turnLetters, type Place, type Pressed } from '../src/state/meant'
@@ -117,4 +117,9 @@ test('what is kept in this tab is there until it is taken away, and nothing wher
   vi.stubGlobal('sessionStorage', undefined)
   keepHere('pin', 1)
   expect(kept('pin')).toBeNull()
+})
+
+test('a day that does not exist is on no wall', () => {
+  expect(localTime('2023-02-28T12:00:00Z')).not.toBe('')
+  for (const text of ['2023-02-30T00:00:00.000Z', '2023-02-29T12:00:00+01:00', '2023-13-01T00:00:00Z', '2023-02-01', 'soon']) expect(localTime(text)).toBe('')
 })

@@ -1,7 +1,7 @@
 // Lanes over virtual time: a lane is one of the places that chunks take, a bar is a phase, a flag is what somebody let happen.
 import type { Show } from '../state/rehearsal'
 import type { Happening } from '../state/scenario'
-import type { Bar, Phase } from '../state/tracks'
+import { attempts, type Attempt, type Bar, type Phase } from '../state/tracks'
 import { t } from '../texts/runs'
 import { ticks } from './axis'
 import { AXIS, axis } from './band'
@@ -120,7 +120,7 @@ function bars(context: CanvasRenderingContext2D, show: Drawn, { from, to, until,
   }
 }
 
-/** Each chunk's number at its beginning, and what it waits for where there is room to say so. */
+/** Each chunk's number at the beginning of each attempt at it, and what it waits for where there is room to say so. */
 function names(context: CanvasRenderingContext2D, show: Drawn, { from, to, until, lane, x }: Frame): void {
   const label = (text: string, left: number, middle: number, room: number): number => {
     const size = context.measureText(text).width
@@ -131,14 +131,9 @@ function names(context: CanvasRenderingContext2D, show: Drawn, { from, to, until
     context.fillText(text, left + 5, middle)
     return size + 12
   }
-  const begun = new Map<number, { bar: Bar; to: number; named: boolean }>()
-  for (const bar of show.bars) {
-    if (bar.from > until) continue
-    const known = begun.get(bar.chunk)
-    if (known) known.to = Math.max(known.to, bar.to)
-    else begun.set(bar.chunk, { bar, to: bar.to, named: false })
-  }
-  const rows = lane >= 18 ? show.bars : []
+  const attemptOf = attempts(show.bars)
+  const named = new Set<Attempt>()
+  const spacious = lane >= 18
   // Chunk by chunk, so that its number comes before its words, and words never cover a number.
   const free = new Float64Array(show.lanes)
   const write = (text: string, bar: Bar, end: number): void => {
@@ -147,15 +142,14 @@ function names(context: CanvasRenderingContext2D, show: Drawn, { from, to, until
     const size = label(text, left, FLAGS + bar.lane * lane + lane / 2, x(Math.min(end, until)) - left)
     if (size > 0) free[bar.lane] = left + size
   }
-  for (const bar of rows.length > 0 ? rows : [...begun.values()].map((one) => one.bar)) {
-    const whole = begun.get(bar.chunk)
-    if (!whole || bar.from > until || bar.from > to || bar.phase === 'end') continue
-    if (whole.to >= from && !whole.named && bar.to >= from) {
-      whole.named = true
-      write(String(bar.chunk), bar, whole.to)
+  for (const [bar, attempt] of attemptOf) {
+    if (bar.from > until || bar.from > to || bar.to < from || bar.phase === 'end') continue
+    if (!named.has(attempt)) {
+      named.add(attempt)
+      write(String(bar.chunk), bar, attempt.to)
     }
-    const word = rows.length > 0 ? t.rehearse.whys[bar.why] : undefined
-    if (word !== undefined && bar.to >= from) write(word, bar, bar.to)
+    const word = spacious ? t.rehearse.whys[bar.why] : undefined
+    if (word !== undefined) write(word, bar, bar.to)
   }
 }
 

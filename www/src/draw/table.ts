@@ -2,6 +2,7 @@
 import type { Plan } from '../core'
 import { instant, length, number } from '../format'
 import { order, type Sort } from '../state/order'
+import { reasonOf } from '../state/parts'
 import type { Spread } from '../state/volume'
 import { t } from '../texts/page'
 import type { Row } from '../types'
@@ -161,7 +162,7 @@ export class Rows {
       const cell = cells[at]
       if (cell && cell.textContent !== text) cell.textContent = text
     }
-    const why = row.age === 'aged' ? `${row.reason} · ${t.table.aged}` : row.reason
+    const why = [reasonOf(row), row.age === 'aged' ? t.table.aged : ''].filter(Boolean).join(' · ')
     if (line.why === why) return
     line.why = why
     cells.at(-1)?.replaceChildren(...why.split('`').map((piece, place) => (place % 2 === 1 ? code(piece) : piece)))

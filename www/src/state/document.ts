@@ -77,8 +77,7 @@ export function number(text: string): Json {
   return /^-?\d{1,15}$/.test(text.trim()) ? Number(text) : text
 }
 
-/** A date becomes its first instant, UTC. Everything else stays. */
+/** A date, year first, becomes its first instant, UTC. Everything else stays: a time of day without a zone is for core to object to. */
 export function instant(text: string): string {
-  const trimmed = text.trim()
-  return /^\d{4}-\d{2}-\d{2}$/.test(trimmed) ? `${trimmed}T00:00:00.000Z` : trimmed
+  return text.trim().replace(/^(\d{4})([-/.])(\d\d)\2(\d\d)$/, '$1-$3-$4T00:00:00.000Z')
 }

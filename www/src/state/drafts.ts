@@ -1,5 +1,6 @@
 // Drafts that stay in this browser.
 import type { Documents } from './document'
+import { store, stored } from './stored'
 
 export interface Draft extends Documents {
   name: string
@@ -11,7 +12,7 @@ const MOST = 20
 
 export function drafts(): Draft[] {
   try {
-    const list = JSON.parse(localStorage.getItem(KEY) ?? '[]') as unknown
+    const list = JSON.parse(stored('localStorage', KEY) ?? '[]') as unknown
     return Array.isArray(list) ? (list as Draft[]).filter((d) => typeof d?.request === 'string') : []
   } catch {
     return []
@@ -31,11 +32,4 @@ export function forget(name: string): boolean {
   return write(drafts().filter((draft) => draft.name !== name))
 }
 
-function write(list: Draft[]): boolean {
-  try {
-    localStorage.setItem(KEY, JSON.stringify(list))
-    return true
-  } catch {
-    return false
-  }
-}
+const write = (list: Draft[]): boolean => store('localStorage', KEY, JSON.stringify(list))

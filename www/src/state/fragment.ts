@@ -58,6 +58,9 @@ export function viewOf(hash: string): string {
   return hash.replace(/^#/, '').split('/')[0] ?? ''
 }
 
+/** The documents in an address as it has them: the same documents are the same text. */
+export const packedIn = (hash: string): string => hash.slice(hash.indexOf('/'))
+
 /** Whether an address says that it holds documents, be they readable or not. */
 export function holdsDocuments(hash: string): boolean {
   return hash.includes('/')

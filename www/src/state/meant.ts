@@ -1,4 +1,5 @@
 // What a key means, wherever it is pressed.
+import { store, stored } from './stored'
 
 export type Meaning = 'palette' | 'undo' | 'redo' | 'letter'
 
@@ -32,20 +33,13 @@ const KEY = 'genesys-purge.keys'
 
 /** Whether single letters do something: whoever dictates, or hits keys by mistake, can turn them off. */
 export function lettersOn(): boolean {
-  try {
-    return localStorage.getItem(KEY) !== 'off'
-  } catch {
-    return on
-  }
+  return (stored('localStorage', KEY) ?? unkept) !== 'off'
 }
 
-let on = true
+/** What a browser that keeps nothing knows until the page is closed. */
+let unkept = 'on'
 
 export function turnLetters(wanted: boolean): void {
-  on = wanted
-  try {
-    localStorage.setItem(KEY, wanted ? 'on' : 'off')
-  } catch {
-    // A browser that keeps nothing knows it until it is closed.
-  }
+  unkept = wanted ? 'on' : 'off'
+  store('localStorage', KEY, unkept)
 }

@@ -1,5 +1,9 @@
 // Questions about the parts of a plan that the page asks often: which part an instant lies in, which number a chunk has.
 import type { Plan } from '../core'
+import type { Row } from '../types'
+
+/** Why a part is kept. That a chunk is one, and which, is said by its number. */
+export const reasonOf = ({ chunk, reason }: Row): string => (chunk === null ? reason : '')
 
 /** First and last instant of the range; [0, 1] while there is none. */
 export function ends(plan: Plan): [number, number] {

@@ -95,7 +95,7 @@ function fromJson(text: string, wanted: Kind): Pasted {
     const inside = (name: Kind): Json | undefined => (value && typeof value === 'object' && !Array.isArray(value) ? value[name] : undefined)
     const kind = Array.isArray(value) || inside(wanted) !== undefined ? wanted : wanted === 'holds' ? 'retention' : 'holds'
     const list = Array.isArray(value) ? value : (inside(kind) ?? [value])
-    const unread: Unread[] = []
+    const unread = others(value, kind)
     const rows = (Array.isArray(list) ? list : [list]).filter((row, place) => {
       const text = JSON.stringify(row)
       if (garbled(text)) unread.push({ line: place + 1, text: text.slice(0, 80), why: t.policy.garbled })
@@ -107,8 +107,17 @@ function fromJson(text: string, wanted: Kind): Pasted {
   }
 }
 
+/** What else is in a policy whose rows are taken: it stays out, and that is said. */
+function others(value: Json, kind: Kind): Unread[] {
+  if (value === null || typeof value !== 'object' || Array.isArray(value) || value[kind] === undefined) return []
+  return Object.entries(value)
+    .filter(([name, held]) => name !== kind && name !== 'version' && !(Array.isArray(held) && held.length === 0))
+    .map(([name]) => ({ line: 1, text: name, why: t.policy.notARow }))
+}
+
 function fieldOf(name: string): Field | null {
-  const plain = name.toLowerCase().replaceAll(/[^a-z]/g, '')
+  // The page's own headings say more than a name: `From, UTC`, `To, not included`, `Region, if only one`.
+  const plain = name.toLowerCase().replaceAll(/[^a-z]/g, '').replaceAll(/^legal(?=hold)|notincluded|utc$|ifonlyone$/g, '')
   return NAMES.find(([pattern]) => pattern.test(plain))?.[1] ?? null
 }
 

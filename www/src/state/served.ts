@@ -1,6 +1,7 @@
 // The server that this page came from, when it is `genesys-purge serve`: its token, and asking it.
 import type { About, Answers } from './answers'
 import type { Finding } from '../types'
+import { store, stored } from './stored'
 
 const KEY = 'genesys-purge.token'
 
@@ -11,13 +12,9 @@ let locked = false
 /** Takes the token out of the address that the server printed, before anybody copies the address; a reload finds it here. Whether there was one. */
 export function takeToken(): boolean {
   const given = /^#token\/([\w-]+)$/.exec(location.hash)?.[1]
-  try {
-    if (given) sessionStorage.setItem(KEY, given)
-    token = given ?? sessionStorage.getItem(KEY)
-  } catch {
-    // A browser that keeps nothing asks for the printed address again after a reload.
-    token = given ?? null
-  }
+  // A browser that keeps nothing asks for the printed address again after a reload.
+  if (given) store('sessionStorage', KEY, given)
+  token = given ?? stored('sessionStorage', KEY)
   if (given === undefined) return false
   locked = false
   // Another start may be for another tenant.

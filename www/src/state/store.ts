@@ -3,11 +3,12 @@ import { plan, type Plan } from '../core'
 import { Q1, examples } from '../examples'
 import * as beyond from './beyond'
 import { at, fields, type Documents } from './document'
-import { decode, encode, holdsDocuments, viewOf } from './fragment'
+import { decode, encode, holdsDocuments, packedIn, viewOf } from './fragment'
 import { keep, kept } from './kept'
 import { NATURAL, type Sort } from './order'
 import { samePart } from './parts'
 import { takeToken } from './served'
+import { store, stored } from './stored'
 import { dropUnsaved, keepUnsaved, takeUnsaved } from './unsaved'
 
 export const VIEWS = ['plan', 'compare', 'rehearse', 'watch', 'evidence'] as const
@@ -21,8 +22,6 @@ export interface State {
   /** Whether the address holds a plan that cannot be read: what is shown is not that plan. */
   damaged: boolean
   plan: Plan
-  /** Milliseconds from the change until the plan was there. */
-  took: number
   /** Row of the table that the inspector shows. */
   selected: number | null
   requestAsText: boolean
@@ -49,8 +48,11 @@ let state: State
 let paint: () => void = () => undefined
 /** An edit that the address does not have yet. */
 let pending: ReturnType<typeof setTimeout> | undefined
+/** How many edits led to the documents of this entry of the history, and the most that can be gone forward to. Views are entries, too, but no edits. */
 let steps = 0
 let furthest = 0
+/** What undo or redo leads away from: all entries with these documents are passed over. */
+let leaving: { step: number; by: 1 | -1 } | null = null
 
 export const get = (): State => state
 
@@ -86,11 +88,10 @@ export function makePlan(documents: Documents): Plan {
 /** New documents: planned at once, remembered in the address once the typing pauses. */
 export function edit(part: Partial<Documents>, remembering = true): void {
   const documents = { ...state.documents, ...part }
-  const started = performance.now()
   const next = makePlan(documents)
   const old = state.plan
   const selected = state.selected === null ? null : samePart(old, state.selected, next)
-  change({ documents, damaged: false, plan: next, took: performance.now() - started, selected })
+  change({ documents, damaged: false, plan: next, selected })
   discard(old)
   if (remembering) {
     clearTimeout(pending)
@@ -110,9 +111,12 @@ export function painted(): void {
   discarded = []
 }
 
+/** Shows a view. Going back leads to the one before, with the documents as they are. */
 export function show(view: View): void {
+  // An edit that the address does not have yet was made in the view before.
+  const before = pending === undefined ? Promise.resolve() : remember(true)
   change({ view, dialog: null })
-  void remember(pending !== undefined)
+  void before.then(() => remember(true))
 }
 
 /** The address of exactly what is shown, to be given to others; null when it would be too long. */
@@ -131,7 +135,7 @@ async function remember(asStep: boolean): Promise<void> {
   clearTimeout(pending)
   pending = undefined
   // What cannot be read here may still be of use to somebody, until it is replaced.
-  if (state.damaged && !asStep) return
+  if (state.damaged) return
   const then = arrivals
   const { documents } = state
   const hash = await encode(state.view, documents)
@@ -146,17 +150,15 @@ async function remember(asStep: boolean): Promise<void> {
 /** Whether the address is that now. */
 function write(hash: string, asStep: boolean): boolean {
   if (hash.length > LONGEST) return false
+  const next = asStep && packedIn(hash) !== packedIn(location.hash) ? steps + 1 : steps
   try {
-    if (asStep) history.pushState({ steps: steps + 1 }, '', hash)
-    else history.replaceState({ steps }, '', hash)
+    history[asStep ? 'pushState' : 'replaceState']({ steps: next }, '', hash)
   } catch {
     // Some browsers take only so many characters, or so many addresses in a while.
     return false
   }
-  if (asStep) {
-    steps += 1
-    furthest = steps
-  }
+  if (asStep) furthest = next
+  steps = next
   return true
 }
 
@@ -165,11 +167,16 @@ export const canRedo = (): boolean => steps < furthest || beyond.canGoForth()
 export async function undo(): Promise<void> {
   if (pending !== undefined) await remember(true)
   if (beyond.canGoBack()) await bring(beyond.back(state.documents))
-  else if (steps > 0) history.back()
+  else if (steps > 0) leave(-1)
 }
 export async function redo(): Promise<void> {
   if (beyond.canGoForth()) await bring(beyond.forth(state.documents))
-  else if (steps < furthest) history.forward()
+  else if (steps < furthest) leave(1)
+}
+
+function leave(by: 1 | -1): void {
+  leaving = { step: steps, by }
+  history.go(by)
 }
 
 async function bring(documents: Documents | null): Promise<void> {
@@ -201,21 +208,13 @@ function applyTheme(theme: Theme): void {
 
 export function setTheme(theme: Theme): void {
   applyTheme(theme)
-  try {
-    localStorage.setItem(THEME_KEY, theme)
-  } catch {
-    // A browser that keeps nothing still shows the theme.
-  }
+  store('localStorage', THEME_KEY, theme)
   change({ theme })
 }
 
 function storedTheme(): Theme {
-  try {
-    const stored = localStorage.getItem(THEME_KEY)
-    return stored === 'light' || stored === 'dark' ? stored : 'auto'
-  } catch {
-    return 'auto'
-  }
+  const theme = stored('localStorage', THEME_KEY)
+  return theme === 'light' || theme === 'dark' ? theme : 'auto'
 }
 
 function viewFrom(hash: string): View {
@@ -241,14 +240,11 @@ export async function begin(painter: () => void, arrived: () => void): Promise<v
   const addressed = unsaved === null ? null : await decode(location.hash)
   beyond.settled(addressed ?? (unsaved === null ? documents : { request: (examples[0] ?? Q1).request, policy: null }))
   const pinned = kept(PIN) as Documents | null
-  const started = performance.now()
-  const first = makePlan(documents)
   state = {
     view: viewFrom(location.hash),
     documents,
     damaged,
-    plan: first,
-    took: performance.now() - started,
+    plan: makePlan(documents),
     selected: null,
     requestAsText: fields(documents.request) === null,
     policyAsText: false,
@@ -292,6 +288,8 @@ async function restore(to: number | undefined): Promise<void> {
   clearTimeout(pending)
   pending = undefined
   arrivals += 1
+  if (leaving !== null && to === leaving.step) return history.go(leaving.by)
+  leaving = null
   steps = to ?? steps + 1
   furthest = to === undefined ? steps : Math.max(furthest, steps)
   const { hash } = location

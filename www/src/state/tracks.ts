@@ -1,5 +1,5 @@
 // Which chunk is in which lane, and what it does there since when: the bars of a rehearsal, and of a run that is watched.
-import type { ChunkView } from '../types'
+import type { ChunkView, WaitReason } from '../types'
 
 export type Phase = 'check' | 'submit' | 'wait' | 'delete' | 'verify' | 'end'
 
@@ -12,7 +12,11 @@ export interface Bar {
   why: string
 }
 
-const WAITS = new Set(['rateLimited', 'backoff', 'requestBudget', 'slotBusy', 'confirmingSubmit', 'indexLag', 'coolOff'])
+/** Whether a chunk does nothing else while it waits for that. */
+const WAITS: Record<WaitReason['kind'], boolean> = {
+  rateLimited: true, backoff: true, requestBudget: true, slotBusy: true, confirmingSubmit: true, indexLag: true, coolOff: true,
+  jobPending: false, inFlight: false,
+}
 const PHASES: Record<string, Phase> = {
   queued: 'check', checkingHolds: 'check', counting: 'check', submitting: 'submit', executing: 'submit', preparing: 'submit',
   deleting: 'delete', verifying: 'verify', collectingFailures: 'verify', waitingForSlot: 'wait', confirmingSubmit: 'wait',
@@ -24,8 +28,28 @@ export type Seen = Pick<ChunkView, 'state' | 'wait' | 'outcome'>
 
 function phaseOf({ state, wait, outcome }: Seen): Phase {
   if (outcome !== null) return 'end'
-  if (wait && WAITS.has(wait.kind)) return 'wait'
+  if (wait && WAITS[wait.kind]) return 'wait'
   return PHASES[state] ?? 'check'
+}
+
+/** One attempt at a chunk. */
+export interface Attempt {
+  /** When its last bar ends. */
+  to: number
+}
+
+/** The attempt that each bar belongs to. What is tried again begins anew, later and maybe in another lane. */
+export function attempts(bars: readonly Bar[]): Map<Bar, Attempt> {
+  const of = new Map<Bar, Attempt>()
+  const open = new Map<number, Attempt>()
+  for (const bar of bars) {
+    const attempt = open.get(bar.chunk) ?? { to: bar.to }
+    attempt.to = bar.to
+    of.set(bar, attempt)
+    if (bar.phase === 'end') open.delete(bar.chunk)
+    else open.set(bar.chunk, attempt)
+  }
+  return of
 }
 
 export class Tracks {

@@ -2,6 +2,7 @@
 import { ask, isLocked, meet, post, Refusal, send, server } from './served'
 import type { Answers, Events, Line, RunDetail, RunFacts, Sums } from './answers'
 import { Lanes } from './lanes'
+import { store, stored } from './stored'
 import { listen, type StreamEvent } from './stream'
 import { t } from '../texts/runs'
 import type { ChunkView, Finding } from '../types'
@@ -321,7 +322,7 @@ export async function enter(painter: () => void): Promise<void> {
   watching = true
   void current?.report()
   await look()
-  const kept = selected()
+  const kept = stored('sessionStorage', SELECTED)
   const first = runs?.find((run) => run.runId === kept) ?? runs?.[0]
   if (!current && first) await open(first.runId)
 }
@@ -359,23 +360,12 @@ function remember(run: RunFacts): void {
   runs = place < 0 ? [run, ...others] : others.with(place, run)
 }
 
-function selected(): string | null {
-  try {
-    return sessionStorage.getItem(SELECTED)
-  } catch {
-    return null
-  }
-}
-
 /** Looks at another run. */
 export async function open(id: string): Promise<void> {
   current?.end()
   current = new Watched(id)
-  try {
-    sessionStorage.setItem(SELECTED, id)
-  } catch {
-    // Without it a reload shows the first run.
-  }
+  // Without it a reload shows the first run.
+  store('sessionStorage', SELECTED, id)
   paint()
   await current.follow()
 }

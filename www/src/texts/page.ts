@@ -185,7 +185,7 @@ export const t = {
     severities,
     jump: 'Go to the field',
     more: (n: string) => `${n} more`,
-    where: (inPolicy: boolean, path: string) => `${inPolicy ? 'policy' : 'request'}: ${path}`,
+    where: (inPolicy: boolean, path: string) => `${inPolicy ? 'policy' : 'request'}${path && `: ${path}`}`,
   },
 
   timeline: {
@@ -200,7 +200,7 @@ export const t = {
     part: (name: string, from: string, to: string, length: string) => `${name}, ${from} to before ${to} UTC, ${length}`,
     here: (time: string, zone: string) => `starts ${time} in ${zone}`,
     shows: (from: string, to: string, length: string) => `${from} to ${to} UTC, ${length}`,
-    empty: 'When the range and the chunk length are readable, this shows what becomes of every day of it.',
+    empty: 'Once no error stops the plan, this shows what becomes of every day of it.',
     dispositions,
     dispositionHelp,
   },
@@ -284,7 +284,6 @@ export const t = {
     },
     estimates: 'Whatever wears ~ is an estimate.',
     noVolume: 'Give counts above the timeline to see how many records the chunks hold.',
-    took: (time: string) => `planned in ${time}`,
   },
 
   export: {

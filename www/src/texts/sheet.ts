@@ -33,7 +33,7 @@ export const t = {
       idle: 'does not concern this request',
       spanning: 'Conversations that go on from a chunk into the time of a hold on such records are looked for right before each deletion, also where that time is after the range.',
     },
-    accounting: 'Range',
+    accounting: 'Adds up to',
     effort: 'Effort, estimated',
     signatures: ['Requested by', 'Approved by'],
     line: 'name, date, signature',

@@ -34,7 +34,7 @@ export const watch = {
   connections: { connecting: 'connecting…', live: 'live', reconnecting: 'reconnecting…', locked: 'not connected' },
   stale: (at: string) => `reconnecting; as of ${at} UTC`,
   news: {
-    chunk: (n: number, outcome: string, why: string) => `Chunk ${n} is ${outcome}${why === '' ? '' : `: ${why}`}.`,
+    chunk: (n: number, outcome: string, why: string) => `Chunk ${n} is ${outcome}${why && `: ${why.replace(/\.$/, '')}`}.`,
     standing: { ended: 'The run has ended.', cancelling: 'The run is being cancelled.', underWay: 'The run is under way.', stopped: 'The run has stopped.' },
   },
   trouble: 'The last attempt to carry it out came to nothing',

@@ -2,6 +2,7 @@
 import { html, nothing } from 'lit-html'
 import { change } from '../state/store'
 import { dismiss, modal } from './modal'
+import '../style/watch.css'
 
 export interface Question {
   title: string

@@ -8,6 +8,7 @@ import type { Finding } from '../types'
 import { sentence } from './frame'
 import { dismiss } from './modal'
 import { ticked } from './ticked'
+import '../style/watch.css'
 
 let sending = false
 let findings: Finding[] = []

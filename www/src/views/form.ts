@@ -11,7 +11,8 @@ import { findingsAt, pointerId } from './findings'
 import { hint } from './hint'
 import { ticked } from './ticked'
 import { chosen } from './chosen'
-import { openRequest } from './opening'
+import { droppedFile } from './files'
+import { openRequest, takeRequest } from './opening'
 
 type Path = readonly (string | number)[]
 
@@ -201,7 +202,8 @@ export function form(): TemplateResult {
   const { documents, plan, requestAsText } = get()
   const request = refused(plan.summary.findings, 'request') ? null : fields(documents.request)
   const asText = requestAsText || request === null
-  return html`<section class="form" aria-labelledby="request-title">
+  return html`<section class="form" aria-labelledby="request-title" @dragover=${(event: Event) => event.preventDefault()}
+    @drop=${(event: DragEvent) => droppedFile(event, takeRequest)}>
     <header class="bar">
       <h2 id="request-title">${t.form.title}</h2>
       <button type="button" class="plain" aria-pressed=${asText} ?disabled=${request === null}

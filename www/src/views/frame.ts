@@ -1,6 +1,6 @@
 // What is always there: the views, one plain sentence, and the sums.
 import { html, nothing, type TemplateResult } from 'lit-html'
-import { day, exactly, length, measured, number, plural } from '../format'
+import { day, exactly, length, number, plural } from '../format'
 import { at, fields, textAt } from '../state/document'
 import { isServed } from '../state/served'
 import { canRedo, canUndo, change, get, link, redo, say, setTheme, show, undo, VIEWS, type Theme } from '../state/store'
@@ -67,7 +67,7 @@ export function header(): TemplateResult {
       </div>
     </header>
     <div class="says">
-      <p aria-live="polite" class=${state.damaged ? 'error' : nothing}>${state.view === 'watch' ? html`<span class="quiet">${t.watch.inHand}</span> ` : nothing}${sentence()}</p>
+      <p aria-live="polite" class=${state.damaged ? 'error' : nothing}>${state.view === 'watch' || state.view === 'evidence' ? html`<span class="quiet">${t.watch.inHand}</span> ` : nothing}${sentence()}</p>
       ${state.tooLarge ? html`<p class="warning" role="alert">${t.tooLarge}</p>` : nothing}
       ${digest && shortCode
         ? html`<button type="button" class="digest" title="${t.digest}: ${digest}" aria-label="${t.copyDigest} ${shortCode}"
@@ -102,13 +102,12 @@ export function footer(): TemplateResult {
       ? html`<button type="button" class="sums" title=${t.totals.help(estimate.assumedJobSeconds)} @click=${showTotals}>
           ${t.totals.calls(number(estimate.apiCalls))} · ~${length(estimate.seconds * 1000)} · ~${cost(estimate)}</button>`
       : nothing}
-    <p class="quiet">${t.totals.took(measured(state.took))}</p>
     <div class="exports" role="group" aria-label=${t.export.title}>
       ${carryOut()}
       <button type="button" class=${isServed() ? 'plain' : 'primary'} id="export-plan" ?disabled=${!state.plan.summary.digest} @click=${exportPlan}>${t.export.plan}</button>
       <button type="button" class="plain" @click=${exportRequest}>${t.export.request}</button>
       <button type="button" class="plain" title=${t.export.linkHelp} @click=${() => void copyLink()}>${t.export.link}</button>
-      <button type="button" class="plain" @click=${() => print()}>${t.export.print}</button>
+      ${state.view === 'evidence' ? nothing : html`<button type="button" class="plain" @click=${() => print()}>${t.export.print}</button>`}
     </div>
     <output class="toast ${state.wrong ? 'error' : ''}" role="status">${state.said}</output>
   </footer>`

@@ -1,7 +1,8 @@
 // One part of the range, exactly: what is sent for it, what wakes it, why its edges are where they are. And the whole: totals,
 // and how it is handed over.
 import { html, nothing, type TemplateResult } from 'lit-html'
-import { instant, length, localTime, zone } from '../format'
+import { instant, length, localTime, number, zone } from '../format'
+import { reasonOf } from '../state/parts'
 import { change, get, INSPECTOR, type State } from '../state/store'
 import { t } from '../texts/page'
 import type { Row } from '../types'
@@ -17,7 +18,7 @@ export function inspector(): TemplateResult {
     <header class="bar">
       <h2 id="inspector-title" class="sr">${t.inspector.title}</h2>
       <div class="tabs" role="group" aria-labelledby="inspector-title">
-        ${INSPECTOR.map((tab) => html`<button type="button" class="plain" aria-pressed=${state.inspector === tab}
+        ${INSPECTOR.map((tab) => html`<button type="button" aria-pressed=${state.inspector === tab}
           @click=${() => change({ inspector: tab })}>${t.inspector[tab]}</button>`)}
       </div>
     </header>
@@ -34,7 +35,9 @@ export function code(label: string, text: string, shown = text): TemplateResult 
 const pretty = (json: string): string => JSON.stringify(JSON.parse(json), null, 2)
 
 function part(state: State): TemplateResult {
-  const [row] = state.selected === null ? [] : state.plan.rows(state.selected, state.selected + 1)
+  // Before anything is chosen the first part stands for all.
+  const shown = state.selected ?? 0
+  const [row] = state.plan.rows(shown, shown + 1)
   if (!row) return html`<p class="empty">${t.inspector.none}</p>`
   if (state.inspector === 'why') return why(row)
   if (row.chunk === null || !state.plan.summary.digest) {
@@ -53,7 +56,8 @@ function edges(row: Row): TemplateResult {
 }
 
 function why(row: Row): TemplateResult {
-  return html`<p><strong>${t.timeline.dispositions[row.disposition]}</strong>: ${ticked(row.reason)}${row.age === 'aged' ? ` · ${t.table.aged}` : ''}</p>
+  const [kind, reason] = [t.timeline.dispositions[row.disposition], reasonOf(row)]
+  return html`<p><strong>${row.chunk === null ? kind : `${kind} ${number(row.chunk)}`}</strong>${reason && ticked(`: ${reason}`)}${row.age === 'aged' ? ` · ${t.table.aged}` : ''}</p>
     <p class="quiet">${t.timeline.dispositionHelp[row.disposition]}.</p>${edges(row)}`
 }
 

@@ -30,7 +30,7 @@ function commands(): Command[] {
     { name: t.palette.wrap(group.save, t.export.policy), run: exportPolicy },
     { name: t.volume.open, run: () => change({ dialog: 'volume' }) },
     { name: t.export.link, run: () => void copyLink() },
-    { name: t.export.print, run: () => print() },
+    ...(get().view === 'evidence' ? [] : [{ name: t.export.print, run: () => print() }]),
     { name: t.copyDigest, run: () => void copy(get().plan.summary.digest ?? '') },
     { name: t.compare.pin, run: pin },
     { name: t.undo, run: () => void undo() },

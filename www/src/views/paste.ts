@@ -1,6 +1,7 @@
 // Rows of a spreadsheet for the policy: pasted here, pasted into a table, dropped, or from a file.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { number, plural } from '../format'
+import { textAt, type Json } from '../state/document'
 import { addRows, policyFields } from '../state/policy'
 import { readRows, type Kind, type Pasted } from '../state/rows'
 import { change, say } from '../state/store'
@@ -28,7 +29,7 @@ export function offer(given: string, kind: Kind): void {
 function add(found: Pasted): boolean {
   const became = addRows(found)
   tooLong = became === 'tooLong'
-  if (became === 'added') say(t.policy.added(what(found)))
+  if (became === 'added') say(t.policy.added(what(found), found.rows.some(endsWithADay)))
   return became === 'added'
 }
 
@@ -63,5 +64,8 @@ function unread({ unread: list }: Pasted): TemplateResult | typeof nothing {
     <ul class="unread">${list.slice(0, SHOWN).map((one) => html`<li>${t.volume.line(one.line)} <code>${one.text}</code> ${one.why}</li>`)}
       ${list.length > SHOWN ? html`<li class="quiet">${t.more(number(list.length - SHOWN))}</li>` : nothing}</ul>`
 }
+
+/** Whoever wrote a day as the end of a hold may have meant it to be kept. */
+const endsWithADay = (row: Json): boolean => textAt(row, ['range', 'end']).endsWith('T00:00:00.000Z')
 
 const what = ({ kind, rows }: Pasted): string => (kind === 'holds' ? plural(rows.length, t.policy.oneHold) : plural(rows.length, t.policy.oneRule))

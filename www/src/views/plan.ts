@@ -135,7 +135,7 @@ export function planView(): TemplateResult {
           <output>${parts === 0 ? '' : plural(parts, 'row')}</output>
         </header>
         <p class="empty" ?hidden=${parts > 0}>${t.table.empty}</p>
-        <div class="table" role="grid" tabindex="0" ?hidden=${parts === 0} aria-labelledby="chunks-title" aria-rowcount=${parts + 1} ${rowsAt}>
+        <div class=${volume() ? 'table counted' : 'table'} role="grid" tabindex="0" ?hidden=${parts === 0} aria-labelledby="chunks-title" aria-rowcount=${parts + 1} ${rowsAt}>
           <div role="rowgroup" class="headings">
             <div class="row" role="row" aria-rowindex="1">${COLUMNS.map(heading)}</div>
           </div>

@@ -164,7 +164,7 @@ function pasted(event: ClipboardEvent): void {
 
 /** A dropped file is a policy, or rows for one. */
 function taken(name: string, text: string): void {
-  if (/\.(csv|tsv|txt)$/i.test(name)) return offer(text, 'holds')
+  if (/\.(csv|tsv|txt)$/i.test(name) && !/^\s*\{/.test(text)) return offer(text, 'holds')
   onlyText(() => {
     edit({ policy: text })
     say(t.policy.replaced(name))

@@ -1,7 +1,8 @@
 // Only on paper: the sheet that somebody signs. Everything that the digest stands for, and what it does not delete.
 import { html, nothing, type TemplateResult } from 'lit-html'
-import { instant, length, number } from '../format'
+import { instant, length, number, plural } from '../format'
 import { at, fields, textAt, type Fields, type Json } from '../state/document'
+import { reasonOf } from '../state/parts'
 import { server } from '../state/served'
 import { get } from '../state/store'
 import { current, spreadOver } from '../state/volume'
@@ -62,10 +63,22 @@ function volume(): [string, string][] {
 }
 
 /** What core says that a hold keeps of the request; nothing where it keeps nothing. */
-function applies(findings: readonly Finding[], kept: readonly string[], id: string, place: number): string | null {
-  const codes = findings.filter(({ pointer }) => pointer === `policy#/holds/${place}`).map(({ code }) => code)
+function applies(codes: readonly string[], keeps: boolean): string | null {
   if (codes.includes('hold.conversations')) return t.print.holds.conversations
-  return codes.length > 0 || kept.some((reason) => reason.includes(`hold \`${id}\``)) ? t.print.holds.window : null
+  return codes.length > 0 || keeps ? t.print.holds.window : null
+}
+
+/** The codes of what core says about each place. */
+function codesAt(findings: readonly Finding[]): Map<string, string[]> {
+  const at = new Map<string, string[]>()
+  for (const { pointer, code } of findings) at.set(pointer, [...(at.get(pointer) ?? []), code])
+  return at
+}
+
+/** Whether a hold is a reason for which something is kept. An id with a backtick in it is looked for letter by letter. */
+function keeping(reasons: readonly string[]): (id: string) => boolean {
+  const ids = new Set(reasons.flatMap((reason) => [...reason.matchAll(/hold `([^`]*)`/g)].map(([, id]) => id)))
+  return (id) => (id.includes('`') ? reasons.some((reason) => reason.includes(`hold \`${id}\``)) : ids.has(id))
 }
 
 /** Whether conversations that go on after a chunk are looked for, as core's `looks_for_spanning` has it. */
@@ -82,7 +95,8 @@ function holds(approved: Fields): TemplateResult | typeof nothing {
   const list = at(approved, ['policy', 'holds'])
   const all = (Array.isArray(list) ? list : []).map((hold: Json, place) => ({ id: textAt(hold, ['id']), matter: textAt(hold, ['matter']), place }))
   const kept = [...new Set([...plan.dispositions].flatMap((kind, row) => (DISPOSITIONS[kind] === 'held' ? plan.rows(row, row + 1).map(({ reason }) => reason) : [])))]
-  const judged = all.map((hold) => ({ ...hold, how: applies(plan.summary.findings, kept, hold.id, hold.place) }))
+  const [codes, keeps] = [codesAt(plan.summary.findings), keeping(kept)]
+  const judged = all.map((hold) => ({ ...hold, how: applies(codes.get(`policy#/holds/${hold.place}`) ?? [], keeps(hold.id)) }))
   const idle = judged.filter(({ how }) => how === null)
   const row = (name: string, how: string): TemplateResult => html`<tr><td>${name}</td><td>${how}</td></tr>`
   return html`<h3>${t.policy.holds} (${number(all.length)})</h3>
@@ -105,7 +119,7 @@ function facts(approved: Fields | null): [string, string][] {
     [t.form.api, textAt(request, ['api'])],
     [t.form.recordTypes, (Array.isArray(kinds) ? kinds : []).map((kind) => t.sentence.records[String(kind)] ?? String(kind)).join(', ')],
     [t.form.range, t.print.range(textAt(request, ['range', 'start']), textAt(request, ['range', 'end']))],
-    [t.form.chunking, chunking && typeof chunking === 'object' ? Object.entries(chunking).map(([unit, n]) => `${String(n)} ${unit}`).join(' ') : ''],
+    [t.form.chunking, chunking && typeof chunking === 'object' ? Object.entries(chunking).map(([unit, n]) => (typeof n === 'number' ? plural(n, unit.replace(/s$/, '')) : `${String(n)} ${unit}`)).join(' ') : ''],
     [t.form.jurisdiction, textAt(request, ['jurisdiction'])],
     ...recordings(request),
     [t.form.query, textAt(request, ['query']) || t.print.everything],
@@ -149,7 +163,7 @@ export function sheet(): TemplateResult {
     <h3>${t.table.title}</h3>
     <table class="parts"><thead><tr><th>#</th><th>${t.table.columns.start}</th><th>${t.table.columns.end}</th><th>${t.table.columns.length}</th><th>${t.table.columns.state}</th><th>${t.table.columns.why}</th></tr></thead>
       <tbody>${rows.map((row) => html`<tr class=${row.disposition}><td>${row.chunk ?? ''}</td><td>${instant(Date.parse(row.start))}</td><td>${instant(Date.parse(row.end))}</td>
-        <td>${length(Date.parse(row.end) - Date.parse(row.start))}</td><td>${t.timeline.dispositions[row.disposition]}</td><td>${ticked(row.reason)}</td></tr>`)}</tbody></table>
+        <td>${length(Date.parse(row.end) - Date.parse(row.start))}</td><td>${t.timeline.dispositions[row.disposition]}</td><td>${ticked(reasonOf(row))}</td></tr>`)}</tbody></table>
     ${summary.parts > rows.length ? html`<p>${t.print.longer(number(summary.parts))}</p>` : nothing}
   </section>`
 }

@@ -18,6 +18,7 @@ import { log } from './log'
 import { ended, ends, facts, OUTCOMES, problems, sums as summed, verdict } from './sums'
 import { ticked } from './ticked'
 import { why } from './why'
+import '../style/watch.css'
 
 /** Records of the log that are shown. */
 const SHOWN = 120
@@ -241,7 +242,7 @@ function chunks(watched: Watched, run: RunFacts): TemplateResult {
   ]
   return html`<section class="states" aria-labelledby="states-title">
     <header class="bar"><h2 id="states-title">${t.rehearse.chunks}</h2>
-      <div class="tabs" role="group" aria-labelledby="states-title">${KINDS.map((kind) => html`<button type="button" class="plain"
+      <div class="tabs" role="group" aria-labelledby="states-title">${KINDS.map((kind) => html`<button type="button"
         aria-pressed=${watched.kind === kind} @click=${() => void watched.choose(kind)}>${t.watch.kinds[kind]}</button>`)}</div>
       ${watched.before.length > 0 || watched.next !== null
         ? html`<span class="group"><button type="button" class="plain" ?disabled=${watched.before.length === 0} @click=${() => void watched.back()}>${t.watch.back}</button>
