@@ -13,7 +13,7 @@ use purge_core::time::Timestamp;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::settings::Settings;
+use crate::settings::{Settings, one_of_the_regions};
 
 /// More bytes than any request, policy, plan file or scenario has.
 const LONGEST: u64 = 64 * 1024 * 1024;
@@ -157,9 +157,8 @@ pub(crate) fn context(
     };
     if let Some(said) = said {
         if !REGIONS.iter().any(|r| r.name == said) {
-            let names: Vec<&str> = REGIONS.iter().map(|r| r.name).collect();
             let message = format!("`{said}` is not a Genesys Cloud region");
-            return Err(wrong("unknown", message, format!("one of {}", names.join(", "))));
+            return Err(wrong("unknown", message, one_of_the_regions()));
         }
         if let Some(of_host) = of_host.filter(|of_host| *of_host != said) {
             let message = format!("the tenant's address lies in `{of_host}`, not in `{said}`");

@@ -204,8 +204,7 @@ impl<S: Source> Reader<'_, S> {
         let text = self.text("GENESYS_REGION")?;
         let found = region(&text);
         if found.is_none() {
-            let names: Vec<&str> = REGIONS.iter().map(|r| r.name).collect();
-            let help = format!("one of {}, or its domain such as `mypurecloud.com`", names.join(", "));
+            let help = format!("{}, or its domain such as `mypurecloud.com`", one_of_the_regions());
             self.problem("GENESYS_REGION", "region", format!("`{text}` is not a Genesys Cloud region"), &help);
         }
         found
@@ -314,12 +313,17 @@ impl<S: Source> Reader<'_, S> {
     fn jurisdiction(&mut self) -> Option<String> {
         let text = self.text("DATA_JURISDICTION")?;
         if !REGIONS.iter().any(|r| r.name == text) {
-            let names: Vec<&str> = REGIONS.iter().map(|r| r.name).collect();
-            let help = format!("one of {}", names.join(", "));
-            self.problem("DATA_JURISDICTION", "jurisdiction", format!("`{text}` is not a jurisdiction"), &help);
+            let message = format!("`{text}` is not a jurisdiction");
+            self.problem("DATA_JURISDICTION", "jurisdiction", message, &one_of_the_regions());
         }
         Some(text)
     }
+}
+
+/// Whoever named another is told which there are.
+pub(crate) fn one_of_the_regions() -> String {
+    let names: Vec<&str> = REGIONS.iter().map(|r| r.name).collect();
+    format!("one of {}", names.join(", "))
 }
 
 #[cfg(test)]

@@ -468,6 +468,48 @@ fn a_ledger_that_is_older_than_its_evidence_goes_no_further() {
     assert!(problem["message"].as_str().unwrap().contains("in the ledger"), "{problem}");
 }
 
+/// Between the two moves by which a folder is replaced.
+#[test]
+fn evidence_that_a_kill_left_beside_its_place_counts_as_if_it_were_there() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(3));
+    let args = ["run", "request.json", "--concurrency", "1", "--json"];
+    let verified = |event: &Value| event["event"] == "chunk" && event["outcome"] == "verified";
+    let mut child = begun(bench.command(&args), verified);
+    signal(&child, "TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(75));
+    bench.copy_ledger("genesys-purge-data", "older");
+    bench.run(&args).exits(0);
+    bench.copy_ledger("genesys-purge-data", "newer");
+    let place = bench.evidence();
+    let name = format!(".{}.old", place.file_name().unwrap().to_str().unwrap());
+    let left = place.with_file_name(&name);
+    fs::rename(&place, &left).unwrap();
+    let state = || (fs::read(left.join("manifest.json")).unwrap(), bench.submits().len(), place.exists());
+    let before = state();
+
+    let ran = bench.run(&["verify", place.to_str().unwrap()]).exits(2);
+    assert!(ran.stderr.contains(left.to_str().unwrap()), "{}", ran.stderr);
+    bench.copy_ledger("older", "genesys-purge-data");
+    for args in [&args[..], &["retry", "run-", "--json"], &["retry", "run-", "--evidence", "elsewhere", "--json"]] {
+        let problem = bench.run(args).exits(5).events().pop().unwrap();
+        assert_eq!(problem["code"], "evidence.ahead", "{problem}");
+        assert!(problem["message"].as_str().unwrap().contains(&name), "{problem}");
+        assert_eq!(state(), before, "{args:?}");
+    }
+    bench.copy_ledger("nowhere", "genesys-purge-data");
+    assert_eq!(bench.run(&args).exits(2).events().pop().unwrap()["code"], "evidence.earlier");
+    bench.file("other.json", &request(1));
+    let ran = bench.run(&["run", "other.json", "--evidence", place.to_str().unwrap()]).exits(2);
+    assert!(ran.stderr.contains("holds the evidence of run"), "{}", ran.stderr);
+    assert_eq!(state(), before);
+
+    bench.copy_ledger("newer", "genesys-purge-data");
+    bench.run(&args).exits(0);
+    bench.run(&["verify", place.to_str().unwrap()]).exits(0);
+    assert!(!left.exists());
+}
+
 #[test]
 fn evidence_stays_where_it_was_said_to_be_and_is_never_that_of_another_run() {
     let bench = Bench::new();

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Bench, Server, at, request};
+use common::{Bench, Server, at, begun, example, request, signal};
 use serde_json::{Value, json};
 
 /// Longer than anything here takes on a busy machine.
@@ -207,6 +207,11 @@ fn serve_at(bench: &Bench, address: &str, args: &[&str]) -> Command {
     let mut command = bench.command(&["serve", "--listen", address, "--www", "www"]);
     command.args(args);
     command
+}
+
+/// The example of a year of recordings.
+fn recordings() -> Value {
+    serde_json::from_str(&fs::read_to_string(example("year-recording-jobs.json")).unwrap()).unwrap()
 }
 
 /// A plan file of that request.
@@ -831,7 +836,7 @@ fn a_policy_of_the_server_does_not_count_for_what_another_process_carries_out() 
     let scenario = slow(&bench, 60);
     let made = plan(&bench, &request(2), Some(&json!({ "version": 1 })));
     let mut other = bench.command(&["run", "made.plan.json", "--scenario", &scenario, "--json"]);
-    let mut other = common::begun(
+    let mut other = begun(
         {
             other.stderr(Stdio::null());
             other
@@ -846,6 +851,43 @@ fn a_policy_of_the_server_does_not_count_for_what_another_process_carries_out() 
     other.kill().unwrap();
     other.wait().unwrap();
     assert_eq!(with.post("/runs", &ask(&made)).is(200).json()["run"]["carried"], "here");
+}
+
+/// A hold that has come would go unnoticed until the recordings are gone, and nothing of the run would look any different.
+#[test]
+fn a_policy_that_cannot_be_asked_in_a_cool_off_is_said_on_the_terminal_and_at_the_run() {
+    let bench = Bench::new();
+    let mut wanted = recordings();
+    wanted["range"] = json!({ "start": "2023-01-01T00:00:00.000Z", "end": "2023-01-21T00:00:00.000Z" });
+    wanted["chunking"] = json!({ "days": 10 });
+    wanted["recordings"]["coolOffDays"] = json!(7);
+    bench.file("request.json", &wanted);
+    let policy = bench.file("sp.json", &json!({ "version": 1 }));
+    // One after the other.
+    let args = ["run", "request.json", "--policy", "sp.json", "--concurrency", "1", "--json"];
+    let both_rest = |event: &Value| event["index"] == 2 && event["wait"]["kind"] == "coolOff";
+    let mut child = begun(bench.command(&args), both_rest);
+    signal(&child, "TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(75));
+    let run = bench.run(&["status", "--json"]).events()[0]["runId"].as_str().unwrap().to_owned();
+
+    let mut console = Console::start(&bench, &["--policy", "sp.json"]);
+    fs::write(&policy, "{ broken").unwrap();
+    console.post(&format!("/runs/{run}/resume"), &json!({})).is(200);
+    let told = |event: &Event| event.name == "run" && event.data["run"]["trouble"][0]["code"] == "policy.unreadable";
+    let events = console.follow(&run, "0.0", told);
+    let trouble = &events.last().unwrap().data["run"]["trouble"];
+    assert_eq!((&trouble[0]["severity"], trouble.as_array().unwrap().len()), (&json!("warning"), 1), "{trouble:#}");
+    assert!(trouble[0]["help"].as_str().unwrap().contains("nobody notices a hold on them"), "{trouble:#}");
+    let facts = console.get(&format!("/runs/{run}")).is(200).json()["run"].clone();
+    assert_eq!((&facts["carried"], &facts["trouble"]), (&json!("here"), trouble));
+
+    console.signal("TERM");
+    let (code, said) = console.end();
+    assert_eq!(code, Some(75));
+    // Both chunks ask, and whoever reads it wants to know it once.
+    let lines: Vec<&str> = said.lines().filter(|line| line.contains("nobody notices a hold on them")).collect();
+    assert!(lines.len() == 1 && lines[0].contains(&run), "{said}");
 }
 
 /// Whoever could serve the usual address before may have left something in the browser: other addresses of this machine do as well.
@@ -927,9 +969,7 @@ fn a_wait_for_a_job_slot_names_who_has_the_slots() {
     let bench = Bench::new();
     let scenario = bench.file("slow.json", &json!({ "recordingJobs": { "processingSeconds": 5 } }));
     let console = Console::start(&bench, &["--scenario", scenario.to_str().unwrap()]);
-    let example =
-        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/year-recording-jobs.json"));
-    let mut recordings: Value = serde_json::from_str(&example.unwrap()).unwrap();
+    let mut recordings = recordings();
     // A run alone has no more chunks under way than there are slots: it takes two of them.
     let first = console.begin(&plan(&bench, &recordings, None));
     let told = |event: &Event| event.data["run"]["slots"]["holders"].as_array().is_some_and(|list| list.len() == 2);

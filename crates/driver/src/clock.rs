@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use futures_util::future::{Either, select};
+use futures_util::future::select;
 use purge_core::time::Timestamp;
 
 /// Wall time, UTC.
@@ -59,8 +59,6 @@ impl Clock for SystemClock {
 
     async fn sleep(&self, time: Duration) {
         let (wall, steady) = (pin!(self.sleep_until(self.now().plus(time))), pin!(tokio::time::sleep(time)));
-        match select(wall, steady).await {
-            Either::Left(((), _)) | Either::Right(((), _)) => {}
-        }
+        select(wall, steady).await;
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::{join_all, select};
 use purge_core::reply::retry_after;
 use purge_core::time::Timestamp;
 use purge_core::url::Url;
@@ -136,8 +136,6 @@ impl<L: Ledger, H: Http, C: Clock> Postman<'_, L, H, C> {
                 select(std::pin::pin!(done.raised()), std::pin::pin!(stop.raised())).await;
             }
         });
-        match select(sleep, raised).await {
-            Either::Left(((), _)) | Either::Right(((), _)) => {}
-        }
+        select(sleep, raised).await;
     }
 }

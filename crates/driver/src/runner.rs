@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use futures_util::future::{Either, join, select};
+use futures_util::future::{join, select};
 use futures_util::stream::FuturesUnordered;
 use purge_core::run::{Order, Pace, WaitReason};
 use purge_core::time::Timestamp;
@@ -188,9 +188,7 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Runner<'_, L, H, C, W> {
                 select(stop, pin!(shared.cancelled.raised())).await;
             }
         });
-        match select(sleep, news).await {
-            Either::Left(((), _)) | Either::Right(((), _)) => {}
-        }
+        select(sleep, news).await;
     }
 
     /// Adds what the chunk's job has shown to what is known about how long a job takes.

@@ -45,8 +45,8 @@ pub(crate) fn webhook(
     WireRequest { method: Method::Post, url, headers, body: body.as_bytes().to_vec(), timeout: WEBHOOK_TIMEOUT }
 }
 
-/// Sends it, and gives up when its time is over; what the answer repeats of the credentials is not passed on. A POST or PUT without a body is refused: a delete job without its filter must
-/// not leave, wherever the filter was lost.
+/// Sends it, and gives up when its time is over; what the answer repeats of the credentials is not passed on. A POST or PUT without a
+/// body is refused: a delete job without its filter must not leave, wherever the filter was lost.
 pub(crate) async fn send<H: Http, C: Clock>(
     http: &H,
     clock: &C,

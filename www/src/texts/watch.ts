@@ -37,7 +37,7 @@ export const watch = {
     chunk: (n: number, outcome: string, why: string) => `Chunk ${n} is ${outcome}${why && `: ${why.replace(/\.$/, '')}`}.`,
     standing: { ended: 'The run has ended.', cancelling: 'The run is being cancelled.', underWay: 'The run is under way.', stopped: 'The run has stopped.' },
   },
-  trouble: 'The last attempt to carry it out came to nothing',
+  trouble: 'Trouble with carrying it out',
   lanes: 'Lanes',
   lanesLabel: (lanes: string, from: string, to: string) => `${lanes} from ${from} to ${to} UTC; the table below has the same facts.`,
   noRecords: 'Nothing has happened yet.',

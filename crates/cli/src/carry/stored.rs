@@ -140,6 +140,17 @@ pub(crate) fn unopened(folder: &Path) -> impl FnOnce(OpenError) -> Failure {
             ),
             "use the program that wrote it; the ledger is as it should be, and nothing was changed",
         ),
+        OpenError::Network(network) => Failure::new(
+            Exit::BadInput,
+            "ledger.network",
+            folder.display().to_string(),
+            format!(
+                "the ledger in `{}` is on {network}, where two machines could carry out the same run",
+                folder.display()
+            ),
+            "name a folder on a disk of this machine with `--ledger`; a ledger that is there already is copied, with its -wal and -shm, \
+             while nothing runs on any machine. Evidence may stay there",
+        ),
         OpenError::Folder(why) => Failure::new(
             Exit::BadInput,
             "ledger.folder",

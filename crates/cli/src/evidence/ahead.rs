@@ -6,7 +6,7 @@ use std::path::Path;
 use purge_core::audit::ChainHead;
 use purge_core::evidence::MANIFEST;
 
-use super::folder::manifest;
+use super::folder::{manifest, standing};
 use crate::carry::stored;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -14,6 +14,7 @@ use crate::ledger::SqliteLedger;
 
 /// Refuses a folder with evidence of the run whose chains are longer than the ledger's, or other ones.
 pub(crate) fn refuse_ahead(folder: &Path, run_id: &str, ledger: &SqliteLedger) -> Result<(), Failure> {
+    let folder = &standing(folder);
     let Some(manifest) = manifest(folder).filter(|manifest| manifest.run_id == run_id) else { return Ok(()) };
     for (chunk, ChainHead { length, hash }) in &manifest.chains.heads {
         let Some(last) = length.checked_sub(1) else { continue };

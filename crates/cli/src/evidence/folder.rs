@@ -1,4 +1,5 @@
-//! Writing the folder: whole, beside its place, then put there.
+//! Writing the folder: whole, beside its place, then put there. What was there before is put aside first and goes last, so that a
+//! process that is killed in between leaves one of the two ([`standing`]).
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -39,27 +40,36 @@ pub(crate) fn write(folder: &Path, run_id: &str, evidence: &Evidence) -> Result<
     refuse_foreign(folder, run_id).map_err(|failure| Failure { exit: Exit::Internal, ..failure })?;
     let new = sibling(folder, "new");
     let old = sibling(folder, "old");
-    for leftover in [&new, &old] {
-        match fs::remove_dir_all(leftover) {
-            Ok(()) => {}
-            Err(why) if why.kind() == io::ErrorKind::NotFound => {}
-            Err(why) => return Err(failed(why)),
-        }
-    }
+    remove(&new).map_err(failed)?;
     private::make(&new).map_err(failed)?;
     fill(&new, evidence).map_err(failed)?;
-    let replaced = folder.exists();
-    if replaced {
+    let before = standing(folder);
+    if before.exists() {
         // Whoever was let in stays in.
-        let permissions = fs::metadata(folder).map_err(failed)?.permissions();
+        let permissions = fs::metadata(&before).map_err(failed)?.permissions();
         fs::set_permissions(&new, permissions).map_err(failed)?;
-        fs::rename(folder, &old).map_err(failed)?;
+        if before != old {
+            remove(&old).map_err(failed)?;
+            fs::rename(folder, &old).map_err(failed)?;
+        }
     }
     fs::rename(&new, folder).map_err(failed)?;
-    if replaced {
-        fs::remove_dir_all(&old).map_err(failed)?;
+    remove(&old).map_err(failed)
+}
+
+/// Where the evidence is: in the folder; or beside it, where a process put it aside to replace it and was killed.
+pub(super) fn standing(folder: &Path) -> PathBuf {
+    let old = sibling(folder, "old");
+    let put_aside = !folder.join(MANIFEST).exists() && old.join(MANIFEST).exists();
+    if put_aside { old } else { folder.to_owned() }
+}
+
+/// Removes the folder, if there is one.
+fn remove(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(why) if why.kind() != io::ErrorKind::NotFound => Err(why),
+        Ok(()) | Err(_) => Ok(()),
     }
-    Ok(())
 }
 
 /// The manifest of a folder, if there is one that can be read.
@@ -101,19 +111,20 @@ pub(crate) fn refuse_foreign(folder: &Path, run_id: &str) -> Result<(), Failure>
     private::make(parent).map_err(|why| refused(format!("cannot make `{}`: {why}", parent.display())))?;
     try_out(folder, run_id)?;
     let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Ok(entries) => Some(entries),
+        Err(why) if why.kind() == io::ErrorKind::NotFound => None,
         Err(why) => return Err(refused(format!("cannot read `{}`: {why}", folder.display()))),
     };
-    for entry in entries.flatten() {
+    for entry in entries.into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name != MANIFEST && !FILES.contains(&name.as_str()) && !LITTER.contains(&name.as_str()) {
             return Err(refused(format!("`{}` holds `{name}`, which is not evidence", folder.display())));
         }
     }
-    match manifest(folder) {
+    let standing = standing(folder);
+    match manifest(&standing) {
         Some(other) if other.run_id != run_id => {
-            Err(refused(format!("`{}` holds the evidence of run `{}`", folder.display(), other.run_id)))
+            Err(refused(format!("`{}` holds the evidence of run `{}`", standing.display(), other.run_id)))
         }
         Some(_) | None => Ok(()),
     }
@@ -157,6 +168,7 @@ fn refused(folder: &Path, message: String, help: &str) -> Failure {
 /// Whether evidence is there already when a run begins: then the ledger that knew about it is lost, or it is of another run. It
 /// is the only proof of what was done, and is not replaced.
 pub(crate) fn refuse_earlier(folder: &Path) -> Result<(), Failure> {
+    let folder = standing(folder);
     if !folder.join(MANIFEST).exists() {
         return Ok(());
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use purge_core::evidence::{AUDIT, Examination, FILES, Files, MANIFEST, Verdict};
 
+use super::folder::standing;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
@@ -70,7 +71,16 @@ fn unreadable(folder: &Path, why: &str) -> Failure {
     let is_evidence = path.exists() || FILES.iter().any(|name| folder.join(name).exists());
     if !is_evidence {
         let message = format!("`{}` is not an evidence folder: {why}", folder.display());
-        let help = "name the folder that `run` printed";
+        let standing = standing(folder);
+        let help = if standing == folder {
+            "name the folder that `run` printed".to_owned()
+        } else {
+            format!(
+                "`{}` has what was there, put aside by a process that was killed before it had put newer evidence there: name that, or \
+                 give the same `run` again, which writes the evidence anew",
+                standing.display()
+            )
+        };
         return Failure::new(Exit::BadInput, "evidence.none", path.display().to_string(), message, help);
     }
     let message = format!("the evidence does not hold: `{MANIFEST}` is missing or damaged: {why}");

@@ -3,6 +3,7 @@
 //! Write-ahead log and `synchronous = full`: what a call has written survives the loss of power. One connection a process; other
 //! processes wait for their turn.
 
+mod disk;
 mod look;
 mod rows;
 mod store;
@@ -44,6 +45,8 @@ const OPENING: Duration = Duration::from_secs(30);
 pub(crate) enum OpenError {
     /// Its folder cannot be used: it is no folder, or may not be written.
     Folder(String),
+    /// Its folder is on that network file system, which machines share.
+    Network(&'static str),
     /// A newer program has written it, in a format of that version.
     Newer(i64),
     /// The folder can be used; what is in it cannot.
@@ -76,6 +79,9 @@ impl SqliteLedger {
     fn open_within(folder: &Path, limit: Duration) -> Result<Self, OpenError> {
         let refused = |doing: &str, why: io::Error| OpenError::Folder(format!("cannot {doing} it: {why}"));
         private::make(folder).map_err(|why| refused("make", why))?;
+        if let Some(network) = disk::network(folder) {
+            return Err(OpenError::Network(network));
+        }
         // SQLite does not wait its turn while another process makes the file or turns its write-ahead log on.
         let lock = folder.join("ledger.lock");
         let opening = File::create(&lock).map_err(|why| refused("lock", why))?;

@@ -7,10 +7,11 @@ use std::thread;
 
 use futures_util::future::{Either, select};
 use purge_core::finding::Finding;
-use purge_driver::{Signal, Unwatched};
+use purge_driver::{Clock as _, Signal, SystemClock};
 use tokio::sync::watch;
 
 use super::Setup;
+use super::trouble::{Onlooker, Trouble};
 use crate::carry::lock::RunLock;
 use crate::carry::run::{Surroundings, carry_on, conclude, place, provable};
 use crate::carry::stored;
@@ -22,47 +23,45 @@ use crate::runtime::on_this_thread;
 #[derive(Debug)]
 pub(crate) struct Carriers {
     setup: Arc<Setup>,
-    table: Arc<Mutex<Table>>,
+    at_work: Mutex<AtWork>,
+    trouble: Arc<Trouble>,
     stop: watch::Sender<bool>,
 }
 
-#[derive(Debug, Default)]
-struct Table {
-    at_work: BTreeMap<String, thread::JoinHandle<()>>,
-    /// Why the last attempt to carry the run out here came to nothing.
-    trouble: BTreeMap<String, Vec<Finding>>,
-}
+/// By run.
+type AtWork = BTreeMap<String, thread::JoinHandle<()>>;
 
 impl Carriers {
     /// Nobody yet.
     pub(crate) fn new(setup: Arc<Setup>) -> Self {
-        Self { setup, table: Arc::default(), stop: watch::Sender::new(false) }
+        Self { setup, at_work: Mutex::default(), trouble: Arc::default(), stop: watch::Sender::new(false) }
     }
 
     /// Whether the run is carried out here.
     pub(crate) fn has(&self, run_id: &str) -> bool {
-        self.table().at_work.get(run_id).is_some_and(|thread| !thread.is_finished())
+        self.at_work().get(run_id).is_some_and(|thread| !thread.is_finished())
     }
 
-    /// Why the last attempt to carry the run out here came to nothing, if it did.
+    /// What is wrong with carrying the run out here.
     pub(crate) fn trouble(&self, run_id: &str) -> Vec<Finding> {
-        self.table().trouble.get(run_id).cloned().unwrap_or_default()
+        self.trouble.of(run_id, SystemClock.now())
     }
 
     /// Begins to carry the run out. The lock is its permission, and goes with it.
     pub(crate) fn begin(&self, run_id: &str, lock: RunLock) -> Result<(), Failure> {
-        let mut table = self.table();
-        table.trouble.remove(run_id);
+        let mut at_work = self.at_work();
+        self.trouble.none(run_id);
         let (setup, stop) = (Arc::clone(&self.setup), self.stop.subscribe());
-        let (id, told) = (run_id.to_owned(), Arc::clone(&self.table));
+        let (id, trouble) = (run_id.to_owned(), Arc::clone(&self.trouble));
         let thread = thread::Builder::new().name(run_id.to_owned()).spawn(move || {
-            if let Err(failure) = carry(&setup, &id, lock, stop) {
-                lock_of(&told).trouble.insert(id, failure.findings);
+            match carry(&setup, &id, &trouble, lock, stop) {
+                Ok(()) => trouble.none(&id),
+                Err(failure) => trouble.came_to_nothing(&id, failure.findings),
             }
         });
         let thread = thread.map_err(|why| Failure::machine("start a thread", why))?;
-        table.at_work.insert(run_id.to_owned(), thread);
-        table.at_work.retain(|_, thread| !thread.is_finished());
+        at_work.insert(run_id.to_owned(), thread);
+        at_work.retain(|_, thread| !thread.is_finished());
         Ok(())
     }
 
@@ -74,7 +73,7 @@ impl Carriers {
     /// Asks everybody to stop, and waits until they have written the evidence.
     pub(crate) fn stop(&self) {
         self.ask_to_stop();
-        let at_work = std::mem::take(&mut self.table().at_work);
+        let at_work = std::mem::take(&mut *self.at_work());
         for thread in at_work.into_values() {
             // A panic has been told by the thread itself; what it had written is durable.
             let _ = thread.join();
@@ -83,20 +82,22 @@ impl Carriers {
 
     /// How many are at work.
     pub(crate) fn count(&self) -> usize {
-        self.table().at_work.values().filter(|thread| !thread.is_finished()).count()
+        self.at_work().values().filter(|thread| !thread.is_finished()).count()
     }
 
-    fn table(&self) -> MutexGuard<'_, Table> {
-        lock_of(&self.table)
+    fn at_work(&self) -> MutexGuard<'_, AtWork> {
+        self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn lock_of(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
-    table.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Carries the run out until it has ended or the server stops, and leaves evidence either way.
-fn carry(setup: &Setup, run_id: &str, lock: RunLock, mut stop: watch::Receiver<bool>) -> Result<(), Failure> {
+fn carry(
+    setup: &Setup,
+    run_id: &str,
+    trouble: &Trouble,
+    lock: RunLock,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), Failure> {
     on_this_thread(async {
         let around = &setup.around;
         let ledger = SqliteLedger::open(&around.folder).map_err(stored::unopened(&around.folder))?;
@@ -108,8 +109,8 @@ fn carry(setup: &Setup, run_id: &str, lock: RunLock, mut stop: watch::Receiver<b
         let around = Surroundings { scenario: setup.scenario_for(order), policy, ..around.clone() };
         let carried = async {
             let place = place(&setup.settings, &around, order)?;
-            let signal = Signal::new();
-            let carrying = pin!(carry_on(&ledger, &place, order, around.policy.as_ref(), &lock, &Unwatched, &signal));
+            let (watch, signal) = (Onlooker::new(run_id, trouble), Signal::new());
+            let carrying = pin!(carry_on(&ledger, &place, order, around.policy.as_ref(), &lock, &watch, &signal));
             let asked = pin!(stop.wait_for(|stop| *stop));
             match select(carrying, asked).await {
                 Either::Left((end, _)) => end,

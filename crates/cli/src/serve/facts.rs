@@ -101,7 +101,7 @@ pub(crate) struct RunFacts {
     can: Can,
     /// What chunks that wait for a slot wait for; only where the API has slots.
     slots: Option<Slots>,
-    /// Why the last attempt to carry it out here came to nothing.
+    /// What is wrong with carrying it out here.
     trouble: Vec<Finding>,
     requested_by: String,
     approved_by: String,

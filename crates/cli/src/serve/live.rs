@@ -11,6 +11,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use futures_util::stream;
+use purge_core::finding::Finding;
 use purge_core::run::{ChunkRun, ChunkView};
 use purge_driver::ledger::{Ledger, RecordRow};
 use purge_driver::{Clock, SystemClock};
@@ -66,7 +67,7 @@ struct Listener {
 struct Whole {
     changes: u64,
     carried: Option<Carried>,
-    trouble: usize,
+    trouble: Vec<Finding>,
     /// Other runs take and give back slots, too.
     slots: Vec<String>,
 }
@@ -186,7 +187,7 @@ fn see(
     let whole = Whole {
         changes: now.changes,
         carried: looking.carried(run_id)?,
-        trouble: server.carriers.trouble(run_id).len(),
+        trouble: server.carriers.trouble(run_id),
         slots: ledger.slot_holders(tenant).map_err(stored::failed)?,
     };
     let news = told != Some(&whole);

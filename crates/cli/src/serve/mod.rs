@@ -19,6 +19,7 @@ mod problem;
 mod routes;
 mod start;
 mod token;
+mod trouble;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

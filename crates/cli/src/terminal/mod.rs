@@ -8,6 +8,7 @@ pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod result;
 pub(crate) mod table;
+pub(crate) mod unasked;
 pub(crate) mod words;
 
 use anstyle::{AnsiColor, Style};

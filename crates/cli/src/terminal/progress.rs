@@ -14,19 +14,13 @@ use purge_core::run::{Cause, ChunkRun, ChunkView, Outcome, WaitReason};
 use purge_core::time::Timestamp;
 use purge_driver::{Clock, SystemClock, Watch};
 
+use super::unasked::Unasked;
 use super::words::{reason, span, window};
 use super::{CARE, DIM, paint, result, say_news, tell, tell_news};
 use crate::events;
 
 /// Up to this many chunks have a line each from beginning to end.
 const FEW: u32 = 12;
-
-/// How often a chunk in its cool-off asks.
-const AN_HOUR: Duration = Duration::from_secs(3_600);
-
-/// What it means that the policy cannot be asked in a cool-off, in which nothing is about to leave that could be stopped.
-const UNNOTICED: &str = "recordings that wait for their date go on waiting, and go when it comes: until the policy can be read, which is tried \
-                         every hour, nobody notices a hold on them";
 
 /// Who is shown progress, and how.
 #[derive(Debug)]
@@ -35,8 +29,7 @@ pub(crate) struct Progress {
     simulated: bool,
     /// What was last said of each chunk: the same is not said twice.
     said: RefCell<BTreeMap<u32, String>>,
-    /// What was last said about a policy that could not be asked, and when.
-    unasked: RefCell<Option<(Timestamp, String)>>,
+    unasked: Unasked,
 }
 
 #[derive(Debug)]
@@ -57,13 +50,13 @@ impl Progress {
         } else {
             Mode::Lines
         };
-        Self { mode, simulated, said: RefCell::default(), unasked: RefCell::default() }
+        Self { mode, simulated, said: RefCell::default(), unasked: Unasked::default() }
     }
 
     /// Events if asked for, otherwise nothing: for virtual time, in which nobody can watch.
     pub(crate) fn unwatched(json: bool) -> Self {
         let mode = if json { Mode::Json } else { Mode::Silent };
-        Self { mode, simulated: true, said: RefCell::default(), unasked: RefCell::default() }
+        Self { mode, simulated: true, said: RefCell::default(), unasked: Unasked::default() }
     }
 
     /// A line between the others.
@@ -110,15 +103,10 @@ impl Watch for Progress {
         self.show(&run.view());
     }
 
-    /// Every chunk asks once an hour; whoever watches wants to know it once an hour, and not from each.
     fn unasked(&self, _run: &ChunkRun, why: &Cause) {
-        let now = SystemClock.now();
-        let mut last = self.unasked.borrow_mut();
-        if last.as_ref().is_some_and(|(at, said)| *said == why.message && now.since(*at) < AN_HOUR) {
-            return;
+        if let Some(news) = self.unasked.news(why, SystemClock.now()) {
+            self.remark(&paint(CARE, &news));
         }
-        self.remark(&paint(CARE, &format!("{}: {UNNOTICED}", why.message)));
-        *last = Some((now, why.message.clone()));
     }
 }
 

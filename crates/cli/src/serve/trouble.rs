@@ -1,0 +1,102 @@
+//! What is wrong with runs that are carried out here, of which the ledger knows nothing.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use purge_core::finding::{Finding, Severity};
+use purge_core::run::{Cause, ChunkRun};
+use purge_core::time::Timestamp;
+use purge_driver::{Clock as _, SystemClock, Watch};
+
+use crate::terminal::unasked::{AN_HOUR, UNNOTICED, Unasked};
+use crate::terminal::{CARE, paint, tell_news};
+
+/// What is tried every hour, and takes up to a minute, works again if it is not heard of for longer than this.
+const PASSED: Duration = AN_HOUR.saturating_add(Duration::from_mins(2));
+
+/// By run.
+#[derive(Debug, Default)]
+pub(crate) struct Trouble {
+    runs: Mutex<BTreeMap<String, Known>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    findings: Vec<Finding>,
+    /// When it was last tried, if it is tried again by itself.
+    tried: Option<Timestamp>,
+}
+
+impl Trouble {
+    /// What is wrong with that run.
+    pub(crate) fn of(&self, run_id: &str, now: Timestamp) -> Vec<Finding> {
+        let runs = self.runs();
+        let known = runs.get(run_id).filter(|known| known.tried.is_none_or(|tried| now.since(tried) < PASSED));
+        known.map(|known| known.findings.clone()).unwrap_or_default()
+    }
+
+    /// The last attempt to carry it out came to nothing.
+    pub(crate) fn came_to_nothing(&self, run_id: &str, findings: Vec<Finding>) {
+        self.runs().insert(run_id.to_owned(), Known { findings, tried: None });
+    }
+
+    /// Nothing is wrong with it, as far as is known.
+    pub(crate) fn none(&self, run_id: &str) {
+        self.runs().remove(run_id);
+    }
+
+    fn unasked(&self, run_id: &str, why: &Cause, now: Timestamp) {
+        let finding = Finding::new(Severity::Warning, &why.code, "", &why.message, UNNOTICED);
+        self.runs().insert(run_id.to_owned(), Known { findings: vec![finding], tried: Some(now) });
+    }
+
+    fn runs(&self) -> MutexGuard<'_, BTreeMap<String, Known>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Watches a run that is carried out here, for what cannot be read from the ledger.
+#[derive(Debug)]
+pub(crate) struct Onlooker<'a> {
+    run_id: &'a str,
+    trouble: &'a Trouble,
+    unasked: Unasked,
+}
+
+impl<'a> Onlooker<'a> {
+    /// Of that run.
+    pub(crate) fn new(run_id: &'a str, trouble: &'a Trouble) -> Self {
+        Self { run_id, trouble, unasked: Unasked::default() }
+    }
+}
+
+impl Watch for Onlooker<'_> {
+    /// Everybody reads it from the ledger.
+    fn changed(&self, _run: &ChunkRun) {}
+
+    fn unasked(&self, _run: &ChunkRun, why: &Cause) {
+        let now = SystemClock.now();
+        self.trouble.unasked(self.run_id, why, now);
+        if let Some(news) = self.unasked.news(why, now) {
+            tell_news(&paint(CARE, &format!("{}: {news}", self.run_id)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_that_could_not_be_asked_is_trouble_until_it_should_have_been_asked_again() {
+        let trouble = Trouble::default();
+        let start = Timestamp::parse("2026-01-01T10:00:00Z").unwrap();
+        let of = |run: &str, seconds| trouble.of(run, start.plus(Duration::from_secs(seconds))).len();
+        trouble.unasked("run-1", &Cause::new("policy.unreadable", "the policy that applies now cannot be read"), start);
+        trouble.came_to_nothing("run-2", vec![Finding::new(Severity::Error, "login.refused", "", "", "")]);
+        assert_eq!([of("run-1", 0), of("run-1", 3_660), of("run-1", 3_720), of("run-2", 90_000)], [1, 1, 0, 1]);
+        trouble.none("run-2");
+        assert_eq!(of("run-2", 0), 0);
+    }
+}
