@@ -16,7 +16,7 @@ const initial = sizes.filter(([name]) => atOnce(name)).reduce((sum, [, size]) =>
 
 const limits = [
   // All of it: planning, the simulated world, and every check that `verify` makes. The aim is 120 KB.
-  ['wasm', of(/\.wasm$/), 201 * KB],
+  ['wasm', of(/\.wasm$/), 202 * KB],
   ['page as first loaded', initial, 240 * KB],
 ]
 let exceeded = false

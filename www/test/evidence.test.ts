@@ -32,18 +32,17 @@ test('of several things that do not hold, the bad record says most', () => {
   expect(complaint(found(badVerdict))).toBe(badVerdict.message)
 })
 
-test('plan and manifest say beside the records what the purge was, and which program wrote it; the report what the platform keeps', async () => {
+test('plan and manifest say beside the records what the purge was, and which program wrote it', async () => {
   const folder = (api: string, manifest: object): Folder => {
     const files = {
       'plan.json': { request: { api, name: 'Q1' }, policy: { limits: { verifyConversations: 10 } } },
       'manifest.json': manifest,
-      'report.json': { chunks: [{ protected: 75 }, { protected: null }, { protected: 3 }] },
     }
     return { path: '', files: new Map(Object.entries(files).map(([name, value]) => [name, new File([JSON.stringify(value)], name)])) }
   }
   expect(await beside(folder('recordingJobs', { program: 'genesys-purge/0.1.0' }))).toEqual({
-    request: { api: 'recordingJobs', name: 'Q1' }, policy: { limits: { verifyConversations: 10 } }, program: 'genesys-purge/0.1.0', protected: 78,
+    request: { api: 'recordingJobs', name: 'Q1' }, policy: { limits: { verifyConversations: 10 } }, program: 'genesys-purge/0.1.0',
   })
-  // Older manifests do not say it, and only recording jobs leave recordings to the platform.
-  expect(await beside(folder('dataDeletion', {}))).toMatchObject({ program: '', protected: 0 })
+  // Older manifests do not say it.
+  expect(await beside(folder('dataDeletion', {}))).toMatchObject({ program: '' })
 })

@@ -259,6 +259,28 @@ fn asked_to_terminate_it_stops_in_order_and_says_how_to_go_on() {
     assert_eq!((&report["outcome"], &report["totals"]["submits"]), (&json!("verified"), &json!(12)));
 }
 
+/// What Genesys Cloud keeps is neither deleted nor left over, and nobody should have to look for it in the report.
+#[test]
+fn what_the_platform_keeps_is_said_by_run_and_by_verify() {
+    let bench = Bench::new();
+    let mut wanted: Value =
+        serde_json::from_str(&fs::read_to_string(example("year-recording-jobs.json")).unwrap()).unwrap();
+    wanted["range"] = json!({ "start": "2023-01-01T00:00:00.000Z", "end": "2023-01-03T00:00:00.000Z" });
+    bench.file("request.json", &wanted);
+    bench.file("policy.json", &json!({ "version": 1, "limits": { "verifyConversations": 1000 } }));
+    bench.file("protected.json", &json!({ "protected": { "conversations": 2000 } }));
+    let args = ["run", "request.json", "--policy", "policy.json", "--scenario", "protected.json"];
+    let ran = bench.run(&args).exits(0);
+    let report: Value =
+        serde_json::from_str(&fs::read_to_string(bench.evidence().join("report.json")).unwrap()).unwrap();
+    let kept = report["totals"]["protected"].as_u64().unwrap();
+    assert!(kept > 0, "{report}");
+    let says = format!("; {kept} kept by the platform's legal holds");
+    assert!(ran.stdout.contains(&says), "{says}: {}", ran.stdout);
+    let verified = bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
+    assert!(verified.stdout.contains(&format!("kept  {kept} by the platform's legal holds")), "{}", verified.stdout);
+}
+
 /// Until then somebody can take the delete dates back, who has to know that they should.
 #[test]
 fn of_a_cool_off_the_date_is_shown_and_a_hold_that_has_come_meanwhile_is_told() {

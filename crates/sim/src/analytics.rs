@@ -156,7 +156,7 @@ fn paging(value: Option<&Value>) -> Result<(u64, u64), ApiError> {
     Ok((size, page))
 }
 
-fn sort(found: &mut Vec<&Conversation>, body: &Map<String, Value>) -> Result<(), ApiError> {
+pub(crate) fn sort(found: &mut Vec<&Conversation>, body: &Map<String, Value>) -> Result<(), ApiError> {
     let text = |name: &str, default: &'static str| match body.get(name) {
         None => Ok(default),
         Some(value) => value.as_str().ok_or_else(|| ApiError::invalid_value(name, value)),

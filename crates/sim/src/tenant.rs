@@ -64,8 +64,8 @@ impl Tenant {
         Self::with(scenario, Self::operate_for_others)
     }
 
-    /// The same organisation for a rehearsal: it does not know the operations that this program never asks for, nor queries in the
-    /// background, without which it does; and the page need not load them.
+    /// The same organisation for a rehearsal: it does not know the operations that this program never asks for, and the page
+    /// need not load them.
     pub(crate) fn for_rehearsal(scenario: Scenario) -> Self {
         Self::with(scenario, |_, _, _, _| Err(ApiError::not_found()))
     }
@@ -213,13 +213,12 @@ impl Tenant {
             Route::JobFailed(id) => self.failed_recordings(id, request),
             Route::Metadata(id) => self.metadata(id),
             Route::ProtectionRead => self.read_protection(request),
-            Route::Inquire
-            | Route::Inquiry(_)
-            | Route::InquiryResult(_)
-            | Route::MetadataOne(..)
-            | Route::RecordingUpdate(..)
-            | Route::ProtectionWrite
-            | Route::Organization => (self.others)(self, route, request, now),
+            Route::Inquire => self.inquire(request, now),
+            Route::Inquiry(id) => self.inquiry(id, now),
+            Route::InquiryResult(id) => self.inquiry_result(id, request, now),
+            Route::MetadataOne(..) | Route::RecordingUpdate(..) | Route::ProtectionWrite | Route::Organization => {
+                (self.others)(self, route, request, now)
+            }
         }
     }
 
@@ -230,9 +229,6 @@ impl Tenant {
         now: i64,
     ) -> Result<HttpResponse, ApiError> {
         match route {
-            Route::Inquire => self.inquire(request, now),
-            Route::Inquiry(id) => self.inquiry(id, now),
-            Route::InquiryResult(id) => self.inquiry_result(id, request, now),
             Route::MetadataOne(id, recording) => self.metadata_one(id, recording),
             Route::RecordingUpdate(id, recording) => self.update_recording(id, recording, request, now),
             Route::ProtectionWrite => self.write_protection(request, now),
@@ -242,6 +238,9 @@ impl Tenant {
             | Route::DeletionStatus(_)
             | Route::DetailsQuery
             | Route::DetailsByIds
+            | Route::Inquire
+            | Route::Inquiry(_)
+            | Route::InquiryResult(_)
             | Route::JobCreate
             | Route::JobList
             | Route::JobGet(_)

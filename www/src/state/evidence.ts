@@ -55,16 +55,12 @@ export interface Beside {
   policy: Fields
   /** Which program wrote the evidence; empty where the manifest does not say. */
   program: string
-  /** Recordings that the platform keeps because of a legal hold of its own. */
-  protected: number
 }
 
-/** Reads the plan and the manifest; of recording jobs the report, too, whose sums do not say what the platform keeps. */
+/** Reads the plan and the manifest. */
 export async function beside({ files }: Folder): Promise<Beside> {
   const read = async (name: string): Promise<Fields> => fields((await files.get(name)?.text()) ?? '') ?? {}
   const [plan, manifest] = [await read('plan.json'), await read(MANIFEST)]
   const part = (name: string): Fields => (at(plan, [name]) ?? {}) as Fields
-  const chunks = textAt(plan, ['request', 'api']) === 'recordingJobs' ? at(await read('report.json'), ['chunks']) : []
-  const kept = (Array.isArray(chunks) ? chunks : []).reduce<number>((sum, chunk) => sum + Number(at(chunk, ['protected']) ?? 0), 0)
-  return { request: part('request'), policy: part('policy'), program: textAt(manifest, ['program']), protected: kept }
+  return { request: part('request'), policy: part('policy'), program: textAt(manifest, ['program']) }
 }

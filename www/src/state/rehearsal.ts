@@ -55,8 +55,6 @@ export class Show {
   readonly lines: Line[] = []
   readonly marks: Mark[] = []
   readonly begun: number
-  /** Recordings that the platform keeps because of a hold, of all chunks. */
-  protected = 0
   standing: Standing
   reported: Reported | null = null
   playing = false
@@ -294,7 +292,6 @@ export class Show {
     const when = Date.parse(at)
     this.#rank(chunk)
     if (view.outcome !== null && (this.views.get(chunk)?.outcome ?? null) === null) this.#ends.push(when)
-    this.protected += (view.protected ?? 0) - (this.views.get(chunk)?.protected ?? 0)
     this.views.set(chunk, view)
     if (!this.forgets) {
       const past = this.#past.get(chunk)

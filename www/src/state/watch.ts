@@ -19,8 +19,6 @@ export class Watched {
   detail: RunDetail | null = null
   facts: RunFacts | null = null
   sums: Sums | null = null
-  /** Recordings that the platform keeps because of a hold, of all chunks, once the run has ended. */
-  protected = 0
   lanes = new Lanes('')
   readonly views = new Map<number, ChunkView>()
   lines: Line[] = []
@@ -185,10 +183,7 @@ export class Watched {
       this.#stale = false
       const began = performance.now()
       await attempt(async () => {
-        const sums = await ask<Answers['sums']>(`/runs/${this.id}/sums`)
-        // Both at once: what is said of the sums depends on it.
-        this.protected = await this.#kept(sums)
-        this.sums = sums
+        this.sums = await ask<Answers['sums']>(`/runs/${this.id}/sums`)
       })
       paint()
       const took = performance.now() - began
@@ -196,13 +191,6 @@ export class Watched {
       this.#stale ||= this.facts !== null && this.facts.standing !== 'ended'
     }
     this.#asking = false
-  }
-
-  /** Only recording jobs have such recordings, and the sums do not say how many. The chunks that are shown may not be all. */
-  async #kept({ outcome }: Sums): Promise<number> {
-    if (this.facts?.api !== 'recordingJobs' || outcome === 'open') return 0
-    const { report } = await ask<Answers['report']>(`/runs/${this.id}/report`)
-    return report.chunks.reduce((sum, chunk) => sum + (chunk.protected ?? 0), 0)
   }
 
   /** Shows the chunks after that one. */

@@ -36,9 +36,8 @@ function asked({ tenant, jurisdiction, approvedBy, approvedAt }: Told, { request
 }
 
 /** What came of it. What was not measured is not zero. */
-function done(outcome: string, { recordsDeleted, remaining, chunks }: Told, files: Beside): Fact[] {
+function done(outcome: string, { recordsDeleted, remaining, protected: kept, chunks }: Told, files: Beside): Fact[] {
   const words = t.evidence.account
-  const { protected: kept } = files
   const one = isSampled(files) ? 'recording' : 'record'
   const measured = (n: number | null): string => (n === null ? words.notMeasured : plural(n, one))
   return [

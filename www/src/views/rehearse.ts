@@ -207,7 +207,7 @@ function chunkTable(running: Show): TemplateResult {
   // So many are not remembered: what they were then cannot be said.
   const present = running.lookAt !== null && running.forgets
   const shown = present ? running.now : running.shown
-  const kept = running.protected > 0
+  const kept = views.some((view) => (view.protected ?? 0) > 0)
   const heads = [t.table.columns.number, t.rehearse.state, t.rehearse.waits, t.rehearse.next, t.rehearse.submits, t.rehearse.before, t.rehearse.deleted, ...(kept ? [t.watch.protected] : []), t.watch.left]
   return html`<section class="states" aria-labelledby="states-title">
     <header class="bar"><h2 id="states-title">${t.rehearse.chunks}</h2>
@@ -240,11 +240,11 @@ function report(running: Show): TemplateResult | typeof nothing {
   const ended = Object.entries(report.totals.byOutcome).filter(([, n]) => n > 0)
   return html`<section class="report" aria-labelledby="report-title">
     <header class="bar"><h2 id="report-title">${t.rehearse.report}</h2></header>
-    <p class="verdict ${exitCode === 0 ? 'good' : 'bad'}" role="status">${verdict(report.outcome, exitCode, running.protected)}</p>
+    <p class="verdict ${exitCode === 0 ? 'good' : 'bad'}" role="status">${verdict(report.outcome, exitCode, report.totals)}</p>
     <p>${equation(report.accounting)}</p>
     ${facts([
       ...ended.map(([outcome, n]) => [t.rehearse.outcomes[outcome as Outcome], number(n)] as const),
-      ...sums(report.totals, running.protected),
+      ...sums(report.totals),
       [t.watch.facts.tenant, html`<strong class="warning">${report.tenant}</strong>`],
       [t.watch.facts.run, html`<code>${report.runId}</code>`],
       [t.watch.facts.plan, html`<code>${report.planDigest}</code>`],

@@ -12,13 +12,13 @@ const measured = (n: number | null): string => (n === null ? t.rehearse.measured
 export const word = (outcome: string, kept: number): string =>
   outcome === 'verified' && kept > 0 ? t.watch.verifiedBut(plural(kept, 'recording')) : (t.watch.verdicts[outcome] ?? outcome)
 
+type Totals = Pick<Report['totals'], 'submits' | 'recordsDeleted' | 'remaining' | 'protected'>
+
 /** `Something is left over · exit code 5`. */
-export const verdict = (outcome: string, exitCode: number, kept: number): string => `${word(outcome, kept)} · ${t.rehearse.exit(exitCode)}`
+export const verdict = (outcome: string, exitCode: number, { protected: kept }: Totals): string => `${word(outcome, kept)} · ${t.rehearse.exit(exitCode)}`
 
 /** What was sent, deleted and left, and what the platform keeps, if it keeps something. */
-export const sums = (
-  { submits, recordsDeleted, remaining }: Pick<Report['totals'], 'submits' | 'recordsDeleted' | 'remaining'>, kept: number,
-): [name: string, value: string][] => [
+export const sums = ({ submits, recordsDeleted, remaining, protected: kept }: Totals): [name: string, value: string][] => [
   [t.watch.facts.submits, number(submits)],
   [t.watch.facts.deleted, measured(recordsDeleted)],
   ...(kept > 0 ? [[t.watch.facts.protected, number(kept)] satisfies [string, string]] : []),

@@ -215,7 +215,7 @@ function outcome(watched: Watched, run: RunFacts): TemplateResult | typeof nothi
     <header class="bar"><h2 id="outcome-title">${t.watch.outcome}</h2>
       ${evidence ? html`<button type="button" class="plain" @click=${() => void prove(watched)}>${t.watch.prove}</button>
         <button type="button" class="plain" @click=${() => void copy(evidence.digest)}>${t.watch.copyManifest}</button>` : nothing}</header>
-    <p class="verdict ${sums.exitCode === 0 ? 'good' : 'bad'}">${verdict(sums.outcome, sums.exitCode, watched.protected)}</p>
+    <p class="verdict ${sums.exitCode === 0 ? 'good' : 'bad'}">${verdict(sums.outcome, sums.exitCode, sums.totals)}</p>
     ${evidence ? html`<p class="quiet">${t.watch.evidence} <code>${evidence.folder}</code> · ${t.watch.manifest} <code>${evidence.digest}</code></p>` : nothing}
     ${problems(sums.problems)}
   </section>`
@@ -308,7 +308,7 @@ function known(watched: Watched, run: RunFacts): TemplateResult {
     [t.watch.facts.approved, `${run.approvedBy}, ${instant(seconds(run.approvedAt))} UTC`],
     [t.watch.facts.reason, detail?.request.reason ?? ''],
     [t.watch.facts.compliance, detail?.complianceNote ?? ''],
-    ...(sums ? summed(sums.totals, watched.protected) : []),
+    ...(sums ? summed(sums.totals) : []),
     [t.watch.facts.messages, sums ? t.watch.messages(sums.messages) : '–'],
   ]
   const a = detail?.accounting

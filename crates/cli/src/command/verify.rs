@@ -72,6 +72,9 @@ fn summarise(summary: &Summary) {
     about("chunks", &format!("{}: {}", plural(summary.chunks.into(), "chunk"), how.join(", ")));
     about("deleted", &count(summary.records_deleted));
     about("left", &count(summary.remaining));
+    if summary.protected > 0 {
+        about("kept", &format!("{} by the platform's legal holds", count(Some(summary.protected))));
+    }
 }
 
 fn about(label: &str, text: &str) {

@@ -137,7 +137,15 @@ fn records(report: &Report) -> String {
     let deleted = chunks.iter().map(|chunk| chunk.records_deleted.or((chunk.submits == 0).then_some(0)));
     let left = chunks.iter().map(|chunk| chunk.remaining);
     let between = if totals.records_deleted.and(totals.remaining).is_some() { "," } else { ";" };
-    format!("{}{between} {}", sum(totals.records_deleted, "deleted", deleted), sum(totals.remaining, "left", left))
+    let kept = match totals.protected {
+        0 => String::new(),
+        kept => format!("; {} kept by the platform's legal holds", grouped(kept)),
+    };
+    format!(
+        "{}{between} {}{kept}",
+        sum(totals.records_deleted, "deleted", deleted),
+        sum(totals.remaining, "left", left)
+    )
 }
 
 /// `7 left`, or of how many chunks that is not known.

@@ -165,7 +165,7 @@ fn a_query_in_the_background_reaches_beyond_the_horizon() {
     let asked = client.post(JOBS, &json!({ "interval": DAY, "startOfDayIntervalMatching": true }));
     assert_eq!(asked.status, 202);
     let job = format!("{JOBS}/{}", body(&asked)["jobId"].as_str().unwrap());
-    assert_eq!(body(&client.get(&job)), json!({ "state": "QUEUED" }));
+    assert_eq!(body(&client.get(&job)), json!({ "state": "PENDING" }));
     assert_eq!(client.get(&format!("{job}/results")).status, 404, "there is no result yet");
     client.wait(20);
     assert_eq!(body(&client.get(&job)), json!({ "state": "FULFILLED" }));
