@@ -590,8 +590,12 @@ fn estimates_grow_with_the_work_and_never_wrap() {
     // Looking for a slot is a message and hardly any computing.
     assert!(jobs.sqs_nano_dollars > jobs.lambda_nano_dollars, "{jobs:?}");
     let cool = recordings(json!({"recordings": {"coolOffDays": 7}}));
-    let plan = |text: &str| check(text, None, &context()).plan.unwrap().estimate().seconds;
-    assert_eq!(plan(&cool), plan(&recordings(json!({}))) + 7 * 86_400);
+    let plan = |text: &str| check(text, None, &context()).plan.unwrap().estimate().clone();
+    let (cool, warm) = (plan(&cool), plan(&recordings(json!({}))));
+    assert_eq!(cool.seconds, warm.seconds + 7 * 86_400);
+    // A queue holds a message back for a quarter of an hour at most.
+    assert_eq!(cool.messages, warm.messages + 7 * 96 * u64::from(cool.chunks));
+    assert!(cool.sqs_nano_dollars > warm.sqs_nano_dollars);
 }
 
 #[test]

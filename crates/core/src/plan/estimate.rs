@@ -60,9 +60,13 @@ pub(crate) fn estimate(request: &PurgeRequest, policy: &Policy, chunks: &[Chunk]
     let calls_on_aws = besides.saturating_mul(all).saturating_add(looks_on_aws);
     // All wait for the request budget, too: on average half of the time that it takes to send everything.
     let hops = to_send(calls_on_aws) / 2 / LONGEST_DELAY;
+    // A chunk in its cool-off is looked at every hour, and in between its message is handed on.
+    let cooling = cool_off.saturating_mul(86_400 / LONGEST_DELAY);
     // A chunk's first wake-up, one after each wait (slot, budget, job, index), and the message that it has ended.
-    let messages =
-        (1 + waits + hops + 1 + 1).saturating_mul(all).saturating_add(looks_on_aws).saturating_add(MESSAGES_PER_RUN);
+    let messages = (1 + waits + hops + cooling + 1 + 1)
+        .saturating_mul(all)
+        .saturating_add(looks_on_aws)
+        .saturating_add(MESSAGES_PER_RUN);
     let millis = calls_on_aws.saturating_mul(CALL_MILLIS).saturating_add(messages.saturating_mul(INVOCATION_MILLIS));
     // A look for a slot is written down as a request is.
     let written = calls_on_aws.saturating_add(waits.saturating_mul(all));

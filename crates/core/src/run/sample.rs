@@ -16,6 +16,7 @@ use crate::http::HttpRequest;
 use crate::reply::Reply;
 use crate::request::only_messages;
 use crate::time::Timestamp;
+use crate::window::Window;
 
 /// Between two looks at a query in the background, at least.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(5);
@@ -30,8 +31,7 @@ impl Machine<'_> {
     /// A page of the conversations of the window, or of its first month where the query reaches no further: those that the job may
     /// take.
     pub(super) fn ask_page(&self, look: &Look) -> HttpRequest {
-        let reach = self.queried(0).unwrap_or(self.run.chunk.window);
-        analytics::list(reach, self.listing(), self.page_size(), look.pages.first().copied().unwrap_or(1))
+        analytics::list(self.reach(), self.listing(), self.page_size(), look.pages.first().copied().unwrap_or(1))
     }
 
     pub(super) fn chosen(&mut self, reply: Reply, mut look: Look) -> Next {
@@ -114,9 +114,14 @@ impl Machine<'_> {
         self.check_holds()
     }
 
-    /// Asks the long-term store for conversations of the window.
+    /// Asks the long-term store for some of them.
     pub(super) fn inquire(&self) -> HttpRequest {
-        analytics::inquire(self.run.chunk.window, self.listing(), self.page_size())
+        analytics::inquire(self.reach(), self.listing(), self.page_size())
+    }
+
+    /// The window, or as much of it as one query reaches over.
+    fn reach(&self) -> Window {
+        self.queried(0).unwrap_or(self.run.chunk.window)
     }
 
     fn listing(&self) -> Listing {
