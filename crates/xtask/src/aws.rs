@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use crate::cold_start;
 use crate::sh::{output, root, run, run_with};
 
-/// Tools from PyPI, each group in an environment of its own, because their requirements contradict each other.
-const TOOLS: [(&str, &str, &str); 4] = [
+/// What comes from PyPI, each group in an environment of its own, because their requirements contradict each other: a name, a program
+/// that is there once it is installed, and the packages. The last is Genesys's own client, which tests the simulated tenant.
+const TOOLS: [(&str, &str, &str); 5] = [
     ("aws", "ministack", "ministack[full]==1.5.33 moto[server]==5.2.5 boto3"),
     ("sam", "sam", "aws-sam-cli==1.170.0 cfn-lint==1.58.0"),
     ("checkov", "checkov", "checkov==3.3.30"),
     ("build", "cargo-lambda", "cargo-lambda==1.9.2 ziglang==0.17.1"),
+    ("genesys", "watchmedo", "PureCloudPlatformClientV2==269.0.0"),
 ];
 
 /// Makes environments and installs into them.
@@ -98,6 +100,11 @@ pub(crate) fn test() -> Result<(), String> {
 pub(crate) fn functions() -> Result<PathBuf, String> {
     run("cargo build --locked --profile functions --package purge-lambda")?;
     Ok(root().join("target/functions/bootstrap"))
+}
+
+/// Genesys's own client against the simulated tenant.
+pub(crate) fn with_the_vendors_client() -> Result<(), String> {
+    run("cargo test --locked --workspace --test sdk -- --ignored")
 }
 
 /// Runs that binary, built when it is not there: deployed to an emulator, and behind a strict event source that lets everything go

@@ -25,6 +25,7 @@ pub(crate) fn everything() -> Result<(), String> {
     run("cargo test --locked --workspace --no-run")?;
     // Linking the functions takes one processor and a while; most tests wait.
     beside(tests_documents_and_page, || aws::functions().map(drop))?;
+    aws::with_the_vendors_client()?;
     aws::with_processes()?;
     // Last, because it measures speed: nothing else runs beside it.
     with_the_command()

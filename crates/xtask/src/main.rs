@@ -25,7 +25,7 @@ usage: cargo xtask VERB
   www        builds the console into www/dist, and checks its sizes
   console    builds wasm, page and program, and serves the console; prints the address to open
   www-test   tests the console, in Node and in Chromium
-  aws-setup  installs the tools for the functions under target/
+  aws-setup  installs the tools for the functions, and Genesys's own client, under target/
   aws-lint   checks the template
   aws-build  builds the functions for AWS
   cold-start measures starts and sizes of the functions against their bounds
