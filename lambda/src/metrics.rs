@@ -49,7 +49,7 @@ pub fn chunk_ended(order: &Order, view: &ChunkView) -> Option<String> {
 }
 
 /// The line for a chunk that has ended so that a person must look at it; `None` for all others. Its run may go on for weeks, and what is to
-/// be done may have to be done before others of its chunks are deleted. Whoever cancelled one knows. A rehearsal is told apart, so that it
+/// be done may have to be done before others of its chunks are deleted. Whoever cancelled one before its job had run knows. A rehearsal is told apart, so that it
 /// calls nobody.
 #[must_use]
 pub fn needs_somebody(order: &Order, view: &ChunkView) -> Option<String> {

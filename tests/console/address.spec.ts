@@ -124,6 +124,11 @@ test('going back leads to the view before and changes no plan; undo and redo pas
   await expect(redo).toHaveAttribute('aria-disabled', 'true')
   await page.goBack()
   await expect(page.locator('.says p')).toContainText('in 3 chunks')
+  // Another view does not cut off what was undone.
+  await view('Rehearse')
+  await expect.poll(() => page.url()).toContain('#rehearse')
+  await redo.click()
+  await expect(page.locator('.says p')).toContainText('in 13 chunks')
 })
 
 test('what was typed and undone does not come back once the page was left and gone back to', async ({ page }) => {

@@ -137,7 +137,7 @@ pub enum Inquiry {
 }
 
 /// Asks in the background for some conversations of a window, at most so many and in no order: slower than [`list`], and out of the
-/// long-term store, which goes further back.
+/// long-term store, which may go further back.
 #[must_use]
 pub fn inquire(window: Window, listing: Listing, limit: u32) -> HttpRequest {
     let further = [("startOfDayIntervalMatching", json!(true)), ("order", json!("unordered")), ("limit", json!(limit))];

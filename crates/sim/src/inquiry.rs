@@ -1,4 +1,4 @@
-//! Analytics queries that are answered in the background, out of the long-term store: slower, and of conversations of any age.
+//! Analytics queries that are answered in the background, out of the long-term store: slower, and here of conversations of any age.
 
 use purge_core::http::HttpResponse;
 use serde_json::{Map, Value, json};

@@ -124,7 +124,7 @@ pub(super) fn policies_partition(run_id: &str) -> String {
     format!("run#{run_id}#policies")
 }
 
-/// A policy that was asked before a deletion.
+/// A policy that was asked about a deletion.
 pub(super) fn policy(run_id: &str, digest: &str) -> Key {
     Key::new(policies_partition(run_id), digest)
 }

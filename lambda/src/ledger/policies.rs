@@ -1,4 +1,4 @@
-//! The policies that were asked before the deletions of a run.
+//! The policies that were asked about the deletions of a run.
 
 use purge_core::run::InForce;
 use purge_driver::ledger::LedgerError;

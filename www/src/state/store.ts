@@ -116,7 +116,8 @@ export function show(view: View): void {
   // An edit that the address does not have yet was made in the view before.
   const before = pending === undefined ? Promise.resolve() : remember(true)
   change({ view, dialog: null })
-  void before.then(() => remember(true))
+  // What was undone can still be redone: a step of its own would cut that off.
+  void before.then(() => remember(steps === furthest))
 }
 
 /** The address of exactly what is shown, to be given to others; null when it would be too long. */

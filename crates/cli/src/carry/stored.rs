@@ -26,7 +26,7 @@ pub(crate) struct Stored {
     pub(crate) records: Vec<AuditRecord>,
     /// Its messages.
     pub(crate) outbox: Vec<OutboxRow>,
-    /// The policies that were asked before its deletions.
+    /// The policies that were asked about its deletions, other than that of the plan.
     pub(crate) policies: Vec<String>,
 }
 

@@ -143,7 +143,8 @@ pub enum Event {
     /// Before the job was executed, the recordings of some conversations of the window were looked up: what is looked at again
     /// afterwards.
     SeenBefore {
-        /// Conversations of the window that the search lists; null where it does not say, or does not reach over the whole window.
+        /// Conversations of the window that the search lists; null where it does not say, or does not reach over the whole window, and
+        /// where some were asked for in the background.
         listed: Option<u64>,
         /// Conversations whose recordings were looked up.
         checked: u64,
@@ -183,8 +184,8 @@ pub enum Event {
         method: String,
         /// Conversations that had recordings before, and whose recordings were looked up again; null for `analytics`.
         checked: Option<u64>,
-        /// Conversations of the window that the search lists, of which some may be protected; null for `analytics`, and where the
-        /// search does not say or does not reach over the whole window.
+        /// Conversations of the window that the search lists, of which some may be protected; null for `analytics`, and where that of
+        /// the look before is.
         listed: Option<u64>,
         /// Records (`recordingMetadata`: recordings) found still there in what was looked at.
         found: u64,

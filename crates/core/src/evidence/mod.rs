@@ -250,8 +250,7 @@ report.json     what the records amount to: a calculation from audit.jsonl,
                 plan.json and the manifest's tenant and approval
 metrics.prom    the report's figures as a Prometheus exposition
 webhooks.jsonl  what the governance system was told, and whether it took it
-policies.jsonl  the policies that audit.jsonl names by their digests, other than
-                the one in plan.json, one a line: asked right before a deletion
+policies.jsonl  the other policies that audit.jsonl names by their digests
 manifest.json   SHA-256 of every file here, length and last hash of every
                 chain, and who approved: a name that was given, which nobody
                 authenticated; of a schedule a standing approval, and when it

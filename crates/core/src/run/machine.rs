@@ -129,6 +129,11 @@ impl Machine<'_> {
         if self.is_stale() {
             return self.check_holds();
         }
+        if self.is_in_vain()
+            && let Some(next) = self.do_without()
+        {
+            return next;
+        }
         if matches!(self.run.phase, Phase::Submitted) && self.run.api == DeletionApi::RecordingJobs {
             if let Some(cause) = self.outlived() {
                 return self.finish(Outcome::Rejected, Some(cause));
@@ -299,7 +304,7 @@ impl Machine<'_> {
             Phase::Ready => self.job_ready(reply),
             Phase::Choose(look) => self.chosen(reply, look),
             Phase::Inquiry(look) => self.inquiry(reply, look),
-            Phase::Inquired { id, since, look } => self.inquired(reply, id, since, look),
+            Phase::Inquired { id, look } => self.inquired(reply, id, look),
             Phase::Informed { look, .. } => self.informed(reply, look),
             Phase::Had { ids, at, look } => self.had(reply, ids, at, look),
             Phase::Executed => self.job_executed(reply),

@@ -15,7 +15,6 @@ use crate::bounds::PAGE_SIZE;
 use crate::http::HttpRequest;
 use crate::reply::Reply;
 use crate::request::only_messages;
-use crate::time::Timestamp;
 use crate::window::Window;
 
 /// Between two looks at a query in the background, at least.
@@ -90,17 +89,16 @@ impl Machine<'_> {
         let there = left.kept.saturating_add(left.scheduled).saturating_add(left.untold);
         look.checked = look.checked.saturating_add(1);
         look.kept = look.kept.saturating_add(there);
-        if there > 0 {
-            look.had.extend(ids.get(at).cloned());
-        }
+        let which = if there > 0 { &mut look.had } else { &mut look.had_none };
+        which.extend(ids.get(at).cloned());
         self.look_up(ids, at + 1, look)
     }
 
     /// From here on it is on record, and only what is on record is looked at again. Where nobody was seen to have recordings and the
     /// job counts some, others are looked for first.
     fn had_all(&mut self, look: Look) -> Next {
-        if look.had.is_empty() && !look.inquired && self.run.before > Some(0) {
-            return self.to(Phase::Inquiry(Look { inquired: true, ..look }));
+        if look.had.is_empty() && look.inquired.is_none() && self.run.before > Some(0) {
+            return self.to(Phase::Inquiry(Look { inquired: Some(self.cx.now), ..look }));
         }
         self.run.every = look.all && self.run.listed.is_some_and(|listed| listed <= look.seen);
         let conversations = look.had.len() as u64;
@@ -130,24 +128,27 @@ impl Machine<'_> {
 
     pub(super) fn inquiry(&mut self, reply: Reply, look: Look) -> Next {
         match self.told(reply).map(|told| told.as_ref().and_then(analytics::read_inquiry_id)) {
-            Ok(Some(id)) => {
-                let phase = Phase::Inquired { id, since: self.cx.now, look };
-                self.later(phase, SHORTEST_PAUSE, WaitReason::JobPending { percent: self.run.percent })
-            }
+            Ok(Some(id)) => self.later(
+                Phase::Inquired { id, look },
+                SHORTEST_PAUSE,
+                WaitReason::JobPending { percent: self.run.percent },
+            ),
             Ok(None) => self.had_all(look),
             Err(next) => next,
         }
     }
 
-    pub(super) fn inquired(&mut self, reply: Reply, id: String, since: Timestamp, look: Look) -> Next {
+    pub(super) fn inquired(&mut self, reply: Reply, id: String, look: Look) -> Next {
+        // As long as it is under way it may be answered 202, with a state or with nothing.
+        let unsaid = if self.http_status == 202 { Inquiry::UnderWay } else { Inquiry::Over };
         let state = match self.told(reply) {
-            Ok(told) => told.map_or(Inquiry::Over, |told| analytics::read_inquiry(&told)),
+            Ok(told) => told.map_or(unsaid, |told| analytics::read_inquiry(&told)),
             Err(next) => return next,
         };
-        let age = self.cx.now.since(since);
         match state {
             Inquiry::Answered => self.to(Phase::Informed { id, look }),
-            Inquiry::UnderWay if age < INQUIRY_PATIENCE => {
+            Inquiry::UnderWay if !self.is_overdue(&look) => {
+                let age = look.inquired.map_or(Duration::ZERO, |since| self.cx.now.since(since));
                 let pause = (age / 4).clamp(SHORTEST_PAUSE, Duration::from_secs(60));
                 self.pause(pause, WaitReason::JobPending { percent: self.run.percent }, false)
             }
@@ -160,12 +161,38 @@ impl Machine<'_> {
             Ok(told) => told.as_ref().and_then(analytics::read_page).map(|page| page.conversations).unwrap_or_default(),
             Err(next) => return next,
         };
-        if !found.is_empty() {
+        let new = found.into_iter().filter(|conversation| !look.had_none.contains(&conversation.id)).collect();
+        let ids = self.likely(new, self.limits().verify_conversations as usize);
+        if !ids.is_empty() {
             // How many there are in the window it does not say.
             (look.all, self.run.listed) = (false, None);
         }
-        let ids = self.likely(found, self.limits().verify_conversations as usize);
         self.look_up(ids, 0, look)
+    }
+
+    /// Goes on without a query in the background, where that is the call in hand: one does without rather than fail.
+    pub(super) fn do_without(&mut self) -> Option<Next> {
+        let look = self.inquiry_in_hand()?.clone();
+        Some(self.had_all(look))
+    }
+
+    fn inquiry_in_hand(&self) -> Option<&Look> {
+        let (Phase::Inquiry(look) | Phase::Inquired { look, .. } | Phase::Informed { look, .. }) = &self.run.phase
+        else {
+            return None;
+        };
+        Some(look)
+    }
+
+    /// Whether the other side has put such a query off, or has not answered it, for longer than one waits for it.
+    pub(super) fn is_in_vain(&self) -> bool {
+        (self.run.tries > 0 || self.run.waits > 0) && self.inquiry_in_hand().is_some_and(|look| self.is_overdue(look))
+    }
+
+    /// Never for so long that the chunk would be late.
+    fn is_overdue(&self, look: &Look) -> bool {
+        let patience = INQUIRY_PATIENCE.min(self.limits().chunk_deadline() / 3);
+        look.inquired.is_some_and(|since| self.cx.now.since(since) >= patience)
     }
 
     /// An answer without which one does, where the question is refused or does not exist.

@@ -62,8 +62,8 @@ pub(crate) enum Phase {
     Choose(Look),
     /// The acceptance of a query in the background for such conversations, where those that were listed had no recordings.
     Inquiry(Look),
-    /// Its end, watched since then.
-    Inquired { id: String, since: Timestamp, look: Look },
+    /// Its end.
+    Inquired { id: String, look: Look },
     /// Its result.
     Informed { id: String, look: Look },
     /// The recordings of those, one conversation after the other.
@@ -181,8 +181,10 @@ pub(crate) struct Look {
     /// Whether all pages are looked at whole, and conversations that they have shown.
     pub(crate) all: bool,
     pub(crate) seen: u64,
-    /// Whether analytics has been asked in the background, too.
-    pub(crate) inquired: bool,
+    /// Since when analytics has been asked in the background, too.
+    pub(crate) inquired: Option<Timestamp>,
+    /// Conversations that were looked at and had no recordings.
+    pub(crate) had_none: Vec<String>,
     /// Whether the pages are searched for protected conversations.
     pub(crate) searched: bool,
     /// Conversations that had recordings before the job is executed.
@@ -322,7 +324,8 @@ pub struct ChunkRun {
     /// Conversations that had recordings when our job was ready, to be looked at again; absent before somebody has looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sample: Option<Vec<String>>,
-    /// Conversations of the window that were listed then; absent where the answer did not say, or reached over a part only.
+    /// Conversations of the window that were listed then; absent where the answer did not say, or reached over a part only, and where
+    /// some were asked for in the background.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) listed: Option<u64>,
     /// Whether the recordings of all of them were looked up.

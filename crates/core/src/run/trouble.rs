@@ -160,6 +160,9 @@ impl Machine<'_> {
 
     /// The question of this phase cannot be answered.
     pub(super) fn give_up(&mut self, cause: Cause) -> Next {
+        if let Some(next) = self.do_without() {
+            return next;
+        }
         match self.run.stage() {
             Stage::Before => {
                 let message = format!("gave up before anything was deleted: {}", cause.message);

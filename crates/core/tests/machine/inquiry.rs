@@ -41,12 +41,17 @@ fn what_is_listed_in_the_background_alone_is_looked_at_before_and_afterwards() {
     let kinds = story.log.matches("\"kind\":\"sending\"").count();
     assert_eq!(kinds, 2, "to ask changes nothing");
     let sent = bodies(&story);
-    let asked = sent.iter().find(|sent| sent["call"] == format!("POST {DETAILS_JOBS}")).unwrap();
+    let body = sent.iter().find(|sent| sent["call"] == format!("POST {DETAILS_JOBS}")).unwrap();
     assert_eq!(
-        asked["body"],
+        body["body"],
         json!({ "interval": "2023-01-01T00:00:00.000Z/2023-01-31T23:59:59.999Z", "startOfDayIntervalMatching": true,
                 "order": "unordered", "limit": 100 })
     );
+    // Those that were looked at are not looked at once more.
+    let twice = [conversations(&["a"]), gone(), asked(), state("FULFILLED"), found(&["a", "b"]), there(1)];
+    let story = carried_out(twice.into(), [gone()]);
+    assert_eq!((story.end(), story.times("GET recordingmetadata")), (verified(), 3));
+    assert_eq!(story.events("seen_before")[0]["checked"], 2);
     // Whatever is still there is left.
     let story = carried_out(looks().into_iter().chain(recordings()).collect(), [there(1)]);
     assert_eq!(story.end(), ended(Outcome::Residual, "verify.residual"));
@@ -74,6 +79,37 @@ fn where_the_background_does_not_answer_one_does_without() {
     let story = carried_out(endless, []);
     assert_eq!(story.end(), ended(Outcome::Unknown, "verify.nothing-seen"));
     assert!((900..1020).contains(&story.elapsed.as_secs()), "{:?}", story.elapsed);
+    // Nor is it what stops a chunk: it could be deleted before anybody asked in the background.
+    let unwell: [fn() -> Answer; 5] = [
+        || error(503, "service.unavailable"),
+        || Lost(NoResponse::TimedOut),
+        || Lost(NoResponse::NotSent),
+        || Header(429, "retry-after", "900"),
+        || error(401, "bad.credentials"),
+    ];
+    for (nth, answer) in unwell.into_iter().enumerate() {
+        for begun in [vec![none()], vec![none(), asked()], vec![none(), asked(), state("FULFILLED")]] {
+            // Whatever the API refuses to answer is no news once it answers other questions.
+            let answers = begun.into_iter().chain((0..if nth == 4 { 6 } else { 60 }).map(|_| answer()));
+            let story = carried_out(answers.collect(), []);
+            assert_eq!(story.end(), ended(Outcome::Unknown, "verify.nothing-seen"), "{nth}: {:?}", story.calls);
+            assert!(
+                story.times("PUT job-1") == 1 && story.elapsed < Duration::from_secs(2_800),
+                "{nth}: {:?}",
+                story.elapsed
+            );
+        }
+    }
+    // Where a chunk has less time, so has the query.
+    let order =
+        order("recordingJobs", |order| order["limits"] = json!({ "chunkDeadlineSeconds": 600, "verifySeconds": 0 }));
+    let endless = [none(), asked()].into_iter().chain((0..100).map(|_| state("PENDING"))).collect();
+    let job = [created(), job("READY"), job("PROCESSING"), job("FULFILLED")];
+    let story = play(&order, [Before(endless)].into_iter().chain(job));
+    assert_eq!(story.end(), ended(Outcome::Unknown, "verify.nothing-seen"));
+    // An answer without a body says that it is under way.
+    let bare = [none(), asked(), Text(202, ""), state("FULFILLED"), found(&["a"]), there(1)];
+    assert_eq!(carried_out(bare.into(), [gone()]).end(), verified());
     // And nobody asks where the listed ones had recordings.
     assert_eq!(carried_out(vec![conversations(&["a"]), there(1)], [gone()]).times("POST inquiries"), 0);
 }
