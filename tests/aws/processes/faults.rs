@@ -195,10 +195,15 @@ async fn adversity(sqs: Sqs, name: &str) {
     let fates: BTreeMap<_, _> =
         letters.iter().map(|l| (l["message"].as_str().unwrap().to_owned(), l["fate"].as_str().unwrap())).collect();
     for (message, cause) in &poison {
-        let fate = fates.get(message).unwrap_or_else(|| panic!("no letter about the poison that `{cause}`: {fates:?}"));
+        // A send whose answer was lost is repeated, under another id: then two messages say the same.
+        let fate = fates.get(message).or_else(|| fates.values().find(|fate| fate.contains(cause)));
+        let log = || bench.keep_log(name);
+        let fate = fate.unwrap_or_else(|| panic!("no letter about the poison that `{cause}`: {fates:?}; {}", log()));
         assert!(fate.contains(cause), "`{fate}` does not say `{cause}`");
     }
-    assert_eq!(fates.len(), poison.len(), "more than the poison is dead: {fates:?}; {}", bench.keep_log(name));
+    assert!(fates.len() >= poison.len(), "a poison has no letter: {fates:?}; {}", bench.keep_log(name));
+    let is_poison = |fate: &&str| poison.values().any(|cause| fate.contains(cause));
+    assert!(fates.values().all(is_poison), "more than the poison is dead: {fates:?}; {}", bench.keep_log(name));
 
     // The governance system was told of every end, in signed messages whose repetitions are equal.
     let told = bench.tenant.told();
