@@ -7,22 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::mock::{Mock, SECRET};
-
-/// The binary of this build; `cargo test --workspace` has built it, and otherwise it is built here.
-fn binary() -> PathBuf {
-    let mut path = std::env::current_exe().unwrap();
-    path.pop();
-    if path.ends_with("deps") {
-        path.pop();
-    }
-    let binary = path.join("genesys-purge");
-    if !binary.exists() {
-        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-        let built = Command::new(cargo).args(["build", "--package", "genesys-purge"]).status().unwrap();
-        assert!(built.success());
-    }
-    binary
-}
+use crate::program::binary;
 
 /// A request as in the examples.
 pub(crate) fn request(start: &str, end: &str, days: u32) -> Value {

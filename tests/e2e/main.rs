@@ -11,6 +11,8 @@
 
 mod binary;
 mod mock;
+#[path = "../program.rs"]
+mod program;
 mod proxied;
 mod proxy;
 

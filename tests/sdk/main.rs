@@ -3,9 +3,14 @@
 
 #![cfg(test)]
 
+#[path = "../program.rs"]
+mod program;
+
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+
+use program::binary;
 
 /// The tenant's process, which ends with the test.
 struct Tenant(Child);
@@ -17,17 +22,11 @@ impl Drop for Tenant {
     }
 }
 
-/// The program beside which this test was built.
-fn program() -> PathBuf {
-    let tests = std::env::current_exe().unwrap();
-    tests.ancestors().nth(2).unwrap().join("genesys-purge")
-}
-
 #[test]
 #[ignore = "needs Genesys's client for Python: `cargo xtask aws-setup`"]
 fn the_vendors_client_knows_the_tenant() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let mut served = Command::new(program());
+    let mut served = Command::new(binary());
     let served = served.args(["tenant", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut tenant = Tenant(served);
     let (mut said, mut prints) = (String::new(), BufReader::new(tenant.0.stdout.take().unwrap()));

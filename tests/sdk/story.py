@@ -12,7 +12,7 @@ import time
 import PureCloudPlatformClientV2 as genesys
 from PureCloudPlatformClientV2.rest import ApiException
 
-START, END = "2023-01-10T00:00:00.000Z", "2023-01-11T00:00:00.000Z"
+DAY = "2023-01-10T00:00:00.000Z/2023-01-11T00:00:00.000Z"
 TIMES_OVER = 30
 
 
@@ -33,10 +33,6 @@ def until(ask, state):
     raise AssertionError(f"it is {found.state} and not {state}")
 
 
-def day(**further):
-    return {"interval": f"{START}/{END}", **further}
-
-
 client = genesys.api_client.ApiClient(host=sys.argv[1])
 client.get_client_credentials_token("sim", "sim")
 analytics, recording = genesys.AnalyticsApi(client), genesys.RecordingApi(client)
@@ -49,7 +45,7 @@ assert organization.id and organization.name, organization
 paging = genesys.PagingSpec()
 paging.page_size, paging.page_number = 25, 1
 query = genesys.ConversationQuery()
-query.interval, query.order, query.order_by, query.paging = day()["interval"], "asc", "conversationStart", paging
+query.interval, query.order, query.order_by, query.paging = DAY, "asc", "conversationStart", paging
 page = analytics.post_analytics_conversations_details_query(query)
 assert page.total_hits > 25 and len(page.conversations) == 25, page.total_hits
 first = page.conversations[0]
@@ -59,7 +55,7 @@ by_id = analytics.get_analytics_conversations_details(id=first.conversation_id)
 assert [one.conversation_id for one in by_id.conversations] == [first.conversation_id]
 
 asked = genesys.AsyncConversationQuery()
-asked.interval, asked.start_of_day_interval_matching, asked.limit = f"{START}/2023-01-10T23:59:59.999Z", True, 40
+asked.interval, asked.start_of_day_interval_matching, asked.limit = "2023-01-10T00:00:00.000Z/2023-01-10T23:59:59.999Z", True, 40
 inquiry = analytics.post_analytics_conversations_details_jobs(asked).job_id
 until(lambda: analytics.get_analytics_conversations_details_job(inquiry), "FULFILLED")
 found, cursor = [], {}
@@ -89,7 +85,7 @@ def job():
     body.action, body.action_date = "DELETE", datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     body.include_recordings_with_sensitive_data, body.include_screen_recordings = True, False
     body.conversation_query = genesys.AsyncConversationQuery()
-    body.conversation_query.interval, body.conversation_query.start_of_day_interval_matching = day()["interval"], True
+    body.conversation_query.interval, body.conversation_query.start_of_day_interval_matching = DAY, True
     return recording.post_recording_jobs(body)
 
 

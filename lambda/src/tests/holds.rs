@@ -165,6 +165,17 @@ impl<'w> Cooling<'w> {
         next
     }
 
+    /// A hold is placed, and whoever is woken from that message on notices it within the hour.
+    async fn notices_a_hold(&self, next: Sent) {
+        put(self.world, "policy.json", &hold_on(0));
+        let placed = self.world.clock.now();
+        let mut last = Some(next);
+        while let Some(next) = last {
+            last = self.woken(next).await;
+        }
+        self.was_told(placed, AN_HOUR).await;
+    }
+
     /// The chunk has ended because of a hold that was placed then, within that time.
     async fn was_told(&self, placed: Timestamp, within: Duration) {
         let told = self.view().await;
@@ -186,13 +197,7 @@ fn recordings_that_wait_for_their_date_are_looked_after_until_a_hold_comes() {
         let (cooling, next) = Cooling::begin(world).await;
         let calls = world.http.called.borrow().len();
         let next = cooling.passes(next, 20).await;
-        put(world, "policy.json", &hold_on(0));
-        let placed = world.clock.now();
-        let mut last = Some(next);
-        while let Some(next) = last {
-            last = cooling.woken(next).await;
-        }
-        cooling.was_told(placed, AN_HOUR).await;
+        cooling.notices_a_hold(next).await;
         let lines = measured("ChunksNeedSomebody");
         assert_eq!(lines.len(), 1, "somebody is called while there is time");
         assert_eq!((&lines[0]["runId"], &lines[0]["cause"]), (&json!(cooling.run_id), &json!("policy.scheduled")));
@@ -215,13 +220,7 @@ fn recordings_that_wait_for_their_date_are_looked_after_when_a_wake_up_dies() {
                 assert_eq!(answer["batchItemFailures"], json!([]));
                 next = world.chunks.take().pop().unwrap();
             }
-            put(world, "policy.json", &hold_on(0));
-            let placed = world.clock.now();
-            let mut last = Some(next);
-            while let Some(next) = last {
-                last = cooling.woken(next).await;
-            }
-            cooling.was_told(placed, AN_HOUR).await;
+            cooling.notices_a_hold(next).await;
         });
     }
 }
