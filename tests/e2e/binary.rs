@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::mock::{Mock, SECRET};
+use crate::mock::{CLIENT_SECRET, Mock, SECRET};
 use crate::program::binary;
 
 /// A request as in the examples.
@@ -72,7 +72,7 @@ impl Place {
         command
             .env("GENESYS_BASE_URL", &mock.base)
             .env("GENESYS_CLIENT_ID", "client")
-            .env("GENESYS_CLIENT_SECRET", "secret")
+            .env("GENESYS_CLIENT_SECRET", CLIENT_SECRET)
             .env("GOVERNANCE_WEBHOOK_URL", format!("{}/hook", mock.base))
             .env("GOVERNANCE_WEBHOOK_SECRET", SECRET);
         command.args([verb, "request.json"]);
@@ -106,6 +106,7 @@ pub(crate) struct Run {
     pub(crate) code: i32,
     pub(crate) report: Value,
     pub(crate) audit: String,
+    pub(crate) stdout: String,
     pub(crate) stderr: String,
     /// Time until the last chunk had ended, by the report.
     pub(crate) report_after: Duration,
@@ -151,7 +152,7 @@ impl Run {
         let at = |field: &str| purge_core::time::Timestamp::parse(report[field].as_str().unwrap()).unwrap();
         let report_after = at("lastAt").since(at("startedAt")).min(took);
         let place = std::rc::Rc::new(Place { folder: PathBuf::from("/nonexistent"), policy: false });
-        Self { place, code: output.status.code().unwrap(), report, audit, stderr, report_after }
+        Self { place, code: output.status.code().unwrap(), report, audit, stdout, stderr, report_after }
     }
 
     pub(crate) fn chunk(&self, n: usize) -> &Value {

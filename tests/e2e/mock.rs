@@ -106,6 +106,12 @@ pub(crate) struct Mock {
     knobs: Arc<Knobs>,
 }
 
+/// The secret of the OAuth client `client`.
+pub(crate) const CLIENT_SECRET: &str = "quiet-otter-71";
+
+/// `client:` and that secret in Base64, as the login must name them.
+pub(crate) const CREDENTIALS: &str = "Y2xpZW50OnF1aWV0LW90dGVyLTcx";
+
 /// The secret that webhooks must be signed with.
 pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -239,9 +245,8 @@ fn answer(kind: &str, request: &Request, state: &mut State, knobs: &Knobs) -> (u
     let known = state.tokens.get(bearer).is_some_and(|until| Instant::now() < *until);
     match kind {
         "token" => {
-            let basic = request.headers.get("authorization").map(String::as_str);
-            // base64 of `client:secret`.
-            if basic != Some("Basic Y2xpZW50OnNlY3JldA==") {
+            let basic = request.headers.get("authorization").and_then(|a| a.strip_prefix("Basic "));
+            if basic != Some(CREDENTIALS) {
                 return (401, Some(json!({ "error": "invalid_client" })));
             }
             if !request.body.split('&').any(|p| p == "grant_type=client_credentials") {

@@ -86,33 +86,39 @@ pub fn lookup<'a>(ids: impl Iterator<Item = &'a str>) -> HttpRequest {
 pub enum Listing {
     /// In the order in which they started.
     ByStart,
-    /// The same, but only messages, chats and emails.
-    Messaging,
     /// Those that ended last come first.
     LatestEndFirst,
     /// Only those that have not ended.
     Ongoing,
 }
 
-/// Lists conversations that started on the days that the window touches, on pages of that size.
+/// Lists conversations that started on the days that the window touches, on pages of that size. With `only_messages` it lists those that
+/// have a message, chat or email.
 #[must_use]
-pub fn list(window: Window, listing: Listing, size: u32, page: u32) -> HttpRequest {
+pub fn list(window: Window, listing: Listing, only_messages: bool, size: u32, page: u32) -> HttpRequest {
     let (order, by) = match listing {
         Listing::LatestEndFirst => ("desc", "conversationEnd"),
-        Listing::ByStart | Listing::Messaging | Listing::Ongoing => ("asc", "conversationStart"),
+        Listing::ByStart | Listing::Ongoing => ("asc", "conversationStart"),
     };
     let paging = json!({ "pageSize": size, "pageNumber": page });
-    query(DETAILS_QUERY, window, listing, [("order", json!(order)), ("orderBy", json!(by)), ("paging", paging)])
+    let further = [("order", json!(order)), ("orderBy", json!(by)), ("paging", paging)];
+    query(DETAILS_QUERY, window, listing, only_messages, further)
 }
 
-fn query(path: &str, window: Window, listing: Listing, further: [(&str, Value); 3]) -> HttpRequest {
+fn query(
+    path: &str,
+    window: Window,
+    listing: Listing,
+    only_messages: bool,
+    further: [(&str, Value); 3],
+) -> HttpRequest {
     let mut fields = Map::new();
     let mut put = |name: &str, value| fields.insert(name.to_owned(), value);
     put("interval", json!(interval(window)));
     for (name, value) in further {
         put(name, value);
     }
-    if listing == Listing::Messaging {
+    if only_messages {
         put("segmentFilters", only_messaging());
     }
     if listing == Listing::Ongoing {
@@ -139,9 +145,9 @@ pub enum Inquiry {
 /// Asks in the background for some conversations of a window, at most so many and in no order: slower than [`list`], and out of the
 /// long-term store, which may go further back.
 #[must_use]
-pub fn inquire(window: Window, listing: Listing, limit: u32) -> HttpRequest {
+pub fn inquire(window: Window, only_messages: bool, limit: u32) -> HttpRequest {
     let further = [("startOfDayIntervalMatching", json!(true)), ("order", json!("unordered")), ("limit", json!(limit))];
-    query(DETAILS_JOBS, window, listing, further)
+    query(DETAILS_JOBS, window, Listing::ByStart, only_messages, further)
 }
 
 /// Reads the id of such a query.

@@ -211,6 +211,7 @@ fn rows() -> Vec<Row> {
             "#/range",
             Warning,
         ),
+        j(json!({"recordTypes": ["message"]}), "recordTypes.wholeConversations", "#/recordTypes", Warning),
         j(
             json!({"recordTypes": ["message"], "range": range("2019-01-01T00:00:00Z", "2022-06-01T00:00:00Z")}),
             "range.agedMessages",

@@ -158,9 +158,9 @@ pub fn read_job(answer: &Value) -> Option<Job> {
     };
     let query = answer.get("recordingJobsQuery");
     let action_date = query.and_then(|q| q.get("actionDate")).and_then(Value::as_str);
-    let interval = query.and_then(|q| match q.get("conversationQuery") {
-        Some(conversations) => conversations.get("interval"),
+    let interval = query.and_then(|q| match q.get("conversationQuery").and_then(|c| c.get("interval")) {
         None => q.get("agedConversationInterval"),
+        interval => interval,
     });
     Some(Job {
         id: valid_id(answer.get("id")?)?,
@@ -177,9 +177,11 @@ pub fn read_job(answer: &Value) -> Option<Job> {
     })
 }
 
+/// Reads an interval. The API documents them without an offset, as UTC: `YYYY-MM-DDThh:mm:ss/YYYY-MM-DDThh:mm:ss`.
 fn read_interval(text: &str) -> Option<Window> {
+    let at = |text: &str| Timestamp::parse(text).or_else(|_| Timestamp::parse(&format!("{text}Z"))).ok();
     let (start, end) = text.split_once('/')?;
-    Window::new(Timestamp::parse(start).ok()?, Timestamp::parse(end).ok()?)
+    Window::new(at(start)?, at(end)?)
 }
 
 /// Reads a page of jobs; `None` when it is not one.

@@ -11,7 +11,9 @@ use crate::chunk::Grid;
 use crate::finding::{Finding, Severity};
 use crate::json::{canonical, quoted};
 use crate::policy::Policy;
-use crate::request::{Chunking, DeletionApi, Draft, MAX_AGED_CHUNK_DAYS, RecordType, includes_screen, same_person};
+use crate::request::{
+    Chunking, DeletionApi, Draft, MAX_AGED_CHUNK_DAYS, RecordType, includes_screen, only_messages, same_person,
+};
 use crate::time::{DAY_MS, Timestamp};
 use crate::window::Window;
 
@@ -88,6 +90,16 @@ fn record_types(draft: &Draft, say: &mut impl FnMut(Severity, &str, &str, String
                 );
             }
         }
+    }
+    // Its query selects conversations by their segments, and what it deletes are the recordings of conversations.
+    if api == DeletionApi::RecordingJobs && only_messages(kinds) {
+        say(
+            Severity::Warning,
+            "recordTypes.wholeConversations",
+            "#/recordTypes",
+            "`recordingJobs` selects conversations that have messages, and may delete recordings of calls in the same conversations".to_owned(),
+            "put conversations that have both on hold if the recordings of their calls must stay",
+        );
     }
     if api == DeletionApi::RecordingJobs && kinds.as_slice() == [RecordType::ScreenRecording] {
         say(

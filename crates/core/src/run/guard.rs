@@ -35,11 +35,11 @@ const MAX_SEARCHED: u64 = 2_000;
 impl Machine<'_> {
     /// Looks the holds up again, for they may have changed since the plan was made.
     pub(super) fn check_holds(&mut self) -> Next {
-        let (touched, unknown) = (Touched::default(), Touched::default());
+        let touched = Touched::default();
         if self.cx.order.held_conversations.is_empty() {
-            self.check_straddlers(touched, unknown)
+            self.check_straddlers(touched)
         } else {
-            self.to(Phase::HeldConversations { from: 0, touched, unknown })
+            self.to(Phase::HeldConversations { from: 0, touched })
         }
     }
 
@@ -48,13 +48,7 @@ impl Machine<'_> {
         analytics::lookup(held.map(|held| held.id.as_str()))
     }
 
-    pub(super) fn held_conversations(
-        &mut self,
-        reply: Reply,
-        from: usize,
-        mut touched: Touched,
-        mut unknown: Touched,
-    ) -> Next {
+    pub(super) fn held_conversations(&mut self, reply: Reply, from: usize, mut touched: Touched) -> Next {
         if let Reply::Missing(cause) = reply {
             // Ids that nobody knows are answered with an empty list. Where the question itself is unknown, nobody has looked.
             self.note_answer(&cause);
@@ -67,11 +61,10 @@ impl Machine<'_> {
         };
         let asked = || self.cx.order.held_conversations.iter().skip(from).take(IDS_PER_LOOKUP);
         let (window, jobs) = (self.run.chunk.window, self.run.api == DeletionApi::RecordingJobs);
-        // Of conversations of more than five years ago analytics may know nothing, and what it does not know may be in there. Of others
-        // that depends on whether it lists all that the job has counted.
-        let doubtful = if self.run.chunk.age == Age::Aged { &mut touched } else { &mut unknown };
+        // A job finds conversations that analytics does not know: those of long ago, and those of divisions that the client does not see.
+        // So one that is on hold and not known may be in there, and only the platform's own protection says that it stays.
         for held in asked().filter(|held| jobs && !found.iter().any(|c| c.id == held.id)) {
-            touch(doubtful, by_hold(&held.hold), held.id.clone());
+            touch(&mut touched, format!("{} (not known to analytics)", by_hold(&held.hold)), held.id.clone());
         }
         for conversation in found.into_iter().filter(|c| c.touches(window)) {
             let held = asked().find(|held| held.id == conversation.id);
@@ -79,19 +72,18 @@ impl Machine<'_> {
         }
         let from = from + IDS_PER_LOOKUP;
         if from < self.cx.order.held_conversations.len() {
-            return self.to(Phase::HeldConversations { from, touched, unknown });
+            return self.to(Phase::HeldConversations { from, touched });
         }
-        self.check_straddlers(touched, unknown)
+        self.check_straddlers(touched)
     }
 
     /// Where whole conversations are deleted, one that starts in this window and goes on into a held one must not be touched:
     /// `recordingJobs` takes a conversation's recordings whenever they were made, `dataDeletion` takes conversations if asked to.
-    /// And what analytics lists of the window says what it means that it does not know a held one.
-    fn check_straddlers(&mut self, touched: Touched, unknown: Touched) -> Next {
-        if unknown.is_empty() && self.first_reachable().is_none() {
+    fn check_straddlers(&mut self, touched: Touched) -> Next {
+        if self.first_reachable().is_none() {
             return self.check_protection(touched);
         }
-        self.to(Phase::Straddlers(Search { page: 1, touched, unknown, ..Search::default() }))
+        self.to(Phase::Straddlers(Search { page: 1, touched, ..Search::default() }))
     }
 
     /// What conversations of the chunk may reach into.
@@ -107,7 +99,7 @@ impl Machine<'_> {
         let listing = if search.ongoing { Listing::Ongoing } else { Listing::LatestEndFirst };
         // There is a piece whenever there is a phase for it.
         let piece = self.queried(search.piece).unwrap_or(self.run.chunk.window);
-        analytics::list(piece, listing, self.page_size(), search.page)
+        analytics::list(piece, listing, self.takes_only_messages(), self.page_size(), search.page)
     }
 
     /// A piece of the window, from 0, that is short enough for one query; none after the last.
@@ -120,8 +112,15 @@ impl Machine<'_> {
     pub(super) fn straddlers(&mut self, reply: Reply, mut search: Search) -> Next {
         if self.takes_smaller_pages(&reply) {
             // What it has found counts; what is listed is counted anew.
-            let Search { touched, unknown, .. } = search;
-            return self.to(Phase::Straddlers(Search { page: 1, touched, unknown, ..Search::default() }));
+            let touched = search.touched;
+            return self.to(Phase::Straddlers(Search { page: 1, touched, ..Search::default() }));
+        }
+        if let (Reply::Refused(cause), 400) = (&reply, self.http_status)
+            && self.run.api == DeletionApi::RecordingJobs
+            && !search.ongoing
+        {
+            self.note_answer(cause);
+            return self.next_piece(Search { refused: true, ..search });
         }
         let size = u64::from(self.page_size());
         let before = size * u64::from(search.page.saturating_sub(1));
@@ -135,15 +134,16 @@ impl Machine<'_> {
         if search.page == 1 && !search.ongoing {
             search.listed = search.listed.saturating_add(found.total.unwrap_or(0).max(listed));
         }
-        // Sorted by end, latest first: once one ends before the held window, so do all that follow.
-        let reach = |held: Window| found.conversations.last().is_none_or(|last| reaches(last, held.start()));
+        // Where they are sorted by end, latest first, all that follow one that ends before the held window do so, too.
+        let sorted = are_sorted_by_end(&found.conversations);
+        let reach = |held: Window| !sorted || found.conversations.last().is_none_or(|last| reaches(last, held.start()));
         let more = full && self.first_reachable().is_some_and(reach);
         for conversation in found.conversations {
             if let Some(held) = self.reaches_into(&conversation) {
                 touch(&mut search.touched, words(held), conversation.id);
             }
         }
-        let (piece, page) = (search.piece, search.page);
+        let page = search.page;
         match (more, search.ongoing) {
             (true, _) if before + size >= MAX_SEARCHED => {
                 let all: Vec<_> = self.reachable().map(words).collect();
@@ -156,18 +156,23 @@ impl Machine<'_> {
             (false, false) if self.has_endless() => {
                 self.to(Phase::Straddlers(Search { ongoing: true, page: 1, ..search }))
             }
-            (false, _) if self.queried(piece + 1).is_some() => {
-                self.to(Phase::Straddlers(Search { piece: piece + 1, ongoing: false, page: 1, ..search }))
-            }
-            (false, _) => self.searched(search),
+            (false, _) => self.next_piece(search),
         }
+    }
+
+    fn next_piece(&mut self, search: Search) -> Next {
+        let piece = search.piece + 1;
+        if self.queried(piece).is_none() {
+            return self.searched(search);
+        }
+        self.to(Phase::Straddlers(Search { piece, ongoing: false, page: 1, ..search }))
     }
 
     /// All that analytics lists has been looked at. It may list less than there is: conversations of long ago, or of divisions that the
     /// client does not see. The job finds them all the same, and has counted them.
     fn searched(&mut self, search: Search) -> Next {
-        let Search { mut touched, unknown, listed, .. } = search;
-        if self.is_all(listed) {
+        let Search { touched, listed, refused, .. } = search;
+        if self.is_all(listed, refused) {
             return self.check_protection(touched);
         }
         let kept: Vec<_> = self.reachable_by_endless().map(words).collect();
@@ -179,22 +184,17 @@ impl Machine<'_> {
             );
             return self.end_job(Outcome::Held, Cause::new("hold.not-listed", message));
         }
-        // Those that it does not know may be among those that it does not list.
-        for (by, ids) in unknown.iter() {
-            touched.change(by.clone(), |all| all.extend(ids.iter().cloned()));
-        }
         self.check_protection(touched)
     }
 
     /// Whether these are as many conversations as the deletion takes, as far as it says. Of more than five years ago analytics may list
-    /// nothing; there the plan keeps a distance, and what it does not know counts as touched.
-    fn is_all(&self, listed: u64) -> bool {
-        self.run.api == DeletionApi::DataDeletion
-            || self.run.chunk.age == Age::Aged
-            || match self.run.conversations {
-                Some(counted) => listed >= counted,
-                None => listed > 0 || self.run.before == Some(0),
-            }
+    /// nothing; there the plan keeps a distance.
+    fn is_all(&self, listed: u64, refused: bool) -> bool {
+        let all = match self.run.conversations {
+            Some(counted) => listed >= counted,
+            None => listed > 0 || self.run.before == Some(0),
+        };
+        self.run.api == DeletionApi::DataDeletion || self.run.chunk.age == Age::Aged || (all && !refused)
     }
 
     /// The first of what is kept after the chunk that a conversation of it reaches into.
@@ -407,6 +407,14 @@ fn words(held: &HeldWindow) -> String {
 /// have been forgotten; not where a hold is concerned.
 fn forgotten(start: Timestamp, held: &HeldWindow) -> bool {
     held.rule && start.plus(LONGEST) < held.window.start()
+}
+
+/// Whether these show that they are sorted by end, latest first. Where there are only short ones, one after the other, they might as well be
+/// sorted by start, which says nothing of how long those go on that follow. The documents name the order in one place and leave it out in
+/// another.
+fn are_sorted_by_end(conversations: &[Conversation]) -> bool {
+    let ends: Vec<_> = conversations.iter().filter_map(|conversation| conversation.end).collect();
+    ends.is_sorted_by(|a, b| a >= b) && !conversations.is_sorted_by(|a, b| a.start >= b.start)
 }
 
 fn reaches(conversation: &Conversation, at: Timestamp) -> bool {

@@ -284,9 +284,7 @@ impl Machine<'_> {
     fn judge(&mut self, reply: Reply) -> Next {
         match self.run.phase.clone() {
             Phase::Queued | Phase::Slot | Phase::LookBack | Phase::Ended => self.resume(),
-            Phase::HeldConversations { from, touched, unknown } => {
-                self.held_conversations(reply, from, touched, unknown)
-            }
+            Phase::HeldConversations { from, touched } => self.held_conversations(reply, from, touched),
             Phase::Straddlers(search) => self.straddlers(reply, search),
             Phase::Protection { from, batch, touched, protected } => {
                 self.protection(reply, from, batch, touched, protected)

@@ -14,7 +14,7 @@ use crate::audit::Event;
 use crate::bounds::PAGE_SIZE;
 use crate::http::HttpRequest;
 use crate::reply::Reply;
-use crate::request::only_messages;
+use crate::request::{DeletionApi, only_messages};
 use crate::window::Window;
 
 /// Between two looks at a query in the background, at least.
@@ -30,7 +30,8 @@ impl Machine<'_> {
     /// A page of the conversations of the window, or of its first month where the query reaches no further: those that the job may
     /// take.
     pub(super) fn ask_page(&self, look: &Look) -> HttpRequest {
-        analytics::list(self.reach(), self.listing(), self.page_size(), look.pages.first().copied().unwrap_or(1))
+        let page = look.pages.first().copied().unwrap_or(1);
+        analytics::list(self.reach(), Listing::ByStart, self.takes_only_messages(), self.page_size(), page)
     }
 
     pub(super) fn chosen(&mut self, reply: Reply, mut look: Look) -> Next {
@@ -114,7 +115,7 @@ impl Machine<'_> {
 
     /// Asks the long-term store for some of them.
     pub(super) fn inquire(&self) -> HttpRequest {
-        analytics::inquire(self.reach(), self.listing(), self.page_size())
+        analytics::inquire(self.reach(), self.takes_only_messages(), self.page_size())
     }
 
     /// The window, or as much of it as one query reaches over.
@@ -122,8 +123,10 @@ impl Machine<'_> {
         self.queried(0).unwrap_or(self.run.chunk.window)
     }
 
-    fn listing(&self) -> Listing {
-        if only_messages(&self.cx.order.request.record_types) { Listing::Messaging } else { Listing::ByStart }
+    /// Whether the job takes only conversations with messages. Then others are not listed either: what is listed is compared with what
+    /// the job counts.
+    pub(super) fn takes_only_messages(&self) -> bool {
+        self.run.api == DeletionApi::RecordingJobs && only_messages(&self.cx.order.request.record_types)
     }
 
     pub(super) fn inquiry(&mut self, reply: Reply, look: Look) -> Next {

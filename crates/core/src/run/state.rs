@@ -27,7 +27,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 pub(super) const LONGEST_SPREAD: Duration = Duration::from_secs(6 * 3600);
 
 /// Version of the stored state.
-pub(crate) const CHUNK_RUN_VERSION: u32 = 5;
+pub(crate) const CHUNK_RUN_VERSION: u32 = 6;
 
 /// Conversations that the chunk touches, by the hold or rule that keeps them, each by the first that does.
 pub(super) type Touched = SortedMap<String, Vec<String>>;
@@ -41,7 +41,7 @@ pub(crate) enum Phase {
     /// A job slot of the organisation.
     Slot,
     /// Which held conversations the window touches, looked up by id.
-    HeldConversations { from: usize, touched: Touched, unknown: Touched },
+    HeldConversations { from: usize, touched: Touched },
     /// Which conversations of the window reach into a held window after it, where whole conversations are deleted.
     Straddlers(Search),
     /// Which of them the platform protects, asked in batches.
@@ -164,10 +164,10 @@ pub(crate) struct Search {
     /// From 1.
     pub(crate) page: u32,
     pub(crate) touched: Touched,
-    /// Held conversations that analytics does not know.
-    pub(crate) unknown: Touched,
     /// Conversations that there are in the pieces so far, as their first pages say.
     pub(crate) listed: u64,
+    /// Whether a piece was refused: what is too old for analytics is not listed, or asking for it is refused.
+    pub(crate) refused: bool,
 }
 
 /// A look at recordings, before a job is executed or at what it has left: where it stands and what it has seen.

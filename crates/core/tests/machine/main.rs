@@ -601,6 +601,18 @@ fn an_unanswered_creation_is_found_again_by_its_window_and_action_date() {
     let rest = || [job("READY"), job("PROCESSING"), job("FULFILLED"), gone()];
     let story = play(&order, [Lost(NoResponse::TimedOut), listed].into_iter().chain(rest()));
     assert_eq!((story.end(), story.times("POST jobs")), (verified(), 1));
+    // The documents write intervals without an offset, and an answer may name both kinds of query.
+    let mut bare = entry("job-1", &json!(interval.as_str().unwrap().replace(".000Z", "")), &body["actionDate"]);
+    for aged in [false, true] {
+        if aged {
+            let query = &mut bare["recordingJobsQuery"];
+            query["agedConversationInterval"] = query["conversationQuery"]["interval"].take();
+            query["conversationQuery"] = json!(null);
+        }
+        let listed = Json(200, json!({ "entities": [bare] }));
+        let story = play(&order, [Lost(NoResponse::TimedOut), listed].into_iter().chain(rest()));
+        assert_eq!((story.end(), story.times("POST jobs")), (verified(), 1), "{bare}");
+    }
 
     let nothing = always(Json(200, json!({ "entities": [] })));
     let story = play(&order, [Lost(NoResponse::Dropped), nothing, created()].into_iter().chain(rest()));

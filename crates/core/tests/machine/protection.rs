@@ -139,29 +139,96 @@ fn what_is_not_listed_reaches_into_what_a_rule_keeps_for_a_month() {
     assert_eq!(play(&rule("2023-12-01T00:00:00.000Z", true), listed(1).chain(rest)).end(), verified());
 }
 
-/// A held conversation that analytics does not know lies elsewhere, unless analytics does not know all that the job takes.
+/// A job finds conversations that analytics does not know, whatever else is listed: only the platform's protection keeps them.
 #[test]
-fn a_held_conversation_that_is_not_listed_may_be_one_of_the_jobs() {
-    let named = order("recordingJobs", |order| {
-        order["heldConversations"] = json!([{ "id": "b", "hold": "H-1" }, { "id": "c", "hold": "H-3" }]);
-    });
-    let unknown = || Json(200, json!({ "conversations": [] }));
-    let asked = |listed: Answer| counted(1000).into_iter().chain([unknown(), listed]);
-    let story = play(&named, asked(none()).chain([Json(200, json!([{ "id": "c" }]))]).chain(called_off()));
-    assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Held, "hold"), 0));
-    let message = story.run.view().cause.unwrap().message;
-    assert!(message.ends_with("1 of them, by hold `H-1`"), "{message}");
-    assert_eq!(
-        story.events("holds_checked"),
-        [json!({ "kind": "holds_checked", "asked": 2, "periods": 0, "unprotected": ["b"], "protected": ["c"] })]
-    );
-    let rest = || [job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
-    let both = Json(200, json!([{ "id": "b" }, { "id": "c" }]));
-    assert_eq!(play(&named, asked(none()).chain([both]).chain(rest())).end(), verified(), "the platform keeps them");
-    // Where all is listed, they lie elsewhere; one page says how much there is, also where the last of it has no end.
-    let endless = json!({ "conversationId": "a", "conversationStart": "2023-01-31T10:00:00.000Z" });
-    let all = Json(200, json!({ "conversations": vec![endless; 100], "totalHits": 1000 }));
-    assert_eq!(play(&named, asked(all).chain(rest())).end(), verified());
+fn a_held_conversation_that_analytics_does_not_know_may_be_one_of_the_jobs() {
+    for types in [json!(["recording"]), json!(["message"])] {
+        let named = order("recordingJobs", |order| {
+            order["request"]["recordTypes"] = types.clone();
+            order["heldConversations"] = json!([{ "id": "b", "hold": "H-1" }, { "id": "c", "hold": "H-3" }]);
+        });
+        let asked = || counted(1000).into_iter().chain([Json(200, json!({ "conversations": [] }))]);
+        let story = play(&named, asked().chain([Json(200, json!([{ "id": "c" }]))]).chain(called_off()));
+        assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Held, "hold"), 0));
+        let message = story.run.view().cause.unwrap().message;
+        assert!(message.ends_with("1 of them, by hold `H-1` (not known to analytics)"), "{message}");
+        assert_eq!(
+            story.events("holds_checked"),
+            [json!({ "kind": "holds_checked", "asked": 2, "periods": 0, "unprotected": ["b"], "protected": ["c"] })]
+        );
+        let both = Json(200, json!([{ "id": "b" }, { "id": "c" }]));
+        let rest = [job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
+        assert_eq!(play(&named, asked().chain([both]).chain(rest)).end(), verified(), "the platform keeps them");
+    }
+}
+
+/// A job for messages counts no conversation without one, so none is listed either: calls would hide that messages are missing.
+#[test]
+fn what_is_listed_is_compared_with_what_the_job_can_count() {
+    let listed = |types: Value| {
+        let held = held_after("recordingJobs", |order| order["request"]["recordTypes"] = types);
+        let story = play(&held, [created(), job("READY"), reaching(), none(), gone()].into_iter().chain(called_off()));
+        let bodies = bodies(&story);
+        let searches = bodies.iter().map(|b| &b["body"]).filter(|body| body["paging"].is_object());
+        searches.map(|body| body["segmentFilters"][0]["predicates"].as_array().map_or(0, Vec::len)).collect::<Vec<_>>()
+    };
+    // One look at what has recordings, then those that ended last, and those that have not ended.
+    assert_eq!(listed(json!(["message"])), [3, 3, 3]);
+    assert_eq!(listed(json!(["recording", "message"])), [0, 0, 0]);
+}
+
+/// A hundred conversations of January, a minute each, in the order of their ends, latest first.
+fn full_page_of(starts: impl Fn(i64) -> i64, ends: impl Fn(i64) -> i64) -> Answer {
+    let january = Timestamp::parse("2023-01-31T12:00:00Z").unwrap();
+    let at = |minutes: i64| Timestamp::from_millis(january.millis() - minutes * 60_000);
+    let one = |n: i64| json!({ "conversationId": format!("c-{n}"), "conversationStart": at(starts(n)), "conversationEnd": at(ends(n)) });
+    Json(200, json!({ "conversations": (0..100).map(one).collect::<Vec<_>>(), "totalHits": 101 }))
+}
+
+/// The documents list the order by end among the values, and leave it out where they say what can be chosen.
+#[test]
+fn the_search_ends_early_only_where_the_order_is_seen() {
+    let held = held_after("recordingJobs", |_| {});
+    let ready =
+        || Json(200, json!({ "id": "job-1", "state": "READY", "totalConversations": 101, "totalRecordings": 5 }));
+    let one_after_the_other = || full_page_of(|n| 2 * n + 1, |n| 2 * n);
+    // By start: a long one begins before all others, and is on the last page.
+    let by_start = || full_page_of(|n| 2 * n + 9, |n| 2 * n + n % 5);
+    for page in [by_start(), one_after_the_other()] {
+        let answers = [created(), ready(), page, reaching(), none(), gone()];
+        let story = play(&held, answers.into_iter().chain(called_off()));
+        assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Held, "hold"), 0));
+    }
+    let by_end = full_page_of(|n| 2 * n + 1 + n % 5, |n| 2 * n);
+    let rest = [none(), job("PROCESSING"), job("FULFILLED"), gone()];
+    assert_eq!(play(&held, [created(), ready(), by_end].into_iter().chain(rest)).end(), verified());
+}
+
+/// Asking for conversations that are too old may be refused. Nothing is listed then, as where the list is empty.
+#[test]
+fn what_is_too_old_to_be_listed_may_be_refused() {
+    let rule = |from: &str| {
+        let window = json!({ "start": from, "end": Timestamp::LATEST });
+        held_after("recordingJobs", |order| {
+            order["heldWindows"] = json!([{ "window": window, "hold": "R-1", "rule": true }]);
+        })
+    };
+    let refused = || error(400, "bad.request");
+    let rest = [job("PROCESSING"), job("FULFILLED"), gone()];
+    let story = play(&rule("2023-12-01T00:00:00.000Z"), counted(1000).into_iter().chain([refused()]).chain(rest));
+    assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 1));
+    assert_eq!(story.events("answered")[0]["http_status"], 400, "it is on record");
+    for counted_as in [json!(1000), json!(0), json!(null)] {
+        let asked = counted(counted_as).into_iter().chain([refused()]);
+        let story = play(&rule("2023-02-20T00:00:00.000Z"), asked.chain(called_off()));
+        assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Held, "hold.not-listed"), 0));
+    }
+    // Those that have not ended are asked for by themselves. Where the first question was answered, their age is not why.
+    let asked = counted(1).into_iter().chain([conversations(&["a"]), refused()]);
+    let story = play(&rule("2023-02-20T00:00:00.000Z"), asked.chain(called_off()));
+    assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Failed, "bad.request"), 0));
+    let spanning = held_after("dataDeletion", |order| order["limits"] = json!({ "spanningConversations": true }));
+    assert_eq!(play(&spanning, [refused()]).end(), ended(Outcome::Failed, "bad.request"));
 }
 
 /// What one conversation without a recording makes of a question about a hundred.
