@@ -27,8 +27,8 @@ const INQUIRY_PATIENCE: Duration = Duration::from_secs(900);
 const FURTHEST: u32 = 100_000;
 
 impl Machine<'_> {
-    /// Asks for a page of the conversations that the job may take: those of the window, or of as much of it as one query reaches
-    /// over.
+    /// Asks for a page of the conversations that the job may take: those of the window, or of its first month if one query reaches
+    /// no further.
     pub(super) fn ask_conversations(&self, look: &Look) -> HttpRequest {
         analytics::list(
             self.sample_window(),
@@ -125,7 +125,7 @@ impl Machine<'_> {
         analytics::inquire(self.sample_window(), self.listing(), self.page_size())
     }
 
-    /// The window, or as much of it as one query reaches over.
+    /// The window, or its first month if one query reaches no further.
     fn sample_window(&self) -> Window {
         self.query_piece(0).unwrap_or(self.run.chunk.window)
     }

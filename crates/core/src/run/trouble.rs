@@ -19,7 +19,7 @@ use crate::time::Timestamp;
 const SMALLER_PAGES: [u32; 2] = [25, 5];
 
 impl Machine<'_> {
-    /// No answer will come. For a request that changes something, it has to be found out whether it arrived; any other is tried
+    /// No answer will come. A submit or an execution may have arrived, which has to be found out first; anything else is tried
     /// again.
     pub(super) fn on_no_response(&mut self, why: NoResponse, sent: Timestamp) -> Next {
         if why == NoResponse::NotSent {
@@ -66,7 +66,8 @@ impl Machine<'_> {
         }
     }
 
-    /// Takes the deletion back, because it must not leave. A job that was made for it is cancelled.
+    /// Takes the deletion back, because it must not leave. A job that was made for it is cancelled; a policy that cannot be read is
+    /// read again later.
     pub(super) fn on_objection(&mut self, objection: &Objection) -> Next {
         self.run.requests = self.run.requests.saturating_sub(1);
         let (outcome, cause, policy) = match objection {
