@@ -171,7 +171,7 @@ fn http_date(text: &str) -> Option<Timestamp> {
     Timestamp::parse(&format!("{year}-{month:02}-{day:0>2}T{time}Z")).ok()
 }
 
-/// Reads the message of `too.many.requests.retry.after`: "Retry the request in [n] seconds".
+/// Reads the message of `too.many.requests.retry.after`: `Retry the request in [n] seconds`.
 fn from_message(response: &HttpResponse) -> Option<Duration> {
     let message = ErrorBody::of(response)?.message?;
     let (_, rest) = message.split_once("Retry the request in [")?;

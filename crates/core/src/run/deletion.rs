@@ -138,7 +138,7 @@ impl Machine<'_> {
         let (limit, lag) = (limits.confirm_submit_seconds, limits.verify_seconds);
         let watch = submit_watch(Duration::from_secs(limit), Duration::from_secs(lag), self.cx.pace);
         if !emptying && watched >= watch.max(SHORTEST_WATCH) {
-            return self.end_submit_watch(left);
+            return self.on_window_unchanged(left);
         }
         let baseline = Some(baseline.map_or(left, |before| before.max(left)));
         let watched_ms = u64::try_from(watched.as_millis()).unwrap_or(u64::MAX);
@@ -148,7 +148,7 @@ impl Machine<'_> {
 
     /// Submits again because the window no longer changes, unless a cancel was asked for. Only a count before the submit tells
     /// whether it did not arrive, or deleted a part before the first look and then stood still.
-    fn end_submit_watch(&mut self, left: u64) -> Next {
+    fn on_window_unchanged(&mut self, left: u64) -> Next {
         let (arrived, seen, outcome, what) = match self.run.before {
             Some(before) if left < before => (
                 None,
