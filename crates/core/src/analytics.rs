@@ -13,14 +13,14 @@ use crate::window::Window;
 /// Path of the details query.
 pub const DETAILS_QUERY: &str = "/api/v2/analytics/conversations/details/query";
 
-/// The interval of a window in the `start/end` form that the API demands. The end is the last millisecond inside, because the
+/// The interval of a window in the `start/end` form that the API demands. Its end is the last millisecond inside the window: the
 /// query counts every UTC day that its interval touches, and midnight would touch the next one.
 #[must_use]
 pub fn interval(window: Window) -> String {
     format!("{}/{}", window.start(), window.last_millisecond())
 }
 
-/// The end of a date range as the deletion API reads it: the one place where half-open windows meet closed ones.
+/// The end of a date range as the deletion API reads it. This is the only place where half-open windows meet closed ranges.
 #[must_use]
 pub fn range_end(window: Window, end: RangeEnd) -> Timestamp {
     match end {
@@ -29,7 +29,7 @@ pub fn range_end(window: Window, end: RangeEnd) -> Timestamp {
     }
 }
 
-/// The `filter` object of the deletion API and of the query that verifies it.
+/// The `filter` object of the deletion API, and of the query that verifies it.
 #[must_use]
 pub fn filter(window: Window, end: RangeEnd, query: Option<&str>) -> Value {
     let range = json!({ "start": window.start(), "end": range_end(window, end) });
@@ -39,7 +39,8 @@ pub fn filter(window: Window, end: RangeEnd, query: Option<&str>) -> Value {
     }
 }
 
-/// Counts records of one kind in a window: the described fields, with the interval in the form that the real API demands.
+/// Counts the records of one type in a window. The fields are those that are described for this API, the interval has the form that
+/// the real API demands.
 #[must_use]
 pub fn count(request: &PurgeRequest, window: Window, end: RangeEnd, entity: RecordType) -> HttpRequest {
     let body = json!({
@@ -52,8 +53,8 @@ pub fn count(request: &PurgeRequest, window: Window, end: RangeEnd, entity: Reco
     HttpRequest::json(Method::Post, DETAILS_QUERY, &body)
 }
 
-/// Reads a count: `results[].count` summed, or `totalHits`. `None` when the answer has neither, both with different numbers,
-/// or anything that is not a whole number below 2^53: an answer that cannot be read is never zero.
+/// Reads a count: the sum of `results[].count`, or `totalHits`. An answer that cannot be read is never zero: `None` if it has
+/// neither, if it has both with different numbers, or if anything in it is not a whole number below 2^53.
 #[must_use]
 pub fn read_count(answer: &Value) -> Option<u64> {
     let results = match answer.get("results") {
@@ -81,19 +82,19 @@ pub fn lookup<'a>(ids: impl Iterator<Item = &'a str>) -> HttpRequest {
     HttpRequest::get(format!("/api/v2/analytics/conversations/details?id={ids}"))
 }
 
-/// How to list the conversations of a window.
+/// Which conversations of a window are listed, and in which order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listing {
-    /// In the order in which they started.
+    /// By the time at which they started.
     ByStart,
-    /// Those that ended last come first.
+    /// Those first that ended last.
     LatestEndFirst,
     /// Only those that have not ended.
     Ongoing,
 }
 
-/// Lists conversations that started on the days that the window touches, on pages of that size. With `only_messages` it lists those that
-/// have a message, chat or email.
+/// Asks for a page of the conversations that started on the days that the window touches, `size` of them a page. With `only_messages`
+/// these are the conversations that have a message, chat or email.
 #[must_use]
 pub fn list(window: Window, listing: Listing, only_messages: bool, size: u32, page: u32) -> HttpRequest {
     let (order, by) = match listing {
@@ -134,16 +135,16 @@ pub const DETAILS_JOBS: &str = "/api/v2/analytics/conversations/details/jobs";
 /// How far a query in the background has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inquiry {
-    /// It is to be asked again.
+    /// Its state has to be asked again.
     UnderWay,
-    /// There is a result.
+    /// It has a result.
     Answered,
-    /// There will be none.
+    /// It will have no result.
     Over,
 }
 
-/// Asks in the background for some conversations of a window, at most so many and in no order: slower than [`list`], and out of the
-/// long-term store, which may go further back.
+/// Asks in the background for at most `limit` conversations of a window, in no order. This is slower than [`list`], and answered
+/// from the long-term store, which may go further back.
 #[must_use]
 pub fn inquire(window: Window, only_messages: bool, limit: u32) -> HttpRequest {
     let further = [("startOfDayIntervalMatching", json!(true)), ("order", json!("unordered")), ("limit", json!(limit))];
@@ -156,13 +157,13 @@ pub fn read_inquiry_id(answer: &Value) -> Option<String> {
     valid_id(answer.get("jobId")?)
 }
 
-/// Asks what has become of it.
+/// Asks for the state of such a query.
 #[must_use]
 pub fn inquiry(id: &str) -> HttpRequest {
     HttpRequest::get(format!("{DETAILS_JOBS}/{}", encode_segment(id)))
 }
 
-/// Reads that. A state that is not documented is one of no result.
+/// Reads the state of such a query. A state that is not documented counts as one without a result.
 #[must_use]
 pub fn read_inquiry(answer: &Value) -> Inquiry {
     match answer.get("state").and_then(Value::as_str) {
@@ -172,7 +173,7 @@ pub fn read_inquiry(answer: &Value) -> Inquiry {
     }
 }
 
-/// Asks for the first page of its result, of that size: [`read_page`] reads it.
+/// Asks for the first page of its result, of that size; [`read_page`] reads it.
 #[must_use]
 pub fn inquiry_result(id: &str, size: u32) -> HttpRequest {
     HttpRequest::get(format!("{DETAILS_JOBS}/{}/results?pageSize={size}", encode_segment(id)))
@@ -194,12 +195,12 @@ pub struct Conversation {
     pub start: Timestamp,
     /// When it ended; absent while it goes on.
     pub end: Option<Timestamp>,
-    /// Whether it says of any of its sessions that its audio was recorded.
+    /// Whether analytics says of any of its sessions that its audio was recorded.
     pub recorded: bool,
 }
 
 impl Conversation {
-    /// Whether any of it may lie inside the window.
+    /// Whether any part of the conversation may lie inside the window.
     #[must_use]
     pub fn touches(&self, window: Window) -> bool {
         self.start < window.end() && self.end.is_none_or(|end| end >= window.start())
@@ -211,13 +212,13 @@ impl Conversation {
 pub struct Page {
     /// The conversations of the page.
     pub conversations: Vec<Conversation>,
-    /// How many there are on all pages; absent when the answer does not say (a look-up by id).
+    /// The number of conversations on all pages; absent if the answer does not say, as in a look-up by id.
     pub total: Option<u64>,
 }
 
-/// Reads a page of conversations. `None` when a conversation lacks its id or start, or a date is not one.
+/// Reads a page of conversations. `None` if a conversation lacks its id or start, or has a date that is none.
 ///
-/// The real API leaves `conversations` out when there are none; then `totalHits` must say 0.
+/// The real API leaves `conversations` out if there are none; then `totalHits` must be 0.
 #[must_use]
 pub fn read_page(answer: &Value) -> Option<Page> {
     let total = match answer.get("totalHits") {

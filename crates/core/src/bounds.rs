@@ -1,14 +1,14 @@
-//! Bounds of calls to the API and of what they select, which planning and rehearsing must know as well as whoever asks.
+//! Bounds of calls to the API and of what they select. Planning and rehearsing have to know them as well as the code that asks.
 
 use std::time::Duration;
 
-/// How long an answer of the API is waited for.
+/// How long to wait for an answer of the API.
 pub const API_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long an answer of the login is waited for.
+/// How long to wait for an answer of the login.
 pub const LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long everybody pauses after a 429 that does not say how long.
+/// How long all requests pause after a 429 that does not say how long.
 pub const UNSAID_PAUSE: Duration = Duration::from_secs(1);
 
 /// Recording jobs that an organisation may have under way at once (limit of the API).
@@ -23,11 +23,11 @@ pub const PAGE_SIZE: u32 = 100;
 /// Longest interval of a synchronous details query, in days (limit of the API).
 pub const QUERY_DAYS: u32 = 31;
 
-/// Recording jobs address conversations of the last five years in one way and older ones in another.
+/// Age, in months, from which a recording job has to address conversations in another way.
 pub const AGED_AFTER_MONTHS: u32 = 60;
 
-/// How long a conversation is taken to have gone on, in days, where nobody can look: analytics may not know those of more than five
-/// years ago, and some never end. Asynchronous messaging goes on for weeks.
+/// How long a conversation is assumed to have gone on, in days, where that cannot be looked up: analytics may not know
+/// conversations of more than five years ago, and some never end. Asynchronous messaging goes on for weeks.
 pub const LONGEST_DAYS: u64 = 31;
-/// The same as a duration.
+/// [`LONGEST_DAYS`] as a duration.
 pub const LONGEST: Duration = Duration::from_secs(LONGEST_DAYS * 86_400);

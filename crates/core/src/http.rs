@@ -1,4 +1,4 @@
-//! HTTP requests and responses as plain values. Not a client: whoever drives core carries them out.
+//! HTTP requests and responses as plain values. This is not a client: the driver carries the requests out.
 
 use std::fmt;
 
@@ -27,7 +27,7 @@ pub enum Method {
     Get,
     /// Create, or a query with a body.
     Post,
-    /// Replace or move on.
+    /// Replace, or move on to another state.
     Put,
     /// Remove.
     Delete,
@@ -60,11 +60,11 @@ pub enum Auth {
     BearerRenewed,
 }
 
-/// A request to send, whole: every attempt is built from these same bytes.
+/// A whole request. Every attempt to send it is built from these same bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HttpRequest {
-    /// Which host.
+    /// Which host it is for.
     pub target: Target,
     /// Method.
     pub method: Method,
@@ -74,12 +74,12 @@ pub struct HttpRequest {
     pub auth: Auth,
     /// `Content-Type` of the body, absent when there is no body.
     pub content_type: Option<String>,
-    /// The body, absent when there is none. The driver sends it with its Content-Length.
+    /// The body, absent when there is none. The driver adds its `Content-Length`.
     pub body: Option<String>,
 }
 
 impl HttpRequest {
-    /// A GET of an API path with the bearer token.
+    /// A GET of an API path, with the bearer token.
     #[must_use]
     pub fn get(path: String) -> Self {
         Self { target: Target::Api, method: Method::Get, path, auth: Auth::Bearer, content_type: None, body: None }
@@ -99,7 +99,7 @@ impl HttpRequest {
     }
 }
 
-/// An answer, whole, as it came. Header names are lower case.
+/// A whole answer, as it came. Header names are in lower case.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HttpResponse {
@@ -107,7 +107,7 @@ pub struct HttpResponse {
     pub status: u16,
     /// Headers in the order received, names in lower case.
     pub headers: Vec<(String, String)>,
-    /// Body; text that is not UTF-8 has been replaced by the replacement character.
+    /// Body. What is not UTF-8 has been replaced by the replacement character.
     pub body: String,
 }
 
@@ -118,7 +118,7 @@ impl HttpResponse {
         Self { status, headers: vec![("content-type".to_owned(), "application/json".to_owned())], body: text(body) }
     }
 
-    /// The first header of that (lower-case) name.
+    /// The value of the first header of that name, which is given in lower case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
@@ -126,7 +126,7 @@ impl HttpResponse {
 }
 
 impl fmt::Debug for HttpResponse {
-    /// Without headers and body: a token answer must not reach a log by way of `{:?}`.
+    /// Shows neither headers nor body: `{:?}` must not bring the answer to a token request into a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpResponse")
             .field("status", &self.status)
@@ -139,13 +139,13 @@ impl fmt::Debug for HttpResponse {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum NoResponse {
-    /// It certainly did not leave: name not found, connection refused, TLS refused. Safe to send again.
+    /// It certainly did not leave: name not found, connection refused, TLS refused. It is safe to send it again.
     NotSent,
-    /// It may have arrived: the connection broke or the answer was cut off.
+    /// It may have arrived: the connection broke, or the answer was cut off.
     Dropped,
-    /// It may have arrived: no answer within the time-out.
+    /// It may have arrived: there was no answer within the time-out.
     TimedOut,
-    /// The process that sent it is gone, so nobody knows.
+    /// It may have arrived: the process that sent it is gone.
     Interrupted,
 }
 

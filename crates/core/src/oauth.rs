@@ -1,4 +1,4 @@
-//! Logging in: the token request, its answer, how long a token is worth keeping, and who shares it.
+//! Logging in: the token request, its answer, how long a token is kept, and how it is shared.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::reply::{MAX_RETRY_AFTER, retry_after, tidy};
 use crate::request::DeletionApi;
 use crate::time::Timestamp;
 
-/// The most of a token's life that is given away so that no request leaves with a token about to expire.
+/// How much of a token's life is given up at most, so that no request leaves with a token about to expire.
 const LONGEST_MARGIN: Duration = Duration::from_mins(2);
 
-/// A token younger than this counts as renewed for a request whose token was refused: somebody else has just renewed it.
+/// A token younger than this counts as renewed for a request whose token was refused: another request has just renewed it.
 const JUST_RENEWED: Duration = Duration::from_secs(60);
 
 /// Which token path the login host has.
@@ -24,7 +24,7 @@ const JUST_RENEWED: Duration = Duration::from_secs(60);
 pub enum LoginStyle {
     /// `/login/oauth/v2/token`, for organisations and gateways that offer the data deletion API.
     DataDeletion,
-    /// `/oauth/token` of `https://login.{region domain}`: every ordinary organisation.
+    /// `/oauth/token` of `https://login.{region domain}`, for every ordinary organisation.
     Standard,
 }
 
@@ -56,7 +56,7 @@ pub fn token_request(style: LoginStyle) -> HttpRequest {
     }
 }
 
-/// An access token. Never shown, never serialised, overwritten when it is dropped.
+/// An access token. It is never shown and never serialised, and it is overwritten when it is dropped.
 #[derive(Clone)]
 pub struct AccessToken(Zeroizing<String>);
 
@@ -74,7 +74,7 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-/// Until when a token is used.
+/// How long a token may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Freshness {
     asked: Timestamp,
@@ -82,14 +82,15 @@ pub struct Freshness {
 }
 
 impl Freshness {
-    /// Of a token that was asked for at `asked`: its lifetime less a margin of a tenth, at most two minutes.
+    /// The freshness of a token that was asked for at `asked`: its lifetime less a margin of a tenth, at most two minutes.
     #[must_use]
     pub fn new(asked: Timestamp, lifetime: Duration) -> Self {
         let margin = LONGEST_MARGIN.min(lifetime / 10);
         Self { asked, renew_at: asked.plus(lifetime.saturating_sub(margin)) }
     }
 
-    /// Whether a request may still leave with it; with `renewed`, one whose last token was refused, so that it needs a new one.
+    /// Whether a request may still leave with the token. With `renewed`, the request's last token was refused, so that it needs a
+    /// new one.
     #[must_use]
     pub fn serves(self, now: Timestamp, renewed: bool) -> bool {
         now < self.renew_at && !(renewed && now.since(self.asked) > JUST_RENEWED)
@@ -99,14 +100,14 @@ impl Freshness {
 /// Why there is no token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenError {
-    /// For the person who has to act. Holds nothing secret.
+    /// The cause for the person who has to act. It holds nothing secret.
     pub cause: Cause,
-    /// Whether asking again later may help: the server is busy or broken, not the credentials.
+    /// Whether asking again later may help: the server is busy or broken, and the credentials are not at fault.
     pub may_pass: bool,
 }
 
 impl TokenError {
-    /// The login has not answered.
+    /// The error of a login that did not answer.
     fn no_answer(why: NoResponse) -> Self {
         let message = format!("the login did not answer: {}", why.phrase());
         Self { cause: Cause::new("login.no-answer", message), may_pass: true }
@@ -116,9 +117,9 @@ impl TokenError {
 /// A token to send one request with.
 #[derive(Clone, Debug)]
 pub struct Token {
-    /// The token.
+    /// The token itself.
     pub access: AccessToken,
-    /// Which of the attempts to log in it came of.
+    /// Number of the login attempt that gave it.
     pub attempt: u64,
 }
 
@@ -127,25 +128,26 @@ pub struct Token {
 pub struct NoToken {
     /// What the login said, or that it did not answer.
     pub error: TokenError,
-    /// The login has asked for a pause: nobody asks it again before then.
+    /// End of the pause that the login asked for: it is not asked again before then.
     until: Option<Timestamp>,
 }
 
 impl NoToken {
-    /// What is left at `now` of the pause that the login has asked for, if it has.
+    /// What is left at `now` of the pause that the login asked for; `None` if it asked for none.
     #[must_use]
     pub fn pause(&self, now: Timestamp) -> Option<Duration> {
         self.until.map(|until| until.since(now))
     }
 
-    /// Whether the login's pause lasts. One that lies further ahead than any was asked for by a clock that has been set right since.
+    /// Whether the login's pause goes on. A pause further ahead than any that can be asked for comes from a clock that has been set
+    /// right since.
     fn lasts(&self, now: Timestamp) -> bool {
         self.until.is_some_and(|until| now < until && until <= now.plus(MAX_RETRY_AFTER))
     }
 }
 
-/// The token that all requests of one client share, and how the last attempt to get one went. Whoever sends the requests looks here
-/// first, logs in where there is nothing at hand, one at a time, tells what came of it, and looks again.
+/// The token that all requests of one client share, and how the last login went. A sender asks here first ([`Self::at_hand`]). If
+/// it gets nothing, it logs in, one sender at a time, reports the answer ([`Self::answered`]), and asks again.
 #[derive(Debug, Default)]
 pub struct Tokens {
     kept: Option<(Token, Freshness)>,
@@ -154,15 +156,17 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Attempts to log in that have come to an end so far.
+    /// Number of login attempts that have ended so far.
     #[must_use]
     pub fn attempts(&self) -> u64 {
         self.attempts
     }
 
-    /// What a request gets without logging in: the token in use, or a refusal while the login's pause lasts. `seen` is the number of
-    /// [attempts](Self::attempts) when the request began to look: if there has been one since, it was waited for, and whatever came of
-    /// it is shared. With `renewed` only a token that was fetched just now will do. `None` when somebody must log in.
+    /// What a request gets without logging in: the token in use, or a refusal while the login's pause lasts. `None` if the sender
+    /// must log in.
+    ///
+    /// `seen` is the number of [attempts](Self::attempts) when the request began to ask. If there has been one since, the request
+    /// has waited for it and shares its result. With `renewed`, only a token that was fetched just now will do.
     #[must_use]
     pub fn at_hand(&self, now: Timestamp, renewed: bool, seen: u64) -> Option<Result<Token, NoToken>> {
         let waited = self.attempts != seen;
@@ -179,7 +183,8 @@ impl Tokens {
         self.kept.as_ref().is_some_and(|(_, freshness)| freshness.serves(now, renewed))
     }
 
-    /// Keeps for everybody what came at `now` of the token request that left at `asked`. Gives why it is no token, if it is none.
+    /// Keeps for all senders what the token request that left at `asked` was answered at `now`. Returns why there is no token, if
+    /// there is none.
     pub fn answered(
         &mut self,
         answer: Result<HttpResponse, NoResponse>,
@@ -202,13 +207,14 @@ impl Tokens {
         self.failure.as_ref()
     }
 
-    /// Forgets a token that the API refused, unless it has been replaced already.
+    /// Forgets the token of that login attempt, because the API refused it. Does nothing if the token has been replaced already.
     pub fn refused(&mut self, attempt: u64) {
         self.kept.take_if(|(token, _)| token.attempt == attempt);
     }
 }
 
-/// Reads the answer to [`token_request`]. `asked` is when the request left, so that the token is not thought younger than it is.
+/// Reads the answer to [`token_request`]. `asked` is when the request left, so that the token is not taken to be younger than it
+/// is.
 ///
 /// # Errors
 /// Every answer but a 200 with a token and a lifetime of at least a second.
@@ -216,8 +222,8 @@ fn read_token(response: &HttpResponse, asked: Timestamp) -> Result<(AccessToken,
     if response.status != 200 {
         return Err(refusal(response));
     }
-    // The reader's own message could repeat a part of the body, so it is not passed on.
-    // Other fields, such as `token_type`, are allowed and not needed.
+    // Other fields, such as `token_type`, are allowed and not needed. The JSON reader's own message is not passed on, because it
+    // could repeat a part of the body.
     let mut body = parse(&response.body, usize::MAX).unwrap_or_default();
     let token = match body.get_mut("access_token") {
         Some(Value::String(token)) => Zeroizing::new(std::mem::take(token)),
@@ -231,12 +237,12 @@ fn read_token(response: &HttpResponse, asked: Timestamp) -> Result<(AccessToken,
     Ok((AccessToken(token), Freshness::new(asked, Duration::from_secs(seconds))))
 }
 
-/// Genesys answers a wrong client with 400 or 401 and this body, not with its usual error body: what counts is `error`.
+/// Reads a refusal. Genesys answers a wrong client with 400 or 401 and not with its usual error body: the code is in `error`.
 fn refusal(response: &HttpResponse) -> TokenError {
     let status = response.status;
     let may_pass = matches!(status, 408 | 429 | 500..=599);
     let body = parse(&response.body, usize::MAX).unwrap_or_default();
-    let text = |key: &str| body.get(key).and_then(Value::as_str).map(words);
+    let text = |key: &str| body.get(key).and_then(Value::as_str).map(fit_message);
     let (code, message) = match text("error") {
         Some(error) => {
             let said = text("error_description").or_else(|| text("description"));
@@ -248,13 +254,13 @@ fn refusal(response: &HttpResponse) -> TokenError {
     TokenError { cause: cause(response, &code, message), may_pass }
 }
 
-/// The server's words, as much of them as fits a message.
-fn words(text: &str) -> String {
+/// The server's words, cut to a length that fits a message.
+fn fit_message(text: &str) -> String {
     tidy(text, 200)
 }
 
 fn cause(response: &HttpResponse, code: &str, message: String) -> Cause {
-    let correlation_id = response.header("inin-correlation-id").map(words);
+    let correlation_id = response.header("inin-correlation-id").map(fit_message);
     Cause { code: code.to_owned(), message, context_id: None, correlation_id }
 }
 
@@ -303,13 +309,13 @@ mod tests {
         }
     }
 
-    /// What the tokens give at that second: the number of the attempt that a token came of, or the code of a failure.
+    /// What the tokens give at that second: the number of the login attempt that gave the token, or the code of a failure.
     fn given(tokens: &Tokens, second: u64, renewed: bool, seen: u64) -> Option<Result<u64, String>> {
         let at_hand = tokens.at_hand(after(second), renewed, seen)?;
         Some(at_hand.map(|token| token.attempt).map_err(|no_token| no_token.error.cause.code))
     }
 
-    /// A login that was asked at that second and answered two seconds later.
+    /// A login that is asked at that second and answers two seconds later.
     fn log_in(tokens: &mut Tokens, second: u64, answer: HttpResponse) {
         tokens.answered(Ok(answer), after(second), after(second + 2));
     }
@@ -319,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_serves_everybody_until_it_is_refused_or_too_old_to_be_new() {
+    fn a_token_serves_all_requests_until_it_is_refused_or_too_old_to_be_new() {
         let mut tokens = Tokens::default();
         assert_eq!(given(&tokens, 0, false, 0), None, "somebody must log in");
         log_in(&mut tokens, 0, good());
@@ -335,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_shared_by_those_who_waited_for_it_and_a_pause_by_everybody() {
+    fn a_failure_is_shared_by_those_who_waited_for_it_and_a_pause_by_all() {
         let mut tokens = Tokens::default();
         log_in(&mut tokens, 0, HttpResponse::json(503, &json!({})));
         assert_eq!(given(&tokens, 2, false, 0), Some(Err("login.http.503".to_owned())));

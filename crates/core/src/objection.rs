@@ -1,5 +1,5 @@
-//! What the policy that applies now says against a deletion that is about to leave. A hold may have come since the plan was made, and a
-//! run may take days.
+//! What the policy that applies now says against a deletion that is about to leave. A hold may have been added since the plan was
+//! made, and a run may take days.
 
 use crate::chunk::Chunk;
 use crate::json::{canonical, digest};
@@ -13,30 +13,30 @@ use crate::time::Timestamp;
 /// Why a chunk of an approved plan must not be deleted now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Objection {
-    /// A hold keeps something that it would delete.
+    /// A hold keeps something that the chunk would delete.
     Held(Against),
-    /// A retention rule or a list of jurisdictions does.
+    /// A retention rule or the list of jurisdictions forbids it.
     Forbidden(Against),
-    /// Nobody can tell: the policy is not there, or cannot be read.
+    /// Unknown: the policy is missing or cannot be read.
     Unclear(Cause),
-    /// Somebody has asked to cancel the run.
+    /// A cancel of the run was asked for.
     Cancelled {
-        /// When.
+        /// When it was asked for.
         asked_at: Timestamp,
     },
 }
 
-/// What stands against a deletion, and where it is written.
+/// What stands against a deletion, and in which policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Against {
     /// Digest of the policy.
     pub policy: String,
-    /// What in it.
+    /// What in the policy stands against it.
     pub cause: Cause,
 }
 
 impl Objection {
-    /// Nobody can tell, for that reason: whoever cannot read the policy must not delete.
+    /// The objection that the policy cannot be read, for the reason `why`: without it, nothing may be deleted.
     #[must_use]
     pub fn unclear(why: &str) -> Self {
         Self::Unclear(Cause::new("policy.unreadable", format!("the policy that applies now cannot be read: {why}")))
@@ -47,17 +47,17 @@ impl Objection {
 #[derive(Clone, Debug)]
 pub struct InForce {
     policy: Policy,
-    /// Its digest, as [`crate::plan::policy_digest`] gives it.
+    /// Digest of the policy, as [`crate::plan::policy_digest`] computes it.
     pub digest: String,
-    /// What that is the digest of: its canonical text, all defaults written out, on one line.
+    /// The text that has this digest: canonical JSON with all defaults written out, on one line.
     pub text: String,
 }
 
 impl InForce {
-    /// Reads it.
+    /// Reads a policy.
     ///
     /// # Errors
-    /// That nobody can tell what it says, and why.
+    /// The objection that the policy cannot be read, with the reason.
     pub fn read(text: &str) -> Result<Self, Objection> {
         let (policy, findings) = Policy::parse(text);
         let Some(policy) = policy else {
@@ -77,9 +77,11 @@ impl Order {
     /// Whether nothing in the policy that applies now stands against deleting that chunk.
     ///
     /// # Errors
-    /// What stands against it. It can only be so with what was approved, as everywhere ([`crate::plan::since`]).
+    /// What stands against it. A policy can only stand against what was approved, here as everywhere ([`crate::plan::since`]), and
+    /// never adds to it.
     pub fn permits(&self, chunk: Chunk, policy: &InForce, now: Timestamp) -> Result<(), Objection> {
-        // Of the range only what the chunk deletes: this is asked before every deletion, and planning takes as long as its range has parts.
+        // Only the chunk's window is checked, not the whole range: this is asked before every deletion, and planning takes as long
+        // as its range has parts.
         let request = PurgeRequest { range: chunk.window, ..self.request.clone() };
         let approved = Approved {
             request: &request,
@@ -91,7 +93,7 @@ impl Order {
         };
         let context = CheckContext::at(now);
         let findings = against(&approved, &[chunk], &policy.policy, &context);
-        // A hold weighs more than a rule: it is what the chunk is then said to be.
+        // A hold weighs more than a rule, because it decides how the chunk ends.
         let is_hold = |pointer: &str| pointer.starts_with("policy#/holds");
         let held = findings.iter().find(|finding| is_hold(&finding.pointer));
         let Some(finding) = held.or(findings.first()) else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! The order: what all chunks of a run share, made from a plan and its approval.
+//! The order: what all chunks of a run share. It is made from a plan and its approval.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,43 +10,43 @@ use crate::sorted::{sort, sort_by};
 use crate::time::Timestamp;
 use crate::window::Window;
 
-/// Longer than any name, in characters.
+/// Longer than any name of a person, in characters.
 const LONGEST_NAME: usize = 200;
 
 /// Version of the order's format.
 pub(crate) const ORDER_VERSION: u32 = 2;
 
-/// What all chunks of a run share, made from an approved plan; stored once per run.
+/// What all chunks of a run share. Made from an approved plan and stored once per run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Order {
     /// Format version, 2.
     #[serde(deserialize_with = "crate::json::version::<ORDER_VERSION, _>")]
     pub version: u32,
-    /// Identifies the run: the same plan on the same tenant is the same run.
+    /// Id of the run: the same plan on the same tenant is the same run.
     pub run_id: String,
     /// Digest of the approved plan.
     pub plan_digest: String,
-    /// Digest of the policy it was checked against.
+    /// Digest of the policy that the plan was checked against.
     pub policy_digest: String,
     /// The request.
     pub request: PurgeRequest,
     /// Limits of the policy.
     pub limits: Limits,
-    /// Conversations on hold, with the hold that names them, sorted.
+    /// Conversations that holds name, each with its hold, sorted.
     pub held_conversations: Vec<HeldConversation>,
-    /// Windows on hold (of holds without conversation ids) or inside a retention period, in order: nothing of what lies in them may be
-    /// deleted along with what begins before them.
+    /// Windows on hold (of holds without conversation ids) and retention periods, in order. Nothing in them may be deleted along
+    /// with a conversation that begins before them.
     pub held_windows: Vec<HeldWindow>,
-    /// What the policy has to keep and what of it was overridden, as every record says it.
+    /// What the policy has to keep and what of it was overridden, in the words of every record.
     pub compliance_note: String,
     /// Number of chunks.
     pub chunks: u32,
     /// Who approved it.
     pub approved_by: String,
-    /// When.
+    /// When it was approved.
     pub approved_at: Timestamp,
-    /// The tenant, by the API's address and the OAuth client ([`tenant_name`]).
+    /// The tenant: the API's address and the OAuth client ([`tenant_name`]).
     pub tenant: String,
     /// Whether the tenant is the simulated one.
     pub simulated: bool,
@@ -56,9 +56,9 @@ pub struct Order {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HeldConversation {
-    /// The conversation.
+    /// Id of the conversation.
     pub id: String,
-    /// The hold.
+    /// Id of the hold.
     pub hold: String,
 }
 
@@ -68,22 +68,22 @@ pub struct HeldConversation {
 pub struct HeldWindow {
     /// The window.
     pub window: Window,
-    /// The hold, or the rule.
+    /// Id of the hold, or the retention rule in words.
     pub hold: String,
-    /// Whether it is a retention rule that keeps it.
+    /// Whether a retention rule keeps it, rather than a hold.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rule: bool,
 }
 
-/// Somebody's word that a plan may be carried out.
+/// A person's word that a plan may be carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Approval {
-    /// Digest of the plan that was approved, whole.
+    /// Digest of the approved plan, whole.
     pub digest: String,
     /// Who approved it.
     pub approved_by: String,
-    /// When.
+    /// When it was approved.
     pub approved_at: Timestamp,
 }
 
@@ -98,13 +98,14 @@ pub enum ApprovalError {
         /// What would be carried out.
         plan: String,
     },
-    /// The policy asks for a second person.
+    /// The policy asks for a second person, and the approver is the requester.
     #[error("`{0}` asked for this purge and cannot also approve it")]
     SamePerson(String),
-    /// An approval without a name proves nothing.
+    /// The approval has no name, so it proves nothing.
     #[error("the approval does not say who gave it")]
     Nobody,
-    /// A name that does not read as it is written: the first person could write theirs so that it looks the same and is another.
+    /// The name does not read as it is written: with invisible characters the requester could write a name that looks the same and
+    /// is another.
     #[error("the approver's name has characters that cannot be seen, or more than {LONGEST_NAME}")]
     Unreadable,
 }
@@ -113,7 +114,7 @@ impl Order {
     /// The order for an approved plan on one tenant. `tenant` is its name ([`tenant_name`]).
     ///
     /// # Errors
-    /// When the approval is not for exactly this plan, or not by somebody who may give it.
+    /// If the approval is not for exactly this plan, or the approver may not give it.
     pub fn new(plan: &Plan, approval: &Approval, tenant: &str, simulated: bool) -> Result<Self, ApprovalError> {
         if approval.digest != plan.digest() {
             return Err(ApprovalError::DigestMismatch {
@@ -128,7 +129,8 @@ impl Order {
         if !is_readable(approval.approved_by.trim()) {
             return Err(ApprovalError::Unreadable);
         }
-        if policy.limits.second_person && same_person(&seen(&approval.approved_by), &seen(&request.requested_by)) {
+        if policy.limits.second_person && same_person(&visible(&approval.approved_by), &visible(&request.requested_by))
+        {
             return Err(ApprovalError::SamePerson(approval.approved_by.clone()));
         }
         Ok(Self {
@@ -149,44 +151,44 @@ impl Order {
         })
     }
 
-    /// The held windows and retention periods that conversations of a chunk with this window may reach into, and that are therefore
-    /// searched before each deletion: those that end after it, where whole conversations are deleted and the policy has them looked for
-    /// ([`Limits::looks_for_spanning`]).
+    /// The held windows and retention periods that conversations of a chunk with this window may reach into, so that they are
+    /// searched before each deletion. These are the ones that end after the window, if whole conversations are deleted and the
+    /// policy has them looked for ([`Limits::looks_for_spanning`]).
     pub fn reachable_from(&self, window: Window) -> impl Iterator<Item = &HeldWindow> {
         let looks = self.limits.looks_for_spanning(self.request.api, &self.request.record_types);
         self.held_windows.iter().filter(move |held| looks && held.window.end() > window.end())
     }
 }
 
-/// Whether a name is what a reader sees of it.
+/// Whether a name consists of what a reader sees of it, and is not too long.
 fn is_readable(name: &str) -> bool {
-    let plain = |c: char| c == ' ' || !(c.is_whitespace() || is_unseen(c));
-    name.chars().all(plain) && name.chars().count() <= LONGEST_NAME
+    let is_plain = |c: char| c == ' ' || !(c.is_whitespace() || is_unseen(c));
+    name.chars().all(is_plain) && name.chars().count() <= LONGEST_NAME
 }
 
 /// What a reader sees of a name.
-fn seen(name: &str) -> String {
-    let visible: String = name.chars().filter(|c| c.is_whitespace() || !is_unseen(*c)).collect();
-    visible.split_whitespace().collect::<Vec<_>>().join(" ")
+fn visible(name: &str) -> String {
+    let characters: String = name.chars().filter(|c| c.is_whitespace() || !is_unseen(*c)).collect();
+    characters.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Between the address and the client id in a tenant's name.
-const CLIENT: &str = " (client ";
+/// Text between the address and the client id in a tenant's name.
+const BEFORE_CLIENT: &str = " (client ";
 
-/// How records name a tenant, and by what runs are told apart: the API's address, which all organisations of a region share, and the id of
-/// the OAuth client, which belongs to one of them. The id is no secret (RFC 6749, section 2.2).
+/// The name of a tenant, in records and wherever runs are told apart: the API's address, which all organisations of a region share,
+/// and the id of the OAuth client, which belongs to one of them. The id is no secret (RFC 6749, section 2.2).
 #[must_use]
 pub fn tenant_name(address: &str, client_id: &str) -> String {
-    format!("{address}{CLIENT}{client_id})")
+    format!("{address}{BEFORE_CLIENT}{client_id})")
 }
 
-/// The address in a name that [`tenant_name`] gave.
+/// The address in a name that [`tenant_name`] made.
 #[must_use]
 pub fn address_of(tenant: &str) -> &str {
-    tenant.split_once(CLIENT).map_or(tenant, |(address, _)| address)
+    tenant.split_once(BEFORE_CLIENT).map_or(tenant, |(address, _)| address)
 }
 
-/// The same plan on the same tenant is the same run, whoever starts it and however often.
+/// The id of a run. The same plan on the same tenant is the same run, no matter who starts it and how often.
 #[must_use]
 pub fn run_id(plan_digest: &str, tenant: &str) -> String {
     let digest = digest(format!("{plan_digest}\n{tenant}").as_bytes());
@@ -194,6 +196,7 @@ pub fn run_id(plan_digest: &str, tenant: &str) -> String {
     format!("run-{}", hex.get(..16).unwrap_or(hex))
 }
 
+/// The conversations that holds on the request name, each with its first hold.
 fn held_conversations(policy: &Policy, request: &PurgeRequest) -> Vec<HeldConversation> {
     let ids = |hold: &Hold| hold.conversation_ids.clone().unwrap_or_default();
     let mut held: Vec<_> = policy
@@ -205,7 +208,8 @@ fn held_conversations(policy: &Policy, request: &PurgeRequest) -> Vec<HeldConver
     held
 }
 
-/// What is too young is so at the time of the approval: later some of it is old enough, and none is younger.
+/// The windows that holds and retention rules keep from the request. What is too young for a rule is determined at the time of the
+/// approval: later some of it is old enough, and nothing becomes younger.
 fn held_windows(policy: &Policy, request: &PurgeRequest, approved_at: Timestamp) -> Vec<HeldWindow> {
     let by_time = policy.holds_on(request).filter(|hold| hold.conversation_ids.is_none());
     let holds =
@@ -222,8 +226,8 @@ fn held_windows(policy: &Policy, request: &PurgeRequest, approved_at: Timestamp)
     held
 }
 
-/// Says what the policy has to keep and what of it was overridden. It stands in every record, so it says nothing of what was looked up:
-/// that has records of its own.
+/// Says what the policy has to keep and what of it was overridden. The note stands in every record, so it does not mention what was
+/// looked up, which has records of its own.
 fn compliance_note(plan: &Plan, approved_at: Timestamp) -> String {
     let (request, policy) = (plan.request(), plan.policy());
     let leave = request.retention_override.as_ref();

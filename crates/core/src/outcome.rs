@@ -1,4 +1,4 @@
-//! How a chunk ended, what it waited for, and why something went wrong: the words that every side shares.
+//! How a chunk ended, what it waited for, and why something went wrong: the words that all packages share.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,17 +13,17 @@ pub enum Outcome {
     Verified,
     /// Deleted as far as the API says, but something is still there.
     Residual,
-    /// Nobody can say; needs a person.
+    /// What became of the deletion, or of its job, is not known; a person has to look.
     Unknown,
-    /// A legal hold or retention rule stopped it; nothing was deleted.
+    /// A legal hold or retention rule stopped the chunk; nothing was deleted.
     Held,
-    /// The API refused it, or a guard stopped it; nothing was deleted.
+    /// The API refused the deletion, or a guard stopped it; nothing was deleted.
     Rejected,
     /// The API reports that the deletion failed, or it could not even be started.
     Failed,
-    /// Its deadline passed before anything was deleted.
+    /// The deadline passed before anything was deleted.
     TimedOut,
-    /// Somebody cancelled it before anything was deleted.
+    /// The chunk was cancelled before anything was deleted.
     Cancelled,
 }
 
@@ -40,7 +40,7 @@ impl Outcome {
         Self::Cancelled,
     ];
 
-    /// As written in records: `verified`, `timedOut`, …
+    /// The word in records: `verified`, `timedOut`, …
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -56,13 +56,13 @@ impl Outcome {
     }
 }
 
-/// What a wait is for. Shown wherever the wait is shown.
+/// What a wait is for. It is shown wherever the wait is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum WaitReason {
     /// The server asked for a pause.
     RateLimited {
-        /// Seconds it asked for, when it said.
+        /// Seconds that the server asked for, if it said.
         retry_after_seconds: Option<u64>,
     },
     /// Something failed that may work later.
@@ -72,12 +72,12 @@ pub enum WaitReason {
     },
     /// The remote job is being prepared or carried out.
     JobPending {
-        /// Progress, when the server says.
+        /// Progress, if the server says.
         percent: Option<u8>,
     },
     /// The organisation's request budget has no room.
     RequestBudget,
-    /// Another recording job holds the organisation's slots.
+    /// Other recording jobs hold the organisation's slots.
     SlotBusy,
     /// An unanswered submit is being watched.
     ConfirmingSubmit,
@@ -93,11 +93,11 @@ pub enum WaitReason {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Cause {
-    /// Stable, dotted: the API's own error code where there is one, ours otherwise.
+    /// Stable and dotted: the API's own error code if there is one, otherwise ours.
     pub code: String,
     /// One line.
     pub message: String,
-    /// Genesys's `contextId`; their support asks for it.
+    /// Genesys's `contextId`, for which their support asks.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub context_id: Option<String>,
     /// `ININ-Correlation-Id` of the answer.
@@ -106,7 +106,7 @@ pub struct Cause {
 }
 
 impl Cause {
-    /// A cause of our own.
+    /// A cause of our own, without ids of an answer.
     #[must_use]
     pub fn new(code: &str, message: impl Into<String>) -> Self {
         Self { code: code.to_owned(), message: message.into(), context_id: None, correlation_id: None }
@@ -131,7 +131,7 @@ impl FromJson for Cause {
     }
 }
 
-/// Every reason, with its fields. `kind` itself belongs to all of them.
+/// Every reason with its members. `kind` is a member of all of them.
 const REASONS: [(&str, &[&str]); 9] = [
     ("rateLimited", &["kind", "retryAfterSeconds"]),
     ("backoff", &["kind", "attempt"]),

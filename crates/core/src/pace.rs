@@ -1,12 +1,12 @@
-//! How often to look at a job: early at first, less often as it gets older, and just in time once others have shown how long
-//! a job takes.
+//! How often to look at a job: often at first, less often as it gets older, and just in time once other jobs have shown how long
+//! one takes.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What the jobs of this run that have ended have shown, in milliseconds: what the driver has learnt about how long a job takes,
-/// so that the next one is not polled in vain. All zero when nothing is known.
+/// What the finished jobs of this run have shown about how long a job takes, in milliseconds, so that the next job is not polled in
+/// vain. All zero while nothing is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Pace {
@@ -14,23 +14,23 @@ pub struct Pace {
     pub unfinished_ms: u64,
     /// Age at which jobs were finished.
     pub finished_ms: u64,
-    /// Time from finished until the search index showed it.
+    /// Time from the end of a job until the search index showed it.
     pub lag_ms: u64,
-    /// The age at which the slowest of them was finished, which quick ones do not make shorter.
+    /// Age at which the slowest job was finished. Quick jobs do not shorten it.
     #[serde(default)]
     pub slowest_ms: u64,
 }
 
-/// The first look at a job of which nothing is known.
+/// Shortest pause before a look at a job of which nothing is known.
 const FIRST_LOOK_MS: u64 = 200;
-/// No two looks at a job that is known to be due are closer than this; of an unknown one, than the first look.
+/// Shortest pause between two looks.
 const CLOSEST_MS: u64 = 100;
-/// Nor further apart than this.
+/// Longest pause between two looks.
 const FURTHEST_MS: u64 = 60_000;
 
 impl Pace {
-    /// Adds what one more job has shown. Jobs of equal length narrow the bounds; when the bounds would contradict each other the
-    /// jobs differ, and the new one replaces the old knowledge.
+    /// Adds what one more job has shown. Jobs of equal length narrow the bounds. If the bounds contradict each other, jobs differ
+    /// in length, and the new job replaces what was known.
     #[must_use]
     pub fn and(self, seen: Self) -> Self {
         let (lag_ms, slowest_ms) = (self.lag_ms.max(seen.lag_ms), self.slowest().max(seen.slowest()));
@@ -46,8 +46,9 @@ impl Pace {
         }
     }
 
-    /// A look that came late, because a worker died or its message lay with the dead letters, says how late it was and not how long
-    /// the job took: no more is believed than twice the age at which it was last seen unfinished.
+    /// The age by which the slowest job was finished. A look that came late, because a worker died or its message lay with the dead
+    /// letters, says how late it was and not how long the job took: no more is believed than twice the age at which the job was
+    /// last seen unfinished.
     fn slowest(self) -> u64 {
         self.slowest_ms.max(self.finished_ms.min(self.unfinished_ms.saturating_mul(2)))
     }
@@ -57,14 +58,14 @@ impl Pace {
     }
 }
 
-/// Pause before the next look at a job of this age.
+/// The pause before the next look at a job of this age.
 pub(crate) fn until_next_look(age: Duration, pace: Pace) -> Duration {
     let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
     let millis = if pace.is_known() && age < pace.unfinished_ms {
-        // Others were not finished at that age either.
+        // Other jobs were not finished at that age either.
         pace.unfinished_ms - age
     } else if pace.is_known() && age <= pace.finished_ms {
-        // It is due: a few looks across the remaining doubt.
+        // The job is due: look a few times while its end is uncertain.
         (pace.finished_ms - pace.unfinished_ms) / 4
     } else {
         (age / 6).max(FIRST_LOOK_MS)
@@ -72,14 +73,16 @@ pub(crate) fn until_next_look(age: Duration, pace: Pace) -> Duration {
     Duration::from_millis(millis.clamp(CLOSEST_MS, FURTHEST_MS))
 }
 
-/// The same for a recording job, of which others say nothing: counting and carrying out take minutes to hours.
+/// The pause before the next look at a recording job of this age. Other jobs say nothing about it: counting and carrying out take
+/// minutes to hours.
 pub(crate) fn until_next_look_at_recordings(age: Duration) -> Duration {
     until_next_look(age, Pace::default()).max(Duration::from_secs(1))
 }
 
-/// How long an unanswered submit is watched before the window may be submitted again: as long as the policy says, and longer once
-/// other jobs have shown that they take longer than that. Never less: one quick job says nothing about a slow one, and a deadline
-/// that comes earlier ends the chunk in doubt. The index is believed to show a deletion within the time that the policy gives it.
+/// How long an unanswered submit is watched before the window may be submitted again: as long as the policy says, or longer if
+/// other jobs have taken longer. It is never shorter, because a quick job says nothing about a slow one; a deadline that comes
+/// earlier ends the chunk in doubt. The index is believed to show a deletion within `longest_lag`, the time that the policy gives
+/// it.
 pub(crate) fn submit_watch(limit: Duration, longest_lag: Duration, pace: Pace) -> Duration {
     let lag = Duration::from_millis(pace.lag_ms).min(longest_lag);
     limit.max(Duration::from_millis(pace.slowest()).saturating_add(lag).saturating_mul(3))

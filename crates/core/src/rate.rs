@@ -1,4 +1,4 @@
-//! The request budget: how many requests a minute may leave, fed by the answers' headers.
+//! The request budget: how many requests may leave in a minute. The headers of the answers correct it.
 
 use std::time::Duration;
 
@@ -9,27 +9,29 @@ use crate::reply::MAX_RETRY_AFTER;
 use crate::sorted::SortedMap;
 use crate::time::Timestamp;
 
-/// A request is counted as long as a 60-second window can hold it. It is known to the second only, hence the one more.
+/// How long a request counts. A 60-second window can hold it for 60 seconds; when it left is known only to the second, hence one
+/// more.
 const COUNTED_SECONDS: i64 = 61;
 
-/// The furthest `inin-ratelimit-reset` that is believed: a window of the API is a minute long.
+/// The furthest `inin-ratelimit-reset` that is believed, in seconds: a window of the API is a minute long.
 const LONGEST_RESET: u64 = 120;
 
-/// By how much the clocks of those who share a budget may differ. What is written further ahead is not believed: one request by a
-/// clock that is a day ahead would stop everybody for a day.
+/// By how much the clocks of those who share a budget may differ. Anything further in the future is not believed: otherwise one
+/// request by a clock that is a day ahead would stop everybody for a day.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 
-/// At most `limit` requests in any 60 seconds, fewer when the server says so. A plain value: whoever shares it stores it.
+/// A budget of at most `limit` requests in any 60 seconds, fewer if the server says so. It is a plain value, stored by those who
+/// share it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RateBudget {
-    /// Most requests in any 60 seconds.
+    /// The most requests in any 60 seconds.
     limit: u32,
-    /// Requests that left, by second since 1970.
+    /// Requests that left, by the second since 1970.
     sent: SortedMap<i64, u32>,
-    /// What the server said last about its own window.
+    /// What the server last said about its own window.
     server: Option<ServerWindow>,
-    /// Nothing leaves before then.
+    /// Nothing leaves before this time.
     paused_until: Timestamp,
 }
 
@@ -43,7 +45,7 @@ struct ServerWindow {
 }
 
 impl RateBudget {
-    /// A budget of which nothing is spent. A limit of 0 is read as 1, so that a run can end.
+    /// An unused budget. A limit of 0 counts as 1, so that a run can end.
     #[must_use]
     pub fn new(requests_per_minute: u32) -> Self {
         Self {
@@ -54,13 +56,13 @@ impl RateBudget {
         }
     }
 
-    /// The same budget with another limit: whoever shares it may have been told to stay below it.
+    /// The same budget with another limit: a caller that shares it may have been told to stay lower.
     #[must_use]
     pub fn limited_to(self, requests_per_minute: u32) -> Self {
         Self { limit: requests_per_minute.max(1), ..self }
     }
 
-    /// Whether one request could be spent; spends nothing.
+    /// Whether one request could be spent. Spends nothing.
     ///
     /// # Errors
     /// As [`Self::take`].
@@ -71,9 +73,9 @@ impl RateBudget {
     /// Spends one request.
     ///
     /// # Errors
-    /// Nothing is spent when the budget is used up: the earliest time at which asking again can succeed.
+    /// If the budget is used up, nothing is spent, and the error is the earliest time at which asking again can succeed.
     pub fn take(&mut self, now: Timestamp) -> Result<(), Timestamp> {
-        self.forget_the_impossible(now.plus(CLOCKS_DIFFER));
+        self.forget_impossible(now.plus(CLOCKS_DIFFER));
         if now < self.paused_until {
             return Err(self.paused_until);
         }
@@ -87,7 +89,7 @@ impl RateBudget {
         let second = self.sent.last().map_or(i64::MIN, |(last, _)| *last).max(second(now));
         let counted_from = second.saturating_sub(COUNTED_SECONDS - 1);
         self.sent.retain(|sent, _| *sent >= counted_from);
-        self.room()?;
+        self.check_room()?;
         self.sent.change(second, |here| *here = here.saturating_add(1));
         if let Some(window) = &mut self.server {
             window.remaining = window.remaining.saturating_sub(1);
@@ -95,8 +97,8 @@ impl RateBudget {
         Ok(())
     }
 
-    /// Forgets what nobody can have written whose clock shows `latest` at most.
-    fn forget_the_impossible(&mut self, latest: Timestamp) {
+    /// Forgets everything that lies further in the future than a clock that shows at most `latest` can have written.
+    fn forget_impossible(&mut self, latest: Timestamp) {
         if self.paused_until > latest.plus(MAX_RETRY_AFTER) {
             self.paused_until = Timestamp::EPOCH;
         }
@@ -104,8 +106,8 @@ impl RateBudget {
         self.sent.retain(|sent, _| *sent <= second(latest));
     }
 
-    /// Whether one more fits beside what is counted; else the time at which enough of it no longer counts.
-    fn room(&self) -> Result<(), Timestamp> {
+    /// Checks that one more request fits beside those that count. The error is the time at which enough of them no longer count.
+    fn check_room(&self) -> Result<(), Timestamp> {
         let limit = self.server.map_or(self.limit, |window| self.limit.min(window.allowed).max(1));
         let mut counted = self.sent.iter().fold(0_u32, |sum, (_, &n)| sum.saturating_add(n));
         let mut free_at = None;
@@ -119,7 +121,7 @@ impl RateBudget {
         free_at.map_or(Ok(()), |second| Err(Timestamp::from_millis(second.saturating_mul(1000))))
     }
 
-    /// Learns from an answer: `inin-ratelimit-count`, `-allowed` and `-reset` (seconds). Headers that are absent or make no
+    /// Learns from an answer: from `inin-ratelimit-count`, `-allowed` and `-reset` (seconds). Headers that are absent or make no
     /// sense change nothing.
     pub fn observe(&mut self, response: &HttpResponse, now: Timestamp) {
         let number = |name| response.header(name).and_then(|text| text.trim().parse::<u32>().ok());
@@ -131,12 +133,13 @@ impl RateBudget {
         if allowed == 0 {
             return;
         }
-        // The server counts others with the same token, and requests that are still under way: one in twenty is left to them.
+        // The server also counts other users of the same token, and requests that are still under way. One request in twenty is
+        // left to them.
         let reserve = allowed.div_ceil(20).min(allowed.saturating_sub(1));
         let mut remaining = allowed.saturating_sub(count).saturating_sub(reserve);
         let resets_at = now.plus(Duration::from_secs(u64::from(reset).min(LONGEST_RESET)));
         if let Some(known) = &self.server {
-            // Answers overtake each other; within one window the server's count only grows.
+            // Answers overtake each other. Within one window the server's count only grows.
             let same_window = now < known.resets_at && resets_at <= known.resets_at.plus(Duration::from_secs(1));
             if same_window {
                 remaining = remaining.min(known.remaining);
@@ -145,7 +148,7 @@ impl RateBudget {
         self.server = Some(ServerWindow { allowed, remaining, resets_at });
     }
 
-    /// Stops everything until then: the server answered 429. A shorter pause does not end a longer one.
+    /// Lets nothing leave before `until`, because the server answered 429. A shorter pause does not end a longer one.
     pub fn pause(&mut self, until: Timestamp) {
         self.paused_until = self.paused_until.max(until);
     }
@@ -172,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_to_too_early_is_when() {
+    fn a_used_up_budget_says_when_to_ask_again() {
         let mut budget = RateBudget::new(2);
         assert_eq!(budget.take(at(0)), Ok(()));
         assert_eq!(budget.take(at(30_500)), Ok(()));
@@ -191,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn one_whose_clock_is_a_day_ahead_does_not_stop_the_others_for_a_day() {
+    fn a_clock_that_is_a_day_ahead_does_not_stop_the_others_for_a_day() {
         const DAY: i64 = 86_400_000;
         for (ahead, believed) in [(DAY, false), (600_000, false), (50_000, true)] {
             let mut budget = RateBudget::new(2);
@@ -203,7 +206,7 @@ mod tests {
             budget.pause(at(ahead).plus(MAX_RETRY_AFTER));
             assert_eq!(budget.has_room(at(0)).is_err(), believed, "{ahead}");
             if !believed {
-                // And then the budget is as it should be.
+                // From then on the budget works as usual.
                 assert_eq!((budget.take(at(0)), budget.take(at(1))), (Ok(()), Ok(())));
                 assert_eq!(budget.take(at(2)), Err(at(61_000)));
             }

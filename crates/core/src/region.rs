@@ -12,7 +12,7 @@ pub struct Region {
 }
 
 impl Region {
-    /// Address of the API, as it names the tenant of a run: `https://api.mypurecloud.ie`.
+    /// Address of the API, in the form that names the tenant of a run: `https://api.mypurecloud.ie`.
     #[must_use]
     pub fn api(&self) -> String {
         format!("https://api.{}", self.domain)
@@ -41,7 +41,7 @@ pub const REGIONS: [Region; 18] = [
     Region { name: "ap-northeast-3", domain: "apne3.pure.cloud" },
 ];
 
-/// The region of that name (`eu-west-1`) or domain (`mypurecloud.ie`), exactly.
+/// The region of exactly that name (`eu-west-1`) or domain (`mypurecloud.ie`).
 #[must_use]
 pub fn region(name_or_domain: &str) -> Option<Region> {
     REGIONS.into_iter().find(|r| r.name == name_or_domain || r.domain == name_or_domain)

@@ -1,4 +1,4 @@
-//! What an HTTP answer means, before it is known what was asked: one place for every status, header and error body.
+//! What an HTTP answer means, whatever was asked. Every status, header and error body is interpreted here and nowhere else.
 
 use std::time::Duration;
 
@@ -9,52 +9,53 @@ use crate::json::{FromJson, is_unseen, parse};
 use crate::outcome::Cause;
 use crate::time::Timestamp;
 
-/// The longest pause that is taken from a `Retry-After`; after that it is asked again. Genesys answers some daily caps with
-/// hours, and the vendor's own clients give up beyond 180 s; a purge can wait, but it looks again now and then.
+/// The longest pause that is taken from a `Retry-After`; after it, the request is tried again. Genesys answers some daily caps with
+/// hours, and the vendor's own clients give up beyond 180 s. A purge can wait, but it asks again now and then.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(900);
 
-/// The shortest pause that is taken from a `Retry-After`: `0` must not become a hot loop.
+/// The shortest pause that is taken from a `Retry-After`: a `0` must not become a hot loop.
 pub const MIN_RETRY_AFTER: Duration = Duration::from_millis(500);
 
-/// An answer to a request that was let in, sorted by what can be done about it.
+/// The answer to a request that was let in, sorted by what can be done about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// 2xx with a JSON body.
     Json(Value),
     /// 2xx without a body.
     Empty,
-    /// 404: there is no such thing.
+    /// 404 or 410: there is no such thing.
     Missing(Cause),
-    /// 409: in the way of something else.
+    /// 409: something else is in the way.
     Conflict(Cause),
-    /// Any other 4xx, and 501: it will not work by asking again.
+    /// Any other 4xx, and 501: asking again will not help.
     Refused(Cause),
-    /// 5xx and 408: it may work later. Whether it had an effect is not known.
+    /// 5xx and 408: it may work later. Whether the request had an effect is unknown.
     Unwell {
-        /// How long to wait, when the server said so.
+        /// How long to wait, if the server said so.
         retry_after: Option<Duration>,
         /// The error.
         cause: Cause,
     },
-    /// A success that cannot be read, or a status that has no business here. Whether it had an effect is not known.
+    /// A success that cannot be read, a success whose body is an error, or a status that does not belong here. Whether the request
+    /// had an effect is unknown.
     Unreadable(Cause),
 }
 
-/// An answer to a request that was turned away: nothing was done, whatever it asked for.
+/// The answer to a request that was turned away: it had no effect, whatever it asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TurnedAway {
-    /// 429, either code: ask again later.
+    /// 429, with either of its codes: ask again later.
     RateLimited {
-        /// How long to wait, when the server said so in a form that can be trusted.
+        /// How long to wait, if the server said so in a form that can be trusted.
         retry_after: Option<Duration>,
         /// The error.
         cause: Cause,
     },
-    /// 401: the token is not, or no longer, good.
+    /// 401: the token is not valid, or no longer.
     Unauthorized(Cause),
 }
 
-/// Genesys's error body; every field optional, since gateways answer in their place.
+/// Genesys's error body. Every field is optional, because gateways answer in Genesys's place.
 #[derive(Default)]
 struct ErrorBody {
     code: Option<String>,
@@ -63,7 +64,7 @@ struct ErrorBody {
 }
 
 impl ErrorBody {
-    /// Nothing of a body whose fields are not what they should be.
+    /// Reads the body; `None` if it is not an object, or a field has the wrong type.
     fn of(response: &HttpResponse) -> Option<Self> {
         let body = parse(&response.body, usize::MAX).ok()?;
         let fields = body.as_object()?;
@@ -73,7 +74,7 @@ impl ErrorBody {
 }
 
 impl Reply {
-    /// Sorts an answer. `now` is used only for a `Retry-After` that is a date in an answer without a `Date`.
+    /// Sorts an answer. `now` is used only for a `Retry-After` date in an answer without a `Date`.
     ///
     /// # Errors
     /// When the request was turned away before anything happened.
@@ -82,7 +83,7 @@ impl Reply {
         Ok(match response.status {
             200..=299 if response.body.trim().is_empty() => Self::Empty,
             200..=299 => match parse(&response.body, usize::MAX) {
-                // A gateway's habit: the error inside, and 200 outside.
+                // Some gateways put the error inside and 200 outside.
                 Ok(value) if value.get("status").and_then(Value::as_u64).is_some_and(|status| status >= 400) => {
                     Self::Unreadable(cause())
                 }
@@ -108,7 +109,7 @@ impl Reply {
     }
 }
 
-/// What an error answer says, cut to a length that fits a record, without characters that cannot be seen.
+/// The code, message and ids of an error answer, cut to lengths that fit a record, without invisible characters.
 fn cause_of(response: &HttpResponse) -> Cause {
     let body = ErrorBody::of(response).unwrap_or_default();
     let code = match body.code {
@@ -127,7 +128,7 @@ fn cause_of(response: &HttpResponse) -> Cause {
     }
 }
 
-/// One line of at most `max` characters, all of which can be seen.
+/// The text on one line, with at most `max` characters, all of them visible.
 #[must_use]
 pub fn tidy(text: &str, max: usize) -> String {
     let one_line = text.split(|c: char| is_unseen(c) || c.is_whitespace()).filter(|w| !w.is_empty());
@@ -138,7 +139,7 @@ pub fn tidy(text: &str, max: usize) -> String {
     }
 }
 
-/// The pause that an answer asks for: `Retry-After` in either form of RFC 9110, or Genesys's message of the second 429 code.
+/// The pause that an answer asks for: by `Retry-After` in either form of RFC 9110, or by the message of Genesys's second 429 code.
 #[must_use]
 pub fn retry_after(response: &HttpResponse, now: Timestamp) -> Option<Duration> {
     let asked = match response.header("retry-after") {
@@ -148,12 +149,12 @@ pub fn retry_after(response: &HttpResponse, now: Timestamp) -> Option<Duration> 
     asked.or_else(|| from_message(response)).map(|d| d.clamp(MIN_RETRY_AFTER, MAX_RETRY_AFTER))
 }
 
-/// RFC 9110 section 10.2.3: `delay-seconds` is digits and nothing else; otherwise a date.
+/// Reads a `Retry-After` (RFC 9110 section 10.2.3): `delay-seconds` is digits and nothing else; anything else is a date.
 ///
 /// A date is measured against the server's own `Date`, so that a wrong clock here changes nothing.
 fn from_header(header: &str, date: Option<&str>, now: Timestamp) -> Option<Duration> {
     if !header.is_empty() && header.bytes().all(|b| b.is_ascii_digit()) {
-        // More digits than fit is a very long wait, which is capped anyway.
+        // A number that is too large to fit is a very long wait, which is capped anyway.
         return Some(Duration::from_secs(header.parse().unwrap_or(u64::MAX)));
     }
     let until = http_date(header)?;
@@ -161,7 +162,7 @@ fn from_header(header: &str, date: Option<&str>, now: Timestamp) -> Option<Durat
     Some(until.since(from))
 }
 
-/// RFC 9110 `IMF-fixdate`, `Sun, 06 Nov 1994 08:49:37 GMT`. The two forms that are obsolete are not read.
+/// Reads an RFC 9110 `IMF-fixdate`, such as `Sun, 06 Nov 1994 08:49:37 GMT`. The two obsolete forms are not read.
 fn http_date(text: &str) -> Option<Timestamp> {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let words: Vec<&str> = text.split_ascii_whitespace().collect();
@@ -170,7 +171,7 @@ fn http_date(text: &str) -> Option<Timestamp> {
     Timestamp::parse(&format!("{year}-{month:02}-{day:0>2}T{time}Z")).ok()
 }
 
-/// `too.many.requests.retry.after`: "Retry the request in [n] seconds".
+/// Reads the message of `too.many.requests.retry.after`: `Retry the request in [n] seconds`.
 fn from_message(response: &HttpResponse) -> Option<Duration> {
     let message = ErrorBody::of(response)?.message?;
     let (_, rest) = message.split_once("Retry the request in [")?;

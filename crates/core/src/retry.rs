@@ -1,13 +1,14 @@
-//! When to try again, as data. No random source: jitter comes from what is retried, so the schedule is the same everywhere.
+//! When to try again, as data. There is no random source: jitter is derived from what is retried, so the schedule is the same
+//! everywhere.
 
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-/// Tries of one call before giving up, where giving up harms nothing: nothing has been deleted yet.
+/// Tries of one call while nothing has been deleted yet, so that giving up harms nothing.
 pub const GIVE_UP_BEFORE: u32 = 8;
 
-/// Tries of one call while a deletion is under way: not being able to see is no reason to look away.
+/// Tries of one call while a deletion is under way, which has to be watched even when it cannot be seen for a while.
 pub const GIVE_UP_WATCHING: u32 = 40;
 
 /// Submits of one chunk in one attempt.
@@ -16,7 +17,8 @@ pub const MAX_SUBMITS: u64 = 5;
 const FIRST_BACKOFF_MS: u64 = 500;
 const LONGEST_BACKOFF_MS: u64 = 60_000;
 
-/// Pause before try number `attempt + 1`: exponential from half a second to a minute, of which the upper half is jitter.
+/// The pause between try number `attempt` and the next: exponential from half a second to a minute, less up to half of it as
+/// jitter.
 #[must_use]
 pub fn backoff(key: &str, attempt: u32) -> Duration {
     let doublings = attempt.saturating_sub(1).min(16);
@@ -24,7 +26,7 @@ pub fn backoff(key: &str, attempt: u32) -> Duration {
     jittered(key, u64::from(attempt), Duration::from_millis(whole), 50)
 }
 
-/// The duration less at most `percent` per cent of itself, decided by the key and the number.
+/// The duration `whole`, less at most `percent` per cent of itself, decided by the key and the number.
 #[must_use]
 pub fn jittered(key: &str, number: u64, whole: Duration, percent: u64) -> Duration {
     let mut hash = Sha256::new();

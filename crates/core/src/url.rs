@@ -1,8 +1,8 @@
 //! Addresses of the API, the login and the webhook: a strict subset of URLs, `scheme://host[:port][/path][?query]`.
 //!
-//! What is refused here would otherwise surprise later: credentials in the address, plain HTTP to another machine, a
-//! number that some clients read as an address. A webhook, which outsiders may have chosen, must not lead to a private address
-//! behind which something unintended answers; the API may have one, for gateways inside a company do.
+//! What is refused here would cause surprises later: credentials in the address, plain HTTP to another machine, a number that some
+//! clients read as an address. The address of a webhook may come from outsiders, so it must not lead to a private address, where
+//! something unintended may answer. The API may have a private address, because gateways inside a company do.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -16,17 +16,17 @@ pub enum Scheme {
     Http,
 }
 
-/// Who answers.
+/// The host of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Host {
-    /// A DNS name, lower case.
+    /// A DNS name, in lower case.
     Name(String),
-    /// An address.
+    /// An IP address.
     Address(IpAddr),
 }
 
 impl Host {
-    /// Whether this machine itself is meant.
+    /// Whether the host is this machine itself.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         match self {
@@ -46,7 +46,7 @@ impl fmt::Display for Host {
     }
 }
 
-/// A checked address. Its text is the normal form: lower-case host, no default port.
+/// A checked address. It is shown in its normal form: lower-case host, no default port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
     scheme: Scheme,
@@ -55,7 +55,7 @@ pub struct Url {
     path: String,
 }
 
-/// Why a text is not an address that this program uses.
+/// Why this program does not use a text as an address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
     /// Neither `https://` nor `http://`.
@@ -73,19 +73,19 @@ pub enum UrlError {
     /// `#…`.
     #[error("the address has a fragment after `#`")]
     Fragment,
-    /// `?…` where none may be.
+    /// A `?…` where none is allowed.
     #[error("the address has a query after `?`")]
     Query,
-    /// Not a DNS name, an IPv4 address or an IPv6 address in brackets.
+    /// The host is not a DNS name, an IPv4 address or an IPv6 address in brackets.
     #[error("`{0}` is not a host name or address")]
     Host(String),
-    /// Not a number from 1 to 65535.
+    /// The port is not a number from 1 to 65535.
     #[error("`{0}` is not a port")]
     Port(String),
     /// A `%` without two hexadecimal digits after it.
     #[error("the address has a `%` that does not encode anything")]
     Percent,
-    /// `http://` to another machine would show everything to everyone on the way.
+    /// `http://` to another machine, which would show everything to everyone on the way.
     #[error("plain `http://` is for this machine only, and `{0}` is another")]
     PlainHttp(String),
     /// A private, link-local or otherwise special address.
@@ -93,7 +93,7 @@ pub enum UrlError {
     Private(String),
 }
 
-/// Reads the address of a webhook: no private or otherwise special one, except this machine's.
+/// Reads the address of a webhook. It must not be private or otherwise special, except this machine's own.
 ///
 /// # Errors
 /// The first reason why it is refused.
@@ -107,7 +107,7 @@ pub fn webhook_url(text: &str) -> Result<Url, UrlError> {
     }
 }
 
-/// Reads the address of any request, whoever answers it.
+/// Reads the address of a request to any host.
 ///
 /// # Errors
 /// The first reason why it is refused.
@@ -115,7 +115,8 @@ pub fn request_url(text: &str) -> Result<Url, UrlError> {
     Url::parse(text)
 }
 
-/// Reads the base of an API's addresses: no query, and a slash at the end does not matter. A private address is a gateway.
+/// Reads the base of an API's addresses. It has no query, and a slash at its end makes no difference. A private address is that of
+/// a gateway.
 ///
 /// # Errors
 /// The first reason why it is refused.
@@ -129,7 +130,7 @@ pub fn base_url(text: &str) -> Result<Url, UrlError> {
 }
 
 impl Url {
-    /// Who answers.
+    /// The host.
     #[must_use]
     pub fn host(&self) -> &Host {
         &self.host
@@ -141,7 +142,7 @@ impl Url {
         &self.path
     }
 
-    /// Scheme, host and port: what may be shown of an address that is itself a secret, as that of a webhook often is.
+    /// Scheme, host and port: the part that may be shown of an address that is itself a secret, as that of a webhook often is.
     #[must_use]
     pub fn origin(&self) -> String {
         Self { path: String::new(), ..self.clone() }.to_string()
@@ -162,11 +163,11 @@ impl Url {
             return Err(UrlError::Credentials);
         }
         let (host, port) = split_port(authority);
-        // Of a password with a slash in it the beginning looks like a port; it must not be shown.
+        // The beginning of a password with a slash in it looks like a port, and must not be shown.
         let shown = |why| if path.contains('@') { UrlError::Credentials } else { why };
         let host = self::host(host).map_err(shown)?;
         let port = port.map(self::port).transpose().map_err(shown)?.filter(|&port| port != default_port(scheme));
-        guard(scheme, &host)?;
+        require_https(scheme, &host)?;
         Ok(Self { scheme, host, port, path: path.to_owned() })
     }
 }
@@ -217,7 +218,7 @@ fn scheme(text: &str) -> Result<(Scheme, &str), UrlError> {
     }
 }
 
-/// The colon of the port is the first after the bracket of an IPv6 address.
+/// Splits host and port at the first colon after the bracket of an IPv6 address.
 fn split_port(authority: &str) -> (&str, Option<&str>) {
     let bracket = if authority.starts_with('[') { authority.find(']').unwrap_or(authority.len()) } else { 0 };
     let colon = authority.char_indices().find(|&(at, c)| at >= bracket && c == ':');
@@ -240,7 +241,7 @@ fn host(text: &str) -> Result<Host, UrlError> {
         return inner.parse::<Ipv6Addr>().map(|a| Host::Address(a.into())).map_err(|_| refused());
     }
     let last = text.rsplit('.').next().unwrap_or(text);
-    // A name that ends in a number is an address to every client, and to some of them `127.1` or `0x7f.1` is one, too.
+    // Every client takes a name that ends in a number for an address, and some even take `127.1` or `0x7f.1` for one.
     let numeric = last.bytes().all(|b| b.is_ascii_digit()) || last.to_ascii_lowercase().starts_with("0x");
     if numeric {
         return text.parse::<Ipv4Addr>().map(|a| Host::Address(a.into())).map_err(|_| refused());
@@ -256,11 +257,12 @@ fn host(text: &str) -> Result<Host, UrlError> {
     }
 }
 
-fn guard(scheme: Scheme, host: &Host) -> Result<(), UrlError> {
+/// Refuses plain HTTP to another machine.
+fn require_https(scheme: Scheme, host: &Host) -> Result<(), UrlError> {
     if scheme == Scheme::Https || host.is_loopback() { Ok(()) } else { Err(UrlError::PlainHttp(host.to_string())) }
 }
 
-/// Addresses of the IANA special-purpose registries that no public service has.
+/// Whether the address is in an IANA special-purpose registry, where no public service has one.
 fn is_special(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => {

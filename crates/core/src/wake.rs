@@ -1,4 +1,4 @@
-//! Wake-ups: the messages of a queue that say which chunk to look at. They carry no truth: whatever they say is looked up.
+//! Wake-ups: queue messages that say which chunk to look at. They carry no truth: everything is looked up in the ledger.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,22 +17,22 @@ pub struct WakeUp {
     pub run_id: String,
     /// Which chunk, from 1.
     pub chunk: u32,
-    /// Passed on unopened until then.
+    /// Until this time the message is passed on without looking at the chunk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
-    /// Sent for this attempt at the chunk, where whoever sent it knew; without it, for the first.
+    /// The attempt that the message was sent for, where its sender knew; absent for the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
 }
 
 impl WakeUp {
-    /// At once.
+    /// A wake-up that is due at once.
     #[must_use]
     pub fn new(run_id: &str, chunk: u32) -> Self {
         Self { v: MESSAGE_VERSION, run_id: run_id.to_owned(), chunk, not_before: None, attempt: None }
     }
 
-    /// As it is sent.
+    /// The message as it is sent.
     #[must_use]
     pub fn text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()

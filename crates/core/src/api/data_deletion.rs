@@ -39,7 +39,7 @@ pub fn status(id: &str) -> HttpRequest {
     HttpRequest::get(format!("{REQUESTS}/{}", encode_segment(id)))
 }
 
-/// The id in the answer to [`submit`]; `None` when there is none that could be asked for again.
+/// The id in the answer to [`submit`]; `None` if there is none that can be asked for again.
 #[must_use]
 pub fn read_id(answer: &Value) -> Option<String> {
     valid_id(answer.get("id")?)
@@ -48,11 +48,11 @@ pub fn read_id(answer: &Value) -> Option<String> {
 /// Where a deletion request stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// It is done; absence is still to be verified.
+    /// Done. Absence is still to be verified.
     Completed,
     /// The server says that it failed.
     Failed(Cause),
-    /// On its way, under a name that is known to mean that.
+    /// Under way, by a name that is known to mean that.
     InProgress(String),
     /// A status that this program does not know: neither success nor failure.
     Unknown(String),
@@ -74,7 +74,7 @@ const IN_PROGRESS: [&str; 12] = [
     "inprogress",
 ];
 
-/// Reads the answer to [`status`]; `None` when it is about another request or has no status.
+/// Reads the answer to [`status`]; `None` if it is about another request or has no status.
 #[must_use]
 pub fn read_status(answer: &Value, id: &str) -> Option<Status> {
     // An answer about something else proves nothing about this request.

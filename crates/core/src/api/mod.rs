@@ -6,7 +6,7 @@ pub mod recording_jobs;
 
 use serde_json::Value;
 
-/// An id that can be written into a path and asked for again.
+/// Reads an id that can be written into a path, so that it can be asked for again.
 pub(crate) fn valid_id(value: &Value) -> Option<String> {
     let id = value.as_str()?;
     let usable = !id.is_empty() && id.len() <= 256 && id.chars().all(|c| c.is_ascii_graphic());

@@ -7,16 +7,16 @@ use crate::http::{HttpRequest, Method};
 /// Conversations per question (limit of the API).
 pub const IDS_PER_QUESTION: usize = 100;
 
-/// The code of a 404 that means: at least one of these conversations has no recording. Nothing is said of the others.
+/// Code of a 404 that means: at least one of these conversations has no recording. It says nothing about the others.
 pub const NO_RECORDING: &str = "recording.conversation.not.found";
 
-/// Asks which of these conversations are protected. A POST that only reads.
+/// Asks which of these conversations are protected. This POST only reads.
 #[must_use]
 pub fn ask(ids: &[String]) -> HttpRequest {
     HttpRequest::json(Method::Post, "/api/v2/recordings/deletionprotection", &json!({ "conversationIds": ids }))
 }
 
-/// The protected ones among those asked for; `None` when the answer is not a list of ids.
+/// The protected ones of the conversations that were asked about; `None` if the answer is not a list of ids.
 #[must_use]
 pub fn read(answer: &Value) -> Option<Vec<String>> {
     answer.as_array()?.iter().map(|entry| Some(entry.get("id")?.as_str()?.to_owned())).collect()

@@ -1,4 +1,5 @@
-//! `recordingJobs`: create, wait until counted, gate, execute, wait, collect what failed.
+//! `recordingJobs`: create a job, wait until it has counted, check its counts, execute it, wait until it is fulfilled, collect what
+//! failed.
 
 use serde_json::{Map, Value, json};
 
@@ -15,13 +16,13 @@ use crate::window::Window;
 /// Path of the jobs.
 pub const JOBS: &str = "/api/v2/recording/jobs";
 
-/// Failed recordings and jobs per page (limit of the API).
+/// Jobs, or failed recordings, per page (limit of the API).
 pub const PAGE_SIZE: usize = 100;
 
 /// Creates a job. It deletes nothing until it is executed.
 ///
-/// `action_date` is the instant from which the recordings may go. Together with the window it is also how the job is found again,
-/// for the API takes no idempotency key.
+/// `action_date` is the time from which the recordings may go. Together with the window it also identifies the job when it has to
+/// be found again, because the API takes no idempotency key.
 #[must_use]
 pub fn create(request: &PurgeRequest, chunk: Chunk, action_date: Timestamp) -> HttpRequest {
     HttpRequest::json(Method::Post, JOBS, &payload(request, chunk, action_date))
@@ -31,7 +32,7 @@ pub fn create(request: &PurgeRequest, chunk: Chunk, action_date: Timestamp) -> H
 #[must_use]
 pub fn payload(request: &PurgeRequest, chunk: Chunk, action_date: Timestamp) -> Value {
     let options = request.recordings.unwrap_or_default();
-    // ISO 8601 intervals of the query language are half-open, as our windows are: the end goes out as it is.
+    // ISO 8601 intervals of the query language are half-open like our windows, so the end goes out as it is.
     let interval = chunk.window.to_string();
     let mut body = Map::new();
     body.insert("action".to_owned(), json!("DELETE"));
@@ -44,7 +45,7 @@ pub fn payload(request: &PurgeRequest, chunk: Chunk, action_date: Timestamp) -> 
         Age::Recent => {
             let mut query = Map::new();
             query.insert("interval".to_owned(), json!(interval));
-            // Without it the job also takes conversations that started before the window and reach into it.
+            // Without this the job also takes conversations that started before the window and reach into it.
             query.insert("startOfDayIntervalMatching".to_owned(), json!(true));
             if only_messages(&request.record_types) {
                 query.insert("segmentFilters".to_owned(), only_messaging());
@@ -64,7 +65,7 @@ pub fn get(id: &str) -> HttpRequest {
     HttpRequest::get(format!("{JOBS}/{}", encode_segment(id)))
 }
 
-/// Executes a counted job. From here on recordings are lost.
+/// Executes a job that has counted. From here on recordings are lost.
 #[must_use]
 pub fn execute(id: &str) -> HttpRequest {
     HttpRequest::json(Method::Put, format!("{JOBS}/{}", encode_segment(id)), &json!({ "state": "PROCESSING" }))
@@ -88,7 +89,7 @@ pub fn failed_recordings(id: &str, page: u32) -> HttpRequest {
     HttpRequest::get(format!("{JOBS}/{}/failedrecordings?{}", encode_segment(id), paging(page)))
 }
 
-/// Without `includeTotal` the API goes by its cursor, and takes no notice of the number.
+/// The page in a query. Without `includeTotal` the API pages by cursor and ignores the page number.
 fn paging(page: u32) -> String {
     format!("pageSize={PAGE_SIZE}&pageNumber={page}&includeTotal=true")
 }
@@ -98,13 +99,13 @@ fn paging(page: u32) -> String {
 pub enum State {
     /// Being counted.
     Pending,
-    /// Counted; waits to be executed.
+    /// Counted, and waiting to be executed.
     Ready,
     /// Being carried out.
     Processing,
     /// Carried out: every recording has its delete date.
     Fulfilled,
-    /// Cancelled by somebody.
+    /// Cancelled, by us or by somebody else.
     Cancelled,
     /// Failed.
     Failed(Cause),
@@ -112,14 +113,14 @@ pub enum State {
     Unknown,
 }
 
-/// A job, as far as it matters here.
+/// A job, as far as this program needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
     /// Its id.
     pub id: String,
     /// Its state.
     pub state: State,
-    /// As the server wrote it.
+    /// The state as the server wrote it.
     pub state_text: String,
     /// Progress in per cent.
     pub percent: Option<u8>,
@@ -139,7 +140,7 @@ pub struct Job {
     pub window: Option<Window>,
 }
 
-/// Reads a job; `None` without an id or a state.
+/// Reads a job; `None` if it has no id or no state.
 #[must_use]
 pub fn read_job(answer: &Value) -> Option<Job> {
     let number = |field: &str| answer.get(field).and_then(whole);
@@ -184,13 +185,14 @@ fn read_interval(text: &str) -> Option<Window> {
     Window::new(at(start)?, at(end)?)
 }
 
-/// Reads a page of jobs; `None` when it is not one.
+/// Reads a page of jobs; `None` if it is none.
 #[must_use]
 pub fn read_list(answer: &Value) -> Option<Vec<Job>> {
     answer.get("entities")?.as_array()?.iter().map(read_job).collect()
 }
 
-/// Whether there are pages after this one. A page may have fewer entries than it could: what the answer says that there are counts.
+/// Whether there are pages after this one. A page may have fewer entries than it could, so the totals that the answer gives come
+/// first.
 #[must_use]
 pub fn has_more(answer: &Value, page: u32) -> bool {
     let number = |field: &str| answer.get(field).and_then(whole);
@@ -203,7 +205,7 @@ pub fn has_more(answer: &Value, page: u32) -> bool {
     }
 }
 
-/// Reads a page of failed recordings as `conversation/recording`; `None` when it is not one.
+/// Reads a page of failed recordings as `conversation/recording`; `None` if it is none.
 #[must_use]
 pub fn read_failed(answer: &Value) -> Option<Vec<String>> {
     let id = |entry: &Value, field: &str| Some(entry.get(field)?.get("id")?.as_str()?.to_owned());
@@ -220,22 +222,22 @@ pub fn metadata(conversation: &str) -> HttpRequest {
 /// What is left of a conversation's recordings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Left {
-    /// Recordings that are still there although they should not be.
+    /// Recordings without a delete date that are still there, although they should not be.
     pub kept: u64,
-    /// Recordings whose delete date has been written but that are still there.
+    /// Recordings with a delete date that are still there.
     pub scheduled: u64,
-    /// Those of the scheduled that have the delete date of our own job.
+    /// Number of the scheduled recordings that have our own job's delete date.
     pub ours: u64,
-    /// Recordings that are there, of which nobody can tell whether they should be.
+    /// Recordings that are there, where nothing tells whether they should be.
     pub untold: u64,
 }
 
-/// Reads the answer to [`metadata`]; `None` when it is not a list of recordings with a known state.
+/// Reads the answer to [`metadata`]; `None` if it is not a list of recordings with known states. `date` is the delete date of our
+/// own job, which the API may keep to the second.
 ///
 /// A deleted recording is listed as `DELETED` or not at all: the API's text leaves it open, so both count as gone. What the request
-/// leaves out is not left over. Whether a recording is sensitive or governed by a policy, which gives it a delete date of its own, is
-/// not shown: where those are left out, only one that has the date of our own job can be said to be there still. `date` is that one,
-/// which the API may keep to the second.
+/// leaves out is not left over. If it leaves out sensitive recordings, or those with a policy that gives them a delete date of its
+/// own, only a recording with our job's date is certainly left over: the answer does not show which recordings those are.
 #[must_use]
 pub fn read_metadata(answer: &Value, request: &PurgeRequest, date: Option<Timestamp>) -> Option<Left> {
     let second = |date: Timestamp| date.millis().div_euclid(1_000);

@@ -1,4 +1,4 @@
-//! `dataDeletion`: submit the window, watch the deletion request, and find out about a submit that was not answered.
+//! `dataDeletion`: submit the window, watch the deletion request, and find out what became of an unclear submit.
 
 use std::time::Duration;
 
@@ -13,42 +13,48 @@ use crate::request::DeletionApi;
 use crate::retry::{MAX_SUBMITS, jittered};
 use crate::time::Timestamp;
 
-/// How long a status that this program does not know is watched before it is given up.
+/// How long an unknown status is watched before the chunk ends in doubt.
 const UNKNOWN_STATUS_PATIENCE: Duration = Duration::from_secs(300);
 
-/// Before an unanswered submit is held not to have arrived it is watched at least for this, even if the policy asks for no watch.
+/// How long an unclear submit is watched at least before it is taken not to have arrived, even if the policy asks for no watch.
 const SHORTEST_WATCH: Duration = Duration::from_secs(3);
 
 impl Machine<'_> {
-    pub(super) fn deletion_submitted(&mut self, reply: Reply) -> Next {
+    /// Takes the id of an accepted deletion request. A refused submit ends the attempt; one with an unclear answer is looked for.
+    pub(super) fn on_deletion_submitted(&mut self, reply: Reply) -> Next {
         match reply {
             Reply::Json(answer) => match data_deletion::read_id(&answer) {
                 Some(id) => {
                     self.count_submit();
-                    self.arrived(id);
+                    self.adopt_id(id);
                     self.run.phase = Phase::Completed;
                     self.look_again()
                 }
-                None => self.unclear(&Cause::new("submit.no-id", "the deletion was accepted without an id to ask for")),
+                None => self.on_unclear_submit(&Cause::new(
+                    "submit.no-id",
+                    "the deletion was accepted without an id to ask for",
+                )),
             },
-            Reply::Empty => self.unclear(&Cause::new("submit.no-id", "the deletion was accepted without an answer")),
-            Reply::Unwell { cause, .. } | Reply::Unreadable(cause) => self.unclear(&cause),
-            // Perhaps because a submit before it has arrived after all, and stands in the way.
+            Reply::Empty => {
+                self.on_unclear_submit(&Cause::new("submit.no-id", "the deletion was accepted without an answer"))
+            }
+            Reply::Unwell { cause, .. } | Reply::Unreadable(cause) => self.on_unclear_submit(&cause),
+            // Perhaps an earlier submit has arrived after all and stands in the way.
             Reply::Refused(cause) | Reply::Missing(cause) | Reply::Conflict(cause) if self.run.resubmits > 0 => {
-                self.unclear(&cause)
+                self.on_unclear_submit(&cause)
             }
             Reply::Refused(cause) | Reply::Missing(cause) | Reply::Conflict(cause) => {
                 self.note_answer(&cause);
-                let outcome = if speaks_of_a_hold(&cause) { Outcome::Held } else { Outcome::Rejected };
+                let outcome = if mentions_a_hold(&cause) { Outcome::Held } else { Outcome::Rejected };
                 self.finish(outcome, Some(cause))
             }
         }
     }
 
-    /// A submit was accepted, or may have been.
+    /// Counts a submit that was accepted or may have been.
     pub(super) fn count_submit(&mut self) {
         if (self.run.submits, self.run.resubmits) == (0, 0) {
-            // Its deadline counts from here.
+            // The chunk's deadline counts from its first submit.
             let started = self.run.started_at.unwrap_or(self.cx.now);
             self.run.uncounted_ms = self.cx.now.millis_since(started);
         }
@@ -56,35 +62,40 @@ impl Machine<'_> {
         self.run.submitted_at = Some(self.cx.now);
     }
 
-    /// What the submit has begun has an id.
-    pub(super) fn arrived(&mut self, id: String) {
+    /// Takes the id of what the submit has begun, and records that it was accepted.
+    pub(super) fn adopt_id(&mut self, id: String) {
         self.run.request_id = Some(id);
-        self.another_call();
+        self.reset_tries();
         self.run.trouble = None;
         self.record(Event::Submitted);
     }
 
-    /// It was answered, but not so that one knows what became of it.
-    fn unclear(&mut self, cause: &Cause) -> Next {
+    /// Notes an answer that does not tell what became of the submit, and looks for it.
+    fn on_unclear_submit(&mut self, cause: &Cause) -> Next {
         self.note_answer(cause);
-        self.deletion_unsure(self.cx.now)
+        self.confirm_deletion(self.cx.now)
     }
 
-    /// Nobody knows whether the submit arrived: look before posting again. It has come to its end at `since`.
-    pub(super) fn deletion_unsure(&mut self, since: Timestamp) -> Next {
+    /// Looks for a submit that may have arrived, before another one is sent. `since` is when it came to its end.
+    pub(super) fn confirm_deletion(&mut self, since: Timestamp) -> Next {
         self.count_submit();
         self.watch_counts(since, self.run.before)
     }
 
-    /// This API has no list of requests and takes no idempotency key, so the only sign of an unanswered submit is whether the
-    /// window empties: from the baseline on, or without one from what the first look finds.
+    /// Watches whether the window empties, compared with the baseline, or without one with what the first look finds. This is the
+    /// only sign of an unanswered submit: the API has no list of requests and takes no idempotency key.
     pub(super) fn watch_counts(&mut self, since: Timestamp, baseline: Option<u64>) -> Next {
         self.record(Event::SubmitLookedFor { arrived: None, how: "watching whether the window empties".to_owned() });
         let phase = Phase::SubmitInCounts { since, watched_ms: 0, entity: 0, sum: 0, baseline };
-        self.later(phase, jittered(&self.key(), 0, Duration::from_secs(1), 20), WaitReason::ConfirmingSubmit)
+        self.enter_later(
+            phase,
+            jittered(&self.jitter_key(), 0, Duration::from_secs(1), 20),
+            WaitReason::ConfirmingSubmit,
+        )
     }
 
-    pub(super) fn submit_in_counts(
+    /// Compares a count with the baseline: the window is empty, is emptying, or has not moved for long enough.
+    pub(super) fn on_submit_in_counts(
         &mut self,
         reply: Reply,
         since: Timestamp,
@@ -93,40 +104,41 @@ impl Machine<'_> {
         sum: u64,
         baseline: Option<u64>,
     ) -> Next {
-        let left = match self.add_count(reply, entity, sum) {
+        let left = match self.read_count(reply, entity, sum) {
             Ok((sum, true)) => sum,
             Ok((sum, false)) => {
-                return self.to(Phase::SubmitInCounts { since, watched_ms, entity: entity + 1, sum, baseline });
+                return self.enter(Phase::SubmitInCounts { since, watched_ms, entity: entity + 1, sum, baseline });
             }
             Err(next) => return next,
         };
-        // A clock that has been set right since makes nobody watch for longer.
+        // A clock that was set back since must not make the watch longer.
         let since = since.min(self.cx.now.plus(IN_FLIGHT_PATIENCE));
         let emptying = baseline.is_some_and(|before| left < before);
         self.run.remaining = Some(left);
         self.run.zeros = if left == 0 { self.run.zeros.saturating_add(1) } else { 0 };
-        // Only what was counted before anything was sent says what was there before.
+        // Only a count that was made before anything was sent says what was there before.
         let was_empty = self.run.before == Some(0);
-        // An index may flicker: one zero after something else is not yet proof.
+        // The index may flicker: one zero after something else is not yet proof.
         if left == 0 && (was_empty || self.run.zeros >= 2) {
-            match self.run.before.or(baseline) {
-                _ if was_empty => self.found(None, "nothing was in the window before, and nothing is"),
-                Some(1..) => self.found(Some(true), "nothing is left in the window"),
-                Some(0) | None => self.found(None, "nothing is in the window; what was there before was not counted"),
-            }
+            let (arrived, how) = match self.run.before.or(baseline) {
+                _ if was_empty => (None, "nothing was in the window before, and nothing is"),
+                Some(1..) => (Some(true), "nothing is left in the window"),
+                Some(0) | None => (None, "nothing is in the window; what was there before was not counted"),
+            };
+            self.record_submit_looked_for(arrived, how);
             self.run.finished_at = Some(self.cx.now);
             self.run.verified_at = Some(self.cx.now);
-            self.counted(0);
+            self.record_absence_counted(0);
             return self.finish(Outcome::Verified, None);
         }
-        // The pauses that were made, look by look: the clock alone may be another machine's, or have been set.
+        // Add up the pauses between the looks. The clock alone may be another machine's, or have been set.
         let watched = Duration::from_millis(watched_ms);
         let watched = watched.saturating_add(pause_after(watched)).min(self.cx.now.since(since));
         let limits = self.limits();
         let (limit, lag) = (limits.confirm_submit_seconds, limits.verify_seconds);
         let watch = submit_watch(Duration::from_secs(limit), Duration::from_secs(lag), self.cx.pace);
         if !emptying && watched >= watch.max(SHORTEST_WATCH) {
-            return self.submit_does_nothing(left);
+            return self.on_window_unchanged(left);
         }
         let baseline = Some(baseline.map_or(left, |before| before.max(left)));
         let watched_ms = u64::try_from(watched.as_millis()).unwrap_or(u64::MAX);
@@ -134,8 +146,9 @@ impl Machine<'_> {
         self.pause(pause_after(watched), WaitReason::ConfirmingSubmit, false)
     }
 
-    /// It has not arrived, or it has deleted a part before anybody looked and stands still; only a count before it tells which.
-    fn submit_does_nothing(&mut self, left: u64) -> Next {
+    /// Submits again because the window no longer changes, unless a cancel was asked for. Only a count before the submit tells
+    /// whether it did not arrive, or deleted a part before the first look and then stood still.
+    fn on_window_unchanged(&mut self, left: u64) -> Next {
         let (arrived, seen, outcome, what) = match self.run.before {
             Some(before) if left < before => (
                 None,
@@ -156,7 +169,7 @@ impl Machine<'_> {
                 "nobody counted what was in the window before the submit, so nobody knows whether it has deleted a part",
             ),
         };
-        self.found(arrived, seen);
+        self.record_submit_looked_for(arrived, seen);
         if arrived == Some(false) {
             self.run.submits = self.run.submits.saturating_sub(1);
         }
@@ -173,25 +186,27 @@ impl Machine<'_> {
         if self.run.resubmits >= MAX_SUBMITS {
             let cause = Cause::new("submit.gave-up", format!("{MAX_SUBMITS} submits had no clear answer"));
             let cause = self.with_trouble(cause);
-            return self.end_job(Outcome::Failed, cause);
+            return self.call_off(Outcome::Failed, cause);
         }
         match self.run.api {
-            // What stood against it may have changed while this one was watched.
+            // What stands against the deletion may have changed during the watch.
             DeletionApi::DataDeletion => self.check_holds(),
-            DeletionApi::RecordingJobs if self.run.slot => self.to(Phase::Submitted),
+            DeletionApi::RecordingJobs if self.run.slot => self.enter(Phase::Submitted),
             DeletionApi::RecordingJobs => {
-                // A retry needs no slot of its own to look for the job of the attempt before: now it waits for its turn.
+                // A retry needs no slot to look for the job of the attempt before. Now it has to wait for its turn.
                 self.run.started_at = None;
-                self.to(Phase::Slot)
+                self.enter(Phase::Slot)
             }
         }
     }
 
-    pub(super) fn found(&mut self, arrived: Option<bool>, how: &str) {
+    /// Records what a search for an unclear submit has found.
+    pub(super) fn record_submit_looked_for(&mut self, arrived: Option<bool>, how: &str) {
         self.record(Event::SubmitLookedFor { arrived, how: how.to_owned() });
     }
 
-    pub(super) fn deletion_status(&mut self, reply: Reply) -> Next {
+    /// Verifies a completed deletion, ends a failed one, and watches one in progress.
+    pub(super) fn on_deletion_status(&mut self, reply: Reply) -> Next {
         if let Reply::Missing(cause) = reply {
             return self.retry_later(Cause { code: DELETION_GONE.to_owned(), ..cause }, None);
         }
@@ -202,38 +217,38 @@ impl Machine<'_> {
         };
         match status {
             Status::Completed => {
-                self.remote("completed", true);
+                self.record_remote_status("completed", true);
                 self.run.finished_at = Some(self.cx.now);
                 self.verify()
             }
             Status::Failed(cause) => {
-                self.remote("failed", true);
+                self.record_remote_status("failed", true);
                 self.finish(Outcome::Failed, Some(cause))
             }
             Status::InProgress(word) => {
-                self.remote(&word, true);
+                self.record_remote_status(&word, true);
                 self.run.unknown_since = None;
                 self.run.unfinished_at = Some(self.cx.now);
                 self.look_again()
             }
-            Status::Unknown(word) => self.unknown_status(&word),
+            Status::Unknown(word) => self.watch_unknown_status(&word),
         }
     }
 
-    /// Neither success nor failure: watched for a while, then measured, never taken for success.
-    pub(super) fn unknown_status(&mut self, word: &str) -> Next {
-        self.remote(word, false);
+    /// Watches an unknown status for a while, then measures what is left and ends in doubt. It is neither success nor failure.
+    pub(super) fn watch_unknown_status(&mut self, word: &str) -> Next {
+        self.record_remote_status(word, false);
         let since = *self.run.unknown_since.get_or_insert(self.cx.now);
         let patience = UNKNOWN_STATUS_PATIENCE.min(self.limits().chunk_deadline() / 3);
         if self.cx.now.since(since) < patience {
             return self.look_again();
         }
         let message = format!("the server reports the status `{word}`, which this version does not know");
-        self.doubt(Cause::new("status.unknown", message))
+        self.end_in_doubt(Cause::new("status.unknown", message))
     }
 
     /// Records the remote status when it changes.
-    pub(super) fn remote(&mut self, word: &str, known: bool) {
+    pub(super) fn record_remote_status(&mut self, word: &str, known: bool) {
         if self.run.remote.as_deref() != Some(word) {
             self.run.remote = Some(word.to_owned());
             self.record(Event::Status { remote: word.to_owned(), known });
@@ -241,13 +256,13 @@ impl Machine<'_> {
     }
 }
 
-/// The pause after a look at an unanswered submit that has been watched for this long.
+/// The pause after a look at an unclear submit that has been watched for so long.
 fn pause_after(watched: Duration) -> Duration {
     (watched / 4).clamp(Duration::from_secs(1), Duration::from_secs(60))
 }
 
-/// The server's own refusal because of a hold. There is no documented code, so the word is looked for.
-fn speaks_of_a_hold(cause: &Cause) -> bool {
+/// Whether the server refuses because of a hold of its own. No code is documented for that, so the word is looked for.
+fn mentions_a_hold(cause: &Cause) -> bool {
     let text = format!("{} {}", cause.code, cause.message).to_ascii_lowercase().replace(['.', '_', '-'], " ");
     text.contains("legal hold") || text.contains("legalhold") || text.contains("hold conflict")
 }

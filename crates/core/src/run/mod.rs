@@ -1,7 +1,23 @@
-//! The step machine: one chunk, from approved to verified. The one place that knows the whole story.
+//! The step machine: it takes one chunk from an approved plan to its end. This is the only place that knows the whole story.
 //!
-//! [`ChunkRun::step`] is total: it takes the state, what just happened and the time, and returns the new state, what to
-//! record, and exactly one next move. It never fails and never waits.
+//! [`ChunkRun::step`] is total: it takes the state, what just happened and the time, and returns the new state, what to record, and
+//! exactly one next move. It never fails and never waits.
+//!
+//! The state is always in one phase (`state::Phase`). Most phases send one request and expect its answer. Without trouble, a
+//! chunk passes through these phases; those in parentheses are skipped when there is nothing to do in them:
+//!
+//! * `dataDeletion`: `Queued`, (`HeldConversations`), (`Straddlers`), (`CountBefore`), `Submitted`, `Completed`, `CountAfter`,
+//!   `Ended`.
+//! * `recordingJobs`, up to the execution: `Queued`, `Slot`, `Submitted`, `Ready`, `Choose`, (`Had`), (`Inquiry`, `Inquired`,
+//!   `Informed`, `Had`), (`HeldConversations`), (`Straddlers`), (`Protection`), `Executed`.
+//! * `recordingJobs`, after the execution: `Fulfilled`, (`FailedRecordings`), `LookBack`, (`Guarded`), (`Metadata`), (`Skips`,
+//!   `Guarded`, `Metadata`), `Ended`.
+//!
+//! A submit without a clear answer is looked for in `SubmitInCounts` (`dataDeletion`) or `SubmitInJobs` (`recordingJobs`) before it
+//! is sent again. A job that must not be executed passes through `JobCancelled` and `CancelConfirmed`.
+//!
+//! `machine` is the frame and says how its methods are named. `guard` and `sample` are the checks before the deletion, `deletion`
+//! and `job` the two APIs, `verify` the checks after it. `waiting`, `trouble` and `ending` are what all phases share.
 
 mod deletion;
 mod ending;
@@ -33,51 +49,52 @@ pub use crate::pace::Pace;
 /// What just happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// Begin.
+    /// Begin, or go on with a stored state that waits for nothing.
     Start,
     /// The answer to the request that was sent last.
     Response(HttpResponse),
-    /// There will be no answer to it.
+    /// The request that was sent last will have no answer.
     NoResponse(NoResponse),
-    /// It has not left: the request budget has no room for it. Or nothing was about to leave, because whoever waited for the budget
-    /// has seen that there is still no room.
+    /// The request did not leave, because the request budget has no room for it. Without a request in flight: the chunk has waited
+    /// for the budget, and there is still no room.
     NotYet {
-        /// When there may be room, at the earliest.
+        /// The earliest time at which there may be room.
         at: Timestamp,
     },
-    /// It has not left: whoever should send it could not, because there is no token for it or the ledger does not answer.
+    /// The request did not leave, because the sender has no token or the ledger does not answer.
     Unable {
         /// Why.
         cause: Cause,
-        /// The pause that the login has asked for.
+        /// The pause that the login asked for.
         retry_after: Option<Duration>,
         /// Whether asking again later may help.
         may_pass: bool,
     },
-    /// The deletion that is about to leave may: the policy that applies now, read right before, has nothing against it.
+    /// The policy that applies now was read right before the deletion left, and does not stand against it.
     Permitted {
-        /// Its digest.
+        /// Digest of that policy.
         policy: String,
     },
-    /// It has not left: the policy that applies now, read right before, stands against it, or somebody has asked to cancel. Or it is in
-    /// its cool-off, and the policy stands against it by now.
+    /// With a deletion in flight: it did not leave, because the policy that applies now, read right before, stands against it or
+    /// cannot be read, or because a cancel was asked for. In a cool-off: the policy has come to stand against what the job has
+    /// done.
     Objection(Objection),
-    /// Time has passed. Early or repeated ticks change nothing.
+    /// Time has passed. An early or repeated tick changes nothing.
     Tick,
-    /// The organisation's job slot that was asked for: granted or not.
+    /// Whether the organisation's job slot that was asked for is ours.
     Slot {
         /// Whether it was granted.
         granted: bool,
     },
-    /// Somebody asks to stop. While a request is under way this is only noted: its answer is judged first.
+    /// A cancel was asked for. While a request is in flight this is only noted: its answer is judged first.
     Cancel {
-        /// When they did.
+        /// When it was asked for.
         asked_at: Timestamp,
     },
 }
 
 impl Input {
-    /// What a chunk is told whose request has no token, with the pause that the login has asked for.
+    /// The input for a chunk whose request has no token, with the pause that the login asked for.
     #[must_use]
     pub fn no_token(error: TokenError, retry_after: Option<Duration>) -> Self {
         let message = format!("no token: {}", error.cause.message);
@@ -90,37 +107,37 @@ impl Input {
 pub enum Next {
     /// Send this and feed the answer back.
     Send(HttpRequest),
-    /// Try to take one of the organisation's job slots and feed back whether it worked. Taking a slot twice is harmless.
+    /// Try to take one of the organisation's job slots and feed back whether that worked. Taking a slot twice is harmless.
     TakeSlot,
-    /// Nothing to do before then.
+    /// Do nothing before `at`.
     WaitUntil {
-        /// When to feed a [`Input::Tick`].
+        /// When to feed an [`Input::Tick`].
         at: Timestamp,
-        /// What for.
+        /// What the wait is for.
         reason: WaitReason,
     },
-    /// It is over.
+    /// The chunk has ended.
     Done(Outcome),
 }
 
-/// What a step gives: first make `run` and `records` durable, then carry out `next`.
+/// The result of a step. First make `run` and `records` durable, then carry out `next`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     /// The new state.
     pub run: ChunkRun,
-    /// What to append to the audit log, already chained.
+    /// The records to append to the audit log, already chained.
     pub records: Vec<AuditRecord>,
-    /// What to do.
+    /// What to do next.
     pub next: Next,
 }
 
 /// What a step may look at besides the state.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
-    /// The run.
+    /// What all chunks of the run share.
     pub order: &'a Order,
-    /// What is known about how long jobs take.
+    /// What earlier jobs have shown about how long jobs take.
     pub pace: Pace,
-    /// The time.
+    /// The current time.
     pub now: Timestamp,
 }

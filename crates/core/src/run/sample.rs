@@ -1,5 +1,5 @@
-//! Before a recording job is executed: which conversations have recordings, so that looking at them again shows whether the job has
-//! deleted anything. Most conversations of a window may never have had any.
+//! Before a recording job is executed: which conversations have recordings. Looking at those again afterwards shows whether the job
+//! has deleted anything; most conversations of a window may never have had any.
 
 use std::time::Duration;
 
@@ -17,31 +17,38 @@ use crate::reply::Reply;
 use crate::request::{DeletionApi, only_messages};
 use crate::window::Window;
 
-/// Between two looks at a query in the background, at least.
+/// The shortest pause between two looks at a query in the background.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// How long a query in the background is watched before one does without its result.
+/// How long a query in the background is watched before the chunk goes on without its result.
 const INQUIRY_PATIENCE: Duration = Duration::from_secs(900);
 
-/// The last conversation of a window that is asked for (limit of the API).
+/// The furthest conversation of a window that can be asked for (limit of the API).
 const FURTHEST: u32 = 100_000;
 
 impl Machine<'_> {
-    /// A page of the conversations of the window, or of its first month where the query reaches no further: those that the job may
-    /// take.
-    pub(super) fn ask_page(&self, look: &Look) -> HttpRequest {
-        let page = look.pages.first().copied().unwrap_or(1);
-        analytics::list(self.reach(), Listing::ByStart, self.takes_only_messages(), self.page_size(), page)
+    /// Asks for a page of the conversations that the job may take: those of the window, or of its first month if one query reaches
+    /// no further.
+    pub(super) fn ask_conversations(&self, look: &Look) -> HttpRequest {
+        analytics::list(
+            self.sample_window(),
+            Listing::ByStart,
+            self.takes_only_messages(),
+            self.page_size(),
+            look.pages.first().copied().unwrap_or(1),
+        )
     }
 
-    pub(super) fn chosen(&mut self, reply: Reply, mut look: Look) -> Next {
-        if self.takes_smaller_pages(&reply) {
-            return self.to(Phase::Choose(Look::default()));
+    /// Chooses some conversations of a page and looks their recordings up.
+    pub(super) fn on_candidates(&mut self, reply: Reply, mut look: Look) -> Next {
+        if self.shrink_pages(&reply) {
+            return self.enter(Phase::Choose(Look::default()));
         }
         if let (Reply::Refused(cause), 400) = (&reply, self.http_status) {
-            // What is too old for analytics is not listed, or asking for it is refused. The job finds it all the same.
+            // Conversations that are too old for analytics are not listed, or asking for them is refused. The job finds them all
+            // the same.
             self.note_answer(cause);
-            return self.had_all(look);
+            return self.finish_sample(look);
         }
         let page = match self.read(reply, analytics::read_page) {
             Ok(page) => page,
@@ -51,55 +58,56 @@ impl Machine<'_> {
             let wanted = self.limits().verify_conversations;
             look.all = page.total.is_some_and(|total| total <= u64::from(wanted));
             let some = self.limits().sample_pages().saturating_mul(self.page_size()).max(wanted);
-            look.pages = self.some_pages(page.total, if look.all { FURTHEST } else { some });
+            look.pages = self.spread_pages(page.total, if look.all { FURTHEST } else { some });
             let pages = u32::try_from(look.pages.len()).unwrap_or(FURTHEST);
             look.share = if look.all { PAGE_SIZE } else { wanted.div_ceil(pages) };
-            self.run.listed = page.total.filter(|_| self.queried(1).is_none());
+            self.run.listed = page.total.filter(|_| self.query_piece(1).is_none());
         }
         look.pages.remove(0);
         look.seen = look.seen.saturating_add(page.conversations.len() as u64);
-        let ids = self.likely(page.conversations, look.share as usize);
-        self.look_up(ids, 0, look)
+        let ids = self.pick_candidates(page.conversations, look.share as usize);
+        self.look_up_next(ids, 0, look)
     }
 
-    /// Some of a page's conversations that started in the window: first those that are known to have been recorded.
-    fn likely(&self, conversations: Vec<Conversation>, wanted: usize) -> Vec<String> {
+    /// Some of a page's conversations that started in the window, those first that are known to have been recorded.
+    fn pick_candidates(&self, conversations: Vec<Conversation>, wanted: usize) -> Vec<String> {
         let inside = conversations.into_iter().filter(|c| self.run.chunk.window.contains(c.start));
         let (recorded, others): (Vec<_>, Vec<_>) = inside.partition(|c| c.recorded);
-        let mut likely = evenly(&recorded, wanted);
-        likely.extend(evenly(&others, wanted.saturating_sub(likely.len())));
-        likely.into_iter().map(|c| c.id).collect()
+        let mut picked = evenly(&recorded, wanted);
+        picked.extend(evenly(&others, wanted.saturating_sub(picked.len())));
+        picked.into_iter().map(|c| c.id).collect()
     }
 
-    /// The next conversation, or the next page, or the sum of it all.
-    fn look_up(&mut self, ids: Vec<String>, at: usize, look: Look) -> Next {
+    /// Looks up the next conversation of the page, or asks for the next page, or ends the sample.
+    fn look_up_next(&mut self, ids: Vec<String>, at: usize, look: Look) -> Next {
         if at < ids.len() {
-            self.to(Phase::Had { ids, at, look })
+            self.enter(Phase::Had { ids, at, look })
         } else if look.pages.is_empty() {
-            self.had_all(look)
+            self.finish_sample(look)
         } else {
-            self.to(Phase::Choose(look))
+            self.enter(Phase::Choose(look))
         }
     }
 
-    pub(super) fn had(&mut self, reply: Reply, ids: Vec<String>, at: usize, mut look: Look) -> Next {
-        let left = match self.recordings(reply) {
+    /// Notes whether a conversation has recordings, then looks up the next.
+    pub(super) fn on_recordings_before(&mut self, reply: Reply, ids: Vec<String>, at: usize, mut look: Look) -> Next {
+        let left = match self.read_recordings(reply) {
             Ok(left) => left,
             Err(next) => return next,
         };
         let there = left.kept.saturating_add(left.scheduled).saturating_add(left.untold);
         look.checked = look.checked.saturating_add(1);
         look.kept = look.kept.saturating_add(there);
-        let which = if there > 0 { &mut look.had } else { &mut look.had_none };
-        which.extend(ids.get(at).cloned());
-        self.look_up(ids, at + 1, look)
+        let list = if there > 0 { &mut look.had } else { &mut look.had_none };
+        list.extend(ids.get(at).cloned());
+        self.look_up_next(ids, at + 1, look)
     }
 
-    /// From here on it is on record, and only what is on record is looked at again. Where nobody was seen to have recordings and the
-    /// job counts some, others are looked for first.
-    fn had_all(&mut self, look: Look) -> Next {
+    /// Fixes and records the sample: only what is on record is looked at again. If no conversation had recordings and the job
+    /// counts some, others are looked for in the background first.
+    fn finish_sample(&mut self, look: Look) -> Next {
         if look.had.is_empty() && look.inquired.is_none() && self.run.before > Some(0) {
-            return self.to(Phase::Inquiry(Look { inquired: Some(self.cx.now), ..look }));
+            return self.enter(Phase::Inquiry(Look { inquired: Some(self.cx.now), ..look }));
         }
         self.run.every = look.all && self.run.listed.is_some_and(|listed| listed <= look.seen);
         let conversations = look.had.len() as u64;
@@ -113,72 +121,78 @@ impl Machine<'_> {
         self.check_holds()
     }
 
-    /// Asks the long-term store for some of them.
-    pub(super) fn inquire(&self) -> HttpRequest {
-        analytics::inquire(self.reach(), self.takes_only_messages(), self.page_size())
+    /// Asks the long-term store for some conversations, in the background.
+    pub(super) fn ask_inquiry(&self) -> HttpRequest {
+        analytics::inquire(self.sample_window(), self.takes_only_messages(), self.page_size())
     }
 
-    /// The window, or as much of it as one query reaches over.
-    fn reach(&self) -> Window {
-        self.queried(0).unwrap_or(self.run.chunk.window)
+    /// The window, or its first month if one query reaches no further.
+    fn sample_window(&self) -> Window {
+        self.query_piece(0).unwrap_or(self.run.chunk.window)
     }
 
-    /// Whether the job takes only conversations with messages. Then others are not listed either: what is listed is compared with what
-    /// the job counts.
+    /// Whether the job takes only conversations that have messages. No others are listed then: what is listed is compared with what the
+    /// job counts.
     pub(super) fn takes_only_messages(&self) -> bool {
         self.run.api == DeletionApi::RecordingJobs && only_messages(&self.cx.order.request.record_types)
     }
 
-    pub(super) fn inquiry(&mut self, reply: Reply, look: Look) -> Next {
-        match self.told(reply).map(|told| told.as_ref().and_then(analytics::read_inquiry_id)) {
-            Ok(Some(id)) => self.later(
+    /// Waits for the query that was accepted, or goes on without it.
+    pub(super) fn on_inquiry_accepted(&mut self, reply: Reply, look: Look) -> Next {
+        match self.read_optional(reply).map(|answer| answer.as_ref().and_then(analytics::read_inquiry_id)) {
+            Ok(Some(id)) => self.enter_later(
                 Phase::Inquired { id, look },
                 SHORTEST_PAUSE,
                 WaitReason::JobPending { percent: self.run.percent },
             ),
-            Ok(None) => self.had_all(look),
+            Ok(None) => self.finish_sample(look),
             Err(next) => next,
         }
     }
 
-    pub(super) fn inquired(&mut self, reply: Reply, id: String, look: Look) -> Next {
-        // As long as it is under way it may be answered 202, with a state or with nothing.
-        let unsaid = if self.http_status == 202 { Inquiry::UnderWay } else { Inquiry::Over };
-        let state = match self.told(reply) {
-            Ok(told) => told.map_or(unsaid, |told| analytics::read_inquiry(&told)),
+    /// Asks for the result once there is one; gives the query up when it is over without one, or overdue.
+    pub(super) fn on_inquiry_state(&mut self, reply: Reply, id: String, look: Look) -> Next {
+        // A query under way may be answered 202 with a state or with nothing.
+        let without_body = if self.http_status == 202 { Inquiry::UnderWay } else { Inquiry::Over };
+        let state = match self.read_optional(reply) {
+            Ok(answer) => answer.map_or(without_body, |answer| analytics::read_inquiry(&answer)),
             Err(next) => return next,
         };
         match state {
-            Inquiry::Answered => self.to(Phase::Informed { id, look }),
-            Inquiry::UnderWay if !self.is_overdue(&look) => {
+            Inquiry::Answered => self.enter(Phase::Informed { id, look }),
+            Inquiry::UnderWay if !self.is_inquiry_overdue(&look) => {
                 let age = look.inquired.map_or(Duration::ZERO, |since| self.cx.now.since(since));
                 let pause = (age / 4).clamp(SHORTEST_PAUSE, Duration::from_secs(60));
                 self.pause(pause, WaitReason::JobPending { percent: self.run.percent }, false)
             }
-            Inquiry::UnderWay | Inquiry::Over => self.had_all(look),
+            Inquiry::UnderWay | Inquiry::Over => self.finish_sample(look),
         }
     }
 
-    pub(super) fn informed(&mut self, reply: Reply, mut look: Look) -> Next {
-        let found = match self.told(reply) {
-            Ok(told) => told.as_ref().and_then(analytics::read_page).map(|page| page.conversations).unwrap_or_default(),
+    /// Looks up the recordings of conversations that were not looked at yet.
+    pub(super) fn on_inquiry_result(&mut self, reply: Reply, mut look: Look) -> Next {
+        let found = match self.read_optional(reply) {
+            Ok(answer) => {
+                answer.as_ref().and_then(analytics::read_page).map(|page| page.conversations).unwrap_or_default()
+            }
             Err(next) => return next,
         };
-        let new = found.into_iter().filter(|conversation| !look.had_none.contains(&conversation.id)).collect();
-        let ids = self.likely(new, self.limits().verify_conversations as usize);
+        let unseen = found.into_iter().filter(|conversation| !look.had_none.contains(&conversation.id)).collect();
+        let ids = self.pick_candidates(unseen, self.limits().verify_conversations as usize);
         if !ids.is_empty() {
-            // How many there are in the window it does not say.
+            // The result does not say how many conversations there are in the window.
             (look.all, self.run.listed) = (false, None);
         }
-        self.look_up(ids, 0, look)
+        self.look_up_next(ids, 0, look)
     }
 
-    /// Goes on without a query in the background, where that is the call in hand: one does without rather than fail.
-    pub(super) fn do_without(&mut self) -> Option<Next> {
+    /// Goes on without the query in the background, if it is the current question; its failure must not be the chunk's.
+    pub(super) fn skip_inquiry(&mut self) -> Option<Next> {
         let look = self.inquiry_in_hand()?.clone();
-        Some(self.had_all(look))
+        Some(self.finish_sample(look))
     }
 
+    /// The look that a query in the background belongs to, while that is the current question.
     fn inquiry_in_hand(&self) -> Option<&Look> {
         let (Phase::Inquiry(look) | Phase::Inquired { look, .. } | Phase::Informed { look, .. }) = &self.run.phase
         else {
@@ -187,22 +201,24 @@ impl Machine<'_> {
         Some(look)
     }
 
-    /// Whether the other side has put such a query off, or has not answered it, for longer than one waits for it.
-    pub(super) fn is_in_vain(&self) -> bool {
-        (self.run.tries > 0 || self.run.waits > 0) && self.inquiry_in_hand().is_some_and(|look| self.is_overdue(look))
+    /// Whether a query in the background was put off or left unanswered for longer than the chunk waits for it.
+    pub(super) fn is_inquiry_in_vain(&self) -> bool {
+        (self.run.tries > 0 || self.run.waits > 0)
+            && self.inquiry_in_hand().is_some_and(|look| self.is_inquiry_overdue(look))
     }
 
-    /// Never for so long that the chunk would be late.
-    fn is_overdue(&self, look: &Look) -> bool {
+    /// Whether a query in the background has had its time: [`INQUIRY_PATIENCE`], or a third of what the chunk may take, if that is
+    /// less.
+    fn is_inquiry_overdue(&self, look: &Look) -> bool {
         let patience = INQUIRY_PATIENCE.min(self.limits().chunk_deadline() / 3);
         look.inquired.is_some_and(|since| self.cx.now.since(since) >= patience)
     }
 
-    /// An answer without which one does, where the question is refused or does not exist.
-    fn told(&mut self, reply: Reply) -> Result<Option<Value>, Next> {
+    /// Reads an answer that the chunk can do without. `None` if there is none, because the question is refused or does not exist.
+    fn read_optional(&mut self, reply: Reply) -> Result<Option<Value>, Next> {
         match reply {
             Reply::Json(answer) => {
-                self.another_call();
+                self.reset_tries();
                 Ok(Some(answer))
             }
             Reply::Empty => Ok(None),
@@ -214,19 +230,19 @@ impl Machine<'_> {
         }
     }
 
-    /// Pages to look at where the first says that there are so many conversations: those of about so many, spread over all of them.
-    pub(super) fn some_pages(&self, total: Option<u64>, conversations: u32) -> Vec<u32> {
+    /// Page numbers, spread evenly over all pages, that together have about `conversations` of the `total` conversations.
+    pub(super) fn spread_pages(&self, total: Option<u64>, conversations: u32) -> Vec<u32> {
         let size = self.page_size();
         let pages = total.unwrap_or_default().min(u64::from(FURTHEST)).div_ceil(u64::from(size)).max(1);
         let pages = u32::try_from(pages).unwrap_or(FURTHEST);
         evenly(&(1..=pages).collect::<Vec<_>>(), conversations.div_ceil(size).max(1) as usize)
     }
 
-    /// What there is of a conversation's recordings.
-    pub(super) fn recordings(&mut self, reply: Reply) -> Result<Left, Next> {
+    /// Reads what there is of a conversation's recordings.
+    pub(super) fn read_recordings(&mut self, reply: Reply) -> Result<Left, Next> {
         let (request, date) = (&self.cx.order.request, self.run.action_date);
         let read = |answer: &Value| recording_jobs::read_metadata(answer, request, date);
-        // No such recordings: none.
+        // A 404 means that there are none.
         self.read_or(reply, Left::default(), read)
     }
 }

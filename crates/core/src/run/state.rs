@@ -11,90 +11,106 @@ use crate::request::DeletionApi;
 use crate::sorted::SortedMap;
 use crate::time::Timestamp;
 
-/// Why a deletion whose id the server no longer knows ends in doubt.
+/// Cause of the doubt when the server no longer knows the id of the deletion request.
 pub(super) const DELETION_GONE: &str = "deletion.gone";
 
-/// Why a job that the server no longer knows ends in doubt.
+/// Cause of the doubt when the server no longer knows the job.
 pub(super) const JOB_GONE: &str = "job.gone";
 
-/// Why a job that was perhaps created ends in doubt when nobody could look at all jobs.
+/// Cause of an end as `unknown` when our job may have been created, and there are too many jobs to look for it among all of them.
 pub(super) const TOO_MANY_JOBS: &str = "submit.too-many-jobs";
 
-/// No wait is longer, but for a cool-off, and one for the request budget before anything has begun.
+/// No wait is longer than this, except a cool-off, and a wait for the request budget before anything has begun.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
-/// The longest wait of a chunk that has not begun and leaves the way to those that have.
+/// The longest wait of a chunk that has not begun and gives way to those that have.
 pub(super) const LONGEST_SPREAD: Duration = Duration::from_secs(6 * 3600);
 
 /// Version of the stored state.
 pub(crate) const CHUNK_RUN_VERSION: u32 = 6;
 
-/// Conversations that the chunk touches, by the hold or rule that keeps them, each by the first that does.
+/// Ids of conversations that the chunk touches, by the name of the hold or rule that keeps them. Each look-up lists a conversation
+/// under the first that keeps it.
 pub(super) type Touched = SortedMap<String, Vec<String>>;
 
-/// What the chunk is about to do or waiting for; named after the answer that it expects.
+/// Where a chunk stands: what it has asked, or is about to ask, and the answer it expects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub(crate) enum Phase {
-    /// Nothing has happened yet.
+    /// Asks nothing: the chunk has not begun.
     Queued,
-    /// A job slot of the organisation.
+    /// Asks the ledger for one of the organisation's job slots; expects that it is granted.
     Slot,
-    /// Which held conversations the window touches, looked up by id.
+    /// Looks held conversations up by id, in batches that start at `from`; expects their times. Those inside the window go into
+    /// `touched`, those that analytics does not know into `unknown`.
     HeldConversations { from: usize, touched: Touched },
-    /// Which conversations of the window reach into a held window after it, where whole conversations are deleted.
+    /// Asks for a page of the window's conversations, where whole conversations are deleted; expects their times, to see which of
+    /// them reach into a held window after it.
     Straddlers(Search),
-    /// Which of them the platform protects, asked in batches.
+    /// Asks about `batch` of the touched conversations, starting at `from`; expects those that the platform protects, which go into
+    /// `protected`.
     Protection { from: usize, batch: usize, touched: Touched, protected: Vec<String> },
-    /// The count before anything is deleted.
+    /// Asks for the count of one record type before anything is deleted; expects a number. `entity` is the index of the type, `sum`
+    /// the total of the types before it.
     CountBefore { entity: usize, sum: u64 },
-    /// The acceptance of the deletion (`dataDeletion`) or of the job (`recordingJobs`).
+    /// Sends the deletion request (`dataDeletion`) or creates the job (`recordingJobs`); expects that it is accepted, with an id.
     Submitted,
-    /// Signs of an unanswered submit in the counts, watched since then for so long.
+    /// Counts the window again after an unclear submit, which is one without an answer that tells what became of it; expects a
+    /// number, to see whether the window empties. `since` is when the submit came to its end, `watched_ms` how long it has been
+    /// watched, `baseline` the count to compare with.
     SubmitInCounts { since: Timestamp, watched_ms: u64, entity: usize, sum: u64, baseline: Option<u64> },
-    /// Signs of an unanswered submit in the list of jobs.
+    /// Asks for a page of our own jobs after an unclear submit; expects a list with the job in it. `since` is when the search
+    /// began, `looks` how often the whole list has been read without finding it.
     SubmitInJobs { since: Timestamp, looks: u32, page: u32 },
-    /// The end of the deletion (`dataDeletion`).
+    /// Asks for the status of the deletion request (`dataDeletion`); expects that it is completed.
     Completed,
-    /// The counts of the job (`recordingJobs`).
+    /// Asks for the job (`recordingJobs`); expects that it has counted and is ready to be executed.
     Ready,
-    /// A page of the window's conversations, before anything is deleted: to choose some whose recordings are looked up.
+    /// Asks for a page of the window's conversations before the job is executed; expects conversations, of which a sample is
+    /// chosen.
     Choose(Look),
-    /// The acceptance of a query in the background for such conversations, where those that were listed had no recordings.
+    /// Starts a query in the background for such conversations, because those listed had no recordings; expects the id of the
+    /// query.
     Inquiry(Look),
-    /// Its end.
+    /// Asks for the state of that query; expects that there is a result.
     Inquired { id: String, look: Look },
-    /// Its result.
+    /// Asks for the result of that query; expects conversations, of which a sample is chosen.
     Informed { id: String, look: Look },
-    /// The recordings of those, one conversation after the other.
+    /// Asks for the recordings of the chosen conversation `ids[at]` before the job is executed; expects a list.
     Had { ids: Vec<String>, at: usize, look: Look },
-    /// The acceptance of the execution.
+    /// Executes the job; expects that it is under way.
     Executed,
-    /// The end of the job; `looks` at one that has not begun, though it should have.
+    /// Asks for the executed job; expects that it is fulfilled. `looks` is how often it was still ready, though it should have
+    /// begun.
     Fulfilled { looks: u32 },
-    /// The recordings that the job failed to delete.
+    /// Asks for a page of the recordings that the job failed to delete; expects a list.
     FailedRecordings { page: u32 },
-    /// The count of what is left.
+    /// Asks for the count of one record type after the deletion; expects a number. `entity` and `sum` are as in `CountBefore`.
     CountAfter { entity: usize, sum: u64 },
-    /// Nothing yet: a look at what is left begins here.
+    /// Asks nothing: a look at what is left of the recordings begins here.
     LookBack,
-    /// A page of the window's conversations, to find those that the platform protects: their recordings may be what a job skipped.
+    /// Asks for a page of the window's conversations after the job; expects conversations that the platform may protect, which
+    /// would explain what the job skipped.
     Skips(Look),
-    /// Which of these conversations the platform protects, asked in batches: after a job that skipped something, and after a cool-off,
-    /// in which a hold may have come. `guards` are those known so far.
+    /// Asks about `batch` of the conversations `ids`, starting at `from`; expects those that the platform protects. Asked after a
+    /// job that skipped something, and after a cool-off, in which a hold may have come. `guards` are the protected ones known so
+    /// far.
     Guarded { guards: Vec<String>, ids: Vec<String>, from: usize, batch: usize, look: Look },
-    /// The recordings of those conversations, one conversation after the other; the first `guarded` are protected.
+    /// Asks for the recordings of the conversation `ids[at]` after the job; expects a list. The first `guarded` conversations are
+    /// protected.
     Metadata { ids: Vec<String>, at: usize, guarded: usize, look: Look },
-    /// The end of a job that must not be executed.
+    /// Cancels a job that must not be executed; expects any answer, for the job itself is asked next. The chunk then ends with
+    /// `outcome` and `cause`, unless the job says otherwise.
     JobCancelled { outcome: Outcome, cause: Cause },
-    /// What became of a job that was cancelled; somebody may have executed it before.
+    /// Asks for the job that was cancelled; expects that it is cancelled and has processed nothing, since somebody may have
+    /// executed it before. `looks` is how often the answer did not settle that.
     CancelConfirmed { outcome: Outcome, cause: Cause, looks: u32 },
-    /// Nothing more.
+    /// Asks nothing: the attempt is over.
     Ended,
 }
 
 impl Phase {
-    /// The state in one word, for people and records.
+    /// The phase in one word, for people and records.
     pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -122,7 +138,7 @@ impl Phase {
         }
     }
 
-    /// How far the chunk has come, of its own accord: see [`ChunkRun::stage`].
+    /// How far the chunk has come, judged by the phase alone; see [`ChunkRun::stage`].
     fn stage(&self) -> Stage {
         match self {
             Self::Queued
@@ -139,7 +155,7 @@ impl Phase {
             | Self::Informed { .. }
             | Self::Had { .. }
             | Self::Executed => Stage::Before,
-            // Where jobs can be listed a submit only creates; executing is another request.
+            // A recording job that was only created deletes nothing: executing it is another request.
             Self::SubmitInJobs { .. } => Stage::Searching,
             Self::JobCancelled { .. } | Self::CancelConfirmed { .. } => Stage::Cancelling,
             Self::SubmitInCounts { .. } | Self::Completed | Self::Fulfilled { .. } => Stage::Deleting,
@@ -154,19 +170,21 @@ impl Phase {
     }
 }
 
-/// A search through the conversations of the window, in one piece of it after the other: where it stands and what it has found.
+/// A search through the window's conversations for those that reach into a held window: where it stands and what it has found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Search {
+    /// The piece of the window that is being searched, from 0; a piece is as long as one query may be.
     pub(crate) piece: u32,
-    /// Whether it is at those that have not ended.
+    /// Whether only conversations that have not ended are being searched.
     pub(crate) ongoing: bool,
-    /// From 1.
+    /// Page of the list, from 1.
     pub(crate) page: u32,
+    /// Held conversations that are or may be in the window, and conversations found to reach into a held window.
     pub(crate) touched: Touched,
-    /// Conversations that there are in the pieces so far, as their first pages say.
+    /// Number of conversations in the pieces searched so far, according to their first pages.
     pub(crate) listed: u64,
-    /// Whether a piece was refused: what is too old for analytics is not listed, or asking for it is refused.
+    /// Whether asking for a piece was refused, as it may be where its conversations are too old for analytics.
     pub(crate) refused: bool,
 }
 
@@ -174,53 +192,55 @@ pub(crate) struct Search {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Look {
-    /// Pages of the list that are still to be looked at; none before the first has said how many there are.
+    /// Pages of the list that are still to be read; empty until the first page has said how many there are.
     pub(crate) pages: Vec<u32>,
-    /// Conversations to look at on each page.
+    /// Number of conversations to look at on each page.
     pub(crate) share: u32,
-    /// Whether all pages are looked at whole, and conversations that they have shown.
+    /// Whether every conversation on every page is looked at.
     pub(crate) all: bool,
+    /// Number of conversations that the pages have shown.
     pub(crate) seen: u64,
-    /// Since when analytics has been asked in the background, too.
+    /// When the query in the background was decided on.
     pub(crate) inquired: Option<Timestamp>,
-    /// Conversations that were looked at and had no recordings.
+    /// Conversations that were looked at before the execution and had no recordings.
     pub(crate) had_none: Vec<String>,
-    /// Whether the pages are searched for protected conversations.
+    /// Whether the sample is done, and pages are searched for protected conversations.
     pub(crate) searched: bool,
     /// Conversations that had recordings before the job is executed.
     pub(crate) had: Vec<String>,
-    /// Conversations looked at.
+    /// Number of conversations looked at; after the job, only of those for which it is clear which recordings should be gone.
     pub(crate) checked: u64,
-    /// Recordings of theirs that are there without a delete date; before the execution, all that are there.
+    /// Number of their recordings that are there without a delete date; before the execution, of all that are there.
     pub(crate) kept: u64,
-    /// And with one.
+    /// Number of their recordings that are there with a delete date.
     pub(crate) scheduled: u64,
-    /// Those of them that have our job's date.
+    /// Number of the scheduled ones that have our job's date.
     pub(crate) ours: u64,
-    /// Those of which nobody can tell whether they should be there.
+    /// Number of recordings that are there, where nothing tells whether they should be.
     pub(crate) untold: u64,
-    /// Recordings of protected conversations that the job may have skipped.
+    /// Number of recordings of protected conversations that the job may have skipped.
     pub(crate) explained: u64,
-    /// Those that have our job's date: it did not skip them, and the platform has protected them since.
+    /// Number of recordings of protected conversations that have our job's date: the job did not skip them, and the platform has
+    /// protected them since.
     pub(crate) since: u64,
 }
 
-/// How far a chunk has come: what stopping, giving up and lateness depend on.
+/// How far a chunk has come. Cancelling, giving up and lateness depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// Nothing has been deleted, and nothing is under way.
+    /// Nothing has been deleted, and no deletion is under way.
     Before,
-    /// Nothing has been deleted; a job may exist and is being looked for.
+    /// Nothing has been deleted. A job may exist and is being looked for.
     Searching,
-    /// We have deleted nothing; a job is being cancelled.
+    /// We have deleted nothing. A job is being cancelled.
     Cancelling,
     /// A deletion may be under way.
     Deleting,
-    /// The deletion is over; its failures are being read.
+    /// The deletion is over. Its failures are being read.
     Collecting,
-    /// The deletion is over; what is left is being looked for.
+    /// The deletion is over. What is left is being looked for.
     Verifying,
-    /// Over.
+    /// The attempt is over.
     Ended,
 }
 
@@ -234,7 +254,7 @@ impl Stage {
     }
 }
 
-/// A pause, and what it is for.
+/// A pause and its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Wait {
@@ -242,7 +262,8 @@ pub(crate) struct Wait {
     pub(crate) reason: WaitReason,
 }
 
-/// The serialisable state of one chunk in one run. Made under an [`Order`] only, changed by [`ChunkRun::step`] only.
+/// The serialisable state of one chunk in one run. It is made under an [`Order`] and changed by [`ChunkRun::step`], in no other
+/// way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChunkRun {
@@ -254,98 +275,103 @@ pub struct ChunkRun {
     pub(crate) phase: Phase,
     /// When this attempt was first stepped.
     pub(crate) queued_at: Option<Timestamp>,
-    /// When it got going: its first request left, or it got its slot.
+    /// When this attempt got going: when its first request left, or when it got its slot.
     pub(crate) started_at: Option<Timestamp>,
-    /// Milliseconds since then that its deadline does not count: those before its first submit, and waits for the request budget.
+    /// Milliseconds since `started_at` that the deadline does not count: the time before the first submit, and waits for the
+    /// request budget.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) uncounted_ms: u64,
     pub(crate) wait: Option<Wait>,
-    /// When the request left that has no answer yet.
+    /// When the request left whose answer is still to come.
     pub(crate) in_flight: Option<Timestamp>,
-    /// Failures of the call in hand, one after the other.
+    /// Consecutive failures of the current call.
     pub(crate) tries: u32,
-    /// How often it has been told to wait, one time after the other: no failure.
+    /// How often in a row the current call was told to wait, which is no failure.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) waits: u32,
-    /// Whether the call in hand is being repeated with a renewed token.
+    /// Whether the current call is being repeated with a renewed token.
     pub(crate) renewed: bool,
     pub(crate) slot: bool,
     pub(crate) cancel: bool,
     pub(crate) request_id: Option<String>,
-    /// Whether an execution of our job has left that was not refused. It may still arrive, whatever the job says.
+    /// Whether an execution of our job has left and was not refused. It may still arrive, whatever the job says.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) executed: bool,
-    /// When it was last seen that nothing stands against the deletion.
+    /// When the holds were last checked and nothing stood against the deletion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) cleared_at: Option<Timestamp>,
-    /// Conversations per page of a list, once the server has found larger pages too large.
+    /// Conversations per page of a list, once the server has refused larger pages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) page_size: Option<u32>,
-    /// The `actionDate` of our job: also the mark by which an unanswered submit is found again.
+    /// The `actionDate` of our job, by which an unanswered submit is also found again.
     pub(crate) action_date: Option<Timestamp>,
     pub(crate) submitted_at: Option<Timestamp>,
     /// When the job was last seen unfinished.
     pub(crate) unfinished_at: Option<Timestamp>,
     pub(crate) finished_at: Option<Timestamp>,
     pub(crate) verified_at: Option<Timestamp>,
-    /// The remote status as it was last written.
+    /// The remote status as it was last recorded.
     pub(crate) remote: Option<String>,
-    /// Since when the remote status has been one that is not known.
+    /// Since when the remote status has been an unknown one.
     pub(crate) unknown_since: Option<Timestamp>,
-    /// A reason why even an empty count is not success.
+    /// Why even an empty count is not success.
     pub(crate) doubt: Option<Cause>,
-    /// A reason why something is left, whatever a look finds: what the job says itself that it has not deleted.
+    /// Why something is left whatever a look finds: what the job says it has not deleted, or what the platform has protected since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) residue: Option<Cause>,
-    /// Submits that were accepted or may have been.
+    /// Number of submits that were accepted or may have been.
     pub(crate) submits: u64,
-    /// Submits found not to have arrived.
+    /// How often an unclear submit was given up, because nothing moved any more, so that the chunk was to be submitted again.
     pub(crate) resubmits: u64,
-    /// Requests that left.
+    /// Number of requests that left.
     pub(crate) requests: u64,
+    /// Number of records counted before the deletion; of a fulfilled job, the recordings that it found when it ran.
     pub(crate) before: Option<u64>,
-    /// Conversations that our job has counted.
+    /// Number of conversations that our job has counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) conversations: Option<u64>,
-    /// What is left of the whole window; absent where only a part of it was looked at.
+    /// Number of records left in the whole window; absent where only a part of it was looked at.
     pub(crate) remaining: Option<u64>,
-    /// Recordings that the job says it has given a delete date. Whether they went, a look has to tell.
+    /// Number of recordings that the job says it has given a delete date. Only a look shows whether they went.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) processed: Option<u64>,
-    /// The same, once a look has confirmed it.
+    /// The same number, once a look has confirmed it.
     pub(crate) deleted: Option<u64>,
-    /// Recordings that the job skipped.
+    /// Number of recordings that the job skipped.
     pub(crate) skipped: u64,
+    /// Number of skipped recordings that protection explains; absent before that is known, and where it explains none.
     pub(crate) protected: Option<u64>,
-    /// Conversations of the window that are on hold and protected by the platform.
+    /// Conversations of the window that the platform is known to protect.
     pub(crate) protected_ids: Vec<String>,
-    /// When the look in hand at what is left began.
+    /// When the current look at what is left began.
     pub(crate) look_at: Option<Timestamp>,
-    /// Conversations that had recordings when our job was ready, to be looked at again; absent before somebody has looked.
+    /// Conversations that had recordings when our job was ready, to be looked at again; absent before that was looked up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sample: Option<Vec<String>>,
-    /// Conversations of the window that were listed then; absent where the answer did not say, or reached over a part only, and where
-    /// some were asked for in the background.
+    /// Number of conversations of the window that were listed then; absent where the answer did not say or covered only a part of
+    /// the window, and where some were asked for in the background.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) listed: Option<u64>,
     /// Whether the recordings of all of them were looked up.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) every: bool,
-    /// Whether a verification found something, so that a single zero is not yet proof.
+    /// Whether a look has found something left, so that a single zero is not yet proof.
     pub(crate) seen_left: bool,
+    /// Number of looks in a row that found nothing left.
     pub(crate) zeros: u32,
     pub(crate) percent: Option<u8>,
     pub(crate) head: ChainHead,
     pub(crate) ended_at: Option<Timestamp>,
     pub(crate) outcome: Option<Outcome>,
     pub(crate) cause: Option<Cause>,
-    /// What went wrong last: why a chunk waits before it tries again; the ids of an answer are what the vendor's support asks for.
+    /// What went wrong last: the reason why a chunk waits before it tries again. It has the ids of the answer, for which the
+    /// vendor's support asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) trouble: Option<Cause>,
 }
 
 impl ChunkRun {
-    /// A chunk that waits for its turn, first attempt.
+    /// The state of a chunk that waits for its turn, in its first attempt.
     #[must_use]
     pub fn new(order: &Order, chunk: Chunk) -> Self {
         let head = ChainHead::origin(&order.plan_digest, chunk.index);
@@ -408,31 +434,31 @@ impl ChunkRun {
         }
     }
 
-    /// What it deletes, and its place in the plan.
+    /// What the chunk run deletes, and its place in the plan.
     #[must_use]
     pub fn chunk(&self) -> Chunk {
         self.chunk
     }
 
-    /// Which attempt, from 1.
+    /// Number of the attempt, from 1.
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// How it ended; absent while it goes on.
+    /// How the attempt ended; `None` while it goes on.
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
         self.outcome
     }
 
-    /// Since when a request has been under way whose answer has not been fed back.
+    /// When the request left whose answer has not been fed back.
     #[must_use]
     pub fn in_flight_since(&self) -> Option<Timestamp> {
         self.in_flight
     }
 
-    /// Whether the request that is under way, or about to leave, is the one that deletes.
+    /// Whether the request in flight, or about to leave, is the one that deletes.
     #[must_use]
     pub fn is_deleting(&self) -> bool {
         self.in_flight.is_some() && self.asks_for_deletion()
@@ -441,14 +467,15 @@ impl ChunkRun {
     /// Whether the request of the phase is the one that deletes.
     pub(crate) fn asks_for_deletion(&self) -> bool {
         match (&self.phase, self.api) {
-            // A recording job is only created by its submit; executing it is what deletes.
+            // A submit only creates a recording job; executing the job is what deletes.
             (Phase::Submitted, DeletionApi::DataDeletion) | (Phase::Executed, _) => true,
             (_, DeletionApi::DataDeletion | DeletionApi::RecordingJobs) => false,
         }
     }
 
-    /// How far it has come. What would be harmless is not, once an execution has left that may still arrive or a submit may have deleted
-    /// something, nor while nobody has begun an attempt that goes on with the deletion of the one before.
+    /// How far the chunk has come. A stage that is harmless by its phase counts as [`Stage::Deleting`] once a deletion may be under
+    /// way: after an execution that may still arrive, after a submit that may have deleted something, and before an attempt has
+    /// begun that inherits the deletion of the one before.
     pub(crate) fn stage(&self) -> Stage {
         let own = self.phase.stage();
         let inherited = matches!(self.phase, Phase::Queued) && self.submits > 0;
@@ -456,18 +483,18 @@ impl ChunkRun {
         if may_go_on && matches!(own, Stage::Before | Stage::Cancelling) { Stage::Deleting } else { own }
     }
 
-    /// Whether a submit of which nobody knows what became may have deleted something. A recording job deletes nothing before it is executed.
+    /// Whether an unclear submit may have deleted something. A recording job deletes nothing before it is executed.
     pub(crate) fn may_have_deleted(&self) -> bool {
         self.api == DeletionApi::DataDeletion && self.submits > 0
     }
 
-    /// Whether the phase itself comes before the deletion, be it the first or one more.
-    pub(crate) fn is_before(&self) -> bool {
+    /// Whether the phase comes before a deletion, be it the first or another one.
+    pub(crate) fn is_before_deletion(&self) -> bool {
         self.phase.stage() == Stage::Before
     }
 
-    /// Until when it waits at that time, and for what. A wait that nobody can have begun, by a clock that has been set right since, is
-    /// over.
+    /// Until when the chunk waits at the time `now`, and for what. A wait that is longer than any can be comes from a clock that
+    /// has been set right since, and is over.
     #[must_use]
     pub fn waits(&self, now: Timestamp) -> Option<(Timestamp, WaitReason)> {
         self.due().filter(|(at, reason)| {
@@ -477,47 +504,48 @@ impl ChunkRun {
         })
     }
 
-    /// Until when it was to wait, and for what.
+    /// Until when the chunk was told to wait, and for what.
     #[must_use]
     pub fn due(&self) -> Option<(Timestamp, WaitReason)> {
         self.wait.map(|wait| (wait.at, wait.reason))
     }
 
-    /// Whether its job has run and its recordings go later, so that their delete dates can still be taken back.
+    /// Whether the job has run and its recordings go later, so that their delete dates can still be taken back.
     #[must_use]
     pub fn cools_off(&self) -> bool {
         self.wait.is_some_and(|wait| wait.reason == WaitReason::CoolOff)
     }
 
-    /// Whether it needs the organisation's job slot that it was granted.
+    /// Whether the chunk still needs the organisation's job slot that it was granted.
     #[must_use]
     pub fn wants_slot(&self) -> bool {
         self.slot
     }
 
-    /// Whether somebody asked to stop it.
+    /// Whether a cancel was asked for.
     #[must_use]
     pub fn cancel_asked(&self) -> bool {
         self.cancel
     }
 
-    /// The next attempt at a chunk that ended other than verified, under the same plan.
+    /// The next attempt at a chunk that ended other than verified, under the same plan. `None` while it goes on and when it is
+    /// verified.
     ///
-    /// Where a deletion may still be under way the new attempt goes on watching it instead of starting a second one. One that is
-    /// known to be over is none: what it left is deleted anew.
+    /// Where a deletion may still be under way, the new attempt goes on watching it instead of starting a second one. Where the
+    /// deletion is known to be over, what it left is deleted anew.
     #[must_use]
     pub fn retried(self) -> Option<Self> {
         let outcome = self.outcome?;
         if outcome == Outcome::Verified {
             return None;
         }
-        let under_way = outcome == Outcome::Unknown && self.submits > 0 && !self.is_over() && !self.is_out_of_sight();
+        let under_way = outcome == Outcome::Unknown && self.submits > 0 && !self.is_settled() && !self.is_untraceable();
         let mut next = Self::fresh(self.api, self.chunk, self.attempt.saturating_add(1), self.head);
         if under_way {
             let gone = self.doubt.as_ref().is_some_and(|doubt| doubt.code == DELETION_GONE);
             next.submits = self.submits;
             next.before = self.before;
-            // Without an id there are still the counts to tell what became of it.
+            // Without the id, the counts still tell what became of it.
             next.request_id = self.request_id.filter(|_| !gone);
             next.action_date = self.action_date;
             (next.sample, next.listed, next.every) = (self.sample, self.listed, self.every);
@@ -526,9 +554,9 @@ impl ChunkRun {
         Some(next)
     }
 
-    /// Whether it ended in doubt although the remote side has said that it is done with it, or has no such job any more: looking again
-    /// will show nothing else.
-    fn is_over(&self) -> bool {
+    /// Whether the attempt ended in doubt although the remote side is done with the deletion, or has no such job any more: looking
+    /// again would show nothing else.
+    fn is_settled(&self) -> bool {
         let done: &[&str] = match self.api {
             DeletionApi::DataDeletion => &["completed", "failed"],
             DeletionApi::RecordingJobs => &["FULFILLED", "CANCELLED", "FAILED"],
@@ -537,12 +565,12 @@ impl ChunkRun {
         self.doubt.as_ref().is_some_and(|doubt| doubt.code == JOB_GONE || is_done())
     }
 
-    /// Whether its job, if there is one, cannot be found among so many: it was never executed, and stays behind.
-    fn is_out_of_sight(&self) -> bool {
+    /// Whether the job, if there is one, cannot be found among so many. It was never executed, and stays behind.
+    fn is_untraceable(&self) -> bool {
         self.cause.as_ref().is_some_and(|cause| cause.code == TOO_MANY_JOBS)
     }
 
-    /// What its job has shown about how long jobs take, once it has finished.
+    /// What the job has shown about how long jobs take; `None` before it has finished.
     #[must_use]
     pub fn observed_pace(&self) -> Option<Pace> {
         let submitted = self.submitted_at?;
@@ -550,19 +578,19 @@ impl ChunkRun {
         Some(Pace {
             unfinished_ms: self.unfinished_at.map_or(0, |at| at.millis_since(submitted)),
             finished_ms: finished.millis_since(submitted).max(1),
-            // Where the first look found nothing left, the index was in time, however late the look came.
+            // Where the first look found nothing left, the index was in time, however late that look came.
             lag_ms: self.verified_at.filter(|_| self.seen_left).map_or(0, |at| at.millis_since(finished)),
             slowest_ms: 0,
         })
     }
 
-    /// Milliseconds from the beginning of this attempt until then; of one that never got going, from when it was queued.
+    /// Milliseconds from the beginning of this attempt until `until`; from when it was queued, if it never got going.
     pub(super) fn duration_ms(&self, until: Timestamp) -> u64 {
         until.millis_since(self.started_at.or(self.queued_at).unwrap_or(until))
     }
 
-    /// Records measured as deleted; absent when that was not measured. Of a recording job it is the job's own figure, once a look has
-    /// confirmed it.
+    /// Number of records measured as deleted; `None` when that was not measured. For a recording job it is the job's own figure,
+    /// once a look has confirmed it.
     #[must_use]
     pub fn records_deleted(&self) -> Option<u64> {
         match self.api {

@@ -1,4 +1,4 @@
-//! What does not go as it should: a request that does not leave, an answer that does not come or says nothing, and giving up.
+//! What does not go as it should: a request that does not leave, an answer that does not come or cannot be used, and giving up.
 
 use std::time::Duration;
 
@@ -15,46 +15,47 @@ use crate::request::DeletionApi;
 use crate::retry::{GIVE_UP_BEFORE, GIVE_UP_WATCHING, backoff};
 use crate::time::Timestamp;
 
-/// Sizes of pages that are tried one after the other where larger ones are refused.
+/// Page sizes that are tried one after the other where larger pages are refused.
 const SMALLER_PAGES: [u32; 2] = [25, 5];
 
 impl Machine<'_> {
-    /// No answer will come. Of a request that changes something somebody has to find out whether it has arrived.
-    pub(super) fn unanswered(&mut self, why: NoResponse, sent: Timestamp) -> Next {
+    /// No answer will come. A submit or an execution may have arrived, which has to be found out first; anything else is tried
+    /// again.
+    pub(super) fn on_no_response(&mut self, why: NoResponse, sent: Timestamp) -> Next {
         if why == NoResponse::NotSent {
-            // It did not leave, so it is not a request, and nothing can have come of it.
+            // The request did not leave, so it does not count and had no effect.
             self.run.requests = self.run.requests.saturating_sub(1);
             return self.retry_later(Cause::new("network.not-sent", why.phrase()), None);
         }
-        if let Some(call) = self.call() {
+        if let Some(call) = self.phase_call() {
             self.record(Event::NoAnswer { call, why });
         }
         match (&self.run.phase, self.run.api) {
-            (Phase::Submitted, DeletionApi::DataDeletion) => self.deletion_unsure(match why {
-                // Whoever sent it may still be waiting for the answer.
+            (Phase::Submitted, DeletionApi::DataDeletion) => self.confirm_deletion(match why {
+                // The sender may still be alive after all, and waiting for the answer.
                 NoResponse::Interrupted => self.cx.now.max(sent.plus(IN_FLIGHT_PATIENCE)),
                 NoResponse::NotSent | NoResponse::Dropped | NoResponse::TimedOut => self.cx.now,
             }),
-            (Phase::Submitted, DeletionApi::RecordingJobs) => self.creation_unsure(),
-            (Phase::Executed, _) => self.execution_unsure(),
+            (Phase::Submitted, DeletionApi::RecordingJobs) => self.confirm_creation(),
+            (Phase::Executed, _) => self.confirm_execution(),
             _ => self.retry_later(Cause::new("network.no-answer", why.phrase()), None),
         }
     }
 
-    /// The request has not left, because whoever should send it could not.
-    pub(super) fn unable(&mut self, cause: Cause, retry_after: Option<Duration>, may_pass: bool) -> Next {
+    /// Takes the request back, because its sender could not send it, and tries again later.
+    pub(super) fn on_unable(&mut self, cause: Cause, retry_after: Option<Duration>, may_pass: bool) -> Next {
         self.run.requests = self.run.requests.saturating_sub(1);
         if changes_something(&self.run.phase)
-            && let Some(call) = self.call()
+            && let Some(call) = self.phase_call()
         {
             self.record(Event::Withheld { call, cause: cause.clone(), policy: None });
         }
         if !may_pass {
-            // Once more from the beginning: another may have been let in meanwhile.
-            return if std::mem::replace(&mut self.run.renewed, true) { self.give_up(cause) } else { self.go() };
+            // Try once more from the beginning: another login may have succeeded meanwhile.
+            return if std::mem::replace(&mut self.run.renewed, true) { self.give_up(cause) } else { self.proceed() };
         }
         match retry_after {
-            // A pause that was asked for is no failure; the deadline ends them.
+            // A pause that was asked for is no failure. The deadline limits how often.
             Some(pause) => {
                 self.run.trouble = Some(cause);
                 self.run.waits = self.run.waits.saturating_add(1);
@@ -65,33 +66,34 @@ impl Machine<'_> {
         }
     }
 
-    /// The deletion has not left, and must not. A job that was made for it is cancelled.
-    pub(super) fn objected(&mut self, objection: &Objection) -> Next {
+    /// Takes the deletion back, because it must not leave. A job that was made for it is cancelled; a policy that cannot be read is
+    /// read again later.
+    pub(super) fn on_objection(&mut self, objection: &Objection) -> Next {
         self.run.requests = self.run.requests.saturating_sub(1);
         let (outcome, cause, policy) = match objection {
             Objection::Held(against) => (Some(Outcome::Held), against.cause.clone(), Some(&against.policy)),
             Objection::Forbidden(against) => (Some(Outcome::Rejected), against.cause.clone(), Some(&against.policy)),
             Objection::Unclear(cause) => (None, cause.clone(), None),
-            Objection::Cancelled { .. } => (Some(Outcome::Cancelled), self.cancellation(), None),
+            Objection::Cancelled { .. } => (Some(Outcome::Cancelled), self.cancel_cause(), None),
         };
-        if let Some(call) = self.call() {
+        if let Some(call) = self.phase_call() {
             self.record(Event::Withheld { call, cause: cause.clone(), policy: policy.cloned() });
         }
         if let Objection::Cancelled { asked_at } = objection {
             self.note_cancel(*asked_at);
         }
         match outcome {
-            Some(outcome) => self.end_job(outcome, cause),
+            Some(outcome) => self.call_off(outcome, cause),
             None => self.retry_later(cause, None),
         }
     }
 
-    /// Reads an answer that only informs. When it does not, the question is asked again later.
+    /// Reads the answer to a question that changes nothing. If it cannot be read, the question is asked again later.
     pub(super) fn read<T>(&mut self, reply: Reply, read: impl FnOnce(&Value) -> Option<T>) -> Result<T, Next> {
         let (retry_after, cause) = match reply {
             Reply::Json(value) => match read(&value) {
                 Some(answer) => {
-                    self.another_call();
+                    self.reset_tries();
                     return Ok(answer);
                 }
                 None => (None, Cause::new("reply.unreadable", "the answer lacks a field or has one of the wrong type")),
@@ -99,6 +101,7 @@ impl Machine<'_> {
             Reply::Empty => (None, Cause::new("reply.unreadable", "the answer has no body")),
             Reply::Unwell { retry_after, cause } => (retry_after, cause),
             Reply::Refused(cause) => {
+                // It would be refused again, so it is not asked again.
                 self.note_answer(&cause);
                 // It will be refused again: do not ask forty times.
                 return Err(self.give_up(cause));
@@ -113,8 +116,9 @@ impl Machine<'_> {
         self.run.page_size.unwrap_or(PAGE_SIZE).max(1)
     }
 
-    /// Whether a list is to be asked for again from its first page, on smaller ones: the documented answers to a page that is too large.
-    pub(super) fn takes_smaller_pages(&mut self, reply: &Reply) -> bool {
+    /// Whether the reply says that a page is too large, in one of the documented ways. Then the page size is made smaller, and the
+    /// list has to be asked for again from its first page.
+    pub(super) fn shrink_pages(&mut self, reply: &Reply) -> bool {
         let Reply::Refused(cause) = reply else { return false };
         let smaller = SMALLER_PAGES.into_iter().find(|size| *size < self.page_size());
         if smaller.is_none() || (self.http_status != 413 && cause.code != "response.entity.too.large") {
@@ -125,7 +129,7 @@ impl Machine<'_> {
         true
     }
 
-    /// Like [`Self::read`], but a 404 is an answer too.
+    /// Like [`Self::read`], but a 404 is an answer as well: it is read as `missing`.
     pub(super) fn read_or<T>(
         &mut self,
         reply: Reply,
@@ -135,15 +139,15 @@ impl Machine<'_> {
         if matches!(reply, Reply::Missing(_)) { Ok(missing) } else { self.read(reply, read) }
     }
 
-    /// Records an answer that was none, and keeps it for the cause that the attempt may end with.
+    /// Records an answer that did not help, and keeps its cause for the end of the attempt.
     pub(super) fn note_answer(&mut self, cause: &Cause) {
         self.run.trouble = Some(cause.clone());
-        if let Some(call) = self.call() {
+        if let Some(call) = self.phase_call() {
             self.record(Event::Answered { call, http_status: self.http_status, cause: cause.clone() });
         }
     }
 
-    /// Asks the same again after a pause, up to the number of tries that the phase allows.
+    /// Asks the same again after a pause, up to the number of tries that the stage allows.
     pub(super) fn retry_later(&mut self, cause: Cause, retry_after: Option<Duration>) -> Next {
         self.run.tries = self.run.tries.saturating_add(1);
         match self.http_status {
@@ -154,35 +158,36 @@ impl Machine<'_> {
         if self.run.tries >= limit {
             return self.give_up(cause);
         }
-        let pause = retry_after.unwrap_or_else(|| backoff(&self.key(), self.run.tries));
+        let pause = retry_after.unwrap_or_else(|| backoff(&self.jitter_key(), self.run.tries));
         self.pause(pause, WaitReason::Backoff { attempt: self.run.tries }, true)
     }
 
-    /// The question of this phase cannot be answered.
+    /// Gives up the question of this phase, because it cannot be answered. What comes next depends on the stage.
     pub(super) fn give_up(&mut self, cause: Cause) -> Next {
-        if let Some(next) = self.do_without() {
+        if let Some(next) = self.skip_inquiry() {
             return next;
         }
         match self.run.stage() {
             Stage::Before => {
                 let message = format!("gave up before anything was deleted: {}", cause.message);
-                self.end_job(Outcome::Failed, Cause { message, ..cause })
+                self.call_off(Outcome::Failed, Cause { message, ..cause })
             }
             Stage::Cancelling => self.leave_job(),
             Stage::Searching => self.finish(Outcome::Unknown, Some(cause)),
-            Stage::Deleting => self.doubt(cause),
-            // What failed is known to be left, by whatever name.
+            Stage::Deleting => self.end_in_doubt(cause),
+            // It is known that something failed, even if not what.
             Stage::Collecting => self.await_removal(),
-            Stage::Verifying | Stage::Ended => self.finish(self.left_or(Outcome::Unknown), Some(cause)),
+            Stage::Verifying | Stage::Ended => self.finish(self.residual_or(Outcome::Unknown), Some(cause)),
         }
     }
 
-    /// Ends it where it stands, asking nothing more. What went wrong last may be why nobody could carry it on.
+    /// Ends the attempt where it stands, without asking anything more. What went wrong last is named, since it may be why nothing
+    /// carried the attempt on.
     pub(super) fn abandon(&mut self, cause: Cause) -> Next {
         let cause = self.with_trouble(cause);
         let sent = self.run.in_flight.take();
         match (&self.run.phase, sent) {
-            // The answer will never be known: another attempt must look for what came of it.
+            // The answer will never be known, so another attempt must look for the submit.
             (Phase::Submitted, Some(at)) => {
                 self.run.submits = self.run.submits.saturating_add(1);
                 self.run.submitted_at.get_or_insert(at);
@@ -195,12 +200,12 @@ impl Machine<'_> {
             Stage::Before => Outcome::Failed,
             Stage::Collecting => Outcome::Residual,
             Stage::Searching | Stage::Cancelling | Stage::Deleting => Outcome::Unknown,
-            Stage::Verifying | Stage::Ended => self.left_or(Outcome::Unknown),
+            Stage::Verifying | Stage::Ended => self.residual_or(Outcome::Unknown),
         };
         self.finish(outcome, Some(cause))
     }
 
-    /// The cause, with what went wrong last: that is why it came to it.
+    /// The cause, together with what went wrong last and led to it.
     pub(super) fn with_trouble(&mut self, cause: Cause) -> Cause {
         match self.run.trouble.take() {
             Some(last) => Cause {
@@ -213,7 +218,7 @@ impl Machine<'_> {
         }
     }
 
-    /// Nobody knows whether the job was cancelled. We have not executed it; but it is there, and somebody else may have.
+    /// Ends the attempt without knowing whether its job was cancelled. We have not executed the job, but somebody else may have.
     pub(super) fn leave_job(&mut self) -> Next {
         let (Phase::JobCancelled { cause, .. } | Phase::CancelConfirmed { cause, .. }) = self.run.phase.clone() else {
             return self.resume();

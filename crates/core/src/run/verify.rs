@@ -1,4 +1,4 @@
-//! Absence is looked for, not believed: counts for `dataDeletion`, recordings one by one for `recordingJobs`.
+//! What is left is looked for, not taken on trust: by counts for `dataDeletion`, recording by recording for `recordingJobs`.
 
 use std::time::Duration;
 
@@ -11,32 +11,33 @@ use crate::audit::Event;
 use crate::reply::Reply;
 use crate::request::DeletionApi;
 
-/// Conversations that are searched for protected ones when the job has skipped something.
+/// How many conversations are searched for protected ones when the job has skipped something.
 const MAX_SKIPS_SEARCHED: u32 = 2_000;
 
 impl Machine<'_> {
     /// Begins to look for what is left.
     pub(super) fn verify(&mut self) -> Next {
         match self.run.api {
-            DeletionApi::DataDeletion => self.to(Phase::CountAfter { entity: 0, sum: 0 }),
-            DeletionApi::RecordingJobs => self.to(Phase::LookBack),
+            DeletionApi::DataDeletion => self.enter(Phase::CountAfter { entity: 0, sum: 0 }),
+            DeletionApi::RecordingJobs => self.enter(Phase::LookBack),
         }
     }
 
-    pub(super) fn counted_after(&mut self, reply: Reply, entity: usize, sum: u64) -> Next {
-        let left = match self.add_count(reply, entity, sum) {
+    /// Adds up the counts of what is left, and draws the conclusion.
+    pub(super) fn on_count_after(&mut self, reply: Reply, entity: usize, sum: u64) -> Next {
+        let left = match self.read_count(reply, entity, sum) {
             Ok((sum, true)) => sum,
-            Ok((sum, false)) => return self.to(Phase::CountAfter { entity: entity + 1, sum }),
+            Ok((sum, false)) => return self.enter(Phase::CountAfter { entity: entity + 1, sum }),
             Err(next) => return next,
         };
         self.run.remaining = Some(left);
-        self.counted(left);
+        self.record_absence_counted(left);
         self.run.phase = Phase::CountAfter { entity: 0, sum: 0 };
         self.conclude(left, true, false, &format!("{left} records"))
     }
 
     /// Records a count of all that is left.
-    pub(super) fn counted(&mut self, left: u64) {
+    pub(super) fn record_absence_counted(&mut self, left: u64) {
         self.record(Event::Verified {
             method: "analytics".to_owned(),
             checked: None,
@@ -46,8 +47,9 @@ impl Machine<'_> {
         });
     }
 
-    /// What a look means that found so many still there: none is proof, twice when it was not so before; anything else may be the index
-    /// lagging, as long as it may still go. What is merely late is not left over.
+    /// Draws the conclusion from a look that found `found` records still there, which `what` describes. Zero is proof, but where an
+    /// earlier look found something, only the second zero in a row is. Anything else may be the index lagging, as long as more may
+    /// go (`may_go`). What is merely `late` is not left over.
     fn conclude(&mut self, found: u64, may_go: bool, late: bool, what: &str) -> Next {
         if let Some(doubt) = self.run.doubt.clone() {
             return self.finish(Outcome::Unknown, Some(doubt));
@@ -55,11 +57,11 @@ impl Machine<'_> {
         let residue = self.run.residue.clone();
         if found == 0 {
             self.run.zeros = self.run.zeros.saturating_add(1);
-            // Counts come from an index that may flicker; the state of a recording does not.
+            // Counts come from an index, which may flicker. The state of a recording does not.
             let settled = !self.run.seen_left || self.run.api == DeletionApi::RecordingJobs;
             if self.run.zeros >= 2 || settled {
                 self.run.verified_at = Some(self.cx.now);
-                return match (residue, self.all_is_protected()) {
+                return match (residue, self.all_protected()) {
                     (Some(residue), _) => self.finish(Outcome::Residual, Some(residue)),
                     (None, Some(hold)) => self.finish(Outcome::Held, Some(hold)),
                     (None, None) => self.finish(Outcome::Verified, None),
@@ -69,7 +71,7 @@ impl Machine<'_> {
             self.run.zeros = 0;
             self.run.seen_left = true;
         }
-        // A first zero is worth a second look, however late it is.
+        // A first zero deserves a second look, however late it is.
         if may_go && let Some(next) = self.look_later(found > 0) {
             return next;
         }
@@ -83,84 +85,85 @@ impl Machine<'_> {
         self.finish(Outcome::Residual, Some(residue.unwrap_or_else(left)))
     }
 
-    /// Why the job has deleted nothing of what there was, if the platform's holds are why.
-    fn all_is_protected(&self) -> Option<Cause> {
+    /// Why the job has deleted nothing, if the platform's holds keep all there was.
+    fn all_protected(&self) -> Option<Cause> {
         let protected = self.run.protected.filter(|protected| *protected > 0 && self.run.processed == Some(0))?;
         Some(Cause::new("hold", format!("legal holds of the platform keep all {protected} recordings")))
     }
 
-    /// Waits for another look, unless it would come too late and that counts.
+    /// Waits for another look; `None` if it is too late for one and `too_late_counts`.
     fn look_later(&mut self, too_late_counts: bool) -> Option<Next> {
         let finished = *self.run.finished_at.get_or_insert(self.cx.now);
         // Recordings go from their delete date on, which a cool-off puts long after the end of the job.
         let finished = self.run.action_date.map_or(finished, |date| finished.max(date));
         let age = self.cx.now.since(finished);
-        // A look takes many requests: what it saw is as old as its beginning.
+        // A look takes many requests, so what it saw is as old as its beginning.
         let began = self.run.look_at.unwrap_or(self.cx.now).since(finished);
         if too_late_counts && began >= Duration::from_secs(self.limits().verify_seconds) {
             return None;
         }
         let shortest = match self.run.api {
             DeletionApi::DataDeletion => Duration::from_millis(500),
-            // One look is a dozen requests.
+            // One look takes a dozen requests.
             DeletionApi::RecordingJobs => Duration::from_secs(5),
         };
         Some(self.pause((age / 4).clamp(shortest, Duration::from_secs(60)), WaitReason::IndexLag, true))
     }
 
-    /// Looks again at the conversations that had recordings before the job was executed; but first, where the platform may protect some
-    /// of them, for which.
+    /// Looks again at the conversations that had recordings before the job was executed. Where the platform may protect some of
+    /// them, it first asks which.
     pub(super) fn look_back(&mut self) -> Next {
         self.run.look_at = Some(self.cx.now);
-        // Those that are protected keep their recordings, and were found before the execution.
-        let guards = if self.is_unexplained() { self.run.protected_ids.clone() } else { Vec::new() };
+        // Protected conversations keep their recordings. These were found before the execution.
+        let guards = if self.has_unexplained_skips() { self.run.protected_ids.clone() } else { Vec::new() };
         let sample = self.run.sample.iter().flatten();
         let ids: Vec<_> = sample.filter(|id| !self.run.protected_ids.contains(id)).cloned().collect();
-        if !ids.is_empty() && (self.is_unexplained() || self.cool_off() > Duration::ZERO) {
-            return self.ask_guards(guards, ids, Look::default());
+        if !ids.is_empty() && (self.has_unexplained_skips() || self.cool_off() > Duration::ZERO) {
+            return self.check_guards(guards, ids, Look::default());
         }
-        self.look_at(guards, ids, Look::default())
+        self.look_at_recordings(guards, ids, Look::default())
     }
 
-    /// Whether the job skipped recordings, and it has not been shown why.
-    fn is_unexplained(&self) -> bool {
+    /// Whether the job skipped recordings and nothing has been found yet that explains it.
+    fn has_unexplained_skips(&self) -> bool {
         self.run.skipped > 0 && self.run.protected.is_none()
     }
 
-    /// A page of the window's conversations, any of which the platform may protect.
-    pub(super) fn skips(&mut self, reply: Reply, mut look: Look) -> Next {
-        if self.takes_smaller_pages(&reply) {
+    /// Asks which conversations of a page the platform protects, leaving out those that were asked about before.
+    pub(super) fn on_skip_candidates(&mut self, reply: Reply, mut look: Look) -> Next {
+        if self.shrink_pages(&reply) {
             look.pages.clear();
-            return self.to(Phase::Skips(look));
+            return self.enter(Phase::Skips(look));
         }
         let page = match self.read(reply, analytics::read_page) {
             Ok(page) => page,
             Err(next) => return next,
         };
         if look.pages.is_empty() {
-            look.pages = self.some_pages(page.total, MAX_SKIPS_SEARCHED);
+            look.pages = self.spread_pages(page.total, MAX_SKIPS_SEARCHED);
         }
         look.pages.remove(0);
         let started = page.conversations.into_iter().filter(|c| self.run.chunk.window.contains(c.start));
-        let ids: Vec<_> = started.map(|c| c.id).filter(|id| !self.is_known(id)).collect();
+        let ids: Vec<_> = started.map(|c| c.id).filter(|id| !self.was_asked_about(id)).collect();
         if ids.is_empty() {
-            return self.look_on(ids, 0, 0, look);
+            return self.look_at_next(ids, 0, 0, look);
         }
-        self.ask_guards(Vec::new(), ids, look)
+        self.check_guards(Vec::new(), ids, look)
     }
 
-    fn ask_guards(&mut self, guards: Vec<String>, ids: Vec<String>, look: Look) -> Next {
-        self.to(Phase::Guarded { guards, ids, from: 0, batch: protection::IDS_PER_QUESTION, look })
+    /// Asks which of the conversations the platform protects.
+    fn check_guards(&mut self, guards: Vec<String>, ids: Vec<String>, look: Look) -> Next {
+        self.enter(Phase::Guarded { guards, ids, from: 0, batch: protection::IDS_PER_QUESTION, look })
     }
 
-    /// Whether it has been asked about already.
-    fn is_known(&self, id: &String) -> bool {
+    /// Whether the platform has been asked about this conversation before.
+    fn was_asked_about(&self, id: &String) -> bool {
         self.run.protected_ids.contains(id) || self.run.sample.iter().flatten().any(|known| known == id)
     }
 
-    /// Which of the conversations the platform protects: their recordings may be what the job skipped, or were given a date by it and
-    /// are kept since.
-    pub(super) fn guarded(
+    /// Notes which conversations the platform protects. Their recordings may be what the job skipped, or were given a date by it
+    /// and have been kept since.
+    pub(super) fn on_protection_after(
         &mut self,
         reply: Reply,
         mut guards: Vec<String>,
@@ -174,38 +177,39 @@ impl Machine<'_> {
             Err(next) => return next,
         }
         if from < ids.len() {
-            return self.to(Phase::Guarded { guards, ids, from, batch, look });
+            return self.enter(Phase::Guarded { guards, ids, from, batch, look });
         }
         let protected: Vec<_> = ids.iter().filter(|id| guards.contains(id)).cloned().collect();
         if !protected.is_empty() {
             self.record(Event::ProtectionFound { asked: ids.len() as u64, protected: protected.clone() });
         }
-        // Of a page that is searched, nothing but what explains the skips is looked at.
+        // On a page that is only searched, nothing is looked at but what explains the skips.
         ids.retain(|id| !look.searched && !protected.contains(id));
         self.run.protected_ids.extend(protected);
-        self.look_at(guards, ids, look)
+        self.look_at_recordings(guards, ids, look)
     }
 
-    /// First those that are protected, whose recordings explain what was skipped, then the others.
-    fn look_at(&mut self, guards: Vec<String>, others: Vec<String>, look: Look) -> Next {
+    /// Looks at recordings: first at those of protected conversations, which explain what was skipped, then at the others.
+    fn look_at_recordings(&mut self, guards: Vec<String>, others: Vec<String>, look: Look) -> Next {
         let (guarded, mut ids) = (guards.len(), guards);
         ids.extend(others);
-        self.look_on(ids, 0, guarded, look)
+        self.look_at_next(ids, 0, guarded, look)
     }
 
-    /// The next conversation, or the next page as long as it may explain something, or the sum of it all.
-    fn look_on(&mut self, ids: Vec<String>, at: usize, guarded: usize, mut look: Look) -> Next {
+    /// Looks at the next conversation, or asks for the next page while skips are unexplained, or ends the look.
+    fn look_at_next(&mut self, ids: Vec<String>, at: usize, guarded: usize, mut look: Look) -> Next {
         if at < ids.len() {
-            return self.to(Phase::Metadata { ids, at, guarded, look });
+            return self.enter(Phase::Metadata { ids, at, guarded, look });
         }
         let more = !std::mem::replace(&mut look.searched, true) || !look.pages.is_empty();
-        if more && self.is_unexplained() && look.explained < self.run.skipped {
-            return self.to(Phase::Skips(look));
+        if more && self.has_unexplained_skips() && look.explained < self.run.skipped {
+            return self.enter(Phase::Skips(look));
         }
-        self.looked(&look)
+        self.finish_look(&look)
     }
 
-    pub(super) fn metadata(
+    /// Adds up what is left of a conversation's recordings, then looks at the next.
+    pub(super) fn on_recordings_after(
         &mut self,
         reply: Reply,
         ids: Vec<String>,
@@ -213,7 +217,7 @@ impl Machine<'_> {
         guarded: usize,
         mut look: Look,
     ) -> Next {
-        let left = match self.recordings(reply) {
+        let left = match self.read_recordings(reply) {
             Ok(left) => left,
             Err(next) => return next,
         };
@@ -223,35 +227,36 @@ impl Machine<'_> {
             look.explained = look.explained.saturating_add(skipped);
             look.since = look.since.saturating_add(left.ours);
         } else {
-            // Where nobody can tell whether those that are there should be, nothing was seen to have gone.
+            // Where nothing tells whether the remaining recordings should be there, none was seen to have gone.
             look.checked = look.checked.saturating_add(u64::from(left.untold == 0));
             look.kept = look.kept.saturating_add(left.kept);
             look.scheduled = look.scheduled.saturating_add(left.scheduled);
             look.ours = look.ours.saturating_add(left.ours);
             look.untold = look.untold.saturating_add(left.untold);
         }
-        self.look_on(ids, at, guarded, look)
+        self.look_at_next(ids, at, guarded, look)
     }
 
-    fn looked(&mut self, look: &Look) -> Next {
-        let unexplained = self.unexplained(look.explained);
+    /// Sums a look up: how much is left, how much of that may still go, and what the job has really deleted.
+    fn finish_look(&mut self, look: &Look) -> Next {
+        let unexplained = self.explain_skips(look.explained);
         let found = look.kept.saturating_add(look.scheduled).saturating_add(look.since);
-        // Of what the job has not deleted nothing goes any more, nor of what is protected since; but what has a date may.
+        // What the job has not deleted will not go any more, nor what is protected since; what has a date may.
         let may_go = unexplained.is_none() && look.since == 0 && (self.run.residue.is_none() || look.scheduled > 0);
-        let since = (look.since > 0).then(|| {
+        let protected_since = (look.since > 0).then(|| {
             let message =
                 format!("{} recordings have the job's date, and the platform protects them since", look.since);
             Cause::new("job.protected-since", message)
         });
-        self.run.residue = self.run.residue.take().or(unexplained).or(since);
-        // Where none of them had recordings, nobody has looked at what the job has deleted.
-        let nothing = look.checked == 0 && self.run.processed != Some(0);
-        // A sample has not measured what is left elsewhere; nor have recordings that may have been left out or left over, or a look that
-        // does not find what the job says it has left.
-        let said = self.run.residue.as_ref().and(self.left_by_the_job()).unwrap_or(0);
-        let whole = self.run.every && look.untold == 0 && !nothing && found >= said;
+        self.run.residue = self.run.residue.take().or(unexplained).or(protected_since);
+        // If no conversation could be checked, nothing shows what the job has deleted.
+        let nothing_seen = look.checked == 0 && self.run.processed != Some(0);
+        // A sample does not measure what is left elsewhere. Nor is the remainder measured by a look that leaves doubt about some
+        // recordings, or that finds less than the job says it has left.
+        let said_left = self.run.residue.as_ref().and(self.left_by_the_job()).unwrap_or(0);
+        let whole = self.run.every && look.untold == 0 && !nothing_seen && found >= said_left;
         self.run.remaining = whole.then_some(found);
-        self.run.deleted = self.confirmed(found, whole).filter(|_| !nothing);
+        self.run.deleted = self.confirmed_deleted(found, whole).filter(|_| !nothing_seen);
         self.record(Event::Verified {
             method: "recordingMetadata".to_owned(),
             checked: Some(look.checked),
@@ -260,7 +265,7 @@ impl Machine<'_> {
             remaining: self.run.remaining,
         });
         self.run.phase = Phase::LookBack;
-        if nothing && self.run.doubt.is_none() && self.run.residue.is_none() {
+        if nothing_seen && self.run.doubt.is_none() && self.run.residue.is_none() {
             let message = "the job says that it has deleted recordings, but none were seen before it at which one could look again";
             return self.finish(Outcome::Unknown, Some(Cause::new("verify.nothing-seen", message)));
         }
@@ -274,10 +279,10 @@ impl Machine<'_> {
         self.conclude(found, may_go, late, &what)
     }
 
-    /// What of the recordings that the job skipped no legal hold of the platform explains.
-    fn unexplained(&mut self, explained: u64) -> Option<Cause> {
+    /// Attributes skipped recordings to protection, and gives a cause for those that it does not explain.
+    fn explain_skips(&mut self, explained: u64) -> Option<Cause> {
         let skipped = self.run.skipped;
-        if !self.is_unexplained() {
+        if !self.has_unexplained_skips() {
             return None;
         }
         self.run.protected = Some(explained.min(skipped)).filter(|protected| *protected > 0);
@@ -289,15 +294,15 @@ impl Machine<'_> {
         Some(Cause::new("job.skipped", message))
     }
 
-    /// Recordings that the job says it has left there, but for those that a legal hold of the platform keeps.
+    /// Number of recordings that the job says it has left, except those that a legal hold of the platform keeps.
     fn left_by_the_job(&self) -> Option<u64> {
         let kept = self.run.before?.saturating_sub(self.run.processed?);
         Some(kept.saturating_sub(self.run.protected.unwrap_or(0)))
     }
 
-    /// What the job says that it has deleted, unless the look says otherwise: what is still there cannot be among it. Of what a sample
-    /// finds nobody knows how much more of it there is.
-    fn confirmed(&self, found: u64, whole: bool) -> Option<u64> {
+    /// Number of recordings that the job says it has deleted, unless the look contradicts it: what is still there cannot be among
+    /// them, and what a sample finds may be only a part of what is left.
+    fn confirmed_deleted(&self, found: u64, whole: bool) -> Option<u64> {
         let left = self.left_by_the_job()?;
         self.run.processed.filter(|_| found == 0 || (whole && found <= left))
     }

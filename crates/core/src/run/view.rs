@@ -1,4 +1,4 @@
-//! A chunk's state as people and programs see it.
+//! The state of a chunk as people and programs see it.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,48 +8,48 @@ use crate::chunk::Chunk;
 use crate::time::Timestamp;
 use crate::webhook::ChunkEnd;
 
-/// A chunk at a glance. Numbers that were not measured are absent.
+/// The state of a chunk at a glance. Numbers that were not measured are absent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChunkView {
-    /// What it deletes.
+    /// The window that the chunk deletes, and its place in the plan.
     pub chunk: Chunk,
-    /// Which attempt, from 1.
+    /// Number of the attempt, from 1.
     pub attempt: u32,
-    /// One word: `queued`, `submitting`, `deleting`, …; the outcome when it has ended.
+    /// The state in one word: `queued`, `submitting`, `deleting`, …; the outcome once the attempt has ended.
     pub state: String,
-    /// What it waits for.
+    /// What the chunk waits for.
     pub wait: Option<WaitReason>,
     /// When it goes on.
     pub due: Option<Timestamp>,
     /// When this attempt got going.
     pub started_at: Option<Timestamp>,
-    /// When it ended.
+    /// When this attempt ended.
     pub ended_at: Option<Timestamp>,
     /// The remote job or deletion request.
     pub request_id: Option<String>,
-    /// Progress of the remote job in per cent, when the server says.
+    /// Progress of the remote job in per cent, if the server says.
     pub percent: Option<u8>,
     /// Submits that the API accepted or may have accepted.
     pub submits: u64,
     /// Requests that left.
     pub requests: u64,
-    /// Records counted before.
+    /// Records counted before the deletion.
     pub before: Option<u64>,
-    /// Records still there, of the whole window; absent unless everything was looked at.
+    /// Records still there in the whole window; absent unless all of it was looked at.
     pub remaining: Option<u64>,
-    /// Records measured as deleted: see [`ChunkRun::records_deleted`].
+    /// Records measured as deleted; see [`ChunkRun::records_deleted`].
     pub records_deleted: Option<u64>,
     /// Records that the platform keeps because of a hold.
     pub protected: Option<u64>,
-    /// How it ended.
+    /// How the attempt ended.
     pub outcome: Option<Outcome>,
-    /// Why, when it is not verified. Of a chunk that waits before it tries again: what went wrong last.
+    /// Why it ended, unless it is verified. While the chunk waits before it tries again: what went wrong last.
     pub cause: Option<Cause>,
 }
 
 impl ChunkRun {
-    /// How this attempt ended, as the governance system is told; `None` while it goes on.
+    /// How this attempt ended, as it is reported to the governance system; `None` while it goes on.
     #[must_use]
     pub fn end(&self) -> Option<ChunkEnd> {
         let (outcome, at) = (self.outcome?, self.ended_at?);

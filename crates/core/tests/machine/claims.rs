@@ -1,4 +1,4 @@
-//! Stories of what an end may claim: no more than somebody has seen.
+//! Stories of what an end may claim: no more than a look has shown.
 
 use super::*;
 
@@ -17,7 +17,7 @@ fn failures() -> Answer {
     Json(200, json!({ "entities": [{ "conversation": { "id": "a" }, "recording": { "id": "r" } }] }))
 }
 
-/// With a delete date that has come.
+/// Recordings that are there although their delete date has come.
 fn still_to_go(count: usize) -> Answer {
     let recording = json!({ "fileState": "AVAILABLE", "deleteDate": "2024-01-01T00:00:00.000Z" });
     Json(200, vec![recording; count].into())
@@ -32,7 +32,7 @@ fn cause(story: &Story) -> String {
 }
 
 #[test]
-fn what_a_sample_finds_is_a_part_of_what_is_left() {
+fn a_sample_measures_only_a_part_of_what_is_left() {
     let order = recordings(|order| order["limits"] = json!({ "verifySeconds": 0 }));
     let ids: Vec<_> = (0..51).map(|i| format!("c-{i}")).collect();
     let listed = || conversations(&ids.iter().map(String::as_str).collect::<Vec<_>>());
@@ -52,21 +52,21 @@ fn what_a_sample_finds_is_a_part_of_what_is_left() {
     let report = super::reported::report(&order, &[&story.log]);
     assert_eq!((report.totals.remaining, report.totals.records_deleted), (None, None));
 
-    // Where the server does not say how many there are, nobody says so.
+    // If the server does not say how many there are, no total is given.
     let unsaid = Json(
         200,
         json!({ "conversations": [{ "conversationId": "a", "conversationStart": "2023-01-05T10:00:00.000Z" }] }),
     );
     let story = play(&order, executed_after(unsaid).chain([there(1)]));
     assert_eq!(cause(&story), "at least 1 recordings in 1 conversations are still there");
-    // What a sample does not find, the job's own figure stands for.
+    // If a sample finds nothing left, the job's own figure counts.
     let story = play(&order, executed_after(listed()).chain((0..10).map(|_| gone())));
     let view = story.run.view();
     assert_eq!((story.end(), view.remaining, view.records_deleted), (verified(), None, Some(5)));
-    // Whoever has looked at all of them knows how many are left.
+    // A look at all of them measures how many are left.
     let story = play(&order, executed(job("FULFILLED")).chain([there(1)]));
     assert_eq!((cause(&story).as_str(), story.run.view().remaining), ("1 recordings are still there", Some(1)));
-    // A look that was seen to find something is not forgotten when nobody can look again.
+    // A look that found something still counts if the next look fails.
     let order = recordings(|_| {});
     let sample = [there(2), there(10)].into_iter().chain((0..8).map(|_| gone()));
     let story = play(&order, executed_after(listed()).chain(sample).chain([error(403, "forbidden")]));
@@ -74,7 +74,7 @@ fn what_a_sample_finds_is_a_part_of_what_is_left() {
 }
 
 #[test]
-fn what_a_search_does_not_reach_is_not_said_to_be_listed() {
+fn a_search_of_a_part_of_the_window_gives_no_total() {
     let window = json!({ "start": "2022-11-01T00:00:00.000Z", "end": "2023-02-01T00:00:00.000Z" });
     let long: Chunk = serde_json::from_value(json!({ "index": 1, "total": 1, "window": window })).unwrap();
     let order = recordings(|order| order["limits"] = json!({ "verifySeconds": 0 }));
@@ -86,11 +86,11 @@ fn what_a_search_does_not_reach_is_not_said_to_be_listed() {
 }
 
 #[test]
-fn nothing_is_called_deleted_before_somebody_has_looked() {
+fn nothing_counts_as_deleted_before_a_look_confirms_it() {
     let story = play(&recordings(|_| {}), executed(job("FULFILLED")).chain([gone()]));
     let deleted = |kind: &str| story.records(kind)[0]["records_deleted"].clone();
     assert_eq!((deleted("processed"), deleted("verified"), deleted("finished")), (Value::Null, json!(5), json!(5)));
-    // The deadline comes while nobody can look.
+    // The deadline comes while every look fails.
     let order = recordings(|order| order["limits"] = json!({ "chunkDeadlineSeconds": 60 }));
     let blind = always(error(503, "service.unavailable"));
     let story = play(&order, executed(job("FULFILLED")).chain([blind]));
@@ -98,7 +98,7 @@ fn nothing_is_called_deleted_before_somebody_has_looked() {
 }
 
 #[test]
-fn where_a_job_has_deleted_nothing_there_is_nothing_to_look_at() {
+fn a_job_with_nothing_to_delete_is_verified_without_a_sample() {
     let window = json!({ "start": "2018-01-01T00:00:00.000Z", "end": "2018-01-02T00:00:00.000Z" });
     let aged: Chunk =
         serde_json::from_value(json!({ "index": 1, "total": 1, "window": window, "age": "aged" })).unwrap();
@@ -115,23 +115,23 @@ fn where_a_job_has_deleted_nothing_there_is_nothing_to_look_at() {
     let story = go_on(&order, ChunkRun::new(&order, aged), "2024-01-01T00:00:00Z", answers);
     let view = story.run.view();
     assert_eq!((story.end(), view.remaining, view.records_deleted), (verified(), Some(0), Some(0)));
-    // Of a job that does not say what it has done, an empty list says nothing.
+    // An empty list proves nothing about a job that does not say what it has done.
     let silent = Json(200, json!({ "id": "job-1", "state": "FULFILLED" }));
     let story = play(&order, [none()].into_iter().chain(executed(silent)));
     assert_eq!((story.end(), story.run.view().remaining), (ended(Outcome::Unknown, "job.counts-missing"), None));
 }
 
 #[test]
-fn after_failures_somebody_looks_and_something_is_left_whatever_they_find() {
+fn after_failures_something_is_left_whatever_a_look_finds() {
     let order = recordings(|_| {});
     let failing = || executed(fulfilled(5, 3, 2)).chain([failures()]);
     let told = "the job did not delete 2 recordings; the audit log names those that failed";
     for (look, remaining, deleted) in [
-        // As many as the job says that it has left.
+        // As many are left as the job says.
         (there(2), Some(2), Some(3)),
-        // More: some of what it calls processed is there.
+        // More are left: some of what the job calls processed is still there.
         (there(4), Some(4), None),
-        // Fewer than it has left: nobody knows where those are.
+        // Fewer are found than the job says it has left: where the others are is unknown.
         (gone(), None, Some(3)),
         (there(1), None, None),
     ] {
@@ -140,7 +140,7 @@ fn after_failures_somebody_looks_and_something_is_left_whatever_they_find() {
         assert_eq!((story.end(), cause(&story).as_str()), (ended(Outcome::Residual, "job.failed-recordings"), told));
         assert_eq!((view.remaining, view.records_deleted), (remaining, deleted));
     }
-    // What has its date and is there still may go; what failed has none.
+    // What has its date and is still there may yet go; what failed has no date.
     let going = [still_to_go(3), there(2)];
     let story = play(&order, failing().chain(going));
     assert_eq!(
@@ -148,12 +148,12 @@ fn after_failures_somebody_looks_and_something_is_left_whatever_they_find() {
         (ended(Outcome::Residual, "job.failed-recordings"), Some(3))
     );
     assert!(story.waits.contains(&WaitReason::IndexLag));
-    // Where nothing is listed, nobody has looked.
+    // Where nothing is listed, nothing was looked at.
     let story = play(&order, [Before(vec![Json(200, json!({ "totalHits": 0 }))])].into_iter().chain(failing()));
     let view = story.run.view();
     assert_eq!(story.end(), ended(Outcome::Residual, "job.failed-recordings"));
     assert_eq!((view.remaining, view.records_deleted), (None, None));
-    // Nor where nobody can, and which of them failed is not told either.
+    // The same if the look is refused. The list of the failed recordings is refused as well.
     let blind = [error(403, "forbidden"), error(403, "forbidden")];
     let story = play(&order, executed(fulfilled(5, 3, 2)).chain(blind));
     assert_eq!((story.end(), story.run.view().records_deleted), (ended(Outcome::Residual, "forbidden"), None));
@@ -163,7 +163,7 @@ fn after_failures_somebody_looks_and_something_is_left_whatever_they_find() {
         (story.end().1.as_str(), cause(&story).as_str()),
         ("job.failed-recordings", "the job did not delete 2 recordings")
     );
-    // And what a job says nothing of is looked for in the same way.
+    // What a job says nothing of is looked for in the same way.
     let story = play(&order, executed(fulfilled(5, 3, 0)).chain([there(2)]));
     let view = story.run.view();
     assert_eq!(
@@ -173,7 +173,7 @@ fn after_failures_somebody_looks_and_something_is_left_whatever_they_find() {
 }
 
 #[test]
-fn after_failures_the_others_have_their_cool_off() {
+fn after_failures_the_other_recordings_keep_their_cool_off() {
     let order = recordings(|order| order["request"]["recordings"] = json!({ "coolOffDays": 7 }));
     let failing = || executed(fulfilled(5, 3, 2)).chain([failures()]);
     let story = play(&order, failing().chain([Json(200, json!([])), there(2)]));
@@ -182,7 +182,7 @@ fn after_failures_the_others_have_their_cool_off() {
         (ended(Outcome::Residual, "job.failed-recordings"), Some(3))
     );
     assert!(story.waits.contains(&WaitReason::CoolOff) && story.elapsed >= Duration::from_secs(7 * 86_400));
-    // Cancelled meanwhile: what has a date goes, and nobody waits for it.
+    // Cancelled in the cool-off: what has a date goes, and the chunk does not wait for it.
     let asked = executed(fulfilled(5, 3, 2)).chain([CancelFirst(Box::new(failures()))]);
     let story = play(&order, asked);
     assert_eq!((story.end(), story.run.view().records_deleted), (ended(Outcome::Unknown, "cancelled.scheduled"), None));
@@ -190,7 +190,7 @@ fn after_failures_the_others_have_their_cool_off() {
 }
 
 #[test]
-fn after_failures_a_late_run_ends_with_something_left() {
+fn after_failures_a_missed_deadline_ends_as_residual() {
     let order = recordings(|order| order["limits"] = json!({ "chunkDeadlineSeconds": 60 }));
     for late in
         [vec![always(error(503, "service.unavailable"))], vec![failures(), always(error(503, "service.unavailable"))]]
@@ -205,7 +205,7 @@ fn a_job_that_somebody_else_cancelled_has_deleted_nothing_only_if_it_says_so() {
     let order = recordings(|_| {});
     let story = play(&order, [created(), cancelled()]);
     assert_eq!(story.end(), ended(Outcome::Cancelled, "job.cancelled-elsewhere"));
-    // Between two looks it was executed, too.
+    // Between two looks the job was executed as well.
     for over in [job("CANCELLED"), Json(200, json!({ "id": "job-1", "state": "CANCELLED" }))] {
         let story = play(&order, [created(), over]);
         assert_eq!(story.end(), ended(Outcome::Unknown, "job.cancelled-midway"));
@@ -218,7 +218,7 @@ fn a_job_that_we_cancel_is_asked_what_it_has_done() {
     let held = || Objects(Objection::Held(against("hold `new` keeps it")));
     let order = recordings(|_| {});
     let start = || [created(), job("READY"), held()].into_iter();
-    // Whatever the cancellation is answered.
+    // The answer to the cancellation does not matter.
     let answers = || {
         [Text(204, ""), error(404, "not.found"), Text(200, "<html>"), error(409, "conflict"), error(403, "forbidden")]
     };
@@ -236,17 +236,17 @@ fn a_job_that_we_cancel_is_asked_what_it_has_done() {
         assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Unknown, "policy.keepsMore"), 0));
         assert_eq!(cause(&story), "hold `new` keeps it; somebody else has executed its job all the same");
     }
-    // It is there, and nobody has executed it.
+    // The job is there, and it was not executed.
     let story = play(&order, start().chain([error(403, "forbidden"), job("READY")]));
     assert_eq!(story.end(), ended(Outcome::Held, "policy.keepsMore"));
-    // Of one that is gone nobody can say what it has done; the next attempt makes another.
+    // What a job that is gone has done is unknown; the next attempt creates another.
     let story = play(&order, start().chain([Text(204, ""), always(error(404, "not.found")), gone()]));
     assert_eq!((story.end(), story.times("GET job-1")), (ended(Outcome::Unknown, "job.gone"), 9));
     assert_eq!(cause(&story), "hold `new` keeps it; its job is gone, and nobody can say what it had processed");
     let again = executed(job("FULFILLED")).chain([gone()]);
     let story = go_on(&order, story.run.retried().unwrap(), "2024-01-02T00:00:00Z", again);
     assert_eq!((story.end(), story.times("POST jobs")), (verified(), 1));
-    // Nor of one that nobody could cancel or ask; the next attempt goes on with it.
+    // So is what a job has done that can be neither cancelled nor asked; the next attempt goes on with it.
     let blind = || always(error(503, "service.unavailable"));
     for silence in [vec![blind()], vec![Text(204, ""), blind()]] {
         let story = play(&order, start().chain(silence));
@@ -257,10 +257,10 @@ fn a_job_that_we_cancel_is_asked_what_it_has_done() {
     }
 }
 
-/// Most conversations of a window may have nothing that the job could delete: calls where it takes messages, or calls that nobody
+/// Most conversations of a window may have nothing that the job could delete: calls where it takes messages, or calls that were not
 /// recorded. Looking at those shows nothing.
 #[test]
-fn only_what_had_recordings_shows_that_they_are_gone() {
+fn only_conversations_that_had_recordings_show_a_deletion() {
     let order = recordings(|order| order["limits"] = json!({ "verifySeconds": 0 }));
     let call = |id: usize, recorded: bool| {
         json!({ "conversationId": format!("c-{id}"), "conversationStart": "2023-01-05T10:00:00.000Z",
@@ -275,12 +275,12 @@ fn only_what_had_recordings_shows_that_they_are_gone() {
     let story = play(&order, [Before(before)].into_iter().chain(executed(job("FULFILLED"))));
     assert_eq!((story.end(), story.run.view().records_deleted), (ended(Outcome::Unknown, "verify.nothing-seen"), None));
     assert!(story.events("verified").iter().all(|look| look["checked"] == 0));
-    // Those that were recorded are looked at first.
+    // Conversations that were recorded are looked at first.
     let before = [page(&[7, 42]), there(1), there(1)].into_iter().chain((0..8).map(|_| gone())).collect();
     let story = play(&order, [Before(before)].into_iter().chain(executed(job("FULFILLED"))).chain([gone(), there(1)]));
     assert_eq!(story.requests[3].path, "/api/v2/conversations/c-7/recordingmetadata");
     assert_eq!(story.events("verified")[0]["found"], 1);
-    // A job that takes messages alone has only conversations of that kind listed for it, by the filter of its own query.
+    // For a job that takes only messages, only conversations of that kind are listed, by the filter of the job's own query.
     let messages = recordings(|order| order["request"]["recordTypes"] = json!(["message"]));
     let story = play(&messages, executed(job("FULFILLED")).chain([gone()]));
     let sent = bodies(&story);
@@ -291,9 +291,9 @@ fn only_what_had_recordings_shows_that_they_are_gone() {
     assert_eq!(listed["segmentFilters"], made["conversationQuery"]["segmentFilters"]);
 }
 
-/// Where one may not look, nothing is deleted; what is too old to be listed is deleted all the same.
+/// Where looking is forbidden, nothing is deleted. What is too old to be listed is deleted all the same.
 #[test]
-fn a_look_before_that_is_forbidden_stops_the_chunk() {
+fn a_forbidden_look_before_the_execution_stops_the_chunk() {
     let forbidden = [Before(vec![error(403, "missing.permissions")]), created(), job("READY")];
     let story = play(&recordings(|_| {}), forbidden.into_iter().chain(called_off()));
     assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Failed, "missing.permissions"), 0));
@@ -302,10 +302,10 @@ fn a_look_before_that_is_forbidden_stops_the_chunk() {
     assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Unknown, "verify.nothing-seen"), 1));
 }
 
-/// The provider removes recordings some time after their date, and says nowhere how long that takes. A second job would only give them
-/// a later one.
+/// The provider removes recordings some time after their date, and does not say how long that takes. A second job would only give
+/// them a later date.
 #[test]
-fn what_is_merely_late_is_watched_and_not_deleted_again() {
+fn recordings_that_are_merely_late_are_watched_and_not_deleted_again() {
     let order = recordings(|order| order["limits"] = json!({ "verifySeconds": 60 }));
     let story = play(&order, executed(job("FULFILLED")).chain([always(still_to_go(2))]));
     assert_eq!((story.end(), story.run.view().records_deleted), (ended(Outcome::Unknown, "verify.late"), None));
@@ -315,7 +315,7 @@ fn what_is_merely_late_is_watched_and_not_deleted_again() {
     );
     let again = go_on(&order, story.run.retried().unwrap(), "2024-01-03T00:00:00Z", [job("FULFILLED"), gone()]);
     assert_eq!((again.end(), again.times("POST jobs"), again.run.view().records_deleted), (verified(), 0, Some(5)));
-    // What has no date, or another, is left over.
+    // What has no date, or another one, is left over.
     let other = Json(200, json!([{ "fileState": "AVAILABLE", "deleteDate": "2031-01-01T00:00:00.000Z" }]));
     for left in [there(1), other] {
         let story = play(&order, executed(job("FULFILLED")).chain([always(left)]));

@@ -25,7 +25,7 @@ fn a_look_up_that_failed_inside_a_200_is_not_an_empty_one() {
         json!({ "status": 500, "code": "internal.server.error", "message": "try later" }),
         json!({ "message": "Endpoint request timed out" }),
         json!({ "errors": "yes", "conversations": null }),
-        // Two exist, and one is shown: the other may be the one on hold.
+        // Two exist and one is shown: the other may be the one on hold.
         json!({ "totalHits": 2, "conversations": [{ "conversationId": "x", "conversationStart": "2020-01-01T00:00:00.000Z" }] }),
         json!({ "totalHits": 1 }),
         json!([]),
@@ -49,7 +49,7 @@ fn a_page_that_is_shorter_than_it_says_is_not_the_last() {
         Json(200, json!({ "conversations": ids.map(one).collect::<Vec<_>>(), "totalHits": 150 }))
     };
     let none = Json(200, json!({ "totalHits": 0 }));
-    // The platform protects those of the first page, and not those of the second.
+    // The platform protects the conversations of the first page, and not those of the second.
     let protected: Vec<Value> = (0..99).map(|i| json!({ "id": format!("c-{i}") })).collect();
     let answers = [created(), job("READY"), page(0..99), page(99..150), none, Json(200, json!(protected))];
     let story = play(&order, answers.into_iter().chain([Json(200, json!([]))]).chain(called_off()));
@@ -68,7 +68,7 @@ fn looking_for_what_is_left_ends_with_the_deadline() {
     let story = play(&order, [count(5), accepted(), status("completed"), always(count(5))]);
     assert_eq!(story.end(), ended(Outcome::Residual, "deadline"));
     assert!((110..200).contains(&story.elapsed.as_secs()), "{:?}", story.elapsed);
-    // A zero that could not be seen twice is neither left over nor proof.
+    // A zero that was seen only once is neither proof nor something left over.
     let order = deletion(json!({}));
     let story = play(&order, [count(5), accepted(), status("completed"), count(5), count(0), error(403, "forbidden")]);
     assert_eq!(story.end(), ended(Outcome::Unknown, "forbidden"));
@@ -81,7 +81,7 @@ fn one_zero_may_be_a_flicker() {
     let lost = [count(9), Lost(NoResponse::Dropped), count(9), count(0), always(count(9))];
     let story = play(&order, lost.into_iter().chain([accepted(), status("completed"), count(0)]));
     assert_eq!((story.end(), story.times(SUBMIT)), (verified(), 2));
-    // Where nothing was before, nothing is no sign of anything.
+    // If the window was empty before, an empty window shows nothing.
     let story = play(&order, [count(0), Lost(NoResponse::Dropped), count(0)]);
     assert_eq!(story.end(), verified());
     assert!(!story.log.contains("\"arrived\":true"), "{}", story.log);
@@ -94,11 +94,11 @@ fn a_submit_is_watched_for_as_long_as_the_policy_says_whatever_the_deadline() {
     let story = play(&order, again);
     assert_eq!((story.end(), story.times(SUBMIT)), (verified(), 2));
     assert!(story.elapsed >= Duration::from_secs(7200), "{:?}", story.elapsed);
-    // It does not fit: then nobody knows, and nobody sends another.
+    // The watch is longer than the deadline: what became of the submit stays unknown, and no other is sent.
     let order = deletion(json!({ "confirmSubmitSeconds": 7200, "chunkDeadlineSeconds": 3600 }));
     let story = play(&order, [count(9), Lost(NoResponse::Dropped), always(count(9))]);
     assert_eq!((story.end(), story.times(SUBMIT)), (ended(Outcome::Unknown, "deadline"), 1));
-    // Whoever sent it may be waiting for its answer still.
+    // The sender may still be alive and waiting for the answer.
     let order = deletion(json!({ "confirmSubmitSeconds": 0 }));
     let died = [count(9), Lost(NoResponse::Interrupted), always(count(9)), accepted(), status("completed"), count(0)];
     let story = play(&order, died);
@@ -108,7 +108,7 @@ fn a_submit_is_watched_for_as_long_as_the_policy_says_whatever_the_deadline() {
 
 /// The tenant deletes five of nine and stops, and the answer to the submit is lost.
 #[test]
-fn what_an_unanswered_submit_has_left_is_deleted_by_a_retry() {
+fn the_rest_after_an_unanswered_submit_is_deleted_by_a_retry() {
     let order = deletion(json!({ "chunkDeadlineSeconds": 3600 }));
     let first = play(&order, [count(9), Lost(NoResponse::Dropped), always(count(4))]);
     assert_eq!((first.end(), first.times(SUBMIT)), (ended(Outcome::Unknown, "deadline"), 1));
@@ -119,16 +119,16 @@ fn what_an_unanswered_submit_has_left_is_deleted_by_a_retry() {
     let report = super::reported::report(&order, &[&first.log, &story.log]);
     assert!(report.problems.iter().all(|problem| problem.chunk.is_none()), "{:?}", report.problems);
     assert_eq!((report.chunks[0].submits, report.chunks[0].records_deleted), (2, Some(9)));
-    // While it still goes on nothing is submitted, and what it finishes was there before.
+    // While the deletion goes on, nothing is submitted, and what it finishes counts as there before.
     let story = again(vec![count(4), count(2), count(0), count(0)]);
     assert_eq!((story.end(), story.times(SUBMIT), story.run.view().records_deleted), (verified(), 0, Some(9)));
     let story = again(vec![count(4), CancelFirst(Box::new(count(4))), always(count(4))]);
     assert_eq!((story.end(), story.run.view().remaining), (ended(Outcome::Residual, "cancelled"), Some(4)));
 }
 
-/// Without a limit of records nothing is counted before: what the submit may have deleted until the first look, nobody knows.
+/// Without a limit of records nothing is counted before. What the submit deleted before the first look is then unknown.
 #[test]
-fn a_submit_that_nobody_counted_before_is_not_said_to_have_gone_astray() {
+fn without_a_count_before_it_a_submit_is_not_said_to_be_lost() {
     let order = deletion(json!({ "maxRecords": null, "chunkDeadlineSeconds": 3600 }));
     let lost = [Lost(NoResponse::Dropped), always(count(4)), accepted(), status("completed"), count(0)];
     let story = play(&order, lost);
@@ -144,14 +144,14 @@ fn a_submit_that_nobody_counted_before_is_not_said_to_have_gone_astray() {
     assert_eq!(story.run.view().remaining, Some(4));
 }
 
-/// When whoever sent it cannot be waiting any more, it is watched for no longer than any other.
+/// Once its sender cannot be waiting any more, an interrupted submit is watched no longer than any other.
 #[test]
-fn a_submit_that_was_interrupted_long_ago_is_not_waited_for_once_more() {
+fn a_submit_that_was_interrupted_long_ago_is_not_watched_longer() {
     let order = deletion(json!({ "confirmSubmitSeconds": 15 }));
     let start = Timestamp::parse("2024-01-01T00:00:00Z").unwrap();
     let cx = Context { order: &order, pace: Pace::default(), now: start };
     let asked = fresh(&order).step(cx, Input::Start).run;
-    let sent = asked.step(cx, answered(count(9))).run;
+    let sent = asked.step(cx, input_of(count(9))).run;
     assert!(sent.is_deleting());
     for (after, again) in [(0, 75), (40, 75), (60, 75), (90, 105)] {
         let mut now = start.plus(Duration::from_secs(after));
@@ -159,7 +159,7 @@ fn a_submit_that_was_interrupted_long_ago_is_not_waited_for_once_more() {
         let submitted = loop {
             let input = match &step.next {
                 Next::Send(request) if request.path.ends_with("/requests") => break now.since(start).as_secs(),
-                Next::Send(_) => answered(count(9)),
+                Next::Send(_) => input_of(count(9)),
                 Next::WaitUntil { at, .. } => {
                     now = *at;
                     Input::Tick
@@ -175,22 +175,22 @@ fn a_submit_that_was_interrupted_long_ago_is_not_waited_for_once_more() {
     }
 }
 
-/// The time that a submit was watched is made of pauses, not of what two clocks say.
+/// The time of the watch is the sum of its pauses, not the difference between two clocks.
 #[test]
-fn a_machine_whose_clock_is_ahead_watches_no_less() {
+fn a_clock_that_is_ahead_does_not_shorten_the_watch() {
     let order = deletion(json!({ "confirmSubmitSeconds": 60 }));
     for hours_ahead in [0, 2] {
         let mut now = Timestamp::parse("2024-01-01T00:00:00Z").unwrap();
         let at = |now| Context { order: &order, pace: Pace::default(), now };
         let asked = fresh(&order).step(at(now), Input::Start).run;
-        let sent = asked.step(at(now), answered(count(9))).run;
+        let sent = asked.step(at(now), input_of(count(9))).run;
         let mut step = sent.step(at(now), Input::NoResponse(NoResponse::Dropped));
-        // From here on another machine goes on with it.
+        // From here on another machine goes on.
         now = now.plus(Duration::from_secs(hours_ahead * 3_600));
         let took_over = now;
         while !matches!(&step.next, Next::Send(request) if request.path.ends_with("/requests")) {
             let input = match step.next {
-                Next::Send(_) => answered(count(9)),
+                Next::Send(_) => input_of(count(9)),
                 Next::WaitUntil { at, .. } => {
                     now = now.max(at);
                     Input::Tick
@@ -216,7 +216,7 @@ fn a_refused_second_submit_may_be_refused_because_of_the_first() {
 }
 
 #[test]
-fn what_stood_against_it_is_asked_again_before_a_second_submit() {
+fn holds_are_checked_again_before_a_second_submit() {
     let order = held("dataDeletion", json!({ "confirmSubmitSeconds": 30 }));
     let first = || [unknown(), count(9), Lost(NoResponse::Dropped), always(count(9))];
     let story = play(&order, first().into_iter().chain([conversations(&["a"])]));
@@ -238,14 +238,14 @@ fn protection_is_asked_for_again_when_an_execution_was_put_off() {
 }
 
 #[test]
-fn protection_is_asked_for_again_by_whoever_goes_on_hours_later() {
+fn protection_is_asked_for_again_after_hours_without_a_worker() {
     let order = held("recordingJobs", json!({}));
     let start = || [created(), job("READY"), conversations(&["a"]), Json(200, json!([{ "id": "a" }]))];
     let lifted = [conversations(&["a"]), Json(200, json!([]))].into_iter().chain(called_off());
     let stopped = || Stopped(Duration::from_secs(3000));
     let story = play(&order, start().into_iter().chain([stopped(), stopped()]).chain(lifted));
     assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Held, "hold"), 0));
-    // Waiting for room in the budget, as everybody does, asks for nothing again.
+    // Waiting for room in the budget does not have the holds checked again.
     let rest = [job("PROCESSING"), job("FULFILLED"), gone()];
     let before = [Before(vec![conversations(&["b"])])].into_iter();
     let story = play(&order, before.chain(start()).chain([Stopped(Duration::from_secs(1800))]).chain(rest));
@@ -253,7 +253,7 @@ fn protection_is_asked_for_again_by_whoever_goes_on_hours_later() {
 }
 
 #[test]
-fn an_execution_too_many_waits_as_a_job_too_many_does() {
+fn an_execution_beyond_the_job_limit_waits_like_a_creation() {
     let limit = Json(
         400,
         json!({ "code": "bad.request", "message": "The maximum of 2 pending or processing jobs is reached." }),
@@ -262,7 +262,7 @@ fn an_execution_too_many_waits_as_a_job_too_many_does() {
     let story = play(&recordings(|_| {}), answers);
     assert_eq!((story.end(), story.times("PUT job-1"), story.times("DELETE job-1")), (verified(), 2, 0));
     assert!(story.waits.contains(&WaitReason::SlotBusy));
-    // Another limit is not the one of jobs, and waiting for it would be in vain.
+    // Another limit is not that of jobs, and waiting would not help.
     let other = Json(400, json!({ "code": "bad.request", "message": "The interval exceeds the maximum of 181 days." }));
     let story = play(&recordings(|_| {}), [other]);
     assert_eq!(story.end(), ended(Outcome::Rejected, "bad.request"));
@@ -287,11 +287,11 @@ fn our_job_is_not_missing_before_every_page_has_been_seen() {
     let page = Json(200, json!({ "entities": (0..100).map(old).collect::<Vec<_>>() }));
     let story = play(&recordings(|_| {}), [Lost(NoResponse::Dropped), always(page)]);
     assert_eq!((story.end(), story.times("POST jobs")), (ended(Outcome::Unknown, "submit.too-many-jobs"), 1));
-    // Looking again would show no more: the retry makes another, and the one that nobody found is never executed.
+    // Looking again would show no more. The retry creates another job, and the one that was not found is never executed.
     let answers = deleted().into_iter().chain([gone()]);
     let again = go_on(&recordings(|_| {}), story.run.retried().unwrap(), "2024-01-02T00:00:00Z", answers);
     assert_eq!((again.end(), again.times("POST jobs")), (verified(), 1));
-    // A server that keeps whole seconds shows the same job.
+    // A server that keeps only whole seconds lists the same job.
     let ours = json!({ "entities": [{ "id": "job-1", "state": "PENDING", "recordingJobsQuery": { "actionDate": "2024-01-01T00:00:00Z",
         "conversationQuery": { "interval": "2023-01-01T00:00:00.000Z/2023-02-01T00:00:00.000Z" } } }] });
     let answers = [Lost(NoResponse::Dropped), Json(200, ours), job("READY"), job("PROCESSING"), job("FULFILLED")];
@@ -333,7 +333,7 @@ fn deleted() -> [Answer; 4] {
 }
 
 #[test]
-fn where_nothing_is_listed_nothing_has_been_looked_at() {
+fn where_nothing_is_listed_nothing_is_verified() {
     let nothing = Json(200, json!({ "totalHits": 0 }));
     let order = recordings(|order| order["limits"] = json!({ "verifySeconds": 60 }));
     let none = || Before(vec![nothing.clone()]);
@@ -342,10 +342,10 @@ fn where_nothing_is_listed_nothing_has_been_looked_at() {
     assert_eq!(story.run.view().remaining, None);
     let seen = json!({ "kind": "seen_before", "listed": 0, "checked": 0, "conversations": 0, "recordings": 0 });
     assert_eq!(story.events("seen_before"), [seen]);
-    // Nor will anybody be able to look later.
+    // A later look would not show anything either.
     let story = go_on(&order, story.run.retried().unwrap(), "2024-01-02T00:00:00Z", [job("FULFILLED")]);
     assert_eq!((story.end(), story.times("POST jobs")), (ended(Outcome::Unknown, "verify.nothing-seen"), 0));
-    // Of conversations of more than five years ago nothing may be listed at all.
+    // Conversations of more than five years ago may not be listed at all.
     let window = json!({ "start": "2018-01-01T00:00:00.000Z", "end": "2018-01-02T00:00:00.000Z" });
     let aged: Chunk =
         serde_json::from_value(json!({ "index": 1, "total": 1, "window": window, "age": "aged" })).unwrap();
@@ -355,7 +355,7 @@ fn where_nothing_is_listed_nothing_has_been_looked_at() {
     assert_eq!(story.end(), ended(Outcome::Unknown, "verify.nothing-seen"));
     assert_eq!((view.remaining, view.records_deleted), (None, None), "nobody has looked at a single recording");
     assert!(story.elapsed < Duration::from_secs(60), "nobody waits for what will not be listed: {:?}", story.elapsed);
-    // Where the job had nothing to delete there is nothing to look at.
+    // If the job had nothing to delete, there is nothing to look at.
     let empty = |state: &str| {
         Json(
             200,
@@ -376,7 +376,7 @@ fn a_page_that_shows_less_than_there_is_measures_no_remainder() {
 }
 
 #[test]
-fn what_the_request_leaves_out_is_not_left_over() {
+fn recordings_that_the_request_leaves_out_are_not_left_over() {
     let found = |recording: Value| [Json(200, json!([recording]))];
     let call = json!({ "media": "audio", "fileState": "AVAILABLE" });
     let snippet = json!({ "media": "audio", "mediaSubtype": "Snippet", "fileState": "AVAILABLE" });
@@ -386,7 +386,7 @@ fn what_the_request_leaves_out_is_not_left_over() {
         (json!(["recording"]), json!({ "includeSnippets": false }), snippet),
         (json!(["recording"]), json!({}), screen),
     ];
-    // Neither is shown, so either may be what it is; and a policy gives a date of its own.
+    // The answer shows neither property, so each recording may have it. A policy gives a date of its own.
     let dated = json!({ "media": "audio", "fileState": "AVAILABLE", "deleteDate": "2031-06-01T00:00:00.000Z" });
     let untold = [
         (json!(["recording"]), json!({ "includePolicyBased": false }), call.clone()),
@@ -398,7 +398,7 @@ fn what_the_request_leaves_out_is_not_left_over() {
             order["request"]["recordTypes"] = types.clone();
             order["request"]["recordings"] = options.clone();
         });
-        // Two are looked at again, of which one is empty.
+        // Two are looked at again, and one of them has no recordings left.
         let before = Before(vec![conversations(&["a", "b"])]);
         let story = play(&order, [before].into_iter().chain(deleted()).chain(found(recording)).chain([gone()]));
         assert_eq!(story.end(), verified(), "{types} {options}");
@@ -423,7 +423,7 @@ fn a_held_conversation_that_analytics_no_longer_knows_may_be_among_the_old_ones(
     let unprotected = [created(), job("READY"), unknown(), Json(200, json!([]))];
     let story = play(unprotected.into_iter().chain(called_off()).collect());
     assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Held, "hold"), 0));
-    // What the platform protects stays, wherever it is; and what is known to be elsewhere is not in there.
+    // What the platform protects stays, wherever it lies. A conversation that is known to lie elsewhere is not touched.
     let none = || Before(vec![Json(200, json!({ "totalHits": 0 }))]);
     let rest = [job("PROCESSING"), job("FULFILLED")];
     let protected = [none(), created(), job("READY"), unknown(), Json(200, json!([{ "id": "a" }]))];
@@ -443,7 +443,7 @@ fn a_recent_chunk_that_has_become_old_is_not_carried_out() {
 }
 
 #[test]
-fn nothing_is_said_of_before_that_nobody_counted() {
+fn an_uncounted_window_is_not_said_to_have_been_empty() {
     let lost = || Lost(NoResponse::Dropped);
     let story = play(&deletion(json!({ "maxRecords": null })), [lost(), count(0), count(0)]);
     assert_eq!(story.end(), verified());
@@ -453,12 +453,12 @@ fn nothing_is_said_of_before_that_nobody_counted() {
 }
 
 #[test]
-fn what_an_unanswered_submit_may_have_deleted_is_not_denied_when_no_other_may_leave() {
+fn a_chunk_with_an_unanswered_submit_ends_unknown_when_no_other_may_leave() {
     let hold = || Objects(Objection::Held(against("hold `new` keeps it")));
     let limits = json!({ "confirmSubmitSeconds": 30, "chunkDeadlineSeconds": 3600, "maxRecords": null });
     let order = deletion(limits);
     let lost = || [Lost(NoResponse::Dropped), always(count(4))];
-    // Nobody counted before the submit, so nobody knows whether the four are all there were.
+    // Nothing was counted before the submit, so the four may not be all there were.
     for (last, code) in [
         (hold(), "policy.keepsMore"),
         (Objects(Objection::Cancelled { asked_at: Timestamp::EPOCH }), "cancelled"),
@@ -473,11 +473,11 @@ fn what_an_unanswered_submit_may_have_deleted_is_not_denied_when_no_other_may_le
         );
         assert!(!story.run.view().cause.unwrap().message.contains("before anything was deleted"));
     }
-    // Nor when every submit is lost and none seems to do anything.
+    // The same if every submit is lost and none seems to have an effect.
     let five = (0..5).flat_map(|_| [Lost(NoResponse::Dropped), always(count(4))]);
     let story = play(&order, five);
     assert_eq!((story.end(), story.times(SUBMIT)), (ended(Outcome::Unknown, "submit.gave-up"), 5), "{}", story.log);
-    // It was counted, and a part has gone; then another attempt finds the reason to stop.
+    // The window was counted, and a part has gone; then another attempt finds the reason to stop.
     let counted = deletion(json!({ "confirmSubmitSeconds": 30 }));
     let held = held("dataDeletion", json!({ "confirmSubmitSeconds": 30 }));
     let empty = || Json(200, json!({}));
@@ -495,13 +495,13 @@ fn what_an_unanswered_submit_may_have_deleted_is_not_denied_when_no_other_may_le
 }
 
 #[test]
-fn a_number_that_cannot_be_written_down_is_none() {
+fn a_count_of_2_to_the_53_or_more_is_not_read() {
     let order = deletion(json!({}));
     for odd in [u64::MAX, (1 << 53) + 1, 1 << 53] {
         let story = play(&order, [always(count(odd))]);
         assert_eq!((story.end().0, story.times(SUBMIT)), (Outcome::Failed, 0), "{odd}");
     }
-    // Each can be, and their sum cannot.
+    // Each count can be read, but their sum cannot be written down.
     let order =
         self::order("dataDeletion", |order| order["request"]["recordTypes"] = json!(["interaction", "message"]));
     let story = play(&order, [count((1 << 53) - 1), always(count(1))]);

@@ -1,4 +1,4 @@
-//! Stories of conversations that analytics lists only in the background, out of its long-term store.
+//! Stories of conversations that analytics lists only in the background, from its long-term store.
 
 use super::*;
 
@@ -21,7 +21,7 @@ fn found(ids: &[&str]) -> Answer {
     Json(200, json!({ "conversations": all, "cursor": "more" }))
 }
 
-/// A job that is carried out, after those looks before it.
+/// A job that is carried out after these answers to the looks before it.
 fn carried_out(looks: Vec<Answer>, after: impl IntoIterator<Item = Answer>) -> Story {
     let order = order("recordingJobs", |order| order["limits"] = json!({ "verifySeconds": 0 }));
     let job = [created(), job("READY"), job("PROCESSING"), job("FULFILLED")];
@@ -29,7 +29,7 @@ fn carried_out(looks: Vec<Answer>, after: impl IntoIterator<Item = Answer>) -> S
 }
 
 #[test]
-fn what_is_listed_in_the_background_alone_is_looked_at_before_and_afterwards() {
+fn conversations_listed_only_in_the_background_are_looked_at_before_and_afterwards() {
     let looks = || vec![none(), asked(), state("QUEUED"), state("PENDING"), state("FULFILLED"), found(&["a", "b"])];
     let recordings = || [gone(), there(2)];
     let story = carried_out(looks().into_iter().chain(recordings()).collect(), [gone()]);
@@ -47,18 +47,18 @@ fn what_is_listed_in_the_background_alone_is_looked_at_before_and_afterwards() {
         json!({ "interval": "2023-01-01T00:00:00.000Z/2023-01-31T23:59:59.999Z", "startOfDayIntervalMatching": true,
                 "order": "unordered", "limit": 100 })
     );
-    // Those that were looked at are not looked at once more.
+    // Conversations that were looked at are not looked at again.
     let twice = [conversations(&["a"]), gone(), asked(), state("FULFILLED"), found(&["a", "b"]), there(1)];
     let story = carried_out(twice.into(), [gone()]);
     assert_eq!((story.end(), story.times("GET recordingmetadata")), (verified(), 3));
     assert_eq!(story.events("seen_before")[0]["checked"], 2);
-    // Whatever is still there is left.
+    // What is still there is left.
     let story = carried_out(looks().into_iter().chain(recordings()).collect(), [there(1)]);
     assert_eq!(story.end(), ended(Outcome::Residual, "verify.residual"));
 }
 
 #[test]
-fn where_the_background_does_not_answer_one_does_without() {
+fn a_query_in_the_background_without_a_result_does_not_stop_the_chunk() {
     let cases: [(&str, Vec<Answer>); 7] = [
         ("refused", vec![error(400, "bad.request")]),
         ("not offered", vec![error(404, "not.found")]),
@@ -74,12 +74,12 @@ fn where_the_background_does_not_answer_one_does_without() {
         assert_eq!((story.times("POST inquiries"), story.times("PUT job-1")), (1, 1), "{what}");
         assert_eq!(story.events("seen_before")[0]["listed"], 0, "{what}");
     }
-    // One that is never answered is not waited for as long as the chunk may take.
+    // A query that is never answered is waited for only for a part of the time that the chunk may take.
     let endless = [none(), asked()].into_iter().chain((0..100).map(|_| state("PENDING"))).collect();
     let story = carried_out(endless, []);
     assert_eq!(story.end(), ended(Outcome::Unknown, "verify.nothing-seen"));
     assert!((900..1020).contains(&story.elapsed.as_secs()), "{:?}", story.elapsed);
-    // Nor is it what stops a chunk: it could be deleted before anybody asked in the background.
+    // An unwell query does not stop a chunk, which can be deleted without it.
     let unwell: [fn() -> Answer; 5] = [
         || error(503, "service.unavailable"),
         || Lost(NoResponse::TimedOut),
@@ -89,7 +89,7 @@ fn where_the_background_does_not_answer_one_does_without() {
     ];
     for (nth, answer) in unwell.into_iter().enumerate() {
         for begun in [vec![none()], vec![none(), asked()], vec![none(), asked(), state("FULFILLED")]] {
-            // Whatever the API refuses to answer is no news once it answers other questions.
+            // Six refused tokens end the query. After that the API answers other questions.
             let answers = begun.into_iter().chain((0..if nth == 4 { 6 } else { 60 }).map(|_| answer()));
             let story = carried_out(answers.collect(), []);
             assert_eq!(story.end(), ended(Outcome::Unknown, "verify.nothing-seen"), "{nth}: {:?}", story.calls);
@@ -100,16 +100,16 @@ fn where_the_background_does_not_answer_one_does_without() {
             );
         }
     }
-    // Where a chunk has less time, so has the query.
+    // If the chunk has less time, so has the query.
     let order =
         order("recordingJobs", |order| order["limits"] = json!({ "chunkDeadlineSeconds": 600, "verifySeconds": 0 }));
     let endless = [none(), asked()].into_iter().chain((0..100).map(|_| state("PENDING"))).collect();
     let job = [created(), job("READY"), job("PROCESSING"), job("FULFILLED")];
     let story = play(&order, [Before(endless)].into_iter().chain(job));
     assert_eq!(story.end(), ended(Outcome::Unknown, "verify.nothing-seen"));
-    // An answer without a body says that it is under way.
+    // An answer without a body means that the query is under way.
     let bare = [none(), asked(), Text(202, ""), state("FULFILLED"), found(&["a"]), there(1)];
     assert_eq!(carried_out(bare.into(), [gone()]).end(), verified());
-    // And nobody asks where the listed ones had recordings.
+    // There is no query if the listed conversations had recordings.
     assert_eq!(carried_out(vec![conversations(&["a"]), there(1)], [gone()]).times("POST inquiries"), 0);
 }

@@ -30,16 +30,16 @@ enum Answer {
     Text(u16, &'static str),
     Header(u16, &'static str, &'static str),
     Lost(NoResponse),
-    /// It does not leave: the policy that applies now objects.
+    /// The request does not leave: the policy that applies now objects.
     Objects(Objection),
-    /// It does not leave: whoever should send it is stopped, and goes on that much later.
+    /// The request does not leave: the worker is stopped, and goes on after this time.
     Stopped(Duration),
-    /// Somebody cancels while the request is under way.
+    /// A cancel is asked for while the request is under way.
     CancelFirst(Box<Answer>),
-    /// What is answered, in a row, before a recording job is executed, when it is looked up which conversations have recordings; told
-    /// first. Otherwise `a` has.
+    /// The answers, one after the other, to the looks before a recording job is executed. It has to be the first answer of a story;
+    /// without it, conversation `a` has one recording.
     Before(Vec<Answer>),
-    /// The same answer for as long as the same call is repeated.
+    /// The same answer as long as the same call is repeated.
     Always(Box<Answer>),
 }
 
@@ -70,7 +70,7 @@ impl Story {
         records.filter(|record| record["event"]["kind"] == kind).collect()
     }
 
-    /// Those events.
+    /// The events of one kind.
     fn events(&self, kind: &str) -> Vec<Value> {
         self.records(kind).into_iter().map(|record| record["event"].clone()).collect()
     }
@@ -103,7 +103,7 @@ fn order(api: &str, change: impl FnOnce(&mut Value)) -> Order {
     serde_json::from_value(order).unwrap()
 }
 
-/// What a newer policy says.
+/// What a newer policy says against a deletion.
 fn against(message: &str) -> Against {
     Against { policy: format!("sha256:{}", "c".repeat(64)), cause: Cause::new("policy.keepsMore", message) }
 }
@@ -122,7 +122,8 @@ fn play(order: &Order, answers: impl IntoIterator<Item = Answer>) -> Story {
     go_on(order, ChunkRun::new(order, chunk()), "2024-01-01T00:00:00Z", answers)
 }
 
-/// Every state is stored and read back between two steps, and every wait is first disturbed by a tick that comes too early.
+/// Plays a story from a stored state on. Every state is stored and read back between two steps, and every wait is first disturbed
+/// by a tick that comes too early.
 fn go_on(order: &Order, run: ChunkRun, start: &str, answers: impl IntoIterator<Item = Answer>) -> Story {
     let start = Timestamp::parse(start).unwrap();
     let mut answers = answers.into_iter().peekable();
@@ -201,14 +202,14 @@ fn go_on(order: &Order, run: ChunkRun, start: &str, answers: impl IntoIterator<I
                     calls.push(call);
                     requests.push(request);
                 }
-                answered(answer)
+                input_of(answer)
             }
         };
     }
     panic!("the story does not end: {calls:?}");
 }
 
-/// Whether that is the call after which data goes.
+/// Whether data is lost after this call.
 fn deletes(call: &str, order: &Order) -> bool {
     match order.request.api {
         DeletionApi::DataDeletion => call == SUBMIT,
@@ -216,7 +217,7 @@ fn deletes(call: &str, order: &Order) -> bool {
     }
 }
 
-fn answered(answer: Answer) -> Input {
+fn input_of(answer: Answer) -> Input {
     let response = |status, headers: Vec<(String, String)>, body: &str| {
         Input::Response(HttpResponse { status, headers, body: body.to_owned() })
     };
@@ -227,7 +228,7 @@ fn answered(answer: Answer) -> Input {
         Lost(why) => Input::NoResponse(why),
         Objects(objection) => Input::Objection(objection),
         Stopped(_) | Before(_) => panic!("only the story knows what to make of it"),
-        CancelFirst(then) | Always(then) => answered(*then),
+        CancelFirst(then) | Always(then) => input_of(*then),
     }
 }
 
@@ -281,7 +282,7 @@ fn there(count: usize) -> Answer {
     Json(200, vec![json!({ "fileState": "AVAILABLE" }); count].into())
 }
 
-/// What the recordings of a conversation are answered with when there are none any more.
+/// The answer about a conversation that has no recordings any more.
 fn gone() -> Answer {
     Json(200, json!([]))
 }
@@ -449,7 +450,7 @@ fn a_status_that_is_not_known_is_never_success() {
 }
 
 #[test]
-fn a_failed_deletion_is_said_to_have_failed() {
+fn a_failed_deletion_ends_as_failed() {
     let failed = Json(200, json!({ "id": "req-1", "status": "failed", "message": "index unavailable" }));
     let story = play(&deletion(json!({})), [count(5), accepted(), failed]);
     assert_eq!(story.end(), ended(Outcome::Failed, "deletion.failed"));
@@ -617,31 +618,31 @@ fn an_unanswered_creation_is_found_again_by_its_window_and_action_date() {
     let nothing = always(Json(200, json!({ "entities": [] })));
     let story = play(&order, [Lost(NoResponse::Dropped), nothing, created()].into_iter().chain(rest()));
     assert_eq!((story.end(), story.times("POST jobs"), story.run.view().submits), (verified(), 2, 1));
-    // A list lags behind: it is looked at for a while before another job is made.
+    // The list may lag behind, so it is read for a while before another job is created.
     let until_again = story.calls.iter().skip(1).take_while(|call| *call != "POST jobs").count();
     assert!(until_again >= 4, "{:?}", story.calls);
 }
 
 #[test]
-fn a_chunk_that_leaves_the_way_to_others_waits_once_however_often_it_is_woken() {
+fn a_chunk_that_gives_way_to_others_waits_once_however_often_it_is_woken() {
     let order = |chunks: u32, limits: Value| {
         order("dataDeletion", |order| (order["chunks"], order["limits"]) = (json!(chunks), limits))
     };
     let rest = || [count(5), accepted(), status("completed"), count(0)];
     let budget = |story: &Story| story.waits.iter().filter(|reason| **reason == WaitReason::RequestBudget).count();
-    // Six hours are the longest for which it may be sent away; an early wake-up changes nothing, as in every story.
+    // A chunk is sent away for six hours at most; an early wake-up changes nothing, as in every story.
     let large = order(20_000, json!({ "requestsPerMinute": 30 }));
     let story = play(&large, [Stopped(Duration::from_secs(60))].into_iter().chain(rest()));
     assert_eq!((story.end(), budget(&story)), (verified(), 1));
     assert!(story.elapsed > Duration::from_secs(3600), "{:?}", story.elapsed);
-    // Whoever was stopped is not sent to the end of the queue, nor is one of the few that are tried again.
+    // A chunk whose worker was stopped is not sent to the end of the queue, nor is one of the few that are tried again.
     let story = play(&large, [Stopped(Duration::ZERO)].into_iter().chain(rest()));
     assert!(story.elapsed < Duration::from_secs(60), "{:?}", story.elapsed);
     let failed = play(&large, [error(403, "forbidden")]).run.retried().unwrap();
     let story =
         go_on(&large, failed, "2024-01-02T00:00:00Z", [Stopped(Duration::from_secs(60))].into_iter().chain(rest()));
     assert!(story.elapsed < Duration::from_secs(3700), "{:?}", story.elapsed);
-    // And nobody waits beyond the time for which it may.
+    // No chunk waits longer than it may.
     let short = order(20_000, json!({ "requestsPerMinute": 30, "queueDeadlineSeconds": 600 }));
     let story = play(&short, [Stopped(Duration::from_secs(60))]);
     assert_eq!((story.end().0, story.elapsed), (Outcome::TimedOut, Duration::from_secs(600)));
@@ -650,7 +651,7 @@ fn a_chunk_that_leaves_the_way_to_others_waits_once_however_often_it_is_woken() 
 #[test]
 fn an_execution_that_is_refused_ends_the_chunk_and_its_job() {
     let order = order("recordingJobs", |_| {});
-    // Unless it is refused as one too many.
+    // An execution that is refused because of the job limit waits instead.
     let story = play(&order, [created(), job("READY"), error(400, "bad.request"), Text(204, ""), cancelled()]);
     assert_eq!((story.end(), story.times("DELETE job-1")), (ended(Outcome::Rejected, "bad.request"), 1));
     let done = [job("PROCESSING"), job("FULFILLED"), gone()];
@@ -665,7 +666,7 @@ fn a_state_that_is_not_known_before_the_execution_is_watched_for_a_third_of_the_
     let story = play(&order, [created(), always(job("PONDERING")), Text(204, ""), cancelled()]);
     assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Failed, "status.unknown"), 0));
     assert!((1200..1300).contains(&story.elapsed.as_secs()), "{:?}", story.elapsed);
-    // It is not said to be known because the job began with it.
+    // An unknown state is recorded as unknown even if the job begins with it.
     let story =
         play(&order, [job("PONDERING"), job("PONDERING"), job("READY"), job("PROCESSING"), job("FULFILLED"), gone()]);
     let told: Vec<_> = story.events("status").iter().map(|event| event["known"].clone()).collect();
@@ -682,7 +683,7 @@ fn a_third_job_waits_instead_of_failing() {
 }
 
 #[test]
-fn failed_and_skipped_recordings_are_said() {
+fn failed_and_skipped_recordings_are_reported() {
     let order = order("recordingJobs", |_| {});
     let done = |skipped: u64, failed: u64| {
         let counts = json!({ "id": "job-1", "state": "FULFILLED", "totalRecordings": 5,
@@ -700,7 +701,7 @@ fn failed_and_skipped_recordings_are_said() {
     let before = || Before(vec![conversations(&["b"])]);
     let start = || [before(), created(), job("READY"), job("PROCESSING"), done(2, 0)].into_iter();
     let listed = || conversations(&["a", "b"]);
-    // First those that were looked at are asked about and looked at again, then all are searched for what explains it.
+    // First the sample is asked about and looked at again, then the whole window is searched for what explains the skips.
     let unexplained = play(&order, start().chain([gone(), gone(), listed(), gone()]));
     assert_eq!(unexplained.end(), ended(Outcome::Residual, "job.skipped"));
     let story = |of_the_protected: usize| {
@@ -726,9 +727,9 @@ fn a_retry_goes_on_watching_what_may_still_be_under_way() {
     assert!(second.run.retried().is_none(), "what is verified is not done again");
 }
 
-/// Between the two, somebody asked for a retry whose wake-ups all died.
+/// Between the two attempts there was a retry whose wake-ups were all lost.
 #[test]
-fn an_attempt_that_nobody_began_hands_on_what_may_still_be_under_way() {
+fn an_attempt_that_never_began_hands_on_what_may_still_be_under_way() {
     let late = json!({ "chunkDeadlineSeconds": 60 });
     let job_order = order("recordingJobs", |order| order["limits"] = late.clone());
     let running = [created(), job("READY"), job("PROCESSING"), always(job("PROCESSING")), gone()];
@@ -813,7 +814,7 @@ fn waiting_for_the_request_budget_is_no_request_and_no_failure() {
         log.extend(step.records.iter().map(|record| record.line() + "\n"));
         run = step.run;
         input = match step.next {
-            // More often than a call that fails would be tried.
+            // More often than a failing call would be tried.
             Next::Send(_) if refusals % 20 != 19 => {
                 refusals += 1;
                 Input::NotYet { at: now.plus(Duration::from_secs(3)) }
@@ -841,19 +842,19 @@ fn waiting_for_the_request_budget_is_no_request_and_no_failure() {
         }
     }
     assert_eq!((run.view().requests, run.view().submits), (4, 1));
-    // Every departure of the submit that was recorded is taken back by a wait, but the last.
+    // Each recorded departure of the submit but the last is taken back by a wait.
     let times = |text: &str| log.matches(text).count();
     assert_eq!((times("\"kind\":\"sending\""), times("\"kind\":\"requestBudget\"")), (20, 19));
 }
 
-/// After the deadline, at a job that has to be cancelled, while nothing may leave for a quarter of an hour.
+/// After the deadline, a job has to be cancelled while nothing may leave for a quarter of an hour.
 #[test]
 fn what_is_asked_after_the_deadline_waits_for_its_turn() {
     let order = order("recordingJobs", |order| order["limits"] = json!({ "chunkDeadlineSeconds": 60 }));
     let start = Timestamp::parse("2024-01-01T00:00:00Z").unwrap();
     let cx = |now| Context { order: &order, pace: Pace::default(), now };
     let step = fresh(&order).step(cx(start), Input::Start).run.step(cx(start), Input::Slot { granted: true });
-    let run = step.run.step(cx(start), answered(created())).run;
+    let run = step.run.step(cx(start), input_of(created())).run;
     let late = start.plus(Duration::from_secs(61));
     let step = run.step(cx(late), Input::Tick);
     assert!(matches!(&step.next, Next::Send(request) if request.method.as_str() == "DELETE"), "{:?}", step.next);
@@ -862,7 +863,7 @@ fn what_is_asked_after_the_deadline_waits_for_its_turn() {
     assert!(matches!(step.next, Next::WaitUntil { at, .. } if at >= free), "{:?}", step.next);
 }
 
-/// The budget lets one request of this chunk out every half an hour.
+/// The budget lets one request of this chunk leave every half hour.
 #[test]
 fn waiting_for_the_request_budget_does_not_count_against_the_deadline() {
     let wait = Duration::from_secs(1800);
@@ -874,7 +875,7 @@ fn waiting_for_the_request_budget_does_not_count_against_the_deadline() {
 }
 
 #[test]
-fn a_chunk_that_has_asked_nothing_is_queued_and_not_for_ever() {
+fn a_chunk_that_has_asked_nothing_is_queued_until_its_deadline() {
     let order = deletion(json!({ "chunkDeadlineSeconds": 60, "queueDeadlineSeconds": 7200 }));
     let start = Timestamp::parse("2024-01-01T00:00:00Z").unwrap();
     let cx = |now| Context { order: &order, pace: Pace::default(), now };
@@ -884,7 +885,7 @@ fn a_chunk_that_has_asked_nothing_is_queued_and_not_for_ever() {
     let mut asked = 0;
     let outcome = loop {
         let at = now.plus(Duration::from_secs(600));
-        // By turns whoever wakes it sees that there is no room before anything is about to leave, or only then.
+        // Alternately, the worker sees that there is no room before a request is about to leave, or only when it is.
         let input = match step.next {
             Next::Send(_) => Input::NotYet { at },
             Next::WaitUntil { at: due, reason } => {
@@ -904,7 +905,7 @@ fn a_chunk_that_has_asked_nothing_is_queued_and_not_for_ever() {
     assert!((7200..8100).contains(&now.since(start).as_secs()), "{:?}", now.since(start));
 }
 
-/// A job that must be cancelled is given up where nothing may leave for hours after the deadline.
+/// A job that has to be cancelled is given up if nothing may leave for hours after the deadline.
 #[test]
 fn no_wait_for_the_request_budget_is_for_ever() {
     let order = order("recordingJobs", |order| {
@@ -913,7 +914,7 @@ fn no_wait_for_the_request_budget_is_for_ever() {
     let start = Timestamp::parse("2024-01-01T00:00:00Z").unwrap();
     let cx = |now| Context { order: &order, pace: Pace::default(), now };
     let step = fresh(&order).step(cx(start), Input::Start).run.step(cx(start), Input::Slot { granted: true });
-    let mut step = step.run.step(cx(start), answered(created()));
+    let mut step = step.run.step(cx(start), input_of(created()));
     let mut now = start;
     let mut records = 0;
     let outcome = loop {
@@ -957,9 +958,9 @@ fn fresh(order: &Order) -> ChunkRun {
     ChunkRun::new(order, chunk())
 }
 
-/// A ledger has a hundred thousand of them.
+/// A ledger may hold a hundred thousand of these states.
 #[test]
-fn what_has_not_happened_takes_no_room_in_the_stored_state() {
+fn what_has_not_happened_is_left_out_of_the_stored_state() {
     let stored = serde_json::to_value(fresh(&deletion(json!({})))).unwrap();
     for name in ["waits", "uncountedMs", "executed", "processed", "residue", "trouble"] {
         assert_eq!(stored.get(name), None, "{name}");
@@ -986,7 +987,7 @@ fn every_end_is_the_last_record_whatever_it_is() {
         assert_eq!((&last["event"]["kind"], &last["event"]["outcome"]), (&json!("finished"), &json!(ends)));
         assert!(last["event"]["cause"]["code"].is_string(), "{ends} has its cause: {last}");
         assert_eq!((kind("started"), kind("finished")), (1, 1), "{ends}");
-        // What was sent stands before what came of it.
+        // What was sent is recorded before what came of it.
         assert!(kind("sending") >= story.times(SUBMIT), "{ends}");
     }
 }
@@ -1006,7 +1007,7 @@ fn an_odd_id_stays_inside_its_place_in_the_path() {
     let story = play(&deletion(json!({})), answers.into_iter().chain([count(0)]));
     assert_eq!(story.end(), verified());
     assert_eq!(story.requests[2].path, "/api/v2/data/deletion/requests/..%2F..%2Fusers%2Fme%3Fx%3D1%23y%252F");
-    // With these nothing can be asked: the submit counts as unclear, never as accepted.
+    // Nothing can be asked with these ids: the submit counts as unclear, never as accepted.
     for unusable in ["a b", "a\r\nHost: elsewhere", "\u{e9}"] {
         let answers = [count(9), Json(202, json!({ "id": unusable })), count(4), count(0), count(0)];
         let story = play(&deletion(json!({})), answers);

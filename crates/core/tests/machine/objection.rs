@@ -1,4 +1,4 @@
-//! Stories of a policy that changes while the run is under way: it is asked right before data goes, and what it keeps stays.
+//! Stories of a policy that changes during the run: it is asked right before data goes, and what it keeps stays.
 
 use purge_core::retry::GIVE_UP_BEFORE;
 
@@ -22,7 +22,7 @@ fn kinds_of(log: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_a_new_hold_keeps_is_not_deleted() {
+fn a_new_hold_keeps_a_deletion_from_leaving() {
     let story = play(&deletion(json!({})), [count(5), held()]);
     assert_eq!(story.end(), ended(Outcome::Held, "policy.keepsMore"));
     let view = story.run.view();
@@ -32,7 +32,7 @@ fn what_a_new_hold_keeps_is_not_deleted() {
         ["started", "counted", "sending", "withheld", "finished"],
         "and that is on record"
     );
-    // The job was made for nothing, and is not left behind.
+    // The job was created in vain, and is not left behind.
     let story = play(&recordings(), [created(), job("READY"), held()].into_iter().chain(called_off()));
     assert_eq!(story.end(), ended(Outcome::Held, "policy.keepsMore"));
     assert_eq!((story.times("PUT job-1"), story.times("DELETE job-1")), (0, 1));
@@ -53,7 +53,7 @@ fn the_policy_that_let_a_deletion_out_is_on_record() {
     assert!(asked.records[0].line().contains(r#""event":{"kind":"policy_asked","policy":"sha256:ab"}"#));
     let accepted = asked.run.step(cx, Input::Response(HttpResponse::json(202, &json!({ "id": "req-1" }))));
     assert_eq!(accepted.run.view().submits, 1);
-    // Where nothing is about to be deleted, nobody was let out.
+    // Where nothing is about to be deleted, nothing was permitted.
     assert!(accepted.run.step(cx, permitted()).records.is_empty());
 }
 
@@ -72,7 +72,7 @@ fn a_cancel_right_before_the_deletion_keeps_it_back_and_is_on_record() {
 }
 
 #[test]
-fn what_a_new_rule_keeps_is_rejected() {
+fn a_new_retention_rule_rejects_a_deletion() {
     let forbidden = Objects(Objection::Forbidden(against("retention 90 days keeps it")));
     let story = play(&deletion(json!({})), [count(5), forbidden]);
     assert_eq!(story.end(), ended(Outcome::Rejected, "policy.keepsMore"));
@@ -87,7 +87,7 @@ fn a_policy_that_cannot_be_read_is_waited_for_and_then_nothing_is_deleted() {
     let waits = |reason: &WaitReason| matches!(reason, WaitReason::Backoff { .. });
     assert_eq!(story.waits.iter().filter(|reason| waits(reason)).count(), 2);
 
-    // While it waits, it says for what.
+    // While it waits, the chunk says why.
     let now = Timestamp::parse("2024-01-01T00:00:00Z").unwrap();
     let cx = Context { order: &deletion(json!({"maxRecords": null})), pace: Pace::default(), now };
     let asked = fresh(cx.order).step(cx, Input::Start).run;

@@ -1,4 +1,4 @@
-//! What a story shows of how long jobs take, for those that come after it.
+//! What a story shows later chunks about how long jobs take.
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn between(story: &Story, from: &str, to: &str) -> u64 {
 }
 
 #[test]
-fn a_job_that_has_finished_shows_when_it_had_not_and_when_the_index_knew() {
+fn a_finished_job_shows_how_long_it_took_and_how_late_the_index_was() {
     let (submitted, going, completed) =
         (r#""kind":"submitted""#, r#""remote":"processing""#, r#""remote":"completed""#);
     let start = || [count(5), accepted(), status("processing"), status("completed")].into_iter();
@@ -30,7 +30,7 @@ fn a_job_that_has_finished_shows_when_it_had_not_and_when_the_index_knew() {
     // Where the first look found nothing, the index was in time.
     let story = play(&deletion(json!({})), start().chain([count(0)]));
     assert_eq!(story.run.observed_pace().unwrap().lag_ms, 0);
-    // Of one that never finished nobody has learnt anything, nor of one that nobody submitted.
+    // A job that never finished shows nothing, nor does a chunk without a submit.
     let order = deletion(json!({ "chunkDeadlineSeconds": 10 }));
     let story = play(&order, [count(5), accepted(), always(status("processing")), count(5)]);
     assert_eq!((story.end().0, story.run.observed_pace()), (Outcome::Unknown, None));

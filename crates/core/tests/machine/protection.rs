@@ -36,7 +36,7 @@ fn a_conversation_that_reaches_into_a_held_window_stops_the_job() {
 }
 
 #[test]
-fn it_stops_a_deletion_of_conversations_too() {
+fn a_conversation_that_reaches_into_a_held_window_stops_a_deletion_of_conversations() {
     let held = held_after("dataDeletion", |order| order["limits"] = json!({ "spanningConversations": true }));
     let story = play(&held, [reaching(), none()]);
     assert_eq!((story.end(), story.times(SUBMIT)), (ended(Outcome::Held, "hold"), 0));
@@ -73,11 +73,11 @@ fn a_long_window_is_searched_in_pieces_that_the_query_takes() {
         "2018-02-01T00:00:00.000Z/2018-03-03T23:59:59.999Z",
         "2018-03-04T00:00:00.000Z/2018-03-31T23:59:59.999Z",
     ];
-    // The first two are looks at what has recordings.
+    // The first two queries look for what has recordings.
     assert_eq!(intervals[2..], asked.iter().flat_map(|interval| both(interval)).collect::<Vec<_>>());
 }
 
-/// A job that has counted so many conversations.
+/// A job that has counted that number of conversations.
 fn counted(conversations: impl Into<Value>) -> [Answer; 2] {
     let conversations: Value = conversations.into();
     let ready =
@@ -85,9 +85,9 @@ fn counted(conversations: impl Into<Value>) -> [Answer; 2] {
     [created(), Json(200, ready)]
 }
 
-/// Conversations of long ago, or of divisions that the client does not see: the job finds them, and analytics does not list them.
+/// The job finds conversations of long ago, and of divisions that the client does not see; analytics does not list them.
 #[test]
-fn what_is_not_listed_may_reach_into_what_is_kept() {
+fn unlisted_conversations_may_reach_into_what_is_kept() {
     let held = held_after("recordingJobs", |_| {});
     for (conversations, says) in [(json!(1000), "counts 1000 "), (json!(null), "counts an unknown number of ")] {
         let story = play(&held, counted(conversations).into_iter().chain([none(), none()]).chain(called_off()));
@@ -98,7 +98,7 @@ fn what_is_not_listed_may_reach_into_what_is_kept() {
         }
         assert_eq!(story.events("holds_checked"), Vec::<Value>::new(), "nobody has looked at them");
     }
-    // One too few is enough, and so is one piece of the window.
+    // One conversation too few is enough, and one piece of the window.
     let some = |total: u64| {
         let Json(200, mut page) = conversations(&["a"]) else { panic!("a page is an answer") };
         page["totalHits"] = json!(total);
@@ -120,10 +120,10 @@ fn what_is_not_listed_may_reach_into_what_is_kept() {
     }
 }
 
-/// A rule that keeps what is younger keeps something after every chunk. As far as nobody can look, conversations are taken to have gone on
-/// for a month; a hold is never that far away.
+/// A rule that keeps what is younger keeps something after every chunk. Conversations that cannot be looked up are taken to have
+/// gone on for a month before a rule's period. Before a hold there is no such limit.
 #[test]
-fn what_is_not_listed_reaches_into_what_a_rule_keeps_for_a_month() {
+fn unlisted_conversations_are_taken_to_go_on_for_a_month() {
     let rule = |from: &str, rule: bool| {
         let window = json!({ "start": from, "end": Timestamp::LATEST });
         held_after("recordingJobs", |order| {
@@ -141,7 +141,7 @@ fn what_is_not_listed_reaches_into_what_a_rule_keeps_for_a_month() {
 
 /// A job finds conversations that analytics does not know, whatever else is listed: only the platform's protection keeps them.
 #[test]
-fn a_held_conversation_that_analytics_does_not_know_may_be_one_of_the_jobs() {
+fn an_unlisted_held_conversation_may_be_one_that_the_job_deletes() {
     for types in [json!(["recording"]), json!(["message"])] {
         let named = order("recordingJobs", |order| {
             order["request"]["recordTypes"] = types.clone();
@@ -231,12 +231,12 @@ fn what_is_too_old_to_be_listed_may_be_refused() {
     assert_eq!(play(&spanning, [refused()]).end(), ended(Outcome::Failed, "bad.request"));
 }
 
-/// What one conversation without a recording makes of a question about a hundred.
+/// The answer about a hundred conversations of which one has no recording.
 fn no_recording() -> Answer {
     error(404, "recording.conversation.not.found")
 }
 
-/// How many conversations each question about protection was about, and the first of them.
+/// For each question about protection: the number of conversations it asks about, and the first of them.
 fn questions(story: &Story) -> Vec<(usize, String)> {
     let about = |body: &Value| {
         let ids = body["body"]["conversationIds"].as_array()?.clone();
@@ -246,7 +246,7 @@ fn questions(story: &Story) -> Vec<(usize, String)> {
 }
 
 #[test]
-fn a_held_conversation_without_a_recording_stands_in_nobodys_way() {
+fn a_held_conversation_without_a_recording_does_not_stop_the_chunk() {
     let ids: Vec<_> = (0..25).map(|n| format!("c-{n:02}")).collect();
     let named = order("recordingJobs", |order| {
         let held = |id: &String| json!({ "id": id, "hold": "H-1" });
@@ -254,7 +254,7 @@ fn a_held_conversation_without_a_recording_stands_in_nobodys_way() {
     });
     let touched = || conversations(&ids.iter().map(String::as_str).collect::<Vec<_>>());
     let are = |ids: &[String]| Json(200, ids.iter().map(|id| json!({ "id": id })).collect());
-    // The twelfth has none.
+    // The twelfth has no recording.
     let asked = |sixteenth: Answer| {
         let tens = [no_recording(), are(&ids[..10]), no_recording(), are(&ids[10..11]), no_recording()];
         let alone = [12, 13, 14].map(|n| are(&ids[n..=n])).into_iter().chain([sixteenth]);
@@ -268,18 +268,18 @@ fn a_held_conversation_without_a_recording_stands_in_nobodys_way() {
     assert_eq!((found["protected"].as_array().unwrap().len(), &found["unprotected"]), (24, &json!([])));
     let sizes: Vec<_> = questions(&story).into_iter().map(|(size, _)| size).collect();
     assert_eq!(sizes, [25, 10, 10, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 4]);
-    // What has one, and is not protected, stops it still.
+    // A conversation that has a recording and is not protected still stops the chunk.
     let story = play(&named, asked(are(&[])).chain(more()).chain(called_off()));
     assert_eq!(story.end(), ended(Outcome::Held, "hold"));
     assert_eq!(story.events("holds_checked")[0]["unprotected"], json!(["c-15"]));
-    // None of three has one.
+    // None of the three has a recording.
     let three = order("recordingJobs", |order| {
         order["heldConversations"] = ["a", "b", "c"].map(|id| json!({ "id": id, "hold": "H-1" })).into();
     });
     let begun = || [created(), job("READY"), conversations(&["a", "b", "c"])].into_iter();
     let story = play(&three, begun().chain((0..5).map(|_| no_recording())).chain(rest()));
     assert_eq!(story.end(), verified());
-    // Any other 404 may come from whoever does not know the question: that is no leave.
+    // Any other 404 may come from a server that does not know the question: it permits nothing.
     let unknown = [no_recording(), no_recording(), always(error(404, "not.found"))];
     let story = play(&three, begun().chain(unknown).chain(called_off()));
     assert_eq!((story.end().0, story.times("PUT job-1")), (Outcome::Failed, 0));
@@ -299,10 +299,10 @@ fn a_conversation_without_a_recording_hides_no_protection_that_explains_a_skip()
     assert_eq!(questions(&story).last().unwrap(), &(1, "b".to_owned()));
 }
 
-/// Some conversations never end. For a hold they reach into everything that comes after; a rule would keep them, and with them every
-/// chunk of their time, for ever.
+/// Some conversations never end. They reach into every later held window. Into a retention period they would reach for ever, and
+/// keep every chunk of their time.
 #[test]
-fn a_conversation_without_an_end_reaches_into_what_a_rule_keeps_for_a_month() {
+fn a_conversation_without_an_end_is_taken_to_reach_into_a_retention_period_for_a_month() {
     let rule = |from: &str, rule: bool| {
         let window = json!({ "start": from, "end": Timestamp::LATEST });
         held_after("recordingJobs", |order| {
@@ -319,7 +319,7 @@ fn a_conversation_without_an_end_reaches_into_what_a_rule_keeps_for_a_month() {
     let stopped = || begun().into_iter().chain([endless(), Json(200, json!([]))]).chain(called_off());
     assert_eq!(play(&rule("2023-02-20T00:00:00.000Z", true), stopped()).end(), ended(Outcome::Held, "hold"));
     assert_eq!(play(&rule("2023-12-01T00:00:00.000Z", false), stopped()).end(), ended(Outcome::Held, "hold"));
-    // Those that have ended are still asked for.
+    // Conversations that have ended are still asked for.
     let rest = || [job("PROCESSING"), job("FULFILLED"), gone()];
     let story = play(&rule("2023-12-01T00:00:00.000Z", true), begun().into_iter().chain(rest()));
     assert_eq!(story.end(), verified());
@@ -339,7 +339,7 @@ fn a_conversation_without_an_end_reaches_into_what_a_rule_keeps_for_a_month() {
     assert_eq!(story.end(), ended(Outcome::Held, "hold"));
     let message = story.run.view().cause.unwrap().message;
     assert!(message.ends_with(": 1 of them, by R-1"), "a rule is named as it is: {message}");
-    // Within the month it depends on when it began.
+    // Within the month it depends on when the conversation began.
     let old = Json(
         200,
         json!({ "conversations": [{ "conversationId": "b", "conversationStart": "2023-01-02T10:00:00.000Z" }], "totalHits": 1 }),
@@ -348,13 +348,13 @@ fn a_conversation_without_an_end_reaches_into_what_a_rule_keeps_for_a_month() {
     assert_eq!(story.end(), verified());
 }
 
-/// Whatever a look finds, it is on record that it was made, and over how much.
+/// Every check of the holds is on record with the number of conversations and periods it covered, whatever it finds.
 #[test]
-fn every_look_for_what_is_held_is_on_record() {
+fn every_check_of_the_holds_is_on_record() {
     let rest = || [job("PROCESSING"), job("FULFILLED"), gone()];
     let begun = || [created(), job("READY")].into_iter();
     let checked = |asked: u64, periods: u64| json!({ "kind": "holds_checked", "asked": asked, "periods": periods, "unprotected": [], "protected": [] });
-    // A window before the chunk is none that its conversations reach into.
+    // The conversations of a chunk cannot reach into a window before it.
     let windows = json!([
         { "window": { "start": "2022-12-01T00:00:00.000Z", "end": "2022-12-05T00:00:00.000Z" }, "hold": "H-1" },
         { "window": { "start": "2023-02-01T00:00:00.000Z", "end": "2023-02-05T00:00:00.000Z" }, "hold": "H-2" },
@@ -369,18 +369,18 @@ fn every_look_for_what_is_held_is_on_record() {
     });
     let story = play(&named, begun().chain([Json(200, json!({})), conversations(&["z"]), none()]).chain(rest()));
     assert_eq!((story.end(), story.events("holds_checked")), (verified(), vec![checked(2, 2)]));
-    // Where there is nothing to look up, nobody has looked.
+    // If there is nothing to look up, no check is recorded.
     let story = play(&order("recordingJobs", |_| {}), begun().chain(rest()));
     assert_eq!((story.end(), story.events("holds_checked")), (verified(), vec![]));
-    // Nor are there periods that reach anywhere where conversations are not deleted as a whole.
+    // The same where conversations are not deleted as a whole, so that none reaches into a held window.
     let deletion = held_after("dataDeletion", |_| {});
     let story = play(&deletion, [count(1), accepted(), status("completed"), count(0)]);
     assert_eq!((story.end(), story.events("holds_checked")), (verified(), vec![]));
 }
 
-/// Of several that keep something, those are named that keep what nothing protects.
+/// Only the holds are named that keep something unprotected.
 #[test]
-fn what_stops_a_chunk_is_named_with_what_is_protected() {
+fn a_held_chunk_names_what_stops_it_and_what_is_protected() {
     let held = held_after("recordingJobs", |order| {
         order["heldConversations"] = json!([{ "id": "b", "hold": "H-1" }, { "id": "c", "hold": "H-3" }]);
     });
@@ -395,9 +395,9 @@ fn what_stops_a_chunk_is_named_with_what_is_protected() {
     );
 }
 
-/// A look that was given up has found nothing, and does not say so.
+/// A search that was given up is not recorded as a check.
 #[test]
-fn a_search_without_an_end_stops_the_chunk_and_is_no_look() {
+fn a_search_that_is_given_up_stops_the_chunk_and_is_no_check() {
     let held = held_after("recordingJobs", |_| {});
     let page = |n: u32| {
         let one = |i: u32| {
@@ -411,7 +411,7 @@ fn a_search_without_an_end_stops_the_chunk_and_is_no_look() {
     assert!(story.run.view().cause.unwrap().message.contains("hold `H-2`"));
 }
 
-/// A hundred that reach into what is kept, of which the last is protected like all the others, and one more.
+/// A page of a hundred conversations that reach into a held window, and the answer that all of them are protected.
 fn full_page(said: u64) -> (Answer, Answer) {
     let one = |id: String| {
         json!({ "conversationId": id, "conversationStart": "2023-01-31T10:00:00.000Z",
@@ -422,9 +422,9 @@ fn full_page(said: u64) -> (Answer, Answer) {
     (Json(200, page), Json(200, all.iter().map(|id| json!({ "id": id })).collect()))
 }
 
-/// How many there are is only about right at Genesys: a full page says more than that.
+/// Genesys's totals are only about right: a full page means that there may be more.
 #[test]
-fn a_full_page_is_followed_by_another_whatever_the_answer_says_that_there_are() {
+fn a_full_page_is_followed_by_another_whatever_the_total_is() {
     let held = held_after("recordingJobs", |_| {});
     let (page, protected) = full_page(100);
     let start = || [created(), job("READY"), page.clone()].into_iter();
@@ -432,15 +432,15 @@ fn a_full_page_is_followed_by_another_whatever_the_answer_says_that_there_are() 
     let story = play(&held, start().chain(further).chain(called_off()));
     assert_eq!(story.end(), ended(Outcome::Held, "hold"));
     assert_eq!(story.events("holds_checked")[0]["unprotected"], json!(["a"]));
-    // The first is of the look at what has recordings.
+    // The first page is from the look at what has recordings.
     assert_eq!(pages(&story)[1..], [(100, 1), (100, 2), (100, 1)], "and those without an end");
-    // Beyond the last page there is no list, and the number stays.
+    // Beyond the last page there is no list, and the total stays.
     let rest = [job("PROCESSING"), job("FULFILLED"), gone()];
     let empty = Json(200, json!({ "totalHits": 100 }));
     let story = play(&held, start().chain([empty, none(), protected]).chain(rest));
     assert_eq!(story.end(), verified());
     assert!(story.waits.iter().all(|wait| matches!(wait, WaitReason::JobPending { .. })), "{:?}", story.waits);
-    // Where some are said to be on it, a page without a list is none.
+    // A page without a list is unreadable if the total says that it has conversations.
     let short = always(Json(200, json!({ "totalHits": 101 })));
     let story = play(&held, start().chain([short]).chain(called_off()));
     assert_eq!(story.end(), ended(Outcome::Failed, "reply.unreadable"));
@@ -464,7 +464,7 @@ fn a_page_that_is_too_large_is_asked_for_again_and_smaller() {
         error(400, "response.entity.too.large"),
         Text(413, ""),
     ] {
-        // What the page before has found is not forgotten, and what it says that there are is not counted twice.
+        // What the page before has found still counts, and its total is not counted twice.
         let ready = json!({ "id": "job-1", "state": "READY", "totalConversations": 101, "totalRecordings": 5 });
         let begun = || [created(), Json(200, ready.clone()), full_page(101).0, too_large.clone(), too_large.clone()];
         let Json(200, mut page) = reaching() else { panic!("a page is an answer") };
@@ -476,7 +476,7 @@ fn a_page_that_is_too_large_is_asked_for_again_and_smaller() {
             let further = [Json(200, page.clone()), none()].into_iter().chain(asked);
             let story = play(&held, begun().into_iter().chain(further).chain(called_off()));
             assert_eq!(story.end(), ended(Outcome::Held, end));
-            // The first is of the look at what has recordings.
+            // The first page is from the look at what has recordings.
             assert_eq!(pages(&story)[1..6], [(100, 1), (100, 2), (25, 1), (5, 1), (5, 1)]);
             if total == 101 {
                 assert_eq!(story.events("holds_checked")[0]["protected"].as_array().unwrap().len(), 100);
@@ -484,7 +484,7 @@ fn a_page_that_is_too_large_is_asked_for_again_and_smaller() {
         }
     }
     let too_large = || error(413, "payload.too.large");
-    // The same where it is looked up what has recordings, from the first page.
+    // The same in the look at what has recordings, which starts again from the first page.
     let listed = |n: usize| {
         let Json(200, mut page) = conversations(&["a", "b", "c", "d", "e"][..n]) else { panic!("a page is an answer") };
         page["totalHits"] = json!(7);
@@ -497,7 +497,7 @@ fn a_page_that_is_too_large_is_asked_for_again_and_smaller() {
     let story = play(&held, begun.into_iter().chain((0..7).map(|_| gone())));
     assert_eq!((story.end(), story.run.view().remaining), (verified(), Some(0)));
     assert_eq!(pages(&story)[..4], [(100, 1), (25, 1), (5, 1), (5, 2)]);
-    // There is an end to it; and smaller pages do not mean fewer conversations.
+    // Page sizes shrink only so far, and smaller pages do not mean that fewer conversations are searched.
     let refused = [created(), job("READY"), too_large(), too_large(), too_large()];
     let story = play(&held, refused.into_iter().chain(called_off()));
     assert_eq!(story.end(), ended(Outcome::Failed, "payload.too.large"));
@@ -510,14 +510,14 @@ fn a_page_that_is_too_large_is_asked_for_again_and_smaller() {
     let pages = [created(), job("READY"), too_large(), too_large()].into_iter().chain((0..400).map(five));
     let story = play(&held, pages.chain(called_off()));
     assert_eq!(story.end(), ended(Outcome::Held, "hold"));
-    // Of anything else it is what it was.
+    // Any other request that is too large is simply refused.
     let story = play(&held, [created(), error(413, "payload.too.large")].into_iter().chain(called_off()));
     assert_eq!(story.end(), ended(Outcome::Failed, "payload.too.large"));
 }
 
-/// What explains the recordings that a job skipped is not what was looked up before it was executed.
+/// The protection that explains skipped recordings is not what was checked before the execution.
 #[test]
-fn protection_that_explains_what_a_job_skipped_is_no_look_before_it() {
+fn protection_that_explains_what_a_job_skipped_is_no_check_of_the_holds() {
     let skipped = json!({ "id": "job-1", "state": "FULFILLED", "totalRecordings": 5, "totalProcessedRecordings": 3,
                           "totalSkippedRecordings": 2, "totalFailedRecordings": 0 });
     let look = [Json(200, json!([{ "id": "a" }])), there(2), gone()];
@@ -533,7 +533,7 @@ fn protection_that_explains_what_a_job_skipped_is_no_look_before_it() {
     assert_eq!(story.events("holds_checked"), Vec::<Value>::new());
 }
 
-/// A hold that comes in the cool-off keeps recordings that the job has given a date, skipping nothing.
+/// A hold that comes in the cool-off keeps recordings that the job has given a date and did not skip.
 #[test]
 fn protection_that_came_in_the_cool_off_is_asked_for_after_it() {
     let order = order("recordingJobs", |order| {
@@ -575,7 +575,7 @@ fn however_many_conversations_are_held_all_of_them_are_looked_up() {
     assert_eq!((story.end(), asked(&story), story.times(SUBMIT)), (ended(Outcome::Held, "hold"), 2, 0));
 }
 
-/// Conversations of the chunk, the last to end first; of some it is asked whether the platform protects them.
+/// A page of the chunk's conversations, those first that ended last.
 fn page(ids: std::ops::Range<u32>, end: &str, total: u32) -> Value {
     let one = |n: u32| json!({ "conversationId": format!("c-{n:03}"), "conversationStart": "2023-01-31T10:00:00.000Z", "conversationEnd": end });
     json!({ "conversations": ids.map(one).collect::<Vec<_>>(), "totalHits": total })
@@ -593,11 +593,11 @@ fn however_many_conversations_reach_into_a_held_window_all_are_asked_about() {
     assert_eq!((story.end(), asked(&story)), (ended(Outcome::Held, "hold"), 2));
     let message = story.run.view().cause.unwrap().message;
     assert!(message.ends_with(": 1 of them, by hold `H-2`"), "{message}");
-    // All that is left is protected: the job may run, and leaves them out.
+    // Everything touched is protected: the job may run, and leaves it out.
     let rest = [job("PROCESSING"), job("FULFILLED"), gone()];
     let story = play(&held, found().into_iter().chain([protects(0..100), protects(100..101)]).chain(rest));
     assert_eq!((story.end(), asked(&story)), (verified(), 2));
-    // Once one has ended before the window, so have all that follow.
+    // After one that ended before the held window, all have.
     let mut mixed = page(0..2, into, 101);
     mixed["conversations"][1]["conversationEnd"] = json!("2023-01-31T11:00:00.000Z");
     let story = play(
@@ -605,7 +605,7 @@ fn however_many_conversations_reach_into_a_held_window_all_are_asked_about() {
         [created(), job("READY"), Json(200, mixed), none(), protects(0..0)].into_iter().chain(called_off()),
     );
     assert_eq!(story.end(), ended(Outcome::Held, "hold"));
-    // Those without an end are asked for by themselves, if only one of the windows is one that they can reach into.
+    // Conversations without an end are asked for separately if they can reach into at least one of the windows.
     let mut both = held.clone();
     both.held_windows.push(both.held_windows[0].clone());
     both.held_windows[1].rule = true;
@@ -617,6 +617,6 @@ fn however_many_conversations_reach_into_a_held_window_all_are_asked_about() {
     let story = play(&both, answers.into_iter().chain([gone()]));
     assert_eq!(story.end(), verified());
     let asked: Vec<_> = bodies(&story).into_iter().filter(|body| body["body"]["interval"].is_string()).collect();
-    // The first is of the look at what has recordings.
+    // The first page is from the look at what has recordings.
     assert_eq!((asked.len(), asked[1]["body"] == asked[2]["body"]), (3, false));
 }

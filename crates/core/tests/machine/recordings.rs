@@ -1,4 +1,4 @@
-//! Stories of `recordingJobs`: executions of which nobody knows, cool-offs, and what is looked at afterwards.
+//! Stories of `recordingJobs`: unanswered executions, cool-offs, and what is looked at afterwards.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn many(answer: impl Fn() -> Answer, times: usize) -> impl Iterator<Item = Answe
     (0..times).map(move |_| answer())
 }
 
-/// An execution that nobody answered, and a job that stays ready for as long as it is watched before it is executed again.
+/// An unanswered execution, and a job that stays ready as long as it is watched before it is executed again.
 fn unanswered() -> impl Iterator<Item = Answer> {
     let lost = [created(), job("READY"), Lost(NoResponse::Dropped)];
     lost.into_iter().chain(many(|| job("READY"), 8))
@@ -48,7 +48,7 @@ fn a_cancel_after_an_unanswered_execution_believes_the_job_alone() {
     let too_late = [error(400, "bad.request"), job("PROCESSING"), job("FULFILLED"), gone()];
     let story = play(&order, start().chain(too_late));
     assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 1), "it had begun, so it is seen through");
-    // It may have begun before the cancellation: whatever that is answered with, the job is asked.
+    // The job may have begun before it was cancelled: whatever the cancellation is answered, the job is asked.
     let unreadable = || [Text(204, ""), error(404, "not.found"), Text(200, "<html>"), job("PROCESSING")];
     for answer in unreadable() {
         let midway = [answer, job("CANCELLED"), Json(200, json!([{ "fileState": "AVAILABLE" }]))];
@@ -65,7 +65,7 @@ fn a_cancel_after_an_unanswered_execution_believes_the_job_alone() {
     assert_eq!(play(&order, start().chain(gone)).end(), ended(Outcome::Unknown, "job.gone"));
 }
 
-/// Whoever should have executed the job died; it was never sent, or it was and never arrived.
+/// The worker died while it was to execute the job. The execution was not sent, or was sent and did not arrive.
 fn died_executing(order: &Order) -> ChunkRun {
     let now = Timestamp::parse("2024-01-01T00:00:00Z").unwrap();
     let cx = Context { order, pace: Pace::default(), now };
@@ -76,7 +76,7 @@ fn died_executing(order: &Order) -> ChunkRun {
         run = step.run;
         input = match step.next {
             Next::Send(_) if run.is_deleting() => break run,
-            Next::Send(_) => answered(answers.next().unwrap()),
+            Next::Send(_) => input_of(answers.next().unwrap()),
             Next::TakeSlot => Input::Slot { granted: true },
             Next::WaitUntil { at, .. } => {
                 later = at;
@@ -91,7 +91,7 @@ fn died_executing(order: &Order) -> ChunkRun {
 #[test]
 fn a_retry_executes_a_job_whose_execution_was_lost() {
     let order = recordings(|_| {});
-    // One stale look does not make it wait for ever either.
+    // One outdated answer does not make it wait for ever.
     let stale = [created(), job("READY"), Lost(NoResponse::Dropped), job("PENDING")];
     let rest = || [job("PROCESSING"), job("FULFILLED"), gone()];
     let story = play(&order, stale.into_iter().chain(many(|| job("READY"), 8)).chain(rest()));
@@ -107,7 +107,7 @@ fn cooling() -> Order {
     recordings(|order| order["request"]["recordings"] = json!({ "coolOffDays": 7 }))
 }
 
-/// One conversation, which the platform does not protect, and its recordings.
+/// The answers after a cool-off about one conversation: the platform does not protect it, and these are its recordings.
 fn look_after_cool_off(recordings: Answer) -> [Answer; 2] {
     [Json(200, json!([])), recordings]
 }
@@ -126,14 +126,14 @@ fn the_cool_off_is_counted_from_the_try_that_created_the_job() {
 }
 
 #[test]
-fn a_job_that_waited_away_its_cool_off_is_not_executed() {
+fn a_job_that_lost_its_cool_off_is_not_executed() {
     let order = cooling();
     let dead = died_executing(&order);
     let again = || many(|| job("READY"), 8);
     let late = again().chain(called_off());
     let story = go_on(&order, dead.clone().retried().unwrap(), "2024-01-06T00:00:00Z", late);
     assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Failed, "job.coolOff"), 0));
-    // Another try makes a job of its own, with its whole cool-off.
+    // The next attempt creates its own job, with a whole cool-off.
     assert!(story.run.retried().unwrap().view().request_id.is_none());
     let soon = again().chain([job("PROCESSING"), job("FULFILLED")]).chain(look_after_cool_off(gone()));
     let story = go_on(&order, dead.retried().unwrap(), "2024-01-01T01:00:00Z", soon);
@@ -141,7 +141,7 @@ fn a_job_that_waited_away_its_cool_off_is_not_executed() {
 }
 
 #[test]
-fn a_cool_off_is_waited_for_and_the_removal_after_it_too() {
+fn a_cool_off_and_the_removal_after_it_are_waited_for() {
     let kept = || Json(200, json!([{ "fileState": "AVAILABLE", "deleteDate": "2024-01-08T00:00:00.000Z" }]));
     let start = [created(), job("READY"), job("PROCESSING"), job("FULFILLED")];
     let looks = look_after_cool_off(kept()).into_iter().chain(look_after_cool_off(gone()));
@@ -157,7 +157,7 @@ fn a_cool_off_is_waited_for_and_the_removal_after_it_too() {
 #[test]
 fn a_cancel_in_the_cool_off_says_what_is_still_to_come() {
     let order = cooling();
-    // Before the job has run, and while it runs; both times it runs to its end.
+    // Cancelled before the job has run, and while it runs; either way it runs to its end.
     for cancelled in [
         [job("READY"), job("PROCESSING"), CancelFirst(Box::new(job("FULFILLED")))],
         [job("READY"), CancelFirst(Box::new(job("PROCESSING"))), job("FULFILLED")],
@@ -167,7 +167,7 @@ fn a_cancel_in_the_cool_off_says_what_is_still_to_come() {
         assert!(story.elapsed < Duration::from_secs(3_600), "nobody waits for what nobody wants");
         assert!(story.run.view().cause.unwrap().message.contains("2024-01-08T"), "the date is named");
         assert_eq!(story.run.view().records_deleted, None);
-        // Whoever changes their mind again has it seen through.
+        // A retry takes the cancel back, and the chunk is seen through.
         let again = story.run.retried().unwrap();
         let rest = [job("FULFILLED")].into_iter().chain(look_after_cool_off(gone()));
         let story = go_on(&order, again, "2024-01-02T00:00:00Z", rest);
@@ -179,7 +179,7 @@ fn a_cancel_in_the_cool_off_says_what_is_still_to_come() {
     assert_eq!(step.next, Next::Done(Outcome::Unknown), "a cancel is not slept through");
 }
 
-/// A chunk that has begun its cool-off, and when.
+/// A chunk that has begun its cool-off, and the time.
 fn cooled(order: &Order) -> (ChunkRun, Timestamp) {
     let looked = [conversations(&["a"]), there(1)];
     let waiting = [created(), job("READY")].into_iter().chain(looked).chain([job("PROCESSING"), job("FULFILLED")]);
@@ -190,7 +190,7 @@ fn cooled(order: &Order) -> (ChunkRun, Timestamp) {
         let step = run.step(Context { order, pace: Pace::default(), now }, input);
         run = step.run;
         input = match step.next {
-            Next::Send(_) => answered(answers.next().unwrap()),
+            Next::Send(_) => input_of(answers.next().unwrap()),
             Next::TakeSlot => Input::Slot { granted: true },
             Next::WaitUntil { reason: WaitReason::CoolOff, .. } => return (run, now),
             Next::WaitUntil { at, .. } => {
@@ -202,9 +202,9 @@ fn cooled(order: &Order) -> (ChunkRun, Timestamp) {
     }
 }
 
-/// Nothing can be called back any more, but somebody can take the dates back until then.
+/// The job can no longer be called back, but until their date a person can take the delete dates back.
 #[test]
-fn a_hold_in_the_cool_off_is_told_at_once_with_the_date() {
+fn a_hold_in_the_cool_off_ends_the_chunk_at_once_and_names_the_date() {
     let order = cooling();
     let (run, now) = cooled(&order);
     let step = |objection: Objection, now| {
@@ -223,7 +223,7 @@ fn a_hold_in_the_cool_off_is_told_at_once_with_the_date() {
         assert_eq!(code, "policy.scheduled");
         assert!(message.contains("hold `H-9` keeps") && message.contains("2024-01-08T"), "{message}");
         assert_eq!(told.run.view().records_deleted, None);
-        // What has become of it is seen by whoever tries again.
+        // A retry sees what has become of the recordings.
         let rest = [job("FULFILLED")].into_iter().chain(look_after_cool_off(gone()));
         let story = go_on(&order, told.run.retried().unwrap(), "2024-01-09T00:00:00Z", rest);
         assert_eq!((story.end(), story.times("POST jobs")), (verified(), 0));
@@ -235,7 +235,7 @@ fn a_hold_in_the_cool_off_is_told_at_once_with_the_date() {
 }
 
 #[test]
-fn what_is_looked_at_is_spread_over_the_whole_window() {
+fn the_sample_is_spread_over_the_whole_window() {
     let page = |from: u32, count: u32| {
         let one = |i: u32| {
             json!({ "conversationId": format!("c-{i}"), "conversationStart": "2023-01-05T10:00:00.000Z",
@@ -255,11 +255,11 @@ fn what_is_looked_at_is_spread_over_the_whole_window() {
     assert_eq!(pages, [1, 3, 5, 7, 10]);
     let asked: Vec<_> = story.requests.iter().filter(|r| r.path.ends_with("recordingmetadata")).collect();
     assert!(asked[0].path.contains("/c-0/") && asked[9].path.contains("/c-949/"));
-    // What had none before is not looked at again.
+    // A conversation that had no recordings before is not looked at again.
     let again: Vec<_> = asked[10..].iter().map(|r| r.path.split('/').nth(4).unwrap()).collect();
     assert_eq!(again, ["c-0", "c-200", "c-400", "c-600", "c-900"]);
 
-    // Whoever wants every conversation looked at has every conversation looked at.
+    // If every conversation is to be looked at, every one is.
     let all = recordings(|order| order["limits"] = json!({ "verifyConversations": 1000 }));
     let looks = (0..10).flat_map(|n| {
         let count = if n == 9 { 50 } else { 100 };
@@ -284,7 +284,7 @@ fn protection_explains_only_as_much_as_it_protects() {
     let story = play(&recordings(|_| {}), start.into_iter().chain(look));
     assert_eq!(story.end(), ended(Outcome::Residual, "job.skipped"));
     let view = story.run.view();
-    // Those that it skipped besides are not there: nobody can say what is.
+    // The other skipped recordings were not seen, so what is left is unknown.
     assert_eq!((view.protected, view.remaining, view.records_deleted), (Some(2), None, Some(10)));
 }
 
@@ -303,7 +303,7 @@ fn a_job_that_is_over_is_not_watched_for_ever() {
 }
 
 #[test]
-fn a_deletion_that_the_server_has_forgotten_is_told_by_the_counts() {
+fn a_deletion_that_the_server_has_forgotten_is_settled_by_the_counts() {
     let order = deletion(json!({}));
     let forgotten = [count(5), accepted(), always(error(404, "not.found")), count(0)];
     let story = play(&order, forgotten);
@@ -312,9 +312,9 @@ fn a_deletion_that_the_server_has_forgotten_is_told_by_the_counts() {
     assert_eq!((story.end(), story.times(SUBMIT)), (verified(), 0));
 }
 
-/// A server may give fewer entries a page than it is asked for, and say how many there are.
+/// A server may give fewer entries per page than it is asked for, and say how many there are.
 #[test]
-fn what_a_server_lists_on_short_pages_is_read_to_the_last() {
+fn short_pages_are_read_to_the_last() {
     let order = recordings(|_| {});
     let short = |entities: Vec<Value>, said: Value| {
         let mut page = json!({ "entities": entities });
@@ -345,7 +345,7 @@ fn what_a_server_lists_on_short_pages_is_read_to_the_last() {
 }
 
 #[test]
-fn a_job_that_was_perhaps_created_counts_and_is_looked_for_by_the_retry() {
+fn a_job_that_may_have_been_created_counts_and_is_looked_for_by_the_retry() {
     let order = recordings(|_| {});
     let lost = || Lost(NoResponse::Dropped);
     let first = play(&order, [lost(), always(error(503, "service.unavailable"))]);

@@ -12,7 +12,7 @@ pub(super) fn report(order: &Order, logs: &[&str]) -> Report {
 }
 
 #[test]
-fn what_is_still_there_is_not_reported_as_deleted() {
+fn recordings_that_are_still_there_are_not_reported_as_deleted() {
     let order = order("recordingJobs", |order| {
         order["limits"] = json!({ "verifySeconds": 10, "verifyConversations": 10 });
     });
@@ -32,7 +32,7 @@ fn what_is_still_there_is_not_reported_as_deleted() {
 }
 
 #[test]
-fn the_submits_of_an_attempt_that_is_over_are_counted_beside_those_of_the_next() {
+fn the_submits_of_all_attempts_are_counted() {
     let order = order("recordingJobs", |_| {});
     let looked = || [Json(200, json!([]))];
     let first = [created(), job("READY"), job("PROCESSING"), job("CANCELLED")].into_iter().chain(looked());
@@ -45,7 +45,8 @@ fn the_submits_of_an_attempt_that_is_over_are_counted_beside_those_of_the_next()
     assert_eq!((chunk.submits, chunk.records_deleted), (2, None));
 }
 
-/// A job that was created and counted, and called off before it was executed, has deleted nothing: that is known, and not unmeasured.
+/// A job that has counted and was called off before it was executed has deleted nothing. That is known, and not an unmeasured
+/// number.
 #[test]
 fn a_job_that_was_called_off_has_deleted_nothing_and_does_not_hide_what_a_retry_deletes() {
     let order = order("recordingJobs", |_| {});
@@ -64,7 +65,7 @@ fn a_job_that_was_called_off_has_deleted_nothing_and_does_not_hide_what_a_retry_
 }
 
 #[test]
-fn what_was_refused_is_no_submit_while_the_chunk_is_open() {
+fn a_refused_submit_does_not_count_while_the_chunk_is_open() {
     let order = deletion(json!({}));
     let mut run = fresh(&order);
     let (mut now, mut input, mut log) =
@@ -76,7 +77,7 @@ fn what_was_refused_is_no_submit_while_the_chunk_is_open() {
         log.extend(step.records.iter().map(|record| record.line() + "\n"));
         run = step.run;
         input = match step.next {
-            Next::Send(_) => answered(answers.next().unwrap()),
+            Next::Send(_) => input_of(answers.next().unwrap()),
             Next::WaitUntil { .. } if answers.len() == 0 => break,
             Next::WaitUntil { at, .. } => {
                 now = at;
