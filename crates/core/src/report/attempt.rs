@@ -43,7 +43,7 @@ pub(super) struct Attempt {
     pub(super) remote_status: Option<String>,
     /// What the job says it has done.
     pub(super) processed: Option<Processed>,
-    /// What the last look found after that and after the last deletion; `None` without one.
+    /// What the last look found since the last status and the last deletion; `None` without one.
     pub(super) last_look: Option<Look>,
     /// Submits whose acceptance is on record.
     pub(super) accepted: u64,
