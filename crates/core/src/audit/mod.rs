@@ -45,12 +45,13 @@ pub enum Event {
     },
     /// Everything that may be on hold was looked up right before the deletion. Written whenever there is something to look up.
     HoldsChecked {
-        /// How many conversations were asked about: those that holds name in the order.
+        /// How many conversations were asked about: those that the order names as held.
         asked: u64,
         /// How many held windows and retention periods were searched for conversations that reach into them from the chunk: those
         /// of [`Order::reachable_from`](crate::order::Order::reachable_from).
         periods: u64,
-        /// Conversations that are on hold, that the chunk would delete and that the platform does not protect; at most 100.
+        /// Conversations that a hold or retention period keeps, that the chunk would delete and that the platform does not protect;
+        /// at most 100.
         unprotected: Vec<String>,
         /// Conversations that the platform itself protects, so that the job will skip them.
         protected: Vec<String>,

@@ -29,7 +29,7 @@ pub(super) struct Attempt {
     pub(super) has_started: bool,
     /// Whether somebody asked to stop.
     pub(super) cancel_asked: bool,
-    /// Whether the last look found something on hold in the window.
+    /// Whether the last lookup of holds found something on hold in the window.
     pub(super) found_held: bool,
     /// Whether everything that may be on hold was looked up since the last deletion that may have arrived.
     pub(super) holds_checked: bool,
@@ -51,7 +51,7 @@ pub(super) struct Attempt {
     pub(super) request_id: Option<String>,
     /// The last count before a deletion.
     pub(super) counted: Option<u64>,
-    /// The highest of these counts and that of the attempt before: an earlier one may have counted what one more submit deletes.
+    /// The highest of these counts and that of the attempt before: an earlier count may include what one more submit deletes.
     pub(super) highest_count: Option<u64>,
     pub(super) duration_ms: u64,
     pub(super) end: Option<End>,

@@ -184,8 +184,8 @@ impl Attempts {
     }
 
     /// The attempts that submitted and may have deleted something. A job that was called off before it ran counts as a submit, but
-    /// has deleted nothing. An attempt that continues the submit of another one always counts, because its word is not taken for
-    /// the other's.
+    /// has deleted nothing. An attempt that continues the submit of another one counts whatever its outcome, because its word is
+    /// not taken for the other's.
     fn deleting_attempts(&self) -> impl Iterator<Item = &Attempt> {
         let may = |attempt: &Attempt| {
             attempt.continues_previous_submit() || attempt.end.as_ref().is_none_or(End::may_have_deleted)
