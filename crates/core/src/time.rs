@@ -87,7 +87,7 @@ impl Timestamp {
             }
         })?;
         let Some(offset_ms) = written.offset_ms else { return Err(TimestampError::NoOffset) };
-        // No server involved knows leap seconds. seconds.
+        // No server involved knows leap seconds.
         if written.leap {
             return Err(TimestampError::NoSuchTime);
         }

@@ -53,8 +53,7 @@ pub fn parse(text: &str, limit: usize) -> Result<Value, ParseError> {
         let (line, column) = (error.line(), error.column());
         let full = error.to_string();
         let what = full.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&full).to_owned();
-        // The visitor below raises a data error only for a repeated member; every other error comes from the parser. a data error
-        // in one case only; everything else comes from the parser.
+        // The visitor below raises a data error only for a repeated member; every other error comes from the parser.
         if error.is_data() {
             ParseError::Repeated { what, line, column }
         } else {
