@@ -47,8 +47,8 @@ pub(super) fn of_record(attempt: &Attempt, order: &Order, chunk: Chunk, record: 
     ]
 }
 
-/// How many lookups must come before the chunk is deleted: conversations on hold, and windows and periods that conversations of the
-/// chunk may reach into.
+/// What must be looked up before the chunk is deleted: the number of conversations on hold, and of windows and periods that
+/// conversations of the chunk may reach into.
 pub(super) fn required_lookups(order: &Order, chunk: Chunk) -> (u64, u64) {
     (order.held_conversations.len() as u64, order.reachable_from(chunk.window).count() as u64)
 }
@@ -188,8 +188,8 @@ fn denies_deletion(api: DeletionApi, attempt: &Attempt, end: &End) -> bool {
     end.is_harmless() && may_have_run
 }
 
-/// Whether it has deleted records, though it ended without deleting or submitted nothing. Another attempt at the chunk may have
-/// deleted some.
+/// Whether it has deleted records, although its outcome says that nothing was deleted, or it submitted nothing. Another attempt at
+/// the chunk may have deleted some.
 fn contradicts_itself(end: &End) -> bool {
     (end.is_harmless() || end.submits == 0) && end.records_deleted.is_some_and(|deleted| deleted > 0)
 }
