@@ -1,4 +1,4 @@
-//! How long checking takes, from two texts to a plan with its digest.
+//! Measures checking, from two texts to a plan with its digest.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use purge_core::plan::{CheckContext, Checked, check};
@@ -16,7 +16,7 @@ fn request(start: &str, end: &str, chunking: &serde_json::Value) -> String {
     .to_string()
 }
 
-/// Holds of 90 minutes, `apart` milliseconds from one to the next.
+/// Holds of 90 minutes that begin `apart` milliseconds from each other.
 fn holds(from: Timestamp, apart: i64) -> String {
     let holds: Vec<serde_json::Value> = (0..1_000)
         .map(|n| {

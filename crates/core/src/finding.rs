@@ -1,23 +1,23 @@
-//! Findings: what is wrong or worth knowing, where, and what to do about it.
+//! Findings: what is wrong or worth knowing, where it is, and what to do about it.
 
 use serde::{Deserialize, Serialize};
 
-/// How much a finding weighs.
+/// How serious a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Severity {
-    /// The text is wrong: nothing can be planned from it (exit code 2).
+    /// The document is wrong: no plan can be made from it (exit code 2).
     Error,
-    /// The text is right but a hold, a retention rule or a guard forbids it (exit code 3).
+    /// The document is right, but a hold, a retention rule or a guard forbids the plan (exit code 3).
     Blocked,
-    /// It can go on, but a person should know.
+    /// The plan can be made, but a person should know this.
     Warning,
-    /// Said for completeness.
+    /// For completeness only.
     Note,
 }
 
 impl Severity {
-    /// Whether a finding of this weight stops the plan.
+    /// Whether a finding of this severity prevents a plan.
     #[must_use]
     pub fn stops(self) -> bool {
         match self {
@@ -29,15 +29,15 @@ impl Severity {
 
 /// One problem or remark.
 ///
-/// `message` is one line in lower case without a full stop, with what the person typed in backticks; the advice is in `help`.
+/// `message` is one line in lower case without a full stop, with what the person typed in backticks. Advice is in `help`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Finding {
-    /// Stable, dotted, for programs and for looking up: `range.reversed`.
+    /// A stable, dotted code for programs and for looking up, such as `range.reversed`.
     pub code: String,
-    /// How much it weighs.
+    /// How serious it is.
     pub severity: Severity,
-    /// Which document, and where in it: `#/range/end` in the request, `policy#/holds/0/range` in the policy.
+    /// The document and the place in it: `#/range/end` in the request, `policy#/holds/0/range` in the policy.
     pub pointer: String,
     /// What is wrong, in one line.
     pub message: String,
@@ -46,7 +46,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// A finding of the given weight.
+    /// Makes a finding.
     #[must_use]
     pub fn new(
         severity: Severity,
@@ -59,7 +59,7 @@ impl Finding {
     }
 }
 
-/// Whether any of them stops the plan.
+/// Whether any of the findings prevents a plan.
 #[must_use]
 pub fn stops(findings: &[Finding]) -> bool {
     findings.iter().any(|f| f.severity.stops())

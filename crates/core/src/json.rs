@@ -1,4 +1,4 @@
-//! JSON at the border: canonical bytes and digests, strict parsing, and a reader that reports every problem at once.
+//! JSON at the boundary: canonical bytes and digests, strict parsing, and a reader that reports every problem at once.
 
 mod members;
 mod read;
@@ -15,26 +15,27 @@ pub(crate) use read::{Field, Object, Reader, join};
 pub use strict::{ParseError, deserialize_into, parse};
 pub use write::text;
 
-/// The RFC 8785 canonical bytes of a value: object members sorted, no spaces, numbers in one form.
+/// The RFC 8785 canonical bytes of a value: sorted members, no spaces, one form for each number.
 ///
-/// Everything that this program digests is made of strings, booleans, integers below 2^53, lists and objects with text keys,
-/// for which this cannot fail; a value that has no JSON form gives no bytes at all.
+/// Everything that this program digests consists of strings, booleans, integers below 2^53, lists, and objects with text keys. For
+/// these it cannot fail. A value that has no JSON form gives no bytes.
 #[must_use]
 pub fn canonical(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_value(value).map(|value| write::canonical_text(&value).into_bytes()).unwrap_or_default()
 }
 
-/// A count out of an answer; `None` for anything but a whole number that can be written down as it is.
+/// Reads a count from an answer. `None` for anything but a whole number that canonical JSON can write exactly.
 pub(crate) fn whole(value: &Value) -> Option<u64> {
     value.as_u64().filter(is_exact)
 }
 
-/// Whether canonical JSON can write it down as it is: its numbers are those of JavaScript.
+/// Whether canonical JSON can write the number exactly. Its numbers are those of JavaScript.
 pub(crate) fn is_exact(number: &u64) -> bool {
     *number < 1 << 53
 }
 
-/// Reads the version of what a ledger keeps: another one says things that this program does not know, so it is not carried on.
+/// Reads the version of a value that a ledger keeps. Only the known version is accepted: another one may say things that this
+/// program does not understand.
 pub(crate) fn version<'de, const KNOWN: u32, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     let found = u32::deserialize(deserializer)?;
     let refusal = || {
@@ -45,13 +46,13 @@ pub(crate) fn version<'de, const KNOWN: u32, D: Deserializer<'de>>(deserializer:
     if found == KNOWN { Ok(found) } else { Err(D::Error::custom(refusal())) }
 }
 
-/// SHA-256 as it is written everywhere: `sha256:` and 64 lower-case hexadecimal digits.
+/// The SHA-256 digest in the form used everywhere: `sha256:` and 64 lower-case hexadecimal digits.
 #[must_use]
 pub fn digest(bytes: &[u8]) -> String {
     digest_of(&[bytes])
 }
 
-/// The [`digest`] of these pieces, one after the other.
+/// The [`digest`] of the concatenated pieces.
 #[must_use]
 pub(crate) fn digest_of(pieces: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
@@ -59,13 +60,14 @@ pub(crate) fn digest_of(pieces: &[&[u8]]) -> String {
     written(hash)
 }
 
-/// A hash that is complete, as a [`digest`].
+/// Writes a finished hash as a [`digest`].
 #[must_use]
 pub(crate) fn written(hash: Sha256) -> String {
     hex("sha256:", &hash.finalize())
 }
 
-/// A digest as people have it: with or without `sha256:`, in any case, and with the name that `sha256sum` writes after it.
+/// Reads a digest as people have it: with or without `sha256:`, in any case, and optionally followed by the file name that
+/// `sha256sum` writes. `None` if it is not a digest.
 #[must_use]
 pub fn typed_digest(text: &str) -> Option<String> {
     let word = text.split_whitespace().next()?;
@@ -74,7 +76,7 @@ pub fn typed_digest(text: &str) -> Option<String> {
     is_one.then(|| format!("sha256:{}", digits.to_ascii_lowercase()))
 }
 
-/// Lower-case hexadecimal digits, two a byte, after something else.
+/// `before`, followed by the bytes as lower-case hexadecimal digits.
 #[must_use]
 pub(crate) fn hex(before: &str, bytes: &[u8]) -> String {
     let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + (nibble - 10) };
@@ -86,13 +88,13 @@ pub(crate) fn hex(before: &str, bytes: &[u8]) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
-/// Characters that change what a reader sees without being seen: control characters, and those that turn the direction of writing.
-/// An approver must not read another text than the one that is signed for.
+/// Whether a character invisibly changes what a reader sees: control characters, and those that change the direction of writing.
+/// What an approver reads must be the text that is signed for.
 pub(crate) fn is_deceptive(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Characters that leave no mark on paper: those that deceive, and those that Unicode says to ignore
+/// Whether a character leaves no mark on paper: deceptive ones, and those that Unicode says to ignore
 /// (`Default_Ignorable_Code_Point`).
 #[must_use]
 pub fn is_unseen(c: char) -> bool {
@@ -104,7 +106,8 @@ pub fn is_unseen(c: char) -> bool {
             | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// What a person typed, for a message: in backticks, on one line, at most 80 characters, so that a digest is whole.
+/// Quotes what a person typed for a message: in backticks, on one line, cut after 80 characters, which is enough for a whole
+/// digest.
 pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::from("`");
     for (place, c) in text.chars().enumerate() {

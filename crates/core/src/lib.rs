@@ -1,10 +1,10 @@
 //! Every decision of genesys-purge, and nothing else.
 //!
-//! This crate checks purge requests, cuts them into chunks, builds payloads, reads replies, and carries one chunk from
-//! approved to verified as a step machine. It does no IO, reads no clock, uses no randomness and is never asynchronous, so the
-//! browser, the command line and the functions all run the same decisions on the same bytes.
+//! This crate checks purge requests, cuts them into chunks, builds payloads, interprets replies, and drives each chunk from
+//! approved to verified as a step machine. It does no IO, reads no clock, uses no randomness and is never asynchronous. The
+//! browser, the command line and the functions therefore reach the same decisions from the same bytes.
 
-// On the ground.
+// Ground.
 pub mod bounds;
 pub mod finding;
 pub mod http;

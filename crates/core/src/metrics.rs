@@ -1,13 +1,13 @@
-//! The metrics of a run: a fold over its report, in the Prometheus text exposition format 0.0.4.
+//! The metrics of a run: its report in the Prometheus text exposition format 0.0.4.
 
 use std::fmt::Write as _;
 
 use crate::report::Report;
 
-/// Upper bounds of the duration buckets, in seconds: from a small job to the default deadline of a chunk.
+/// The upper bounds of the duration buckets, in seconds: from a small job to the default deadline of a chunk.
 const BUCKETS_SECONDS: [u64; 8] = [5, 15, 60, 300, 900, 1800, 3600, 14_400];
 
-/// The report as a Prometheus exposition. Values are those of this one run; a metric that was not measured is not there.
+/// Writes the report as a Prometheus exposition. The values are those of this one run; a metric that was not measured is absent.
 #[must_use]
 pub fn prometheus(report: &Report) -> String {
     let mut page = Page(String::new());
@@ -44,7 +44,7 @@ pub fn prometheus(report: &Report) -> String {
     page.0
 }
 
-/// How long the last attempt at each ended chunk took.
+/// Writes how long the last attempt at each ended chunk took.
 fn durations(page: &mut Page, report: &Report) {
     let ended = report.chunks.iter().filter(|chunk| chunk.outcome.is_some());
     let millis: Vec<u64> = ended.filter_map(|chunk| chunk.duration_ms).collect();
@@ -62,7 +62,7 @@ fn durations(page: &mut Page, report: &Report) {
     page.sample("chunk_duration_seconds_count", &[], up_to(u64::MAX));
 }
 
-/// The text so far. Every name gets the prefix `genesys_purge_`.
+/// The text so far. Every metric name gets the prefix `genesys_purge_`.
 struct Page(String);
 
 impl Page {
@@ -71,7 +71,7 @@ impl Page {
     }
 
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
-        let labels: Vec<_> = labels.iter().map(|(key, text)| format!("{key}=\"{}\"", escaped(text))).collect();
+        let labels: Vec<_> = labels.iter().map(|(key, text)| format!("{key}=\"{}\"", escape_label(text))).collect();
         let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
         let _ = writeln!(self.0, "genesys_purge_{name}{labels} {value}");
     }
@@ -84,7 +84,7 @@ impl Page {
     }
 }
 
-/// A label's text, as the format wants it.
-fn escaped(text: &str) -> String {
+/// Escapes the text of a label.
+fn escape_label(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

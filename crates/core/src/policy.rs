@@ -1,4 +1,5 @@
-//! What the organisation allows: retention rules, legal holds, jurisdictions, limits. Read strictly, all problems at once.
+//! What the organisation allows: retention rules, legal holds, jurisdictions and limits. Read strictly, with all problems reported
+//! at once.
 
 mod read;
 
@@ -12,25 +13,25 @@ use crate::request::{DeletionApi, PurgeRequest, RecordType, stands_against};
 use crate::time::Timestamp;
 use crate::window::Window;
 
-/// Version of the policy format that this program reads and writes.
+/// The version of the policy format that this program reads and writes.
 pub const POLICY_VERSION: u32 = 1;
 
 /// The longest policy text that is read, in bytes.
 pub const POLICY_MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// The most seconds that a deadline may have, 30 days: one beyond it is none.
+/// The most seconds that a deadline may have: 30 days. A longer one would be no deadline.
 pub const MAX_SECONDS: u64 = 30 * 86_400;
 
-/// Pages of conversations that are looked at when few of them are: more than one, so that they lie apart.
+/// The number of pages from which a small sample of conversations is taken: more than one, so that the sample is spread out.
 const SAMPLE_PAGES: u32 = 5;
 
-/// A floor: records of these types must be kept at least that long.
+/// A retention rule: records of these types must be kept for at least this long.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RetentionRule {
-    /// Which records; never empty, sorted.
+    /// The record types; never empty, sorted.
     pub record_types: Vec<RecordType>,
-    /// Only in this jurisdiction; everywhere when absent.
+    /// The jurisdiction in which the rule applies; everywhere when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jurisdiction: Option<String>,
     /// Whole days that must have passed since the record was made.
@@ -40,38 +41,39 @@ pub struct RetentionRule {
 }
 
 impl RetentionRule {
-    /// Whether it keeps anything that such a deletion in that jurisdiction would take.
+    /// Whether the rule keeps anything that such a deletion in this jurisdiction would delete.
     pub(crate) fn concerns(&self, api: DeletionApi, asked: &[RecordType], jurisdiction: &str) -> bool {
         let there = self.jurisdiction.as_ref().is_none_or(|only| only == jurisdiction);
         there && stands_against(&self.record_types, api, asked)
     }
 
-    /// The time that is younger than the rule allows to delete, at `now`.
+    /// The time that is too young to delete under this rule, as of `now`.
     pub(crate) fn young(&self, now: Timestamp) -> Option<Window> {
         let age = Duration::from_secs(u64::from(self.min_age_days) * 86_400);
         Window::new(now.minus(age), Timestamp::LATEST)
     }
 }
 
-/// A legal hold: data that must not be deleted. A field that is absent does not narrow it.
+/// A legal hold: data that must not be deleted. An absent field does not narrow the hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Hold {
-    /// Identifies the hold in findings, parts and records; unique.
+    /// The unique name of the hold in findings, parts and records.
     pub id: String,
-    /// The case it belongs to.
+    /// The legal case it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matter: Option<String>,
-    /// Only records of this time.
+    /// Keeps only records of this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range: Option<Window>,
-    /// Only these records; never empty.
+    /// Keeps only these record types; never empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record_types: Option<Vec<RecordType>>,
-    /// Only these conversations; never empty. Looked up right before each deletion.
+    /// Keeps only these conversations; never empty. They are looked up right before each deletion.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation_ids: Option<Vec<String>>,
-    /// Only what this query matches. It cannot be evaluated here, so everything else that the hold names counts as held.
+    /// Keeps only what this query matches. The query cannot be evaluated here, so everything else that the hold names counts as
+    /// held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
 }
@@ -80,40 +82,41 @@ pub struct Hold {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum RangeEnd {
-    /// The end belongs to the range: it is sent as the last millisecond inside. Never wider than asked.
+    /// The end is included, so the last millisecond inside is sent instead. The deletion is never wider than asked.
     #[default]
     Inclusive,
-    /// The end does not belong to the range: it is sent as it is.
+    /// The end is not included and is sent as it is.
     Exclusive,
 }
 
-/// Limits and deadlines. Everything has a default; what a policy leaves out is the default.
+/// Limits and deadlines. Each has a default, which applies when the policy leaves it out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Limits {
-    /// The most records that one chunk may delete; counted before anything is deleted. `null` turns the guard, and with it
-    /// the count, off.
+    /// The most records that one chunk may delete. They are counted before anything is deleted; `null` turns off both guard and
+    /// count.
     pub max_records: Option<u64>,
-    /// Seconds from a chunk's first submit to its end, and as many for what is asked before the submit. Waiting for the request budget
-    /// does not count, nor does the cool-off.
+    /// Seconds from a chunk's first submit to its end, and as many again for what is asked before the submit. Waiting for the
+    /// request budget and the cool-off do not count.
     pub chunk_deadline_seconds: u64,
-    /// Seconds a chunk may wait for its turn: before it gets going, and again for the request budget afterwards.
+    /// Seconds that a chunk may wait for its turn before it begins, and as many again for the request budget afterwards.
     pub queue_deadline_seconds: u64,
-    /// Chunks of a run that one machine has under way at once. `recordingJobs` never has more than 2 in all runs of a ledger, the
-    /// organisation's limit. Functions take no notice: two jobs, and as many chunks of `dataDeletion` as the request budget lets out.
+    /// Chunks of a run that one machine carries out at once. `recordingJobs` never has more than 2 under way in all runs of a
+    /// ledger, the organisation's limit. The functions ignore this setting: they run two jobs, or as many chunks of `dataDeletion`
+    /// as the request budget allows.
     pub concurrency: u32,
-    /// Requests a minute, all chunks together; the API's headers may lower it.
+    /// Requests a minute for all chunks together. Headers of the API may lower it.
     pub requests_per_minute: u32,
-    /// Seconds that an unanswered submit is watched before the same window may be submitted again.
+    /// Seconds to watch an unanswered submit before the same window may be submitted again.
     pub confirm_submit_seconds: u64,
-    /// Seconds for the search index to catch up with a deletion, before what is left counts as residual.
+    /// Seconds to let the search index catch up with a deletion before what is left counts as residual.
     pub verify_seconds: u64,
-    /// Conversations per chunk whose recordings are looked at one by one (`recordingJobs`).
+    /// Conversations per chunk whose recordings are looked up one by one (`recordingJobs`).
     pub verify_conversations: u32,
-    /// Whether the approver must be somebody other than the requester.
+    /// Whether the approver must be another person than the requester.
     pub second_person: bool,
-    /// Whether conversations that reach from a chunk into a held window are looked for before they are deleted by `dataDeletion`,
-    /// too. Off by default, for an API that is not in the catalogue may stand where the analytics of the catalogue do not.
+    /// Whether `dataDeletion`, too, looks for conversations that reach from a chunk into a held window before it deletes them. Off
+    /// by default: this API is not in the catalogue, so it may be offered where the analytics of the catalogue are not.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub spanning_conversations: bool,
     /// How the deletion API reads the end of a date range (`dataDeletion`).
@@ -121,7 +124,7 @@ pub struct Limits {
 }
 
 impl Hold {
-    /// Whether it keeps anything that a deletion of these record types takes.
+    /// Whether the hold keeps anything that a deletion of these record types would delete.
     #[must_use]
     pub fn concerns(&self, api: DeletionApi, asked: &[RecordType]) -> bool {
         self.record_types.as_ref().is_none_or(|kept| stands_against(kept, api, asked))
@@ -147,7 +150,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Chunks under way at once, as the deletion API allows: two recording jobs per organisation (limit of the API).
+    /// The number of chunks under way at once, capped for `recordingJobs` at two jobs, the API's limit per organisation.
     #[must_use]
     pub fn concurrency_for(&self, api: DeletionApi) -> u32 {
         match api {
@@ -156,8 +159,8 @@ impl Limits {
         }
     }
 
-    /// Whether conversations that go on after a chunk are looked for before it is deleted: recording jobs delete them whole, and
-    /// `dataDeletion` may where it is to delete conversations.
+    /// Whether to look, before a chunk is deleted, for conversations that go on after it. Recording jobs delete conversations
+    /// whole; `dataDeletion` may do so when it deletes conversations.
     #[must_use]
     pub fn looks_for_spanning(&self, api: DeletionApi, record_types: &[RecordType]) -> bool {
         match api {
@@ -168,7 +171,7 @@ impl Limits {
         }
     }
 
-    /// Pages of conversations of which some are looked at where not all are, spread over the window.
+    /// The number of pages, spread over the window, from which conversations are taken when not all of them are looked at.
     #[must_use]
     pub fn sample_pages(&self) -> u32 {
         let wanted = self.verify_conversations;
@@ -182,17 +185,17 @@ impl Limits {
     }
 }
 
-/// A policy, read and well-formed.
+/// A policy that is readable and well-formed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Policy {
     /// [`POLICY_VERSION`].
     pub version: u32,
-    /// Retention floors.
+    /// Retention rules.
     pub retention: Vec<RetentionRule>,
     /// Legal holds.
     pub holds: Vec<Hold>,
-    /// Jurisdictions that may be purged; every region when absent.
+    /// The jurisdictions in which data may be purged; all regions when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jurisdictions: Option<Vec<String>>,
     /// Limits.
@@ -200,7 +203,7 @@ pub struct Policy {
 }
 
 impl Default for Policy {
-    /// No rules, no holds, the default limits: what applies when no policy file is given.
+    /// No rules, no holds and the default limits: what applies without a policy file.
     fn default() -> Self {
         Self {
             version: POLICY_VERSION,
@@ -213,23 +216,23 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// The holds that keep anything that the request deletes.
+    /// The holds that keep anything that the request would delete.
     pub(crate) fn holds_on(&self, request: &PurgeRequest) -> impl Iterator<Item = &Hold> {
         self.holds.iter().filter(|hold| hold.concerns(request.api, &request.record_types))
     }
 
-    /// The retention rules that keep anything of the kind that the request deletes; none where they are overridden.
+    /// The retention rules that keep records of the kinds that the request deletes; none if the request overrides them.
     pub(crate) fn rules_on(&self, request: &PurgeRequest) -> impl Iterator<Item = &RetentionRule> {
         self.rules_concerning(request).filter(|_| request.retention_override.is_none())
     }
 
-    /// The same, overridden or not.
+    /// [`Self::rules_on`], but whether or not the request overrides them.
     pub(crate) fn rules_concerning(&self, request: &PurgeRequest) -> impl Iterator<Item = &RetentionRule> {
         let concerns = |rule: &&RetentionRule| rule.concerns(request.api, &request.record_types, &request.jurisdiction);
         self.retention.iter().filter(concerns)
     }
 
-    /// Reads a policy as a person wrote it. Gives every problem with the text; the policy only if there is none, because a
+    /// Reads a policy as a person wrote it, and reports every problem. The policy is returned only if nothing is wrong, because a
     /// policy that is read in part protects in part.
     #[must_use]
     pub fn parse(text: &str) -> (Option<Self>, Vec<Finding>) {

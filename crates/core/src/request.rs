@@ -1,4 +1,4 @@
-//! What a person typed: the purge request, read strictly, all problems at once.
+//! The purge request that a person typed, read strictly, with all problems reported at once.
 
 mod read;
 
@@ -13,21 +13,21 @@ pub(crate) use read::{
 /// The longest request text that is read, in bytes.
 pub const REQUEST_MAX_BYTES: usize = 512 * 1024;
 
-/// Version of the request format that this program reads and writes.
+/// The version of the request format that this program reads and writes.
 pub const REQUEST_VERSION: u32 = 1;
 
-/// Which remote protocol does the deleting.
+/// The remote protocol that does the deleting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum DeletionApi {
     /// `POST /api/v2/data/deletion/requests`. Not in Genesys's public catalogue; for organisations and gateways that offer it.
     DataDeletion,
-    /// `POST /api/v2/recording/jobs`, two-phase: create, count, execute. What every ordinary organisation has.
+    /// `POST /api/v2/recording/jobs`, in two phases: create and count, then execute. Every ordinary organisation has it.
     RecordingJobs,
 }
 
 impl DeletionApi {
-    /// As written in a request: `dataDeletion` or `recordingJobs`.
+    /// The name in a request: `dataDeletion` or `recordingJobs`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -37,7 +37,7 @@ impl DeletionApi {
     }
 }
 
-/// A kind of record. Ordered and closed: an unknown kind in a request is a finding, not a guess.
+/// A kind of record. The list is ordered and closed: an unknown kind in a request is a finding, not a guess.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum RecordType {
@@ -54,11 +54,11 @@ pub enum RecordType {
 }
 
 impl RecordType {
-    /// Every kind, in the order in which they are written.
+    /// Every kind, in the order in which kinds are written.
     pub const ALL: [Self; 5] =
         [Self::Conversation, Self::Interaction, Self::Message, Self::Recording, Self::ScreenRecording];
 
-    /// As written in requests and payloads.
+    /// The name in requests and payloads.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -70,14 +70,14 @@ impl RecordType {
         }
     }
 
-    /// Whether a rule about one kind protects the other: a conversation and anything that belongs to it protect each other.
-    fn touches(self, other: Self) -> bool {
+    /// Whether a rule about one kind also protects the other. A conversation and anything that belongs to it protect each other.
+    fn protects(self, other: Self) -> bool {
         self == other || self == Self::Conversation || other == Self::Conversation
     }
 }
 
-/// What to count so that a count of zero proves the absence of these record types: `conversation` stands for all that belongs
-/// to it; without it every type is counted by itself.
+/// The record types to count so that a count of zero proves that these types are gone. `conversation` stands for everything that
+/// belongs to it; without it, each type is counted by itself.
 #[must_use]
 pub fn entities(record_types: &[RecordType]) -> Vec<RecordType> {
     if record_types.contains(&RecordType::Conversation) {
@@ -87,10 +87,10 @@ pub fn entities(record_types: &[RecordType]) -> Vec<RecordType> {
     }
 }
 
-/// Whether a rule that keeps these kinds of record stands against the deletion of those that are asked for.
+/// Whether a rule that keeps these kinds of record forbids a deletion that asks for those kinds.
 ///
-/// A recording job deletes the recordings of calls and of messages and interactions alike, whichever of them the request names;
-/// only screen recordings can be left out. So it is what the job deletes that counts, and not the names.
+/// A recording job deletes the recordings of calls, messages and interactions alike, whichever of them the request names; it can
+/// leave out only screen recordings. So the rule is compared with what the job deletes, not with the names in the request.
 #[must_use]
 pub fn stands_against(kept: &[RecordType], api: DeletionApi, asked: &[RecordType]) -> bool {
     use RecordType::{Interaction, Message, Recording, ScreenRecording};
@@ -99,52 +99,52 @@ pub fn stands_against(kept: &[RecordType], api: DeletionApi, asked: &[RecordType
         DeletionApi::RecordingJobs if includes_screen(asked) => &[Interaction, Message, Recording, ScreenRecording],
         DeletionApi::RecordingJobs => &[Interaction, Message, Recording],
     };
-    kept.iter().any(|kept| deleted.iter().any(|deleted| kept.touches(*deleted)))
+    kept.iter().any(|kept| deleted.iter().any(|deleted| kept.protects(*deleted)))
 }
 
-/// Whether a recording job takes screen recordings too: when asked for, or when whole conversations are.
+/// Whether a recording job also deletes screen recordings: when the request names them, or names whole conversations.
 #[must_use]
 pub fn includes_screen(asked: &[RecordType]) -> bool {
     asked.iter().any(|kind| matches!(kind, RecordType::Conversation | RecordType::ScreenRecording))
 }
 
-/// Whether a recording job is to take nothing but messages, chats and emails.
+/// Whether a recording job is limited to messages, chats and emails.
 pub(crate) fn only_messages(asked: &[RecordType]) -> bool {
     asked.iter().all(|kind| *kind == RecordType::Message)
 }
 
-/// How long a chunk is. In JSON `{"days": 30}` or `{"hours": 6}`.
+/// The length of a chunk. In JSON `{"days": 30}` or `{"hours": 6}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Chunking {
-    /// Calendar days, UTC, counted from the start of the range.
+    /// UTC calendar days, counted from the start of the range.
     Days(u32),
     /// Hours.
     Hours(u32),
 }
 
-/// Leave to delete before a retention rule allows it.
+/// Permission to delete before a retention rule allows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RetentionOverride {
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// Who allowed it: somebody other than the one who asks.
+    /// The person who allowed it, who must not be the requester.
     pub approver: String,
 }
 
-/// What `recordingJobs` includes; the defaults are the API's own, except that sensitive recordings are included, because
-/// leaving them silently behind is not a purge.
+/// What `recordingJobs` includes. The defaults are the API's own, except that sensitive recordings are included: a purge must not
+/// silently leave them behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RecordingOptions {
-    /// Recordings with payment-card or personal data. Needs `recording:recording:viewSensitiveData`.
+    /// Recordings with payment-card or personal data. Requires `recording:recording:viewSensitiveData`.
     pub include_sensitive_data: bool,
     /// Recordings that a media retention policy governs.
     pub include_policy_based: bool,
     /// Snippet recordings.
     pub include_snippets: bool,
-    /// Days between executing the job and the delete date that it writes: a window in which the deletion can be undone.
+    /// Days between executing the job and the delete date that it writes. Until then the deletion can be undone.
     pub cool_off_days: u32,
 }
 
@@ -154,7 +154,7 @@ impl Default for RecordingOptions {
     }
 }
 
-/// A purge request, read and well-formed. Whether it may be carried out is for [`crate::plan`] to say.
+/// A purge request that is readable and well-formed. [`crate::plan`] decides whether it may be carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PurgeRequest {
@@ -162,33 +162,33 @@ pub struct PurgeRequest {
     pub version: u32,
     /// A name for people.
     pub name: String,
-    /// Which remote protocol.
+    /// The deletion API.
     pub api: DeletionApi,
-    /// What to delete: never empty, sorted, without repeats.
+    /// The kinds to delete: never empty, sorted, without repeats.
     pub record_types: Vec<RecordType>,
-    /// Which time: half-open.
+    /// The time range to delete, half-open.
     pub range: Window,
-    /// Region name from the closed list.
+    /// A region name from the closed list.
     pub jurisdiction: String,
-    /// Further restriction, in the language of the deletion API; passed on as it is.
+    /// A further restriction in the language of the deletion API, passed on unchanged.
     pub query: Option<String>,
-    /// How to cut.
+    /// How to cut the range into chunks.
     pub chunking: Chunking,
-    /// Why, for the record.
+    /// The reason, for the record.
     pub reason: String,
-    /// Who asks.
+    /// The requester.
     pub requested_by: String,
-    /// Leave to go below the retention rules.
+    /// Permission to delete what the retention rules keep.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retention_override: Option<RetentionOverride>,
-    /// Options of `recordingJobs`; absent for the other API.
+    /// The options of `recordingJobs`; absent for the other API.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recordings: Option<RecordingOptions>,
 }
 
-/// Whether two names are one person's: capitals, of any alphabet, and the space around do not count. A rule that asks for a second
-/// person must not be met by the first one's capital letters, so the tables of all alphabets are worth their size. Written in
-/// capitals, because a letter may have two small forms, as sigma has.
+/// Whether two names are one person's. Case, in every alphabet, and surrounding white space do not count: the rule that asks for a
+/// second person must not be met by the first one's capital letters, so the case tables of all alphabets are worth their size.
+/// Upper case is compared because a letter may have two lower-case forms, as sigma has.
 pub(crate) fn same_person(one: &str, other: &str) -> bool {
     one.trim().chars().flat_map(char::to_uppercase).eq(other.trim().chars().flat_map(char::to_uppercase))
 }

@@ -1,8 +1,8 @@
-//! Small collections in order, and one sort for all types.
+//! Small sorted collections, and one sort for all types.
 //!
-//! The standard library's `BTreeMap`, `BTreeSet` and sorts are compiled anew for every type that they are used with, ten kilobytes
-//! each time: with them the page would load twice as much. What stays small is kept in a sorted vector instead, whose code is
-//! a tenth of that. What may grow large in any order still belongs into a `BTreeMap`: adding in the middle moves all that follows.
+//! The standard library's `BTreeMap`, `BTreeSet` and sorts are compiled anew for every type they are used with, ten kilobytes each
+//! time: with them the page would load twice as much. These collections are sorted vectors, whose code is a tenth of that.
+//! Inserting in the middle moves all later items, so use a `BTreeMap` for what may grow large and arrives in any order.
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;
@@ -12,7 +12,7 @@ use std::marker::PhantomData;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Values by key, in the order of the keys. Serialised as an object.
+/// A map in the order of its keys. Serialised as an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SortedMap<K, V>(Vec<(K, V)>);
 
@@ -23,36 +23,36 @@ impl<K, V> Default for SortedMap<K, V> {
 }
 
 impl<K: Ord, V> SortedMap<K, V> {
-    /// Where the key is, or where it would be.
-    fn place<Q: Ord + ?Sized>(&self, key: &Q) -> Result<usize, usize>
+    /// The index of the key, or the index at which to insert it.
+    fn position<Q: Ord + ?Sized>(&self, key: &Q) -> Result<usize, usize>
     where
         K: Borrow<Q>,
     {
         search(self.0.len(), &|at| self.0.get(at).map_or(Ordering::Greater, |(other, _)| other.borrow().cmp(key)))
     }
 
-    /// The value of the key.
+    /// The value of the key, if the key is there.
     #[must_use]
     pub fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
     {
-        let place = self.place(key).ok()?;
+        let place = self.position(key).ok()?;
         self.0.get(place).map(|(_, value)| value)
     }
 
-    /// The value of the key, to be changed.
+    /// The value of the key for changing, if the key is there.
     pub fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
     where
         K: Borrow<Q>,
     {
-        let place = self.place(key).ok()?;
+        let place = self.position(key).ok()?;
         self.0.get_mut(place).map(|(_, value)| value)
     }
 
-    /// Adds a value, or replaces the one that the key had.
+    /// Inserts a value, replacing the one that the key had.
     pub fn insert(&mut self, key: K, value: V) {
-        match self.place(&key) {
+        match self.position(&key) {
             Ok(place) => {
                 if let Some((_, old)) = self.0.get_mut(place) {
                     *old = value;
@@ -62,26 +62,26 @@ impl<K: Ord, V> SortedMap<K, V> {
         }
     }
 
-    /// Takes the key and its value away.
+    /// Removes the key and returns its value, if it was there.
     pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
     {
-        let place = self.place(key).ok()?;
+        let place = self.position(key).ok()?;
         Some(self.0.remove(place).1)
     }
 
-    /// Keeps only the pairs that pass.
+    /// Keeps only the pairs for which `passes` is true.
     pub fn retain(&mut self, mut passes: impl FnMut(&K, &V) -> bool) {
         self.0.retain(|(key, value)| passes(key, value));
     }
 
-    /// Changes the value of the key, which is the default when the key is new.
+    /// Changes the value of the key, starting from the default if the key is new. Returns what `change` returns.
     pub fn change<T>(&mut self, key: K, change: impl FnOnce(&mut V) -> T) -> Option<T>
     where
         V: Default,
     {
-        let place = match self.place(&key) {
+        let place = match self.position(&key) {
             Ok(place) => place,
             Err(place) => {
                 self.0.insert(place, (key, V::default()));
@@ -103,17 +103,17 @@ impl<K: Ord, V> SortedMap<K, V> {
         self.0.last()
     }
 
-    /// Takes the pair with the lowest key away.
+    /// Removes and returns the pair with the lowest key.
     pub fn pop_first(&mut self) -> Option<(K, V)> {
         if self.0.is_empty() { None } else { Some(self.0.remove(0)) }
     }
 
-    /// The pairs, in order.
+    /// The pairs, in the order of their keys.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> {
         self.0.iter().map(|(key, value)| (key, value))
     }
 
-    /// The values, in the order of their keys, to be changed.
+    /// The values for changing, in the order of their keys.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
         self.0.iter_mut().map(|(_, value)| value)
     }
@@ -123,13 +123,13 @@ impl<K: Ord, V> SortedMap<K, V> {
         self.0.into_iter().map(|(_, value)| value)
     }
 
-    /// How many there are.
+    /// The number of items.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no items.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -174,7 +174,7 @@ impl<'de, K: Ord + Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for S
     }
 }
 
-/// Different values, in order. Serialised as a list.
+/// A set of values in order. Serialised as a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct SortedSet<T>(Vec<T>);
@@ -186,35 +186,35 @@ impl<T> Default for SortedSet<T> {
 }
 
 impl<T: Ord> SortedSet<T> {
-    fn place(&self, value: &T) -> Result<usize, usize> {
+    fn position(&self, value: &T) -> Result<usize, usize> {
         search(self.0.len(), &|at| self.0.get(at).map_or(Ordering::Greater, |other| other.cmp(value)))
     }
 
-    /// Adds a value. Whether it is new.
+    /// Inserts a value. Returns whether it is new.
     pub fn insert(&mut self, value: T) -> bool {
-        let place = self.place(&value);
+        let place = self.position(&value);
         if let Err(place) = place {
             self.0.insert(place, value);
         }
         place.is_err()
     }
 
-    /// Takes a value away. Whether it was there.
+    /// Removes a value. Returns whether it was there.
     pub fn remove(&mut self, value: &T) -> bool {
-        let place = self.place(value);
+        let place = self.position(value);
         if let Ok(place) = place {
             self.0.remove(place);
         }
         place.is_ok()
     }
 
-    /// Whether the value is there.
+    /// Whether the set has the value.
     #[must_use]
     pub fn contains(&self, value: &T) -> bool {
-        self.place(value).is_ok()
+        self.position(value).is_ok()
     }
 
-    /// Keeps only the values that pass.
+    /// Keeps only the values for which `passes` is true.
     pub fn retain(&mut self, passes: impl FnMut(&T) -> bool) {
         self.0.retain(passes);
     }
@@ -225,12 +225,12 @@ impl<T: Ord> SortedSet<T> {
         self.0.first()
     }
 
-    /// Takes the lowest value away.
+    /// Removes and returns the lowest value.
     pub fn pop_first(&mut self) -> Option<T> {
         if self.0.is_empty() { None } else { Some(self.0.remove(0)) }
     }
 
-    /// Takes the lowest values away, all that pass.
+    /// Removes and returns the lowest values, up to the first one that does not pass.
     pub fn pop_while(&mut self, passes: impl Fn(&T) -> bool) -> Vec<T> {
         let count = self.0.partition_point(passes);
         self.0.drain(..count).collect()
@@ -241,13 +241,13 @@ impl<T: Ord> SortedSet<T> {
         self.0.iter()
     }
 
-    /// How many there are.
+    /// The number of items.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no items.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -285,7 +285,7 @@ impl<'de, T: Ord + Deserialize<'de>> Deserialize<'de> for SortedSet<T> {
     }
 }
 
-/// Sorts, leaving equal values in the order in which they are.
+/// Sorts by `compare`. Equal values keep their order.
 pub fn sort_by<T>(items: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
     let swaps = swaps(items.len(), &|a, b| match (items.get(a), items.get(b)) {
         (Some(a), Some(b)) => compare(a, b),
@@ -296,15 +296,15 @@ pub fn sort_by<T>(items: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
     }
 }
 
-/// Sorts by the natural order.
+/// Sorts by the natural order of the values.
 pub fn sort<T: Ord>(items: &mut [T]) {
     sort_by(items, T::cmp);
 }
 
-/// The one search: of a place, so that it is compiled once. `compare` says how the value at a place compares with the one that
-/// is looked for.
+/// Finds an index by binary search: that of an equal item, or that at which to insert. `compare` compares the item at an index with
+/// the one sought. The search knows only indexes, so it is compiled once for all types.
 fn search(len: usize, compare: &dyn Fn(usize) -> Ordering) -> Result<usize, usize> {
-    // Most values come in order: then the end is the place.
+    // Most items arrive in order, so try the end first.
     let (mut from, mut to) = match len.checked_sub(1).map(compare) {
         None | Some(Ordering::Less) => (len, len),
         Some(Ordering::Equal | Ordering::Greater) => (0, len),
@@ -320,12 +320,13 @@ fn search(len: usize, compare: &dyn Fn(usize) -> Ordering) -> Result<usize, usiz
     Err(from)
 }
 
-/// The one sort: of places, so that it is compiled once. With which place each has to be swapped, one after the other.
+/// The swaps that sort `len` items: the index to swap each item with, from the first to the last. The sort knows only indexes, so
+/// it is compiled once for all types.
 fn swaps(len: usize, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<usize> {
     let mut places: Vec<usize> = (0..len).collect();
     places.sort_by(|a, b| compare(*a, *b));
     for at in 0..len {
-        // What should come here may have been swapped away from its place already: it is followed.
+        // An earlier swap may have moved the item that belongs here: follow it.
         let mut from = places.get(at).copied().unwrap_or(at);
         while from < at {
             from = places.get(from).copied().unwrap_or(at);

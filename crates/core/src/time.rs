@@ -1,6 +1,6 @@
 //! Instants as integer milliseconds since 1970, UTC, written as RFC 3339.
 //!
-//! Nothing here reads a clock: the time now is always an argument.
+//! Nothing here reads a clock: the current time is always an argument.
 
 mod day;
 mod rfc3339;
@@ -16,40 +16,40 @@ use day::Day;
 /// Milliseconds in one UTC day. UTC days have no daylight saving and, in POSIX time, no leap seconds.
 pub const DAY_MS: i64 = 86_400_000;
 
-/// 9999-12-31T23:59:59.999Z, the last instant that RFC 3339 can write with four digits of year.
+/// 9999-12-31T23:59:59.999Z, the last instant that RFC 3339 can write with a four-digit year.
 const LATEST_MS: i64 = 253_402_300_799_999;
 
-/// One instant, UTC, to the millisecond, between 1970 and 9999.
+/// One instant in UTC, to the millisecond, between 1970 and 9999.
 ///
 /// Serialised as RFC 3339 with exactly three fractional digits and `Z`, for example `2023-01-01T00:00:00.000Z`.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// Why a text is not an instant that this program accepts.
+/// Why a text is refused as an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimestampError {
-    /// A day, an hour, a minute or a second that no clock here shows: 30 February, 24:00, second 60.
+    /// The day or the time of day does not exist: 30 February, 24:00, second 60.
     #[error("names a day or a time that does not exist")]
     NoSuchTime,
     /// The text does not have the RFC 3339 shape.
     #[error("is not an RFC 3339 date-time such as `2023-01-01T00:00:00.000Z`")]
     NotRfc3339,
-    /// `t` or `z`: legal in RFC 3339, refused by some of the servers involved.
+    /// The text has a lower-case `t` or `z`: legal in RFC 3339, but some of the servers involved refuse it.
     #[error("uses a lower-case `t` or `z`; write `T` and `Z`")]
     LowerCase,
-    /// A local time without an offset could mean any of 38 instants.
+    /// There is no offset. A local time without one could mean any of 38 instants.
     #[error("has no time zone; end it with `Z` for UTC or with an offset such as `+01:00`")]
     NoOffset,
-    /// Digits beyond the millisecond would be dropped by the API, which would widen or narrow the range.
+    /// There are digits beyond the millisecond. The API would drop them, which would widen or narrow the range.
     #[error("is finer than a millisecond, which the API cannot express")]
     FinerThanMillisecond,
-    /// Outside 1970 to 9999.
+    /// The instant lies outside the years 1970 to 9999.
     #[error("lies outside the years 1970 to 9999")]
     OutOfRange,
 }
 
-/// The first and the last of some instants, with one more.
-pub(crate) fn spanning(span: Option<(Timestamp, Timestamp)>, at: Timestamp) -> (Timestamp, Timestamp) {
+/// Extends a span, the first and last of some instants, by one more instant.
+pub(crate) fn extend_span(span: Option<(Timestamp, Timestamp)>, at: Timestamp) -> (Timestamp, Timestamp) {
     span.map_or((at, at), |(first, last)| (first.min(at), last.max(at)))
 }
 
@@ -59,7 +59,7 @@ impl Timestamp {
     /// 9999-12-31T23:59:59.999Z.
     pub const LATEST: Self = Self(LATEST_MS);
 
-    /// From milliseconds since 1970; values outside the years 1970 to 9999 become the nearest one inside.
+    /// Makes an instant from milliseconds since 1970. Values outside the years 1970 to 9999 become the nearest one inside.
     #[must_use]
     pub fn from_millis(millis: i64) -> Self {
         Self(millis.clamp(0, LATEST_MS))
@@ -71,23 +71,23 @@ impl Timestamp {
         self.0
     }
 
-    /// Parses the strict subset of RFC 3339 that is accepted from people: upper-case `T` and `Z`, an offset,
-    /// at most milliseconds, no leap second.
+    /// Parses the strict subset of RFC 3339 that people may write: upper-case `T` and `Z`, an offset, at most milliseconds, no leap
+    /// second.
     ///
     /// # Errors
-    /// The first reason why the text is refused.
+    /// The first reason to refuse the text.
     pub fn parse(text: &str) -> Result<Self, TimestampError> {
         let written = rfc3339::read(text).ok_or_else(|| {
             if text.contains(['t', 'z']) {
                 TimestampError::LowerCase
-            } else if rfc3339::names_no_time(text) {
+            } else if rfc3339::is_nonexistent_time(text) {
                 TimestampError::NoSuchTime
             } else {
                 TimestampError::NotRfc3339
             }
         })?;
         let Some(offset_ms) = written.offset_ms else { return Err(TimestampError::NoOffset) };
-        // No server here knows leap seconds.
+        // No server involved knows leap seconds.
         if written.leap {
             return Err(TimestampError::NoSuchTime);
         }
@@ -101,27 +101,27 @@ impl Timestamp {
         if (0..=LATEST_MS).contains(&millis) { Ok(Self(millis)) } else { Err(TimestampError::OutOfRange) }
     }
 
-    /// This instant plus a duration, at most the last one of the year 9999.
+    /// This instant plus a duration, but no later than the last instant of 9999.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(LATEST_MS);
         Self::from_millis(self.0.saturating_add(millis))
     }
 
-    /// This instant minus a duration, at least the first one of 1970.
+    /// This instant minus a duration, but no earlier than the first instant of 1970.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(LATEST_MS);
         Self::from_millis(self.0.saturating_sub(millis))
     }
 
-    /// How long ago `earlier` was; zero when it lies in the future.
+    /// How much later this instant is than `earlier`; zero if it is not later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.millis_since(earlier))
     }
 
-    /// The same in milliseconds.
+    /// [`Self::since`] in milliseconds.
     #[must_use]
     pub fn millis_since(self, earlier: Self) -> u64 {
         u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0)
@@ -145,19 +145,19 @@ impl Timestamp {
         Self::from_millis(self.0.saturating_add(i64::from(days) * DAY_MS))
     }
 
-    /// The same day and time of day `months` calendar months earlier (clamped to the end of a shorter month).
+    /// The same day of the month and time of day, `months` calendar months earlier. A shorter month clamps the day to its last.
     #[must_use]
     pub fn minus_months(self, months: u32) -> Self {
-        self.shifted(-i64::from(months))
+        self.plus_signed_months(-i64::from(months))
     }
 
-    /// The same day and time of day `months` calendar months later (clamped to the end of a shorter month).
+    /// The same day of the month and time of day, `months` calendar months later. A shorter month clamps the day to its last.
     #[must_use]
     pub fn plus_months(self, months: u32) -> Self {
-        self.shifted(i64::from(months))
+        self.plus_signed_months(i64::from(months))
     }
 
-    fn shifted(self, months: i64) -> Self {
+    fn plus_signed_months(self, months: i64) -> Self {
         let day = self.day().plus_months(months);
         Self::from_millis(day.number().saturating_mul(DAY_MS).saturating_add(self.0.rem_euclid(DAY_MS)))
     }
@@ -183,7 +183,7 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // ASCII, so never empty.
+        // The bytes are ASCII, so this is never empty.
         f.write_str(std::str::from_utf8(&rfc3339::write(self.0)).unwrap_or_default())
     }
 }

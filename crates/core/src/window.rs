@@ -1,4 +1,4 @@
-//! Half-open windows of time, `[start, end)`, and the algebra that the plan is built on.
+//! Half-open windows of time, `[start, end)`, and the algebra on which plans are built.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 
 /// A non-empty half-open window `[start, end)`: the start belongs to it, the end does not.
 ///
-/// Serialised as `{"start": …, "end": …}`; text that is empty or reversed does not deserialise.
+/// Serialised as `{"start": …, "end": …}`. An empty or reversed window does not deserialise.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Bounds")]
 pub struct Window {
@@ -17,7 +17,7 @@ pub struct Window {
     end: Timestamp,
 }
 
-/// The two ends as they are written, before it is known that they are in order.
+/// The two ends as written, before they are known to be in order.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Bounds {
@@ -34,25 +34,25 @@ impl TryFrom<Bounds> for Window {
 }
 
 impl Window {
-    /// A window, if the end lies after the start.
+    /// The window, if the end lies after the start.
     #[must_use]
     pub fn new(start: Timestamp, end: Timestamp) -> Option<Self> {
         (start < end).then_some(Self { start, end })
     }
 
-    /// The first instant inside.
+    /// The first instant inside the window.
     #[must_use]
     pub fn start(self) -> Timestamp {
         self.start
     }
 
-    /// The first instant after it.
+    /// The first instant after the window.
     #[must_use]
     pub fn end(self) -> Timestamp {
         self.end
     }
 
-    /// The last millisecond inside: what an API that counts its end as included is given.
+    /// The last millisecond inside: what goes to an API that counts the end of a range as included.
     #[must_use]
     pub fn last_millisecond(self) -> Timestamp {
         self.end.minus(Duration::from_millis(1))
@@ -70,7 +70,7 @@ impl Window {
         self.start <= at && at < self.end
     }
 
-    /// The common part, if there is any.
+    /// The part that both windows share, if there is any.
     #[must_use]
     pub fn intersection(self, other: Self) -> Option<Self> {
         Self::new(self.start.max(other.start), self.end.min(other.end))

@@ -1,4 +1,4 @@
-//! The range is cut exactly: no gap, no overlap, nothing that is kept inside a chunk.
+//! Tests that the range is cut exactly: no gap, no overlap, and nothing that is kept inside a chunk.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests fail by panicking")]
 
 use proptest::prelude::*;
@@ -10,10 +10,10 @@ use purge_core::request::{Chunking, DeletionApi, PurgeRequest, RecordType};
 use purge_core::time::{DAY_MS, Timestamp};
 use purge_core::window::Window;
 
-/// The same cases on every machine.
+/// Fixed, so that the cases are the same on every machine.
 const SEED: RngSeed = RngSeed::Fixed(20_261_123);
 
-/// A case has one range, four holds and one retention rule on average: 100,000 windows.
+/// A case has on average one range, four holds and one retention rule: 100,000 windows in all.
 const CASES: u32 = 100_000;
 
 /// 2026-11-23T00:00:00Z.
@@ -51,7 +51,7 @@ fn hold(id: usize, range: Option<Window>) -> Hold {
     Hold { id: format!("h{id}"), matter: None, range, record_types: None, conversation_ids: None, query: None }
 }
 
-/// Windows that begin in the seven years before today, on a day, on a second or anywhere.
+/// Windows that begin in the seven years before today: at a day, at a second, or anywhere.
 fn any_window(longest_days: i64) -> impl Strategy<Value = Window> {
     let grain = prop::sample::select(vec![DAY_MS, 1_000, 1]);
     let length = prop_oneof![1..1_000_i64, 1..longest_days * DAY_MS];
@@ -93,7 +93,7 @@ fn any_case() -> impl Strategy<Value = (PurgeRequest, Policy)> {
 
 fn verify(request: &PurgeRequest, policy: &Policy, checked: &Checked) {
     let parts = &checked.parts;
-    // Complete, in order, disjoint.
+    // The parts are complete, in order and disjoint.
     assert_eq!(parts.first().map(|p| p.window.start()), Some(request.range.start()));
     assert_eq!(parts.last().map(|p| p.window.end()), Some(request.range.end()));
     for pair in parts.windows(2) {
@@ -101,7 +101,7 @@ fn verify(request: &PurgeRequest, policy: &Policy, checked: &Checked) {
         let same = pair[0].disposition == pair[1].disposition && pair[0].reason == pair[1].reason;
         assert!(!same, "{pair:?} should be one part");
     }
-    // The chunks of the plan are the parts that are deleted, numbered from 1.
+    // The chunks of the plan are the deleted parts, numbered from 1.
     let deleted: Vec<Window> = parts.iter().filter(|p| p.disposition == Disposition::Chunk).map(|p| p.window).collect();
     let chunks = checked.plan.as_ref().map(|p| p.chunks().to_vec()).unwrap_or_default();
     assert_eq!(chunks.iter().map(|c| c.window).collect::<Vec<_>>(), deleted);
@@ -115,7 +115,7 @@ fn verify(request: &PurgeRequest, policy: &Policy, checked: &Checked) {
             Chunking::Hours(n) => i64::from(n) * 3_600_000,
         };
         assert!(chunk.window.millis() <= longest);
-        // Nothing that is kept.
+        // A chunk contains nothing that is kept.
         for hold in &policy.holds {
             assert!(!hold.range.unwrap().overlaps(chunk.window), "{hold:?} {chunk:?}");
         }
@@ -133,7 +133,7 @@ fn verify(request: &PurgeRequest, policy: &Policy, checked: &Checked) {
             assert_eq!(chunk.age, Age::Recent);
         }
     }
-    // What is kept is kept for a cause, and named by the strongest.
+    // Every kept part has a cause and is named by the strongest one.
     for part in parts.iter() {
         for at in [part.window.start(), part.window.last_millisecond()] {
             assert_eq!(part.disposition, expected(request, policy, at), "{at} in {part:?}");
@@ -141,11 +141,11 @@ fn verify(request: &PurgeRequest, policy: &Policy, checked: &Checked) {
     }
 }
 
-/// What becomes of one instant, without sorting or sweeping.
+/// What happens to one instant, found without sorting or sweeping.
 fn expected(request: &PurgeRequest, policy: &Policy, at: Timestamp) -> Disposition {
     let whole_days = request.api == DeletionApi::RecordingJobs;
     let boundary = Timestamp::from_millis(TODAY).minus_months(60).millis();
-    // Where a job takes whatever had activity in its time, conversations of a month reach that far.
+    // Where a job selects conversations by activity, conversations of up to 31 days reach this far.
     let reach = if whole_days && at.millis() < boundary - DAY_MS { 31 * DAY_MS } else { 0 };
     let held = |hold: &Hold| {
         let range = hold.range.unwrap();
@@ -184,7 +184,8 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, rng_seed: SEED, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// `for current.Before(end) { next := current.AddDate(0, 0, n); if next.After(end) { next = end } … }`
+    /// The loop to compare with: `for current.Before(end) { next := current.AddDate(0, 0, n); if next.After(end) { next = end } …
+    /// }`
     #[test]
     fn days_are_cut_as_a_calendar_loop_cuts_them(range in any_window(900), days in 1_u32..=31) {
         let safe = Window::new(range.start(), range.end().min(Timestamp::from_millis(TODAY - 2 * DAY_MS)));

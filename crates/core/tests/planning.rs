@@ -1,4 +1,4 @@
-//! What checking says: one row per finding, the examples, the texts, and that nothing makes it fail.
+//! Tests of checking: one row per finding, the examples, the texts, and that no input makes it fail.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests fail by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +18,7 @@ const YEAR: &str = include_str!("../../../examples/year-recording-jobs.json");
 const CROSSING: &str = include_str!("../../../examples/holds-and-retention.json");
 const POLICY: &str = include_str!("../../../examples/policy.json");
 
-/// The same cases on every machine.
+/// Fixed, so that the cases are the same on every machine.
 const SEED: RngSeed = RngSeed::Fixed(20_261_123);
 
 fn at(text: &str) -> Timestamp {
@@ -29,7 +29,7 @@ fn context() -> CheckContext {
     CheckContext::at(at("2026-11-23T09:30:00Z"))
 }
 
-/// The first example with some members replaced; a member that is set to the text `absent` is taken out.
+/// The first example with some members replaced. A member that is set to the text `absent` is removed.
 fn request(changes: Value) -> String {
     changed(serde_json::from_str(Q1).unwrap(), changes)
 }
@@ -114,7 +114,7 @@ fn rows() -> Vec<Row> {
         r(json!({"name": "a\nb"}), "field.control", "#/name", Error),
         r(json!({"reason": "approved \u{202e}ton"}), "field.control", "#/reason", Error),
         r(json!({"name": 5}), "field.type", "#/name", Error),
-        // What to delete.
+        // The records to delete.
         r(json!({"api": "dataDeletions"}), "api.unknown", "#/api", Error),
         r(json!({"recordTypes": ["conversations"]}), "recordTypes.unknown", "#/recordTypes/0", Error),
         r(json!({"recordTypes": []}), "list.empty", "#/recordTypes", Error),
@@ -129,7 +129,7 @@ fn rows() -> Vec<Row> {
         r(json!({"recordings": {}}), "recordings.notForApi", "#/recordings", Error),
         j(json!({"recordings": {"coolOffDays": 1000}}), "number.outOfRange", "#/recordings/coolOffDays", Error),
         j(json!({"recordings": {"includeSnippets": "yes"}}), "field.type", "#/recordings/includeSnippets", Error),
-        // Which time.
+        // The range.
         r(json!({"range": range("2023-01-01", "2023-02-01T00:00:00Z")}), "time.notRfc3339", "#/range/start", Error),
         r(
             json!({"range": range("2023-01-01T00:00:00z", "2023-02-01T00:00:00Z")}),
@@ -218,7 +218,7 @@ fn rows() -> Vec<Row> {
             "#/recordTypes",
             Warning,
         ),
-        // How to cut.
+        // The chunking.
         r(json!({"chunking": {}}), "chunking.choice", "#/chunking", Error),
         r(json!({"chunking": {"days": 1, "hours": 1}}), "chunking.choice", "#/chunking", Error),
         r(json!({"chunking": {"days": 0}}), "number.outOfRange", "#/chunking/days", Error),
@@ -240,7 +240,7 @@ fn rows() -> Vec<Row> {
             "#/chunking/hours",
             Error,
         ),
-        // Who and where.
+        // The people and the place.
         r(json!({"jurisdiction": "absent"}), "field.missing", "#/jurisdiction", Error),
         r(json!({"jurisdiction": "us-east-3"}), "jurisdiction.unknown", "#/jurisdiction", Error),
         r(
@@ -278,7 +278,7 @@ fn rows() -> Vec<Row> {
         p(json!({"limits": {"concurrency": 0}}), "number.outOfRange", "policy#/limits/concurrency", Error),
         p(json!({"limits": {"rangeEnd": "exclusiv"}}), "limits.rangeEnd", "policy#/limits/rangeEnd", Error),
         p(json!({"limits": {"maxRecords": null}}), "limits.noGuard", "policy#/limits/maxRecords", Warning),
-        // Whoever writes null for the holds may believe that it lists them.
+        // A person who writes null for the holds may believe that this lists them.
         p(json!({"holds": null}), "field.type", "policy#/holds", Error),
         p(json!({"retention": null}), "field.type", "policy#/retention", Error),
         p(json!({"jurisdictions": null}), "field.type", "policy#/jurisdictions", Error),
@@ -417,7 +417,7 @@ fn one_quarter_by_thirty_days_is_three_chunks() {
 
 const POLICY_EMPTY: &str = r#"{"version": 1}"#;
 
-/// Parts in one line each.
+/// The parts, one line each.
 fn parts(checked: &Checked) -> String {
     checked.parts.iter().map(|p| format!("{} {} {}\n", p.window, p.disposition.as_str(), p.reason)).collect()
 }
@@ -425,7 +425,7 @@ fn parts(checked: &Checked) -> String {
 #[test]
 fn holds_and_retention_cut_the_range() {
     let now = |day: &str| CheckContext { now: at(day), ..context() };
-    // Three years after mid-August 2023 the floor on messages runs out in the middle of the range.
+    // Three years after mid-August 2023, the retention rule on messages ends in the middle of the range.
     let checked = check(CROSSING, Some(POLICY), &now("2026-08-15T10:00:00Z"));
     insta::assert_snapshot!(parts(&checked));
     assert!(checked.plan.is_some());
@@ -503,7 +503,7 @@ fn a_plan_file_opens_only_as_the_plan_that_it_was() {
     assert_eq!(codes(&with("/planDigest", json!("sha256:00")), &later), digest);
     assert_eq!(codes(&with("/request/reason", json!("another")), &later), digest);
     assert_eq!(codes(&with("/policy/holds", json!([])), &later), digest);
-    // In December 2025 the floor on messages still kept most of the range.
+    // In December 2025 the retention rule on messages still kept most of the range.
     assert_eq!(codes(&with("/plannedAt", json!("2025-12-01T00:00:00Z")), &later), digest);
     assert_eq!(codes(&with("/request/api", json!("x")), &later), ["api.unknown #/request/api"]);
     assert_eq!(codes(&with("/version", json!(2)), &later), ["version.unsupported #/version"]);
@@ -513,7 +513,7 @@ fn a_plan_file_opens_only_as_the_plan_that_it_was() {
 
 #[test]
 fn an_offset_is_only_another_spelling() {
-    // Both ends of a summer time that the offsets do not know of.
+    // The offsets ignore the daylight saving time that begins and ends in between.
     let chunks = |start, end| {
         let text = request(json!({ "range": range(start, end), "chunking": { "days": 10 } }));
         check(&text, Some(POLICY_EMPTY), &context()).plan.unwrap().chunks().to_vec()
@@ -540,7 +540,8 @@ fn the_compliance_note_says_what_the_policy_has_and_nothing_of_what_was_checked(
     let both = policy(json!({ "retention": rule, "holds": hold }));
     assert_eq!(note(Q1, &neither), "no retention rules were given; no legal holds were given");
     assert_eq!(note(Q1, &both), "1 retention rule in the policy, none overridden; 1 legal hold in the policy");
-    // Messages of early 2023 are older than 30 days: nothing is overridden here, but the provider is asked to override its own rules.
+    // Messages of early 2023 are older than 30 days, so nothing is overridden here; but the provider is asked to override its own
+    // rules.
     let leave = "leave to override rules, also the provider's, from dpo: court order";
     assert_eq!(
         note(&overriding, &neither),
@@ -578,17 +579,17 @@ fn estimates_grow_with_the_work_and_never_wrap() {
     let (few, many) =
         (estimate("dataDeletion", json!(["message"]), 30), estimate("dataDeletion", json!(["message"]), 1));
     assert_eq!(few.calls_per_chunk, few.api_calls / u64::from(few.chunks));
-    // The first jobs show how long one takes.
+    // The first jobs show how long a job takes.
     assert!(many.api_calls * u64::from(few.chunks) < few.api_calls * u64::from(many.chunks));
     // $0.40 a million requests, three for each message.
     assert_eq!(few.sqs_nano_dollars, few.messages * 1_200);
-    // What `cargo xtask fan-out` measures of the table for a thousand chunks with jobs of half a minute is $0.18.
+    // For a thousand chunks with jobs of half a minute, `cargo xtask fan-out` measures $0.18 for the table.
     assert!((100_000..300_000).contains(&(few.table_nano_dollars / u64::from(few.chunks))), "{few:?}");
     assert!(many.messages > 25 * few.messages && many.lambda_nano_dollars > 25 * few.lambda_nano_dollars);
-    // Two recording jobs at once: most messages of many chunks say that there is no slot yet.
+    // Only two recording jobs run at once, so with many chunks most messages find no free slot yet.
     let jobs = estimate("recordingJobs", json!(["recording"]), 1);
     assert!(jobs.messages > 100 * many.messages, "{jobs:?}");
-    // Looking for a slot is a message and hardly any computing.
+    // Looking for a slot takes a message and hardly any computing.
     assert!(jobs.sqs_nano_dollars > jobs.lambda_nano_dollars, "{jobs:?}");
     let cool = recordings(json!({"recordings": {"coolOffDays": 7}}));
     let plan = |text: &str| check(text, None, &context()).plan.unwrap().estimate().clone();
@@ -779,7 +780,8 @@ proptest! {
     }
 }
 
-/// A recording job deletes recordings whatever the request calls them, so that no other name gets around a rule about them.
+/// A recording job deletes recordings, whatever the request calls them, so using another name must not get around a rule about
+/// them.
 #[test]
 fn a_rule_stands_against_what_is_deleted_and_not_against_what_it_is_called() {
     use RecordType::{Conversation, Interaction, Message, Recording, ScreenRecording};
@@ -796,7 +798,7 @@ fn a_rule_stands_against_what_is_deleted_and_not_against_what_it_is_called() {
             assert_eq!(stands, kept.contains(&kind), "{kind:?} against a job for {asked:?}");
         }
     }
-    // `dataDeletion` deletes what is named; a conversation is all that belongs to it.
+    // `dataDeletion` deletes what is named. A conversation stands for everything that belongs to it.
     for (asked, kind, stands) in [
         (Message, Message, true),
         (Message, Recording, false),
@@ -858,7 +860,7 @@ fn nobody_is_warned_of_conversations_that_are_looked_for() {
     }
 }
 
-/// What a run keeps of its plan is read again when it has to be proved or tried again.
+/// A run keeps its plan file, and reads it again to prove the plan or to retry.
 #[test]
 fn however_long_the_policy_is_the_plan_file_can_be_read_again() {
     let ids: Vec<_> = (0..400_000).map(|i| format!("0a1b2c3d-4e5f-6071-8293-{i:012x}")).collect();
@@ -870,7 +872,7 @@ fn however_long_the_policy_is_the_plan_file_can_be_read_again() {
     let short = check(&request(json!({})), Some(&policy(json!({}))), &context()).plan.unwrap();
     assert!(PlanFile::new(&short, context().now).text().lines().count() > 10, "people read it");
 
-    // Milliseconds that are not written make it longer than it may be.
+    // Written out with milliseconds, this policy becomes longer than a policy may be.
     let range = json!({"start": "2021-01-01T00:00:00Z", "end": "2021-01-02T00:00:00Z"});
     let holds: Vec<_> = (0..180_000).map(|i| json!({"id": format!("H-{i:07}"), "range": range})).collect();
     let grows = policy(json!({"holds": holds}));

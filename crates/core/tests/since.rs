@@ -1,4 +1,4 @@
-//! What the policy that applies now keeps, and an approved plan would delete.
+//! Tests of comparing an approved plan with the policy that applies now.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 use proptest::prelude::*;
@@ -58,7 +58,6 @@ fn approved(plan: &Plan) -> Order {
     Order::new(plan, &approval, "https://api.example.com", true).unwrap()
 }
 
-/// A chunk that the first of these lines is about.
 /// What the policy that applies then says against deleting the chunk.
 fn objection(order: &Order, chunk: Chunk, policy: &Value, now: Timestamp) -> Option<Objection> {
     match InForce::read(&policy.to_string()) {
@@ -67,6 +66,7 @@ fn objection(order: &Order, chunk: Chunk, policy: &Value, now: Timestamp) -> Opt
     }
 }
 
+/// A chunk that the first of these lines is about.
 fn chunk_of(plan: &Plan, lines: &[&str]) -> Chunk {
     let named = lines.first().and_then(|line| line.split_once("from chunk ")).map(|(_, rest)| rest);
     let index = named.and_then(|rest| rest.split(' ').next()?.parse().ok()).unwrap_or(19);
@@ -90,10 +90,10 @@ fn what_is_kept_now_is_named() {
     elsewhere["jurisdictions"] = json!(["eu-west-1"]);
     for (policy, expected) in [
         (known.clone(), vec![]),
-        // Fewer holds, other limits, and what has nothing to do with the request.
+        // Fewer holds, other limits, and rules that do not concern the request.
         (policy(json!([])), vec![]),
         (json!({"version": 1, "holds": known["holds"], "limits": {"maxRecords": 5_000_000, "concurrency": 1}}), vec![]),
-        // But the guards against whoever plans are not theirs to leave out.
+        // But the planner cannot leave out the guards of the policy that applies now.
         (
             json!({"version": 1, "holds": known["holds"], "limits": {"maxRecords": 5}}),
             vec![
@@ -133,7 +133,7 @@ fn what_is_kept_now_is_named() {
         (json!({"version": 2}), vec!["version.unsupported policy#/version"]),
     ] {
         let said = said(&plan, plan.chunks(), &policy);
-        // The same is said to a chunk that is about to be deleted.
+        // A chunk that is about to be deleted meets the same objection.
         let objection = objection(&order, chunk_of(&plan, &expected), &policy, now().now);
         let kind = match &objection {
             None => "",
@@ -143,7 +143,7 @@ fn what_is_kept_now_is_named() {
             Some(Objection::Cancelled { .. }) => "cancelled",
         };
         let supposed = match expected.first() {
-            // What has begun goes on under the limits that were approved.
+            // What has begun goes on under the approved limits.
             Some(line) if line.contains("policy#/limits") => "",
             None => "",
             Some(line) if line.contains("policy#/holds") => "held",
@@ -155,7 +155,7 @@ fn what_is_kept_now_is_named() {
             said.len() == expected.len() && said.iter().zip(&expected).all(|(said, begins)| said.starts_with(begins));
         assert!(fine, "{policy}\n{said:#?}\n{expected:#?}");
     }
-    // What has been deleted already, or is not tried again, stands against nothing.
+    // Chunks that are already deleted, or are not retried, do not count.
     let held = with(json!({"id": "new", "range": days(10, 12)}));
     let others: Vec<_> = plan.chunks().iter().filter(|chunk| !(9..=10).contains(&chunk.index)).copied().collect();
     assert_eq!(said(&plan, &others, &held), Vec::<String>::new());
@@ -182,7 +182,7 @@ fn a_hold_after_the_range_matters_where_whole_conversations_are_deleted() {
 #[test]
 fn what_the_approved_plan_knows_is_no_news() {
     let none = Vec::<String>::new();
-    // Conversations, whatever the order and the hold they are named in; one without a time counts at any.
+    // Conversations are known whatever their order and whichever hold names them. A hold without a range counts at any time.
     let id = |n: u32| format!("{n:08}-0000-4000-8000-000000000000");
     let named = |ids: &[u32]| json!({"id": "ids", "conversationIds": ids.iter().map(|n| id(*n)).collect::<Vec<_>>()});
     let known = plan("dataDeletion", &policy(json!([named(&[2]), {"id": "two", "conversationIds": [id(3), id(1)]}])));
@@ -194,7 +194,7 @@ fn what_the_approved_plan_knows_is_no_news() {
             id(4)
         )]
     );
-    // Windows that conversations may reach into, and those that end where the first chunk begins.
+    // Windows that conversations may reach into, and a window that ends where the first chunk begins.
     let after = |id: &str, to: &str| json!({"id": id, "range": {"start": "2023-03-01T00:00:00Z", "end": to}});
     let known = plan("recordingJobs", &policy(json!([after("h", "2023-03-05T00:00:00Z")])));
     let said_of = |hold: Value| said(&known, known.chunks(), &policy(json!([hold])));
@@ -202,7 +202,7 @@ fn what_the_approved_plan_knows_is_no_news() {
     assert_eq!(said_of(after("h", "2023-03-06T00:00:00Z")).len(), 1);
     let until = |end: &str| json!({"id": "b", "range": {"start": "2022-12-01T00:00:00Z", "end": end}});
     assert_eq!(said_of(until("2023-01-01T00:00:00Z")), none);
-    // For a plan of nothing more to do there is nothing in the way.
+    // If nothing is left to do, no policy forbids it.
     let strict =
         json!({"version": 1, "jurisdictions": ["eu-west-1"], "limits": {"maxRecords": 1, "secondPerson": true}});
     assert_eq!(said(&known, &[], &strict), none);
@@ -240,7 +240,7 @@ fn a_hold_after_the_range_matters_if_either_policy_looks_for_conversations() {
     }
 }
 
-/// The plan of a month of recordings in one chunk, long ago.
+/// A plan of one chunk: a month of recordings, long ago.
 fn one_month(policy: &Value) -> Plan {
     let mut request: Value = serde_json::from_str(&request("recordingJobs")).unwrap();
     request["chunking"] = json!({"days": 31});
@@ -249,7 +249,7 @@ fn one_month(policy: &Value) -> Plan {
 
 #[test]
 fn a_hold_counts_although_a_rule_keeps_that_time_too() {
-    // Conversations without an end are taken to be forgotten where a rule is concerned, and never where a hold is.
+    // Conversations that never end are ignored for a rule, but never for a hold.
     let rule = json!([{"recordTypes": ["recording"], "minAgeDays": 365, "basis": "law"}]);
     let known = json!({"version": 1, "retention": rule});
     let range = json!({"start": "2026-03-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"});
@@ -264,7 +264,8 @@ fn a_hold_counts_although_a_rule_keeps_that_time_too() {
 fn a_rule_counts_that_conversations_of_a_chunk_may_reach_into() {
     let rule = |days: u32| json!({"version": 1, "retention": [{"recordTypes": ["recording"], "minAgeDays": days, "basis": "law"}]});
     let plan = one_month(&json!({"version": 1}));
-    // From the chunk's end on, 2023-02-01, it is kept; from 31 days later on, it is too far away; a day more, and it is of the chunk.
+    // The rule keeps everything from the end of the chunk, 2023-02-01; from 30 days later; from 31 days later, which is too far
+    // away; and from one day before the end, which is inside the chunk.
     let today = now().now;
     let days = |from: &str| u32::try_from(today.since(Timestamp::parse(from).unwrap()).as_secs() / 86_400).unwrap();
     for (from, expected) in [
@@ -287,11 +288,11 @@ fn a_rule_counts_that_conversations_of_a_chunk_may_reach_into() {
         let objection = objection(&approved(&plan), plan.chunks()[0], &policy, today);
         assert_eq!(matches!(objection, Some(Objection::Forbidden(_))), !expected.is_empty(), "{from}: {objection:?}");
     }
-    // Of several rules the one that keeps longest counts.
+    // Of several rules, the one that keeps longest counts.
     let mut both = rule(days("2023-02-01T00:00:00Z"));
     both["retention"].as_array_mut().unwrap().push(rule(30)["retention"][0].clone());
     assert_eq!(said(&plan, plan.chunks(), &both).len(), 1);
-    // What the plan looks for already is no news on a later day either, whatever else has changed; a longer rule is.
+    // What the plan already looks for is not new on a later day either, whatever else changed. A longer rule is.
     let since_planned = |from: &str| days(from) - 22;
     let known = rule(since_planned("2023-02-01T00:00:00Z"));
     let plan = one_month(&known);
@@ -352,7 +353,7 @@ fn very_many_holds_are_counted() {
 
 #[test]
 fn the_time_that_has_passed_is_no_obstacle() {
-    // At planning this was older than five years, or younger; today the boundary lies in it.
+    // At planning, every chunk was either older or younger than five years. Today the boundary lies inside the range.
     let text = request("recordingJobs").replace("2023-02-01", "2023-01-20");
     let empty = policy(json!([])).to_string();
     let plan = check(&text, Some(&empty), &planned()).plan.unwrap();
@@ -378,7 +379,7 @@ fn an_approver_writes_their_name_so_that_it_can_be_read() {
     assert_eq!(order(a, &"b".repeat(201)), Err(ApprovalError::Unreadable));
     assert_eq!(order(a, " \t"), Err(ApprovalError::Nobody));
     assert_eq!(order(a, "A@example.com "), Err(ApprovalError::SamePerson("A@example.com ".to_owned())));
-    // Nor does the requester become another person by what nobody sees.
+    // An invisible difference does not make the requester another person either.
     assert_eq!(order("Ann \u{a0}Example", "Ann Example"), Err(ApprovalError::SamePerson("Ann Example".to_owned())));
     for requester in ["a\u{200b}@example.com", "\u{200b}", "\u{3164}"] {
         let checked = check(&request("dataDeletion").replace("a@example.com", requester), None, &planned());
@@ -395,7 +396,7 @@ fn an_approver_writes_their_name_so_that_it_can_be_read() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, rng_seed: RngSeed::Fixed(20_261_129), ..ProptestConfig::default() })]
 
-    /// Nothing is said exactly when the plan under the new policy deletes at least as much, whichever windows are held.
+    /// There are no findings exactly when a plan under the new policy would delete at least as much, whichever windows are held.
     #[test]
     fn it_passes_if_and_only_if_nothing_more_is_kept(
         old in prop::collection::vec((0..31_i64, 1..5_i64), 0..3),

@@ -1,13 +1,13 @@
-//! What will happen by itself, in order of time.
+//! The agenda: what will happen by itself, in order of time.
 
 use purge_core::sorted::SortedSet;
 
-/// Something that happens when its time has come.
+/// Something that happens when its time comes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Event {
-    /// A third party protects what the scenario says.
+    /// Somebody else protects what the scenario says.
     HoldPlaced,
-    /// A deletion request has run its time.
+    /// A deletion request has run for its time.
     DeletionEnds(String),
     /// A recording job knows what it matches.
     JobReady(String),
@@ -15,7 +15,7 @@ pub(crate) enum Event {
     JobEnds(String),
 }
 
-/// Events to come; of two at the same instant, the one that was declared first comes first.
+/// The events to come. Of two at the same instant, the one whose kind is declared first comes first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Agenda(SortedSet<(i64, Event)>);
 
@@ -28,8 +28,8 @@ impl Agenda {
         self.0.retain(|(_, other)| other != event);
     }
 
-    /// Takes the first event that is due.
-    pub(crate) fn due(&mut self, now: i64) -> Option<(i64, Event)> {
+    /// Removes and returns the first event, if it is due.
+    pub(crate) fn pop_due(&mut self, now: i64) -> Option<(i64, Event)> {
         let due = self.0.first().is_some_and(|(at, _)| *at <= now);
         if due { self.0.pop_first() } else { None }
     }

@@ -1,4 +1,4 @@
-//! Analytics: finding and counting conversations, and counting records where `dataDeletion` is offered.
+//! Analytics: lists and counts conversations, and counts records where `dataDeletion` is offered.
 
 use purge_core::http::HttpResponse;
 use purge_core::sorted::{SortedSet, sort_by};
@@ -15,16 +15,16 @@ use crate::scenario::CountShape;
 use crate::tenant::Tenant;
 use crate::world::{RecordKind, Scope};
 
-/// The longest interval of a synchronous query.
+/// The longest interval of a synchronous query, in days.
 const MAX_INTERVAL_DAYS: i64 = 31;
 /// The largest page.
 const MAX_PAGE: u64 = 100;
-/// How far paging reaches.
+/// The most results that paging reaches.
 const MAX_HITS: u64 = 100_000;
-/// The most ids of one look-up.
+/// The most ids in one look-up.
 const MAX_IDS: usize = 50;
 
-/// Fields of the documented query.
+/// The fields of the documented query.
 const QUERY_FIELDS: [&str; 10] = [
     "interval",
     "order",
@@ -48,17 +48,21 @@ impl Tenant {
         if interval.millis() > MAX_INTERVAL_DAYS * DAY_MS {
             return Err(ApiError::bad_request(format!("The interval [{interval}] is longer than 31 days.")));
         }
-        if body.contains_key("filter") { self.count_records(&body, now) } else { self.find(&body, interval, now) }
+        if body.contains_key("filter") {
+            self.count_records(&body, now)
+        } else {
+            self.list_conversations(&body, interval, now)
+        }
     }
 
-    /// Deletions after this instant have not been noticed yet.
-    pub(crate) fn noticed(&self, now: i64) -> i64 {
+    /// The time up to which the index has noticed deletions.
+    pub(crate) fn noticed_until(&self, now: i64) -> i64 {
         let lag = i64::try_from(self.scenario.analytics.index_lag_seconds).unwrap_or(i64::MAX).saturating_mul(1000);
         now.saturating_sub(lag)
     }
 
-    /// What started before is not known any more.
-    fn horizon(&self, now: i64) -> i64 {
+    /// The time before which analytics no longer knows the start of a conversation.
+    fn earliest_known_start(&self, now: i64) -> i64 {
         self.scenario
             .analytics
             .horizon_days
@@ -73,12 +77,12 @@ impl Tenant {
             return Err(ApiError::invalid_value("aggregate", body.get("aggregate").unwrap_or(&Value::Null)));
         }
         let scope = self.scope(body.get("filter"), kinds)?;
-        let noticed = self.noticed(now);
-        let total = |scope: &Scope| self.world.count(scope, noticed);
+        let noticed_until = self.noticed_until(now);
+        let total = |scope: &Scope| self.world.count(scope, noticed_until);
         let answer = match self.scenario.analytics.shape {
             CountShape::TotalHits => json!({ "conversations": [], "totalHits": total(&scope) }),
             CountShape::Results => {
-                // One bucket for each kind, so that a reader who takes only the first result is wrong.
+                // One bucket for each kind, so that a reader who takes only the first result gets a wrong count.
                 let buckets =
                     scope.kinds.iter().map(|kind| Scope { kinds: SortedSet::from_iter([*kind]), ..scope.clone() });
                 json!({ "results": buckets.map(|bucket| json!({ "count": total(&bucket) })).collect::<Vec<_>>() })
@@ -87,22 +91,30 @@ impl Tenant {
         Ok(HttpResponse::json(200, &answer))
     }
 
-    /// Conversations that started on a day that the interval touches.
-    fn find(&self, body: &Map<String, Value>, interval: Window, now: i64) -> Result<HttpResponse, ApiError> {
+    /// Lists the conversations that started on a day that the interval touches.
+    fn list_conversations(
+        &self,
+        body: &Map<String, Value>,
+        interval: Window,
+        now: i64,
+    ) -> Result<HttpResponse, ApiError> {
         let filter = Filter::read(body)?;
         let (size, number) = paging(body.get("paging"))?;
         if self.scenario.analytics.largest_page.is_some_and(|largest| size > largest) {
             return Err(ApiError::new(413, "payload.too.large", "The response payload was too large."));
         }
         let days = interval.widened_to_days();
-        let noticed = self.noticed(now);
-        let started = self.world.population.started(days.start().millis().max(self.horizon(now)), days.end().millis());
+        let noticed_until = self.noticed_until(now);
+        let started = self
+            .world
+            .population
+            .started(days.start().millis().max(self.earliest_known_start(now)), days.end().millis());
         let mut found: Vec<&Conversation> = self
             .world
             .conversations()
             .skip(started.start)
             .take(started.len())
-            .filter(|(at, c)| c.start <= now && filter.matches(c) && self.world.is_visible(*at, noticed))
+            .filter(|(at, c)| c.start <= now && filter.matches(c) && self.world.is_visible(*at, noticed_until))
             .map(|(_, conversation)| conversation)
             .collect();
         sort(&mut found, body)?;
@@ -126,11 +138,11 @@ impl Tenant {
             let message = format!("The parameter [id] must have from 1 to {MAX_IDS} ids.");
             return Err(ApiError::new(400, "invalid.query.param.value", message));
         }
-        let (noticed, horizon) = (self.noticed(now), self.horizon(now));
+        let (noticed_until, horizon) = (self.noticed_until(now), self.earliest_known_start(now));
         let found = ids.into_iter().filter_map(|id| {
             let at = self.world.population.find(id)?;
             let conversation = self.world.population.conversations.get(at)?;
-            let known = conversation.start >= horizon && self.world.is_visible(at, noticed);
+            let known = conversation.start >= horizon && self.world.is_visible(at, noticed_until);
             known.then(|| conversation_json(conversation))
         });
         Ok(HttpResponse::json(200, &json!({ "conversations": found.collect::<Vec<_>>() })))
@@ -168,7 +180,7 @@ pub(crate) fn sort(found: &mut Vec<&Conversation>, body: &Map<String, Value>) ->
     }
     match text("order", "asc")? {
         "asc" => {}
-        // Anything but the order of time, so that nobody comes to rely on it.
+        // Any order but that of time, so that no client comes to rely on it.
         "unordered" => sort_by(found, |a, b| a.id.cmp(&b.id)),
         "desc" => found.reverse(),
         _ => return Err(ApiError::invalid_value("order", body.get("order").unwrap_or(&Value::Null))),
@@ -178,7 +190,7 @@ pub(crate) fn sort(found: &mut Vec<&Conversation>, body: &Map<String, Value>) ->
 
 pub(crate) fn conversation_json(conversation: &Conversation) -> Value {
     let id = uuid_text(conversation.id);
-    // It stays when the recordings have gone.
+    // This stays true when the recordings are gone.
     let recorded = conversation.media == Media::Voice && conversation.recordings > 0;
     let mut json = json!({
         "conversationId": id,

@@ -16,7 +16,7 @@ use crate::scenario::{HoldMode, RangeEnd};
 use crate::tenant::Tenant;
 use crate::world::{RecordKind, Scope};
 
-/// Purpose of the number stream.
+/// The purpose of the number stream.
 const PURPOSE: u64 = 0x6465_6c65;
 
 /// An accepted request.
@@ -24,16 +24,16 @@ const PURPOSE: u64 = 0x6465_6c65;
 pub(crate) struct DeletionJob {
     pub(crate) client: String,
     pub(crate) created: i64,
-    /// When it gets its turn.
+    /// When it begins to run.
     pub(crate) starts: i64,
-    /// When it will have run its time.
+    /// When it will have run for its time.
     pub(crate) ends: i64,
     pub(crate) scope: Scope,
-    /// `legalHoldValidation` of the request.
-    validated: bool,
-    /// It will fail.
+    /// The `legalHoldValidation` of the request.
+    validates_holds: bool,
+    /// Whether it will fail.
     pub(crate) fails: bool,
-    /// It will leave this many records behind.
+    /// How many records it will leave behind.
     pub(crate) leave: u64,
     pub(crate) end: Option<DeletionEnd>,
 }
@@ -53,7 +53,7 @@ impl Tenant {
         request: &TenantRequest,
         now: i64,
     ) -> Result<HttpResponse, ApiError> {
-        self.deletion_offered()?;
+        self.require_offered()?;
         let body = request.object(&[
             "recordTypes",
             "filter",
@@ -64,9 +64,9 @@ impl Tenant {
         let kinds = record_kinds(body.get("recordTypes"))?;
         let scope = self.scope(body.get("filter"), kinds)?;
         flag(&body, "retentionPolicyOverride")?;
-        let validated = flag(&body, "legalHoldValidation")?;
+        let validates_holds = flag(&body, "legalHoldValidation")?;
         self.check_jurisdiction(body.get("jurisdiction").unwrap_or(&Value::Null))?;
-        if validated && self.scenario.data_deletion.hold_mode == HoldMode::Reject {
+        if validates_holds && self.scenario.data_deletion.hold_mode == HoldMode::Reject {
             let held = self.world.count_held(&scope);
             if held > 0 {
                 let message = format!("Legal hold conflict: {held} records of the range are on legal hold.");
@@ -75,7 +75,7 @@ impl Tenant {
         }
         let nth = u64::try_from(self.state.deletions.len()).unwrap_or(0) + 1;
         let id = nth_id(self.scenario.seed, PURPOSE, nth);
-        let (starts, ends) = self.take_turn(now);
+        let (starts, ends) = self.schedule_run(now);
         self.state.agenda.add(ends, Event::DeletionEnds(id.clone()));
         let job = DeletionJob {
             client: caller.to_owned(),
@@ -83,19 +83,19 @@ impl Tenant {
             starts,
             ends,
             scope,
-            validated,
+            validates_holds,
             fails: false,
             leave: 0,
             end: None,
         };
         self.state.deletions.insert(id.clone(), job);
-        self.submitted(now);
+        self.note_submit(now);
         Ok(HttpResponse::json(202, &json!({ "id": id })))
     }
 
     /// `GET /api/v2/data/deletion/requests/{id}`.
     pub(crate) fn deletion_status(&self, id: &str, now: i64) -> Result<HttpResponse, ApiError> {
-        self.deletion_offered()?;
+        self.require_offered()?;
         let job = self.state.deletions.get(id).ok_or_else(ApiError::not_found)?;
         let body = match &job.end {
             None if now < job.starts => json!({ "id": id, "status": "pending" }),
@@ -106,10 +106,10 @@ impl Tenant {
         Ok(HttpResponse::json(200, &body))
     }
 
-    /// A request has run its time.
+    /// Ends a request that has run for its time.
     pub(crate) fn end_deletion(&mut self, id: &str, at: i64) {
         let Some(job) = self.state.deletions.get_mut(id) else { return };
-        let mode = if job.validated { self.scenario.data_deletion.hold_mode } else { HoldMode::Ignore };
+        let mode = if job.validates_holds { self.scenario.data_deletion.hold_mode } else { HoldMode::Ignore };
         let conflict = mode == HoldMode::Reject && self.world.count_held(&job.scope) > 0;
         job.end = Some(if conflict {
             DeletionEnd::Failed { message: "legal hold conflict".to_owned() }
@@ -122,26 +122,26 @@ impl Tenant {
         });
     }
 
-    /// When the next job runs: first come, first served, at once or in the place that is free first.
-    fn take_turn(&mut self, now: i64) -> (i64, i64) {
+    /// When the next job starts and ends. First come, first served: at once, or in the place that becomes free first.
+    fn schedule_run(&mut self, now: i64) -> (i64, i64) {
         let knobs = &self.scenario.data_deletion;
         let places = usize::try_from(knobs.concurrency.get()).unwrap_or(usize::MAX);
-        let taken = &mut self.state.taken;
-        taken.retain(|ends| *ends > now);
+        let busy_until = &mut self.state.busy_until;
+        busy_until.retain(|ends| *ends > now);
         let mut starts = now;
-        if taken.len() >= places
-            && let Some((first, ends)) = taken.iter().copied().enumerate().min_by_key(|(_, ends)| *ends)
+        if busy_until.len() >= places
+            && let Some((first, ends)) = busy_until.iter().copied().enumerate().min_by_key(|(_, ends)| *ends)
         {
             starts = ends;
-            taken.swap_remove(first);
+            busy_until.swap_remove(first);
         }
         let length = i64::try_from(knobs.processing_seconds).unwrap_or(i64::MAX).saturating_mul(1000);
         let ends = starts.saturating_add(length);
-        taken.push(ends);
+        busy_until.push(ends);
         (starts, ends)
     }
 
-    fn deletion_offered(&self) -> Result<(), ApiError> {
+    fn require_offered(&self) -> Result<(), ApiError> {
         if self.scenario.data_deletion.offered { Ok(()) } else { Err(ApiError::not_found()) }
     }
 
@@ -157,7 +157,7 @@ impl Tenant {
         Err(ApiError::new(403, "jurisdiction.mismatch", message).param("jurisdiction", named))
     }
 
-    /// What a filter of the deletion API means: the range with this tenant's idea of its end.
+    /// Reads a filter of the deletion API, with this tenant's reading of the end of a range.
     pub(crate) fn scope(&self, filter: Option<&Value>, kinds: SortedSet<RecordKind>) -> Result<Scope, ApiError> {
         let required = |field: &str| {
             ApiError::new(400, "constraint.validation", format!("The value of [{field}] is required."))
@@ -202,8 +202,8 @@ fn date(range: &Map<String, Value>, name: &str) -> Result<Timestamp, ApiError> {
     })
 }
 
-/// The only query that this tenant understands is `mediaType:voice` and the like; another is refused, since deleting more
-/// than was asked for would be worse.
+/// Reads the query. This tenant understands only `mediaType:voice` and the like. It refuses any other, because deleting more than
+/// was asked for would be worse.
 fn media(query: Option<&Value>) -> Result<Option<Media>, ApiError> {
     match query {
         None | Some(Value::Null) => Ok(None),
@@ -214,7 +214,7 @@ fn media(query: Option<&Value>) -> Result<Option<Media>, ApiError> {
     }
 }
 
-/// A flag that may be absent.
+/// Reads a flag that may be absent.
 fn flag(body: &Map<String, Value>, name: &str) -> Result<bool, ApiError> {
     match body.get(name) {
         None | Some(Value::Null) => Ok(false),

@@ -4,7 +4,7 @@ use purge_core::http::HttpResponse;
 use purge_core::json::text;
 use serde_json::{Map, Value, json};
 
-/// A refusal, before it has a context id. Boxed: it travels in the `Err` of nearly everything.
+/// A refusal, before it has a context id. Boxed, because nearly every `Result` has it as its error.
 #[derive(Clone, Debug)]
 pub(crate) struct ApiError(Box<Refusal>);
 
@@ -13,9 +13,9 @@ struct Refusal {
     status: u16,
     code: &'static str,
     message: String,
-    /// `messageParams` of the body.
+    /// The `messageParams` of the body.
     params: Map<String, Value>,
-    /// `limit` of the body: which limit was hit.
+    /// The `limit` of the body: the limit that was hit.
     limit: Option<Value>,
     headers: Vec<(String, String)>,
 }
@@ -33,7 +33,7 @@ impl ApiError {
 
     /// 400 `invalid.value` of a field.
     pub(crate) fn invalid_value(field: &str, value: &Value) -> Self {
-        Self::new(400, "invalid.value", format!("Value [{}] is not valid for field type [{field}].", plain(value)))
+        Self::new(400, "invalid.value", format!("Value [{}] is not valid for field type [{field}].", plain_text(value)))
             .param("field", field)
     }
 
@@ -77,6 +77,6 @@ impl ApiError {
     }
 }
 
-fn plain(value: &Value) -> String {
+fn plain_text(value: &Value) -> String {
     value.as_str().map_or_else(|| text(value), str::to_owned)
 }

@@ -1,4 +1,4 @@
-//! Scripted misbehaviour: which call, when, and what goes wrong.
+//! Scripted misbehaviour: on which call, when, and what goes wrong.
 
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::http::{Delivery, TenantReply};
 use crate::prng::Prng;
 use crate::rate_limit;
 
-/// What a request is, for counting and for aiming faults.
+/// The kind of a request, for counting and for aiming faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Call {
     /// Every call but webhooks.
@@ -63,33 +63,33 @@ pub enum Call {
     /// `/api/v2/recordings/deletionprotection`.
     #[serde(rename = "protection")]
     Protection,
-    /// The organisation.
+    /// Reading the organisation.
     #[serde(rename = "organization")]
     Organization,
     /// A governance webhook.
     #[serde(rename = "webhook")]
     Webhook,
-    /// Nothing that exists.
+    /// An unknown path.
     #[serde(rename = "other")]
     Other,
 }
 
-/// One rule. With none of `every`, `nth` and `perMille` it fires on every call.
+/// One fault. Without `every`, `nth` and `perMille` it fires on every call.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Fault {
-    /// Which calls; they are counted from 1, each kind for itself.
+    /// The calls that it concerns. Each kind is counted by itself, from 1.
     pub on: Call,
-    /// On every n-th call.
+    /// Fires on every n-th call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub every: Option<NonZeroU64>,
-    /// On these calls.
+    /// Fires on these calls.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub nth: Vec<u64>,
-    /// On this many of a thousand calls, chosen by the seed.
+    /// Fires on this many of a thousand calls, chosen by the seed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_mille: Option<u64>,
-    /// At most this often.
+    /// The most times that it fires.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
     /// What goes wrong.
@@ -101,23 +101,23 @@ pub struct Fault {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Act {
-    /// 429, nothing else happens.
+    /// 429; nothing else happens.
     RateLimited {
-        /// `Retry-After` as it is, sane or not; `date+30` becomes the HTTP date 30 s from now; absent: no such header.
+        /// `Retry-After`, sane or not. `date+30` becomes the HTTP date 30 s from now. Absent: no such header.
         retry_after: Option<String>,
         /// Which of the two documented codes; `too.many.requests` when absent.
         code: Option<String>,
     },
-    /// This status, nothing else happens.
+    /// This status; nothing else happens.
     Error {
-        /// Status code.
+        /// The status code.
         status: u16,
-        /// Body; an `ErrorBody` when absent.
+        /// The body; an `ErrorBody` when absent.
         body: Option<String>,
         /// `Retry-After`, as in `rateLimited`.
         retry_after: Option<String>,
     },
-    /// The request is lost: nothing happens and nobody answers.
+    /// The request is lost: nothing happens and no answer comes.
     DropBefore,
     /// The request takes effect and its answer is lost.
     DropAfter,
@@ -138,19 +138,19 @@ pub enum Act {
     FailJob,
     /// The deletion that the request creates leaves records behind and says `completed`.
     Leave {
-        /// How many, at most.
+        /// The most records that it leaves.
         records: u64,
     },
     /// The answer's `status` or `state` is this word.
     UnknownStatus {
-        /// The word.
+        /// The unknown word.
         status: String,
     },
-    /// All tokens are revoked, this one's included: 401.
+    /// All tokens are revoked, including this request's: 401.
     RevokeToken,
 }
 
-/// How often what was called and which rule fired.
+/// How often each kind of call was made and each fault fired.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) calls: SortedMap<Call, u64>,
@@ -158,10 +158,10 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Counts a call and says what goes wrong with it, by the first rule that fires.
+    /// Counts a call and returns what goes wrong with it: the act of the first fault that fires.
     pub(crate) fn count(&mut self, call: Call, faults: &[Fault], seed: u64) -> Option<Act> {
-        let nth = self.bump(call);
-        let nth_of_any = if call == Call::Webhook { 0 } else { self.bump(Call::Any) };
+        let nth = self.increment(call);
+        let nth_of_any = if call == Call::Webhook { 0 } else { self.increment(Call::Any) };
         for (index, fault) in faults.iter().enumerate() {
             let nth = if fault.on == Call::Any {
                 nth_of_any
@@ -179,7 +179,7 @@ impl Tally {
         None
     }
 
-    fn bump(&mut self, call: Call) -> u64 {
+    fn increment(&mut self, call: Call) -> u64 {
         let count = self.calls.change(call, |count| {
             *count += 1;
             *count
@@ -203,8 +203,8 @@ impl Fault {
 }
 
 impl Act {
-    /// The answer that comes instead of handling the request.
-    pub(crate) fn instead(&self, context_id: &str, now: i64) -> Option<Delivery> {
+    /// The answer that comes instead of handling the request, if there is one.
+    pub(crate) fn answer_instead(&self, context_id: &str, now: i64) -> Option<Delivery> {
         match self {
             Self::RateLimited { retry_after, code } => {
                 let mut response = match code.as_deref() {
@@ -241,7 +241,7 @@ impl Act {
         }
     }
 
-    /// What becomes of the answer to a request that was handled.
+    /// Spoils the answer to a request that was handled.
     pub(crate) fn spoil_answer(&self, reply: TenantReply) -> TenantReply {
         let TenantReply { mut after, delivery } = reply;
         let Delivery::Answer(mut response) = delivery else { return TenantReply { after, delivery } };
@@ -319,7 +319,7 @@ fn with_retry_after(mut response: HttpResponse, value: Option<&str>, now: i64) -
     response
 }
 
-/// RFC 9110 `IMF-fixdate`.
+/// Writes an instant as an RFC 9110 `IMF-fixdate`.
 fn http_date(millis: i64) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

@@ -1,4 +1,4 @@
-//! Which conversations a query means, and which of their recordings a job means.
+//! Reads which conversations a query selects, and which of their recordings a job selects.
 
 use purge_core::json::text as json_text;
 use purge_core::time::{DAY_MS, Timestamp};
@@ -11,23 +11,23 @@ use crate::population::{Conversation, Media, Recording, RecordingKind};
 use crate::prng::parse_uuid;
 use crate::world::World;
 
-/// One predicate that this tenant can evaluate.
+/// A filter that this tenant can evaluate.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Filter {
-    /// All of them.
+    /// All of these.
     And(Vec<Filter>),
-    /// One of them at least.
+    /// At least one of these.
     Or(Vec<Filter>),
-    /// This conversation; an id that is no UUID matches nothing.
+    /// This conversation. An id that is not a UUID matches nothing.
     Id(Option<u128>),
-    /// Conversations of this kind; an unknown kind matches nothing.
+    /// Conversations of this kind. An unknown kind matches nothing.
     Media(Option<Media>),
     /// Conversations that have ended, or have not.
     Ended(bool),
 }
 
 impl Filter {
-    /// Reads `conversationFilters` and `segmentFilters` of a query; all of them must match.
+    /// Reads `conversationFilters` and `segmentFilters` of a query, all of which must match.
     pub(crate) fn read(query: &serde_json::Map<String, Value>) -> Result<Self, ApiError> {
         let mut all = Vec::new();
         for name in ["conversationFilters", "segmentFilters"] {
@@ -90,12 +90,12 @@ impl Filter {
     }
 }
 
-/// A filter that the real service knows and this tenant does not: refused rather than overlooked.
+/// The refusal of a filter that the real service knows and this tenant does not. Refusing is better than ignoring it.
 fn not_evaluated(what: &str) -> ApiError {
     ApiError::new(400, "constraint.validation", format!("This simulated tenant cannot evaluate the filter [{what}]."))
 }
 
-/// Reads `start/end`; a bare ISO 8601 duration is refused, as by the real service.
+/// Reads `start/end`. A bare ISO 8601 duration is refused, as by the real service.
 pub(crate) fn interval(value: Option<&Value>) -> Result<Window, ApiError> {
     let text = value.and_then(Value::as_str).ok_or_else(|| {
         ApiError::new(400, "constraint.validation", "The value of [interval] is required.").param("field", "interval")
@@ -111,17 +111,17 @@ pub(crate) fn interval(value: Option<&Value>) -> Result<Window, ApiError> {
     })
 }
 
-/// When a delete date falls.
+/// The delete date that a job writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum When {
+pub(crate) enum DeleteDate {
     /// At this instant.
     Date(i64),
     /// This many days after the recording was made.
     Age(i64),
 }
 
-impl When {
-    fn of(self, recording: &Recording) -> i64 {
+impl DeleteDate {
+    fn instant_for(self, recording: &Recording) -> i64 {
         match self {
             Self::Date(at) => at,
             Self::Age(days) => recording.created.saturating_add(days.saturating_mul(DAY_MS)),
@@ -129,22 +129,22 @@ impl When {
     }
 }
 
-/// What a recording job means.
+/// What a recording job selects.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Selection {
     pub(crate) interval: Window,
-    /// By `agedConversationInterval`: conversations older than five years that had activity in it.
+    /// Whether `agedConversationInterval` selects: conversations older than five years with activity in the interval.
     pub(crate) aged: bool,
-    /// Only conversations that started on the interval's first day or later.
+    /// Whether only conversations are selected that started on the first day of the interval or later.
     pub(crate) start_of_day: bool,
     pub(crate) filter: Filter,
     pub(crate) sensitive: bool,
     pub(crate) screen: bool,
     pub(crate) by_policy: bool,
     pub(crate) snippets: bool,
-    pub(crate) when: When,
-    pub(crate) when_screen: When,
-    /// Conversations must have been silent before this many milliseconds ago.
+    pub(crate) when: DeleteDate,
+    pub(crate) when_screen: DeleteDate,
+    /// How long a conversation must have been silent, in milliseconds.
     pub(crate) data_lake_lag_ms: i64,
     /// Every n-th recording cannot be processed; 0 for none.
     pub(crate) fail_every: u64,
@@ -154,8 +154,8 @@ pub(crate) struct Selection {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) conversations: u64,
-    /// Recordings that will get a date.
-    pub(crate) to_date: Vec<usize>,
+    /// Recordings that will get a delete date.
+    pub(crate) to_schedule: Vec<usize>,
     pub(crate) skipped: u64,
     pub(crate) failed: Vec<usize>,
 }
@@ -181,13 +181,13 @@ impl Selection {
             }
             found.conversations += 1;
             for (at, recording) in world.recordings_of(position) {
-                self.sort(world, at, recording, &mut found);
+                self.classify(world, at, recording, &mut found);
             }
         }
         found
     }
 
-    fn sort(&self, world: &World, at: usize, recording: &Recording, found: &mut Found) {
+    fn classify(&self, world: &World, at: usize, recording: &Recording, found: &mut Found) {
         let in_scope = (self.by_policy || !recording.by_policy)
             && match recording.kind {
                 RecordingKind::Plain => true,
@@ -203,17 +203,17 @@ impl Selection {
         } else if self.fail_every > 0 && nth.is_multiple_of(self.fail_every) {
             found.failed.push(at);
         } else {
-            found.to_date.push(at);
+            found.to_schedule.push(at);
         }
     }
 
-    /// The delete dates that the job writes for what it has [found](Found::to_date).
-    pub(crate) fn dates(&self, world: &World, to_date: &[usize]) -> Vec<(usize, i64)> {
+    /// The delete dates that the job writes for the recordings that it has [found](Found::to_schedule).
+    pub(crate) fn dates(&self, world: &World, to_schedule: &[usize]) -> Vec<(usize, i64)> {
         let date = |at: usize| {
             let recording = world.population.recordings.get(at)?;
             let when = if recording.kind == RecordingKind::Screen { self.when_screen } else { self.when };
-            Some((at, when.of(recording)))
+            Some((at, when.instant_for(recording)))
         };
-        to_date.iter().copied().filter_map(date).collect()
+        to_schedule.iter().copied().filter_map(date).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! Requests as a server sees them and answers as a network delivers them.
+//! Requests as a server sees them, and answers as a network delivers them.
 
 use std::time::Duration;
 
@@ -14,24 +14,24 @@ pub(crate) const MAX_BODY_BYTES: usize = 512_000;
 /// One request that arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TenantRequest {
-    /// Method.
+    /// The method.
     pub method: Method,
-    /// Path with query, percent-encoded.
+    /// The path with the query, percent-encoded.
     pub path: String,
-    /// Headers, names in lower case.
+    /// The headers, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// Body, empty when there is none.
+    /// The body; empty when there is none.
     pub body: String,
 }
 
-/// What becomes of an answer on its way.
+/// What happens to an answer on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// It arrives.
     Answer(HttpResponse),
     /// Nothing arrives: the connection is closed.
     Dropped,
-    /// The head and this many bytes of the body arrive, then the connection is closed.
+    /// The head and this many bytes of the body arrive; then the connection is closed.
     Truncated(HttpResponse, usize),
 }
 
@@ -40,7 +40,7 @@ pub enum Delivery {
 pub struct TenantReply {
     /// How long the server takes.
     pub after: Duration,
-    /// What arrives then.
+    /// What arrives.
     pub delivery: Delivery,
 }
 
@@ -56,13 +56,13 @@ impl TenantReply {
 }
 
 impl TenantRequest {
-    /// The first header of that (lower-case) name.
+    /// The first header with this lower-case name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
-    /// The path before `?`, cut at `/` and decoded.
+    /// The path before `?`, split at `/` and decoded.
     pub(crate) fn segments(&self) -> Vec<String> {
         let path = self.path.split('?').next().unwrap_or_default();
         path.strip_prefix('/').unwrap_or(path).split('/').map(decode).collect()
@@ -77,7 +77,7 @@ impl TenantRequest {
         })
     }
 
-    /// A query parameter that is a number within bounds.
+    /// A query parameter that is a number from 1 to `max`.
     pub(crate) fn query_number(&self, name: &str, default: u64, max: u64) -> Result<u64, ApiError> {
         let Some(text) = self.query(name) else { return Ok(default) };
         match text.parse::<u64>() {
@@ -90,7 +90,7 @@ impl TenantRequest {
         }
     }
 
-    /// The body as a JSON object that has no other than the known fields.
+    /// The body as a JSON object that may have only the known fields.
     pub(crate) fn object(&self, known: &[&str]) -> Result<Map<String, Value>, ApiError> {
         if self.body.is_empty() {
             return Err(ApiError::bad_request("The request body is empty."));
@@ -126,7 +126,7 @@ pub(crate) fn only_known(fields: &Map<String, Value>, known: &[&str], inside: &s
     }
 }
 
-/// Decodes percent-encoding; what is no valid escape stays as it is.
+/// Decodes percent-encoding. An invalid escape stays as it is.
 fn decode(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();

@@ -1,4 +1,5 @@
-//! Analytics queries that are answered in the background, out of the long-term store: slower, and here of conversations of any age.
+//! Analytics queries that are answered in the background from the long-term store. They are slower, and here find conversations of
+//! any age.
 
 use purge_core::http::HttpResponse;
 use serde_json::{Map, Value, json};
@@ -14,13 +15,13 @@ use crate::tenant::Tenant;
 /// Purpose of the number stream.
 const PURPOSE: u64 = 0x696e_7175;
 
-/// How long a query takes.
+/// How long a query takes, in milliseconds.
 const TAKES_MS: i64 = 12_000;
 
 /// The largest page of a result.
 const MAX_PAGE: u64 = 1_000;
 
-/// Fields of the documented query.
+/// The fields of the documented query.
 const FIELDS: [&str; 10] = [
     "interval",
     "startOfDayIntervalMatching",
@@ -34,7 +35,7 @@ const FIELDS: [&str; 10] = [
     "resolutionFilters",
 ];
 
-/// A query that was accepted.
+/// An accepted query.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Inquiry {
     id: String,
@@ -71,20 +72,20 @@ impl Tenant {
             (request.query_number("cursor", 0, u64::MAX)?, request.query_number("pageSize", MAX_PAGE, MAX_PAGE)?);
         let limit = query.get("limit").and_then(Value::as_u64).unwrap_or(u64::MAX);
         let (asked_for, filter) = (interval(query.get("interval"))?, Filter::read(query)?);
-        // All that was active in the interval; or only what began on its first day or later.
+        // Conversations that were active in the interval, or only those that started on its first day or later.
         let whole_days = query.get("startOfDayIntervalMatching").and_then(Value::as_bool).unwrap_or(false);
-        let begun = if whole_days { asked_for.widened_to_days().start().millis() } else { i64::MIN };
-        let (noticed, settled) = (self.noticed(now), now.saturating_sub(self.data_lake_lag_ms()));
+        let earliest_start = if whole_days { asked_for.widened_to_days().start().millis() } else { i64::MIN };
+        let (noticed_until, settled) = (self.noticed_until(now), now.saturating_sub(self.data_lake_lag_ms()));
         let mut found: Vec<&Conversation> = self
             .world
             .conversations()
             .filter(|(at, c)| {
                 let active = c.start < asked_for.end().millis() && c.last >= asked_for.start().millis();
                 active
-                    && c.start >= begun
+                    && c.start >= earliest_start
                     && c.last <= settled
                     && filter.matches(c)
-                    && self.world.is_visible(*at, noticed)
+                    && self.world.is_visible(*at, noticed_until)
             })
             .map(|(_, conversation)| conversation)
             .collect();

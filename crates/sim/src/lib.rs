@@ -1,8 +1,8 @@
-//! A pretend Genesys Cloud organisation that is no kinder than a real one.
+//! A simulated Genesys Cloud organisation that is no kinder than a real one.
 //!
-//! [`Tenant`] answers requests as a function of its [`Scenario`], the requests so far and the time it is told: no IO, no
-//! clock, no threads, no randomness but the seed. So the same scenario gives the same bytes over loopback HTTP, under a
-//! virtual clock and in the browser. What is known of the real service is imitated; what is not known is a knob.
+//! [`Tenant`] answers requests as a function of its [`Scenario`], the requests so far and the time it is given. It has no IO, no
+//! clock, no threads, and no randomness but the seed. So the same scenario gives the same bytes over loopback HTTP, under a virtual
+//! clock and in the browser. What is known of the real service is imitated; what is not known is a knob.
 
 mod agenda;
 mod analytics;

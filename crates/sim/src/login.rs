@@ -1,4 +1,4 @@
-//! Tokens: who gets one, how long it lives.
+//! Tokens: who gets one, and how long it lives.
 
 use purge_core::http::HttpResponse;
 use purge_core::sorted::SortedMap;
@@ -10,24 +10,24 @@ use crate::prng::{Prng, uuid_text};
 use crate::rate_limit::Budget;
 use crate::scenario::Scenario;
 
-/// A token that was given out.
+/// An issued token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Token {
-    /// Client id.
+    /// The id of its client.
     pub(crate) client: String,
     expires: i64,
     revoked: bool,
     pub(crate) budget: Budget,
 }
 
-/// All tokens, by their text.
+/// All tokens by their text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tokens {
     issued: u64,
     tokens: SortedMap<String, Token>,
 }
 
-/// Purpose of the number stream.
+/// The purpose of the number stream.
 const PURPOSE: u64 = 0x746f_6b65;
 
 impl Tokens {
@@ -59,7 +59,7 @@ impl Tokens {
         HttpResponse::json(200, &body)
     }
 
-    /// The token that a request carries, if it is good.
+    /// The token that a request carries, if it is valid.
     pub(crate) fn check(&mut self, request: &TenantRequest, now: i64) -> Result<&mut Token, ApiError> {
         let text = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
         let Some(text) = text else {
@@ -93,7 +93,7 @@ fn authenticated(scenario: &Scenario, request: &TenantRequest) -> Option<String>
     Some(client.id.clone())
 }
 
-/// The login service does not use `ErrorBody`.
+/// A refusal of the login service, which does not use `ErrorBody`.
 fn refusal(status: u16, error: &str, description: &str) -> HttpResponse {
     HttpResponse::json(status, &json!({ "error": error, "description": description, "error_description": description }))
 }
@@ -113,7 +113,7 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
     out
 }
 
-/// An id that follows from the seed, a purpose and a number.
+/// An id derived from the seed, a purpose and a number.
 pub(crate) fn nth_id(seed: u64, purpose: u64, nth: u64) -> String {
     uuid_text(Prng::new(seed, purpose.wrapping_add(nth << 32)).uuid())
 }

@@ -1,4 +1,4 @@
-//! The organisation: who it is.
+//! The organisation's own description.
 
 use purge_core::http::HttpResponse;
 use purge_core::region::region;
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::login::nth_id;
 use crate::tenant::Tenant;
 
-/// Purpose of the number stream.
+/// The purpose of the number stream.
 const PURPOSE: u64 = 0x6f72_6761;
 
 impl Tenant {

@@ -8,12 +8,12 @@ use crate::prng::{Prng, parse_uuid};
 use crate::scenario::PopulationSpec;
 use crate::world::RecordKind;
 
-/// Purpose of the number stream, so that other streams of the same seed differ.
+/// The purpose of the number stream, so that other streams of the same seed differ.
 const PURPOSE: u64 = 0x706f_7075;
 
 const MINUTE_MS: i64 = 60_000;
 
-/// Kind of interaction, in the words of analytics.
+/// The kind of an interaction, in the words of analytics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Media {
@@ -23,7 +23,7 @@ pub enum Media {
     Chat,
     /// An email thread.
     Email,
-    /// A messaging thread: may last for weeks.
+    /// A messaging thread, which may last for weeks.
     Message,
 }
 
@@ -39,23 +39,23 @@ impl Media {
         }
     }
 
-    /// The kind of that name.
+    /// The kind with this name.
     pub(crate) fn parse(name: &str) -> Option<Self> {
         [Self::Voice, Self::Chat, Self::Email, Self::Message].into_iter().find(|m| m.as_str() == name)
     }
 }
 
-/// A conversation. It is known to other parts by its position in the order of start.
+/// A conversation. Other parts refer to it by its position in the order of start.
 #[derive(Clone, Debug)]
 pub(crate) struct Conversation {
     pub(crate) id: u128,
     pub(crate) start: i64,
-    /// Its last activity.
+    /// The time of its last activity.
     pub(crate) last: i64,
-    /// Whether it has ended: some never say so.
+    /// Whether it has ended. Some conversations never say so.
     pub(crate) ended: bool,
     pub(crate) media: Media,
-    /// Position of its first recording.
+    /// The position of its first recording.
     pub(crate) first_recording: usize,
     pub(crate) recordings: usize,
 }
@@ -67,9 +67,9 @@ pub(crate) struct Recording {
     pub(crate) conversation: usize,
     pub(crate) created: i64,
     pub(crate) kind: RecordingKind,
-    /// Contains payment-card or personal data.
+    /// Whether it contains payment-card or personal data.
     pub(crate) sensitive: bool,
-    /// A media retention policy governs it.
+    /// Whether a media retention policy governs it.
     pub(crate) by_policy: bool,
 }
 
@@ -80,7 +80,7 @@ pub(crate) enum RecordingKind {
     Snippet,
 }
 
-/// Everything at the beginning.
+/// Everything that exists at the beginning.
 #[derive(Clone, Debug)]
 pub(crate) struct Population {
     /// In the order of start.
@@ -103,7 +103,7 @@ impl Population {
             by_id: Vec::new(),
         };
         for start in starts(&mut prng, spec) {
-            made.converse(&mut prng, start);
+            made.add_conversation(&mut prng, start);
         }
         for records in &mut made.records {
             sort(records);
@@ -113,20 +113,20 @@ impl Population {
         made
     }
 
-    /// The position of the conversation of that id.
+    /// The position of the conversation with this id.
     pub(crate) fn find(&self, id: &str) -> Option<usize> {
         let id = parse_uuid(id)?;
         let at = self.by_id.binary_search_by_key(&id, |(id, _)| *id).ok()?;
         self.by_id.get(at).map(|(_, position)| *position)
     }
 
-    /// Positions of the conversations that started from `first` to before `end`.
+    /// The positions of the conversations that started from `first` to before `end`.
     pub(crate) fn started(&self, first: i64, end: i64) -> std::ops::Range<usize> {
         let from = self.conversations.partition_point(|c| c.start < first);
         from..self.conversations.partition_point(|c| c.start < end).max(from)
     }
 
-    fn converse(&mut self, prng: &mut Prng, start: i64) {
+    fn add_conversation(&mut self, prng: &mut Prng, start: i64) {
         let position = self.conversations.len();
         let id = prng.uuid();
         let media = match prng.below(10) {
@@ -135,7 +135,7 @@ impl Population {
             6 | 7 => Media::Email,
             _ => Media::Message,
         };
-        let length = length(prng, media);
+        let length = random_length(prng, media);
         let mut last = start;
         let mut note = |kind: RecordKind, at: i64| {
             last = last.max(at);
@@ -146,7 +146,7 @@ impl Population {
             }
         };
         note(RecordKind::Conversation, start);
-        // The first interaction falls on the start itself, so that edges of days have more than one kind of record.
+        // The first interaction falls on the start itself, so that the edges of days have more than one kind of record.
         note(RecordKind::Interaction, start);
         for _ in 0..prng.below(3) {
             note(RecordKind::Interaction, start + prng.millis(length));
@@ -184,7 +184,7 @@ impl Population {
     }
 }
 
-/// When conversations start, in order.
+/// The times at which conversations start, in order.
 fn starts(prng: &mut Prng, spec: &PopulationSpec) -> Vec<i64> {
     let step = i64::from(spec.every_seconds.get()) * 1000;
     let (from, to) = (spec.from.millis(), spec.to.millis());
@@ -206,8 +206,8 @@ fn starts(prng: &mut Prng, spec: &PopulationSpec) -> Vec<i64> {
     starts
 }
 
-/// How long a conversation lasts, in milliseconds.
-fn length(prng: &mut Prng, media: Media) -> i64 {
+/// A random length of a conversation, in milliseconds.
+fn random_length(prng: &mut Prng, media: Media) -> i64 {
     match media {
         Media::Voice => MINUTE_MS + prng.millis(20 * MINUTE_MS),
         Media::Chat => 2 * MINUTE_MS + prng.millis(40 * MINUTE_MS),
@@ -217,7 +217,7 @@ fn length(prng: &mut Prng, media: Media) -> i64 {
     }
 }
 
-/// An instant.
+/// Milliseconds as an instant.
 pub(crate) fn instant(millis: i64) -> Timestamp {
     Timestamp::from_millis(millis)
 }

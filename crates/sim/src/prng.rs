@@ -1,11 +1,11 @@
-//! Pseudo-random numbers from the seed: `SplitMix64` (Steele, Lea, Flood 2014), small and the same everywhere.
+//! Pseudo-random numbers from the seed: `SplitMix64` (Steele, Lea, Flood 2014), which is small and the same everywhere.
 
 /// A stream of numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct Prng(u64);
 
 impl Prng {
-    /// The stream of that seed for that purpose: streams of different purposes do not disturb each other.
+    /// The stream of this seed for this purpose. Streams of different purposes are independent.
     pub(crate) fn new(seed: u64, purpose: u64) -> Self {
         Self(mix(seed ^ mix(purpose)))
     }
@@ -32,7 +32,7 @@ impl Prng {
         self.below(n) == 0
     }
 
-    /// A UUID of version 4.
+    /// A random UUID of version 4.
     pub(crate) fn uuid(&mut self) -> u128 {
         let bits = (u128::from(self.next()) << 64) | u128::from(self.next());
         (bits & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62)
@@ -45,7 +45,7 @@ fn mix(mut z: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// The written form of a UUID.
+/// Writes a UUID as text.
 pub(crate) fn uuid_text(id: u128) -> String {
     format!(
         "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
@@ -57,7 +57,7 @@ pub(crate) fn uuid_text(id: u128) -> String {
     )
 }
 
-/// Reads the written form of a UUID, in either case.
+/// Reads a UUID, in either case.
 pub(crate) fn parse_uuid(text: &str) -> Option<u128> {
     let hyphens = text.char_indices().filter(|(_, c)| *c == '-').map(|(at, _)| at);
     if text.len() != 36 || !hyphens.eq([8, 13, 18, 23]) || text.contains('+') {

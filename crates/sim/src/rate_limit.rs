@@ -1,4 +1,4 @@
-//! Requests per minute of one token, in fixed windows.
+//! The rate limit: requests per minute of one token, in fixed windows.
 
 use purge_core::http::HttpResponse;
 
@@ -16,7 +16,7 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// Takes one request out of the budget.
+    /// Takes one request from the budget.
     pub(crate) fn take(&mut self, limit: &RateLimit, now: i64) -> Result<(), ApiError> {
         if now >= self.window_start.saturating_add(WINDOW_MS) {
             self.window_start = now;
@@ -33,7 +33,7 @@ impl Budget {
             RateLimitForm::TooManyRequests => true,
             RateLimitForm::RetryAfter => false,
         };
-        let wait = self.reset(now);
+        let wait = self.seconds_to_reset(now);
         let refusal = if with_header {
             too_many(allowed, wait).header("retry-after", wait.to_string())
         } else {
@@ -45,18 +45,18 @@ impl Budget {
     /// Writes the state of the budget into an answer's headers.
     pub(crate) fn describe(&self, limit: &RateLimit, now: i64, response: &mut HttpResponse) {
         let Some(allowed) = limit.per_minute else { return };
-        let numbers = [("count", self.count), ("allowed", allowed), ("reset", self.reset(now))];
+        let numbers = [("count", self.count), ("allowed", allowed), ("reset", self.seconds_to_reset(now))];
         response.headers.extend(numbers.map(|(name, number)| (format!("inin-ratelimit-{name}"), number.to_string())));
     }
 
     /// Seconds until the next window, rounded up.
-    fn reset(&self, now: i64) -> u64 {
+    fn seconds_to_reset(&self, now: i64) -> u64 {
         let left = self.window_start.saturating_add(WINDOW_MS).saturating_sub(now);
         u64::try_from(left.max(0)).unwrap_or(0).div_ceil(1000)
     }
 }
 
-/// 429 in the form that names the window.
+/// The 429 that names the window.
 pub(crate) fn too_many(allowed: u64, wait: u64) -> ApiError {
     ApiError::new(
         429,
@@ -65,7 +65,7 @@ pub(crate) fn too_many(allowed: u64, wait: u64) -> ApiError {
     )
 }
 
-/// 429 in the form that names the wait.
+/// The 429 that names the wait.
 pub(crate) fn retry_after(wait: u64) -> ApiError {
     ApiError::new(
         429,

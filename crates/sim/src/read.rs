@@ -1,4 +1,4 @@
-//! Reading a scenario, strictly: a misspelt knob must not be one that is left alone.
+//! Reads a scenario strictly, so that a misspelt knob is refused and not ignored.
 
 use purge_core::json::{FromJson, Members, fill, word};
 use serde_json::Value;
@@ -19,90 +19,90 @@ impl TryFrom<Value> for Scenario {
 
 impl FromJson for Scenario {
     fn from_json(value: &Value) -> Result<Self, String> {
-        let mut usual = Self::default();
+        let mut knobs = Self::default();
         fill(
             value,
             &mut [
-                ("seed", &mut usual.seed),
-                ("jurisdiction", &mut usual.jurisdiction),
-                ("latencyMs", &mut usual.latency_ms),
-                ("population", &mut usual.population),
-                ("protected", &mut usual.protected),
-                ("holdMidRun", &mut usual.hold_mid_run),
-                ("login", &mut usual.login),
-                ("rateLimit", &mut usual.rate_limit),
-                ("dataDeletion", &mut usual.data_deletion),
-                ("recordingJobs", &mut usual.recording_jobs),
-                ("analytics", &mut usual.analytics),
-                ("faults", &mut usual.faults),
+                ("seed", &mut knobs.seed),
+                ("jurisdiction", &mut knobs.jurisdiction),
+                ("latencyMs", &mut knobs.latency_ms),
+                ("population", &mut knobs.population),
+                ("protected", &mut knobs.protected),
+                ("holdMidRun", &mut knobs.hold_mid_run),
+                ("login", &mut knobs.login),
+                ("rateLimit", &mut knobs.rate_limit),
+                ("dataDeletion", &mut knobs.data_deletion),
+                ("recordingJobs", &mut knobs.recording_jobs),
+                ("analytics", &mut knobs.analytics),
+                ("faults", &mut knobs.faults),
             ],
         )?;
-        Ok(usual)
+        Ok(knobs)
     }
 }
 
 impl FromJson for PopulationSpec {
     fn from_json(value: &Value) -> Result<Self, String> {
-        let mut usual = Self::default();
+        let mut knobs = Self::default();
         fill(
             value,
             &mut [
-                ("from", &mut usual.from),
-                ("to", &mut usual.to),
-                ("everySeconds", &mut usual.every_seconds),
-                ("dayEdges", &mut usual.day_edges),
+                ("from", &mut knobs.from),
+                ("to", &mut knobs.to),
+                ("everySeconds", &mut knobs.every_seconds),
+                ("dayEdges", &mut knobs.day_edges),
             ],
         )?;
-        if usual.to <= usual.from {
-            return Err(format!("`to`, {}, must lie after `from`, {}", usual.to, usual.from));
+        if knobs.to <= knobs.from {
+            return Err(format!("`to`, {}, must lie after `from`, {}", knobs.to, knobs.from));
         }
-        Ok(usual)
+        Ok(knobs)
     }
 }
 
 impl FromJson for Protection {
     fn from_json(value: &Value) -> Result<Self, String> {
-        let mut usual = Self::default();
+        let mut knobs = Self::default();
         fill(
             value,
             &mut [
-                ("conversations", &mut usual.conversations),
-                ("conversationIds", &mut usual.conversation_ids),
-                ("windows", &mut usual.windows),
+                ("conversations", &mut knobs.conversations),
+                ("conversationIds", &mut knobs.conversation_ids),
+                ("windows", &mut knobs.windows),
             ],
         )?;
-        Ok(usual)
+        Ok(knobs)
     }
 }
 
 impl FromJson for HoldMidRun {
     fn from_json(value: &Value) -> Result<Self, String> {
-        let mut usual = Self::default();
+        let mut knobs = Self::default();
         fill(
             value,
             &mut [
-                ("afterSubmits", &mut usual.after_submits),
-                ("at", &mut usual.at),
-                ("conversationIds", &mut usual.conversation_ids),
-                ("window", &mut usual.window),
+                ("afterSubmits", &mut knobs.after_submits),
+                ("at", &mut knobs.at),
+                ("conversationIds", &mut knobs.conversation_ids),
+                ("window", &mut knobs.window),
             ],
         )?;
-        Ok(usual)
+        Ok(knobs)
     }
 }
 
 impl FromJson for Login {
     fn from_json(value: &Value) -> Result<Self, String> {
-        let mut usual = Self::default();
+        let mut knobs = Self::default();
         fill(
             value,
             &mut [
-                ("clients", &mut usual.clients),
-                ("expiresIn", &mut usual.expires_in),
-                ("missingPermissions", &mut usual.missing_permissions),
+                ("clients", &mut knobs.clients),
+                ("expiresIn", &mut knobs.expires_in),
+                ("missingPermissions", &mut knobs.missing_permissions),
             ],
         )?;
-        Ok(usual)
+        Ok(knobs)
     }
 }
 
@@ -115,49 +115,49 @@ impl FromJson for Client {
 
 impl FromJson for RateLimit {
     fn from_json(value: &Value) -> Result<Self, String> {
-        let mut usual = Self::default();
-        fill(value, &mut [("perMinute", &mut usual.per_minute), ("form", &mut usual.form)])?;
-        Ok(usual)
+        let mut knobs = Self::default();
+        fill(value, &mut [("perMinute", &mut knobs.per_minute), ("form", &mut knobs.form)])?;
+        Ok(knobs)
     }
 }
 
 impl FromJson for DataDeletion {
     fn from_json(value: &Value) -> Result<Self, String> {
-        let mut usual = Self::default();
+        let mut knobs = Self::default();
         fill(
             value,
             &mut [
-                ("offered", &mut usual.offered),
-                ("processingSeconds", &mut usual.processing_seconds),
-                ("concurrency", &mut usual.concurrency),
-                ("rangeEnd", &mut usual.range_end),
-                ("holdMode", &mut usual.hold_mode),
+                ("offered", &mut knobs.offered),
+                ("processingSeconds", &mut knobs.processing_seconds),
+                ("concurrency", &mut knobs.concurrency),
+                ("rangeEnd", &mut knobs.range_end),
+                ("holdMode", &mut knobs.hold_mode),
             ],
         )?;
-        Ok(usual)
+        Ok(knobs)
     }
 }
 
 impl FromJson for RecordingJobs {
     fn from_json(value: &Value) -> Result<Self, String> {
-        let mut usual = Self::default();
+        let mut knobs = Self::default();
         fill(
             value,
             &mut [
-                ("pendingSeconds", &mut usual.pending_seconds),
-                ("processingSeconds", &mut usual.processing_seconds),
-                ("removalLagSeconds", &mut usual.removal_lag_seconds),
-                ("listLagSeconds", &mut usual.list_lag_seconds),
-                ("dataLakeLagHours", &mut usual.data_lake_lag_hours),
-                ("removed", &mut usual.removed),
-                ("noRecordings", &mut usual.no_recordings),
-                ("failEvery", &mut usual.fail_every),
-                ("thirdJob", &mut usual.third_job),
-                ("foreignJobs", &mut usual.foreign_jobs),
-                ("actionAge", &mut usual.action_age),
+                ("pendingSeconds", &mut knobs.pending_seconds),
+                ("processingSeconds", &mut knobs.processing_seconds),
+                ("removalLagSeconds", &mut knobs.removal_lag_seconds),
+                ("listLagSeconds", &mut knobs.list_lag_seconds),
+                ("dataLakeLagHours", &mut knobs.data_lake_lag_hours),
+                ("removed", &mut knobs.removed),
+                ("noRecordings", &mut knobs.no_recordings),
+                ("failEvery", &mut knobs.fail_every),
+                ("thirdJob", &mut knobs.third_job),
+                ("foreignJobs", &mut knobs.foreign_jobs),
+                ("actionAge", &mut knobs.action_age),
             ],
         )?;
-        Ok(usual)
+        Ok(knobs)
     }
 }
 
@@ -170,18 +170,18 @@ impl FromJson for ForeignJob {
 
 impl FromJson for Analytics {
     fn from_json(value: &Value) -> Result<Self, String> {
-        let mut usual = Self::default();
+        let mut knobs = Self::default();
         fill(
             value,
             &mut [
-                ("recordCounts", &mut usual.record_counts),
-                ("shape", &mut usual.shape),
-                ("indexLagSeconds", &mut usual.index_lag_seconds),
-                ("horizonDays", &mut usual.horizon_days),
-                ("largestPage", &mut usual.largest_page),
+                ("recordCounts", &mut knobs.record_counts),
+                ("shape", &mut knobs.shape),
+                ("indexLagSeconds", &mut knobs.index_lag_seconds),
+                ("horizonDays", &mut knobs.horizon_days),
+                ("largestPage", &mut knobs.largest_page),
             ],
         )?;
-        Ok(usual)
+        Ok(knobs)
     }
 }
 
@@ -285,7 +285,7 @@ impl FromJson for Fault {
     }
 }
 
-/// Every kind of misbehaviour, with its fields. `kind` itself belongs to all of them.
+/// The fields of every kind of misbehaviour. All of them have `kind` itself.
 const ACTS: [(&str, &[&str]); 13] = [
     ("rateLimited", &["kind", "retryAfter", "code"]),
     ("error", &["kind", "status", "body", "retryAfter"]),

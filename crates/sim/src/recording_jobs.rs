@@ -1,4 +1,4 @@
-//! The `recordingJobs` API: `PENDING`, `READY`, and after `PUT` `PROCESSING`, `FULFILLED`.
+//! The `recordingJobs` API: jobs go from `PENDING` to `READY`, and after `PUT` through `PROCESSING` to `FULFILLED`.
 
 use purge_core::http::HttpResponse;
 use purge_core::sorted::sort_by;
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::agenda::Event;
 use crate::error::ApiError;
-use crate::filter::{Filter, Selection, When, interval};
+use crate::filter::{DeleteDate, Filter, Selection, interval};
 use crate::http::{TenantRequest, only_known};
 use crate::login::nth_id;
 use crate::population::instant;
@@ -16,15 +16,15 @@ use crate::rate_limit::too_many;
 use crate::scenario::ThirdJob;
 use crate::tenant::Tenant;
 
-/// Purpose of the number streams.
+/// The purposes of the number streams.
 const PURPOSE: u64 = 0x6a6f_6273;
 const FOREIGN_PURPOSE: u64 = 0x666f_7265;
 
-/// "There can be at most 2 jobs in PENDING or PROCESSING", of the whole organisation.
+/// "There can be at most 2 jobs in PENDING or PROCESSING", for the whole organisation.
 const MAX_ACTIVE: usize = 2;
-/// The most months of `agedConversationInterval`.
+/// The most months that `agedConversationInterval` may cover.
 const MAX_AGED_MONTHS: u32 = 6;
-/// Five years, after which only `agedConversationInterval` finds a conversation.
+/// Five years: only `agedConversationInterval` finds older conversations.
 const AGED_MONTHS: u32 = 60;
 
 const FIELDS: [&str; 13] = [
@@ -56,7 +56,7 @@ const QUERY_FIELDS: [&str; 10] = [
     "resolutionFilters",
 ];
 
-/// State of a job.
+/// The state of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum JobState {
     Pending,
@@ -79,7 +79,7 @@ impl JobState {
         }
     }
 
-    /// Whether it takes one of the organisation's places.
+    /// Whether it occupies one of the organisation's places.
     fn is_active(self) -> bool {
         matches!(self, Self::Pending | Self::Processing)
     }
@@ -122,7 +122,7 @@ impl Tenant {
         let selection = self.selection(&body, now)?;
         let active = self.active_jobs(now);
         if active >= MAX_ACTIVE {
-            return Err(self.one_too_many());
+            return Err(self.too_many_jobs());
         }
         self.state.most_active_jobs = self.state.most_active_jobs.max(active + 1);
         let nth = u64::try_from(self.state.jobs.len()).unwrap_or(0) + 1;
@@ -149,7 +149,7 @@ impl Tenant {
         };
         let answer = HttpResponse::json(202, &job_json(&job, now));
         self.state.jobs.push(job);
-        self.submitted(now);
+        self.note_submit(now);
         Ok(answer)
     }
 
@@ -161,11 +161,11 @@ impl Tenant {
         let state = request.query("state").filter(|state| !state.is_empty());
         let states = ["PENDING", "READY", "PROCESSING", "FULFILLED", "FAILED", "CANCELLED"];
         if let Some(state) = state.as_deref().filter(|state| !states.contains(state)) {
-            return Err(wrong_parameter("state", state));
+            return Err(invalid_parameter("state", state));
         }
         let job_type = request.query("jobType").unwrap_or_else(|| "DELETE".to_owned());
         if !["ARCHIVE", "DELETE", "EXPORT"].contains(&job_type.as_str()) {
-            return Err(wrong_parameter("jobType", &job_type));
+            return Err(invalid_parameter("jobType", &job_type));
         }
         let order = request.query("sortBy").unwrap_or_else(|| "userId".to_owned());
         let lag = millis(self.scenario.recording_jobs.list_lag_seconds);
@@ -184,7 +184,7 @@ impl Tenant {
         match order.as_str() {
             "userId" => sort_by(&mut rows, |a, b| a.0.cmp(&b.0)),
             "dateCreated" => sort_by(&mut rows, |a, b| a.1.cmp(&b.1)),
-            other => return Err(wrong_parameter("sortBy", other)),
+            other => return Err(invalid_parameter("sortBy", other)),
         }
         let rows = rows.into_iter().map(|(_, _, json)| json).collect();
         Ok(HttpResponse::json(200, &page_json(request, "/api/v2/recording/jobs", rows, size, number)))
@@ -217,7 +217,7 @@ impl Tenant {
         }
         let active = self.active_jobs(now);
         if active >= MAX_ACTIVE {
-            return Err(self.one_too_many());
+            return Err(self.too_many_jobs());
         }
         self.state.most_active_jobs = self.state.most_active_jobs.max(active + 1);
         let ends = now.saturating_add(millis(self.scenario.recording_jobs.processing_seconds));
@@ -237,7 +237,7 @@ impl Tenant {
             return Err(ApiError::new(409, "request.conflict", message));
         }
         if job.state == JobState::Processing {
-            // Recordings that have their date keep it. How many have it by now is not documented; at worst all.
+            // Recordings that have a delete date keep it. How many have one by now is not documented; at worst all.
             self.job_ends(id, now);
         }
         let job = self.job_mut(id)?;
@@ -266,7 +266,7 @@ impl Tenant {
         Ok(HttpResponse::json(200, &page_json(request, &path, rows.collect(), size, number)))
     }
 
-    /// A job knows what it matches.
+    /// Makes a job ready: it now knows what it matches.
     pub(crate) fn job_ready(&mut self, id: &str, at: i64) {
         let Some(job) = self.state.jobs.iter_mut().find(|job| job.id == id) else { return };
         if job.fails {
@@ -274,7 +274,7 @@ impl Tenant {
             return;
         }
         let found = job.selection.find(&self.world, at);
-        let recordings = found.to_date.len() + found.failed.len();
+        let recordings = found.to_schedule.len() + found.failed.len();
         job.conversations = found.conversations;
         job.recordings = u64::try_from(recordings).unwrap_or(u64::MAX).saturating_add(found.skipped);
         job.skipped = found.skipped;
@@ -282,7 +282,7 @@ impl Tenant {
         job.ends = None;
     }
 
-    /// A job has run its time: its delete dates are written.
+    /// Ends a job that has run for its time: its delete dates are written.
     pub(crate) fn job_ends(&mut self, id: &str, at: i64) {
         let Some(job) = self.state.jobs.iter_mut().find(|job| job.id == id) else { return };
         if job.fails {
@@ -290,15 +290,15 @@ impl Tenant {
             return;
         }
         let found = job.selection.find(&self.world, at);
-        job.processed = u64::try_from(found.to_date.len()).unwrap_or(u64::MAX);
+        job.processed = u64::try_from(found.to_schedule.len()).unwrap_or(u64::MAX);
         job.skipped = found.skipped;
         let failed = u64::try_from(found.failed.len()).unwrap_or(u64::MAX);
         job.recordings = job.processed.saturating_add(found.skipped).saturating_add(failed);
         job.failed = found.failed;
         job.state = JobState::Fulfilled;
         job.ended = Some(at);
-        for (recording, date) in job.selection.dates(&self.world, &found.to_date) {
-            self.world.date(recording, Some(date), at);
+        for (recording, date) in job.selection.dates(&self.world, &found.to_schedule) {
+            self.world.set_delete_date(recording, Some(date), at);
         }
     }
 
@@ -332,7 +332,7 @@ impl Tenant {
         })
     }
 
-    fn one_too_many(&self) -> ApiError {
+    fn too_many_jobs(&self) -> ApiError {
         let message = format!("The maximum of {MAX_ACTIVE} pending or processing jobs is reached.");
         match self.scenario.recording_jobs.third_job {
             ThirdJob::BadRequest => ApiError::bad_request(message),
@@ -352,14 +352,14 @@ impl Tenant {
         }
         flag(body, "clearExport", false)?;
         let screen = flag(body, "includeScreenRecordings", true)?;
-        let Some(when) = when(body, "actionDate", "actionAge")? else {
+        let Some(when) = read_delete_date(body, "actionDate", "actionAge")? else {
             return Err(constraint("Exactly one of [actionDate, actionAge] is required."));
         };
-        let of_screen = when_of_screen(body, screen)?;
-        if !knobs.action_age && (matches!(when, When::Age(_)) || of_screen.is_some()) {
+        let screen_date = read_screen_delete_date(body, screen)?;
+        if !knobs.action_age && (matches!(when, DeleteDate::Age(_)) || screen_date.is_some()) {
             return Err(ApiError::new(501, "not.implemented", "The organization does not have this parameter."));
         }
-        let (interval, aged, start_of_day, filter) = what(body, now)?;
+        let (interval, aged, start_of_day, filter) = read_conversations(body, now)?;
         let sensitive = flag(body, "includeRecordingsWithSensitiveData", false)?;
         if sensitive {
             self.require(&["recording:recording:viewSensitiveData"])?;
@@ -374,7 +374,7 @@ impl Tenant {
             by_policy: flag(body, "includePolicyBasedRecordings", true)?,
             snippets: flag(body, "includeSnippetRecordings", true)?,
             when,
-            when_screen: of_screen.unwrap_or(when),
+            when_screen: screen_date.unwrap_or(when),
             data_lake_lag_ms: self.data_lake_lag_ms(),
             fail_every: knobs.fail_every,
         })
@@ -388,7 +388,7 @@ impl RecordingJob {
         self.ended = Some(at);
     }
 
-    /// Percent of the present state's time; one whose time is up and that has not ended stays at 99.
+    /// The percentage of the present state's time that has passed. A job whose time is up but that has not ended stays at 99.
     fn percent(&self, now: i64) -> i64 {
         match (self.state, self.started, self.ends) {
             (JobState::Fulfilled, _, _) => 100,
@@ -404,8 +404,11 @@ impl RecordingJob {
     }
 }
 
-/// Which conversations: by a query, or by an interval more than five years ago.
-fn what(body: &Map<String, Value>, now: i64) -> Result<(purge_core::window::Window, bool, bool, Filter), ApiError> {
+/// Reads which conversations a job selects: by a query, or by an interval more than five years ago.
+fn read_conversations(
+    body: &Map<String, Value>,
+    now: i64,
+) -> Result<(purge_core::window::Window, bool, bool, Filter), ApiError> {
     match (body.get("conversationQuery"), body.get("agedConversationInterval")) {
         (Some(query), None) => {
             let fields = query.as_object().ok_or_else(|| ApiError::invalid_value("conversationQuery", query))?;
@@ -429,30 +432,30 @@ fn what(body: &Map<String, Value>, now: i64) -> Result<(purge_core::window::Wind
     }
 }
 
-fn when(body: &Map<String, Value>, date: &str, age: &str) -> Result<Option<When>, ApiError> {
+fn read_delete_date(body: &Map<String, Value>, date: &str, age: &str) -> Result<Option<DeleteDate>, ApiError> {
     match (body.get(date), body.get(age)) {
         (None, None) => Ok(None),
         (Some(value), None) => {
             let at = value.as_str().and_then(|text| Timestamp::parse(text).ok());
-            at.map(|at| Some(When::Date(at.millis()))).ok_or_else(|| {
+            at.map(|at| Some(DeleteDate::Date(at.millis()))).ok_or_else(|| {
                 ApiError::new(400, "invalid.date", format!("The value of [{date}] is not a date-time."))
                     .param("field", date)
             })
         }
         (None, Some(value)) => {
             let days = value.as_i64().filter(|days| (0..=36_500).contains(days));
-            days.map(|days| Some(When::Age(days))).ok_or_else(|| ApiError::invalid_value(age, value))
+            days.map(|days| Some(DeleteDate::Age(days))).ok_or_else(|| ApiError::invalid_value(age, value))
         }
         (Some(_), Some(_)) => Err(constraint(format!("Only one of [{date}, {age}] is allowed."))),
     }
 }
 
-fn when_of_screen(body: &Map<String, Value>, screen: bool) -> Result<Option<When>, ApiError> {
-    let of_screen = when(body, "screenRecordingActionDate", "screenRecordingActionAge")?;
-    if of_screen.is_some() && !screen {
+fn read_screen_delete_date(body: &Map<String, Value>, screen: bool) -> Result<Option<DeleteDate>, ApiError> {
+    let screen_date = read_delete_date(body, "screenRecordingActionDate", "screenRecordingActionAge")?;
+    if screen_date.is_some() && !screen {
         return Err(constraint("Dates of screen recordings need [includeScreenRecordings]."));
     }
-    Ok(of_screen)
+    Ok(screen_date)
 }
 
 fn flag(body: &Map<String, Value>, name: &str, default: bool) -> Result<bool, ApiError> {
@@ -463,7 +466,7 @@ fn constraint(message: impl Into<String>) -> ApiError {
     ApiError::new(400, "constraint.validation", message)
 }
 
-fn wrong_parameter(name: &str, value: &str) -> ApiError {
+fn invalid_parameter(name: &str, value: &str) -> ApiError {
     let message = format!("Value [{value}] is not valid for parameter [{name}].");
     ApiError::new(400, "invalid.query.param.value", message)
 }
@@ -495,7 +498,8 @@ fn job_json(job: &RecordingJob, now: i64) -> Value {
     json
 }
 
-/// A page of a listing. Without `includeTotal` there is no `total` and no `pageCount`, and the cursor is looked at instead of the number.
+/// A page of a listing. Without `includeTotal` there is no `total` and no `pageCount`, and the cursor counts instead of the page
+/// number.
 fn page_json(request: &TenantRequest, path: &str, rows: Vec<Value>, size: u64, number: u64) -> Value {
     let counted = request.query("includeTotal").as_deref() == Some("true");
     let cursor = || request.query("cursor").and_then(|cursor| cursor.parse::<u32>().ok()).map_or(1, u64::from);

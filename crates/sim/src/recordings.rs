@@ -12,15 +12,15 @@ use crate::scenario::{NoRecordings, Removed};
 use crate::tenant::Tenant;
 use crate::world::Fate;
 
-/// The most conversations of one protection request.
+/// The most conversations in one protection request.
 const MAX_PROTECTION_IDS: usize = 100;
-/// The most protected conversations of an organisation.
+/// The most protected conversations in an organisation.
 const MAX_PROTECTED: usize = 1000;
 
 impl Tenant {
     /// `GET /api/v2/conversations/{id}/recordingmetadata`.
     pub(crate) fn metadata(&self, conversation: &str) -> Result<HttpResponse, ApiError> {
-        let rows: Vec<Value> = self.listed(conversation)?.into_iter().map(|(_, json)| json).collect();
+        let rows: Vec<Value> = self.listed_recordings(conversation)?.into_iter().map(|(_, json)| json).collect();
         if rows.is_empty() && self.scenario.recording_jobs.no_recordings == NoRecordings::NotFound {
             return Err(ApiError::not_found());
         }
@@ -29,13 +29,13 @@ impl Tenant {
 
     /// `GET /api/v2/conversations/{id}/recordingmetadata/{recordingId}`.
     pub(crate) fn metadata_one(&self, conversation: &str, recording: &str) -> Result<HttpResponse, ApiError> {
-        let rows = self.listed(conversation)?;
+        let rows = self.listed_recordings(conversation)?;
         let wanted = parse_uuid(recording);
         let found = rows.into_iter().find(|(id, _)| Some(*id) == wanted).ok_or_else(ApiError::not_found)?;
         Ok(HttpResponse::json(200, &found.1))
     }
 
-    /// `PUT /api/v2/conversations/{id}/recordings/{recordingId}`: sets or takes away the delete date.
+    /// `PUT /api/v2/conversations/{id}/recordings/{recordingId}`: sets or removes the delete date.
     pub(crate) fn update_recording(
         &mut self,
         conversation: &str,
@@ -59,16 +59,17 @@ impl Tenant {
             .find(|(at, r)| Some(r.id) == wanted && self.world.fate(*at).gone_at.is_none())
             .map(|(at, _)| at);
         let recording = position.ok_or_else(ApiError::not_found)?;
-        self.world.date(recording, date.map(Timestamp::millis), now);
+        self.world.set_delete_date(recording, date.map(Timestamp::millis), now);
         let rows = self.world.recordings_of(conversation).find(|(at, _)| *at == recording);
         let json = rows.map(|(at, r)| self.metadata_json(r, self.world.fate(at)));
         Ok(HttpResponse::json(200, &json.unwrap_or_default()))
     }
 
-    /// `POST /api/v2/recordings/deletionprotection`: says which of the conversations are protected; not if one has no recording.
+    /// `POST /api/v2/recordings/deletionprotection`: says which of the conversations are protected. Refused if one of them has no
+    /// recording.
     pub(crate) fn read_protection(&self, request: &TenantRequest) -> Result<HttpResponse, ApiError> {
         let conversations = self.protection_ids(request)?;
-        if conversations.iter().any(|at| !self.has_listed(*at)) {
+        if conversations.iter().any(|at| !self.has_listed_recordings(*at)) {
             return Err(ApiError::new(404, "recording.conversation.not.found", "Recording conversation not found."));
         }
         let protected = conversations.into_iter().filter(|at| self.world.is_protected(*at));
@@ -77,7 +78,7 @@ impl Tenant {
         Ok(HttpResponse::json(200, &Value::from(rows)))
     }
 
-    /// `PUT /api/v2/recordings/deletionprotection?protect=`: protects, or with `false` lifts protection.
+    /// `PUT /api/v2/recordings/deletionprotection?protect=`: protects conversations, or lifts their protection with `false`.
     pub(crate) fn write_protection(&mut self, request: &TenantRequest, now: i64) -> Result<HttpResponse, ApiError> {
         let on = match request.query("protect").as_deref() {
             None | Some("true") => true,
@@ -100,8 +101,8 @@ impl Tenant {
         Ok(HttpResponse { status: 204, headers: Vec::new(), body: String::new() })
     }
 
-    /// What is listed of a conversation's recordings.
-    fn listed(&self, conversation: &str) -> Result<Vec<(u128, Value)>, ApiError> {
+    /// The listed recordings of a conversation: ids and metadata.
+    fn listed_recordings(&self, conversation: &str) -> Result<Vec<(u128, Value)>, ApiError> {
         let conversation = self.world.population.find(conversation).ok_or_else(ApiError::not_found)?;
         let keep_gone = self.scenario.recording_jobs.removed == Removed::Listed;
         let rows = self.world.recordings_of(conversation).map(|(at, r)| (r, self.world.fate(at)));
@@ -109,8 +110,8 @@ impl Tenant {
         Ok(rows.map(|(r, fate)| (r.id, self.metadata_json(r, fate))).collect())
     }
 
-    /// Whether anything of a conversation's recordings is listed.
-    fn has_listed(&self, conversation: usize) -> bool {
+    /// Whether any recording of a conversation is listed.
+    fn has_listed_recordings(&self, conversation: usize) -> bool {
         let keep_gone = self.scenario.recording_jobs.removed == Removed::Listed;
         self.world.recordings_of(conversation).any(|(at, _)| keep_gone || self.world.fate(at).gone_at.is_none())
     }

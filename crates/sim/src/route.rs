@@ -1,4 +1,4 @@
-//! Which operation a request asks for.
+//! Finds the operation that a request asks for.
 
 use purge_core::http::Method;
 
@@ -97,7 +97,7 @@ impl Route {
         }
     }
 
-    /// What it counts as.
+    /// The kind of call that it counts as.
     pub(crate) fn call(&self) -> Call {
         match self {
             Self::Token => Call::Token,
@@ -118,7 +118,7 @@ impl Route {
         }
     }
 
-    /// Permissions that the operation needs, all of them.
+    /// The permissions that the operation needs, all of them.
     pub(crate) fn permissions(&self) -> &'static [&'static str] {
         match self {
             Self::Token | Self::ProtectionRead | Self::Organization => &[],

@@ -1,4 +1,4 @@
-//! What a simulated organisation is like: every knob, with its default. JSON, camelCase, all fields optional.
+//! The scenario of a simulated organisation: every knob, with its default. JSON, camelCase, all fields optional.
 
 use std::num::NonZeroU32;
 
@@ -14,9 +14,9 @@ use crate::fault::Fault;
 pub struct Scenario {
     /// Everything that looks random follows from this number.
     pub seed: u64,
-    /// Region in which the organisation's data lives.
+    /// The region in which the organisation's data lives.
     pub jurisdiction: String,
-    /// How long the server takes for each answer, in milliseconds.
+    /// The time that the server takes for each answer, in milliseconds.
     pub latency_ms: u64,
     /// The interactions that exist at the beginning.
     pub population: PopulationSpec,
@@ -34,7 +34,7 @@ pub struct Scenario {
     pub recording_jobs: RecordingJobs,
     /// Analytics.
     pub analytics: Analytics,
-    /// What goes wrong. The first rule that fires on a call counts.
+    /// What goes wrong. Of several faults that could fire on a call, the first one does.
     pub faults: Vec<Fault>,
 }
 
@@ -42,13 +42,13 @@ pub struct Scenario {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PopulationSpec {
-    /// Conversations start from here on.
+    /// The earliest start of a conversation.
     pub from: Timestamp,
-    /// Conversations start before this instant; messaging threads may last beyond it.
+    /// Conversations start before this instant. Messaging threads may last beyond it.
     pub to: Timestamp,
-    /// One conversation in this many seconds, each at a random instant of its interval.
+    /// Seconds per conversation: each interval of this length has one, at a random instant.
     pub every_seconds: NonZeroU32,
-    /// Also, on every day: conversations that start at midnight, at 23:59:59.500 and at 23:59:59.999.
+    /// Whether, in addition, conversations start on every day at midnight, at 23:59:59.500 and at 23:59:59.999.
     pub day_edges: bool,
 }
 
@@ -56,11 +56,11 @@ pub struct PopulationSpec {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Protection {
-    /// This many conversations, spread over the population.
+    /// The number of protected conversations, spread over the population.
     pub conversations: usize,
-    /// These conversations. Ids that do not exist are ignored.
+    /// The ids of protected conversations. Ids that do not exist are ignored.
     pub conversation_ids: Vec<String>,
-    /// Conversations that started in one of these windows.
+    /// Windows in which every conversation that started there is protected.
     pub windows: Vec<Window>,
 }
 
@@ -68,13 +68,13 @@ pub struct Protection {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HoldMidRun {
-    /// Right after this many accepted deletion requests or created recording jobs.
+    /// Places it right after this many accepted deletion requests or created recording jobs.
     pub after_submits: Option<u64>,
-    /// At this instant.
+    /// Places it at this instant.
     pub at: Option<Timestamp>,
-    /// These conversations. Ids that do not exist are ignored.
+    /// The ids of protected conversations. Ids that do not exist are ignored.
     pub conversation_ids: Vec<String>,
-    /// Conversations that started in this window.
+    /// A window in which every conversation that started there is protected.
     pub window: Option<Window>,
 }
 
@@ -82,9 +82,9 @@ pub struct HoldMidRun {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Login {
-    /// Who may log in.
+    /// The clients that may log in.
     pub clients: Vec<Client>,
-    /// How long a token lives, in seconds.
+    /// The lifetime of a token, in seconds.
     pub expires_in: u64,
     /// Permissions that every client lacks, for example `recording:job:edit`.
     pub missing_permissions: Vec<String>,
@@ -94,9 +94,9 @@ pub struct Login {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Client {
-    /// Client id.
+    /// The client id.
     pub id: String,
-    /// Client secret, of this simulation only.
+    /// The client secret, valid only in this simulation.
     pub secret: String,
 }
 
@@ -104,22 +104,22 @@ pub struct Client {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RateLimit {
-    /// Requests of one token within 60 s, counted from its first request of the window; `null` for no limit.
+    /// The most requests of one token within 60 s, counted from the first request in the window; `null` for no limit.
     pub per_minute: Option<u64>,
-    /// Which of the two documented answers a request too many gets.
+    /// Which of the two documented answers an excess request gets.
     pub form: RateLimitForm,
 }
 
-/// Which 429.
+/// The form of a 429.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum RateLimitForm {
-    /// Now the one, now the other.
+    /// The two forms in turn.
     #[default]
     Alternating,
     /// `too.many.requests`, with `Retry-After`.
     TooManyRequests,
-    /// `too.many.requests.retry.after`: the wait is in the message, there is no header.
+    /// `too.many.requests.retry.after`: the wait is in the message, and there is no header.
     RetryAfter,
 }
 
@@ -127,13 +127,13 @@ pub enum RateLimitForm {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DataDeletion {
-    /// Whether the organisation has it; without it, its paths are unknown.
+    /// Whether the organisation has this API. Without it, its paths are unknown.
     pub offered: bool,
-    /// How long a job runs, in seconds.
+    /// The time that a job runs, in seconds.
     pub processing_seconds: u64,
-    /// How many jobs run at once; the others wait as `pending`.
+    /// The most jobs that run at once. The others wait as `pending`.
     pub concurrency: NonZeroU32,
-    /// Whether the last millisecond of a range belongs to it.
+    /// Whether the end of a range belongs to it.
     pub range_end: RangeEnd,
     /// What happens to protected conversations in the range.
     pub hold_mode: HoldMode,
@@ -143,10 +143,10 @@ pub struct DataDeletion {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum RangeEnd {
-    /// It does.
+    /// The end belongs to the range.
     #[default]
     Inclusive,
-    /// It does not.
+    /// The end does not belong to the range.
     Exclusive,
 }
 
@@ -154,12 +154,12 @@ pub enum RangeEnd {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum HoldMode {
-    /// The request is refused with `legal.hold.conflict`; a job under which protection appears fails and deletes nothing.
+    /// The request is refused with `legal.hold.conflict`. A job during which protection appears fails and deletes nothing.
     #[default]
     Reject,
-    /// They stay, the others go.
+    /// They stay; the others are deleted.
     Skip,
-    /// They are deleted. Nobody should offer this; somebody will.
+    /// They are deleted. No service should do this, but one may.
     Ignore,
 }
 
@@ -167,15 +167,15 @@ pub enum HoldMode {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordingJobs {
-    /// From creation to `READY`, in seconds.
+    /// Time from creation to `READY`, in seconds.
     pub pending_seconds: u64,
-    /// From execution to `FULFILLED`, in seconds.
+    /// Time from execution to `FULFILLED`, in seconds.
     pub processing_seconds: u64,
-    /// From a recording's delete date to its removal, in seconds.
+    /// Time from a recording's delete date to its removal, in seconds.
     pub removal_lag_seconds: u64,
-    /// From creation until a job shows in lists, in seconds.
+    /// Time from creation until a job appears in lists, in seconds.
     pub list_lag_seconds: u64,
-    /// Conversations with activity younger than this are not matched yet, in hours.
+    /// The age, in hours, that the last activity of a conversation must have before jobs match it.
     pub data_lake_lag_hours: u64,
     /// What is left of a removed recording.
     pub removed: Removed,
@@ -187,7 +187,7 @@ pub struct RecordingJobs {
     pub third_job: ThirdJob,
     /// Active jobs of other users.
     pub foreign_jobs: Vec<ForeignJob>,
-    /// Whether the organisation has `actionAge`; without it 501 `not.implemented`.
+    /// Whether the organisation has `actionAge`. Without it, 501 `not.implemented`.
     pub action_age: bool,
 }
 
@@ -213,7 +213,7 @@ pub enum NoRecordings {
     NotFound,
 }
 
-/// How a third active job is refused; the real status is not documented.
+/// How a third active job is refused. The real status is not documented.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ThirdJob {
@@ -230,9 +230,9 @@ pub enum ThirdJob {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ForeignJob {
-    /// `PENDING` from here on.
+    /// The job is `PENDING` from this instant.
     pub from: Timestamp,
-    /// `FULFILLED` from here on.
+    /// The job is `FULFILLED` from this instant.
     pub until: Timestamp,
 }
 
@@ -240,16 +240,16 @@ pub struct ForeignJob {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Analytics {
-    /// Whether the details query understands `filter.dateRange` and counts records, as where `dataDeletion` is offered.
+    /// Whether the details query understands `filter.dateRange` and counts records, as it does where `dataDeletion` is offered.
     pub record_counts: bool,
     /// How such a count is written.
     pub shape: CountShape,
-    /// From a deletion until queries notice, in seconds.
+    /// Time from a deletion until queries notice it, in seconds.
     pub index_lag_seconds: u64,
-    /// Conversations that started more than this many days ago are neither listed nor found by id; `null` for no such border. Jobs find
-    /// them all the same.
+    /// Conversations that started more than this many days ago are neither listed nor found by id; `null` for no such limit. Jobs
+    /// still find them.
     pub horizon_days: Option<u64>,
-    /// A list of more conversations a page is refused with 413; `null` for no such limit.
+    /// The largest page: a request for more conversations is refused with 413. `null` for no such limit.
     pub largest_page: Option<u64>,
 }
 
@@ -265,7 +265,7 @@ pub enum CountShape {
 }
 
 impl Scenario {
-    /// The client that logs in: the first; where there is none, one without id and secret, which the login refuses.
+    /// The client that logs in: the first one. If there is none, a client without id and secret, which the login refuses.
     #[must_use]
     pub fn client(&self) -> Client {
         self.login.clients.first().cloned().unwrap_or_default()

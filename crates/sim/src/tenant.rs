@@ -1,4 +1,4 @@
-//! The tenant: time, order of checks, faults.
+//! The tenant: time, the order of checks, and faults.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::route::Route;
 use crate::scenario::{HoldMidRun, Scenario};
 use crate::world::World;
 
-/// Purpose of the number stream.
+/// The purpose of the number stream.
 const CORRELATION_PURPOSE: u64 = 0x636f_7272;
 
 /// A simulated organisation.
@@ -32,28 +32,28 @@ pub struct Tenant {
     pub(crate) scenario: Arc<Scenario>,
     pub(crate) world: World,
     pub(crate) state: State,
-    others: Others,
+    other_operations: OtherOperations,
 }
 
-/// Carries out the operations that this program never asks for.
-type Others = fn(&mut Tenant, &Route, &TenantRequest, i64) -> Result<HttpResponse, ApiError>;
+/// Carries out the operations that only other clients ask for.
+type OtherOperations = fn(&mut Tenant, &Route, &TenantRequest, i64) -> Result<HttpResponse, ApiError>;
 
-/// Everything that has happened. With the scenario it determines the tenant.
+/// Everything that has happened. Together with the scenario it determines the tenant.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
-    /// The latest instant that the tenant was told.
+    /// The latest instant that the tenant was given.
     clock: i64,
     requests: u64,
     pub(crate) tally: Tally,
     pub(crate) tokens: Tokens,
     pub(crate) agenda: Agenda,
     pub(crate) deletions: BTreeMap<String, DeletionJob>,
-    /// When each place for a running deletion that is taken will be free.
-    pub(crate) taken: Vec<i64>,
+    /// When each occupied place for a running deletion becomes free.
+    pub(crate) busy_until: Vec<i64>,
     pub(crate) jobs: Vec<RecordingJob>,
     pub(crate) inquiries: Vec<Inquiry>,
     pub(crate) most_active_jobs: usize,
-    /// Accepted deletion requests and created jobs.
+    /// The number of accepted deletion requests and created jobs.
     pub(crate) submitted: u64,
 }
 
@@ -61,22 +61,22 @@ impl Tenant {
     /// The organisation at the beginning.
     #[must_use]
     pub fn new(scenario: Scenario) -> Self {
-        Self::with(scenario, Self::operate_for_others)
+        Self::with(scenario, Self::operate_for_other_clients)
     }
 
-    /// The same organisation for a rehearsal: it does not know the operations that this program never asks for, and the page
-    /// need not load them.
+    /// The same organisation for a rehearsal. It does not know the operations that this program never asks for, so the page need
+    /// not load them.
     pub(crate) fn for_rehearsal(scenario: Scenario) -> Self {
         Self::with(scenario, |_, _, _, _| Err(ApiError::not_found()))
     }
 
-    fn with(scenario: Scenario, others: Others) -> Self {
-        let world = beginning(&scenario);
+    fn with(scenario: Scenario, other_operations: OtherOperations) -> Self {
+        let world = initial_world(&scenario);
         let mut state = State::default();
         if let Some(at) = scenario.hold_mid_run.as_ref().and_then(|hold| hold.at) {
             state.agenda.add(at.millis(), Event::HoldPlaced);
         }
-        Self { scenario: Arc::new(scenario), world, state, others }
+        Self { scenario: Arc::new(scenario), world, state, other_operations }
     }
 
     /// The scenario.
@@ -85,7 +85,7 @@ impl Tenant {
         &self.scenario
     }
 
-    /// Answers a request that arrives at `now`. Time that runs backwards counts as standing still.
+    /// Answers a request that arrives at `now`. If time runs backwards, it counts as standing still.
     pub fn handle(&mut self, request: &TenantRequest, now: Timestamp) -> TenantReply {
         self.advance(now.millis());
         let now = self.state.clock;
@@ -99,14 +99,14 @@ impl Tenant {
         if let Some(act) = &act {
             if matches!(act, Act::RevokeToken) {
                 self.state.tokens.revoke_all();
-            } else if let Some(delivery) = act.instead(&context_id, now) {
+            } else if let Some(delivery) = act.answer_instead(&context_id, now) {
                 reply.delivery = delivery;
                 return reply;
             }
         }
         let mut response = match route {
             Ok(Route::Token) => self.state.tokens.issue(&scenario, request, now),
-            Ok(route) => self.authorised(&route, request, &context_id, now),
+            Ok(route) => self.check_and_operate(&route, request, &context_id, now),
             Err(refusal) => refusal.response(&context_id),
         };
         response.headers.push(("inin-correlation-id".to_owned(), context_id));
@@ -121,7 +121,7 @@ impl Tenant {
     /// Lets time pass: everything due happens, in order.
     pub(crate) fn advance(&mut self, now: i64) {
         self.state.clock = self.state.clock.max(now);
-        while let Some((at, event)) = self.state.agenda.due(self.state.clock) {
+        while let Some((at, event)) = self.state.agenda.pop_due(self.state.clock) {
             match event {
                 Event::HoldPlaced => self.place_hold(at),
                 Event::DeletionEnds(id) => {
@@ -141,8 +141,8 @@ impl Tenant {
         self.world.advance(self.state.clock);
     }
 
-    /// One more deletion is under way.
-    pub(crate) fn submitted(&mut self, now: i64) {
+    /// Notes that one more deletion is under way.
+    pub(crate) fn note_submit(&mut self, now: i64) {
         self.state.submitted += 1;
         let after = self.scenario.hold_mid_run.as_ref().and_then(|hold| hold.after_submits);
         if after == Some(self.state.submitted) {
@@ -150,7 +150,7 @@ impl Tenant {
         }
     }
 
-    /// Refuses when a permission is missing.
+    /// Refuses if a permission is missing.
     pub(crate) fn require(&self, permissions: &[&str]) -> Result<(), ApiError> {
         let missing = &self.scenario.login.missing_permissions;
         let missing: Vec<&str> = permissions.iter().copied().filter(|p| missing.iter().any(|m| m == p)).collect();
@@ -164,14 +164,20 @@ impl Tenant {
         Err(ApiError::new(403, "missing.permissions", message).param("permissions", &missing.join(",")))
     }
 
-    /// How far analytics' long-term store lags behind.
+    /// The lag of the long-term store of analytics, in milliseconds.
     pub(crate) fn data_lake_lag_ms(&self) -> i64 {
         let hours = self.scenario.recording_jobs.data_lake_lag_hours;
         i64::try_from(hours).unwrap_or(i64::MAX).saturating_mul(3_600_000)
     }
 
-    /// Token, budget, size, permission, then the operation.
-    fn authorised(&mut self, route: &Route, request: &TenantRequest, context_id: &str, now: i64) -> HttpResponse {
+    /// Checks the token, the budget, the size of the body and the permissions, and then carries out the operation.
+    fn check_and_operate(
+        &mut self,
+        route: &Route,
+        request: &TenantRequest,
+        context_id: &str,
+        now: i64,
+    ) -> HttpResponse {
         let scenario = Arc::clone(&self.scenario);
         let token = match self.state.tokens.check(request, now) {
             Ok(token) => token,
@@ -217,12 +223,12 @@ impl Tenant {
             Route::Inquiry(id) => self.inquiry(id, now),
             Route::InquiryResult(id) => self.inquiry_result(id, request, now),
             Route::MetadataOne(..) | Route::RecordingUpdate(..) | Route::ProtectionWrite | Route::Organization => {
-                (self.others)(self, route, request, now)
+                (self.other_operations)(self, route, request, now)
             }
         }
     }
 
-    fn operate_for_others(
+    fn operate_for_other_clients(
         &mut self,
         route: &Route,
         request: &TenantRequest,
@@ -254,11 +260,11 @@ impl Tenant {
 
     fn place_hold(&mut self, at: i64) {
         let Some(hold) = self.scenario.hold_mid_run.clone() else { return };
-        let conversations = held_by(&self.world.population, &hold);
+        let conversations = conversations_of(&self.world.population, &hold);
         self.world.protect(at, &conversations, true);
     }
 
-    /// What a fault does to the job that an answer is about.
+    /// Applies a fault to the job that an answer is about.
     fn spoil_job(&mut self, act: &Act, reply: &TenantReply) {
         let body = reply.answer().and_then(|answer| parse(&answer.body, usize::MAX).ok()).unwrap_or_default();
         let Some(id) = body.get("id").and_then(Value::as_str) else { return };
@@ -281,14 +287,14 @@ impl Tenant {
 }
 
 /// The world before anything has happened.
-fn beginning(scenario: &Scenario) -> World {
+fn initial_world(scenario: &Scenario) -> World {
     let population = Arc::new(Population::generate(scenario.seed, &scenario.population));
-    let protected = protected(&population, scenario);
+    let protected = initially_protected(&population, scenario);
     let lag = i64::try_from(scenario.recording_jobs.removal_lag_seconds).unwrap_or(i64::MAX).saturating_mul(1000);
     World::new(population, protected, lag)
 }
 
-fn protected(population: &Population, scenario: &Scenario) -> SortedSet<usize> {
+fn initially_protected(population: &Population, scenario: &Scenario) -> SortedSet<usize> {
     let spec = &scenario.protected;
     let all = population.conversations.len();
     let count = spec.conversations.min(all);
@@ -301,7 +307,7 @@ fn protected(population: &Population, scenario: &Scenario) -> SortedSet<usize> {
     protected
 }
 
-fn held_by(population: &Population, hold: &HoldMidRun) -> Vec<usize> {
+fn conversations_of(population: &Population, hold: &HoldMidRun) -> Vec<usize> {
     let mut held: Vec<usize> = hold.conversation_ids.iter().filter_map(|id| population.find(id)).collect();
     if let Some(window) = hold.window {
         held.extend(population.started(window.start().millis(), window.end().millis()));

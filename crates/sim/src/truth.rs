@@ -1,4 +1,4 @@
-//! What really happened, for tests: the tenant's own knowledge, which no client sees.
+//! What really happened: the tenant's own knowledge, which no client sees. For tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,15 +15,15 @@ use crate::recording_jobs::JobState;
 use crate::tenant::Tenant;
 use crate::world::{RecordKind, Scope};
 
-/// What really happened until some instant.
+/// What really happened until an instant.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Truth {
-    /// Records of each kind, whole population.
+    /// The records of the whole population, by kind.
     pub records: BTreeMap<RecordKind, Count>,
     /// Deletion requests that were carried out, in the order of their end.
     pub executed: Vec<ExecutedDeletion>,
-    /// Records that were on hold when they were deleted: 0 unless the tenant ignores holds.
+    /// Records on hold that were deleted: 0 unless the tenant ignores holds.
     pub held_deleted: u64,
     /// Accepted deletion requests.
     pub submits_accepted: u64,
@@ -33,19 +33,19 @@ pub struct Truth {
     pub most_deletions_at_once: usize,
     /// Created recording jobs, in order.
     pub jobs: Vec<RecordingTruth>,
-    /// The most recording jobs in `PENDING` or `PROCESSING` at once, those of others included.
+    /// The most recording jobs in `PENDING` or `PROCESSING` at once, including those of others.
     pub most_jobs_at_once: usize,
-    /// Recordings of the whole population: left and removed.
+    /// The recordings of the whole population.
     pub recordings: Count,
     /// Recordings that are left and have a delete date.
     pub recordings_scheduled: u64,
-    /// Tokens given out.
+    /// Tokens that were issued.
     pub tokens_issued: u64,
     /// Requests that arrived, by kind; `any` is the sum.
     pub calls: BTreeMap<Call, u64>,
 }
 
-/// How many are left and how many are gone.
+/// How many are left, and how many are deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Count {
@@ -59,13 +59,13 @@ pub struct Count {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExecutedDeletion {
-    /// Id of the request.
+    /// The id of the request.
     pub id: String,
     /// The first millisecond that it covered.
     pub first: Timestamp,
     /// The last millisecond that it covered.
     pub last: Timestamp,
-    /// Kinds of records.
+    /// The kinds of records.
     pub kinds: BTreeSet<RecordKind>,
     /// When it was accepted.
     pub created: Timestamp,
@@ -81,13 +81,13 @@ pub struct ExecutedDeletion {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordingTruth {
-    /// Id of the job.
+    /// The id of the job.
     pub id: String,
-    /// Client that created it.
+    /// The client that created it.
     pub client: String,
-    /// Interval of its query.
+    /// The interval of its query.
     pub interval: Window,
-    /// State, in the API's words.
+    /// The state, in the API's words.
     pub state: String,
     /// When it was created.
     pub created: Timestamp,
@@ -101,37 +101,37 @@ pub struct RecordingTruth {
     pub skipped: u64,
 }
 
-/// One thing that exists or existed: a record or a recording, with what its conversation is.
+/// One thing that exists or existed: a record or a recording, with facts about its conversation.
 #[derive(Debug)]
 pub struct Item {
     /// `conversation`, `interaction` or `message` for a record; `recording`, `screenRecording` or `snippet`.
     pub kind: &'static str,
     /// When it was made.
     pub at: Timestamp,
-    /// When it was deleted; absent while it is there.
+    /// When it was deleted; `None` while it is there.
     pub gone: Option<Timestamp>,
-    /// Whether it is a recording with a delete date, which may lie ahead.
+    /// Whether it is a recording with a delete date, which may lie in the future.
     pub dated: bool,
     /// Whether it is a recording with sensitive data.
     pub sensitive: bool,
     /// Whether it is a recording that a media retention policy governs.
     pub by_policy: bool,
-    /// Id of its conversation.
+    /// The id of its conversation.
     pub conversation: String,
-    /// Start of its conversation.
+    /// The start of its conversation.
     pub start: Timestamp,
-    /// Last activity of its conversation.
+    /// The last activity of its conversation.
     pub last: Timestamp,
     /// Whether its conversation has ended.
     pub ended: bool,
-    /// Medium of its conversation: `voice`, `chat`, `email` or `message`.
+    /// The medium of its conversation: `voice`, `chat`, `email` or `message`.
     pub media: &'static str,
     /// Whether the platform protects its conversation.
     pub protected: bool,
 }
 
 impl Tenant {
-    /// Everything that exists or existed, at `now`: records by kind and time, then recordings.
+    /// Everything that exists or existed at `now`: records by kind and time, then recordings.
     #[must_use]
     pub fn inventory(&self, now: Timestamp) -> Vec<Item> {
         let mut then = self.clone();
@@ -203,7 +203,7 @@ impl Tenant {
         }
     }
 
-    /// Records of these kinds in a window, at `now`.
+    /// Counts the records of these kinds in a window, at `now`.
     #[must_use]
     pub fn records_in(&self, window: Window, kinds: &[RecordKind], now: Timestamp) -> Count {
         let mut then = self.clone();
@@ -216,13 +216,13 @@ impl Tenant {
         })
     }
 
-    /// Recordings that were made in a window, at `now`.
+    /// Counts the recordings that were made in a window, at `now`.
     #[must_use]
     pub fn recordings_in(&self, window: Window, now: Timestamp) -> Count {
         self.recordings_where(now, |recording, _| window.contains(Timestamp::from_millis(recording.created)))
     }
 
-    /// Recordings, whenever made, of conversations that started in a window, at `now`.
+    /// Counts the recordings, whenever made, of conversations that started in a window, at `now`.
     #[must_use]
     pub fn recordings_of_started(&self, window: Window, now: Timestamp) -> Count {
         self.recordings_where(now, |_, conversation| window.contains(Timestamp::from_millis(conversation.start)))
@@ -245,7 +245,7 @@ impl Tenant {
         count
     }
 
-    /// Records and recordings of one conversation, at `now`; nothing for an id that does not exist.
+    /// Counts the records and recordings of one conversation, at `now`. Both are 0 for an id that does not exist.
     #[must_use]
     pub fn of_conversation(&self, id: &str, now: Timestamp) -> Count {
         let mut then = self.clone();
@@ -258,7 +258,7 @@ impl Tenant {
         Count { left: records.left + recordings.left, deleted: records.deleted + recordings.deleted }
     }
 
-    /// Ids of the conversations that started in a window, in order.
+    /// The ids of the conversations that started in a window, in order.
     #[must_use]
     pub fn conversations_in(&self, window: Window) -> Vec<String> {
         let started = self.world.population.started(window.start().millis(), window.end().millis());
@@ -295,7 +295,7 @@ impl Tenant {
 
     fn most_deletions_at_once(&self) -> usize {
         let jobs = self.state.deletions.values();
-        // An end before a start of the same instant: the place is free by then.
+        // At the same instant ends sort before starts: the place is free by then.
         let mut changes: Vec<(i64, bool)> = jobs.flat_map(|job| [(job.starts, true), (job.ends, false)]).collect();
         changes.sort_unstable();
         let mut running: usize = 0;

@@ -13,26 +13,26 @@ use crate::fault::{Act, Call, Tally};
 use crate::http::{Delivery, TenantReply, TenantRequest};
 use crate::scenario::Scenario;
 
-/// Judges the signature of a delivery that arrived at an instant.
+/// Says whether a delivery that arrived at an instant is well signed.
 type Verify = Box<dyn Fn(&TenantRequest, Timestamp) -> bool + Send>;
 
 /// One event, however often it was delivered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookDelivery {
-    /// `webhook-id` header; empty when it was missing.
+    /// The `webhook-id` header; empty when it was missing.
     pub id: String,
     /// How often it arrived.
     pub attempts: u64,
-    /// How often it was taken with 2xx: more than 1 is a duplicate, which at-least-once delivery allows.
+    /// How often it was accepted with 2xx. More than 1 is a duplicate, which at-least-once delivery allows.
     pub accepted: u64,
     /// Whether every attempt had a good signature.
     pub signed: bool,
     /// When it first arrived.
     pub first_at: Timestamp,
-    /// When it was first taken.
+    /// When it was first accepted.
     pub accepted_at: Option<Timestamp>,
-    /// Body of the first attempt.
+    /// The body of the first attempt.
     pub body: String,
     /// Whether every attempt had the same body.
     pub same_body: bool,
@@ -55,20 +55,20 @@ impl fmt::Debug for WebhookSink {
 }
 
 impl WebhookSink {
-    /// A receiver that does not look at signatures. Of the scenario, it uses seed, latency and faults.
+    /// A receiver that does not check signatures. It uses the seed, latency and faults of the scenario.
     #[must_use]
     pub fn new(scenario: Scenario) -> Self {
         Self { scenario, tally: Tally::default(), verify: None, deliveries: BTreeMap::new(), order: Vec::new() }
     }
 
-    /// Refuses with 401 what this function does not find well signed.
+    /// Refuses with 401 every delivery that this function does not accept as well signed.
     #[must_use]
     pub fn verified_by(mut self, verify: impl Fn(&TenantRequest, Timestamp) -> bool + Send + 'static) -> Self {
         self.verify = Some(Box::new(verify));
         self
     }
 
-    /// Takes a delivery that arrives at `now`.
+    /// Receives a delivery that arrives at `now`.
     pub fn handle(&mut self, request: &TenantRequest, now: Timestamp) -> TenantReply {
         let act = self.tally.count(Call::Webhook, &self.scenario.faults, self.scenario.seed);
         let after = Duration::from_millis(self.scenario.latency_ms);
@@ -76,10 +76,10 @@ impl WebhookSink {
             return TenantReply { after, delivery: Delivery::Dropped };
         }
         let signed = self.verify.as_ref().is_none_or(|verify| verify(request, now));
-        let refused = act.as_ref().and_then(|act| act.instead("", now.millis()));
+        let refused = act.as_ref().and_then(|act| act.answer_instead("", now.millis()));
         let is_post = request.method == Method::Post;
         let accepted = is_post && signed && refused.is_none();
-        self.keep(request, now, signed, accepted);
+        self.record_delivery(request, now, signed, accepted);
         let status = match (is_post, signed) {
             (false, _) => 405,
             (true, false) => 401,
@@ -100,7 +100,7 @@ impl WebhookSink {
         self.order.iter().filter_map(|id| self.deliveries.get(id)).collect()
     }
 
-    fn keep(&mut self, request: &TenantRequest, now: Timestamp, signed: bool, accepted: bool) {
+    fn record_delivery(&mut self, request: &TenantRequest, now: Timestamp, signed: bool, accepted: bool) {
         let id = request.header("webhook-id").unwrap_or_default().to_owned();
         if !self.deliveries.contains_key(&id) {
             self.order.push(id.clone());

@@ -1,4 +1,4 @@
-//! What exists now: the population and what has become of it.
+//! What exists now: the population, and what has happened to it.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::population::{Conversation, Media, Population, Recording};
 use crate::truth::Count;
 
-/// Kind of record, as counted by analytics and deleted by `dataDeletion`.
+/// The kind of a record, as analytics counts it and `dataDeletion` deletes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum RecordKind {
@@ -35,7 +35,7 @@ impl RecordKind {
     }
 }
 
-/// A closed range of instants and what is meant within it.
+/// A closed range of instants, and what in it is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scope {
     /// The first millisecond.
@@ -43,7 +43,7 @@ pub(crate) struct Scope {
     /// The last millisecond.
     pub(crate) last: i64,
     pub(crate) kinds: SortedSet<RecordKind>,
-    /// Only conversations of this kind.
+    /// Only records of conversations of this kind.
     pub(crate) media: Option<Media>,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct Scope {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Done {
     pub(crate) deleted: u64,
-    /// Left because they were protected.
+    /// Records left because they are protected.
     pub(crate) held: u64,
 }
 
@@ -62,7 +62,7 @@ struct Record {
     gone_at: Option<i64>,
 }
 
-/// What has become of a recording.
+/// What has happened to a recording.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Fate {
     pub(crate) delete_date: Option<i64>,
@@ -76,10 +76,10 @@ pub(crate) struct World {
     records: [Vec<Record>; 3],
     pub(crate) fates: Vec<Fate>,
     protected: SortedSet<usize>,
-    /// Recordings whose delete date will have passed: `(instant of removal, recording)`.
+    /// Recordings that will be removed after their delete date: `(instant of removal, recording)`.
     removals: SortedSet<(i64, usize)>,
     removal_lag_ms: i64,
-    /// Protected records and recordings that were deleted all the same.
+    /// Protected records and recordings that were deleted nevertheless.
     pub(crate) held_deleted: u64,
 }
 
@@ -95,13 +95,13 @@ impl World {
         self.protected.contains(&conversation)
     }
 
-    /// Every record there is or was: its kind, its instant, its conversation, and when it went.
+    /// Every record that exists or existed: its kind, its instant, its conversation, and when it was deleted.
     pub(crate) fn every_record(&self) -> impl Iterator<Item = (RecordKind, i64, usize, Option<i64>)> {
         let kinds = RecordKind::ALL.into_iter().zip(&self.records);
         kinds.flat_map(|(kind, records)| records.iter().map(move |r| (kind, r.at, r.conversation, r.gone_at)))
     }
 
-    /// How many records of a conversation are left and how many are gone.
+    /// How many records of a conversation are left, and how many are deleted.
     pub(crate) fn records_of(&self, conversation: usize) -> Count {
         let own = self.records.iter().flatten().filter(|record| record.conversation == conversation);
         own.fold(Count::default(), |count, record| match record.gone_at {
@@ -114,7 +114,7 @@ impl World {
         self.protected.len()
     }
 
-    /// Lets recordings whose date has passed disappear. Protection keeps them until it is lifted.
+    /// Removes recordings whose date has passed. Protection keeps them until it is lifted.
     pub(crate) fn advance(&mut self, now: i64) {
         for (at, recording) in self.removals.pop_while(|(at, _)| *at <= now) {
             let held = self.population.recordings.get(recording).is_some_and(|r| self.is_protected(r.conversation));
@@ -124,7 +124,7 @@ impl World {
         }
     }
 
-    /// Places protection on conversations, or takes it from them.
+    /// Protects conversations, or lifts their protection.
     pub(crate) fn protect(&mut self, at: i64, conversations: &[usize], on: bool) {
         self.advance(at);
         for &conversation in conversations {
@@ -133,20 +133,20 @@ impl World {
             } else if self.protected.remove(&conversation) {
                 for recording in self.recordings_of(conversation).map(|(position, _)| position).collect::<Vec<_>>() {
                     let date = self.fates.get(recording).and_then(|fate| fate.delete_date);
-                    self.date(recording, date, at);
+                    self.set_delete_date(recording, date, at);
                 }
             }
         }
     }
 
-    /// Writes a delete date, or takes it away; a date that has passed already counts from `at`.
-    pub(crate) fn date(&mut self, recording: usize, date: Option<i64>, at: i64) {
+    /// Sets or removes a delete date. A date that has already passed counts from `at`.
+    pub(crate) fn set_delete_date(&mut self, recording: usize, date: Option<i64>, at: i64) {
         let Some(fate) = self.fates.get_mut(recording) else { return };
         if fate.gone_at.is_some() {
             return;
         }
         if let Some(old) = fate.delete_date {
-            // The removal may have been put off by protection, so its instant is not known from the date.
+            // Protection may have put the removal off, so its instant cannot be derived from the date.
             let lag = self.removal_lag_ms;
             if !self.removals.remove(&(old.saturating_add(lag), recording)) {
                 self.removals.retain(|(_, other)| *other != recording);
@@ -158,7 +158,7 @@ impl World {
         }
     }
 
-    /// Deletes the records of a scope, but for as many of those that it comes to first as it is to leave.
+    /// Deletes the records of a scope, except for the first `leave` of them.
     pub(crate) fn delete(&mut self, at: i64, scope: &Scope, spare_held: bool, leave: u64) -> Done {
         self.advance(at);
         let mut done = Done::default();
@@ -168,7 +168,7 @@ impl World {
                 continue;
             }
             for record in between_mut(records, scope.first, scope.last) {
-                if record.gone_at.is_some() || !wanted(&self.population, scope, record.conversation) {
+                if record.gone_at.is_some() || !is_in_scope(&self.population, scope, record.conversation) {
                     continue;
                 }
                 let held = self.protected.contains(&record.conversation);
@@ -186,12 +186,12 @@ impl World {
         done
     }
 
-    /// How many records of the scope queries see, when deletions up to `noticed` have been noticed.
-    pub(crate) fn count(&self, scope: &Scope, noticed: i64) -> u64 {
-        self.count_if(scope, |record| record.gone_at.is_none_or(|gone| gone > noticed))
+    /// How many records of the scope queries see, if they have noticed deletions up to `noticed_until`.
+    pub(crate) fn count(&self, scope: &Scope, noticed_until: i64) -> u64 {
+        self.count_if(scope, |record| record.gone_at.is_none_or(|gone| gone > noticed_until))
     }
 
-    /// How many records of the scope are gone.
+    /// How many records of the scope are deleted.
     pub(crate) fn count_gone(&self, scope: &Scope) -> u64 {
         self.count_if(scope, |record| record.gone_at.is_some())
     }
@@ -204,17 +204,17 @@ impl World {
     fn count_if(&self, scope: &Scope, counts: impl Fn(&Record) -> bool) -> u64 {
         let kinds = RecordKind::ALL.into_iter().zip(&self.records).filter(|(kind, _)| scope.kinds.contains(kind));
         let records = kinds.flat_map(|(_, records)| between(records, scope.first, scope.last));
-        let found = records.filter(|r| counts(r) && wanted(&self.population, scope, r.conversation)).count();
+        let found = records.filter(|r| counts(r) && is_in_scope(&self.population, scope, r.conversation)).count();
         u64::try_from(found).unwrap_or(u64::MAX)
     }
 
     /// Whether queries still see the conversation itself.
-    pub(crate) fn is_visible(&self, position: usize, noticed: i64) -> bool {
+    pub(crate) fn is_visible(&self, position: usize, noticed_until: i64) -> bool {
         let Some(conversation) = self.population.conversations.get(position) else { return false };
         let [conversations, _, _] = &self.records;
         between(conversations, conversation.start, conversation.start)
             .iter()
-            .any(|r| r.conversation == position && r.gone_at.is_none_or(|gone| gone > noticed))
+            .any(|r| r.conversation == position && r.gone_at.is_none_or(|gone| gone > noticed_until))
     }
 
     /// The recordings of a conversation, with their positions.
@@ -224,7 +224,7 @@ impl World {
         self.population.recordings.iter().enumerate().skip(first).take(count)
     }
 
-    /// What has become of a recording.
+    /// What has happened to a recording.
     pub(crate) fn fate(&self, recording: usize) -> Fate {
         self.fates.get(recording).copied().unwrap_or_default()
     }
@@ -235,7 +235,7 @@ impl World {
     }
 }
 
-fn wanted(population: &Population, scope: &Scope, conversation: usize) -> bool {
+fn is_in_scope(population: &Population, scope: &Scope, conversation: usize) -> bool {
     scope.media.is_none_or(|media| population.conversations.get(conversation).is_some_and(|c| c.media == media))
 }
 

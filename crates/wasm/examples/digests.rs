@@ -1,5 +1,5 @@
-//! Reads a request from each line of standard input, and after a tab its policy, if it has one; prints the digest of the plan, or the
-//! findings' codes, a line each. What the same calls say in Node and in Chromium is compared with it.
+//! Reads one request from each line of standard input, followed by a tab and its policy if it has one. Prints, a line each, the
+//! digest of the plan or the codes of the findings, to be compared with what the same calls give in Node and in Chromium.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "that is what it is for")]
 
 use std::io::BufRead as _;

@@ -1,4 +1,4 @@
-//! Checking evidence: an audit log fed piece by piece, so that its length does not matter and the page stays awake.
+//! Checks evidence. An audit log is fed piece by piece, so its length does not matter and the page stays responsive.
 
 use js_sys::{Array, Function, Object, Uint8Array};
 use purge_core::audit::{self, BadRecord, Lines, Manifest, Verifier};
@@ -13,23 +13,23 @@ use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Blob};
 
-use crate::call::{Wrong, breathe, object, read, value};
+use crate::call::{CallError, breathe, object, read, value};
 
-/// Chains that are named one by one.
+/// The most chains that are named one by one.
 const NAMED: usize = 100;
 
-/// Bytes between two turns of the page: some hundredths of a second of work. A turn itself takes milliseconds, even if nobody
-/// has anything to do in it.
+/// Bytes between two turns of the page: some hundredths of a second of work. A turn itself takes milliseconds, even if there is
+/// nothing to do in it.
 const AT_ONCE: u32 = 2 * 1024 * 1024;
 
-/// SHA-256 of a file, as it is written everywhere.
+/// The SHA-256 digest of a file: `sha256:` and 64 lower-case hexadecimal digits.
 #[wasm_bindgen(js_name = fileDigest)]
 #[must_use]
 pub fn file_digest(bytes: &[u8]) -> String {
     digest(bytes)
 }
 
-/// A check in progress.
+/// A check of a log in progress.
 #[wasm_bindgen]
 #[derive(Debug, Default)]
 pub struct EvidenceCheck {
@@ -37,7 +37,7 @@ pub struct EvidenceCheck {
     lines: Lines,
 }
 
-/// A chain, by its end.
+/// A chain and how it ended.
 #[derive(Serialize)]
 struct Chain {
     chunk: u32,
@@ -45,10 +45,10 @@ struct Chain {
     outcome: Option<Outcome>,
 }
 
-/// What the check found.
+/// The result of checking a log.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Found<'a> {
+struct LogAnswer<'a> {
     good: bool,
     records: u64,
     lines: u64,
@@ -60,7 +60,7 @@ struct Found<'a> {
     from: Option<Timestamp>,
     until: Option<Timestamp>,
     chains: usize,
-    /// Chains by the outcome of their chunk.
+    /// The number of chains by the outcome of their chunk.
     ended: SortedMap<Outcome, u32>,
     /// The first chains whose chunk did not end as verified, at most [`NAMED`].
     others: Vec<Chain>,
@@ -71,7 +71,7 @@ struct Found<'a> {
 
 #[wasm_bindgen]
 impl EvidenceCheck {
-    /// A check that has read nothing.
+    /// A check that has read nothing yet.
     #[wasm_bindgen(constructor)]
     #[must_use]
     pub fn new() -> Self {
@@ -84,30 +84,30 @@ impl EvidenceCheck {
         lines.feed(bytes, |line| drop(verifier.line(line)));
     }
 
-    /// Lines read so far.
+    /// The number of lines read so far.
     #[must_use]
     pub fn lines(&self) -> f64 {
         f64::from(u32::try_from(self.verifier.lines()).unwrap_or(u32::MAX))
     }
 
-    /// The verdict. Only a manifest can show that the end of the log was cut off; the text of one is
+    /// The verdict. Only a manifest can show that the end of the log was cut off. Its text is
     /// `{"version","runId","planDigest","heads"}`.
     ///
     /// # Errors
-    /// When the manifest cannot be read.
+    /// The manifest cannot be read.
     #[wasm_bindgen(js_name = finish, unchecked_return_type = "Verdict")]
     #[expect(clippy::needless_pass_by_value, reason = "an optional text crosses the boundary by value")]
-    pub fn finish_object(self, manifest: Option<String>) -> Result<JsValue, Wrong> {
+    pub fn finish_object(self, manifest: Option<String>) -> Result<JsValue, CallError> {
         self.finish(manifest.as_deref()).map(|verdict| object(&verdict))
     }
 }
 
-/// Checks the evidence of a run, which lies in files, by their names: what `genesys-purge verify` checks, with the same answer. Without
-/// a manifest only the log is checked. `kept` is the digest of the manifest that somebody kept. `each` is called before every turn
-/// of the page.
+/// Checks the evidence of a run, given as files by name: the same checks as `genesys-purge verify`, with the same answer. Without a
+/// manifest, only the log is checked. `kept` is the digest of the manifest that was kept elsewhere. `each` is called before every
+/// turn of the page.
 ///
 /// # Errors
-/// When the files cannot be read; what `each` throws; the reason of the signal when it is aborted.
+/// The files cannot be read, `each` throws, or the signal is aborted (its reason).
 #[wasm_bindgen(js_name = verifyEvidence, unchecked_return_type = "EvidenceVerdict")]
 pub async fn verify_evidence(
     #[wasm_bindgen(unchecked_param_type = "Record<string, Blob>")] files: Object,
@@ -144,7 +144,7 @@ pub async fn verify_evidence(
         let size = log.size();
         let end_of = |from: f64| size.min(from + f64::from(AT_ONCE));
         let read = |from: f64| Ok::<_, JsValue>(log.slice_with_f64_and_f64(from, end_of(from))?.array_buffer());
-        // The next piece is read from the file while one is checked.
+        // The next piece is read from the file while this one is checked.
         let mut coming = read(0.0)?;
         let mut from = 0.0;
         while from < size {
@@ -159,15 +159,15 @@ pub async fn verify_evidence(
     let log = log.map(|_| ()).ok_or_else(|| "is missing".to_owned());
     Ok(object(&match check {
         Checking::All(examination) => examined(&examination.finish(log)),
-        Checking::Log(check, damage) => check.alone(damage),
+        Checking::Log(check, damage) => check.finish_log_only(damage),
     }))
 }
 
 /// What is being checked.
 enum Checking {
-    /// A log whose manifest is not there, or is damaged in this way.
+    /// A log without a manifest, or with one that is damaged in this way.
     Log(Box<EvidenceCheck>, Option<String>),
-    /// All that belongs to a run.
+    /// Everything that belongs to a run.
     All(Box<Examination>),
 }
 
@@ -180,23 +180,23 @@ impl Checking {
     }
 }
 
-/// What all checks found.
+/// The result of all checks.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer<'a> {
     holds: bool,
     /// Absent without a manifest.
     evidence_digest: Option<&'a str>,
-    /// How the run ended; absent without everything that it follows from.
+    /// How the run ended; absent if something that it follows from is missing.
     outcome: Option<&'a str>,
-    /// What the run did, in brief; absent where `outcome` is.
+    /// What the run did, in brief; absent when `outcome` is.
     summary: Option<&'a Summary>,
-    /// None without a manifest; with one that is damaged, that it is.
+    /// Empty without a manifest. With a damaged one, the single check that says so.
     checks: &'a [Check],
     log: Value,
 }
 
-/// A verdict about evidence, as the page reads it.
+/// A verdict about evidence in the form that the page reads.
 #[must_use]
 pub fn examined(verdict: &Verdict) -> Value {
     value(&Answer {
@@ -205,7 +205,7 @@ pub fn examined(verdict: &Verdict) -> Value {
         outcome: verdict.outcome,
         summary: verdict.summary.as_ref(),
         checks: &verdict.checks,
-        log: found(&verdict.log),
+        log: log_answer(&verdict.log),
     })
 }
 
@@ -213,31 +213,31 @@ impl EvidenceCheck {
     /// The verdict.
     ///
     /// # Errors
-    /// When the manifest cannot be read.
-    pub fn finish(self, manifest: Option<&str>) -> Result<Value, Wrong> {
+    /// The manifest cannot be read.
+    pub fn finish(self, manifest: Option<&str>) -> Result<Value, CallError> {
         let manifest = manifest.map(|text| read::<Manifest>("manifest", text)).transpose()?;
-        Ok(found(&self.ended(manifest.as_ref())))
+        Ok(log_answer(&self.log_verdict(manifest.as_ref())))
     }
 
-    /// The verdict about a log that has no manifest beside it, or one that is damaged.
-    fn alone(self, damage: Option<String>) -> Value {
-        let verdict = self.ended(None);
+    /// The verdict about a log without a manifest, or with a damaged one.
+    fn finish_log_only(self, damage: Option<String>) -> Value {
+        let verdict = self.log_verdict(None);
         let broken = |why| Check { name: "manifest", holds: false, detail: format!("`{MANIFEST}` is damaged: {why}") };
         let checks: Vec<Check> = damage.map(broken).into_iter().collect();
-        let log = found(&verdict);
+        let log = log_answer(&verdict);
         let holds = verdict.is_good() && checks.is_empty();
         value(&Answer { holds, evidence_digest: None, outcome: None, summary: None, checks: &checks, log })
     }
 
-    fn ended(self, manifest: Option<&Manifest>) -> audit::Verdict {
+    fn log_verdict(self, manifest: Option<&Manifest>) -> audit::Verdict {
         let Self { mut verifier, mut lines } = self;
         lines.end(|line| drop(verifier.line(line)));
         verifier.finish(manifest)
     }
 }
 
-/// A verdict about a log, as the page reads it.
-fn found(verdict: &audit::Verdict) -> Value {
+/// A verdict about a log in the form that the page reads.
+fn log_answer(verdict: &audit::Verdict) -> Value {
     let seen = verdict.manifest.as_ref();
     let told = &verdict.told;
     let mut ended = SortedMap::default();
@@ -250,7 +250,7 @@ fn found(verdict: &audit::Verdict) -> Value {
         .filter(|chain| chain.outcome != Some(Outcome::Verified))
         .take(NAMED)
         .collect();
-    value(&Found {
+    value(&LogAnswer {
         good: verdict.is_good(),
         records: verdict.records,
         lines: verdict.lines,

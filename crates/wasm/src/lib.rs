@@ -1,10 +1,10 @@
-//! The browser's door: calls in, answers out, nothing decided here.
+//! The door for the browser: calls in, answers out, nothing decided here.
 //!
-//! One policy for every value that crosses: JSON text in, read strictly, so that a misspelt `holds` is refused and not dropped;
-//! plain objects out, as core serialises them; typed arrays for what a picture is drawn from, pages for what a table shows. A call
-//! that was made wrongly throws; everything that a person can get wrong is an answer with findings.
+//! All values cross in the same way. JSON text comes in and is read strictly, so that a misspelt `holds` is refused and not
+//! dropped. Plain objects go out, as core serialises them; what a picture is drawn from goes out as typed arrays, and what a table
+//! shows goes out in pages. A wrong call throws; everything that a person can get wrong is an answer with findings.
 //!
-//! Every answer exists twice: as a JSON value, which the tests look at wherever they run, and as the object that it becomes.
+//! Every answer exists twice: as a JSON value, which tests can examine on any platform, and as the object made from it.
 
 mod call;
 mod evidence;
@@ -17,7 +17,7 @@ pub use rehearsal::Rehearsal;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// A fifth of the size of the allocator that Rust brings along for this target.
+/// A fifth of the size of the default allocator of this target.
 #[cfg(target_arch = "wasm32")]
 #[global_allocator]
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();

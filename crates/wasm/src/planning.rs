@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::Value;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 
-use crate::call::{Wrong, number, object, read, value};
+use crate::call::{CallError, number, object, read, value};
 
 /// The names of the regions.
 #[wasm_bindgen]
@@ -32,7 +32,7 @@ pub fn record_types() -> Vec<String> {
     RecordType::ALL.iter().map(|kind| kind.as_str().to_owned()).collect()
 }
 
-/// What checking needs to know besides the two documents, as the page writes it.
+/// What a check needs to know besides the request and the policy, as the page writes it.
 struct ContextIn(CheckContext);
 
 impl FromJson for ContextIn {
@@ -46,7 +46,7 @@ impl FromJson for ContextIn {
     }
 }
 
-/// A checked request, kept here; the page asks for the parts of it that it shows. Free it when it is replaced.
+/// A checked request. It stays here, and the page asks for the parts that it shows. Free it when it is replaced.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct PlanHandle {
@@ -68,7 +68,7 @@ struct Summary<'a> {
     estimate: Option<&'a Estimate>,
 }
 
-/// One row of the table: a part of the requested range, and the chunk if it is one.
+/// One row of the table: a part of the requested range, and its chunk if it is one.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Row<'a> {
@@ -80,11 +80,11 @@ struct Row<'a> {
     age: Option<Age>,
 }
 
-/// What wakes a chunk on AWS.
+/// The message that wakes a chunk on AWS.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct QueueMessage {
-    /// The tenant's name: the same plan on another tenant is another run.
+    /// The tenant's name. The same plan on another tenant is another run.
     tenant: String,
     body: String,
 }
@@ -92,36 +92,36 @@ struct QueueMessage {
 /// Checks a request text against a policy text. The answer has every finding, and the plan if nothing stops it.
 ///
 /// # Errors
-/// When the context is not what it has to be.
+/// The context is not valid.
 #[wasm_bindgen]
 #[expect(clippy::needless_pass_by_value, reason = "an optional text crosses the boundary by value")]
-pub fn plan(request: &str, policy: Option<String>, context: &str) -> Result<PlanHandle, Wrong> {
+pub fn plan(request: &str, policy: Option<String>, context: &str) -> Result<PlanHandle, CallError> {
     let ContextIn(context) = read("context", context)?;
     Ok(PlanHandle { now: context.now, checked: core::check(request, policy.as_deref(), &context) })
 }
 
 #[wasm_bindgen]
 impl PlanHandle {
-    /// Digest, findings, sums.
+    /// The digest, findings and sums.
     #[must_use]
     #[wasm_bindgen(js_name = summary, unchecked_return_type = "Summary")]
     pub fn summary_object(&self) -> JsValue {
         object(&self.summary())
     }
 
-    /// Where each part begins, milliseconds since 1970.
+    /// The start of each part, in milliseconds since 1970.
     #[must_use]
     pub fn starts(&self) -> Vec<f64> {
         self.checked.parts.iter().map(|part| number(part.window.start().millis())).collect()
     }
 
-    /// Where each part ends, milliseconds since 1970; the end does not belong to it.
+    /// The end of each part, in milliseconds since 1970. The end does not belong to the part.
     #[must_use]
     pub fn ends(&self) -> Vec<f64> {
         self.checked.parts.iter().map(|part| number(part.window.end().millis())).collect()
     }
 
-    /// What becomes of each part: 0 chunk, 1 held, 2 retained, 3 too recent, 4 refused.
+    /// What happens to each part: 0 chunk, 1 held, 2 retained, 3 too recent, 4 refused.
     #[must_use]
     pub fn dispositions(&self) -> Vec<u8> {
         self.checked
@@ -144,25 +144,25 @@ impl PlanHandle {
         object(&self.rows(from, to))
     }
 
-    /// The request that submits a chunk, whole; null when there is no such chunk. A job of `recordingJobs` carries the instant at
-    /// which it is sent, plus the cool-off: `at` stands for that instant.
+    /// The whole request that submits a chunk; null when there is no such chunk. A recording job carries the instant at which it is
+    /// sent plus the cool-off; `at` stands for that instant.
     ///
     /// # Errors
-    /// When `at` is not an instant.
+    /// `at` is not an instant.
     #[wasm_bindgen(js_name = submit, unchecked_return_type = "HttpRequest | null")]
-    pub fn submit_object(&self, chunk: u32, at: &str) -> Result<JsValue, Wrong> {
+    pub fn submit_object(&self, chunk: u32, at: &str) -> Result<JsValue, CallError> {
         self.submit(chunk, at).map(|request| object(&request))
     }
 
-    /// The message that first wakes a chunk on AWS, where that OAuth client speaks to the API of the request's region; null when there is no
-    /// such chunk.
+    /// The message that first wakes a chunk on AWS, if this OAuth client uses the API of the request's region; null when there is
+    /// no such chunk.
     #[must_use]
     #[wasm_bindgen(js_name = wakeUp, unchecked_return_type = "QueueMessage | null")]
     pub fn wake_up_object(&self, chunk: u32, client: &str) -> JsValue {
         object(&self.wake_up(chunk, client))
     }
 
-    /// The plan file: what is handed over for approval and carried out. RFC 8785 text, so the same plan is the same file.
+    /// The plan file, which is handed over for approval and carried out. RFC 8785 text, so the same plan gives the same file.
     #[must_use]
     #[wasm_bindgen(js_name = planFile)]
     pub fn plan_file(&self) -> Option<String> {
@@ -183,7 +183,7 @@ fn row<'a>(part: &'a Part, chunk: Option<&Chunk>) -> Row<'a> {
 }
 
 impl PlanHandle {
-    /// Digest, findings, sums.
+    /// The digest, findings and sums.
     #[must_use]
     pub fn summary(&self) -> Value {
         let plan = self.checked.plan.as_ref();
@@ -207,7 +207,7 @@ impl PlanHandle {
         let page = all.get(first..to.clamp(first, all.len())).unwrap_or_default();
         let is_chunk = |part: &&Part| part.disposition == Disposition::Chunk;
         let chunks = self.checked.plan.as_ref().map(core::Plan::chunks).unwrap_or_default();
-        // Both are in order, so the chunks of this page begin where its first part does.
+        // Both lists are in order, so the chunks of this page begin where its first part does.
         let from = page.first().map(|part| part.window.start());
         let before = chunks.partition_point(|chunk| from.is_some_and(|from| chunk.window.start() < from));
         let mut chunks = chunks.iter().skip(before);
@@ -224,19 +224,19 @@ impl PlanHandle {
     /// The request that submits a chunk; null when there is no such chunk.
     ///
     /// # Errors
-    /// When `at` is not an instant.
-    pub fn submit(&self, chunk: u32, at: &str) -> Result<Value, Wrong> {
+    /// `at` is not an instant.
+    pub fn submit(&self, chunk: u32, at: &str) -> Result<Value, CallError> {
         let at = Timestamp::parse(at).map_err(|why| format!("`{at}` {why}"))?;
-        Ok(value(&self.submitting(chunk, at)))
+        Ok(value(&self.submit_request(chunk, at)))
     }
 
-    /// The message that first wakes a chunk on AWS, for that OAuth client; null when there is no such chunk.
+    /// The message that first wakes a chunk on AWS for this OAuth client; null when there is no such chunk.
     #[must_use]
     pub fn wake_up(&self, chunk: u32, client: &str) -> Value {
-        value(&self.waking(chunk, client))
+        value(&self.wake_up_message(chunk, client))
     }
 
-    fn waking(&self, chunk: u32, client: &str) -> Option<QueueMessage> {
+    fn wake_up_message(&self, chunk: u32, client: &str) -> Option<QueueMessage> {
         let plan = self.checked.plan.as_ref()?;
         plan.chunks().get(usize::try_from(chunk.checked_sub(1)?).ok()?)?;
         let tenant = tenant_name(&region(&plan.request().jurisdiction)?.api(), client);
@@ -244,7 +244,7 @@ impl PlanHandle {
         Some(QueueMessage { tenant, body })
     }
 
-    fn submitting(&self, chunk: u32, at: Timestamp) -> Option<HttpRequest> {
+    fn submit_request(&self, chunk: u32, at: Timestamp) -> Option<HttpRequest> {
         let plan = self.checked.plan.as_ref()?;
         let place = usize::try_from(chunk.checked_sub(1)?).ok()?;
         let chunk = plan.chunks().get(place)?;

@@ -16,16 +16,16 @@ use serde_json::Value;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 use web_sys::AbortSignal;
 
-use crate::call::{Wrong, breathe, number, object, read, value};
+use crate::call::{CallError, breathe, number, object, read, value};
 
-/// As many things happen between two turns of the page.
+/// How many things happen between two turns of the page.
 const AT_ONCE: u32 = 1_000;
 
 /// A rehearsal in progress. Free it when it is over.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Rehearsal {
-    /// Shared with [`Self::run_to_end`], which gives the page its turn in between: then it may ask, hold and cancel.
+    /// Shared with [`Self::run_to_end`], which gives the page its turn in between. The page may then ask, place a hold and cancel.
     dry_run: Rc<RefCell<DryRun>>,
 }
 
@@ -39,13 +39,13 @@ struct Reported<'a> {
 
 #[wasm_bindgen]
 impl Rehearsal {
-    /// Of a plan file, from its beginning, on a tenant of this scenario (JSON, every field optional) that lies where the request
-    /// says.
+    /// Begins a rehearsal of a plan file, on a tenant of this scenario (JSON, all fields optional) in the jurisdiction that the
+    /// request names.
     ///
     /// # Errors
-    /// When the plan file does not hold, the person may not approve it, or scenario or start cannot be read.
+    /// The plan file does not hold, the person may not approve it, or the scenario or the start cannot be read.
     #[wasm_bindgen(constructor)]
-    pub fn new(plan_file: &str, approved_by: &str, scenario: &str, start: &str) -> Result<Rehearsal, Wrong> {
+    pub fn new(plan_file: &str, approved_by: &str, scenario: &str, start: &str) -> Result<Rehearsal, CallError> {
         let start = instant_of(start)?;
         let context = CheckContext::at(start);
         let plan = reopen(plan_file, &context).map_err(|findings| messages(&findings))?.plan;
@@ -57,12 +57,13 @@ impl Rehearsal {
         Ok(Self { dry_run: Rc::new(RefCell::new(DryRun::new(&plan, order, scenario, start))) })
     }
 
-    /// Lets the next thing happen. `false` when nothing is left to happen.
+    /// Lets the next thing happen. Returns `false` when nothing is left to happen.
     pub fn step(&mut self) -> bool {
         self.dry_run.borrow_mut().step()
     }
 
-    /// Lets everything happen until an instant (milliseconds since 1970), but at most `most` things. Whether all of it happened.
+    /// Lets everything happen until an instant (milliseconds since 1970), but at most `most` things. Returns whether all of it
+    /// happened.
     #[wasm_bindgen(js_name = runUntil)]
     pub fn run_until(&mut self, at: f64, most: u32) -> bool {
         self.dry_run.borrow_mut().run_until(instant(at), most)
@@ -71,7 +72,7 @@ impl Rehearsal {
     /// Lets everything happen that is left, giving the page its turn in between. `each` is called before every turn.
     ///
     /// # Errors
-    /// What `each` throws, and the reason of the signal when it is aborted; the rehearsal can go on then.
+    /// `each` throws, or the signal is aborted (its reason). The rehearsal can then go on.
     #[wasm_bindgen(js_name = runToEnd, unchecked_return_type = "Promise<void>")]
     pub fn run_to_end(
         &self,
@@ -92,47 +93,47 @@ impl Rehearsal {
         })
     }
 
-    /// When the next thing happens, milliseconds since 1970; nothing at the end.
+    /// The time of the next happening, in milliseconds since 1970; nothing at the end.
     #[must_use]
     #[wasm_bindgen(js_name = nextAt)]
     pub fn next_at(&self) -> Option<f64> {
         self.dry_run.borrow().next_at().map(|at| number(at.millis()))
     }
 
-    /// Somebody else protects every conversation that started in a window, now.
+    /// Protects, as somebody else would, every conversation that started in a window, from now on.
     ///
     /// # Errors
-    /// When start or end is not an instant, or the end does not lie after the start.
+    /// The start or the end is not an instant, or the end does not lie after the start.
     #[wasm_bindgen(js_name = placeHold)]
-    pub fn place_hold(&mut self, start: &str, end: &str) -> Result<(), Wrong> {
+    pub fn place_hold(&mut self, start: &str, end: &str) -> Result<(), CallError> {
         let window = Window::new(instant_of(start)?, instant_of(end)?);
         self.dry_run.borrow_mut().place_hold(window.ok_or("the end of a window must lie after its start")?);
         Ok(())
     }
 
-    /// From now on this goes wrong, too: a fault as in a scenario, JSON.
+    /// Adds a fault that applies from now on. JSON, as in a scenario.
     ///
     /// # Errors
-    /// When it is no fault.
+    /// The text is not a fault.
     #[wasm_bindgen(js_name = addFault)]
-    pub fn add_fault(&mut self, fault: &str) -> Result<(), Wrong> {
+    pub fn add_fault(&mut self, fault: &str) -> Result<(), CallError> {
         self.dry_run.borrow_mut().add_fault(read::<Fault>("fault", fault)?);
         Ok(())
     }
 
-    /// Somebody asks to stop the run, now.
+    /// Asks to stop the run, now.
     pub fn cancel(&mut self) {
         self.dry_run.borrow_mut().cancel();
     }
 
-    /// Where it stands.
+    /// The progress so far.
     #[must_use]
     #[wasm_bindgen(js_name = standing, unchecked_return_type = "Standing")]
     pub fn standing_object(&self) -> JsValue {
         object(&self.standing())
     }
 
-    /// What has happened since this was asked last.
+    /// Takes what has happened since the last call.
     #[wasm_bindgen(js_name = takeHappened, unchecked_return_type = "Happened[]")]
     pub fn take_happened_object(&mut self) -> JsValue {
         object(&self.take_happened())
@@ -145,7 +146,7 @@ impl Rehearsal {
         object(&self.report())
     }
 
-    /// The report so far without its single chunks, of which there may be a hundred thousand: `chunks` is empty.
+    /// The report so far without its chunks, of which there may be a hundred thousand: `chunks` is empty.
     #[must_use]
     #[wasm_bindgen(unchecked_return_type = "Reported")]
     pub fn sums(&self) -> JsValue {
@@ -155,8 +156,8 @@ impl Rehearsal {
         object(&value(&Reported { report: &report, exit_code }))
     }
 
-    /// The audit log so far, as the file would be; or only its records from one (counted from 0) to before another, for a log that
-    /// is too long for one text.
+    /// The audit log so far, as in the file. `from` (counted from 0) and `to` (not included) select records, for a log that is too
+    /// long for one text.
     #[must_use]
     #[wasm_bindgen(js_name = auditLog)]
     pub fn audit_log(&self, from: Option<u32>, to: Option<u32>) -> String {
@@ -172,13 +173,13 @@ impl Rehearsal {
 }
 
 impl Rehearsal {
-    /// Where it stands.
+    /// The progress so far.
     #[must_use]
     pub fn standing(&self) -> Value {
         value(&self.dry_run.borrow().standing())
     }
 
-    /// What has happened since this was asked last.
+    /// Takes what has happened since the last call.
     pub fn take_happened(&mut self) -> Value {
         value(&self.dry_run.borrow_mut().take_happened())
     }
@@ -191,17 +192,17 @@ impl Rehearsal {
     }
 }
 
-/// A text as an instant.
-fn instant_of(text: &str) -> Result<Timestamp, Wrong> {
+/// Reads an instant.
+fn instant_of(text: &str) -> Result<Timestamp, CallError> {
     Timestamp::parse(text).map_err(|why| format!("`{text}` {why}"))
 }
 
-/// The page's number as an instant; what is no instant becomes the nearest one.
+/// Reads the page's number as an instant. A number that is out of range becomes the nearest instant.
 #[expect(clippy::cast_possible_truncation, reason = "a cast from float saturates, and the instant is clamped")]
 fn instant(millis: f64) -> Timestamp {
     Timestamp::from_millis(millis as i64)
 }
 
-fn messages(findings: &[Finding]) -> Wrong {
+fn messages(findings: &[Finding]) -> CallError {
     findings.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>().join("; ")
 }

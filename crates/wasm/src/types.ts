@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" />
-// What crosses from core. A test generates samples of these with core itself and checks them against the types.
+// The types of what crosses from core. A test makes samples with core itself and checks them against these types.
 
 export type Severity = 'error' | 'blocked' | 'warning' | 'note'
 export type Disposition = 'chunk' | 'held' | 'retained' | 'tooRecent' | 'refused'
@@ -54,7 +54,7 @@ export interface Row {
   age: 'recent' | 'aged' | null
 }
 
-/** What wakes a chunk on AWS. */
+/** The message that wakes a chunk on AWS. */
 export interface QueueMessage {
   tenant: string
   body: string
@@ -196,15 +196,15 @@ export interface Verdict {
   from: string | null
   until: string | null
   chains: number
-  /** Chains by the outcome of their chunk. */
+  /** The number of chains by the outcome of their chunk. */
   ended: Partial<Record<Outcome, number>>
-  /** The first chains whose chunk did not end as verified; null while its last attempt is not over. */
+  /** The first chains whose chunk did not end as verified. `outcome` is null while the last attempt is not over. */
   others: { chunk: number; outcome: Outcome | null }[]
   bad: { line: number | null; chunk: number | null; seq: number | null; why: { kind: string } } | null
   message: string | null
 }
 
-/** What a run did, in brief, as its records and its approval tell. */
+/** What a run did, in brief, according to its records and its approval. */
 export interface Told {
   /** The API's address with the OAuth client, or the simulated tenant's name. */
   tenant: string
@@ -220,7 +220,7 @@ export interface Told {
   open: number
   /** Null when a chunk that submitted was not measured. */
   recordsDeleted: number | null
-  /** Null when one chunk was not measured. */
+  /** Null when a chunk was not measured. */
   remaining: number | null
   /** Records that the platform was seen to keep because of a hold. */
   protected: number
@@ -235,16 +235,16 @@ export interface Check {
 }
 
 export interface EvidenceVerdict {
-  /** Whether everything holds. */
+  /** Whether every check passed. */
   holds: boolean
   /** Digest of the manifest, which `run` printed; null when there is none. */
   evidenceDigest: string | null
-  /** How the run ended, in a word; null when not everything is there that it follows from, or not to be believed. */
+  /** How the run ended, in one word; null when something that it follows from is missing or cannot be trusted. */
   outcome: string | null
-  /** What else the records tell, in brief; null where `outcome` is. */
+  /** What else the records say, in brief; null when `outcome` is. */
   summary: Told | null
-  /** Every check that could be made; none without a manifest. With one that is damaged, that it is. */
+  /** All checks that could be made; none without a manifest. With a damaged one, the single check that says so. */
   checks: Check[]
-  /** What checking the log alone says. */
+  /** The result of checking the log alone. */
   log: Verdict
 }

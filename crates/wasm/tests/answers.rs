@@ -1,5 +1,5 @@
-//! The page's types cannot drift: samples of every answer, made by core, stand in a TypeScript file that the compiler checks
-//! against them. With `UPDATE=1` the file is written anew.
+//! Tests that the page's types cannot drift: samples of every answer, made by core, are written to a TypeScript file that the
+//! compiler checks against the types. With `UPDATE=1` the file is written again.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use std::fmt::Write as _;
@@ -25,18 +25,18 @@ fn planned(request: &str, policy: Option<&str>) -> PlanHandle {
     plan(request, policy.map(str::to_owned), &format!("{{\"now\":\"{NOW}\"}}")).unwrap()
 }
 
-/// A declaration that fails to compile when the sample has a field too many or too few, or a value of another kind.
+/// Writes a declaration that fails to compile if the sample has a field too many or too few, or a value of another kind.
 fn sample(out: &mut String, name: &str, kind: &str, json: &Value) {
     writeln!(out, "export const {name}: {kind} = {json}").unwrap();
 }
 
-/// A declaration that fails to compile when the type has a word too many or too few.
+/// Writes a declaration that fails to compile if the type has a word too many or too few.
 fn words<T: Serialize>(out: &mut String, name: &str, kind: &str, all: &[T]) {
     let word = |word: &T| (serde_json::to_value(word).unwrap().as_str().unwrap().to_owned(), Value::Bool(true));
     sample(out, name, &format!("Record<{kind}, true>"), &Value::Object(all.iter().map(word).collect()));
 }
 
-/// Every word that may cross. The matches have nothing to do but to fail when there is one more.
+/// Writes every word that may cross. The matches do nothing but fail to compile when a variant is added.
 fn all_words(out: &mut String) {
     words(out, "outcomes", "Outcome", &Outcome::ALL);
     words(
@@ -143,7 +143,7 @@ fn samples() -> String {
     out
 }
 
-/// The verdict about the evidence of a rehearsal, one line of whose report was left out.
+/// The verdict about the evidence of a rehearsal whose report was replaced.
 fn evidence_verdict(plan_file: &str, log: &str) -> Value {
     let now: Timestamp = Timestamp::parse(NOW).unwrap();
     let plan = reopen(plan_file, &CheckContext::at(now)).unwrap().plan;
@@ -164,7 +164,7 @@ fn evidence_verdict(plan_file: &str, log: &str) -> Value {
     examined(&examination.finish(Ok(())))
 }
 
-/// The verdict about a log that is fed in pieces of this many bytes.
+/// The verdict about a log that is fed in pieces of `piece` bytes.
 fn verdict(log: &str, piece: usize) -> Value {
     let mut check = EvidenceCheck::new();
     log.as_bytes().chunks(piece).for_each(|bytes| check.feed(bytes));
@@ -193,7 +193,7 @@ fn a_log_may_be_cut_anywhere() {
     for piece in [1, 2, 3, 64, 997, 65_536] {
         assert_eq!(verdict(&log, piece), whole, "{piece}");
     }
-    // The last line may lack its end.
+    // The last line may lack its line end.
     assert_eq!(verdict(log.trim_end(), 10)["good"], true);
 }
 

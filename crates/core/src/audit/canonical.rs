@@ -1,18 +1,20 @@
-//! Whether a line is written in the one way in which a record can be written, so that everybody who hashes it hashes the same bytes.
+//! Checks that a line is written in the one way in which a record can be written, so that everybody who hashes it hashes the same
+//! bytes.
 
 use memchr::memchr2;
 
-/// Whether a text that has been read as a record is its canonical JSON (RFC 8785): no spaces, the members of every object in order, no
-/// escape that need not be one. Writing the record anew and comparing says the same and takes twice the time of everything else.
+/// Whether a text that was read as a record is its canonical JSON (RFC 8785): no spaces, the members of every object in order, no
+/// needless escape. Writing the record again and comparing would give the same answer, but takes twice as long as all other checks
+/// together.
 pub(super) fn is_canonical(text: &str) -> bool {
-    // Of every object that is open, the name of its last member.
+    // The name of the last member of every open object.
     let mut open: Vec<Option<&str>> = Vec::new();
     let mut rest = text;
     while let Some((between, after)) = rest.split_once('"') {
-        let Some((string, after)) = is_plain(between, &mut open).then(|| string(after)).flatten() else {
+        let Some((string, after)) = is_plain(between, &mut open).then(|| split_string(after)).flatten() else {
             return false;
         };
-        // Only names are followed by a colon.
+        // Only member names are followed by a colon.
         if after.starts_with(':')
             && let Some(last) = open.last_mut()
             && last.replace(string) >= Some(string)
@@ -24,7 +26,8 @@ pub(super) fn is_canonical(text: &str) -> bool {
     is_plain(rest, &mut open)
 }
 
-/// Whether there is nothing between two strings but punctuation, words and whole numbers, which can be written in one way only.
+/// Whether the text between two strings is only punctuation, words and whole numbers, each of which has only one form. Opens and
+/// closes objects.
 fn is_plain(between: &str, open: &mut Vec<Option<&str>>) -> bool {
     between.bytes().all(|byte| {
         match byte {
@@ -36,8 +39,8 @@ fn is_plain(between: &str, open: &mut Vec<Option<&str>>) -> bool {
     })
 }
 
-/// A string up to its closing quote, and what follows, unless something in it is escaped that need not be or in another way.
-fn string(text: &str) -> Option<(&str, &str)> {
+/// Splits a string at its closing quote. `None` if it has a needless escape, or an escape in another than the canonical form.
+fn split_string(text: &str) -> Option<(&str, &str)> {
     let mut from = 0;
     loop {
         let at = memchr2(b'"', b'\\', text.as_bytes().get(from..)?)?;
@@ -103,7 +106,7 @@ mod tests {
             let at = at.index(written.len() + 1);
             let mut spaced = written.clone();
             spaced.insert(at, ' ');
-            // In a string it is another string, and in front of an escaped letter another escape.
+            // Inside a string the space makes another string; before an escaped letter it makes another escape.
             if let Ok(read) = serde_json::from_str::<Value>(&spaced) {
                 let rewritten = String::from_utf8(canonical(&read)).unwrap();
                 prop_assert_eq!(is_canonical(&spaced), rewritten == spaced);

@@ -1,4 +1,4 @@
-//! The hash chain: one per chunk, so that chunks can be worked on side by side.
+//! The hash chains: one for each chunk, so that chunks can be worked on in parallel.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,33 +6,34 @@ use super::{ACTION, AUDIT_VERSION, AuditRecord, Event};
 use crate::json::{canonical, digest};
 use crate::time::Timestamp;
 
-/// Where a chain stands.
+/// The current end of a chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChainHead {
-    /// Number of records so far.
+    /// The number of records so far.
     pub length: u64,
-    /// Hash of the last one, or the chain's origin.
+    /// The hash of the last record, or the origin of the chain.
     pub hash: String,
 }
 
 impl ChainHead {
-    /// The head of a chain without records: SHA-256 over `{plan digest}/{chunk}`, so that no chain can be passed off as
-    /// that of another plan or chunk.
+    /// The head of an empty chain: SHA-256 over `{plan digest}/{chunk}`, so that no chain can be passed off as that of another plan
+    /// or chunk.
     #[must_use]
     pub fn origin(plan_digest: &str, chunk: u32) -> Self {
         Self { length: 0, hash: digest(format!("{plan_digest}/{chunk}").as_bytes()) }
     }
 }
 
-/// Appends a record to a chain: gives it its version, action and number, the hash of the one before and its own, and moves the head on.
+/// Appends a record to a chain: fills in its version, action, number, the hash of the record before it and its own hash, and
+/// advances the head.
 #[must_use]
 pub fn seal(head: &mut ChainHead, mut record: AuditRecord) -> AuditRecord {
     record.v = AUDIT_VERSION;
     record.seq = head.length;
     ACTION.clone_into(&mut record.action);
     record.prev.clone_from(&head.hash);
-    // Without one it is not written, so the hash is over every other field.
+    // An empty hash is not serialised, so the hash covers every other field.
     record.hash.clear();
     record.hash = digest(&canonical(&record));
     head.length = head.length.saturating_add(1);
@@ -41,7 +42,7 @@ pub fn seal(head: &mut ChainHead, mut record: AuditRecord) -> AuditRecord {
 }
 
 impl AuditRecord {
-    /// A record that says nothing yet: for whoever fills in what it is to say. Its place in a chain comes from [`seal`].
+    /// An empty record, to be filled in. [`seal`] gives it its place in a chain.
     #[must_use]
     pub fn blank() -> Self {
         Self {
@@ -66,7 +67,7 @@ impl AuditRecord {
         }
     }
 
-    /// The record as one line of the log, without the line end: its canonical JSON.
+    /// The record as one line of the log: its canonical JSON, without a line end.
     #[must_use]
     pub fn line(&self) -> String {
         String::from_utf8(canonical(self)).unwrap_or_default()

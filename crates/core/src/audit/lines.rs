@@ -1,10 +1,10 @@
-//! A log that comes piece by piece, cut anywhere.
+//! Splits a log that comes piece by piece, cut anywhere, into lines.
 
 use std::borrow::Cow;
 
 use memchr::memchr;
 
-/// Puts lines together from pieces.
+/// Assembles lines from pieces.
 #[derive(Clone, Debug, Default)]
 pub struct Lines {
     /// The beginning of a line whose end has not come yet.
@@ -12,8 +12,8 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Takes the next piece, and gives every line that ends in it. Bytes that are no text become replacement characters, so that a
-    /// record's hash no longer fits.
+    /// Takes the next piece and passes on every line that ends in it. Bytes that are not UTF-8 become replacement characters, so
+    /// the hash of such a record no longer fits.
     pub fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(&str)) {
         let mut bytes = bytes;
         while let Some((piece, after)) = memchr(b'\n', bytes).and_then(|end| bytes.split_at_checked(end)) {
@@ -29,7 +29,7 @@ impl Lines {
         self.rest.extend_from_slice(bytes);
     }
 
-    /// Gives what comes after the last line end, if there is anything.
+    /// Passes on what follows the last line end, if anything does.
     pub fn end(&mut self, each: impl FnOnce(&str)) {
         let line = std::mem::take(&mut self.rest);
         if !line.is_empty() {
@@ -38,7 +38,7 @@ impl Lines {
     }
 }
 
-/// Asks first whether all of it is text, which takes a fraction of the time.
+/// Decodes a line. Checking first whether all of it is valid takes a fraction of the time of the lossy conversion.
 fn text(line: &[u8]) -> Cow<'_, str> {
     str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed)
 }

@@ -1,4 +1,4 @@
-//! Audit records: what happened to one chunk, in order, each sealed with the hash of the one before.
+//! Audit records: what happened to one chunk, in order, each sealed with the hash of the record before it.
 
 mod canonical;
 mod chain;
@@ -22,37 +22,38 @@ use crate::time::Timestamp;
 /// Version of the record format.
 pub const AUDIT_VERSION: u32 = 1;
 
-/// What every record says was done.
+/// The action that every record names.
 pub const ACTION: &str = "data_purge";
 
-/// Which program this is, as evidence names it.
+/// The name and version of this program in evidence.
 pub const PROGRAM: &str = concat!("genesys-purge/", env!("CARGO_PKG_VERSION"));
 
-/// One thing that happened, with what was measured.
+/// One thing that happened, with its measurements.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "snake_case", try_from = "serde_json::Value")]
 pub enum Event {
-    /// The chunk was taken up for the first time, or again after `retry`.
+    /// An attempt at the chunk began: the first one, or one after `retry`.
     Started {
         /// What it covers.
         chunk: Chunk,
         /// Who approved the plan.
         approved_by: String,
-        /// When.
+        /// When they approved it.
         approved_at: Timestamp,
-        /// What carries it out: [`PROGRAM`].
+        /// The program that carries it out: [`PROGRAM`].
         program: String,
     },
-    /// What is held was looked up right before the deletion, all of it: written whenever there is anything to look up.
+    /// Everything that may be on hold was looked up right before the deletion. Written whenever there is something to look up.
     HoldsChecked {
-        /// Held conversations asked about: those that the order names.
+        /// How many conversations were asked about: those that the order names as held.
         asked: u64,
-        /// Held windows and retention periods for which conversations were searched that reach into them from the chunk: those of
-        /// [`Order::reachable_from`](crate::order::Order::reachable_from).
+        /// How many held windows and retention periods were searched for conversations that reach into them from the chunk: those
+        /// of [`Order::reachable_from`](crate::order::Order::reachable_from).
         periods: u64,
-        /// Conversations that one of them keeps, that the chunk would delete and that nothing protects, at most 100.
+        /// Conversations that a hold or retention period keeps, that the chunk would delete and that the platform does not protect;
+        /// at most 100.
         unprotected: Vec<String>,
-        /// Those that the platform itself protects, so that the job will skip them.
+        /// Conversations that the platform itself protects, so that the job will skip them.
         protected: Vec<String>,
     },
     /// Records were counted before anything was deleted.
@@ -60,21 +61,21 @@ pub enum Event {
         /// How many.
         records: u64,
     },
-    /// A request that changes something is about to leave. Durable before it does.
+    /// A request that changes something is about to leave. The record is durable before it leaves.
     Sending {
         /// `POST /api/v2/…`.
         call: String,
-        /// SHA-256 of the body, absent without a body.
+        /// SHA-256 of the body; absent without a body.
         #[serde(skip_serializing_if = "Option::is_none")]
         body_sha256: Option<String>,
     },
-    /// The answer to something that went wrong, or an unexpected one.
+    /// A request was refused, or its answer was unexpected.
     Answered {
         /// `POST /api/v2/…`.
         call: String,
-        /// HTTP status.
+        /// The HTTP status.
         http_status: u16,
-        /// What it means.
+        /// What the answer means.
         cause: Cause,
     },
     /// No answer came.
@@ -84,78 +85,79 @@ pub enum Event {
         /// Why.
         why: NoResponse,
     },
-    /// The policy that applies now was read right before a deletion left, and nothing in it stood against that.
+    /// The policy that applies now was read right before a deletion left, and nothing in it forbade the deletion.
     PolicyAsked {
-        /// Its digest.
+        /// The digest of the policy.
         policy: String,
     },
-    /// What was about to leave did not: the policy that applies now stands against it, or cannot be read.
+    /// What was about to leave did not leave: it could not be sent, a person asked to stop, or the policy that applies now forbids
+    /// it or cannot be read.
     Withheld {
         /// `POST /api/v2/…`.
         call: String,
         /// Why.
         cause: Cause,
-        /// Digest of the policy, where it is one that could be read that stands against it.
+        /// The digest of the policy that forbids it, if that is the reason and it could be read.
         #[serde(skip_serializing_if = "Option::is_none")]
         policy: Option<String>,
     },
-    /// In the cool-off the policy that applies now has come to stand against what the job has done.
+    /// In the cool-off, the policy that applies now turned out to forbid what the job has done.
     PolicyObjected {
-        /// Its digest.
+        /// The digest of the policy.
         policy: String,
-        /// What in it.
+        /// What in the policy forbids it.
         cause: Cause,
     },
     /// The chunk waits for something other than the next poll.
     Waiting {
-        /// For what.
+        /// What it waits for.
         reason: WaitReason,
-        /// Until when.
+        /// When the wait ends.
         until: Timestamp,
     },
     /// The deletion was accepted.
     Submitted,
     /// An unanswered submit was looked for.
     SubmitLookedFor {
-        /// Whether it had arrived; absent when that is still open.
+        /// Whether it had arrived; null while that is unknown.
         arrived: Option<bool>,
-        /// How that is known.
+        /// How that is known, in words.
         how: String,
     },
-    /// The remote job changed its status.
+    /// The remote job has another status.
     Status {
-        /// As the server wrote it.
+        /// The status as the server wrote it.
         remote: String,
-        /// Whether that is a status that this program knows.
+        /// Whether this program knows that status.
         known: bool,
     },
-    /// The true counts of a two-phase job, and whether the guard lets it pass.
+    /// The counts of a two-phase job, and whether the guard lets the job be executed.
     Gate {
         /// Conversations that the job will touch.
         conversations: Option<u64>,
         /// Recordings that it will delete.
         recordings: u64,
-        /// The limit.
+        /// The limit, [`Limits::max_records`](crate::policy::Limits::max_records).
         max_records: Option<u64>,
-        /// Whether it may be executed.
+        /// Whether the job may be executed.
         passed: bool,
     },
-    /// Before the job was executed, the recordings of some conversations of the window were looked up: what is looked at again
-    /// afterwards.
+    /// Before the job was executed, the recordings of some conversations of the window were looked up. The same ones are looked up
+    /// again afterwards.
     SeenBefore {
-        /// Conversations of the window that the search lists; null where it does not say, or does not reach over the whole window, and
-        /// where some were asked for in the background.
+        /// Conversations of the window that the search lists. Null when it does not say, when it does not cover the whole window,
+        /// and when some conversations were asked for in the background.
         listed: Option<u64>,
         /// Conversations whose recordings were looked up.
         checked: u64,
-        /// Those of them that had recordings of the kinds asked for.
+        /// How many of these conversations had recordings of the requested kinds.
         conversations: u64,
-        /// And how many those were.
+        /// How many such recordings they had.
         recordings: u64,
     },
-    /// The job finished; its own counts.
+    /// The job finished, with its own counts.
     Processed {
-        /// Recordings that it found when it ran. Since it was counted, another job may have taken some of them.
+        /// Recordings that the job found when it ran. Since they were counted, another job may have taken some of them.
         recordings: u64,
         /// Recordings processed.
         processed: u64,
@@ -169,25 +171,25 @@ pub enum Event {
         /// `conversation/recording`, at most 100 a record.
         items: Vec<String>,
     },
-    /// The job skipped recordings, or there was a cool-off in which a hold may have come, and the platform was asked which conversations
-    /// it protects. Written where it protects some.
+    /// The job skipped recordings, or there was a cool-off during which a hold may have come, so the platform was asked which
+    /// conversations it protects. Written only if it protects some.
     ProtectionFound {
         /// Conversations asked about.
         asked: u64,
-        /// Those of them that it protects.
+        /// The conversations that it protects.
         protected: Vec<String>,
     },
-    /// Absence was looked for.
+    /// The data was looked for after the deletion.
     Verified {
-        /// `analytics`, which counts the records of the whole window, or `recordingMetadata`, which looks up the recordings of single
+        /// How: `analytics` counts the records of the whole window, `recordingMetadata` looks up the recordings of single
         /// conversations.
         method: String,
-        /// Conversations that had recordings before, and whose recordings were looked up again; null for `analytics`.
+        /// Conversations that had recordings before and were looked up again; null for `analytics`.
         checked: Option<u64>,
-        /// Conversations of the window that the search lists, of which some may be protected; null for `analytics`, and where that of
-        /// the look before is.
+        /// Conversations of the window that the search lists, some of which may be protected. Null for `analytics`, and when the
+        /// number is null in the look before the deletion.
         listed: Option<u64>,
-        /// Records (`recordingMetadata`: recordings) found still there in what was looked at.
+        /// Records (`recordingMetadata`: recordings) still there in what was looked at.
         found: u64,
         /// Records still there in the whole window; null unless everything was looked at.
         remaining: Option<u64>,
@@ -197,42 +199,42 @@ pub enum Event {
         /// When they did.
         asked_at: Timestamp,
     },
-    /// The end of this attempt.
+    /// The attempt ended.
     Finished {
         /// How it ended.
         outcome: Outcome,
-        /// Why, when it is not `verified`.
+        /// The cause, unless the outcome is `verified`.
         #[serde(skip_serializing_if = "Option::is_none")]
         cause: Option<Cause>,
-        /// Submits that the API accepted or may have accepted, this attempt.
+        /// Submits of this attempt that the API accepted or may have accepted.
         submits: u64,
-        /// All requests that left, this attempt.
+        /// All requests of this attempt that left.
         requests: u64,
-        /// Records counted before.
+        /// Records counted before the deletion.
         before: Option<u64>,
-        /// Records still there, of the whole window; null unless everything was looked at.
+        /// Records still there in the whole window; null unless everything was looked at.
         remaining: Option<u64>,
         /// Records that the platform keeps because of a hold.
         protected: Option<u64>,
     },
 }
 
-/// One line of the audit log. Never changed once written.
+/// One line of the audit log. It never changes once written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AuditRecord {
     /// [`AUDIT_VERSION`].
     pub v: u32,
-    /// Which run.
+    /// The run.
     pub run_id: String,
-    /// Which plan.
+    /// The digest of its plan.
     pub plan_digest: String,
-    /// Which chunk, from 1.
+    /// The chunk, from 1.
     pub chunk: u32,
-    /// Which attempt at it, from 1.
+    /// The attempt at the chunk, from 1.
     pub attempt: u32,
-    /// Place in the chunk's chain, from 0, over all attempts.
+    /// The place in the chunk's chain over all attempts, from 0.
     pub seq: u64,
-    /// When.
+    /// When it happened.
     pub timestamp: Timestamp,
     /// Always [`ACTION`].
     pub action: String,
@@ -240,20 +242,21 @@ pub struct AuditRecord {
     pub event: Event,
     /// The remote job or deletion request, once it is known.
     pub request_id: Option<String>,
-    /// State of the chunk after this, one word.
+    /// The state of the chunk after this record, in one word.
     pub status: String,
     /// Where the data lives.
     pub jurisdiction: String,
-    /// Records measured as deleted; null when that was not measured. Of a recording job it is the job's own figure, once a look has
+    /// Records measured as deleted; null when not measured. For a recording job this is the job's own figure, once a look has
     /// confirmed it.
     pub records_deleted: Option<u64>,
     /// Milliseconds since this attempt began.
     pub duration_ms: u64,
-    /// What the policy has to keep and what of it was overridden, and which policy that is. What was looked up has records of its own.
+    /// What the policy requires to be kept, what of that was overridden, and the digest of the policy. What was looked up has
+    /// records of its own.
     pub compliance_note: String,
-    /// Whether the tenant was the simulated one.
+    /// Whether the tenant is the simulated one.
     pub simulated: bool,
-    /// Hash of the record before it; of the plan digest and chunk number for the first.
+    /// The hash of the record before it; for the first record, the hash of plan digest and chunk number.
     pub prev: String,
     /// SHA-256 over the canonical JSON of all the above.
     #[serde(skip_serializing_if = "String::is_empty")]

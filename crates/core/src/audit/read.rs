@@ -1,4 +1,4 @@
-//! Reading records back, strictly: no unknown kind and no unknown field.
+//! Reads records back, strictly: an unknown kind or field is an error.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ impl TryFrom<Value> for Event {
 impl<'de> Deserialize<'de> for AuditRecord {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut record = Self::blank();
-        // In the order of the canonical text.
+        // In the order of the canonical text, which [`deserialize_into`] reads fastest.
         let slots: &mut [(&str, &mut dyn Slot)] = &mut [
             ("action", &mut record.action),
             ("attempt", &mut record.attempt),
@@ -45,7 +45,7 @@ impl<'de> Deserialize<'de> for AuditRecord {
     }
 }
 
-/// Every kind, with its fields. `kind` itself belongs to all of them.
+/// The fields of every kind of event. All of them have `kind` itself.
 const KINDS: [(&str, &[&str]); 21] = [
     ("started", &["kind", "chunk", "approved_by", "approved_at", "program"]),
     ("holds_checked", &["kind", "asked", "periods", "unprotected", "protected"]),
@@ -159,7 +159,7 @@ impl FromJson for Manifest {
     }
 }
 
-/// Heads by chunk.
+/// The heads of chains by chunk.
 struct Heads(BTreeMap<u32, ChainHead>);
 
 impl FromJson for Heads {
@@ -167,7 +167,7 @@ impl FromJson for Heads {
         let Value::Object(members) = value else { return Err("expected an object".to_owned()) };
         let mut heads = BTreeMap::new();
         for (key, value) in members {
-            // `+1` and `01` would be a second name of chunk 1.
+            // `+1` and `01` would be other names of chunk 1.
             let chunk = key.parse().ok().filter(|chunk: &u32| chunk.to_string() == *key);
             let chunk = chunk.ok_or_else(|| format!("{} is not the number of a chunk", quoted(key)))?;
             heads.insert(chunk, ChainHead::from_json(value)?);
@@ -187,7 +187,7 @@ mod tests {
     use crate::time::Timestamp;
     use crate::window::Window;
 
-    /// Nothing may be written that cannot be read: a run's evidence would be worth nothing.
+    /// An event that could be written but not read would make a run's evidence worthless.
     #[test]
     fn every_kind_of_event_is_read_as_it_was_written() {
         let cause = Cause { context_id: Some("ctx".to_owned()), ..Cause::new("a.code", "a message") };
@@ -250,7 +250,7 @@ mod tests {
         assert_eq!(kinds, KINDS.iter().map(|(kind, _)| (*kind).to_owned()).collect(), "each kind has its turn");
     }
 
-    /// Whoever checks a log without this program goes by the document.
+    /// People who check a log without this program rely on the document.
     #[test]
     fn every_member_of_every_event_is_in_the_document() {
         let (_, document) = include_str!("../../../../EVIDENCE.md").split_once("`event.kind`").unwrap();

@@ -1,4 +1,4 @@
-//! Checking a log, line by line, without trusting any of it.
+//! Checks a log line by line without trusting any of it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,15 +10,15 @@ use super::canonical::is_canonical;
 use super::{AUDIT_VERSION, AuditRecord, ChainHead, Told};
 use crate::json::{digest_of, parse};
 
-/// How long the chains of a run were, and how they ended: kept apart from the log, it shows a log that was cut short.
+/// The length and end of every chain of a run. Kept apart from the log, it reveals a log that was cut short.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Manifest {
     /// [`AUDIT_VERSION`].
     pub version: u32,
-    /// Which run.
+    /// The run.
     pub run_id: String,
-    /// Which plan.
+    /// The digest of its plan.
     pub plan_digest: String,
     /// The head of every chunk's chain.
     pub heads: BTreeMap<u32, ChainHead>,
@@ -38,29 +38,29 @@ pub enum Why {
         /// The version.
         version: u32,
     },
-    /// The line does not have the hash that it carries.
+    /// The content of the line does not match its hash.
     Changed,
-    /// It belongs to another plan.
+    /// The record belongs to another plan.
     ForeignPlan {
         /// The plan it names.
         plan_digest: String,
     },
-    /// It belongs to another run.
+    /// The record belongs to another run.
     ForeignRun {
         /// The run it names.
         run_id: String,
     },
-    /// Its number has been there before.
+    /// A record with its number came before.
     Duplicated,
-    /// It does not follow from the record before it, though its number does.
+    /// Its number follows the record before it, but its hash link does not.
     Unlinked,
-    /// It comes after its successors.
+    /// The record comes after its successors.
     OutOfOrder,
-    /// It is not in the log, though its successors are.
+    /// The record is not in the log, though its successors are.
     Missing,
-    /// The manifest counts it, but the log ends before it.
+    /// The manifest counts the record, but the log ends before it.
     CutTail,
-    /// The log goes on after the last record that the manifest counts.
+    /// The record comes after the last one that the manifest counts.
     Appended,
     /// The log is as long as the manifest says, but ends with another record.
     OtherEnd,
@@ -92,11 +92,11 @@ impl fmt::Display for Why {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BadRecord {
-    /// Line of the log, from 1; absent when the record is not in the log.
+    /// The line of the log, from 1; absent when the record is not in the log.
     pub line: Option<u64>,
-    /// The chunk, when the line can be read.
+    /// The chunk; absent when the line cannot be read.
     pub chunk: Option<u32>,
-    /// The record's number in the chunk's chain, when the line can be read.
+    /// The record's number in the chunk's chain; absent when the line cannot be read.
     pub seq: Option<u64>,
     /// What is wrong.
     pub why: Why,
@@ -114,32 +114,32 @@ impl fmt::Display for BadRecord {
     }
 }
 
-/// What checking a log says.
+/// The result of checking a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// Lines that were read.
+    /// The number of lines that were read.
     pub lines: u64,
-    /// Records that were found good before the first bad one.
+    /// The number of good records before the first bad one.
     pub records: u64,
-    /// The first bad one; absent when the whole log is good.
+    /// The first bad record; absent when the whole log is good.
     pub bad: Option<BadRecord>,
-    /// Whether a manifest was there to show a log that was cut short; without one nothing can.
+    /// Whether the log was compared with a manifest. Without one, nothing shows a log that was cut short.
     pub manifest_checked: bool,
-    /// Where the chains stood at the last good record; absent when there was none.
+    /// The chains up to the last good record; absent when there was none.
     pub manifest: Option<Manifest>,
-    /// What the good records tell about the run.
+    /// What the good records say about the run.
     pub told: Told,
 }
 
 impl Verdict {
-    /// Whether nothing is wrong.
+    /// Whether the whole log is good.
     #[must_use]
     pub fn is_good(&self) -> bool {
         self.bad.is_none()
     }
 }
 
-/// Checks the lines of a log in the order of the file; the chains of many chunks may be interleaved.
+/// Checks the lines of a log in the order of the file. The chains of many chunks may be interleaved.
 ///
 /// Keeps one head and one outcome per chunk and no record, so the length of the log does not matter.
 #[derive(Clone, Debug, Default)]
@@ -152,27 +152,27 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// A check that has read nothing. The first record says which run and plan the log is of.
+    /// A check of any log. The first record says which run and plan the log belongs to.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A check of a log that has to be of this run and plan.
+    /// A check of a log that must belong to this run and plan.
     #[must_use]
     pub fn of(run_id: &str, plan_digest: &str) -> Self {
-        Self { seen: Some(nothing_of(run_id, plan_digest)), ..Self::default() }
+        Self { seen: Some(empty_manifest(run_id, plan_digest)), ..Self::default() }
     }
 
-    /// Takes the next line, without its line end, and gives the record in it if it is a good one and so were all before it. An empty
-    /// line is not a record.
+    /// Takes the next line, without its line end. Returns its record if that and all records before it are good. An empty line is
+    /// not a record.
     pub fn line(&mut self, line: &str) -> Option<AuditRecord> {
         self.lines = self.lines.saturating_add(1);
         if let Some(bad) = &mut self.bad {
-            look_for_straggler(bad, self.lines, line);
+            recognise_moved_record(bad, self.lines, line);
             return None;
         }
-        match read(line) {
+        match read_record(line) {
             Ok(record) => self.record(line, record),
             Err(why) => {
                 self.bad = Some(BadRecord { line: Some(self.lines), chunk: None, seq: None, why });
@@ -182,8 +182,8 @@ impl Verifier {
     }
 
     fn record(&mut self, line: &str, record: AuditRecord) -> Option<AuditRecord> {
-        let seen = self.seen.get_or_insert_with(|| nothing_of(&record.run_id, &record.plan_digest));
-        // A chunk of which only bad records were seen has shown nothing, and gets no head.
+        let seen = self.seen.get_or_insert_with(|| empty_manifest(&record.run_id, &record.plan_digest));
+        // A chunk gets a head only with its first good record: bad records prove nothing.
         let origin;
         let head = match seen.heads.get(&record.chunk) {
             Some(head) => head,
@@ -211,19 +211,19 @@ impl Verifier {
             self.records = self.records.saturating_add(1);
             return Some(record);
         };
-        // Of a gap, the bad record is the one that should stand here. Whether it comes later is still open.
+        // In a gap, the bad record is the one that should stand here. It may still come later.
         let (line, seq) = if why == Why::Missing { (None, length) } else { (Some(self.lines), record.seq) };
         self.bad = Some(BadRecord { line, chunk: Some(record.chunk), seq: Some(seq), why });
         None
     }
 
-    /// Lines taken so far.
+    /// The number of lines taken so far.
     #[must_use]
     pub fn lines(&self) -> u64 {
         self.lines
     }
 
-    /// The verdict. Only a manifest can show that the end of a chain, or a whole chain, was cut off.
+    /// The verdict. Only a manifest can reveal that the end of a chain, or a whole chain, was cut off.
     #[must_use]
     pub fn finish(self, manifest: Option<&Manifest>) -> Verdict {
         let bad = self.bad.or_else(|| manifest.and_then(|manifest| difference(self.seen.as_ref(), manifest)));
@@ -238,42 +238,43 @@ impl Verifier {
     }
 }
 
-/// One line, strictly: known version, no unknown field.
-fn read(line: &str) -> Result<AuditRecord, Why> {
+/// Reads one line strictly: known version, no unknown field.
+fn read_record(line: &str) -> Result<AuditRecord, Why> {
     let record: AuditRecord = serde_json::from_str(line).map_err(|error| unreadable(line, &error))?;
     if record.v != AUDIT_VERSION { Err(Why::UnknownVersion { version: record.v }) } else { Ok(record) }
 }
 
-/// Whether the hash is that of the record: of its canonical text less the member `hash`, for what is left of a canonical object when
-/// a member is taken out is canonical. So the bytes are checked as they stand, and nothing has to be written anew to be compared.
+/// Whether the line has the hash that it carries, and is canonical. The hash covers the canonical text without the member `hash`;
+/// taking a member out of a canonical object leaves a canonical object. So the bytes are hashed as they stand, and nothing has to
+/// be written again.
 fn has_its_hash(line: &str, hash: &str) -> bool {
     let Some((before, rest)) = line.split_once("\"hash\":\"") else { return false };
     let after = rest.strip_prefix(hash).and_then(|rest| rest.strip_prefix("\","));
     after.is_some_and(|after| digest_of(&[before.as_bytes(), after.as_bytes()]) == hash) && is_canonical(line)
 }
 
-/// A later version may well have other fields: that it is later is then the better answer.
+/// Explains why a line cannot be read. A later version may have other fields, so then the version is the better explanation.
 fn unreadable(line: &str, error: &serde_json::Error) -> Why {
     let value = parse(line, usize::MAX).unwrap_or_default();
     match value.get("v").and_then(Value::as_u64).and_then(|version| u32::try_from(version).ok()) {
         Some(version) if version != AUDIT_VERSION => Why::UnknownVersion { version },
-        Some(_) | None => Why::Unreadable { message: said(error) },
+        Some(_) | None => Why::Unreadable { message: message_without_line(error) },
     }
 }
 
-/// What the reader says; its line is always 1 and would be taken for that of the log.
-fn said(error: &serde_json::Error) -> String {
+/// The reader's message without its line number, which is always 1 and would be mistaken for the line of the log.
+fn message_without_line(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let what = text.split(" at line 1 column ").next().unwrap_or(&text);
     format!("{what}, column {}", error.column())
 }
 
-/// A record that seemed missing and now turns up was only moved.
-fn look_for_straggler(bad: &mut BadRecord, number: u64, line: &str) {
+/// Corrects the verdict when a record that seemed missing turns up later: then it was only moved.
+fn recognise_moved_record(bad: &mut BadRecord, number: u64, line: &str) {
     if bad.why != Why::Missing {
         return;
     }
-    if let Ok(record) = read(line)
+    if let Ok(record) = read_record(line)
         && (Some(record.chunk), Some(record.seq)) == (bad.chunk, bad.seq)
     {
         bad.line = Some(number);
@@ -281,7 +282,7 @@ fn look_for_straggler(bad: &mut BadRecord, number: u64, line: &str) {
     }
 }
 
-fn nothing_of(run_id: &str, plan_digest: &str) -> Manifest {
+fn empty_manifest(run_id: &str, plan_digest: &str) -> Manifest {
     Manifest {
         version: AUDIT_VERSION,
         run_id: run_id.to_owned(),
@@ -290,10 +291,10 @@ fn nothing_of(run_id: &str, plan_digest: &str) -> Manifest {
     }
 }
 
-/// Where a log that is good in itself departs from its manifest, lowest chunk first.
+/// The first difference between a log that is good in itself and its manifest, lowest chunk first.
 fn difference(seen: Option<&Manifest>, manifest: &Manifest) -> Option<BadRecord> {
     let bad = |chunk, seq, why| Some(BadRecord { line: None, chunk, seq, why });
-    let nothing = nothing_of(&manifest.run_id, &manifest.plan_digest);
+    let nothing = empty_manifest(&manifest.run_id, &manifest.plan_digest);
     let seen = seen.unwrap_or(&nothing);
     if manifest.version != AUDIT_VERSION {
         return bad(None, None, Why::UnknownVersion { version: manifest.version });

@@ -1,4 +1,4 @@
-//! The single checks. Every one of them can fail, and says what does not hold.
+//! The individual checks. Each can fail, and then says what does not hold.
 
 use serde_json::Value;
 
@@ -15,28 +15,28 @@ use crate::report::{Ordered, Report};
 use crate::sorted::{SortedSet, sort_by};
 use crate::webhook::{ChunkEnd, OutboxRow, WebhookEvent};
 
-/// Files that are named one by one.
+/// The most files that are named one by one.
 const NAMED: usize = 10;
 
-/// How the simulated tenant's name begins.
+/// The start of the simulated tenant's name.
 const SIMULATED: &str = "SIMULATED";
 
-fn held(name: &'static str, detail: impl Into<String>) -> Check {
+fn passed(name: &'static str, detail: impl Into<String>) -> Check {
     Check { name, holds: true, detail: detail.into() }
 }
 
-fn broken(name: &'static str, detail: impl Into<String>) -> Check {
+fn failed(name: &'static str, detail: impl Into<String>) -> Check {
     Check { name, holds: false, detail: detail.into() }
 }
 
-fn of(name: &'static str, found: Result<String, String>) -> Check {
+fn from_result(name: &'static str, found: Result<String, String>) -> Check {
     match found {
-        Ok(detail) => held(name, detail),
-        Err(detail) => broken(name, detail),
+        Ok(detail) => passed(name, detail),
+        Err(detail) => failed(name, detail),
     }
 }
 
-/// The text of a file.
+/// The text of a file, or why there is none.
 pub(super) fn text<'a>(files: &'a Files, name: &str) -> Result<&'a str, String> {
     match files.get(name) {
         Some(Ok(bytes)) => str::from_utf8(bytes).map_err(|why| format!("`{name}` is no text: {why}")),
@@ -45,20 +45,21 @@ pub(super) fn text<'a>(files: &'a Files, name: &str) -> Result<&'a str, String> 
     }
 }
 
-/// Whoever replaces a folder as a whole can make everything in it fit, but not the digest that is kept elsewhere.
+/// Compares the digest of the manifest with the one that was kept elsewhere. A forger who replaces a folder as a whole can make
+/// everything in it fit, but not that digest.
 pub(super) fn manifest(found: &str, kept: &str) -> Check {
     match typed_digest(kept) {
-        Some(kept) if found == kept => held("manifest", "it is the one that `run` printed the digest of"),
-        Some(kept) => broken("manifest", format!("its digest is `{found}`, not `{kept}`")),
-        None => broken("manifest", format!("{} is no digest: it has 64 hexadecimal digits", quoted(kept))),
+        Some(kept) if found == kept => passed("manifest", "it is the one that `run` printed the digest of"),
+        Some(kept) => failed("manifest", format!("its digest is `{found}`, not `{kept}`")),
+        None => failed("manifest", format!("{} is no digest: it has 64 hexadecimal digits", quoted(kept))),
     }
 }
 
-/// Every file that belongs here is here with its hash, and nothing else is.
+/// Checks that every file that belongs to the evidence is there with its hash, and no other file.
 pub(super) fn files(manifest: &Manifest, files: &Files, log: &Result<String, String>) -> Check {
     if manifest.version != EVIDENCE_VERSION {
         let message = format!("the manifest is of version {}, which this program does not know", manifest.version);
-        return broken("files", message);
+        return failed("files", message);
     }
     let mut wrong = Vec::new();
     for name in FILES {
@@ -85,28 +86,29 @@ pub(super) fn files(manifest: &Manifest, files: &Files, log: &Result<String, Str
         wrong.push(format!("{} does not belong to the evidence", quoted(name)));
     }
     if wrong.is_empty() {
-        return held("files", format!("{} files have the hashes in the manifest", manifest.files.len()));
+        return passed("files", format!("{} files have the hashes in the manifest", manifest.files.len()));
     }
     let more = wrong.len().saturating_sub(NAMED);
     wrong.truncate(NAMED);
     let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
-    broken("files", wrong.join("; ") + &rest)
+    failed("files", wrong.join("; ") + &rest)
 }
 
-/// What was approved, made again from the plan file.
+/// The approved plan and its order, made again from the plan file.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct RebuiltPlan {
     pub(super) plan: plan::Plan,
     pub(super) order: Order,
 }
 
-impl Plan {
-    /// The plan file gives a plan of its digest, and its approval makes this very run, on a tenant that it fits.
+impl RebuiltPlan {
+    /// Makes the plan again and checks it: the plan file must give a plan with its digest, and the approval must make this very
+    /// run, on a tenant that fits it.
     pub(super) fn of(text: &str, manifest: &Manifest) -> Result<Self, String> {
         if manifest.tenant.starts_with(SIMULATED) && !manifest.simulated {
             return Err("the tenant is a simulated one, and the manifest says that it is not".to_owned());
         }
-        // Whoever approved it had it before them: the day of the approval is the last on which it can have been made.
+        // The approver had the plan file, so the day of the approval is the last on which the plan can have been made.
         let approved_at = manifest.approval.approved_at;
         let region = region_of(&manifest.tenant);
         if manifest.simulated && region.is_some() {
@@ -125,10 +127,11 @@ impl Plan {
         if plan.digest() != manifest.chains.plan_digest {
             return Err(format!("`{PLAN}` is of another plan than the manifest: `{}`", plan.digest()));
         }
-        // What may be left out or written in several ways is written down whole and in one, so that others can calculate the digest.
+        // Members that may be left out, or written in several ways, must be written in full and in one way, so that others can
+        // calculate the digest.
         let written = parse(text, usize::MAX).unwrap_or_default();
-        let should = serde_json::to_value(PlanFile::new(&plan, reopened.planned_at)).unwrap_or_default();
-        if let Some(place) = difference(&written, &should, "") {
+        let expected = serde_json::to_value(PlanFile::new(&plan, reopened.planned_at)).unwrap_or_default();
+        if let Some(place) = difference(&written, &expected, "") {
             return Err(format!("`{PLAN}` is not as it was written: {place}"));
         }
         let order = Order::new(&plan, &manifest.approval, &manifest.tenant, manifest.simulated)
@@ -143,57 +146,58 @@ impl Plan {
         Ordered::of(&self.order, &self.plan)
     }
 
-    /// The chunk of a number.
+    /// The chunk with this number.
     pub(super) fn chunk(&self, index: u32) -> Option<Chunk> {
         let place = usize::try_from(index.checked_sub(1)?).ok()?;
         self.plan.chunks().get(place).copied()
     }
 }
 
-/// The region of a tenant by its name, where its address is one of Genesys Cloud's.
+/// The region of a tenant, if its address is one of Genesys Cloud.
 fn region_of(tenant: &str) -> Option<Region> {
-    let host_on = address_of(tenant).strip_prefix("https://")?;
-    host_on.split(['/', ':']).next().and_then(region_of_host)
+    let host_and_path = address_of(tenant).strip_prefix("https://")?;
+    host_and_path.split(['/', ':']).next().and_then(region_of_host)
 }
 
-pub(super) fn plan(plan: Result<&Plan, &String>) -> Check {
-    let found = |plan: &Plan| format!("its {} chunks have the digest that was approved", plan.plan.chunks().len());
-    of("plan", plan.map(found).map_err(Clone::clone))
+pub(super) fn plan(plan: Result<&RebuiltPlan, &String>) -> Check {
+    let found =
+        |plan: &RebuiltPlan| format!("its {} chunks have the digest that was approved", plan.plan.chunks().len());
+    from_result("plan", plan.map(found).map_err(Clone::clone))
 }
 
-/// Every chain is whole, as long as the manifest says, and of this run.
+/// Checks that every chain is whole, belongs to this run and is as long as the manifest says.
 pub(super) fn chains(manifest: &Manifest, log: &Result<String, String>, verdict: &audit::Verdict) -> Check {
     match (log, &verdict.bad) {
-        (Err(why), _) => broken("chains", why),
-        (Ok(_), Some(bad)) => broken("chains", format!("first bad record: {bad}")),
+        (Err(why), _) => failed("chains", why),
+        (Ok(_), Some(bad)) => failed("chains", format!("first bad record: {bad}")),
         (Ok(_), None) => {
             let chains = manifest.chains.heads.len();
-            held("chains", format!("{} records in {chains} unbroken chains", verdict.records))
+            passed("chains", format!("{} records in {chains} unbroken chains", verdict.records))
         }
     }
 }
 
-/// The records say inside their chains who approved and when, every time a chunk is taken up. Clocks are not compared: whoever notes
-/// the approval and whoever works on a chunk may be two machines, and one that is wrong is set right.
+/// Checks that the records, inside their chains, name the approver and the time of the manifest every time a chunk is begun. Clocks
+/// are not compared: one machine may note the approval and another work on a chunk, and a wrong clock may be set right.
 pub(super) fn approval(manifest: &Manifest, seen: &Seen) -> Check {
     let approval = &manifest.approval;
-    match &seen.stranger {
-        Some(stranger) => {
+    match &seen.other_approval {
+        Some(other_approval) => {
             let (by, at) = (&approval.approved_by, approval.approved_at);
-            broken("approval", format!("the manifest names {} at {at}, but {stranger}", quoted(by)))
+            failed("approval", format!("the manifest names {} at {at}, but {other_approval}", quoted(by)))
         }
         None => {
-            held("approval", format!("{} starts name the approver of the manifest, and when that was", seen.starts))
+            passed("approval", format!("{} starts name the approver of the manifest, and when that was", seen.starts))
         }
     }
 }
 
-/// The report is what the records amount to.
+/// Checks that the report is what the records amount to.
 pub(super) fn report(files: &Files, report: &Report) -> Check {
     let found = || -> Result<String, String> {
-        let should = serde_json::to_value(report).map_err(|why| why.to_string())?;
+        let expected = serde_json::to_value(report).map_err(|why| why.to_string())?;
         let written = parse(text(files, REPORT)?, usize::MAX).map_err(|why| format!("`{REPORT}`: {why}"))?;
-        if let Some(place) = difference(&written, &should, "") {
+        if let Some(place) = difference(&written, &expected, "") {
             return Err(format!("`{REPORT}` is not what the records amount to: {place}"));
         }
         match report.problems.first() {
@@ -201,55 +205,55 @@ pub(super) fn report(files: &Files, report: &Report) -> Check {
             None => Ok("it is what the records amount to, and it adds up".to_owned()),
         }
     };
-    of("report", found())
+    from_result("report", found())
 }
 
-/// A file that follows from the report and from nothing else.
-pub(super) fn same(name: &'static str, holds: &str, files: &Files, file: &str, should: &str) -> Check {
+/// Checks a file that follows from the report and from nothing else.
+pub(super) fn follows_from_report(name: &'static str, holds: &str, files: &Files, file: &str, expected: &str) -> Check {
     match text(files, file) {
-        Ok(text) if text == should => held(name, holds),
-        Ok(_) => broken(name, format!("`{file}` is not what follows from the report")),
-        Err(why) => broken(name, why),
+        Ok(text) if text == expected => passed(name, holds),
+        Ok(_) => failed(name, format!("`{file}` is not what follows from the report")),
+        Err(why) => failed(name, why),
     }
 }
 
-/// What the governance system was told is what the records say. Whether it took it only the file itself says.
+/// Checks that the governance system was told what the records say. Only the file itself says whether a message was delivered.
 pub(super) fn webhooks(files: &Files, order: &Order, mut ends: Vec<ChunkEnd>) -> Check {
-    sort_by(&mut ends, |one, other| attempt(one).cmp(&attempt(other)));
-    let mut told = vec![false; ends.len()];
+    sort_by(&mut ends, |one, other| attempt_key(one).cmp(&attempt_key(other)));
+    let mut has_message = vec![false; ends.len()];
     let mut message = |line: &str| -> Result<(), &'static str> {
         let value = parse(line, usize::MAX).map_err(|_| "is not a message")?;
         let message = OutboxRow::from_json(&value).map_err(|_| "is not a message")?;
         let body = parse(&message.body, usize::MAX).map_err(|_| "has a body that is not JSON")?;
-        let about = about(&body).ok_or("does not say which attempt it is about")?;
-        let place = ends.binary_search_by(|end| attempt(end).cmp(&about));
-        let of_end = place.ok().and_then(|place| Some((ends.get(place)?, told.get_mut(place)?)));
-        let (end, told) = of_end.ok_or("is about an attempt of which no record tells the end")?;
+        let about = attempt_named_by(&body).ok_or("does not say which attempt it is about")?;
+        let place = ends.binary_search_by(|end| attempt_key(end).cmp(&about));
+        let of_end = place.ok().and_then(|place| Some((ends.get(place)?, has_message.get_mut(place)?)));
+        let (end, has_message) = of_end.ok_or("is about an attempt of which no record tells the end")?;
         let event = WebhookEvent::of(order, end.clone());
         if message.id != event.id || serde_json::to_value(event).ok().as_ref() != Some(&body) {
             return Err("does not say what the records say");
         }
-        if std::mem::replace(told, true) { Err("has been there before") } else { Ok(()) }
+        if std::mem::replace(has_message, true) { Err("has been there before") } else { Ok(()) }
     };
     let found = text(files, WEBHOOKS).and_then(|text| {
         text.lines().zip(1_u64..).try_for_each(|(text, number)| {
             message(text).map_err(|what| format!("line {number} of `{WEBHOOKS}` {what}"))
         })
     });
-    let (told, ends) = (told.iter().filter(|told| **told).count(), ends.len());
+    let (told, ends) = (has_message.iter().filter(|has_message| **has_message).count(), ends.len());
     let holds = || {
         format!(
             "ends: {ends}, messages: {told}, all as the records say; whether they were delivered is in the file alone"
         )
     };
-    of("webhooks", found.map(|()| holds()))
+    from_result("webhooks", found.map(|()| holds()))
 }
 
-/// Every policy that a record names is there, unless it is that of the plan, and no other.
+/// Checks that every policy that a record names is there, except the plan's own, and no other.
 pub(super) fn policies(files: &Files, mut named: SortedSet<String>) -> Check {
     let found = text(files, POLICIES).and_then(|text| {
         for (line, number) in text.split_inclusive('\n').zip(1_u64..) {
-            // Whoever writes it ends every line; one without its end was cut.
+            // The writer ends every line, so a line without its end was cut.
             if !line.strip_suffix('\n').is_some_and(|text| named.remove(&digest(text.as_bytes()))) {
                 return Err(format!(
                     "line {number} of `{POLICIES}` is no policy that a record names, or was there before"
@@ -261,16 +265,16 @@ pub(super) fn policies(files: &Files, mut named: SortedSet<String>) -> Check {
             None => Ok("every policy that a record names is here".to_owned()),
         }
     });
-    of("policies", found)
+    from_result("policies", found)
 }
 
-/// Which attempt at which chunk ended so.
-fn attempt(end: &ChunkEnd) -> (u32, u32) {
+/// The chunk and the attempt that ended.
+fn attempt_key(end: &ChunkEnd) -> (u32, u32) {
     (end.chunk.index, end.attempt)
 }
 
-/// Which attempt at which chunk a message is about.
-fn about(body: &Value) -> Option<(u32, u32)> {
+/// The chunk and the attempt that a message is about.
+fn attempt_named_by(body: &Value) -> Option<(u32, u32)> {
     let whole = |value: &Value| u32::from_json(value).ok();
     Some((whole(body.get("chunk")?.get("index")?)?, whole(body.get("attempt")?)?))
 }

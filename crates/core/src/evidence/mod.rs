@@ -1,7 +1,7 @@
-//! The evidence of a run: which files belong to it, what is in them, and the manifest that lists them.
+//! The evidence of a run: the files that belong to it, their content, and the manifest that lists them.
 //!
-//! A pure calculation from what the ledger holds, the same on one machine and on AWS, so that one command checks both. Where the
-//! files are put is for whoever writes them.
+//! It is calculated purely from what the ledger holds, the same way on one machine and on AWS, so one command checks both. The
+//! caller decides where to write the files.
 
 mod checks;
 mod difference;
@@ -22,9 +22,9 @@ use crate::webhook::OutboxRow;
 pub use examine::{Check, Examination, Files, Verdict};
 pub use summary::Summary;
 
-/// Version of the format.
+/// The version of the format.
 pub const EVIDENCE_VERSION: u32 = 1;
-/// Name of the manifest itself. Written last: where it is, everything is.
+/// The manifest itself. It is written last: where it is, everything else is.
 pub const MANIFEST: &str = "manifest.json";
 /// The plan file.
 pub const PLAN: &str = "plan.json";
@@ -36,35 +36,35 @@ pub const REPORT: &str = "report.json";
 pub const METRICS: &str = "metrics.prom";
 /// The messages to the governance system.
 pub const WEBHOOKS: &str = "webhooks.jsonl";
-/// The policies that records name, other than that of the plan.
+/// The policies that records name, other than the plan's own.
 pub const POLICIES: &str = "policies.jsonl";
-/// What it all is.
+/// The explanation of the folder for people.
 pub const README: &str = "README.txt";
 
-/// Every file but the manifest.
+/// All files but the manifest.
 pub const FILES: [&str; 7] = [PLAN, AUDIT, REPORT, METRICS, WEBHOOKS, POLICIES, README];
-/// What the desktops of macOS and Windows leave behind in a folder that somebody has opened: it says nothing, and nobody put it there.
+/// Files that macOS and Windows leave in a folder when a person opens it. They mean nothing, and nobody put them there.
 pub const LITTER: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
 
-/// The manifest: what the run was, every file's hash, and how long every chain is.
+/// The manifest: the run, the hash of every file, and the length of every chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Manifest {
     /// [`EVIDENCE_VERSION`].
     pub version: u32,
-    /// What wrote it: [`PROGRAM`].
+    /// The program that wrote the evidence: [`PROGRAM`].
     pub program: String,
-    /// Which run.
+    /// The run.
     pub run_id: String,
     /// [`Order::tenant`]: the API's address and the OAuth client, or the simulated tenant's name.
     pub tenant: String,
     /// Whether nothing real was deleted.
     pub simulated: bool,
-    /// Who allowed it.
+    /// The approval.
     pub approval: Approval,
-    /// SHA-256 of every file.
+    /// The SHA-256 digest of every file, by name.
     pub files: SortedMap<String, String>,
-    /// Length and end of every chain.
+    /// The length and the last hash of every chain.
     pub chains: audit::Manifest,
 }
 
@@ -92,7 +92,7 @@ impl FromJson for Approval {
     }
 }
 
-/// Hashes by the names of files.
+/// Hashes by file name.
 struct Hashes(SortedMap<String, String>);
 
 impl FromJson for Hashes {
@@ -109,34 +109,35 @@ impl FromJson for Hashes {
 /// What the ledger holds about a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Material<'a> {
-    /// What its chunks share.
+    /// What the chunks of the run share.
     pub order: &'a Order,
-    /// The plan file that it was approved from.
+    /// The text of the plan file that was approved.
     pub plan_file: &'a str,
-    /// Its audit log, in the order in which it was written.
+    /// Its audit records, in the order in which they were written.
     pub records: &'a [AuditRecord],
     /// What the records amount to.
     pub report: &'a Report,
     /// What the governance system was told, and whether it took it.
     pub messages: &'a [OutboxRow],
-    /// Policies that were asked meanwhile, each in canonical JSON, all defaults written out, as its digest is of it.
+    /// The policies that were asked meanwhile, each in canonical JSON with all defaults written out: the form whose digest records
+    /// name.
     pub policies: &'a [String],
 }
 
-/// The whole evidence of a run, as texts.
+/// The whole evidence of a run, as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
-    /// Every file but the manifest, in the order of [`FILES`], by name.
+    /// All files but the manifest, with their names, in the order of [`FILES`].
     pub files: [(&'static str, String); FILES.len()],
-    /// The manifest's text.
+    /// The text of the manifest.
     pub manifest: String,
 }
 
 impl Evidence {
-    /// Puts it together. The same material gives the same bytes.
+    /// Puts the evidence together. The same material gives the same bytes.
     ///
     /// # Errors
-    /// When a message cannot be written as JSON.
+    /// A message cannot be written as JSON.
     pub fn of(material: &Material<'_>) -> Result<Self, serde_json::Error> {
         let Material { order, plan_file, records, report, messages, policies } = *material;
         let mut webhooks = String::new();
@@ -151,7 +152,7 @@ impl Evidence {
             audit_log.push('\n');
             named.extend(policy_of(&record.event).filter(|policy| *policy != order.policy_digest).map(str::to_owned));
         }
-        // One that was asked and let nothing out was kept for nothing.
+        // A policy that was asked but that no record names is not needed.
         let named = policies.iter().filter(|text| named.contains(&digest(text.as_bytes())));
         let files = [
             (PLAN, plan_file.to_owned()),
@@ -188,10 +189,10 @@ impl Evidence {
         Ok(Self { files, manifest: pretty(&manifest)? })
     }
 
-    /// Checks it as anybody will. What it was put together from may have been damaged where it was kept.
+    /// Checks the evidence as any reader will. What it was made from may have been damaged where it was kept.
     ///
     /// # Errors
-    /// What does not hold, first thing first.
+    /// The first thing that does not hold.
     pub fn check(&self) -> Result<(), String> {
         let bytes = |text: &String| text.clone().into_bytes();
         let content = |name: &str, text| if name == AUDIT { Vec::new() } else { bytes(text) };
@@ -208,7 +209,7 @@ impl Evidence {
         }
     }
 
-    /// Digest of the manifest, by which the whole can be recognised.
+    /// The digest of the manifest, which identifies the evidence as a whole.
     #[must_use]
     pub fn digest(&self) -> String {
         digest(self.manifest.as_bytes())
@@ -228,7 +229,7 @@ fn pretty(value: &impl Serialize) -> Result<String, serde_json::Error> {
     Ok(format!("{}\n", serde_json::to_string_pretty(value)?))
 }
 
-/// What it all is, for whoever finds the folder: the same report gives the same text.
+/// The text of `README.txt`, for a person who finds the folder. The same report gives the same text.
 #[must_use]
 pub fn readme(report: &Report) -> String {
     let simulated =

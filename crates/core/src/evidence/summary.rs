@@ -1,4 +1,4 @@
-//! What evidence tells in brief: what a reader wants to know before all else.
+//! The evidence in brief: what a reader wants to know first.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use crate::report::Report;
 use crate::sorted::SortedMap;
 use crate::time::Timestamp;
 
-/// What the records and the approval tell of a run, once all of them are believed.
+/// What the records and the approval say about a run, once they are trusted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
@@ -18,21 +18,22 @@ pub struct Summary {
     pub jurisdiction: String,
     /// Who approved it.
     pub approved_by: String,
-    /// When.
+    /// When they approved it.
     pub approved_at: Timestamp,
     /// Time of the first record; absent without records.
     pub started_at: Option<Timestamp>,
     /// Time of the last record; absent without records.
     pub last_at: Option<Timestamp>,
-    /// Chunks of the plan.
+    /// The number of chunks of the plan.
     pub chunks: u32,
-    /// How many of them ended how, every outcome named.
+    /// The number of chunks with each outcome, every outcome named.
     pub by_outcome: SortedMap<Outcome, u32>,
-    /// How many have not ended.
+    /// The number of chunks that have not ended.
     pub open: u32,
-    /// Records measured as deleted; null when a chunk that submitted was not measured.
+    /// Records measured as deleted; null when a chunk that submitted was not measured, or when two chunks may have deleted the same
+    /// records.
     pub records_deleted: Option<u64>,
-    /// Records still there that should not be; null when one chunk was not measured.
+    /// Records still there that should not be; null when a chunk was not measured.
     pub remaining: Option<u64>,
     /// Records that the platform was seen to keep because of a hold.
     pub protected: u64,

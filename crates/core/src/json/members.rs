@@ -1,8 +1,8 @@
-//! Reading a value strictly, object by object, into a type: the first problem ends it.
+//! Reads a JSON value strictly into a type, object by object, and stops at the first problem.
 //!
-//! What serde's derived readers do, but from a parsed [`Value`] only, and compiled once. A derived reader is compiled for lists
-//! and objects, for text and for buffered content, and for every variant of a tagged enum again: a quarter of what the page
-//! would load. For what people write there is the [`Reader`](super::read::Reader), which finds every problem at once.
+//! This does what serde's derived readers do, but only from a parsed [`Value`], so it is compiled once. A derived reader is
+//! compiled for lists and objects, for text and for buffered content, and again for every variant of a tagged enum: a quarter of
+//! what the page would load. What people write is read by the [`Reader`](super::read::Reader), which reports every problem at once.
 
 use std::num::{NonZeroU32, NonZeroU64};
 
@@ -17,10 +17,10 @@ pub trait FromJson: Sized {
     /// Reads the value.
     ///
     /// # Errors
-    /// What is wrong, in a few words, with the field in backticks.
+    /// A few words on what is wrong, with the field in backticks.
     fn from_json(value: &Value) -> Result<Self, String>;
 
-    /// Reads a value that nobody else needs: a text is then taken rather than copied.
+    /// Reads a value that the caller no longer needs, so that a text can be moved instead of copied.
     ///
     /// # Errors
     /// As [`Self::from_json`].
@@ -29,9 +29,9 @@ pub trait FromJson: Sized {
     }
 }
 
-/// A place that a value is read into.
+/// A destination that a value can be read into.
 pub trait Slot {
-    /// Reads the value into it.
+    /// Reads the value into the slot.
     ///
     /// # Errors
     /// What is wrong with the value.
@@ -45,14 +45,14 @@ impl<T: FromJson> Slot for T {
     }
 }
 
-/// Reads the members of an object into the slots of their names; what is not there stays as it is.
+/// Reads each member of an object into the slot of its name. A slot without a member keeps its value.
 ///
 /// # Errors
-/// When the value is no object, has a member that is none of these, or one that is not what it has to be.
+/// The value is not an object, has an unknown member, or has a member of the wrong kind.
 pub fn fill(value: &Value, slots: &mut [(&str, &mut dyn Slot)]) -> Result<(), String> {
     for (key, value) in object(value)? {
         match slots.iter_mut().find(|(name, _)| name == key) {
-            Some((_, slot)) => slot.fill(value.clone()).map_err(|why| inside(key, &why))?,
+            Some((_, slot)) => slot.fill(value.clone()).map_err(|why| in_member(key, &why))?,
             None => return Err(unknown_field(key, &slots.iter().map(|(name, _)| *name).collect::<Vec<_>>())),
         }
     }
@@ -64,10 +64,10 @@ pub fn fill(value: &Value, slots: &mut [(&str, &mut dyn Slot)]) -> Result<(), St
 pub struct Members<'v>(&'v Map<String, Value>);
 
 impl<'v> Members<'v> {
-    /// The members of an object that has no others than these.
+    /// The members of an object that may have only these.
     ///
     /// # Errors
-    /// When the value is no object or has an unknown member.
+    /// The value is not an object, or it has an unknown member.
     pub fn of(value: &'v Value, known: &[&str]) -> Result<Self, String> {
         let members = object(value)?;
         match members.keys().find(|key| !known.contains(&key.as_str())) {
@@ -76,11 +76,11 @@ impl<'v> Members<'v> {
         }
     }
 
-    /// The word in the member `kind` and the members, of a variant of a tagged enum. `kinds` has each variant's word and its members,
-    /// `kind` among them.
+    /// Reads a variant of a tagged enum: the word in its member `kind`, and its members. `kinds` lists the members of each variant
+    /// by its word; `kind` is one of them.
     ///
     /// # Errors
-    /// When the value is no object, the word is missing or none of these, or there is a member that its variant has not.
+    /// The value is not an object, the word is missing or unknown, or a member does not belong to the variant.
     pub fn tagged(value: &'v Value, kinds: &[(&str, &[&str])]) -> Result<(&'v str, Self), String> {
         let kind = value.get("kind").and_then(Value::as_str).ok_or_else(|| missing("kind"))?;
         let Some((_, known)) = kinds.iter().find(|(name, _)| *name == kind) else {
@@ -89,31 +89,31 @@ impl<'v> Members<'v> {
         Ok((kind, Self::of(value, known)?))
     }
 
-    /// A member. What may be null may be missing.
+    /// Reads a member. A member that may be null may also be missing.
     ///
     /// # Errors
-    /// When it is missing and must not be, or is not what it has to be.
+    /// The member is required and missing, or is of the wrong kind.
     pub fn take<T: FromJson>(self, key: &str) -> Result<T, String> {
-        T::from_json(self.0.get(key).unwrap_or(&Value::Null)).map_err(|why| self.wrong(key, &why))
+        T::from_json(self.0.get(key).unwrap_or(&Value::Null)).map_err(|why| self.member_error(key, &why))
     }
 
-    /// A member that may be missing.
+    /// Reads a member, or gives the default if it is missing.
     ///
     /// # Errors
-    /// When it is there and not what it has to be.
+    /// The member is there and of the wrong kind.
     pub fn take_or<T: FromJson>(self, key: &str, default: T) -> Result<T, String> {
         if self.0.contains_key(key) { self.take(key) } else { Ok(default) }
     }
 
-    fn wrong(self, key: &str, why: &str) -> String {
-        if self.0.contains_key(key) { inside(key, why) } else { missing(key) }
+    fn member_error(self, key: &str, why: &str) -> String {
+        if self.0.contains_key(key) { in_member(key, why) } else { missing(key) }
     }
 }
 
-pub(super) const NO_OBJECT: &str = "expected an object";
+pub(super) const NOT_AN_OBJECT: &str = "expected an object";
 
 fn object(value: &Value) -> Result<&Map<String, Value>, String> {
-    value.as_object().ok_or_else(|| NO_OBJECT.to_owned())
+    value.as_object().ok_or_else(|| NOT_AN_OBJECT.to_owned())
 }
 
 pub(super) fn missing(key: &str) -> String {
@@ -124,16 +124,16 @@ pub(super) fn unknown_field(key: &str, known: &[&str]) -> String {
     format!("unknown field {}, {}", quoted(key), expected(known))
 }
 
-/// What a word is told that is none of these.
+/// The error for a word that is not one of `known`.
 fn unknown_variant<T>(word: &str, known: &[(&str, T)]) -> String {
     let known: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
     format!("unknown variant {}, {}", quoted(word), expected(&known))
 }
 
-/// One word of a closed list.
+/// Reads one word of a closed list and gives its meaning.
 ///
 /// # Errors
-/// When it is none of them.
+/// The value is not a text, or not one of the words.
 pub fn word<T: Copy>(value: &Value, words: &[(&str, T)]) -> Result<T, String> {
     let text = value.as_str().ok_or("expected a text")?;
     let found = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
@@ -144,7 +144,7 @@ fn expected(known: &[&str]) -> String {
     format!("expected one of `{}`", known.join("`, `"))
 }
 
-pub(super) fn inside(key: &str, why: &str) -> String {
+pub(super) fn in_member(key: &str, why: &str) -> String {
     format!("`{key}`: {why}")
 }
 

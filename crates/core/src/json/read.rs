@@ -1,4 +1,4 @@
-//! Reading a JSON value field by field, collecting every problem with the pointer to it.
+//! Reads a JSON value field by field and collects every problem, with a pointer to it.
 
 use std::ops::RangeInclusive;
 
@@ -11,10 +11,10 @@ use crate::sorted::sort;
 use crate::time::{Timestamp, TimestampError};
 use crate::window::Window;
 
-/// The words that a field may have, and what each stands for.
+/// The words that a field may have, each with its meaning.
 pub(crate) type Choices<'a, T> = &'a [(&'a str, T)];
 
-/// One value and the pointer to it.
+/// A value and the pointer to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Field<'v> {
     pub(crate) value: &'v Value,
@@ -29,13 +29,14 @@ pub(crate) struct Object<'v> {
 }
 
 impl<'v> Object<'v> {
-    /// The member, unless it is absent. A `null` is there: whoever writes it instead of a list of holds must be told that it lists none.
+    /// The member, unless it is absent. `null` counts as present: a person who writes `null` for a list of holds must be told that
+    /// it lists none.
     pub(crate) fn get(&self, key: &str) -> Option<Field<'v>> {
         let value = self.members.get(key)?;
         Some(Field { value, pointer: join(&self.pointer, key) })
     }
 
-    /// The member that may be `null`, which then says as much as its absence.
+    /// The member, where `null` means the same as absence.
     pub(crate) fn nullable(&self, key: &str) -> Option<Field<'v>> {
         self.get(key).filter(|field| !field.value.is_null())
     }
@@ -46,12 +47,12 @@ impl<'v> Object<'v> {
     }
 }
 
-/// The pointer of a member: RFC 6901 escapes inside a URI fragment.
+/// The pointer to a member, with RFC 6901 escapes inside a URI fragment.
 pub(crate) fn join(pointer: &str, key: &str) -> String {
     format!("{pointer}/{}", encode_segment(&key.replace('~', "~0").replace('/', "~1")))
 }
 
-/// Collects findings while values are read. A method that gives `None` has said why.
+/// Collects findings while it reads values. A method that returns `None` has added a finding that says why.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     pub(crate) findings: Vec<Finding>,
@@ -62,7 +63,7 @@ impl Reader {
         self.findings.push(Finding::new(Severity::Error, code, pointer, message, help));
     }
 
-    /// The text as a whole could not be read.
+    /// Reports that the text as a whole could not be read.
     pub(crate) fn unreadable(&mut self, pointer: &str, why: &ParseError) {
         let (code, help) = match why {
             ParseError::TooLarge { .. } => ("json.tooLarge", "shorten it"),
@@ -77,7 +78,7 @@ impl Reader {
         self.error(code, pointer, why.to_string(), help);
     }
 
-    /// The format version, which must be the one that this program reads.
+    /// Checks the format version, which must be the one that this program reads.
     pub(crate) fn version(&mut self, object: &Object<'_>, expected: u32) {
         let help = format!("write `\"version\": {expected}`");
         if let Some(field) = self.required(object, "version", &help)
@@ -109,7 +110,7 @@ impl Reader {
         );
     }
 
-    /// The object, with every unknown member reported.
+    /// Reads an object and reports every unknown member.
     pub(crate) fn object<'v>(&mut self, field: &Field<'v>, known: &[&str]) -> Option<Object<'v>> {
         let Value::Object(members) = field.value else {
             self.wrong_type(field, "an object");
@@ -126,7 +127,7 @@ impl Reader {
         Some(Object { members, pointer: field.pointer.clone() })
     }
 
-    /// The member, reported when it is absent.
+    /// The member. Reports it when it is absent.
     pub(crate) fn required<'v>(&mut self, object: &Object<'v>, key: &str, help: &str) -> Option<Field<'v>> {
         let field = object.get(key);
         if field.is_none() {
@@ -135,7 +136,7 @@ impl Reader {
         field
     }
 
-    /// A text that is more than white space, without white space around it, and that reads as it is written.
+    /// Reads a text, trimmed of white space. It must not be blank, and must not have characters that a reader cannot see.
     pub(crate) fn text(&mut self, field: &Field<'_>) -> Option<String> {
         let Value::String(text) = field.value else {
             self.wrong_type(field, "a text");
@@ -163,7 +164,7 @@ impl Reader {
         Some(text.to_owned())
     }
 
-    /// `true` or `false`.
+    /// Reads `true` or `false`.
     pub(crate) fn boolean(&mut self, field: &Field<'_>) -> Option<bool> {
         if let Value::Bool(value) = field.value {
             return Some(*value);
@@ -172,7 +173,7 @@ impl Reader {
         None
     }
 
-    /// A whole number in the range.
+    /// Reads a whole number in the range.
     pub(crate) fn integer(&mut self, field: &Field<'_>, range: RangeInclusive<u64>) -> Option<u64> {
         let Value::Number(typed) = field.value else {
             self.wrong_type(field, "a whole number");
@@ -196,7 +197,7 @@ impl Reader {
         self.integer(field, wide).and_then(|n| u32::try_from(n).ok())
     }
 
-    /// One word of a closed list.
+    /// Reads one word of a closed list.
     pub(crate) fn word<T: Copy>(
         &mut self,
         field: &Field<'_>,
@@ -216,7 +217,7 @@ impl Reader {
         found
     }
 
-    /// The items of a list that has at least one.
+    /// The items of a list, which must not be empty.
     pub(crate) fn list<'v>(&mut self, field: &Field<'v>, why_not_empty: &str) -> Option<Vec<Field<'v>>> {
         let items = self.items(field)?;
         if items.is_empty() {
@@ -236,7 +237,7 @@ impl Reader {
         Some(items.iter().enumerate().map(|(i, value)| Field { value, pointer: format!("{pointer}/{i}") }).collect())
     }
 
-    /// A list of different words in the order of the choices.
+    /// Reads a list of distinct words and gives them in the order of the choices.
     pub(crate) fn words<T: Copy + Ord>(
         &mut self,
         field: &Field<'_>,
@@ -266,7 +267,7 @@ impl Reader {
         all_well.then_some(words)
     }
 
-    /// An instant.
+    /// Reads an instant.
     pub(crate) fn instant(&mut self, field: &Field<'_>) -> Option<Timestamp> {
         let Value::String(text) = field.value else {
             self.wrong_type(field, "a text");
@@ -294,7 +295,7 @@ impl Reader {
         }
     }
 
-    /// A window `{"start", "end"}`, in order and not empty.
+    /// Reads a window `{"start", "end"}`, whose end must lie after its start.
     pub(crate) fn window(&mut self, field: &Field<'_>) -> Option<Window> {
         let object = self.object(field, &["start", "end"])?;
         let start = self.required(&object, "start", "write the first instant that belongs to the range");
@@ -322,10 +323,10 @@ impl Reader {
     }
 }
 
-/// "did you mean `x`?" when something is close, else all there is.
+/// Suggests the nearest known word, or lists all of them when none is near.
 fn suggest(typed: &str, known: &[&str]) -> String {
     let distance = |word: &str| strsim::damerau_levenshtein(&typed.to_ascii_lowercase(), &word.to_ascii_lowercase());
-    // A very long text is no typing mistake, and comparing it would take long.
+    // A very long text is not a typing mistake, and comparing it would take long.
     let nearest = if typed.len() > 64 {
         None
     } else {

@@ -1,4 +1,4 @@
-//! Strict parsing: a repeated member is an error, because the parser would otherwise keep only one of them.
+//! Strict parsing: a repeated member is an error, because the parser would otherwise silently keep only one of them.
 
 use std::fmt;
 
@@ -6,20 +6,20 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, MapAcces
 use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
-use super::members::{NO_OBJECT, Slot, inside, missing, unknown_field};
+use super::members::{NOT_AN_OBJECT, Slot, in_member, missing, unknown_field};
 
-/// Why a text is not read.
+/// Why a text cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
-    /// More bytes than the document may have.
+    /// The document has more bytes than allowed.
     #[error("the document has {bytes} bytes; at most {limit} are read")]
     TooLarge {
-        /// Length of the text.
+        /// Length of the text, in bytes.
         bytes: usize,
-        /// The most that is read.
+        /// The most bytes that are read.
         limit: usize,
     },
-    /// One object has the same member twice.
+    /// An object has the same member twice.
     #[error("{what} at line {line}, column {column}")]
     Repeated {
         /// Which member.
@@ -29,10 +29,10 @@ pub enum ParseError {
         /// From 1.
         column: usize,
     },
-    /// Not JSON, or nested deeper than 128 levels.
+    /// The text is not JSON, or is nested deeper than 128 levels.
     #[error("the text is not JSON: {what} at line {line}, column {column}")]
     Syntax {
-        /// What the parser met.
+        /// What the parser reported.
         what: String,
         /// From 1.
         line: usize,
@@ -53,7 +53,7 @@ pub fn parse(text: &str, limit: usize) -> Result<Value, ParseError> {
         let (line, column) = (error.line(), error.column());
         let full = error.to_string();
         let what = full.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&full).to_owned();
-        // The visitor below raises a data error in one case only; everything else comes from the parser.
+        // The visitor below raises a data error only for a repeated member; every other error comes from the parser.
         if error.is_data() {
             ParseError::Repeated { what, line, column }
         } else {
@@ -62,16 +62,16 @@ pub fn parse(text: &str, limit: usize) -> Result<Value, ParseError> {
     })
 }
 
-/// Reads an object into the slots of its members, straight from where it comes from. All of them have to be there, and each once.
+/// Reads an object directly from the deserializer into the slots of its members. Every member must be there exactly once.
 ///
 /// # Errors
-/// When it is not such an object.
+/// The value is not such an object.
 pub fn deserialize_into<'de, D: Deserializer<'de>>(
     deserializer: D,
     slots: &mut [(&'static str, &mut dyn Slot)],
 ) -> Result<(), D::Error> {
     let read = deserializer.deserialize_any(StrictVisitor(Some(slots)))?;
-    if read.is_object() { Ok(()) } else { Err(D::Error::custom(NO_OBJECT)) }
+    if read.is_object() { Ok(()) } else { Err(D::Error::custom(NOT_AN_OBJECT)) }
 }
 
 struct Strict(Value);
@@ -86,7 +86,7 @@ fn repeated(key: &str) -> String {
     format!("the member {} is repeated", super::quoted(key))
 }
 
-/// Where the members of the outermost object go, if not into a value.
+/// Visits any value. The outermost object fills these slots, if there are any, instead of becoming a value.
 struct StrictVisitor<'s, 't>(Option<&'s mut [(&'static str, &'t mut dyn Slot)]>);
 
 impl<'de> Visitor<'de> for StrictVisitor<'_, '_> {
@@ -158,13 +158,13 @@ fn fill_from<'de, A: MapAccess<'de>>(
     let known: Vec<&str> = slots.iter().map(|(name, _)| *name).collect();
     let mut open: Vec<_> = slots.iter_mut().map(Some).collect();
     let mut next = 0;
-    while let Some(place) = access.next_key_seed(Place { known: &known, next })? {
+    while let Some(place) = access.next_key_seed(MemberIndex { known: &known, next })? {
         next = place.saturating_add(1);
         let Some((key, slot)) = open.get_mut(place).and_then(Option::take) else {
             return Err(A::Error::custom(repeated(known.get(place).copied().unwrap_or_default())));
         };
         let Strict(value) = access.next_value()?;
-        slot.fill(value).map_err(|why| A::Error::custom(inside(key, &why)))?;
+        slot.fill(value).map_err(|why| A::Error::custom(in_member(key, &why)))?;
     }
     match open.into_iter().flatten().next() {
         Some((name, _)) => Err(A::Error::custom(missing(name))),
@@ -172,14 +172,14 @@ fn fill_from<'de, A: MapAccess<'de>>(
     }
 }
 
-/// Reads the name of a member as its place among the known ones, and nothing is copied. In a canonical text it is always the one
-/// that comes next, if the names are.
-struct Place<'k> {
+/// Reads a member's name as its index among the known names, without copying it. `next` is tried first: if the known names are in
+/// canonical order, a canonical text always has that one next.
+struct MemberIndex<'k> {
     known: &'k [&'k str],
     next: usize,
 }
 
-impl<'de> DeserializeSeed<'de> for Place<'_> {
+impl<'de> DeserializeSeed<'de> for MemberIndex<'_> {
     type Value = usize;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<usize, D::Error> {
@@ -187,7 +187,7 @@ impl<'de> DeserializeSeed<'de> for Place<'_> {
     }
 }
 
-impl Visitor<'_> for Place<'_> {
+impl Visitor<'_> for MemberIndex<'_> {
     type Value = usize;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

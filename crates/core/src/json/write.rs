@@ -1,10 +1,11 @@
-//! Writing a value as text: RFC 8785 for what is digested, compact JSON for what is sent.
+//! Writes a value as text: RFC 8785 for what is digested, compact JSON for what is sent.
 //!
-//! One writer, of values only. So a type is serialised in one way, into a [`Value`], and its serialiser is compiled once.
+//! There is one writer, and it writes only values. So every type is serialised in one way, into a [`Value`], and its serialiser is
+//! compiled once.
 
 use serde_json::{Map, Number, Value};
 
-/// The compact text of a value: members in the order of their keys' bytes, no spaces.
+/// The compact text of a value: members in the byte order of their keys, no spaces.
 #[must_use]
 pub fn text(value: &Value) -> String {
     let mut out = String::new();
@@ -19,7 +20,7 @@ pub(super) fn canonical_text(value: &Value) -> String {
     out
 }
 
-/// What the two forms differ in.
+/// The differences between the two forms.
 struct Form {
     members: fn(&mut String, &Map<String, Value>),
     number: fn(&Number) -> String,
@@ -59,7 +60,7 @@ fn plain_members(out: &mut String, members: &Map<String, Value>) {
     }
 }
 
-/// In the order of UTF-16 code units, which for ASCII is that of the bytes.
+/// Writes the members in the order of their UTF-16 code units, which for ASCII keys is the order of their bytes.
 fn canonical_members(out: &mut String, members: &Map<String, Value>) {
     let mut sorted: Vec<(&String, &Value)> = members.iter().collect();
     if !members.keys().all(|key| key.is_ascii()) {
@@ -79,7 +80,7 @@ fn member(out: &mut String, place: usize, key: &str, value: &Value, form: &Form)
     write(out, value, form);
 }
 
-/// A text in quotes, with as few escapes as JSON allows.
+/// Writes a text in quotes, with as few escapes as JSON allows.
 fn quote(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
@@ -108,7 +109,7 @@ fn quote(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// RFC 8785 knows no numbers but floats: whole numbers beyond 2^53 are written as the nearest of them.
+/// RFC 8785 has only floats: a whole number beyond 2^53 is written as the nearest float.
 fn canonical_number(number: &Number) -> String {
     const EXACT: u64 = 1 << 53;
     match (number.as_u64(), number.as_i64()) {
@@ -122,10 +123,10 @@ fn canonical_number(number: &Number) -> String {
     }
 }
 
-/// As ECMAScript writes it, which RFC 8785 asks for: with an exponent below 1e-6 and from 1e21 on.
+/// Rewrites a float as ECMAScript does, which RFC 8785 requires: with an exponent below 1e-6 and from 1e21 on.
 ///
-/// The digits are those of `serde_json`: the shortest that name the float, of these the nearest, of two as near the even one. Those of
-/// `core` may be the odd one.
+/// The digits come from `serde_json`: the shortest that identify the float, of these the nearest, and of two equally near the even
+/// one. `core` may choose the odd one.
 fn canonical_float(written: &str) -> String {
     let (sign, written) = written.strip_prefix('-').map_or(("", written), |rest| ("-", rest));
     let (mantissa, exponent) = written.split_once('e').unwrap_or((written, "0"));
@@ -154,7 +155,7 @@ fn canonical_float(written: &str) -> String {
     }
 }
 
-/// Of at most some three hundred digits.
+/// The number of digits, which is at most about three hundred.
 fn length(digits: &str) -> i32 {
     i32::try_from(digits.len()).unwrap_or(i32::MAX)
 }
@@ -174,7 +175,7 @@ mod tests {
             any::<i64>().prop_map(Value::from),
             (-(1_i64 << 53)..1 << 53).prop_map(Value::from),
             any::<f64>().prop_map(Value::from),
-            // Where two shortest decimals are equally near.
+            // Floats with two shortest decimals that are equally near.
             any::<u64>().prop_map(|n| Value::from((n >> 10) as f64 / 8.0)),
             (-1000..1000_i32, 0..25_i32).prop_map(|(n, e)| Value::from(f64::from(n) * 10_f64.powi(e - 12))),
             "\\PC*".prop_map(Value::from),

@@ -1,4 +1,4 @@
-//! Checking: read both documents, apply every rule, cut the range, and make the plan if nothing stops it.
+//! The check: reads both documents, applies every rule, cuts the range, and makes the plan if nothing stops it.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::sorted::sort_by;
 use crate::time::Timestamp;
 use crate::window::Window;
 
-/// Checks a request text against a policy text (no rules and no holds, if there is none). Gives every finding at once.
+/// Checks a request text against a policy text, and reports all findings at once. Without a policy there are no rules and no holds.
 #[must_use]
 pub fn check(request: &str, policy: Option<&str>, context: &CheckContext) -> Checked {
     let (draft, mut findings) = request::read(request, context.default_jurisdiction.as_deref());
@@ -38,22 +38,22 @@ pub fn check(request: &str, policy: Option<&str>, context: &CheckContext) -> Che
     };
     rules::rules(&draft, policy.as_ref(), context, &mut findings);
     let cut = policy.as_ref().and_then(|policy| cut(&draft, policy, context, &mut findings));
-    // A stable sort: the request's first, each document's in the order in which they were found.
-    let of_policy = |finding: &Finding| finding.pointer.starts_with("policy");
-    sort_by(&mut findings, |a, b| of_policy(a).cmp(&of_policy(b)));
+    // The sort is stable: the request's findings come first, and those of each document stay in order.
+    let is_of_policy = |finding: &Finding| finding.pointer.starts_with("policy");
+    sort_by(&mut findings, |a, b| is_of_policy(a).cmp(&is_of_policy(b)));
     let Some((parts, chunks)) = cut else { return Checked { findings, parts: Arc::default(), plan: None } };
     let parts = Arc::new(parts);
     let plan = match (draft.finish(&findings), policy) {
-        (Some(request), Some(policy)) => Some(plan(request, policy, chunks, Arc::clone(&parts))),
+        (Some(request), Some(policy)) => Some(make_plan(request, policy, chunks, Arc::clone(&parts))),
         (Some(_) | None, Some(_) | None) => None,
     };
     Checked { findings, parts, plan }
 }
 
-/// A plan keeps its policy in canonical form, which writes milliseconds where the text may not: what is too long to be read again
-/// could never be proved.
+/// The error for a policy that is too long in its canonical form, in which a plan keeps it. That form writes milliseconds that the
+/// text may leave out, and a plan whose policy is too long to be read again could never be proved.
 fn too_long_to_keep(text: &str, policy: &Policy) -> Option<Finding> {
-    // No form is twice as long as another, so hardly any policy has to be written to be measured.
+    // The canonical form is less than twice as long as the text, so few policies have to be written out to be measured.
     let is_long = || canonical(policy).len() > POLICY_MAX_BYTES;
     (text.len() > POLICY_MAX_BYTES / 2 && is_long()).then(|| {
         let message = format!("written out in full the policy has more than {POLICY_MAX_BYTES} bytes");
@@ -61,14 +61,14 @@ fn too_long_to_keep(text: &str, policy: &Policy) -> Option<Finding> {
     })
 }
 
-/// Checks documents that are already values. The rules are the same: they are read again from their own text.
+/// Checks documents that are already values. The rules are the same, because the values are written out and read again.
 #[must_use]
 pub fn check_parsed(request: &PurgeRequest, policy: &Policy, context: &CheckContext) -> Checked {
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     check(&text(canonical(request)), Some(&text(canonical(policy))), context)
 }
 
-/// The parts and chunks, if enough of the request is readable to say what becomes of the range.
+/// The parts and chunks, if enough of the request is readable to say what happens to the range.
 fn cut(
     draft: &Draft,
     policy: &Policy,
@@ -84,14 +84,14 @@ fn cut(
         looks_for_spanning: policy.limits.looks_for_spanning(draft.api?, draft.record_types.as_ref()?),
     };
     let grid = Grid::new(origin(&scope), draft.chunking?);
-    // The rules have said so; here it only keeps memory bounded.
+    // The rules have already reported this; here it only bounds the memory.
     if grid.cells(scope.range) > u64::from(MAX_CHUNKS) {
         return None;
     }
     let exclusions = exclude::exclusions(&scope, draft, policy, findings);
     let aged_until = match scope.api {
         DeletionApi::DataDeletion => None,
-        DeletionApi::RecordingJobs => exclude::five_years(scope.today).map(Window::start),
+        DeletionApi::RecordingJobs => exclude::five_year_boundary(scope.today).map(Window::start),
     };
     let (parts, chunks) = partition(scope.range, &exclusions, grid, aged_until);
     if chunks.len() > usize::try_from(MAX_CHUNKS).unwrap_or(usize::MAX) {
@@ -103,12 +103,12 @@ fn cut(
             "make the chunks longer, or split the range",
         ));
     } else if chunks.is_empty() {
-        findings.push(nothing_left(&parts));
+        findings.push(nothing_left_finding(&parts));
     }
     Some((parts, chunks))
 }
 
-/// Where the grid starts: recording jobs select whole days, so not inside one.
+/// The origin of the grid. Recording jobs select whole days, so for them it does not lie inside a day.
 fn origin(scope: &Scope<'_>) -> Timestamp {
     match scope.api {
         DeletionApi::DataDeletion => scope.range.start(),
@@ -119,7 +119,7 @@ fn origin(scope: &Scope<'_>) -> Timestamp {
     }
 }
 
-fn nothing_left(parts: &[Part]) -> Finding {
+fn nothing_left_finding(parts: &[Part]) -> Finding {
     let causes: Vec<String> = [Disposition::Held, Disposition::Retained, Disposition::TooRecent, Disposition::Refused]
         .into_iter()
         .filter(|d| parts.iter().any(|p| p.disposition == *d))
@@ -134,7 +134,7 @@ fn nothing_left(parts: &[Part]) -> Finding {
     )
 }
 
-fn plan(request: PurgeRequest, policy: Policy, chunks: Vec<Chunk>, parts: Arc<Vec<Part>>) -> Plan {
+fn make_plan(request: PurgeRequest, policy: Policy, chunks: Vec<Chunk>, parts: Arc<Vec<Part>>) -> Plan {
     let policy_digest = digest::policy_digest(&policy);
     Plan {
         version: super::PLAN_VERSION,

@@ -1,4 +1,4 @@
-//! The plan on paper: what `plan --json` prints, and the file that carries a plan from one machine to another.
+//! The plan as a document: what `plan --json` prints, and the file that carries a plan from one machine to another.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,56 +10,56 @@ use crate::policy::{POLICY_MAX_BYTES, Policy};
 use crate::request::{PurgeRequest, REQUEST_MAX_BYTES};
 use crate::time::Timestamp;
 
-/// One chunk as it is printed.
+/// A chunk as it is printed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChunkLine {
     /// From 1.
     pub index: u32,
-    /// First instant inside.
+    /// The first instant inside.
     pub start: Timestamp,
-    /// First instant after it.
+    /// The first instant after it.
     pub end: Timestamp,
-    /// Only when it is about conversations older than five years.
+    /// Present only for conversations older than five years.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub age: Option<Age>,
 }
 
-/// One part as it is printed.
+/// A part as it is printed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PartLine {
-    /// First instant inside.
+    /// The first instant inside.
     pub start: Timestamp,
-    /// First instant after it.
+    /// The first instant after it.
     pub end: Timestamp,
-    /// What becomes of it.
+    /// What happens to it.
     pub disposition: Disposition,
     /// Why.
     pub reason: Reason,
 }
 
-/// Everything that checking said, with or without a plan.
+/// The result of a check, with or without a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlanDocument {
     /// [`PLAN_VERSION`].
     pub version: u32,
-    /// Digest of the plan; null when there is none.
+    /// The digest of the plan; null without a plan.
     pub plan_digest: Option<String>,
-    /// Short code of the digest; null when there is no plan.
+    /// The short code of the digest; null without a plan.
     pub short_code: Option<String>,
-    /// What will be deleted; empty when there is no plan.
+    /// The chunks to delete; empty without a plan.
     pub chunks: Vec<ChunkLine>,
-    /// What becomes of every millisecond of the range.
+    /// What happens to every millisecond of the range.
     pub parts: Vec<PartLine>,
     /// Every problem and remark.
     pub findings: Vec<Finding>,
-    /// Expected effort; null when there is no plan.
+    /// The expected effort; null without a plan.
     pub estimate: Option<Estimate>,
 }
 
-/// The document of what was checked.
+/// Makes the document of a check.
 #[must_use]
 pub fn document(checked: &Checked) -> PlanDocument {
     let plan = checked.plan.as_ref();
@@ -95,7 +95,7 @@ pub fn document(checked: &Checked) -> PlanDocument {
     }
 }
 
-/// A plan to carry elsewhere: what it was made of, and the digest that must come out again.
+/// A plan that can be carried elsewhere: what it was made from, and the digest that must result again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PlanFile {
@@ -103,7 +103,7 @@ pub struct PlanFile {
     pub version: u32,
     /// Digest of the plan.
     pub plan_digest: String,
-    /// When it was made; the rules are applied as of that day.
+    /// When the plan was made. The rules are applied as of that day.
     pub planned_at: Timestamp,
     /// The request.
     pub request: PurgeRequest,
@@ -111,11 +111,11 @@ pub struct PlanFile {
     pub policy: Policy,
 }
 
-/// The most bytes of a plan file that are read: two documents, each as long as it may be, and what holds them together.
+/// The longest plan file that is read, in bytes: the longest request, the longest policy, and what holds them together.
 const PLAN_FILE_MAX_BYTES: usize = REQUEST_MAX_BYTES + POLICY_MAX_BYTES + 1024;
 
 impl PlanFile {
-    /// The text to keep: on many lines for people, on one where it would otherwise be longer than what is read again.
+    /// The text of the file: on many lines for people, or on one line if it would otherwise be too long to be read again.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
@@ -126,7 +126,7 @@ impl PlanFile {
         text
     }
 
-    /// The file of a plan that was made at `planned_at`.
+    /// Makes the file of a plan that was made at `planned_at`.
     #[must_use]
     pub fn new(plan: &Plan, planned_at: Timestamp) -> Self {
         Self {
@@ -139,22 +139,22 @@ impl PlanFile {
     }
 }
 
-/// A plan file, read and checked.
+/// A plan file that was read and checked again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reopened {
     /// The plan.
     pub plan: Plan,
-    /// As of when the rules were applied.
+    /// The time as of which the rules were applied.
     pub planned_at: Timestamp,
-    /// What checking remarked; nothing of it stops the plan.
+    /// The findings that do not stop the plan.
     pub remarks: Vec<Finding>,
 }
 
-/// Reads a plan file and checks it again, as of the day on which it was planned.
+/// Reads a plan file and checks it again, as of the day on which the plan was made.
 ///
 /// # Errors
-/// The findings that stop it: the text is not a plan file, it was planned in the future of `context.now`, the request does not
-/// pass the checks, or the digest is another one.
+/// The findings that stop it: the text is not a plan file, the plan was made after the day of `context.now`, the request does not
+/// pass the checks, or the digest differs.
 pub fn reopen(text: &str, context: &CheckContext) -> Result<Reopened, Vec<Finding>> {
     let mut r = Reader::default();
     let file = json::parse(text, PLAN_FILE_MAX_BYTES);
@@ -175,7 +175,7 @@ pub fn reopen(text: &str, context: &CheckContext) -> Result<Reopened, Vec<Findin
     let planned_at = r.required(&object, "plannedAt", HELP).and_then(|f| r.instant(&f));
     let request = r.required(&object, "request", HELP);
     let policy = r.required(&object, "policy", HELP);
-    // A day that has not come would let retention rules run out before their time.
+    // A day in the future would let retention rules expire early.
     if let Some(at) = planned_at.filter(|at| at.start_of_day() > context.now.start_of_day()) {
         r.error("planFile.future", "#/plannedAt", format!("the plan was made at `{at}`, in the future"), HELP);
     }
@@ -186,7 +186,7 @@ pub fn reopen(text: &str, context: &CheckContext) -> Result<Reopened, Vec<Findin
     let context = CheckContext { now: planned_at, ..context.clone() };
     let checked = check(&text(&request), Some(&text(&policy)), &context);
     let (stops, remarks): (Vec<_>, Vec<_>) =
-        checked.findings.into_iter().map(inside).partition(|finding| finding.severity.stops());
+        checked.findings.into_iter().map(point_into_plan_file).partition(|finding| finding.severity.stops());
     r.findings.extend(stops);
     match checked.plan {
         Some(plan) if r.findings.is_empty() && plan.digest() == digest => {
@@ -204,8 +204,8 @@ pub fn reopen(text: &str, context: &CheckContext) -> Result<Reopened, Vec<Findin
     Err(r.findings)
 }
 
-/// The finding, with its pointer leading into the plan file.
-fn inside(finding: Finding) -> Finding {
+/// Points a finding into the plan file.
+fn point_into_plan_file(finding: Finding) -> Finding {
     let pointer = match finding.pointer.strip_prefix("policy#") {
         Some(rest) => format!("#/policy{rest}"),
         None => format!("#/request{}", finding.pointer.trim_start_matches('#')),

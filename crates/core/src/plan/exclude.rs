@@ -1,4 +1,5 @@
-//! What keeps data from being deleted: legal holds, retention rules, the provider's delay, and what the API cannot address.
+//! What keeps data from being deleted: legal holds, retention rules, the provider's delay, and the limits of what the API can
+//! address.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,38 +14,44 @@ use crate::request::{DeletionApi, Draft, RecordType, only_messages};
 use crate::time::Timestamp;
 use crate::window::Window;
 
-/// Up to 48 hours pass before the provider's data is complete (recording jobs, "data lake").
+/// The time until the provider's data is complete: up to 48 hours (recording jobs, "data lake").
 const SETTLING: Duration = Duration::from_secs(48 * 3600);
 
-/// What a partition needs to know about the request.
+/// What the exclusions depend on.
 pub(crate) struct Scope<'a> {
     pub(crate) api: DeletionApi,
     pub(crate) record_types: &'a [RecordType],
     pub(crate) range: Window,
     pub(crate) jurisdiction: &'a str,
-    /// The UTC day of planning.
+    /// The start of the UTC day of planning.
     pub(crate) today: Timestamp,
-    /// Whether somebody looks for conversations that reach from a chunk into a held window.
+    /// Whether conversations that reach from a chunk into a held window are looked for.
     pub(crate) looks_for_spanning: bool,
 }
 
 impl Scope<'_> {
-    /// Whether nobody looks for conversations that begin in an earlier chunk and reach into this held window.
-    fn leaves_spanning(&self, held: Window) -> bool {
+    /// Whether conversations that begin in an earlier chunk may reach into this held window without being looked for.
+    fn may_miss_spanning(&self, held: Window) -> bool {
         !self.looks_for_spanning
             && self.record_types.contains(&RecordType::Conversation)
             && held.start() > self.range.start()
     }
 
-    /// The part of the range that recording jobs select by activity instead of by start.
+    /// The part of the range where recording jobs select conversations by activity instead of by start.
     fn aged(&self) -> Option<Window> {
-        let until = five_years(self.today).filter(|_| self.api == DeletionApi::RecordingJobs)?.start();
+        let until = five_year_boundary(self.today).filter(|_| self.api == DeletionApi::RecordingJobs)?.start();
         self.range.before(until)
     }
 
-    /// What must be left alone before and after the window, so that no conversation that goes on into it, or came out of it, is taken: a
-    /// recording job for conversations of more than five years ago takes every one that had activity in its interval.
-    fn around(&self, window: Window, disposition: Disposition, reason: &str) -> impl Iterator<Item = Exclusion> {
+    /// The margins before and after the window that must also be kept, so that no conversation that goes on into the window or came
+    /// out of it is deleted. A recording job for conversations older than five years selects every conversation with activity in
+    /// its interval.
+    fn margins_around(
+        &self,
+        window: Window,
+        disposition: Disposition,
+        reason: &str,
+    ) -> impl Iterator<Item = Exclusion> {
         let (aged, reason): (_, Arc<str>) = (self.aged(), format!("{reason} within {LONGEST_DAYS} days").into());
         let (before, after) = (window.start().minus(LONGEST), window.end().plus(LONGEST));
         let edges = [Window::new(before, window.start()), Window::new(window.end(), after)];
@@ -54,7 +61,7 @@ impl Scope<'_> {
         })
     }
 
-    /// What must be left alone so that the window is: recording jobs select whole days.
+    /// The window that must be kept to keep this one: recording jobs select whole days.
     fn widened(&self, window: Window) -> Window {
         match self.api {
             DeletionApi::DataDeletion => window,
@@ -63,14 +70,14 @@ impl Scope<'_> {
     }
 }
 
-/// The days around the five-year boundary: conversations before them are certainly aged, those after them certainly recent.
-pub(crate) fn five_years(today: Timestamp) -> Option<Window> {
+/// The days around the five-year boundary. Conversations before them are certainly aged, those after them certainly recent.
+pub(crate) fn five_year_boundary(today: Timestamp) -> Option<Window> {
     let boundary = today.minus_months(AGED_AFTER_MONTHS);
     let day = Duration::from_secs(86_400);
     Window::new(boundary.minus(day), boundary.plus(day))
 }
 
-/// Everything that keeps a part of the range, and the findings that say so.
+/// Everything that keeps a part of the range. Adds the findings that say so.
 pub(crate) fn exclusions(
     scope: &Scope<'_>,
     draft: &Draft,
@@ -79,12 +86,12 @@ pub(crate) fn exclusions(
 ) -> Vec<Exclusion> {
     let mut out = Vec::new();
     for (place, hold) in policy.holds.iter().enumerate() {
-        held(scope, hold, &format!("policy#/holds/{place}"), findings, &mut out);
+        exclude_hold(scope, hold, &format!("policy#/holds/{place}"), findings, &mut out);
     }
-    retained(scope, draft, policy, findings, &mut out);
-    too_recent(scope, findings, &mut out);
-    part_days(scope, findings, &mut out);
-    five_year_boundary(scope, findings, &mut out);
+    exclude_retained(scope, draft, policy, findings, &mut out);
+    exclude_too_recent(scope, findings, &mut out);
+    exclude_part_days(scope, findings, &mut out);
+    exclude_five_year_boundary(scope, findings, &mut out);
     out
 }
 
@@ -92,17 +99,17 @@ fn warning(code: &str, pointer: &str, message: String, help: &str) -> Finding {
     Finding::new(Severity::Warning, code, pointer, message, help)
 }
 
-fn held(scope: &Scope<'_>, hold: &Hold, pointer: &str, findings: &mut Vec<Finding>, out: &mut Vec<Exclusion>) {
+fn exclude_hold(scope: &Scope<'_>, hold: &Hold, pointer: &str, findings: &mut Vec<Finding>, out: &mut Vec<Exclusion>) {
     if !hold.concerns(scope.api, scope.record_types) {
         return;
     }
     let id = &hold.id;
-    let whole = scope.widened(hold.range.unwrap_or(scope.range));
+    let widened = scope.widened(hold.range.unwrap_or(scope.range));
     let reason = format!("hold `{id}`");
     if hold.conversation_ids.is_none() {
-        out.extend(scope.around(whole, Disposition::Held, &reason));
+        out.extend(scope.margins_around(widened, Disposition::Held, &reason));
     }
-    let Some(window) = whole.intersection(scope.range) else { return };
+    let Some(window) = widened.intersection(scope.range) else { return };
     if let Some(ids) = &hold.conversation_ids {
         findings.push(warning(
             "hold.conversations",
@@ -127,7 +134,7 @@ fn held(scope: &Scope<'_>, hold: &Hold, pointer: &str, findings: &mut Vec<Findin
             "this part is not deleted; ask for it again once the hold is lifted",
         ));
     }
-    if scope.leaves_spanning(window) {
+    if scope.may_miss_spanning(window) {
         findings.push(warning(
             "hold.spanning",
             pointer,
@@ -138,7 +145,13 @@ fn held(scope: &Scope<'_>, hold: &Hold, pointer: &str, findings: &mut Vec<Findin
     out.push(Exclusion { window, disposition: Disposition::Held, reason: reason.into() });
 }
 
-fn retained(scope: &Scope<'_>, draft: &Draft, policy: &Policy, findings: &mut Vec<Finding>, out: &mut Vec<Exclusion>) {
+fn exclude_retained(
+    scope: &Scope<'_>,
+    draft: &Draft,
+    policy: &Policy,
+    findings: &mut Vec<Finding>,
+    out: &mut Vec<Exclusion>,
+) {
     let mut overridden = false;
     for (place, rule) in policy.retention.iter().enumerate() {
         if !rule.concerns(scope.api, scope.record_types, scope.jurisdiction) {
@@ -147,7 +160,7 @@ fn retained(scope: &Scope<'_>, draft: &Draft, policy: &Policy, findings: &mut Ve
         let Some(young) = rule.young(scope.today) else { continue };
         let reason = format!("retention {} (`{}`)", count(rule.min_age_days, "day"), rule.basis);
         if draft.retention_override.is_none() {
-            out.extend(scope.around(young, Disposition::Retained, &reason));
+            out.extend(scope.margins_around(young, Disposition::Retained, &reason));
         }
         let Some(window) = young.intersection(scope.range) else { continue };
         let pointer = format!("policy#/retention/{place}");
@@ -184,7 +197,7 @@ fn retained(scope: &Scope<'_>, draft: &Draft, policy: &Policy, findings: &mut Ve
     }
 }
 
-fn too_recent(scope: &Scope<'_>, findings: &mut Vec<Finding>, out: &mut Vec<Exclusion>) {
+fn exclude_too_recent(scope: &Scope<'_>, findings: &mut Vec<Finding>, out: &mut Vec<Exclusion>) {
     let from = scope.today.minus(SETTLING);
     let recent = Window::new(from, Timestamp::LATEST).and_then(|w| w.intersection(scope.range));
     if let Some(window) = recent {
@@ -204,8 +217,8 @@ fn too_recent(scope: &Scope<'_>, findings: &mut Vec<Finding>, out: &mut Vec<Excl
     }
 }
 
-/// Recording jobs select whole UTC days: the ends of a range that are only part of a day cannot be asked for exactly.
-fn part_days(scope: &Scope<'_>, findings: &mut Vec<Finding>, out: &mut Vec<Exclusion>) {
+/// Excludes partial days at the ends of the range: recording jobs select whole UTC days and cannot address them exactly.
+fn exclude_part_days(scope: &Scope<'_>, findings: &mut Vec<Finding>, out: &mut Vec<Exclusion>) {
     if scope.api == DeletionApi::DataDeletion {
         return;
     }
@@ -225,11 +238,11 @@ fn part_days(scope: &Scope<'_>, findings: &mut Vec<Finding>, out: &mut Vec<Exclu
     }
 }
 
-fn five_year_boundary(scope: &Scope<'_>, findings: &mut Vec<Finding>, out: &mut Vec<Exclusion>) {
+fn exclude_five_year_boundary(scope: &Scope<'_>, findings: &mut Vec<Finding>, out: &mut Vec<Exclusion>) {
     if scope.api == DeletionApi::DataDeletion {
         return;
     }
-    let Some(boundary) = five_years(scope.today) else { return };
+    let Some(boundary) = five_year_boundary(scope.today) else { return };
     if let Some(window) = boundary.intersection(scope.range) {
         findings.push(warning(
             "range.fiveYears",
@@ -246,7 +259,7 @@ fn five_year_boundary(scope: &Scope<'_>, findings: &mut Vec<Finding>, out: &mut 
         });
     }
     let Some(window) = scope.aged() else { return };
-    // For older conversations a job takes an interval and nothing else: it would delete the calls, too.
+    // For older conversations a job takes nothing but an interval, so it would delete the calls, too.
     if only_messages(scope.record_types) {
         findings.push(warning(
             "range.agedMessages",

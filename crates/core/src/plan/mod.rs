@@ -1,4 +1,4 @@
-//! Checking a request against a policy, and the plan that comes of it.
+//! Checks a request against a policy and makes the plan.
 
 mod check;
 mod digest;
@@ -33,27 +33,27 @@ pub use standing::due;
 /// The most chunks that a plan may have.
 pub const MAX_CHUNKS: u32 = 200_000;
 
-/// Version of the plan format.
+/// The version of the plan format.
 pub const PLAN_VERSION: u32 = 1;
 
-/// What becomes of a part of the requested range.
+/// What happens to a part of the requested range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Disposition {
-    /// It is deleted, as one chunk.
+    /// The part is deleted, as one chunk.
     Chunk,
     /// A legal hold keeps it.
     Held,
     /// A retention rule keeps it.
     Retained,
-    /// The provider's data is not complete yet (48 hours).
+    /// The provider's data may not be complete yet (48 hours).
     TooRecent,
     /// The deletion API cannot address it exactly.
     Refused,
 }
 
 impl Disposition {
-    /// As written in documents: `chunk`, `held`, `retained`, `tooRecent`, `refused`.
+    /// The name in documents: `chunk`, `held`, `retained`, `tooRecent`, `refused`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -66,29 +66,29 @@ impl Disposition {
     }
 }
 
-/// One part of the requested range; the parts are disjoint, in order, and together are the range.
+/// One part of the requested range. Parts are disjoint and in order, and together they are the range.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Part {
-    /// Which time.
+    /// The time it covers.
     pub window: Window,
-    /// What becomes of it.
+    /// What happens to it.
     pub disposition: Disposition,
     /// Why.
     pub reason: Reason,
 }
 
-/// Why a part is deleted or kept. A plan may have 200,000 parts, so it becomes a text only where somebody reads it.
+/// Why a part is deleted or kept. A plan may have 200,000 parts, so the text is made only when it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// It is a chunk.
+    /// The part is a chunk.
     Chunk {
         /// From 1.
         index: u32,
         /// How many chunks the plan has.
         total: u32,
     },
-    /// The hold, the rule or the limit that keeps it, for people; one text for all the parts that it keeps.
+    /// A hold, rule or limit keeps the part. The text names it for people, and all the parts that it keeps share the text.
     Kept(Arc<str>),
 }
 
@@ -107,17 +107,17 @@ impl Serialize for Reason {
     }
 }
 
-/// What carrying out the plan is expected to take. Estimates, never evidence.
+/// The expected effort of carrying out a plan. These are estimates, never evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Estimate {
     /// Number of chunks.
     pub chunks: u32,
-    /// Requests to the API, login and polls included.
+    /// Requests to the API, including login and polls.
     pub api_calls: u64,
-    /// Seconds at the configured concurrency and request rate, if a job takes `assumed_job_seconds`; with the cool-off, if there is one.
+    /// Seconds at the configured concurrency and request rate, if each job takes `assumed_job_seconds`. Includes the cool-off.
     pub seconds: u64,
-    /// What the estimate supposes a job to take.
+    /// Seconds that each job is assumed to take.
     pub assumed_job_seconds: u64,
     /// Requests to the API for one chunk, on average.
     pub calls_per_chunk: u64,
@@ -127,23 +127,23 @@ pub struct Estimate {
     pub lambda_nano_dollars: u64,
     /// What AWS charges for those messages, in billionths of a US dollar.
     pub sqs_nano_dollars: u64,
-    /// What the ledger's table costs on AWS, the same.
+    /// What AWS charges for the ledger's table, in billionths of a US dollar.
     pub table_nano_dollars: u64,
 }
 
-/// What checking needs to know besides the two documents.
+/// What a check needs to know besides the request and the policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckContext {
-    /// The time of planning. Only its UTC day matters, so that a plan's digest is the same all day.
+    /// The time of planning. Only its UTC day matters, so a plan's digest is the same all day.
     pub now: Timestamp,
-    /// The region that the tenant's host stands for, when it is known: the request's jurisdiction must be the same.
+    /// The region of the tenant's host, if it is known. The request's jurisdiction must be the same.
     pub tenant_jurisdiction: Option<String>,
-    /// The jurisdiction of a request that names none (`DATA_JURISDICTION`). A request that names another one is an error.
+    /// The jurisdiction for a request that names none (`DATA_JURISDICTION`). A request that names another one is an error.
     pub default_jurisdiction: Option<String>,
 }
 
 impl CheckContext {
-    /// Planning at this time, for whoever knows neither the tenant nor a default: the request names its jurisdiction.
+    /// A context that knows only the time: neither the tenant nor a default jurisdiction. The request must name its jurisdiction.
     #[must_use]
     pub fn at(now: Timestamp) -> Self {
         Self { now, tenant_jurisdiction: None, default_jurisdiction: None }
@@ -165,7 +165,7 @@ pub struct Plan {
 }
 
 impl Checked {
-    /// A plan that stands, with what was remarked on it.
+    /// The result of a check that made a plan, with its remarks.
     #[must_use]
     pub fn planned(plan: Plan, remarks: Vec<Finding>) -> Self {
         Self { findings: remarks, parts: Arc::clone(&plan.parts), plan: Some(plan) }
@@ -185,7 +185,7 @@ impl Plan {
         short_code(&self.digest)
     }
 
-    /// Digest of the policy that it was checked against.
+    /// The digest of the policy that the request was checked against.
     #[must_use]
     pub fn policy_digest(&self) -> &str {
         &self.policy_digest
@@ -203,19 +203,19 @@ impl Plan {
         &self.policy
     }
 
-    /// What will be deleted; never empty.
+    /// The windows to delete; never empty.
     #[must_use]
     pub fn chunks(&self) -> &[Chunk] {
         &self.chunks
     }
 
-    /// What becomes of every millisecond of the range.
+    /// What happens to every millisecond of the range.
     #[must_use]
     pub fn parts(&self) -> &[Part] {
         &self.parts
     }
 
-    /// Expected effort.
+    /// The expected effort.
     #[must_use]
     pub fn estimate(&self) -> &Estimate {
         &self.estimate
@@ -231,14 +231,14 @@ pub fn short_code(digest: &str) -> String {
     format!("{first}-{second}")
 }
 
-/// What checking says: always the findings, and the plan if nothing stops it.
+/// The result of a check: always the findings, and the plan if nothing stops it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
     /// Every problem and remark, in the order of the documents.
     pub findings: Vec<Finding>,
-    /// What becomes of the range; empty when the range, the policy or something else that decides about it is unreadable. Shared
-    /// with the plan: they may be many.
+    /// What happens to the range; empty when something that decides this, such as the range or the policy, is unreadable. Shared
+    /// with the plan, because there may be many parts.
     pub parts: Arc<Vec<Part>>,
-    /// The plan, when no finding stops it.
+    /// The plan, unless a finding stops it.
     pub plan: Option<Plan>,
 }

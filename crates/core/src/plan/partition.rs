@@ -1,4 +1,4 @@
-//! Cutting the requested range into parts: sort the edges of everything that keeps data, sweep once, cut what is left.
+//! Cuts the requested range into parts: sorts the edges of everything that keeps data, sweeps once, and cuts what is left.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::sorted::{SortedSet, sort};
 use crate::time::Timestamp;
 use crate::window::Window;
 
-/// A window that must not be deleted, and why.
+/// A window that must not be deleted, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Exclusion {
     pub(crate) window: Window,
@@ -16,11 +16,11 @@ pub(crate) struct Exclusion {
     pub(crate) reason: Arc<str>,
 }
 
-/// Where several exclusions overlap, the first of these names the part.
+/// Where exclusions overlap, the disposition that comes first here names the part.
 const PRECEDENCE: [Disposition; 4] =
     [Disposition::Held, Disposition::Retained, Disposition::TooRecent, Disposition::Refused];
 
-/// The parts of `range`, in order, and the chunks among them. `aged_until` is where the deletion API begins to count
+/// The parts of `range`, in order, and the chunks among them. `aged_until` is the time from which the deletion API counts
 /// conversations as recent.
 pub(crate) fn partition(
     range: Window,
@@ -40,7 +40,7 @@ pub(crate) fn partition(
             let reason = Reason::Kept(why);
             match parts.last_mut() {
                 Some(last) if last.disposition == disposition && last.reason == reason => {
-                    last.window = span(last.window, window);
+                    last.window = join(last.window, window);
                 }
                 Some(_) | None => parts.push(Part { window, disposition, reason }),
             }
@@ -57,10 +57,10 @@ pub(crate) fn partition(
     (parts, chunks)
 }
 
-/// What keeps a segment, if anything does.
+/// What keeps a segment from being deleted, if anything does.
 type Kept = Option<(Disposition, Arc<str>)>;
 
-/// Consecutive segments of the range, each with what keeps it.
+/// Splits the range into consecutive segments, each with what keeps it.
 fn sweep(range: Window, exclusions: &[Exclusion]) -> Vec<(Window, Kept)> {
     let mut edges: Vec<(Timestamp, bool, usize)> = Vec::with_capacity(exclusions.len() * 2);
     for (place, exclusion) in exclusions.iter().enumerate() {
@@ -75,7 +75,7 @@ fn sweep(range: Window, exclusions: &[Exclusion]) -> Vec<(Window, Kept)> {
     let mut from = range.start();
     for (at, begins, place) in edges {
         if let Some(window) = Window::new(from, at) {
-            segments.push((window, top(&active, exclusions)));
+            segments.push((window, strongest_exclusion(&active, exclusions)));
             from = at;
         }
         let level = exclusions.get(place).and_then(|e| PRECEDENCE.iter().position(|d| *d == e.disposition));
@@ -91,8 +91,8 @@ fn sweep(range: Window, exclusions: &[Exclusion]) -> Vec<(Window, Kept)> {
     segments
 }
 
-/// What names the segment: the first of the strongest kind, and how many more of that kind there are.
-fn top(active: &[SortedSet<usize>], exclusions: &[Exclusion]) -> Kept {
+/// What names the segment: the first exclusion of the strongest kind, and how many more of that kind there are.
+fn strongest_exclusion(active: &[SortedSet<usize>], exclusions: &[Exclusion]) -> Kept {
     let strongest = active.iter().find(|set| !set.is_empty())?;
     let exclusion = strongest.first().and_then(|place| exclusions.get(*place))?;
     let reason = match strongest.len() {
@@ -102,7 +102,7 @@ fn top(active: &[SortedSet<usize>], exclusions: &[Exclusion]) -> Kept {
     Some((exclusion.disposition, reason))
 }
 
-/// Two neighbours as one window.
-fn span(first: Window, second: Window) -> Window {
+/// Joins two adjacent windows.
+fn join(first: Window, second: Window) -> Window {
     Window::new(first.start(), second.end()).unwrap_or(first)
 }

@@ -1,10 +1,10 @@
-//! Rules about the request itself: what the deletion API offers and takes, and where the data may live.
+//! Rules about the request itself: what the deletion API offers and accepts, and where the data may live.
 
 use std::fmt::Display;
 
 use serde_json::json;
 
-use super::exclude::five_years;
+use super::exclude::five_year_boundary;
 use super::{CheckContext, MAX_CHUNKS};
 use crate::bounds::QUERY_DAYS;
 use crate::chunk::Grid;
@@ -17,10 +17,10 @@ use crate::request::{
 use crate::time::{DAY_MS, Timestamp};
 use crate::window::Window;
 
-/// Longest body that the provider takes, in bytes (`request.bytes.max`).
+/// The longest body that the provider accepts, in bytes (`request.bytes.max`).
 const MAX_BODY_BYTES: usize = 512_000;
 
-/// Every rule that needs no look at the parts of the range.
+/// Applies every rule that does not depend on the parts of the range.
 pub(crate) fn rules(draft: &Draft, policy: Option<&Policy>, context: &CheckContext, findings: &mut Vec<Finding>) {
     let mut say = |severity, code: &str, pointer: &str, message: String, help: &str| {
         findings.push(Finding::new(severity, code, pointer, message, help));
@@ -124,7 +124,7 @@ fn range(draft: &Draft, today: Timestamp, say: &mut impl FnMut(Severity, &str, &
             "end it in the past: nobody can review what does not exist yet",
         );
     }
-    if let Some(meant) = probably_meant(end) {
+    if let Some(meant) = probably_meant_end(end) {
         say(
             Severity::Warning,
             "range.endLooksInclusive",
@@ -135,8 +135,8 @@ fn range(draft: &Draft, today: Timestamp, say: &mut impl FnMut(Severity, &str, &
     }
 }
 
-/// The instant that somebody who counts the end as included means by such an end.
-fn probably_meant(end: Timestamp) -> Option<Timestamp> {
+/// The end that a person probably meant who counts the end as included.
+fn probably_meant_end(end: Timestamp) -> Option<Timestamp> {
     let in_day = end.millis().rem_euclid(DAY_MS);
     let meant = if in_day >= DAY_MS - 1_000 {
         end.start_of_day().plus_days(1)
@@ -145,7 +145,7 @@ fn probably_meant(end: Timestamp) -> Option<Timestamp> {
     } else {
         end
     };
-    // After the last instant there is none to write.
+    // There is no instant after the last one.
     (meant > end).then_some(meant)
 }
 
@@ -213,7 +213,7 @@ fn chunking(draft: &Draft, context: &CheckContext, say: &mut impl FnMut(Severity
     let today = context.now.start_of_day();
     let most = match (draft.api, draft.range) {
         (Some(DeletionApi::RecordingJobs), Some(range))
-            if five_years(today).is_some_and(|w| range.end() <= w.start()) =>
+            if five_year_boundary(today).is_some_and(|w| range.end() <= w.start()) =>
         {
             MAX_AGED_CHUNK_DAYS
         }
@@ -261,7 +261,7 @@ pub(crate) fn count(n: impl Copy + Display + PartialEq + From<u8>, unit: &str) -
     format!("{n} {unit}{plural}")
 }
 
-/// A length of time for people, in the largest unit in which it is whole.
+/// The length of a window for people, in the largest unit that gives a whole number.
 pub(crate) fn duration(window: Window) -> String {
     let millis = window.millis();
     for (unit, length) in [("day", DAY_MS), ("hour", 3_600_000), ("minute", 60_000), ("second", 1_000)] {

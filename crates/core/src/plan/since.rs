@@ -1,4 +1,5 @@
-//! What the policy that applies now keeps, and an approved plan would delete: the policy of a plan is as old as the plan.
+//! Compares an approved plan with the policy that applies now: what that policy keeps and the plan would delete. The plan's own
+//! policy is only as recent as the plan.
 
 use super::digest::policy_digest;
 use super::{CheckContext, Disposition, Part, Plan, Reason, check_parsed};
@@ -11,22 +12,22 @@ use crate::sorted::sort;
 use crate::time::Timestamp;
 use crate::window::Window;
 
-/// Parts and holds that are named one by one.
+/// The most parts or holds that are named one by one.
 const NAMED: usize = 20;
 
 const HELP: &str = "plan again under the policy that applies now, and have that plan approved";
 
-/// What was approved, as far as it can be compared with a policy.
+/// The parts of an approved plan that can be compared with a policy.
 pub(crate) struct Approved<'a> {
     pub(crate) request: &'a PurgeRequest,
-    /// Of the policy that it was planned under.
+    /// The digest of the policy that the plan was made with.
     pub(crate) policy_digest: &'a str,
     pub(crate) limits: &'a Limits,
-    /// The conversations that are looked up right before a deletion, sorted.
+    /// The conversations that are looked up right before each deletion, sorted.
     pub(crate) conversations: Vec<&'a str>,
-    /// The windows that a hold keeps whole.
+    /// The windows that a hold keeps as a whole.
     pub(crate) windows: Vec<Window>,
-    /// Since when a rule keeps everything.
+    /// The time from which a rule keeps everything.
     pub(crate) young_from: Option<Timestamp>,
 }
 
@@ -48,13 +49,14 @@ impl<'a> Approved<'a> {
     }
 }
 
-/// Everything that the policy that applies now (as text) keeps and that carrying out `ahead`, chunks of the approved plan, would
-/// delete; empty if nothing stands against it. Holds, retention rules and jurisdictions count, and of the limits those that guard
-/// against whoever plans: a second person, and how much a chunk may delete. What is merely too recent or at the five-year boundary was
-/// judged on the day of planning.
+/// Everything that the policy that applies now (`current`, as text) keeps and that carrying out `ahead`, chunks of the approved
+/// plan, would delete. Empty if the policy permits all of it. Holds, retention rules and jurisdictions count, and of the limits
+/// those that protect against the planner: the second person, and how much a chunk may delete. What is merely too recent, or at the
+/// five-year boundary, was judged on the day of planning.
 ///
-/// The request is planned again under that policy, as of `context.now`: no chunk may reach into what it keeps (`policy.keepsMore`).
-/// And what is looked up right before a deletion must be all that would be looked up under it (`policy.newHold`).
+/// The request is planned again under that policy, as of `context.now`: no chunk may reach into what the policy keeps
+/// (`policy.keepsMore`). And everything that this policy would look up right before a deletion must also be looked up by the
+/// approved plan (`policy.newHold`).
 #[must_use]
 pub fn since(plan: &Plan, ahead: &[Chunk], current: &str, context: &CheckContext) -> Vec<Finding> {
     match Policy::parse(current) {
@@ -62,7 +64,7 @@ pub fn since(plan: &Plan, ahead: &[Chunk], current: &str, context: &CheckContext
             let approved = Approved::of(plan, context.now);
             let mut findings = against(&approved, ahead, &policy, context);
             if !ahead.is_empty() {
-                findings.extend(laxer(approved.limits, &policy.limits));
+                findings.extend(stricter_guards(approved.limits, &policy.limits));
             }
             findings
         }
@@ -70,7 +72,7 @@ pub fn since(plan: &Plan, ahead: &[Chunk], current: &str, context: &CheckContext
     }
 }
 
-/// What that policy keeps of what carrying these chunks out would delete.
+/// Everything that the policy keeps and that carrying out the chunks `ahead` would delete.
 pub(crate) fn against(
     approved: &Approved<'_>,
     ahead: &[Chunk],
@@ -84,18 +86,18 @@ pub(crate) fn against(
     let not_allowed = |finding: &Finding| finding.code == "jurisdiction.notAllowed";
     let mut findings: Vec<Finding> = checked.findings.into_iter().filter(not_allowed).collect();
     if checked.parts.is_empty() {
-        // It was planned once, so this should not be; but what cannot be compared does not pass.
+        // The request was planned once, so this should not happen; but a plan that cannot be compared does not pass.
         findings.push(blocked("policy.keepsMore", "policy#", "the request cannot be planned under it".to_owned()));
     }
-    findings.extend(first(kept(ahead, &checked.parts, policy), "policy.keepsMore", "parts"));
-    findings.extend(first(new_holds(approved, ahead, policy), "policy.newHold", "holds"));
+    findings.extend(first_named(kept_parts(ahead, &checked.parts, policy), "policy.keepsMore", "parts"));
+    findings.extend(first_named(new_holds(approved, ahead, policy), "policy.newHold", "holds"));
     findings.extend(new_rule(approved, ahead, policy, context.now));
     findings
 }
 
-/// Whoever plans under a policy of their own cannot do without the guards of the one that applies when something begins. What has begun
-/// goes on as it was approved.
-fn laxer(approved: &Limits, now: &Limits) -> Vec<Finding> {
+/// The guards of the policy that applies now that are stricter than the approved ones. A planner who uses a policy of their own
+/// cannot avoid these guards when something begins; what has begun goes on as it was approved.
+fn stricter_guards(approved: &Limits, now: &Limits) -> Vec<Finding> {
     let second = (now.second_person && !approved.second_person).then(|| {
         let message = "it wants a second person to approve, and the approved plan does not";
         blocked("policy.secondPerson", "policy#/limits/secondPerson", message.to_owned())
@@ -108,8 +110,8 @@ fn laxer(approved: &Limits, now: &Limits) -> Vec<Finding> {
     second.into_iter().chain(most).collect()
 }
 
-/// The parts that the policy keeps and a chunk reaches into. Both are in order.
-fn kept(ahead: &[Chunk], parts: &[Part], policy: &Policy) -> Vec<Finding> {
+/// The parts that the policy keeps and that a chunk reaches into. Both lists are in order.
+fn kept_parts(ahead: &[Chunk], parts: &[Part], policy: &Policy) -> Vec<Finding> {
     let mut out = Vec::new();
     let mut rest = ahead;
     for part in parts {
@@ -135,13 +137,14 @@ fn kept(ahead: &[Chunk], parts: &[Part], policy: &Policy) -> Vec<Finding> {
     out
 }
 
-/// Since when the rules keep everything of the kind that the request deletes.
+/// The time from which the rules keep everything of the kinds that the request deletes.
 fn young_from(policy: &Policy, request: &PurgeRequest, now: Timestamp) -> Option<Timestamp> {
     policy.rules_on(request).filter_map(|rule| rule.young(now)).map(Window::start).min()
 }
 
-/// That conversations would be looked for which reach from a chunk into what a rule keeps, and the approved plan looks for none. What
-/// lies in a chunk has been said of the parts; and no conversation is taken to last longer than those that are looked for.
+/// The finding for a rule under which conversations would be looked for that reach from a chunk into what the rule keeps, while the
+/// approved plan looks for none. What lies inside a chunk is already reported with the parts. No conversation is assumed to last
+/// longer than those that are looked for.
 fn new_rule(approved: &Approved<'_>, ahead: &[Chunk], policy: &Policy, now: Timestamp) -> Option<Finding> {
     let request = approved.request;
     let from = young_from(policy, request, now)?;
@@ -156,7 +159,7 @@ fn new_rule(approved: &Approved<'_>, ahead: &[Chunk], policy: &Policy, now: Time
     Some(blocked("policy.keepsMore", "policy#/retention", message))
 }
 
-/// The holds that would be looked up right before a deletion, and are not known to the approved plan.
+/// The holds that would be looked up right before a deletion and that the approved plan does not know.
 fn new_holds(approved: &Approved<'_>, ahead: &[Chunk], policy: &Policy) -> Vec<Finding> {
     let request = approved.request;
     let looks = |limits: &Limits| limits.looks_for_spanning(request.api, &request.record_types);
@@ -168,7 +171,7 @@ fn new_holds(approved: &Approved<'_>, ahead: &[Chunk], policy: &Policy) -> Vec<F
         let pointer = format!("policy#/holds/{place}");
         let id = &hold.id;
         match (&hold.conversation_ids, hold.range) {
-            (Some(held), range) if range.is_none_or(|range| near(whole, ahead, range)) => {
+            (Some(held), range) if range.is_none_or(|range| may_reach(whole, ahead, range)) => {
                 let mut new = held.iter().filter(|id| approved.conversations.binary_search(&id.as_str()).is_err());
                 if let Some(first) = new.next() {
                     let more = new.count();
@@ -178,11 +181,11 @@ fn new_holds(approved: &Approved<'_>, ahead: &[Chunk], policy: &Policy) -> Vec<F
                     out.push(blocked("policy.newHold", &pointer, message));
                 }
             }
-            // Conversations that begin in a chunk may reach into it, wherever it lies. Without them only what lies in a chunk counts,
-            // and that has been said of the parts.
+            // Conversations that begin in a chunk may reach into the window, wherever it lies. If none are looked for, only what
+            // lies inside a chunk counts, and that is already reported with the parts.
             (None, Some(window))
                 if whole
-                    && near(whole, ahead, window)
+                    && may_reach(whole, ahead, window)
                     && !approved.windows.iter().any(|known| known.intersection(window) == Some(window)) =>
             {
                 let message = format!("hold `{id}` keeps `{window}`, unknown to the approved plan");
@@ -194,9 +197,9 @@ fn new_holds(approved: &Approved<'_>, ahead: &[Chunk], policy: &Policy) -> Vec<F
     out
 }
 
-/// Whether what a hold keeps of that time can be deleted with a chunk: what lies in it, and where conversations are `whole` also
-/// what comes after it.
-fn near(whole: bool, ahead: &[Chunk], held: Window) -> bool {
+/// Whether deleting a chunk could delete something that a hold keeps in that time: what lies in the chunk and, if conversations are
+/// deleted `whole`, what comes after it.
+fn may_reach(whole: bool, ahead: &[Chunk], held: Window) -> bool {
     ahead.iter().any(|chunk| if whole { held.end() > chunk.window.start() } else { chunk.window.overlaps(held) })
 }
 
@@ -204,8 +207,8 @@ fn blocked(code: &str, pointer: &str, message: String) -> Finding {
     Finding::new(Severity::Blocked, code, pointer, message, HELP)
 }
 
-/// The first of them, and how many there are besides.
-fn first(mut findings: Vec<Finding>, code: &str, what: &str) -> Vec<Finding> {
+/// The first [`NAMED`] findings, and one that says how many more there are.
+fn first_named(mut findings: Vec<Finding>, code: &str, what: &str) -> Vec<Finding> {
     let more = findings.len().saturating_sub(NAMED);
     findings.truncate(NAMED);
     if more > 0 {

@@ -1,18 +1,19 @@
-//! A request that is made again and again, each time for another range: which range is due.
+//! A standing request, made again and again for another range each time: which range is due.
 
 use std::time::Duration;
 
 use crate::time::Timestamp;
 use crate::window::Window;
 
-/// Seconds of a UTC day.
+/// Seconds in a UTC day.
 const DAY_SECONDS: u64 = 86_400;
 
-/// What a firing on that day asks for: data `older_than_months` old, back to where the firing `every_days` before ended.
+/// The range that a firing on that day asks for: data that is `older_than_months` old, back to where the firing `every_days`
+/// earlier ended.
 ///
-/// Months have different lengths, so the day some months earlier stands still at the end of a longer month and jumps at the end
-/// of a shorter one. Both ends are therefore the ends of firings, and what they ask for joins without a gap and without an
-/// overlap. `None` when the day some months earlier stood still: the firing before had it all.
+/// Months differ in length, so the day some months earlier stands still at the end of a longer month and jumps at the end of a
+/// shorter one. Both ends of the range are therefore ends of firings, so the ranges join without gap or overlap. `None` when the
+/// day some months earlier stood still: the firing before asked for everything.
 #[must_use]
 pub fn due(on: Timestamp, older_than_months: u32, every_days: u32) -> Option<Window> {
     let today = on.start_of_day();

@@ -1,4 +1,4 @@
-//! Reading a policy field by field, so that one mistake does not hide the next.
+//! Reads a policy field by field, so that one mistake does not hide the next.
 
 use std::ops::RangeInclusive;
 
@@ -8,10 +8,10 @@ use crate::json::{self, Field, Object, Reader, quoted};
 use crate::request::{self, read_query, read_record_types};
 use crate::sorted::{SortedSet, sort};
 
-/// 100 years: more is a typing mistake.
+/// 100 years. More is a typing mistake.
 const MAX_AGE_DAYS: u32 = 36_525;
 
-/// Numbers that stay exact in every JSON reader: below 2^53.
+/// The largest number that every JSON reader keeps exact: 2^53 - 1.
 const MAX_COUNT: u64 = (1 << 53) - 1;
 
 pub(crate) fn read(text: &str) -> (Option<Policy>, Vec<Finding>) {
@@ -33,8 +33,8 @@ pub(crate) fn read(text: &str) -> (Option<Policy>, Vec<Finding>) {
 
 fn fields(r: &mut Reader, object: &Object<'_>) -> Policy {
     r.version(object, POLICY_VERSION);
-    let retention = each(r, object, "retention", retention_rule);
-    let holds = each(r, object, "holds", hold);
+    let retention = items_of(r, object, "retention", retention_rule);
+    let holds = items_of(r, object, "holds", hold);
     let mut ids = SortedSet::default();
     for (place, hold) in holds.iter().enumerate() {
         if !ids.insert(hold.id.as_str()) {
@@ -56,8 +56,9 @@ fn fields(r: &mut Reader, object: &Object<'_>) -> Policy {
     Policy { version: POLICY_VERSION, retention, holds, jurisdictions, limits }
 }
 
-/// Every readable item of a list that may be absent or empty. An unreadable one has a finding, which stops the policy.
-fn each<T>(
+/// Reads a list that may be absent or empty, and gives its readable items. An unreadable item has a finding, which stops the
+/// policy.
+fn items_of<T>(
     r: &mut Reader,
     object: &Object<'_>,
     key: &str,
@@ -94,7 +95,7 @@ fn hold(r: &mut Reader, field: &Field<'_>) -> Option<Hold> {
     Some(Hold { id: id?, matter, range, record_types, conversation_ids, query })
 }
 
-/// Conversation ids in lower case, as the API writes them, sorted, without repeats.
+/// Reads conversation ids: in lower case, as the API writes them, sorted, without repeats.
 fn conversation_ids(r: &mut Reader, field: &Field<'_>) -> Option<Vec<String>> {
     let items = r.list(field, "an empty list would hold nothing; leave the field out to hold every conversation")?;
     let mut ids = Vec::with_capacity(items.len());
@@ -139,7 +140,7 @@ fn limits(r: &mut Reader, field: &Field<'_>) -> Limits {
     ];
     let mut limits = Limits::default();
     let Some(object) = r.object(field, &known) else { return limits };
-    // The one limit for which `null` says something: no guard.
+    // `null` means something for this limit only: no guard.
     if object.is_null("maxRecords") {
         limits.max_records = None;
     } else if let Some(n) = object.get("maxRecords").and_then(|f| r.integer(&f, 1..=MAX_COUNT)) {

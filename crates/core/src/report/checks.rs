@@ -1,16 +1,16 @@
-//! The identities that have to hold. Every check here can fail, and a report that fails one says so.
+//! The identities that must hold. Every check here can fail, and a report that fails one says so.
 
 use super::{Accounting, ChunkReport, Ordered, Problem};
 use crate::outcome::Outcome;
 use crate::request::DeletionApi;
 
-/// What was ordered: the chunks are numbered without a gap, and every millisecond is accounted for once.
-pub(super) fn plan(ordered: Ordered<'_>, accounting: &Accounting) -> Vec<Problem> {
+/// Checks the plan against the order: chunks are numbered without a gap, and every millisecond is accounted for once.
+pub(super) fn plan_problems(ordered: Ordered<'_>, accounting: &Accounting) -> Vec<Problem> {
     let mut problems = Vec::new();
     let expected = ordered.order.chunks;
     let mut rest = ordered.chunks;
     for index in 1..=expected {
-        // They are in order.
+        // The chunks are in order.
         if let Some((_, others)) = rest.split_first().filter(|(first, _)| first.index == index) {
             rest = others;
         } else {
@@ -37,8 +37,8 @@ pub(super) fn plan(ordered: Ordered<'_>, accounting: &Accounting) -> Vec<Problem
     problems
 }
 
-/// One chunk: its outcome and its numbers agree.
-pub(super) fn chunk(api: DeletionApi, chunk: &ChunkReport) -> Vec<Problem> {
+/// Checks that the outcome and the numbers of a chunk agree.
+pub(super) fn chunk_problems(api: DeletionApi, chunk: &ChunkReport) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut problem = |code, message: String| problems.push(Problem::new(code, chunk.index, message));
     let Some(outcome) = chunk.outcome else {
@@ -46,7 +46,7 @@ pub(super) fn chunk(api: DeletionApi, chunk: &ChunkReport) -> Vec<Problem> {
     };
     if outcome == Outcome::Verified {
         match (chunk.remaining, api) {
-            // A sample of recordings that finds nothing has not measured what is left elsewhere.
+            // A sample in which nothing is found does not measure what is left elsewhere.
             (Some(0), _) | (None, DeletionApi::RecordingJobs) => {}
             (Some(left), _) => problem("verified.remaining", format!("verified, although {left} records remain")),
             (None, DeletionApi::DataDeletion) => {

@@ -1,7 +1,7 @@
-//! Going through the records, one at a time.
+//! Folds the records, one at a time.
 
 use super::attempt::{Attempt, End};
-use super::totals::{totals, word};
+use super::totals::{totals, wait_kind};
 use super::{ChunkReport, Problem, Totals, rules};
 use crate::audit::{ACTION, AuditRecord, Event};
 use crate::chunk::{Age, Chunk};
@@ -9,9 +9,9 @@ use crate::order::Order;
 use crate::outcome::Outcome;
 use crate::request::DeletionApi;
 use crate::sorted::{SortedMap, sort};
-use crate::time::{Timestamp, spanning};
+use crate::time::{Timestamp, extend_span};
 
-/// First and last record's time.
+/// The times of the first and the last record.
 type Span = Option<(Timestamp, Timestamp)>;
 
 /// What the records amount to.
@@ -24,8 +24,7 @@ pub(super) struct Folded {
     pub(super) may_have_deleted: bool,
 }
 
-/// A report in the making: what the records amount to so far. Keeps attempts and no record, so that the length of a log does not
-/// matter.
+/// A report in the making: what the records so far amount to. Keeps attempts and no record, so the length of a log does not matter.
 #[derive(Debug)]
 pub struct Fold {
     chunks: SortedMap<u32, Attempts>,
@@ -42,14 +41,14 @@ struct Attempts {
 }
 
 impl Fold {
-    /// Of no record yet.
+    /// A fold over no record yet.
     #[must_use]
     pub fn new(chunks: &[Chunk]) -> Self {
         let chunks = chunks.iter().map(|&chunk| (chunk.index, Attempts { chunk, all: Vec::new() })).collect();
         Self { chunks, span: None, waits: SortedMap::default(), problems: Vec::new() }
     }
 
-    /// Takes the next record of this run; each chunk's come in the order of its chain.
+    /// Adds the next record of this run. The records of a chunk must come in the order of its chain.
     pub fn record(&mut self, order: &Order, record: &AuditRecord) {
         let index = record.chunk;
         if (&record.run_id, &record.plan_digest) != (&order.run_id, &order.plan_digest) {
@@ -64,16 +63,16 @@ impl Fold {
             ));
             return;
         };
-        if !is_of(order, record) {
+        if !agrees_with_order(order, record) {
             let message = "a record and the order disagree about where the data lives, what was checked, or whether the tenant is simulated";
             self.problems.push(Problem::new("record.order", index, message));
         }
         if let Event::Waiting { reason, .. } = &record.event {
-            self.waits.change(word(*reason).to_owned(), |count| *count = count.saturating_add(1));
+            self.waits.change(wait_kind(*reason).to_owned(), |count| *count = count.saturating_add(1));
         }
         let at = record.timestamp;
-        self.span = Some(spanning(self.span, at));
-        self.problems.extend(attempts.record(order, record));
+        self.span = Some(extend_span(self.span, at));
+        self.problems.extend(attempts.add_record(order, record));
     }
 
     pub(super) fn finish(self, api: DeletionApi) -> Folded {
@@ -89,26 +88,26 @@ impl Fold {
             aged += u32::from(attempts.chunk.age == Age::Aged && attempts.submits() > 0);
             chunks.push(attempts.report(api));
         }
-        problems.extend(shared(ids));
+        problems.extend(shared_requests(ids));
         let mut totals = totals(&chunks, self.waits);
         if aged > 1 {
-            // Jobs for old conversations take all that were active in their window: two of them may have deleted the same.
+            // Jobs for old conversations select by activity in their window, so two of them may have deleted the same recordings.
             totals.records_deleted = None;
         }
         Folded { chunks, totals, span: self.span, problems, may_have_deleted }
     }
 }
 
-/// Whether a record says of the run what its order says.
-fn is_of(order: &Order, record: &AuditRecord) -> bool {
+/// Whether a record says of the run what the order says.
+fn agrees_with_order(order: &Order, record: &AuditRecord) -> bool {
     record.action == ACTION
         && record.jurisdiction == order.request.jurisdiction
         && record.compliance_note == order.compliance_note
         && record.simulated == order.simulated
 }
 
-/// A deletion request or job belongs to one chunk.
-fn shared(mut ids: Vec<(String, u32)>) -> Vec<Problem> {
+/// The problems of deletion requests or jobs that more than one chunk names.
+fn shared_requests(mut ids: Vec<(String, u32)>) -> Vec<Problem> {
     sort(&mut ids);
     let pairs = ids.iter().zip(ids.iter().skip(1));
     let shared = pairs.filter(|((one, chunk), (other, another))| one == other && chunk != another);
@@ -118,8 +117,8 @@ fn shared(mut ids: Vec<(String, u32)>) -> Vec<Problem> {
 }
 
 impl Attempts {
-    /// Takes a record in, and says what is wrong with its place.
-    fn record(&mut self, order: &Order, record: &AuditRecord) -> Option<Problem> {
+    /// Adds a record, and returns what is wrong with its place.
+    fn add_record(&mut self, order: &Order, record: &AuditRecord) -> Option<Problem> {
         let index = record.chunk;
         let last = self.all.last();
         let (number, ended) = last.map_or((0, true), |last| (last.number, last.end.is_some()));
@@ -146,7 +145,7 @@ impl Attempts {
             problem = Some(Problem::new("chunk.window", index, message));
         }
         if let Some(attempt) = self.all.last_mut() {
-            attempt.record(order, self.chunk, record);
+            attempt.add_record(order, self.chunk, record);
         }
         problem
     }
@@ -173,27 +172,31 @@ impl Attempts {
         problems
     }
 
-    /// Those that tell numbers of their own: an attempt that goes on with the submit of the one before it tells that one's, too.
-    fn own(&self) -> impl Iterator<Item = &Attempt> {
-        let heirs = self.all.iter().skip(1).map(Attempt::is_heir).chain([false]);
-        self.all.iter().zip(heirs).filter(|(_, inherited)| !inherited).map(|(attempt, _)| attempt)
+    /// The attempts with numbers of their own. An attempt that the next one continues is left out: the next one reports its
+    /// numbers, too.
+    fn attempts_with_own_numbers(&self) -> impl Iterator<Item = &Attempt> {
+        let continued = self.all.iter().skip(1).map(Attempt::continues_previous_submit).chain([false]);
+        self.all.iter().zip(continued).filter(|(_, is_continued)| !is_continued).map(|(attempt, _)| attempt)
     }
 
     fn submits(&self) -> u64 {
-        self.own().fold(0, |sum, attempt| sum.saturating_add(attempt.submits()))
+        self.attempts_with_own_numbers().fold(0, |sum, attempt| sum.saturating_add(attempt.submits()))
     }
 
-    /// Those that submitted and may have deleted something: a job that was called off before it ran is a submit, and has deleted nothing. What
-    /// an attempt says that goes on with the submit of another is not taken as that other's word.
-    fn deleting(&self) -> impl Iterator<Item = &Attempt> {
-        let may = |attempt: &Attempt| attempt.is_heir() || attempt.end.as_ref().is_none_or(End::may_have_deleted);
-        self.own().filter(move |attempt| attempt.submits() > 0 && may(attempt))
+    /// The attempts that submitted and may have deleted something. A job that was called off before it ran counts as a submit, but
+    /// has deleted nothing. An attempt that continues the submit of another one counts whatever its outcome, because its word is
+    /// not taken for the other's.
+    fn deleting_attempts(&self) -> impl Iterator<Item = &Attempt> {
+        let may = |attempt: &Attempt| {
+            attempt.continues_previous_submit() || attempt.end.as_ref().is_none_or(End::may_have_deleted)
+        };
+        self.attempts_with_own_numbers().filter(move |attempt| attempt.submits() > 0 && may(attempt))
     }
 
-    /// The sum over these; none where one attempt's deletion went on after it had looked, or was still to come, so that the next one deleted
-    /// some of the same.
+    /// The sum over the deleting attempts. `None` where an attempt's deletion went on after its last look, or was still to come, so
+    /// that the next attempt deleted some of the same records.
     fn records_deleted(&self, api: DeletionApi) -> Option<u64> {
-        let deleting: Vec<_> = self.deleting().collect();
+        let deleting: Vec<_> = self.deleting_attempts().collect();
         let overlap = deleting.iter().zip(deleting.iter().skip(1)).any(|(one, next)| one.may_overlap(next, api));
         match deleting.as_slice() {
             [] if self.submits() > 0 => Some(0),
@@ -208,18 +211,18 @@ impl Attempts {
         let (submits, records_deleted) = (self.submits(), self.records_deleted(api));
         let last = self.all.last();
         let end = last.and_then(|attempt| attempt.end.as_ref());
-        let first = self.deleting().next();
+        let first = self.deleting_attempts().next();
         ChunkReport {
             index: self.chunk.index,
             window: self.chunk.window,
             outcome: end.map(|end| end.outcome),
             cause: end.and_then(|end| end.cause.clone()),
-            refused_by_api: last.is_some_and(Attempt::was_refused),
+            refused_by_api: last.is_some_and(Attempt::was_refused_by_api),
             request_id: last.and_then(|attempt| attempt.request_id.clone()),
             attempts: u32::try_from(self.all.len()).unwrap_or(u32::MAX),
             submits,
             requests,
-            // The count that goes with the sum of what was deleted: that of the first attempt that could delete.
+            // The count that belongs to the sum of deleted records: that of the first attempt that could delete.
             before: first.or(last).and_then(Attempt::before),
             records_deleted,
             remaining: end.and_then(|end| end.remaining),

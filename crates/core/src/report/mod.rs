@@ -1,4 +1,4 @@
-//! The report: a fold over audit records. What was deleted, what was not, and whether it adds up.
+//! The report: a fold over audit records that says what was deleted, what was not, and whether it adds up.
 
 mod attempt;
 mod checks;
@@ -23,47 +23,47 @@ use fold::Folded;
 pub use fold::Fold;
 pub use verdict::{RunOutcome, exit_code};
 
-/// Version of the report format.
+/// The version of the report format.
 pub const REPORT_VERSION: u32 = 1;
 
-/// What a report has to know besides the records: what was ordered.
+/// What a report needs besides the records: what was ordered.
 #[derive(Clone, Copy, Debug)]
 pub struct Ordered<'a> {
-    /// The run.
+    /// What the chunks of the run share.
     pub order: &'a Order,
     /// Every chunk of the plan.
     pub chunks: &'a [Chunk],
-    /// What the plan makes of every millisecond of the requested range.
+    /// What the plan does with every millisecond of the requested range.
     pub parts: &'a [Part],
 }
 
 impl<'a> Ordered<'a> {
-    /// What was ordered with this plan.
+    /// What was ordered by running this plan.
     #[must_use]
     pub fn of(order: &'a Order, plan: &'a Plan) -> Self {
         Self { order, chunks: plan.chunks(), parts: plan.parts() }
     }
 }
 
-/// Everything that a run did, as far as its records tell. The last line that `run --json` prints.
+/// Everything that a run did, according to its records. `run --json` prints it as its last line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename = "report", rename_all = "camelCase")]
 pub struct Report {
     /// [`REPORT_VERSION`].
     pub version: u32,
-    /// Which run.
+    /// The run.
     pub run_id: String,
-    /// Which plan.
+    /// The digest of its plan.
     pub plan_digest: String,
     /// [`Order::tenant`]: the API's address and the OAuth client, or the simulated tenant's name.
     pub tenant: String,
-    /// Whether the tenant was the simulated one.
+    /// Whether the tenant is the simulated one.
     pub simulated: bool,
     /// How the run ended, in one word.
     pub outcome: RunOutcome,
-    /// Time of the first record; absent without records.
+    /// Time of the first record; null without records.
     pub started_at: Option<Timestamp>,
-    /// Time of the last record; absent without records.
+    /// Time of the last record; null without records.
     pub last_at: Option<Timestamp>,
     /// Every chunk of the plan, in order.
     pub chunks: Vec<ChunkReport>,
@@ -75,7 +75,7 @@ pub struct Report {
     pub problems: Vec<Problem>,
 }
 
-/// One chunk: its last attempt, and what all attempts together did.
+/// One chunk: how its last attempt went, and what all attempts did together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChunkReport {
@@ -85,28 +85,28 @@ pub struct ChunkReport {
     pub window: Window,
     /// How the last attempt ended; null while the chunk is open.
     pub outcome: Option<Outcome>,
-    /// Why, when it is not verified.
+    /// The cause; null when it is verified.
     pub cause: Option<Cause>,
-    /// Whether the API refused it, rather than a guard of this program. Only for `rejected`.
+    /// Whether a `rejected` comes from the API and not from a guard of this program.
     pub refused_by_api: bool,
     /// The remote job or deletion request of the last attempt.
     pub request_id: Option<String>,
-    /// Attempts begun; 0 when it was never taken up.
+    /// Attempts begun; 0 when the chunk was never begun.
     pub attempts: u32,
-    /// Submits that the API accepted or may have accepted, all attempts.
+    /// Submits of all attempts that the API accepted or may have accepted.
     pub submits: u64,
-    /// Requests that left, all attempts; null while one is open.
+    /// Requests of all attempts that left; null while an attempt is open.
     pub requests: Option<u64>,
     /// Records counted before the first attempt deleted anything; null when not counted.
     pub before: Option<u64>,
-    /// Records measured as deleted, all attempts that submitted; null when one of them was not measured. One whose job was called off
-    /// before it ran counts 0.
+    /// Records measured as deleted, over all attempts that submitted; null when one of them was not measured, or when two may have
+    /// deleted the same records. An attempt whose job was called off before it ran counts 0.
     pub records_deleted: Option<u64>,
     /// Records still there that should not be; null when not measured.
     pub remaining: Option<u64>,
     /// Records that the platform keeps because of a hold; null when not measured.
     pub protected: Option<u64>,
-    /// Milliseconds of the last attempt; null when there was none.
+    /// Milliseconds that the last attempt took; null when there was none.
     pub duration_ms: Option<u64>,
     /// When the last attempt ended; null while the chunk is open.
     pub ended_at: Option<Timestamp>,
@@ -126,15 +126,16 @@ pub struct Totals {
     pub submits: u64,
     /// Requests that left; null while a chunk is open.
     pub requests: Option<u64>,
-    /// Records measured as deleted; null when a chunk that submitted was not measured.
+    /// Records measured as deleted; null when a chunk that submitted was not measured, or when two chunks may have deleted the same
+    /// records.
     pub records_deleted: Option<u64>,
     /// Chunks whose deleted records were measured.
     pub measured_chunks: u32,
-    /// Records still there that should not be; null when one chunk was not measured.
+    /// Records still there that should not be; null when a chunk was not measured.
     pub remaining: Option<u64>,
-    /// Records that the platform was seen to keep because of a hold, in the chunks that were looked at for it.
+    /// Records that the platform was seen to keep because of a hold, in the chunks that were checked for this.
     pub protected: u64,
-    /// Waits because the server asked for a pause.
+    /// Waits for a pause that the server asked for.
     pub rate_limited: u64,
     /// Waits other than for the next poll, by reason.
     pub waits: SortedMap<String, u64>,
@@ -159,7 +160,7 @@ pub struct Accounting {
 }
 
 impl Accounting {
-    /// Of the parts that a check made of a range; `None` without parts.
+    /// Accounts for the parts that a check made of a range; `None` without parts.
     #[must_use]
     pub fn of_parts(parts: &[Part]) -> Option<Self> {
         let range = Window::new(parts.first()?.window.start(), parts.last()?.window.end())?;
@@ -181,7 +182,7 @@ impl Accounting {
         }
     }
 
-    /// What the parts come to; has to be [`Self::requested_ms`].
+    /// The sum of the parts, which must be [`Self::requested_ms`].
     #[must_use]
     pub fn accounted_ms(&self) -> i64 {
         [self.held_ms, self.retained_ms, self.too_recent_ms, self.refused_ms]
@@ -194,12 +195,12 @@ impl Accounting {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
-    /// Stable, dotted.
+    /// A stable, dotted code.
     pub code: String,
-    /// Which chunk, when it is about one.
+    /// The chunk, if it is about one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub chunk: Option<u32>,
-    /// One line.
+    /// What is wrong, in one line.
     pub message: String,
 }
 
@@ -210,7 +211,7 @@ impl Problem {
 }
 
 impl Report {
-    /// Folds the records of a run, each chunk's in the order of its chain; the chunks may be interleaved.
+    /// Folds the records of a run. Those of a chunk must be in the order of its chain; the chunks may be interleaved.
     #[must_use]
     pub fn of<'a>(ordered: Ordered<'_>, records: impl IntoIterator<Item = &'a AuditRecord>) -> Self {
         let mut fold = Fold::new(ordered.chunks);
@@ -220,14 +221,14 @@ impl Report {
         Self::from_fold(ordered, fold)
     }
 
-    /// Of records that have been folded one at a time.
+    /// Makes the report from records that were folded one at a time.
     #[must_use]
     pub fn from_fold(ordered: Ordered<'_>, fold: Fold) -> Self {
         let api = ordered.order.request.api;
         let Folded { chunks, totals, span, mut problems, may_have_deleted } = fold.finish(api);
         let accounting = Accounting::of(ordered.order.request.range, ordered.parts);
-        problems.extend(checks::plan(ordered, &accounting));
-        problems.extend(chunks.iter().flat_map(|chunk| checks::chunk(api, chunk)));
+        problems.extend(checks::plan_problems(ordered, &accounting));
+        problems.extend(chunks.iter().flat_map(|chunk| checks::chunk_problems(api, chunk)));
         Self {
             version: REPORT_VERSION,
             run_id: ordered.order.run_id.clone(),

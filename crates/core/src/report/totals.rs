@@ -25,24 +25,24 @@ pub(super) fn totals(chunks: &[ChunkReport], waits: SortedMap<String, u64>) -> T
             None => totals.open += 1,
         }
         totals.submits = totals.submits.saturating_add(chunk.submits);
-        totals.requests = add(totals.requests, chunk.requests);
+        totals.requests = add_measured(totals.requests, chunk.requests);
         totals.measured_chunks += u32::from(chunk.records_deleted.is_some());
-        // Where nothing was submitted, nothing was deleted and nothing had to be measured. All of it is still there, though.
+        // Where nothing was submitted, nothing was deleted and nothing had to be measured. Everything is still there, though.
         if chunk.submits > 0 || chunk.records_deleted.is_some() {
-            totals.records_deleted = add(totals.records_deleted, chunk.records_deleted);
+            totals.records_deleted = add_measured(totals.records_deleted, chunk.records_deleted);
         }
-        totals.remaining = add(totals.remaining, chunk.remaining);
+        totals.remaining = add_measured(totals.remaining, chunk.remaining);
         totals.protected = totals.protected.saturating_add(chunk.protected.unwrap_or(0));
     }
     totals
 }
 
-fn add(sum: Option<u64>, part: Option<u64>) -> Option<u64> {
+fn add_measured(sum: Option<u64>, part: Option<u64>) -> Option<u64> {
     Some(sum?.saturating_add(part?))
 }
 
-/// The reason without its details.
-pub(super) fn word(reason: WaitReason) -> &'static str {
+/// The kind of a wait, without its details.
+pub(super) fn wait_kind(reason: WaitReason) -> &'static str {
     match reason {
         WaitReason::RateLimited { .. } => RATE_LIMITED,
         WaitReason::Backoff { .. } => "backoff",

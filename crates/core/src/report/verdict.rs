@@ -1,21 +1,22 @@
-//! The run's outcome in one word, and the exit code that scripts rely on.
+//! The run's outcome in one word, and the exit code for scripts.
 
 use serde::{Deserialize, Serialize};
 
 use super::{ChunkReport, Report};
 use crate::outcome::Outcome;
 
-/// How a run ended. Where several would fit, the one that most needs a person.
+/// How a run ended. Where several outcomes fit, it is the one that most needs a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum RunOutcome {
     /// Every chunk is verified.
     Verified,
-    /// Some chunks are verified, others ended otherwise; or a chunk was stopped after an attempt that may have deleted something.
+    /// Some chunks are verified and others ended otherwise, or a chunk was stopped after an earlier attempt that may have deleted
+    /// something.
     Partial,
     /// Something is still there.
     Residual,
-    /// For at least one chunk nobody can say.
+    /// It is unknown what became of at least one chunk.
     Unknown,
     /// Legal holds or retention rules stopped it; nothing was deleted.
     Held,
@@ -30,7 +31,7 @@ pub enum RunOutcome {
 }
 
 impl RunOutcome {
-    /// As written in reports.
+    /// The name in reports.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -48,7 +49,7 @@ impl RunOutcome {
 
     pub(super) fn of(chunks: &[ChunkReport], may_have_deleted: bool) -> Self {
         let any = |outcome| chunks.iter().any(|chunk| chunk.outcome == Some(outcome));
-        // A run without chunks has shown nothing.
+        // A run without chunks has proved nothing.
         if chunks.is_empty() {
             Self::Unknown
         } else if chunks.iter().any(|chunk| chunk.outcome.is_none()) {
@@ -66,7 +67,7 @@ impl RunOutcome {
         } else if any(Outcome::Failed) || any(Outcome::TimedOut) {
             Self::Failed
         } else if may_have_deleted {
-            // An attempt before the last one: that nothing was deleted cannot be said.
+            // An earlier attempt may have deleted something, so the run must not claim that nothing was deleted.
             Self::Partial
         } else if any(Outcome::Held) {
             Self::Held
@@ -76,8 +77,8 @@ impl RunOutcome {
     }
 }
 
-/// The exit code of a run: 0 all verified · 1 the report does not add up · 3 holds or guards stopped it and nothing was
-/// deleted · 4 partial or failed · 5 residual or unknown · 6 cancelled · 75 not ended yet, the same command goes on.
+/// The exit code of a run: 0 all verified · 1 the report does not add up · 3 holds or guards stopped it and nothing was deleted · 4
+/// partial, failed, or stopped by the API · 5 residual or unknown · 6 cancelled · 75 not ended yet, and the same command goes on.
 #[must_use]
 pub fn exit_code(report: &Report) -> u8 {
     if !report.problems.is_empty() {

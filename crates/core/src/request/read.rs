@@ -1,4 +1,4 @@
-//! Reading a request field by field, so that one mistake does not hide the next.
+//! Reads a request field by field, so that one mistake does not hide the next.
 
 use serde_json::Value;
 
@@ -26,11 +26,12 @@ const FIELDS: [&str; 12] = [
     "recordings",
 ];
 
-/// The longest chunk that any deletion API takes, in days: six calendar months, at their shortest, in a recording job for conversations
-/// of more than five years ago.
+/// The longest chunk that any deletion API accepts, in days: six calendar months at their shortest, for a recording job on
+/// conversations older than five years.
 pub(crate) const MAX_AGED_CHUNK_DAYS: u32 = 181;
 
-/// The readable part of a request: a field is absent if it was absent or wrong, and then a finding says so.
+/// The readable part of a request. A field is absent if the request lacks it or has it wrong; if it is wrong or required, a finding
+/// says so.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Draft {
     pub(crate) name: Option<String>,
@@ -47,7 +48,7 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// The request, if no finding stops it.
+    /// The request, unless a finding stops it.
     pub(crate) fn finish(self, findings: &[Finding]) -> Option<PurgeRequest> {
         if finding::stops(findings) {
             return None;
@@ -67,14 +68,14 @@ impl Draft {
             retention_override: self.retention_override,
             recordings: match api {
                 DeletionApi::DataDeletion => None,
-                // Written out, so that what the plan's digest covers does not depend on defaults.
+                // The defaults are written out, so that what the plan's digest covers does not depend on them.
                 DeletionApi::RecordingJobs => Some(self.recordings.unwrap_or_default()),
             },
         })
     }
 }
 
-/// Reads the text. `default_jurisdiction` stands in for a jurisdiction that the request does not name.
+/// Reads the text. `default_jurisdiction` is used if the request names no jurisdiction.
 pub(crate) fn read(text: &str, default_jurisdiction: Option<&str>) -> (Draft, Vec<Finding>) {
     let mut reader = Reader::default();
     let value = match json::parse(text, REQUEST_MAX_BYTES) {
@@ -134,22 +135,22 @@ fn apis() -> [(&'static str, DeletionApi); 2] {
     [DeletionApi::DataDeletion, DeletionApi::RecordingJobs].map(|api| (api.as_str(), api))
 }
 
-/// The names of every region, each standing for itself.
+/// The names of all regions, as choices that stand for themselves.
 pub(crate) fn jurisdictions() -> [(&'static str, &'static str); 18] {
     REGIONS.map(|region| (region.name, region.name))
 }
 
-/// A list of record types, without repeats, in the order of [`RecordType::ALL`].
+/// Reads a list of record types, without repeats, in the order of [`RecordType::ALL`].
 pub(crate) fn record_types(r: &mut Reader, field: &Field<'_>) -> Option<Vec<RecordType>> {
     let choices = RecordType::ALL.map(|kind| (kind.as_str(), kind));
     r.words(field, ("recordTypes.unknown", "record type"), &choices, "name at least one record type")
 }
 
-/// A query, as it is: it is passed on, so nothing is trimmed.
+/// Reads a query without trimming it, because it is passed on as it is.
 pub(crate) fn query(r: &mut Reader, field: &Field<'_>) -> Option<String> {
     match field.value.as_str().filter(|text| !text.trim().is_empty()) {
         Some(text) => Some(text.to_owned()),
-        // Says what is wrong with it: not a text, or blank.
+        // Reports what is wrong: not a text, or blank.
         None => r.text(field),
     }
 }

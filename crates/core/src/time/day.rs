@@ -1,14 +1,14 @@
-//! The proleptic Gregorian calendar: days as numbers, and as year, month and day of the month.
+//! The proleptic Gregorian calendar: converts days between numbers and year, month and day of the month.
 //!
-//! The arithmetic is Howard Hinnant's (`chrono`-Compatible Low-Level Date Algorithms): years begin in March, so that the leap day
-//! is the last one of its year, and 400 of them have always 146,097 days. The tests compare every day with the `chrono` crate,
-//! which did this before; its parsers and formatters were a tenth of what the page loads.
+//! The arithmetic is Howard Hinnant's (`chrono`-Compatible Low-Level Date Algorithms). Years begin in March, so the leap day is the
+//! last day of its year, and 400 years always have 146,097 days. The `chrono` crate did this before, but its parsers and formatters
+//! were a tenth of what the page loads; the tests compare every day with it.
 
 /// Days from 0000-03-01 to 1970-01-01.
-const TO_1970: i64 = 719_468;
+const DAYS_TO_1970: i64 = 719_468;
 
 /// Days in 400 years.
-const ERA: i64 = 146_097;
+const ERA_DAYS: i64 = 146_097;
 
 /// A day of the calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,16 +21,16 @@ pub(super) struct Day {
 }
 
 impl Day {
-    /// The day of that name, if the calendar has it.
+    /// The day with this date, if it exists in the calendar.
     pub(super) fn new(year: i64, month: i64, day: i64) -> Option<Self> {
         let exists = (1..=12).contains(&month) && (1..=last_day(year, month)).contains(&day);
         exists.then_some(Self { year, month, day })
     }
 
-    /// The day that is so many days after 1970-01-01.
+    /// The day `number` days after 1970-01-01.
     pub(super) fn of(number: i64) -> Self {
-        let since = number + TO_1970;
-        let (era, of_era) = (since.div_euclid(ERA), since.rem_euclid(ERA));
+        let from_march_0000 = number + DAYS_TO_1970;
+        let (era, of_era) = (from_march_0000.div_euclid(ERA_DAYS), from_march_0000.rem_euclid(ERA_DAYS));
         let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
         let of_year = of_era - (365 * year + year / 4 - year / 100);
         let from_march = (5 * of_year + 2) / 153;
@@ -38,16 +38,16 @@ impl Day {
         Self { year: era * 400 + year + i64::from(month <= 2), month, day: of_year - (153 * from_march + 2) / 5 + 1 }
     }
 
-    /// How many days after 1970-01-01 it is.
+    /// The number of days from 1970-01-01 to this day.
     pub(super) fn number(self) -> i64 {
         let year = self.year - i64::from(self.month <= 2);
         let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
         let from_march = (self.month + 9) % 12;
         let of_year = (153 * from_march + 2) / 5 + self.day - 1;
-        era * ERA + of_era * 365 + of_era / 4 - of_era / 100 + of_year - TO_1970
+        era * ERA_DAYS + of_era * 365 + of_era / 4 - of_era / 100 + of_year - DAYS_TO_1970
     }
 
-    /// The same day of the month so many months later, or the last one of a shorter month.
+    /// The same day of the month `months` months later, or the last day of a shorter month.
     pub(super) fn plus_months(self, months: i64) -> Self {
         let all = self.year * 12 + self.month - 1 + months;
         let (year, month) = (all.div_euclid(12), all.rem_euclid(12) + 1);

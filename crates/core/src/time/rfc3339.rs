@@ -1,58 +1,59 @@
-//! The form of RFC 3339, read and written.
+//! Reads and writes RFC 3339.
 
 use super::DAY_MS;
 use super::day::Day;
 
-/// Date and time, each digit as `0`.
-const FORM: &str = "0000-00-00T00:00:00";
+/// The shape of date and time, with `0` for each digit.
+const SHAPE: &str = "0000-00-00T00:00:00";
 
-/// What a text says, whether it is accepted or not.
-pub(super) struct Written {
-    /// Milliseconds since 1970 as the clock on the wall shows them.
+/// What a text says, before deciding whether it is accepted.
+pub(super) struct Parsed {
+    /// Milliseconds since 1970 on the local clock, before the offset is applied.
     pub(super) local_ms: i64,
-    /// How far that clock is ahead of UTC; absent when the text does not say.
+    /// How far the local clock is ahead of UTC; `None` when the text has no offset.
     pub(super) offset_ms: Option<i64>,
-    /// Between date and time: `T` or a space.
+    /// The byte between date and time: `T` or a space.
     pub(super) separator: u8,
-    /// Second 60.
+    /// Whether the second is 60.
     pub(super) leap: bool,
-    /// Digits beyond the millisecond that are not zero.
+    /// Whether a digit beyond the millisecond is not zero.
     pub(super) finer: bool,
 }
 
-/// Reads `YYYY-MM-DDThh:mm:ss`, with a fraction and an offset or without.
-pub(super) fn read(text: &str) -> Option<Written> {
+/// Reads `YYYY-MM-DDThh:mm:ss`, with or without a fraction and an offset.
+pub(super) fn read(text: &str) -> Option<Parsed> {
     let mut rest = Rest(text.as_bytes());
     let year = rest.number(4)?;
-    rest.byte(b"-")?;
+    rest.take_one_of(b"-")?;
     let month = rest.number(2)?;
-    rest.byte(b"-")?;
+    rest.take_one_of(b"-")?;
     let day = Day::new(year, month, rest.number(2)?)?;
-    let separator = rest.byte(b"T ")?;
+    let separator = rest.take_one_of(b"T ")?;
     let hour = rest.number(2).filter(|hour| *hour < 24)?;
-    rest.byte(b":")?;
+    rest.take_one_of(b":")?;
     let minute = rest.number(2).filter(|minute| *minute < 60)?;
-    rest.byte(b":")?;
+    rest.take_one_of(b":")?;
     let second = rest.number(2).filter(|second| *second <= 60)?;
-    let (millis, finer) = if rest.byte(b".").is_some() { rest.fraction()? } else { (0, false) };
+    let (millis, finer) = if rest.take_one_of(b".").is_some() { rest.fraction()? } else { (0, false) };
     let local_ms = day.number() * DAY_MS + ((hour * 60 + minute) * 60 + second) * 1000 + millis;
     let offset_ms = if rest.0.is_empty() { None } else { Some(rest.offset()?) };
-    rest.0.is_empty().then_some(Written { local_ms, offset_ms, separator, leap: second == 60, finer })
+    rest.0.is_empty().then_some(Parsed { local_ms, offset_ms, separator, leap: second == 60, finer })
 }
 
-/// Whether date and time have the right form, so that it is the day or the time itself that does not exist.
-pub(super) fn names_no_time(text: &str) -> bool {
-    let Some(clock) = text.get(..FORM.len()) else { return false };
-    let formed = clock.bytes().zip(FORM.bytes()).all(|(c, like)| c == like || like == b'0' && c.is_ascii_digit());
-    formed && read(clock).is_none()
+/// Whether date and time are well-formed, but the day or the time does not exist.
+pub(super) fn is_nonexistent_time(text: &str) -> bool {
+    let Some(clock) = text.get(..SHAPE.len()) else { return false };
+    let is_well_formed =
+        clock.bytes().zip(SHAPE.bytes()).all(|(c, like)| c == like || like == b'0' && c.is_ascii_digit());
+    is_well_formed && read(clock).is_none()
 }
 
-/// What has not been read yet.
+/// The bytes that have not been read yet.
 struct Rest<'a>(&'a [u8]);
 
 impl Rest<'_> {
-    /// One of these bytes.
-    fn byte(&mut self, wanted: &[u8]) -> Option<u8> {
+    /// Reads one byte if it is one of `wanted`.
+    fn take_one_of(&mut self, wanted: &[u8]) -> Option<u8> {
         let (first, rest) = self.0.split_first()?;
         wanted.contains(first).then(|| self.0 = rest)?;
         Some(*first)
@@ -68,7 +69,7 @@ impl Rest<'_> {
         (0..digits).try_fold(0, |number, _| Some(number * 10 + self.digit()?))
     }
 
-    /// Milliseconds, and whether there is more to it.
+    /// Reads the digits of a fraction: the milliseconds, and whether a later digit is not zero.
     fn fraction(&mut self) -> Option<(i64, bool)> {
         let first = self.digit()?;
         let mut millis = first * 100;
@@ -82,20 +83,20 @@ impl Rest<'_> {
         Some((millis, finer))
     }
 
-    /// `Z`, or hours and minutes before or behind. The sign may be typeset.
+    /// Reads `Z`, or a sign, hours and minutes. The sign may be a typographic minus.
     fn offset(&mut self) -> Option<i64> {
         const MINUS: &[u8] = "\u{2212}".as_bytes();
-        if self.byte(b"Z").is_some() {
+        if self.take_one_of(b"Z").is_some() {
             return Some(0);
         }
         let ahead = if let Some(rest) = self.0.strip_prefix(MINUS) {
             self.0 = rest;
             false
         } else {
-            self.byte(b"+-")? == b'+'
+            self.take_one_of(b"+-")? == b'+'
         };
         let hours = self.number(2).filter(|hours| *hours < 24)?;
-        self.byte(b":")?;
+        self.take_one_of(b":")?;
         let minutes = self.number(2).filter(|minutes| *minutes < 60)?;
         let millis = (hours * 60 + minutes) * 60_000;
         Some(if ahead { millis } else { -millis })
@@ -143,7 +144,7 @@ mod tests {
 
     use super::*;
 
-    /// Texts that are nearly right, and often right.
+    /// Texts that are often valid, and otherwise nearly valid.
     fn texts() -> impl Strategy<Value = String> {
         let two = || prop_oneof![4 => (0..62_u8).prop_map(|n| format!("{n:02}")), 1 => "[0-9 ]{1,3}"];
         let year = prop_oneof![4 => (0..10_000_u16).prop_map(|n| format!("{n:04}")), 1 => "[0-9+-]{1,5}"];
@@ -168,7 +169,7 @@ mod tests {
 
         #[test]
         fn reads_what_chrono_reads(text in texts()) {
-            // Lower-case letters are refused before.
+            // The caller refuses lower-case letters.
             if !text.contains(['t', 'z']) {
                 let theirs = DateTime::parse_from_rfc3339(&text).ok();
                 let ours = read(&text).filter(|written| written.offset_ms.is_some());

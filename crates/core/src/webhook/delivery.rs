@@ -1,4 +1,4 @@
-//! What the receiver's answer means for the next delivery.
+//! Decides what the receiver's answer means for the next delivery.
 
 use std::time::Duration;
 
@@ -7,34 +7,35 @@ use serde::{Deserialize, Serialize};
 use crate::json::digest;
 use crate::time::Timestamp;
 
-/// Waits before the second and every later delivery, in seconds: three days and a bit in all, then it is given up.
+/// Seconds to wait before the second and every later delivery: somewhat more than three days in all. After that the event is given
+/// up.
 const RETRY_AFTER_SECONDS: [u64; 11] =
     [1, 5, 30, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600];
 
 /// The longest pause that a receiver may ask for.
 const LONGEST_PAUSE: Duration = Duration::from_hours(24);
 
-/// What becomes of an event after one delivery.
+/// What happens to an event after a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Delivery {
     /// The receiver has it.
     Delivered,
-    /// To be sent again.
+    /// It is to be sent again.
     RetryAt {
-        /// When, not earlier.
+        /// The earliest time.
         at: Timestamp,
     },
     /// The receiver is gone for good (410): nothing more may be sent there.
     Disabled,
-    /// The schedule is used up; a person has to send it again.
+    /// The schedule is used up. A person has to send it again.
     Dead,
 }
 
 /// Judges one delivery of the event `id`.
 ///
-/// `delivery` counts from 1; `status` is absent when no answer came; `retry_after_seconds` is the answer's `Retry-After`.
-/// Only 2xx is success: a redirect would carry the event to somebody nobody named.
+/// `delivery` counts from 1; `status` is `None` when no answer came; `retry_after_seconds` is the answer's `Retry-After`. Only 2xx
+/// is success: a redirect would carry the event to a receiver that nobody named.
 #[must_use]
 pub fn judge(
     id: &str,
@@ -57,7 +58,8 @@ pub fn judge(
     Delivery::RetryAt { at: now.plus(wait).plus(jitter(id, delivery, wait)) }
 }
 
-/// Up to a tenth more, the same for the same delivery everywhere, so that events that failed together do not return together.
+/// Up to a tenth of the wait in addition, so that events that failed together do not return together. Derived from the event and
+/// the delivery, so it is the same everywhere.
 fn jitter(id: &str, delivery: u32, wait: Duration) -> Duration {
     let digest = digest(format!("{id}/{delivery}").as_bytes());
     let last_byte = digest.get(digest.len().saturating_sub(2)..).and_then(|hex| u32::from_str_radix(hex, 16).ok());

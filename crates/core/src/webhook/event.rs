@@ -1,4 +1,4 @@
-//! The payload: what the governance system is told when a chunk ends.
+//! The payload: what the governance system is told when an attempt at a chunk ends.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,21 +8,21 @@ use crate::order::Order;
 use crate::outcome::{Cause, Outcome};
 use crate::time::Timestamp;
 
-/// Version of the payload.
+/// The version of the payload.
 pub const WEBHOOK_VERSION: u32 = 1;
 
-/// The end of one attempt at a chunk, as far as the webhook tells it.
+/// The end of one attempt at a chunk, as far as the webhook reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChunkEnd {
-    /// Which chunk.
+    /// The chunk.
     pub chunk: Chunk,
-    /// Which attempt at it, from 1.
+    /// The attempt at it, from 1.
     pub attempt: u32,
     /// How it ended.
     pub outcome: Outcome,
-    /// Why, when it is not verified.
+    /// The cause; absent when it is verified.
     pub cause: Option<Cause>,
-    /// The remote job or deletion request.
+    /// The remote job or deletion request, if there is one.
     pub request_id: Option<String>,
     /// Records measured as deleted.
     pub records_deleted: Option<u64>,
@@ -40,39 +40,39 @@ pub struct WebhookEvent {
     pub version: u32,
     /// The same for every delivery of this event, so that a receiver can drop repeats. Also the `webhook-id` header.
     pub id: String,
-    /// `data.purge.chunk.completed` for a verified chunk and for no other; else `data.purge.chunk.` and the outcome.
+    /// `data.purge.chunk.completed` for a verified chunk and for no other; otherwise `data.purge.chunk.` and the outcome.
     pub event: String,
     /// The remote job or deletion request; null when none was accepted.
     pub request_id: Option<String>,
-    /// Last word of `event`.
+    /// The last word of `event`.
     pub status: String,
     /// Records measured as deleted; null when not measured.
     pub records_processed: Option<u64>,
-    /// When the chunk ended.
+    /// When the attempt ended.
     pub timestamp: Timestamp,
-    /// Measurements.
+    /// What was measured.
     pub metrics: EventMetrics,
-    /// Which run.
+    /// The run.
     pub run_id: String,
-    /// Which plan.
+    /// The digest of its plan.
     pub plan_digest: String,
-    /// Which chunk.
+    /// The chunk.
     pub chunk: EventChunk,
-    /// Which attempt at it, from 1.
+    /// The attempt at it, from 1.
     pub attempt: u32,
     /// How it ended.
     pub outcome: Outcome,
-    /// Why, when it is not verified.
+    /// The cause; absent when it is verified.
     pub cause: Option<Cause>,
-    /// Whether the tenant was the simulated one.
+    /// Whether the tenant is the simulated one.
     pub simulated: bool,
 }
 
-/// Measurements of one chunk.
+/// What was measured of one attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EventMetrics {
-    /// Records deleted per second of this chunk, to three decimals; null when either was not measured.
+    /// Records deleted per second, to three decimals; null when records or time were not measured.
     pub throughput_records_per_second: Option<f64>,
     /// Always null: no deletion API says how many bytes it freed. Kept for receivers that expect the field.
     #[serde(rename = "storageRecoveredMB")]
@@ -81,7 +81,7 @@ pub struct EventMetrics {
     pub duration_seconds: f64,
 }
 
-/// Which part of the plan.
+/// The chunk and its window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EventChunk {
@@ -89,17 +89,17 @@ pub struct EventChunk {
     pub index: u32,
     /// How many chunks the plan has.
     pub total: u32,
-    /// First instant inside.
+    /// The first instant inside.
     pub start: Timestamp,
-    /// First instant after it.
+    /// The first instant after it.
     pub end: Timestamp,
 }
 
 impl WebhookEvent {
-    /// The event that tells of a chunk's end.
+    /// Makes the event for the end of an attempt.
     #[must_use]
     pub fn of(order: &Order, end: ChunkEnd) -> Self {
-        let status = status(end.outcome);
+        let status = status_word(end.outcome);
         Self {
             version: WEBHOOK_VERSION,
             id: event_id(&order.run_id, end.chunk.index, end.attempt),
@@ -111,7 +111,7 @@ impl WebhookEvent {
             metrics: EventMetrics {
                 throughput_records_per_second: per_second(end.records_deleted, end.duration_ms),
                 storage_recovered_mb: (),
-                duration_seconds: thousandths(end.duration_ms),
+                duration_seconds: divided_by_1000(end.duration_ms),
             },
             run_id: order.run_id.clone(),
             plan_digest: order.plan_digest.clone(),
@@ -128,15 +128,15 @@ impl WebhookEvent {
         }
     }
 
-    /// The bytes to sign and to send, the same for every delivery.
+    /// The body to sign and to send, the same for every delivery.
     #[must_use]
     pub fn body(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 }
 
-/// Event types allow letters, digits and underscores only (Standard Webhooks).
-fn status(outcome: Outcome) -> &'static str {
+/// The last word of the event type. Standard Webhooks allows only letters, digits and underscores in event types.
+fn status_word(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Verified => "completed",
         Outcome::Residual => "residual",
@@ -149,7 +149,7 @@ fn status(outcome: Outcome) -> &'static str {
     }
 }
 
-/// The id of the event that tells how an attempt at a chunk ended.
+/// The id of the event for the end of an attempt.
 #[must_use]
 pub fn event_id(run_id: &str, chunk: u32, attempt: u32) -> String {
     let digest = digest(format!("{run_id}/{chunk}/{attempt}").as_bytes());
@@ -157,11 +157,11 @@ pub fn event_id(run_id: &str, chunk: u32, attempt: u32) -> String {
 }
 
 fn per_second(records: Option<u64>, duration_ms: u64) -> Option<f64> {
-    records?.checked_mul(1_000_000)?.checked_div(duration_ms).map(thousandths)
+    records?.checked_mul(1_000_000)?.checked_div(duration_ms).map(divided_by_1000)
 }
 
-/// Exact for everything below 2^53.
+/// Divides by 1000, exactly for everything below 2^53.
 #[expect(clippy::cast_precision_loss, reason = "2^53 milliseconds are 285,000 years")]
-fn thousandths(count: u64) -> f64 {
+fn divided_by_1000(count: u64) -> f64 {
     count as f64 / 1000.0
 }

@@ -1,4 +1,4 @@
-//! A message to the governance system as it stands: what a ledger keeps, and what evidence has of it.
+//! A message to the governance system and its state, as ledgers and evidence keep it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -6,43 +6,43 @@ use serde_json::Value;
 use crate::json::{FromJson, Members};
 use crate::time::Timestamp;
 
-/// What has become of a message.
+/// The state of a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum MessageState {
-    /// It is to be sent, again or for the first time.
+    /// It is still to be sent, again or for the first time.
     Pending {
-        /// When.
+        /// When to send it.
         due: Timestamp,
-        /// Why the last attempt failed, if there was one.
+        /// Why the last attempt failed; absent before the first one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         why: Option<String>,
     },
     /// The receiver has it.
     Delivered {
-        /// Since when.
+        /// When it was delivered.
         at: Timestamp,
     },
     /// It will not be tried again.
     Dead {
-        /// Since when.
+        /// When it was given up.
         at: Timestamp,
         /// Why the last attempt failed.
         why: String,
     },
 }
 
-/// A message as it stands.
+/// A message and its state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OutboxRow {
-    /// The same over all attempts.
+    /// The same for all attempts; the `webhook-id` header.
     pub id: String,
-    /// The body.
+    /// The body, as it is sent.
     pub body: String,
-    /// Attempts made.
+    /// The number of deliveries tried.
     pub attempts: u32,
-    /// What has become of it.
+    /// Whether it is pending, delivered or given up.
     pub state: MessageState,
 }
 

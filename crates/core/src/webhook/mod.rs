@@ -1,4 +1,4 @@
-//! The governance webhook: what it says, how it is signed, and when it is sent again.
+//! The governance webhook: its payload, its signature, and its delivery.
 
 mod delivery;
 mod event;

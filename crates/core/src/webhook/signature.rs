@@ -1,4 +1,4 @@
-//! Signatures after Standard Webhooks 1.0.0 (<https://www.standardwebhooks.com>): HMAC-SHA256 over id, time and body.
+//! Signatures as in Standard Webhooks 1.0.0 (<https://www.standardwebhooks.com>): HMAC-SHA256 over id, time and body.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,16 +13,16 @@ use zeroize::Zeroizing;
 
 use crate::time::Timestamp;
 
-/// How far the time of a message may lie from the receiver's.
+/// The most by which the time of a message may differ from the receiver's.
 const TOLERANCE: Duration = Duration::from_mins(5);
 
-/// Secrets are handed round with and without padding.
+/// Secrets circulate with and without padding.
 const SECRET_BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// One signing key. Its bytes are never shown, and overwritten when it is dropped.
+/// A signing key. Its bytes are never shown, and are overwritten when it is dropped.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 
@@ -35,25 +35,25 @@ impl fmt::Debug for Secret {
 /// Why a text is not a signing secret. Never repeats the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
-    /// No text.
+    /// The text is empty.
     #[error("the webhook secret is empty")]
     Empty,
-    /// The prefix says what the bytes are for.
+    /// The prefix `whsec_`, which says what the bytes are for, is missing.
     #[error("a webhook secret starts with `whsec_`")]
     NoPrefix,
     /// What follows the prefix is not base64.
     #[error("the webhook secret is not base64 after `whsec_`")]
     NotBase64,
-    /// The standard asks for 24 to 64 bytes.
+    /// The secret does not have the 24 to 64 bytes that the standard asks for.
     #[error("the webhook secret has {0} bytes, not 24 to 64")]
     Length(usize),
 }
 
 impl Secret {
-    /// Reads `whsec_` and the base64 (with or without padding) of 24 to 64 bytes.
+    /// Reads `whsec_` and the base64, with or without padding, of 24 to 64 bytes.
     ///
     /// # Errors
-    /// The first reason why the text is not such a secret.
+    /// The first reason to refuse the text.
     pub fn parse(text: &str) -> Result<Self, SecretError> {
         if text.is_empty() {
             return Err(SecretError::Empty);
@@ -73,15 +73,15 @@ impl Secret {
     }
 }
 
-/// The keys to sign with: more than one while a receiver changes from an old one to a new one. Never empty.
+/// The keys to sign with, never empty. There is more than one while a receiver changes from an old key to a new one.
 #[derive(Clone, Debug)]
 pub struct Secrets(Vec<Secret>);
 
 impl Secrets {
-    /// Reads one or more secrets with spaces or commas between them.
+    /// Reads one or more secrets, separated by white space or commas.
     ///
     /// # Errors
-    /// The first secret's error.
+    /// The first error in a secret.
     pub fn parse(text: &str) -> Result<Self, SecretError> {
         let texts = text.split([' ', ',', '\n', '\t', '\r']).filter(|t| !t.is_empty());
         let secrets = texts.map(Secret::parse).collect::<Result<Vec<_>, _>>()?;
@@ -108,33 +108,33 @@ pub fn signature_headers(secrets: &Secrets, id: &str, sent: Timestamp, body: &st
     ]
 }
 
-/// The two headers of a delivery without a signature: the receiver still knows repeats by the id.
+/// The two headers of an unsigned delivery. The receiver can still recognise repeats by the id.
 #[must_use]
 pub fn unsigned_headers(id: &str, sent: Timestamp) -> [(&'static str, String); 2] {
     [("webhook-id", id.to_owned()), ("webhook-timestamp", seconds(sent).to_string())]
 }
 
-/// Why a delivery is not to be believed.
+/// Why a delivery is not to be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
     /// `webhook-timestamp` is not a number of seconds.
     #[error("the `webhook-timestamp` header is not a number of seconds")]
     Timestamp,
-    /// More than five minutes ago.
+    /// The message is more than five minutes old.
     #[error("the message is older than five minutes")]
     TooOld,
-    /// More than five minutes ahead.
+    /// The message is more than five minutes ahead.
     #[error("the message is more than five minutes ahead of time")]
     TooNew,
-    /// None of the signatures was made with one of the secrets.
+    /// No signature was made with one of the secrets.
     #[error("no signature matches")]
     NoMatch,
 }
 
-/// Checks a delivery as a receiver does: the texts of the three headers, and the body as it came.
+/// Checks a delivery as a receiver does, from the values of the three headers and the body as it came.
 ///
 /// # Errors
-/// Why it is not to be believed.
+/// Why the delivery is not to be trusted.
 pub fn verify(
     secrets: &Secrets,
     id: &str,
@@ -143,8 +143,8 @@ pub fn verify(
     body: &str,
     now: Timestamp,
 ) -> Result<(), VerifyError> {
-    let written_as_we_write_it = timestamp.bytes().all(|b| b.is_ascii_digit());
-    let sent: i64 = timestamp.parse().ok().filter(|_| written_as_we_write_it).ok_or(VerifyError::Timestamp)?;
+    let is_digits_only = timestamp.bytes().all(|b| b.is_ascii_digit());
+    let sent: i64 = timestamp.parse().ok().filter(|_| is_digits_only).ok_or(VerifyError::Timestamp)?;
     let sent = Timestamp::from_millis(sent.saturating_mul(1000));
     if now.since(sent) > TOLERANCE {
         return Err(VerifyError::TooOld);

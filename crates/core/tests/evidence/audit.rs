@@ -1,4 +1,4 @@
-//! Whatever is done to a log shows.
+//! Tests that every change to a log is detected.
 
 use proptest::prelude::*;
 use purge_core::audit::{AUDIT_VERSION, BadRecord, ChainHead, Event, Manifest, Verdict, Verifier, Why, seal};
@@ -20,7 +20,7 @@ fn bad(lines: &[String], manifest: Option<&Manifest>) -> BadRecord {
     check(lines, manifest).bad.expect("the log is accepted")
 }
 
-/// Three chunks side by side, one of them retried, and the manifest of their heads.
+/// A log of three interleaved chunks, one of them retried, and the manifest of their heads.
 fn log() -> (Vec<String>, Manifest) {
     let world = World::of(3);
     let mut log = Log::default();
@@ -60,7 +60,7 @@ fn a_log_tells_in_brief_what_it_is_of() {
     assert!(verdict.told.simulated);
     assert_eq!(verdict.told.approved_by.iter().collect::<Vec<_>>(), ["grace"]);
     assert_eq!(verdict.told.span, Some((first, last)));
-    // What was taken up again has not ended.
+    // A chunk that was begun again has not ended.
     assert_eq!(verdict.told.ended.iter().collect::<Vec<_>>(), [(&1, &Outcome::Verified)]);
     assert!(!verdict.manifest_checked && check(&log.lines(), verdict.manifest.as_ref()).manifest_checked);
 }
@@ -109,7 +109,7 @@ fn the_first_bad_record_is_named_with_what_is_wrong() {
     insta::assert_snapshot!(said.join("\n"));
 }
 
-/// A hash of bytes that nobody else would hash proves nothing.
+/// A hash over bytes that nobody else would hash proves nothing.
 #[test]
 fn a_record_written_in_another_way_is_a_changed_one_even_with_a_hash_that_fits() {
     let (lines, _) = log();
@@ -141,14 +141,14 @@ fn a_log_resealed_by_somebody_else_is_foreign_unlinked_or_ends_otherwise() {
     let mut foreign = Log::default();
     foreign.add(2, 1, Event::Submitted);
     let resealed = foreign.lines();
-    // The whole log made anew: good in itself, which is why the manifest is kept apart.
+    // A log that is forged as a whole is good in itself. That is why the manifest is kept elsewhere.
     assert!(check(&resealed, None).is_good());
     let only_chunk_two = Manifest {
         heads: [(2, ChainHead { length: 1, hash: manifest.heads[&2].hash.clone() })].into(),
         ..manifest.clone()
     };
     assert_eq!(bad(&resealed, Some(&only_chunk_two)).why, Why::OtherEnd);
-    // One record made anew at its place: its successor does not follow from it.
+    // If one record is forged in place, the next record does not follow from it.
     let mut lines = lines;
     lines[0].clone_from(&resealed[0]);
     let bad = bad(&lines, None);
@@ -188,7 +188,7 @@ proptest! {
         let place = place.index(bytes.len());
         prop_assume!(bytes[place] != byte);
         bytes[place] = byte;
-        // Bytes that are not UTF-8 never reach the verifier as text; a lossy reading must show as well.
+        // The verifier takes text, so bytes that are not UTF-8 reach it through a lossy conversion, which must be detected as well.
         let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<_> = text.split('\n').map(str::to_owned).collect();
         prop_assert!(!check(&lines, None).is_good());

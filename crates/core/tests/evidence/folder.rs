@@ -1,4 +1,4 @@
-//! A folder of evidence is checked file by file, and every check fails for what it is there for.
+//! Tests of checking a folder of evidence: every file is checked, and every check fails when it should.
 
 use purge_core::audit::{AuditRecord, Event};
 use purge_core::evidence::{Evidence, Examination, FILES, Material, Verdict};
@@ -14,12 +14,12 @@ use crate::tenant::records;
 
 const TENANT: &str = "https://api.mypurecloud.com";
 
-/// A policy that let a deletion out.
+/// A policy that let a deletion leave.
 const POLICY: &str = r#"{"holds":[],"version":1}"#;
-/// And one that did not: no record names it.
+/// A policy that did not. No record names it.
 const OTHER: &str = r#"{"version":1}"#;
 
-/// A folder whose files somebody may change.
+/// A folder whose files a test may change.
 #[derive(Clone)]
 struct Folder {
     manifest: Value,
@@ -28,7 +28,7 @@ struct Folder {
 
 type Change = fn(&mut Folder);
 
-/// What a real purge of two days has left.
+/// The evidence of a real purge of two days.
 fn folder() -> Folder {
     let request = json!({
         "version": 1, "name": "two days", "api": "dataDeletion", "recordTypes": ["conversation"],
@@ -40,7 +40,7 @@ fn folder() -> Folder {
     let approval = Approval { digest: plan.digest().to_owned(), approved_by: "grace".to_owned(), approved_at: now };
     let order = Order::new(&plan, &approval, TENANT, false).unwrap();
     let mut records: Vec<AuditRecord> = plan.chunks().iter().flat_map(|chunk| records(&order, *chunk, &[])).collect();
-    // Each has its own request: the tenant of this test numbers those of every chunk from 1.
+    // Every chunk has its own request, but the tenant of this test numbers the requests of each chunk from 1.
     with_policy(&mut records);
     renumber(&mut records, &order);
     let report = Report::of(Ordered::of(&order, &plan), &records);
@@ -63,7 +63,7 @@ fn folder() -> Folder {
     Folder { manifest: serde_json::from_str(&evidence.manifest).unwrap(), files }
 }
 
-/// Which policy let the deletion out comes right after that it was about to leave.
+/// Inserts, right after a record that the deletion is about to leave, the policy that let it leave.
 fn with_policy(records: &mut Vec<AuditRecord>) {
     let sends = |record: &AuditRecord| record.chunk == 2 && matches!(record.event, Event::Sending { .. });
     let place = records.iter().position(sends).unwrap();
@@ -101,7 +101,7 @@ impl Folder {
         &mut self.files.iter_mut().find(|(known, _)| known == name).unwrap().1
     }
 
-    /// Changes a file, and its hash in the manifest with it.
+    /// Changes a file, and its hash in the manifest to match.
     fn forge(&mut self, name: &str, from: &str, to: &str) {
         let text = self.text(name);
         assert!(text.contains(from), "`{from}` in {text}");
@@ -120,11 +120,11 @@ impl Folder {
     }
 }
 
-/// The checks that do not hold.
+/// The names of the checks that do not hold.
 fn broken(verdict: &Verdict) -> String {
     let broken: Vec<_> = verdict.checks.iter().filter(|check| !check.holds).map(|check| check.name).collect();
     assert_eq!(verdict.holds, broken.is_empty());
-    // Of records that cannot be believed nothing is told.
+    // Records that cannot be trusted give no outcome.
     assert_eq!(verdict.outcome.is_some(), !broken.contains(&"chains") && !broken.contains(&"plan"), "{broken:?}");
     assert_eq!(verdict.outcome.is_some(), verdict.summary.is_some());
     broken.join(" ")

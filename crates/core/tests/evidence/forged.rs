@@ -1,4 +1,5 @@
-//! A log that somebody has made up, with hashes that fit, tells a story that no run can have: the report names what is wrong with it.
+//! Tests that a made-up log with fitting hashes is recognised: it tells a story that no run can have, and the report names what is
+//! wrong.
 
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ fn deletion() -> World {
     world(DeletionApi::DataDeletion, |order| order.limits.max_records = Some(1_000))
 }
 
-/// A job with all guards and a cool-off.
+/// A recording job with all guards and a cool-off.
 fn job() -> World {
     world(DeletionApi::RecordingJobs, |order| {
         order.limits.max_records = Some(1_000);
@@ -36,14 +37,14 @@ fn honest(world: &World) -> Vec<Value> {
     honest.iter().map(|record| serde_json::to_value(record).unwrap()).collect()
 }
 
-/// What the report says of the records of an honest run after somebody has changed them.
-fn told(world: &World, forge: Forge) -> String {
+/// The problems that the report names after the records of an honest run are forged.
+fn problems_after(world: &World, forge: Forge) -> String {
     let mut values = honest(world);
     forge(&mut values);
     reported(world, &values)
 }
 
-/// The problems of a report of these records.
+/// The codes of the problems in a report of these records.
 fn reported(world: &World, values: &[Value]) -> String {
     let forged: Vec<AuditRecord> =
         values.iter().map(|value| serde_json::from_str(&value.to_string()).unwrap()).collect();
@@ -55,32 +56,32 @@ fn kind(record: &Value) -> &str {
     record["event"]["kind"].as_str().unwrap()
 }
 
-/// Sets members of every event of that kind.
-fn set(records: &mut [Value], of: &str, members: &Value) {
+/// Sets members in all events of this kind.
+fn set_members(records: &mut [Value], of: &str, members: &Value) {
     for record in records.iter_mut().filter(|record| kind(record) == of) {
         let event = record["event"].as_object_mut().unwrap();
         event.extend(members.as_object().unwrap().clone());
     }
 }
 
-/// Takes the events of these kinds away.
+/// Removes all events of these kinds.
 fn drop_all(records: &mut Vec<Value>, kinds: &[&str]) {
     records.retain(|record| !kinds.contains(&kind(record)));
 }
 
-/// Puts an event in front of the first of that kind.
-fn before(records: &mut Vec<Value>, of: &str, event: Value) {
+/// Inserts an event before the first one of this kind.
+fn insert_before(records: &mut Vec<Value>, of: &str, event: Value) {
     let place = records.iter().position(|record| kind(record) == of).unwrap();
     let mut record = records[place].clone();
     record["event"] = event;
     records.insert(place, record);
 }
 
-/// Ends it otherwise.
-fn end(records: &mut [Value], outcome: &str, deleted: Value, members: &Value) {
+/// Changes how the attempt ends.
+fn change_end(records: &mut [Value], outcome: &str, deleted: Value, members: &Value) {
     let cause = json!({ "code": "made.up", "message": "made up" });
-    set(records, "finished", &json!({ "outcome": outcome, "cause": cause }));
-    set(records, "finished", members);
+    set_members(records, "finished", &json!({ "outcome": outcome, "cause": cause }));
+    set_members(records, "finished", members);
     let last = records.last_mut().unwrap();
     last["status"] = json!(outcome);
     last["records_deleted"] = deleted;
@@ -92,14 +93,18 @@ fn is_put(record: &Value) -> bool {
 
 #[test]
 fn a_deletion_that_cannot_have_been_is_named() {
-    assert_eq!(told(&deletion(), |_| {}), "");
+    assert_eq!(problems_after(&deletion(), |_| {}), "");
     let table: [(&str, Forge, &str); 33] = [
-        ("another body", |r| set(r, "sending", &json!({ "body_sha256": "sha256:00" })), "request.body"),
-        ("no body", |r| set(r, "sending", &json!({ "body_sha256": null })), "request.body"),
-        ("another call", |r| set(r, "sending", &json!({ "call": "POST /api/v2/conversations" })), "request.body"),
+        ("another body", |r| set_members(r, "sending", &json!({ "body_sha256": "sha256:00" })), "request.body"),
+        ("no body", |r| set_members(r, "sending", &json!({ "body_sha256": null })), "request.body"),
+        (
+            "another call",
+            |r| set_members(r, "sending", &json!({ "call": "POST /api/v2/conversations" })),
+            "request.body",
+        ),
         (
             "an execution",
-            |r| before(r, "counted", json!({ "kind": "sending", "call": "PUT /api/v2/recording/jobs/abc" })),
+            |r| insert_before(r, "counted", json!({ "kind": "sending", "call": "PUT /api/v2/recording/jobs/abc" })),
             "request.body",
         ),
         ("another id at the end", |r| r.last_mut().unwrap()["request_id"] = json!("other"), "request.id"),
@@ -117,7 +122,7 @@ fn a_deletion_that_cannot_have_been_is_named() {
             |r| {
                 drop_all(r, &["sending", "submitted", "status"]);
                 r.iter_mut().for_each(|record| record["request_id"] = Value::Null);
-                set(r, "finished", &json!({ "submits": 0 }));
+                set_members(r, "finished", &json!({ "submits": 0 }));
             },
             "verified.undone records.deleted",
         ),
@@ -126,8 +131,8 @@ fn a_deletion_that_cannot_have_been_is_named() {
             |r| {
                 drop_all(r, &["sending", "submitted", "status"]);
                 r.iter_mut().for_each(|record| record["request_id"] = Value::Null);
-                set(r, "counted", &json!({ "records": 0 }));
-                set(r, "finished", &json!({ "submits": 0, "before": 0 }));
+                set_members(r, "counted", &json!({ "records": 0 }));
+                set_members(r, "finished", &json!({ "submits": 0, "before": 0 }));
                 r.last_mut().unwrap()["records_deleted"] = json!(0);
             },
             "verified.undone",
@@ -142,10 +147,10 @@ fn a_deletion_that_cannot_have_been_is_named() {
             "verified.unseen records.left",
         ),
         ("done by nobody", |r| drop_all(r, &["status"]), "verified.undone"),
-        ("failed, and verified", |r| set(r, "status", &json!({ "remote": "failed" })), "verified.undone"),
+        ("failed, and verified", |r| set_members(r, "status", &json!({ "remote": "failed" })), "verified.undone"),
         ("no look", |r| drop_all(r, &["verified"]), "verified.unseen records.left"),
-        ("a look of another kind", |r| set(r, "verified", &json!({ "method": "trust me" })), "verified.unseen"),
-        ("found something", |r| set(r, "verified", &json!({ "found": 3 })), "verified.unseen"),
+        ("a look of another kind", |r| set_members(r, "verified", &json!({ "method": "trust me" })), "verified.unseen"),
+        ("found something", |r| set_members(r, "verified", &json!({ "found": 3 })), "verified.unseen"),
         (
             "looked before it was sent",
             |r| {
@@ -160,7 +165,7 @@ fn a_deletion_that_cannot_have_been_is_named() {
             "cancelled after it was accepted",
             |r| {
                 drop_all(r, &["verified"]);
-                end(r, "cancelled", Value::Null, &json!({ "remaining": null }));
+                change_end(r, "cancelled", Value::Null, &json!({ "remaining": null }));
             },
             "outcome.denied",
         ),
@@ -169,17 +174,17 @@ fn a_deletion_that_cannot_have_been_is_named() {
             |r| {
                 let none =
                     json!({ "kind": "no_answer", "call": "POST /api/v2/data/deletion/requests", "why": "timedOut" });
-                before(r, "submitted", none);
+                insert_before(r, "submitted", none);
                 drop_all(r, &["submitted", "status", "verified"]);
                 r.iter_mut().for_each(|record| record["request_id"] = Value::Null);
-                end(r, "failed", Value::Null, &json!({ "submits": 0, "remaining": null }));
+                change_end(r, "failed", Value::Null, &json!({ "submits": 0, "remaining": null }));
             },
             "submits.unsent",
         ),
         (
             "another count before",
             |r| {
-                set(r, "finished", &json!({ "before": 900_000 }));
+                set_members(r, "finished", &json!({ "before": 900_000 }));
                 r.last_mut().unwrap()["records_deleted"] = json!(900_000);
             },
             "records.before",
@@ -187,7 +192,7 @@ fn a_deletion_that_cannot_have_been_is_named() {
         (
             "more deleted than there was",
             |r| {
-                set(r, "finished", &json!({ "before": null }));
+                set_members(r, "finished", &json!({ "before": null }));
                 r.last_mut().unwrap()["records_deleted"] = json!(777);
             },
             "records.before records.sum",
@@ -195,8 +200,8 @@ fn a_deletion_that_cannot_have_been_is_named() {
         (
             "too many",
             |r| {
-                set(r, "counted", &json!({ "records": 5_000_000 }));
-                set(r, "finished", &json!({ "before": 5_000_000 }));
+                set_members(r, "counted", &json!({ "records": 5_000_000 }));
+                set_members(r, "finished", &json!({ "before": 5_000_000 }));
                 r.last_mut().unwrap()["records_deleted"] = json!(5_000_000);
             },
             "guards.limit",
@@ -205,21 +210,21 @@ fn a_deletion_that_cannot_have_been_is_named() {
         (
             "another number left",
             |r| {
-                set(r, "verified", &json!({ "found": 5, "remaining": 5 }));
-                end(r, "residual", json!(12), &json!({}));
+                set_members(r, "verified", &json!({ "found": 5, "remaining": 5 }));
+                change_end(r, "residual", json!(12), &json!({}));
             },
             "records.left",
         ),
         (
             "asked to stop",
-            |r| before(r, "sending", json!({ "kind": "cancel_asked", "asked_at": "2026-01-01T00:00:00.000Z" })),
+            |r| insert_before(r, "sending", json!({ "kind": "cancel_asked", "asked_at": "2026-01-01T00:00:00.000Z" })),
             "cancel.sent",
         ),
         (
             "withheld, and accepted",
             |r| {
                 let (call, cause) = ("POST /api/v2/data/deletion/requests", json!({ "code": "a", "message": "b" }));
-                before(r, "submitted", json!({ "kind": "withheld", "call": call, "cause": cause }));
+                insert_before(r, "submitted", json!({ "kind": "withheld", "call": call, "cause": cause }));
                 let place = r.iter().position(|record| kind(record) == "withheld").unwrap();
                 r[place]["request_id"] = Value::Null;
             },
@@ -233,7 +238,7 @@ fn a_deletion_that_cannot_have_been_is_named() {
                 both[0]["request_id"] = both[1]["request_id"].clone();
                 let place = r.iter().position(|record| kind(record) == "status").unwrap();
                 r.splice(place..place, both);
-                set(r, "finished", &json!({ "submits": 2 }));
+                set_members(r, "finished", &json!({ "submits": 2 }));
             },
             "guards.limit submits.accepted",
         ),
@@ -242,60 +247,60 @@ fn a_deletion_that_cannot_have_been_is_named() {
             |r| {
                 let sent = r.iter().find(|record| kind(record) == "sending").unwrap().clone();
                 unanswered(r);
-                before(r, "verified", sent["event"].clone());
+                insert_before(r, "verified", sent["event"].clone());
             },
             "guards.limit",
         ),
         (
             "accepted, and submitted nothing",
-            |r| set(r, "finished", &json!({ "submits": 0 })),
+            |r| set_members(r, "finished", &json!({ "submits": 0 })),
             "submits.unsent verified.undone records.deleted",
         ),
         (
             "nothing left, says nobody",
             |r| {
-                set(r, "verified", &json!({ "remaining": null }));
-                set(r, "finished", &json!({ "remaining": null }));
+                set_members(r, "verified", &json!({ "remaining": null }));
+                set_members(r, "finished", &json!({ "remaining": null }));
                 r.last_mut().unwrap()["records_deleted"] = Value::Null;
             },
             "verified.remaining",
         ),
-        ("something protected", |r| set(r, "finished", &json!({ "protected": 3 })), "records.sum"),
+        ("something protected", |r| set_members(r, "finished", &json!({ "protected": 3 })), "records.sum"),
         (
             "verified, and something left",
             |r| {
-                set(r, "verified", &json!({ "remaining": 2 }));
-                set(r, "finished", &json!({ "remaining": 2 }));
+                set_members(r, "verified", &json!({ "remaining": 2 }));
+                set_members(r, "finished", &json!({ "remaining": 2 }));
                 r.last_mut().unwrap()["records_deleted"] = json!(10);
             },
             "verified.remaining",
         ),
         (
             "verified, and why not",
-            |r| set(r, "finished", &json!({ "cause": { "code": "made.up", "message": "made up" } })),
+            |r| set_members(r, "finished", &json!({ "cause": { "code": "made.up", "message": "made up" } })),
             "verified.cause",
         ),
         (
             "failed, and not why",
             |r| {
-                end(r, "failed", json!(12), &json!({}));
-                set(r, "finished", &json!({ "cause": null }));
+                change_end(r, "failed", json!(12), &json!({}));
+                set_members(r, "finished", &json!({ "cause": null }));
             },
             "cause.missing",
         ),
     ];
     for (what, forge, codes) in table {
-        assert_eq!(told(&deletion(), forge), codes, "{what}");
+        assert_eq!(problems_after(&deletion(), forge), codes, "{what}");
     }
 }
 
-/// The submit was not answered, and looked for.
+/// Makes the submit an unanswered one that was looked for.
 fn unanswered(records: &mut Vec<Value>) {
     let none = json!({ "kind": "no_answer", "call": "POST /api/v2/data/deletion/requests", "why": "timedOut" });
-    set(records, "submitted", &json!({ "kind": "was_submitted" }));
+    set_members(records, "submitted", &json!({ "kind": "was_submitted" }));
     let of = records.iter_mut().find(|record| kind(record) == "was_submitted").unwrap();
     of["event"] = none;
-    before(records, "verified", json!({ "kind": "submit_looked_for", "arrived": true, "how": "it is empty" }));
+    insert_before(records, "verified", json!({ "kind": "submit_looked_for", "arrived": true, "how": "it is empty" }));
     drop_all(records, &["status"]);
     records.iter_mut().for_each(|record| record["request_id"] = Value::Null);
 }
@@ -307,7 +312,7 @@ fn a_submit_without_an_answer_that_cannot_have_been_is_named() {
         ("nobody watched", |r| drop_all(r, &["submit_looked_for"]), "verified.undone"),
         (
             "failed after all",
-            |r| before(r, "verified", json!({ "kind": "status", "remote": "failed", "known": true })),
+            |r| insert_before(r, "verified", json!({ "kind": "status", "remote": "failed", "known": true })),
             "verified.undone",
         ),
         (
@@ -330,7 +335,7 @@ fn a_submit_without_an_answer_that_cannot_have_been_is_named() {
 
 #[test]
 fn a_job_that_cannot_have_been_is_named() {
-    assert_eq!(told(&job(), |_| {}), "");
+    assert_eq!(problems_after(&job(), |_| {}), "");
     let table: [(&str, Forge, &str); 37] = [
         (
             "the body of an execution",
@@ -368,18 +373,22 @@ fn a_job_that_cannot_have_been_is_named() {
             "verified.undone records.before records.sum",
         ),
         ("no gate", |r| drop_all(r, &["gate"]), "guards.limit"),
-        ("a gate that did not pass", |r| set(r, "gate", &json!({ "passed": false })), "guards.limit"),
-        ("a gate with another limit", |r| set(r, "gate", &json!({ "max_records": 5_000 })), "guards.limit"),
-        ("a gate that passed too many", |r| set(r, "gate", &json!({ "recordings": 9_000_000 })), "guards.limit"),
-        ("no hold asked for", |r| set(r, "holds_checked", &json!({ "asked": 0 })), "guards.unasked"),
-        ("no window searched", |r| set(r, "holds_checked", &json!({ "periods": 0 })), "guards.unasked"),
+        ("a gate that did not pass", |r| set_members(r, "gate", &json!({ "passed": false })), "guards.limit"),
+        ("a gate with another limit", |r| set_members(r, "gate", &json!({ "max_records": 5_000 })), "guards.limit"),
+        (
+            "a gate that passed too many",
+            |r| set_members(r, "gate", &json!({ "recordings": 9_000_000 })),
+            "guards.limit",
+        ),
+        ("no hold asked for", |r| set_members(r, "holds_checked", &json!({ "asked": 0 })), "guards.unasked"),
+        ("no window searched", |r| set_members(r, "holds_checked", &json!({ "periods": 0 })), "guards.unasked"),
         ("no look for holds", |r| drop_all(r, &["holds_checked"]), "guards.unasked"),
-        ("held, and executed", |r| set(r, "holds_checked", &json!({ "unprotected": ["c-9"] })), "held.sent"),
+        ("held, and executed", |r| set_members(r, "holds_checked", &json!({ "unprotected": ["c-9"] })), "held.sent"),
         (
             "cancelled after it ran",
             |r| {
                 drop_all(r, &["verified", "processed", "waiting"]);
-                end(r, "cancelled", Value::Null, &json!({ "before": 12, "remaining": null }));
+                change_end(r, "cancelled", Value::Null, &json!({ "before": 12, "remaining": null }));
             },
             "outcome.denied",
         ),
@@ -387,7 +396,7 @@ fn a_job_that_cannot_have_been_is_named() {
             "held after it ran",
             |r| {
                 drop_all(r, &["verified"]);
-                end(r, "held", Value::Null, &json!({ "remaining": null }));
+                change_end(r, "held", Value::Null, &json!({ "remaining": null }));
             },
             "outcome.denied",
         ),
@@ -400,27 +409,27 @@ fn a_job_that_cannot_have_been_is_named() {
                 r[status]["event"] = json!({ "kind": "no_answer", "call": call, "why": "dropped" });
                 r.retain(|record| record["event"]["remote"] != "FULFILLED");
                 drop_all(r, &["verified", "processed", "waiting"]);
-                end(r, "timedOut", Value::Null, &json!({ "remaining": null }));
+                change_end(r, "timedOut", Value::Null, &json!({ "remaining": null }));
             },
             "outcome.denied",
         ),
         ("too early", |r| drop_all(r, &["waiting"]), "verified.early"),
         (
             "deleted more than it processed",
-            |r| set(r, "processed", &json!({ "processed": 1, "skipped": 0, "failed": 0 })),
+            |r| set_members(r, "processed", &json!({ "processed": 1, "skipped": 0, "failed": 0 })),
             "records.sum",
         ),
         (
             "deleted more than it counted",
             |r| {
-                set(r, "finished", &json!({ "before": 99_999 }));
+                set_members(r, "finished", &json!({ "before": 99_999 }));
                 r.last_mut().unwrap()["records_deleted"] = json!(99_999);
             },
             "records.before records.sum",
         ),
-        ("nothing looked at", |r| set(r, "verified", &json!({ "checked": 0 })), "verified.unseen"),
-        ("nobody knows at how many", |r| set(r, "verified", &json!({ "checked": null })), "verified.unseen"),
-        ("a count is no look", |r| set(r, "verified", &json!({ "method": "analytics" })), "verified.unseen"),
+        ("nothing looked at", |r| set_members(r, "verified", &json!({ "checked": 0 })), "verified.unseen"),
+        ("nobody knows at how many", |r| set_members(r, "verified", &json!({ "checked": null })), "verified.unseen"),
+        ("a count is no look", |r| set_members(r, "verified", &json!({ "method": "analytics" })), "verified.unseen"),
         (
             "not over",
             |r| {
@@ -431,39 +440,39 @@ fn a_job_that_cannot_have_been_is_named() {
         ),
         (
             "one failed",
-            |r| set(r, "processed", &json!({ "processed": 11, "failed": 1 })),
+            |r| set_members(r, "processed", &json!({ "processed": 11, "failed": 1 })),
             "verified.undone records.sum",
         ),
         ("what it processed is not said", |r| drop_all(r, &["processed"]), "verified.undone records.sum"),
         (
             "deleted what it skipped",
             |r| {
-                set(r, "processed", &json!({ "skipped": 2 }));
-                end(r, "residual", json!(12), &json!({}));
+                set_members(r, "processed", &json!({ "skipped": 2 }));
+                change_end(r, "residual", json!(12), &json!({}));
             },
             "records.sum",
         ),
         (
             "deleted what failed",
             |r| {
-                set(r, "processed", &json!({ "failed": 2 }));
-                end(r, "residual", json!(12), &json!({}));
+                set_members(r, "processed", &json!({ "failed": 2 }));
+                change_end(r, "residual", json!(12), &json!({}));
             },
             "records.sum",
         ),
         (
             "skipped all of it, and held",
             |r| {
-                set(r, "processed", &json!({ "processed": 0, "skipped": 12 }));
-                end(r, "held", json!(0), &json!({ "protected": 12 }));
+                set_members(r, "processed", &json!({ "processed": 0, "skipped": 12 }));
+                change_end(r, "held", json!(0), &json!({ "protected": 12 }));
             },
             "",
         ),
         (
             "skipped what the platform protects",
             |r| {
-                set(r, "processed", &json!({ "processed": 10, "skipped": 2 }));
-                set(r, "finished", &json!({ "protected": 2 }));
+                set_members(r, "processed", &json!({ "processed": 10, "skipped": 2 }));
+                set_members(r, "finished", &json!({ "protected": 2 }));
                 r.last_mut().unwrap()["records_deleted"] = json!(10);
             },
             "",
@@ -471,27 +480,27 @@ fn a_job_that_cannot_have_been_is_named() {
         (
             "deleted and left more than there was",
             |r| {
-                set(r, "verified", &json!({ "found": 5, "remaining": 5 }));
-                end(r, "residual", json!(12), &json!({ "remaining": 5 }));
+                set_members(r, "verified", &json!({ "found": 5, "remaining": 5 }));
+                change_end(r, "residual", json!(12), &json!({ "remaining": 5 }));
             },
             "records.sum",
         ),
         (
             "something left, and no look",
             |r| {
-                before(r, "gate", json!({ "kind": "submit_looked_for", "arrived": true, "how": "in the list" }));
+                insert_before(r, "gate", json!({ "kind": "submit_looked_for", "arrived": true, "how": "in the list" }));
                 drop_all(r, &["verified"]);
-                end(r, "residual", Value::Null, &json!({ "remaining": 5 }));
+                change_end(r, "residual", Value::Null, &json!({ "remaining": 5 }));
             },
             "records.left",
         ),
         (
             "nothing there, and nothing to look at",
             |r| {
-                set(r, "gate", &json!({ "recordings": 0 }));
-                set(r, "processed", &json!({ "recordings": 0, "processed": 0 }));
-                set(r, "verified", &json!({ "checked": 0 }));
-                set(r, "finished", &json!({ "before": 0 }));
+                set_members(r, "gate", &json!({ "recordings": 0 }));
+                set_members(r, "processed", &json!({ "recordings": 0, "processed": 0 }));
+                set_members(r, "verified", &json!({ "checked": 0 }));
+                set_members(r, "finished", &json!({ "before": 0 }));
                 r.last_mut().unwrap()["records_deleted"] = json!(0);
             },
             "",
@@ -499,14 +508,14 @@ fn a_job_that_cannot_have_been_is_named() {
         (
             "something deleted, nothing looked at, and no number of it",
             |r| {
-                set(r, "verified", &json!({ "checked": 0 }));
+                set_members(r, "verified", &json!({ "checked": 0 }));
                 r.last_mut().unwrap()["records_deleted"] = Value::Null;
             },
             "verified.unseen",
         ),
         (
             "more looked at than had recordings before",
-            |r| set(r, "verified", &json!({ "checked": 99 })),
+            |r| set_members(r, "verified", &json!({ "checked": 99 })),
             "verified.unseen",
         ),
         (
@@ -514,8 +523,8 @@ fn a_job_that_cannot_have_been_is_named() {
             |r| {
                 let of = r.iter_mut().filter(|record| record["event"]["remote"] == "FULFILLED");
                 of.for_each(|record| record["event"]["remote"] = json!("CANCELLED"));
-                set(r, "processed", &json!({ "processed": 5 }));
-                end(r, "cancelled", Value::Null, &json!({}));
+                set_members(r, "processed", &json!({ "processed": 5 }));
+                change_end(r, "cancelled", Value::Null, &json!({}));
             },
             "outcome.denied",
         ),
@@ -524,8 +533,8 @@ fn a_job_that_cannot_have_been_is_named() {
             |r| {
                 let of = r.iter_mut().filter(|record| record["event"]["remote"] == "FULFILLED");
                 of.for_each(|record| record["event"]["remote"] = json!("CANCELLED"));
-                set(r, "processed", &json!({ "processed": 0 }));
-                end(r, "cancelled", json!(0), &json!({}));
+                set_members(r, "processed", &json!({ "processed": 0 }));
+                change_end(r, "cancelled", json!(0), &json!({}));
             },
             "",
         ),
@@ -534,8 +543,8 @@ fn a_job_that_cannot_have_been_is_named() {
             |r| {
                 let of = r.iter_mut().filter(|record| record["event"]["remote"] == "FULFILLED");
                 of.for_each(|record| record["event"]["remote"] = json!("CANCELLED"));
-                set(r, "processed", &json!({ "processed": 0 }));
-                end(r, "cancelled", json!(5), &json!({}));
+                set_members(r, "processed", &json!({ "processed": 0 }));
+                change_end(r, "cancelled", json!(5), &json!({}));
             },
             "records.deleted records.sum",
         ),
@@ -553,14 +562,14 @@ fn a_job_that_cannot_have_been_is_named() {
         ),
     ];
     for (what, forge, codes) in table {
-        assert_eq!(told(&job(), forge), codes, "{what}");
+        assert_eq!(problems_after(&job(), forge), codes, "{what}");
     }
-    // A job is counted even where there is no limit.
+    // The recordings of a job are counted even without a limit.
     let mut unlimited = job();
     unlimited.order.limits.max_records = None;
-    assert_eq!(told(&unlimited, |_| {}), "");
-    assert_eq!(told(&unlimited, |r| drop_all(r, &["gate"])), "guards.limit");
-    // The date is that of the request that created the job, and seven days.
+    assert_eq!(problems_after(&unlimited, |_| {}), "");
+    assert_eq!(problems_after(&unlimited, |r| drop_all(r, &["gate"])), "guards.limit");
+    // The date lies seven days after the request that created the job.
     let early_by = |millis| {
         let mut values = honest(&job());
         drop_all(&mut values, &["waiting"]);
@@ -590,9 +599,9 @@ fn attempts_that_cannot_follow_each_other_are_named() {
         ("started late", |r| r.swap(0, 1), "attempt.start"),
     ];
     for (what, forge, codes) in table {
-        assert_eq!(told(&deletion(), forge), codes, "{what}");
+        assert_eq!(problems_after(&deletion(), forge), codes, "{what}");
     }
-    // Two chunks cannot have been deleted by one request.
+    // One request cannot have deleted two chunks.
     let world = World::of(3);
     let mut all: Vec<_> = world.chunks.iter().flat_map(|chunk| records(&world.order, *chunk, &[])).collect();
     all.iter_mut().filter(|r| r.chunk == 2 && r.request_id.is_some()).for_each(|r| r.request_id = Some("z".to_owned()));

@@ -1,4 +1,5 @@
-//! Whatever happens to an honest run, its records keep every rule. A rule that one of them breaks is no rule.
+//! Tests that the records of every honest run keep every rule, whatever happens to the run. A rule that an honest run breaks is no
+//! rule.
 
 use proptest::prelude::*;
 use purge_core::audit::Event;
@@ -11,7 +12,7 @@ use purge_core::window::Window;
 use crate::support::World;
 use crate::tenant::records;
 
-/// A run of one chunk, of either API and with all that may be asked before it.
+/// A run of one chunk with this API; `change` adds the guards that may be asked before it.
 pub(crate) fn world(api: DeletionApi, change: impl FnOnce(&mut Order)) -> World {
     let mut world = World::of(1);
     world.order.request.api = api;

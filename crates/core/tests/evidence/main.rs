@@ -1,4 +1,4 @@
-//! Evidence: audit log, report, metrics and webhook, from the outside.
+//! Tests of evidence from the outside: audit log, report, metrics and webhook.
 
 #[cfg(test)]
 mod audit;

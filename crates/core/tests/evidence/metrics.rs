@@ -1,4 +1,4 @@
-//! Metrics of a run with every kind of chunk.
+//! Tests of the metrics of a run with every kind of chunk.
 
 use purge_core::audit::Event;
 use purge_core::metrics::prometheus;

@@ -1,4 +1,4 @@
-//! The report says what happened, and says when it does not add up.
+//! Tests that the report says what happened, and says when it does not add up.
 
 use proptest::prelude::*;
 use purge_core::audit::Event;
@@ -38,7 +38,7 @@ fn the_whole_report() {
     let report = Report::of(world.ordered(), &log.records);
     insta::assert_json_snapshot!(report);
     assert_eq!(serde_json::from_str::<Report>(&report.line()).unwrap(), report);
-    // Whoever reads it without this program goes by the document.
+    // People who read a report without this program rely on the document.
     let document = include_str!("../../../../EVIDENCE.md");
     let (_, section) = document.split_once("## The report").unwrap();
     let value = serde_json::to_value(&report).unwrap();
@@ -82,7 +82,7 @@ fn an_open_submit_counts_until_it_is_refused() {
     }
 }
 
-/// Every set of outcomes that the chunks of a run can show together.
+/// Covers every set of outcomes that the chunks of a run can have together.
 #[test]
 fn every_combination_of_outcomes_has_its_word_and_exit_code() {
     use Outcome::{Cancelled, Failed, Held, Rejected, Residual, TimedOut, Unknown, Verified};
@@ -133,13 +133,13 @@ fn what_the_api_refused_is_not_called_blocked() {
         remaining: None,
         protected: None,
     };
-    // One such chunk is enough; the other was stopped by a guard.
+    // One refused chunk is enough: a guard stopped the other.
     log.attempt(&world, 2, 1, Outcome::Rejected).add(1, 1, finished);
     let report = Report::of(world.ordered(), &log.records);
     assert_eq!(report.problems, []);
     assert_eq!((report.outcome, exit_code(&report)), (RunOutcome::Rejected, 4));
     assert!(report.chunks[0].refused_by_api);
-    // It is said of what was rejected, and of nothing that failed or was never taken up.
+    // Only a rejected chunk counts as refused, not one that failed or was never begun.
     if let Some(last) = log.records.last_mut()
         && let Event::Finished { outcome, .. } = &mut last.event
     {
@@ -165,7 +165,7 @@ fn what_an_attempt_before_has_deleted_is_neither_a_contradiction_nor_nothing() {
             assert_eq!(exit_code(&report), code, "{first:?}, then {last:?}: not \"nothing was deleted\"");
         }
     }
-    // One chunk is enough for that, and one that failed before it submitted anything has deleted nothing.
+    // One such chunk is enough. An attempt that failed before it submitted anything has deleted nothing.
     let finished = |outcome| Event::Finished {
         outcome,
         cause: Some(Cause::new("test.cause", "made up for the test")),
@@ -185,7 +185,7 @@ fn what_an_attempt_before_has_deleted_is_neither_a_contradiction_nor_nothing() {
         let report = Report::of(world.ordered(), &log.records);
         assert_eq!((report.outcome, exit_code(&report)), (outcome, code), "{first:?}");
     }
-    // In one attempt it is one.
+    // Within one attempt it is a contradiction.
     let world = World::of(1);
     let mut log = Log::default();
     log.add(1, 1, begin(world.chunks[0]));
@@ -222,7 +222,7 @@ fn attempts_at_a_chunk_are_summed() {
     assert_eq!(exit_code(&report), 0);
 }
 
-/// What an attempt has deleted is added to what the one before it has, unless they may be the same records.
+/// What an attempt deleted is added to what the attempt before deleted, unless both may have deleted the same records.
 #[test]
 fn what_two_attempts_may_both_have_deleted_is_not_summed() {
     use DeletionApi::{DataDeletion, RecordingJobs};
@@ -235,7 +235,7 @@ fn what_two_attempts_may_both_have_deleted_is_not_summed() {
         remaining,
         protected: None,
     };
-    // The first leaves 44 of 144; what the next one finds, and deletes.
+    // The first attempt leaves 44 of 144. Each row says what the next one finds and deletes.
     let table = [
         (DataDeletion, Some(44), 44, Some(144)),
         (DataDeletion, Some(45), 45, None),
@@ -318,7 +318,7 @@ fn an_attempt_that_goes_on_with_an_unclear_submit_is_not_counted_twice() {
 fn a_sum_with_an_unmeasured_part_is_absent() {
     let report = report_of(&[Some(Outcome::Verified), Some(Outcome::Unknown), Some(Outcome::Held)]);
     assert_eq!((report.totals.records_deleted, report.totals.measured_chunks), (None, 1));
-    // A held chunk deleted nothing, so that there is nothing to measure.
+    // A held chunk deleted nothing, so there is nothing to measure.
     let report = report_of(&[Some(Outcome::Verified), Some(Outcome::Held)]);
     assert_eq!((report.totals.records_deleted, report.totals.measured_chunks), (Some(144), 1));
 }
@@ -335,7 +335,7 @@ fn what_nobody_measured_is_not_called_gone() {
     }
 }
 
-/// What an attempt that is known to be over has submitted is not what the next one submits.
+/// The submit of an attempt that is known to be over is not the submit of the next attempt.
 #[test]
 fn an_attempt_that_begins_afresh_does_not_tell_the_numbers_of_the_one_before() {
     let world = World::of(1);
@@ -360,24 +360,25 @@ fn an_attempt_that_begins_afresh_does_not_tell_the_numbers_of_the_one_before() {
         }
         open
     };
-    // Afresh: refused before it posted, posted, and posted without an answer.
+    // The new attempt submits anew: it is held before it posts, it posts, or it posts without an answer.
     assert_eq!(submits(vec![finished(Outcome::Held, 0)]), [1]);
     assert_eq!(submits(vec![submit(), Event::Submitted, finished(Outcome::Failed, 1)]), [2, 2, 2]);
     assert_eq!(submits(vec![submit(), looked(None), finished(Outcome::Unknown, 1)]), [2, 2, 2]);
-    // Posted without an answer, and found not to have arrived.
+    // It posts without an answer, and the submit turns out not to have arrived.
     assert_eq!(submits(vec![submit(), looked(Some(false)), submit(), Event::Submitted]), [2, 1, 2, 2]);
-    // Going on with the other: seen through, and found not to have arrived and posted again or given up.
+    // The new attempt continues the earlier submit: it sees that one through; or that one turns out not to have arrived, and the
+    // attempt posts again or gives up.
     assert_eq!(submits(vec![completed(), finished(Outcome::Unknown, 1)]), [1, 1]);
     let again = vec![looked(Some(false)), submit(), Event::Submitted, finished(Outcome::Failed, 1)];
     assert_eq!(submits(again), [0, 1, 1, 1]);
     assert_eq!(submits(vec![looked(None), looked(Some(false)), finished(Outcome::Cancelled, 0)]), [1, 0, 0]);
-    // What did not arrive has deleted nothing, whatever was thought before.
+    // A submit that did not arrive has deleted nothing, whatever was assumed before.
     let mut log = Log::default();
     log.attempt(&world, 1, 1, Outcome::Unknown);
     log.records.last_mut().unwrap().records_deleted = Some(100);
     log.add(1, 2, begin(world.chunks[0])).add(1, 2, looked(Some(false))).add(1, 2, finished(Outcome::Cancelled, 0));
     assert_eq!(Report::of(world.ordered(), &log.records).totals.records_deleted, Some(0));
-    // What is known to be over leaves nothing to go on with.
+    // An attempt that is known to be over leaves nothing to continue.
     let mut log = Log::default();
     log.attempt(&world, 1, 1, Outcome::Residual).add(1, 2, begin(world.chunks[0]));
     let totals = Report::of(world.ordered(), &log.records).totals;

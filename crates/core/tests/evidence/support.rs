@@ -1,4 +1,4 @@
-//! A small run to make evidence of.
+//! A small run from which tests make evidence.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub(crate) fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
-/// An order, its chunks of a day each, and a last day that a hold keeps.
+/// An order, its chunks of one day each, and one more day that a hold keeps.
 pub(crate) struct World {
     pub(crate) order: Order,
     pub(crate) chunks: Vec<Chunk>,
@@ -76,12 +76,12 @@ impl World {
     }
 }
 
-/// A log under construction: one chain a chunk, a second between records.
+/// A log under construction: one chain for each chunk, one second between records.
 #[derive(Default)]
 pub(crate) struct Log {
     pub(crate) heads: BTreeMap<u32, ChainHead>,
     pub(crate) records: Vec<AuditRecord>,
-    /// What was accepted, by chunk and attempt.
+    /// The accepted requests, by chunk and attempt.
     pub(crate) ids: BTreeMap<(u32, u32), String>,
 }
 
@@ -117,7 +117,7 @@ impl Log {
         self
     }
 
-    /// A whole attempt, from start to the outcome, with numbers that add up.
+    /// Adds a whole attempt, from start to outcome, with numbers that add up.
     pub(crate) fn attempt(&mut self, world: &World, chunk: u32, attempt: u32, outcome: Outcome) -> &mut Self {
         let covers = world.chunks[chunk as usize - 1];
         self.add(chunk, attempt, begin(covers));
@@ -159,17 +159,17 @@ pub(crate) fn submit_of(world: &World, chunk: Chunk) -> Event {
     Event::Sending { call: format!("POST {}", request.path), body_sha256 }
 }
 
-/// What was counted before the submit.
+/// The count before the submit.
 pub(crate) fn counted(records: u64) -> Event {
     Event::Counted { records }
 }
 
-/// The API says that it is done.
+/// The status with which the API says that it is done.
 pub(crate) fn completed() -> Event {
     Event::Status { remote: "completed".to_owned(), known: true }
 }
 
-/// What a look found left.
+/// The look that found this many records left.
 pub(crate) fn left(remaining: Option<u64>) -> Event {
     Event::Verified {
         method: "analytics".to_owned(),
@@ -180,7 +180,7 @@ pub(crate) fn left(remaining: Option<u64>) -> Event {
     }
 }
 
-/// The beginning of an attempt at that chunk.
+/// The start of an attempt at this chunk.
 pub(crate) fn begin(chunk: Chunk) -> Event {
     let (approved_by, approved_at) = ("grace".to_owned(), at("2023-01-01T00:00:00Z"));
     Event::Started { chunk, approved_by, approved_at, program: "genesys-purge/1".to_owned() }

@@ -12,19 +12,20 @@ use serde_json::{Value, json};
 
 use crate::support::at;
 
-/// Attempts at a chunk before it is left as it is.
+/// The most attempts at a chunk.
 const ATTEMPTS: u32 = 4;
 
-/// A whim of 0 is what a sound tenant on a quiet day does, and so is the end of the list.
+/// Bytes that decide what the tenant does. 0, and the end of the list, mean what a sound tenant does on a quiet day.
 struct Whims<'w>(std::slice::Iter<'w, u8>);
 
 impl Whims<'_> {
-    fn of(&mut self, kinds: u8) -> u8 {
+    /// The next whim, one of so many kinds.
+    fn next_of(&mut self, kinds: u8) -> u8 {
         self.0.next().map_or(0, |whim| whim % kinds)
     }
 }
 
-/// What has become of a request.
+/// What happened to a request.
 enum Fate {
     Answered(HttpResponse),
     Lost(NoResponse),
@@ -43,7 +44,7 @@ struct Job {
 struct Tenant<'w> {
     whims: Whims<'w>,
     api: DeletionApi,
-    /// Records that are there.
+    /// The number of records that are still there.
     left: u64,
     /// Whether recordings that have a delete date are still there.
     lags: bool,
@@ -52,7 +53,7 @@ struct Tenant<'w> {
     jobs: Vec<Job>,
 }
 
-/// Everything that a chunk records in up to [`ATTEMPTS`] attempts against a tenant with these whims.
+/// The records of a chunk in up to [`ATTEMPTS`] attempts against a tenant with these whims.
 pub(crate) fn records(order: &Order, chunk: Chunk, whims: &[u8]) -> Vec<AuditRecord> {
     let mut tenant = Tenant {
         whims: Whims(whims.iter()),
@@ -67,8 +68,8 @@ pub(crate) fn records(order: &Order, chunk: Chunk, whims: &[u8]) -> Vec<AuditRec
     let mut run = Some(ChunkRun::new(order, chunk));
     while let Some(begun) = run.take() {
         let ended = attempt(order, begun, &mut now, &mut tenant, &mut records);
-        now = now.plus(Duration::from_secs(3600 * u64::from(tenant.whims.of(100))));
-        run = ended.retried().filter(|next| next.attempt() <= ATTEMPTS && tenant.whims.of(3) < 2);
+        now = now.plus(Duration::from_secs(3600 * u64::from(tenant.whims.next_of(100))));
+        run = ended.retried().filter(|next| next.attempt() <= ATTEMPTS && tenant.whims.next_of(3) < 2);
     }
     records
 }
@@ -83,7 +84,7 @@ fn attempt(
     let mut input = Input::Start;
     for _ in 0..20_000 {
         let cx = Context { order, pace: Pace::default(), now: *now };
-        if tenant.whims.of(251) == 250 {
+        if tenant.whims.next_of(251) == 250 {
             if matches!(input, Input::Start | Input::Tick) {
                 input = Input::Cancel { asked_at: Timestamp::EPOCH };
             } else {
@@ -92,7 +93,7 @@ fn attempt(
                 run = step.run;
             }
         }
-        let step = if tenant.whims.of(251) == 249 {
+        let step = if tenant.whims.next_of(251) == 249 {
             run.abandoned(cx, Cause::new("abandoned", "nobody carries it on"))
         } else {
             run.step(cx, input)
@@ -102,22 +103,22 @@ fn attempt(
         *now = now.plus(Duration::from_millis(7));
         input = match step.next {
             Next::Done(_) => return run,
-            Next::TakeSlot => Input::Slot { granted: tenant.whims.of(4) < 3 },
+            Next::TakeSlot => Input::Slot { granted: tenant.whims.next_of(4) < 3 },
             Next::WaitUntil { at, .. } => {
-                // A clock that was wrong is set right.
-                let wrong = Duration::from_secs(if tenant.whims.of(41) == 40 { 600 } else { 0 });
+                // A wrong clock is set right.
+                let wrong = Duration::from_secs(if tenant.whims.next_of(41) == 40 { 600 } else { 0 });
                 *now = at.max(*now).minus(wrong);
                 Input::Tick
             }
             Next::Send(request) => {
                 let cx = Context { now: *now, ..cx };
                 let deletes = run.is_deleting();
-                if deletes && tenant.whims.of(2) == 1 {
+                if deletes && tenant.whims.next_of(2) == 1 {
                     let step = run.step(cx, Input::Permitted { policy: format!("sha256:{}", "e".repeat(64)) });
                     records.extend(step.records);
                     run = step.run;
                 }
-                tenant.received(&request, deletes, *now)
+                tenant.receive(&request, deletes, *now)
             }
         };
     }
@@ -135,10 +136,10 @@ fn error(status: u16, code: &str) -> Fate {
 }
 
 impl Tenant<'_> {
-    /// What comes back, if the request leaves and arrives.
-    fn received(&mut self, request: &HttpRequest, deletes: bool, now: Timestamp) -> Input {
+    /// The input that comes back for a request, which may not leave or may not arrive.
+    fn receive(&mut self, request: &HttpRequest, deletes: bool, now: Timestamp) -> Input {
         let cause = || Cause::new("made.up", "made up for the test");
-        match self.whims.of(24) {
+        match self.whims.next_of(24) {
             1 => return Input::NotYet { at: now.plus(Duration::from_secs(5)) },
             2 => return Input::Unable { cause: cause(), retry_after: None, may_pass: true },
             3 if deletes => {
@@ -150,7 +151,7 @@ impl Tenant<'_> {
             7 => return Input::NoResponse(NoResponse::TimedOut),
             _ => {}
         }
-        let fate = match self.whims.of(24) {
+        let fate = match self.whims.next_of(24) {
             1 => error(500, "internal.error"),
             2 => error(401, "bad.credentials"),
             3 => error(400, "bad.request"),
@@ -189,20 +190,20 @@ impl Tenant<'_> {
                 self.deletion = Some(id.clone());
                 json(202, &json!({ "id": id }))
             }
-            (Method::Post, "jobs") => self.created(body),
+            (Method::Post, "jobs") => self.create_job(body),
             (Method::Post, "query") if self.api == DeletionApi::DataDeletion && body["entity"].is_string() => {
-                // What was accepted goes sooner or later, and the index lags.
-                if self.deletion.is_some() && self.whims.of(3) > 0 {
+                // Accepted data goes sooner or later, and the index lags.
+                if self.deletion.is_some() && self.whims.next_of(3) > 0 {
                     self.left = 0;
                 }
                 json(200, &json!({ "results": [{ "count": self.left }] }))
             }
             (Method::Post, "query") => self.conversations(),
-            // One that a hold names may be one of this chunk's.
-            (Method::Get, "details") => self.named(),
+            // A conversation that a hold names may belong to this chunk.
+            (Method::Get, "details") => self.named_conversation(),
             (Method::Post, "deletionprotection") => {
                 let ids = body["conversationIds"].as_array().unwrap().iter();
-                let all = self.whims.of(2) == 1;
+                let all = self.whims.next_of(2) == 1;
                 json(200, &ids.filter(|_| all).map(|id| json!({ "id": id })).collect())
             }
             (Method::Get, "recordingmetadata") => {
@@ -226,7 +227,7 @@ impl Tenant<'_> {
     }
 
     fn status(&mut self, id: &str) -> Fate {
-        let (word, left) = match self.whims.of(12) {
+        let (word, left) = match self.whims.next_of(12) {
             1..=3 => ("processing", self.left),
             4 => ("failed", self.left / 2),
             5 => ("mystery", self.left),
@@ -243,18 +244,18 @@ impl Tenant<'_> {
             let day = format!("2023-01-01T1{n}:00:00.000Z");
             json!({ "conversationId": format!("c-{n}"), "conversationStart": day, "conversationEnd": day })
         };
-        let listed: Vec<_> = (1..=if self.whims.of(5) == 4 { 0 } else { 3 }).map(one).collect();
+        let listed: Vec<_> = (1..=if self.whims.next_of(5) == 4 { 0 } else { 3 }).map(one).collect();
         json(200, &json!({ "conversations": listed, "totalHits": listed.len() }))
     }
 
-    fn named(&mut self) -> Fate {
+    fn named_conversation(&mut self) -> Fate {
         let day = |hour| format!("2023-01-01T{hour}:00:00.000Z");
         let one = json!({ "conversationId": "c-2", "conversationStart": day(12), "conversationEnd": day(13) });
-        let listed = if self.whims.of(3) == 2 { vec![one] } else { Vec::new() };
+        let listed = if self.whims.next_of(3) == 2 { vec![one] } else { Vec::new() };
         json(200, &json!({ "conversations": listed, "totalHits": listed.len() }))
     }
 
-    fn created(&mut self, body: Value) -> Fate {
+    fn create_job(&mut self, body: Value) -> Fate {
         let id = format!("job-{}", self.jobs.len() + 1);
         let (total, state) = (self.left, "PENDING");
         self.jobs.push(Job { id, query: body, state, total, processed: 0, skipped: 0, failed: 0 });
@@ -262,11 +263,11 @@ impl Tenant<'_> {
     }
 
     fn job(&mut self, method: Method, id: &str) -> Fate {
-        let (whim, share) = (self.whims.of(16), u64::from(self.whims.of(6)));
+        let (whim, share) = (self.whims.next_of(16), u64::from(self.whims.next_of(6)));
         let Some(job) = self.jobs.iter_mut().find(|job| job.id == id) else { return error(404, "not.found") };
         match (method, job.state) {
             (Method::Get, "PENDING") if whim < 12 => job.state = "READY",
-            // Somebody else.
+            // Somebody else executes or cancels the job.
             (Method::Get, "READY") if whim == 14 => job.state = "PROCESSING",
             (Method::Get, "READY") if whim == 15 => job.state = "CANCELLED",
             (Method::Get, "PENDING" | "READY" | "PROCESSING") if whim == 13 => job.state = "FAILED",

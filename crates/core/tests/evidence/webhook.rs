@@ -1,4 +1,4 @@
-//! What the governance system is told.
+//! Tests of what the governance system is told.
 
 use purge_core::run::{Cause, Outcome};
 use purge_core::webhook::{ChunkEnd, WebhookEvent};

@@ -1,8 +1,8 @@
-//! A rehearsal: a whole run against the simulated tenant, one happening after the other, in virtual time.
+//! A rehearsal: a whole run against the simulated tenant, one happening at a time, in virtual time.
 //!
-//! The same machine ([`ChunkRun::step`]), the same request budget, the same token and the same slots as a real run, but without a
-//! driver: nothing here is asynchronous, so a page can stop between any two happenings, look, place a hold, and go on. That it
-//! goes as the driver would is held by `tests/engines`.
+//! It uses the same machine ([`ChunkRun::step`]), request budget, token and slots as a real run, but no driver. Nothing here is
+//! asynchronous, so a page can stop between any two happenings, look, place a hold, and go on. `tests/engines` checks that it
+//! proceeds as the driver would.
 
 mod sending;
 
@@ -33,27 +33,27 @@ use crate::tenant::Tenant;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Happened {
-    /// When, in virtual time.
+    /// The virtual time.
     pub at: Timestamp,
-    /// Which chunk, from 1.
+    /// The chunk, from 1.
     pub chunk: u32,
-    /// The chunk after it, with what it waits for.
+    /// The state of the chunk afterwards, with what it waits for.
     pub view: ChunkView,
-    /// The request that leaves now, if one does: `POST /api/v2/…`.
+    /// The request that leaves now, if any: `POST /api/v2/…`.
     pub request: Option<String>,
-    /// The audit records it left, each as the line that the log gets.
+    /// The audit records that were written, each as a line of the log.
     pub lines: Vec<String>,
 }
 
-/// Where a rehearsal stands.
+/// The progress of a rehearsal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Standing {
-    /// Virtual time.
+    /// The virtual time.
     pub now: Timestamp,
-    /// Chunks that have ended.
+    /// The number of chunks that have ended.
     pub ended: u32,
-    /// All chunks.
+    /// The number of all chunks.
     pub chunks: u32,
     /// Whether nothing is left to happen.
     pub over: bool,
@@ -62,15 +62,15 @@ pub struct Standing {
 /// What is to happen to a chunk.
 #[derive(Debug)]
 enum Due {
-    /// It is taken up: at its beginning, after a wait, or because it is to hear that somebody has asked to stop.
+    /// It takes a step: at its beginning, after a wait, or to be told that somebody asked to stop.
     Turn,
-    /// Its request may leave, once there is a token and room in the budget. Its lease was written then.
+    /// Its request may leave as soon as there are a token and room in the budget. Its lease was written at that time.
     Leave(HttpRequest, Timestamp),
     /// Its request has waited for its turn at the login.
     AtLogin(Leaving),
-    /// The login answers, which was asked at that time for the sake of its request.
+    /// The login answers its request for a token, made at that time.
     LoggedIn(Leaving, Timestamp, Result<HttpResponse, NoResponse>),
-    /// Its request is answered, or no longer waited for. It left with the token of this attempt to log in.
+    /// Its request is answered, or is no longer waited for. The number is the login attempt whose token it left with.
     Answered(u64, Result<HttpResponse, NoResponse>),
 }
 
@@ -78,23 +78,23 @@ enum Due {
 #[derive(Debug)]
 struct Leaving {
     request: HttpRequest,
-    /// When its chunk's lease would have been written last.
-    leased: Timestamp,
-    /// Attempts to log in that had come to an end when it began to look for a token.
-    seen: u64,
+    /// When a worker would last have written the lease of its chunk.
+    lease_written: Timestamp,
+    /// Attempts to log in that had ended when it began to look for a token.
+    logins_seen: u64,
 }
 
-/// A chunk on its way.
+/// A chunk that is being carried out.
 #[derive(Debug)]
-struct Carried {
-    /// `None` only while it takes its step.
+struct InProgress {
+    /// `None` only during a step.
     run: Option<ChunkRun>,
-    /// Its place in the agenda.
+    /// The key of its entry in the agenda.
     next: Option<(Timestamp, i64)>,
-    /// What was known about jobs when it was taken up.
+    /// What was known about the duration of jobs when it last took its turn.
     pace: Pace,
-    /// It gave its place back for its cool-off.
-    cooled: bool,
+    /// Whether it gave its place back for its cool-off.
+    gave_place_back: bool,
 }
 
 /// A run of a plan against a simulated tenant. The same plan, scenario and interventions give the same happenings.
@@ -105,19 +105,19 @@ pub struct DryRun {
     parts: Vec<Part>,
     tenant: Tenant,
     now: Timestamp,
-    /// What is to happen, by time, then by the order in which it was decided.
+    /// What is to happen, by time and then by the order of scheduling.
     agenda: SortedMap<(Timestamp, i64), (usize, Due)>,
-    decided: i64,
-    carried: Vec<Carried>,
+    scheduled: i64,
+    in_progress: Vec<InProgress>,
     /// Chunks that have no place yet.
     queue: VecDeque<usize>,
     free_places: usize,
     slots: SortedSet<usize>,
     budget: RateBudget,
     tokens: Tokens,
-    /// Whether somebody is at the login.
+    /// Whether a request is at the login.
     logging_in: bool,
-    /// Who waits for their turn there, in order.
+    /// The requests that wait for their turn at the login, in order.
     waiting_for_login: Vec<(usize, Leaving)>,
     pace: Pace,
     cancelled: Option<Timestamp>,
@@ -127,19 +127,19 @@ pub struct DryRun {
 }
 
 impl DryRun {
-    /// The rehearsal of a plan under its order, at the beginning, on a tenant that nobody has touched yet.
+    /// The rehearsal of a plan under its order, from the beginning, on a tenant to which nothing has happened.
     #[must_use]
     pub fn new(plan: &Plan, order: Order, scenario: Scenario, start: Timestamp) -> Self {
         let chunks = plan.chunks().to_vec();
         let places = usize::try_from(order.limits.concurrency_for(order.request.api)).unwrap_or(usize::MAX);
-        let carried = |chunk: &Chunk| Carried {
+        let in_progress = |chunk: &Chunk| InProgress {
             run: Some(ChunkRun::new(&order, *chunk)),
             next: None,
             pace: Pace::default(),
-            cooled: false,
+            gave_place_back: false,
         };
         let mut dry_run = Self {
-            carried: chunks.iter().map(carried).collect(),
+            in_progress: chunks.iter().map(in_progress).collect(),
             queue: (0..chunks.len()).collect(),
             budget: RateBudget::new(order.limits.requests_per_minute),
             order,
@@ -148,7 +148,7 @@ impl DryRun {
             tenant: Tenant::for_rehearsal(scenario),
             now: start,
             agenda: SortedMap::default(),
-            decided: 0,
+            scheduled: 0,
             free_places: places,
             slots: SortedSet::default(),
             tokens: Tokens::default(),
@@ -164,32 +164,32 @@ impl DryRun {
         dry_run
     }
 
-    /// Lets the next thing happen. `false` when nothing is left to happen.
+    /// Lets the next thing happen. Returns `false` when nothing is left to happen.
     pub fn step(&mut self) -> bool {
         let Some(((at, _), (place, due))) = self.agenda.pop_first() else {
             return false;
         };
         self.now = self.now.max(at);
-        if let Some(carried) = self.carried.get_mut(place) {
-            carried.next = None;
+        if let Some(in_progress) = self.in_progress.get_mut(place) {
+            in_progress.next = None;
         }
         let input = match due {
             Due::Turn => {
-                self.take_up(place);
+                self.refresh_pace(place);
                 Some(Input::Tick)
             }
-            Due::Leave(request, leased) => self.leave(place, request, leased),
+            Due::Leave(request, lease_written) => self.send_when_ready(place, request, lease_written),
             Due::AtLogin(leaving) => self.at_login(place, leaving),
             Due::LoggedIn(leaving, asked, answer) => self.logged_in(place, leaving, asked, answer),
             Due::Answered(login, answer) => Some(self.answered(login, answer)),
         };
         if let Some(input) = input {
-            self.carry_on(place, input);
+            self.feed(place, input);
         }
         true
     }
 
-    /// Lets everything happen that happens until `at`, but at most `most` things. Whether all of it happened.
+    /// Lets everything happen until `at`, but at most `most` things. Returns whether all of it happened.
     pub fn run_until(&mut self, at: Timestamp, most: u32) -> bool {
         for _ in 0..most {
             if self.agenda.first().is_none_or(|(key, _)| key.0 > at) {
@@ -203,13 +203,13 @@ impl DryRun {
         false
     }
 
-    /// When the next thing happens; `None` at the end.
+    /// The time of the next happening; `None` at the end.
     #[must_use]
     pub fn next_at(&self) -> Option<Timestamp> {
         self.agenda.first().map(|(key, _)| key.0)
     }
 
-    /// Somebody else protects, now, every conversation that started in the window.
+    /// Protects, as somebody else would, every conversation that started in the window, from now on.
     pub fn place_hold(&mut self, window: Window) {
         let now = self.now.millis();
         self.tenant.advance(now);
@@ -218,19 +218,19 @@ impl DryRun {
         self.tenant.world.protect(now, &conversations, true);
     }
 
-    /// From now on this goes wrong, too; with a limit of 1 and nothing else, the next call of its kind.
+    /// Adds a fault that applies from now on. With a limit of 1 and nothing else, it hits the next call of its kind.
     pub fn add_fault(&mut self, fault: Fault) {
         Arc::make_mut(&mut self.tenant.scenario).faults.push(fault);
     }
 
-    /// Somebody asks to stop the run, now. What waits hears of it at once, the longest wait first; what is under way when it has been
-    /// answered.
+    /// Asks to stop the run, now. Waiting chunks are told at once, the one that has waited longest first; a chunk with a request
+    /// under way is told when that is answered.
     pub fn cancel(&mut self) {
         self.cancelled = Some(self.now);
         let mut waiting: Vec<(i64, usize)> = self.agenda.iter().map(|((_, nth), (place, _))| (*nth, *place)).collect();
         sort(&mut waiting);
         for (_, place) in waiting {
-            if self.must_hear_cancel(place).is_some()
+            if self.cancel_to_tell(place).is_some()
                 && self.run(place).is_some_and(|run| run.in_flight_since().is_none())
             {
                 self.schedule(place, self.now, Due::Turn);
@@ -238,7 +238,7 @@ impl DryRun {
         }
     }
 
-    /// Where the rehearsal stands.
+    /// The progress so far.
     #[must_use]
     pub fn standing(&self) -> Standing {
         Standing {
@@ -249,7 +249,7 @@ impl DryRun {
         }
     }
 
-    /// What has happened since this was asked last.
+    /// Takes what has happened since the last call.
     pub fn take_happened(&mut self) -> Vec<Happened> {
         std::mem::take(&mut self.happened)
     }
@@ -260,7 +260,7 @@ impl DryRun {
         &self.records
     }
 
-    /// What the records amount to so far.
+    /// The report of the records so far.
     #[must_use]
     pub fn report(&self) -> Report {
         let ordered = Ordered { order: &self.order, chunks: &self.chunks, parts: &self.parts };
@@ -277,73 +277,73 @@ impl DryRun {
     }
 
     fn schedule(&mut self, place: usize, at: Timestamp, due: Due) {
-        let key = (at.max(self.now), self.decided);
-        self.decided += 1;
-        if let Some(old) = self.carried.get_mut(place).and_then(|carried| carried.next.replace(key)) {
+        let key = (at.max(self.now), self.scheduled);
+        self.scheduled += 1;
+        if let Some(old) = self.in_progress.get_mut(place).and_then(|in_progress| in_progress.next.replace(key)) {
             self.agenda.remove(&old);
         }
         self.agenda.insert(key, (place, due));
     }
 
-    /// What has been learnt about jobs meanwhile counts from now on.
-    fn take_up(&mut self, place: usize) {
-        if let Some(carried) = self.carried.get_mut(place) {
-            carried.pace = self.pace;
+    /// Uses, from now on, what has been learnt about jobs meanwhile.
+    fn refresh_pace(&mut self, place: usize) {
+        if let Some(in_progress) = self.in_progress.get_mut(place) {
+            in_progress.pace = self.pace;
         }
     }
 
     fn run(&self, place: usize) -> Option<&ChunkRun> {
-        self.carried.get(place)?.run.as_ref()
+        self.in_progress.get(place)?.run.as_ref()
     }
 
     /// When somebody asked to cancel the run, if the chunk is still to be told.
-    fn must_hear_cancel(&self, place: usize) -> Option<Timestamp> {
+    fn cancel_to_tell(&self, place: usize) -> Option<Timestamp> {
         self.cancelled.filter(|_| self.run(place).is_some_and(|run| !run.cancel_asked() && run.outcome().is_none()))
     }
 
-    /// One input, and whatever follows from it without waiting.
-    fn carry_on(&mut self, place: usize, mut input: Input) {
+    /// Feeds a chunk one input, and whatever follows without waiting.
+    fn feed(&mut self, place: usize, mut input: Input) {
         loop {
-            let must_hear_cancel = self.must_hear_cancel(place);
-            let Some(carried) = self.carried.get_mut(place) else { return };
-            let Some(mut run) = carried.run.take() else { return };
-            let context = Context { order: &self.order, pace: carried.pace, now: self.now };
-            let mut noted = Vec::new();
-            if let Some(asked_at) = must_hear_cancel {
+            let cancel_to_tell = self.cancel_to_tell(place);
+            let Some(in_progress) = self.in_progress.get_mut(place) else { return };
+            let Some(mut run) = in_progress.run.take() else { return };
+            let context = Context { order: &self.order, pace: in_progress.pace, now: self.now };
+            let mut all_records = Vec::new();
+            if let Some(asked_at) = cancel_to_tell {
                 if run.in_flight_since().is_some() {
-                    // What came of the request is judged first, and nothing is asked after it that need not be.
+                    // The answer to the request is judged first, and nothing unnecessary is asked after it.
                     let step = run.step(context, Input::Cancel { asked_at });
-                    (run, noted) = (step.run, step.records);
+                    (run, all_records) = (step.run, step.records);
                 } else {
                     input = Input::Cancel { asked_at };
                 }
             }
             let Step { run, records, next } = run.step(context, input);
-            noted.extend(records);
+            all_records.extend(records);
             if !run.wants_slot() && !matches!(next, Next::TakeSlot) {
                 self.slots.remove(&place);
             }
-            self.note(&run, noted, &next);
-            if let Some(carried) = self.carried.get_mut(place) {
-                carried.run = Some(run);
+            self.note(&run, all_records, &next);
+            if let Some(in_progress) = self.in_progress.get_mut(place) {
+                in_progress.run = Some(run);
             }
             input = match next {
-                Next::Send(request) => match self.leave(place, request, self.now) {
+                Next::Send(request) => match self.send_when_ready(place, request, self.now) {
                     Some(input) => input,
                     None => return,
                 },
                 Next::TakeSlot => Input::Slot { granted: self.take_slot(place) },
                 Next::WaitUntil { at, reason } => {
-                    let gives_place = reason == WaitReason::CoolOff && self.gives_place_back(place);
+                    let gives_place = reason == WaitReason::CoolOff && self.give_place_back(place);
                     if at > self.now || gives_place {
                         self.schedule(place, at, Due::Turn);
                         return self.start_more();
                     }
-                    // The deadline has cut the wait short, and is over.
-                    self.take_up(place);
+                    // The deadline cut the wait short, and has passed.
+                    self.refresh_pace(place);
                     Input::Tick
                 }
-                Next::Done(_) => return self.done(place),
+                Next::Done(_) => return self.end_chunk(place),
             };
         }
     }
@@ -368,19 +368,22 @@ impl DryRun {
         self.slots.contains(&place) || (taken < JOB_SLOTS && self.slots.insert(place))
     }
 
-    /// For its cool-off, days in which there is nothing to do after a job that is over. Once.
-    fn gives_place_back(&mut self, place: usize) -> bool {
-        let gives = self.carried.get_mut(place).is_some_and(|carried| !std::mem::replace(&mut carried.cooled, true));
+    /// Gives the place of a chunk back, once, for its cool-off: for days there is nothing to do, and the job is over.
+    fn give_place_back(&mut self, place: usize) -> bool {
+        let gives = self
+            .in_progress
+            .get_mut(place)
+            .is_some_and(|in_progress| !std::mem::replace(&mut in_progress.gave_place_back, true));
         self.free_places += usize::from(gives);
         gives
     }
 
-    fn done(&mut self, place: usize) {
-        let Some(carried) = self.carried.get(place) else { return };
-        if let Some(seen) = carried.run.as_ref().and_then(ChunkRun::observed_pace) {
+    fn end_chunk(&mut self, place: usize) {
+        let Some(in_progress) = self.in_progress.get(place) else { return };
+        if let Some(seen) = in_progress.run.as_ref().and_then(ChunkRun::observed_pace) {
             self.pace = self.pace.and(seen);
         }
-        self.free_places += usize::from(!carried.cooled);
+        self.free_places += usize::from(!in_progress.gave_place_back);
         self.ended += 1;
         self.start_more();
     }

@@ -1,4 +1,4 @@
-//! How a rehearsed request leaves: with a token that all chunks share, in the budget that they share, once; and what comes of it.
+//! Sends the requests of a rehearsal: with a token and within a budget that all chunks share, once each; and handles the answers.
 
 use std::time::Duration;
 
@@ -13,16 +13,22 @@ use super::{DryRun, Due, Leaving};
 use crate::http::{Delivery, TenantRequest};
 use crate::login::base64;
 
-/// No longer does a worker sleep until there is room in the budget without writing its lease anew, whereupon it asks again: a lease of
-/// 60 s, of which 40 s are to be left when a request leaves.
+/// The longest that a worker sleeps for room in the budget before it writes its lease again and asks anew. The lease lasts 60 s,
+/// and 40 s must be left when a request leaves.
 const NAP: Duration = Duration::from_secs(20);
 
 impl DryRun {
-    /// Sends a request as soon as there is a token and room for it. Gives what its chunk is told now, if that is settled.
-    pub(super) fn leave(&mut self, place: usize, request: HttpRequest, leased: Timestamp) -> Option<Input> {
-        let leaving = Leaving { request, leased, seen: self.tokens.attempts() };
-        match self.at_hand(&leaving) {
-            Some(at_hand) => self.depart(place, leaving, at_hand),
+    /// Sends a request as soon as there are a token and room in the budget. Returns the input for its chunk, if that is known at
+    /// once.
+    pub(super) fn send_when_ready(
+        &mut self,
+        place: usize,
+        request: HttpRequest,
+        lease_written: Timestamp,
+    ) -> Option<Input> {
+        let leaving = Leaving { request, lease_written, logins_seen: self.tokens.attempts() };
+        match self.token_at_hand(&leaving) {
+            Some(token_at_hand) => self.send(place, leaving, token_at_hand),
             None if self.logging_in => {
                 self.waiting_for_login.push((place, leaving));
                 None
@@ -31,22 +37,22 @@ impl DryRun {
         }
     }
 
-    fn at_hand(&self, leaving: &Leaving) -> Option<Result<Token, NoToken>> {
-        self.tokens.at_hand(self.now, leaving.request.auth == Auth::BearerRenewed, leaving.seen)
+    fn token_at_hand(&self, leaving: &Leaving) -> Option<Result<Token, NoToken>> {
+        self.tokens.at_hand(self.now, leaving.request.auth == Auth::BearerRenewed, leaving.logins_seen)
     }
 
-    /// It is its turn at the login, where perhaps nobody need ask any more.
+    /// Handles a request whose turn at the login has come. Perhaps there is a token by now.
     pub(super) fn at_login(&mut self, place: usize, leaving: Leaving) -> Option<Input> {
-        let Some(at_hand) = self.at_hand(&leaving) else { return self.log_in(place, leaving) };
+        let Some(token_at_hand) = self.token_at_hand(&leaving) else { return self.log_in(place, leaving) };
         self.logging_in = !self.waiting_for_login.is_empty();
         if self.logging_in {
             let (next, leaving) = self.waiting_for_login.remove(0);
             self.schedule(next, self.now, Due::AtLogin(leaving));
         }
-        self.depart(place, leaving, at_hand)
+        self.send(place, leaving, token_at_hand)
     }
 
-    /// Asks the login for a token, for this request and for all that come to need one meanwhile.
+    /// Asks the login for a token, for this request and for all that need one meanwhile.
     fn log_in(&mut self, place: usize, leaving: Leaving) -> Option<Input> {
         self.logging_in = true;
         let client = self.tenant.scenario.client();
@@ -60,7 +66,7 @@ impl DryRun {
         None
     }
 
-    /// The login has answered, or it is no longer waited for.
+    /// Handles the answer of the login, or the end of waiting for it.
     pub(super) fn logged_in(
         &mut self,
         place: usize,
@@ -72,9 +78,9 @@ impl DryRun {
         self.at_login(place, leaving)
     }
 
-    /// Sends a request with a token, if there is one and room in the budget.
-    fn depart(&mut self, place: usize, leaving: Leaving, token: Result<Token, NoToken>) -> Option<Input> {
-        let Leaving { request, leased, .. } = leaving;
+    /// Sends a request, if there is a token and room in the budget.
+    fn send(&mut self, place: usize, leaving: Leaving, token: Result<Token, NoToken>) -> Option<Input> {
+        let Leaving { request, lease_written, .. } = leaving;
         let token = match token {
             Ok(token) => token,
             Err(no_token) => {
@@ -83,11 +89,11 @@ impl DryRun {
             }
         };
         if let Err(at) = self.budget.take(self.now) {
-            let leased = if self.now < leased.plus(NAP) { leased } else { self.now };
-            self.schedule(place, at.min(leased.plus(NAP)), Due::Leave(request, leased));
+            let lease_written = if self.now < lease_written.plus(NAP) { lease_written } else { self.now };
+            self.schedule(place, at.min(lease_written.plus(NAP)), Due::Leave(request, lease_written));
             return None;
         }
-        if let Some(asked_at) = self.must_hear_cancel(place)
+        if let Some(asked_at) = self.cancel_to_tell(place)
             && self.run(place).is_some_and(ChunkRun::is_deleting)
         {
             return Some(Input::Objection(Objection::Cancelled { asked_at }));
@@ -101,7 +107,7 @@ impl DryRun {
         None
     }
 
-    /// Learns from an answer what concerns everybody.
+    /// Learns from an answer what concerns all chunks.
     pub(super) fn answered(&mut self, login: u64, answer: Result<HttpResponse, NoResponse>) -> Input {
         let response = match answer {
             Ok(response) => response,
@@ -116,7 +122,7 @@ impl DryRun {
         Input::Response(response)
     }
 
-    /// What the tenant answers, and when. No longer than `patience` is waited for it.
+    /// What the tenant answers, and when. The answer is waited for no longer than `patience`.
     fn exchange(
         &mut self,
         request: &HttpRequest,

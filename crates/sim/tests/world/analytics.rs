@@ -131,7 +131,7 @@ fn the_plain_service_knows_no_record_counts() {
     assert_eq!((refused.status, code(&refused).as_str()), (400, "invalid.property"));
 }
 
-/// Jobs find what analytics does not list any more.
+/// Jobs still find conversations that analytics no longer lists.
 #[test]
 fn what_is_older_than_the_horizon_is_not_listed() {
     let day = window("2023-01-10T00:00:00Z", "2023-01-11T00:00:00Z");
@@ -154,7 +154,8 @@ fn a_page_that_is_too_large_is_refused() {
     }
 }
 
-/// What a query in the background lists: of any age, some time later, on pages, and of the window alone if that is asked for.
+/// A query in the background lists conversations of any age, some time later and in pages, and only those of the window if asked
+/// to.
 #[test]
 fn a_query_in_the_background_reaches_beyond_the_horizon() {
     const JOBS: &str = "/api/v2/analytics/conversations/details/jobs";

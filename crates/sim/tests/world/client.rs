@@ -25,7 +25,7 @@ pub(crate) fn window(start: &str, end: &str) -> Window {
     Window::new(at(start), at(end)).unwrap()
 }
 
-/// A scenario from JSON, with a small population unless it says otherwise.
+/// Reads a scenario from JSON, with a small population unless it says otherwise.
 pub(crate) fn scenario(mut json: Value) -> Scenario {
     let small = json!({ "from": "2023-01-01T00:00:00Z", "to": "2023-03-01T00:00:00Z", "everySeconds": 3600 });
     let fields = json.as_object_mut().unwrap();
@@ -54,7 +54,7 @@ pub(crate) fn code(response: &HttpResponse) -> String {
 }
 
 impl Client {
-    /// A client with a token, at noon of 2024-06-01.
+    /// A client with a token, at noon on 2024-06-01.
     pub(crate) fn new(json: Value) -> Self {
         let mut client = Self::without_token(scenario(json));
         client.login();
@@ -121,7 +121,7 @@ impl Client {
         body(&response)["status"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// Records of a kind from `start` to `end`, the end included.
+    /// Counts the records of a kind from `start` to `end`, the end included.
     pub(crate) fn count(&mut self, entity: &str, start: &str, end: &str) -> u64 {
         let response = self.post("/api/v2/analytics/conversations/details/query", &counting(entity, start, end));
         let answer = body(&response);

@@ -1,4 +1,4 @@
-//! A rehearsal goes as a real run would, and always the same way.
+//! Tests that a rehearsal proceeds as a real run would, and always in the same way.
 
 use purge_core::json::FromJson;
 use purge_core::order::{Approval, Order};
@@ -203,7 +203,6 @@ fn a_rehearsal_takes_the_calls_and_the_time_that_were_estimated() {
         let plan = plan_under(api, types, days, Some(&policy.to_string()));
         let estimate = plan.estimate();
         let job = json!({"processingSeconds": estimate.assumed_job_seconds});
-        // Each way.
         let scenario = json!({"dataDeletion": job, "recordingJobs": job, "latencyMs": 125});
         let happened = to_end(&mut rehearse(&plan, &scenario));
         let made = happened.iter().filter(|h| h.request.is_some()).count() as u64;

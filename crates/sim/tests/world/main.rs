@@ -1,4 +1,4 @@
-//! The tenant as its clients see it: everything through `handle`.
+//! Tests of the tenant as its clients see it: everything goes through `handle`.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's helper may fail")]
 

@@ -40,7 +40,7 @@ fn fulfilled(client: &mut Client, request: &Value) -> Value {
     job(client, &id)
 }
 
-/// Metadata of all recordings of the conversations that started on the day of the tests.
+/// The metadata of all recordings of the conversations that started on the day of the tests.
 fn metadata(client: &mut Client) -> Vec<Value> {
     let ids = client.tenant.conversations_in(window("2023-01-10T00:00:00Z", "2023-01-11T00:00:00Z"));
     let rows = ids.iter().flat_map(|id| {
@@ -152,7 +152,7 @@ fn a_job_can_be_cancelled_until_it_has_ended() {
         assert_eq!((&job["state"], &job["totalProcessedRecordings"]), (&json!("CANCELLED"), &json!(0)));
     }
     assert_eq!(client.tenant.truth(client.now).recordings.deleted, 0);
-    // Of one that was being carried out, what had its date keeps it.
+    // When a job is cancelled while it runs, recordings that have their date keep it.
     let (processing, _) = ready(&mut client, &query(DAY));
     execute(&mut client, &processing);
     assert_eq!(client.delete(&path(&processing)).status, 204);

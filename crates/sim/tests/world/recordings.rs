@@ -5,7 +5,7 @@ use crate::client::{Client, body, code, window};
 
 const PROTECTION: &str = "/api/v2/recordings/deletionprotection";
 
-/// Conversations of one day that have recordings.
+/// The conversations of one day that have recordings.
 fn ids(client: &Client) -> Vec<String> {
     let day = window("2023-01-10T00:00:00Z", "2023-01-11T00:00:00Z");
     let items = client.tenant.inventory(Timestamp::EPOCH);

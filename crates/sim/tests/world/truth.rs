@@ -10,8 +10,8 @@ const FIRST_DAY: i64 = 1_672_531_200_000;
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Whatever is asked, however often and with whatever faults: records are left or deleted, each deletion is counted
-    /// once, nothing on hold goes, and no more jobs run at once than there are places.
+    /// Whatever is asked, however often and with whatever faults: records are either left or deleted, each deletion is counted
+    /// once, nothing on hold is deleted, and no more jobs run at once than there are places.
     #[test]
     fn nothing_is_lost_counted_twice_or_deleted_on_hold(
         seed in any::<u64>(),

@@ -1,20 +1,21 @@
-//! Audit logs: the verdict, and the first bad record.
+//! Vectors of audit logs: the verdict, and the first bad record.
 
 use purge_wasm::EvidenceCheck;
 use serde_json::{Map, Value, json};
 
-/// Of a verdict, besides the first bad record. How a broken line is broken, in words, is nobody's contract.
-const TOLD: [&str; 5] = ["good", "lines", "records", "chains", "manifestChecked"];
+/// The members of a verdict that are compared besides the first bad record. The words that say how a line is broken are not part of
+/// the contract.
+const MEMBERS: [&str; 5] = ["good", "lines", "records", "chains", "manifestChecked"];
 
 pub(crate) fn decide(file: &Value, case: &Value) -> Value {
     let lines = case["log"].as_array().unwrap().iter();
     let lines: Vec<_> = lines.map(|name| file["lines"][name.as_str().unwrap()].as_str().unwrap()).collect();
     let mut check = EvidenceCheck::new();
-    // Cut where no line ends.
+    // Fed in pieces of 1,000 bytes, cut wherever that falls.
     lines.join(case["between"].as_str().unwrap_or("\n")).as_bytes().chunks(1_000).for_each(|piece| check.feed(piece));
     let manifest = case["manifest"].as_str().map(|name| file["manifests"][name].to_string());
     let Ok(verdict) = check.finish(manifest.as_deref()) else { return json!("the manifest cannot be read") };
-    let mut out: Map<_, _> = TOLD.map(|name| (name.to_owned(), verdict[name].clone())).into_iter().collect();
+    let mut out: Map<_, _> = MEMBERS.map(|name| (name.to_owned(), verdict[name].clone())).into_iter().collect();
     if let Some(bad) = verdict["bad"].as_object() {
         let mut bad = bad.clone();
         let why = bad.remove("why").unwrap();

@@ -1,7 +1,7 @@
-//! Replays `tests/vectors` natively: what the files give is decided anew and compared with what they expect. Node and Chromium
+//! Replays `tests/vectors` natively: decides again what the files ask and compares it with what they expect. Node and Chromium
 //! replay the same files with `tests/vectors/replay.ts`.
 //!
-//! With `PURGE_BLESS=1` the expectations are written anew, here and nowhere else: read the difference before it is kept.
+//! With `PURGE_BLESS=1` the expectations are written again, here and nowhere else. Read the difference before keeping it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 mod logs;
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-/// Decides every case of every file in a folder of vectors; `decide` gets the file and the case.
+/// Decides every case of every file in a folder of vectors. `decide` gets the file and the case.
 fn replay(folder: &str, decide: fn(&Value, &Value) -> Value) {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors").join(folder);
     let bless = std::env::var_os("PURGE_BLESS").is_some();

@@ -1,10 +1,10 @@
-//! How a file of vectors is written: whatever fits stands on one line.
+//! Writes a file of vectors: whatever fits stands on one line.
 
 use serde_json::Value;
 
 const WIDTH: usize = 140;
 
-/// Members that are read first come first; the others follow in alphabetical order.
+/// Members that come first, because people read them first. The others follow in alphabetical order.
 const FIRST: [&str; 6] = ["about", "name", "asked", "answer", "text", "log"];
 /// Members that come last.
 const LAST: [&str; 2] = ["expect", "cases"];
@@ -16,10 +16,10 @@ pub(crate) fn page(file: &Value) -> String {
     out
 }
 
-/// Writes a value; `used` is what its line already has.
+/// Writes a value. `used` is how much of its line is already used.
 fn write(out: &mut String, value: &Value, depth: usize, used: usize) {
     let short = short(value);
-    // Cases are opened, so that each begins with its name.
+    // Cases are spread over lines, so that each begins with its name.
     if used + short.len() < WIDTH && !short.contains("\"expect\"") || !(value.is_array() || value.is_object()) {
         out.push_str(&short);
         return;

@@ -1,12 +1,12 @@
-//! Requests and policies: findings, or a plan.
+//! Vectors of requests and policies: findings, or a plan.
 
 use purge_wasm::{PlanHandle, plan};
 use serde_json::{Map, Value, json};
 
-/// So many rows are compared one by one; the digest covers the rest.
+/// The number of rows that are compared one by one; the digest covers the rest.
 const ROWS: usize = 8;
 
-/// The case's request: its text, or the file's request with members replaced and taken out.
+/// The request of the case: its text, or the request of the file with members replaced and removed.
 fn request(file: &Value, case: &Value) -> String {
     if let Some(text) = case["text"].as_str() {
         return text.to_owned();
@@ -19,15 +19,15 @@ fn request(file: &Value, case: &Value) -> String {
     Value::Object(request).to_string()
 }
 
-/// A member of the case, or else of the file.
-pub(crate) fn of<'a>(name: &str, file: &'a Value, case: &'a Value) -> &'a Value {
+/// A member of the case or, if it has none, of the file.
+pub(crate) fn member_of<'a>(name: &str, file: &'a Value, case: &'a Value) -> &'a Value {
     case.get(name).unwrap_or(&file[name])
 }
 
 pub(crate) fn planned(file: &Value, case: &Value) -> PlanHandle {
-    let policy = of("policy", file, case);
+    let policy = member_of("policy", file, case);
     let policy = (!policy.is_null()).then(|| policy.as_str().map_or_else(|| policy.to_string(), str::to_owned));
-    plan(&request(file, case), policy, &of("context", file, case).to_string()).unwrap()
+    plan(&request(file, case), policy, &member_of("context", file, case).to_string()).unwrap()
 }
 
 fn text(value: &Value) -> &str {
@@ -60,7 +60,7 @@ pub(crate) fn decide(file: &Value, case: &Value) -> Value {
         for name in ["digest", "shortCode", "chunks", "parts"] {
             out.insert(name.to_owned(), summary[name].clone());
         }
-        let submit = handle.submit(1, text(&of("context", file, case)["now"])).unwrap();
+        let submit = handle.submit(1, text(&member_of("context", file, case)["now"])).unwrap();
         let body: Value = serde_json::from_str(text(&submit["body"])).unwrap();
         out.insert(
             "submits".to_owned(),

@@ -1,4 +1,4 @@
-//! Answers of Genesys Cloud: what they mean, and what is read from them. The wasm does not show this by itself; runs do.
+//! Vectors of answers of Genesys Cloud: what they mean, and what is read from them. The wasm shows this only through runs.
 
 use purge_core::analytics::read_count;
 use purge_core::api::{data_deletion, protection, recording_jobs};
@@ -15,7 +15,7 @@ pub(crate) fn decide(file: &Value, case: &Value) -> Value {
     let response = HttpResponse {
         status: answer["status"].as_u64().unwrap().try_into().unwrap(),
         headers: headers.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect(),
-        // A body that is no JSON is given as text.
+        // A body that is not JSON is given as text.
         body: match answer.get("body") {
             None => String::new(),
             Some(Value::String(text)) => text.clone(),
@@ -27,29 +27,29 @@ pub(crate) fn decide(file: &Value, case: &Value) -> Value {
     let reply = match Reply::of(&response, now) {
         Ok(reply) => reply,
         Err(TurnedAway::RateLimited { retry_after, cause }) => {
-            return json!({ "means": "rateLimited", "pauseMs": pause(retry_after), "cause": told(&cause) });
+            return json!({ "means": "rateLimited", "pauseMs": pause(retry_after), "cause": cause_json(&cause) });
         }
-        Err(TurnedAway::Unauthorized(cause)) => return json!({ "means": "unauthorized", "cause": told(&cause) }),
+        Err(TurnedAway::Unauthorized(cause)) => return json!({ "means": "unauthorized", "cause": cause_json(&cause) }),
     };
     match reply {
         Reply::Json(body) => json!({ "means": "json", "read": read(case["asked"].as_str().unwrap(), &body) }),
         Reply::Empty => json!({ "means": "empty" }),
         Reply::Unwell { retry_after, cause } => {
-            json!({ "means": "unwell", "pauseMs": pause(retry_after), "cause": told(&cause) })
+            json!({ "means": "unwell", "pauseMs": pause(retry_after), "cause": cause_json(&cause) })
         }
-        Reply::Missing(cause) => json!({ "means": "missing", "cause": told(&cause) }),
-        Reply::Conflict(cause) => json!({ "means": "conflict", "cause": told(&cause) }),
-        Reply::Refused(cause) => json!({ "means": "refused", "cause": told(&cause) }),
-        // What the JSON reader says about a broken body is nobody's contract.
+        Reply::Missing(cause) => json!({ "means": "missing", "cause": cause_json(&cause) }),
+        Reply::Conflict(cause) => json!({ "means": "conflict", "cause": cause_json(&cause) }),
+        Reply::Refused(cause) => json!({ "means": "refused", "cause": cause_json(&cause) }),
+        // The words of the JSON reader about a broken body are not part of the contract.
         Reply::Unreadable(cause) => json!({ "means": "unreadable", "code": cause.code }),
     }
 }
 
-fn told(cause: &Cause) -> Value {
+fn cause_json(cause: &Cause) -> Value {
     serde_json::to_value(cause).unwrap()
 }
 
-/// What is read from a body that answers what was asked; null when it cannot be trusted.
+/// What is read from a body that answers the question `asked`; null when it cannot be trusted.
 fn read(asked: &str, body: &Value) -> Value {
     match asked {
         "dataDeletion.submit" => json!(data_deletion::read_id(body)),
@@ -58,7 +58,7 @@ fn read(asked: &str, body: &Value) -> Value {
             Some(data_deletion::Status::Completed) => json!("completed"),
             Some(data_deletion::Status::InProgress(word)) => json!({ "inProgress": word }),
             Some(data_deletion::Status::Unknown(word)) => json!({ "unknown": word }),
-            Some(data_deletion::Status::Failed(cause)) => json!({ "failed": told(&cause) }),
+            Some(data_deletion::Status::Failed(cause)) => json!({ "failed": cause_json(&cause) }),
         },
         "recordingJobs.job" => recording_jobs::read_job(body).as_ref().map_or(Value::Null, job),
         "recordingJobs.list" => match recording_jobs::read_list(body) {
@@ -76,7 +76,7 @@ fn read(asked: &str, body: &Value) -> Value {
     }
 }
 
-/// A request for recordings of every kind but the screen.
+/// A request for recordings of every kind but screen recordings.
 fn recordings() -> PurgeRequest {
     serde_json::from_value(json!({
         "version": 1, "name": "q", "api": "recordingJobs", "recordTypes": ["recording"],
@@ -94,7 +94,7 @@ fn job(job: &recording_jobs::Job) -> Value {
         recording_jobs::State::Fulfilled => json!("fulfilled"),
         recording_jobs::State::Cancelled => json!("cancelled"),
         recording_jobs::State::Unknown => json!({ "unknown": job.state_text }),
-        recording_jobs::State::Failed(cause) => json!({ "failed": told(cause) }),
+        recording_jobs::State::Failed(cause) => json!({ "failed": cause_json(cause) }),
     };
     let all = [
         ("id", json!(job.id)),
@@ -108,7 +108,7 @@ fn job(job: &recording_jobs::Job) -> Value {
         ("actionDate", json!(job.action_date)),
         ("window", json!(job.window.map(|window| window.to_string()))),
     ];
-    // What is absent says so by not being there.
+    // An absent value is left out.
     all.into_iter()
         .filter(|(_, value)| !value.is_null())
         .map(|(name, value)| (name.to_owned(), value))

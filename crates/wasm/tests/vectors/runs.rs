@@ -1,4 +1,4 @@
-//! Whole runs against a simulated tenant: what every chunk comes to, and the bytes of the audit log.
+//! Vectors of whole runs against a simulated tenant: how every chunk ends, and the bytes of the audit log.
 
 use std::time::Duration;
 
@@ -6,15 +6,15 @@ use purge_core::time::Timestamp;
 use purge_wasm::{Rehearsal, file_digest};
 use serde_json::{Map, Value, json};
 
-use crate::plans::{of, planned};
+use crate::plans::{member_of, planned};
 
-/// More happenings than any run here has.
+/// More happenings than any of these runs has.
 const MOST: u32 = 1_000_000;
 
-/// Of a chunk, besides its outcome; what was not measured is not there.
+/// The members of a chunk that are compared besides its outcome. A member that was not measured is left out.
 const COUNTS: [&str; 6] = ["submits", "requests", "before", "recordsDeleted", "remaining", "protected"];
 
-/// The file's scenario, with what the case adds.
+/// The scenario of the file, with what the case adds.
 fn scenario(file: &Value, case: &Value) -> Value {
     let mut scenario = file["scenario"].as_object().unwrap().clone();
     scenario.extend(case["scenario"].as_object().cloned().unwrap_or_default());
@@ -23,14 +23,14 @@ fn scenario(file: &Value, case: &Value) -> Value {
 
 pub(crate) fn decide(file: &Value, case: &Value) -> Value {
     let mut plan = planned(file, case).plan_file().unwrap();
-    // Somebody has edited the plan file.
+    // The plan file is edited.
     if let Some(edit) = case["edit"].as_array() {
         let edited = plan.replacen(edit[0].as_str().unwrap(), edit[1].as_str().unwrap(), 1);
         assert_ne!(edited, plan, "the plan file has no {}", edit[0]);
         plan = edited;
     }
-    let now = of("context", file, case)["now"].as_str().unwrap();
-    let approver = of("approvedBy", file, case).as_str().unwrap();
+    let now = member_of("context", file, case)["now"].as_str().unwrap();
+    let approver = member_of("approvedBy", file, case).as_str().unwrap();
     let mut rehearsal = match Rehearsal::new(&plan, approver, &scenario(file, case).to_string(), now) {
         Ok(rehearsal) => rehearsal,
         Err(refused) => return json!({ "refused": refused }),
