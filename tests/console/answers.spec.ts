@@ -73,6 +73,7 @@ const DRIFTS = [
   ['"exitCode":', '"exit":'],
   ['"slots":null', '"slots":[]'],
   ['"requestsPerMinute":', '"perMinute":'],
+  ['"state":"rejected"', '"state":"refused"'],
 ] as const
 
 test('the page’s types of the server’s answers are those of the server', async ({ page, complaints: heard }) => {

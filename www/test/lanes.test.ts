@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { attempts, Tracks, type Bar, type Seen } from '../src/state/tracks'
 
-const seen = (state: string, more: Partial<Seen> = {}): Seen => ({ state, wait: null, outcome: null, ...more })
+const seen = (state: Seen['state'], more: Partial<Seen> = {}): Seen => ({ state, wait: null, outcome: null, ...more })
 const ended = seen('verified', { outcome: 'verified' })
 const short = ({ lane, chunk, from, to, phase, why }: Bar): unknown[] => [lane, chunk, from, to, phase, why]
 

@@ -60,7 +60,7 @@ export interface AuditRecord {
   chunk: number
   attempt: number
   timestamp: string
-  status: string
+  status: ChunkView['state']
   event: { kind: string; reason?: WaitReason; outcome?: Outcome }
 }
 

@@ -1,5 +1,5 @@
 // Which chunk is in which lane, and what it does there since when: the bars of a rehearsal, and of a run that is watched.
-import type { ChunkView, WaitReason } from '../types'
+import type { ChunkState, ChunkView, WaitReason } from '../types'
 
 export type Phase = 'check' | 'submit' | 'wait' | 'delete' | 'verify' | 'end'
 
@@ -17,11 +17,11 @@ const WAITS: Record<WaitReason['kind'], boolean> = {
   rateLimited: true, backoff: true, requestBudget: true, slotBusy: true, confirmingSubmit: true, indexLag: true, coolOff: true,
   jobPending: false, inFlight: false,
 }
-const PHASES: Record<string, Phase> = {
+const PHASES: Partial<Record<ChunkView['state'], Phase>> = {
   queued: 'check', checkingHolds: 'check', counting: 'check', submitting: 'submit', executing: 'submit', preparing: 'submit',
   deleting: 'delete', verifying: 'verify', collectingFailures: 'verify', waitingForSlot: 'wait', confirmingSubmit: 'wait',
   cancelling: 'submit',
-}
+} satisfies Record<ChunkState, Phase>
 
 /** What is known of a chunk at a time. */
 export type Seen = Pick<ChunkView, 'state' | 'wait' | 'outcome'>
