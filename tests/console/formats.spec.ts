@@ -4,8 +4,8 @@ import { expect, test } from '@playwright/test'
 import { readCounts } from '../../www/src/state/counts'
 import { readRows } from '../../www/src/state/rows'
 import { placeOf } from '../../www/src/state/pointer'
-import { command, quoted } from '../../www/src/state/shell'
-import { divide } from '../../www/src/state/volume'
+import { command, shellQuoted } from '../../www/src/state/shell'
+import { spreadCounts } from '../../www/src/state/volume'
 import { commands } from '../../www/src/state/commands'
 
 const DAY = 86_400_000
@@ -83,7 +83,7 @@ test('counts are divided by time, and only what was not divided is exact', () =>
     ends: Float64Array.of(JAN + DAY, JAN + 1.5 * DAY, JAN + 2 * DAY, JAN + 3 * DAY),
     dispositions: Uint8Array.of(0, 1, 0, 0),
   }
-  const { records, exact, inChunks, kept, inChunksExact } = divide(plan, two)
+  const { records, exact, inChunks, kept, inChunksExact } = spreadCounts(plan, two)
   expect([...records]).toEqual([1204, 499, 499, Number.NaN])
   expect([...exact]).toEqual([1, 0, 0, 0])
   expect({ inChunks, kept, inChunksExact }).toEqual({ inChunks: 1703, kept: 499, inChunksExact: false })
@@ -116,7 +116,7 @@ test('what is quoted for the shell arrives as it was', () => {
   const words = ['plain', 'two words', "it's", '$HOME', '`id`', '"', '\\', '', 'ünï', '*', 'a;b', '{"a":1}', '-n', "''"]
   const echoed = execFileSync('sh', ['-c', command('printf', '%s\\n', ...words)], { encoding: 'utf8' })
   expect(echoed.split('\n').slice(0, -1)).toEqual(words)
-  expect(quoted('a.plan.json')).toBe('a.plan.json')
+  expect(shellQuoted('a.plan.json')).toBe('a.plan.json')
 })
 
 const handed = { name: "it's", digest: 'sha256:00', runId: 'run-1', approver: "D'Arcy; rm -rf /", policy: false, secondPerson: false }

@@ -16,12 +16,12 @@ export function length(ms: number): string {
 }
 
 /** A time that was measured here. Some browsers measure in whole milliseconds: what they say is none was less than one. */
-export function measured(ms: number): string {
+export function measuredTime(ms: number): string {
   return ms < 0.05 ? '<1 ms' : `${ms.toFixed(ms < 10 ? 1 : 0)} ms`
 }
 
 /** A length of time to the millisecond, for sums that people add up. */
-export function exactly(ms: number): string {
+export function exactLength(ms: number): string {
   return inUnits(ms, UNITS.length)
 }
 
@@ -98,7 +98,7 @@ export function bytes(size: number): string {
 }
 
 /** A time to come that somebody typed: `12:05`, `12:05:30`, `2026-11-30 12:05`, or `+90` and `+1:30` from now. Null for nothing, undefined for anything else. */
-export function timeIn(text: string, now: number): number | null | undefined {
+export function parseTimeToCome(text: string, now: number): number | null | undefined {
   const typed = text.trim()
   if (typed === '') return null
   if (/^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?$/.test(typed)) {

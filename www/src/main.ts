@@ -4,7 +4,7 @@ import { start } from './core'
 import { listen } from './keys'
 import { takeToken } from './state/served'
 import { guardDrops } from './state/dropping'
-import { begin, get, painted } from './state/store'
+import { begin, freeDiscarded, get } from './state/store'
 import { t } from './texts/page'
 import { footer, header } from './views/frame'
 import { certificate, compareView, drawCompare, drawRehearsal, evidenceView, fetchSheet, laterDialogs, rehearseView, sheet } from './views/later'
@@ -31,7 +31,7 @@ function paintNow(): void {
   if (view === 'compare') drawCompare()
   if (view === 'rehearse') drawRehearsal()
   if (view === 'watch') drawWatch()
-  painted()
+  freeDiscarded()
   document.title = title(printing)
   keepFocus(focused)
 }

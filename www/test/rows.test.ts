@@ -1,7 +1,7 @@
 // Rows of a spreadsheet for the policy: no hold is lost without a word, and none is made up.
 import { expect, test } from 'vitest'
 import { readCounts } from '../src/state/counts'
-import { decoded, garbled } from '../src/state/decode'
+import { decodeText, isGarbled } from '../src/state/decode'
 import { readRows } from '../src/state/rows'
 import { instant } from '../src/format'
 
@@ -71,8 +71,8 @@ test('a file is read in the encoding that its first bytes name', () => {
   const text = 'hold\tMüller'
   const bytes = (encoding: 'utf16le' | 'utf8'): Uint8Array => new Uint8Array(Buffer.from(`\uFEFF${text}`, encoding))
   const swapped = new Uint8Array(Buffer.from(`\uFEFF${text}`, 'utf16le').swap16())
-  for (const one of [bytes('utf16le'), swapped, bytes('utf8'), new Uint8Array(Buffer.from(text))]) expect(decoded(one)).toBe(text)
-  expect([garbled(text), garbled(decoded(new Uint8Array(Buffer.from(text, 'latin1')))), garbled('\x89PNG\0')]).toEqual([false, true, true])
+  for (const one of [bytes('utf16le'), swapped, bytes('utf8'), new Uint8Array(Buffer.from(text))]) expect(decodeText(one)).toBe(text)
+  expect([isGarbled(text), isGarbled(decodeText(new Uint8Array(Buffer.from(text, 'latin1')))), isGarbled('\x89PNG\0')]).toEqual([false, true, true])
 })
 
 test('a count with more cells than there are columns is not read', () => {

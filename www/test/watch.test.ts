@@ -18,7 +18,7 @@ test('why an act was refused stays until the next act, whatever is asked in betw
   const said = (): string[] => run.problem.map(({ code }) => code)
   answers.push('run.policy', { chunks: [], next: null })
   await run.act('retry')
-  await run.turn(0)
+  await run.showAfter(0)
   expect(answers).toEqual([])
   expect(said()).toEqual(['run.policy'])
   await run.act('retry')

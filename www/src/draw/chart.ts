@@ -1,6 +1,6 @@
 // The lanes as people handle them: a cursor in time and lane, by tap and keys. How they are moved and zoomed is in viewport.ts,
 // what they look like in gantt.ts.
-import { barIn, gantt, laneAt, reach, type Drawn } from './gantt'
+import { barIn, drawGantt, laneAt, reach, type Drawn } from './gantt'
 import type { Happening } from '../state/scenario'
 import type { Bar } from '../state/tracks'
 import { Viewport } from './viewport'
@@ -12,9 +12,9 @@ const KEPT = 0.8
 
 export interface ChartEvents {
   /** Somebody chose a time; null is the present. */
-  chosen: (at: number | null) => void
+  choose: (at: number | null) => void
   /** What is under the pointer, or else at the cursor, has changed; of all the time that there is to see. */
-  told: (at: number, bar: Bar | null, reach: readonly [from: number, to: number]) => void
+  read: (at: number, bar: Bar | null, reach: readonly [from: number, to: number]) => void
 }
 
 export class Chart {
@@ -23,7 +23,7 @@ export class Chart {
   readonly #view: Viewport
   #drawn: Drawn | null = null
   #lane = 0
-  #whole = true
+  #showsAll = true
   #follows = true
   #hovered: { at: number; lane: number } | null = null
   #carried: { what: Happening; at: number } | null = null
@@ -57,7 +57,7 @@ export class Chart {
 
   show(drawn: Drawn): void {
     this.#drawn = drawn
-    if (this.#whole) {
+    if (this.#showsAll) {
       ;[this.#view.from, this.#view.to] = reach(drawn)
     } else if (this.#follows && drawn.lookAt === null && drawn.now > this.#view.from + KEPT * this.#view.width) {
       this.#view.from = drawn.now - KEPT * this.#view.width
@@ -98,7 +98,7 @@ export class Chart {
     if (!this.#drawn) return
     const [first, last] = reach(this.#drawn)
     const { from, to } = this.#view
-    this.#whole = from <= first && to >= last
+    this.#showsAll = from <= first && to >= last
     this.#follows = this.#drawn.now >= from && this.#drawn.now <= to
     this.#draw()
   }
@@ -108,9 +108,9 @@ export class Chart {
     const { begun, now } = this.#drawn
     const whole = Math.round(Math.max(at, begun) / 1000) * 1000
     // To the second, but for the beginning and the present themselves.
-    this.#events.chosen(Math.abs(at - now) < 1 ? null : at <= begun ? begun : Math.max(whole, begun))
+    this.#events.choose(Math.abs(at - now) < 1 ? null : at <= begun ? begun : Math.max(whole, begun))
     const { from, to, width } = this.#view
-    if (!this.#whole && (at < from || at > to)) this.#view.place(at - width / 2, width)
+    if (!this.#showsAll && (at < from || at > to)) this.#view.place(at - width / 2, width)
   }
 
   /** Where something happened in this lane, or in all, before now. */
@@ -141,7 +141,7 @@ export class Chart {
       ArrowRight: () => this.#choose(later()), ArrowLeft: () => this.#choose(earlier()),
       ArrowDown: lane(1), ArrowUp: lane(-1),
       PageUp: () => this.#choose(at + page), PageDown: () => this.#choose(at - page),
-      Home: () => this.#choose(drawn.begun), End: () => this.#events.chosen(null), Escape: () => this.#events.chosen(null),
+      Home: () => this.#choose(drawn.begun), End: () => this.#events.choose(null), Escape: () => this.#events.choose(null),
     }
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey
     const act = this.#view.key(event) ?? (plain ? known[event.key] : undefined)
@@ -154,12 +154,12 @@ export class Chart {
   #tell(): void {
     if (!this.#drawn) return
     const { at, lane } = this.#hovered ?? { at: this.#cursor(), lane: this.#lane }
-    this.#events.told(at, at <= this.#drawn.now ? barIn(this.#drawn, lane, at) : null, reach(this.#drawn))
+    this.#events.read(at, at <= this.#drawn.now ? barIn(this.#drawn, lane, at) : null, reach(this.#drawn))
   }
 
   #draw(): void {
     if (!this.#drawn) return
     const { from, to } = this.#view
-    gantt(this.#canvas, this.#drawn, { from, to, lane: this.#lane, carried: this.#carried })
+    drawGantt(this.#canvas, this.#drawn, { from, to, lane: this.#lane, carried: this.#carried })
   }
 }

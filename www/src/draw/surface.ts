@@ -7,7 +7,7 @@ export interface Surface {
 }
 
 /** The canvas, cleared, in CSS pixels; null while it has no size. */
-export function surface(canvas: HTMLCanvasElement): Surface | null {
+export function prepareSurface(canvas: HTMLCanvasElement): Surface | null {
   const { clientWidth, clientHeight } = canvas
   const context = canvas.getContext('2d')
   if (!context || clientWidth < 1 || clientHeight < 1) return null
@@ -28,28 +28,28 @@ export function surface(canvas: HTMLCanvasElement): Surface | null {
 const forced = matchMedia('(forced-colors: active)')
 
 /** Draws an edge around what was filled, where the system's colours do not tell a plain fill from the ground. */
-export function edge(context: CanvasRenderingContext2D, left: number, top: number, width: number, height: number): void {
+export function drawEdge(context: CanvasRenderingContext2D, left: number, top: number, width: number, height: number): void {
   if (!forced.matches || width < 3) return
   context.strokeStyle = colour('ink')
   context.lineWidth = 1
   context.strokeRect(left + 0.5, top + 0.5, width - 1, height - 1)
 }
 
-const known = new Map<string, string>()
-let knownFor = ''
+const colours = new Map<string, string>()
+let coloursFor = ''
 
 /** The theme's variable of that name. Asking the browser makes it lay out the page, so each is asked for once a theme. */
 export function colour(name: string): string {
   const now = `${document.documentElement.dataset['theme'] ?? ''} ${forced.matches}`
-  if (now !== knownFor) {
-    known.clear()
+  if (now !== coloursFor) {
+    colours.clear()
     fills.clear()
-    knownFor = now
+    coloursFor = now
   }
-  let found = known.get(name)
+  let found = colours.get(name)
   if (found === undefined) {
     found = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()
-    known.set(name, found)
+    colours.set(name, found)
   }
   return found
 }

@@ -1,9 +1,9 @@
 // The timeline as people handle it. How it is moved and zoomed is in viewport.ts, what it looks like in band.ts.
 import type { Plan } from '../core'
-import { ends, partAt } from '../state/parts'
+import { partAt, rangeOf } from '../state/parts'
 import type { Bucket } from '../state/counts'
-import { band } from './band'
-import { surface } from './surface'
+import { drawBand } from './band'
+import { prepareSurface } from './surface'
 import { Viewport } from './viewport'
 
 /** Where what is around the timeline scrolls, as the style has it. */
@@ -31,7 +31,7 @@ export class Timeline {
     this.#canvas = canvas
     this.#events = events
     this.#view = new Viewport(canvas, {
-      limits: () => (this.#plan ? ends(this.#plan) : [0, 1]),
+      limits: () => (this.#plan ? rangeOf(this.#plan) : [0, 1]),
       middle: () => this.#middle(),
       tap: (at) => {
         const part = this.#plan ? partAt(this.#plan, at) : null
@@ -51,8 +51,8 @@ export class Timeline {
   }
 
   show(plan: Plan, selected: number | null, buckets: readonly Bucket[]): void {
-    const [first, last] = ends(plan)
-    const known = this.#plan ? ends(this.#plan) : [Number.NaN, Number.NaN]
+    const [first, last] = rangeOf(plan)
+    const known = this.#plan ? rangeOf(this.#plan) : [Number.NaN, Number.NaN]
     const jumped = selected !== null && selected !== this.#selected
     this.#plan = plan
     this.#selected = selected
@@ -117,9 +117,9 @@ export class Timeline {
 
   #draw(): void {
     if (!this.#plan || this.#plan.starts.length === 0) return
-    const drawing = surface(this.#canvas)
+    const drawing = prepareSurface(this.#canvas)
     if (!drawing) return
     const { from, to } = this.#view
-    band(drawing, { plan: this.#plan, from, to, selected: this.#selected, buckets: this.#buckets })
+    drawBand(drawing, { plan: this.#plan, from, to, selected: this.#selected, buckets: this.#buckets })
   }
 }

@@ -9,13 +9,13 @@ let latest: Documents | null = null
 const same = (a: Documents, b: Documents): boolean => a.request === b.request && a.policy === b.policy
 
 /** The address holds that: the latest step is there. */
-export function settled(documents: Documents): void {
+export function noteInAddress(documents: Documents): void {
   if (latest !== null && !same(documents, latest)) after = []
   latest = documents
 }
 
 /** The address cannot hold that: it is a step here, if it is one. */
-export function added(documents: Documents): void {
+export function noteBeyond(documents: Documents): void {
   if (latest !== null && same(documents, latest)) return
   if (latest !== null) before.push(latest)
   after = []
@@ -23,12 +23,12 @@ export function added(documents: Documents): void {
 }
 
 /** The step before, if it is one that came after those in the address. */
-export const back = (now: Documents): Documents | null => moved(before, after, now)
-export const forth = (now: Documents): Documents | null => moved(after, before, now)
+export const back = (now: Documents): Documents | null => move(before, after, now)
+export const forth = (now: Documents): Documents | null => move(after, before, now)
 export const canGoBack = (): boolean => before.length > 0
 export const canGoForth = (): boolean => after.length > 0
 
-function moved(from: Documents[], to: Documents[], now: Documents): Documents | null {
+function move(from: Documents[], to: Documents[], now: Documents): Documents | null {
   const there = from.pop()
   if (!there) return null
   to.push(now)
@@ -37,7 +37,7 @@ function moved(from: Documents[], to: Documents[], now: Documents): Documents | 
 }
 
 /** Another address is shown from now on; what no address holds can be brought back by redo. */
-export function left(now: Documents | null): void {
+export function leaveAddress(now: Documents | null): void {
   before = []
   after = now ? [now] : []
   latest = null

@@ -1,6 +1,6 @@
 // What differs between two requests with their policies, member by member, wherever that shows: two plans may have the same windows
 // and delete different things.
-import { fields, type Documents, type Json } from './document'
+import { parseFields, type Documents, type Json } from './document'
 
 export interface Change {
   inPolicy: boolean
@@ -12,20 +12,20 @@ export interface Change {
 }
 
 export function changes(before: Documents, after: Documents): Change[] {
-  const policy = (documents: Documents): Json | undefined => (documents.policy === null ? undefined : (fields(documents.policy) ?? undefined))
+  const policy = (documents: Documents): Json | undefined => (documents.policy === null ? undefined : (parseFields(documents.policy) ?? undefined))
   return [
-    ...inside(fields(before.request) ?? undefined, fields(after.request) ?? undefined, []).map((one) => ({ ...one, inPolicy: false })),
-    ...inside(policy(before), policy(after), []).map((one) => ({ ...one, inPolicy: true })),
+    ...differencesIn(parseFields(before.request) ?? undefined, parseFields(after.request) ?? undefined, []).map((one) => ({ ...one, inPolicy: false })),
+    ...differencesIn(policy(before), policy(after), []).map((one) => ({ ...one, inPolicy: true })),
   ]
 }
 
 type Place = Omit<Change, 'inPolicy'>
 
-function inside(before: Json | undefined, after: Json | undefined, path: string[]): Place[] {
+function differencesIn(before: Json | undefined, after: Json | undefined, path: string[]): Place[] {
   const [had, has] = [members(before), members(after)]
   if (had === null || has === null) return same(before, after) ? [] : [{ path, before, after }]
   const names = [...new Set([...had.keys(), ...has.keys()])]
-  return names.flatMap((name) => inside(had.get(name), has.get(name), [...path, name]))
+  return names.flatMap((name) => differencesIn(had.get(name), has.get(name), [...path, name]))
 }
 
 /** Members by their names: those of a list by their ids, or else by their places, from 1. Null for what is one value. */

@@ -1,6 +1,6 @@
 // How a plan is carried out elsewhere: the exact command lines.
 import { t } from '../texts/handover'
-import { command, quoted } from './shell'
+import { command, shellQuoted } from './shell'
 
 /** What is carried out, and on whose word. */
 export interface Handed {
@@ -24,7 +24,7 @@ export function commands({ name, digest, runId, approver, policy, secondPerson }
   const plan = `${name}.plan.json`
   const inForce = policy ? ['--policy', 'policy.json'] : []
   const approvedBy = approver === '' ? { raw: '"${APPROVER:?}"' } : approver
-  const run = runId === '' ? '"${RUN:?}"' : quoted(runId)
+  const run = runId === '' ? '"${RUN:?}"' : shellQuoted(runId)
   const status = runId === '' ? { raw: `'{"action":"status","runId":"'${run}'"}'` } : JSON.stringify({ action: 'status', runId })
   const output = (key: string): string =>
     `$(${command('aws', 'cloudformation', 'describe-stacks', '--stack-name', 'genesys-purge', '--query', `Stacks[0].Outputs[?OutputKey==\`${key}\`].OutputValue`, '--output', 'text')})`

@@ -1,8 +1,8 @@
 // Reads counts by time: forgiving in formats (CSV with any separator, JSON in several shapes, the answer of an analytics query),
 // strict in values, and everything that could not be read is named with its reason.
 import { t } from '../texts/dialogs'
-import { garbled } from './decode'
-import { table, type TableRow } from './table'
+import { isGarbled } from './decode'
+import { readTable, type TableRow } from './table'
 
 export interface Bucket {
   from: number
@@ -25,7 +25,7 @@ export interface Counts {
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
-const MOST = 400_000
+const MOST_COUNTS = 400_000
 
 /** A time as written: where it begins, and its length if the way it is written says so. */
 interface When {
@@ -59,7 +59,7 @@ export function readCounts(text: string): Counts {
 function collect(items: Item[]): Counts {
   const unread: Unread[] = []
   const read: (When & { count: number; line: number; text: string })[] = []
-  for (const { line, text, when, count, wrong } of items.slice(0, MOST)) {
+  for (const { line, text, when, count, wrong } of items.slice(0, MOST_COUNTS)) {
     const time = readTime(when)
     const number = readCount(count)
     if (wrong !== undefined) unread.push({ line, text, why: wrong })
@@ -67,7 +67,7 @@ function collect(items: Item[]): Counts {
     else if (typeof number === 'string') unread.push({ line, text, why: number })
     else read.push({ ...time, count: number, line, text })
   }
-  if (items.length > MOST) unread.push({ line: MOST + 1, text: '', why: t.volume.tooMany })
+  if (items.length > MOST_COUNTS) unread.push({ line: MOST_COUNTS + 1, text: '', why: t.volume.tooMany })
   read.sort((a, b) => a.from - b.from)
   const step = stepOf(read)
   const buckets: Bucket[] = []
@@ -138,20 +138,20 @@ function fromAnalytics(value: unknown): Item[] | null {
 }
 
 function fromTable(text: string): Item[] {
-  const rows = table(text, ' ').filter((row) => !row.text.startsWith('#'))
+  const rows = readTable(text, ' ').filter((row) => !row.text.startsWith('#'))
   const head = (rows[0]?.cells ?? []).map(plainName)
   const [when, count] = [head.findIndex((name) => WHEN.test(name)), head.findIndex((name) => COUNT.test(name))]
   const hasHead = when >= 0 || count >= 0 || !/\d/.test(rows[0]?.text ?? '')
   const columns = hasHead && when >= 0 && count >= 0 ? [when, count] : [0, 1]
   const most = hasHead ? head.length : 2
   return rows.slice(hasHead ? 1 : 0).map((row) => ({
-    line: row.line, text: row.text, when: row.cells[columns[0] ?? 0], count: row.cells[columns[1] ?? 1], ...wrongIn(row, most),
+    line: row.line, text: row.text, when: row.cells[columns[0] ?? 0], count: row.cells[columns[1] ?? 1], ...objectionTo(row, most),
   }))
 }
 
 /** A count with an unquoted separator of thousands has more cells than there are columns: its first digits are no count. */
-function wrongIn({ cells, open }: TableRow, most: number): { wrong?: string } {
-  if (cells.some(garbled)) return { wrong: t.policy.garbled }
+function objectionTo({ cells, open }: TableRow, most: number): { wrong?: string } {
+  if (cells.some(isGarbled)) return { wrong: t.policy.garbled }
   if (open) return { wrong: t.policy.openQuote }
   return cells.findLastIndex((cell) => cell !== '') >= most ? { wrong: t.policy.tooManyCells(most) } : {}
 }
@@ -160,12 +160,12 @@ function wrongIn({ cells, open }: TableRow, most: number): { wrong?: string } {
 const [FIRST, LAST] = [Date.parse('0001-01-01T00:00:00Z'), Date.parse('9999-12-31T23:59:59.999Z')]
 
 function readTime(value: unknown): When | string {
-  const time = written(value)
+  const time = parseTime(value)
   return typeof time === 'string' || (time.from >= FIRST && time.from + (time.length ?? 1) - 1 <= LAST) ? time : t.volume.badTime
 }
 
 /** The time, UTC unless it names an offset, or why it is none. */
-function written(value: unknown): When | string {
+function parseTime(value: unknown): When | string {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value > 1e11) return { from: value, length: null }
   if (typeof value !== 'string' || value.trim() === '') return t.volume.noTime
   const text = value.trim()

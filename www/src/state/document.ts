@@ -9,7 +9,7 @@ export type Json = null | boolean | number | string | Json[] | { [name: string]:
 export type Fields = { [name: string]: Json }
 
 /** The text as an object, or null when it is none: then only the text itself can be edited. */
-export function fields(text: string): Fields | null {
+export function parseFields(text: string): Fields | null {
   try {
     const value = JSON.parse(text) as Json
     return value !== null && typeof value === 'object' && !Array.isArray(value) ? value : null
@@ -19,11 +19,11 @@ export function fields(text: string): Fields | null {
 }
 
 /** Whether core could not even read that document: then its fields are not what its text says. */
-export function refused(findings: readonly { code: string; pointer: string }[], document: 'request' | 'policy'): boolean {
+export function isUnreadable(findings: readonly { code: string; pointer: string }[], document: 'request' | 'policy'): boolean {
   return findings.some(({ code, pointer }) => code.startsWith('json.') && pointer.startsWith('policy#') === (document === 'policy'))
 }
 
-export function at(value: Json | undefined, path: readonly (string | number)[]): Json | undefined {
+export function valueAt(value: Json | undefined, path: readonly (string | number)[]): Json | undefined {
   let here: Json | undefined = value
   for (const step of path) {
     if (here === null || typeof here !== 'object') return undefined
@@ -33,14 +33,14 @@ export function at(value: Json | undefined, path: readonly (string | number)[]):
 }
 
 export function textAt(value: Json | undefined, path: readonly (string | number)[]): string {
-  const found = at(value, path)
+  const found = valueAt(value, path)
   if (found === undefined || found === null) return ''
   return typeof found === 'string' ? found : JSON.stringify(found)
 }
 
 /** The text with one field set, or taken out when `value` is undefined. Everything else stays as it was. */
-export function change(text: string, path: readonly (string | number)[], value: Json | undefined): string {
-  const root = fields(text) ?? {}
+export function withField(text: string, path: readonly (string | number)[], value: Json | undefined): string {
+  const root = parseFields(text) ?? {}
   set(root, path, value)
   return JSON.stringify(root, null, 2)
 }
@@ -66,18 +66,18 @@ function set(root: Json, path: readonly (string | number)[], value: Json | undef
 }
 
 /** The text with that item at the end of the list there, or taken out of it. */
-export function listed(text: string, path: readonly (string | number)[], item: string, on: boolean): string {
-  const found = at(fields(text) ?? {}, path)
+export function withListItem(text: string, path: readonly (string | number)[], item: string, on: boolean): string {
+  const found = valueAt(parseFields(text) ?? {}, path)
   const rest = Array.isArray(found) ? found.filter((other) => other !== item) : []
-  return change(text, path, on ? [...rest, item] : rest)
+  return withField(text, path, on ? [...rest, item] : rest)
 }
 
 /** Whole numbers as numbers; anything else stays the text that it is, for core to object to. */
-export function number(text: string): Json {
+export function numberOrText(text: string): Json {
   return /^-?\d{1,15}$/.test(text.trim()) ? Number(text) : text
 }
 
 /** A date, year first, becomes its first instant, UTC. Everything else stays: a time of day without a zone is for core to object to. */
-export function instant(text: string): string {
+export function dateToInstant(text: string): string {
   return text.trim().replace(/^(\d{4})([-/.])(\d\d)\2(\d\d)$/, '$1-$3-$4T00:00:00.000Z')
 }

@@ -1,6 +1,6 @@
 // Drafts that stay in this browser.
 import type { Documents } from './document'
-import { store, stored } from './stored'
+import { readStored, writeStored } from './stored'
 
 export interface Draft extends Documents {
   name: string
@@ -12,7 +12,7 @@ const MOST = 20
 
 export function drafts(): Draft[] {
   try {
-    const list = JSON.parse(stored('localStorage', KEY) ?? '[]') as unknown
+    const list = JSON.parse(readStored('localStorage', KEY) ?? '[]') as unknown
     return Array.isArray(list) ? (list as Draft[]).filter((d) => typeof d?.request === 'string') : []
   } catch {
     return []
@@ -32,4 +32,4 @@ export function forget(name: string): boolean {
   return write(drafts().filter((draft) => draft.name !== name))
 }
 
-const write = (list: Draft[]): boolean => store('localStorage', KEY, JSON.stringify(list))
+const write = (list: Draft[]): boolean => writeStored('localStorage', KEY, JSON.stringify(list))

@@ -1,9 +1,9 @@
 // Evidence as files: which of them belong together, and what is said first about what core found in them.
 import type { EvidenceVerdict } from '../types'
-import { at, fields, textAt, type Fields } from './document'
+import { parseFields, textAt, valueAt, type Fields } from './document'
 
 /** A file, and where it is in the folder that was given. */
-export interface Given {
+export interface GivenFile {
   path: string
   file: File
 }
@@ -21,7 +21,7 @@ const folderOf = (path: string): string => path.slice(0, Math.max(path.lastIndex
 const isLog = (path: string): boolean => /\.(jsonl|ndjson)$/.test(path) && !/(^|\/)(webhooks|policies)\.jsonl$/.test(path)
 
 /** The folders that have a log or a manifest; each of them is evidence of its own. */
-export function folders(given: readonly Given[]): Folder[] {
+export function evidenceFolders(given: readonly GivenFile[]): Folder[] {
   const roots = [...new Set(given.filter(({ path }) => isLog(path) || `/${path}`.endsWith(`/${MANIFEST}`)).map(({ path }) => folderOf(path)))]
   return roots.sort().map((path) => {
     const inside = given.filter((one) => path === '' || one.path.startsWith(`${path}/`))
@@ -36,21 +36,21 @@ export function logOf({ files }: Folder): File | null {
 }
 
 /** The files as core takes them. A log that lies alone may have any name. */
-export function named(folder: Folder): Record<string, File> {
+export function filesForCore(folder: Folder): Record<string, File> {
   if (folder.files.has(MANIFEST)) return Object.fromEntries(folder.files)
   const log = logOf(folder)
   return log === null ? {} : { [LOG]: log }
 }
 
 /** What does not hold, in words; null when everything does. Of several things, the bad record says most. */
-export function complaint({ holds, checks, log }: EvidenceVerdict): string | null {
+export function firstProblem({ holds, checks, log }: EvidenceVerdict): string | null {
   if (holds) return null
   const broken = checks.filter((check) => !check.holds)
   return (broken.find(({ name }) => name === 'chains') ?? broken[0])?.detail ?? log.message
 }
 
 /** What the files say beside the records: only to be believed where everything holds. */
-export interface Beside {
+export interface PlanAndManifest {
   request: Fields
   policy: Fields
   /** Which program wrote the evidence; empty where the manifest does not say. */
@@ -58,9 +58,9 @@ export interface Beside {
 }
 
 /** Reads the plan and the manifest. */
-export async function beside({ files }: Folder): Promise<Beside> {
-  const read = async (name: string): Promise<Fields> => fields((await files.get(name)?.text()) ?? '') ?? {}
+export async function readPlanAndManifest({ files }: Folder): Promise<PlanAndManifest> {
+  const read = async (name: string): Promise<Fields> => parseFields((await files.get(name)?.text()) ?? '') ?? {}
   const [plan, manifest] = [await read('plan.json'), await read(MANIFEST)]
-  const part = (name: string): Fields => (at(plan, [name]) ?? {}) as Fields
+  const part = (name: string): Fields => (valueAt(plan, [name]) ?? {}) as Fields
   return { request: part('request'), policy: part('policy'), program: textAt(manifest, ['program']) }
 }

@@ -4,17 +4,17 @@ import type { Documents } from './document'
 const VERSION = '1'
 
 /** The most bytes that an address stands for: more than any request and policy that can be planned. A short address can stand for a thousand times its length. */
-const MOST = 20_000_000
+const MOST_BYTES = 20_000_000
 /** Bytes that are unpacked at once. */
 const PIECE = 4096
 
-async function packed(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+async function compress(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   const piped = new Blob([bytes]).stream().pipeThrough(new CompressionStream('deflate-raw'))
   return new Uint8Array(await new Response(piped).arrayBuffer())
 }
 
 /** The text that these bytes stand for, or null when it would be too long: then the rest of it is not unpacked. */
-async function unpacked(bytes: Uint8Array<ArrayBuffer>): Promise<string | null> {
+async function decompress(bytes: Uint8Array<ArrayBuffer>): Promise<string | null> {
   let at = 0
   const pieces = new ReadableStream<Uint8Array<ArrayBuffer>>({
     pull(controller) {
@@ -25,7 +25,7 @@ async function unpacked(bytes: Uint8Array<ArrayBuffer>): Promise<string | null> 
   })
   const reader = pieces.pipeThrough(new DecompressionStream('deflate-raw')).getReader()
   const read: Uint8Array<ArrayBuffer>[] = []
-  for (let size = 0; size <= MOST; ) {
+  for (let size = 0; size <= MOST_BYTES; ) {
     const { done, value } = await reader.read()
     if (done) return new Blob(read).text()
     size += value.length
@@ -35,7 +35,7 @@ async function unpacked(bytes: Uint8Array<ArrayBuffer>): Promise<string | null> 
   return null
 }
 
-function toText(bytes: Uint8Array): string {
+function toBase64Url(bytes: Uint8Array): string {
   let binary = ''
   for (let from = 0; from < bytes.length; from += 8192) {
     binary += String.fromCharCode(...bytes.subarray(from, from + 8192))
@@ -43,7 +43,7 @@ function toText(bytes: Uint8Array): string {
   return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
 }
 
-function toBytes(text: string): Uint8Array<ArrayBuffer> {
+function fromBase64Url(text: string): Uint8Array<ArrayBuffer> {
   const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'))
   return Uint8Array.from(binary, (c) => c.charCodeAt(0))
 }
@@ -51,7 +51,7 @@ function toBytes(text: string): Uint8Array<ArrayBuffer> {
 /** The address of these documents; null when it would stand for more than is read of one. */
 export async function encode(view: string, documents: Documents): Promise<string | null> {
   const bytes = new TextEncoder().encode(JSON.stringify([documents.request, documents.policy]))
-  return bytes.length > MOST ? null : `#${view}/${VERSION}/${toText(await packed(bytes))}`
+  return bytes.length > MOST_BYTES ? null : `#${view}/${VERSION}/${toBase64Url(await compress(bytes))}`
 }
 
 export function viewOf(hash: string): string {
@@ -59,7 +59,7 @@ export function viewOf(hash: string): string {
 }
 
 /** The documents in an address as it has them: the same documents are the same text. */
-export const packedIn = (hash: string): string => hash.slice(hash.indexOf('/'))
+export const packedPart = (hash: string): string => hash.slice(hash.indexOf('/'))
 
 /** Whether an address says that it holds documents, be they readable or not. */
 export function holdsDocuments(hash: string): boolean {
@@ -71,7 +71,7 @@ export async function decode(hash: string): Promise<Documents | null> {
   const [, version, text] = hash.replace(/^#/, '').split('/')
   if (version !== VERSION || !text) return null
   try {
-    const value = JSON.parse((await unpacked(toBytes(text))) ?? '') as unknown
+    const value = JSON.parse((await decompress(fromBase64Url(text))) ?? '') as unknown
     if (!Array.isArray(value) || typeof value[0] !== 'string') return null
     return { request: value[0], policy: typeof value[1] === 'string' ? value[1] : null }
   } catch {

@@ -3,7 +3,7 @@ import type { Line } from './answers'
 import { Tracks, type Bar } from './tracks'
 
 /** Bars that are kept: more cannot be told apart. */
-const MOST = 6000
+const MOST_BARS = 6000
 
 export class Lanes {
   /** When the first record that is shown was written, and the time up to which bars go. */
@@ -39,22 +39,22 @@ export class Lanes {
     const outcome = event.kind === 'finished' ? (event.outcome ?? null) : null
     const wait = event.kind === 'waiting' ? (event.reason ?? null) : null
     this.#tracks.note(chunk, at, { state, wait, outcome })
-    if (this.bars.length > MOST) {
-      this.#tracks.bars = this.bars.slice(MOST / 2)
+    if (this.bars.length > MOST_BARS) {
+      this.#tracks.bars = this.bars.slice(MOST_BARS / 2)
       this.begun = this.bars[0]?.from ?? this.begun
     }
   }
 
   /** What is under way goes on until then. */
-  until(now: number): void {
+  extendTo(now: number): void {
     this.standing.over = this.#tracks.idle
     if (this.standing.over) return
     this.now = Math.max(this.now, now)
-    this.#tracks.until(this.now)
+    this.#tracks.extendTo(this.now)
   }
 
   /** Nobody carries the run out: what is open stands still. */
-  rest(): void {
+  stop(): void {
     this.standing.over = true
   }
 }

@@ -15,18 +15,18 @@ export interface Sort {
 export const NATURAL: Sort = { by: 'start', down: false }
 
 /** A click sorts by a column; another one turns it round. */
-export function turned(sort: Sort, by: Column): Sort {
+export function nextSort(sort: Sort, by: Column): Sort {
   return { by, down: sort.by === by ? !sort.down : by === 'volume' || by === 'length' }
 }
 
 /** Row to part; null while the rows are in the order of time, as they are. */
-export function order(plan: Plan, sort: Sort, spread: Spread | null): Uint32Array | null {
+export function rowOrder(plan: Plan, sort: Sort, spread: Spread | null): Uint32Array | null {
   const natural = sort.by === 'start' || sort.by === 'end' || sort.by === 'number'
   if (natural && !sort.down) return null
   const rows = new Uint32Array(plan.starts.length)
   for (let row = 0; row < rows.length; row += 1) rows[row] = natural ? rows.length - 1 - row : row
   if (natural) return rows
-  const key = keys(plan, sort.by, spread)
+  const key = sortKeys(plan, sort.by, spread)
   const sign = sort.down ? -1 : 1
   // Equal ones stay in the order of time; what was not counted comes last either way.
   return rows.sort((a, b) => {
@@ -38,7 +38,7 @@ export function order(plan: Plan, sort: Sort, spread: Spread | null): Uint32Arra
   })
 }
 
-function keys(plan: Plan, by: Column, spread: Spread | null): ArrayLike<number> {
+function sortKeys(plan: Plan, by: Column, spread: Spread | null): ArrayLike<number> {
   if (by === 'volume') return spread?.records ?? []
   if (by === 'state') return plan.dispositions
   // Chunks of one plan take the same calls; parts that are kept take none.

@@ -6,7 +6,7 @@ import type { Row } from '../types'
 export const reasonOf = ({ chunk, reason }: Row): string => (chunk === null ? reason : '')
 
 /** First and last instant of the range; [0, 1] while there is none. */
-export function ends(plan: Plan): [number, number] {
+export function rangeOf(plan: Plan): [number, number] {
   return [plan.starts[0] ?? 0, plan.ends[plan.ends.length - 1] ?? 1]
 }
 
@@ -29,18 +29,18 @@ export function samePart(plan: Plan, part: number, other: Plan): number | null {
   return there !== null && other.starts[there] === plan.starts[part] && other.ends[there] === plan.ends[part] ? there : null
 }
 
-let counted: { plan: Plan; before: Uint32Array } | null = null
+let chunkNumbers: { plan: Plan; before: Uint32Array } | null = null
 
 /** Number of a part's chunk, from 1; of a part that is kept, that of the chunk before it. */
 export function chunkNumber(plan: Plan, part: number): number {
-  if (counted?.plan !== plan) {
+  if (chunkNumbers?.plan !== plan) {
     const before = new Uint32Array(plan.dispositions.length)
     let chunks = 0
     for (let at = 0; at < before.length; at += 1) {
       if (plan.dispositions[at] === 0) chunks += 1
       before[at] = chunks
     }
-    counted = { plan, before }
+    chunkNumbers = { plan, before }
   }
-  return counted.before[part] ?? 0
+  return chunkNumbers.before[part] ?? 0
 }

@@ -1,5 +1,5 @@
 // A plan file as somebody saved it: the request and the policy are in it, and the digest of the plan that they made then.
-import { fields } from './document'
+import { parseFields } from './document'
 
 export interface PlanFile {
   request: string
@@ -9,7 +9,7 @@ export interface PlanFile {
 
 /** What is in a plan file, or null when the text is none. */
 export function readPlanFile(text: string): PlanFile | null {
-  const file = fields(text)
+  const file = parseFields(text)
   const { request, policy = null, planDigest: digest } = file ?? {}
   if (typeof digest !== 'string' || typeof request !== 'object' || request === null) return null
   const pretty = (value: unknown): string => JSON.stringify(value, null, 2)

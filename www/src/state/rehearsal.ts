@@ -1,7 +1,7 @@
 // A rehearsal in progress: what has happened, and how fast virtual time goes.
 import { rehearse, type Plan, type Rehearsal } from '../core'
 import type { ChunkView, Happened, Reported, Standing } from '../types'
-import { lastChunk, once, scenario, type Happening, type Settings } from './scenario'
+import { faultOnce, lastChunk, scenario, type Happening, type Settings } from './scenario'
 import { Tracks, type Bar } from './tracks'
 
 export const SPEEDS = [1, 10, 60, 600, 3600] as const
@@ -24,20 +24,20 @@ export interface Line {
 }
 
 /** Steps between two looks at the clock, and milliseconds of stepping between two turns of the page, so that it stays awake. */
-const STEPS = 50
-const AT_ONCE = 12
+const STEPS_PER_CLOCK = 50
+const MS_PER_TURN = 12
 /** Turns from one picture of a run to the end to the next: a picture of thousands of bars takes ten times as long as a turn. */
-const TURNS = 12
+const TURNS_PER_PICTURE = 12
 /** The most steps in a turn, whatever the clock says. */
-const MOST_STEPS = 3000
+const MOST_STEPS_PER_TURN = 3000
 /** As many chunks as the table shows. */
 export const SHOWN = 120
 /** The most lines of the log that are shown; all of them are saved. */
-const LINES = 1000
+const LINES_KEPT = 1000
 /** As many records of the log as are made text in one turn. */
-const RECORDS_AT_ONCE = 1000
+const RECORDS_PER_TURN = 1000
 /** Runs of more chunks cannot be looked back at chunk by chunk. */
-const REMEMBERED = 2000
+const MOST_REMEMBERED = 2000
 
 export const settings: Settings = {
   approver: 'second.person@example.com', seed: 1, jobSeconds: 20, latencyMs: 200, lagSeconds: 5, hold: { start: '', end: '' }, faults: [],
@@ -49,7 +49,7 @@ export const onChange = (painter: () => void): void => {
   paint = painter
 }
 
-export class Show {
+export class Playback {
   readonly code: string
   readonly views = new Map<number, ChunkView>()
   readonly lines: Line[] = []
@@ -66,7 +66,7 @@ export class Show {
   readonly name: string
   readonly #run: Rehearsal
   /** The chunks with the highest numbers that something has happened to, highest first. */
-  readonly #top: number[] = []
+  readonly #latest: number[] = []
   readonly #past = new Map<number, { at: number; view: ChunkView }[]>()
   /** When chunks ended, first to last. */
   readonly #ends: number[] = []
@@ -113,7 +113,7 @@ export class Show {
 
   /** Whether there are too many chunks to remember how each of them was. */
   get forgets(): boolean {
-    return this.standing.chunks > REMEMBERED
+    return this.standing.chunks > MOST_REMEMBERED
   }
 
   /** The time to come at which something is to be let happen; null is now. */
@@ -155,7 +155,7 @@ export class Show {
     const next = this.marks.find((mark) => !mark.done)
     if (next && next.at <= (this.#run.nextAt() ?? Infinity)) this.#advance(next.at)
     else this.#run.step()
-    this.#take()
+    this.#takeHappened()
     paint()
   }
 
@@ -166,15 +166,15 @@ export class Show {
     const turn = (this.#turn += 1)
     for (let turns = 0; this.playing && turn === this.#turn && !this.#freed; turns += 1) {
       this.#advance(Number.MAX_SAFE_INTEGER)
-      this.#take()
+      this.#takeHappened()
       if (this.standing.over) this.playing = false
-      if (!this.playing || turns % TURNS === 0) paint()
+      if (!this.playing || turns % TURNS_PER_PICTURE === 0) paint()
       await new Promise((resolve) => setTimeout(resolve))
     }
   }
 
   /** Lets something happen now, or when virtual time gets there; whether it could. What has passed cannot be changed any more. */
-  drop(what: Happening, at = this.now): boolean {
+  letHappen(what: Happening, at = this.now): boolean {
     const mark: Mark = { at: Math.max(Math.round(at), this.now), what, done: false, ...(what === 'hold' ? { hold: { ...settings.hold } } : {}) }
     this.marks.push(mark)
     this.marks.sort((a, b) => a.at - b.at)
@@ -195,7 +195,7 @@ export class Show {
     failure = ''
     try {
       if (mark.what === 'hold') this.#run.placeHold(mark.hold?.start ?? '', mark.hold?.end ?? '')
-      else this.#run.addFault(JSON.stringify(once(mark.what, this.api)))
+      else this.#run.addFault(JSON.stringify(faultOnce(mark.what, this.api)))
     } catch (why) {
       // It did not happen, so nothing shall say that it did.
       failure = String(why)
@@ -209,16 +209,16 @@ export class Show {
     const begun = performance.now()
     let [there, steps] = [false, 0]
     do {
-      there = this.#run.runUntil(Math.min(until, next?.at ?? until), STEPS)
-      steps += STEPS
-    } while (!there && steps < MOST_STEPS && performance.now() - begun < AT_ONCE)
+      there = this.#run.runUntil(Math.min(until, next?.at ?? until), STEPS_PER_CLOCK)
+      steps += STEPS_PER_CLOCK
+    } while (!there && steps < MOST_STEPS_PER_TURN && performance.now() - begun < MS_PER_TURN)
     if (next && next.at <= until && there) this.#happen(next)
   }
 
   /** The latest chunks as they were at that time; as they are, when they are too many to remember. And whether there are more. */
-  at(time: number | null): { views: ChunkView[]; more: boolean } {
+  chunksAt(time: number | null): { views: ChunkView[]; more: boolean } {
     if (time === null || this.forgets) {
-      return { views: this.#top.flatMap((index) => this.views.get(index) ?? []), more: this.views.size > SHOWN }
+      return { views: this.#latest.flatMap((index) => this.views.get(index) ?? []), more: this.views.size > SHOWN }
     }
     const then = [...this.#past.values()].flatMap((list) => list.findLast((one) => one.at <= time)?.view ?? [])
     then.sort((a, b) => b.chunk.index - a.chunk.index)
@@ -226,11 +226,11 @@ export class Show {
   }
 
   /** Keeps a chunk among the latest ones, if it is one of them. */
-  #rank(chunk: number): void {
-    if (this.views.has(chunk) || chunk < (this.#top[SHOWN - 1] ?? 0)) return
-    const place = this.#top.findIndex((other) => other < chunk)
-    this.#top.splice(place < 0 ? this.#top.length : place, 0, chunk)
-    this.#top.length = Math.min(this.#top.length, SHOWN)
+  #keepIfLatest(chunk: number): void {
+    if (this.views.has(chunk) || chunk < (this.#latest[SHOWN - 1] ?? 0)) return
+    const place = this.#latest.findIndex((other) => other < chunk)
+    this.#latest.splice(place < 0 ? this.#latest.length : place, 0, chunk)
+    this.#latest.length = Math.min(this.#latest.length, SHOWN)
   }
 
   /**
@@ -255,8 +255,8 @@ export class Show {
   /** Gives the whole log, taken in pieces: it may be longer than a text can be, and the page stays awake. Nothing comes of it when the rehearsal is left meanwhile. */
   async log(take: (log: Blob) => void): Promise<void> {
     const pieces: Blob[] = []
-    for (let from = 0; !this.#freed; from += RECORDS_AT_ONCE) {
-      const piece = this.#run.auditLog(from, from + RECORDS_AT_ONCE)
+    for (let from = 0; !this.#freed; from += RECORDS_PER_TURN) {
+      const piece = this.#run.auditLog(from, from + RECORDS_PER_TURN)
       if (piece === '') return take(new Blob(pieces))
       pieces.push(new Blob([piece]))
       await new Promise((resolve) => setTimeout(resolve))
@@ -274,23 +274,23 @@ export class Show {
     const passed = Math.min(time - this.#last, 250) * this.speed
     this.#last = time
     this.#advance(this.now + passed)
-    this.#take()
+    this.#takeHappened()
     paint()
     if (this.standing.over) this.playing = false
     else requestAnimationFrame((next) => this.#frame(next, turn))
   }
 
-  #take(): void {
+  #takeHappened(): void {
     const happened = this.#run.takeHappened()
     this.standing = this.#run.standing()
     for (const one of happened) this.#note(one)
-    this.#tracks.until(this.now)
+    this.#tracks.extendTo(this.now)
     if (this.standing.over) this.reported = this.#run.sums()
   }
 
   #note({ at, chunk, view, lines }: Happened): void {
     const when = Date.parse(at)
-    this.#rank(chunk)
+    this.#keepIfLatest(chunk)
     if (view.outcome !== null && (this.views.get(chunk)?.outcome ?? null) === null) this.#ends.push(when)
     this.views.set(chunk, view)
     if (!this.forgets) {
@@ -304,12 +304,12 @@ export class Show {
       this.#lineCount += 1
       this.lines.push({ at: when, chunk, kind: record.event.kind, status: record.status, text })
     }
-    if (this.lines.length > 2 * LINES) this.lines.splice(0, this.lines.length - LINES)
+    if (this.lines.length > 2 * LINES_KEPT) this.lines.splice(0, this.lines.length - LINES_KEPT)
   }
 }
 
-let show: Show | null = null
-export const current = (): Show | null => show
+let playback: Playback | null = null
+export const current = (): Playback | null => playback
 export let failure = ''
 
 export function begin(plan: Plan, api: string, name: string): void {
@@ -320,18 +320,18 @@ export function begin(plan: Plan, api: string, name: string): void {
     const now = new Date()
     const run = rehearse(file, settings.approver, JSON.stringify(scenario(plan, api, settings)), now.toISOString())
     const last = lastChunk(plan)
-    if (last && (settings.hold.start === '' || !inside(plan, settings.hold))) settings.hold = last
-    const speed = show?.speed ?? 60
-    show?.free()
-    show = new Show(run, now.getTime(), { code: plan.summary.shortCode ?? '', api, name, speed })
-    show.play()
+    if (last && (settings.hold.start === '' || !startsInRange(plan, settings.hold))) settings.hold = last
+    const speed = playback?.speed ?? 60
+    playback?.free()
+    playback = new Playback(run, now.getTime(), { code: plan.summary.shortCode ?? '', api, name, speed })
+    playback.play()
   } catch (why) {
     failure = String(why)
   }
   paint()
 }
 
-function inside(plan: Plan, window: { start: string }): boolean {
+function startsInRange(plan: Plan, window: { start: string }): boolean {
   const at = Date.parse(window.start)
   return at >= (plan.starts[0] ?? 0) && at < (plan.ends[plan.ends.length - 1] ?? 0)
 }

@@ -36,13 +36,13 @@ const TABLE: Record<Fault, { on: 'any' | 'submit' | 'status'; do: object; hits: 
 /** What the calls of recording jobs are called, where another name stands in the table. */
 const JOB: Record<string, string> = { submit: 'job.create', status: 'job.get' }
 
-function fault(name: Fault, api: string, when: object): object {
+function faultOf(name: Fault, api: string, when: object): object {
   const { on, do: does } = TABLE[name]
   return { on: (api === 'recordingJobs' ? JOB[on] : undefined) ?? on, do: does, ...when }
 }
 
 /** A fault that hits the next call that it fits, and no other. */
-export const once = (name: Fault, api: string): object => fault(name, api, { limit: 1 })
+export const faultOnce = (name: Fault, api: string): object => faultOf(name, api, { limit: 1 })
 
 /** The world to rehearse in. It has conversations where the plan deletes, however long its range is. */
 export function scenario(plan: Pick<Plan, 'starts' | 'ends' | 'dispositions'>, api: string, settings: Settings): object {
@@ -61,7 +61,7 @@ export function scenario(plan: Pick<Plan, 'starts' | 'ends' | 'dispositions'>, a
     recordingJobs: { processingSeconds: settings.jobSeconds },
     analytics: { indexLagSeconds: settings.lagSeconds },
     ...(settings.faults.includes('holdMidRun') && last ? { holdMidRun: { afterSubmits: 2, window: last } } : {}),
-    faults: settings.faults.flatMap((name) => (name === 'holdMidRun' ? [] : [fault(name, api, TABLE[name].hits)])),
+    faults: settings.faults.flatMap((name) => (name === 'holdMidRun' ? [] : [faultOf(name, api, TABLE[name].hits)])),
   }
 }
 

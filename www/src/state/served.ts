@@ -1,7 +1,7 @@
 // The server that this page came from, when it is `genesys-purge serve`: its token, and asking it.
 import type { About, Answers } from './answers'
 import type { Finding } from '../types'
-import { store, stored } from './stored'
+import { readStored, writeStored } from './stored'
 
 const KEY = 'genesys-purge.token'
 
@@ -13,8 +13,8 @@ let locked = false
 export function takeToken(): boolean {
   const given = /^#token\/([\w-]+)$/.exec(location.hash)?.[1]
   // A browser that keeps nothing asks for the printed address again after a reload.
-  if (given) store('sessionStorage', KEY, given)
-  token = given ?? stored('sessionStorage', KEY)
+  if (given) writeStored('sessionStorage', KEY, given)
+  token = given ?? readStored('sessionStorage', KEY)
   if (given === undefined) return false
   locked = false
   // Another start may be for another tenant.
@@ -65,17 +65,17 @@ export async function post<T>(path: string, body: unknown): Promise<T> {
 }
 
 /** Asks the server what it is. */
-export async function meet(): Promise<void> {
+export async function fetchAbout(): Promise<void> {
   about = await ask<Answers['server']>('/server')
 }
 
-let knocked = false
+let hasLooked = false
 
 /** Whoever opens the page without the token may still have it from a server: asked once, which answers nothing but that it wants one. */
-export async function knock(paint: () => void): Promise<void> {
-  if (knocked || locked || token !== null) return
-  knocked = true
-  await meet().catch((why: unknown) => {
+export async function lookForServer(paint: () => void): Promise<void> {
+  if (hasLooked || locked || token !== null) return
+  hasLooked = true
+  await fetchAbout().catch((why: unknown) => {
     // A token may have come in the meantime; and whatever else hosts the page may have a 401 of its own.
     locked = token === null && why instanceof Refusal && why.findings[0]?.code === 'server.token'
   })

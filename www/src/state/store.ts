@@ -2,13 +2,13 @@
 import { plan, type Plan } from '../core'
 import { Q1, examples } from '../examples'
 import * as beyond from './beyond'
-import { at, fields, type Documents } from './document'
-import { decode, encode, holdsDocuments, packedIn, viewOf } from './fragment'
-import { keep, kept } from './kept'
+import { parseFields, valueAt, type Documents } from './document'
+import { decode, encode, holdsDocuments, packedPart, viewOf } from './fragment'
+import { keep, recall } from './kept'
 import { NATURAL, type Sort } from './order'
 import { samePart } from './parts'
 import { takeToken } from './served'
-import { store, stored } from './stored'
+import { readStored, writeStored } from './stored'
 import { dropUnsaved, keepUnsaved, takeUnsaved } from './unsaved'
 
 export const VIEWS = ['plan', 'compare', 'rehearse', 'watch', 'evidence'] as const
@@ -42,7 +42,7 @@ export interface State {
 
 const THEME_KEY = 'genesys-purge.theme'
 const PIN = 'pin'
-const QUIET = 400
+const TYPING_PAUSE_MS = 400
 
 let state: State
 let paint: () => void = () => undefined
@@ -70,14 +70,14 @@ export function afterPaint(act: () => void): void {
 
 /** Says something once to people who look and to those who listen. */
 export function say(said: string, wrong = false): void {
-  clearTimeout(unsaying)
+  clearTimeout(silenceTimer)
   change({ said, wrong })
   // What was said a while ago is no news, and would stand beside what has happened since.
-  unsaying = setTimeout(() => change({ said: '' }), SAID)
+  silenceTimer = setTimeout(() => change({ said: '' }), MESSAGE_MS)
 }
 
-const SAID = 10_000
-let unsaying: ReturnType<typeof setTimeout> | undefined
+const MESSAGE_MS = 10_000
+let silenceTimer: ReturnType<typeof setTimeout> | undefined
 
 const now = (): string => new Date().toISOString()
 
@@ -95,7 +95,7 @@ export function edit(part: Partial<Documents>, remembering = true): void {
   discard(old)
   if (remembering) {
     clearTimeout(pending)
-    pending = setTimeout(() => void remember(true), QUIET)
+    pending = setTimeout(() => void updateAddress(true), TYPING_PAUSE_MS)
   }
 }
 
@@ -106,7 +106,7 @@ function discard(old: Plan): void {
 }
 
 /** To be called when the state has been painted: nobody draws older plans any more. */
-export function painted(): void {
+export function freeDiscarded(): void {
   for (const old of discarded) old.free()
   discarded = []
 }
@@ -114,25 +114,25 @@ export function painted(): void {
 /** Shows a view. Going back leads to the one before, with the documents as they are. */
 export function show(view: View): void {
   // An edit that the address does not have yet was made in the view before.
-  const before = pending === undefined ? Promise.resolve() : remember(true)
+  const before = pending === undefined ? Promise.resolve() : updateAddress(true)
   change({ view, dialog: null })
   // What was undone can still be redone: a step of its own would cut that off.
-  void before.then(() => remember(steps === furthest))
+  void before.then(() => updateAddress(steps === furthest))
 }
 
 /** The address of exactly what is shown, to be given to others; null when it would be too long. */
 export async function link(): Promise<string | null> {
   const hash = await encode(state.view, state.documents)
-  return hash === null || hash.length > LONGEST ? null : new URL(hash, location.href).href
+  return hash === null || hash.length > LONGEST_ADDRESS ? null : new URL(hash, location.href).href
 }
 
 /** Browsers cut addresses of more than two million characters off, without a word; others refuse shorter ones. */
-const LONGEST = 1_000_000
+const LONGEST_ADDRESS = 1_000_000
 
 /** How many addresses have come from outside: typed, or gone back to. */
 let arrivals = 0
 
-async function remember(asStep: boolean): Promise<void> {
+async function updateAddress(asStep: boolean): Promise<void> {
   clearTimeout(pending)
   pending = undefined
   // What cannot be read here may still be of use to somebody, until it is replaced.
@@ -142,16 +142,16 @@ async function remember(asStep: boolean): Promise<void> {
   const hash = await encode(state.view, documents)
   // An address that came meanwhile is not written over: it says what is shown next.
   if (then !== arrivals) return
-  const held = hash !== null && (hash === location.hash || write(hash, asStep))
-  if (held) beyond.settled(documents)
-  else beyond.added(documents)
+  const held = hash !== null && (hash === location.hash || writeAddress(hash, asStep))
+  if (held) beyond.noteInAddress(documents)
+  else beyond.noteBeyond(documents)
   change({ tooLarge: !held })
 }
 
 /** Whether the address is that now. */
-function write(hash: string, asStep: boolean): boolean {
-  if (hash.length > LONGEST) return false
-  const next = asStep && packedIn(hash) !== packedIn(location.hash) ? steps + 1 : steps
+function writeAddress(hash: string, asStep: boolean): boolean {
+  if (hash.length > LONGEST_ADDRESS) return false
+  const next = asStep && packedPart(hash) !== packedPart(location.hash) ? steps + 1 : steps
   try {
     history[asStep ? 'pushState' : 'replaceState']({ steps: next }, '', hash)
   } catch {
@@ -166,24 +166,24 @@ function write(hash: string, asStep: boolean): boolean {
 export const canUndo = (): boolean => steps > 0 || beyond.canGoBack()
 export const canRedo = (): boolean => steps < furthest || beyond.canGoForth()
 export async function undo(): Promise<void> {
-  if (pending !== undefined) await remember(true)
-  if (beyond.canGoBack()) await bring(beyond.back(state.documents))
-  else if (steps > 0) leave(-1)
+  if (pending !== undefined) await updateAddress(true)
+  if (beyond.canGoBack()) await showStep(beyond.back(state.documents))
+  else if (steps > 0) goThroughHistory(-1)
 }
 export async function redo(): Promise<void> {
-  if (beyond.canGoForth()) await bring(beyond.forth(state.documents))
-  else if (steps < furthest) leave(1)
+  if (beyond.canGoForth()) await showStep(beyond.forth(state.documents))
+  else if (steps < furthest) goThroughHistory(1)
 }
 
-function leave(by: 1 | -1): void {
+function goThroughHistory(by: 1 | -1): void {
   leaving = { step: steps, by }
   history.go(by)
 }
 
-async function bring(documents: Documents | null): Promise<void> {
+async function showStep(documents: Documents | null): Promise<void> {
   if (documents === null) return
   edit(documents, false)
-  await remember(false)
+  await updateAddress(false)
 }
 
 export function pin(): void {
@@ -209,12 +209,12 @@ function applyTheme(theme: Theme): void {
 
 export function setTheme(theme: Theme): void {
   applyTheme(theme)
-  store('localStorage', THEME_KEY, theme)
+  writeStored('localStorage', THEME_KEY, theme)
   change({ theme })
 }
 
 function storedTheme(): Theme {
-  const theme = stored('localStorage', THEME_KEY)
+  const theme = readStored('localStorage', THEME_KEY)
   return theme === 'light' || theme === 'dark' ? theme : 'auto'
 }
 
@@ -237,17 +237,17 @@ export async function begin(painter: () => void, arrived: () => void): Promise<v
   const told = unsaved ?? (await decode(location.hash))
   const damaged = told === null && holdsDocuments(location.hash)
   const documents = told ?? (damaged ? UNREADABLE : { request: (examples[0] ?? Q1).request, policy: null })
-  beyond.left(null)
+  beyond.leaveAddress(null)
   const addressed = unsaved === null ? null : await decode(location.hash)
-  beyond.settled(addressed ?? (unsaved === null ? documents : { request: (examples[0] ?? Q1).request, policy: null }))
-  const pinned = kept(PIN) as Documents | null
+  beyond.noteInAddress(addressed ?? (unsaved === null ? documents : { request: (examples[0] ?? Q1).request, policy: null }))
+  const pinned = recall(PIN) as Documents | null
   state = {
     view: viewFrom(location.hash),
     documents,
     damaged,
     plan: makePlan(documents),
     selected: null,
-    requestAsText: fields(documents.request) === null,
+    requestAsText: parseFields(documents.request) === null,
     policyAsText: false,
     sort: NATURAL,
     inspector: 'request',
@@ -280,7 +280,7 @@ export async function begin(painter: () => void, arrived: () => void): Promise<v
   addEventListener('beforeunload', (event) => {
     if (state.tooLarge) event.preventDefault()
   })
-  await remember(unsaved !== null)
+  await updateAddress(unsaved !== null)
   paint()
 }
 
@@ -296,18 +296,18 @@ async function restore(to: number | undefined): Promise<void> {
   const { hash } = location
   const documents = await decode(hash)
   if (hash !== location.hash) return
-  beyond.left(state.tooLarge ? state.documents : null)
+  beyond.leaveAddress(state.tooLarge ? state.documents : null)
   const damaged = documents === null && holdsDocuments(hash)
   change({ view: viewFrom(hash), tooLarge: false })
   if (documents !== null || damaged) edit(documents ?? UNREADABLE, false)
   change({ damaged })
   if (to === undefined) history.replaceState({ steps }, '', hash)
-  await remember(false)
+  await updateAddress(false)
 }
 
 /** A name for files: the request's own, as far as a file may be called that. */
 export function fileName(): string {
-  const name = at(fields(state.documents.request) ?? {}, ['name'])
+  const name = valueAt(parseFields(state.documents.request) ?? {}, ['name'])
   const plain = typeof name === 'string' ? name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-') : ''
   return plain.replaceAll(/^-+|-+$/g, '') || 'purge'
 }

@@ -3,7 +3,7 @@
 type Where = 'localStorage' | 'sessionStorage'
 
 /** What is kept there under that name, or null. */
-export function stored(where: Where, key: string): string | null {
+export function readStored(where: Where, key: string): string | null {
   try {
     return globalThis[where].getItem(key)
   } catch {
@@ -12,7 +12,7 @@ export function stored(where: Where, key: string): string | null {
 }
 
 /** Keeps it there, or takes it away where it is null. Whether the browser did so. */
-export function store(where: Where, key: string, value: string | null): boolean {
+export function writeStored(where: Where, key: string, value: string | null): boolean {
   try {
     if (value === null) globalThis[where].removeItem(key)
     else globalThis[where].setItem(key, value)

@@ -13,7 +13,7 @@ export interface Bar {
 }
 
 /** Whether a chunk does nothing else while it waits for that. */
-const WAITS: Record<WaitReason['kind'], boolean> = {
+const STANDS_STILL: Record<WaitReason['kind'], boolean> = {
   rateLimited: true, backoff: true, requestBudget: true, slotBusy: true, confirmingSubmit: true, indexLag: true, coolOff: true,
   jobPending: false, inFlight: false,
 }
@@ -24,11 +24,11 @@ const PHASES: Partial<Record<ChunkView['state'], Phase>> = {
 } satisfies Record<ChunkState, Phase>
 
 /** What is known of a chunk at a time. */
-export type Seen = Pick<ChunkView, 'state' | 'wait' | 'outcome'>
+export type Snapshot = Pick<ChunkView, 'state' | 'wait' | 'outcome'>
 
-function phaseOf({ state, wait, outcome }: Seen): Phase {
+function phaseOf({ state, wait, outcome }: Snapshot): Phase {
   if (outcome !== null) return 'end'
-  if (wait && WAITS[wait.kind]) return 'wait'
+  if (wait && STANDS_STILL[wait.kind]) return 'wait'
   return PHASES[state] ?? 'check'
 }
 
@@ -61,20 +61,20 @@ export class Tracks {
   readonly #laneOf = new Map<number, number>()
   readonly #busy = new Set<number>()
   /** Where an earlier attempt was. */
-  readonly #before = new Map<number, number>()
+  readonly #lastLane = new Map<number, number>()
 
   /** Whether no chunk is under way. */
   get idle(): boolean {
     return this.#open.size === 0
   }
 
-  note(chunk: number, at: number, seen: Seen): void {
+  note(chunk: number, at: number, seen: Snapshot): void {
     const open = this.#open.get(chunk)
     if (open) open.to = at
-    const lane = this.#lane(chunk)
+    const lane = this.#laneFor(chunk)
     const phase = phaseOf(seen)
     if (seen.outcome !== null) {
-      this.#leave(chunk, lane)
+      this.#release(chunk, lane)
       this.bars.push({ lane, chunk, from: at, to: at, phase, why: seen.outcome })
       return
     }
@@ -87,15 +87,15 @@ export class Tracks {
   }
 
   /** What is under way goes on until then. */
-  until(now: number): void {
+  extendTo(now: number): void {
     for (const bar of this.#open.values()) bar.to = now
   }
 
   /** A lane is one of the places that chunks under way take. What is tried again goes to where it was, if that is free. */
-  #lane(chunk: number): number {
+  #laneFor(chunk: number): number {
     const known = this.#laneOf.get(chunk)
     if (known !== undefined) return known
-    let lane = this.#before.get(chunk) ?? 0
+    let lane = this.#lastLane.get(chunk) ?? 0
     if (this.#busy.has(lane)) lane = 0
     while (this.#busy.has(lane)) lane += 1
     this.#busy.add(lane)
@@ -104,10 +104,10 @@ export class Tracks {
     return lane
   }
 
-  #leave(chunk: number, lane: number): void {
+  #release(chunk: number, lane: number): void {
     this.#open.delete(chunk)
     this.#busy.delete(lane)
     this.#laneOf.delete(chunk)
-    this.#before.set(chunk, lane)
+    this.#lastLane.set(chunk, lane)
   }
 }

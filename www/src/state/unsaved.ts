@@ -1,6 +1,6 @@
 // What was typed in the last moment before a reload, when the address could not follow any more.
 import type { Documents } from './document'
-import { keep, kept } from './kept'
+import { keep, recall } from './kept'
 
 const NAME = 'unsaved'
 
@@ -16,7 +16,7 @@ export function dropUnsaved(): void {
 
 /** What was kept for this address, once. */
 export function takeUnsaved(hash: string): Documents | null {
-  const [at, request, policy] = (kept(NAME) ?? []) as unknown[]
+  const [at, request, policy] = (recall(NAME) ?? []) as unknown[]
   dropUnsaved()
   if (at !== hash || typeof request !== 'string') return null
   return { request, policy: typeof policy === 'string' ? policy : null }

@@ -2,7 +2,7 @@
 // nothing is decided by them.
 import type { Plan } from '../core'
 import type { Bucket, Counts, Unread } from './counts'
-import { keep, kept } from './kept'
+import { keep, recall } from './kept'
 
 export interface Volume {
   buckets: Bucket[]
@@ -26,7 +26,7 @@ export interface Spread {
 
 const COUNTS = 'counts'
 
-let volume = kept(COUNTS) as Volume | null
+let volume = recall(COUNTS) as Volume | null
 let spread: { plan: Plan; volume: Volume; spread: Spread } | null = null
 
 export const current = (): Volume | null => volume
@@ -48,13 +48,13 @@ export function forgetVolume(): void {
 export function spreadOver(plan: Plan): Spread | null {
   if (volume === null || volume.buckets.length === 0) return null
   if (spread?.plan === plan && spread.volume === volume) return spread.spread
-  const made = divide(plan, volume.buckets)
+  const made = spreadCounts(plan, volume.buckets)
   spread = { plan, volume, spread: made }
   return made
 }
 
 /** A bucket that lies in several parts is divided by time. Both lists are in order, so one walk does. */
-export function divide(plan: Pick<Plan, 'starts' | 'ends' | 'dispositions'>, buckets: readonly Bucket[]): Spread {
+export function spreadCounts(plan: Pick<Plan, 'starts' | 'ends' | 'dispositions'>, buckets: readonly Bucket[]): Spread {
   const { starts, ends, dispositions } = plan
   const records = new Float64Array(starts.length).fill(Number.NaN)
   const exact = new Uint8Array(starts.length)

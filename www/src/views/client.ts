@@ -1,13 +1,13 @@
 // Which OAuth client will delete: it is in the tenant's name, and so decides how a run is called.
 import { html, type TemplateResult } from 'lit-html'
 import { live } from 'lit-html/directives/live.js'
-import { keep, kept } from '../state/kept'
+import { keep, recall } from '../state/kept'
 import { change } from '../state/store'
 import { t } from '../texts/page'
 
 const CLIENT = 'client'
 
-let client = (kept(CLIENT) ?? '') as string
+let client = (recall(CLIENT) ?? '') as string
 
 /** The client's id, empty as long as nobody has said it. */
 export const clientId = (): string => client.trim()

@@ -2,12 +2,12 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { ref } from 'lit-html/directives/ref.js'
 import type { Plan } from '../core'
-import { band } from '../draw/band'
-import { surface } from '../draw/surface'
+import { drawBand } from '../draw/band'
+import { prepareSurface } from '../draw/surface'
 import { instant, length, number } from '../format'
 import { changes, type Change } from '../state/changes'
 import type { Json } from '../state/document'
-import { ends } from '../state/parts'
+import { rangeOf } from '../state/parts'
 import { get, pin, show, unpin } from '../state/store'
 import { t } from '../texts/compare'
 import { DISPOSITIONS, type Summary } from '../types'
@@ -75,7 +75,7 @@ function measures(summary: Summary): string[] {
 }
 
 /** A value as short as it can be told. */
-function told(value: Json | undefined): string {
+function shortValue(value: Json | undefined): string {
   if (value === undefined || value === null || value === '') return t.compare.none
   if (Array.isArray(value)) {
     const text = value.map((item) => (typeof item === 'object' ? JSON.stringify(item) : String(item))).join(', ')
@@ -86,13 +86,13 @@ function told(value: Json | undefined): string {
 }
 
 /** What else the two plans do not have in common. */
-function members(list: readonly Change[]): TemplateResult | typeof nothing {
+function memberTable(list: readonly Change[]): TemplateResult | typeof nothing {
   if (list.length === 0) return nothing
   const rest = list.length - LISTED
   return html`<table class="members">
       <thead><tr><th scope="col">${t.compare.what}</th><th scope="col">${t.compare.before}</th><th scope="col">${t.compare.after}</th></tr></thead>
       <tbody>${list.slice(0, LISTED).map(({ inPolicy, path, before, after }) => html`<tr class="changed"><th scope="row">${t.findings.where(inPolicy, path.join(', '))}</th>
-        <td>${told(before)}</td><td>${told(after)}</td></tr>`)}</tbody>
+        <td>${shortValue(before)}</td><td>${shortValue(after)}</td></tr>`)}</tbody>
     </table>
     ${rest > 0 ? html`<p class="quiet">${t.more(number(rest))}</p>` : nothing}`
 }
@@ -119,12 +119,12 @@ export function drawCompare(): void {
   const { baseline, plan } = get()
   if (!baseline) return
   const both = [baseline.plan, plan].filter((one) => one.starts.length > 0)
-  const from = Math.min(...both.map((one) => ends(one)[0]))
-  const to = Math.max(...both.map((one) => ends(one)[1]))
+  const from = Math.min(...both.map((one) => rangeOf(one)[0]))
+  const to = Math.max(...both.map((one) => rangeOf(one)[1]))
   for (const [which, one] of [['before', baseline.plan], ['after', plan]] as const) {
     const canvas = canvases.get(which)
-    const drawing = canvas ? surface(canvas) : null
-    if (drawing && one.starts.length > 0) band(drawing, { plan: one, from, to, selected: null, buckets: [] })
+    const drawing = canvas ? prepareSurface(canvas) : null
+    if (drawing && one.starts.length > 0) drawBand(drawing, { plan: one, from, to, selected: null, buckets: [] })
   }
 }
 
@@ -146,7 +146,7 @@ export function compareView(): TemplateResult {
       <button type="button" class="plain" @click=${unpin}>${t.compare.unpin}</button>
       <button type="button" class="plain" @click=${() => show('plan')}>${t.compare.form}</button></header>
     <p class="verdict" role="status">${verdict(baseline.plan, plan, t.compare.counts(number(added), number(removed), number(same)), changed)}</p>
-    ${members(changed)}
+    ${memberTable(changed)}
     <div class="bands">${([['before', beforeAt], ['after', afterAt]] as const).map(([which, at]) => html`<span>${t.compare[which]}</span>
       <canvas role="img" aria-label=${t.compare.band(t.compare[which])} ${ref(at)}></canvas>`)}</div>
     <table>

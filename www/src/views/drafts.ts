@@ -5,7 +5,7 @@ import { drafts as kept, forget, keep, type Draft } from '../state/drafts'
 import { afterPaint, change, edit, fileName, get } from '../state/store'
 import { t } from '../texts/dialogs'
 import { dismiss } from './modal'
-import { once } from './once'
+import { firstClickOnly } from './firstClickOnly'
 
 /** What was said last about a draft, and the one that can be taken back. */
 let said = ''
@@ -60,5 +60,5 @@ export function drafts(): TemplateResult {
         edit({ request: draft.request, policy: draft.policy })
         dismiss()
       }}>${t.drafts.open}</button>
-      <button type="button" class="plain" @click=${once(() => drop(draft, place))}>${t.drafts.forget}</button></li>`)}</ul>`
+      <button type="button" class="plain" @click=${firstClickOnly(() => drop(draft, place))}>${t.drafts.forget}</button></li>`)}</ul>`
 }

@@ -1,16 +1,16 @@
 // Evidence: files dropped here are checked here, piece by piece, so that the page stays awake.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { verifyEvidence } from '../core'
-import { bytes, instant, measured, number, plural } from '../format'
+import { bytes, instant, measuredTime, number, plural } from '../format'
 import { textAt } from '../state/document'
-import { beside, complaint, folders, logOf, MANIFEST, named, type Beside, type Folder, type Given } from '../state/evidence'
+import { evidenceFolders, filesForCore, firstProblem, logOf, MANIFEST, readPlanAndManifest, type Folder, type GivenFile, type PlanAndManifest } from '../state/evidence'
 import { change, get } from '../state/store'
 import { t } from '../texts/runs'
 import type { Check, EvidenceVerdict } from '../types'
 import { absence, account, isSampled } from './account'
 import { madeNow, signatures } from './sheet'
-import { ends, facts, OUTCOMES } from './sums'
-import { ticked } from './ticked'
+import { chunkCounts, facts, OUTCOMES } from './sums'
+import { withCode } from './withCode'
 
 interface Progress {
   done: number
@@ -18,7 +18,7 @@ interface Progress {
   /** What was found, when all has been looked at. */
   verdict: EvidenceVerdict | null
   /** What the files say beside the records, where everything holds and all of them are there. */
-  beside: Beside | null
+  beside: PlanAndManifest | null
   badLine: Line | null
   /** Why nothing could be checked. */
   problem: string
@@ -49,17 +49,17 @@ export async function checkContent(name: string, content: BlobPart): Promise<voi
 }
 
 export async function check(files: readonly File[]): Promise<void> {
-  await offer(files.map((file) => ({ path: file.webkitRelativePath || file.name, file })))
+  await takeFiles(files.map((file) => ({ path: file.webkitRelativePath || file.name, file })))
 }
 
 /** Checks the evidence among these files, if it is one run's; else asks for which. */
-async function offer(given: readonly Given[]): Promise<void> {
-  const found = folders(given)
+async function takeFiles(given: readonly GivenFile[]): Promise<void> {
+  const found = evidenceFolders(given)
   latest += 1
   stop.abort()
   several = found.length > 1 ? found : []
   chosen = null
-  compareWith('')
+  setKeptDigest('')
   progress = null
   if (found[0] && found.length === 1) await checkFolder(found[0])
   else if (found.length === 0) progress = { ...NOTHING, problem: t.evidence.noLog }
@@ -79,12 +79,12 @@ async function checkFolder(folder: Folder): Promise<void> {
   paint()
   const started = performance.now()
   try {
-    const each = sparingly((done) => (state.done = done))
-    const verdict = await verifyEvidence(named(folder), kept === '' ? null : kept, each, stop.signal)
+    const each = throttled((done) => (state.done = done))
+    const verdict = await verifyEvidence(filesForCore(folder), kept === '' ? null : kept, each, stop.signal)
     const line = verdict.log.bad?.line ?? null
     state.badLine = log === null || line === null ? null : await lineOf(log, line)
     state.ms = performance.now() - started
-    if (verdict.holds && verdict.summary !== null) state.beside = await beside(folder)
+    if (verdict.holds && verdict.summary !== null) state.beside = await readPlanAndManifest(folder)
     state.verdict = verdict
   } catch (why) {
     if (turn === latest) state.problem = String(why)
@@ -93,7 +93,7 @@ async function checkFolder(folder: Folder): Promise<void> {
 }
 
 /** Tells how far it is, and paints that no more often than people can see. */
-function sparingly(tell: (done: number) => void): (done: number) => void {
+function throttled(tell: (done: number) => void): (done: number) => void {
   let painted = performance.now()
   return (done) => {
     tell(done)
@@ -143,24 +143,24 @@ async function fromDrop(event: DragEvent): Promise<void> {
   event.preventDefault()
   const items = [...(event.dataTransfer?.items ?? [])].map((item) => item.webkitGetAsEntry())
   const flat = [...(event.dataTransfer?.files ?? [])]
-  const given: Given[] = []
+  const given: GivenFile[] = []
   for (const [place, entry] of items.entries()) {
     const file = flat[place]
-    if (entry?.isDirectory) given.push(...(await inside(entry as FileSystemDirectoryEntry)))
+    if (entry?.isDirectory) given.push(...(await filesIn(entry as FileSystemDirectoryEntry)))
     else if (file) given.push({ path: file.name, file })
   }
-  await offer(given.length > 0 ? given : flat.map((file) => ({ path: file.name, file })))
+  await takeFiles(given.length > 0 ? given : flat.map((file) => ({ path: file.name, file })))
 }
 
 /** Everything in a folder and in the folders in it. A browser lists a hundred entries at a time. */
-async function inside(folder: FileSystemDirectoryEntry): Promise<Given[]> {
+async function filesIn(folder: FileSystemDirectoryEntry): Promise<GivenFile[]> {
   const reader = folder.createReader()
-  const given: Given[] = []
+  const given: GivenFile[] = []
   for (;;) {
     const entries = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject))
     if (entries.length === 0) return given
     for (const entry of entries) {
-      if (entry.isDirectory) given.push(...(await inside(entry as FileSystemDirectoryEntry)))
+      if (entry.isDirectory) given.push(...(await filesIn(entry as FileSystemDirectoryEntry)))
       else {
         const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject))
         given.push({ path: entry.fullPath.replace(/^\//, ''), file })
@@ -179,14 +179,14 @@ function choose(folder: boolean): void {
 }
 
 /** How the chunks of sound evidence ended. That it is sound says nothing about that. Of a log alone nobody knows which never began. */
-function endings({ log, summary }: EvidenceVerdict, files: Beside | null, onPaper: boolean): TemplateResult {
+function endings({ log, summary }: EvidenceVerdict, files: PlanAndManifest | null, onPaper: boolean): TemplateResult {
   const { ended, chains, others } = log
   const open = chains - OUTCOMES.reduce((sum, outcome) => sum + (ended[outcome] ?? 0), 0)
   const never = summary === null ? 0 : summary.chunks - chains
   const more = chains - (ended.verified ?? 0) - others.length
   const seen = [...OUTCOMES.filter((outcome) => ended[outcome]), ...(open > 0 ? ['open'] as const : []), ...(never > 0 ? ['neverBegan'] as const : [])]
   const names = { ...t.rehearse.outcomes, open: t.evidence.open, neverBegan: t.evidence.neverBegun }
-  return html`<p class=${others.length === 0 && never === 0 ? '' : 'warning'}>${t.evidence.ended([...ends(ended, open), ...(never > 0 ? [t.evidence.neverBegan(number(never))] : [])])}</p>
+  return html`<p class=${others.length === 0 && never === 0 ? '' : 'warning'}>${t.evidence.ended([...chunkCounts(ended, open), ...(never > 0 ? [t.evidence.neverBegan(number(never))] : [])])}</p>
     ${facts(seen.map((end) => [names[end], end === 'verified' && files !== null && isSampled(files) ? t.evidence.sampled : t.evidence.endHelp[end]]))}
     ${others.length === 0 ? nothing : html`<details ?open=${onPaper}><summary>${t.evidence.others}</summary>
       <ul class="chips">${others.map(({ chunk, outcome }) => html`<li>${t.evidence.chunk(number(chunk), outcome === null ? t.evidence.notEnded : t.rehearse.outcomes[outcome])}</li>`)}
@@ -201,7 +201,7 @@ function comparison(checks: readonly Check[]): TemplateResult {
 
 function verdict({ badLine: line, ms, all, beside: files }: Progress, found: EvidenceVerdict, onPaper = false): TemplateResult {
   const { evidenceDigest, checks, log, summary, outcome } = found
-  const wrong = complaint(found)
+  const wrong = firstProblem(found)
   const when = (text: string | null): string => (text === null ? '–' : instant(Date.parse(text)))
   const told = summary !== null && files !== null && outcome !== null ? account(outcome, summary, files) : null
   const which: [string, string][] = [
@@ -216,11 +216,11 @@ function verdict({ badLine: line, ms, all, beside: files }: Progress, found: Evi
     [t.evidence.records, number(log.records)],
     [t.evidence.lines, number(log.lines)],
     [t.evidence.size, bytes(all)],
-    [t.evidence.took, measured(ms)],
+    [t.evidence.took, measuredTime(ms)],
   ]
   return html`<p class="verdict ${wrong === null ? 'good' : 'bad'}" role="status">${wrong === null
       ? t.evidence.good(plural(log.records, 'record'), plural(log.chains, 'chain'), checks.length)
-      : ticked(t.evidence.bad(wrong))}</p>
+      : withCode(t.evidence.bad(wrong))}</p>
     ${wrong !== null ? nothing : checks.length === 0 ? html`<p class="warning">${t.evidence.noManifest}</p>` : comparison(checks)}
     ${log.simulated ? html`<p class="simulated"><strong>${t.evidence.simulated}</strong></p>` : nothing}
     ${told ?? nothing}
@@ -238,7 +238,7 @@ function checkTable(checks: readonly Check[]): TemplateResult | typeof nothing {
   if (checks.length === 0) return nothing
   return html`<h3>${t.evidence.checks}</h3><table class="checks">
     <thead><tr><th scope="col">${t.evidence.check}</th><th scope="col">${t.evidence.result}</th><th scope="col">${t.evidence.detail}</th></tr></thead>
-    <tbody>${checks.map(({ name, holds, detail }) => html`<tr class=${holds ? '' : 'residual'}><td>${name}</td><td>${holds ? t.evidence.holds : t.evidence.broken}</td><td>${ticked(detail)}</td></tr>`)}</tbody>
+    <tbody>${checks.map(({ name, holds, detail }) => html`<tr class=${holds ? '' : 'residual'}><td>${name}</td><td>${holds ? t.evidence.holds : t.evidence.broken}</td><td>${withCode(detail)}</td></tr>`)}</tbody>
   </table>`
 }
 
@@ -249,11 +249,11 @@ function badLine(line: Line | null, place: number | null): TemplateResult {
 }
 
 /** Whether there is a manifest to compare; while it is being checked, too, so that whoever types keeps the field. */
-const comparable = (folder: Folder, { verdict, problem }: Progress): boolean =>
+const canCompare = (folder: Folder, { verdict, problem }: Progress): boolean =>
   problem === '' && (verdict === null ? folder.files.has(MANIFEST) : verdict.evidenceDigest !== null)
 
 /** Takes what was typed as the digest to compare with. What is none says nothing about the evidence. Whether it changes what is compared. */
-function compareWith(text: string): boolean {
+function setKeptDigest(text: string): boolean {
   const before = kept
   typed = text.trim()
   // Commands print the name of a file behind it.
@@ -263,30 +263,30 @@ function compareWith(text: string): boolean {
 }
 
 /** Whoever replaces a folder as a whole can make everything in it fit, but not the digest that is kept elsewhere. */
-function compared(folder: Folder): TemplateResult {
+function digestField(folder: Folder): TemplateResult {
   const slip = typed !== '' && kept === ''
   return html`<div class="field"><label for="kept">${t.evidence.kept}</label>
     ${slip ? html`<p id="kept-said" class="error" role="alert">${t.evidence.notDigest}</p>` : nothing}
     <input id="kept" type="text" class="digest" .value=${typed} placeholder="sha256:…" spellcheck="false" autocomplete="off"
       aria-invalid=${slip ? 'true' : 'false'} aria-describedby=${slip ? 'kept-said' : nothing}
       @change=${(event: Event) => {
-        if (compareWith((event.target as HTMLInputElement).value)) void checkFolder(folder)
+        if (setKeptDigest((event.target as HTMLInputElement).value)) void checkFolder(folder)
         else paint()
       }}></div>`
 }
 
-function choice(): TemplateResult | typeof nothing {
+function folderChoice(): TemplateResult | typeof nothing {
   if (several.length === 0) return nothing
   return html`<div role="status"><p><strong>${t.evidence.several}</strong></p></div>
     <ul class="group wrap">${several.map((folder) => html`<li><button type="button" class="plain" aria-pressed=${folder === chosen}
       @click=${() => {
-        compareWith('')
+        setKeptDigest('')
         void checkFolder(folder)
       }}>${folder.path || t.evidence.title}</button></li>`)}</ul>`
 }
 
 /** What people call the purge that was checked; empty where its plan was not there, or is not to be believed. */
-export const certified = (): string => (progress?.beside ? textAt(progress.beside.request, ['name']) : '')
+export const checkedPurgeName = (): string => (progress?.beside ? textAt(progress.beside.request, ['name']) : '')
 
 /** What was checked, on paper: whoever checked it signs that. Nothing while there is nothing to sign. */
 export function certificate(): TemplateResult | null {
@@ -309,7 +309,7 @@ export function evidenceView(): TemplateResult {
         <button type="button" class="plain" @click=${() => choose(true)}>${t.evidence.folder}</button></p>
       <p class="quiet">${t.evidence.help} ${t.evidence.local}</p>
     </div>
-    ${choice()}
+    ${folderChoice()}
     ${state === null && several.length === 0 ? html`<p>${t.evidence.empty}</p><ol class="teach">${t.evidence.teach.map((text, at) => html`<li class=${['verify', 'held', 'chunk'][at] ?? ''}>${text}</li>`)}</ol>` : nothing}
     ${state?.problem ? html`<p class="error" role="alert">${state.problem}</p>` : nothing}
     ${state && !state.verdict && !state.problem
@@ -319,7 +319,7 @@ export function evidenceView(): TemplateResult {
     ${state?.verdict
       ? verdict(state, state.verdict)
       : nothing}
-    ${chosen && state && comparable(chosen, state) ? compared(chosen) : nothing}
+    ${chosen && state && canCompare(chosen, state) ? digestField(chosen) : nothing}
     ${state?.verdict ? html`<p><button type="button" class="plain" @click=${() => print()}>${t.evidence.print}</button></p>` : nothing}
   </section></div>`
 }

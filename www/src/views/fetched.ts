@@ -33,12 +33,12 @@ export class Later<T> {
   /** The dialog that it draws, once it is there; if it cannot be had, none is open. */
   dialog(draw: (there: T) => unknown): unknown {
     void this.fetch()
-    if (this.failed) queueMicrotask(missed)
+    if (this.failed) queueMicrotask(sayMissing)
     return this.there ? draw(this.there) : nothing
   }
 }
 
-function missed(): void {
+function sayMissing(): void {
   change({ dialog: null })
   say(t.notLoaded, true)
 }

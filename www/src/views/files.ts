@@ -1,5 +1,5 @@
 // Files in and out, and the clipboard.
-import { decoded, garbled } from '../state/decode'
+import { decodeText, isGarbled } from '../state/decode'
 import { LONGEST } from '../state/policy'
 import { say } from '../state/store'
 import { t } from '../texts/page'
@@ -11,12 +11,12 @@ async function read(file: File | undefined, take: Take): Promise<void> {
   if (!file) return
   const bytes = await file.arrayBuffer().catch(() => null)
   if (bytes === null) say(t.notReadable(file.name), true)
-  else take(file.name, decoded(new Uint8Array(bytes)))
+  else take(file.name, decodeText(new Uint8Array(bytes)))
 }
 
 /** Takes what is a text that core reads; says that nothing was taken if it is none. */
 export const onlyText = (take: Take): Take => (name, text) => {
-  if (garbled(text)) say(t.noText(name), true)
+  if (isGarbled(text)) say(t.noText(name), true)
   // Only to be refused it would keep the page busy for minutes.
   else if (text.length > LONGEST) say(t.tooLong(name), true)
   else take(name, text)

@@ -9,7 +9,7 @@ import type { Row } from '../types'
 import { clientField, clientId } from './client'
 import { copy } from './files'
 import { handOver } from './later'
-import { ticked } from './ticked'
+import { withCode } from './withCode'
 import { totals } from './totals'
 
 export function inspector(): TemplateResult {
@@ -41,7 +41,7 @@ function part(state: State): TemplateResult {
   if (!row) return html`<p class="empty">${t.inspector.none}</p>`
   if (state.inspector === 'why') return why(row)
   if (row.chunk === null || !state.plan.summary.digest) {
-    return html`${edges(row)}<p>${row.chunk === null ? ticked(t.inspector.noRequest(row.reason)) : t.inspector.stopped}</p>`
+    return html`${edges(row)}<p>${row.chunk === null ? withCode(t.inspector.noRequest(row.reason)) : t.inspector.stopped}</p>`
   }
   return state.inspector === 'message' ? message(state, row.chunk) : request(state, row.chunk)
 }
@@ -57,7 +57,7 @@ function edges(row: Row): TemplateResult {
 
 function why(row: Row): TemplateResult {
   const [kind, reason] = [t.timeline.dispositions[row.disposition], reasonOf(row)]
-  return html`<p><strong>${row.chunk === null ? kind : `${kind} ${number(row.chunk)}`}</strong>${reason && ticked(`: ${reason}`)}${row.age === 'aged' ? ` · ${t.table.aged}` : ''}</p>
+  return html`<p><strong>${row.chunk === null ? kind : `${kind} ${number(row.chunk)}`}</strong>${reason && withCode(`: ${reason}`)}${row.age === 'aged' ? ` · ${t.table.aged}` : ''}</p>
     <p class="quiet">${t.timeline.dispositionHelp[row.disposition]}.</p>${edges(row)}`
 }
 

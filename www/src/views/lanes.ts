@@ -32,15 +32,15 @@ export function chartSection({ title, label, canvasAt, readout, chart }: Section
 }
 
 /** What a bar is, in words. */
-const words = (bar: Bar, at: number): string =>
+const barText = (bar: Bar, at: number): string =>
   t.rehearse.bar(bar.chunk, t.rehearse.phases[bar.phase], t.rehearse.whys[bar.why] ?? t.rehearse.states[bar.why] ?? bar.why, clockBy(bar.from, at), length(Math.max(bar.to - bar.from, 1)))
 
 /** Writes what is there into the line of words, and for a screen reader onto the canvas: in seconds since the beginning, and in words. */
-export function teller(canvas: HTMLCanvasElement, readout: string, now: () => number): ChartEvents['told'] {
+export function readoutWriter(canvas: HTMLCanvasElement, readout: string, now: () => number): ChartEvents['read'] {
   return (at, bar, [from, to]) => {
     const second = Math.floor(at / 1000) * 1000
     const time = `${instant(second)} UTC`
-    const text = bar ? `${time} · ${words(bar, at)}` : at > now() ? `${time} · ${t.rehearse.toCome}` : `${time} · ${localTime(new Date(second).toISOString())}`
+    const text = bar ? `${time} · ${barText(bar, at)}` : at > now() ? `${time} · ${t.rehearse.toCome}` : `${time} · ${localTime(new Date(second).toISOString())}`
     const line = document.getElementById(readout)
     if (line && line.textContent !== text) line.textContent = text
     const since = (time: number): string => String(Math.max(Math.floor(time / 1000) - Math.floor(from / 1000), 0))

@@ -12,7 +12,7 @@ const runs = new Later(async () => {
 const compare = new Later(() => import('./compare'))
 const handing = new Later(() => import('./handover'))
 const dialogs = new Later(() => import('./dialogs'))
-const paper = new Later(() => import('./sheet'))
+const printedSheet = new Later(() => import('./sheet'))
 
 export const rehearseView = (): TemplateResult => runs.opened((there) => there.rehearseView())
 export const evidenceView = (): TemplateResult => runs.opened((there) => there.evidenceView())
@@ -20,12 +20,12 @@ export const compareView = (): TemplateResult => compare.opened((there) => there
 export const handOver = (): TemplateResult => handing.opened((there) => there.handOver())
 
 /** A browser that prints does not wait: so this one is fetched once the page is there. */
-export const fetchSheet = (): void => void paper.fetch()
+export const fetchSheet = (): void => void printedSheet.fetch()
 
-export const sheet = (): TemplateResult => paper.there?.sheet() ?? html`<section class="sheet">${t.notLoaded}</section>`
+export const sheet = (): TemplateResult => printedSheet.there?.sheet() ?? html`<section class="sheet">${t.notLoaded}</section>`
 
 /** What people call the purge whose evidence was checked. */
-export const certified = (): string => runs.there?.certified() ?? ''
+export const checkedPurgeName = (): string => runs.there?.checkedPurgeName() ?? ''
 
 export const certificate = (): TemplateResult | null => runs.there?.certificate() ?? null
 
@@ -50,6 +50,6 @@ export function laterDialogs(): unknown {
 }
 
 /** Adds rows of a spreadsheet to the policy, or shows what is wrong with them. */
-export function offer(text: string, kind: Kind): void {
-  void dialogs.fetch().then((there) => (there ? there.offer(text, kind) : say(t.notLoaded, true)))
+export function addOrShowRows(text: string, kind: Kind): void {
+  void dialogs.fetch().then((there) => (there ? there.addOrShowRows(text, kind) : say(t.notLoaded, true)))
 }

@@ -47,9 +47,9 @@ export function log(lines: readonly LogLine[], present = Date.now(), none = t.re
         @click=${() => choose(text === chosen ? null : text)}><time>${times[place]}</time>
         <span>${chunk === 0 ? '' : `#${chunk}`}</span><code>${kind}</code><span>${status}</span></li>`)}
     </ol>
-    ${line ? html`<pre class="record" tabindex="0" role="group" aria-label=${t.rehearse.record}>${whole(line.text)}</pre>` : html`<p class="quiet">${t.rehearse.auditHelp}</p>`}`
+    ${line ? html`<pre class="record" tabindex="0" role="group" aria-label=${t.rehearse.record}>${indented(line.text)}</pre>` : html`<p class="quiet">${t.rehearse.auditHelp}</p>`}`
 }
 
-function whole(text: string): string {
+function indented(text: string): string {
   return JSON.stringify(JSON.parse(text), null, 2)
 }

@@ -6,9 +6,9 @@ import { change, get } from '../state/store'
 import { t } from '../texts/page'
 
 /** Whether the pointer went down beside the dialog: whoever selects a text in it may let go there. */
-let beside = false
+let pressedOutside = false
 
-const opened = ref((element) => {
+const openWhenConnected = ref((element) => {
   const dialog = element as HTMLDialogElement | undefined
   if (!dialog) return
   // The element is not in the document yet while it is being rendered.
@@ -35,9 +35,9 @@ export function dismiss(): void {
 }
 
 export function modal({ key, role, label, describedBy = '', content, closed }: Modal): unknown {
-  return keyed(key, html`<dialog ${opened} role=${role} aria-label=${label} aria-describedby=${describedBy} @close=${closed}
-    @pointerdown=${(event: Event) => (beside = event.target === event.currentTarget)}
-    @click=${(event: Event) => beside && event.target === event.currentTarget && dismiss()}><div class="dialog">${content}</div></dialog>`)
+  return keyed(key, html`<dialog ${openWhenConnected} role=${role} aria-label=${label} aria-describedby=${describedBy} @close=${closed}
+    @pointerdown=${(event: Event) => (pressedOutside = event.target === event.currentTarget)}
+    @click=${(event: Event) => pressedOutside && event.target === event.currentTarget && dismiss()}><div class="dialog">${content}</div></dialog>`)
 }
 
 /** A dialog that the state has open, with its title and a way out. */

@@ -1,6 +1,6 @@
 // What the rest of the page shows when a server hosts it; the view itself is fetched when it is first needed.
 import { html, nothing, type TemplateResult } from 'lit-html'
-import { isServed, meet, server } from '../state/served'
+import { fetchAbout, isServed, server } from '../state/served'
 import { change, get } from '../state/store'
 import { t } from '../texts/page'
 import { Later } from './fetched'
@@ -16,11 +16,11 @@ let paint: () => void = () => undefined
 export function begin(painter: () => void): void {
   paint = painter
   parts.there?.renew()
-  if (isServed()) getToKnow()
+  if (isServed()) askServer()
 }
 
-function getToKnow(): void {
-  void meet().catch(() => undefined).finally(paint)
+function askServer(): void {
+  void fetchAbout().catch(() => undefined).finally(paint)
 }
 
 export function watchView(): TemplateResult {
@@ -37,7 +37,7 @@ export function servedDialogs(): unknown {
 }
 
 /** Where what is started here is carried out; on every view. */
-export function where(): TemplateResult | typeof nothing {
+export function tenantBadge(): TemplateResult | typeof nothing {
   const about = server()
   if (about === null) return nothing
   return about.simulated
@@ -49,9 +49,9 @@ export function carryOut(): TemplateResult | typeof nothing {
   // Beside a run that is watched, it would seem to be about that run.
   if (!isServed() || get().view === 'watch' || get().view === 'evidence') return nothing
   const open = (): void => {
-    parts.there?.fresh()
+    parts.there?.forgetRefusals()
     // Nothing is carried out before it is known where.
-    if (server() === null) getToKnow()
+    if (server() === null) askServer()
     change({ dialog: 'execute' })
   }
   return html`<button type="button" class="primary" ?disabled=${!get().plan.summary.digest} @click=${open}>${t.execute.open}</button>`

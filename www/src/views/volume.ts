@@ -35,10 +35,10 @@ export function volume(): TemplateResult {
         pasted = ''
         take('', '')
       }}>${t.volume.forget}</button></p>
-    <div role="status">${found === null ? html`<p class="empty">${t.volume.none}</p>` : said(found)}</div>`
+    <div role="status">${found === null ? html`<p class="empty">${t.volume.none}</p>` : summary(found)}</div>`
 }
 
-function said(found: NonNullable<ReturnType<typeof current>>): TemplateResult {
+function summary(found: NonNullable<ReturnType<typeof current>>): TemplateResult {
   const { buckets, total, unread, merged } = found
   const [first, last] = [buckets[0], buckets.at(-1)]
   return html`${first && last

@@ -1,9 +1,9 @@
 // What a key means, wherever it is pressed.
-import { store, stored } from './stored'
+import { readStored, writeStored } from './stored'
 
 export type Meaning = 'palette' | 'undo' | 'redo' | 'letter'
 
-export interface Pressed {
+export interface KeyPress {
   key: string
   ctrlKey: boolean
   metaKey: boolean
@@ -19,7 +19,7 @@ export interface Place {
 }
 
 /** What the page does with it, or null: then it is the browser's. */
-export function meant({ key, ctrlKey, metaKey, shiftKey, altKey }: Pressed, { text, dialog, letters }: Place): Meaning | null {
+export function meaningOf({ key, ctrlKey, metaKey, shiftKey, altKey }: KeyPress, { text, dialog, letters }: Place): Meaning | null {
   const control = ctrlKey || metaKey
   const letter = key.toLowerCase()
   if (control && letter === 'k') return dialog === 'other' ? null : 'palette'
@@ -32,14 +32,14 @@ export function meant({ key, ctrlKey, metaKey, shiftKey, altKey }: Pressed, { te
 const KEY = 'genesys-purge.keys'
 
 /** Whether single letters do something: whoever dictates, or hits keys by mistake, can turn them off. */
-export function lettersOn(): boolean {
-  return (stored('localStorage', KEY) ?? unkept) !== 'off'
+export function letterKeysOn(): boolean {
+  return (readStored('localStorage', KEY) ?? setting) !== 'off'
 }
 
 /** What a browser that keeps nothing knows until the page is closed. */
-let unkept = 'on'
+let setting = 'on'
 
-export function turnLetters(wanted: boolean): void {
-  unkept = wanted ? 'on' : 'off'
-  store('localStorage', KEY, unkept)
+export function setLetterKeys(wanted: boolean): void {
+  setting = wanted ? 'on' : 'off'
+  writeStored('localStorage', KEY, setting)
 }

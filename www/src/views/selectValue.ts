@@ -3,7 +3,7 @@
 import { nothing } from 'lit-html'
 import { directive, Directive, PartType, type ChildPart, type PartInfo } from 'lit-html/directive.js'
 
-class Chosen extends Directive {
+class SelectValue extends Directive {
   constructor(part: PartInfo) {
     super(part)
     if (part.type !== PartType.CHILD) throw new Error('chosen stands behind the options')
@@ -21,4 +21,4 @@ class Chosen extends Directive {
 }
 
 /** To be put behind the options: `<select>${options}${chosen(value)}</select>`. */
-export const chosen = directive(Chosen)
+export const selectValue = directive(SelectValue)
