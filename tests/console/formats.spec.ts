@@ -1,4 +1,4 @@
-// What people paste: counts and rows, forgiving in formats, strict in values, and every line that could not be read is named.
+// What people paste: counts and rows. Many formats are accepted, values are read strictly, and every unread line is listed.
 import { execFileSync } from 'node:child_process'
 import { expect, test } from '@playwright/test'
 import { readCounts } from '../../www/src/state/counts'
@@ -121,8 +121,8 @@ test('what is quoted for the shell arrives as it was', () => {
 
 const handed = { name: "it's", digest: 'sha256:00', runId: 'run-1', approver: "D'Arcy; rm -rf /", policy: false, secondPerson: false }
 
-/** What the command that carries the plan out gives to the program. */
-function given(more: Partial<typeof handed>): string[] {
+/** The arguments that the command for carrying the plan out passes to the program. */
+function argumentsOf(more: Partial<typeof handed>): string[] {
   const [, text] = commands({ ...handed, ...more }).local[1] ?? ['', '']
   const told = execFileSync('sh', ['-c', text.replace(/^genesys-purge/, "printf '%s\\n'")], { encoding: 'utf8', stdio: 'pipe' })
   return told.trimEnd().split('\n')
@@ -131,11 +131,11 @@ function given(more: Partial<typeof handed>): string[] {
 test('every command line is one that a shell reads', () => {
   const { local, aws } = commands({ ...handed, policy: true })
   for (const [, text] of [...local, ...aws, ...commands({ ...handed, runId: '' }).aws]) execFileSync('sh', ['-n', '-c', text])
-  expect(given({})).toEqual(['run', "it's.plan.json", '--approve', 'sha256:00', '--approver', "D'Arcy; rm -rf /"])
+  expect(argumentsOf({})).toEqual(['run', "it's.plan.json", '--approve', 'sha256:00', '--approver', "D'Arcy; rm -rf /"])
 })
 
 test('a plan with a policy is carried out under the policy that applies then', () => {
-  expect(given({ policy: true })).toEqual(
+  expect(argumentsOf({ policy: true })).toEqual(
     ['run', "it's.plan.json", '--policy', 'policy.json', '--approve', 'sha256:00', '--approver', "D'Arcy; rm -rf /"],
   )
 })
@@ -149,7 +149,7 @@ test('a run whose name is not known yet is asked for', () => {
 })
 
 test('nobody approves who has not been named', () => {
-  expect(() => given({ approver: '' })).toThrow(/APPROVER/)
+  expect(() => argumentsOf({ approver: '' })).toThrow(/APPROVER/)
   expect(commands(handed).aws).toHaveLength(4)
   const names = commands({ ...handed, secondPerson: true }).aws.map(([name]) => name)
   expect(names, 'whoever puts a file into the bucket is not named').not.toContain('Or put the plan file into the bucket')

@@ -1,4 +1,4 @@
-// Keys that work anywhere but in a text field or a dialog.
+// Keys that work everywhere except in text fields and dialogs.
 import { letterKeysOn, meaningOf, type Meaning } from './state/keymap'
 import { change, get, pin, redo, show, undo, VIEWS } from './state/store'
 import { jump } from './views/findings'
@@ -11,18 +11,18 @@ function isTextField(target: EventTarget | null): boolean {
   return target.matches('textarea, select, input:not([type=checkbox]):not([type=radio]):not([type=range])')
 }
 
-/** Space and Enter belong to whatever they press, tick, open or follow. */
+/** Whether the element itself reacts to Space or Enter. */
 function isPressable(target: EventTarget | null): boolean {
   return target instanceof Element && target.matches('button, input, select, summary, textarea, a[href]')
 }
 
 function openDialog(): 'none' | 'palette' | 'other' {
   if (get().dialog === 'palette') return 'palette'
-  // A dialog may have been asked for, and not be painted yet; a question is not among the state's.
+  // A dialog may have been asked for and not yet painted; confirmations are not in the state.
   return get().dialog !== null || document.querySelector('dialog[open]') ? 'other' : 'none'
 }
 
-/** What a letter does; undefined when it does nothing. */
+/** The action of a letter key; undefined when it has none. */
 function letterAction({ key, target }: KeyboardEvent): (() => void) | undefined {
   const view = VIEWS[Number(key) - 1]
   if (view) return () => show(view)
@@ -39,7 +39,7 @@ function letterAction({ key, target }: KeyboardEvent): (() => void) | undefined 
   return known[key]
 }
 
-/** Whoever goes from one control to the next by Tab sees what each is for, until Escape; whoever points has titles. */
+/** Shows each control's hint while the user moves by Tab, until Escape. With a pointer, titles do that. */
 function showHints({ key }: KeyboardEvent): void {
   if (key === 'Tab') document.documentElement.dataset['tabs'] = ''
   if (key === 'Escape') hideHints()
@@ -49,7 +49,7 @@ function hideHints(): void {
   delete document.documentElement.dataset['tabs']
 }
 
-/** A dialog that was asked for may still be on its way: what is typed meanwhile is not for the field behind it. */
+/** While a dialog is still being fetched, keeps what is typed from reaching the field behind it. */
 function isAwaitingDialog(event: KeyboardEvent): boolean {
   if (get().dialog === null || document.querySelector('dialog[open]') || event.ctrlKey || event.metaKey || event.altKey) return false
   event.preventDefault()

@@ -9,7 +9,7 @@ test('steps that no address holds are gone back and forth between', () => {
   noteInAddress(step('small'))
   noteBeyond(step('large'))
   noteBeyond(step('larger'))
-  // The same once more, of another view, is no step.
+  // The same documents again, in another view, are no step.
   noteBeyond(step('larger'))
   expect(back(step('larger'))).toEqual(step('large'))
   noteBeyond(step('large'))

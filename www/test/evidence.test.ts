@@ -1,4 +1,4 @@
-// Evidence as files: what belongs together, under which names core gets it, and what is said first about what core found.
+// Evidence as files: which of them belong together, the names that core gets them by, and which problem is reported first.
 import { expect, test } from 'vitest'
 import { evidenceFolders, filesForCore, firstProblem, logOf, readPlanAndManifest, type Folder } from '../src/state/evidence'
 import type { Check, EvidenceVerdict } from '../src/types'
@@ -43,6 +43,6 @@ test('plan and manifest say beside the records what the purge was, and which pro
   expect(await readPlanAndManifest(folder('recordingJobs', { program: 'genesys-purge/0.1.0' }))).toEqual({
     request: { api: 'recordingJobs', name: 'Q1' }, policy: { limits: { verifyConversations: 10 } }, program: 'genesys-purge/0.1.0',
   })
-  // Older manifests do not say it.
+  // Older manifests do not name the program.
   expect(await readPlanAndManifest(folder('dataDeletion', {}))).toMatchObject({ program: '' })
 })

@@ -1,4 +1,4 @@
-// Lanes: who is where, and what bars come of it. For rehearsals and for runs that are watched alike.
+// Lanes: which chunk is where, and which bars follow. The same for rehearsals and watched runs.
 import { expect, test } from 'vitest'
 import { attempts, Tracks, type Bar, type Snapshot } from '../src/state/tracks'
 

@@ -1,4 +1,4 @@
-// Rows of a spreadsheet for the policy: no hold is lost without a word, and none is made up.
+// Rows of a spreadsheet for the policy: no hold is silently lost, and none is made up.
 import { expect, test } from 'vitest'
 import { readCounts } from '../src/state/counts'
 import { decodeText, isGarbled } from '../src/state/decode'
@@ -103,7 +103,7 @@ test('neither a title nor what a spreadsheet writes for itself makes a hold on e
     expect(rest).toEqual(read)
     expect(unread).toEqual([{ line, text: title.trim(), why: expect.stringContaining('title') as string }])
   }
-  // Without headings, too; a list of names alone has no title.
+  // Also without headings. A list of ids alone has no title.
   expect(readRows('Holds of 2026\nLH-1;2023-02-10;2023-02-17', 'holds')).toMatchObject({ rows: [{ id: 'LH-1', range: week }], unread: [{ line: 1 }] })
   expect(lines('Holds of 2026;;\nLH-1;2023-02-10;2023-02-17')).toEqual([1])
   expect(readRows('hold;from;to\nLH-9;;\nLH-1;2023-02-10;2023-02-17', 'holds')).toEqual({ kind: 'holds', rows: [{ id: 'LH-9' }, { id: 'LH-1', range: week }], unread: [] })
@@ -123,7 +123,7 @@ test('of a whole policy the parts that are no rows of the wanted kind are named'
   expect(rows).toEqual([hold])
   expect(unread.map(({ text }) => text)).toEqual(['retention', 'limits', 'jurisdictions'])
   expect(readRows(JSON.stringify(whole), 'retention').unread.map(({ text }) => text)).toEqual(['holds', 'limits', 'jurisdictions'])
-  // What is empty loses nothing, and one hold alone is no policy.
+  // Nothing is lost with an empty list, and one hold alone is not a policy.
   expect(readRows(JSON.stringify({ version: 1, retention: [], holds: [hold] }), 'holds').unread).toEqual([])
   expect(readRows(JSON.stringify(hold), 'holds')).toEqual({ kind: 'holds', rows: [hold], unread: [] })
 })

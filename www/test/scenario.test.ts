@@ -1,4 +1,4 @@
-// The world of a rehearsal: a fault is the same one, whether it was chosen before or let happen in the middle.
+// The world of a rehearsal: a fault is the same whether it was chosen before the run or triggered during it.
 import { expect, test } from 'vitest'
 import { faultOnce, FAULTS, HAPPENINGS, scenario, type Settings } from '../src/state/scenario'
 

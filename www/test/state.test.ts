@@ -1,4 +1,4 @@
-// Lengths that add up, documents that cannot be edited field by field, drafts that stay, keys that mean something, plan files.
+// Lengths that add up, documents that cannot be edited field by field, drafts, keys, and plan files.
 import { beforeEach, expect, test, vi } from 'vitest'
 import { clockBy, exactLength, length, localTime, measuredTime, parseTimeToCome } from '../src/format'
 import { isUnreadable, withListItem } from '../src/state/document'

@@ -1,10 +1,10 @@
-// What the server refuses is shown for as long as it means something.
+// The server's refusals are shown for as long as they mean something.
 import { expect, test, vi } from 'vitest'
 import { Watched } from '../src/state/watch'
 
 vi.stubGlobal('document', { baseURI: 'http://127.0.0.1/', hidden: false, addEventListener: () => undefined })
 
-/** What is answered next: a refusal with its code, or a body. */
+/** The next answers: a refusal by its code, or a body. */
 const answers: (string | object)[] = []
 vi.stubGlobal('fetch', () => {
   const next = answers.shift()

@@ -1,5 +1,5 @@
-// Paints the timeline: counts above, parts below, the axis under them. A hundred thousand parts cost no more than ten: what is too
-// narrow to see becomes runs of equal state.
+// Paints the timeline: counts on top, parts below them, then the axis. Parts too narrow to see are merged into runs of the same
+// disposition, so a hundred thousand parts cost no more to paint than ten.
 import type { Plan } from '../core'
 import { chunkNumber, partAt } from '../state/parts'
 import type { Bucket } from '../state/counts'
@@ -19,7 +19,7 @@ export interface Shown {
   from: number
   to: number
   selected: number | null
-  /** Counts by time, or nothing. */
+  /** Counts by time; may be empty. */
   buckets: readonly Bucket[]
 }
 
@@ -83,7 +83,7 @@ function drawName(context: CanvasRenderingContext2D, plan: Plan, part: number, l
   context.fillText(text, centre - size / 2, middle)
 }
 
-/** Counts per column of the screen, so that the height of a bar does not depend on how finely was counted. */
+/** Sums the counts per column of the screen, so that the height of a bar does not depend on the length of the buckets. */
 function drawHistogram(context: CanvasRenderingContext2D, width: number, { buckets, from, to }: Shown): void {
   const columns = Math.max(1, Math.floor(width / 3))
   const each = (to - from) / columns
@@ -107,7 +107,7 @@ function drawHistogram(context: CanvasRenderingContext2D, width: number, { bucke
   }
 }
 
-/** Ticks with as many labels as there is room for. */
+/** Draws the ticks, and as many of their labels as fit. */
 export function drawAxis(context: CanvasRenderingContext2D, width: number, top: number, list: Tick[], x: (at: number) => number): void {
   context.strokeStyle = colour('line')
   context.fillStyle = colour('quiet')

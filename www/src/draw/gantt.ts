@@ -1,4 +1,5 @@
-// Lanes over virtual time: a lane is one of the places that chunks take, a bar is a phase, a flag is what somebody let happen.
+// Lanes over virtual time. A lane is one of the places that running chunks occupy, a bar is a phase, a flag is an event that the
+// user triggers.
 import type { Playback } from '../state/rehearsal'
 import type { Happening } from '../state/scenario'
 import { attempts, type Attempt, type Bar, type Phase } from '../state/tracks'
@@ -11,23 +12,23 @@ const PATTERNS: Record<Phase, Pattern> = {
   check: 'plain', submit: 'plain', wait: 'stripes', delete: 'dots', verify: 'back', end: 'plain',
 }
 const FLAGS = 20
-/** More bars than this have no names: they would not be legible. */
+/** With more bars than this their names would be illegible, so none are drawn. */
 const MOST_NAMED = 3000
 
-/** What is drawn: a rehearsal, or a run that is watched. */
+/** What is drawn: a rehearsal, or a watched run. */
 export type Drawn = Pick<Playback, 'bars' | 'lanes' | 'marks' | 'begun' | 'now' | 'lookAt' | 'cursor'> & { standing: Pick<Playback['standing'], 'over'> }
 
-/** How it is looked at. */
+/** Which part of it is visible, and the cursor's lane. */
 export interface Look {
   from: number
   to: number
   /** The lane that the cursor is in, from 0. */
   lane: number
-  /** Something that is being dragged to its time. */
+  /** An event that is being dragged to its time. */
   carried: { what: Happening; at: number } | null
 }
 
-/** Where everything is on the canvas. */
+/** The geometry of the canvas. */
 interface Frame {
   from: number
   to: number
@@ -36,7 +37,7 @@ interface Frame {
   x: (at: number) => number
 }
 
-/** All the time that there is to see, with room for what is still to be let happen. */
+/** All the time that can be shown, with room for events still to be placed. */
 export function reach(run: Drawn): readonly [from: number, to: number] {
   const planned = Math.max(run.marks.at(-1)?.at ?? 0, run.cursor ?? 0)
   const ahead = run.standing.over ? 0 : Math.max((run.now - run.begun) / 4, 20_000)
@@ -50,7 +51,7 @@ export function laneAt(run: Drawn, height: number, y: number): number {
   return Math.min(Math.max(Math.floor((y - FLAGS) / laneHeight(run, height)), 0), Math.max(run.lanes - 1, 0))
 }
 
-/** What the lane does at that time. Bars of a lane follow each other. */
+/** The bar of the lane at that time. Bars of a lane follow each other. */
 export function barIn(run: Drawn, lane: number, at: number): Bar | null {
   return run.bars.findLast((bar) => bar.lane === lane && bar.phase !== 'end' && bar.from <= at && bar.to >= at) ?? null
 }
@@ -74,7 +75,7 @@ export function drawGantt(canvas: HTMLCanvasElement, run: Drawn, look: Look): vo
   if (run.cursor !== null) drawCursor(context, place, run.cursor, look.lane, height)
 }
 
-/** The chosen time, and the lane that is read there. */
+/** Draws the chosen time, with a dot in the lane that is read out. */
 function drawCursor(context: CanvasRenderingContext2D, { lane, x }: Frame, at: number, row: number, height: number): void {
   context.strokeStyle = colour('accent')
   context.lineWidth = 2
@@ -102,7 +103,7 @@ function drawBars(context: CanvasRenderingContext2D, run: Drawn, { from, to, unt
     const right = Math.min(x(Math.min(bar.to, until)), x(to) + 10)
     const top = FLAGS + bar.lane * lane + 3
     if (bar.phase === 'end') {
-      // Ends in the same place are one, but never a bad one behind a good one.
+      // Ends on the same pixel are drawn once, but good and bad ones separately, so that a good end never hides a bad one.
       const kind = bar.why === 'verified' ? 'good' : 'bad'
       if (left < (ends[kind][bar.lane] ?? -9) + 0.5) continue
       ends[kind][bar.lane] = left
@@ -110,7 +111,7 @@ function drawBars(context: CanvasRenderingContext2D, run: Drawn, { from, to, unt
       context.fillRect(left - 1, top, bar.why === 'verified' ? 2 : 4, lane - 6)
       continue
     }
-    // What would be drawn into the same half of a pixel as the bar before it cannot be seen.
+    // A bar within the same half pixel as the one before it would be invisible.
     if (right < (drawn[bar.lane] ?? -1) + 0.5) continue
     drawn[bar.lane] = right
     context.fillStyle = fill(context, `phase-${bar.phase}`, `phase-${bar.phase}-ink`, PATTERNS[bar.phase])
@@ -120,7 +121,7 @@ function drawBars(context: CanvasRenderingContext2D, run: Drawn, { from, to, unt
   }
 }
 
-/** Each chunk's number at the beginning of each attempt at it, and what it waits for where there is room to say so. */
+/** Writes each chunk's number at the beginning of each attempt at it and, where there is room, what it waits for. */
 function drawNames(context: CanvasRenderingContext2D, run: Drawn, { from, to, until, lane, x }: Frame): void {
   const label = (text: string, left: number, middle: number, room: number): number => {
     const size = context.measureText(text).width
@@ -134,10 +135,10 @@ function drawNames(context: CanvasRenderingContext2D, run: Drawn, { from, to, un
   const attemptOf = attempts(run.bars)
   const named = new Set<Attempt>()
   const spacious = lane >= 18
-  // Chunk by chunk, so that its number comes before its words, and words never cover a number.
+  // Goes chunk by chunk, so that a chunk's number comes before its words, and words never cover a number.
   const free = new Float64Array(run.lanes)
   const write = (text: string, bar: Bar, end: number): void => {
-    // What began before the part that is shown is named where it comes into sight.
+    // A bar that began before the visible part is named where it comes into view.
     const left = Math.max(x(bar.from), free[bar.lane] ?? 0)
     const size = label(text, left, FLAGS + bar.lane * lane + lane / 2, x(Math.min(end, until)) - left)
     if (size > 0) free[bar.lane] = left + size

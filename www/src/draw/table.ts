@@ -1,4 +1,4 @@
-// A table of any length: only the rows that can be seen are there, and they are used again.
+// A table of any length. Only the visible rows exist as elements, and they are reused.
 import type { Plan } from '../core'
 import { instant, length, number } from '../format'
 import { rowOrder, type Sort } from '../state/order'
@@ -7,7 +7,7 @@ import type { Spread } from '../state/volume'
 import { t } from '../texts/page'
 import type { Row } from '../types'
 
-/** As the style has it: fingers need more room. */
+/** The height of a row, as in the style sheet: fingers need more room. */
 const ROW = matchMedia('(pointer: coarse)').matches ? 44 : 30
 const SPARE = 8
 
@@ -22,7 +22,7 @@ interface Line {
   element: HTMLElement
   cells: HTMLElement[]
   part: number
-  /** What the last cell says. */
+  /** The text of the last cell. */
   why: string
 }
 
@@ -58,7 +58,7 @@ export class Rows {
     this.#sizes.observe(scroller)
   }
 
-  /** The table is gone, and with it the plan that it shows. */
+  /** Lets go of the plan: the table has been removed. */
   end(): void {
     this.#sizes.disconnect()
     this.#state = null
@@ -150,7 +150,7 @@ export class Rows {
     return { element, cells, part: -1, why: '' }
   }
 
-  /** Changes only what differs: most of a row stays as it is from one keystroke to the next. */
+  /** Changes only what differs: most of a row stays the same from one keystroke to the next. */
   #fill(line: Line, row: Row, place: number, selected: number | null): void {
     const { element, cells } = line
     line.part = this.#partOf(place)
@@ -186,7 +186,7 @@ export class Rows {
   }
 }
 
-/** As `ticked` has it. */
+/** The element that `withCode` makes for text in backticks. */
 function codeElement(text: string): HTMLElement {
   const element = document.createElement('code')
   element.textContent = text

@@ -1,4 +1,4 @@
-// The timeline as people handle it. How it is moved and zoomed is in viewport.ts, what it looks like in band.ts.
+// How people use the timeline. `viewport.ts` pans and zooms, `band.ts` paints.
 import type { Plan } from '../core'
 import { partAt, rangeOf } from '../state/parts'
 import type { Bucket } from '../state/counts'
@@ -6,14 +6,14 @@ import { drawBand } from './band'
 import { prepareSurface } from './surface'
 import { Viewport } from './viewport'
 
-/** Where what is around the timeline scrolls, as the style has it. */
+/** The screens on which the surroundings of the timeline scroll, as in the style sheet. */
 const SCROLLING = matchMedia('(max-height: 500px), (max-width: 1000px)')
 
 export interface TimelineEvents {
   select: (part: number) => void
-  /** What is under the pointer: an instant, or nothing. */
+  /** The instant under the pointer; null when there is none. */
   hover: (at: number | null) => void
-  /** What is shown has changed. */
+  /** The visible time has changed. */
   moved: (from: number, to: number) => void
 }
 
@@ -70,7 +70,7 @@ export class Timeline {
     if (this.#plan) this.#view.zoom(factor)
   }
 
-  /** The selected part's middle while it is in sight, else that of what is shown. */
+  /** The middle of the selected part while it is visible, otherwise that of the visible time. */
   #middle(): number {
     const { from, to } = this.#view
     const part = this.#selected

@@ -1,4 +1,4 @@
-// Bytes of a file as text. Spreadsheets write UTF-16 or UTF-8 and say so in the first bytes; without them it is UTF-8.
+// Decodes the bytes of a file. Spreadsheets write UTF-16 or UTF-8 and say so in the first bytes; without such a mark it is UTF-8.
 
 export function decodeText(bytes: Uint8Array): string {
   const [first, second] = bytes
@@ -6,5 +6,5 @@ export function decodeText(bytes: Uint8Array): string {
   return new TextDecoder(name).decode(bytes)
 }
 
-/** Whether there are characters in it that nobody wrote: it was in another encoding, or is no text. */
+/** Whether the text has characters that nobody typed: the file has another encoding, or is not text. */
 export const isGarbled = (text: string): boolean => /[\uFFFD\0]/.test(text)

@@ -1,4 +1,4 @@
-// Drafts that stay in this browser.
+// Drafts, which stay in this browser.
 import type { Documents } from './document'
 import { readStored, writeStored } from './stored'
 
@@ -19,7 +19,10 @@ export function drafts(): Draft[] {
   }
 }
 
-/** What became of it: a browser may have no room, or be told to keep nothing. No draft goes so that another one can come. */
+/**
+ * Keeps a draft and says what happened: a browser may have no room, or be set to store nothing. No draft is dropped to make room
+ * for another.
+ */
 export function keep(draft: Draft): 'kept' | 'replaced' | 'full' | 'notKept' {
   const all = drafts()
   const others = all.filter((other) => other.name !== draft.name)

@@ -1,4 +1,4 @@
-// What a key means, wherever it is pressed.
+// What a key means, depending on where it is pressed.
 import { readStored, writeStored } from './stored'
 
 export type Meaning = 'palette' | 'undo' | 'redo' | 'letter'
@@ -11,14 +11,14 @@ export interface KeyPress {
   altKey: boolean
 }
 
-/** Where it is pressed: in a text, in a dialog that is open, and whether somebody wants keys without Ctrl at all. */
+/** Where it is pressed: in a text field, behind a dialog, and whether keys without Ctrl are turned on. */
 export interface Place {
   text: boolean
   dialog: 'none' | 'palette' | 'other'
   letters: boolean
 }
 
-/** What the page does with it, or null: then it is the browser's. */
+/** What the page does with the key; null leaves it to the browser. */
 export function meaningOf({ key, ctrlKey, metaKey, shiftKey, altKey }: KeyPress, { text, dialog, letters }: Place): Meaning | null {
   const control = ctrlKey || metaKey
   const letter = key.toLowerCase()
@@ -31,12 +31,12 @@ export function meaningOf({ key, ctrlKey, metaKey, shiftKey, altKey }: KeyPress,
 
 const KEY = 'genesys-purge.keys'
 
-/** Whether single letters do something: whoever dictates, or hits keys by mistake, can turn them off. */
+/** Whether single letters are commands. People who dictate, or who hit keys by mistake, can turn them off. */
 export function letterKeysOn(): boolean {
   return (readStored('localStorage', KEY) ?? setting) !== 'off'
 }
 
-/** What a browser that keeps nothing knows until the page is closed. */
+/** The setting until the page is closed, for browsers that store nothing. */
 let setting = 'on'
 
 export function setLetterKeys(wanted: boolean): void {

@@ -1,4 +1,4 @@
-// A plan file as somebody saved it: the request and the policy are in it, and the digest of the plan that they made then.
+// A saved plan file: it has the request, the policy, and the digest of the plan that they made at the time.
 import { parseFields } from './document'
 
 export interface PlanFile {
@@ -7,7 +7,7 @@ export interface PlanFile {
   digest: string
 }
 
-/** What is in a plan file, or null when the text is none. */
+/** The contents of a plan file; null when the text is not one. */
 export function readPlanFile(text: string): PlanFile | null {
   const file = parseFields(text)
   const { request, policy = null, planDigest: digest } = file ?? {}

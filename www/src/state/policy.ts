@@ -1,4 +1,4 @@
-// The policy's lists, and what is added to them.
+// The lists of the policy, and how rows are added to them.
 import { isUnreadable, parseFields, valueAt, withField, type Fields, type Json } from './document'
 import type { Kind, Pasted } from './rows'
 import { edit, get } from './store'
@@ -10,12 +10,12 @@ export function list(policy: Fields, name: Kind): Json[] {
   return Array.isArray(found) ? found : []
 }
 
-/** The policy as fields, or null while only its text can be edited: a change to one field would drop what cannot be read. */
+/** The policy as fields; null while only its text can be edited, because changing one field would drop what cannot be read. */
 export function policyFields(): Fields | null {
   const { documents, plan } = get()
   const policy = parseFields(documents.policy ?? EMPTY)
   if (policy === null || isUnreadable(plan.summary.findings, 'policy')) return null
-  // What is no list is not taken for an empty one.
+  // A value that is not a list must not pass for an empty one.
   const lists = (['holds', 'retention'] as const).every((name) => Array.isArray(policy[name] ?? []))
   return lists ? policy : null
 }
@@ -23,7 +23,10 @@ export function policyFields(): Fields | null {
 /** The longest policy that core reads, in bytes. */
 export const LONGEST = 16 * 1024 * 1024
 
-/** Adds rows to the list as it is now; a policy is begun if there is none. What came of it: nothing, when the policy cannot be read, or would be longer than core reads. */
+/**
+ * Adds rows to the list as it is now, starting a policy if there is none. Nothing is added when the policy cannot be read or would
+ * be longer than core reads.
+ */
 export function addRows({ kind, rows }: Pick<Pasted, 'kind' | 'rows'>): 'added' | 'unreadable' | 'tooLong' {
   const policy = policyFields()
   if (policy === null) return 'unreadable'

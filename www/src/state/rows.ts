@@ -1,5 +1,5 @@
-// Legal holds and retention rules as rows of a spreadsheet, pasted or dropped. Only the shape is read here: what a cell says is
-// for core to judge, so that one judge finds everything.
+// Reads legal holds and retention rules from the rows of a spreadsheet, pasted or dropped. Only the shape is read here. Core judges
+// what the cells say, so that all findings come from one place.
 import type { Unread } from './counts'
 import { isGarbled } from './decode'
 import { dateToInstant, numberOrText, type Json } from './document'
@@ -31,7 +31,7 @@ const NAMES: [RegExp, Field][] = [
   [/^(jurisdiction|region)$/, 'jurisdiction'],
 ]
 
-/** Rows of a spreadsheet or a JSON list; `wanted` says what they are when no heading does. */
+/** Reads rows of a spreadsheet or a JSON list. `wanted` says what they are when no heading does. */
 export function readRows(text: string, wanted: Kind): Pasted {
   const given = text.replace(/^\uFEFF/, '')
   if (/^\s*[[{]/.test(given)) return fromJson(given.trim(), wanted)
@@ -40,7 +40,8 @@ export function readRows(text: string, wanted: Kind): Pasted {
   const head = rows[place]
   const known = (head?.cells ?? []).map(fieldOf)
   const kind: Kind = head ? (known.includes('minAgeDays') || known.includes('basis') ? 'retention' : 'holds') : wanted
-  // A hold of one cell would be one on everything: what stands alone above the rows is none, and is not passed over in silence.
+  // A hold with one cell would hold everything. So a cell that stands alone above the rows is not read as a hold, but listed as
+  // unread.
   const titles = head ? rows.slice(0, place) : rows.slice(0, isTitle(rows) ? 1 : 0)
   const unread: Unread[] = titles.map(({ line, text }) => ({ line, text, why: t.policy.isTitle }))
   const own: readonly (Field | null)[] = kind === 'holds' ? HOLD : RULE
@@ -58,10 +59,10 @@ export function readRows(text: string, wanted: Kind): Pasted {
   return { kind, rows: read, unread }
 }
 
-/** Headings stand in one of so many rows, below titles. */
+/** Headings are looked for in the first rows only, below titles. */
 const HEAD_WITHIN = 5
 
-/** Headings have names that are known; where only one is, what holds no number and is the first row is taken for headings, too. */
+/** Whether a row has headings: at least two known names. One is enough in the first row if it has no digits. */
 function isHead({ cells, text }: TableRow, place: number): boolean {
   const named = cells.map(fieldOf).filter((field) => field !== null).length
   return named >= 2 || (named === 1 && place === 0 && !/\d/.test(text))
@@ -69,14 +70,14 @@ function isHead({ cells, text }: TableRow, place: number): boolean {
 
 const filledCells = ({ cells }: TableRow): string[] => cells.filter((cell) => cell !== '')
 
-/** Whether the first row is one cell above rows of several, as spreadsheets write titles: with empty cells behind it, or without. */
+/** Whether the first row is a title: one cell, with or without empty cells after it, above rows that have several. */
 const isTitle = ([first, ...others]: readonly TableRow[]): boolean =>
   first !== undefined && filledCells(first).length === 1 && others.some((row) => filledCells(row).length > 1)
 
-/** Whether all of a row is one cell that has separators in it: not those of the other rows. */
+/** Whether a row is a single cell with separators in it, other than those of the other rows. */
 const isUndivided = (row: TableRow): boolean => filledCells(row).length === 1 && /[,;|\t]/.test(filledCells(row)[0] ?? '')
 
-/** The field of each column; what is in a column without one is not read, and that is said. */
+/** The field of each column. A column without one is not read, and is listed as unread. */
 function readHeadings(row: TableRow, own: readonly (Field | null)[], unread: Unread[]): (Field | null)[] {
   const columns: (Field | null)[] = []
   for (const name of row.cells) {
@@ -107,7 +108,7 @@ function fromJson(text: string, wanted: Kind): Pasted {
   }
 }
 
-/** What else is in a policy whose rows are taken: it stays out, and that is said. */
+/** The other members of a policy whose rows are taken. They are left out, and listed as unread. */
 function otherMembers(value: Json, kind: Kind): Unread[] {
   if (value === null || typeof value !== 'object' || Array.isArray(value) || value[kind] === undefined) return []
   return Object.entries(value)
@@ -116,7 +117,7 @@ function otherMembers(value: Json, kind: Kind): Unread[] {
 }
 
 function fieldOf(name: string): Field | null {
-  // The page's own headings say more than a name: `From, UTC`, `To, not included`, `Region, if only one`.
+  // The page's own headings say more than the name: `From, UTC`, `To, not included`, `Region, if only one`.
   const plain = name.toLowerCase().replaceAll(/[^a-z]/g, '').replaceAll(/^legal(?=hold)|notincluded|utc$|ifonlyone$/g, '')
   return NAMES.find(([pattern]) => pattern.test(plain))?.[1] ?? null
 }

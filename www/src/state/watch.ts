@@ -1,4 +1,4 @@
-// The runs of the server's ledger, and one of them as it changes. Everything that is shown was said by the server.
+// The runs in the server's ledger, and one of them as it changes. Everything that is shown comes from the server.
 import { ask, fetchAbout, isLocked, post, Refusal, send, server } from './served'
 import type { Answers, Events, Line, RunDetail, RunFacts, Sums } from './answers'
 import { Lanes } from './lanes'
@@ -10,10 +10,10 @@ import type { ChunkView, Finding } from '../types'
 export type Kind = 'all' | 'underWay' | 'attention'
 export const KINDS: readonly Kind[] = ['all', 'underWay', 'attention']
 
-/** `locked`: the server was started again, and this page's token is not its token. */
+/** `locked`: the server was started again and does not accept this page's token. */
 export type Connection = 'connecting' | 'live' | 'reconnecting' | 'locked'
 
-/** One run that is looked at. */
+/** The run that is being watched. */
 export class Watched {
   readonly id: string
   detail: RunDetail | null = null
@@ -23,23 +23,23 @@ export class Watched {
   readonly views = new Map<number, ChunkView>()
   lines: Line[] = []
   kind: Kind = 'all'
-  /** First chunks of the pages that were left behind, to go back to. */
+  /** The `after` of each earlier page, for going back. */
   before: number[] = []
   after = 0
   next: number | null = null
   page: number[] = []
   connection: Connection = 'connecting'
-  /** Milliseconds since 1970 of the last word from the server, by the clock of this page. */
+  /** When the server was last heard, in milliseconds since 1970 by this page's clock. */
   heard = 0
-  /** The server's clock less this page's. */
+  /** The server's clock minus this page's. */
   skew = 0
   problem: Finding[] = []
   news = ''
   readonly #stop = new AbortController()
   #mark = ''
-  /** Whether the sums are being asked for, or will be after a pause. */
+  /** Whether `report` is running: it is waiting for sums, or pausing before it asks again. */
   #asking = false
-  /** Whether something has changed since they were last asked for. */
+  /** Whether something has changed since sums were last asked for. */
   #stale = false
   #turn = 0
 
@@ -136,7 +136,7 @@ export class Watched {
         this.#syncClock((data as Events['beat']).now)
         break
       case 'reset':
-        // Another ledger: nothing that is shown here belongs to it.
+        // The server has another ledger, to which nothing that is shown belongs.
         this.#mark = ''
         this.#stop.abort()
         void open(this.id)
@@ -160,7 +160,7 @@ export class Watched {
     if (this.lines.length > 1200) this.lines.splice(0, 600)
   }
 
-  /** What is said once a run has settled: evidence, messages. */
+  /** Loads what is known only after a run has stopped: its evidence, and what became of its messages. */
   async #reload(): Promise<void> {
     await tryAsking(async () => {
       const { run } = await ask<Answers['run']>(`/runs/${this.id}`)
@@ -172,8 +172,9 @@ export class Watched {
   }
 
   /**
-   * The server's sums so far, only while somebody looks, and not again before ten times as long as it took, or ten seconds, have passed.
-   * Whoever calls while they are on their way has them asked for once more: the last answer is never older than the last call.
+   * Keeps the server's sums up to date while the view is shown. After each answer it pauses for ten times as long as the answer
+   * took, from 1 to 10 seconds. A call during that time has them asked for once more, so that the last answer is never older than
+   * the last call.
    */
   async report(): Promise<void> {
     this.#stale = true
@@ -193,13 +194,13 @@ export class Watched {
     this.#asking = false
   }
 
-  /** Shows the chunks after that one. */
+  /** Shows the page of chunks after that one. */
   async showAfter(after: number): Promise<void> {
     const turn = (this.#turn += 1)
     await tryAsking(async () => {
       const path = `/runs/${this.id}/chunks?kind=${this.kind}&after=${after}&limit=${PAGE}`
       const { chunks, next } = await ask<Answers['chunks']>(path)
-      // Somebody asked for others in the meantime.
+      // Another page has been asked for in the meantime.
       if (turn !== this.#turn) return
       this.after = after
       this.page = chunks.map((view) => view.chunk.index)
@@ -225,7 +226,7 @@ export class Watched {
     await this.showAfter(0)
   }
 
-  /** The run's evidence as files. */
+  /** Fetches the run's evidence as files. */
   async evidence(): Promise<File[]> {
     const { files } = await ask<Answers['evidence']>(`/runs/${this.id}/evidence`)
     return Promise.all(files.map(async ({ name }) => {
@@ -235,7 +236,7 @@ export class Watched {
   }
 
   async act(verb: 'cancel' | 'retry' | 'resume', body: unknown = {}): Promise<void> {
-    // Why it was not done stays until the next act: whatever is asked in between says nothing about it.
+    // The reason why an action was refused stays until the next action. Other requests in between say nothing about it.
     this.problem = []
     try {
       const { run } = await post<Answers['changed']>(`/runs/${this.id}/${verb}`, body)
@@ -247,14 +248,14 @@ export class Watched {
   }
 }
 
-/** Raised once nobody looks: a browser has few connections to one server, and tabs in the background must not take them all. */
+/** Aborts when the page is hidden: browsers allow few connections to one server, and tabs in the background must not use them up. */
 function abortedWhenHidden(): AbortSignal {
   const gone = new AbortController()
   document.addEventListener('visibilitychange', () => document.hidden && gone.abort(), { signal: gone.signal })
   return gone.signal
 }
 
-/** Ends when somebody looks, or when it is not worth waiting for any more. */
+/** Waits until the page is visible, or until `stop` aborts. */
 async function untilVisible(stop: AbortSignal): Promise<void> {
   if (!document.hidden) return
   await new Promise<void>((resolve) => {
@@ -269,15 +270,15 @@ async function untilVisible(stop: AbortSignal): Promise<void> {
   })
 }
 
-/** Chunks on one page of the table. */
+/** Chunks per page of the table. */
 const PAGE = 100
-/** How often the list is asked for. */
+/** How often the list of runs is fetched, in milliseconds. */
 const LIST_EVERY_MS = 4000
 const SELECTED_KEY = 'genesys-purge.run'
 
 export let runs: RunFacts[] | null = null
 export let current: Watched | null = null
-/** Why what was asked last was not answered. */
+/** Why the server refused the last request; empty once one has been answered. */
 export let refusals: Finding[] = []
 /** Whether the server does not answer at all. */
 export let silent = false
@@ -287,7 +288,7 @@ let refreshTimer: ReturnType<typeof setTimeout> | undefined
 /** Whether the view is shown. */
 let watching = false
 
-/** Asks, and keeps why nothing was answered until something is. */
+/** Asks the server, and notes why it refused or that it is silent, until it answers again. */
 async function tryAsking(what: () => Promise<void>): Promise<void> {
   try {
     await what()
@@ -299,12 +300,12 @@ async function tryAsking(what: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Why something was not done: the server's word, or that it has none. */
+/** Why an action was not carried out: the server's findings, or that it does not answer. */
 const refusalFindings = (why: unknown): Finding[] => (why instanceof Refusal
   ? why.findings
   : [{ code: 'server.silent', severity: 'error', pointer: '', message: t.watch.silent, help: t.watch.silentHelp }])
 
-/** Begins to look at the list, and goes on until `leave`. */
+/** Starts to fetch the list regularly, until `leave`. */
 export async function enter(painter: () => void): Promise<void> {
   paint = painter
   watching = true
@@ -321,7 +322,7 @@ export function leave(): void {
   refreshTimer = undefined
 }
 
-/** Forgets everything that a server said. */
+/** Forgets everything that a server has said. */
 export function reset(): void {
   leave()
   current?.end()
@@ -348,17 +349,17 @@ function updateRuns(run: RunFacts): void {
   runs = place < 0 ? [run, ...others] : others.with(place, run)
 }
 
-/** Looks at another run. */
+/** Watches another run. */
 export async function open(id: string): Promise<void> {
   current?.end()
   current = new Watched(id)
-  // Without it a reload shows the first run.
+  // If it cannot be stored, a reload shows the first run.
   writeStored('sessionStorage', SELECTED_KEY, id)
   paint()
   await current.follow()
 }
 
-/** Hands a plan over to be carried out, and looks at its run. The server's refusals, if it does not. */
+/** Hands a plan over to be carried out and watches its run. Returns the findings if it is refused. */
 export async function execute(ask: { planFile: string; digest: string; shortCode: string; approver: string }): Promise<Finding[] | null> {
   try {
     const { run } = await post<Answers['changed']>('/runs', ask)

@@ -1,4 +1,4 @@
-// What the rehearsal says; states and outcomes are called the same wherever a run is shown.
+// Texts of the rehearsal, and the names of states and outcomes wherever a run is shown.
 import type { ChunkState, Outcome, WaitReason } from '../types'
 
 const outcomes: Record<Outcome, string> = {

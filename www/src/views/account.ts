@@ -1,4 +1,4 @@
-// What a run did, as its evidence tells: what somebody wants to know who signs that it was checked.
+// What a run did, as its evidence tells it, for the person who signs the check.
 import { html, type TemplateResult } from 'lit-html'
 import { instant, number, plural } from '../format'
 import { textAt, valueAt } from '../state/document'
@@ -9,7 +9,7 @@ import { facts, outcomeText } from './sums'
 
 type Fact = [name: string, value: string]
 
-/** Whether absence rests on a sample: nobody looks at every recording. */
+/** Whether absence rests on a sample, because not every recording is looked up. */
 export const isSampled = ({ request }: PlanAndManifest): boolean => textAt(request, ['api']) === 'recordingJobs'
 
 const time = (text: string): string => instant(Date.parse(text))
@@ -35,7 +35,7 @@ function requestFacts({ tenant, jurisdiction, approvedBy, approvedAt }: Told, { 
   ]
 }
 
-/** What came of it. What was not measured is not zero. */
+/** What came of it. What was not measured is not shown as zero. */
 function resultFacts(outcome: string, { recordsDeleted, remaining, protected: kept, chunks }: Told, files: PlanAndManifest): Fact[] {
   const words = t.evidence.account
   const one = isSampled(files) ? 'recording' : 'record'
@@ -49,14 +49,14 @@ function resultFacts(outcome: string, { recordsDeleted, remaining, protected: ke
   ]
 }
 
-export function account(outcome: string, told: Told, beside: PlanAndManifest): TemplateResult {
-  return html`<h3>${t.evidence.account.title}</h3>${facts([...requestFacts(told, beside), ...resultFacts(outcome, told, beside)])}`
+export function account(outcome: string, told: Told, files: PlanAndManifest): TemplateResult {
+  return html`<h3>${t.evidence.account.title}</h3>${facts([...requestFacts(told, files), ...resultFacts(outcome, told, files)])}`
 }
 
-/** How absence was looked for, if it was, and where it was not. */
+/** How absence was looked for, and what that does not cover. */
 export function absence({ byOutcome }: Told, files: PlanAndManifest): TemplateResult {
   const words = t.evidence.absence
-  // A chunk that ends otherwise has deleted nothing, or nobody got as far as to look.
+  // A chunk with any other outcome has deleted nothing, or did not get as far as the look.
   if (byOutcome.verified + byOutcome.residual + byOutcome.unknown === 0) return html`<p>${words.none}</p>`
   const how = isSampled(files)
     ? words.recordingJobs(number(Number(valueAt(files.policy, ['limits', 'verifyConversations']) ?? 0)))

@@ -1,4 +1,4 @@
-// Two plans side by side: the pinned one and the one as it is now. Counts first.
+// Two plans side by side: the pinned one and the current one. Counts come first.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { ref } from 'lit-html/directives/ref.js'
 import type { Plan } from '../core'
@@ -14,10 +14,10 @@ import { DISPOSITIONS, type Summary } from '../types'
 import { cost } from './totals'
 
 const SHOWN = 200
-/** Members that the verdict names, and those that the table has. */
+/** The most members that the verdict names, and that the table lists. */
 const NAMED = 5
 const LISTED = 50
-/** Values longer than this are not shown whole. */
+/** Longer values are cut. */
 const SHORT = 80
 
 interface Difference {
@@ -27,7 +27,7 @@ interface Difference {
   kind: number
 }
 
-/** The parts that only one of the two has. Both lists are in order, so one walk finds them. */
+/** The parts that only one of the two plans has. Both lists are in order, so one pass finds them. */
 export function differences(before: Plan, after: Plan): { list: Difference[]; added: number; removed: number; same: number } {
   const list: Difference[] = []
   let [i, j, added, removed, same] = [0, 0, 0, 0, 0]
@@ -74,7 +74,7 @@ function measures(summary: Summary): string[] {
   ]
 }
 
-/** A value as short as it can be told. */
+/** A value, shortened. */
 function shortValue(value: Json | undefined): string {
   if (value === undefined || value === null || value === '') return t.compare.none
   if (Array.isArray(value)) {
@@ -85,7 +85,7 @@ function shortValue(value: Json | undefined): string {
   return text.length > SHORT ? `${text.slice(0, SHORT)}…` : text
 }
 
-/** What else the two plans do not have in common. */
+/** The members in which the two plans differ. */
 function memberTable(list: readonly Change[]): TemplateResult | typeof nothing {
   if (list.length === 0) return nothing
   const rest = list.length - LISTED
@@ -97,7 +97,7 @@ function memberTable(list: readonly Change[]): TemplateResult | typeof nothing {
     ${rest > 0 ? html`<p class="quiet">${t.more(number(rest))}</p>` : nothing}`
 }
 
-/** Whether it is the same, and if not, in what it differs: a sentence. */
+/** Whether the plans are the same and, if not, in what they differ, as a sentence. */
 function verdict(baseline: Plan, plan: Plan, windows: string, list: readonly Change[]): string {
   const [pinned, now] = [baseline.summary.digest, plan.summary.digest]
   if (pinned === null || now === null) return t.compare.noPlans(pinned === null, now === null)
@@ -114,7 +114,7 @@ const canvasAt = (which: 'before' | 'after') => (element: Element | undefined): 
 }
 const [beforeAt, afterAt] = [canvasAt('before'), canvasAt('after')]
 
-/** Both plans over the same time, one above the other. */
+/** Draws both plans over the same time, one above the other. */
 export function drawCompare(): void {
   const { baseline, plan } = get()
   if (!baseline) return

@@ -1,4 +1,4 @@
-// The dialogs that are fetched when one of them is opened: list of keys, drafts, counts, rows for the policy.
+// The dialogs that are fetched when the first of them is opened: keys, drafts, counts, and rows for the policy.
 import { html } from 'lit-html'
 import { live } from 'lit-html/directives/live.js'
 import { letterKeysOn, setLetterKeys } from '../state/keymap'

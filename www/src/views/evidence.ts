@@ -1,4 +1,4 @@
-// Evidence: files dropped here are checked here, piece by piece, so that the page stays awake.
+// Evidence: files dropped here are checked here, in pieces, so that the page stays responsive.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { verifyEvidence } from '../core'
 import { bytes, instant, measuredTime, number, plural } from '../format'
@@ -15,26 +15,26 @@ import { withCode } from './withCode'
 interface Progress {
   done: number
   all: number
-  /** What was found, when all has been looked at. */
+  /** The result, once everything has been checked. */
   verdict: EvidenceVerdict | null
-  /** What the files say beside the records, where everything holds and all of them are there. */
-  beside: PlanAndManifest | null
+  /** What the plan and the manifest say, if both are there and everything holds. */
+  planAndManifest: PlanAndManifest | null
   badLine: Line | null
   /** Why nothing could be checked. */
   problem: string
   ms: number
 }
 
-/** How often progress is painted, in milliseconds. */
+/** Milliseconds between two paintings of the progress. */
 const PAINT = 50
-/** As much of a bad line as a person reads. */
+/** The most characters of a bad line that are shown. */
 const READ = 4096
 
 let progress: Progress | null = null
 /** Evidence of several runs, to choose from. */
 let several: Folder[] = []
 let chosen: Folder | null = null
-/** The digest that somebody kept when the run printed it, and what was typed as it. */
+/** The digest that the user kept when the run printed it, and the text of its field. */
 let kept = ''
 let typed = ''
 let latest = 0
@@ -52,7 +52,7 @@ export async function check(files: readonly File[]): Promise<void> {
   await takeFiles(files.map((file) => ({ path: file.webkitRelativePath || file.name, file })))
 }
 
-/** Checks the evidence among these files, if it is one run's; else asks for which. */
+/** Checks the evidence among these files if it is of one run; otherwise lets the user choose. */
 async function takeFiles(given: readonly GivenFile[]): Promise<void> {
   const found = evidenceFolders(given)
   latest += 1
@@ -66,7 +66,7 @@ async function takeFiles(given: readonly GivenFile[]): Promise<void> {
   paint()
 }
 
-const NOTHING: Progress = { done: 0, all: 0, verdict: null, beside: null, badLine: null, problem: '', ms: 0 }
+const NOTHING: Progress = { done: 0, all: 0, verdict: null, planAndManifest: null, badLine: null, problem: '', ms: 0 }
 
 async function checkFolder(folder: Folder): Promise<void> {
   const turn = (latest += 1)
@@ -84,7 +84,7 @@ async function checkFolder(folder: Folder): Promise<void> {
     const line = verdict.log.bad?.line ?? null
     state.badLine = log === null || line === null ? null : await lineOf(log, line)
     state.ms = performance.now() - started
-    if (verdict.holds && verdict.summary !== null) state.beside = await readPlanAndManifest(folder)
+    if (verdict.holds && verdict.summary !== null) state.planAndManifest = await readPlanAndManifest(folder)
     state.verdict = verdict
   } catch (why) {
     if (turn === latest) state.problem = String(why)
@@ -92,7 +92,7 @@ async function checkFolder(folder: Folder): Promise<void> {
   if (turn === latest) paint()
 }
 
-/** Tells how far it is, and paints that no more often than people can see. */
+/** Passes progress on, and paints it no more often than people can see. */
 function throttled(tell: (done: number) => void): (done: number) => void {
   let painted = performance.now()
   return (done) => {
@@ -104,9 +104,9 @@ function throttled(tell: (done: number) => void): (done: number) => void {
 }
 
 interface Line {
-  /** Its beginning. */
+  /** How it begins. */
   text: string
-  /** How many letters it has. */
+  /** Its length in characters. */
   length: number
 }
 
@@ -152,7 +152,7 @@ async function fromDrop(event: DragEvent): Promise<void> {
   await takeFiles(given.length > 0 ? given : flat.map((file) => ({ path: file.name, file })))
 }
 
-/** Everything in a folder and in the folders in it. A browser lists a hundred entries at a time. */
+/** All files in a folder and its subfolders. A browser lists a hundred entries at a time. */
 async function filesIn(folder: FileSystemDirectoryEntry): Promise<GivenFile[]> {
   const reader = folder.createReader()
   const given: GivenFile[] = []
@@ -178,7 +178,7 @@ function choose(folder: boolean): void {
   input.click()
 }
 
-/** How the chunks of sound evidence ended. That it is sound says nothing about that. Of a log alone nobody knows which never began. */
+/** How the chunks of sound evidence ended, about which soundness says nothing. A log alone does not show which chunks never began. */
 function endings({ log, summary }: EvidenceVerdict, files: PlanAndManifest | null, onPaper: boolean): TemplateResult {
   const { ended, chains, others } = log
   const open = chains - OUTCOMES.reduce((sum, outcome) => sum + (ended[outcome] ?? 0), 0)
@@ -193,13 +193,13 @@ function endings({ log, summary }: EvidenceVerdict, files: PlanAndManifest | nul
         ${more > 0 ? html`<li class="quiet">${t.more(number(more))}</li>` : nothing}</ul></details>`}`
 }
 
-/** Whether the manifest is the one that somebody kept: the checks say so only where one was typed in. */
+/** Whether the manifest is the one that the user kept. The checks include that only if its digest was given. */
 function comparison(checks: readonly Check[]): TemplateResult {
   const done = checks.some(({ name }) => name === 'manifest')
   return html`<p class=${done ? '' : 'warning'}>${done ? t.evidence.compared : t.evidence.notCompared}</p>`
 }
 
-function verdict({ badLine: line, ms, all, beside: files }: Progress, found: EvidenceVerdict, onPaper = false): TemplateResult {
+function verdict({ badLine: line, ms, all, planAndManifest: files }: Progress, found: EvidenceVerdict, onPaper = false): TemplateResult {
   const { evidenceDigest, checks, log, summary, outcome } = found
   const wrong = firstProblem(found)
   const when = (text: string | null): string => (text === null ? '–' : instant(Date.parse(text)))
@@ -233,7 +233,7 @@ function verdict({ badLine: line, ms, all, beside: files }: Progress, found: Evi
     <div class="small">${facts(small)}</div>`
 }
 
-/** Every check that the command line makes, as it names them. */
+/** Every check that the command line makes, under the same names. */
 function checkTable(checks: readonly Check[]): TemplateResult | typeof nothing {
   if (checks.length === 0) return nothing
   return html`<h3>${t.evidence.checks}</h3><table class="checks">
@@ -248,21 +248,24 @@ function badLine(line: Line | null, place: number | null): TemplateResult {
     ${line.length > line.text.length ? html`<p class="quiet">${t.evidence.cut(bytes(line.text.length), bytes(line.length))}</p>` : nothing}`
 }
 
-/** Whether there is a manifest to compare; while it is being checked, too, so that whoever types keeps the field. */
+/** Whether there is a manifest to compare. This also holds during the check, so that the field does not vanish while somebody types. */
 const canCompare = (folder: Folder, { verdict, problem }: Progress): boolean =>
   problem === '' && (verdict === null ? folder.files.has(MANIFEST) : verdict.evidenceDigest !== null)
 
-/** Takes what was typed as the digest to compare with. What is none says nothing about the evidence. Whether it changes what is compared. */
+/**
+ * Takes the digest to compare with. A text that is no digest says nothing about the evidence. Returns whether the digest has
+ * changed.
+ */
 function setKeptDigest(text: string): boolean {
   const before = kept
   typed = text.trim()
-  // Commands print the name of a file behind it.
+  // Commands print a file name after it.
   const [, digits] = /^(?:sha256:)?([0-9a-f]{64})(?:\s|$)/.exec(typed.toLowerCase()) ?? []
   kept = digits === undefined ? '' : `sha256:${digits}`
   return kept !== before
 }
 
-/** Whoever replaces a folder as a whole can make everything in it fit, but not the digest that is kept elsewhere. */
+/** The field for the kept digest. A folder that was replaced as a whole can be consistent, but cannot have this digest. */
 function digestField(folder: Folder): TemplateResult {
   const slip = typed !== '' && kept === ''
   return html`<div class="field"><label for="kept">${t.evidence.kept}</label>
@@ -285,10 +288,10 @@ function folderChoice(): TemplateResult | typeof nothing {
       }}>${folder.path || t.evidence.title}</button></li>`)}</ul>`
 }
 
-/** What people call the purge that was checked; empty where its plan was not there, or is not to be believed. */
-export const checkedPurgeName = (): string => (progress?.beside ? textAt(progress.beside.request, ['name']) : '')
+/** The name of the purge that was checked; empty where its plan is missing or may not be believed. */
+export const checkedName = (): string => (progress?.planAndManifest ? textAt(progress.planAndManifest.request, ['name']) : '')
 
-/** What was checked, on paper: whoever checked it signs that. Nothing while there is nothing to sign. */
+/** The check on paper, for whoever made it to sign. Null while there is nothing to sign. */
 export function certificate(): TemplateResult | null {
   if (!progress?.verdict) return null
   return html`<section class="sheet" aria-hidden="true">

@@ -1,4 +1,4 @@
-// Carrying a plan out from the page: the short code typed, the approver named, and the server's word on it.
+// Carries a plan out from the page: the user types the short code and names the approver; the server accepts or refuses.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { server } from '../state/served'
 import { change, get, show } from '../state/store'
@@ -34,7 +34,7 @@ async function submit(event: Event): Promise<void> {
   else change({})
 }
 
-/** Forgets what was refused before. */
+/** Forgets earlier refusals. */
 export function forgetRefusals(): void {
   findings = []
 }

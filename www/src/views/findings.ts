@@ -1,4 +1,4 @@
-// What is wrong or worth knowing; each item leads to its field.
+// What is wrong or worth knowing; each finding leads to its field.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { number, plural } from '../format'
 import { withCode } from './withCode'
@@ -17,7 +17,7 @@ export function findingsAt(pointer: string): Finding[] {
   return get().plan.summary.findings.filter((f) => f.pointer === pointer || f.pointer.startsWith(`${pointer}/`))
 }
 
-/** Where it is, as people count: `policy: holds 13, range, start`. */
+/** The place of a finding, counted as people do: `policy: holds 13, range, start`. */
 function placeText(pointer: string): string {
   const [document = '', path = ''] = pointer.split('#')
   const steps = path.split('/').slice(1).map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
@@ -27,21 +27,21 @@ function placeText(pointer: string): string {
   return steps.length === 0 ? '' : ` · ${t.findings.where(document === 'policy', named.join(', '))}`
 }
 
-/** Leads to the field, from whatever view. */
+/** Leads to the field of a finding from any view. */
 export function jump(finding: Finding): void {
   if (get().view === 'plan') return focusOn(finding)
   show('plan')
   afterPaint(() => focusOn(finding))
 }
 
-/** Focuses the field, or the nearest one around it; what has none has its place in the document's text. */
+/** Focuses the field, or the nearest one around it. Without any, selects its place in the document's text. */
 function focusOn(finding: Finding): void {
   const inPolicy = finding.pointer.startsWith('policy')
   if (inPolicy && get().documents.policy === null) return document.getElementById('write-policy')?.focus()
   let pointer = finding.pointer
   for (;;) {
     const element = document.getElementById(pointerId(pointer))
-    // A heading is no field: the rows below it are too many to be shown.
+    // A list with too many rows to show has only a heading, which is not the field.
     if (element && !(element instanceof HTMLHeadingElement && pointer !== finding.pointer)) {
       element.closest('details')?.setAttribute('open', '')
       element.scrollIntoView({ block: 'center' })
@@ -62,11 +62,11 @@ function focusOn(finding: Finding): void {
   afterPaint(() => focusOn(finding))
 }
 
-/** As many are shown at first: each is a stop on the way of whoever goes on by Tab. */
+/** Findings that are shown at first: each is a stop for people who move by Tab. */
 const SHOWN = 200
 let showsAll = false
 
-/** Shows them all; the focus goes to the first that was not there. */
+/** Shows all findings. The focus moves to the first that was hidden. */
 function showAll(): void {
   showsAll = true
   afterPaint(() => document.querySelectorAll<HTMLElement>('.findings li button')[SHOWN]?.focus())

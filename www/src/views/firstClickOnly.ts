@@ -1,6 +1,6 @@
-// For what goes away when it is pressed.
+// For buttons that disappear when they are pressed.
 
-/** The next one takes its place at once: the second click of a double click is not meant for that. */
+/** Ignores the second click of a double click: another button has taken the place by then, and the click is not meant for it. */
 export const firstClickOnly = (act: () => void) => (event: MouseEvent): void => {
   if (event.detail < 2) act()
 }

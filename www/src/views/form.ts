@@ -1,4 +1,4 @@
-// The request, field by field or as text. Every keystroke plans again; findings stand at their field.
+// The request, field by field or as text. Every keystroke makes a new plan; findings are shown at their fields.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { live } from 'lit-html/directives/live.js'
 import { recordTypes, regions } from '../core'
@@ -22,10 +22,10 @@ function set(path: Path, value: Json | undefined): void {
 
 const pointer = (path: Path): string => `#/${path.join('/')}`
 
-/** What a field is for: said by its label to a mouse, by a hint to everybody else. */
+/** What a field is for: a title on its label for the mouse, a hint for everybody else. */
 interface Tip {
   text: string | undefined
-  /** What describes the control. */
+  /** The ids of what describes the control. */
   describes: string
   hint: TemplateResult | typeof nothing
 }
@@ -37,10 +37,10 @@ function tipOf(id: string, name: string): Tip {
     : { text, describes: `${id}-said ${id}-help`, hint: hint(`${id}-help`, text) }
 }
 
-/** A field with its label, its help and what is wrong with it. */
+/** A field with its label, its help and its findings. */
 function field(path: Path, label: string, control: (id: string, describes: string, invalid: boolean) => unknown, help?: unknown): TemplateResult {
   const id = pointerId(pointer(path))
-  // The reason of an override is another one than the request's.
+  // The request has a reason of its own, with another hint.
   const tip = tipOf(id, path[0] === 'retentionOverride' ? path.join('.') : String(path.at(-1)))
   const found = findingsAt(pointer(path))
   const stops = found.some((finding) => finding.severity === 'error' || finding.severity === 'blocked')
@@ -83,7 +83,7 @@ function apiField(request: Fields): TemplateResult {
   </fieldset>`
 }
 
-/** The other API's options mean nothing here, so they go with it; undo brings them back. */
+/** The options of recordings mean nothing to the other API, so they are removed with the change. Undo brings them back. */
 function choose(api: string): void {
   let text = withField(get().documents.request, ['api'], api)
   if (api === 'dataDeletion') text = withField(text, ['recordings'], undefined)
@@ -113,7 +113,7 @@ function recordTypeField(request: Fields): TemplateResult {
 
 const unitOf = (request: Fields): 'days' | 'hours' => (valueAt(request, ['chunking', 'hours']) === undefined ? 'days' : 'hours')
 const lengthOf = (request: Fields): string => textAt(request, ['chunking', unitOf(request)])
-/** The request as it is now: what was painted last may be older than the edit before this one. */
+/** The request as it is now. What was painted last may lack the latest edit. */
 const currentRequest = (): Fields => parseFields(get().documents.request) ?? {}
 
 function chunkingField(request: Fields): TemplateResult {

@@ -1,4 +1,4 @@
-// What is always there: the views, one plain sentence, and the sums.
+// What is always shown: the views, one plain sentence, and the sums.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { day, exactLength, length, number, plural } from '../format'
 import { parseFields, textAt, valueAt } from '../state/document'
@@ -31,7 +31,7 @@ export function sentence(): TemplateResult | string {
     : html`, ${t.sentence.matching} <code>${query.length > QUERY ? `${query.slice(0, QUERY)}…` : query}</code>`}${overriding ? `, ${t.sentence.overriding}` : nothing}.${kept ? ` ${t.sentence.stays(kept)}` : nothing}`
 }
 
-/** A query that is longer is not shown whole where there is one sentence for everything. */
+/** The most characters of a query that the sentence shows. */
 const QUERY = 200
 
 function keptParts(accounting: Accounting | null): string {
@@ -76,7 +76,7 @@ export function header(): TemplateResult {
     </div>`
 }
 
-/** The link is that of what is shown: the address follows only when the typing pauses. */
+/** Copies the link to what is shown now. The address itself follows only once the typing pauses. */
 export async function copyLink(): Promise<void> {
   const address = await link()
   if (address === null) say(t.export.noLink, true)
@@ -113,7 +113,7 @@ export function footer(): TemplateResult {
   </footer>`
 }
 
-/** Requested equals the sum of its parts. */
+/** Requested time equals the sum of its parts. */
 export function equation(a: Accounting): string {
   const parts: [number, string][] = [
     [a.chunksMs, t.totals.chunks],

@@ -1,4 +1,4 @@
-// Handing over: files, digest, and the exact commands. The page itself carries nothing out.
+// Hands a plan over: files, digest, and the exact commands. This view carries nothing out itself.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { live } from 'lit-html/directives/live.js'
 import { change, fileName, get } from '../state/store'
@@ -16,7 +16,7 @@ const APPROVER = 'approver'
 
 let approver = (recall(APPROVER) ?? '') as string
 
-/** What the planner function is invoked with. Only a person's name makes it an approval. */
+/** The event that the planner is invoked with. It is an approval only if it names a person. */
 function exportEvent(): void {
   const file = get().plan.file()
   if (!file || approverName() === '') return
@@ -26,7 +26,10 @@ function exportEvent(): void {
 
 const approverName = (): string => approver.trim()
 
-/** The run that it becomes, and on which tenant: the same plan elsewhere is another run. Both empty until the client is known. */
+/**
+ * The run that the plan becomes, and its tenant: on another tenant, the same plan is another run. Both are empty until the client
+ * is known.
+ */
 function runAndTenant(): { id: string; tenant: string } {
   const client = clientId()
   const wake = client === '' ? null : get().plan.wakeUp(1, client)

@@ -1,4 +1,4 @@
-// Rows of a spreadsheet for the policy: pasted here, pasted into a table, dropped, or from a file.
+// Rows of a spreadsheet for the policy: pasted here or into a table, dropped, or from a file.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { number, plural } from '../format'
 import { textAt, type Json } from '../state/document'
@@ -9,14 +9,14 @@ import { t } from '../texts/dialogs'
 import { droppedFile } from './files'
 import { dismiss } from './modal'
 
-/** Lines that are named. */
+/** The most unread lines that are listed. */
 const SHOWN = 20
-/** What is being pasted, of each kind. */
+/** The text being pasted, by kind. */
 const texts: Record<Kind, string> = { holds: '', retention: '' }
-/** Whether the policy would have become too long with what was to be added last. */
+/** Whether the last attempt to add rows would have made the policy too long. */
 let tooLong = false
 
-/** Adds the rows, if every line of them could be read; else shows the text with what is wrong with it. */
+/** Adds the rows if every line could be read; otherwise opens the dialog with the text and what is wrong with it. */
 export function addOrShowRows(given: string, kind: Kind): void {
   const found = readRows(given, kind)
   tooLong = false
@@ -65,7 +65,7 @@ function unread({ unread: list }: Pasted): TemplateResult | typeof nothing {
       ${list.length > SHOWN ? html`<li class="quiet">${t.more(number(list.length - SHOWN))}</li>` : nothing}</ul>`
 }
 
-/** Whoever wrote a day as the end of a hold may have meant it to be kept. */
+/** Whether a hold ends at midnight: whoever wrote that day may have meant to include it. */
 const endsWithADay = (row: Json): boolean => textAt(row, ['range', 'end']).endsWith('T00:00:00.000Z')
 
 const counted = ({ kind, rows }: Pasted): string => (kind === 'holds' ? plural(rows.length, t.policy.oneHold) : plural(rows.length, t.policy.oneRule))

@@ -1,4 +1,4 @@
-// The plan: request and policy on the left, what comes of them on the right.
+// The plan: request and policy on the left, the result on the right.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { ref } from 'lit-html/directives/ref.js'
 import { Timeline } from '../draw/timeline'
@@ -46,7 +46,7 @@ const rowsAt = ref((element) => {
   rows = element ? new Rows(element as HTMLElement, select) : null
 })
 
-/** Draws what templates cannot. After every render. */
+/** Draws what templates cannot. Called after every render. */
 export function drawPlan(): void {
   const { plan, selected, sort } = get()
   const spread = spreadOver(plan)
@@ -55,7 +55,7 @@ export function drawPlan(): void {
   writeReadout()
 }
 
-/** One part in words. */
+/** A part in words. */
 function partText(part: number): string {
   const { plan } = get()
   const kind = t.timeline.dispositions[DISPOSITIONS[plan.dispositions[part] ?? 0] ?? 'chunk']
@@ -67,7 +67,7 @@ function partText(part: number): string {
   return t.timeline.part(name, instant(from), instant(to), length(to - from)) + counted
 }
 
-/** What is under the pointer, else what is selected, else what is shown: UTC first, the time here beside it. */
+/** Writes what is under the pointer, or else selected, or else visible: in UTC first, then in local time. */
 function writeReadout(): void {
   if (!readout) return
   const { plan, selected } = get()

@@ -14,7 +14,7 @@ import { addOrShowRows } from './later'
 import { firstClickOnly } from './firstClickOnly'
 import { withCode } from './withCode'
 
-/** More rows than this are edited as text. */
+/** More rows than this can be edited as text only. */
 const MOST = 100
 
 type Path = readonly (string | number)[]
@@ -25,7 +25,7 @@ function set(path: Path, value: Json | undefined): void {
 
 const value = (event: Event): string => (event.target as HTMLInputElement).value
 
-/** How what is typed into a cell is read while it is typed, and once it has been. */
+/** How a cell is read while it is being typed, and once it is done. */
 interface Reading {
   typed: (text: string) => Json | undefined
   done?: (text: string) => string
@@ -45,7 +45,7 @@ function cell(policy: Fields, path: Path, label: string, { typed, done }: Readin
     @change=${(event: Event) => set(path, typed(done ? done(value(event)) : value(event).trim()))} />`
 }
 
-/** What is said about a row stands below it, for all its cells. */
+/** The id of a row's findings. They stand below the row, for all its cells. */
 const findingsId = ([kind, place]: Path): string => `${pointerId(`policy#/${kind}/${place}`)}-said`
 
 function findingTexts(path: Path): TemplateResult {
@@ -53,20 +53,20 @@ function findingTexts(path: Path): TemplateResult {
   return html`<div id=${findingsId(path)}>${found.map((f) => html`<p class=${f.severity}>${withCode(f.message)}</p>`)}</div>`
 }
 
-/** The fields that the table does not show are not passed over in silence. */
+/** The number of fields that the table does not show, so that they are not overlooked. */
 function moreFields(row: Json | undefined, shown: readonly string[]): TemplateResult | typeof nothing {
   const rest = row && typeof row === 'object' && !Array.isArray(row) ? Object.keys(row).filter((name) => !shown.includes(name)) : []
   return rest.length > 0 ? html`<small title=${rest.join(', ')}>${t.policy.rest(rest.length)}</small>` : nothing
 }
 
-/** Whoever wrote the end of a hold may have meant the last day of it: the row says which day is the last that it keeps. */
+/** The last day that a hold keeps. Somebody who wrote that day as its end may have meant to include it. */
 function lastDay(policy: Fields, path: Path): TemplateResult | typeof nothing {
   const [start, end] = [Date.parse(textAt(policy, [...path, 'range', 'start'])), Date.parse(textAt(policy, [...path, 'range', 'end']))]
   if (!(start < end) || end % DAY !== 0) return nothing
   return html`<small>${t.policy.lastDay(day(end - DAY))}</small>`
 }
 
-/** Takes a row out; the focus goes to the one that takes its place, or else to the last, or to adding one. */
+/** Removes a row. The focus moves to the row that takes its place, or else to the last one, or to the button that adds one. */
 function remove(path: Path): void {
   const [kind, place] = path
   set(path, undefined)
@@ -115,7 +115,7 @@ function rule(policy: Fields, place: number): TemplateResult {
   </li>`
 }
 
-/** The rows of one kind under the names of their cells, or that there are none, or too many to be edited here. */
+/** The rows of one kind below the names of their cells; or a message that there are none, or too many to edit here. */
 function rows(kind: Kind, count: number, columns: readonly string[], none: string, row: (place: number) => TemplateResult): TemplateResult {
   if (count === 0) return html`<p class="empty">${none}</p>`
   if (count > MOST) return html`<p class="empty">${t.policy.tooLarge(count)}</p>`
@@ -138,7 +138,7 @@ function tables(policy: Fields): TemplateResult {
   `
 }
 
-/** A new hold takes the middle day of the range, so that it shows at once; whoever adds it says which days are meant. */
+/** Adds a hold on the middle day of the range, where it shows at once. The user then enters the days that are meant. */
 function addHold(): void {
   const { plan } = get()
   const first = plan.starts[0] ?? Date.UTC(2023, 0, 1)
@@ -153,7 +153,7 @@ function addRule(): void {
   addRows({ kind: 'retention', rows: [{ recordTypes: ['conversation'], minAgeDays: 365, basis: '' }] })
 }
 
-/** Several rows or columns pasted into a cell are rows of a spreadsheet. */
+/** Text with several rows or columns, pasted into a cell, is read as rows of a spreadsheet. */
 function takePasted(event: ClipboardEvent): void {
   const text = event.clipboardData?.getData('text/plain') ?? ''
   const inTable = (event.target as Element).closest('ul')
@@ -162,7 +162,7 @@ function takePasted(event: ClipboardEvent): void {
   addOrShowRows(text, (inTable.dataset['kind'] ?? 'holds') as Kind)
 }
 
-/** A dropped file is a policy, or rows for one. */
+/** A dropped file is a policy, or has rows for one. */
 function takeFile(name: string, text: string): void {
   if (/\.(csv|tsv|txt)$/i.test(name) && !/^\s*\{/.test(text)) return addOrShowRows(text, 'holds')
   onlyText(() => {
@@ -171,7 +171,7 @@ function takeFile(name: string, text: string): void {
   })(name, text)
 }
 
-/** Begins or ends the policy; the button that did it is gone then, so another one has the focus. */
+/** Starts or removes the policy. The pressed button disappears, so the focus moves to another. */
 function replace(text: string | null, focus: string): void {
   edit({ policy: text })
   afterPaint(() => document.getElementById(focus)?.focus())

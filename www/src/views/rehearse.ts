@@ -53,14 +53,14 @@ function start(): void {
 
 const value = (event: Event): string => (event.target as HTMLInputElement).value
 
-/** What is being typed, by field: the run paints often, and must not write over it. */
+/** What is being typed, by field. The run paints often and must not overwrite it. */
 const typed = new Map<string, string>()
 const typing = (name: string) => (event: Event): void => void typed.set(name, value(event))
 
-/** Deletions that leave something behind are a matter of one API. */
+/** Whether the API can have such a fault: only one of the two can leave something behind. */
 const isPossible = (what: string, api: string): boolean => what !== 'leave' || api === 'dataDeletion'
 
-/** The API that the next rehearsal is of. */
+/** The API of the next rehearsal. */
 const api = (): string => textAt(parseFields(get().documents.request) ?? {}, ['api'])
 
 function setup(): TemplateResult {
@@ -113,7 +113,7 @@ function controls(running: Playback | null): TemplateResult {
   </div>`
 }
 
-/** Lets it happen: at that time to come, or now; if none is given, at the one that was chosen last, painted or not. */
+/** Lets an event happen at a time: now or later. Without `at`, at the time that was chosen last, painted or not. */
 function letHappen(running: Playback, what: Happening, at = running.aim): void {
   const when = at ?? running.now
   if (!running.letHappen(what, when)) return
@@ -121,17 +121,17 @@ function letHappen(running: Playback, what: Happening, at = running.aim): void {
   say(what === 'hold' && at === null ? t.rehearse.placed(from, end) : t.rehearse.happens(t.rehearse.happenings[what], clockBy(when, running.now)))
 }
 
-/** Whether what was typed as the time to let something happen could not be read. */
+/** Whether the time typed for the next event could not be read. */
 let timeIsUnreadable = false
 
-/** Chooses a time, on the lanes or by its name: what was typed before counts no more. */
+/** Chooses a time, on the lanes or typed. What was typed before no longer counts. */
 function chooseTime(at: number | null): void {
   timeIsUnreadable = false
   typed.delete('when')
   current()?.choose(at)
 }
 
-/** What can be let happen: pressed for the time that is chosen, or dragged onto the lanes. */
+/** The events that can be triggered: by a press, at the chosen time, or dragged onto the lanes. */
 function palette(running: Playback): TemplateResult {
   const { over } = running.standing
   const { aim } = running
@@ -172,7 +172,7 @@ function palette(running: Playback): TemplateResult {
   </section>`
 }
 
-/** An instant as short as it can be; what is none stays what was typed. */
+/** An instant, as short as possible; any other text as it was typed. */
 const shortInstant = (text: string): string => (Number.isNaN(Date.parse(text)) ? text : instant(Date.parse(text)))
 
 function lanes(running: Playback): TemplateResult {
@@ -189,7 +189,7 @@ function lanes(running: Playback): TemplateResult {
 
 const count = (n: number | null): string => (n === null ? '–' : number(n))
 
-/** Broken between date and time only. */
+/** A time that may be broken across lines only between its date and its time of day. */
 const moment = (at: number, present: number): TemplateResult[] => clockBy(at, present).split(' ').map((part) => html`<span class="moment">${part}</span> `)
 
 function chunkRow(view: ChunkView, present: number, kept: boolean): TemplateResult {
@@ -204,7 +204,7 @@ function chunkRow(view: ChunkView, present: number, kept: boolean): TemplateResu
 
 function chunkTable(running: Playback): TemplateResult {
   const { views, more } = running.chunksAt(running.lookAt)
-  // So many are not remembered: what they were then cannot be said.
+  // Too many chunks to remember: their past states are not known.
   const present = running.lookAt !== null && running.forgets
   const shown = present ? running.now : running.shown
   const kept = views.some((view) => (view.protected ?? 0) > 0)

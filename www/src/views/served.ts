@@ -1,4 +1,4 @@
-// What the rest of the page shows when a server hosts it; the view itself is fetched when it is first needed.
+// What the rest of the page shows when a server hosts it. The view itself is fetched when it is first needed.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { fetchAbout, isServed, server } from '../state/served'
 import { change, get } from '../state/store'
@@ -12,10 +12,13 @@ const parts = new Later(async () => {
 })
 let paint: () => void = () => undefined
 
-/** Asks the server what it is, so that the frame says so from the first moment; again when somebody comes with another token. */
+/**
+ * Asks the server about itself, so that the frame shows its tenant from the first moment; again when the page is given another
+ * token.
+ */
 export function begin(painter: () => void): void {
   paint = painter
-  parts.there?.renew()
+  parts.loaded?.renew()
   if (isServed()) askServer()
 }
 
@@ -24,19 +27,19 @@ function askServer(): void {
 }
 
 export function watchView(): TemplateResult {
-  return parts.opened((there) => there.watchView(), t.watch.loading)
+  return parts.view((loaded) => loaded.watchView(), t.watch.loading)
 }
 
 export function drawWatch(): void {
-  parts.there?.drawWatch()
+  parts.loaded?.drawWatch()
 }
 
 export function servedDialogs(): unknown {
-  if (get().dialog === 'execute') return parts.dialog((there) => frame(t.execute.title, there.executeForm()))
-  return parts.there?.confirmation() ?? nothing
+  if (get().dialog === 'execute') return parts.dialog((loaded) => frame(t.execute.title, loaded.executeForm()))
+  return parts.loaded?.confirmation() ?? nothing
 }
 
-/** Where what is started here is carried out; on every view. */
+/** Names the tenant that this server carries runs out on. Shown in every view. */
 export function tenantBadge(): TemplateResult | typeof nothing {
   const about = server()
   if (about === null) return nothing
@@ -46,11 +49,11 @@ export function tenantBadge(): TemplateResult | typeof nothing {
 }
 
 export function carryOut(): TemplateResult | typeof nothing {
-  // Beside a run that is watched, it would seem to be about that run.
+  // Beside a watched run, the button would seem to be about that run.
   if (!isServed() || get().view === 'watch' || get().view === 'evidence') return nothing
   const open = (): void => {
-    parts.there?.forgetRefusals()
-    // Nothing is carried out before it is known where.
+    parts.loaded?.forgetRefusals()
+    // Nothing may be carried out before the tenant is known.
     if (server() === null) askServer()
     change({ dialog: 'execute' })
   }

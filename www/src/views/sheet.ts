@@ -1,4 +1,4 @@
-// Only on paper: the sheet that somebody signs. Everything that the digest stands for, and what it does not delete.
+// The sheet that people sign, only on paper: everything that the digest stands for, and what is not deleted.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { instant, length, number, plural } from '../format'
 import { parseFields, textAt, valueAt, type Fields, type Json } from '../state/document'
@@ -13,13 +13,13 @@ import { equation, sentence } from './frame'
 import { withCode } from './withCode'
 import { cost } from './totals'
 
-/** Rows and findings that fit on two pages each; the plan file has all rows. */
+/** The most rows, and the most findings: two pages of each. The plan file has all rows. */
 const ROWS = 80
 
-/** As many holds are named that do not concern the request: a policy may have very many. */
+/** The most holds that are named although they do not concern the request: a policy may have very many. */
 const NAMED = 500
 
-/** The flags of recording jobs as the page calls them, by the names that the API has for them. */
+/** The API's names for the flags of recording jobs, with the page's labels. */
 const FLAGS = [
   ['includeRecordingsWithSensitiveData', t.form.includeSensitiveData],
   ['includePolicyBasedRecordings', t.form.includePolicyBased],
@@ -27,7 +27,10 @@ const FLAGS = [
   ['includeScreenRecordings', t.sentence.records['screenRecording'] ?? ''],
 ] as const
 
-/** What else is deleted of recordings, and until when it can be undone: only one of the APIs has such options. Read from what is sent. */
+/**
+ * What else is deleted of recordings, and how long it can be undone. Only one of the APIs has such options. Read from the request
+ * that is sent.
+ */
 function recordings(request: Fields): [string, string][] {
   if (textAt(request, ['api']) !== 'recordingJobs') return []
   const sent = parseFields(get().plan.submit(1, new Date().toISOString())?.body ?? '') ?? {}
@@ -35,7 +38,7 @@ function recordings(request: Fields): [string, string][] {
   return [[t.form.recordings, [...flags, `${t.form.coolOffDays}: ${textAt(request, ['recordings', 'coolOffDays']) || '0'}`].join('; ')]]
 }
 
-/** For whom it is made, as far as this page knows: the digest does not say it. */
+/** The organisation, as far as this page knows it. The digest does not depend on it. */
 function organisation(): string {
   const { plan } = get()
   const client = clientId()
@@ -43,7 +46,7 @@ function organisation(): string {
   return tenant === null ? t.print.notBound : t.print.bound(tenant)
 }
 
-/** What the policy allows, as the plan has it: what a policy leaves out is there, too. */
+/** The policy's limits, taken from the plan, which has the defaults filled in. */
 function limits(approved: Fields): [string, string][] {
   const most = valueAt(approved, ['policy', 'limits', 'maxRecords'])
   const jobs = textAt(approved, ['request', 'api']) === 'recordingJobs'
@@ -54,7 +57,7 @@ function limits(approved: Fields): [string, string][] {
   ]
 }
 
-/** How many records there are, where somebody has given counts. */
+/** The number of records, if the user has given counts. */
 function volume(): [string, string][] {
   const { plan } = get()
   const spread = spreadOver(plan)
@@ -62,33 +65,36 @@ function volume(): [string, string][] {
   return [[t.totals.names.records, `${spread.inChunksExact ? '' : '~'}${number(Math.round(spread.inChunks))} ${t.totals.notes.records(current()?.name ?? '')}`]]
 }
 
-/** What core says that a hold keeps of the request; nothing where it keeps nothing. */
+/** How a hold applies to the request, according to core; null if it does not. */
 function howHoldApplies(codes: readonly string[], keeps: boolean): string | null {
   if (codes.includes('hold.conversations')) return t.print.holds.conversations
   return codes.length > 0 || keeps ? t.print.holds.window : null
 }
 
-/** The codes of what core says about each place. */
+/** The codes of the findings, by pointer. */
 function codesAt(findings: readonly Finding[]): Map<string, string[]> {
   const at = new Map<string, string[]>()
   for (const { pointer, code } of findings) at.set(pointer, [...(at.get(pointer) ?? []), code])
   return at
 }
 
-/** Whether a hold is a reason for which something is kept. An id with a backtick in it is looked for letter by letter. */
+/**
+ * Tells whether a hold is named as the reason why something is kept. An id with a backtick cannot be parsed out of the reasons, so
+ * it is searched for as it is.
+ */
 function holdNamedIn(reasons: readonly string[]): (id: string) => boolean {
   const ids = new Set(reasons.flatMap((reason) => [...reason.matchAll(/hold `([^`]*)`/g)].map(([, id]) => id)))
   return (id) => (id.includes('`') ? reasons.some((reason) => reason.includes(`hold \`${id}\``)) : ids.has(id))
 }
 
-/** Whether conversations that go on after a chunk are looked for, as core's `looks_for_spanning` has it. */
+/** Whether conversations that go on after a chunk are looked for. Same rule as core's `looks_for_spanning`. */
 function looksForSpanning(approved: Fields): boolean {
   if (textAt(approved, ['request', 'api']) === 'recordingJobs') return true
   const kinds = valueAt(approved, ['request', 'recordTypes'])
   return valueAt(approved, ['policy', 'limits', 'spanningConversations']) === true && Array.isArray(kinds) && kinds.includes('conversation')
 }
 
-/** Every hold of the policy: whoever signs must be able to see that one was known, also where it keeps nothing. */
+/** Every hold of the policy, even one that keeps nothing: the person who signs must be able to see that it was known. */
 function holds(approved: Fields): TemplateResult | typeof nothing {
   const { documents, plan } = get()
   if (documents.policy === null) return nothing
@@ -137,7 +143,7 @@ function facts(approved: Fields | null): [string, string][] {
 /** When a paper was made, to the minute. */
 export const madeNow = (): TemplateResult => html`<p>${t.print.made(instant(Math.floor(Date.now() / 60_000) * 60_000))}</p>`
 
-/** Where people sign it. */
+/** Where people sign. */
 export const signatures = (people: readonly string[]): TemplateResult =>
   html`<div class="sign">${people.map((who) => html`<div><p>${who}</p><span>${t.print.line}</span></div>`)}</div>`
 

@@ -1,4 +1,4 @@
-// Counts pasted or opened, so that the timeline shows how much there is. What could not be read is said.
+// Counts, pasted or opened, so that the timeline shows how much there is. Lines that could not be read are listed.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { instant, number, plural } from '../format'
 import { change } from '../state/store'

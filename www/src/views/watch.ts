@@ -1,4 +1,4 @@
-// Watch: the runs of the server's ledger, one of them live, and what can be done with it.
+// Watch: the runs in the server's ledger, one of them live, and the actions on it.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { ref } from 'lit-html/directives/ref.js'
 import { Chart } from '../draw/chart'
@@ -20,9 +20,9 @@ import { withCode } from './withCode'
 import { why } from './why'
 import '../style/watch.css'
 
-/** Records of the log that are shown. */
+/** The most records of the log that are shown. */
 const SHOWN = 120
-/** How often times are counted on, in milliseconds. */
+/** Milliseconds between two updates of the countdowns. */
 const SECOND = 1000
 
 let chart: Chart | null = null
@@ -32,7 +32,7 @@ const canvasAt = ref((element) => {
   chart = element instanceof HTMLCanvasElement ? new Chart(element, { choose: choose, read: readoutWriter(element, 'lanes-readout', () => current?.lanes.now ?? 0) }) : null
 })
 
-/** Chooses a time to read on the lanes; what has not happened cannot be read. */
+/** Chooses a past time to read on the lanes. Watched runs have no future. */
 function choose(at: number | null): void {
   if (current) current.lanes.cursor = at !== null && at < current.lanes.now ? at : null
   paint()
@@ -43,7 +43,7 @@ const paint = (): void => {
   if (shown()) change({})
 }
 
-/** While the view is shown: looks at the list, and counts times on. */
+/** Fetches the list and updates the countdowns while the view is shown. */
 function startWatching(): void {
   if (ticking !== undefined || !isServed()) return
   void enter(paint)
@@ -58,7 +58,7 @@ function startWatching(): void {
   }, SECOND)
 }
 
-/** The server may be another one, or have been started again: everything is asked for anew. */
+/** The server may be another one or have been started again, so everything is asked for anew. */
 export function renew(): void {
   clearInterval(ticking)
   ticking = undefined
@@ -109,7 +109,7 @@ function refusalList(findings: Finding[]): TemplateResult | typeof nothing {
 
 const endedChunks = (run: RunFacts): number => run.chunks - run.open
 
-/** How many chunks ended how, the best first. */
+/** How many chunks had each outcome, best first. */
 const tally = (run: RunFacts): string => chunkCounts(run.ended, run.open).join(' · ')
 
 const hasFailures = (run: RunFacts): boolean => Object.keys(run.ended).some((outcome) => outcome !== 'verified')
@@ -181,7 +181,7 @@ function actions(watched: Watched, run: RunFacts): TemplateResult {
     yes: t.watch.resume.yes, no: t.watch.resume.no, danger: !run.simulated, act: () => watched.act('resume'),
   })
   const which = endedCounts(run.ended, OUTCOMES.filter((outcome) => outcome !== 'verified'))
-  // What was said a while ago may not hold any more.
+  // What is shown may be outdated, so nothing can be done with it.
   const stale = watched.connection !== 'live'
   return html`
     ${run.can.resume ? html`<button type="button" class="primary" ?disabled=${stale} @click=${resume}>${t.watch.resume.open}</button>` : nothing}
@@ -205,10 +205,10 @@ function lanesSection(watched: Watched): TemplateResult {
   return chartSection({ title: t.watch.lanes, label, canvasAt, readout: 'lanes-readout', chart: () => chart })
 }
 
-/** How it ended, and the proof. */
+/** How the run ended, and its evidence. */
 function outcome(watched: Watched, run: RunFacts): TemplateResult | typeof nothing {
   const { sums, detail } = watched
-  // Sums from before its end say nothing about it.
+  // Sums from before the end say nothing about it.
   if (run.standing !== 'ended' || run.carried !== null || !sums || sums.outcome === 'open') return nothing
   const evidence = detail?.evidence ?? null
   return html`<section class="report" aria-labelledby="outcome-title">
@@ -276,7 +276,7 @@ function row(watched: Watched, run: RunFacts, view: ChunkView, kept: boolean): T
   </tr>`
 }
 
-/** What is known about what this chunk may wait for. */
+/** What is known about the resources that this chunk may wait for. */
 function shared(watched: Watched, run: RunFacts, chunk: number): Shared {
   const perMinute = watched.detail?.limits.requestsPerMinute
   const { slots } = run
@@ -292,7 +292,7 @@ function shared(watched: Watched, run: RunFacts, chunk: number): Shared {
   }
 }
 
-/** Counted down by the server's clock; what is due is not counted below zero. */
+/** The time left by the server's clock, never below zero. */
 function countdown(watched: Watched, due: number): string {
   const ms = due - watched.now
   return ms <= 0 ? t.watch.now : t.watch.in(length(Math.ceil(ms / 1000) * 1000))

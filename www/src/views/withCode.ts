@@ -1,7 +1,8 @@
-// Texts of core name what was typed in backticks, and windows as intervals: where both ends are midnight the days say it all.
+// Formats a text of core. Backticks enclose what was typed, shown as code. Windows are intervals, shortened to days where both ends
+// are midnight.
 import { html, nothing, type TemplateResult } from 'lit-html'
 
-/** What is no longer stays on one line: a window of whole days, an instant. */
+/** Longer code may be broken across lines. A window of whole days and an instant are not. */
 const SHORT = 24
 
 export function withCode(text: string): (string | TemplateResult)[] {
