@@ -88,8 +88,8 @@ function collect(items: Item[]): Counts {
 }
 
 /**
- * The length of times of day that have none of their own: the distance of the closest two, at most a day; an hour if there is only
- * one.
+ * The length of times of day that have none of their own: the distance between the closest two, at most a day; an hour if there is
+ * only one.
  */
 function stepOf(read: readonly When[]): number {
   let step = DAY

@@ -1,4 +1,4 @@
-// The request and the policy in the part of the address after `#`, which browsers send to no server.
+// The view, the request and the policy in the part of the address after `#`, which browsers send to no server.
 import type { Documents } from './document'
 
 const VERSION = '1'
@@ -51,7 +51,7 @@ function fromBase64Url(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(binary, (c) => c.charCodeAt(0))
 }
 
-/** The address of these documents; null when it would be too long to be read again. */
+/** The address of these documents; null when they are too long to be read again. */
 export async function encode(view: string, documents: Documents): Promise<string | null> {
   const bytes = new TextEncoder().encode(JSON.stringify([documents.request, documents.policy]))
   return bytes.length > MOST_BYTES ? null : `#${view}/${VERSION}/${toBase64Url(await compress(bytes))}`

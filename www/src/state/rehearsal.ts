@@ -24,7 +24,7 @@ export interface Line {
 }
 
 /** Steps between two looks at the clock, and the milliseconds of stepping in a turn. Between turns the page can react. */
-const STEPS_PER_CLOCK = 50
+const STEPS_PER_CLOCK_CHECK = 50
 const MS_PER_TURN = 12
 /** Turns per picture in a run to the end: a picture of thousands of bars takes ten times as long as a turn. */
 const TURNS_PER_PICTURE = 12
@@ -32,7 +32,7 @@ const TURNS_PER_PICTURE = 12
 const MOST_STEPS_PER_TURN = 3000
 /** The most chunks that the table shows. */
 export const SHOWN = 120
-/** The most lines of the log that are shown. All of them are saved. */
+/** Lines of the log that are kept, at times up to twice as many. The saved log has all of them. */
 const LINES_KEPT = 1000
 /** Records of the log that are turned into text per turn. */
 const RECORDS_PER_TURN = 1000
@@ -43,7 +43,7 @@ export const settings: Settings = {
   approver: 'second.person@example.com', seed: 1, jobSeconds: 20, latencyMs: 200, lagSeconds: 5, hold: { start: '', end: '' }, faults: [],
 }
 
-/** Has the page painted. */
+/** Asks the page to paint. */
 let paint: () => void = () => undefined
 export const onChange = (painter: () => void): void => {
   paint = painter
@@ -209,8 +209,8 @@ export class Playback {
     const begun = performance.now()
     let [there, steps] = [false, 0]
     do {
-      there = this.#run.runUntil(Math.min(until, next?.at ?? until), STEPS_PER_CLOCK)
-      steps += STEPS_PER_CLOCK
+      there = this.#run.runUntil(Math.min(until, next?.at ?? until), STEPS_PER_CLOCK_CHECK)
+      steps += STEPS_PER_CLOCK_CHECK
     } while (!there && steps < MOST_STEPS_PER_TURN && performance.now() - begun < MS_PER_TURN)
     if (next && next.at <= until && there) this.#happen(next)
   }
