@@ -35,7 +35,7 @@ function key(event: KeyboardEvent, lines: readonly LogLine[]): void {
   requestAnimationFrame(() => requestAnimationFrame(() => list.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest' })))
 }
 
-/** The lines, with dates unless all are of the day of `present`. `none` is shown when there are no lines. */
+/** The lines. Times have a date where it is not that of `present`. `none` is shown when there are no lines. */
 export function log(lines: readonly LogLine[], present = Date.now(), none = t.rehearse.auditEmpty): TemplateResult {
   if (lines.length === 0) return html`<p class="empty">${none}</p>`
   const here = lines.findIndex(({ text }) => text === chosen)

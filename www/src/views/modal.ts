@@ -5,7 +5,7 @@ import { ref } from 'lit-html/directives/ref.js'
 import { change, get } from '../state/store'
 import { t } from '../texts/page'
 
-/** Whether the pointer was pressed outside the dialog. Somebody who selects text in it may release it there. */
+/** Whether a press began outside the dialog. One that selects text begins inside, even if it is released outside. */
 let pressedOutside = false
 
 const openWhenConnected = ref((element) => {
