@@ -1,9 +1,10 @@
 // Written by `UPDATE=1 cargo test -p purge-wasm`; do not edit.
 import type {
-  Disposition, EvidenceVerdict, Happened, HttpRequest, Outcome, QueueMessage, Reported, Row, Severity, Standing, Summary, Verdict, WaitReason,
+  ChunkState, Disposition, EvidenceVerdict, Happened, HttpRequest, Outcome, QueueMessage, Reported, Row, Severity, Standing, Summary, Verdict, WaitReason,
 } from '../src/types'
 
 export const outcomes: Record<Outcome, true> = {"cancelled":true,"failed":true,"held":true,"rejected":true,"residual":true,"timedOut":true,"unknown":true,"verified":true}
+export const states: Record<ChunkState, true> = {"cancelling":true,"checkingHolds":true,"collectingFailures":true,"confirmingSubmit":true,"counting":true,"deleting":true,"executing":true,"preparing":true,"queued":true,"submitting":true,"verifying":true,"waitingForSlot":true}
 export const severities: Record<Severity, true> = {"blocked":true,"error":true,"note":true,"warning":true}
 export const dispositions: Record<Disposition, true> = {"chunk":true,"held":true,"refused":true,"retained":true,"tooRecent":true}
 export const ages: Record<NonNullable<Row['age']>, true> = {"aged":true,"recent":true}
