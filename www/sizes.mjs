@@ -1,4 +1,4 @@
-// What the page weighs, compressed with brotli. Fails when it is more than it may be.
+// The compressed size of the page (brotli). Fails when it exceeds its limits.
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -9,7 +9,7 @@ const sizes = readdirSync(dist, { recursive: true, withFileTypes: true })
   .map((entry) => [entry.name.slice(0, -3), statSync(join(entry.parentPath, entry.name)).size])
 const of = (pattern) => sizes.filter(([name]) => pattern.test(name)).reduce((sum, [, size]) => sum + size, 0)
 
-// What index.html names, and the wasm, is loaded at once.
+// Loaded at once: the wasm, and everything that index.html names.
 const html = readFileSync(join(dist, 'index.html'), 'utf8')
 const atOnce = (name) => name === 'index.html' || html.includes(name) || name.endsWith('.wasm')
 const initial = sizes.filter(([name]) => atOnce(name)).reduce((sum, [, size]) => sum + size, 0)

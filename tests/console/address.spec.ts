@@ -1,4 +1,4 @@
-// The address is the plan: copied, damaged, gone back in, reloaded.
+// The address holds the plan: it is copied, damaged, gone back in, and reloaded.
 import { expect, load, look, open, test } from './page'
 
 test('a damaged link shows no other plan, and stays as it is', async ({ page }) => {
@@ -17,7 +17,7 @@ test('a damaged link shows no other plan, and stays as it is', async ({ page }) 
   expect(new URL(page.url()).hash).toBe(damaged)
   await page.getByRole('button', { name: 'Plan', exact: true }).click()
   await look(page, 'damaged')
-  // In the same tab the whole link brings its plan; and one more damaged one takes it away again.
+  // In the same tab, the whole link brings back its plan, and another damaged one takes it away again.
   await page.goto(`/${whole}`)
   await expect(page.getByText(/in 31 chunks/)).toBeVisible()
   await page.goto(`/${damaged}`)
@@ -102,7 +102,7 @@ test('going back leads to the view before and changes no plan; undo and redo pas
   await expect(undo).toHaveAttribute('aria-disabled', 'true')
   await view('Plan')
   await page.getByLabel('Chunk length').fill('7')
-  // The edit and the view are two steps, however soon one follows the other.
+  // The edit and the change of view are two steps, however quickly one follows the other.
   await view('Compare')
   await expect.poll(() => page.url()).toContain('#compare')
   await view('Evidence')
@@ -124,7 +124,7 @@ test('going back leads to the view before and changes no plan; undo and redo pas
   await expect(redo).toHaveAttribute('aria-disabled', 'true')
   await page.goBack()
   await expect(page.locator('.says p')).toContainText('in 3 chunks')
-  // Another view does not cut off what was undone.
+  // Changing the view does not cut off what was undone.
   await view('Rehearse')
   await expect.poll(() => page.url()).toContain('#rehearse')
   await redo.click()
@@ -136,7 +136,7 @@ test('what was typed and undone does not come back once the page was left and go
   const reason = page.getByLabel('Reason', { exact: true })
   const before = await reason.inputValue()
   await reason.fill('too much')
-  // As a browser does that keeps the page as it is while another one is shown.
+  // As a browser does when it keeps the page while another one is shown.
   await page.evaluate(() => {
     for (const name of ['pagehide', 'pageshow']) dispatchEvent(new PageTransitionEvent(name, { persisted: true }))
   })
@@ -195,7 +195,7 @@ test('a request that no address can hold is said, is there after a reload, and c
   expect(asked).toEqual(['beforeunload'])
   await expect(page.getByRole('heading', { name: 'Legal holds (1)' })).toBeVisible()
   await expect(page.getByText('The address cannot hold this request')).toBeVisible()
-  // What is done to it is undone step by step, and nothing of it is lost.
+  // Edits of it are undone step by step, and nothing of it is lost.
   const reason = page.getByLabel('Reason', { exact: true })
   await reason.fill('one more')
   await page.clock.runFor(1000)

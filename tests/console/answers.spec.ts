@@ -1,4 +1,4 @@
-// The page's types of what `genesys-purge serve` says, compared with what the real server says: by the compiler.
+// Compares the page's types of the answers of `genesys-purge serve` with what the real server answers, by means of the compiler.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import ts from 'typescript'
 import type { Answers, Events } from '../../www/src/state/answers'
@@ -7,7 +7,7 @@ import { carryOut, enter, serve, stopServers } from './server'
 
 test.afterEach(stopServers)
 
-/** Two deletions are refused at first, and a token is revoked, so that there are causes, waits and outcomes of several kinds. */
+/** The second submit is refused, and a look at a deletion is rate limited, so that there are causes, waits and different outcomes. */
 const UNEASY = {
   dataDeletion: { processingSeconds: 2 },
   faults: [
@@ -16,16 +16,16 @@ const UNEASY = {
   ],
 }
 
-/** Asks the server from the page, as the page does, and gives the answer as text. */
-const asked = (page: Page, path: string, body: unknown = undefined): Promise<string> =>
+/** Asks the server as the page does, from the page, and returns the answer as text. */
+const ask = (page: Page, path: string, body: unknown = undefined): Promise<string> =>
   page.evaluate(async ([path, body]) => {
     const headers = { authorization: `Bearer ${sessionStorage.getItem('genesys-purge.token')}`, 'content-type': 'application/json' }
     const init = body === undefined ? { headers } : { headers, method: 'POST', body: JSON.stringify(body) }
     return (await fetch(`/api${path}`, init)).text()
   }, [path, body] as const)
 
-/** Everything that the stream of a run says from its beginning, until the run has ended and a beat has come. */
-const streamed = (page: Page, path: string): Promise<[name: string, data: string][]> =>
+/** Everything in a run's stream from its beginning up to the first beat. */
+const readStream = (page: Page, path: string): Promise<[name: string, data: string][]> =>
   page.evaluate(async (path) => {
     const headers = { authorization: `Bearer ${sessionStorage.getItem('genesys-purge.token')}`, 'last-event-id': '0.0' }
     const { body } = await fetch(`/api${path}`, { headers })
@@ -40,12 +40,12 @@ const streamed = (page: Page, path: string): Promise<[name: string, data: string
     return [...text.matchAll(/^event: (\w+)\nid: .*\ndata: (.*)$/gm)].map(([, name, data]) => [name!, data!] as [string, string])
   }, path)
 
-/** As the type says, in every depth; what the page does not read may be there as well. */
+/** The type at every depth, but with other members allowed: the page does not read all of them. */
 const HEAD = `import type { Answers, Events } from '../../../../www/src/state/answers'
 type Open<T> = T extends readonly (infer U)[] ? Open<U>[] : T extends object ? { [K in keyof T]: Open<T[K]> } & { [other: string]: unknown } : T
 `
 
-/** What the compiler complains of, each of these declarations in its own file. */
+/** The compiler's complaints about each of these declarations, each in a file of its own. */
 function complaints(declarations: readonly string[]): string[][] {
   const folder = new URL('results/answers/', import.meta.url).pathname
   rmSync(folder, { recursive: true, force: true })
@@ -64,7 +64,7 @@ function complaints(declarations: readonly string[]): string[][] {
   })
 }
 
-/** Differences that must not go unseen. */
+/** Differences that must be noticed. */
 const DRIFTS = [
   ['"standing":', '"stands":'],
   ['"standing":"ended"', '"standing":"over"'],
@@ -73,6 +73,7 @@ const DRIFTS = [
   ['"exitCode":', '"exit":'],
   ['"slots":null', '"slots":[]'],
   ['"requestsPerMinute":', '"perMinute":'],
+  ['"state":"rejected"', '"state":"refused"'],
 ] as const
 
 test('the page’s types of the server’s answers are those of the server', async ({ page, complaints: heard }) => {
@@ -80,18 +81,18 @@ test('the page’s types of the server’s answers are those of the server', asy
   const server = await serve(UNEASY)
   await enter(page, server)
   await carryOut(page)
-  const { runs } = JSON.parse(await asked(page, '/runs')) as Answers['runs']
+  const { runs } = JSON.parse(await ask(page, '/runs')) as Answers['runs']
   const run = `/runs/${runs[0]?.runId}`
 
   const said: [type: string, json: string][] = []
   const answer = async (name: keyof Answers, path: string, body?: unknown): Promise<void> => {
-    said.push([`Answers['${name}']`, await asked(page, path, body)])
+    said.push([`Answers['${name}']`, await ask(page, path, body)])
   }
-  // Once while it is under way, and once more when it has ended.
+  // Once while the run is under way, and once more after it has ended.
   await answer('run', run)
   await answer('chunks', `${run}/chunks?kind=all&after=0&limit=10`)
-  for (const [name, data] of await streamed(page, `${run}/events`)) said.push([`Events['${name as keyof Events}']`, data])
-  await expect.poll(async () => (JSON.parse(await asked(page, run)) as Answers['run']).run.evidence).not.toBeNull()
+  for (const [name, data] of await readStream(page, `${run}/events`)) said.push([`Events['${name as keyof Events}']`, data])
+  await expect.poll(async () => (JSON.parse(await ask(page, run)) as Answers['run']).run.evidence).not.toBeNull()
   await answer('server', '/server')
   await answer('runs', '/runs')
   await answer('run', run)

@@ -1,9 +1,9 @@
-// Makes a long, sound log out of a short one: the same records again for more chunks, sealed anew. Shares no code with core.
+// Makes a long, sound log from a short one: the same records for more chunks, sealed anew. Shares no code with core.
 import { createHash } from 'node:crypto'
 
 const sha256 = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`
 
-/** RFC 8785 for what records are made of: texts, integers, booleans, null, lists, objects. */
+/** RFC 8785 for the values that occur in records: strings, integers, booleans, null, lists, objects. */
 function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
   if (value !== null && typeof value === 'object') {

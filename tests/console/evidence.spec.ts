@@ -1,4 +1,4 @@
-// Evidence that the command line left, and what was done to it since: one verdict, the one that `genesys-purge verify` gives.
+// Evidence that the command line left, before and after tampering: the verdict is always that of `genesys-purge verify`.
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -18,19 +18,22 @@ test.beforeAll(() => {
   folder = evidenceIn(join(work, 'genesys-purge-data'))
 })
 
-/** The evidence in a ledger of one run. */
+/** The evidence in a ledger with a single run. */
 function evidenceIn(ledger: string): string {
   const all = join(ledger, 'evidence')
   return join(all, readdirSync(all)[0] ?? '')
 }
 
-/** Plans and carries out an example with these changes, beside a policy with these limits; stops as soon as something is being deleted, if asked. */
-async function carriedOut(example: string, changes: object, limits: object, stop = false): Promise<string> {
+/**
+ * Plans and carries out an example with these changes under a policy with these limits. With `stop`, interrupts it as soon as
+ * something is being deleted.
+ */
+async function carryOut(example: string, changes: object, limits: object, stop = false): Promise<string> {
   const work = mkdtempSync(join(tmpdir(), 'evidence-'))
   const options = { cwd: work, env: environment }
   writeFileSync(join(work, 'policy.json'), JSON.stringify({ version: 1, retention: [], holds: [], limits }))
   writeFileSync(join(work, 'request.json'), JSON.stringify({ ...JSON.parse(readFileSync(join(root, 'examples', example), 'utf8')) as object, ...changes }))
-  // Long enough to be stopped in the middle.
+  // Long enough to be interrupted.
   writeFileSync(join(work, 'scenario.json'), JSON.stringify(stop ? { dataDeletion: { processingSeconds: 60 } } : {}))
   const planned = execFileSync(binary, ['plan', 'request.json', '--policy', 'policy.json', '--json', '--out', 'p.plan.json'], { ...options, encoding: 'utf8' })
   const { planDigest } = JSON.parse(planned) as { planDigest: string }
@@ -44,26 +47,26 @@ async function carriedOut(example: string, changes: object, limits: object, stop
   return evidenceIn(join(work, 'genesys-purge-data'))
 }
 
-/** What stands beside a name. */
+/** The value beside a name. */
 const fact = (within: Page | Locator, name: string): Locator => within.locator('dt', { hasText: new RegExp(`^${name}$`) }).locator('+ dd')
 
-/** Chooses everything in a folder, as it is. */
+/** Chooses a whole folder, as it is. */
 async function choose(page: Page, from: string): Promise<void> {
   const choosing = page.waitForEvent('filechooser')
   await page.getByRole('button', { name: 'Choose a folder…' }).click()
   await (await choosing).setFiles(from)
 }
 
-/** A copy of the evidence that something was done to. */
-function changed(what: (copy: string) => void): string {
+/** A copy of the evidence, changed by `what`. */
+function changedCopy(what: (copy: string) => void): string {
   const copy = mkdtempSync(join(tmpdir(), 'evidence-'))
   cpSync(folder, copy, { recursive: true })
   what(copy)
   return copy
 }
 
-/** Changes a file and gives the manifest its new hash, as whoever wants to deceive would. */
-function rehashed(copy: string, name: string, change: (text: string) => string): void {
+/** Changes a file and gives the manifest its new hash, as a forger would. */
+function changeAndRehash(copy: string, name: string, change: (text: string) => string): void {
   const file = join(copy, name)
   const [before, manifest] = [readFileSync(file, 'utf8'), join(copy, 'manifest.json')]
   expect(change(before)).not.toBe(before)
@@ -74,13 +77,13 @@ function rehashed(copy: string, name: string, change: (text: string) => string):
 }
 
 /** The checks that the page shows. */
-const shown = (page: Page): Promise<unknown> =>
+const shownChecks = (page: Page): Promise<unknown> =>
   page.locator('.checks:not(.sheet *) tbody tr').evaluateAll((rows) => rows.map((row) => {
     const [name, holds, detail] = [...row.children].map(({ textContent }) => textContent ?? '')
     return { name, holds: holds === 'holds', detail: detail?.trim() }
   }))
 
-/** Shows what is printed, as wide as the paper. */
+/** Shows what would be printed, at the width of the paper. */
 async function onPaper(page: Page, look: () => Promise<void>): Promise<void> {
   await page.evaluate(() => dispatchEvent(new Event('beforeprint')))
   await page.emulateMedia({ media: 'print' })
@@ -104,27 +107,27 @@ test('what does not hold on the command line does not hold here', async ({ page 
     [(copy) => ['report.json', 'webhooks.jsonl'].forEach((name) => rmSync(join(copy, name))), /^Not sound: report\.json is missing; webhooks\.jsonl is missing/],
     [(copy) => rmSync(join(copy, 'audit.jsonl')), /^Not sound: audit\.jsonl is missing/],
     [(copy) => writeFileSync(join(copy, 'notes.txt'), 'x'), /^Not sound: notes\.txt does not belong/],
-    // Whoever changes the report can give the manifest its new hash, but not make the records amount to it.
-    [(copy) => rehashed(copy, 'report.json', (text) => text.replace('"outcome": "verified"', '"outcome": "partial"')), /^Not sound: report\.json is not what the records amount to/],
-    [(copy) => rehashed(copy, 'webhooks.jsonl', (text) => text.replace('completed', 'residual')), /^Not sound: line 1 of webhooks\.jsonl does not say what the records say/],
-    [(copy) => rehashed(copy, 'plan.json', (text) => text.replace(/"reason": "[^"]*"/, '"reason": "another"')), /^Not sound: plan\.json does not hold/],
+    // A forger can give the manifest the report's new hash, but cannot make the records add up to the report.
+    [(copy) => changeAndRehash(copy, 'report.json', (text) => text.replace('"outcome": "verified"', '"outcome": "partial"')), /^Not sound: report\.json is not what the records amount to/],
+    [(copy) => changeAndRehash(copy, 'webhooks.jsonl', (text) => text.replace('completed', 'residual')), /^Not sound: line 1 of webhooks\.jsonl does not say what the records say/],
+    [(copy) => changeAndRehash(copy, 'plan.json', (text) => text.replace(/"reason": "[^"]*"/, '"reason": "another"')), /^Not sound: plan\.json does not hold/],
   ]
   for (const [damage, says] of damages) {
-    const copy = changed(damage)
+    const copy = changedCopy(damage)
     const { status, stdout } = spawnSync(binary, ['verify', copy, '--json'], { env: environment, encoding: 'utf8' })
     expect(status).toBe(5)
     await choose(page, copy)
     await expect(page.getByText(says)).toBeVisible()
     await expect(page.locator('.verdict.good')).toHaveCount(0)
     await expect(page.getByText('Without manifest.json')).toHaveCount(0)
-    // Without a manifest that can be read the command line has nothing to check.
+    // Without a readable manifest, the command line has nothing to check.
     const { checks } = JSON.parse(stdout) as { checks?: { detail: string }[] }
-    // What core puts into backticks is shown as code.
-    if (checks !== undefined) expect(await shown(page)).toEqual(checks.map((check) => ({ ...check, detail: check.detail.replaceAll('`', '') })))
+    // Core's backticks are shown as code.
+    if (checks !== undefined) expect(await shownChecks(page)).toEqual(checks.map((check) => ({ ...check, detail: check.detail.replaceAll('`', '') })))
     if (says.source.includes('report\\.json is missing')) await look(page, 'evidence-missing')
   }
-  // Nothing of it is cut off on paper, where ink is black whatever the theme of the screen.
-  await choose(page, changed((copy) => ['audit.jsonl', 'plan.json', 'report.json', 'webhooks.jsonl'].forEach((name) => cut(join(copy, name)))))
+  // Nothing is cut off on paper, and its ink is black whatever the theme on screen.
+  await choose(page, changedCopy((copy) => ['audit.jsonl', 'plan.json', 'report.json', 'webhooks.jsonl'].forEach((name) => cut(join(copy, name)))))
   await expect(page.getByText(/^Not sound: audit\.jsonl ends within a line/)).toBeVisible()
   await page.getByLabel('Theme').selectOption('Dark')
   await onPaper(page, async () => {
@@ -189,7 +192,7 @@ test('sound evidence says that nothing real was deleted, how the chunks ended an
   await page.getByRole('button', { name: 'Evidence', exact: true }).click()
   await choose(page, folder)
   await expect(page.getByText('SIMULATED: nothing real was deleted.')).toBeVisible()
-  // The one that `run` printed, which somebody may have kept.
+  // The digest that `run` printed and the user may have kept.
   const digest = `sha256:${createHash('sha256').update(readFileSync(join(folder, 'manifest.json'))).digest('hex')}`
   await expect(page.getByText(digest)).toBeVisible()
   await expect(page.getByText('How its chunks ended: 3 verified.')).toBeVisible()
@@ -197,7 +200,7 @@ test('sound evidence says that nothing real was deleted, how the chunks ended an
   for (const [typed, says] of [
     [digest, /all 10 checks hold/], [`${digest.slice(7).toUpperCase()}  manifest.json`, /all 10 checks hold/],
     [digest.replace(/.$/, (last) => (last === '0' ? '1' : '0')), /^Not sound: its digest is/], ['', /all 9 checks hold/],
-    // A slip says nothing about the evidence: it is said where it was made.
+    // A typing mistake says nothing about the evidence, so it is reported at the field.
     [digest.slice(0, -1), /all 9 checks hold/],
   ] as const) {
     await kept.fill(typed)
@@ -222,7 +225,7 @@ test('sound evidence says that nothing real was deleted, how the chunks ended an
   await page.emulateMedia({ media: 'screen' })
   await page.evaluate(() => dispatchEvent(new Event('afterprint')))
 
-  // A log that ends before its run does is sound, and its run is not over.
+  // A log that ends before its run does is sound, but its run is not over.
   const log = join(mkdtempSync(join(tmpdir(), 'evidence-')), 'audit.jsonl')
   writeFileSync(log, readFileSync(join(folder, 'audit.jsonl'), 'utf8').trimEnd().split('\n').slice(0, -1).join('\n'))
   const choosing = page.waitForEvent('filechooser')
@@ -255,7 +258,7 @@ test('a check says what was deleted, on whose word, and what it does not show', 
     await expect(within.getByText('through the provider’s interface; backups and exports are not covered.')).toBeVisible()
   }
   await told(page.locator('main'))
-  // Of what nobody has compared it is said that it was not.
+  // What nobody has compared is said not to have been compared.
   const not = page.getByText('was NOT compared with one that was kept elsewhere: a folder that was replaced as a whole would pass.')
   await expect(not).toBeVisible()
   await page.getByLabel('Theme').selectOption('Dark')
@@ -270,14 +273,14 @@ test('a check says what was deleted, on whose word, and what it does not show', 
   await page.getByLabel(/^Digest that run printed/).press('Enter')
   await expect(page.getByText('was compared with the one that was typed in as kept elsewhere: they are the same.')).toBeVisible()
   await expect(not).toHaveCount(0)
-  // It is the paper of that purge, and not of the plan in hand.
+  // The paper is about that purge, not about the plan in hand.
   await page.evaluate(() => dispatchEvent(new Event('beforeprint')))
   expect(await page.title()).toBe('Q1 2023 · Check of evidence · genesys-purge')
   await page.evaluate(() => dispatchEvent(new Event('afterprint')))
 })
 
 test('chunks that are open, and those that never began, are counted; what was not measured is said to be', async ({ page }) => {
-  const stopped = await carriedOut('q1-2023.json', {}, { concurrency: 1 }, true)
+  const stopped = await carryOut('q1-2023.json', {}, { concurrency: 1 }, true)
   await open(page)
   await page.getByRole('button', { name: 'Evidence', exact: true }).click()
   await choose(page, stopped)
@@ -291,7 +294,7 @@ test('chunks that are open, and those that never began, are counted; what was no
 })
 
 test('of recordings it is said that absence rests on a sample', async ({ page }) => {
-  const recordings = await carriedOut('year-recording-jobs.json', { range: { start: '2023-01-01T00:00:00.000Z', end: '2023-01-11T00:00:00.000Z' } }, { verifyConversations: 7 })
+  const recordings = await carryOut('year-recording-jobs.json', { range: { start: '2023-01-01T00:00:00.000Z', end: '2023-01-11T00:00:00.000Z' } }, { verifyConversations: 7 })
   await open(page)
   await page.getByRole('button', { name: 'Evidence', exact: true }).click()
   await choose(page, recordings)

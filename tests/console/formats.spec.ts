@@ -1,11 +1,11 @@
-// What people paste: counts and rows, forgiving in formats, strict in values, and every line that could not be read is named.
+// What people paste: counts and rows. Many formats are accepted, values are read strictly, and every unread line is listed.
 import { execFileSync } from 'node:child_process'
 import { expect, test } from '@playwright/test'
 import { readCounts } from '../../www/src/state/counts'
 import { readRows } from '../../www/src/state/rows'
 import { placeOf } from '../../www/src/state/pointer'
-import { command, quoted } from '../../www/src/state/shell'
-import { divide } from '../../www/src/state/volume'
+import { command, shellQuoted } from '../../www/src/state/shell'
+import { spreadCounts } from '../../www/src/state/volume'
 import { commands } from '../../www/src/state/commands'
 
 const DAY = 86_400_000
@@ -83,7 +83,7 @@ test('counts are divided by time, and only what was not divided is exact', () =>
     ends: Float64Array.of(JAN + DAY, JAN + 1.5 * DAY, JAN + 2 * DAY, JAN + 3 * DAY),
     dispositions: Uint8Array.of(0, 1, 0, 0),
   }
-  const { records, exact, inChunks, kept, inChunksExact } = divide(plan, two)
+  const { records, exact, inChunks, kept, inChunksExact } = spreadCounts(plan, two)
   expect([...records]).toEqual([1204, 499, 499, Number.NaN])
   expect([...exact]).toEqual([1, 0, 0, 0])
   expect({ inChunks, kept, inChunksExact }).toEqual({ inChunks: 1703, kept: 499, inChunksExact: false })
@@ -116,13 +116,13 @@ test('what is quoted for the shell arrives as it was', () => {
   const words = ['plain', 'two words', "it's", '$HOME', '`id`', '"', '\\', '', 'ünï', '*', 'a;b', '{"a":1}', '-n', "''"]
   const echoed = execFileSync('sh', ['-c', command('printf', '%s\\n', ...words)], { encoding: 'utf8' })
   expect(echoed.split('\n').slice(0, -1)).toEqual(words)
-  expect(quoted('a.plan.json')).toBe('a.plan.json')
+  expect(shellQuoted('a.plan.json')).toBe('a.plan.json')
 })
 
 const handed = { name: "it's", digest: 'sha256:00', runId: 'run-1', approver: "D'Arcy; rm -rf /", policy: false, secondPerson: false }
 
-/** What the command that carries the plan out gives to the program. */
-function given(more: Partial<typeof handed>): string[] {
+/** The arguments that the command for carrying the plan out passes to the program. */
+function argumentsOf(more: Partial<typeof handed>): string[] {
   const [, text] = commands({ ...handed, ...more }).local[1] ?? ['', '']
   const told = execFileSync('sh', ['-c', text.replace(/^genesys-purge/, "printf '%s\\n'")], { encoding: 'utf8', stdio: 'pipe' })
   return told.trimEnd().split('\n')
@@ -131,11 +131,11 @@ function given(more: Partial<typeof handed>): string[] {
 test('every command line is one that a shell reads', () => {
   const { local, aws } = commands({ ...handed, policy: true })
   for (const [, text] of [...local, ...aws, ...commands({ ...handed, runId: '' }).aws]) execFileSync('sh', ['-n', '-c', text])
-  expect(given({})).toEqual(['run', "it's.plan.json", '--approve', 'sha256:00', '--approver', "D'Arcy; rm -rf /"])
+  expect(argumentsOf({})).toEqual(['run', "it's.plan.json", '--approve', 'sha256:00', '--approver', "D'Arcy; rm -rf /"])
 })
 
 test('a plan with a policy is carried out under the policy that applies then', () => {
-  expect(given({ policy: true })).toEqual(
+  expect(argumentsOf({ policy: true })).toEqual(
     ['run', "it's.plan.json", '--policy', 'policy.json', '--approve', 'sha256:00', '--approver', "D'Arcy; rm -rf /"],
   )
 })
@@ -149,7 +149,7 @@ test('a run whose name is not known yet is asked for', () => {
 })
 
 test('nobody approves who has not been named', () => {
-  expect(() => given({ approver: '' })).toThrow(/APPROVER/)
+  expect(() => argumentsOf({ approver: '' })).toThrow(/APPROVER/)
   expect(commands(handed).aws).toHaveLength(4)
   const names = commands({ ...handed, secondPerson: true }).aws.map(([name]) => name)
   expect(names, 'whoever puts a file into the bucket is not named').not.toContain('Or put the plan file into the bucket')

@@ -1,5 +1,5 @@
-// The whole way, as an analyst goes it: build, fix, compare, rehearse, hand over, carry out, check. Once with the mouse, once by
-// keyboard only. What is carried out is the very command that the page shows, by the real command line.
+// The whole way of an analyst: build, fix, compare, rehearse, hand over, carry out, check. Once with the mouse, once by keyboard
+// only. The real command line carries out the very command that the page shows.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,7 +9,7 @@ import { expect, load, look, open, test, type Locator, type Page } from './page'
 const root = new URL('../../', import.meta.url).pathname
 const binary = process.env['GENESYS_PURGE'] ?? join(root, 'target/debug/genesys-purge')
 
-/** A folder with nothing in it but a `bin` that has the command. */
+/** A folder that is empty but for a `bin` with the command. */
 function place(): string {
   expect(existsSync(binary), `${binary}: build it first`).toBe(true)
   const folder = mkdtempSync(join(tmpdir(), 'console-'))
@@ -18,13 +18,13 @@ function place(): string {
   return folder
 }
 
-/** Types a command line into a shell in that folder. */
+/** Runs a command line in a shell in that folder. */
 function shell(folder: string, line: string): string {
   const env = { PATH: `${join(folder, 'bin')}:${process.env['PATH'] ?? ''}`, HOME: folder }
   return execFileSync('sh', ['-c', line], { encoding: 'utf8', env, cwd: folder })
 }
 
-/** The evidence that the one run in this folder left. */
+/** The evidence of the only run in this folder. */
 function evidenceIn(folder: string): string {
   const all = join(folder, 'genesys-purge-data/evidence')
   const [run, ...others] = readdirSync(all)
@@ -146,7 +146,7 @@ test('from a request to its evidence', async ({ page }) => {
   })
 })
 
-/** Presses Tab until the element has the focus: whoever cannot get there cannot use it. */
+/** Presses Tab until the element has the focus: what Tab does not reach cannot be used by keyboard. */
 async function tabTo(page: Page, target: Locator): Promise<void> {
   for (let presses = 0; presses < 150; presses += 1) {
     if (await target.evaluate((element) => element === document.activeElement)) return
@@ -178,7 +178,7 @@ test('the same way by keyboard only', async ({ page }) => {
     await expect(page.getByRole('link', { name: 'Skip to the content' })).toBeFocused()
     await page.keyboard.press('Enter')
     await command(page, 'messages with holds')
-    // From day to day more of it is old enough.
+    // Every day a little more of the range is old enough.
     await expect(page.getByText(/in 3\d chunks/)).toBeVisible()
     await tabTo(page, page.getByLabel('Chunk length'))
     await page.keyboard.press('Control+a')

@@ -30,7 +30,7 @@ test('the focus is never lost: after dialogs, commands, removals, the last undo'
   await page.getByRole('button', { name: 'Keep this one' }).click()
   await expect(page.getByRole('status').filter({ hasText: 'Replaced the draft' })).toBeVisible()
   await look(page, 'drafts-replaced')
-  // A text is selected out of the dialog, which stays.
+  // Selecting text with the pointer released outside the dialog leaves it open.
   const name = page.getByLabel('Name of the draft')
   await name.fill('another')
   const box = await name.boundingBox()
@@ -85,7 +85,7 @@ test('the table says which row is chosen, and F leads to the field from any view
     await expect(table).toHaveAttribute('aria-activedescendant', row)
     await expect(page.locator(`#${row}`)).toHaveAttribute('aria-selected', 'true')
   }
-  // What core put into backticks is shown as findings show it.
+  // Core's backticks are shown as code here, too.
   await page.keyboard.press('End')
   await expect(page.getByRole('row', { selected: true })).not.toContainText('`')
   await expect(page.getByRole('row', { selected: true }).locator('code')).toContainText('records schedule 7b')
@@ -144,7 +144,7 @@ test('a part of the page that cannot be had is said, and holds nothing up', asyn
   await page.getByRole('main').focus()
   await page.keyboard.press('2')
   await expect(page.getByRole('alert')).toHaveText(/^A part of this page could not be loaded/)
-  // The browser itself reports what was kept from it.
+  // The browser itself reports the blocked request.
   expect(complaints.splice(0).every((text) => /ERR_FAILED|dynamically imported/.test(text))).toBe(true)
 })
 
@@ -164,7 +164,7 @@ test('what a field is for is said to keys, until Escape; a mouse has titles', as
   await look(page, 'form-help')
   await page.keyboard.press('Escape')
   expect(await width()).toBeLessThan(2)
-  // The last fields of the form have room for it, too.
+  // There is room for the hints of the last fields as well.
   for (const [label, text] of [['Jurisdiction', 'The region where'], ['Query', 'Only what this'], ['Reason', 'The rule or schedule']] as const) {
     await page.keyboard.press('Tab')
     while (!(await page.getByLabel(label, { exact: true }).evaluate((element) => element === document.activeElement))) await page.keyboard.press('Tab')
@@ -185,7 +185,7 @@ test('Space ticks what it is pressed on, and plays and pauses anywhere else', as
   await page.getByRole('main').focus()
   await page.keyboard.press('Space')
   await expect(page.getByRole('button', { name: 'Pause' })).toBeVisible()
-  // Arrows and the like are the slider's own, and Space does not start what somebody only looks back at.
+  // The slider has keys of its own, such as arrows; Space on it does not pause or play while somebody looks back.
   await page.getByLabel('Look back').focus()
   await page.keyboard.press('Space')
   await expect(page.getByRole('button', { name: 'Pause' })).toBeVisible()
@@ -195,7 +195,7 @@ test('Space ticks what it is pressed on, and plays and pauses anywhere else', as
 })
 
 test('plans that have been replaced are drawn no more', async ({ page }) => {
-  // The page complains by itself if they are.
+  // The page itself reports an error if they are.
   await page.goto('/')
   await load(page, HOLDS)
   await page.getByLabel('Unit').selectOption('hours')

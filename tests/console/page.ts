@@ -1,9 +1,9 @@
-// What every test starts from: a page on which nothing may go wrong unseen.
+// The base of all tests: a page on which nothing may go wrong unseen.
 import { test as base, expect, type Locator, type Page } from '@playwright/test'
 import AxeBuilder from '@axe-core/playwright'
 import { mkdirSync } from 'node:fs'
 
-/** The day on which everything is planned, so that a plan's digest is the same in a year. */
+/** The day on which everything is planned, so that digests stay the same in later years. */
 export const TODAY = new Date('2026-11-23T12:00:00Z')
 
 export const test = base.extend<{ complaints: string[] }>({
@@ -38,7 +38,7 @@ export async function open(page: Page, hash = '', time = TODAY): Promise<void> {
   await page.getByRole('navigation').waitFor()
 }
 
-/** The picture first, so that there is one when something is wrong with the view. */
+/** Takes the picture first, so that it exists when the view turns out to be wrong. */
 export async function look(page: Page, name: string): Promise<void> {
   await shot(page, name)
   await accessible(page)
@@ -61,21 +61,21 @@ export async function load(page: Page, example: string): Promise<void> {
   await page.getByLabel('Start from').selectOption({ label: example })
 }
 
-/** Opens a file in the policy's place: a policy, or rows for one. */
+/** Opens a file with the policy's button: a policy, or rows for one. */
 export async function openPolicy(page: Page, name: string, text: string): Promise<void> {
   const choosing = page.waitForEvent('filechooser')
   await page.locator('section.policy').getByRole('button', { name: 'Open file…' }).click()
   await (await choosing).setFiles({ name, mimeType: 'text/plain', buffer: Buffer.from(text) })
 }
 
-/** The Rehearse view with a plan whose rehearsal waits to be started. */
+/** The Rehearse view with a plan, before the rehearsal is started. */
 export async function longRehearsal(page: Page): Promise<void> {
   await open(page)
   await load(page, 'A quarter of conversations')
   // More chunks than run at once, so that some are still to be sent.
   await page.getByLabel('Chunk length').fill('7')
   await page.getByRole('button', { name: 'Rehearse', exact: true }).click()
-  // Two hours a job, so that none has ended before a button is pressed, however busy the machine is.
+  // Two hours per job, so that none ends before a button is pressed, however busy the machine is.
   await page.getByLabel('Job takes, seconds').fill('7200')
   await page.getByLabel('Job takes, seconds').blur()
 }

@@ -1,4 +1,4 @@
-// The plan as people look at it: timeline, table, inspector, counts, policy.
+// The plan as people see it: timeline, table, inspector, counts, policy.
 import { readFileSync } from 'node:fs'
 import { expect, load, look, open, openPolicy, test } from './page'
 
@@ -108,7 +108,7 @@ test('rows are sorted by what becomes of them, and a selection stays where it is
   await page.getByRole('button', { name: 'Start (UTC)' }).click()
   await expect(page.getByRole('row', { selected: true })).toContainText('held')
   await expect(page.getByRole('row', { selected: true })).toBeInViewport()
-  // It is the same part while the plan has it, and none when it is gone.
+  // The same part stays selected as long as the plan has it; once it is gone, none is.
   await page.getByLabel('Chunk length').fill('7')
   await expect(page.getByRole('row', { selected: true })).toContainText('held')
   await page.getByRole('grid').press('Home')
@@ -192,7 +192,7 @@ test('a policy is pasted, dropped and edited as a table; findings lead to the ce
   await page.keyboard.press('Tab')
   await expect(page.getByText('8 d on hold stay')).toBeVisible()
   await expect(page.getByText('The last day it keeps is 16 Feb 2023 (UTC).')).toBeVisible()
-  // Only a date is written out as an instant: a name that looks like one is a name.
+  // Only dates are expanded to instants; a name that looks like a date stays as it is.
   await page.getByLabel('LH-1: Matter').fill('2023-02-10')
   await page.keyboard.press('Tab')
   await expect(page.getByLabel('LH-1: Matter')).toHaveValue('2023-02-10')
@@ -250,7 +250,7 @@ test('a hold that cannot be read is shown before anything is added, from a file 
   await expect(dialog.getByRole('button', { name: 'Add them' })).toBeDisabled()
   await page.keyboard.press('Escape')
   await expect(area).toHaveValue(broken)
-  // A list that is there twice is refused: a form would show one of the two, and an edit drop the other.
+  // A policy with a repeated list is refused: the form would show one of the two, and an edit would drop the other.
   await area.fill('{"version": 1, "retention": [], "holds": [{"id": "A"}], "holds": []}')
   await expect(page.getByText(/json\.repeated/)).toBeVisible()
   await expect(area).toBeVisible()
@@ -271,7 +271,7 @@ test('a policy that comes as text is taken whole, and nothing of one that is pas
   await expect(page.getByText('3 holds found.')).toBeVisible()
   await expect(page.getByText('Line 1: retention it is another part of a policy')).toBeVisible()
   await page.getByRole('button', { name: 'Add them' }).click()
-  // Times that were written as such are meant as they are.
+  // A written time means what it says, so there is no remark about its day.
   const hours = 'hold\tfrom\tto\nLH-9\t2023-02-10T05:00Z\t2023-02-10T06:00Z'
   await openPolicy(page, 'hours.tsv', hours)
   await expect(page.getByText('Added 1 hold.', { exact: true })).toBeVisible()
@@ -385,7 +385,7 @@ test('what the form has no field for is shown in the text of its document', asyn
   expect(await area.evaluate((element: HTMLTextAreaElement) => element.value.slice(element.selectionStart, element.selectionEnd))).toBe('0')
   await page.locator('section.policy').getByRole('button', { name: 'Form' }).click()
 
-  // Of very many findings the first are shown until somebody wants them all.
+  // Of very many findings, only the first are shown until the user asks for all.
   await file({ version: 1, retention: [], holds: Array.from({ length: 250 }, (_, n) => ({ id: `LH-${n}`, range: { start: 'soon', end: 'later' } })) })
   const items = page.locator('.findings li')
   await expect(items).toHaveCount(200)
@@ -445,6 +445,6 @@ test('a hundred thousand rows scroll and sort while the page stays awake', async
   })
   console.log(`scrolling 105,192 rows: ${((frames[30] ?? 0) / 2).toFixed(1)} ms a frame`)
   expect(blank).toBe(0)
-  // Awake, even on a machine that does other things besides: two frames in half of the steps take no tenth of a second.
+  // Responsive even on a busy machine: in half of the steps, two frames take less than a tenth of a second.
   expect(frames[30]).toBeLessThan(100)
 })

@@ -18,7 +18,7 @@ export default defineConfig({
   reporter: [['list']],
   workers: 2,
   timeout: 240_000,
-  // Generous, for machines that are busy: whatever does not come fails all the same.
+  // Generous for busy machines: what does not come at all fails just the same.
   expect: { timeout: 15_000 },
   use: {
     baseURL: `http://127.0.0.1:${port}`,
@@ -26,7 +26,7 @@ export default defineConfig({
     timezoneId: 'Europe/Berlin',
     screenshot: 'only-on-failure',
   },
-  // What is measured is measured alone, after everything else.
+  // Measurements run alone, after everything else.
   projects: [
     { name: 'views', testIgnore: 'speed.spec.ts', use: chromium },
     { name: 'speed', testMatch: 'speed.spec.ts', use: chromium, dependencies: ['views'], retries: 2, fullyParallel: false },

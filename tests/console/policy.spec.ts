@@ -1,4 +1,5 @@
-// What the page may do: nothing from elsewhere, nothing inline, no code but its own. These tests would notice if it could.
+// What the page may do: load nothing from elsewhere, run nothing inline, and no code but its own. These tests would notice if it
+// could do more.
 import { test as plain } from '@playwright/test'
 import { expect, open, test } from './page'
 
@@ -21,7 +22,7 @@ test('the page has nothing inline', async ({ page }) => {
   expect(html).not.toMatch(/<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)/)
 })
 
-// These two are the proof that the fixture of all other tests is not blind: what it looks for does show when it is there.
+// The next two tests prove that the fixture of all the others is not blind: what it looks for does show up when it is there.
 plain('without leave to compile wasm the page says why it does not start', async ({ page }) => {
   await page.route('**/', async (route) => {
     const answer = await route.fetch()
@@ -50,7 +51,7 @@ plain('inline code and other origins are refused, and the refusal is seen', asyn
   })
   await expect.poll(() => seen.join('\n')).toMatch(/refused img-src/)
   await expect.poll(() => seen.join('\n')).toMatch(/refused style-src/)
-  // A script cannot even be written.
+  // Not even the text of a script can be set.
   await expect(page.evaluate(() => {
     document.createElement('script').textContent = 'document.title = "inline"'
   })).rejects.toThrow(/TrustedScript/)

@@ -1,4 +1,4 @@
-// The rehearsal: what is let happen in the middle shows on the lanes, in the states, in the report and in the log.
+// The rehearsal: events triggered during it show on the lanes, in the states, in the report and in the log.
 import { readFileSync } from 'node:fs'
 import { expect, load, longRehearsal, look, open, test, type Page } from './page'
 
@@ -27,7 +27,7 @@ test('a fault dropped on the lanes happens when its time comes, once', async ({ 
 test('what is let happen has the time that was chosen last, whether the page has shown it yet or not', async ({ page }) => {
   await begin(page)
   await page.getByLabel('Happens').evaluate((field: HTMLInputElement) => {
-    // All at once, as on a machine that is too busy to paint in between.
+    // All at once, as on a machine too busy to paint in between.
     const chip = [...document.querySelectorAll<HTMLElement>('.palette .chip')].find(({ textContent }) => textContent === 'Server error')
     for (const time of ['+10:00', '+3:00']) {
       field.value = time
@@ -90,7 +90,7 @@ test('looking back shows the states and the log of that time', async ({ page }) 
   await page.keyboard.press('PageUp')
   await expect(marks.first()).not.toHaveText('verified')
   expect(await page.locator('.audit li').count()).toBeLessThan(before)
-  // Everything beside the clock is of its time.
+  // Everything shown beside the clock is of the same time.
   const clock = page.locator('.clock')
   const ended = await page.locator('.states tr.verified').count()
   await expect(clock).toContainText(`${ended} of 13 ended`)
@@ -101,7 +101,7 @@ test('looking back shows the states and the log of that time', async ({ page }) 
   const seconds = (text: string): number => text.split(':').reduce((sum, one) => 60 * sum + Number(one), 0)
   const units: Record<string, number> = { h: 3600, min: 60, s: 1 }
   const told = [...since.matchAll(/(\d+) (h|min|s)/g)].reduce((sum, [, n, unit]) => sum + Number(n) * (units[unit ?? ''] ?? 0), 0)
-  // In its two largest units, which leaves out seconds beside hours.
+  // The length is in its two largest units, so seconds are missing beside hours.
   expect(Math.abs(seconds(at) - seconds(first) - told)).toBeLessThan(62)
   await expect(page.getByRole('heading', { name: /^Audit log \(\d+\)$/ })).toHaveText(`Audit log (${await page.locator('.audit li').count()})`)
   await look(page, 'rehearse-past')
@@ -124,9 +124,9 @@ test('a long run to the end is paused, and goes on', async ({ page }) => {
   await page.waitForTimeout(300)
   expect(await page.locator('.clock').innerText()).toBe(then)
   await page.getByRole('button', { name: 'To the end' }).click()
-  // What is started again in the middle leaves nothing behind that goes on with the one before.
+  // A run that is started again leaves nothing of the earlier one going on.
   await page.getByRole('button', { name: 'Start again' }).click()
-  // A picture takes longer than a turn of the run, so there is one for many turns.
+  // A picture takes longer than a turn of the run, so many turns share one.
   await page.evaluate(() => {
     const counts = { turns: 0, pictures: 0 }
     const { setTimeout: later } = window
@@ -149,7 +149,7 @@ test('a long run to the end is paused, and goes on', async ({ page }) => {
   const shown = await page.locator('.states tbody td:first-child').allInnerTexts()
   expect(shown).toEqual(Array.from({ length: 120 }, (_, place) => String(2160 - place)))
 
-  // What is not kept of so long a run is said.
+  // What is not kept of so long a run is said to be missing.
   await page.getByLabel('Look back').focus()
   await page.keyboard.press('Home')
   await expect(page.locator('.clock')).toContainText('0 of 2,160 ended')
@@ -204,7 +204,7 @@ test('what the platform keeps because of a hold was not deleted, and is said', a
   await page.clock.runFor(500)
   await page.getByRole('button', { name: 'Pause' }).click()
   await expect(page.locator('.states tbody tr').filter({ hasText: 'the job' })).toHaveCount(2)
-  // Three days of the first chunk, whose job has them in its list.
+  // Three days of the first chunk, already in the list of its job.
   for (const [label, day] of [['Hold from', '2023-01-02'], ['to', '2023-01-05']] as const) {
     await page.getByRole('textbox', { name: label, exact: true }).fill(day)
     await page.keyboard.press('Tab')
@@ -235,14 +235,14 @@ test('waits of days have dates: where the run goes on, in the log and on the lan
   await open(page)
   await load(page, 'A year of recordings')
   await page.getByLabel('Cool-off, days').fill('7')
-  // Without the policy, whose holds would stop it.
+  // Without the policy, whose holds would stop the run.
   await page.getByRole('region', { name: 'Policy' }).getByRole('button', { name: 'Remove', exact: true }).first().click()
   await page.getByRole('button', { name: 'Rehearse', exact: true }).click()
   await page.getByRole('button', { name: 'Start', exact: true }).click()
   await page.getByRole('button', { name: 'Pause' }).click()
   const waits = page.locator('.states tbody tr').filter({ hasText: 'the cool-off' }).first()
   await expect(async () => {
-    // A step too many would be one of seven days.
+    // One step too many would skip the seven days.
     if ((await waits.count()) === 0) await page.getByRole('button', { name: 'Step' }).click()
     expect(await waits.count()).toBe(1)
   }).toPass({ intervals: [50] })
@@ -275,7 +275,7 @@ test('the sample of a held conversation: the chunk that would delete it stops, a
   const stopped = page.locator('.states tbody tr').filter({ has: page.locator('.mark', { hasText: 'held' }) })
   await expect(stopped).toHaveCount(1)
   await expect(stopped).toContainText('the window touches conversations that a hold or a retention rule keeps')
-  // The seventh week has 14 February in it; nothing was submitted for it.
+  // The seventh week contains 14 February. Nothing was submitted for it.
   await expect(stopped.getByRole('cell')).toContainText(['7', 'held', '', '', '0'])
   await look(page, 'rehearse-held')
 })

@@ -1,4 +1,4 @@
-// The real server of the command line, on the built page, with a simulated tenant behind it.
+// The command line's real server on the built page, with a simulated tenant.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,7 +18,7 @@ export interface Server {
 
 const running: ChildProcess[] = []
 
-/** The real server on the built page, with a simulated tenant like that. */
+/** Starts the real server on the built page, with this scenario for its simulated tenant. */
 export async function serve(scenario: unknown, folder = mkdtempSync(join(tmpdir(), 'watch-')), port = 0): Promise<Server> {
   expect(existsSync(binary), `${binary}: build it first`).toBe(true)
   writeFileSync(join(folder, 'scenario.json'), JSON.stringify(scenario))
@@ -33,19 +33,19 @@ export async function serve(scenario: unknown, folder = mkdtempSync(join(tmpdir(
   return { url, folder, child }
 }
 
-/** To be called after each test. */
+/** Call it after each test. */
 export function stopServers(): void {
   for (const child of running.splice(0)) child.kill('SIGKILL')
 }
 
-/** Opens the page that the server gives, with its token. */
+/** Opens the page at the server's address, with its token. */
 export async function enter(page: Page, server: Server): Promise<void> {
   await page.goto(server.url)
   await page.getByRole('navigation').waitFor()
   await expect(page.getByText('SIMULATED', { exact: true }).first()).toBeVisible()
 }
 
-/** From a plan to its run, as a person does it. */
+/** From a plan to its run, as a user does it. */
 export async function carryOut(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Plan', exact: true }).click()
   await load(page, 'A quarter of conversations')

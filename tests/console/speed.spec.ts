@@ -1,4 +1,4 @@
-// What the page promises to be: quick. Bounds are those that were set; what was measured is printed.
+// The page promises to be fast. The bounds were set beforehand; the measured values are printed.
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,12 +14,12 @@ const request = (start: string, end: string, chunking: unknown): string =>
 
 const median = (list: number[]): number => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN
 
-/** On a machine that is busy with something else one round says little; a page that is too slow is so in all of them. */
+/** On a busy machine one round says little, but a page that is too slow is so in all of them. */
 const ROUNDS = 8
 const KEYS = 21
 
-/** Milliseconds from each of some keystrokes until what it changed has been painted. */
-function typed(page: Page): Promise<number[]> {
+/** For each of several keystrokes, the milliseconds until its effect has been painted. */
+function keystrokeTimes(page: Page): Promise<number[]> {
   return page.evaluate(async (keys) => {
     const area = document.querySelector('textarea') as HTMLTextAreaElement
     const list: number[] = []
@@ -29,7 +29,7 @@ function typed(page: Page): Promise<number[]> {
       area.value = area.value.replace(/"reason":"speed[^"]*"/, `"reason":"speed${key}"`)
       const pressed = performance.now()
       area.dispatchEvent(new InputEvent('input', { bubbles: true }))
-      // The page paints in the next frame; a message that is posted in that frame arrives when it has been painted.
+      // The page paints in the next frame. A message posted in that frame arrives after painting.
       await new Promise((resolve) => requestAnimationFrame(() => {
         const channel = new MessageChannel()
         channel.port1.onmessage = resolve
@@ -41,7 +41,7 @@ function typed(page: Page): Promise<number[]> {
   }, KEYS)
 }
 
-/** Milliseconds that the page itself has used, without those that a busy machine gave to others. */
+/** The milliseconds that the page itself has used, without those that a busy machine gave to others. */
 async function meter(page: Page): Promise<() => Promise<number>> {
   const session = await page.context().newCDPSession(page)
   await session.send('Performance.enable', { timeDomain: 'threadTicks' })
@@ -51,7 +51,7 @@ async function meter(page: Page): Promise<() => Promise<number>> {
   }
 }
 
-/** A key waits half a frame, on the average, until its frame comes. */
+/** On average, a key waits half a frame for its frame. */
 const HALF_A_FRAME = 1000 / 60 / 2
 
 for (const [name, text, rows, bound] of [
@@ -65,11 +65,11 @@ for (const [name, text, rows, bound] of [
     await expect(page.getByText(`${rows} rows`)).toBeVisible()
     const used = await meter(page)
     const rounds: { seen: number; own: number }[] = []
-    // On a busy machine what counts is what the page itself used for a key, and the wait for its frame.
+    // On a busy machine, only the time that the page itself used for a key counts, plus the wait for its frame.
     const best = (): number => Math.min(...rounds.map(({ seen, own }) => Math.min(seen, own + HALF_A_FRAME)))
     while (rounds.length < ROUNDS && !(best() <= bound)) {
       const before = await used()
-      const seen = median(await typed(page))
+      const seen = median(await keystrokeTimes(page))
       rounds.push({ seen, own: ((await used()) - before) / KEYS })
     }
     const told = rounds.map(({ seen, own }) => `${seen.toFixed(1)} (own ${own.toFixed(1)})`).join(', ')
@@ -79,9 +79,11 @@ for (const [name, text, rows, bound] of [
 }
 
 const VERIFY_MS = 2000
-/** On a machine that is slow just now: so many times what Node takes to read and hash the same lines, measured right before. On one
-    that is not, this is less than two seconds and excuses nothing. */
-const VERIFY_TIMES = 3.5
+/**
+ * For a machine that is slow at the moment: a multiple of the time that Node takes to read and hash the same lines, measured right
+ * before. On a fast machine this is less than two seconds, so that it excuses nothing.
+ */
+const timeToReadAndHash = 3.5
 
 function readAndHashed(text: string): number {
   const begin = performance.now()
@@ -124,7 +126,7 @@ test('a hundred thousand records are verified in two seconds, and the page stays
   const used = await meter(page)
   const checked: { took: number; cpu: number; pause: number; native: number }[] = []
   const fine = (): boolean =>
-    checked.some(({ took, cpu, pause, native }) => (took < VERIFY_MS || cpu < VERIFY_MS - 200 || took < VERIFY_TIMES * native) && pause < 300)
+    checked.some(({ took, cpu, pause, native }) => (took < VERIFY_MS || cpu < VERIFY_MS - 200 || took < timeToReadAndHash * native) && pause < 300)
   while (checked.length < ROUNDS && !fine()) {
     await page.evaluate(() => (window as unknown as { gaps: number[] }).gaps.splice(0))
     const choosing = page.waitForEvent('filechooser')
@@ -144,10 +146,10 @@ test('a hundred thousand records are verified in two seconds, and the page stays
       `${took} ms (${cpu.toFixed(0)} ms of the page’s own, ${(took / native).toFixed(1)} times Node’s), longest pause of the page ${pause.toFixed(0)} ms`,
   )
   console.log(`100,000 records (${(text.length / 1e6).toFixed(0)} MB): ${told.join('; ')}`)
-  expect(fine(), `verified within ${VERIFY_MS} ms, or 200 ms less of the page’s own on a busy machine, or ${VERIFY_TIMES} times Node’s on one that is slow just now, with no pause of 300 ms`).toBe(true)
+  expect(fine(), `verified within ${VERIFY_MS} ms, or 200 ms less of the page’s own on a busy machine, or ${timeToReadAndHash} times Node’s on one that is slow just now, with no pause of 300 ms`).toBe(true)
 })
 
-/** Four times as many holds may take this many times as long: in proportion, and some more. */
+/** Four times as many holds may take this many times as long: a proportional share, and some more. */
 const IN_PROPORTION = 8
 
 test('the sheet for sign-off takes time in proportion to the holds on it', async ({ page }) => {

@@ -1,24 +1,24 @@
-// The rehearsal by finger on a tablet, and by keyboard alone: whatever a mouse can do there, they can.
+// The rehearsal by finger on a tablet and by keyboard alone: both can do whatever a mouse can.
 import type { CDPSession } from '@playwright/test'
 import { accessible, expect, longRehearsal, look, test, type Locator, type Page } from './page'
 
 const lanes = (page: Page): Locator => page.getByRole('slider', { name: /lanes over virtual time/ })
 const coming = (page: Page): Locator => page.getByRole('list', { name: 'Still to happen' }).getByRole('listitem')
-/** Virtual time that the lanes are read at, in seconds since the run began. */
-const at = async (page: Page): Promise<number> => Number(await lanes(page).getAttribute('aria-valuenow'))
+/** The virtual time at which the lanes are read, in seconds since the run began. */
+const cursorSeconds = async (page: Page): Promise<number> => Number(await lanes(page).getAttribute('aria-valuenow'))
 
-/** By how many seconds that key moves the cursor. */
-async function pressed(page: Page, key: string): Promise<number> {
-  const before = await at(page)
+/** Presses a key and returns by how many seconds it moved the cursor. */
+async function pressAndMeasure(page: Page, key: string): Promise<number> {
+  const before = await cursorSeconds(page)
   await page.keyboard.press(key)
-  await expect.poll(() => at(page)).not.toBe(before)
-  return (await at(page)) - before
+  await expect.poll(() => cursorSeconds(page)).not.toBe(before)
+  return (await cursorSeconds(page)) - before
 }
 
 test.describe('by finger', () => {
   test.use({ hasTouch: true, isMobile: true, viewport: { width: 820, height: 1180 } })
 
-  /** A finger goes down, moves in steps, and lifts. */
+  /** Puts a finger down, moves it in steps, and lifts it. */
   async function swipe(cdp: CDPSession, ...path: { x: number; y: number }[]): Promise<void> {
     const [first, ...rest] = path
     if (!first) return
@@ -96,15 +96,15 @@ test.describe('by finger', () => {
     await test.step('a tap on the past looks back, and two fingers zoom', async () => {
       await page.getByRole('button', { name: '+', exact: true }).or(page.getByRole('button', { name: 'Closer' })).first().tap()
       const box = await middleOf(lanes(page))
-      const before = await at(page)
+      const before = await cursorSeconds(page)
       const two = (apart: number) => [{ x: box.x - apart, y: box.y, id: 0 }, { x: box.x + apart, y: box.y, id: 1 }]
       await cdp.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: two(40) })
       for (const apart of [60, 90, 130, 180]) await cdp.send('Input.dispatchTouchEvent', { type: 'touchMove', touchPoints: two(apart) })
       await cdp.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] })
-      expect(await at(page)).toBe(before)
+      expect(await cursorSeconds(page)).toBe(before)
       await page.getByRole('button', { name: 'Fit' }).tap()
       await page.touchscreen.tap(box.x - box.width / 2 + 4, box.y)
-      await expect.poll(() => at(page)).toBeLessThan(before)
+      await expect.poll(() => cursorSeconds(page)).toBeLessThan(before)
       await expect(page.locator('.clock')).toContainText(/\(\+/)
     })
   })
@@ -121,26 +121,26 @@ test('the rehearsal by keyboard alone', async ({ page }) => {
 
   await test.step('the lanes are read bar by bar', async () => {
     await lanes(page).focus()
-    const now = await at(page)
+    const now = await cursorSeconds(page)
     const last = Number(await lanes(page).getAttribute('aria-valuemax'))
     await expect(lanes(page)).toHaveAttribute('aria-valuemin', '0')
     expect(now).toBeLessThan(last)
     expect(last).toBeLessThan(3600)
-    expect(await pressed(page, 'ArrowLeft')).toBeLessThan(0)
+    expect(await pressAndMeasure(page, 'ArrowLeft')).toBeLessThan(0)
     await expect(lanes(page)).toHaveAttribute('aria-valuetext', /UTC · chunk \d+: (check|submit|delete|wait|verify), .* for /)
     const read = await lanes(page).getAttribute('aria-valuetext')
     await page.keyboard.press('ArrowDown')
     await expect(lanes(page)).not.toHaveAttribute('aria-valuetext', read ?? '')
-    await pressed(page, 'Home')
-    expect(await at(page)).toBe(0)
+    await pressAndMeasure(page, 'Home')
+    expect(await cursorSeconds(page)).toBe(0)
     await expect(page.locator('.readout')).toContainText('UTC')
-    await pressed(page, 'End')
-    expect(await at(page)).toBe(now)
+    await pressAndMeasure(page, 'End')
+    expect(await cursorSeconds(page)).toBe(now)
   })
 
   await test.step('a hold is placed at a time to come', async () => {
-    expect(await pressed(page, 'ArrowRight')).toBeGreaterThan(0)
-    expect(await pressed(page, 'PageUp')).toBeGreaterThan(0)
+    expect(await pressAndMeasure(page, 'ArrowRight')).toBeGreaterThan(0)
+    expect(await pressAndMeasure(page, 'PageUp')).toBeGreaterThan(0)
     const [, then = 'none'] = /(\d\d:\d\d:\d\d) UTC/.exec((await lanes(page).getAttribute('aria-valuetext')) ?? '') ?? []
     await page.getByLabel('Happens').focus()
     await page.keyboard.press('Tab')
@@ -170,13 +170,13 @@ test('the rehearsal by keyboard alone', async ({ page }) => {
 
   await test.step('the view is moved and zoomed', async () => {
     await lanes(page).focus()
-    const coarse = await pressed(page, 'ArrowRight')
+    const coarse = await pressAndMeasure(page, 'ArrowRight')
     for (const key of ['+', '+', '+']) await page.keyboard.press(key)
-    const fine = await pressed(page, 'ArrowRight')
+    const fine = await pressAndMeasure(page, 'ArrowRight')
     expect(fine).toBeLessThan(coarse)
     await page.keyboard.press('Shift+ArrowRight')
     await page.keyboard.press('0')
-    expect(await pressed(page, 'ArrowRight')).toBeGreaterThan(fine)
+    expect(await pressAndMeasure(page, 'ArrowRight')).toBeGreaterThan(fine)
   })
 
   await test.step('a record of the log is read whole', async () => {

@@ -8,7 +8,10 @@ import { expect, open, test, type Page } from './page'
 
 type Purge = typeof import('../../www/pkg/web/purge.js')
 
-/** What the page is asked to import: the package's own JavaScript, and the two that Node runs as well, without their types. */
+/**
+ * The scripts that the page is asked to import: the package's own JavaScript, and the two that Node runs as well, without their
+ * types.
+ */
 const script = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8')
 const plain = (path: string): string =>
   ts.transpileModule(script(path), { compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 } }).outputText
@@ -18,8 +21,8 @@ const SCRIPTS: Record<string, () => string> = {
   'generated.js': () => plain('../vectors/generated.ts'),
 }
 
-/** Opens the page, puts the scripts beside it, and gives the address of the wasm that the page has loaded. */
-async function ready(page: Page): Promise<string> {
+/** Opens the page, serves the scripts beside it, and returns the address of the wasm that the page has loaded. */
+async function preparePage(page: Page): Promise<string> {
   await page.route('**/vectors/*.js', (route) => {
     const name = new URL(route.request().url()).pathname.split('/').at(-1) ?? ''
     return route.fulfill({ contentType: 'text/javascript', body: SCRIPTS[name]?.() ?? '' })
@@ -30,7 +33,7 @@ async function ready(page: Page): Promise<string> {
 
 for (const kind of native.KINDS) {
   test(`every vector of ${kind} is decided in the browser as it is natively`, async ({ page }) => {
-    const wasm = await ready(page)
+    const wasm = await preparePage(page)
     for (const [name, file] of native.filesOf(kind)) {
       const decided = await page.evaluate(async ([wasm, kind, file]) => {
         const purge = (await import(new URL('/vectors/purge.js', location.href).href)) as Purge
@@ -44,7 +47,7 @@ for (const kind of native.KINDS) {
 }
 
 test('ten thousand generated plans have the same digest natively and in the browser', async ({ page }) => {
-  const wasm = await ready(page)
+  const wasm = await preparePage(page)
   const { lines, answers, ms } = await page.evaluate(async (wasm) => {
     const purge = (await import(new URL('/vectors/purge.js', location.href).href)) as Purge
     await purge.default({ module_or_path: wasm })

@@ -1,4 +1,4 @@
-// Every view in both themes: accessible, and drawn into a folder for people to look at. Widths, forced colours, paper.
+// Every view in both themes: accessible, and photographed for people to look at. Also widths, forced colours and paper.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { accessible, expect, load, look, open, openPolicy, shot, test, type Locator, type Page } from './page'
 
@@ -40,7 +40,7 @@ for (const theme of ['Light', 'Dark'] as const) {
     await go(page, 'Rehearse')
     await look(page, name('rehearse-empty'))
     await page.getByLabel('Every 5th call is rate limited').check()
-    // Long enough that it does not end by itself before the button is pressed.
+    // Long enough not to end before the button is pressed.
     await page.getByLabel('Job takes, seconds').fill('3600')
     await page.getByLabel('Job takes, seconds').blur()
     await page.getByRole('button', { name: 'Start', exact: true }).click()
@@ -80,12 +80,12 @@ for (const width of [768, 1024]) {
         await expect(page.getByText(/exit code/)).toBeVisible()
       }
       const wide = await page.evaluate(() => {
-        // Tables and code scroll by themselves; nothing around them does.
+        // Tables and code scroll on their own; nothing around them does.
         const around = [...document.querySelectorAll('html, main, main > *, .main, .main > section, .side')]
         return around.filter((element) => element.scrollWidth > element.clientWidth + 1).map((element) => element.className || element.tagName)
       })
       expect(wide, view).toEqual([])
-      // What becomes of a part, and why, needs no scrolling where there is room for more than a phone's columns.
+      // On screens wider than a phone, a part's state and reason are visible without scrolling.
       if (view === 'Plan' && width >= 1024) expect(await page.locator('.table').evaluate((table) => table.scrollWidth - table.clientWidth)).toBeLessThanOrEqual(0)
       await shot(page, `${view.toLowerCase()}-${width}`)
     }
@@ -99,10 +99,10 @@ for (const [width, height] of [[640, 360], [320, 256]] as const) {
     await load(page, 'Messages with holds and retention')
     for (const view of ['Plan', 'Rehearse', 'Evidence']) {
       await go(page, view)
-      // What a view needs is loaded when it is shown for the first time.
+      // A view's code is fetched when the view is first shown.
       await expect(page.locator(`main .${view.toLowerCase()} h2`).first()).toBeVisible()
       await shot(page, `${view.toLowerCase()}-${width}x${height}`)
-      // One after the other, with nothing over anything else, and as high as what is in them.
+      // They follow each other without overlapping, and are as high as their contents.
       const boxes = await page.evaluate(() => ['.top', '.says', 'main', '.bottom'].map((name) => {
         const { top, bottom } = document.querySelector(name)!.getBoundingClientRect()
         return [top, bottom] as const
@@ -112,7 +112,7 @@ for (const [width, height] of [[640, 360], [320, 256]] as const) {
       expect(await page.evaluate(() => document.documentElement.scrollWidth), view).toBeLessThanOrEqual(width)
     }
     await go(page, 'Plan')
-    // The wheel scrolls over the timeline, too; with Ctrl it zooms.
+    // The wheel scrolls even over the timeline; with Ctrl it zooms.
     const timeline = page.getByRole('slider', { name: /^Timeline/ })
     await timeline.scrollIntoViewIfNeeded()
     await timeline.hover()
@@ -132,8 +132,8 @@ for (const [width, height] of [[640, 360], [320, 256]] as const) {
   })
 }
 
-/** How much of a canvas, along a line from top to bottom or from left to right, differs from the ground. */
-const edges = (page: Page, canvas: string): Promise<number> => page.locator(canvas).evaluate((element) => {
+/** How many colour changes there are along a horizontal line at a third of the canvas's height. */
+const colourChanges = (page: Page, canvas: string): Promise<number> => page.locator(canvas).evaluate((element) => {
   const { width, height } = element as HTMLCanvasElement
   const { data } = (element as HTMLCanvasElement).getContext('2d')!.getImageData(0, Math.floor(height / 3), width, 1)
   return Array.from({ length: width }, (_, x) => [...data.slice(4 * x, 4 * x + 3)].join()).filter((pixel, x, all) => x > 0 && pixel !== all[x - 1]).length
@@ -150,10 +150,10 @@ test('with the system’s own colours, and without motion', async ({ page }) => 
     return transitionDuration.split(',').some((text) => parseFloat(text) > 0) || animationName !== 'none'
   }).length)
   expect(moving).toBe(0)
-  // Chunks are told apart by their edges: two each.
+  // Chunks are told apart by their edges, two per chunk.
   await load(page, 'A quarter of conversations')
   await page.getByRole('grid').press('Home')
-  await expect.poll(() => edges(page, '.timeline canvas')).toBeGreaterThanOrEqual(6)
+  await expect.poll(() => colourChanges(page, '.timeline canvas')).toBeGreaterThanOrEqual(6)
   await go(page, 'Rehearse')
   await page.getByRole('button', { name: 'Start', exact: true }).click()
   await page.getByRole('button', { name: 'To the end' }).click()
@@ -229,7 +229,7 @@ test('the sheet for sign-off is printed with its code, its findings and a place 
   await page.evaluate(() => dispatchEvent(new Event('afterprint')))
   await expect(page.locator('.sheet')).toHaveCount(0)
   expect(await page.title()).toBe('Messages, autumn 2022 to the end of 2023 · Plan · genesys-purge')
-  // There is nothing to sign when there is no plan.
+  // Without a plan there is nothing to sign.
   await page.emulateMedia({ media: 'screen' })
   await page.getByLabel('Reason').fill('')
   await page.evaluate(() => dispatchEvent(new Event('beforeprint')))
@@ -238,7 +238,7 @@ test('the sheet for sign-off is printed with its code, its findings and a place 
   await expect(page.locator('.sheet')).not.toContainText('signature')
   await page.evaluate(() => dispatchEvent(new Event('afterprint')))
 
-  // As many findings as parts; how many more there are is said.
+  // The list of findings is cut like that of parts, and says how many more there are.
   const holds = Array.from({ length: 100 }, (_, n) => `LH-${n}\t2023-02-02\t2023-02-01`).join('\n')
   await openPolicy(page, 'holds.tsv', holds)
   await expect(page.getByText('Added 100 holds; the day in “to” is not kept.')).toBeVisible()
@@ -328,12 +328,12 @@ test('the sheet has the options of recordings, and its sum adds up to the second
   await page.evaluate(() => dispatchEvent(new Event('beforeprint')))
   await expect(beside('Chunk length')).toHaveText('1 day')
   await page.evaluate(() => dispatchEvent(new Event('afterprint')))
-  // Whoever names whole conversations has their screen recordings deleted, too.
+  // Naming whole conversations deletes their screen recordings as well.
   await page.getByRole('region', { name: 'Request' }).getByLabel('conversations', { exact: true }).check()
   await page.evaluate(() => dispatchEvent(new Event('beforeprint')))
   await expect(recordings).toContainText('screen recordings: yes')
   await page.evaluate(() => dispatchEvent(new Event('afterprint')))
-  // Leftovers are a matter of the other API.
+  // Only the other API can leave something behind.
   await go(page, 'Rehearse')
   await expect(page.getByLabel('The 3rd job never ends')).toBeVisible()
   await expect(page.getByLabel('leaves 3 records behind')).toHaveCount(0)

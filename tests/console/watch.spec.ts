@@ -1,4 +1,5 @@
-// Watch, against the real server: a plan is carried out by its typed code, followed live, tried again, proved; and cancelled.
+// Watch, against the real server: a plan is carried out by its typed code, followed live, tried again, and proved; and a run is
+// cancelled.
 import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -30,7 +31,7 @@ test('nothing is carried out before it is known on which tenant', async ({ page,
   await page.getByRole('button', { name: 'Carry out…' }).click()
   await expect(dialog).toContainText('SIMULATED: this server works on a simulated tenant')
   await expect(dialog.getByRole('button', { name: 'Start' })).toBeEnabled()
-  // The browser itself reports what was kept from it.
+  // The browser itself reports the blocked request.
   expect(complaints.splice(0).every((text) => text.includes('ERR_FAILED'))).toBe(true)
 })
 
@@ -116,7 +117,7 @@ test('a plan is carried out by its typed code, followed, tried again and proved'
     await page.getByRole('button', { name: 'All', exact: true }).click()
     await expect(page.getByText('Everything was deleted and verified · exit code 0')).toBeVisible({ timeout: 60_000 })
     await expect(page.getByRole('button', { name: 'Try again…' })).toHaveCount(0)
-    // Rows tell what all attempts have deleted, and add up to what the run has.
+    // Each row has the deletions of all attempts, so the rows add up to the run's total.
     await expect(page.getByRole('columnheader', { name: 'Deleted', exact: true })).toBeVisible()
     const deleted = async (): Promise<number> =>
       (await page.locator('.states tbody td:nth-child(9)').allInnerTexts()).reduce((sum, text) => sum + Number(text.replaceAll(',', '')), 0)
@@ -168,16 +169,16 @@ test('killed half-way, the page says since when it is old, and goes on with the 
   const again = await serve({ dataDeletion: { processingSeconds: 6 } }, server.folder, port)
   await expect(page.getByText('The server does not know this page')).toBeVisible({ timeout: 30_000 })
   await look(page, 'watch-locked')
-  // What the browser reports by itself: the server was gone, and does not take the old token.
+  // The browser itself reports that the server was gone, and that the new one refuses the old token.
   expect(complaints.splice(0).filter((text) => !/ERR_CONNECTION_RE(FUSED|SET)|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE_CHUNKED|401/.test(text))).toEqual([])
 
-  // The tab is already open, so that only the part behind # changes.
+  // The tab is already open, so only the part after # changes.
   await page.getByRole('button', { name: 'Plan', exact: true }).click()
   await enter(page, again)
   await expect(page.getByRole('button', { name: 'Watch', exact: true })).toHaveAttribute('aria-current', 'page')
   expect(page.url()).not.toContain('token')
   await expect(page.getByText('Nobody carries it out.')).toBeVisible()
-  // Another question was perhaps under way when the first was refused.
+  // Another request may have been under way when the first was refused.
   expect(complaints.splice(0).filter((text) => !text.includes('401'))).toEqual([])
   await look(page, 'watch-stopped')
   await page.getByRole('button', { name: 'Go on…' }).click()
@@ -284,7 +285,7 @@ test('opened without the token, the page of a server says that it wants one', as
   await expect(page.getByRole('heading', { name: 'The server does not know this page' })).toBeVisible()
   await expect(page.getByText('Open the address that the server printed')).toBeVisible()
   await look(page, 'watch-tokenless')
-  // What the browser reports by itself.
+  // The browser itself reports this.
   expect(complaints.splice(0)).toEqual([expect.stringContaining('401')])
   await page.goto(server.url)
   await expect(page.getByText('No runs yet.').first()).toBeVisible()

@@ -1,4 +1,4 @@
-// The one file that knows the generated package. Everything that is decided is decided behind it.
+// The only file that imports the generated package. Every decision is made behind it.
 import init, * as wasm from '../pkg/web/purge.js'
 import wasmUrl from '../pkg/web/purge_bg.wasm?url'
 import type { EvidenceVerdict, HttpRequest, QueueMessage, Row, Summary } from './types'
@@ -9,7 +9,7 @@ export interface Context {
   defaultJurisdiction: string | null
 }
 
-/** A checked request. The rows stay in wasm; free it when another takes its place. */
+/** A checked request. Its rows stay in wasm memory, so free the plan once another replaces it. */
 export class Plan {
   readonly summary: Summary
   readonly starts: Float64Array
@@ -65,8 +65,10 @@ export type Rehearsal = wasm.Rehearsal
 export const rehearse = (planFile: string, approvedBy: string, scenario: string, start: string): Rehearsal =>
   new wasm.Rehearsal(planFile, approvedBy, scenario, start)
 
-/** Checks evidence, by the names of its files, and against the digest of its manifest that somebody kept; `each` is told how far the
-    log is read. */
+/**
+ * Checks evidence: its files by name, and its manifest against the digest that the user kept, if any. `each` is told how much of
+ * the log has been read.
+ */
 export const verifyEvidence = (
   files: Record<string, Blob>,
   kept: string | null,

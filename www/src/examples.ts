@@ -1,4 +1,4 @@
-// Four requests to start from: the ones that the repository has as files.
+// Four requests to start from. They are files of the repository.
 import held from '../../examples/held-conversation.json?raw'
 import heldPolicy from '../../examples/held-conversation-policy.json?raw'
 import holds from '../../examples/holds-and-retention.json?raw'
@@ -18,7 +18,7 @@ export const examples: Example[] = [
   Q1,
   { name: t.examples.holds, request: holds, policy },
   { name: t.examples.recordings, request: recordings, policy },
-  // The simulated tenant of a rehearsal of just this request has one of these conversations, that of the command line the other:
-  // the chunk of their day stops.
+  // The hold names two conversations: one is in the simulated tenant of a rehearsal of exactly this request, the other in that of
+  // the command line. The chunk of their day stops.
   { name: t.examples.conversation, request: held, policy: heldPolicy },
 ]

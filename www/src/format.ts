@@ -1,4 +1,4 @@
-// Times, lengths and counts as people read them. UTC first, always.
+// Formats times, lengths and counts for people. UTC always comes first.
 
 export const DAY = 86_400_000
 const count = new Intl.NumberFormat('en-GB')
@@ -10,18 +10,18 @@ export function plural(value: number, one: string, many = `${one}s`): string {
   return `${number(value)} ${value === 1 ? one : many}`
 }
 
-/** A length of time, in days where it is whole days, else in its two largest units. */
+/** A length of time, in the two largest units that it has. */
 export function length(ms: number): string {
   return inUnits(ms, 2)
 }
 
-/** A time that was measured here. Some browsers measure in whole milliseconds: what they say is none was less than one. */
-export function measured(ms: number): string {
+/** A time measured by this page. Some browsers measure in whole milliseconds: a measured 0 means less than one. */
+export function measuredTime(ms: number): string {
   return ms < 0.05 ? '<1 ms' : `${ms.toFixed(ms < 10 ? 1 : 0)} ms`
 }
 
-/** A length of time to the millisecond, for sums that people add up. */
-export function exactly(ms: number): string {
+/** A length of time to the millisecond, for sums that people check. */
+export function exactLength(ms: number): string {
   return inUnits(ms, UNITS.length)
 }
 
@@ -41,7 +41,7 @@ function inUnits(ms: number, most: number): string {
   return sign + parts.join(' ')
 }
 
-/** Billionths of a US dollar, with two digits that mean something: `$0.00023`, `$12`. */
+/** Billionths of a US dollar as dollars, below a cent with two significant digits: `$0.00023`, `$12.00`, `$120`. */
 export function money(nano: number): string {
   const dollars = nano / 1e9
   if (dollars >= 100) return `$${number(Math.round(dollars))}`
@@ -50,7 +50,7 @@ export function money(nano: number): string {
   return `$${dollars.toFixed(Math.min(9, 1 - Math.floor(Math.log10(dollars))))}`
 }
 
-/** An instant, UTC, as short as it can be without leaving anything out. */
+/** An instant in UTC, as short as possible without losing anything. */
 export function instant(ms: number): string {
   const iso = new Date(ms).toISOString()
   if (ms % DAY === 0) return iso.slice(0, 10)
@@ -59,7 +59,7 @@ export function instant(ms: number): string {
   return iso.slice(0, 23).replace('T', ' ')
 }
 
-/** A day for a sentence: `1 Jan 2023`; with the time of day where it is not midnight. */
+/** A day for a sentence, `1 Jan 2023`, with the time of day unless it is midnight. */
 export function day(ms: number): string {
   const date = new Date(ms)
   const text = `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()] ?? ''} ${date.getUTCFullYear()}`
@@ -73,11 +73,11 @@ const local = new Intl.DateTimeFormat('en-GB', {
   timeZoneName: 'short',
 })
 
-/** The same instant on the wall here; nothing when the text is no instant. */
+/** The same instant in the browser's time zone; empty when the text is not an instant. */
 export function localTime(text: string): string {
   const [day] = /^\d{4}-\d{2}-\d{2}(?=T)/.exec(text) ?? []
   const ms = Date.parse(text)
-  // Browsers take 30 February for a day of March.
+  // Browsers read 30 February as a day of March.
   return day === undefined || Number.isNaN(ms) || new Date(day).toISOString().slice(0, 10) !== day ? '' : local.format(ms)
 }
 
@@ -85,7 +85,7 @@ export function clock(ms: number): string {
   return new Date(ms).toISOString().slice(11, 19)
 }
 
-/** A time of day; with its date, where it is on another day than that one. */
+/** A time of day, with its date if that is not the date of `present`. */
 export function clockBy(ms: number, present: number): string {
   const apart = Math.floor(ms / DAY) !== Math.floor(present / DAY)
   return apart ? new Date(ms).toISOString().slice(0, 19).replace('T', ' ') : clock(ms)
@@ -97,8 +97,11 @@ export function bytes(size: number): string {
   return `${(size / 1024 / 1024).toFixed(1)} MB`
 }
 
-/** A time to come that somebody typed: `12:05`, `12:05:30`, `2026-11-30 12:05`, or `+90` and `+1:30` from now. Null for nothing, undefined for anything else. */
-export function timeIn(text: string, now: number): number | null | undefined {
+/**
+ * Reads a future time: `12:05`, `12:05:30`, `2026-11-30 12:05`, or `+90` and `+1:30` from now. Null for an empty text, undefined
+ * for anything else.
+ */
+export function parseTimeToCome(text: string, now: number): number | null | undefined {
   const typed = text.trim()
   if (typed === '') return null
   if (/^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?$/.test(typed)) {
@@ -108,7 +111,7 @@ export function timeIn(text: string, now: number): number | null | undefined {
   const [, plus, first = '', second, third] = /^(\+?)(\d{1,5})(?::([0-5]\d))?(?::([0-5]\d))?$/.exec(typed) ?? []
   if (plus === undefined) return undefined
   if (plus === '+') {
-    // Seconds, minutes and seconds, or hours, minutes and seconds.
+    // `+S`, `+M:S` or `+H:M:S`.
     const seconds = [first, second, third].filter((one) => one !== undefined).reduce((sum, one) => sum * 60 + Number(one), 0)
     return now + seconds * 1000
   }

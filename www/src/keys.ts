@@ -1,29 +1,29 @@
-// Keys that work anywhere but in a text field or a dialog.
-import { lettersOn, meant, type Meaning } from './state/meant'
+// Keys that work everywhere except in text fields and dialogs.
+import { letterKeysOn, meaningOf, type Meaning } from './state/keymap'
 import { change, get, pin, redo, show, undo, VIEWS } from './state/store'
 import { jump } from './views/findings'
 import { exportPlan } from './views/exports'
 import { playOrPause } from './views/later'
 import { dismiss } from './views/modal'
 
-function inText(target: EventTarget | null): boolean {
+function isTextField(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false
   return target.matches('textarea, select, input:not([type=checkbox]):not([type=radio]):not([type=range])')
 }
 
-/** Space and Enter belong to whatever they press, tick, open or follow. */
-function pressable(target: EventTarget | null): boolean {
+/** Whether the element itself reacts to Space or Enter. */
+function isPressable(target: EventTarget | null): boolean {
   return target instanceof Element && target.matches('button, input, select, summary, textarea, a[href]')
 }
 
 function openDialog(): 'none' | 'palette' | 'other' {
   if (get().dialog === 'palette') return 'palette'
-  // A dialog may have been asked for, and not be painted yet; a question is not among the state's.
+  // A dialog may have been asked for and not yet painted; confirmations are not in the state.
   return get().dialog !== null || document.querySelector('dialog[open]') ? 'other' : 'none'
 }
 
-/** What a letter does; undefined when it does nothing. */
-function letter({ key, target }: KeyboardEvent): (() => void) | undefined {
+/** The action of a letter key; undefined when it has none. */
+function letterAction({ key, target }: KeyboardEvent): (() => void) | undefined {
   const view = VIEWS[Number(key) - 1]
   if (view) return () => show(view)
   const first = get().plan.summary.findings[0]
@@ -34,23 +34,23 @@ function letter({ key, target }: KeyboardEvent): (() => void) | undefined {
     e: exportPlan,
     p: pin,
     f: () => first && jump(first),
-    ...(get().view === 'rehearse' && !pressable(target) ? { ' ': playOrPause } : {}),
+    ...(get().view === 'rehearse' && !isPressable(target) ? { ' ': playOrPause } : {}),
   }
   return known[key]
 }
 
-/** Whoever goes from one control to the next by Tab sees what each is for, until Escape; whoever points has titles. */
-function tell({ key }: KeyboardEvent): void {
+/** Shows each control's hint while the user moves by Tab, until Escape. With a pointer, titles do that. */
+function showHints({ key }: KeyboardEvent): void {
   if (key === 'Tab') document.documentElement.dataset['tabs'] = ''
-  if (key === 'Escape') tellNoMore()
+  if (key === 'Escape') hideHints()
 }
 
-function tellNoMore(): void {
+function hideHints(): void {
   delete document.documentElement.dataset['tabs']
 }
 
-/** A dialog that was asked for may still be on its way: what is typed meanwhile is not for the field behind it. */
-function waiting(event: KeyboardEvent): boolean {
+/** While a dialog is still being fetched, keeps what is typed from reaching the field behind it. */
+function isAwaitingDialog(event: KeyboardEvent): boolean {
   if (get().dialog === null || document.querySelector('dialog[open]') || event.ctrlKey || event.metaKey || event.altKey) return false
   event.preventDefault()
   if (event.key === 'Escape') change({ dialog: null })
@@ -58,11 +58,11 @@ function waiting(event: KeyboardEvent): boolean {
 }
 
 export function listen(): void {
-  addEventListener('keydown', tell, { capture: true })
-  addEventListener('pointerdown', tellNoMore, { capture: true })
+  addEventListener('keydown', showHints, { capture: true })
+  addEventListener('pointerdown', hideHints, { capture: true })
   addEventListener('keydown', (event) => {
-    if (waiting(event)) return
-    const what = meant(event, { text: inText(event.target), dialog: openDialog(), letters: lettersOn() })
+    if (isAwaitingDialog(event)) return
+    const what = meaningOf(event, { text: isTextField(event.target), dialog: openDialog(), letters: letterKeysOn() })
     if (what === null) return
     const acts: Record<Meaning, (() => void) | undefined> = {
       palette: () => {
@@ -72,7 +72,7 @@ export function listen(): void {
       },
       undo: () => void undo(),
       redo,
-      letter: what === 'letter' ? letter(event) : undefined,
+      letter: what === 'letter' ? letterAction(event) : undefined,
     }
     const act = acts[what]
     if (!act) return

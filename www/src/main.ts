@@ -1,10 +1,10 @@
-// Starts the page: the wasm, the state, and painting at most once a frame.
+// Starts the page: loads the wasm and the state, and paints at most once per frame.
 import { html, nothing, render, type TemplateResult } from 'lit-html'
 import { start } from './core'
 import { listen } from './keys'
 import { takeToken } from './state/served'
 import { guardDrops } from './state/dropping'
-import { begin, get, painted } from './state/store'
+import { begin, freeDiscarded, get } from './state/store'
 import { t } from './texts/page'
 import { footer, header } from './views/frame'
 import { certificate, compareView, drawCompare, drawRehearsal, evidenceView, fetchSheet, laterDialogs, rehearseView, sheet } from './views/later'
@@ -16,10 +16,10 @@ import { title } from './views/title'
 const root = document.getElementById('app') as HTMLElement
 const VIEWS = { plan: planView, compare: compareView, rehearse: rehearseView, watch: watchView, evidence: evidenceView }
 let queued = false
-/** The sheet for sign-off is made when it is printed, not on every keystroke. */
+/** Whether the page is being printed. The sheet for sign-off is made only then, not on every keystroke. */
 let printing = false
 
-/** What is printed: the plan in hand, or what the view shows of a run that is over. */
+/** What is printed: in Evidence the check of evidence, if there is one, otherwise the sheet for sign-off of the plan in hand. */
 const paper = (): TemplateResult => (get().view === 'evidence' ? certificate() : null) ?? sheet()
 
 function paintNow(): void {
@@ -31,12 +31,12 @@ function paintNow(): void {
   if (view === 'compare') drawCompare()
   if (view === 'rehearse') drawRehearsal()
   if (view === 'watch') drawWatch()
-  painted()
+  freeDiscarded()
   document.title = title(printing)
   keepFocus(focused)
 }
 
-/** What had the focus may be gone: then the view has it, so that keys go on from there. */
+/** Moves the focus to the view when the focused element is gone, so that keys go on working from there. */
 function keepFocus(before: Element | null): void {
   if (before === null || before === document.body || before.isConnected || document.activeElement !== document.body) return
   document.getElementById('content')?.focus({ preventScroll: true })

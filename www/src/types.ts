@@ -1,7 +1,7 @@
-// What crosses from core: the types come with the package. A test checks samples of them, made by core.
+// The types of what crosses from core; they come with the package. A test checks them against samples made by core.
 import type { Disposition } from '../pkg/web/purge.js'
 
 export type * from '../pkg/web/purge.js'
 
-/** As `PlanHandle.dispositions` numbers them. */
+/** In the order in which `PlanHandle.dispositions` numbers them. */
 export const DISPOSITIONS: readonly Disposition[] = ['chunk', 'held', 'retained', 'tooRecent', 'refused']

@@ -1,20 +1,20 @@
 import { beforeEach, expect, test } from 'vitest'
-import { added, back, canGoBack, canGoForth, forth, left, settled } from '../src/state/beyond'
+import { back, canGoBack, canGoForth, forth, leaveAddress, noteBeyond, noteInAddress } from '../src/state/beyond'
 
 const step = (policy: string): { request: string; policy: string } => ({ request: '{}', policy })
 
-beforeEach(() => left(null))
+beforeEach(() => leaveAddress(null))
 
 test('steps that no address holds are gone back and forth between', () => {
-  settled(step('small'))
-  added(step('large'))
-  added(step('larger'))
-  // The same once more, of another view, is no step.
-  added(step('larger'))
+  noteInAddress(step('small'))
+  noteBeyond(step('large'))
+  noteBeyond(step('larger'))
+  // The same documents again, in another view, are no step.
+  noteBeyond(step('larger'))
   expect(back(step('larger'))).toEqual(step('large'))
-  added(step('large'))
+  noteBeyond(step('large'))
   expect(back(step('large'))).toEqual(step('small'))
-  settled(step('small'))
+  noteInAddress(step('small'))
   expect(canGoBack()).toBe(false)
   expect(forth(step('small'))).toEqual(step('large'))
   expect(forth(step('large'))).toEqual(step('larger'))
@@ -22,18 +22,18 @@ test('steps that no address holds are gone back and forth between', () => {
 })
 
 test('what is changed after going back replaces what came after', () => {
-  settled(step('small'))
-  added(step('large'))
+  noteInAddress(step('small'))
+  noteBeyond(step('large'))
   expect(back(step('large'))).toEqual(step('small'))
-  settled(step('another'))
+  noteInAddress(step('another'))
   expect(canGoForth()).toBe(false)
 })
 
 test('what is left for another address can be brought back', () => {
-  settled(step('small'))
-  added(step('large'))
-  left(step('large'))
-  settled(step('elsewhere'))
+  noteInAddress(step('small'))
+  noteBeyond(step('large'))
+  leaveAddress(step('large'))
+  noteInAddress(step('elsewhere'))
   expect(canGoBack()).toBe(false)
   expect(forth(step('elsewhere'))).toEqual(step('large'))
 })

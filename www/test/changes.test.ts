@@ -1,4 +1,4 @@
-// What differs between two plans besides their windows.
+// The differences between two plans besides their windows.
 import { expect, test } from 'vitest'
 import { changes } from '../src/state/changes'
 

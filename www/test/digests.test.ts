@@ -1,4 +1,4 @@
-// The same requests, natively and in wasm: the same digests.
+// The same requests have the same digests natively and in wasm.
 import { expect, test } from 'vitest'
 import { answer, COUNT, lines } from '../../tests/vectors/generated'
 import * as native from '../../tests/vectors/native'

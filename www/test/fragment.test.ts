@@ -1,4 +1,4 @@
-// Addresses that hold a plan: what cannot be read is told apart from what is not there.
+// Addresses that hold a plan. An unreadable plan is told apart from no plan.
 import { deflateRawSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { decode, encode, holdsDocuments } from '../src/state/fragment'
@@ -7,7 +7,7 @@ const documents = { request: '{"name": "x"}', policy: null }
 
 test('an address brings back what was put into it', async () => {
   expect(await decode((await encode('plan', documents)) ?? '')).toEqual(documents)
-  // Letters of several bytes, and more than is unpacked at once.
+  // Characters of several bytes, and more text than is unpacked at a time.
   const policy = Array.from({ length: 20_000 }, (_, n) => `ü${n}`).join('\n')
   const long = { request: '{"name": "日本"}', policy }
   expect(await decode((await encode('plan', long)) ?? '')).toEqual(long)

@@ -1,8 +1,8 @@
-// Lanes: who is where, and what bars come of it. For rehearsals and for runs that are watched alike.
+// Lanes: which chunk is where, and which bars follow. The same for rehearsals and watched runs.
 import { expect, test } from 'vitest'
-import { attempts, Tracks, type Bar, type Seen } from '../src/state/tracks'
+import { attempts, Tracks, type Bar, type Snapshot } from '../src/state/tracks'
 
-const seen = (state: string, more: Partial<Seen> = {}): Seen => ({ state, wait: null, outcome: null, ...more })
+const seen = (state: Snapshot['state'], more: Partial<Snapshot> = {}): Snapshot => ({ state, wait: null, outcome: null, ...more })
 const ended = seen('verified', { outcome: 'verified' })
 const short = ({ lane, chunk, from, to, phase, why }: Bar): unknown[] => [lane, chunk, from, to, phase, why]
 
@@ -23,9 +23,9 @@ test('what is under way grows, what has ended does not, and a look at a job is n
   tracks.note(1, 3, seen('deleting', { wait: { kind: 'jobPending', percent: null } }))
   tracks.note(1, 5, seen('deleting'))
   tracks.note(1, 7, seen('deleting', { wait: { kind: 'backoff', attempt: 1 } }))
-  tracks.until(9)
+  tracks.extendTo(9)
   tracks.note(1, 10, ended)
-  tracks.until(20)
+  tracks.extendTo(20)
   expect(tracks.bars.map(short)).toEqual([
     [0, 1, 0, 3, 'submit', 'submitting'], [0, 1, 3, 7, 'delete', 'jobPending'], [0, 1, 7, 10, 'wait', 'backoff'], [0, 1, 10, 10, 'end', 'verified'],
   ])

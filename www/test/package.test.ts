@@ -1,4 +1,4 @@
-// The npm package as somebody would install it: packed, judged by the usual tools, and its README's examples compiled and run.
+// The npm package as a user would install it: packed, judged by the usual tools, and the examples in its README compiled and run.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,7 +10,7 @@ const ROOT = new URL('../../', import.meta.url).pathname
 const folder = mkdtempSync(join(tmpdir(), 'purge-package-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** A tool of this repository, and everything that it says. */
+/** Runs one of this repository's tools and returns everything it prints. */
 function tool(name: string, ...args: string[]): { status: number | null; said: string } {
   const { status, stdout, stderr } = spawnSync(join(ROOT, 'node_modules/.bin', name), args, { cwd: folder, encoding: 'utf8' })
   return { status, said: stdout + stderr }
@@ -21,13 +21,13 @@ const packed = JSON.parse(
 ) as [{ filename: string; files: { path: string }[] }]
 const tarball = join(folder, packed[0].filename)
 
-// Its own folder, outside of this repository, so that nothing is found but what was packed.
+// A folder outside this repository, so that nothing is found except what was packed.
 writeFileSync(join(folder, 'package.json'), '{"private": true, "type": "module"}')
 execFileSync('npm', ['install', '--offline', '--no-audit', '--no-fund', '--no-package-lock', tarball], { cwd: folder })
 const readme = readFileSync(join(folder, 'node_modules/genesys-purge-wasm/README.md'), 'utf8')
 const examples = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code ?? '')
 
-/** Compiles texts against the installed package, as strictly as there is, with the types of the package checked as well. */
+/** Compiles texts against the installed package, as strictly as possible, checking the package's types as well. */
 function compile(files: Record<string, string>, options: Record<string, unknown>): { status: number | null; said: string } {
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
   const strict = { strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true, target: 'es2022' }

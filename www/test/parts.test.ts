@@ -1,9 +1,9 @@
-// A part that somebody chose stays chosen while the plan changes around it.
+// A selected part stays selected while the plan changes around it.
 import { expect, test } from 'vitest'
 import type { Plan } from '../src/core'
 import { samePart } from '../src/state/parts'
 
-/** A plan of parts that lie between these instants. */
+/** A plan whose parts lie between these instants. */
 function plan(...edges: number[]): Plan {
   return { starts: Float64Array.from(edges.slice(0, -1)), ends: Float64Array.from(edges.slice(1)) } as unknown as Plan
 }

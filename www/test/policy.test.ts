@@ -1,4 +1,4 @@
-// Rows that are added to the policy: as many as core reads, and not one more.
+// Rows are added to the policy as long as core can read it, and not one more.
 import { expect, test, vi } from 'vitest'
 
 const edit = vi.fn()

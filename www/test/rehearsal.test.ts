@@ -1,11 +1,11 @@
-// Runs to the end that others may watch, stop and join.
+// Runs to the end, while others may watch, stop and join.
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { plan, Rehearsal, type Standing } from '../pkg/node/purge.js'
 
 const NOW = '2026-11-23T12:00:00.000Z'
 
-/** So many chunks that not all of it happens in one turn. */
+/** Has so many chunks that it does not end within one turn. */
 function rehearsal(): Rehearsal {
   const request = readFileSync(new URL('../../examples/q1-2023.json', import.meta.url), 'utf8')
   const days = JSON.stringify({ ...(JSON.parse(request) as object), chunking: { hours: 4 } })

@@ -1,7 +1,7 @@
-// Rows of a spreadsheet for the policy: no hold is lost without a word, and none is made up.
+// Rows of a spreadsheet for the policy: no hold is silently lost, and none is made up.
 import { expect, test } from 'vitest'
 import { readCounts } from '../src/state/counts'
-import { decoded, garbled } from '../src/state/decode'
+import { decodeText, isGarbled } from '../src/state/decode'
 import { readRows } from '../src/state/rows'
 import { instant } from '../src/format'
 
@@ -71,8 +71,8 @@ test('a file is read in the encoding that its first bytes name', () => {
   const text = 'hold\tMüller'
   const bytes = (encoding: 'utf16le' | 'utf8'): Uint8Array => new Uint8Array(Buffer.from(`\uFEFF${text}`, encoding))
   const swapped = new Uint8Array(Buffer.from(`\uFEFF${text}`, 'utf16le').swap16())
-  for (const one of [bytes('utf16le'), swapped, bytes('utf8'), new Uint8Array(Buffer.from(text))]) expect(decoded(one)).toBe(text)
-  expect([garbled(text), garbled(decoded(new Uint8Array(Buffer.from(text, 'latin1')))), garbled('\x89PNG\0')]).toEqual([false, true, true])
+  for (const one of [bytes('utf16le'), swapped, bytes('utf8'), new Uint8Array(Buffer.from(text))]) expect(decodeText(one)).toBe(text)
+  expect([isGarbled(text), isGarbled(decodeText(new Uint8Array(Buffer.from(text, 'latin1')))), isGarbled('\x89PNG\0')]).toEqual([false, true, true])
 })
 
 test('a count with more cells than there are columns is not read', () => {
@@ -103,7 +103,7 @@ test('neither a title nor what a spreadsheet writes for itself makes a hold on e
     expect(rest).toEqual(read)
     expect(unread).toEqual([{ line, text: title.trim(), why: expect.stringContaining('title') as string }])
   }
-  // Without headings, too; a list of names alone has no title.
+  // Also without headings. A list of ids alone has no title.
   expect(readRows('Holds of 2026\nLH-1;2023-02-10;2023-02-17', 'holds')).toMatchObject({ rows: [{ id: 'LH-1', range: week }], unread: [{ line: 1 }] })
   expect(lines('Holds of 2026;;\nLH-1;2023-02-10;2023-02-17')).toEqual([1])
   expect(readRows('hold;from;to\nLH-9;;\nLH-1;2023-02-10;2023-02-17', 'holds')).toEqual({ kind: 'holds', rows: [{ id: 'LH-9' }, { id: 'LH-1', range: week }], unread: [] })
@@ -123,7 +123,7 @@ test('of a whole policy the parts that are no rows of the wanted kind are named'
   expect(rows).toEqual([hold])
   expect(unread.map(({ text }) => text)).toEqual(['retention', 'limits', 'jurisdictions'])
   expect(readRows(JSON.stringify(whole), 'retention').unread.map(({ text }) => text)).toEqual(['holds', 'limits', 'jurisdictions'])
-  // What is empty loses nothing, and one hold alone is no policy.
+  // Nothing is lost with an empty list, and one hold alone is not a policy.
   expect(readRows(JSON.stringify({ version: 1, retention: [], holds: [hold] }), 'holds').unread).toEqual([])
   expect(readRows(JSON.stringify(hold), 'holds')).toEqual({ kind: 'holds', rows: [hold], unread: [] })
 })

@@ -1,6 +1,6 @@
-// The world of a rehearsal: a fault is the same one, whether it was chosen before or let happen in the middle.
+// The world of a rehearsal: a fault is the same whether it was chosen before the run or triggered during it.
 import { expect, test } from 'vitest'
-import { FAULTS, HAPPENINGS, once, scenario, type Settings } from '../src/state/scenario'
+import { faultOnce, FAULTS, HAPPENINGS, scenario, type Settings } from '../src/state/scenario'
 
 const plan = { starts: new Float64Array([0, 86_400_000]), ends: new Float64Array([86_400_000, 172_800_000]), dispositions: new Uint8Array([0, 1]) }
 const settings = (...faults: Settings['faults']): Settings => ({ approver: '', seed: 1, jobSeconds: 1, latencyMs: 1, lagSeconds: 1, hold: { start: '', end: '' }, faults })
@@ -9,15 +9,15 @@ const told = (fault: object): unknown[] => ['on', 'do'].map((name) => (fault as 
 test.each(['dataDeletion', 'recordingJobs'])('of %s, a fault that happens by a rule and one that happens once do the same to the same calls', (api) => {
   const names = HAPPENINGS.filter((name) => name !== 'hold')
   const { faults } = scenario(plan, api, settings(...names)) as { faults: object[] }
-  expect(faults.map(told)).toEqual(names.map((name) => told(once(name, api))))
-  expect(names.map((name) => (once(name, api) as { limit: number }).limit)).toEqual(names.map(() => 1))
+  expect(faults.map(told)).toEqual(names.map((name) => told(faultOnce(name, api))))
+  expect(names.map((name) => (faultOnce(name, api) as { limit: number }).limit)).toEqual(names.map(() => 1))
   expect(FAULTS.filter((name) => name !== 'holdMidRun')).toEqual(names)
 })
 
 test('jobs have calls of their own, and a hold in the middle keeps the last chunk', () => {
-  expect(once('lostSubmit', 'recordingJobs')).toMatchObject({ on: 'job.create' })
-  expect(once('garbage', 'recordingJobs')).toMatchObject({ on: 'job.get' })
-  expect(once('garbage', 'dataDeletion')).toMatchObject({ on: 'status' })
+  expect(faultOnce('lostSubmit', 'recordingJobs')).toMatchObject({ on: 'job.create' })
+  expect(faultOnce('garbage', 'recordingJobs')).toMatchObject({ on: 'job.get' })
+  expect(faultOnce('garbage', 'dataDeletion')).toMatchObject({ on: 'status' })
   expect(scenario(plan, 'dataDeletion', settings('holdMidRun'))).toMatchObject({
     faults: [], holdMidRun: { window: { start: '1970-01-01T00:00:00.000Z', end: '1970-01-02T00:00:00.000Z' } },
   })

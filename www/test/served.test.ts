@@ -14,10 +14,10 @@ test.each([
 ])('%s is asked once, and %s', async (_, status, body, locked) => {
   const fetched = vi.fn(() => Promise.resolve(new Response(body, { status })))
   vi.stubGlobal('fetch', fetched)
-  const { isLocked, isServed, knock } = await import('../src/state/served')
+  const { isLocked, isServed, lookForServer } = await import('../src/state/served')
   const paint = vi.fn()
-  await knock(paint)
-  await knock(paint)
+  await lookForServer(paint)
+  await lookForServer(paint)
   expect([fetched.mock.calls.length, paint.mock.calls.length]).toEqual([1, 1])
   expect([isLocked(), isServed()]).toEqual([locked, false])
 })

@@ -1,4 +1,4 @@
-// The same work, natively and in wasm, in one run: at most twice the time.
+// The same work natively and in wasm, in one run: wasm may take at most twice as long.
 import { expect, test } from 'vitest'
 import * as native from '../../tests/vectors/native'
 import { plan } from '../pkg/node/purge.js'
@@ -8,8 +8,8 @@ const ROUNDS = 15
 
 const median = (list: number[]): number => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)]!
 
-// Half of the work is SHA-256. So that the same code is compared, the native program does it without the instructions that
-// processors have for it and wasm has not; the one that uses them is measured, too.
+// Half of the work is SHA-256. For a fair comparison, the native program does it without the processor's instructions for it, which
+// wasm does not have. The program that uses them is measured as well.
 test.each([
   ['ten years of hours', '2014-01-01T00:00:00Z', { hours: 1 }, 3],
   ['three years of days', '2021-01-01T00:00:00Z', { days: 1 }, 100],
@@ -26,9 +26,9 @@ test.each([
     for (const line of lines) plan(line, undefined, '{"now":"2026-11-23T12:00:00Z"}').free()
     return performance.now() - started
   }
-  // Until V8 has compiled it as well as it can.
+  // Gives V8 time to compile it as well as it can.
   for (let round = 0; round < 3; round += 1) here()
-  // One after the other, again and again: what else the machine does falls on all of them.
+  // In turns, again and again, so that other load on the machine falls on all of them.
   const rounds = Array.from({ length: ROUNDS }, () => [here(), ...builds.map((build) => native.answer(lines, build).ms)] as const)
   const ms = (nth: number): string => (median(rounds.map((round) => round[nth]!)) / times).toFixed(2)
   const ratio = (nth: number): number => median(rounds.map((round) => round[0] / round[nth]!))

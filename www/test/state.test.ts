@@ -1,11 +1,11 @@
-// Lengths that add up, documents that cannot be edited field by field, drafts that stay, keys that mean something, plan files.
+// Lengths that add up, documents that cannot be edited field by field, drafts, keys, and plan files.
 import { beforeEach, expect, test, vi } from 'vitest'
-import { clockBy, exactly, length, localTime, measured, timeIn } from '../src/format'
-import { listed, refused } from '../src/state/document'
+import { clockBy, exactLength, length, localTime, measuredTime, parseTimeToCome } from '../src/format'
+import { isUnreadable, withListItem } from '../src/state/document'
 import { drafts, forget, keep } from '../src/state/drafts'
-import { lettersOn, meant, turnLetters, type Place, type Pressed } from '../src/state/meant'
+import { letterKeysOn, meaningOf, setLetterKeys, type Place, type KeyPress } from '../src/state/keymap'
 import { readPlanFile } from '../src/state/planfile'
-import { keep as keepHere, kept } from '../src/state/kept'
+import { keep as keepHere, recall } from '../src/state/kept'
 import { keepUnsaved, takeUnsaved } from '../src/state/unsaved'
 
 function storage(): Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> {
@@ -21,15 +21,15 @@ beforeEach(() => {
 test('a sum is shown to the millisecond, so that its parts are the whole', () => {
   const [hour, day] = [3_600_000, 86_400_000]
   const [chunks, held] = [87 * day + 22 * hour + 59 * 60_000 + 59_999, 2 * day + hour + 1]
-  expect(exactly(chunks)).toBe('87 d 22 h 59 min 59 s 999 ms')
-  expect(exactly(held)).toBe('2 d 1 h 1 ms')
-  expect(exactly(chunks + held)).toBe('90 d')
+  expect(exactLength(chunks)).toBe('87 d 22 h 59 min 59 s 999 ms')
+  expect(exactLength(held)).toBe('2 d 1 h 1 ms')
+  expect(exactLength(chunks + held)).toBe('90 d')
   expect(length(chunks)).toBe('87 d 22 h')
-  expect([exactly(0), exactly(-1001)]).toEqual(['0 d', '-1 s 1 ms'])
+  expect([exactLength(0), exactLength(-1001)]).toEqual(['0 d', '-1 s 1 ms'])
 })
 
 test('no time that was measured is none', () => {
-  expect([0, 0.04, 0.4, 9.94, 12.3].map(measured)).toEqual(['<1 ms', '<1 ms', '0.4 ms', '9.9 ms', '12 ms'])
+  expect([0, 0.04, 0.4, 9.94, 12.3].map(measuredTime)).toEqual(['<1 ms', '<1 ms', '0.4 ms', '9.9 ms', '12 ms'])
 })
 
 test('a time of another day has its date, and can be typed with it', () => {
@@ -38,27 +38,27 @@ test('a time of another day has its date, and can be typed with it', () => {
   expect(clockBy(now + 1000, now)).toBe('2026-11-24 00:00:00')
   expect(clockBy(now - 86_400_000, now)).toBe('2026-11-22 23:59:59')
   const due = Date.parse('2026-11-30T12:03:11Z')
-  expect(timeIn(clockBy(due, now), now)).toBe(due)
-  expect(timeIn('2026-11-30T12:03', now)).toBe(due - 11_000)
-  expect(timeIn('2026-11-23 23:59', now)).toBeUndefined()
-  expect(timeIn('2026-13-30 12:00', now)).toBeUndefined()
+  expect(parseTimeToCome(clockBy(due, now), now)).toBe(due)
+  expect(parseTimeToCome('2026-11-30T12:03', now)).toBe(due - 11_000)
+  expect(parseTimeToCome('2026-11-23 23:59', now)).toBeUndefined()
+  expect(parseTimeToCome('2026-13-30 12:00', now)).toBeUndefined()
 })
 
 test('a document that core could not read has no fields', () => {
   const findings = [{ code: 'json.repeated', pointer: 'policy#/holds' }, { code: 'range.order', pointer: '#/range' }]
-  expect(refused(findings, 'policy')).toBe(true)
-  expect(refused(findings, 'request')).toBe(false)
-  expect(refused([{ code: 'json.syntax', pointer: '#' }], 'request')).toBe(true)
+  expect(isUnreadable(findings, 'policy')).toBe(true)
+  expect(isUnreadable(findings, 'request')).toBe(false)
+  expect(isUnreadable([{ code: 'json.syntax', pointer: '#' }], 'request')).toBe(true)
 })
 
 test('an item is put into a list once, and taken out of it, whatever the list was', () => {
   const list = (text: string): unknown => (JSON.parse(text) as { recordTypes: unknown }).recordTypes
-  const one = listed('{"recordTypes":["conversation"]}', ['recordTypes'], 'message', true)
+  const one = withListItem('{"recordTypes":["conversation"]}', ['recordTypes'], 'message', true)
   expect(list(one)).toEqual(['conversation', 'message'])
-  expect(list(listed(one, ['recordTypes'], 'message', true))).toEqual(['conversation', 'message'])
-  expect(list(listed(one, ['recordTypes'], 'conversation', false))).toEqual(['message'])
-  expect(list(listed('{}', ['recordTypes'], 'message', true))).toEqual(['message'])
-  expect(list(listed('{"recordTypes":"all"}', ['recordTypes'], 'message', true))).toEqual(['message'])
+  expect(list(withListItem(one, ['recordTypes'], 'message', true))).toEqual(['conversation', 'message'])
+  expect(list(withListItem(one, ['recordTypes'], 'conversation', false))).toEqual(['message'])
+  expect(list(withListItem('{}', ['recordTypes'], 'message', true))).toEqual(['message'])
+  expect(list(withListItem('{"recordTypes":"all"}', ['recordTypes'], 'message', true))).toEqual(['message'])
 })
 
 test('no draft goes so that another one can come, and one that is replaced is said', () => {
@@ -74,23 +74,23 @@ test('no draft goes so that another one can come, and one that is replaced is sa
 })
 
 test('keys mean nothing in a text or behind a dialog, and letters nothing once they are turned off', () => {
-  const key = (key: string, more: Partial<Pressed> = {}): Pressed => ({ key, ctrlKey: false, metaKey: false, shiftKey: false, altKey: false, ...more })
+  const key = (key: string, more: Partial<KeyPress> = {}): KeyPress => ({ key, ctrlKey: false, metaKey: false, shiftKey: false, altKey: false, ...more })
   const place = (more: Partial<Place> = {}): Place => ({ text: false, dialog: 'none', letters: true, ...more })
-  expect(meant(key('e'), place())).toBe('letter')
-  expect(meant(key('e'), place({ text: true }))).toBeNull()
-  expect(meant(key('e'), place({ dialog: 'other' }))).toBeNull()
-  expect(meant(key('e'), place({ letters: false }))).toBeNull()
-  expect(meant(key('e', { altKey: true }), place())).toBeNull()
-  expect(meant(key('k', { ctrlKey: true }), place({ text: true, letters: false }))).toBe('palette')
-  expect(meant(key('k', { metaKey: true }), place({ dialog: 'palette' }))).toBe('palette')
-  expect(meant(key('k', { ctrlKey: true }), place({ dialog: 'other' }))).toBeNull()
-  expect(meant(key('z', { ctrlKey: true }), place({ letters: false }))).toBe('undo')
-  expect(meant(key('Z', { ctrlKey: true, shiftKey: true }), place())).toBe('redo')
-  expect(meant(key('y', { ctrlKey: true }), place())).toBe('redo')
-  expect(meant(key('s', { ctrlKey: true }), place())).toBeNull()
-  expect(lettersOn()).toBe(true)
-  turnLetters(false)
-  expect(lettersOn()).toBe(false)
+  expect(meaningOf(key('e'), place())).toBe('letter')
+  expect(meaningOf(key('e'), place({ text: true }))).toBeNull()
+  expect(meaningOf(key('e'), place({ dialog: 'other' }))).toBeNull()
+  expect(meaningOf(key('e'), place({ letters: false }))).toBeNull()
+  expect(meaningOf(key('e', { altKey: true }), place())).toBeNull()
+  expect(meaningOf(key('k', { ctrlKey: true }), place({ text: true, letters: false }))).toBe('palette')
+  expect(meaningOf(key('k', { metaKey: true }), place({ dialog: 'palette' }))).toBe('palette')
+  expect(meaningOf(key('k', { ctrlKey: true }), place({ dialog: 'other' }))).toBeNull()
+  expect(meaningOf(key('z', { ctrlKey: true }), place({ letters: false }))).toBe('undo')
+  expect(meaningOf(key('Z', { ctrlKey: true, shiftKey: true }), place())).toBe('redo')
+  expect(meaningOf(key('y', { ctrlKey: true }), place())).toBe('redo')
+  expect(meaningOf(key('s', { ctrlKey: true }), place())).toBeNull()
+  expect(letterKeysOn()).toBe(true)
+  setLetterKeys(false)
+  expect(letterKeysOn()).toBe(false)
 })
 
 test('a plan file gives its request, its policy and its digest; a request is none', () => {
@@ -111,12 +111,12 @@ test('what was typed before a reload is there once, at the same address', () => 
 
 test('what is kept in this tab is there until it is taken away, and nothing where the browser keeps nothing', () => {
   keepHere('pin', { request: '{}', policy: null })
-  expect(kept('pin')).toEqual({ request: '{}', policy: null })
+  expect(recall('pin')).toEqual({ request: '{}', policy: null })
   keepHere('pin', null)
-  expect(kept('pin')).toBeNull()
+  expect(recall('pin')).toBeNull()
   vi.stubGlobal('sessionStorage', undefined)
   keepHere('pin', 1)
-  expect(kept('pin')).toBeNull()
+  expect(recall('pin')).toBeNull()
 })
 
 test('a day that does not exist is on no wall', () => {

@@ -1,10 +1,10 @@
-// What the server refuses is shown for as long as it means something.
+// The server's refusals are shown for as long as they mean something.
 import { expect, test, vi } from 'vitest'
 import { Watched } from '../src/state/watch'
 
 vi.stubGlobal('document', { baseURI: 'http://127.0.0.1/', hidden: false, addEventListener: () => undefined })
 
-/** What is answered next: a refusal with its code, or a body. */
+/** The next answers: a refusal by its code, or a body. */
 const answers: (string | object)[] = []
 vi.stubGlobal('fetch', () => {
   const next = answers.shift()
@@ -18,7 +18,7 @@ test('why an act was refused stays until the next act, whatever is asked in betw
   const said = (): string[] => run.problem.map(({ code }) => code)
   answers.push('run.policy', { chunks: [], next: null })
   await run.act('retry')
-  await run.turn(0)
+  await run.showAfter(0)
   expect(answers).toEqual([])
   expect(said()).toEqual(['run.policy'])
   await run.act('retry')

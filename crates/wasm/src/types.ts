@@ -90,6 +90,21 @@ export type Outcome =
   | 'timedOut'
   | 'cancelled'
 
+/** What a chunk that has not ended is doing. */
+export type ChunkState =
+  | 'queued'
+  | 'waitingForSlot'
+  | 'checkingHolds'
+  | 'counting'
+  | 'submitting'
+  | 'confirmingSubmit'
+  | 'preparing'
+  | 'executing'
+  | 'deleting'
+  | 'collectingFailures'
+  | 'verifying'
+  | 'cancelling'
+
 export interface Cause {
   code: string
   message: string
@@ -100,7 +115,8 @@ export interface Cause {
 export interface ChunkView {
   chunk: { index: number; total: number; window: { start: string; end: string }; age: 'recent' | 'aged' }
   attempt: number
-  state: string
+  /** The outcome once the chunk has ended. */
+  state: ChunkState | Outcome
   wait: WaitReason | null
   due: string | null
   startedAt: string | null

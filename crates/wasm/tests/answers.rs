@@ -1,7 +1,8 @@
 //! Tests that the page's types cannot drift: samples of every answer, made by core, are written to a TypeScript file that the
 //! compiler checks against the types. With `UPDATE=1` the file is written again.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -11,13 +12,14 @@ use purge_core::evidence::{Evidence, Examination, Files, Material};
 use purge_core::finding::Severity;
 use purge_core::order::{Approval, Order};
 use purge_core::outcome::{Outcome, WaitReason};
-use purge_core::plan::{CheckContext, Disposition, reopen};
+use purge_core::plan::{CheckContext, Disposition, Plan, reopen};
 use purge_core::report::{Ordered, Report};
+use purge_core::run::ChunkRun;
 use purge_core::time::Timestamp;
 use purge_core::webhook::OutboxRow;
 use purge_wasm::{EvidenceCheck, PlanHandle, Rehearsal, examined, plan};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 const NOW: &str = "2026-11-23T12:00:00.000Z";
 
@@ -39,6 +41,7 @@ fn words<T: Serialize>(out: &mut String, name: &str, kind: &str, all: &[T]) {
 /// Writes every word that may cross. The matches do nothing but fail to compile when a variant is added.
 fn all_words(out: &mut String) {
     words(out, "outcomes", "Outcome", &Outcome::ALL);
+    words(out, "states", "ChunkState", &Vec::from_iter(chunk_states()));
     words(
         out,
         "severities",
@@ -105,10 +108,40 @@ fn all_words(out: &mut String) {
     sample(out, "waits", kind, &Value::Object(waits));
 }
 
+/// Every state that a chunk can show before it ends. Core's phases are private, so a stored chunk is put into each of them in turn;
+/// serde lists their names when it is given one that does not exist.
+fn chunk_states() -> BTreeSet<String> {
+    let plan_file = planned(include_str!("../../../examples/q1-2023.json"), None).plan_file().unwrap();
+    let now = Timestamp::parse(NOW).unwrap();
+    let plan = reopen(&plan_file, &CheckContext::at(now)).unwrap().plan;
+    let stored = serde_json::to_value(ChunkRun::new(&order(&plan, now), plan.chunks()[0])).unwrap();
+    let in_phase = |phase: Value| {
+        let mut stored = stored.clone();
+        stored["phase"] = phase;
+        serde_json::from_value::<ChunkRun>(stored)
+    };
+    let error = in_phase(json!({ "name": "" })).unwrap_err().to_string();
+    let names: Vec<_> = error.split('`').skip(1).step_by(2).filter(|name| !name.is_empty()).collect();
+    let state = |name: &&str| {
+        // The members of all phases together. `since` is a time in some and a count in others.
+        let phase = |since: Value| {
+            json!({
+                "name": name, "from": 0, "touched": {}, "unknown": {}, "batch": 1, "protected": [], "entity": 0, "sum": 0, "since": since,
+                "watchedMs": 0, "baseline": null, "looks": 0, "page": 1, "id": "", "look": {}, "ids": [], "at": 0, "guarded": 0,
+                "guards": [], "outcome": "held", "cause": { "code": "", "message": "" },
+            })
+        };
+        let run = in_phase(phase(json!(NOW))).or_else(|_| in_phase(phase(json!(0))));
+        run.unwrap_or_else(|why| panic!("phase `{name}`: {why}")).view().state
+    };
+    // In this phase every chunk has an outcome, which it shows instead.
+    names.iter().filter(|name| **name != "ended").map(state).collect()
+}
+
 fn samples() -> String {
     let mut out = String::from(
         "// Written by `UPDATE=1 cargo test -p purge-wasm`; do not edit.\n\
-         import type {\n  Disposition, EvidenceVerdict, Happened, HttpRequest, Outcome, QueueMessage, Reported, Row, Severity, Standing, Summary, Verdict, WaitReason,\n\
+         import type {\n  ChunkState, Disposition, EvidenceVerdict, Happened, HttpRequest, Outcome, QueueMessage, Reported, Row, Severity, Standing, Summary, Verdict, WaitReason,\n\
          } from '../src/types'\n\n",
     );
     all_words(&mut out);
@@ -143,13 +176,17 @@ fn samples() -> String {
     out
 }
 
-/// The verdict about the evidence of a rehearsal whose report was replaced.
+fn order(plan: &Plan, now: Timestamp) -> Order {
+    let approval =
+        Approval { digest: plan.digest().to_owned(), approved_by: "dpo@example.com".to_owned(), approved_at: now };
+    Order::new(plan, &approval, "SIMULATED tenant", true).unwrap()
+}
+
+/// The verdict about the evidence of a rehearsal, one line of whose report was left out.
 fn evidence_verdict(plan_file: &str, log: &str) -> Value {
     let now: Timestamp = Timestamp::parse(NOW).unwrap();
     let plan = reopen(plan_file, &CheckContext::at(now)).unwrap().plan;
-    let digest = plan.digest().to_owned();
-    let approval = Approval { digest, approved_by: "dpo@example.com".to_owned(), approved_at: now };
-    let order = Order::new(&plan, &approval, "SIMULATED tenant", true).unwrap();
+    let order = order(&plan, now);
     let records: Vec<AuditRecord> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let report = Report::of(Ordered::of(&order, &plan), &records);
     let messages: [OutboxRow; 0] = [];

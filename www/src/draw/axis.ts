@@ -1,4 +1,4 @@
-// Where a time axis has its ticks: on whole years, months, days, hours, …, UTC.
+// Places the ticks of a time axis: on whole years, months, days, hours, and so on, in UTC.
 
 const SECOND = 1000
 const MINUTE = 60 * SECOND

@@ -1,12 +1,12 @@
-// Paints the timeline: counts above, parts below, the axis under them. A hundred thousand parts cost no more than ten: what is too
-// narrow to see becomes runs of equal state.
+// Paints the timeline: counts on top, parts below them, then the axis. Parts too narrow to see are merged into runs of the same
+// disposition, so a hundred thousand parts cost no more to paint than ten.
 import type { Plan } from '../core'
 import { chunkNumber, partAt } from '../state/parts'
 import type { Bucket } from '../state/counts'
 import { t } from '../texts/page'
 import { DISPOSITIONS } from '../types'
 import { ticks, type Tick } from './axis'
-import { colour, edge, fill, type Pattern, type Surface } from './surface'
+import { colour, drawEdge, fill, type Pattern, type Surface } from './surface'
 
 export const AXIS = 22
 const NARROWEST = 3
@@ -19,19 +19,19 @@ export interface Shown {
   from: number
   to: number
   selected: number | null
-  /** Counts by time, or nothing. */
+  /** Counts by time; may be empty. */
   buckets: readonly Bucket[]
 }
 
-export function band({ context, width, height }: Surface, shown: Shown): void {
+export function drawBand({ context, width, height }: Surface, shown: Shown): void {
   const { plan, from, to } = shown
   const scale = width / (to - from)
   const x = (at: number): number => (at - from) * scale
   const top = shown.buckets.length > 0 ? VOLUME + 4 : 6
   const floor = height - AXIS
-  if (shown.buckets.length > 0) histogram(context, width, shown)
-  parts(context, width, top, floor - 4, shown, x)
-  axis(context, width, floor, ticks(from, to, Math.max(2, width / 90)), x)
+  if (shown.buckets.length > 0) drawHistogram(context, width, shown)
+  drawParts(context, width, top, floor - 4, shown, x)
+  drawAxis(context, width, floor, ticks(from, to, Math.max(2, width / 90)), x)
   if (shown.selected !== null) {
     const left = Math.max(x(plan.starts[shown.selected] ?? 0), 1)
     const right = Math.min(x(plan.ends[shown.selected] ?? 0), width - 1)
@@ -43,7 +43,7 @@ export function band({ context, width, height }: Surface, shown: Shown): void {
   }
 }
 
-function parts(context: CanvasRenderingContext2D, width: number, top: number, bottom: number, shown: Shown, x: (at: number) => number): void {
+function drawParts(context: CanvasRenderingContext2D, width: number, top: number, bottom: number, shown: Shown, x: (at: number) => number): void {
   const { plan, from, to } = shown
   const { starts, ends, dispositions } = plan
   const fills = NAMES.map((name, kind) => fill(context, `${name}-ground`, `${name}-ink`, PATTERNS[kind] ?? 'plain'))
@@ -64,12 +64,12 @@ function parts(context: CanvasRenderingContext2D, width: number, top: number, bo
     context.fillStyle = fills[kind] ?? ''
     const wide = Math.max(Math.min(right, width + 10) - shownLeft - gap, 0.75)
     context.fillRect(shownLeft, top, wide, bottom - top)
-    edge(context, shownLeft, top, wide, bottom - top)
-    if (alone && right - left > 26) name(context, plan, part, Math.max(left, 0), Math.min(right, width), (top + bottom) / 2)
+    drawEdge(context, shownLeft, top, wide, bottom - top)
+    if (alone && right - left > 26) drawName(context, plan, part, Math.max(left, 0), Math.min(right, width), (top + bottom) / 2)
   }
 }
 
-function name(context: CanvasRenderingContext2D, plan: Plan, part: number, left: number, right: number, middle: number): void {
+function drawName(context: CanvasRenderingContext2D, plan: Plan, part: number, left: number, right: number, middle: number): void {
   const kind = plan.dispositions[part] ?? 0
   const text = kind === 0 ? String(chunkNumber(plan, part)) : t.timeline.dispositions[DISPOSITIONS[kind] ?? 'chunk']
   const size = context.measureText(text).width
@@ -83,8 +83,8 @@ function name(context: CanvasRenderingContext2D, plan: Plan, part: number, left:
   context.fillText(text, centre - size / 2, middle)
 }
 
-/** Counts per column of the screen, so that the height of a bar does not depend on how finely was counted. */
-function histogram(context: CanvasRenderingContext2D, width: number, { buckets, from, to }: Shown): void {
+/** Sums the counts per column of the screen, so that the height of a bar does not depend on the length of the buckets. */
+function drawHistogram(context: CanvasRenderingContext2D, width: number, { buckets, from, to }: Shown): void {
   const columns = Math.max(1, Math.floor(width / 3))
   const each = (to - from) / columns
   const heights = new Float64Array(columns)
@@ -107,8 +107,8 @@ function histogram(context: CanvasRenderingContext2D, width: number, { buckets, 
   }
 }
 
-/** Ticks with as many labels as there is room for. */
-export function axis(context: CanvasRenderingContext2D, width: number, top: number, list: Tick[], x: (at: number) => number): void {
+/** Draws the ticks, and as many of their labels as fit. */
+export function drawAxis(context: CanvasRenderingContext2D, width: number, top: number, list: Tick[], x: (at: number) => number): void {
   context.strokeStyle = colour('line')
   context.fillStyle = colour('quiet')
   context.lineWidth = 1

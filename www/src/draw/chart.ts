@@ -1,20 +1,19 @@
-// The lanes as people handle them: a cursor in time and lane, by tap and keys. How they are moved and zoomed is in viewport.ts,
-// what they look like in gantt.ts.
-import { barIn, gantt, laneAt, reach, type Drawn } from './gantt'
+// How people use the lanes: a cursor in time and lane, moved by tap and keys. `viewport.ts` pans and zooms, `gantt.ts` paints.
+import { barIn, drawGantt, laneAt, reach, type Drawn } from './gantt'
 import type { Happening } from '../state/scenario'
 import type { Bar } from '../state/tracks'
 import { Viewport } from './viewport'
 
-/** A key moves the cursor by this share of what is shown, where nothing has happened yet. */
+/** Steps of the cursor across the visible time, where there are no events to step to. */
 const STEP = 40
-/** Where the present is kept once it leaves what is shown. */
+/** The place of the present, as a share of the visible time, once it would otherwise run out of view. */
 const KEPT = 0.8
 
 export interface ChartEvents {
-  /** Somebody chose a time; null is the present. */
-  chosen: (at: number | null) => void
-  /** What is under the pointer, or else at the cursor, has changed; of all the time that there is to see. */
-  told: (at: number, bar: Bar | null, reach: readonly [from: number, to: number]) => void
+  /** The user chose a time; null is the present. */
+  choose: (at: number | null) => void
+  /** Tells which time and bar are under the pointer or, without a pointer, at the cursor. `reach` is all the time that can be shown. */
+  read: (at: number, bar: Bar | null, reach: readonly [from: number, to: number]) => void
 }
 
 export class Chart {
@@ -23,7 +22,7 @@ export class Chart {
   readonly #view: Viewport
   #drawn: Drawn | null = null
   #lane = 0
-  #whole = true
+  #showsAll = true
   #follows = true
   #hovered: { at: number; lane: number } | null = null
   #carried: { what: Happening; at: number } | null = null
@@ -57,7 +56,7 @@ export class Chart {
 
   show(drawn: Drawn): void {
     this.#drawn = drawn
-    if (this.#whole) {
+    if (this.#showsAll) {
       ;[this.#view.from, this.#view.to] = reach(drawn)
     } else if (this.#follows && drawn.lookAt === null && drawn.now > this.#view.from + KEPT * this.#view.width) {
       this.#view.from = drawn.now - KEPT * this.#view.width
@@ -75,7 +74,7 @@ export class Chart {
     this.#view.zoom(factor)
   }
 
-  /** The time at that place of the screen while something is carried there; null beside the lanes. */
+  /** The time at that place of the screen while something is dragged there; null outside the lanes. */
   carry(what: Happening | null, clientX: number, clientY: number): number | null {
     const box = this.#canvas.getBoundingClientRect()
     const here = clientX >= box.left && clientX <= box.right && clientY >= box.top && clientY <= box.bottom
@@ -98,7 +97,7 @@ export class Chart {
     if (!this.#drawn) return
     const [first, last] = reach(this.#drawn)
     const { from, to } = this.#view
-    this.#whole = from <= first && to >= last
+    this.#showsAll = from <= first && to >= last
     this.#follows = this.#drawn.now >= from && this.#drawn.now <= to
     this.#draw()
   }
@@ -107,13 +106,13 @@ export class Chart {
     if (!this.#drawn) return
     const { begun, now } = this.#drawn
     const whole = Math.round(Math.max(at, begun) / 1000) * 1000
-    // To the second, but for the beginning and the present themselves.
-    this.#events.chosen(Math.abs(at - now) < 1 ? null : at <= begun ? begun : Math.max(whole, begun))
+    // Rounded to the second, except for the beginning and the present themselves.
+    this.#events.choose(Math.abs(at - now) < 1 ? null : at <= begun ? begun : Math.max(whole, begun))
     const { from, to, width } = this.#view
-    if (!this.#whole && (at < from || at > to)) this.#view.place(at - width / 2, width)
+    if (!this.#showsAll && (at < from || at > to)) this.#view.place(at - width / 2, width)
   }
 
-  /** Where something happened in this lane, or in all, before now. */
+  /** The times up to the present at which something happened: the beginning, the marks, and the starts of bars in the cursor's lane. */
   #edges(): number[] {
     const drawn = this.#drawn
     if (!drawn) return []
@@ -128,7 +127,7 @@ export class Chart {
     const at = this.#cursor()
     const step = Math.max(1, Math.round(this.#view.width / STEP / 1000)) * 1000
     const page = 4 * step
-    // Edges are read to the second, as they are shown.
+    // Rounded to the second, as they are displayed.
     const edges = this.#edges().map((edge) => (edge === drawn.now ? edge : Math.ceil(edge / 1000) * 1000))
     const later = (): number => (at < drawn.now ? Math.min(...edges.filter((edge) => edge > at), drawn.now) : at + step)
     const earlier = (): number => (at > drawn.now ? Math.max(at - step, drawn.now) : Math.max(...edges.filter((edge) => edge < at), drawn.begun))
@@ -141,7 +140,7 @@ export class Chart {
       ArrowRight: () => this.#choose(later()), ArrowLeft: () => this.#choose(earlier()),
       ArrowDown: lane(1), ArrowUp: lane(-1),
       PageUp: () => this.#choose(at + page), PageDown: () => this.#choose(at - page),
-      Home: () => this.#choose(drawn.begun), End: () => this.#events.chosen(null), Escape: () => this.#events.chosen(null),
+      Home: () => this.#choose(drawn.begun), End: () => this.#events.choose(null), Escape: () => this.#events.choose(null),
     }
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey
     const act = this.#view.key(event) ?? (plain ? known[event.key] : undefined)
@@ -154,12 +153,12 @@ export class Chart {
   #tell(): void {
     if (!this.#drawn) return
     const { at, lane } = this.#hovered ?? { at: this.#cursor(), lane: this.#lane }
-    this.#events.told(at, at <= this.#drawn.now ? barIn(this.#drawn, lane, at) : null, reach(this.#drawn))
+    this.#events.read(at, at <= this.#drawn.now ? barIn(this.#drawn, lane, at) : null, reach(this.#drawn))
   }
 
   #draw(): void {
     if (!this.#drawn) return
     const { from, to } = this.#view
-    gantt(this.#canvas, this.#drawn, { from, to, lane: this.#lane, carried: this.#carried })
+    drawGantt(this.#canvas, this.#drawn, { from, to, lane: this.#lane, carried: this.#carried })
   }
 }

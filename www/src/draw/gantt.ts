@@ -1,33 +1,34 @@
-// Lanes over virtual time: a lane is one of the places that chunks take, a bar is a phase, a flag is what somebody let happen.
-import type { Show } from '../state/rehearsal'
+// Lanes over virtual time. A lane is one of the places that running chunks occupy, a bar is a phase, a flag is an event that the
+// user triggers.
+import type { Playback } from '../state/rehearsal'
 import type { Happening } from '../state/scenario'
 import { attempts, type Attempt, type Bar, type Phase } from '../state/tracks'
 import { t } from '../texts/runs'
 import { ticks } from './axis'
-import { AXIS, axis } from './band'
-import { colour, edge, fill, surface, type Pattern } from './surface'
+import { AXIS, drawAxis } from './band'
+import { colour, drawEdge, fill, prepareSurface, type Pattern } from './surface'
 
 const PATTERNS: Record<Phase, Pattern> = {
   check: 'plain', submit: 'plain', wait: 'stripes', delete: 'dots', verify: 'back', end: 'plain',
 }
 const FLAGS = 20
-/** More bars than this have no names: they would not be legible. */
-const NAMED = 3000
+/** With more bars than this their names would be illegible, so none are drawn. */
+const MOST_NAMED = 3000
 
-/** What is drawn: a rehearsal, or a run that is watched. */
-export type Drawn = Pick<Show, 'bars' | 'lanes' | 'marks' | 'begun' | 'now' | 'lookAt' | 'cursor'> & { standing: Pick<Show['standing'], 'over'> }
+/** What is drawn: a rehearsal, or a watched run. */
+export type Drawn = Pick<Playback, 'bars' | 'lanes' | 'marks' | 'begun' | 'now' | 'lookAt' | 'cursor'> & { standing: Pick<Playback['standing'], 'over'> }
 
-/** How it is looked at. */
+/** Which part of it is visible, and the cursor's lane. */
 export interface Look {
   from: number
   to: number
   /** The lane that the cursor is in, from 0. */
   lane: number
-  /** Something that is being dragged to its time. */
+  /** An event that is being dragged to its time. */
   carried: { what: Happening; at: number } | null
 }
 
-/** Where everything is on the canvas. */
+/** The geometry of the canvas. */
 interface Frame {
   from: number
   to: number
@@ -36,56 +37,56 @@ interface Frame {
   x: (at: number) => number
 }
 
-/** All the time that there is to see, with room for what is still to be let happen. */
-export function reach(show: Drawn): readonly [from: number, to: number] {
-  const planned = Math.max(show.marks.at(-1)?.at ?? 0, show.cursor ?? 0)
-  const ahead = show.standing.over ? 0 : Math.max((show.now - show.begun) / 4, 20_000)
-  return [show.begun, Math.max(show.now + ahead, planned, show.begun + 10_000)]
+/** All the time that can be shown, with room for events still to be placed. */
+export function reach(run: Drawn): readonly [from: number, to: number] {
+  const planned = Math.max(run.marks.at(-1)?.at ?? 0, run.cursor ?? 0)
+  const ahead = run.standing.over ? 0 : Math.max((run.now - run.begun) / 4, 20_000)
+  return [run.begun, Math.max(run.now + ahead, planned, run.begun + 10_000)]
 }
 
-const laneHeight = (show: Drawn, height: number): number => Math.min((height - AXIS - FLAGS) / Math.max(show.lanes, 1), 40)
+const laneHeight = (run: Drawn, height: number): number => Math.min((height - AXIS - FLAGS) / Math.max(run.lanes, 1), 40)
 
 /** The lane at that many pixels below the top of the canvas. */
-export function laneAt(show: Drawn, height: number, y: number): number {
-  return Math.min(Math.max(Math.floor((y - FLAGS) / laneHeight(show, height)), 0), Math.max(show.lanes - 1, 0))
+export function laneAt(run: Drawn, height: number, y: number): number {
+  return Math.min(Math.max(Math.floor((y - FLAGS) / laneHeight(run, height)), 0), Math.max(run.lanes - 1, 0))
 }
 
-/** What the lane does at that time. Bars of a lane follow each other. */
-export function barIn(show: Drawn, lane: number, at: number): Bar | null {
-  return show.bars.findLast((bar) => bar.lane === lane && bar.phase !== 'end' && bar.from <= at && bar.to >= at) ?? null
+/** The bar of the lane at that time. Bars of a lane follow each other. */
+export function barIn(run: Drawn, lane: number, at: number): Bar | null {
+  return run.bars.findLast((bar) => bar.lane === lane && bar.phase !== 'end' && bar.from <= at && bar.to >= at) ?? null
 }
 
-export function gantt(canvas: HTMLCanvasElement, show: Drawn, look: Look): void {
-  const drawing = surface(canvas)
+export function drawGantt(canvas: HTMLCanvasElement, run: Drawn, look: Look): void {
+  const drawing = prepareSurface(canvas)
   if (!drawing) return
   const { context, width, height } = drawing
   const { from, to } = look
   const place: Frame = {
-    from, to, until: show.lookAt ?? show.now, lane: laneHeight(show, height), x: (at) => ((at - from) / (to - from)) * width,
+    from, to, until: run.lookAt ?? run.now, lane: laneHeight(run, height), x: (at) => ((at - from) / (to - from)) * width,
   }
-  bars(context, show, place)
-  if (show.bars.length < NAMED) names(context, show, place)
-  axis(context, width, height - AXIS, ticks(from, to, Math.max(2, width / 110)), place.x)
-  flags(context, show, place, width, height)
-  if (look.carried) flags(context, { ...show, marks: [{ ...look.carried, done: false }] }, place, width, height)
+  drawBars(context, run, place)
+  if (run.bars.length < MOST_NAMED) drawNames(context, run, place)
+  drawAxis(context, width, height - AXIS, ticks(from, to, Math.max(2, width / 110)), place.x)
+  drawFlags(context, run, place, width, height)
+  if (look.carried) drawFlags(context, { ...run, marks: [{ ...look.carried, done: false }] }, place, width, height)
   context.strokeStyle = colour('ink')
   context.lineWidth = 1
-  line(context, place.x(place.until), FLAGS, height - AXIS)
-  if (show.cursor !== null) cursor(context, place, show.cursor, look.lane, height)
+  drawLine(context, place.x(place.until), FLAGS, height - AXIS)
+  if (run.cursor !== null) drawCursor(context, place, run.cursor, look.lane, height)
 }
 
-/** The chosen time, and the lane that is read there. */
-function cursor(context: CanvasRenderingContext2D, { lane, x }: Frame, at: number, row: number, height: number): void {
+/** Draws the chosen time, with a dot in the lane that is read out. */
+function drawCursor(context: CanvasRenderingContext2D, { lane, x }: Frame, at: number, row: number, height: number): void {
   context.strokeStyle = colour('accent')
   context.lineWidth = 2
-  line(context, x(at), FLAGS - 6, height - AXIS)
+  drawLine(context, x(at), FLAGS - 6, height - AXIS)
   context.fillStyle = colour('accent')
   context.beginPath()
   context.arc(x(at), FLAGS + (row + 0.5) * lane, 5, 0, 2 * Math.PI)
   context.fill()
 }
 
-function line(context: CanvasRenderingContext2D, at: number, top: number, bottom: number): void {
+function drawLine(context: CanvasRenderingContext2D, at: number, top: number, bottom: number): void {
   const x = Math.round(at) + 0.5
   context.beginPath()
   context.moveTo(x, top)
@@ -93,16 +94,16 @@ function line(context: CanvasRenderingContext2D, at: number, top: number, bottom
   context.stroke()
 }
 
-function bars(context: CanvasRenderingContext2D, show: Drawn, { from, to, until, lane, x }: Frame): void {
-  const drawn = new Float64Array(show.lanes).fill(-1)
-  const ends = { good: new Float64Array(show.lanes).fill(-9), bad: new Float64Array(show.lanes).fill(-9) }
-  for (const bar of show.bars) {
+function drawBars(context: CanvasRenderingContext2D, run: Drawn, { from, to, until, lane, x }: Frame): void {
+  const drawn = new Float64Array(run.lanes).fill(-1)
+  const ends = { good: new Float64Array(run.lanes).fill(-9), bad: new Float64Array(run.lanes).fill(-9) }
+  for (const bar of run.bars) {
     if (bar.from > until || bar.from > to || bar.to < from) continue
     const left = Math.max(x(bar.from), -10)
     const right = Math.min(x(Math.min(bar.to, until)), x(to) + 10)
     const top = FLAGS + bar.lane * lane + 3
     if (bar.phase === 'end') {
-      // Ends in the same place are one, but never a bad one behind a good one.
+      // Ends on the same pixel are drawn once, but good and bad ones separately, so that a good end never hides a bad one.
       const kind = bar.why === 'verified' ? 'good' : 'bad'
       if (left < (ends[kind][bar.lane] ?? -9) + 0.5) continue
       ends[kind][bar.lane] = left
@@ -110,18 +111,18 @@ function bars(context: CanvasRenderingContext2D, show: Drawn, { from, to, until,
       context.fillRect(left - 1, top, bar.why === 'verified' ? 2 : 4, lane - 6)
       continue
     }
-    // What would be drawn into the same half of a pixel as the bar before it cannot be seen.
+    // A bar within the same half pixel as the one before it would be invisible.
     if (right < (drawn[bar.lane] ?? -1) + 0.5) continue
     drawn[bar.lane] = right
     context.fillStyle = fill(context, `phase-${bar.phase}`, `phase-${bar.phase}-ink`, PATTERNS[bar.phase])
     const wide = Math.max(right - left, 0.5)
     context.fillRect(left, top, wide, lane - 6)
-    edge(context, left, top, wide, lane - 6)
+    drawEdge(context, left, top, wide, lane - 6)
   }
 }
 
-/** Each chunk's number at the beginning of each attempt at it, and what it waits for where there is room to say so. */
-function names(context: CanvasRenderingContext2D, show: Drawn, { from, to, until, lane, x }: Frame): void {
+/** Writes each chunk's number at the beginning of each attempt at it and, where there is room, what it waits for. */
+function drawNames(context: CanvasRenderingContext2D, run: Drawn, { from, to, until, lane, x }: Frame): void {
   const label = (text: string, left: number, middle: number, room: number): number => {
     const size = context.measureText(text).width
     if (size + 10 > room) return 0
@@ -131,13 +132,13 @@ function names(context: CanvasRenderingContext2D, show: Drawn, { from, to, until
     context.fillText(text, left + 5, middle)
     return size + 12
   }
-  const attemptOf = attempts(show.bars)
+  const attemptOf = attempts(run.bars)
   const named = new Set<Attempt>()
   const spacious = lane >= 18
-  // Chunk by chunk, so that its number comes before its words, and words never cover a number.
-  const free = new Float64Array(show.lanes)
+  // Goes chunk by chunk, so that a chunk's number comes before its words, and words never cover a number.
+  const free = new Float64Array(run.lanes)
   const write = (text: string, bar: Bar, end: number): void => {
-    // What began before the part that is shown is named where it comes into sight.
+    // A bar that began before the visible part is named where it comes into view.
     const left = Math.max(x(bar.from), free[bar.lane] ?? 0)
     const size = label(text, left, FLAGS + bar.lane * lane + lane / 2, x(Math.min(end, until)) - left)
     if (size > 0) free[bar.lane] = left + size
@@ -153,14 +154,14 @@ function names(context: CanvasRenderingContext2D, show: Drawn, { from, to, until
   }
 }
 
-function flags(context: CanvasRenderingContext2D, show: Pick<Drawn, 'marks'>, { from, to, x }: Frame, width: number, height: number): void {
+function drawFlags(context: CanvasRenderingContext2D, run: Pick<Drawn, 'marks'>, { from, to, x }: Frame, width: number, height: number): void {
   let free = 0
-  for (const mark of show.marks) {
+  for (const mark of run.marks) {
     if (mark.at < from || mark.at > to) continue
     const at = x(mark.at)
     context.strokeStyle = colour(mark.what === 'hold' ? 'held-ink' : 'bad')
     context.setLineDash(mark.done ? [] : [4, 3])
-    line(context, at, 4, height - AXIS)
+    drawLine(context, at, 4, height - AXIS)
     context.setLineDash([])
     const text = t.rehearse.happenings[mark.what]
     const size = context.measureText(text).width

@@ -1,4 +1,4 @@
-// A canvas that is as sharp as the screen, and the colours of the theme for it.
+// A canvas with the resolution of the screen, and the theme's colours for it.
 
 export interface Surface {
   context: CanvasRenderingContext2D
@@ -6,8 +6,8 @@ export interface Surface {
   height: number
 }
 
-/** The canvas, cleared, in CSS pixels; null while it has no size. */
-export function surface(canvas: HTMLCanvasElement): Surface | null {
+/** The cleared canvas, in CSS pixels; null while it has no size. */
+export function prepareSurface(canvas: HTMLCanvasElement): Surface | null {
   const { clientWidth, clientHeight } = canvas
   const context = canvas.getContext('2d')
   if (!context || clientWidth < 1 || clientHeight < 1) return null
@@ -27,29 +27,29 @@ export function surface(canvas: HTMLCanvasElement): Surface | null {
 
 const forced = matchMedia('(forced-colors: active)')
 
-/** Draws an edge around what was filled, where the system's colours do not tell a plain fill from the ground. */
-export function edge(context: CanvasRenderingContext2D, left: number, top: number, width: number, height: number): void {
+/** Outlines a filled area in forced-colours mode, where a plain fill may look like the background. */
+export function drawEdge(context: CanvasRenderingContext2D, left: number, top: number, width: number, height: number): void {
   if (!forced.matches || width < 3) return
   context.strokeStyle = colour('ink')
   context.lineWidth = 1
   context.strokeRect(left + 0.5, top + 0.5, width - 1, height - 1)
 }
 
-const known = new Map<string, string>()
-let knownFor = ''
+const colours = new Map<string, string>()
+let coloursFor = ''
 
-/** The theme's variable of that name. Asking the browser makes it lay out the page, so each is asked for once a theme. */
+/** The theme's variable of that name. Reading it makes the browser lay out the page, so each is read once per theme. */
 export function colour(name: string): string {
   const now = `${document.documentElement.dataset['theme'] ?? ''} ${forced.matches}`
-  if (now !== knownFor) {
-    known.clear()
+  if (now !== coloursFor) {
+    colours.clear()
     fills.clear()
-    knownFor = now
+    coloursFor = now
   }
-  let found = known.get(name)
+  let found = colours.get(name)
   if (found === undefined) {
     found = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()
-    known.set(name, found)
+    colours.set(name, found)
   }
   return found
 }
@@ -58,7 +58,7 @@ export type Pattern = 'plain' | 'stripes' | 'dots' | 'back' | 'cross'
 
 const fills = new Map<string, string | CanvasPattern>()
 
-/** A fill that differs from others by its pattern, not by its colour alone. */
+/** A fill that differs from others by its pattern and not only by its colour. */
 export function fill(context: CanvasRenderingContext2D, ground: string, ink: string, pattern: Pattern): string | CanvasPattern {
   const [back, front] = [colour(ground), colour(ink)]
   if (pattern === 'plain') return back

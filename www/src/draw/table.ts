@@ -1,13 +1,13 @@
-// A table of any length: only the rows that can be seen are there, and they are used again.
+// A table of any length. Only the visible rows exist as elements, and they are reused.
 import type { Plan } from '../core'
 import { instant, length, number } from '../format'
-import { order, type Sort } from '../state/order'
+import { rowOrder, type Sort } from '../state/order'
 import { reasonOf } from '../state/parts'
 import type { Spread } from '../state/volume'
 import { t } from '../texts/page'
 import type { Row } from '../types'
 
-/** As the style has it: fingers need more room. */
+/** The height of a row, as in the style sheet: fingers need more room. */
 const ROW = matchMedia('(pointer: coarse)').matches ? 44 : 30
 const SPARE = 8
 
@@ -22,7 +22,7 @@ interface Line {
   element: HTMLElement
   cells: HTMLElement[]
   part: number
-  /** What the last cell says. */
+  /** The text of the last cell. */
   why: string
 }
 
@@ -48,7 +48,7 @@ export class Rows {
     this.#body.setAttribute('role', 'rowgroup')
     this.#spacer.append(this.#body)
     scroller.append(this.#spacer)
-    scroller.addEventListener('scroll', () => this.#later(), { passive: true })
+    scroller.addEventListener('scroll', () => this.#drawSoon(), { passive: true })
     scroller.addEventListener('keydown', (event) => this.#key(event))
     this.#body.addEventListener('click', (event) => {
       const row = (event.target as Element).closest('[role=row]')
@@ -58,7 +58,7 @@ export class Rows {
     this.#sizes.observe(scroller)
   }
 
-  /** The table is gone, and with it the plan that it shows. */
+  /** Lets go of the plan: the table has been removed. */
   end(): void {
     this.#sizes.disconnect()
     this.#state = null
@@ -69,7 +69,7 @@ export class Rows {
     const { plan, selected, sort, spread } = state
     if (before && before.plan === plan && before.selected === selected && before.sort === sort && before.spread === spread) return
     this.#state = state
-    if (before?.plan !== plan || before.sort !== sort || before.spread !== spread) this.#order = order(plan, sort, spread)
+    if (before?.plan !== plan || before.sort !== sort || before.spread !== spread) this.#order = rowOrder(plan, sort, spread)
     if (before?.plan.summary.parts !== plan.summary.parts) this.#spacer.style.height = `${plan.summary.parts * ROW}px`
     if (before && before.sort !== sort) this.#scroller.scrollTop = 0
     if (selected !== null && (selected !== before?.selected || before.sort !== sort)) this.#reveal(this.#rowOf(selected))
@@ -92,7 +92,7 @@ export class Rows {
     else if (top + ROW > scrollTop + room) this.#scroller.scrollTop = top + ROW - room
   }
 
-  #later(): void {
+  #drawSoon(): void {
     if (this.#queued) return
     this.#queued = true
     requestAnimationFrame(() => {
@@ -126,7 +126,7 @@ export class Rows {
       ? Array.from({ length: count }, (_, place) => plan.rows(this.#partOf(first + place), this.#partOf(first + place) + 1)[0])
       : plan.rows(first, first + count)
     const shown = selected === null ? -1 : this.#rowOf(selected) - first
-    if (shown >= 0 && shown < count) set(this.#scroller, 'aria-activedescendant', `part-${selected}`)
+    if (shown >= 0 && shown < count) setAttribute(this.#scroller, 'aria-activedescendant', `part-${selected}`)
     else this.#scroller.removeAttribute('aria-activedescendant')
     this.#body.style.transform = `translateY(${first * ROW}px)`
     while (this.#lines.length < count) this.#lines.push(this.#line())
@@ -150,14 +150,14 @@ export class Rows {
     return { element, cells, part: -1, why: '' }
   }
 
-  /** Changes only what differs: most of a row stays as it is from one keystroke to the next. */
+  /** Changes only what differs: most of a row stays the same from one keystroke to the next. */
   #fill(line: Line, row: Row, place: number, selected: number | null): void {
     const { element, cells } = line
     line.part = this.#partOf(place)
-    set(element, 'id', `part-${line.part}`)
-    set(element, 'class', `row ${row.disposition}`)
-    set(element, 'aria-rowindex', String(place + 2))
-    set(element, 'aria-selected', String(line.part === selected))
+    setAttribute(element, 'id', `part-${line.part}`)
+    setAttribute(element, 'class', `row ${row.disposition}`)
+    setAttribute(element, 'aria-rowindex', String(place + 2))
+    setAttribute(element, 'aria-selected', String(line.part === selected))
     for (const [at, text] of this.#texts(row, line.part).entries()) {
       const cell = cells[at]
       if (cell && cell.textContent !== text) cell.textContent = text
@@ -165,7 +165,7 @@ export class Rows {
     const why = [reasonOf(row), row.age === 'aged' ? t.table.aged : ''].filter(Boolean).join(' · ')
     if (line.why === why) return
     line.why = why
-    cells.at(-1)?.replaceChildren(...why.split('`').map((piece, place) => (place % 2 === 1 ? code(piece) : piece)))
+    cells.at(-1)?.replaceChildren(...why.split('`').map((piece, place) => (place % 2 === 1 ? codeElement(piece) : piece)))
   }
 
   #texts(row: Row, part: number): string[] {
@@ -186,13 +186,13 @@ export class Rows {
   }
 }
 
-/** As `ticked` has it. */
-function code(text: string): HTMLElement {
+/** The element that `withCode` makes for text in backticks. */
+function codeElement(text: string): HTMLElement {
   const element = document.createElement('code')
   element.textContent = text
   return element
 }
 
-function set(element: HTMLElement, name: string, value: string): void {
+function setAttribute(element: HTMLElement, name: string, value: string): void {
   if (element.getAttribute(name) !== value) element.setAttribute(name, value)
 }

@@ -1,19 +1,19 @@
-// The timeline as people handle it. How it is moved and zoomed is in viewport.ts, what it looks like in band.ts.
+// How people use the timeline. `viewport.ts` pans and zooms, `band.ts` paints.
 import type { Plan } from '../core'
-import { ends, partAt } from '../state/parts'
+import { partAt, rangeOf } from '../state/parts'
 import type { Bucket } from '../state/counts'
-import { band } from './band'
-import { surface } from './surface'
+import { drawBand } from './band'
+import { prepareSurface } from './surface'
 import { Viewport } from './viewport'
 
-/** Where what is around the timeline scrolls, as the style has it. */
+/** The screens on which the surroundings of the timeline scroll, as in the style sheet. */
 const SCROLLING = matchMedia('(max-height: 500px), (max-width: 1000px)')
 
 export interface TimelineEvents {
   select: (part: number) => void
-  /** What is under the pointer: an instant, or nothing. */
+  /** The instant under the pointer; null when there is none. */
   hover: (at: number | null) => void
-  /** What is shown has changed. */
+  /** The visible time has changed. */
   moved: (from: number, to: number) => void
 }
 
@@ -31,7 +31,7 @@ export class Timeline {
     this.#canvas = canvas
     this.#events = events
     this.#view = new Viewport(canvas, {
-      limits: () => (this.#plan ? ends(this.#plan) : [0, 1]),
+      limits: () => (this.#plan ? rangeOf(this.#plan) : [0, 1]),
       middle: () => this.#middle(),
       tap: (at) => {
         const part = this.#plan ? partAt(this.#plan, at) : null
@@ -51,8 +51,8 @@ export class Timeline {
   }
 
   show(plan: Plan, selected: number | null, buckets: readonly Bucket[]): void {
-    const [first, last] = ends(plan)
-    const known = this.#plan ? ends(this.#plan) : [Number.NaN, Number.NaN]
+    const [first, last] = rangeOf(plan)
+    const known = this.#plan ? rangeOf(this.#plan) : [Number.NaN, Number.NaN]
     const jumped = selected !== null && selected !== this.#selected
     this.#plan = plan
     this.#selected = selected
@@ -70,7 +70,7 @@ export class Timeline {
     if (this.#plan) this.#view.zoom(factor)
   }
 
-  /** The selected part's middle while it is in sight, else that of what is shown. */
+  /** The middle of the selected part while it is visible, otherwise that of the visible time. */
   #middle(): number {
     const { from, to } = this.#view
     const part = this.#selected
@@ -117,9 +117,9 @@ export class Timeline {
 
   #draw(): void {
     if (!this.#plan || this.#plan.starts.length === 0) return
-    const drawing = surface(this.#canvas)
+    const drawing = prepareSurface(this.#canvas)
     if (!drawing) return
     const { from, to } = this.#view
-    band(drawing, { plan: this.#plan, from, to, selected: this.#selected, buckets: this.#buckets })
+    drawBand(drawing, { plan: this.#plan, from, to, selected: this.#selected, buckets: this.#buckets })
   }
 }

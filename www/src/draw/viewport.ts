@@ -1,22 +1,22 @@
-// A stretch of time that people move and zoom on a canvas: by wheel, drag, pinch and keys.
+// The visible stretch of time on a canvas, panned and zoomed by wheel, drag, pinch and keys.
 
-/** No closer than a second across the whole width. */
+/** The closest zoom: one second across the whole width. */
 const CLOSEST = 1000
-/** A press that moves less than this many pixels is a click. */
+/** A press that moves fewer pixels than this is a click. */
 const STILL = 4
 
 export interface ViewportEvents {
-  /** All that there is to see. */
+  /** All the time that can be shown. */
   limits: () => readonly [from: number, to: number]
-  /** What zooming by keys goes around. */
+  /** The instant that zooming by keys keeps in place. */
   middle: () => number
-  /** Somebody clicked or tapped there. */
+  /** The user clicked or tapped there. */
   tap: (at: number, clientY: number) => void
-  /** What is under the pointer: an instant, or nothing. */
+  /** The instant under the pointer; null when there is none. */
   hover: (at: number | null, clientY: number) => void
-  /** What is shown has changed. */
+  /** The visible time has changed. */
   moved: () => void
-  /** Whether the wheel zooms by itself; else only with Ctrl or Meta, so that it does not keep the page from scrolling. */
+  /** Whether the wheel zooms on its own. Otherwise it zooms only with Ctrl or Meta, so that the page can still be scrolled. */
   wheel: () => boolean
 }
 
@@ -56,7 +56,7 @@ export class Viewport {
     this.place(around - width * share, width)
   }
 
-  /** Shows that much from there, as far as there is something to see. */
+  /** Shows that length of time from there, kept within the limits. */
   place(from: number, width: number): void {
     const [first, last] = this.#events.limits()
     this.from = Math.max(first, Math.min(from, last - width))
@@ -70,7 +70,7 @@ export class Viewport {
     return this.from + ((clientX - box.left) / box.width) * this.width
   }
 
-  /** Keys that move and zoom, whatever is shown: what to do, if it is one of them. */
+  /** The action of a key that pans or zooms; undefined for any other key. */
   key(event: KeyboardEvent): (() => void) | undefined {
     if (event.ctrlKey || event.metaKey || event.altKey) return undefined
     const closer = (): void => this.zoom(0.5)
@@ -122,7 +122,7 @@ export class Viewport {
     if (other === undefined) {
       this.place(this.from + this.at(before) - this.at(event.clientX), this.width)
     } else {
-      // What was under the moving finger stays under it; the other finger's instant stays where it is.
+      // What was under the moving finger stays under it, and the other finger's instant stays where it is.
       const [was, is] = [before - other, event.clientX - other]
       if (Math.abs(was) > 8 && Math.abs(is) > 8 && was * is > 0) this.zoom(was / is, this.at(other))
     }

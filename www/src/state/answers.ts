@@ -1,4 +1,4 @@
-// What `genesys-purge serve` answers, as far as the page reads it. A test compares it with what the real server says.
+// The answers of `genesys-purge serve`, as far as the page reads them. A test compares these types with a real server's answers.
 import type { Accounting, ChunkView, Finding, Outcome, Report, Reported, WaitReason } from '../types'
 
 /** What the server says about itself. */
@@ -55,12 +55,12 @@ export interface Sums extends Pick<Report, 'outcome' | 'startedAt' | 'lastAt' | 
   messages: { delivered: number; pending: number; dead: number }
 }
 
-/** What of an audit record is drawn and listed. */
+/** The members of an audit record that are drawn and listed. */
 export interface AuditRecord {
   chunk: number
   attempt: number
   timestamp: string
-  status: string
+  status: ChunkView['state']
   event: { kind: string; reason?: WaitReason; outcome?: Outcome }
 }
 
@@ -69,7 +69,7 @@ export interface Line {
   record: AuditRecord
 }
 
-/** What is answered to what is asked. */
+/** The answer to each question. */
 export interface Answers {
   server: About
   runs: { now: string; runs: RunFacts[] }
@@ -77,16 +77,16 @@ export interface Answers {
   chunks: { chunks: ChunkView[]; next: number | null }
   audit: { records: Line[]; next: number | null }
   sums: Sums
-  /** Everything that the evidence's report says. */
+  /** The whole report of the evidence. */
   report: Reported
   evidence: { folder: string; files: { name: string; bytes: number }[] }
-  /** To whatever starts or changes a run. */
+  /** The answer to a request that starts or changes a run. */
   changed: { now: string; run: RunFacts }
-  /** To what is refused. */
+  /** The answer to a refused request. */
   problem: { status: number; title: string; detail: string; findings: Finding[] }
 }
 
-/** What a stream tells, by the name of its event. */
+/** The data of a stream's events, by event name. */
 export interface Events {
   chunk: ChunkView
   record: Line

@@ -1,34 +1,37 @@
-// What differs between two requests with their policies, member by member, wherever that shows: two plans may have the same windows
-// and delete different things.
-import { fields, type Documents, type Json } from './document'
+// Compares two requests with their policies, member by member, because two plans may have the same windows and still delete
+// different things.
+import { parseFields, type Documents, type Json } from './document'
 
 export interface Change {
   inPolicy: boolean
-  /** The names on the way to it, from the outside. */
+  /** The names of the members that lead to it, outermost first. */
   path: string[]
-  /** Undefined where there is none. */
+  /** Undefined where there is no such member. */
   before: Json | undefined
   after: Json | undefined
 }
 
 export function changes(before: Documents, after: Documents): Change[] {
-  const policy = (documents: Documents): Json | undefined => (documents.policy === null ? undefined : (fields(documents.policy) ?? undefined))
+  const policy = (documents: Documents): Json | undefined => (documents.policy === null ? undefined : (parseFields(documents.policy) ?? undefined))
   return [
-    ...inside(fields(before.request) ?? undefined, fields(after.request) ?? undefined, []).map((one) => ({ ...one, inPolicy: false })),
-    ...inside(policy(before), policy(after), []).map((one) => ({ ...one, inPolicy: true })),
+    ...differencesIn(parseFields(before.request) ?? undefined, parseFields(after.request) ?? undefined, []).map((one) => ({ ...one, inPolicy: false })),
+    ...differencesIn(policy(before), policy(after), []).map((one) => ({ ...one, inPolicy: true })),
   ]
 }
 
 type Place = Omit<Change, 'inPolicy'>
 
-function inside(before: Json | undefined, after: Json | undefined, path: string[]): Place[] {
+function differencesIn(before: Json | undefined, after: Json | undefined, path: string[]): Place[] {
   const [had, has] = [members(before), members(after)]
   if (had === null || has === null) return same(before, after) ? [] : [{ path, before, after }]
   const names = [...new Set([...had.keys(), ...has.keys()])]
-  return names.flatMap((name) => inside(had.get(name), has.get(name), [...path, name]))
+  return names.flatMap((name) => differencesIn(had.get(name), has.get(name), [...path, name]))
 }
 
-/** Members by their names: those of a list by their ids, or else by their places, from 1. Null for what is one value. */
+/**
+ * The members of a value by name; those of a list by their ids or, failing that, by their places from 1. Null for a value without
+ * members.
+ */
 function members(value: Json | undefined): Map<string, Json> | null {
   if (value === null || typeof value !== 'object') return null
   if (!Array.isArray(value)) return new Map(Object.entries(value))
@@ -38,5 +41,5 @@ function members(value: Json | undefined): Map<string, Json> | null {
   return new Map(value.map((item, place) => [named ? String(ids[place]) : String(place + 1), item]))
 }
 
-/** What is null is not there: that is how a request has no query. */
+/** Null counts as absent: a request without a query has `null` there. */
 const same = (before: Json | undefined, after: Json | undefined): boolean => JSON.stringify(before ?? null) === JSON.stringify(after ?? null)

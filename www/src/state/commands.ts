@@ -1,30 +1,30 @@
-// How a plan is carried out elsewhere: the exact command lines.
+// The exact command lines that carry a plan out elsewhere.
 import { t } from '../texts/handover'
-import { command, quoted } from './shell'
+import { command, shellQuoted } from './shell'
 
-/** What is carried out, and on whose word. */
+/** What is carried out, and who approves it. */
 export interface Handed {
-  /** What its files are named after. */
+  /** The base name of its files. */
   name: string
   digest: string
-  /** Empty, as long as the client is not known: a shell asks for it then. */
+  /** Empty until the client is known. The commands then use `$RUN`, and the shell stops if it is not set. */
   runId: string
-  /** Nobody, as long as nobody has been named: a shell refuses the command then. */
+  /** Empty until somebody is named. The command then uses `$APPROVER`, and the shell stops if it is not set. */
   approver: string
-  /** Whether there is a policy, which may have got other holds by then. */
+  /** Whether there is a policy. The commands name its file, as other holds may have been added by then. */
   policy: boolean
-  /** Whether whoever asks may not approve: then nobody approves by putting a file somewhere. */
+  /** Whether the policy wants a second person to approve. A file put into the bucket names none, so that way is then left out. */
   secondPerson: boolean
 }
 
 type Step = [name: string, text: string]
 
-/** Each with its name, ready for the shell. */
+/** Each command with its name, ready for the shell. */
 export function commands({ name, digest, runId, approver, policy, secondPerson }: Handed): { local: Step[]; aws: Step[] } {
   const plan = `${name}.plan.json`
   const inForce = policy ? ['--policy', 'policy.json'] : []
   const approvedBy = approver === '' ? { raw: '"${APPROVER:?}"' } : approver
-  const run = runId === '' ? '"${RUN:?}"' : quoted(runId)
+  const run = runId === '' ? '"${RUN:?}"' : shellQuoted(runId)
   const status = runId === '' ? { raw: `'{"action":"status","runId":"'${run}'"}'` } : JSON.stringify({ action: 'status', runId })
   const output = (key: string): string =>
     `$(${command('aws', 'cloudformation', 'describe-stacks', '--stack-name', 'genesys-purge', '--query', `Stacks[0].Outputs[?OutputKey==\`${key}\`].OutputValue`, '--output', 'text')})`

@@ -1,8 +1,8 @@
-// Reads counts by time: forgiving in formats (CSV with any separator, JSON in several shapes, the answer of an analytics query),
-// strict in values, and everything that could not be read is named with its reason.
+// Reads counts by time. Many formats are accepted (CSV with any separator, several shapes of JSON, the answer of an analytics
+// query), but values are read strictly, and everything that cannot be read is listed with the reason.
 import { t } from '../texts/dialogs'
-import { garbled } from './decode'
-import { table, type TableRow } from './table'
+import { isGarbled } from './decode'
+import { readTable, type TableRow } from './table'
 
 export interface Bucket {
   from: number
@@ -11,7 +11,7 @@ export interface Bucket {
 }
 
 export interface Unread {
-  /** From 1; the item's number in JSON. */
+  /** From 1; in JSON the number of the item. */
   line: number
   text: string
   why: string
@@ -25,9 +25,9 @@ export interface Counts {
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
-const MOST = 400_000
+const MOST_COUNTS = 400_000
 
-/** A time as written: where it begins, and its length if the way it is written says so. */
+/** A time as written: where it begins, and how long it is if its notation says so. */
 interface When {
   from: number
   length: number | null
@@ -38,7 +38,7 @@ interface Item {
   text: string
   when: unknown
   count: unknown
-  /** Why it is not read, whatever is in it. */
+  /** Why it is not read, whatever else it contains. */
   wrong?: string
 }
 
@@ -59,7 +59,7 @@ export function readCounts(text: string): Counts {
 function collect(items: Item[]): Counts {
   const unread: Unread[] = []
   const read: (When & { count: number; line: number; text: string })[] = []
-  for (const { line, text, when, count, wrong } of items.slice(0, MOST)) {
+  for (const { line, text, when, count, wrong } of items.slice(0, MOST_COUNTS)) {
     const time = readTime(when)
     const number = readCount(count)
     if (wrong !== undefined) unread.push({ line, text, why: wrong })
@@ -67,7 +67,7 @@ function collect(items: Item[]): Counts {
     else if (typeof number === 'string') unread.push({ line, text, why: number })
     else read.push({ ...time, count: number, line, text })
   }
-  if (items.length > MOST) unread.push({ line: MOST + 1, text: '', why: t.volume.tooMany })
+  if (items.length > MOST_COUNTS) unread.push({ line: MOST_COUNTS + 1, text: '', why: t.volume.tooMany })
   read.sort((a, b) => a.from - b.from)
   const step = stepOf(read)
   const buckets: Bucket[] = []
@@ -87,7 +87,10 @@ function collect(items: Item[]): Counts {
   return { buckets, unread: unread.sort((a, b) => a.line - b.line), merged }
 }
 
-/** Times of day without a length are as far apart as the closest two, at most a day; a single one is an hour. */
+/**
+ * The length of times of day that have none of their own: the distance between the closest two, at most a day; an hour if there is
+ * only one.
+ */
 function stepOf(read: readonly When[]): number {
   let step = DAY
   let several = false
@@ -123,7 +126,7 @@ function fromJson(value: unknown): Item[] {
   return fields.map(([when, count], place) => ({ line: place + 1, text: `${when}: ${JSON.stringify(count)}`.slice(0, 80), when, count }))
 }
 
-/** The answer of a conversation aggregate query: groups, each with intervals, each with metrics. */
+/** Reads the answer of a conversation aggregate query: groups, each with intervals, each with metrics. */
 function fromAnalytics(value: unknown): Item[] | null {
   const results = (value as { results?: unknown } | null)?.results
   if (!Array.isArray(results)) return null
@@ -138,34 +141,37 @@ function fromAnalytics(value: unknown): Item[] | null {
 }
 
 function fromTable(text: string): Item[] {
-  const rows = table(text, ' ').filter((row) => !row.text.startsWith('#'))
+  const rows = readTable(text, ' ').filter((row) => !row.text.startsWith('#'))
   const head = (rows[0]?.cells ?? []).map(plainName)
   const [when, count] = [head.findIndex((name) => WHEN.test(name)), head.findIndex((name) => COUNT.test(name))]
   const hasHead = when >= 0 || count >= 0 || !/\d/.test(rows[0]?.text ?? '')
   const columns = hasHead && when >= 0 && count >= 0 ? [when, count] : [0, 1]
   const most = hasHead ? head.length : 2
   return rows.slice(hasHead ? 1 : 0).map((row) => ({
-    line: row.line, text: row.text, when: row.cells[columns[0] ?? 0], count: row.cells[columns[1] ?? 1], ...wrongIn(row, most),
+    line: row.line, text: row.text, when: row.cells[columns[0] ?? 0], count: row.cells[columns[1] ?? 1], ...objectionTo(row, most),
   }))
 }
 
-/** A count with an unquoted separator of thousands has more cells than there are columns: its first digits are no count. */
-function wrongIn({ cells, open }: TableRow, most: number): { wrong?: string } {
-  if (cells.some(garbled)) return { wrong: t.policy.garbled }
+/**
+ * Why a row cannot be read, whatever its cells say. A row with more cells than columns may have an unquoted thousands separator, so
+ * that its count would be read wrong.
+ */
+function objectionTo({ cells, open }: TableRow, most: number): { wrong?: string } {
+  if (cells.some(isGarbled)) return { wrong: t.policy.garbled }
   if (open) return { wrong: t.policy.openQuote }
   return cells.findLastIndex((cell) => cell !== '') >= most ? { wrong: t.policy.tooManyCells(most) } : {}
 }
 
-/** The years 0001 to 9999: others are mistakes, and no calendar shows them. */
+/** The years 0001 to 9999. Others are mistakes, and no calendar shows them. */
 const [FIRST, LAST] = [Date.parse('0001-01-01T00:00:00Z'), Date.parse('9999-12-31T23:59:59.999Z')]
 
 function readTime(value: unknown): When | string {
-  const time = written(value)
+  const time = parseTime(value)
   return typeof time === 'string' || (time.from >= FIRST && time.from + (time.length ?? 1) - 1 <= LAST) ? time : t.volume.badTime
 }
 
-/** The time, UTC unless it names an offset, or why it is none. */
-function written(value: unknown): When | string {
+/** The time, in UTC unless it names an offset; otherwise the reason why it cannot be read. */
+function parseTime(value: unknown): When | string {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value > 1e11) return { from: value, length: null }
   if (typeof value !== 'string' || value.trim() === '') return t.volume.noTime
   const text = value.trim()
@@ -190,7 +196,7 @@ function written(value: unknown): When | string {
   return from === null ? t.volume.badTime : { from, length: null }
 }
 
-/** `Date.UTC` takes the years up to 99 for those of the last century. */
+/** `Date.UTC` takes years up to 99 as years of the last century. */
 const midnight = (year: number, month: number, day: number): number => new Date(0).setUTCFullYear(year, month - 1, day)
 
 function onDay(year: number, month: number, day: number): When | string {
@@ -199,7 +205,7 @@ function onDay(year: number, month: number, day: number): When | string {
   return made.getUTCMonth() === month - 1 && made.getUTCDate() === day ? { from, length: DAY } : t.volume.badTime
 }
 
-/** `2023-01-01T05:00Z`, `2023-01-01 05:00`, with seconds or an offset. */
+/** Reads `2023-01-01T05:00Z` or `2023-01-01 05:00`, also with seconds or an offset. */
 function instant(text: string): number | null {
   const found = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}(?::?\d{2})?(?::\d{2}(?:\.\d{1,9})?)?)\s*(Z|UTC|[+-]\d{2}:?\d{2})?$/i.exec(text)
   if (!found) return null
@@ -209,7 +215,7 @@ function instant(text: string): number | null {
   return Number.isNaN(ms) ? null : ms
 }
 
-/** A count: a whole number that is not negative, with or without separators of thousands. */
+/** Reads a count: a whole number of at least 0, with or without thousands separators. */
 function readCount(value: unknown): number | string {
   if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 0 ? value : t.volume.badCount
   if (typeof value !== 'string' || value.trim() === '') return t.volume.noCount

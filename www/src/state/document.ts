@@ -1,4 +1,5 @@
-// The request and the policy as texts, and changes to single fields of them. Texts, because what is planned is what is written.
+// The request and the policy as texts, and edits of single fields. They are kept as texts because core plans exactly what is
+// written.
 
 export interface Documents {
   request: string
@@ -8,8 +9,8 @@ export interface Documents {
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json }
 export type Fields = { [name: string]: Json }
 
-/** The text as an object, or null when it is none: then only the text itself can be edited. */
-export function fields(text: string): Fields | null {
+/** The text as an object; null when it is not one, so that only the text itself can be edited. */
+export function parseFields(text: string): Fields | null {
   try {
     const value = JSON.parse(text) as Json
     return value !== null && typeof value === 'object' && !Array.isArray(value) ? value : null
@@ -18,12 +19,12 @@ export function fields(text: string): Fields | null {
   }
 }
 
-/** Whether core could not even read that document: then its fields are not what its text says. */
-export function refused(findings: readonly { code: string; pointer: string }[], document: 'request' | 'policy'): boolean {
+/** Whether core could not read that document at all. Its fields may then not be what its text says. */
+export function isUnreadable(findings: readonly { code: string; pointer: string }[], document: 'request' | 'policy'): boolean {
   return findings.some(({ code, pointer }) => code.startsWith('json.') && pointer.startsWith('policy#') === (document === 'policy'))
 }
 
-export function at(value: Json | undefined, path: readonly (string | number)[]): Json | undefined {
+export function valueAt(value: Json | undefined, path: readonly (string | number)[]): Json | undefined {
   let here: Json | undefined = value
   for (const step of path) {
     if (here === null || typeof here !== 'object') return undefined
@@ -33,14 +34,14 @@ export function at(value: Json | undefined, path: readonly (string | number)[]):
 }
 
 export function textAt(value: Json | undefined, path: readonly (string | number)[]): string {
-  const found = at(value, path)
+  const found = valueAt(value, path)
   if (found === undefined || found === null) return ''
   return typeof found === 'string' ? found : JSON.stringify(found)
 }
 
-/** The text with one field set, or taken out when `value` is undefined. Everything else stays as it was. */
-export function change(text: string, path: readonly (string | number)[], value: Json | undefined): string {
-  const root = fields(text) ?? {}
+/** The text with one field set, or removed when `value` is undefined. Everything else keeps its value. */
+export function withField(text: string, path: readonly (string | number)[], value: Json | undefined): string {
+  const root = parseFields(text) ?? {}
   set(root, path, value)
   return JSON.stringify(root, null, 2)
 }
@@ -65,19 +66,22 @@ function set(root: Json, path: readonly (string | number)[], value: Json | undef
   set(holder[step] ?? null, rest, value)
 }
 
-/** The text with that item at the end of the list there, or taken out of it. */
-export function listed(text: string, path: readonly (string | number)[], item: string, on: boolean): string {
-  const found = at(fields(text) ?? {}, path)
+/** The text with that item at the end of the list there, or removed from it. */
+export function withListItem(text: string, path: readonly (string | number)[], item: string, on: boolean): string {
+  const found = valueAt(parseFields(text) ?? {}, path)
   const rest = Array.isArray(found) ? found.filter((other) => other !== item) : []
-  return change(text, path, on ? [...rest, item] : rest)
+  return withField(text, path, on ? [...rest, item] : rest)
 }
 
-/** Whole numbers as numbers; anything else stays the text that it is, for core to object to. */
-export function number(text: string): Json {
+/** A whole number as a number. Anything else stays text, for core to object to. */
+export function numberOrText(text: string): Json {
   return /^-?\d{1,15}$/.test(text.trim()) ? Number(text) : text
 }
 
-/** A date, year first, becomes its first instant, UTC. Everything else stays: a time of day without a zone is for core to object to. */
-export function instant(text: string): string {
+/**
+ * A date with the year first becomes its first instant in UTC. Anything else stays as it is: a time of day without a zone is for
+ * core to object to.
+ */
+export function dateToInstant(text: string): string {
   return text.trim().replace(/^(\d{4})([-/.])(\d\d)\2(\d\d)$/, '$1-$3-$4T00:00:00.000Z')
 }

@@ -1,6 +1,6 @@
-// Drafts that stay in this browser.
+// Drafts, which stay in this browser.
 import type { Documents } from './document'
-import { store, stored } from './stored'
+import { readStored, writeStored } from './stored'
 
 export interface Draft extends Documents {
   name: string
@@ -12,14 +12,17 @@ const MOST = 20
 
 export function drafts(): Draft[] {
   try {
-    const list = JSON.parse(stored('localStorage', KEY) ?? '[]') as unknown
+    const list = JSON.parse(readStored('localStorage', KEY) ?? '[]') as unknown
     return Array.isArray(list) ? (list as Draft[]).filter((d) => typeof d?.request === 'string') : []
   } catch {
     return []
   }
 }
 
-/** What became of it: a browser may have no room, or be told to keep nothing. No draft goes so that another one can come. */
+/**
+ * Keeps a draft and says what happened: a browser may have no room, or be set to store nothing. No draft is dropped to make room
+ * for another.
+ */
 export function keep(draft: Draft): 'kept' | 'replaced' | 'full' | 'notKept' {
   const all = drafts()
   const others = all.filter((other) => other.name !== draft.name)
@@ -32,4 +35,4 @@ export function forget(name: string): boolean {
   return write(drafts().filter((draft) => draft.name !== name))
 }
 
-const write = (list: Draft[]): boolean => store('localStorage', KEY, JSON.stringify(list))
+const write = (list: Draft[]): boolean => writeStored('localStorage', KEY, JSON.stringify(list))

@@ -1,4 +1,5 @@
-// Files that are dropped beside where they belong. A browser would open them in place of the page, and all that is not saved were gone.
+// Ignores files dropped where nothing takes them. A browser would open them in place of the page, and everything unsaved would be
+// lost.
 
 function refuse(event: DragEvent): void {
   if (event.defaultPrevented || !event.dataTransfer?.types.includes('Files')) return

@@ -1,20 +1,23 @@
-// The whole state in the part of the address after `#`, which no browser sends anywhere.
+// The view, the request and the policy in the part of the address after `#`, which browsers send to no server.
 import type { Documents } from './document'
 
 const VERSION = '1'
 
-/** The most bytes that an address stands for: more than any request and policy that can be planned. A short address can stand for a thousand times its length. */
-const MOST = 20_000_000
-/** Bytes that are unpacked at once. */
+/**
+ * The most bytes that an address may unpack to: more than any request and policy that can be planned. A short address can unpack to
+ * a thousand times its length.
+ */
+const MOST_BYTES = 20_000_000
+/** Bytes that are unpacked at a time. */
 const PIECE = 4096
 
-async function packed(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+async function compress(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   const piped = new Blob([bytes]).stream().pipeThrough(new CompressionStream('deflate-raw'))
   return new Uint8Array(await new Response(piped).arrayBuffer())
 }
 
-/** The text that these bytes stand for, or null when it would be too long: then the rest of it is not unpacked. */
-async function unpacked(bytes: Uint8Array<ArrayBuffer>): Promise<string | null> {
+/** The unpacked text; null when it would be too long, in which case unpacking stops there. */
+async function decompress(bytes: Uint8Array<ArrayBuffer>): Promise<string | null> {
   let at = 0
   const pieces = new ReadableStream<Uint8Array<ArrayBuffer>>({
     pull(controller) {
@@ -25,7 +28,7 @@ async function unpacked(bytes: Uint8Array<ArrayBuffer>): Promise<string | null> 
   })
   const reader = pieces.pipeThrough(new DecompressionStream('deflate-raw')).getReader()
   const read: Uint8Array<ArrayBuffer>[] = []
-  for (let size = 0; size <= MOST; ) {
+  for (let size = 0; size <= MOST_BYTES; ) {
     const { done, value } = await reader.read()
     if (done) return new Blob(read).text()
     size += value.length
@@ -35,7 +38,7 @@ async function unpacked(bytes: Uint8Array<ArrayBuffer>): Promise<string | null> 
   return null
 }
 
-function toText(bytes: Uint8Array): string {
+function toBase64Url(bytes: Uint8Array): string {
   let binary = ''
   for (let from = 0; from < bytes.length; from += 8192) {
     binary += String.fromCharCode(...bytes.subarray(from, from + 8192))
@@ -43,35 +46,35 @@ function toText(bytes: Uint8Array): string {
   return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
 }
 
-function toBytes(text: string): Uint8Array<ArrayBuffer> {
+function fromBase64Url(text: string): Uint8Array<ArrayBuffer> {
   const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'))
   return Uint8Array.from(binary, (c) => c.charCodeAt(0))
 }
 
-/** The address of these documents; null when it would stand for more than is read of one. */
+/** The address of these documents; null when they are too long to be read again. */
 export async function encode(view: string, documents: Documents): Promise<string | null> {
   const bytes = new TextEncoder().encode(JSON.stringify([documents.request, documents.policy]))
-  return bytes.length > MOST ? null : `#${view}/${VERSION}/${toText(await packed(bytes))}`
+  return bytes.length > MOST_BYTES ? null : `#${view}/${VERSION}/${toBase64Url(await compress(bytes))}`
 }
 
 export function viewOf(hash: string): string {
   return hash.replace(/^#/, '').split('/')[0] ?? ''
 }
 
-/** The documents in an address as it has them: the same documents are the same text. */
-export const packedIn = (hash: string): string => hash.slice(hash.indexOf('/'))
+/** The packed documents of an address. The same documents always have the same packed form. */
+export const packedPart = (hash: string): string => hash.slice(hash.indexOf('/'))
 
-/** Whether an address says that it holds documents, be they readable or not. */
+/** Whether an address claims to hold documents, readable or not. */
 export function holdsDocuments(hash: string): boolean {
   return hash.includes('/')
 }
 
-/** The documents in an address, or null when there are none that this page understands. */
+/** The documents of an address; null when it has none that this page understands. */
 export async function decode(hash: string): Promise<Documents | null> {
   const [, version, text] = hash.replace(/^#/, '').split('/')
   if (version !== VERSION || !text) return null
   try {
-    const value = JSON.parse((await unpacked(toBytes(text))) ?? '') as unknown
+    const value = JSON.parse((await decompress(fromBase64Url(text))) ?? '') as unknown
     if (!Array.isArray(value) || typeof value[0] !== 'string') return null
     return { request: value[0], policy: typeof value[1] === 'string' ? value[1] : null }
   } catch {

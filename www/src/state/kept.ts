@@ -1,17 +1,17 @@
-// What a reload brings back beside the request and the policy, which the address has. It goes with the tab.
-import { store, stored } from './stored'
+// What a reload restores besides the request and the policy, which are in the address. It is lost with the tab.
+import { readStored, writeStored } from './stored'
 
 const KEY = 'genesys-purge.kept.'
 
-/** Keeps it under that name; null keeps nothing. */
+/** Keeps a value under that name; null removes it. */
 export function keep(name: string, value: unknown): void {
-  store('sessionStorage', KEY + name, value === null ? null : JSON.stringify(value))
+  writeStored('sessionStorage', KEY + name, value === null ? null : JSON.stringify(value))
 }
 
-/** What was kept under that name, or null. */
-export function kept(name: string): unknown {
+/** The value that was kept under that name, or null. */
+export function recall(name: string): unknown {
   try {
-    return JSON.parse(stored('sessionStorage', KEY + name) ?? 'null')
+    return JSON.parse(readStored('sessionStorage', KEY + name) ?? 'null')
   } catch {
     return null
   }

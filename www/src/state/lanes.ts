@@ -1,16 +1,16 @@
-// A run as lanes over time, from the records of its audit log: the same picture before and after a reload.
+// A run as lanes over time, from the records of its audit log. A reload shows the same picture.
 import type { Line } from './answers'
 import { Tracks, type Bar } from './tracks'
 
-/** Bars that are kept: more cannot be told apart. */
-const MOST = 6000
+/** The most bars that are kept: more could not be told apart. */
+const MOST_BARS = 6000
 
 export class Lanes {
-  /** When the first record that is shown was written, and the time up to which bars go. */
+  /** The time of the first record that is shown, and the time up to which bars extend. */
   begun = 0
   now = 0
   readonly lookAt = null
-  /** The time that somebody chose to read; null is the latest. */
+  /** The time that the user chose to read; null is the latest. */
   cursor: number | null = null
   readonly marks = []
   standing = { over: true }
@@ -31,7 +31,7 @@ export class Lanes {
 
   note({ record }: Line): void {
     const { chunk, event } = record
-    // What was accepted is no longer being submitted, though the record was written by the submit.
+    // The record of an accepted submit still says that the chunk is submitting, though that is over.
     const state = event.kind !== 'submitted' ? record.status : this.#api === 'recordingJobs' ? 'preparing' : 'deleting'
     const at = Date.parse(record.timestamp)
     if (this.begun === 0) this.begun = at
@@ -39,22 +39,22 @@ export class Lanes {
     const outcome = event.kind === 'finished' ? (event.outcome ?? null) : null
     const wait = event.kind === 'waiting' ? (event.reason ?? null) : null
     this.#tracks.note(chunk, at, { state, wait, outcome })
-    if (this.bars.length > MOST) {
-      this.#tracks.bars = this.bars.slice(MOST / 2)
+    if (this.bars.length > MOST_BARS) {
+      this.#tracks.bars = this.bars.slice(MOST_BARS / 2)
       this.begun = this.bars[0]?.from ?? this.begun
     }
   }
 
-  /** What is under way goes on until then. */
-  until(now: number): void {
+  /** Extends the bars of everything under way to that time. */
+  extendTo(now: number): void {
     this.standing.over = this.#tracks.idle
     if (this.standing.over) return
     this.now = Math.max(this.now, now)
-    this.#tracks.until(this.now)
+    this.#tracks.extendTo(this.now)
   }
 
-  /** Nobody carries the run out: what is open stands still. */
-  rest(): void {
+  /** Stops extending the bars: nothing carries the run out, so open chunks stand still. */
+  stop(): void {
     this.standing.over = true
   }
 }

@@ -1,16 +1,16 @@
-// Questions about the parts of a plan that the page asks often: which part an instant lies in, which number a chunk has.
+// What the page often asks about the parts of a plan: which part an instant is in, which number a chunk has.
 import type { Plan } from '../core'
 import type { Row } from '../types'
 
-/** Why a part is kept. That a chunk is one, and which, is said by its number. */
+/** Why a part is kept; empty for a chunk, whose number says enough. */
 export const reasonOf = ({ chunk, reason }: Row): string => (chunk === null ? reason : '')
 
-/** First and last instant of the range; [0, 1] while there is none. */
-export function ends(plan: Plan): [number, number] {
+/** The first and last instant of the range; [0, 1] while there is none. */
+export function rangeOf(plan: Plan): [number, number] {
   return [plan.starts[0] ?? 0, plan.ends[plan.ends.length - 1] ?? 1]
 }
 
-/** The part that an instant lies in: the parts are in order and leave no gap. */
+/** The part that an instant is in. Parts are in order and have no gaps. */
 export function partAt(plan: Plan, at: number): number | null {
   let low = 0
   let high = plan.starts.length - 1
@@ -23,24 +23,24 @@ export function partAt(plan: Plan, at: number): number | null {
   return low
 }
 
-/** The part of another plan that begins and ends where this one does; null when there is none. */
+/** The part of another plan with the same beginning and end; null when there is none. */
 export function samePart(plan: Plan, part: number, other: Plan): number | null {
   const there = partAt(other, plan.starts[part] ?? 0)
   return there !== null && other.starts[there] === plan.starts[part] && other.ends[there] === plan.ends[part] ? there : null
 }
 
-let counted: { plan: Plan; before: Uint32Array } | null = null
+let chunkNumbers: { plan: Plan; before: Uint32Array } | null = null
 
-/** Number of a part's chunk, from 1; of a part that is kept, that of the chunk before it. */
+/** The number of a part's chunk, from 1. For a kept part, that of the last chunk before it. */
 export function chunkNumber(plan: Plan, part: number): number {
-  if (counted?.plan !== plan) {
+  if (chunkNumbers?.plan !== plan) {
     const before = new Uint32Array(plan.dispositions.length)
     let chunks = 0
     for (let at = 0; at < before.length; at += 1) {
       if (plan.dispositions[at] === 0) chunks += 1
       before[at] = chunks
     }
-    counted = { plan, before }
+    chunkNumbers = { plan, before }
   }
-  return counted.before[part] ?? 0
+  return chunkNumbers.before[part] ?? 0
 }

@@ -1,5 +1,5 @@
-// A plan file as somebody saved it: the request and the policy are in it, and the digest of the plan that they made then.
-import { fields } from './document'
+// A saved plan file: it has the request, the policy, and the digest of the plan that they made at the time.
+import { parseFields } from './document'
 
 export interface PlanFile {
   request: string
@@ -7,9 +7,9 @@ export interface PlanFile {
   digest: string
 }
 
-/** What is in a plan file, or null when the text is none. */
+/** The contents of a plan file; null when the text is not one. */
 export function readPlanFile(text: string): PlanFile | null {
-  const file = fields(text)
+  const file = parseFields(text)
   const { request, policy = null, planDigest: digest } = file ?? {}
   if (typeof digest !== 'string' || typeof request !== 'object' || request === null) return null
   const pretty = (value: unknown): string => JSON.stringify(value, null, 2)

@@ -1,13 +1,13 @@
-// Where in a JSON text the value of a pointer stands, so that a finding leads to it in the text, too.
+// Finds the value of a JSON pointer in a text, so that a finding can lead there.
 
-/** First and last place of the value, or of the nearest one around it that is there; null when the text cannot be followed. */
+/** Where the value begins and ends or, if it is missing, the nearest value around it; null when the text cannot be followed. */
 export function placeOf(text: string, pointer: string): [number, number] | null {
   const path = pointer.replace(/^[^#]*#/, '').split('/').slice(1).map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
   let at = 0
   const blank = (): void => {
     while (/\s/.test(text[at] ?? '')) at += 1
   }
-  /** Steps over a text; gives what it says. */
+  /** Steps over a string and returns its value. */
   const quoted = (): string => {
     const from = at
     at += 1

@@ -1,9 +1,9 @@
-// Legal holds and retention rules as rows of a spreadsheet, pasted or dropped. Only the shape is read here: what a cell says is
-// for core to judge, so that one judge finds everything.
+// Reads legal holds and retention rules from the rows of a spreadsheet, pasted or dropped. Only the shape is read here. Core judges
+// what the cells say, so that all findings come from one place.
 import type { Unread } from './counts'
-import { garbled } from './decode'
-import { instant, number, type Json } from './document'
-import { table, type TableRow } from './table'
+import { isGarbled } from './decode'
+import { dateToInstant, numberOrText, type Json } from './document'
+import { readTable, type TableRow } from './table'
 import { t } from '../texts/dialogs'
 
 export type Kind = 'holds' | 'retention'
@@ -31,53 +31,54 @@ const NAMES: [RegExp, Field][] = [
   [/^(jurisdiction|region)$/, 'jurisdiction'],
 ]
 
-/** Rows of a spreadsheet or a JSON list; `wanted` says what they are when no heading does. */
+/** Reads rows of a spreadsheet or a JSON list. `wanted` says what they are when no heading does. */
 export function readRows(text: string, wanted: Kind): Pasted {
   const given = text.replace(/^\uFEFF/, '')
   if (/^\s*[[{]/.test(given)) return fromJson(given.trim(), wanted)
-  const rows = table(given, '')
+  const rows = readTable(given, '')
   const place = rows.slice(0, HEAD_WITHIN).findIndex(isHead)
   const head = rows[place]
   const known = (head?.cells ?? []).map(fieldOf)
   const kind: Kind = head ? (known.includes('minAgeDays') || known.includes('basis') ? 'retention' : 'holds') : wanted
-  // A hold of one cell would be one on everything: what stands alone above the rows is none, and is not passed over in silence.
+  // A hold with one cell would hold everything. So a cell that stands alone above the rows is not read as a hold, but listed as
+  // unread.
   const titles = head ? rows.slice(0, place) : rows.slice(0, isTitle(rows) ? 1 : 0)
   const unread: Unread[] = titles.map(({ line, text }) => ({ line, text, why: t.policy.isTitle }))
   const own: readonly (Field | null)[] = kind === 'holds' ? HOLD : RULE
-  const columns = head ? headings(head, own, unread) : own
+  const columns = head ? readHeadings(head, own, unread) : own
   const read = rows.slice(head ? place + 1 : titles.length).flatMap((row) => {
-    const why = row.cells.some(garbled) ? t.policy.garbled
+    const why = row.cells.some(isGarbled) ? t.policy.garbled
       : row.open ? t.policy.openQuote
       : row.cells.length > columns.length ? t.policy.tooManyCells(columns.length)
       : row.cells.some((cell, at) => cell !== '' && head?.cells[at] === '') ? t.policy.noHeading
       : isUndivided(row) ? t.policy.undivided : null
-    if (why === null) return [kind === 'holds' ? hold(row.cells, columns) : rule(row.cells, columns)]
+    if (why === null) return [kind === 'holds' ? toHold(row.cells, columns) : toRule(row.cells, columns)]
     unread.push({ line: row.line, text: row.text, why })
     return []
   })
   return { kind, rows: read, unread }
 }
 
-/** Headings stand in one of so many rows, below titles. */
+/** Headings are looked for in the first rows only, below titles. */
 const HEAD_WITHIN = 5
 
-/** Headings have names that are known; where only one is, what holds no number and is the first row is taken for headings, too. */
+/** Whether a row has headings: at least two known names. One is enough in the first row if it has no digits. */
 function isHead({ cells, text }: TableRow, place: number): boolean {
   const named = cells.map(fieldOf).filter((field) => field !== null).length
   return named >= 2 || (named === 1 && place === 0 && !/\d/.test(text))
 }
 
-const filled = ({ cells }: TableRow): string[] => cells.filter((cell) => cell !== '')
+const filledCells = ({ cells }: TableRow): string[] => cells.filter((cell) => cell !== '')
 
-/** Whether the first row is one cell above rows of several, as spreadsheets write titles: with empty cells behind it, or without. */
+/** Whether the first row is a title: one cell, with or without empty cells after it, above rows that have several. */
 const isTitle = ([first, ...others]: readonly TableRow[]): boolean =>
-  first !== undefined && filled(first).length === 1 && others.some((row) => filled(row).length > 1)
+  first !== undefined && filledCells(first).length === 1 && others.some((row) => filledCells(row).length > 1)
 
-/** Whether all of a row is one cell that has separators in it: not those of the other rows. */
-const isUndivided = (row: TableRow): boolean => filled(row).length === 1 && /[,;|\t]/.test(filled(row)[0] ?? '')
+/** Whether a row is a single cell with separators in it, other than those of the other rows. */
+const isUndivided = (row: TableRow): boolean => filledCells(row).length === 1 && /[,;|\t]/.test(filledCells(row)[0] ?? '')
 
-/** The field of each column; what is in a column without one is not read, and that is said. */
-function headings(row: TableRow, own: readonly (Field | null)[], unread: Unread[]): (Field | null)[] {
+/** The field of each column. A column without one is not read, and is listed as unread. */
+function readHeadings(row: TableRow, own: readonly (Field | null)[], unread: Unread[]): (Field | null)[] {
   const columns: (Field | null)[] = []
   for (const name of row.cells) {
     const field = fieldOf(name)
@@ -95,11 +96,11 @@ function fromJson(text: string, wanted: Kind): Pasted {
     const inside = (name: Kind): Json | undefined => (value && typeof value === 'object' && !Array.isArray(value) ? value[name] : undefined)
     const kind = Array.isArray(value) || inside(wanted) !== undefined ? wanted : wanted === 'holds' ? 'retention' : 'holds'
     const list = Array.isArray(value) ? value : (inside(kind) ?? [value])
-    const unread = others(value, kind)
+    const unread = otherMembers(value, kind)
     const rows = (Array.isArray(list) ? list : [list]).filter((row, place) => {
       const text = JSON.stringify(row)
-      if (garbled(text)) unread.push({ line: place + 1, text: text.slice(0, 80), why: t.policy.garbled })
-      return !garbled(text)
+      if (isGarbled(text)) unread.push({ line: place + 1, text: text.slice(0, 80), why: t.policy.garbled })
+      return !isGarbled(text)
     })
     return { kind: list === value || inside(kind) !== undefined ? kind : wanted, rows, unread }
   } catch (why) {
@@ -107,8 +108,8 @@ function fromJson(text: string, wanted: Kind): Pasted {
   }
 }
 
-/** What else is in a policy whose rows are taken: it stays out, and that is said. */
-function others(value: Json, kind: Kind): Unread[] {
+/** The other members of a policy whose rows are taken. They are left out, and listed as unread. */
+function otherMembers(value: Json, kind: Kind): Unread[] {
   if (value === null || typeof value !== 'object' || Array.isArray(value) || value[kind] === undefined) return []
   return Object.entries(value)
     .filter(([name, held]) => name !== kind && name !== 'version' && !(Array.isArray(held) && held.length === 0))
@@ -116,16 +117,16 @@ function others(value: Json, kind: Kind): Unread[] {
 }
 
 function fieldOf(name: string): Field | null {
-  // The page's own headings say more than a name: `From, UTC`, `To, not included`, `Region, if only one`.
+  // The page's own headings say more than the name: `From, UTC`, `To, not included`, `Region, if only one`.
   const plain = name.toLowerCase().replaceAll(/[^a-z]/g, '').replaceAll(/^legal(?=hold)|notincluded|utc$|ifonlyone$/g, '')
   return NAMES.find(([pattern]) => pattern.test(plain))?.[1] ?? null
 }
 
 const words = (text: string): string[] => text.split(/[\s,;|]+/).filter((word) => word !== '')
 
-function hold(row: string[], columns: readonly (Field | null)[]): Json {
+function toHold(row: string[], columns: readonly (Field | null)[]): Json {
   const cell = (field: Field): string => row[columns.indexOf(field)] ?? ''
-  const range = { ...(cell('from') ? { start: instant(cell('from')) } : {}), ...(cell('to') ? { end: instant(cell('to')) } : {}) }
+  const range = { ...(cell('from') ? { start: dateToInstant(cell('from')) } : {}), ...(cell('to') ? { end: dateToInstant(cell('to')) } : {}) }
   return {
     id: cell('id'),
     ...(cell('matter') ? { matter: cell('matter') } : {}),
@@ -136,11 +137,11 @@ function hold(row: string[], columns: readonly (Field | null)[]): Json {
   }
 }
 
-function rule(row: string[], columns: readonly (Field | null)[]): Json {
+function toRule(row: string[], columns: readonly (Field | null)[]): Json {
   const cell = (field: Field): string => row[columns.indexOf(field)] ?? ''
   return {
     recordTypes: words(cell('recordTypes')),
-    minAgeDays: number(cell('minAgeDays')),
+    minAgeDays: numberOrText(cell('minAgeDays')),
     basis: cell('basis'),
     ...(cell('jurisdiction') ? { jurisdiction: cell('jurisdiction') } : {}),
   }

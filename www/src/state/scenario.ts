@@ -1,4 +1,4 @@
-// The world that a rehearsal takes place in: a simulated tenant with data where the plan deletes, and what goes wrong there.
+// The world of a rehearsal: a simulated tenant with data where the plan deletes, and the faults in it.
 import type { Plan } from '../core'
 
 export interface Settings {
@@ -7,22 +7,22 @@ export interface Settings {
   jobSeconds: number
   latencyMs: number
   lagSeconds: number
-  /** What a hold placed in the middle keeps; the last chunk when empty. */
+  /** The window of a hold placed during the run; the last chunk when empty. */
   hold: { start: string; end: string }
   faults: FaultName[]
 }
 
-/** What can go wrong from the beginning, by a rule. */
+/** The faults that can occur from the beginning, by a rule. */
 export const FAULTS = ['rateLimited', 'lostSubmit', 'down', 'garbage', 'leave', 'stuck', 'revoked', 'holdMidRun'] as const
 export type FaultName = (typeof FAULTS)[number]
-/** What can be made to happen in the middle of a run: once, at the next call that it fits. */
+/** The events that can be triggered during a run. Each happens once, at the next call that it fits. */
 export const HAPPENINGS = ['hold', 'rateLimited', 'lostSubmit', 'down', 'garbage', 'leave', 'stuck', 'revoked'] as const
 export type Happening = (typeof HAPPENINGS)[number]
 
 /** A fault of the simulated tenant. */
 type Fault = Exclude<Happening, 'hold'>
 
-/** Each fault: the calls that it fits, by what they are for, what it does to one, and which of them it hits by its rule. */
+/** For each fault: the kind of call that it fits, what it does to it, and which of these calls it hits when it occurs by its rule. */
 const TABLE: Record<Fault, { on: 'any' | 'submit' | 'status'; do: object; hits: { every: number } | { nth: number[] } }> = {
   rateLimited: { on: 'any', do: { kind: 'rateLimited', retryAfter: '5' }, hits: { every: 5 } },
   lostSubmit: { on: 'submit', do: { kind: 'dropAfter' }, hits: { nth: [2] } },
@@ -33,18 +33,18 @@ const TABLE: Record<Fault, { on: 'any' | 'submit' | 'status'; do: object; hits: 
   revoked: { on: 'any', do: { kind: 'revokeToken' }, hits: { nth: [9] } },
 }
 
-/** What the calls of recording jobs are called, where another name stands in the table. */
+/** The names of those kinds of call with recording jobs, where they differ. */
 const JOB: Record<string, string> = { submit: 'job.create', status: 'job.get' }
 
-function fault(name: Fault, api: string, when: object): object {
+function faultOf(name: Fault, api: string, when: object): object {
   const { on, do: does } = TABLE[name]
   return { on: (api === 'recordingJobs' ? JOB[on] : undefined) ?? on, do: does, ...when }
 }
 
-/** A fault that hits the next call that it fits, and no other. */
-export const once = (name: Fault, api: string): object => fault(name, api, { limit: 1 })
+/** A fault that hits only the next call that it fits. */
+export const faultOnce = (name: Fault, api: string): object => faultOf(name, api, { limit: 1 })
 
-/** The world to rehearse in. It has conversations where the plan deletes, however long its range is. */
+/** The scenario of a rehearsal. It has conversations all over the plan's range, however long that is. */
 export function scenario(plan: Pick<Plan, 'starts' | 'ends' | 'dispositions'>, api: string, settings: Settings): object {
   const from = plan.starts[0] ?? 0
   const to = plan.ends[plan.ends.length - 1] ?? from + 1
@@ -61,11 +61,11 @@ export function scenario(plan: Pick<Plan, 'starts' | 'ends' | 'dispositions'>, a
     recordingJobs: { processingSeconds: settings.jobSeconds },
     analytics: { indexLagSeconds: settings.lagSeconds },
     ...(settings.faults.includes('holdMidRun') && last ? { holdMidRun: { afterSubmits: 2, window: last } } : {}),
-    faults: settings.faults.flatMap((name) => (name === 'holdMidRun' ? [] : [fault(name, api, TABLE[name].hits)])),
+    faults: settings.faults.flatMap((name) => (name === 'holdMidRun' ? [] : [faultOf(name, api, TABLE[name].hits)])),
   }
 }
 
-/** What a hold keeps that nobody has set to something else. */
+/** The window of a hold unless the user sets another: the last chunk. */
 export function lastChunk(plan: Pick<Plan, 'starts' | 'ends' | 'dispositions'>): { start: string; end: string } | null {
   for (let part = plan.starts.length - 1; part >= 0; part -= 1) {
     if (plan.dispositions[part] === 0) {

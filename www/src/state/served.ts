@@ -1,7 +1,7 @@
-// The server that this page came from, when it is `genesys-purge serve`: its token, and asking it.
+// The server that this page came from, if it is `genesys-purge serve`: its token, and requests to it.
 import type { About, Answers } from './answers'
 import type { Finding } from '../types'
-import { store, stored } from './stored'
+import { readStored, writeStored } from './stored'
 
 const KEY = 'genesys-purge.token'
 
@@ -9,15 +9,15 @@ let token: string | null = null
 let about: About | null = null
 let locked = false
 
-/** Takes the token out of the address that the server printed, before anybody copies the address; a reload finds it here. Whether there was one. */
+/** Takes the token out of the printed address before anybody can copy it, and keeps it for a reload. False if the address has none. */
 export function takeToken(): boolean {
   const given = /^#token\/([\w-]+)$/.exec(location.hash)?.[1]
-  // A browser that keeps nothing asks for the printed address again after a reload.
-  if (given) store('sessionStorage', KEY, given)
-  token = given ?? stored('sessionStorage', KEY)
+  // Where the browser stores nothing, the printed address is needed again after a reload.
+  if (given) writeStored('sessionStorage', KEY, given)
+  token = given ?? readStored('sessionStorage', KEY)
   if (given === undefined) return false
   locked = false
-  // Another start may be for another tenant.
+  // The server may have been started again, for another tenant.
   about = null
   history.replaceState(null, '', '#watch')
   return true
@@ -25,12 +25,12 @@ export function takeToken(): boolean {
 
 /** Whether the page was opened at the address that a server printed. */
 export const isServed = (): boolean => token !== null
-/** The server, once it has answered. */
+/** What the server says about itself, once it has answered. */
 export const server = (): About | null => about
-/** Whether the server does not take the token, if this page has one: it may have been started again since. */
+/** Whether the server refuses this page's token, or wants one that the page does not have. It may have been started again since. */
 export const isLocked = (): boolean => locked
 
-/** Why the server did not do what it was asked. */
+/** Why the server refused a request. */
 export class Refusal extends Error {
   readonly status: number
   readonly findings: Finding[]
@@ -42,7 +42,7 @@ export class Refusal extends Error {
   }
 }
 
-/** One request to the server. The token goes into a header, never into an address. */
+/** Sends one request. The token goes into a header, never into an address. */
 export async function send(path: string, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers(init.headers)
   headers.set('authorization', `Bearer ${token ?? ''}`)
@@ -64,19 +64,19 @@ export async function post<T>(path: string, body: unknown): Promise<T> {
   return (await (await send(path, init)).json()) as T
 }
 
-/** Asks the server what it is. */
-export async function meet(): Promise<void> {
+/** Asks the server about itself. */
+export async function fetchAbout(): Promise<void> {
   about = await ask<Answers['server']>('/server')
 }
 
-let knocked = false
+let hasLooked = false
 
-/** Whoever opens the page without the token may still have it from a server: asked once, which answers nothing but that it wants one. */
-export async function knock(paint: () => void): Promise<void> {
-  if (knocked || locked || token !== null) return
-  knocked = true
-  await meet().catch((why: unknown) => {
-    // A token may have come in the meantime; and whatever else hosts the page may have a 401 of its own.
+/** Finds out whether a page without a token came from a server: asks it once, to which a server answers only that it wants a token. */
+export async function lookForServer(paint: () => void): Promise<void> {
+  if (hasLooked || locked || token !== null) return
+  hasLooked = true
+  await fetchAbout().catch((why: unknown) => {
+    // A token may have arrived in the meantime, and another host may have a 401 of its own.
     locked = token === null && why instanceof Refusal && why.findings[0]?.code === 'server.token'
   })
   paint()

@@ -1,14 +1,14 @@
-// What the page knows, and the one way to change it.
+// What the page knows, and the only way to change it.
 import { plan, type Plan } from '../core'
 import { Q1, examples } from '../examples'
 import * as beyond from './beyond'
-import { at, fields, type Documents } from './document'
-import { decode, encode, holdsDocuments, packedIn, viewOf } from './fragment'
-import { keep, kept } from './kept'
+import { parseFields, valueAt, type Documents } from './document'
+import { decode, encode, holdsDocuments, packedPart, viewOf } from './fragment'
+import { keep, recall } from './kept'
 import { NATURAL, type Sort } from './order'
 import { samePart } from './parts'
 import { takeToken } from './served'
-import { store, stored } from './stored'
+import { readStored, writeStored } from './stored'
 import { dropUnsaved, keepUnsaved, takeUnsaved } from './unsaved'
 
 export const VIEWS = ['plan', 'compare', 'rehearse', 'watch', 'evidence'] as const
@@ -19,10 +19,10 @@ export type Theme = 'auto' | 'light' | 'dark'
 export interface State {
   view: View
   documents: Documents
-  /** Whether the address holds a plan that cannot be read: what is shown is not that plan. */
+  /** Whether the plan in the address cannot be read, so that something else is shown. */
   damaged: boolean
   plan: Plan
-  /** Row of the table that the inspector shows. */
+  /** The row of the table that the inspector shows. */
   selected: number | null
   requestAsText: boolean
   policyAsText: boolean
@@ -31,27 +31,30 @@ export interface State {
   baseline: { documents: Documents; plan: Plan } | null
   theme: Theme
   dialog: 'palette' | 'keys' | 'drafts' | 'volume' | 'holds' | 'retention' | 'execute' | null
-  /** Counts dialogs, so that one is told from the next of its kind. */
+  /** Counts dialogs, to tell one from the next of its kind. */
   opened: number
   said: string
-  /** Whether what is said is that something went wrong. */
+  /** Whether `said` reports an error. */
   wrong: boolean
-  /** Whether the address cannot hold the request: then it holds an older one. */
+  /** Whether the request is too large for the address, which then holds an older one. */
   tooLarge: boolean
 }
 
 const THEME_KEY = 'genesys-purge.theme'
 const PIN = 'pin'
-const QUIET = 400
+const TYPING_PAUSE_MS = 400
 
 let state: State
 let paint: () => void = () => undefined
-/** An edit that the address does not have yet. */
+/** The timer of an edit that is not in the address yet. */
 let pending: ReturnType<typeof setTimeout> | undefined
-/** How many edits led to the documents of this entry of the history, and the most that can be gone forward to. Views are entries, too, but no edits. */
+/**
+ * How many edits led to the documents of this history entry, and the highest number that redo can reach. Views have entries of
+ * their own, but are no edits.
+ */
 let steps = 0
 let furthest = 0
-/** What undo or redo leads away from: all entries with these documents are passed over. */
+/** Where undo or redo started. It passes over all entries with the same documents. */
 let leaving: { step: number; by: 1 | -1 } | null = null
 
 export const get = (): State => state
@@ -62,22 +65,22 @@ export function change(part: Partial<State>): void {
   paint()
 }
 
-/** Does it once what was changed has been painted: then what it looks for is there. */
+/** Acts once the current changes have been painted, so that the elements it looks for exist. */
 export function afterPaint(act: () => void): void {
   change({})
   requestAnimationFrame(act)
 }
 
-/** Says something once to people who look and to those who listen. */
+/** Says something once, on the screen and to screen readers. */
 export function say(said: string, wrong = false): void {
-  clearTimeout(unsaying)
+  clearTimeout(silenceTimer)
   change({ said, wrong })
-  // What was said a while ago is no news, and would stand beside what has happened since.
-  unsaying = setTimeout(() => change({ said: '' }), SAID)
+  // After a while it is no longer news, and would stand beside what has happened since.
+  silenceTimer = setTimeout(() => change({ said: '' }), MESSAGE_MS)
 }
 
-const SAID = 10_000
-let unsaying: ReturnType<typeof setTimeout> | undefined
+const MESSAGE_MS = 10_000
+let silenceTimer: ReturnType<typeof setTimeout> | undefined
 
 const now = (): string => new Date().toISOString()
 
@@ -85,7 +88,7 @@ export function makePlan(documents: Documents): Plan {
   return plan(documents.request, documents.policy, { now: now(), tenantJurisdiction: null, defaultJurisdiction: null })
 }
 
-/** New documents: planned at once, remembered in the address once the typing pauses. */
+/** Changes the documents. They are planned at once, and put into the address once the typing pauses. */
 export function edit(part: Partial<Documents>, remembering = true): void {
   const documents = { ...state.documents, ...part }
   const next = makePlan(documents)
@@ -95,67 +98,67 @@ export function edit(part: Partial<Documents>, remembering = true): void {
   discard(old)
   if (remembering) {
     clearTimeout(pending)
-    pending = setTimeout(() => void remember(true), QUIET)
+    pending = setTimeout(() => void updateAddress(true), TYPING_PAUSE_MS)
   }
 }
 
-/** Plans that are still drawn until the next paint: what scrolls before it must find them. */
+/** Replaced plans. They are still drawn until the next paint, and a scroll before that must find them. */
 let discarded: Plan[] = []
 function discard(old: Plan): void {
   discarded.push(old)
 }
 
-/** To be called when the state has been painted: nobody draws older plans any more. */
-export function painted(): void {
+/** Frees replaced plans. Called after painting, when nothing draws them any more. */
+export function freeDiscarded(): void {
   for (const old of discarded) old.free()
   discarded = []
 }
 
-/** Shows a view. Going back leads to the one before, with the documents as they are. */
+/** Shows a view. Going back leads to the view before, with the documents as they are. */
 export function show(view: View): void {
-  // An edit that the address does not have yet was made in the view before.
-  const before = pending === undefined ? Promise.resolve() : remember(true)
+  // An edit that is not in the address yet was made in the view before.
+  const before = pending === undefined ? Promise.resolve() : updateAddress(true)
   change({ view, dialog: null })
-  // What was undone can still be redone: a step of its own would cut that off.
-  void before.then(() => remember(steps === furthest))
+  // While something can be redone, the view gets no history entry of its own: that would cut the redo off.
+  void before.then(() => updateAddress(steps === furthest))
 }
 
-/** The address of exactly what is shown, to be given to others; null when it would be too long. */
+/** The address of exactly what is shown, for sharing; null when it would be too long. */
 export async function link(): Promise<string | null> {
   const hash = await encode(state.view, state.documents)
-  return hash === null || hash.length > LONGEST ? null : new URL(hash, location.href).href
+  return hash === null || hash.length > LONGEST_ADDRESS ? null : new URL(hash, location.href).href
 }
 
-/** Browsers cut addresses of more than two million characters off, without a word; others refuse shorter ones. */
-const LONGEST = 1_000_000
+/** Browsers silently cut off addresses of more than two million characters; some refuse shorter ones. */
+const LONGEST_ADDRESS = 1_000_000
 
-/** How many addresses have come from outside: typed, or gone back to. */
+/** How many addresses have come from outside: typed, or reached by going back or forward. */
 let arrivals = 0
 
-async function remember(asStep: boolean): Promise<void> {
+async function updateAddress(asStep: boolean): Promise<void> {
   clearTimeout(pending)
   pending = undefined
-  // What cannot be read here may still be of use to somebody, until it is replaced.
+  // An address that cannot be read here may still be of use to somebody, so it stays until it is replaced.
   if (state.damaged) return
   const then = arrivals
   const { documents } = state
   const hash = await encode(state.view, documents)
-  // An address that came meanwhile is not written over: it says what is shown next.
+  // Another address has come meanwhile. It says what is shown next, so it is not overwritten.
   if (then !== arrivals) return
-  const held = hash !== null && (hash === location.hash || write(hash, asStep))
-  if (held) beyond.settled(documents)
-  else beyond.added(documents)
+  const held = hash !== null && (hash === location.hash || writeAddress(hash, asStep))
+  if (held) beyond.noteInAddress(documents)
+  else beyond.noteBeyond(documents)
   change({ tooLarge: !held })
 }
 
-/** Whether the address is that now. */
-function write(hash: string, asStep: boolean): boolean {
-  if (hash.length > LONGEST) return false
-  const next = asStep && packedIn(hash) !== packedIn(location.hash) ? steps + 1 : steps
+/** Puts `hash` into the address; false if the browser does not take it. */
+function writeAddress(hash: string, asStep: boolean): boolean {
+  if (hash.length > LONGEST_ADDRESS) return false
+  const next = asStep && packedPart(hash) !== packedPart(location.hash) ? steps + 1 : steps
   try {
     history[asStep ? 'pushState' : 'replaceState']({ steps: next }, '', hash)
   } catch {
-    // Some browsers take only so many characters, or so many addresses in a while.
+    // Some browsers limit the length of addresses, or how many there may be in a while.
     return false
   }
   if (asStep) furthest = next
@@ -166,24 +169,24 @@ function write(hash: string, asStep: boolean): boolean {
 export const canUndo = (): boolean => steps > 0 || beyond.canGoBack()
 export const canRedo = (): boolean => steps < furthest || beyond.canGoForth()
 export async function undo(): Promise<void> {
-  if (pending !== undefined) await remember(true)
-  if (beyond.canGoBack()) await bring(beyond.back(state.documents))
-  else if (steps > 0) leave(-1)
+  if (pending !== undefined) await updateAddress(true)
+  if (beyond.canGoBack()) await showStep(beyond.back(state.documents))
+  else if (steps > 0) goThroughHistory(-1)
 }
 export async function redo(): Promise<void> {
-  if (beyond.canGoForth()) await bring(beyond.forth(state.documents))
-  else if (steps < furthest) leave(1)
+  if (beyond.canGoForth()) await showStep(beyond.forth(state.documents))
+  else if (steps < furthest) goThroughHistory(1)
 }
 
-function leave(by: 1 | -1): void {
+function goThroughHistory(by: 1 | -1): void {
   leaving = { step: steps, by }
   history.go(by)
 }
 
-async function bring(documents: Documents | null): Promise<void> {
+async function showStep(documents: Documents | null): Promise<void> {
   if (documents === null) return
   edit(documents, false)
-  await remember(false)
+  await updateAddress(false)
 }
 
 export function pin(): void {
@@ -201,7 +204,7 @@ export function unpin(): void {
 
 const darkness = matchMedia('(prefers-color-scheme: dark)')
 
-/** What the person chose, or else what the system has. */
+/** Applies the user's choice of theme or, without one, the system's. */
 function applyTheme(theme: Theme): void {
   const dark = theme === 'dark' || (theme === 'auto' && darkness.matches)
   document.documentElement.dataset['theme'] = dark ? 'dark' : 'light'
@@ -209,12 +212,12 @@ function applyTheme(theme: Theme): void {
 
 export function setTheme(theme: Theme): void {
   applyTheme(theme)
-  store('localStorage', THEME_KEY, theme)
+  writeStored('localStorage', THEME_KEY, theme)
   change({ theme })
 }
 
 function storedTheme(): Theme {
-  const theme = stored('localStorage', THEME_KEY)
+  const theme = readStored('localStorage', THEME_KEY)
   return theme === 'light' || theme === 'dark' ? theme : 'auto'
 }
 
@@ -222,10 +225,10 @@ function viewFrom(hash: string): View {
   return VIEWS.find((view) => view === viewOf(hash)) ?? 'plan'
 }
 
-/** What is shown for an address whose plan cannot be read: nothing that could be taken for that plan. */
+/** Shown when the plan in an address cannot be read: nothing that could be mistaken for that plan. */
 const UNREADABLE: Documents = { request: '{"version": 1}', policy: null }
 
-/** Starts from the address; `arrived` is told when somebody comes with the token of a server that has been started since. */
+/** Starts from the address. `arrived` is called when the page is later given the token of another start of the server. */
 export async function begin(painter: () => void, arrived: () => void): Promise<void> {
   const theme = storedTheme()
   applyTheme(theme)
@@ -234,20 +237,20 @@ export async function begin(painter: () => void, arrived: () => void): Promise<v
     paint()
   })
   const unsaved = takeUnsaved(location.hash)
-  const told = unsaved ?? (await decode(location.hash))
-  const damaged = told === null && holdsDocuments(location.hash)
-  const documents = told ?? (damaged ? UNREADABLE : { request: (examples[0] ?? Q1).request, policy: null })
-  beyond.left(null)
+  const found = unsaved ?? (await decode(location.hash))
+  const damaged = found === null && holdsDocuments(location.hash)
+  const documents = found ?? (damaged ? UNREADABLE : { request: (examples[0] ?? Q1).request, policy: null })
+  beyond.leaveAddress(null)
   const addressed = unsaved === null ? null : await decode(location.hash)
-  beyond.settled(addressed ?? (unsaved === null ? documents : { request: (examples[0] ?? Q1).request, policy: null }))
-  const pinned = kept(PIN) as Documents | null
+  beyond.noteInAddress(addressed ?? (unsaved === null ? documents : { request: (examples[0] ?? Q1).request, policy: null }))
+  const pinned = recall(PIN) as Documents | null
   state = {
     view: viewFrom(location.hash),
     documents,
     damaged,
     plan: makePlan(documents),
     selected: null,
-    requestAsText: fields(documents.request) === null,
+    requestAsText: parseFields(documents.request) === null,
     policyAsText: false,
     sort: NATURAL,
     inspector: 'request',
@@ -259,8 +262,8 @@ export async function begin(painter: () => void, arrived: () => void): Promise<v
     wrong: false,
     tooLarge: false,
   }
-  const there = history.state as { steps?: number } | null
-  steps = there?.steps ?? 0
+  const entry = history.state as { steps?: number } | null
+  steps = entry?.steps ?? 0
   furthest = steps
   if (damaged) history.replaceState({ steps }, '')
   paint = painter
@@ -272,19 +275,20 @@ export async function begin(painter: () => void, arrived: () => void): Promise<v
   addEventListener('pagehide', () => {
     if (pending !== undefined || state.tooLarge) keepUnsaved(location.hash, state.documents)
   })
-  // Gone back to as it was left, with what was typed: what was kept would come back once it is undone.
+  // The browser kept the page as it was, with what was typed. The unsaved copy has to go, or a reload would bring back what has
+  // been undone since.
   addEventListener('pageshow', (event) => {
     if (event.persisted) dropUnsaved()
   })
-  // A reload brings it back, closing does not.
+  // A reload would bring the documents back, but closing the tab would not.
   addEventListener('beforeunload', (event) => {
     if (state.tooLarge) event.preventDefault()
   })
-  await remember(unsaved !== null)
+  await updateAddress(unsaved !== null)
   paint()
 }
 
-/** Shows what the address says now. An address that somebody typed has no step yet: it is the latest one. */
+/** Shows what the address says now. `to` is undefined for a typed address, which becomes the latest step. */
 async function restore(to: number | undefined): Promise<void> {
   clearTimeout(pending)
   pending = undefined
@@ -296,18 +300,18 @@ async function restore(to: number | undefined): Promise<void> {
   const { hash } = location
   const documents = await decode(hash)
   if (hash !== location.hash) return
-  beyond.left(state.tooLarge ? state.documents : null)
+  beyond.leaveAddress(state.tooLarge ? state.documents : null)
   const damaged = documents === null && holdsDocuments(hash)
   change({ view: viewFrom(hash), tooLarge: false })
   if (documents !== null || damaged) edit(documents ?? UNREADABLE, false)
   change({ damaged })
   if (to === undefined) history.replaceState({ steps }, '', hash)
-  await remember(false)
+  await updateAddress(false)
 }
 
-/** A name for files: the request's own, as far as a file may be called that. */
+/** A base name for files: the request's own name, as far as file names allow. */
 export function fileName(): string {
-  const name = at(fields(state.documents.request) ?? {}, ['name'])
+  const name = valueAt(parseFields(state.documents.request) ?? {}, ['name'])
   const plain = typeof name === 'string' ? name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-') : ''
   return plain.replaceAll(/^-+|-+$/g, '') || 'purge'
 }

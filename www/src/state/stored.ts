@@ -1,9 +1,9 @@
-// What this browser keeps: some keep nothing, or not so much, and the page goes on without it.
+// The browser's storage. Some browsers store nothing, or too little; the page then goes on without it.
 
 type Where = 'localStorage' | 'sessionStorage'
 
-/** What is kept there under that name, or null. */
-export function stored(where: Where, key: string): string | null {
+/** The value stored under that name, or null. */
+export function readStored(where: Where, key: string): string | null {
   try {
     return globalThis[where].getItem(key)
   } catch {
@@ -11,8 +11,8 @@ export function stored(where: Where, key: string): string | null {
   }
 }
 
-/** Keeps it there, or takes it away where it is null. Whether the browser did so. */
-export function store(where: Where, key: string, value: string | null): boolean {
+/** Stores a value, or removes it when it is null. False if the browser did not. */
+export function writeStored(where: Where, key: string, value: string | null): boolean {
   try {
     if (value === null) globalThis[where].removeItem(key)
     else globalThis[where].setItem(key, value)

@@ -1,4 +1,4 @@
-// Server-sent events over `fetch`, because `EventSource` cannot send a header, and the token goes into a header.
+// Server-sent events over `fetch`, because the token has to be sent in a header and `EventSource` cannot send one.
 import { send } from './served'
 
 export interface StreamEvent {
@@ -7,10 +7,10 @@ export interface StreamEvent {
   data: unknown
 }
 
-/** The server says something at least every 5 seconds; after this long without a word the connection is taken for dead. */
+/** The server says something at least every 5 seconds. After this many milliseconds without a word the connection counts as dead. */
 const SILENCE = 12_000
 
-/** Reads events until the stream ends, breaks or falls silent. `from` is where to go on. */
+/** Reads events until the stream ends, breaks or falls silent. `from` is the id of the last event that was read. */
 export async function listen(
   path: string,
   from: string,

@@ -1,25 +1,25 @@
-// Rows of cells as spreadsheets write them: the separator is that of the first rows, and a quoted cell may hold it, quotes and line
-// breaks.
+// Splits text into cells as spreadsheets write them. The separator is found in the first rows. A quoted cell may contain
+// separators, quotes and line breaks.
 
 export interface TableRow {
-  /** The line that it begins in, from 1. */
+  /** The line in which it begins, from 1. */
   line: number
-  /** Its beginning, as written. */
+  /** How it begins, as written. */
   text: string
   cells: string[]
-  /** Whether a quote is opened in it that nothing closes. */
+  /** Whether it opens a quote that is never closed. */
   open: boolean
 }
 
 const MARKS = ['\t', ';', ',', '|'] as const
-/** Rows that the separator is chosen by: those below a title have it, the title has not. */
+/** How many of the first rows decide about the separator. A title above them has none. */
 const CHOSEN_BY = 10
-/** What Excel writes first, for itself: `sep=;`. */
-const NAMED = /^"?sep=(.)"?[^\S\r\n]*(?:\r\n|\r|\n|$)/i
+/** What Excel writes for itself in the first line: `sep=;`. */
+const SEPARATOR_LINE = /^"?sep=(.)"?[^\S\r\n]*(?:\r\n|\r|\n|$)/i
 
-/** The rows that are not blank. Without a separator cells are apart by `otherwise`: spaces, or nothing at all. */
-export function table(text: string, otherwise: ' ' | ''): TableRow[] {
-  const [{ length: begin }, named] = NAMED.exec(text) ?? ['']
+/** The rows that are not blank. Without a separator, `otherwise` divides cells: spaces, or nothing at all. */
+export function readTable(text: string, otherwise: ' ' | ''): TableRow[] {
+  const [{ length: begin }, named] = SEPARATOR_LINE.exec(text) ?? ['']
   const separator = named ?? separatorOf(text)
   if (separator === null && otherwise === ' ') {
     return text.split(/\r\n|\r|\n/).flatMap((line, place) => (line.trim() === ''
@@ -29,7 +29,7 @@ export function table(text: string, otherwise: ' ' | ''): TableRow[] {
   const rows: TableRow[] = []
   let [at, line] = begin > 0 ? [begin, 2] : [0, 1]
   while (at < text.length) {
-    const read = row(text, at, separator)
+    const read = readRow(text, at, separator)
     if (read.cells.some((cell) => cell !== '')) rows.push({ line, text: text.slice(at, read.end).slice(0, 80).trim(), cells: read.cells, open: read.open })
     line += read.lines
     at = read.next
@@ -37,24 +37,27 @@ export function table(text: string, otherwise: ' ' | ''): TableRow[] {
   return rows
 }
 
-/** What divides the most of the first rows; of several a tab, else what makes the most cells; null when nothing divides one. */
+/**
+ * The separator that divides most of the first rows. A tab wins a tie, otherwise the one that makes the most cells. Null when no
+ * row is divided.
+ */
 function separatorOf(text: string): string | null {
-  // Behind blank lines and remarks.
+  // Skips leading blank lines and comments.
   const first = /^(?:[^\S\r\n]*(?:#.*)?[\r\n]+)*/.exec(text)?.[0].length ?? 0
   let best: { mark: string | null; rows: number; cells: number } = { mark: null, rows: 0, cells: 0 }
   for (const mark of MARKS) {
-    const [rows, cells] = divided(text, first, mark)
+    const [rows, cells] = countCells(text, first, mark)
     const more = rows === best.rows ? best.mark !== '\t' && cells > best.cells : rows > best.rows
     if (more) best = { mark, rows, cells }
   }
   return best.mark
 }
 
-/** How many of the first rows have several cells, and how many cells those are. */
-function divided(text: string, first: number, mark: string): [rows: number, cells: number] {
+/** How many of the first rows have several cells, and how many cells these rows have. */
+function countCells(text: string, first: number, mark: string): [rows: number, cells: number] {
   let [rows, cells] = [0, 0]
   for (let [at, seen] = [first, 0]; at < text.length && seen < CHOSEN_BY; seen += 1) {
-    const read = row(text, at, mark)
+    const read = readRow(text, at, mark)
     if (read.cells.length > 1) {
       rows += 1
       cells += read.cells.length
@@ -64,8 +67,8 @@ function divided(text: string, first: number, mark: string): [rows: number, cell
   return [rows, cells]
 }
 
-/** One row from there. A quote opens a cell only where the cell begins: elsewhere it is an inch, or a name in quotes. */
-function row(text: string, from: number, separator: string | null): { cells: string[]; end: number; next: number; lines: number; open: boolean } {
+/** Reads one row. A quote opens a cell only at its beginning; elsewhere it is an inch sign, or part of a name. */
+function readRow(text: string, from: number, separator: string | null): { cells: string[]; end: number; next: number; lines: number; open: boolean } {
   const cells: string[] = []
   let [cell, quoted, at, lines] = ['', false, from, 1]
   const close = (): void => {

@@ -1,5 +1,5 @@
-// Which chunk is in which lane, and what it does there since when: the bars of a rehearsal, and of a run that is watched.
-import type { ChunkView, WaitReason } from '../types'
+// Assigns chunks to lanes and records what each does since when: the bars of a rehearsal and of a watched run.
+import type { ChunkState, ChunkView, WaitReason } from '../types'
 
 export type Phase = 'check' | 'submit' | 'wait' | 'delete' | 'verify' | 'end'
 
@@ -12,23 +12,23 @@ export interface Bar {
   why: string
 }
 
-/** Whether a chunk does nothing else while it waits for that. */
-const WAITS: Record<WaitReason['kind'], boolean> = {
+/** Whether a chunk stands still while it waits for this. */
+const STANDS_STILL: Record<WaitReason['kind'], boolean> = {
   rateLimited: true, backoff: true, requestBudget: true, slotBusy: true, confirmingSubmit: true, indexLag: true, coolOff: true,
   jobPending: false, inFlight: false,
 }
-const PHASES: Record<string, Phase> = {
+const PHASES: Partial<Record<ChunkView['state'], Phase>> = {
   queued: 'check', checkingHolds: 'check', counting: 'check', submitting: 'submit', executing: 'submit', preparing: 'submit',
   deleting: 'delete', verifying: 'verify', collectingFailures: 'verify', waitingForSlot: 'wait', confirmingSubmit: 'wait',
   cancelling: 'submit',
-}
+} satisfies Record<ChunkState, Phase>
 
-/** What is known of a chunk at a time. */
-export type Seen = Pick<ChunkView, 'state' | 'wait' | 'outcome'>
+/** What is known about a chunk at some time. */
+export type Snapshot = Pick<ChunkView, 'state' | 'wait' | 'outcome'>
 
-function phaseOf({ state, wait, outcome }: Seen): Phase {
+function phaseOf({ state, wait, outcome }: Snapshot): Phase {
   if (outcome !== null) return 'end'
-  if (wait && WAITS[wait.kind]) return 'wait'
+  if (wait && STANDS_STILL[wait.kind]) return 'wait'
   return PHASES[state] ?? 'check'
 }
 
@@ -38,7 +38,7 @@ export interface Attempt {
   to: number
 }
 
-/** The attempt that each bar belongs to. What is tried again begins anew, later and maybe in another lane. */
+/** The attempt that each bar belongs to. A retry is an attempt of its own, later and perhaps in another lane. */
 export function attempts(bars: readonly Bar[]): Map<Bar, Attempt> {
   const of = new Map<Bar, Attempt>()
   const open = new Map<number, Attempt>()
@@ -54,31 +54,31 @@ export function attempts(bars: readonly Bar[]): Map<Bar, Attempt> {
 
 export class Tracks {
   bars: Bar[] = []
-  /** As many lanes as there have been. */
+  /** The number of lanes so far. */
   lanes = 0
-  /** The bars of the chunks that are under way. */
+  /** The current bars of the chunks under way. */
   readonly #open = new Map<number, Bar>()
   readonly #laneOf = new Map<number, number>()
   readonly #busy = new Set<number>()
-  /** Where an earlier attempt was. */
-  readonly #before = new Map<number, number>()
+  /** The lane of a chunk's earlier attempt. */
+  readonly #lastLane = new Map<number, number>()
 
   /** Whether no chunk is under way. */
   get idle(): boolean {
     return this.#open.size === 0
   }
 
-  note(chunk: number, at: number, seen: Seen): void {
+  note(chunk: number, at: number, seen: Snapshot): void {
     const open = this.#open.get(chunk)
     if (open) open.to = at
-    const lane = this.#lane(chunk)
+    const lane = this.#laneFor(chunk)
     const phase = phaseOf(seen)
     if (seen.outcome !== null) {
-      this.#leave(chunk, lane)
+      this.#release(chunk, lane)
       this.bars.push({ lane, chunk, from: at, to: at, phase, why: seen.outcome })
       return
     }
-    // A look at a job is no news: what it waits for stays what it was.
+    // An observation without a wait says nothing new about what the chunk waits for, so the bar keeps its reason.
     const why = seen.wait?.kind ?? (open?.phase === phase ? open.why : seen.state)
     if (open?.phase === phase && open.why === why) return
     const bar = { lane, chunk, from: at, to: at, phase, why }
@@ -86,16 +86,19 @@ export class Tracks {
     this.#open.set(chunk, bar)
   }
 
-  /** What is under way goes on until then. */
-  until(now: number): void {
+  /** Extends the bars of everything under way to that time. */
+  extendTo(now: number): void {
     for (const bar of this.#open.values()) bar.to = now
   }
 
-  /** A lane is one of the places that chunks under way take. What is tried again goes to where it was, if that is free. */
-  #lane(chunk: number): number {
+  /**
+   * The chunk's lane: one of the places that running chunks occupy. A retry takes its earlier lane if that is free, otherwise the
+   * first free one.
+   */
+  #laneFor(chunk: number): number {
     const known = this.#laneOf.get(chunk)
     if (known !== undefined) return known
-    let lane = this.#before.get(chunk) ?? 0
+    let lane = this.#lastLane.get(chunk) ?? 0
     if (this.#busy.has(lane)) lane = 0
     while (this.#busy.has(lane)) lane += 1
     this.#busy.add(lane)
@@ -104,10 +107,10 @@ export class Tracks {
     return lane
   }
 
-  #leave(chunk: number, lane: number): void {
+  #release(chunk: number, lane: number): void {
     this.#open.delete(chunk)
     this.#busy.delete(lane)
     this.#laneOf.delete(chunk)
-    this.#before.set(chunk, lane)
+    this.#lastLane.set(chunk, lane)
   }
 }

@@ -1,23 +1,23 @@
-// How much there is: counts by day or hour, as people export them, spread over the parts of a plan. They are for looking at;
-// nothing is decided by them.
+// How many records there are: counts by day or hour, as people export them, spread over the parts of a plan. They are only shown;
+// no decision depends on them.
 import type { Plan } from '../core'
 import type { Bucket, Counts, Unread } from './counts'
-import { keep, kept } from './kept'
+import { keep, recall } from './kept'
 
 export interface Volume {
   buckets: Bucket[]
   total: number
   unread: Unread[]
-  /** Rows for the same time: exports by media type have several. */
+  /** Rows that were added to another of the same time, as in exports by media type. */
   merged: number
   name: string
 }
 
-/** What the parts of one plan hold. */
+/** The counts of the parts of a plan. */
 export interface Spread {
-  /** Records of each part; NaN where nothing was counted. */
+  /** The records of each part; NaN where nothing was counted. */
   records: Float64Array
-  /** 1 where whole buckets lie in the part and cover it, so that the number is a count and no estimate. */
+  /** 1 where whole buckets cover exactly the part, so that its number is a count and not an estimate. */
   exact: Uint8Array
   inChunks: number
   inChunksExact: boolean
@@ -26,7 +26,7 @@ export interface Spread {
 
 const COUNTS = 'counts'
 
-let volume = kept(COUNTS) as Volume | null
+let volume = recall(COUNTS) as Volume | null
 let spread: { plan: Plan; volume: Volume; spread: Spread } | null = null
 
 export const current = (): Volume | null => volume
@@ -44,17 +44,17 @@ export function forgetVolume(): void {
   keep(COUNTS, null)
 }
 
-/** The counts over the parts of a plan, or null when there are none. */
+/** The counts of the parts of a plan; null when there are none. */
 export function spreadOver(plan: Plan): Spread | null {
   if (volume === null || volume.buckets.length === 0) return null
   if (spread?.plan === plan && spread.volume === volume) return spread.spread
-  const made = divide(plan, volume.buckets)
+  const made = spreadCounts(plan, volume.buckets)
   spread = { plan, volume, spread: made }
   return made
 }
 
-/** A bucket that lies in several parts is divided by time. Both lists are in order, so one walk does. */
-export function divide(plan: Pick<Plan, 'starts' | 'ends' | 'dispositions'>, buckets: readonly Bucket[]): Spread {
+/** A bucket that spans several parts is divided by time. Both lists are in order, so one pass suffices. */
+export function spreadCounts(plan: Pick<Plan, 'starts' | 'ends' | 'dispositions'>, buckets: readonly Bucket[]): Spread {
   const { starts, ends, dispositions } = plan
   const records = new Float64Array(starts.length).fill(Number.NaN)
   const exact = new Uint8Array(starts.length)

@@ -1,8 +1,8 @@
-// The runs of the server's ledger, and one of them as it changes. Everything that is shown was said by the server.
-import { ask, isLocked, meet, post, Refusal, send, server } from './served'
+// The runs in the server's ledger, and one of them as it changes. Everything that is shown comes from the server.
+import { ask, fetchAbout, isLocked, post, Refusal, send, server } from './served'
 import type { Answers, Events, Line, RunDetail, RunFacts, Sums } from './answers'
 import { Lanes } from './lanes'
-import { store, stored } from './stored'
+import { readStored, writeStored } from './stored'
 import { listen, type StreamEvent } from './stream'
 import { t } from '../texts/runs'
 import type { ChunkView, Finding } from '../types'
@@ -10,10 +10,10 @@ import type { ChunkView, Finding } from '../types'
 export type Kind = 'all' | 'underWay' | 'attention'
 export const KINDS: readonly Kind[] = ['all', 'underWay', 'attention']
 
-/** `locked`: the server was started again, and this page's token is not its token. */
+/** `locked`: the server was started again and does not accept this page's token. */
 export type Connection = 'connecting' | 'live' | 'reconnecting' | 'locked'
 
-/** One run that is looked at. */
+/** The run that is being watched. */
 export class Watched {
   readonly id: string
   detail: RunDetail | null = null
@@ -23,23 +23,23 @@ export class Watched {
   readonly views = new Map<number, ChunkView>()
   lines: Line[] = []
   kind: Kind = 'all'
-  /** First chunks of the pages that were left behind, to go back to. */
+  /** The `after` of each earlier page, for going back. */
   before: number[] = []
   after = 0
   next: number | null = null
   page: number[] = []
   connection: Connection = 'connecting'
-  /** Milliseconds since 1970 of the last word from the server, by the clock of this page. */
+  /** When the server was last heard, in milliseconds since 1970 by this page's clock. */
   heard = 0
-  /** The server's clock less this page's. */
+  /** The server's clock minus this page's. */
   skew = 0
   problem: Finding[] = []
   news = ''
   readonly #stop = new AbortController()
   #mark = ''
-  /** Whether the sums are being asked for, or will be after a pause. */
+  /** Whether `report` is running: it is waiting for sums, or pausing before it asks again. */
   #asking = false
-  /** Whether something has changed since they were last asked for. */
+  /** Whether something has changed since sums were last asked for. */
   #stale = false
   #turn = 0
 
@@ -60,14 +60,14 @@ export class Watched {
     let pause = 500
     while (!this.#stop.signal.aborted) {
       try {
-        await seen(this.#stop.signal)
+        await untilVisible(this.#stop.signal)
         if (this.#mark === '') await this.#load()
-        await listen(`/runs/${this.id}/events`, this.#mark, AbortSignal.any([this.#stop.signal, hidden()]), () => {
+        await listen(`/runs/${this.id}/events`, this.#mark, AbortSignal.any([this.#stop.signal, abortedWhenHidden()]), () => {
           pause = 500
-          this.#heard()
+          this.#markHeard()
           this.connection = 'live'
           paint()
-        }, (event) => this.#take(event))
+        }, (event) => this.#receive(event))
       } catch (why) {
         if (why instanceof Refusal && why.status !== 503) {
           if (isLocked()) this.connection = 'locked'
@@ -87,28 +87,28 @@ export class Watched {
 
   async #load(): Promise<void> {
     const { run, now } = await ask<Answers['run']>(`/runs/${this.id}`)
-    this.#clock(now)
+    this.#syncClock(now)
     const { records } = await ask<Answers['audit']>(`/runs/${this.id}/audit?last=2000`)
     if (this.detail === null) this.lanes = new Lanes(run.api)
-    for (const line of records) this.#line(line)
+    for (const line of records) this.#addLine(line)
     this.detail = run
-    this.#facts(run)
+    this.#setFacts(run)
     this.#mark = run.mark
-    await this.turn(this.after)
+    await this.showAfter(this.after)
     void this.report()
   }
 
-  #clock(now: string): void {
+  #syncClock(now: string): void {
     this.skew = Date.parse(now) - Date.now()
-    this.#heard()
+    this.#markHeard()
   }
 
-  #heard(): void {
+  #markHeard(): void {
     this.heard = Date.now()
   }
 
-  #take({ name, id, data }: StreamEvent): void {
-    this.#heard()
+  #receive({ name, id, data }: StreamEvent): void {
+    this.#markHeard()
     this.#mark = id
     switch (name) {
       case 'chunk': {
@@ -121,22 +121,22 @@ export class Watched {
         break
       }
       case 'record':
-        this.#line(data as Events['record'])
+        this.#addLine(data as Events['record'])
         break
       case 'run': {
         const { run, now } = data as Events['run']
-        this.#clock(now)
-        const settled = this.facts?.carried != null && run.carried === null
-        this.#facts(run)
-        if (settled) void this.#reload()
+        this.#syncClock(now)
+        const hasStopped = this.facts?.carried != null && run.carried === null
+        this.#setFacts(run)
+        if (hasStopped) void this.#reload()
         else void this.report()
         break
       }
       case 'beat':
-        this.#clock((data as Events['beat']).now)
+        this.#syncClock((data as Events['beat']).now)
         break
       case 'reset':
-        // Another ledger: nothing that is shown here belongs to it.
+        // The server has another ledger, to which nothing that is shown belongs.
         this.#mark = ''
         this.#stop.abort()
         void open(this.id)
@@ -145,24 +145,24 @@ export class Watched {
     paint()
   }
 
-  #facts(run: RunFacts): void {
+  #setFacts(run: RunFacts): void {
     const before = this.facts
     this.facts = run
     if (before && before.standing !== run.standing) this.news = t.watch.news.standing[run.standing]
-    remember(run)
-    if (this.kind !== 'all' && before && before.open !== run.open) void this.turn(this.after)
+    updateRuns(run)
+    if (this.kind !== 'all' && before && before.open !== run.open) void this.showAfter(this.after)
   }
 
-  #line(line: Line): void {
+  #addLine(line: Line): void {
     if (line.position <= (this.lines.at(-1)?.position ?? 0)) return
     this.lanes.note(line)
     this.lines.push(line)
     if (this.lines.length > 1200) this.lines.splice(0, 600)
   }
 
-  /** What is said once a run has settled: evidence, messages. */
+  /** Loads what is known only after a run has stopped: its evidence, and what became of its messages. */
   async #reload(): Promise<void> {
-    await attempt(async () => {
+    await tryAsking(async () => {
       const { run } = await ask<Answers['run']>(`/runs/${this.id}`)
       this.detail = run
       this.facts = run
@@ -172,8 +172,9 @@ export class Watched {
   }
 
   /**
-   * The server's sums so far, only while somebody looks, and not again before ten times as long as it took, or ten seconds, have passed.
-   * Whoever calls while they are on their way has them asked for once more: the last answer is never older than the last call.
+   * Keeps the server's sums up to date while the view is shown. After each answer it pauses for ten times as long as the answer
+   * took, from 1 to 10 seconds. A call during that time has them asked for once more, so that the last answer is never older than
+   * the last call.
    */
   async report(): Promise<void> {
     this.#stale = true
@@ -182,7 +183,7 @@ export class Watched {
     while (this.#stale && watching && !this.#stop.signal.aborted && !isLocked()) {
       this.#stale = false
       const began = performance.now()
-      await attempt(async () => {
+      await tryAsking(async () => {
         this.sums = await ask<Answers['sums']>(`/runs/${this.id}/sums`)
       })
       paint()
@@ -193,13 +194,13 @@ export class Watched {
     this.#asking = false
   }
 
-  /** Shows the chunks after that one. */
-  async turn(after: number): Promise<void> {
+  /** Shows the page of chunks after that one. */
+  async showAfter(after: number): Promise<void> {
     const turn = (this.#turn += 1)
-    await attempt(async () => {
+    await tryAsking(async () => {
       const path = `/runs/${this.id}/chunks?kind=${this.kind}&after=${after}&limit=${PAGE}`
       const { chunks, next } = await ask<Answers['chunks']>(path)
-      // Somebody asked for others in the meantime.
+      // Another page has been asked for in the meantime.
       if (turn !== this.#turn) return
       this.after = after
       this.page = chunks.map((view) => view.chunk.index)
@@ -212,20 +213,20 @@ export class Watched {
   async forward(): Promise<void> {
     if (this.next === null) return
     this.before.push(this.after)
-    await this.turn(this.next)
+    await this.showAfter(this.next)
   }
 
   async back(): Promise<void> {
-    await this.turn(this.before.pop() ?? 0)
+    await this.showAfter(this.before.pop() ?? 0)
   }
 
   async choose(kind: Kind): Promise<void> {
     this.kind = kind
     this.before = []
-    await this.turn(0)
+    await this.showAfter(0)
   }
 
-  /** The run's evidence as files. */
+  /** Fetches the run's evidence as files. */
   async evidence(): Promise<File[]> {
     const { files } = await ask<Answers['evidence']>(`/runs/${this.id}/evidence`)
     return Promise.all(files.map(async ({ name }) => {
@@ -235,137 +236,137 @@ export class Watched {
   }
 
   async act(verb: 'cancel' | 'retry' | 'resume', body: unknown = {}): Promise<void> {
-    // Why it was not done stays until the next act: whatever is asked in between says nothing about it.
+    // The reason why an action was refused stays until the next action. Other requests in between say nothing about it.
     this.problem = []
     try {
       const { run } = await post<Answers['changed']>(`/runs/${this.id}/${verb}`, body)
-      this.#facts(run)
+      this.#setFacts(run)
     } catch (why) {
-      if (!isLocked()) this.problem = objections(why)
+      if (!isLocked()) this.problem = refusalFindings(why)
     }
     paint()
   }
 }
 
-/** Raised once nobody looks: a browser has few connections to one server, and tabs in the background must not take them all. */
-function hidden(): AbortSignal {
+/** Aborts when the page is hidden: browsers allow few connections to one server, and tabs in the background must not use them up. */
+function abortedWhenHidden(): AbortSignal {
   const gone = new AbortController()
   document.addEventListener('visibilitychange', () => document.hidden && gone.abort(), { signal: gone.signal })
   return gone.signal
 }
 
-/** Ends when somebody looks, or when it is not worth waiting for any more. */
-async function seen(stop: AbortSignal): Promise<void> {
+/** Waits until the page is visible, or until `stop` aborts. */
+async function untilVisible(stop: AbortSignal): Promise<void> {
   if (!document.hidden) return
   await new Promise<void>((resolve) => {
     const back = new AbortController()
-    const look = (): void => {
+    const refreshRuns = (): void => {
       if (document.hidden && !stop.aborted) return
       back.abort()
       resolve()
     }
-    document.addEventListener('visibilitychange', look, { signal: back.signal })
-    stop.addEventListener('abort', look, { signal: back.signal })
+    document.addEventListener('visibilitychange', refreshRuns, { signal: back.signal })
+    stop.addEventListener('abort', refreshRuns, { signal: back.signal })
   })
 }
 
-/** Chunks on one page of the table. */
+/** Chunks per page of the table. */
 const PAGE = 100
-/** How often the list is asked for. */
-const LIST = 4000
-const SELECTED = 'genesys-purge.run'
+/** How often the list of runs is fetched, in milliseconds. */
+const LIST_EVERY_MS = 4000
+const SELECTED_KEY = 'genesys-purge.run'
 
 export let runs: RunFacts[] | null = null
 export let current: Watched | null = null
-/** Why what was asked last was not answered. */
-export let refused: Finding[] = []
+/** Why the server refused the last request; empty once one has been answered. */
+export let refusals: Finding[] = []
 /** Whether the server does not answer at all. */
 export let silent = false
 
 let paint: () => void = () => undefined
-let looking: ReturnType<typeof setTimeout> | undefined
+let refreshTimer: ReturnType<typeof setTimeout> | undefined
 /** Whether the view is shown. */
 let watching = false
 
-/** Asks, and keeps why nothing was answered until something is. */
-async function attempt(what: () => Promise<void>): Promise<void> {
+/** Asks the server, and notes why it refused or that it is silent, until it answers again. */
+async function tryAsking(what: () => Promise<void>): Promise<void> {
   try {
     await what()
-    refused = []
+    refusals = []
     silent = false
   } catch (why) {
-    if (why instanceof Refusal) refused = isLocked() ? [] : why.findings
+    if (why instanceof Refusal) refusals = isLocked() ? [] : why.findings
     else if (!(why instanceof DOMException)) silent = true
   }
 }
 
-/** Why something was not done: the server's word, or that it has none. */
-const objections = (why: unknown): Finding[] => (why instanceof Refusal
+/** Why an action was not carried out: the server's findings, or that it does not answer. */
+const refusalFindings = (why: unknown): Finding[] => (why instanceof Refusal
   ? why.findings
   : [{ code: 'server.silent', severity: 'error', pointer: '', message: t.watch.silent, help: t.watch.silentHelp }])
 
-/** Begins to look at the list, and goes on until `leave`. */
+/** Starts to fetch the list regularly, until `leave`. */
 export async function enter(painter: () => void): Promise<void> {
   paint = painter
   watching = true
   void current?.report()
   await look()
-  const kept = stored('sessionStorage', SELECTED)
+  const kept = readStored('sessionStorage', SELECTED_KEY)
   const first = runs?.find((run) => run.runId === kept) ?? runs?.[0]
   if (!current && first) await open(first.runId)
 }
 
 export function leave(): void {
   watching = false
-  clearTimeout(looking)
-  looking = undefined
+  clearTimeout(refreshTimer)
+  refreshTimer = undefined
 }
 
-/** Forgets everything that a server said. */
-export function begone(): void {
+/** Forgets everything that a server has said. */
+export function reset(): void {
   leave()
   current?.end()
   current = null
   runs = null
-  refused = []
+  refusals = []
   silent = false
 }
 
 async function look(): Promise<void> {
-  clearTimeout(looking)
-  looking = setTimeout(() => void look(), LIST)
-  await attempt(async () => {
-    if (server() === null) await meet()
+  clearTimeout(refreshTimer)
+  refreshTimer = setTimeout(() => void look(), LIST_EVERY_MS)
+  await tryAsking(async () => {
+    if (server() === null) await fetchAbout()
     runs = (await ask<Answers['runs']>('/runs')).runs
   })
   if (isLocked()) leave()
   paint()
 }
 
-function remember(run: RunFacts): void {
+function updateRuns(run: RunFacts): void {
   const others = runs ?? []
   const place = others.findIndex((other) => other.runId === run.runId)
   runs = place < 0 ? [run, ...others] : others.with(place, run)
 }
 
-/** Looks at another run. */
+/** Watches another run. */
 export async function open(id: string): Promise<void> {
   current?.end()
   current = new Watched(id)
-  // Without it a reload shows the first run.
-  store('sessionStorage', SELECTED, id)
+  // If it cannot be stored, a reload shows the first run.
+  writeStored('sessionStorage', SELECTED_KEY, id)
   paint()
   await current.follow()
 }
 
-/** Hands a plan over to be carried out, and looks at its run. The server's refusals, if it does not. */
+/** Hands a plan over to be carried out and watches its run. Returns the findings if it is refused. */
 export async function execute(ask: { planFile: string; digest: string; shortCode: string; approver: string }): Promise<Finding[] | null> {
   try {
     const { run } = await post<Answers['changed']>('/runs', ask)
-    remember(run)
+    updateRuns(run)
     void open(run.runId)
     return null
   } catch (why) {
-    return objections(why)
+    return refusalFindings(why)
   }
 }

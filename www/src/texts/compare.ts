@@ -1,4 +1,4 @@
-// What the comparison of two plans says.
+// Texts of the comparison of two plans.
 import { t as page } from './page'
 
 export const t = {

@@ -1,4 +1,4 @@
-// What the dialogs say: drafts, keys, rows and counts that are pasted.
+// Texts of the dialogs: drafts, keys, pasted rows and pasted counts.
 import { t as page } from './page'
 
 export const t = {

@@ -1,4 +1,4 @@
-// What the check of evidence says, on screen and on paper.
+// Texts of the check of evidence, on screen and on paper.
 import type { Outcome } from '../types'
 import { t as page } from './page'
 
@@ -82,7 +82,7 @@ export const evidence = {
     left: 'Left',
     notMeasured: 'not measured',
     chunks: 'Chunks',
-    /** A chunk is explained where it is counted: paper has no tooltips. */
+    /** Explained where chunks are counted, because paper has no tooltips. */
     parts: (n: string) => `${n} (parts of the range, each with a request of its own)`,
   },
   absence: {

@@ -1,4 +1,4 @@
-// What is said where a plan is carried out.
+// Texts of the dialog that carries a plan out.
 import { t as page } from './page'
 
 export const t = {

@@ -1,4 +1,4 @@
-// What is said where files and commands are handed over.
+// Texts of the hand-over: files and commands.
 import { t as page } from './page'
 
 export const t = {

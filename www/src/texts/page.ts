@@ -1,5 +1,6 @@
-// What the page says from the first moment. Every English word of the page is in this folder; what core says (findings, reasons,
-// causes) comes from core. What a view says that is fetched later is beside this file, and fetched with it: its `t` has both.
+// The texts that the page needs from the first moment. Every English word of the page is in this folder; findings, reasons and
+// causes come from core. Texts of views that are fetched later are in the other files and are fetched with them; their `t` includes
+// this one.
 import type { Disposition, Severity } from '../types'
 
 const records: Record<string, string> = {

@@ -1,5 +1,5 @@
-// What the rehearsal says; states and outcomes are called the same wherever a run is shown.
-import type { Outcome } from '../types'
+// Texts of the rehearsal, and the names of states and outcomes wherever a run is shown.
+import type { ChunkState, Outcome, WaitReason } from '../types'
 
 const outcomes: Record<Outcome, string> = {
   verified: 'verified',
@@ -25,7 +25,7 @@ const states: Record<string, string> = {
   collectingFailures: 'collecting failures',
   verifying: 'verifying',
   cancelling: 'cancelling',
-}
+} satisfies Record<ChunkState, string>
 
 export const rehearse = {
   title: 'Rehearse',
@@ -115,7 +115,7 @@ export const rehearse = {
     indexLag: 'index lags',
     coolOff: 'cool-off',
     inFlight: 'asks',
-  } as Record<string, string>,
+  } satisfies Record<WaitReason['kind'], string> as Record<string, string>,
   holdFrom: 'Hold from',
   holdTo: 'to',
   placed: (from: string, to: string) => `Hold placed on conversations from ${from} to ${to}.`,

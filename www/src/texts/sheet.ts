@@ -1,4 +1,4 @@
-// What stands on the sheet that somebody signs.
+// Texts of the sheet for sign-off.
 import { t as page } from './page'
 
 export const t = {

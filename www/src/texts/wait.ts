@@ -1,10 +1,10 @@
 // What a chunk waits for, in words.
 import type { WaitReason } from '../types'
 
-/** What is known about something that chunks share and wait for. */
+/** What is known about resources that chunks share and wait for. */
 export interface Shared {
   requestsPerMinute?: number
-  /** Whether the chunk has a slot itself; who has them otherwise, `run` for those of another run. */
+  /** Whether the chunk holds a slot itself, and who holds slots; `run` is null for chunks of the same run. */
   slots?: { of: number; own: boolean; holders: { chunk: number; run: string | null }[] }
 }
 
@@ -16,7 +16,7 @@ function holders(list: { chunk: number; run: string | null }[]): string {
   }).join(' and ')
 }
 
-/** What it waits for; with what is known about that from elsewhere. */
+/** What it waits for, in words, with what is known about the shared resource. */
 export const wait = (reason: WaitReason, known: Shared = {}): string => {
   switch (reason.kind) {
     case 'rateLimited':

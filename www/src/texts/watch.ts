@@ -1,4 +1,4 @@
-// What Watch says beside what is said before it is fetched.
+// Texts of Watch, besides those that are needed before it is fetched.
 import { t as page } from './page'
 
 export const watch = {

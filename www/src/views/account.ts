@@ -1,24 +1,24 @@
-// What a run did, as its evidence tells: what somebody wants to know who signs that it was checked.
+// What a run did, as its evidence tells it, for the person who signs the check.
 import { html, type TemplateResult } from 'lit-html'
 import { instant, number, plural } from '../format'
-import { at, textAt } from '../state/document'
-import type { Beside } from '../state/evidence'
+import { textAt, valueAt } from '../state/document'
+import type { PlanAndManifest } from '../state/evidence'
 import { t } from '../texts/runs'
 import type { Told } from '../types'
-import { facts, word } from './sums'
+import { facts, outcomeText } from './sums'
 
 type Fact = [name: string, value: string]
 
-/** Whether absence rests on a sample: nobody looks at every recording. */
-export const isSampled = ({ request }: Beside): boolean => textAt(request, ['api']) === 'recordingJobs'
+/** Whether absence rests on a sample, because not every recording is looked up. */
+export const isSampled = ({ request }: PlanAndManifest): boolean => textAt(request, ['api']) === 'recordingJobs'
 
 const time = (text: string): string => instant(Date.parse(text))
 
 /** Who asked for what, why, and in whose name it was approved. */
-function asked({ tenant, jurisdiction, approvedBy, approvedAt }: Told, { request }: Beside): Fact[] {
+function requestFacts({ tenant, jurisdiction, approvedBy, approvedAt }: Told, { request }: PlanAndManifest): Fact[] {
   const words = t.evidence.account
   const said = (...path: string[]): string => textAt(request, path)
-  const kinds = at(request, ['recordTypes'])
+  const kinds = valueAt(request, ['recordTypes'])
   const fact = (name: string, value: string): Fact[] => (value === '' ? [] : [[name, value]])
   return [
     ...fact(words.purge, said('name')),
@@ -35,13 +35,13 @@ function asked({ tenant, jurisdiction, approvedBy, approvedAt }: Told, { request
   ]
 }
 
-/** What came of it. What was not measured is not zero. */
-function done(outcome: string, { recordsDeleted, remaining, protected: kept, chunks }: Told, files: Beside): Fact[] {
+/** What came of it. What was not measured is not shown as zero. */
+function resultFacts(outcome: string, { recordsDeleted, remaining, protected: kept, chunks }: Told, files: PlanAndManifest): Fact[] {
   const words = t.evidence.account
   const one = isSampled(files) ? 'recording' : 'record'
   const measured = (n: number | null): string => (n === null ? words.notMeasured : plural(n, one))
   return [
-    [words.outcome, outcome === 'verified' && isSampled(files) ? words.inSample(word(outcome, kept)) : word(outcome, kept)],
+    [words.outcome, outcome === 'verified' && isSampled(files) ? words.inSample(outcomeText(outcome, kept)) : outcomeText(outcome, kept)],
     [words.deleted, measured(recordsDeleted)],
     [words.left, measured(remaining)],
     ...(kept > 0 ? [[t.watch.facts.protected, number(kept)] satisfies Fact] : []),
@@ -49,17 +49,17 @@ function done(outcome: string, { recordsDeleted, remaining, protected: kept, chu
   ]
 }
 
-export function account(outcome: string, told: Told, beside: Beside): TemplateResult {
-  return html`<h3>${t.evidence.account.title}</h3>${facts([...asked(told, beside), ...done(outcome, told, beside)])}`
+export function account(outcome: string, told: Told, files: PlanAndManifest): TemplateResult {
+  return html`<h3>${t.evidence.account.title}</h3>${facts([...requestFacts(told, files), ...resultFacts(outcome, told, files)])}`
 }
 
-/** How absence was looked for, if it was, and where it was not. */
-export function absence({ byOutcome }: Told, files: Beside): TemplateResult {
+/** How absence was looked for, and what that does not cover. */
+export function absence({ byOutcome }: Told, files: PlanAndManifest): TemplateResult {
   const words = t.evidence.absence
-  // A chunk that ends otherwise has deleted nothing, or nobody got as far as to look.
+  // A chunk with any other outcome has deleted nothing, or did not get as far as the look.
   if (byOutcome.verified + byOutcome.residual + byOutcome.unknown === 0) return html`<p>${words.none}</p>`
   const how = isSampled(files)
-    ? words.recordingJobs(number(Number(at(files.policy, ['limits', 'verifyConversations']) ?? 0)))
+    ? words.recordingJobs(number(Number(valueAt(files.policy, ['limits', 'verifyConversations']) ?? 0)))
     : words.dataDeletion
   return html`<p>${how} ${words.reach}</p>`
 }

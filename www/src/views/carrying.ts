@@ -1,12 +1,12 @@
-// Something that is carried to a place by mouse, pen or finger alike. A press that stays where it is remains a press.
+// Carries something to a place by mouse, pen or finger. A press that does not move stays a click.
 import { noChange } from 'lit-html'
 import { directive, Directive, type ElementPart, PartType, type PartInfo } from 'lit-html/directive.js'
 
-/** A press that moves less than this many pixels is a press. */
+/** A press that moves fewer pixels than this is a click. */
 const STILL = 6
 
 export interface Place<T> {
-  /** Shows it there, or nowhere (null); gives what the place means, or null beside it. */
+  /** Shows `what` at that place of the screen, or nowhere if it is null. Returns what the place means; null outside. */
   at: (what: T | null, clientX: number, clientY: number) => number | null
   drop: (what: T, at: number) => void
 }
@@ -36,7 +36,7 @@ class Carrying<T> extends Directive {
       this.#element.addEventListener('pointerup', (event) => this.#lift(event))
       this.#element.addEventListener('pointercancel', () => this.#forget())
       this.#element.addEventListener('keydown', (event) => event.key === 'Escape' && this.#forget())
-      // What was carried was not pressed.
+      // What was carried was not clicked.
       this.#element.addEventListener('click', (event) => this.#swallow(event), { capture: true })
     }
     return noChange
@@ -81,5 +81,5 @@ class Carrying<T> extends Directive {
   }
 }
 
-/** Makes an element something that can be carried: `<button ${carrying(what, place)}>`. */
+/** Makes an element one that can be carried: `<button ${carrying(what, place)}>`. */
 export const carrying = directive(Carrying) as <T>(what: T, place: Place<T>) => ReturnType<ReturnType<typeof directive>>

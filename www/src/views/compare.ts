@@ -1,23 +1,23 @@
-// Two plans side by side: the pinned one and the one as it is now. Counts first.
+// Two plans side by side: the pinned one and the current one. Counts come first.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { ref } from 'lit-html/directives/ref.js'
 import type { Plan } from '../core'
-import { band } from '../draw/band'
-import { surface } from '../draw/surface'
+import { drawBand } from '../draw/band'
+import { prepareSurface } from '../draw/surface'
 import { instant, length, number } from '../format'
 import { changes, type Change } from '../state/changes'
 import type { Json } from '../state/document'
-import { ends } from '../state/parts'
+import { rangeOf } from '../state/parts'
 import { get, pin, show, unpin } from '../state/store'
 import { t } from '../texts/compare'
 import { DISPOSITIONS, type Summary } from '../types'
 import { cost } from './totals'
 
 const SHOWN = 200
-/** Members that the verdict names, and those that the table has. */
+/** The most members that the verdict names, and that the table lists. */
 const NAMED = 5
 const LISTED = 50
-/** Values longer than this are not shown whole. */
+/** Longer values are cut. */
 const SHORT = 80
 
 interface Difference {
@@ -27,7 +27,7 @@ interface Difference {
   kind: number
 }
 
-/** The parts that only one of the two has. Both lists are in order, so one walk finds them. */
+/** The parts that only one of the two plans has. Both lists are in order, so one pass finds them. */
 export function differences(before: Plan, after: Plan): { list: Difference[]; added: number; removed: number; same: number } {
   const list: Difference[] = []
   let [i, j, added, removed, same] = [0, 0, 0, 0, 0]
@@ -74,8 +74,8 @@ function measures(summary: Summary): string[] {
   ]
 }
 
-/** A value as short as it can be told. */
-function told(value: Json | undefined): string {
+/** A value, shortened. */
+function shortValue(value: Json | undefined): string {
   if (value === undefined || value === null || value === '') return t.compare.none
   if (Array.isArray(value)) {
     const text = value.map((item) => (typeof item === 'object' ? JSON.stringify(item) : String(item))).join(', ')
@@ -85,19 +85,19 @@ function told(value: Json | undefined): string {
   return text.length > SHORT ? `${text.slice(0, SHORT)}…` : text
 }
 
-/** What else the two plans do not have in common. */
-function members(list: readonly Change[]): TemplateResult | typeof nothing {
+/** The members in which the two plans differ. */
+function memberTable(list: readonly Change[]): TemplateResult | typeof nothing {
   if (list.length === 0) return nothing
   const rest = list.length - LISTED
   return html`<table class="members">
       <thead><tr><th scope="col">${t.compare.what}</th><th scope="col">${t.compare.before}</th><th scope="col">${t.compare.after}</th></tr></thead>
       <tbody>${list.slice(0, LISTED).map(({ inPolicy, path, before, after }) => html`<tr class="changed"><th scope="row">${t.findings.where(inPolicy, path.join(', '))}</th>
-        <td>${told(before)}</td><td>${told(after)}</td></tr>`)}</tbody>
+        <td>${shortValue(before)}</td><td>${shortValue(after)}</td></tr>`)}</tbody>
     </table>
     ${rest > 0 ? html`<p class="quiet">${t.more(number(rest))}</p>` : nothing}`
 }
 
-/** Whether it is the same, and if not, in what it differs: a sentence. */
+/** Whether the plans are the same and, if not, in what they differ, as a sentence. */
 function verdict(baseline: Plan, plan: Plan, windows: string, list: readonly Change[]): string {
   const [pinned, now] = [baseline.summary.digest, plan.summary.digest]
   if (pinned === null || now === null) return t.compare.noPlans(pinned === null, now === null)
@@ -114,17 +114,17 @@ const canvasAt = (which: 'before' | 'after') => (element: Element | undefined): 
 }
 const [beforeAt, afterAt] = [canvasAt('before'), canvasAt('after')]
 
-/** Both plans over the same time, one above the other. */
+/** Draws both plans over the same time, one above the other. */
 export function drawCompare(): void {
   const { baseline, plan } = get()
   if (!baseline) return
   const both = [baseline.plan, plan].filter((one) => one.starts.length > 0)
-  const from = Math.min(...both.map((one) => ends(one)[0]))
-  const to = Math.max(...both.map((one) => ends(one)[1]))
+  const from = Math.min(...both.map((one) => rangeOf(one)[0]))
+  const to = Math.max(...both.map((one) => rangeOf(one)[1]))
   for (const [which, one] of [['before', baseline.plan], ['after', plan]] as const) {
     const canvas = canvases.get(which)
-    const drawing = canvas ? surface(canvas) : null
-    if (drawing && one.starts.length > 0) band(drawing, { plan: one, from, to, selected: null, buckets: [] })
+    const drawing = canvas ? prepareSurface(canvas) : null
+    if (drawing && one.starts.length > 0) drawBand(drawing, { plan: one, from, to, selected: null, buckets: [] })
   }
 }
 
@@ -146,7 +146,7 @@ export function compareView(): TemplateResult {
       <button type="button" class="plain" @click=${unpin}>${t.compare.unpin}</button>
       <button type="button" class="plain" @click=${() => show('plan')}>${t.compare.form}</button></header>
     <p class="verdict" role="status">${verdict(baseline.plan, plan, t.compare.counts(number(added), number(removed), number(same)), changed)}</p>
-    ${members(changed)}
+    ${memberTable(changed)}
     <div class="bands">${([['before', beforeAt], ['after', afterAt]] as const).map(([which, at]) => html`<span>${t.compare[which]}</span>
       <canvas role="img" aria-label=${t.compare.band(t.compare[which])} ${ref(at)}></canvas>`)}</div>
     <table>

@@ -1,4 +1,4 @@
-// Asking before something happens: what it is, to what, and what stays as it is.
+// Asks for confirmation: what will happen, to what, and what stays as it is.
 import { html, nothing } from 'lit-html'
 import { change } from '../state/store'
 import { dismiss, modal } from './modal'
@@ -20,7 +20,7 @@ export function confirm(asked: Question): void {
   change({})
 }
 
-/** The dialog, while something is asked. The safe answer has the focus. */
+/** The dialog while a question is open. The safe answer has the focus. */
 export function confirmation(): unknown {
   if (!question) return nothing
   const { title, text, yes, no, danger, act } = question

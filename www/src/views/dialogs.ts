@@ -1,7 +1,7 @@
-// The dialogs that are fetched when one of them is opened: list of keys, drafts, counts, rows for the policy.
+// The dialogs that are fetched when the first of them is opened: keys, drafts, counts, and rows for the policy.
 import { html } from 'lit-html'
 import { live } from 'lit-html/directives/live.js'
-import { lettersOn, turnLetters } from '../state/meant'
+import { letterKeysOn, setLetterKeys } from '../state/keymap'
 import { change, type State } from '../state/store'
 import { t } from '../texts/dialogs'
 import { drafts } from './drafts'
@@ -9,11 +9,11 @@ import { frame } from './modal'
 import { paste } from './paste'
 import { volume } from './volume'
 
-export { offer } from './paste'
+export { addOrShowRows } from './paste'
 
 function keys(): unknown {
-  return frame(t.keys, html`<label class="choice"><input type="checkbox" .checked=${live(lettersOn())} @change=${(event: Event) => {
-      turnLetters((event.target as HTMLInputElement).checked)
+  return frame(t.keys, html`<label class="choice"><input type="checkbox" .checked=${live(letterKeysOn())} @change=${(event: Event) => {
+      setLetterKeys((event.target as HTMLInputElement).checked)
       change({})
     }} /> ${t.letterKeys}</label>
     <dl class="keys">${t.keyList.map(([key, what]) => html`<dt><kbd>${key}</kbd></dt><dd>${what}</dd>`)}</dl>`)

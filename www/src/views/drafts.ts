@@ -1,16 +1,16 @@
-// Drafts: keeping one, opening one, and forgetting one, which can be taken back.
+// Drafts: keep one, open one, or forget one, which can be taken back.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { instant } from '../format'
 import { drafts as kept, forget, keep, type Draft } from '../state/drafts'
 import { afterPaint, change, edit, fileName, get } from '../state/store'
 import { t } from '../texts/dialogs'
 import { dismiss } from './modal'
-import { once } from './once'
+import { firstClickOnly } from './firstClickOnly'
 
-/** What was said last about a draft, and the one that can be taken back. */
+/** The last message about a draft, and the draft that can be taken back. */
 let said = ''
 let gone: Draft | null = null
-/** The dialog that all this is about. */
+/** The dialog that the message belongs to. */
 let last = 0
 
 function tell(what: string, forgotten: Draft | null = null): void {
@@ -24,7 +24,7 @@ function save(): void {
   tell(t.drafts[keep({ name, saved: new Date().toISOString(), ...get().documents })](name))
 }
 
-/** The focus goes to the draft that takes its place, or else to the last, or to the name of a new one. */
+/** Forgets a draft. The focus moves to the one that takes its place, or else to the last one, or to the name of a new one. */
 function drop(draft: Draft, place: number): void {
   if (!forget(draft.name)) return tell(t.drafts.notKept(draft.name))
   tell(t.drafts.forgotten(draft.name), draft)
@@ -60,5 +60,5 @@ export function drafts(): TemplateResult {
         edit({ request: draft.request, policy: draft.policy })
         dismiss()
       }}>${t.drafts.open}</button>
-      <button type="button" class="plain" @click=${once(() => drop(draft, place))}>${t.drafts.forget}</button></li>`)}</ul>`
+      <button type="button" class="plain" @click=${firstClickOnly(() => drop(draft, place))}>${t.drafts.forget}</button></li>`)}</ul>`
 }

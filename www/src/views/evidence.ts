@@ -1,40 +1,40 @@
-// Evidence: files dropped here are checked here, piece by piece, so that the page stays awake.
+// Evidence: files dropped here are checked here, in pieces, so that the page stays responsive.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { verifyEvidence } from '../core'
-import { bytes, instant, measured, number, plural } from '../format'
+import { bytes, instant, measuredTime, number, plural } from '../format'
 import { textAt } from '../state/document'
-import { beside, complaint, folders, logOf, MANIFEST, named, type Beside, type Folder, type Given } from '../state/evidence'
+import { evidenceFolders, filesForCore, firstProblem, logOf, MANIFEST, readPlanAndManifest, type Folder, type GivenFile, type PlanAndManifest } from '../state/evidence'
 import { change, get } from '../state/store'
 import { t } from '../texts/runs'
 import type { Check, EvidenceVerdict } from '../types'
 import { absence, account, isSampled } from './account'
 import { madeNow, signatures } from './sheet'
-import { ends, facts, OUTCOMES } from './sums'
-import { ticked } from './ticked'
+import { chunkCounts, facts, OUTCOMES } from './sums'
+import { withCode } from './withCode'
 
 interface Progress {
   done: number
   all: number
-  /** What was found, when all has been looked at. */
+  /** The result, once everything has been checked. */
   verdict: EvidenceVerdict | null
-  /** What the files say beside the records, where everything holds and all of them are there. */
-  beside: Beside | null
+  /** What the plan and the manifest say, if both are there and everything holds. */
+  planAndManifest: PlanAndManifest | null
   badLine: Line | null
   /** Why nothing could be checked. */
   problem: string
   ms: number
 }
 
-/** How often progress is painted, in milliseconds. */
+/** Milliseconds between two paintings of the progress. */
 const PAINT = 50
-/** As much of a bad line as a person reads. */
+/** The most characters of a bad line that are shown. */
 const READ = 4096
 
 let progress: Progress | null = null
 /** Evidence of several runs, to choose from. */
 let several: Folder[] = []
 let chosen: Folder | null = null
-/** The digest that somebody kept when the run printed it, and what was typed as it. */
+/** The digest that the user kept when the run printed it, and the text of its field. */
 let kept = ''
 let typed = ''
 let latest = 0
@@ -49,24 +49,24 @@ export async function checkContent(name: string, content: BlobPart): Promise<voi
 }
 
 export async function check(files: readonly File[]): Promise<void> {
-  await offer(files.map((file) => ({ path: file.webkitRelativePath || file.name, file })))
+  await takeFiles(files.map((file) => ({ path: file.webkitRelativePath || file.name, file })))
 }
 
-/** Checks the evidence among these files, if it is one run's; else asks for which. */
-async function offer(given: readonly Given[]): Promise<void> {
-  const found = folders(given)
+/** Checks the evidence among these files if it is of one run; otherwise lets the user choose. */
+async function takeFiles(given: readonly GivenFile[]): Promise<void> {
+  const found = evidenceFolders(given)
   latest += 1
   stop.abort()
   several = found.length > 1 ? found : []
   chosen = null
-  compareWith('')
+  setKeptDigest('')
   progress = null
   if (found[0] && found.length === 1) await checkFolder(found[0])
   else if (found.length === 0) progress = { ...NOTHING, problem: t.evidence.noLog }
   paint()
 }
 
-const NOTHING: Progress = { done: 0, all: 0, verdict: null, beside: null, badLine: null, problem: '', ms: 0 }
+const NOTHING: Progress = { done: 0, all: 0, verdict: null, planAndManifest: null, badLine: null, problem: '', ms: 0 }
 
 async function checkFolder(folder: Folder): Promise<void> {
   const turn = (latest += 1)
@@ -79,12 +79,12 @@ async function checkFolder(folder: Folder): Promise<void> {
   paint()
   const started = performance.now()
   try {
-    const each = sparingly((done) => (state.done = done))
-    const verdict = await verifyEvidence(named(folder), kept === '' ? null : kept, each, stop.signal)
+    const each = throttled((done) => (state.done = done))
+    const verdict = await verifyEvidence(filesForCore(folder), kept === '' ? null : kept, each, stop.signal)
     const line = verdict.log.bad?.line ?? null
     state.badLine = log === null || line === null ? null : await lineOf(log, line)
     state.ms = performance.now() - started
-    if (verdict.holds && verdict.summary !== null) state.beside = await beside(folder)
+    if (verdict.holds && verdict.summary !== null) state.planAndManifest = await readPlanAndManifest(folder)
     state.verdict = verdict
   } catch (why) {
     if (turn === latest) state.problem = String(why)
@@ -92,8 +92,8 @@ async function checkFolder(folder: Folder): Promise<void> {
   if (turn === latest) paint()
 }
 
-/** Tells how far it is, and paints that no more often than people can see. */
-function sparingly(tell: (done: number) => void): (done: number) => void {
+/** Passes progress on, and paints it no more often than people can see. */
+function throttled(tell: (done: number) => void): (done: number) => void {
   let painted = performance.now()
   return (done) => {
     tell(done)
@@ -104,9 +104,9 @@ function sparingly(tell: (done: number) => void): (done: number) => void {
 }
 
 interface Line {
-  /** Its beginning. */
+  /** How it begins. */
   text: string
-  /** How many letters it has. */
+  /** Its length in characters. */
   length: number
 }
 
@@ -143,24 +143,24 @@ async function fromDrop(event: DragEvent): Promise<void> {
   event.preventDefault()
   const items = [...(event.dataTransfer?.items ?? [])].map((item) => item.webkitGetAsEntry())
   const flat = [...(event.dataTransfer?.files ?? [])]
-  const given: Given[] = []
+  const given: GivenFile[] = []
   for (const [place, entry] of items.entries()) {
     const file = flat[place]
-    if (entry?.isDirectory) given.push(...(await inside(entry as FileSystemDirectoryEntry)))
+    if (entry?.isDirectory) given.push(...(await filesIn(entry as FileSystemDirectoryEntry)))
     else if (file) given.push({ path: file.name, file })
   }
-  await offer(given.length > 0 ? given : flat.map((file) => ({ path: file.name, file })))
+  await takeFiles(given.length > 0 ? given : flat.map((file) => ({ path: file.name, file })))
 }
 
-/** Everything in a folder and in the folders in it. A browser lists a hundred entries at a time. */
-async function inside(folder: FileSystemDirectoryEntry): Promise<Given[]> {
+/** All files in a folder and its subfolders. A browser lists a hundred entries at a time. */
+async function filesIn(folder: FileSystemDirectoryEntry): Promise<GivenFile[]> {
   const reader = folder.createReader()
-  const given: Given[] = []
+  const given: GivenFile[] = []
   for (;;) {
     const entries = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject))
     if (entries.length === 0) return given
     for (const entry of entries) {
-      if (entry.isDirectory) given.push(...(await inside(entry as FileSystemDirectoryEntry)))
+      if (entry.isDirectory) given.push(...(await filesIn(entry as FileSystemDirectoryEntry)))
       else {
         const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject))
         given.push({ path: entry.fullPath.replace(/^\//, ''), file })
@@ -178,30 +178,30 @@ function choose(folder: boolean): void {
   input.click()
 }
 
-/** How the chunks of sound evidence ended. That it is sound says nothing about that. Of a log alone nobody knows which never began. */
-function endings({ log, summary }: EvidenceVerdict, files: Beside | null, onPaper: boolean): TemplateResult {
+/** How the chunks of sound evidence ended, about which soundness says nothing. A log alone does not show which chunks never began. */
+function endings({ log, summary }: EvidenceVerdict, files: PlanAndManifest | null, onPaper: boolean): TemplateResult {
   const { ended, chains, others } = log
   const open = chains - OUTCOMES.reduce((sum, outcome) => sum + (ended[outcome] ?? 0), 0)
   const never = summary === null ? 0 : summary.chunks - chains
   const more = chains - (ended.verified ?? 0) - others.length
   const seen = [...OUTCOMES.filter((outcome) => ended[outcome]), ...(open > 0 ? ['open'] as const : []), ...(never > 0 ? ['neverBegan'] as const : [])]
   const names = { ...t.rehearse.outcomes, open: t.evidence.open, neverBegan: t.evidence.neverBegun }
-  return html`<p class=${others.length === 0 && never === 0 ? '' : 'warning'}>${t.evidence.ended([...ends(ended, open), ...(never > 0 ? [t.evidence.neverBegan(number(never))] : [])])}</p>
+  return html`<p class=${others.length === 0 && never === 0 ? '' : 'warning'}>${t.evidence.ended([...chunkCounts(ended, open), ...(never > 0 ? [t.evidence.neverBegan(number(never))] : [])])}</p>
     ${facts(seen.map((end) => [names[end], end === 'verified' && files !== null && isSampled(files) ? t.evidence.sampled : t.evidence.endHelp[end]]))}
     ${others.length === 0 ? nothing : html`<details ?open=${onPaper}><summary>${t.evidence.others}</summary>
       <ul class="chips">${others.map(({ chunk, outcome }) => html`<li>${t.evidence.chunk(number(chunk), outcome === null ? t.evidence.notEnded : t.rehearse.outcomes[outcome])}</li>`)}
         ${more > 0 ? html`<li class="quiet">${t.more(number(more))}</li>` : nothing}</ul></details>`}`
 }
 
-/** Whether the manifest is the one that somebody kept: the checks say so only where one was typed in. */
+/** Whether the manifest is the one that the user kept. The checks include that only if its digest was given. */
 function comparison(checks: readonly Check[]): TemplateResult {
   const done = checks.some(({ name }) => name === 'manifest')
   return html`<p class=${done ? '' : 'warning'}>${done ? t.evidence.compared : t.evidence.notCompared}</p>`
 }
 
-function verdict({ badLine: line, ms, all, beside: files }: Progress, found: EvidenceVerdict, onPaper = false): TemplateResult {
+function verdict({ badLine: line, ms, all, planAndManifest: files }: Progress, found: EvidenceVerdict, onPaper = false): TemplateResult {
   const { evidenceDigest, checks, log, summary, outcome } = found
-  const wrong = complaint(found)
+  const wrong = firstProblem(found)
   const when = (text: string | null): string => (text === null ? '–' : instant(Date.parse(text)))
   const told = summary !== null && files !== null && outcome !== null ? account(outcome, summary, files) : null
   const which: [string, string][] = [
@@ -216,11 +216,11 @@ function verdict({ badLine: line, ms, all, beside: files }: Progress, found: Evi
     [t.evidence.records, number(log.records)],
     [t.evidence.lines, number(log.lines)],
     [t.evidence.size, bytes(all)],
-    [t.evidence.took, measured(ms)],
+    [t.evidence.took, measuredTime(ms)],
   ]
   return html`<p class="verdict ${wrong === null ? 'good' : 'bad'}" role="status">${wrong === null
       ? t.evidence.good(plural(log.records, 'record'), plural(log.chains, 'chain'), checks.length)
-      : ticked(t.evidence.bad(wrong))}</p>
+      : withCode(t.evidence.bad(wrong))}</p>
     ${wrong !== null ? nothing : checks.length === 0 ? html`<p class="warning">${t.evidence.noManifest}</p>` : comparison(checks)}
     ${log.simulated ? html`<p class="simulated"><strong>${t.evidence.simulated}</strong></p>` : nothing}
     ${told ?? nothing}
@@ -233,12 +233,12 @@ function verdict({ badLine: line, ms, all, beside: files }: Progress, found: Evi
     <div class="small">${facts(small)}</div>`
 }
 
-/** Every check that the command line makes, as it names them. */
+/** Every check that the command line makes, under the same names. */
 function checkTable(checks: readonly Check[]): TemplateResult | typeof nothing {
   if (checks.length === 0) return nothing
   return html`<h3>${t.evidence.checks}</h3><table class="checks">
     <thead><tr><th scope="col">${t.evidence.check}</th><th scope="col">${t.evidence.result}</th><th scope="col">${t.evidence.detail}</th></tr></thead>
-    <tbody>${checks.map(({ name, holds, detail }) => html`<tr class=${holds ? '' : 'residual'}><td>${name}</td><td>${holds ? t.evidence.holds : t.evidence.broken}</td><td>${ticked(detail)}</td></tr>`)}</tbody>
+    <tbody>${checks.map(({ name, holds, detail }) => html`<tr class=${holds ? '' : 'residual'}><td>${name}</td><td>${holds ? t.evidence.holds : t.evidence.broken}</td><td>${withCode(detail)}</td></tr>`)}</tbody>
   </table>`
 }
 
@@ -248,47 +248,50 @@ function badLine(line: Line | null, place: number | null): TemplateResult {
     ${line.length > line.text.length ? html`<p class="quiet">${t.evidence.cut(bytes(line.text.length), bytes(line.length))}</p>` : nothing}`
 }
 
-/** Whether there is a manifest to compare; while it is being checked, too, so that whoever types keeps the field. */
-const comparable = (folder: Folder, { verdict, problem }: Progress): boolean =>
+/** Whether there is a manifest to compare. This also holds during the check, so that the field does not vanish while somebody types. */
+const canCompare = (folder: Folder, { verdict, problem }: Progress): boolean =>
   problem === '' && (verdict === null ? folder.files.has(MANIFEST) : verdict.evidenceDigest !== null)
 
-/** Takes what was typed as the digest to compare with. What is none says nothing about the evidence. Whether it changes what is compared. */
-function compareWith(text: string): boolean {
+/**
+ * Takes the digest to compare with. A text that is no digest says nothing about the evidence. Returns whether the digest has
+ * changed.
+ */
+function setKeptDigest(text: string): boolean {
   const before = kept
   typed = text.trim()
-  // Commands print the name of a file behind it.
+  // Commands print a file name after it.
   const [, digits] = /^(?:sha256:)?([0-9a-f]{64})(?:\s|$)/.exec(typed.toLowerCase()) ?? []
   kept = digits === undefined ? '' : `sha256:${digits}`
   return kept !== before
 }
 
-/** Whoever replaces a folder as a whole can make everything in it fit, but not the digest that is kept elsewhere. */
-function compared(folder: Folder): TemplateResult {
+/** The field for the kept digest. A folder that was replaced as a whole can be consistent, but cannot have this digest. */
+function digestField(folder: Folder): TemplateResult {
   const slip = typed !== '' && kept === ''
   return html`<div class="field"><label for="kept">${t.evidence.kept}</label>
     ${slip ? html`<p id="kept-said" class="error" role="alert">${t.evidence.notDigest}</p>` : nothing}
     <input id="kept" type="text" class="digest" .value=${typed} placeholder="sha256:…" spellcheck="false" autocomplete="off"
       aria-invalid=${slip ? 'true' : 'false'} aria-describedby=${slip ? 'kept-said' : nothing}
       @change=${(event: Event) => {
-        if (compareWith((event.target as HTMLInputElement).value)) void checkFolder(folder)
+        if (setKeptDigest((event.target as HTMLInputElement).value)) void checkFolder(folder)
         else paint()
       }}></div>`
 }
 
-function choice(): TemplateResult | typeof nothing {
+function folderChoice(): TemplateResult | typeof nothing {
   if (several.length === 0) return nothing
   return html`<div role="status"><p><strong>${t.evidence.several}</strong></p></div>
     <ul class="group wrap">${several.map((folder) => html`<li><button type="button" class="plain" aria-pressed=${folder === chosen}
       @click=${() => {
-        compareWith('')
+        setKeptDigest('')
         void checkFolder(folder)
       }}>${folder.path || t.evidence.title}</button></li>`)}</ul>`
 }
 
-/** What people call the purge that was checked; empty where its plan was not there, or is not to be believed. */
-export const certified = (): string => (progress?.beside ? textAt(progress.beside.request, ['name']) : '')
+/** The name of the purge that was checked; empty where its plan is missing or may not be believed. */
+export const checkedName = (): string => (progress?.planAndManifest ? textAt(progress.planAndManifest.request, ['name']) : '')
 
-/** What was checked, on paper: whoever checked it signs that. Nothing while there is nothing to sign. */
+/** The check on paper, for whoever made it to sign. Null while there is nothing to sign. */
 export function certificate(): TemplateResult | null {
   if (!progress?.verdict) return null
   return html`<section class="sheet" aria-hidden="true">
@@ -309,7 +312,7 @@ export function evidenceView(): TemplateResult {
         <button type="button" class="plain" @click=${() => choose(true)}>${t.evidence.folder}</button></p>
       <p class="quiet">${t.evidence.help} ${t.evidence.local}</p>
     </div>
-    ${choice()}
+    ${folderChoice()}
     ${state === null && several.length === 0 ? html`<p>${t.evidence.empty}</p><ol class="teach">${t.evidence.teach.map((text, at) => html`<li class=${['verify', 'held', 'chunk'][at] ?? ''}>${text}</li>`)}</ol>` : nothing}
     ${state?.problem ? html`<p class="error" role="alert">${state.problem}</p>` : nothing}
     ${state && !state.verdict && !state.problem
@@ -319,7 +322,7 @@ export function evidenceView(): TemplateResult {
     ${state?.verdict
       ? verdict(state, state.verdict)
       : nothing}
-    ${chosen && state && comparable(chosen, state) ? compared(chosen) : nothing}
+    ${chosen && state && canCompare(chosen, state) ? digestField(chosen) : nothing}
     ${state?.verdict ? html`<p><button type="button" class="plain" @click=${() => print()}>${t.evidence.print}</button></p>` : nothing}
   </section></div>`
 }

@@ -1,4 +1,4 @@
-// Carrying a plan out from the page: the short code typed, the approver named, and the server's word on it.
+// Carries a plan out from the page: the user types the short code and names the approver; the server accepts or refuses.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { server } from '../state/served'
 import { change, get, show } from '../state/store'
@@ -7,7 +7,7 @@ import { t } from '../texts/execute'
 import type { Finding } from '../types'
 import { sentence } from './frame'
 import { dismiss } from './modal'
-import { ticked } from './ticked'
+import { withCode } from './withCode'
 import '../style/watch.css'
 
 let sending = false
@@ -34,8 +34,8 @@ async function submit(event: Event): Promise<void> {
   else change({})
 }
 
-/** Forgets what was refused before. */
-export function fresh(): void {
+/** Forgets earlier refusals. */
+export function forgetRefusals(): void {
   findings = []
 }
 
@@ -49,7 +49,7 @@ export function executeForm(): TemplateResult {
     <p>${sentence()}</p>
     ${warnings.length > 0
       ? html`<div class="warnings" tabindex="0" role="group" aria-label=${t.execute.warnings(warnings.length)}>
-          <ul>${warnings.map((w) => html`<li class="warning">${ticked(w.message)}</li>`)}</ul></div>`
+          <ul>${warnings.map((w) => html`<li class="warning">${withCode(w.message)}</li>`)}</ul></div>`
       : nothing}
     <p>${t.execute.code} <strong class="digest">${summary.shortCode}</strong></p>
     <div class="field"><label for="execute-code">${t.execute.type}</label>
@@ -57,7 +57,7 @@ export function executeForm(): TemplateResult {
         aria-describedby=${findings.length > 0 ? 'execute-refused' : nothing} aria-invalid=${findings.length > 0 ? 'true' : nothing} /></div>
     <div class="field"><label for="execute-approver">${t.execute.approver}</label>
       <input id="execute-approver" type="text" autocomplete="off" required placeholder="dpo@example.com" /></div>
-    ${findings.length > 0 ? html`<div id="execute-refused" role="alert">${findings.map((f) => html`<p><span class="error">${ticked(f.message)}</span> <code>${f.code}</code> ${f.help ? html`<small>${ticked(f.help)}</small>` : nothing}</p>`)}</div>` : nothing}
+    ${findings.length > 0 ? html`<div id="execute-refused" role="alert">${findings.map((f) => html`<p><span class="error">${withCode(f.message)}</span> <code>${f.code}</code> ${f.help ? html`<small>${withCode(f.help)}</small>` : nothing}</p>`)}</div>` : nothing}
     <div class="answers"><button type="button" class="plain" @click=${dismiss}>${t.execute.no}</button>
       <button type="submit" class=${about?.simulated ? 'primary' : 'primary danger'} ?disabled=${sending || about === null}>${sending ? t.execute.sending : about?.simulated ? t.execute.yesSimulated : t.execute.yes}</button></div>
   </form>`

@@ -3,9 +3,9 @@ import { html, nothing, type TemplateResult } from 'lit-html'
 import { change, say } from '../state/store'
 import { t } from '../texts/page'
 
-/** What is fetched together, once. */
+/** Code that is fetched together, once. */
 export class Later<T> {
-  there: T | null = null
+  loaded: T | null = null
   failed = false
   readonly #load: () => Promise<T>
   #fetching: Promise<T | null> | null = null
@@ -14,31 +14,31 @@ export class Later<T> {
     this.#load = load
   }
 
-  /** Fetches it, if nobody has; nothing comes of it where it cannot be had. */
+  /** Fetches it unless that has been done. Null if it cannot be fetched. */
   fetch(): Promise<T | null> {
-    this.#fetching ??= this.#load().then((loaded) => (this.there = loaded), () => {
+    this.#fetching ??= this.#load().then((loaded) => (this.loaded = loaded), () => {
       this.failed = true
       return null
     }).finally(() => change({}))
     return this.#fetching
   }
 
-  /** The view that it draws, or that it is on its way. */
-  opened(draw: (there: T) => TemplateResult, meanwhile = t.loadingView): TemplateResult {
+  /** The view that it draws or, until it is there, a message. */
+  view(draw: (loaded: T) => TemplateResult, meanwhile = t.loadingView): TemplateResult {
     void this.fetch()
-    if (this.there) return draw(this.there)
+    if (this.loaded) return draw(this.loaded)
     return this.failed ? html`<p class="error page" role="alert">${t.notLoaded}</p>` : html`<p class="empty page">${meanwhile}</p>`
   }
 
-  /** The dialog that it draws, once it is there; if it cannot be had, none is open. */
-  dialog(draw: (there: T) => unknown): unknown {
+  /** The dialog that it draws, once it is there. If it cannot be fetched, the dialog is closed. */
+  dialog(draw: (loaded: T) => unknown): unknown {
     void this.fetch()
-    if (this.failed) queueMicrotask(missed)
-    return this.there ? draw(this.there) : nothing
+    if (this.failed) queueMicrotask(sayMissing)
+    return this.loaded ? draw(this.loaded) : nothing
   }
 }
 
-function missed(): void {
+function sayMissing(): void {
   change({ dialog: null })
   say(t.notLoaded, true)
 }

@@ -1,28 +1,28 @@
 // Files in and out, and the clipboard.
-import { decoded, garbled } from '../state/decode'
+import { decodeText, isGarbled } from '../state/decode'
 import { LONGEST } from '../state/policy'
 import { say } from '../state/store'
 import { t } from '../texts/page'
 
 type Take = (name: string, text: string) => void
 
-/** Gives what is in a file, or says that it cannot be read: a folder cannot. */
+/** Passes on the text of a file, or says that it cannot be read, as with a folder. */
 async function read(file: File | undefined, take: Take): Promise<void> {
   if (!file) return
   const bytes = await file.arrayBuffer().catch(() => null)
   if (bytes === null) say(t.notReadable(file.name), true)
-  else take(file.name, decoded(new Uint8Array(bytes)))
+  else take(file.name, decodeText(new Uint8Array(bytes)))
 }
 
-/** Takes what is a text that core reads; says that nothing was taken if it is none. */
+/** Passes on only text that core can read, and says why other text is refused. */
 export const onlyText = (take: Take): Take => (name, text) => {
-  if (garbled(text)) say(t.noText(name), true)
-  // Only to be refused it would keep the page busy for minutes.
+  if (isGarbled(text)) say(t.noText(name), true)
+  // Core would keep the page busy for minutes, only to refuse it.
   else if (text.length > LONGEST) say(t.tooLong(name), true)
   else take(name, text)
 }
 
-/** Lets the person choose a text file; gives its name and what is in it. */
+/** Lets the user choose a text file, and passes on its name and text. */
 export function openText(accept: string, take: Take): void {
   const input = document.createElement('input')
   input.type = 'file'
@@ -46,7 +46,7 @@ export function save(name: string, content: BlobPart): void {
 }
 
 export async function copy(text: string): Promise<void> {
-  // Only pages that come over https or from this machine have one.
+  // Only pages loaded over https or from this machine have a clipboard.
   const clipboard = navigator.clipboard as Clipboard | undefined
   if (!clipboard) return say(t.cannotCopy, true)
   try {
@@ -57,7 +57,7 @@ export async function copy(text: string): Promise<void> {
   }
 }
 
-/** The first dropped file, by name and text. */
+/** Passes on the name and text of the first dropped file. */
 export function droppedFile(event: DragEvent, take: Take): void {
   event.preventDefault()
   void read(event.dataTransfer?.files[0], take)

@@ -1,7 +1,7 @@
-// What is wrong or worth knowing; each item leads to its field.
+// What is wrong or worth knowing; each finding leads to its field.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { number, plural } from '../format'
-import { ticked } from './ticked'
+import { withCode } from './withCode'
 import { placeOf } from '../state/pointer'
 import { afterPaint, change, get, show } from '../state/store'
 import { t } from '../texts/page'
@@ -17,8 +17,8 @@ export function findingsAt(pointer: string): Finding[] {
   return get().plan.summary.findings.filter((f) => f.pointer === pointer || f.pointer.startsWith(`${pointer}/`))
 }
 
-/** Where it is, as people count: `policy: holds 13, range, start`. */
-function where(pointer: string): string {
+/** The place of a finding, counted as people do: `policy: holds 13, range, start`. */
+function placeText(pointer: string): string {
   const [document = '', path = ''] = pointer.split('#')
   const steps = path.split('/').slice(1).map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
   const named = steps.reduce<string[]>((list, step) => (/^\d+$/.test(step) && list.length > 0
@@ -27,21 +27,21 @@ function where(pointer: string): string {
   return steps.length === 0 ? '' : ` · ${t.findings.where(document === 'policy', named.join(', '))}`
 }
 
-/** Leads to the field, from whatever view. */
+/** Leads to the field of a finding from any view. */
 export function jump(finding: Finding): void {
   if (get().view === 'plan') return focusOn(finding)
   show('plan')
   afterPaint(() => focusOn(finding))
 }
 
-/** Focuses the field, or the nearest one around it; what has none has its place in the document's text. */
+/** Focuses the field, or the nearest one around it. Without any, selects its place in the document's text. */
 function focusOn(finding: Finding): void {
   const inPolicy = finding.pointer.startsWith('policy')
   if (inPolicy && get().documents.policy === null) return document.getElementById('write-policy')?.focus()
   let pointer = finding.pointer
   for (;;) {
     const element = document.getElementById(pointerId(pointer))
-    // A heading is no field: the rows below it are too many to be shown.
+    // A list with too many rows to show has only a heading, which is not the field.
     if (element && !(element instanceof HTMLHeadingElement && pointer !== finding.pointer)) {
       element.closest('details')?.setAttribute('open', '')
       element.scrollIntoView({ block: 'center' })
@@ -62,21 +62,21 @@ function focusOn(finding: Finding): void {
   afterPaint(() => focusOn(finding))
 }
 
-/** As many are shown at first: each is a stop on the way of whoever goes on by Tab. */
+/** Findings that are shown at first: each is a stop for people who move by Tab. */
 const SHOWN = 200
-let all = false
+let showsAll = false
 
-/** Shows them all; the focus goes to the first that was not there. */
+/** Shows all findings. The focus moves to the first that was hidden. */
 function showAll(): void {
-  all = true
+  showsAll = true
   afterPaint(() => document.querySelectorAll<HTMLElement>('.findings li button')[SHOWN]?.focus())
 }
 
 export function findings(): TemplateResult {
   const list = get().plan.summary.findings
   const stopping = list.filter((f) => f.severity === 'error' || f.severity === 'blocked').length
-  if (list.length <= SHOWN) all = false
-  const shown = all ? list : list.slice(0, SHOWN)
+  if (list.length <= SHOWN) showsAll = false
+  const shown = showsAll ? list : list.slice(0, SHOWN)
   const warnings = list.filter((f) => f.severity === 'warning').length
   return html`<section class="findings" aria-labelledby="findings-title">
     <header class="bar">
@@ -89,9 +89,9 @@ export function findings(): TemplateResult {
           ${shown.map((finding) => html`<li class=${finding.severity}>
             <button type="button" title=${t.findings.jump} @click=${() => jump(finding)}>
               <span class="mark">${t.findings.severities[finding.severity]}</span>
-              <span class="message">${ticked(finding.message)}</span>
-              <span class="help">${ticked(finding.help)}</span>
-              <span class="place"><code>${finding.code}</code>${where(finding.pointer)}</span>
+              <span class="message">${withCode(finding.message)}</span>
+              <span class="help">${withCode(finding.help)}</span>
+              <span class="place"><code>${finding.code}</code>${placeText(finding.pointer)}</span>
             </button>
           </li>`)}
         </ul>

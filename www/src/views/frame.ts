@@ -1,15 +1,15 @@
-// What is always there: the views, one plain sentence, and the sums.
+// What is always shown: the views, one plain sentence, and the sums.
 import { html, nothing, type TemplateResult } from 'lit-html'
-import { day, exactly, length, number, plural } from '../format'
-import { at, fields, textAt } from '../state/document'
+import { day, exactLength, length, number, plural } from '../format'
+import { parseFields, textAt, valueAt } from '../state/document'
 import { isServed } from '../state/served'
 import { canRedo, canUndo, change, get, link, redo, say, setTheme, show, undo, VIEWS, type Theme } from '../state/store'
 import { t } from '../texts/page'
 import type { Accounting } from '../types'
-import { chosen } from './chosen'
+import { selectValue } from './selectValue'
 import { exportPlan, exportRequest } from './exports'
 import { copy } from './files'
-import { carryOut, where } from './served'
+import { carryOut, tenantBadge } from './served'
 import { cost } from './totals'
 
 /** What will happen, in one sentence. */
@@ -17,21 +17,21 @@ export function sentence(): TemplateResult | string {
   const { plan, documents, damaged } = get()
   const { summary } = plan
   if (damaged) return t.sentence.damaged
-  const request = fields(documents.request)
+  const request = parseFields(documents.request)
   if (!summary.digest || !request) return t.sentence.none
-  const kinds = at(request, ['recordTypes'])
+  const kinds = valueAt(request, ['recordTypes'])
   const what = t.sentence.and((Array.isArray(kinds) ? kinds : []).map((kind) => t.sentence.records[String(kind)] ?? String(kind)))
   const from = day(plan.starts[0] ?? 0)
   const to = day(plan.ends[plan.ends.length - 1] ?? 0)
   const query = textAt(request, ['query'])
-  const overriding = at(request, ['retentionOverride']) != null
+  const overriding = valueAt(request, ['retentionOverride']) != null
   const kept = keptParts(summary.accounting)
   return html`${t.sentence.deletes(what, from, to, plural(summary.chunks, 'chunk'), textAt(request, ['api']))}${query === ''
     ? nothing
     : html`, ${t.sentence.matching} <code>${query.length > QUERY ? `${query.slice(0, QUERY)}…` : query}</code>`}${overriding ? `, ${t.sentence.overriding}` : nothing}.${kept ? ` ${t.sentence.stays(kept)}` : nothing}`
 }
 
-/** A query that is longer is not shown whole where there is one sentence for everything. */
+/** The most characters of a query that the sentence shows. */
 const QUERY = 200
 
 function keptParts(accounting: Accounting | null): string {
@@ -55,13 +55,13 @@ export function header(): TemplateResult {
           aria-current=${state.view === view ? 'page' : nothing} @click=${() => show(view)}>${t.views[view]}</button>`)}
       </nav>
       <div class="tools">
-        ${where()}
+        ${tenantBadge()}
         <button type="button" class="plain" aria-disabled=${canUndo() ? nothing : 'true'} @click=${() => void undo()}>${t.undo}</button>
         <button type="button" class="plain" aria-disabled=${canRedo() ? nothing : 'true'} @click=${redo}>${t.redo}</button>
         <button type="button" class="plain" @click=${() => change({ dialog: 'palette' })}>${t.commands} <kbd>Ctrl K</kbd></button>
         <label class="inline">${t.theme.label}
           <select @change=${(event: Event) => setTheme((event.target as HTMLSelectElement).value as Theme)}>
-            ${(['auto', 'light', 'dark'] as const).map((theme) => html`<option value=${theme}>${t.theme[theme]}</option>`)}${chosen(state.theme)}
+            ${(['auto', 'light', 'dark'] as const).map((theme) => html`<option value=${theme}>${t.theme[theme]}</option>`)}${selectValue(state.theme)}
           </select></label>
         <button type="button" class="plain" aria-label=${t.keys} @click=${() => change({ dialog: 'keys' })}>?</button>
       </div>
@@ -76,7 +76,7 @@ export function header(): TemplateResult {
     </div>`
 }
 
-/** The link is that of what is shown: the address follows only when the typing pauses. */
+/** Copies the link to what is shown now. The address itself follows only once the typing pauses. */
 export async function copyLink(): Promise<void> {
   const address = await link()
   if (address === null) say(t.export.noLink, true)
@@ -113,7 +113,7 @@ export function footer(): TemplateResult {
   </footer>`
 }
 
-/** Requested equals the sum of its parts. */
+/** Requested time equals the sum of its parts. */
 export function equation(a: Accounting): string {
   const parts: [number, string][] = [
     [a.chunksMs, t.totals.chunks],
@@ -123,5 +123,5 @@ export function equation(a: Accounting): string {
     [a.refusedMs, t.timeline.dispositions.refused],
   ]
   const shown = parts.filter(([ms], place) => ms > 0 || place === 0)
-  return `${exactly(a.requestedMs)} ${t.totals.requested} = ${shown.map(([ms, name]) => `${exactly(ms)} ${name}`).join(' + ')}`
+  return `${exactLength(a.requestedMs)} ${t.totals.requested} = ${shown.map(([ms, name]) => `${exactLength(ms)} ${name}`).join(' + ')}`
 }

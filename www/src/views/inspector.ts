@@ -1,5 +1,5 @@
-// One part of the range, exactly: what is sent for it, what wakes it, why its edges are where they are. And the whole: totals,
-// and how it is handed over.
+// One part of the range in detail: what is sent for it, what wakes it, why it is there. And the whole plan: totals, and the
+// hand-over.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { instant, length, localTime, number, zone } from '../format'
 import { reasonOf } from '../state/parts'
@@ -9,7 +9,7 @@ import type { Row } from '../types'
 import { clientField, clientId } from './client'
 import { copy } from './files'
 import { handOver } from './later'
-import { ticked } from './ticked'
+import { withCode } from './withCode'
 import { totals } from './totals'
 
 export function inspector(): TemplateResult {
@@ -26,7 +26,7 @@ export function inspector(): TemplateResult {
   </section>`
 }
 
-/** Text to look at and to copy. */
+/** Text to read and to copy. */
 export function code(label: string, text: string, shown = text): TemplateResult {
   return html`<div class="code"><pre tabindex="0" role="group" aria-label=${label}>${shown}</pre>
     <button type="button" class="plain" aria-label="${t.inspector.copy}: ${label}" @click=${() => void copy(text)}>${t.inspector.copy}</button></div>`
@@ -35,13 +35,13 @@ export function code(label: string, text: string, shown = text): TemplateResult 
 const pretty = (json: string): string => JSON.stringify(JSON.parse(json), null, 2)
 
 function part(state: State): TemplateResult {
-  // Before anything is chosen the first part stands for all.
+  // Until the user selects a part, the first one is shown as an example.
   const shown = state.selected ?? 0
   const [row] = state.plan.rows(shown, shown + 1)
   if (!row) return html`<p class="empty">${t.inspector.none}</p>`
   if (state.inspector === 'why') return why(row)
   if (row.chunk === null || !state.plan.summary.digest) {
-    return html`${edges(row)}<p>${row.chunk === null ? ticked(t.inspector.noRequest(row.reason)) : t.inspector.stopped}</p>`
+    return html`${edges(row)}<p>${row.chunk === null ? withCode(t.inspector.noRequest(row.reason)) : t.inspector.stopped}</p>`
   }
   return state.inspector === 'message' ? message(state, row.chunk) : request(state, row.chunk)
 }
@@ -57,7 +57,7 @@ function edges(row: Row): TemplateResult {
 
 function why(row: Row): TemplateResult {
   const [kind, reason] = [t.timeline.dispositions[row.disposition], reasonOf(row)]
-  return html`<p><strong>${row.chunk === null ? kind : `${kind} ${number(row.chunk)}`}</strong>${reason && ticked(`: ${reason}`)}${row.age === 'aged' ? ` · ${t.table.aged}` : ''}</p>
+  return html`<p><strong>${row.chunk === null ? kind : `${kind} ${number(row.chunk)}`}</strong>${reason && withCode(`: ${reason}`)}${row.age === 'aged' ? ` · ${t.table.aged}` : ''}</p>
     <p class="quiet">${t.timeline.dispositionHelp[row.disposition]}.</p>${edges(row)}`
 }
 

@@ -1,4 +1,4 @@
-// The lanes of a rehearsal or of a run that is watched: the canvas, how to move it, and what is under pointer or cursor in words.
+// The lanes of a rehearsal or a watched run: the canvas, its buttons, and in words what is under the pointer or cursor.
 import { html, type TemplateResult } from 'lit-html'
 import type { Chart, ChartEvents } from '../draw/chart'
 import { clockBy, instant, length, localTime } from '../format'
@@ -8,7 +8,7 @@ import { t } from '../texts/runs'
 interface Section {
   title: string
   label: string
-  /** Where the canvas is met. */
+  /** The directive that receives the canvas. */
   canvasAt: unknown
   /** The id of the line of words. */
   readout: string
@@ -31,16 +31,19 @@ export function chartSection({ title, label, canvasAt, readout, chart }: Section
   </section>`
 }
 
-/** What a bar is, in words. */
-const words = (bar: Bar, at: number): string =>
+/** A bar in words. */
+const barText = (bar: Bar, at: number): string =>
   t.rehearse.bar(bar.chunk, t.rehearse.phases[bar.phase], t.rehearse.whys[bar.why] ?? t.rehearse.states[bar.why] ?? bar.why, clockBy(bar.from, at), length(Math.max(bar.to - bar.from, 1)))
 
-/** Writes what is there into the line of words, and for a screen reader onto the canvas: in seconds since the beginning, and in words. */
-export function teller(canvas: HTMLCanvasElement, readout: string, now: () => number): ChartEvents['told'] {
+/**
+ * Writes what is there into the line of words and, for screen readers, onto the canvas: in words, and in seconds since the
+ * beginning.
+ */
+export function readoutWriter(canvas: HTMLCanvasElement, readout: string, now: () => number): ChartEvents['read'] {
   return (at, bar, [from, to]) => {
     const second = Math.floor(at / 1000) * 1000
     const time = `${instant(second)} UTC`
-    const text = bar ? `${time} · ${words(bar, at)}` : at > now() ? `${time} · ${t.rehearse.toCome}` : `${time} · ${localTime(new Date(second).toISOString())}`
+    const text = bar ? `${time} · ${barText(bar, at)}` : at > now() ? `${time} · ${t.rehearse.toCome}` : `${time} · ${localTime(new Date(second).toISOString())}`
     const line = document.getElementById(readout)
     if (line && line.textContent !== text) line.textContent = text
     const since = (time: number): string => String(Math.max(Math.floor(time / 1000) - Math.floor(from / 1000), 0))

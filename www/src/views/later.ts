@@ -1,4 +1,4 @@
-// Parts of the page that are fetched when they are first needed, so that the rest of it is there sooner.
+// Parts of the page that are fetched when they are first needed, so that the rest loads sooner.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import type { Kind } from '../state/rows'
 import { get, say } from '../state/store'
@@ -12,44 +12,44 @@ const runs = new Later(async () => {
 const compare = new Later(() => import('./compare'))
 const handing = new Later(() => import('./handover'))
 const dialogs = new Later(() => import('./dialogs'))
-const paper = new Later(() => import('./sheet'))
+const printedSheet = new Later(() => import('./sheet'))
 
-export const rehearseView = (): TemplateResult => runs.opened((there) => there.rehearseView())
-export const evidenceView = (): TemplateResult => runs.opened((there) => there.evidenceView())
-export const compareView = (): TemplateResult => compare.opened((there) => there.compareView())
-export const handOver = (): TemplateResult => handing.opened((there) => there.handOver())
+export const rehearseView = (): TemplateResult => runs.view((loaded) => loaded.rehearseView())
+export const evidenceView = (): TemplateResult => runs.view((loaded) => loaded.evidenceView())
+export const compareView = (): TemplateResult => compare.view((loaded) => loaded.compareView())
+export const handOver = (): TemplateResult => handing.view((loaded) => loaded.handOver())
 
-/** A browser that prints does not wait: so this one is fetched once the page is there. */
-export const fetchSheet = (): void => void paper.fetch()
+/** Printing does not wait, so the sheet is fetched as soon as the page has loaded. */
+export const fetchSheet = (): void => void printedSheet.fetch()
 
-export const sheet = (): TemplateResult => paper.there?.sheet() ?? html`<section class="sheet">${t.notLoaded}</section>`
+export const sheet = (): TemplateResult => printedSheet.loaded?.sheet() ?? html`<section class="sheet">${t.notLoaded}</section>`
 
-/** What people call the purge whose evidence was checked. */
-export const certified = (): string => runs.there?.certified() ?? ''
+/** The name of the purge whose evidence was checked. */
+export const checkedName = (): string => runs.loaded?.checkedName() ?? ''
 
-export const certificate = (): TemplateResult | null => runs.there?.certificate() ?? null
+export const certificate = (): TemplateResult | null => runs.loaded?.certificate() ?? null
 
 export function drawRehearsal(): void {
-  runs.there?.drawRehearsal()
+  runs.loaded?.drawRehearsal()
 }
 
 export function drawCompare(): void {
-  compare.there?.drawCompare()
+  compare.loaded?.drawCompare()
 }
 
-/** A key that is pressed before the view is there counts when it is. */
+/** A key that is pressed before the view is there takes effect once it is. */
 export function playOrPause(): void {
-  void runs.fetch().then((there) => there?.playOrPause())
+  void runs.fetch().then((loaded) => loaded?.playOrPause())
 }
 
-/** A dialog that is asked for opens when it is there. */
+/** A dialog that was asked for opens once it is there. */
 export function laterDialogs(): unknown {
   const { dialog } = get()
   if (dialog === null || dialog === 'palette' || dialog === 'execute') return nothing
-  return dialogs.dialog((there) => there.dialogs(dialog))
+  return dialogs.dialog((loaded) => loaded.dialogs(dialog))
 }
 
 /** Adds rows of a spreadsheet to the policy, or shows what is wrong with them. */
-export function offer(text: string, kind: Kind): void {
-  void dialogs.fetch().then((there) => (there ? there.offer(text, kind) : say(t.notLoaded, true)))
+export function addOrShowRows(text: string, kind: Kind): void {
+  void dialogs.fetch().then((loaded) => (loaded ? loaded.addOrShowRows(text, kind) : say(t.notLoaded, true)))
 }

@@ -1,4 +1,4 @@
-// Lines of an audit log, the latest first. The one that is chosen is shown whole below.
+// Lines of an audit log, latest first. The selected one is shown in full below.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { clockBy } from '../format'
 import { change } from '../state/store'
@@ -9,11 +9,11 @@ export interface LogLine {
   chunk: number
   kind: string
   status: string
-  /** The record, whole. */
+  /** The whole record. */
   text: string
 }
 
-/** The record that is chosen, by its text: its place changes with every new one. */
+/** The text of the selected record. Its place changes with every new record. */
 let chosen: string | null = null
 
 function choose(text: string | null): void {
@@ -35,7 +35,7 @@ function key(event: KeyboardEvent, lines: readonly LogLine[]): void {
   requestAnimationFrame(() => requestAnimationFrame(() => list.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest' })))
 }
 
-/** With dates where the day is not that of the present; and what is said when there are none. */
+/** The lines. Times have a date where it is not that of `present`. `none` is shown when there are no lines. */
 export function log(lines: readonly LogLine[], present = Date.now(), none = t.rehearse.auditEmpty): TemplateResult {
   if (lines.length === 0) return html`<p class="empty">${none}</p>`
   const here = lines.findIndex(({ text }) => text === chosen)
@@ -47,9 +47,9 @@ export function log(lines: readonly LogLine[], present = Date.now(), none = t.re
         @click=${() => choose(text === chosen ? null : text)}><time>${times[place]}</time>
         <span>${chunk === 0 ? '' : `#${chunk}`}</span><code>${kind}</code><span>${status}</span></li>`)}
     </ol>
-    ${line ? html`<pre class="record" tabindex="0" role="group" aria-label=${t.rehearse.record}>${whole(line.text)}</pre>` : html`<p class="quiet">${t.rehearse.auditHelp}</p>`}`
+    ${line ? html`<pre class="record" tabindex="0" role="group" aria-label=${t.rehearse.record}>${indented(line.text)}</pre>` : html`<p class="quiet">${t.rehearse.auditHelp}</p>`}`
 }
 
-function whole(text: string): string {
+function indented(text: string): string {
   return JSON.stringify(JSON.parse(text), null, 2)
 }

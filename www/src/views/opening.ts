@@ -1,10 +1,10 @@
-// Opening a request; a plan file is one, with its policy.
+// Opens a request, or a plan file, which is a request with its policy.
 import { readPlanFile } from '../state/planfile'
 import { edit, get, say } from '../state/store'
 import { t } from '../texts/page'
 import { onlyText, openText } from './files'
 
-/** Takes what is in a file that was chosen or dropped. */
+/** Takes the text of a file that was chosen or dropped. */
 export const takeRequest = onlyText((_, text) => {
   const file = readPlanFile(text)
   if (file === null) return edit({ request: text })

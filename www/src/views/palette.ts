@@ -1,4 +1,4 @@
-// The command palette. It is there from the first moment, because people type into it at once.
+// The command palette. It is loaded from the start, because people type into it at once.
 import { html, nothing } from 'lit-html'
 import { examples } from '../examples'
 import { server } from '../state/served'
@@ -45,7 +45,7 @@ function commands(): Command[] {
 let filter = ''
 let chosen = 0
 
-/** The dialog that all this is about. */
+/** The dialog that `filter` and `chosen` belong to. */
 let last = 0
 
 function matching(): Command[] {

@@ -1,4 +1,4 @@
-// Rows of a spreadsheet for the policy: pasted here, pasted into a table, dropped, or from a file.
+// Rows of a spreadsheet for the policy: pasted here or into a table, dropped, or from a file.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { number, plural } from '../format'
 import { textAt, type Json } from '../state/document'
@@ -9,19 +9,19 @@ import { t } from '../texts/dialogs'
 import { droppedFile } from './files'
 import { dismiss } from './modal'
 
-/** Lines that are named. */
+/** The most unread lines that are listed. */
 const SHOWN = 20
-/** What is being pasted, of each kind. */
+/** The text being pasted, by kind. */
 const texts: Record<Kind, string> = { holds: '', retention: '' }
-/** Whether the policy would have become too long with what was to be added last. */
+/** Whether the last attempt to add rows would have made the policy too long. */
 let tooLong = false
 
-/** Adds the rows, if every line of them could be read; else shows the text with what is wrong with it. */
-export function offer(given: string, kind: Kind): void {
+/** Adds the rows if every line could be read; otherwise opens the dialog with the text and what is wrong with it. */
+export function addOrShowRows(given: string, kind: Kind): void {
   const found = readRows(given, kind)
   tooLong = false
   if (found.unread.length === 0 && found.rows.length > 0 && add(found)) return
-  if (tooLong) return say(t.policy.tooLong(what(found)), true)
+  if (tooLong) return say(t.policy.tooLong(counted(found)), true)
   texts[kind] = given
   change({ dialog: kind })
 }
@@ -29,7 +29,7 @@ export function offer(given: string, kind: Kind): void {
 function add(found: Pasted): boolean {
   const became = addRows(found)
   tooLong = became === 'tooLong'
-  if (became === 'added') say(t.policy.added(what(found), found.rows.some(endsWithADay)))
+  if (became === 'added') say(t.policy.added(counted(found), found.rows.some(endsWithADay)))
   return became === 'added'
 }
 
@@ -52,8 +52,8 @@ export function paste(kind: Kind): TemplateResult {
       <textarea class="source" id="rows" aria-label=${t.policy.rows} placeholder=${t.policy.pasteExample[kind]} spellcheck="false" autofocus
         .value=${text} @input=${(event: Event) => take((event.target as HTMLTextAreaElement).value)}></textarea>
     </div>
-    <div role="status">${text.trim() === '' ? nothing : html`<p>${t.policy.found(what(found))}</p>`} ${unread(found)}
-      ${tooLong ? html`<p class="error">${t.policy.tooLong(what(found))}</p>` : nothing}
+    <div role="status">${text.trim() === '' ? nothing : html`<p>${t.policy.found(counted(found))}</p>`} ${unread(found)}
+      ${tooLong ? html`<p class="error">${t.policy.tooLong(counted(found))}</p>` : nothing}
       ${readable ? nothing : html`<p class="error">${t.policy.cannotAdd}</p>`}</div>
     <p class="group"><button type="button" class="primary" ?disabled=${found.rows.length === 0 || !readable} @click=${addAll}>${t.policy.addRows}</button></p>`
 }
@@ -65,7 +65,7 @@ function unread({ unread: list }: Pasted): TemplateResult | typeof nothing {
       ${list.length > SHOWN ? html`<li class="quiet">${t.more(number(list.length - SHOWN))}</li>` : nothing}</ul>`
 }
 
-/** Whoever wrote a day as the end of a hold may have meant it to be kept. */
+/** Whether a hold ends at midnight: whoever wrote that day may have meant to include it. */
 const endsWithADay = (row: Json): boolean => textAt(row, ['range', 'end']).endsWith('T00:00:00.000Z')
 
-const what = ({ kind, rows }: Pasted): string => (kind === 'holds' ? plural(rows.length, t.policy.oneHold) : plural(rows.length, t.policy.oneRule))
+const counted = ({ kind, rows }: Pasted): string => (kind === 'holds' ? plural(rows.length, t.policy.oneHold) : plural(rows.length, t.policy.oneRule))

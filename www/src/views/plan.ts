@@ -1,11 +1,11 @@
-// The plan: request and policy on the left, what comes of them on the right.
+// The plan: request and policy on the left, the result on the right.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { ref } from 'lit-html/directives/ref.js'
 import { Timeline } from '../draw/timeline'
 import { Rows } from '../draw/table'
 import { instant, length, localTime, number, plural, zone } from '../format'
-import { chunkNumber, ends, partAt } from '../state/parts'
-import { COLUMNS, SORTABLE, turned, type Column } from '../state/order'
+import { chunkNumber, partAt, rangeOf } from '../state/parts'
+import { COLUMNS, nextSort, SORTABLE, type Column } from '../state/order'
 import { change, get } from '../state/store'
 import { current as volume, spreadOver } from '../state/volume'
 import { t } from '../texts/page'
@@ -29,11 +29,11 @@ const timelineAt = ref((element) => {
         select,
         hover: (at) => {
           hovered = at
-          tell()
+          writeReadout()
         },
         moved: (from, to) => {
           shown = [from, to]
-          tell()
+          writeReadout()
         },
       })
     : null
@@ -46,17 +46,17 @@ const rowsAt = ref((element) => {
   rows = element ? new Rows(element as HTMLElement, select) : null
 })
 
-/** Draws what templates cannot. After every render. */
+/** Draws what templates cannot. Called after every render. */
 export function drawPlan(): void {
   const { plan, selected, sort } = get()
   const spread = spreadOver(plan)
   timeline?.show(plan, selected, volume()?.buckets ?? [])
   rows?.show({ plan, selected, sort, spread })
-  tell()
+  writeReadout()
 }
 
-/** One part in words. */
-function described(part: number): string {
+/** A part in words. */
+function partText(part: number): string {
   const { plan } = get()
   const kind = t.timeline.dispositions[DISPOSITIONS[plan.dispositions[part] ?? 0] ?? 'chunk']
   const name = plan.dispositions[part] === 0 ? `${kind} ${number(chunkNumber(plan, part))}` : kind
@@ -67,8 +67,8 @@ function described(part: number): string {
   return t.timeline.part(name, instant(from), instant(to), length(to - from)) + counted
 }
 
-/** What is under the pointer, else what is selected, else what is shown: UTC first, the time here beside it. */
-function tell(): void {
+/** Writes what is under the pointer, or else selected, or else visible: in UTC first, then in local time. */
+function writeReadout(): void {
   if (!readout) return
   const { plan, selected } = get()
   const at = hovered
@@ -77,9 +77,9 @@ function tell(): void {
   if (plan.starts.length === 0) text = ''
   else if (at !== null && part !== null) {
     const second = Math.floor(at / 1000) * 1000
-    text = `${instant(second)} UTC · ${localTime(new Date(second).toISOString())} · ${described(part)}`
+    text = `${instant(second)} UTC · ${localTime(new Date(second).toISOString())} · ${partText(part)}`
   } else if (part !== null && part < plan.starts.length) {
-    text = `${described(part)} · ${t.timeline.here(localTime(new Date(plan.starts[part] ?? 0).toISOString()), zone)}`
+    text = `${partText(part)} · ${t.timeline.here(localTime(new Date(plan.starts[part] ?? 0).toISOString()), zone)}`
   } else text = t.timeline.shows(instant(Math.round(shown[0])), instant(Math.round(shown[1])), length(Math.round((shown[1] - shown[0]) / 1000) * 1000))
   if (readout.textContent !== text) readout.textContent = text
 }
@@ -90,14 +90,14 @@ function heading(column: Column): TemplateResult {
   if (!SORTABLE.includes(column)) return html`<span role="columnheader">${name}</span>`
   const here = sort.by === column
   return html`<span role="columnheader" aria-sort=${here ? (sort.down ? 'descending' : 'ascending') : 'none'}>
-    <button type="button" title=${t.table.columnHelp[column] ?? nothing} @click=${() => change({ sort: turned(sort, column) })}>${name}<span
+    <button type="button" title=${t.table.columnHelp[column] ?? nothing} @click=${() => change({ sort: nextSort(sort, column) })}>${name}<span
       aria-hidden="true" class="arrow">${here ? (sort.down ? '▼' : '▲') : ''}</span></button></span>`
 }
 
 function timelineSection(): TemplateResult {
   const { plan, selected } = get()
   const { parts } = plan.summary
-  const [from, to] = ends(plan).map(instant)
+  const [from, to] = rangeOf(plan).map(instant)
   return html`<section class="timeline" aria-labelledby="timeline-title">
     <header class="bar">
       <h2 id="timeline-title">${t.timeline.title}</h2>
@@ -115,7 +115,7 @@ function timelineSection(): TemplateResult {
     <canvas ${timelineAt} class=${volume() ? 'with-volume' : ''} tabindex="0" role="slider" ?hidden=${parts === 0}
       aria-label=${t.timeline.label(plural(parts, 'part'), from ?? '', to ?? '')} aria-describedby="timeline-keys"
       aria-valuemin="1" aria-valuemax=${Math.max(parts, 1)} aria-valuenow=${(selected ?? 0) + 1}
-      aria-valuetext=${selected === null || selected >= parts ? t.timeline.nothingSelected : described(selected)}></canvas>
+      aria-valuetext=${selected === null || selected >= parts ? t.timeline.nothingSelected : partText(selected)}></canvas>
     <p class="readout" ?hidden=${parts === 0} ${readoutAt}></p>
     <p class="sr" id="timeline-keys">${t.timeline.keys}</p>
     <p class="empty" ?hidden=${parts > 0}>${t.timeline.empty}</p>

@@ -3,29 +3,29 @@ import { html, nothing, type TemplateResult } from 'lit-html'
 import { live } from 'lit-html/directives/live.js'
 import { recordTypes } from '../core'
 import { DAY, day } from '../format'
-import { at, change as changed, instant, listed, number, textAt, type Fields, type Json } from '../state/document'
+import { dateToInstant, numberOrText, textAt, valueAt, withField, withListItem, type Fields, type Json } from '../state/document'
 import { addRows, EMPTY, list, policyFields } from '../state/policy'
 import type { Kind } from '../state/rows'
 import { afterPaint, change, edit, get, say } from '../state/store'
 import { t } from '../texts/page'
 import { droppedFile, onlyText, openText } from './files'
 import { findingsAt, pointerId } from './findings'
-import { offer } from './later'
-import { once } from './once'
-import { ticked } from './ticked'
+import { addOrShowRows } from './later'
+import { firstClickOnly } from './firstClickOnly'
+import { withCode } from './withCode'
 
-/** More rows than this are edited as text. */
+/** More rows than this can be edited as text only. */
 const MOST = 100
 
 type Path = readonly (string | number)[]
 
 function set(path: Path, value: Json | undefined): void {
-  edit({ policy: changed(get().documents.policy ?? EMPTY, path, value) })
+  edit({ policy: withField(get().documents.policy ?? EMPTY, path, value) })
 }
 
 const value = (event: Event): string => (event.target as HTMLInputElement).value
 
-/** How what is typed into a cell is read while it is typed, and once it has been. */
+/** How a cell is read while it is being typed, and once it is done. */
 interface Reading {
   typed: (text: string) => Json | undefined
   done?: (text: string) => string
@@ -33,40 +33,40 @@ interface Reading {
 
 const TEXT: Reading = { typed: (text) => text }
 const OPTIONAL: Reading = { typed: (text) => (text === '' ? undefined : text) }
-const WHOLE: Reading = { typed: number }
-const DATE: Reading = { typed: (text) => text, done: instant }
+const WHOLE: Reading = { typed: numberOrText }
+const DATE: Reading = { typed: (text) => text, done: dateToInstant }
 
 function cell(policy: Fields, path: Path, label: string, { typed, done }: Reading): TemplateResult {
   const pointer = `policy#/${path.join('/')}`
   const invalid = findingsAt(pointer).some((f) => f.severity === 'error')
   return html`<input id=${pointerId(pointer)} type="text" dir="auto" aria-label=${label} autocomplete="off" spellcheck="false"
-    aria-invalid=${invalid} aria-describedby=${invalid ? saidId(path) : nothing} .value=${live(textAt(policy, path))}
+    aria-invalid=${invalid} aria-describedby=${invalid ? findingsId(path) : nothing} .value=${live(textAt(policy, path))}
     @input=${(event: Event) => set(path, typed(value(event)))}
     @change=${(event: Event) => set(path, typed(done ? done(value(event)) : value(event).trim()))} />`
 }
 
-/** What is said about a row stands below it, for all its cells. */
-const saidId = ([kind, place]: Path): string => `${pointerId(`policy#/${kind}/${place}`)}-said`
+/** The id of a row's findings. They stand below the row, for all its cells. */
+const findingsId = ([kind, place]: Path): string => `${pointerId(`policy#/${kind}/${place}`)}-said`
 
-function said(path: Path): TemplateResult {
+function findingTexts(path: Path): TemplateResult {
   const found = findingsAt(`policy#/${path.join('/')}`)
-  return html`<div id=${saidId(path)}>${found.map((f) => html`<p class=${f.severity}>${ticked(f.message)}</p>`)}</div>`
+  return html`<div id=${findingsId(path)}>${found.map((f) => html`<p class=${f.severity}>${withCode(f.message)}</p>`)}</div>`
 }
 
-/** The fields that the table does not show are not passed over in silence. */
-function others(row: Json | undefined, shown: readonly string[]): TemplateResult | typeof nothing {
+/** The number of fields that the table does not show, so that they are not overlooked. */
+function moreFields(row: Json | undefined, shown: readonly string[]): TemplateResult | typeof nothing {
   const rest = row && typeof row === 'object' && !Array.isArray(row) ? Object.keys(row).filter((name) => !shown.includes(name)) : []
   return rest.length > 0 ? html`<small title=${rest.join(', ')}>${t.policy.rest(rest.length)}</small>` : nothing
 }
 
-/** Whoever wrote the end of a hold may have meant the last day of it: the row says which day is the last that it keeps. */
+/** The last day that a hold keeps. Somebody who wrote that day as its end may have meant to include it. */
 function lastDay(policy: Fields, path: Path): TemplateResult | typeof nothing {
   const [start, end] = [Date.parse(textAt(policy, [...path, 'range', 'start'])), Date.parse(textAt(policy, [...path, 'range', 'end']))]
   if (!(start < end) || end % DAY !== 0) return nothing
   return html`<small>${t.policy.lastDay(day(end - DAY))}</small>`
 }
 
-/** Takes a row out; the focus goes to the one that takes its place, or else to the last, or to adding one. */
+/** Removes a row. The focus moves to the row that takes its place, or else to the last one, or to the button that adds one. */
 function remove(path: Path): void {
   const [kind, place] = path
   set(path, undefined)
@@ -84,43 +84,43 @@ function hold(policy: Fields, place: number): TemplateResult {
     <div class="grid holds">
       ${cell(policy, [...path, 'id'], t.policy.nth(t.policy.holdId, place + 1), TEXT)}
       ${cell(policy, [...path, 'matter'], `${name}: ${t.policy.matter}`, OPTIONAL)}
-      <button type="button" class="plain" aria-label=${t.policy.removeRow(name)} @click=${once(() => remove(path))}>✕</button>
+      <button type="button" class="plain" aria-label=${t.policy.removeRow(name)} @click=${firstClickOnly(() => remove(path))}>✕</button>
       ${cell(policy, [...path, 'range', 'start'], `${name}: ${t.policy.from}`, DATE)}
       ${cell(policy, [...path, 'range', 'end'], `${name}: ${t.policy.to}`, DATE)}
     </div>
-    ${lastDay(policy, path)} ${others(at(policy, path), ['id', 'range', 'matter'])} ${said(path)}
+    ${lastDay(policy, path)} ${moreFields(valueAt(policy, path), ['id', 'range', 'matter'])} ${findingTexts(path)}
   </li>`
 }
 
 function rule(policy: Fields, place: number): TemplateResult {
   const path: Path = ['retention', place]
-  const chosen = at(policy, [...path, 'recordTypes'])
+  const chosen = valueAt(policy, [...path, 'recordTypes'])
   const kinds = Array.isArray(chosen) ? chosen : []
   const name = t.policy.nth(t.policy.rule, place + 1)
   const toggle = (kind: string, on: boolean): void =>
-    edit({ policy: listed(get().documents.policy ?? EMPTY, [...path, 'recordTypes'], kind, on) })
+    edit({ policy: withListItem(get().documents.policy ?? EMPTY, [...path, 'recordTypes'], kind, on) })
   return html`<li id=${pointerId(`policy#/retention/${place}`)} tabindex="-1">
     <div class="grid rules">
       ${cell(policy, [...path, 'minAgeDays'], `${name}: ${t.policy.days}`, WHOLE)}
       ${cell(policy, [...path, 'basis'], `${name}: ${t.policy.basis}`, TEXT)}
       ${cell(policy, [...path, 'jurisdiction'], `${name}: ${t.policy.region}`, OPTIONAL)}
-      <button type="button" class="plain" aria-label=${t.policy.removeRow(name)} @click=${once(() => remove(path))}>✕</button>
+      <button type="button" class="plain" aria-label=${t.policy.removeRow(name)} @click=${firstClickOnly(() => remove(path))}>✕</button>
     </div>
     <div class="choices" role="group" aria-label=${`${name}: ${t.policy.kept}`}>
       ${recordTypes().map((kind) => html`<label class="choice"><input type="checkbox" .checked=${live(kinds.includes(kind))}
         @change=${(event: Event) => toggle(kind, (event.target as HTMLInputElement).checked)} />
         ${t.sentence.records[kind] ?? kind}</label>`)}
     </div>
-    ${others(at(policy, path), ['recordTypes', 'minAgeDays', 'basis', 'jurisdiction'])} ${said(path)}
+    ${moreFields(valueAt(policy, path), ['recordTypes', 'minAgeDays', 'basis', 'jurisdiction'])} ${findingTexts(path)}
   </li>`
 }
 
-/** The rows of one kind under the names of their cells, or that there are none, or too many to be edited here. */
+/** The rows of one kind below the names of their cells; or a message that there are none, or too many to edit here. */
 function rows(kind: Kind, count: number, columns: readonly string[], none: string, row: (place: number) => TemplateResult): TemplateResult {
   if (count === 0) return html`<p class="empty">${none}</p>`
   if (count > MOST) return html`<p class="empty">${t.policy.tooLarge(count)}</p>`
   return html`<div class="grid ${kind === 'holds' ? 'holds' : 'rules'} head" aria-hidden="true">${columns.map((name) => html`<span>${name}</span>`)}</div>
-    <ul data-kind=${kind} @paste=${pasted}>${Array.from({ length: count }, (_, place) => row(place))}</ul>`
+    <ul data-kind=${kind} @paste=${takePasted}>${Array.from({ length: count }, (_, place) => row(place))}</ul>`
 }
 
 function tables(policy: Fields): TemplateResult {
@@ -138,7 +138,7 @@ function tables(policy: Fields): TemplateResult {
   `
 }
 
-/** A new hold takes the middle day of the range, so that it shows at once; whoever adds it says which days are meant. */
+/** Adds a hold on the middle day of the range, where it shows at once. The user then enters the days that are meant. */
 function addHold(): void {
   const { plan } = get()
   const first = plan.starts[0] ?? Date.UTC(2023, 0, 1)
@@ -153,25 +153,25 @@ function addRule(): void {
   addRows({ kind: 'retention', rows: [{ recordTypes: ['conversation'], minAgeDays: 365, basis: '' }] })
 }
 
-/** Several rows or columns pasted into a cell are rows of a spreadsheet. */
-function pasted(event: ClipboardEvent): void {
+/** Text with several rows or columns, pasted into a cell, is read as rows of a spreadsheet. */
+function takePasted(event: ClipboardEvent): void {
   const text = event.clipboardData?.getData('text/plain') ?? ''
   const inTable = (event.target as Element).closest('ul')
   if (!inTable || !/[\t\n]/.test(text.trim())) return
   event.preventDefault()
-  offer(text, (inTable.dataset['kind'] ?? 'holds') as Kind)
+  addOrShowRows(text, (inTable.dataset['kind'] ?? 'holds') as Kind)
 }
 
-/** A dropped file is a policy, or rows for one. */
-function taken(name: string, text: string): void {
-  if (/\.(csv|tsv|txt)$/i.test(name) && !/^\s*\{/.test(text)) return offer(text, 'holds')
+/** A dropped file is a policy, or has rows for one. */
+function takeFile(name: string, text: string): void {
+  if (/\.(csv|tsv|txt)$/i.test(name) && !/^\s*\{/.test(text)) return addOrShowRows(text, 'holds')
   onlyText(() => {
     edit({ policy: text })
     say(t.policy.replaced(name))
   })(name, text)
 }
 
-/** Begins or ends the policy; the button that did it is gone then, so another one has the focus. */
+/** Starts or removes the policy. The pressed button disappears, so the focus moves to another. */
 function replace(text: string | null, focus: string): void {
   edit({ policy: text })
   afterPaint(() => document.getElementById(focus)?.focus())
@@ -183,7 +183,7 @@ export function policy(): TemplateResult {
   const parsed = text === null ? null : policyFields()
   const asText = text !== null && (policyAsText || parsed === null)
   return html`<section class="policy" aria-labelledby="policy-title" @dragover=${(event: Event) => event.preventDefault()}
-    @drop=${(event: DragEvent) => droppedFile(event, taken)}>
+    @drop=${(event: DragEvent) => droppedFile(event, takeFile)}>
     <header class="bar">
       <h2 id="policy-title">${t.policy.title}</h2>
       ${text === null
@@ -191,7 +191,7 @@ export function policy(): TemplateResult {
         : html`<button type="button" class="plain" ?disabled=${parsed === null}
               @click=${() => change({ policyAsText: !policyAsText })}>${asText ? t.form.asForm : t.form.asText}</button>
             <button type="button" class="plain" @click=${() => replace(null, 'write-policy')}>${t.policy.remove}</button>`}
-      <button type="button" class="plain" @click=${() => openText('.json,.csv,.tsv,.txt', taken)}>${t.policy.import}</button>
+      <button type="button" class="plain" @click=${() => openText('.json,.csv,.tsv,.txt', takeFile)}>${t.policy.import}</button>
     </header>
     ${text === null
       ? html`<p class="empty">${t.policy.none} ${t.policy.drop}</p>`

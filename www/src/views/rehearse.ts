@@ -3,31 +3,31 @@ import { html, nothing, type TemplateResult } from 'lit-html'
 import { live } from 'lit-html/directives/live.js'
 import { ref } from 'lit-html/directives/ref.js'
 import { Chart } from '../draw/chart'
-import { clock, clockBy, instant, length, number, plural, timeIn } from '../format'
-import { fields, instant as instantText, textAt } from '../state/document'
-import { begin, current, failure, onChange, settings, SHOWN, SPEEDS, type Mark, type Show } from '../state/rehearsal'
+import { clock, clockBy, instant, length, number, parseTimeToCome, plural } from '../format'
+import { dateToInstant, parseFields, textAt } from '../state/document'
+import { begin, current, failure, onChange, settings, SHOWN, SPEEDS, type Mark, type Playback } from '../state/rehearsal'
 import { FAULTS, HAPPENINGS, type Happening } from '../state/scenario'
 import { change, fileName, get, say, show as go } from '../state/store'
 import { t } from '../texts/runs'
 import type { ChunkView, Outcome } from '../types'
 import { carrying } from './carrying'
-import { chosen } from './chosen'
+import { selectValue } from './selectValue'
 import { checkContent } from './evidence'
 import { save } from './files'
 import { equation } from './frame'
 import { hint } from './hint'
-import { chartSection, teller } from './lanes'
+import { chartSection, readoutWriter } from './lanes'
 import { log } from './log'
-import { once } from './once'
+import { firstClickOnly } from './firstClickOnly'
 import { facts, problems, sums, verdict } from './sums'
-import { ticked } from './ticked'
+import { withCode } from './withCode'
 import { why } from './why'
 
 let chart: Chart | null = null
 const canvasAt = ref((element) => {
   chart?.end()
   chart = element instanceof HTMLCanvasElement
-    ? new Chart(element, { chosen: chooseTime, told: teller(element, 'gantt-readout', () => current()?.now ?? 0) })
+    ? new Chart(element, { choose: chooseTime, read: readoutWriter(element, 'gantt-readout', () => current()?.now ?? 0) })
     : null
 })
 
@@ -53,15 +53,15 @@ function start(): void {
 
 const value = (event: Event): string => (event.target as HTMLInputElement).value
 
-/** What is being typed, by field: the run paints often, and must not write over it. */
+/** What is being typed, by field. The run paints often and must not overwrite it. */
 const typed = new Map<string, string>()
 const typing = (name: string) => (event: Event): void => void typed.set(name, value(event))
 
-/** Deletions that leave something behind are a matter of one API. */
-const fits = (what: string, api: string): boolean => what !== 'leave' || api === 'dataDeletion'
+/** Whether the API can have such a fault: only one of the two can leave something behind. */
+const isPossible = (what: string, api: string): boolean => what !== 'leave' || api === 'dataDeletion'
 
-/** The API that the next rehearsal is of. */
-const api = (): string => textAt(fields(get().documents.request) ?? {}, ['api'])
+/** The API of the next rehearsal. */
+const api = (): string => textAt(parseFields(get().documents.request) ?? {}, ['api'])
 
 function setup(): TemplateResult {
   const numeric = (name: 'seed' | 'jobSeconds' | 'latencyMs' | 'lagSeconds', label: string): TemplateResult => html`<div class="field">
@@ -82,7 +82,7 @@ function setup(): TemplateResult {
     ${numeric('jobSeconds', t.rehearse.jobSeconds)} ${numeric('latencyMs', t.rehearse.latency)}
     ${numeric('lagSeconds', t.rehearse.lag)} ${numeric('seed', t.rehearse.seed)}
     <fieldset><legend>${t.rehearse.faults}</legend>
-      ${FAULTS.filter((name) => fits(name, api())).map((name) => html`<label class="choice"><input type="checkbox" .checked=${live(settings.faults.includes(name))}
+      ${FAULTS.filter((name) => isPossible(name, api())).map((name) => html`<label class="choice"><input type="checkbox" .checked=${live(settings.faults.includes(name))}
         @change=${(event: Event) => {
           const on = (event.target as HTMLInputElement).checked
           settings.faults = on ? [...settings.faults, name] : settings.faults.filter((other) => other !== name)
@@ -92,7 +92,7 @@ function setup(): TemplateResult {
   </section>`
 }
 
-function controls(running: Show | null): TemplateResult {
+function controls(running: Playback | null): TemplateResult {
   const { plan } = get()
   const over = running?.standing.over ?? true
   return html`<div class="controls" role="group" aria-label=${t.rehearse.title}>
@@ -105,7 +105,7 @@ function controls(running: Show | null): TemplateResult {
           <label class="inline">${t.rehearse.speed}
             <select @change=${(event: Event) => {
               running.speed = Number(value(event))
-            }}>${SPEEDS.map((speed) => html`<option value=${speed}>${t.rehearse.speeds[speed]}</option>`)}${chosen(String(running.speed))}</select></label>
+            }}>${SPEEDS.map((speed) => html`<option value=${speed}>${t.rehearse.speeds[speed]}</option>`)}${selectValue(String(running.speed))}</select></label>
           <button type="button" class="plain" ?disabled=${over} @click=${() => running.cancel()}>${t.rehearse.cancel}</button>
           <output class="clock">${t.rehearse.now} ${clockBy(running.shown, running.begun)} (+${length(Math.floor((running.shown - running.begun) / 1000) * 1000)}) ·
             ${t.rehearse.ended(number(running.ended), number(running.standing.chunks))}</output>`
@@ -113,69 +113,69 @@ function controls(running: Show | null): TemplateResult {
   </div>`
 }
 
-/** Lets it happen: at that time to come, or now; if none is given, at the one that was chosen last, painted or not. */
-function happen(running: Show, what: Happening, at = running.aim): void {
+/** Lets an event happen at a time: now or later. Without `at`, at the time that was chosen last, painted or not. */
+function letHappen(running: Playback, what: Happening, at = running.aim): void {
   const when = at ?? running.now
-  if (!running.drop(what, when)) return
+  if (!running.letHappen(what, when)) return
   const { start: from, end } = settings.hold
   say(what === 'hold' && at === null ? t.rehearse.placed(from, end) : t.rehearse.happens(t.rehearse.happenings[what], clockBy(when, running.now)))
 }
 
-/** Whether what was typed as the time to let something happen could not be read. */
-let unread = false
+/** Whether the time typed for the next event could not be read. */
+let timeIsUnreadable = false
 
-/** Chooses a time, on the lanes or by its name: what was typed before counts no more. */
+/** Chooses a time, on the lanes or typed. What was typed before no longer counts. */
 function chooseTime(at: number | null): void {
-  unread = false
+  timeIsUnreadable = false
   typed.delete('when')
   current()?.choose(at)
 }
 
-/** What can be let happen: pressed for the time that is chosen, or dragged onto the lanes. */
-function palette(running: Show): TemplateResult {
+/** The events that can be triggered: by a press, at the chosen time, or dragged onto the lanes. */
+function palette(running: Playback): TemplateResult {
   const { over } = running.standing
   const { aim } = running
-  const list = HAPPENINGS.filter((what) => fits(what, running.api))
+  const list = HAPPENINGS.filter((what) => isPossible(what, running.api))
   const window = (side: 'start' | 'end', label: string): TemplateResult => html`<label class="inline">${label}
     <input type="text" class="time" .value=${live(typed.get(side) ?? settings.hold[side])} ?disabled=${over} spellcheck="false" autocomplete="off" @input=${typing(side)} @change=${(event: Event) => {
       typed.delete(side)
-      settings.hold = { ...settings.hold, [side]: instantText(value(event)) }
+      settings.hold = { ...settings.hold, [side]: dateToInstant(value(event)) }
       change({})
     }} /></label>`
   const choose = (text: string): void => {
-    const at = timeIn(text, running.now)
+    const at = parseTimeToCome(text, running.now)
     if (at !== undefined) return chooseTime(at)
-    unread = true
+    timeIsUnreadable = true
     change({})
   }
   const coming = running.marks.filter((mark) => !mark.done)
   const when = (mark: Mark): string => clockBy(mark.at, running.now)
-  const place = { at: (what: Happening | null, x: number, y: number) => chart?.carry(what, x, y) ?? null, drop: (what: Happening, at: number) => happen(running, what, at) }
+  const place = { at: (what: Happening | null, x: number, y: number) => chart?.carry(what, x, y) ?? null, drop: (what: Happening, at: number) => letHappen(running, what, at) }
   return html`<section class="palette" aria-labelledby="palette-title">
     <header class="bar"><h2 id="palette-title">${t.rehearse.palette}</h2><small>${t.rehearse.paletteHelp}</small></header>
     <div class="group wrap when"><label class="inline">${t.rehearse.when}
       <input type="text" class="time" placeholder=${t.rehearse.whenNow} .value=${live(typed.get('when') ?? (aim === null ? '' : clockBy(aim, running.now)))} ?disabled=${over}
-        spellcheck="false" autocomplete="off" inputmode="text" aria-describedby="when-help" aria-invalid=${unread ? 'true' : 'false'}
+        spellcheck="false" autocomplete="off" inputmode="text" aria-describedby="when-help" aria-invalid=${timeIsUnreadable ? 'true' : 'false'}
         @input=${typing('when')} @change=${(event: Event) => choose(value(event))} /></label>
       ${aim === null ? nothing : html`<button type="button" class="plain" @click=${() => chooseTime(null)}>${t.rehearse.whenNow}</button>`}
-      <small id="when-help" class=${unread ? 'error' : ''}>${unread ? t.rehearse.whenUnread : t.rehearse.whenHelp}</small></div>
+      <small id="when-help" class=${timeIsUnreadable ? 'error' : ''}>${timeIsUnreadable ? t.rehearse.whenUnread : t.rehearse.whenHelp}</small></div>
     <div class="group wrap chips">${list.map((what) => html`<span class="hinted"><button type="button" class="plain chip ${what}" ?disabled=${over}
-      title=${t.rehearse.happeningHelp[what]} aria-describedby="happening-${what}" @click=${() => happen(running, what)}
+      title=${t.rehearse.happeningHelp[what]} aria-describedby="happening-${what}" @click=${() => letHappen(running, what)}
       ${carrying(what, place)}>${t.rehearse.happenings[what]}</button>${hint(`happening-${what}`, t.rehearse.happeningHelp[what])}</span>`)}</div>
     <div class="group wrap">${window('start', t.rehearse.holdFrom)} ${window('end', t.rehearse.holdTo)}</div>
     ${coming.length > 0
       ? html`<h3 id="coming-title">${t.rehearse.coming}</h3><ul class="coming" aria-labelledby="coming-title">${coming.map((mark) => html`<li>
           <span>${t.rehearse.comes(t.rehearse.happenings[mark.what], when(mark), length(Math.ceil((mark.at - running.now) / 1000) * 1000))}</span>
-          ${mark.hold ? html`<small>${shortly(mark.hold.start)} – ${shortly(mark.hold.end)}</small>` : nothing}
-          <button type="button" class="plain" aria-label=${t.rehearse.takeBackOne(t.rehearse.happenings[mark.what], when(mark))} @click=${once(() => running.takeBack(mark))}>${t.rehearse.takeBack}</button></li>`)}</ul>`
+          ${mark.hold ? html`<small>${shortInstant(mark.hold.start)} – ${shortInstant(mark.hold.end)}</small>` : nothing}
+          <button type="button" class="plain" aria-label=${t.rehearse.takeBackOne(t.rehearse.happenings[mark.what], when(mark))} @click=${firstClickOnly(() => running.takeBack(mark))}>${t.rehearse.takeBack}</button></li>`)}</ul>`
       : nothing}
   </section>`
 }
 
-/** An instant as short as it can be; what is none stays what was typed. */
-const shortly = (text: string): string => (Number.isNaN(Date.parse(text)) ? text : instant(Date.parse(text)))
+/** An instant, as short as possible; any other text as it was typed. */
+const shortInstant = (text: string): string => (Number.isNaN(Date.parse(text)) ? text : instant(Date.parse(text)))
 
-function lanes(running: Show): TemplateResult {
+function lanes(running: Playback): TemplateResult {
   const label = t.rehearse.ganttLabel(plural(running.lanes, 'lane'), clock(running.begun), clockBy(running.now, running.begun))
   return html`${chartSection({ title: t.rehearse.gantt, label, canvasAt, readout: 'gantt-readout', chart: () => chart })}
     <label class="inline scrub">${t.rehearse.scrub}
@@ -189,22 +189,22 @@ function lanes(running: Show): TemplateResult {
 
 const count = (n: number | null): string => (n === null ? '–' : number(n))
 
-/** Broken between date and time only. */
+/** A time that may be broken across lines only between its date and its time of day. */
 const moment = (at: number, present: number): TemplateResult[] => clockBy(at, present).split(' ').map((part) => html`<span class="moment">${part}</span> `)
 
 function chunkRow(view: ChunkView, present: number, kept: boolean): TemplateResult {
   const state = view.outcome ? t.rehearse.outcomes[view.outcome] : (t.rehearse.states[view.state] ?? view.state)
   return html`<tr class=${view.outcome ?? ''}>
-    <td>${view.chunk.index}</td><td><span class="mark">${state}</span></td><td>${ticked(why(view))}</td>
+    <td>${view.chunk.index}</td><td><span class="mark">${state}</span></td><td>${withCode(why(view))}</td>
     <td>${view.due && view.outcome === null ? moment(Date.parse(view.due), present) : ''}</td>
     <td>${view.submits}</td><td>${count(view.before)}</td><td>${count(view.recordsDeleted)}</td>
     ${kept ? html`<td>${count(view.protected)}</td>` : nothing}<td>${count(view.remaining)}</td>
   </tr>`
 }
 
-function chunkTable(running: Show): TemplateResult {
-  const { views, more } = running.at(running.lookAt)
-  // So many are not remembered: what they were then cannot be said.
+function chunkTable(running: Playback): TemplateResult {
+  const { views, more } = running.chunksAt(running.lookAt)
+  // Too many chunks to remember: their past states are not known.
   const present = running.lookAt !== null && running.forgets
   const shown = present ? running.now : running.shown
   const kept = views.some((view) => (view.protected ?? 0) > 0)
@@ -220,7 +220,7 @@ function chunkTable(running: Show): TemplateResult {
   </section>`
 }
 
-function audit(running: Show): TemplateResult {
+function audit(running: Playback): TemplateResult {
   const { lines, count, missing } = running.logged
   return html`<section class="audit" aria-labelledby="audit-title">
     <header class="bar"><h2 id="audit-title">${t.rehearse.audit}${count === null ? '' : ` (${number(count)})`}</h2>
@@ -234,7 +234,7 @@ function audit(running: Show): TemplateResult {
   </section>`
 }
 
-function report(running: Show): TemplateResult | typeof nothing {
+function report(running: Playback): TemplateResult | typeof nothing {
   if (!running.reported) return nothing
   const { report, exitCode } = running.reported
   const ended = Object.entries(report.totals.byOutcome).filter(([, n]) => n > 0)

@@ -1,6 +1,6 @@
-// What the rest of the page shows when a server hosts it; the view itself is fetched when it is first needed.
+// What the rest of the page shows when a server hosts it. The view itself is fetched when it is first needed.
 import { html, nothing, type TemplateResult } from 'lit-html'
-import { isServed, meet, server } from '../state/served'
+import { fetchAbout, isServed, server } from '../state/served'
 import { change, get } from '../state/store'
 import { t } from '../texts/page'
 import { Later } from './fetched'
@@ -12,32 +12,35 @@ const parts = new Later(async () => {
 })
 let paint: () => void = () => undefined
 
-/** Asks the server what it is, so that the frame says so from the first moment; again when somebody comes with another token. */
+/**
+ * Asks the server about itself, so that the frame shows its tenant from the first moment; again when the page is given another
+ * token.
+ */
 export function begin(painter: () => void): void {
   paint = painter
-  parts.there?.renew()
-  if (isServed()) getToKnow()
+  parts.loaded?.renew()
+  if (isServed()) askServer()
 }
 
-function getToKnow(): void {
-  void meet().catch(() => undefined).finally(paint)
+function askServer(): void {
+  void fetchAbout().catch(() => undefined).finally(paint)
 }
 
 export function watchView(): TemplateResult {
-  return parts.opened((there) => there.watchView(), t.watch.loading)
+  return parts.view((loaded) => loaded.watchView(), t.watch.loading)
 }
 
 export function drawWatch(): void {
-  parts.there?.drawWatch()
+  parts.loaded?.drawWatch()
 }
 
 export function servedDialogs(): unknown {
-  if (get().dialog === 'execute') return parts.dialog((there) => frame(t.execute.title, there.executeForm()))
-  return parts.there?.confirmation() ?? nothing
+  if (get().dialog === 'execute') return parts.dialog((loaded) => frame(t.execute.title, loaded.executeForm()))
+  return parts.loaded?.confirmation() ?? nothing
 }
 
-/** Where what is started here is carried out; on every view. */
-export function where(): TemplateResult | typeof nothing {
+/** Names the tenant that this server carries runs out on. Shown in every view. */
+export function tenantBadge(): TemplateResult | typeof nothing {
   const about = server()
   if (about === null) return nothing
   return about.simulated
@@ -46,12 +49,12 @@ export function where(): TemplateResult | typeof nothing {
 }
 
 export function carryOut(): TemplateResult | typeof nothing {
-  // Beside a run that is watched, it would seem to be about that run.
+  // Beside a watched run, the button would seem to be about that run.
   if (!isServed() || get().view === 'watch' || get().view === 'evidence') return nothing
   const open = (): void => {
-    parts.there?.fresh()
-    // Nothing is carried out before it is known where.
-    if (server() === null) getToKnow()
+    parts.loaded?.forgetRefusals()
+    // Nothing may be carried out before the tenant is known.
+    if (server() === null) askServer()
     change({ dialog: 'execute' })
   }
   return html`<button type="button" class="primary" ?disabled=${!get().plan.summary.digest} @click=${open}>${t.execute.open}</button>`

@@ -1,4 +1,4 @@
-// What the plan adds up to, and what carrying it out is expected to take. Whatever is an estimate wears "~".
+// What the plan adds up to, and what carrying it out is expected to take. Estimates are marked with "~".
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { length, money, number } from '../format'
 import { get } from '../state/store'
@@ -6,7 +6,7 @@ import { current, spreadOver } from '../state/volume'
 import { t } from '../texts/page'
 import type { Estimate } from '../types'
 
-/** What AWS charges, all in. */
+/** What AWS charges for functions, queues and table together. */
 export const cost = (e: Estimate): string => money(e.lambdaNanoDollars + e.sqsNanoDollars + e.tableNanoDollars)
 
 export function totals(): TemplateResult {

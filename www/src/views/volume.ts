@@ -1,4 +1,4 @@
-// Counts pasted or opened, so that the timeline shows how much there is. What could not be read is said.
+// Counts, pasted or opened, so that the timeline shows how much there is. Lines that could not be read are listed.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { instant, number, plural } from '../format'
 import { change } from '../state/store'
@@ -35,10 +35,10 @@ export function volume(): TemplateResult {
         pasted = ''
         take('', '')
       }}>${t.volume.forget}</button></p>
-    <div role="status">${found === null ? html`<p class="empty">${t.volume.none}</p>` : said(found)}</div>`
+    <div role="status">${found === null ? html`<p class="empty">${t.volume.none}</p>` : summary(found)}</div>`
 }
 
-function said(found: NonNullable<ReturnType<typeof current>>): TemplateResult {
+function summary(found: NonNullable<ReturnType<typeof current>>): TemplateResult {
   const { buckets, total, unread, merged } = found
   const [first, last] = [buckets[0], buckets.at(-1)]
   return html`${first && last

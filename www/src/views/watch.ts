@@ -1,11 +1,11 @@
-// Watch: the runs of the server's ledger, one of them live, and what can be done with it.
+// Watch: the runs in the server's ledger, one of them live, and the actions on it.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { ref } from 'lit-html/directives/ref.js'
 import { Chart } from '../draw/chart'
 import { clock, instant, length, number, plural } from '../format'
-import { isLocked, isServed, knock, server } from '../state/served'
+import { isLocked, isServed, lookForServer, server } from '../state/served'
 import { change, get, say, show } from '../state/store'
-import { begone, current, enter, KINDS, leave, open, refused, runs, silent, type Watched } from '../state/watch'
+import { current, enter, KINDS, leave, open, refusals, reset, runs, silent, type Watched } from '../state/watch'
 import type { RunFacts, Standing } from '../state/answers'
 import { t, type Shared } from '../texts/runs'
 import type { ChunkView, Finding } from '../types'
@@ -13,26 +13,26 @@ import { confirm } from './confirm'
 import { check } from './evidence'
 import { copy } from './files'
 import { equation } from './frame'
-import { chartSection, teller } from './lanes'
+import { chartSection, readoutWriter } from './lanes'
 import { log } from './log'
-import { ended, ends, facts, OUTCOMES, problems, sums as summed, verdict } from './sums'
-import { ticked } from './ticked'
+import { chunkCounts, endedCounts, facts, OUTCOMES, problems, sums as summed, verdict } from './sums'
+import { withCode } from './withCode'
 import { why } from './why'
 import '../style/watch.css'
 
-/** Records of the log that are shown. */
+/** The most records of the log that are shown. */
 const SHOWN = 120
-/** How often times are counted on, in milliseconds. */
+/** Milliseconds between two updates of the countdowns. */
 const SECOND = 1000
 
 let chart: Chart | null = null
 let ticking: ReturnType<typeof setInterval> | undefined
 const canvasAt = ref((element) => {
   chart?.end()
-  chart = element instanceof HTMLCanvasElement ? new Chart(element, { chosen: choose, told: teller(element, 'lanes-readout', () => current?.lanes.now ?? 0) }) : null
+  chart = element instanceof HTMLCanvasElement ? new Chart(element, { choose: choose, read: readoutWriter(element, 'lanes-readout', () => current?.lanes.now ?? 0) }) : null
 })
 
-/** Chooses a time to read on the lanes; what has not happened cannot be read. */
+/** Chooses a past time to read on the lanes. Watched runs have no future. */
 function choose(at: number | null): void {
   if (current) current.lanes.cursor = at !== null && at < current.lanes.now ? at : null
   paint()
@@ -43,8 +43,8 @@ const paint = (): void => {
   if (shown()) change({})
 }
 
-/** While the view is shown: looks at the list, and counts times on. */
-function attend(): void {
+/** Fetches the list and updates the countdowns while the view is shown. */
+function startWatching(): void {
   if (ticking !== undefined || !isServed()) return
   void enter(paint)
   ticking = setInterval(() => {
@@ -58,31 +58,31 @@ function attend(): void {
   }, SECOND)
 }
 
-/** The server may be another one, or have been started again: everything is asked for anew. */
+/** The server may be another one or have been started again, so everything is asked for anew. */
 export function renew(): void {
   clearInterval(ticking)
   ticking = undefined
-  begone()
+  reset()
 }
 
 export function drawWatch(): void {
   if (!chart || !current) return
-  if (current.facts?.carried) current.lanes.until(current.now)
-  else current.lanes.rest()
+  if (current.facts?.carried) current.lanes.extendTo(current.now)
+  else current.lanes.stop()
   chart.show(current.lanes)
 }
 
 export function watchView(): TemplateResult {
-  attend()
-  void knock(paint)
+  startWatching()
+  void lookForServer(paint)
   if (isLocked()) return teach(t.watch.locked)
   if (!isServed()) return teach(t.watch.notServed)
   return html`<div class="watch">
     <div class="side">${list()}</div>
     <div class="main">
       ${silent ? html`<p class="error" role="alert">${t.watch.silent} ${t.watch.silentHelp}</p>` : nothing}
-      ${said(refused)}
-      ${current ? one(current) : empty()}
+      ${refusalList(refusals)}
+      ${current ? runSection(current) : empty()}
     </div>
   </div>`
 }
@@ -101,23 +101,23 @@ function empty(): TemplateResult {
   return html`<p class="empty">${runs === null ? t.watch.loading : t.watch.noRuns}</p>`
 }
 
-function said(findings: Finding[]): TemplateResult | typeof nothing {
+function refusalList(findings: Finding[]): TemplateResult | typeof nothing {
   if (findings.length === 0) return nothing
   return html`<div role="alert"><ul class="refused">${findings.map((f) => html`<li class=${f.severity}>
-    <span class="mark">${t.findings.severities[f.severity]}</span> ${ticked(f.message)} ${f.help ? html`<small>${ticked(f.help)}</small>` : nothing} <code>${f.code}</code></li>`)}</ul></div>`
+    <span class="mark">${t.findings.severities[f.severity]}</span> ${withCode(f.message)} ${f.help ? html`<small>${withCode(f.help)}</small>` : nothing} <code>${f.code}</code></li>`)}</ul></div>`
 }
 
-const done = (run: RunFacts): number => run.chunks - run.open
+const endedChunks = (run: RunFacts): number => run.chunks - run.open
 
-/** How many chunks ended how, the best first. */
-const tally = (run: RunFacts): string => ends(run.ended, run.open).join(' · ')
+/** How many chunks had each outcome, best first. */
+const tally = (run: RunFacts): string => chunkCounts(run.ended, run.open).join(' · ')
 
-const bad = (run: RunFacts): boolean => Object.keys(run.ended).some((outcome) => outcome !== 'verified')
+const hasFailures = (run: RunFacts): boolean => Object.keys(run.ended).some((outcome) => outcome !== 'verified')
 
-const mood = (run: RunFacts): string => (run.standing === 'ended' ? (bad(run) ? 'bad' : 'good') : run.standing)
+const mood = (run: RunFacts): string => (run.standing === 'ended' ? (hasFailures(run) ? 'bad' : 'good') : run.standing)
 
 function badge(standing: Standing, run: RunFacts): TemplateResult {
-  const word = standing === 'ended' && !bad(run) ? t.watch.allVerified : t.watch.standings[standing]
+  const word = standing === 'ended' && !hasFailures(run) ? t.watch.allVerified : t.watch.standings[standing]
   return html`<span class="badge ${mood(run)}">${word}</span>`
 }
 
@@ -128,36 +128,36 @@ function list(): TemplateResult {
     <ul>${(runs ?? []).map((run) => html`<li><button type="button" aria-current=${current?.id === run.runId ? 'true' : nothing}
       @click=${() => void open(run.runId)}>
       <span class="name" dir="auto">${run.name}</span> ${badge(run.standing, run)}
-      <span class="of"><progress aria-hidden="true" max=${run.chunks} value=${done(run)}></progress>
-        <span>${t.rehearse.ended(number(done(run)), number(run.chunks))}</span></span>
-      <small class="facts"><code>${run.shortCode}</code> <span>${run.simulated ? t.watch.simulated : run.tenant}</span> <time datetime=${run.updatedAt}>${instant(seconds(run.updatedAt))}</time></small>
+      <span class="of"><progress aria-hidden="true" max=${run.chunks} value=${endedChunks(run)}></progress>
+        <span>${t.rehearse.ended(number(endedChunks(run)), number(run.chunks))}</span></span>
+      <small class="facts"><code>${run.shortCode}</code> <span>${run.simulated ? t.watch.simulated : run.tenant}</span> <time datetime=${run.updatedAt}>${instant(wholeSecond(run.updatedAt))}</time></small>
     </button></li>`)}</ul>
     <p class="quiet">${t.watch.ledger(server()?.ledger ?? '')}</p>
   </section>`
 }
 
-const seconds = (text: string): number => Math.floor(Date.parse(text) / 1000) * 1000
+const wholeSecond = (text: string): number => Math.floor(Date.parse(text) / 1000) * 1000
 
-function one(watched: Watched): TemplateResult {
+function runSection(watched: Watched): TemplateResult {
   const { facts: run } = watched
-  if (!run) return html`${said(watched.problem)}<p class="empty">${t.watch.loading}</p>`
+  if (!run) return html`${refusalList(watched.problem)}<p class="empty">${t.watch.loading}</p>`
   return html`<section class="run" aria-labelledby="run-title">
     <header class="bar">
       <h2 id="run-title" dir="auto">${run.name}</h2>
       ${badge(run.standing, run)} ${connection(watched)}
       <span class="group actions">${actions(watched, run)}</span>
     </header>
-    <p class="tally"><strong>${tally(run)}</strong> <span class="quiet">${carried(run)}</span></p>
-    <p class="news quiet" role="status">${ticked(watched.news)}</p>
-    ${said(watched.problem)}
-    ${run.trouble.length > 0 ? html`<div class="trouble"><h3>${t.watch.trouble}</h3>${said(run.trouble)}</div>` : nothing}
+    <p class="tally"><strong>${tally(run)}</strong> <span class="quiet">${carrierText(run)}</span></p>
+    <p class="news quiet" role="status">${withCode(watched.news)}</p>
+    ${refusalList(watched.problem)}
+    ${run.trouble.length > 0 ? html`<div class="trouble"><h3>${t.watch.trouble}</h3>${refusalList(run.trouble)}</div>` : nothing}
   </section>
-  ${picture(watched)} ${outcome(watched, run)}
+  ${lanesSection(watched)} ${outcome(watched, run)}
   ${chunks(watched, run)}
-  <div class="lower">${known(watched, run)} ${audit(watched)}</div>`
+  <div class="lower">${factsSection(watched, run)} ${audit(watched)}</div>`
 }
 
-function carried(run: RunFacts): string {
+function carrierText(run: RunFacts): string {
   if (run.carried !== null) return t.watch.carried[run.carried]
   if (run.standing === 'stopped') return run.served ? t.watch.stoppedHelp : t.watch.elsewhere(run.tenant)
   return ''
@@ -180,16 +180,16 @@ function actions(watched: Watched, run: RunFacts): TemplateResult {
     title: t.watch.resume.title(run.name), text: [t.watch.resume.what(plural(run.open, 'chunk'), run.approvedBy), where],
     yes: t.watch.resume.yes, no: t.watch.resume.no, danger: !run.simulated, act: () => watched.act('resume'),
   })
-  const which = ended(run.ended, OUTCOMES.filter((outcome) => outcome !== 'verified'))
-  // What was said a while ago may not hold any more.
+  const which = endedCounts(run.ended, OUTCOMES.filter((outcome) => outcome !== 'verified'))
+  // What is shown may be outdated, so nothing can be done with it.
   const stale = watched.connection !== 'live'
   return html`
     ${run.can.resume ? html`<button type="button" class="primary" ?disabled=${stale} @click=${resume}>${t.watch.resume.open}</button>` : nothing}
-    ${run.can.retry ? html`<button type="button" class="plain" ?disabled=${stale} @click=${() => again(watched, run, [], t.sentence.and(which))}>${t.watch.retry.open}</button>` : nothing}
+    ${run.can.retry ? html`<button type="button" class="plain" ?disabled=${stale} @click=${() => askToRetry(watched, run, [], t.sentence.and(which))}>${t.watch.retry.open}</button>` : nothing}
     ${run.can.cancel ? html`<button type="button" class="plain danger" ?disabled=${stale} @click=${cancel}>${t.watch.cancel.open}</button>` : nothing}`
 }
 
-function again(watched: Watched, run: RunFacts, only: number[], which: string): void {
+function askToRetry(watched: Watched, run: RunFacts, only: number[], which: string): void {
   const where = run.simulated ? t.watch.onSimulated : t.watch.onTenant(run.tenant)
   confirm({
     title: only.length === 0 ? t.watch.retry.title(run.name) : t.watch.retry.titleOne(String(only[0])),
@@ -198,17 +198,17 @@ function again(watched: Watched, run: RunFacts, only: number[], which: string): 
   })
 }
 
-function picture(watched: Watched): TemplateResult {
+function lanesSection(watched: Watched): TemplateResult {
   const { lanes } = watched
   if (lanes.begun === 0) return html`<p class="empty">${t.watch.noRecords}</p>`
-  const label = t.watch.lanesLabel(plural(lanes.lanes, 'lane'), instant(lanes.begun), instant(seconds(new Date(lanes.now).toISOString())))
+  const label = t.watch.lanesLabel(plural(lanes.lanes, 'lane'), instant(lanes.begun), instant(wholeSecond(new Date(lanes.now).toISOString())))
   return chartSection({ title: t.watch.lanes, label, canvasAt, readout: 'lanes-readout', chart: () => chart })
 }
 
-/** How it ended, and the proof. */
+/** How the run ended, and its evidence. */
 function outcome(watched: Watched, run: RunFacts): TemplateResult | typeof nothing {
   const { sums, detail } = watched
-  // Sums from before its end say nothing about it.
+  // Sums from before the end say nothing about it.
   if (run.standing !== 'ended' || run.carried !== null || !sums || sums.outcome === 'open') return nothing
   const evidence = detail?.evidence ?? null
   return html`<section class="report" aria-labelledby="outcome-title">
@@ -266,17 +266,17 @@ function row(watched: Watched, run: RunFacts, view: ChunkView, kept: boolean): T
     <td>${instant(Date.parse(window.start))} – ${instant(Date.parse(window.end))}</td>
     <td><span class="mark">${state}${percent}</span></td>
     <td>${view.attempt}</td>
-    <td>${ticked(because)}${view.cause ? html` <code>${view.cause.code}</code>` : nothing}${context ? html` <small>${t.watch.support(context)}</small>` : nothing}</td>
-    <td>${view.due && view.outcome === null ? left(watched, Date.parse(view.due)) : ''}</td>
+    <td>${withCode(because)}${view.cause ? html` <code>${view.cause.code}</code>` : nothing}${context ? html` <small>${t.watch.support(context)}</small>` : nothing}</td>
+    <td>${view.due && view.outcome === null ? countdown(watched, Date.parse(view.due)) : ''}</td>
     <td>${view.submits}</td><td>${count(view.before)}</td><td>${count(view.recordsDeleted)}</td>
     ${kept ? html`<td>${count(view.protected)}</td>` : nothing}<td>${count(view.remaining)}</td>
     <td>${run.can.retry && view.outcome !== null && view.outcome !== 'verified'
-      ? html`<button type="button" class="plain" ?disabled=${watched.connection !== 'live'} aria-label=${t.watch.retry.one(String(index))} @click=${() => again(watched, run, [index], t.watch.retry.chunk(String(index), state))}>${t.watch.retry.short}</button>`
+      ? html`<button type="button" class="plain" ?disabled=${watched.connection !== 'live'} aria-label=${t.watch.retry.one(String(index))} @click=${() => askToRetry(watched, run, [index], t.watch.retry.chunk(String(index), state))}>${t.watch.retry.short}</button>`
       : nothing}</td>
   </tr>`
 }
 
-/** What is known about what this chunk may wait for. */
+/** What is known about the resources that this chunk may wait for. */
 function shared(watched: Watched, run: RunFacts, chunk: number): Shared {
   const perMinute = watched.detail?.limits.requestsPerMinute
   const { slots } = run
@@ -292,20 +292,20 @@ function shared(watched: Watched, run: RunFacts, chunk: number): Shared {
   }
 }
 
-/** Counted down by the server's clock; what is due is not counted below zero. */
-function left(watched: Watched, due: number): string {
+/** The time left by the server's clock, never below zero. */
+function countdown(watched: Watched, due: number): string {
   const ms = due - watched.now
   return ms <= 0 ? t.watch.now : t.watch.in(length(Math.ceil(ms / 1000) * 1000))
 }
 
-function known(watched: Watched, run: RunFacts): TemplateResult {
+function factsSection(watched: Watched, run: RunFacts): TemplateResult {
   const { detail, sums } = watched
   const list: [string, unknown][] = [
     [t.watch.facts.run, html`<code>${run.runId}</code>`],
     [t.watch.facts.plan, html`<code>${run.planDigest}</code>`],
     [t.watch.facts.tenant, run.simulated ? html`<strong class="warning">${run.tenant}</strong>` : run.tenant],
     [t.watch.facts.requested, run.requestedBy],
-    [t.watch.facts.approved, `${run.approvedBy}, ${instant(seconds(run.approvedAt))} UTC`],
+    [t.watch.facts.approved, `${run.approvedBy}, ${instant(wholeSecond(run.approvedAt))} UTC`],
     [t.watch.facts.reason, detail?.request.reason ?? ''],
     [t.watch.facts.compliance, detail?.complianceNote ?? ''],
     ...(sums ? summed(sums.totals) : []),

@@ -1,8 +1,8 @@
-// What a chunk waits for, and what went wrong: one text, wherever chunks are listed.
+// What a chunk waits for, and what went wrong: the same text wherever chunks are listed.
 import { t, type Shared } from '../texts/runs'
 import type { ChunkView } from '../types'
 
-/** `tries again, failed 2 times: the service is not available`; empty when there is nothing to say. */
+/** For example `tries again, failed 2 times: the service is not available`; empty when there is nothing to say. */
 export function why(view: ChunkView, known: Shared = {}): string {
   const waits = view.outcome === null && view.wait !== null ? t.wait(view.wait, known) : ''
   return [waits, view.cause?.message ?? ''].filter((text) => text !== '').join(': ')

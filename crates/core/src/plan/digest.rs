@@ -1,15 +1,11 @@
 //! The digest of a plan: what a person approves.
 
-use sha2::{Digest, Sha256};
-
 use super::PLAN_VERSION;
 use crate::chunk::{Age, Chunk};
-use crate::json::{canonical, digest, written};
+use crate::json::{canonical, digest, digest_of};
 use crate::policy::Policy;
 use crate::request::PurgeRequest;
-
-/// Chunks that are written before they go into the hash.
-const PAGE: usize = 128;
+use crate::time::Timestamp;
 
 /// Digest of the canonical bytes of a policy.
 #[must_use]
@@ -19,78 +15,129 @@ pub fn policy_digest(policy: &Policy) -> String {
 
 /// Digest of the canonical bytes of `{"chunks", "policyDigest", "request", "version"}`.
 ///
-/// Chunks go into the hash as soon as some are written: a plan may have 200,000, and their JSON would only be thrown away.
+/// Chunks are named by their stretches: a plan may have 200,000 chunks, nearly all of which follow from the few places where the range, a
+/// hold or a retention period begins or ends.
 pub(crate) fn plan_digest(request: &PurgeRequest, policy_digest: &str, chunks: &[Chunk]) -> String {
-    let mut hasher = Sha256::new();
-    // Members in sorted order, as RFC 8785 wants them.
-    hasher.update(b"{\"chunks\":[");
-    let mut bytes = Vec::new();
-    for (place, page) in chunks.chunks(PAGE).enumerate() {
-        bytes.clear();
-        for (nth, chunk) in page.iter().enumerate() {
-            if place + nth > 0 {
-                bytes.push(b',');
-            }
-            write_chunk(&mut bytes, chunk);
-        }
-        hasher.update(&bytes);
+    let mut list = String::new();
+    for stretch in stretches(chunks) {
+        list.push_str(if list.is_empty() { "" } else { "," });
+        list.push_str(&stretch.written());
     }
-    hasher.update(b"],\"policyDigest\":");
-    hasher.update(canonical(&policy_digest));
-    hasher.update(b",\"request\":");
-    hasher.update(canonical(request));
-    hasher.update(format!(",\"version\":{PLAN_VERSION}}}"));
-    written(hasher)
+    // Members in sorted order, as RFC 8785 wants them.
+    digest_of(&[
+        b"{\"chunks\":[",
+        list.as_bytes(),
+        b"],\"policyDigest\":",
+        &canonical(&policy_digest),
+        b",\"request\":",
+        &canonical(request),
+        format!(",\"version\":{PLAN_VERSION}}}").as_bytes(),
+    ])
 }
 
-fn write_chunk(bytes: &mut Vec<u8>, chunk: &Chunk) {
-    let mut digits = itoa::Buffer::new();
-    bytes.push(b'[');
-    bytes.extend_from_slice(digits.format(chunk.window.start().millis()).as_bytes());
-    bytes.push(b',');
-    bytes.extend_from_slice(digits.format(chunk.window.end().millis()).as_bytes());
-    if chunk.age == Age::Aged {
-        bytes.extend_from_slice(b",\"aged\"");
+/// Adjacent chunks of one age and one length, of which the last may be shorter.
+struct Stretch {
+    start: Timestamp,
+    end: Timestamp,
+    /// Milliseconds of each chunk but the last.
+    length: i64,
+    age: Age,
+}
+
+impl Stretch {
+    fn of(chunk: &Chunk) -> Self {
+        Self { start: chunk.window.start(), end: chunk.window.end(), length: chunk.window.millis(), age: chunk.age }
     }
-    bytes.push(b']');
+
+    /// Whether this chunk is the next of the stretch. After one that is shorter than the others none is.
+    fn goes_on_with(&self, chunk: &Chunk) -> bool {
+        self.end == chunk.window.start()
+            && self.age == chunk.age
+            && chunk.window.millis() <= self.length
+            && (self.end.millis() - self.start.millis()) % self.length == 0
+    }
+
+    /// `[START,END,LENGTH]`, with `"aged"` as a fourth member where that is the age.
+    fn written(&self) -> String {
+        let age = match self.age {
+            Age::Recent => "",
+            Age::Aged => ",\"aged\"",
+        };
+        format!("[{},{},{}{age}]", self.start.millis(), self.end.millis(), self.length)
+    }
+}
+
+/// The chunks, as few stretches as possible: two lists of chunks have the same stretches only if they are the same.
+fn stretches(chunks: &[Chunk]) -> Vec<Stretch> {
+    let mut stretches: Vec<Stretch> = Vec::new();
+    for chunk in chunks {
+        match stretches.last_mut() {
+            Some(stretch) if stretch.goes_on_with(chunk) => stretch.end = chunk.window.end(),
+            Some(_) | None => stretches.push(Stretch::of(chunk)),
+        }
+    }
+    stretches
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use proptest::prelude::*;
 
     use super::*;
-    use crate::plan::{CheckContext, check};
-    use crate::time::Timestamp;
+    use crate::window::Window;
 
-    /// The same digest, made the slow way.
+    fn chunks(lengths: &[(i64, i64, Age)]) -> Vec<Chunk> {
+        let mut end = 0;
+        let windows = lengths.iter().map(|&(gap, length, age)| {
+            let start = end + gap;
+            end = start + length;
+            let window = Window::new(Timestamp::from_millis(start), Timestamp::from_millis(end)).unwrap();
+            Chunk { index: 1, total: 1, window, age }
+        });
+        windows.collect()
+    }
+
+    fn written(lengths: &[(i64, i64, Age)]) -> String {
+        stretches(&chunks(lengths)).iter().map(Stretch::written).collect::<Vec<_>>().join(" ")
+    }
+
     #[test]
-    fn streamed_bytes_are_the_canonical_bytes() {
-        let context = CheckContext {
-            now: Timestamp::parse("2026-11-23T12:00:00Z").unwrap(),
-            tenant_jurisdiction: None,
-            default_jurisdiction: None,
-        };
-        // The range crosses the five-year boundary, so that both kinds of chunk occur, and has more of them than are hashed at a time.
-        let request = json!({
-            "version": 1, "name": "\u{20ac} \"quoted\" \u{1f600}", "api": "recordingJobs", "recordTypes": ["recording"],
-            "range": {"start": "2020-11-24T00:00:00Z", "end": "2022-11-24T00:00:00Z"}, "jurisdiction": "eu-west-1",
-            "chunking": {"days": 2}, "reason": "r", "requestedBy": "a@example.com",
-        });
-        let checked = check(&request.to_string(), None, &context);
-        let plan = checked.plan.expect("a plan");
-        let chunks: Vec<serde_json::Value> = plan
-            .chunks()
-            .iter()
-            .map(|c| match c.age {
-                Age::Recent => json!([c.window.start().millis(), c.window.end().millis()]),
-                Age::Aged => json!([c.window.start().millis(), c.window.end().millis(), "aged"]),
-            })
-            .collect();
-        assert!(plan.chunks().iter().any(|c| c.age == Age::Aged) && plan.chunks().iter().any(|c| c.age == Age::Recent));
-        let whole = json!({
-            "version": 1, "request": plan.request(), "policyDigest": plan.policy_digest(), "chunks": chunks,
-        });
-        assert_eq!(plan.digest(), digest(&canonical(&whole)));
+    fn a_stretch_ends_at_a_gap_a_shorter_chunk_and_another_age() {
+        use Age::{Aged, Recent};
+        for (lengths, expected) in [
+            (&[][..], ""),
+            (&[(0, 5, Recent)], "[0,5,5]"),
+            (&[(0, 5, Recent), (0, 5, Recent), (0, 5, Recent)], "[0,15,5]"),
+            // The last may be shorter, and nothing follows a shorter one.
+            (&[(0, 5, Recent), (0, 5, Recent), (0, 3, Recent)], "[0,13,5]"),
+            (&[(0, 5, Recent), (0, 3, Recent), (0, 3, Recent)], "[0,8,5] [8,11,3]"),
+            // The first may be shorter, after a hold.
+            (&[(7, 2, Recent), (0, 5, Recent), (0, 5, Recent)], "[7,9,2] [9,19,5]"),
+            (&[(0, 5, Recent), (1, 5, Recent)], "[0,5,5] [6,11,5]"),
+            (&[(0, 5, Aged), (0, 5, Aged), (0, 5, Recent)], "[0,10,5,\"aged\"] [10,15,5]"),
+        ] {
+            assert_eq!(written(lengths), expected, "{lengths:?}");
+        }
+    }
+
+    proptest! {
+        /// So no other list of chunks has the same digest.
+        #[test]
+        fn the_chunks_follow_from_their_stretches(
+            lengths in prop::collection::vec((0_i64..3, 1_i64..4, prop_oneof![Just(Age::Recent), Just(Age::Aged)]), 0..20)
+        ) {
+            let chunks = chunks(&lengths);
+            let mut cut = Vec::new();
+            for stretch in stretches(&chunks) {
+                let mut start = stretch.start;
+                while start < stretch.end {
+                    let end = Timestamp::from_millis(start.millis() + stretch.length).min(stretch.end);
+                    cut.push((start, end, stretch.age));
+                    start = end;
+                }
+            }
+            let expected: Vec<_> = chunks.iter().map(|c| (c.window.start(), c.window.end(), c.age)).collect();
+            prop_assert_eq!(cut, expected);
+        }
     }
 }

@@ -1,9 +1,9 @@
-// Which option of a list is chosen. Written after the options are there, and each time: what a person chose stays in a list whatever
-// `selected` says afterwards.
+// Sets the selected option of a list, after its options have been rendered and at every render: once a user has chosen one, the
+// `selected` attribute no longer has any effect.
 import { nothing } from 'lit-html'
 import { directive, Directive, PartType, type ChildPart, type PartInfo } from 'lit-html/directive.js'
 
-class Chosen extends Directive {
+class SelectValue extends Directive {
   constructor(part: PartInfo) {
     super(part)
     if (part.type !== PartType.CHILD) throw new Error('chosen stands behind the options')
@@ -20,5 +20,5 @@ class Chosen extends Directive {
   }
 }
 
-/** To be put behind the options: `<select>${options}${chosen(value)}</select>`. */
-export const chosen = directive(Chosen)
+/** Goes after the options: `<select>${options}${selectValue(value)}</select>`. */
+export const selectValue = directive(SelectValue)
