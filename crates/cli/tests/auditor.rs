@@ -1,4 +1,4 @@
-//! Evidence can be checked without this program: by what `EVIDENCE.md` says, with nothing but Python.
+//! Evidence can be checked without this program, following `EVIDENCE.md`, with nothing but Python.
 
 #![cfg(test)]
 
@@ -12,7 +12,7 @@ use common::{Bench, request};
 use purge_core::json::{canonical, digest};
 use serde_json::{Value, json};
 
-/// The program in the document.
+/// The Python program in the document.
 fn program() -> String {
     let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../../EVIDENCE.md");
     let document = fs::read_to_string(document).unwrap();
@@ -20,13 +20,13 @@ fn program() -> String {
     rest.split_once("```").unwrap().0.to_owned()
 }
 
-/// Whether it finds that the folder holds, and what it says.
+/// Whether that program accepts the folder, and what it prints.
 fn audited(folder: &Path) -> (bool, String) {
     let ran = Command::new("python3").arg("-c").arg(program()).arg(folder).output().unwrap();
     (ran.status.success(), String::from_utf8(ran.stdout).unwrap() + &String::from_utf8(ran.stderr).unwrap())
 }
 
-/// Changes a file, and everything above it that has its hash.
+/// Changes a file, and the hashes of it in the manifest.
 fn renewed(folder: &Path, name: &str, change: impl Fn(String) -> String) {
     let path = folder.join(name);
     let after = change(fs::read_to_string(&path).unwrap());
@@ -37,7 +37,7 @@ fn renewed(folder: &Path, name: &str, change: impl Fn(String) -> String) {
     fs::write(manifest, value.to_string()).unwrap();
 }
 
-/// A log whose records are changed, each under a hash that fits, and the heads that go with it.
+/// Changes the records of a log and gives them fitting hashes. Returns the heads that go with it, too.
 fn resealed(folder: &Path, change: impl Fn(&mut Value), write: impl Fn(&Value) -> String) {
     let path = folder.join("manifest.json");
     let mut manifest: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
@@ -51,7 +51,7 @@ fn resealed(folder: &Path, change: impl Fn(&mut Value), write: impl Fn(&Value) -
             record["prev"] = before["hash"].clone();
         }
         record.as_object_mut().unwrap().remove("hash");
-        // Over the bytes as they are written, as somebody would do it who wants them to pass.
+        // Hashed over the bytes as they are written, as a forger would.
         let hash = digest(write(&record).as_bytes());
         record["hash"] = json!(hash);
         log += &(write(&record) + "\n");
@@ -76,7 +76,7 @@ fn relisted(folder: &Path, change: impl Fn(String) -> String) {
     fs::write(path, after).unwrap();
 }
 
-/// The log with its last record saying something else, under a hash that fits.
+/// The log with a different last record, under a hash that fits.
 fn with_another_end(log: &str) -> String {
     let mut lines: Vec<String> = log.lines().map(str::to_owned).collect();
     let mut last: Value = serde_json::from_str(&lines.pop().unwrap()).unwrap();
@@ -93,7 +93,7 @@ fn send_something_else(record: &mut Value) {
     }
 }
 
-/// Takes a file out of the list.
+/// Removes a file from the list of the manifest.
 fn without(folder: &Path, name: &str) {
     relisted(folder, |text| {
         let mut manifest: Value = serde_json::from_str(&text).unwrap();
@@ -139,7 +139,7 @@ fn the_program_in_the_document_checks_evidence() {
         json!({ "id": "Doe v. Röe", "range": { "start": "2023-02-05T00:00:00.5Z", "end": "2023-02-06T00:00:00Z" } });
     bench.file("policy.json", &json!({ "version": 1, "holds": [hold] }));
     bench.run(&["plan", "request.json", "--policy", "policy.json", "--out", "plan.json"]).exits(0);
-    // A hold has come since that concerns nothing of it.
+    // Since then a hold has come that concerns none of the chunks.
     let later =
         json!({ "id": "Röe v. Doe", "range": { "start": "2024-02-05T00:00:00Z", "end": "2024-02-06T00:00:00Z" } });
     bench.file("later.json", &json!({ "version": 1, "holds": [hold, later] }));
@@ -166,7 +166,7 @@ fn the_program_in_the_document_checks_evidence() {
             &|f| renewed(f, "plan.json", |plan| plan.replacen("\"reason\": \"", "\"reason\": \"no ", 1)),
             "not those of the plan",
         ),
-        // What only one of the two once refused.
+        // Cases that once only one of the two checks refused.
         (
             &|f| resealed(f, |_| {}, |record| compact(record).replacen(":1,", ": 1,", 1)),
             "not a record as it is written",

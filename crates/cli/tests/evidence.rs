@@ -174,7 +174,7 @@ fn every_file_and_every_claim_is_checked() {
     ];
     for (what, change, check, says) in table {
         let copy = bench.copied(&evidence);
-        // What a desktop leaves in a folder that somebody looks at says nothing.
+        // Files that a desktop leaves in a folder do not matter.
         fs::write(copy.join(".DS_Store"), "x").unwrap();
         bench.run(&["verify", "copy"]).exits(0);
         change(&copy);
@@ -195,7 +195,7 @@ fn edit(folder: &Path, name: &str, change: impl Fn(String) -> String) {
     fs::write(folder.join(name), after).unwrap();
 }
 
-/// Changes the file and gives the manifest its new hash, as whoever wants to deceive would.
+/// Changes the file and gives the manifest its new hash, as a forger would.
 fn renewed(folder: &Path, name: &str, change: impl Fn(String) -> String) {
     edit(folder, name, change);
     let hash = purge_core::json::digest(&fs::read(folder.join(name)).unwrap());
@@ -206,7 +206,7 @@ fn renewed(folder: &Path, name: &str, change: impl Fn(String) -> String) {
     });
 }
 
-/// Changes which files the manifest lists.
+/// Changes the list of files in the manifest.
 fn listed(folder: &Path, change: impl Fn(&mut serde_json::Map<String, Value>)) {
     edit(folder, "manifest.json", |text| {
         let mut manifest: Value = serde_json::from_str(&text).unwrap();
@@ -236,7 +236,7 @@ fn cut_last(text: &str) -> String {
     lines[..lines.len() - 1].join("\n") + "\n"
 }
 
-/// What is for people's eyes and for scrapers another version may have worded otherwise; whatever proves something has to hold all the same.
+/// Another version may word differently what is only read by people or scraped. Whatever proves something must hold all the same.
 #[test]
 fn evidence_that_another_version_wrote_is_not_broken_by_its_wording() {
     let bench = Bench::new();
@@ -276,9 +276,9 @@ fn a_reader_is_told_what_was_deleted_where_when_and_by_whose_leave() {
         said.contains("     ran  from 20") && said.contains(" deleted  ") && said.contains("    left  0\n"),
         "{said}"
     );
-    // Only a digest is longer.
+    // Only a digest may be longer.
     assert!(said.lines().all(|line| line.chars().count() <= 80 || line.contains("sha256:")), "{said}");
-    // A manifest may come from anywhere.
+    // A manifest may come from anywhere, so it must not control the terminal.
     edit(&folder, "manifest.json", |t| t.replacen("\"runId\": \"run", "\"runId\": \"\\u001b[2J\\r\\nrun", 1));
     let said = bench.run(&["verify", folder.to_str().unwrap()]).exits(5).stdout;
     assert!(said.contains("\\u{1b}[2J\\r\\nrun") && !said.contains('\u{1b}') && !said.contains('\r'), "{said}");
@@ -300,7 +300,7 @@ fn a_folder_of_somebody_else_is_not_replaced() {
     assert!(!bench.path("genesys-purge-data/simulated").exists(), "something was sent");
     bench.run(&["run", "request.json", "--evidence", "proof"]).exits(0);
     bench.run(&["verify", "proof"]).exits(0);
-    // What a desktop leaves behind is nobody's work.
+    // Files that a desktop leaves behind do not count.
     fs::write(bench.path("proof/.DS_Store"), "x").unwrap();
     bench.run(&["run", "request.json", "--evidence", "proof"]).exits(0);
 }
@@ -316,7 +316,7 @@ fn a_folder_replaced_as_a_whole_has_another_manifest() {
     let verdict: Value = serde_json::from_str(&verdict.stdout).unwrap();
     let kept = verdict["evidenceDigest"].as_str().unwrap();
     bench.run(&["verify", folder, "--manifest", kept]).exits(0);
-    // As `sha256sum` prints it.
+    // The digest as `sha256sum` prints it.
     bench.run(&["verify", folder, "--manifest", &kept.replace("sha256:", "").to_uppercase()]).exits(0);
     bench.run(&["verify", folder, "--manifest", &format!("{}  manifest.json", kept.replace("sha256:", ""))]).exits(0);
     for malformed in [
@@ -328,7 +328,7 @@ fn a_folder_replaced_as_a_whole_has_another_manifest() {
     ] {
         bench.run(&["verify", folder, "--manifest", malformed]).exits(2);
     }
-    // Nothing else in the folder says at what time of the day it was planned.
+    // Nothing else in the folder says at what time of day the plan was made.
     renewed(&evidence, "plan.json", |plan| {
         let mut plan: Value = serde_json::from_str(&plan).unwrap();
         let at = plan["plannedAt"].as_str().unwrap().split('T').next().unwrap().to_owned();
@@ -370,7 +370,7 @@ fn evidence_whose_ledger_is_lost_is_not_replaced() {
 fn what_a_ledger_that_is_lost_has_submitted_is_not_submitted_again_where_there_is_no_evidence_yet() {
     let bench = Bench::new();
     bench.file("request.json", &request(3));
-    // What is refused before it is noted leaves nothing behind that would count.
+    // A command that is refused before the run is created leaves nothing behind that would count.
     bench.run(&["run", "request.json", "--approve", &format!("sha256:{}", "0".repeat(64))]).exits(7);
     assert!(!bench.path("genesys-purge-data/locks").exists());
     let args = ["run", "request.json", "--concurrency", "1", "--json"];
@@ -392,7 +392,7 @@ fn what_a_ledger_that_is_lost_has_submitted_is_not_submitted_again_where_there_i
 
     bench.copy_ledger("copy", "genesys-purge-data");
     assert_eq!(bench.run(&args).exits(0).report()["totals"]["submits"], 3);
-    // Whoever has looked and is sure can begin anew.
+    // A user who has looked and is sure can begin anew.
     bench.copy_ledger("nothing", "genesys-purge-data");
     fs::remove_dir_all(bench.path("genesys-purge-data/evidence")).unwrap();
     fs::remove_file(bench.path(lock)).unwrap();
@@ -410,7 +410,7 @@ fn a_clock_that_was_ahead_when_the_run_began_leaves_it_not_without_evidence() {
     let args = ["run", "request.json", "--approve", digest, "--tenant-jurisdiction", "us-east-1"];
     let mut command = at(bench.command(&args), &server.address);
     Ran::of(command.env("GENESYS_CLIENT_SECRET", "wrong").output().unwrap()).exits(2);
-    // As a clock that was two days ahead would have had it noted.
+    // A clock that was two days ahead would have entered these times.
     let ledger = rusqlite::Connection::open(bench.path("genesys-purge-data/ledger.sqlite3")).unwrap();
     let (order, plan): (String, String) =
         ledger.query_row("select order_json, plan_file from runs", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
@@ -452,7 +452,8 @@ fn a_ledger_that_is_older_than_its_evidence_goes_no_further() {
     }
     assert!(!bench.path("elsewhere").exists());
 
-    // Without the evidence nobody can know. Once it is there again it is not replaced, whatever has happened meanwhile.
+    // Without the evidence the older ledger cannot be recognised. Once the evidence is back, it is not replaced, whatever has
+    // happened meanwhile.
     let (place, kept) = (bench.evidence(), bench.path("kept"));
     fs::rename(&place, &kept).unwrap();
     let mut child = bench.command(&args[..6]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -468,7 +469,7 @@ fn a_ledger_that_is_older_than_its_evidence_goes_no_further() {
     assert!(problem["message"].as_str().unwrap().contains("in the ledger"), "{problem}");
 }
 
-/// Between the two moves by which a folder is replaced.
+/// The process dies between the two renames that replace a folder.
 #[test]
 fn evidence_that_a_kill_left_beside_its_place_counts_as_if_it_were_there() {
     let bench = Bench::new();
@@ -550,7 +551,7 @@ fn a_damaged_ledger_gives_nobody_a_proof() {
     bench.file("request.json", &request(1));
     bench.run(&["run", "request.json", "--approver", "dpo@example.com"]).exits(0);
     bench.run(&["run", "request.json"]).exits(0);
-    // As somebody with a tool for databases would.
+    // Change a record as somebody with a database tool would.
     let ledger = rusqlite::Connection::open(bench.path("genesys-purge-data/ledger.sqlite3")).unwrap();
     let other = "update runs set order_json = replace(order_json, 'dpo@example.com', 'cfo@example.com')";
     assert_eq!(ledger.execute(other, []).unwrap(), 1);
@@ -561,7 +562,7 @@ fn a_damaged_ledger_gives_nobody_a_proof() {
         "{}",
         ran.stderr
     );
-    // It is there, and the same command would make it no better.
+    // The evidence is there, and the same command would not improve it.
     assert!(ran.stdout.contains("does not hold") && !ran.stdout.contains("could not be written"), "{}", ran.stdout);
     bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(5);
 }

@@ -1,4 +1,4 @@
-//! What is refused before anything is sent.
+//! Input that is refused before anything is sent.
 
 #![cfg(test)]
 
@@ -66,7 +66,7 @@ fn bad_requests_are_refused_with_the_right_code() {
         (with(&|r| r["jurisdiction"] = json!("mars")), &none, 2),
         (with(&|r| r["chunking"] = json!({ "days": 0 })), &none, 2),
         (with(&|r| r["extra"] = json!(1)), &none, 2),
-        // Nobody whom a second person could differ from.
+        // A requester without a visible name, from whom no second person could differ.
         (with(&|r| r["requestedBy"] = json!("\u{200b}")), &none, 2),
         (with(&|r| r["reason"] = json!("rou\u{ad}tine")), &none, 2),
         (with(&|r| r["name"] = json!("a\u{2060}b")), &none, 2),
@@ -139,9 +139,9 @@ fn without_the_right_approval_nothing_is_sent() {
         let ran = bench.run_at(&nobody.address, &args).exits(7);
         assert!(ran.stderr.contains(code), "{args:?}: {}", ran.stderr);
     }
-    // A wrong digest does not pass on the simulated tenant either.
+    // A wrong digest is refused on the simulated tenant, too.
     bench.run(&["run", "request.json", "--approve", &wrong]).exits(7);
-    // Where the tenant lies must be known, and be where the request says.
+    // It must be known where the tenant lies, and it must be where the request says.
     let unknown = bench.run_at(&nobody.address, &["run", "request.json", "--approve", digest]).exits(2);
     assert!(unknown.stderr.contains("jurisdiction.tenantUnknown"), "{}", unknown.stderr);
     let args = ["run", "request.json", "--approve", digest, "--tenant-jurisdiction", "eu-west-1"];
@@ -227,7 +227,7 @@ fn a_policy_that_could_not_be_read_again_is_no_policy_of_a_run() {
     for policy in ["-", "/dev/stdin", "."] {
         let mut command = bench.command(&["run", "request.json", "--policy", policy]);
         let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        // It may have refused before this is read.
+        // The command may have refused before reading this.
         let _ = child.stdin.take().unwrap().write_all(b"{\"version\": 1}");
         let ran = Ran::of(child.wait_with_output().unwrap()).exits(2);
         assert!(ran.stderr.contains("policy.readOnce"), "{policy}: {}", ran.stderr);

@@ -1,4 +1,4 @@
-//! The schemas say what the program says, as far as a schema can.
+//! The schemas agree with the program, as far as a schema can.
 
 #![cfg(test)]
 
@@ -19,7 +19,8 @@ fn schema(name: &str) -> jsonschema::Validator {
     jsonschema::validator_for(&schema).unwrap()
 }
 
-/// Every default that a schema of an object gives, and of the objects in it, is the one that the program uses. Gives their number.
+/// Checks that every default in the schema of an object, and of the objects in it, is the one that the program uses. Returns how
+/// many there are.
 fn defaults_agree(schema: &Value, used: &Value, place: &str) -> usize {
     let Some(properties) = schema["properties"].as_object() else { return 0 };
     let one = |(name, property): (&String, &Value)| {
