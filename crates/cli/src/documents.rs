@@ -101,7 +101,8 @@ pub(crate) fn is_plan_file(text: &str) -> bool {
     serde_json::from_str::<serde_json::Value>(text).is_ok_and(|value| value.get("planDigest").is_some())
 }
 
-/// Reads a text file; `-` is standard input. Stops after [`LONGEST`] bytes, since a device may never end.
+/// Reads a text file; `-` is standard input. Refuses one of more than [`MAX_BYTES`] before it fills the memory: a device never
+/// ends.
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     let read = if path == Path::new("-") {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// Time between two tries.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Locks the file, until it is closed, as soon as nobody else holds it.
+/// Locks the file, until it is closed, as soon as no other process holds it.
 ///
 /// # Errors
 /// If another process has held the lock for all of `limit`, or the file cannot be locked at all.

@@ -175,8 +175,8 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         Ok(Err(Advance::Done(outcome)))
     }
 
-    /// The loop: steps the chunk, commits the step, carries out the next move and feeds its result back, until the chunk waits or has
-    /// ended. `objection` is what the policy says against a chunk in its cool-off.
+    /// The loop: steps the chunk, commits the step, carries out the next move and feeds its result back, until the chunk waits or
+    /// has ended. `objection` is what the policy says against a chunk in its cool-off.
     async fn carry_on(
         &self,
         order: &Order,

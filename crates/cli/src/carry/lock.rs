@@ -76,7 +76,7 @@ pub(crate) struct EvidenceLock {
 }
 
 impl EvidenceLock {
-    /// Takes the lock as soon as nobody else has it. Each holder has it only for a moment, longest for very many chunks.
+    /// Takes the lock as soon as no other process has it. Each holder has it only for a moment, longest for very many chunks.
     pub(crate) fn acquire(ledger: &Path, run_id: &str) -> Result<Self, Failure> {
         let (file, path) = open(ledger, &format!("{run_id}.evidence"))?;
         turn::lock(&file, EVIDENCE_TIMEOUT).map_err(|why| refused(&path, why))?;

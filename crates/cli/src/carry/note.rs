@@ -74,7 +74,7 @@ pub(crate) fn order(plan: &Plan, approval: &Approval, target: &Target) -> Result
 }
 
 /// Refuses a run that the ledger does not know although it was carried out from the ledger's folder before. The ledger file was
-/// then emptied or replaced, and what was submitted is lost.
+/// then emptied or replaced, and it is no longer known what was submitted.
 async fn refuse_forgotten(ledger: &SqliteLedger, folder: &Path, run_id: &str) -> Result<(), Failure> {
     let Some(lock) = RunLock::existing_file(folder, run_id) else { return Ok(()) };
     // Ask only now: another process may be entering the run at this moment, and does so before it takes the lock.

@@ -1,5 +1,5 @@
 //! Writes the evidence folder as a whole: beside its place first, then renamed. The previous folder is put aside before that and
-//! removed last, so that a process that is killed in between leaves one of the two ([`standing`]).
+//! removed last, so that a process that is killed in between leaves one of the two ([`current_folder`]).
 
 use std::fs::{self, File};
 use std::io::{self, Write};

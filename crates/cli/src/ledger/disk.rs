@@ -12,7 +12,7 @@ pub(super) fn network(folder: &Path) -> Option<&'static str> {
     network_of(about.f_type as u32)
 }
 
-/// Only Linux can be asked.
+/// Only Linux is asked.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn network(_folder: &Path) -> Option<&'static str> {
     None

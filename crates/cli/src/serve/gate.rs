@@ -1,10 +1,12 @@
 //! What every request must satisfy, and the headers of every answer.
 //!
 //! A browser on this machine also shows pages of strangers. What such a page could try, and what stops it:
-//! A name that leads here (DNS rebinding): only the printed address is answered. A form or a script of another origin: `Origin` and
-//! `Sec-Fetch-Site`, no CORS, JSON only, and the token, which is in no cookie. A frame, an image, a script tag: the same, and the
-//! headers against embedding. A guess: 256 bits, compared in constant time. A page left open since an earlier start: its token is a
-//! different one.
+//!
+//! * A name that leads here (DNS rebinding): only the printed address is answered.
+//! * A form or a script of another origin: `Origin` and `Sec-Fetch-Site`, no CORS, JSON only, and the token, which is in no cookie.
+//! * A frame, an image, a script tag: the same, and the headers against embedding.
+//! * A guess: 256 bits, compared in constant time.
+//! * A page left open since an earlier start: its token is a different one.
 
 use std::sync::Arc;
 use std::time::Duration;
