@@ -13,7 +13,7 @@ use purge_core::json::{canonical, digest};
 use serde_json::{Value, json};
 
 /// The Python program in the document.
-fn program() -> String {
+fn auditor_program() -> String {
     let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../../EVIDENCE.md");
     let document = fs::read_to_string(document).unwrap();
     let (_, rest) = document.split_once("```python\n").unwrap();
@@ -21,13 +21,13 @@ fn program() -> String {
 }
 
 /// Whether that program accepts the folder, and what it prints.
-fn audited(folder: &Path) -> (bool, String) {
-    let ran = Command::new("python3").arg("-c").arg(program()).arg(folder).output().unwrap();
+fn run_auditor(folder: &Path) -> (bool, String) {
+    let ran = Command::new("python3").arg("-c").arg(auditor_program()).arg(folder).output().unwrap();
     (ran.status.success(), String::from_utf8(ran.stdout).unwrap() + &String::from_utf8(ran.stderr).unwrap())
 }
 
 /// Changes a file, and the hashes of it in the manifest.
-fn renewed(folder: &Path, name: &str, change: impl Fn(String) -> String) {
+fn change_and_rehash(folder: &Path, name: &str, change: impl Fn(String) -> String) {
     let path = folder.join(name);
     let after = change(fs::read_to_string(&path).unwrap());
     fs::write(&path, &after).unwrap();
@@ -38,7 +38,7 @@ fn renewed(folder: &Path, name: &str, change: impl Fn(String) -> String) {
 }
 
 /// Changes the records of a log and gives them fitting hashes. Returns the heads that go with it, too.
-fn resealed(folder: &Path, change: impl Fn(&mut Value), write: impl Fn(&Value) -> String) {
+fn change_and_reseal_log(folder: &Path, change: impl Fn(&mut Value), write: impl Fn(&Value) -> String) {
     let path = folder.join("manifest.json");
     let mut manifest: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
     let mut heads = serde_json::Map::new();
@@ -68,7 +68,7 @@ fn compact(record: &Value) -> String {
 }
 
 /// Changes the text of the manifest.
-fn relisted(folder: &Path, change: impl Fn(String) -> String) {
+fn change_manifest_text(folder: &Path, change: impl Fn(String) -> String) {
     let path = folder.join("manifest.json");
     let before = fs::read_to_string(&path).unwrap();
     let after = change(before.clone());
@@ -94,8 +94,8 @@ fn send_something_else(record: &mut Value) {
 }
 
 /// Removes a file from the list of the manifest.
-fn without(folder: &Path, name: &str) {
-    relisted(folder, |text| {
+fn unlist_file(folder: &Path, name: &str) {
+    change_manifest_text(folder, |text| {
         let mut manifest: Value = serde_json::from_str(&text).unwrap();
         manifest["files"].as_object_mut().unwrap().remove(name).unwrap();
         manifest.to_string()
@@ -124,7 +124,7 @@ fn the_program_knows_what_is_sent() {
         let bench = Bench::new();
         bench.file("request.json", &asked);
         bench.run(&["run", "request.json"]).exits(0);
-        let (holds, said) = audited(&bench.evidence());
+        let (holds, said) = run_auditor(&bench.evidence());
         assert!(holds, "{asked}: {said}");
     }
 }
@@ -147,7 +147,7 @@ fn the_program_in_the_document_checks_evidence() {
     let evidence = bench.evidence();
     let kept = fs::read_to_string(evidence.join("policies.jsonl")).unwrap();
     assert!(kept.lines().count() == 1 && kept.contains("Röe v. Doe"), "{kept}");
-    let (holds, said) = audited(&evidence);
+    let (holds, said) = run_auditor(&evidence);
     assert!(holds && said.contains("chunk 1: verified, ") && said.contains("all holds"), "{said}");
     let manifest = digest(&fs::read(evidence.join("manifest.json")).unwrap());
     assert!(said.contains(&manifest), "{said}");
@@ -155,53 +155,65 @@ fn the_program_in_the_document_checks_evidence() {
     type Change = &'static dyn Fn(&Path);
     let table: [(Change, &str); 23] = [
         (&|f| fs::write(f.join("report.json"), "{}").unwrap(), "report.json is not the file"),
-        (&|f| renewed(f, "audit.jsonl", |log| log.replacen("us-east-1", "us-east-2", 1)), "was changed"),
-        (&|f| renewed(f, "audit.jsonl", |log| with_another_end(&log)), "do not end where"),
+        (&|f| change_and_rehash(f, "audit.jsonl", |log| log.replacen("us-east-1", "us-east-2", 1)), "was changed"),
+        (&|f| change_and_rehash(f, "audit.jsonl", |log| with_another_end(&log)), "do not end where"),
         (
-            &|f| renewed(f, "audit.jsonl", |log| log.lines().skip(1).map(|l| format!("{l}\n")).collect()),
+            &|f| change_and_rehash(f, "audit.jsonl", |log| log.lines().skip(1).map(|l| format!("{l}\n")).collect()),
             "does not go on at 0",
         ),
-        (&|f| renewed(f, "plan.json", |plan| plan.replacen("Doe", "Roe", 1)), "not those of the plan"),
+        (&|f| change_and_rehash(f, "plan.json", |plan| plan.replacen("Doe", "Roe", 1)), "not those of the plan"),
         (
-            &|f| renewed(f, "plan.json", |plan| plan.replacen("\"reason\": \"", "\"reason\": \"no ", 1)),
+            &|f| change_and_rehash(f, "plan.json", |plan| plan.replacen("\"reason\": \"", "\"reason\": \"no ", 1)),
             "not those of the plan",
         ),
         // Cases that once only one of the two checks refused.
         (
-            &|f| resealed(f, |_| {}, |record| compact(record).replacen(":1,", ": 1,", 1)),
+            &|f| change_and_reseal_log(f, |_| {}, |record| compact(record).replacen(":1,", ": 1,", 1)),
             "not a record as it is written",
         ),
-        (&|f| resealed(f, |_| {}, |record| compact(record) + "\r"), "not a record as it is written"),
+        (&|f| change_and_reseal_log(f, |_| {}, |record| compact(record) + "\r"), "not a record as it is written"),
         (
-            &|f| resealed(f, |_| {}, |record| compact(record).replacen("data_", "data\\u005f", 1)),
+            &|f| change_and_reseal_log(f, |_| {}, |record| compact(record).replacen("data_", "data\\u005f", 1)),
             "not a record as it is",
         ),
-        (&|f| resealed(f, |record| record["v"] = json!(7), compact), "not a record as it is written"),
-        (&|f| resealed(f, |record| record["run_id"] = json!("run-0"), compact), "of another run or plan"),
-        (&|f| resealed(f, |record| record["plan_digest"] = json!("sha256:0"), compact), "of another run or plan"),
-        (&|f| resealed(f, send_something_else, compact), "sent something else"),
-        (&|f| renewed(f, "audit.jsonl", |log| log.trim_end().to_owned()), "ends within a line"),
-        (&|f| renewed(f, "plan.json", |plan| format!("\u{feff}{plan}")), "BOM"),
-        (&|f| renewed(f, "plan.json", |plan| plan.replacen(":00:00.000Z", ":00:00Z", 1)), "not those of the plan"),
-        (&|f| relisted(f, |text| text.replacen("\"1\":", "\"+1\":", 1)), "do not end where"),
+        (&|f| change_and_reseal_log(f, |record| record["v"] = json!(7), compact), "not a record as it is written"),
+        (&|f| change_and_reseal_log(f, |record| record["run_id"] = json!("run-0"), compact), "of another run or plan"),
+        (
+            &|f| change_and_reseal_log(f, |record| record["plan_digest"] = json!("sha256:0"), compact),
+            "of another run or plan",
+        ),
+        (&|f| change_and_reseal_log(f, send_something_else, compact), "sent something else"),
+        (&|f| change_and_rehash(f, "audit.jsonl", |log| log.trim_end().to_owned()), "ends within a line"),
+        (&|f| change_and_rehash(f, "plan.json", |plan| format!("\u{feff}{plan}")), "BOM"),
+        (
+            &|f| change_and_rehash(f, "plan.json", |plan| plan.replacen(":00:00.000Z", ":00:00Z", 1)),
+            "not those of the plan",
+        ),
+        (&|f| change_manifest_text(f, |text| text.replacen("\"1\":", "\"+1\":", 1)), "do not end where"),
         (
             &|f| {
-                relisted(f, |text| {
+                change_manifest_text(f, |text| {
                     text.replacen("\"plan.json\":", "\"manifest.json\": \"sha256:0\", \"plan.json\":", 1)
                 });
             },
             "does not list",
         ),
-        (&|f| relisted(f, |text| text.replacen("\"tenant\":", "\"tenant\": \"x\", \"tenant\":", 1)), "there twice"),
-        (&|f| without(f, "webhooks.jsonl"), "does not list"),
-        (&|f| renewed(f, "policies.jsonl", |_| String::new()), "not those that records name"),
-        (&|f| renewed(f, "policies.jsonl", |text| text.replacen("Doe", "Roe", 1)), "not those that records name"),
-        (&|f| renewed(f, "policies.jsonl", |text| text.repeat(2)), "not those that records name"),
+        (
+            &|f| change_manifest_text(f, |text| text.replacen("\"tenant\":", "\"tenant\": \"x\", \"tenant\":", 1)),
+            "there twice",
+        ),
+        (&|f| unlist_file(f, "webhooks.jsonl"), "does not list"),
+        (&|f| change_and_rehash(f, "policies.jsonl", |_| String::new()), "not those that records name"),
+        (
+            &|f| change_and_rehash(f, "policies.jsonl", |text| text.replacen("Doe", "Roe", 1)),
+            "not those that records name",
+        ),
+        (&|f| change_and_rehash(f, "policies.jsonl", |text| text.repeat(2)), "not those that records name"),
     ];
     for (change, says) in table {
-        let copy = bench.copied(&evidence);
+        let copy = bench.copy_of(&evidence);
         change(&copy);
-        let (holds, said) = audited(&copy);
+        let (holds, said) = run_auditor(&copy);
         assert!(!holds && said.contains(says), "{says}: {said}");
         let folder = copy.to_str().unwrap().to_owned();
         bench.run(&["verify", &folder]).exits(5);

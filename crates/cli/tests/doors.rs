@@ -18,7 +18,7 @@ fn hold(month: u32) -> Value {
 }
 
 /// A scenario file in which the second submit is refused.
-fn refusing(bench: &Bench, seconds: u32) -> String {
+fn scenario_refusing_second_submit(bench: &Bench, seconds: u32) -> String {
     let scenario = json!({
         "dataDeletion": { "processingSeconds": seconds },
         "faults": [{ "on": "submit", "nth": [2], "do": { "kind": "error", "status": 400 } }],
@@ -31,7 +31,7 @@ fn status(bench: &Bench) -> Value {
 }
 
 /// The chunks of the only run that ended with that outcome.
-fn ended(bench: &Bench, outcome: &str) -> Vec<String> {
+fn chunks_ended(bench: &Bench, outcome: &str) -> Vec<String> {
     let run = status(bench)["runId"].as_str().unwrap().to_owned();
     let events = bench.run(&["status", &run, "--json"]).exits(0).events();
     events.iter().filter(|e| e["outcome"] == outcome).map(|e| e["index"].to_string()).collect()
@@ -111,12 +111,12 @@ fn a_plan_file_meets_the_policy_that_applies_when_it_is_carried_out() {
 fn a_retry_meets_the_policy_that_applies_now() {
     let bench = Bench::new();
     bench.file("request.json", &request(2));
-    let scenario = refusing(&bench, 0);
+    let scenario = scenario_refusing_second_submit(&bench, 0);
     bench.file("made.json", &json!({ "version": 1 }));
     let args = ["run", "request.json", "--policy", "made.json", "--concurrency", "1", "--scenario", &scenario];
     let ran = bench.run(&args).exits(4);
     assert!(ran.stderr.contains(" --policy made.json` tries these chunks again"), "{}", ran.stderr);
-    let rejected = ended(&bench, "rejected");
+    let rejected = chunks_ended(&bench, "rejected");
     assert_eq!(rejected, ["2"]);
     let submitted = bench.submits().len();
     let held = json!({ "start": "2023-01-15T00:00:00Z", "end": "2023-01-16T00:00:00Z" });
@@ -146,7 +146,7 @@ fn a_retry_meets_the_policy_that_applies_now() {
 fn a_retry_of_one_chunk_takes_the_cancellation_of_the_others_not_back() {
     let bench = Bench::new();
     bench.file("request.json", &request(8));
-    let scenario = refusing(&bench, 2);
+    let scenario = scenario_refusing_second_submit(&bench, 2);
     let args = ["run", "request.json", "--concurrency", "3", "--scenario", &scenario];
     let mut child = bench.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let began = Instant::now();
@@ -154,7 +154,7 @@ fn a_retry_of_one_chunk_takes_the_cancellation_of_the_others_not_back() {
         assert!(began.elapsed() < Duration::from_secs(60), "no chunk is rejected");
         std::thread::sleep(Duration::from_millis(50));
         let known = bench.run(&["status", "--json"]).stdout;
-        if let Some(chunk) = (!known.is_empty()).then(|| ended(&bench, "rejected").pop()).flatten() {
+        if let Some(chunk) = (!known.is_empty()).then(|| chunks_ended(&bench, "rejected").pop()).flatten() {
             break chunk;
         }
     };
@@ -171,12 +171,12 @@ fn a_retry_of_one_chunk_takes_the_cancellation_of_the_others_not_back() {
 
     // The run's own command ends the others. Then only that one chunk is submitted again.
     bench.run(&args);
-    let cancelled = ended(&bench, "cancelled");
+    let cancelled = chunks_ended(&bench, "cancelled");
     assert!(!cancelled.is_empty());
     assert_eq!((bench.submits().len(), &status(&bench)["open"]), (submitted, &json!(0)));
     bench.run(&["retry", "run-", "--chunk", &rejected]);
-    assert_eq!((bench.submits().len(), ended(&bench, "cancelled")), (submitted + 1, cancelled));
-    assert!(ended(&bench, "verified").contains(&rejected));
+    assert_eq!((bench.submits().len(), chunks_ended(&bench, "cancelled")), (submitted + 1, cancelled));
+    assert!(chunks_ended(&bench, "verified").contains(&rejected));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::Stdio;
 
-use common::{Bench, Ran, Server, at, begun, request, signal};
+use common::{Bench, Ran, Server, at, request, signal, start_until};
 use purge_core::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -51,20 +51,25 @@ fn every_file_and_every_claim_is_checked() {
         ),
         (
             "the end of the log",
-            &|f| renewed(f, "audit.jsonl", |t| t.trim_end().to_owned()),
+            &|f| change_and_rehash(f, "audit.jsonl", |t| t.trim_end().to_owned()),
             "chains",
             "`audit.jsonl` ends within a line",
         ),
         (
             "how a date is written",
-            &|f| renewed(f, "plan.json", |t| t.replacen(":00:00.000Z", ":00:00Z", 1)),
+            &|f| change_and_rehash(f, "plan.json", |t| t.replacen(":00:00.000Z", ":00:00Z", 1)),
             "plan",
             "`plan.json` is not as it was written: `/request/range/start`",
         ),
-        ("the limits", &|f| renewed(f, "plan.json", |t| without_limits(&t)), "plan", "`/policy/limits` is missing"),
+        (
+            "the limits",
+            &|f| change_and_rehash(f, "plan.json", |t| without_limits(&t)),
+            "plan",
+            "`/policy/limits` is missing",
+        ),
         (
             "the manifest in its own list",
-            &|f| listed(f, |files| drop(files.insert("manifest.json".to_owned(), "sha256:00".into()))),
+            &|f| change_listed_files(f, |files| drop(files.insert("manifest.json".to_owned(), "sha256:00".into()))),
             "files",
             "the manifest lists `manifest.json`",
         ),
@@ -82,38 +87,42 @@ fn every_file_and_every_claim_is_checked() {
         ),
         (
             "the time of the approval",
-            &|f| changed(f, "approvedAt", |_| "2999-01-01T00:00:00.000Z".to_owned()),
+            &|f| change_approval(f, "approvedAt", |_| "2999-01-01T00:00:00.000Z".to_owned()),
             "approval",
             "approved by `records@example.com` at 20",
         ),
         (
             "the day of the plan",
-            &|f| renewed(f, "plan.json", |t| t.replacen("\"plannedAt\": \"2", "\"plannedAt\": \"3", 1)),
+            &|f| change_and_rehash(f, "plan.json", |t| t.replacen("\"plannedAt\": \"2", "\"plannedAt\": \"3", 1)),
             "plan",
             "made after it was approved",
         ),
         (
             "a message and its hash",
-            &|f| renewed(f, "webhooks.jsonl", |t| t.replacen("verified", "held", 1)),
+            &|f| change_and_rehash(f, "webhooks.jsonl", |t| t.replacen("verified", "held", 1)),
             "webhooks",
             "line 1 of `webhooks.jsonl` does not say what the records say",
         ),
         (
             "a message twice",
-            &|f| renewed(f, "webhooks.jsonl", |t| t.clone() + t.lines().next().unwrap() + "\n"),
+            &|f| change_and_rehash(f, "webhooks.jsonl", |t| t.clone() + t.lines().next().unwrap() + "\n"),
             "webhooks",
             "has been there before",
         ),
         (
             "the readme and its hash",
-            &|f| renewed(f, "README.txt", |t| t.replacen("verified", "held", 1)),
+            &|f| change_and_rehash(f, "README.txt", |t| t.replacen("verified", "held", 1)),
             "readme",
             "README",
         ),
         ("the readme", &|f| edit(f, "README.txt", |t| t + "x"), "files", "README.txt"),
         (
             "a member of the report twice, and its hash",
-            &|f| renewed(f, "report.json", |t| t.replacen("\"outcome\"", "\"outcome\": \"held\", \"outcome\"", 1)),
+            &|f| {
+                change_and_rehash(f, "report.json", |t| {
+                    t.replacen("\"outcome\"", "\"outcome\": \"held\", \"outcome\"", 1)
+                });
+            },
             "report",
             "`outcome` is repeated",
         ),
@@ -128,7 +137,7 @@ fn every_file_and_every_claim_is_checked() {
         ),
         (
             "a message of somebody else's",
-            &|f| renewed(f, "webhooks.jsonl", |t| t.replacen("{\"id\":\"msg_", "{\"id\":\"msg_0", 1)),
+            &|f| change_and_rehash(f, "webhooks.jsonl", |t| t.replacen("{\"id\":\"msg_", "{\"id\":\"msg_0", 1)),
             "webhooks",
             "line 1 of `webhooks.jsonl` does not say what the records say",
         ),
@@ -146,20 +155,20 @@ fn every_file_and_every_claim_is_checked() {
             "a file and its line in the list",
             &|f| {
                 fs::remove_file(f.join("report.json")).unwrap();
-                listed(f, |files| drop(files.remove("report.json")));
+                change_listed_files(f, |files| drop(files.remove("report.json")));
             },
             "files",
             "`report.json` is missing",
         ),
         (
             "a line in the list",
-            &|f| listed(f, |files| drop(files.remove("report.json"))),
+            &|f| change_listed_files(f, |files| drop(files.remove("report.json"))),
             "files",
             "`report.json` is not listed in the manifest",
         ),
         (
             "a line too many in the list",
-            &|f| listed(f, |files| drop(files.insert("note.txt".to_owned(), "sha256:00".into()))),
+            &|f| change_listed_files(f, |files| drop(files.insert("note.txt".to_owned(), "sha256:00".into()))),
             "files",
             "the manifest lists `note.txt`",
         ),
@@ -173,7 +182,7 @@ fn every_file_and_every_claim_is_checked() {
         ("a whole file", &|f| fs::remove_file(f.join("webhooks.jsonl")).unwrap(), "files", "webhooks.jsonl"),
     ];
     for (what, change, check, says) in table {
-        let copy = bench.copied(&evidence);
+        let copy = bench.copy_of(&evidence);
         // Files that a desktop leaves in a folder do not matter.
         fs::write(copy.join(".DS_Store"), "x").unwrap();
         bench.run(&["verify", "copy"]).exits(0);
@@ -196,7 +205,7 @@ fn edit(folder: &Path, name: &str, change: impl Fn(String) -> String) {
 }
 
 /// Changes the file and gives the manifest its new hash, as a forger would.
-fn renewed(folder: &Path, name: &str, change: impl Fn(String) -> String) {
+fn change_and_rehash(folder: &Path, name: &str, change: impl Fn(String) -> String) {
     edit(folder, name, change);
     let hash = purge_core::json::digest(&fs::read(folder.join(name)).unwrap());
     edit(folder, "manifest.json", |text| {
@@ -207,7 +216,7 @@ fn renewed(folder: &Path, name: &str, change: impl Fn(String) -> String) {
 }
 
 /// Changes the list of files in the manifest.
-fn listed(folder: &Path, change: impl Fn(&mut serde_json::Map<String, Value>)) {
+fn change_listed_files(folder: &Path, change: impl Fn(&mut serde_json::Map<String, Value>)) {
     edit(folder, "manifest.json", |text| {
         let mut manifest: Value = serde_json::from_str(&text).unwrap();
         change(manifest["files"].as_object_mut().unwrap());
@@ -216,7 +225,7 @@ fn listed(folder: &Path, change: impl Fn(&mut serde_json::Map<String, Value>)) {
 }
 
 /// Changes a field of the approval in the manifest.
-fn changed(folder: &Path, field: &str, change: impl Fn(&str) -> String) {
+fn change_approval(folder: &Path, field: &str, change: impl Fn(&str) -> String) {
     edit(folder, "manifest.json", |text| {
         let mut manifest: Value = serde_json::from_str(&text).unwrap();
         let value = &mut manifest["approval"][field];
@@ -242,13 +251,13 @@ fn evidence_that_another_version_wrote_is_not_broken_by_its_wording() {
     let bench = Bench::new();
     bench.file("request.json", &request(2));
     bench.run(&["run", "request.json"]).exits(0);
-    let copy = bench.copied(&bench.evidence());
+    let copy = bench.copy_of(&bench.evidence());
     let verify =
         |code| bench.run(&["verify", copy.to_str().unwrap()]).exits(code).stdout.replace("\n                   ", " ");
     let ours = concat!("genesys-purge/", env!("CARGO_PKG_VERSION"));
     assert!(fs::read_to_string(copy.join("audit.jsonl")).unwrap().contains(&format!("\"program\":\"{ours}\"")));
-    renewed(&copy, "README.txt", |text| text.replacen("Evidence of", "The evidence of", 1));
-    renewed(&copy, "metrics.prom", |text| text.replacen("# HELP", "# HELP of", 1));
+    change_and_rehash(&copy, "README.txt", |text| text.replacen("Evidence of", "The evidence of", 1));
+    change_and_rehash(&copy, "metrics.prom", |text| text.replacen("# HELP", "# HELP of", 1));
     assert!(verify(5).contains("BROKEN  metrics"), "the same version words it in the same way");
     edit(&copy, "manifest.json", |text| text.replacen(ours, "genesys-purge/0.0.9", 1));
     let said = verify(0);
@@ -256,7 +265,7 @@ fn evidence_that_another_version_wrote_is_not_broken_by_its_wording() {
     edit(&copy, "README.txt", |text| text + "x");
     assert!(verify(5).contains("`README.txt` was changed"), "its hash counts");
     edit(&copy, "README.txt", |text| text.trim_end_matches('x').to_owned());
-    renewed(&copy, "report.json", |text| text.replacen("\"remaining\": 0", "\"remaining\": 1", 1));
+    change_and_rehash(&copy, "report.json", |text| text.replacen("\"remaining\": 0", "\"remaining\": 1", 1));
     assert!(verify(5).contains("BROKEN  report"), "the report says nothing else for that");
 }
 
@@ -329,7 +338,7 @@ fn a_folder_replaced_as_a_whole_has_another_manifest() {
         bench.run(&["verify", folder, "--manifest", malformed]).exits(2);
     }
     // Nothing else in the folder says at what time of day the plan was made.
-    renewed(&evidence, "plan.json", |plan| {
+    change_and_rehash(&evidence, "plan.json", |plan| {
         let mut plan: Value = serde_json::from_str(&plan).unwrap();
         let at = plan["plannedAt"].as_str().unwrap().split('T').next().unwrap().to_owned();
         plan["plannedAt"] = (at + "T00:00:00.000Z").into();
@@ -375,7 +384,7 @@ fn what_a_ledger_that_is_lost_has_submitted_is_not_submitted_again_where_there_i
     assert!(!bench.path("genesys-purge-data/locks").exists());
     let args = ["run", "request.json", "--concurrency", "1", "--json"];
     let verified = |event: &Value| event["event"] == "chunk" && event["outcome"] == "verified";
-    let mut child = begun(bench.command(&args), verified);
+    let mut child = start_until(bench.command(&args), verified);
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(fs::read_dir(bench.path("genesys-purge-data/evidence")).unwrap().count(), 0);
@@ -435,7 +444,7 @@ fn a_ledger_that_is_older_than_its_evidence_goes_no_further() {
     bench.file("policy.json", &json!({ "version": 1, "limits": { "confirmSubmitSeconds": 2 } }));
     let args = ["run", "request.json", "--policy", "policy.json", "--concurrency", "1", "--json"];
     let verified = |event: &Value| event["event"] == "chunk" && event["outcome"] == "verified";
-    let mut child = begun(bench.command(&args), verified);
+    let mut child = start_until(bench.command(&args), verified);
     signal(&child, "TERM");
     assert_eq!(child.wait().unwrap().code(), Some(75));
     bench.copy_ledger("genesys-purge-data", "copy");
@@ -476,7 +485,7 @@ fn evidence_that_a_kill_left_beside_its_place_counts_as_if_it_were_there() {
     bench.file("request.json", &request(3));
     let args = ["run", "request.json", "--concurrency", "1", "--json"];
     let verified = |event: &Value| event["event"] == "chunk" && event["outcome"] == "verified";
-    let mut child = begun(bench.command(&args), verified);
+    let mut child = start_until(bench.command(&args), verified);
     signal(&child, "TERM");
     assert_eq!(child.wait().unwrap().code(), Some(75));
     bench.copy_ledger("genesys-purge-data", "older");

@@ -8,7 +8,7 @@ use std::fs;
 use std::io::Write as _;
 use std::process::Stdio;
 
-use common::{Bench, Nobody, Ran, Server, request};
+use common::{Bench, Ran, Server, SilentServer, request};
 use serde_json::{Value, json};
 
 type Settings<'a> = &'a [(&'a str, &'a str)];
@@ -16,7 +16,7 @@ type Settings<'a> = &'a [(&'a str, &'a str)];
 #[test]
 fn bad_settings_are_all_named_and_nothing_is_sent() {
     let bench = Bench::new();
-    let nobody = Nobody::start();
+    let nobody = SilentServer::start();
     bench.file("request.json", &request(1));
     let table: [(Settings<'_>, &[&str]); 7] = [
         (&[("GENESYS_CLIENT_ID", "x")], &["GENESYS_BASE_URL", "GENESYS_CLIENT_SECRET"]),
@@ -94,7 +94,7 @@ fn bad_requests_are_refused_with_the_right_code() {
 #[test]
 fn a_plan_for_a_tenant_of_unknown_place_says_that_it_will_be_refused() {
     let bench = Bench::new();
-    let nobody = Nobody::start();
+    let nobody = SilentServer::start();
     bench.file("request.json", &request(1));
     let plan = ["plan", "request.json", "--json"];
     let ran = bench.run_at(&nobody.address, &plan).exits(0);
@@ -114,7 +114,7 @@ fn a_plan_for_a_tenant_of_unknown_place_says_that_it_will_be_refused() {
 #[test]
 fn without_the_right_approval_nothing_is_sent() {
     let bench = Bench::new();
-    let nobody = Nobody::start();
+    let nobody = SilentServer::start();
     bench.file("request.json", &request(1));
     bench.file("two.json", &json!({ "version": 1, "limits": { "secondPerson": true } }));
     let planned = bench.run(&["plan", "request.json", "--json"]).exits(0);

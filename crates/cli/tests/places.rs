@@ -14,7 +14,7 @@ use common::{Bench, Ran, request};
 use serde_json::Value;
 
 /// Runs the command as a user who may read the bench but not write to it.
-fn onlooker(bench: &Bench, args: &[&str]) -> Ran {
+fn run_as_onlooker(bench: &Bench, args: &[&str]) -> Ran {
     let mode = |path: &std::path::Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     let program = bench.path("program");
     // Copied by a process of its own. A file that this process had open for writing could be inherited by the child of another
@@ -120,7 +120,7 @@ fn a_ledger_of_a_newer_program_is_not_damaged() {
         assert!(said.contains("ledger.newer") && said.contains("use the program that wrote it"), "{said}");
         assert!(!said.contains("restore"), "{said}");
     }
-    assert!(onlooker(&bench, &["status"]).exits(2).stderr.contains("ledger.newer"));
+    assert!(run_as_onlooker(&bench, &["status"]).exits(2).stderr.contains("ledger.newer"));
 }
 
 #[test]
@@ -131,9 +131,9 @@ fn a_ledger_that_may_only_be_read_is_shown_and_not_used() {
     bench.file("other.json", &request(1));
     let shown = bench.run(&["status"]).exits(0).stdout;
     assert!(shown.contains("2 verified"), "{shown}");
-    assert_eq!(onlooker(&bench, &["status"]).exits(0).stdout, shown);
-    assert!(onlooker(&bench, &["status", "run-"]).exits(0).stdout.contains("verified"));
-    let ran = onlooker(&bench, &["run", "other.json"]).exits(2);
+    assert_eq!(run_as_onlooker(&bench, &["status"]).exits(0).stdout, shown);
+    assert!(run_as_onlooker(&bench, &["status", "run-"]).exits(0).stdout.contains("verified"));
+    let ran = run_as_onlooker(&bench, &["run", "other.json"]).exits(2);
     assert!(ran.stderr.contains("ledger.folder"), "{}", ran.stderr);
 }
 
@@ -162,7 +162,8 @@ fn a_place_for_evidence_that_cannot_be_written_is_noticed_before_anything_is_del
     fs::create_dir(bench.path("genesys-purge-data")).unwrap();
     fs::create_dir(bench.path("mine")).unwrap();
     fs::set_permissions(bench.path("mine"), Permissions::from_mode(0o777)).unwrap();
-    let ran = onlooker(&bench, &["run", "request.json", "--ledger", "mine", "--evidence", "genesys-purge-data/proof"]);
+    let ran =
+        run_as_onlooker(&bench, &["run", "request.json", "--ledger", "mine", "--evidence", "genesys-purge-data/proof"]);
     let ran = ran.exits(2);
     assert!(ran.stderr.contains("evidence.folder"), "{}", ran.stderr);
     assert!(!bench.path("mine/simulated").exists(), "something was sent");

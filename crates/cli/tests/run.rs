@@ -14,7 +14,7 @@ use purge_core::plan::{CheckContext, PlanFile, check};
 use purge_core::time::Timestamp;
 use purge_driver::{Clock as _, SystemClock};
 
-use common::{Bench, Nobody, Ran, Receiver, Server, at, example, request, signal};
+use common::{Bench, Ran, Receiver, Server, SilentServer, at, example, request, signal};
 use serde_json::{Value, json};
 
 #[test]
@@ -35,10 +35,10 @@ fn the_example_is_deleted_verified_and_proved() {
     assert_eq!((&webhooks["delivered"], &webhooks["pending"], &webhooks["dead"]), (&json!(3), &json!(0), &json!(0)));
 
     // Give the same command again: it shows the stored report and sends nothing.
-    let asked = bench.asked();
+    let asked = bench.received_requests();
     let again = bench.run(&["run", q1.to_str().unwrap(), "--json"]).exits(0);
     assert_eq!(again.report(), report);
-    assert_eq!(bench.asked(), asked);
+    assert_eq!(bench.received_requests(), asked);
 
     let evidence = bench.evidence();
     let verdict = bench.run(&["verify", evidence.to_str().unwrap(), "--json"]).exits(0);
@@ -155,9 +155,9 @@ fn a_hold_that_comes_while_the_run_is_under_way_keeps_what_is_left() {
 const SLOW: [&str; 5] = ["run", "request.json", "--concurrency", "4", "--json"];
 
 /// Starts the command and waits for the first chunk to be verified.
-fn under_way(bench: &Bench) -> Child {
+fn start_until_first_verified(bench: &Bench) -> Child {
     bench.file("request.json", &request(12));
-    begun(bench, &SLOW, a_chunk_is_verified)
+    start_until(bench, &SLOW, a_chunk_is_verified)
 }
 
 fn a_chunk_is_verified(event: &Value) -> bool {
@@ -165,8 +165,8 @@ fn a_chunk_is_verified(event: &Value) -> bool {
 }
 
 /// Starts the command and waits until it prints such an event.
-fn begun(bench: &Bench, args: &[&str], said: fn(&Value) -> bool) -> Child {
-    common::begun(bench.command(args), said)
+fn start_until(bench: &Bench, args: &[&str], said: fn(&Value) -> bool) -> Child {
+    common::start_until(bench.command(args), said)
 }
 
 /// Asks the process to stop.
@@ -177,7 +177,7 @@ fn terminate(child: &Child) {
 #[test]
 fn killed_half_way_the_same_command_goes_on() {
     let bench = Bench::new();
-    let mut child = under_way(&bench);
+    let mut child = start_until_first_verified(&bench);
     child.kill().unwrap();
     child.wait().unwrap();
     let open = open_chunks(&bench);
@@ -208,7 +208,7 @@ fn on_the_next_day_too_the_same_command_goes_on() {
     let plan = check(&asked.to_string(), Some(&policy.to_string()), &context).plan.unwrap();
     fs::write(bench.path("yesterday.json"), PlanFile::new(&plan, yesterday).text()).unwrap();
     let slow = ["--policy", "policy.json", "--concurrency", "1", "--json"];
-    let mut child = begun(&bench, &[&["run", "yesterday.json"][..], &slow].concat(), a_chunk_is_verified);
+    let mut child = start_until(&bench, &[&["run", "yesterday.json"][..], &slow].concat(), a_chunk_is_verified);
     child.kill().unwrap();
     child.wait().unwrap();
     let today =
@@ -232,7 +232,7 @@ fn on_the_next_day_too_the_same_command_goes_on() {
 #[test]
 fn another_policy_makes_another_run_and_the_open_one_is_named() {
     let bench = Bench::new();
-    let mut child = under_way(&bench);
+    let mut child = start_until_first_verified(&bench);
     child.kill().unwrap();
     child.wait().unwrap();
     bench.file("policy.json", &json!({ "version": 1, "limits": { "concurrency": 9 } }));
@@ -248,7 +248,7 @@ fn open_chunks(bench: &Bench) -> u64 {
 #[test]
 fn asked_to_terminate_it_stops_in_order_and_says_how_to_go_on() {
     let bench = Bench::new();
-    let child = under_way(&bench);
+    let child = start_until_first_verified(&bench);
     terminate(&child);
     let ran = Ran::of(child.wait_with_output().unwrap()).exits(75);
     assert_eq!(ran.stderr, "");
@@ -291,7 +291,7 @@ fn of_a_cool_off_the_date_is_shown_and_a_hold_that_has_come_meanwhile_is_told() 
     wanted["recordings"]["coolOffDays"] = json!(7);
     bench.file("request.json", &wanted);
     let rests = |event: &Value| event["event"] == "chunk" && event["wait"]["kind"] == "coolOff";
-    let child = begun(&bench, &["run", "request.json", "--json"], rests);
+    let child = start_until(&bench, &["run", "request.json", "--json"], rests);
     let week = SystemClock.now().plus(Duration::from_secs(7 * 86_400));
     terminate(&child);
     Ran::of(child.wait_with_output().unwrap()).exits(75);
@@ -319,7 +319,7 @@ fn a_policy_that_comes_while_another_process_carries_the_run_out_is_not_said_to_
     bench.file("request.json", &request(12));
     bench.run(&["plan", "request.json", "--out", "plan.json"]).exits(0);
     let args = ["run", "plan.json", "--concurrency", "1", "--json"];
-    let mut first = begun(&bench, &args, a_chunk_is_verified);
+    let mut first = start_until(&bench, &args, a_chunk_is_verified);
     let run = bench.run(&["status", "--json"]).events()[0]["runId"].as_str().unwrap().to_owned();
 
     // A policy against the plan, or against all of the request. Nothing stops the other process.
@@ -392,7 +392,7 @@ fn a_login_that_is_refused_later_leaves_what_was_submitted_before_and_says_so() 
         }
         submitted.borrow().len() == 2
     };
-    let mut first = common::begun(at(bench.command(&args), &server.address), deleting);
+    let mut first = common::start_until(at(bench.command(&args), &server.address), deleting);
     first.kill().unwrap();
     first.wait().unwrap();
 
@@ -426,7 +426,7 @@ fn limits_that_a_run_did_not_begin_with_are_said_to_change_nothing() {
 #[test]
 fn a_terminal_that_is_closed_stops_it_in_order_unless_it_does_not_want_to_know() {
     let bench = Bench::new();
-    let child = under_way(&bench);
+    let child = start_until_first_verified(&bench);
     signal(&child, "HUP");
     assert_eq!(child.wait_with_output().unwrap().status.code(), Some(75));
     bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
@@ -434,7 +434,7 @@ fn a_terminal_that_is_closed_stops_it_in_order_unless_it_does_not_want_to_know()
     let inner = bench.command(&SLOW);
     let mut command = Command::new("nohup");
     command.arg(inner.get_program()).args(inner.get_args()).current_dir(bench.folder.path()).stdin(Stdio::null());
-    let child = common::begun(command, a_chunk_is_verified);
+    let child = common::start_until(command, a_chunk_is_verified);
     signal(&child, "HUP");
     assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
 }
@@ -452,7 +452,7 @@ fn three_at_once_are_one_run() {
 #[test]
 fn the_follower_takes_over_when_the_first_one_dies() {
     let bench = Bench::new();
-    let mut first = under_way(&bench);
+    let mut first = start_until_first_verified(&bench);
     let second = bench.command(&SLOW).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     std::thread::sleep(std::time::Duration::from_millis(500));
     first.kill().unwrap();
@@ -465,7 +465,7 @@ fn the_follower_takes_over_when_the_first_one_dies() {
 #[test]
 fn cancelled_it_submits_nothing_more_and_retry_takes_it_up_again() {
     let bench = Bench::new();
-    let child = under_way(&bench);
+    let child = start_until_first_verified(&bench);
     let run = bench.run(&["status", "--json"]).events()[0]["runId"].as_str().unwrap().to_owned();
     bench.run(&["cancel", &run]).exits(0);
     Ran::of(child.wait_with_output().unwrap()).exits(6);
@@ -518,7 +518,7 @@ fn the_governance_system_is_told_signed_if_there_is_a_secret() {
         }
         let ran = Ran::of(command.output().unwrap()).exits(0);
         assert_eq!(ran.stderr.contains("settings.webhookUnsigned"), secret.is_none());
-        let taken = receiver.taken();
+        let taken = receiver.received();
         assert_eq!(taken.len(), 2);
         for message in taken {
             assert!(message.contains("webhook-id: msg_"), "{message}");
@@ -532,7 +532,7 @@ fn the_governance_system_is_told_signed_if_there_is_a_secret() {
 #[test]
 fn what_could_not_be_told_is_said_with_its_reason_and_sent_at_once_by_retry() {
     let bench = Bench::new();
-    let nobody = Nobody::start();
+    let nobody = SilentServer::start();
     bench.file("request.json", &request(2));
     let mut command = bench.command(&["run", "request.json", "--ledger", "kept"]);
     command.env("GOVERNANCE_WEBHOOK_URL", &nobody.address).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -563,7 +563,7 @@ fn what_could_not_be_told_is_said_with_its_reason_and_sent_at_once_by_retry() {
     let mut command = bench.command(&["retry", "run-", "--ledger", "kept", "--json"]);
     let retried = Ran::of(command.env("GOVERNANCE_WEBHOOK_URL", &receiver.address).output().unwrap()).exits(0);
     assert!(begun.elapsed() < Duration::from_secs(15), "it waits until they are due: {:?}", begun.elapsed());
-    assert_eq!(receiver.taken().len(), 2);
+    assert_eq!(receiver.received().len(), 2);
     let webhooks = retried.events().into_iter().find(|event| event["event"] == "webhooks").unwrap();
     assert_eq!((&webhooks["delivered"], &webhooks["pending"]), (&json!(2), &json!(0)));
     assert_eq!(status(), 0);
@@ -573,7 +573,7 @@ fn what_could_not_be_told_is_said_with_its_reason_and_sent_at_once_by_retry() {
 fn of_a_cancelled_run_the_messages_are_sent_by_the_command_that_is_named_and_nothing_is_submitted() {
     let bench = Bench::new();
     let (server, nobody, receiver) =
-        (Server::start(&bench, &["--job-seconds", "1"]), Nobody::start(), Receiver::start());
+        (Server::start(&bench, &["--job-seconds", "1"]), SilentServer::start(), Receiver::start());
     bench.file("request.json", &request(6));
     let planned: Value = serde_json::from_str(&bench.run(&["plan", "request.json", "--json"]).exits(0).stdout).unwrap();
     let digest = planned["planDigest"].as_str().unwrap();
@@ -600,7 +600,7 @@ fn of_a_cancelled_run_the_messages_are_sent_by_the_command_that_is_named_and_not
     assert!(nowhere.stderr.contains("settings.noWebhook"), "{}", nowhere.stderr);
     let mut command = at(bench.command(&[&args[..], &["--json"]].concat()), &server.address);
     Ran::of(command.env("GOVERNANCE_WEBHOOK_URL", &receiver.address).output().unwrap()).exits(6);
-    assert_eq!(receiver.taken().len(), 6);
+    assert_eq!(receiver.received().len(), 6);
     before[0]["undelivered"] = json!(0);
     assert_eq!(status(), before, "it is as it was, but for the messages");
     bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
@@ -612,11 +612,11 @@ fn of_a_cancelled_run_the_messages_are_sent_by_the_command_that_is_named_and_not
 #[test]
 fn of_a_run_that_was_stopped_the_messages_alone_are_sent() {
     let bench = Bench::new();
-    let (nobody, receiver) = (Nobody::start(), Receiver::start());
+    let (nobody, receiver) = (SilentServer::start(), Receiver::start());
     bench.file("request.json", &request(12));
     let mut command = bench.command(&SLOW);
     command.env("GOVERNANCE_WEBHOOK_URL", &nobody.address);
-    let child = common::begun(command, a_chunk_is_verified);
+    let child = common::start_until(command, a_chunk_is_verified);
     let mut command = bench.command(&["retry", "run-", "--messages"]);
     let busy = Ran::of(command.env("GOVERNANCE_WEBHOOK_URL", &receiver.address).output().unwrap()).exits(75);
     assert!(busy.stderr.contains("run.underWay"), "{}", busy.stderr);
@@ -626,7 +626,7 @@ fn of_a_run_that_was_stopped_the_messages_alone_are_sent() {
     let sent = Ran::of(command.output().unwrap()).exits(75);
     assert!(sent.stderr.contains("its own command goes on from here"), "{}", sent.stderr);
     assert_eq!((bench.submits().len(), open_chunks(&bench)), (submits, open));
-    assert_eq!(receiver.taken().len() as u64, 12 - open);
+    assert_eq!(receiver.received().len() as u64, 12 - open);
 }
 
 /// Some conversations of the simulated tenant never end, like those of real ones.
@@ -659,7 +659,7 @@ fn the_example_of_a_held_conversation_stops_its_chunk() {
 #[test]
 fn a_run_never_moves_to_another_tenant() {
     let bench = Bench::new();
-    let mut child = under_way(&bench);
+    let mut child = start_until_first_verified(&bench);
     child.kill().unwrap();
     child.wait().unwrap();
     let run = bench.run(&["status", "--json"]).events()[0]["runId"].as_str().unwrap().to_owned();
@@ -726,7 +726,7 @@ fn a_reader_that_does_not_read_holds_up_nothing() {
     let args = [&documents[..], &approval[..]].concat();
     let mut child = at(bench.command(&args), &server.address).stdout(Stdio::piped()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
-    while !proved(&bench) {
+    while !has_valid_evidence(&bench) {
         assert!(Instant::now() < deadline, "it waits for its reader");
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -746,7 +746,7 @@ fn a_reader_that_does_not_read_holds_up_nothing() {
 }
 
 /// Whether the evidence of a run is where it belongs, and holds.
-fn proved(bench: &Bench) -> bool {
+fn has_valid_evidence(bench: &Bench) -> bool {
     let Ok(mut entries) = fs::read_dir(bench.path("genesys-purge-data/evidence")) else { return false };
     entries.any(|entry| entry.unwrap().file_name().to_string_lossy().starts_with("run-"))
 }

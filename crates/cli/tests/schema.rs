@@ -9,12 +9,12 @@ use std::fs;
 use common::{Bench, request};
 use serde_json::{Value, json};
 
-fn printed(name: &str) -> Value {
+fn printed_schema(name: &str) -> Value {
     serde_json::from_str(&Bench::new().run(&["schema", name]).exits(0).stdout).unwrap()
 }
 
 fn schema(name: &str) -> jsonschema::Validator {
-    let schema = printed(name);
+    let schema = printed_schema(name);
     jsonschema::draft202012::meta::validate(&schema).unwrap();
     jsonschema::validator_for(&schema).unwrap()
 }
@@ -39,9 +39,9 @@ fn the_defaults_are_those_that_the_program_uses() {
     let used = purge_core::policy::Limits::default();
     let mut limits = serde_json::to_value(&used).unwrap();
     limits["spanningConversations"] = json!(used.spanning_conversations);
-    assert!(defaults_agree(&printed("policy")["properties"]["limits"], &limits, "policy#/limits") > 8);
+    assert!(defaults_agree(&printed_schema("policy")["properties"]["limits"], &limits, "policy#/limits") > 8);
     let scenario = serde_json::to_value(purge_sim::Scenario::default()).unwrap();
-    assert!(defaults_agree(&printed("scenario"), &scenario, "scenario#") > 20);
+    assert!(defaults_agree(&printed_schema("scenario"), &scenario, "scenario#") > 20);
 }
 
 #[test]

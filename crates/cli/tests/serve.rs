@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Bench, Server, at, begun, example, request, signal};
+use common::{Bench, Server, at, example, request, signal, start_until};
 use serde_json::{Value, json};
 
 /// Longer than anything here takes on a busy machine.
@@ -63,7 +63,7 @@ impl Console {
     }
 
     /// The headers that the page sends.
-    fn own(&self) -> Vec<String> {
+    fn page_headers(&self) -> Vec<String> {
         vec![
             format!("host: {}", self.host),
             format!("authorization: Bearer {}", self.token),
@@ -74,11 +74,11 @@ impl Console {
     }
 
     fn get(&self, path: &str) -> Reply {
-        self.raw(&format!("GET /api{path}"), &self.own(), "")
+        self.raw(&format!("GET /api{path}"), &self.page_headers(), "")
     }
 
     fn post(&self, path: &str, body: &Value) -> Reply {
-        self.raw(&format!("POST /api{path}"), &self.own(), &body.to_string())
+        self.raw(&format!("POST /api{path}"), &self.page_headers(), &body.to_string())
     }
 
     /// Starts the plan and returns the run's id.
@@ -93,7 +93,7 @@ impl Console {
     fn follow(&self, run: &str, from: &str, will_do: impl Fn(&Event) -> bool) -> Vec<Event> {
         let mut stream = TcpStream::connect(&self.host).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut headers = self.own();
+        let mut headers = self.page_headers();
         headers.push(format!("last-event-id: {from}"));
         let text = format!("GET /api/runs/{run}/events HTTP/1.1\r\n{}\r\n\r\n", headers.join("\r\n"));
         stream.write_all(text.as_bytes()).unwrap();
@@ -120,7 +120,7 @@ impl Console {
 
     /// Waits until no process carries the run out any more.
     #[track_caller]
-    fn settled(&self, run: &str) -> Value {
+    fn wait_until_settled(&self, run: &str) -> Value {
         let began = Instant::now();
         loop {
             let facts = self.get(&format!("/runs/{run}")).is(200).json();
@@ -237,7 +237,7 @@ fn ask(plan: &Path) -> Value {
 }
 
 /// A scenario file in which deletions take so many seconds.
-fn slow(bench: &Bench, seconds: u64) -> String {
+fn slow_scenario(bench: &Bench, seconds: u64) -> String {
     let scenario = json!({ "dataDeletion": { "processingSeconds": seconds } });
     bench.file("slow.json", &scenario).to_str().unwrap().to_owned()
 }
@@ -277,7 +277,7 @@ fn a_plan_is_started_watched_and_proved() {
     assert!(ids.is_sorted_by(|a, b| a.0 <= b.0 && a.1 <= b.1), "{ids:?}");
 
     // The page's facts, the report and the evidence agree.
-    let facts = console.settled(&run);
+    let facts = console.wait_until_settled(&run);
     assert_eq!((&facts["open"], &facts["ended"]), (&json!(0), &json!({ "verified": 3 })));
     assert_eq!(facts["can"], json!({ "cancel": false, "retry": false, "resume": false }));
     assert_eq!(facts["approvedBy"], "dpo@example.com");
@@ -300,7 +300,7 @@ fn a_plan_is_started_watched_and_proved() {
     // The same approval again gives the same run, and nothing is sent.
     let again = console.post("/runs", &ask(&plan)).is(200);
     assert_eq!(again.json()["run"]["runId"], json!(run));
-    console.settled(&run);
+    console.wait_until_settled(&run);
     assert_eq!(bench.submits().len(), 3);
 }
 
@@ -493,7 +493,7 @@ fn an_approval_that_does_not_hold_starts_nothing() {
     assert_eq!(strict.post("/runs", &good).is(409).code(), "policy.notAllowed");
     assert_eq!(console.get("/runs").json()["runs"], json!([]));
 
-    console.settled(&console.begin(&plan));
+    console.wait_until_settled(&console.begin(&plan));
     // An existing run is not carried on for somebody who may not approve it.
     assert_eq!(
         console.post("/runs", &changed("approver", json!("records@example.com"))).is(403).code(),
@@ -511,7 +511,7 @@ fn a_hold_that_came_after_the_server_was_started_counts() {
     let console = Console::start(&bench, &["--policy", kept.to_str().unwrap()]);
     bench.file("made-policy.json", &json!({ "version": 1, "holds": [{ "id": "matter-7", "range": range }] }));
     let run = console.begin(&plan);
-    console.settled(&run);
+    console.wait_until_settled(&run);
     let report = console.get(&format!("/runs/{run}/report")).is(200).json()["report"].clone();
     let outcomes: Vec<&Value> = report["chunks"].as_array().unwrap().iter().map(|chunk| &chunk["outcome"]).collect();
     assert_eq!(outcomes, ["verified", "held", "verified"]);
@@ -521,21 +521,21 @@ fn a_hold_that_came_after_the_server_was_started_counts() {
 #[test]
 fn cancelling_stops_what_has_not_been_submitted() {
     let bench = Bench::new();
-    let console = Console::start(&bench, &["--scenario", &slow(&bench, 4)]);
+    let console = Console::start(&bench, &["--scenario", &slow_scenario(&bench, 4)]);
     let plan = plan(&bench, &request(12), None);
     let run = console.begin(&plan);
     console.follow(&run, "0.0", |event| event.data["state"] == "deleting");
     let cancelled = console.post(&format!("/runs/{run}/cancel"), &json!({})).is(200).json();
     assert_eq!(cancelled["run"]["standing"], "cancelling");
     assert_eq!(cancelled["run"]["can"]["cancel"], json!(false));
-    let facts = console.settled(&run);
+    let facts = console.wait_until_settled(&run);
     let ended = &facts["ended"];
     assert_eq!((&facts["open"], ended["cancelled"].as_u64().unwrap() >= 6), (&json!(0), true), "{ended}");
     assert!(bench.submits().len() <= 6);
     bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
     // Nothing is open, so there is nothing to cancel.
     console.post(&format!("/runs/{run}/cancel"), &json!({})).is(200);
-    assert_eq!(console.settled(&run)["can"]["retry"], json!(true));
+    assert_eq!(console.wait_until_settled(&run)["can"]["retry"], json!(true));
 }
 
 #[test]
@@ -546,7 +546,7 @@ fn what_failed_is_tried_again_and_only_that() {
     let console = Console::start(&bench, &["--scenario", scenario.to_str().unwrap()]);
     let plan = plan(&bench, &request(3), None);
     let run = console.begin(&plan);
-    let facts = console.settled(&run);
+    let facts = console.wait_until_settled(&run);
     assert_eq!(facts["ended"], json!({ "verified": 2, "rejected": 1 }), "{facts:#}");
     let attention = console.get(&format!("/runs/{run}/chunks?kind=attention")).is(200).json();
     let chunk = attention["chunks"][0].clone();
@@ -557,7 +557,7 @@ fn what_failed_is_tried_again_and_only_that() {
     assert_eq!(console.post(&retry, &json!({ "chunks": [9] })).is(400).code(), "run.noChunk");
     assert_eq!(console.post(&retry, &json!({ "chunks": [0] })).is(400).code(), "run.noChunk");
     console.post(&retry, &json!({ "chunks": [chunk["chunk"]["index"]] })).is(200);
-    let facts = console.settled(&run);
+    let facts = console.wait_until_settled(&run);
     assert_eq!((&facts["ended"], &facts["can"]["retry"]), (&json!({ "verified": 3 }), &json!(false)));
     assert_eq!(windows(&bench.submits()).len(), 4);
     bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
@@ -572,9 +572,9 @@ fn a_chunk_that_was_tried_again_is_told_with_the_numbers_of_all_its_attempts() {
     let console = Console::start(&bench, &["--scenario", leaves.to_str().unwrap()]);
     let quick = json!({ "version": 1, "limits": { "verifySeconds": 1, "confirmSubmitSeconds": 1 } });
     let run = console.begin(&plan(&bench, &request(1), Some(&quick)));
-    assert_eq!(console.settled(&run)["ended"], json!({ "residual": 1 }));
+    assert_eq!(console.wait_until_settled(&run)["ended"], json!({ "residual": 1 }));
     console.post(&format!("/runs/{run}/retry"), &json!({})).is(200);
-    assert_eq!(console.settled(&run)["ended"], json!({ "verified": 1 }));
+    assert_eq!(console.wait_until_settled(&run)["ended"], json!({ "verified": 1 }));
     let report = console.get(&format!("/runs/{run}/report")).is(200).json()["report"]["chunks"][0].clone();
     assert!(report["recordsDeleted"].as_u64().unwrap() > 7, "{report}");
     let loaded = console.get(&format!("/runs/{run}/chunks")).is(200).json()["chunks"][0].clone();
@@ -588,7 +588,7 @@ fn a_chunk_that_was_tried_again_is_told_with_the_numbers_of_all_its_attempts() {
 #[test]
 fn killed_and_started_again_it_goes_on_and_submits_nothing_twice() {
     let bench = Bench::new();
-    let scenario = slow(&bench, 3);
+    let scenario = slow_scenario(&bench, 3);
     let mut first = Console::start(&bench, &["--scenario", &scenario]);
     let plan = plan(&bench, &request(6), None);
     let run = first.begin(&plan);
@@ -618,7 +618,7 @@ fn killed_and_started_again_it_goes_on_and_submits_nothing_twice() {
 #[test]
 fn a_server_goes_on_with_no_run_that_it_may_not_start() {
     let bench = Bench::new();
-    let scenario = slow(&bench, 3);
+    let scenario = slow_scenario(&bench, 3);
     let run = {
         let mut console = Console::start(&bench, &["--scenario", &scenario]);
         let run = console.begin(&plan(&bench, &request(6), None));
@@ -634,13 +634,13 @@ fn a_server_goes_on_with_no_run_that_it_may_not_start() {
     }
     // Cancelling is always allowed.
     console.post(&format!("/runs/{run}/cancel"), &json!({})).is(200);
-    assert_eq!(console.settled(&run)["open"], json!(0));
+    assert_eq!(console.wait_until_settled(&run)["open"], json!(0));
 }
 
 #[test]
 fn interrupted_it_finishes_the_step_in_hand_and_leaves_evidence() {
     let bench = Bench::new();
-    let mut console = Console::start(&bench, &["--scenario", &slow(&bench, 30)]);
+    let mut console = Console::start(&bench, &["--scenario", &slow_scenario(&bench, 30)]);
     let run = console.begin(&plan(&bench, &request(3), None));
     console.follow(&run, "0.0", |event| event.data["state"] == "deleting");
     console.signal("INT");
@@ -660,7 +660,7 @@ fn stopped_with_evidence(bench: &Bench, console: &mut Console) -> String {
 #[test]
 fn a_run_of_another_process_is_watched_and_stopped_from_here() {
     let bench = Bench::new();
-    let scenario = slow(&bench, 5);
+    let scenario = slow_scenario(&bench, 5);
     bench.file("request.json", &request(8));
     let console = Console::start(&bench, &[]);
     let args = ["run", "request.json", "--scenario", &scenario, "--evidence", "proof", "--json"];
@@ -693,7 +693,7 @@ fn a_run_of_another_process_is_watched_and_stopped_from_here() {
 #[test]
 fn two_servers_on_one_ledger_carry_a_run_once() {
     let bench = Bench::new();
-    let scenario = slow(&bench, 2);
+    let scenario = slow_scenario(&bench, 2);
     let one = Console::start(&bench, &["--scenario", &scenario]);
     let two = Console::start(&bench, &["--scenario", &scenario]);
     let plan = plan(&bench, &request(4), None);
@@ -701,7 +701,7 @@ fn two_servers_on_one_ledger_carry_a_run_once() {
     // The same approval, given to two servers at the same time.
     assert_eq!(two.post("/runs", &ask(&plan)).is(200).json()["run"]["runId"], json!(run));
     two.follow(&run, "0.0", Event::ended);
-    one.settled(&run);
+    one.wait_until_settled(&run);
     assert_eq!(bench.submits().len(), 4);
     bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
 }
@@ -726,7 +726,7 @@ fn a_stream_goes_on_where_it_broke_off() {
 
     let beyond = console.follow(&run, "999999.999999", |event| event.name == "run");
     assert_eq!(beyond[0].name, "reset");
-    let mut headers = console.own();
+    let mut headers = console.page_headers();
     headers.push("last-event-id: yesterday".to_owned());
     let wrong = console.raw(&format!("GET /api/runs/{run}/events"), &headers, "").is(400);
     assert_eq!(wrong.code(), "server.lastEventId");
@@ -768,7 +768,7 @@ fn nobody_can_hold_it_up() {
     let bench = Bench::new();
     let console = Console::start(&bench, &[]);
     // Longer than any plan, so refused by its length alone.
-    let mut headers = console.own();
+    let mut headers = console.page_headers();
     headers.push(format!("content-length: {}", 1_u64 << 40));
     assert_eq!(console.raw("POST /api/runs", &headers, "").status, 413);
     // A head that never ends is cut off.
@@ -786,7 +786,7 @@ fn nobody_can_hold_it_up() {
     let run = console.begin(&plan(&bench, &request(1), None));
     let listen = || {
         let mut stream = TcpStream::connect(&console.host).unwrap();
-        let text = format!("GET /api/runs/{run}/events HTTP/1.1\r\n{}\r\n\r\n", console.own().join("\r\n"));
+        let text = format!("GET /api/runs/{run}/events HTTP/1.1\r\n{}\r\n\r\n", console.page_headers().join("\r\n"));
         stream.write_all(text.as_bytes()).unwrap();
         let mut line = String::new();
         BufReader::new(stream.try_clone().unwrap()).read_line(&mut line).unwrap();
@@ -809,7 +809,7 @@ fn connections_that_do_not_read_keep_no_run_from_stopping() {
     let bench = Bench::new();
     fs::create_dir_all(bench.path("www/assets")).unwrap();
     fs::write(bench.path("www/assets/large-1a2b.wasm"), vec![0; 8 * 1024 * 1024]).unwrap();
-    let mut console = Console::start(&bench, &["--scenario", &slow(&bench, 60)]);
+    let mut console = Console::start(&bench, &["--scenario", &slow_scenario(&bench, 60)]);
     let run = console.begin(&plan(&bench, &request(3), None));
     console.follow(&run, "0.0", |event| event.data["state"] == "deleting");
     let asked = format!("GET /assets/large-1a2b.wasm HTTP/1.1\r\nhost: {}\r\n\r\n", console.host).repeat(8);
@@ -833,10 +833,10 @@ fn connections_that_do_not_read_keep_no_run_from_stopping() {
 #[test]
 fn a_policy_of_the_server_does_not_count_for_what_another_process_carries_out() {
     let bench = Bench::new();
-    let scenario = slow(&bench, 60);
+    let scenario = slow_scenario(&bench, 60);
     let made = plan(&bench, &request(2), Some(&json!({ "version": 1 })));
     let mut other = bench.command(&["run", "made.plan.json", "--scenario", &scenario, "--json"]);
-    let mut other = begun(
+    let mut other = start_until(
         {
             other.stderr(Stdio::null());
             other
@@ -866,7 +866,7 @@ fn a_policy_that_cannot_be_asked_in_a_cool_off_is_said_on_the_terminal_and_at_th
     // One chunk after the other.
     let args = ["run", "request.json", "--policy", "sp.json", "--concurrency", "1", "--json"];
     let both_rest = |event: &Value| event["index"] == 2 && event["wait"]["kind"] == "coolOff";
-    let mut child = begun(bench.command(&args), both_rest);
+    let mut child = start_until(bench.command(&args), both_rest);
     signal(&child, "TERM");
     assert_eq!(child.wait().unwrap().code(), Some(75));
     let run = bench.run(&["status", "--json"]).events()[0]["runId"].as_str().unwrap().to_owned();
@@ -932,7 +932,7 @@ fn on_a_real_tenant_it_names_it_and_leaves_simulated_runs_alone() {
     let tenant = Server::start(&bench, &[]);
     let plan = plan(&bench, &request(2), None);
     let simulated = {
-        let mut console = Console::start(&bench, &["--scenario", &slow(&bench, 30)]);
+        let mut console = Console::start(&bench, &["--scenario", &slow_scenario(&bench, 30)]);
         let run = console.begin(&plan);
         console.signal("INT");
         console.end();
@@ -952,7 +952,7 @@ fn on_a_real_tenant_it_names_it_and_leaves_simulated_runs_alone() {
     // The same plan is another run here.
     let real = console.begin(&plan);
     assert_ne!(real, simulated);
-    let facts = console.settled(&real);
+    let facts = console.wait_until_settled(&real);
     assert_eq!((&facts["ended"], &facts["simulated"]), (&json!({ "verified": 2 }), &json!(false)));
 
     // A problem that stops the whole run is shown with the run.
@@ -960,7 +960,7 @@ fn on_a_real_tenant_it_names_it_and_leaves_simulated_runs_alone() {
     command.env("GENESYS_CLIENT_SECRET", "wrong");
     let console = Console::of(command);
     let run = console.begin(&self::plan(&bench, &request(3), None));
-    let facts = console.settled(&run);
+    let facts = console.wait_until_settled(&run);
     assert_eq!(facts["trouble"][0]["pointer"], "environment#GENESYS_CLIENT_ID", "{facts:#}");
     assert_eq!((&facts["standing"], &facts["can"]["resume"]), (&json!("stopped"), &json!(true)));
 }
@@ -989,7 +989,7 @@ fn a_wait_for_a_job_slot_names_who_has_the_slots() {
     for run in [&first, &second] {
         console.post(&format!("/runs/{run}/cancel"), &json!({})).is(200);
         console.follow(run, "0.0", Event::ended);
-        console.settled(run);
+        console.wait_until_settled(run);
     }
     let facts = console.get(&format!("/runs/{first}")).is(200).json();
     assert_eq!(facts["run"]["slots"], json!({ "of": 2, "holders": [] }));

@@ -25,7 +25,7 @@ impl Bench {
     }
 
     /// Replaces the earlier copy of the files of a folder by a new one.
-    pub(crate) fn copied(&self, folder: &Path) -> PathBuf {
+    pub(crate) fn copy_of(&self, folder: &Path) -> PathBuf {
         let copy = self.path("copy");
         let _ = std::fs::remove_dir_all(&copy);
         std::fs::create_dir(&copy).unwrap();
@@ -67,7 +67,7 @@ impl Bench {
     }
 
     /// The requests that the simulated tenant of the only run has received, as `METHOD path`, with their bodies.
-    pub(crate) fn asked(&self) -> Vec<(String, String)> {
+    pub(crate) fn received_requests(&self) -> Vec<(String, String)> {
         let folder = self.path("genesys-purge-data/simulated");
         let journal = fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
         let text = fs::read_to_string(journal).unwrap();
@@ -82,7 +82,7 @@ impl Bench {
 
     /// The bodies of the submits.
     pub(crate) fn submits(&self) -> Vec<String> {
-        let asked = self.asked().into_iter();
+        let asked = self.received_requests().into_iter();
         asked.filter(|(call, _)| call == "POST /api/v2/data/deletion/requests").map(|(_, body)| body).collect()
     }
 
@@ -117,7 +117,7 @@ pub(crate) fn signal(child: &Child, name: &str) {
 }
 
 /// Starts the command and waits until it prints such an event.
-pub(crate) fn begun(mut command: Command, said: impl Fn(&Value) -> bool) -> Child {
+pub(crate) fn start_until(mut command: Command, said: impl Fn(&Value) -> bool) -> Child {
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut events = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
@@ -248,18 +248,18 @@ impl Receiver {
         Self { address, taken }
     }
 
-    pub(crate) fn taken(&self) -> Vec<String> {
+    pub(crate) fn received(&self) -> Vec<String> {
         self.taken.lock().unwrap().clone()
     }
 }
 
 /// A server that counts its connections and never answers.
-pub(crate) struct Nobody {
+pub(crate) struct SilentServer {
     pub(crate) address: String,
     came: Arc<AtomicUsize>,
 }
 
-impl Nobody {
+impl SilentServer {
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
