@@ -1,9 +1,9 @@
-//! Where the program is that end-to-end tests start.
+//! Finds the program that end-to-end tests start.
 
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The binary of this build; `cargo test --workspace` has built it, and otherwise it is built here.
+/// The binary of this build. `cargo test --workspace` has already built it; otherwise it is built here.
 pub(crate) fn binary() -> PathBuf {
     let mut path = std::env::current_exe().unwrap();
     path.pop();

@@ -11,13 +11,13 @@ use purge_core::time::Timestamp;
 use purge_driver::{Clock, Http, VirtualClock, WireRequest};
 use purge_sim::{Delivery, Scenario, Tenant, TenantRequest, WebhookSink};
 
-/// Address of the simulated tenant.
+/// The address of the simulated tenant.
 pub const TENANT: &str = "http://127.0.0.1:7000";
 
-/// Address of the governance webhook.
+/// The address of the governance webhook.
 pub const WEBHOOK: &str = "http://127.0.0.1:7001/hook";
 
-/// Counts what this process does and ends it at a chosen point.
+/// Counts what this process does, and ends the process at a chosen point.
 #[derive(Debug, Default)]
 pub struct Fuse {
     left: Cell<Option<u64>>,
@@ -26,31 +26,31 @@ pub struct Fuse {
 }
 
 impl Fuse {
-    /// Blows at the `n`-th point from now.
+    /// Ends the process at the `n`-th point from now.
     pub fn set(&self, n: u64) {
         self.left.set(Some(n));
         self.blown.set(false);
     }
 
-    /// Never blows.
+    /// Lets the process live.
     pub fn unset(&self) {
         self.left.set(None);
         self.blown.set(false);
     }
 
-    /// Whether the process is gone.
+    /// Whether the process has ended.
     #[must_use]
     pub fn is_blown(&self) -> bool {
         self.blown.get()
     }
 
-    /// Points passed so far.
+    /// How many points have been passed so far.
     #[must_use]
     pub fn burnt(&self) -> u64 {
         self.burnt.get()
     }
 
-    /// What `life` comes to; `None` when the process dies first.
+    /// The result of `life`; `None` if the process dies first.
     pub async fn until_blown<F: Future>(&self, life: F) -> Option<F::Output> {
         let mut life = pin!(life);
         poll_fn(|cx| {
@@ -60,7 +60,7 @@ impl Fuse {
         .await
     }
 
-    /// One point at which a process can die. Does not come back if it does.
+    /// A point at which the process can die. Never returns if it does.
     pub async fn point(&self) {
         self.burnt.set(self.burnt.get() + 1);
         match self.left.get() {
@@ -74,7 +74,7 @@ impl Fuse {
     }
 }
 
-/// The other end of the wire, and the wire.
+/// The other end of the connection, and the connection itself.
 pub struct Wire<'a> {
     clock: &'a VirtualClock,
     fuse: &'a Fuse,
@@ -85,7 +85,7 @@ pub struct Wire<'a> {
 }
 
 impl<'a> Wire<'a> {
-    /// A new tenant and a governance system that keeps what it is told.
+    /// A new tenant, and a governance system that keeps what it is sent.
     #[must_use]
     pub fn new(scenario: &Scenario, clock: &'a VirtualClock, fuse: &'a Fuse) -> Self {
         let tenant = RefCell::new(Tenant::new(scenario.clone()));

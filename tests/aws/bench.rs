@@ -1,5 +1,5 @@
-//! All functions behind strict mappings, as real processes, on a table, queues and buckets like the template's, with everything between
-//! them that can go wrong.
+//! A bench of all functions as real processes behind strict event source mappings, on a table, queues and buckets like those of the
+//! template, with everything in between that can go wrong.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,41 +22,41 @@ use crate::tenant::{SimulatedTenant, WEBHOOK_PATH, WEBHOOK_SECRET};
 const TABLE: &str = "ledger";
 const PLANS: &str = "plans";
 const EVIDENCE: &str = "evidence";
-/// Workers at once at most.
+/// The most workers at a time.
 const WORKERS: usize = 4;
-/// Messages of a batch for the worker, as in the template.
+/// The batch size of the worker's queue, as in the template.
 const BATCH: i32 = 5;
 
-/// Whose queues.
+/// Which emulator has the queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sqs {
     MiniStack,
     Moto,
 }
 
-/// What kind of a bench.
+/// The options of a bench.
 #[derive(Debug)]
 pub struct Options {
     pub scenario: Scenario,
     pub sqs: Sqs,
     pub seed: u64,
-    /// How long a message that was handed over is hidden. The template's 12 minutes are too long to wait for.
+    /// How long a delivered message is hidden. The template's 12 minutes are too long to wait for.
     pub visibility: Duration,
-    /// Deliveries in vain before a message is dead.
+    /// How many failed deliveries make a message a dead letter.
     pub receives: u32,
-    /// Whether queues hand over twice and in any order.
+    /// Whether queues deliver messages twice and in any order.
     pub disorder: bool,
 }
 
-/// Everything; gone when this is dropped.
+/// All parts of a bench. They end when this value is dropped.
 pub struct Bench {
-    // Mappings stop first, then functions, then what these work with.
+    // Mappings stop first, then functions, then what these use.
     pub mappings: Vec<Mapped>,
     pub planner: Arc<Function>,
     pub worker: Arc<Function>,
     pub courier: Arc<Function>,
     pub undertaker: Arc<Function>,
-    /// What the mapping of the worker has done.
+    /// What the worker's mapping has done.
     pub tally: Arc<Tally>,
     pub dynamo: Proxy,
     pub queue_service: Proxy,
@@ -136,7 +136,7 @@ impl Bench {
             })
         };
         let (planner, undertaker) = (function("planner", 120, 2), function("undertaker", 120, 2));
-        // Twice as many as the mappings use, because a batch may be handed over twice.
+        // Twice as many as the mappings use, because a batch may be delivered twice.
         let (worker, courier) = (function("worker", 120, 2 * WORKERS), function("courier", 300, 8));
         let tally = Arc::new(Tally::default());
         let mapping = |queue: &Queue, function: &Arc<Function>, batch_size, concurrency, tally: &Arc<Tally>, seed| {
@@ -189,13 +189,13 @@ impl Bench {
         }
     }
 
-    /// What everybody has written, for the one who looks for the cause.
+    /// The logs of all functions and emulators, to look for a cause.
     #[must_use]
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.emulator.folder().join("functions.log")).unwrap_or_default()
     }
 
-    /// Keeps the log where it outlives the bench, and gives its place.
+    /// Keeps the log after the end of the bench, and returns its path.
     #[must_use]
     pub fn keep_log(&self, name: &str) -> String {
         let place = crate::emulator::root().join("target").join(format!("aws-{name}.log"));
@@ -203,7 +203,7 @@ impl Bench {
         place.display().to_string()
     }
 
-    /// Asks the planner, and again when it fails, as everything that calls it does.
+    /// Asks the planner, and repeats a failed call as all callers of the planner do.
     pub async fn ask(&self, event: &Value) -> Value {
         let mut why = String::new();
         for _ in 0..8 {
@@ -215,7 +215,7 @@ impl Bench {
         panic!("the planner fails: {why}")
     }
 
-    /// Has a request carried out under a policy; gives the run.
+    /// Plans and starts a request under a policy, and returns the run's id.
     pub async fn start(&self, request: &Value, policy: &Value) -> String {
         self.put("policy.json", policy).await;
         let preview = json!({"action": "preview", "request": request, "policy": policy});
@@ -231,7 +231,7 @@ impl Bench {
         self.ask(&json!({"action": "status", "runId": run_id})).await
     }
 
-    /// Waits until every chunk of a run has ended. Gives its status then.
+    /// Waits until every chunk of a run has ended, and returns the run's status.
     pub async fn ended(&self, run_id: &str, within: Duration) -> Value {
         let deadline = Instant::now() + within;
         loop {
@@ -245,7 +245,7 @@ impl Bench {
         }
     }
 
-    /// Waits for evidence that says that a run is verified, and that the command line finds in order. Gives its report.
+    /// Waits for evidence that says that a run is verified and that the command line accepts. Returns its report.
     pub async fn proved(&self, run_id: &str, within: Duration) -> Value {
         let deadline = Instant::now() + within;
         loop {
@@ -261,17 +261,17 @@ impl Bench {
         }
     }
 
-    /// Whether there is evidence of a run.
+    /// Whether a run has evidence.
     pub async fn has_evidence(&self, run_id: &str) -> bool {
         latest(&self.s3, EVIDENCE, run_id).await.is_some()
     }
 
-    /// Objects of the evidence that have ever been anything else; where the newest is may be.
+    /// Evidence objects that have ever had another content, except the pointers to the newest evidence.
     pub async fn overwritten(&self) -> Vec<String> {
         overwritten(&self.s3, EVIDENCE).await
     }
 
-    /// Dead letters, by the id of their message.
+    /// The dead letters, with the ids of their messages.
     pub async fn letters(&self) -> Vec<Value> {
         let mut letters = Vec::new();
         for key in keys(&self.s3, EVIDENCE, undertaker::DEAD_LETTERS).await {
@@ -280,7 +280,7 @@ impl Bench {
         letters
     }
 
-    /// Puts a text into the plans bucket.
+    /// Puts a document into the plans bucket.
     pub async fn put(&self, key: &str, value: &Value) {
         let body = ByteStream::from(value.to_string().into_bytes());
         self.s3.put_object().bucket(PLANS).key(key).body(body).send().await.unwrap();
@@ -293,7 +293,8 @@ impl Bench {
         for (queue, holds_back) in queues {
             loop {
                 let depth = queue.depth(&self.sqs).await;
-                // What has waited for a run's messages comes after a quarter of an hour, and finds the evidence there.
+                // An errand that waits for the run's messages comes back after a quarter of an hour, and then finds the evidence
+                // written.
                 let delayed = if holds_back { 0 } else { depth.delayed };
                 if (Depth { delayed, ..depth }) == Depth::EMPTY {
                     break;

@@ -1,40 +1,40 @@
-//! What AWS charges for calls, in its own units, from what was really sent.
+//! What AWS charges for calls, in its own units, calculated from what was really sent.
 //!
-//! Of the table it is a lower bound: DynamoDB charges an update by the larger of the item before and after it, and so a deletion by the
-//! item, and neither is in the request. Most updates here replace the larger part of their item; a claim and a note that a message stands
-//! by are the ones that change a few words of a chunk's state, which may have several kilobytes, and a tally of chunks that have ended
-//! grows to some, too.
+//! For the table this is a lower bound. DynamoDB charges an update by the larger of the item before and after it, and a deletion by
+//! the item, and neither is in the request. Most updates here replace the larger part of their item. The exceptions are a claim and
+//! a note that a message stands by, which change a few words of a chunk's state of perhaps several kilobytes, and a tally of ended
+//! chunks, which also grows to some kilobytes.
 
 use std::collections::BTreeMap;
 
 use purge_core::plan::price;
 use serde_json::Value;
 
-/// Bytes of one write unit.
+/// Bytes in a write unit.
 const WRITTEN: u64 = 1024;
-/// Bytes of one read unit.
+/// Bytes in a read unit.
 const READ: u64 = 4096;
-/// Bytes of a message for which a queue charges once.
+/// Bytes of a message that a queue charges as one request.
 const QUEUED: u64 = 64 * 1024;
 
 /// Calls, and what they cost.
 #[derive(Clone, Debug, Default)]
 pub struct Bill {
-    /// By the name of the action.
+    /// The number of calls by action.
     pub calls: BTreeMap<String, u64>,
-    /// Messages that were sent.
+    /// How many messages were sent.
     pub messages: u64,
-    /// Requests to queues.
+    /// How many requests were sent to queues.
     pub queue_requests: u64,
-    /// Kilobytes written, in the table and in its index. From the JSON that was sent: of a put, which is somewhat larger than the item,
-    /// and of an update, which may be much smaller.
+    /// Kilobytes written to the table and its index, from the JSON that was sent. For a put this is somewhat more than the item;
+    /// for an update it may be much less.
     pub write_units: u64,
-    /// Halves of a read unit: what need not be consistent costs half.
+    /// Halves of read units, because a read that need not be consistent costs half a unit.
     pub half_read_units: u64,
 }
 
 impl Bill {
-    /// Counts one call.
+    /// Adds a call.
     pub fn add(&mut self, action: &str, asked: &str, answered: &str) {
         *self.calls.entry(action.to_owned()).or_default() += 1;
         let question: Value = serde_json::from_str(asked).unwrap_or_default();
@@ -59,12 +59,12 @@ impl Bill {
                 let consistent = question["ConsistentRead"] == true;
                 self.half_read_units += size(answered).div_ceil(READ).max(1) * if consistent { 2 } else { 1 };
             }
-            // Whoever makes a table of it asks for those with `unknown`.
+            // Callers find actions that are not handled here with `unknown`.
             _ => {}
         }
     }
 
-    /// Calls of which nobody here knows what they cost.
+    /// The actions whose costs are not known here.
     #[must_use]
     pub fn unknown(&self) -> Vec<&str> {
         let known = [
@@ -81,7 +81,7 @@ impl Bill {
         self.calls.keys().map(String::as_str).filter(|name| !known.contains(name)).collect()
     }
 
-    /// What has been added since.
+    /// What has been added since `before`.
     #[must_use]
     pub fn since(&self, before: &Self) -> Self {
         let calls = self.calls.iter().map(|(name, n)| (name.clone(), n - before.calls.get(name).unwrap_or(&0)));
@@ -94,20 +94,20 @@ impl Bill {
         }
     }
 
-    /// Billionths of a dollar for queues: every message is sent, and received and deleted in the worst case by itself.
+    /// The cost of queues in billionths of a dollar. Every message is sent, and in the worst case received and deleted on its own.
     #[must_use]
     pub fn of_queues(&self) -> u64 {
         (self.queue_requests + 2 * self.messages) * price::QUEUE_REQUEST
     }
 
-    /// Billionths of a dollar for the table.
+    /// The cost of the table in billionths of a dollar.
     #[must_use]
     pub fn of_the_table(&self) -> u64 {
         self.write_units * price::WRITE_UNIT + self.half_read_units * price::READ_UNIT / 2
     }
 }
 
-/// Units of an item; one that is in the index is written there, too.
+/// The write units of an item. An item that is in the index is written there as well.
 fn written(item: &Value) -> u64 {
     let text = item.to_string();
     size(&text).div_ceil(WRITTEN).max(1) * if text.contains("\"due\"") { 2 } else { 1 }

@@ -1,7 +1,7 @@
-//! An event source mapping from SQS to a function, as strict as AWS's own about what counts as done.
+//! An event source mapping from SQS to a function, as strict as that of AWS about what counts as done.
 //!
-//! The emulator's own mapping takes a malformed batch response for success and deletes the messages; AWS takes it for the failure of
-//! the whole batch. A function that only ever met the emulator's could lose work without anybody noticing.
+//! The emulator's own mapping takes a malformed batch response for success and deletes the messages. AWS takes it for a failure of
+//! the whole batch. A function tested only with the emulator could lose work unnoticed.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,15 +17,15 @@ use tokio::task::JoinHandle;
 use crate::chance::Chance;
 use crate::lambda::{Answer, Invoke};
 
-/// How long an empty queue is left alone.
+/// How long to wait after finding a queue empty.
 const IDLE: Duration = Duration::from_millis(200);
 
-/// What becomes of a batch.
+/// The result of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// These messages come again; all others are deleted.
     Failed(BTreeSet<String>),
-    /// All come again, for this reason; nothing is deleted.
+    /// All messages come again, for this reason; none is deleted.
     AllFailed(String),
 }
 
@@ -63,50 +63,50 @@ pub fn judge(answer: &Answer, ids: &BTreeSet<String>) -> Verdict {
     }
 }
 
-/// What a standard queue may do to its messages and seldom does: at least once, and in any order.
+/// What a standard queue may do to its messages and seldom does: deliver them more than once, and in any order.
 #[derive(Debug)]
 pub struct Disorder {
     pub chance: Chance,
-    /// Batches that two invocations get at the same time, of a thousand.
+    /// Batches, of a thousand, that two invocations get at the same time.
     pub twice: u64,
-    /// Messages that are in their batch twice, of a thousand.
+    /// Messages, of a thousand, that are twice in their batch.
     pub twins: u64,
-    /// Messages that are done and yet come again, of a thousand.
+    /// Messages, of a thousand, that come again although they are done.
     pub undead: u64,
-    /// Batches that are held back for up to three seconds, of a thousand, so that others overtake them.
+    /// Batches, of a thousand, that are held back for up to three seconds so that others overtake them.
     pub late: u64,
 }
 
-/// What a mapping has done.
+/// What a mapping has done so far.
 #[derive(Debug, Default)]
 pub struct Tally {
     pub batches: AtomicU64,
-    /// Messages handed over, however often.
+    /// How often messages were delivered, repetitions included.
     pub deliveries: AtomicU64,
-    /// Messages handed over once more than was needed.
+    /// How many deliveries were unnecessary repetitions.
     pub duplicates: AtomicU64,
-    /// Messages that were to come again.
+    /// How many messages were reported as failed, to come again.
     pub failures: AtomicU64,
-    /// Messages that were deleted.
+    /// How many messages were deleted.
     pub deleted: AtomicU64,
 }
 
-/// Between which queue and which function.
+/// A mapping between a queue and a function.
 #[derive(Debug)]
 pub struct Mapping<F> {
     pub sqs: Client,
     pub queue_url: String,
     pub queue_arn: String,
     pub function: Arc<F>,
-    /// Messages of an event at most.
+    /// The most messages in an event.
     pub batch_size: i32,
-    /// Events at once at most.
+    /// The most events at a time.
     pub concurrency: usize,
     pub disorder: Option<Disorder>,
     pub tally: Arc<Tally>,
 }
 
-/// A mapping at work; it stops when this is dropped.
+/// A running mapping. It stops when this value is dropped.
 #[derive(Debug)]
 pub struct Mapped(JoinHandle<()>);
 
@@ -117,7 +117,7 @@ impl Drop for Mapped {
 }
 
 impl<F: Invoke> Mapping<F> {
-    /// Hands over messages for as long as the result lives.
+    /// Delivers messages for as long as the returned value lives.
     #[must_use]
     pub fn enable(self) -> Mapped {
         let mapping = Arc::new(self);
@@ -139,7 +139,7 @@ impl<F: Invoke> Mapping<F> {
         }))
     }
 
-    /// Empty, too, when the queue does not answer: the next look may do better.
+    /// Receives a batch. It is also empty if the queue does not answer, because the next look may succeed.
     async fn receive(&self) -> Vec<Message> {
         let receive = self
             .sqs
@@ -192,7 +192,7 @@ impl<F: Invoke> Mapping<F> {
         self.delete(done).await;
     }
 
-    /// Messages that are not deleted come again when their visibility timeout is over, as on AWS.
+    /// Deletes the messages that are done. The others come again when their visibility timeout is over, as on AWS.
     async fn delete(&self, done: impl Iterator<Item = &Message>) {
         let entries: Vec<_> = done
             .enumerate()
@@ -209,7 +209,7 @@ impl<F: Invoke> Mapping<F> {
         }
     }
 
-    /// A message as a function gets it: the inner keys of its attributes begin with a small letter, unlike SQS's own.
+    /// A message in the form that a function gets. Unlike in SQS, the inner keys of its attributes begin with a lower-case letter.
     fn record(&self, message: &Message) -> Value {
         let attributes = message.attributes().into_iter().flatten();
         let attributes: Map<_, _> = attributes.map(|(name, value)| (name.as_str().to_owned(), json!(value))).collect();

@@ -1,14 +1,14 @@
-//! Chance that is the same every time: a seeded generator (splitmix64).
+//! Reproducible chance: a seeded generator (splitmix64).
 
 use std::sync::Mutex;
 
-/// The seed of all chance; another with `PURGE_SEED=n`.
+/// The seed of all generators; another with `PURGE_SEED=n`.
 #[must_use]
 pub fn seed() -> u64 {
     std::env::var("PURGE_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(20_230_101)
 }
 
-/// A generator that several tasks may ask.
+/// A generator that several tasks may share.
 #[derive(Debug)]
 pub struct Chance(Mutex<u64>);
 
@@ -27,12 +27,12 @@ impl Chance {
         z ^ (z >> 31)
     }
 
-    /// From 0 to `n - 1`.
+    /// A number from 0 to `n - 1`.
     pub fn below(&self, n: u64) -> u64 {
         self.next() % n.max(1)
     }
 
-    /// True that often in a thousand.
+    /// True with a probability of `often` in a thousand.
     pub fn in_a_thousand(&self, often: u64) -> bool {
         self.below(1000) < often
     }

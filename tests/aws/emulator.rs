@@ -1,4 +1,4 @@
-//! MiniStack, the local AWS, and moto, a second opinion about SQS; one process each per test, and clients for them.
+//! MiniStack, the local AWS, and moto, a second opinion about SQS. Each test has processes of its own, and clients for them.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -16,17 +16,17 @@ use aws_sdk_dynamodb::types::{
 use purge_driver::HttpsClient;
 use purge_lambda::ledger::{BY_DUE, DUE, PARTITION, SORT};
 
-/// How long a test waits for an answer. On a busy machine an emulator takes seconds for its first one, and what is then asked again may
-/// have been done: its table already exists.
+/// How long a test waits for an answer. On a busy machine the first answer of an emulator takes seconds, and a repeated call may
+/// find that the first was carried out: its table already exists.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The top of the repository.
+/// The root folder of the repository.
 #[must_use]
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// A running emulator; gone when this is dropped.
+/// A running emulator. It ends when this value is dropped.
 #[derive(Debug)]
 pub struct Emulator {
     process: Child,
@@ -43,7 +43,7 @@ impl Drop for Emulator {
 }
 
 impl Emulator {
-    /// Starts one on a free port with nothing in it. `cargo xtask aws-setup` installs it.
+    /// Starts an empty emulator on a free port. `cargo xtask aws-setup` installs it.
     #[must_use]
     pub fn start() -> Self {
         let port = free_port();
@@ -57,7 +57,7 @@ impl Emulator {
             .env("MINISTACK_HOST", "127.0.0.1")
             .env("AWS_ENDPOINT_URL", &url)
             .env("STATE_DIR", &folder)
-            // It would listen to the whole network.
+            // Otherwise it would listen to the whole network.
             .env("IOT_MTLS_ENABLED", "0")
             .stdout(Stdio::from(log.try_clone().unwrap()))
             .stderr(Stdio::from(log))
@@ -69,19 +69,19 @@ impl Emulator {
         emulator
     }
 
-    /// What it has written.
+    /// Everything that the emulator has printed.
     #[must_use]
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
-    /// A folder that goes away with it.
+    /// A folder that is removed with the emulator.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// What the SAM command line, pointed at it, prints.
+    /// Runs the SAM command line against the emulator, and returns what it prints.
     #[must_use]
     pub fn sam(&self, arguments: &[&str]) -> String {
         let output = Command::new(root().join("target/venv-sam/bin/sam"))
@@ -98,13 +98,13 @@ impl Emulator {
         text
     }
 
-    /// What clients of it need.
+    /// The configuration for clients of the emulator.
     pub async fn config(&self) -> SdkConfig {
         config(&self.url).await
     }
 }
 
-/// A running moto; gone when this is dropped.
+/// A running moto. It ends when this value is dropped.
 #[derive(Debug)]
 pub struct Moto {
     process: Child,
@@ -119,7 +119,7 @@ impl Drop for Moto {
 }
 
 impl Moto {
-    /// Starts one on a free port with nothing in it.
+    /// Starts an empty one on a free port.
     #[must_use]
     pub fn start() -> Self {
         let port = free_port();
@@ -135,15 +135,15 @@ impl Moto {
     }
 }
 
-/// A program that `cargo xtask aws-setup` installs.
+/// The path of a program that `cargo xtask aws-setup` installs.
 fn tool(name: &str) -> PathBuf {
     let program = root().join("target/venv-aws/bin").join(name);
     assert!(program.exists(), "{} is not there: run `cargo xtask aws-setup`", program.display());
     program
 }
 
-/// A port that nobody listens on, of those that the system gives to no caller: an emulator takes seconds until it listens, and any
-/// call, or the next emulator, could be given the same one in the meantime.
+/// A free port, from those that the system does not assign by itself. An emulator takes seconds until it listens; meanwhile any
+/// other port could be given to a call or to the next emulator.
 fn free_port() -> u16 {
     static TAKEN: AtomicU32 = AtomicU32::new(0);
     loop {
@@ -155,7 +155,7 @@ fn free_port() -> u16 {
     }
 }
 
-/// It listens before it can do anything, and may do so more than once.
+/// Waits until the process answers. It listens before it can do anything, and may do so more than once.
 fn until_answering(port: u16, process: &mut Child, log: impl Fn() -> String) {
     let deadline = Instant::now() + PATIENCE;
     while !answers(port).unwrap_or(false) {
@@ -165,7 +165,7 @@ fn until_answering(port: u16, process: &mut Child, log: impl Fn() -> String) {
     }
 }
 
-/// Whether whoever listens there speaks HTTP.
+/// Whether a process listens there that speaks HTTP.
 fn answers(port: u16) -> std::io::Result<bool> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
@@ -175,7 +175,7 @@ fn answers(port: u16) -> std::io::Result<bool> {
     Ok(&begin == b"HTTP/")
 }
 
-/// What clients of an emulator at that address need.
+/// The configuration for clients of an emulator at that address.
 pub async fn config(url: &str) -> SdkConfig {
     let keys = aws_sdk_dynamodb::config::Credentials::new("test", "test", None, None, "test");
     aws_config::defaults(BehaviorVersion::latest())
@@ -188,7 +188,7 @@ pub async fn config(url: &str) -> SdkConfig {
         .await
 }
 
-/// Creates a table as the template does.
+/// Creates a table like that of the template.
 pub async fn create_table(client: &aws_sdk_dynamodb::Client, name: &str) {
     let attribute =
         |name: &str, kind| AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().unwrap();

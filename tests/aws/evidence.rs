@@ -1,4 +1,4 @@
-//! Evidence in its bucket, checked by the command line as anybody would.
+//! Evidence in its bucket, checked by the command line as any user would.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::emulator::root;
 
-/// The command line of this project, of the same build as this test; `cargo xtask aws-test` builds both.
+/// The command line from the same build as this test. `cargo xtask aws-test` builds both.
 #[must_use]
 pub fn command_line() -> PathBuf {
     let test = std::env::current_exe().unwrap();
@@ -24,7 +24,7 @@ pub fn command_line() -> PathBuf {
     binary
 }
 
-/// The binary of the functions: `PURGE_FUNCTIONS` names it, or it is that of `cargo xtask aws-build`.
+/// The binary of the functions: `PURGE_FUNCTIONS`, or that of `cargo xtask aws-build`.
 #[must_use]
 pub fn functions() -> PathBuf {
     let binary = std::env::var_os("PURGE_FUNCTIONS").map(PathBuf::from);
@@ -33,19 +33,19 @@ pub fn functions() -> PathBuf {
     binary
 }
 
-/// The text under a key, if there is any.
+/// The text under a key, if it exists.
 pub async fn read(s3: &Client, bucket: &str, key: &str) -> Option<String> {
     let got = s3.get_object().bucket(bucket).key(key).send().await.ok()?;
     String::from_utf8(got.body.collect().await.ok()?.into_bytes().to_vec()).ok()
 }
 
-/// The keys that begin with this.
+/// The keys with this prefix.
 pub async fn keys(s3: &Client, bucket: &str, prefix: &str) -> Vec<String> {
     let listed = s3.list_objects_v2().bucket(bucket).prefix(prefix).send().await.unwrap();
     listed.contents().iter().map(|object| object.key().unwrap().to_owned()).collect()
 }
 
-/// Keeps every object for a year, whoever wants to delete it.
+/// Locks every object for a year, so that no one can delete it.
 pub async fn lock(s3: &Client, bucket: &str) {
     let retention = DefaultRetention::builder().mode(ObjectLockRetentionMode::Compliance).years(1).build();
     let lock = ObjectLockConfiguration::builder()
@@ -54,7 +54,7 @@ pub async fn lock(s3: &Client, bucket: &str) {
     s3.put_object_lock_configuration().bucket(bucket).object_lock_configuration(lock.build()).send().await.unwrap();
 }
 
-/// The keys in a versioned bucket whose object has ever been anything else, but for pointers and dead letters.
+/// The keys in a versioned bucket whose objects have ever had another content, except pointers and dead letters.
 pub async fn overwritten(s3: &Client, bucket: &str) -> Vec<String> {
     let listed = s3.list_object_versions().bucket(bucket).send().await.unwrap();
     assert!(!listed.versions().is_empty() && listed.is_truncated() != Some(true), "{listed:?}");
@@ -66,13 +66,13 @@ pub async fn overwritten(s3: &Client, bucket: &str) -> Vec<String> {
     changed.filter(|key| !key.ends_with(LATEST) && !key.starts_with(DEAD_LETTERS)).collect()
 }
 
-/// Where the newest evidence of a run is. `None` while there is none.
+/// Where the newest evidence of a run is; `None` if there is none yet.
 pub async fn latest(s3: &Client, bucket: &str, run_id: &str) -> Option<Latest> {
     let pointer = read(s3, bucket, &format!("{run_id}{LATEST}")).await?;
     Some(serde_json::from_str(&pointer).unwrap())
 }
 
-/// Puts what is under a key into a folder of its own in this one, as `aws s3 cp --recursive` does. Gives that folder.
+/// Downloads everything under a key into a new folder inside `into`, as `aws s3 cp --recursive` does. Returns that folder.
 pub async fn download(s3: &Client, bucket: &str, under: &str, into: &Path) -> PathBuf {
     let folder = into.join(under);
     std::fs::create_dir_all(&folder).unwrap();
@@ -82,7 +82,7 @@ pub async fn download(s3: &Client, bucket: &str, under: &str, into: &Path) -> Pa
     folder
 }
 
-/// The report of the newest evidence of a run. `None` while there is none; whatever is pointed to is whole, and holds.
+/// The report of the newest evidence of a run; `None` if there is none yet. Evidence that is pointed to must be complete and hold.
 pub async fn proved(s3: &Client, bucket: &str, run_id: &str, program: &Path, into: &Path) -> Option<Value> {
     let latest = latest(s3, bucket, run_id).await?;
     let folder = download(s3, bucket, &latest.folder, into).await;
@@ -92,7 +92,7 @@ pub async fn proved(s3: &Client, bucket: &str, run_id: &str, program: &Path, int
     Some(report)
 }
 
-/// What `genesys-purge verify` says about a folder, if anything is wrong with it or its manifest has another digest.
+/// What `genesys-purge verify` prints about a folder that does not hold, or whose manifest has another digest.
 #[must_use]
 pub fn wrong_with(program: &Path, folder: &Path, manifest_digest: &str) -> Option<String> {
     let verified =

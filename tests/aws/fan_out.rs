@@ -1,5 +1,5 @@
-//! How a run is woken: by errands that hand over to the next when their time is over, and that may die at any point without a chunk
-//! being forgotten. What that costs is counted in calls that were really made.
+//! How a run is woken: by errands that hand over to the next one when their time is over, and that may die at any point without a
+//! chunk being forgotten. The costs are counted in calls that were really made.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -47,12 +47,12 @@ const LONG: Duration = Duration::from_secs(300);
 /// So short that a fan-out hands over after its first page.
 const SHORT: Duration = Duration::from_secs(5);
 
-/// No governance system is there.
+/// The settings of a stack without a governance system.
 async fn nobody() -> Result<Option<Webhook>, String> {
     Ok(None)
 }
 
-/// Holds a policy that keeps nothing; these tests give their own with the request.
+/// A bucket with a policy that keeps nothing. These tests send their own policy with the request.
 #[derive(Debug)]
 struct NoBucket;
 
@@ -70,14 +70,14 @@ impl Bucket for NoBucket {
     }
 }
 
-/// A body and the trace that it carries.
+/// A message body, and the trace that it carries.
 type Message = (Value, Option<String>);
 
-/// Keeps what it is sent, with the trace; may break down after so many messages.
+/// A queue that keeps what it is sent, with the trace. It may fail after a number of messages.
 #[derive(Clone, Debug, Default)]
 struct Kept {
     sent: Rc<RefCell<Vec<Message>>>,
-    /// When each of them comes.
+    /// When each message is due.
     due: Rc<RefCell<Vec<Instant>>>,
     left: Rc<Cell<Option<usize>>>,
 }
@@ -88,7 +88,7 @@ impl Kept {
         self.sent.take()
     }
 
-    /// Takes out what has come by now, five at most.
+    /// Takes up to five messages that are due.
     fn come(&self) -> Vec<Message> {
         let (mut sent, mut due) = (self.sent.borrow_mut(), self.due.borrow_mut());
         let mut come = Vec::new();
@@ -122,7 +122,7 @@ impl Queue for Kept {
     }
 }
 
-/// Knows the simulated tenant's client.
+/// The secrets of the simulated tenant's client.
 #[derive(Debug)]
 struct Sim;
 
@@ -162,7 +162,7 @@ impl Ground {
         Self { ledger: DynamoLedger::new(client, TABLE), http, tenants: Tenants::of(&place), place }
     }
 
-    /// Whose errands all go to one queue, for nobody is told.
+    /// The functions, with one queue for all errands, because no webhooks are sent.
     fn functions<Q: Queue + Clone>(
         &self,
         chunks: Q,
@@ -192,7 +192,7 @@ fn invocation(left: Duration) -> Invocation {
     Invocation { id: "i".to_owned(), deadline: SystemClock.now().plus(left), traceparent: Some(TRACE.to_owned()) }
 }
 
-/// So many hours, an hour each.
+/// A request for so many chunks of an hour each.
 fn request(chunks: u32) -> Value {
     let end = Timestamp::parse("2023-06-01T00:00:00Z").unwrap();
     json!({
@@ -203,7 +203,7 @@ fn request(chunks: u32) -> Value {
     })
 }
 
-/// Has a run planned; gives its id.
+/// Plans and starts a run, and returns its id.
 async fn planned<Q: Queue>(
     functions: &Functions<'_, DynamoLedger, Network, SystemClock, Q, NoBucket>,
     request: &Value,
@@ -222,7 +222,7 @@ async fn planned<Q: Queue>(
     started["runId"].as_str().unwrap_or_else(|| panic!("{started}")).to_owned()
 }
 
-/// A batch as the event source hands it over.
+/// A batch as the event source delivers it.
 fn batch(messages: &[Message]) -> Value {
     let records: Vec<_> = messages
         .iter()
@@ -257,7 +257,7 @@ async fn an_errand_without_time_hands_over_and_one_that_dies_is_done_again() {
     let functions = ground.functions(chunks.clone(), errands.clone());
     let run_id = planned(&functions, &request(5_000)).await;
 
-    // Every invocation has time for one page; the next begins where it ended.
+    // Every invocation has time for one page; the next one begins where it ended.
     let mut next = errands.take();
     let mut afters = Vec::new();
     for _ in 0..10 {
@@ -271,7 +271,7 @@ async fn an_errand_without_time_hands_over_and_one_that_dies_is_done_again() {
     let all: Vec<_> = (1..=5_000).map(|chunk| (chunk, 1)).collect();
     assert_eq!(woken(&chunks.take()).into_iter().collect::<Vec<_>>(), all);
 
-    // The queue breaks down in the midst: the errand is not done, and its next delivery forgets nobody.
+    // The queue fails in the middle: the errand is not done, and its next delivery forgets no chunk.
     functions.plan(&json!({"action": "resume", "runId": run_id}), &invocation(LONG)).await.unwrap();
     let errand = errands.take();
     chunks.left.set(Some(2_777));
@@ -295,7 +295,7 @@ async fn the_trace_of_whoever_asked_goes_from_message_to_message() {
     let functions = ground.functions(chunks.clone(), errands.clone());
     planned(&functions, &request(1)).await;
 
-    // Whatever carries it on is another invocation, with a trace of its own, which does not count.
+    // Another invocation carries it on, with a trace of its own, which does not count.
     let other = |left| Invocation { traceparent: Some(TRACE.replace("5759", "0000")), ..invocation(left) };
     let traced = |messages: &[Message]| {
         assert!(!messages.is_empty());
@@ -316,7 +316,7 @@ async fn the_trace_of_whoever_asked_goes_from_message_to_message() {
     traced(&next);
 }
 
-/// Most memory that this process has had, in megabytes.
+/// The most memory that this process has used, in megabytes.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -327,12 +327,12 @@ fn dollars(nano: u64) -> String {
     format!("${:.4}", nano as f64 / 1e9)
 }
 
-/// `cargo xtask fan-out`.
+/// Run by `cargo xtask fan-out`.
 #[tokio::test(flavor = "current_thread")]
 #[ignore = "sends a hundred thousand messages"]
 async fn a_hundred_thousand_chunks() {
     const CHUNKS: u32 = 100_000;
-    /// What each errand has instead of the template's five minutes, so that it has to hand over.
+    /// The time for each errand, instead of the template's five minutes, so that it has to hand over.
     const TIME: Duration = Duration::from_secs(25);
     let emulator = Emulator::start();
     create_table(&aws_sdk_dynamodb::Client::new(&emulator.config().await), TABLE).await;
@@ -411,11 +411,11 @@ async fn a_hundred_thousand_chunks() {
         println!("| {what} | {} | {} | {} |", dollars(lambda), dollars(queue), dollars(table.of_the_table()));
     };
     row("planning", lambda(0.5, planning, 2), queue_planned.of_queues(), &table_planned);
-    // The wake-ups' own way out of the queue is part of carrying them out.
+    // Deleting the wake-ups from the queue is part of carrying them out.
     row("waking", lambda(1.0, billed, invocations), queue_woken.queue_requests * price::QUEUE_REQUEST, &table_woken);
 }
 
-/// `cargo xtask fan-out`.
+/// Run by `cargo xtask fan-out`.
 #[tokio::test(flavor = "current_thread")]
 #[ignore = "measures"]
 async fn what_a_sweep_costs() {
@@ -460,14 +460,14 @@ async fn what_a_sweep_costs() {
     }
 }
 
-/// `cargo xtask fan-out`.
+/// Run by `cargo xtask fan-out`.
 #[tokio::test(flavor = "current_thread")]
 #[ignore = "waits for jobs of half a minute"]
 async fn what_carrying_out_a_chunk_costs() {
     const CHUNKS: u32 = 20;
     let emulator = Emulator::start();
     create_table(&aws_sdk_dynamodb::Client::new(&emulator.config().await), TABLE).await;
-    // As long as core's own estimate takes a job to be.
+    // As long as core's own estimate assumes for a job.
     let scenario = json!({"dataDeletion": {"processingSeconds": 30, "concurrency": 8}});
     let tenant = SimulatedTenant::start(serde_json::from_value(scenario).unwrap()).await;
     let table = Proxy::start(Service::DynamoDb, &emulator.url, 1).await;
@@ -532,7 +532,7 @@ impl Http for Near<'_> {
     }
 }
 
-/// Has the bytes of a text twice while it takes it, as the client for S3 does, and notes how long the audit log is.
+/// Holds the bytes of a text twice while writing it, as the S3 client does, and notes the length of the audit log.
 #[derive(Debug, Default)]
 struct Taker {
     log: Cell<u64>,
@@ -556,7 +556,7 @@ impl Bucket for Taker {
     }
 }
 
-/// Memory of this process: now, and the most since that was last asked.
+/// The memory of this process: now, and the most since the last call.
 fn memory() -> (u64, u64) {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let of = |name: &str| {
@@ -568,11 +568,11 @@ fn memory() -> (u64, u64) {
     answer
 }
 
-/// `cargo xtask fan-out`.
+/// Run by `cargo xtask fan-out`.
 #[test]
 #[ignore = "measures"]
 fn what_evidence_takes() {
-    // The smaller one first: what it leaves free of the heap is not counted for the other.
+    // The smaller run first: the heap that it frees is not counted for the other.
     for (api, chunks) in [("recordingJobs", 1_000), ("dataDeletion", 10_000)] {
         let clock = VirtualClock::new(Timestamp::parse("2026-01-01T00:00:00Z").unwrap());
         let mut request = request(chunks);

@@ -14,43 +14,43 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use crate::chance::Chance;
 use crate::wire::{Asked, Reply, Served, serve};
 
-/// What an invocation gave.
+/// The result of an invocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// The body of its answer, whatever that is.
+    /// The body of its answer, whatever it is.
     Returned(String),
-    /// A function error: it said so, its process ended, or its time was over.
+    /// A function error: the function reported it, its process ended, or its time was over.
     Failed(String),
 }
 
-/// Something that an event source can call.
+/// Something that an event source can invoke.
 pub trait Invoke: Send + Sync + 'static {
     fn invoke(&self, event: &Value) -> impl Future<Output = Answer> + Send;
 }
 
-/// Which function, and how.
+/// The settings of a function.
 #[derive(Clone, Debug)]
 pub struct Spec {
-    /// Its handler: planner, worker, courier, undertaker.
+    /// Its handler: planner, worker, courier or undertaker.
     pub handler: &'static str,
     pub binary: PathBuf,
     pub environment: Vec<(String, String)>,
     pub timeout: Duration,
-    /// Invocations at once at most.
+    /// The most invocations at a time.
     pub instances: usize,
-    /// Everything that its processes write is appended here.
+    /// The file to which everything that its processes print is appended.
     pub log: PathBuf,
 }
 
-/// Processes that are killed in the midst of their work (SIGKILL: nothing is said, nothing is tidied up).
+/// Kills processes in the middle of their work (SIGKILL: nothing is reported, nothing is tidied up).
 #[derive(Debug)]
 pub struct Killer {
     chance: Chance,
-    /// So many invocations of a thousand …
+    /// How many invocations of a thousand are killed, …
     per_mille: u64,
-    /// … within so many milliseconds from their beginning …
+    /// … within how many milliseconds of their beginning, …
     within: u64,
-    /// … and no more than this.
+    /// … and at most how many more.
     left: AtomicU64,
 }
 
@@ -67,15 +67,15 @@ impl Killer {
     }
 }
 
-/// What its invocations have cost.
+/// What the invocations of a function have cost.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bill {
     pub invocations: u64,
-    /// From the start of a process, or from the hand-over of an event, to the answer; what AWS bills, without its rounding up.
+    /// From the start of a process, or from the delivery of an event, to the answer. This is what AWS bills, before rounding up.
     pub billed: Duration,
-    /// Processes that were started.
+    /// How many processes were started.
     pub started: u64,
-    /// Processes that were killed.
+    /// How many processes were killed.
     pub killed: u64,
 }
 
@@ -87,7 +87,7 @@ pub struct Function {
     idle: Mutex<Vec<Instance>>,
     bill: Mutex<Bill>,
     killer: Mutex<Option<Killer>>,
-    /// Whoever is at work when it changes is killed.
+    /// When the value changes, all processes at work are killed.
     massacres: watch::Sender<u64>,
     ids: AtomicU64,
 }
@@ -101,7 +101,7 @@ struct Instance {
 }
 
 impl Instance {
-    /// Itself, unless its process has ended meanwhile.
+    /// The instance, unless its process has ended.
     fn alive(mut self) -> Option<Self> {
         self.process.try_wait().unwrap().is_none().then_some(self)
     }
@@ -129,7 +129,7 @@ impl Function {
         })
     }
 
-    /// From now on this happens to its processes; `None` leaves them in peace.
+    /// From now on `killer` strikes its processes; `None` leaves them in peace.
     pub fn haunt(&self, killer: Option<Killer>) {
         *self.killer.lock().unwrap() = killer;
     }
@@ -189,7 +189,7 @@ impl Function {
             }
         };
         let mut massacres = self.massacres.subscribe();
-        // Who dies at the very beginning has done nothing, however slow this machine is to kill.
+        // A process that is killed at the very beginning must have done nothing, however slow this machine is at killing it.
         if strikes_after != Some(Duration::ZERO) {
             instance.inbox.send(invocation).unwrap();
         }
@@ -225,10 +225,10 @@ impl Invoke for Function {
     }
 }
 
-/// The id of the invocation that the process works on, and who waits for its answer.
+/// The id of the current invocation, and the sender for its answer.
 type AtWork = (String, oneshot::Sender<Answer>);
 
-/// The Runtime API for one process.
+/// Serves the Runtime API for one process.
 async fn runtime_api(events: mpsc::UnboundedReceiver<Invocation>) -> Served {
     let events = Arc::new(tokio::sync::Mutex::new(events));
     let at_work: Arc<Mutex<Option<AtWork>>> = Arc::default();
@@ -237,7 +237,7 @@ async fn runtime_api(events: mpsc::UnboundedReceiver<Invocation>) -> Served {
         async move {
             let path = asked.path.strip_prefix("/2018-06-01/runtime/").unwrap_or_default();
             if path == "invocation/next" {
-                // Without another event there is no answer: the process is frozen.
+                // There is no answer without another event: the process is frozen.
                 let Some(next) = events.lock().await.recv().await else { return std::future::pending().await };
                 let header = |name: &str, value: String| (name.to_owned(), value);
                 let headers = vec![

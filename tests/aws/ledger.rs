@@ -1,4 +1,4 @@
-//! The ledger in DynamoDB keeps the promises that every ledger keeps.
+//! The DynamoDB ledger passes the conformance suite of all ledgers.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 use aws_sdk_dynamodb::types::Select;
@@ -36,7 +36,7 @@ fn large_run() -> NewRun {
     let approval = Approval { digest, approved_by: "b@example.com".to_owned(), approved_at: now };
     let order = Order::new(&plan, &approval, "https://api.example.com", true).unwrap();
     let chunks = plan.chunks().iter().map(|chunk| ChunkRun::new(&order, *chunk)).collect();
-    // Longer than an item may be.
+    // The plan file is longer than an item may be.
     NewRun { order, plan_file: "é".repeat(300_000), chunks }
 }
 

@@ -1,4 +1,5 @@
-//! The functions and their template on this machine: local emulators of AWS, and everything that AWS has between them and a function.
+//! The functions and their template on this machine: local emulators of AWS, and everything that AWS puts between them and a
+//! function.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -8,11 +9,11 @@
     reason = "a test that cannot go on has failed"
 )]
 
-// Of this machine.
+// This machine.
 pub mod chance;
 pub mod wire;
 
-// What stands for AWS.
+// Stands for AWS.
 pub mod bill;
 pub mod bridge;
 pub mod emulator;
@@ -20,10 +21,10 @@ pub mod lambda;
 pub mod proxy;
 pub mod queues;
 
-// What stands for Genesys Cloud.
+// Stands for Genesys Cloud.
 pub mod tenant;
 
-// Both together, and what comes of it.
+// Puts both together.
 pub mod bench;
 pub mod evidence;
 pub mod stack;

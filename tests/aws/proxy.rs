@@ -1,5 +1,5 @@
-//! A proxy before a service of AWS that lets things go wrong: refusals, batches that are taken in part, connections that break before
-//! or after the effect.
+//! A proxy in front of a service of AWS that lets things go wrong: refusals, batches that are accepted in part, connections that
+//! break before or after the effect.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -13,10 +13,10 @@ use crate::bill::Bill;
 use crate::chance::Chance;
 use crate::wire::{Asked, Reply, Served, serve};
 
-/// Headers that concern one connection.
+/// Headers that concern a single connection.
 const OF_THE_CONNECTION: [&str; 4] = ["connection", "content-length", "host", "transfer-encoding"];
 
-/// Which service is behind it, because each refuses in words of its own.
+/// The service behind the proxy. Each refuses in its own words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
     /// Refuses by throttling, and now and then with 500.
@@ -25,21 +25,21 @@ pub enum Service {
     Sqs,
 }
 
-/// How often what goes wrong, of a thousand calls.
+/// How often each thing goes wrong, in a thousand calls.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Odds {
-    /// Refused; nothing has happened.
+    /// The call is refused, and nothing happens.
     pub refused: u64,
-    /// `SendMessageBatch` that takes some entries and refuses the others, in an answer of 200.
+    /// `SendMessageBatch` accepts some entries and refuses the others, in an answer of 200.
     pub partly: u64,
-    /// Lost on the way in.
+    /// The call is lost on its way to the service.
     pub dropped_before: u64,
-    /// Carried out, and the answer lost.
+    /// The call is carried out, and the answer is lost.
     pub dropped_after: u64,
 }
 
 impl Odds {
-    /// Nothing works.
+    /// Every call is refused.
     pub const OUTAGE: Self = Self { refused: 1000, partly: 0, dropped_before: 0, dropped_after: 0 };
 }
 
@@ -54,7 +54,7 @@ struct Behind {
     bill: Mutex<Bill>,
 }
 
-/// The proxy; gone when this is dropped.
+/// A running proxy. It ends when this value is dropped.
 #[derive(Debug)]
 pub struct Proxy {
     behind: Arc<Behind>,
@@ -62,7 +62,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Before the service at that address; at first nothing goes wrong.
+    /// Starts a proxy in front of the service at that address. At first nothing goes wrong.
     pub async fn start(service: Service, upstream: &str, seed: u64) -> Self {
         let behind = Arc::new(Behind {
             service,
@@ -87,12 +87,12 @@ impl Proxy {
         self.served.url()
     }
 
-    /// From now on.
+    /// Sets the odds from now on.
     pub fn set(&self, odds: Odds) {
         *self.behind.odds.lock().unwrap() = odds;
     }
 
-    /// What was asked of the service, and what it would charge for that.
+    /// The calls to the service, and what AWS would charge for them.
     #[must_use]
     pub fn bill(&self) -> Bill {
         self.behind.bill.lock().unwrap().clone()
@@ -142,7 +142,7 @@ impl Behind {
         Reply::json(status, &json!({"__type": kind, "message": "injected"}))
     }
 
-    /// Entries are refused by lot, at least one of them.
+    /// Refuses random entries, at least one.
     async fn take_in_part(&self, mut asked: Asked) -> Reply {
         let mut batch: Value = serde_json::from_str(&asked.body).unwrap();
         let entries = batch["Entries"].as_array().unwrap().clone();

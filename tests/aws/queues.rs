@@ -1,4 +1,4 @@
-//! Queues as the template makes them, but for their times.
+//! Queues like those of the template, with other times.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ impl Depth {
 }
 
 impl Queue {
-    /// Creates one. After `receives` deliveries in vain its messages go to `dead`.
+    /// Creates a queue. After `receives` failed deliveries its messages move to `dead`.
     pub async fn create(sqs: &Client, name: &str, visibility: Duration, dead: Option<(&Self, u32)>) -> Self {
         let mut create = sqs
             .create_queue()
@@ -43,7 +43,7 @@ impl Queue {
     }
 
     pub async fn depth(&self, sqs: &Client) -> Depth {
-        // All at once: between two calls a message may go from the one count to the other.
+        // Ask for all counts at once: between two calls a message may move from one count to another.
         let got = sqs.get_queue_attributes().queue_url(&self.url).attribute_names(QueueAttributeName::All);
         let attributes = got.send().await.unwrap().attributes.unwrap();
         let count = |name| attributes[&name].parse().unwrap();
@@ -54,12 +54,12 @@ impl Queue {
         }
     }
 
-    /// Deletes every message, also those that are held back or that somebody has been handed, as a person may do by mistake.
+    /// Deletes every message, including those that are delayed or being handled, as a person may do by mistake.
     pub async fn purge(&self, sqs: &Client) {
         sqs.purge_queue().queue_url(&self.url).send().await.unwrap();
     }
 
-    /// Puts a message in. Gives its id.
+    /// Sends a message and returns its id.
     pub async fn send(&self, sqs: &Client, body: &str) -> String {
         sqs.send_message().queue_url(&self.url).message_body(body).send().await.unwrap().message_id.unwrap()
     }

@@ -13,14 +13,14 @@ use crate::emulator::{Emulator, root};
 use crate::evidence::{command_line, download, functions, proved, read, wrong_with};
 use crate::tenant::SimulatedTenant;
 
-/// Workers at once at most; the emulator needs the number itself where the template has a parameter.
+/// The most workers at a time. Where the template has a parameter, the emulator needs the number itself.
 const CONCURRENCY: u32 = 5;
 
-/// A deployed stack; gone when this is dropped.
+/// A deployed stack. It ends when this value is dropped.
 pub struct Stack {
     pub emulator: Emulator,
     pub tenant: SimulatedTenant,
-    /// The command line.
+    /// The command line's path.
     pub program: PathBuf,
     pub plans: String,
     planner: String,
@@ -49,7 +49,7 @@ impl Stack {
         let folder = emulator.folder().join("code");
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::copy(&binary, folder.join("bootstrap")).unwrap();
-        // Two things that the emulator does not do as AWS does: a number given by a parameter stays a text, and there is no arm64.
+        // The emulator differs from AWS in two ways: a number given by a parameter stays a text, and there is no arm64.
         let template = std::fs::read_to_string(root().join("template.yaml")).unwrap();
         let template = template
             .replace("MemorySize: !Ref CourierMemory", "MemorySize: 1024")
@@ -127,7 +127,7 @@ impl Stack {
         self.post(&path, &[("content-type", "application/json")], event).await
     }
 
-    /// Waits for the end of a run. Gives its status then.
+    /// Waits for the end of a run, and returns its status.
     pub async fn ended(&self, run_id: &str, within: Duration) -> Value {
         let deadline = Instant::now() + within;
         loop {
@@ -140,7 +140,7 @@ impl Stack {
         }
     }
 
-    /// Waits for a run's verified end, and for its evidence, which the command line must find in order. Gives its report.
+    /// Waits until a run ends verified and has evidence that the command line accepts. Returns its report.
     pub async fn ends_verified(&self, run_id: &str, within: Duration) -> Value {
         let status = self.ended(run_id, within).await;
         assert_eq!(status["states"], json!({"verified": status["chunks"]}), "{status}");
@@ -157,21 +157,21 @@ impl Stack {
         }
     }
 
-    /// What the command line finds wrong with evidence that was the newest once.
+    /// What the command line finds wrong with evidence that was once the newest.
     pub async fn wrong_with_earlier(&self, evidence: &Value) -> Option<String> {
         let folder = evidence["folder"].as_str().unwrap();
         let folder = download(&self.s3, &self.evidence, folder, self.emulator.folder()).await;
         wrong_with(&self.program, &folder, evidence["manifestDigest"].as_str().unwrap())
     }
 
-    /// How many objects are in the evidence bucket under this prefix.
+    /// How many objects in the evidence bucket have this prefix.
     pub async fn evidence_under(&self, prefix: &str) -> usize {
         crate::evidence::keys(&self.s3, &self.evidence, prefix).await.len()
     }
 
     async fn logs(&self, action: &str, body: &Value) -> Value {
         let target = format!("Logs_20140328.{action}");
-        // The emulator looks only at which service is meant.
+        // The emulator only looks at which service is meant.
         let for_logs =
             "AWS4-HMAC-SHA256 Credential=test/20230101/us-east-1/logs/aws4_request, SignedHeaders=host, Signature=0";
         let headers =
@@ -210,7 +210,7 @@ impl Stack {
     }
 }
 
-/// `REPORT RequestId: … Billed Duration: 12 ms …`.
+/// Reads a line `REPORT RequestId: … Billed Duration: 12 ms …`.
 fn billed_duration(line: &str) -> Option<Duration> {
     let after = line.strip_prefix("REPORT ")?.split("Billed Duration: ").nth(1)?;
     after.split(' ').next()?.parse().ok().map(Duration::from_millis)

@@ -1,5 +1,5 @@
-//! The bridge keeps AWS's rules: a batch is done only when its answer says so in words that AWS understands. On the emulator's queues
-//! and on moto's.
+//! The bridge keeps the rules of AWS: a batch is done only if its answer says so in a form that AWS understands. Tested on the
+//! queues of the emulator and of moto.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +12,7 @@ use purge_tests_aws::lambda::{Answer, Invoke};
 use purge_tests_aws::queues::{Depth, Queue};
 use serde_json::{Value, json};
 
-/// Everything that AWS takes for the failure of the whole batch. `ID` becomes the id of a message of the batch.
+/// Answers that AWS takes for a failure of the whole batch. `ID` becomes the id of a message of the batch.
 const MALFORMED: [(&str, &str); 12] = [
     ("unknown id", r#"{"batchItemFailures":[{"itemIdentifier":"ID"},{"itemIdentifier":"another"}]}"#),
     ("empty id", r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#),
@@ -28,7 +28,7 @@ const MALFORMED: [(&str, &str); 12] = [
     ("function error", "ERROR"),
 ];
 
-/// Everything that AWS takes for success.
+/// Answers that AWS takes for success.
 const DONE: [&str; 6] = [
     "",
     "null",
@@ -58,7 +58,7 @@ fn the_verdict_is_that_of_aws() {
     assert_eq!(judge(&one, &ids), Verdict::Failed(BTreeSet::from(["a".to_owned()])));
 }
 
-/// A function that answers its first event with this, and is content afterwards. Keeps what it was given.
+/// A function that gives this answer to its first event and succeeds afterwards. It keeps the events.
 #[derive(Debug)]
 struct Scripted {
     first: &'static str,
@@ -75,7 +75,7 @@ impl Invoke for Scripted {
 }
 
 impl Scripted {
-    /// How often each body was handed over.
+    /// How often each body was delivered.
     fn handed_over(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         for event in self.events.lock().unwrap().iter() {
@@ -87,7 +87,7 @@ impl Scripted {
     }
 }
 
-/// Three messages, a first answer, and whatever comes of it until the queue is empty.
+/// Sends three messages, answers the first batch with `first`, and returns what happens until the queue is empty.
 async fn deliver(sqs: aws_sdk_sqs::Client, name: String, first: &'static str) -> (BTreeMap<String, usize>, Value) {
     let queue = Queue::create(&sqs, &name, Duration::from_secs(1), None).await;
     for body in ["1", "2", "3"] {

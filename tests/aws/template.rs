@@ -1,4 +1,4 @@
-//! The template and the code say the same.
+//! The template agrees with the code.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +27,7 @@ fn template() -> String {
     std::fs::read_to_string(root().join("template.yaml")).unwrap()
 }
 
-/// The text of every resource by its name.
+/// The text of every resource, by name.
 fn resources() -> BTreeMap<String, String> {
     let template = template();
     let all = template.split("\nResources:\n").nth(1).unwrap().split("\nOutputs:\n").next().unwrap();
@@ -53,8 +53,8 @@ fn functions() -> BTreeMap<String, String> {
     resources().into_iter().filter(|(_, text)| text.contains("Type: AWS::Serverless::Function")).collect()
 }
 
-/// The role of every function, by the function's name: ours, because what SAM makes for a function that takes messages may take those
-/// of every queue of the account.
+/// The role of every function, by the function's name. They are our own, because the role that SAM makes for a function may receive
+/// messages from every queue of the account.
 fn roles() -> BTreeMap<String, String> {
     let resources = resources();
     let role_of = |(name, text): (String, String)| {
@@ -67,7 +67,7 @@ fn roles() -> BTreeMap<String, String> {
     functions().into_iter().map(role_of).collect()
 }
 
-/// The queues that a function takes its messages from.
+/// The queues from which a function receives its messages.
 fn queues_of(function: &str) -> Vec<&str> {
     let lines = function.lines().map(str::trim);
     lines.filter_map(|line| line.strip_prefix("Queue: !GetAtt ")?.strip_suffix(".Arn")).collect()
@@ -138,7 +138,7 @@ fn handlers_keys_and_names_are_those_of_the_code() {
     assert!(resources["DeadLettersAlarm"].contains(&format!("Namespace: {NAMESPACE}\n")));
 }
 
-/// What the sweep takes for lost must be: every delivery in vain is over, and the undertaker has had the message.
+/// When the sweep takes a message for lost, it must be: all failed deliveries are over, and the undertaker has had it.
 #[test]
 fn nothing_is_taken_for_lost_that_may_still_come() {
     let resources = resources();
@@ -184,7 +184,7 @@ fn somebody_always_looks_for_what_stands_still() {
     }
 }
 
-/// What an alarm looks at that a function measures.
+/// The dimension of an alarm about something that a function measures.
 fn of_function(function: &str) -> String {
     format!("Dimensions: [{{Name: {FUNCTION}, Value: !Ref {function}}}, {{Name: Simulated, Value: unknown}}]\n")
 }
@@ -212,8 +212,8 @@ fn alarms_look_at_what_the_functions_of_their_own_stack_measure() {
     }
 }
 
-/// A chunk that fails is no error of a function, and its run has tidy evidence: somebody must be told, of a chunk while others still wait,
-/// and of a run when it has ended. Of a rehearsal nobody need be.
+/// A failed chunk is no error of a function, and its run has valid evidence. So an alarm must report it: for a chunk even while
+/// others still wait, and for a run when it has ended. Simulated runs need not be reported.
 #[test]
 fn what_a_person_must_look_at_calls_somebody_unless_it_is_a_rehearsal() {
     let (resources, now) = (resources(), Timestamp::EPOCH);
@@ -248,13 +248,13 @@ fn whoever_is_called_can_read_what_to_do() {
         if !text.contains("Type: AWS::CloudWatch::Alarm\n") {
             continue;
         }
-        // Those of errors and throttles have one line for all functions.
+        // Alarms about errors and throttles share one line for all functions.
         let of_function = ["Errors", "Throttles"].iter().any(|of| text.contains(&format!("MetricName: {of}\n")));
         assert!(of_function || named.contains(name.strip_suffix("Alarm").unwrap()), "{name}: {named:?}");
     }
 }
 
-/// Lambda stops what it takes for a runaway loop after sixteen rounds, and waiting is a message to oneself.
+/// Lambda stops what it takes for a runaway loop after sixteen rounds, and waiting is a message that the worker sends to itself.
 #[test]
 fn a_chunk_may_wait_as_often_as_it_takes() {
     let template = template();
@@ -263,7 +263,7 @@ fn a_chunk_may_wait_as_often_as_it_takes() {
     assert!(functions().values().all(|text| !text.contains("RecursiveLoop")), "no function has its own mind");
 }
 
-/// SAM names a schedule by its place in the template, and whatever else has a name must have the stack's in it.
+/// SAM names a schedule by its place in the template. Every other name must contain that of the stack.
 #[test]
 fn an_account_may_have_two_stacks() {
     let resources = resources();
@@ -276,7 +276,7 @@ fn an_account_may_have_two_stacks() {
         .values()
         .flat_map(|text| text.lines())
         .filter_map(|line| line.strip_prefix("      ")?.split_once("Name: "))
-        // A policy within a role is named by the role, too, and what is measured is not a resource.
+        // A policy within a role has the role's name as well, and metrics are no resources.
         .filter(|(kind, _)| kind.chars().all(char::is_alphabetic) && !["Function", "Metric", "Policy"].contains(kind))
         .collect();
     assert_eq!(names.len(), 4, "{names:?}");
@@ -292,12 +292,12 @@ fn what_outlives_the_stack_does_not_outlive_a_first_deployment_that_fails() {
     for (name, text) in &resources {
         let policy = |of: &str| text.lines().find_map(|line| line.strip_prefix(&format!("    {of}: ")));
         let Some(deletion) = policy("DeletionPolicy") else { continue };
-        // What is protected from deletion cannot be deleted by a rollback either.
+        // A resource that is protected from deletion cannot be deleted by a rollback either.
         let wanted = if text.contains("DeletionProtectionEnabled: true") { "Retain" } else { "RetainExceptOnCreate" };
         assert_eq!((deletion, policy("UpdateReplacePolicy")), (wanted, Some("Retain")), "{name}");
         kept.push(name.as_str());
     }
-    // Beside them those that are the same as another: the dead letters of the schedule, and the other logs.
+    // Besides them, the resources that equal another: the dead letters of the schedule, and the other logs.
     let expected = [
         "Credentials",
         "DeadLetters",
@@ -312,13 +312,13 @@ fn what_outlives_the_stack_does_not_outlive_a_first_deployment_that_fails() {
         "QueuesPolicy",
     ];
     assert_eq!(kept, expected);
-    // Whoever refuses what is not encrypted on its way is as long there as what it guards.
+    // A policy that refuses unencrypted transport stays as long as the resource that it protects.
     for (name, text) in resources.iter().filter(|(_, text)| text.contains("aws:SecureTransport")) {
         assert!(kept.contains(&name.as_str()), "{name}: {text}");
     }
 }
 
-/// The parameter makes nothing simulated, and all records would say that a real deletion was none.
+/// The parameter simulates nothing; with it, all records would call a real deletion a simulated one.
 #[test]
 fn nobody_rehearses_on_a_region_by_its_default() {
     let template = template();
@@ -329,7 +329,7 @@ fn nobody_rehearses_on_a_region_by_its_default() {
     assert!(parameter.contains("makes nothing simulated"), "{parameter}");
 }
 
-/// The key of the stack may be deleted, and what it encrypts is gone then.
+/// The stack's key may be deleted, and then everything that it encrypts is lost.
 #[test]
 fn evidence_that_is_locked_needs_no_key_of_the_stack() {
     let resources = resources();
@@ -338,7 +338,7 @@ fn evidence_that_is_locked_needs_no_key_of_the_stack() {
     let s3 = "- ServerSideEncryptionConfiguration: [{ServerSideEncryptionByDefault: {SSEAlgorithm: AES256}}]";
     assert_eq!(lines, ["- LocksEvidence", s3, "- &encrypted"]);
     assert!(resources["Plans"].contains("      BucketEncryption: *encrypted\n"));
-    // Nobody asks for anything else, and nobody is refused for not doing so.
+    // No function asks for another encryption, and no policy refuses a request for not asking.
     assert!(!resources["EvidencePolicy"].contains("x-amz-server-side-encryption"));
     let sources = sources(&root().join("lambda/src"));
     assert!(!sources.iter().any(|source| source.contains("x-amz-server-side-encryption")));
@@ -351,7 +351,7 @@ fn nothing_may_do_everything() {
             assert!(!line.contains('*'), "{name}: {line}");
         }
         for statement in text.split("Effect: Allow").filter(|statement| statement.contains(": \"*\"")) {
-            // X-Ray has no resources to be named.
+            // X-Ray has no resources that could be named.
             assert!(
                 statement.contains("Action: [xray:PutTraceSegments, xray:PutTelemetryRecords]\n"),
                 "{name}: {statement}"
@@ -390,10 +390,10 @@ fn every_function_takes_the_messages_of_its_queue_and_writes_to_its_log_and_to_n
     assert_eq!(takes, 4);
 }
 
-/// What a function does with a queue: the action and the queue's name in the template.
+/// What a function does with queues: the action, and the queue's name in the template.
 type QueueUse = BTreeSet<(&'static str, &'static str)>;
 
-/// How the code uses a queue, and what that is to IAM.
+/// How the code uses a queue, and which action that is in IAM.
 const QUEUE_USES: [(&str, &str, &str); 6] = [
     ("self.chunks.send(", "sqs:SendMessage", "ChunkQueue"),
     ("self.errands.send(", "sqs:SendMessage", "ErrandQueue"),
@@ -403,7 +403,7 @@ const QUEUE_USES: [(&str, &str, &str); 6] = [
     ("self.webhooks.waiting(", "sqs:GetQueueAttributes", "WebhookQueue"),
 ];
 
-/// The sources of the functions without their tests.
+/// The sources of the functions, without their tests.
 fn sources(folder: &Path) -> Vec<String> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -417,7 +417,8 @@ fn sources(folder: &Path) -> Vec<String> {
     all
 }
 
-/// The bodies of the methods of `Functions` by name, without white space: the code is formatted, so indentation shows where they end.
+/// The bodies of the methods of `Functions`, by name and without white space. The code is formatted, so indentation shows where
+/// they end.
 fn methods(sources: &[String]) -> BTreeMap<String, String> {
     let (mut methods, mut inside, mut name) = (BTreeMap::<String, String>::new(), false, None);
     for line in sources.iter().flat_map(|source| source.lines()) {
@@ -439,7 +440,7 @@ fn methods(sources: &[String]) -> BTreeMap<String, String> {
     methods
 }
 
-/// What the code of that method, and all that it calls, does with queues.
+/// How that method, and everything that it calls, uses queues.
 fn used_by(entry: &str, methods: &BTreeMap<String, String>) -> QueueUse {
     let (mut reached, mut open) = (BTreeSet::from([entry]), vec![entry]);
     while let Some(name) = open.pop() {
@@ -451,10 +452,10 @@ fn used_by(entry: &str, methods: &BTreeMap<String, String>) -> QueueUse {
     QUEUE_USES.into_iter().filter(|(code, ..)| uses(code)).map(|(_, action, queue)| (action, queue)).collect()
 }
 
-/// What Lambda does with a queue in the name of the function that takes its messages.
+/// What Lambda does with a queue on behalf of the function that receives its messages.
 const TAKING: &str = "Action: [sqs:ReceiveMessage, sqs:DeleteMessage, sqs:GetQueueAttributes]\n";
 
-/// What the template lets a function do with the queues that the code knows, beside taking its messages.
+/// How the template lets a function use the queues that the code knows, apart from receiving its messages.
 fn allowed_to(role: &str) -> QueueUse {
     let statements: Vec<&str> =
         role.split("- Effect: Allow").skip(1).filter(|statement| !statement.contains(TAKING)).collect();
@@ -475,7 +476,7 @@ fn allowed_to(role: &str) -> QueueUse {
 fn every_function_may_do_with_the_queues_what_its_code_does_and_no_more() {
     let sources = sources(&root().join("lambda/src"));
     let methods = methods(&sources);
-    // Whatever touches a queue is seen: each use is one of those above, and within a method.
+    // No use of a queue is overlooked: each is one of those above, and inside a method.
     let squeezed = |text: &String| text.split_whitespace().collect::<String>();
     let (whole, within): (String, String) =
         (sources.iter().map(squeezed).collect(), methods.values().cloned().collect());
@@ -511,7 +512,7 @@ fn every_function_and_every_queue_is_watched() {
     for (metric, queues) in [
         ("ApproximateAgeOfOldestMessage", &["ChunkQueue", "ErrandQueue", "WebhookQueue"][..]),
         ("ApproximateNumberOfMessagesVisible", &["DeadLetters", "EventDeadLetters", "ScheduleDeadLetters"][..]),
-        // What comes out of the others a person takes; of a letter that the undertaker gives back nothing else is to be seen.
+        // People look after the other dead letters. A letter that the undertaker gives back shows only here.
         ("ApproximateNumberOfMessagesNotVisible", &["DeadLetters"][..]),
     ] {
         for queue in queues {
@@ -523,8 +524,8 @@ fn every_function_and_every_queue_is_watched() {
 /// Half an hour.
 const SOON: u64 = 1_800;
 
-/// A delivery in vain is no error of the function, its message is in hand until its time is over, and after three of them the message is
-/// left out of the age of the oldest.
+/// A failed delivery is no error of the function. Its message stays in flight until its time is over, and after three of them it no
+/// longer counts for the age of the oldest message.
 #[test]
 fn messages_that_fail_again_and_again_are_told_of_within_half_an_hour_and_those_that_fail_once_are_not() {
     let resources = resources();
@@ -537,10 +538,10 @@ fn messages_that_fail_again_and_again_are_told_of_within_half_an_hour_and_those_
             );
             assert!(alarm.contains("AlarmActions: ") && alarm.contains("TreatMissingData: notBreaching\n"), "{name}");
             assert_eq!((number(alarm, "Period:"), number(alarm, "EvaluationPeriods:")), (60, 1), "{name}");
-            // More deliveries than the threshold, each after the one before has been hidden for its time.
+            // The threshold is exceeded by more deliveries, each after the message has been hidden for its time.
             let threshold = number(alarm, "Threshold:");
             assert!(threshold * hidden <= SOON, "{name}: {} s is late", threshold * hidden);
-            // Of the dead letters each is worth looking at.
+            // Every dead letter is worth looking at.
             assert_eq!(threshold > 0, name != "Undertaker", "{name}");
         }
     }
@@ -572,7 +573,7 @@ fn every_queue_takes_requests_over_tls_alone_and_is_encrypted() {
     }
 }
 
-/// Whether the evidence of a run fits is judged by the memory that the courier has.
+/// Whether a run's evidence fits is judged by the memory of the courier.
 #[test]
 fn the_planner_knows_how_much_memory_the_courier_has() {
     assert!(resources()["Courier"].contains("MemorySize: !Ref CourierMemory\n"));
@@ -591,7 +592,7 @@ fn the_planner_knows_how_much_memory_the_courier_has() {
     }
 }
 
-/// An approval is by the version that its event names: there must be versions, and the planner, alone, must be able to read them.
+/// An approval refers to the version that its event names. So there must be versions, and only the planner may read them.
 #[test]
 fn the_planner_reads_versions_of_what_is_put_there_and_of_nothing_else() {
     assert!(resources()["Plans"].contains("VersioningConfiguration: {Status: Enabled}"));
@@ -609,7 +610,7 @@ fn the_planner_reads_versions_of_what_is_put_there_and_of_nothing_else() {
 
 #[test]
 fn whoever_reads_a_bucket_may_learn_that_there_is_nothing() {
-    // Without leave to list, S3 answers "forbidden" for an object that does not exist.
+    // Without permission to list, S3 answers "forbidden" for an object that does not exist.
     for (name, text) in roles() {
         assert_eq!(text.contains("s3:GetObject"), text.contains("s3:ListBucket"), "{name}");
     }

@@ -1,4 +1,4 @@
-//! The simulated tenant over HTTP, with the governance system beside it, and its own knowledge of what has really happened.
+//! The simulated tenant over HTTP, with the governance system beside it, and its own knowledge of what really happened.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,21 +10,21 @@ use purge_sim::{Delivery, Scenario, Tenant, TenantReply, TenantRequest, Truth, W
 
 use crate::wire::{Asked, Reply, Served, serve};
 
-/// Where the governance system is told.
+/// The path of the governance system's webhook.
 pub const WEBHOOK_PATH: &str = "/governance/webhook";
-/// With what it is told.
+/// The secret that webhooks are signed with.
 pub const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-/// Something to be done at the very moment at which a request is under way.
+/// An action that happens at the very moment when a request is under way.
 pub struct Ambush {
     pub method: Method,
-    /// What its path begins with.
+    /// The start of the request's path.
     pub path: &'static str,
-    /// The how-manieth of those requests, from 1.
+    /// Which of those requests, counted from 1.
     pub nth: u64,
-    /// Whether it takes effect before that.
+    /// Whether the request takes effect first.
     pub after_effect: bool,
-    /// What is done. The request is never answered.
+    /// The action. The request is never answered.
     pub strike: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -36,7 +36,7 @@ struct World {
     sprung: usize,
 }
 
-/// The tenant; gone when this is dropped.
+/// A running tenant. It ends when this value is dropped.
 pub struct SimulatedTenant {
     world: Arc<Mutex<World>>,
     served: Served,
@@ -68,31 +68,31 @@ impl SimulatedTenant {
         self.served.url()
     }
 
-    /// Lies in wait for a request.
+    /// Adds an ambush for a request.
     pub fn ambush(&self, ambush: Ambush) {
         self.world.lock().unwrap().ambushes.push(ambush);
     }
 
-    /// How many of the ambushes have caught their request.
+    /// How many ambushes have caught their request.
     #[must_use]
     pub fn sprung(&self) -> usize {
         self.world.lock().unwrap().sprung
     }
 
-    /// The tenant as it was at first, and as it is.
+    /// The tenant as it was at first, and as it is now.
     #[must_use]
     pub fn before_and_now(&self) -> (Tenant, Tenant) {
         let world = self.world.lock().unwrap();
         (world.before.clone(), world.tenant.clone())
     }
 
-    /// What has really happened, a week from now: nothing that was left under way may surprise anybody.
+    /// What really happened, looked at a week from now, so that nothing is still under way.
     #[must_use]
     pub fn truth(&self) -> Truth {
         self.world.lock().unwrap().tenant.truth(SystemClock.now().plus_days(7))
     }
 
-    /// What the governance system was told.
+    /// The webhooks that the governance system received.
     #[must_use]
     pub fn told(&self) -> Vec<WebhookDelivery> {
         self.world.lock().unwrap().sink.deliveries().into_iter().cloned().collect()
@@ -105,7 +105,7 @@ async fn answer(world: &Mutex<World>, asked: Asked) -> Reply {
     let Some(method) = method else { return Reply::json(405, &"{}") };
     let request = TenantRequest { method, path: asked.path, headers: asked.headers, body: asked.body };
     let Some(TenantReply { after, delivery }) = world.lock().unwrap().handle(&request) else {
-        // Whoever asked is being killed; an answer could still reach them.
+        // The sender is being killed; until then an answer could still reach it.
         tokio::time::sleep(Duration::from_secs(5)).await;
         return Reply::HangUp;
     };
@@ -114,13 +114,13 @@ async fn answer(world: &Mutex<World>, asked: Asked) -> Reply {
         Delivery::Answer(response) => {
             Reply::Answer { status: response.status, headers: response.headers, body: response.body }
         }
-        // A client takes an answer that was cut off for none at all.
+        // For a client, an answer that was cut off is no answer.
         Delivery::Truncated(..) | Delivery::Dropped => Reply::HangUp,
     }
 }
 
 impl World {
-    /// `None` when an ambush caught the request.
+    /// Answers the request; `None` if an ambush caught it.
     fn handle(&mut self, request: &TenantRequest) -> Option<TenantReply> {
         let now = SystemClock.now();
         if request.path == WEBHOOK_PATH {

@@ -1,4 +1,4 @@
-//! A small HTTP server, for whatever the tests put between two programs.
+//! A small HTTP server for whatever the tests put between two programs.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -14,26 +14,26 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// A request, whole.
+/// A whole request.
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub method: String,
-    /// With its query.
+    /// The path, with its query.
     pub path: String,
-    /// Names in lower case.
+    /// Headers, names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: String,
 }
 
 impl Asked {
-    /// The value of a header; its name is given in lower case.
+    /// The value of a header, whose name is given in lower case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
 
-/// What is answered.
+/// The answer to a request.
 #[derive(Clone, Debug)]
 pub enum Reply {
     Answer {
@@ -41,12 +41,12 @@ pub enum Reply {
         headers: Vec<(String, String)>,
         body: String,
     },
-    /// The connection is closed without a word.
+    /// The connection is closed without an answer.
     HangUp,
 }
 
 impl Reply {
-    /// A JSON document.
+    /// An answer with a JSON document.
     #[must_use]
     pub fn json(status: u16, body: &impl ToString) -> Self {
         let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
@@ -54,7 +54,7 @@ impl Reply {
     }
 }
 
-/// A server; it accepts nobody any more when this is dropped.
+/// A running server. It accepts no more connections when this value is dropped.
 #[derive(Debug)]
 pub struct Served {
     pub address: SocketAddr,
@@ -74,7 +74,7 @@ impl Drop for Served {
     }
 }
 
-/// Serves on a free port of this machine.
+/// Starts a server on a free port of this machine.
 pub async fn serve<H, F>(handler: H) -> Served
 where
     H: Fn(Asked) -> F + Send + Sync + 'static,
@@ -93,7 +93,7 @@ where
                     let handler = Arc::clone(&handler);
                     async move { answer(&*handler, request).await }
                 });
-                // Broken connections are wanted here.
+                // Broken connections are intended here.
                 let _ =
                     hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
             });

@@ -1,4 +1,4 @@
-//! Running the real binary.
+//! Runs the real binary.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::mock::{CLIENT_SECRET, Mock, SECRET};
 use crate::program::binary;
 
-/// A request as in the examples.
+/// A request like those in the examples.
 pub(crate) fn request(start: &str, end: &str, days: u32) -> Value {
     json!({
         "version": 1, "name": "end to end", "api": "dataDeletion",
@@ -19,7 +19,7 @@ pub(crate) fn request(start: &str, end: &str, days: u32) -> Value {
     })
 }
 
-/// A folder of its own with a request, a policy, a ledger and evidence; removed at the end.
+/// A folder of its own with a request, a policy, a ledger and evidence. It is removed at the end.
 pub(crate) struct Place {
     folder: PathBuf,
     policy: bool,
@@ -44,14 +44,14 @@ impl Place {
         Self { folder, policy: policy.is_some() }
     }
 
-    /// Writes a file into it and says where it is.
+    /// Writes a file into the folder and returns its path.
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.join(name);
         std::fs::write(&path, text).unwrap();
         path
     }
 
-    /// The plan's digest, as a script gets it.
+    /// The plan's digest, obtained as a script would.
     pub(crate) fn digest(&self, mock: &Mock) -> String {
         let mut command = self.command(mock, "plan");
         command.arg("--json").args(["--tenant-jurisdiction", "us-east-1"]);
@@ -82,7 +82,7 @@ impl Place {
         command
     }
 
-    /// Everything that was written.
+    /// All files that were written.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         fn below(folder: &Path) -> Vec<PathBuf> {
             let entries = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
@@ -92,7 +92,7 @@ impl Place {
     }
 }
 
-/// `run --json` with everything that a script gives it.
+/// `run --json` with everything that a script passes.
 pub(crate) fn purge(mock: &Mock, place: &Place, digest: &str, more: &[&str]) -> Command {
     let mut command = place.command(mock, "run");
     command.args(["--json", "--approve", digest, "--tenant-jurisdiction", "us-east-1"]);
@@ -108,7 +108,7 @@ pub(crate) struct Run {
     pub(crate) audit: String,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
-    /// Time until the last chunk had ended, by the report.
+    /// Time until the last chunk had ended, according to the report.
     pub(crate) report_after: Duration,
 }
 

@@ -1,5 +1,5 @@
-//! The real binary over real HTTP against a server that shares no code with it: what the first program of this kind got wrong,
-//! one scenario each.
+//! The real binary over real HTTP against a server that shares no code with it. Each scenario is a mistake of the first program of
+//! this kind.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -59,7 +59,7 @@ fn a_calm_run_deletes_exactly_the_range() {
     assert_eq!(state.left("2023-04-01T00:00:00Z", "2024-01-01T00:00:00Z"), 52_925 - 13_050);
     assert_eq!(run.report["totals"]["recordsDeleted"], 13_050);
     assert_eq!(state.accepted.len(), 3, "each chunk once");
-    // They go out together, so they may arrive in any order.
+    // The chunks start together, so their submits may arrive in any order.
     let mut accepted = state.accepted.clone();
     accepted.sort_unstable();
     assert!(accepted.windows(2).all(|pair| pair[0].1 < pair[1].0), "no instant is asked for twice");
@@ -96,7 +96,7 @@ fn the_measured_adversity_loses_nothing() {
 #[test]
 fn every_attempt_at_a_submit_carries_the_same_bytes() {
     let mock = Mock::start(on("submit", |n| n < 3, limited("1")));
-    // Refused attempts never reach `answer`, so the body that is accepted must be whole.
+    // `answer` never sees refused attempts, so the accepted body must be whole.
     Run::to_the_end(&mock, &one_day(), &[]).all_verified(1);
     assert_eq!((mock.calls("submit"), mock.state.lock().unwrap().accepted.len()), (3, 1));
 }
@@ -177,7 +177,7 @@ fn a_lagging_index_is_waited_for() {
 
 #[test]
 fn what_is_on_hold_stays() {
-    // The server knows of a hold that we do not.
+    // The server has a hold that our policy does not have.
     let noon = purge_core::time::Timestamp::parse("2023-02-10T12:00:00Z").unwrap().millis();
     let mock = Mock::start(Knobs { hold: Some((noon, noon)), ..Knobs::default() });
     let run = Run::to_the_end(&mock, &three(), &[]);
@@ -185,7 +185,7 @@ fn what_is_on_hold_stays() {
     assert!(run.audit.contains("ctx-hold"), "what support asks for is kept");
     assert_eq!(mock.state.lock().unwrap().accepted.len(), 2);
 
-    // We know of a hold that the server does not.
+    // Our policy has a hold that the server does not have.
     let mock = Mock::start(Knobs::default());
     let range = json!({ "start": "2023-02-10T00:00:00.000Z", "end": "2023-02-11T00:00:00.000Z" });
     let policy = json!({ "version": 1, "holds": [{ "id": "H-1", "range": range }] });
@@ -199,7 +199,7 @@ fn what_is_on_hold_stays() {
 #[test]
 fn milliseconds_at_the_edges_are_exact() {
     let mock = Mock::start(Knobs::default());
-    // The record at 23:59:59.500 goes, that at midnight stays, and nothing before 12:00:00.001 is touched.
+    // The record at 23:59:59.500 is deleted, the one at midnight stays, and nothing before 12:00:00.001 is touched.
     let request = request("2023-05-01T12:00:00.001Z", "2023-05-02T00:00:00.000Z", 1);
     Run::to_the_end(&mock, &request, &[]).all_verified(1);
     let state = mock.state.lock().unwrap();
@@ -223,7 +223,7 @@ fn a_job_that_never_ends_and_a_status_nobody_knows_end_at_the_deadline() {
 
 #[test]
 fn one_stuck_chunk_does_not_stop_the_others() {
-    // The first job's status is never anything but processing.
+    // The status of the first job is always `processing`.
     let stuck = |kind: &str, n: usize| match (kind, n) {
         ("submit", 2) => Some(Fault::Body("{\"id\":\"nobody-knows-this-one\"}".to_owned())),
         _ => None,
@@ -330,7 +330,7 @@ fn two_at_once_do_everything_once() {
     let digest = place.digest(&mock);
     let first = purge(&mock, &place, &digest, &[]).spawn().unwrap();
     let second = purge(&mock, &place, &digest, &[]).spawn().unwrap();
-    // Both outputs have to be read at the same time, or a full pipe stops one of them.
+    // Read both outputs at the same time, or a full pipe stops one of the processes.
     let waiting = [first, second].map(|child| std::thread::spawn(move || child.wait_with_output().unwrap()));
     let ends = waiting.map(|thread| thread.join().unwrap());
     assert!(ends.iter().all(|end| end.status.code() == Some(0)), "{ends:?}");

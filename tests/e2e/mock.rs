@@ -1,7 +1,7 @@
 //! A second opinion: a small server of the `dataDeletion` contract that shares no code with the simulated tenant.
 //!
-//! Records: one every 600 s of 2023 and one at 23:59:59.500 of each day, 52,925 in all. Date ranges are closed, as the
-//! contract has them. Threads and blocking sockets, so that a lost connection is really lost.
+//! It has a record every 600 s of 2023 and one at 23:59:59.500 of each day, 52,925 in all. Date ranges include their ends, as in
+//! the contract. It uses threads and blocking sockets, so that a lost connection is really lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read, Write};
@@ -12,41 +12,41 @@ use std::time::{Duration, Instant};
 use purge_core::time::Timestamp;
 use serde_json::{Value, json};
 
-/// What goes wrong with one call.
+/// What goes wrong with a call.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
-    /// This answer instead; nothing happens.
+    /// This is answered instead, and nothing happens.
     Answer(u16, Vec<(&'static str, String)>, String),
-    /// The connection is closed; nothing happens.
+    /// The connection is closed, and nothing happens.
     DropBefore,
-    /// It happens, then the connection is closed.
+    /// The call takes effect, then the connection is closed.
     DropAfter,
-    /// It happens; this body is the answer.
+    /// The call takes effect, and this body is the answer.
     Body(String),
-    /// It happens; only this part of the body is sent although more was announced.
+    /// The call takes effect, but only this much of the announced body is sent.
     Cut(usize),
-    /// The answer comes that much later.
+    /// The answer comes this much later.
     Slow(Duration),
 }
 
-/// Decides what goes wrong: the kind of call (`token`, `submit`, `status`, `query`, `hook`) and its number from 1.
+/// Decides what goes wrong, given the kind of call (`token`, `submit`, `status`, `query`, `hook`) and its number from 1.
 pub(crate) type Faults = Box<dyn Fn(&str, usize) -> Option<Fault> + Send + Sync>;
 
 /// How the mock behaves.
 pub(crate) struct Knobs {
     pub(crate) job: Duration,
     pub(crate) faults: Faults,
-    /// `totalHits` instead of `results[].count`.
+    /// Whether counts are in `totalHits` instead of `results[].count`.
     pub(crate) total_hits: bool,
-    /// Records that every deletion leaves behind.
+    /// How many records every deletion leaves behind.
     pub(crate) leave: usize,
-    /// The index shows deletions that much later.
+    /// How much later the index shows deletions.
     pub(crate) lag: Duration,
-    /// Final status word.
+    /// The last status of a job.
     pub(crate) final_status: &'static str,
-    /// Seconds that a token lives.
+    /// How many seconds a token lives.
     pub(crate) token_seconds: u64,
-    /// Deletions that overlap this closed range are refused because of a hold.
+    /// Deletions that overlap this range, which includes its end, are refused because of a hold.
     pub(crate) hold: Option<(i64, i64)>,
 }
 
@@ -73,7 +73,7 @@ struct Job {
 
 #[derive(Default)]
 pub(crate) struct State {
-    /// Milliseconds since 1970 of the records left, and when the others went.
+    /// The records that are left, in milliseconds since 1970. `gone` has the others, and when they were deleted.
     records: BTreeSet<i64>,
     gone: BTreeMap<i64, Instant>,
     jobs: BTreeMap<String, Job>,
@@ -82,7 +82,7 @@ pub(crate) struct State {
     pub(crate) accepted: Vec<(i64, i64)>,
     pub(crate) bodies: Vec<(String, String)>,
     pub(crate) without_length: usize,
-    /// Accepted webhooks by id: how often, and the first body.
+    /// Accepted webhooks by id: how often each arrived, and its first body.
     pub(crate) hooks: BTreeMap<String, (usize, String)>,
     pub(crate) unsigned_hooks: usize,
     pub(crate) most_open_connections: usize,
@@ -137,7 +137,7 @@ impl Mock {
         mock
     }
 
-    /// Answers whatever comes over this connection, until it ends.
+    /// Answers all requests on this connection until it ends.
     pub(crate) fn serve(&self, stream: impl Read + Write) {
         {
             let mut state = self.state.lock().unwrap();

@@ -1,14 +1,14 @@
-//! From a network that only lets a proxy out, over real TLS.
+//! Runs from a network that can only be left through a proxy, over real TLS.
 
 use crate::binary::{Place, Run, purge};
 use crate::mock::{Knobs, Mock};
 use crate::proxy::{Authority, NAMES, Proxy};
 use crate::{one_day, three};
 
-/// base64 of `ada:p@ss`.
+/// Base64 of `ada:p@ss`.
 const ADA: &str = "YWRhOnBAc3M=";
 
-/// What the environment says of the server and of the way to it.
+/// The settings for the server and for the way to it.
 fn settings(proxy: &Proxy, place: &Place, authority: &Authority) -> Vec<(&'static str, String)> {
     let trusted = place.write("authority.pem", &authority.pem());
     vec![
@@ -51,7 +51,7 @@ fn everything_goes_through_the_proxy_and_nothing_is_said_to_it() {
 fn what_no_proxy_excepts_is_reached_without_it() {
     let (mock, authority) = (Mock::start(Knobs::default()), Authority::new());
     let proxy = Proxy::start(&mock, &authority, ADA);
-    // And there is no such name.
+    // Nor does the name resolve.
     let said = in_vain(&mock, |place| {
         let mut settings = settings(&proxy, place, &authority);
         settings.push(("NO_PROXY", "localhost,.purge.test".to_owned()));
@@ -75,7 +75,7 @@ fn a_proxy_that_refuses_and_an_authority_that_is_not_trusted_let_nothing_out() {
     }
 }
 
-/// What a run says on standard error that reaches nobody.
+/// What a run that reaches nothing prints on standard error.
 fn in_vain(mock: &Mock, settings: impl Fn(&Place) -> Vec<(&'static str, String)>) -> String {
     let place = Place::new(&one_day(), None);
     let mut command = purge(mock, &place, &place.digest(mock), &["--chunk-deadline", "3"]);

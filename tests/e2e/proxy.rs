@@ -1,4 +1,4 @@
-//! A network that only lets a proxy out: tunnels to names that nobody else knows, and TLS behind them.
+//! A network that can only be left through a proxy: tunnels to names that only the proxy knows, with TLS inside.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -11,10 +11,10 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::mock::Mock;
 
-/// Where the server is, and who it tells: names without an address.
+/// The names of the server and of the webhook, which have no address.
 pub(crate) const NAMES: [&str; 2] = ["api.purge.test", "hook.purge.test"];
 
-/// An authority that only those trust who are told of it.
+/// An authority that is trusted only where its certificate is configured.
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
@@ -24,7 +24,7 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    /// Its certificate, as `SSL_CERT_FILE` wants it.
+    /// Its certificate in the format of `SSL_CERT_FILE`.
     pub(crate) fn pem(&self) -> String {
         self.0.pem()
     }
@@ -44,14 +44,14 @@ impl Authority {
     }
 }
 
-/// What was asked of the proxy: the head of every request, as it came.
+/// A proxy that keeps the head of every request that it receives.
 pub(crate) struct Proxy {
     pub(crate) port: u16,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Proxy {
-    /// A proxy whose tunnels all end at this server. It opens them for whoever shows these credentials (base64).
+    /// Starts a proxy whose tunnels all end at this server. It opens them only with these credentials (Base64).
     pub(crate) fn start(mock: &Mock, authority: &Authority, credentials: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::Given;
 use crate::rng::Rng;
 
-/// A run, and when somebody asks to cancel it.
+/// A random run, and when to cancel it, if at all.
 pub(crate) fn random(seed: u64) -> (Given, Option<Timestamp>) {
     let rng = &mut Rng::new(seed);
     let api = [DeletionApi::DataDeletion, DeletionApi::RecordingJobs][usize::try_from(seed % 2).unwrap()];

@@ -1,4 +1,4 @@
-//! The driver, as `simulate` has it: a ledger in memory, the tenant without a network, virtual time.
+//! The driver as `simulate` uses it: a ledger in memory, the tenant without a network, virtual time.
 
 use std::cell::RefCell;
 
@@ -45,7 +45,7 @@ impl Http for Direct<'_> {
     }
 }
 
-/// Carries it out to its end; somebody may ask to cancel at an instant.
+/// Carries the run out to its end. `cancel_at` is when it is asked to cancel, if at all.
 pub(crate) fn drive(given: &Given, cancel_at: Option<Timestamp>) -> Made {
     let (order, clock) = (&given.order, VirtualClock::new(given.start));
     let http = Direct { tenant: RefCell::new(purge_sim::Tenant::new(given.scenario.clone())), clock: &clock };
@@ -79,7 +79,7 @@ pub(crate) fn drive(given: &Given, cancel_at: Option<Timestamp>) -> Made {
         let chunks = given.plan.chunks().iter().map(|chunk| ChunkRun::new(order, *chunk)).collect();
         let plan_file = serde_json::to_string(&PlanFile::new(&given.plan, given.start)).unwrap();
         ledger.create(&NewRun { order: order.clone(), plan_file, chunks }, given.start).await.unwrap();
-        // Whoever cancels comes first: the runner looks for it at whole seconds.
+        // The cancel comes first: the runner looks for it at whole seconds.
         let ((), end) = join(cancel, runner.run(&order.run_id)).await;
         assert_eq!(end.unwrap(), RunEnd::Ended);
         ledger.records(&order.run_id, 0, u32::MAX).await.unwrap()

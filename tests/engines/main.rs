@@ -1,6 +1,6 @@
-//! The page rehearses with an engine of its own ([`purge_sim::DryRun`]), which is not asynchronous, so that a page can stop it
-//! between any two happenings; real runs, and `simulate`, are carried out by the driver. Both are to come to the same, to the
-//! millisecond and to the byte: here they carry out the same plans on the same simulated tenants.
+//! Compares the two engines, which must agree to the millisecond and to the byte. The page rehearses with an engine of its own
+//! ([`purge_sim::DryRun`]), which is not asynchronous, so that the page can stop it between any two events. The driver carries out
+//! real runs and `simulate`. Here both carry out the same plans on the same simulated tenants.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 mod case;
@@ -18,7 +18,7 @@ use purge_core::report::Report;
 use purge_core::time::Timestamp;
 use purge_sim::Scenario;
 
-/// One run: what is carried out, on which tenant.
+/// A run to carry out, and the tenant.
 pub(crate) struct Given {
     pub(crate) plan: Plan,
     pub(crate) order: Order,
@@ -27,7 +27,7 @@ pub(crate) struct Given {
 }
 
 impl Given {
-    /// The plan, approved at the start.
+    /// A run of the plan, approved at `start`.
     pub(crate) fn new(plan: Plan, approved_by: &str, scenario: Scenario, start: Timestamp) -> Self {
         let approval =
             Approval { digest: plan.digest().to_owned(), approved_by: approved_by.to_owned(), approved_at: start };
@@ -36,20 +36,20 @@ impl Given {
     }
 }
 
-/// What an engine has made of it.
+/// The results of one engine.
 pub(crate) struct Made {
     pub(crate) report: Report,
     pub(crate) records: Vec<AuditRecord>,
 }
 
 impl Made {
-    /// The audit log, as the file would be.
+    /// The audit log as it would be in its file.
     pub(crate) fn log(&self) -> String {
         self.records.iter().map(|record| record.line() + "\n").collect()
     }
 }
 
-/// Random runs; more with `PURGE_ENGINES=n`, from another one on with `PURGE_ENGINES_FROM=n`.
+/// Compares random runs; more with `PURGE_ENGINES=n`, starting at another with `PURGE_ENGINES_FROM=n`.
 #[test]
 fn random_runs_are_the_same_to_the_byte() {
     let number = |name, usual| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(usual);

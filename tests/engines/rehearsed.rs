@@ -1,4 +1,4 @@
-//! The engine of the page.
+//! The page's engine.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use purge_sim::DryRun;
 
 use crate::{Given, Made};
 
-/// More happenings than any run here has.
+/// More events than any run here has.
 const MOST: u32 = 1_000_000;
 
-/// Rehearses it to its end; cancelled at an instant, if somebody cancels. Gives that instant, too: the first whole second from the
-/// one that was asked for at which nothing else happens, for in which order things happen at the same instant nobody can say.
+/// Rehearses the run to its end, with a cancel if one is asked for. Also returns when the cancel came: at the first whole second
+/// from `cancel_at` on at which nothing else happens, because the order of events at the same instant is undefined.
 pub(crate) fn rehearse(given: &Given, cancel_at: Option<Timestamp>) -> (Made, Option<Timestamp>) {
     let mut dry_run = DryRun::new(&given.plan, given.order.clone(), given.scenario.clone(), given.start);
     let cancelled = cancel_at.map(|asked| {

@@ -1,4 +1,4 @@
-//! The vectors of `tests/vectors/runs`, carried out by the driver: what the page's core is held to, native and as wasm.
+//! The driver carries out the vectors of `tests/vectors/runs`, which also test the page's core, natively and as wasm.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::Given;
 use crate::driven::drive;
 
-/// Of a chunk, besides its outcome; what was not measured is not there.
+/// Numbers of a chunk that are compared besides its outcome. What was not measured is absent.
 const COUNTS: [&str; 6] = ["submits", "requests", "before", "recordsDeleted", "remaining", "protected"];
 
 #[test]
@@ -23,7 +23,7 @@ fn the_driver_does_what_the_vectors_say() {
     for entry in std::fs::read_dir(folder).unwrap() {
         let file: Value = serde_json::from_str(&std::fs::read_to_string(entry.unwrap().path()).unwrap()).unwrap();
         for case in file["cases"].as_array().unwrap() {
-            // What is refused never becomes a run.
+            // A refused request never becomes a run.
             if case["expect"].get("refused").is_some() {
                 continue;
             }
@@ -38,7 +38,7 @@ fn the_driver_does_what_the_vectors_say() {
     assert!(differ.is_empty(), "{} of {carried_out} differ\n\n{}", differ.len(), differ.join("\n\n"));
 }
 
-/// The file's members, with those of the case instead.
+/// The file's members, overridden by those of the case.
 fn merged(file: &Value, case: Option<&Value>) -> Value {
     let mut members = file.as_object().unwrap().clone();
     members.extend(case.and_then(Value::as_object).cloned().unwrap_or_default());

@@ -1,4 +1,4 @@
-//! The house rules that a compiler does not check: which way imports go, and which licences may come in.
+//! House rules that the compiler does not check: the direction of imports, and the licences of dependencies.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -32,7 +32,7 @@ fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value[field].as_str().unwrap_or_default()
 }
 
-/// Which of our packages each may use. Whoever adds an arrow changes ARCHITECTURE.md too.
+/// Which of our packages each package may use. A new arrow must also be added to ARCHITECTURE.md.
 fn arrows() -> Vec<(&'static str, Vec<&'static str>)> {
     vec![
         ("purge-core", vec![]),
@@ -74,7 +74,7 @@ fn imports_follow_the_arrows() {
     }
 }
 
-/// Inside core: what each layer may use besides itself.
+/// The layers inside core, and the layers that each may use besides itself.
 fn layers() -> Vec<(&'static [&'static str], &'static [usize])> {
     vec![
         (
@@ -129,7 +129,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Licence expressions of all packages that can end up in what we ship, against the list of `deny.toml`.
+/// The licence expressions of all packages that can end up in what we ship must be allowed by `deny.toml`.
 #[test]
 fn only_listed_licences_come_in() {
     let deny = std::fs::read_to_string(root().join("deny.toml")).unwrap();
@@ -142,7 +142,7 @@ fn only_listed_licences_come_in() {
             let clause = clause.trim().trim_matches(['(', ')']).trim();
             allowed.contains(clause)
         };
-        // `A OR B AND C` is read as cargo-deny reads the usual cases: every part of an AND, one part of an OR.
+        // Read `A OR B AND C` as cargo-deny reads the usual cases: every part of an AND, one part of an OR.
         let fine = licence.split(" AND ").all(|part| part.split(" OR ").any(clause));
         if !fine {
             refused.push(format!("{} {}: {licence}", text(package, "name"), text(package, "version")));
@@ -151,7 +151,7 @@ fn only_listed_licences_come_in() {
     assert!(refused.is_empty(), "{refused:#?}");
 }
 
-/// One TLS stack: the packages that `deny.toml` bans are not in the lock file.
+/// There is one TLS stack: the packages that `deny.toml` bans are not in the lock file.
 #[test]
 fn banned_packages_are_not_locked() {
     let deny = std::fs::read_to_string(root().join("deny.toml")).unwrap();
@@ -163,7 +163,7 @@ fn banned_packages_are_not_locked() {
     }
 }
 
-/// Names of the tests in a file: functions whose attributes, right above them, say that they are run.
+/// The names of the tests in a file: functions with an attribute right above them that makes them run.
 fn tests_in(code: &str) -> BTreeSet<&str> {
     let (mut marked, mut names) = (false, BTreeSet::new());
     for line in code.lines().map(str::trim) {
@@ -174,7 +174,7 @@ fn tests_in(code: &str) -> BTreeSet<&str> {
                 marked = false;
             }
             _ if line == "#[test]" || line == "#[tokio::test]" => marked = true,
-            // Ignored is not run.
+            // Ignored tests do not run.
             _ if !line.starts_with("///") => marked = false,
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! Random purges: any day, any range, every knob of policy and tenant, and all that people and machines do meanwhile.
+//! Random purges: any day, any range, every setting of policy and tenant, and everything that people and machines may do meanwhile.
 
 use purge_core::plan::CheckContext;
 use purge_core::time::Timestamp;
@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use crate::rng::Rng;
 use crate::{policy, tenant};
 
-/// Milliseconds of a day.
+/// Milliseconds in a day.
 pub(crate) const DAY: i64 = 86_400_000;
 
-/// Every record type of a request.
+/// Every record type that a request can have.
 pub(crate) const RECORD_TYPES: [&str; 5] = ["conversation", "interaction", "message", "recording", "screenRecording"];
 
-/// One random world, what is asked of it, and what people and machines do meanwhile.
+/// A random world, what is asked of it, and what people and machines do meanwhile.
 #[derive(Debug)]
 pub(crate) struct Case {
     pub(crate) seed: u64,
@@ -22,19 +22,19 @@ pub(crate) struct Case {
     pub(crate) scenario: Value,
     pub(crate) request: Value,
     pub(crate) policy: Value,
-    /// From when on another policy applies; `None` is one that cannot be read.
+    /// From when on another policy applies. `None` means a policy that cannot be read.
     pub(crate) later: Option<(Timestamp, Option<Value>)>,
-    /// Answers of a thousand that are not what the tenant said.
+    /// How many answers of a thousand are altered on the way.
     pub(crate) lies: u64,
-    /// When somebody asks to cancel, after the start.
+    /// How long after the start somebody asks to cancel, if at all.
     pub(crate) cancel_ms: Option<u64>,
     /// How often the processes die.
     pub(crate) deaths: u64,
-    /// How often it is tried again after its end.
+    /// How often the run is retried after its end.
     pub(crate) retries: u64,
-    /// Whether two processes carry it out at once.
+    /// Whether two processes carry it out at the same time.
     pub(crate) two: bool,
-    /// When the clock of the first process is set back, after the start, and by how much.
+    /// How long after the start the clock of the first process is set back, and by how much.
     pub(crate) set_back_ms: Option<(u64, u64)>,
 }
 
@@ -48,7 +48,7 @@ impl Case {
         let mut scenario = tenant::random(seed, jobs, now, start, end, rng);
         let policy = policy::random(&request, &scenario, now, start, end, rng);
         if rng.chance(400) {
-            // The platform protects what the holds name.
+            // The platform protects the conversations that the holds name.
             let named =
                 policy["holds"].as_array().unwrap().iter().filter_map(|hold| hold["conversationIds"].as_array());
             scenario["protected"]["conversationIds"] = named.flatten().cloned().collect();
@@ -70,7 +70,7 @@ impl Case {
         }
     }
 
-    /// Whether it is about recording jobs, and not `dataDeletion`.
+    /// Whether the case uses recording jobs rather than `dataDeletion`.
     pub(crate) fn is_jobs(&self) -> bool {
         self.request["api"] == "recordingJobs"
     }
@@ -82,12 +82,12 @@ impl Case {
     }
 }
 
-/// What planning knows beside the request and the policy.
+/// What planning knows besides the request and the policy.
 pub(crate) fn context(now: Timestamp) -> CheckContext {
     CheckContext { now, tenant_jurisdiction: Some("us-east-1".to_owned()), default_jurisdiction: None }
 }
 
-/// Leap days, changes to and from summer time, ends of months and of years.
+/// A special time: leap days, clock changes, ends of months and of years.
 fn some_time(rng: &mut Rng) -> Timestamp {
     let days = [
         "2024-02-29",
@@ -103,7 +103,7 @@ fn some_time(rng: &mut Rng) -> Timestamp {
     shifted(day, below(rng, DAY))
 }
 
-/// Near today, near the five years at which recording jobs select otherwise, beyond those, or anywhere.
+/// A range near today, near the five years beyond which recording jobs select differently, beyond those, or anywhere.
 fn range(jobs: bool, now: Timestamp, rng: &mut Rng) -> (i64, i64) {
     let today = now.start_of_day().millis();
     let boundary = now.start_of_day().minus_months(60).millis();
@@ -153,12 +153,12 @@ fn request(jobs: bool, start: i64, end: i64, rng: &mut Rng) -> Value {
     request
 }
 
-/// One of them.
+/// A random element.
 pub(crate) fn pick<'a, T>(rng: &mut Rng, of: &'a [T]) -> &'a T {
     &of[usize::try_from(rng.below(of.len() as u64)).unwrap()]
 }
 
-/// Some of them, at least one.
+/// Some random elements, at least one.
 pub(crate) fn some<'a>(rng: &mut Rng, of: &[&'a str]) -> Vec<&'a str> {
     let mut out: Vec<_> = of.iter().copied().filter(|_| rng.chance(400)).collect();
     if out.is_empty() {
@@ -167,17 +167,17 @@ pub(crate) fn some<'a>(rng: &mut Rng, of: &[&'a str]) -> Vec<&'a str> {
     out
 }
 
-/// From 0 to `n - 1`, as a number of milliseconds or days.
+/// A random number from 0 to `n - 1`, for milliseconds or days.
 pub(crate) fn below(rng: &mut Rng, n: i64) -> i64 {
     i64::try_from(rng.below(u64::try_from(n).unwrap())).unwrap()
 }
 
-/// So many milliseconds later.
+/// The time `millis` later.
 pub(crate) fn shifted(from: Timestamp, millis: i64) -> Timestamp {
     Timestamp::from_millis(from.millis() + millis)
 }
 
-/// A range as files write it, of at least one millisecond.
+/// A range in the format of files, at least a millisecond long.
 pub(crate) fn window(start: i64, end: i64) -> Value {
     json!({ "start": Timestamp::from_millis(start), "end": Timestamp::from_millis(end.max(start + 1)) })
 }

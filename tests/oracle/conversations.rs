@@ -1,4 +1,4 @@
-//! What the documents say of single things: whether a request asks for them, a chunk takes them, a policy keeps them.
+//! What the documents say about a single item: whether the request asks for it, a chunk takes it, or a policy keeps it.
 
 use purge_core::chunk::{Age, Chunk};
 use purge_core::time::Timestamp;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::case::{Case, DAY};
 
-/// The texts of a list.
+/// The strings of a JSON array.
 pub(crate) fn words(list: &Value) -> Vec<&str> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
@@ -18,19 +18,19 @@ pub(crate) fn window(hold: &Value) -> Option<Window> {
     serde_json::from_value(hold["range"].clone()).ok()
 }
 
-/// The first millisecond that is too young for a rule.
+/// The first millisecond that is too recent for a rule to allow deletion.
 pub(crate) fn young(rule: &Value, now: Timestamp) -> Timestamp {
     Timestamp::from_millis(now.millis() - rule["minAgeDays"].as_i64().unwrap() * DAY)
 }
 
-/// The rules that count for the case.
+/// The rules of the policy that apply to the case.
 pub(crate) fn rules<'a>(case: &Case, policy: &'a Value) -> impl Iterator<Item = &'a Value> {
     let lifted = case.request.get("retentionOverride").is_some();
     let rules = policy["retention"].as_array().into_iter().flatten();
     rules.filter(move |rule| !lifted && rule["jurisdiction"] == "us-east-1")
 }
 
-/// Whether the request asks for such a thing, wherever it lies.
+/// Whether the request asks for items of this kind, wherever they are.
 pub(crate) fn asked(case: &Case, item: &Item, age: Age) -> bool {
     let types = words(&case.request["recordTypes"]);
     let is_recording = matches!(item.kind, "recording" | "screenRecording" | "snippet");
@@ -51,7 +51,7 @@ pub(crate) fn asked(case: &Case, item: &Item, age: Age) -> bool {
         && (age == Age::Aged || types != ["message"] || item.media != "voice")
 }
 
-/// Whether a deletion of that chunk takes it: by its own time, or with its conversation.
+/// Whether a deletion of that chunk takes the item, by its own time or with its conversation.
 pub(crate) fn taken(case: &Case, item: &Item, chunk: Chunk) -> bool {
     match chunk.age {
         _ if !case.is_jobs() => chunk.window.contains(item.at),
@@ -60,14 +60,14 @@ pub(crate) fn taken(case: &Case, item: &Item, chunk: Chunk) -> bool {
     }
 }
 
-/// Why a policy keeps it from a deletion that leaves at that time.
+/// Why a policy keeps the item from a deletion that leaves at that time, if it does.
 pub(crate) fn kept(case: &Case, policy: &Value, item: &Item, leaves: Timestamp) -> Option<String> {
     let held = |hold: &&Value| {
         let types = hold.get("recordTypes").map(words);
         let ids = hold.get("conversationIds").map(words);
         types.is_none_or(|types| protects(&types, item))
             && ids.is_none_or(|ids| ids.contains(&item.conversation.as_str()))
-            // A recording job takes conversations whole: one that reaches into a held window stays.
+            // A recording job takes whole conversations, so one that reaches into a held window stays.
             && window(hold).is_none_or(|w| w.contains(item.at) || case.is_jobs() && reaches_into(item, w))
     };
     if let Some(hold) = policy["holds"].as_array().unwrap().iter().find(held) {
@@ -75,7 +75,7 @@ pub(crate) fn kept(case: &Case, policy: &Value, item: &Item, leaves: Timestamp) 
     }
     let retained = |rule: &&Value| {
         let young = young(rule, leaves);
-        // One that never ended counts as young for 31 days only.
+        // A conversation that never ended counts as recent for only 31 days.
         let forgotten = !item.ended && item.start.millis() + 31 * DAY < young.millis();
         protects(&words(&rule["recordTypes"]), item)
             && (item.at >= young || case.is_jobs() && !forgotten && item.last >= young)
@@ -87,8 +87,8 @@ fn reaches_into(item: &Item, window: Window) -> bool {
     item.start < window.end() && item.last >= window.start()
 }
 
-/// Whether what is on these record types is about the thing: a conversation and what belongs to it protect each other, a recording is
-/// one of an interaction, and of a message if it is none of a call.
+/// Whether protection of these record types covers the item. A conversation and what belongs to it protect each other. A recording
+/// belongs to an interaction, and to a message if it is not of a call.
 fn protects(types: &[&str], item: &Item) -> bool {
     let named = |word| types.contains(&word);
     named("conversation")

@@ -1,4 +1,4 @@
-//! Compares what a run says with what the tenant knows.
+//! Compares what a run reports with what the tenant knows.
 
 use std::time::Duration;
 
@@ -14,15 +14,15 @@ use crate::conversations::{asked, kept, taken};
 use crate::run::Done;
 use crate::{Wrong, partition};
 
-/// How much later a request may arrive that left right before a cancel or another policy.
+/// How much later a request may arrive that left right before a cancel or a change of policy.
 const UNDER_WAY_MS: i64 = 60_000;
 
-/// A deletion that was carried out: of which chunk, and when it was accepted.
+/// A deletion that was carried out: its chunk, and when it was accepted.
 type Execution = (Chunk, Timestamp);
 
 pub(crate) fn judge(case: &Case, done: &Done) -> Vec<Wrong> {
     let mut wrong = Vec::new();
-    // Long after everything is over: nothing that was left under way may surprise anybody.
+    // Judge long after everything is over, so that nothing is still under way.
     let later = done.ended.plus(Duration::from_secs(400 * 86_400));
     let items = done.tenant.inventory(later);
     let executions = executions(done, later);
@@ -31,7 +31,7 @@ pub(crate) fn judge(case: &Case, done: &Done) -> Vec<Wrong> {
     cancel(done, &executions, &mut wrong);
     evidence(done, &mut wrong);
     in_time(case, done, &mut wrong);
-    // A run that was lied to can only say what it was told.
+    // A run that was given altered answers can only report what it was told.
     if case.lies == 0 {
         for chunk in &done.report.chunks {
             let of = done.plan.chunks()[chunk.index as usize - 1];
@@ -60,7 +60,7 @@ fn executions(done: &Done, later: Timestamp) -> Vec<Execution> {
     deletions.chain(jobs).collect()
 }
 
-/// Whatever is gone or has a delete date was asked for, and taken by a deletion that the policies did not keep it from.
+/// Whatever is gone or has a delete date was asked for, and was taken by a deletion from which no policy kept it.
 fn safety(case: &Case, items: &[Item], executions: &[Execution], wrong: &mut Vec<Wrong>) {
     let lost = items.iter().filter(|item| item.gone.is_some() || item.dated);
     let found = lost.filter_map(|item| {
@@ -72,7 +72,7 @@ fn safety(case: &Case, items: &[Item], executions: &[Execution], wrong: &mut Vec
         let kept = case.lies == 0 && whys.iter().all(Option::is_some);
         kept.then(|| ("safety.kept", format!("{item:?}, by {by:?}: {whys:?}")))
     });
-    // One says enough.
+    // One example is enough.
     wrong.extend(found.take(1));
 }
 
@@ -86,7 +86,7 @@ fn objection(case: &Case, item: &Item, chunk: Chunk, accepted: Timestamp) -> Opt
     [&case.policy, in_force].into_iter().find_map(|policy| kept(case, policy, item, accepted))
 }
 
-/// Nothing begins after a cancel, until it is taken back.
+/// No deletion begins after a cancel, until the cancel is taken back.
 fn cancel(done: &Done, executions: &[Execution], wrong: &mut Vec<Wrong>) {
     let Some(cancelled) = done.cancelled else { return };
     let back = done.retried.unwrap_or(Timestamp::LATEST);
@@ -114,7 +114,7 @@ fn evidence(done: &Done, wrong: &mut Vec<Wrong>) {
     }
 }
 
-/// It ends, and not much later than its deadlines say.
+/// The run ends, and not much later than its deadlines allow.
 fn in_time(case: &Case, done: &Done, wrong: &mut Vec<Wrong>) {
     let cool_off = done.order.request.recordings.map_or(0, |options| u64::from(options.cool_off_days) * 86_400);
     let chunk = 2 * done.order.limits.chunk_deadline_seconds + cool_off + 3 * 3_600;
@@ -126,23 +126,23 @@ fn in_time(case: &Case, done: &Done, wrong: &mut Vec<Wrong>) {
     }
 }
 
-/// What really became of a chunk.
+/// What really happened to a chunk.
 struct Really<'a> {
     of: Chunk,
-    /// How often a deletion of it was carried out.
+    /// How often a deletion of the chunk was carried out.
     executed: usize,
     gone: Vec<&'a Item>,
     left: Vec<&'a Item>,
 }
 
-/// An end says no more than is so.
+/// The outcome of a chunk claims no more than is true.
 fn ends(case: &Case, done: &Done, chunk: &ChunkReport, really: &Really<'_>, wrong: &mut Vec<Wrong>) {
     let Some(outcome) = chunk.outcome else {
         wrong.push(("end.missing", "it has not ended".to_owned()));
         return;
     };
     let harmless = matches!(outcome, Outcome::Held | Outcome::Rejected | Outcome::TimedOut | Outcome::Cancelled);
-    // A job that skips everything, because the platform protects it, is executed, too.
+    // A job that skips everything, because the platform protects it, has been executed as well.
     let deleted = really.executed > 0 && !really.gone.is_empty();
     if deleted && (harmless && chunk.attempts == 1 || chunk.submits == 0) {
         wrong.push(("end.denies", "it says that nothing was deleted".to_owned()));
@@ -150,7 +150,7 @@ fn ends(case: &Case, done: &Done, chunk: &ChunkReport, really: &Really<'_>, wron
     if chunk.attempts == 1 && really.executed > 1 && chunk.before.is_some() {
         wrong.push(("twice", "executed more than once".to_owned()));
     }
-    // What the platform protects stays, and who never ended may be recorded again.
+    // What the platform protects stays, and conversations that never ended may be recorded again.
     let settled = done.ended.millis() - 3 * DAY;
     let mut left = really.left.iter().filter(|item| !case.is_jobs() || !item.protected && item.last.millis() < settled);
     if let (Outcome::Verified, Some(0), Some(item)) = (outcome, chunk.remaining, left.next()) {
@@ -158,7 +158,7 @@ fn ends(case: &Case, done: &Done, chunk: &ChunkReport, really: &Really<'_>, wron
     }
 }
 
-/// A number is the tenant's own, or none.
+/// Every number is the tenant's own, or absent.
 fn numbers(case: &Case, chunk: &ChunkReport, really: &Really<'_>, wrong: &mut Vec<Wrong>) {
     let (gone, left) = (really.gone.len() as u64, really.left.len() as u64);
     if !by_sample(case, chunk)
@@ -167,7 +167,7 @@ fn numbers(case: &Case, chunk: &ChunkReport, really: &Really<'_>, wrong: &mut Ve
         if claimed > gone {
             wrong.push(("number.more", "it claims more than is gone".to_owned()));
         }
-        // What goes with an aged chunk may have gone with another before; an index that lags shows fewer.
+        // What belongs to an aged chunk may have gone with an earlier one, and a lagging index shows fewer records.
         let lags = case.scenario["analytics"]["indexLagSeconds"] != 0;
         let sure = match chunk.outcome {
             Some(Outcome::Verified) => true,
@@ -188,7 +188,7 @@ fn numbers(case: &Case, chunk: &ChunkReport, really: &Really<'_>, wrong: &mut Ve
     }
 }
 
-/// Where a sample was looked at, and nothing found in it, the number is what the job says of itself.
+/// Whether a sample was looked at and nothing was found in it, so that the number is the job's own.
 fn by_sample(case: &Case, chunk: &ChunkReport) -> bool {
     case.is_jobs() && chunk.outcome == Some(Outcome::Verified) && chunk.remaining.is_none()
 }

@@ -1,4 +1,5 @@
-//! A wire that alters answers at random: whatever an answer says, the run does not panic, it ends, and its evidence holds.
+//! A connection that alters answers at random. Whatever an answer says, the run must not panic, must end, and must leave evidence
+//! that holds.
 
 use std::cell::RefCell;
 
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use crate::case::pick;
 use crate::rng::Rng;
 
-/// The wire, and how many answers of a thousand it alters.
+/// The connection, and how many answers of a thousand it alters.
 pub(crate) struct Lying<'a> {
     pub(crate) wire: &'a Wire<'a>,
     pub(crate) per_mille: u64,
@@ -29,7 +30,7 @@ impl Http for Lying<'_> {
     }
 }
 
-/// The same value but for one place in it.
+/// The value with a change in one place.
 fn altered(mut value: Value, rng: &mut Rng) -> Value {
     let deeper = !rng.chance(150);
     match &mut value {
@@ -55,7 +56,7 @@ fn altered(mut value: Value, rng: &mut Rng) -> Value {
     value
 }
 
-/// Something that is seldom expected.
+/// An unusual value.
 fn odd(rng: &mut Rng) -> Value {
     let numbers =
         [json!(-1), json!(0), json!(1), json!(1.5), json!(9_007_199_254_740_993_u64), json!(u64::MAX), json!(1e300)];

@@ -1,6 +1,6 @@
-//! Random purges and a judge who has read the documents and not the code: what a hold or a rule keeps stays, nothing goes that was
-//! not asked for, what is called verified is gone, the report's numbers are the tenant's own, the evidence holds, and every run ends.
-//! `case` says what is asked and what happens meanwhile, `run` carries it out, and `judge` compares.
+//! Random purges, judged by the documents and not by the code. What a hold or a rule keeps stays. Nothing is deleted that was not
+//! asked for. What is called verified is gone. The report's numbers are the tenant's own, the evidence holds, and every run ends.
+//! `case` makes the request and what happens meanwhile, `run` carries it out, and `judge` compares.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 mod case;
@@ -21,7 +21,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use case::Case;
 use purge_core::outcome::Outcome;
 
-/// 300 cases; more with `ORACLE_CASES=n`, others with `ORACLE_FROM=n`, and only one, which is shown, with `ORACLE_SEED=n`.
+/// Judges 300 cases; more with `ORACLE_CASES=n`, others with `ORACLE_FROM=n`, and a single one, which is shown, with
+/// `ORACLE_SEED=n`.
 #[test]
 fn random_purges_do_what_the_documents_say() {
     let number = |name, usual| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(usual);
@@ -51,10 +52,10 @@ fn random_purges_do_what_the_documents_say() {
     assert!(outcomes.len() > 6 || count < 300, "too much alike: {outcomes:?}");
 }
 
-/// Something that is not as the documents say: what kind of thing, and how it is.
+/// A deviation from the documents: its kind, and a description.
 type Wrong = (&'static str, String);
 
-/// What became of one case.
+/// The results of one case.
 #[derive(Default)]
 struct Verdict {
     wrong: Vec<Wrong>,

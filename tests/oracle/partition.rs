@@ -1,4 +1,4 @@
-//! What a plan is to be: the range in parts, without gaps, in which what the documents keep is no chunk and all else is one.
+//! What a plan must be: the range in parts, without gaps. What the documents keep is in no chunk, and everything else is in one.
 
 use purge_core::plan::{self, Disposition, Plan, reopen};
 use purge_core::time::Timestamp;
@@ -8,7 +8,7 @@ use crate::case::{Case, DAY, context};
 use crate::conversations::{rules, window, words, young};
 use crate::run::Done;
 
-/// There is no plan: then no part of the range is one to delete.
+/// If there is no plan, no part of the range may be one to delete.
 pub(crate) fn nothing_to_do(case: &Case) -> Vec<Wrong> {
     let checked = plan::check(&case.request.to_string(), Some(&case.policy.to_string()), &context(case.now));
     let lost = checked.parts.iter().find(|part| part.disposition == Disposition::Chunk);
@@ -28,7 +28,7 @@ fn same_again(case: &Case, done: &Done, wrong: &mut Vec<Wrong>) {
     if again.plan.as_ref().map(Plan::digest) != Some(done.plan.digest()) {
         wrong.push(("plan.unequal", "the same files give another digest".to_owned()));
     }
-    // A year later, when rules end elsewhere, the file still is the plan that was approved.
+    // A year later rules end elsewhere, but the file is still the plan that was approved.
     let later = Timestamp::from_millis(case.now.millis() + 400 * DAY);
     match reopen(&done.plan_file, &context(later)) {
         Ok(reopened) if reopened.plan == done.plan => {}
@@ -45,7 +45,7 @@ fn no_gaps(plan: &Plan, wrong: &mut Vec<Wrong>) {
     }
 }
 
-/// Looks at both sides of every edge. Plans of `dataDeletion` alone are cut to the millisecond.
+/// Checks both sides of every edge. Only plans of `dataDeletion` are cut to the millisecond.
 fn cut(case: &Case, plan: &Plan, wrong: &mut Vec<Wrong>) {
     let asked = words(&case.request["recordTypes"]);
     let concerns =
@@ -55,7 +55,7 @@ fn cut(case: &Case, plan: &Plan, wrong: &mut Vec<Wrong>) {
     let mut kept = vec![(today.millis() - 2 * DAY, i64::MAX)];
     for hold in case.policy["holds"].as_array().unwrap() {
         let concerned = hold.get("recordTypes").is_none_or(|types| concerns(&words(types)));
-        // Conversations that a hold names are looked up later.
+        // Holds on named conversations are checked later.
         if let (true, None, Some(window)) = (concerned, hold.get("conversationIds"), window(hold)) {
             kept.push((window.start().millis(), window.end().millis()));
         }

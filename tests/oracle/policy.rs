@@ -30,7 +30,7 @@ pub(crate) fn random(request: &Value, scenario: &Value, now: Timestamp, start: i
     json!({ "version": 1, "holds": holds, "retention": rules, "limits": limits })
 }
 
-/// From when on which policy applies instead: a hold or a rule more, a hold less, or one that cannot be read.
+/// A change of policy and when it comes: one more hold or rule, one hold fewer, or a policy that cannot be read.
 pub(crate) fn later(
     policy: &Value,
     scenario: &Value,

@@ -1,4 +1,5 @@
-//! Carries a case out with the driver's own loop, in virtual time: processes die and are started again, people cancel and retry.
+//! Carries a case out with the driver's own loop, in virtual time. Processes die and are started again, and people cancel and
+//! retry.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -30,7 +31,7 @@ use crate::rng::Rng;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-/// What a run has left for the judge.
+/// What the run leaves for the judge.
 pub(crate) struct Done {
     pub(crate) plan: Plan,
     pub(crate) order: Order,
@@ -41,15 +42,15 @@ pub(crate) struct Done {
     pub(crate) policies: Vec<String>,
     pub(crate) tenant: purge_sim::Tenant,
     pub(crate) ended: Timestamp,
-    /// How often it was started.
+    /// How often a process was started.
     pub(crate) lives: u64,
     /// When a cancel was asked for.
     pub(crate) cancelled: Option<Timestamp>,
-    /// When it was tried again for the first time.
+    /// When it was retried for the first time.
     pub(crate) retried: Option<Timestamp>,
 }
 
-/// Carries the case out; `None` where nothing of it may be deleted.
+/// Carries the case out; `None` if nothing may be deleted.
 pub(crate) fn carry_out(case: &Case) -> Option<Done> {
     let checked = plan::check(&case.request.to_string(), Some(&case.policy.to_string()), &context(case.now));
     let error = checked.findings.iter().find(|finding| finding.severity == Severity::Error);
@@ -93,14 +94,14 @@ pub(crate) fn carry_out(case: &Case) -> Option<Done> {
     Some(Done { plan, order, plan_file, records, report, outbox, policies, tenant, ended, lives, cancelled, retried })
 }
 
-/// Everything that a run meets.
+/// Everything around a run.
 struct World<'a> {
     case: &'a Case,
     order: &'a Order,
     new: NewRun,
-    /// The right time, by which the tenant goes.
+    /// The correct time, which the tenant uses.
     clock: &'a VirtualClock,
-    /// What the clocks of the processes show.
+    /// The clocks of the two processes.
     clocks: [VirtualClock; 2],
     fuse: &'a Fuse,
     memory: &'a MemoryLedger,
@@ -110,7 +111,7 @@ struct World<'a> {
 }
 
 impl World<'_> {
-    /// From the first start to the end of the last attempt: the number of lives, and when it was first tried again.
+    /// Runs from the first start to the end of the last retry. Returns the number of lives, and when the first retry came.
     fn whole_run(&self) -> (u64, Option<Timestamp>) {
         let rng = &mut Rng::new(self.case.seed ^ 0xdead);
         let (mut deaths, mut lives, mut retries, mut retried) = (0, 0, 0, None);
@@ -156,7 +157,7 @@ impl World<'_> {
         join(self.live(&self.clocks[0], &format!("a-{life}")), second).await
     }
 
-    /// Whoever cancels is another process, which does not die.
+    /// Asks to cancel, from another process that does not die.
     async fn cancel(&self) {
         if let (Some(after), None) = (self.case.cancel_ms, self.cancelled.get()) {
             let at = self.case.now.plus(Duration::from_millis(after));
@@ -212,7 +213,7 @@ impl World<'_> {
     }
 }
 
-/// Where the case keeps its policy.
+/// The policy port of the case.
 struct Kept<'a> {
     case: &'a Case,
     clock: &'a VirtualClock,

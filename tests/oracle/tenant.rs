@@ -1,4 +1,4 @@
-//! Random tenants: every knob of the scenario, and faults on every call.
+//! Random tenants: every setting of the scenario, and faults on every call.
 
 use std::time::Duration;
 
@@ -18,11 +18,11 @@ pub(crate) fn random(seed: u64, jobs: bool, now: Timestamp, start: i64, end: i64
     let foreign: Vec<_> = (0..foreign)
         .map(|_| json!({ "from": shifted(now, -3_600_000), "until": soon.plus(Duration::from_secs(rng.below(300))) }))
         .collect();
-    // Its own numbers, so that everything else stays as it is.
+    // Uses numbers of its own, so that everything else stays the same.
     let odd = &mut Rng::new(seed ^ 0x0dd);
     json!({
         "seed": seed,
-        // About 220 conversations, on both sides of the range, too.
+        // About 220 conversations, some of them before and after the range.
         "population": {
             "from": Timestamp::from_millis(start - 26 * DAY), "to": Timestamp::from_millis(end + 5 * DAY),
             "everySeconds": ((end - start + 40 * DAY) / 1000 / 220).max(60), "dayEdges": end - start < 20 * DAY,
@@ -86,7 +86,7 @@ fn fault(jobs: bool, rng: &mut Rng) -> Value {
     fault
 }
 
-/// What goes wrong; a status is never one that says something else than what is so.
+/// A random fault. A status never says anything that is false.
 fn act(deletes: bool, rng: &mut Rng) -> Value {
     match rng.below(17) {
         0 => json!({ "kind": "rateLimited", "retryAfter": pick(rng, &["1", "-5", "date+30", "400", "x"]) }),

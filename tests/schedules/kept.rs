@@ -1,4 +1,4 @@
-//! What a job takes along and what it leaves, on a tenant where conversations go on beyond midnight.
+//! What a job takes along and what it leaves, on a tenant where conversations continue past midnight.
 
 use purge_core::run::ChunkView;
 use purge_sim::Truth;
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 
-/// Six days, a chunk each.
+/// Six days, with a chunk for each.
 fn case(types: &[&str], retention: &Value) -> Case {
     let scenario = json!({
         "seed": 7,
@@ -23,7 +23,7 @@ fn case(types: &[&str], retention: &Value) -> Case {
     Case { scenario: serde_json::from_value(scenario).unwrap(), request, policy, later: None }
 }
 
-/// Carried out on the first of March 2024 at that time of day: how the chunks ended, and the tenant a week later.
+/// Carries the case out on the first of March 2024 at that time of day. Returns how the chunks ended, and the tenant a week later.
 fn carried_out(case: &Case, time: &str) -> (Vec<Outcome>, purge_sim::Tenant, Timestamp) {
     let (chunks, tenant, later) = ended(case, time);
     (chunks.into_iter().map(|chunk| chunk.outcome.unwrap()).collect(), tenant, later)
@@ -47,7 +47,7 @@ fn ended(case: &Case, time: &str) -> (Vec<ChunkView>, purge_sim::Tenant, Timesta
 
 #[test]
 fn nothing_younger_than_the_rule_is_deleted_along_with_what_began_before() {
-    // On that day the rule keeps everything made on or after 2023-03-04, and to the minute what was made after that minute.
+    // On that day the rule keeps everything made from 2023-03-04 on, beginning at the same time of day.
     let rule = json!([{ "recordTypes": ["recording", "screenRecording"], "minAgeDays": 363, "basis": "law" }]);
     let case = case(&["recording", "screenRecording"], &rule);
     for (time, last) in [("00:00:30", Outcome::Held), ("12:00:00", Outcome::Verified)] {
@@ -74,7 +74,7 @@ fn what_a_job_was_told_to_leave_does_not_count_as_left_over() {
 #[test]
 fn nothing_of_a_held_day_goes_along_with_a_later_one_where_jobs_select_by_activity() {
     let mut case = case(&["recording", "screenRecording"], &json!([]));
-    // More than five years ago. Conversations of the held day go on into the next.
+    // More than five years ago. Conversations of the held day continue into the next.
     let population = json!({ "from": "2018-02-20T00:00:00.000Z", "to": "2018-04-25T00:00:00.000Z", "everySeconds": 14_400, "dayEdges": true });
     case.scenario = serde_json::from_value(json!({
         "seed": 7, "population": population,
@@ -104,7 +104,7 @@ fn cool_offs_pass_side_by_side() {
     assert!(took < Duration::from_secs(8 * 86_400), "{took:?} for six chunks, two at once");
 }
 
-/// The policy is asked about what can still be taken back, and somebody is told within the hour.
+/// The policy is asked about deletions that can still be taken back, and a problem is reported within the hour.
 #[test]
 fn a_hold_that_comes_in_the_cool_off_is_told_while_there_is_time() {
     let mut case = case(&["recording", "screenRecording"], &json!([]));
@@ -133,7 +133,7 @@ fn a_hold_that_comes_in_the_cool_off_is_told_while_there_is_time() {
     );
 }
 
-/// A hold that the platform gets in the cool-off keeps recordings; a skip that another hold explains must not hide them.
+/// A hold that the platform gets during the cool-off keeps recordings. A skip that another hold explains must not hide them.
 #[test]
 fn what_the_platform_keeps_since_is_not_said_to_be_deleted() {
     let mut case = case(&["recording", "screenRecording"], &json!([]));
@@ -163,7 +163,7 @@ fn what_the_platform_keeps_whole_is_held_and_not_verified() {
     assert!(report.problems.is_empty(), "{:#?}", report.problems);
 }
 
-/// Carries the case out so many times, each a retry an hour after the one before; gives the report, and what is true a week later.
+/// Carries the case out `times` times, each a retry an hour after the one before. Returns the report, and the truth a week later.
 fn reported(case: &Case, times: u32) -> (Report, Truth) {
     let clock = VirtualClock::new(Timestamp::parse("2024-03-01T12:00:00Z").unwrap());
     let plan = planned(case, clock.now()).unwrap();
@@ -191,7 +191,7 @@ fn reported(case: &Case, times: u32) -> (Report, Truth) {
     (Report::of(Ordered::of(&order, &plan), &records), truth)
 }
 
-/// Two jobs at once count the conversations that had activity in both of their intervals twice.
+/// Two simultaneous jobs both count conversations that had activity in both of their intervals.
 #[test]
 fn what_two_jobs_for_old_conversations_share_adds_up() {
     let mut case = case(&["recording", "screenRecording"], &json!([]));
@@ -204,7 +204,8 @@ fn what_two_jobs_for_old_conversations_share_adds_up() {
     assert!(report.totals.records_deleted.is_none_or(|claimed| claimed <= truth.recordings.deleted));
 }
 
-/// The index noticed the first deletion only after the attempt had ended: the second finds nothing, and what the first claims is no measure.
+/// The index noticed the first deletion only after that attempt had ended. The second finds nothing, so what the first claims is no
+/// measurement.
 #[test]
 fn what_the_index_notices_late_is_not_said_to_have_stayed() {
     let mut case = case(&["conversation"], &json!([]));
@@ -220,14 +221,14 @@ fn what_the_index_notices_late_is_not_said_to_have_stayed() {
     assert!(report.totals.records_deleted.is_none_or(|claimed| claimed == really));
 }
 
-/// The tenant of these tests, changed.
+/// Changes the tenant of these tests.
 fn on(case: &mut Case, change: impl FnOnce(&mut Value)) {
     let mut scenario = serde_json::to_value(&case.scenario).unwrap();
     change(&mut scenario);
     case.scenario = serde_json::from_value(scenario).unwrap();
 }
 
-/// Conversations that started on that day of March: those with recordings, and those without.
+/// The conversations that started on that day of March: those with recordings, and those without.
 fn started(case: &Case, day: u32) -> (Vec<String>, Vec<String>) {
     let from = Timestamp::parse("2023-03-01T00:00:00Z").unwrap().plus_days(day - 1);
     let tenant = purge_sim::Tenant::new(case.scenario.clone());
@@ -236,7 +237,7 @@ fn started(case: &Case, day: u32) -> (Vec<String>, Vec<String>) {
     tenant.conversations_in(Window::new(from, from.plus_days(1)).unwrap()).into_iter().partition(recorded)
 }
 
-/// Analytics lists nothing that is more than 300 days old; the jobs find it.
+/// Analytics lists nothing that is more than 300 days old, but the jobs find it.
 #[test]
 fn nothing_goes_that_may_reach_into_what_is_kept_where_nobody_can_look() {
     let mut case = case(&["recording", "screenRecording"], &json!([]));
@@ -249,12 +250,12 @@ fn nothing_goes_that_may_reach_into_what_is_kept_where_nobody_can_look() {
         .map(|chunk| (chunk.outcome.unwrap(), chunk.cause.as_ref().map(|cause| cause.code.as_str())))
         .collect();
     let (not_listed, looked) = ((Outcome::Held, Some("hold.not-listed")), (Outcome::Verified, None));
-    // What has recordings the long-term store tells.
+    // The long-term store knows which conversations have recordings.
     assert_eq!(ends, [not_listed, not_listed, not_listed, looked, looked], "after the hold nothing reaches into it");
     let of_hold = tenant.recordings_in(serde_json::from_value(held).unwrap(), later);
     assert!(of_hold.left > 0 && of_hold.deleted == 0, "{of_hold:?}");
 
-    // Named conversations: those that the platform protects are in nobody's way.
+    // Conversations named by a hold do not stop a chunk if the platform protects them.
     let (recorded, _) = started(&case, 2);
     case.policy["holds"] = json!([{ "id": "LH-1", "conversationIds": recorded[..2] }]);
     on(&mut case, |scenario| scenario["protected"]["conversationIds"] = json!(recorded[..1]));

@@ -15,7 +15,7 @@ pub(crate) struct FusedLedger<'a> {
     pub(crate) fuse: &'a Fuse,
 }
 
-/// The process can die before the write and after it.
+/// A write before and after which the process can die.
 macro_rules! write {
     ($self:ident, $call:expr) => {{
         $self.fuse.point().await;

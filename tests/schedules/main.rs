@@ -1,7 +1,7 @@
-//! Whole runs of the driver's own loop against the simulated tenant, in virtual time, with faults on the wire and processes that
-//! die at every commit, send and reply. Some runs are cancelled on the way, and some are tried again after their end. Whatever happens:
-//! at most one executed deletion per chunk and attempt that may have left something, no held record deleted, none after a cancel, every
-//! run ends, the report adds up, the audit log verifies.
+//! Whole runs of the driver's own loop against the simulated tenant, in virtual time, with faults on the connection and processes
+//! that die at every commit, send and reply. Some runs are cancelled, and some are retried after their end. Whatever happens: at
+//! most one executed deletion per chunk and attempt that may have left something, no held record deleted, none after a cancel,
+//! every run ends, the report adds up, the audit log verifies.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -43,10 +43,10 @@ use rng::Rng;
 use scenario::Case;
 use serde_json::Value;
 
-/// Deaths of one run before it is left in peace.
+/// How often the processes of a run die before they are left in peace.
 const DEATHS: u64 = 6;
 
-/// Schedules per deletion API; more with `PURGE_SCHEDULES=n`.
+/// How many schedules there are for each deletion API; more with `PURGE_SCHEDULES=n`.
 fn schedules() -> u64 {
     std::env::var("PURGE_SCHEDULES").ok().and_then(|n| n.parse().ok()).unwrap_or(5_000)
 }
@@ -117,7 +117,7 @@ fn one(api: DeletionApi, seed: u64) -> End {
         let ledger = FusedLedger { inner: &memory, fuse: &fuse };
         let owner = format!("process-{deaths}");
         let life = live(&plan, &order, &ledger, &wire, &policy, &owner, rng.chance(300));
-        // Whoever cancels is another process, which does not die.
+        // The cancel comes from another process, which does not die.
         let cancel = async {
             if let Some(at) = disturbed.cancelled.filter(|_| !asked) {
                 clock.sleep_until(at).await;
@@ -145,7 +145,7 @@ fn one(api: DeletionApi, seed: u64) -> End {
             continue;
         }
         deaths += 1;
-        // Somebody notices and starts it again, sometimes long after the leases are over.
+        // The process is started again, sometimes long after the leases are over.
         let longest = if rng.chance(500) { 5_000 } else { 100_000 };
         let pause = Duration::from_millis(rng.below(longest));
         let again = clock.now().plus(pause);
@@ -158,9 +158,9 @@ fn one(api: DeletionApi, seed: u64) -> End {
 /// What people did to a run.
 #[derive(Debug, Default)]
 struct Disturbed {
-    /// When somebody asked to cancel it, if it had not ended by then.
+    /// When somebody asked to cancel the run, if it had not ended by then.
     cancelled: Option<Timestamp>,
-    /// When all that was not verified was queued again, and the cancel withdrawn.
+    /// When everything that was not verified was queued again, and the cancel withdrawn.
     retried: Option<Timestamp>,
 }
 
@@ -242,7 +242,7 @@ fn check(
         report.chunks.iter().filter_map(|c| c.cause.as_ref()).for_each(|c| println!("cause {} {}", c.code, c.message));
     }
 
-    // Long after everything is over: nothing that was left under way may surprise anybody.
+    // Look long after everything is over, so that nothing is still under way.
     let later = clock.now().plus(Duration::from_secs(7 * 86_400));
     let tenant = wire.tenant.borrow();
     let truth = tenant.truth(later);
@@ -258,7 +258,7 @@ fn check(
                 Event::Finished { outcome, .. } => Some(*outcome),
                 _ => None,
             });
-        // Another attempt deletes anew only where the one before may have left something.
+        // Another attempt deletes anew only if the one before may have left something.
         let ends: Vec<_> = ends.collect();
         let earlier = ends.split_last().map_or(&[][..], |(_, earlier)| earlier);
         let left =
@@ -286,7 +286,7 @@ fn check(
                 DeletionApi::RecordingJobs,
                 Outcome::Held | Outcome::Rejected | Outcome::TimedOut | Outcome::Cancelled,
             ) => {
-                // A job that skips everything, because the platform's holds keep it, is executed, too.
+                // A job that skips everything, because the platform's holds keep it, has been executed as well.
                 let deleted = tenant.recordings_of_started(window, later).deleted;
                 assert!(executed == 0 || deleted == 0, "{outcome:?}, but {deleted} recordings were deleted");
             }
@@ -308,7 +308,7 @@ fn check(
     outcomes
 }
 
-/// Nothing outside the chunks is ever deleted: not before, not after, not between; and nothing on hold anywhere.
+/// Nothing outside the chunks is ever deleted, whether before, after or between them, and nothing on hold anywhere.
 fn outside_is_untouched(
     case: &Case,
     plan: &Plan,

@@ -15,10 +15,10 @@ use purge_sim::Truth;
 
 use crate::scenario::Case;
 
-/// How long a request may be under way that left just before the policy changed, or the run was cancelled.
+/// How long a request may be under way that left right before a change of policy or a cancel.
 pub(crate) const UNDER_WAY: Duration = Duration::from_secs(60);
 
-/// Where the case keeps its policy.
+/// The policy port of the case.
 pub(crate) struct Kept<'a> {
     pub(crate) case: &'a Case,
     pub(crate) clock: &'a VirtualClock,
@@ -37,7 +37,7 @@ impl PolicyInForce for Kept<'_> {
     }
 }
 
-/// When a deletion of that chunk was accepted although a hold that had come by then keeps something of it.
+/// When a deletion of that chunk was accepted although a hold that had come by then keeps some of it, if that happened.
 pub(crate) fn comes_too_late(case: &Case, order: &Order, chunk: Chunk, truth: &Truth) -> Option<Timestamp> {
     let (from, policy) = case.later.as_ref()?;
     let newest = policy["holds"].as_array().unwrap().last().unwrap();
@@ -48,7 +48,7 @@ pub(crate) fn comes_too_late(case: &Case, order: &Order, chunk: Chunk, truth: &T
     accepted(order, chunk, truth).into_iter().find(|at| *at > from.plus(UNDER_WAY))
 }
 
-/// When the deletions of that chunk that were carried out had been accepted.
+/// When the deletions of that chunk that were carried out were accepted.
 pub(crate) fn accepted(order: &Order, chunk: Chunk, truth: &Truth) -> Vec<Timestamp> {
     match order.request.api {
         DeletionApi::DataDeletion => {

@@ -1,4 +1,4 @@
-//! A small seeded generator (splitmix64): the same number is the same schedule everywhere.
+//! A small seeded generator (splitmix64). The same number gives the same schedule everywhere.
 
 pub(crate) struct Rng(u64);
 
@@ -15,12 +15,12 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    /// From 0 to `n - 1`.
+    /// A number from 0 to `n - 1`.
     pub(crate) fn below(&mut self, n: u64) -> u64 {
         self.next() % n.max(1)
     }
 
-    /// True that often in a thousand.
+    /// True with a probability of `per_mille` in a thousand.
     pub(crate) fn chance(&mut self, per_mille: u64) -> bool {
         self.below(1000) < per_mille
     }

@@ -9,15 +9,15 @@ use serde_json::{Value, json};
 
 use crate::rng::Rng;
 
-/// Signing secret of the governance webhook.
+/// The secret that the governance webhook's messages are signed with.
 pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-/// One random world and what is asked of it.
+/// A random world, and what is asked of it.
 pub(crate) struct Case {
     pub(crate) scenario: Scenario,
     pub(crate) request: Value,
     pub(crate) policy: Value,
-    /// The policy that applies from some time on, a while after the plan was made.
+    /// A policy that applies later, and from when on: some time after the plan was made.
     pub(crate) later: Option<(Timestamp, Value)>,
 }
 
@@ -104,7 +104,7 @@ fn tenant(api: DeletionApi, seed: u64, rng: &mut Rng) -> Scenario {
     let appears = Timestamp::parse("2024-03-01T12:00:00Z").unwrap().plus(Duration::from_secs(rng.below(120)));
     let from = Timestamp::parse("2023-03-01T00:00:00Z").unwrap().plus(Duration::from_secs(rng.below(6 * 86_400)));
     let mid_run = json!({ "at": appears, "window": { "start": from, "end": from.plus_days(1) } });
-    // Other people's jobs that were there first: with two of them ours have to wait.
+    // Jobs of other people that were there first. If there are two, ours has to wait.
     let theirs = if rng.chance(250) { 1 + rng.below(2) } else { 0 };
     let foreign_job = |_| {
         let until = Timestamp::parse("2024-03-01T12:00:00Z").unwrap().plus(Duration::from_secs(rng.below(180)));
@@ -135,7 +135,7 @@ fn tenant(api: DeletionApi, seed: u64, rng: &mut Rng) -> Scenario {
     serde_json::from_value(scenario).unwrap()
 }
 
-/// The same policy with one more hold, soon after noon.
+/// The same policy with one more hold, from soon after noon on.
 fn later(policy: &Value, start: Timestamp, days: u64, rng: &mut Rng) -> (Timestamp, Value) {
     let from = start.plus(Duration::from_millis(rng.below(days * 86_400_000)));
     let hold = json!({ "id": "H-new", "range": { "start": from, "end": from.plus(Duration::from_secs(36 * 3600)) } });

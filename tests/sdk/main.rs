@@ -1,5 +1,6 @@
-//! Genesys's own client against the simulated tenant: what it sends is taken, and what it is answered it can read. Ignored where the
-//! client is not installed; `cargo xtask aws-setup` installs it, and `cargo xtask test` runs this.
+//! Genesys's own client against the simulated tenant: the tenant accepts what the client sends, and the client can read what it
+//! answers. Ignored, because the client may not be installed: `cargo xtask aws-setup` installs it, and `cargo xtask test` runs this
+//! test.
 
 #![cfg(test)]
 
@@ -12,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 
 use program::binary;
 
-/// The tenant's process, which ends with the test.
+/// The tenant's process. It ends with the test.
 struct Tenant(Child);
 
 impl Drop for Tenant {

@@ -1,4 +1,4 @@
-//! Who allows a plan to be carried out, and how they say so.
+//! Who approves a plan, and how they say so.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
@@ -10,47 +10,47 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal::{STRONG, paint};
 
-/// What was said on the command line, and whether anything is asked.
+/// What the command line says about approval, and whether to ask for it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Said<'a> {
+pub(crate) struct ApprovalInput<'a> {
     /// `--approve`.
     pub(crate) digest: Option<&'a str>,
     /// `--approver`.
     pub(crate) approver: Option<&'a str>,
-    /// Whether approval is needed at all: nothing real is deleted on the simulated tenant, and what has been approved before
-    /// needs no second approval.
+    /// Whether approval is needed at all. It is not on the simulated tenant, where nothing real is deleted, nor for a plan that has
+    /// already been approved.
     pub(crate) needed: bool,
-    /// Whether somebody can be asked.
+    /// Whether there is a person to ask.
     pub(crate) may_ask: bool,
 }
 
-impl Said<'_> {
+impl ApprovalInput<'_> {
     /// Whether a person sits at the terminal.
     pub(crate) fn at_terminal() -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 }
 
-/// The approval of the plan, or why it does not have one.
-pub(crate) fn approval(plan: &Plan, said: Said<'_>, now: Timestamp) -> Result<Approval, Failure> {
+/// The approval of the plan, or why it has none.
+pub(crate) fn obtain(plan: &Plan, input: ApprovalInput<'_>, now: Timestamp) -> Result<Approval, Failure> {
     let second_person = plan.policy().limits.second_person;
     let requester = plan.request().requested_by.as_str();
-    if second_person && said.approver.is_none() {
+    if second_person && input.approver.is_none() {
         return Err(refused(
             "approval.nobody",
             "the policy asks for an approver other than the requester".to_owned(),
             "name them with `--approver`",
         ));
     }
-    match said.digest {
+    match input.digest {
         Some(digest) if digest == plan.digest() => {}
         Some(digest) => {
             let message = format!("the approval is for `{digest}`, but the plan is `{}`", plan.digest());
             let help = "look at the plan with `genesys-purge plan` and pass its whole digest";
             return Err(refused("approval.mismatch", message, help));
         }
-        None if !said.needed => {}
-        None if said.may_ask => ask(plan)?,
+        None if !input.needed => {}
+        None if input.may_ask => ask(plan)?,
         None => {
             let message = format!("nobody has approved the plan `{}`", plan.digest());
             return Err(refused(
@@ -62,17 +62,17 @@ pub(crate) fn approval(plan: &Plan, said: Said<'_>, now: Timestamp) -> Result<Ap
     }
     Ok(Approval {
         digest: plan.digest().to_owned(),
-        approved_by: said.approver.unwrap_or(requester).to_owned(),
+        approved_by: input.approver.unwrap_or(requester).to_owned(),
         approved_at: now,
     })
 }
 
-/// An approval that does not hold; nothing was sent.
+/// Why an approval is not accepted. Nothing was sent.
 pub(crate) fn refused(code: &str, message: String, help: &str) -> Failure {
     Failure::new(Exit::NotApproved, code, "", message, help)
 }
 
-/// Asks for the plan's short code. One try: whoever mistypes it should look again.
+/// Asks for the plan's short code, once: whoever mistypes it should look at the plan again.
 fn ask(plan: &Plan) -> Result<(), Failure> {
     let code = plan.short_code();
     let mut stderr = anstream::stderr();

@@ -1,4 +1,4 @@
-//! The command line as it is typed.
+//! The command line.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use purge_core::json::typed_digest;
 use purge_core::policy::MAX_SECONDS;
 
-/// The ledger of a command that names none.
+/// The ledger of a command that is given none.
 pub(crate) const DEFAULT_LEDGER: &str = "genesys-purge-data";
 
 const EXIT_CODES: &str = "\
@@ -381,7 +381,7 @@ pub(crate) struct TenantArgs {
     pub(crate) faults: Vec<String>,
 }
 
-/// A digest with or without the name of its algorithm, as this program writes it.
+/// Reads a digest, with or without the name of its algorithm, and returns it as this program writes it.
 fn digest(text: &str) -> Result<String, String> {
     typed_digest(text)
         .ok_or_else(|| "a digest is 64 hexadecimal digits, with or without `sha256:` before them".to_owned())

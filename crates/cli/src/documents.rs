@@ -1,4 +1,4 @@
-//! Reading requests, policies and plan files, and making the plan.
+//! Reads requests, policies and plan files, and makes the plan.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -15,25 +15,25 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::settings::{Settings, one_of_the_regions};
 
-/// More bytes than any request, policy, plan file or scenario has.
-const LONGEST: u64 = 64 * 1024 * 1024;
+/// The longest file in bytes that is read; no request, policy, plan file or scenario is that long.
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
-/// What checking the documents gave, and what the findings' pointers point into.
+/// The result of checking the documents, and the names that its findings refer to.
 #[derive(Clone, Debug)]
 pub(crate) struct Prepared {
-    /// Findings, parts and perhaps the plan.
+    /// The findings, the parts of the range, and the plan if there is one.
     pub(crate) checked: Checked,
-    /// What is asked for, as far as it can be read, also if there is no plan.
+    /// The request, if it can be read, even without a plan.
     pub(crate) request: Option<PurgeRequest>,
-    /// As of when the rules were applied.
+    /// The time as of which the rules were applied.
     pub(crate) planned_at: Timestamp,
-    /// Whether the plan was made just now from a request, and not opened from a plan file.
-    pub(crate) of_request: bool,
-    /// The documents' names.
+    /// Whether the plan was made just now from a request, rather than opened from a plan file.
+    pub(crate) from_request: bool,
+    /// The names of the documents.
     pub(crate) names: Names,
 }
 
-/// The documents' names as they were typed.
+/// The names of the documents as they were typed.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
     pub(crate) request: String,
@@ -41,7 +41,7 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// The finding with a pointer that names the file: `q1.json#/range/end`.
+    /// A copy of the finding whose pointer names the file: `q1.json#/range/end`.
     pub(crate) fn locate(&self, finding: &Finding) -> Finding {
         let mut located = finding.clone();
         if let Some(rest) = finding.pointer.strip_prefix("policy#") {
@@ -50,7 +50,7 @@ impl Names {
         } else if let Some(rest) = finding.pointer.strip_prefix('#') {
             located.pointer = format!("{}#{rest}", self.request);
         }
-        // `#` alone is the whole document.
+        // `#` alone points to the whole document.
         if let Some(whole) = located.pointer.strip_suffix('#') {
             located.pointer = whole.to_owned();
         }
@@ -58,7 +58,7 @@ impl Names {
     }
 }
 
-/// Reads the request (or plan file) and the policy and checks them.
+/// Reads and checks the request (or plan file) and the policy.
 pub(crate) fn prepare(request: &Path, policy: Option<&Path>, context: &CheckContext) -> Result<Prepared, Failure> {
     let stdin = Path::new("-");
     if request == stdin && policy == Some(stdin) {
@@ -73,17 +73,17 @@ pub(crate) fn prepare(request: &Path, policy: Option<&Path>, context: &CheckCont
         let checked = plan::check(&text, policy.as_deref(), context);
         let request = match &checked.plan {
             Some(plan) => Some(plan.request().clone()),
-            // What stands against it may be the policy alone.
+            // Perhaps only the policy stands against it.
             None => plan::check(&text, None, context).plan.map(|plan| plan.request().clone()),
         };
-        return Ok(Prepared { checked, request, planned_at: context.now, of_request: true, names });
+        return Ok(Prepared { checked, request, planned_at: context.now, from_request: true, names });
     }
     let Reopened { plan, planned_at, mut remarks } = plan::reopen(&text, context).map_err(|findings| {
         let located = findings.iter().map(|finding| names.locate(finding)).collect();
         Failure { findings: located, ..Failure::of_findings(findings) }
     })?;
     let request = Some(plan.request().clone());
-    // The plan is carried out as it was approved, or not at all: the policy that applies now may only stand against it.
+    // The plan is carried out as it was approved or not at all. The policy that applies now may only stand against it.
     let now = policy.map(read_text).transpose()?;
     let against = now.map(|text| plan::since(&plan, plan.chunks(), &text, context)).unwrap_or_default();
     let checked = if stops(&against) {
@@ -93,21 +93,22 @@ pub(crate) fn prepare(request: &Path, policy: Option<&Path>, context: &CheckCont
     } else {
         Checked::planned(plan, remarks)
     };
-    Ok(Prepared { checked, request, planned_at, of_request: false, names })
+    Ok(Prepared { checked, request, planned_at, from_request: false, names })
 }
 
-/// A plan file is an object with a digest; a request never has one.
+/// Whether the text is a plan file: an object with a digest, which a request never has.
 pub(crate) fn is_plan_file(text: &str) -> bool {
     serde_json::from_str::<serde_json::Value>(text).is_ok_and(|value| value.get("planDigest").is_some())
 }
 
-/// A text file; `-` is standard input. Longer than [`LONGEST`] is refused before it fills the memory: a device never ends.
+/// Reads a text file; `-` is standard input. Refuses one of more than [`MAX_BYTES`] before it fills the memory: a device never
+/// ends.
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     let read = if path == Path::new("-") {
-        std::io::stdin().take(LONGEST + 1).read_to_end(&mut bytes)
+        std::io::stdin().take(MAX_BYTES + 1).read_to_end(&mut bytes)
     } else {
-        File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes))
+        File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
     };
     read.map_err(|why| Failure::unreadable(path, why))?;
     let wrong = |code: &str, what: &str, help: &str| {
@@ -115,40 +116,40 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
         let message = format!("`{name}` {what}");
         Failure::new(Exit::BadInput, &format!("file.{code}"), name, message, help)
     };
-    if bytes.len() as u64 > LONGEST {
+    if bytes.len() as u64 > MAX_BYTES {
         return Err(wrong("tooLarge", "is larger than any file that is read here", "check that it is the right file"));
     }
     let text = String::from_utf8(bytes).map_err(|_| {
         wrong("notText", "is not UTF-8 text", "save it as JSON in UTF-8; check that it is the right file")
     })?;
-    // Some editors begin a file with a mark that is no part of its text.
+    // Some editors start a file with a byte order mark, which is not part of its text.
     match text.strip_prefix('\u{feff}') {
         Some(rest) => Ok(rest.to_owned()),
         None => Ok(text),
     }
 }
 
-/// What `run` refuses, and whoever only looks is warned of.
+/// The finding that nothing says where the tenant lies: an error for `run`, a warning for commands that only look.
 pub(crate) fn tenant_unknown(severity: Severity) -> Finding {
     let message = "nothing says in which region the tenant lies, and without that nothing is deleted there";
     let help = "its address is not a Genesys Cloud host; give `--tenant-jurisdiction` or set `GENESYS_REGION`";
     Finding::new(severity, "jurisdiction.tenantUnknown", "--tenant-jurisdiction", message, help)
 }
 
-/// Whether it must be known where the tenant lies.
+/// Whether the region that the tenant lies in must be known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Need {
-    /// Something will be deleted there.
-    Tenant,
-    /// Only looking.
-    Nothing,
+pub(crate) enum TenantRegion {
+    /// It must, because something will be deleted there.
+    Required,
+    /// It need not, because nothing will be deleted.
+    Optional,
 }
 
-/// What checking has to know besides the documents. `said` is `--tenant-jurisdiction`.
-pub(crate) fn context(
+/// What checking needs to know besides the documents. `said` is `--tenant-jurisdiction`.
+pub(crate) fn check_context(
     settings: &Settings,
     said: Option<&str>,
-    need: Need,
+    need: TenantRegion,
     now: Timestamp,
 ) -> Result<CheckContext, Failure> {
     let of_host = settings.tenant.as_ref().and_then(|tenant| tenant.site.jurisdiction);
@@ -166,7 +167,7 @@ pub(crate) fn context(
         }
     }
     let known = of_host.or(said);
-    if known.is_none() && settings.tenant.is_some() && need == Need::Tenant {
+    if known.is_none() && settings.tenant.is_some() && need == TenantRegion::Required {
         return Err(Failure { exit: Exit::BadInput, findings: vec![tenant_unknown(Severity::Error)] });
     }
     Ok(CheckContext {

@@ -1,4 +1,4 @@
-//! What `--json` prints: one JSON object a line, each with its `event`.
+//! The events that `--json` prints: one JSON object on each line, each with its name in `event`.
 
 use purge_core::chunk::Chunk;
 use purge_core::finding::Finding;
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::carry::messages::Messages;
 
-/// Something wrong or worth knowing that is not part of a plan.
+/// A problem or remark that is not part of a plan.
 pub(crate) fn problem(finding: &Finding) -> String {
     line("problem", finding)
 }
@@ -20,7 +20,7 @@ pub(crate) fn plan(document: &PlanDocument) -> String {
     line("plan", document)
 }
 
-/// Which run on which tenant.
+/// Which run is carried out, and on which tenant.
 pub(crate) fn run(run_id: &str, plan_digest: &str, tenant: &str, simulated: bool, evidence: &str) -> String {
     let fields = json!({
         "runId": run_id, "planDigest": plan_digest, "tenant": tenant, "simulated": simulated, "evidence": evidence,
@@ -28,7 +28,7 @@ pub(crate) fn run(run_id: &str, plan_digest: &str, tenant: &str, simulated: bool
     line("run", &fields)
 }
 
-/// A chunk has changed. The window's fields stand beside the others, as in the plan.
+/// A chunk has changed. The members of its window stand beside the others, as in the plan.
 pub(crate) fn chunk(view: &ChunkView, simulated: bool) -> String {
     #[derive(Serialize)]
     struct Fields {
@@ -49,12 +49,12 @@ pub(crate) fn chunk(view: &ChunkView, simulated: bool) -> String {
     line("chunk", &Fields { index, total, start: window.start(), end: window.end(), simulated, rest })
 }
 
-/// So many `chunk` events were not written because nobody read them; the report has everything that they had.
+/// How many `chunk` events were left out because nothing read them. The report has everything that they contained.
 pub(crate) fn left_out(events: u64) -> String {
     line("leftOut", &json!({ "events": events }))
 }
 
-/// How the messages to the governance system went.
+/// What became of the messages to the governance system.
 pub(crate) fn webhooks(messages: &Messages) -> String {
     let Messages { delivered, pending, dead, next, undelivered: _ } = messages;
     let (due, why) = (next.as_ref().map(|next| next.due), next.as_ref().and_then(|next| next.why.as_deref()));
@@ -64,7 +64,7 @@ pub(crate) fn webhooks(messages: &Messages) -> String {
     line("webhooks", &fields)
 }
 
-/// Any event: its name first, then its fields, of which there is at least one.
+/// Any event: its name first, then its fields, of which there must be at least one.
 pub(crate) fn line(event: &str, fields: &impl Serialize) -> String {
     let fields = serde_json::to_string(fields).unwrap_or_default();
     format!("{{\"event\":{},{}", Value::from(event), fields.strip_prefix('{').unwrap_or("}"))

@@ -1,30 +1,30 @@
-//! Exit codes: the one thing that every caller reads.
+//! Exit codes, the one result that every caller reads.
 
 use std::process::ExitCode;
 
 /// How the program ends. The numbers are part of the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// Everything verified, or nothing to object to.
+    /// Everything is verified, or there is nothing to object to.
     Fine,
-    /// A defect of this program or of the machine.
+    /// A defect of this program, or the machine refused something.
     Internal,
     /// Request, policy, settings or arguments are wrong; nothing was sent.
     BadInput,
-    /// A hold, a retention rule or a guard stands against it; nothing was deleted.
+    /// A hold, a retention rule or a guard stands against the deletion; nothing was deleted.
     Blocked,
-    /// Something is left over, nobody can say, or evidence does not hold.
+    /// Something is left over, its state is unknown, or the evidence does not hold.
     Doubtful,
     /// Approval is missing or does not match.
     NotApproved,
-    /// Stopped before the end; may be tried again.
+    /// Stopped before the end. The command may be given again.
     Temporary,
-    /// What the report of a run says.
+    /// The exit code that the report of a run gives.
     Report(u8),
 }
 
 impl Exit {
-    /// The number.
+    /// The number of the exit code.
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Fine => 0,

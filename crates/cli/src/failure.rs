@@ -7,17 +7,17 @@ use purge_core::finding::{Finding, Severity};
 
 use crate::exit::Exit;
 
-/// A command's end before its result.
+/// The end of a command that has no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     /// How the program ends.
     pub(crate) exit: Exit,
-    /// Everything that is wrong, at least one thing.
+    /// Everything that is wrong; at least one finding.
     pub(crate) findings: Vec<Finding>,
 }
 
 impl Failure {
-    /// One thing that is wrong.
+    /// A failure with a single finding.
     pub(crate) fn new(
         exit: Exit,
         code: &str,
@@ -28,7 +28,7 @@ impl Failure {
         Self { exit, findings: vec![Finding::new(Severity::Error, code, pointer, message, help)] }
     }
 
-    /// A file that cannot be read although it was named.
+    /// A file that was named cannot be read.
     pub(crate) fn unreadable(path: &Path, why: impl Display) -> Self {
         Self::new(
             Exit::BadInput,
@@ -39,7 +39,7 @@ impl Failure {
         )
     }
 
-    /// A file or folder that cannot be written although it was named.
+    /// A file or folder that was named cannot be written.
     pub(crate) fn unwritable(path: &Path, why: impl Display) -> Self {
         Self::new(
             Exit::BadInput,
@@ -50,7 +50,7 @@ impl Failure {
         )
     }
 
-    /// Something that the machine refused: disk, network, memory.
+    /// The machine refused something: disk, network, memory.
     pub(crate) fn machine(doing: &str, why: impl Display) -> Self {
         Self::new(
             Exit::Internal,
@@ -61,7 +61,7 @@ impl Failure {
         )
     }
 
-    /// What the findings of a check amount to: blocked only if nothing is wrong with the text itself.
+    /// The failure for the findings of a check: blocked only if nothing is wrong with the text itself.
     pub(crate) fn of_findings(findings: Vec<Finding>) -> Self {
         let wrong = findings.iter().any(|f| f.severity == Severity::Error);
         Self { exit: if wrong { Exit::BadInput } else { Exit::Blocked }, findings }

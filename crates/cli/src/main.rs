@@ -1,7 +1,7 @@
 //! `genesys-purge`: deletes contact-centre interaction data from Genesys Cloud in bulk, provably.
 //!
-//! Every decision is core's, the loop is the driver's. Here are the terminal, the SQLite ledger, the local servers (for
-//! the console, and for the simulated tenant), and the evidence folder.
+//! Core makes every decision, and the driver runs the loop. This crate has the terminal, the SQLite ledger, the local servers (for
+//! the console and for the simulated tenant) and the evidence folder.
 
 mod approval;
 mod args;
@@ -31,21 +31,21 @@ use exit::Exit;
 fn main() -> ExitCode {
     let command = match args::Cli::try_parse() {
         Ok(cli) => cli.command,
-        Err(said) => return told(&said).into(),
+        Err(message) => return print_clap_message(&message).into(),
     };
     terminal::log::start();
     let exit = command::run(command);
     terminal::outlet::drain();
-    command::unless_lost(exit).into()
+    command::unless_output_lost(exit).into()
 }
 
-/// Help, the version, or what is wrong with the arguments.
-fn told(said: &clap::Error) -> Exit {
-    match said.print() {
-        _ if said.use_stderr() => Exit::BadInput,
+/// Prints what clap has to say: help, the version, or what is wrong with the arguments.
+fn print_clap_message(message: &clap::Error) -> Exit {
+    match message.print() {
+        _ if message.use_stderr() => Exit::BadInput,
         Ok(()) => Exit::Fine,
-        // A reader who has read enough.
+        // The reader has read enough and closed the pipe.
         Err(why) if why.kind() == ErrorKind::BrokenPipe => Exit::Fine,
-        Err(why) => command::lost(&why.to_string(), Exit::Fine),
+        Err(why) => command::output_lost(&why.to_string(), Exit::Fine),
     }
 }

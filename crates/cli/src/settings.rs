@@ -12,7 +12,7 @@ use purge_driver::{Credentials, OtherRegion, Proxy, Site};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// The settings that make a tenant real.
+/// Setting any of these means a real tenant.
 const TENANT_SETTINGS: [&str; 6] = [
     "GENESYS_BASE_URL",
     "GENESYS_REGION",
@@ -22,49 +22,49 @@ const TENANT_SETTINGS: [&str; 6] = [
     "GENESYS_CLIENT_SECRET_FILE",
 ];
 
-/// Everything that the environment says.
+/// Everything that the environment sets.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    /// The tenant; `None` is the simulated one.
+    /// The real tenant; `None` for the simulated one.
     pub(crate) tenant: Option<RealTenant>,
-    /// Who is told how chunks end.
+    /// Where to report how chunks end.
     pub(crate) webhook: Option<Webhook>,
-    /// What stands between this machine and the network.
+    /// The proxy between this machine and the network.
     pub(crate) proxy: Option<Proxy>,
     /// Jurisdiction of requests that name none.
     pub(crate) jurisdiction: Option<String>,
-    /// What a person should know about them.
+    /// What a person should know about the settings.
     pub(crate) remarks: Vec<Finding>,
 }
 
 /// A Genesys Cloud organisation, or a gateway that speaks for one.
 #[derive(Clone, Debug)]
 pub(crate) struct RealTenant {
-    /// Where it is.
+    /// Its addresses and region.
     pub(crate) site: Site,
-    /// Client id and secret.
+    /// Id and secret of the OAuth client.
     pub(crate) credentials: Credentials,
 }
 
-/// Where and how the governance system is told.
+/// Where and how to tell the governance system.
 #[derive(Clone, Debug)]
 pub(crate) struct Webhook {
     /// Address.
     pub(crate) url: Url,
-    /// Signing keys; without them messages go out unsigned.
+    /// Signing keys. Without them messages go out unsigned.
     pub(crate) secrets: Option<Secrets>,
 }
 
 impl RealTenant {
-    /// As records name it.
+    /// The tenant's name in records.
     pub(crate) fn name(&self) -> String {
         tenant_name(&self.site.api.to_string(), self.credentials.client_id())
     }
 }
 
-/// Where settings come from: the process's environment, or a table in tests.
+/// Where settings come from: the environment of the process, or a table in tests.
 pub(crate) trait Source {
-    /// The setting's text if it is set, even to nothing; `Err` if it is no text.
+    /// The setting's text if it is set, even to nothing. `Err` if it is not UTF-8.
     fn get(&self, name: &str) -> Option<Result<String, ()>>;
 }
 
@@ -79,14 +79,14 @@ impl Source for Environment {
 }
 
 impl Settings {
-    /// Reads them all and names everything that is wrong.
+    /// Reads all settings and names everything that is wrong with them.
     pub(crate) fn read(source: &impl Source) -> Result<Self, Failure> {
         let mut reader = Reader { source, findings: Vec::new() };
         let tenant = reader.tenant();
         let (webhook, remarks) = reader.webhook();
         let proxy = reader.proxy();
         if tenant.is_some() || webhook.is_some() {
-            reader.authorities();
+            reader.check_authorities();
         }
         let jurisdiction = reader.jurisdiction();
         if reader.findings.is_empty() {
@@ -97,7 +97,7 @@ impl Settings {
     }
 }
 
-/// Collects what is wrong while it reads.
+/// Reads settings one by one and collects what is wrong.
 struct Reader<'a, S> {
     source: &'a S,
     findings: Vec<Finding>,
@@ -109,7 +109,7 @@ impl<S: Source> Reader<'_, S> {
         self.findings.push(Finding::new(Severity::Error, &format!("settings.{code}"), pointer, message, help));
     }
 
-    /// A setting that says something; one that is set to nothing is a problem, since it was probably meant to say something.
+    /// The text of a setting. An empty one is a problem, because it was probably meant to have a value.
     fn text(&mut self, name: &str) -> Option<String> {
         match self.source.get(name)? {
             Ok(text) if text.trim().is_empty() => {
@@ -124,8 +124,8 @@ impl<S: Source> Reader<'_, S> {
         }
     }
 
-    /// Whoever names authorities to trust means those: where there is none, the program's own list would be trusted instead, in silence.
-    fn authorities(&mut self) {
+    /// Checks that the authorities in `SSL_CERT_FILE` can be read. Otherwise the program would silently trust its own list instead.
+    fn check_authorities(&mut self) {
         let name = "SSL_CERT_FILE";
         let Some(path) = self.text(name) else { return };
         let help = "name a file of PEM certificates that you may read, or unset it";
@@ -136,7 +136,7 @@ impl<S: Source> Reader<'_, S> {
         }
     }
 
-    /// A secret that stands in the setting itself or in the file that `{name}_FILE` names.
+    /// A secret, from the setting itself or from the file that `{name}_FILE` names.
     fn secret(&mut self, name: &str) -> Option<String> {
         let file_setting = format!("{name}_FILE");
         let direct = self.text(name);
@@ -169,7 +169,7 @@ impl<S: Source> Reader<'_, S> {
         match url::base_url(&text) {
             Ok(address) => Some(address),
             Err(why) => {
-                // The text itself is not repeated: it may hold credentials.
+                // The message does not repeat the text, which may contain credentials.
                 self.problem(
                     name,
                     "address",
@@ -194,7 +194,7 @@ impl<S: Source> Reader<'_, S> {
         self.check_login_text("GENESYS_CLIENT_ID", id.as_deref());
         self.check_login_text("GENESYS_CLIENT_SECRET", secret.as_deref());
         if self.findings.len() == before {
-            self.complete(base.is_some() || region.is_some(), id.is_some(), secret.is_some());
+            self.require_complete(base.is_some() || region.is_some(), id.is_some(), secret.is_some());
         }
         let site = self.site(base, region, login)?;
         Some(RealTenant { site, credentials: Credentials::new(id?, secret?) })
@@ -210,7 +210,8 @@ impl<S: Source> Reader<'_, S> {
         found
     }
 
-    /// Control characters would end up in a header; a colon in the id would move the border to the secret (RFC 7617).
+    /// Refuses control characters, which would get into a header, and a colon in the id, which would move the border to the secret
+    /// (RFC 7617).
     fn check_login_text(&mut self, name: &str, text: Option<&str>) {
         let bad = |c: char| !c.is_ascii_graphic() || (name == "GENESYS_CLIENT_ID" && c == ':');
         if text.is_some_and(|text| text.contains(bad)) {
@@ -219,8 +220,8 @@ impl<S: Source> Reader<'_, S> {
         }
     }
 
-    /// Half a tenant is never taken for no tenant: somebody meant a real one.
-    fn complete(&mut self, address: bool, id: bool, secret: bool) {
+    /// Requires all parts of a tenant. Half a tenant never counts as none, because a real one was meant.
+    fn require_complete(&mut self, address: bool, id: bool, secret: bool) {
         let parts = [
             (address, "GENESYS_BASE_URL", "the address: `GENESYS_REGION` or `GENESYS_BASE_URL`"),
             (id, "GENESYS_CLIENT_ID", "`GENESYS_CLIENT_ID`"),
@@ -286,16 +287,17 @@ impl<S: Source> Reader<'_, S> {
         (address.map(|url| Webhook { url, secrets }), remarks)
     }
 
-    /// As curl reads them: in small letters first; set to nothing is not set. They are the machine's settings more than ours.
+    /// The proxy, read as curl does: the lower-case name comes first, and empty means not set. These settings belong to the machine
+    /// more than to this program, so an empty one is no problem here.
     fn proxy(&mut self) -> Option<Proxy> {
-        let said = |name: &str| {
+        let either_case = |name: &str| {
             let either = [name.to_ascii_lowercase(), name.to_owned()];
             let (name, text) = either.into_iter().find_map(|name| self.source.get(&name).map(|text| (name, text)))?;
             let text = text.unwrap_or_default();
             (!text.trim().is_empty()).then(|| (name, text.trim().to_owned()))
         };
-        let (name, address) = said("HTTPS_PROXY")?;
-        let except = said("NO_PROXY").map(|(_, text)| text).unwrap_or_default();
+        let (name, address) = either_case("HTTPS_PROXY")?;
+        let except = either_case("NO_PROXY").map(|(_, text)| text).unwrap_or_default();
         match Proxy::new(&address, &except) {
             Ok(proxy) => Some(proxy),
             Err(why) => {
@@ -320,7 +322,7 @@ impl<S: Source> Reader<'_, S> {
     }
 }
 
-/// Whoever named another is told which there are.
+/// Lists the regions, for the help of a finding about another name.
 pub(crate) fn one_of_the_regions() -> String {
     let names: Vec<&str> = REGIONS.iter().map(|r| r.name).collect();
     format!("one of {}", names.join(", "))

@@ -1,17 +1,17 @@
-//! Waiting for one's turn at a file's lock, but not for ever: whoever holds it may have stopped, and an operating system tells nobody.
+//! Waits for a file's lock, but not for ever: its holder may be suspended, and the operating system does not say so.
 
 use std::fs::{File, TryLockError};
 use std::io;
 use std::time::{Duration, Instant};
 
-/// Between two looks.
+/// Time between two tries.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Locks the file as soon as nobody else has it, until it is closed.
+/// Locks the file, until it is closed, as soon as no other process holds it.
 ///
 /// # Errors
-/// When another process has had it for that long, or it cannot be locked at all.
-pub(crate) fn take(file: &File, limit: Duration) -> io::Result<()> {
+/// If another process has held the lock for all of `limit`, or the file cannot be locked at all.
+pub(crate) fn lock(file: &File, limit: Duration) -> io::Result<()> {
     let begun = Instant::now();
     loop {
         match file.try_lock() {
@@ -35,14 +35,14 @@ mod tests {
         let folder = tempfile::TempDir::new().unwrap();
         let open = || File::create(folder.path().join("lock")).unwrap();
         let (one, other) = (open(), open());
-        take(&one, Duration::ZERO).unwrap();
-        let refused = take(&other, Duration::from_millis(50)).unwrap_err();
+        lock(&one, Duration::ZERO).unwrap();
+        let refused = lock(&other, Duration::from_millis(50)).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::TimedOut);
         let let_go = std::thread::spawn(move || {
             std::thread::sleep(LOOK * 3);
             drop(one);
         });
-        take(&other, Duration::from_secs(60)).unwrap();
+        lock(&other, Duration::from_secs(60)).unwrap();
         let_go.join().unwrap();
     }
 }

@@ -1,26 +1,27 @@
-//! Files that are there whole or not at all.
+//! Writes files that appear whole or not at all.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Writes the file beside its place, makes it durable, and puts it there in one move.
+/// Writes a temporary file beside `path`, makes it durable, and renames it to `path`.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = beside(path);
-    let written = File::create(&beside).and_then(|mut file| {
+    let temporary = temporary_path(path);
+    let written = File::create(&temporary).and_then(|mut file| {
         file.write_all(bytes)?;
         file.sync_all()
     });
-    let moved = written.and_then(|()| fs::rename(&beside, path));
+    let moved = written.and_then(|()| fs::rename(&temporary, path));
     if moved.is_err() {
-        // The first error is the one to tell.
-        let _ = fs::remove_file(&beside);
+        // Ignored, because the first error is the one to report.
+        let _ = fs::remove_file(&temporary);
     }
     moved
 }
 
-/// A name in the same folder that nobody else uses: a file can only be moved within its file system.
-fn beside(path: &Path) -> PathBuf {
+/// A name in the same folder that no other process uses. It must be the same folder because a file can only be renamed within its
+/// file system.
+fn temporary_path(path: &Path) -> PathBuf {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     path.with_file_name(format!(".{name}.{}.new", std::process::id()))
 }

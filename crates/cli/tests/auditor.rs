@@ -1,4 +1,4 @@
-//! Evidence can be checked without this program: by what `EVIDENCE.md` says, with nothing but Python.
+//! Evidence can be checked without this program, following `EVIDENCE.md`, with nothing but Python.
 
 #![cfg(test)]
 
@@ -12,22 +12,22 @@ use common::{Bench, request};
 use purge_core::json::{canonical, digest};
 use serde_json::{Value, json};
 
-/// The program in the document.
-fn program() -> String {
+/// The Python program in the document.
+fn auditor_program() -> String {
     let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../../EVIDENCE.md");
     let document = fs::read_to_string(document).unwrap();
     let (_, rest) = document.split_once("```python\n").unwrap();
     rest.split_once("```").unwrap().0.to_owned()
 }
 
-/// Whether it finds that the folder holds, and what it says.
-fn audited(folder: &Path) -> (bool, String) {
-    let ran = Command::new("python3").arg("-c").arg(program()).arg(folder).output().unwrap();
+/// Whether that program accepts the folder, and what it prints.
+fn run_auditor(folder: &Path) -> (bool, String) {
+    let ran = Command::new("python3").arg("-c").arg(auditor_program()).arg(folder).output().unwrap();
     (ran.status.success(), String::from_utf8(ran.stdout).unwrap() + &String::from_utf8(ran.stderr).unwrap())
 }
 
-/// Changes a file, and everything above it that has its hash.
-fn renewed(folder: &Path, name: &str, change: impl Fn(String) -> String) {
+/// Changes a file, and the hashes of it in the manifest.
+fn change_and_rehash(folder: &Path, name: &str, change: impl Fn(String) -> String) {
     let path = folder.join(name);
     let after = change(fs::read_to_string(&path).unwrap());
     fs::write(&path, &after).unwrap();
@@ -37,8 +37,8 @@ fn renewed(folder: &Path, name: &str, change: impl Fn(String) -> String) {
     fs::write(manifest, value.to_string()).unwrap();
 }
 
-/// A log whose records are changed, each under a hash that fits, and the heads that go with it.
-fn resealed(folder: &Path, change: impl Fn(&mut Value), write: impl Fn(&Value) -> String) {
+/// Changes the records of a log and gives them fitting hashes. Returns the heads that go with it, too.
+fn change_and_reseal_log(folder: &Path, change: impl Fn(&mut Value), write: impl Fn(&Value) -> String) {
     let path = folder.join("manifest.json");
     let mut manifest: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
     let mut heads = serde_json::Map::new();
@@ -51,7 +51,7 @@ fn resealed(folder: &Path, change: impl Fn(&mut Value), write: impl Fn(&Value) -
             record["prev"] = before["hash"].clone();
         }
         record.as_object_mut().unwrap().remove("hash");
-        // Over the bytes as they are written, as somebody would do it who wants them to pass.
+        // Hashed over the bytes as they are written, as a forger would.
         let hash = digest(write(&record).as_bytes());
         record["hash"] = json!(hash);
         log += &(write(&record) + "\n");
@@ -68,7 +68,7 @@ fn compact(record: &Value) -> String {
 }
 
 /// Changes the text of the manifest.
-fn relisted(folder: &Path, change: impl Fn(String) -> String) {
+fn change_manifest_text(folder: &Path, change: impl Fn(String) -> String) {
     let path = folder.join("manifest.json");
     let before = fs::read_to_string(&path).unwrap();
     let after = change(before.clone());
@@ -76,7 +76,7 @@ fn relisted(folder: &Path, change: impl Fn(String) -> String) {
     fs::write(path, after).unwrap();
 }
 
-/// The log with its last record saying something else, under a hash that fits.
+/// The log with a different last record, under a hash that fits.
 fn with_another_end(log: &str) -> String {
     let mut lines: Vec<String> = log.lines().map(str::to_owned).collect();
     let mut last: Value = serde_json::from_str(&lines.pop().unwrap()).unwrap();
@@ -93,9 +93,9 @@ fn send_something_else(record: &mut Value) {
     }
 }
 
-/// Takes a file out of the list.
-fn without(folder: &Path, name: &str) {
-    relisted(folder, |text| {
+/// Removes a file from the list of the manifest.
+fn unlist_file(folder: &Path, name: &str) {
+    change_manifest_text(folder, |text| {
         let mut manifest: Value = serde_json::from_str(&text).unwrap();
         manifest["files"].as_object_mut().unwrap().remove(name).unwrap();
         manifest.to_string()
@@ -124,7 +124,7 @@ fn the_program_knows_what_is_sent() {
         let bench = Bench::new();
         bench.file("request.json", &asked);
         bench.run(&["run", "request.json"]).exits(0);
-        let (holds, said) = audited(&bench.evidence());
+        let (holds, said) = run_auditor(&bench.evidence());
         assert!(holds, "{asked}: {said}");
     }
 }
@@ -139,7 +139,7 @@ fn the_program_in_the_document_checks_evidence() {
         json!({ "id": "Doe v. Röe", "range": { "start": "2023-02-05T00:00:00.5Z", "end": "2023-02-06T00:00:00Z" } });
     bench.file("policy.json", &json!({ "version": 1, "holds": [hold] }));
     bench.run(&["plan", "request.json", "--policy", "policy.json", "--out", "plan.json"]).exits(0);
-    // A hold has come since that concerns nothing of it.
+    // Since then a hold has come that concerns none of the chunks.
     let later =
         json!({ "id": "Röe v. Doe", "range": { "start": "2024-02-05T00:00:00Z", "end": "2024-02-06T00:00:00Z" } });
     bench.file("later.json", &json!({ "version": 1, "holds": [hold, later] }));
@@ -147,7 +147,7 @@ fn the_program_in_the_document_checks_evidence() {
     let evidence = bench.evidence();
     let kept = fs::read_to_string(evidence.join("policies.jsonl")).unwrap();
     assert!(kept.lines().count() == 1 && kept.contains("Röe v. Doe"), "{kept}");
-    let (holds, said) = audited(&evidence);
+    let (holds, said) = run_auditor(&evidence);
     assert!(holds && said.contains("chunk 1: verified, ") && said.contains("all holds"), "{said}");
     let manifest = digest(&fs::read(evidence.join("manifest.json")).unwrap());
     assert!(said.contains(&manifest), "{said}");
@@ -155,53 +155,65 @@ fn the_program_in_the_document_checks_evidence() {
     type Change = &'static dyn Fn(&Path);
     let table: [(Change, &str); 23] = [
         (&|f| fs::write(f.join("report.json"), "{}").unwrap(), "report.json is not the file"),
-        (&|f| renewed(f, "audit.jsonl", |log| log.replacen("us-east-1", "us-east-2", 1)), "was changed"),
-        (&|f| renewed(f, "audit.jsonl", |log| with_another_end(&log)), "do not end where"),
+        (&|f| change_and_rehash(f, "audit.jsonl", |log| log.replacen("us-east-1", "us-east-2", 1)), "was changed"),
+        (&|f| change_and_rehash(f, "audit.jsonl", |log| with_another_end(&log)), "do not end where"),
         (
-            &|f| renewed(f, "audit.jsonl", |log| log.lines().skip(1).map(|l| format!("{l}\n")).collect()),
+            &|f| change_and_rehash(f, "audit.jsonl", |log| log.lines().skip(1).map(|l| format!("{l}\n")).collect()),
             "does not go on at 0",
         ),
-        (&|f| renewed(f, "plan.json", |plan| plan.replacen("Doe", "Roe", 1)), "not those of the plan"),
+        (&|f| change_and_rehash(f, "plan.json", |plan| plan.replacen("Doe", "Roe", 1)), "not those of the plan"),
         (
-            &|f| renewed(f, "plan.json", |plan| plan.replacen("\"reason\": \"", "\"reason\": \"no ", 1)),
+            &|f| change_and_rehash(f, "plan.json", |plan| plan.replacen("\"reason\": \"", "\"reason\": \"no ", 1)),
             "not those of the plan",
         ),
-        // What only one of the two once refused.
+        // Cases that once only one of the two checks refused.
         (
-            &|f| resealed(f, |_| {}, |record| compact(record).replacen(":1,", ": 1,", 1)),
+            &|f| change_and_reseal_log(f, |_| {}, |record| compact(record).replacen(":1,", ": 1,", 1)),
             "not a record as it is written",
         ),
-        (&|f| resealed(f, |_| {}, |record| compact(record) + "\r"), "not a record as it is written"),
+        (&|f| change_and_reseal_log(f, |_| {}, |record| compact(record) + "\r"), "not a record as it is written"),
         (
-            &|f| resealed(f, |_| {}, |record| compact(record).replacen("data_", "data\\u005f", 1)),
+            &|f| change_and_reseal_log(f, |_| {}, |record| compact(record).replacen("data_", "data\\u005f", 1)),
             "not a record as it is",
         ),
-        (&|f| resealed(f, |record| record["v"] = json!(7), compact), "not a record as it is written"),
-        (&|f| resealed(f, |record| record["run_id"] = json!("run-0"), compact), "of another run or plan"),
-        (&|f| resealed(f, |record| record["plan_digest"] = json!("sha256:0"), compact), "of another run or plan"),
-        (&|f| resealed(f, send_something_else, compact), "sent something else"),
-        (&|f| renewed(f, "audit.jsonl", |log| log.trim_end().to_owned()), "ends within a line"),
-        (&|f| renewed(f, "plan.json", |plan| format!("\u{feff}{plan}")), "BOM"),
-        (&|f| renewed(f, "plan.json", |plan| plan.replacen(":00:00.000Z", ":00:00Z", 1)), "not those of the plan"),
-        (&|f| relisted(f, |text| text.replacen("\"1\":", "\"+1\":", 1)), "do not end where"),
+        (&|f| change_and_reseal_log(f, |record| record["v"] = json!(7), compact), "not a record as it is written"),
+        (&|f| change_and_reseal_log(f, |record| record["run_id"] = json!("run-0"), compact), "of another run or plan"),
+        (
+            &|f| change_and_reseal_log(f, |record| record["plan_digest"] = json!("sha256:0"), compact),
+            "of another run or plan",
+        ),
+        (&|f| change_and_reseal_log(f, send_something_else, compact), "sent something else"),
+        (&|f| change_and_rehash(f, "audit.jsonl", |log| log.trim_end().to_owned()), "ends within a line"),
+        (&|f| change_and_rehash(f, "plan.json", |plan| format!("\u{feff}{plan}")), "BOM"),
+        (
+            &|f| change_and_rehash(f, "plan.json", |plan| plan.replacen(":00:00.000Z", ":00:00Z", 1)),
+            "not those of the plan",
+        ),
+        (&|f| change_manifest_text(f, |text| text.replacen("\"1\":", "\"+1\":", 1)), "do not end where"),
         (
             &|f| {
-                relisted(f, |text| {
+                change_manifest_text(f, |text| {
                     text.replacen("\"plan.json\":", "\"manifest.json\": \"sha256:0\", \"plan.json\":", 1)
                 });
             },
             "does not list",
         ),
-        (&|f| relisted(f, |text| text.replacen("\"tenant\":", "\"tenant\": \"x\", \"tenant\":", 1)), "there twice"),
-        (&|f| without(f, "webhooks.jsonl"), "does not list"),
-        (&|f| renewed(f, "policies.jsonl", |_| String::new()), "not those that records name"),
-        (&|f| renewed(f, "policies.jsonl", |text| text.replacen("Doe", "Roe", 1)), "not those that records name"),
-        (&|f| renewed(f, "policies.jsonl", |text| text.repeat(2)), "not those that records name"),
+        (
+            &|f| change_manifest_text(f, |text| text.replacen("\"tenant\":", "\"tenant\": \"x\", \"tenant\":", 1)),
+            "there twice",
+        ),
+        (&|f| unlist_file(f, "webhooks.jsonl"), "does not list"),
+        (&|f| change_and_rehash(f, "policies.jsonl", |_| String::new()), "not those that records name"),
+        (
+            &|f| change_and_rehash(f, "policies.jsonl", |text| text.replacen("Doe", "Roe", 1)),
+            "not those that records name",
+        ),
+        (&|f| change_and_rehash(f, "policies.jsonl", |text| text.repeat(2)), "not those that records name"),
     ];
     for (change, says) in table {
-        let copy = bench.copied(&evidence);
+        let copy = bench.copy_of(&evidence);
         change(&copy);
-        let (holds, said) = audited(&copy);
+        let (holds, said) = run_auditor(&copy);
         assert!(!holds && said.contains(says), "{says}: {said}");
         let folder = copy.to_str().unwrap().to_owned();
         bench.run(&["verify", &folder]).exits(5);

@@ -1,4 +1,4 @@
-//! What stands between an approval and a deletion at every way in, and what must not be said on the way out.
+//! What stands between an approval and a deletion at every way in, and what must not be printed on the way out.
 
 #![cfg(test)]
 
@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 use common::{Bench, Ran, request};
 use serde_json::{Value, json};
 
-/// Holds ten days from the first of January 2023 on, or of February.
+/// A hold on ten days from the first of January 2023, or of February.
 fn hold(month: u32) -> Value {
     let range = json!({ "start": format!("2023-0{month}-01T00:00:00Z"), "end": format!("2023-0{month}-11T00:00:00Z") });
     json!({ "version": 1, "holds": [{ "id": "case-7", "range": range }] })
 }
 
-/// The second submit is refused.
-fn refusing(bench: &Bench, seconds: u32) -> String {
+/// A scenario file in which the second submit is refused.
+fn scenario_refusing_second_submit(bench: &Bench, seconds: u32) -> String {
     let scenario = json!({
         "dataDeletion": { "processingSeconds": seconds },
         "faults": [{ "on": "submit", "nth": [2], "do": { "kind": "error", "status": 400 } }],
@@ -30,14 +30,14 @@ fn status(bench: &Bench) -> Value {
     bench.run(&["status", "--json"]).exits(0).events()[0].clone()
 }
 
-/// The chunks of the only run that ended so.
-fn ended(bench: &Bench, outcome: &str) -> Vec<String> {
+/// The chunks of the only run that ended with that outcome.
+fn chunks_ended(bench: &Bench, outcome: &str) -> Vec<String> {
     let run = status(bench)["runId"].as_str().unwrap().to_owned();
     let events = bench.run(&["status", &run, "--json"]).exits(0).events();
     events.iter().filter(|e| e["outcome"] == outcome).map(|e| e["index"].to_string()).collect()
 }
 
-/// Whoever approves a plan is told what its record types do not say.
+/// The approver of a plan is told what its record types do not say.
 #[test]
 fn a_plan_says_whether_screen_recordings_go_along() {
     let bench = Bench::new();
@@ -57,7 +57,7 @@ fn a_plan_says_whether_screen_recordings_go_along() {
     assert!(!shown("dataDeletion", json!(["conversation"])).contains("screen recordings"));
 }
 
-/// What the last attempt deleted is not what was deleted.
+/// The numbers of the last attempt alone are not those of the chunk.
 #[test]
 fn the_status_of_a_run_that_was_tried_again_says_what_its_report_says() {
     let bench = Bench::new();
@@ -102,7 +102,7 @@ fn a_plan_file_meets_the_policy_that_applies_when_it_is_carried_out() {
     let ran = bench.run(&["run", "plan.json", "--policy", "unrelated.json", "--json"]).exits(0);
     assert_eq!(ran.report()["outcome"], "verified");
     assert!(!ran.stdout.contains("policy.notInForce"), "{}", ran.stdout);
-    // Whoever names none is told what that means.
+    // Without `--policy`, the user is told what that means.
     let ran = bench.run(&["run", "plan.json"]).exits(0);
     assert!(ran.stderr.contains("warning[policy.notInForce]"), "{}", ran.stderr);
 }
@@ -111,12 +111,12 @@ fn a_plan_file_meets_the_policy_that_applies_when_it_is_carried_out() {
 fn a_retry_meets_the_policy_that_applies_now() {
     let bench = Bench::new();
     bench.file("request.json", &request(2));
-    let scenario = refusing(&bench, 0);
+    let scenario = scenario_refusing_second_submit(&bench, 0);
     bench.file("made.json", &json!({ "version": 1 }));
     let args = ["run", "request.json", "--policy", "made.json", "--concurrency", "1", "--scenario", &scenario];
     let ran = bench.run(&args).exits(4);
     assert!(ran.stderr.contains(" --policy made.json` tries these chunks again"), "{}", ran.stderr);
-    let rejected = ended(&bench, "rejected");
+    let rejected = chunks_ended(&bench, "rejected");
     assert_eq!(rejected, ["2"]);
     let submitted = bench.submits().len();
     let held = json!({ "start": "2023-01-15T00:00:00Z", "end": "2023-01-16T00:00:00Z" });
@@ -129,7 +129,7 @@ fn a_retry_meets_the_policy_that_applies_now() {
         refused.stderr
     );
     assert_eq!(bench.submits().len(), submitted);
-    // What has been deleted already is no obstacle.
+    // Holds on what has been deleted already are no obstacle.
     let again = bench.run(&["retry", "run-", "--policy", "past.json"]).exits(0);
     assert!(!again.stderr.contains("policy.notInForce"), "{}", again.stderr);
     assert_eq!(bench.submits().len(), submitted + 1);
@@ -146,7 +146,7 @@ fn a_retry_meets_the_policy_that_applies_now() {
 fn a_retry_of_one_chunk_takes_the_cancellation_of_the_others_not_back() {
     let bench = Bench::new();
     bench.file("request.json", &request(8));
-    let scenario = refusing(&bench, 2);
+    let scenario = scenario_refusing_second_submit(&bench, 2);
     let args = ["run", "request.json", "--concurrency", "3", "--scenario", &scenario];
     let mut child = bench.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let began = Instant::now();
@@ -154,7 +154,7 @@ fn a_retry_of_one_chunk_takes_the_cancellation_of_the_others_not_back() {
         assert!(began.elapsed() < Duration::from_secs(60), "no chunk is rejected");
         std::thread::sleep(Duration::from_millis(50));
         let known = bench.run(&["status", "--json"]).stdout;
-        if let Some(chunk) = (!known.is_empty()).then(|| ended(&bench, "rejected").pop()).flatten() {
+        if let Some(chunk) = (!known.is_empty()).then(|| chunks_ended(&bench, "rejected").pop()).flatten() {
             break chunk;
         }
     };
@@ -169,14 +169,14 @@ fn a_retry_of_one_chunk_takes_the_cancellation_of_the_others_not_back() {
     assert!(status(&bench)["cancelAsked"].is_string(), "nobody took it back");
     assert_eq!(bench.submits().len(), submitted);
 
-    // The run's command ends the others; then the one chunk is submitted again, and no other.
+    // The run's own command ends the others. Then only that one chunk is submitted again.
     bench.run(&args);
-    let cancelled = ended(&bench, "cancelled");
+    let cancelled = chunks_ended(&bench, "cancelled");
     assert!(!cancelled.is_empty());
     assert_eq!((bench.submits().len(), &status(&bench)["open"]), (submitted, &json!(0)));
     bench.run(&["retry", "run-", "--chunk", &rejected]);
-    assert_eq!((bench.submits().len(), ended(&bench, "cancelled")), (submitted + 1, cancelled));
-    assert!(ended(&bench, "verified").contains(&rejected));
+    assert_eq!((bench.submits().len(), chunks_ended(&bench, "cancelled")), (submitted + 1, cancelled));
+    assert!(chunks_ended(&bench, "verified").contains(&rejected));
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn an_approver_who_cannot_be_read_is_none() {
 #[test]
 fn the_address_of_a_webhook_is_not_said() {
     let bench = Bench::new();
-    // A port on which nobody listens.
+    // A port on which nothing listens.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     bench.file("request.json", &request(1));
     let run = |address: &str| {

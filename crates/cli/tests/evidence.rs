@@ -9,7 +9,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::Stdio;
 
-use common::{Bench, Ran, Server, at, begun, request, signal};
+use common::{Bench, Ran, Server, at, request, signal, start_until};
 use purge_core::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -51,20 +51,25 @@ fn every_file_and_every_claim_is_checked() {
         ),
         (
             "the end of the log",
-            &|f| renewed(f, "audit.jsonl", |t| t.trim_end().to_owned()),
+            &|f| change_and_rehash(f, "audit.jsonl", |t| t.trim_end().to_owned()),
             "chains",
             "`audit.jsonl` ends within a line",
         ),
         (
             "how a date is written",
-            &|f| renewed(f, "plan.json", |t| t.replacen(":00:00.000Z", ":00:00Z", 1)),
+            &|f| change_and_rehash(f, "plan.json", |t| t.replacen(":00:00.000Z", ":00:00Z", 1)),
             "plan",
             "`plan.json` is not as it was written: `/request/range/start`",
         ),
-        ("the limits", &|f| renewed(f, "plan.json", |t| without_limits(&t)), "plan", "`/policy/limits` is missing"),
+        (
+            "the limits",
+            &|f| change_and_rehash(f, "plan.json", |t| without_limits(&t)),
+            "plan",
+            "`/policy/limits` is missing",
+        ),
         (
             "the manifest in its own list",
-            &|f| listed(f, |files| drop(files.insert("manifest.json".to_owned(), "sha256:00".into()))),
+            &|f| change_listed_files(f, |files| drop(files.insert("manifest.json".to_owned(), "sha256:00".into()))),
             "files",
             "the manifest lists `manifest.json`",
         ),
@@ -82,38 +87,42 @@ fn every_file_and_every_claim_is_checked() {
         ),
         (
             "the time of the approval",
-            &|f| changed(f, "approvedAt", |_| "2999-01-01T00:00:00.000Z".to_owned()),
+            &|f| change_approval(f, "approvedAt", |_| "2999-01-01T00:00:00.000Z".to_owned()),
             "approval",
             "approved by `records@example.com` at 20",
         ),
         (
             "the day of the plan",
-            &|f| renewed(f, "plan.json", |t| t.replacen("\"plannedAt\": \"2", "\"plannedAt\": \"3", 1)),
+            &|f| change_and_rehash(f, "plan.json", |t| t.replacen("\"plannedAt\": \"2", "\"plannedAt\": \"3", 1)),
             "plan",
             "made after it was approved",
         ),
         (
             "a message and its hash",
-            &|f| renewed(f, "webhooks.jsonl", |t| t.replacen("verified", "held", 1)),
+            &|f| change_and_rehash(f, "webhooks.jsonl", |t| t.replacen("verified", "held", 1)),
             "webhooks",
             "line 1 of `webhooks.jsonl` does not say what the records say",
         ),
         (
             "a message twice",
-            &|f| renewed(f, "webhooks.jsonl", |t| t.clone() + t.lines().next().unwrap() + "\n"),
+            &|f| change_and_rehash(f, "webhooks.jsonl", |t| t.clone() + t.lines().next().unwrap() + "\n"),
             "webhooks",
             "has been there before",
         ),
         (
             "the readme and its hash",
-            &|f| renewed(f, "README.txt", |t| t.replacen("verified", "held", 1)),
+            &|f| change_and_rehash(f, "README.txt", |t| t.replacen("verified", "held", 1)),
             "readme",
             "README",
         ),
         ("the readme", &|f| edit(f, "README.txt", |t| t + "x"), "files", "README.txt"),
         (
             "a member of the report twice, and its hash",
-            &|f| renewed(f, "report.json", |t| t.replacen("\"outcome\"", "\"outcome\": \"held\", \"outcome\"", 1)),
+            &|f| {
+                change_and_rehash(f, "report.json", |t| {
+                    t.replacen("\"outcome\"", "\"outcome\": \"held\", \"outcome\"", 1)
+                });
+            },
             "report",
             "`outcome` is repeated",
         ),
@@ -128,7 +137,7 @@ fn every_file_and_every_claim_is_checked() {
         ),
         (
             "a message of somebody else's",
-            &|f| renewed(f, "webhooks.jsonl", |t| t.replacen("{\"id\":\"msg_", "{\"id\":\"msg_0", 1)),
+            &|f| change_and_rehash(f, "webhooks.jsonl", |t| t.replacen("{\"id\":\"msg_", "{\"id\":\"msg_0", 1)),
             "webhooks",
             "line 1 of `webhooks.jsonl` does not say what the records say",
         ),
@@ -146,20 +155,20 @@ fn every_file_and_every_claim_is_checked() {
             "a file and its line in the list",
             &|f| {
                 fs::remove_file(f.join("report.json")).unwrap();
-                listed(f, |files| drop(files.remove("report.json")));
+                change_listed_files(f, |files| drop(files.remove("report.json")));
             },
             "files",
             "`report.json` is missing",
         ),
         (
             "a line in the list",
-            &|f| listed(f, |files| drop(files.remove("report.json"))),
+            &|f| change_listed_files(f, |files| drop(files.remove("report.json"))),
             "files",
             "`report.json` is not listed in the manifest",
         ),
         (
             "a line too many in the list",
-            &|f| listed(f, |files| drop(files.insert("note.txt".to_owned(), "sha256:00".into()))),
+            &|f| change_listed_files(f, |files| drop(files.insert("note.txt".to_owned(), "sha256:00".into()))),
             "files",
             "the manifest lists `note.txt`",
         ),
@@ -173,8 +182,8 @@ fn every_file_and_every_claim_is_checked() {
         ("a whole file", &|f| fs::remove_file(f.join("webhooks.jsonl")).unwrap(), "files", "webhooks.jsonl"),
     ];
     for (what, change, check, says) in table {
-        let copy = bench.copied(&evidence);
-        // What a desktop leaves in a folder that somebody looks at says nothing.
+        let copy = bench.copy_of(&evidence);
+        // Files that a desktop leaves in a folder do not matter.
         fs::write(copy.join(".DS_Store"), "x").unwrap();
         bench.run(&["verify", "copy"]).exits(0);
         change(&copy);
@@ -195,8 +204,8 @@ fn edit(folder: &Path, name: &str, change: impl Fn(String) -> String) {
     fs::write(folder.join(name), after).unwrap();
 }
 
-/// Changes the file and gives the manifest its new hash, as whoever wants to deceive would.
-fn renewed(folder: &Path, name: &str, change: impl Fn(String) -> String) {
+/// Changes the file and gives the manifest its new hash, as a forger would.
+fn change_and_rehash(folder: &Path, name: &str, change: impl Fn(String) -> String) {
     edit(folder, name, change);
     let hash = purge_core::json::digest(&fs::read(folder.join(name)).unwrap());
     edit(folder, "manifest.json", |text| {
@@ -206,8 +215,8 @@ fn renewed(folder: &Path, name: &str, change: impl Fn(String) -> String) {
     });
 }
 
-/// Changes which files the manifest lists.
-fn listed(folder: &Path, change: impl Fn(&mut serde_json::Map<String, Value>)) {
+/// Changes the list of files in the manifest.
+fn change_listed_files(folder: &Path, change: impl Fn(&mut serde_json::Map<String, Value>)) {
     edit(folder, "manifest.json", |text| {
         let mut manifest: Value = serde_json::from_str(&text).unwrap();
         change(manifest["files"].as_object_mut().unwrap());
@@ -216,7 +225,7 @@ fn listed(folder: &Path, change: impl Fn(&mut serde_json::Map<String, Value>)) {
 }
 
 /// Changes a field of the approval in the manifest.
-fn changed(folder: &Path, field: &str, change: impl Fn(&str) -> String) {
+fn change_approval(folder: &Path, field: &str, change: impl Fn(&str) -> String) {
     edit(folder, "manifest.json", |text| {
         let mut manifest: Value = serde_json::from_str(&text).unwrap();
         let value = &mut manifest["approval"][field];
@@ -236,19 +245,19 @@ fn cut_last(text: &str) -> String {
     lines[..lines.len() - 1].join("\n") + "\n"
 }
 
-/// What is for people's eyes and for scrapers another version may have worded otherwise; whatever proves something has to hold all the same.
+/// Another version may word differently what is only read by people or scraped. Whatever proves something must hold all the same.
 #[test]
 fn evidence_that_another_version_wrote_is_not_broken_by_its_wording() {
     let bench = Bench::new();
     bench.file("request.json", &request(2));
     bench.run(&["run", "request.json"]).exits(0);
-    let copy = bench.copied(&bench.evidence());
+    let copy = bench.copy_of(&bench.evidence());
     let verify =
         |code| bench.run(&["verify", copy.to_str().unwrap()]).exits(code).stdout.replace("\n                   ", " ");
     let ours = concat!("genesys-purge/", env!("CARGO_PKG_VERSION"));
     assert!(fs::read_to_string(copy.join("audit.jsonl")).unwrap().contains(&format!("\"program\":\"{ours}\"")));
-    renewed(&copy, "README.txt", |text| text.replacen("Evidence of", "The evidence of", 1));
-    renewed(&copy, "metrics.prom", |text| text.replacen("# HELP", "# HELP of", 1));
+    change_and_rehash(&copy, "README.txt", |text| text.replacen("Evidence of", "The evidence of", 1));
+    change_and_rehash(&copy, "metrics.prom", |text| text.replacen("# HELP", "# HELP of", 1));
     assert!(verify(5).contains("BROKEN  metrics"), "the same version words it in the same way");
     edit(&copy, "manifest.json", |text| text.replacen(ours, "genesys-purge/0.0.9", 1));
     let said = verify(0);
@@ -256,7 +265,7 @@ fn evidence_that_another_version_wrote_is_not_broken_by_its_wording() {
     edit(&copy, "README.txt", |text| text + "x");
     assert!(verify(5).contains("`README.txt` was changed"), "its hash counts");
     edit(&copy, "README.txt", |text| text.trim_end_matches('x').to_owned());
-    renewed(&copy, "report.json", |text| text.replacen("\"remaining\": 0", "\"remaining\": 1", 1));
+    change_and_rehash(&copy, "report.json", |text| text.replacen("\"remaining\": 0", "\"remaining\": 1", 1));
     assert!(verify(5).contains("BROKEN  report"), "the report says nothing else for that");
 }
 
@@ -276,9 +285,9 @@ fn a_reader_is_told_what_was_deleted_where_when_and_by_whose_leave() {
         said.contains("     ran  from 20") && said.contains(" deleted  ") && said.contains("    left  0\n"),
         "{said}"
     );
-    // Only a digest is longer.
+    // Only a digest may be longer.
     assert!(said.lines().all(|line| line.chars().count() <= 80 || line.contains("sha256:")), "{said}");
-    // A manifest may come from anywhere.
+    // A manifest may come from anywhere, so it must not control the terminal.
     edit(&folder, "manifest.json", |t| t.replacen("\"runId\": \"run", "\"runId\": \"\\u001b[2J\\r\\nrun", 1));
     let said = bench.run(&["verify", folder.to_str().unwrap()]).exits(5).stdout;
     assert!(said.contains("\\u{1b}[2J\\r\\nrun") && !said.contains('\u{1b}') && !said.contains('\r'), "{said}");
@@ -300,7 +309,7 @@ fn a_folder_of_somebody_else_is_not_replaced() {
     assert!(!bench.path("genesys-purge-data/simulated").exists(), "something was sent");
     bench.run(&["run", "request.json", "--evidence", "proof"]).exits(0);
     bench.run(&["verify", "proof"]).exits(0);
-    // What a desktop leaves behind is nobody's work.
+    // Files that a desktop leaves behind do not count.
     fs::write(bench.path("proof/.DS_Store"), "x").unwrap();
     bench.run(&["run", "request.json", "--evidence", "proof"]).exits(0);
 }
@@ -316,7 +325,7 @@ fn a_folder_replaced_as_a_whole_has_another_manifest() {
     let verdict: Value = serde_json::from_str(&verdict.stdout).unwrap();
     let kept = verdict["evidenceDigest"].as_str().unwrap();
     bench.run(&["verify", folder, "--manifest", kept]).exits(0);
-    // As `sha256sum` prints it.
+    // The digest as `sha256sum` prints it.
     bench.run(&["verify", folder, "--manifest", &kept.replace("sha256:", "").to_uppercase()]).exits(0);
     bench.run(&["verify", folder, "--manifest", &format!("{}  manifest.json", kept.replace("sha256:", ""))]).exits(0);
     for malformed in [
@@ -328,8 +337,8 @@ fn a_folder_replaced_as_a_whole_has_another_manifest() {
     ] {
         bench.run(&["verify", folder, "--manifest", malformed]).exits(2);
     }
-    // Nothing else in the folder says at what time of the day it was planned.
-    renewed(&evidence, "plan.json", |plan| {
+    // Nothing else in the folder says at what time of day the plan was made.
+    change_and_rehash(&evidence, "plan.json", |plan| {
         let mut plan: Value = serde_json::from_str(&plan).unwrap();
         let at = plan["plannedAt"].as_str().unwrap().split('T').next().unwrap().to_owned();
         plan["plannedAt"] = (at + "T00:00:00.000Z").into();
@@ -370,12 +379,12 @@ fn evidence_whose_ledger_is_lost_is_not_replaced() {
 fn what_a_ledger_that_is_lost_has_submitted_is_not_submitted_again_where_there_is_no_evidence_yet() {
     let bench = Bench::new();
     bench.file("request.json", &request(3));
-    // What is refused before it is noted leaves nothing behind that would count.
+    // A command that is refused before the run is created leaves nothing behind that would count.
     bench.run(&["run", "request.json", "--approve", &format!("sha256:{}", "0".repeat(64))]).exits(7);
     assert!(!bench.path("genesys-purge-data/locks").exists());
     let args = ["run", "request.json", "--concurrency", "1", "--json"];
     let verified = |event: &Value| event["event"] == "chunk" && event["outcome"] == "verified";
-    let mut child = begun(bench.command(&args), verified);
+    let mut child = start_until(bench.command(&args), verified);
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(fs::read_dir(bench.path("genesys-purge-data/evidence")).unwrap().count(), 0);
@@ -392,7 +401,7 @@ fn what_a_ledger_that_is_lost_has_submitted_is_not_submitted_again_where_there_i
 
     bench.copy_ledger("copy", "genesys-purge-data");
     assert_eq!(bench.run(&args).exits(0).report()["totals"]["submits"], 3);
-    // Whoever has looked and is sure can begin anew.
+    // A user who has looked and is sure can begin anew.
     bench.copy_ledger("nothing", "genesys-purge-data");
     fs::remove_dir_all(bench.path("genesys-purge-data/evidence")).unwrap();
     fs::remove_file(bench.path(lock)).unwrap();
@@ -410,7 +419,7 @@ fn a_clock_that_was_ahead_when_the_run_began_leaves_it_not_without_evidence() {
     let args = ["run", "request.json", "--approve", digest, "--tenant-jurisdiction", "us-east-1"];
     let mut command = at(bench.command(&args), &server.address);
     Ran::of(command.env("GENESYS_CLIENT_SECRET", "wrong").output().unwrap()).exits(2);
-    // As a clock that was two days ahead would have had it noted.
+    // A clock that was two days ahead would have entered these times.
     let ledger = rusqlite::Connection::open(bench.path("genesys-purge-data/ledger.sqlite3")).unwrap();
     let (order, plan): (String, String) =
         ledger.query_row("select order_json, plan_file from runs", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
@@ -435,7 +444,7 @@ fn a_ledger_that_is_older_than_its_evidence_goes_no_further() {
     bench.file("policy.json", &json!({ "version": 1, "limits": { "confirmSubmitSeconds": 2 } }));
     let args = ["run", "request.json", "--policy", "policy.json", "--concurrency", "1", "--json"];
     let verified = |event: &Value| event["event"] == "chunk" && event["outcome"] == "verified";
-    let mut child = begun(bench.command(&args), verified);
+    let mut child = start_until(bench.command(&args), verified);
     signal(&child, "TERM");
     assert_eq!(child.wait().unwrap().code(), Some(75));
     bench.copy_ledger("genesys-purge-data", "copy");
@@ -452,7 +461,8 @@ fn a_ledger_that_is_older_than_its_evidence_goes_no_further() {
     }
     assert!(!bench.path("elsewhere").exists());
 
-    // Without the evidence nobody can know. Once it is there again it is not replaced, whatever has happened meanwhile.
+    // Without the evidence the older ledger cannot be recognised. Once the evidence is back, it is not replaced, whatever has
+    // happened meanwhile.
     let (place, kept) = (bench.evidence(), bench.path("kept"));
     fs::rename(&place, &kept).unwrap();
     let mut child = bench.command(&args[..6]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -468,14 +478,14 @@ fn a_ledger_that_is_older_than_its_evidence_goes_no_further() {
     assert!(problem["message"].as_str().unwrap().contains("in the ledger"), "{problem}");
 }
 
-/// Between the two moves by which a folder is replaced.
+/// The process dies between the two renames that replace a folder.
 #[test]
 fn evidence_that_a_kill_left_beside_its_place_counts_as_if_it_were_there() {
     let bench = Bench::new();
     bench.file("request.json", &request(3));
     let args = ["run", "request.json", "--concurrency", "1", "--json"];
     let verified = |event: &Value| event["event"] == "chunk" && event["outcome"] == "verified";
-    let mut child = begun(bench.command(&args), verified);
+    let mut child = start_until(bench.command(&args), verified);
     signal(&child, "TERM");
     assert_eq!(child.wait().unwrap().code(), Some(75));
     bench.copy_ledger("genesys-purge-data", "older");
@@ -550,7 +560,7 @@ fn a_damaged_ledger_gives_nobody_a_proof() {
     bench.file("request.json", &request(1));
     bench.run(&["run", "request.json", "--approver", "dpo@example.com"]).exits(0);
     bench.run(&["run", "request.json"]).exits(0);
-    // As somebody with a tool for databases would.
+    // Change a record as somebody with a database tool would.
     let ledger = rusqlite::Connection::open(bench.path("genesys-purge-data/ledger.sqlite3")).unwrap();
     let other = "update runs set order_json = replace(order_json, 'dpo@example.com', 'cfo@example.com')";
     assert_eq!(ledger.execute(other, []).unwrap(), 1);
@@ -561,7 +571,7 @@ fn a_damaged_ledger_gives_nobody_a_proof() {
         "{}",
         ran.stderr
     );
-    // It is there, and the same command would make it no better.
+    // The evidence is there, and the same command would not improve it.
     assert!(ran.stdout.contains("does not hold") && !ran.stdout.contains("could not be written"), "{}", ran.stdout);
     bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(5);
 }

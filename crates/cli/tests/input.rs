@@ -1,4 +1,4 @@
-//! What is refused before anything is sent.
+//! Input that is refused before anything is sent.
 
 #![cfg(test)]
 
@@ -8,7 +8,7 @@ use std::fs;
 use std::io::Write as _;
 use std::process::Stdio;
 
-use common::{Bench, Nobody, Ran, Server, request};
+use common::{Bench, Ran, Server, SilentServer, request};
 use serde_json::{Value, json};
 
 type Settings<'a> = &'a [(&'a str, &'a str)];
@@ -16,7 +16,7 @@ type Settings<'a> = &'a [(&'a str, &'a str)];
 #[test]
 fn bad_settings_are_all_named_and_nothing_is_sent() {
     let bench = Bench::new();
-    let nobody = Nobody::start();
+    let nobody = SilentServer::start();
     bench.file("request.json", &request(1));
     let table: [(Settings<'_>, &[&str]); 7] = [
         (&[("GENESYS_CLIENT_ID", "x")], &["GENESYS_BASE_URL", "GENESYS_CLIENT_SECRET"]),
@@ -66,7 +66,7 @@ fn bad_requests_are_refused_with_the_right_code() {
         (with(&|r| r["jurisdiction"] = json!("mars")), &none, 2),
         (with(&|r| r["chunking"] = json!({ "days": 0 })), &none, 2),
         (with(&|r| r["extra"] = json!(1)), &none, 2),
-        // Nobody whom a second person could differ from.
+        // A requester without a visible name, from whom no second person could differ.
         (with(&|r| r["requestedBy"] = json!("\u{200b}")), &none, 2),
         (with(&|r| r["reason"] = json!("rou\u{ad}tine")), &none, 2),
         (with(&|r| r["name"] = json!("a\u{2060}b")), &none, 2),
@@ -94,7 +94,7 @@ fn bad_requests_are_refused_with_the_right_code() {
 #[test]
 fn a_plan_for_a_tenant_of_unknown_place_says_that_it_will_be_refused() {
     let bench = Bench::new();
-    let nobody = Nobody::start();
+    let nobody = SilentServer::start();
     bench.file("request.json", &request(1));
     let plan = ["plan", "request.json", "--json"];
     let ran = bench.run_at(&nobody.address, &plan).exits(0);
@@ -114,7 +114,7 @@ fn a_plan_for_a_tenant_of_unknown_place_says_that_it_will_be_refused() {
 #[test]
 fn without_the_right_approval_nothing_is_sent() {
     let bench = Bench::new();
-    let nobody = Nobody::start();
+    let nobody = SilentServer::start();
     bench.file("request.json", &request(1));
     bench.file("two.json", &json!({ "version": 1, "limits": { "secondPerson": true } }));
     let planned = bench.run(&["plan", "request.json", "--json"]).exits(0);
@@ -139,9 +139,9 @@ fn without_the_right_approval_nothing_is_sent() {
         let ran = bench.run_at(&nobody.address, &args).exits(7);
         assert!(ran.stderr.contains(code), "{args:?}: {}", ran.stderr);
     }
-    // A wrong digest does not pass on the simulated tenant either.
+    // A wrong digest is refused on the simulated tenant, too.
     bench.run(&["run", "request.json", "--approve", &wrong]).exits(7);
-    // Where the tenant lies must be known, and be where the request says.
+    // It must be known where the tenant lies, and it must be where the request says.
     let unknown = bench.run_at(&nobody.address, &["run", "request.json", "--approve", digest]).exits(2);
     assert!(unknown.stderr.contains("jurisdiction.tenantUnknown"), "{}", unknown.stderr);
     let args = ["run", "request.json", "--approve", digest, "--tenant-jurisdiction", "eu-west-1"];
@@ -227,7 +227,7 @@ fn a_policy_that_could_not_be_read_again_is_no_policy_of_a_run() {
     for policy in ["-", "/dev/stdin", "."] {
         let mut command = bench.command(&["run", "request.json", "--policy", policy]);
         let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        // It may have refused before this is read.
+        // The command may have refused before reading this.
         let _ = child.stdin.take().unwrap().write_all(b"{\"version\": 1}");
         let ran = Ran::of(child.wait_with_output().unwrap()).exits(2);
         assert!(ran.stderr.contains("policy.readOnce"), "{policy}: {}", ran.stderr);

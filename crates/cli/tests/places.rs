@@ -1,4 +1,4 @@
-//! Where things are read from and written to, and what is said when that does not go.
+//! Where files are read from and written to, and what is printed if that fails.
 
 #![cfg(test)]
 
@@ -13,12 +13,12 @@ use std::process::{Command, Stdio};
 use common::{Bench, Ran, request};
 use serde_json::Value;
 
-/// As somebody who may read the bench but not write to it.
-fn onlooker(bench: &Bench, args: &[&str]) -> Ran {
+/// Runs the command as a user who may read the bench but not write to it.
+fn run_as_onlooker(bench: &Bench, args: &[&str]) -> Ran {
     let mode = |path: &std::path::Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     let program = bench.path("program");
-    // By a process of its own: whoever had it open for writing here could hand that on to a child of another test, and then it cannot
-    // be started.
+    // Copied by a process of its own. A file that this process had open for writing could be inherited by the child of another
+    // test, and could then not be executed.
     let copied = Command::new("cp").args([env!("CARGO_BIN_EXE_genesys-purge").as_ref(), program.as_os_str()]).status();
     assert!(copied.unwrap().success());
     mode(&program, 0o755);
@@ -26,7 +26,7 @@ fn onlooker(bench: &Bench, args: &[&str]) -> Ran {
     mode(&bench.path("genesys-purge-data"), 0o555);
     let mut command = Command::new(&program);
     command.args(args).current_dir(bench.folder.path()).env_clear().stdin(Stdio::null());
-    // Permissions are nothing to root.
+    // Permissions do not stop root.
     if fs::metadata("/proc/self").unwrap().uid() == 0 {
         command.uid(65_534).gid(65_534);
     }
@@ -120,7 +120,7 @@ fn a_ledger_of_a_newer_program_is_not_damaged() {
         assert!(said.contains("ledger.newer") && said.contains("use the program that wrote it"), "{said}");
         assert!(!said.contains("restore"), "{said}");
     }
-    assert!(onlooker(&bench, &["status"]).exits(2).stderr.contains("ledger.newer"));
+    assert!(run_as_onlooker(&bench, &["status"]).exits(2).stderr.contains("ledger.newer"));
 }
 
 #[test]
@@ -131,9 +131,9 @@ fn a_ledger_that_may_only_be_read_is_shown_and_not_used() {
     bench.file("other.json", &request(1));
     let shown = bench.run(&["status"]).exits(0).stdout;
     assert!(shown.contains("2 verified"), "{shown}");
-    assert_eq!(onlooker(&bench, &["status"]).exits(0).stdout, shown);
-    assert!(onlooker(&bench, &["status", "run-"]).exits(0).stdout.contains("verified"));
-    let ran = onlooker(&bench, &["run", "other.json"]).exits(2);
+    assert_eq!(run_as_onlooker(&bench, &["status"]).exits(0).stdout, shown);
+    assert!(run_as_onlooker(&bench, &["status", "run-"]).exits(0).stdout.contains("verified"));
+    let ran = run_as_onlooker(&bench, &["run", "other.json"]).exits(2);
     assert!(ran.stderr.contains("ledger.folder"), "{}", ran.stderr);
 }
 
@@ -150,7 +150,7 @@ fn what_a_run_leaves_is_for_nobody_else_to_look_into_unless_somebody_opens_it() 
     for opened in ["a/ledger", "b/proof"] {
         fs::set_permissions(bench.path(opened), Permissions::from_mode(0o750)).unwrap();
     }
-    // The evidence is written anew.
+    // Write the evidence anew.
     run();
     assert_eq!((mode("a/ledger"), mode("b/proof")), (0o750, 0o750));
 }
@@ -162,7 +162,8 @@ fn a_place_for_evidence_that_cannot_be_written_is_noticed_before_anything_is_del
     fs::create_dir(bench.path("genesys-purge-data")).unwrap();
     fs::create_dir(bench.path("mine")).unwrap();
     fs::set_permissions(bench.path("mine"), Permissions::from_mode(0o777)).unwrap();
-    let ran = onlooker(&bench, &["run", "request.json", "--ledger", "mine", "--evidence", "genesys-purge-data/proof"]);
+    let ran =
+        run_as_onlooker(&bench, &["run", "request.json", "--ledger", "mine", "--evidence", "genesys-purge-data/proof"]);
     let ran = ran.exits(2);
     assert!(ran.stderr.contains("evidence.folder"), "{}", ran.stderr);
     assert!(!bench.path("mine/simulated").exists(), "something was sent");
@@ -187,7 +188,7 @@ fn a_result_whose_evidence_could_not_be_written_is_said_all_the_same() {
     let ran = Ran::of(child.wait_with_output().unwrap()).exits(1);
     assert!(ran.stdout.contains("2 verified") && ran.stdout.contains("could not be written"), "{}", ran.stdout);
     assert!(ran.stdout.contains("sha256:") && rest.contains("evidence.folder"), "{}\n{rest}", ran.stdout);
-    // Once there is room for it, the same command writes it, and it is the one that was announced.
+    // Once it can be written, the same command writes the evidence that was announced.
     fs::remove_file(bench.path("there")).unwrap();
     bench.run(&args).exits(0);
     let verdict = bench.run(&["verify", "there/proof", "--json"]).exits(0);
@@ -208,7 +209,7 @@ fn evidence_goes_where_a_link_leads_and_the_link_stays() {
         fs::remove_dir_all(bench.path("disk/proof")).unwrap();
         fs::create_dir(bench.path("disk/proof")).unwrap();
     }
-    // Where it was said to be, also when nobody says so again.
+    // It goes to the folder that was given before, even if that is not given again.
     bench.run(&["run", "request.json"]).exits(0);
     assert!(bench.path("link").is_symlink());
     bench.run(&["verify", "disk/proof"]).exits(0);
@@ -224,7 +225,7 @@ fn a_place_in_which_evidence_could_never_be_put_is_refused_before_anything_is_de
         let ran = bench.run(&["run", "request.json", "--evidence", folder]).exits(2);
         assert!(ran.stderr.contains("evidence.folder"), "{folder}: {}", ran.stderr);
     }
-    // A mount cannot be replaced, and a folder beside it is elsewhere, or may not be made. One in it can.
+    // A mount cannot be replaced. A folder beside it is on another file system or may not be made; one inside it can.
     let ran = bench.run(&["run", "request.json", "--evidence", "/dev/shm"]).exits(2);
     assert!(ran.stderr.contains("give `--evidence /dev/shm/run-"), "{}", ran.stderr);
     assert!(!bench.path("genesys-purge-data/simulated").exists(), "something was sent");

@@ -14,7 +14,7 @@ use purge_core::plan::{CheckContext, PlanFile, check};
 use purge_core::time::Timestamp;
 use purge_driver::{Clock as _, SystemClock};
 
-use common::{Bench, Nobody, Ran, Receiver, Server, at, example, request, signal};
+use common::{Bench, Ran, Receiver, Server, SilentServer, at, example, request, signal};
 use serde_json::{Value, json};
 
 #[test]
@@ -34,11 +34,11 @@ fn the_example_is_deleted_verified_and_proved() {
     let webhooks = ran.events().into_iter().find(|e| e["event"] == "webhooks").unwrap();
     assert_eq!((&webhooks["delivered"], &webhooks["pending"], &webhooks["dead"]), (&json!(3), &json!(0), &json!(0)));
 
-    // The same again: the stored report, and nothing is sent.
-    let asked = bench.asked();
+    // Give the same command again: it shows the stored report and sends nothing.
+    let asked = bench.received_requests();
     let again = bench.run(&["run", q1.to_str().unwrap(), "--json"]).exits(0);
     assert_eq!(again.report(), report);
-    assert_eq!(bench.asked(), asked);
+    assert_eq!(bench.received_requests(), asked);
 
     let evidence = bench.evidence();
     let verdict = bench.run(&["verify", evidence.to_str().unwrap(), "--json"]).exits(0);
@@ -53,7 +53,7 @@ fn piped_output_is_plain_lines() {
     bench.file("policy.json", &json!({ "version": 1 }));
     let ran = bench.run(&["run", "request.json", "--policy", "policy.json"]).exits(0);
     assert!(!ran.stdout.contains('\u{1b}') && !ran.stderr.contains('\u{1b}'));
-    // Which chunk is quicker is chance.
+    // Which chunk is quicker is a matter of chance.
     let lines: BTreeSet<&str> = ran.stderr.lines().filter(|line| line.contains("chunk 1/2")).collect();
     insta::assert_snapshot!("progress", lines.into_iter().collect::<Vec<_>>().join("\n"));
     // Times, ids, digests and the number of polls differ from run to run.
@@ -111,7 +111,7 @@ fn lost_and_broken_answers_over_real_connections_delete_each_window_once() {
     assert_eq!(submits.len(), 4);
 }
 
-/// The policy of a bench, as somebody saves it who edits it in place.
+/// Writes the policy of a bench with these holds, in place.
 fn policy_with(bench: &Bench, holds: &Value) {
     bench.file("policy.json.new", &json!({ "version": 1, "holds": holds }));
     fs::rename(bench.path("policy.json.new"), bench.path("policy.json")).unwrap();
@@ -127,7 +127,7 @@ fn a_hold_that_comes_while_the_run_is_under_way_keeps_what_is_left() {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut events = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
     assert!(events.any(|event| a_chunk_is_verified(&event)));
-    // The last two of the ten days each.
+    // The last two of the chunks, each of ten days.
     let range = json!({ "start": "2023-04-15T00:00:00Z", "end": "2023-04-25T00:00:00Z" });
     policy_with(&bench, &json!([{ "id": "matter-7", "range": range }]));
     let report = events.last().unwrap();
@@ -142,7 +142,7 @@ fn a_hold_that_comes_while_the_run_is_under_way_keeps_what_is_left() {
     assert_eq!(bench.submits().len(), 10, "what is held never left");
     bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
 
-    // The retry asks, too; once the hold is lifted it deletes the rest.
+    // The retry asks the policy, too. Once the hold is lifted it deletes the rest.
     let run = report["runId"].as_str().unwrap();
     let refused = bench.run(&["retry", run, "--policy", "policy.json"]).exits(3);
     assert!(refused.stderr.contains("policy.json#/holds"), "{}", refused.stderr);
@@ -151,25 +151,25 @@ fn a_hold_that_comes_while_the_run_is_under_way_keeps_what_is_left() {
     assert_eq!((&report["outcome"], &report["totals"]["remaining"]), (&json!("verified"), &json!(0)));
 }
 
-/// Twelve chunks, four at a time, of a second each: time to disturb.
+/// Twelve chunks of a second each, four at a time, which leaves time for a disturbance.
 const SLOW: [&str; 5] = ["run", "request.json", "--concurrency", "4", "--json"];
 
-/// Starts it and waits for the first chunk to be verified.
-fn under_way(bench: &Bench) -> Child {
+/// Starts the command and waits for the first chunk to be verified.
+fn start_until_first_verified(bench: &Bench) -> Child {
     bench.file("request.json", &request(12));
-    begun(bench, &SLOW, a_chunk_is_verified)
+    start_until(bench, &SLOW, a_chunk_is_verified)
 }
 
 fn a_chunk_is_verified(event: &Value) -> bool {
     event["event"] == "chunk" && event["outcome"] == "verified"
 }
 
-/// Starts that and waits until it says this.
-fn begun(bench: &Bench, args: &[&str], said: fn(&Value) -> bool) -> Child {
-    common::begun(bench.command(args), said)
+/// Starts the command and waits until it prints such an event.
+fn start_until(bench: &Bench, args: &[&str], said: fn(&Value) -> bool) -> Child {
+    common::start_until(bench.command(args), said)
 }
 
-/// Asks it to stop.
+/// Asks the process to stop.
 fn terminate(child: &Child) {
     signal(child, "TERM");
 }
@@ -177,7 +177,7 @@ fn terminate(child: &Child) {
 #[test]
 fn killed_half_way_the_same_command_goes_on() {
     let bench = Bench::new();
-    let mut child = under_way(&bench);
+    let mut child = start_until_first_verified(&bench);
     child.kill().unwrap();
     child.wait().unwrap();
     let open = open_chunks(&bench);
@@ -202,13 +202,13 @@ fn on_the_next_day_too_the_same_command_goes_on() {
         json!({ "recordTypes": ["conversation", "interaction", "message"], "minAgeDays": 1_000, "basis": "law" });
     let policy = json!({ "version": 1, "retention": [rule] });
     bench.file("policy.json", &policy);
-    // As yesterday's command did.
+    // A run that the same command started yesterday.
     let yesterday = days_ago(1);
     let context = CheckContext::at(yesterday);
     let plan = check(&asked.to_string(), Some(&policy.to_string()), &context).plan.unwrap();
     fs::write(bench.path("yesterday.json"), PlanFile::new(&plan, yesterday).text()).unwrap();
     let slow = ["--policy", "policy.json", "--concurrency", "1", "--json"];
-    let mut child = begun(&bench, &[&["run", "yesterday.json"][..], &slow].concat(), a_chunk_is_verified);
+    let mut child = start_until(&bench, &[&["run", "yesterday.json"][..], &slow].concat(), a_chunk_is_verified);
     child.kill().unwrap();
     child.wait().unwrap();
     let today =
@@ -224,7 +224,7 @@ fn on_the_next_day_too_the_same_command_goes_on() {
     assert_eq!(ran.report()["planDigest"], plan.digest());
     let submits = bench.submits();
     assert_eq!(submits.iter().collect::<BTreeSet<_>>().len(), submits.len(), "a window was submitted twice");
-    // That one has ended: now today's plan is carried out.
+    // That run has ended, so today's plan is carried out now.
     let next = bench.run(&["run", "request.json", "--policy", "policy.json", "--json"]).exits(0);
     assert_eq!(next.report()["planDigest"], other.as_str());
 }
@@ -232,7 +232,7 @@ fn on_the_next_day_too_the_same_command_goes_on() {
 #[test]
 fn another_policy_makes_another_run_and_the_open_one_is_named() {
     let bench = Bench::new();
-    let mut child = under_way(&bench);
+    let mut child = start_until_first_verified(&bench);
     child.kill().unwrap();
     child.wait().unwrap();
     bench.file("policy.json", &json!({ "version": 1, "limits": { "concurrency": 9 } }));
@@ -248,18 +248,18 @@ fn open_chunks(bench: &Bench) -> u64 {
 #[test]
 fn asked_to_terminate_it_stops_in_order_and_says_how_to_go_on() {
     let bench = Bench::new();
-    let child = under_way(&bench);
+    let child = start_until_first_verified(&bench);
     terminate(&child);
     let ran = Ran::of(child.wait_with_output().unwrap()).exits(75);
     assert_eq!(ran.stderr, "");
     assert!(open_chunks(&bench) > 0);
-    // What has been done so far is proved already.
+    // What has been done so far already has valid evidence.
     bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
     let report = bench.run(&SLOW).exits(0).report();
     assert_eq!((&report["outcome"], &report["totals"]["submits"]), (&json!("verified"), &json!(12)));
 }
 
-/// What Genesys Cloud keeps is neither deleted nor left over, and nobody should have to look for it in the report.
+/// What Genesys Cloud keeps is neither deleted nor left over, and users should not have to search the report for it.
 #[test]
 fn what_the_platform_keeps_is_said_by_run_and_by_verify() {
     let bench = Bench::new();
@@ -281,7 +281,7 @@ fn what_the_platform_keeps_is_said_by_run_and_by_verify() {
     assert!(verified.stdout.contains(&format!("kept  {kept} by the platform's legal holds")), "{}", verified.stdout);
 }
 
-/// Until then somebody can take the delete dates back, who has to know that they should.
+/// Until the date somebody can take the delete dates back, but has to know that they should.
 #[test]
 fn of_a_cool_off_the_date_is_shown_and_a_hold_that_has_come_meanwhile_is_told() {
     let bench = Bench::new();
@@ -291,7 +291,7 @@ fn of_a_cool_off_the_date_is_shown_and_a_hold_that_has_come_meanwhile_is_told() 
     wanted["recordings"]["coolOffDays"] = json!(7);
     bench.file("request.json", &wanted);
     let rests = |event: &Value| event["event"] == "chunk" && event["wait"]["kind"] == "coolOff";
-    let child = begun(&bench, &["run", "request.json", "--json"], rests);
+    let child = start_until(&bench, &["run", "request.json", "--json"], rests);
     let week = SystemClock.now().plus(Duration::from_secs(7 * 86_400));
     terminate(&child);
     Ran::of(child.wait_with_output().unwrap()).exits(75);
@@ -309,7 +309,7 @@ fn of_a_cool_off_the_date_is_shown_and_a_hold_that_has_come_meanwhile_is_told() 
     let message = cause["message"].as_str().unwrap();
     assert!(message.contains("hold `matter-7`") && message.contains(&until.to_string()), "{message}");
     bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
-    // What became of it is looked at once nothing keeps it any more.
+    // What became of it is checked once nothing keeps it any more.
     bench.run(&["retry", "run-", "--policy", "policy.json"]).exits(3);
 }
 
@@ -319,10 +319,10 @@ fn a_policy_that_comes_while_another_process_carries_the_run_out_is_not_said_to_
     bench.file("request.json", &request(12));
     bench.run(&["plan", "request.json", "--out", "plan.json"]).exits(0);
     let args = ["run", "plan.json", "--concurrency", "1", "--json"];
-    let mut first = begun(&bench, &args, a_chunk_is_verified);
+    let mut first = start_until(&bench, &args, a_chunk_is_verified);
     let run = bench.run(&["status", "--json"]).events()[0]["runId"].as_str().unwrap().to_owned();
 
-    // One that stands against it, for the plan or for all of the request, and nothing stops the other process.
+    // A policy against the plan, or against all of the request. Nothing stops the other process.
     let everything = json!({ "start": "2023-01-01T00:00:00Z", "end": "2023-06-01T00:00:00Z" });
     policy_with(&bench, &json!([{ "id": "matter-7", "range": everything }]));
     for document in ["plan.json", "request.json"] {
@@ -334,7 +334,7 @@ fn a_policy_that_comes_while_another_process_carries_the_run_out_is_not_said_to_
         assert!(events.iter().any(|event| event["code"] == "run.begun"), "{events:?}");
     }
 
-    // One that does not: it would never be asked again.
+    // A policy that is not against it: the other process would never read it.
     policy_with(&bench, &json!([]));
     let ran = bench.run(&["run", "plan.json", "--policy", "policy.json", "--json"]).exits(75);
     let problem = ran.events().pop().unwrap();
@@ -348,7 +348,7 @@ fn a_policy_that_comes_while_another_process_carries_the_run_out_is_not_said_to_
     assert!(stopped.stderr.contains("is not being carried out"), "{}", stopped.stderr);
     policy_with(&bench, &json!([]));
     bench.run(&["run", "plan.json", "--policy", "policy.json"]).exits(0);
-    // What has ended is no news.
+    // A run that has ended is not reported.
     policy_with(&bench, &json!([{ "id": "matter-7", "range": everything }]));
     assert!(!bench.run(&["run", "plan.json", "--policy", "policy.json"]).exits(3).stderr.contains("run.begun"));
 }
@@ -384,7 +384,7 @@ fn a_login_that_is_refused_later_leaves_what_was_submitted_before_and_says_so() 
     let digest = plan["planDigest"].as_str().unwrap();
     let args = ["run", "plan.json", "--approve", digest, "--tenant-jurisdiction", "us-east-1", "--json"];
     let args = [&args[..], &["--concurrency", "2"]].concat();
-    // Either may be the first.
+    // Either of the two may be the first.
     let submitted = std::cell::RefCell::new(std::collections::BTreeSet::new());
     let deleting = |event: &Value| {
         if event["event"] == "chunk" && event["state"] == "deleting" {
@@ -392,7 +392,7 @@ fn a_login_that_is_refused_later_leaves_what_was_submitted_before_and_says_so() 
         }
         submitted.borrow().len() == 2
     };
-    let mut first = common::begun(at(bench.command(&args), &server.address), deleting);
+    let mut first = common::start_until(at(bench.command(&args), &server.address), deleting);
     first.kill().unwrap();
     first.wait().unwrap();
 
@@ -426,7 +426,7 @@ fn limits_that_a_run_did_not_begin_with_are_said_to_change_nothing() {
 #[test]
 fn a_terminal_that_is_closed_stops_it_in_order_unless_it_does_not_want_to_know() {
     let bench = Bench::new();
-    let child = under_way(&bench);
+    let child = start_until_first_verified(&bench);
     signal(&child, "HUP");
     assert_eq!(child.wait_with_output().unwrap().status.code(), Some(75));
     bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
@@ -434,7 +434,7 @@ fn a_terminal_that_is_closed_stops_it_in_order_unless_it_does_not_want_to_know()
     let inner = bench.command(&SLOW);
     let mut command = Command::new("nohup");
     command.arg(inner.get_program()).args(inner.get_args()).current_dir(bench.folder.path()).stdin(Stdio::null());
-    let child = common::begun(command, a_chunk_is_verified);
+    let child = common::start_until(command, a_chunk_is_verified);
     signal(&child, "HUP");
     assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
 }
@@ -452,7 +452,7 @@ fn three_at_once_are_one_run() {
 #[test]
 fn the_follower_takes_over_when_the_first_one_dies() {
     let bench = Bench::new();
-    let mut first = under_way(&bench);
+    let mut first = start_until_first_verified(&bench);
     let second = bench.command(&SLOW).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     std::thread::sleep(std::time::Duration::from_millis(500));
     first.kill().unwrap();
@@ -465,14 +465,14 @@ fn the_follower_takes_over_when_the_first_one_dies() {
 #[test]
 fn cancelled_it_submits_nothing_more_and_retry_takes_it_up_again() {
     let bench = Bench::new();
-    let child = under_way(&bench);
+    let child = start_until_first_verified(&bench);
     let run = bench.run(&["status", "--json"]).events()[0]["runId"].as_str().unwrap().to_owned();
     bench.run(&["cancel", &run]).exits(0);
     Ran::of(child.wait_with_output().unwrap()).exits(6);
     let submitted = bench.submits().len();
     assert!(submitted < 12);
 
-    // Giving the command again shows how it ended.
+    // Giving the command again shows how the run ended.
     bench.run(&SLOW).exits(6);
     assert_eq!(bench.submits().len(), submitted);
 
@@ -490,14 +490,14 @@ fn a_plan_file_is_carried_out_at_a_real_address() {
     bench.run(&["plan", "request.json", "--out", "plan.json"]).exits(0);
     let plan: Value = serde_json::from_str(&fs::read_to_string(bench.path("plan.json")).unwrap()).unwrap();
     let digest = plan["planDigest"].as_str().unwrap();
-    // With a slash at the end of the address.
+    // The same address with a slash at its end.
     let tenant = format!("{}/", server.address);
     let args = ["run", "plan.json", "--approve", digest, "--tenant-jurisdiction", "us-east-1", "--json"];
     let report = bench.run_at(&tenant, &args).exits(0).report();
     assert_eq!((&report["outcome"], &report["simulated"]), (&json!("verified"), &json!(false)));
     assert_eq!(report["tenant"], json!(format!("{} (client sim)", server.address)));
 
-    // A changed plan file is refused.
+    // A plan file that was changed is refused.
     let mut changed = plan.clone();
     changed["request"]["range"]["end"] = json!("2023-06-01T00:00:00.000Z");
     bench.file("changed.json", &changed);
@@ -518,7 +518,7 @@ fn the_governance_system_is_told_signed_if_there_is_a_secret() {
         }
         let ran = Ran::of(command.output().unwrap()).exits(0);
         assert_eq!(ran.stderr.contains("settings.webhookUnsigned"), secret.is_none());
-        let taken = receiver.taken();
+        let taken = receiver.received();
         assert_eq!(taken.len(), 2);
         for message in taken {
             assert!(message.contains("webhook-id: msg_"), "{message}");
@@ -532,7 +532,7 @@ fn the_governance_system_is_told_signed_if_there_is_a_secret() {
 #[test]
 fn what_could_not_be_told_is_said_with_its_reason_and_sent_at_once_by_retry() {
     let bench = Bench::new();
-    let nobody = Nobody::start();
+    let nobody = SilentServer::start();
     bench.file("request.json", &request(2));
     let mut command = bench.command(&["run", "request.json", "--ledger", "kept"]);
     command.env("GOVERNANCE_WEBHOOK_URL", &nobody.address).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -540,7 +540,7 @@ fn what_could_not_be_told_is_said_with_its_reason_and_sent_at_once_by_retry() {
     let mut told = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
     let left = told.find(|line| line.contains("messages for the governance system are still to be sent")).unwrap();
     assert!(left.contains("`genesys-purge retry run-") && left.contains(" --ledger kept`"), "{left}");
-    // After three attempts at each the next one is due in half a minute.
+    // After three attempts at each message, the next one is due in half a minute.
     while nobody.visits() < 6 {
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -563,7 +563,7 @@ fn what_could_not_be_told_is_said_with_its_reason_and_sent_at_once_by_retry() {
     let mut command = bench.command(&["retry", "run-", "--ledger", "kept", "--json"]);
     let retried = Ran::of(command.env("GOVERNANCE_WEBHOOK_URL", &receiver.address).output().unwrap()).exits(0);
     assert!(begun.elapsed() < Duration::from_secs(15), "it waits until they are due: {:?}", begun.elapsed());
-    assert_eq!(receiver.taken().len(), 2);
+    assert_eq!(receiver.received().len(), 2);
     let webhooks = retried.events().into_iter().find(|event| event["event"] == "webhooks").unwrap();
     assert_eq!((&webhooks["delivered"], &webhooks["pending"]), (&json!(2), &json!(0)));
     assert_eq!(status(), 0);
@@ -573,7 +573,7 @@ fn what_could_not_be_told_is_said_with_its_reason_and_sent_at_once_by_retry() {
 fn of_a_cancelled_run_the_messages_are_sent_by_the_command_that_is_named_and_nothing_is_submitted() {
     let bench = Bench::new();
     let (server, nobody, receiver) =
-        (Server::start(&bench, &["--job-seconds", "1"]), Nobody::start(), Receiver::start());
+        (Server::start(&bench, &["--job-seconds", "1"]), SilentServer::start(), Receiver::start());
     bench.file("request.json", &request(6));
     let planned: Value = serde_json::from_str(&bench.run(&["plan", "request.json", "--json"]).exits(0).stdout).unwrap();
     let digest = planned["planDigest"].as_str().unwrap();
@@ -600,11 +600,11 @@ fn of_a_cancelled_run_the_messages_are_sent_by_the_command_that_is_named_and_not
     assert!(nowhere.stderr.contains("settings.noWebhook"), "{}", nowhere.stderr);
     let mut command = at(bench.command(&[&args[..], &["--json"]].concat()), &server.address);
     Ran::of(command.env("GOVERNANCE_WEBHOOK_URL", &receiver.address).output().unwrap()).exits(6);
-    assert_eq!(receiver.taken().len(), 6);
+    assert_eq!(receiver.received().len(), 6);
     before[0]["undelivered"] = json!(0);
     assert_eq!(status(), before, "it is as it was, but for the messages");
     bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
-    // Nothing is left, so that nobody has to be named.
+    // No message is left, so no receiver has to be named.
     bench.run_at(&server.address, &args).exits(6);
     bench.run_at(&server.address, &[&args[..], &["--chunk", "1"]].concat()).exits(2);
 }
@@ -612,11 +612,11 @@ fn of_a_cancelled_run_the_messages_are_sent_by_the_command_that_is_named_and_not
 #[test]
 fn of_a_run_that_was_stopped_the_messages_alone_are_sent() {
     let bench = Bench::new();
-    let (nobody, receiver) = (Nobody::start(), Receiver::start());
+    let (nobody, receiver) = (SilentServer::start(), Receiver::start());
     bench.file("request.json", &request(12));
     let mut command = bench.command(&SLOW);
     command.env("GOVERNANCE_WEBHOOK_URL", &nobody.address);
-    let child = common::begun(command, a_chunk_is_verified);
+    let child = common::start_until(command, a_chunk_is_verified);
     let mut command = bench.command(&["retry", "run-", "--messages"]);
     let busy = Ran::of(command.env("GOVERNANCE_WEBHOOK_URL", &receiver.address).output().unwrap()).exits(75);
     assert!(busy.stderr.contains("run.underWay"), "{}", busy.stderr);
@@ -626,10 +626,10 @@ fn of_a_run_that_was_stopped_the_messages_alone_are_sent() {
     let sent = Ran::of(command.output().unwrap()).exits(75);
     assert!(sent.stderr.contains("its own command goes on from here"), "{}", sent.stderr);
     assert_eq!((bench.submits().len(), open_chunks(&bench)), (submits, open));
-    assert_eq!(receiver.taken().len() as u64, 12 - open);
+    assert_eq!(receiver.received().len() as u64, 12 - open);
 }
 
-/// Some conversations of the simulated tenant never end, as those of real ones.
+/// Some conversations of the simulated tenant never end, like those of real ones.
 #[test]
 fn a_retention_rule_does_not_hold_back_a_whole_year_for_what_never_ends() {
     let bench = Bench::new();
@@ -659,7 +659,7 @@ fn the_example_of_a_held_conversation_stops_its_chunk() {
 #[test]
 fn a_run_never_moves_to_another_tenant() {
     let bench = Bench::new();
-    let mut child = under_way(&bench);
+    let mut child = start_until_first_verified(&bench);
     child.kill().unwrap();
     child.wait().unwrap();
     let run = bench.run(&["status", "--json"]).events()[0]["runId"].as_str().unwrap().to_owned();
@@ -667,7 +667,7 @@ fn a_run_never_moves_to_another_tenant() {
     assert!(retry.stderr.contains("run.elsewhere"), "{}", retry.stderr);
 }
 
-/// All organisations of a region share an address; a client belongs to one of them.
+/// All organisations of a region share an address, but a client belongs to only one of them.
 #[test]
 fn what_one_client_deleted_is_not_taken_for_what_another_would() {
     let bench = Bench::new();
@@ -706,7 +706,7 @@ fn what_a_run_came_to_is_said_on_another_tenant_too_and_nothing_is_queued_there(
     assert!(bench.run_at("http://127.0.0.1:9", &["retry", "run-"]).exits(0).stdout.contains("2 verified"));
 }
 
-/// A scenario whose first submit is answered so.
+/// A scenario whose first submit is answered with that status.
 fn refusing_the_first(status: u16) -> Value {
     json!({ "faults": [{ "on": "submit", "nth": [1], "do": { "kind": "error", "status": status } }] })
 }
@@ -714,7 +714,7 @@ fn refusing_the_first(status: u16) -> Value {
 #[test]
 fn a_reader_that_does_not_read_holds_up_nothing() {
     let bench = Bench::new();
-    // More than a pipe holds.
+    // The output is more than a pipe holds.
     bench.file("request.json", &request(80));
     bench.file("policy.json", &json!({ "version": 1, "limits": { "concurrency": 16, "requestsPerMinute": 60_000 } }));
     let server = Server::start(&bench, &["--job-seconds", "0", "--rate-limit", "60000", "--concurrency", "16"]);
@@ -726,18 +726,18 @@ fn a_reader_that_does_not_read_holds_up_nothing() {
     let args = [&documents[..], &approval[..]].concat();
     let mut child = at(bench.command(&args), &server.address).stdout(Stdio::piped()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
-    while !proved(&bench) {
+    while !has_valid_evidence(&bench) {
         assert!(Instant::now() < deadline, "it waits for its reader");
         std::thread::sleep(Duration::from_millis(50));
     }
     assert_eq!(open_chunks(&bench), 0);
     assert!(child.try_wait().unwrap().is_none(), "it does not wait for its reader at the end");
-    // Somebody else finds the run's lock free, and gets the whole result.
+    // Another process finds the run's lock free, and gets the whole result.
     let again = at(bench.command(&args), &server.address).output().unwrap();
     let report = Ran::of(again).exits(0).report();
     assert_eq!(Ran::of(child.wait_with_output().unwrap()).exits(0).report(), report);
 
-    // Who does not want to wait for the reader at the end may go.
+    // An interrupt ends a process that only waits for the reader of its output.
     let mut child = at(bench.command(&args), &server.address).stdout(full_pipe()).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(500));
     assert!(child.try_wait().unwrap().is_none());
@@ -745,13 +745,13 @@ fn a_reader_that_does_not_read_holds_up_nothing() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
-/// Whether the evidence of a run is where it belongs.
-fn proved(bench: &Bench) -> bool {
+/// Whether the evidence of a run is where it belongs, and holds.
+fn has_valid_evidence(bench: &Bench) -> bool {
     let Ok(mut entries) = fs::read_dir(bench.path("genesys-purge-data/evidence")) else { return false };
     entries.any(|entry| entry.unwrap().file_name().to_string_lossy().starts_with("run-"))
 }
 
-/// The writing end of a pipe into which nothing goes any more, and which nobody will read.
+/// The writing end of a pipe that is full and will never be read.
 fn full_pipe() -> Stdio {
     let (reader, mut writer) = std::io::pipe().unwrap();
     let mut filler = writer.try_clone().unwrap();

@@ -1,4 +1,4 @@
-//! The schemas say what the program says, as far as a schema can.
+//! The schemas agree with the program, as far as a schema can.
 
 #![cfg(test)]
 
@@ -9,17 +9,18 @@ use std::fs;
 use common::{Bench, request};
 use serde_json::{Value, json};
 
-fn printed(name: &str) -> Value {
+fn printed_schema(name: &str) -> Value {
     serde_json::from_str(&Bench::new().run(&["schema", name]).exits(0).stdout).unwrap()
 }
 
 fn schema(name: &str) -> jsonschema::Validator {
-    let schema = printed(name);
+    let schema = printed_schema(name);
     jsonschema::draft202012::meta::validate(&schema).unwrap();
     jsonschema::validator_for(&schema).unwrap()
 }
 
-/// Every default that a schema of an object gives, and of the objects in it, is the one that the program uses. Gives their number.
+/// Checks that every default in the schema of an object, and of the objects in it, is the one that the program uses. Returns how
+/// many there are.
 fn defaults_agree(schema: &Value, used: &Value, place: &str) -> usize {
     let Some(properties) = schema["properties"].as_object() else { return 0 };
     let one = |(name, property): (&String, &Value)| {
@@ -38,9 +39,9 @@ fn the_defaults_are_those_that_the_program_uses() {
     let used = purge_core::policy::Limits::default();
     let mut limits = serde_json::to_value(&used).unwrap();
     limits["spanningConversations"] = json!(used.spanning_conversations);
-    assert!(defaults_agree(&printed("policy")["properties"]["limits"], &limits, "policy#/limits") > 8);
+    assert!(defaults_agree(&printed_schema("policy")["properties"]["limits"], &limits, "policy#/limits") > 8);
     let scenario = serde_json::to_value(purge_sim::Scenario::default()).unwrap();
-    assert!(defaults_agree(&printed("scenario"), &scenario, "scenario#") > 20);
+    assert!(defaults_agree(&printed_schema("scenario"), &scenario, "scenario#") > 20);
 }
 
 #[test]

@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Bench, Server, at, begun, example, request, signal};
+use common::{Bench, Server, at, example, request, signal, start_until};
 use serde_json::{Value, json};
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A server that is up.
+/// A running server.
 struct Console {
     child: Child,
     /// `127.0.0.1:PORT`.
@@ -41,7 +41,7 @@ impl Console {
         Self { host: host.to_owned(), token: token.to_owned(), child, stderr }
     }
 
-    /// A request with these header lines and nothing else, and its answer.
+    /// Sends a request with exactly these header lines, and returns the answer.
     fn raw(&self, line: &str, headers: &[String], body: &str) -> Reply {
         let mut stream = TcpStream::connect(&self.host).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -62,8 +62,8 @@ impl Console {
         Reply::of(&String::from_utf8_lossy(&answer))
     }
 
-    /// What the page sends besides the request line.
-    fn own(&self) -> Vec<String> {
+    /// The headers that the page sends.
+    fn page_headers(&self) -> Vec<String> {
         vec![
             format!("host: {}", self.host),
             format!("authorization: Bearer {}", self.token),
@@ -74,32 +74,32 @@ impl Console {
     }
 
     fn get(&self, path: &str) -> Reply {
-        self.raw(&format!("GET /api{path}"), &self.own(), "")
+        self.raw(&format!("GET /api{path}"), &self.page_headers(), "")
     }
 
     fn post(&self, path: &str, body: &Value) -> Reply {
-        self.raw(&format!("POST /api{path}"), &self.own(), &body.to_string())
+        self.raw(&format!("POST /api{path}"), &self.page_headers(), &body.to_string())
     }
 
-    /// Starts the plan and gives the run's id.
+    /// Starts the plan and returns the run's id.
     #[track_caller]
     fn begin(&self, plan: &Path) -> String {
         let reply = self.post("/runs", &ask(plan)).is(201);
         reply.json()["run"]["runId"].as_str().unwrap().to_owned()
     }
 
-    /// The events of a run from there, until one of them will do.
+    /// The events of a run from that id on, up to the first one that `will_do` accepts.
     #[track_caller]
     fn follow(&self, run: &str, from: &str, will_do: impl Fn(&Event) -> bool) -> Vec<Event> {
         let mut stream = TcpStream::connect(&self.host).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut headers = self.own();
+        let mut headers = self.page_headers();
         headers.push(format!("last-event-id: {from}"));
         let text = format!("GET /api/runs/{run}/events HTTP/1.1\r\n{}\r\n\r\n", headers.join("\r\n"));
         stream.write_all(text.as_bytes()).unwrap();
         let (mut events, mut event) = (Vec::new(), Event::default());
         let began = Instant::now();
-        // The chunk sizes of the transfer stand on lines of their own and begin no field.
+        // Chunk sizes of the transfer encoding are lines of their own and no fields.
         for line in BufReader::new(stream).lines() {
             let line = line.unwrap();
             assert!(began.elapsed() < PATIENCE, "{events:#?}");
@@ -118,9 +118,9 @@ impl Console {
         panic!("the stream ended: {events:#?}");
     }
 
-    /// Until nobody carries the run out any more.
+    /// Waits until no process carries the run out any more.
     #[track_caller]
-    fn settled(&self, run: &str) -> Value {
+    fn wait_until_settled(&self, run: &str) -> Value {
         let began = Instant::now();
         loop {
             let facts = self.get(&format!("/runs/{run}")).is(200).json();
@@ -136,7 +136,7 @@ impl Console {
         Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status().unwrap();
     }
 
-    /// The exit code, once it has ended, and what it said beside its results.
+    /// The exit code once the server has ended, and what it printed beside its results.
     fn end(&mut self) -> (Option<i32>, String) {
         let mut said = String::new();
         self.stderr.read_to_string(&mut said).unwrap();
@@ -227,7 +227,7 @@ fn plan(bench: &Bench, request: &Value, policy: Option<&Value>) -> PathBuf {
     path
 }
 
-/// What a person approves that plan with.
+/// What a person sends to approve that plan.
 fn ask(plan: &Path) -> Value {
     let text = fs::read_to_string(plan).unwrap();
     let file: Value = serde_json::from_str(&text).unwrap();
@@ -236,8 +236,8 @@ fn ask(plan: &Path) -> Value {
     json!({ "planFile": text, "digest": digest, "shortCode": code, "approver": "dpo@example.com" })
 }
 
-/// A simulated tenant whose deletions take so long.
-fn slow(bench: &Bench, seconds: u64) -> String {
+/// A scenario file in which deletions take so many seconds.
+fn slow_scenario(bench: &Bench, seconds: u64) -> String {
     let scenario = json!({ "dataDeletion": { "processingSeconds": seconds } });
     bench.file("slow.json", &scenario).to_str().unwrap().to_owned()
 }
@@ -268,7 +268,7 @@ fn a_plan_is_started_watched_and_proved() {
     assert!(named("run").iter().any(|e| e.data["run"]["carried"] == "here"));
     let kinds: Vec<Value> = named("record").iter().map(|e| e.data["record"]["event"]["kind"].clone()).collect();
     assert_eq!(kinds.iter().filter(|kind| **kind == "finished").count(), 3);
-    // Ids only grow, so that the last one says everything.
+    // Ids only grow, so the last one covers everything.
     let ids: Vec<(u64, u64)> = events
         .iter()
         .filter_map(|e| e.id.split_once('.'))
@@ -276,8 +276,8 @@ fn a_plan_is_started_watched_and_proved() {
         .collect();
     assert!(ids.is_sorted_by(|a, b| a.0 <= b.0 && a.1 <= b.1), "{ids:?}");
 
-    // The page's facts, the report and the evidence say the same.
-    let facts = console.settled(&run);
+    // The page's facts, the report and the evidence agree.
+    let facts = console.wait_until_settled(&run);
     assert_eq!((&facts["open"], &facts["ended"]), (&json!(0), &json!({ "verified": 3 })));
     assert_eq!(facts["can"], json!({ "cancel": false, "retry": false, "resume": false }));
     assert_eq!(facts["approvedBy"], "dpo@example.com");
@@ -297,10 +297,10 @@ fn a_plan_is_started_watched_and_proved() {
     let file = console.get(&format!("/runs/{run}/plan")).is(200);
     assert_eq!(file.body, fs::read_to_string(evidence.join("plan.json")).unwrap());
 
-    // The same approval again is the same run, and nothing is sent.
+    // The same approval again gives the same run, and nothing is sent.
     let again = console.post("/runs", &ask(&plan)).is(200);
     assert_eq!(again.json()["run"]["runId"], json!(run));
-    console.settled(&run);
+    console.wait_until_settled(&run);
     assert_eq!(bench.submits().len(), 3);
 }
 
@@ -320,7 +320,7 @@ fn whatever_a_page_of_strangers_could_try_is_refused() {
     let post = |headers: &[&str]| console.raw("POST /api/runs", &with(headers), &body);
     let get = |headers: &[&str]| console.raw("GET /api/runs", &with(headers), "");
 
-    // A name that leads here, or none, or two.
+    // Requests with a host name that leads here, without one, and with two.
     for name in [
         format!("host: localhost:{port}"),
         format!("host: evil.example:{port}"),
@@ -337,7 +337,7 @@ fn whatever_a_page_of_strangers_could_try_is_refused() {
         "server.target"
     );
 
-    // Another page: its origin, its kind of request, and what it cannot know.
+    // Another page: its origin, its kind of request, and the token that it cannot know.
     for foreign in ["http://evil.example", "null", &format!("http://localhost:{port}"), &format!("https://{host}")] {
         let foreign = format!("origin: {foreign}");
         assert_eq!(post(&[&own, &foreign, &bearer, &json]).is(403).code(), "server.origin", "{foreign}");
@@ -350,11 +350,11 @@ fn whatever_a_page_of_strangers_could_try_is_refused() {
         assert_eq!(get(&[&own, &bearer, &site]).is(403).code(), "server.origin", "{site}");
         let script = console.raw("GET /assets/app-1a2b.wasm", &with(&[&own, &site, "sec-fetch-mode: no-cors"]), "");
         assert_eq!(script.is(403).code(), "server.origin", "{site}");
-        // To follow a link to the page is everybody's right.
+        // Any page may link to this one.
         console.raw("GET /", &with(&[&own, &site, "sec-fetch-mode: navigate"]), "").is(200);
     }
 
-    // Without the token nothing is said, not even what exists.
+    // Without the token nothing is revealed, not even what exists.
     for guess in [
         "",
         "authorization: Bearer",
@@ -370,13 +370,13 @@ fn whatever_a_page_of_strangers_could_try_is_refused() {
     }
     post(&[&own, &origin, &json, &format!("cookie: token={token}")]).is(401);
 
-    // A form and a script without asking first can send these three and nothing else.
+    // A form, or a script without a preflight request, can send only these three types.
     for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"] {
         let kind = format!("content-type: {kind}");
         assert_eq!(post(&[&own, &origin, &bearer, &kind]).is(415).code(), "server.contentType", "{kind}");
     }
     post(&[&own, &origin, &bearer]).is(415);
-    // To ask first brings no permission.
+    // A preflight request brings no permission.
     let asked = console.raw(
         "OPTIONS /api/runs",
         &with(&[
@@ -392,14 +392,14 @@ fn whatever_a_page_of_strangers_could_try_is_refused() {
         console.raw(&format!("{method} /api/runs"), &with(&[&own, &origin, &bearer, &json]), &body).is(405);
     }
 
-    // Nothing happens on a GET, and nothing upgrades.
+    // A GET changes nothing, and no connection is upgraded.
     for verb in ["cancel", "retry", "resume"] {
         let asked = console.raw(&format!("GET /api/runs/run-0000000000000000/{verb}"), &with(&[&own, &bearer]), "");
         assert_eq!(asked.is(405).code(), "server.method");
     }
     get(&[&own, &bearer, "connection: upgrade", "upgrade: websocket"]).is(200);
 
-    // Only what is the page is served.
+    // Only the files of the page are served.
     for path in [
         "/../Cargo.toml",
         "/%2e%2e/made.json",
@@ -442,14 +442,14 @@ fn answers_say_that_they_may_not_be_embedded_sniffed_or_kept() {
     assert!(wasm.head.contains("content-type: application/wasm") && wasm.head.contains("content-encoding: br"));
     assert!(wasm.head.contains("immutable") && page.head.contains("cache-control: no-cache"));
 
-    // What a browser has kept, it shows under the headers of the answer that it is still the same.
+    // A browser shows the page it has kept under the headers of the answer that it has not changed.
     let etag = page.head.lines().find_map(|l| l.strip_prefix("etag: ")).unwrap();
     let kept = console.raw("GET /", &[own[0].clone(), format!("if-none-match: {etag}")], "").is(304);
     let policy_of =
         |reply: &Reply| reply.head.lines().find(|l| l.starts_with("content-security-policy")).unwrap().to_owned();
     assert_eq!(policy_of(&kept), policy_of(&page));
 
-    // The page is tested under the rules that it is served with.
+    // The page is tested under the policy that it is served with.
     let vite = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../www/vite.config.ts")).unwrap();
     let policy = page.head.lines().find_map(|l| l.strip_prefix("content-security-policy: ")).unwrap();
     assert!(vite.contains(policy), "{policy}");
@@ -493,8 +493,8 @@ fn an_approval_that_does_not_hold_starts_nothing() {
     assert_eq!(strict.post("/runs", &good).is(409).code(), "policy.notAllowed");
     assert_eq!(console.get("/runs").json()["runs"], json!([]));
 
-    console.settled(&console.begin(&plan));
-    // What is there already is not carried on by somebody who may not approve it.
+    console.wait_until_settled(&console.begin(&plan));
+    // An existing run is not carried on for somebody who may not approve it.
     assert_eq!(
         console.post("/runs", &changed("approver", json!("records@example.com"))).is(403).code(),
         "approval.samePerson"
@@ -511,7 +511,7 @@ fn a_hold_that_came_after_the_server_was_started_counts() {
     let console = Console::start(&bench, &["--policy", kept.to_str().unwrap()]);
     bench.file("made-policy.json", &json!({ "version": 1, "holds": [{ "id": "matter-7", "range": range }] }));
     let run = console.begin(&plan);
-    console.settled(&run);
+    console.wait_until_settled(&run);
     let report = console.get(&format!("/runs/{run}/report")).is(200).json()["report"].clone();
     let outcomes: Vec<&Value> = report["chunks"].as_array().unwrap().iter().map(|chunk| &chunk["outcome"]).collect();
     assert_eq!(outcomes, ["verified", "held", "verified"]);
@@ -521,21 +521,21 @@ fn a_hold_that_came_after_the_server_was_started_counts() {
 #[test]
 fn cancelling_stops_what_has_not_been_submitted() {
     let bench = Bench::new();
-    let console = Console::start(&bench, &["--scenario", &slow(&bench, 4)]);
+    let console = Console::start(&bench, &["--scenario", &slow_scenario(&bench, 4)]);
     let plan = plan(&bench, &request(12), None);
     let run = console.begin(&plan);
     console.follow(&run, "0.0", |event| event.data["state"] == "deleting");
     let cancelled = console.post(&format!("/runs/{run}/cancel"), &json!({})).is(200).json();
     assert_eq!(cancelled["run"]["standing"], "cancelling");
     assert_eq!(cancelled["run"]["can"]["cancel"], json!(false));
-    let facts = console.settled(&run);
+    let facts = console.wait_until_settled(&run);
     let ended = &facts["ended"];
     assert_eq!((&facts["open"], ended["cancelled"].as_u64().unwrap() >= 6), (&json!(0), true), "{ended}");
     assert!(bench.submits().len() <= 6);
     bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
-    // Nothing open, nothing to cancel.
+    // Nothing is open, so there is nothing to cancel.
     console.post(&format!("/runs/{run}/cancel"), &json!({})).is(200);
-    assert_eq!(console.settled(&run)["can"]["retry"], json!(true));
+    assert_eq!(console.wait_until_settled(&run)["can"]["retry"], json!(true));
 }
 
 #[test]
@@ -546,7 +546,7 @@ fn what_failed_is_tried_again_and_only_that() {
     let console = Console::start(&bench, &["--scenario", scenario.to_str().unwrap()]);
     let plan = plan(&bench, &request(3), None);
     let run = console.begin(&plan);
-    let facts = console.settled(&run);
+    let facts = console.wait_until_settled(&run);
     assert_eq!(facts["ended"], json!({ "verified": 2, "rejected": 1 }), "{facts:#}");
     let attention = console.get(&format!("/runs/{run}/chunks?kind=attention")).is(200).json();
     let chunk = attention["chunks"][0].clone();
@@ -557,13 +557,13 @@ fn what_failed_is_tried_again_and_only_that() {
     assert_eq!(console.post(&retry, &json!({ "chunks": [9] })).is(400).code(), "run.noChunk");
     assert_eq!(console.post(&retry, &json!({ "chunks": [0] })).is(400).code(), "run.noChunk");
     console.post(&retry, &json!({ "chunks": [chunk["chunk"]["index"]] })).is(200);
-    let facts = console.settled(&run);
+    let facts = console.wait_until_settled(&run);
     assert_eq!((&facts["ended"], &facts["can"]["retry"]), (&json!({ "verified": 3 }), &json!(false)));
     assert_eq!(windows(&bench.submits()).len(), 4);
     bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
 }
 
-/// Whoever loads the page or watches it is told what all attempts have deleted, as the report tells it.
+/// A page that loads or watches a run is told what all attempts have deleted, as the report is.
 #[test]
 fn a_chunk_that_was_tried_again_is_told_with_the_numbers_of_all_its_attempts() {
     let bench = Bench::new();
@@ -572,9 +572,9 @@ fn a_chunk_that_was_tried_again_is_told_with_the_numbers_of_all_its_attempts() {
     let console = Console::start(&bench, &["--scenario", leaves.to_str().unwrap()]);
     let quick = json!({ "version": 1, "limits": { "verifySeconds": 1, "confirmSubmitSeconds": 1 } });
     let run = console.begin(&plan(&bench, &request(1), Some(&quick)));
-    assert_eq!(console.settled(&run)["ended"], json!({ "residual": 1 }));
+    assert_eq!(console.wait_until_settled(&run)["ended"], json!({ "residual": 1 }));
     console.post(&format!("/runs/{run}/retry"), &json!({})).is(200);
-    assert_eq!(console.settled(&run)["ended"], json!({ "verified": 1 }));
+    assert_eq!(console.wait_until_settled(&run)["ended"], json!({ "verified": 1 }));
     let report = console.get(&format!("/runs/{run}/report")).is(200).json()["report"]["chunks"][0].clone();
     assert!(report["recordsDeleted"].as_u64().unwrap() > 7, "{report}");
     let loaded = console.get(&format!("/runs/{run}/chunks")).is(200).json()["chunks"][0].clone();
@@ -588,7 +588,7 @@ fn a_chunk_that_was_tried_again_is_told_with_the_numbers_of_all_its_attempts() {
 #[test]
 fn killed_and_started_again_it_goes_on_and_submits_nothing_twice() {
     let bench = Bench::new();
-    let scenario = slow(&bench, 3);
+    let scenario = slow_scenario(&bench, 3);
     let mut first = Console::start(&bench, &["--scenario", &scenario]);
     let plan = plan(&bench, &request(6), None);
     let run = first.begin(&plan);
@@ -601,7 +601,7 @@ fn killed_and_started_again_it_goes_on_and_submits_nothing_twice() {
     assert_eq!(second.raw("GET /api/runs", &old, "").is(401).code(), "server.token");
     let facts = &second.get("/runs").is(200).json()["runs"][0];
     assert_eq!((&facts["standing"], &facts["can"]["resume"]), (&json!("stopped"), &json!(true)));
-    // It is offered, not done.
+    // Going on is offered, but does not happen by itself.
     assert_eq!(facts["carried"], Value::Null);
     second.post(&format!("/runs/{run}/resume"), &json!({})).is(200);
     second.follow(&run, "0.0", Event::ended);
@@ -618,7 +618,7 @@ fn killed_and_started_again_it_goes_on_and_submits_nothing_twice() {
 #[test]
 fn a_server_goes_on_with_no_run_that_it_may_not_start() {
     let bench = Bench::new();
-    let scenario = slow(&bench, 3);
+    let scenario = slow_scenario(&bench, 3);
     let run = {
         let mut console = Console::start(&bench, &["--scenario", &scenario]);
         let run = console.begin(&plan(&bench, &request(6), None));
@@ -632,15 +632,15 @@ fn a_server_goes_on_with_no_run_that_it_may_not_start() {
     for verb in ["resume", "retry"] {
         assert_eq!(console.post(&format!("/runs/{run}/{verb}"), &json!({})).is(409).code(), "policy.notAllowed");
     }
-    // To stop it is always allowed.
+    // Cancelling is always allowed.
     console.post(&format!("/runs/{run}/cancel"), &json!({})).is(200);
-    assert_eq!(console.settled(&run)["open"], json!(0));
+    assert_eq!(console.wait_until_settled(&run)["open"], json!(0));
 }
 
 #[test]
 fn interrupted_it_finishes_the_step_in_hand_and_leaves_evidence() {
     let bench = Bench::new();
-    let mut console = Console::start(&bench, &["--scenario", &slow(&bench, 30)]);
+    let mut console = Console::start(&bench, &["--scenario", &slow_scenario(&bench, 30)]);
     let run = console.begin(&plan(&bench, &request(3), None));
     console.follow(&run, "0.0", |event| event.data["state"] == "deleting");
     console.signal("INT");
@@ -648,7 +648,7 @@ fn interrupted_it_finishes_the_step_in_hand_and_leaves_evidence() {
     assert!(said.contains("stopping 1 run after the step in hand"), "{said}");
 }
 
-/// It has stopped before the run's end, and left sound evidence of that; gives what it has said.
+/// Waits for the server to end before the run does, and checks its evidence so far. Returns what the server printed.
 fn stopped_with_evidence(bench: &Bench, console: &mut Console) -> String {
     let (code, said) = console.end();
     assert_eq!(code, Some(75), "{said}");
@@ -660,7 +660,7 @@ fn stopped_with_evidence(bench: &Bench, console: &mut Console) -> String {
 #[test]
 fn a_run_of_another_process_is_watched_and_stopped_from_here() {
     let bench = Bench::new();
-    let scenario = slow(&bench, 5);
+    let scenario = slow_scenario(&bench, 5);
     bench.file("request.json", &request(8));
     let console = Console::start(&bench, &[]);
     let args = ["run", "request.json", "--scenario", &scenario, "--evidence", "proof", "--json"];
@@ -684,7 +684,7 @@ fn a_run_of_another_process_is_watched_and_stopped_from_here() {
     let events = console.follow(&run, "0.0", Event::ended);
     assert!(events.iter().any(|e| e.data["outcome"] == "cancelled"));
     assert_eq!(other.wait().unwrap().code(), Some(6));
-    // Its evidence is where it was said to be.
+    // Its evidence is in the folder that was given for it.
     let listed = console.get(&format!("/runs/{run}/evidence")).is(200).json();
     assert!(listed["folder"].as_str().unwrap().ends_with("/proof"), "{listed}");
     assert_eq!(listed["files"].as_array().unwrap().len(), 8);
@@ -693,15 +693,15 @@ fn a_run_of_another_process_is_watched_and_stopped_from_here() {
 #[test]
 fn two_servers_on_one_ledger_carry_a_run_once() {
     let bench = Bench::new();
-    let scenario = slow(&bench, 2);
+    let scenario = slow_scenario(&bench, 2);
     let one = Console::start(&bench, &["--scenario", &scenario]);
     let two = Console::start(&bench, &["--scenario", &scenario]);
     let plan = plan(&bench, &request(4), None);
     let run = one.begin(&plan);
-    // The same approval, at the same time, elsewhere.
+    // The same approval, given to two servers at the same time.
     assert_eq!(two.post("/runs", &ask(&plan)).is(200).json()["run"]["runId"], json!(run));
     two.follow(&run, "0.0", Event::ended);
-    one.settled(&run);
+    one.wait_until_settled(&run);
     assert_eq!(bench.submits().len(), 4);
     bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
 }
@@ -718,7 +718,7 @@ fn a_stream_goes_on_where_it_broke_off() {
     let middle = all.iter().filter(|e| e.name == "record").nth(4).unwrap();
     let rest = console.follow(&run, &middle.id, Event::ended);
     assert_eq!(tidings(&rest), tidings(&all).split_off(5));
-    // At the end there is nothing more to say but that it is the end, and then that the stream is alive.
+    // At the end of a run the stream reports that end, and after that only that it is alive.
     let end = console.get(&format!("/runs/{run}")).is(200).json()["run"]["mark"].as_str().unwrap().to_owned();
     let quiet = console.follow(&run, &end, |event| event.name == "beat");
     let names: Vec<&str> = quiet.iter().map(|e| e.name.as_str()).collect();
@@ -726,7 +726,7 @@ fn a_stream_goes_on_where_it_broke_off() {
 
     let beyond = console.follow(&run, "999999.999999", |event| event.name == "run");
     assert_eq!(beyond[0].name, "reset");
-    let mut headers = console.own();
+    let mut headers = console.page_headers();
     headers.push("last-event-id: yesterday".to_owned());
     let wrong = console.raw(&format!("GET /api/runs/{run}/events"), &headers, "").is(400);
     assert_eq!(wrong.code(), "server.lastEventId");
@@ -767,8 +767,8 @@ fn long_lists_come_in_pages() {
 fn nobody_can_hold_it_up() {
     let bench = Bench::new();
     let console = Console::start(&bench, &[]);
-    // More than any plan: refused by its length alone.
-    let mut headers = console.own();
+    // Longer than any plan, so refused by its length alone.
+    let mut headers = console.page_headers();
     headers.push(format!("content-length: {}", 1_u64 << 40));
     assert_eq!(console.raw("POST /api/runs", &headers, "").status, 413);
     // A head that never ends is cut off.
@@ -778,15 +778,15 @@ fn nobody_can_hold_it_up() {
     let began = Instant::now();
     let _ = stream.read_to_end(&mut Vec::new());
     assert!(began.elapsed() < Duration::from_secs(40), "{:?}", began.elapsed());
-    // So is one that is too long.
+    // So is a head that is too long.
     let long = format!("x-long: {}", "x".repeat(200 * 1024));
     assert!([0, 431].contains(&console.raw("GET /", &[format!("host: {}", console.host), long], "").status));
 
-    // Streams are counted; those that are closed make room.
+    // Streams are counted, and closing one makes room.
     let run = console.begin(&plan(&bench, &request(1), None));
     let listen = || {
         let mut stream = TcpStream::connect(&console.host).unwrap();
-        let text = format!("GET /api/runs/{run}/events HTTP/1.1\r\n{}\r\n\r\n", console.own().join("\r\n"));
+        let text = format!("GET /api/runs/{run}/events HTTP/1.1\r\n{}\r\n\r\n", console.page_headers().join("\r\n"));
         stream.write_all(text.as_bytes()).unwrap();
         let mut line = String::new();
         BufReader::new(stream.try_clone().unwrap()).read_line(&mut line).unwrap();
@@ -803,13 +803,13 @@ fn nobody_can_hold_it_up() {
     }
 }
 
-/// As many as there are places, and more, that ask for more than a connection holds and read none of it.
+/// More clients than there are places. Each asks for more than a connection buffers and reads none of it.
 #[test]
 fn connections_that_do_not_read_keep_no_run_from_stopping() {
     let bench = Bench::new();
     fs::create_dir_all(bench.path("www/assets")).unwrap();
     fs::write(bench.path("www/assets/large-1a2b.wasm"), vec![0; 8 * 1024 * 1024]).unwrap();
-    let mut console = Console::start(&bench, &["--scenario", &slow(&bench, 60)]);
+    let mut console = Console::start(&bench, &["--scenario", &slow_scenario(&bench, 60)]);
     let run = console.begin(&plan(&bench, &request(3), None));
     console.follow(&run, "0.0", |event| event.data["state"] == "deleting");
     let asked = format!("GET /assets/large-1a2b.wasm HTTP/1.1\r\nhost: {}\r\n\r\n", console.host).repeat(8);
@@ -833,10 +833,10 @@ fn connections_that_do_not_read_keep_no_run_from_stopping() {
 #[test]
 fn a_policy_of_the_server_does_not_count_for_what_another_process_carries_out() {
     let bench = Bench::new();
-    let scenario = slow(&bench, 60);
+    let scenario = slow_scenario(&bench, 60);
     let made = plan(&bench, &request(2), Some(&json!({ "version": 1 })));
     let mut other = bench.command(&["run", "made.plan.json", "--scenario", &scenario, "--json"]);
-    let mut other = begun(
+    let mut other = start_until(
         {
             other.stderr(Stdio::null());
             other
@@ -845,7 +845,7 @@ fn a_policy_of_the_server_does_not_count_for_what_another_process_carries_out() 
     );
     let with = Console::start(&bench, &["--scenario", &scenario, "--policy", "made-policy.json"]);
     assert_eq!(with.post("/runs", &ask(&made)).is(409).code(), "run.underWay");
-    // Where the server was given none, nothing was promised.
+    // A server that was given no policy promises nothing.
     let without = Console::start(&bench, &["--scenario", &scenario]);
     without.post("/runs", &ask(&made)).is(200);
     other.kill().unwrap();
@@ -853,7 +853,7 @@ fn a_policy_of_the_server_does_not_count_for_what_another_process_carries_out() 
     assert_eq!(with.post("/runs", &ask(&made)).is(200).json()["run"]["carried"], "here");
 }
 
-/// A hold that has come would go unnoticed until the recordings are gone, and nothing of the run would look any different.
+/// A new hold would go unnoticed until the recordings are gone, and nothing else about the run would show it.
 #[test]
 fn a_policy_that_cannot_be_asked_in_a_cool_off_is_said_on_the_terminal_and_at_the_run() {
     let bench = Bench::new();
@@ -863,10 +863,10 @@ fn a_policy_that_cannot_be_asked_in_a_cool_off_is_said_on_the_terminal_and_at_th
     wanted["recordings"]["coolOffDays"] = json!(7);
     bench.file("request.json", &wanted);
     let policy = bench.file("sp.json", &json!({ "version": 1 }));
-    // One after the other.
+    // One chunk after the other.
     let args = ["run", "request.json", "--policy", "sp.json", "--concurrency", "1", "--json"];
     let both_rest = |event: &Value| event["index"] == 2 && event["wait"]["kind"] == "coolOff";
-    let mut child = begun(bench.command(&args), both_rest);
+    let mut child = start_until(bench.command(&args), both_rest);
     signal(&child, "TERM");
     assert_eq!(child.wait().unwrap().code(), Some(75));
     let run = bench.run(&["status", "--json"]).events()[0]["runId"].as_str().unwrap().to_owned();
@@ -885,12 +885,13 @@ fn a_policy_that_cannot_be_asked_in_a_cool_off_is_said_on_the_terminal_and_at_th
     console.signal("TERM");
     let (code, said) = console.end();
     assert_eq!(code, Some(75));
-    // Both chunks ask, and whoever reads it wants to know it once.
+    // Both chunks ask, but one message is enough.
     let lines: Vec<&str> = said.lines().filter(|line| line.contains("nobody notices a hold on them")).collect();
     assert!(lines.len() == 1 && lines[0].contains(&run), "{said}");
 }
 
-/// Whoever could serve the usual address before may have left something in the browser: other addresses of this machine do as well.
+/// Another program may have served a page at the usual address before and left something in the browser. Other addresses of this
+/// machine work as well.
 #[cfg(target_os = "linux")]
 #[test]
 fn it_answers_at_an_address_that_nobody_had_before() {
@@ -931,7 +932,7 @@ fn on_a_real_tenant_it_names_it_and_leaves_simulated_runs_alone() {
     let tenant = Server::start(&bench, &[]);
     let plan = plan(&bench, &request(2), None);
     let simulated = {
-        let mut console = Console::start(&bench, &["--scenario", &slow(&bench, 30)]);
+        let mut console = Console::start(&bench, &["--scenario", &slow_scenario(&bench, 30)]);
         let run = console.begin(&plan);
         console.signal("INT");
         console.end();
@@ -948,18 +949,18 @@ fn on_a_real_tenant_it_names_it_and_leaves_simulated_runs_alone() {
     for verb in ["resume", "retry"] {
         assert_eq!(console.post(&format!("/runs/{simulated}/{verb}"), &json!({})).is(400).code(), "run.elsewhere");
     }
-    // The same plan here is another run.
+    // The same plan is another run here.
     let real = console.begin(&plan);
     assert_ne!(real, simulated);
-    let facts = console.settled(&real);
+    let facts = console.wait_until_settled(&real);
     assert_eq!((&facts["ended"], &facts["simulated"]), (&json!({ "verified": 2 }), &json!(false)));
 
-    // What stops a run as a whole is said at the run.
+    // A problem that stops the whole run is shown with the run.
     let mut command = at(serve(&bench, &["--tenant-jurisdiction", "us-east-1"]), &tenant.address);
     command.env("GENESYS_CLIENT_SECRET", "wrong");
     let console = Console::of(command);
     let run = console.begin(&self::plan(&bench, &request(3), None));
-    let facts = console.settled(&run);
+    let facts = console.wait_until_settled(&run);
     assert_eq!(facts["trouble"][0]["pointer"], "environment#GENESYS_CLIENT_ID", "{facts:#}");
     assert_eq!((&facts["standing"], &facts["can"]["resume"]), (&json!("stopped"), &json!(true)));
 }
@@ -970,7 +971,7 @@ fn a_wait_for_a_job_slot_names_who_has_the_slots() {
     let scenario = bench.file("slow.json", &json!({ "recordingJobs": { "processingSeconds": 5 } }));
     let console = Console::start(&bench, &["--scenario", scenario.to_str().unwrap()]);
     let mut recordings = recordings();
-    // A run alone has no more chunks under way than there are slots: it takes two of them.
+    // A run alone has no more chunks under way than there are slots, so it takes both.
     let first = console.begin(&plan(&bench, &recordings, None));
     let told = |event: &Event| event.data["run"]["slots"]["holders"].as_array().is_some_and(|list| list.len() == 2);
     console.follow(&first, "0.0", told);
@@ -988,12 +989,12 @@ fn a_wait_for_a_job_slot_names_who_has_the_slots() {
     for run in [&first, &second] {
         console.post(&format!("/runs/{run}/cancel"), &json!({})).is(200);
         console.follow(run, "0.0", Event::ended);
-        console.settled(run);
+        console.wait_until_settled(run);
     }
     let facts = console.get(&format!("/runs/{first}")).is(200).json();
     assert_eq!(facts["run"]["slots"], json!({ "of": 2, "holders": [] }));
 
-    // The other API has none.
+    // The other API has no slots.
     let other = console.begin(&plan(&bench, &request(2), None));
     assert_eq!(console.get(&format!("/runs/{other}")).is(200).json()["run"]["slots"], Value::Null);
 }

@@ -1,4 +1,5 @@
-//! The request budget of an organisation, kept in the ledger, so that everybody who shares the ledger stays within it together.
+//! The request budget of an organisation. It is kept in the ledger, so that all processes that share the ledger stay within it
+//! together.
 
 use futures_util::lock::Mutex;
 use purge_core::rate::RateBudget;
@@ -6,13 +7,13 @@ use purge_core::time::Timestamp;
 
 use crate::ledger::{Ledger, LedgerError, StoredBudget, Swapped};
 
-/// Tries at writing the budget while others write it too.
+/// Tries at writing the budget while other processes write it, too.
 const TRIES: u32 = 20;
 
-/// When to ask again after so many others were quicker.
+/// When to ask again after losing all those tries.
 const CROWDED: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// Whose budget, and where it is kept.
+/// Whose budget it is, and the ledger that keeps it.
 #[derive(Debug)]
 pub(crate) struct Account<'a, L> {
     pub(crate) ledger: &'a L,
@@ -20,22 +21,22 @@ pub(crate) struct Account<'a, L> {
     pub(crate) tenant: &'a str,
 }
 
-/// The budget as this process knew it last. Whoever knows an old one finds out when it writes.
+/// The budget as this process last knew it. A process that knows an old one finds out when it writes.
 #[derive(Debug)]
 pub(crate) struct SharedBudget {
     limit: u32,
-    /// Held while the ledger is written: those of one process come one after the other.
+    /// Locked while the ledger is written, so that the writes of one process follow one another.
     known: Mutex<StoredBudget>,
 }
 
 impl SharedBudget {
-    /// Nothing is known about it yet.
+    /// Starts without any knowledge of what has been spent.
     pub(crate) fn new(requests_per_minute: u32) -> Self {
         let budget = RateBudget::new(requests_per_minute);
         Self { limit: requests_per_minute, known: Mutex::new(StoredBudget { version: 0, budget }) }
     }
 
-    /// Spends one request. `Err` with the time at which asking again can succeed when there is no room.
+    /// Spends one request. The inner `Err` means that there is no room, and says when asking again can succeed.
     pub(crate) async fn take<L: Ledger>(
         &self,
         account: &Account<'_, L>,
@@ -44,14 +45,14 @@ impl SharedBudget {
         self.change(account, now, |budget| budget.take(now)).await
     }
 
-    /// Stops everybody until then: the server answered 429.
+    /// Keeps every process from sending until then, after the server answered 429.
     pub(crate) async fn pause<L: Ledger>(
         &self,
         account: &Account<'_, L>,
         now: Timestamp,
         until: Timestamp,
     ) -> Result<(), LedgerError> {
-        // Whoever cannot write for the crowd meets the next 429; nothing is wrong by it.
+        // Losing all tries is harmless: the next request meets the 429 itself.
         let paused = self.change(account, now, |budget| {
             budget.pause(until);
             Ok(())
@@ -59,7 +60,8 @@ impl SharedBudget {
         paused.await.map(|_| ())
     }
 
-    /// Makes a change of the newest budget durable. What is refused is not written: others can only have spent more.
+    /// Applies a change to the newest budget and makes it durable. If the known budget has no room, nothing is written: a newer one
+    /// can only have more spent.
     async fn change<L: Ledger>(
         &self,
         account: &Account<'_, L>,
@@ -98,7 +100,7 @@ mod tests {
 
     const LIMIT: u32 = 30;
 
-    /// So many processes ask as often as they may for three minutes; gives when each request left.
+    /// Lets so many processes send as often as they may for three minutes, and returns when each request left.
     fn sent(processes: usize) -> Vec<Timestamp> {
         let (clock, ledger) = (VirtualClock::new(Timestamp::EPOCH), MemoryLedger::new());
         let account = Account { ledger: &ledger, tenant: "t" };
@@ -130,7 +132,7 @@ mod tests {
                 let minute = sent.iter().filter(|at| **at >= from && at.since(from) < Duration::from_secs(60)).count();
                 assert!(minute <= LIMIT as usize, "{processes} processes: {minute} in the minute from {from}");
             }
-            // Three minutes, of which the last may just have begun anew.
+            // Three minutes, the last of which may just have begun.
             assert!(sent.len() >= 3 * LIMIT as usize - 1, "{processes} processes: only {}", sent.len());
         }
     }
@@ -145,7 +147,7 @@ mod tests {
             let (a, b) = (SharedBudget::new(LIMIT), SharedBudget::new(LIMIT));
             b.take(&account, now).await.unwrap().unwrap();
             a.pause(&account, now, later).await.unwrap();
-            // It learns of the pause when it wants to write.
+            // This process learns of the pause when it wants to write.
             assert_eq!(b.take(&account, now).await.unwrap(), Err(later));
             assert_eq!(b.take(&account, later).await.unwrap(), Ok(()));
             let elsewhere = Account { ledger: &ledger, tenant: "u" };

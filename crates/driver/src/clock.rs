@@ -1,7 +1,7 @@
-//! The time, and waiting for it.
+//! The clock port: wall time, steady time, and waiting for either.
 //!
-//! There are two: wall time, which others share and which can be set back, and steady time, which only this process knows and which
-//! only grows. What is written down or compared with others' is wall time; how long something may still take is measured in both.
+//! Wall time is shared with other machines and can be set back. Steady time is known only to this process and only grows. Times
+//! that are written down or compared with those of others are wall time. How long something may still take is measured in both.
 
 use std::future::Future;
 use std::pin::pin;
@@ -11,19 +11,20 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use futures_util::future::select;
 use purge_core::time::Timestamp;
 
-/// Wall time, UTC.
+/// Tells wall time (UTC) and steady time, and sleeps.
 pub trait Clock {
-    /// The time now.
+    /// Wall time now.
     fn now(&self) -> Timestamp;
 
-    /// Ends once [`Self::now`] is at `at` or later. May be dropped at any time.
+    /// Completes once [`Self::now`] is `at` or later. The future may be dropped at any time.
     fn sleep_until(&self, at: Timestamp) -> impl Future<Output = ()>;
 
-    /// Time since some moment in this process's life. It never goes back, whatever becomes of [`Self::now`]; it may stand still while
-    /// the machine is suspended.
+    /// Steady time: time since some moment in the life of this process. It never goes back, even if [`Self::now`] does; it may
+    /// stand still while the machine is suspended.
     fn steady(&self) -> Duration;
 
-    /// Ends once so much time has passed, by either way of telling. May be dropped at any time.
+    /// Completes once `time` has passed by wall time or by steady time, whichever comes first. The future may be dropped at any
+    /// time.
     fn sleep(&self, time: Duration) -> impl Future<Output = ()>;
 }
 
@@ -31,10 +32,11 @@ pub trait Clock {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
-/// The longest uninterrupted sleep: wall time can jump (suspended machine, corrected clock), so a long wait looks again.
+/// The longest uninterrupted sleep. Wall time can jump (suspended machine, corrected clock), so a long wait checks it again and
+/// again.
 const LONGEST_NAP: Duration = Duration::from_secs(15);
 
-/// From when steady time counts.
+/// The moment from which steady time counts.
 static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 impl Clock for SystemClock {

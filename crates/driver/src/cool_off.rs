@@ -1,16 +1,17 @@
-//! When recordings that wait for their delete date are looked at meanwhile: somebody may have second thoughts, and until then the
-//! dates can be taken back.
+//! When to look at a chunk during its cool-off. Until the delete date comes, a person can still take the dates back, so a new hold
+//! should be noticed.
 
 use purge_core::time::Timestamp;
 
-/// Between two looks at a chunk, in milliseconds.
+/// Time between two looks at one chunk, in milliseconds.
 const APART: i64 = 3_600_000;
 
-/// How much later the next chunk is looked at, so that the policy is not asked about all of them at once; in milliseconds.
+/// How much later the look at the next chunk is, in milliseconds, so that the policy is not read for all chunks at once.
 const STEP: i64 = 37_000;
 
-/// When to look next at a chunk in its cool-off: the same time for all who ask before it, so that several wake-ups become one. Once an
-/// hour, each chunk at its own minute; the state of the chunk knows nothing of it, for there its wait ends at the date.
+/// When to look next at a chunk in its cool-off: once an hour, each chunk at its own minute. All callers that ask before a look get
+/// the same time, so several wake-ups become one. The state of the chunk does not contain this time; there, the wait ends at the
+/// delete date.
 #[must_use]
 pub fn next_look(index: u32, now: Timestamp) -> Timestamp {
     let offset = i64::from(index) * STEP % APART;
@@ -24,7 +25,7 @@ mod tests {
 
     use super::*;
 
-    /// Otherwise every wake-up that is one too many would begin a chain of its own, until the date comes.
+    /// Otherwise every superfluous wake-up would start a chain of its own that lasts until the delete date.
     #[test]
     fn whoever_looks_at_a_cool_off_comes_back_at_the_same_time() {
         let start = Timestamp::parse("2026-01-01T09:58:00Z").unwrap();

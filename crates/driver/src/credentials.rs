@@ -1,11 +1,11 @@
-//! The client's credentials, kept out of every log.
+//! The OAuth client's credentials, kept out of every log.
 
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// Client id and secret of an OAuth client with the client-credentials grant.
+/// Id and secret of an OAuth client with the client-credentials grant.
 #[derive(Clone)]
 pub struct Credentials {
     client_id: String,
@@ -13,13 +13,13 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// From the two texts as the administrator gave them.
+    /// Takes both texts as the administrator gave them.
     #[must_use]
     pub fn new(client_id: impl Into<String>, client_secret: impl Into<String>) -> Self {
         Self { client_id: client_id.into(), client_secret: client_secret.into() }
     }
 
-    /// The client's id, which names it and is no secret.
+    /// The client's id, which names the client and is no secret.
     #[must_use]
     pub fn client_id(&self) -> &str {
         &self.client_id
@@ -32,7 +32,7 @@ impl Credentials {
 }
 
 impl fmt::Debug for Credentials {
-    /// Nothing of either: what is printed by accident should be worth nothing.
+    /// Shows neither id nor secret: what is printed by accident should be worth nothing.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Credentials(..)")
     }

@@ -1,14 +1,14 @@
-//! Credentials that come back: a gateway that repeats in its answer what it was sent must not get them into records and logs.
+//! Removes credentials from answers: a gateway that repeats what it was sent must not get them into records and logs.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use purge_core::http::HttpResponse;
 
-/// A shorter text is found in others by chance, and keeps no secret.
+/// The shortest text that is replaced. A shorter one occurs in other texts by chance, and keeps no secret.
 const SHORTEST: usize = 8;
 
-/// The answer to a request that left with this `Authorization`, with `…` wherever it repeats what is secret of that: the token, or the
-/// client's secret and the Base64 in which it was sent.
+/// The answer to a request that was sent with this `Authorization`, with `…` in place of every secret of it that the answer
+/// repeats: the token, or the client's secret and the Base64 in which it was sent.
 #[must_use]
 pub fn without_credentials(mut answer: HttpResponse, authorization: &str) -> HttpResponse {
     for secret in secrets(authorization) {
@@ -22,7 +22,7 @@ pub fn without_credentials(mut answer: HttpResponse, authorization: &str) -> Htt
 
 fn secrets(authorization: &str) -> Vec<String> {
     let Some((scheme, sent)) = authorization.split_once(' ') else { return Vec::new() };
-    // Some that write JSON escape the `=` at the end, and some escape `/`.
+    // Some JSON writers escape the `=` at the end, and some escape `/`.
     let unpadded = sent.trim_end_matches('=');
     let mut secrets = vec![sent.to_owned(), unpadded.to_owned(), unpadded.replace('/', "\\/")];
     if scheme == "Basic" {

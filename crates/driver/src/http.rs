@@ -1,4 +1,4 @@
-//! The HTTP port: one request out, its answer or the reason why there is none.
+//! The HTTP port: sends one request and returns its answer, or the reason why there is none.
 
 use std::fmt;
 use std::future::Future;
@@ -7,24 +7,24 @@ use std::time::Duration;
 use purge_core::http::{HttpResponse, Method, NoResponse};
 use purge_core::url::request_url;
 
-/// A request as it goes onto the wire: absolute address, credentials added.
+/// A request as it goes onto the wire: absolute address, credentials included.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WireRequest {
     /// Method.
     pub method: Method,
     /// Absolute address, with query.
     pub url: String,
-    /// Headers, names in lower case. `content-length` is for the implementation to add.
+    /// Headers, names in lower case. The implementation adds `content-length`.
     pub headers: Vec<(String, String)>,
-    /// The exact bytes to send; empty when there is no body.
+    /// The exact bytes to send; empty if there is no body.
     pub body: Vec<u8>,
-    /// When the caller gives up, counted from the call. The caller enforces it; an implementation may use it to free what it holds.
+    /// How long after the call the caller gives up. The caller enforces it; an implementation may use it to free what it holds.
     pub timeout: Duration,
 }
 
 impl WireRequest {
-    /// The address as a log may have it, without the query. Where no header has credentials the address may be what they are, as that
-    /// of a webhook often is: then without the path, too.
+    /// The address for logs, without the query. If the request carries no `authorization` header, its path is left out as well: the
+    /// address may itself be the credential, as that of a webhook often is.
     #[must_use]
     pub fn shown(&self) -> String {
         let Ok(url) = request_url(&self.url) else { return "an address that cannot be read".to_owned() };
@@ -35,7 +35,7 @@ impl WireRequest {
 }
 
 impl fmt::Debug for WireRequest {
-    /// Without headers and body: credentials must not reach a log by way of `{:?}`.
+    /// Omits headers and body: credentials must not reach a log by way of `{:?}`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WireRequest")
             .field("method", &self.method.as_str())
@@ -45,13 +45,13 @@ impl fmt::Debug for WireRequest {
     }
 }
 
-/// Sends requests. Never retries by itself, never follows a redirect.
+/// Sends requests. It never retries by itself and never follows a redirect.
 pub trait Http {
-    /// Sends it once.
+    /// Sends the request once.
     ///
     /// # Errors
-    /// [`NoResponse::NotSent`] only if it certainly did not leave; [`NoResponse::TimedOut`] and [`NoResponse::Dropped`] if it may
-    /// have arrived. An answer that was cut off is [`NoResponse::Dropped`], never a shorter answer.
+    /// [`NoResponse::NotSent`] only if the request certainly did not leave; [`NoResponse::TimedOut`] or [`NoResponse::Dropped`] if
+    /// it may have arrived. An answer that was cut off is [`NoResponse::Dropped`], never a shorter answer.
     fn send(&self, request: WireRequest) -> impl Future<Output = Result<HttpResponse, NoResponse>>;
 }
 

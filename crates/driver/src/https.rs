@@ -1,4 +1,4 @@
-//! HTTP over the network: rustls with ring, HTTP/1.1, no redirects, nothing sent twice.
+//! The HTTP port over the network: rustls with ring, HTTP/1.1, no redirects, nothing sent twice.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -18,40 +18,40 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::http::{Http, WireRequest};
 use crate::route::{Proxy, Route};
 
-/// How long name, connection and TLS may take together before it is certain that nothing left.
+/// How long name lookup, TCP and TLS may take together. After that it is certain that nothing has left.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long an unused connection is kept: shorter than the servers keep theirs, so that few requests meet a closed one.
+/// How long an unused connection is kept. Shorter than servers keep theirs, so that few requests meet a closed connection.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The longest answer that is read, unless a caller expects longer ones; a longer one counts as cut off.
+/// The longest answer in bytes that is read, unless the caller expects longer ones. A longer answer counts as cut off.
 const LONGEST_ANSWER: usize = 10 * 1024 * 1024;
 
-/// The network. Needs a tokio runtime.
+/// An HTTP client for the network. Needs a tokio runtime.
 #[derive(Clone, Debug)]
 pub struct HttpsClient {
     client: Client<HttpsConnector<Route>, Full<Bytes>>,
     longest_answer: usize,
 }
 
-/// Why there can be no client.
+/// Why a client could not be made.
 #[derive(Debug, thiserror::Error)]
 #[error("the TLS library does not work: {0}")]
 pub struct TlsError(#[from] rustls::Error);
 
 impl HttpsClient {
-    /// A client that trusts what this machine trusts, or, where this machine names no authorities, the Mozilla list.
+    /// A client that trusts the authorities of this machine, or the Mozilla list if the machine names none.
     ///
     /// # Errors
-    /// When the TLS library refuses its own defaults.
+    /// If the TLS library refuses its own defaults.
     pub fn new() -> Result<Self, TlsError> {
         Self::through(None)
     }
 
-    /// The same, through a proxy if there is one.
+    /// The same client, through a proxy if there is one.
     ///
     /// # Errors
-    /// When the TLS library refuses its own defaults.
+    /// If the TLS library refuses its own defaults.
     pub fn through(proxy: Option<Proxy>) -> Result<Self, TlsError> {
         let mut authorities = RootCertStore::empty();
         authorities.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -61,11 +61,11 @@ impl HttpsClient {
         Self::trusting(authorities, proxy)
     }
 
-    /// A client that trusts the Mozilla list, whatever this machine trusts. The list is in the program: nothing is read, which takes
-    /// milliseconds.
+    /// A client that trusts the Mozilla list, whatever this machine trusts. The list is part of the program, which saves the
+    /// milliseconds that reading files takes.
     ///
     /// # Errors
-    /// When the TLS library refuses its own defaults.
+    /// If the TLS library refuses its own defaults.
     pub fn trusting_mozilla() -> Result<Self, TlsError> {
         Self::trusting(mozilla(), None)
     }
@@ -93,7 +93,7 @@ impl HttpsClient {
         Ok(Self { client, longest_answer: LONGEST_ANSWER })
     }
 
-    /// The same client with the same connections, for answers of up to so many bytes.
+    /// The same client, sharing its connections, for answers of up to `bytes` bytes.
     #[must_use]
     pub fn with_longest_answer(self, bytes: usize) -> Self {
         Self { longest_answer: bytes, ..self }
@@ -106,7 +106,7 @@ fn mozilla() -> RootCertStore {
 
 impl Http for HttpsClient {
     async fn send(&self, request: WireRequest) -> Result<HttpResponse, NoResponse> {
-        // Plain text to another machine is refused here too, whatever built the request.
+        // Refuses plain text to another machine, whatever built the request.
         if let Err(why) = request_url(&request.url) {
             tracing::error!("internal error: a request to an address that `{why}` was not sent");
             return Err(NoResponse::NotSent);
@@ -157,7 +157,7 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
     std::iter::successors(Some(error), |&error: &&'a (dyn Error + 'static)| error.source())
 }
 
-/// An error with its causes, in one line.
+/// An error with all its causes, in one line.
 fn chain(error: &(dyn Error + 'static)) -> String {
     causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

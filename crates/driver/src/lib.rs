@@ -1,7 +1,7 @@
 //! Carries out what [`purge_core`] decides.
 //!
-//! One loop, the same on one machine, in a function and in virtual time: make the new state and its records durable, carry out
-//! the one next move, feed the answer back. The loop knows its surroundings by their ports: [`Http`], [`Clock`], [`Ledger`] and
+//! One loop serves one machine, a function and virtual time alike: make the new state and its records durable, carry out the one
+//! next move, feed the answer back. The loop reaches its surroundings only through four ports: [`Http`], [`Clock`], [`Ledger`] and
 //! [`PolicyInForce`]. Everything runs on one thread; concurrency is a set of futures, so no port needs `Send`.
 
 // Ports.
@@ -22,7 +22,7 @@ pub mod tenant;
 mod token;
 mod wire;
 
-// Carrying on.
+// Carrying runs and chunks on.
 mod cool_off;
 pub mod pace;
 pub mod postman;
@@ -32,7 +32,7 @@ pub mod runner;
 pub mod signal;
 pub mod worker;
 
-// Time that passes only when nobody has anything to do.
+// Virtual time, for tests and simulations.
 pub mod virtual_time;
 
 pub use clock::{Clock, SystemClock};

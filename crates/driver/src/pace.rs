@@ -1,17 +1,17 @@
-//! How long the jobs of a run take, for whoever goes on with it without having seen any of them.
+//! How long the jobs of a run take, for a process that goes on with the run without having seen any of them.
 
 use purge_core::run::{Order, Pace};
 
 use crate::ledger::{Ledger, LedgerError};
 
-/// Chunks whose jobs are looked at again.
+/// How many of the ended chunks are looked at.
 const REMEMBERED: usize = 8;
 
-/// What the last chunks of a run that have ended have shown, so that a process that has just started does not go on in ignorance; `None`
-/// where they have shown nothing.
+/// The pace that the last ended chunks of a run have shown, so that a process that has just started does not begin in ignorance.
+/// `None` if they have shown none.
 ///
 /// # Errors
-/// When the ledger fails.
+/// If the ledger fails.
 pub async fn remembered_pace<L: Ledger>(ledger: &L, order: &Order) -> Result<Option<Pace>, LedgerError> {
     let open = ledger.open_chunks(&order.run_id, 0, u32::MAX).await?;
     let ended = (1..=order.chunks).rev().filter(|index| open.binary_search(index).is_err());

@@ -1,14 +1,14 @@
-//! The policy that applies now: the port to wherever it is kept.
+//! The policy port: reads the policy that applies now from wherever it is kept.
 
 use std::fmt;
 
 use futures_util::future::LocalBoxFuture;
 
-/// Where the policy that applies now is kept. It is read right before each deletion, because a hold may have come since the plan.
+/// Reads the policy that applies now. The driver asks right before each deletion, because a hold may have come since the plan.
 pub trait PolicyInForce: fmt::Debug {
-    /// The policy as it is now.
+    /// The text of the policy as it is now.
     ///
     /// # Errors
-    /// In one line, why it cannot be read. Nothing is deleted then.
+    /// Why it cannot be read, in one line. Nothing is deleted then.
     fn read(&self) -> LocalBoxFuture<'_, Result<String, String>>;
 }

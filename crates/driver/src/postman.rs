@@ -1,4 +1,4 @@
-//! The outbox: messages about ended chunks, delivered at least once.
+//! Delivers the outbox, which holds the messages about ended chunks, at least once each.
 
 use std::time::Duration;
 
@@ -14,31 +14,31 @@ use crate::ledger::{Ledger, LedgerError, MessageState, OutboxRow};
 use crate::signal::Signal;
 use crate::wire;
 
-/// Deliveries under way at once.
+/// How many deliveries are under way at once.
 const AT_ONCE: u32 = 8;
 
 /// How often to look for new messages.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// How long after the last chunk has ended deliveries are still tried; what is left then stays in the ledger.
+/// How long deliveries go on after the last chunk has ended. Messages that are left then stay in the ledger.
 const DRAIN: Duration = Duration::from_secs(60);
 
 /// Delivers the messages of a run to the governance webhook.
 #[derive(Debug)]
 pub struct Postman<'a, L, H, C> {
-    /// Where the messages are.
+    /// The ledger whose outbox is delivered.
     pub ledger: &'a L,
     /// Sends them.
     pub http: &'a H,
     /// The time.
     pub clock: &'a C,
-    /// Where they go.
+    /// The address of the webhook.
     pub url: &'a Url,
-    /// What they are signed with. Without, they still carry their id and time, but the receiver cannot tell who sent them.
+    /// The secrets that sign messages. Unsigned messages still carry their id and time, but the receiver cannot tell who sent them.
     pub secrets: Option<&'a Secrets>,
 }
 
-/// Whether to go on after a delivery.
+/// Whether the receiver wants more messages after a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Receiver {
     /// It may be sent more.
@@ -48,11 +48,11 @@ pub enum Receiver {
 }
 
 impl<L: Ledger, H: Http, C: Clock> Postman<'_, L, H, C> {
-    /// Delivers what is due and what becomes due, until `done` is raised and nothing is left or a minute has passed, or until
-    /// `stop` is raised, or until the receiver is gone for good.
+    /// Delivers messages as they become due. Returns when `stop` is raised, when the receiver is gone for good, or, once `done` is
+    /// raised, when nothing is left or a minute has passed.
     ///
     /// # Errors
-    /// When the ledger fails.
+    /// If the ledger fails.
     pub async fn deliver(&self, run_id: &str, done: &Signal, stop: &Signal) -> Result<(), LedgerError> {
         let mut drained_by = None;
         while !stop.is_raised() {
@@ -83,17 +83,17 @@ impl<L: Ledger, H: Http, C: Clock> Postman<'_, L, H, C> {
         Ok(())
     }
 
-    /// One attempt at one message, whether or not it is due.
+    /// Tries once to deliver one message, whether or not it is due.
     ///
     /// # Errors
-    /// When the ledger fails.
+    /// If the ledger fails.
     pub async fn attempt(&self, run_id: &str, row: &OutboxRow) -> Result<Receiver, LedgerError> {
         let sent = self.clock.now();
         let headers = match self.secrets {
             Some(secrets) => signature_headers(secrets, &row.id, sent, &row.body).to_vec(),
             None => unsigned_headers(&row.id, sent).to_vec(),
         };
-        let request = wire::webhook(self.url.to_string(), &row.body, headers);
+        let request = wire::webhook_request(self.url.to_string(), &row.body, headers);
         let answer = wire::send(self.http, self.clock, request).await;
         let now = self.clock.now();
         let (status, pause, why) = match &answer {
@@ -109,22 +109,22 @@ impl<L: Ledger, H: Http, C: Clock> Postman<'_, L, H, C> {
             Delivery::Disabled => (MessageState::Dead { at: now, why }, Receiver::Gone),
             Delivery::Dead => (MessageState::Dead { at: now, why }, Receiver::Listening),
         };
-        // Another process was quicker: then the receiver has seen it twice, which its id tells, and its count stands.
+        // If another process was quicker, the receiver has got the message twice, which its id shows, and the other's count stands.
         self.ledger.outbox_settle(run_id, &row.id, row.attempts, &state).await?;
         Ok(receiver)
     }
 
-    /// Gives a message up without sending it, because its receiver has answered another one that it is gone for good.
+    /// Gives up a message without sending it, because its receiver answered another one that it is gone for good.
     ///
     /// # Errors
-    /// When the ledger fails.
+    /// If the ledger fails.
     pub async fn give_up(&self, run_id: &str, row: &OutboxRow) -> Result<(), LedgerError> {
         let why = "it was not sent: the receiver had answered 410".to_owned();
         let dead = MessageState::Dead { at: self.clock.now(), why };
         self.ledger.outbox_settle(run_id, &row.id, row.attempts, &dead).await.map(|_| ())
     }
 
-    /// Until the next message is due, or there may be new ones, or something is raised.
+    /// Waits until the next message is due, until there may be new ones, or until a signal is raised.
     async fn rest(&self, next: Option<Timestamp>, done: &Signal, stop: &Signal) {
         let look_again = self.clock.now().plus(LOOK_AGAIN);
         let until = next.map_or(look_again, |next| next.min(look_again));

@@ -1,27 +1,27 @@
-//! Another attempt at a chunk that did not end well.
+//! Queues another attempt at one chunk that did not end well.
 
 use purge_core::time::Timestamp;
 
 use crate::ledger::{Claim, Claimed, Commit, Committed, Lease, Ledger, LedgerError};
 use crate::worker::LEASE;
 
-/// What came of [`redrive`].
+/// The result of [`redrive`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Redriven {
     /// The chunk is queued again, under the same approved plan.
     Queued,
-    /// There is nothing to try again: it goes on, or it is verified.
+    /// There is nothing to retry: the chunk has not ended, or it is verified.
     NotNeeded,
-    /// Somebody else works on it.
+    /// Another worker has the chunk.
     Busy,
     /// The ledger has no such chunk.
     Absent,
 }
 
-/// Queues a chunk again that ended other than verified. A cancelled run must have its cancellation withdrawn first.
+/// Queues a chunk again if it ended other than verified. The cancellation of a cancelled run must be withdrawn first.
 ///
 /// # Errors
-/// When the ledger fails.
+/// If the ledger fails.
 pub async fn redrive<L: Ledger>(
     ledger: &L,
     run_id: &str,

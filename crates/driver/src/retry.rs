@@ -1,5 +1,5 @@
-//! Another attempt at chunks of a run: at which ones, and what stands against it. One rule for the command line, the page and the
-//! planner.
+//! Decides which chunks of a run a retry takes up, and what stands against it. The command line, the page and the planner share
+//! this rule.
 
 use purge_core::chunk::Chunk;
 use purge_core::time::Timestamp;
@@ -10,43 +10,44 @@ use crate::redrive::{Redriven, redrive};
 /// Chunks read at a time.
 const PAGE: u32 = 1_000;
 
-/// What a retry would touch.
+/// What a retry affects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retry {
-    /// Positions of the chunks that are queued again: they ended other than verified.
+    /// Indexes of the chunks to queue again: those that ended other than verified.
     pub chunks: Vec<u32>,
-    /// What is deleted from then on: those, and whatever has not ended. Of recordings in their cool-off the deletion has been sent:
-    /// whoever goes on with them is told what stands against it by now.
+    /// What will be deleted from then on: those chunks, and all that have not ended. Not those in their cool-off, whose deletion
+    /// has been sent: what stands against them is checked when they are carried on.
     pub ahead: Vec<Chunk>,
-    /// When the last of the chunks that are queued again had ended: whatever ends later has been tried again already.
+    /// When the last of the chunks to queue again ended. A chunk that ends later has already been retried.
     pub ended_by: Timestamp,
-    /// The cancellation that is taken back.
+    /// The cancellation that the retry takes back.
     cancel_asked: Option<Timestamp>,
 }
 
-/// Why these chunks cannot be tried again.
+/// Why chunks cannot be retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Obstacle {
     /// The run has no such chunk.
     NoChunk {
-        /// The position that was named.
+        /// The index that was named.
         index: u32,
-        /// How many there are.
+        /// How many chunks the run has.
         chunks: u32,
     },
-    /// None of those that were named ended other than verified.
+    /// None of the named chunks ended other than verified.
     NothingToRetry,
-    /// The run is cancelled, and others have not heard of it: to take it back for some would take it back for them.
+    /// The run is cancelled, and some chunks that were not named have not been told yet. Taking the cancel back for the named ones
+    /// would take it back for those, too.
     Cancelling {
-        /// How many have not.
+        /// How many chunks have not been told.
         unaware: u32,
     },
-    /// Somebody has cancelled the run after whoever wants the retry had looked at it.
+    /// The run was cancelled after the requester of the retry had looked at it.
     Cancelled,
 }
 
 impl Obstacle {
-    /// The code of its finding.
+    /// The code of the finding about it.
     #[must_use]
     pub fn code(self) -> &'static str {
         match self {
@@ -57,7 +58,7 @@ impl Obstacle {
         }
     }
 
-    /// What is wrong, for whoever named the chunks.
+    /// What is wrong, for the person who named the chunks.
     #[must_use]
     pub fn message(self, run_id: &str) -> String {
         match self {
@@ -75,21 +76,21 @@ impl Obstacle {
     }
 }
 
-/// What came of [`Retry::queue`].
+/// The result of [`Retry::queue`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Queued {
-    /// Chunks that are queued again.
+    /// How many chunks are queued again.
     pub queued: u32,
-    /// Chunks that somebody else works on.
+    /// How many chunks another worker has.
     pub busy: u32,
 }
 
 impl Retry {
-    /// All chunks that ended other than verified, or those of them that are named. What is taken back is the cancellation that is in
-    /// `row`, as whoever asks has seen it.
+    /// Chooses all chunks that ended other than verified, or those of them that `only` names. The retry takes back the cancellation
+    /// in `row`, which is the one that its requester has seen.
     ///
     /// # Errors
-    /// When the ledger fails.
+    /// If the ledger fails.
     pub async fn choose<L: Ledger>(
         ledger: &L,
         row: &RunRow,
@@ -129,11 +130,11 @@ impl Retry {
         Ok(Ok(again))
     }
 
-    /// Forgets that somebody wanted the run cancelled: for whoever queues the chunks one by one, before the first. Whoever has wanted
-    /// it since wants nothing of this retry.
+    /// Withdraws the cancellation that the requester had seen. A caller that queues the chunks one by one does this before the
+    /// first. A later cancellation stands against the retry.
     ///
     /// # Errors
-    /// When the ledger fails.
+    /// If the ledger fails.
     pub async fn take_back<L: Ledger>(
         &self,
         ledger: &L,
@@ -147,10 +148,10 @@ impl Retry {
         Ok(if goes_on { Ok(()) } else { Err(Obstacle::Cancelled) })
     }
 
-    /// Queues the chunks again, and forgets that somebody wanted the run cancelled; nothing of it if somebody has wanted it since.
+    /// Withdraws the cancellation and queues the chunks again. If the run has been cancelled since, nothing is changed.
     ///
     /// # Errors
-    /// When the ledger fails.
+    /// If the ledger fails.
     pub async fn queue<L: Ledger>(
         &self,
         ledger: &L,
@@ -168,10 +169,10 @@ impl Retry {
 }
 
 impl Queued {
-    /// Queues these chunks of a run again, too.
+    /// Queues these chunks of a run again and adds them to the counts.
     ///
     /// # Errors
-    /// When the ledger fails.
+    /// If the ledger fails.
     pub async fn add<L: Ledger>(
         &mut self,
         ledger: &L,

@@ -1,4 +1,4 @@
-//! The way to a server: straight, or through the tunnel of a proxy, which sees names and ciphertext and nothing else.
+//! The way to a server: directly, or through the tunnel of a proxy, which sees host names and ciphertext and nothing else.
 
 use std::error::Error;
 use std::fmt;
@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-/// How long a proxy may take to be reached and to open a tunnel before it is certain that nothing left.
+/// How long reaching a proxy and opening a tunnel may take. After that it is certain that nothing has left.
 const TUNNEL_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// An HTTP proxy that opens tunnels (`CONNECT`, RFC 9110), and the servers that are reached without it.
@@ -24,11 +24,11 @@ const TUNNEL_TIMEOUT: Duration = Duration::from_secs(20);
 pub struct Proxy(Arc<Matcher>);
 
 impl Proxy {
-    /// The proxy at `address` (`http://proxy.example.com:3128`, with `user:password@` if it wants them) for every server but those
-    /// of `except`: names with their subdomains, addresses and networks, separated by commas, as in `NO_PROXY`.
+    /// Uses the proxy at `address` (`http://proxy.example.com:3128`, with `user:password@` if it needs them) for every server
+    /// except those in `except`: names with their subdomains, addresses and networks, separated by commas, as in `NO_PROXY`.
     ///
     /// # Errors
-    /// What is wrong with the address, without repeating it: it may hold a password.
+    /// What is wrong with the address, without repeating it: it may contain a password.
     pub fn new(address: &str, except: &str) -> Result<Self, &'static str> {
         let anything = Uri::from_static("https://example.com/");
         let matcher = Matcher::builder().https(address.to_owned()).build();
@@ -48,7 +48,7 @@ impl fmt::Debug for Proxy {
     }
 }
 
-/// Opens connections. Only what will be TLS goes through the proxy: plain text does not leave this machine.
+/// Opens connections. Only those that will carry TLS go through the proxy; plain text stays on this machine.
 #[derive(Clone, Debug)]
 pub(crate) struct Route {
     pub(crate) tcp: HttpConnector,

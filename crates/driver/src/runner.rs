@@ -1,4 +1,5 @@
-//! A whole run: several chunks at once, the messages about them, and an end that leaves everything durable.
+//! Carries out a whole run on one machine: several chunks at once, their webhook messages, and an end that leaves everything
+//! durable.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -20,13 +21,13 @@ use crate::signal::Signal;
 use crate::watch::Watch;
 use crate::worker::{Advance, Worker};
 
-/// How often to look whether somebody has asked to cancel.
+/// How often to look for a request to cancel.
 const CANCEL_LOOK: Duration = Duration::from_secs(1);
 
 /// Chunk indexes read from the ledger at a time.
 const PAGE: u32 = 1_000;
 
-/// How long to wait after another worker was quicker.
+/// How long to wait after losing a chunk to another worker.
 const AFTER_LOST: Duration = Duration::from_secs(1);
 
 /// How carrying out a run ended.
@@ -34,17 +35,17 @@ const AFTER_LOST: Duration = Duration::from_secs(1);
 pub enum RunEnd {
     /// Every chunk has ended.
     Ended,
-    /// It was stopped. Everything is durable; running it again goes on from there.
+    /// The run was stopped. Everything is durable, and running it again goes on from there.
     Stopped,
 }
 
 /// Carries out a run on this machine.
 #[derive(Debug)]
 pub struct Runner<'a, L, H, C, W> {
-    /// Carries the chunks. Its `stop` ends the run early: every chunk finishes the step in hand. The runner raises it too, when
-    /// the ledger fails.
+    /// Carries the chunks. Raising its `stop` ends the run early, after every chunk has finished its current step. The runner
+    /// raises it, too, if the ledger fails.
     pub worker: Worker<'a, L, H, C, W>,
-    /// Delivers the messages, when there is a webhook.
+    /// Delivers the webhook messages, if there is a webhook.
     pub postman: Option<Postman<'a, L, H, C>>,
 }
 
@@ -56,27 +57,27 @@ struct Shared<'a> {
     done: Signal,
 }
 
-/// How far a chunk was seen through.
-struct Seen {
+/// How far a chunk has come when its future completes.
+struct Progress {
     index: u32,
-    /// Whether it took one of the places.
+    /// Whether the chunk used one of the concurrency places.
     has_place: bool,
     ended: bool,
-    /// It gives its place back and rests.
-    cools_off: Option<Rest>,
+    /// The chunk has begun its cool-off: it gives its place back and goes on without one.
+    cool_off: Option<CoolOff>,
 }
 
 /// A cool-off that has begun.
-struct Rest {
+struct CoolOff {
     until: Timestamp,
     told_cancelled: bool,
 }
 
 impl<L: Ledger, H: Http, C: Clock, W: Watch> Runner<'_, L, H, C, W> {
-    /// Carries out a run that the ledger holds, as many chunks at once as its order allows.
+    /// Carries out a run that the ledger holds, with as many chunks at once as its order allows.
     ///
     /// # Errors
-    /// When the ledger fails, or knows no such run. The other chunks finish the step in hand first.
+    /// If the ledger fails or does not know the run. The other chunks finish their current step first.
     pub async fn run(&self, run_id: &str) -> Result<RunEnd, LedgerError> {
         let Some(row) = self.worker.ledger.run(run_id).await? else {
             return Err(LedgerError::Conflict(format!("there is no run `{run_id}`")));
@@ -85,17 +86,18 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Runner<'_, L, H, C, W> {
         let pace = Cell::new(remembered_pace(self.worker.ledger, order).await?.unwrap_or_default());
         let shared = Shared { order, pace, cancelled: Signal::new(), done: Signal::new() };
         let chunks = async {
-            let end = self.chunks(&shared).await;
+            let end = self.carry_chunks(&shared).await;
             shared.done.raise();
             end
         };
-        let (end, (looked, posted)) = join(chunks, join(self.look_for_cancel(&shared), self.post(&shared))).await;
+        let (end, (looked, posted)) =
+            join(chunks, join(self.watch_for_cancel(&shared), self.deliver_messages(&shared))).await;
         looked.and(posted).and(end)
     }
 
-    /// All open chunks, in order, each in one of the places that the order allows. A chunk that waits keeps its place, but for its
-    /// cool-off: days in which there is nothing to do, after a job that is over.
-    async fn chunks(&self, shared: &Shared<'_>) -> Result<RunEnd, LedgerError> {
+    /// Carries all open chunks, in order, as many at once as the order allows. A waiting chunk keeps its place, except in its
+    /// cool-off: those are days without work, after the job is over.
+    async fn carry_chunks(&self, shared: &Shared<'_>) -> Result<RunEnd, LedgerError> {
         let order = shared.order;
         let places = usize::try_from(order.limits.concurrency_for(order.request.api)).unwrap_or(usize::MAX);
         let mut queue = VecDeque::new();
@@ -105,11 +107,11 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Runner<'_, L, H, C, W> {
         let mut failure = None;
         let mut unfinished = false;
         loop {
-            while free > 0 && !self.stopping() {
+            while free > 0 && !self.is_stopping() {
                 if queue.is_empty() && more {
                     match self.worker.ledger.open_chunks(&order.run_id, read_to, PAGE).await {
                         Ok(page) => queue.extend(page),
-                        Err(error) => self.fail(&mut failure, error),
+                        Err(error) => self.keep_failure(&mut failure, error),
                     }
                     match queue.back() {
                         Some(&last) => read_to = last,
@@ -120,17 +122,17 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Runner<'_, L, H, C, W> {
                     break;
                 };
                 free -= 1;
-                busy.push(self.see_through(shared, index, None));
+                busy.push(self.carry_chunk(shared, index, None));
             }
             match busy.next().await {
-                Some(Ok(Seen { index, has_place, ended, cools_off })) => {
+                Some(Ok(Progress { index, has_place, ended, cool_off })) => {
                     free = free.saturating_add(usize::from(has_place));
-                    match cools_off {
-                        Some(rest) => busy.push(self.see_through(shared, index, Some(rest))),
+                    match cool_off {
+                        Some(cool_off) => busy.push(self.carry_chunk(shared, index, Some(cool_off))),
                         None => unfinished |= !ended,
                     }
                 }
-                Some(Err(error)) => self.fail(&mut failure, error),
+                Some(Err(error)) => self.keep_failure(&mut failure, error),
                 None => break,
             }
         }
@@ -141,27 +143,33 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Runner<'_, L, H, C, W> {
         }
     }
 
-    /// One chunk to its end, to its cool-off, after which it goes on without a place, or until the run is stopped.
-    async fn see_through(&self, shared: &Shared<'_>, index: u32, rest: Option<Rest>) -> Result<Seen, LedgerError> {
-        let has_place = rest.is_none();
-        let seen = |ended, cools_off| Seen { index, has_place, ended, cools_off };
+    /// Carries one chunk until it ends, enters its cool-off, or the run is stopped. After its cool-off a chunk goes on without a
+    /// place.
+    async fn carry_chunk(
+        &self,
+        shared: &Shared<'_>,
+        index: u32,
+        cool_off: Option<CoolOff>,
+    ) -> Result<Progress, LedgerError> {
+        let has_place = cool_off.is_none();
+        let progress = |ended, cool_off| Progress { index, has_place, ended, cool_off };
         let mut told_cancelled = false;
-        if let Some(rest) = rest {
-            told_cancelled = rest.told_cancelled;
-            self.wait(shared, rest.until, told_cancelled).await;
+        if let Some(cool_off) = cool_off {
+            told_cancelled = cool_off.told_cancelled;
+            self.wait(shared, cool_off.until, told_cancelled).await;
         }
-        while !self.stopping() {
+        while !self.is_stopping() {
             told_cancelled |= shared.cancelled.is_raised();
             let until = match self.worker.advance(shared.order, index, shared.pace.get()).await? {
                 Advance::Waiting { at: until, reason: WaitReason::CoolOff } if has_place => {
-                    return Ok(seen(false, Some(Rest { until, told_cancelled })));
+                    return Ok(progress(false, Some(CoolOff { until, told_cancelled })));
                 }
                 Advance::Waiting { at, .. } => at,
                 Advance::Busy { until } => until,
                 Advance::Lost => self.worker.clock.now().plus(AFTER_LOST),
                 Advance::Done(_) => {
-                    self.learn(shared, index).await?;
-                    return Ok(seen(true, None));
+                    self.update_pace(shared, index).await?;
+                    return Ok(progress(true, None));
                 }
                 Advance::Absent => {
                     return Err(LedgerError::Corrupt(format!(
@@ -172,15 +180,15 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Runner<'_, L, H, C, W> {
             };
             self.wait(shared, until, told_cancelled).await;
         }
-        Ok(seen(false, None))
+        Ok(progress(false, None))
     }
 
-    /// Until then, or until the run is stopped, or cancelled and the chunk does not know yet. Not for longer than it is until then
-    /// now, whatever becomes of the clock: whoever comes too early is told so.
+    /// Waits until `until`, a stop, or a cancel that the chunk has not been told of. The length of the wait is fixed now, even if
+    /// the clock is changed later: advancing a chunk too early is harmless.
     async fn wait(&self, shared: &Shared<'_>, until: Timestamp, told_cancelled: bool) {
         let clock = self.worker.clock;
         let sleep = pin!(clock.sleep(until.since(clock.now())));
-        let news = pin!(async {
+        let interruption = pin!(async {
             let stop = pin!(self.worker.stop.raised());
             if told_cancelled {
                 stop.await;
@@ -188,11 +196,11 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Runner<'_, L, H, C, W> {
                 select(stop, pin!(shared.cancelled.raised())).await;
             }
         });
-        select(sleep, news).await;
+        select(sleep, interruption).await;
     }
 
-    /// Adds what the chunk's job has shown to what is known about how long a job takes.
-    async fn learn(&self, shared: &Shared<'_>, index: u32) -> Result<(), LedgerError> {
+    /// Adds what the chunk's job has shown to the run's pace.
+    async fn update_pace(&self, shared: &Shared<'_>, index: u32) -> Result<(), LedgerError> {
         let row = self.worker.ledger.chunk(&shared.order.run_id, index).await?;
         if let Some(seen) = row.and_then(|row| row.run.observed_pace()) {
             shared.pace.set(shared.pace.get().and(seen));
@@ -200,8 +208,8 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Runner<'_, L, H, C, W> {
         Ok(())
     }
 
-    /// Raises `cancelled` once somebody, in this process or another, has asked for it.
-    async fn look_for_cancel(&self, shared: &Shared<'_>) -> Result<(), LedgerError> {
+    /// Raises `cancelled` once this or another process has asked to cancel the run.
+    async fn watch_for_cancel(&self, shared: &Shared<'_>) -> Result<(), LedgerError> {
         while !shared.done.is_raised() {
             match self.worker.ledger.cancel_asked(&shared.order.run_id).await {
                 Ok(Some(_)) => {
@@ -219,7 +227,7 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Runner<'_, L, H, C, W> {
         Ok(())
     }
 
-    async fn post(&self, shared: &Shared<'_>) -> Result<(), LedgerError> {
+    async fn deliver_messages(&self, shared: &Shared<'_>) -> Result<(), LedgerError> {
         let Some(postman) = &self.postman else {
             return Ok(());
         };
@@ -230,12 +238,12 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Runner<'_, L, H, C, W> {
         posted
     }
 
-    fn stopping(&self) -> bool {
+    fn is_stopping(&self) -> bool {
         self.worker.stop.is_raised()
     }
 
-    /// Keeps the first failure and lets everything else finish the step in hand.
-    fn fail(&self, failure: &mut Option<LedgerError>, error: LedgerError) {
+    /// Keeps the first failure and stops the run, so that the other chunks finish their current step.
+    fn keep_failure(&self, failure: &mut Option<LedgerError>, error: LedgerError) {
         self.worker.stop.raise();
         failure.get_or_insert(error);
     }

@@ -1,4 +1,4 @@
-//! Sending for all chunks of a run: one token, and one request budget for everybody who shares the ledger.
+//! Sends the requests of all chunks of a run, with one token and within the request budget that all users of the ledger share.
 
 use std::cell::RefCell;
 
@@ -18,16 +18,16 @@ use crate::tenant::Tenant;
 use crate::token::TokenCache;
 use crate::wire;
 
-/// Sends API requests of one tenant. Shared by everything that runs in this process.
+/// Sends the API requests of one tenant. Shared by everything that runs in this process.
 #[derive(Debug)]
 pub struct Sender<'a, H, C> {
     http: &'a H,
     clock: &'a C,
     tenant: &'a Tenant,
     tokens: TokenCache,
-    /// What this process sends with its token, and what the server says about it.
+    /// What this process has sent with its token, and what the server says about it.
     budget: RefCell<RateBudget>,
-    /// What everybody sends.
+    /// What all processes that share the ledger have sent.
     shared: SharedBudget,
 }
 
@@ -36,9 +36,9 @@ pub struct Sender<'a, H, C> {
 pub(crate) enum Permit {
     /// It may.
     Ready(Ready),
-    /// Not before then; nothing has been spent.
+    /// Not before then. Nothing has been spent.
     NotBefore(Timestamp),
-    /// It cannot: this is why.
+    /// It cannot, for this reason.
     Unable(Input),
 }
 
@@ -46,17 +46,17 @@ pub(crate) enum Permit {
 #[derive(Debug)]
 pub(crate) struct Ready {
     request: WireRequest,
-    /// Which attempt to log in its token came of.
+    /// Which login attempt its token came from.
     login: u64,
 }
 
-/// What the chunk is told whose request has not left because the ledger could not be asked.
-pub(crate) fn no_ledger(error: &LedgerError) -> Input {
+/// The input for a chunk whose request has not left because the ledger failed.
+pub(crate) fn ledger_failed(error: &LedgerError) -> Input {
     Input::Unable { cause: Cause::new("ledger.no-answer", error.to_string()), retry_after: None, may_pass: true }
 }
 
 impl<'a, H: Http, C: Clock> Sender<'a, H, C> {
-    /// With an unspent budget and no token yet.
+    /// Starts with an unspent budget and no token.
     #[must_use]
     pub fn new(http: &'a H, clock: &'a C, tenant: &'a Tenant, requests_per_minute: u32) -> Self {
         let budget = RefCell::new(RateBudget::new(requests_per_minute));
@@ -64,10 +64,10 @@ impl<'a, H: Http, C: Clock> Sender<'a, H, C> {
         Self { http, clock, tenant, tokens: TokenCache::default(), budget, shared }
     }
 
-    /// Logs in, so that a client that is refused is known before anything is begun. The token is kept for the requests to come.
+    /// Logs in, so that refused credentials show before anything begins. The token is kept for later requests.
     ///
     /// # Errors
-    /// Why the login refuses the client for good. A login that does not answer, or is unwell, is no error: it may come back.
+    /// Why the login refuses the client for good. A login that does not answer or is broken is no error, because it may recover.
     pub async fn log_in(&self) -> Result<(), Cause> {
         match self.tokens.token(self.http, self.clock, self.tenant, false).await {
             Err(NoToken { error, .. }) if !error.may_pass => Err(error.cause),
@@ -75,8 +75,8 @@ impl<'a, H: Http, C: Clock> Sender<'a, H, C> {
         }
     }
 
-    /// Takes a place in the budget for one request; when to ask again where there is none.
-    pub(crate) async fn place<L: Ledger>(
+    /// Takes a place in the budget for one request. The inner `Err` means that there is none, and says when to ask again.
+    pub(crate) async fn take_place<L: Ledger>(
         &self,
         account: &Account<'_, L>,
     ) -> Result<Result<(), Timestamp>, LedgerError> {
@@ -87,11 +87,11 @@ impl<'a, H: Http, C: Clock> Sender<'a, H, C> {
         if let Err(at) = self.shared.take(account, now).await? {
             return Ok(Err(at));
         }
-        // Others of this process may have been quicker while the ledger was asked.
+        // Other futures of this process may have been quicker while the ledger was asked.
         Ok(self.budget.borrow_mut().take(self.clock.now()))
     }
 
-    /// Gets a token for one request, and a place in the budget if it has none.
+    /// Gets a token for one request, and a place in the budget unless the caller already has one.
     pub(crate) async fn permit<L: Ledger>(
         &self,
         request: &HttpRequest,
@@ -106,21 +106,21 @@ impl<'a, H: Http, C: Clock> Sender<'a, H, C> {
                 return Permit::Unable(Input::no_token(no_token.error, pause));
             }
         };
-        let place = if has_place { Ok(Ok(())) } else { self.place(account).await };
+        let place = if has_place { Ok(Ok(())) } else { self.take_place(account).await };
         match place {
             Ok(Ok(())) => {}
             Ok(Err(at)) => return Permit::NotBefore(at),
             Err(error) => {
                 tracing::warn!(%error, "the request budget cannot be asked");
-                return Permit::Unable(no_ledger(&error));
+                return Permit::Unable(ledger_failed(&error));
             }
         }
         let url = self.tenant.api.join(&request.path);
         let bearer = format!("Bearer {}", token.access.expose());
-        Permit::Ready(Ready { request: wire::wire(request, url, bearer, API_TIMEOUT), login: token.attempt })
+        Permit::Ready(Ready { request: wire::api_request(request, url, bearer, API_TIMEOUT), login: token.attempt })
     }
 
-    /// Sends it, once, and learns from the answer what concerns everybody.
+    /// Sends the request once, and notes what its answer means for all requests.
     pub(crate) async fn send<L: Ledger>(
         &self,
         ready: Ready,
@@ -135,7 +135,7 @@ impl<'a, H: Http, C: Clock> Sender<'a, H, C> {
                 let until = now.plus(retry_after(&response, now).unwrap_or(UNSAID_PAUSE));
                 self.budget.borrow_mut().pause(until);
                 if let Err(error) = self.shared.pause(account, now, until).await {
-                    // The others meet the 429 themselves.
+                    // The other processes will meet the 429 themselves.
                     tracing::warn!(%error, "the pause that the server asked for cannot be shared");
                 }
             }

@@ -1,11 +1,11 @@
-//! A flag that is raised once and that futures of the same thread can wait for.
+//! A flag that is raised once, and that futures on the same thread can wait for.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::task::{Poll, Waker};
 
-/// Raised once, never lowered.
+/// A flag that starts lowered and, once raised, stays raised.
 #[derive(Debug, Default)]
 pub struct Signal {
     raised: Cell<bool>,
@@ -14,13 +14,13 @@ pub struct Signal {
 }
 
 impl Signal {
-    /// Not raised.
+    /// Makes a flag that is not raised.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Raises it and wakes everybody who waits for it.
+    /// Raises the flag and wakes every future that waits for it.
     pub fn raise(&self) {
         self.raised.set(true);
         for waker in self.waiting.take().into_values() {
@@ -28,13 +28,13 @@ impl Signal {
         }
     }
 
-    /// Whether it has been raised.
+    /// Whether the flag has been raised.
     #[must_use]
     pub fn is_raised(&self) -> bool {
         self.raised.get()
     }
 
-    /// Ends once it has been raised. May be dropped at any time.
+    /// Completes once the flag has been raised. The future may be dropped at any time.
     pub async fn raised(&self) {
         let id = self.next_id.get();
         self.next_id.set(id.wrapping_add(1));
@@ -50,7 +50,7 @@ impl Signal {
     }
 }
 
-/// One who waits; whoever no longer waits is not remembered.
+/// Registration of one waiting future. Dropping it removes the future's waker.
 struct Place<'a> {
     signal: &'a Signal,
     id: u64,

@@ -1,4 +1,4 @@
-//! Which tenant the requests go to, and as whom.
+//! The tenant that the requests go to, and the client that sends them.
 
 use purge_core::oauth::LoginStyle;
 use purge_core::region::{Region, region, region_of_host};
@@ -7,27 +7,27 @@ use purge_core::url::{Host, Url, base_url};
 
 use crate::credentials::Credentials;
 
-/// A tenant's addresses and the client that speaks to it.
+/// A tenant's addresses, and the OAuth client used with it.
 #[derive(Clone, Debug)]
 pub struct Tenant {
     /// Base address of the API.
     pub api: Url,
     /// Base address of the login.
     pub login: Url,
-    /// Which token path the login has.
+    /// Which token path the login uses.
     pub login_style: LoginStyle,
-    /// Who asks.
+    /// The OAuth client's credentials.
     pub credentials: Credentials,
 }
 
-/// Where a tenant is, as settings say: the same for the command and for the functions.
+/// A tenant's addresses as the settings give them, for the command and the functions alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Site {
     /// Base address of the API.
     pub api: Url,
     /// Base address of the login, if the settings name one.
     login: Option<Url>,
-    /// Region of the data, as far as it is known.
+    /// The region of the data, if it is known.
     pub jurisdiction: Option<&'static str>,
 }
 
@@ -41,11 +41,11 @@ pub struct OtherRegion {
 }
 
 impl Site {
-    /// Of an address, or of a region, whose address is known. Both together are a gateway and the region behind it. `None` if there
-    /// is neither.
+    /// Takes an address, or a region, whose address is known. If both are given, they are a gateway and the region behind it.
+    /// `None` if neither is given.
     ///
     /// # Errors
-    /// When the address lies in another region.
+    /// If the address lies in another region than the one that was named.
     pub fn new(base: Option<Url>, said: Option<Region>, login: Option<Url>) -> Result<Option<Self>, OtherRegion> {
         let Some(api) = base.or_else(|| base_url(&said?.api()).ok()) else { return Ok(None) };
         let of_host = match api.host() {
@@ -59,8 +59,8 @@ impl Site {
         }
     }
 
-    /// The tenant for one deletion API. It logs in where the settings say; else `recordingJobs` at the region's login host; else at
-    /// the API itself.
+    /// The tenant for one deletion API. It logs in at the address in the settings; without one, `recordingJobs` logs in at the
+    /// login host of the region, if the API's host has one, and everything else at the API itself.
     #[must_use]
     pub fn tenant(&self, api: DeletionApi, credentials: Credentials) -> Tenant {
         let of_region = match (api, self.api.host()) {
@@ -72,7 +72,7 @@ impl Site {
     }
 }
 
-/// `api.{domain}` logs in at `login.{domain}`.
+/// The login host of a regional API host: `login.{domain}` for `api.{domain}`.
 fn login_host(api_host: &str) -> Option<Url> {
     let domain = api_host.strip_prefix("api.")?;
     region(domain).and_then(|region| base_url(&format!("https://login.{}", region.domain)).ok())

@@ -1,4 +1,4 @@
-//! The access token: fetched once for everybody who needs it, kept while it is fresh.
+//! The access token: fetched once for all requests, and kept while it is fresh.
 
 use std::cell::RefCell;
 
@@ -11,18 +11,18 @@ use crate::http::Http;
 use crate::tenant::Tenant;
 use crate::wire;
 
-/// The token in use, if any.
+/// The token in use, if any, shared by all requests of this process.
 #[derive(Debug, Default)]
 pub(crate) struct TokenCache {
     tokens: RefCell<Tokens>,
-    /// Held while a token is being fetched. Whoever waits for it gets it in turn.
+    /// Locked while a token is being fetched. Waiting requests get the lock one after the other.
     fetching: Mutex<()>,
 }
 
 impl TokenCache {
-    /// A fresh token, from here or from the login. With `renewed`, one that was fetched just now.
+    /// A fresh token, from the cache or from the login. With `renewed`, one that was fetched just now.
     ///
-    /// Whoever comes while one is being fetched waits for it and shares what comes of it, also a failure.
+    /// A call that comes while a token is being fetched waits and shares the result, even if it is a failure.
     pub(crate) async fn token<H: Http, C: Clock>(
         &self,
         http: &H,
@@ -48,7 +48,7 @@ impl TokenCache {
         let request = token_request(tenant.login_style);
         let url = tenant.login.join(&request.path);
         let asked = clock.now();
-        let request = wire::wire(&request, url, tenant.credentials.basic(), LOGIN_TIMEOUT);
+        let request = wire::api_request(&request, url, tenant.credentials.basic(), LOGIN_TIMEOUT);
         let answer = wire::send(http, clock, request).await;
         let mut tokens = self.tokens.borrow_mut();
         if let Some(NoToken { error, .. }) = tokens.answered(answer, asked, clock.now()) {

@@ -1,4 +1,4 @@
-//! Time that passes only when nobody has anything to do: the same loop, hours of it in milliseconds.
+//! Time that passes only when nothing else is left to do, so that the same loop goes through hours in milliseconds.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use crate::clock::Clock;
 #[derive(Clone, Debug)]
 pub struct VirtualClock {
     world: Rc<World>,
-    /// How far it was set back.
+    /// How far this clock has been set back.
     behind: Rc<Cell<Duration>>,
 }
 
@@ -26,7 +26,7 @@ pub struct VirtualClock {
 struct World {
     now: Cell<Timestamp>,
     next_id: Cell<u64>,
-    /// By time, then by the order in which they fell asleep: so that the same run always goes the same way.
+    /// In order of time, then of falling asleep, so that the same run always takes the same course.
     sleepers: RefCell<BTreeMap<(Timestamp, u64), Waker>>,
 }
 
@@ -38,19 +38,19 @@ impl VirtualClock {
         Self { world: Rc::new(world), behind: Rc::default() }
     }
 
-    /// The clock of another machine in the same world: it shows the same time until one of them is set back.
+    /// The clock of another machine in the same world. It shows the same time until one of the two is set back.
     #[must_use]
     pub fn elsewhere(&self) -> Self {
         Self { world: Rc::clone(&self.world), behind: Rc::new(Cell::new(self.behind.get())) }
     }
 
-    /// Sets it and its clones back, as somebody corrects a clock. Steady time goes on.
+    /// Sets this clock and its clones back, as when somebody corrects a clock. Steady time goes on.
     pub fn set_back(&self, by: Duration) {
         self.behind.set(self.behind.get().saturating_add(by));
     }
 
-    /// Moves to the next sleeper's time and wakes those whose time has come. `false` when nobody sleeps.
-    fn jump(&self) -> bool {
+    /// Moves the time to that of the next sleeper and wakes all sleepers that are due. `false` if there are none.
+    fn jump_to_next_sleeper(&self) -> bool {
         let mut sleepers = self.world.sleepers.borrow_mut();
         let Some((&(at, _), _)) = sleepers.first_key_value() else {
             return false;
@@ -64,16 +64,16 @@ impl VirtualClock {
         true
     }
 
-    /// Ends at this time of the world.
-    async fn until(&self, at: Timestamp) {
+    /// Completes at this time of the world, whatever this clock shows.
+    async fn sleep_until_world_time(&self, at: Timestamp) {
         let id = self.world.next_id.get();
         self.world.next_id.set(id.wrapping_add(1));
-        let bed = Bed { world: &self.world, key: (at, id) };
+        let sleeper = Sleeper { world: &self.world, key: (at, id) };
         poll_fn(|cx| {
             if self.world.now.get() >= at {
                 return Poll::Ready(());
             }
-            self.world.sleepers.borrow_mut().insert(bed.key, cx.waker().clone());
+            self.world.sleepers.borrow_mut().insert(sleeper.key, cx.waker().clone());
             Poll::Pending
         })
         .await;
@@ -87,7 +87,7 @@ impl Clock for VirtualClock {
 
     async fn sleep_until(&self, at: Timestamp) {
         while self.now() < at {
-            self.until(at.plus(self.behind.get())).await;
+            self.sleep_until_world_time(at.plus(self.behind.get())).await;
         }
     }
 
@@ -96,31 +96,31 @@ impl Clock for VirtualClock {
     }
 
     async fn sleep(&self, time: Duration) {
-        self.until(self.world.now.get().plus(time)).await;
+        self.sleep_until_world_time(self.world.now.get().plus(time)).await;
     }
 }
 
-/// Takes its sleeper out when it is dropped before its time: nobody must jump to a time that nobody waits for any more.
-struct Bed<'a> {
+/// Removes its sleeper when dropped early: the clock must not jump to a time that nothing waits for any more.
+struct Sleeper<'a> {
     world: &'a World,
     key: (Timestamp, u64),
 }
 
-impl Drop for Bed<'_> {
+impl Drop for Sleeper<'_> {
     fn drop(&mut self) {
         self.world.sleepers.borrow_mut().remove(&self.key);
     }
 }
 
-/// Everything waits, and none of it for the time: it would wait for ever.
+/// Everything waits, and nothing waits for the clock, so it would wait for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("everything waits and nothing is due")]
 pub struct Stalled;
 
-/// Runs a future to its end on this thread, moving the clock to the next sleeper whenever nothing else is to be done.
+/// Runs a future to its end on this thread. Whenever nothing else can be done, the clock moves to the next sleeper.
 ///
 /// # Errors
-/// [`Stalled`] when the future waits for something other than this clock.
+/// [`Stalled`] if the future waits for something other than this clock.
 pub fn run<F: Future>(clock: &VirtualClock, future: F) -> Result<F::Output, Stalled> {
     let woken = Arc::new(Woken(AtomicBool::new(true)));
     let waker = Waker::from(Arc::clone(&woken));
@@ -132,7 +132,7 @@ pub fn run<F: Future>(clock: &VirtualClock, future: F) -> Result<F::Output, Stal
                 return Ok(output);
             }
         }
-        if !clock.jump() {
+        if !clock.jump_to_next_sleeper() {
             return Err(Stalled);
         }
     }

@@ -1,18 +1,18 @@
-//! Whoever shows progress.
+//! The port through which progress is shown.
 
 use purge_core::run::{Cause, ChunkRun};
 
-/// Is told of every change of a chunk, after it is durable.
+/// Is told of every change of a chunk, after the change is durable.
 pub trait Watch {
-    /// The chunk stands there now.
+    /// The chunk has changed and is now in this state.
     fn changed(&self, run: &ChunkRun);
 
-    /// The recordings of that chunk wait for their date, and the policy that applies now could not be asked about them: a hold that has come
-    /// goes unnoticed until it can be. Nothing else tells of it, for nothing changes.
+    /// The policy that applies now could not be read for a chunk whose recordings wait for their delete date. A new hold goes
+    /// unnoticed until it can be read. Only this call reports it, because the chunk does not change.
     fn unasked(&self, _run: &ChunkRun, _why: &Cause) {}
 }
 
-/// Nobody watches.
+/// Ignores everything.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unwatched;
 

@@ -1,4 +1,4 @@
-//! From a request as core builds it to the one that goes onto the wire.
+//! Turns requests as core builds them into those that go onto the wire, and sends them.
 
 use std::future::Future;
 use std::pin::pin;
@@ -14,11 +14,11 @@ use crate::http::{Http, WireRequest};
 /// How long a webhook delivery may take.
 const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What every request says about its sender.
+/// The `user-agent` of every request.
 const USER_AGENT: &str = concat!("genesys-purge/", env!("CARGO_PKG_VERSION"));
 
-/// The request with these exact bytes, to that address, with those credentials.
-pub(crate) fn wire(request: &HttpRequest, url: String, authorization: String, timeout: Duration) -> WireRequest {
+/// An API request: the exact bytes that core built, with this address and these credentials.
+pub(crate) fn api_request(request: &HttpRequest, url: String, authorization: String, timeout: Duration) -> WireRequest {
     let mut headers = vec![
         ("accept".to_owned(), "application/json".to_owned()),
         ("authorization".to_owned(), authorization),
@@ -31,8 +31,8 @@ pub(crate) fn wire(request: &HttpRequest, url: String, authorization: String, ti
     WireRequest { method: request.method, url, headers, body, timeout }
 }
 
-/// A webhook delivery: unlike an API request it has no credentials but its signature.
-pub(crate) fn webhook(
+/// A webhook delivery. Unlike an API request it carries no credentials but its signature.
+pub(crate) fn webhook_request(
     url: String,
     body: &str,
     signature: impl IntoIterator<Item = (&'static str, String)>,
@@ -45,8 +45,8 @@ pub(crate) fn webhook(
     WireRequest { method: Method::Post, url, headers, body: body.as_bytes().to_vec(), timeout: WEBHOOK_TIMEOUT }
 }
 
-/// Sends it, and gives up when its time is over; what the answer repeats of the credentials is not passed on. A POST or PUT without a
-/// body is refused: a delete job without its filter must not leave, wherever the filter was lost.
+/// Sends the request and gives up after its timeout. Removes from the answer whatever it repeats of the credentials. Refuses a POST
+/// or PUT without a body: a deletion job that has lost its filter must not leave.
 pub(crate) async fn send<H: Http, C: Clock>(
     http: &H,
     clock: &C,
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
     use crate::virtual_time::{VirtualClock, run};
 
-    /// Remembers what it was to send, and answers never.
+    /// Keeps what it was given to send, and never answers.
     #[derive(Default)]
     struct Silent(RefCell<Vec<WireRequest>>);
 
@@ -100,7 +100,8 @@ mod tests {
 
     fn sent(request: &HttpRequest) -> (Result<HttpResponse, NoResponse>, Vec<WireRequest>, Timestamp) {
         let (http, clock) = (Silent::default(), VirtualClock::new(Timestamp::EPOCH));
-        let request = wire(request, "https://api.example.com/x".to_owned(), "Bearer s3cret".to_owned(), API_TIMEOUT);
+        let request =
+            api_request(request, "https://api.example.com/x".to_owned(), "Bearer s3cret".to_owned(), API_TIMEOUT);
         let answer = run(&clock, send(&http, &clock, request)).unwrap();
         (answer, http.0.into_inner(), clock.now())
     }
@@ -131,7 +132,7 @@ mod tests {
     fn a_clock_that_is_set_back_makes_no_request_wait_longer() {
         let (http, clock) = (Silent::default(), VirtualClock::new(Timestamp::EPOCH.plus(Duration::from_secs(1_000))));
         let request = HttpRequest::json(Method::Post, "/x", &json!({}));
-        let request = wire(&request, "https://api.example.com/x".to_owned(), String::new(), API_TIMEOUT);
+        let request = api_request(&request, "https://api.example.com/x".to_owned(), String::new(), API_TIMEOUT);
         let begun = clock.steady();
         let setting = async {
             clock.sleep(Duration::from_secs(5)).await;
@@ -141,7 +142,7 @@ mod tests {
         assert_eq!((answer, clock.steady().saturating_sub(begun)), (Err(NoResponse::TimedOut), API_TIMEOUT));
     }
 
-    /// Says in a header and in its body what it was sent.
+    /// Answers with the `authorization` that it was sent, in a header and in the body.
     struct Echo;
 
     impl Http for Echo {
@@ -159,7 +160,8 @@ mod tests {
         let basic = crate::Credentials::new("id", "s3cret-of-the-client").basic();
         for authorization in ["Bearer tok3n-of-the-run".to_owned(), basic] {
             let request = HttpRequest::json(Method::Post, "/x", &json!({}));
-            let request = wire(&request, "https://api.example.com/x".to_owned(), authorization.clone(), API_TIMEOUT);
+            let request =
+                api_request(&request, "https://api.example.com/x".to_owned(), authorization.clone(), API_TIMEOUT);
             let answer = run(&clock, send(&Echo, &clock, request)).unwrap().unwrap();
             let (_, secret) = authorization.split_once(' ').unwrap();
             assert!(!answer.body.contains(secret) && answer.body.contains('…'), "{}", answer.body);
@@ -170,7 +172,8 @@ mod tests {
     #[test]
     fn no_secret_is_shown() {
         let tokens = token_request(LoginStyle::Standard);
-        let request = wire(&tokens, "https://login.example.com".to_owned(), "Basic s3cret".to_owned(), LOGIN_TIMEOUT);
+        let request =
+            api_request(&tokens, "https://login.example.com".to_owned(), "Basic s3cret".to_owned(), LOGIN_TIMEOUT);
         assert!(!format!("{request:?}").contains("s3cret"));
         assert_eq!(format!("{:?}", crate::Credentials::new("id", "s3cret")), "Credentials(..)");
     }

@@ -1,4 +1,4 @@
-//! The loop: make durable, carry out, feed back; one chunk as far as it goes without waiting.
+//! The loop (make durable, carry out, feed back): carries one chunk as far as it goes without waiting.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -18,48 +18,48 @@ use crate::cool_off::next_look;
 use crate::http::Http;
 use crate::ledger::{Claim, Claimed, Commit, Committed, Lease, Ledger, LedgerError, OutboxMessage, Slot};
 use crate::policy::PolicyInForce;
-use crate::sender::{Permit, Sender, no_ledger};
+use crate::sender::{Permit, Sender, ledger_failed};
 use crate::signal::Signal;
 use crate::watch::Watch;
 
 pub use purge_core::bounds::JOB_SLOTS;
 
-/// How long a chunk belongs to its worker unless the worker renews: longer than any request may take.
+/// How long a claimed chunk belongs to its worker unless the worker renews the lease. Longer than any request may take.
 pub const LEASE: Duration = Duration::from_secs(60);
 
-/// How long the policy that applies now may take to come.
+/// How long reading the policy that applies now may take.
 const POLICY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What must be left of a lease when a request leaves: time for its answer and for the commit after it.
+/// How much of the lease must be left when a request leaves: enough for its answer and the commit after it.
 const LEASE_NEEDED: Duration = API_TIMEOUT.saturating_add(Duration::from_secs(10));
 
-/// Where a chunk stands after [`Worker::advance`].
+/// The result of [`Worker::advance`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Advance {
-    /// It waits.
+    /// The chunk waits.
     Waiting {
         /// When to look again.
         at: Timestamp,
-        /// For what.
+        /// What it waits for.
         reason: WaitReason,
     },
-    /// It has ended.
+    /// The chunk has ended.
     Done(Outcome),
-    /// Somebody else changed it meanwhile. Nothing was sent after that; it is theirs.
+    /// Another worker has changed the chunk meanwhile and has it now. Nothing was sent after that.
     Lost,
-    /// Somebody else works on it.
+    /// Another worker has the chunk.
     Busy {
-        /// Until when at most, if they do not renew.
+        /// When its lease ends, unless the worker renews it.
         until: Timestamp,
     },
     /// The ledger has no such chunk.
     Absent,
 }
 
-/// Who carries chunks on, and with what.
+/// Carries chunks on, with these means.
 #[derive(Debug)]
 pub struct Worker<'a, L, H, C, W> {
-    /// The store.
+    /// The durable store.
     pub ledger: &'a L,
     /// Sends the requests.
     pub sender: &'a Sender<'a, H, C>,
@@ -67,28 +67,29 @@ pub struct Worker<'a, L, H, C, W> {
     pub clock: &'a C,
     /// Is told of every change.
     pub watch: &'a W,
-    /// Names this worker in leases; unique among all that share the ledger.
+    /// Names this worker in leases. Unique among all workers that share the ledger.
     pub owner: &'a str,
-    /// Whether every other owner is known to be gone, so that their leases mean nothing: for a caller that holds an exclusive
+    /// Whether to ignore the leases of other owners, because all of them are known to be gone. For a caller that holds an exclusive
     /// lock on the ledger.
     pub assume_dead_owners: bool,
-    /// Where the policy that applies now is kept; `None` when nobody has said where: then the plan's alone counts.
+    /// Reads the policy that applies now. Without it, only the plan's own policy counts.
     pub policy: Option<&'a dyn PolicyInForce>,
-    /// Whether to put a message into the outbox when a chunk ends.
+    /// Whether to put a webhook message into the outbox when a chunk ends.
     pub tell: bool,
-    /// Once raised, no request leaves any more: the one that was to leave does not, and the chunk waits.
+    /// Once raised, no further request leaves. A request that was about to leave is withdrawn, and its chunk waits.
     pub stop: &'a Signal,
-    /// How long the worker itself waits for the request budget; longer waits are the chunk's. `None` waits as long as it takes.
+    /// How long the worker itself waits for the request budget; for a longer wait it hands the chunk back as waiting. `None` waits
+    /// as long as it takes.
     pub patience: Option<Duration>,
 }
 
-/// The right to commit, and for how long.
-struct Held {
+/// The right to commit to a chunk, and how long it lasts.
+struct OwnLease {
     version: u64,
     until: Timestamp,
-    /// When the lease was written, in steady time: whoever else wants the chunk goes by their own clock, and does not know of ours
-    /// being set back.
-    since: Duration,
+    /// When the lease was written, in steady time. Other workers judge the lease by their own clocks, which are not set back when
+    /// ours is.
+    written_at: Duration,
 }
 
 impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
@@ -97,7 +98,7 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
     /// Safe to call too early, too often and from several processes at once.
     ///
     /// # Errors
-    /// When the ledger fails. Whatever had been committed stands, and calling again goes on from there.
+    /// If the ledger fails. Everything committed until then stands, and the next call goes on from there.
     pub async fn advance(&self, order: &Order, index: u32, pace: Pace) -> Result<Advance, LedgerError> {
         let run_id = order.run_id.as_str();
         let Some(row) = self.ledger.chunk(run_id, index).await? else {
@@ -106,29 +107,30 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         if let Some(outcome) = row.run.outcome() {
             return Ok(Advance::Done(outcome));
         }
-        let mut news = None;
+        let mut objection = None;
         if let Some((at, reason)) = row.run.waits(self.clock.now())
-            && self.must_cancel(order, &row.run).await?.is_none()
+            && self.untold_cancel(order, &row.run).await?.is_none()
         {
-            news = self.regret(order, &row.run).await?;
-            if news.is_none() {
+            objection = self.cool_off_objection(order, &row.run).await?;
+            if objection.is_none() {
                 return Ok(self.waiting(index, at, reason));
             }
         }
-        match self.take(order, index).await? {
-            Ok((run, held)) => self.carry_on(order, run, held, pace, news).await,
-            Err(stands) => Ok(stands),
+        match self.claim_open(order, index).await? {
+            Ok((run, own)) => self.carry_on(order, run, own, pace, objection).await,
+            Err(standing) => Ok(standing),
         }
     }
 
-    /// Ends a chunk that nobody can carry on, for this reason. Sends nothing; gives its job slot back and tells how it ended.
+    /// Ends a chunk that cannot be carried on, for the given reason. Sends nothing to the API; releases the chunk's job slot and
+    /// puts the message about its end into the outbox.
     ///
     /// # Errors
-    /// When the ledger fails.
+    /// If the ledger fails.
     pub async fn abandon(&self, order: &Order, index: u32, cause: Cause) -> Result<Advance, LedgerError> {
-        let (run, held) = match self.take(order, index).await? {
+        let (run, own) = match self.claim_open(order, index).await? {
             Ok(taken) => taken,
-            Err(stands) => return Ok(stands),
+            Err(standing) => return Ok(standing),
         };
         let cx = Context { order, pace: Pace::default(), now: self.clock.now() };
         let Step { run, records, .. } = run.abandoned(cx, cause);
@@ -137,9 +139,9 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
             .ledger
             .commit(Commit {
                 records: &records,
-                outbox: &self.messages(order, &run),
+                outbox: &self.end_message(order, &run),
                 release_slot: Some(Slot { tenant: &order.tenant, holder: &holder }),
-                ..self.state(order, &run, held.version)
+                ..self.bare_commit(order, &run, own.version)
             })
             .await?;
         Ok(match (committed, run.outcome()) {
@@ -151,10 +153,14 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         })
     }
 
-    /// Takes a chunk that has not ended; otherwise gives where it stands. One that somebody else ended between the look and the claim
-    /// gets nothing but its lease back: whoever ended it has told of it.
-    async fn take(&self, order: &Order, index: u32) -> Result<Result<(ChunkRun, Held), Advance>, LedgerError> {
-        let (since, lease, now) = (self.clock.steady(), self.lease(None), self.clock.now());
+    /// Claims a chunk that has not ended; otherwise returns where it stands. If another worker ended the chunk between the look and
+    /// the claim, only the lease is released again, because that worker has already reported the end.
+    async fn claim_open(
+        &self,
+        order: &Order,
+        index: u32,
+    ) -> Result<Result<(ChunkRun, OwnLease), Advance>, LedgerError> {
+        let (written_at, lease, now) = (self.clock.steady(), self.full_lease(None), self.clock.now());
         let until = lease.until;
         let claim = Claim { run_id: &order.run_id, index, lease, now, take_over: self.assume_dead_owners };
         let row = match self.ledger.claim(claim).await? {
@@ -163,31 +169,33 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
             Claimed::Absent => return Ok(Err(Advance::Absent)),
         };
         let Some(outcome) = row.run.outcome() else {
-            return Ok(Ok((row.run, Held { version: row.version, until, since })));
+            return Ok(Ok((row.run, OwnLease { version: row.version, until, written_at })));
         };
-        self.ledger.commit(self.state(order, &row.run, row.version)).await?;
+        self.ledger.commit(self.bare_commit(order, &row.run, row.version)).await?;
         Ok(Err(Advance::Done(outcome)))
     }
 
+    /// The loop: steps the chunk, commits the step, carries out the next move and feeds its result back, until the chunk waits or
+    /// has ended. `objection` is what the policy says against a chunk in its cool-off.
     async fn carry_on(
         &self,
         order: &Order,
         mut run: ChunkRun,
-        mut held: Held,
+        mut own: OwnLease,
         pace: Pace,
-        news: Option<Input>,
+        objection: Option<Input>,
     ) -> Result<Advance, LedgerError> {
         let mut has_place = false;
-        let mut input = match (run.in_flight_since(), news) {
-            // Its worker is gone: the lease was free, and nobody else feeds the answer back.
+        let mut input = match (run.in_flight_since(), objection) {
+            // The lease was free, so the worker that sent the request is gone and will not feed its answer back.
             (Some(_), _) => Input::NoResponse(NoResponse::Interrupted),
-            (None, Some(news)) => news,
+            (None, Some(objection)) => objection,
             (None, None) => match run.due() {
-                // Before it is on record again that its request is about to leave.
+                // Ask for room first; otherwise the log would say again that the request is about to leave.
                 Some((_, WaitReason::RequestBudget))
                     if run.waits(self.clock.now()).is_none() && !self.stop.is_raised() =>
                 {
-                    match self.sender.place(&self.account(order)).await {
+                    match self.sender.take_place(&self.account(order)).await {
                         Ok(Err(at)) if self.is_too_long(at) => Input::NotYet { at },
                         place => {
                             has_place = matches!(place, Ok(Ok(())));
@@ -199,65 +207,66 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
                 None => Input::Start,
             },
         };
-        let mut noted = Vec::new();
+        let mut pending_records = Vec::new();
         loop {
-            if let Some(asked_at) = self.must_cancel(order, &run).await? {
+            if let Some(asked_at) = self.untold_cancel(order, &run).await? {
                 if run.in_flight_since().is_some() {
-                    // What came of the request is judged first, and nothing is asked after it that need not be.
+                    // Only note the cancel here. The answer is judged next, and only necessary requests follow it.
                     let cx = Context { order, pace, now: self.clock.now() };
                     let step = run.step(cx, Input::Cancel { asked_at });
                     run = step.run;
-                    noted.extend(step.records);
+                    pending_records.extend(step.records);
                 } else {
                     input = Input::Cancel { asked_at };
                 }
             }
-            let slot_before = run.wants_slot() || matches!(input, Input::Slot { granted: true });
+            let had_slot = run.wants_slot() || matches!(input, Input::Slot { granted: true });
             let Step { run: stepped, records, next } = run.step(Context { order, pace, now: self.clock.now() }, input);
             run = stepped;
-            noted.extend(records);
+            pending_records.extend(records);
 
             let holder = slot_holder(&run, order);
             let slot = Slot { tenant: &order.tenant, holder: &holder };
             let ended = run.outcome().is_some();
             let now = self.clock.steady();
             let lease = match next {
-                Next::Send(_) | Next::TakeSlot => Some(self.lease(Some(&held))),
+                Next::Send(_) | Next::TakeSlot => Some(self.full_lease(Some(&own))),
                 Next::WaitUntil { .. } | Next::Done(_) => None,
             };
-            let (until, since) = lease.as_ref().map_or((held.until, held.since), |lease| (lease.until, now));
+            let (until, written_at) = lease.as_ref().map_or((own.until, own.written_at), |lease| (lease.until, now));
             let committed = self
                 .ledger
                 .commit(Commit {
-                    records: &noted,
-                    outbox: &self.messages(order, &run),
+                    records: &pending_records,
+                    outbox: &self.end_message(order, &run),
                     lease,
-                    // At the end also a slot that was taken just before a crash and never noted.
-                    release_slot: ((slot_before || ended) && !run.wants_slot()).then_some(slot),
-                    ..self.state(order, &run, held.version)
+                    // At the end, also release a slot that was taken right before a crash and is missing in the state.
+                    release_slot: ((had_slot || ended) && !run.wants_slot()).then_some(slot),
+                    ..self.bare_commit(order, &run, own.version)
                 })
                 .await?;
             let Committed::Version(version) = committed else {
                 return Ok(Advance::Lost);
             };
-            held = Held { version, until, since };
-            noted.clear();
+            own = OwnLease { version, until, written_at };
+            pending_records.clear();
             self.watch.changed(&run);
 
             input = match next {
                 Next::Send(request) => {
                     let has_place = std::mem::take(&mut has_place);
-                    let Some(came) = self.exchange(order, &run, &mut held, &request, has_place).await? else {
+                    let Some(exchange) = self.send_when_permitted(order, &run, &mut own, &request, has_place).await?
+                    else {
                         return Ok(Advance::Lost);
                     };
-                    if let Some(policy) = came.policy {
-                        // Put down together with what came of it: a commit of its own would only make more of what may be too old.
+                    if let Some(policy) = exchange.policy {
+                        // Committed together with the answer. A commit before sending would only let the policy grow older.
                         let step =
                             run.step(Context { order, pace, now: self.clock.now() }, Input::Permitted { policy });
                         run = step.run;
-                        noted.extend(step.records);
+                        pending_records.extend(step.records);
                     }
-                    came.input
+                    exchange.input
                 }
                 Next::TakeSlot => Input::Slot { granted: self.ledger.take_slot(slot, JOB_SLOTS).await? },
                 Next::WaitUntil { at, reason } => return Ok(self.waiting(run.chunk().index, at, reason)),
@@ -266,49 +275,49 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         }
     }
 
-    /// Sends a request whose leaving is durable, in the place in the budget that it has or one that it waits for, and gives what came
-    /// of it; `None` when the chunk was lost before it left.
-    async fn exchange(
+    /// Sends a request whose record is durable, and returns what came of it; `None` if the chunk was lost before the request left.
+    /// Uses the place in the request budget that the caller has reserved, or waits for one.
+    async fn send_when_permitted(
         &self,
         order: &Order,
         run: &ChunkRun,
-        held: &mut Held,
+        own: &mut OwnLease,
         request: &HttpRequest,
         mut has_place: bool,
-    ) -> Result<Option<Came>, LedgerError> {
+    ) -> Result<Option<Exchange>, LedgerError> {
         let account = self.account(order);
         loop {
             if self.stop.is_raised() {
-                return Ok(Some(Came::of(Input::NotYet { at: self.clock.now() })));
+                return Ok(Some(Exchange::not_sent(Input::NotYet { at: self.clock.now() })));
             }
             let permit = self.sender.permit(request, &account, std::mem::take(&mut has_place)).await;
             let policy = match &permit {
-                Permit::Ready(_) => match self.clearance(order, run).await {
+                Permit::Ready(_) => match self.check_deletion(order, run).await {
                     Ok(policy) => policy,
-                    Err(input) => return Ok(Some(Came::of(input))),
+                    Err(input) => return Ok(Some(Exchange::not_sent(input))),
                 },
                 Permit::NotBefore(_) | Permit::Unable(_) => None,
             };
-            // However long the permit took: a request leaves under a lease that outlasts it, or not at all.
-            if self.left(held) <= LEASE_NEEDED && !self.renew(order, run, held).await? {
+            // The permit may have taken long. A request leaves only under a lease that outlasts it.
+            if self.lease_left(own) <= LEASE_NEEDED && !self.renew_lease(order, run, own).await? {
                 return Ok(None);
             }
             let answer = match permit {
                 // The login, the policy or the ledger may have taken long.
                 Permit::Ready(_) if self.stop.is_raised() => {
-                    return Ok(Some(Came::of(Input::NotYet { at: self.clock.now() })));
+                    return Ok(Some(Exchange::not_sent(Input::NotYet { at: self.clock.now() })));
                 }
                 Permit::Ready(ready) => self.sender.send(ready, &account).await,
                 Permit::NotBefore(at) if self.stop.is_raised() || self.is_too_long(at) => {
-                    return Ok(Some(Came::of(Input::NotYet { at })));
+                    return Ok(Some(Exchange::not_sent(Input::NotYet { at })));
                 }
                 Permit::NotBefore(at) => {
-                    self.nap(at, self.left(held).saturating_sub(LEASE_NEEDED)).await;
+                    self.nap(at, self.lease_left(own).saturating_sub(LEASE_NEEDED)).await;
                     continue;
                 }
-                Permit::Unable(input) => return Ok(Some(Came::of(input))),
+                Permit::Unable(input) => return Ok(Some(Exchange::not_sent(input))),
             };
-            return Ok(Some(Came { policy, input: answer.map_or_else(Input::NoResponse, Input::Response) }));
+            return Ok(Some(Exchange { policy, input: answer.map_or_else(Input::NoResponse, Input::Response) }));
         }
     }
 
@@ -316,30 +325,31 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         Account { ledger: self.ledger, tenant: &order.tenant }
     }
 
-    /// Whether the deletion that is about to leave, if it is one, may: neither a wish to cancel nor the policy that applies now stands
-    /// against it. Gives that policy's digest, if there is one. Asked last, because everything before it may have taken days.
-    async fn clearance(&self, order: &Order, run: &ChunkRun) -> Result<Option<String>, Input> {
+    /// Checks right before a deletion leaves that nothing stands against it: neither the policy that applies now nor a cancel.
+    /// Returns the digest of that policy, if there is one. Requests that delete nothing always pass. This check comes last, because
+    /// everything before it may have taken days.
+    async fn check_deletion(&self, order: &Order, run: &ChunkRun) -> Result<Option<String>, Input> {
         if !run.is_deleting() {
             return Ok(None);
         }
-        // It is certain that it has not left; who is told by an error only would have to look for it.
-        let policy = self.ask_policy(order, run).await.map_err(|error| no_ledger(&error))?;
+        // An input, not an error: the request certainly has not left. After an error, the next worker would have to look for it.
+        let policy = self.ask_policy(order, run).await.map_err(|error| ledger_failed(&error))?;
         let policy = policy.transpose().map_err(Input::Objection)?;
-        match self.must_cancel(order, run).await {
+        match self.untold_cancel(order, run).await {
             Ok(None) => Ok(policy),
             Ok(Some(asked_at)) => Err(Input::Objection(Objection::Cancelled { asked_at })),
-            Err(error) => Err(no_ledger(&error)),
+            Err(error) => Err(ledger_failed(&error)),
         }
     }
 
-    /// What has come to stand against recordings that wait for their date.
-    async fn regret(&self, order: &Order, run: &ChunkRun) -> Result<Option<Input>, LedgerError> {
+    /// What the policy that applies now says against a chunk in its cool-off, if anything.
+    async fn cool_off_objection(&self, order: &Order, run: &ChunkRun) -> Result<Option<Input>, LedgerError> {
         if !run.cools_off() {
             return Ok(None);
         }
         Ok(match self.ask_policy(order, run).await? {
             None | Some(Ok(_)) => None,
-            // Nothing is about to leave: it is asked again.
+            // Nothing is about to leave, so the chunk goes on waiting and the policy is asked again later.
             Some(Err(Objection::Unclear(why))) => {
                 self.watch.unasked(run, &why);
                 None
@@ -348,15 +358,16 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         })
     }
 
-    /// It waits until then, but is looked at meanwhile if there is a policy to ask.
+    /// The wait until `at`; in a cool-off only until the next look, if there is a policy to ask.
     fn waiting(&self, index: u32, at: Timestamp, reason: WaitReason) -> Advance {
         let asks = reason == WaitReason::CoolOff && self.policy.is_some();
         let at = if asks { at.min(next_look(index, self.clock.now())) } else { at };
         Advance::Waiting { at, reason }
     }
 
-    /// Reads the policy that applies now, if there is one to read: its digest, or what in it stands against deleting the chunk. It is
-    /// kept before anything goes by it, unless it is that of the plan, which is kept with that.
+    /// Reads the policy that applies now and returns its digest, or what stands against deleting the chunk; `None` without a policy
+    /// port. The ledger keeps the policy's text before anything is decided by it, except that of the plan's own policy, which it
+    /// keeps with the plan.
     async fn ask_policy(
         &self,
         order: &Order,
@@ -379,22 +390,22 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         Ok(Some(order.permits(run.chunk(), &policy, self.clock.now()).map(|()| policy.digest)))
     }
 
-    /// Commits nothing but a longer lease. `false` when somebody else has the chunk.
-    async fn renew(&self, order: &Order, run: &ChunkRun, held: &mut Held) -> Result<bool, LedgerError> {
-        let (since, lease) = (self.clock.steady(), self.lease(Some(held)));
+    /// Commits a longer lease and nothing else. `false` if another worker has the chunk.
+    async fn renew_lease(&self, order: &Order, run: &ChunkRun, own: &mut OwnLease) -> Result<bool, LedgerError> {
+        let (written_at, lease) = (self.clock.steady(), self.full_lease(Some(own)));
         let until = lease.until;
-        let commit = Commit { lease: Some(lease), ..self.state(order, run, held.version) };
+        let commit = Commit { lease: Some(lease), ..self.bare_commit(order, run, own.version) };
         Ok(match self.ledger.commit(commit).await? {
             Committed::Version(version) => {
-                *held = Held { version, until, since };
+                *own = OwnLease { version, until, written_at };
                 true
             }
             Committed::Lost => false,
         })
     }
 
-    /// The commit of this state and of nothing besides: no records, no messages, no lease, no slot.
-    fn state<'c>(&self, order: &'c Order, run: &'c ChunkRun, expected_version: u64) -> Commit<'c> {
+    /// A commit of this state alone: no records, no messages, no lease, no slot.
+    fn bare_commit<'c>(&self, order: &'c Order, run: &'c ChunkRun, expected_version: u64) -> Commit<'c> {
         Commit {
             run_id: &order.run_id,
             index: run.chunk().index,
@@ -408,12 +419,12 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         }
     }
 
-    /// Whether the wait for the budget is one for the chunk and not for the worker.
+    /// Whether the worker does not wait for the budget until then itself, so that the chunk has to.
     fn is_too_long(&self, until: Timestamp) -> bool {
         self.patience.is_some_and(|patience| until.since(self.clock.now()) > patience)
     }
 
-    /// Sleeps until then and no longer than that, but not through a request to stop.
+    /// Sleeps until `until`, but not longer than `at_most`. A stop ends it early.
     async fn nap(&self, until: Timestamp, at_most: Duration) {
         let (due, enough) = (pin!(self.clock.sleep_until(until)), pin!(self.clock.sleep(at_most)));
         match select(select(due, enough), pin!(self.stop.raised())).await {
@@ -421,31 +432,31 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         }
     }
 
-    /// When somebody asked to cancel the run, if the chunk is still to be told.
-    async fn must_cancel(&self, order: &Order, run: &ChunkRun) -> Result<Option<Timestamp>, LedgerError> {
+    /// When somebody asked to cancel the run, if the chunk has not been told yet and has not ended.
+    async fn untold_cancel(&self, order: &Order, run: &ChunkRun) -> Result<Option<Timestamp>, LedgerError> {
         if run.cancel_asked() || run.outcome().is_some() {
             return Ok(None);
         }
         self.ledger.cancel_asked(&order.run_id).await
     }
 
-    /// A whole lease from now on. Once the clock has been set back it goes on from where it was: a lease that was over in the eyes of
-    /// others would be none.
-    fn lease(&self, held: Option<&Held>) -> Lease {
-        let kept = held.map(|held| held.until.minus(LEASE).plus(self.clock.steady().saturating_sub(held.since)));
+    /// A full lease from now on. If the clock has been set back, the lease counts from the time that it would otherwise show: other
+    /// workers would take a shorter lease for expired.
+    fn full_lease(&self, own: Option<&OwnLease>) -> Lease {
+        let kept = own.map(|own| own.until.minus(LEASE).plus(self.clock.steady().saturating_sub(own.written_at)));
         let now = self.clock.now();
         Lease { owner: self.owner.to_owned(), until: kept.map_or(now, |kept| now.max(kept)).plus(LEASE) }
     }
 
-    /// What is left of the lease, by whichever clock says less: the one can be set back, the other may stand still while the machine
-    /// is suspended.
-    fn left(&self, held: &Held) -> Duration {
-        let steady = LEASE.saturating_sub(self.clock.steady().saturating_sub(held.since));
-        steady.min(held.until.since(self.clock.now()))
+    /// How much of the lease is left, by whichever clock says less: wall time can be set back, and steady time may stand still
+    /// while the machine is suspended.
+    fn lease_left(&self, own: &OwnLease) -> Duration {
+        let steady = LEASE.saturating_sub(self.clock.steady().saturating_sub(own.written_at));
+        steady.min(own.until.since(self.clock.now()))
     }
 
-    /// What the governance system is told in the same commit in which a chunk ends.
-    fn messages(&self, order: &Order, run: &ChunkRun) -> Vec<OutboxMessage> {
+    /// The webhook message that is committed together with the end of a chunk.
+    fn end_message(&self, order: &Order, run: &ChunkRun) -> Vec<OutboxMessage> {
         let end = run.end().filter(|_| self.tell);
         let event = end.map(|end| WebhookEvent::of(order, end));
         event
@@ -455,15 +466,15 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
     }
 }
 
-/// What came of a request, and by which policy it was let out.
-struct Came {
+/// What came of a request, and the digest of the policy that let it out.
+struct Exchange {
     policy: Option<String>,
     input: Input,
 }
 
-impl Came {
-    /// It has not left.
-    fn of(input: Input) -> Self {
+impl Exchange {
+    /// The request has not left.
+    fn not_sent(input: Input) -> Self {
         Self { policy: None, input }
     }
 }
@@ -473,7 +484,7 @@ fn slot_holder(run: &ChunkRun, order: &Order) -> String {
     format!("{}/{}", order.run_id, run.chunk().index)
 }
 
-/// The run and the chunk that hold a slot, by the holder's name in the ledger; `None` for a name that this program did not make.
+/// The run and the chunk that hold a slot, from the holder's name in the ledger; `None` for a name that this program did not make.
 #[must_use]
 pub fn held_by(holder: &str) -> Option<(&str, u32)> {
     let (run_id, chunk) = holder.rsplit_once('/')?;

@@ -1,4 +1,4 @@
-//! The real client against raw sockets on this machine: what counts as sent, and what as an answer.
+//! The real client against raw sockets on this machine: what counts as sent, and what counts as an answer.
 
 #![cfg(test)]
 
@@ -21,7 +21,7 @@ fn request(url: String) -> WireRequest {
     }
 }
 
-/// Sends one request to a server that reads it whole, writes `answer` and closes; gives what came back and what arrived.
+/// Sends one request to a server that reads it whole, writes `answer` and closes. Returns the result and what the server read.
 async fn exchange(answer: Vec<u8>) -> (Result<HttpResponse, NoResponse>, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/path?q=1", listener.local_addr().unwrap());
@@ -129,7 +129,7 @@ async fn a_connection_that_was_closed_meanwhile_does_not_send_twice() {
             }
             requests += 1;
             if requests == 2 {
-                // Read, then no answer.
+                // Read the request, but do not answer.
                 return requests;
             }
             socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
@@ -139,7 +139,7 @@ async fn a_connection_that_was_closed_meanwhile_does_not_send_twice() {
     assert_eq!(client.send(request(url.clone())).await.unwrap().status, 200);
     tokio::task::yield_now().await;
     let second = client.send(request(url.clone())).await;
-    // Either the old connection was seen to be closed and a new one read the request, or nothing left.
+    // Either the client noticed that the old connection was closed and a new one read the request, or nothing left.
     match second {
         Err(NoResponse::Dropped) => assert_eq!(server.await.unwrap(), 2),
         Err(NoResponse::NotSent) => assert!(!server.is_finished()),

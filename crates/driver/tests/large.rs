@@ -1,4 +1,4 @@
-//! A run of many chunks, as functions carry it out: all are woken at once, and share a budget that is small for them.
+//! Runs with very many chunks, carried out as functions do: all chunks are woken at once and share a budget that is small for them.
 
 #![cfg(test)]
 
@@ -15,20 +15,20 @@ use purge_core::run::{Order, Outcome, Pace};
 use purge_core::time::Timestamp;
 use purge_driver::{Advance, Clock, MemoryLedger, Sender, Signal, Unwatched, VirtualClock, Worker, virtual_time};
 
-/// Messages that are in hand at a time: five workers with batches of five.
+/// Messages being handled at a time: five workers with batches of five.
 const HANDS: usize = 25;
 
-/// What an invocation takes at least.
+/// The least time that an invocation takes.
 const INVOCATION: Duration = Duration::from_millis(40);
 
-/// Carries it out with messages that name a chunk and are held back for whole seconds; gives how many were sent.
+/// Carries out the run by messages that each name a chunk and are delayed by whole seconds. Returns how many were sent.
 async fn by_messages(clock: &VirtualClock, ledger: &MemoryLedger, http: &FakeTenant, order: &Order) -> u64 {
     let tenant = tenant();
     let sender = Sender::new(http, clock, &tenant, order.limits.requests_per_minute);
     let queue: RefCell<BTreeMap<(Timestamp, u64), u32>> = RefCell::default();
     let (sent, open) = (Cell::new(0_u64), Cell::new(order.chunks));
     let send = |at: Timestamp, chunk: u32| {
-        // A longer delay than a queue knows takes several messages.
+        // A delay longer than a queue allows takes several messages.
         sent.set(sent.get() + 1 + at.since(clock.now()).as_secs() / 900);
         queue.borrow_mut().insert((at, sent.get()), chunk);
     };
@@ -74,21 +74,21 @@ async fn by_messages(clock: &VirtualClock, ledger: &MemoryLedger, http: &FakeTen
     sent.get()
 }
 
-/// A tenth of what the planner takes, with a tenth of the requests that are allowed: together they take longer than the
-/// default deadline of each.
+/// A tenth of the most chunks that the planner accepts, with a tenth of the requests that are allowed. Together they take longer
+/// than the default deadline of each.
 #[test]
 fn chunks_that_wait_for_each_other_are_carried_out_and_their_logs_stay_short() {
     carries_out(2_100, 25);
 }
 
-/// Those that have not begun leave the way to those that have, however many they are: a run four times as long takes little more for each
-/// chunk, and that for the delays that no queue knows.
+/// Chunks that have not begun give way to those that have, however many there are. A run four times as long takes few more messages
+/// for each chunk, and those only because a queue limits delays.
 #[test]
 fn very_many_chunks_do_not_wake_each_other_in_vain() {
     carries_out(8_000, 60);
 }
 
-/// So many chunks, with at most so many messages for each.
+/// Carries out so many chunks, with at most so many messages for each.
 fn carries_out(chunks: u32, messages: u64) {
     let clock = VirtualClock::new(start());
     let test = async {

@@ -38,7 +38,7 @@ fn in_virtual_time<T>(test: impl AsyncFnOnce(&VirtualClock) -> T) -> T {
     virtual_time::run(&clock, test(&clock)).unwrap()
 }
 
-/// A worker as most tests want it: nobody watches, nobody is told, no policy applies but the plan's.
+/// A worker as most tests need it: no watcher, no webhook, and no policy but the plan's.
 fn worker<'a, L>(
     ledger: &'a L,
     sender: &'a Sender<'a, FakeTenant, VirtualClock>,
@@ -76,11 +76,11 @@ async fn carry_out<L: Ledger>(
     Runner { worker, postman }.run(RUN).await
 }
 
-/// A policy that becomes another one at some time, and cannot be read at others.
+/// A policy that changes at certain times, and at some of them cannot be read.
 #[derive(Debug)]
 struct Changing<'a> {
     clock: &'a VirtualClock,
-    /// From when on, and what it says then.
+    /// From when on each text applies. `Err` cannot be read.
     texts: Vec<(Timestamp, Result<String, String>)>,
     asked: Cell<u32>,
 }
@@ -125,7 +125,7 @@ fn what_a_hold_keeps_that_comes_mid_run_stays() {
         let cause = row.run.view().cause.unwrap();
         assert_eq!(cause.code, "policy.keepsMore");
         assert!(cause.message.contains("hold `new`"), "{}", cause.message);
-        // Which policy let a deletion out is on record, right after that it was about to leave.
+        // The record that the deletion is about to leave is followed by the policy that let it out.
         let records = records(&ledger).await;
         let of = |chunk: u32| records.iter().filter(move |record| record.chunk == chunk).map(|record| &record.event);
         for (chunk, place) in [(1, 0), (6, 2)] {
@@ -137,7 +137,7 @@ fn what_a_hold_keeps_that_comes_mid_run_stays() {
             assert_eq!(sent, [true], "chunk {chunk}");
         }
         assert!(!of(5).any(|event| matches!(event, Event::PolicyAsked { .. })), "nothing was let out");
-        // And which kept it back; whoever reads the records later finds the texts of both.
+        // The policy that kept the deletion back is on record as well, and the ledger has the texts of both.
         let [first, last] = [0, 2].map(|place| InForce::read(policy.texts[place].1.as_ref().unwrap()).unwrap());
         let kept_back =
             |event: &Event| matches!(event, Event::Withheld { policy: Some(policy), .. } if *policy == last.digest);
@@ -244,7 +244,7 @@ fn a_lost_race_sends_nothing_more() {
     }
 }
 
-/// Counts the ends that it is told of.
+/// Counts how many ends of chunks are reported to it.
 #[derive(Debug, Default)]
 struct Ends(Cell<u32>);
 
@@ -324,12 +324,13 @@ fn a_request_that_waits_for_the_budget_is_sent_once_though_the_clock_is_set_back
             let (ledger, http, mut order) = (MemoryLedger::new(), FakeTenant::new(clock), order(1));
             order.limits.requests_per_minute = 2;
             create(&ledger, &order).await;
-            // With the count, the minute is full until ten seconds later: less than a lease leaves before it is renewed.
+            // Together with the count, the minute is full until ten seconds later. A lease is renewed before so little of it is
+            // left.
             let mut spent = RateBudget::new(2);
             spent.take(start().minus(Duration::from_secs(50))).unwrap();
             ledger.swap_budget(&order.tenant, 0, &spent).await.unwrap();
             let (wrong, stop) = (clock.elsewhere(), Signal::new());
-            // The first of the two is set back while its submit waits.
+            // The clock of the first process is set back while its submit waits.
             let setting = async {
                 while records(&ledger).await.iter().all(|record| !matches!(record.event, Event::Sending { .. })) {
                     clock.sleep(Duration::from_secs(1)).await;
@@ -503,7 +504,7 @@ fn a_pause_asked_for_in_answer_to_any_call_is_kept() {
             assert_eq!(carry_out("a", &ledger, &http, clock, &order, &Signal::new()).await, Ok(RunEnd::Ended));
             assert_eq!((outcomes(&ledger).await, http.most_deletions()), (vec![VERIFIED; 4], 1), "{name}");
             let calls = http.calls.borrow();
-            // The same call again: others may have been under way already.
+            // Compare with the repetition of the same call: others may have been under way already.
             let first = calls.iter().find(|call| call.name == name).unwrap();
             let (url, body) = (&first.request.url, &first.request.body);
             let same = |call: &&Call| call.name == name && call.request.url == *url && call.request.body == *body;
@@ -513,7 +514,7 @@ fn a_pause_asked_for_in_answer_to_any_call_is_kept() {
     }
 }
 
-/// As functions do it, which do not wait themselves: a deletion is under way when everybody has to pause beyond its deadline.
+/// With little patience, as in functions: everybody has to pause beyond a chunk's deadline while its deletion is under way.
 #[test]
 fn a_pause_beyond_the_deadline_is_waited_for_once() {
     in_virtual_time(async |clock| {
@@ -530,7 +531,7 @@ fn a_pause_beyond_the_deadline_is_waited_for_once() {
         while let Advance::Waiting { at, .. } = worker.advance(&order, 1, Pace::default()).await.unwrap() {
             looks += 1;
             assert!(looks < 20, "still waiting at {}", clock.now());
-            // A message and an invocation take at least this.
+            // The least time that a message and an invocation take.
             clock.sleep(Duration::from_millis(100)).await;
             clock.sleep_until(at).await;
         }
@@ -538,7 +539,7 @@ fn a_pause_beyond_the_deadline_is_waited_for_once() {
     });
 }
 
-/// While chunks look at their deletions, wait for the login and for the budget, somebody corrects the clock, which was a day ahead.
+/// The clock was a day ahead and is corrected while chunks wait for their deletions, for the login and for the budget.
 #[test]
 fn a_clock_that_is_set_right_does_not_stop_a_run_for_as_long_as_it_was_wrong() {
     let pause = ("retry-after".to_owned(), "20".to_owned());
@@ -576,7 +577,7 @@ fn a_duration_is_that_of_the_chunk() {
         let ended = records(&ledger).await.into_iter().filter(|r| matches!(r.event, Event::Finished { .. }));
         let each: Vec<Duration> = ended.map(|record| Duration::from_millis(record.duration_ms)).collect();
         assert!(each.len() == 4 && each.iter().all(|time| !time.is_zero()), "{each:?}");
-        // One after the other, they cannot have taken longer than the run.
+        // The chunks ran one after the other, so together they cannot have taken longer than the run.
         assert!(each.iter().sum::<Duration>() <= clock.now().since(start()), "{each:?}");
     });
 }
@@ -712,7 +713,7 @@ fn a_cancel_stands_against_a_retry_that_was_asked_for_before_it() {
         cancel().await;
         end().await;
 
-        // Whoever asks looks at every chunk and compares policies; meanwhile somebody pulls the kill switch once more.
+        // Looking at every chunk and comparing policies takes time. Meanwhile somebody pulls the kill switch once more.
         clock.sleep(second).await;
         let late = look().await;
         clock.sleep(second).await;
@@ -722,11 +723,11 @@ fn a_cancel_stands_against_a_retry_that_was_asked_for_before_it() {
         end().await;
         assert_eq!(http.count("submit"), 0);
 
-        // Whoever has seen that, too, takes it back; and a second time there is nothing to be taken back.
+        // A retry that has seen that cancel takes it back; a second such retry finds nothing to take back.
         let (seen, also) = (look().await, look().await);
         assert_eq!(seen.queue(&ledger, RUN, "b", clock.now()).await, Ok(Ok(Queued { queued: 3, busy: 0 })));
         assert_eq!(also.queue(&ledger, RUN, "b", clock.now()).await, Ok(Ok(Queued::default())));
-        // Of a run that was not cancelled a retry takes nothing back either.
+        // A retry that looked before the cancel does not take it back either.
         let unaware = look().await;
         cancel().await;
         assert_eq!(unaware.queue(&ledger, RUN, "b", clock.now()).await, Ok(Err(Obstacle::Cancelled)));
@@ -745,7 +746,7 @@ fn with_many_look_ups(http: &FakeTenant) -> Order {
     order
 }
 
-/// Requests that began after that many seconds.
+/// How many requests began later than so many seconds after the start.
 fn begun_after(http: &FakeTenant, seconds: u64) -> usize {
     http.calls.borrow().iter().filter(|call| call.at > start().plus(Duration::from_secs(seconds))).count()
 }
@@ -807,7 +808,7 @@ fn nothing_leaves_after_a_stop() {
         assert!(matches!(advance, Ok(Advance::Waiting { .. })), "{advance:?}");
         assert!(clock.now() < start().plus(Duration::from_millis(1_100)), "it was handed back: {}", clock.now());
         assert_eq!(begun_after(&http, 1), 0);
-        // A deletion that is ready to leave when the policy has come does not leave either.
+        // Nor does a deletion leave that was ready when the stop came while the policy was read.
         let (http, order, stop) = (FakeTenant::new(clock), common::order(1), Signal::new());
         let ledger = MemoryLedger::new();
         create(&ledger, &order).await;
@@ -821,7 +822,7 @@ fn nothing_leaves_after_a_stop() {
     });
 }
 
-/// A tenant with one recording job, which has always just been counted, or, once it was executed, just run.
+/// A tenant with one recording job. It is always counted already, and once executed it has always run already.
 #[derive(Debug, Default)]
 struct OneJob {
     executed: Cell<bool>,
@@ -850,7 +851,7 @@ impl Http for OneJob {
     }
 }
 
-/// Keeps why the policy could not be asked.
+/// Collects why the policy could not be read.
 #[derive(Debug, Default)]
 struct Unasked(std::cell::RefCell<Vec<Cause>>);
 
@@ -862,7 +863,7 @@ impl Watch for Unasked {
     }
 }
 
-/// Nothing is about to leave in a cool-off, so nothing is stopped; but whoever watches is told that nobody looks.
+/// Nothing is about to leave in a cool-off, so nothing is stopped. But the watcher is told that new holds go unnoticed.
 #[test]
 fn a_policy_that_cannot_be_read_in_a_cool_off_is_told_of() {
     in_virtual_time(async |clock| {
@@ -909,7 +910,7 @@ fn a_policy_that_cannot_be_read_in_a_cool_off_is_told_of() {
     });
 }
 
-/// A policy during whose reading somebody presses stop.
+/// A policy during whose reading a stop is raised.
 #[derive(Debug)]
 struct StopsWhenRead<'a> {
     stop: &'a Signal,

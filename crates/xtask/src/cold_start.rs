@@ -1,9 +1,9 @@
-//! How long a function takes to start, how much memory it has by then, and how large its package is: against the least that a
-//! function of the same runtime can be, in one run, because machines differ and have moods.
+//! Measures how long a function takes to start, how much memory it then has, and how large its package is. It is compared with the
+//! smallest function of the same runtime in the same run, because machines differ and change.
 //!
-//! Every start is a process of its own behind a Runtime API of its own. Measured are the time from the start of the process to its
-//! first request for an event, its resident memory at that moment, and the time from the hand-over of that event to the first bytes
-//! of TLS on their way to AWS.
+//! Every start is a process of its own behind a Runtime API of its own. Three things are measured: the time from the start of the
+//! process to its first request for an event, its resident memory at that moment, and the time from handing over that event to the
+//! first bytes of TLS sent to AWS.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -17,25 +17,25 @@ use serde_json::{Value, json};
 
 use crate::sh::{output, root, run};
 
-/// Starts of each function that count.
+/// How many starts of each function count.
 const STARTS: usize = 41;
-/// Median from the start of the process to its first request for an event, against the bare function's.
+/// Limit for the median time from the start of the process to its first request for an event, relative to the bare function.
 const MOST_TIMES_BARE: f64 = 1.5;
-/// Resident bytes at that moment, of any start.
+/// Limit for the resident bytes at that moment, at any start.
 const MOST_MEMORY: u64 = 14_000_000;
-/// Median from the first event to the first bytes of TLS.
+/// Limit for the median time from the first event to the first bytes of TLS.
 const MOST_TO_TLS: Duration = Duration::from_millis(2);
-/// Bytes of a zipped function.
+/// Limit for the bytes of a zipped function.
 const MOST_ZIPPED: u64 = 5_000_000;
-/// When a start counts as failed.
+/// How long a start may take before it counts as failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const OURS: &str = "target/functions/bootstrap";
 const BARE: &str = "target/functions/examples/hello";
-/// Where `cargo xtask aws-build` puts what is deployed.
+/// Where `cargo xtask aws-build` puts the deployed binary.
 pub(crate) const DEPLOYED: &str = "target/lambda/bootstrap/bootstrap";
 
-/// Settings that a function does not start without. Nothing is reached under them but the listener of TLS.
+/// Settings that a function needs to start. Nothing is contacted through them but the local TLS listener.
 const SETTINGS: [(&str, &str); 14] = [
     ("AWS_REGION", "us-east-1"),
     ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
@@ -76,7 +76,7 @@ impl Starts {
     }
 }
 
-/// Builds, measures, prints, and fails when a bound is missed.
+/// Builds, measures and prints, and fails if a limit is exceeded.
 pub(crate) fn measure() -> Result<(), String> {
     run("cargo build --locked --profile functions --package purge-lambda --bin bootstrap --example hello")?;
     let mut missed: Vec<String> = [OURS, DEPLOYED]
@@ -92,8 +92,8 @@ pub(crate) fn measure() -> Result<(), String> {
     ];
     let mut hello = Starts { name: "hello", all: Vec::new() };
     let mut ours: Vec<Starts> = functions.iter().map(|(name, _)| Starts { name, all: Vec::new() }).collect();
-    // The first round reads the binaries from the disk and does not count. Ours and the bare one take turns, so that each finds the
-    // processor's caches full of the other.
+    // The first round reads the binaries from disk and does not count. Our function and the bare one take turns, so that each finds
+    // the processor's caches filled by the other.
     for round in 0..=STARTS {
         for (starts, (name, event)) in ours.iter_mut().zip(&functions) {
             let (bare, start) = (one(hello.name, None)?, one(name, Some(event))?);
@@ -138,10 +138,10 @@ fn line(starts: &Starts, bare: Duration) -> Vec<String> {
     missed
 }
 
-/// Zips a binary as it is deployed, and says how large that is.
+/// Zips a binary as it is deployed, and prints how large it is.
 ///
 /// # Errors
-/// When it is too large.
+/// If it is too large.
 pub(crate) fn package(binary: &str) -> Result<(), String> {
     let folder = root().join("target/package");
     std::fs::create_dir_all(&folder).map_err(|why| why.to_string())?;
@@ -168,7 +168,7 @@ fn batch(body: &Value) -> Value {
     }]})
 }
 
-/// Ends the process when it goes out of scope.
+/// A process that is killed when this value goes out of scope.
 struct Process(Child);
 
 impl Drop for Process {
@@ -217,7 +217,7 @@ fn one(name: &str, event: Option<&Value>) -> Result<Start, String> {
             let handed_over = hand_over(&mut connection, event).map_err(|why| failed(&why.to_string()))?;
             let first = tls.recv_timeout(PATIENCE).map_err(|_| failed("it does not speak to AWS"))?;
             let (byte, at) = first.ok_or_else(|| failed("it does not speak to AWS"))?;
-            // The type of a TLS record with a handshake.
+            // The type of a TLS handshake record.
             if byte != 0x16 {
                 return Err(failed("it does not speak TLS to AWS"));
             }
@@ -250,7 +250,7 @@ fn first_byte(listener: &TcpListener) -> Option<(u8, Instant)> {
     Some((byte.first().copied()?, Instant::now()))
 }
 
-/// Answers the request for an event; gives the time just before the function can know it.
+/// Answers the request for an event. Returns the time right before the function can receive it.
 fn hand_over(stream: &mut TcpStream, event: &Value) -> std::io::Result<Instant> {
     let event = event.to_string();
     let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + Duration::from_secs(120);
@@ -266,7 +266,7 @@ fn hand_over(stream: &mut TcpStream, event: &Value) -> std::io::Result<Instant> 
     Ok(at)
 }
 
-/// Resident bytes of a process.
+/// The resident bytes of a process.
 fn resident(process: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().strip_suffix("kB")?;

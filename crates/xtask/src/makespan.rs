@@ -1,8 +1,9 @@
-//! How long a run takes against the least that any client of the API could need, over HTTP against the simulated tenant.
+//! Measures how long a run takes, over HTTP against the simulated tenant, relative to the least time that any client of the API
+//! could need.
 //!
-//! With N equal jobs of P seconds, C of them at once, and a round trip of l seconds, no client is faster than
-//! `ceil(N/C) * P + 4 * l`: a token, a submit, a look at the finished job and a verification come one after the other. A client
-//! that counts nothing beforehand needs at least `3 * N + 1` requests and as many more looks as it takes to notice the ends.
+//! With N equal jobs of P seconds, C of them at once, and a round trip of l seconds, no client is faster than `ceil(N/C) * P + 4 *
+//! l`: a token, a submit, a look at the finished job and a verification follow one another. A client that counts nothing beforehand
+//! needs at least `3 * N + 1` requests, and as many more looks as it takes to notice the ends.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -15,14 +16,14 @@ use crate::sh::{root, run};
 
 const BINARY: &str = "target/release/genesys-purge";
 
-/// Chunks of every run: 30 days each, up to [`END`].
+/// The number of chunks of every run: 30 days each, up to [`END`].
 const CHUNKS: u32 = 12;
 const END: &str = "2023-12-27T00:00:00.000Z";
 
-/// Seconds of one round trip: the simulated tenant's own latency.
+/// Seconds that a round trip takes: the simulated tenant's own latency.
 const ROUND_TRIP: f64 = 0.002;
 
-/// Prints makespan and requests for several sizes, and fails when one misses its bound.
+/// Prints makespan and requests for several sizes, and fails if one exceeds its limit.
 pub(crate) fn measure() -> Result<(), String> {
     run("cargo build --release --locked --package genesys-purge")?;
     println!(
@@ -51,7 +52,7 @@ pub(crate) fn measure() -> Result<(), String> {
     if missed.is_empty() { Ok(()) } else { Err(missed.join("; ")) }
 }
 
-/// Stops the server when it goes out of scope.
+/// A server that is killed when this value goes out of scope.
 struct Server(Child);
 
 impl Drop for Server {
@@ -61,7 +62,7 @@ impl Drop for Server {
     }
 }
 
-/// Whole-process time of one run and its requests, login included.
+/// The time of one run as a whole process, and its number of requests, login included.
 fn one(seconds: u32, places: u32, guard: bool) -> Result<(Duration, u64), String> {
     let folder = root().join("target/makespan");
     let _ = std::fs::remove_dir_all(&folder);
@@ -90,7 +91,7 @@ fn one(seconds: u32, places: u32, guard: bool) -> Result<(Duration, u64), String
         return Err(format!("the run is not verified: {report}"));
     }
     let requests = report["totals"]["requests"].as_u64().ok_or("the report has no number of requests")?;
-    // The login is the run's, not a chunk's.
+    // The login belongs to the run, not to a chunk.
     Ok((took, requests + 1))
 }
 

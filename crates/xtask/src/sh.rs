@@ -1,23 +1,23 @@
-//! Running other programs, and saying which and how long.
+//! Runs other programs, and prints which ones and how long they take.
 
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Mutex;
 use std::time::Instant;
 
-/// What was run, and how many seconds it took.
+/// The commands that were run, and how many seconds each took.
 static TIMES: Mutex<Vec<(String, f64)>> = Mutex::new(Vec::new());
 
-/// The top of the repository.
+/// The root folder of the repository.
 pub(crate) fn root() -> PathBuf {
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(2).map_or(here.clone(), PathBuf::from)
 }
 
-/// Runs a command line at the top of the repository; words are separated by spaces.
+/// Runs a command line in the root folder of the repository. Words are separated by spaces.
 ///
 /// # Errors
-/// When it cannot be started or ends with another code than 0.
+/// If it cannot be started or exits with a code other than 0.
 pub(crate) fn run(line: &str) -> Result<(), String> {
     run_with(line, &[])
 }
@@ -42,7 +42,7 @@ pub(crate) fn run_with(line: &str, env: &[(&str, &str)]) -> Result<(), String> {
     if status.success() { Ok(()) } else { Err(format!("`{line}` failed: {status}")) }
 }
 
-/// Prints what was run and how long each took, where the time went first.
+/// Prints the commands that were run and their times, longest first.
 pub(crate) fn print_times() {
     let Ok(mut times) = TIMES.lock() else { return };
     times.sort_by(|a, b| b.1.total_cmp(&a.1));
@@ -52,7 +52,7 @@ pub(crate) fn print_times() {
     }
 }
 
-/// What a command prints, if it works.
+/// What a command prints, if it succeeds.
 pub(crate) fn output(line: &str) -> Option<String> {
     let mut words = line.split_whitespace();
     let output = Command::new(words.next()?).args(words).current_dir(root()).output().ok()?;

@@ -1,4 +1,4 @@
-//! The wasm package: built, and given its JavaScript by the very version of wasm-bindgen that the lock file names.
+//! Builds the wasm package, with JavaScript from exactly the version of wasm-bindgen that the lock file names.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use crate::sh::{output, root, run, run_with};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// Hashing is most of planning, and faster with it. Chrome and Firefox have it since 2021, Safari since 16.4.
+/// Makes hashing faster, which is most of planning. Chrome and Firefox support it since 2021, Safari since 16.4.
 const SIMD: &str = "-Ctarget-feature=+simd128";
 
 /// Builds `purge-wasm` for the browser and for Node into `www/pkg`.
@@ -22,7 +22,7 @@ pub(crate) fn wasm() -> Result<(), String> {
         bindgen.input_path(&input).out_name("purge").typescript(true);
         bindgen.remove_name_section(!keeps_names()).remove_producers_section(true);
         let out = root().join("www/pkg").join(folder);
-        // What an earlier version made under another name would be packed, too.
+        // Remove what an earlier version made under another name; otherwise it would be packed.
         if out.exists() {
             fs::remove_dir_all(&out).map_err(|why| format!("{}: {why}", out.display()))?;
         }
@@ -34,7 +34,7 @@ pub(crate) fn wasm() -> Result<(), String> {
     Ok(())
 }
 
-/// What is loaded does not say where on which machine it was built, and is the same from every machine.
+/// Compiler flags that keep the paths of this machine out of the wasm, so that every machine builds the same bytes.
 fn without_places() -> Result<String, String> {
     let ask = |line: &str| output(line).ok_or(format!("`{line}` fails"));
     let home = std::env::var("HOME").unwrap_or_default();
@@ -44,18 +44,18 @@ fn without_places() -> Result<String, String> {
     let places = [
         format!("{cargo}=cargo"),
         format!("{}=.", root().display()),
-        // The standard library's own name for its place: another one is seen only where its source happens to be installed.
+        // The standard library's own name for its path. Another one appears only where its source happens to be installed.
         format!("{}/lib/rustlib/src/rust=/rustc/{commit}", sysroot.trim()),
     ];
     Ok(places.map(|place| format!("--remap-path-prefix={place}")).join(" "))
 }
 
-/// Whether functions keep their names, for whoever looks for what is big.
+/// Whether functions keep their names, for finding out what is large.
 fn keeps_names() -> bool {
     std::env::var_os("WASM_NAMES").is_some()
 }
 
-/// The compiler's target, fetched when it is not there.
+/// Installs the compiler's target if it is missing.
 pub(crate) fn have_target() -> Result<(), String> {
     let installed = output("rustup target list --installed").unwrap_or_default();
     if installed.lines().any(|line| line == TARGET) {

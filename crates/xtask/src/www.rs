@@ -1,4 +1,4 @@
-//! The console: its page, built; its tests, run.
+//! Builds the console's page and runs its tests.
 
 use std::path::Path;
 
@@ -25,17 +25,18 @@ pub(crate) fn www_test() -> Result<(), String> {
     with_the_command()
 }
 
-/// The same, when the command line is built already: by `cargo test --workspace`, with other features, it would be built once more.
+/// Tests the page when the command line is already built. `cargo test --workspace` has built it with other features; building it
+/// alone would build it again.
 pub(crate) fn with_the_command() -> Result<(), String> {
     www_unit()?;
     let browser = browser()?;
     run_with("npm run --silent e2e", &[("CHROMIUM", &browser), ("CONSOLE_PORT", &free_port()?.to_string())])
 }
 
-/// Where Debian and Google put it.
+/// Where Debian and Google install it.
 const BROWSERS: [&str; 3] = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
-/// The browser: that of `CHROMIUM`, or the distribution's, which is installed when it is missing. Never one from elsewhere.
+/// The browser in `CHROMIUM`, or that of the distribution, which is installed if it is missing. Never one from elsewhere.
 fn browser() -> Result<String, String> {
     if let Ok(named) = std::env::var("CHROMIUM") {
         return Ok(named);
@@ -57,15 +58,15 @@ fn browser() -> Result<String, String> {
     found().ok_or_else(|| HELP.to_owned())
 }
 
-/// A port of this machine that nobody listens on now.
+/// A port of this machine that is free now.
 fn free_port() -> Result<u16, String> {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).map_err(|why| format!("no free port: {why}"))?;
     listener.local_addr().map(|address| address.port()).map_err(|why| format!("no free port: {why}"))
 }
 
-/// The packages that the lock file names; none of their browsers.
+/// Installs the packages in the lock file, without any of their browsers.
 fn packages() -> Result<(), String> {
-    // npm writes this file last, so it tells whether the packages are those of the lock file.
+    // npm writes this file last, so its time says whether the packages are those of the lock file.
     let installed = std::fs::metadata(root().join("node_modules/.package-lock.json")).and_then(|m| m.modified());
     let locked = std::fs::metadata(root().join("package-lock.json")).and_then(|m| m.modified());
     if let (Ok(installed), Ok(locked)) = (installed, locked)

@@ -1,4 +1,4 @@
-//! The deployed stack does what a person asks of it.
+//! The deployed stack does what people ask of it.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -9,14 +9,14 @@ use purge_tests_aws::emulator::root;
 use purge_tests_aws::stack::Stack;
 use serde_json::{Value, json};
 
-/// As long as nothing hangs, far less passes.
+/// Far longer than anything takes unless something hangs.
 const SOON: Duration = Duration::from_secs(240);
 
 fn example(file: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(root().join("examples").join(file)).unwrap()).unwrap()
 }
 
-/// The example of a quarter, with another range.
+/// The example request for a quarter, with another range.
 fn quarter_from(start: &str, end: &str) -> Value {
     let mut request = example("q1-2023.json");
     request["range"] = json!({"start": format!("{start}T00:00:00.000Z"), "end": format!("{end}T00:00:00.000Z")});
@@ -27,7 +27,7 @@ fn calm() -> Scenario {
     serde_json::from_value(json!({"dataDeletion": {"processingSeconds": 2}})).unwrap()
 }
 
-/// Has a plan carried out. `digest` is what is approved.
+/// Starts a plan, with `digest` as the one that is approved.
 async fn run(stack: &Stack, request: &Value, digest: &Value) -> Value {
     let approval = json!({"digest": digest, "approvedBy": "approver@example.com"});
     stack.ask(&json!({"action": "run", "request": request, "approval": approval})).await
@@ -42,7 +42,7 @@ async fn preview(stack: &Stack, request: &Value) -> Value {
 async fn the_stack_does_what_it_is_asked() {
     let stack = Stack::deploy(calm()).await;
 
-    // Without a policy nothing runs.
+    // Nothing runs without a policy.
     let request = example("q1-2023.json");
     let refused = preview(&stack, &request).await;
     assert_eq!(refused["findings"][0]["code"], "policy.missing", "{refused}");
@@ -59,7 +59,7 @@ async fn the_stack_does_what_it_is_asked() {
     assert_eq!(stack.evidence_under("dead-letters/").await, 0);
 }
 
-/// With an approval of exactly this plan, and once however often it is asked.
+/// A run starts with an approval of exactly this plan, and only once however often it is asked for.
 async fn starts_by_invocation(stack: &Stack, request: &Value) -> String {
     let digest = preview(stack, request).await["plan"]["planDigest"].clone();
     let refused = run(stack, request, &json!("sha256:other")).await;
@@ -70,7 +70,8 @@ async fn starts_by_invocation(stack: &Stack, request: &Value) -> String {
     invoked["runId"].as_str().unwrap().to_owned()
 }
 
-/// If its digest comes out again, and nobody has to tell the person who put it there from the one who asks.
+/// A plan file starts a run if planning gives its digest again, and if the policy does not ask for a second person, who could not
+/// be told from the uploader.
 async fn starts_by_plan_file(stack: &Stack, other_run: &str) -> String {
     let request = quarter_from("2022-12-01", "2022-12-16");
     stack.put("plans/second person.json", &preview(stack, &request).await["planFile"]).await;
@@ -93,7 +94,7 @@ async fn starts_by_plan_file(stack: &Stack, other_run: &str) -> String {
     planned["runId"].as_str().unwrap_or_else(|| panic!("{planned}")).to_owned()
 }
 
-/// Whose repeated delivery is the same run.
+/// A schedule whose event is delivered twice starts one run.
 async fn starts_by_schedule(stack: &Stack, request: &Value) -> String {
     let mut standing = request.clone();
     standing.as_object_mut().unwrap().remove("range");
@@ -106,7 +107,7 @@ async fn starts_by_schedule(stack: &Stack, request: &Value) -> String {
     scheduled["runId"].as_str().unwrap_or_else(|| panic!("{scheduled}")).to_owned()
 }
 
-/// The same file, unchanged, through the planner and through the command line: one digest.
+/// The same file, unchanged, through the planner and through the command line gives one digest.
 async fn carries_out_what_the_console_exports(stack: &Stack) -> String {
     let request = quarter_from("2022-12-16", "2023-01-01").to_string();
     let policy = std::fs::read_to_string(root().join("examples/policy.json")).unwrap();
@@ -140,12 +141,12 @@ async fn carries_out_what_the_console_exports(stack: &Stack) -> String {
     planned["runId"].as_str().unwrap().to_owned()
 }
 
-/// After `cancel` no job is executed that was not; `retry` finishes the run under the same approval.
+/// After `cancel` no further job is executed; `retry` finishes the run under the same approval.
 async fn is_cancelled_and_retried(stack: &Stack) {
     let mut request = example("year-recording-jobs.json");
     request["range"] = json!({"start": "2022-10-03T00:00:00.000Z", "end": "2022-10-13T00:00:00.000Z"});
     request["chunking"] = json!({"days": 1});
-    // Without holds, which some threads of these days reach into.
+    // Without holds, into which some conversations of these days reach.
     let policy = json!({"version": 1});
     stack.put("policy.json", &policy).await;
     let asked = stack.ask(&json!({"action": "preview", "request": request, "policy": policy})).await;
@@ -184,7 +185,7 @@ async fn is_cancelled_and_retried(stack: &Stack) {
     let retry = json!({"action": "retry", "runId": run_id, "cancelAsked": cancelled["cancelAsked"]});
     let retried = stack.ask(&retry).await;
     assert_eq!(retried["queued"], count("cancelled"), "{retried}");
-    // A hold that comes now keeps its day, and once it is lifted that day is deleted, too.
+    // A new hold keeps its day. Once it is lifted, that day is deleted, too.
     stack.put("policy.json", &hold_on(first_day_left(stack))).await;
     let status = stack.ended(run_id, SOON).await;
     assert_eq!(status["states"], json!({"held": 1, "verified": 9}), "{status}");
@@ -212,7 +213,7 @@ fn hold_on(day: Timestamp) -> Value {
     json!({"version": 1, "holds": [{"id": "matter-7", "range": {"start": day, "end": day.plus_days(1)}}]})
 }
 
-/// Sixty days of recordings, two jobs at a time as the organisation allows: the other fifty-eight wait, and waiting costs nothing.
+/// Sixty days of recordings, two jobs at a time as the organisation allows. The other fifty-eight wait, and waiting costs nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "`cargo xtask aws-test`"]
 async fn sixty_chunks_share_two_jobs_and_nobody_pays_for_waiting() {

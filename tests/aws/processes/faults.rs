@@ -1,6 +1,6 @@
-//! Runs under everything that AWS and Genesys Cloud may do to them, with real processes that are really killed. Whatever happens: at
-//! most one executed deletion per chunk, no chunk lost, dead letters for poison alone, and what did not end well is finished by `retry`.
-//! What was deleted is asked of the tenant, never of our own ledger.
+//! Runs under everything that AWS and Genesys Cloud may do to them, with real processes that are really killed. Whatever happens:
+//! at most one executed deletion per chunk, no chunk lost, only poison in the dead letters, and `retry` finishes what did not end
+//! well. What was deleted is asked of the tenant, never of our own ledger.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ fn request(api: &str, days: u32) -> Value {
     } else {
         json!(["recording", "screenRecording"])
     };
-    // The two runs have days of their own, so that neither finds empty what the other has deleted.
+    // Each of the two runs has its own days, so that neither finds empty what the other has deleted.
     let start = if api == "dataDeletion" { start } else { start.plus_days(15) };
     json!({
         "version": 1, "name": format!("faults {api}"), "api": api, "recordTypes": types,
@@ -62,7 +62,7 @@ fn scenario(seed: u64) -> purge_sim::Scenario {
     .unwrap()
 }
 
-/// Deletions that the tenant has really carried out, by the first instant of their window.
+/// The deletions that the tenant really carried out, by the start of their window.
 fn executed(bench: &Bench) -> BTreeMap<Timestamp, usize> {
     let truth = bench.tenant.truth();
     assert!(truth.most_jobs_at_once <= 2, "{} jobs at once", truth.most_jobs_at_once);
@@ -75,7 +75,7 @@ fn executed(bench: &Bench) -> BTreeMap<Timestamp, usize> {
     counts
 }
 
-/// Every chunk was carried out once and not more, is empty, and nothing beside the chunks was touched.
+/// Every chunk was carried out exactly once and is empty, and nothing outside the chunks was touched.
 fn deleted_once_and_nothing_else(bench: &Bench) {
     let counts = executed(bench);
     let later = SystemClock.now().plus_days(7);
@@ -103,7 +103,7 @@ fn deleted_once_and_nothing_else(bench: &Bench) {
     assert_eq!(counts.len(), days, "something else was carried out: {counts:?}");
 }
 
-/// Messages that nobody can do anything with, and what is to be read about each later.
+/// Sends messages that cannot be handled. Returns, by message id, what its dead letter must say.
 async fn poison(bench: &Bench, run_id: &str) -> BTreeMap<String, &'static str> {
     let no_run = json!({"v": 1, "runId": "run-of-nobody", "chunk": 1}).to_string();
     let no_chunk = json!({"v": 1, "runId": run_id, "chunk": 9999}).to_string();
@@ -149,8 +149,8 @@ async fn adversity(sqs: Sqs, name: &str) {
     die_at(&bench, Method::Post, submit, 6, false);
     die_at(&bench, Method::Post, jobs, 1, true);
     die_at(&bench, Method::Put, job, 1, true);
-    // A chunk whose worker died waits for the end of its lease, a minute; so that all of this takes minutes and not a quarter of an
-    // hour, chance strikes at the beginning only.
+    // A chunk whose worker died waits for the end of its lease, a minute. Random kills happen only at the beginning, so that the
+    // test takes minutes rather than a quarter of an hour.
     bench.worker.haunt(Some(Killer::new(seed ^ 6, 150, 150, 6)));
     bench.courier.haunt(Some(Killer::new(seed ^ 7, 300, 60, 3)));
 
@@ -169,7 +169,7 @@ async fn adversity(sqs: Sqs, name: &str) {
     assert!(counts.values().all(|times| *times == 1), "{counts:?}; {}", bench.keep_log(name));
     assert_eq!(bench.tenant.sprung(), 4, "the workers died at four chosen moments");
 
-    // Then the storm is over, and `retry` finishes what did not end well.
+    // Then nothing goes wrong any more, and `retry` finishes what did not end well.
     bench.dynamo.set(Odds::default());
     bench.queue_service.set(Odds::default());
     bench.worker.haunt(None);
@@ -189,13 +189,13 @@ async fn adversity(sqs: Sqs, name: &str) {
     deleted_once_and_nothing_else(&bench);
     assert_eq!(bench.overwritten().await, Vec::<String>::new(), "evidence is never overwritten");
 
-    // Nothing is left in any queue, and the dead letters are the poison, each with its cause.
+    // All queues are empty, and the dead letters are the poison, each with its cause.
     bench.drained(Duration::from_secs(180)).await;
     let letters = bench.letters().await;
     let fates: BTreeMap<_, _> =
         letters.iter().map(|l| (l["message"].as_str().unwrap().to_owned(), l["fate"].as_str().unwrap())).collect();
     for (message, cause) in &poison {
-        // A send whose answer was lost is repeated, under another id: then two messages say the same.
+        // A send whose answer was lost is repeated under another id, so two messages say the same.
         let fate = fates.get(message).or_else(|| fates.values().find(|fate| fate.contains(cause)));
         let log = || bench.keep_log(name);
         let fate = fate.unwrap_or_else(|| panic!("no letter about the poison that `{cause}`: {fates:?}; {}", log()));
@@ -205,12 +205,12 @@ async fn adversity(sqs: Sqs, name: &str) {
     let is_poison = |fate: &&str| poison.values().any(|cause| fate.contains(cause));
     assert!(fates.values().all(is_poison), "more than the poison is dead: {fates:?}; {}", bench.keep_log(name));
 
-    // The governance system was told of every end, in signed messages whose repetitions are equal.
+    // The governance system has received every end, in signed messages whose repetitions are equal.
     let told = bench.tenant.told();
     let ends = u64::from(DELETIONS + JOBS) + retried;
     assert_eq!(told.iter().filter(|message| message.accepted > 0).count() as u64, ends);
     assert!(told.iter().all(|message| message.signed && message.same_body));
-    // Whoever dies between the end and its measurement does not measure it; nobody measures it again.
+    // A worker that dies between an end and its measurement does not measure it, and no other does.
     let measured = measured_ends(&bench);
     assert!((1..=ends).contains(&measured), "{measured} ends of {ends} were measured; {}", bench.keep_log(name));
 
@@ -240,7 +240,8 @@ async fn nothing_is_lost_or_done_twice_with_the_queues_of_moto() {
     adversity(Sqs::Moto, "moto").await;
 }
 
-/// A bench on which nothing goes wrong by itself, and so many chunks whose deletions have been submitted and take a while.
+/// A bench on which nothing goes wrong by itself, with a run of so many chunks whose deletions have been submitted and take a
+/// while.
 async fn under_way(chunks: u32, deletions_take: u64, visibility: u64, receives: u32) -> (Bench, String) {
     let mut scenario = scenario(seed());
     scenario.faults.clear();
@@ -259,12 +260,13 @@ async fn under_way(chunks: u32, deletions_take: u64, visibility: u64, receives: 
     (bench, run)
 }
 
-/// Three chunks whose wake-ups are dead after two deliveries in vain, which takes less time than their deletions on a slow machine, too.
+/// Three chunks whose wake-ups become dead letters after two failed deliveries. That takes less time than their deletions, even on
+/// a slow machine.
 async fn three_under_way() -> (Bench, String) {
     under_way(3, 120, 3, 2).await
 }
 
-/// Waits for something that happens within so many seconds.
+/// Waits for something that must happen within so many seconds.
 async fn until(seconds: u64, happened: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(seconds);
     while !happened() {
@@ -273,7 +275,7 @@ async fn until(seconds: u64, happened: impl Fn() -> bool) {
     }
 }
 
-/// Every chunk has been carried out once.
+/// Waits until every chunk is verified, and checks that each was carried out once.
 async fn three_are_verified(bench: &Bench, run: &str, name: &str) {
     let status = bench.ended(run, Duration::from_secs(180)).await;
     assert_eq!(status["states"], json!({"verified": 3}), "{status}; {}", bench.keep_log(name));
@@ -281,8 +283,8 @@ async fn three_are_verified(bench: &Bench, run: &str, name: &str) {
     assert_eq!(executed(bench).into_values().collect::<Vec<_>>(), [1, 1, 1]);
 }
 
-/// While no message can be sent, wake-ups are delivered in vain until they are dead. When the queues are well again their chunks go on,
-/// without anybody asking for it.
+/// While no message can be sent, wake-ups are delivered without success until they are dead letters. When the queues work again,
+/// their chunks go on by themselves.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "`cargo xtask aws-test`"]
 async fn chunks_go_on_after_the_queues_were_out_of_order() {
@@ -301,8 +303,8 @@ async fn chunks_go_on_after_the_queues_were_out_of_order() {
     assert_eq!(bench.letters().await, Vec::<Value>::new(), "nobody has to do anything");
 }
 
-/// When every worker dies, wake-ups are delivered in vain until they are dead. Their chunks are marked with the cause, and `retry`
-/// finishes them, without deleting anything twice: what was submitted is still being carried out at the tenant.
+/// When every worker dies, wake-ups are delivered without success until they are dead letters. Their chunks are marked with the
+/// cause, and `retry` finishes them without deleting anything twice, although the tenant is still carrying out what was submitted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "`cargo xtask aws-test`"]
 async fn chunks_whose_wake_ups_died_say_so_and_are_finished_by_retry() {
@@ -322,7 +324,7 @@ async fn chunks_whose_wake_ups_died_say_so_and_are_finished_by_retry() {
     assert!(letters.iter().all(|letter| letter["fate"].as_str().unwrap().starts_with("chunk ")), "{letters:?}");
 
     bench.worker.haunt(None);
-    // A dead letter that was handed over twice may still hold its chunk: `retry` says so, and is asked again.
+    // A dead letter that was delivered twice may still hold its chunk. `retry` says so and is asked again.
     let (mut queued, deadline) = (0, Instant::now() + Duration::from_secs(120));
     while queued < 3 {
         assert!(Instant::now() < deadline, "{queued} queued; {}", bench.keep_log("dead"));
@@ -333,8 +335,8 @@ async fn chunks_whose_wake_ups_died_say_so_and_are_finished_by_retry() {
     bench.drained(Duration::from_secs(60)).await;
 }
 
-/// Twenty wake-ups that are too many do not go round with the chunk until it ends: soon a few are left, the chunk's own, one that stands
-/// by, and whichever of them met the other at work.
+/// Twenty superfluous wake-ups do not accompany the chunk until it ends. Soon only a few are left: the chunk's own, one that stands
+/// by, and any that met another at work.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "`cargo xtask aws-test`"]
 async fn wake_ups_that_are_too_many_come_to_an_end() {
@@ -343,7 +345,7 @@ async fn wake_ups_that_are_too_many_come_to_an_end() {
     for _ in 0..20 {
         bench.chunks.send(&bench.sqs, &wake).await;
     }
-    // Those that met somebody at work come again when that one's lease would be over, and only then end.
+    // Wake-ups that met a worker come again when its lease would be over, and only then end.
     tokio::time::sleep(Duration::from_secs(85)).await;
     let Depth { visible, in_flight, delayed } = bench.chunks.depth(&bench.sqs).await;
     assert!(visible + in_flight + delayed <= 4, "{visible} + {in_flight} + {delayed} wake-ups for one chunk");
@@ -359,20 +361,20 @@ fn measured(bench: &Bench, name: &str) -> Vec<u64> {
     lines.filter(|line| !line["_aws"].is_null()).filter_map(|line| line[name].as_u64()).collect()
 }
 
-/// A person empties the queues by mistake: first that of wake-ups, while every chunk waits, and later those of errands, after the last
-/// chunk has ended. The run stands still until the sweep comes by, which sets going what stood still, and measures it.
+/// A person empties the queues by mistake: first that of wake-ups, while every chunk waits, and later those of errands, after the
+/// last chunk has ended. The run stands still until the next sweep, which wakes what stood still, and measures it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "`cargo xtask aws-test`"]
 async fn messages_that_somebody_deletes_are_sent_again_by_the_sweep() {
-    // No deletion is over before the couriers are haunted, so that nobody can be told before.
+    // No deletion is over before the couriers are haunted, so no message can be delivered before.
     let (bench, run) = under_way(6, 120, 30, 5).await;
-    // A worker may be about to send another.
+    // A worker may be about to send another one.
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(5) {
         bench.chunks.purge(&bench.sqs).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    // Far longer than any chunk waits between two looks at its deletion.
+    // Far longer than a chunk waits between two looks at its deletion.
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(bench.chunks.depth(&bench.sqs).await, Depth::EMPTY);
     let before = bench.status(&run).await;
@@ -387,7 +389,7 @@ async fn messages_that_somebody_deletes_are_sent_again_by_the_sweep() {
         "by itself it waits for as long as a message may take"
     );
 
-    // Twice, as schedules do.
+    // Twice, as schedules may do.
     let sweep = json!({"action": "sweep", "overdueSeconds": 10});
     bench.ask(&sweep).await;
     until(30, || measured(&bench, "StalledRuns").len() == 2).await;
@@ -396,7 +398,7 @@ async fn messages_that_somebody_deletes_are_sent_again_by_the_sweep() {
     assert_eq!(measured(&bench, "StalledChunks"), [0, 6, 0], "every chunk once; {}", bench.keep_log("sweep"));
     assert_eq!(measured(&bench, "StalledRuns"), [0, 1, 0]);
 
-    // No courier outlives an errand, until somebody has emptied their queues, too.
+    // No courier survives an errand, until the errand queues have been emptied as well.
     bench.courier.haunt(Some(Killer::new(seed(), 1000, 1, u64::MAX)));
     let status = bench.ended(&run, Duration::from_secs(180)).await;
     assert_eq!(status["states"], json!({"verified": 6}), "{status}; {}", bench.keep_log("sweep"));
@@ -410,7 +412,7 @@ async fn messages_that_somebody_deletes_are_sent_again_by_the_sweep() {
     tokio::time::sleep(Duration::from_secs(12)).await;
     assert_eq!((bench.tenant.told().len(), bench.has_evidence(&run).await), (0, false), "nobody has been told");
 
-    // The sweep sends the messages, and whoever delivers the last one sends for the evidence.
+    // The sweep sends the messages, and the delivery of the last one requests the evidence.
     let deadline = Instant::now() + Duration::from_secs(120);
     while !bench.has_evidence(&run).await {
         assert!(Instant::now() < deadline, "there is no evidence; {}", bench.keep_log("sweep"));
@@ -424,7 +426,7 @@ async fn messages_that_somebody_deletes_are_sent_again_by_the_sweep() {
 
     assert_eq!(bench.overwritten().await, Vec::<String>::new(), "evidence is never overwritten");
 
-    // What is finished is looked at no more.
+    // Finished runs are not looked at any more.
     bench.drained(Duration::from_secs(60)).await;
     assert_eq!(bench.ask(&sweep).await["lookedAt"], json!([]));
     let sweeps = measured(&bench, "Sweeps");

@@ -1,5 +1,5 @@
-//! The functions as they are released, in processes of their own. Ignored, because each takes minutes and needs the binary of the
-//! functions in `PURGE_FUNCTIONS`: `cargo xtask aws-test` builds it and runs them.
+//! The released functions in processes of their own. Ignored by default, because each test takes minutes and needs the binary of
+//! the functions in `PURGE_FUNCTIONS`: `cargo xtask aws-test` builds it and runs them.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -16,8 +16,8 @@ use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
 use crate::terminal::hint;
 
-/// Queues the chunks again, those of the list or all that did not end verified, and forgets that somebody wanted the run
-/// cancelled. The lock says that nobody carries the run out meanwhile.
+/// Queues the chunks in `only` again, or all that did not end verified if `only` is empty, and takes back the cancellation in
+/// `row`. The lock shows that no other process carries out the run meanwhile.
 pub(crate) async fn queue_again(
     ledger: &SqliteLedger,
     row: &RunRow,
@@ -27,16 +27,16 @@ pub(crate) async fn queue_again(
 ) -> Result<(), Failure> {
     let run_id = row.order.run_id.as_str();
     let only = (!only.is_empty()).then_some(only);
-    let again = match Retry::choose(ledger, row, only).await.map_err(stored::failed)? {
+    let again = match Retry::choose(ledger, row, only).await.map_err(stored::ledger_failure)? {
         Ok(again) => again,
         Err(obstacle) => return Err(refused(run_id, obstacle)),
     };
     if let Some(policy) = policy {
-        may_still(row, &again.ahead, policy)?;
+        check_policy(row, &again.ahead, policy)?;
     }
-    let queued = again.queue(ledger, run_id, "retry", SystemClock.now()).await.map_err(stored::failed)?;
+    let queued = again.queue(ledger, run_id, "retry", SystemClock.now()).await.map_err(stored::ledger_failure)?;
     let done = queued.map_err(|obstacle| refused(run_id, obstacle))?;
-    // Whoever had the chunk is gone, for the run's lock is ours; a lease that is left over runs out within a minute.
+    // The run's lock is ours, so the chunk's worker is gone. Its lease runs out within a minute.
     if done.busy > 0 { Err(under_way(run_id)) } else { Ok(()) }
 }
 
@@ -53,7 +53,7 @@ fn refused(run_id: &str, obstacle: Obstacle) -> Failure {
 }
 
 /// Refuses if the policy that applies now keeps what these chunks would delete.
-fn may_still(row: &RunRow, ahead: &[Chunk], policy: &Path) -> Result<(), Failure> {
+fn check_policy(row: &RunRow, ahead: &[Chunk], policy: &Path) -> Result<(), Failure> {
     let plan = stored::reopen(row)?;
     let context = CheckContext::at(SystemClock.now());
     let against = plan::since(&plan, ahead, &read_text(policy)?, &context);
@@ -64,8 +64,8 @@ fn may_still(row: &RunRow, ahead: &[Chunk], policy: &Path) -> Result<(), Failure
     Err(Failure::of_findings(against.iter().map(|finding| names.locate(finding)).collect()))
 }
 
-/// Somebody else carries the run out, and does not read the policy that is given here.
-pub(crate) fn unheeded(folder: &Path, run_id: &str) -> Failure {
+/// Another process carries out the run and does not read the policy that is given here.
+pub(crate) fn under_way_without_policy(folder: &Path, run_id: &str) -> Failure {
     let cancel = hint::cancel(folder, run_id);
     Failure::new(
         Exit::Temporary,
@@ -76,7 +76,7 @@ pub(crate) fn unheeded(folder: &Path, run_id: &str) -> Failure {
     )
 }
 
-/// Somebody else carries the run out.
+/// Another process carries out the run.
 pub(crate) fn under_way(run_id: &str) -> Failure {
     Failure::new(
         Exit::Temporary,

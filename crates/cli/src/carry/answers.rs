@@ -1,11 +1,11 @@
-//! Which answer ended a chunk's last attempt: the call and its status, which the cause alone does not say.
+//! Finds the answer that ended a chunk's last attempt: the call and its status, which the cause alone does not contain.
 
 use std::collections::BTreeMap;
 
 use purge_core::audit::{AuditRecord, Event};
 use purge_core::report::ChunkReport;
 
-/// By chunk, the last answer that was recorded in its last attempt.
+/// By chunk, the last answer recorded in its last attempt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Answers(BTreeMap<u32, Answer>);
 
@@ -17,8 +17,8 @@ struct Answer {
 }
 
 impl Answers {
-    /// Of a log, each chunk's records in order.
-    pub(crate) fn of<'a>(records: impl IntoIterator<Item = &'a AuditRecord>) -> Self {
+    /// Collects the answers of a log in which each chunk's records are in order.
+    pub(crate) fn from_records<'a>(records: impl IntoIterator<Item = &'a AuditRecord>) -> Self {
         let mut answers = BTreeMap::new();
         for record in records {
             if let Event::Started { .. } = &record.event {
@@ -31,11 +31,12 @@ impl Answers {
         Self(answers)
     }
 
-    /// `POST /api/v2/… answered 403`, if the chunk ended for that: what went wrong earlier and came right is no cause.
-    pub(crate) fn behind(&self, chunk: &ChunkReport) -> Option<String> {
+    /// The answer as text (`POST /api/v2/… answered 403`) if the chunk ended because of it. An earlier problem that was overcome is
+    /// no cause.
+    pub(crate) fn explain(&self, chunk: &ChunkReport) -> Option<String> {
         let Answer { call, status, code } = self.0.get(&chunk.index)?;
         let cause = chunk.cause.as_ref()?;
-        // A cause names in its text what went wrong last.
+        // The message of a cause names what went wrong last.
         let is_it = cause.code == *code || cause.message.contains(&format!("`{code}`"));
         is_it.then(|| format!("`{call}` answered {status}"))
     }

@@ -1,4 +1,4 @@
-//! Watching a run that another process carries out, and taking over should it die.
+//! Watches a run that another process carries out, and takes over if that process dies.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,10 +14,11 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
 
-/// How often to look.
+/// Time between two looks.
 const LOOK: Duration = Duration::from_millis(300);
 
-/// Shows the run's progress. Gives the lock if the other process has gone and left chunks open, nothing once all have ended.
+/// Shows the run's progress. Returns the run's lock if the other process has gone and left chunks open, and `None` once all have
+/// ended.
 pub(crate) async fn follow(
     ledger: &SqliteLedger,
     folder: &Path,
@@ -25,7 +26,7 @@ pub(crate) async fn follow(
     watch: &impl Watch,
 ) -> Result<Option<RunLock>, Failure> {
     let looking = async {
-        // What had ended before is no news.
+        // What had ended before is not news.
         let before = stored::chunks(ledger, run_id).await?.into_iter().filter(|chunk| chunk.outcome().is_some());
         let mut seen: BTreeMap<_, _> = before.map(|chunk| (chunk.chunk().index, chunk)).collect();
         loop {
@@ -36,9 +37,9 @@ pub(crate) async fn follow(
                     seen.insert(index, chunk);
                 }
             }
-            // The lock goes last: the other process holds it until everything that it did is in the ledger.
+            // Try the lock before reading the ledger: the other process holds it until everything that it did is in the ledger.
             let lock = RunLock::take(folder, run_id)?;
-            let open = ledger.open_chunks(run_id, 0, 1).await.map_err(stored::failed)?;
+            let open = ledger.open_chunks(run_id, 0, 1).await.map_err(stored::ledger_failure)?;
             match lock {
                 Some(_) if open.is_empty() => return Ok(None),
                 Some(lock) => return Ok(Some(lock)),
@@ -46,6 +47,6 @@ pub(crate) async fn follow(
             }
         }
     };
-    // Nothing is in hand here: the first interrupt already ends it, and the other process goes on.
-    interrupt::or_interrupted(looking, || std::process::exit(i32::from(Exit::Temporary.code()))).await
+    // There is no current step here to finish, so the first interrupt ends this process. The other process goes on.
+    interrupt::with_interrupts(looking, || std::process::exit(i32::from(Exit::Temporary.code()))).await
 }

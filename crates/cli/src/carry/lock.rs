@@ -1,4 +1,4 @@
-//! One process carries out a run; the others know that it does.
+//! File locks: one process carries out a run, and the others can see that it does.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -8,20 +8,20 @@ use std::time::Duration;
 use crate::failure::Failure;
 use crate::turn;
 
-/// Held as long as it lives; the operating system lets it go when the process dies, however it dies.
+/// The lock of a run, held while this value lives. The operating system releases it when the process dies, however it dies.
 #[derive(Debug)]
 pub(crate) struct RunLock {
     _file: File,
 }
 
-/// Whoever only looks whether a run is carried out holds its lock for less than this.
+/// A process that only looks whether a run is carried out holds its lock for less than this.
 const GLANCE: Duration = Duration::from_millis(5);
 
-/// How often to try before somebody is taken to carry the run out.
+/// Tries before the lock counts as held by a process that carries out the run.
 const TRIES: u32 = 3;
 
 impl RunLock {
-    /// The lock of that run, unless another process has it.
+    /// Takes the lock of that run, unless another process holds it.
     pub(crate) fn take(ledger: &Path, run_id: &str) -> Result<Option<Self>, Failure> {
         for _ in 1..TRIES {
             if let Some(lock) = Self::try_once(ledger, run_id)? {
@@ -32,9 +32,9 @@ impl RunLock {
         Self::try_once(ledger, run_id)
     }
 
-    /// Whether somebody carries the run out.
+    /// Whether a process carries out the run.
     ///
-    /// Makes nothing, so that it can be asked where nothing may be written.
+    /// Creates nothing, so that it can be asked where nothing may be written.
     pub(crate) fn is_taken(ledger: &Path, run_id: &str) -> Result<bool, Failure> {
         let path = path(ledger, run_id);
         let tried = match File::open(&path) {
@@ -49,9 +49,9 @@ impl RunLock {
         }
     }
 
-    /// The file of that run's lock, if there is one. It is made when a run that the ledger has is carried out for the first time, and
-    /// stays.
-    pub(crate) fn left_behind(ledger: &Path, run_id: &str) -> Option<PathBuf> {
+    /// The file of that run's lock, if it exists. It is made when a run that the ledger has is carried out for the first time, and
+    /// it stays.
+    pub(crate) fn existing_file(ledger: &Path, run_id: &str) -> Option<PathBuf> {
         Some(path(ledger, run_id)).filter(|path| path.exists())
     }
 
@@ -65,21 +65,21 @@ impl RunLock {
     }
 }
 
-/// How long to wait until others have written a run's evidence: several times what that takes for the largest run.
-const PATIENCE: Duration = Duration::from_mins(10);
+/// How long to wait while other processes write a run's evidence: several times what the largest run takes.
+const EVIDENCE_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// Held while a run's evidence is read from the ledger and written: whoever followed the run writes it at the same moment, and
-/// an older state must not replace a newer one.
+/// The lock on writing a run's evidence, held while the evidence is read from the ledger and written. A process that followed the
+/// run writes it at the same moment, and an older state must not replace a newer one.
 #[derive(Debug)]
 pub(crate) struct EvidenceLock {
     _file: File,
 }
 
 impl EvidenceLock {
-    /// The lock, as soon as nobody else has it. Everybody has it for a moment only, which is longest for very many chunks.
-    pub(crate) fn wait(ledger: &Path, run_id: &str) -> Result<Self, Failure> {
+    /// Takes the lock as soon as no other process has it. Each holder has it only for a moment, longest for very many chunks.
+    pub(crate) fn acquire(ledger: &Path, run_id: &str) -> Result<Self, Failure> {
         let (file, path) = open(ledger, &format!("{run_id}.evidence"))?;
-        turn::take(&file, PATIENCE).map_err(|why| refused(&path, why))?;
+        turn::lock(&file, EVIDENCE_TIMEOUT).map_err(|why| refused(&path, why))?;
         Ok(Self { _file: file })
     }
 }

@@ -1,37 +1,37 @@
-//! How the messages to the governance system went.
+//! What became of the messages to the governance system.
 
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{MessageState, OutboxRow};
 use serde::Serialize;
 use serde_json::Value;
 
-/// Messages of a run, counted.
+/// The messages of a run, counted by state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Messages {
-    /// Taken by the receiver.
+    /// Accepted by the receiver.
     pub(crate) delivered: usize,
     /// Still to be sent.
     pub(crate) pending: usize,
     /// Given up.
     pub(crate) dead: usize,
-    /// Of those still to be sent, the one that is due first.
+    /// Of the pending messages, the one that is due first.
     #[serde(skip)]
-    pub(crate) next: Option<Next>,
-    /// Those that the receiver has not got.
+    pub(crate) next: Option<NextAttempt>,
+    /// The messages that the receiver does not have.
     #[serde(skip)]
     pub(crate) undelivered: Vec<Undelivered>,
 }
 
-/// A message that the receiver has not got.
+/// A message that the receiver does not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Undelivered {
-    /// Its id.
+    /// The message's id.
     pub(crate) id: String,
-    /// Which chunk it is about.
+    /// The chunk that it is about.
     pub(crate) chunk: Option<u64>,
-    /// Whether it is not sent any more.
+    /// Whether it will not be sent again.
     pub(crate) given_up: bool,
-    /// What became of the last attempt, if there was one.
+    /// Why the last attempt failed, if there was one.
     pub(crate) why: Option<String>,
 }
 
@@ -48,18 +48,18 @@ impl Undelivered {
     }
 }
 
-/// A message that is still to be sent.
+/// The next message to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Next {
+pub(crate) struct NextAttempt {
     /// When the next attempt is due.
     pub(crate) due: Timestamp,
-    /// What became of the last attempt, if there was one.
+    /// Why the last attempt failed, if there was one.
     pub(crate) why: Option<String>,
 }
 
 impl Messages {
-    /// Counts them.
-    pub(crate) fn of(outbox: &[OutboxRow]) -> Self {
+    /// Counts the messages of an outbox.
+    pub(crate) fn count(outbox: &[OutboxRow]) -> Self {
         let undelivered = outbox.iter().filter_map(Undelivered::of).collect();
         let mut messages = Self { undelivered, ..Self::default() };
         for row in outbox {
@@ -68,7 +68,7 @@ impl Messages {
                 MessageState::Pending { due, why } => {
                     messages.pending += 1;
                     if messages.next.as_ref().is_none_or(|next| *due < next.due) {
-                        messages.next = Some(Next { due: *due, why: why.clone() });
+                        messages.next = Some(NextAttempt { due: *due, why: why.clone() });
                     }
                 }
                 MessageState::Dead { .. } => messages.dead += 1,

@@ -1,6 +1,6 @@
-//! Carrying out a run: noted once (`note`), in its place (`place`), under the policy that applies (`policy`), by
-//! one process at a time (`lock`, `follow`), from wherever it stands (`run`, `again`), to its end or an interrupt (`interrupt`).
-//! `answers` and `messages` are what is told of it beside its report.
+//! Carrying out a run: it is entered into the ledger once (`note`) and carried out at its place (`place`), under the policy that
+//! applies (`policy`), by one process at a time (`lock`, `follow`), from its current state (`run`, `again`), to its end or an
+//! interrupt (`interrupt`). `answers` and `messages` supply what is shown beside its report.
 
 pub(crate) mod again;
 pub(crate) mod answers;

@@ -1,4 +1,4 @@
-//! Noting a run in the ledger: from then on it can be carried out, by whoever, without being asked again.
+//! Enters a run into the ledger. From then on any process can carry it out without asking for approval again.
 
 use std::path::Path;
 
@@ -19,17 +19,17 @@ use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
 use crate::settings::Settings;
 
-/// Which tenant, as records name it.
+/// The tenant that a run deletes from.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
-    /// The API's address, or the simulated tenant's name.
+    /// The tenant's name in records: the API's address and client, or the simulated tenant's name.
     pub(crate) name: String,
-    /// What the simulated tenant is like; `None` for a real one.
+    /// The scenario of a simulated tenant; `None` for a real one.
     pub(crate) scenario: Option<Scenario>,
 }
 
 impl Target {
-    /// The tenant of the settings, or a simulated one, which lies wherever the request supposes.
+    /// The tenant of the settings, or a simulated one, which lies in the jurisdiction of the request.
     pub(crate) fn new(settings: &Settings, scenario: Option<Scenario>, request: &PurgeRequest) -> Self {
         let scenario = scenario.map(|s| Scenario { jurisdiction: request.jurisdiction.clone(), ..s });
         let name = match (&settings.tenant, &scenario) {
@@ -40,41 +40,45 @@ impl Target {
         Self { name, scenario }
     }
 
-    /// Whether nothing real is deleted there.
+    /// Whether the tenant is simulated, so that nothing real is deleted.
     pub(crate) fn simulated(&self) -> bool {
         self.scenario.is_some()
     }
 }
 
 /// The run of that plan on that tenant, if the ledger has it.
-pub(crate) async fn earlier(ledger: &SqliteLedger, plan: &Plan, target: &Target) -> Result<Option<RunRow>, Failure> {
-    ledger.run(&run_id(plan.digest(), &target.name)).await.map_err(stored::failed)
+pub(crate) async fn existing_run(
+    ledger: &SqliteLedger,
+    plan: &Plan,
+    target: &Target,
+) -> Result<Option<RunRow>, Failure> {
+    ledger.run(&run_id(plan.digest(), &target.name)).await.map_err(stored::ledger_failure)
 }
 
-/// Runs of the same request at that tenant's address that are not at their end, the youngest first; those of a client that has been replaced
-/// among them.
-pub(crate) async fn unfinished(
+/// Runs of the same request at the same tenant address that have open chunks, newest first. Includes those of an OAuth client that
+/// has been replaced.
+pub(crate) async fn unfinished_runs(
     ledger: &SqliteLedger,
     request: &PurgeRequest,
     target: &Target,
 ) -> Result<Vec<RunRow>, Failure> {
     let address = address_of(&target.name);
-    let mut runs = ledger.runs().await.map_err(stored::failed)?;
+    let mut runs = ledger.runs().await.map_err(stored::ledger_failure)?;
     runs.retain(|row| row.open > 0 && address_of(&row.order.tenant) == address && row.order.request == *request);
     Ok(runs)
 }
 
-/// The order for an approved plan, or why the approval does not hold.
+/// The order for an approved plan, or why the approval is not accepted.
 pub(crate) fn order(plan: &Plan, approval: &Approval, target: &Target) -> Result<Order, Failure> {
     Order::new(plan, approval, &target.name, target.simulated()).map_err(not_approved)
 }
 
-/// Refuses a run that the ledger does not know and that was carried out from the ledger's folder before: then its file was emptied or
-/// replaced, and nobody knows what was submitted.
+/// Refuses a run that the ledger does not know although it was carried out from the ledger's folder before. The ledger file was
+/// then emptied or replaced, and it is no longer known what was submitted.
 async fn refuse_forgotten(ledger: &SqliteLedger, folder: &Path, run_id: &str) -> Result<(), Failure> {
-    let Some(lock) = RunLock::left_behind(folder, run_id) else { return Ok(()) };
-    // Asked after that: another process may note the run at this moment, and does so before it takes the lock.
-    if ledger.run(run_id).await.map_err(stored::failed)?.is_some() {
+    let Some(lock) = RunLock::existing_file(folder, run_id) else { return Ok(()) };
+    // Ask only now: another process may be entering the run at this moment, and does so before it takes the lock.
+    if ledger.run(run_id).await.map_err(stored::ledger_failure)?.is_some() {
         return Ok(());
     }
     let (lock, folder) = (lock.display(), folder.display());
@@ -86,8 +90,8 @@ async fn refuse_forgotten(ledger: &SqliteLedger, folder: &Path, run_id: &str) ->
     Err(Failure::new(Exit::BadInput, "ledger.forgotten", lock.to_string(), message, help))
 }
 
-/// Notes a new run, of a ledger in that folder. Neither its evidence may be there already, nor its lock.
-pub(crate) async fn note(
+/// Enters a new run into the ledger in that folder. Refuses if its evidence or its lock already exists.
+pub(crate) async fn create_run(
     (ledger, folder): (&SqliteLedger, &Path),
     evidence: &Path,
     plan: &Plan,
@@ -95,14 +99,14 @@ pub(crate) async fn note(
     order: Order,
     now: Timestamp,
 ) -> Result<RunRow, Failure> {
-    // What evidence says is worth more than that there was a run.
+    // Evidence is checked first, because it says more than a lock file.
     evidence::refuse_foreign(evidence, &order.run_id)?;
     evidence::refuse_earlier(evidence)?;
     refuse_forgotten(ledger, folder, &order.run_id).await?;
     let chunks = plan.chunks().iter().map(|chunk| ChunkRun::new(&order, *chunk)).collect();
     let new = NewRun { order, plan_file: PlanFile::new(plan, planned_at).text(), chunks };
-    ledger.create(&new, now).await.map_err(stored::failed)?;
-    let row = ledger.run(&new.order.run_id).await.map_err(stored::failed)?;
+    ledger.create(&new, now).await.map_err(stored::ledger_failure)?;
+    let row = ledger.run(&new.order.run_id).await.map_err(stored::ledger_failure)?;
     row.ok_or_else(|| Failure::machine("note the run", "it is not in the ledger"))
 }
 

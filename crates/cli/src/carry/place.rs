@@ -1,4 +1,4 @@
-//! Where a run takes place: a real tenant, or the simulated one over real HTTP on this machine.
+//! Where a run takes place: on a real tenant, or on the simulated one over real HTTP on this machine.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -27,11 +27,11 @@ use crate::simulated::world::{WEBHOOK_PATH, World};
 pub(crate) struct Place {
     /// The tenant.
     pub(crate) tenant: Tenant,
-    /// Who is told how chunks end.
+    /// Where to report how chunks end.
     pub(crate) webhook: Option<Webhook>,
-    /// What stands between this machine and the network.
+    /// The proxy between this machine and the network.
     pub(crate) proxy: Option<Proxy>,
-    /// What answers for a simulated tenant, for as long as the place is there.
+    /// The server of a simulated tenant, which runs as long as the place exists.
     _simulated: Option<server::Running>,
 }
 
@@ -42,8 +42,8 @@ impl Place {
         Self { tenant, webhook: settings.webhook.clone(), proxy: settings.proxy.clone(), _simulated: None }
     }
 
-    /// The simulated tenant that the journal remembers, or a new one. Without a webhook in the settings, a local governance
-    /// system is told, under a secret that is made up on the spot.
+    /// The simulated tenant that the journal remembers, or a new one. If the settings have no webhook, a local governance system
+    /// receives the messages, signed with a secret made up here.
     pub(crate) fn simulated(
         journal: &Path,
         scenario: Scenario,
@@ -53,11 +53,11 @@ impl Place {
         let failed = |why: std::io::Error| Failure::machine("start the simulated tenant", why);
         let client = scenario.client();
         let (journal, tenant) = Journal::open(journal, scenario.clone()).map_err(failed)?;
-        let secrets = settings.webhook.is_none().then(made_up_secret).transpose()?;
-        let sink = secrets.clone().map(|secrets| sink(scenario, secrets));
+        let secrets = settings.webhook.is_none().then(random_secret).transpose()?;
+        let sink = secrets.clone().map(|secrets| webhook_sink(scenario, secrets));
         let world = Arc::new(Mutex::new(World::new(tenant, Some(journal), sink)));
         let running = server::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), world).map_err(failed)?;
-        let at = |path: &str| local(running.address, path);
+        let at = |path: &str| local_url(running.address, path);
         let local_webhook = secrets.map(|secrets| Ok(Webhook { url: at(WEBHOOK_PATH)?, secrets: Some(secrets) }));
         let tenant = Tenant {
             api: at("")?,
@@ -70,37 +70,37 @@ impl Place {
     }
 }
 
-/// Where the journal of a run's simulated tenant is.
-pub(crate) fn journal(ledger: &Path, run_id: &str) -> PathBuf {
+/// The path of the journal of a run's simulated tenant.
+pub(crate) fn journal_path(ledger: &Path, run_id: &str) -> PathBuf {
     ledger.join("simulated").join(format!("{run_id}.jsonl"))
 }
 
-/// Where the evidence of a run is: where somebody said when it was last carried on, or beside the ledger.
-pub(crate) fn evidence(ledger: &SqliteLedger, folder: &Path, run_id: &str) -> Result<PathBuf, Failure> {
-    let said = ledger.evidence(run_id).map_err(stored::failed)?;
+/// The evidence folder of a run: the one given when the run was last carried on, or one beside the ledger.
+pub(crate) fn evidence_folder(ledger: &SqliteLedger, folder: &Path, run_id: &str) -> Result<PathBuf, Failure> {
+    let said = ledger.evidence(run_id).map_err(stored::ledger_failure)?;
     Ok(said.unwrap_or_else(|| folder.join("evidence").join(run_id)))
 }
 
-/// How records name the simulated tenant: another scenario is another tenant.
+/// The simulated tenant's name in records. Another scenario is another tenant.
 pub(crate) fn simulated_name(scenario: &Scenario) -> String {
     let digest = digest(&canonical(scenario));
     let hex: String = digest.trim_start_matches("sha256:").chars().take(8).collect();
     format!("SIMULATED tenant {hex}")
 }
 
-fn local(address: SocketAddr, path: &str) -> Result<Url, Failure> {
+fn local_url(address: SocketAddr, path: &str) -> Result<Url, Failure> {
     let text = format!("http://{address}{path}");
     url::base_url(&text).map_err(|why| Failure::machine("address the simulated tenant", why))
 }
 
-fn made_up_secret() -> Result<Secrets, Failure> {
+fn random_secret() -> Result<Secrets, Failure> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes).map_err(|why| Failure::machine("make up a secret", why))?;
     let text = format!("whsec_{}", STANDARD.encode(bytes));
     Secrets::parse(&text).map_err(|why| Failure::machine("make up a secret", why))
 }
 
-fn sink(scenario: Scenario, secrets: Secrets) -> WebhookSink {
+fn webhook_sink(scenario: Scenario, secrets: Secrets) -> WebhookSink {
     WebhookSink::new(scenario).verified_by(move |request, now| {
         let header = |name| request.header(name).unwrap_or_default();
         let (id, at, signatures) = (header("webhook-id"), header("webhook-timestamp"), header("webhook-signature"));

@@ -1,4 +1,4 @@
-//! The policy that applies now, in its file.
+//! The policy port for a policy file.
 
 use std::path::{Path, PathBuf};
 
@@ -15,10 +15,10 @@ use crate::failure::Failure;
 pub(crate) struct PolicyFile(PathBuf);
 
 impl PolicyFile {
-    /// That file. What is not there is for whoever reads it to say.
+    /// Takes the path of a policy file. A missing file is reported when it is read.
     ///
     /// # Errors
-    /// When it can be read only once, as standard input or a pipe: holds that come later would not count, and nobody would know.
+    /// If the path can be read only once, as standard input or a pipe: later holds would go unnoticed.
     pub(crate) fn new(path: &Path) -> Result<Self, Failure> {
         if path == Path::new("-") || (path.exists() && !path.is_file()) {
             let name = path.display().to_string();
@@ -30,7 +30,7 @@ impl PolicyFile {
         Ok(Self(path.to_owned()))
     }
 
-    /// Where it is, as it was named.
+    /// The path as it was given.
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! Carrying out a run that the ledger holds, from wherever it stands: the one way to do it, for the terminal and for the server.
+//! Carries out a run that the ledger holds, from its current state. The terminal and the server both use this.
 
 use std::path::{Path, PathBuf};
 
@@ -23,70 +23,70 @@ use crate::settings::Settings;
 use crate::simulated::journal::Journal;
 use crate::terminal::words::which_chunks;
 
-/// Where things are.
+/// Paths and settings around a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Surroundings {
     /// The ledger's folder.
     pub(crate) folder: PathBuf,
     /// Where the evidence goes, if not beside the ledger.
     pub(crate) evidence: Option<PathBuf>,
-    /// What a simulated tenant that is not there yet is to be like.
+    /// The scenario for a simulated tenant that does not exist yet.
     pub(crate) scenario: Option<Scenario>,
-    /// The policy that applies now, should somebody have said where it is kept.
+    /// The policy that applies now, if its file was given.
     pub(crate) policy: Option<PolicyFile>,
 }
 
 impl Surroundings {
-    /// The evidence folder of a run: where somebody says now, or said before, or beside the ledger.
+    /// The evidence folder of a run: the one given now, the one given before, or one beside the ledger.
     pub(crate) fn evidence_of(&self, ledger: &SqliteLedger, run_id: &str) -> Result<PathBuf, Failure> {
         let Some(said) = &self.evidence else {
-            return place::evidence(ledger, &self.folder, run_id).map(|place| evidence::followed(&place));
+            return place::evidence_folder(ledger, &self.folder, run_id).map(|place| evidence::follow_link(&place));
         };
-        let said = evidence::followed(said);
+        let said = evidence::follow_link(said);
         evidence::refuse_inner(&said, &self.folder)?;
         Ok(said)
     }
 }
 
-/// Whether what will be done can be proved: found out before anything is deleted, and not when it has to be.
-pub(crate) fn provable(ledger: &SqliteLedger, around: &Surroundings, run_id: &str) -> Result<(), Failure> {
+/// Checks, before anything is deleted, that the run's evidence can be written.
+pub(crate) fn check_provable(ledger: &SqliteLedger, around: &Surroundings, run_id: &str) -> Result<(), Failure> {
     let folder = around.evidence_of(ledger, run_id)?;
     evidence::refuse_foreign(&folder, run_id)?;
-    let before = place::evidence(ledger, &around.folder, run_id)?;
+    let before = place::evidence_folder(ledger, &around.folder, run_id)?;
     if before != folder {
-        // It goes somewhere else from now on, and the ledger is no newer for that.
+        // The evidence goes to another folder from now on, which does not make the ledger any newer.
         evidence::refuse_ahead(&before, run_id, ledger)?;
     }
     evidence::refuse_ahead(&folder, run_id, ledger)
 }
 
-/// Whether the settings are those of the tenant that the run was made for.
-pub(crate) fn serves(settings: &Settings, order: &Order) -> bool {
+/// Whether the settings are for the tenant that the run was made for.
+pub(crate) fn settings_match(settings: &Settings, order: &Order) -> bool {
     match &settings.tenant {
         Some(tenant) => !order.simulated && tenant.name() == order.tenant,
         None => order.simulated,
     }
 }
 
-/// The place that the run was made for, or a refusal: a run never moves to another tenant.
+/// The place that the run was made for. Refuses other settings, because a run never moves to another tenant.
 pub(crate) fn place(settings: &Settings, around: &Surroundings, order: &Order) -> Result<Place, Failure> {
     let api = order.request.api;
     match (&settings.tenant, order.simulated) {
         (Some(tenant), false) if tenant.name() == order.tenant => Ok(Place::real(tenant, api, settings)),
         (None, true) => {
-            let path = place::journal(&around.folder, &order.run_id);
-            // A run's tenant is what it was when the run began.
+            let path = place::journal_path(&around.folder, &order.run_id);
+            // A run's tenant stays as it was when the run began.
             let remembered = Journal::scenario(&path).map_err(|why| Failure::unreadable(&path, why));
             let scenario = remembered.or_else(|failure| around.scenario.clone().ok_or(failure))?;
             Place::simulated(&path, scenario, api, settings)
         }
-        (Some(_), true) => Err(elsewhere(order, false)),
-        (Some(_) | None, false) => Err(elsewhere(order, true)),
+        (Some(_), true) => Err(other_tenant(order, false)),
+        (Some(_) | None, false) => Err(other_tenant(order, true)),
     }
 }
 
-/// A run that was made for another tenant. `simulated` is what the settings are for.
-pub(crate) fn elsewhere(order: &Order, simulated: bool) -> Failure {
+/// The run was made for another tenant. `simulated` says whether the settings are for a simulated one.
+pub(crate) fn other_tenant(order: &Order, simulated: bool) -> Failure {
     let message = format!("run `{}` belongs to {}", order.run_id, order.tenant);
     let help = if order.simulated && !simulated {
         "unset the GENESYS_ settings to go on with a simulated run".to_owned()
@@ -96,7 +96,7 @@ pub(crate) fn elsewhere(order: &Order, simulated: bool) -> Failure {
     Failure::new(Exit::BadInput, "run.elsewhere", "", message, help)
 }
 
-/// Carries the run on until every chunk has ended or `stop` is raised. The lock says that nobody else does.
+/// Carries the run on until every chunk has ended or `stop` is raised. The lock shows that no other process does.
 pub(crate) async fn carry_on(
     ledger: &SqliteLedger,
     place: &Place,
@@ -110,10 +110,11 @@ pub(crate) async fn carry_on(
     let clock = SystemClock;
     let sender = Sender::new(&http, &clock, &place.tenant, order.limits.requests_per_minute);
     if let Err(cause) = sender.log_in().await {
-        let sent = if has_begun(ledger, &order.run_id) { Some(submitted(ledger, &order.run_id).await?) } else { None };
+        let sent =
+            if has_begun(ledger, &order.run_id) { Some(submitted_chunks(ledger, &order.run_id).await?) } else { None };
         return Err(login_refused(cause, sent.as_deref()));
     }
-    let owner = owner()?;
+    let owner = new_owner_name()?;
     let postman = postman(ledger, place, &http, &clock);
     let worker = Worker {
         ledger,
@@ -121,18 +122,18 @@ pub(crate) async fn carry_on(
         clock: &clock,
         watch,
         owner: &owner,
-        // The run's lock is ours, so whoever else had a chunk is gone.
+        // The run's lock is ours, so any other worker of its chunks is gone.
         assume_dead_owners: true,
         policy: policy.map(|policy| policy as &dyn PolicyInForce),
         tell: postman.is_some(),
         stop,
         patience: None,
     };
-    Runner { worker, postman }.run(&order.run_id).await.map_err(stored::failed)
+    Runner { worker, postman }.run(&order.run_id).await.map_err(stored::ledger_failure)
 }
 
-/// Sends the messages of the run that its receiver has not got, for up to a minute or until `stop` is raised, and nothing to the
-/// tenant, whatever of the run is open or was cancelled.
+/// Sends the run's messages that the receiver does not have, for up to a minute or until `stop` is raised. Sends nothing to the
+/// tenant, even if the run has open chunks or was cancelled.
 pub(crate) async fn deliver(
     ledger: &SqliteLedger,
     place: &Place,
@@ -141,11 +142,11 @@ pub(crate) async fn deliver(
     stop: &Signal,
 ) -> Result<(), Failure> {
     let (http, clock, done) = (client(place)?, SystemClock, Signal::new());
-    // No chunk ends meanwhile that there would be more to say of.
+    // No chunk ends meanwhile, so no messages will be added.
     done.raise();
     let Some(postman) = postman(ledger, place, &http, &clock) else { return Ok(()) };
-    ledger.hurry(&order.run_id, clock.now()).map_err(stored::failed)?;
-    postman.deliver(&order.run_id, &done, stop).await.map_err(stored::failed)
+    ledger.make_messages_due(&order.run_id, clock.now()).map_err(stored::ledger_failure)?;
+    postman.deliver(&order.run_id, &done, stop).await.map_err(stored::ledger_failure)
 }
 
 fn client(place: &Place) -> Result<HttpsClient, Failure> {
@@ -162,18 +163,19 @@ fn postman<'a>(
     Some(Postman { ledger, http, clock, url: &webhook.url, secrets: webhook.secrets.as_ref() })
 }
 
-/// Open chunks whose deletion may be under way.
-async fn submitted(ledger: &SqliteLedger, run_id: &str) -> Result<Vec<u32>, Failure> {
+/// The open chunks whose deletion may be under way.
+async fn submitted_chunks(ledger: &SqliteLedger, run_id: &str) -> Result<Vec<u32>, Failure> {
     let chunks = stored::chunks(ledger, run_id).await?.into_iter().map(|chunk| chunk.view());
     Ok(chunks.filter(|view| view.outcome.is_none() && view.submits > 0).map(|view| view.chunk.index).collect())
 }
 
-/// Whether anything was done for the run, by whoever.
+/// Whether any process has done anything for the run.
 pub(crate) fn has_begun(ledger: &SqliteLedger, run_id: &str) -> bool {
     ledger.mark(run_id).is_ok_and(|mark| mark.is_some_and(|mark| mark.records > 0))
 }
 
-/// Before the run has begun that is bad input; after that, a stop in the middle. `submitted` may go on, whoever is let in.
+/// Why the login refused the client. That is bad input before the run has begun, and a stop in the middle afterwards. The deletions
+/// of `submitted` may go on whatever the login says.
 fn login_refused(cause: Cause, submitted: Option<&[u32]>) -> Failure {
     let (exit, sent) = match submitted {
         None => (Exit::BadInput, "nothing was sent".to_owned()),
@@ -187,8 +189,8 @@ fn login_refused(cause: Cause, submitted: Option<&[u32]>) -> Failure {
     Failure::new(exit, &cause.code, "environment#GENESYS_CLIENT_ID", cause.message, help)
 }
 
-/// Names this process in leases, differently each time.
-fn owner() -> Result<String, Failure> {
+/// A name for this process in leases, different each time.
+fn new_owner_name() -> Result<String, Failure> {
     let mut bytes = [0_u8; 8];
     getrandom::fill(&mut bytes).map_err(|why| Failure::machine("make up a name", why))?;
     Ok(format!("{}-{:016x}", std::process::id(), u64::from_le_bytes(bytes)))
@@ -196,37 +198,37 @@ fn owner() -> Result<String, Failure> {
 
 /// What a run has come to, and where the proof is.
 #[derive(Debug)]
-pub(crate) struct Concluded {
+pub(crate) struct Conclusion {
     /// What its records amount to.
     pub(crate) report: Report,
-    /// How its messages went.
+    /// What became of its messages.
     pub(crate) messages: Messages,
-    /// The evidence.
+    /// The evidence folder.
     pub(crate) folder: PathBuf,
     /// Digest of the evidence's manifest.
     pub(crate) digest: String,
-    /// What became of it.
+    /// What became of the evidence.
     pub(crate) proof: Proof,
-    /// Which answers chunks ended with.
+    /// The answers that chunks ended with.
     pub(crate) answers: Answers,
 }
 
 /// What became of the evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Proof {
-    /// It is there, and it holds.
+    /// It was written, and it holds.
     Written,
-    /// It is there, and it does not hold.
+    /// It was written, and it does not hold.
     Broken(Failure),
-    /// What is there knows more than the ledger, and was left as it is.
+    /// The existing evidence knows more than the ledger, and was left as it is.
     Ahead(Failure),
     /// It could not be written.
     Unwritten(Failure),
 }
 
 impl Proof {
-    /// Whether it is there and holds.
-    pub(crate) fn holds(self) -> Result<(), Failure> {
+    /// `Ok` if the evidence was written and holds; otherwise why not.
+    pub(crate) fn into_result(self) -> Result<(), Failure> {
         match self {
             Self::Written => Ok(()),
             Self::Broken(failure) | Self::Ahead(failure) | Self::Unwritten(failure) => Err(failure),
@@ -240,30 +242,30 @@ pub(crate) async fn conclude(
     folder: &Path,
     evidence: PathBuf,
     run_id: &str,
-) -> Result<Concluded, Failure> {
-    let lock = EvidenceLock::wait(folder, run_id)?;
+) -> Result<Conclusion, Failure> {
+    let lock = EvidenceLock::acquire(folder, run_id)?;
     let stored = Stored::read(ledger, run_id).await?;
     let report = stored.report();
-    let proof = evidence::of(&stored, &report)?;
-    let became = put(ledger, &evidence, &report, &proof);
+    let proof = evidence::assemble(&stored, &report)?;
+    let proof_result = write_proof(ledger, &evidence, &report, &proof);
     drop(lock);
-    let (messages, answers) = (Messages::of(&stored.outbox), Answers::of(&stored.records));
-    Ok(Concluded { report, messages, folder: evidence, digest: proof.digest(), proof: became, answers })
+    let (messages, answers) = (Messages::count(&stored.outbox), Answers::from_records(&stored.records));
+    Ok(Conclusion { report, messages, folder: evidence, digest: proof.digest(), proof: proof_result, answers })
 }
 
-fn put(ledger: &SqliteLedger, folder: &Path, report: &Report, proof: &Evidence) -> Proof {
+fn write_proof(ledger: &SqliteLedger, folder: &Path, report: &Report, proof: &Evidence) -> Proof {
     if let Err(failure) = evidence::refuse_ahead(folder, &report.run_id, ledger) {
-        // A ledger that could not be asked is no older one.
+        // Exit code 5 means a ledger that is older; any other failure means that the ledger could not be asked.
         return if failure.exit == Exit::Doubtful { Proof::Ahead(failure) } else { Proof::Unwritten(failure) };
     }
     if let Err(failure) = evidence::write(folder, &report.run_id, proof) {
         return Proof::Unwritten(failure);
     }
-    holds(folder, report, proof).map_or_else(Proof::Broken, |()| Proof::Written)
+    check_proof(folder, report, proof).map_or_else(Proof::Broken, |()| Proof::Written)
 }
 
-/// Nobody is given a proof that does not prove anything. What does not add up the report has said already.
-fn holds(folder: &Path, report: &Report, proof: &Evidence) -> Result<(), Failure> {
+/// Checks the evidence, so that nobody is given proof that proves nothing. Problems that the report already names are not repeated.
+fn check_proof(folder: &Path, report: &Report, proof: &Evidence) -> Result<(), Failure> {
     let broken = match proof.check() {
         Err(broken) if report.problems.is_empty() => broken,
         Err(_) | Ok(()) => return Ok(()),

@@ -3,22 +3,22 @@
 use purge_driver::ledger::RunRow;
 use serde::Serialize;
 
-/// Whether a run has ended, and whether anybody carries it out.
+/// Whether a run has ended, and whether a process carries it out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Standing {
     /// Every chunk has ended.
     Ended,
-    /// Somebody asked to cancel it and some chunks have not ended.
+    /// Somebody asked to cancel it, and some chunks have not ended.
     Cancelling,
-    /// Somebody carries it out.
+    /// A process carries it out.
     UnderWay,
-    /// Chunks are open and nobody carries it out.
+    /// Chunks are open, and no process carries it out.
     Stopped,
 }
 
 impl Standing {
-    /// Of a run, given whether somebody carries it out.
+    /// The standing of a run, given whether a process carries it out.
     pub(crate) fn of(row: &RunRow, under_way: bool) -> Self {
         match (row.open, row.cancel_asked.is_some(), under_way) {
             (0, _, _) => Self::Ended,
@@ -28,7 +28,7 @@ impl Standing {
         }
     }
 
-    /// For people.
+    /// The word that people are shown.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Ended => "ended",

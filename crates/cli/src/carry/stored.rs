@@ -1,4 +1,4 @@
-//! A run as the ledger has it, read whole.
+//! A run read whole from the ledger.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use purge_driver::ledger::{Ledger, LedgerError, OutboxRow, RunRow};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::ledger::{OpenError, SqliteLedger, newest};
+use crate::ledger::{OpenError, SqliteLedger, newest_version};
 
 /// Rows read at a time.
 const PAGE: u32 = 1000;
@@ -20,7 +20,7 @@ const PAGE: u32 = 1000;
 pub(crate) struct Stored {
     /// The run.
     pub(crate) row: RunRow,
-    /// The plan that it was made from.
+    /// The plan that the run was made from.
     pub(crate) plan: Plan,
     /// Its audit log.
     pub(crate) records: Vec<AuditRecord>,
@@ -31,34 +31,34 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    /// Reads it.
+    /// Reads everything about a run.
     pub(crate) async fn read(ledger: &SqliteLedger, run_id: &str) -> Result<Self, Failure> {
-        let row = exact(ledger, run_id).await?;
+        let row = run_row(ledger, run_id).await?;
         let plan = reopen(&row)?;
         let mut records = Vec::new();
         let mut after = 0;
         loop {
-            let page = ledger.records(run_id, after, PAGE).await.map_err(failed)?;
+            let page = ledger.records(run_id, after, PAGE).await.map_err(ledger_failure)?;
             let Some(last) = page.last() else { break };
             after = last.position;
             records.extend(page.into_iter().map(|row| row.record));
         }
-        let outbox = ledger.outbox(run_id).await.map_err(failed)?;
-        let policies = ledger.policies(run_id).await.map_err(failed)?;
+        let outbox = ledger.outbox(run_id).await.map_err(ledger_failure)?;
+        let policies = ledger.policies(run_id).await.map_err(ledger_failure)?;
         Ok(Self { row, plan, records, outbox, policies })
     }
 
-    /// What its records amount to.
+    /// The report that follows from the records.
     pub(crate) fn report(&self) -> Report {
         let ordered = Ordered::of(&self.row.order, &self.plan);
         Report::of(ordered, &self.records)
     }
 }
 
-/// The plan of a run, from the plan file that it keeps.
+/// The plan of a run, from the plan file in the ledger.
 pub(crate) fn reopen(row: &RunRow) -> Result<Plan, Failure> {
-    // By the clock that it was noted by, which was asked then whether the plan's day has come: one that was ahead and has been set
-    // right since must not leave the run without evidence until that day.
+    // Use the clock by which the run was entered, which has already confirmed that the plan's day had come. If that clock was ahead
+    // and has been corrected since, the run must not go without evidence until that day.
     let context = CheckContext::at(row.created_at);
     let reopened = plan::reopen(&row.plan_file, &context);
     Ok(reopened.map_err(|findings| Failure { exit: Exit::Internal, findings })?.plan)
@@ -69,7 +69,7 @@ pub(crate) async fn chunks(ledger: &SqliteLedger, run_id: &str) -> Result<Vec<Ch
     let mut chunks: Vec<ChunkRun> = Vec::new();
     loop {
         let after = chunks.last().map_or(0, |chunk| chunk.chunk().index);
-        let page = ledger.chunks(run_id, after, PAGE).await.map_err(failed)?;
+        let page = ledger.chunks(run_id, after, PAGE).await.map_err(ledger_failure)?;
         if page.is_empty() {
             return Ok(chunks);
         }
@@ -77,17 +77,17 @@ pub(crate) async fn chunks(ledger: &SqliteLedger, run_id: &str) -> Result<Vec<Ch
     }
 }
 
-/// A chunk as it stands, with the numbers of all attempts together, as its report has them: those of the last one alone would deny what the
-/// ones before have deleted.
-pub(crate) fn view(ledger: &SqliteLedger, order: &Order, run: &ChunkRun) -> Result<ChunkView, Failure> {
+/// The view of a chunk, with the numbers of all attempts together as in its report. Those of the last attempt alone would omit what
+/// earlier attempts deleted.
+pub(crate) fn chunk_view(ledger: &SqliteLedger, order: &Order, run: &ChunkRun) -> Result<ChunkView, Failure> {
     let view = run.view();
-    // A first attempt tells the same as its records, unless it ended without having measured anything.
+    // The view of a first attempt equals its records, unless it ended without a measurement.
     if view.attempt == 1 && (view.submits == 0 || view.outcome.is_none() || view.records_deleted.is_some()) {
         return Ok(view);
     }
     let chunks = [view.chunk];
     let mut fold = Fold::new(&chunks);
-    for row in ledger.records_of(&order.run_id, view.chunk.index).map_err(failed)? {
+    for row in ledger.records_of(&order.run_id, view.chunk.index).map_err(ledger_failure)? {
         fold.record(order, &row.record);
     }
     let report = Report::from_fold(Ordered { order, chunks: &chunks, parts: &[] }, fold);
@@ -102,33 +102,33 @@ pub(crate) fn view(ledger: &SqliteLedger, order: &Order, run: &ChunkRun) -> Resu
     })
 }
 
-/// The run whose id begins like that, if there is exactly one.
-pub(crate) async fn find(ledger: &SqliteLedger, name: &str) -> Result<RunRow, Failure> {
+/// The run whose id begins with `name`, if there is exactly one.
+pub(crate) async fn find_run(ledger: &SqliteLedger, name: &str) -> Result<RunRow, Failure> {
     let matches = |id: &String| {
         let begins = id.starts_with(name) || id.strip_prefix("run-").is_some_and(|hex| hex.starts_with(name));
-        // A variable that a script forgot to set must not mean the only run there is.
+        // An empty name does not match: a variable that a script forgot to set must not select the only run.
         begins && !name.is_empty()
     };
-    // By their ids alone: a run that cannot be read must not stand in the way of the others.
-    let mut found = ledger.run_ids().map_err(failed)?.into_iter().filter(matches);
+    // Searched by id alone, so that a run that cannot be read does not stand in the way of the others.
+    let mut found = ledger.run_ids().map_err(ledger_failure)?.into_iter().filter(matches);
     let not = |message: String, help: &str| Failure::new(Exit::BadInput, "run.unknown", "", message, help);
     match (found.next(), found.next()) {
-        (Some(run_id), None) => exact(ledger, &run_id).await,
+        (Some(run_id), None) => run_row(ledger, &run_id).await,
         (Some(_), Some(_)) => Err(not(format!("several runs begin with `{name}`"), "give more letters of the id")),
         (None, _) => Err(not(format!("there is no run `{name}`"), "`genesys-purge status` lists the runs of a ledger")),
     }
 }
 
-/// The run of exactly that id, which was there a moment ago.
-pub(crate) async fn exact(ledger: &SqliteLedger, run_id: &str) -> Result<RunRow, Failure> {
-    let row = ledger.run(run_id).await.map_err(failed)?;
-    row.ok_or_else(|| failed(LedgerError::Corrupt(format!("run `{run_id}` is gone"))))
+/// The run of exactly that id, which existed a moment ago.
+pub(crate) async fn run_row(ledger: &SqliteLedger, run_id: &str) -> Result<RunRow, Failure> {
+    let row = ledger.run(run_id).await.map_err(ledger_failure)?;
+    row.ok_or_else(|| ledger_failure(LedgerError::Corrupt(format!("run `{run_id}` is gone"))))
 }
 
-/// The ledger in that folder cannot be opened.
-pub(crate) fn unopened(folder: &Path) -> impl FnOnce(OpenError) -> Failure {
+/// Why the ledger in that folder cannot be opened.
+pub(crate) fn open_failure(folder: &Path) -> impl FnOnce(OpenError) -> Failure {
     move |error| match error {
-        OpenError::Ledger(error) => failed(error),
+        OpenError::Ledger(error) => ledger_failure(error),
         OpenError::Newer(version) => Failure::new(
             Exit::BadInput,
             "ledger.newer",
@@ -136,7 +136,7 @@ pub(crate) fn unopened(folder: &Path) -> impl FnOnce(OpenError) -> Failure {
             format!(
                 "the ledger in `{}` was written by a newer program: its format is version {version}, this program knows version {}",
                 folder.display(),
-                newest()
+                newest_version()
             ),
             "use the program that wrote it; the ledger is as it should be, and nothing was changed",
         ),
@@ -161,9 +161,9 @@ pub(crate) fn unopened(folder: &Path) -> impl FnOnce(OpenError) -> Failure {
     }
 }
 
-/// The ledger did not do what it was asked.
+/// The failure for an error of the ledger.
 #[expect(clippy::needless_pass_by_value, reason = "the shape of `map_err`")]
-pub(crate) fn failed(error: LedgerError) -> Failure {
+pub(crate) fn ledger_failure(error: LedgerError) -> Failure {
     let exit = match error {
         LedgerError::Unavailable(_) => Exit::Temporary,
         LedgerError::Refused(_) | LedgerError::Corrupt(_) | LedgerError::Conflict(_) => Exit::Internal,

@@ -1,4 +1,4 @@
-//! Runs that have begun and are not stopped by what a command is refused for.
+//! Warns of runs that have already begun, when a command for the same request is refused.
 
 use std::path::Path;
 
@@ -13,10 +13,12 @@ use crate::ledger::SqliteLedger;
 use crate::runtime::on_this_thread;
 use crate::terminal::hint;
 
-/// What to say of every run of that request on that tenant whose chunks are not all at their end.
-pub(super) fn begun(folder: &Path, request: &PurgeRequest, target: &Target) -> Result<Vec<Finding>, Failure> {
-    let Some(ledger) = SqliteLedger::look_at(folder).map_err(stored::unopened(folder))? else { return Ok(Vec::new()) };
-    let runs = on_this_thread(note::unfinished(&ledger, request, target))?;
+/// A warning for every run of that request on that tenant that has open chunks.
+pub(super) fn begun_runs(folder: &Path, request: &PurgeRequest, target: &Target) -> Result<Vec<Finding>, Failure> {
+    let Some(ledger) = SqliteLedger::open_for_reading(folder).map_err(stored::open_failure(folder))? else {
+        return Ok(Vec::new());
+    };
+    let runs = on_this_thread(note::unfinished_runs(&ledger, request, target))?;
     let said = runs.into_iter().map(|row| {
         let (run_id, open, chunks) = (row.order.run_id.as_str(), row.open, row.order.chunks);
         let cancel = hint::cancel(folder, run_id);

@@ -12,30 +12,32 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
 use crate::runtime::on_this_thread;
-use crate::terminal::say;
+use crate::terminal::print_out;
 
-/// Notes the wish; whoever carries the run out sees it before its next step.
+/// Notes the request to cancel in the ledger. The process that carries out the run sees it before its next step.
 pub(crate) fn run(args: &CancelArgs) -> Result<Exit, Failure> {
     let folder = &args.ledger.ledger;
     let ledger =
-        SqliteLedger::open_existing(folder).map_err(stored::unopened(folder))?.ok_or_else(|| no_ledger(folder))?;
+        SqliteLedger::open_existing(folder).map_err(stored::open_failure(folder))?.ok_or_else(|| no_ledger(folder))?;
     on_this_thread(async {
-        let row = stored::find(&ledger, &args.run).await?;
+        let row = stored::find_run(&ledger, &args.run).await?;
         let run_id = &row.order.run_id;
         if row.open > 0 {
-            ledger.ask_cancel(run_id, SystemClock.now()).await.map_err(stored::failed)?;
+            ledger.ask_cancel(run_id, SystemClock.now()).await.map_err(stored::ledger_failure)?;
         }
         let under_way = RunLock::is_taken(folder, run_id)?;
         if args.json {
             let fields = serde_json::json!({ "runId": run_id, "open": row.open, "underWay": under_way });
-            say(&events::line("cancel", &fields));
+            print_out(&events::line("cancel", &fields));
         } else if row.open == 0 {
-            say(&format!("run {run_id} has ended; there is nothing to cancel"));
+            print_out(&format!("run {run_id} has ended; there is nothing to cancel"));
         } else if under_way {
-            say(&format!("run {run_id} stops: {} of {} chunks are open", row.open, row.order.chunks));
+            print_out(&format!("run {run_id} stops: {} of {} chunks are open", row.open, row.order.chunks));
         } else {
-            say(&format!("run {run_id} will not submit anything more"));
-            say("nobody carries it out now; give its command again to cancel its open chunks and write the evidence");
+            print_out(&format!("run {run_id} will not submit anything more"));
+            print_out(
+                "nobody carries it out now; give its command again to cancel its open chunks and write the evidence",
+            );
         }
         Ok(Exit::Fine)
     })

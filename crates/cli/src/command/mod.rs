@@ -1,4 +1,4 @@
-//! One file per command, and what several of them share.
+//! One module for each command, and what several commands share.
 
 mod begun;
 mod cancel;
@@ -22,9 +22,9 @@ use crate::args::Command;
 use crate::events;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::terminal::{findings, outlet, say, tell};
+use crate::terminal::{findings, outlet, print_err, print_out};
 
-/// Carries out the command and says how it went.
+/// Carries out the command and reports a failure.
 pub(crate) fn run(command: Command) -> Exit {
     let (result, json) = match command {
         Command::Plan(args) => (plan::run(&args), args.json),
@@ -41,38 +41,38 @@ pub(crate) fn run(command: Command) -> Exit {
     result.unwrap_or_else(|failure| report(&failure, json))
 }
 
-/// The same end, unless the result could not be written: then what went well has not.
-pub(crate) fn unless_lost(exit: Exit) -> Exit {
-    match outlet::lost() {
-        Some(why) => lost(&why.to_string(), exit),
+/// The exit code, unless output was lost: a success is then a failure.
+pub(crate) fn unless_output_lost(exit: Exit) -> Exit {
+    match outlet::lost_output() {
+        Some(why) => output_lost(&why.to_string(), exit),
         None => exit,
     }
 }
 
-/// Says that what was to be read could not be written.
-pub(crate) fn lost(why: &str, exit: Exit) -> Exit {
+/// Reports that the output could not be written.
+pub(crate) fn output_lost(why: &str, exit: Exit) -> Exit {
     let failure = Failure::machine("write the output", why);
-    failure.findings.iter().for_each(|finding| tell(&findings::finding(finding)));
+    failure.findings.iter().for_each(|finding| print_err(&findings::finding(finding)));
     outlet::drain();
     if exit.code() == Exit::Fine.code() { Exit::Internal } else { exit }
 }
 
-/// Says what is wrong.
+/// Reports why the command failed.
 fn report(failure: &Failure, json: bool) -> Exit {
     failure.findings.iter().for_each(|finding| remark(json, finding));
     failure.exit
 }
 
-/// Says something about what was asked: as text beside the result, or as an event among the others.
+/// Shows a finding: as text on standard error, or as an event among the others.
 fn remark(json: bool, finding: &Finding) {
     if json {
-        say(&events::problem(finding));
+        print_out(&events::problem(finding));
     } else {
-        tell(&findings::finding(finding));
+        print_err(&findings::finding(finding));
     }
 }
 
-/// A command about a run needs a ledger.
+/// The failure of a command about a run if there is no ledger.
 fn no_ledger(folder: &Path) -> Failure {
     Failure::new(
         Exit::BadInput,

@@ -1,4 +1,4 @@
-//! `plan`: what would be deleted. Sends nothing.
+//! `plan`: shows what would be deleted. Sends nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,29 +9,30 @@ use purge_core::plan::{PlanFile, document};
 use purge_driver::{Clock, SystemClock};
 
 use crate::args::PlanArgs;
-use crate::documents::{self, Need, Prepared, is_plan_file, read_text};
+use crate::documents::{self, Prepared, TenantRegion, is_plan_file, read_text};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::settings::{Environment, RealTenant, Settings};
-use crate::terminal::{self, findings, say, tell};
+use crate::terminal::{self, findings, print_err, print_out};
 use crate::whole_file;
 
-/// Checks, prints, and writes the plan file if asked.
+/// Checks and prints, and writes the plan file if one was asked for.
 pub(crate) fn run(args: &PlanArgs) -> Result<Exit, Failure> {
     let settings = Settings::read(&Environment)?;
     let now = SystemClock.now();
-    let context = documents::context(&settings, args.tenant_jurisdiction.as_deref(), Need::Nothing, now)?;
+    let context =
+        documents::check_context(&settings, args.tenant_jurisdiction.as_deref(), TenantRegion::Optional, now)?;
     let mut prepared = documents::prepare(&args.request, args.documents.policy.as_deref(), &context)?;
     if settings.tenant.is_some() && context.tenant_jurisdiction.is_none() {
         prepared.checked.findings.push(documents::tenant_unknown(Severity::Warning));
     }
     if let Some(out) = &args.out {
-        may_replace(out, &[Some(&args.request), args.documents.policy.as_ref()])?;
+        check_replaceable(out, &[Some(&args.request), args.documents.policy.as_ref()])?;
     }
     if args.json {
         let document = serde_json::to_string_pretty(&document(&prepared.checked))
             .map_err(|why| Failure::machine("write the plan", why))?;
-        say(&document);
+        print_out(&document);
     } else {
         show(&prepared, settings.tenant.as_ref().map(RealTenant::name));
     }
@@ -41,7 +42,7 @@ pub(crate) fn run(args: &PlanArgs) -> Result<Exit, Failure> {
     if let Some(out) = &args.out {
         save(out, &PlanFile::new(plan, prepared.planned_at))?;
         if !args.json {
-            tell(&format!("plan file: {}", out.display()));
+            print_err(&format!("plan file: {}", out.display()));
         }
     }
     Ok(Exit::Fine)
@@ -49,22 +50,22 @@ pub(crate) fn run(args: &PlanArgs) -> Result<Exit, Failure> {
 
 fn show(prepared: &Prepared, tenant: Option<String>) {
     for finding in &prepared.checked.findings {
-        tell(&findings::finding(&prepared.names.locate(finding)));
+        print_err(&findings::finding(&prepared.names.locate(finding)));
     }
     match &prepared.checked.plan {
         Some(plan) => {
             let tenant = tenant.unwrap_or_else(|| "no tenant is set: `run` would use the simulated one".to_owned());
-            terminal::plan::plan(plan, &tenant).iter().for_each(|line| say(line));
+            terminal::plan::plan(plan, &tenant).iter().for_each(|line| print_out(line));
         }
         None => {
-            terminal::plan::kept(&prepared.checked.parts).iter().for_each(|line| say(line));
-            tell(&format!("no plan: {}", findings::count(&prepared.checked.findings)));
+            terminal::plan::kept(&prepared.checked.parts).iter().for_each(|line| print_out(line));
+            print_err(&format!("no plan: {}", findings::count(&prepared.checked.findings)));
         }
     }
 }
 
-/// Refuses a place where something lies that is no plan file, what this plan is made from, or evidence.
-fn may_replace(out: &Path, inputs: &[Option<&PathBuf>]) -> Result<(), Failure> {
+/// Refuses to overwrite anything that is not a plan file, an input of this plan, or part of a run's evidence.
+fn check_replaceable(out: &Path, inputs: &[Option<&PathBuf>]) -> Result<(), Failure> {
     let refused = |what: &str| {
         let message = format!("`{}` {what}", out.display());
         let help = "give the plan file a name of its own; only an earlier plan file is replaced";

@@ -1,16 +1,16 @@
-//! `retry`: another attempt at chunks that did not end well, under the same approval; or at messages alone.
+//! `retry`: another attempt at chunks that did not end well, under the same approval, or at messages alone.
 
 use purge_core::finding::{Finding, Severity};
 use purge_core::run::Order;
 use purge_driver::ledger::RunRow;
 
-use super::carried::{Errand, Manner, carry_out, has_receiver, undelivered};
+use super::carried::{Manner, Task, carry_out, has_receiver, undelivered};
 use super::{no_ledger, remark};
 use crate::args::RetryArgs;
 use crate::carry::again::{queue_again, under_way};
 use crate::carry::lock::RunLock;
 use crate::carry::policy::PolicyFile;
-use crate::carry::run::{Surroundings, elsewhere, provable, serves};
+use crate::carry::run::{Surroundings, check_provable, other_tenant, settings_match};
 use crate::carry::stored;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -18,24 +18,24 @@ use crate::ledger::SqliteLedger;
 use crate::runtime::on_this_thread;
 use crate::settings::{Environment, Settings};
 
-/// Queues the chunks again and carries the run on, or sends what is left of its messages.
+/// Queues the chunks again and carries the run on, or sends its undelivered messages.
 pub(crate) fn run(args: &RetryArgs) -> Result<Exit, Failure> {
     let settings = Settings::read(&Environment)?;
     let policy = args.policy.as_deref().map(PolicyFile::new).transpose()?;
     let folder = &args.ledger.ledger;
     let ledger =
-        SqliteLedger::open_existing(folder).map_err(stored::unopened(folder))?.ok_or_else(|| no_ledger(folder))?;
+        SqliteLedger::open_existing(folder).map_err(stored::open_failure(folder))?.ok_or_else(|| no_ledger(folder))?;
     on_this_thread(async {
-        let row = stored::find(&ledger, &args.run).await?;
+        let row = stored::find_run(&ledger, &args.run).await?;
         let run_id = row.order.run_id.clone();
         if args.policy.is_none() && !args.messages {
-            remark(args.json, &unguarded(&row.order));
+            remark(args.json, &no_policy_warning(&row.order));
         }
-        let errand = if args.messages { Errand::Messages } else { Errand::ChunksOrMessages };
-        let manner = Manner { json: args.json, errand };
+        let task = if args.messages { Task::Messages } else { Task::ChunksOrMessages };
+        let manner = Manner { json: args.json, task };
         let around = Surroundings { folder: folder.clone(), evidence: args.evidence.clone(), scenario: None, policy };
-        if !serves(&settings, &row.order) {
-            return shown(&ledger, &settings, &around, Manner { errand: Errand::Chunks, ..manner }, row).await;
+        if !settings_match(&settings, &row.order) {
+            return show_ended_run(&ledger, &settings, &around, Manner { task: Task::Chunks, ..manner }, row).await;
         }
         if args.messages {
             if !has_receiver(&settings, &row.order) && undelivered(&ledger, &row.order).await? {
@@ -43,27 +43,27 @@ pub(crate) fn run(args: &RetryArgs) -> Result<Exit, Failure> {
             }
             return carry_out(&ledger, &settings, &around, manner, row).await;
         }
-        // Before anything is queued.
-        provable(&ledger, &around, &run_id)?;
+        // Check before anything is queued.
+        check_provable(&ledger, &around, &run_id)?;
         {
             let Some(lock) = RunLock::take(folder, &run_id)? else { return Err(under_way(&run_id)) };
             queue_again(&ledger, &row, &args.chunks, args.policy.as_deref(), &lock).await?;
         }
-        let row = stored::find(&ledger, &run_id).await?;
+        let row = stored::find_run(&ledger, &run_id).await?;
         carry_out(&ledger, &settings, &around, manner, row).await
     })
 }
 
-/// A run never moves to another tenant, so that nothing of it is tried again; what it came to if it has ended can be said all the
-/// same.
-async fn shown(
+/// Handles settings for another tenant. A run never moves to another tenant, so nothing is retried; but the result of a run that
+/// has ended is shown all the same.
+async fn show_ended_run(
     ledger: &SqliteLedger,
     settings: &Settings,
     around: &Surroundings,
     manner: Manner,
     row: RunRow,
 ) -> Result<Exit, Failure> {
-    let refused = elsewhere(&row.order, settings.tenant.is_none());
+    let refused = other_tenant(&row.order, settings.tenant.is_none());
     if row.open > 0 {
         return Err(refused);
     }
@@ -72,15 +72,15 @@ async fn shown(
     if untold || exit.code() != Exit::Fine.code() { Err(refused) } else { Ok(exit) }
 }
 
-/// Messages are to be sent, and nobody says where to.
+/// There are messages to send, but no address for them.
 fn no_receiver() -> Failure {
     let message = "there are messages to be sent, and no address that they go to";
     let help = "set GOVERNANCE_WEBHOOK_URL, and its secret, as for the run";
     Failure::new(Exit::BadInput, "settings.noWebhook", "environment#GOVERNANCE_WEBHOOK_URL", message, help)
 }
 
-/// Holds that came after the plan count only if somebody says where they are kept.
-fn unguarded(order: &Order) -> Finding {
+/// Warns that without `--policy`, holds newer than the plan are not known.
+fn no_policy_warning(order: &Order) -> Finding {
     let message = format!(
         "no policy is given: it goes on under the policy of its plan, {}, and what has been put on hold since is not known",
         order.policy_digest

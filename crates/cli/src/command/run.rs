@@ -1,4 +1,4 @@
-//! `run`: delete, verify, leave evidence.
+//! `run`: deletes, verifies, and leaves evidence.
 
 use purge_core::finding::{Finding, Severity};
 use purge_core::plan::{Plan, document};
@@ -8,41 +8,42 @@ use purge_driver::ledger::RunRow;
 use purge_driver::{Clock, SystemClock};
 use purge_sim::Scenario;
 
-use super::begun::begun;
-use super::carried::{Errand, Manner, carry_out};
+use super::begun::begun_runs;
+use super::carried::{Manner, Task, carry_out};
 use super::{remark, scenario};
-use crate::approval::{self, Said};
+use crate::approval::{self, ApprovalInput};
 use crate::args::RunArgs;
 use crate::carry::note::{self, Target};
 use crate::carry::policy::PolicyFile;
 use crate::carry::run::Surroundings;
 use crate::carry::stored;
-use crate::documents::{self, Need, Prepared};
+use crate::documents::{self, Prepared, TenantRegion};
 use crate::events;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
 use crate::runtime::on_this_thread;
 use crate::settings::{Environment, Settings};
-use crate::terminal::{self, findings, hint, say, tell};
+use crate::terminal::{self, findings, hint, print_err, print_out};
 
-/// Plans, has it approved, notes the run, carries it out.
+/// Plans, gets approval, enters the run into the ledger, and carries it out.
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let settings = Settings::read(&Environment)?;
     let now = SystemClock.now();
-    let context = documents::context(&settings, args.tenant_jurisdiction.as_deref(), Need::Tenant, now)?;
-    let scenario = scenario::of(&settings, args.scenario.as_deref())?;
+    let context =
+        documents::check_context(&settings, args.tenant_jurisdiction.as_deref(), TenantRegion::Required, now)?;
+    let scenario = scenario::for_settings(&settings, args.scenario.as_deref())?;
     let policy = args.documents.policy.as_deref().map(PolicyFile::new).transpose()?;
     let prepared = documents::prepare(&args.request, args.documents.policy.as_deref(), &context)?;
-    let remarks: Vec<Finding> = settings.remarks.iter().cloned().chain(unguarded(args, &prepared)).collect();
+    let remarks: Vec<Finding> = settings.remarks.iter().cloned().chain(no_policy_warning(args, &prepared)).collect();
     show_findings(args.json, &remarks, &prepared);
     let Some(plan) = &prepared.checked.plan else {
-        begun_before(args, &settings, scenario, &prepared).iter().for_each(|finding| remark(args.json, finding));
+        begun_run_warnings(args, &settings, scenario, &prepared).iter().for_each(|finding| remark(args.json, finding));
         let exit = Failure::of_findings(prepared.checked.findings).exit;
         return Err(Failure { exit, findings: Vec::new() });
     };
     let target = Target::new(&settings, scenario, plan.request());
-    let ledger = SqliteLedger::open(&args.ledger.ledger).map_err(stored::unopened(&args.ledger.ledger))?;
+    let ledger = SqliteLedger::open(&args.ledger.ledger).map_err(stored::open_failure(&args.ledger.ledger))?;
     on_this_thread(async {
         let around = Surroundings {
             folder: args.ledger.ledger.clone(),
@@ -50,21 +51,26 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
             scenario: target.scenario.clone(),
             policy,
         };
-        let row = noted(args, &ledger, plan, &prepared, &target, &around).await?;
-        carry_out(&ledger, &settings, &around, Manner { json: args.json, errand: Errand::Chunks }, row).await
+        let row = find_or_create_run(args, &ledger, plan, &prepared, &target, &around).await?;
+        carry_out(&ledger, &settings, &around, Manner { json: args.json, task: Task::Chunks }, row).await
     })
 }
 
-/// What is refused here may have begun under another policy, and goes on then.
-fn begun_before(args: &RunArgs, settings: &Settings, scenario: Option<Scenario>, prepared: &Prepared) -> Vec<Finding> {
+/// Warnings about runs of this request that have begun under another policy: they go on although this command is refused.
+fn begun_run_warnings(
+    args: &RunArgs,
+    settings: &Settings,
+    scenario: Option<Scenario>,
+    prepared: &Prepared,
+) -> Vec<Finding> {
     let Some(request) = &prepared.request else { return Vec::new() };
     let target = Target::new(settings, scenario, request);
-    // A ledger that cannot be asked must not hide what is wrong with the plan.
-    begun(&args.ledger.ledger, request, &target).unwrap_or_else(|failure| failure.findings)
+    // A ledger that cannot be read must not hide what is wrong with the plan.
+    begun_runs(&args.ledger.ledger, request, &target).unwrap_or_else(|failure| failure.findings)
 }
 
-/// The run as the ledger has it: there from before, or new and approved.
-async fn noted(
+/// The run in the ledger: the existing one, or a new one once it is approved.
+async fn find_or_create_run(
     args: &RunArgs,
     ledger: &SqliteLedger,
     plan: &Plan,
@@ -72,49 +78,50 @@ async fn noted(
     target: &Target,
     around: &Surroundings,
 ) -> Result<RunRow, Failure> {
-    if let Some(row) = earlier(args, ledger, plan, prepared, target).await? {
-        return goes_on(args, plan, row);
+    if let Some(row) = earlier_run(args, ledger, plan, prepared, target).await? {
+        return resume_run(args, plan, row);
     }
     let now = SystemClock.now();
     if !args.json {
-        terminal::plan::plan(plan, &target.name).iter().for_each(|line| tell(line));
+        terminal::plan::plan(plan, &target.name).iter().for_each(|line| print_err(line));
     }
-    let said = Said {
+    let input = ApprovalInput {
         digest: args.approve.as_deref(),
         approver: args.approver.as_deref(),
         needed: !target.simulated(),
-        may_ask: Said::at_terminal() && !args.json,
+        may_ask: ApprovalInput::at_terminal() && !args.json,
     };
-    let approval = approval::approval(plan, said, now)?;
+    let approval = approval::obtain(plan, input, now)?;
     let mut order = note::order(plan, &approval, target)?;
-    narrow(&mut order.limits, plan.policy(), args);
+    apply_flags(&mut order.limits, plan.policy(), args);
     let place = around.evidence_of(ledger, &order.run_id)?;
-    note::note((ledger, &around.folder), &place, plan, prepared.planned_at, order, now).await
+    note::create_run((ledger, &around.folder), &place, plan, prepared.planned_at, order, now).await
 }
 
-/// The run that this command goes on with: that of the plan, or, if rules have moved since, that of the request and policy.
-async fn earlier(
+/// The run that this command goes on with: that of the plan, or, if rules end elsewhere by now, that of the same request and
+/// policy.
+async fn earlier_run(
     args: &RunArgs,
     ledger: &SqliteLedger,
     plan: &Plan,
     prepared: &Prepared,
     target: &Target,
 ) -> Result<Option<RunRow>, Failure> {
-    if let Some(row) = note::earlier(ledger, plan, target).await? {
+    if let Some(row) = note::existing_run(ledger, plan, target).await? {
         return Ok(Some(row));
     }
-    let runs = note::unfinished(ledger, plan.request(), target).await?;
+    let runs = note::unfinished_runs(ledger, plan.request(), target).await?;
     let (same, other): (Vec<_>, Vec<_>) = runs.into_iter().partition(|row| {
-        prepared.of_request && row.order.policy_digest == plan.policy_digest() && row.order.tenant == target.name
+        prepared.from_request && row.order.policy_digest == plan.policy_digest() && row.order.tenant == target.name
     });
     if same.is_empty() {
-        other.iter().for_each(|row| remark(args.json, &still_open(args, &row.order)));
+        other.iter().for_each(|row| remark(args.json, &open_run_warning(args, &row.order)));
     }
     Ok(same.into_iter().next())
 }
 
-/// What has begun keeps the plan and the approval that it began with.
-fn goes_on(args: &RunArgs, plan: &Plan, row: RunRow) -> Result<RunRow, Failure> {
+/// Goes on with an existing run, which keeps the plan and the approval that it began with.
+fn resume_run(args: &RunArgs, plan: &Plan, row: RunRow) -> Result<RunRow, Failure> {
     let Order { run_id, plan_digest, approved_by, approved_at, .. } = &row.order;
     if let Some(digest) = args.approve.as_ref().filter(|digest| *digest != plan_digest) {
         let message =
@@ -136,14 +143,14 @@ fn goes_on(args: &RunArgs, plan: &Plan, row: RunRow) -> Result<RunRow, Failure> 
         let help = "omit `--approver` to go on with a run";
         remark(args.json, &Finding::new(Severity::Warning, "approval.earlier", "--approver", message, help));
     }
-    too_late(args, plan, &row.order).iter().for_each(|finding| remark(args.json, finding));
+    late_flag_warnings(args, plan, &row.order).iter().for_each(|finding| remark(args.json, finding));
     Ok(row)
 }
 
-/// Flags that would have counted when the run began, and are not what it began with.
-fn too_late(args: &RunArgs, plan: &Plan, order: &Order) -> Vec<Finding> {
+/// Warns of flags that would have counted only when the run began, and differ from what it began with.
+fn late_flag_warnings(args: &RunArgs, plan: &Plan, order: &Order) -> Vec<Finding> {
     let mut wanted = plan.policy().limits.clone();
-    narrow(&mut wanted, plan.policy(), args);
+    apply_flags(&mut wanted, plan.policy(), args);
     let flag = |flag: &str, is_given: bool, wanted: u64, began: u64| {
         let message = format!("run `{}` began with {began}, and that stands: `{flag}` changes nothing", order.run_id);
         let help = format!("omit `{flag}` to go on with a run");
@@ -157,8 +164,8 @@ fn too_late(args: &RunArgs, plan: &Plan, order: &Order) -> Vec<Finding> {
     concurrency.into_iter().chain(deadline).collect()
 }
 
-/// Another plan of the same request may delete what that run still has to delete.
-fn still_open(args: &RunArgs, order: &Order) -> Finding {
+/// Warns of an open run of the same request: another plan may delete what that run still has to delete.
+fn open_run_warning(args: &RunArgs, order: &Order) -> Finding {
     let message = format!(
         "run `{}` of the same request, with another policy or plan, has not ended, and goes on under its own",
         order.run_id
@@ -168,8 +175,8 @@ fn still_open(args: &RunArgs, order: &Order) -> Finding {
     Finding::new(Severity::Warning, "run.open", "", message, help)
 }
 
-/// Flags may stay below a policy, never go beyond it. Without a policy there is nothing to go beyond.
-fn narrow(limits: &mut Limits, policy: &Policy, args: &RunArgs) {
+/// Applies flags to the limits. Flags may stay below the policy but never exceed it; without a policy they are free.
+fn apply_flags(limits: &mut Limits, policy: &Policy, args: &RunArgs) {
     let free = *policy == Policy::default();
     if let Some(concurrency) = args.concurrency {
         limits.concurrency = if free { concurrency } else { concurrency.min(limits.concurrency) };
@@ -179,27 +186,27 @@ fn narrow(limits: &mut Limits, policy: &Policy, args: &RunArgs) {
     }
 }
 
-/// A plan file is as old as its plan, and so are the holds in it.
-fn unguarded(args: &RunArgs, prepared: &Prepared) -> Option<Finding> {
-    (!prepared.of_request && args.documents.policy.is_none()).then(|| {
+/// Warns that a plan file without `--policy` knows no holds newer than its plan.
+fn no_policy_warning(args: &RunArgs, prepared: &Prepared) -> Option<Finding> {
+    (!prepared.from_request && args.documents.policy.is_none()).then(|| {
         let message = "no policy is given: what has been put on hold since the plan was made is not known";
         let help = "give the policy that applies now; it is read again right before each deletion";
         Finding::new(Severity::Warning, "policy.notInForce", "--policy", message, help)
     })
 }
 
-/// The plan with all findings, before anything is done.
+/// Shows the plan and all findings before anything is done.
 fn show_findings(json: bool, remarks: &[Finding], prepared: &Prepared) {
     remarks.iter().for_each(|finding| remark(json, finding));
     if json {
-        say(&events::plan(&document(&prepared.checked)));
+        print_out(&events::plan(&document(&prepared.checked)));
         return;
     }
     for finding in prepared.checked.findings.iter().filter(|f| f.severity != Severity::Note) {
-        tell(&findings::finding(&prepared.names.locate(finding)));
+        print_err(&findings::finding(&prepared.names.locate(finding)));
     }
     if prepared.checked.plan.is_none() {
-        terminal::plan::kept(&prepared.checked.parts).iter().for_each(|line| tell(line));
-        tell(&format!("no plan: {}; nothing was sent", findings::count(&prepared.checked.findings)));
+        terminal::plan::kept(&prepared.checked.parts).iter().for_each(|line| print_err(line));
+        print_err(&format!("no plan: {}; nothing was sent", findings::count(&prepared.checked.findings)));
     }
 }

@@ -1,4 +1,4 @@
-//! Scenario files.
+//! Reads scenario files.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::settings::Settings;
 
-/// The scenario in the file; the calm one without a file.
+/// The scenario in the file; without a file, the default one, in which nothing goes wrong.
 pub(crate) fn read(path: Option<&Path>) -> Result<Scenario, Failure> {
     let Some(path) = path else { return Ok(Scenario::default()) };
     let text = read_text(path)?;
@@ -26,8 +26,8 @@ pub(crate) fn read(path: Option<&Path>) -> Result<Scenario, Failure> {
     })
 }
 
-/// What the simulated tenant is like; `None` where the settings name a real one, which no scenario is for.
-pub(crate) fn of(settings: &Settings, path: Option<&Path>) -> Result<Option<Scenario>, Failure> {
+/// The scenario of the simulated tenant; `None` for a real tenant, with which `--scenario` is refused.
+pub(crate) fn for_settings(settings: &Settings, path: Option<&Path>) -> Result<Option<Scenario>, Failure> {
     match (&settings.tenant, path) {
         (None, path) => Ok(Some(read(path)?)),
         (Some(_), None) => Ok(None),

@@ -1,4 +1,4 @@
-//! `serve`: the console, and the runs of a ledger, for a browser on this machine.
+//! `serve`: serves the console, and the runs of a ledger, to a browser on this machine.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::args::ServeArgs;
 use crate::carry::policy::PolicyFile;
 use crate::carry::run::Surroundings;
 use crate::carry::{interrupt, stored};
-use crate::documents::{self, Need, read_text};
+use crate::documents::{self, TenantRegion, read_text};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
@@ -21,21 +21,21 @@ use crate::runtime::on_this_thread;
 use crate::serve::{AllowedPolicy, Page, Server, Setup, Token, accept, listen};
 use crate::settings::{Environment, RealTenant, Settings};
 use crate::terminal::words::plural;
-use crate::terminal::{CARE, STRONG, findings, paint, say, tell};
+use crate::terminal::{CARE, STRONG, findings, paint, print_err, print_out};
 
 /// Serves until it is interrupted.
 pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
     let (listener, address) = listen(args.listen)?;
     let settings = Settings::read(&Environment)?;
-    settings.remarks.iter().for_each(|remark| tell(&findings::finding(remark)));
+    settings.remarks.iter().for_each(|remark| print_err(&findings::finding(remark)));
     let now = SystemClock.now();
-    // What would stop every plan is said now, not at the first.
-    documents::context(&settings, args.tenant_jurisdiction.as_deref(), Need::Tenant, now)?;
-    let scenario = scenario::of(&settings, args.scenario.as_deref())?;
+    // Report now what would stop every plan, rather than at the first one.
+    documents::check_context(&settings, args.tenant_jurisdiction.as_deref(), TenantRegion::Required, now)?;
+    let scenario = scenario::for_settings(&settings, args.scenario.as_deref())?;
     let page = Page::read(&args.www)?;
-    let policies = args.policies.iter().map(|path| policy(path)).collect::<Result<_, _>>()?;
+    let policies = args.policies.iter().map(|path| read_policy(path)).collect::<Result<_, _>>()?;
     let folder = args.ledger.ledger.clone();
-    let waiting = unfinished(&folder)?;
+    let waiting = count_unfinished(&folder)?;
     let name = settings.tenant.as_ref().map(RealTenant::name);
     let setup = Setup {
         settings,
@@ -47,15 +47,15 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
     let (close, closing) = watch::channel(false);
     let server = Arc::new(Server::new(setup, page, Token::new()?, address, closing.clone()));
     match name {
-        Some(tenant) => tell(&paint(STRONG, &format!("tenant {tenant}: what is started here deletes there"))),
-        None => tell(&paint(CARE, "SIMULATED tenant: nothing real is deleted")),
+        Some(tenant) => print_err(&paint(STRONG, &format!("tenant {tenant}: what is started here deletes there"))),
+        None => print_err(&paint(CARE, "SIMULATED tenant: nothing real is deleted")),
     }
-    tell(&format!("ledger {}", folder.display()));
+    print_err(&format!("ledger {}", folder.display()));
     if waiting > 0 {
-        tell(&format!("{} not finished: the page offers to go on with each", plural(waiting, "run")));
+        print_err(&format!("{} not finished: the page offers to go on with each", plural(waiting, "run")));
     }
-    tell("open this address; it works until the server ends, and whoever has it can start deletions:");
-    say(&server.url());
+    print_err("open this address; it works until the server ends, and whoever has it can start deletions:");
+    print_out(&server.url());
     on_this_thread(async {
         let serving = async {
             accept(listener, Arc::clone(&server), closing).await?;
@@ -67,32 +67,32 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
             let under_way = u64::try_from(server.carriers().count()).unwrap_or(u64::MAX);
             if under_way > 0 {
                 let runs = plural(under_way, "run");
-                tell(&format!("stopping {runs} after the step in hand; once more to stop at once"));
+                print_err(&format!("stopping {runs} after the step in hand; once more to stop at once"));
             }
-            // At once, whatever the connections do.
+            // Stop the runs at once, whatever the connections do.
             server.carriers().ask_to_stop();
             close.send_replace(true);
         };
-        interrupt::or_interrupted(serving, asked).await
+        interrupt::with_interrupts(serving, asked).await
     })?;
-    let left = unfinished(&folder)?;
+    let left = count_unfinished(&folder)?;
     if left > 0 {
-        tell(&format!("{} not finished: start the server again, or `genesys-purge retry`", plural(left, "run")));
+        print_err(&format!("{} not finished: start the server again, or `genesys-purge retry`", plural(left, "run")));
         return Ok(Exit::Temporary);
     }
     Ok(Exit::Fine)
 }
 
-/// Runs of the ledger that have open chunks.
-fn unfinished(folder: &Path) -> Result<u64, Failure> {
-    let ledger = SqliteLedger::open(folder).map_err(stored::unopened(folder))?;
+/// The number of runs in the ledger that have open chunks.
+fn count_unfinished(folder: &Path) -> Result<u64, Failure> {
+    let ledger = SqliteLedger::open(folder).map_err(stored::open_failure(folder))?;
     on_this_thread(async {
-        let runs = ledger.runs().await.map_err(stored::failed)?;
+        let runs = ledger.runs().await.map_err(stored::ledger_failure)?;
         Ok(u64::try_from(runs.iter().filter(|row| row.open > 0).count()).unwrap_or(u64::MAX))
     })
 }
 
-fn policy(path: &Path) -> Result<AllowedPolicy, Failure> {
+fn read_policy(path: &Path) -> Result<AllowedPolicy, Failure> {
     let file = PolicyFile::new(path)?;
     let text = read_text(path)?;
     let (policy, mut found) = Policy::parse(&text);

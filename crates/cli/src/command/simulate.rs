@@ -1,4 +1,4 @@
-//! `simulate`: a rehearsal in virtual time, by the very loop that carries out real runs.
+//! `simulate`: rehearses in virtual time, with the same loop that carries out real runs.
 
 use purge_core::finding::Severity;
 use purge_core::oauth::LoginStyle;
@@ -19,7 +19,7 @@ use crate::args::SimulateArgs;
 use crate::carry::answers::Answers;
 use crate::carry::messages::Messages;
 use crate::carry::{place, stored};
-use crate::documents::{self, Need};
+use crate::documents::{self, TenantRegion};
 use crate::events;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -27,21 +27,21 @@ use crate::settings::{Environment, Settings};
 use crate::simulated::direct::Direct;
 use crate::simulated::world::World;
 use crate::terminal::progress::Progress;
-use crate::terminal::result::{self, Beside};
-use crate::terminal::{self, CARE, findings, paint, say, tell};
+use crate::terminal::result::{self, ReportExtras};
+use crate::terminal::{self, CARE, findings, paint, print_err, print_out};
 
-/// Plans, rehearses, reports. Credentials are not even looked at.
+/// Plans, rehearses and reports. Credentials are not used.
 pub(crate) fn run(args: &SimulateArgs) -> Result<Exit, Failure> {
     let settings = Settings { tenant: None, webhook: None, ..Settings::read(&Environment)? };
     let now = SystemClock.now();
-    let context = documents::context(&settings, None, Need::Nothing, now)?;
+    let context = documents::check_context(&settings, None, TenantRegion::Optional, now)?;
     let scenario = scenario::read(args.scenario.as_deref())?;
     let prepared = documents::prepare(&args.request, args.documents.policy.as_deref(), &context)?;
     if args.json {
-        say(&events::plan(&document(&prepared.checked)));
+        print_out(&events::plan(&document(&prepared.checked)));
     } else {
         for finding in prepared.checked.findings.iter().filter(|f| f.severity != Severity::Note) {
-            tell(&findings::finding(&prepared.names.locate(finding)));
+            print_err(&findings::finding(&prepared.names.locate(finding)));
         }
     }
     let Some(plan) = &prepared.checked.plan else {
@@ -52,14 +52,14 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<Exit, Failure> {
     let file = PlanFile::new(plan, prepared.planned_at);
     let (report, answers) = rehearse(plan, &file, scenario, now, args.json)?;
     if args.json {
-        say(&report.line());
+        print_out(&report.line());
     } else {
-        terminal::plan::plan(plan, &report.tenant).iter().for_each(|line| say(line));
-        say("");
-        say(&paint(CARE, "SIMULATED in virtual time: nothing real was deleted, nothing was written"));
-        let beside =
-            Beside { messages: &Messages::default(), answers: &answers, deliver: "", elsewhere: "with `--json`" };
-        result::report(&report, beside).iter().for_each(|line| say(line));
+        terminal::plan::plan(plan, &report.tenant).iter().for_each(|line| print_out(line));
+        print_out("");
+        print_out(&paint(CARE, "SIMULATED in virtual time: nothing real was deleted, nothing was written"));
+        let extras =
+            ReportExtras { messages: &Messages::default(), answers: &answers, deliver: "", full_list: "with `--json`" };
+        result::report(&report, extras).iter().for_each(|line| print_out(line));
     }
     Ok(Exit::Report(exit_code(&report)))
 }
@@ -115,8 +115,8 @@ fn rehearse(
     };
     let records = virtual_time::run(&clock, rehearsal)
         .map_err(|why| Failure::machine("go on with the simulation", why))?
-        .map_err(stored::failed)?;
+        .map_err(stored::ledger_failure)?;
     let ordered = Ordered::of(&new.order, plan);
     let records = || records.iter().map(|row| &row.record);
-    Ok((Report::of(ordered, records()), Answers::of(records())))
+    Ok((Report::of(ordered, records()), Answers::from_records(records())))
 }

@@ -1,4 +1,4 @@
-//! `status`: what a ledger holds.
+//! `status`: shows what a ledger holds.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,49 +21,50 @@ use crate::ledger::{SqliteLedger, Unreadable};
 use crate::runtime::on_this_thread;
 use crate::terminal::table::{Align, Cell, Table};
 use crate::terminal::words::{count, grouped, window};
-use crate::terminal::{BAD, CARE, DIM, GOOD, progress, result, say};
+use crate::terminal::{BAD, CARE, DIM, GOOD, print_out, progress, result};
 
-/// Lists the runs, or one run's chunks with what all attempts at them have come to.
+/// Lists the runs, or the chunks of one run with the results of all attempts together.
 pub(crate) fn run(args: &StatusArgs) -> Result<Exit, Failure> {
     let folder = &args.ledger.ledger;
-    let Some(ledger) = SqliteLedger::look_at(folder).map_err(stored::unopened(folder))? else {
-        // Where nothing has been run yet there is none; a folder that somebody names has to be one.
+    let Some(ledger) = SqliteLedger::open_for_reading(folder).map_err(stored::open_failure(folder))? else {
+        // The default folder does not exist before the first run. A folder that was named, or that should have the named run, must
+        // exist.
         if args.run.is_some() || folder != Path::new(DEFAULT_LEDGER) {
             return Err(no_ledger(folder));
         }
         if !args.json {
-            say(&format!("there is no ledger in `{}`", folder.display()));
+            print_out(&format!("there is no ledger in `{}`", folder.display()));
         }
         return Ok(Exit::Fine);
     };
     on_this_thread(async {
         match &args.run {
             None => {
-                let (runs, unreadable) = ledger.listed().map_err(stored::failed)?;
+                let (runs, unreadable) = ledger.list_runs().map_err(stored::ledger_failure)?;
                 for row in runs.iter().filter(|_| args.json) {
-                    say(&run_line(&ledger, row)?);
+                    print_out(&run_line(&ledger, row)?);
                 }
                 if !args.json {
-                    list(args, &ledger, &runs)?;
+                    show_runs(args, &ledger, &runs)?;
                 }
                 if !unreadable.is_empty() {
-                    return Err(left_out(&unreadable));
+                    return Err(unreadable_failure(&unreadable));
                 }
             }
             Some(name) => {
-                let row = stored::find(&ledger, name).await?;
+                let row = stored::find_run(&ledger, name).await?;
                 let chunks = stored::chunks(&ledger, &row.order.run_id).await?;
                 let views: Result<Vec<_>, _> =
-                    chunks.iter().map(|run| stored::view(&ledger, &row.order, run)).collect();
-                one(args, &ledger, &row, &views?)?;
+                    chunks.iter().map(|run| stored::chunk_view(&ledger, &row.order, run)).collect();
+                show_run(args, &ledger, &row, &views?)?;
             }
         }
         Ok(Exit::Fine)
     })
 }
 
-/// Said after the others.
-fn left_out(unreadable: &[Unreadable]) -> Failure {
+/// The failure for runs that cannot be read, reported after the others are listed.
+fn unreadable_failure(unreadable: &[Unreadable]) -> Failure {
     let help = "keep the folder as it is; a newer version may read it, or restore the ledger from a copy";
     let finding = |run: &Unreadable| Finding::new(Severity::Error, "ledger.unreadable", "", run.to_string(), help);
     Failure { exit: Exit::Internal, findings: unreadable.iter().map(finding).collect() }
@@ -82,15 +83,15 @@ fn run_line(ledger: &SqliteLedger, row: &RunRow) -> Result<String, Failure> {
 }
 
 fn outcomes(ledger: &SqliteLedger, row: &RunRow) -> Result<BTreeMap<Outcome, u64>, Failure> {
-    ledger.outcomes(&row.order.run_id).map_err(stored::failed)
+    ledger.outcomes(&row.order.run_id).map_err(stored::ledger_failure)
 }
 
-/// Messages that the governance system has not got.
+/// The number of messages that the governance system does not have.
 fn undelivered(ledger: &SqliteLedger, row: &RunRow) -> Result<u64, Failure> {
-    ledger.undelivered(&row.order.run_id).map_err(stored::failed)
+    ledger.undelivered(&row.order.run_id).map_err(stored::ledger_failure)
 }
 
-fn list(args: &StatusArgs, ledger: &SqliteLedger, runs: &[RunRow]) -> Result<(), Failure> {
+fn show_runs(args: &StatusArgs, ledger: &SqliteLedger, runs: &[RunRow]) -> Result<(), Failure> {
     let mut table = Table::new(&[
         ("run", Align::Left),
         ("state", Align::Left),
@@ -106,47 +107,47 @@ fn list(args: &StatusArgs, ledger: &SqliteLedger, runs: &[RunRow]) -> Result<(),
         let style = if order.simulated { CARE } else { Style::new() };
         table.push(vec![
             order.run_id.clone().into(),
-            state(args, row)?,
+            state_cell(args, row)?,
             order.chunks.to_string().into(),
-            ended(&outcomes(ledger, row)?),
-            untold(undelivered(ledger, row)?),
+            ended_cell(&outcomes(ledger, row)?),
+            undelivered_cell(undelivered(ledger, row)?),
             row.updated_at.to_string().into(),
             Cell::styled(style, order.tenant.clone()),
             order.request.name.clone().into(),
         ]);
     }
-    table.lines().iter().for_each(|line| say(line));
+    table.lines().iter().for_each(|line| print_out(line));
     Ok(())
 }
 
 /// `12 verified, 1 failed`, in the colour of the worst.
-fn ended(outcomes: &BTreeMap<Outcome, u64>) -> Cell {
+fn ended_cell(outcomes: &BTreeMap<Outcome, u64>) -> Cell {
     let said: Vec<String> = outcomes.iter().map(|(outcome, n)| format!("{n} {}", outcome.as_str())).collect();
     let all_well = outcomes.keys().all(|outcome| *outcome == Outcome::Verified);
     Cell::styled(if all_well { GOOD } else { BAD }, said.join(", "))
 }
 
-/// `2 not delivered`, if it is any.
-fn untold(messages: u64) -> Cell {
+/// `2 not delivered`, or nothing.
+fn undelivered_cell(messages: u64) -> Cell {
     let said = if messages == 0 { String::new() } else { format!("{} not delivered", grouped(messages)) };
     Cell::styled(CARE, said)
 }
 
-fn state(args: &StatusArgs, row: &RunRow) -> Result<Cell, Failure> {
+fn state_cell(args: &StatusArgs, row: &RunRow) -> Result<Cell, Failure> {
     let standing = Standing::of(row, RunLock::is_taken(&args.ledger.ledger, &row.order.run_id)?);
     let style = if standing == Standing::Ended { Style::new() } else { CARE };
     Ok(Cell::styled(style, standing.word()))
 }
 
-fn one(args: &StatusArgs, ledger: &SqliteLedger, row: &RunRow, chunks: &[ChunkView]) -> Result<(), Failure> {
+fn show_run(args: &StatusArgs, ledger: &SqliteLedger, row: &RunRow, chunks: &[ChunkView]) -> Result<(), Failure> {
     let order = &row.order;
     if args.json {
-        say(&run_line(ledger, row)?);
-        chunks.iter().for_each(|view| say(&events::chunk(view, order.simulated)));
+        print_out(&run_line(ledger, row)?);
+        chunks.iter().for_each(|view| print_out(&events::chunk(view, order.simulated)));
         return Ok(());
     }
-    list(args, ledger, std::slice::from_ref(row))?;
-    say("");
+    show_runs(args, ledger, std::slice::from_ref(row))?;
+    print_out("");
     let mut table = Table::new(&[
         ("chunk", Align::Right),
         ("window, end not included", Align::Left),
@@ -172,10 +173,10 @@ fn one(args: &StatusArgs, ledger: &SqliteLedger, row: &RunRow, chunks: &[ChunkVi
             view.request_id.clone().unwrap_or_default().into(),
         ]);
     }
-    table.lines().iter().for_each(|line| say(line));
-    let evidence = place::evidence(ledger, &args.ledger.ledger, &order.run_id)?;
+    table.lines().iter().for_each(|line| print_out(line));
+    let evidence = place::evidence_folder(ledger, &args.ledger.ledger, &order.run_id)?;
     if evidence.exists() {
-        say(&result::labelled("evidence", &evidence.display().to_string()));
+        print_out(&result::labelled("evidence", &evidence.display().to_string()));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `tenant`: the simulated tenant as a server of its own.
+//! `tenant`: runs the simulated tenant as a server of its own.
 
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
@@ -12,17 +12,17 @@ use crate::failure::Failure;
 use crate::runtime::on_this_thread;
 use crate::simulated::world::World;
 use crate::simulated::{faults, server};
-use crate::terminal::say;
+use crate::terminal::print_out;
 
 /// Serves until it is interrupted.
 pub(crate) fn run(args: &TenantArgs) -> Result<Exit, Failure> {
-    let scenario = changed(scenario::read(args.scenario.as_deref())?, args)?;
+    let scenario = apply_flags(scenario::read(args.scenario.as_deref())?, args)?;
     let failed = |why| Failure::machine(&format!("listen on {}", args.listen), why);
     let listener = TcpListener::bind(args.listen).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let world = Arc::new(Mutex::new(World::new(Tenant::new(scenario), None, None)));
-    say(&format!("simulated tenant at http://{address}"));
+    print_out(&format!("simulated tenant at http://{address}"));
     on_this_thread(async {
         tokio::select! {
             ended = server::serve(listener, world) => ended.map(|never| match never {}).map_err(failed),
@@ -32,8 +32,8 @@ pub(crate) fn run(args: &TenantArgs) -> Result<Exit, Failure> {
     Ok(Exit::Fine)
 }
 
-/// The scenario with what the flags say instead.
-fn changed(mut scenario: Scenario, args: &TenantArgs) -> Result<Scenario, Failure> {
+/// The scenario, changed by the flags.
+fn apply_flags(mut scenario: Scenario, args: &TenantArgs) -> Result<Scenario, Failure> {
     if let Some(seed) = args.seed {
         scenario.seed = seed;
     }

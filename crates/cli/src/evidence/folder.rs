@@ -1,5 +1,5 @@
-//! Writing the folder: whole, beside its place, then put there. What was there before is put aside first and goes last, so that a
-//! process that is killed in between leaves one of the two ([`standing`]).
+//! Writes the evidence folder as a whole: beside its place first, then renamed. The previous folder is put aside before that and
+//! removed last, so that a process that is killed in between leaves one of the two ([`current_folder`]).
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -15,13 +15,14 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::private;
 
-/// What the ledger keeps in its folder: locks, the tenants of rehearsals, and the evidence of runs, each in a folder of its own.
-const INNER: [&str; 3] = ["locks", "simulated", "evidence"];
+/// The ledger's own folders inside its folder: locks, the tenants of rehearsals, and evidence, which has one folder for each run.
+const LEDGER_FOLDERS: [&str; 3] = ["locks", "simulated", "evidence"];
 
-const OTHER: &str = "give `--evidence` a folder of its own; it is remembered in place of any that was named before";
+const HELP_OTHER_FOLDER: &str =
+    "give `--evidence` a folder of its own; it is remembered in place of any that was named before";
 
-/// The evidence of a run; the digest of its manifest is that by which the whole can be recognised.
-pub(crate) fn of(stored: &Stored, report: &Report) -> Result<Evidence, Failure> {
+/// The evidence of a run. The digest of its manifest identifies the whole.
+pub(crate) fn assemble(stored: &Stored, report: &Report) -> Result<Evidence, Failure> {
     let evidence = Evidence::of(&Material {
         order: &stored.row.order,
         plan_file: &stored.row.plan_file,
@@ -33,19 +34,19 @@ pub(crate) fn of(stored: &Stored, report: &Report) -> Result<Evidence, Failure> 
     evidence.map_err(|why| Failure::machine("put the evidence together", why))
 }
 
-/// Writes the evidence of that run.
+/// Writes the evidence of that run to the folder.
 pub(crate) fn write(folder: &Path, run_id: &str, evidence: &Evidence) -> Result<(), Failure> {
     let failed = |why: io::Error| Failure::machine(&format!("write the evidence to `{}`", folder.display()), why);
-    // By now something may have been deleted, so that it is no bad input any more.
+    // Something may have been deleted by now, so this is no longer bad input.
     refuse_foreign(folder, run_id).map_err(|failure| Failure { exit: Exit::Internal, ..failure })?;
     let new = sibling(folder, "new");
     let old = sibling(folder, "old");
     remove(&new).map_err(failed)?;
-    private::make(&new).map_err(failed)?;
-    fill(&new, evidence).map_err(failed)?;
-    let before = standing(folder);
+    private::create_dir_all(&new).map_err(failed)?;
+    write_files(&new, evidence).map_err(failed)?;
+    let before = current_folder(folder);
     if before.exists() {
-        // Whoever was let in stays in.
+        // Keep the permissions of the previous folder.
         let permissions = fs::metadata(&before).map_err(failed)?.permissions();
         fs::set_permissions(&new, permissions).map_err(failed)?;
         if before != old {
@@ -57,14 +58,15 @@ pub(crate) fn write(folder: &Path, run_id: &str, evidence: &Evidence) -> Result<
     remove(&old).map_err(failed)
 }
 
-/// Where the evidence is: in the folder; or beside it, where a process put it aside to replace it and was killed.
-pub(super) fn standing(folder: &Path) -> PathBuf {
+/// The folder that has the evidence: `folder`, or the one beside it into which a process put the previous evidence before it was
+/// killed.
+pub(super) fn current_folder(folder: &Path) -> PathBuf {
     let old = sibling(folder, "old");
     let put_aside = !folder.join(MANIFEST).exists() && old.join(MANIFEST).exists();
     if put_aside { old } else { folder.to_owned() }
 }
 
-/// Removes the folder, if there is one.
+/// Removes the folder if it exists.
 fn remove(folder: &Path) -> io::Result<()> {
     match fs::remove_dir_all(folder) {
         Err(why) if why.kind() != io::ErrorKind::NotFound => Err(why),
@@ -72,17 +74,17 @@ fn remove(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// The manifest of a folder, if there is one that can be read.
+/// The manifest in a folder, if it is there and can be read.
 pub(super) fn manifest(folder: &Path) -> Option<Manifest> {
     let bytes = read(&folder.join(MANIFEST)).ok()?;
     let value = parse(str::from_utf8(&bytes).ok()?, usize::MAX).ok()?;
     Manifest::from_json(&value).ok()
 }
 
-/// The folder that a link at that place leads to; the place itself, if it is no link or leads nowhere. What is put there must not
-/// replace the link.
-pub(crate) fn followed(folder: &Path) -> PathBuf {
-    // Without a slash at its end, which would ask what it leads to.
+/// The folder that a link at that path leads to, or the path itself if it is no link or leads nowhere. Evidence written there must
+/// not replace the link.
+pub(crate) fn follow_link(folder: &Path) -> PathBuf {
+    // Drop a trailing slash, which would look through the link.
     let folder: PathBuf = folder.components().collect();
     if folder.is_symlink() { fs::canonicalize(&folder).unwrap_or(folder) } else { folder }
 }
@@ -92,24 +94,24 @@ pub(crate) fn refuse_inner(folder: &Path, ledger: &Path) -> Result<(), Failure> 
     let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else { return Ok(()) };
     let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
     let same = fs::canonicalize(parent).is_ok_and(|parent| fs::canonicalize(ledger).is_ok_and(|it| it == parent));
-    if !same || INNER.iter().all(|inner| name != *inner) {
+    if !same || LEDGER_FOLDERS.iter().all(|inner| name != *inner) {
         return Ok(());
     }
-    Err(refused(folder, format!("`{}` is a folder of the ledger", folder.display()), OTHER))
+    Err(refused(folder, format!("`{}` is a folder of the ledger", folder.display()), HELP_OTHER_FOLDER))
 }
 
-/// Whether evidence of that run can be put there, found out before there is any. A folder with anything else in it, or with what
-/// another run did, is somebody's, and is not replaced.
+/// Checks, before there is any evidence, that the evidence of that run can be put there. A folder that has anything else in it, or
+/// the evidence of another run, belongs to somebody and is not replaced.
 pub(crate) fn refuse_foreign(folder: &Path, run_id: &str) -> Result<(), Failure> {
-    let refused = |message: String| refused(folder, message, OTHER);
+    let refused = |message: String| refused(folder, message, HELP_OTHER_FOLDER);
     let (Some(parent), Some(_)) = (folder.parent(), folder.file_name()) else {
         return Err(refused(format!("`{}` cannot be replaced as a whole", folder.display())));
     };
     if folder.is_symlink() {
         return Err(refused(format!("`{}` is a link that leads nowhere", folder.display())));
     }
-    private::make(parent).map_err(|why| refused(format!("cannot make `{}`: {why}", parent.display())))?;
-    try_out(folder, run_id)?;
+    private::create_dir_all(parent).map_err(|why| refused(format!("cannot make `{}`: {why}", parent.display())))?;
+    try_replacing(folder, run_id)?;
     let entries = match fs::read_dir(folder) {
         Ok(entries) => Some(entries),
         Err(why) if why.kind() == io::ErrorKind::NotFound => None,
@@ -121,23 +123,23 @@ pub(crate) fn refuse_foreign(folder: &Path, run_id: &str) -> Result<(), Failure>
             return Err(refused(format!("`{}` holds `{name}`, which is not evidence", folder.display())));
         }
     }
-    let standing = standing(folder);
-    match manifest(&standing) {
+    let current_folder = current_folder(folder);
+    match manifest(&current_folder) {
         Some(other) if other.run_id != run_id => {
-            Err(refused(format!("`{}` holds the evidence of run `{}`", standing.display(), other.run_id)))
+            Err(refused(format!("`{}` holds the evidence of run `{}`", current_folder.display(), other.run_id)))
         }
         Some(_) | None => Ok(()),
     }
 }
 
-/// Does what writing will do, as far as it harms nothing: makes a folder beside the place, and puts it there if the place is an
-/// empty folder. Where something is mounted that does not go, and neither does it with one that is not empty.
-fn try_out(folder: &Path, run_id: &str) -> Result<(), Failure> {
+/// Tries what writing will do, as far as it does no harm: makes a folder beside the place, and renames it to the place if that is
+/// an empty folder. That fails where something is mounted, and on a folder that is not empty, which is fine.
+fn try_replacing(folder: &Path, run_id: &str) -> Result<(), Failure> {
     let is_there = folder.is_dir();
     let refused = |message: String| {
-        // Whoever may not replace a folder can still make one in it.
+        // A user who may not replace a folder can still make one inside it.
         let within = format!("give `--evidence {}`, a folder of its own", folder.join(run_id).display());
-        refused(folder, message, if is_there { &within } else { OTHER })
+        refused(folder, message, if is_there { &within } else { HELP_OTHER_FOLDER })
     };
     let beside = |why: io::Error| {
         let parent = folder.parent().unwrap_or(folder);
@@ -165,10 +167,10 @@ fn refused(folder: &Path, message: String, help: &str) -> Failure {
     Failure::new(Exit::BadInput, "evidence.folder", folder.display().to_string(), message, help)
 }
 
-/// Whether evidence is there already when a run begins: then the ledger that knew about it is lost, or it is of another run. It
-/// is the only proof of what was done, and is not replaced.
+/// Refuses a new run if there is evidence already. Then the ledger that knew about it is lost, or it is evidence of another run. It
+/// is the only proof of what was done and is not replaced.
 pub(crate) fn refuse_earlier(folder: &Path) -> Result<(), Failure> {
-    let folder = standing(folder);
+    let folder = current_folder(folder);
     if !folder.join(MANIFEST).exists() {
         return Ok(());
     }
@@ -178,20 +180,20 @@ pub(crate) fn refuse_earlier(folder: &Path) -> Result<(), Failure> {
     Err(Failure::new(Exit::BadInput, "evidence.earlier", folder.display().to_string(), message, help))
 }
 
-/// `DIR/run` becomes `DIR/.run.new`.
+/// Turns `DIR/run` into `DIR/.run.new`.
 fn sibling(folder: &Path, suffix: &str) -> PathBuf {
     let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     folder.with_file_name(format!(".{name}.{suffix}"))
 }
 
-fn fill(folder: &Path, evidence: &Evidence) -> io::Result<()> {
+fn write_files(folder: &Path, evidence: &Evidence) -> io::Result<()> {
     for (name, content) in &evidence.files {
-        put(&folder.join(name), content.as_bytes())?;
+        write_file(&folder.join(name), content.as_bytes())?;
     }
-    put(&folder.join(MANIFEST), evidence.manifest.as_bytes())
+    write_file(&folder.join(MANIFEST), evidence.manifest.as_bytes())
 }
 
-fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create(path)?;
     file.write_all(bytes)?;
     file.sync_all()

@@ -1,8 +1,8 @@
-//! The evidence folder: everything that shows what a run did, checkable by anybody, without this machine and without a network.
+//! The evidence folder: everything that shows what a run did. Anybody can check it, without this machine and without a network.
 
 mod ahead;
 mod folder;
 pub(crate) mod verify;
 
 pub(crate) use ahead::refuse_ahead;
-pub(crate) use folder::{followed, of, refuse_earlier, refuse_foreign, refuse_inner, write};
+pub(crate) use folder::{assemble, follow_link, refuse_earlier, refuse_foreign, refuse_inner, write};

@@ -1,4 +1,4 @@
-//! Checking an evidence folder: reading it. What has to hold, core knows.
+//! Reads an evidence folder to check it. Core knows what has to hold.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -6,25 +6,25 @@ use std::path::Path;
 
 use purge_core::evidence::{AUDIT, Examination, FILES, Files, MANIFEST, Verdict};
 
-use super::folder::standing;
+use super::folder::current_folder;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// Bytes of the log that are read at once.
+/// Bytes of the log that are read at a time.
 const PIECE: u64 = 1024 * 1024;
 
-/// Checks the folder, and its manifest against the digest that somebody kept. Without a manifest nothing can be checked.
+/// Checks the folder, and its manifest against the digest `kept` if there is one. Without a manifest nothing can be checked.
 pub(crate) fn verify(folder: &Path, kept: Option<&str>) -> Result<Verdict, Failure> {
     let manifest = read(&folder.join(MANIFEST)).map_err(|why| unreadable(folder, &why.to_string()))?;
-    let beside = beside(folder).map_err(|why| Failure::machine("list the evidence folder", why))?;
-    let begun = Examination::new(&manifest, kept, beside);
+    let files = read_files(folder).map_err(|why| Failure::machine("list the evidence folder", why))?;
+    let begun = Examination::new(&manifest, kept, files);
     let mut examination = begun.map_err(|why| unreadable(folder, &why))?;
     let log = feed(&mut examination, &folder.join(AUDIT)).map_err(|why| cannot_be_read(&why));
     Ok(examination.finish(log))
 }
 
-/// Everything that lies beside the manifest.
-fn beside(folder: &Path) -> io::Result<Files> {
+/// Everything that lies beside the manifest. The log is listed without its content.
+fn read_files(folder: &Path) -> io::Result<Files> {
     let mut files = Files::default();
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
@@ -44,7 +44,7 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// Opens a file. Whoever opens a pipe waits for somebody to write.
+/// Opens a regular file. Opening a pipe would wait for a writer.
 fn open(path: &Path) -> io::Result<File> {
     if fs::metadata(path)?.is_file() { File::open(path) } else { Err(io::Error::other("it is not a file")) }
 }
@@ -65,20 +65,20 @@ fn cannot_be_read(why: &io::Error) -> String {
     if why.kind() == io::ErrorKind::NotFound { "is missing".to_owned() } else { format!("cannot be read: {why}") }
 }
 
-/// A manifest that is not there, or is none.
+/// The manifest is missing, or is not one.
 fn unreadable(folder: &Path, why: &str) -> Failure {
     let path = folder.join(MANIFEST);
     let is_evidence = path.exists() || FILES.iter().any(|name| folder.join(name).exists());
     if !is_evidence {
         let message = format!("`{}` is not an evidence folder: {why}", folder.display());
-        let standing = standing(folder);
-        let help = if standing == folder {
+        let current_folder = current_folder(folder);
+        let help = if current_folder == folder {
             "name the folder that `run` printed".to_owned()
         } else {
             format!(
                 "`{}` has what was there, put aside by a process that was killed before it had put newer evidence there: name that, or \
                  give the same `run` again, which writes the evidence anew",
-                standing.display()
+                current_folder.display()
             )
         };
         return Failure::new(Exit::BadInput, "evidence.none", path.display().to_string(), message, help);

@@ -1,12 +1,13 @@
-//! What the ledger's folder is on. SQLite's write-ahead log is memory that the processes of one machine share, and a lock may be known
-//! to one machine alone: over a network two machines would carry out the same run, and damage the file (<https://sqlite.org/wal.html>).
+//! The file system that the ledger's folder is on. SQLite's write-ahead log is memory shared by the processes of one machine, and a
+//! lock may be known to one machine only: over a network, two machines would carry out the same run and damage the file
+//! (<https://sqlite.org/wal.html>).
 
 use std::path::Path;
 
-/// The network file system that the folder is on, if it is on one.
+/// The network file system that the folder is on, if any.
 #[cfg(target_os = "linux")]
 pub(super) fn network(folder: &Path) -> Option<&'static str> {
-    // Where the machine does not say, it is taken to be its own disk. The numbers have 32 bits, whatever the width of the word.
+    // If the system does not say, assume a local disk. The numbers have 32 bits, whatever the width of the word.
     let about = rustix::fs::statfs(folder).ok()?;
     network_of(about.f_type as u32)
 }
@@ -17,7 +18,8 @@ pub(super) fn network(_folder: &Path) -> Option<&'static str> {
     None
 }
 
-/// By the number that `statfs(2)` and `linux/magic.h` give. What may be of this machine as well as of another, such as 9P and FUSE, is none.
+/// The network file system with that number of `statfs(2)` and `linux/magic.h`. Those that may be local as well, such as 9P and
+/// FUSE, do not count.
 #[cfg(target_os = "linux")]
 fn network_of(number: u32) -> Option<&'static str> {
     match number {

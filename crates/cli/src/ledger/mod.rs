@@ -1,7 +1,7 @@
 //! The ledger in one SQLite file.
 //!
-//! Write-ahead log and `synchronous = full`: what a call has written survives the loss of power. One connection a process; other
-//! processes wait for their turn.
+//! With a write-ahead log and `synchronous = full`, what a call has written survives a loss of power. Each process has one
+//! connection; other processes wait for their turn.
 
 mod disk;
 mod look;
@@ -23,9 +23,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::{private, turn};
 
-/// The ledger's file in its folder.
-const FILE: &str = "ledger.sqlite3";
-/// What brings the schema from each version to the next. Those that are there stay as they are: there are files of every version.
+/// The name of the ledger's file in its folder.
+const FILE_NAME: &str = "ledger.sqlite3";
+/// Brings the schema from each version to the next. Existing migrations never change, because there are files of every version.
 const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/1-ledger.sql"),
     include_str!("migrations/2-changes.sql"),
@@ -33,23 +33,23 @@ const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/4-evidence.sql"),
     include_str!("migrations/5-policies.sql"),
 ];
-/// Longer than the longest write, which is the creation of a run with very many chunks.
+/// How long a statement waits for other processes. Longer than the longest write, which creates a run with very many chunks.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long to wait while another process opens the ledger. It brings it to another format at most, or writes down what a process left
-/// that was killed.
-const OPENING: Duration = Duration::from_secs(30);
+/// How long to wait while another process opens the ledger. That process does no more than migrate the file, or recover what a
+/// killed process left.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why a ledger cannot be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum OpenError {
-    /// Its folder cannot be used: it is no folder, or may not be written.
+    /// The folder cannot be used: it is no folder, or may not be written.
     Folder(String),
-    /// Its folder is on that network file system, which machines share.
+    /// The folder is on this network file system, which several machines share.
     Network(&'static str),
-    /// A newer program has written it, in a format of that version.
+    /// A newer program wrote the ledger, in a format of this version.
     Newer(i64),
-    /// The folder can be used; what is in it cannot.
+    /// The folder can be used, but not the ledger in it.
     Ledger(LedgerError),
 }
 
@@ -59,38 +59,38 @@ impl From<rusqlite::Error> for OpenError {
             Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
                 Self::Folder(error.to_string())
             }
-            _ => Self::Ledger(told(error)),
+            _ => Self::Ledger(ledger_error(error)),
         }
     }
 }
 
-/// A ledger that is open.
+/// An open ledger.
 #[derive(Debug)]
 pub(crate) struct SqliteLedger {
     connection: RefCell<Connection>,
 }
 
 impl SqliteLedger {
-    /// Opens the ledger in that folder; makes both when they are missing.
+    /// Opens the ledger in that folder. Creates both if they are missing.
     pub(crate) fn open(folder: &Path) -> Result<Self, OpenError> {
-        Self::open_within(folder, OPENING)
+        Self::open_within(folder, OPEN_TIMEOUT)
     }
 
     fn open_within(folder: &Path, limit: Duration) -> Result<Self, OpenError> {
         let refused = |doing: &str, why: io::Error| OpenError::Folder(format!("cannot {doing} it: {why}"));
-        private::make(folder).map_err(|why| refused("make", why))?;
+        private::create_dir_all(folder).map_err(|why| refused("make", why))?;
         if let Some(network) = disk::network(folder) {
             return Err(OpenError::Network(network));
         }
-        // SQLite does not wait its turn while another process makes the file or turns its write-ahead log on.
+        // SQLite does not wait for its turn while another process creates the file or turns on its write-ahead log.
         let lock = folder.join("ledger.lock");
         let opening = File::create(&lock).map_err(|why| refused("lock", why))?;
-        turn::take(&opening, limit).map_err(|why| {
+        turn::lock(&opening, limit).map_err(|why| {
             let late = why.kind() == io::ErrorKind::TimedOut;
             let message = || format!("cannot lock `{}`: {why}", lock.display());
             if late { OpenError::Ledger(LedgerError::Unavailable(message())) } else { refused("lock", why) }
         })?;
-        let mut connection = Connection::open(folder.join(FILE))?;
+        let mut connection = Connection::open(folder.join(FILE_NAME))?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
@@ -104,8 +104,8 @@ impl SqliteLedger {
         if is_there(folder)? { Self::open(folder).map(Some) } else { Ok(None) }
     }
 
-    /// Opens the ledger in that folder if there is one, to be looked at: also one that may only be read.
-    pub(crate) fn look_at(folder: &Path) -> Result<Option<Self>, OpenError> {
+    /// Opens the ledger in that folder for reading, if there is one, even if it cannot be written.
+    pub(crate) fn open_for_reading(folder: &Path) -> Result<Option<Self>, OpenError> {
         match Self::open_existing(folder) {
             Err(OpenError::Folder(_)) if is_there(folder)? => Self::read_only(folder).map(Some),
             opened => opened,
@@ -113,15 +113,15 @@ impl SqliteLedger {
     }
 
     fn read_only(folder: &Path) -> Result<Self, OpenError> {
-        let path = folder.join(FILE);
+        let path = folder.join(FILE_NAME);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
         let version = |connection: &Connection| -> rusqlite::Result<i64> {
             connection.pragma_query_value(None, "user_version", |row| row.get(0))
         };
         let opened = Connection::open_with_flags(&path, flags).and_then(|it| Ok((version(&it)?, it)));
-        // A log of writes that is left over belongs to the file. Without one, the file alone is the whole ledger, but reading it
-        // as it is meant to be read would begin with making one.
-        let left_over = fs::metadata(folder.join(format!("{FILE}-wal"))).is_ok_and(|about| about.len() > 0);
+        // A write-ahead log that is left over belongs to the file. Without one, the file alone is the whole ledger; but SQLite
+        // would begin by creating a log, unless it is told that the file never changes.
+        let left_over = fs::metadata(folder.join(format!("{FILE_NAME}-wal"))).is_ok_and(|about| about.len() > 0);
         let (found, connection) = match opened {
             Err(_) if !left_over => {
                 let escaped = path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
@@ -145,28 +145,28 @@ impl SqliteLedger {
         Self { connection: RefCell::new(connection) }
     }
 
-    /// No borrow outlives a call: nothing here awaits while it holds one.
+    /// No borrow outlives a call, because nothing here awaits while holding one.
     fn connection(&self) -> RefMut<'_, Connection> {
         self.connection.borrow_mut()
     }
 }
 
 fn is_there(folder: &Path) -> Result<bool, OpenError> {
-    folder.join(FILE).try_exists().map_err(|why| OpenError::Folder(format!("cannot look into it: {why}")))
+    folder.join(FILE_NAME).try_exists().map_err(|why| OpenError::Folder(format!("cannot look into it: {why}")))
 }
 
 /// The newest version of the format that this program knows.
-pub(crate) fn newest() -> i64 {
+pub(crate) fn newest_version() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
 }
 
 fn is_newer(version: i64) -> bool {
-    version > newest()
+    version > newest_version()
 }
 
-/// Brings the file to the schema of this program, from nothing or from an earlier version, and refuses one that it does not know.
+/// Brings the file to this program's schema, from nothing or from an earlier version. Refuses an unknown version.
 fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
-    let failed = |why| OpenError::Ledger(told(why));
+    let failed = |why| OpenError::Ledger(ledger_error(why));
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
     if is_newer(version) {
@@ -181,13 +181,13 @@ fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     for migration in missing {
         transaction.execute_batch(migration).map_err(failed)?;
     }
-    transaction.pragma_update(None, "user_version", newest()).map_err(failed)?;
+    transaction.pragma_update(None, "user_version", newest_version()).map_err(failed)?;
     transaction.commit().map_err(failed)
 }
 
-/// What SQLite says, in the ledger's terms.
+/// An error of SQLite as an error of the ledger.
 #[expect(clippy::needless_pass_by_value, reason = "the shape of `map_err`")]
-fn told(error: rusqlite::Error) -> LedgerError {
+fn ledger_error(error: rusqlite::Error) -> LedgerError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation) => {
             LedgerError::Corrupt(error.to_string())

@@ -1,4 +1,4 @@
-//! The rows of the tables, as SQLite has them and as they are meant.
+//! Reads and writes the rows of the tables.
 
 use purge_core::run::{ChunkRun, Outcome};
 use purge_core::time::Timestamp;
@@ -15,7 +15,7 @@ pub(super) const CHUNK_COLUMNS: &str = "number, state_json, version, lease_owner
 /// The columns that a [`RawMessage`] is made of.
 pub(super) const OUTBOX_COLUMNS: &str = "id, body, attempts, state_json";
 
-/// A row of `runs` as SQLite has it.
+/// A row of `runs` as SQLite returns it.
 pub(super) struct RawRun {
     order: String,
     plan_file: String,
@@ -30,7 +30,7 @@ impl RawRun {
         Self::after(row, 0)
     }
 
-    /// From the columns after so many others.
+    /// Reads the columns that follow `others` other columns.
     pub(super) fn after(row: &Row<'_>, others: usize) -> rusqlite::Result<Self> {
         Ok(Self {
             order: row.get(others)?,
@@ -54,7 +54,7 @@ impl RawRun {
     }
 }
 
-/// A row of `chunks` as SQLite has it.
+/// A row of `chunks` as SQLite returns it.
 pub(super) struct RawChunk {
     index: u32,
     state: String,
@@ -85,7 +85,7 @@ impl RawChunk {
     }
 }
 
-/// A row of `outbox` as SQLite has it.
+/// A row of `outbox` as SQLite returns it.
 pub(super) struct RawMessage {
     id: String,
     body: String,
@@ -104,17 +104,17 @@ impl RawMessage {
     }
 }
 
-/// A row of `records`: its position and its line.
+/// Reads a row of `records`: its position and its line.
 pub(super) fn read_record((position, line): (i64, String)) -> Result<RecordRow, LedgerError> {
     Ok(RecordRow { position: unsigned(position), record: parse("an audit record", &line)? })
 }
 
-/// How a chunk has ended, as its column has it.
+/// The outcome of a chunk as it is stored in its column.
 pub(super) fn outcome(run: &ChunkRun) -> Option<&'static str> {
     run.outcome().map(Outcome::as_str)
 }
 
-/// When a message is to be sent, as its column has it; nothing once that is settled.
+/// When a message is to be sent, as it is stored in its column; `None` once the message is settled.
 pub(super) fn due(state: &MessageState) -> Option<i64> {
     match state {
         MessageState::Pending { due, .. } => Some(due.millis()),
@@ -122,22 +122,22 @@ pub(super) fn due(state: &MessageState) -> Option<i64> {
     }
 }
 
-/// Canonical, so that an audit line is the same bytes here and in the evidence.
+/// Canonical JSON, so that an audit line has the same bytes here and in the evidence.
 pub(super) fn json<T: Serialize>(value: &T) -> String {
     String::from_utf8_lossy(&purge_core::json::canonical(value)).into_owned()
 }
 
-/// Reads what the ledger has written.
+/// Reads JSON that the ledger has written.
 pub(super) fn parse<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, LedgerError> {
     serde_json::from_str(text).map_err(|why| LedgerError::Corrupt(format!("{what}: {why}")))
 }
 
-/// Versions and positions count up from 0 one by one and never reach the sign bit.
+/// A number for SQLite. Versions and positions count up from 0 one by one and never reach the sign bit.
 pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A number that [`signed`] has written.
+/// Reads a number that [`signed`] has written.
 pub(super) fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }

@@ -65,7 +65,7 @@ fn a_ledger_of_another_format_is_refused() {
 fn a_ledger_that_somebody_keeps_locked_is_not_waited_for_for_ever() {
     let folder = TempDir::new().unwrap();
     drop(SqliteLedger::open(folder.path()).unwrap());
-    // Others than the owner may, where they may look into the folder.
+    // Other users may lock the file if they may look into the folder.
     let held = std::fs::File::open(folder.path().join("ledger.lock")).unwrap();
     held.lock_shared().unwrap();
     let refused = SqliteLedger::open_within(folder.path(), std::time::Duration::from_millis(50)).unwrap_err();
@@ -86,7 +86,7 @@ fn new_run(total: u32, now: Timestamp) -> NewRun {
     NewRun { chunks: (1..=total).map(chunk).collect(), order, plan_file: String::new() }
 }
 
-/// Takes the chunk up and commits one step of it, as a worker does.
+/// Claims the chunk and commits one step, as a worker does.
 fn step(ledger: &SqliteLedger, run: &NewRun, index: u32, now: Timestamp) {
     let lease = Lease { owner: "test".to_owned(), until: now };
     let run_id = run.order.run_id.as_str();
@@ -105,7 +105,7 @@ fn step(ledger: &SqliteLedger, run: &NewRun, index: u32, now: Timestamp) {
         release_slot: None,
         now,
     };
-    // Others are heard between two commits, however many there are; what was written is written.
+    // Other futures run between two commits, however many there are. What was written is already durable.
     let committed = wait(async {
         let mut committing = pin!(ledger.commit(commit));
         assert!(poll!(committing.as_mut()).is_pending());
@@ -127,16 +127,16 @@ fn whoever_watches_sees_every_change_once_and_in_order() {
     assert_eq!(reader.mark(run_id).unwrap(), Some(Mark::default()));
 
     let seen = |after| -> Vec<(u64, u32)> {
-        let rows = reader.changed(run_id, after, 10).unwrap();
+        let rows = reader.changed_chunks(run_id, after, 10).unwrap();
         rows.into_iter().map(|(changed, run)| (changed, run.chunk().index)).collect()
     };
     step(&writer, &run, 2, now);
     step(&writer, &run, 4, now);
     assert_eq!(seen(0), [(1, 2), (2, 4)]);
-    // A chunk that changes again moves to the end; whoever saw it before sees only that.
+    // A chunk that changes again moves to the end. A reader that saw it before sees only the new change.
     step(&writer, &run, 2, now);
     assert_eq!((seen(0), seen(2)), (vec![(2, 4), (3, 2)], vec![(3, 2)]));
-    // To ask for cancelling changes the run, but no chunk.
+    // A request to cancel changes the run but no chunk.
     wait(writer.ask_cancel(run_id, now)).unwrap();
     let mark = reader.mark(run_id).unwrap().unwrap();
     let records = reader.latest_records(run_id, 100).unwrap();
@@ -169,12 +169,12 @@ fn a_ledger_of_the_first_version_is_brought_up_to_date() {
         }
     }
     let ledger = SqliteLedger::open(folder.path()).unwrap();
-    let changed = ledger.changed(run_id, 0, 10).unwrap();
+    let changed = ledger.changed_chunks(run_id, 0, 10).unwrap();
     assert_eq!(changed.iter().map(|(at, run)| (*at, run.chunk().index)).collect::<Vec<_>>(), [(1, 2)]);
     step(&ledger, &run, 1, now);
-    assert_eq!(ledger.changed(run_id, 1, 10).unwrap().len(), 1);
+    assert_eq!(ledger.changed_chunks(run_id, 1, 10).unwrap().len(), 1);
     assert_eq!(wait(ledger.run(run_id)).unwrap().unwrap().open, 3);
-    // Where its evidence is nobody had said; from now on it is remembered.
+    // No evidence folder had been given before; from now on it is kept.
     assert_eq!(ledger.evidence(run_id).unwrap(), None);
     for place in ["/proof", "/elsewhere", "/elsewhere"] {
         ledger.remember_evidence(run_id, place).unwrap();
@@ -210,15 +210,15 @@ fn a_run_that_cannot_be_read_does_not_hide_the_others() {
         where run_id = 'run-0000000000000bad'"#;
     assert_eq!(ledger.connection().execute(spoilt, []).unwrap(), 1);
 
-    let (rows, unreadable) = ledger.listed().unwrap();
+    let (rows, unreadable) = ledger.list_runs().unwrap();
     let ids = |rows: &[RunRow]| rows.iter().map(|row| row.order.run_id.clone()).collect::<Vec<_>>();
     assert_eq!(ids(&rows), [good.order.run_id.as_str()]);
     assert_eq!(ids(&wait(ledger.runs()).unwrap()), ids(&rows));
     let said = unreadable.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     assert!(said.contains("`run-0000000000000bad`") && said.contains("the order of a run"), "{said}");
 
-    // To find a run by its name, none has to be read but that one.
-    let find = |name: &str| wait(stored::find(&ledger, name));
+    // Finding a run by its name reads no other run.
+    let find = |name: &str| wait(stored::find_run(&ledger, name));
     assert_eq!(find(&good.order.run_id).unwrap().order.run_id, good.order.run_id);
     assert_eq!(find("run-0000000000000bad").unwrap_err().exit, Exit::Internal);
     assert_eq!(find("run-").unwrap_err().findings[0].code, "run.unknown", "several begin so");

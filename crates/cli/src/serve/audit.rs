@@ -1,30 +1,30 @@
-//! The audit log of a run, in pages.
+//! Pages of a run's audit log.
 
 use purge_core::audit::AuditRecord;
 use purge_driver::ledger::{Ledger, RecordRow};
 use serde::{Deserialize, Serialize};
 
-use super::desk::wait;
+use super::pool::wait;
 use crate::carry::stored;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
 
-/// Records at once, at most.
-const MOST: u32 = 2_000;
+/// The most records in one answer.
+const MAX_RECORDS: u32 = 2_000;
 
-/// Which records.
+/// Selects records.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Which {
-    /// Those after this position, in order.
+    /// Records after this position, in order.
     after: Option<u64>,
-    /// The latest so many, in order; instead of `after`.
+    /// The latest records, this many, in order; replaces `after`.
     last: Option<u32>,
-    /// At most so many.
+    /// At most this many.
     limit: Option<u32>,
 }
 
-/// A record, and where it stands in the ledger.
+/// A record and its position in the ledger.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Line<'a> {
     position: u64,
@@ -32,19 +32,19 @@ pub(crate) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// Of a row.
+    /// The line for a row of the ledger.
     pub(crate) fn of(row: &'a RecordRow) -> Self {
         Self { position: row.position, record: &row.record }
     }
 }
 
-/// The records as JSON, with the position from which the next page goes on.
+/// The records as JSON, with the position after which the next page begins.
 pub(crate) fn page(ledger: &SqliteLedger, run_id: &str, which: Which) -> Result<serde_json::Value, Failure> {
     let rows = match which.last {
-        Some(last) => ledger.latest_records(run_id, last.min(MOST)).map_err(stored::failed)?,
+        Some(last) => ledger.latest_records(run_id, last.min(MAX_RECORDS)).map_err(stored::ledger_failure)?,
         None => {
-            let limit = which.limit.unwrap_or(MOST).clamp(1, MOST);
-            wait(ledger.records(run_id, which.after.unwrap_or(0), limit)).map_err(stored::failed)?
+            let limit = which.limit.unwrap_or(MAX_RECORDS).clamp(1, MAX_RECORDS);
+            wait(ledger.records(run_id, which.after.unwrap_or(0), limit)).map_err(stored::ledger_failure)?
         }
     };
     let lines: Vec<Line<'_>> = rows.iter().map(Line::of).collect();

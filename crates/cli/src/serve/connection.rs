@@ -1,4 +1,4 @@
-//! Listening on this machine alone, and connections that cannot be held for ever.
+//! Listens on this machine only, and limits how long and how many connections can be held.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -15,19 +15,19 @@ use super::{Server, routes};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// Connections at once: a browser uses six a page.
+/// The most connections at a time. A browser uses six for a page.
 const CONNECTIONS: usize = 64;
 
-/// How long a request's head may take to arrive.
+/// How long the head of a request may take to arrive.
 const HEAD: Duration = Duration::from_secs(10);
 
-/// How long a client may take none of what it is sent.
+/// How long a client may go without reading anything of its answer.
 const READ: Duration = Duration::from_secs(30);
 
-/// More than any head of a browser.
+/// More bytes than the head of any browser's request.
 const HEAD_BYTES: usize = 64 * 1024;
 
-/// A listener on this machine. Any other address is refused: what listens there can start deletions.
+/// A listener on this machine. Any other address is refused, because whoever reaches the server can start deletions.
 pub(crate) fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
     if !address.ip().is_loopback() {
         let message = format!("`{}` is not an address of this machine alone", address.ip());
@@ -64,11 +64,11 @@ pub(crate) async fn accept(
             placed = placed => placed,
             _ = closing.wait_for(|closing| *closing) => return Ok(()),
         };
-        // A connection that is gone before it is accepted is its client's affair.
+        // Ignore a connection that is gone before it is accepted.
         let (Ok(place), Ok((stream, _))) = placed else { continue };
         let router: Router = router.clone();
         tokio::spawn(async move {
-            // A connection that breaks is its client's affair, too.
+            // A broken connection is the client's concern, too.
             let _ = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD)

@@ -1,4 +1,4 @@
-//! The evidence of a run, file by file: only the files that evidence has, by the names that they have.
+//! Serves the evidence of a run file by file: only the files that belong to evidence, under their own names.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::problem::Problem;
 use purge_core::evidence::{FILES, MANIFEST};
 
-/// What is there.
+/// The files that are there.
 pub(crate) fn list(folder: &Path) -> Value {
     let names = FILES.into_iter().chain([MANIFEST]);
     let files: Vec<Value> = names
@@ -23,7 +23,7 @@ pub(crate) fn list(folder: &Path) -> Value {
     json!({ "folder": folder.display().to_string(), "files": files })
 }
 
-/// One of the files.
+/// The content of one file.
 pub(crate) fn file(folder: &Path, name: &str) -> Result<Response, Problem> {
     let none = || {
         let message = format!("there is no evidence `{name}`");
@@ -32,7 +32,7 @@ pub(crate) fn file(folder: &Path, name: &str) -> Result<Response, Problem> {
     let known = FILES.into_iter().chain([MANIFEST]).find(|known| *known == name).ok_or_else(none)?;
     let bytes = fs::read(folder.join(known)).map_err(|_| none())?;
     let mut answer = Response::new(Body::from(bytes));
-    // Never shown as a page, whatever is in it.
+    // Never displayed as a page, whatever the file contains.
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     answer.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
     Ok(answer)

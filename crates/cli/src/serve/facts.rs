@@ -1,4 +1,4 @@
-//! What is said about a run. What can be done with it is decided here, not in the page.
+//! What the server says about a run. It decides here, not in the page, what can be done with the run.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,8 +15,8 @@ use purge_driver::ledger::{Ledger, RunRow};
 use purge_driver::worker::{JOB_SLOTS, held_by};
 use serde::Serialize;
 
-use super::desk::wait;
-use super::live::text_of;
+use super::live::event_id;
+use super::pool::wait;
 use super::{Carriers, Setup};
 use crate::carry::lock::RunLock;
 use crate::carry::standing::Standing;
@@ -25,10 +25,10 @@ use crate::failure::Failure;
 use crate::ledger::{Mark, SqliteLedger};
 use purge_core::evidence::MANIFEST;
 
-/// Who carries a run out.
+/// Which process carries a run out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) enum Carried {
+pub(crate) enum CarriedBy {
     /// This process.
     Here,
     /// Another process on this machine.
@@ -37,12 +37,12 @@ pub(crate) enum Carried {
 
 /// What can be done with a run now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Can {
-    /// Chunks are open and nobody has asked yet.
+pub(crate) struct AllowedActions {
+    /// Chunks are open, and no cancel has been asked for.
     cancel: bool,
-    /// Nobody carries it out, some chunks did not end well, and its tenant is the one of this server.
+    /// No process carries it out, some chunks did not end well, and it belongs to this server's tenant.
     retry: bool,
-    /// Nobody carries it out, chunks are open, and its tenant is the one of this server.
+    /// No process carries it out, chunks are open, and it belongs to this server's tenant.
     resume: bool,
 }
 
@@ -50,18 +50,18 @@ pub(crate) struct Can {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Slots {
-    /// How many there are.
+    /// How many slots there are.
     of: u32,
-    /// Those that are taken.
+    /// The slots that are taken.
     holders: Vec<Holder>,
 }
 
-/// A chunk that has a job slot.
+/// A chunk that holds a job slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Holder {
     run_id: String,
-    /// What people call that run.
+    /// The name of that run for people.
     name: String,
     chunk: u32,
 }
@@ -70,9 +70,9 @@ impl Slots {
     /// The organisation's slots as they are now.
     pub(crate) fn of(ledger: &SqliteLedger, tenant: &str) -> Result<Self, Failure> {
         let mut holders = Vec::new();
-        for text in ledger.slot_holders(tenant).map_err(stored::failed)? {
+        for text in ledger.slot_holders(tenant).map_err(stored::ledger_failure)? {
             let Some((run_id, chunk)) = held_by(&text) else { continue };
-            let name = row_of(ledger, run_id)?.map_or_else(|| run_id.to_owned(), |row| row.order.request.name);
+            let name = find_run(ledger, run_id)?.map_or_else(|| run_id.to_owned(), |row| row.order.request.name);
             holders.push(Holder { run_id: run_id.to_owned(), name, chunk });
         }
         holders.sort_by(|a, b| (&a.run_id, a.chunk).cmp(&(&b.run_id, b.chunk)));
@@ -91,17 +91,17 @@ pub(crate) struct RunFacts {
     short_code: String,
     tenant: String,
     simulated: bool,
-    /// Whether this server's tenant is the one that the run was made for.
+    /// Whether the run was made for this server's tenant.
     served: bool,
     chunks: u32,
     open: u32,
     ended: BTreeMap<Outcome, u64>,
     standing: Standing,
-    carried: Option<Carried>,
-    can: Can,
-    /// What chunks that wait for a slot wait for; only where the API has slots.
+    carried: Option<CarriedBy>,
+    can: AllowedActions,
+    /// The job slots that the chunks share; only for an API that has them.
     slots: Option<Slots>,
-    /// What is wrong with carrying it out here.
+    /// What is wrong with carrying the run out in this process.
     trouble: Vec<Finding>,
     requested_by: String,
     approved_by: String,
@@ -109,7 +109,7 @@ pub(crate) struct RunFacts {
     cancel_asked: Option<Timestamp>,
     created_at: Timestamp,
     updated_at: Timestamp,
-    /// How far these facts go; the stream takes it as `Last-Event-ID`.
+    /// How far these facts go; the event stream accepts it as `Last-Event-ID`.
     mark: String,
 }
 
@@ -127,39 +127,39 @@ pub(crate) struct RunDetail {
     evidence: Option<Evidence>,
 }
 
-/// Evidence that is there.
+/// Evidence that has been written.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Evidence {
     folder: String,
     digest: String,
 }
 
-/// Who looks: what this server is, and what it does.
+/// The server's view of runs: its setup, and the runs that it carries out.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Looking<'a> {
+pub(crate) struct RunInspector<'a> {
     /// What it was started with.
     pub(crate) setup: &'a Setup,
-    /// What it carries out.
+    /// The runs that it carries out.
     pub(crate) carriers: &'a Carriers,
 }
 
-impl Looking<'_> {
-    /// Who carries the run out, if anybody does.
-    pub(crate) fn carried(self, run_id: &str) -> Result<Option<Carried>, Failure> {
+impl RunInspector<'_> {
+    /// Which process carries the run out, if any.
+    pub(crate) fn carried_by(self, run_id: &str) -> Result<Option<CarriedBy>, Failure> {
         if self.carriers.has(run_id) {
-            return Ok(Some(Carried::Here));
+            return Ok(Some(CarriedBy::Here));
         }
-        Ok(RunLock::is_taken(&self.setup.around.folder, run_id)?.then_some(Carried::Elsewhere))
+        Ok(RunLock::is_taken(&self.setup.around.folder, run_id)?.then_some(CarriedBy::Elsewhere))
     }
 
     /// The run at a glance.
     pub(crate) fn facts(self, ledger: &SqliteLedger, row: &RunRow) -> Result<RunFacts, Failure> {
         let order = &row.order;
         let run_id = order.run_id.as_str();
-        // First, so that what changes meanwhile is told again rather than missed.
-        let mark = ledger.mark(run_id).map_err(stored::failed)?.unwrap_or_default();
-        let ended = ledger.outcomes(run_id).map_err(stored::failed)?;
-        let carried = self.carried(run_id)?;
+        // Read the mark first, so that a change made meanwhile is reported again rather than missed.
+        let mark = ledger.mark(run_id).map_err(stored::ledger_failure)?.unwrap_or_default();
+        let ended = ledger.outcomes(run_id).map_err(stored::ledger_failure)?;
+        let carried = self.carried_by(run_id)?;
         let served = self.setup.serves(order);
         let free = carried.is_none() && served;
         let slots = match order.request.api {
@@ -180,7 +180,7 @@ impl Looking<'_> {
             open: row.open,
             standing: Standing::of(row, carried.is_some()),
             carried,
-            can: Can {
+            can: AllowedActions {
                 cancel: row.open > 0 && row.cancel_asked.is_none(),
                 retry: free && badly,
                 resume: free && row.open > 0,
@@ -194,7 +194,7 @@ impl Looking<'_> {
             cancel_asked: row.cancel_asked,
             created_at: row.created_at,
             updated_at: row.updated_at,
-            mark: text_of(mark),
+            mark: event_id(mark),
         })
     }
 
@@ -218,11 +218,11 @@ impl Looking<'_> {
 }
 
 /// The run of exactly that id, if the ledger has it.
-pub(crate) fn row_of(ledger: &SqliteLedger, run_id: &str) -> Result<Option<RunRow>, Failure> {
-    wait(ledger.run(run_id)).map_err(stored::failed)
+pub(crate) fn find_run(ledger: &SqliteLedger, run_id: &str) -> Result<Option<RunRow>, Failure> {
+    wait(ledger.run(run_id)).map_err(stored::ledger_failure)
 }
 
-/// How far a run has come, if there is one.
-pub(crate) fn mark_of(ledger: &SqliteLedger, run_id: &str) -> Result<Option<Mark>, Failure> {
-    ledger.mark(run_id).map_err(stored::failed)
+/// How far a run has come, if it exists.
+pub(crate) fn find_mark(ledger: &SqliteLedger, run_id: &str) -> Result<Option<Mark>, Failure> {
+    ledger.mark(run_id).map_err(stored::ledger_failure)
 }

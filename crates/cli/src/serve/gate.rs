@@ -1,10 +1,12 @@
-//! What every request must satisfy, and what every answer says about itself.
+//! What every request must satisfy, and the headers of every answer.
 //!
-//! A browser on this machine also shows pages of strangers. What they could try, and what stops it:
-//! a name that leads here (DNS rebinding): only the printed address is answered; a form or a script of another origin: `Origin` and
-//! `Sec-Fetch-Site`, no CORS, JSON only, and the token, which is in no cookie; a frame, an image, a script tag: the same, and what
-//! the answers say about embedding; a guess: 256 bits, compared in constant time; a page left open from an earlier start: its token
-//! is not this one.
+//! A browser on this machine also shows pages of strangers. What such a page could try, and what stops it:
+//!
+//! * A name that leads here (DNS rebinding): only the printed address is answered.
+//! * A form or a script of another origin: `Origin` and `Sec-Fetch-Site`, no CORS, JSON only, and the token, which is in no cookie.
+//! * A frame, an image, a script tag: the same, and the headers against embedding.
+//! * A guess: 256 bits, compared in constant time.
+//! * A page left open since an earlier start: its token is a different one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,21 +19,21 @@ use axum::response::{IntoResponse, Response};
 use super::Server;
 use super::problem::Problem;
 
-/// What the page may do: what its own `meta` element says, and what only a header can say.
+/// What the page may do: the same as its `meta` element says, and what only a header can say.
 pub(crate) const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types lit-html";
 
-/// What an answer that is no page may do, should a browser show it.
+/// What an answer that is no page may do if a browser displays it.
 const ANSWER_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; sandbox";
 
-/// How long an answer may take. Streams begin at once and go on.
+/// How long an answer may take to begin. Streams begin at once and go on.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
-/// For every request: host, origin, method. For every answer: what it may be used for.
+/// Checks host, origin and method of every request, and adds the security headers to every answer.
 pub(crate) async fn rules(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
-    let answered = match refused(&server.authority, &request) {
+    let answered = match refusal(&server.authority, &request) {
         Some(problem) => problem.into_response(),
         None => match tokio::time::timeout(PATIENCE, next.run(request)).await {
             Ok(answer) => answer,
@@ -41,11 +43,11 @@ pub(crate) async fn rules(State(server): State<Arc<Server>>, request: Request, n
             }
         },
     };
-    sealed(answered)
+    with_security_headers(answered)
 }
 
-/// For everything but the page: the token.
-pub(crate) async fn token(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
+/// Requires the token for everything but the page.
+pub(crate) async fn require_token(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
     let given = request.headers().get(header::AUTHORIZATION);
     if given.is_some_and(|given| server.token.is_in(given.as_bytes())) {
         return next.run(request).await;
@@ -57,14 +59,14 @@ pub(crate) async fn token(State(server): State<Arc<Server>>, request: Request, n
     answer
 }
 
-fn refused(authority: &str, request: &Request) -> Option<Problem> {
+fn refusal(authority: &str, request: &Request) -> Option<Problem> {
     let headers = request.headers();
     let uri = request.uri();
     if uri.authority().is_some() || uri.scheme().is_some() || !uri.path().starts_with('/') {
         let message = "the request names another server";
         return Some(Problem::new(StatusCode::MISDIRECTED_REQUEST, "server.target", message, ""));
     }
-    if single(headers, &header::HOST) != Some(authority.as_bytes()) {
+    if single_value(headers, &header::HOST) != Some(authority.as_bytes()) {
         let message = "the request is for another host";
         let help = format!("open `http://{authority}/`; no other name is answered");
         return Some(Problem::new(StatusCode::MISDIRECTED_REQUEST, "server.host", message, help));
@@ -79,33 +81,33 @@ fn refused(authority: &str, request: &Request) -> Option<Problem> {
         Some(Problem::new(StatusCode::FORBIDDEN, "server.origin", message, "only the console itself may ask"))
     };
     let own = format!("http://{authority}");
-    match (headers.contains_key(header::ORIGIN), single(headers, &header::ORIGIN)) {
+    match (headers.contains_key(header::ORIGIN), single_value(headers, &header::ORIGIN)) {
         (false, _) if !posts => {}
         (true, Some(origin)) if origin == own.as_bytes() => {}
-        // A browser always says where a POST comes from; `null` is somebody who would rather not.
+        // A browser always sends the origin of a POST. It sends `null` for a page whose origin is hidden.
         (_, _) => return foreign(),
     }
-    if !from_here(headers) {
+    if !is_own_page_or_navigation(headers) {
         return foreign();
     }
     None
 }
 
-/// What a browser says about who asks. To follow a link to the page is everybody's right; it carries no token.
-fn from_here(headers: &HeaderMap) -> bool {
+/// What a browser says about the page that asks. Anybody may follow a link to the page, because that carries no token.
+fn is_own_page_or_navigation(headers: &HeaderMap) -> bool {
     if !headers.contains_key(&SEC_FETCH_SITE) {
         return true;
     }
-    let navigates = single(headers, &SEC_FETCH_MODE) == Some(b"navigate".as_slice());
-    match single(headers, &SEC_FETCH_SITE) {
+    let navigates = single_value(headers, &SEC_FETCH_MODE) == Some(b"navigate".as_slice());
+    match single_value(headers, &SEC_FETCH_SITE) {
         Some(b"same-origin") => true,
         Some(b"none" | b"same-site" | b"cross-site") => navigates,
         Some(_) | None => false,
     }
 }
 
-/// The value of a header that is there exactly once.
-fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
+/// The value of a header that occurs exactly once.
+fn single_value<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (Some(value), None) => Some(value.as_bytes()),
@@ -113,8 +115,8 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
     }
 }
 
-/// Nobody may guess what it is, frame it, embed it, or learn from where it was left.
-fn sealed(mut answer: Response) -> Response {
+/// Adds the headers that forbid guessing the content type, framing and embedding the answer, and passing on its address.
+fn with_security_headers(mut answer: Response) -> Response {
     let headers = answer.headers_mut();
     let is_page = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
     let policy = if is_page { PAGE_POLICY } else { ANSWER_POLICY };
@@ -134,9 +136,10 @@ fn sealed(mut answer: Response) -> Response {
     answer
 }
 
-/// A body that is JSON and says so.
+/// Whether the headers say that the body is JSON.
 pub(crate) fn is_json(headers: &HeaderMap) -> bool {
-    let Some(kind) = single(headers, &header::CONTENT_TYPE).and_then(|kind| std::str::from_utf8(kind).ok()) else {
+    let Some(kind) = single_value(headers, &header::CONTENT_TYPE).and_then(|kind| std::str::from_utf8(kind).ok())
+    else {
         return false;
     };
     kind.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))

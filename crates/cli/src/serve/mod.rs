@@ -1,20 +1,20 @@
-//! The console's server: its page, and an interface to the runs of a ledger, for the browser on this machine and nobody else.
+//! The console's server: the page, and an interface to the runs of a ledger, for a browser on this machine only.
 //!
-//! It can start deletions, so every request passes `gate` (which host, from where) and everything but the page passes `token`.
-//! `routes` is the list of what can be asked; `start` is the one way in for a plan. Answers come from the ledger (`desk`), so that
-//! it does not matter which process carries a run out; `live` follows it as it changes. Runs that were started here are carried
-//! out by `carriers`, in the very way in which the command line does it.
+//! The server can start deletions, so every request passes `gate` (which host, from where), and everything but the page needs the
+//! `token`. `routes` lists what can be asked; `start` is the only way to start a plan. Answers come from the ledger (`pool`), so it
+//! does not matter which process carries a run out; `live` follows a run as it changes. Runs that are started here are carried out
+//! by `carriers`, in the same way as on the command line.
 
 mod audit;
 mod carriers;
 mod connection;
-mod desk;
 mod evidence;
 mod facts;
 mod gate;
 mod live;
 mod page;
 mod patient;
+mod pool;
 mod problem;
 mod routes;
 mod start;
@@ -32,26 +32,26 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::carry::place;
 use crate::carry::policy::PolicyFile;
-use crate::carry::run::{Surroundings, serves};
+use crate::carry::run::{Surroundings, settings_match};
 use crate::settings::Settings;
 
 pub(crate) use carriers::Carriers;
 pub(crate) use connection::{accept, listen};
-pub(crate) use desk::Desk;
 pub(crate) use page::Page;
+pub(crate) use pool::LedgerPool;
 pub(crate) use token::Token;
 
-/// Streams of live progress at once.
+/// The most streams of live progress at a time.
 const STREAMS: usize = 16;
 
-/// A policy that plans must have been made with.
+/// A policy whose plans may be carried out.
 #[derive(Clone, Debug)]
 pub(crate) struct AllowedPolicy {
-    /// Its file, as it was named.
+    /// The name of its file, as it was given.
     pub(crate) name: String,
-    /// What it said when the server was started.
+    /// Its content when the server was started.
     pub(crate) policy: Policy,
-    /// What it says now.
+    /// The file, which is read again before each deletion.
     pub(crate) file: PolicyFile,
 }
 
@@ -60,44 +60,44 @@ pub(crate) struct AllowedPolicy {
 pub(crate) struct Setup {
     /// Tenant, webhook, jurisdiction.
     pub(crate) settings: Settings,
-    /// Where the ledger and the evidence are.
+    /// The folders of the ledger and the evidence.
     pub(crate) around: Surroundings,
     /// `--tenant-jurisdiction`.
     pub(crate) tenant_jurisdiction: Option<String>,
-    /// What the simulated tenant is like; `None` with a real one.
+    /// The scenario of the simulated tenant; `None` with a real one.
     pub(crate) scenario: Option<Scenario>,
-    /// Only plans of these policies are carried out; any plan, if there is none.
+    /// If there are any, only plans made with one of these policies are carried out.
     pub(crate) policies: Vec<AllowedPolicy>,
 }
 
 impl Setup {
-    /// What the simulated tenant of that run is like, should it not be there yet: another one than it was made for is nobody's.
+    /// The scenario for that run's simulated tenant, if it does not exist yet. `None` if the run was made for another tenant.
     fn scenario_for(&self, order: &Order) -> Option<Scenario> {
         let jurisdiction = order.request.jurisdiction.clone();
         let scenario = self.scenario.clone().map(|scenario| Scenario { jurisdiction, ..scenario });
         scenario.filter(|scenario| place::simulated_name(scenario) == order.tenant)
     }
 
-    /// The policy of that digest, which a plan was made with, among those that the server was started with.
+    /// The allowed policy with that digest, if there is one.
     fn policy_of(&self, digest: &str) -> Option<&AllowedPolicy> {
         self.policies.iter().find(|allowed| policy_digest(&allowed.policy) == digest)
     }
 
-    /// Whether the settings are those of the tenant that the run was made for.
+    /// Whether the settings are for the tenant that the run was made for.
     fn serves(&self, order: &Order) -> bool {
-        serves(&self.settings, order)
+        settings_match(&self.settings, order)
     }
 }
 
-/// Everything that answering needs.
+/// Everything that is needed to answer requests.
 #[derive(Debug)]
 pub(crate) struct Server {
     setup: Arc<Setup>,
-    desk: Arc<Desk>,
+    ledgers: Arc<LedgerPool>,
     carriers: Carriers,
     page: Page,
     token: Token,
-    /// `127.0.0.1:7433`: the one name under which it answers.
+    /// The only host and port that it answers to, such as `127.0.0.1:7433`.
     authority: String,
     streams: Arc<Semaphore>,
     /// Becomes true when the server is about to end.
@@ -114,11 +114,11 @@ impl Server {
         closing: watch::Receiver<bool>,
     ) -> Self {
         let setup = Arc::new(setup);
-        let desk = Arc::new(Desk::new(setup.around.folder.clone()));
+        let ledgers = Arc::new(LedgerPool::new(setup.around.folder.clone()));
         Self {
             carriers: Carriers::new(Arc::clone(&setup)),
             setup,
-            desk,
+            ledgers,
             page,
             token,
             authority: address.to_string(),
@@ -127,17 +127,17 @@ impl Server {
         }
     }
 
-    /// The address to open in a browser. The token stands behind `#`, so that it is in no request and in no log.
+    /// The address to open in a browser. The token follows the `#`, so that it is in no request and in no log.
     pub(crate) fn url(&self) -> String {
         format!("http://{}/#token/{}", self.authority, self.token.text())
     }
 
-    /// Those who carry runs out here.
+    /// The runs that are carried out in this process.
     pub(crate) fn carriers(&self) -> &Carriers {
         &self.carriers
     }
 
-    /// Whether nothing real is deleted.
+    /// Whether the tenant is simulated, so that nothing real is deleted.
     fn simulated(&self) -> bool {
         self.setup.settings.tenant.is_none()
     }

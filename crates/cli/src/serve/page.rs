@@ -1,4 +1,4 @@
-//! The page, read into memory at the start: a request can name a file that was there then, and nothing else on this machine.
+//! The page, read into memory at the start. A request can name a file that existed then, and nothing else on this machine.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,11 +13,11 @@ use super::problem::Problem;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// More than any build of the page has.
+/// Limits that no build of the page reaches.
 const MOST_FILES: usize = 2_000;
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
-/// A file, and the same compressed where the build has left it so.
+/// A file, and its compressed versions if the build made them.
 #[derive(Debug)]
 struct Entry {
     kind: &'static str,
@@ -34,7 +34,7 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Reads the built page in that folder.
+    /// Reads the built page from that folder.
     pub(crate) fn read(folder: &Path) -> Result<Self, Failure> {
         let mut files = BTreeMap::new();
         let mut left = MOST_BYTES;
@@ -49,7 +49,7 @@ impl Page {
         }
         let mut entries = BTreeMap::new();
         for (path, plain) in &files {
-            let Some(kind) = kind(path) else { continue };
+            let Some(kind) = content_type(path) else { continue };
             let beside = |suffix: &str| files.get(&format!("{path}.{suffix}")).cloned();
             let etag = format!("\"{}\"", digest(plain).trim_start_matches("sha256:"));
             let etag = HeaderValue::try_from(etag).map_err(|why| Failure::machine("name a file's version", why))?;
@@ -59,7 +59,7 @@ impl Page {
         Ok(Self { entries })
     }
 
-    /// The file of that path.
+    /// The answer to a request for that path.
     pub(crate) fn answer(&self, path: &str, headers: &HeaderMap) -> Response {
         let path = if path == "/" { "/index.html" } else { path };
         let Some(entry) = self.entries.get(path) else {
@@ -73,7 +73,8 @@ impl Page {
         said.insert(header::ETAG, entry.etag.clone());
         said.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
         said.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-        // Also when nothing has changed: a browser gives the kept page the headers of this answer, and its policy follows the kind.
+        // Needed even if nothing has changed: a browser applies the headers of this answer to the page it has kept, and the policy
+        // depends on the type.
         said.insert(header::CONTENT_TYPE, HeaderValue::from_static(entry.kind));
         if headers.get(header::IF_NONE_MATCH) == Some(&entry.etag) {
             *answer.status_mut() = StatusCode::NOT_MODIFIED;
@@ -94,7 +95,7 @@ fn encoded(said: &mut HeaderMap, encoding: &'static str, body: &Bytes) -> Bytes 
     body.clone()
 }
 
-/// Whether a browser takes that encoding; one with `q=0` it does not.
+/// Whether a browser accepts that encoding. `q=0` means that it does not.
 fn accepts(headers: &HeaderMap, encoding: &str) -> bool {
     let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|item| {
@@ -105,8 +106,8 @@ fn accepts(headers: &HeaderMap, encoding: &str) -> bool {
     })
 }
 
-/// What browsers must know of a file; a kind that the page does not have is not served.
-fn kind(path: &str) -> Option<&'static str> {
+/// The content type of a file. Types that the page does not use are not served.
+fn content_type(path: &str) -> Option<&'static str> {
     let (_, ending) = path.rsplit_once('.')?;
     let kinds = [
         ("html", "text/html; charset=utf-8"),
@@ -124,7 +125,7 @@ fn kind(path: &str) -> Option<&'static str> {
     kinds.into_iter().find(|(known, _)| *known == ending).map(|(_, kind)| kind)
 }
 
-/// Plain files only: what a link leads to is not part of the page.
+/// Collects regular files only. The target of a link is not part of the page.
 fn collect(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Bytes>, left: &mut u64) -> Result<(), Failure> {
     let entries = fs::read_dir(folder).map_err(|why| Failure::unreadable(folder, why))?;
     for entry in entries {

@@ -1,4 +1,4 @@
-//! A connection whose other side has to read what it asked for: one that does not would hold its place for ever.
+//! A connection whose client has to read its answer. One that does not would hold its place for ever.
 
 use std::future::Future;
 use std::io;
@@ -9,26 +9,26 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// Fails once nothing could be written for that long, although there was something to write.
+/// Fails if data to be written has been blocked for longer than `patience`.
 pub(super) struct Patient<S> {
     stream: S,
     patience: Duration,
     deadline: Pin<Box<Sleep>>,
-    waits: bool,
+    is_blocked: bool,
 }
 
 impl<S: AsyncWrite + Unpin> Patient<S> {
     pub(super) fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, patience, deadline: Box::pin(sleep(patience)), waits: false }
+        Self { stream, patience, deadline: Box::pin(sleep(patience)), is_blocked: false }
     }
 
-    /// What a write came to; the time counts from the first that could not go on.
-    fn or_late<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    /// The result of a write, or an error if it has been blocked for too long. The time counts from the first blocked write.
+    fn or_timed_out<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.waits = false;
+            self.is_blocked = false;
             return written;
         }
-        if !std::mem::replace(&mut self.waits, true) {
+        if !std::mem::replace(&mut self.is_blocked, true) {
             self.deadline.as_mut().reset(Instant::now() + self.patience);
         }
         self.deadline.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
@@ -44,7 +44,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.or_late(cx, written)
+        self.or_timed_out(cx, written)
     }
 
     fn poll_write_vectored(
@@ -53,7 +53,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, pieces);
-        self.or_late(cx, written)
+        self.or_timed_out(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -61,7 +61,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // A socket keeps nothing back: what was written is on its way.
+        // A socket buffers nothing: what was written is on its way.
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// Why something was not done, and under which status.
+/// Why something was not done, with its HTTP status.
 #[derive(Debug)]
 pub(crate) struct Problem {
     status: StatusCode,
@@ -16,12 +16,12 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    /// One thing that is wrong.
+    /// A problem with one finding.
     pub(crate) fn new(status: StatusCode, code: &str, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { status, findings: vec![Finding::new(Severity::Error, code, "", message, help)] }
     }
 
-    /// A failure under another status than its own.
+    /// A failure with another status than its exit code implies.
     pub(crate) fn with(status: StatusCode, failure: Failure) -> Self {
         Self { status, findings: failure.findings }
     }

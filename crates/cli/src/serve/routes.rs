@@ -1,4 +1,4 @@
-//! What can be asked.
+//! The routes of the server.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,37 +18,37 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::desk::wait;
-use super::facts::{Carried, Looking, row_of};
+use super::facts::{CarriedBy, RunInspector, find_run};
+use super::pool::wait;
 use super::problem::Problem;
 use super::{Server, audit, evidence, gate, live, start};
-use crate::carry::again::{queue_again, under_way, unheeded};
+use crate::carry::again::{queue_again, under_way, under_way_without_policy};
 use crate::carry::lock::RunLock;
 use crate::carry::messages::Messages;
-use crate::carry::run::provable;
+use crate::carry::run::check_provable;
 use crate::carry::stored::{self, Stored};
 use crate::failure::Failure;
 use crate::ledger::{ChunkKind, SqliteLedger};
 use crate::settings::RealTenant;
 
-/// A plan file holds a request and a policy, as text inside JSON.
+/// The longest request body in bytes. A plan file contains a request and a policy, as text inside JSON.
 const LONGEST_BODY: usize = 40 * 1024 * 1024;
 
-/// Chunks in one answer, at most.
+/// The most chunks in one answer.
 const MOST_CHUNKS: u32 = 500;
 
 type Answer = Result<Response, Problem>;
 type Here = State<Arc<Server>>;
 
-/// Everything that can be asked, behind what every request must satisfy.
+/// All routes, behind the checks that every request must pass.
 pub(crate) fn routes(server: &Arc<Server>) -> Router {
     let runs = Router::new()
-        .route("/server", get(about))
+        .route("/server", get(describe_server))
         .route("/runs", get(list).post(begin))
         .route("/runs/{run}", get(detail))
         .route("/runs/{run}/plan", get(plan))
         .route("/runs/{run}/chunks", get(chunks))
-        .route("/runs/{run}/audit", get(log))
+        .route("/runs/{run}/audit", get(audit_log))
         .route("/runs/{run}/report", get(report))
         .route("/runs/{run}/sums", get(sums))
         .route("/runs/{run}/events", get(events))
@@ -57,10 +57,10 @@ pub(crate) fn routes(server: &Arc<Server>) -> Router {
         .route("/runs/{run}/cancel", post(cancel))
         .route("/runs/{run}/retry", post(retry))
         .route("/runs/{run}/resume", post(resume))
-        .fallback(nothing)
-        .method_not_allowed_fallback(otherwise)
+        .fallback(unknown_address)
+        .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
-        .layer(from_fn_with_state(Arc::clone(server), gate::token));
+        .layer(from_fn_with_state(Arc::clone(server), gate::require_token));
     Router::new()
         .nest("/api", runs)
         .fallback(page)
@@ -68,10 +68,10 @@ pub(crate) fn routes(server: &Arc<Server>) -> Router {
         .with_state(Arc::clone(server))
 }
 
-/// A body of JSON that says so, with nothing in it that is not known.
-struct Asked<T>(T);
+/// A JSON body that is declared as JSON and has no unknown members.
+struct JsonBody<T>(T);
 
-impl<T: DeserializeOwned> FromRequest<Arc<Server>> for Asked<T> {
+impl<T: DeserializeOwned> FromRequest<Arc<Server>> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request<Body>, server: &Arc<Server>) -> Result<Self, Problem> {
@@ -80,33 +80,33 @@ impl<T: DeserializeOwned> FromRequest<Arc<Server>> for Asked<T> {
             let message = "the request is not JSON, or does not say that it is";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "server.contentType", message, help));
         }
-        // By its length alone, before any of it is read; what has no length is cut off where it becomes too long.
+        // Checked by the declared length before anything is read. A body without a length is cut off where it becomes too long.
         if request.body().size_hint().lower() > LONGEST_BODY as u64 {
             let message = format!("the request is longer than {LONGEST_BODY} bytes");
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "server.tooLarge", message, ""));
         }
         match Json::<T>::from_request(request, server).await {
             Ok(Json(asked)) => Ok(Self(asked)),
-            Err(refused) => Err(unreadable(&refused)),
+            Err(refused) => Err(bad_body(&refused)),
         }
     }
 }
 
-fn unreadable(refused: &JsonRejection) -> Problem {
+fn bad_body(refused: &JsonRejection) -> Problem {
     Problem::new(refused.status(), "server.body", refused.body_text(), "")
 }
 
-/// Where in the address something stands that cannot be read.
+/// The query of the address, or what in it cannot be read.
 fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
     let wrong = |refused: QueryRejection| Problem::new(refused.status(), "server.query", refused.body_text(), "");
     query.map(|Query(asked)| asked).map_err(wrong)
 }
 
-async fn nothing() -> Problem {
+async fn unknown_address() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "server.unknown", "nothing is answered at this address", "")
 }
 
-async fn otherwise() -> Problem {
+async fn wrong_method() -> Problem {
     let help = "whatever changes something is a POST, and everything else a GET";
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "server.method", "this address is asked with another method", help)
 }
@@ -115,8 +115,8 @@ async fn page(State(server): Here, uri: Uri, headers: HeaderMap) -> Response {
     server.page.answer(uri.path(), &headers)
 }
 
-/// What this server is.
-async fn about(State(server): Here) -> Response {
+/// Describes this server.
+async fn describe_server(State(server): Here) -> Response {
     let setup = &server.setup;
     let policies: Vec<Value> =
         setup.policies.iter().map(|allowed| json!({ "name": allowed.name, "policy": allowed.policy })).collect();
@@ -131,26 +131,26 @@ async fn about(State(server): Here) -> Response {
 
 async fn list(State(server): Here) -> Answer {
     let own = Arc::clone(&server);
-    let runs = server.desk.ask(move |ledger| {
-        let rows = wait(ledger.runs()).map_err(stored::failed)?;
-        let facts: Result<Vec<_>, Failure> = rows.iter().map(|row| looking(&own).facts(ledger, row)).collect();
+    let runs = server.ledgers.ask(move |ledger| {
+        let rows = wait(ledger.runs()).map_err(stored::ledger_failure)?;
+        let facts: Result<Vec<_>, Failure> = rows.iter().map(|row| inspector(&own).facts(ledger, row)).collect();
         facts
     });
     Ok(Json(json!({ "now": SystemClock.now(), "runs": runs.await? })).into_response())
 }
 
-fn looking(server: &Server) -> Looking<'_> {
-    Looking { setup: &server.setup, carriers: &server.carriers }
+fn inspector(server: &Server) -> RunInspector<'_> {
+    RunInspector { setup: &server.setup, carriers: &server.carriers }
 }
 
-/// Asks the ledger about a run that has to be there.
-async fn about_run<T: Send + 'static>(
+/// Asks the ledger about a run, which must exist.
+async fn with_run<T: Send + 'static>(
     server: &Arc<Server>,
     run_id: String,
     what: impl FnOnce(&Server, &SqliteLedger, &RunRow) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Problem> {
     let (own, id) = (Arc::clone(server), run_id.clone());
-    let asked = server.desk.ask(move |ledger| match row_of(ledger, &id)? {
+    let asked = server.ledgers.ask(move |ledger| match find_run(ledger, &id)? {
         Some(row) => what(&own, ledger, &row).map(Some),
         None => Ok(None),
     });
@@ -158,12 +158,12 @@ async fn about_run<T: Send + 'static>(
 }
 
 async fn detail(State(server): Here, Path(run): Path<String>) -> Answer {
-    let detail = about_run(&server, run, |server, ledger, row| looking(server).detail(ledger, row)).await?;
+    let detail = with_run(&server, run, |server, ledger, row| inspector(server).detail(ledger, row)).await?;
     Ok(Json(json!({ "now": SystemClock.now(), "run": detail })).into_response())
 }
 
 async fn plan(State(server): Here, Path(run): Path<String>) -> Answer {
-    let text = about_run(&server, run, |_, _, row| Ok(row.plan_file.clone())).await?;
+    let text = with_run(&server, run, |_, _, row| Ok(row.plan_file.clone())).await?;
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], text).into_response())
 }
 
@@ -179,35 +179,36 @@ async fn chunks(State(server): Here, Path(run): Path<String>, which: Result<Quer
     let which = query(which)?;
     let limit = which.limit.unwrap_or(MOST_CHUNKS).clamp(1, MOST_CHUNKS);
     let kind = which.kind.unwrap_or(ChunkKind::All);
-    let found = about_run(&server, run, move |_, ledger, row| {
-        let runs =
-            ledger.chunks_of(&row.order.run_id, kind, which.after.unwrap_or(0), limit).map_err(stored::failed)?;
-        runs.iter().map(|run| stored::view(ledger, &row.order, run)).collect::<Result<Vec<_>, _>>()
+    let found = with_run(&server, run, move |_, ledger, row| {
+        let runs = ledger
+            .chunks_of(&row.order.run_id, kind, which.after.unwrap_or(0), limit)
+            .map_err(stored::ledger_failure)?;
+        runs.iter().map(|run| stored::chunk_view(ledger, &row.order, run)).collect::<Result<Vec<_>, _>>()
     });
     let views = found.await?;
     let next = views.last().map(|view| view.chunk.index);
     Ok(Json(json!({ "chunks": views, "next": next })).into_response())
 }
 
-async fn log(
+async fn audit_log(
     State(server): Here,
     Path(run): Path<String>,
     which: Result<Query<audit::Which>, QueryRejection>,
 ) -> Answer {
     let which = query(which)?;
-    let page = about_run(&server, run, move |_, ledger, row| audit::page(ledger, &row.order.run_id, which)).await?;
+    let page = with_run(&server, run, move |_, ledger, row| audit::page(ledger, &row.order.run_id, which)).await?;
     Ok(Json(page).into_response())
 }
 
-/// The report so far: a fold over the records, as the evidence has it.
+/// The report so far, folded from the records as in the evidence.
 async fn report(State(server): Here, Path(run): Path<String>) -> Answer {
-    let (report, _) = so_far(&server, run).await?;
+    let (report, _) = current_report(&server, run).await?;
     Ok(Json(json!({ "report": report, "exitCode": exit_code(&report) })).into_response())
 }
 
-/// The report without its chunks, which may be very many, and how the messages went.
+/// The report without its chunks, of which there may be very many, and what became of the messages.
 async fn sums(State(server): Here, Path(run): Path<String>) -> Answer {
-    let (report, messages) = so_far(&server, run).await?;
+    let (report, messages) = current_report(&server, run).await?;
     Ok(Json(json!({
         "outcome": report.outcome, "exitCode": exit_code(&report), "startedAt": report.started_at, "lastAt": report.last_at,
         "totals": report.totals, "accounting": report.accounting, "problems": report.problems,
@@ -216,10 +217,10 @@ async fn sums(State(server): Here, Path(run): Path<String>) -> Answer {
     .into_response())
 }
 
-async fn so_far(server: &Arc<Server>, run: String) -> Result<(Report, Messages), Problem> {
-    let told = about_run(server, run, |_, ledger, row| {
+async fn current_report(server: &Arc<Server>, run: String) -> Result<(Report, Messages), Problem> {
+    let told = with_run(server, run, |_, ledger, row| {
         let stored = wait(Stored::read(ledger, &row.order.run_id))?;
-        Ok((stored.report(), Messages::of(&stored.outbox)))
+        Ok((stored.report(), Messages::count(&stored.outbox)))
     });
     told.await
 }
@@ -229,25 +230,28 @@ async fn events(State(server): Here, Path(run): Path<String>, headers: HeaderMap
 }
 
 async fn evidence_list(State(server): Here, Path(run): Path<String>) -> Answer {
-    let list = about_run(&server, run, |server, ledger, row| Ok(evidence::list(&folder_of(server, ledger, row)?)));
+    let list = with_run(&server, run, |server, ledger, row| Ok(evidence::list(&evidence_folder(server, ledger, row)?)));
     Ok(Json(list.await?).into_response())
 }
 
 async fn evidence_file(State(server): Here, Path((run, name)): Path<(String, String)>) -> Answer {
-    let folder = about_run(&server, run, folder_of).await?;
+    let folder = with_run(&server, run, evidence_folder).await?;
     evidence::file(&folder, &name)
 }
 
-fn folder_of(server: &Server, ledger: &SqliteLedger, row: &RunRow) -> Result<PathBuf, Failure> {
+fn evidence_folder(server: &Server, ledger: &SqliteLedger, row: &RunRow) -> Result<PathBuf, Failure> {
     server.setup.around.evidence_of(ledger, &row.order.run_id)
 }
 
-/// Notes the plan's run and begins to carry it out.
-async fn begin(State(server): Here, Asked(ask): Asked<start::Ask>) -> Answer {
+/// Enters the run of a plan into the ledger and begins to carry it out.
+async fn begin(State(server): Here, JsonBody(ask): JsonBody<start::Ask>) -> Answer {
     let (row, new) = start::start(&server, ask).await?;
-    if row.open > 0 && !carry(&server, &row.order.run_id)? && !server.setup.policies.is_empty() {
-        // Whoever carries it out reads none of the files that this server was given.
-        return Err(Problem::with(StatusCode::CONFLICT, unheeded(&server.setup.around.folder, &row.order.run_id)));
+    if row.open > 0 && !carry_here(&server, &row.order.run_id)? && !server.setup.policies.is_empty() {
+        // The other process does not read the policy files of this server.
+        return Err(Problem::with(
+            StatusCode::CONFLICT,
+            under_way_without_policy(&server.setup.around.folder, &row.order.run_id),
+        ));
     }
     let location = HeaderValue::try_from(format!("/api/runs/{}", row.order.run_id)).ok();
     let mut answer = facts(&server, row.order.run_id).await?;
@@ -258,8 +262,8 @@ async fn begin(State(server): Here, Asked(ask): Asked<start::Ask>) -> Answer {
     Ok(answer)
 }
 
-/// Carries the run out here, unless somebody does so already. Whether it is this server that does.
-fn carry(server: &Server, run_id: &str) -> Result<bool, Failure> {
+/// Carries the run out here, unless another process does. Returns whether this server does.
+fn carry_here(server: &Server, run_id: &str) -> Result<bool, Failure> {
     if server.carriers.has(run_id) {
         return Ok(true);
     }
@@ -270,25 +274,25 @@ fn carry(server: &Server, run_id: &str) -> Result<bool, Failure> {
 }
 
 async fn facts(server: &Arc<Server>, run_id: String) -> Answer {
-    let facts = about_run(server, run_id, |server, ledger, row| looking(server).facts(ledger, row)).await?;
+    let facts = with_run(server, run_id, |server, ledger, row| inspector(server).facts(ledger, row)).await?;
     Ok(Json(json!({ "now": SystemClock.now(), "run": facts })).into_response())
 }
 
-/// Nothing to say besides which run.
+/// An empty body.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
-/// The kill switch. A run that nobody carries out is carried out here to its cancelled end, where its tenant is this one's.
-async fn cancel(State(server): Here, Path(run): Path<String>, Asked(Nothing {}): Asked<Nothing>) -> Answer {
-    let stopped = about_run(&server, run.clone(), |server, ledger, row| {
+/// The kill switch. A run that no process carries out is carried to its cancelled end here, if it belongs to this server's tenant.
+async fn cancel(State(server): Here, Path(run): Path<String>, JsonBody(Nothing {}): JsonBody<Nothing>) -> Answer {
+    let stopped = with_run(&server, run.clone(), |server, ledger, row| {
         if row.open > 0 {
-            wait(ledger.ask_cancel(&row.order.run_id, SystemClock.now())).map_err(stored::failed)?;
+            wait(ledger.ask_cancel(&row.order.run_id, SystemClock.now())).map_err(stored::ledger_failure)?;
         }
         Ok(row.open > 0 && server.setup.serves(&row.order))
     });
     if stopped.await? {
-        carry(&server, &run)?;
+        carry_here(&server, &run)?;
     }
     facts(&server, run).await
 }
@@ -296,19 +300,19 @@ async fn cancel(State(server): Here, Path(run): Path<String>, Asked(Nothing {}):
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Again {
-    /// Only these; all that did not end verified, if it is empty.
+    /// Only these chunks; if empty, all that did not end verified.
     #[serde(default)]
     chunks: Vec<u32>,
 }
 
-async fn retry(State(server): Here, Path(run): Path<String>, Asked(again): Asked<Again>) -> Answer {
-    let lock = about_run(&server, run.clone(), move |server, ledger, row| {
+async fn retry(State(server): Here, Path(run): Path<String>, JsonBody(again): JsonBody<Again>) -> Answer {
+    let lock = with_run(&server, run.clone(), move |server, ledger, row| {
         let run_id = row.order.run_id.as_str();
-        // Refused before anything is queued: a run never moves to another tenant.
-        elsewhere(server, row)?;
-        still_allowed(server, row)?;
-        provable(ledger, &server.setup.around, run_id)?;
-        let Some(lock) = free(server, run_id)? else { return Ok(None) };
+        // Refuse before anything is queued: a run never moves to another tenant.
+        refuse_other_tenant(server, row)?;
+        check_still_allowed(server, row)?;
+        check_provable(ledger, &server.setup.around, run_id)?;
+        let Some(lock) = take_free_lock(server, run_id)? else { return Ok(None) };
         wait(queue_again(ledger, row, &again.chunks, None, &lock))?;
         Ok(Some(lock))
     });
@@ -318,37 +322,37 @@ async fn retry(State(server): Here, Path(run): Path<String>, Asked(again): Asked
 }
 
 /// Goes on with a run that was stopped.
-async fn resume(State(server): Here, Path(run): Path<String>, Asked(Nothing {}): Asked<Nothing>) -> Answer {
-    let lock = about_run(&server, run.clone(), |server, _, row| {
-        elsewhere(server, row)?;
-        still_allowed(server, row)?;
-        free(server, &row.order.run_id)
+async fn resume(State(server): Here, Path(run): Path<String>, JsonBody(Nothing {}): JsonBody<Nothing>) -> Answer {
+    let lock = with_run(&server, run.clone(), |server, _, row| {
+        refuse_other_tenant(server, row)?;
+        check_still_allowed(server, row)?;
+        take_free_lock(server, &row.order.run_id)
     });
     let lock = lock.await?.ok_or_else(|| Problem::with(StatusCode::CONFLICT, under_way(&run)))?;
     server.carriers.begin(&run, lock)?;
     facts(&server, run).await
 }
 
-/// What a server may not start it may not go on with either. To stop it is always allowed.
-fn still_allowed(server: &Server, row: &RunRow) -> Result<(), Failure> {
+/// Refuses to go on with a run that this server may not start. Cancelling is always allowed.
+fn check_still_allowed(server: &Server, row: &RunRow) -> Result<(), Failure> {
     if server.setup.policies.is_empty() {
         return Ok(());
     }
-    start::allowed(&server.setup, &stored::reopen(row)?)
+    start::check_allowed(&server.setup, &stored::reopen(row)?)
 }
 
-/// The run's lock, if nobody carries it out. Whoever has just finished here may still write the evidence.
-fn free(server: &Server, run_id: &str) -> Result<Option<RunLock>, Failure> {
-    match looking(server).carried(run_id)? {
-        Some(Carried::Here | Carried::Elsewhere) => Ok(None),
+/// The run's lock, unless some process carries the run out. A thread that has just finished here may still be writing the evidence.
+fn take_free_lock(server: &Server, run_id: &str) -> Result<Option<RunLock>, Failure> {
+    match inspector(server).carried_by(run_id)? {
+        Some(CarriedBy::Here | CarriedBy::Elsewhere) => Ok(None),
         None => RunLock::take(&server.setup.around.folder, run_id),
     }
 }
 
-fn elsewhere(server: &Server, row: &RunRow) -> Result<(), Failure> {
+fn refuse_other_tenant(server: &Server, row: &RunRow) -> Result<(), Failure> {
     if server.setup.serves(&row.order) {
         Ok(())
     } else {
-        Err(crate::carry::run::elsewhere(&row.order, server.simulated()))
+        Err(crate::carry::run::other_tenant(&row.order, server.simulated()))
     }
 }

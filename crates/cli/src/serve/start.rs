@@ -1,4 +1,5 @@
-//! The one way in for a plan: the plan file, its whole digest, its short code as a person typed it, and who approves.
+//! The only way to start a plan: with the plan file, its whole digest, its short code as a person typed it, and the approver's
+//! name.
 
 use std::sync::Arc;
 
@@ -9,50 +10,51 @@ use purge_driver::ledger::RunRow;
 use purge_driver::{Clock, SystemClock};
 use serde::Deserialize;
 
-use super::desk::wait;
+use super::pool::wait;
 use super::{Server, Setup};
 use crate::approval::refused;
 use crate::carry::note::{self, Target};
-use crate::documents::{self, Need};
+use crate::documents::{self, TenantRegion};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
 
-/// What is asked for.
+/// What the page sends to start a plan.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Ask {
     /// The plan file's text.
     plan_file: String,
-    /// The digest that was approved, whole.
+    /// The whole digest that was approved.
     digest: String,
-    /// The short code, typed by whoever approves.
+    /// The short code, typed by the approver.
     short_code: String,
-    /// Who approves.
+    /// The approver's name.
     approver: String,
 }
 
-/// The run as the ledger has it now, and whether it is new.
+/// Enters the plan's run into the ledger. Returns it as it stands now, and whether it is new.
 pub(crate) async fn start(server: &Arc<Server>, ask: Ask) -> Result<(RunRow, bool), Failure> {
     let setup = Arc::clone(&server.setup);
-    server.desk.ask(move |ledger| wait(noted(&setup, ledger, &ask))).await
+    server.ledgers.ask(move |ledger| wait(find_or_create_run(&setup, ledger, &ask))).await
 }
 
-async fn noted(setup: &Setup, ledger: &SqliteLedger, ask: &Ask) -> Result<(RunRow, bool), Failure> {
+async fn find_or_create_run(setup: &Setup, ledger: &SqliteLedger, ask: &Ask) -> Result<(RunRow, bool), Failure> {
     let now = SystemClock.now();
-    let context = documents::context(&setup.settings, setup.tenant_jurisdiction.as_deref(), Need::Tenant, now)?;
+    let context =
+        documents::check_context(&setup.settings, setup.tenant_jurisdiction.as_deref(), TenantRegion::Required, now)?;
     let reopened = plan::reopen(&ask.plan_file, &context).map_err(Failure::of_findings)?;
     let (plan, planned_at) = (reopened.plan, reopened.planned_at);
     let approval = approval(&plan, ask, now)?;
-    allowed(setup, &plan)?;
+    check_allowed(setup, &plan)?;
     let target = Target::new(&setup.settings, setup.scenario.clone(), plan.request());
-    // Also when the run is there already: whoever may not approve it may not carry it on by approving it.
+    // Checked even if the run exists: whoever may not approve it may not carry it on by approving it.
     let order = note::order(&plan, &approval, &target)?;
-    if let Some(row) = note::earlier(ledger, &plan, &target).await? {
+    if let Some(row) = note::existing_run(ledger, &plan, &target).await? {
         return Ok((row, false));
     }
     let evidence = setup.around.evidence_of(ledger, &order.run_id)?;
-    let row = note::note((ledger, &setup.around.folder), &evidence, &plan, planned_at, order, now).await?;
+    let row = note::create_run((ledger, &setup.around.folder), &evidence, &plan, planned_at, order, now).await?;
     Ok((row, true))
 }
 
@@ -73,8 +75,8 @@ fn approval(plan: &Plan, ask: &Ask, now: Timestamp) -> Result<Approval, Failure>
     Ok(Approval { digest: ask.digest.clone(), approved_by: approver.to_owned(), approved_at: now })
 }
 
-/// The policy must be one of those that the server was started with, if it was started with any.
-pub(crate) fn allowed(setup: &Setup, plan: &Plan) -> Result<(), Failure> {
+/// Refuses unless the plan's policy is one of those that the server was started with, if there were any.
+pub(crate) fn check_allowed(setup: &Setup, plan: &Plan) -> Result<(), Failure> {
     if setup.policies.is_empty() || setup.policy_of(plan.policy_digest()).is_some() {
         return Ok(());
     }

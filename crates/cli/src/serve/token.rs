@@ -1,4 +1,4 @@
-//! The token of this start of the server: whoever has it has read the terminal.
+//! The token of this start of the server. Only somebody who has read the terminal has it.
 
 use std::fmt;
 
@@ -12,19 +12,20 @@ use crate::failure::Failure;
 pub(crate) struct Token(String);
 
 impl Token {
-    /// A new one.
+    /// Makes a new token.
     pub(crate) fn new() -> Result<Self, Failure> {
         let mut bytes = [0_u8; 32];
         getrandom::fill(&mut bytes).map_err(|why| Failure::machine("make up a token", why))?;
         Ok(Self(URL_SAFE_NO_PAD.encode(bytes)))
     }
 
-    /// For the address that is printed.
+    /// The token's text, for the printed address.
     pub(crate) fn text(&self) -> &str {
         &self.0
     }
 
-    /// Whether an `authorization` header carries it. How long that takes does not depend on where they differ.
+    /// Whether an `authorization` header carries the token. The time that the comparison takes does not depend on where they
+    /// differ.
     pub(crate) fn is_in(&self, authorization: &[u8]) -> bool {
         let Some(given) = authorization.strip_prefix(b"Bearer ") else { return false };
         self.0.as_bytes().ct_eq(given).into()

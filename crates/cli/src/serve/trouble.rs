@@ -1,4 +1,4 @@
-//! What is wrong with runs that are carried out here, of which the ledger knows nothing.
+//! Problems with runs that are carried out here which are not in the ledger.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,12 +10,12 @@ use purge_core::time::Timestamp;
 use purge_driver::{Clock as _, SystemClock, Watch};
 
 use crate::terminal::unasked::{AN_HOUR, UNNOTICED, Unasked};
-use crate::terminal::{CARE, paint, tell_news};
+use crate::terminal::{CARE, paint, print_err_news};
 
-/// What is tried every hour, and takes up to a minute, works again if it is not heard of for longer than this.
-const PASSED: Duration = AN_HOUR.saturating_add(Duration::from_mins(2));
+/// What is tried every hour and takes up to a minute works again if nothing is heard of it for longer than this.
+const FORGOTTEN_AFTER: Duration = AN_HOUR.saturating_add(Duration::from_mins(2));
 
-/// By run.
+/// The known problems, by run.
 #[derive(Debug, Default)]
 pub(crate) struct Trouble {
     runs: Mutex<BTreeMap<String, Known>>,
@@ -24,29 +24,29 @@ pub(crate) struct Trouble {
 #[derive(Debug)]
 struct Known {
     findings: Vec<Finding>,
-    /// When it was last tried, if it is tried again by itself.
+    /// When it was last tried, if it is retried by itself.
     tried: Option<Timestamp>,
 }
 
 impl Trouble {
-    /// What is wrong with that run.
+    /// What is wrong with that run now.
     pub(crate) fn of(&self, run_id: &str, now: Timestamp) -> Vec<Finding> {
         let runs = self.runs();
-        let known = runs.get(run_id).filter(|known| known.tried.is_none_or(|tried| now.since(tried) < PASSED));
+        let known = runs.get(run_id).filter(|known| known.tried.is_none_or(|tried| now.since(tried) < FORGOTTEN_AFTER));
         known.map(|known| known.findings.clone()).unwrap_or_default()
     }
 
-    /// The last attempt to carry it out came to nothing.
-    pub(crate) fn came_to_nothing(&self, run_id: &str, findings: Vec<Finding>) {
+    /// The last attempt to carry the run out failed.
+    pub(crate) fn note_failed(&self, run_id: &str, findings: Vec<Finding>) {
         self.runs().insert(run_id.to_owned(), Known { findings, tried: None });
     }
 
-    /// Nothing is wrong with it, as far as is known.
-    pub(crate) fn none(&self, run_id: &str) {
+    /// Nothing is known to be wrong with the run any more.
+    pub(crate) fn clear(&self, run_id: &str) {
         self.runs().remove(run_id);
     }
 
-    fn unasked(&self, run_id: &str, why: &Cause, now: Timestamp) {
+    fn note_unread_policy(&self, run_id: &str, why: &Cause, now: Timestamp) {
         let finding = Finding::new(Severity::Warning, &why.code, "", &why.message, UNNOTICED);
         self.runs().insert(run_id.to_owned(), Known { findings: vec![finding], tried: Some(now) });
     }
@@ -58,28 +58,28 @@ impl Trouble {
 
 /// Watches a run that is carried out here, for what cannot be read from the ledger.
 #[derive(Debug)]
-pub(crate) struct Onlooker<'a> {
+pub(crate) struct PolicyWatch<'a> {
     run_id: &'a str,
     trouble: &'a Trouble,
     unasked: Unasked,
 }
 
-impl<'a> Onlooker<'a> {
-    /// Of that run.
+impl<'a> PolicyWatch<'a> {
+    /// Watches that run.
     pub(crate) fn new(run_id: &'a str, trouble: &'a Trouble) -> Self {
         Self { run_id, trouble, unasked: Unasked::default() }
     }
 }
 
-impl Watch for Onlooker<'_> {
-    /// Everybody reads it from the ledger.
+impl Watch for PolicyWatch<'_> {
+    /// Ignored, because changes are read from the ledger.
     fn changed(&self, _run: &ChunkRun) {}
 
     fn unasked(&self, _run: &ChunkRun, why: &Cause) {
         let now = SystemClock.now();
-        self.trouble.unasked(self.run_id, why, now);
+        self.trouble.note_unread_policy(self.run_id, why, now);
         if let Some(news) = self.unasked.news(why, now) {
-            tell_news(&paint(CARE, &format!("{}: {news}", self.run_id)));
+            print_err_news(&paint(CARE, &format!("{}: {news}", self.run_id)));
         }
     }
 }
@@ -93,10 +93,14 @@ mod tests {
         let trouble = Trouble::default();
         let start = Timestamp::parse("2026-01-01T10:00:00Z").unwrap();
         let of = |run: &str, seconds| trouble.of(run, start.plus(Duration::from_secs(seconds))).len();
-        trouble.unasked("run-1", &Cause::new("policy.unreadable", "the policy that applies now cannot be read"), start);
-        trouble.came_to_nothing("run-2", vec![Finding::new(Severity::Error, "login.refused", "", "", "")]);
+        trouble.note_unread_policy(
+            "run-1",
+            &Cause::new("policy.unreadable", "the policy that applies now cannot be read"),
+            start,
+        );
+        trouble.note_failed("run-2", vec![Finding::new(Severity::Error, "login.refused", "", "", "")]);
         assert_eq!([of("run-1", 0), of("run-1", 3_660), of("run-1", 3_720), of("run-2", 90_000)], [1, 1, 0, 1]);
-        trouble.none("run-2");
+        trouble.clear("run-2");
         assert_eq!(of("run-2", 0), 0);
     }
 }

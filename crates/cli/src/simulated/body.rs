@@ -1,4 +1,4 @@
-//! Response bodies that arrive whole, or break off on purpose.
+//! Response bodies that arrive whole or break off on purpose.
 
 use std::future::Future;
 use std::io;
@@ -12,7 +12,7 @@ use tokio::time::Sleep;
 /// Long enough for the first part to leave before the connection breaks.
 const BEFORE_THE_BREAK: Duration = Duration::from_millis(50);
 
-/// A body that promises `length` bytes and breaks off after the ones it has, if those are fewer.
+/// A body that promises `length` bytes and breaks off after those it has, if they are fewer.
 pub(crate) struct ReplyBody {
     length: u64,
     bytes: Option<Bytes>,
@@ -20,13 +20,13 @@ pub(crate) struct ReplyBody {
 }
 
 impl ReplyBody {
-    /// Everything arrives.
+    /// A body that arrives whole.
     pub(crate) fn whole(text: String) -> Self {
         let bytes = Bytes::from(text);
         Self { length: u64::try_from(bytes.len()).unwrap_or(u64::MAX), bytes: Some(bytes), break_off: None }
     }
 
-    /// Only the first `arrives` bytes arrive, then the connection breaks.
+    /// A body of which only the first `arrives` bytes arrive before the connection breaks.
     pub(crate) fn cut(text: String, arrives: usize) -> Self {
         let mut body = Self::whole(text);
         if let Some(bytes) = &mut body.bytes {

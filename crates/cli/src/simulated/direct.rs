@@ -1,4 +1,4 @@
-//! The simulated tenant without a network, for virtual time.
+//! The HTTP port to a simulated tenant without a network, for virtual time.
 
 use std::cell::RefCell;
 
@@ -8,7 +8,7 @@ use purge_sim::{Delivery, TenantRequest};
 
 use super::world::World;
 
-/// Answers requests by asking the world.
+/// Answers requests by passing them to the world.
 #[derive(Debug)]
 pub(crate) struct Direct<'a, C> {
     world: RefCell<World>,
@@ -16,7 +16,7 @@ pub(crate) struct Direct<'a, C> {
 }
 
 impl<'a, C> Direct<'a, C> {
-    /// In front of that world, in that time.
+    /// Answers from that world, by that clock.
     pub(crate) fn new(world: World, clock: &'a C) -> Self {
         Self { world: RefCell::new(world), clock }
     }

@@ -1,11 +1,11 @@
-//! Faults as they are typed: `CALL:WHEN:WHAT[:OPTION…]`.
+//! Faults in the form of the command line: `CALL:WHEN:WHAT[:OPTION…]`.
 
 use purge_sim::{Act, Call, Fault};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error, StrDeserializer};
 
-/// Reads one.
+/// Reads one fault.
 pub(crate) fn parse(text: &str) -> Result<Fault, String> {
     let mut parts = text.split(':');
     let (Some(call), Some(when), Some(what)) = (parts.next(), parts.next(), parts.next()) else {

@@ -1,8 +1,8 @@
-//! What a simulated tenant has been asked, in order, so that a killed run goes on with the very same tenant.
+//! The requests that a simulated tenant has received, in order, so that a killed run goes on with the very same tenant.
 //!
-//! The tenant is a function of its scenario and its requests: asking it the same again makes the same tenant. Every request is
-//! in the file before it is answered. So writing costs the same for the last request as for the first, and the file shows what
-//! really arrived.
+//! The tenant is a function of its scenario and its requests: the same requests make the same tenant. Every request is in the file
+//! before it is answered. Writing therefore costs the same for the last request as for the first, and the file shows what really
+//! arrived.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 /// Version of the file format.
 const VERSION: u32 = 1;
 
-/// First line: which tenant.
+/// The first line: which tenant it is.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Head {
@@ -42,7 +42,7 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal and the tenant that it describes; a new one of that scenario when there is none.
+    /// Opens the journal and rebuilds the tenant that it describes. Without a journal, starts one for a tenant with that scenario.
     pub(crate) fn open(path: &Path, scenario: Scenario) -> io::Result<(Self, Tenant)> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
@@ -53,7 +53,7 @@ impl Journal {
             Err(why) => return Err(why),
         };
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
-        // A last line without its end was never answered.
+        // A last line without a line break was never answered.
         file.set_len(complete)?;
         let mut journal = Self { file };
         io::Seek::seek(&mut journal.file, io::SeekFrom::End(0))?;
@@ -74,7 +74,7 @@ impl Journal {
         head(&line).map(|head| head.scenario)
     }
 
-    /// Notes a request that is about to be answered.
+    /// Writes down a request that is about to be answered.
     pub(crate) fn note(&mut self, request: &TenantRequest, at: Timestamp) -> io::Result<()> {
         self.write(&Entry {
             at,
@@ -85,7 +85,7 @@ impl Journal {
         })
     }
 
-    /// One write call a line, so that a killed process leaves at most one line without its end.
+    /// Writes each line in one call, so that a killed process leaves at most one incomplete line.
     fn write(&mut self, line: &impl Serialize) -> io::Result<()> {
         let mut text = serde_json::to_string(line)?;
         text.push('\n');
@@ -102,7 +102,7 @@ fn head(line: &str) -> io::Result<Head> {
     }
 }
 
-/// The tenant after all complete lines, and the length of those in bytes.
+/// The tenant after all complete lines, and their length in bytes.
 fn replay(mut from: impl BufRead) -> io::Result<(Option<Tenant>, u64)> {
     let (mut tenant, mut complete, mut line) = (None, 0, String::new());
     loop {

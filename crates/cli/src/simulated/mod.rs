@@ -1,5 +1,5 @@
-//! The simulated tenant as a server: what it is (`world`), how it is reached (`server`), what it remembers (`journal`);
-//! and without a server, in virtual time (`direct`).
+//! The simulated tenant as a server: the tenant and what is beside it (`world`), the HTTP in front of it (`server`), the requests
+//! that it remembers (`journal`); and without a server, in virtual time (`direct`).
 
 mod body;
 pub(crate) mod direct;

@@ -1,6 +1,6 @@
 //! HTTP/1.1 in front of the simulated tenant, on a thread of its own.
 //!
-//! Breaks connections where the tenant says that no answer arrives, and lets slow answers hold up nobody else.
+//! Breaks the connection where the tenant says that no answer arrives. A slow answer holds up no other request.
 
 use std::convert::Infallible;
 use std::io;
@@ -24,13 +24,13 @@ use tokio::sync::oneshot;
 use super::body::ReplyBody;
 use super::world::World;
 
-/// More than any body that the tenant accepts; what is longer is cut off by closing the connection.
+/// More bytes than any body that the tenant accepts. For a longer one the connection is closed.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 
-/// The world, shared by all connections.
-pub(crate) type Shared = Arc<Mutex<World>>;
+/// The world that all connections share.
+pub(crate) type SharedWorld = Arc<Mutex<World>>;
 
-/// A server on a thread of its own; ends when it is dropped.
+/// A server on a thread of its own. It ends when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Running {
     /// The address that it really listens on.
@@ -43,14 +43,14 @@ impl Drop for Running {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // Gone for certain: the next one writes into the same journal. A panic there has been told already.
+            // The thread must be gone, because the next server writes to the same journal. It has already reported any panic.
             let _ = thread.join();
         }
     }
 }
 
-/// Serves on a thread of its own.
-pub(crate) fn start(address: SocketAddr, world: Shared) -> io::Result<Running> {
+/// Starts a server on a thread of its own.
+pub(crate) fn start(address: SocketAddr, world: SharedWorld) -> io::Result<Running> {
     let listener = TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
@@ -58,7 +58,7 @@ pub(crate) fn start(address: SocketAddr, world: Shared) -> io::Result<Running> {
     let (stop, stopped) = oneshot::channel::<()>();
     let thread = thread::Builder::new().name("tenant".to_owned()).spawn(move || {
         runtime.block_on(async {
-            // An error here can only be the listener's registration; the client then finds nobody and says so.
+            // Only registering the listener can fail here; the client then finds no server and reports that.
             select(pin!(serve(listener, world)), stopped).await;
         });
     })?;
@@ -66,16 +66,16 @@ pub(crate) fn start(address: SocketAddr, world: Shared) -> io::Result<Running> {
 }
 
 /// Accepts connections for ever.
-pub(crate) async fn serve(listener: TcpListener, world: Shared) -> io::Result<Infallible> {
+pub(crate) async fn serve(listener: TcpListener, world: SharedWorld) -> io::Result<Infallible> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     loop {
-        // A connection that is gone before it is accepted is its client's affair.
+        // Ignore a connection that is gone before it is accepted.
         let Ok((stream, _)) = listener.accept().await else { continue };
         let _ = stream.set_nodelay(true);
         let world = Arc::clone(&world);
         tokio::spawn(async move {
             let service = service_fn(move |request| answer(Arc::clone(&world), request));
-            // Broken connections are wanted here, and nobody is there to be told.
+            // Broken connections are intended here, and there is no one to report them to.
             let _ = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
                 .serve_connection(TokioIo::new(stream), service)
@@ -84,11 +84,11 @@ pub(crate) async fn serve(listener: TcpListener, world: Shared) -> io::Result<In
     }
 }
 
-/// One request. An `Err` makes the server close the connection without an answer.
-async fn answer(world: Shared, request: Request<Incoming>) -> Result<Response<ReplyBody>, io::Error> {
+/// Answers one request. An `Err` makes the server close the connection without an answer.
+async fn answer(world: SharedWorld, request: Request<Incoming>) -> Result<Response<ReplyBody>, io::Error> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, MAX_BODY_BYTES).collect().await.map_err(io::Error::other)?;
-    let Some(method) = method(&head.method) else { return Ok(plain(StatusCode::METHOD_NOT_ALLOWED)) };
+    let Some(method) = method(&head.method) else { return Ok(empty_response(StatusCode::METHOD_NOT_ALLOWED)) };
     let headers = head.headers.iter().filter_map(|(name, value)| {
         let value = value.to_str().ok()?;
         Some((name.as_str().to_owned(), value.to_owned()))
@@ -115,7 +115,7 @@ fn method(method: &hyper::Method) -> Option<Method> {
     [Method::Get, Method::Post, Method::Put, Method::Delete].into_iter().find(|m| m.as_str() == method.as_str())
 }
 
-fn plain(status: StatusCode) -> Response<ReplyBody> {
+fn empty_response(status: StatusCode) -> Response<ReplyBody> {
     let mut response = Response::new(ReplyBody::whole(String::new()));
     *response.status_mut() = status;
     response

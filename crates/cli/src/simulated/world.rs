@@ -1,4 +1,4 @@
-//! What answers on the local server: the simulated tenant, and beside it the governance system that is told how chunks end.
+//! What answers on the local server: the simulated tenant, and beside it the governance system that receives webhooks.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use purge_sim::{Tenant, TenantReply, TenantRequest, WebhookSink};
 
 use super::journal::Journal;
 
-/// Where the local governance system is told.
+/// The path of the local governance system's webhook.
 pub(crate) const WEBHOOK_PATH: &str = "/governance/webhook";
 
 /// Everything behind one address.
@@ -19,12 +19,12 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A tenant, what notes its requests, and who is told.
+    /// A tenant, the journal of its requests, and the receiver of webhooks.
     pub(crate) fn new(tenant: Tenant, journal: Option<Journal>, sink: Option<WebhookSink>) -> Self {
         Self { tenant, sink, journal }
     }
 
-    /// Answers one request. The journal comes first: a request that cannot be noted is not answered.
+    /// Answers one request. It is written to the journal first; a request that cannot be written is not answered.
     pub(crate) fn handle(&mut self, request: &TenantRequest, now: Timestamp) -> io::Result<TenantReply> {
         if let Some(sink) = &mut self.sink
             && request.path == WEBHOOK_PATH

@@ -5,7 +5,7 @@ use purge_core::finding::{Finding, Severity};
 use super::words::plural;
 use super::{BAD, CARE, DIM, STRONG, paint};
 
-/// One finding, two or three lines: what, where, what to do.
+/// One finding in up to three lines: what, where, what to do.
 pub(crate) fn finding(finding: &Finding) -> String {
     let (style, word) = match finding.severity {
         Severity::Error => (BAD, "error"),
@@ -24,7 +24,7 @@ pub(crate) fn finding(finding: &Finding) -> String {
     text
 }
 
-/// How many errors and warnings, for the last line.
+/// The number of problems and warnings, for the last line.
 pub(crate) fn count(findings: &[Finding]) -> String {
     let of = |wanted: &[Severity]| findings.iter().filter(|f| wanted.contains(&f.severity)).count();
     let stops = of(&[Severity::Error, Severity::Blocked]);

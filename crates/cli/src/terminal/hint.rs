@@ -1,30 +1,30 @@
-//! Commands that somebody can give next, ready to be typed.
+//! Commands that can be given next, ready to be typed.
 
 use std::path::Path;
 
 use crate::args::DEFAULT_LEDGER;
 use crate::carry::run::Surroundings;
 
-/// What tries the run again, under what was said of it now.
+/// The command that retries the run, with the flags of the present command.
 pub(crate) fn retry(around: &Surroundings, run_id: &str) -> String {
-    // Whoever said which policy applies now, or where the evidence goes, means it of the retry, too.
-    let policy = said("--policy", around.policy.as_ref().map(|policy| policy.path()));
-    let evidence = said("--evidence", around.evidence.as_deref());
+    // The policy and the evidence folder that were given now apply to the retry as well.
+    let policy = flag_with_path("--policy", around.policy.as_ref().map(|policy| policy.path()));
+    let evidence = flag_with_path("--evidence", around.evidence.as_deref());
     format!("genesys-purge retry {run_id}{}{policy}{evidence}", ledger(&around.folder))
 }
 
-/// What sends the messages of the run that are left over, and deletes nothing.
+/// The command that sends the run's undelivered messages and deletes nothing.
 pub(crate) fn messages(around: &Surroundings, run_id: &str) -> String {
-    let evidence = said("--evidence", around.evidence.as_deref());
+    let evidence = flag_with_path("--evidence", around.evidence.as_deref());
     format!("genesys-purge retry {run_id} --messages{}{evidence}", ledger(&around.folder))
 }
 
-/// What stops the run.
+/// The command that cancels the run.
 pub(crate) fn cancel(folder: &Path, run_id: &str) -> String {
     format!("genesys-purge cancel {run_id}{}", ledger(folder))
 }
 
-fn said(flag: &str, path: Option<&Path>) -> String {
+fn flag_with_path(flag: &str, path: Option<&Path>) -> String {
     path.map(|path| format!(" {flag} {}", quoted(path))).unwrap_or_default()
 }
 
@@ -32,7 +32,7 @@ fn ledger(folder: &Path) -> String {
     if folder == Path::new(DEFAULT_LEDGER) { String::new() } else { format!(" --ledger {}", quoted(folder)) }
 }
 
-/// A path as a POSIX shell takes it for one word.
+/// The path as one word for a POSIX shell.
 fn quoted(path: &Path) -> String {
     let path = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);

@@ -1,4 +1,4 @@
-//! What goes wrong on the way, on standard error: why nothing could be reached, for example. The same is not said again and again.
+//! Prints warnings and errors from the log on standard error, for example why nothing could be reached. Repetitions are dropped.
 
 use std::collections::VecDeque;
 use std::fmt::{self, Write as _};
@@ -10,34 +10,34 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use super::{BAD, CARE, paint, tell_news};
+use super::{BAD, CARE, paint, print_err_news};
 
-/// The same line is not said again for so long.
+/// How long the same line is not repeated.
 const QUIET: Duration = Duration::from_secs(30);
 
-/// So many different lines are remembered.
+/// How many different lines are remembered.
 const REMEMBERED: usize = 50;
 
-/// Says warnings and errors of this program from now on.
+/// Prints warnings and errors of this program from now on.
 pub(crate) fn start() {
-    // An error means that somebody else listens already.
+    // An error means that a subscriber is already set.
     let _ = tracing_subscriber::registry().with(Log::default()).try_init();
 }
 
 #[derive(Debug, Default)]
 struct Log {
-    said: Mutex<VecDeque<(String, Instant)>>,
+    recent: Mutex<VecDeque<(String, Instant)>>,
 }
 
 impl Log {
     fn is_news(&self, line: &str, now: Instant) -> bool {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        said.retain(|(_, at)| now.duration_since(*at) < QUIET);
-        if said.iter().any(|(text, _)| text == line) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.retain(|(_, at)| now.duration_since(*at) < QUIET);
+        if recent.iter().any(|(said, _)| said == line) {
             return false;
         }
-        said.truncate(REMEMBERED - 1);
-        said.push_front((line.to_owned(), now));
+        recent.truncate(REMEMBERED - 1);
+        recent.push_front((line.to_owned(), now));
         true
     }
 }
@@ -54,30 +54,30 @@ impl<S: Subscriber> Layer<S> for Log {
         if !about.target().starts_with("purge_") && !about.target().starts_with("genesys_purge") {
             return;
         }
-        let mut said = Said::default();
-        event.record(&mut said);
-        let line = said.line();
+        let mut text = EventText::default();
+        event.record(&mut text);
+        let line = text.line();
         if self.is_news(&line, Instant::now()) {
-            tell_news(&format!("{}: {line}", paint(style, word)));
+            print_err_news(&format!("{}: {line}", paint(style, word)));
         }
     }
 }
 
 /// The message of an event, and its fields.
 #[derive(Default)]
-struct Said {
+struct EventText {
     message: String,
     fields: String,
 }
 
-impl Said {
+impl EventText {
     fn line(self) -> String {
         let line = if self.fields.is_empty() { self.message } else { format!("{} ({})", self.message, self.fields) };
         line.replace(|c: char| c.is_control(), " ")
     }
 
     fn put(&mut self, field: &Field, value: fmt::Arguments<'_>) {
-        // Writing to a text cannot fail.
+        // Writing into a string cannot fail.
         let _ = match field.name() {
             "message" => self.message.write_fmt(value),
             name if self.fields.is_empty() => write!(self.fields, "{name} {value}"),
@@ -86,7 +86,7 @@ impl Said {
     }
 }
 
-impl Visit for Said {
+impl Visit for EventText {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.put(field, format_args!("{value}"));
     }
@@ -110,6 +110,6 @@ mod tests {
         for n in 0..REMEMBERED * 2 {
             assert!(log.is_news(&n.to_string(), begin + QUIET));
         }
-        assert!(log.said.lock().unwrap().len() <= REMEMBERED);
+        assert!(log.recent.lock().unwrap().len() <= REMEMBERED);
     }
 }

@@ -1,4 +1,4 @@
-//! What people see: colours only on a terminal, results on standard output, everything else on standard error.
+//! What people see. Results go to standard output, everything else to standard error; colours only to a terminal.
 
 pub(crate) mod findings;
 pub(crate) mod hint;
@@ -33,22 +33,22 @@ pub(crate) fn paint(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// A line of the result.
-pub(crate) fn say(line: &str) {
-    outlet::line(Stream::Out, line);
+/// Prints a line of the result.
+pub(crate) fn print_out(line: &str) {
+    outlet::write_line(Stream::Out, line);
 }
 
-/// A line beside the result.
-pub(crate) fn tell(line: &str) {
-    outlet::line(Stream::Err, line);
+/// Prints a line beside the result.
+pub(crate) fn print_err(line: &str) {
+    outlet::write_line(Stream::Err, line);
 }
 
-/// An event on the way to the result. It is left out when nobody reads.
-pub(crate) fn say_news(event: &str) {
+/// Prints an event on the way to the result. It is left out while nothing reads the output.
+pub(crate) fn print_out_news(event: &str) {
     outlet::news(Stream::Out, event, events::left_out);
 }
 
-/// A line on the way to the result. It is left out when nobody reads.
-pub(crate) fn tell_news(line: &str) {
+/// Prints a line on the way to the result. It is left out while nothing reads the output.
+pub(crate) fn print_err_news(line: &str) {
     outlet::news(Stream::Err, line, |lines| format!("{lines} lines were left out while nobody read them"));
 }

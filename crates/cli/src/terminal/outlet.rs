@@ -1,8 +1,8 @@
-//! Standard output and standard error, written so that a reader who does not read cannot hold up a purge.
+//! Standard output and standard error, written so that a reader that does not read cannot hold up a purge.
 //!
-//! A terminal takes what it is shown, in order. A pipe may not: its reader may be a pager, a stopped process, or busy. What
-//! goes into a pipe or file therefore waits in a queue of this process, and a thread writes it. News is left out while the queue
-//! is long, and how much was left out is said; a result waits however long it takes.
+//! A terminal takes lines as they come. A pipe may not: its reader may be a pager, a stopped process, or busy. So lines for a pipe
+//! or file wait in a queue of this process, and a thread writes them. News is left out while the queue is long, and the number of
+//! lines left out is reported. A result waits however long it takes.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::OnceLock;
@@ -11,14 +11,14 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 /// News is left out while more lines than this wait to be written.
-const LONG: u64 = 10_000;
+const LONG_QUEUE: u64 = 10_000;
 
 static OUTLET: OnceLock<Option<Outlet>> = OnceLock::new();
 
-/// Why results could not be written, the first time that they could not.
+/// Why results could not be written, the first time that this happened.
 static LOST: OnceLock<io::Error> = OnceLock::new();
 
-/// Which stream.
+/// One of the two output streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stream {
     /// Results.
@@ -27,13 +27,13 @@ pub(super) enum Stream {
     Err,
 }
 
-/// A line, or the wish to know when all lines before it are written.
+/// A line, or a request to report when all lines before it are written.
 enum Item {
     Line(Stream, String),
     Drained(Sender<()>),
 }
 
-/// The queue of lines and how long it is.
+/// The queue of lines, its length, and how many lines were left out.
 struct Outlet {
     items: Sender<Item>,
     waiting: AtomicU64,
@@ -41,17 +41,17 @@ struct Outlet {
 }
 
 /// Writes a line, now or as soon as the reader takes it.
-pub(super) fn line(stream: Stream, text: &str) {
+pub(super) fn write_line(stream: Stream, text: &str) {
     match queue(stream) {
         Some(outlet) => outlet.put(stream, text),
         None => write(stream, text),
     }
 }
 
-/// Writes a line unless too many are waiting. `gap` tells, before the next line that is written, how many were left out.
+/// Writes a line unless too many are waiting. Before the next line that is written, `gap` reports how many were left out.
 pub(super) fn news(stream: Stream, text: &str, gap: impl FnOnce(u64) -> String) {
     let Some(outlet) = queue(stream) else { return write(stream, text) };
-    if outlet.waiting.load(Ordering::Relaxed) >= LONG {
+    if outlet.waiting.load(Ordering::Relaxed) >= LONG_QUEUE {
         outlet.left_out.fetch_add(1, Ordering::Relaxed);
         return;
     }
@@ -62,23 +62,23 @@ pub(super) fn news(stream: Stream, text: &str, gap: impl FnOnce(u64) -> String) 
     outlet.put(stream, text);
 }
 
-/// Why a part of the results could not be written, if so.
-pub(crate) fn lost() -> Option<&'static io::Error> {
+/// Why a part of the results could not be written, if that happened.
+pub(crate) fn lost_output() -> Option<&'static io::Error> {
     LOST.get()
 }
 
-/// Waits until everything is written, or nobody can read it any more.
+/// Waits until everything is written or can no longer be read.
 pub(crate) fn drain() {
     let Some(Some(outlet)) = OUTLET.get() else { return };
     let (drained, wait) = mpsc::channel();
     if outlet.items.send(Item::Drained(drained)).is_ok() {
-        // An error means that the thread is gone: then nothing is left to wait for.
+        // An error means that the thread is gone, so nothing is left to wait for.
         let _ = wait.recv();
     }
 }
 
 impl Outlet {
-    /// With a thread that writes; none if the machine gives no thread, and then lines are written where they are said.
+    /// Starts the thread that writes. Without a thread, returns `None`, and lines are written where they are printed.
     fn start() -> Option<Self> {
         let (items, lines) = mpsc::channel();
         let writer = thread::Builder::new().name("output".to_owned()).spawn(move || write_all(&lines));
@@ -101,7 +101,7 @@ fn write_all(items: &Receiver<Item>) {
                     outlet.waiting.fetch_sub(1, Ordering::Relaxed);
                 }
             }
-            // Whoever waited may have given up.
+            // The waiting thread may have given up.
             Item::Drained(drained) => drop(drained.send(())),
         }
     }
@@ -115,7 +115,7 @@ fn queue(stream: Stream) -> Option<&'static Outlet> {
     if terminal { None } else { OUTLET.get_or_init(Outlet::start).as_ref() }
 }
 
-/// A reader that has gone away (`| head`) is no error of ours; a disk that is full is, where it was the results that were lost.
+/// Writes a line. A reader that has gone away (`| head`) is no error; a full disk is, if results were lost.
 fn write(stream: Stream, text: &str) {
     match stream {
         Stream::Out => {
@@ -126,7 +126,7 @@ fn write(stream: Stream, text: &str) {
                 LOST.get_or_init(|| why);
             }
         }
-        // There is nobody left to be told.
+        // An error here cannot be reported anywhere.
         Stream::Err => drop(writeln!(anstream::stderr(), "{text}")),
     }
 }

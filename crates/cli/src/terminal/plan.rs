@@ -1,4 +1,4 @@
-//! A plan on the screen.
+//! Shows a plan.
 
 use purge_core::plan::{Disposition, Part, Plan};
 use purge_core::request::{Chunking, DeletionApi, PurgeRequest, includes_screen};
@@ -7,10 +7,10 @@ use super::table::{Align, Cell, Table};
 use super::words::{grouped, plural, range_length, span, window};
 use super::{CARE, DIM, GOOD, STRONG, paint};
 
-/// More chunks than this are shown as their first and last ones.
+/// The most chunks that are shown in full. Of more, only the first and last are.
 const SHOWN: usize = 12;
 
-/// The plan, whole: what, where, which chunks, what is kept, how long, under which code.
+/// The whole plan: what, where, which chunks, what is kept, how long it takes, and its code.
 pub(crate) fn plan(plan: &Plan, tenant: &str) -> Vec<String> {
     let request = plan.request();
     let size = match request.chunking {
@@ -20,7 +20,7 @@ pub(crate) fn plan(plan: &Plan, tenant: &str) -> Vec<String> {
     let label = |name: &str, text: String| format!("{}  {text}", paint(DIM, &format!("{name:>9}")));
     let mut lines = vec![
         paint(STRONG, &request.name),
-        label("delete", what(request)),
+        label("delete", what_is_deleted(request)),
         label("of", format!("{}, {}", window(request.range), request.jurisdiction)),
     ];
     if let Some(query) = &request.query {
@@ -46,8 +46,8 @@ pub(crate) fn plan(plan: &Plan, tenant: &str) -> Vec<String> {
     lines
 }
 
-/// The record types, and what they do not say themselves: whether screen recordings go along.
-fn what(request: &PurgeRequest) -> String {
+/// The record types, and whether screen recordings are included, which they do not say themselves.
+fn what_is_deleted(request: &PurgeRequest) -> String {
     let types: Vec<&str> = request.record_types.iter().map(|t| t.as_str()).collect();
     let screens = match (request.api, includes_screen(&request.record_types)) {
         (DeletionApi::DataDeletion, _) => "",
@@ -82,7 +82,7 @@ fn chunks(plan: &Plan) -> Vec<String> {
     table.lines()
 }
 
-/// What stays, said as loudly as what goes.
+/// What is kept, shown as prominently as what is deleted.
 pub(crate) fn kept(parts: &[Part]) -> Vec<String> {
     let mut table =
         Table::new(&[("kept", Align::Left), ("window, end not included", Align::Left), ("why", Align::Left)]);
@@ -90,7 +90,7 @@ pub(crate) fn kept(parts: &[Part]) -> Vec<String> {
     for part in parts.iter().filter(|part| part.disposition != Disposition::Chunk) {
         any = true;
         table.push(vec![
-            Cell::styled(CARE, word(part.disposition)),
+            Cell::styled(CARE, disposition_word(part.disposition)),
             window(part.window).into(),
             part.reason.to_string().into(),
         ]);
@@ -98,8 +98,8 @@ pub(crate) fn kept(parts: &[Part]) -> Vec<String> {
     if any { std::iter::once(String::new()).chain(table.lines()).collect() } else { Vec::new() }
 }
 
-/// A disposition for people.
-pub(crate) fn word(disposition: Disposition) -> &'static str {
+/// The word for a disposition that people are shown.
+pub(crate) fn disposition_word(disposition: Disposition) -> &'static str {
     match disposition {
         Disposition::Chunk => "deleted",
         Disposition::Held => "held",

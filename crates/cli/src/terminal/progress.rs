@@ -1,4 +1,4 @@
-//! Progress: bars on a terminal, lines in a pipe, events for programs.
+//! Shows progress: bars on a terminal, lines in a pipe, events for programs.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,19 +16,19 @@ use purge_driver::{Clock, SystemClock, Watch};
 
 use super::unasked::Unasked;
 use super::words::{reason, span, window};
-use super::{CARE, DIM, paint, result, say_news, tell, tell_news};
+use super::{CARE, DIM, paint, print_err, print_err_news, print_out_news, result};
 use crate::events;
 
-/// Up to this many chunks have a line each from beginning to end.
+/// Up to this many chunks keep a line each from beginning to end.
 const FEW: u32 = 12;
 
-/// Who is shown progress, and how.
+/// Shows progress in one of these ways.
 #[derive(Debug)]
 pub(crate) struct Progress {
     mode: Mode,
     simulated: bool,
-    /// What was last said of each chunk: the same is not said twice.
-    said: RefCell<BTreeMap<u32, String>>,
+    /// What was last shown for each chunk, so that nothing is repeated.
+    last_shown: RefCell<BTreeMap<u32, String>>,
     unasked: Unasked,
 }
 
@@ -41,7 +41,7 @@ enum Mode {
 }
 
 impl Progress {
-    /// Events if asked for, bars if somebody watches, lines otherwise. `ended` is how many chunks had ended before.
+    /// Events if asked for, bars on a terminal, lines otherwise. `ended` is how many chunks had ended before.
     pub(crate) fn new(json: bool, simulated: bool, total: u32, ended: u32) -> Self {
         let mode = if json {
             Mode::Json
@@ -50,24 +50,24 @@ impl Progress {
         } else {
             Mode::Lines
         };
-        Self { mode, simulated, said: RefCell::default(), unasked: Unasked::default() }
+        Self { mode, simulated, last_shown: RefCell::default(), unasked: Unasked::default() }
     }
 
-    /// Events if asked for, otherwise nothing: for virtual time, in which nobody can watch.
+    /// Events if asked for, otherwise nothing: for virtual time, which is too fast to watch.
     pub(crate) fn unwatched(json: bool) -> Self {
         let mode = if json { Mode::Json } else { Mode::Silent };
-        Self { mode, simulated: true, said: RefCell::default(), unasked: Unasked::default() }
+        Self { mode, simulated: true, last_shown: RefCell::default(), unasked: Unasked::default() }
     }
 
-    /// A line between the others.
+    /// Prints a line between the others.
     pub(crate) fn remark(&self, text: &str) {
         match &self.mode {
-            Mode::Bars(bars) => bars.all.suspend(|| tell(text)),
-            Mode::Silent | Mode::Json | Mode::Lines => tell(text),
+            Mode::Bars(bars) => bars.all.suspend(|| print_err(text)),
+            Mode::Silent | Mode::Json | Mode::Lines => print_err(text),
         }
     }
 
-    /// Takes the bars away, so that the result stands alone.
+    /// Removes the bars, so that the result stands alone.
     pub(crate) fn finish(&self) {
         match &self.mode {
             Mode::Bars(bars) => bars.clear(),
@@ -81,20 +81,20 @@ impl Progress {
             Mode::Lines | Mode::Bars(_) => state(view),
             Mode::Silent => return,
         };
-        let mut said = self.said.borrow_mut();
-        if said.get(&view.chunk.index) == Some(&text) && !matches!(self.mode, Mode::Bars(_)) {
+        let mut last_shown = self.last_shown.borrow_mut();
+        if last_shown.get(&view.chunk.index) == Some(&text) && !matches!(self.mode, Mode::Bars(_)) {
             return;
         }
         match &self.mode {
             Mode::Silent => {}
-            Mode::Json => say_news(&text),
+            Mode::Json => print_out_news(&text),
             Mode::Lines => {
-                let left = left(due(view), SystemClock.now()).map(|left| format!(", {left}")).unwrap_or_default();
-                tell_news(&format!("{}{}  {text}{left}", banner(self.simulated), name(view)));
+                let left = time_left(due(view), SystemClock.now()).map(|left| format!(", {left}")).unwrap_or_default();
+                print_err_news(&format!("{}{}  {text}{left}", banner(self.simulated), chunk_name(view)));
             }
             Mode::Bars(bars) => bars.show(view, &text),
         }
-        said.insert(view.chunk.index, text);
+        last_shown.insert(view.chunk.index, text);
     }
 }
 
@@ -110,36 +110,36 @@ impl Watch for Progress {
     }
 }
 
-/// Said on every line of a simulated run.
+/// The start of every line of a simulated run.
 fn banner(simulated: bool) -> &'static str {
     if simulated { "SIMULATED  " } else { "" }
 }
 
 /// `chunk 2/3  2023-01-31 .. 2023-03-02`.
-fn name(view: &ChunkView) -> String {
+fn chunk_name(view: &ChunkView) -> String {
     format!("chunk {}/{}  {}", view.chunk.index, view.chunk.total, window(view.chunk.window))
 }
 
-/// What the chunk does or waits for, without the time, which always changes.
+/// What the chunk does or waits for. Without the time left, which always changes.
 pub(crate) fn state(view: &ChunkView) -> String {
     let why = view.cause.as_ref().map(|cause| format!(": {}", cause.message)).unwrap_or_default();
     if let Some(outcome) = view.outcome {
         return format!("{}{why}", outcome.as_str());
     }
     match view.wait {
-        // Waiting for the next look at a job is what deleting looks like from here.
-        None | Some(WaitReason::JobPending { .. }) => word(&view.state),
+        // A chunk that waits for the next look at its job is shown as deleting.
+        None | Some(WaitReason::JobPending { .. }) => spaced_words(&view.state),
         Some(wait) => format!("waiting: {}{why}", reason(wait)),
     }
 }
 
-/// When it goes on. Another look at a job is not worth telling.
+/// When the chunk goes on. The next look at a job is not worth showing.
 pub(crate) fn due(view: &ChunkView) -> Option<Timestamp> {
     view.due.filter(|_| !matches!(view.wait, Some(WaitReason::JobPending { .. })))
 }
 
-/// `confirmingSubmit` is for programs; people read `confirming submit`.
-fn word(state: &str) -> String {
+/// `confirmingSubmit` for people: `confirming submit`.
+fn spaced_words(state: &str) -> String {
     let mut out = String::with_capacity(state.len() + 4);
     for c in state.chars() {
         if c.is_ascii_uppercase() {
@@ -150,29 +150,29 @@ fn word(state: &str) -> String {
     out
 }
 
-fn left(due: Option<Timestamp>, now: Timestamp) -> Option<String> {
+fn time_left(due: Option<Timestamp>, now: Timestamp) -> Option<String> {
     let left = due?.since(now);
     let millis = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
-    // A whole second reads better than 999 ms of it.
+    // Round up to whole seconds, which read better than milliseconds.
     (millis > 0).then(|| span(if millis > 1000 { millis.div_ceil(1000) * 1000 } else { millis }))
 }
 
-/// One bar over all chunks, and a line for each chunk: all of them when they are few, those under way when they are many.
+/// One bar over all chunks, and a line for each chunk: all chunks if they are few, otherwise those under way.
 #[derive(Debug)]
 struct Bars {
     all: MultiProgress,
     sum: ProgressBar,
     few: bool,
-    /// Whether the terminal wants colours (`NO_COLOR`); what is drawn here does not go through `anstream`.
+    /// Whether the terminal wants colours (`NO_COLOR`). Bars do not go through `anstream`.
     colours: bool,
     lines: RefCell<BTreeMap<u32, (ProgressBar, SharedLine)>>,
     outcomes: RefCell<BTreeMap<u32, Outcome>>,
 }
 
-/// The line is written by the loop and read by whoever draws.
+/// A line that the loop writes and the drawing thread reads.
 type SharedLine = Arc<Mutex<Line>>;
 
-/// What a chunk's line says; the time left is counted down whenever it is drawn.
+/// The text of a chunk's line, and when the chunk goes on. The time left is calculated whenever the line is drawn.
 #[derive(Debug, Default)]
 struct Line {
     text: String,
@@ -200,9 +200,9 @@ impl Bars {
             bar.finish_and_clear();
         }
         self.sum.finish_and_clear();
-        // A terminal that is gone needs no clearing.
+        // An error means that the terminal is gone and needs no clearing.
         let _ = self.all.clear();
-        tell("");
+        print_err("");
     }
 
     fn show(&self, view: &ChunkView, text: &str) {
@@ -245,7 +245,7 @@ impl Bars {
             let now = SystemClock.now();
             // Shorter waits would only flicker.
             let due = line.due.filter(|due| due.since(now) > Duration::from_secs(1));
-            let left = left(due, now).map(|left| paint(DIM, &format!("  {left}")));
+            let left = time_left(due, now).map(|left| paint(DIM, &format!("  {left}")));
             let text = format!("{}{}", line.text, left.unwrap_or_default());
             // Writing into a string cannot fail.
             let _ = if colours { out.write_str(&text) } else { write!(out, "{}", strip_str(&text)) };
@@ -253,13 +253,13 @@ impl Bars {
         if let Ok(style) = ProgressStyle::with_template("  {prefix}  {said}") {
             bar.set_style(style.with_key("said", said));
         }
-        bar.set_prefix(name(view));
+        bar.set_prefix(chunk_name(view));
         bar.enable_steady_tick(Duration::from_millis(250));
         (bar, line)
     }
 }
 
-/// `12 verified, 1 held`, of what has ended while it was watched.
+/// `12 verified, 1 held`, of the chunks that ended while they were watched.
 fn tally(outcomes: &BTreeMap<u32, Outcome>) -> String {
     let mut by_outcome: BTreeMap<Outcome, usize> = BTreeMap::new();
     for outcome in outcomes.values() {

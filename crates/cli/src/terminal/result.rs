@@ -1,4 +1,4 @@
-//! A report on the screen.
+//! Shows a report.
 
 use purge_core::report::{Accounting, ChunkReport, Report};
 use purge_core::run::Outcome;
@@ -9,34 +9,34 @@ use super::{BAD, CARE, DIM, GOOD, STRONG, paint};
 use crate::carry::answers::Answers;
 use crate::carry::messages::{Messages, Undelivered};
 
-/// More chunks than this are not listed one by one, unless something is the matter with them.
+/// The most chunks that are listed one by one. Of more, only those with a problem are listed.
 const LISTED: usize = 40;
 
-/// What is said along with a report.
+/// What is shown along with a report.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Beside<'a> {
-    /// How the messages went.
+pub(crate) struct ReportExtras<'a> {
+    /// What became of the messages.
     pub(crate) messages: &'a Messages,
-    /// Which answers chunks ended with.
+    /// The answers that chunks ended with.
     pub(crate) answers: &'a Answers,
-    /// The command that sends what was not delivered.
+    /// The command that sends undelivered messages.
     pub(crate) deliver: &'a str,
-    /// Where the chunks are that are too many for here.
-    pub(crate) elsewhere: &'a str,
+    /// Where to find the chunks that are not listed.
+    pub(crate) full_list: &'a str,
 }
 
-/// The report: every chunk, sums, where the range went, and what needs a person.
-pub(crate) fn report(report: &Report, beside: Beside<'_>) -> Vec<String> {
-    let Beside { messages, elsewhere, .. } = beside;
-    let mut lines = chunks(&report.chunks, elsewhere);
+/// The report: chunks, sums, how the range divides, and what needs a person.
+pub(crate) fn report(report: &Report, extras: ReportExtras<'_>) -> Vec<String> {
+    let ReportExtras { messages, full_list, .. } = extras;
+    let mut lines = chunks(&report.chunks, full_list);
     lines.push(String::new());
     lines.push(totals(report));
     lines.push(labelled("records", &records(report)));
     lines.push(labelled("range", &accounting(&report.accounting)));
     if *messages != Messages::default() {
-        lines.push(labelled("webhooks", &told(messages, beside.deliver)));
+        lines.push(labelled("webhooks", &messages_text(messages, extras.deliver)));
     }
-    let needs = needs_a_person(report, beside);
+    let needs = needs_a_person(report, extras);
     if !needs.is_empty() {
         lines.push(String::new());
         lines.push(paint(BAD, "needs a person:"));
@@ -45,12 +45,12 @@ pub(crate) fn report(report: &Report, beside: Beside<'_>) -> Vec<String> {
     lines
 }
 
-/// A label and what it is about, as in the plan.
+/// A label and its text, as in the plan.
 pub(crate) fn labelled(label: &str, text: &str) -> String {
     format!("{}  {text}", paint(DIM, &format!("{label:>9}")))
 }
 
-fn chunks(all: &[ChunkReport], elsewhere: &str) -> Vec<String> {
+fn chunks(all: &[ChunkReport], full_list: &str) -> Vec<String> {
     let mut table = Table::new(&[
         ("chunk", Align::Right),
         ("window, end not included", Align::Left),
@@ -65,9 +65,9 @@ fn chunks(all: &[ChunkReport], elsewhere: &str) -> Vec<String> {
         None => chunk.submits > 0,
         Some(outcome) => outcome != Outcome::Verified,
     };
-    let listed = |chunk: &&ChunkReport| all.len() <= LISTED || matters(chunk);
+    let list_runs = |chunk: &&ChunkReport| all.len() <= LISTED || matters(chunk);
     let mut shown = 0;
-    for chunk in all.iter().filter(listed).take(LISTED) {
+    for chunk in all.iter().filter(list_runs).take(LISTED) {
         shown += 1;
         table.push(vec![
             chunk.index.to_string().into(),
@@ -82,13 +82,13 @@ fn chunks(all: &[ChunkReport], elsewhere: &str) -> Vec<String> {
     }
     let mut lines = if shown > 0 { table.lines() } else { Vec::new() };
     if shown < all.len() {
-        lines.push(paint(DIM, &more(all.len() - shown, elsewhere)));
+        lines.push(paint(DIM, &more_text(all.len() - shown, full_list)));
     }
     lines
 }
 
-fn more(number: usize, elsewhere: &str) -> String {
-    format!("{} more {elsewhere}", grouped(number as u64))
+fn more_text(number: usize, full_list: &str) -> String {
+    format!("{} more {full_list}", grouped(number as u64))
 }
 
 fn number(measured: Option<u64>) -> Cell {
@@ -130,10 +130,10 @@ fn totals(report: &Report) -> String {
     labelled(report.outcome.as_str(), &paint(STRONG, &text))
 }
 
-/// What was measured, and of how much; a sum with an unmeasured part is not a sum.
+/// The sums, or of how much they were measured: a sum with an unmeasured part is no sum.
 fn records(report: &Report) -> String {
     let (chunks, totals) = (&report.chunks, &report.totals);
-    // Where nothing was submitted nothing was deleted, measured or not.
+    // A chunk that submitted nothing has deleted nothing, measured or not.
     let deleted = chunks.iter().map(|chunk| chunk.records_deleted.or((chunk.submits == 0).then_some(0)));
     let left = chunks.iter().map(|chunk| chunk.remaining);
     let between = if totals.records_deleted.and(totals.remaining).is_some() { "," } else { ";" };
@@ -148,7 +148,7 @@ fn records(report: &Report) -> String {
     )
 }
 
-/// `7 left`, or of how many chunks that is not known.
+/// `7 left`, or for how many chunks the number is not known.
 fn sum(total: Option<u64>, word: &str, chunks: impl ExactSizeIterator<Item = Option<u64>>) -> String {
     if let Some(total) = total {
         return format!("{} {word}", grouped(total));
@@ -167,7 +167,7 @@ fn sum(total: Option<u64>, word: &str, chunks: impl ExactSizeIterator<Item = Opt
     )
 }
 
-/// `requested 90 d = 88 d chunks + 2 d held`; every millisecond is somewhere.
+/// `requested 90 d = 88 d chunks + 2 d held`. Every millisecond is in one of the parts.
 pub(crate) fn accounting(accounting: &Accounting) -> String {
     let parts = [
         (accounting.chunks_ms, "chunks"),
@@ -182,11 +182,11 @@ pub(crate) fn accounting(accounting: &Accounting) -> String {
     format!("requested {} {sign} {}", range_length(accounting.requested_ms), said.join(" + "))
 }
 
-fn told(messages: &Messages, deliver: &str) -> String {
+fn messages_text(messages: &Messages, deliver: &str) -> String {
     let mut parts = vec![format!("{} delivered", messages.delivered)];
     if let Some(next) = &messages.next {
         let why = next.why.as_ref().map(|why| format!("{why}; ")).unwrap_or_default();
-        // Nobody is at work by now, so that no time is named at which somebody would be.
+        // Nothing sends them now, so no time of a next attempt is named.
         let how = format!(
             "{why}nothing sends them now: `{deliver}` does and deletes nothing, with GOVERNANCE_WEBHOOK_URL set"
         );
@@ -199,32 +199,33 @@ fn told(messages: &Messages, deliver: &str) -> String {
 }
 
 /// Everything that this program cannot settle, one line each.
-fn needs_a_person(report: &Report, beside: Beside<'_>) -> Vec<String> {
-    let Beside { messages, answers, elsewhere, .. } = beside;
+fn needs_a_person(report: &Report, extras: ReportExtras<'_>) -> Vec<String> {
+    let ReportExtras { messages, answers, full_list, .. } = extras;
     let mut needs: Vec<String> = report.problems.iter().map(|p| format!("the report: {}", p.message)).collect();
-    let badly: Vec<_> = report.chunks.iter().filter(|c| c.outcome.is_some_and(|o| o != Outcome::Verified)).collect();
-    for chunk in badly.iter().take(LISTED) {
+    let not_verified: Vec<_> =
+        report.chunks.iter().filter(|c| c.outcome.is_some_and(|o| o != Outcome::Verified)).collect();
+    for chunk in not_verified.iter().take(LISTED) {
         let word = chunk.outcome.map_or("open", Outcome::as_str);
         let cause = chunk.cause.as_ref();
         let why = cause.map(|cause| format!(": {} [{}]", cause.message, cause.code)).unwrap_or_default();
         let context = cause.and_then(|c| c.context_id.clone().or_else(|| c.correlation_id.clone()));
         let context = context.map(|id| format!(", for Genesys's support: {id}")).unwrap_or_default();
-        let answer = answers.behind(chunk).map(|answer| format!(", {answer}")).unwrap_or_default();
+        let answer = answers.explain(chunk).map(|answer| format!(", {answer}")).unwrap_or_default();
         needs.push(format!("chunk {} {} is {word}{why}{answer}{context}", chunk.index, window(chunk.window)));
     }
-    if badly.len() > LISTED {
-        needs.push(more(badly.len() - LISTED, elsewhere));
+    if not_verified.len() > LISTED {
+        needs.push(more_text(not_verified.len() - LISTED, full_list));
     }
-    // Of a run that goes on, those that are still to be sent go on with it.
-    let untold: Vec<_> = messages.undelivered.iter().filter(|m| m.given_up || report.totals.open == 0).collect();
-    needs.extend(untold.iter().take(LISTED).map(|message| not_told(message)));
-    if untold.len() > LISTED {
-        needs.push(more(untold.len() - LISTED, "in webhooks.jsonl"));
+    // While the run goes on, its pending messages go on with it.
+    let undelivered: Vec<_> = messages.undelivered.iter().filter(|m| m.given_up || report.totals.open == 0).collect();
+    needs.extend(undelivered.iter().take(LISTED).map(|message| undelivered_text(message)));
+    if undelivered.len() > LISTED {
+        needs.push(more_text(undelivered.len() - LISTED, "in webhooks.jsonl"));
     }
     needs
 }
 
-fn not_told(message: &Undelivered) -> String {
+fn undelivered_text(message: &Undelivered) -> String {
     let chunk = message.chunk.map(|index| format!(" about chunk {index}")).unwrap_or_default();
     let how = if message.given_up { "was given up" } else { "is still to be sent" };
     let why = message.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Plain columns, aligned by the text without its colours.
+//! Tables in plain columns, aligned by the text without its colours.
 
 use anstyle::Style;
 
@@ -29,16 +29,16 @@ impl<T: Into<String>> From<T> for Cell {
     }
 }
 
-/// On which side a column's text stands.
+/// The side on which a column's text stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Align {
-    /// Words.
+    /// For words.
     Left,
-    /// Numbers.
+    /// For numbers.
     Right,
 }
 
-/// Heads and rows.
+/// A table's heads and rows.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     columns: Vec<(&'static str, Align)>,
@@ -56,7 +56,7 @@ impl Table {
         self.rows.push(row);
     }
 
-    /// The lines, heads first, without trailing spaces.
+    /// The table as lines, heads first, without trailing spaces.
     pub(crate) fn lines(&self) -> Vec<String> {
         let widths: Vec<usize> = self
             .columns

@@ -1,10 +1,10 @@
-//! Numbers, times and waits in words.
+//! Numbers, times and waits as words.
 
 use purge_core::run::WaitReason;
 use purge_core::time::DAY_MS;
 use purge_core::window::Window;
 
-/// `12,345`; an absent number is not zero.
+/// `12,345`, or `not measured` for an absent number, which is not zero.
 pub(crate) fn count(number: Option<u64>) -> String {
     number.map_or_else(|| "not measured".to_owned(), grouped)
 }
@@ -27,10 +27,10 @@ pub(crate) fn plural(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
-/// More chunks than this are counted, not named.
+/// The most chunks that are named. Of more, the rest is counted.
 const NAMED: usize = 12;
 
-/// `chunk 3`, `chunks 1, 2 and 5`; of very many, the first.
+/// `chunk 3`, `chunks 1, 2 and 5`; of very many, only the first.
 pub(crate) fn which_chunks(indexes: &[u32]) -> String {
     let named: Vec<String> = indexes.iter().take(NAMED).map(u32::to_string).collect();
     let noun = if indexes.len() == 1 { "chunk" } else { "chunks" };
@@ -44,7 +44,7 @@ pub(crate) fn which_chunks(indexes: &[u32]) -> String {
     }
 }
 
-/// A length of time in the two largest units that say something: `340 ms`, `1.2 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`.
+/// A length of time in its two largest useful units: `340 ms`, `1.2 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`.
 pub(crate) fn span(millis: u64) -> String {
     let (seconds, rest) = (millis / 1000, millis % 1000);
     let two = |big: u64, unit: &str, small: u64, small_unit: &str| {
@@ -60,12 +60,12 @@ pub(crate) fn span(millis: u64) -> String {
     }
 }
 
-/// A length of requested time, exact: days where it is whole days.
+/// A length of requested time, exactly; in days if they are whole.
 pub(crate) fn range_length(millis: i64) -> String {
     if millis % DAY_MS == 0 { format!("{} d", millis / DAY_MS) } else { exact(u64::try_from(millis).unwrap_or(0)) }
 }
 
-/// Every unit down to the millisecond: an accounting line must add up.
+/// A length in every unit down to the millisecond, because an accounting line must add up.
 fn exact(millis: u64) -> String {
     let units = [
         (millis / 86_400_000, "d"),
@@ -78,7 +78,7 @@ fn exact(millis: u64) -> String {
     if said.is_empty() { "0 d".to_owned() } else { said.join(" ") }
 }
 
-/// A window for people: dates alone where both ends are midnights, `2023-01-01 .. 2023-01-31`, the end not included.
+/// A window for people, end not included; dates alone if both ends are midnights: `2023-01-01 .. 2023-01-31`.
 pub(crate) fn window(window: Window) -> String {
     if window.start().is_midnight() && window.end().is_midnight() {
         format!("{} .. {}", window.start().date(), window.end().date())
@@ -91,7 +91,7 @@ fn instant(at: purge_core::time::Timestamp) -> String {
     at.to_string().replace(":00.000Z", "Z").replace(".000Z", "Z")
 }
 
-/// What a wait is for, to be read after `waiting: `.
+/// What a wait is for, to follow `waiting: `.
 pub(crate) fn reason(reason: WaitReason) -> String {
     match reason {
         WaitReason::RateLimited { retry_after_seconds: _ } => "rate limited".to_owned(),

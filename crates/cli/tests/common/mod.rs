@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// A folder of its own, and the command in it, with an environment that says nothing.
+/// A folder of its own, and the command run in it, without any settings in the environment.
 pub(crate) struct Bench {
     pub(crate) folder: TempDir,
 }
@@ -24,8 +24,8 @@ impl Bench {
         Self { folder: TempDir::new().unwrap() }
     }
 
-    /// A copy of a folder of files, in place of the one before.
-    pub(crate) fn copied(&self, folder: &Path) -> PathBuf {
+    /// Replaces the earlier copy of the files of a folder by a new one.
+    pub(crate) fn copy_of(&self, folder: &Path) -> PathBuf {
         let copy = self.path("copy");
         let _ = std::fs::remove_dir_all(&copy);
         std::fs::create_dir(&copy).unwrap();
@@ -66,8 +66,8 @@ impl Bench {
         Ran::of(at(self.command(args), tenant).output().unwrap())
     }
 
-    /// The requests that the simulated tenant of the only run was asked, as `METHOD path`, with their bodies.
-    pub(crate) fn asked(&self) -> Vec<(String, String)> {
+    /// The requests that the simulated tenant of the only run has received, as `METHOD path`, with their bodies.
+    pub(crate) fn received_requests(&self) -> Vec<(String, String)> {
         let folder = self.path("genesys-purge-data/simulated");
         let journal = fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
         let text = fs::read_to_string(journal).unwrap();
@@ -80,13 +80,13 @@ impl Bench {
             .collect()
     }
 
-    /// The bodies of the deletions that were asked for.
+    /// The bodies of the submits.
     pub(crate) fn submits(&self) -> Vec<String> {
-        let asked = self.asked().into_iter();
+        let asked = self.received_requests().into_iter();
         asked.filter(|(call, _)| call == "POST /api/v2/data/deletion/requests").map(|(_, body)| body).collect()
     }
 
-    /// The files of the ledger itself, as they are now: one copy, or one put back.
+    /// Copies the files of the ledger as they are now: to back them up, or to put an earlier copy back.
     pub(crate) fn copy_ledger(&self, from: &str, to: &str) {
         fs::create_dir_all(self.path(to)).unwrap();
         for name in ["ledger.sqlite3", "ledger.sqlite3-wal", "ledger.sqlite3-shm"] {
@@ -105,7 +105,7 @@ impl Bench {
     }
 }
 
-/// Settings of a real tenant at that address.
+/// Adds the settings of a real tenant at that address.
 pub(crate) fn at(mut command: Command, tenant: &str) -> Command {
     command.env("GENESYS_BASE_URL", tenant).env("GENESYS_CLIENT_ID", "sim").env("GENESYS_CLIENT_SECRET", "sim");
     command
@@ -116,17 +116,17 @@ pub(crate) fn signal(child: &Child, name: &str) {
     assert!(Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status().unwrap().success());
 }
 
-/// Starts the command and waits until it says this.
-pub(crate) fn begun(mut command: Command, said: impl Fn(&Value) -> bool) -> Child {
+/// Starts the command and waits until it prints such an event.
+pub(crate) fn start_until(mut command: Command, said: impl Fn(&Value) -> bool) -> Child {
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut events = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
     assert!(events.any(|event| said(&event)));
-    // Nobody reads its output any more; it must not mind.
+    // Its output is no longer read, which it must bear.
     child
 }
 
-/// What a finished command left.
+/// The results of a command that has ended.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: i32,
@@ -164,7 +164,7 @@ impl Ran {
     }
 }
 
-/// A purge request of so many chunks of ten days, from the beginning of 2023.
+/// A purge request of so many chunks of ten days each, from the beginning of 2023.
 pub(crate) fn request(chunks: u32) -> Value {
     let days = |n: u32| {
         let start = purge_core::time::Timestamp::parse("2023-01-01T00:00:00Z").unwrap();
@@ -188,7 +188,7 @@ pub(crate) fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name)
 }
 
-/// `genesys-purge tenant` on a free port; ends with the test.
+/// `genesys-purge tenant` on a free port. It ends with the test.
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: String,
@@ -212,7 +212,7 @@ impl Drop for Server {
     }
 }
 
-/// A receiver of webhooks that takes everything and keeps it, headers in lower case.
+/// A receiver of webhooks that accepts and keeps everything, with headers in lower case.
 pub(crate) struct Receiver {
     pub(crate) address: String,
     taken: Arc<Mutex<Vec<String>>>,
@@ -248,18 +248,18 @@ impl Receiver {
         Self { address, taken }
     }
 
-    pub(crate) fn taken(&self) -> Vec<String> {
+    pub(crate) fn received(&self) -> Vec<String> {
         self.taken.lock().unwrap().clone()
     }
 }
 
-/// A server that answers nobody and counts who comes.
-pub(crate) struct Nobody {
+/// A server that counts its connections and never answers.
+pub(crate) struct SilentServer {
     pub(crate) address: String,
     came: Arc<AtomicUsize>,
 }
 
-impl Nobody {
+impl SilentServer {
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());

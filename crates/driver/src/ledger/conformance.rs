@@ -1,7 +1,7 @@
 //! What every ledger must do: one suite for all implementations.
 //!
-//! [`check`] takes two ways into one and the same store, for example two connections; where there is only one, twice the same.
-//! It leaves runs whose ids start with `conformance-` behind.
+//! [`check`] takes two ways into one and the same store, for example two connections. If there is only one, pass it twice. The
+//! suite leaves runs behind whose ids start with `conformance-`.
 
 use std::time::Duration;
 
@@ -20,13 +20,13 @@ use super::{
     OutboxMessage, Slot, StoredBudget, Swapped,
 };
 
-/// What a ledger did not do.
+/// How a ledger fails the suite.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {
-    /// A promise that it broke.
+    /// It broke this promise.
     #[error("{0}")]
     Promise(String),
-    /// It failed altogether.
+    /// An operation failed.
     #[error(transparent)]
     Failed(#[from] LedgerError),
 }
@@ -140,27 +140,34 @@ async fn chunks_come_in_pages<L: Ledger>(a: &L, b: &L) -> Result<(), Broken> {
 async fn a_chunk_has_one_worker_at_a_time<L: Ledger>(a: &L, b: &L) -> Result<(), Broken> {
     let run = "conformance-claim";
     a.create(&new_run(run, 1)?, NOW).await?;
-    let first = granted(claim(a, run, 1, "first", 0).await?)?;
+    let first = expect_granted(claim(a, run, 1, "first", 0).await?)?;
     must_be!(first.lease.as_ref(), Some(&lease("first", 60)), "a claim gives the lease that was asked for");
     let busy = claim(b, run, 1, "second", 59).await?;
     must_be!(busy, Claimed::Busy { until: at(60) }, "nobody else gets a chunk under lease");
-    let again = granted(claim(b, run, 1, "first", 10).await?)?;
+    let again = expect_granted(claim(b, run, 1, "first", 10).await?)?;
     must!(again.version > first.version, "every claim has a version of its own");
-    must_be!(commit(a, &first, None).await?, Committed::Lost, "an older claim cannot commit");
+    must_be!(commit_unchanged(a, &first, None).await?, Committed::Lost, "an older claim cannot commit");
 
-    let taken = granted(claim(b, run, 1, "second", 70).await?)?;
-    must_be!(commit(a, &again, None).await?, Committed::Lost, "a claim whose lease was taken over cannot commit");
-    let Committed::Version(version) = commit(b, &taken, Some(lease("second", 500))).await? else {
+    let taken = expect_granted(claim(b, run, 1, "second", 70).await?)?;
+    must_be!(
+        commit_unchanged(a, &again, None).await?,
+        Committed::Lost,
+        "a claim whose lease was taken over cannot commit"
+    );
+    let Committed::Version(version) = commit_unchanged(b, &taken, Some(lease("second", 500))).await? else {
         return Err(Broken::Promise("whoever claimed last can commit".to_owned()));
     };
     must!(version > taken.version, "every commit has a version of its own");
-    must_be!(commit(b, &taken, None).await?, Committed::Lost, "a version can be committed once");
+    must_be!(commit_unchanged(b, &taken, None).await?, Committed::Lost, "a version can be committed once");
 
     must!(matches!(claim(a, run, 1, "third", 499).await?, Claimed::Busy { .. }), "a commit can lengthen the lease");
     let forced = Claim { run_id: run, index: 1, lease: lease("third", 560), now: at(499), take_over: true };
-    let forced = granted(a.claim(forced).await?)?;
-    must!(matches!(commit(a, &forced, None).await?, Committed::Version(_)), "a lease can be taken over by force");
-    granted(claim(b, run, 1, "fourth", 500).await?)?;
+    let forced = expect_granted(a.claim(forced).await?)?;
+    must!(
+        matches!(commit_unchanged(a, &forced, None).await?, Committed::Version(_)),
+        "a lease can be taken over by force"
+    );
+    expect_granted(claim(b, run, 1, "fourth", 500).await?)?;
     Ok(())
 }
 
@@ -170,8 +177,8 @@ async fn a_commit_is_all_or_nothing<L: Ledger>(a: &L, b: &L) -> Result<(), Broke
     a.create(&new, NOW).await?;
     let slot = Slot { tenant: run, holder: "1" };
     must!(a.take_slot(slot, 1).await?, "a free slot can be taken");
-    let row = granted(claim(a, run, 1, "me", 0).await?)?;
-    let (stepped, records) = begun(&new.order, row.run.clone(), at(1));
+    let row = expect_granted(claim(a, run, 1, "me", 0).await?)?;
+    let (stepped, records) = after_first_step(&new.order, row.run.clone(), at(1));
     must!(!records.is_empty(), "the suite has records to write");
     let whole = |expected_version| Commit {
         run_id: run,
@@ -192,7 +199,7 @@ async fn a_commit_is_all_or_nothing<L: Ledger>(a: &L, b: &L) -> Result<(), Broke
     must!(matches!(a.commit(whole(row.version)).await?, Committed::Version(_)), "a commit from its version is done");
     let there = b.chunk(run, 1).await?.map(|c| (c.run, c.lease));
     must_be!(there, Some((stepped.clone(), None)), "a commit writes state and lease");
-    must_be!(appended(b, run).await?, records.clone(), "a commit appends its records");
+    must_be!(all_records(b, run).await?, records.clone(), "a commit appends its records");
     must!(b.take_slot(Slot { holder: "2", ..slot }, 1).await?, "a commit gives the slot back");
     must_be!(b.run(run).await?.map(|r| r.updated_at), Some(at(1)), "a commit dates the run");
 
@@ -207,12 +214,12 @@ async fn records_keep_their_order<L: Ledger>(a: &L, b: &L) -> Result<(), Broken>
     a.create(&new, NOW).await?;
     let mut expected = Vec::new();
     for (ledger, index) in [(a, 2), (b, 1), (a, 3)] {
-        let row = granted(claim(ledger, run, index, "me", 0).await?)?;
-        let (stepped, records) = begun(&new.order, row.run.clone(), at(1));
-        write(ledger, run, &row, &stepped, &records).await?;
+        let row = expect_granted(claim(ledger, run, index, "me", 0).await?)?;
+        let (stepped, records) = after_first_step(&new.order, row.run.clone(), at(1));
+        commit_change(ledger, run, &row, &stepped, &records).await?;
         expected.extend(records);
     }
-    must_be!(appended(b, run).await?, expected.clone(), "records come in the order in which they were appended");
+    must_be!(all_records(b, run).await?, expected.clone(), "records come in the order in which they were appended");
     let mut paged = Vec::new();
     let mut after = 0;
     loop {
@@ -233,19 +240,19 @@ async fn open_chunks_are_those_without_an_outcome<L: Ledger>(a: &L, b: &L) -> Re
     let run = "conformance-open";
     let new = new_run(run, 4)?;
     a.create(&new, NOW).await?;
-    let row = granted(claim(a, run, 2, "me", 0).await?)?;
+    let row = expect_granted(claim(a, run, 2, "me", 0).await?)?;
     let ended = cancelled(&new.order, row.run.clone());
     must!(ended.outcome().is_some(), "the suite has a chunk that ended");
-    write(a, run, &row, &ended, &[]).await?;
+    commit_change(a, run, &row, &ended, &[]).await?;
     must_be!(b.open_chunks(run, 0, 9).await?, vec![1, 3, 4], "an ended chunk is not open");
     must_be!(b.open_chunks(run, 1, 1).await?, vec![3], "open chunks come in pages");
     must_be!(b.run(run).await?.map(|r| r.open), Some(3), "the run counts its open chunks");
 
-    let row = granted(claim(b, run, 2, "me", 0).await?)?;
+    let row = expect_granted(claim(b, run, 2, "me", 0).await?)?;
     let Some(retried) = row.run.clone().retried() else {
         return Err(Broken::Promise("a cancelled chunk can be tried again".to_owned()));
     };
-    write(b, run, &row, &retried, &[]).await?;
+    commit_change(b, run, &row, &retried, &[]).await?;
     must_be!(a.open_chunks(run, 0, 9).await?, vec![1, 2, 3, 4], "a chunk that is tried again is open again");
     must_be!(a.run(run).await?.map(|r| r.open), Some(4), "and counted");
     Ok(())
@@ -312,7 +319,7 @@ async fn policies_are_kept_by_their_digests<L: Ledger>(a: &L, b: &L) -> Result<(
         a.create(&new_run(run, 1)?, NOW).await?;
     }
     must!(b.policies(run).await?.is_empty(), "no policy has been kept for a new run");
-    // One is longer than what a store may want to keep in one piece.
+    // One is longer than a store may want to keep in one piece.
     let bases = ["é", "later", &"long ".repeat(200_000)];
     let mut policies = Vec::new();
     for basis in bases {
@@ -335,7 +342,7 @@ async fn messages_wait_until_they_are_settled<L: Ledger>(a: &L, b: &L) -> Result
     let run = "conformance-outbox";
     let new = new_run(run, 2)?;
     a.create(&new, NOW).await?;
-    let row = granted(claim(a, run, 1, "me", 0).await?)?;
+    let row = expect_granted(claim(a, run, 1, "me", 0).await?)?;
     let message =
         |id: &str, due| OutboxMessage { id: id.to_owned(), body: format!("{{\"{id}\":\"é\"}}"), due: at(due) };
     let later_first = [message("late", 20), message("early", 10)];
@@ -377,16 +384,16 @@ async fn messages_wait_until_they_are_settled<L: Ledger>(a: &L, b: &L) -> Result
     Ok(())
 }
 
-/// The days from one to another after the beginning of 2023.
+/// The days `from` to `to`, counted from the beginning of 2023.
 fn days(from: u32, to: u32) -> Result<Window, Broken> {
     let day = |n: u32| Timestamp::from_millis(1_672_531_200_000 + i64::from(n) * DAY_MS);
     Window::new(day(from), day(to)).ok_or_else(|| Broken::Promise("the suite asks for a run without chunks".to_owned()))
 }
 
-/// A run with a chunk a day.
+/// A run with one chunk for each day.
 ///
 /// # Errors
-/// When it would have no chunk.
+/// If it would have no chunk.
 pub fn new_run(run_id: &str, chunks: u32) -> Result<NewRun, Broken> {
     let order = Order {
         version: 2,
@@ -425,13 +432,13 @@ pub fn new_run(run_id: &str, chunks: u32) -> Result<NewRun, Broken> {
     Ok(NewRun { order, plan_file: "{\"planned\":\"é\"}\n".to_owned(), chunks })
 }
 
-/// The chunk after its first step, and what that records.
-fn begun(order: &Order, run: ChunkRun, now: Timestamp) -> (ChunkRun, Vec<AuditRecord>) {
+/// The chunk after its first step, and the records of that step.
+fn after_first_step(order: &Order, run: ChunkRun, now: Timestamp) -> (ChunkRun, Vec<AuditRecord>) {
     let Step { run, records, .. } = run.step(Context { order, pace: Pace::default(), now }, Input::Start);
     (run, records)
 }
 
-/// The chunk after somebody cancelled it, and so ended.
+/// The chunk after a cancel has ended it.
 #[must_use]
 pub fn cancelled(order: &Order, run: ChunkRun) -> ChunkRun {
     let cx = Context { order, pace: Pace::default(), now: at(1) };
@@ -444,7 +451,7 @@ async fn claim<L: Ledger>(ledger: &L, run_id: &str, index: u32, owner: &str, now
     ledger.claim(claim).await
 }
 
-fn granted(claimed: Claimed) -> Result<ChunkRow, Broken> {
+fn expect_granted(claimed: Claimed) -> Result<ChunkRow, Broken> {
     match claimed {
         Claimed::Granted(row) => Ok(*row),
         Claimed::Busy { .. } | Claimed::Absent => {
@@ -453,8 +460,12 @@ fn granted(claimed: Claimed) -> Result<ChunkRow, Broken> {
     }
 }
 
-/// Commits the row's own state again.
-async fn commit<L: Ledger>(ledger: &L, row: &ChunkRow, lease: Option<Lease>) -> Result<Committed, LedgerError> {
+/// Commits the state of the row again.
+async fn commit_unchanged<L: Ledger>(
+    ledger: &L,
+    row: &ChunkRow,
+    lease: Option<Lease>,
+) -> Result<Committed, LedgerError> {
     let commit = Commit {
         run_id: "conformance-claim",
         index: row.index,
@@ -469,7 +480,7 @@ async fn commit<L: Ledger>(ledger: &L, row: &ChunkRow, lease: Option<Lease>) -> 
     ledger.commit(commit).await
 }
 
-async fn write<L: Ledger>(
+async fn commit_change<L: Ledger>(
     ledger: &L,
     run_id: &str,
     row: &ChunkRow,
@@ -493,6 +504,6 @@ async fn write<L: Ledger>(
     }
 }
 
-async fn appended<L: Ledger>(ledger: &L, run_id: &str) -> Result<Vec<AuditRecord>, LedgerError> {
+async fn all_records<L: Ledger>(ledger: &L, run_id: &str) -> Result<Vec<AuditRecord>, LedgerError> {
     Ok(ledger.records(run_id, 0, 100).await?.into_iter().map(|row| row.record).collect())
 }

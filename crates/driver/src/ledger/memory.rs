@@ -1,4 +1,4 @@
-//! A ledger in memory: for virtual time and for tests. Durable for as long as the process lives.
+//! A ledger in memory, for virtual time and for tests. It is durable for as long as the process lives.
 
 use std::cell::RefCell;
 use std::collections::btree_map::Entry;
@@ -14,7 +14,7 @@ use super::{
     OutboxRow, RecordRow, RunRow, Slot, StoredBudget, Swapped, Unfinished,
 };
 
-/// Everything in maps. Clone it to look at what a crash would leave behind.
+/// Keeps everything in maps. Clone it to look at what a crash would leave behind.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryLedger {
     runs: RefCell<BTreeMap<String, Run>>,
@@ -35,10 +35,10 @@ struct Run {
     records: Vec<AuditRecord>,
     outbox: Outbox,
     unfinished: Option<Unfinished>,
-    gone: Option<String>,
+    gone_receiver: Option<String>,
 }
 
-/// Messages in the order in which they were put in, with what finds them quickly.
+/// Messages in the order in which they were added, with indexes by id and by due time.
 #[derive(Clone, Debug, Default)]
 struct Outbox {
     rows: Vec<OutboxRow>,
@@ -96,7 +96,7 @@ impl Run {
         }
     }
 
-    fn open(&mut self, since: Timestamp) {
+    fn note_opened(&mut self, since: Timestamp) {
         let (run_id, before) = (self.order.run_id.clone(), self.unfinished.take());
         let opened = before.as_ref().map_or(0, |before| before.opened) + 1;
         self.unfinished = Some(Unfinished { run_id, since, opened, woken: before.and_then(|before| before.woken) });
@@ -104,19 +104,19 @@ impl Run {
 }
 
 impl MemoryLedger {
-    /// Empty.
+    /// An empty ledger.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Looks at one run; an unknown run has nothing.
-    fn read<T: Default>(&self, run_id: &str, look: impl FnOnce(&Run) -> T) -> T {
+    /// Reads from one run; an unknown run gives the default.
+    fn read_run<T: Default>(&self, run_id: &str, look: impl FnOnce(&Run) -> T) -> T {
         self.runs.borrow().get(run_id).map_or_else(T::default, look)
     }
 }
 
-fn count(limit: u32) -> usize {
+fn to_usize(limit: u32) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
@@ -145,15 +145,15 @@ impl Ledger for MemoryLedger {
             records: Vec::new(),
             outbox: Outbox::default(),
             unfinished: None,
-            gone: None,
+            gone_receiver: None,
         };
-        new.open(now);
+        new.note_opened(now);
         runs.insert(run.order.run_id.clone(), new);
         Ok(Created::New)
     }
 
     async fn run(&self, run_id: &str) -> Result<Option<RunRow>, LedgerError> {
-        Ok(self.read(run_id, |run| Some(run.row())))
+        Ok(self.read_run(run_id, |run| Some(run.row())))
     }
 
     async fn runs(&self) -> Result<Vec<RunRow>, LedgerError> {
@@ -183,7 +183,7 @@ impl Ledger for MemoryLedger {
     }
 
     async fn cancel_asked(&self, run_id: &str) -> Result<Option<Timestamp>, LedgerError> {
-        Ok(self.read(run_id, |run| run.cancel_asked))
+        Ok(self.read_run(run_id, |run| run.cancel_asked))
     }
 
     async fn keep_policy(&self, run_id: &str, policy: &InForce) -> Result<(), LedgerError> {
@@ -194,23 +194,25 @@ impl Ledger for MemoryLedger {
     }
 
     async fn policies(&self, run_id: &str) -> Result<Vec<String>, LedgerError> {
-        Ok(self.read(run_id, |run| run.policies.values().cloned().collect()))
+        Ok(self.read_run(run_id, |run| run.policies.values().cloned().collect()))
     }
 
     async fn chunk(&self, run_id: &str, index: u32) -> Result<Option<ChunkRow>, LedgerError> {
-        Ok(self.read(run_id, |run| run.chunks.get(&index).cloned()))
+        Ok(self.read_run(run_id, |run| run.chunks.get(&index).cloned()))
     }
 
     async fn chunks(&self, run_id: &str, after: u32, limit: u32) -> Result<Vec<ChunkRow>, LedgerError> {
         let later = after.saturating_add(1)..;
-        Ok(self.read(run_id, |run| run.chunks.range(later).take(count(limit)).map(|(_, row)| row.clone()).collect()))
+        Ok(self.read_run(run_id, |run| {
+            run.chunks.range(later).take(to_usize(limit)).map(|(_, row)| row.clone()).collect()
+        }))
     }
 
     async fn open_chunks(&self, run_id: &str, after: u32, limit: u32) -> Result<Vec<u32>, LedgerError> {
         let later = after.saturating_add(1)..;
-        Ok(self.read(run_id, |run| {
+        Ok(self.read_run(run_id, |run| {
             let open = run.chunks.range(later).filter(|(_, row)| row.run.outcome().is_none());
-            open.take(count(limit)).map(|(&index, _)| index).collect()
+            open.take(to_usize(limit)).map(|(&index, _)| index).collect()
         }))
     }
 
@@ -245,7 +247,7 @@ impl Ledger for MemoryLedger {
         let version = row.version;
         run.updated_at = commit.now;
         if queues {
-            run.open(commit.now);
+            run.note_opened(commit.now);
         }
         run.records.extend_from_slice(commit.records);
         for message in commit.outbox {
@@ -258,10 +260,10 @@ impl Ledger for MemoryLedger {
     }
 
     async fn records(&self, run_id: &str, after: u64, limit: u32) -> Result<Vec<RecordRow>, LedgerError> {
-        Ok(self.read(run_id, |run| {
+        Ok(self.read_run(run_id, |run| {
             let numbered = (1..).zip(&run.records).skip(usize::try_from(after).unwrap_or(usize::MAX));
             let rows = numbered.map(|(position, record)| RecordRow { position, record: record.clone() });
-            rows.take(count(limit)).collect()
+            rows.take(to_usize(limit)).collect()
         }))
     }
 
@@ -271,7 +273,7 @@ impl Ledger for MemoryLedger {
         if holders.contains(slot.holder) {
             return Ok(true);
         }
-        if holders.len() >= count(limit) {
+        if holders.len() >= to_usize(limit) {
             return Ok(false);
         }
         holders.insert(slot.holder.to_owned());
@@ -294,11 +296,11 @@ impl Ledger for MemoryLedger {
     }
 
     async fn outbox(&self, run_id: &str) -> Result<Vec<OutboxRow>, LedgerError> {
-        Ok(self.read(run_id, |run| run.outbox.rows.clone()))
+        Ok(self.read_run(run_id, |run| run.outbox.rows.clone()))
     }
 
     async fn outbox_pending(&self, run_id: &str, limit: u32) -> Result<Vec<OutboxRow>, LedgerError> {
-        Ok(self.read(run_id, |run| run.outbox.pending(count(limit))))
+        Ok(self.read_run(run_id, |run| run.outbox.pending(to_usize(limit))))
     }
 
     async fn outbox_settle(
@@ -313,53 +315,53 @@ impl Ledger for MemoryLedger {
     }
 }
 
-/// What engines want that start runs by a schedule and look after them.
+/// What engines need that start runs by a schedule and look after them.
 impl MemoryLedger {
-    /// The run of a schedule's firing: by what the schedule asks for, and its time.
+    /// The run that a firing of a schedule started, found by what the schedule asks for (`key`) and its time.
     #[must_use]
     pub fn fired(&self, key: &str, at: Timestamp) -> Option<String> {
         self.firings.borrow().get(&(key.to_owned(), at)).cloned()
     }
 
-    /// Notes which run a firing is, if it is none yet.
+    /// Notes which run a firing started, unless one is noted already.
     pub fn note_fired(&self, key: &str, at: Timestamp, run_id: &str) {
         self.firings.borrow_mut().entry((key.to_owned(), at)).or_insert_with(|| run_id.to_owned());
     }
 
-    /// The runs that somebody has to look after, by their id.
+    /// The runs that need looking after, ordered by id.
     #[must_use]
     pub fn unfinished(&self) -> Vec<Unfinished> {
         self.runs.borrow().values().filter_map(|run| run.unfinished.clone()).collect()
     }
 
-    /// Has a run looked after that exists.
+    /// Notes that an existing run needs looking after.
     pub fn look_after(&self, run_id: &str, now: Timestamp) {
         if let Some(run) = self.runs.borrow_mut().get_mut(run_id) {
-            run.open(now);
+            run.note_opened(now);
         }
     }
 
-    /// Notes that what stood still of a run was set going.
+    /// Notes that stalled chunks of the run were woken.
     pub fn note_woken(&self, run_id: &str, now: Timestamp) {
         if let Some(there) = self.runs.borrow_mut().get_mut(run_id).and_then(|run| run.unfinished.as_mut()) {
             there.woken = Some(now);
         }
     }
 
-    /// Notes that the receiver of the run's messages is gone for good, by a name for it.
+    /// Notes that the receiver of the run's messages, named by `receiver`, is gone for good.
     pub fn note_gone(&self, run_id: &str, receiver: &str) {
         if let Some(run) = self.runs.borrow_mut().get_mut(run_id) {
-            run.gone = Some(receiver.to_owned());
+            run.gone_receiver = Some(receiver.to_owned());
         }
     }
 
-    /// Which receiver of the run's messages is gone for good.
+    /// The receiver of the run's messages that is gone for good, if one is.
     #[must_use]
     pub fn gone(&self, run_id: &str) -> Option<String> {
-        self.read(run_id, |run| run.gone.clone())
+        self.read_run(run_id, |run| run.gone_receiver.clone())
     }
 
-    /// From now on nobody has to look after the run, unless it was opened again after it was looked at; then `false`.
+    /// Notes that the run no longer needs looking after, unless it was opened again since `seen` was read; then returns `false`.
     pub fn finish(&self, seen: &Unfinished) -> bool {
         let mut runs = self.runs.borrow_mut();
         let Some(run) = runs.get_mut(&seen.run_id) else { return false };

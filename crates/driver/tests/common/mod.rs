@@ -88,7 +88,7 @@ pub(crate) async fn outcomes(ledger: &impl Ledger) -> Vec<Option<Outcome>> {
     ledger.chunks(RUN, 0, 100_000).await.unwrap().into_iter().map(|row| row.run.outcome()).collect()
 }
 
-/// What the tenant does with a call instead of answering it well.
+/// How the tenant mishandles a call.
 #[derive(Clone, Debug)]
 pub(crate) enum Mishap {
     Answer(HttpResponse),
@@ -114,11 +114,12 @@ pub(crate) struct FakeTenant {
     clock: VirtualClock,
     pub(crate) calls: RefCell<Vec<Call>>,
     mishaps: RefCell<BTreeMap<&'static str, VecDeque<Mishap>>>,
-    /// End of deletion by id, in steady time, for the tenant has a clock of its own; and the id that deletes a window.
+    /// When each deletion ends, by its id. In steady time, because the tenant has a clock of its own. `deleted_by` has the ids by
+    /// window.
     jobs: RefCell<BTreeMap<String, Duration>>,
     deleted_by: RefCell<BTreeMap<String, Vec<String>>>,
     tokens: Cell<u64>,
-    /// Tokens of this number or lower are refused.
+    /// Tokens with this number or a lower one are refused.
     pub(crate) revoked: Cell<u64>,
 }
 
@@ -135,7 +136,7 @@ impl FakeTenant {
         }
     }
 
-    /// The next calls of that name go wrong, one after the other.
+    /// Makes the next calls of that name go wrong in these ways, one after the other.
     pub(crate) fn will(&self, name: &'static str, mishaps: impl IntoIterator<Item = Mishap>) {
         self.mishaps.borrow_mut().entry(name).or_default().extend(mishaps);
     }
@@ -144,7 +145,7 @@ impl FakeTenant {
         self.calls.borrow().iter().filter(|call| call.name == name).count()
     }
 
-    /// The most deletions that one window got.
+    /// The largest number of deletions of one window.
     pub(crate) fn most_deletions(&self) -> usize {
         self.deleted_by.borrow().values().map(Vec::len).max().unwrap_or(0)
     }
@@ -224,27 +225,27 @@ impl Http for FakeTenant {
     }
 }
 
-/// What happens at the chosen commit.
+/// What goes wrong at the chosen commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Break {
-    /// The process dies before it is written.
+    /// The process dies before the commit is written.
     Before,
-    /// The process dies right after it is written.
+    /// The process dies right after the commit is written.
     After,
-    /// Somebody else takes the chunk over just before.
+    /// Another worker takes the chunk over right before it.
     Stolen,
-    /// Somebody else ends the chunk just before it is claimed; `nth` does not matter.
+    /// Another worker ends the chunk right before it is claimed. `nth` does not matter.
     Ended,
 }
 
-/// A ledger that breaks at its `nth` commit, from 0.
+/// A ledger that breaks at commit number `nth`, counted from 0.
 pub(crate) struct BreakingLedger<'a> {
     pub(crate) inner: &'a MemoryLedger,
     pub(crate) nth: u32,
     pub(crate) how: Break,
     pub(crate) commits: Cell<u32>,
     http: &'a FakeTenant,
-    /// Calls that had arrived when it broke.
+    /// How many calls had arrived when it broke.
     pub(crate) calls: Cell<Option<usize>>,
 }
 

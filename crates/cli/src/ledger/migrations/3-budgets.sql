@@ -1,4 +1,4 @@
--- What has been sent to each tenant in the last minute: all processes that share this file stay within one budget.
+-- What has been sent to each tenant in the last minute. All processes that share this file stay within one budget.
 create table budgets (
     tenant text primary key,
     version integer not null,

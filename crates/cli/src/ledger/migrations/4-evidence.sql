@@ -1,2 +1,2 @@
--- Where the evidence of a run is, if somebody said; null beside the ledger.
+-- The evidence folder that was given for a run; null means beside the ledger.
 alter table runs add column evidence text;

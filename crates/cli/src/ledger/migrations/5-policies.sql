@@ -1,4 +1,4 @@
--- The policies that were asked about a deletion, by their digests: records name them by those, and evidence has their texts.
+-- The policies that were asked about a deletion. Records name them by digest, and the evidence contains their texts.
 create table policies (
     run_id text not null references runs,
     digest text not null,
