@@ -182,7 +182,7 @@ fn order(plan: &Plan, now: Timestamp) -> Order {
     Order::new(plan, &approval, "SIMULATED tenant", true).unwrap()
 }
 
-/// The verdict about the evidence of a rehearsal, one line of whose report was left out.
+/// The verdict about the evidence of a rehearsal whose report was replaced.
 fn evidence_verdict(plan_file: &str, log: &str) -> Value {
     let now: Timestamp = Timestamp::parse(NOW).unwrap();
     let plan = reopen(plan_file, &CheckContext::at(now)).unwrap().plan;

@@ -199,8 +199,7 @@ impl Tenant<'_> {
                 json(200, &json!({ "results": [{ "count": self.left }] }))
             }
             (Method::Post, "query") => self.conversations(),
-            // A conversation that a hold names may belong to this chunk.
-            (Method::Get, "details") => self.named_conversation(),
+            (Method::Get, "details") => self.named_conversations(&request.path),
             (Method::Post, "deletionprotection") => {
                 let ids = body["conversationIds"].as_array().unwrap().iter();
                 let all = self.whims.next_of(2) == 1;
@@ -248,10 +247,19 @@ impl Tenant<'_> {
         json(200, &json!({ "conversations": listed, "totalHits": listed.len() }))
     }
 
-    fn named_conversation(&mut self) -> Fate {
-        let day = |hour| format!("2023-01-01T{hour}:00:00.000Z");
-        let one = json!({ "conversationId": "c-2", "conversationStart": day(12), "conversationEnd": day(13) });
-        let listed = if self.whims.next_of(3) == 2 { vec![one] } else { Vec::new() };
+    /// They lie elsewhere, analytics does not know them, or they belong to this chunk.
+    fn named_conversations(&mut self, path: &str) -> Fate {
+        let day = match self.whims.next_of(3) {
+            0 => Some("2022-01-01"),
+            1 => None,
+            _ => Some("2023-01-01"),
+        };
+        let one = |(day, id): (&str, &str)| {
+            json!({ "conversationId": id, "conversationStart": format!("{day}T12:00:00.000Z"),
+                    "conversationEnd": format!("{day}T13:00:00.000Z") })
+        };
+        let ids = path.split_once("id=").map_or("", |(_, ids)| ids).split(',');
+        let listed: Vec<_> = ids.filter_map(|id| Some(one((day?, id)))).collect();
         json(200, &json!({ "conversations": listed, "totalHits": listed.len() }))
     }
 

@@ -100,9 +100,11 @@ fn unlisted_conversations_may_reach_into_what_is_kept() {
     }
     // One conversation too few is enough, and one piece of the window.
     let some = |total: u64| {
-        let Json(200, mut page) = conversations(&["a"]) else { panic!("a page is an answer") };
-        page["totalHits"] = json!(total);
-        Json(200, page)
+        let page = [("09:00", "09:40"), ("09:10", "09:30")].map(|(start, end)| {
+            json!({ "conversationId": start, "conversationStart": format!("2023-01-05T{start}:00.000Z"),
+                    "conversationEnd": format!("2023-01-05T{end}:00.000Z") })
+        });
+        Json(200, json!({ "conversations": page, "totalHits": total }))
     };
     let story = play(&held, counted(1000).into_iter().chain([some(999), none()]).chain(called_off()));
     assert_eq!(story.end(), ended(Outcome::Held, "hold.not-listed"));
@@ -367,7 +369,12 @@ fn every_check_of_the_holds_is_on_record() {
         order["heldWindows"] = windows.clone();
         order["heldConversations"] = json!([{ "id": "a", "hold": "H-1" }, { "id": "b", "hold": "H-1" }]);
     });
-    let story = play(&named, begun().chain([Json(200, json!({})), conversations(&["z"]), none()]).chain(rest()));
+    let elsewhere = ["a", "b"].map(|id| {
+        json!({ "conversationId": id, "conversationStart": "2022-06-01T10:00:00.000Z",
+                "conversationEnd": "2022-06-01T10:01:00.000Z" })
+    });
+    let elsewhere = Json(200, json!({ "conversations": elsewhere }));
+    let story = play(&named, begun().chain([elsewhere, conversations(&["z"]), none()]).chain(rest()));
     assert_eq!((story.end(), story.events("holds_checked")), (verified(), vec![checked(2, 2)]));
     // If there is nothing to look up, no check is recorded.
     let story = play(&order("recordingJobs", |_| {}), begun().chain(rest()));
@@ -469,7 +476,7 @@ fn a_page_that_is_too_large_is_asked_for_again_and_smaller() {
         let begun = || [created(), Json(200, ready.clone()), full_page(101).0, too_large.clone(), too_large.clone()];
         let Json(200, mut page) = reaching() else { panic!("a page is an answer") };
         page["conversations"].as_array_mut().unwrap().push(json!({ "conversationId": "b",
-            "conversationStart": "2023-01-31T10:00:00.000Z", "conversationEnd": "2023-01-31T10:01:00.000Z" }));
+            "conversationStart": "2023-01-31T10:00:30.000Z", "conversationEnd": "2023-01-31T10:01:00.000Z" }));
         for (total, end) in [(101, "hold"), (100, "hold.not-listed")] {
             page["totalHits"] = json!(total);
             let asked = if total == 101 { vec![full_page(0).1, Json(200, json!([]))] } else { vec![] };
@@ -599,6 +606,7 @@ fn however_many_conversations_reach_into_a_held_window_all_are_asked_about() {
     assert_eq!((story.end(), asked(&story)), (verified(), 2));
     // After one that ended before the held window, all have.
     let mut mixed = page(0..2, into, 101);
+    mixed["conversations"][1]["conversationStart"] = json!("2023-01-31T10:30:00.000Z");
     mixed["conversations"][1]["conversationEnd"] = json!("2023-01-31T11:00:00.000Z");
     let story = play(
         &held,
