@@ -65,12 +65,12 @@ test('what is no count is named with its line and its reason', () => {
   expect(buckets).toEqual(two)
   expect(unread.map(({ line, why }) => [line, why])).toEqual([
     [3, 'day or month first? write 2023-01-31'],
-    [4, 'the time is none: write 2023-01-31 or 2023-01-31T05:00Z'],
-    [5, 'the time is none: write 2023-01-31 or 2023-01-31T05:00Z'],
-    [6, 'the count is no whole number from 0 up'],
-    [7, 'the count is no whole number from 0 up'],
+    [4, 'the time cannot be read: write 2023-01-31 or 2023-01-31T05:00Z'],
+    [5, 'the time cannot be read: write 2023-01-31 or 2023-01-31T05:00Z'],
+    [6, 'the count is not a whole number of 0 or more'],
+    [7, 'the count is not a whole number of 0 or more'],
     [8, 'there is no count'],
-    [9, 'the count is no whole number from 0 up'],
+    [9, 'the count is not a whole number of 0 or more'],
     [10, 'its time overlaps that of another line'],
   ])
   expect(readCounts('[1, 2').unread).toHaveLength(1)

@@ -51,9 +51,9 @@ test('from a request to its evidence', async ({ page }) => {
     await page.getByRole('button', { name: 'Compare', exact: true }).click()
     await page.getByRole('button', { name: 'Pin this plan' }).click()
     await page.getByRole('button', { name: 'Plan', exact: true }).click()
-    await page.getByRole('button', { name: 'Write one' }).click()
+    await page.getByRole('button', { name: 'Create a policy' }).click()
     await page.getByRole('button', { name: 'Add a hold' }).click()
-    await expect(page.getByText('1 d on hold stays.')).toBeVisible()
+    await expect(page.getByText('1 d on hold is kept.')).toBeVisible()
     await page.getByRole('button', { name: 'Compare', exact: true }).click()
     await expect(page.getByText('3 added, 1 removed, 2 windows unchanged.')).toBeVisible()
     await page.getByRole('button', { name: 'Plan', exact: true }).click()
@@ -84,8 +84,8 @@ test('from a request to its evidence', async ({ page }) => {
   const audit = join(folder, 'rehearsed.jsonl')
   await test.step('rehearse, with a hold placed in the middle', async () => {
     await page.getByRole('button', { name: 'Rehearse', exact: true }).click()
-    await page.getByLabel('Job takes, seconds').fill('600')
-    await page.getByLabel('Job takes, seconds').blur()
+    await page.getByLabel('Job duration, seconds').fill('600')
+    await page.getByLabel('Job duration, seconds').blur()
     await page.getByRole('button', { name: 'Start', exact: true }).click()
     await expect(page.getByRole('button', { name: 'Pause' })).toBeVisible()
     await page.clock.runFor(500)
@@ -175,7 +175,7 @@ test('the same way by keyboard only', async ({ page }) => {
 
   await test.step('skip, load, break, and find the field again', async () => {
     await page.keyboard.press('Tab')
-    await expect(page.getByRole('link', { name: 'Skip to the content' })).toBeFocused()
+    await expect(page.getByRole('link', { name: 'Skip to content' })).toBeFocused()
     await page.keyboard.press('Enter')
     await command(page, 'messages with holds')
     // Every day a little more of the range is old enough.
@@ -226,7 +226,7 @@ test('the same way by keyboard only', async ({ page }) => {
   await test.step('the list of keys opens and closes', async () => {
     await page.getByRole('main').focus()
     await page.keyboard.press('?')
-    await expect(page.getByRole('dialog', { name: 'Keys' })).toBeVisible()
+    await expect(page.getByRole('dialog', { name: 'Keyboard shortcuts' })).toBeVisible()
     await page.keyboard.press('Escape')
     await expect(page.getByRole('dialog')).toHaveCount(0)
   })

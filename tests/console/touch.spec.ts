@@ -3,7 +3,7 @@ import type { CDPSession } from '@playwright/test'
 import { accessible, expect, longRehearsal, look, test, type Locator, type Page } from './page'
 
 const lanes = (page: Page): Locator => page.getByRole('slider', { name: /lanes over virtual time/ })
-const coming = (page: Page): Locator => page.getByRole('list', { name: 'Still to happen' }).getByRole('listitem')
+const coming = (page: Page): Locator => page.getByRole('list', { name: 'Upcoming events' }).getByRole('listitem')
 /** The virtual time at which the lanes are read, in seconds since the run began. */
 const cursorSeconds = async (page: Page): Promise<number> => Number(await lanes(page).getAttribute('aria-valuenow'))
 
@@ -59,8 +59,8 @@ test.describe('by finger', () => {
     await test.step('a hold is placed where a finger taps', async () => {
       const box = await middleOf(lanes(page))
       await page.touchscreen.tap(box.x + box.width * 0.45, box.y)
-      await expect(page.getByText('still to come: what you let happen happens here')).toBeVisible()
-      await expect(page.getByLabel('Happens')).not.toHaveValue('')
+      await expect(page.getByText('in the future: an event that you trigger happens here')).toBeVisible()
+      await expect(page.getByLabel('Event time')).not.toHaveValue('')
       await page.getByRole('button', { name: 'Legal hold' }).tap()
       await expect(coming(page)).toHaveCount(2)
       await expect(coming(page).filter({ hasText: 'Legal hold' })).toContainText('2023-03-26 – 2023-04-01')
@@ -88,13 +88,13 @@ test.describe('by finger', () => {
     })
 
     await test.step('what was placed is taken back', async () => {
-      await page.getByRole('button', { name: /^Take back: Rate limit/ }).tap()
+      await page.getByRole('button', { name: /^Remove: Rate limit/ }).tap()
       await expect(coming(page)).toHaveText([/Legal hold/])
       await look(page, 'rehearse-touch')
     })
 
     await test.step('a tap on the past looks back, and two fingers zoom', async () => {
-      await page.getByRole('button', { name: '+', exact: true }).or(page.getByRole('button', { name: 'Closer' })).first().tap()
+      await page.getByRole('button', { name: '+', exact: true }).or(page.getByRole('button', { name: 'Zoom in' })).first().tap()
       const box = await middleOf(lanes(page))
       const before = await cursorSeconds(page)
       const two = (apart: number) => [{ x: box.x - apart, y: box.y, id: 0 }, { x: box.x + apart, y: box.y, id: 1 }]
@@ -142,23 +142,23 @@ test('the rehearsal by keyboard alone', async ({ page }) => {
     expect(await pressAndMeasure(page, 'ArrowRight')).toBeGreaterThan(0)
     expect(await pressAndMeasure(page, 'PageUp')).toBeGreaterThan(0)
     const [, then = 'none'] = /(\d\d:\d\d:\d\d) UTC/.exec((await lanes(page).getAttribute('aria-valuetext')) ?? '') ?? []
-    await page.getByLabel('Happens').focus()
+    await page.getByLabel('Event time').focus()
     await page.keyboard.press('Tab')
     await page.keyboard.press('Tab')
     await expect(page.getByRole('button', { name: 'Legal hold' })).toBeFocused()
-    await expect(page.getByText('Somebody places a hold on the conversations of the time given below')).toBeInViewport()
+    await expect(page.getByText('A hold is placed on the conversations of the window given below')).toBeInViewport()
     await page.keyboard.press('Enter')
     await expect(coming(page)).toHaveCount(1)
     await expect(coming(page)).toContainText(then)
   })
 
   await test.step('a time can be typed as well, and what is none is said', async () => {
-    await page.getByLabel('Happens').focus()
+    await page.getByLabel('Event time').focus()
     await page.keyboard.press('Control+A')
     await page.keyboard.type('soon')
     await page.keyboard.press('Enter')
-    await expect(page.getByLabel('Happens')).toHaveAttribute('aria-invalid', 'true')
-    await expect(page.getByText('That is no time to come')).toBeVisible()
+    await expect(page.getByLabel('Event time')).toHaveAttribute('aria-invalid', 'true')
+    await expect(page.getByText('That is not a future time')).toBeVisible()
     await page.keyboard.press('Control+A')
     await page.keyboard.type('+3:00')
     await page.keyboard.press('Enter')

@@ -41,8 +41,8 @@ for (const theme of ['Light', 'Dark'] as const) {
     await look(page, name('rehearse-empty'))
     await page.getByLabel('Every 5th call is rate limited').check()
     // Long enough not to end before the button is pressed.
-    await page.getByLabel('Job takes, seconds').fill('3600')
-    await page.getByLabel('Job takes, seconds').blur()
+    await page.getByLabel('Job duration, seconds').fill('3600')
+    await page.getByLabel('Job duration, seconds').blur()
     await page.getByRole('button', { name: 'Start', exact: true }).click()
     await page.getByRole('button', { name: 'To the end' }).click()
     await expect(page.getByText(/exit code/)).toBeVisible()
@@ -241,7 +241,7 @@ test('the sheet for sign-off is printed with its code, its findings and a place 
   // The list of findings is cut like that of parts, and says how many more there are.
   const holds = Array.from({ length: 100 }, (_, n) => `LH-${n}\t2023-02-02\t2023-02-01`).join('\n')
   await openPolicy(page, 'holds.tsv', holds)
-  await expect(page.getByText('Added 100 holds; the day in “to” is not kept.')).toBeVisible()
+  await expect(page.getByText('Added 100 holds; the day in “to” itself is not kept.')).toBeVisible()
   await page.evaluate(() => dispatchEvent(new Event('beforeprint')))
   await expect(page.locator('.sheet > ul > li')).toHaveCount(81)
   await expect(page.locator('.sheet > ul > li').last()).toHaveText(/^and \d+ more$/)
@@ -260,12 +260,12 @@ test('the sheet names the organisation, every hold, the limits that count, and t
   const beside = (name: string): Locator => page.locator('.sheet dt', { hasText: new RegExp(`^${name}$`) }).locator('+ dd')
   await printed(async () => {
     await expect(beside('Organisation')).toHaveText(/^not bound to an organisation/)
-    await expect(beside('Second person')).toHaveText('wanted: whoever approves must be somebody else than whoever requests')
-    await expect(beside('Most records')).toHaveText('250,000 in a chunk; a chunk that has more is not deleted')
-    await expect(beside('Looked for afterwards')).toHaveText(/^everything/)
+    await expect(beside('Second person')).toHaveText('required: the approver must not be the requester')
+    await expect(beside('Record limit')).toHaveText('250,000 per chunk; a chunk with more is not deleted')
+    await expect(beside('Verification')).toHaveText(/^everything/)
     await expect(beside('Records')).toHaveCount(0)
     await expect(page.locator('.sheet .holds tr')).toHaveText([
-      /^LH-2023-014 \(Doe v\. Example Corp\.\)\s*applies: its time is not deleted$/,
+      /^LH-2023-014 \(Doe v\. Example Corp\.\)\s*applies: its window is not deleted$/,
       /^LH-2024-009 \(Roe complaint\)\s*applies: its conversations are looked up right before each deletion/,
       /^LH-2024-002\s*does not concern this request$/,
     ])
@@ -279,8 +279,8 @@ test('the sheet names the organisation, every hold, the limits that count, and t
   await page.getByLabel('Counts by day or hour').fill('day,count\n2022-10-01,1200\n2022-10-02,34')
   await page.keyboard.press('Escape')
   await printed(async () => {
-    await expect(beside('Organisation')).toHaveText(/^https:\/\/api\.mypurecloud\.com \(client 5f1c3a52-2c1f-4f7e-9d55-7c4b1d1f0a11\)\. The digest does not say so/)
-    await expect(beside('Records')).toHaveText(/^~?1,234 in the chunks, by pasted counts$/)
+    await expect(beside('Organisation')).toHaveText(/^https:\/\/api\.mypurecloud\.com \(client 5f1c3a52-2c1f-4f7e-9d55-7c4b1d1f0a11\)\. The digest does not depend on it/)
+    await expect(beside('Records')).toHaveText(/^~?1,234 in the chunks, from pasted counts$/)
   })
 })
 
@@ -305,7 +305,7 @@ test('evidence is printed by its own button, and the plan in hand is said to be 
   await expect(page.getByRole('button', { name: 'Print for sign-off' })).toBeVisible()
   await go(page, 'Evidence')
   await expect(page.getByRole('button', { name: 'Print for sign-off' })).toHaveCount(0)
-  await expect(page.locator('.says')).toContainText('Plan in hand: Deletes')
+  await expect(page.locator('.says')).toContainText('Current plan: Deletes')
 })
 
 test('the sheet has the options of recordings, and its sum adds up to the second', async ({ page }) => {
@@ -322,7 +322,7 @@ test('the sheet has the options of recordings, and its sum adds up to the second
   await expect(recordings).toHaveText('with payment-card or personal data: yes; governed by a media retention policy: yes; snippets: no; screen recordings: no; Cool-off, days: 7')
   await expect(page.locator('.sheet dt', { hasText: /^Adds up to$/ }).locator('+ dd')).toHaveText(/^363 d 20 h 55 min 55 s requested = /)
   const beside = (name: string): Locator => page.locator('.sheet dt', { hasText: new RegExp(`^${name}$`) }).locator('+ dd')
-  await expect(beside('Looked for afterwards')).toHaveText('a sample: the recordings of up to 10 conversations of each chunk')
+  await expect(beside('Verification')).toHaveText('a sample: the recordings of up to 10 conversations of each chunk')
   await page.evaluate(() => dispatchEvent(new Event('afterprint')))
   await page.getByLabel('Chunk length').fill('1')
   await page.evaluate(() => dispatchEvent(new Event('beforeprint')))

@@ -27,7 +27,7 @@ test('lines are counted as they are in the file, blank ones and those in quotes,
 test('a quote that nothing closes takes no rows with it unseen', () => {
   const { rows, unread } = readRows('hold,matter\nLH-1,"Doe\nLH-2,Roe', 'holds')
   expect(rows).toEqual([])
-  expect(unread).toEqual([{ line: 2, text: 'LH-1,"Doe\nLH-2,Roe', why: 'a quote is opened in it and not closed' }])
+  expect(unread).toEqual([{ line: 2, text: 'LH-1,"Doe\nLH-2,Roe', why: 'it opens a quote that is never closed' }])
 })
 
 test('the separator is that of the first row, whatever else a matter has in it', () => {
@@ -132,7 +132,7 @@ test('the headings that the page itself has are understood, and those of its she
   for (const head of ['Hold\tMatter\tFrom, UTC\tTo, not included', 'Legal hold\tMatter\tFrom (UTC)\tTo, not included (UTC)', 'Hold\tMatter\tStart (UTC)\tEnd, not included']) {
     expect(readRows(`${head}\nLH-1\tDoe\t2023-02-10\t2023-02-17`, 'holds')).toEqual({ kind: 'holds', rows: [{ id: 'LH-1', matter: 'Doe', range: week }], unread: [] })
   }
-  expect(readRows('record types\tDays\tBasis\tRegion, if only one\nmessage\t1095\t7b\tus-east-1', 'retention')).toEqual({
+  expect(readRows('record types\tDays\tBasis\tOnly in jurisdiction\nmessage\t1095\t7b\tus-east-1', 'retention')).toEqual({
     kind: 'retention', rows: [{ recordTypes: ['message'], minAgeDays: 1095, basis: '7b', jurisdiction: 'us-east-1' }], unread: [],
   })
 })
