@@ -96,7 +96,7 @@ async function onPaper(page: Page, look: () => Promise<void>): Promise<void> {
 
 const cut = (file: string): void => writeFileSync(file, readFileSync(file, 'utf8').slice(0, -40))
 
-test('what does not hold on the command line does not hold here', async ({ page }) => {
+test('evidence that fails on the command line fails on the page', async ({ page }) => {
   await open(page)
   await page.getByRole('button', { name: 'Evidence', exact: true }).click()
   await choose(page, folder)
@@ -138,7 +138,7 @@ test('what does not hold on the command line does not hold here', async ({ page 
   })
 })
 
-test('a folder is taken wherever it is dropped in the view; a file beside its place does not take that of the page', async ({ page }) => {
+test('a folder can be dropped anywhere in the view; a file dropped elsewhere does not replace the page', async ({ page }) => {
   await open(page)
   const dropped = await page.context().newCDPSession(page)
   const drop = async (x: number, y: number, ...files: string[]): Promise<void> => {
@@ -168,7 +168,7 @@ test('a folder is taken wherever it is dropped in the view; a file beside its pl
   expect(page.context().pages()).toHaveLength(1)
 })
 
-test('of several runs one is chosen; a line of any length shows its beginning', async ({ page }) => {
+test('with evidence of several runs the user chooses one; a long line shows its beginning', async ({ page }) => {
   const both = mkdtempSync(join(tmpdir(), 'evidence-'))
   for (const name of ['run-1', 'run-2']) cpSync(folder, join(both, name), { recursive: true })
   const log = join(both, 'run-2/audit.jsonl')
@@ -187,7 +187,7 @@ test('of several runs one is chosen; a line of any length shows its beginning', 
   await look(page, 'evidence-several')
 })
 
-test('sound evidence says that nothing real was deleted, how the chunks ended and who approved, on paper, too', async ({ page }) => {
+test('sound evidence says, also on paper, that it is simulated, how the chunks ended and who approved', async ({ page }) => {
   await open(page)
   await page.getByRole('button', { name: 'Evidence', exact: true }).click()
   await choose(page, folder)
@@ -239,7 +239,7 @@ test('sound evidence says that nothing real was deleted, how the chunks ended an
   })
 })
 
-test('a check says what was deleted, on whose word, and what it does not show', async ({ page }) => {
+test('a check says what was deleted, who approved it, and what it does not prove', async ({ page }) => {
   const { summary, evidenceDigest } = JSON.parse(spawnSync(binary, ['verify', folder, '--json'], { env: environment, encoding: 'utf8' }).stdout) as
     { summary: { tenant: string; recordsDeleted: number; remaining: number }; evidenceDigest: string }
   expect(summary.recordsDeleted).toBeGreaterThan(0)
@@ -279,7 +279,7 @@ test('a check says what was deleted, on whose word, and what it does not show', 
   await page.evaluate(() => dispatchEvent(new Event('afterprint')))
 })
 
-test('chunks that are open, and those that never began, are counted; what was not measured is said to be', async ({ page }) => {
+test('open chunks and chunks that never began are counted; unmeasured numbers are marked as such', async ({ page }) => {
   const stopped = await carryOut('q1-2023.json', {}, { concurrency: 1 }, true)
   await open(page)
   await page.getByRole('button', { name: 'Evidence', exact: true }).click()
@@ -293,7 +293,7 @@ test('chunks that are open, and those that never began, are counted; what was no
   await look(page, 'evidence-open')
 })
 
-test('of recordings it is said that absence rests on a sample', async ({ page }) => {
+test('for recordings, the check says that absence was checked in a sample', async ({ page }) => {
   const recordings = await carryOut('year-recording-jobs.json', { range: { start: '2023-01-01T00:00:00.000Z', end: '2023-01-11T00:00:00.000Z' } }, { verifyConversations: 7 })
   await open(page)
   await page.getByRole('button', { name: 'Evidence', exact: true }).click()

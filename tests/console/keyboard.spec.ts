@@ -3,7 +3,7 @@ import { accessible, expect, load, longRehearsal, look, open, test } from './pag
 
 const HOLDS = 'Messages with holds and retention'
 
-test('the focus is never lost: after dialogs, commands, removals, the last undo', async ({ page }) => {
+test('the focus is never lost: after dialogs, commands, removals and the last undo', async ({ page }) => {
   await open(page)
   await load(page, HOLDS)
   const button = (name: string) => page.getByRole('button', { name, exact: true })
@@ -75,7 +75,7 @@ test('the focus is never lost: after dialogs, commands, removals, the last undo'
   await accessible(page)
 })
 
-test('the table says which row is chosen, and F leads to the field from any view', async ({ page }) => {
+test('the table marks the selected row, and F leads to the field from any view', async ({ page }) => {
   await open(page)
   await load(page, HOLDS)
   const table = page.getByRole('grid')
@@ -96,7 +96,7 @@ test('the table says which row is chosen, and F leads to the field from any view
   await expect(page.locator(':focus')).toHaveAttribute('id', /^at-policy-holds-0/)
 })
 
-test('keys can be turned off, and do nothing behind a dialog', async ({ page }) => {
+test('shortcuts can be turned off, and do nothing behind a dialog', async ({ page }) => {
   await open(page)
   await page.getByRole('main').focus()
   await page.keyboard.press('?')
@@ -116,7 +116,7 @@ test('keys can be turned off, and do nothing behind a dialog', async ({ page }) 
   await expect(page.getByRole('dialog')).toHaveCount(0)
 })
 
-test('a dialog that is on its way opens when it is there, and what is typed meanwhile goes nowhere', async ({ page }) => {
+test('a dialog that is still loading opens when it arrives, and keys typed meanwhile do nothing', async ({ page }) => {
   let arrive = (): void => undefined
   const gate = new Promise<void>((resolve) => (arrive = resolve))
   await page.route(/\/assets\/dialogs-/, async (route) => {
@@ -136,7 +136,7 @@ test('a dialog that is on its way opens when it is there, and what is typed mean
   await expect(page.getByRole('button', { name: 'Plan', exact: true })).toHaveAttribute('aria-current', 'page')
 })
 
-test('a part of the page that cannot be had is said, and holds nothing up', async ({ page, complaints }) => {
+test('a part of the page that cannot be loaded is reported, and the rest works', async ({ page, complaints }) => {
   await page.route(/\/assets\/(dialogs|compare)-/, (route) => route.abort())
   await open(page)
   await page.getByRole('button', { name: 'Counts…' }).click()
@@ -148,7 +148,7 @@ test('a part of the page that cannot be had is said, and holds nothing up', asyn
   expect(complaints.splice(0).every((text) => /ERR_FAILED|dynamically imported/.test(text))).toBe(true)
 })
 
-test('what a field is for is said to keys, until Escape; a mouse has titles', async ({ page }) => {
+test('the keyboard shows a field’s help until Escape; the mouse has titles', async ({ page }) => {
   await open(page)
   const length = page.getByLabel('Chunk length')
   const help = page.getByText('A chunk is a part of the range that one request deletes')
@@ -173,7 +173,7 @@ test('what a field is for is said to keys, until Escape; a mouse has titles', as
   await expect(page.getByRole('radio', { name: 'Data deletion' })).toHaveAccessibleDescription(/^For organisations and gateways/)
 })
 
-test('Space ticks what it is pressed on, and plays and pauses anywhere else', async ({ page }) => {
+test('Space ticks the focused checkbox, and plays and pauses anywhere else', async ({ page }) => {
   await longRehearsal(page)
   const fault = page.getByRole('checkbox', { name: 'The 3rd job never ends' })
   await fault.focus()
@@ -194,7 +194,7 @@ test('Space ticks what it is pressed on, and plays and pauses anywhere else', as
   await expect(page.getByRole('button', { name: 'Play' })).toBeVisible()
 })
 
-test('plans that have been replaced are drawn no more', async ({ page }) => {
+test('a replaced plan is no longer drawn', async ({ page }) => {
   // The page itself reports an error if they are.
   await page.goto('/')
   await load(page, HOLDS)

@@ -13,7 +13,7 @@ function counts(): string {
   return lines.join('\n')
 }
 
-test('the inspector shows exactly what is sent, what wakes it, and why it is there', async ({ page }) => {
+test('the inspector shows the request body, the queue message, and why a part is there', async ({ page }) => {
   await open(page)
   await load(page, HOLDS)
   await page.getByRole('row', { name: /^3 2022-10-29/ }).click()
@@ -34,7 +34,7 @@ test('the inspector shows exactly what is sent, what wakes it, and why it is the
   await expect(page.getByText(/Nothing is sent for this part/)).toBeVisible()
 })
 
-test('of two record types that are ticked before the page has painted both count', async ({ page }) => {
+test('two record types ticked before the page paints are both kept', async ({ page }) => {
   await open(page)
   await load(page, 'A quarter of conversations')
   const kinds = page.getByRole('group', { name: 'Record types' })
@@ -48,7 +48,7 @@ test('of two record types that are ticked before the page has painted both count
   await expect(kinds.getByRole('checkbox', { checked: true })).toHaveCount(2)
 })
 
-test('totals say what is an estimate', async ({ page }) => {
+test('totals mark what is an estimate', async ({ page }) => {
   await open(page)
   await load(page, HOLDS)
   await page.getByRole('button', { name: 'Compare', exact: true }).click()
@@ -62,7 +62,7 @@ test('totals say what is an estimate', async ({ page }) => {
   await expect(page.getByText('Add counts above the timeline')).toBeVisible()
 })
 
-test('counts show on the timeline, in the table and in the totals; what was divided wears a tilde', async ({ page }) => {
+test('counts show on the timeline, in the table and in the totals; divided ones are marked ~', async ({ page }) => {
   await open(page)
   await load(page, HOLDS)
   await page.getByRole('button', { name: 'Counts…' }).click()
@@ -93,7 +93,7 @@ test('counts show on the timeline, in the table and in the totals; what was divi
   await expect(page.getByText('Add counts above the timeline')).toBeVisible()
 })
 
-test('rows are sorted by what becomes of them, and a selection stays where it is', async ({ page }) => {
+test('rows are sorted by state, and the selected part stays selected', async ({ page }) => {
   await open(page)
   await load(page, HOLDS)
   await page.getByRole('button', { name: 'State', exact: true }).click()
@@ -117,7 +117,7 @@ test('rows are sorted by what becomes of them, and a selection stays where it is
   await expect(page.getByRole('row', { selected: true })).toHaveCount(0)
 })
 
-test('the timeline is moved by wheel, drag, pinch and keys', async ({ page }) => {
+test('the timeline moves by wheel, drag, pinch and keys', async ({ page }) => {
   await open(page)
   await load(page, HOLDS)
   const timeline = page.getByRole('slider', { name: /^Timeline of 33 parts/ })
@@ -220,7 +220,7 @@ test('a policy is pasted, dropped and edited as a table; findings lead to the ce
   await expect(page.getByLabel('Rule 2: Days')).toHaveAccessibleDescription(/minAgeDays|days|number/)
 })
 
-test('a hold that cannot be read is shown before anything is added, from a file as from the clipboard', async ({ page }) => {
+test('an unreadable hold is shown before anything is added, whether from a file or the clipboard', async ({ page }) => {
   await open(page)
   await load(page, 'A quarter of conversations')
   const file = async (text: string): Promise<void> => {
@@ -257,7 +257,7 @@ test('a hold that cannot be read is shown before anything is added, from a file 
   await expect(page.locator('section.policy').getByRole('button', { name: 'Form' })).toBeDisabled()
 })
 
-test('a policy that comes as text is taken whole, and nothing of one that is pasted as rows is lost unseen', async ({ page }) => {
+test('a policy in a text file is loaded whole; pasted as rows, the parts that are not rows are listed', async ({ page }) => {
   await open(page)
   const policy = readFileSync(new URL('../../examples/policy.json', import.meta.url), 'utf8')
   await openPolicy(page, 'policy.txt', policy)
@@ -277,7 +277,7 @@ test('a policy that comes as text is taken whole, and nothing of one that is pas
   await expect(page.getByText('Added 1 hold.', { exact: true })).toBeVisible()
 })
 
-test('a request and a plan file are taken where they are dropped', async ({ page }) => {
+test('a request and a plan file can be dropped on the form', async ({ page }) => {
   await open(page)
   await load(page, HOLDS)
   await expect(page.locator('.says')).toContainText('on hold')
@@ -297,7 +297,7 @@ test('a request and a plan file are taken where they are dropped', async ({ page
   await expect(page.getByLabel('Name', { exact: true })).toHaveValue('Dropped alone')
 })
 
-test('what is said of a day is said only of one that exists, and a window of whole days is written by them', async ({ page }) => {
+test('only a day that exists is described, and a window of whole days is written as days', async ({ page }) => {
   await open(page)
   await load(page, HOLDS)
   await expect(page.locator('.findings code', { hasText: '2023-02-10/2023-02-17' })).toBeVisible()
@@ -306,7 +306,7 @@ test('what is said of a day is said only of one that exists, and a window of who
   await expect(page.getByText('Once the plan has no errors, this shows what happens to every day of its range.')).toBeVisible()
 })
 
-test('how much there is has a column once somebody said so, and the first part stands for all until one is chosen', async ({ page }) => {
+test('the volume column appears with the counts, and the inspector shows the first part until one is selected', async ({ page }) => {
   await open(page)
   await expect(page.getByText('What is sent to the API to delete chunk 1,')).toBeVisible()
   await expect(page.getByRole('row', { selected: true })).toHaveCount(0)
@@ -359,7 +359,7 @@ test('a double click removes one hold, and not the one that takes its place', as
   await expect(page.getByRole('heading', { name: 'Legal holds (2)' })).toBeVisible()
 })
 
-test('a finding leads to its place in the text of a request, too', async ({ page }) => {
+test('a finding also leads to its place in the JSON of a request', async ({ page }) => {
   await open(page)
   await page.getByRole('button', { name: 'JSON' }).first().click()
   const area = page.getByLabel('Purge request, JSON')
@@ -370,7 +370,7 @@ test('a finding leads to its place in the text of a request, too', async ({ page
   expect(selected).toBe('"mars"')
 })
 
-test('what the form has no field for is shown in the text of its document', async ({ page }) => {
+test('a finding without a field in the form leads to the JSON', async ({ page }) => {
   await open(page)
   const file = async (policy: object): Promise<void> => {
     const choosing = page.waitForEvent('filechooser')
@@ -394,7 +394,7 @@ test('what the form has no field for is shown in the text of its document', asyn
   expect(await items.count()).toBeGreaterThanOrEqual(500)
 })
 
-test('compare says what else is deleted when the windows are the same, and the sentence says that there is a query', async ({ page }) => {
+test('Compare names other changes when the windows are the same, and the sentence names the query', async ({ page }) => {
   await open(page)
   await page.getByLabel('Query').fill('queue:sales')
   await page.getByRole('button', { name: 'Add an override…' }).click()
@@ -412,7 +412,7 @@ test('compare says what else is deleted when the windows are the same, and the s
   await look(page, 'compare-members')
 })
 
-test('a hundred thousand rows scroll and sort while the page stays awake', async ({ page }) => {
+test('a hundred thousand rows scroll and sort while the page stays responsive', async ({ page }) => {
   await page.goto('/')
   await page.getByRole('button', { name: 'JSON' }).first().click()
   await page.getByLabel('Purge request, JSON').fill(JSON.stringify({

@@ -57,7 +57,7 @@ for (const theme of ['Light', 'Dark'] as const) {
   })
 }
 
-test('a broken request says everything at once', async ({ page }) => {
+test('a broken request shows all its findings at once', async ({ page }) => {
   await open(page)
   await page.getByLabel('From (UTC)').fill('2023-13-01')
   await page.getByLabel('To, not included (UTC)').fill('soon')
@@ -139,7 +139,7 @@ const colourChanges = (page: Page, canvas: string): Promise<number> => page.loca
   return Array.from({ length: width }, (_, x) => [...data.slice(4 * x, 4 * x + 3)].join()).filter((pixel, x, all) => x > 0 && pixel !== all[x - 1]).length
 })
 
-test('with the system’s own colours, and without motion', async ({ page }) => {
+test('the page works with forced colours and reduced motion', async ({ page }) => {
   await page.emulateMedia({ forcedColors: 'active', reducedMotion: 'reduce' })
   await open(page)
   await load(page, 'Messages with holds and retention')
@@ -161,7 +161,7 @@ test('with the system’s own colours, and without motion', async ({ page }) => 
   await look(page, 'rehearse-forced')
 })
 
-test('what a screen reader is told', async ({ page }) => {
+test('the accessibility tree is as expected', async ({ page }) => {
   await open(page)
   await load(page, 'A quarter of conversations')
   await expect(page.getByRole('navigation')).toMatchAriaSnapshot(`
@@ -247,7 +247,7 @@ test('the sheet for sign-off is printed with its code, its findings and a place 
   await expect(page.locator('.sheet > ul > li').last()).toHaveText(/^and \d+ more$/)
 })
 
-test('the sheet names the organisation, every hold, the limits that count, and the records if somebody gave counts', async ({ page }) => {
+test('the sheet names the organisation, every hold, the limits, and the records if there are counts', async ({ page }) => {
   await open(page)
   await load(page, 'Messages with holds and retention')
   const printed = async (what: () => Promise<void>): Promise<void> => {
@@ -284,7 +284,7 @@ test('the sheet names the organisation, every hold, the limits that count, and t
   })
 })
 
-test('what is said comes and goes without moving the page, and the foot of a laptop’s page is one row', async ({ page }) => {
+test('messages come and go without moving the page, and on a laptop the footer is one row', async ({ page }) => {
   await page.setViewportSize({ width: 1280, height: 720 })
   await open(page)
   await load(page, 'Messages with holds and retention')
@@ -300,7 +300,7 @@ test('what is said comes and goes without moving the page, and the foot of a lap
   await look(page, 'toast')
 })
 
-test('evidence is printed by its own button, and the plan in hand is said to be that', async ({ page }) => {
+test('evidence has its own print button, and the current plan is labelled as such', async ({ page }) => {
   await open(page)
   await expect(page.getByRole('button', { name: 'Print for sign-off' })).toBeVisible()
   await go(page, 'Evidence')
@@ -308,7 +308,7 @@ test('evidence is printed by its own button, and the plan in hand is said to be 
   await expect(page.locator('.says')).toContainText('Current plan: Deletes')
 })
 
-test('the sheet has the options of recordings, and its sum adds up to the second', async ({ page }) => {
+test('the sheet has the options for recordings, and its sum adds up to the second', async ({ page }) => {
   await open(page)
   await load(page, 'A year of recordings')
   await page.getByLabel('snippets').uncheck()
