@@ -255,7 +255,7 @@ test('a check says what was deleted, who approved it, and what it does not prove
       ['Chunks', '3 (parts of the range, each with its own request)'], ['verified', 'gone: looked for afterwards, and not found'],
     ] as const) await expect(fact(within, name)).toHaveText(text)
     await expect(within.getByText('Absence was checked by counting what is left in the whole window of each chunk whose deletion had ended.')).toBeVisible()
-    await expect(within.getByText('through the provider’s interface; backups and exports are not covered.')).toBeVisible()
+    await expect(within.getByText('through the provider’s API; backups and exports are not covered.')).toBeVisible()
   }
   await told(page.locator('main'))
   // What nobody has compared is said not to have been compared.

@@ -152,7 +152,7 @@ test('a command without an approver’s name stops', () => {
   expect(() => argumentsOf({ approver: '' })).toThrow(/APPROVER/)
   expect(commands(handed).aws).toHaveLength(4)
   const names = commands({ ...handed, secondPerson: true }).aws.map(([name]) => name)
-  expect(names, 'whoever puts a file into the bucket is not named').not.toContain('Or put the plan file into the bucket')
+  expect(names, 'a file in the bucket names no approver').not.toContain('Or put the plan file into the bucket')
   expect(names).toHaveLength(3)
 })
 

@@ -89,7 +89,7 @@ export const evidence = {
     none: 'No chunk got as far as verification, so absence was not checked.',
     dataDeletion: 'Absence was checked by counting what is left in the whole window of each chunk whose deletion had ended.',
     recordingJobs: (n: string) => `Absence was checked in a sample: up to ${n} conversations per chunk that had recordings before.`,
-    reach: 'The check used the provider’s interface; backups and exports are not covered.',
+    reach: 'It was checked through the provider’s API; backups and exports are not covered.',
   },
   approval: 'Approval',
   approved: (names: string, at: string | null) => `recorded in the name of ${names}${at === null ? '' : ` at ${at} UTC`}`,

@@ -23,7 +23,7 @@ const dispositionHelp: Record<Disposition, string> = {
   chunk: 'a part of the range that one request deletes',
   held: 'a legal hold keeps it: none of it is deleted',
   retained: 'a retention rule keeps it until it is old enough',
-  tooRecent: 'less than 48 hours before the start of today (UTC): the provider’s data is not complete yet',
+  tooRecent: 'later than 48 hours before the start of today (UTC): the provider’s data is not complete yet',
   refused: 'the deletion API cannot address it exactly',
 }
 
@@ -60,7 +60,7 @@ export const t = {
 
   sentence: {
     none: 'There is no plan yet: the findings say what is missing.',
-    damaged: 'This link is incomplete or was changed, so its plan cannot be read. Ask for the complete link; the plan below is empty.',
+    damaged: 'This link is incomplete or was changed, so its plan cannot be read. Ask for the whole link; the plan below is empty.',
     deletes: (what: string, from: string, to: string, chunks: string, api: string) =>
       `Deletes ${what} from ${from} to ${to} (UTC) in ${chunks} through ${api}`,
     matching: 'only what matches',
@@ -74,9 +74,9 @@ export const t = {
   copyDigest: 'Copy the digest',
   copied: 'Copied.',
   notCopied: 'The browser did not allow copying: select the text and copy it with Ctrl C.',
-  cannotCopy: 'Browsers allow copying only on pages served over https or from this machine. Select the text (the digest is under Hand over) and copy it with Ctrl C.',
+  cannotCopy: 'Browsers copy only on pages served over https or from this machine. Select the text (the digest is under Hand over) and copy it with Ctrl C.',
   notReadable: (name: string) => `${name} cannot be read; nothing was changed. If it is a folder, choose the file in it.`,
-  noText: (name: string) => `${name} has characters that cannot be read, so nothing was changed. Save it as text in UTF-8.`,
+  noText: (name: string) => `${name} has characters that cannot be read, so nothing was changed. Save it as UTF-8 text.`,
   tooLong: (name: string) => `${name} is larger than 16 MB, the limit for a policy, so nothing was changed.`,
   tooLarge: 'This request is too large for the address: no link or bookmark brings it back. Save the plan file, or the request and the policy.',
 
@@ -175,7 +175,7 @@ export const t = {
     kept: 'record types',
     removeRow: (what: string) => `Remove ${what}`,
     paste: 'Paste rows…',
-    tooLarge: (n: number) => `${n} rows are too many for this table: edit them as JSON.`,
+    tooLarge: (n: number) => `${n} rows are too many for a table: edit them as JSON.`,
     replaced: (name: string) => `Loaded the policy from ${name}. Undo restores the previous one.`,
   },
 
@@ -242,7 +242,7 @@ export const t = {
     noRequest: (why: string) => `Nothing is sent for this part: ${why}`,
     requestHelp: (chunk: number) => `What is sent to the API to delete chunk ${chunk}, byte for byte apart from line breaks.`,
     actionDate: 'The action date is the time of sending plus the cool-off; here, as if it were sent now.',
-    messageHelp: 'On AWS this message wakes the worker for the chunk, at once. It only names the chunk; everything else is read from the ledger.',
+    messageHelp: 'On AWS this message wakes the worker for the chunk at once. It only names run and chunk; everything else is read from the ledger.',
     noClient: 'Enter the OAuth client id to see the message.',
     messageTenant: (tenant: string) => `The run is named after the plan and the tenant, here ${tenant}: on another tenant the same plan is another run.`,
     from: 'From',
@@ -258,7 +258,7 @@ export const t = {
   volume: {
     title: 'Volume',
     open: 'Counts…',
-    help: 'Paste or drop counts by day or hour to see how much there is: CSV, JSON, or the answer of an analytics query. They stay in this tab until it is closed, and no decision depends on them.',
+    help: 'Paste or drop counts by day or hour to see how much there is: CSV, JSON, or the answer of an analytics query. They stay in this tab until it is closed; no decision depends on them.',
     records: (n: string) => `${n} records`,
   },
 
