@@ -1,7 +1,7 @@
 // The address holds the plan: it is copied, damaged, gone back in, and reloaded.
 import { expect, load, look, open, test } from './page'
 
-test('a damaged link shows no other plan, and stays as it is', async ({ page }) => {
+test('a damaged link shows no plan, and the address does not change', async ({ page }) => {
   await open(page)
   const first = page.url()
   await load(page, 'Messages with holds and retention')
@@ -26,7 +26,7 @@ test('a damaged link shows no other plan, and stays as it is', async ({ page }) 
   await expect(page.getByText(/in 3 chunks/)).toBeVisible()
 })
 
-test('an address that comes while the one before is being shown is not written over', async ({ page }) => {
+test('an address that arrives while another is being read is not overwritten', async ({ page }) => {
   await open(page)
   await load(page, 'Messages with holds and retention')
   await page.clock.runFor(1000)
@@ -50,7 +50,7 @@ test('an address that comes while the one before is being shown is not written o
   }
 })
 
-test('two edits between two frames both count', async ({ page }) => {
+test('two edits between two frames are both kept', async ({ page }) => {
   await open(page)
   const length = await page.getByLabel('Chunk length').elementHandle()
   await page.getByLabel('Unit').evaluate((unit: HTMLSelectElement, input) => {
@@ -63,7 +63,7 @@ test('two edits between two frames both count', async ({ page }) => {
   await expect(page.getByText('2,160 rows')).toBeVisible()
 })
 
-test('what is copied is what is shown, each edit is a step, and a reload loses none', async ({ page, context }) => {
+test('the copied link is for the plan shown, each edit is one step, and a reload loses none', async ({ page, context }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write'])
   await open(page)
   await page.getByLabel('From (UTC)').fill('2023-02-01')
@@ -91,7 +91,7 @@ test('what is copied is what is shown, each edit is a step, and a reload loses n
   await expect(reason).toHaveValue('at the last moment')
 })
 
-test('going back leads to the view before and changes no plan; undo and redo pass over views', async ({ page }) => {
+test('Back returns to the previous view and changes no plan; undo and redo skip views', async ({ page }) => {
   await open(page)
   const view = (name: string): Promise<void> => page.getByRole('button', { name, exact: true }).click()
   const isShown = (name: string): Promise<void> => expect(page.getByRole('navigation').locator('[aria-current]')).toHaveText(name)
@@ -131,7 +131,7 @@ test('going back leads to the view before and changes no plan; undo and redo pas
   await expect(page.locator('.says p')).toContainText('in 13 chunks')
 })
 
-test('what was typed and undone does not come back once the page was left and gone back to', async ({ page }) => {
+test('an edit that was undone does not return after leaving the page and coming back', async ({ page }) => {
   await open(page)
   const reason = page.getByLabel('Reason', { exact: true })
   const before = await reason.inputValue()
@@ -147,7 +147,7 @@ test('what was typed and undone does not come back once the page was left and go
   await expect(reason).toHaveValue(before)
 })
 
-test('a reload brings back the pinned plan, the counts and the approver', async ({ page }) => {
+test('a reload restores the pinned plan, the counts and the approver', async ({ page }) => {
   await open(page)
   await page.getByRole('button', { name: 'Counts…' }).click()
   await page.getByLabel('Counts by day or hour').fill('2023-01-01,1204\n2023-01-02,998')
@@ -171,7 +171,7 @@ test('a reload brings back the pinned plan, the counts and the approver', async 
   await expect(page.getByRole('button', { name: 'Pin this plan' })).toBeVisible()
 })
 
-test('a request that no address can hold is said, is there after a reload, and can be undone', async ({ page, context }) => {
+test('a request too large for an address is reported, survives a reload, and can be undone', async ({ page, context }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write'])
   await open(page)
   const ids = Array.from({ length: 45_000 }, () => crypto.randomUUID())
@@ -181,7 +181,7 @@ test('a request that no address can hold is said, is there after a reload, and c
   await expect(page.getByRole('heading', { name: 'Legal holds (1)' })).toBeVisible()
   const small = page.url()
   await page.clock.runFor(1000)
-  await expect(page.getByText('The address cannot hold this request')).toBeVisible()
+  await expect(page.getByText('This request is too large for the address')).toBeVisible()
   await look(page, 'too-large')
   expect(page.url()).toBe(small)
   await page.getByRole('button', { name: 'Copy link' }).click()
@@ -194,7 +194,7 @@ test('a request that no address can hold is said, is there after a reload, and c
   await page.reload()
   expect(asked).toEqual(['beforeunload'])
   await expect(page.getByRole('heading', { name: 'Legal holds (1)' })).toBeVisible()
-  await expect(page.getByText('The address cannot hold this request')).toBeVisible()
+  await expect(page.getByText('This request is too large for the address')).toBeVisible()
   // Edits of it are undone step by step, and nothing of it is lost.
   const reason = page.getByLabel('Reason', { exact: true })
   await reason.fill('one more')
@@ -204,14 +204,14 @@ test('a request that no address can hold is said, is there after a reload, and c
   await expect(page.getByRole('heading', { name: 'Legal holds (1)' })).toBeVisible()
   await page.getByRole('button', { name: 'Undo' }).click()
   await expect(page.getByText('No policy: nothing is known')).toBeVisible()
-  await expect(page.getByText('The address cannot hold this request')).toHaveCount(0)
+  await expect(page.getByText('This request is too large for the address')).toHaveCount(0)
   await page.getByRole('button', { name: 'Redo' }).click()
   await page.getByRole('button', { name: 'Redo' }).click()
   await expect(reason).toHaveValue('one more')
-  await expect(page.getByText('The address cannot hold this request')).toBeVisible()
+  await expect(page.getByText('This request is too large for the address')).toBeVisible()
 })
 
-test('where the browser does not copy, what to do is said', async ({ page }) => {
+test('where the browser cannot copy, the page says what to do', async ({ page }) => {
   await page.addInitScript(() => Object.defineProperty(navigator, 'clipboard', { value: undefined }))
   await open(page)
   await page.locator('.says .digest').click()
@@ -219,9 +219,9 @@ test('where the browser does not copy, what to do is said', async ({ page }) => 
   await expect(page.locator('.toast')).toHaveClass(/error/)
 })
 
-test('a list shows what the request says, whatever was chosen in it before', async ({ page }) => {
+test('a select shows the value in the request, whatever was chosen before', async ({ page }) => {
   await open(page)
-  const list = page.getByLabel('Jurisdiction')
+  const list = page.getByLabel('Jurisdiction', { exact: true })
   for (const region of ['eu-west-1', 'ap-southeast-2']) {
     await list.selectOption(region)
     await page.clock.runFor(1000)

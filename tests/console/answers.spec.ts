@@ -76,7 +76,7 @@ const DRIFTS = [
   ['"state":"rejected"', '"state":"refused"'],
 ] as const
 
-test('the page’s types of the server’s answers are those of the server', async ({ page, complaints: heard }) => {
+test('the page’s types of the server’s answers match the server', async ({ page, complaints: heard }) => {
   test.setTimeout(120_000)
   const server = await serve(UNEASY)
   await enter(page, server)

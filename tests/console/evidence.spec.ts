@@ -96,7 +96,7 @@ async function onPaper(page: Page, look: () => Promise<void>): Promise<void> {
 
 const cut = (file: string): void => writeFileSync(file, readFileSync(file, 'utf8').slice(0, -40))
 
-test('what does not hold on the command line does not hold here', async ({ page }) => {
+test('evidence that fails on the command line fails on the page', async ({ page }) => {
   await open(page)
   await page.getByRole('button', { name: 'Evidence', exact: true }).click()
   await choose(page, folder)
@@ -138,7 +138,7 @@ test('what does not hold on the command line does not hold here', async ({ page 
   })
 })
 
-test('a folder is taken wherever it is dropped in the view; a file beside its place does not take that of the page', async ({ page }) => {
+test('a folder can be dropped anywhere in the view; a file dropped elsewhere does not replace the page', async ({ page }) => {
   await open(page)
   const dropped = await page.context().newCDPSession(page)
   const drop = async (x: number, y: number, ...files: string[]): Promise<void> => {
@@ -168,7 +168,7 @@ test('a folder is taken wherever it is dropped in the view; a file beside its pl
   expect(page.context().pages()).toHaveLength(1)
 })
 
-test('of several runs one is chosen; a line of any length shows its beginning', async ({ page }) => {
+test('with evidence of several runs the user chooses one; a long line shows its beginning', async ({ page }) => {
   const both = mkdtempSync(join(tmpdir(), 'evidence-'))
   for (const name of ['run-1', 'run-2']) cpSync(folder, join(both, name), { recursive: true })
   const log = join(both, 'run-2/audit.jsonl')
@@ -183,11 +183,11 @@ test('of several runs one is chosen; a line of any length shows its beginning', 
   await page.getByRole('button', { name: /run-2$/ }).click()
   await expect(page.getByText(/^Not sound: first bad record: line 1/)).toBeVisible()
   await expect(page.getByText('audit.jsonl was changed').first()).toBeVisible()
-  await expect(page.getByText('The line has 1.9 MB; the first 4.0 KB are shown.')).toBeVisible()
+  await expect(page.getByText('The line is 1.9 MB long; the first 4.0 KB are shown.')).toBeVisible()
   await look(page, 'evidence-several')
 })
 
-test('sound evidence says that nothing real was deleted, how the chunks ended and who approved, on paper, too', async ({ page }) => {
+test('sound evidence says, also on paper, that it is simulated, how the chunks ended and who approved', async ({ page }) => {
   await open(page)
   await page.getByRole('button', { name: 'Evidence', exact: true }).click()
   await choose(page, folder)
@@ -195,8 +195,8 @@ test('sound evidence says that nothing real was deleted, how the chunks ended an
   // The digest that `run` printed and the user may have kept.
   const digest = `sha256:${createHash('sha256').update(readFileSync(join(folder, 'manifest.json'))).digest('hex')}`
   await expect(page.getByText(digest)).toBeVisible()
-  await expect(page.getByText('How its chunks ended: 3 verified.')).toBeVisible()
-  const kept = page.getByLabel(/^Digest that run printed/)
+  await expect(page.getByText('How the chunks ended: 3 verified.')).toBeVisible()
+  const kept = page.getByLabel(/^Digest that the run printed/)
   for (const [typed, says] of [
     [digest, /all 10 checks hold/], [`${digest.slice(7).toUpperCase()}  manifest.json`, /all 10 checks hold/],
     [digest.replace(/.$/, (last) => (last === '0' ? '1' : '0')), /^Not sound: its digest is/], ['', /all 9 checks hold/],
@@ -208,17 +208,17 @@ test('sound evidence says that nothing real was deleted, how the chunks ended an
     await expect(page.getByText(says)).toBeVisible()
     await expect(kept).toBeFocused()
   }
-  await expect(kept).toHaveAccessibleDescription(/^This is no digest, so nothing was compared with it/)
+  await expect(kept).toHaveAccessibleDescription(/^This is not a digest, so nothing was compared with it/)
   await look(page, 'evidence-slip')
   await kept.fill('')
   await kept.press('Enter')
-  await expect(page.getByText('This is no digest')).toHaveCount(0)
+  await expect(page.getByText('This is not a digest')).toHaveCount(0)
   await expect(fact(page, 'Approval')).toHaveText(/^recorded in the name of dpo@example\.com at \d{4}-[-0-9: ]+\S* UTC$/)
   await look(page, 'evidence-good')
   await page.evaluate(() => dispatchEvent(new Event('beforeprint')))
   await page.emulateMedia({ media: 'print' })
   const paper = page.locator('.sheet')
-  for (const text of ['Check of evidence', 'Sound: ', 'SIMULATED', '3 verified', 'dpo@example.com', 'NOT compared', '7 files have the hashes in the manifest', 'Checked by']) await expect(paper).toContainText(text)
+  for (const text of ['Evidence check', 'Sound: ', 'SIMULATED', '3 verified', 'dpo@example.com', 'NOT compared', '7 files have the hashes in the manifest', 'Checked by']) await expect(paper).toContainText(text)
   const shots = new URL('results/shots/', import.meta.url).pathname
   mkdirSync(shots, { recursive: true })
   writeFileSync(`${shots}evidence.pdf`, await page.pdf({ format: 'A4' }))
@@ -231,7 +231,7 @@ test('sound evidence says that nothing real was deleted, how the chunks ended an
   const choosing = page.waitForEvent('filechooser')
   await page.getByRole('button', { name: 'Choose files…' }).click()
   await (await choosing).setFiles(log)
-  await expect(page.getByText('How its chunks ended: 2 verified, 1 open.')).toBeVisible()
+  await expect(page.getByText('How the chunks ended: 2 verified, 1 open.')).toBeVisible()
   await page.getByText('Chunks that are not verified').click()
   await expect(page.getByText(/^\d: not ended$/)).toBeVisible()
   await onPaper(page, async () => {
@@ -239,7 +239,7 @@ test('sound evidence says that nothing real was deleted, how the chunks ended an
   })
 })
 
-test('a check says what was deleted, on whose word, and what it does not show', async ({ page }) => {
+test('a check says what was deleted, who approved it, and what it does not prove', async ({ page }) => {
   const { summary, evidenceDigest } = JSON.parse(spawnSync(binary, ['verify', folder, '--json'], { env: environment, encoding: 'utf8' }).stdout) as
     { summary: { tenant: string; recordsDeleted: number; remaining: number }; evidenceDigest: string }
   expect(summary.recordsDeleted).toBeGreaterThan(0)
@@ -252,14 +252,14 @@ test('a check says what was deleted, on whose word, and what it does not show', 
       ['Range', 'from 2023-01-01 until just before 2023-04-01 UTC'], ['Record types', 'conversations, interactions, messages'],
       ['Requested by', 'records@example.com'], ['Reason', 'retention schedule 7b'], ['Approval', /^recorded in the name of dpo@example\.com at /],
       ['Outcome', 'Everything was deleted and verified'], ['Deleted', `${summary.recordsDeleted.toLocaleString('en-GB')} records`], ['Left', '0 records'],
-      ['Chunks', '3 (parts of the range, each with a request of its own)'], ['verified', 'gone, and looked for afterwards'],
+      ['Chunks', '3 (parts of the range, each with its own request)'], ['verified', 'gone: looked for afterwards, and not found'],
     ] as const) await expect(fact(within, name)).toHaveText(text)
-    await expect(within.getByText('Absence was looked for by counting what is left in the whole window of each chunk whose deletion was over.')).toBeVisible()
-    await expect(within.getByText('through the provider’s interface; backups and exports are not covered.')).toBeVisible()
+    await expect(within.getByText('Absence was checked by counting what is left in the whole window of each chunk whose deletion had ended.')).toBeVisible()
+    await expect(within.getByText('through the provider’s API; backups and exports are not covered.')).toBeVisible()
   }
   await told(page.locator('main'))
   // What nobody has compared is said not to have been compared.
-  const not = page.getByText('was NOT compared with one that was kept elsewhere: a folder that was replaced as a whole would pass.')
+  const not = page.getByText('was NOT compared with one that was kept elsewhere, so a folder that was replaced as a whole would pass.')
   await expect(not).toBeVisible()
   await page.getByLabel('Theme').selectOption('Dark')
   await accessible(page)
@@ -269,38 +269,38 @@ test('a check says what was deleted, on whose word, and what it does not show', 
     await expect(page.locator('.sheet').getByText('NOT compared')).toBeVisible()
     await shot(page, 'evidence-paper')
   })
-  await page.getByLabel(/^Digest that run printed/).fill(evidenceDigest)
-  await page.getByLabel(/^Digest that run printed/).press('Enter')
-  await expect(page.getByText('was compared with the one that was typed in as kept elsewhere: they are the same.')).toBeVisible()
+  await page.getByLabel(/^Digest that the run printed/).fill(evidenceDigest)
+  await page.getByLabel(/^Digest that the run printed/).press('Enter')
+  await expect(page.getByText('was compared with the one that was kept elsewhere and typed in: they are the same.')).toBeVisible()
   await expect(not).toHaveCount(0)
   // The paper is about that purge, not about the plan in hand.
   await page.evaluate(() => dispatchEvent(new Event('beforeprint')))
-  expect(await page.title()).toBe('Q1 2023 · Check of evidence · genesys-purge')
+  expect(await page.title()).toBe('Q1 2023 · Evidence check · genesys-purge')
   await page.evaluate(() => dispatchEvent(new Event('afterprint')))
 })
 
-test('chunks that are open, and those that never began, are counted; what was not measured is said to be', async ({ page }) => {
+test('open chunks and chunks that never began are counted; unmeasured numbers are marked as such', async ({ page }) => {
   const stopped = await carryOut('q1-2023.json', {}, { concurrency: 1 }, true)
   await open(page)
   await page.getByRole('button', { name: 'Evidence', exact: true }).click()
   await choose(page, stopped)
-  await expect(page.getByText('How its chunks ended: 1 open, 2 never began.')).toBeVisible()
+  await expect(page.getByText('How the chunks ended: 1 open, 2 never began.')).toBeVisible()
   for (const [name, text] of [
     ['Outcome', 'Some chunks have not ended'], ['Deleted', 'not measured'], ['Left', 'not measured'],
-    ['open', 'begun, and not ended when the evidence was written'], ['never began', 'nothing was asked for'],
+    ['open', 'begun, but not ended when the evidence was written'], ['never began', 'no deletion was requested'],
   ] as const) await expect(fact(page, name)).toHaveText(text)
-  await expect(page.getByText('absence was not looked for.')).toBeVisible()
+  await expect(page.getByText('absence was not checked.')).toBeVisible()
   await look(page, 'evidence-open')
 })
 
-test('of recordings it is said that absence rests on a sample', async ({ page }) => {
+test('for recordings, the check says that absence was checked in a sample', async ({ page }) => {
   const recordings = await carryOut('year-recording-jobs.json', { range: { start: '2023-01-01T00:00:00.000Z', end: '2023-01-11T00:00:00.000Z' } }, { verifyConversations: 7 })
   await open(page)
   await page.getByRole('button', { name: 'Evidence', exact: true }).click()
   await choose(page, recordings)
-  await expect(page.getByText('Absence was looked for in a sample: in up to 7 conversations a chunk that had recordings before.')).toBeVisible()
+  await expect(page.getByText('Absence was checked in a sample: up to 7 conversations per chunk that had recordings before.')).toBeVisible()
   await expect(fact(page, 'Outcome')).toHaveText('Everything was deleted and verified (in a sample: see below)')
-  await expect(fact(page, 'verified')).toHaveText('gone, as the provider’s job says, and looked for afterwards in a sample')
+  await expect(fact(page, 'verified')).toHaveText('gone according to the provider’s job; looked for afterwards in a sample, and not found')
   await expect(fact(page, 'Deleted')).toHaveText(/^[\d,]+ recordings$/)
   await look(page, 'evidence-recordings')
 })

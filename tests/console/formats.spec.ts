@@ -49,7 +49,7 @@ for (const [name, text] of [
   })
 }
 
-test('counts by the hour have the length that lies between them, months have their own', () => {
+test('hourly counts last until the next one; months have their own length', () => {
   expect(readCounts('2023-01-01T00:00Z,1\n2023-01-01T01:00Z,2\n2023-01-01T04:00+01:00,3').buckets).toEqual([
     { from: JAN, to: JAN + DAY / 24, count: 1 },
     { from: JAN + DAY / 24, to: JAN + DAY / 12, count: 2 },
@@ -58,26 +58,26 @@ test('counts by the hour have the length that lies between them, months have the
   expect(readCounts('2023-01,1\n2023-02,2').buckets.map(({ from, to }) => (to - from) / DAY)).toEqual([31, 28])
 })
 
-test('what is no count is named with its line and its reason', () => {
+test('a line that is not a count is listed with its number and the reason', () => {
   const { buckets, unread } = readCounts(
     'day,count\n2023-01-01,1204\n03/04/2023,5\n2023-02-30,5\nsoon,5\n2023-01-02,-1\n2023-01-03,1.5\n2023-01-04,\n2023-01-05,1e3\n2023-01-01T05:00Z,7\n2023-01-02,998',
   )
   expect(buckets).toEqual(two)
   expect(unread.map(({ line, why }) => [line, why])).toEqual([
     [3, 'day or month first? write 2023-01-31'],
-    [4, 'the time is none: write 2023-01-31 or 2023-01-31T05:00Z'],
-    [5, 'the time is none: write 2023-01-31 or 2023-01-31T05:00Z'],
-    [6, 'the count is no whole number from 0 up'],
-    [7, 'the count is no whole number from 0 up'],
+    [4, 'the time cannot be read: write 2023-01-31 or 2023-01-31T05:00Z'],
+    [5, 'the time cannot be read: write 2023-01-31 or 2023-01-31T05:00Z'],
+    [6, 'the count is not a whole number of 0 or more'],
+    [7, 'the count is not a whole number of 0 or more'],
     [8, 'there is no count'],
-    [9, 'the count is no whole number from 0 up'],
+    [9, 'the count is not a whole number of 0 or more'],
     [10, 'its time overlaps that of another line'],
   ])
   expect(readCounts('[1, 2').unread).toHaveLength(1)
   expect(readCounts('').buckets).toEqual([])
 })
 
-test('counts are divided by time, and only what was not divided is exact', () => {
+test('counts are divided by time, and only undivided ones are exact', () => {
   const plan = {
     starts: Float64Array.of(JAN, JAN + DAY, JAN + 1.5 * DAY, JAN + 2 * DAY),
     ends: Float64Array.of(JAN + DAY, JAN + 1.5 * DAY, JAN + 2 * DAY, JAN + 3 * DAY),
@@ -89,7 +89,7 @@ test('counts are divided by time, and only what was not divided is exact', () =>
   expect({ inChunks, kept, inChunksExact }).toEqual({ inChunks: 1703, kept: 499, inChunksExact: false })
 })
 
-test('rows of a spreadsheet become holds and rules; core judges what they say', () => {
+test('rows of a spreadsheet become holds and rules; core checks their values', () => {
   expect(readRows('LH-1\t2023-02-10\t2023-02-17\tDoe, v. X\tmessage recording', 'holds')).toEqual({
     kind: 'holds',
     rows: [{
@@ -112,7 +112,7 @@ test('rows of a spreadsheet become holds and rules; core judges what they say', 
   expect(readRows('[{"id": "x"', 'holds').unread).toHaveLength(1)
 })
 
-test('what is quoted for the shell arrives as it was', () => {
+test('words quoted for the shell arrive unchanged', () => {
   const words = ['plain', 'two words', "it's", '$HOME', '`id`', '"', '\\', '', 'ünï', '*', 'a;b', '{"a":1}', '-n', "''"]
   const echoed = execFileSync('sh', ['-c', command('printf', '%s\\n', ...words)], { encoding: 'utf8' })
   expect(echoed.split('\n').slice(0, -1)).toEqual(words)
@@ -128,19 +128,19 @@ function argumentsOf(more: Partial<typeof handed>): string[] {
   return told.trimEnd().split('\n')
 }
 
-test('every command line is one that a shell reads', () => {
+test('every command line is valid in a shell', () => {
   const { local, aws } = commands({ ...handed, policy: true })
   for (const [, text] of [...local, ...aws, ...commands({ ...handed, runId: '' }).aws]) execFileSync('sh', ['-n', '-c', text])
   expect(argumentsOf({})).toEqual(['run', "it's.plan.json", '--approve', 'sha256:00', '--approver', "D'Arcy; rm -rf /"])
 })
 
-test('a plan with a policy is carried out under the policy that applies then', () => {
+test('a plan with a policy is carried out under the policy in force at that time', () => {
   expect(argumentsOf({ policy: true })).toEqual(
     ['run', "it's.plan.json", '--policy', 'policy.json', '--approve', 'sha256:00', '--approver', "D'Arcy; rm -rf /"],
   )
 })
 
-test('a run whose name is not known yet is asked for', () => {
+test('commands ask for the name of the run while it is unknown', () => {
   const [, verify] = commands({ ...handed, runId: '' }).local[2] ?? ['', '']
   const told = (env: Record<string, string>): string =>
     execFileSync('sh', ['-c', verify.replace(/^genesys-purge/, 'echo')], { encoding: 'utf8', stdio: 'pipe', env }).trim()
@@ -148,15 +148,15 @@ test('a run whose name is not known yet is asked for', () => {
   expect(told({ RUN: 'run-7' })).toBe('verify genesys-purge-data/evidence/run-7')
 })
 
-test('nobody approves who has not been named', () => {
+test('a command without an approver’s name stops', () => {
   expect(() => argumentsOf({ approver: '' })).toThrow(/APPROVER/)
   expect(commands(handed).aws).toHaveLength(4)
   const names = commands({ ...handed, secondPerson: true }).aws.map(([name]) => name)
-  expect(names, 'whoever puts a file into the bucket is not named').not.toContain('Or put the plan file into the bucket')
+  expect(names, 'a file in the bucket names no approver').not.toContain('Or put the plan file into the bucket')
   expect(names).toHaveLength(3)
 })
 
-test('a pointer leads to its place in the text, or to the nearest one around it', () => {
+test('a pointer leads to its place in the text, or to the nearest enclosing one', () => {
   const text = '{ "a": [1, {"b": "x, ]}\\" y"}], "c/d": {"e": null}, "f" : -1.5e3 }'
   const at = (pointer: string): string | null => {
     const place = placeOf(text, pointer)

@@ -38,7 +38,7 @@ test('from a request to its evidence', async ({ page }) => {
   await open(page, '', new Date())
   await load(page, 'A quarter of conversations')
 
-  await test.step('a mistake is said at its field and in the list, which leads back to it', async () => {
+  await test.step('a mistake is shown at its field and in the list, which links to the field', async () => {
     await page.getByLabel('Chunk length').fill('45')
     await expect(page.getByText('There is no plan yet')).toBeVisible()
     await page.getByRole('button', { name: /chunking\.tooLong/ }).click()
@@ -47,19 +47,19 @@ test('from a request to its evidence', async ({ page }) => {
     await expect(page.getByText(/Deletes conversations, interactions and messages from 1 Jan 2023/)).toBeVisible()
   })
 
-  await test.step('a hold cuts the range, and comparing says how', async () => {
+  await test.step('a hold cuts the range, and Compare shows how', async () => {
     await page.getByRole('button', { name: 'Compare', exact: true }).click()
     await page.getByRole('button', { name: 'Pin this plan' }).click()
     await page.getByRole('button', { name: 'Plan', exact: true }).click()
-    await page.getByRole('button', { name: 'Write one' }).click()
+    await page.getByRole('button', { name: 'Create a policy' }).click()
     await page.getByRole('button', { name: 'Add a hold' }).click()
-    await expect(page.getByText('1 d on hold stays.')).toBeVisible()
+    await expect(page.getByText('1 d on hold is kept.')).toBeVisible()
     await page.getByRole('button', { name: 'Compare', exact: true }).click()
     await expect(page.getByText('3 added, 1 removed, 2 windows unchanged.')).toBeVisible()
     await page.getByRole('button', { name: 'Plan', exact: true }).click()
   })
 
-  await test.step('undo and redo walk the way back and forth', async () => {
+  await test.step('undo and redo go through the steps', async () => {
     await page.clock.runFor(1000)
     const before = await page.locator('.says .digest').textContent()
     await page.getByLabel('Chunk length').fill('7')
@@ -73,7 +73,7 @@ test('from a request to its evidence', async ({ page }) => {
     await expect(page.locator('.says .digest')).toHaveText(before ?? '')
   })
 
-  await test.step('the address alone brings the same plan', async () => {
+  await test.step('the address alone restores the same plan', async () => {
     const code = await page.locator('.says .digest').textContent()
     const other = await page.context().newPage()
     await open(other, new URL(page.url()).hash, new Date())
@@ -82,10 +82,10 @@ test('from a request to its evidence', async ({ page }) => {
   })
 
   const audit = join(folder, 'rehearsed.jsonl')
-  await test.step('rehearse, with a hold placed in the middle', async () => {
+  await test.step('rehearse, with a hold placed during the run', async () => {
     await page.getByRole('button', { name: 'Rehearse', exact: true }).click()
-    await page.getByLabel('Job takes, seconds').fill('600')
-    await page.getByLabel('Job takes, seconds').blur()
+    await page.getByLabel('Job duration, seconds').fill('600')
+    await page.getByLabel('Job duration, seconds').blur()
     await page.getByRole('button', { name: 'Start', exact: true }).click()
     await expect(page.getByRole('button', { name: 'Pause' })).toBeVisible()
     await page.clock.runFor(500)
@@ -103,7 +103,7 @@ test('from a request to its evidence', async ({ page }) => {
     await (await saved).saveAs(audit)
   })
 
-  await test.step('a changed log is found out, and the record is named', async () => {
+  await test.step('a changed log is detected, and the record is named', async () => {
     await page.getByRole('button', { name: 'Evidence', exact: true }).click()
     const lines = readFileSync(audit, 'utf8').trimEnd().split('\n')
     const changed = lines.map((line, at) => (at === 7 ? line.replace('"jurisdiction":"us-east-1"', '"jurisdiction":"us-west-2"') : line))
@@ -114,7 +114,7 @@ test('from a request to its evidence', async ({ page }) => {
     await look(page, 'evidence-bad')
   })
 
-  await test.step('the exported plan is carried out by the command line, with the same digest', async () => {
+  await test.step('the command line carries out the exported plan, with the same digest', async () => {
     await page.getByRole('button', { name: 'Plan', exact: true }).click()
     await page.getByRole('button', { name: 'Hand over' }).click()
     await page.getByLabel('Who approves it').fill("Pat O'Hara")
@@ -167,15 +167,15 @@ async function command(page: Page, words: string): Promise<void> {
   await expect(page.getByRole('dialog')).toHaveCount(0)
 }
 
-test('the same way by keyboard only', async ({ page }) => {
+test('the same journey by keyboard only', async ({ page }) => {
   test.setTimeout(180_000)
   const folder = place()
   await open(page, '', new Date())
   const button = (name: string): Locator => page.getByRole('button', { name, exact: true })
 
-  await test.step('skip, load, break, and find the field again', async () => {
+  await test.step('skip to the content, load, make a mistake, and find its field', async () => {
     await page.keyboard.press('Tab')
-    await expect(page.getByRole('link', { name: 'Skip to the content' })).toBeFocused()
+    await expect(page.getByRole('link', { name: 'Skip to content' })).toBeFocused()
     await page.keyboard.press('Enter')
     await command(page, 'messages with holds')
     // Every day a little more of the range is old enough.
@@ -192,7 +192,7 @@ test('the same way by keyboard only', async ({ page }) => {
     await expect(page.getByText(/in 3\d chunks/)).toBeVisible()
   })
 
-  await test.step('walk along the timeline and the table', async () => {
+  await test.step('move along the timeline and the table', async () => {
     await tabTo(page, page.getByRole('slider', { name: /^Timeline/ }))
     await page.keyboard.press('End')
     await expect(page.getByRole('row', { selected: true })).toContainText('retained')
@@ -226,7 +226,7 @@ test('the same way by keyboard only', async ({ page }) => {
   await test.step('the list of keys opens and closes', async () => {
     await page.getByRole('main').focus()
     await page.keyboard.press('?')
-    await expect(page.getByRole('dialog', { name: 'Keys' })).toBeVisible()
+    await expect(page.getByRole('dialog', { name: 'Keyboard shortcuts' })).toBeVisible()
     await page.keyboard.press('Escape')
     await expect(page.getByRole('dialog')).toHaveCount(0)
   })

@@ -3,7 +3,7 @@ import { accessible, expect, load, longRehearsal, look, open, test } from './pag
 
 const HOLDS = 'Messages with holds and retention'
 
-test('the focus is never lost: after dialogs, commands, removals, the last undo', async ({ page }) => {
+test('the focus is never lost: after dialogs, commands, removals and the last undo', async ({ page }) => {
   await open(page)
   await load(page, HOLDS)
   const button = (name: string) => page.getByRole('button', { name, exact: true })
@@ -25,9 +25,9 @@ test('the focus is never lost: after dialogs, commands, removals, the last undo'
   await page.keyboard.type('drafts')
   await page.keyboard.press('Enter')
   await expect(page.getByRole('dialog', { name: 'Drafts' })).toBeVisible()
-  await page.getByRole('button', { name: 'Keep this one' }).click()
-  await expect(page.getByRole('status').filter({ hasText: 'Kept.' })).toBeVisible()
-  await page.getByRole('button', { name: 'Keep this one' }).click()
+  await page.getByRole('button', { name: 'Save draft' }).click()
+  await expect(page.getByRole('status').filter({ hasText: 'Saved.' })).toBeVisible()
+  await page.getByRole('button', { name: 'Save draft' }).click()
   await expect(page.getByRole('status').filter({ hasText: 'Replaced the draft' })).toBeVisible()
   await look(page, 'drafts-replaced')
   // Selecting text with the pointer released outside the dialog leaves it open.
@@ -40,14 +40,14 @@ test('the focus is never lost: after dialogs, commands, removals, the last undo'
   await page.mouse.move(box.x - 150, box.y + 10, { steps: 3 })
   await page.mouse.up()
   await expect(name).toHaveValue('another')
-  await page.getByRole('button', { name: 'Keep this one' }).click()
+  await page.getByRole('button', { name: 'Save draft' }).click()
   const rows = page.getByRole('dialog').getByRole('listitem')
-  await rows.first().getByRole('button', { name: 'Forget' }).click()
-  await expect(page.getByRole('status').filter({ hasText: 'Forgot the draft another.' })).toBeVisible()
-  await expect(rows.first().getByRole('button', { name: 'Forget' })).toBeFocused()
+  await rows.first().getByRole('button', { name: 'Remove' }).click()
+  await expect(page.getByRole('status').filter({ hasText: 'Removed the draft another.' })).toBeVisible()
+  await expect(rows.first().getByRole('button', { name: 'Remove' })).toBeFocused()
   await page.keyboard.press('Enter')
   await expect(name).toBeFocused()
-  await page.getByRole('button', { name: 'Take it back' }).click()
+  await page.getByRole('button', { name: 'Restore it' }).click()
   await expect(rows).toHaveCount(1)
   await page.keyboard.press('Escape')
   await expect(page.getByRole('dialog')).toHaveCount(0)
@@ -75,7 +75,7 @@ test('the focus is never lost: after dialogs, commands, removals, the last undo'
   await accessible(page)
 })
 
-test('the table says which row is chosen, and F leads to the field from any view', async ({ page }) => {
+test('the table marks the selected row, and F leads to the field from any view', async ({ page }) => {
   await open(page)
   await load(page, HOLDS)
   const table = page.getByRole('grid')
@@ -96,13 +96,13 @@ test('the table says which row is chosen, and F leads to the field from any view
   await expect(page.locator(':focus')).toHaveAttribute('id', /^at-policy-holds-0/)
 })
 
-test('keys can be turned off, and do nothing behind a dialog', async ({ page }) => {
+test('shortcuts can be turned off, and do nothing behind a dialog', async ({ page }) => {
   await open(page)
   await page.getByRole('main').focus()
   await page.keyboard.press('?')
   await page.keyboard.press('2')
   await expect(page.getByRole('button', { name: 'Plan', exact: true, includeHidden: true })).toHaveAttribute('aria-current', 'page')
-  await page.getByLabel('Use keys without Ctrl').uncheck()
+  await page.getByLabel('Use shortcuts without Ctrl').uncheck()
   await look(page, 'keys-off')
   await page.keyboard.press('Escape')
   await page.getByLabel('recordings', { exact: true }).focus()
@@ -116,7 +116,7 @@ test('keys can be turned off, and do nothing behind a dialog', async ({ page }) 
   await expect(page.getByRole('dialog')).toHaveCount(0)
 })
 
-test('a dialog that is on its way opens when it is there, and what is typed meanwhile goes nowhere', async ({ page }) => {
+test('a dialog that is still loading opens when it arrives, and keys typed meanwhile do nothing', async ({ page }) => {
   let arrive = (): void => undefined
   const gate = new Promise<void>((resolve) => (arrive = resolve))
   await page.route(/\/assets\/dialogs-/, async (route) => {
@@ -130,25 +130,25 @@ test('a dialog that is on its way opens when it is there, and what is typed mean
   await page.getByLabel('Reason').focus()
   await page.keyboard.type('p2e')
   arrive()
-  await expect(page.getByRole('dialog', { name: 'Keys' })).toBeVisible()
+  await expect(page.getByRole('dialog', { name: 'Keyboard shortcuts' })).toBeVisible()
   await page.keyboard.press('Escape')
   await expect(page.getByLabel('Reason')).toHaveValue(reason)
   await expect(page.getByRole('button', { name: 'Plan', exact: true })).toHaveAttribute('aria-current', 'page')
 })
 
-test('a part of the page that cannot be had is said, and holds nothing up', async ({ page, complaints }) => {
+test('a part of the page that cannot be loaded is reported, and the rest works', async ({ page, complaints }) => {
   await page.route(/\/assets\/(dialogs|compare)-/, (route) => route.abort())
   await open(page)
   await page.getByRole('button', { name: 'Counts…' }).click()
-  await expect(page.locator('.toast')).toHaveText(/^A part of this page could not be loaded/)
+  await expect(page.locator('.toast')).toHaveText(/^Part of this page could not be loaded/)
   await page.getByRole('main').focus()
   await page.keyboard.press('2')
-  await expect(page.getByRole('alert')).toHaveText(/^A part of this page could not be loaded/)
+  await expect(page.getByRole('alert')).toHaveText(/^Part of this page could not be loaded/)
   // The browser itself reports the blocked request.
   expect(complaints.splice(0).every((text) => /ERR_FAILED|dynamically imported/.test(text))).toBe(true)
 })
 
-test('what a field is for is said to keys, until Escape; a mouse has titles', async ({ page }) => {
+test('the keyboard shows a field’s help until Escape; the mouse has titles', async ({ page }) => {
   await open(page)
   const length = page.getByLabel('Chunk length')
   const help = page.getByText('A chunk is a part of the range that one request deletes')
@@ -165,7 +165,7 @@ test('what a field is for is said to keys, until Escape; a mouse has titles', as
   await page.keyboard.press('Escape')
   expect(await width()).toBeLessThan(2)
   // There is room for the hints of the last fields as well.
-  for (const [label, text] of [['Jurisdiction', 'The region where'], ['Query', 'Only what this'], ['Reason', 'The rule or schedule']] as const) {
+  for (const [label, text] of [['Jurisdiction', 'The region that stores'], ['Query', 'Only what this'], ['Reason', 'The rule or schedule']] as const) {
     await page.keyboard.press('Tab')
     while (!(await page.getByLabel(label, { exact: true }).evaluate((element) => element === document.activeElement))) await page.keyboard.press('Tab')
     await expect(page.getByText(text)).toBeInViewport({ ratio: 1 })
@@ -173,7 +173,7 @@ test('what a field is for is said to keys, until Escape; a mouse has titles', as
   await expect(page.getByRole('radio', { name: 'Data deletion' })).toHaveAccessibleDescription(/^For organisations and gateways/)
 })
 
-test('Space ticks what it is pressed on, and plays and pauses anywhere else', async ({ page }) => {
+test('Space ticks the focused checkbox, and plays and pauses anywhere else', async ({ page }) => {
   await longRehearsal(page)
   const fault = page.getByRole('checkbox', { name: 'The 3rd job never ends' })
   await fault.focus()
@@ -194,7 +194,7 @@ test('Space ticks what it is pressed on, and plays and pauses anywhere else', as
   await expect(page.getByRole('button', { name: 'Play' })).toBeVisible()
 })
 
-test('plans that have been replaced are drawn no more', async ({ page }) => {
+test('a replaced plan is no longer drawn', async ({ page }) => {
   // The page itself reports an error if they are.
   await page.goto('/')
   await load(page, HOLDS)

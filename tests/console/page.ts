@@ -76,6 +76,6 @@ export async function longRehearsal(page: Page): Promise<void> {
   await page.getByLabel('Chunk length').fill('7')
   await page.getByRole('button', { name: 'Rehearse', exact: true }).click()
   // Two hours per job, so that none ends before a button is pressed, however busy the machine is.
-  await page.getByLabel('Job takes, seconds').fill('7200')
-  await page.getByLabel('Job takes, seconds').blur()
+  await page.getByLabel('Job duration, seconds').fill('7200')
+  await page.getByLabel('Job duration, seconds').blur()
 }

@@ -3,7 +3,7 @@
 import { test as plain } from '@playwright/test'
 import { expect, open, test } from './page'
 
-test('nothing leaves the page but requests for its own files, and every answer carries the rules', async ({ page }) => {
+test('the page requests only its own files, and every answer carries the security policy', async ({ page }) => {
   const asked: string[] = []
   page.on('request', (request) => asked.push(request.url()))
   const [answer] = await Promise.all([page.waitForResponse((response) => response.url().endsWith('/')), open(page)])
@@ -16,14 +16,14 @@ test('nothing leaves the page but requests for its own files, and every answer c
   expect(asked.filter((url) => !url.startsWith(origin) && !url.startsWith('blob:'))).toEqual([])
 })
 
-test('the page has nothing inline', async ({ page }) => {
+test('the page has no inline script or style', async ({ page }) => {
   await open(page)
   const html = await (await page.request.get('/')).text()
   expect(html).not.toMatch(/<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)/)
 })
 
 // The next two tests prove that the fixture of all the others is not blind: what it looks for does show up when it is there.
-plain('without leave to compile wasm the page says why it does not start', async ({ page }) => {
+plain('without permission to compile wasm, the page says why it does not start', async ({ page }) => {
   await page.route('**/', async (route) => {
     const answer = await route.fetch()
     const headers = { ...answer.headers() }
@@ -35,7 +35,7 @@ plain('without leave to compile wasm the page says why it does not start', async
   await expect(page.getByText(/^The page could not start: /)).toBeVisible()
 })
 
-plain('inline code and other origins are refused, and the refusal is seen', async ({ page }) => {
+plain('inline code and other origins are refused, and the tests notice the refusal', async ({ page }) => {
   const seen: string[] = []
   await page.addInitScript(() => {
     document.addEventListener('securitypolicyviolation', (event) => console.error(`refused ${event.effectiveDirective}`))

@@ -9,7 +9,7 @@ async function begin(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Pause' }).click()
 }
 
-test('a fault dropped on the lanes happens when its time comes, once', async ({ page }) => {
+test('a fault dropped on the lanes happens once, at its time', async ({ page }) => {
   await begin(page)
   await page.getByRole('button', { name: 'Rate limit', exact: true }).dragTo(page.locator('.gantt canvas'), { targetPosition: { x: 1000, y: 80 } })
   await expect(page.getByText('0 of 13 ended')).toBeVisible()
@@ -24,9 +24,9 @@ test('a fault dropped on the lanes happens when its time comes, once', async ({ 
   await look(page, 'rehearse-dropped')
 })
 
-test('what is let happen has the time that was chosen last, whether the page has shown it yet or not', async ({ page }) => {
+test('an event has the time chosen last, whether or not the page has shown it yet', async ({ page }) => {
   await begin(page)
-  await page.getByLabel('Happens').evaluate((field: HTMLInputElement) => {
+  await page.getByLabel('Event time').evaluate((field: HTMLInputElement) => {
     // All at once, as on a machine too busy to paint in between.
     const chip = [...document.querySelectorAll<HTMLElement>('.palette .chip')].find(({ textContent }) => textContent === 'Server error')
     for (const time of ['+10:00', '+3:00']) {
@@ -36,21 +36,21 @@ test('what is let happen has the time that was chosen last, whether the page has
       chip?.click()
     }
   })
-  await expect(page.getByRole('list', { name: 'Still to happen' }).getByRole('listitem')).toHaveText([/, in 3 min/, /, in 10 min/])
+  await expect(page.getByRole('list', { name: 'Upcoming events' }).getByRole('listitem')).toHaveText([/, in 3 min/, /, in 10 min/])
 })
 
-test('what is typed while it plays stays, a hold that is none is not placed, and the speed is the one that is shown', async ({ page }) => {
+test('text typed during play stays, an invalid hold is not placed, and the speed shown is the real one', async ({ page }) => {
   await longRehearsal(page)
   await page.getByRole('button', { name: 'Start', exact: true }).click()
   await page.clock.resume()
-  for (const [label, text] of [['Hold from', '10.02.2023'], ['Job takes, seconds', '3600'], ['Happens', '+30:00']] as const) {
+  for (const [label, text] of [['Hold from', '10.02.2023'], ['Job duration, seconds', '3600'], ['Event time', '+30:00']] as const) {
     const field = page.getByLabel(label)
     await field.focus()
     await page.keyboard.press('Control+A')
     await page.keyboard.type(text, { delay: 40 })
     await expect(field).toHaveValue(text)
     await page.keyboard.press('Tab')
-    await expect(field).toHaveValue(label === 'Happens' ? /^\d\d:\d\d:\d\d$/ : text)
+    await expect(field).toHaveValue(label === 'Event time' ? /^\d\d:\d\d:\d\d$/ : text)
   }
   await page.getByRole('button', { name: 'now', exact: true }).click()
   await page.getByRole('button', { name: 'Pause' }).click()
@@ -77,7 +77,7 @@ test('what is typed while it plays stays, a hold that is none is not placed, and
   await look(page, 'rehearse-another')
 })
 
-test('looking back shows the states and the log of that time', async ({ page }) => {
+test('looking back shows the states and the log at that time', async ({ page }) => {
   await begin(page)
   await page.clock.resume()
   await page.getByRole('button', { name: 'To the end' }).click()
@@ -109,7 +109,7 @@ test('looking back shows the states and the log of that time', async ({ page }) 
   await expect(marks).toHaveText(Array(13).fill('verified'))
 })
 
-test('a long run to the end is paused, and goes on', async ({ page }) => {
+test('a long run to the end can be paused and continued', async ({ page }) => {
   await page.goto('/')
   await page.getByLabel('Unit').selectOption('hours')
   await page.getByLabel('Chunk length').fill('1')
@@ -153,26 +153,26 @@ test('a long run to the end is paused, and goes on', async ({ page }) => {
   await page.getByLabel('Look back').focus()
   await page.keyboard.press('Home')
   await expect(page.locator('.clock')).toContainText('0 of 2,160 ended')
-  await expect(page.getByRole('note').filter({ hasText: 'Of so many chunks the past is not kept' })).toBeVisible()
+  await expect(page.getByRole('note').filter({ hasText: 'The past is not kept for so many chunks' })).toBeVisible()
   await expect(page.locator('.audit')).toContainText('Earlier records are no longer shown here')
   await expect(page.getByRole('heading', { name: 'Audit log', exact: true })).toBeVisible()
   await look(page, 'rehearse-past-gone')
   await page.keyboard.press('End')
-  await expect(page.getByText('Of so many chunks')).toHaveCount(0)
+  await expect(page.getByText('for so many chunks')).toHaveCount(0)
   await expect(page.getByText('Earlier records are')).toHaveCount(0)
 })
 
-test('a chunk that tries again says what went wrong', async ({ page }) => {
+test('a chunk that is retrying says what went wrong', async ({ page }) => {
   await begin(page)
   await page.getByRole('button', { name: 'Server error' }).click()
-  const again = page.locator('.states tbody tr').filter({ hasText: /tries again, failed 1 time: \w/ })
+  const again = page.locator('.states tbody tr').filter({ hasText: /a retry after 1 failure: \w/ })
   await expect(async () => {
     await page.getByRole('button', { name: 'Step' }).click()
     await expect(again).toHaveCount(1, { timeout: 100 })
   }).toPass()
 })
 
-test('leftovers are said as loudly as what was deleted', async ({ page }) => {
+test('leftovers are shown as prominently as deletions', async ({ page }) => {
   await begin(page)
   await page.getByRole('button', { name: 'Leftovers' }).click()
   await page.clock.resume()
@@ -193,12 +193,12 @@ test('leftovers are said as loudly as what was deleted', async ({ page }) => {
   await look(page, 'rehearse-leftovers')
 })
 
-test('what the platform keeps because of a hold was not deleted, and is said', async ({ page }) => {
+test('recordings that the platform keeps on hold are not called deleted', async ({ page }) => {
   await open(page)
   await load(page, 'A year of recordings')
   await page.getByRole('region', { name: 'Policy' }).getByRole('button', { name: 'Remove', exact: true }).first().click()
   await page.getByRole('button', { name: 'Rehearse', exact: true }).click()
-  await page.getByLabel('Job takes, seconds').fill('3600')
+  await page.getByLabel('Job duration, seconds').fill('3600')
   await page.getByRole('button', { name: 'Start', exact: true }).click()
   await expect(page.getByRole('button', { name: 'Pause' })).toBeVisible()
   await page.clock.runFor(500)
@@ -212,7 +212,7 @@ test('what the platform keeps because of a hold was not deleted, and is said', a
   await page.getByRole('button', { name: 'Legal hold' }).click()
   await page.clock.resume()
   await page.getByRole('button', { name: 'To the end' }).click()
-  await expect(page.getByText(/^Everything that may go was deleted and verified; \d+ recordings stay under the platform’s legal hold · exit code 0$/)).toBeVisible({ timeout: 60_000 })
+  await expect(page.getByText(/^Everything that may be deleted was deleted and verified; \d+ recordings are kept by the platform’s legal hold · exit code 0$/)).toBeVisible({ timeout: 60_000 })
   await expect(page.getByText('Everything was deleted')).toHaveCount(0)
   const column = await page.locator('.states thead th').allInnerTexts().then((heads) => heads.indexOf('On legal hold'))
   const first = page.locator('.states tbody tr').last().locator('td')
@@ -222,7 +222,7 @@ test('what the platform keeps because of a hold was not deleted, and is said', a
   await look(page, 'rehearse-protected')
 })
 
-test('waits of days have dates: where the run goes on, in the log and on the lanes', async ({ page }) => {
+test('waits of several days show dates in the table, in the log and on the lanes', async ({ page }) => {
   await page.addInitScript(() => {
     const written: string[] = []
     const { fillText } = CanvasRenderingContext2D.prototype
@@ -264,7 +264,7 @@ test('waits of days have dates: where the run goes on, in the log and on the lan
   await look(page, 'rehearse-days-past')
 })
 
-test('the sample of a held conversation: the chunk that would delete it stops, and no other', async ({ page }) => {
+test('in the example of a held conversation, only the chunk that would delete it stops', async ({ page }) => {
   await open(page)
   await load(page, 'A conversation on hold')
   await page.getByRole('button', { name: 'Rehearse', exact: true }).click()

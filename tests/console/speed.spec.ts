@@ -94,12 +94,12 @@ function readAndHashed(text: string): number {
   return performance.now() - begin
 }
 
-test('a hundred thousand records are verified in two seconds, and the page stays awake', async ({ page }) => {
+test('a hundred thousand records are verified in two seconds, and the page stays responsive', async ({ page }) => {
   test.setTimeout(120_000)
   await page.goto('/')
   await page.getByRole('button', { name: 'Rehearse', exact: true }).click()
-  await page.getByLabel('Job takes, seconds').fill('3600')
-  await page.getByLabel('Job takes, seconds').blur()
+  await page.getByLabel('Job duration, seconds').fill('3600')
+  await page.getByLabel('Job duration, seconds').blur()
   await page.getByRole('button', { name: 'Start', exact: true }).click()
   await page.getByRole('button', { name: 'To the end' }).click()
   await expect(page.getByText(/exit code 0/)).toBeVisible()
@@ -152,7 +152,7 @@ test('a hundred thousand records are verified in two seconds, and the page stays
 /** Four times as many holds may take this many times as long: a proportional share, and some more. */
 const IN_PROPORTION = 8
 
-test('the sheet for sign-off takes time in proportion to the holds on it', async ({ page }) => {
+test('the time to make the sheet for sign-off grows in proportion to its holds', async ({ page }) => {
   await page.goto('/')
   const printed = async (holds: number): Promise<number> => {
     const day = (n: number): string => new Date(Date.UTC(2023, 0, 1 + (n % 90))).toISOString()

@@ -3,7 +3,7 @@ import type { CDPSession } from '@playwright/test'
 import { accessible, expect, longRehearsal, look, test, type Locator, type Page } from './page'
 
 const lanes = (page: Page): Locator => page.getByRole('slider', { name: /lanes over virtual time/ })
-const coming = (page: Page): Locator => page.getByRole('list', { name: 'Still to happen' }).getByRole('listitem')
+const coming = (page: Page): Locator => page.getByRole('list', { name: 'Upcoming events' }).getByRole('listitem')
 /** The virtual time at which the lanes are read, in seconds since the run began. */
 const cursorSeconds = async (page: Page): Promise<number> => Number(await lanes(page).getAttribute('aria-valuenow'))
 
@@ -40,7 +40,7 @@ test.describe('by finger', () => {
     return { x: box.x + box.width / 2, y: box.y + box.height / 2, width: box.width, height: box.height }
   }
 
-  test('faults are dragged and placed, the past is looked at, the lanes are zoomed', async ({ page }) => {
+  test('faults are dragged and placed, the past is viewed, the lanes are zoomed', async ({ page }) => {
     await longRehearsal(page)
     const cdp = await page.context().newCDPSession(page)
     await page.getByRole('button', { name: 'Start', exact: true }).tap()
@@ -56,22 +56,22 @@ test.describe('by finger', () => {
       await expect(coming(page)).toHaveText([/^\s*Rate limit at \d\d:\d\d:\d\d, in /])
     })
 
-    await test.step('a hold is placed where a finger taps', async () => {
+    await test.step('a hold is placed at the time that is tapped', async () => {
       const box = await middleOf(lanes(page))
       await page.touchscreen.tap(box.x + box.width * 0.45, box.y)
-      await expect(page.getByText('still to come: what you let happen happens here')).toBeVisible()
-      await expect(page.getByLabel('Happens')).not.toHaveValue('')
+      await expect(page.getByText('in the future: an event that you trigger happens here')).toBeVisible()
+      await expect(page.getByLabel('Event time')).not.toHaveValue('')
       await page.getByRole('button', { name: 'Legal hold' }).tap()
       await expect(coming(page)).toHaveCount(2)
       await expect(coming(page).filter({ hasText: 'Legal hold' })).toContainText('2023-03-26 – 2023-04-01')
     })
 
-    await test.step('what a title says is there without a mouse', async () => {
+    await test.step('the text of a title is available without a mouse', async () => {
       await expect(page.getByText('The next call is answered with 429 and a pause of 5 s')).toBeVisible()
       await expect(page.getByText('How long the simulated tenant takes to carry out one deletion')).toBeVisible()
     })
 
-    await test.step('and so it is in the form', async () => {
+    await test.step('the same is true in the form', async () => {
       await page.getByRole('button', { name: 'Plan', exact: true }).tap()
       await expect(page.getByText('A chunk is a part of the range that one request deletes')).toBeVisible()
       expect((await middleOf(page.getByText('A chunk is a part of the range'))).width).toBeGreaterThan(100)
@@ -87,14 +87,14 @@ test.describe('by finger', () => {
       expect(small).toEqual([])
     })
 
-    await test.step('what was placed is taken back', async () => {
-      await page.getByRole('button', { name: /^Take back: Rate limit/ }).tap()
+    await test.step('an upcoming event is removed', async () => {
+      await page.getByRole('button', { name: /^Remove: Rate limit/ }).tap()
       await expect(coming(page)).toHaveText([/Legal hold/])
       await look(page, 'rehearse-touch')
     })
 
-    await test.step('a tap on the past looks back, and two fingers zoom', async () => {
-      await page.getByRole('button', { name: '+', exact: true }).or(page.getByRole('button', { name: 'Closer' })).first().tap()
+    await test.step('a tap on the past looks back, and two fingers zoom the lanes', async () => {
+      await page.getByRole('button', { name: '+', exact: true }).or(page.getByRole('button', { name: 'Zoom in' })).first().tap()
       const box = await middleOf(lanes(page))
       const before = await cursorSeconds(page)
       const two = (apart: number) => [{ x: box.x - apart, y: box.y, id: 0 }, { x: box.x + apart, y: box.y, id: 1 }]
@@ -119,7 +119,7 @@ test('the rehearsal by keyboard alone', async ({ page }) => {
   await page.keyboard.press('Space')
   await expect(page.getByRole('button', { name: 'Play' })).toBeVisible()
 
-  await test.step('the lanes are read bar by bar', async () => {
+  await test.step('the lanes can be read bar by bar', async () => {
     await lanes(page).focus()
     const now = await cursorSeconds(page)
     const last = Number(await lanes(page).getAttribute('aria-valuemax'))
@@ -138,27 +138,27 @@ test('the rehearsal by keyboard alone', async ({ page }) => {
     expect(await cursorSeconds(page)).toBe(now)
   })
 
-  await test.step('a hold is placed at a time to come', async () => {
+  await test.step('a hold is placed at a future time', async () => {
     expect(await pressAndMeasure(page, 'ArrowRight')).toBeGreaterThan(0)
     expect(await pressAndMeasure(page, 'PageUp')).toBeGreaterThan(0)
     const [, then = 'none'] = /(\d\d:\d\d:\d\d) UTC/.exec((await lanes(page).getAttribute('aria-valuetext')) ?? '') ?? []
-    await page.getByLabel('Happens').focus()
+    await page.getByLabel('Event time').focus()
     await page.keyboard.press('Tab')
     await page.keyboard.press('Tab')
     await expect(page.getByRole('button', { name: 'Legal hold' })).toBeFocused()
-    await expect(page.getByText('Somebody places a hold on the conversations of the time given below')).toBeInViewport()
+    await expect(page.getByText('A hold is placed on the conversations of the window given below')).toBeInViewport()
     await page.keyboard.press('Enter')
     await expect(coming(page)).toHaveCount(1)
     await expect(coming(page)).toContainText(then)
   })
 
-  await test.step('a time can be typed as well, and what is none is said', async () => {
-    await page.getByLabel('Happens').focus()
+  await test.step('a time can also be typed, and an invalid one is reported', async () => {
+    await page.getByLabel('Event time').focus()
     await page.keyboard.press('Control+A')
     await page.keyboard.type('soon')
     await page.keyboard.press('Enter')
-    await expect(page.getByLabel('Happens')).toHaveAttribute('aria-invalid', 'true')
-    await expect(page.getByText('That is no time to come')).toBeVisible()
+    await expect(page.getByLabel('Event time')).toHaveAttribute('aria-invalid', 'true')
+    await expect(page.getByText('That is not a future time')).toBeVisible()
     await page.keyboard.press('Control+A')
     await page.keyboard.type('+3:00')
     await page.keyboard.press('Enter')
@@ -168,7 +168,7 @@ test('the rehearsal by keyboard alone', async ({ page }) => {
     await accessible(page)
   })
 
-  await test.step('the view is moved and zoomed', async () => {
+  await test.step('the view can be moved and zoomed', async () => {
     await lanes(page).focus()
     const coarse = await pressAndMeasure(page, 'ArrowRight')
     for (const key of ['+', '+', '+']) await page.keyboard.press(key)
@@ -179,7 +179,7 @@ test('the rehearsal by keyboard alone', async ({ page }) => {
     expect(await pressAndMeasure(page, 'ArrowRight')).toBeGreaterThan(fine)
   })
 
-  await test.step('a record of the log is read whole', async () => {
+  await test.step('a record of the log can be read in full', async () => {
     await page.getByRole('listbox', { name: 'Audit log' }).focus()
     await page.keyboard.press('ArrowDown')
     await page.keyboard.press('ArrowDown')
@@ -187,7 +187,7 @@ test('the rehearsal by keyboard alone', async ({ page }) => {
     await accessible(page)
   })
 
-  await test.step('what was placed happens', async () => {
+  await test.step('the placed hold takes effect', async () => {
     await page.clock.resume()
     await page.getByRole('button', { name: 'To the end' }).focus()
     await page.keyboard.press('Enter')

@@ -32,7 +32,7 @@ async function preparePage(page: Page): Promise<string> {
 }
 
 for (const kind of native.KINDS) {
-  test(`every vector of ${kind} is decided in the browser as it is natively`, async ({ page }) => {
+  test(`every vector of ${kind} has the same result in the browser as natively`, async ({ page }) => {
     const wasm = await preparePage(page)
     for (const [name, file] of native.filesOf(kind)) {
       const decided = await page.evaluate(async ([wasm, kind, file]) => {

@@ -41,8 +41,8 @@ for (const theme of ['Light', 'Dark'] as const) {
     await look(page, name('rehearse-empty'))
     await page.getByLabel('Every 5th call is rate limited').check()
     // Long enough not to end before the button is pressed.
-    await page.getByLabel('Job takes, seconds').fill('3600')
-    await page.getByLabel('Job takes, seconds').blur()
+    await page.getByLabel('Job duration, seconds').fill('3600')
+    await page.getByLabel('Job duration, seconds').blur()
     await page.getByRole('button', { name: 'Start', exact: true }).click()
     await page.getByRole('button', { name: 'To the end' }).click()
     await expect(page.getByText(/exit code/)).toBeVisible()
@@ -57,7 +57,7 @@ for (const theme of ['Light', 'Dark'] as const) {
   })
 }
 
-test('a broken request says everything at once', async ({ page }) => {
+test('a broken request shows all its findings at once', async ({ page }) => {
   await open(page)
   await page.getByLabel('From (UTC)').fill('2023-13-01')
   await page.getByLabel('To, not included (UTC)').fill('soon')
@@ -139,7 +139,7 @@ const colourChanges = (page: Page, canvas: string): Promise<number> => page.loca
   return Array.from({ length: width }, (_, x) => [...data.slice(4 * x, 4 * x + 3)].join()).filter((pixel, x, all) => x > 0 && pixel !== all[x - 1]).length
 })
 
-test('with the system’s own colours, and without motion', async ({ page }) => {
+test('the page works with forced colours and reduced motion', async ({ page }) => {
   await page.emulateMedia({ forcedColors: 'active', reducedMotion: 'reduce' })
   await open(page)
   await load(page, 'Messages with holds and retention')
@@ -161,7 +161,7 @@ test('with the system’s own colours, and without motion', async ({ page }) => 
   await look(page, 'rehearse-forced')
 })
 
-test('what a screen reader is told', async ({ page }) => {
+test('the accessibility tree is as expected', async ({ page }) => {
   await open(page)
   await load(page, 'A quarter of conversations')
   await expect(page.getByRole('navigation')).toMatchAriaSnapshot(`
@@ -241,13 +241,13 @@ test('the sheet for sign-off is printed with its code, its findings and a place 
   // The list of findings is cut like that of parts, and says how many more there are.
   const holds = Array.from({ length: 100 }, (_, n) => `LH-${n}\t2023-02-02\t2023-02-01`).join('\n')
   await openPolicy(page, 'holds.tsv', holds)
-  await expect(page.getByText('Added 100 holds; the day in “to” is not kept.')).toBeVisible()
+  await expect(page.getByText('Added 100 holds; the day in “to” itself is not kept.')).toBeVisible()
   await page.evaluate(() => dispatchEvent(new Event('beforeprint')))
   await expect(page.locator('.sheet > ul > li')).toHaveCount(81)
   await expect(page.locator('.sheet > ul > li').last()).toHaveText(/^and \d+ more$/)
 })
 
-test('the sheet names the organisation, every hold, the limits that count, and the records if somebody gave counts', async ({ page }) => {
+test('the sheet names the organisation, every hold, the limits, and the records if there are counts', async ({ page }) => {
   await open(page)
   await load(page, 'Messages with holds and retention')
   const printed = async (what: () => Promise<void>): Promise<void> => {
@@ -260,12 +260,12 @@ test('the sheet names the organisation, every hold, the limits that count, and t
   const beside = (name: string): Locator => page.locator('.sheet dt', { hasText: new RegExp(`^${name}$`) }).locator('+ dd')
   await printed(async () => {
     await expect(beside('Organisation')).toHaveText(/^not bound to an organisation/)
-    await expect(beside('Second person')).toHaveText('wanted: whoever approves must be somebody else than whoever requests')
-    await expect(beside('Most records')).toHaveText('250,000 in a chunk; a chunk that has more is not deleted')
-    await expect(beside('Looked for afterwards')).toHaveText(/^everything/)
+    await expect(beside('Second person')).toHaveText('required: the approver must not be the requester')
+    await expect(beside('Record limit')).toHaveText('250,000 per chunk; a chunk with more is not deleted')
+    await expect(beside('Verification')).toHaveText(/^everything/)
     await expect(beside('Records')).toHaveCount(0)
     await expect(page.locator('.sheet .holds tr')).toHaveText([
-      /^LH-2023-014 \(Doe v\. Example Corp\.\)\s*applies: its time is not deleted$/,
+      /^LH-2023-014 \(Doe v\. Example Corp\.\)\s*applies: its window is not deleted$/,
       /^LH-2024-009 \(Roe complaint\)\s*applies: its conversations are looked up right before each deletion/,
       /^LH-2024-002\s*does not concern this request$/,
     ])
@@ -279,12 +279,12 @@ test('the sheet names the organisation, every hold, the limits that count, and t
   await page.getByLabel('Counts by day or hour').fill('day,count\n2022-10-01,1200\n2022-10-02,34')
   await page.keyboard.press('Escape')
   await printed(async () => {
-    await expect(beside('Organisation')).toHaveText(/^https:\/\/api\.mypurecloud\.com \(client 5f1c3a52-2c1f-4f7e-9d55-7c4b1d1f0a11\)\. The digest does not say so/)
-    await expect(beside('Records')).toHaveText(/^~?1,234 in the chunks, by pasted counts$/)
+    await expect(beside('Organisation')).toHaveText(/^https:\/\/api\.mypurecloud\.com \(client 5f1c3a52-2c1f-4f7e-9d55-7c4b1d1f0a11\)\. The digest does not depend on it/)
+    await expect(beside('Records')).toHaveText(/^~?1,234 in the chunks, from pasted counts$/)
   })
 })
 
-test('what is said comes and goes without moving the page, and the foot of a laptop’s page is one row', async ({ page }) => {
+test('messages come and go without moving the page, and on a laptop the footer is one row', async ({ page }) => {
   await page.setViewportSize({ width: 1280, height: 720 })
   await open(page)
   await load(page, 'Messages with holds and retention')
@@ -300,15 +300,15 @@ test('what is said comes and goes without moving the page, and the foot of a lap
   await look(page, 'toast')
 })
 
-test('evidence is printed by its own button, and the plan in hand is said to be that', async ({ page }) => {
+test('evidence has its own print button, and the current plan is labelled as such', async ({ page }) => {
   await open(page)
   await expect(page.getByRole('button', { name: 'Print for sign-off' })).toBeVisible()
   await go(page, 'Evidence')
   await expect(page.getByRole('button', { name: 'Print for sign-off' })).toHaveCount(0)
-  await expect(page.locator('.says')).toContainText('Plan in hand: Deletes')
+  await expect(page.locator('.says')).toContainText('Current plan: Deletes')
 })
 
-test('the sheet has the options of recordings, and its sum adds up to the second', async ({ page }) => {
+test('the sheet has the options for recordings, and its sum adds up to the second', async ({ page }) => {
   await open(page)
   await load(page, 'A year of recordings')
   await page.getByLabel('snippets').uncheck()
@@ -322,7 +322,7 @@ test('the sheet has the options of recordings, and its sum adds up to the second
   await expect(recordings).toHaveText('with payment-card or personal data: yes; governed by a media retention policy: yes; snippets: no; screen recordings: no; Cool-off, days: 7')
   await expect(page.locator('.sheet dt', { hasText: /^Adds up to$/ }).locator('+ dd')).toHaveText(/^363 d 20 h 55 min 55 s requested = /)
   const beside = (name: string): Locator => page.locator('.sheet dt', { hasText: new RegExp(`^${name}$`) }).locator('+ dd')
-  await expect(beside('Looked for afterwards')).toHaveText('a sample: the recordings of up to 10 conversations of each chunk')
+  await expect(beside('Verification')).toHaveText('a sample: the recordings of up to 10 conversations of each chunk')
   await page.evaluate(() => dispatchEvent(new Event('afterprint')))
   await page.getByLabel('Chunk length').fill('1')
   await page.evaluate(() => dispatchEvent(new Event('beforeprint')))

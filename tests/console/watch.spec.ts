@@ -1,4 +1,4 @@
-// Watch, against the real server: a plan is carried out by its typed code, followed live, tried again, and proved; and a run is
+// Watch, against the real server: a plan is carried out by its typed code, followed live, retried and verified; and a run is
 // cancelled.
 import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
@@ -15,7 +15,7 @@ const REFUSING = {
 }
 const SLOW = { dataDeletion: { processingSeconds: 30 } }
 
-test('nothing is carried out before it is known on which tenant', async ({ page, complaints }) => {
+test('nothing can be carried out before the tenant is known', async ({ page, complaints }) => {
   const server = await serve({})
   await page.route('**/api/server', (route) => route.abort())
   await page.goto(server.url)
@@ -23,10 +23,10 @@ test('nothing is carried out before it is known on which tenant', async ({ page,
   await load(page, 'A quarter of conversations')
   await page.getByRole('button', { name: 'Carry out…' }).click()
   const dialog = page.getByRole('dialog')
-  await expect(dialog).toContainText('The server has not said which tenant it is for.')
+  await expect(dialog).toContainText('The server has not yet said which tenant it is for.')
   await expect(dialog).not.toContainText('SIMULATED')
   await expect(dialog.getByRole('button', { name: 'Delete' })).toBeDisabled()
-  await page.getByRole('button', { name: 'Leave it' }).click()
+  await page.getByRole('button', { name: 'Not now' }).click()
   await page.unroute('**/api/server')
   await page.getByRole('button', { name: 'Carry out…' }).click()
   await expect(dialog).toContainText('SIMULATED: this server works on a simulated tenant')
@@ -35,7 +35,7 @@ test('nothing is carried out before it is known on which tenant', async ({ page,
   expect(complaints.splice(0).every((text) => text.includes('ERR_FAILED'))).toBe(true)
 })
 
-test('however many warnings there are, what is carried out, where, and the buttons stay in sight', async ({ page }) => {
+test('with many warnings, the plan, the tenant and the buttons stay in view', async ({ page }) => {
   const server = await serve({})
   await enter(page, server)
   await page.getByRole('button', { name: 'Plan', exact: true }).click()
@@ -55,18 +55,18 @@ test('however many warnings there are, what is carried out, where, and the butto
   }
   await look(page, 'watch-execute-warnings')
   await page.setViewportSize({ width: 1440, height: 900 })
-  await page.getByRole('button', { name: 'Leave it' }).click()
+  await page.getByRole('button', { name: 'Not now' }).click()
   await page.getByLabel('Theme').selectOption('Dark')
   await page.getByRole('button', { name: 'Carry out…' }).click()
   await look(page, 'watch-execute-warnings-dark')
 })
 
-test('a plan is carried out by its typed code, followed, tried again and proved', async ({ page, complaints }) => {
+test('a plan is carried out by typing its code, followed, retried and verified', async ({ page, complaints }) => {
   test.setTimeout(180_000)
   const server = await serve(REFUSING)
   await enter(page, server)
 
-  await test.step('the token is gone from the address, and the view says that there is nothing yet', async () => {
+  await test.step('the token is gone from the address, and the view says that there are no runs yet', async () => {
     const token = server.url.split('token/')[1] ?? ''
     expect(token.length).toBeGreaterThan(40)
     expect(page.url()).not.toContain(token)
@@ -86,10 +86,10 @@ test('a plan is carried out by its typed code, followed, tried again and proved'
     await look(page, 'watch-execute')
     // The browser itself reports the refusal; nothing else went wrong.
     expect(complaints.splice(0)).toEqual([expect.stringContaining('403')])
-    await page.getByRole('button', { name: 'Leave it' }).click()
+    await page.getByRole('button', { name: 'Not now' }).click()
   })
 
-  await test.step('the typed code starts it, and the view follows', async () => {
+  await test.step('the typed code starts the run, and the view follows it', async () => {
     await carryOut(page)
     await expect(page.getByText('live', { exact: true })).toBeVisible()
     await expect(page.getByText('Carried out by this server.')).toBeVisible()
@@ -97,26 +97,26 @@ test('a plan is carried out by its typed code, followed, tried again and proved'
     await look(page, 'watch-live')
   })
 
-  await test.step('a reload in between shows the same', async () => {
+  await test.step('a reload during the run shows the same', async () => {
     await page.reload()
     await expect(page.getByRole('heading', { name: 'Q1 2023' })).toBeVisible()
     await expect(page.getByRole('slider', { name: /lanes from/ })).toBeVisible()
   })
 
-  await test.step('a chunk that was refused says why, and is tried again', async () => {
+  await test.step('a chunk that was refused says why, and is retried', async () => {
     await expect(page.getByText('2 verified · 1 rejected')).toBeVisible({ timeout: 60_000 })
     await expect(page.getByText(/exit code 4/)).toBeVisible()
     await expect(page.getByRole('columnheader', { name: 'Deleted', exact: true })).toBeVisible()
-    await page.getByRole('button', { name: 'Needs a person' }).click()
+    await page.getByRole('button', { name: 'Needs attention' }).click()
     await expect(page.locator('.states tbody tr')).toHaveCount(1)
     await look(page, 'watch-failed')
-    await page.getByRole('button', { name: /^Try chunk \d again$/ }).click()
+    await page.getByRole('button', { name: /^Retry chunk \d$/ }).click()
     await expect(page.getByRole('alertdialog')).toContainText('approval of dpo@example.com')
     await look(page, 'watch-retry')
-    await page.getByRole('alertdialog').getByRole('button', { name: 'Try again' }).click()
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Retry' }).click()
     await page.getByRole('button', { name: 'All', exact: true }).click()
     await expect(page.getByText('Everything was deleted and verified · exit code 0')).toBeVisible({ timeout: 60_000 })
-    await expect(page.getByRole('button', { name: 'Try again…' })).toHaveCount(0)
+    await expect(page.getByRole('button', { name: 'Retry…' })).toHaveCount(0)
     // Each row has the deletions of all attempts, so the rows add up to the run's total.
     await expect(page.getByRole('columnheader', { name: 'Deleted', exact: true })).toBeVisible()
     const deleted = async (): Promise<number> =>
@@ -125,7 +125,7 @@ test('a plan is carried out by its typed code, followed, tried again and proved'
     await look(page, 'watch-verified')
   })
 
-  await test.step('its evidence holds, in the page and on the command line', async () => {
+  await test.step('the evidence holds on the page and on the command line', async () => {
     await page.getByRole('button', { name: 'Check it in Evidence' }).click()
     await expect(page.getByText(/^Sound:/)).toBeVisible()
     await expect(page.locator('.checks').getByText('holds', { exact: true })).toHaveCount(9)
@@ -136,7 +136,7 @@ test('a plan is carried out by its typed code, followed, tried again and proved'
   })
 })
 
-test('cancelled from the page, behind a question that says what happens', async ({ page }) => {
+test('a run is cancelled from the page, after a question that says what will happen', async ({ page }) => {
   const server = await serve(SLOW)
   await enter(page, server)
   await carryOut(page)
@@ -145,7 +145,7 @@ test('cancelled from the page, behind a question that says what happens', async 
   const question = page.getByRole('alertdialog')
   await expect(question).toContainText('3 chunks have not ended')
   await expect(question).toContainText('What has been deleted stays deleted')
-  await expect(question.getByRole('button', { name: 'Let it go on' })).toBeFocused()
+  await expect(question.getByRole('button', { name: 'Keep it running' })).toBeFocused()
   await look(page, 'watch-cancel')
   await page.keyboard.press('Escape')
   await expect(question).toHaveCount(0)
@@ -155,7 +155,7 @@ test('cancelled from the page, behind a question that says what happens', async 
   await expect(page.getByRole('button', { name: 'Cancel…' })).toHaveCount(0)
 })
 
-test('killed half-way, the page says since when it is old, and goes on with the run afterwards', async ({ page, complaints }) => {
+test('when the server is killed, the page says how old its data is, and the run can be resumed later', async ({ page, complaints }) => {
   test.setTimeout(180_000)
   const server = await serve({ dataDeletion: { processingSeconds: 6 } })
   await enter(page, server)
@@ -177,17 +177,17 @@ test('killed half-way, the page says since when it is old, and goes on with the 
   await enter(page, again)
   await expect(page.getByRole('button', { name: 'Watch', exact: true })).toHaveAttribute('aria-current', 'page')
   expect(page.url()).not.toContain('token')
-  await expect(page.getByText('Nobody carries it out.')).toBeVisible()
+  await expect(page.getByText('No process is carrying it out.')).toBeVisible()
   // Another request may have been under way when the first was refused.
   expect(complaints.splice(0).filter((text) => !text.includes('401'))).toEqual([])
   await look(page, 'watch-stopped')
-  await page.getByRole('button', { name: 'Go on…' }).click()
-  await page.getByRole('alertdialog').getByRole('button', { name: 'Go on' }).click()
+  await page.getByRole('button', { name: 'Resume…' }).click()
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Resume' }).click()
   await expect(page.getByText('Everything was deleted and verified · exit code 0')).toBeVisible({ timeout: 60_000 })
   await expect(page.getByRole('definition').filter({ hasText: /^3$/ })).toHaveCount(1)
 })
 
-test('only the run that is looked at is asked for, and only while it is', async ({ page }) => {
+test('only the selected run is requested, and only while it is shown', async ({ page }) => {
   const server = await serve({ dataDeletion: { processingSeconds: 120 } })
   await enter(page, server)
   for (const name of ['Q1 2023', 'another']) {
@@ -220,7 +220,7 @@ test('only the run that is looked at is asked for, and only while it is', async 
   await expect.poll(() => asked.length).toBeGreaterThan(0)
 })
 
-test('by keyboard alone', async ({ page }) => {
+test('a plan is carried out and watched by keyboard alone', async ({ page }) => {
   const server = await serve({ dataDeletion: { processingSeconds: 1 } })
   await enter(page, server)
   await page.keyboard.press('1')
@@ -238,7 +238,7 @@ test('by keyboard alone', async ({ page }) => {
   await expect(page.getByText('No chunk is under way.')).toBeVisible()
 })
 
-test('sums that were on their way when the run ended are asked for again', async ({ page }) => {
+test('sums that were being fetched when the run ended are fetched again', async ({ page }) => {
   const server = await serve({ dataDeletion: { processingSeconds: 1 } })
   await enter(page, server)
   let late = true
@@ -255,12 +255,12 @@ test('sums that were on their way when the run ended are asked for again', async
 })
 
 for (const theme of ['Light', 'Dark'] as const) {
-  test(`accessible while it runs, ${theme.toLowerCase()}, and on a tablet`, async ({ page }) => {
+  test(`Watch is accessible during a run, ${theme.toLowerCase()}, and on a tablet`, async ({ page }) => {
     const server = await serve({ dataDeletion: { processingSeconds: 20 }, faults: [{ on: 'count', nth: [2], do: { kind: 'rateLimited', retryAfter: '20' } }] })
     await enter(page, server)
     await page.getByLabel('Theme').selectOption(theme)
     await carryOut(page)
-    await expect(page.getByText('the server asked for 20 s')).toBeVisible()
+    await expect(page.getByText('the pause of 20 s that the server asked for')).toBeVisible()
     await expect(page.getByRole('cell', { name: /^in \d+ s$/ }).first()).toBeVisible()
     await look(page, `watch-${theme.toLowerCase()}`)
     await page.setViewportSize({ width: 820, height: 1180 })
@@ -270,7 +270,7 @@ for (const theme of ['Light', 'Dark'] as const) {
   })
 }
 
-test('without a server it says how to start one', async ({ page }) => {
+test('without a server, Watch says how to start one', async ({ page }) => {
   await page.goto('/')
   await page.getByRole('button', { name: 'Watch', exact: true }).click()
   await expect(page.getByText('genesys-purge serve', { exact: true })).toBeVisible()
@@ -278,7 +278,7 @@ test('without a server it says how to start one', async ({ page }) => {
   await look(page, 'watch-not-served')
 })
 
-test('opened without the token, the page of a server says that it wants one', async ({ page, complaints }) => {
+test('a server’s page opened without the token asks for it', async ({ page, complaints }) => {
   const server = await serve({})
   await page.goto(new URL('/', server.url).href)
   await page.getByRole('button', { name: 'Watch', exact: true }).click()
@@ -291,7 +291,7 @@ test('opened without the token, the page of a server says that it wants one', as
   await expect(page.getByText('No runs yet.').first()).toBeVisible()
 })
 
-test('what is in a ledger is text, never markup', async ({ page }) => {
+test('text from a ledger is never treated as markup', async ({ page }) => {
   const server = await serve({ dataDeletion: { processingSeconds: 1 } })
   await enter(page, server)
   await page.getByRole('button', { name: 'Plan', exact: true }).click()
@@ -306,7 +306,7 @@ test('what is in a ledger is text, never markup', async ({ page }) => {
   await expect(page.getByText('<b>dpo</b>')).toBeVisible()
 })
 
-test('a wait for a job slot says who has the slots', async ({ page }) => {
+test('a wait for a job slot says which chunks hold the slots', async ({ page }) => {
   const server = await serve({ recordingJobs: { processingSeconds: 60 } })
   await enter(page, server)
   await page.getByRole('button', { name: 'Plan', exact: true }).click()

@@ -5,7 +5,7 @@ const step = (policy: string): { request: string; policy: string } => ({ request
 
 beforeEach(() => leaveAddress(null))
 
-test('steps that no address holds are gone back and forth between', () => {
+test('undo and redo work for steps that are too large for an address', () => {
   noteInAddress(step('small'))
   noteBeyond(step('large'))
   noteBeyond(step('larger'))
@@ -21,7 +21,7 @@ test('steps that no address holds are gone back and forth between', () => {
   expect(canGoForth()).toBe(false)
 })
 
-test('what is changed after going back replaces what came after', () => {
+test('an edit after going back replaces the steps that came after', () => {
   noteInAddress(step('small'))
   noteBeyond(step('large'))
   expect(back(step('large'))).toEqual(step('small'))
@@ -29,7 +29,7 @@ test('what is changed after going back replaces what came after', () => {
   expect(canGoForth()).toBe(false)
 })
 
-test('what is left for another address can be brought back', () => {
+test('a step that was left for another address can be redone', () => {
   noteInAddress(step('small'))
   noteBeyond(step('large'))
   leaveAddress(step('large'))

@@ -10,18 +10,18 @@ const found = (before: unknown, after: unknown, policies: [unknown, unknown] = [
     .map(({ inPolicy, path, before, after }) => [`${inPolicy ? 'policy: ' : ''}${path.join(' ')}`, before, after])
 }
 
-test('members of the request are named with what they were and are', () => {
+test('changed members of the request are listed with both values', () => {
   expect(found(request, { ...request, query: null, recordTypes: ['conversation'], chunking: { hours: 6 } })).toEqual([
     ['recordTypes', ['conversation', 'message'], ['conversation']], ['query', 'queue:sales', null],
     ['chunking days', 30, undefined], ['chunking hours', undefined, 6],
   ])
 })
 
-test('the order of members, blanks, and what is null in one and missing in the other are no differences', () => {
+test('the order of members, white space, and null for a missing member are not differences', () => {
   expect(found({ ...request, query: null }, { chunking: { days: 30 }, recordTypes: request.recordTypes, version: 1 })).toEqual([])
 })
 
-test('a hold is told by its id, wherever it stands in the list; a rule by its place', () => {
+test('a hold is recognised by its id, wherever it is in the list; a rule by its position', () => {
   const hold = (id: string, end: string) => ({ id, range: { start: '2023-01-01', end } })
   const before = { holds: [hold('A', '2023-01-05'), hold('B', '2023-02-05')], retention: [{ minAgeDays: 30 }] }
   const after = { holds: [hold('C', '2023-03-05'), hold('B', '2023-02-06'), hold('A', '2023-01-05')], retention: [{ minAgeDays: 60 }] }

@@ -7,7 +7,7 @@ import { badVerdict, goodVerdict } from './samples'
 const given = (...paths: string[]) => paths.map((path) => ({ path, file: new File([path], path.slice(path.lastIndexOf('/') + 1)) }))
 const only = (...paths: string[]): Folder => evidenceFolders(given(...paths))[0] as Folder
 
-test('each folder with a log or a manifest is evidence of its own', () => {
+test('each folder with a log or a manifest is separate evidence', () => {
   const found = evidenceFolders(given('evidence/run-1/audit.jsonl', 'evidence/run-1/webhooks.jsonl', 'evidence/run-1/more/note.txt', 'evidence/run-2/manifest.json', 'evidence/x.txt'))
   expect(found.map(({ path, files }) => [path, [...files.keys()]])).toEqual([
     ['evidence/run-1', ['audit.jsonl', 'webhooks.jsonl', 'more/note.txt']], ['evidence/run-2', ['manifest.json']],
@@ -16,13 +16,13 @@ test('each folder with a log or a manifest is evidence of its own', () => {
   expect(evidenceFolders(given('webhooks.jsonl', 'a/plan.json'))).toEqual([])
 })
 
-test('with a manifest every file counts, and by its own name; a log alone may have any', () => {
+test('with a manifest, every file is checked under its own name; a log alone may have any name', () => {
   expect(Object.keys(filesForCore(only('manifest.json', 'rehearsed.jsonl', 'note.txt')))).toEqual(['manifest.json', 'rehearsed.jsonl', 'note.txt'])
   const alone = filesForCore(only('rehearsed.jsonl', 'note.txt'))
   expect(Object.entries(alone).map(([name, file]) => [name, file.name])).toEqual([['audit.jsonl', 'rehearsed.jsonl']])
 })
 
-test('of several things that do not hold, the bad record says most', () => {
+test('of several problems, the bad record is reported first', () => {
   const found = (log: EvidenceVerdict['log'], ...checks: Check[]): EvidenceVerdict =>
     ({ holds: log.good && checks.every(({ holds }) => holds), evidenceDigest: null, outcome: null, summary: null, checks, log })
   const check = (name: string, holds: boolean): Check => ({ name, holds, detail: `about ${name}` })
@@ -32,7 +32,7 @@ test('of several things that do not hold, the bad record says most', () => {
   expect(firstProblem(found(badVerdict))).toBe(badVerdict.message)
 })
 
-test('plan and manifest say beside the records what the purge was, and which program wrote it', async () => {
+test('the plan and the manifest are read for the request, the policy and the program', async () => {
   const folder = (api: string, manifest: object): Folder => {
     const files = {
       'plan.json': { request: { api, name: 'Q1' }, policy: { limits: { verifyConversations: 10 } } },

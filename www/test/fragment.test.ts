@@ -5,7 +5,7 @@ import { decode, encode, holdsDocuments } from '../src/state/fragment'
 
 const documents = { request: '{"name": "x"}', policy: null }
 
-test('an address brings back what was put into it', async () => {
+test('an address gives back the documents that were put into it', async () => {
   expect(await decode((await encode('plan', documents)) ?? '')).toEqual(documents)
   // Characters of several bytes, and more text than is unpacked at a time.
   const policy = Array.from({ length: 20_000 }, (_, n) => `ü${n}`).join('\n')
@@ -13,7 +13,7 @@ test('an address brings back what was put into it', async () => {
   expect(await decode((await encode('plan', long)) ?? '')).toEqual(long)
 })
 
-test('a part of an address holds documents that cannot be read; a view alone holds none', async () => {
+test('a truncated address holds unreadable documents; an address with only a view holds none', async () => {
   const whole = (await encode('plan', documents)) ?? ''
   for (const hash of [whole.slice(0, -5), '#plan/1/', '#plan/1', '#plan/2/abc', '#plan/1/???']) {
     expect(await decode(hash), hash).toBeNull()
@@ -22,7 +22,7 @@ test('a part of an address holds documents that cannot be read; a view alone hol
   for (const hash of ['', '#', '#watch']) expect(holdsDocuments(hash), hash).toBe(false)
 })
 
-test('a short address that stands for very much is not unpacked, and none is written that would not be read', async () => {
+test('an address that unpacks to too much is not read, and none is written', async () => {
   const address = (size: number): string => `#plan/1/${deflateRawSync(JSON.stringify([' '.repeat(size), null])).toString('base64url')}`
   const [most, more] = [address(19_000_000), address(21_000_000)]
   expect(more.length).toBeLessThan(50_000)

@@ -6,7 +6,7 @@ const seen = (state: Snapshot['state'], more: Partial<Snapshot> = {}): Snapshot 
 const ended = seen('verified', { outcome: 'verified' })
 const short = ({ lane, chunk, from, to, phase, why }: Bar): unknown[] => [lane, chunk, from, to, phase, why]
 
-test('a lane that is free is taken by the next chunk, and what is tried again goes back to where it was', () => {
+test('the next chunk takes a free lane, and a retried chunk returns to its lane', () => {
   const tracks = new Tracks()
   for (const [chunk, at, view] of [
     [1, 0, seen('counting')], [2, 0, seen('counting')], [2, 5, seen('failed', { outcome: 'failed' })], [1, 6, ended],
@@ -17,7 +17,7 @@ test('a lane that is free is taken by the next chunk, and what is tried again go
   expect(tracks.idle).toBe(false)
 })
 
-test('what is under way grows, what has ended does not, and a look at a job is no news', () => {
+test('a running bar grows, a finished one does not, and a status check starts no new bar', () => {
   const tracks = new Tracks()
   tracks.note(1, 0, seen('submitting'))
   tracks.note(1, 3, seen('deleting', { wait: { kind: 'jobPending', percent: null } }))
@@ -32,7 +32,7 @@ test('what is under way grows, what has ended does not, and a look at a job is n
   expect(tracks.idle).toBe(true)
 })
 
-test('each attempt at a chunk has its own room, and nothing of the time between them', () => {
+test('each attempt at a chunk covers its own time, without the time between attempts', () => {
   const tracks = new Tracks()
   for (const [chunk, at, view] of [
     [1, 0, seen('submitting')], [2, 0, seen('submitting')], [2, 4, seen('rejected', { outcome: 'rejected' })], [3, 5, seen('submitting')],

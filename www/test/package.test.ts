@@ -45,25 +45,25 @@ const MISTAKE = `import { plan } from 'genesys-purge-wasm'
 plan('{}', undefined, '{}').summary().chunk
 `
 
-test('it holds both builds, their types, the licence and how to use it, and nothing else', () => {
+test('the package has both builds, their types, the licence and the README, and nothing else', () => {
   const built = (folder: string): string[] => ['purge.d.ts', 'purge.js', 'purge_bg.wasm', 'purge_bg.wasm.d.ts'].map((name) => `${folder}/${name}`)
   expect(packed[0].files.map(({ path }) => path).sort()).toEqual(
     ['LICENSE', 'README.md', 'package.json', 'node/package.json', ...built('node'), ...built('web')].sort(),
   )
 })
 
-test('publint has nothing to say', () => {
+test('publint finds no problem', () => {
   const { status, said } = tool('publint', tarball, '--strict')
   expect(said).toContain('All good!')
   expect(status).toBe(0)
 })
 
-test('types are found wherever ES modules are', () => {
+test('types are found wherever ES modules are supported', () => {
   const { status, said } = tool('attw', tarball, '--profile', 'esm-only', '--format', 'ascii')
   expect(status, said).toBe(0)
 })
 
-test('the first example of the README plans in Node, in ten lines, and its types know every name', { timeout: 30_000 }, () => {
+test('the first example of the README runs in Node, in at most ten lines, and its types catch a misspelt name', { timeout: 30_000 }, () => {
   const [code = ''] = examples
   expect(code.trimEnd().split('\n').filter((line) => line !== '').length).toBeLessThanOrEqual(10)
   copyFileSync(join(ROOT, 'examples/q1-2023.json'), join(folder, 'request.json'))
@@ -73,7 +73,7 @@ test('the first example of the README plans in Node, in ten lines, and its types
   expect(said).toMatch(/\n3 chunks, [0-9a-f]{4}-[0-9a-f]{4}, sha256:[0-9a-f]{64}\n\{"filter":/)
 })
 
-test('the second example of the README is built for browsers, with the wasm beside it', { timeout: 30_000 }, async () => {
+test('the second example of the README can be bundled for browsers, with the wasm as a file of its own', { timeout: 30_000 }, async () => {
   const [, code = ''] = examples
   const address = "declare module '*?url' { const address: string; export default address }"
   const files = { 'web.ts': code, 'address.d.ts': address, 'mistake.ts': MISTAKE }

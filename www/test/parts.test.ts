@@ -8,7 +8,7 @@ function plan(...edges: number[]): Plan {
   return { starts: Float64Array.from(edges.slice(0, -1)), ends: Float64Array.from(edges.slice(1)) } as unknown as Plan
 }
 
-test('the same part is the one with the same beginning and end, wherever it stands; else there is none', () => {
+test('a part is found again by its start and end, wherever it is; otherwise there is none', () => {
   const before = plan(0, 10, 20, 30)
   expect(samePart(before, 2, plan(0, 5, 6, 10, 20, 30))).toBe(4)
   expect(samePart(before, 1, plan(0, 10, 15, 30))).toBeNull()

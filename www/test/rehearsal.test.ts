@@ -15,7 +15,7 @@ function rehearsal(): Rehearsal {
   return new Rehearsal(file ?? '', 'dpo@example.com', '{"rateLimit": {"perMinute": null}}', NOW)
 }
 
-test('a run to the end tells how far it is, lets others have their turn, and ends as one that is stepped', async () => {
+test('a run to the end reports progress, yields to other tasks, and ends like a stepped run', async () => {
   const stepped = rehearsal()
   while (stepped.step());
   const run = rehearsal()
@@ -40,7 +40,7 @@ test('a run to the end tells how far it is, lets others have their turn, and end
   expect(run.sums()).toEqual({ report: { ...report, chunks: [] }, exitCode })
 })
 
-test('a run to the end is stopped by its signal, and can go on', async () => {
+test('a run to the end stops on its signal and can be continued', async () => {
   const run = rehearsal()
   const stop = new AbortController()
   const reason = new Error('enough')
@@ -50,7 +50,7 @@ test('a run to the end is stopped by its signal, and can go on', async () => {
   expect(run.standing().over).toBe(true)
 })
 
-test('a run to the end passes on what its listener throws', async () => {
+test('a run to the end rejects with the error that its listener throws', async () => {
   const run = rehearsal()
   const fault = new Error('the listener failed')
   const failed = run.runToEnd(() => {
@@ -59,7 +59,7 @@ test('a run to the end passes on what its listener throws', async () => {
   await expect(failed).rejects.toBe(fault)
 })
 
-test('whoever is told in between may cancel', async () => {
+test('a listener may cancel the run', async () => {
   const run = rehearsal()
   let told = 0
   await run.runToEnd(() => {

@@ -8,7 +8,7 @@ import { instant } from '../src/format'
 const week = { start: '2023-02-10T00:00:00.000Z', end: '2023-02-17T00:00:00.000Z' }
 const lines = (text: string, kind: 'holds' | 'retention' = 'holds'): number[] => readRows(text, kind).unread.map(({ line }) => line)
 
-test('a row with more cells than headings is not read, and said', () => {
+test('a row with more cells than headings is listed as unread', () => {
   const { rows, unread } = readRows('hold,from,to,matter\nLH-1,2023-02-10,2023-02-17,Doe\nLH-2,2023-03-01,2023-03-08,Roe, Smith and others', 'holds')
   expect(rows).toHaveLength(1)
   expect(unread).toEqual([{ line: 3, text: 'LH-2,2023-03-01,2023-03-08,Roe, Smith and others', why: expect.stringContaining('more than 4 cells') as string }])
@@ -20,17 +20,17 @@ test('a quoted cell holds line breaks, quotes and the separator', () => {
   expect(rows).toEqual([{ id: 'LH-1', matter: 'Doe v. "Example", Inc.', range: week }, { id: 'LH-2', matter: '5" disks', range: week }])
 })
 
-test('lines are counted as they are in the file, blank ones and those in quotes, too', () => {
+test('line numbers are those of the file, counting blank lines and line breaks in quotes', () => {
   expect(lines('\nhold,from\n\n"LH\n1",2023-02-10\n\na,b,c')).toEqual([7])
 })
 
-test('a quote that nothing closes takes no rows with it unseen', () => {
+test('rows inside an unclosed quote are listed as unread', () => {
   const { rows, unread } = readRows('hold,matter\nLH-1,"Doe\nLH-2,Roe', 'holds')
   expect(rows).toEqual([])
-  expect(unread).toEqual([{ line: 2, text: 'LH-1,"Doe\nLH-2,Roe', why: 'a quote is opened in it and not closed' }])
+  expect(unread).toEqual([{ line: 2, text: 'LH-1,"Doe\nLH-2,Roe', why: 'it opens a quote that is never closed' }])
 })
 
-test('the separator is that of the first row, whatever else a matter has in it', () => {
+test('the separator is that of the first row, whatever separators a matter contains', () => {
   expect(readRows('hold,from,to,matter\nLH-1,2023-02-10,2023-02-17,Doe; Roe', 'holds')).toEqual({
     kind: 'holds', rows: [{ id: 'LH-1', matter: 'Doe; Roe', range: week }], unread: [],
   })
@@ -38,7 +38,7 @@ test('the separator is that of the first row, whatever else a matter has in it',
   expect(readRows('hold;from;to;matter\nLH-1;2023-02-10;2023-02-17;Doe, Roe', 'holds').rows).toEqual([{ id: 'LH-1', matter: 'Doe, Roe', range: week }])
 })
 
-test('headings that mean nothing here are named; those of a date mean what they say', () => {
+test('unknown headings are listed as unread; headings of dates are understood', () => {
   expect(readRows('ID;Start date;End date\nLH-1;2023-02-10;2023-02-17', 'holds')).toEqual({ kind: 'holds', rows: [{ id: 'LH-1', range: week }], unread: [] })
   const { rows, unread } = readRows('Hold;Beginn;Ende\nLH-1;2023-02-10;2023-02-17', 'holds')
   expect(rows).toEqual([{ id: 'LH-1' }])
@@ -48,17 +48,17 @@ test('headings that mean nothing here are named; those of a date mean what they 
   expect(lines('hold,from,\nLH-1,2023-02-10,\nLH-2,2023-02-10,note')).toEqual([3])
 })
 
-test('a first cell that is empty does not shift the others', () => {
+test('an empty first cell does not shift the others', () => {
   expect(readRows('\t2023-02-10\t2023-02-17', 'holds').rows).toEqual([{ id: '', range: week }])
 })
 
-test('counts are read by the same rules', () => {
+test('counts are read by the same rules as rows', () => {
   const { buckets, unread } = readCounts('day,note,count\n2023-01-01,"a; b\nc",7\n# nothing\n2023-01-02,x;y,8')
   expect(unread).toEqual([])
   expect(buckets.map(({ count }) => count)).toEqual([7, 8])
 })
 
-test('what cannot be read as characters is never added', () => {
+test('a row with unreadable characters is never added', () => {
   const latin = new TextDecoder().decode(Buffer.from('hold;from;to;matter\nLH-1;2023-02-10;2023-02-17;Müller\nLH-2;2023-02-10;2023-02-17;Roe', 'latin1'))
   const { rows, unread } = readRows(latin, 'holds')
   expect(rows).toEqual([{ id: 'LH-2', matter: 'Roe', range: week }])
@@ -67,7 +67,7 @@ test('what cannot be read as characters is never added', () => {
   expect(readCounts('2023-01-01,5\n2023-01-02\0,7').unread.map(({ line }) => line)).toEqual([2])
 })
 
-test('a file is read in the encoding that its first bytes name', () => {
+test('a file is read in the encoding that its byte order mark names', () => {
   const text = 'hold\tMüller'
   const bytes = (encoding: 'utf16le' | 'utf8'): Uint8Array => new Uint8Array(Buffer.from(`\uFEFF${text}`, encoding))
   const swapped = new Uint8Array(Buffer.from(`\uFEFF${text}`, 'utf16le').swap16())
@@ -85,7 +85,7 @@ test('a count with more cells than there are columns is not read', () => {
   expect(readCounts('day,queue,count\n2023-01-01,sales,7').buckets).toHaveLength(1)
 })
 
-test('times are of the years 0001 to 9999', () => {
+test('only times of the years 0001 to 9999 are read', () => {
   const bad = '[[9000000000000000, 5], [253402300800000, 5], ["0000-01-01", 5], ["0000-12", 5], ["0000-05-05T05:00Z", 5]]'
   expect(readCounts(bad)).toMatchObject({ buckets: [], unread: Array.from({ length: 5 }, () => ({})) })
   const { buckets } = readCounts('0023-02-28,1\n9999-12-31,2')
@@ -93,7 +93,7 @@ test('times are of the years 0001 to 9999', () => {
   for (const { from, to } of buckets) expect(() => [instant(from), instant(to)]).not.toThrow()
 })
 
-test('neither a title nor what a spreadsheet writes for itself makes a hold on everything', () => {
+test('neither a title nor a spreadsheet’s own line becomes a hold on everything', () => {
   const table = 'Hold;From;To;Matter\r\nLH-1;2023-02-10;2023-02-17;Doe, Roe\r\n'
   const read = { kind: 'holds', rows: [{ id: 'LH-1', matter: 'Doe, Roe', range: week }] }
   expect(readRows(`sep=;\r\n${table}`, 'holds')).toEqual({ ...read, unread: [] })
@@ -112,11 +112,11 @@ test('neither a title nor what a spreadsheet writes for itself makes a hold on e
   expect(lines('sep=;\nLH-1,2023-02-10,2023-02-17')).toEqual([2])
 })
 
-test('a tab divides rows whatever their cells list', () => {
+test('a tab separates cells, whatever separators the cells contain', () => {
   expect(readRows('LH-1\t\t\t\trecording\ta, b, c, d, e', 'holds').rows).toEqual([{ id: 'LH-1', recordTypes: ['recording'], conversationIds: ['a', 'b', 'c', 'd', 'e'] }])
 })
 
-test('of a whole policy the parts that are no rows of the wanted kind are named', () => {
+test('the parts of a whole policy that are not rows of the wanted kind are listed as unread', () => {
   const hold = { id: 'LH-1', range: week }
   const whole = { version: 1, retention: [{ minAgeDays: 365 }], holds: [hold], limits: { maxRecords: 5 }, jurisdictions: ['us-east-1'] }
   const { rows, unread } = readRows(JSON.stringify(whole), 'holds')
@@ -128,16 +128,16 @@ test('of a whole policy the parts that are no rows of the wanted kind are named'
   expect(readRows(JSON.stringify(hold), 'holds')).toEqual({ kind: 'holds', rows: [hold], unread: [] })
 })
 
-test('the headings that the page itself has are understood, and those of its sheet', () => {
+test('the headings of the page and of its printed sheet are understood', () => {
   for (const head of ['Hold\tMatter\tFrom, UTC\tTo, not included', 'Legal hold\tMatter\tFrom (UTC)\tTo, not included (UTC)', 'Hold\tMatter\tStart (UTC)\tEnd, not included']) {
     expect(readRows(`${head}\nLH-1\tDoe\t2023-02-10\t2023-02-17`, 'holds')).toEqual({ kind: 'holds', rows: [{ id: 'LH-1', matter: 'Doe', range: week }], unread: [] })
   }
-  expect(readRows('record types\tDays\tBasis\tRegion, if only one\nmessage\t1095\t7b\tus-east-1', 'retention')).toEqual({
+  expect(readRows('record types\tDays\tBasis\tOnly in jurisdiction\nmessage\t1095\t7b\tus-east-1', 'retention')).toEqual({
     kind: 'retention', rows: [{ recordTypes: ['message'], minAgeDays: 1095, basis: '7b', jurisdiction: 'us-east-1' }], unread: [],
   })
 })
 
-test('a date is read year first, whatever divides it; a time without a zone, and what may be day or month, is left to core', () => {
+test('a date is read year first, with any separator; ambiguous dates and times without a zone are left to core', () => {
   const starts = (...texts: string[]): unknown[] => readRows(`hold\tfrom\n${texts.map((text) => `LH\t${text}`).join('\n')}`, 'holds').rows.map((row) => (row as { range: { start: string } }).range.start)
   expect(starts('2023-02-10', '2023/02/10', '2023.02.10')).toEqual([week.start, week.start, week.start])
   const left = ['2023-02-10 05:00', '10/02/2023', '10.02.2023', '2023-02/10', '2023-02']

@@ -6,7 +6,7 @@ const plan = { starts: new Float64Array([0, 86_400_000]), ends: new Float64Array
 const settings = (...faults: Settings['faults']): Settings => ({ approver: '', seed: 1, jobSeconds: 1, latencyMs: 1, lagSeconds: 1, hold: { start: '', end: '' }, faults })
 const told = (fault: object): unknown[] => ['on', 'do'].map((name) => (fault as Record<string, unknown>)[name])
 
-test.each(['dataDeletion', 'recordingJobs'])('of %s, a fault that happens by a rule and one that happens once do the same to the same calls', (api) => {
+test.each(['dataDeletion', 'recordingJobs'])('with %s, a fault does the same to the same calls, whether by a rule or triggered once', (api) => {
   const names = HAPPENINGS.filter((name) => name !== 'hold')
   const { faults } = scenario(plan, api, settings(...names)) as { faults: object[] }
   expect(faults.map(told)).toEqual(names.map((name) => told(faultOnce(name, api))))
@@ -14,7 +14,7 @@ test.each(['dataDeletion', 'recordingJobs'])('of %s, a fault that happens by a r
   expect(FAULTS.filter((name) => name !== 'holdMidRun')).toEqual(names)
 })
 
-test('jobs have calls of their own, and a hold in the middle keeps the last chunk', () => {
+test('faults of recording jobs hit their own calls, and a hold during the run keeps the last chunk', () => {
   expect(faultOnce('lostSubmit', 'recordingJobs')).toMatchObject({ on: 'job.create' })
   expect(faultOnce('garbage', 'recordingJobs')).toMatchObject({ on: 'job.get' })
   expect(faultOnce('garbage', 'dataDeletion')).toMatchObject({ on: 'status' })

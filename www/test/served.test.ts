@@ -11,7 +11,7 @@ test.each([
   ['another host that lets nobody in', 401, 'no entry', false],
   ['a host of files', 404, 'not found', false],
   ['a host that answers everything with the page', 200, '<!doctype html>', false],
-])('%s is asked once, and %s', async (_, status, body, locked) => {
+])('%s (status %s) is asked only once', async (_, status, body, locked) => {
   const fetched = vi.fn(() => Promise.resolve(new Response(body, { status })))
   vi.stubGlobal('fetch', fetched)
   const { isLocked, isServed, lookForServer } = await import('../src/state/served')

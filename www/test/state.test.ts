@@ -18,7 +18,7 @@ beforeEach(() => {
   vi.stubGlobal('sessionStorage', storage())
 })
 
-test('a sum is shown to the millisecond, so that its parts are the whole', () => {
+test('a sum is shown to the millisecond, so that its parts add up', () => {
   const [hour, day] = [3_600_000, 86_400_000]
   const [chunks, held] = [87 * day + 22 * hour + 59 * 60_000 + 59_999, 2 * day + hour + 1]
   expect(exactLength(chunks)).toBe('87 d 22 h 59 min 59 s 999 ms')
@@ -28,11 +28,11 @@ test('a sum is shown to the millisecond, so that its parts are the whole', () =>
   expect([exactLength(0), exactLength(-1001)]).toEqual(['0 d', '-1 s 1 ms'])
 })
 
-test('no time that was measured is none', () => {
+test('a measured time is never shown as zero', () => {
   expect([0, 0.04, 0.4, 9.94, 12.3].map(measuredTime)).toEqual(['<1 ms', '<1 ms', '0.4 ms', '9.9 ms', '12 ms'])
 })
 
-test('a time of another day has its date, and can be typed with it', () => {
+test('a time on another day is shown with its date, and can be typed with one', () => {
   const now = Date.parse('2026-11-23T23:59:59.500Z')
   expect(clockBy(now - 1000, now)).toBe('23:59:58')
   expect(clockBy(now + 1000, now)).toBe('2026-11-24 00:00:00')
@@ -44,14 +44,14 @@ test('a time of another day has its date, and can be typed with it', () => {
   expect(parseTimeToCome('2026-13-30 12:00', now)).toBeUndefined()
 })
 
-test('a document that core could not read has no fields', () => {
+test('a document that core cannot read has no form', () => {
   const findings = [{ code: 'json.repeated', pointer: 'policy#/holds' }, { code: 'range.order', pointer: '#/range' }]
   expect(isUnreadable(findings, 'policy')).toBe(true)
   expect(isUnreadable(findings, 'request')).toBe(false)
   expect(isUnreadable([{ code: 'json.syntax', pointer: '#' }], 'request')).toBe(true)
 })
 
-test('an item is put into a list once, and taken out of it, whatever the list was', () => {
+test('an item is added to a list once and can be removed, whatever the list was before', () => {
   const list = (text: string): unknown => (JSON.parse(text) as { recordTypes: unknown }).recordTypes
   const one = withListItem('{"recordTypes":["conversation"]}', ['recordTypes'], 'message', true)
   expect(list(one)).toEqual(['conversation', 'message'])
@@ -61,7 +61,7 @@ test('an item is put into a list once, and taken out of it, whatever the list wa
   expect(list(withListItem('{"recordTypes":"all"}', ['recordTypes'], 'message', true))).toEqual(['message'])
 })
 
-test('no draft goes so that another one can come, and one that is replaced is said', () => {
+test('no draft is dropped to make room for another, and a replaced draft is reported', () => {
   const draft = (name: string) => ({ name, saved: '', request: '{}', policy: null })
   for (let n = 1; n <= 20; n += 1) expect(keep(draft(`d${n}`))).toBe('kept')
   expect(keep(draft('one more'))).toBe('full')
@@ -73,7 +73,7 @@ test('no draft goes so that another one can come, and one that is replaced is sa
   expect(keep(draft('x'))).toBe('notKept')
 })
 
-test('keys mean nothing in a text or behind a dialog, and letters nothing once they are turned off', () => {
+test('shortcuts do nothing in a text field or behind a dialog, nor letters once they are turned off', () => {
   const key = (key: string, more: Partial<KeyPress> = {}): KeyPress => ({ key, ctrlKey: false, metaKey: false, shiftKey: false, altKey: false, ...more })
   const place = (more: Partial<Place> = {}): Place => ({ text: false, dialog: 'none', letters: true, ...more })
   expect(meaningOf(key('e'), place())).toBe('letter')
@@ -93,7 +93,7 @@ test('keys mean nothing in a text or behind a dialog, and letters nothing once t
   expect(letterKeysOn()).toBe(false)
 })
 
-test('a plan file gives its request, its policy and its digest; a request is none', () => {
+test('a plan file is split into request, policy and digest; a request is not a plan file', () => {
   expect(readPlanFile('{"version": 1, "planDigest": "sha256:00", "request": {"name": "x"}, "policy": {"holds": []}}')).toEqual({
     request: '{\n  "name": "x"\n}', policy: '{\n  "holds": []\n}', digest: 'sha256:00',
   })
@@ -101,7 +101,7 @@ test('a plan file gives its request, its policy and its digest; a request is non
   for (const text of ['{"name": "x"}', '{"planDigest": 1, "request": {}}', '{"planDigest": "x", "request": "y"}', 'x']) expect(readPlanFile(text)).toBeNull()
 })
 
-test('what was typed before a reload is there once, at the same address', () => {
+test('text typed before a reload is restored once, at the same address', () => {
   keepUnsaved('#plan/1/x', { request: '{}', policy: null })
   expect(takeUnsaved('#plan/1/x')).toEqual({ request: '{}', policy: null })
   expect(takeUnsaved('#plan/1/x')).toBeNull()
@@ -109,7 +109,7 @@ test('what was typed before a reload is there once, at the same address', () => 
   expect(takeUnsaved('#plan/1/y')).toBeNull()
 })
 
-test('what is kept in this tab is there until it is taken away, and nothing where the browser keeps nothing', () => {
+test('a value stored in the tab stays until it is removed; without storage, nothing is kept', () => {
   keepHere('pin', { request: '{}', policy: null })
   expect(recall('pin')).toEqual({ request: '{}', policy: null })
   keepHere('pin', null)
@@ -119,7 +119,7 @@ test('what is kept in this tab is there until it is taken away, and nothing wher
   expect(recall('pin')).toBeNull()
 })
 
-test('a day that does not exist is on no wall', () => {
+test('a day that does not exist has no local time', () => {
   expect(localTime('2023-02-28T12:00:00Z')).not.toBe('')
   for (const text of ['2023-02-30T00:00:00.000Z', '2023-02-29T12:00:00+01:00', '2023-13-01T00:00:00Z', '2023-02-01', 'soon']) expect(localTime(text)).toBe('')
 })

@@ -13,7 +13,7 @@ vi.stubGlobal('fetch', () => {
   return Promise.resolve(new Response(JSON.stringify(refused ? { findings: [{ code: next, message: next }] } : next), { status: refused ? 409 : 200 }))
 })
 
-test('why an act was refused stays until the next act, whatever is asked in between', async () => {
+test('the reason for a refusal stays until the next action, whatever is requested in between', async () => {
   const run = new Watched('run-1')
   const said = (): string[] => run.problem.map(({ code }) => code)
   answers.push('run.policy', { chunks: [], next: null })

@@ -117,8 +117,8 @@ function otherMembers(value: Json, kind: Kind): Unread[] {
 }
 
 function fieldOf(name: string): Field | null {
-  // The page's own headings say more than the name: `From, UTC`, `To, not included`, `Region, if only one`.
-  const plain = name.toLowerCase().replaceAll(/[^a-z]/g, '').replaceAll(/^legal(?=hold)|notincluded|utc$|ifonlyone$/g, '')
+  // The page's own headings say more than the name: `From, UTC`, `To, not included`, `Only in jurisdiction`.
+  const plain = name.toLowerCase().replaceAll(/[^a-z]/g, '').replaceAll(/^legal(?=hold)|^onlyin|notincluded|utc$/g, '')
   return NAMES.find(([pattern]) => pattern.test(plain))?.[1] ?? null
 }
 

@@ -5,7 +5,7 @@ export const t = {
   ...page,
   execute: {
     ...page.execute,
-    unknown: 'The server has not said which tenant it is for. Nothing is carried out before that is known.',
+    unknown: 'The server has not yet said which tenant it is for. Nothing can be carried out until it does.',
     warnings: (n: number) => (n === 1 ? 'A warning' : `${n} warnings`),
     code: 'The plan’s code:',
     type: 'Type the code to approve exactly this plan',
@@ -13,6 +13,6 @@ export const t = {
     yes: 'Delete',
     yesSimulated: 'Start',
     sending: 'Starting…',
-    no: 'Leave it',
+    no: 'Not now',
   },
 }

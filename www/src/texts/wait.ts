@@ -21,10 +21,10 @@ export const wait = (reason: WaitReason, known: Shared = {}): string => {
   switch (reason.kind) {
     case 'rateLimited':
       return reason.retryAfterSeconds === null
-        ? 'the server asked for a pause'
-        : `the server asked for ${reason.retryAfterSeconds} s`
+        ? 'the pause that the server asked for'
+        : `the pause of ${reason.retryAfterSeconds} s that the server asked for`
     case 'backoff':
-      return `tries again, failed ${reason.attempt} time${reason.attempt === 1 ? '' : 's'}`
+      return `a retry after ${reason.attempt} failure${reason.attempt === 1 ? '' : 's'}`
     case 'jobPending':
       return reason.percent === null ? 'the job' : `the job, ${reason.percent} %`
     case 'requestBudget':
@@ -33,14 +33,14 @@ export const wait = (reason: WaitReason, known: Shared = {}): string => {
         : `room in the request budget: ${known.requestsPerMinute} a minute for all runs together`
     case 'slotBusy':
       if (!known.slots) return 'a job slot of the organisation'
-      if (known.slots.own) return 'other recording jobs of the organisation to end: not of this ledger'
+      if (known.slots.own) return 'other recording jobs of the organisation, outside this ledger, to end'
       return `one of ${known.slots.of} job slots${known.slots.holders.length === 0 ? '' : `, held by ${holders(known.slots.holders)}`}`
     case 'confirmingSubmit':
       return 'signs of an unanswered submit'
     case 'indexLag':
-      return 'the search index to notice'
+      return 'the search index to catch up'
     case 'coolOff':
-      return 'the cool-off: the recordings go when it ends'
+      return 'the cool-off: the recordings are deleted when it ends'
     case 'inFlight':
       return 'an answer'
   }

@@ -1,4 +1,4 @@
-// Drafts: keep one, open one, or forget one, which can be taken back.
+// Drafts: save one, open one, or remove one, which can be restored.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { instant } from '../format'
 import { drafts as kept, forget, keep, type Draft } from '../state/drafts'

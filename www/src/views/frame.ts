@@ -28,7 +28,7 @@ export function sentence(): TemplateResult | string {
   const kept = keptParts(summary.accounting)
   return html`${t.sentence.deletes(what, from, to, plural(summary.chunks, 'chunk'), textAt(request, ['api']))}${query === ''
     ? nothing
-    : html`, ${t.sentence.matching} <code>${query.length > QUERY ? `${query.slice(0, QUERY)}…` : query}</code>`}${overriding ? `, ${t.sentence.overriding}` : nothing}.${kept ? ` ${t.sentence.stays(kept)}` : nothing}`
+    : html`, ${t.sentence.matching} <code>${query.length > QUERY ? `${query.slice(0, QUERY)}…` : query}</code>`}${overriding ? `, ${t.sentence.overriding}` : nothing}.${kept ? ` ${t.sentence.areKept(kept)}` : nothing}`
 }
 
 /** The most characters of a query that the sentence shows. */
