@@ -325,7 +325,7 @@ impl Reader {
 
 /// Suggests the nearest known word, or lists all of them when none is near.
 fn suggest(typed: &str, known: &[&str]) -> String {
-    let distance = |word: &str| strsim::damerau_levenshtein(&typed.to_ascii_lowercase(), &word.to_ascii_lowercase());
+    let distance = |word: &str| strsim::osa_distance(&typed.to_ascii_lowercase(), &word.to_ascii_lowercase());
     // A very long text is not a typing mistake, and comparing it would take long.
     let nearest = if typed.len() > 64 {
         None
