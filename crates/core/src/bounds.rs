@@ -23,6 +23,9 @@ pub const PAGE_SIZE: u32 = 100;
 /// Longest interval of a synchronous details query, in days (limit of the API).
 pub const QUERY_DAYS: u32 = 31;
 
+/// Age, in months, up to which analytics lists conversations, unless Genesys allows more.
+pub const LISTED_FOR_MONTHS: u32 = 18;
+
 /// Age, in months, from which a recording job has to address conversations in another way.
 pub const AGED_AFTER_MONTHS: u32 = 60;
 

@@ -144,7 +144,7 @@ pub struct RecordingOptions {
     pub include_policy_based: bool,
     /// Snippet recordings.
     pub include_snippets: bool,
-    /// Days between executing the job and the delete date that it writes. Until then the deletion can be undone.
+    /// Days between creating the job and the delete date that it writes. Until then the deletion can be undone.
     pub cool_off_days: u32,
 }
 

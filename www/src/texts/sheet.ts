@@ -29,7 +29,7 @@ export const t = {
     whole: 'everything: what is left in the whole window of each chunk is counted',
     holds: {
       window: 'applies: its window is not deleted',
-      conversations: 'applies: its conversations are looked up right before each deletion, which stops if it would delete one',
+      conversations: 'applies: its conversations are looked up right before each deletion, which stops if it may delete one',
       idle: 'does not concern this request',
       spanning: 'Right before each deletion, conversations that reach from a chunk into the window of a hold on such records are looked for, even where that window is after the range.',
     },

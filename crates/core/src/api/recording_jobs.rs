@@ -239,7 +239,12 @@ pub struct Left {
 /// leaves out is not left over. If it leaves out sensitive recordings, or those with a policy that gives them a delete date of its
 /// own, only a recording with our job's date is certainly left over: the answer does not show which recordings those are.
 #[must_use]
-pub fn read_metadata(answer: &Value, request: &PurgeRequest, date: Option<Timestamp>) -> Option<Left> {
+pub fn read_metadata(
+    answer: &Value,
+    request: &PurgeRequest,
+    date: Option<Timestamp>,
+    within: Option<Window>,
+) -> Option<Left> {
     let second = |date: Timestamp| date.millis().div_euclid(1_000);
     let is_ours = |said: &Value| {
         let said = said.as_str().and_then(|text| Timestamp::parse(text).ok());
@@ -256,7 +261,9 @@ pub fn read_metadata(answer: &Value, request: &PurgeRequest, date: Option<Timest
             "Snippet" => options.include_snippets,
             _ => true,
         };
-        if !asked_for || (messages && says("media") == "audio") {
+        let began = Timestamp::parse(says("startTime"));
+        let elsewhere = within.is_some_and(|window| !began.is_ok_and(|at| window.contains(at)));
+        if !asked_for || elsewhere || (messages && says("media") == "audio") {
             continue;
         }
         match recording.get("fileState")?.as_str()? {

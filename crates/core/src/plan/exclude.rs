@@ -115,7 +115,7 @@ fn exclude_hold(scope: &Scope<'_>, hold: &Hold, pointer: &str, findings: &mut Ve
             "hold.conversations",
             pointer,
             format!("hold `{id}` protects {}, which cannot be cut out of a range", count(ids.len(), "conversation")),
-            "right before each deletion they are looked up; a chunk that would delete one stops",
+            "right before each deletion they are looked up; a chunk that may delete one stops",
         ));
         return;
     }

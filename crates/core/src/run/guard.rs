@@ -7,12 +7,14 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::machine::Machine;
+use super::sample::FURTHEST;
 use super::state::{Phase, Search, Touched};
+use super::trouble::TOO_LARGE;
 use super::{Cause, Next, Outcome};
 use crate::analytics::{self, Conversation, Listing, Page};
 use crate::api::protection;
 use crate::audit::Event;
-use crate::bounds::{AGED_AFTER_MONTHS, IDS_PER_LOOKUP, LONGEST, QUERY_DAYS};
+use crate::bounds::{AGED_AFTER_MONTHS, IDS_PER_LOOKUP, LISTED_FOR_MONTHS, LONGEST, QUERY_DAYS};
 use crate::chunk::Age;
 use crate::http::HttpRequest;
 use crate::json::{is_exact, whole};
@@ -37,6 +39,7 @@ impl Machine<'_> {
     /// Looks the holds up again, because they may have changed since the plan was made.
     pub(super) fn check_holds(&mut self) -> Next {
         let touched = Touched::default();
+        self.run.unlisted_ids.clear();
         if self.cx.order.held_conversations.is_empty() {
             self.check_straddlers(touched)
         } else {
@@ -67,9 +70,11 @@ impl Machine<'_> {
         let (window, jobs) = (self.run.chunk.window, self.run.api == DeletionApi::RecordingJobs);
         // Analytics does not know conversations of long ago, nor those of divisions that the client does not see. A job finds them all the
         // same, so one that is not known may be in the window, and only the platform's own protection keeps it.
-        for held in asked().filter(|held| jobs && !found.iter().any(|c| c.id == held.id)) {
+        let unlisted: Vec<_> = asked().filter(|held| jobs && !found.iter().any(|c| c.id == held.id)).collect();
+        for held in &unlisted {
             touch(&mut touched, format!("{} (not known to analytics)", hold_name(&held.hold)), held.id.clone());
         }
+        self.run.unlisted_ids.extend(unlisted.iter().map(|held| held.id.clone()));
         for conversation in found.into_iter().filter(|c| c.touches(window)) {
             let held = asked().find(|held| held.id == conversation.id);
             touch(
@@ -127,12 +132,7 @@ impl Machine<'_> {
             let touched = search.touched;
             return self.enter(Phase::Straddlers(Search { page: 1, touched, ..Search::default() }));
         }
-        if let (Reply::Refused(cause), 400) = (&reply, self.http_status)
-            && self.run.api == DeletionApi::RecordingJobs
-            && !search.ongoing
-        {
-            // Conversations that are too old for analytics are not listed, or asking for them is refused.
-            self.note_answer(cause);
+        if search.page == 1 && !search.ongoing && self.is_refused_for_age(&reply) {
             return self.enter_next_piece(Search { refused: true, ..search });
         }
         let size = u64::from(self.page_size());
@@ -148,11 +148,13 @@ impl Machine<'_> {
         if search.page == 1 && !search.ongoing {
             search.listed = search.listed.saturating_add(found.total.unwrap_or(0).max(listed));
         }
-        // In a list that is sorted by end, latest first, all do that follow one that ends before the held window.
+        // In a list that is sorted by end, latest first, all end before the held window that follow one that does. Any other is read to
+        // its end.
         let sorted = is_sorted_by_end(&found.conversations);
         let reach =
             |held: Window| !sorted || found.conversations.last().is_none_or(|last| lasts_until(last, held.start()));
         let more = full && self.first_reachable_window().is_some_and(reach);
+        let most = if sorted || search.ongoing { MAX_SEARCHED } else { u64::from(FURTHEST) };
         for conversation in found.conversations {
             if let Some(held) = self.window_reached_by(&conversation) {
                 touch(&mut search.touched, keeper_name(held), conversation.id);
@@ -160,7 +162,7 @@ impl Machine<'_> {
         }
         let page = search.page;
         match (more, search.ongoing) {
-            (true, _) if before + size >= MAX_SEARCHED => {
+            (true, _) if before + size >= most || all_ids(&search.touched).len() as u64 >= MAX_SEARCHED => {
                 let all: Vec<_> = self.reachable_windows().map(keeper_name).collect();
                 let message =
                     format!("too many conversations to look at may reach into what is kept by {}", all.join(", "));
@@ -173,6 +175,20 @@ impl Machine<'_> {
             }
             (false, _) => self.enter_next_piece(search),
         }
+    }
+
+    /// Whether a list of a window's conversations is refused because they are too old for analytics, and a job finds them all the same.
+    pub(super) fn is_refused_for_age(&mut self, reply: &Reply) -> bool {
+        let listed_from = self.cx.now.minus_months(LISTED_FOR_MONTHS);
+        let Reply::Refused(cause) = reply else { return false };
+        let refused = self.http_status == 400
+            && cause.code != TOO_LARGE
+            && self.run.api == DeletionApi::RecordingJobs
+            && self.run.chunk.window.start() < listed_from;
+        if refused {
+            self.note_answer(cause);
+        }
+        refused
     }
 
     /// Searches the next piece of the window, or ends the search after the last.
@@ -437,11 +453,16 @@ fn is_forgotten(start: Timestamp, held: &HeldWindow) -> bool {
 
 /// Whether the order of these conversations shows that the list is sorted by end, latest first.
 ///
-/// Where each ends before the one before it begins, the list may just as well be sorted by start, which does not say how long the ones
-/// that follow go on. It has to be seen, because the documents name the order in one place and leave it out in another.
+/// If their starts rise or fall throughout, the list may just as well be sorted by start, which does not say how long the ones that follow
+/// go on. The order has to be seen, because the documents name it in one place and leave it out in another.
 fn is_sorted_by_end(conversations: &[Conversation]) -> bool {
-    let ends: Vec<_> = conversations.iter().filter_map(|conversation| conversation.end).collect();
-    ends.is_sorted_by(|a, b| a >= b) && !conversations.is_sorted_by(|a, b| a.start >= b.start)
+    let (mut by_end, mut rises, mut falls) = (true, false, false);
+    for (one, next) in conversations.iter().zip(conversations.iter().skip(1)) {
+        by_end &= one.end.zip(next.end).is_some_and(|(one, next)| one >= next);
+        rises |= one.start < next.start;
+        falls |= one.start > next.start;
+    }
+    by_end && rises && falls
 }
 
 fn lasts_until(conversation: &Conversation, at: Timestamp) -> bool {

@@ -24,7 +24,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(5);
 const INQUIRY_PATIENCE: Duration = Duration::from_secs(900);
 
 /// The furthest conversation of a window that can be asked for (limit of the API).
-const FURTHEST: u32 = 100_000;
+pub(super) const FURTHEST: u32 = 100_000;
 
 impl Machine<'_> {
     /// Asks for a page of the conversations that the job may take: those of the window, or of its first month if one query reaches
@@ -91,7 +91,7 @@ impl Machine<'_> {
 
     /// Notes whether a conversation has recordings, then looks up the next.
     pub(super) fn on_recordings_before(&mut self, reply: Reply, ids: Vec<String>, at: usize, mut look: Look) -> Next {
-        let left = match self.read_recordings(reply) {
+        let left = match self.read_recordings(reply, None) {
             Ok(left) => left,
             Err(next) => return next,
         };
@@ -238,10 +238,10 @@ impl Machine<'_> {
         evenly(&(1..=pages).collect::<Vec<_>>(), conversations.div_ceil(size).max(1) as usize)
     }
 
-    /// Reads what there is of a conversation's recordings.
-    pub(super) fn read_recordings(&mut self, reply: Reply) -> Result<Left, Next> {
+    /// Reads what there is of a conversation's recordings; with `within`, only of those that began inside that window.
+    pub(super) fn read_recordings(&mut self, reply: Reply, within: Option<Window>) -> Result<Left, Next> {
         let (request, date) = (&self.cx.order.request, self.run.action_date);
-        let read = |answer: &Value| recording_jobs::read_metadata(answer, request, date);
+        let read = |answer: &Value| recording_jobs::read_metadata(answer, request, date, within);
         // A 404 means that there are none.
         self.read_or(reply, Left::default(), read)
     }

@@ -42,7 +42,7 @@ pub(crate) enum Phase {
     /// Asks the ledger for one of the organisation's job slots; expects that it is granted.
     Slot,
     /// Looks held conversations up by id, in batches that start at `from`; expects their times. Those inside the window go into
-    /// `touched`, those that analytics does not know into `unknown`.
+    /// `touched`, and so do those that a job may find although analytics does not know them.
     HeldConversations { from: usize, touched: Touched },
     /// Asks for a page of the window's conversations, where whole conversations are deleted; expects their times, to see which of
     /// them reach into a held window after it.
@@ -343,6 +343,9 @@ pub struct ChunkRun {
     pub(crate) protected: Option<u64>,
     /// Conversations of the window that the platform is known to protect.
     pub(crate) protected_ids: Vec<String>,
+    /// Held conversations that analytics does not know: they may or may not be in the window.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unlisted_ids: Vec<String>,
     /// When the current look at what is left began.
     pub(crate) look_at: Option<Timestamp>,
     /// Conversations that had recordings when our job was ready, to be looked at again; absent before that was looked up.
@@ -419,6 +422,7 @@ impl ChunkRun {
             skipped: 0,
             protected: None,
             protected_ids: Vec::new(),
+            unlisted_ids: Vec::new(),
             look_at: None,
             sample: None,
             listed: None,

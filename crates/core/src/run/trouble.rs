@@ -18,6 +18,9 @@ use crate::time::Timestamp;
 /// Page sizes that are tried one after the other where larger pages are refused.
 const SMALLER_PAGES: [u32; 2] = [25, 5];
 
+/// The code of a 400 that says that the page asked for is too large.
+pub(super) const TOO_LARGE: &str = "response.entity.too.large";
+
 impl Machine<'_> {
     /// No answer will come. A submit or an execution may have arrived, which has to be found out first; anything else is tried
     /// again.
@@ -103,7 +106,6 @@ impl Machine<'_> {
             Reply::Refused(cause) => {
                 // It would be refused again, so it is not asked again.
                 self.note_answer(&cause);
-                // It will be refused again: do not ask forty times.
                 return Err(self.give_up(cause));
             }
             Reply::Missing(cause) | Reply::Conflict(cause) | Reply::Unreadable(cause) => (None, cause),
@@ -121,7 +123,7 @@ impl Machine<'_> {
     pub(super) fn shrink_pages(&mut self, reply: &Reply) -> bool {
         let Reply::Refused(cause) = reply else { return false };
         let smaller = SMALLER_PAGES.into_iter().find(|size| *size < self.page_size());
-        if smaller.is_none() || (self.http_status != 413 && cause.code != "response.entity.too.large") {
+        if smaller.is_none() || (self.http_status != 413 && cause.code != TOO_LARGE) {
             return false;
         }
         self.note_answer(cause);

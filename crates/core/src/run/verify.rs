@@ -135,6 +135,9 @@ impl Machine<'_> {
             look.pages.clear();
             return self.enter(Phase::Skips(look));
         }
+        if look.pages.is_empty() && self.is_refused_for_age(&reply) {
+            return self.finish_look(&look);
+        }
         let page = match self.read(reply, analytics::read_page) {
             Ok(page) => page,
             Err(next) => return next,
@@ -217,7 +220,9 @@ impl Machine<'_> {
         guarded: usize,
         mut look: Look,
     ) -> Next {
-        let left = match self.read_recordings(reply) {
+        // A held conversation that analytics does not know may lie elsewhere. Then its recordings are not what this job has skipped.
+        let unlisted = ids.get(at).is_some_and(|id| self.run.unlisted_ids.contains(id));
+        let left = match self.read_recordings(reply, unlisted.then_some(self.run.chunk.window)) {
             Ok(left) => left,
             Err(next) => return next,
         };

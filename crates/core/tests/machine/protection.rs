@@ -100,7 +100,7 @@ fn unlisted_conversations_may_reach_into_what_is_kept() {
     }
     // One conversation too few is enough, and one piece of the window.
     let some = |total: u64| {
-        let page = [("09:00", "09:40"), ("09:10", "09:30")].map(|(start, end)| {
+        let page = [("09:00", "09:40"), ("09:10", "09:30"), ("09:05", "09:20")].map(|(start, end)| {
             json!({ "conversationId": start, "conversationStart": format!("2023-01-05T{start}:00.000Z"),
                     "conversationEnd": format!("2023-01-05T{end}:00.000Z") })
         });
@@ -179,31 +179,64 @@ fn what_is_listed_is_compared_with_what_the_job_can_count() {
     assert_eq!(listed(json!(["recording", "message"])), [0, 0, 0]);
 }
 
-/// A hundred conversations of January, a minute each, in the order of their ends, latest first.
-fn full_page_of(starts: impl Fn(i64) -> i64, ends: impl Fn(i64) -> i64) -> Answer {
-    let january = Timestamp::parse("2023-01-31T12:00:00Z").unwrap();
-    let at = |minutes: i64| Timestamp::from_millis(january.millis() - minutes * 60_000);
-    let one = |n: i64| json!({ "conversationId": format!("c-{n}"), "conversationStart": at(starts(n)), "conversationEnd": at(ends(n)) });
-    Json(200, json!({ "conversations": (0..100).map(one).collect::<Vec<_>>(), "totalHits": 101 }))
+/// A hundred conversations of January, with these starts and ends in minutes before its last noon, latest first.
+fn full_page_of(starts: impl Fn(i64) -> i64, ends: impl Fn(i64) -> Option<i64>) -> Value {
+    let noon = Timestamp::parse("2023-01-31T12:00:00Z").unwrap();
+    let at = |minutes: i64| Timestamp::from_millis(noon.millis() - minutes * 60_000);
+    let one = |n: i64| json!({ "conversationId": format!("c-{n}"), "conversationStart": at(starts(n)), "conversationEnd": ends(n).map(at) });
+    json!({ "conversations": (0..100).map(one).collect::<Vec<_>>(), "totalHits": 101 })
+}
+
+/// A job that has counted 101 conversations.
+fn counted_101() -> [Answer; 2] {
+    let ready = json!({ "id": "job-1", "state": "READY", "totalConversations": 101, "totalRecordings": 5 });
+    [created(), Json(200, ready)]
 }
 
 /// The documents list the order by end among the values, and leave it out where they say what can be chosen.
 #[test]
 fn the_search_ends_early_only_where_the_order_is_seen() {
     let held = held_after("recordingJobs", |_| {});
-    let ready =
-        || Json(200, json!({ "id": "job-1", "state": "READY", "totalConversations": 101, "totalRecordings": 5 }));
-    let one_after_the_other = || full_page_of(|n| 2 * n + 1, |n| 2 * n);
-    // By start: a long one begins before all others, and is on the last page.
-    let by_start = || full_page_of(|n| 2 * n + 9, |n| 2 * n + n % 5);
-    for page in [by_start(), one_after_the_other()] {
-        let answers = [created(), ready(), page, reaching(), none(), gone()];
-        let story = play(&held, answers.into_iter().chain(called_off()));
+    for page in [
+        // By start, whatever the ends: a long one begins before or after all others, and is on the last page.
+        full_page_of(|n| 2 * n + 9, |n| Some(2 * n + n % 5)),
+        full_page_of(|n| 300 - n, |_| Some(2)),
+        full_page_of(|n| 300 - n, |n| Some(2 + n % 2)),
+        // One after the other: by start or by end, both look the same.
+        full_page_of(|n| 2 * n + 1, |n| Some(2 * n)),
+        full_page_of(|n| 300 - n, |n| (n == 99).then_some(2)),
+    ] {
+        let answers = [Json(200, page), reaching(), none(), gone()];
+        let story = play(&held, counted_101().into_iter().chain(answers).chain(called_off()));
         assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Held, "hold"), 0));
     }
-    let by_end = full_page_of(|n| 2 * n + 1 + n % 5, |n| 2 * n);
+    let by_end = Json(200, full_page_of(|n| 2 * n + 1 + n % 5, |n| Some(2 * n)));
+    let rest = || [none(), job("PROCESSING"), job("FULFILLED"), gone()];
+    assert_eq!(play(&held, counted_101().into_iter().chain([by_end]).chain(rest())).end(), verified());
+}
+
+/// A list whose order is not seen is read to its end, however long it is, but for what reaches into what is kept.
+#[test]
+fn a_list_without_a_visible_order_is_read_to_its_end() {
+    let held = held_after("recordingJobs", |_| {});
+    let ready = json!({ "id": "job-1", "state": "READY", "totalConversations": 2500, "totalRecordings": 5 });
+    let page = |reaching: bool, nth: usize| {
+        let mut page = full_page_of(|n| 2 * n + 1, |n| Some(2 * n).filter(|_| !reaching));
+        page["totalHits"] = json!(2500);
+        for (n, conversation) in page["conversations"].as_array_mut().unwrap().iter_mut().enumerate() {
+            conversation["conversationId"] = json!(format!("c-{nth}-{n}"));
+        }
+        Json(200, page)
+    };
+    let pages = |reaching: bool, count: usize| (0..count).map(move |nth| page(reaching, nth));
+    let begun = || [created(), Json(200, ready.clone())].into_iter();
     let rest = [none(), job("PROCESSING"), job("FULFILLED"), gone()];
-    assert_eq!(play(&held, [created(), ready(), by_end].into_iter().chain(rest)).end(), verified());
+    let beyond = Json(200, json!({ "totalHits": 2500 }));
+    let story = play(&held, begun().chain(pages(false, 25)).chain([beyond]).chain(rest));
+    assert_eq!(story.end(), verified());
+    let story = play(&held, begun().chain(pages(true, 20)).chain(called_off()));
+    assert_eq!(story.end(), ended(Outcome::Held, "hold"));
+    assert!(story.run.view().cause.unwrap().message.contains("hold `H-2`"));
 }
 
 /// Asking for conversations that are too old may be refused. Nothing is listed then, as where the list is empty.
@@ -215,22 +248,55 @@ fn what_is_too_old_to_be_listed_may_be_refused() {
             order["heldWindows"] = json!([{ "window": window, "hold": "R-1", "rule": true }]);
         })
     };
+    let (far, near) = (rule("2023-12-01T00:00:00.000Z"), rule("2023-02-20T00:00:00.000Z"));
+    let on = |day: &str, order: &Order, answers: Vec<Answer>| go_on(order, ChunkRun::new(order, chunk()), day, answers);
+    let later = "2025-01-01T00:00:00Z";
     let refused = || error(400, "bad.request");
+    let asked = |counted_as: Value, list: Vec<Answer>| counted(counted_as).into_iter().chain(list);
     let rest = [job("PROCESSING"), job("FULFILLED"), gone()];
-    let story = play(&rule("2023-12-01T00:00:00.000Z"), counted(1000).into_iter().chain([refused()]).chain(rest));
+    let story = on(later, &far, asked(json!(1000), vec![refused()]).chain(rest).collect());
     assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 1));
     assert_eq!(story.events("answered")[0]["http_status"], 400, "it is on record");
     for counted_as in [json!(1000), json!(0), json!(null)] {
-        let asked = counted(counted_as).into_iter().chain([refused()]);
-        let story = play(&rule("2023-02-20T00:00:00.000Z"), asked.chain(called_off()));
+        let story = on(later, &near, asked(counted_as, vec![refused()]).chain(called_off()).collect());
         assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Held, "hold.not-listed"), 0));
     }
-    // Those that have not ended are asked for by themselves. Where the first question was answered, their age is not why.
-    let asked = counted(1).into_iter().chain([conversations(&["a"]), refused()]);
-    let story = play(&rule("2023-02-20T00:00:00.000Z"), asked.chain(called_off()));
-    assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Failed, "bad.request"), 0));
+    // Where their age cannot be why, nothing has been looked at.
+    let first = || Json(200, full_page_of(|n| 2 * n + 1, |n| Some(2 * n)));
+    let too_large = || error(400, "response.entity.too.large");
+    for (day, order, list) in [
+        ("2024-01-01T00:00:00Z", &far, vec![refused()]),
+        (later, &far, vec![first(), refused()]),
+        (later, &far, vec![too_large(), too_large(), too_large()]),
+        // Those that have not ended are asked for by themselves.
+        (later, &near, vec![conversations(&["a"]), refused()]),
+    ] {
+        let story = on(day, order, asked(json!(1), list).chain(called_off()).collect());
+        assert_eq!((story.end().0, story.times("PUT job-1")), (Outcome::Failed, 0), "{day} {:?}", story.calls);
+    }
     let spanning = held_after("dataDeletion", |order| order["limits"] = json!({ "spanningConversations": true }));
-    assert_eq!(play(&spanning, [refused()]).end(), ended(Outcome::Failed, "bad.request"));
+    assert_eq!(on(later, &spanning, vec![refused()]).end(), ended(Outcome::Failed, "bad.request"));
+}
+
+/// What a job skipped is explained by what lies in its window, and by nothing that lies elsewhere.
+#[test]
+fn a_held_conversation_that_lies_elsewhere_explains_no_skip() {
+    let named = order("recordingJobs", |order| order["heldConversations"] = json!([{ "id": "b", "hold": "H-1" }]));
+    let skipped = json!({ "id": "job-1", "state": "FULFILLED", "totalRecordings": 5, "totalProcessedRecordings": 3,
+                          "totalSkippedRecordings": 2, "totalFailedRecordings": 0 });
+    let end = |began: Value, searched: Vec<Answer>| {
+        let two = Json(200, vec![json!({ "fileState": "AVAILABLE", "startTime": began }); 2].into());
+        let unknown = Json(200, json!({ "conversations": [] }));
+        let protects = Json(200, json!([{ "id": "b" }]));
+        let begun = [created(), job("READY"), unknown, protects, job("PROCESSING"), Json(200, skipped.clone())];
+        let looks = [Json(200, json!([])), two, gone()];
+        let story = play(&named, begun.into_iter().chain(looks).chain(searched));
+        (story.end(), story.run.view().protected)
+    };
+    assert_eq!(end(json!("2023-01-20T10:00:00.000Z"), vec![]), (verified(), Some(2)));
+    for elsewhere in [json!("2022-12-31T10:00:00.000Z"), json!("2023-02-01T00:00:00.000Z"), json!(null)] {
+        assert_eq!(end(elsewhere, vec![none()]), (ended(Outcome::Residual, "job.skipped"), None));
+    }
 }
 
 /// The answer about a hundred conversations of which one has no recording.
@@ -475,8 +541,11 @@ fn a_page_that_is_too_large_is_asked_for_again_and_smaller() {
         let ready = json!({ "id": "job-1", "state": "READY", "totalConversations": 101, "totalRecordings": 5 });
         let begun = || [created(), Json(200, ready.clone()), full_page(101).0, too_large.clone(), too_large.clone()];
         let Json(200, mut page) = reaching() else { panic!("a page is an answer") };
-        page["conversations"].as_array_mut().unwrap().push(json!({ "conversationId": "b",
-            "conversationStart": "2023-01-31T10:00:30.000Z", "conversationEnd": "2023-01-31T10:01:00.000Z" }));
+        let short = ["10:00:30", "10:00:10"].map(|start| {
+            json!({ "conversationId": start, "conversationStart": format!("2023-01-31T{start}.000Z"),
+                    "conversationEnd": "2023-01-31T10:01:00.000Z" })
+        });
+        page["conversations"].as_array_mut().unwrap().extend(short);
         for (total, end) in [(101, "hold"), (100, "hold.not-listed")] {
             page["totalHits"] = json!(total);
             let asked = if total == 101 { vec![full_page(0).1, Json(200, json!([]))] } else { vec![] };
@@ -508,9 +577,12 @@ fn a_page_that_is_too_large_is_asked_for_again_and_smaller() {
     let refused = [created(), job("READY"), too_large(), too_large(), too_large()];
     let story = play(&held, refused.into_iter().chain(called_off()));
     assert_eq!(story.end(), ended(Outcome::Failed, "payload.too.large"));
-    let five = |_| {
+    let five = |nth: usize| {
         let Json(200, mut page) = reaching() else { panic!("a page is an answer") };
         page["conversations"] = vec![page["conversations"][0].clone(); 5].into();
+        for n in 0..5 {
+            page["conversations"][n]["conversationId"] = json!(format!("c-{nth}-{n}"));
+        }
         page["totalHits"] = json!(5000);
         Json(200, page)
     };
@@ -605,9 +677,11 @@ fn however_many_conversations_reach_into_a_held_window_all_are_asked_about() {
     let story = play(&held, found().into_iter().chain([protects(0..100), protects(100..101)]).chain(rest));
     assert_eq!((story.end(), asked(&story)), (verified(), 2));
     // After one that ended before the held window, all have.
-    let mut mixed = page(0..2, into, 101);
+    let mut mixed = page(0..3, into, 101);
     mixed["conversations"][1]["conversationStart"] = json!("2023-01-31T10:30:00.000Z");
-    mixed["conversations"][1]["conversationEnd"] = json!("2023-01-31T11:00:00.000Z");
+    for nth in [1, 2] {
+        mixed["conversations"][nth]["conversationEnd"] = json!("2023-01-31T11:00:00.000Z");
+    }
     let story = play(
         &held,
         [created(), job("READY"), Json(200, mixed), none(), protects(0..0)].into_iter().chain(called_off()),

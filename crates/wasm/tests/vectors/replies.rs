@@ -66,7 +66,7 @@ fn read(asked: &str, body: &Value) -> Value {
             Some(jobs) => jobs.iter().map(job).collect(),
         },
         "recordingJobs.failed" => json!(recording_jobs::read_failed(body)),
-        "recordings" => match recording_jobs::read_metadata(body, &recordings(), None) {
+        "recordings" => match recording_jobs::read_metadata(body, &recordings(), None, None) {
             None => Value::Null,
             Some(left) => json!({ "kept": left.kept, "scheduled": left.scheduled }),
         },
