@@ -50,10 +50,10 @@ pub enum Event {
         /// How many held windows and retention periods were searched for conversations that reach into them from the chunk: those
         /// of [`Order::reachable_from`](crate::order::Order::reachable_from).
         periods: u64,
-        /// Conversations that a hold or retention period keeps, that the chunk would delete and that the platform does not protect;
-        /// at most 100.
+        /// Conversations that a hold or retention period keeps and the platform does not protect, and that the chunk would delete, or
+        /// may delete because analytics does not know them; at most 100.
         unprotected: Vec<String>,
-        /// Conversations that the platform itself protects, so that the job will skip them.
+        /// Those of all these that the platform itself protects, so that the job skips them.
         protected: Vec<String>,
     },
     /// Records were counted before anything was deleted.
