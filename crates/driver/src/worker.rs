@@ -1,5 +1,6 @@
 //! The loop: make durable, carry out, feed back; one chunk as far as it goes without waiting.
 
+use std::ops::ControlFlow;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use purge_core::run::{
 use purge_core::time::Timestamp;
 use purge_core::webhook::WebhookEvent;
 
-use crate::budget::Account;
+use crate::budget::{Account, NoPlace};
 use crate::clock::Clock;
 use crate::cool_off::next_look;
 use crate::http::Http;
@@ -116,8 +117,8 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
             }
         }
         match self.take(order, index).await? {
-            Ok((run, held)) => self.carry_on(order, run, held, pace, news).await,
-            Err(stands) => Ok(stands),
+            ControlFlow::Continue((run, held)) => self.carry_on(order, run, held, pace, news).await,
+            ControlFlow::Break(stands) => Ok(stands),
         }
     }
 
@@ -127,8 +128,8 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
     /// When the ledger fails.
     pub async fn abandon(&self, order: &Order, index: u32, cause: Cause) -> Result<Advance, LedgerError> {
         let (run, held) = match self.take(order, index).await? {
-            Ok(taken) => taken,
-            Err(stands) => return Ok(stands),
+            ControlFlow::Continue(taken) => taken,
+            ControlFlow::Break(stands) => return Ok(stands),
         };
         let cx = Context { order, pace: Pace::default(), now: self.clock.now() };
         let Step { run, records, .. } = run.abandoned(cx, cause);
@@ -151,22 +152,22 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         })
     }
 
-    /// Takes a chunk that has not ended; otherwise gives where it stands. One that somebody else ended between the look and the claim
+    /// Takes a chunk that has not ended; otherwise breaks with where it stands. One that somebody else ended between the look and the claim
     /// gets nothing but its lease back: whoever ended it has told of it.
-    async fn take(&self, order: &Order, index: u32) -> Result<Result<(ChunkRun, Held), Advance>, LedgerError> {
+    async fn take(&self, order: &Order, index: u32) -> Result<ControlFlow<Advance, (ChunkRun, Held)>, LedgerError> {
         let (since, lease, now) = (self.clock.steady(), self.lease(None), self.clock.now());
         let until = lease.until;
         let claim = Claim { run_id: &order.run_id, index, lease, now, take_over: self.assume_dead_owners };
         let row = match self.ledger.claim(claim).await? {
             Claimed::Granted(row) => row,
-            Claimed::Busy { until } => return Ok(Err(Advance::Busy { until })),
-            Claimed::Absent => return Ok(Err(Advance::Absent)),
+            Claimed::Busy { until } => return Ok(ControlFlow::Break(Advance::Busy { until })),
+            Claimed::Absent => return Ok(ControlFlow::Break(Advance::Absent)),
         };
         let Some(outcome) = row.run.outcome() else {
-            return Ok(Ok((row.run, Held { version: row.version, until, since })));
+            return Ok(ControlFlow::Continue((row.run, Held { version: row.version, until, since })));
         };
         self.ledger.commit(self.state(order, &row.run, row.version)).await?;
-        Ok(Err(Advance::Done(outcome)))
+        Ok(ControlFlow::Break(Advance::Done(outcome)))
     }
 
     async fn carry_on(
@@ -188,9 +189,9 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
                     if run.waits(self.clock.now()).is_none() && !self.stop.is_raised() =>
                 {
                     match self.sender.place(&self.account(order)).await {
-                        Ok(Err(at)) if self.is_too_long(at) => Input::NotYet { at },
+                        Err(NoPlace::NotBefore(at)) if self.is_too_long(at) => Input::NotYet { at },
                         place => {
-                            has_place = matches!(place, Ok(Ok(())));
+                            has_place = place.is_ok();
                             Input::Tick
                         }
                     }
