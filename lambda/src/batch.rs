@@ -81,15 +81,14 @@ where
     let (mut back, mut failed) = (Vec::new(), Vec::new());
     for ((id, deliveries, about), outcome) in ids.into_iter().zip(join_all(handled).await) {
         let (run_id, chunk) = (about.get("runId").and_then(Value::as_str), about.get("chunk").and_then(Value::as_u64));
-        let why = match outcome {
-            Ok(Ok(Handled::Done)) => continue,
-            Ok(Ok(Handled::NotYet(why))) => {
+        let why = match outcome.unwrap_or_else(|_panic| Err(Again("the handler panicked".to_owned()))) {
+            Ok(Handled::Done) => continue,
+            Ok(Handled::NotYet(why)) => {
                 tracing::info!(messageId = %id, runId = run_id, chunk, %why, "the message will come again");
                 back.push(json!({"itemIdentifier": id}));
                 continue;
             }
-            Ok(Err(Again(why))) => why,
-            Err(_panic) => "the handler panicked".to_owned(),
+            Err(Again(why)) => why,
         };
         tracing::error!(messageId = %id, runId = run_id, chunk, deliveries, %why, "the message will come again");
         back.push(json!({"itemIdentifier": id}));

@@ -2,7 +2,7 @@
 //! has the rest done by another errand when its own time is over.
 
 use purge_driver::worker::LEASE;
-use purge_driver::{Clock, Http, Obstacle, Queued, Redriven, redrive};
+use purge_driver::{Clock, Http, Queued, Redriven, redrive};
 
 use crate::batch::Again;
 use crate::bucket::Bucket;
@@ -26,17 +26,14 @@ pub(crate) struct Done {
 }
 
 impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q, B> {
-    /// Queues the first of these chunks again and leaves the others to the courier; none if the run has been cancelled since. Wakes none.
+    /// Queues the first of these chunks again and leaves the others to the courier. Wakes none.
     pub(crate) async fn queue_again(
         &self,
         run_id: &str,
         again: &purge_driver::Retry,
         invocation: &Invocation,
         trace: Option<&str>,
-    ) -> Result<Result<Done, Obstacle>, Again> {
-        if let Err(obstacle) = again.take_back(self.ledger, run_id, self.clock.now()).await? {
-            return Ok(Err(obstacle));
-        }
+    ) -> Result<Done, Again> {
         let (mut done, mut left) = (Done::default(), again.chunks.as_slice());
         let until = left.len().saturating_sub(AT_ONCE);
         while left.len() > until {
@@ -51,7 +48,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         for retry in Retry::of(left, again.ended_by) {
             self.errand_at(Errand::new(run_id, ErrandKind::Retry(retry)), self.clock.now(), trace).await?;
         }
-        Ok(Ok(done))
+        Ok(done)
     }
 
     /// Queues these chunks again and wakes them, as many as there is time for; the rest is another errand. Done twice it tries none

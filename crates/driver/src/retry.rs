@@ -75,6 +75,27 @@ impl Obstacle {
     }
 }
 
+/// Why a retry is not begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoRetry {
+    /// What was asked for cannot be done: an answer for the person who asked.
+    Obstacle(Obstacle),
+    /// The ledger failed.
+    Ledger(LedgerError),
+}
+
+impl From<Obstacle> for NoRetry {
+    fn from(obstacle: Obstacle) -> Self {
+        Self::Obstacle(obstacle)
+    }
+}
+
+impl From<LedgerError> for NoRetry {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
+}
+
 /// What came of [`Retry::queue`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Queued {
@@ -89,15 +110,11 @@ impl Retry {
     /// `row`, as whoever asks has seen it.
     ///
     /// # Errors
-    /// When the ledger fails.
-    pub async fn choose<L: Ledger>(
-        ledger: &L,
-        row: &RunRow,
-        only: Option<&[u32]>,
-    ) -> Result<Result<Self, Obstacle>, LedgerError> {
+    /// When these chunks cannot be tried again, or the ledger fails.
+    pub async fn choose<L: Ledger>(ledger: &L, row: &RunRow, only: Option<&[u32]>) -> Result<Self, NoRetry> {
         let (run_id, chunks) = (row.order.run_id.as_str(), row.order.chunks);
         if let Some(index) = only.unwrap_or_default().iter().copied().find(|index| *index == 0 || *index > chunks) {
-            return Ok(Err(Obstacle::NoChunk { index, chunks }));
+            return Err(Obstacle::NoChunk { index, chunks }.into());
         }
         let mut again =
             Self { chunks: Vec::new(), ahead: Vec::new(), ended_by: Timestamp::EPOCH, cancel_asked: row.cancel_asked };
@@ -121,49 +138,42 @@ impl Retry {
             }
         }
         if only.is_some() && again.chunks.is_empty() {
-            return Ok(Err(Obstacle::NothingToRetry));
+            return Err(Obstacle::NothingToRetry.into());
         }
         if only.is_some() && again.cancel_asked.is_some() && unaware > 0 {
-            return Ok(Err(Obstacle::Cancelling { unaware }));
+            return Err(Obstacle::Cancelling { unaware }.into());
         }
-        Ok(Ok(again))
+        Ok(again)
     }
 
     /// Forgets that somebody wanted the run cancelled: for whoever queues the chunks one by one, before the first. Whoever has wanted
     /// it since wants nothing of this retry.
     ///
     /// # Errors
-    /// When the ledger fails.
-    pub async fn take_back<L: Ledger>(
-        &self,
-        ledger: &L,
-        run_id: &str,
-        now: Timestamp,
-    ) -> Result<Result<(), Obstacle>, LedgerError> {
+    /// [`Obstacle::Cancelled`] when the run has been cancelled since, or when the ledger fails.
+    pub async fn take_back<L: Ledger>(&self, ledger: &L, run_id: &str, now: Timestamp) -> Result<(), NoRetry> {
         let goes_on = match self.cancel_asked {
             Some(asked_at) => ledger.withdraw_cancel(run_id, asked_at, now).await?,
             None => ledger.cancel_asked(run_id).await?.is_none(),
         };
-        Ok(if goes_on { Ok(()) } else { Err(Obstacle::Cancelled) })
+        if goes_on { Ok(()) } else { Err(Obstacle::Cancelled.into()) }
     }
 
     /// Queues the chunks again, and forgets that somebody wanted the run cancelled; nothing of it if somebody has wanted it since.
     ///
     /// # Errors
-    /// When the ledger fails.
+    /// [`Obstacle::Cancelled`] when the run has been cancelled since, or when the ledger fails.
     pub async fn queue<L: Ledger>(
         &self,
         ledger: &L,
         run_id: &str,
         owner: &str,
         now: Timestamp,
-    ) -> Result<Result<Queued, Obstacle>, LedgerError> {
-        if let Err(obstacle) = self.take_back(ledger, run_id, now).await? {
-            return Ok(Err(obstacle));
-        }
+    ) -> Result<Queued, NoRetry> {
+        self.take_back(ledger, run_id, now).await?;
         let mut all = Queued::default();
         all.add(ledger, run_id, &self.chunks, owner, || now).await?;
-        Ok(Ok(all))
+        Ok(all)
     }
 }
 

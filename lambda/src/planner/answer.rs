@@ -5,6 +5,7 @@ use purge_core::time::Timestamp;
 use purge_driver::ledger::RunRow;
 use serde_json::{Map, Value, json};
 
+use crate::batch::Again;
 use crate::metrics;
 
 /// Why something is not done, for the person who has to change it.
@@ -22,9 +23,42 @@ impl Refusal {
     }
 }
 
+/// Why an event has no answer but this.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// A person must change something first: the findings are the answer.
+    Refused(Refusal),
+    /// Something does not work now: the function fails, and the same event may be given again.
+    Failed(Again),
+}
+
+/// An answer, or why there is none.
+pub(crate) type Answered<T = Value> = Result<T, Stop>;
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl<E: Into<Again>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// The document that answers an event: what it asked for, or the refusal, which is counted at that time, if there is one.
+pub(super) fn document(answered: Answered, counted: Option<Timestamp>) -> Result<Value, Again> {
+    match answered {
+        Ok(answer) => Ok(answer),
+        Err(Stop::Refused(refusal)) => Ok(problem(&refusal, counted)),
+        Err(Stop::Failed(error)) => Err(error),
+    }
+}
+
 /// The refusal as `application/problem+json` (RFC 9457). Counted at that time, if there is one, because nobody reads the answer to a
 /// schedule.
-pub(super) fn problem(refusal: &Refusal, counted: Option<Timestamp>) -> Value {
+fn problem(refusal: &Refusal, counted: Option<Timestamp>) -> Value {
     if let Some(now) = counted {
         let stopping = refusal.findings.iter().filter(|finding| finding.severity.stops());
         let codes: Vec<_> = stopping.map(|finding| finding.code.clone()).collect();

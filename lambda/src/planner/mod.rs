@@ -9,7 +9,7 @@ mod start;
 use purge_core::finding::{Finding, Severity};
 use purge_core::plan::{self, CheckContext};
 use purge_core::time::Timestamp;
-use purge_driver::{Clock, Http, Obstacle, Retry};
+use purge_driver::{Clock, Http, NoRetry, Obstacle, Retry};
 use serde_json::{Value, json};
 
 pub use answer::{LONGEST_ANSWER, Refusal};
@@ -23,7 +23,7 @@ use crate::functions::{Functions, Invocation, is_pending};
 use crate::queue::Queue;
 use crate::store::Store;
 use crate::wake::{Errand, ErrandKind};
-use answer::{problem, run_line};
+use answer::{Answered, Stop, document, run_line};
 
 /// Chunks read at a time.
 const PAGE: u32 = 1_000;
@@ -32,9 +32,6 @@ const SHOWN: usize = 50;
 
 /// Why an invocation has no answer: it may be tried again.
 pub type Failure = Again;
-
-/// The answer, or why the person must change something first.
-type Answered = Result<Value, Refusal>;
 
 impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q, B> {
     /// Answers one event: a JSON document, or an `application/problem+json` document with the findings.
@@ -49,19 +46,16 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let now = self.clock.now();
         let event = match Event::read(event) {
             Ok(event) => event,
-            Err(findings) => return Ok(problem(&Refusal::of(findings), Some(now))),
+            Err(findings) => return document(Err(Refusal::of(findings).into()), Some(now)),
         };
         // Whoever only asks reads the answer.
         let counted = (!event.only_asks()).then_some(now);
-        let answered = self.answer(event, invocation, trace).await?;
-        Ok(answered.unwrap_or_else(|refusal| problem(&refusal, counted)))
+        document(self.answer(event, invocation, trace).await, counted)
     }
 
-    async fn answer(&self, event: Event, invocation: &Invocation, trace: Option<&str>) -> Result<Answered, Failure> {
+    async fn answer(&self, event: Event, invocation: &Invocation, trace: Option<&str>) -> Answered {
         match event {
-            Event::Preview { request, policy } => {
-                Ok(self.preview(&request, policy.as_ref()).await?.and_then(answer::fitting))
-            }
+            Event::Preview { request, policy } => Ok(answer::fitting(self.preview(&request, policy.as_ref()).await?)?),
             Event::Run { request, policy, approval } => {
                 self.run_request(&request, policy.as_ref(), &approval, trace).await
             }
@@ -74,7 +68,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
                 self.retry(&run_id, chunks.as_deref(), cancel_asked, invocation, trace).await
             }
             Event::Resume { run_id } => self.resume(&run_id, trace).await,
-            Event::Sweep { overdue_seconds } => self.sweep(overdue_seconds, trace).await.map(Ok),
+            Event::Sweep { overdue_seconds } => Ok(self.sweep(overdue_seconds, trace).await?),
             Event::Status { run_id } => self.status(&run_id).await,
         }
     }
@@ -92,17 +86,17 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
     }
 
     /// Stops new submits at once; chunks that wait are woken to learn of it.
-    async fn cancel(&self, run_id: &str, trace: Option<&str>) -> Result<Answered, Failure> {
+    async fn cancel(&self, run_id: &str, trace: Option<&str>) -> Answered {
         if !self.ledger.ask_cancel(run_id, self.clock.now()).await? {
-            return Ok(Err(unknown(run_id)));
+            return Err(unknown(run_id).into());
         }
         self.wake_all(run_id, trace).await?;
         self.status(run_id).await
     }
 
     /// Wakes every open chunk again and sends what is still to be sent: for a run that stands still.
-    async fn resume(&self, run_id: &str, trace: Option<&str>) -> Result<Answered, Failure> {
-        let Some(row) = self.ledger.run(run_id).await? else { return Ok(Err(unknown(run_id))) };
+    async fn resume(&self, run_id: &str, trace: Option<&str>) -> Answered {
+        let row = self.ledger.run(run_id).await?.ok_or_else(|| unknown(run_id))?;
         let now = self.clock.now();
         // It is done now, so a sweep need not do it, too; and a run from before there were sweeps is looked after from now on.
         self.ledger.look_after(run_id, now).await?;
@@ -127,39 +121,29 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         cancel_asked: Option<Timestamp>,
         invocation: &Invocation,
         trace: Option<&str>,
-    ) -> Result<Answered, Failure> {
-        let Some(row) = self.ledger.run(run_id).await? else { return Ok(Err(unknown(run_id))) };
+    ) -> Answered {
+        let row = self.ledger.run(run_id).await?.ok_or_else(|| unknown(run_id))?;
         if let Some(asked_at) = row.cancel_asked.filter(|asked_at| cancel_asked != Some(*asked_at)) {
-            return Ok(Err(cancelled(run_id, asked_at)));
+            return Err(cancelled(run_id, asked_at).into());
         }
-        let again = match Retry::choose(self.ledger, &row, only).await? {
-            Ok(again) => again,
-            Err(obstacle @ Obstacle::NothingToRetry) if row.open > 0 => {
-                // Perhaps they were queued by an invocation that died before it had them woken.
-                self.wake_all(run_id, trace).await?;
-                return Ok(Err(not_again(run_id, obstacle)));
-            }
-            Err(obstacle) => return Ok(Err(not_again(run_id, obstacle))),
-        };
+        let again = Retry::choose(self.ledger, &row, only).await;
+        if row.open > 0 && again == Err(NoRetry::Obstacle(Obstacle::NothingToRetry)) {
+            // Perhaps they were queued by an invocation that died before it had them woken.
+            self.wake_all(run_id, trace).await?;
+        }
+        let again = again.map_err(|why| not_begun(run_id, why))?;
         let now = self.clock.now();
-        let reopened = match plan::reopen(&row.plan_file, &self.context(now.max(row.created_at))) {
-            Ok(reopened) => reopened,
-            Err(findings) => return Ok(Err(Refusal::of(findings))),
-        };
-        if let Some(refusal) = self.kept_since(&reopened.plan, &again.ahead, now).await? {
-            return Ok(Err(refusal));
-        }
-        let done = match self.queue_again(run_id, &again, invocation, trace).await? {
-            Ok(done) => done,
-            Err(obstacle) => return Ok(Err(not_again(run_id, obstacle))),
-        };
+        let reopened = plan::reopen(&row.plan_file, &self.context(now.max(row.created_at))).map_err(Refusal::of)?;
+        self.check_against_policy_now(&reopened.plan, &again.ahead, now).await?;
+        again.take_back(self.ledger, run_id, self.clock.now()).await.map_err(|why| not_begun(run_id, why))?;
+        let done = self.queue_again(run_id, &again, invocation, trace).await?;
         self.wake_all(run_id, trace).await?;
-        Ok(Ok(json!({"runId": run_id, "queued": done.chunks.queued, "busy": done.chunks.busy, "later": done.later})))
+        Ok(json!({"runId": run_id, "queued": done.chunks.queued, "busy": done.chunks.busy, "later": done.later}))
     }
 
     /// Where a run stands: how many chunks are in which state, and what went wrong.
-    async fn status(&self, run_id: &str) -> Result<Answered, Failure> {
-        let Some(row) = self.ledger.run(run_id).await? else { return Ok(Err(unknown(run_id))) };
+    async fn status(&self, run_id: &str) -> Answered {
+        let row = self.ledger.run(run_id).await?.ok_or_else(|| unknown(run_id))?;
         let mut states = std::collections::BTreeMap::<String, u32>::new();
         let mut problems = Vec::new();
         let mut after = 0;
@@ -184,12 +168,19 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             ("evidence".to_owned(), json!(evidence::latest(&self.evidence, run_id).await?)),
             ("messages".to_owned(), json!({"all": outbox.len(), "pending": pending})),
         ]);
-        Ok(Ok(Value::Object(line)))
+        Ok(Value::Object(line))
     }
 }
 
 fn unknown(run_id: &str) -> Refusal {
     refused("run.unknown", "#/runId", format!("there is no run `{run_id}`"), "the answer to `run` names it")
+}
+
+fn not_begun(run_id: &str, why: NoRetry) -> Stop {
+    match why {
+        NoRetry::Obstacle(obstacle) => not_again(run_id, obstacle).into(),
+        NoRetry::Ledger(error) => error.into(),
+    }
 }
 
 fn not_again(run_id: &str, obstacle: Obstacle) -> Refusal {

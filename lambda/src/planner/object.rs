@@ -7,7 +7,7 @@
 use purge_driver::{Clock, Http};
 use serde_json::{Value, json};
 
-use super::answer::{problem, summary};
+use super::answer::{Answered, document, summary};
 use super::start::By;
 use super::{Failure, Refusal};
 use crate::batch::Again;
@@ -38,7 +38,10 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             let principal = record.pointer("/userIdentity/principalId").and_then(Value::as_str).unwrap_or_default();
             // `null` is what a bucket without versions calls its only one, which anybody can replace.
             let version = record.pointer("/s3/object/versionId").and_then(Value::as_str).filter(|id| *id != "null");
-            let answer = self.object(&key, version, principal, trace).await?;
+            let answered = self.answer_file(&key, version, principal, trace).await;
+            // A request asks for nothing but its preview, and whoever put it there looks for that.
+            let counted = key.starts_with(PLANS).then(|| self.clock.now());
+            let answer = document(answered, counted)?;
             let summary = summary(&answer);
             tracing::info!(%key, version, %principal, answer = %summary, "a file arrived");
             self.plans.write(&format!("{ANSWERS}{key}"), format!("{answer}\n")).await?;
@@ -48,42 +51,33 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         Ok(json!({ "answers": answers }))
     }
 
-    async fn object(
-        &self,
-        key: &str,
-        version: Option<&str>,
-        principal: &str,
-        trace: Option<&str>,
-    ) -> Result<Value, Failure> {
+    async fn answer_file(&self, key: &str, version: Option<&str>, principal: &str, trace: Option<&str>) -> Answered {
         let is_plan = key.starts_with(PLANS);
-        if version.is_none() && is_plan {
-            return Ok(problem(&no_version(key), Some(self.clock.now())));
-        }
         let text = match version {
             Some(version) => self.plans.read_version(key, version).await?,
+            None if is_plan => return Err(no_version(key).into()),
             None => self.plans.read(key).await?,
         };
         let text = text.ok_or_else(|| Again(format!("`{key}` is gone")))?;
-        let answered = if is_plan {
-            self.run_plan(&text, By::Upload(principal), trace).await?
+        if is_plan {
+            self.run_plan(&text, By::Upload(principal), trace).await
         } else if key.starts_with(REQUESTS) {
-            match serde_json::from_str(&text) {
-                Ok(request) => self.preview(&request, None).await?,
-                Err(why) => Err(Refusal::of(vec![Finding::new(
-                    Severity::Error,
-                    "json.invalid",
-                    "#",
-                    format!("the file is not JSON: {why}"),
-                    "correct it there",
-                )])),
-            }
+            let request = serde_json::from_str(&text).map_err(|why| no_json(&why))?;
+            self.preview(&request, None).await
         } else {
-            return Err(Again(format!("`{key}` is neither under `{PLANS}` nor under `{REQUESTS}`")));
-        };
-        // A request asks for nothing but its preview, and whoever put it there looks for that.
-        let counted = is_plan.then(|| self.clock.now());
-        Ok(answered.unwrap_or_else(|refusal| problem(&refusal, counted)))
+            Err(Again(format!("`{key}` is neither under `{PLANS}` nor under `{REQUESTS}`")).into())
+        }
     }
+}
+
+fn no_json(why: &serde_json::Error) -> Refusal {
+    Refusal::of(vec![Finding::new(
+        Severity::Error,
+        "json.invalid",
+        "#",
+        format!("the file is not JSON: {why}"),
+        "correct it there",
+    )])
 }
 
 fn no_version(key: &str) -> Refusal {

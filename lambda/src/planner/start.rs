@@ -13,9 +13,10 @@ use purge_driver::{Clock, Http};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::answer::Answered;
 use super::event::GivenApproval;
 use super::fits::{too_large, too_long};
-use super::{Answered, Failure, Refusal};
+use super::{Failure, Refusal};
 use crate::batch::Again;
 use crate::bucket::Bucket;
 use crate::functions::Functions;
@@ -55,20 +56,17 @@ struct Standing {
 
 impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q, B> {
     /// What would be deleted, and the file to approve.
-    pub(super) async fn preview(&self, request: &Value, policy: Option<&Value>) -> Result<Answered, Failure> {
+    pub(super) async fn preview(&self, request: &Value, policy: Option<&Value>) -> Answered {
         let now = self.clock.now();
-        let policy = match self.policy(policy).await? {
-            Ok(policy) => policy,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
+        let policy = self.policy(policy).await?;
         let mut checked = plan::check(&request.to_string(), Some(&policy), &self.context(now));
         if let Some(plan) = &checked.plan {
             checked.findings.extend(too_large(plan, self.courier_megabytes, Severity::Warning));
             checked.findings.extend(too_long(plan));
         }
         match &checked.plan {
-            Some(plan) => Ok(Ok(json!({"plan": document(&checked), "planFile": PlanFile::new(plan, now)}))),
-            None => Ok(Err(Refusal::of(checked.findings))),
+            Some(plan) => Ok(json!({"plan": document(&checked), "planFile": PlanFile::new(plan, now)})),
+            None => Err(Refusal::of(checked.findings).into()),
         }
     }
 
@@ -78,37 +76,27 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         policy: Option<&Value>,
         approval: &GivenApproval,
         trace: Option<&str>,
-    ) -> Result<Answered, Failure> {
+    ) -> Answered {
         let now = self.clock.now();
-        let policy = match self.policy(policy).await? {
-            Ok(policy) => policy,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
+        let policy = self.policy(policy).await?;
         let checked = plan::check(&request.to_string(), Some(&policy), &self.context(now));
-        let Some(plan) = &checked.plan else { return Ok(Err(Refusal::of(checked.findings))) };
-        if let Some(refusal) = self.kept_since(plan, plan.chunks(), now).await? {
-            return Ok(Err(refusal));
-        }
+        let Some(plan) = &checked.plan else { return Err(Refusal::of(checked.findings).into()) };
+        self.check_against_policy_now(plan, plan.chunks(), now).await?;
         self.start(plan, now, &approval.at(now), None, trace).await
     }
 
     /// Runs a plan file, if the digest comes out again and the bucket's policy keeps nothing more than the file's. Whoever gives it
     /// approves exactly that digest.
-    pub(super) async fn run_plan(&self, plan_file: &str, by: By<'_>, trace: Option<&str>) -> Result<Answered, Failure> {
+    pub(super) async fn run_plan(&self, plan_file: &str, by: By<'_>, trace: Option<&str>) -> Answered {
         let now = self.clock.now();
-        let Reopened { plan, planned_at, .. } = match plan::reopen(plan_file, &self.context(now)) {
-            Ok(reopened) => reopened,
-            Err(findings) => return Ok(Err(Refusal::of(findings))),
-        };
+        let Reopened { plan, planned_at, .. } = plan::reopen(plan_file, &self.context(now)).map_err(Refusal::of)?;
         let approved_by = match by {
             By::Name(name) => name,
             // It is never the requester's name, so it would make everybody a second person, the requester, too.
-            By::Upload(_) if plan.policy().limits.second_person => return Ok(Err(second_person_by_upload())),
+            By::Upload(_) if plan.policy().limits.second_person => return Err(second_person_by_upload().into()),
             By::Upload(principal) => principal,
         };
-        if let Some(refusal) = self.kept_since(&plan, plan.chunks(), now).await? {
-            return Ok(Err(refusal));
-        }
+        self.check_against_policy_now(&plan, plan.chunks(), now).await?;
         let digest = plan.digest().to_owned();
         let approval = Approval { digest, approved_by: approved_by.to_owned(), approved_at: now };
         self.start(&plan, planned_at, &approval, None, trace).await
@@ -121,46 +109,40 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         scheduled_at: Timestamp,
         request_key: &str,
         trace: Option<&str>,
-    ) -> Result<Answered, Failure> {
+    ) -> Answered {
         let refused = |code: &str, message: String, help: &str| {
             Refusal::of(vec![Finding::new(Severity::Error, code, format!("{request_key}#"), message, help)])
         };
         if scheduled_at > self.clock.now().plus(AHEAD) {
             let message = format!("`{scheduled_at}` has not come yet");
-            return Ok(Err(refused("schedule.future", message, "leave the time to the scheduler")));
+            return Err(refused("schedule.future", message, "leave the time to the scheduler").into());
         }
         let firing = Firing { request_key: request_key.to_owned(), scheduled_at };
         if let Some(run_id) = self.ledger.fired(&firing).await? {
-            return self.started(&run_id, Created::Existing, trace).await.map(Ok);
+            return Ok(self.started(&run_id, Created::Existing, trace).await?);
         }
-        let Some(text) = self.plans.read(request_key).await? else {
+        let text = self.plans.read(request_key).await?.ok_or_else(|| {
             let message = format!("there is no `{request_key}` in the plans bucket");
-            return Ok(Err(refused("schedule.missing", message, "put the standing request there")));
-        };
-        let standing: Standing = match serde_json::from_str(&text) {
-            Ok(standing) => standing,
-            Err(why) => {
-                let help = "`request` without `range`, `olderThanMonths`, `spanDays` (at least 1) and `approvedBy`";
-                return Ok(Err(refused("schedule.invalid", format!("it cannot be read: {why}"), help)));
-            }
-        };
+            refused("schedule.missing", message, "put the standing request there")
+        })?;
+        let standing: Standing = serde_json::from_str(&text).map_err(|why| {
+            let help = "`request` without `range`, `olderThanMonths`, `spanDays` (at least 1) and `approvedBy`";
+            refused("schedule.invalid", format!("it cannot be read: {why}"), help)
+        })?;
         let mut request = standing.request;
         if request.get("range").is_some() {
             let message = "it has a `range` of its own".to_owned();
-            return Ok(Err(refused("schedule.range", message, "omit `range`: it follows from the schedule")));
+            return Err(refused("schedule.range", message, "omit `range`: it follows from the schedule").into());
         }
         let Some(range) = plan::due(scheduled_at, standing.older_than_months, standing.span_days.get()) else {
-            return Ok(Ok(json!({"scheduledAt": scheduled_at, "nothingDue": NOTHING_DUE})));
+            return Ok(json!({"scheduledAt": scheduled_at, "nothingDue": NOTHING_DUE}));
         };
         if let Some(fields) = request.as_object_mut() {
             fields.insert("range".to_owned(), json!(range));
         }
-        let policy = match self.policy(None).await? {
-            Ok(policy) => policy,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
+        let policy = self.policy(None).await?;
         let checked = plan::check(&request.to_string(), Some(&policy), &self.context(scheduled_at));
-        let Some(plan) = &checked.plan else { return Ok(Err(Refusal::of(checked.findings))) };
+        let Some(plan) = &checked.plan else { return Err(Refusal::of(checked.findings).into()) };
         let digest = plan.digest().to_owned();
         // The approval is standing: it counts from when it was acted on, which a firing that was missed is told of late. The run is the same
         // whenever that is, and the first to store it says when.
@@ -169,28 +151,20 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         self.start(plan, scheduled_at, &approval, Some(&firing), trace).await
     }
 
-    /// Why these chunks of a plan must not be carried out: the bucket's policy, which applies now, keeps what they would delete, or
+    /// Refuses to carry out these chunks of a plan where the bucket's policy, which applies now, keeps what they would delete, or
     /// there is none.
-    pub(super) async fn kept_since(
-        &self,
-        plan: &Plan,
-        ahead: &[Chunk],
-        now: Timestamp,
-    ) -> Result<Option<Refusal>, Failure> {
-        let policy = match self.policy(None).await? {
-            Ok(policy) => policy,
-            Err(refusal) => return Ok(Some(refusal)),
-        };
+    pub(super) async fn check_against_policy_now(&self, plan: &Plan, ahead: &[Chunk], now: Timestamp) -> Answered<()> {
+        let policy = self.policy(None).await?;
         let against = plan::since(plan, ahead, &policy, &self.context(now));
-        Ok(stops(&against).then(|| Refusal::of(against)))
+        if stops(&against) { Err(Refusal::of(against).into()) } else { Ok(()) }
     }
 
     /// The policy that was given, or the bucket's. Without any, nothing runs: nobody would know what must be kept.
-    async fn policy(&self, given: Option<&Value>) -> Result<Result<String, Refusal>, Failure> {
+    async fn policy(&self, given: Option<&Value>) -> Answered<String> {
         if let Some(policy) = given {
-            return Ok(Ok(policy.to_string()));
+            return Ok(policy.to_string());
         }
-        Ok(self.plans.read(self.policy_key).await?.ok_or_else(|| {
+        let policy = self.plans.read(self.policy_key).await?.ok_or_else(|| {
             Refusal::of(vec![Finding::new(
                 Severity::Error,
                 "policy.missing",
@@ -198,7 +172,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
                 missing(self.policy_key),
                 "put the policy that applies there",
             )])
-        }))
+        })?;
+        Ok(policy)
     }
 
     /// Stores the run, unless it is there, and has its chunks woken. Doing it twice is harmless, and goes on where it broke off.
@@ -209,14 +184,12 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         approval: &Approval,
         firing: Option<&Firing>,
         trace: Option<&str>,
-    ) -> Result<Answered, Failure> {
+    ) -> Answered {
         if let Some(finding) = too_large(plan, self.courier_megabytes, Severity::Blocked) {
-            return Ok(Err(Refusal::of(vec![finding])));
+            return Err(Refusal::of(vec![finding]).into());
         }
-        let order = match Order::new(plan, approval, &self.place.name(), self.place.simulated) {
-            Ok(order) => order,
-            Err(error) => return Ok(Err(not_approved(&error))),
-        };
+        let order = Order::new(plan, approval, &self.place.name(), self.place.simulated);
+        let order = order.map_err(|error| not_approved(&error))?;
         let chunks = plan.chunks().iter().map(|chunk| ChunkRun::new(&order, *chunk)).collect();
         let new = NewRun { order, plan_file: PlanFile::new(plan, planned_at).text(), chunks };
         let now = self.clock.now();
@@ -224,7 +197,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             Some(firing) => self.ledger.create_fired(firing, &new, now).await?,
             None => (new.order.run_id.clone(), self.ledger.create(&new, now).await?),
         };
-        self.started(&run_id, created, trace).await.map(Ok)
+        Ok(self.started(&run_id, created, trace).await?)
     }
 
     /// Has the chunks of a stored run woken, and says which it is.
