@@ -1,24 +1,21 @@
 //! One change of one chunk, with everything that goes with it, in one transaction.
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{CancellationReason, ReturnValue, TransactWriteItem, Update};
-use purge_driver::ledger::{Commit, Committed, LedgerError, OutboxMessage, Slot};
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, ReturnValue, TransactWriteItem};
+use purge_core::audit::AuditRecord;
+use purge_driver::ledger::{Commit, LedgerError, OutboxMessage, Slot};
 
 use super::DynamoLedger;
-use super::chunks::{OWNER, STATE, UNTIL, VERSION};
-use super::error::{failed, may_try_again, past_conflicts, pause, refused};
-use super::item::{Item, corrupt, get_number, json, number};
+use super::attributes::{CHANGED, ENDED, HOLDERS, LAST, OWNER, POSITION, RECORD, STATE, UNTIL, VERSION};
+use super::error::{failed, past_conflicts, refused};
+use super::item::{Item, get_number, json, number, text};
 use super::keys::{self, instant};
-use super::runs::{CHANGED, ENDED};
-use super::slots::HOLDERS;
-use aws_sdk_dynamodb::types::AttributeValue;
 
 /// Where the chunk stands in the transaction, and so in the reasons why it was refused.
 const CHUNK_AT: usize = 0;
-const LAST: &str = "last";
 
 /// What came of one attempt at the transaction.
-enum Attempt {
+pub(super) enum Attempt {
     Done,
     Lost,
     /// Another transaction, or a message that somebody has just put in.
@@ -26,23 +23,7 @@ enum Attempt {
 }
 
 impl DynamoLedger {
-    pub(super) async fn commit_chunk(&self, commit: Commit<'_>) -> Result<Committed, LedgerError> {
-        let state = self.store_text(&json(commit.run)).await?;
-        let mut tries = 0;
-        loop {
-            let messages = self.new_messages(&commit).await?;
-            let writes = self.writes(&commit, &state, &messages).await?;
-            tries += 1;
-            match self.attempt(writes).await? {
-                Attempt::Done => return Ok(Committed::Version(commit.expected_version.saturating_add(1))),
-                Attempt::Lost => return Ok(Committed::Lost),
-                Attempt::InTheWay(_) if may_try_again(tries) => pause(tries).await,
-                Attempt::InTheWay(why) => return Err(LedgerError::Unavailable(why)),
-            }
-        }
-    }
-
-    async fn attempt(&self, writes: Vec<TransactWriteItem>) -> Result<Attempt, LedgerError> {
+    pub(super) async fn attempt(&self, writes: Vec<TransactWriteItem>) -> Result<Attempt, LedgerError> {
         let answer = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
         let Err(error) = answer else { return Ok(Attempt::Done) };
         if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() {
@@ -60,7 +41,7 @@ impl DynamoLedger {
         Err(failed(error))
     }
 
-    async fn writes(
+    pub(super) async fn writes(
         &self,
         commit: &Commit<'_>,
         state: &AttributeValue,
@@ -70,12 +51,12 @@ impl DynamoLedger {
         let mut position = self.reserve(commit.run_id, commit.records.len() + messages.len()).await?;
         for record in commit.records {
             let item = self.record_item(commit.run_id, position, record).await?;
-            writes.push(self.put_absent(item)?);
+            writes.push(self.transact_put_new(item)?);
             position += 1;
         }
         for message in messages {
             let item = self.message_item(commit.run_id, position, message).await?;
-            writes.push(self.put_absent(item)?);
+            writes.push(self.transact_put_new(item)?);
             position += 1;
         }
         if let Some(slot) = commit.release_slot {
@@ -88,52 +69,55 @@ impl DynamoLedger {
     }
 
     fn chunk_write(&self, commit: &Commit<'_>, state: &AttributeValue) -> Result<TransactWriteItem, LedgerError> {
-        let update = Update::builder()
-            .table_name(&self.table)
-            .set_key(Some(keys::state(commit.run_id, commit.index).item()))
-            .condition_expression("#version = :expected")
-            .expression_attribute_names("#version", VERSION)
-            .expression_attribute_names("#state", STATE)
-            .expression_attribute_names("#owner", OWNER)
-            .expression_attribute_names("#until", UNTIL)
-            .expression_attribute_values(":expected", number(commit.expected_version))
-            .expression_attribute_values(":next", number(commit.expected_version.saturating_add(1)))
-            .expression_attribute_values(":state", state.clone());
-        let update = match &commit.lease {
-            Some(lease) => update
-                .update_expression("SET #state = :state, #version = :next, #owner = :owner, #until = :until")
-                .expression_attribute_values(":owner", super::item::text(&lease.owner))
-                .expression_attribute_values(":until", instant(lease.until)),
-            None => update.update_expression("SET #state = :state, #version = :next REMOVE #owner, #until"),
-        };
-        transact(update)
+        self.transact_update(&keys::state(commit.run_id, commit.index), |update| {
+            let update = update
+                .condition_expression("#version = :expected")
+                .expression_attribute_names("#version", VERSION)
+                .expression_attribute_names("#state", STATE)
+                .expression_attribute_names("#owner", OWNER)
+                .expression_attribute_names("#until", UNTIL)
+                .expression_attribute_values(":expected", number(commit.expected_version))
+                .expression_attribute_values(":next", number(commit.expected_version.saturating_add(1)))
+                .expression_attribute_values(":state", state.clone());
+            match &commit.lease {
+                Some(lease) => update
+                    .update_expression("SET #state = :state, #version = :next, #owner = :owner, #until = :until")
+                    .expression_attribute_values(":owner", text(&lease.owner))
+                    .expression_attribute_values(":until", instant(lease.until)),
+                None => update.update_expression("SET #state = :state, #version = :next REMOVE #owner, #until"),
+            }
+        })
     }
 
-    /// Notes whether the chunk has ended, as often as you like: it is a set.
+    /// Notes whether the chunk has ended. The tally is a set, so noting it twice changes nothing.
     fn tally_write(&self, commit: &Commit<'_>) -> Result<TransactWriteItem, LedgerError> {
         let change = if commit.run.outcome().is_some() { "ADD" } else { "DELETE" };
-        let key = keys::tally(commit.run_id, commit.index, commit.run.chunk().total);
-        transact(
-            Update::builder()
-                .table_name(&self.table)
-                .set_key(Some(key.item()))
+        self.transact_update(&keys::tally(commit.run_id, commit.index, commit.run.chunk().total), |update| {
+            update
                 .update_expression(format!("SET #changed = :now {change} #ended :chunk"))
                 .expression_attribute_names("#changed", CHANGED)
                 .expression_attribute_names("#ended", ENDED)
                 .expression_attribute_values(":now", instant(commit.now))
-                .expression_attribute_values(":chunk", AttributeValue::Ns(vec![commit.index.to_string()])),
-        )
+                .expression_attribute_values(":chunk", AttributeValue::Ns(vec![commit.index.to_string()]))
+        })
     }
 
     fn slot_write(&self, slot: Slot<'_>) -> Result<TransactWriteItem, LedgerError> {
-        transact(
-            Update::builder()
-                .table_name(&self.table)
-                .set_key(Some(keys::slots(slot.tenant).item()))
+        self.transact_update(&keys::slots(slot.tenant), |update| {
+            update
                 .update_expression("DELETE #holders :holder")
                 .expression_attribute_names("#holders", HOLDERS)
-                .expression_attribute_values(":holder", AttributeValue::Ss(vec![slot.holder.to_owned()])),
-        )
+                .expression_attribute_values(":holder", AttributeValue::Ss(vec![slot.holder.to_owned()]))
+        })
+    }
+
+    async fn record_item(&self, run_id: &str, position: u64, record: &AuditRecord) -> Result<Item, LedgerError> {
+        let mut item = keys::record(run_id, position).item();
+        item.extend([
+            (POSITION.to_owned(), number(position)),
+            (RECORD.to_owned(), self.store_text(&json(record)).await?),
+        ]);
+        Ok(item)
     }
 
     /// The first of `count` positions that nobody else gets. Positions of a commit that is then lost are never used.
@@ -142,9 +126,7 @@ impl DynamoLedger {
             return Ok(0);
         }
         let reserved = past_conflicts(|| {
-            let update = self.client.update_item().table_name(&self.table);
-            update
-                .set_key(Some(keys::sequence(run_id).item()))
+            self.update_item(&keys::sequence(run_id))
                 .update_expression("ADD #last :count")
                 .expression_attribute_names("#last", LAST)
                 .expression_attribute_values(":count", number(count))
@@ -155,13 +137,6 @@ impl DynamoLedger {
         let last: u64 = get_number(&after, LAST)?;
         Ok(last.saturating_sub(u64::try_from(count).unwrap_or(u64::MAX)).saturating_add(1))
     }
-}
-
-pub(super) fn transact(
-    update: aws_sdk_dynamodb::types::builders::UpdateBuilder,
-) -> Result<TransactWriteItem, LedgerError> {
-    let update = update.build().map_err(|why| corrupt("a change", why))?;
-    Ok(TransactWriteItem::builder().update(update).build())
 }
 
 /// This write would have been done.

@@ -42,6 +42,12 @@ pub(super) fn find_number<T: FromStr>(item: &Item, name: &str) -> Result<Option<
     digits.parse().map(Some).map_err(|_| corrupt(name, format!("`{digits}` is out of range")))
 }
 
+/// A point in time that must be there.
+pub(super) fn get_instant(item: &Item, name: &str) -> Result<Timestamp, LedgerError> {
+    find_instant(item, name)?.ok_or_else(|| corrupt(name, "it is missing"))
+}
+
+/// A point in time that may be missing.
 pub(super) fn find_instant(item: &Item, name: &str) -> Result<Option<Timestamp>, LedgerError> {
     Ok(find_number(item, name)?.map(Timestamp::from_millis))
 }

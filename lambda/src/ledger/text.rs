@@ -7,7 +7,6 @@ use purge_core::json::digest;
 use purge_driver::ledger::LedgerError;
 
 use super::DynamoLedger;
-use super::error::failed;
 use super::item::{Item, corrupt, get, get_text, text};
 use super::keys;
 
@@ -29,8 +28,7 @@ impl DynamoLedger {
         for (number, part) in parts.iter().enumerate() {
             let mut item = keys::long_text(&name, number).item();
             item.insert(BODY.to_owned(), text(*part));
-            let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
-            put.send().await.map_err(failed)?;
+            self.put_item(item).await?;
         }
         Ok(AttributeValue::L(vec![text(name), AttributeValue::N(parts.len().to_string())]))
     }
