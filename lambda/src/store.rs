@@ -53,8 +53,8 @@ pub trait Store: Ledger {
     /// The receiver that was last noted as gone.
     fn gone(&self, run_id: &str) -> impl Future<Output = Result<Option<String>, LedgerError>>;
 
-    /// Whether this message is the one that stands by for the wait that ends then: the first that asks is, and is again when it asks
-    /// again.
+    /// Whether this message is the one that stands by for the chunk's wait that ends at this time. The first message that asks is, and
+    /// remains so when it asks again. No message stands by for a chunk that was never claimed.
     fn stands_by(
         &self,
         run_id: &str,
@@ -86,7 +86,7 @@ pub mod conformance {
     use futures_util::future::join;
     use purge_core::time::Timestamp;
     use purge_driver::ledger::conformance::{Broken, cancelled, new_run};
-    use purge_driver::ledger::{Claim, Claimed, Commit, Committed, Created, Lease, NewRun, Unfinished};
+    use purge_driver::ledger::{ChunkRow, Claim, Claimed, Commit, Committed, Created, Lease, NewRun, Unfinished};
     use purge_driver::{Redriven, redrive};
 
     use super::{Firing, Store};
@@ -106,7 +106,8 @@ pub mod conformance {
     pub async fn check<S: Store>(a: &S, b: &S) -> Result<(), Broken> {
         a_firing_is_one_run(a, b).await?;
         unfinished_runs_are_looked_after(a, b).await?;
-        a_receiver_that_is_gone_is_remembered(a, b).await
+        a_receiver_that_is_gone_is_remembered(a, b).await?;
+        one_message_stands_by_for_a_wait(a, b).await
     }
 
     async fn a_firing_is_one_run<S: Store>(a: &S, b: &S) -> Result<(), Broken> {
@@ -189,12 +190,37 @@ pub mod conformance {
         must(once_more.is_some_and(|run| run.opened > seen.opened), "every opening counts")
     }
 
+    async fn one_message_stands_by_for_a_wait<S: Store>(a: &S, b: &S) -> Result<(), Broken> {
+        let run_id = "conformance-stand-by";
+        must(!a.stands_by(run_id, 1, at(9), "first").await?, "no message stands by for a run that does not exist")?;
+        a.create(&new_run(run_id, 2)?, at(1)).await?;
+        must(!a.stands_by(run_id, 1, at(9), "first").await?, "nor for a chunk that was never claimed")?;
+        claim(a, run_id).await?;
+        let claimed = b.chunk(run_id, 1).await?;
+        must(a.stands_by(run_id, 1, at(9), "first").await?, "the first message that asks stands by")?;
+        must(!b.stands_by(run_id, 1, at(9), "second").await?, "and no other does")?;
+        must(b.stands_by(run_id, 1, at(9), "first").await?, "the first does when it asks again")?;
+        must(b.stands_by(run_id, 1, at(10), "second").await?, "for another wait another message may")?;
+        must(!a.stands_by(run_id, 1, at(10), "first").await?, "and again it is the only one")?;
+        must(a.chunk(run_id, 1).await? == claimed, "the chunk itself is not changed")
+    }
+
+    /// Claims the first chunk.
+    async fn claim<S: Store>(store: &S, run_id: &str) -> Result<ChunkRow, Broken> {
+        let lease = Lease { owner: "me".to_owned(), until: at(60) };
+        match store.claim(Claim { run_id, index: 1, lease, now: at(3), take_over: false }).await? {
+            Claimed::Granted(row) => Ok(*row),
+            Claimed::Busy { .. } | Claimed::Absent => {
+                Err(Broken::Promise("a chunk that nobody works on can be claimed".to_owned()))
+            }
+        }
+    }
+
     /// Ends the first chunk.
     async fn end<S: Store>(store: &S, run_id: &str) -> Result<(), Broken> {
-        let lease = Lease { owner: "me".to_owned(), until: at(60) };
-        let claimed = store.claim(Claim { run_id, index: 1, lease, now: at(3), take_over: false }).await?;
-        let (Claimed::Granted(row), Some(run)) = (claimed, store.run(run_id).await?) else {
-            return Err(Broken::Promise("a chunk that nobody works on can be claimed".to_owned()));
+        let row = claim(store, run_id).await?;
+        let Some(run) = store.run(run_id).await? else {
+            return Err(Broken::Promise("a run that was created is there".to_owned()));
         };
         let ended = cancelled(&run.order, row.run);
         let commit = Commit {

@@ -24,7 +24,6 @@ use crate::store::{Firing, Store};
 
 pub(super) const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-/// Everybody stands by: wake-ups too many are then sent, which every test must stand.
 impl Store for MemoryLedger {
     async fn order(&self, run_id: &str) -> Result<Option<Rc<Order>>, LedgerError> {
         Ok(self.run(run_id).await?.map(|row| Rc::new(row.order)))
@@ -52,8 +51,8 @@ impl Store for MemoryLedger {
         Ok(self.outbox(run_id).await?.into_iter().find(|row| row.id == id))
     }
 
-    async fn stands_by(&self, _run: &str, _index: u32, _at: Timestamp, _message: &str) -> Result<bool, LedgerError> {
-        Ok(true)
+    async fn stands_by(&self, run_id: &str, index: u32, at: Timestamp, message: &str) -> Result<bool, LedgerError> {
+        Ok(self.stands_by(run_id, index, at, message))
     }
 
     async fn note_gone(&self, run_id: &str, receiver: &str) -> Result<(), LedgerError> {

@@ -53,6 +53,26 @@ async fn with_a_waiting_chunk(world: &World) -> String {
     run_id
 }
 
+#[test]
+fn of_two_wake_ups_that_find_a_chunk_waiting_one_ends() {
+    in_virtual_time(async |world| {
+        let run_id = with_a_waiting_chunk(world).await;
+        let waiting = world.ledger.chunk(&run_id, 2).await.unwrap().unwrap();
+        let (due, _) = waiting.run.due().unwrap();
+        let both = event(&[wake(&run_id, 2), wake(&run_id, 2)]);
+        // The second time the queue delivers both again: the one that stands by is known by its id.
+        for _ in 0..2 {
+            let answer = world.functions().work(&both, &world.invocation(TIME)).await.unwrap();
+            assert_eq!(answer, json!({"batchItemFailures": []}));
+            let sent = world.chunks.take();
+            assert_eq!(sent.len(), 1, "one of them is sent on: {sent:?}");
+            let next: WakeUp = serde_json::from_str(&sent[0].body).unwrap();
+            assert_eq!((next.chunk, next.not_before), (2, Some(due)));
+        }
+        assert_eq!(world.ledger.chunk(&run_id, 2).await.unwrap().unwrap(), waiting, "neither of them changed anything");
+    });
+}
+
 /// Has the undertaker take a dead letter.
 async fn bury(world: &World, letter: &Sent) {
     let letters = std::slice::from_ref(letter);
