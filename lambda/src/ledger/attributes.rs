@@ -1,4 +1,4 @@
-//! Names of the attributes that more than one operation uses, or that belong to one kind of item.
+//! The names of the items' attributes.
 
 // The head of a run, its entry in the list of runs, and its tallies.
 pub(super) const RUN_ID: &str = "runId";

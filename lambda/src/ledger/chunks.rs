@@ -1,4 +1,4 @@
-//! Chunks: what an item says of one, and how it is claimed.
+//! The items of chunks, and how a chunk is claimed.
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -9,19 +9,20 @@ use purge_driver::ledger::{ChunkRow, Claim, Lease, LedgerError};
 
 use super::DynamoLedger;
 use super::attributes::{CHUNK, OWNER, STATE, UNTIL, VERSION};
-use super::error::past_conflicts;
+use super::error::retry_conflicts;
 use super::item::{Item, find_instant, get_number, get_text, json, number, parse, text};
 use super::keys::{self, instant};
 
 impl DynamoLedger {
-    /// Claims a chunk that has an item, and gives the item. Where the condition does not hold, the error has the item if there is one.
+    /// Claims a chunk that has an item, and returns that item. If the condition does not hold, the error contains the item, unless
+    /// there is none.
     pub(super) async fn claim_touched(&self, claim: &Claim<'_>) -> Result<Option<Item>, SdkError<UpdateItemError>> {
         let free = if claim.take_over {
             "attribute_exists(pk)"
         } else {
             "attribute_exists(pk) AND (attribute_not_exists(#owner) OR #owner = :owner OR #until <= :now)"
         };
-        let claimed = past_conflicts(|| {
+        let claimed = retry_conflicts(|| {
             let update = self
                 .update_item(&keys::state(claim.run_id, claim.index))
                 .update_expression("SET #owner = :owner, #until = :until ADD #version :one")

@@ -1,4 +1,4 @@
-//! One change of one chunk, with everything that goes with it, in one transaction.
+//! The transaction of a commit: one change of one chunk, and everything that must become durable with it.
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, ReturnValue, TransactWriteItem};
@@ -7,18 +7,18 @@ use purge_driver::ledger::{Commit, LedgerError, OutboxMessage, Slot};
 
 use super::DynamoLedger;
 use super::attributes::{CHANGED, ENDED, HOLDERS, LAST, OWNER, POSITION, RECORD, STATE, UNTIL, VERSION};
-use super::error::{failed, past_conflicts, refused};
+use super::error::{ledger_error, refused, retry_conflicts};
 use super::item::{Item, get_number, json, number, text};
 use super::keys::{self, instant};
 
-/// Where the chunk stands in the transaction, and so in the reasons why it was refused.
+/// The place of the chunk's write in the transaction, and so in the list of cancellation reasons.
 const CHUNK_AT: usize = 0;
 
 /// What came of one attempt at the transaction.
 pub(super) enum Attempt {
     Done,
     Lost,
-    /// Another transaction, or a message that somebody has just put in.
+    /// Another transaction conflicts, or another worker has just put in one of the messages: worth another attempt.
     InTheWay(String),
 }
 
@@ -38,7 +38,7 @@ impl DynamoLedger {
                 return Ok(Attempt::InTheWay(cancelled.to_string()));
             }
         }
-        Err(failed(error))
+        Err(ledger_error(error))
     }
 
     pub(super) async fn writes(
@@ -120,12 +120,12 @@ impl DynamoLedger {
         Ok(item)
     }
 
-    /// The first of `count` positions that nobody else gets. Positions of a commit that is then lost are never used.
+    /// Reserves `count` positions and returns the first. The positions of a commit that is then lost are never used.
     async fn reserve(&self, run_id: &str, count: usize) -> Result<u64, LedgerError> {
         if count == 0 {
             return Ok(0);
         }
-        let reserved = past_conflicts(|| {
+        let reserved = retry_conflicts(|| {
             self.update_item(&keys::sequence(run_id))
                 .update_expression("ADD #last :count")
                 .expression_attribute_names("#last", LAST)
@@ -133,13 +133,13 @@ impl DynamoLedger {
                 .return_values(ReturnValue::UpdatedNew)
                 .send()
         });
-        let after: Item = reserved.await.map_err(failed)?.attributes.unwrap_or_default();
+        let after: Item = reserved.await.map_err(ledger_error)?.attributes.unwrap_or_default();
         let last: u64 = get_number(&after, LAST)?;
         Ok(last.saturating_sub(u64::try_from(count).unwrap_or(u64::MAX)).saturating_add(1))
     }
 }
 
-/// This write would have been done.
+/// Whether this write is no reason for the cancellation.
 fn is_nothing(reason: &CancellationReason) -> bool {
     matches!(reason.code(), None | Some("None"))
 }
@@ -148,7 +148,7 @@ fn is_condition(reason: &CancellationReason) -> bool {
     reason.code() == Some("ConditionalCheckFailed")
 }
 
-/// Reasons that pass by themselves.
+/// Whether the reason passes by itself.
 fn is_conflict(reason: &CancellationReason) -> bool {
     matches!(reason.code(), Some("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"))
 }
@@ -160,7 +160,7 @@ mod tests {
     use super::Attempt;
     use crate::ledger::canned::refusing;
 
-    /// What a transaction comes to that is cancelled for these reasons, the chunk's first.
+    /// What becomes of a transaction that is cancelled for these reasons; the chunk's comes first.
     async fn cancelled_for(reasons: &[&str]) -> &'static str {
         let ledger = refusing(400, "TransactionCanceledException", reasons);
         match ledger.attempt(Vec::new()).await {
@@ -178,7 +178,7 @@ mod tests {
     async fn a_transaction_that_can_never_be_done_is_no_wait() {
         for (reasons, comes_to) in [
             (&["ConditionalCheckFailed", "None"][..], "lost"),
-            // Whoever changed the chunk meanwhile has other writes to do.
+            // The chunk has been changed meanwhile, so the next attempt would have other writes.
             (&["ConditionalCheckFailed", "ValidationError"], "lost"),
             (&["None", "ConditionalCheckFailed"], "in the way"),
             (&["TransactionConflict", "None"], "in the way"),

@@ -3,23 +3,23 @@
 //! | partition | sort | what |
 //! |---|---|---|
 //! | `runs` | time and run id | the list of runs |
-//! | `unfinished` | run id | the runs that somebody has to look after: not ended, or not all done that follows |
-//! | `firings#K` | time | which run a firing of the schedule was, for the standing request of that key |
-//! | `run#R` | `run` | what the chunks of a run share; whether it is cancelled |
+//! | `unfinished` | run id | the runs that need looking after: they have not ended, or what follows their end is not all done |
+//! | `firings#K` | time | the run that a firing of the schedule started, for the standing request of that key |
+//! | `run#R` | `run` | the head: what the chunks of a run share, and whether it is cancelled |
 //! | `run#R` | `tally#N` | which chunks have ended, and when one last changed, for every N-th chunk |
-//! | `run#R` | `sequence` | the position given out last |
-//! | `run#R` | `gone` | the receiver of the messages that wants no more, by the digest of its address |
+//! | `run#R` | `sequence` | the position that was given out last |
+//! | `run#R` | `gone` | the receiver that wants no more messages, by the digest of its address |
 //! | `run#R#plan#D` | page | the windows of the chunks |
-//! | `run#R#state` | chunk | the state of a chunk that has begun, its version and lease |
+//! | `run#R#state` | chunk | the state of a chunk that was claimed at least once, its version and lease |
 //! | `run#R#records` | position | the audit log |
 //! | `run#R#outbox` | message id | messages; those to be sent are in the index `byDue` |
 //! | `slots#T` | `slots` | who holds the job slots of a tenant |
 //! | `budget#T` | `budget` | what has been sent to a tenant in the last minute, and its version |
-//! | `text#H` | part | a text too long for the item that it belongs to, by its digest |
+//! | `text#H` | part | a text that is too long for its item, by its digest |
 //!
-//! A chunk that nobody has touched is not an item of its own: its state follows from the order and its window. So creating a run
-//! of a hundred thousand chunks writes some hundreds of items. What changes with every commit (the tallies) is spread, so that
-//! workers do not meet; what must be read together is under one partition, and every read is consistent.
+//! A chunk that was never claimed has no item of its own: its state follows from the order and its window. So creating a run of a
+//! hundred thousand chunks writes a few hundred items. The tallies, which change with every commit, are spread over several items so
+//! that workers do not conflict. What must be read together is in one partition, and every read is consistent.
 
 mod attributes;
 #[cfg(test)]
@@ -55,12 +55,12 @@ pub use keys::{BY_DUE, DUE, PARTITION, SORT};
 pub struct DynamoLedger {
     client: Lazy<Client>,
     table: String,
-    /// Orders never change, and every step needs one.
+    /// The orders that were read already: they never change, and every step needs one.
     orders: RefCell<BTreeMap<String, Rc<Order>>>,
 }
 
 impl DynamoLedger {
-    /// The ledger in that table.
+    /// The ledger in the table of that name.
     #[must_use]
     pub fn new(client: impl Into<Lazy<Client>>, table: impl Into<String>) -> Self {
         Self { client: client.into(), table: table.into(), orders: RefCell::default() }

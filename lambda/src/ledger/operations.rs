@@ -1,4 +1,4 @@
-//! What the driver asks of the ledger. Everything that takes more than a few requests is in the modules beside this one.
+//! The operations that the driver needs. Their longer parts are in the modules beside this one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -20,7 +20,7 @@ use super::attributes::{
 };
 use super::chunks::untouched;
 use super::commit::Attempt;
-use super::error::{failed, held, may_try_again, past_conflicts, pause};
+use super::error::{condition_held, ledger_error, may_try_again, pause, retry_conflicts};
 use super::item::{
     Item, corrupt, find_instant, find_numbers, get_instant, get_number, get_text, json, number, parse, text,
 };
@@ -61,18 +61,18 @@ impl Ledger for DynamoLedger {
     }
 
     async fn ask_cancel(&self, run_id: &str, now: Timestamp) -> Result<bool, LedgerError> {
-        let noted = past_conflicts(|| {
+        let noted = retry_conflicts(|| {
             self.update_item(&keys::head(run_id))
                 .update_expression("SET cancel = :now")
                 .condition_expression("attribute_exists(pk)")
                 .expression_attribute_values(":now", instant(now))
                 .send()
         });
-        held(noted.await)
+        condition_held(noted.await)
     }
 
     async fn withdraw_cancel(&self, run_id: &str, asked_at: Timestamp, now: Timestamp) -> Result<bool, LedgerError> {
-        let withdrawn = past_conflicts(|| {
+        let withdrawn = retry_conflicts(|| {
             self.update_item(&keys::head(run_id))
                 .update_expression("SET changed = :now REMOVE cancel")
                 .condition_expression("attribute_exists(pk) AND (attribute_not_exists(cancel) OR cancel = :asked)")
@@ -80,12 +80,12 @@ impl Ledger for DynamoLedger {
                 .expression_attribute_values(":asked", instant(asked_at))
                 .send()
         });
-        held(withdrawn.await)
+        condition_held(withdrawn.await)
     }
 
     async fn cancel_asked(&self, run_id: &str) -> Result<Option<Timestamp>, LedgerError> {
         let get = self.client.get_item().table_name(&self.table).set_key(Some(keys::head(run_id).item()));
-        let got = get.consistent_read(true).projection_expression(CANCEL).send().await.map_err(failed)?;
+        let got = get.consistent_read(true).projection_expression(CANCEL).send().await.map_err(ledger_error)?;
         got.item.map_or(Ok(None), |item| find_instant(&item, CANCEL))
     }
 
@@ -157,7 +157,7 @@ impl Ledger for DynamoLedger {
                 Err(refused) => refused,
             };
             let Some(UpdateItemError::ConditionalCheckFailedException(condition)) = refused.as_service_error() else {
-                return Err(failed(refused));
+                return Err(ledger_error(refused));
             };
             if let Some(item) = &condition.item {
                 return Ok(Claimed::Busy { until: find_instant(item, UNTIL)?.unwrap_or(claim.now) });
@@ -197,7 +197,7 @@ impl Ledger for DynamoLedger {
     }
 
     async fn take_slot(&self, slot: Slot<'_>, limit: u32) -> Result<bool, LedgerError> {
-        let taken = past_conflicts(|| {
+        let taken = retry_conflicts(|| {
             self.update_item(&keys::slots(slot.tenant))
                 .update_expression("ADD #holders :one")
                 .condition_expression(
@@ -209,23 +209,23 @@ impl Ledger for DynamoLedger {
                 .expression_attribute_values(":limit", number(limit))
                 .send()
         });
-        held(taken.await)
+        condition_held(taken.await)
     }
 
     async fn release_slot(&self, slot: Slot<'_>) -> Result<(), LedgerError> {
-        let released = past_conflicts(|| {
+        let released = retry_conflicts(|| {
             self.update_item(&keys::slots(slot.tenant))
                 .update_expression("DELETE #holders :one")
                 .expression_attribute_names("#holders", HOLDERS)
                 .expression_attribute_values(":one", AttributeValue::Ss(vec![slot.holder.to_owned()]))
                 .send()
         });
-        released.await.map(|_| ()).map_err(failed)
+        released.await.map(|_| ()).map_err(ledger_error)
     }
 
     async fn swap_budget(&self, tenant: &str, expected: u64, budget: &RateBudget) -> Result<Swapped, LedgerError> {
         let version = expected.saturating_add(1);
-        let swapped = past_conflicts(|| {
+        let swapped = retry_conflicts(|| {
             let update = self
                 .update_item(&keys::budget(tenant))
                 .update_expression("SET #budget = :budget, #version = :next")
@@ -247,7 +247,7 @@ impl Ledger for DynamoLedger {
             Err(refused) => refused,
         };
         let Some(UpdateItemError::ConditionalCheckFailedException(condition)) = refused.as_service_error() else {
-            return Err(failed(refused));
+            return Err(ledger_error(refused));
         };
         Ok(Swapped::Behind(match &condition.item {
             Some(item) => stored_budget(item)?,
@@ -280,7 +280,7 @@ impl Ledger for DynamoLedger {
                 .expression_attribute_values(":p", text(keys::outbox_partition(run_id)))
                 .set_limit(i32::try_from(limit - rows.len()).ok())
                 .set_exclusive_start_key(start);
-            let page = query.send().await.map_err(failed)?;
+            let page = query.send().await.map_err(ledger_error)?;
             for item in page.items.unwrap_or_default() {
                 rows.push(self.message_row(&item).await?);
             }
@@ -300,7 +300,7 @@ impl Ledger for DynamoLedger {
         attempts: u32,
         state: &MessageState,
     ) -> Result<bool, LedgerError> {
-        let settled = past_conflicts(|| {
+        let settled = retry_conflicts(|| {
             let update = self
                 .update_item(&keys::message(run_id, id))
                 .condition_expression("#attempts = :before")
@@ -320,7 +320,7 @@ impl Ledger for DynamoLedger {
             };
             update.send()
         });
-        held(settled.await)
+        condition_held(settled.await)
     }
 }
 

@@ -11,7 +11,7 @@ use purge_driver::ledger::{Created, LedgerError, NewRun};
 
 use super::DynamoLedger;
 use super::attributes::{CHANGED, CHUNKS, CREATED, ORDER, PLAN_DIGEST, PLAN_FILE, RUN_ID};
-use super::error::{failed, past_conflicts};
+use super::error::{ledger_error, retry_conflicts};
 use super::item::{Item, get_text, json, number, text};
 use super::keys::{self, HEAD, SORT, TALLY, instant};
 
@@ -45,7 +45,7 @@ impl DynamoLedger {
             vec![self.transact_put_new(head)?, self.transact_put_new(listed)?, self.opening(&order.run_id, now)?];
         writes.extend(beside);
         let written =
-            past_conflicts(|| self.client.transact_write_items().set_transact_items(Some(writes.clone())).send());
+            retry_conflicts(|| self.client.transact_write_items().set_transact_items(Some(writes.clone())).send());
         match written.await {
             Ok(_) => {
                 self.orders.borrow_mut().insert(order.run_id.clone(), Rc::new(order.clone()));
@@ -59,7 +59,7 @@ impl DynamoLedger {
                     None => Err(LedgerError::Unavailable(format!("run `{}` was not taken", order.run_id))),
                 }
             }
-            Err(error) => Err(failed(error)),
+            Err(error) => Err(ledger_error(error)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the functions ask of the ledger beyond what the driver asks.
+//! The operations that the functions need beyond those of the driver.
 
 use std::rc::Rc;
 
@@ -9,7 +9,7 @@ use purge_driver::ledger::{Created, LedgerError, NewRun, OutboxRow, Unfinished};
 
 use super::DynamoLedger;
 use super::attributes::{OPENED, ORDER, RECEIVER, RUN_ID, SINCE, STANDS_BY, STANDS_BY_MESSAGE, WOKEN};
-use super::error::{failed, held, past_conflicts};
+use super::error::{condition_held, ledger_error, retry_conflicts};
 use super::item::{Item, corrupt, find_instant, get_instant, get_number, get_text, number, parse, text};
 use super::keys::{self, SORT, UNFINISHED, instant};
 use crate::store::{Firing, Store};
@@ -75,7 +75,7 @@ impl Store for DynamoLedger {
 
     /// The note is an attribute of the chunk's item but no part of its state or version, so it does not disturb the chunk's worker.
     async fn stands_by(&self, run_id: &str, index: u32, at: Timestamp, message: &str) -> Result<bool, LedgerError> {
-        let noted = past_conflicts(|| {
+        let noted = retry_conflicts(|| {
             self.update_item(&keys::state(run_id, index))
                 .update_expression("SET #wait = :at, #message = :message")
                 .condition_expression(
@@ -87,7 +87,7 @@ impl Store for DynamoLedger {
                 .expression_attribute_values(":message", text(message))
                 .send()
         });
-        held(noted.await)
+        condition_held(noted.await)
     }
 
     async fn unfinished(&self) -> Result<Vec<Unfinished>, LedgerError> {
@@ -103,12 +103,13 @@ impl Store for DynamoLedger {
             return Ok(());
         }
         let opening = self.opening(run_id, now)?;
-        let opened = past_conflicts(|| self.client.transact_write_items().transact_items(opening.clone()).send()).await;
-        opened.map(|_| ()).map_err(failed)
+        let opened =
+            retry_conflicts(|| self.client.transact_write_items().transact_items(opening.clone()).send()).await;
+        opened.map(|_| ()).map_err(ledger_error)
     }
 
     async fn note_woken(&self, run_id: &str, now: Timestamp) -> Result<(), LedgerError> {
-        let noted = past_conflicts(|| {
+        let noted = retry_conflicts(|| {
             self.update_item(&keys::unfinished(run_id))
                 .update_expression("SET #woken = :now")
                 .condition_expression("attribute_exists(pk)")
@@ -116,11 +117,11 @@ impl Store for DynamoLedger {
                 .expression_attribute_values(":now", instant(now))
                 .send()
         });
-        held(noted.await).map(|_| ())
+        condition_held(noted.await).map(|_| ())
     }
 
     async fn finish(&self, seen: &Unfinished) -> Result<bool, LedgerError> {
-        let deleted = past_conflicts(|| {
+        let deleted = retry_conflicts(|| {
             let delete = self.client.delete_item().table_name(&self.table);
             delete
                 .set_key(Some(keys::unfinished(&seen.run_id).item()))
@@ -131,7 +132,7 @@ impl Store for DynamoLedger {
                 .expression_attribute_values(":opened", number(seen.opened))
                 .send()
         });
-        held(deleted.await)
+        condition_held(deleted.await)
     }
 }
 

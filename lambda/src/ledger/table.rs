@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
 use purge_driver::ledger::LedgerError;
 
 use super::DynamoLedger;
-use super::error::{failed, held};
+use super::error::{condition_held, ledger_error};
 use super::item::{Item, corrupt, text};
 use super::keys::Key;
 
@@ -16,19 +16,19 @@ impl DynamoLedger {
     /// One item, as it is now.
     pub(super) async fn get_item(&self, key: &Key) -> Result<Option<Item>, LedgerError> {
         let get = self.client.get_item().table_name(&self.table).set_key(Some(key.item())).consistent_read(true);
-        Ok(get.send().await.map_err(failed)?.item)
+        Ok(get.send().await.map_err(ledger_error)?.item)
     }
 
     /// Puts an item, replacing the one with the same key.
     pub(super) async fn put_item(&self, item: Item) -> Result<(), LedgerError> {
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
-        put.send().await.map(|_| ()).map_err(failed)
+        put.send().await.map(|_| ()).map_err(ledger_error)
     }
 
     /// Puts an item unless there is one with the same key; then `false`.
     pub(super) async fn put_new_item(&self, item: Item) -> Result<bool, LedgerError> {
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
-        held(put.condition_expression(ABSENT).send().await)
+        condition_held(put.condition_expression(ABSENT).send().await)
     }
 
     /// An update of one item, to be completed and sent.
@@ -62,7 +62,7 @@ impl DynamoLedger {
                     .expression_attribute_values(":t", text(to)),
             };
             query = query.expression_attribute_values(":p", text(partition));
-            let page = query.set_limit(wanted).set_exclusive_start_key(start).send().await.map_err(failed)?;
+            let page = query.set_limit(wanted).set_exclusive_start_key(start).send().await.map_err(ledger_error)?;
             items.extend(page.items.unwrap_or_default());
             start = page.last_evaluated_key;
             if start.is_none() {

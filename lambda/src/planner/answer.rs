@@ -1,4 +1,4 @@
-//! What the planner answers.
+//! The planner's answers.
 
 use purge_core::finding::{Finding, Severity};
 use purge_core::time::Timestamp;
@@ -8,31 +8,31 @@ use serde_json::{Map, Value, json};
 use crate::batch::Again;
 use crate::metrics;
 
-/// Why something is not done, for the person who has to change it.
+/// Why an event is refused, for the person who has to change something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Every problem, never empty.
+    /// All problems; never empty.
     pub findings: Vec<Finding>,
 }
 
 impl Refusal {
-    /// For these reasons.
+    /// A refusal with these findings.
     #[must_use]
     pub fn of(findings: Vec<Finding>) -> Self {
         Self { findings }
     }
 }
 
-/// Why an event has no answer but this.
+/// Why an event is not carried out.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    /// A person must change something first: the findings are the answer.
+    /// A person must change something first. The findings are the answer.
     Refused(Refusal),
-    /// Something does not work now: the function fails, and the same event may be given again.
+    /// Something failed that may work later. The function fails, and the same event may be given again.
     Failed(Again),
 }
 
-/// An answer, or why there is none.
+/// What an event asked for, or a part of it, or why it is not carried out.
 pub(crate) type Answered<T = Value> = Result<T, Stop>;
 
 impl From<Refusal> for Stop {
@@ -47,7 +47,7 @@ impl<E: Into<Again>> From<E> for Stop {
     }
 }
 
-/// The document that answers an event: what it asked for, or the refusal, which is counted at that time, if there is one.
+/// The document that answers an event: what it asked for, or the refusal. A refusal is measured at the time `counted`, if there is one.
 pub(super) fn document(answered: Answered, counted: Option<Timestamp>) -> Result<Value, Again> {
     match answered {
         Ok(answer) => Ok(answer),
@@ -56,8 +56,8 @@ pub(super) fn document(answered: Answered, counted: Option<Timestamp>) -> Result
     }
 }
 
-/// The refusal as `application/problem+json` (RFC 9457). Counted at that time, if there is one, because nobody reads the answer to a
-/// schedule.
+/// The refusal as `application/problem+json` (RFC 9457). It is measured at the time `counted`, if there is one, because nobody reads the
+/// answer to a schedule.
 fn problem(refusal: &Refusal, counted: Option<Timestamp>) -> Value {
     if let Some(now) = counted {
         let stopping = refusal.findings.iter().filter(|finding| finding.severity.stops());
@@ -74,11 +74,11 @@ fn problem(refusal: &Refusal, counted: Option<Timestamp>) -> Value {
     })
 }
 
-/// The longest answer that an invocation may give: Lambda allows six megabytes, decimal or binary.
+/// The longest answer of an invocation, in bytes. Lambda allows six megabytes; this is the smaller reading, decimal megabytes.
 pub const LONGEST_ANSWER: usize = 6_000_000;
 
-/// The answer, or, where it would not fit, what to do instead.
-pub(super) fn fitting(answer: Value) -> Result<Value, Refusal> {
+/// The answer, or, if it is too long for Lambda, a refusal that says what to do instead.
+pub(super) fn refuse_too_long(answer: Value) -> Result<Value, Refusal> {
     let length = answer.to_string().len();
     if length <= LONGEST_ANSWER {
         return Ok(answer);
@@ -93,8 +93,8 @@ pub(super) fn fitting(answer: Value) -> Result<Value, Refusal> {
     )]))
 }
 
-/// What may stand in a log about an answer: which plan and run, how much, and the codes of the findings. The answer itself has the
-/// policy, and with it whose data is held and for which matter.
+/// The part of an answer that may go into a log: plan, run, numbers, and the codes of the findings. The whole answer contains the policy,
+/// and with it whose data is held and for which matter.
 pub(super) fn summary(answer: &Value) -> Value {
     let plan = answer.get("plan");
     let of = |name: &str| answer.get(name).or_else(|| plan?.get(name));
@@ -111,8 +111,8 @@ pub(super) fn summary(answer: &Value) -> Value {
     Value::Object(summary)
 }
 
-/// A run in a few fields.
-pub(super) fn run_line(row: &RunRow) -> Map<String, Value> {
+/// The main facts about a run.
+pub(super) fn run_summary(row: &RunRow) -> Map<String, Value> {
     let order = &row.order;
     Map::from_iter([
         ("runId".to_owned(), json!(order.run_id)),

@@ -1,4 +1,4 @@
-//! From a request or a plan file to a run.
+//! Starts runs, from a request or a plan file.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -20,19 +20,19 @@ use super::{Failure, Refusal};
 use crate::batch::Again;
 use crate::bucket::Bucket;
 use crate::functions::Functions;
-use crate::policy::missing;
+use crate::policy::missing_policy;
 use crate::queue::Queue;
 use crate::store::{Firing, Store};
 
-/// How far a schedule's time may lie ahead: clocks differ a little.
+/// How far ahead of the clock a schedule's time may be, because clocks differ a little.
 const AHEAD: Duration = Duration::from_secs(300);
 
 /// Who approves a plan file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum By<'a> {
-    /// Whoever is named.
+pub(super) enum Approver<'a> {
+    /// The person whom the event names.
     Name(&'a str),
-    /// Whoever put the file into the bucket, by the id of S3's principal.
+    /// The id of the S3 principal that put the file into the bucket.
     Upload(&'a str),
 }
 
@@ -40,22 +40,22 @@ pub(super) enum By<'a> {
 const NOTHING_DUE: &str =
     "the month is longer than the one that the range lies in: the firing before has taken its last day";
 
-/// A request that is made again and again, each time for another range.
+/// A request that is made at every firing of a schedule, each time for another range.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Standing {
+struct StandingRequest {
     /// The request without its range.
     request: Value,
-    /// The range ends that many months before the day of the schedule.
+    /// The range ends this many months before the day of the firing.
     older_than_months: u32,
-    /// The days from one firing to the next: the range begins where that of the firing before ended.
+    /// Days from one firing to the next. The range begins where the range of the previous firing ended.
     span_days: NonZeroU32,
-    /// Who approved that this is done every time.
+    /// Who approved this for every firing.
     approved_by: String,
 }
 
 impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q, B> {
-    /// What would be deleted, and the file to approve.
+    /// Shows what would be deleted, and the plan file to approve.
     pub(super) async fn preview(&self, request: &Value, policy: Option<&Value>) -> Answered {
         let now = self.clock.now();
         let policy = self.policy(policy).await?;
@@ -70,6 +70,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         }
     }
 
+    /// Runs a request, if its plan has the approved digest and the bucket's policy keeps nothing of it.
     pub(super) async fn run_request(
         &self,
         request: &Value,
@@ -85,16 +86,16 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         self.start(plan, now, &approval.at(now), None, trace).await
     }
 
-    /// Runs a plan file, if the digest comes out again and the bucket's policy keeps nothing more than the file's. Whoever gives it
-    /// approves exactly that digest.
-    pub(super) async fn run_plan(&self, plan_file: &str, by: By<'_>, trace: Option<&str>) -> Answered {
+    /// Runs a plan file, if its digest comes out again and the bucket's policy keeps nothing of its plan. The file's sender approves exactly
+    /// that digest.
+    pub(super) async fn run_plan(&self, plan_file: &str, by: Approver<'_>, trace: Option<&str>) -> Answered {
         let now = self.clock.now();
         let Reopened { plan, planned_at, .. } = plan::reopen(plan_file, &self.context(now)).map_err(Refusal::of)?;
         let approved_by = match by {
-            By::Name(name) => name,
-            // It is never the requester's name, so it would make everybody a second person, the requester, too.
-            By::Upload(_) if plan.policy().limits.second_person => return Err(second_person_by_upload().into()),
-            By::Upload(principal) => principal,
+            Approver::Name(name) => name,
+            // A principal never equals the requester's name. So every uploader would count as a second person, even the requester.
+            Approver::Upload(_) if plan.policy().limits.second_person => return Err(second_person_by_upload().into()),
+            Approver::Upload(principal) => principal,
         };
         self.check_against_policy_now(&plan, plan.chunks(), now).await?;
         let digest = plan.digest().to_owned();
@@ -102,8 +103,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         self.start(&plan, planned_at, &approval, None, trace).await
     }
 
-    /// The range follows from the schedule's time, and the rules are applied as of that day. What has been a run stays that run, whatever
-    /// the standing request or the policy says by now: the same event gives the same run.
+    /// Runs a standing request for one firing. Its range follows from the schedule's time, and the rules are applied as of that time. A firing
+    /// that has started a run keeps that run, whatever the standing request or the policy says by now: the same event gives the same run.
     pub(super) async fn run_schedule(
         &self,
         scheduled_at: Timestamp,
@@ -119,13 +120,13 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         }
         let firing = Firing { request_key: request_key.to_owned(), scheduled_at };
         if let Some(run_id) = self.ledger.fired(&firing).await? {
-            return Ok(self.started(&run_id, Created::Existing, trace).await?);
+            return Ok(self.wake_started(&run_id, Created::Existing, trace).await?);
         }
         let text = self.plans.read(request_key).await?.ok_or_else(|| {
             let message = format!("there is no `{request_key}` in the plans bucket");
             refused("schedule.missing", message, "put the standing request there")
         })?;
-        let standing: Standing = serde_json::from_str(&text).map_err(|why| {
+        let standing: StandingRequest = serde_json::from_str(&text).map_err(|why| {
             let help = "`request` without `range`, `olderThanMonths`, `spanDays` (at least 1) and `approvedBy`";
             refused("schedule.invalid", format!("it cannot be read: {why}"), help)
         })?;
@@ -144,8 +145,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let checked = plan::check(&request.to_string(), Some(&policy), &self.context(scheduled_at));
         let Some(plan) = &checked.plan else { return Err(Refusal::of(checked.findings).into()) };
         let digest = plan.digest().to_owned();
-        // The approval is standing: it counts from when it was acted on, which a firing that was missed is told of late. The run is the same
-        // whenever that is, and the first to store it says when.
+        // The approval is a standing one and is dated when it is acted on, which is late for a firing that was missed. The date does not change
+        // which run it is; the first invocation to store the run determines the date.
         let approved_at = self.clock.now().max(scheduled_at);
         let approval = Approval { digest, approved_by: standing.approved_by, approved_at };
         self.start(plan, scheduled_at, &approval, Some(&firing), trace).await
@@ -159,7 +160,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         if stops(&against) { Err(Refusal::of(against).into()) } else { Ok(()) }
     }
 
-    /// The policy that was given, or the bucket's. Without any, nothing runs: nobody would know what must be kept.
+    /// The given policy, or else the bucket's. Without a policy nothing runs, because nobody would know what must be kept.
     async fn policy(&self, given: Option<&Value>) -> Answered<String> {
         if let Some(policy) = given {
             return Ok(policy.to_string());
@@ -169,14 +170,14 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
                 Severity::Error,
                 "policy.missing",
                 "policy#",
-                missing(self.policy_key),
+                missing_policy(self.policy_key),
                 "put the policy that applies there",
             )])
         })?;
         Ok(policy)
     }
 
-    /// Stores the run, unless it is there, and has its chunks woken. Doing it twice is harmless, and goes on where it broke off.
+    /// Stores the run, unless it is there, and has its chunks woken. A second call is harmless, and completes what the first one left undone.
     async fn start(
         &self,
         plan: &Plan,
@@ -197,11 +198,11 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             Some(firing) => self.ledger.create_fired(firing, &new, now).await?,
             None => (new.order.run_id.clone(), self.ledger.create(&new, now).await?),
         };
-        Ok(self.started(&run_id, created, trace).await?)
+        Ok(self.wake_started(&run_id, created, trace).await?)
     }
 
-    /// Has the chunks of a stored run woken, and says which it is.
-    async fn started(&self, run_id: &str, created: Created, trace: Option<&str>) -> Result<Value, Failure> {
+    /// Has the chunks of a stored run woken, and answers which run it is.
+    async fn wake_started(&self, run_id: &str, created: Created, trace: Option<&str>) -> Result<Value, Failure> {
         let order = self.ledger.order(run_id).await?.ok_or_else(|| Again(format!("run `{run_id}` is gone")))?;
         self.wake_all(run_id, trace).await?;
         Ok(json!({
