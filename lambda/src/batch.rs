@@ -49,8 +49,8 @@ pub struct NoBatch(String);
 /// delivery is not an error of the function in CloudWatch, so it is measured here.
 ///
 /// # Errors
-/// When the event is not a batch, or a message has no id. Without an id its failure could not be reported: Lambda takes an answer with
-/// an unknown or empty id for the failure of all messages.
+/// When the event is not a batch, or a message has no id. Without an id its failure could not be reported: Lambda takes an answer
+/// with an unknown or empty id for the failure of all messages.
 pub async fn each<'a, F>(
     event: &'a Value,
     now: impl Fn() -> Timestamp,

@@ -19,7 +19,8 @@ pub(crate) const ATTEMPT: Duration = Duration::from_secs(5);
 /// How long a call may take with all its attempts: well below the lease of a chunk.
 const CALL: Duration = Duration::from_secs(15);
 
-/// Variable with the address of a service that is not at the region's address: this name, or this name, an underscore and the service.
+/// Variable with the address of a service that is not at the region's address: this name, or this name, an underscore and the
+/// service.
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 
 /// The configuration that all clients share. Lambda gives every function a region and keys in its environment.

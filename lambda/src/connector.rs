@@ -1,7 +1,7 @@
 //! Connects the AWS SDK to the HTTP client that the functions use anyway, with one pool and one list of authorities.
 //!
-//! The SDK would make an HTTP client for each of its clients, and read the machine's list of authorities every time. That was most of
-//! the start-up time of a function.
+//! The SDK would make an HTTP client for each of its clients, and read the machine's list of authorities every time. That was most
+//! of the start-up time of a function.
 
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,

@@ -1,5 +1,5 @@
-//! The courier. It runs errands, which are about a run rather than a chunk: it wakes the chunks of a run, delivers messages to the governance
-//! system, and writes the evidence.
+//! The courier. It runs errands, which are about a run rather than a chunk: it wakes the chunks of a run, delivers messages to the
+//! governance system, and writes the evidence.
 
 use std::time::Duration;
 
@@ -27,8 +27,8 @@ const PAGE: u32 = 2_000;
 pub(crate) const MESSAGES_PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q, B> {
-    /// Handles a batch of errands. `webhook` reads where messages go. It is called anew for every delivery, and for no other errand, because
-    /// a secret that cannot be read must not prevent runs from being woken.
+    /// Handles a batch of errands. `webhook` reads where messages go. It is called anew for every delivery, and for no other
+    /// errand, because a secret that cannot be read must not prevent runs from being woken.
     ///
     /// # Errors
     /// When the event is no batch.
@@ -161,12 +161,13 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         self.errand_at(Errand::new(run_id, ErrandKind::Evidence), now, trace).await
     }
 
-    /// Writes the evidence of a run that has ended. It waits a while for messages that are still to be delivered, because their delivery is
-    /// part of the evidence.
+    /// Writes the evidence of a run that has ended. It waits a while for messages that are still to be delivered, because their
+    /// delivery is part of the evidence.
     async fn write_evidence(&self, errand: Errand, trace: Option<&str>) -> Result<(), Again> {
         let run_id = errand.run_id.as_str();
-        // Read first: if the run is opened again after this, `finish` will not take it off the list. A run that is not on the list has its
-        // evidence. It comes back onto the list when it is opened again, and when an older state was written in place of a newer one.
+        // Read first: if the run is opened again after this, `finish` will not take it off the list. A run that is not on the list
+        // has its evidence. It comes back onto the list when it is opened again, and when an older state was written in place of a
+        // newer one.
         let Some(seen) = self.ledger.unfinished_run(run_id).await? else { return Ok(()) };
         let Some(row) = self.ledger.run(run_id).await? else {
             return Err(Again(format!("there is no run `{run_id}`")));
@@ -211,8 +212,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             self.ledger.finish(&seen).await?
         };
         if !unchanged && written.is_new() {
-            // Another process was quicker, perhaps with a later state, in whose place the pointer now names this one. So the evidence is
-            // written once more, from the newest state.
+            // Another process was quicker, perhaps with a later state, in whose place the pointer now names this one. So the
+            // evidence is written once more, from the newest state.
             self.ledger.look_after(run_id, now).await?;
             return self.errand_at(Errand::new(run_id, ErrandKind::Evidence), self.clock.now(), trace).await;
         }

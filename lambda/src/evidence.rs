@@ -1,8 +1,9 @@
 //! The evidence of a run: the same files as on one machine, which the same command verifies.
 //!
-//! Every state of a run that has ended has a folder of its own, `{run id}/{beginning of the manifest's digest}/`. The manifest contains the
-//! hash of every file, so a folder of that name can hold only these bytes: no file is overwritten with other bytes, and a downloaded folder
-//! is one whole state. One small object beside the folders, the pointer `{run id}/latest.json`, names the newest.
+//! Every state of a run that has ended has a folder of its own, `{run id}/{beginning of the manifest's digest}/`. The manifest
+//! contains the hash of every file, so a folder of that name can hold only these bytes: no file is overwritten with other bytes,
+//! and a downloaded folder is one whole state. One small object beside the folders, the pointer `{run id}/latest.json`, names the
+//! newest.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -30,8 +31,8 @@ pub const LATEST: &str = "/latest.json";
 /// How many hexadecimal digits of the manifest's digest name a folder.
 const DIGITS: usize = 16;
 
-/// Memory that each chunk takes while the evidence is put together, in bytes: for its records, their lines, its message and copies of them.
-/// It is twice what `cargo xtask fan-out` measures for one attempt at every chunk, because chunks may be tried again.
+/// Memory that each chunk takes while the evidence is put together, in bytes: for its records, their lines, its message and copies
+/// of them. It is twice what `cargo xtask fan-out` measures for one attempt at every chunk, because chunks may be tried again.
 fn memory_per_chunk(api: DeletionApi) -> u64 {
     match api {
         DeletionApi::DataDeletion => 50_000,
@@ -39,7 +40,8 @@ fn memory_per_chunk(api: DeletionApi) -> u64 {
     }
 }
 
-/// Size of a chunk's records in the table, in bytes; nearly all of it is also in the audit log. Measured and doubled like the memory.
+/// Size of a chunk's records in the table, in bytes; nearly all of it is also in the audit log. Measured and doubled like the
+/// memory.
 #[must_use]
 pub fn records_per_chunk(api: DeletionApi) -> u64 {
     match api {
@@ -48,9 +50,10 @@ pub fn records_per_chunk(api: DeletionApi) -> u64 {
     }
 }
 
-/// How many bytes of records a courier can turn into evidence within its 300 seconds. All records of a run are in one partition of the
-/// table, which can be read at 12 MB a second (3,000 read units of 4 kB), and go to S3 in one request, at 20 MB a second if the network is
-/// slow: 120 and 70 seconds. Another minute is for the messages, hashing and everything else, and nearly one more is in reserve.
+/// How many bytes of records a courier can turn into evidence within its 300 seconds. All records of a run are in one partition of
+/// the table, which can be read at 12 MB a second (3,000 read units of 4 kB), and go to S3 in one request, at 20 MB a second if the
+/// network is slow: 120 and 70 seconds. Another minute is for the messages, hashing and everything else, and nearly one more is in
+/// reserve.
 const RECORDS_IN_TIME: u64 = 1_400_000_000;
 
 /// The number of chunks of the largest run whose evidence fits into the memory of a courier of this size.
@@ -109,8 +112,8 @@ impl Written {
         self.before.as_ref() != Some(&self.latest)
     }
 
-    /// Whether this is the first evidence since the run last changed, at `changed`. Evidence that only knows more about the run's messages
-    /// is not the first.
+    /// Whether this is the first evidence since the run last changed, at `changed`. Evidence that only knows more about the run's
+    /// messages is not the first.
     #[must_use]
     pub fn is_first(&self, changed: Timestamp) -> bool {
         self.is_new() && self.before.as_ref().is_none_or(|before| before.written_at < changed)
@@ -132,8 +135,8 @@ pub struct Proof {
 }
 
 impl Proof {
-    /// Puts the evidence together. Its parts were read page by page, while other processes may have gone on with the run. So records that
-    /// leave a chunk open, or whose chains are broken, are no evidence.
+    /// Puts the evidence together. Its parts were read page by page, while other processes may have gone on with the run. So
+    /// records that leave a chunk open, or whose chains are broken, are no evidence.
     ///
     /// # Errors
     /// When the records are such, or what the ledger holds cannot be used.
@@ -198,8 +201,8 @@ impl Proof {
         Ok(Written { latest, before })
     }
 
-    /// Refuses to replace evidence whose chains go further than these, or differ from them: then the table was put back to an earlier time,
-    /// and the newer evidence proves what has been submitted since.
+    /// Refuses to replace evidence whose chains go further than these, or differ from them: then the table was put back to an
+    /// earlier time, and the newer evidence proves what has been submitted since.
     async fn refuse_older(&self, bucket: &impl Bucket, newest: &Latest) -> Result<(), Again> {
         let key = format!("{}{MANIFEST}", newest.folder);
         // If a person has removed the manifest, there is nothing to compare with.

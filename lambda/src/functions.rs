@@ -25,8 +25,8 @@ use crate::wake::{Errand, ErrandKind, LONGEST_DELAY, WakeUp, delay_seconds};
 
 /// Time that an invocation needs for a request and the commit after it. With less left, it begins nothing new.
 pub const NEEDED: Duration = Duration::from_secs(45);
-/// How long an invocation waits for room in the request budget. A chunk that would wait longer gets a later wake-up instead, because
-/// time inside an invocation is billed.
+/// How long an invocation waits for room in the request budget. A chunk that would wait longer gets a later wake-up instead,
+/// because time inside an invocation is billed.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// For how long the pace of a run's jobs, once read from the ledger, is not read again.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
@@ -79,8 +79,8 @@ pub struct Functions<'a, L, H, C, Q, B> {
     pub chunks: Q,
     /// Queue of all errands except deliveries.
     pub errands: Q,
-    /// Queue of the errands that deliver messages to the governance system. A receiver that does not answer occupies couriers for seconds
-    /// at a time, and must not keep anything else waiting.
+    /// Queue of the errands that deliver messages to the governance system. A receiver that does not answer occupies couriers for
+    /// seconds at a time, and must not keep anything else waiting.
     pub webhooks: Q,
     /// Bucket of requests, plans and the policy.
     pub plans: B,
@@ -173,8 +173,8 @@ impl<'a, L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'a, L, H, C, Q, B> 
         Ok(known.pace)
     }
 
-    /// Works until the work is done, or until the invocation must leave it; then returns `None`. Raises `stop` when there is no time left
-    /// for anything new.
+    /// Works until the work is done, or until the invocation must leave it; then returns `None`. Raises `stop` when there is no
+    /// time left for anything new.
     pub(crate) async fn work_until<T>(
         &self,
         deadline: Timestamp,
@@ -218,8 +218,8 @@ impl<'a, L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'a, L, H, C, Q, B> 
         Ok(sent?)
     }
 
-    /// What the message must remember of its due time: nothing if SQS can hold it back until then; otherwise that time, until which it is
-    /// sent on.
+    /// What the message must remember of its due time: nothing if SQS can hold it back until then; otherwise that time, until which
+    /// it is sent on.
     fn beyond_one_delay(&self, at: Timestamp) -> Option<Timestamp> {
         (at.since(self.clock.now()) > LONGEST_DELAY).then_some(at)
     }
@@ -229,8 +229,8 @@ impl<'a, L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'a, L, H, C, Q, B> 
         Delayed { body, delay_seconds: delay_seconds(at, self.clock.now()) }
     }
 
-    /// Sends the errands that follow the end of a chunk: the delivery of its message and, after the run's last chunk, the evidence. Sending
-    /// them twice is harmless.
+    /// Sends the errands that follow the end of a chunk: the delivery of its message and, after the run's last chunk, the evidence.
+    /// Sending them twice is harmless.
     pub(crate) async fn follow_up_end(&self, order: &Order, index: u32, trace: Option<&str>) -> Result<(), Again> {
         let run_id = order.run_id.as_str();
         let row = self.ledger.chunk(run_id, index).await?;

@@ -1,7 +1,7 @@
 //! genesys-purge on AWS.
 //!
-//! The decisions and the loop are the same as on one machine. What differs is where the state is kept ([`ledger`]), how a chunk waits
-//! (for a message that comes later, [`wake`]) and what starts it ([`planner`]).
+//! The decisions and the loop are the same as on one machine. What differs is where the state is kept ([`ledger`]), how a chunk
+//! waits (for a message that comes later, [`wake`]) and what starts it ([`planner`]).
 
 // Services of AWS, behind small ports.
 pub mod bucket;

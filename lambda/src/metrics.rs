@@ -1,5 +1,5 @@
-//! Metrics as log lines in CloudWatch's embedded metric format. Identifiers are properties and never dimensions, because every value of a
-//! dimension makes another metric, which costs money.
+//! Metrics as log lines in CloudWatch's embedded metric format. Identifiers are properties and never dimensions, because every
+//! value of a dimension makes another metric, which costs money.
 
 use std::io::Write as _;
 use std::sync::LazyLock;
@@ -12,10 +12,10 @@ use serde_json::{Map, Value, json};
 /// Namespace of the metrics.
 pub const NAMESPACE: &str = "GenesysPurge";
 
-/// The dimension with the function's name, which every metric has that an alarm watches.
+/// The dimension with the function's name. Every metric that an alarm watches has it.
 pub const FUNCTION: &str = "Function";
-/// The function's name as Lambda gives it. No other stack of the account has a function of that name, so no alarm sees the metrics of
-/// another stack.
+/// The function's name as Lambda gives it. No other stack of the account has a function of that name, so no alarm sees the metrics
+/// of another stack.
 static FUNCTION_NAME: LazyLock<String> =
     LazyLock::new(|| std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| "unknown".to_owned()));
 
@@ -48,9 +48,9 @@ pub fn chunk_ended(order: &Order, view: &ChunkView) -> Option<String> {
     ))
 }
 
-/// The line for a chunk whose end a person must look at; `None` for all others. The run may go on for weeks, and the person may have to act
-/// before its other chunks are deleted. A chunk that was cancelled before its job had run is left out, because the person who cancelled it
-/// knows. Chunks of a simulated tenant have another dimension, so that a rehearsal alarms nobody.
+/// The line for a chunk whose end a person must look at; `None` for all others. The run may go on for weeks, and the person may
+/// have to act before its other chunks are deleted. A chunk that was cancelled before its job had run is left out, because the
+/// person who cancelled it knows. The dimension `Simulated` tells rehearsals apart, which alarm nobody.
 #[must_use]
 pub fn needs_somebody(order: &Order, view: &ChunkView) -> Option<String> {
     let (outcome, ended_at) = (view.outcome?, view.ended_at?);
@@ -76,8 +76,8 @@ fn needs_attention(outcome: Outcome) -> bool {
     }
 }
 
-/// The line for a chunk in its cool-off whose policy look-up failed. Its recordings are deleted when their date comes, whatever the policy
-/// says by now.
+/// The line for a chunk in its cool-off whose policy look-up failed. Its recordings are deleted when their date comes, whatever the
+/// policy says by now.
 #[must_use]
 pub fn policy_unasked(now: Timestamp, order: &Order, chunk: u32) -> String {
     let properties = [("runId", json!(order.run_id)), ("chunk", json!(chunk))];
@@ -90,8 +90,8 @@ pub fn dead_letter(now: Timestamp, message: &str) -> String {
     alarm_line(now, &[("DeadLetters", "Count", Some(1))], &[("message", json!(message))])
 }
 
-/// The line for a failed delivery, with the number of times that its message has been delivered in vain by now. So a message that fails
-/// again and again stands out, however many others fail once.
+/// The line for a failed delivery, with the number of times that its message has been delivered in vain by now. So a message that
+/// fails again and again stands out, however many others fail once.
 #[must_use]
 pub fn failed_delivery(now: Timestamp, message: &str, deliveries: u32) -> String {
     alarm_line(now, &[("FailedDeliveries", "Count", Some(u64::from(deliveries)))], &[("message", json!(message))])
@@ -119,8 +119,8 @@ pub fn looked_after(now: Timestamp, order: &Order, chunks: u32, stood_still: boo
     alarm_line(now, &values, &properties)
 }
 
-/// The line for a run that has ended neither verified nor cancelled. No function or message has failed for that, so no other metric shows
-/// it. Runs of a simulated tenant have another dimension, so that a rehearsal alarms nobody.
+/// The line for a run that has ended neither verified nor cancelled. No function or message has failed for that, so no other metric
+/// shows it. The dimension `Simulated` tells rehearsals apart, which alarm nobody.
 #[must_use]
 pub fn not_verified(now: Timestamp, run_id: &str, simulated: bool, outcome: RunOutcome) -> String {
     let values = [("RunsNotVerified", "Count", Some(1))];

@@ -1,5 +1,5 @@
-//! Another attempt at many chunks. Queueing each of them is a change of its own in the table. So the planner queues what it has time for and
-//! leaves the rest to the courier, which sends another errand when its own time is over.
+//! Another attempt at many chunks. Queueing each of them is a change of its own in the table. So the planner queues what it has
+//! time for and leaves the rest to the courier, which sends another errand when its own time is over.
 
 use purge_driver::worker::LEASE;
 use purge_driver::{Clock, Http, Queued, Redriven, redrive};
@@ -51,8 +51,9 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         Ok(done)
     }
 
-    /// Queues these chunks again and wakes them, as many as there is time for; the rest is for another errand. A second delivery of the same
-    /// errand does not give a chunk a second attempt: it only wakes a chunk that is queued already, and leaves alone one that has ended since.
+    /// Queues these chunks again and wakes them, as many as there is time for; the rest is for another errand. A second delivery of
+    /// the same errand does not give a chunk a second attempt: it only wakes a chunk that is queued already, and leaves alone one
+    /// that has ended since.
     pub(crate) async fn retry_chunks(
         &self,
         run_id: &str,

@@ -1,6 +1,7 @@
 //! S3: reads and writes whole objects, over the HTTP client that the functions use anyway. AWS's own library signs the requests.
 //!
-//! The SDK's S3 client can do a hundred other things. For these two operations it would be the largest part of the binary and its build.
+//! The SDK's S3 client can do a hundred other things. For these two operations it would be the largest part of the binary and its
+//! build.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -94,7 +95,8 @@ impl<H: Http, C: Clock> S3Bucket<H, C> {
         }
     }
 
-    /// A request with signature version 4, which covers the body and every header. A bucket with an object lock requires the checksum.
+    /// A request with signature version 4, which covers the body and every header. A bucket with an object lock requires the
+    /// checksum.
     async fn sign_request(&self, method: Method, key: &str, query: &str, body: &[u8]) -> Result<WireRequest, String> {
         let credentials = self.credentials.provide_credentials().await.map_err(|why| why.to_string())?;
         let url = format!("{}/{}{query}", self.address, percent_encoded(key));

@@ -47,15 +47,15 @@ pub trait Store: Ledger {
     /// One message of a run's outbox.
     fn message(&self, run_id: &str, id: &str) -> impl Future<Output = Result<Option<OutboxRow>, LedgerError>>;
 
-    /// Notes that the receiver of a run's messages is gone for good: it answered 410. `receiver` is the digest of its address, because
-    /// the address may be a secret.
+    /// Notes that the receiver of a run's messages is gone for good: it answered 410. `receiver` is the digest of its address,
+    /// because the address may be a secret.
     fn note_gone(&self, run_id: &str, receiver: &str) -> impl Future<Output = Result<(), LedgerError>>;
 
     /// The receiver that was last noted as gone for this run.
     fn gone(&self, run_id: &str) -> impl Future<Output = Result<Option<String>, LedgerError>>;
 
-    /// Whether this message is the one that stands by for the chunk's wait that ends at this time. The first message that asks is, and
-    /// remains so when it asks again. No message stands by for a chunk that was never claimed.
+    /// Whether this message is the one that stands by for the chunk's wait that ends at this time. The first message that asks is,
+    /// and remains so when it asks again. No message stands by for a chunk that was never claimed.
     fn stands_by(
         &self,
         run_id: &str,
@@ -100,7 +100,8 @@ pub mod conformance {
         if holds { Ok(()) } else { Err(Broken::Promise(promise.to_owned())) }
     }
 
-    /// Checks everything that the functions rely on. `a` and `b` are two handles to one store, in which the check leaves runs behind.
+    /// Checks everything that the functions rely on. `a` and `b` are two handles to one store, in which the check leaves runs
+    /// behind.
     ///
     /// # Errors
     /// The first promise that the store breaks.

@@ -1,8 +1,9 @@
-//! The sweep: finds what is stalled, and sets it going. All that a run waits for is a message in a queue, so if a person deletes a message,
-//! or a queue loses it, its run would wait for ever.
+//! The sweep: finds what is stalled, and sets it going. All that a run waits for is a message in a queue, so if a person deletes a
+//! message, or a queue loses it, its run would wait for ever.
 //!
-//! A schedule asks the planner for a sweep. The planner sends an errand for every unfinished run, and a courier examines the run. It sends
-//! the messages that `resume` would send, but only for what has been due for so long that no message about it can exist any more.
+//! A schedule asks the planner for a sweep. The planner sends an errand for every unfinished run, and a courier examines the run.
+//! It sends the messages that `resume` would send, but only for what has been due for so long that no message about it can exist
+//! any more.
 
 use std::time::Duration;
 
@@ -21,16 +22,16 @@ use crate::store::Store;
 use crate::wake::{Errand, ErrandKind, Sweep};
 use crate::worker::longest_extra_delay;
 
-/// The time from when a wake-up is due until its chunk has been looked at or the undertaker has it. The queue of chunks hides a message
-/// for 720 seconds after each of 5 deliveries in vain, and the queue of dead letters for as long once more.
+/// The time from when a wake-up is due until its chunk has been looked at or the undertaker has it. The queue of chunks hides a
+/// message for 720 seconds after each of 5 deliveries in vain, and the queue of dead letters for as long once more.
 pub const WAKE_UP_MARGIN: Duration = Duration::from_secs((5 + 1) * 720);
 /// The same for an errand: 1800 seconds after each of 5 deliveries in vain, and then the queue of dead letters.
 pub const ERRAND_MARGIN: Duration = Duration::from_secs(5 * 1800 + 720);
-/// Waiting wake-ups that are certainly delivered within their margin, even if only two workers run and each takes all of its 120 seconds
-/// for every batch of five.
+/// Waiting wake-ups that are certainly delivered within their margin, even if only two workers run and each takes all of its 120
+/// seconds for every batch of five.
 pub const WAKE_UPS_IN_TIME: u64 = 2 * 5 * (WAKE_UP_MARGIN.as_secs() / 120);
-/// Waiting errands of one queue that are certainly delivered within their margin, even if five couriers take all of their 300 seconds for
-/// each.
+/// Waiting errands of one queue that are certainly delivered within their margin, even if five couriers take all of their 300
+/// seconds for each.
 pub const ERRANDS_IN_TIME: u64 = 5 * (ERRAND_MARGIN.as_secs() / 300);
 
 /// Length of the turn in which every sweep wakes a chunk in its cool-off; at least one sweep falls into it.
@@ -42,7 +43,8 @@ const COOL_OFF_TURNS: i64 = 12;
 const PAGE: u32 = 2_000;
 /// Chunks that are read at a time.
 const ROWS: u32 = 1_000;
-/// Chunks that have ended are read as well if at most this many of them lie between two open ones: that is cheaper than another request.
+/// Chunks that have ended are read as well if at most this many of them lie between two open ones: that is cheaper than another
+/// request.
 const GAP: u32 = 100;
 /// Messages to the governance system whose errands one sweep of a run sends again, at most.
 const MESSAGES: u32 = 10_000;
@@ -73,8 +75,8 @@ impl Margins {
 }
 
 impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q, B> {
-    /// Sends an errand for every unfinished run. While more messages wait than are certainly delivered in time it sends none: what seems to
-    /// be overdue may be among them, and the alarm on the age of messages reports that.
+    /// Sends an errand for every unfinished run. While more messages wait than are certainly delivered in time it sends none: what
+    /// seems to be overdue may be among them, and the alarm on the age of messages reports that.
     pub(crate) async fn sweep(&self, overdue_seconds: Option<u32>, trace: Option<&str>) -> Result<Value, Again> {
         let (wake_ups, errands) = (self.chunks.waiting().await?, self.errands.waiting().await?);
         let waiting = json!({"wakeUps": wake_ups, "errands": errands});
@@ -95,7 +97,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         Ok(json!({"lookedAt": ids, "waiting": waiting}))
     }
 
-    /// Examines one run, as far as there is time; the rest is for another errand. Writes the metric once all of the run is examined.
+    /// Examines one run, as far as there is time; the rest is for another errand. Writes the metric once all of the run is
+    /// examined.
     pub(crate) async fn sweep_run(
         &self,
         run_id: &str,
@@ -155,8 +158,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         Ok(found)
     }
 
-    /// The errands that should have been run long ago: deliveries of messages to the governance system, and, once all chunks have ended and
-    /// no message is pending, the evidence.
+    /// The errands that should have been run long ago: deliveries of messages to the governance system, and, once all chunks have
+    /// ended and no message is pending, the evidence.
     async fn late_errands(&self, seen: &Unfinished, ended: bool, margins: Margins) -> Result<Vec<Errand>, Again> {
         let run_id = seen.run_id.as_str();
         let now = self.clock.now();
@@ -190,8 +193,8 @@ fn last_set_going(seen: &Unfinished) -> Timestamp {
     seen.woken.map_or(seen.since, |woken| woken.max(seen.since))
 }
 
-/// Whether nothing carries the chunk on: no message about it can exist any more, and no worker has it. For a chunk that waits, the end of
-/// its wait counts, however long the wait is.
+/// Whether nothing carries the chunk on: no message about it can exist any more, and no worker has it. For a chunk that waits, the
+/// end of its wait counts, however long the wait is.
 fn is_stalled(row: &ChunkRow, seen: &Unfinished, margins: Margins, now: Timestamp) -> bool {
     let (since, margin) = match (&row.lease, row.run.due()) {
         _ if row.run.outcome().is_some() => return false,
@@ -205,10 +208,10 @@ fn is_stalled(row: &ChunkRow, seen: &Unfinished, margins: Margins, now: Timestam
     since.max(last_set_going(seen)).plus(margin) <= now
 }
 
-/// Whether the chunk is in its cool-off and it is its turn to be woken. Such a chunk is looked at every hour, but its state contains only the
-/// date. So a lost wake-up would not show before the date, when it is too late to take the recordings' delete dates back. Therefore each
-/// gets an additional wake-up every few hours, which does not count as a sign that anything is stalled. If no wake-up was lost, one of the
-/// two stands by and the other ends.
+/// Whether the chunk is in its cool-off and it is its turn to be woken. Such a chunk is looked at every hour, but its state
+/// contains only the date. So a lost wake-up would not show before the date, when it is too late to take the recordings' delete
+/// dates back. Therefore each gets an additional wake-up every few hours, which does not count as a sign that anything is stalled.
+/// If no wake-up was lost, one of the two stands by and the other ends.
 fn is_cooling(row: &ChunkRow, margins: Margins, now: Timestamp) -> bool {
     let waits = row.run.due().is_some_and(|(at, reason)| reason == WaitReason::CoolOff && at > now);
     let turn = now.millis() / i64::try_from(COOL_OFF_TURN.as_millis()).unwrap_or(i64::MAX);

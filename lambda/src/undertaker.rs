@@ -1,5 +1,5 @@
-//! The undertaker. It takes messages that were delivered in vain too often. A chunk that no other message wakes is ended, with the cause.
-//! Its dead message is kept where a person can read it, and so is every message that belongs to no chunk. Nothing vanishes.
+//! The undertaker. It takes messages that were delivered in vain too often. A chunk that no other message wakes is ended, with the
+//! cause. Its dead message is kept where a person can read it, and so is every message that belongs to no chunk. Nothing vanishes.
 
 use std::rc::Rc;
 
@@ -23,7 +23,7 @@ pub const DEAD_LETTERS: &str = "dead-letters/";
 
 /// What becomes of a dead message.
 enum Fate {
-    /// A person must learn of the message and of this, its consequence.
+    /// A person must learn of the message and of what became of it, which is this text.
     Buried(String),
     /// Nothing is lost with the message, so nobody need learn of it.
     Settled,
@@ -88,10 +88,11 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
 
     /// Decides what becomes of a dead wake-up and its chunk.
     ///
-    /// A queue may deliver a message long after another one has done its work, and a worker that is killed takes its whole batch with it.
-    /// So a dead wake-up alone says little about its chunk. If the chunk is no longer in the attempt and the wait that the message was sent
-    /// for, it gets a wake-up for its present ones. Only if that wake-up dies as well has the chunk been tried in vain. In a cool-off every
-    /// look at the policy is a wait of its own, so the replacement is due at the next look, not at the date.
+    /// A queue may deliver a message long after another one has done its work, and a worker that is killed takes its whole batch
+    /// with it. So a dead wake-up alone says little about its chunk. If the chunk is no longer in the attempt and the wait that the
+    /// message was sent for, it gets a wake-up for its present ones. Only if that wake-up dies as well has the chunk been tried in
+    /// vain. In a cool-off every look at the policy is a wait of its own, so the replacement is due at the next look, not at the
+    /// date.
     async fn decide_fate(&self, wake: &WakeUp, message: &Received, invocation: &Invocation) -> Result<Fate, Again> {
         let (run_id, trace) = (wake.run_id.as_str(), message.traceparent.as_deref());
         let Some(order) = self.ledger.order(run_id).await? else {

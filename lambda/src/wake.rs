@@ -1,5 +1,5 @@
-//! Messages: which chunk to look at or which errand to run, and when at the earliest. They carry no truth: what they are about is looked
-//! up in the ledger.
+//! Messages: which chunk to look at or which errand to run, and when at the earliest. They carry no truth: what they are about is
+//! looked up in the ledger.
 
 use std::time::Duration;
 
@@ -96,8 +96,8 @@ impl Errand {
     }
 }
 
-/// The delay for a message that is due at `at`: in whole seconds, never early, and at most what SQS allows. A longer wait takes several
-/// messages.
+/// The delay for a message that is due at `at`: in whole seconds, never early, and at most what SQS allows. A longer wait takes
+/// several messages.
 #[must_use]
 pub fn delay_seconds(at: Timestamp, now: Timestamp) -> i32 {
     let millis = at.since(now).min(LONGEST_DELAY).as_millis();

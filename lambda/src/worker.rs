@@ -1,5 +1,5 @@
-//! The worker. It carries the chunk of a wake-up on as far as possible without waiting, and sends the next wake-up before this one is
-//! done.
+//! The worker. It carries the chunk of a wake-up on as far as possible without waiting, and sends the next wake-up before this one
+//! is done.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -29,8 +29,8 @@ const AFTER_UNAVAILABLE: Duration = Duration::from_secs(30);
 const AFTER_CUT_OFF: Duration = Duration::from_secs(60);
 /// For how long after a chunk's end a wake-up may still come from one of these three pauses.
 const PERHAPS_NOT_FOLLOWED_UP: Duration = AFTER_CUT_OFF.saturating_mul(3);
-/// Chunks of one run that may ask for a job slot within a second. Asking takes about ten write units of the partition with the chunks'
-/// states, and DynamoDB allows a thousand per second for a partition.
+/// Chunks of one run that may ask for a job slot within a second. Asking takes about ten write units of the partition with the
+/// chunks' states, and DynamoDB allows a thousand per second for a partition.
 const SLOT_ASKS: u64 = 100;
 
 /// How long after the end of a wait for this reason its wake-up may come at the latest.
@@ -52,8 +52,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         if wake.v != MESSAGE_VERSION {
             return Err(Again(format!("a wake-up of version {}", wake.v)));
         }
-        // Everything that is logged meanwhile names the chunk. The span has the level of errors, so that it is there when only errors are
-        // logged.
+        // Everything that is logged meanwhile names the chunk. The span has the level of errors, so that it is there when only
+        // errors are logged.
         let span = tracing::error_span!("wake", runId = %wake.run_id, chunk = wake.chunk);
         self.look_at_chunk(wake, message, invocation).instrument(span).await.map(|()| Handled::Done)
     }
@@ -106,10 +106,11 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         }
     }
 
-    /// Handles a wake-up that found its chunk waiting and changed nothing: it came early, or it is one too many. The worker that began the
-    /// wait may have died before it could send the next wake-up, so one wake-up stands by and sends it; all others end here. Otherwise
-    /// every message that the queue delivers twice would be two messages until the chunk ends. The ledger notes which one stands by before
-    /// that one sends. Should its worker die in between, the message is delivered again, and is recognised by its id.
+    /// Handles a wake-up that found its chunk waiting and changed nothing: it came early, or it is one too many. The worker that
+    /// began the wait may have died before it could send the next wake-up, so one wake-up stands by and sends it; all others end
+    /// here. Otherwise every message that the queue delivers twice would be two messages until the chunk ends. The ledger notes
+    /// which one stands by before that one sends. Should its worker die in between, the message is delivered again, and is
+    /// recognised by its id.
     async fn stand_by(
         &self,
         wake: WakeUp,
@@ -128,8 +129,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         self.wake_not_before(wake, at, trace).await
     }
 
-    /// When to look again at a chunk whose wait ends at `at`. All chunks of a run wait for a job slot at once, and nothing tells them that
-    /// one is free. So the more chunks there are, the later each of them asks again; some chunk always asks soon.
+    /// When to look again at a chunk whose wait ends at `at`. All chunks of a run wait for a job slot at once, and nothing tells
+    /// them that one is free. So the more chunks there are, the later each of them asks again; some chunk always asks soon.
     async fn next_look_after(&self, wake: &WakeUp, at: Timestamp, reason: WaitReason) -> Timestamp {
         let longest = longest_extra_delay(reason);
         if longest.is_zero() {
@@ -141,7 +142,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         else {
             return at;
         };
-        // A chunk that has a slot waits for jobs of the organisation that are not in this ledger; it does not compete with other chunks.
+        // A chunk that has a slot waits for jobs of the organisation that are not in this ledger; it does not compete with other
+        // chunks.
         if row.run.wants_slot() {
             return at;
         }
@@ -150,10 +152,10 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         at.plus(jittered(&format!("{}/{}", wake.run_id, wake.chunk), at.millis().unsigned_abs(), spread, 100))
     }
 
-    /// Whether a wake-up that changed nothing may have to follow up the end of its chunk. The worker that ends a chunk follows that up before
-    /// its message is done. If it dies before, the message is delivered again; if it does not learn what became of its commit, it sends
-    /// another message that comes soon. All other wake-ups were under way when the chunk ended, and after a cancel there may be one for
-    /// every chunk. Should a message be lost all the same, the sweep finds what was not followed up.
+    /// Whether a wake-up that changed nothing may have to follow up the end of its chunk. The worker that ends a chunk follows that
+    /// up before its message is done. If it dies before, the message is delivered again; if it does not learn what became of its
+    /// commit, it sends another message that comes soon. All other wake-ups were under way when the chunk ended, and after a cancel
+    /// there may be one for every chunk. Should a message be lost all the same, the sweep finds what was not followed up.
     async fn has_just_ended(&self, run_id: &str, chunk: u32) -> Result<bool, LedgerError> {
         let ended_at = self.ledger.chunk(run_id, chunk).await?.and_then(|row| row.run.view().ended_at);
         Ok(ended_at.is_some_and(|at| self.clock.now().since(at) < PERHAPS_NOT_FOLLOWED_UP))

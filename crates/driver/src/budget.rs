@@ -67,7 +67,7 @@ impl SharedBudget {
             Ok(())
         });
         match paused.await {
-            // Whoever cannot write for the crowd meets the next 429; nothing is wrong by it.
+            // Too many others were writing. The pause is not shared then, and each process meets the next 429 itself.
             Ok(()) | Err(NoPlace::NotBefore(_)) => Ok(()),
             Err(NoPlace::Ledger(error)) => Err(error),
         }

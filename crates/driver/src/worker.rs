@@ -152,8 +152,8 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         })
     }
 
-    /// Takes a chunk that has not ended; otherwise breaks with where it stands. One that somebody else ended between the look and the claim
-    /// gets nothing but its lease back: whoever ended it has told of it.
+    /// Takes a chunk that has not ended; otherwise breaks with where it stands. One that somebody else ended between the look and the
+    /// claim gets nothing but its lease back: whoever ended it has told of it.
     async fn take(&self, order: &Order, index: u32) -> Result<ControlFlow<Advance, (ChunkRun, Held)>, LedgerError> {
         let (since, lease, now) = (self.clock.steady(), self.lease(None), self.clock.now());
         let until = lease.until;

@@ -23,7 +23,8 @@ pub(super) enum Attempt {
 }
 
 impl DynamoLedger {
-    pub(super) async fn attempt(&self, writes: Vec<TransactWriteItem>) -> Result<Attempt, LedgerError> {
+    /// Makes one attempt at the transaction, whose first write must be the chunk's.
+    pub(super) async fn try_commit(&self, writes: Vec<TransactWriteItem>) -> Result<Attempt, LedgerError> {
         let answer = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
         let Err(error) = answer else { return Ok(Attempt::Done) };
         if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() {
@@ -41,7 +42,8 @@ impl DynamoLedger {
         Err(ledger_error(error))
     }
 
-    pub(super) async fn writes(
+    /// The writes of the transaction: the chunk's first. Reserves new positions for records and messages.
+    pub(super) async fn commit_writes(
         &self,
         commit: &Commit<'_>,
         state: &AttributeValue,
@@ -163,7 +165,7 @@ mod tests {
     /// What becomes of a transaction that is cancelled for these reasons; the chunk's comes first.
     async fn cancelled_for(reasons: &[&str]) -> &'static str {
         let ledger = refusing(400, "TransactionCanceledException", reasons);
-        match ledger.attempt(Vec::new()).await {
+        match ledger.try_commit(Vec::new()).await {
             Ok(Attempt::Done) => "done",
             Ok(Attempt::Lost) => "lost",
             Ok(Attempt::InTheWay(_)) => "in the way",

@@ -26,8 +26,8 @@ const PASSING: [&str; 9] = [
     "RequestTimeoutException",
 ];
 
-/// Attempts at a write that conflicts with another one. The pauses between them are 10, 20, 40, … milliseconds, about three seconds in
-/// all.
+/// Attempts at a write that conflicts with another one. The pauses between them are 10, 20, 40, … milliseconds, about three seconds
+/// in all.
 const TRIES: u32 = 9;
 
 /// The ledger's error for a failed call: `Unavailable` if the failure passes by itself, `Refused` if only a person can change it.
@@ -50,8 +50,8 @@ where
     }
 }
 
-/// The ledger refuses this call, however often it is repeated. Waiting would last for ever and nobody would notice, so this counts as
-/// an error of the caller, as does a ledger that holds something else.
+/// The ledger refuses this call, however often it is repeated. Waiting would last for ever and nobody would notice, so this counts
+/// as an error of the caller, as does a ledger that holds something else.
 pub(super) fn refused(error: impl std::error::Error) -> LedgerError {
     LedgerError::Refused(DisplayErrorContext(error).to_string())
 }

@@ -18,8 +18,8 @@
 //! | `text#H` | part | a text that is too long for its item, by its digest |
 //!
 //! A chunk that was never claimed has no item of its own: its state follows from the order and its window. So creating a run of a
-//! hundred thousand chunks writes a few hundred items. The tallies, which change with every commit, are spread over several items so
-//! that workers do not conflict. What must be read together is in one partition, and every read is consistent.
+//! hundred thousand chunks writes a few hundred items. The tallies, which change with every commit, are spread over several items
+//! so that workers do not conflict. What must be read together is in one partition, and every read is consistent.
 
 mod attributes;
 #[cfg(test)]

@@ -175,9 +175,9 @@ impl Ledger for DynamoLedger {
         let mut tries = 0;
         loop {
             let messages = self.new_messages(&commit).await?;
-            let writes = self.writes(&commit, &state, &messages).await?;
+            let writes = self.commit_writes(&commit, &state, &messages).await?;
             tries += 1;
-            match self.attempt(writes).await? {
+            match self.try_commit(writes).await? {
                 Attempt::Done => return Ok(Committed::Version(commit.expected_version.saturating_add(1))),
                 Attempt::Lost => return Ok(Committed::Lost),
                 Attempt::InTheWay(_) if may_try_again(tries) => pause(tries).await,
@@ -251,7 +251,7 @@ impl Ledger for DynamoLedger {
         };
         Ok(Swapped::Behind(match &condition.item {
             Some(item) => stored_budget(item)?,
-            // Somebody has deleted the item. The requests that the caller knows of have been sent all the same.
+            // The item has been deleted. The requests that the caller knows of have been sent all the same.
             None => StoredBudget { version: 0, budget: budget.clone() },
         }))
     }

@@ -47,10 +47,12 @@ impl Store for DynamoLedger {
         match self.create_run(run, now, Some(self.transact_put_new(item.clone())?)).await {
             Ok(Created::New) => return Ok((run.order.run_id.clone(), Created::New)),
             // The same plan has been started already, for this firing or otherwise. A note that is there stays as it is.
-            Ok(Created::Existing) => self.put_new_item(item).await?,
+            Ok(Created::Existing) => {
+                self.put_new_item(item).await?;
+            }
             // Another planner may have been quicker, with another plan for this firing.
             Err(error) => return self.fired(firing).await?.map(existing).ok_or(error),
-        };
+        }
         let noted = self.fired(firing).await?;
         noted.map(existing).ok_or_else(|| corrupt("a firing", "it was noted and is gone"))
     }
@@ -137,8 +139,8 @@ impl Store for DynamoLedger {
 }
 
 impl DynamoLedger {
-    /// Puts the run on the list of unfinished runs, or counts one more opening if it is there: a write of the transaction that opens
-    /// the run.
+    /// Puts the run on the list of unfinished runs, or counts one more opening if it is there: a write of the transaction that
+    /// opens the run.
     pub(super) fn opening(&self, run_id: &str, now: Timestamp) -> Result<TransactWriteItem, LedgerError> {
         self.transact_update(&keys::unfinished(run_id), |update| {
             update

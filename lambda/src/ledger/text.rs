@@ -1,5 +1,5 @@
-//! Texts of any length. A short text is an attribute of its item. A long one is stored beside it, in parts that are named by the digest
-//! of the whole.
+//! Texts of any length. A short text is an attribute of its item. A long one is stored beside it, in parts that are named by the
+//! digest of the whole.
 //!
 //! The parts are written before the item that refers to them, and every writer writes the same parts, so they need no transaction.
 
@@ -11,7 +11,8 @@ use super::DynamoLedger;
 use super::item::{Item, corrupt, get, get_text, text};
 use super::keys;
 
-/// The longest text that is stored in its item, in bytes: two of them and everything else fit into the 400 KB that an item may have.
+/// The longest text that is stored in its item, in bytes: two of them and everything else fit into the 400 KB that an item may
+/// have.
 const LONGEST_INSIDE: usize = 128 * 1024;
 /// Size of a part, in bytes.
 const PART: usize = 256 * 1024;

@@ -47,7 +47,8 @@ impl<E: Into<Again>> From<E> for Stop {
     }
 }
 
-/// The document that answers an event: what it asked for, or the refusal. A refusal is measured at the time `counted`, if there is one.
+/// The document that answers an event: what it asked for, or the refusal. A refusal is measured at the time `counted`, if there is
+/// one.
 pub(super) fn document(answered: Answered, counted: Option<Timestamp>) -> Result<Value, Again> {
     match answered {
         Ok(answer) => Ok(answer),
@@ -56,8 +57,8 @@ pub(super) fn document(answered: Answered, counted: Option<Timestamp>) -> Result
     }
 }
 
-/// The refusal as `application/problem+json` (RFC 9457). It is measured at the time `counted`, if there is one, because nobody reads the
-/// answer to a schedule.
+/// The refusal as `application/problem+json` (RFC 9457). It is measured at the time `counted`, if there is one, because nobody
+/// reads the answer to a schedule.
 fn problem(refusal: &Refusal, counted: Option<Timestamp>) -> Value {
     if let Some(now) = counted {
         let stopping = refusal.findings.iter().filter(|finding| finding.severity.stops());
@@ -93,8 +94,8 @@ pub(super) fn refuse_too_long(answer: Value) -> Result<Value, Refusal> {
     )]))
 }
 
-/// The part of an answer that may go into a log: plan, run, numbers, and the codes of the findings. The whole answer contains the policy,
-/// and with it whose data is held and for which matter.
+/// The part of an answer that may go into a log: plan, run, numbers, and the codes of the findings. The whole answer contains the
+/// policy, and with it whose data is held and for which matter.
 pub(super) fn summary(answer: &Value) -> Value {
     let plan = answer.get("plan");
     let of = |name: &str| answer.get(name).or_else(|| plan?.get(name));

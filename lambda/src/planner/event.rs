@@ -51,8 +51,8 @@ pub enum Event {
         run_id: String,
         /// The chunks; when absent, all that did not end well.
         chunks: Option<Vec<u32>>,
-        /// The cancellation that is taken back, by the time that `status` shows. An event may come late and more than once, and must not take
-        /// back a cancellation that was asked for in the meantime.
+        /// The cancellation that is taken back, by the time that `status` shows. An event may come late and more than once, and
+        /// must not take back a cancellation that was asked for in the meantime.
         cancel_asked: Option<Timestamp>,
     },
     /// Wakes a run that is stalled.
@@ -62,8 +62,8 @@ pub enum Event {
     },
     /// Has every unfinished run examined, and wakes what is stalled. A schedule asks for it.
     Sweep {
-        /// After how many seconds something counts as overdue; when absent, what follows from the queues' times. It is for a person who knows
-        /// that messages are gone.
+        /// After how many seconds something counts as overdue; when absent, what follows from the queues' times. It is for a person
+        /// who knows that messages are gone.
         overdue_seconds: Option<u32>,
     },
     /// Shows where a run stands.

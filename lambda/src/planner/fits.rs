@@ -1,4 +1,5 @@
-//! Whether the functions can carry a plan to its end. On one machine this is no question, because it has only a few chunks under way.
+//! Whether the functions can carry a plan to its end. On one machine this is no question, because it has only a few chunks under
+//! way.
 
 use purge_core::finding::{Finding, Severity};
 use purge_core::plan::Plan;
@@ -8,8 +9,8 @@ use crate::evidence::{most_in_memory, most_in_time};
 
 const DAY_SECONDS: u64 = 86_400;
 
-/// A finding if no courier, or none with this memory, could put the evidence of so many chunks together. Without evidence, the deletion
-/// could never be proved.
+/// A finding if no courier, or none with this memory, could put the evidence of so many chunks together. Without evidence, the
+/// deletion could never be proved.
 pub(super) fn too_large(plan: &Plan, courier_megabytes: u32, severity: Severity) -> Option<Finding> {
     let (api, chunks) = (plan.request().api, plan.chunks().len());
     let is_beyond = |most: u32| u32::try_from(chunks).map_or(true, |chunks| chunks > most);

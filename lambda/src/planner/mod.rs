@@ -1,5 +1,5 @@
-//! The planner: starts runs, and answers questions about them. Every event may be delivered more than once, and leads to the same run each
-//! time.
+//! The planner: starts runs, and answers questions about them. Every event may be delivered more than once, and leads to the same
+//! run each time.
 
 mod answer;
 mod event;
@@ -97,11 +97,12 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         self.status(run_id).await
     }
 
-    /// Sets a stalled run going: has every open chunk woken, and sends the errands that are due.
+    /// Sets a stalled run going: has every open chunk woken, and sends the errands that are still needed.
     async fn resume(&self, run_id: &str, trace: Option<&str>) -> Answered {
         let row = self.ledger.run(run_id).await?.ok_or_else(|| unknown_run(run_id))?;
         let now = self.clock.now();
-        // Noting this keeps the next sweeps from doing the same, and puts a run on the list that was created before there were sweeps.
+        // Noting this keeps the next sweeps from doing the same, and puts a run on the list that was created before there were
+        // sweeps.
         self.ledger.look_after(run_id, now).await?;
         for message in self.ledger.outbox_pending(run_id, PAGE).await? {
             let at = message.due().unwrap_or(now);
@@ -115,8 +116,9 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         self.status(run_id).await
     }
 
-    /// Queues another attempt, under the same approved plan, at every chunk that ended other than verified, or at those of them that are
-    /// named. The bucket's policy must keep nothing that they would delete. A cancelled run goes on only if the event names its cancellation.
+    /// Queues another attempt, under the same approved plan, at every chunk that ended other than verified, or at those of them
+    /// that are named. The bucket's policy must keep nothing that they would delete. A cancelled run goes on only if the event
+    /// names its cancellation.
     async fn retry(
         &self,
         run_id: &str,

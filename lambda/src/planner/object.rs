@@ -1,8 +1,9 @@
-//! Files that arrive in the plans bucket. A plan file under `plans/` is carried out, a request under `requests/` is previewed, and the
-//! answer is put under `answers/`.
+//! Files that arrive in the plans bucket. A plan file under `plans/` is carried out, a request under `requests/` is previewed, and
+//! the answer is put under `answers/`.
 //!
-//! Events may come late, out of order and more than once, and another person may have put another file under the same key by then. An event
-//! names one version, whose bytes never change. That version is read, so that nobody counts as the approver of another person's plan.
+//! Events may come late, out of order and more than once, and another person may have put another file under the same key by then.
+//! An event names one version, whose bytes never change. That version is read, so that nobody counts as the approver of another
+//! person's plan.
 
 use purge_driver::{Clock, Http};
 use serde_json::{Value, json};

@@ -86,8 +86,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         self.start(plan, now, &approval.at(now), None, trace).await
     }
 
-    /// Runs a plan file, if its digest comes out again and the bucket's policy keeps nothing of its plan. The file's sender approves exactly
-    /// that digest.
+    /// Runs a plan file, if its digest comes out again and the bucket's policy keeps nothing of its plan. The file's sender
+    /// approves exactly that digest.
     pub(super) async fn run_plan(&self, plan_file: &str, by: Approver<'_>, trace: Option<&str>) -> Answered {
         let now = self.clock.now();
         let Reopened { plan, planned_at, .. } = plan::reopen(plan_file, &self.context(now)).map_err(Refusal::of)?;
@@ -103,8 +103,9 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         self.start(&plan, planned_at, &approval, None, trace).await
     }
 
-    /// Runs a standing request for one firing. Its range follows from the schedule's time, and the rules are applied as of that time. A firing
-    /// that has started a run keeps that run, whatever the standing request or the policy says by now: the same event gives the same run.
+    /// Runs a standing request for one firing. Its range follows from the schedule's time, and the rules are applied as of that
+    /// time. A firing that has started a run keeps that run, whatever the standing request or the policy says by now: the same
+    /// event gives the same run.
     pub(super) async fn run_schedule(
         &self,
         scheduled_at: Timestamp,
@@ -145,8 +146,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let checked = plan::check(&request.to_string(), Some(&policy), &self.context(scheduled_at));
         let Some(plan) = &checked.plan else { return Err(Refusal::of(checked.findings).into()) };
         let digest = plan.digest().to_owned();
-        // The approval is a standing one and is dated when it is acted on, which is late for a firing that was missed. The date does not change
-        // which run it is; the first invocation to store the run determines the date.
+        // The approval is a standing one and is dated when it is acted on, which is late for a firing that was missed. The date
+        // does not change which run it is; the first invocation to store the run determines the date.
         let approved_at = self.clock.now().max(scheduled_at);
         let approval = Approval { digest, approved_by: standing.approved_by, approved_at };
         self.start(plan, scheduled_at, &approval, Some(&firing), trace).await
@@ -177,7 +178,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         Ok(policy)
     }
 
-    /// Stores the run, unless it is there, and has its chunks woken. A second call is harmless, and completes what the first one left undone.
+    /// Stores the run, unless it is there, and has its chunks woken. A second call is harmless, and completes what the first one
+    /// left undone.
     async fn start(
         &self,
         plan: &Plan,

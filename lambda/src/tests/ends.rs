@@ -1,5 +1,5 @@
-//! What follows the end of chunks. The governance system is told, the evidence is written, and an alarm calls a person if necessary: each
-//! once, however many messages come afterwards.
+//! What follows the end of chunks. The governance system is told, the evidence is written, and an alarm calls a person if
+//! necessary: each once, however many messages come afterwards.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Evidence in its bucket. Every state has a folder of its own, which is whole before the pointer names it, and is never overwritten.
+//! Evidence in its bucket. Every state has a folder of its own, which is whole before the pointer names it, and is never
+//! overwritten.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -140,7 +140,8 @@ impl Queue for &FakeQueue {
     }
 }
 
-/// A bucket. Like a bucket with an object lock, it panics if evidence is overwritten with other bytes; only the pointers may change.
+/// A bucket. Like a bucket with an object lock, it panics if evidence is overwritten with other bytes; only the pointers may
+/// change.
 #[derive(Debug)]
 pub(super) struct FakeBucket {
     clock: VirtualClock,

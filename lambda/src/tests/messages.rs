@@ -137,7 +137,8 @@ fn a_letter_of_an_earlier_attempt_does_not_end_one_that_nobody_has_tried() {
         let queued = purge_driver::redrive(&world.ledger, &run_id, 2, "planner", world.clock.now()).await;
         assert_eq!(queued, Ok(purge_driver::Redriven::Queued));
 
-        // Other letters of the first attempt, such as `resume` and `cancel` leave behind, with and without the number of an attempt.
+        // Other letters of the first attempt, such as `resume` and `cancel` leave behind, with and without the number of an
+        // attempt.
         for attempt in [None, Some(1)] {
             let letter = WakeUp { attempt, ..WakeUp::new(&run_id, 2) };
             bury(world, &sent(letter.text())).await;

@@ -50,7 +50,8 @@ fn the_more_chunks_wait_for_a_slot_the_later_each_asks_again() {
         assert!(few.iter().all(|seconds| *seconds <= 6), "{few:?}");
     });
     in_virtual_time(async |world| {
-        // Together they ask at most a hundred times a second. So each asks at most a minute later, and half a minute later on average.
+        // Together they ask at most a hundred times a second. So each asks at most a minute later, and half a minute later on
+        // average.
         let many = delays_without_slots(world, 3_000).await;
         let sum: i32 = many.iter().sum();
         assert!((25 * 200..=37 * 200).contains(&sum), "{sum}");

@@ -349,8 +349,8 @@ impl MemoryLedger {
         }
     }
 
-    /// Whether this message is the one that stands by for the chunk's wait that ends at this time. The first message that asks is, until
-    /// one asks for another wait. No message stands by for a chunk that was never claimed.
+    /// Whether this message is the one that stands by for the chunk's wait that ends at this time. The first message that asks is,
+    /// until one asks for another wait. No message stands by for a chunk that was never claimed.
     pub fn stands_by(&self, run_id: &str, index: u32, at: Timestamp, message: &str) -> bool {
         let mut runs = self.runs.borrow_mut();
         let Some(run) = runs.get_mut(run_id) else { return false };
