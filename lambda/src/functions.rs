@@ -199,7 +199,7 @@ impl<'a, L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'a, L, H, C, Q, B> 
         Ok(self.chunks.send(vec![self.delayed_message(&wake, at)], trace).await?)
     }
 
-    /// Sends a wake-up that is delivered at `at`, and that names `at` as the earliest time at which it is opened.
+    /// Sends a wake-up that is delivered at `at`. It names that time, so that it is not opened earlier, whatever the clocks say.
     pub(crate) async fn wake_not_before(&self, wake: WakeUp, at: Timestamp, trace: Option<&str>) -> Result<(), Again> {
         let wake = WakeUp { not_before: Some(at), ..wake };
         Ok(self.chunks.send(vec![self.delayed_message(&wake, at)], trace).await?)

@@ -35,8 +35,8 @@ pub trait Store: Ledger {
     /// The id of the run that a firing started; `None` if it has started none.
     fn fired(&self, firing: &Firing) -> impl Future<Output = Result<Option<String>, LedgerError>>;
 
-    /// Creates the run of a firing and notes that it is, both or neither. A firing that has started a run already keeps that run,
-    /// even if the plan has changed since. Returns the id of the firing's run.
+    /// Creates a run and notes it as the run of this firing, both or neither. A firing that has started a run already keeps that
+    /// run, even if the plan has changed since. Returns the id of the firing's run.
     fn create_fired(
         &self,
         firing: &Firing,
