@@ -1,4 +1,4 @@
-//! The least that a function can be: what `cargo xtask cold-start` compares ours with.
+//! The smallest possible function, with which `cargo xtask cold-start` compares ours.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! A batch of queue messages: each is a world of its own, and the answer names those to be delivered again.
+//! Batches of queue messages. Each message is handled by itself, and the answer names those that must be delivered again.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -11,46 +11,46 @@ use serde_json::{Value, json};
 use crate::metrics;
 use crate::queue::TRACEPARENT;
 
-/// One message as SQS hands it over.
+/// One message as SQS delivers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
     /// Identifies the message in the answer.
     pub id: String,
-    /// Where in the batch it is: nothing forbids a queue to hand over the same message twice in one.
+    /// Its place in the batch. A queue may deliver the same message twice in one batch, so the id alone is not unique.
     pub place: usize,
-    /// What it says; whatever somebody put in.
+    /// Its text, which is whatever the sender has put in.
     pub body: String,
-    /// How often it has been handed over.
+    /// How often it has been delivered, this delivery included.
     pub receives: u32,
     /// The W3C trace context that it carries.
     pub traceparent: Option<String>,
 }
 
-/// What came of a message at which nothing failed.
+/// The result of a delivery in which nothing failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Handled {
-    /// Nobody needs it any more.
+    /// The message is no longer needed.
     Done,
-    /// It is to be delivered again, because something else comes first. That is no failure.
+    /// The message must be delivered again, because something else comes first. This is not a failure.
     NotYet(String),
 }
 
-/// Something failed, and the message is to be delivered again, for this reason.
+/// Why a delivery failed. The message must be delivered again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Again(pub String);
 
-/// The event is no batch of messages: nothing in it has been looked at, and all of it must come again.
+/// The event is not a batch of messages. None of it has been handled, and all of it must be delivered again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the event is not a batch of queue messages: {0}")]
 pub struct NoBatch(String);
 
-/// Handles every message by itself and gives the answer that the event source understands (`ReportBatchItemFailures`). A delivery that
-/// fails is no error of the function, so it is measured here.
+/// Handles every message by itself and returns the answer that the event source understands (`ReportBatchItemFailures`). A failed
+/// delivery is not an error of the function in CloudWatch, so it is measured here.
 ///
 /// # Errors
-/// When the event is no batch, or a message has no id, so that its failure could not be said: an answer with an unknown or empty
-/// id would be taken for the failure of all.
+/// When the event is not a batch, or a message has no id. Without an id its failure could not be reported: Lambda takes an answer
+/// with an unknown or empty id for the failure of all messages.
 pub async fn each<'a, F>(
     event: &'a Value,
     now: impl Fn() -> Timestamp,
@@ -66,7 +66,7 @@ where
     Ok(answer)
 }
 
-/// The answer, and which deliveries have failed: by the id of the message, with how often it has been delivered.
+/// The answer, and the failed deliveries: the id of each message, and how often it has been delivered.
 async fn handle_each<'a, F>(
     event: &'a Value,
     handle: impl Fn(Received) -> F,
@@ -75,21 +75,20 @@ where
     F: Future<Output = Result<Handled, Again>> + 'a,
 {
     let records = event.get("Records").and_then(Value::as_array).ok_or_else(|| NoBatch("no `Records`".to_owned()))?;
-    let received: Vec<_> = records.iter().enumerate().map(read).collect::<Result<_, _>>()?;
+    let received: Vec<_> = records.iter().enumerate().map(read_record).collect::<Result<_, _>>()?;
     let ids: Vec<_> = received.iter().map(|message| (message.id.clone(), message.receives, message.about())).collect();
     let handled = received.into_iter().map(|message| AssertUnwindSafe(handle(message)).catch_unwind());
     let (mut back, mut failed) = (Vec::new(), Vec::new());
     for ((id, deliveries, about), outcome) in ids.into_iter().zip(join_all(handled).await) {
         let (run_id, chunk) = (about.get("runId").and_then(Value::as_str), about.get("chunk").and_then(Value::as_u64));
-        let why = match outcome {
-            Ok(Ok(Handled::Done)) => continue,
-            Ok(Ok(Handled::NotYet(why))) => {
+        let why = match outcome.unwrap_or_else(|_panic| Err(Again("the handler panicked".to_owned()))) {
+            Ok(Handled::Done) => continue,
+            Ok(Handled::NotYet(why)) => {
                 tracing::info!(messageId = %id, runId = run_id, chunk, %why, "the message will come again");
                 back.push(json!({"itemIdentifier": id}));
                 continue;
             }
-            Ok(Err(Again(why))) => why,
-            Err(_panic) => "the handler panicked".to_owned(),
+            Err(Again(why)) => why,
         };
         tracing::error!(messageId = %id, runId = run_id, chunk, deliveries, %why, "the message will come again");
         back.push(json!({"itemIdentifier": id}));
@@ -98,7 +97,7 @@ where
     Ok((json!({"batchItemFailures": back}), failed))
 }
 
-fn read((place, record): (usize, &Value)) -> Result<Received, NoBatch> {
+fn read_record((place, record): (usize, &Value)) -> Result<Received, NoBatch> {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     let id = text(record.get("messageId")).filter(|id| !id.is_empty());
     let id = id.ok_or_else(|| NoBatch("a message without an id".to_owned()))?;
@@ -115,13 +114,12 @@ fn read((place, record): (usize, &Value)) -> Result<Received, NoBatch> {
 }
 
 impl Received {
-    /// What it says, as far as that can be read: for the log.
+    /// Its text as JSON, for the log; `null` if it is not JSON.
     fn about(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
 
-    /// A name for whoever handles this delivery of the message in that invocation: nobody else has it, not even another delivery
-    /// of the same message.
+    /// A unique name for the handling of this delivery in that invocation. Another delivery of the same message has another name.
     #[must_use]
     pub fn owner(&self, invocation: &str) -> String {
         format!("{invocation}/{}/{}", self.place, self.id)

@@ -1,4 +1,4 @@
-//! Clients of AWS: one way to the network, and a limit to every wait.
+//! The configuration of the AWS clients: one HTTP client for all, and a limit to every wait.
 
 use std::fmt;
 use std::ops::Deref;
@@ -19,13 +19,14 @@ pub(crate) const ATTEMPT: Duration = Duration::from_secs(5);
 /// How long a call may take with all its attempts: well below the lease of a chunk.
 const CALL: Duration = Duration::from_secs(15);
 
-/// Where a service is, if not at the region's address: this, or this, an underscore and the service.
+/// Variable with the address of a service that is not at the region's address: this name, or this name, an underscore and the
+/// service.
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 
-/// What all clients share, from what Lambda gives to every function: a region, and keys in the environment.
+/// The configuration that all clients share. Lambda gives every function a region and keys in its environment.
 ///
-/// The SDK's own search for keys knows files, profiles, roles and metadata services. None of them exists in a function, and the
-/// code for all of them would be in its binary.
+/// The SDK's own search for keys also looks at files, profiles, roles and metadata services. None of them exists in a function, and
+/// the code for all of them would be in its binary.
 #[must_use]
 pub fn config(https: HttpsClient, get: impl Fn(&str) -> Option<String>) -> SdkConfig {
     let mut config = SdkConfig::builder()
@@ -39,7 +40,7 @@ pub fn config(https: HttpsClient, get: impl Fn(&str) -> Option<String>) -> SdkCo
     config.build()
 }
 
-/// The same for one service, such as `SQS`, which may have an address of its own.
+/// The configuration for one service, such as `SQS`, which may have an address of its own.
 #[must_use]
 pub fn of_service(shared: &SdkConfig, service: &str, get: impl Fn(&str) -> Option<String>) -> SdkConfig {
     let mut config = shared.clone().into_builder();
@@ -49,12 +50,12 @@ pub fn of_service(shared: &SdkConfig, service: &str, get: impl Fn(&str) -> Optio
     config.build()
 }
 
-/// A client that is made when it is first used: no event needs all of them, and none needs one before it comes.
+/// A client that is made when it is first used. No event needs all of the clients, and none is needed before the first event.
 #[derive(Clone)]
 pub struct Lazy<C>(Arc<LazyLock<C, Box<dyn FnOnce() -> C + Send>>>);
 
 impl<C> Lazy<C> {
-    /// One that is made like this.
+    /// A client that `make` makes.
     #[must_use]
     pub fn new(make: impl FnOnce() -> C + Send + 'static) -> Self {
         Self(Arc::new(LazyLock::new(Box::new(make))))
@@ -81,7 +82,7 @@ impl<C> fmt::Debug for Lazy<C> {
     }
 }
 
-/// The SDK itself waits for ever.
+/// Time limits for every call: without them, the SDK waits for ever.
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(CALL).build()
 }

@@ -1,7 +1,7 @@
-//! The SDK's way to the network: the client that is there anyway, with one pool and one list of authorities.
+//! Connects the AWS SDK to the HTTP client that the functions use anyway, with one pool and one list of authorities.
 //!
-//! The SDK's own HTTP client is made anew for each of its clients, and reads the machine's list of authorities every time. That was most
-//! of what a function's start took.
+//! The SDK would make an HTTP client for each of its clients, and read the machine's list of authorities every time. That was most
+//! of the start-up time of a function.
 
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
@@ -16,7 +16,8 @@ use purge_driver::{Http as _, HttpsClient, WireRequest};
 
 use crate::clients::ATTEMPT;
 
-/// Has the SDK send its requests through this client. Its own limits of time apply.
+/// An HTTP client for the SDK that sends every request through `client`. The SDK's time limits apply; `client`
+/// itself has none.
 #[must_use]
 pub fn over(client: HttpsClient) -> SharedHttpClient {
     let connector = SharedHttpConnector::new(Connector(client));
@@ -30,14 +31,14 @@ impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let client = self.0.clone();
         HttpConnectorFuture::new(async move {
-            let request = wire(request).await?;
-            let response = client.send(request).await.map_err(unanswered)?;
-            answer(response)
+            let request = to_wire_request(request).await?;
+            let response = client.send(request).await.map_err(to_connector_error)?;
+            to_sdk_response(response)
         })
     }
 }
 
-async fn wire(request: HttpRequest) -> Result<WireRequest, ConnectorError> {
+async fn to_wire_request(request: HttpRequest) -> Result<WireRequest, ConnectorError> {
     let method = match request.method() {
         "GET" => Method::Get,
         "POST" => Method::Post,
@@ -52,7 +53,7 @@ async fn wire(request: HttpRequest) -> Result<WireRequest, ConnectorError> {
     Ok(WireRequest { method, url, headers, body, timeout: ATTEMPT })
 }
 
-fn answer(response: HttpResponse) -> Result<SdkResponse, ConnectorError> {
+fn to_sdk_response(response: HttpResponse) -> Result<SdkResponse, ConnectorError> {
     let unreadable = |why: aws_smithy_runtime_api::http::HttpError| ConnectorError::other(why.into(), None);
     let status = response.status.try_into().map_err(unreadable)?;
     let mut answer = SdkResponse::new(status, SdkBody::from(response.body));
@@ -62,8 +63,9 @@ fn answer(response: HttpResponse) -> Result<SdkResponse, ConnectorError> {
     Ok(answer)
 }
 
-/// The SDK tries again what did not leave and what may not have arrived: each of its calls here may be made twice.
-fn unanswered(why: NoResponse) -> ConnectorError {
+/// The kind of the error tells the SDK to send the request again, whether or not it may have arrived: each of its calls here may be
+/// made twice.
+fn to_connector_error(why: NoResponse) -> ConnectorError {
     match why {
         NoResponse::NotSent => ConnectorError::io(why.phrase().into()),
         NoResponse::TimedOut => ConnectorError::timeout(why.phrase().into()),
@@ -85,32 +87,32 @@ mod tests {
         request.set_method("POST").unwrap();
         request.set_uri("https://sqs.us-east-1.amazonaws.com/").unwrap();
         request.headers_mut().append("x-amz-target", "AmazonSQS.SendMessageBatch");
-        let request = wire(request).await.unwrap();
+        let request = to_wire_request(request).await.unwrap();
         assert_eq!((request.method, request.url.as_str()), (Method::Post, "https://sqs.us-east-1.amazonaws.com/"));
         assert_eq!(request.headers, [("x-amz-target".to_owned(), "AmazonSQS.SendMessageBatch".to_owned())]);
         assert_eq!(request.body, b"{}");
 
         let mut request = Request::new(SdkBody::empty());
         request.set_method("BREW").unwrap();
-        assert!(wire(request).await.unwrap_err().is_user());
+        assert!(to_wire_request(request).await.unwrap_err().is_user());
     }
 
     #[test]
     fn an_answer_comes_in_as_it_was() {
         let headers = vec![("x-amzn-requestid".to_owned(), "r1".to_owned())];
-        let said = answer(HttpResponse { status: 400, headers, body: "{}".to_owned() }).unwrap();
+        let said = to_sdk_response(HttpResponse { status: 400, headers, body: "{}".to_owned() }).unwrap();
         assert_eq!((said.status().as_u16(), said.headers().get("x-amzn-requestid")), (400, Some("r1")));
         assert_eq!(said.body().bytes(), Some(b"{}".as_slice()));
-        assert!(answer(HttpResponse { status: 9999, headers: Vec::new(), body: String::new() }).is_err());
+        assert!(to_sdk_response(HttpResponse { status: 9999, headers: Vec::new(), body: String::new() }).is_err());
     }
 
-    /// By the kind of the error the SDK decides whether to try again.
+    /// The SDK decides by the kind of the error whether to try again.
     #[test]
     fn what_may_be_tried_again_is() {
-        assert!(unanswered(NoResponse::NotSent).is_io());
-        assert!(unanswered(NoResponse::TimedOut).is_timeout());
+        assert!(to_connector_error(NoResponse::NotSent).is_io());
+        assert!(to_connector_error(NoResponse::TimedOut).is_timeout());
         for why in [NoResponse::Dropped, NoResponse::Interrupted] {
-            assert_eq!(unanswered(why).as_other(), Some(ErrorKind::TransientError));
+            assert_eq!(to_connector_error(why).as_other(), Some(ErrorKind::TransientError));
         }
     }
 }

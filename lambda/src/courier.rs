@@ -1,4 +1,5 @@
-//! The courier: everything that is not a chunk. The first wake-ups of a run, messages to the governance system, the evidence.
+//! The courier. It runs errands, which are about a run rather than a chunk: it wakes the chunks of a run, delivers messages to the
+//! governance system, and writes the evidence.
 
 use std::time::Duration;
 
@@ -20,14 +21,14 @@ use crate::queue::{Delayed, Queue};
 use crate::store::Store;
 use crate::wake::{Errand, ErrandKind, MESSAGE_VERSION, WakeUp};
 
-/// Chunks woken between two looks at the clock.
+/// Chunks that are woken between two looks at the clock.
 const PAGE: u32 = 2_000;
-/// How long evidence waits for the messages about it. Whoever has delivered the last one does not let it wait any longer.
+/// How long the evidence of a run that has ended waits for the run's messages. Once the last one is delivered, it waits no longer.
 pub(crate) const MESSAGES_PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q, B> {
-    /// Handles a batch of errands. `webhook` reads whom to tell: asked for every delivery anew, and for no other errand, because a
-    /// secret that cannot be read must not keep runs from being woken.
+    /// Handles a batch of errands. `webhook` reads where messages go. It is called anew for every delivery, and for no other
+    /// errand, because a secret that cannot be read must not prevent runs from being woken.
     ///
     /// # Errors
     /// When the event is no batch.
@@ -37,10 +38,10 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         webhook: &impl AsyncFn() -> Result<Option<Webhook>, String>,
         invocation: &Invocation,
     ) -> Result<Value, NoBatch> {
-        each(event, || self.clock.now(), |message| self.errand(message, webhook, invocation)).await
+        each(event, || self.clock.now(), |message| self.handle_errand(message, webhook, invocation)).await
     }
 
-    async fn errand(
+    async fn handle_errand(
         &self,
         message: Received,
         webhook: &impl AsyncFn() -> Result<Option<Webhook>, String>,
@@ -71,13 +72,11 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
                 let message = message.clone();
                 self.deliver(errand, &message, webhook, trace).await
             }
-            ErrandKind::Sweep(sweep) => {
-                self.look_after(&errand.run_id, sweep.clone(), invocation.deadline, trace).await
-            }
+            ErrandKind::Sweep(sweep) => self.sweep_run(&errand.run_id, sweep.clone(), invocation.deadline, trace).await,
             ErrandKind::Retry(retry) => {
-                self.try_again(&errand.run_id, retry, invocation, &message.owner(&invocation.id), trace).await
+                self.retry_chunks(&errand.run_id, retry, invocation, &message.owner(&invocation.id), trace).await
             }
-            ErrandKind::Evidence => self.prove(errand, trace).await,
+            ErrandKind::Evidence => self.write_evidence(errand, trace).await,
         }
     }
 
@@ -88,12 +87,12 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         Ok(self.chunks.send(wakes, trace).await?)
     }
 
-    /// Whether there is no time for more: what is left is for another errand.
+    /// Whether the invocation has no time for more, so that what is left is for another errand.
     pub(crate) fn is_out_of_time(&self, deadline: Timestamp) -> bool {
         self.clock.now().plus(LAST_WORDS * 2) >= deadline
     }
 
-    /// Wakes the open chunks after this one, as many as there is time for; the rest is another errand.
+    /// Wakes the open chunks after `after`, as many as there is time for; the rest is for another errand.
     async fn fan_out(&self, run_id: &str, after: u32, deadline: Timestamp, trace: Option<&str>) -> Result<(), Again> {
         let mut after = after;
         loop {
@@ -109,7 +108,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         }
     }
 
-    /// One attempt at one message; the next is another errand.
+    /// Makes one attempt at delivering one message. The next attempt is another errand.
     async fn deliver(
         &self,
         errand: Errand,
@@ -121,8 +120,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let Some(row) = self.ledger.message(run_id, message).await? else {
             return Err(Again(format!("run `{run_id}` has no message `{message}`")));
         };
-        // Perhaps whoever delivered it died before they could say so.
-        let Some(due) = row.due() else { return self.told(run_id, trace).await };
+        // A courier may have delivered it and died before it could go on.
+        let Some(due) = row.due() else { return self.follow_up_last_message(run_id, trace).await };
         if due <= self.clock.now() {
             let webhook = webhook().await.map_err(|why| Again(format!("the webhook's secret: {why}")))?;
             let Some(webhook) = webhook else { return Err(Again("there is nobody to tell".to_owned())) };
@@ -144,12 +143,12 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let next = self.ledger.message(run_id, message).await?.as_ref().and_then(OutboxRow::due);
         match next {
             Some(due) => self.errand_at(errand, due, trace).await,
-            None => self.told(run_id, trace).await,
+            None => self.follow_up_last_message(run_id, trace).await,
         }
     }
 
-    /// A message needs no further attempt. After the last one of a run that has ended, the evidence need not wait.
-    async fn told(&self, run_id: &str, trace: Option<&str>) -> Result<(), Again> {
+    /// Sends the errand that writes the evidence, if the run has ended and none of its messages needs another attempt.
+    async fn follow_up_last_message(&self, run_id: &str, trace: Option<&str>) -> Result<(), Again> {
         if !self.ledger.outbox_pending(run_id, 1).await?.is_empty() {
             return Ok(());
         }
@@ -162,11 +161,13 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         self.errand_at(Errand::new(run_id, ErrandKind::Evidence), now, trace).await
     }
 
-    /// Puts the evidence into its bucket once all is said; messages that are still under way are waited for, for a while.
-    async fn prove(&self, errand: Errand, trace: Option<&str>) -> Result<(), Again> {
+    /// Writes the evidence of a run that has ended. It waits a while for messages that are still to be delivered, because their
+    /// delivery is part of the evidence.
+    async fn write_evidence(&self, errand: Errand, trace: Option<&str>) -> Result<(), Again> {
         let run_id = errand.run_id.as_str();
-        // Before anything else is looked at: should the run be opened again meanwhile, it is not finished. One that is not on the list
-        // has its evidence: whoever opens it, or has put an older state before a newer one, puts it there again.
+        // Read first: if the run is opened again after this, `finish` will not take it off the list. A run that is not on the list
+        // has its evidence. It comes back onto the list when it is opened again, and when an older state was written in place of a
+        // newer one.
         let Some(seen) = self.ledger.unfinished_run(run_id).await? else { return Ok(()) };
         let Some(row) = self.ledger.run(run_id).await? else {
             return Err(Again(format!("there is no run `{run_id}`")));
@@ -179,7 +180,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         if waiting && now < until {
             return self.errand_at(errand, until, trace).await;
         }
-        // Evidence that has waited in vain is not written again for every errand: it comes once more when all is delivered.
+        // Evidence that was written with messages still pending is not written again for every errand, but only once they are all
+        // delivered.
         if waiting
             && self.tell
             && evidence::latest(&self.evidence, run_id).await?.is_some_and(|it| it.written_at >= until)
@@ -188,44 +190,44 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         }
         let outbox = self.ledger.outbox(run_id).await?;
         let records = evidence::records(self.ledger, run_id).await?;
-        // After the records, which name them.
+        // Read after the records, which refer to them.
         let policies = self.ledger.policies(run_id).await?;
-        if !self.is_as_seen(&seen).await? {
-            // What was read while somebody went on with the run is no state of it.
+        if !self.is_unchanged(&seen).await? {
+            // The run was changed while it was read, so what was read is not one state of it.
             return self.errand_at(Errand::new(run_id, ErrandKind::Evidence), self.clock.now(), trace).await;
         }
         let proof = Proof::of(&row, &records, &outbox, &policies, now)?;
         let (changed, simulated) = (row.updated_at, row.order.simulated);
-        // It has a copy of all that, and memory is what bounds a run.
+        // The proof has copies of these, and memory limits how large a run may be.
         drop((row, records, outbox, policies));
         let written = proof.write(&self.evidence, now).await?;
         tracing::info!(digest = %written.latest.manifest_digest, folder = %written.latest.folder, "evidence is in the bucket");
-        if written.is_first(changed) && calls_for_somebody(written.latest.outcome) {
+        if written.is_first(changed) && needs_attention(written.latest.outcome) {
             metrics::write(&metrics::not_verified(now, run_id, simulated, written.latest.outcome));
         }
-        let as_seen = if waiting && self.tell {
-            self.is_as_seen(&seen).await?
+        let unchanged = if waiting && self.tell {
+            self.is_unchanged(&seen).await?
         } else {
-            // Messages that nobody sends any more keep no run from being finished.
+            // If messages are no longer sent at all, those that are pending do not keep the run unfinished.
             self.ledger.finish(&seen).await?
         };
-        if !as_seen && written.is_new() {
-            // Somebody else was quicker, perhaps with a later state, and this has come to stand before it: what is the newest is looked
-            // up once more.
+        if !unchanged && written.is_new() {
+            // Another process was quicker, perhaps with a later state, in whose place the pointer now names this one. So the
+            // evidence is written once more, from the newest state.
             self.ledger.look_after(run_id, now).await?;
             return self.errand_at(Errand::new(run_id, ErrandKind::Evidence), self.clock.now(), trace).await;
         }
         Ok(())
     }
 
-    /// Whether nobody has opened or finished the run since.
-    async fn is_as_seen(&self, seen: &Unfinished) -> Result<bool, Again> {
+    /// Whether the run has been neither opened nor finished since it was read as `seen`.
+    async fn is_unchanged(&self, seen: &Unfinished) -> Result<bool, Again> {
         Ok(self.ledger.unfinished_run(&seen.run_id).await?.is_some_and(|now| now.is_still(seen)))
     }
 }
 
-/// Whether a person must look at how a run ended. Whoever cancelled one knows.
-fn calls_for_somebody(outcome: RunOutcome) -> bool {
+/// Whether a person must look at how a run ended. The person who cancelled a run knows already.
+fn needs_attention(outcome: RunOutcome) -> bool {
     match outcome {
         RunOutcome::Verified | RunOutcome::Cancelled | RunOutcome::Open => false,
         RunOutcome::Partial

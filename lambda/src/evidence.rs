@@ -1,8 +1,9 @@
-//! The evidence of a run: the same files as on one machine, so that the same command verifies them.
+//! The evidence of a run: the same files as on one machine, which the same command verifies.
 //!
-//! Every state of a run has a folder of its own, `{run id}/{beginning of the manifest's digest}/`. The manifest has the hash of every
-//! file, so a folder of that name can only ever hold these bytes: nothing is overwritten by anything else, and whoever downloads a
-//! folder gets one state, whole. One small object beside them, `{run id}/latest.json`, says which folder is the newest.
+//! Every state of a run that has ended has a folder of its own, `{run id}/{beginning of the manifest's digest}/`. The manifest
+//! contains the hash of every file, so a folder of that name can hold only these bytes: no file is overwritten with other bytes,
+//! and a downloaded folder is one whole state. One small object beside the folders, the pointer `{run id}/latest.json`, names the
+//! newest.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -21,17 +22,17 @@ use serde::{Deserialize, Serialize};
 use crate::batch::Again;
 use crate::bucket::Bucket;
 
-/// Records read at a time.
+/// Records that are read at a time.
 const PAGE: u32 = 1_000;
-/// Version of the pointer.
+/// Version of the pointer's format.
 pub const POINTER_VERSION: u32 = 1;
-/// What the keys of pointers end with, after the run's id.
+/// The key of a pointer, after the run's id.
 pub const LATEST: &str = "/latest.json";
-/// Hexadecimal digits of the digest that name a folder.
+/// How many hexadecimal digits of the manifest's digest name a folder.
 const DIGITS: usize = 16;
 
-/// Memory for each chunk while the evidence is put together, in bytes: its records, their lines, its message and copies of them. Twice
-/// what one attempt at every chunk takes, as `cargo xtask fan-out` measures it: chunks may be tried again.
+/// Memory that each chunk takes while the evidence is put together, in bytes: for its records, their lines, its message and copies
+/// of them. It is twice what `cargo xtask fan-out` measures for one attempt at every chunk, because chunks may be tried again.
 fn memory_per_chunk(api: DeletionApi) -> u64 {
     match api {
         DeletionApi::DataDeletion => 50_000,
@@ -39,7 +40,8 @@ fn memory_per_chunk(api: DeletionApi) -> u64 {
     }
 }
 
-/// Bytes of the records of each chunk in the table, of which the audit log has nearly all. Measured, and doubled, as the memory is.
+/// Size of a chunk's records in the table, in bytes; nearly all of it is also in the audit log. Measured and doubled like the
+/// memory.
 #[must_use]
 pub fn records_per_chunk(api: DeletionApi) -> u64 {
     match api {
@@ -48,18 +50,19 @@ pub fn records_per_chunk(api: DeletionApi) -> u64 {
     }
 }
 
-/// Bytes of records from which a courier can put evidence together within its 300 seconds. All records of a run are in one partition of
-/// the table, which gives 12 MB a second (3,000 read units of 4 kB), and S3 gets them in one request, at 20 MB a second if the network is
-/// slow: 120 and 70 seconds. A minute is for the messages, for hashing and for all else, and nearly another is left.
+/// How many bytes of records a courier can turn into evidence within its 300 seconds. All records of a run are in one partition of
+/// the table, which can be read at 12 MB a second (3,000 read units of 4 kB), and go to S3 in one request, at 20 MB a second if the
+/// network is slow: 120 and 70 seconds. Another minute is for the messages, hashing and everything else, and nearly one more is in
+/// reserve.
 const RECORDS_IN_TIME: u64 = 1_400_000_000;
 
-/// The largest run whose evidence fits into the memory of a courier of so many megabytes.
+/// The number of chunks of the largest run whose evidence fits into the memory of a courier of this size.
 #[must_use]
 pub fn most_in_memory(api: DeletionApi, courier_megabytes: u32) -> u32 {
     u32::try_from(u64::from(courier_megabytes) * 1024 * 1024 / memory_per_chunk(api)).unwrap_or(u32::MAX)
 }
 
-/// The largest run whose evidence a courier of any size can put together in its time.
+/// The number of chunks of the largest run whose evidence a courier can put together in its time, whatever its memory.
 #[must_use]
 pub fn most_in_time(api: DeletionApi) -> u32 {
     u32::try_from(RECORDS_IN_TIME / records_per_chunk(api)).unwrap_or(u32::MAX)
@@ -73,56 +76,57 @@ pub struct Latest {
     pub version: u32,
     /// Which run.
     pub run_id: String,
-    /// What the keys of all its files begin with.
+    /// Prefix of the keys of all files of that evidence.
     pub folder: String,
-    /// Digest of the manifest, whole: what `verify --manifest` compares with.
+    /// The whole digest of the manifest, with which `verify --manifest` compares.
     pub manifest_digest: String,
-    /// How the run had ended.
+    /// The outcome of the run in that state.
     pub outcome: RunOutcome,
-    /// Since when it is the newest.
+    /// When the pointer was written.
     pub written_at: Timestamp,
 }
 
-/// Where the newest evidence of a run is; `None` while there is none.
+/// Reads where the newest evidence of a run is; `None` while there is none.
 ///
 /// # Errors
-/// When the bucket fails, or holds something else there.
+/// When the bucket fails, or the pointer cannot be read.
 pub async fn latest(bucket: &impl Bucket, run_id: &str) -> Result<Option<Latest>, Again> {
     let key = format!("{run_id}{LATEST}");
     let Some(text) = bucket.read(&key).await? else { return Ok(None) };
     serde_json::from_str(&text).map(Some).map_err(|why| Again(format!("`{key}` cannot be read: {why}")))
 }
 
-/// What came of writing a [`Proof`].
+/// The result of writing a [`Proof`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
     /// Where the newest evidence is now.
     pub latest: Latest,
-    /// Where it was before: in the same place, if there was nothing to be written.
+    /// Where the newest evidence was before: in the same place if there was nothing to be written.
     pub before: Option<Latest>,
 }
 
 impl Written {
-    /// Whether there was anything to be written.
+    /// Whether the pointer was written.
     #[must_use]
     pub fn is_new(&self) -> bool {
         self.before.as_ref() != Some(&self.latest)
     }
 
-    /// Whether it is the first of how the run ended, which last changed then. What only knows more of the messages about it is not.
+    /// Whether this is the first evidence since the run last changed, at `changed`. Evidence that only knows more about the run's
+    /// messages is not the first.
     #[must_use]
     pub fn is_first(&self, changed: Timestamp) -> bool {
         self.is_new() && self.before.as_ref().is_none_or(|before| before.written_at < changed)
     }
 }
 
-/// The folder for a manifest of this digest.
+/// The folder for the manifest with this digest.
 fn folder(run_id: &str, digest: &str) -> String {
     let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
     format!("{run_id}/{}/", hex.get(..DIGITS).unwrap_or(hex))
 }
 
-/// The evidence of a run that has ended, whole, before any of it is written.
+/// The whole evidence of a run that has ended, before any of it is written.
 #[derive(Clone, Debug)]
 pub struct Proof {
     run_id: String,
@@ -131,11 +135,11 @@ pub struct Proof {
 }
 
 impl Proof {
-    /// Puts it together. Whoever read what it is made of did so page by page while others may have gone on with the run: nothing comes
-    /// of records that leave a chunk open, or whose chains do not hold.
+    /// Puts the evidence together. Its parts were read page by page, while other processes may have gone on with the run. So
+    /// records that leave a chunk open, or whose chains are broken, are no evidence.
     ///
     /// # Errors
-    /// When they do not, or what the ledger holds cannot be used.
+    /// When the records are such, or what the ledger holds cannot be used.
     pub fn of(
         row: &RunRow,
         records: &[AuditRecord],
@@ -144,7 +148,7 @@ impl Proof {
         now: Timestamp,
     ) -> Result<Self, Again> {
         let order = &row.order;
-        // The clock may have been ahead when the run was noted, and the plan was checked by that one.
+        // The plan was checked by the clock that dated the run, which may have been ahead of this one.
         let context = CheckContext::at(now.max(row.created_at));
         let plan = plan::reopen(&row.plan_file, &context)
             .map_err(|findings| Again(format!("the plan file is not what it was: {findings:?}")))?
@@ -157,16 +161,16 @@ impl Proof {
         let material = Material { order, plan_file, records, report: &report, messages: outbox, policies };
         let evidence =
             Evidence::of(&material).map_err(|why| Again(format!("the evidence cannot be written: {why}")))?;
-        if let Some(bad) = first_bad(order, &evidence) {
+        if let Some(bad) = first_bad_record(order, &evidence) {
             return Err(Again(format!("the audit log is not whole: {bad}")));
         }
         Ok(Self { run_id: order.run_id.clone(), outcome: report.outcome, evidence })
     }
 
-    /// Writes it, and then where it is. The same state gives the same folder, which is not written twice.
+    /// Writes the files, and then the pointer to them. The same state has the same folder, which is not written twice.
     ///
     /// # Errors
-    /// When the bucket fails, or has evidence that knows more.
+    /// When the bucket fails, or contains evidence that knows more.
     pub async fn write(self, bucket: &impl Bucket, now: Timestamp) -> Result<Written, Again> {
         if let Some(newest) = latest(bucket, &self.run_id).await? {
             self.refuse_older(bucket, &newest).await?;
@@ -182,7 +186,7 @@ impl Proof {
                 for (name, text) in evidence.files {
                     bucket.write(&key(name), text).await?;
                 }
-                // Last, so that where it is, everything is.
+                // The manifest comes last: where it is, all files are.
                 bucket.write(&key(MANIFEST), evidence.manifest).await?;
             }
         }
@@ -197,23 +201,23 @@ impl Proof {
         Ok(Written { latest, before })
     }
 
-    /// Refuses to stand before evidence whose chains go further, or elsewhere: then the table was put back to an earlier time. Nobody
-    /// overwrites the proof of what has been submitted since.
+    /// Refuses to replace evidence whose chains go further than these, or differ from them: then the table was put back to an
+    /// earlier time, and the newer evidence proves what has been submitted since.
     async fn refuse_older(&self, bucket: &impl Bucket, newest: &Latest) -> Result<(), Again> {
         let key = format!("{}{MANIFEST}", newest.folder);
-        // Where somebody has taken it away there is nothing to compare with.
+        // If a person has removed the manifest, there is nothing to compare with.
         let Some(text) = bucket.read(&key).await? else { return Ok(()) };
         let manifest = parse(&text, usize::MAX)
             .map_err(|why| why.to_string())
             .and_then(|value| Manifest::from_json(&value))
             .map_err(|why| Again(format!("`{key}` cannot be read: {why}")))?;
-        let lasts = manifest.chains.heads.iter().filter_map(|(chunk, head)| {
+        let last_records = manifest.chains.heads.iter().filter_map(|(chunk, head)| {
             let ChainHead { length, hash } = head;
             Some(((*chunk, length.checked_sub(1)?), hash.as_str()))
         });
-        let mut missing: BTreeMap<_, _> = lasts.collect();
+        let mut missing: BTreeMap<_, _> = last_records.collect();
         for line in self.log().lines() {
-            let Place { chunk, seq, hash } =
+            let RecordId { chunk, seq, hash } =
                 serde_json::from_str(line).map_err(|why| Again(format!("a record cannot be read: {why}")))?;
             if missing.get(&(chunk, seq)).is_some_and(|last| *last == hash) {
                 missing.remove(&(chunk, seq));
@@ -233,17 +237,17 @@ impl Proof {
     }
 }
 
-/// Which record of which chain a line of the log is.
+/// The part of a line of the audit log that tells which record it is.
 #[derive(Deserialize)]
-struct Place<'a> {
+struct RecordId<'a> {
     chunk: u32,
     seq: u64,
     #[serde(borrow)]
     hash: Cow<'a, str>,
 }
 
-/// The first record of the audit log that whoever checks it would find wrong.
-fn first_bad(order: &Order, evidence: &Evidence) -> Option<BadRecord> {
+/// The first record of the audit log that a verifier would reject.
+fn first_bad_record(order: &Order, evidence: &Evidence) -> Option<BadRecord> {
     let mut verifier = Verifier::of(&order.run_id, &order.plan_digest);
     let (_, log) = evidence.files.iter().find(|(name, _)| *name == AUDIT)?;
     for line in log.lines() {
@@ -252,7 +256,7 @@ fn first_bad(order: &Order, evidence: &Evidence) -> Option<BadRecord> {
     verifier.finish(None).bad
 }
 
-/// The audit log of a run.
+/// Reads all records of a run.
 ///
 /// # Errors
 /// When the ledger fails.

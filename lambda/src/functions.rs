@@ -15,6 +15,7 @@ use purge_driver::ledger::{LedgerError, MessageState};
 use purge_driver::{Clock, Http, PolicyInForce, Sender, Signal, Tenant, Worker, remembered_pace};
 
 use crate::batch::Again;
+use crate::bucket::BucketError;
 use crate::courier::MESSAGES_PATIENCE;
 use crate::meter::Meter;
 use crate::queue::{Delayed, Queue, QueueError};
@@ -22,14 +23,14 @@ use crate::settings::Place;
 use crate::store::Store;
 use crate::wake::{Errand, ErrandKind, LONGEST_DELAY, WakeUp, delay_seconds};
 
-/// Time that must be left for a request and the commit after it; with less, nothing new is begun.
+/// Time that an invocation needs for a request and the commit after it. With less left, it begins nothing new.
 pub const NEEDED: Duration = Duration::from_secs(45);
-/// How long an invocation waits for room in the request budget. Whoever has to wait longer comes back with a later wake-up, because
-/// waiting inside an invocation is paid for.
+/// How long an invocation waits for room in the request budget. A chunk that would wait longer gets a later wake-up instead,
+/// because time inside an invocation is billed.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long what the ledger says about the jobs of a run is good for.
+/// For how long the pace of a run's jobs, once read from the ledger, is not read again.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
-/// Time that must be left to say that the rest comes later.
+/// Time that an invocation needs to send a message for the rest of its work.
 pub const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// One invocation.
@@ -37,7 +38,7 @@ pub const LAST_WORDS: Duration = Duration::from_secs(5);
 pub struct Invocation {
     /// Its id.
     pub id: String,
-    /// When it is ended from outside.
+    /// When Lambda ends it.
     pub deadline: Timestamp,
     /// Its W3C trace context.
     pub traceparent: Option<String>,
@@ -51,7 +52,7 @@ pub struct Tenants {
 }
 
 impl Tenants {
-    /// Of that place.
+    /// The tenants of this place.
     #[must_use]
     pub fn of(place: &Place) -> Self {
         Self {
@@ -61,39 +62,39 @@ impl Tenants {
     }
 }
 
-/// Everything that the functions work with. `Q` sends messages, `B` keeps texts.
+/// Everything that the functions work with. `L` is the ledger, `Q` a queue and `B` a bucket.
 #[derive(Debug)]
 pub struct Functions<'a, L, H, C, Q, B> {
     /// The store.
     pub ledger: &'a L,
-    /// Sends requests; adds the credentials.
+    /// Sends requests, and adds the credentials to logins.
     pub http: &'a H,
     /// The time.
     pub clock: &'a C,
-    /// Where the requests go.
+    /// Where requests go.
     pub tenants: &'a Tenants,
-    /// Which tenant that is.
+    /// Names the tenant.
     pub place: &'a Place,
-    /// Wake-ups.
+    /// Queue of wake-ups.
     pub chunks: Q,
-    /// Errands, but for those …
+    /// Queue of all errands except deliveries.
     pub errands: Q,
-    /// … that deliver messages to the governance system: one that does not answer takes couriers for seconds at a time, and must keep
-    /// nothing else waiting.
+    /// Queue of the errands that deliver messages to the governance system. A receiver that does not answer occupies couriers for
+    /// seconds at a time, and must not keep anything else waiting.
     pub webhooks: Q,
-    /// Requests, plans and the policy.
+    /// Bucket of requests, plans and the policy.
     pub plans: B,
     /// Key of the policy in that bucket.
     pub policy_key: &'a str,
-    /// Evidence.
+    /// Bucket of the evidence.
     pub evidence: B,
-    /// Whether there is a governance system to tell.
+    /// Whether there is a governance system to send messages to.
     pub tell: bool,
-    /// Memory of the courier, in megabytes: no run is started whose evidence would not fit.
+    /// Memory of the courier, in megabytes. No run is started whose evidence would not fit into it.
     pub courier_megabytes: u32,
-    /// One per API and request budget, with its token, for as long as the process lives.
+    /// One sender per API and request budget, with its token, for as long as the process lives.
     pub senders: Senders<'a, H, C>,
-    /// What the jobs of each run have shown about how long a job takes.
+    /// What is known, by run, about how long jobs take.
     pub paces: RefCell<BTreeMap<String, Known>>,
 }
 
@@ -101,26 +102,26 @@ pub struct Functions<'a, L, H, C, Q, B> {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Known {
     pace: Pace,
-    /// When it last asked the ledger what others know.
+    /// When this process last read from the ledger what others know.
     asked_at: Option<Timestamp>,
 }
 
 impl Known {
-    fn learn(&mut self, seen: Option<Pace>) {
-        self.pace = seen.map_or(self.pace, |seen| self.pace.and(seen));
+    fn learn(&mut self, observed: Option<Pace>) {
+        self.pace = observed.map_or(self.pace, |observed| self.pace.and(observed));
     }
 
-    /// A clock that was set back has it ask too soon, and never too late.
+    /// Whether the ledger need not be asked yet. A clock that was set back can make this `false` too soon, but never too late.
     fn is_fresh(self, now: Timestamp) -> bool {
         self.asked_at.is_some_and(|at| at <= now && now.since(at) < LOOK_AGAIN)
     }
 }
 
-/// The senders of this process by API and requests a minute.
+/// The senders of this process, by API and requests per minute.
 pub type Senders<'a, H, C> = RefCell<BTreeMap<(DeletionApi, u32), Rc<Sender<'a, H, C>>>>;
 
 impl<'a, L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'a, L, H, C, Q, B> {
-    /// The sender for a run. It stays within the organisation's request budget together with those of all other processes.
+    /// The sender for a run. Together with the senders of all other processes it stays within the organisation's request budget.
     pub(crate) fn sender(&self, order: &Order) -> Rc<Sender<'a, H, C>> {
         let (api, limit) = (order.request.api, order.limits.requests_per_minute);
         let tenant = match api {
@@ -157,7 +158,7 @@ impl<'a, L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'a, L, H, C, Q, B> 
         }
     }
 
-    /// What is known about how long the jobs of this run take, whichever process has seen it.
+    /// How long the jobs of this run take, as far as any process has observed it.
     pub(crate) async fn pace(&self, order: &Order) -> Result<Pace, LedgerError> {
         let (run_id, now) = (order.run_id.as_str(), self.clock.now());
         let known = self.paces.borrow().get(run_id).copied().unwrap_or_default();
@@ -172,8 +173,9 @@ impl<'a, L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'a, L, H, C, Q, B> 
         Ok(known.pace)
     }
 
-    /// Ends when the work is done, or when it must be left: then it gives `None`. Raises `stop` a while before.
-    pub(crate) async fn before<T>(
+    /// Works until the work is done, or until the invocation must leave it; then returns `None`. Raises `stop` when there is no
+    /// time left for anything new.
+    pub(crate) async fn work_until<T>(
         &self,
         deadline: Timestamp,
         stop: &Signal,
@@ -191,22 +193,22 @@ impl<'a, L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'a, L, H, C, Q, B> 
         }
     }
 
-    /// Sends a wake-up that comes then.
+    /// Sends a wake-up that is delivered at `at`.
     pub(crate) async fn wake_at(&self, wake: WakeUp, at: Timestamp, trace: Option<&str>) -> Result<(), Again> {
-        let wake = WakeUp { not_before: self.too_far(at), ..wake };
-        Ok(self.chunks.send(vec![self.delayed(&wake, at)], trace).await?)
+        let wake = WakeUp { not_before: self.beyond_one_delay(at), ..wake };
+        Ok(self.chunks.send(vec![self.delayed_message(&wake, at)], trace).await?)
     }
 
-    /// Sends a wake-up that comes then and is not opened before, whatever the clocks say.
+    /// Sends a wake-up that is delivered at `at`. It names that time, so that it is not opened earlier, whatever the clocks say.
     pub(crate) async fn wake_not_before(&self, wake: WakeUp, at: Timestamp, trace: Option<&str>) -> Result<(), Again> {
         let wake = WakeUp { not_before: Some(at), ..wake };
-        Ok(self.chunks.send(vec![self.delayed(&wake, at)], trace).await?)
+        Ok(self.chunks.send(vec![self.delayed_message(&wake, at)], trace).await?)
     }
 
-    /// Sends an errand that comes then.
+    /// Sends an errand that is delivered at `at`.
     pub(crate) async fn errand_at(&self, errand: Errand, at: Timestamp, trace: Option<&str>) -> Result<(), Again> {
-        let errand = Errand { not_before: self.too_far(at), ..errand };
-        let message = vec![self.delayed(&errand, at)];
+        let errand = Errand { not_before: self.beyond_one_delay(at), ..errand };
+        let message = vec![self.delayed_message(&errand, at)];
         let sent = match errand.errand {
             ErrandKind::Deliver { .. } => self.webhooks.send(message, trace).await,
             ErrandKind::FanOut { .. } | ErrandKind::Sweep(_) | ErrandKind::Retry(_) | ErrandKind::Evidence => {
@@ -216,18 +218,20 @@ impl<'a, L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'a, L, H, C, Q, B> 
         Ok(sent?)
     }
 
-    /// A wait longer than SQS holds a message back is remembered in the message, which hops.
-    fn too_far(&self, at: Timestamp) -> Option<Timestamp> {
+    /// What the message must remember of its due time: nothing if SQS can hold it back until then; otherwise that time, until which
+    /// it is sent on.
+    fn beyond_one_delay(&self, at: Timestamp) -> Option<Timestamp> {
         (at.since(self.clock.now()) > LONGEST_DELAY).then_some(at)
     }
 
-    fn delayed(&self, message: &impl serde::Serialize, at: Timestamp) -> Delayed {
+    fn delayed_message(&self, message: &impl serde::Serialize, at: Timestamp) -> Delayed {
         let body = serde_json::to_string(message).unwrap_or_default();
         Delayed { body, delay_seconds: delay_seconds(at, self.clock.now()) }
     }
 
-    /// What follows when a chunk has ended: the message about it, and, after the last, the evidence. Doing it twice is harmless.
-    pub(crate) async fn ended(&self, order: &Order, index: u32, trace: Option<&str>) -> Result<(), Again> {
+    /// Sends the errands that follow the end of a chunk: the delivery of its message and, after the run's last chunk, the evidence.
+    /// Sending them twice is harmless.
+    pub(crate) async fn follow_up_end(&self, order: &Order, index: u32, trace: Option<&str>) -> Result<(), Again> {
         let run_id = order.run_id.as_str();
         let row = self.ledger.chunk(run_id, index).await?;
         let Some(row) = row else { return Err(Again(format!("chunk {index} of run `{run_id}` is gone"))) };
@@ -242,7 +246,7 @@ impl<'a, L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'a, L, H, C, Q, B> 
             }
         }
         if self.ledger.open_chunks(run_id, 0, 1).await?.is_empty() {
-            // Whoever delivers the last message sends for the evidence, too; this is for messages that nobody takes.
+            // The delivery of the last message also sends this errand. This one is for messages that the receiver never accepts.
             let at = if pending { now.plus(MESSAGES_PATIENCE) } else { now };
             self.errand_at(Errand::new(run_id, ErrandKind::Evidence), at, trace).await?;
         }
@@ -259,6 +263,12 @@ pub(crate) fn is_pending(state: &MessageState) -> bool {
 
 impl From<LedgerError> for Again {
     fn from(error: LedgerError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<BucketError> for Again {
+    fn from(error: BucketError) -> Self {
         Self(error.to_string())
     }
 }

@@ -1,9 +1,9 @@
 //! genesys-purge on AWS.
 //!
-//! The same decisions and the same loop as on one machine; what differs is where the state is ([`ledger`]), how a chunk waits (a
-//! message that comes later, [`wake`]) and who starts it ([`planner`]).
+//! The decisions and the loop are the same as on one machine. What differs is where the state is kept ([`ledger`]), how a chunk
+//! waits (for a message that comes later, [`wake`]) and what starts it ([`planner`]).
 
-// AWS, behind small ports.
+// Services of AWS, behind small ports.
 pub mod bucket;
 pub mod clients;
 pub mod connector;
@@ -15,7 +15,7 @@ pub mod s3;
 pub mod settings;
 pub mod store;
 
-// What comes in and goes out.
+// Input and output of the functions.
 pub mod batch;
 pub mod evidence;
 mod meter;

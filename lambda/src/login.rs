@@ -1,4 +1,4 @@
-//! Credentials as they leave: read from Secrets Manager once, and again when the login refuses them.
+//! Puts credentials onto requests as they leave. They are read from Secrets Manager once, and again when the login refuses them.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -21,7 +21,7 @@ pub trait Vault {
     /// The text of a secret.
     ///
     /// # Errors
-    /// Why not, without any of the text.
+    /// Why it cannot be read, without any of its text.
     fn read(&self, name: &str) -> impl Future<Output = Result<String, String>>;
 }
 
@@ -51,7 +51,7 @@ struct WebhookSecret {
     secret: Option<String>,
 }
 
-/// Where and how the governance system is told.
+/// Where messages to the governance system go, and how they are signed.
 #[derive(Clone, Debug)]
 pub struct Webhook {
     /// Address.
@@ -63,7 +63,7 @@ pub struct Webhook {
 /// Reads the webhook's secret.
 ///
 /// # Errors
-/// Why not, without any of the text.
+/// Why it cannot be used, without any of its text.
 pub async fn webhook(vault: &impl Vault, name: &str) -> Result<Webhook, String> {
     let text = vault.read(name).await?;
     let secret: WebhookSecret =
@@ -80,7 +80,7 @@ pub struct WithCredentials<H, V> {
     vault: V,
     client_id: String,
     secret: String,
-    /// The value of the header; never shown.
+    /// The value of the `authorization` header; never shown.
     basic: RefCell<Option<Basic>>,
 }
 
@@ -94,12 +94,12 @@ impl std::fmt::Debug for Basic {
 }
 
 impl<H: Http, V: Vault> WithCredentials<H, V> {
-    /// Sends with `http`, as that client; its secret is in the vault under that name.
+    /// Sends with `http`, as the client `client_id`; `secret` is the name of its secret in the vault.
     pub fn new(http: H, vault: V, client_id: impl Into<String>, secret: impl Into<String>) -> Self {
         Self { http, vault, client_id: client_id.into(), secret: secret.into(), basic: RefCell::new(None) }
     }
 
-    async fn read(&self) -> Result<Basic, NoResponse> {
+    async fn read_credentials(&self) -> Result<Basic, NoResponse> {
         let text = self.vault.read(&self.secret).await.map_err(|why| {
             tracing::error!(%why, "the client's credentials cannot be read");
             NoResponse::NotSent
@@ -113,13 +113,13 @@ impl<H: Http, V: Vault> WithCredentials<H, V> {
         Ok(basic)
     }
 
-    async fn login(&self, mut request: WireRequest, basic: &Basic) -> Result<HttpResponse, NoResponse> {
+    async fn send_login(&self, mut request: WireRequest, basic: &Basic) -> Result<HttpResponse, NoResponse> {
         for (name, value) in &mut request.headers {
             if name == "authorization" {
                 value.clone_from(&basic.0);
             }
         }
-        // Whoever made the request knows none of this, and could not tell.
+        // The driver does not know these credentials, so it could not remove them from the answer.
         self.http.send(request).await.map(|answer| without_credentials(answer, &basic.0))
     }
 }
@@ -134,14 +134,14 @@ impl<H: Http, V: Vault> Http for WithCredentials<H, V> {
         let known = self.basic.borrow().clone();
         let basic = match known.clone() {
             Some(basic) => basic,
-            None => self.read().await?,
+            None => self.read_credentials().await?,
         };
-        let answer = self.login(request.clone(), &basic).await?;
-        // Somebody may have changed the secret since it was read.
+        let answer = self.send_login(request.clone(), &basic).await?;
+        // The secret may have been changed since it was read.
         if matches!(answer.status, 400 | 401) && known.is_some() {
-            let fresh = self.read().await?;
+            let fresh = self.read_credentials().await?;
             if fresh != basic {
-                return self.login(request, &fresh).await;
+                return self.send_login(request, &fresh).await;
             }
         }
         Ok(answer)
@@ -167,7 +167,7 @@ mod tests {
         }
     }
 
-    /// Accepts one secret, and repeats what it was sent.
+    /// Accepts one secret, and repeats the header that it was sent.
     struct Login(Cell<u32>);
 
     impl Http for &Login {

@@ -1,5 +1,5 @@
-//! The binary of all functions: the handler's name says which one runs.
-// The future of an invocation has the futures of every client in it, one within the other.
+//! The binary of all functions. The name of the handler says which function runs.
+// The future of an invocation contains the futures of every client, nested in each other.
 #![recursion_limit = "256"]
 
 use std::cell::RefCell;
@@ -13,7 +13,7 @@ use purge_lambda::settings::Settings;
 use purge_lambda::{DynamoLedger, clients, clients::Lazy, queue::SqsQueue, s3::LONGEST_OBJECT, s3::S3Bucket, trace};
 use serde_json::Value;
 
-/// Which function this is. The names are the handlers of the template.
+/// The function that runs. The names are the handlers in the template.
 #[derive(Clone, Copy, Debug)]
 enum Role {
     Planner,
@@ -84,7 +84,7 @@ async fn main() -> Result<(), Error> {
             Role::Worker => Ok(functions.work(&event.payload, &invocation).await?),
             Role::Undertaker => Ok(functions.bury(&event.payload, &invocation).await?),
             Role::Courier => {
-                // Read anew every time: deliveries are few, and a changed secret counts at once.
+                // Read anew for every delivery: deliveries are few, and a changed secret takes effect at once.
                 let webhook = async || match &settings.webhook {
                     Some(name) => webhook(vault, name).await.map(Some),
                     None => Ok(None),

@@ -1,4 +1,4 @@
-//! What one delivery of a message does to its chunk.
+//! Measures what one delivery of a message does to its chunk.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -9,29 +9,30 @@ use purge_driver::Watch;
 
 use crate::metrics;
 
-/// Measures the end of a chunk in the delivery that brings it about, and so once: every later delivery finds it ended.
+/// Watches one delivery and measures the end of its chunk. Only the delivery that ends the chunk changes it, so the end is measured
+/// once.
 #[derive(Debug)]
 pub(crate) struct Meter {
     order: Rc<Order>,
-    /// When the message came.
-    came_at: Timestamp,
-    worked: Cell<bool>,
+    /// When the message was delivered.
+    delivered_at: Timestamp,
+    changed: Cell<bool>,
 }
 
 impl Meter {
-    pub(crate) fn new(order: Rc<Order>, came_at: Timestamp) -> Self {
-        Self { order, came_at, worked: Cell::new(false) }
+    pub(crate) fn new(order: Rc<Order>, delivered_at: Timestamp) -> Self {
+        Self { order, delivered_at, changed: Cell::new(false) }
     }
 
-    /// Whether anything was changed at all.
-    pub(crate) fn has_worked(&self) -> bool {
-        self.worked.get()
+    /// Whether the delivery has changed the chunk.
+    pub(crate) fn has_changed_chunk(&self) -> bool {
+        self.changed.get()
     }
 }
 
 impl Watch for Meter {
     fn changed(&self, run: &ChunkRun) {
-        self.worked.set(true);
+        self.changed.set(true);
         let view = run.view();
         let lines = [metrics::chunk_ended(&self.order, &view), metrics::needs_somebody(&self.order, &view)];
         for line in lines.iter().flatten() {
@@ -42,6 +43,6 @@ impl Watch for Meter {
     fn unasked(&self, run: &ChunkRun, why: &Cause) {
         let chunk = run.chunk().index;
         tracing::error!(chunk, why = %why.message, "the policy cannot be asked about recordings that wait for their date; it is tried again within the hour");
-        metrics::write(&metrics::policy_unasked(self.came_at, &self.order, chunk));
+        metrics::write(&metrics::policy_unasked(self.delivered_at, &self.order, chunk));
     }
 }

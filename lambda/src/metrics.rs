@@ -1,5 +1,5 @@
-//! Measurements as log lines in CloudWatch's embedded metric format. Identifiers are properties, never dimensions: every value of
-//! a dimension is a metric that costs money.
+//! Metrics as log lines in CloudWatch's embedded metric format. Identifiers are properties and never dimensions, because every
+//! value of a dimension makes another metric, which costs money.
 
 use std::io::Write as _;
 use std::sync::LazyLock;
@@ -12,14 +12,14 @@ use serde_json::{Map, Value, json};
 /// Namespace of the metrics.
 pub const NAMESPACE: &str = "GenesysPurge";
 
-/// The dimension of whatever an alarm looks at that names the function …
+/// The dimension with the function's name. Every metric that an alarm watches has it.
 pub const FUNCTION: &str = "Function";
-/// … by the name that Lambda gives to it. No other stack of the account has one of that name, so no alarm hears of what another stack
-/// measures.
-static NAME: LazyLock<String> =
+/// The function's name as Lambda gives it. No other stack of the account has a function of that name, so no alarm sees the metrics
+/// of another stack.
+static FUNCTION_NAME: LazyLock<String> =
     LazyLock::new(|| std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| "unknown".to_owned()));
 
-/// The line for a chunk that has ended; `None` while it goes on. What was not measured is left out.
+/// The line for a chunk that has ended; `None` while it has not. Values that were not measured are left out.
 #[must_use]
 pub fn chunk_ended(order: &Order, view: &ChunkView) -> Option<String> {
     let (outcome, ended_at) = (view.outcome?, view.ended_at?);
@@ -40,7 +40,7 @@ pub fn chunk_ended(order: &Order, view: &ChunkView) -> Option<String> {
         ("requestId", json!(view.request_id)),
         ("cause", json!(view.cause.as_ref().map(|cause| &cause.code))),
     ];
-    Some(line(
+    Some(metric_line(
         ended_at,
         &[("Outcome", outcome.as_str()), ("Simulated", is_simulated(order.simulated))],
         &values,
@@ -48,9 +48,9 @@ pub fn chunk_ended(order: &Order, view: &ChunkView) -> Option<String> {
     ))
 }
 
-/// The line for a chunk that has ended so that a person must look at it; `None` for all others. Its run may go on for weeks, and what is to
-/// be done may have to be done before others of its chunks are deleted. Whoever cancelled one before its job had run knows. A rehearsal is told apart, so that it
-/// calls nobody.
+/// The line for a chunk whose end a person must look at; `None` for all others. The run may go on for weeks, and the person may
+/// have to act before its other chunks are deleted. A chunk that was cancelled before its job had run is left out, because the
+/// person who cancelled it knows. The dimension `Simulated` tells rehearsals apart, which alarm nobody.
 #[must_use]
 pub fn needs_somebody(order: &Order, view: &ChunkView) -> Option<String> {
     let (outcome, ended_at) = (view.outcome?, view.ended_at?);
@@ -61,10 +61,10 @@ pub fn needs_somebody(order: &Order, view: &ChunkView) -> Option<String> {
         ("cause", json!(view.cause.as_ref().map(|cause| &cause.code))),
     ];
     let values = [("ChunksNeedSomebody", "Count", Some(1))];
-    calls_for_somebody(outcome).then(|| of_run(ended_at, order.simulated, &values, &properties))
+    needs_attention(outcome).then(|| alarm_line_of_run(ended_at, order.simulated, &values, &properties))
 }
 
-fn calls_for_somebody(outcome: Outcome) -> bool {
+fn needs_attention(outcome: Outcome) -> bool {
     match outcome {
         Outcome::Verified | Outcome::Cancelled => false,
         Outcome::Residual
@@ -76,78 +76,78 @@ fn calls_for_somebody(outcome: Outcome) -> bool {
     }
 }
 
-/// The line for a look at recordings that wait for their date at which the policy that applies now could not be asked: they go when the date
-/// comes, whatever it says by now.
+/// The line for a chunk in its cool-off whose policy look-up failed. Its recordings are deleted when their date comes, whatever the
+/// policy says by now.
 #[must_use]
 pub fn policy_unasked(now: Timestamp, order: &Order, chunk: u32) -> String {
     let properties = [("runId", json!(order.run_id)), ("chunk", json!(chunk))];
-    of_run(now, order.simulated, &[("PolicyUnasked", "Count", Some(1))], &properties)
+    alarm_line_of_run(now, order.simulated, &[("PolicyUnasked", "Count", Some(1))], &properties)
 }
 
-/// The line for a message that nobody could handle.
+/// The line for a dead message.
 #[must_use]
 pub fn dead_letter(now: Timestamp, message: &str) -> String {
-    watched(now, &[("DeadLetters", "Count", Some(1))], &[("message", json!(message))])
+    alarm_line(now, &[("DeadLetters", "Count", Some(1))], &[("message", json!(message))])
 }
 
-/// The line for a message that is handed back because of a failure: how often it has been delivered by now, each time in vain. So a
-/// message that fails again and again stands out, however many others fail once.
+/// The line for a failed delivery, with the number of times that its message has been delivered in vain by now. So a message that
+/// fails again and again stands out, however many others fail once.
 #[must_use]
 pub fn failed_delivery(now: Timestamp, message: &str, deliveries: u32) -> String {
-    watched(now, &[("FailedDeliveries", "Count", Some(u64::from(deliveries)))], &[("message", json!(message))])
+    alarm_line(now, &[("FailedDeliveries", "Count", Some(u64::from(deliveries)))], &[("message", json!(message))])
 }
 
-/// The line for an event that was to change something and was refused: a plan that was not carried out, a cancel of no run.
+/// The line for a refused event that was meant to change something: a plan that was not carried out, a cancel of an unknown run.
 #[must_use]
 pub fn refused(now: Timestamp, codes: &[String]) -> String {
-    watched(now, &[("PlansRefused", "Count", Some(1))], &[("findings", json!(codes))])
+    alarm_line(now, &[("PlansRefused", "Count", Some(1))], &[("findings", json!(codes))])
 }
 
-/// The line for one sweep, whether or not it had anything to look at: that there is one shows that somebody looks.
+/// The line for one sweep, which is written even if it examined nothing: it shows that sweeps take place.
 #[must_use]
 pub fn swept(now: Timestamp, looked_at: Option<usize>) -> String {
     let properties = [("unfinishedRuns", json!(looked_at))];
-    watched(now, &[("Sweeps", "Count", Some(1))], &properties)
+    alarm_line(now, &[("Sweeps", "Count", Some(1))], &properties)
 }
 
-/// The line for one run that a sweep has looked at: how many of its chunks stood still, and whether anything of it did.
+/// The line for one run that a sweep has examined: how many of its chunks were stalled, and whether anything of it was.
 #[must_use]
 pub fn looked_after(now: Timestamp, order: &Order, chunks: u32, stood_still: bool) -> String {
     let values =
         [("StalledRuns", "Count", Some(u64::from(stood_still))), ("StalledChunks", "Count", Some(u64::from(chunks)))];
     let properties = [("runId", json!(order.run_id)), ("simulatedTenant", json!(order.simulated))];
-    watched(now, &values, &properties)
+    alarm_line(now, &values, &properties)
 }
 
-/// The line for a run that has ended other than verified, without anybody having cancelled it. By itself nothing of that is a failure
-/// of a function or a message. A rehearsal is told apart, so that it calls nobody.
+/// The line for a run that has ended neither verified nor cancelled. No function or message has failed for that, so no other metric
+/// shows it. The dimension `Simulated` tells rehearsals apart, which alarm nobody.
 #[must_use]
 pub fn not_verified(now: Timestamp, run_id: &str, simulated: bool, outcome: RunOutcome) -> String {
     let values = [("RunsNotVerified", "Count", Some(1))];
     let properties = [("runId", json!(run_id)), ("runOutcome", json!(outcome))];
-    of_run(now, simulated, &values, &properties)
+    alarm_line_of_run(now, simulated, &values, &properties)
 }
 
-/// A line that an alarm looks at, unless the tenant is a simulated one.
-fn of_run(
+/// A line that an alarm watches, unless the tenant is a simulated one.
+fn alarm_line_of_run(
     at: Timestamp,
     simulated: bool,
     values: &[(&str, &str, Option<u64>)],
     properties: &[(&str, Value)],
 ) -> String {
-    line(at, &[(FUNCTION, &NAME), ("Simulated", is_simulated(simulated))], values, properties)
+    metric_line(at, &[(FUNCTION, &FUNCTION_NAME), ("Simulated", is_simulated(simulated))], values, properties)
 }
 
-/// A line that an alarm looks at, whether or not the tenant is a simulated one.
-fn watched(at: Timestamp, values: &[(&str, &str, Option<u64>)], properties: &[(&str, Value)]) -> String {
-    line(at, &[(FUNCTION, &NAME), ("Simulated", "unknown")], values, properties)
+/// A line that an alarm watches, whether or not the tenant is a simulated one.
+fn alarm_line(at: Timestamp, values: &[(&str, &str, Option<u64>)], properties: &[(&str, Value)]) -> String {
+    metric_line(at, &[(FUNCTION, &FUNCTION_NAME), ("Simulated", "unknown")], values, properties)
 }
 
 fn is_simulated(simulated: bool) -> &'static str {
     if simulated { "true" } else { "false" }
 }
 
-fn line(
+fn metric_line(
     at: Timestamp,
     dimensions: &[(&str, &str)],
     values: &[(&str, &str, Option<u64>)],
@@ -169,14 +169,14 @@ fn line(
 
 #[cfg(test)]
 thread_local! {
-    /// What this thread has written, for tests.
+    /// The lines that this thread has written, for tests.
     pub(crate) static WRITTEN: std::cell::RefCell<Vec<String>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
-/// Writes a line where CloudWatch reads it.
+/// Writes a line to standard output, where CloudWatch reads it.
 pub fn write(line: &str) {
     #[cfg(test)]
     WRITTEN.with_borrow_mut(|written| written.push(line.to_owned()));
-    // Nothing can be done, and nothing is lost but a measurement, when nobody reads the log.
+    // If the log cannot be written, nothing can be done about it, and only a metric is lost.
     let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -1,4 +1,4 @@
-//! The policy that applies now, in the plans bucket.
+//! The policy that applies now, which is in the plans bucket.
 
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
@@ -6,8 +6,8 @@ use purge_driver::PolicyInForce;
 
 use crate::bucket::Bucket;
 
-/// That there is none.
-pub(crate) fn missing(key: &str) -> String {
+/// The message that there is no policy under its key.
+pub(crate) fn missing_policy(key: &str) -> String {
     format!("there is no `{key}` in the plans bucket")
 }
 
@@ -23,7 +23,7 @@ impl<B: Bucket> PolicyInForce for BucketPolicy<'_, B> {
         let read = async {
             match self.bucket.read(self.key).await {
                 Ok(Some(text)) => Ok(text),
-                Ok(None) => Err(missing(self.key)),
+                Ok(None) => Err(missing_policy(self.key)),
                 Err(error) => Err(error.to_string()),
             }
         };

@@ -1,4 +1,4 @@
-//! Queues: sending messages that come later.
+//! The port to a queue, and SQS behind it: messages that are delivered later.
 
 use std::future::Future;
 
@@ -9,44 +9,43 @@ use futures_util::{TryStreamExt as _, stream};
 
 use crate::clients::Lazy;
 
-/// Messages of one SendMessageBatch (limit of SQS).
+/// Messages in one SendMessageBatch (limit of SQS).
 const BATCH: usize = 10;
-/// Batches under way at once.
+/// Batches that are sent at the same time.
 const AT_ONCE: usize = 16;
-/// Rounds in which the entries that SQS refused for now are sent again.
+/// Attempts at the entries of a batch that SQS refuses.
 const ROUNDS: u32 = 5;
-/// What SQS calls the number of messages that it would hand over.
+/// SQS's name for the number of messages that it could deliver now.
 const WAITING: QueueAttributeName = QueueAttributeName::ApproximateNumberOfMessages;
-/// The attribute with the W3C trace context.
+/// The message attribute with the W3C trace context.
 pub const TRACEPARENT: &str = "traceparent";
 
-/// A message and how long to hold it back.
+/// A message and its delay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delayed {
-    /// What it says.
+    /// Its text.
     pub body: String,
-    /// Seconds, 0 to 900.
+    /// For how long the queue holds it back, in seconds: 0 to 900.
     pub delay_seconds: i32,
 }
 
-/// Why messages were not taken, or not counted. The text is for the log.
+/// Why messages could not be sent or counted. The text is for the log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the queue does not do what it is asked: {0}")]
 pub struct QueueError(pub String);
 
-/// Takes messages and delivers each at least once.
+/// A queue that delivers each message at least once.
 pub trait Queue {
-    /// Sends all. When it fails, some may have been sent: sending them again is harmless.
+    /// Sends all messages. When it fails, some may have been sent; sending them again is harmless.
     ///
     /// # Errors
-    /// When not all were taken, after several tries.
+    /// When the queue has not accepted all of them after several attempts.
     fn send(&self, messages: Vec<Delayed>, traceparent: Option<&str>) -> impl Future<Output = Result<(), QueueError>>;
 
-    /// About how many messages could be delivered at once if there were somebody to take them. Those that are held back, or that
-    /// somebody has been handed, are not counted.
+    /// About how many messages wait to be received. Messages that are held back, or that a receiver has in hand, are not counted.
     ///
     /// # Errors
-    /// When the queue does not say.
+    /// When the queue does not answer with a number.
     fn waiting(&self) -> impl Future<Output = Result<u64, QueueError>>;
 }
 
@@ -58,13 +57,13 @@ pub struct SqsQueue {
 }
 
 impl SqsQueue {
-    /// The queue at that address.
+    /// The queue at this address.
     #[must_use]
     pub fn new(client: impl Into<Lazy<Client>>, url: impl Into<String>) -> Self {
         Self { client: client.into(), url: url.into() }
     }
 
-    /// One batch: each entry's own failure is looked at, because the batch as a whole succeeds without it.
+    /// Sends one batch. SQS reports the failure of an entry only in that entry, while the batch as a whole succeeds.
     async fn send_batch(&self, messages: &[Delayed], traceparent: Option<&str>) -> Result<(), QueueError> {
         let mut left: Vec<usize> = (0..messages.len()).collect();
         let mut why = String::new();

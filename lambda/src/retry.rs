@@ -1,8 +1,8 @@
-//! Another attempt at many chunks. Each is a change of its own in the table, so what the planner has no time for is the courier's, who
-//! has the rest done by another errand when its own time is over.
+//! Another attempt at many chunks. Queueing each of them is a change of its own in the table. So the planner queues what it has
+//! time for and leaves the rest to the courier, which sends another errand when its own time is over.
 
 use purge_driver::worker::LEASE;
-use purge_driver::{Clock, Http, Obstacle, Queued, Redriven, redrive};
+use purge_driver::{Clock, Http, Queued, Redriven, redrive};
 
 use crate::batch::Again;
 use crate::bucket::Bucket;
@@ -11,32 +11,29 @@ use crate::queue::Queue;
 use crate::store::Store;
 use crate::wake::{Errand, ErrandKind, Retry};
 
-/// Chunks queued again between two looks at the clock.
+/// Chunks that are queued again between two looks at the clock.
 const PAGE: usize = 100;
-/// Chunks that the planner queues again itself: whoever asked waits for the answer.
+/// Chunks that the planner queues again itself, at most: the caller waits for its answer.
 const AT_ONCE: usize = 1_000;
 
-/// What the planner has done of a retry.
+/// How much of a retry the planner has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Done {
-    /// Chunks that are queued again, or that somebody else works on.
+    /// Chunks that are queued again, and chunks that another worker has.
     pub(crate) chunks: Queued,
-    /// Chunks that the courier queues.
+    /// Chunks that are left to the courier.
     pub(crate) later: usize,
 }
 
 impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q, B> {
-    /// Queues the first of these chunks again and leaves the others to the courier; none if the run has been cancelled since. Wakes none.
+    /// Queues the first of these chunks again and leaves the others to the courier. Wakes none.
     pub(crate) async fn queue_again(
         &self,
         run_id: &str,
         again: &purge_driver::Retry,
         invocation: &Invocation,
         trace: Option<&str>,
-    ) -> Result<Result<Done, Obstacle>, Again> {
-        if let Err(obstacle) = again.take_back(self.ledger, run_id, self.clock.now()).await? {
-            return Ok(Err(obstacle));
-        }
+    ) -> Result<Done, Again> {
         let (mut done, mut left) = (Done::default(), again.chunks.as_slice());
         let until = left.len().saturating_sub(AT_ONCE);
         while left.len() > until {
@@ -51,12 +48,13 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         for retry in Retry::of(left, again.ended_by) {
             self.errand_at(Errand::new(run_id, ErrandKind::Retry(retry)), self.clock.now(), trace).await?;
         }
-        Ok(Ok(done))
+        Ok(done)
     }
 
-    /// Queues these chunks again and wakes them, as many as there is time for; the rest is another errand. Done twice it tries none
-    /// twice: what a delivery before this one has queued is woken, and what has ended since is left alone.
-    pub(crate) async fn try_again(
+    /// Queues these chunks again and wakes them, as many as there is time for; the rest is for another errand. A second delivery of
+    /// the same errand does not give a chunk a second attempt: it only wakes a chunk that is queued already, and leaves alone one
+    /// that has ended since.
+    pub(crate) async fn retry_chunks(
         &self,
         run_id: &str,
         retry: &Retry,
@@ -67,7 +65,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let chunks: Vec<_> = retry.rows.iter().flat_map(|(first, last)| *first..=*last).collect();
         let (mut left, mut busy) = (chunks.as_slice(), Vec::new());
         while !left.is_empty() {
-            // Whoever cancels after having asked for the retry wants nothing more of it.
+            // A cancel that comes after the retry was asked for ends the retry.
             if self.ledger.cancel_asked(run_id).await?.is_some() {
                 tracing::info!(left = left.len(), "not tried again: the run has been cancelled since");
                 return Ok(());
@@ -94,7 +92,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             }
         }
         let now = self.clock.now();
-        // Nobody works on a chunk that has ended for longer than a lease.
+        // No worker keeps a chunk that has ended for longer than a lease.
         for (chunks, at) in [(left, now), (&busy, now.plus(LEASE))] {
             for rest in Retry::of(chunks, retry.ended_by) {
                 self.errand_at(Errand::new(run_id, ErrandKind::Retry(rest)), at, trace).await?;

@@ -1,6 +1,7 @@
-//! S3: reading and writing whole objects, over the HTTP client that is there anyway, signed by AWS's own library.
+//! S3: reads and writes whole objects, over the HTTP client that the functions use anyway. AWS's own library signs the requests.
 //!
-//! The SDK's S3 client can do a hundred things more. For these two it would be the largest part of the binary and of its build.
+//! The SDK's S3 client can do a hundred other things. For these two operations it would be the largest part of the binary and its
+//! build.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -21,17 +22,17 @@ use sha2::{Digest as _, Sha256};
 
 use crate::bucket::{Bucket, BucketError};
 
-/// The longest object that is read: the list of a run's evidence grows with its chunks.
+/// The longest object that is read, in bytes. A manifest grows with the chunks of its run.
 pub const LONGEST_OBJECT: usize = 64 * 1024 * 1024;
-/// How long one attempt may take beside the time for what is sent.
+/// How long one attempt may take, apart from the time for sending the body.
 const ATTEMPT: Duration = Duration::from_secs(30);
-/// Bytes that are sent in a second if the network is slow. Lambda's is about three times as fast.
-const SLOWLY: u64 = 20_000_000;
-/// Attempts at most. Reading and writing whole objects may be repeated at will.
+/// How many bytes a slow network sends in a second. Lambda's is about three times as fast.
+const SLOW_BYTES_PER_SECOND: u64 = 20_000_000;
+/// Attempts at most. Reading or writing a whole object may be repeated at will.
 const ATTEMPTS: u32 = 4;
-/// The pause before the second attempt; it doubles.
+/// The pause before the second attempt; before each further attempt it is twice as long.
 const PAUSE: Duration = Duration::from_millis(200);
-/// Longest part of an answer that goes into an error.
+/// How many characters of an answer go into an error at most.
 const QUOTED: usize = 300;
 
 /// An S3 bucket.
@@ -41,11 +42,11 @@ pub struct S3Bucket<H, C> {
     clock: C,
     credentials: SharedCredentialsProvider,
     region: String,
-    /// Address of the bucket, without a slash at its end.
+    /// Address of the bucket, without a slash at the end.
     address: String,
 }
 
-/// Why there can be no bucket.
+/// The part of the configuration that is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the environment names no {0} of AWS")]
 pub struct NotConfigured(&'static str);
@@ -65,7 +66,7 @@ impl<H: Http, C: Clock> S3Bucket<H, C> {
         Ok(Self { http, clock, credentials, region, address })
     }
 
-    /// Sends it until there is an answer that another attempt would not change.
+    /// Sends a request until the answer is one that another attempt would not change, or the attempts are used up.
     async fn send(&self, method: Method, key: &str, query: &str, body: &[u8]) -> Result<HttpResponse, BucketError> {
         let failed = |why: String| BucketError { key: key.to_owned(), why };
         let mut pause = PAUSE;
@@ -75,17 +76,17 @@ impl<H: Http, C: Clock> S3Bucket<H, C> {
                 self.clock.sleep(pause).await;
                 pause *= 2;
             }
-            let request = self.signed(method, key, query, body).await.map_err(failed)?;
-            match self.once(request).await {
+            let request = self.sign_request(method, key, query, body).await.map_err(failed)?;
+            match self.send_once(request).await {
                 Ok(answer) if answer.status < 500 && answer.status != 429 => return Ok(answer),
-                Ok(answer) => why = said(&answer),
+                Ok(answer) => why = describe_error(&answer),
                 Err(error) => why = format!("no answer: {error:?}"),
             }
         }
         Err(failed(format!("{why}, {ATTEMPTS} times")))
     }
 
-    async fn once(&self, request: WireRequest) -> Result<HttpResponse, NoResponse> {
+    async fn send_once(&self, request: WireRequest) -> Result<HttpResponse, NoResponse> {
         let late = std::pin::pin!(self.clock.sleep(request.timeout));
         let answer = std::pin::pin!(self.http.send(request));
         match futures_util::future::select(answer, late).await {
@@ -94,10 +95,11 @@ impl<H: Http, C: Clock> S3Bucket<H, C> {
         }
     }
 
-    /// Signature version 4, over the body and every header. The checksum is what a locked bucket asks for.
-    async fn signed(&self, method: Method, key: &str, query: &str, body: &[u8]) -> Result<WireRequest, String> {
+    /// A request with signature version 4, which covers the body and every header. A bucket with an object lock requires the
+    /// checksum.
+    async fn sign_request(&self, method: Method, key: &str, query: &str, body: &[u8]) -> Result<WireRequest, String> {
         let credentials = self.credentials.provide_credentials().await.map_err(|why| why.to_string())?;
-        let url = format!("{}/{}{query}", self.address, encoded(key));
+        let url = format!("{}/{}{query}", self.address, percent_encoded(key));
         let mut headers = Vec::new();
         if method == Method::Put {
             let kind = if key.ends_with(".json") { "application/json" } else { "text/plain; charset=utf-8" };
@@ -123,7 +125,8 @@ impl<H: Http, C: Clock> S3Bucket<H, C> {
             .map_err(|why| why.to_string())?;
         let (instructions, _) = sign(request, &parameters).map_err(|why| why.to_string())?.into_parts();
         headers.extend(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())));
-        let timeout = ATTEMPT + Duration::from_secs(u64::try_from(body.len()).unwrap_or_default() / SLOWLY);
+        let timeout =
+            ATTEMPT + Duration::from_secs(u64::try_from(body.len()).unwrap_or_default() / SLOW_BYTES_PER_SECOND);
         Ok(WireRequest { method, url, headers, body: body.to_vec(), timeout })
     }
 
@@ -131,11 +134,11 @@ impl<H: Http, C: Clock> S3Bucket<H, C> {
         let answer = self.send(Method::Get, key, query, &[]).await?;
         let failed = |why: String| BucketError { key: key.to_owned(), why };
         match answer.status {
-            // What was no UTF-8 has been replaced by then, and is not what somebody put there.
+            // Bytes that are not UTF-8 were replaced when the answer was read, so this is not the object's text.
             200 if answer.body.contains(char::REPLACEMENT_CHARACTER) => Err(failed("it is not UTF-8".to_owned())),
             200 => Ok(Some(answer.body)),
-            404 if field(&answer.body, "Code") == Some(nothing) => Ok(None),
-            _ => Err(failed(said(&answer))),
+            404 if xml_text(&answer.body, "Code") == Some(nothing) => Ok(None),
+            _ => Err(failed(describe_error(&answer))),
         }
     }
 }
@@ -146,8 +149,8 @@ impl<H: Http + fmt::Debug, C: Clock + fmt::Debug> Bucket for S3Bucket<H, C> {
     }
 
     async fn read_version(&self, key: &str, version: &str) -> Result<Option<String>, BucketError> {
-        // In a query a slash is a character like any other.
-        let version = encoded(version).replace('/', "%2F");
+        // In a query, a slash must be encoded as well.
+        let version = percent_encoded(version).replace('/', "%2F");
         self.get(key, &format!("?versionId={version}"), "NoSuchVersion").await
     }
 
@@ -155,12 +158,12 @@ impl<H: Http + fmt::Debug, C: Clock + fmt::Debug> Bucket for S3Bucket<H, C> {
         let answer = self.send(Method::Put, key, "", text.as_bytes()).await?;
         match answer.status {
             200 => Ok(()),
-            _ => Err(BucketError { key: key.to_owned(), why: said(&answer) }),
+            _ => Err(BucketError { key: key.to_owned(), why: describe_error(&answer) }),
         }
     }
 }
 
-/// China's regions are reached under a domain of their own.
+/// The domain of AWS for a region. China's regions have a domain of their own.
 fn domain(region: &str) -> &'static str {
     if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" }
 }
@@ -169,8 +172,8 @@ fn system_time(at: Timestamp) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(u64::try_from(at.millis()).unwrap_or_default())
 }
 
-/// A key as a path: everything but the unreserved characters and the slash is percent-encoded, as the signature requires.
-fn encoded(key: &str) -> String {
+/// A key as a path. Everything except unreserved characters and slashes is percent-encoded, as the signature requires.
+fn percent_encoded(key: &str) -> String {
     let mut path = String::new();
     for byte in key.bytes() {
         match byte {
@@ -181,17 +184,17 @@ fn encoded(key: &str) -> String {
     path
 }
 
-/// What an answer says is wrong, for the log.
-fn said(answer: &HttpResponse) -> String {
-    let text = match (field(&answer.body, "Code"), field(&answer.body, "Message")) {
+/// The error that an answer reports, for the log.
+fn describe_error(answer: &HttpResponse) -> String {
+    let text = match (xml_text(&answer.body, "Code"), xml_text(&answer.body, "Message")) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         _ => answer.body.clone(),
     };
     format!("S3 answered {} {}", answer.status, text.chars().take(QUOTED).collect::<String>())
 }
 
-/// The text of an element of S3's error document, which is flat.
-fn field<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
+/// The text of an element in S3's error document, which is not nested.
+fn xml_text<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     rest.split_once(&format!("</{name}>")).map(|(text, _)| text)
 }
@@ -206,7 +209,7 @@ mod tests {
 
     use super::*;
 
-    /// Answers in turn and keeps what it was sent.
+    /// Gives these answers in turn, and keeps the requests that it was sent.
     #[derive(Debug, Default)]
     struct Scripted {
         answers: RefCell<VecDeque<Result<HttpResponse, NoResponse>>>,
@@ -220,7 +223,7 @@ mod tests {
         }
     }
 
-    /// Stands still, except that a pause between attempts is over at once.
+    /// A clock that stands still. A pause between attempts is over at once; a time limit never is.
     #[derive(Debug)]
     struct Still;
 

@@ -1,4 +1,4 @@
-//! Settings, from the environment that the template gives to every function.
+//! The settings, which the template gives to every function in its environment.
 
 use purge_core::order::tenant_name;
 use purge_core::region::{REGIONS, region, region_of_host};
@@ -26,18 +26,18 @@ pub const CREDENTIALS: &str = "PURGE_CREDENTIALS_SECRET";
 pub const WEBHOOK: &str = "PURGE_WEBHOOK_SECRET";
 /// Memory of the courier, which puts the evidence together, in megabytes.
 pub const COURIER_MEGABYTES: &str = "PURGE_COURIER_MEGABYTES";
-/// Whether the tenant is a simulated one: `true` or `false`. It is what records say, and makes nothing simulated.
+/// Whether the tenant is a simulated one: `true` or `false`. Records repeat it; it does not make anything simulated.
 pub const SIMULATED: &str = "PURGE_SIMULATED";
 /// Id of the OAuth client.
 pub const CLIENT_ID: &str = "GENESYS_CLIENT_ID";
 /// Region of the tenant.
 pub const REGION: &str = "GENESYS_REGION";
-/// Address of the API, where it is not the region's; empty otherwise.
+/// Address of the API if it is not the region's; otherwise empty.
 pub const BASE_URL: &str = "GENESYS_BASE_URL";
-/// Address of the login, where it is not the region's; empty otherwise.
+/// Address of the login if it is not the region's; otherwise empty.
 pub const LOGIN_URL: &str = "GENESYS_LOGIN_URL";
 
-/// All of them; a test compares them with the template.
+/// All settings. A test compares them with the template.
 pub const ALL: [&str; 15] = [
     TABLE,
     CHUNK_QUEUE,
@@ -56,7 +56,7 @@ pub const ALL: [&str; 15] = [
     LOGIN_URL,
 ];
 
-/// Everything that the environment says.
+/// The settings, read and checked.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Table of the ledger.
@@ -89,24 +89,24 @@ pub struct Place {
     site: Site,
     /// Id of the OAuth client.
     pub client_id: String,
-    /// Whether nothing real is deleted: never where the address is one of Genesys Cloud.
+    /// Whether the tenant is a simulated one, so that nothing real is deleted. Never true for an address of Genesys Cloud.
     pub simulated: bool,
 }
 
 impl Place {
-    /// As records name it.
+    /// The tenant's name in records.
     #[must_use]
     pub fn name(&self) -> String {
         tenant_name(&self.site.api.to_string(), &self.client_id)
     }
 
-    /// Region of the data, as far as it is known.
+    /// The region in which the data is, if it is known.
     #[must_use]
     pub fn jurisdiction(&self) -> Option<&'static str> {
         self.site.jurisdiction
     }
 
-    /// The tenant for one deletion API. Its credentials are empty: [`crate::login`] puts them in as they leave.
+    /// The tenant for one deletion API. Its credentials are empty: [`crate::login`] puts them onto requests as they leave.
     #[must_use]
     pub fn tenant(&self, api: DeletionApi) -> Tenant {
         self.site.tenant(api, Credentials::new("", ""))
@@ -114,10 +114,10 @@ impl Place {
 }
 
 impl Settings {
-    /// Reads them all.
+    /// Reads all settings.
     ///
     /// # Errors
-    /// Everything that is wrong with them, one line each.
+    /// Everything that is wrong with them, one line for each problem.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<String>> {
         let mut wrong = Vec::new();
         let mut text = |name: &str| {
@@ -146,7 +146,7 @@ impl Settings {
             }
         };
         let optional = |name: &str| get(name).filter(|value| !value.trim().is_empty());
-        let place = place(optional, client_id, simulated, &mut wrong);
+        let place = read_place(optional, client_id, simulated, &mut wrong);
         match place {
             Some(place) if wrong.is_empty() => Ok(Self {
                 table,
@@ -166,7 +166,7 @@ impl Settings {
     }
 }
 
-fn place(
+fn read_place(
     get: impl Fn(&str) -> Option<String>,
     client_id: String,
     simulated: bool,
@@ -180,7 +180,7 @@ fn place(
         }
     };
     let (base, login) = (address(BASE_URL), address(LOGIN_URL));
-    let said = get(REGION).and_then(|text| {
+    let named_region = get(REGION).and_then(|text| {
         let found = region(&text);
         if found.is_none() {
             let names: Vec<_> = REGIONS.iter().map(|r| r.name).collect();
@@ -188,14 +188,14 @@ fn place(
         }
         found
     });
-    // Whoever says so wants to rehearse, and all records would repeat it of a deletion that was real.
-    if simulated && !base.as_ref().is_some_and(is_elsewhere) {
+    // The setting announces a rehearsal. With a real tenant, all records would call a real deletion simulated.
+    if simulated && !base.as_ref().is_some_and(is_outside_genesys_cloud) {
         wrong.push(format!(
             "`{SIMULATED}` is `true`, but `{BASE_URL}` names no simulated tenant: this setting only says what records say of the \
              tenant, and makes nothing simulated. Give the address of one that is, outside Genesys Cloud, or set it to `false`"
         ));
     }
-    match Site::new(base, said, login) {
+    match Site::new(base, named_region, login) {
         Ok(Some(site)) => return Some(Place { site, client_id, simulated }),
         Ok(None) => wrong.push(format!("neither `{REGION}` nor `{BASE_URL}` is set")),
         Err(other) => {
@@ -206,8 +206,8 @@ fn place(
     None
 }
 
-/// Whether an address is none of Genesys Cloud.
-fn is_elsewhere(address: &Url) -> bool {
+/// Whether an address is not one of Genesys Cloud.
+fn is_outside_genesys_cloud(address: &Url) -> bool {
     match address.host() {
         Host::Name(name) => region_of_host(name).is_none(),
         Host::Address(_) => true,

@@ -1,4 +1,4 @@
-//! What the functions want of a ledger beyond what the driver wants.
+//! The port of the functions to their ledger: what they need beyond the driver's [`Ledger`].
 
 use std::future::Future;
 use std::rc::Rc;
@@ -8,19 +8,20 @@ use purge_core::time::Timestamp;
 use purge_driver::Ledger;
 use purge_driver::ledger::{Created, LedgerError, NewRun, OutboxRow, Unfinished};
 
-/// One firing of a schedule: the same at every delivery of its event.
+/// One firing of a schedule. Every delivery of its event gives the same one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Firing {
-    /// Where the standing request is.
+    /// Key of the standing request in the plans bucket.
     pub request_key: String,
     /// The time for which the schedule fired.
     pub scheduled_at: Timestamp,
 }
 
-/// A ledger with single things to be had by their name, notes about wake-ups, and a list of the runs that somebody has to look after.
+/// A ledger that also finds single orders, messages and firings, keeps notes about wake-ups, and lists the runs that need looking
+/// after.
 ///
-/// A run is on the list from its creation on, in the same transaction, and again from every [`Commit`] on that leaves a chunk to
-/// whoever is woken first ([`Commit::queues`]); it comes off by [`Store::finish`] alone. Implementations pass [`conformance`].
+/// Creating a run puts it on that list in the same transaction, and so does every [`Commit`] that queues a chunk
+/// ([`Commit::queues`]). Only [`Store::finish`] takes a run off the list. Implementations pass [`conformance`].
 ///
 /// [`Commit`]: purge_driver::ledger::Commit
 /// [`Commit::queues`]: purge_driver::ledger::Commit::queues
@@ -28,14 +29,14 @@ pub struct Firing {
 /// # Errors
 /// As those of [`Ledger`].
 pub trait Store: Ledger {
-    /// What the chunks of a run share. It never changes, so it may be read once per process.
+    /// The order of a run. It never changes, so a process may read it once.
     fn order(&self, run_id: &str) -> impl Future<Output = Result<Option<Rc<Order>>, LedgerError>>;
 
-    /// The run of a firing, if it has been one.
+    /// The id of the run that a firing started; `None` if it has started none.
     fn fired(&self, firing: &Firing) -> impl Future<Output = Result<Option<String>, LedgerError>>;
 
-    /// Creates a run as that of a firing and notes that it is, both or neither. A firing that is a run already stays that run,
-    /// whatever the plan has become since. Gives the id of the firing's run.
+    /// Creates a run and notes it as the run of this firing, both or neither. A firing that has started a run already keeps that
+    /// run, even if the plan has changed since. Returns the id of the firing's run.
     fn create_fired(
         &self,
         firing: &Firing,
@@ -43,18 +44,18 @@ pub trait Store: Ledger {
         now: Timestamp,
     ) -> impl Future<Output = Result<(String, Created), LedgerError>>;
 
-    /// One message of the outbox.
+    /// One message of a run's outbox.
     fn message(&self, run_id: &str, id: &str) -> impl Future<Output = Result<Option<OutboxRow>, LedgerError>>;
 
-    /// Notes that the receiver of a run's messages is gone for good: it answered 410. `receiver` is the digest of its address, which
-    /// may be a secret.
+    /// Notes that the receiver of a run's messages is gone for good: it answered 410. `receiver` is the digest of its address,
+    /// because the address may be a secret.
     fn note_gone(&self, run_id: &str, receiver: &str) -> impl Future<Output = Result<(), LedgerError>>;
 
-    /// The receiver that was last noted as gone.
+    /// The receiver that was last noted as gone for this run.
     fn gone(&self, run_id: &str) -> impl Future<Output = Result<Option<String>, LedgerError>>;
 
-    /// Whether this message is the one that stands by for the wait that ends then: the first that asks is, and is again when it asks
-    /// again.
+    /// Whether this message is the one that stands by for the chunk's wait that ends at this time. The first message that asks is,
+    /// and remains so when it asks again. No message stands by for a chunk that was never claimed.
     fn stands_by(
         &self,
         run_id: &str,
@@ -63,30 +64,30 @@ pub trait Store: Ledger {
         message: &str,
     ) -> impl Future<Output = Result<bool, LedgerError>>;
 
-    /// The runs that somebody has to look after.
+    /// The runs that need looking after.
     fn unfinished(&self) -> impl Future<Output = Result<Vec<Unfinished>, LedgerError>>;
 
-    /// One of them.
+    /// One run of that list; `None` if it is not on it.
     fn unfinished_run(&self, run_id: &str) -> impl Future<Output = Result<Option<Unfinished>, LedgerError>>;
 
-    /// Puts a run on the list that exists, or notes that it was opened once more.
+    /// Puts an existing run on the list, or, if it is there, notes that it was opened once more.
     fn look_after(&self, run_id: &str, now: Timestamp) -> impl Future<Output = Result<(), LedgerError>>;
 
-    /// Notes that what stood still of a run was set going; a run that is not on the list stays off it.
+    /// Notes when the stalled parts of a run were set going. A run that is not on the list stays off it.
     fn note_woken(&self, run_id: &str, now: Timestamp) -> impl Future<Output = Result<(), LedgerError>>;
 
-    /// Takes a run off the list, unless it was opened again after it was looked at; then `false`.
+    /// Takes a run off the list, unless it was opened again since it was read as `seen`; then `false`.
     fn finish(&self, seen: &Unfinished) -> impl Future<Output = Result<bool, LedgerError>>;
 }
 
-/// What every store must do beside what every ledger must.
+/// The promises that every store keeps, beyond those of every ledger.
 pub mod conformance {
     use std::time::Duration;
 
     use futures_util::future::join;
     use purge_core::time::Timestamp;
     use purge_driver::ledger::conformance::{Broken, cancelled, new_run};
-    use purge_driver::ledger::{Claim, Claimed, Commit, Committed, Created, Lease, NewRun, Unfinished};
+    use purge_driver::ledger::{ChunkRow, Claim, Claimed, Commit, Committed, Created, Lease, NewRun, Unfinished};
     use purge_driver::{Redriven, redrive};
 
     use super::{Firing, Store};
@@ -99,14 +100,16 @@ pub mod conformance {
         if holds { Ok(()) } else { Err(Broken::Promise(promise.to_owned())) }
     }
 
-    /// Checks everything that the functions rely on. Takes two ways into one store; leaves runs behind.
+    /// Checks everything that the functions rely on. `a` and `b` are two handles to one store, in which the check leaves runs
+    /// behind.
     ///
     /// # Errors
     /// The first promise that the store breaks.
     pub async fn check<S: Store>(a: &S, b: &S) -> Result<(), Broken> {
         a_firing_is_one_run(a, b).await?;
         unfinished_runs_are_looked_after(a, b).await?;
-        a_receiver_that_is_gone_is_remembered(a, b).await
+        a_receiver_that_is_gone_is_remembered(a, b).await?;
+        one_message_stands_by_for_a_wait(a, b).await
     }
 
     async fn a_firing_is_one_run<S: Store>(a: &S, b: &S) -> Result<(), Broken> {
@@ -122,12 +125,12 @@ pub mod conformance {
             must(again == is(&first, Created::Existing), "the same firing is the same run")?;
         }
         must(a.run(&other.order.run_id).await?.is_none(), "and makes no other")?;
-        // Somebody else may have started the very same plan.
+        // The very same plan may have been started in another way.
         a.create(&other, at(3)).await?;
         let found = b.create_fired(&firing(2), &other, at(4)).await?;
         must(found == is(&other, Created::Existing), "a firing can be a run that is there")?;
         must(a.fired(&firing(2)).await? == Some(other.order.run_id), "which is remembered, too")?;
-        // The event was delivered twice, and each planner has a plan of its own.
+        // The event was delivered twice, and each planner has made a plan of its own.
         let (one, two) = (new_run("conformance-fired-here", 1)?, new_run("conformance-fired-there", 1)?);
         let (here, there) =
             join(a.create_fired(&firing(3), &one, at(5)), b.create_fired(&firing(3), &two, at(5))).await;
@@ -189,12 +192,37 @@ pub mod conformance {
         must(once_more.is_some_and(|run| run.opened > seen.opened), "every opening counts")
     }
 
+    async fn one_message_stands_by_for_a_wait<S: Store>(a: &S, b: &S) -> Result<(), Broken> {
+        let run_id = "conformance-stand-by";
+        must(!a.stands_by(run_id, 1, at(9), "first").await?, "no message stands by for a run that does not exist")?;
+        a.create(&new_run(run_id, 2)?, at(1)).await?;
+        must(!a.stands_by(run_id, 1, at(9), "first").await?, "nor for a chunk that was never claimed")?;
+        claim(a, run_id).await?;
+        let claimed = b.chunk(run_id, 1).await?;
+        must(a.stands_by(run_id, 1, at(9), "first").await?, "the first message that asks stands by")?;
+        must(!b.stands_by(run_id, 1, at(9), "second").await?, "and no other does")?;
+        must(b.stands_by(run_id, 1, at(9), "first").await?, "the first does when it asks again")?;
+        must(b.stands_by(run_id, 1, at(10), "second").await?, "for another wait another message may")?;
+        must(!a.stands_by(run_id, 1, at(10), "first").await?, "and again it is the only one")?;
+        must(a.chunk(run_id, 1).await? == claimed, "the chunk itself is not changed")
+    }
+
+    /// Claims the first chunk.
+    async fn claim<S: Store>(store: &S, run_id: &str) -> Result<ChunkRow, Broken> {
+        let lease = Lease { owner: "me".to_owned(), until: at(60) };
+        match store.claim(Claim { run_id, index: 1, lease, now: at(3), take_over: false }).await? {
+            Claimed::Granted(row) => Ok(*row),
+            Claimed::Busy { .. } | Claimed::Absent => {
+                Err(Broken::Promise("a chunk that nobody works on can be claimed".to_owned()))
+            }
+        }
+    }
+
     /// Ends the first chunk.
     async fn end<S: Store>(store: &S, run_id: &str) -> Result<(), Broken> {
-        let lease = Lease { owner: "me".to_owned(), until: at(60) };
-        let claimed = store.claim(Claim { run_id, index: 1, lease, now: at(3), take_over: false }).await?;
-        let (Claimed::Granted(row), Some(run)) = (claimed, store.run(run_id).await?) else {
-            return Err(Broken::Promise("a chunk that nobody works on can be claimed".to_owned()));
+        let row = claim(store, run_id).await?;
+        let Some(run) = store.run(run_id).await? else {
+            return Err(Broken::Promise("a run that was created is there".to_owned()));
         };
         let ended = cancelled(&run.order, row.run);
         let commit = Commit {

@@ -1,8 +1,9 @@
-//! The sweep: finds what stands still, and sets it going. Whatever a run waits for is a message in a queue, so a message that a person
-//! deletes, or a queue loses, would leave its run waiting for ever.
+//! The sweep: finds what is stalled, and sets it going. All that a run waits for is a message in a queue, so if a person deletes a
+//! message, or a queue loses it, its run would wait for ever.
 //!
-//! The planner, asked by a schedule, sends an errand for every run that is not finished; a courier looks at the run. What it finds gets
-//! the very messages that `resume` would send, and only what has been due for so long that no message about it can exist any more.
+//! A schedule asks the planner for a sweep. The planner sends an errand for every unfinished run, and a courier examines the run.
+//! It sends the messages that `resume` would send, but only for what has been due for so long that no message about it can exist
+//! any more.
 
 use std::time::Duration;
 
@@ -19,43 +20,46 @@ use crate::metrics;
 use crate::queue::{Delayed, Queue};
 use crate::store::Store;
 use crate::wake::{Errand, ErrandKind, Sweep};
-use crate::worker::longest_line;
+use crate::worker::longest_extra_delay;
 
-/// From when a wake-up is due until either its chunk has been looked at or the undertaker has it: the queue of chunks hides a message
-/// for 720 seconds after each of 5 deliveries in vain, and the queue of dead letters for as long once more.
+/// The time from when a wake-up is due until its chunk has been looked at or the undertaker has it. The queue of chunks hides a
+/// message for 720 seconds after each of 5 deliveries in vain, and the queue of dead letters for as long once more.
 pub const WAKE_UP_MARGIN: Duration = Duration::from_secs((5 + 1) * 720);
-/// The same for an errand: 5 deliveries in vain at 1800 seconds, and the queue of dead letters.
+/// The same for an errand: 1800 seconds after each of 5 deliveries in vain, and then the queue of dead letters.
 pub const ERRAND_MARGIN: Duration = Duration::from_secs(5 * 1800 + 720);
-/// Wake-ups that are surely delivered within their margin, even if two workers take all of their 120 seconds for every batch of five.
+/// Waiting wake-ups that are certainly delivered within their margin, even if only two workers run and each takes all of its 120
+/// seconds for every batch of five.
 pub const WAKE_UPS_IN_TIME: u64 = 2 * 5 * (WAKE_UP_MARGIN.as_secs() / 120);
-/// Errands of one queue that are surely delivered within theirs, even if five couriers take all of their 300 seconds for each.
+/// Waiting errands of one queue that are certainly delivered within their margin, even if five couriers take all of their 300
+/// seconds for each.
 pub const ERRANDS_IN_TIME: u64 = 5 * (ERRAND_MARGIN.as_secs() / 300);
 
-/// Within so long a chunk in its cool-off is woken by every sweep that comes by, and one does …
+/// Length of the turn in which every sweep wakes a chunk in its cool-off; at least one sweep falls into it.
 pub const COOL_OFF_TURN: Duration = Duration::from_secs(1_200);
-/// … and then it is the turn of others: it comes round again after so many of them, four hours.
+/// Chunks take turns: each has one in this many, so one every four hours.
 const COOL_OFF_TURNS: i64 = 12;
 
-/// Open chunks looked at between two looks at the clock.
+/// Open chunks that are examined between two looks at the clock.
 const PAGE: u32 = 2_000;
-/// Chunks read at a time.
+/// Chunks that are read at a time.
 const ROWS: u32 = 1_000;
-/// Chunks that have ended are read, too, where so few of them lie between two that are open: cheaper than to ask once more.
+/// Chunks that have ended are read as well if at most this many of them lie between two open ones: that is cheaper than another
+/// request.
 const GAP: u32 = 100;
-/// Messages sent again by one sweep.
+/// Messages to the governance system whose errands one sweep of a run sends again, at most.
 const MESSAGES: u32 = 10_000;
 
-/// How long something must be overdue before it stands still.
+/// How long something must be overdue before it counts as stalled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Margins {
-    /// Where a wake-up is due.
+    /// For a chunk whose wake-up is due.
     wake_up: Duration,
-    /// Where an errand is.
+    /// For an errand that is due.
     errand: Duration,
-    /// Where an errand is that sends the wake-up.
+    /// For a chunk whose wake-up is sent by an errand that is due.
     fan_out: Duration,
-    /// Whether messages are known to be gone, by whoever has given the time.
-    known: bool,
+    /// Whether a person has given the time, because messages are known to be gone.
+    given: bool,
 }
 
 impl Margins {
@@ -65,14 +69,14 @@ impl Margins {
             wake_up: given.unwrap_or(WAKE_UP_MARGIN),
             errand: given.unwrap_or(ERRAND_MARGIN),
             fan_out: given.unwrap_or(ERRAND_MARGIN + WAKE_UP_MARGIN),
-            known: given.is_some(),
+            given: given.is_some(),
         }
     }
 }
 
 impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q, B> {
-    /// Sends an errand for every run that is not finished. While more messages wait than are surely delivered in time, nothing is: what
-    /// seems to be overdue may be among them, and the alarm on the age of messages tells of it.
+    /// Sends an errand for every unfinished run. While more messages wait than are certainly delivered in time it sends none: what
+    /// seems to be overdue may be among them, and the alarm on the age of messages reports that.
     pub(crate) async fn sweep(&self, overdue_seconds: Option<u32>, trace: Option<&str>) -> Result<Value, Again> {
         let (wake_ups, errands) = (self.chunks.waiting().await?, self.errands.waiting().await?);
         let waiting = json!({"wakeUps": wake_ups, "errands": errands});
@@ -93,8 +97,9 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         Ok(json!({"lookedAt": ids, "waiting": waiting}))
     }
 
-    /// Looks at one run, as far as there is time; the rest is another errand. Measures when it has looked at all of it.
-    pub(crate) async fn look_after(
+    /// Examines one run, as far as there is time; the rest is for another errand. Writes the metric once all of the run is
+    /// examined.
+    pub(crate) async fn sweep_run(
         &self,
         run_id: &str,
         sweep: Sweep,
@@ -110,10 +115,10 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         loop {
             let open = self.ledger.open_chunks(run_id, after, PAGE).await?;
             let Some(&last) = open.last() else { break };
-            let Found { still, cooling } = self.standing_still(&seen, &open, margins).await?;
-            self.wake_chunks(run_id, &still, trace).await?;
+            let ToWake { stalled: found, cooling } = self.find_chunks_to_wake(&seen, &open, margins).await?;
+            self.wake_chunks(run_id, &found, trace).await?;
             self.wake_chunks(run_id, &cooling, trace).await?;
-            stalled = stalled.saturating_add(u32::try_from(still.len()).unwrap_or(u32::MAX));
+            stalled = stalled.saturating_add(u32::try_from(found.len()).unwrap_or(u32::MAX));
             after = last;
             if self.is_out_of_time(deadline) {
                 let rest = ErrandKind::Sweep(Sweep { after, stalled, ..sweep });
@@ -126,7 +131,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         }
         let stood_still = stalled > 0 || !late.is_empty();
         if stood_still {
-            // Last: whoever dies before has everything looked at again, which is harmless.
+            // Last: if the courier dies before, everything is examined again, which is harmless.
             self.ledger.note_woken(run_id, self.clock.now()).await?;
             tracing::warn!(chunks = stalled, errands = late.len(), "stood still and was set going");
         }
@@ -134,9 +139,9 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         Ok(())
     }
 
-    /// Those of these open chunks that are to be woken.
-    async fn standing_still(&self, seen: &Unfinished, open: &[u32], margins: Margins) -> Result<Found, Again> {
-        let mut found = Found::default();
+    /// The chunks to be woken among these open ones.
+    async fn find_chunks_to_wake(&self, seen: &Unfinished, open: &[u32], margins: Margins) -> Result<ToWake, Again> {
+        let mut found = ToWake::default();
         for (first, last) in spans(open) {
             let mut after = first.saturating_sub(1);
             while after < last {
@@ -144,22 +149,24 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
                 let Some(row) = rows.last() else { break };
                 after = row.index;
                 let now = self.clock.now();
-                found.still.extend(rows.iter().filter(|row| is_still(row, seen, margins, now)).map(|row| row.index));
+                found
+                    .stalled
+                    .extend(rows.iter().filter(|row| is_stalled(row, seen, margins, now)).map(|row| row.index));
                 found.cooling.extend(rows.iter().filter(|row| is_cooling(row, margins, now)).map(|row| row.index));
             }
         }
         Ok(found)
     }
 
-    /// The errands that should have been run long ago: messages to the governance system, and, once all chunks have ended and there is
-    /// nobody left to tell, the evidence.
+    /// The errands that should have been run long ago: deliveries of messages to the governance system, and, once all chunks have
+    /// ended and no message is pending, the evidence.
     async fn late_errands(&self, seen: &Unfinished, ended: bool, margins: Margins) -> Result<Vec<Errand>, Again> {
         let run_id = seen.run_id.as_str();
         let now = self.clock.now();
-        let is_late = |since: Timestamp| since.max(set_going(seen)).plus(margins.errand) <= now;
+        let is_late = |since: Timestamp| since.max(last_set_going(seen)).plus(margins.errand) <= now;
         let pending = if self.tell { self.ledger.outbox_pending(run_id, MESSAGES).await? } else { Vec::new() };
         if !pending.is_empty() && self.webhooks.waiting().await? > ERRANDS_IN_TIME {
-            // What seems to be overdue may be among them; chunks are none of it.
+            // What seems to be overdue may be among the waiting ones. Chunks are not affected.
             return Ok(Vec::new());
         }
         if pending.is_empty() && ended {
@@ -174,44 +181,45 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
 
 /// Open chunks to be woken.
 #[derive(Debug, Default)]
-struct Found {
-    /// Nothing carries them on.
-    still: Vec<u32>,
-    /// Their recordings wait for their date, and perhaps nobody asks the policy meanwhile.
+struct ToWake {
+    /// Chunks that nothing carries on.
+    stalled: Vec<u32>,
+    /// Chunks whose recordings wait for their date, in case the message that has the policy asked meanwhile was lost.
     cooling: Vec<u32>,
 }
 
-/// When everything about the run was last set going.
-fn set_going(seen: &Unfinished) -> Timestamp {
+/// When everything of the run was last set going.
+fn last_set_going(seen: &Unfinished) -> Timestamp {
     seen.woken.map_or(seen.since, |woken| woken.max(seen.since))
 }
 
-/// Whether nothing carries the chunk on: no message about it can exist any more, and nobody works on it. A chunk that waits is
-/// judged by the end of its wait, however long that is.
-fn is_still(row: &ChunkRow, seen: &Unfinished, margins: Margins, now: Timestamp) -> bool {
+/// Whether nothing carries the chunk on: no message about it can exist any more, and no worker has it. For a chunk that waits, the
+/// end of its wait counts, however long the wait is.
+fn is_stalled(row: &ChunkRow, seen: &Unfinished, margins: Margins, now: Timestamp) -> bool {
     let (since, margin) = match (&row.lease, row.run.due()) {
         _ if row.run.outcome().is_some() => return false,
-        // Its worker's message comes again, should the worker have died.
+        // If its worker has died, the worker's message is delivered again.
         (Some(lease), _) => (lease.until, margins.wake_up),
-        (None, Some((at, reason))) => (at.plus(longest_line(reason)), margins.wake_up),
-        // It waits for its first wake-up: from the errand that wakes all, or from a sweep that found it.
+        (None, Some((at, reason))) => (at.plus(longest_extra_delay(reason)), margins.wake_up),
+        // It waits for its first wake-up, from a sweep that found it or from the errand that wakes all chunks.
         (None, None) if seen.woken.is_some_and(|woken| woken > seen.since) => (seen.since, margins.wake_up),
         (None, None) => (seen.since, margins.fan_out),
     };
-    since.max(set_going(seen)).plus(margin) <= now
+    since.max(last_set_going(seen)).plus(margin) <= now
 }
 
-/// Whether the chunk is in its cool-off, and it is its turn to be woken. It is looked at every hour, but its state says only when the date
-/// comes: whether the next look was lost is not to be known before, and then it is too late to take the dates back. So each gets a wake-up
-/// every few hours, which is no sign of anything. If nothing was lost, it meets the other one, and one of the two stands by.
+/// Whether the chunk is in its cool-off and it is its turn to be woken. Such a chunk is looked at every hour, but its state
+/// contains only the date. So a lost wake-up would not show before the date, when it is too late to take the recordings' delete
+/// dates back. Therefore each gets an additional wake-up every few hours, which does not count as a sign that anything is stalled.
+/// If no wake-up was lost, one of the two stands by and the other ends.
 fn is_cooling(row: &ChunkRow, margins: Margins, now: Timestamp) -> bool {
     let waits = row.run.due().is_some_and(|(at, reason)| reason == WaitReason::CoolOff && at > now);
     let turn = now.millis() / i64::try_from(COOL_OFF_TURN.as_millis()).unwrap_or(i64::MAX);
     let is_its_turn = (turn - i64::from(row.index)).rem_euclid(COOL_OFF_TURNS) == 0;
-    waits && row.lease.is_none() && (margins.known || is_its_turn)
+    waits && row.lease.is_none() && (margins.given || is_its_turn)
 }
 
-/// The indexes, in order, as few spans with no wide gaps in them.
+/// Covers the indexes, which are in order, with as few spans as possible that contain no wide gap.
 fn spans(indexes: &[u32]) -> Vec<(u32, u32)> {
     let mut spans: Vec<(u32, u32)> = Vec::new();
     for &index in indexes {

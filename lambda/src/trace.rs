@@ -1,4 +1,4 @@
-//! Trace context: X-Ray's header and W3C's, which say the same.
+//! Trace context: from X-Ray's header to W3C's, which carry the same ids.
 
 /// The W3C `traceparent` of an X-Ray header such as `Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1`.
 #[must_use]

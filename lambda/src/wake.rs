@@ -1,4 +1,5 @@
-//! Messages: which chunk to look at, or which errand to run, and not before when. They carry no truth: whatever they say is looked up.
+//! Messages: which chunk to look at or which errand to run, and when at the earliest. They carry no truth: what they are about is
+//! looked up in the ledger.
 
 use std::time::Duration;
 
@@ -6,13 +7,13 @@ use purge_core::time::Timestamp;
 pub use purge_core::wake::{MESSAGE_VERSION, WakeUp};
 use serde::{Deserialize, Serialize};
 
-/// The longest that SQS holds a message back.
+/// The longest time for which SQS holds a message back.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(900);
 
-/// Rows of neighbours in one message: of the longest numbers they take 160 kB, and a queue takes 256.
+/// Ranges of chunks in one message. With the longest numbers they take 160 kB, and a queue accepts 256.
 const MOST_ROWS: usize = 10_000;
 
-/// Anything that is not a chunk.
+/// A message about a run rather than a chunk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Errand {
@@ -20,9 +21,9 @@ pub struct Errand {
     pub v: u32,
     /// Which run.
     pub run_id: String,
-    /// What to do.
+    /// What to do for it.
     pub errand: ErrandKind,
-    /// Passed on unopened until then.
+    /// When to do it at the earliest: until then the message is only sent on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
 }
@@ -31,19 +32,19 @@ pub struct Errand {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum ErrandKind {
-    /// Wake the open chunks after this one.
+    /// Wake the open chunks.
     FanOut {
-        /// The last that has been woken; 0 at first.
+        /// The last chunk that has been woken; 0 at first.
         after: u32,
     },
-    /// Deliver a message of the outbox. These have a queue of their own.
+    /// Deliver a message of the outbox. These errands have a queue of their own.
     Deliver {
-        /// Which.
+        /// Id of the message.
         message: String,
     },
-    /// Look whether anything of the run stands still, and set it going.
+    /// Look for parts of the run that are stalled, and set them going.
     Sweep(Sweep),
-    /// Queue chunks for another attempt, and wake them.
+    /// Queue chunks again for another attempt, and wake them.
     Retry(Retry),
     /// Put the evidence of a run that has ended into its bucket.
     Evidence,
@@ -53,14 +54,14 @@ pub enum ErrandKind {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Retry {
-    /// First and last of each row of neighbours, in order.
+    /// Ranges of neighbouring chunks, each by its first and its last, in order.
     pub rows: Vec<(u32, u32)>,
-    /// What has ended later has been tried again already, by a delivery before this one.
+    /// A chunk that ended later has been tried again already, by an earlier delivery of this errand.
     pub ended_by: Timestamp,
 }
 
 impl Retry {
-    /// These chunks, in order, in as few messages as hold them.
+    /// Splits these chunks, which are in order, into as few messages as can hold them.
     #[must_use]
     pub fn of(chunks: &[u32], ended_by: Timestamp) -> Vec<Self> {
         let mut rows = Vec::<(u32, u32)>::new();
@@ -78,24 +79,25 @@ impl Retry {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Sweep {
-    /// The last chunk that has been looked at; 0 at first.
+    /// The last chunk that has been examined; 0 at first.
     pub after: u32,
-    /// How many of those stood still: only to be measured.
+    /// How many of the examined chunks were stalled; needed only for the metric.
     pub stalled: u32,
-    /// What counts as overdue, in seconds, where it is not what follows from the queues' times.
+    /// After how many seconds something counts as overdue; `None` for what follows from the queues' times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overdue_seconds: Option<u32>,
 }
 
 impl Errand {
-    /// At once.
+    /// An errand that is due at once.
     #[must_use]
     pub fn new(run_id: &str, kind: ErrandKind) -> Self {
         Self { v: MESSAGE_VERSION, run_id: run_id.to_owned(), errand: kind, not_before: None }
     }
 }
 
-/// Whole seconds until then, never early, and no more than SQS holds back: a longer wait hops.
+/// The delay for a message that is due at `at`: in whole seconds, never early, and at most what SQS allows. A longer wait takes
+/// several messages.
 #[must_use]
 pub fn delay_seconds(at: Timestamp, now: Timestamp) -> i32 {
     let millis = at.since(now).min(LONGEST_DELAY).as_millis();

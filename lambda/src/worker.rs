@@ -1,5 +1,5 @@
-//! The worker: a wake-up comes, its chunk is carried on as far as it goes without waiting, and the next wake-up is sent before this
-//! one is done.
+//! The worker. It carries the chunk of a wake-up on as far as possible without waiting, and sends the next wake-up before this one
+//! is done.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -21,20 +21,20 @@ use crate::queue::Queue;
 use crate::store::Store;
 use crate::wake::{LONGEST_DELAY, MESSAGE_VERSION, WakeUp};
 
-/// When to look again after another worker was quicker.
+/// Pause before the next look after another worker was quicker.
 const AFTER_LOST: Duration = Duration::from_secs(1);
-/// When to look again after the ledger did not answer.
+/// Pause before the next look after the ledger did not answer.
 const AFTER_UNAVAILABLE: Duration = Duration::from_secs(30);
-/// When to look again after the invocation ran out of time: whatever was under way is over by then.
+/// Pause before the next look after the invocation ran out of time: by then, whatever was under way is over.
 const AFTER_CUT_OFF: Duration = Duration::from_secs(60);
-/// For how long after a chunk's end a wake-up may be one of those three.
-const PERHAPS_UNTOLD: Duration = AFTER_CUT_OFF.saturating_mul(3);
-/// Chunks of one run that may ask for a job slot within a second. Each ask is about ten write units of the partition that has their states,
-/// and DynamoDB takes a thousand a second there.
+/// For how long after a chunk's end a wake-up may still come from one of these three pauses.
+const PERHAPS_NOT_FOLLOWED_UP: Duration = AFTER_CUT_OFF.saturating_mul(3);
+/// Chunks of one run that may ask for a job slot within a second. Asking takes about ten write units of the partition with the
+/// chunks' states, and DynamoDB allows a thousand per second for a partition.
 const SLOT_ASKS: u64 = 100;
 
-/// How much later than a wait for this reason is over its wake-up may be sent for.
-pub(crate) fn longest_line(reason: WaitReason) -> Duration {
+/// How long after the end of a wait for this reason its wake-up may come at the latest.
+pub(crate) fn longest_extra_delay(reason: WaitReason) -> Duration {
     if reason == WaitReason::SlotBusy { LONGEST_DELAY } else { Duration::ZERO }
 }
 
@@ -44,21 +44,22 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
     /// # Errors
     /// When the event is no batch.
     pub async fn work(&self, event: &Value, invocation: &Invocation) -> Result<Value, NoBatch> {
-        each(event, || self.clock.now(), |message| self.wake(message, invocation)).await
+        each(event, || self.clock.now(), |message| self.handle_wake_up(message, invocation)).await
     }
 
-    async fn wake(&self, message: Received, invocation: &Invocation) -> Result<Handled, Again> {
+    async fn handle_wake_up(&self, message: Received, invocation: &Invocation) -> Result<Handled, Again> {
         let wake: WakeUp = serde_json::from_str(&message.body).map_err(|why| Again(format!("no wake-up: {why}")))?;
         if wake.v != MESSAGE_VERSION {
             return Err(Again(format!("a wake-up of version {}", wake.v)));
         }
-        // Whatever is logged on the way, by whomever, says of which chunk; also when only errors are logged.
+        // Everything that is logged meanwhile names the chunk. The span has the level of errors, so that it is there when only
+        // errors are logged.
         let span = tracing::error_span!("wake", runId = %wake.run_id, chunk = wake.chunk);
-        self.look(wake, message, invocation).instrument(span).await.map(|()| Handled::Done)
+        self.look_at_chunk(wake, message, invocation).instrument(span).await.map(|()| Handled::Done)
     }
 
-    /// Looks at one chunk, and sees to it that somebody looks again.
-    async fn look(&self, wake: WakeUp, message: Received, invocation: &Invocation) -> Result<(), Again> {
+    /// Looks at one chunk, and ensures that there is a next look as long as it is needed.
+    async fn look_at_chunk(&self, wake: WakeUp, message: Received, invocation: &Invocation) -> Result<(), Again> {
         let trace = message.traceparent.as_deref().or(invocation.traceparent.as_deref());
         let now = self.clock.now();
         if let Some(at) = wake.not_before.filter(|at| *at > now) {
@@ -67,27 +68,27 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let (run_id, chunk) = (wake.run_id.clone(), wake.chunk);
         let owner = message.owner(&invocation.id);
         let stop = Signal::new();
-        let advanced = self.before(invocation.deadline, &stop, self.carry_on(&wake, &owner, &stop)).await;
+        let advanced = self.work_until(invocation.deadline, &stop, self.carry_on(&wake, &owner, &stop)).await;
         let at = |pause: Duration| self.clock.now().plus(pause);
         match advanced {
             Some(Ok((Advance::Waiting { at, reason }, true))) => {
                 tracing::info!(until = %at, ?reason, "waits");
-                let at = self.in_line(&wake, at, reason).await;
+                let at = self.next_look_after(&wake, at, reason).await;
                 self.wake_at(wake, at, trace).await
             }
             Some(Ok((Advance::Waiting { at, reason }, false))) => {
                 self.stand_by(wake, at, reason, &message.id, trace).await
             }
-            Some(Ok((Advance::Done(outcome), worked))) => {
+            Some(Ok((Advance::Done(outcome), changed))) => {
                 tracing::info!(outcome = outcome.as_str(), "has ended");
-                if !worked && message.receives == 1 && !self.has_just_ended(&run_id, chunk).await? {
+                if !changed && message.receives == 1 && !self.has_just_ended(&run_id, chunk).await? {
                     return Ok(());
                 }
                 let order = self.ledger.order(&run_id).await?;
                 let order = order.ok_or_else(|| Again(format!("run `{run_id}` is gone")))?;
-                self.ended(&order, chunk, trace).await
+                self.follow_up_end(&order, chunk, trace).await
             }
-            // Somebody else carries it on; should they fail, this finds out. Waiting is not failing: it uses up no delivery.
+            // Another worker has the chunk. Should it fail, the next look notices. Waiting is not failing: it uses up no delivery.
             Some(Ok((Advance::Busy { until }, _))) => self.wake_at(wake, until.plus(AFTER_LOST), trace).await,
             Some(Ok((Advance::Lost, _))) => self.wake_at(wake, at(AFTER_LOST), trace).await,
             Some(Ok((Advance::Absent, _))) => Err(Again(format!("run `{run_id}` has no chunk {chunk}"))),
@@ -105,10 +106,11 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         }
     }
 
-    /// This wake-up found its chunk waiting and did nothing: it came early, or it is one too many. Whoever began the wait may have died
-    /// before they could send the next wake-up, so one that stands by sends it; one alone, and all others end here. Otherwise every
-    /// message that the queue delivers twice would be two messages from then on, until the chunk ends. The one that stands by is
-    /// noted before it sends: should it die in between, its message comes again, and is known again by its id.
+    /// Handles a wake-up that found its chunk waiting and changed nothing: it came early, or it is one too many. The worker that
+    /// began the wait may have died before it could send the next wake-up, so one wake-up stands by and sends it; all others end
+    /// here. Otherwise every message that the queue delivers twice would be two messages until the chunk ends. The ledger notes
+    /// which one stands by before that one sends. Should its worker die in between, the message is delivered again, and is
+    /// recognised by its id.
     async fn stand_by(
         &self,
         wake: WakeUp,
@@ -117,48 +119,49 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         message: &str,
         trace: Option<&str>,
     ) -> Result<(), Again> {
-        // One that was sent for this very wait has nobody beside it that could be relied on.
+        // A wake-up that was sent for this very wait always goes on: there may be no other one to rely on.
         let is_awaited = wake.not_before == Some(at);
         if !is_awaited && self.ledger.stands_by(&wake.run_id, wake.chunk, at, message).await == Ok(false) {
             tracing::info!(until = %at, "another wake-up stands by");
             return Ok(());
         }
-        let at = self.in_line(&wake, at, reason).await;
+        let at = self.next_look_after(&wake, at, reason).await;
         self.wake_not_before(wake, at, trace).await
     }
 
-    /// When somebody is to come back to a wait that is over then. All chunks of a run wait for a job slot at once, and nothing tells
-    /// them that one is free: the more they are, the later each asks again, and one of them always asks soon.
-    async fn in_line(&self, wake: &WakeUp, at: Timestamp, reason: WaitReason) -> Timestamp {
-        let longest = longest_line(reason);
+    /// When to look again at a chunk whose wait ends at `at`. All chunks of a run wait for a job slot at once, and nothing tells
+    /// them that one is free. So the more chunks there are, the later each of them asks again; some chunk always asks soon.
+    async fn next_look_after(&self, wake: &WakeUp, at: Timestamp, reason: WaitReason) -> Timestamp {
+        let longest = longest_extra_delay(reason);
         if longest.is_zero() {
             return at;
         }
-        // Whoever cannot look asks early, which is harmless.
+        // Without an answer from the ledger the chunk asks early, which is harmless.
         let (Ok(Some(order)), Ok(Some(row))) =
             (self.ledger.order(&wake.run_id).await, self.ledger.chunk(&wake.run_id, wake.chunk).await)
         else {
             return at;
         };
-        // One that has a slot waits for jobs of somebody else, and there is no line for that.
+        // A chunk that has a slot waits for jobs of the organisation that are not in this ledger; it does not compete with other
+        // chunks.
         if row.run.wants_slot() {
             return at;
         }
-        // A chunk waits half of that on the average.
-        let line = Duration::from_secs(u64::from(order.chunks) * 2 / SLOT_ASKS).min(longest);
-        at.plus(jittered(&format!("{}/{}", wake.run_id, wake.chunk), at.millis().unsigned_abs(), line, 100))
+        // On average a chunk waits half of this.
+        let spread = Duration::from_secs(u64::from(order.chunks) * 2 / SLOT_ASKS).min(longest);
+        at.plus(jittered(&format!("{}/{}", wake.run_id, wake.chunk), at.millis().unsigned_abs(), spread, 100))
     }
 
-    /// Whether a wake-up that brought nothing about may have to tell of a chunk's end. Whoever brings an end about tells of it before their
-    /// message is done with; that message comes again if they die before, and another one soon if they did not learn what became of
-    /// their commit. All others were under way when the chunk ended, and after a cancel that may be one for every chunk. Should a
-    /// message be lost all the same, the sweep finds what nobody was told.
+    /// Whether a wake-up that changed nothing may have to follow up the end of its chunk. The worker that ends a chunk follows that
+    /// up before its message is done. If it dies before, the message is delivered again; if it does not learn what became of its
+    /// commit, it sends another message that comes soon. All other wake-ups were under way when the chunk ended, and after a cancel
+    /// there may be one for every chunk. Should a message be lost all the same, the sweep finds what was not followed up.
     async fn has_just_ended(&self, run_id: &str, chunk: u32) -> Result<bool, LedgerError> {
         let ended_at = self.ledger.chunk(run_id, chunk).await?.and_then(|row| row.run.view().ended_at);
-        Ok(ended_at.is_some_and(|at| self.clock.now().since(at) < PERHAPS_UNTOLD))
+        Ok(ended_at.is_some_and(|at| self.clock.now().since(at) < PERHAPS_NOT_FOLLOWED_UP))
     }
 
-    /// Where the chunk stands, and whether this delivery has changed anything about it.
+    /// Carries the chunk on. Returns where it stands, and whether this delivery has changed it.
     async fn carry_on(&self, wake: &WakeUp, owner: &str, stop: &Signal) -> Result<(Advance, bool), LedgerError> {
         let Some(order) = self.ledger.order(&wake.run_id).await? else { return Ok((Advance::Absent, false)) };
         if order.tenant != self.place.name() {
@@ -168,6 +171,6 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let policy = BucketPolicy { bucket: &self.plans, key: self.policy_key };
         let worker = self.worker(&sender, owner, &meter, Some(&policy), stop);
         let advance = worker.advance(&order, wake.chunk, self.pace(&order).await?).await?;
-        Ok((advance, meter.has_worked()))
+        Ok((advance, meter.has_changed_chunk()))
     }
 }

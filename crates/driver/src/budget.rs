@@ -21,6 +21,21 @@ pub(crate) struct Account<'a, L> {
     pub(crate) tenant: &'a str,
 }
 
+/// Why there is no place in the budget for a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NoPlace {
+    /// There is no room now: this is the time at which asking again can succeed. Nothing has been spent.
+    NotBefore(Timestamp),
+    /// The ledger cannot be asked.
+    Ledger(LedgerError),
+}
+
+impl From<LedgerError> for NoPlace {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
+}
+
 /// The budget as this process last knew it. A process that knows an old one finds out when it writes.
 #[derive(Debug)]
 pub(crate) struct SharedBudget {
@@ -36,12 +51,8 @@ impl SharedBudget {
         Self { limit: requests_per_minute, known: Mutex::new(StoredBudget { version: 0, budget }) }
     }
 
-    /// Spends one request. The inner `Err` means that there is no room, and says when asking again can succeed.
-    pub(crate) async fn take<L: Ledger>(
-        &self,
-        account: &Account<'_, L>,
-        now: Timestamp,
-    ) -> Result<Result<(), Timestamp>, LedgerError> {
+    /// Spends one request.
+    pub(crate) async fn take<L: Ledger>(&self, account: &Account<'_, L>, now: Timestamp) -> Result<(), NoPlace> {
         self.change(account, now, |budget| budget.take(now)).await
     }
 
@@ -52,12 +63,15 @@ impl SharedBudget {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<(), LedgerError> {
-        // Losing all tries is harmless: the next request meets the 429 itself.
         let paused = self.change(account, now, |budget| {
             budget.pause(until);
             Ok(())
         });
-        paused.await.map(|_| ())
+        match paused.await {
+            // Too many others were writing. The pause is not shared then, and each process meets the next 429 itself.
+            Ok(()) | Err(NoPlace::NotBefore(_)) => Ok(()),
+            Err(NoPlace::Ledger(error)) => Err(error),
+        }
     }
 
     /// Applies a change to the newest budget and makes it durable. If the known budget has no room, nothing is written: a newer one
@@ -67,22 +81,20 @@ impl SharedBudget {
         account: &Account<'_, L>,
         now: Timestamp,
         change: impl Fn(&mut RateBudget) -> Result<(), Timestamp>,
-    ) -> Result<Result<(), Timestamp>, LedgerError> {
+    ) -> Result<(), NoPlace> {
         let mut known = self.known.lock().await;
         for _ in 0..TRIES {
             let mut budget = known.budget.clone().limited_to(self.limit);
-            if let Err(at) = change(&mut budget) {
-                return Ok(Err(at));
-            }
+            change(&mut budget).map_err(NoPlace::NotBefore)?;
             match account.ledger.swap_budget(account.tenant, known.version, &budget).await? {
                 Swapped::Version(version) => {
                     *known = StoredBudget { version, budget };
-                    return Ok(Ok(()));
+                    return Ok(());
                 }
                 Swapped::Behind(newer) => *known = newer,
             }
         }
-        Ok(Err(now.plus(CROWDED)))
+        Err(NoPlace::NotBefore(now.plus(CROWDED)))
     }
 }
 
@@ -108,12 +120,13 @@ mod tests {
         let process = || async {
             let (budget, mut sent) = (SharedBudget::new(LIMIT), Vec::new());
             while clock.now() < end {
-                match budget.take(&account, clock.now()).await.unwrap() {
+                match budget.take(&account, clock.now()).await {
                     Ok(()) => {
                         sent.push(clock.now());
                         clock.sleep_until(clock.now().plus(Duration::from_millis(100))).await;
                     }
-                    Err(at) => clock.sleep_until(at).await,
+                    Err(NoPlace::NotBefore(at)) => clock.sleep_until(at).await,
+                    Err(NoPlace::Ledger(error)) => panic!("{error}"),
                 }
             }
             sent
@@ -145,13 +158,13 @@ mod tests {
         let done = Cell::new(false);
         run(&clock, async {
             let (a, b) = (SharedBudget::new(LIMIT), SharedBudget::new(LIMIT));
-            b.take(&account, now).await.unwrap().unwrap();
+            b.take(&account, now).await.unwrap();
             a.pause(&account, now, later).await.unwrap();
             // This process learns of the pause when it wants to write.
-            assert_eq!(b.take(&account, now).await.unwrap(), Err(later));
-            assert_eq!(b.take(&account, later).await.unwrap(), Ok(()));
+            assert_eq!(b.take(&account, now).await, Err(NoPlace::NotBefore(later)));
+            assert_eq!(b.take(&account, later).await, Ok(()));
             let elsewhere = Account { ledger: &ledger, tenant: "u" };
-            assert_eq!(SharedBudget::new(LIMIT).take(&elsewhere, now).await.unwrap(), Ok(()));
+            assert_eq!(SharedBudget::new(LIMIT).take(&elsewhere, now).await, Ok(()));
             done.set(true);
         })
         .unwrap();

@@ -45,7 +45,7 @@ pub use pace::remembered_pace;
 pub use policy::PolicyInForce;
 pub use postman::{Postman, Receiver};
 pub use redrive::{Redriven, redrive};
-pub use retry::{Obstacle, Queued, Retry};
+pub use retry::{NoRetry, Obstacle, Queued, Retry};
 pub use route::Proxy;
 pub use runner::{RunEnd, Runner};
 pub use sender::Sender;

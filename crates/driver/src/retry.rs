@@ -76,6 +76,27 @@ impl Obstacle {
     }
 }
 
+/// Why a retry is not begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoRetry {
+    /// What was asked for cannot be done: an answer for the person who asked.
+    Obstacle(Obstacle),
+    /// The ledger failed.
+    Ledger(LedgerError),
+}
+
+impl From<Obstacle> for NoRetry {
+    fn from(obstacle: Obstacle) -> Self {
+        Self::Obstacle(obstacle)
+    }
+}
+
+impl From<LedgerError> for NoRetry {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
+}
+
 /// The result of [`Retry::queue`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Queued {
@@ -90,15 +111,11 @@ impl Retry {
     /// in `row`, which is the one that its requester has seen.
     ///
     /// # Errors
-    /// If the ledger fails.
-    pub async fn choose<L: Ledger>(
-        ledger: &L,
-        row: &RunRow,
-        only: Option<&[u32]>,
-    ) -> Result<Result<Self, Obstacle>, LedgerError> {
+    /// If these chunks cannot be tried again, or the ledger fails.
+    pub async fn choose<L: Ledger>(ledger: &L, row: &RunRow, only: Option<&[u32]>) -> Result<Self, NoRetry> {
         let (run_id, chunks) = (row.order.run_id.as_str(), row.order.chunks);
         if let Some(index) = only.unwrap_or_default().iter().copied().find(|index| *index == 0 || *index > chunks) {
-            return Ok(Err(Obstacle::NoChunk { index, chunks }));
+            return Err(Obstacle::NoChunk { index, chunks }.into());
         }
         let mut again =
             Self { chunks: Vec::new(), ahead: Vec::new(), ended_by: Timestamp::EPOCH, cancel_asked: row.cancel_asked };
@@ -122,49 +139,42 @@ impl Retry {
             }
         }
         if only.is_some() && again.chunks.is_empty() {
-            return Ok(Err(Obstacle::NothingToRetry));
+            return Err(Obstacle::NothingToRetry.into());
         }
         if only.is_some() && again.cancel_asked.is_some() && unaware > 0 {
-            return Ok(Err(Obstacle::Cancelling { unaware }));
+            return Err(Obstacle::Cancelling { unaware }.into());
         }
-        Ok(Ok(again))
+        Ok(again)
     }
 
     /// Withdraws the cancellation that the requester had seen. A caller that queues the chunks one by one does this before the
     /// first. A later cancellation stands against the retry.
     ///
     /// # Errors
-    /// If the ledger fails.
-    pub async fn take_back<L: Ledger>(
-        &self,
-        ledger: &L,
-        run_id: &str,
-        now: Timestamp,
-    ) -> Result<Result<(), Obstacle>, LedgerError> {
+    /// [`Obstacle::Cancelled`] if the run has been cancelled since, or an error if the ledger fails.
+    pub async fn take_back<L: Ledger>(&self, ledger: &L, run_id: &str, now: Timestamp) -> Result<(), NoRetry> {
         let goes_on = match self.cancel_asked {
             Some(asked_at) => ledger.withdraw_cancel(run_id, asked_at, now).await?,
             None => ledger.cancel_asked(run_id).await?.is_none(),
         };
-        Ok(if goes_on { Ok(()) } else { Err(Obstacle::Cancelled) })
+        if goes_on { Ok(()) } else { Err(Obstacle::Cancelled.into()) }
     }
 
     /// Withdraws the cancellation and queues the chunks again. If the run has been cancelled since, nothing is changed.
     ///
     /// # Errors
-    /// If the ledger fails.
+    /// [`Obstacle::Cancelled`] if the run has been cancelled since, or an error if the ledger fails.
     pub async fn queue<L: Ledger>(
         &self,
         ledger: &L,
         run_id: &str,
         owner: &str,
         now: Timestamp,
-    ) -> Result<Result<Queued, Obstacle>, LedgerError> {
-        if let Err(obstacle) = self.take_back(ledger, run_id, now).await? {
-            return Ok(Err(obstacle));
-        }
+    ) -> Result<Queued, NoRetry> {
+        self.take_back(ledger, run_id, now).await?;
         let mut all = Queued::default();
         all.add(ledger, run_id, &self.chunks, owner, || now).await?;
-        Ok(Ok(all))
+        Ok(all)
     }
 }
 

@@ -10,7 +10,7 @@ use purge_core::reply::retry_after;
 use purge_core::run::{Cause, Input};
 use purge_core::time::Timestamp;
 
-use crate::budget::{Account, SharedBudget};
+use crate::budget::{Account, NoPlace, SharedBudget};
 use crate::clock::Clock;
 use crate::http::{Http, WireRequest};
 use crate::ledger::{Ledger, LedgerError};
@@ -75,20 +75,13 @@ impl<'a, H: Http, C: Clock> Sender<'a, H, C> {
         }
     }
 
-    /// Takes a place in the budget for one request. The inner `Err` means that there is none, and says when to ask again.
-    pub(crate) async fn take_place<L: Ledger>(
-        &self,
-        account: &Account<'_, L>,
-    ) -> Result<Result<(), Timestamp>, LedgerError> {
+    /// Takes a place in the budget for one request.
+    pub(crate) async fn take_place<L: Ledger>(&self, account: &Account<'_, L>) -> Result<(), NoPlace> {
         let now = self.clock.now();
-        if let Err(at) = self.budget.borrow().has_room(now) {
-            return Ok(Err(at));
-        }
-        if let Err(at) = self.shared.take(account, now).await? {
-            return Ok(Err(at));
-        }
+        self.budget.borrow().has_room(now).map_err(NoPlace::NotBefore)?;
+        self.shared.take(account, now).await?;
         // Other futures of this process may have been quicker while the ledger was asked.
-        Ok(self.budget.borrow_mut().take(self.clock.now()))
+        self.budget.borrow_mut().take(self.clock.now()).map_err(NoPlace::NotBefore)
     }
 
     /// Gets a token for one request, and a place in the budget unless the caller already has one.
@@ -106,11 +99,11 @@ impl<'a, H: Http, C: Clock> Sender<'a, H, C> {
                 return Permit::Unable(Input::no_token(no_token.error, pause));
             }
         };
-        let place = if has_place { Ok(Ok(())) } else { self.take_place(account).await };
+        let place = if has_place { Ok(()) } else { self.take_place(account).await };
         match place {
-            Ok(Ok(())) => {}
-            Ok(Err(at)) => return Permit::NotBefore(at),
-            Err(error) => {
+            Ok(()) => {}
+            Err(NoPlace::NotBefore(at)) => return Permit::NotBefore(at),
+            Err(NoPlace::Ledger(error)) => {
                 tracing::warn!(%error, "the request budget cannot be asked");
                 return Permit::Unable(ledger_failed(&error));
             }

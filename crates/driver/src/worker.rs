@@ -1,5 +1,6 @@
 //! The loop (make durable, carry out, feed back): carries one chunk as far as it goes without waiting.
 
+use std::ops::ControlFlow;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use purge_core::run::{
 use purge_core::time::Timestamp;
 use purge_core::webhook::WebhookEvent;
 
-use crate::budget::Account;
+use crate::budget::{Account, NoPlace};
 use crate::clock::Clock;
 use crate::cool_off::next_look;
 use crate::http::Http;
@@ -117,8 +118,8 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
             }
         }
         match self.claim_open(order, index).await? {
-            Ok((run, own)) => self.carry_on(order, run, own, pace, objection).await,
-            Err(standing) => Ok(standing),
+            ControlFlow::Continue((run, own)) => self.carry_on(order, run, own, pace, objection).await,
+            ControlFlow::Break(standing) => Ok(standing),
         }
     }
 
@@ -129,8 +130,8 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
     /// If the ledger fails.
     pub async fn abandon(&self, order: &Order, index: u32, cause: Cause) -> Result<Advance, LedgerError> {
         let (run, own) = match self.claim_open(order, index).await? {
-            Ok(taken) => taken,
-            Err(standing) => return Ok(standing),
+            ControlFlow::Continue(taken) => taken,
+            ControlFlow::Break(standing) => return Ok(standing),
         };
         let cx = Context { order, pace: Pace::default(), now: self.clock.now() };
         let Step { run, records, .. } = run.abandoned(cx, cause);
@@ -153,26 +154,26 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         })
     }
 
-    /// Claims a chunk that has not ended; otherwise returns where it stands. If another worker ended the chunk between the look and
-    /// the claim, only the lease is released again, because that worker has already reported the end.
+    /// Claims a chunk that has not ended; otherwise breaks with where it stands. If another worker ended the chunk between the look
+    /// and the claim, only the lease is released again, because that worker has already reported the end.
     async fn claim_open(
         &self,
         order: &Order,
         index: u32,
-    ) -> Result<Result<(ChunkRun, OwnLease), Advance>, LedgerError> {
+    ) -> Result<ControlFlow<Advance, (ChunkRun, OwnLease)>, LedgerError> {
         let (written_at, lease, now) = (self.clock.steady(), self.full_lease(None), self.clock.now());
         let until = lease.until;
         let claim = Claim { run_id: &order.run_id, index, lease, now, take_over: self.assume_dead_owners };
         let row = match self.ledger.claim(claim).await? {
             Claimed::Granted(row) => row,
-            Claimed::Busy { until } => return Ok(Err(Advance::Busy { until })),
-            Claimed::Absent => return Ok(Err(Advance::Absent)),
+            Claimed::Busy { until } => return Ok(ControlFlow::Break(Advance::Busy { until })),
+            Claimed::Absent => return Ok(ControlFlow::Break(Advance::Absent)),
         };
         let Some(outcome) = row.run.outcome() else {
-            return Ok(Ok((row.run, OwnLease { version: row.version, until, written_at })));
+            return Ok(ControlFlow::Continue((row.run, OwnLease { version: row.version, until, written_at })));
         };
         self.ledger.commit(self.bare_commit(order, &row.run, row.version)).await?;
-        Ok(Err(Advance::Done(outcome)))
+        Ok(ControlFlow::Break(Advance::Done(outcome)))
     }
 
     /// The loop: steps the chunk, commits the step, carries out the next move and feeds its result back, until the chunk waits or
@@ -196,9 +197,9 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
                     if run.waits(self.clock.now()).is_none() && !self.stop.is_raised() =>
                 {
                     match self.sender.take_place(&self.account(order)).await {
-                        Ok(Err(at)) if self.is_too_long(at) => Input::NotYet { at },
+                        Err(NoPlace::NotBefore(at)) if self.is_too_long(at) => Input::NotYet { at },
                         place => {
-                            has_place = matches!(place, Ok(Ok(())));
+                            has_place = place.is_ok();
                             Input::Tick
                         }
                     }

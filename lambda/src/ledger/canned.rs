@@ -1,4 +1,4 @@
-//! A ledger whose table gives one answer to everything, for tests.
+//! For tests: a ledger whose table gives the same answer to every call.
 
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region, StalledStreamProtectionConfig};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::DynamoLedger;
 
-/// What it answers.
+/// A connector with this status and body for every request.
 #[derive(Clone, Debug)]
 struct Always(u16, String);
 
@@ -19,7 +19,7 @@ impl HttpConnector for Always {
     }
 }
 
-/// One whose table refuses everything with this code, and, of a transaction, these reasons.
+/// A ledger whose table refuses every call with this error code, and a transaction also with these cancellation reasons.
 pub(crate) fn refusing(status: u16, code: &str, reasons: &[&str]) -> DynamoLedger {
     let reasons: Vec<Value> = reasons.iter().map(|code| json!({"Code": code})).collect();
     let kind = format!("com.amazonaws.dynamodb.v20120810#{code}");

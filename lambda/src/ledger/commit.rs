@@ -1,48 +1,30 @@
-//! One change of one chunk, with everything that goes with it, in one transaction.
+//! The transaction of a commit: one change of one chunk, and everything that must become durable with it.
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{CancellationReason, ReturnValue, TransactWriteItem, Update};
-use purge_driver::ledger::{Commit, Committed, LedgerError, OutboxMessage, Slot};
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, ReturnValue, TransactWriteItem};
+use purge_core::audit::AuditRecord;
+use purge_driver::ledger::{Commit, LedgerError, OutboxMessage, Slot};
 
 use super::DynamoLedger;
-use super::chunks::{OWNER, STATE, UNTIL, VERSION};
-use super::error::{failed, may_try_again, past_conflicts, pause, refused};
-use super::item::{Item, corrupt, get_number, json, number};
+use super::attributes::{CHANGED, ENDED, HOLDERS, LAST, OWNER, POSITION, RECORD, STATE, UNTIL, VERSION};
+use super::error::{ledger_error, refused, retry_conflicts};
+use super::item::{Item, get_number, json, number, text};
 use super::keys::{self, instant};
-use super::runs::{CHANGED, ENDED};
-use super::slots::HOLDERS;
-use aws_sdk_dynamodb::types::AttributeValue;
 
-/// Where the chunk stands in the transaction, and so in the reasons why it was refused.
+/// The place of the chunk's write in the transaction, and so in the list of cancellation reasons.
 const CHUNK_AT: usize = 0;
-const LAST: &str = "last";
 
 /// What came of one attempt at the transaction.
-enum Attempt {
+pub(super) enum Attempt {
     Done,
     Lost,
-    /// Another transaction, or a message that somebody has just put in.
+    /// Another transaction conflicts, or another worker has just put in one of the messages: worth another attempt.
     InTheWay(String),
 }
 
 impl DynamoLedger {
-    pub(super) async fn commit_chunk(&self, commit: Commit<'_>) -> Result<Committed, LedgerError> {
-        let state = self.store_text(&json(commit.run)).await?;
-        let mut tries = 0;
-        loop {
-            let messages = self.new_messages(&commit).await?;
-            let writes = self.writes(&commit, &state, &messages).await?;
-            tries += 1;
-            match self.attempt(writes).await? {
-                Attempt::Done => return Ok(Committed::Version(commit.expected_version.saturating_add(1))),
-                Attempt::Lost => return Ok(Committed::Lost),
-                Attempt::InTheWay(_) if may_try_again(tries) => pause(tries).await,
-                Attempt::InTheWay(why) => return Err(LedgerError::Unavailable(why)),
-            }
-        }
-    }
-
-    async fn attempt(&self, writes: Vec<TransactWriteItem>) -> Result<Attempt, LedgerError> {
+    /// Makes one attempt at the transaction, whose first write must be the chunk's.
+    pub(super) async fn try_commit(&self, writes: Vec<TransactWriteItem>) -> Result<Attempt, LedgerError> {
         let answer = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
         let Err(error) = answer else { return Ok(Attempt::Done) };
         if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() {
@@ -57,10 +39,11 @@ impl DynamoLedger {
                 return Ok(Attempt::InTheWay(cancelled.to_string()));
             }
         }
-        Err(failed(error))
+        Err(ledger_error(error))
     }
 
-    async fn writes(
+    /// The writes of the transaction: the chunk's first. Reserves new positions for records and messages.
+    pub(super) async fn commit_writes(
         &self,
         commit: &Commit<'_>,
         state: &AttributeValue,
@@ -70,12 +53,12 @@ impl DynamoLedger {
         let mut position = self.reserve(commit.run_id, commit.records.len() + messages.len()).await?;
         for record in commit.records {
             let item = self.record_item(commit.run_id, position, record).await?;
-            writes.push(self.put_absent(item)?);
+            writes.push(self.transact_put_new(item)?);
             position += 1;
         }
         for message in messages {
             let item = self.message_item(commit.run_id, position, message).await?;
-            writes.push(self.put_absent(item)?);
+            writes.push(self.transact_put_new(item)?);
             position += 1;
         }
         if let Some(slot) = commit.release_slot {
@@ -88,83 +71,77 @@ impl DynamoLedger {
     }
 
     fn chunk_write(&self, commit: &Commit<'_>, state: &AttributeValue) -> Result<TransactWriteItem, LedgerError> {
-        let update = Update::builder()
-            .table_name(&self.table)
-            .set_key(Some(keys::state(commit.run_id, commit.index).item()))
-            .condition_expression("#version = :expected")
-            .expression_attribute_names("#version", VERSION)
-            .expression_attribute_names("#state", STATE)
-            .expression_attribute_names("#owner", OWNER)
-            .expression_attribute_names("#until", UNTIL)
-            .expression_attribute_values(":expected", number(commit.expected_version))
-            .expression_attribute_values(":next", number(commit.expected_version.saturating_add(1)))
-            .expression_attribute_values(":state", state.clone());
-        let update = match &commit.lease {
-            Some(lease) => update
-                .update_expression("SET #state = :state, #version = :next, #owner = :owner, #until = :until")
-                .expression_attribute_values(":owner", super::item::text(&lease.owner))
-                .expression_attribute_values(":until", instant(lease.until)),
-            None => update.update_expression("SET #state = :state, #version = :next REMOVE #owner, #until"),
-        };
-        transact(update)
+        self.transact_update(&keys::state(commit.run_id, commit.index), |update| {
+            let update = update
+                .condition_expression("#version = :expected")
+                .expression_attribute_names("#version", VERSION)
+                .expression_attribute_names("#state", STATE)
+                .expression_attribute_names("#owner", OWNER)
+                .expression_attribute_names("#until", UNTIL)
+                .expression_attribute_values(":expected", number(commit.expected_version))
+                .expression_attribute_values(":next", number(commit.expected_version.saturating_add(1)))
+                .expression_attribute_values(":state", state.clone());
+            match &commit.lease {
+                Some(lease) => update
+                    .update_expression("SET #state = :state, #version = :next, #owner = :owner, #until = :until")
+                    .expression_attribute_values(":owner", text(&lease.owner))
+                    .expression_attribute_values(":until", instant(lease.until)),
+                None => update.update_expression("SET #state = :state, #version = :next REMOVE #owner, #until"),
+            }
+        })
     }
 
-    /// Notes whether the chunk has ended, as often as you like: it is a set.
+    /// Notes whether the chunk has ended. The tally is a set, so noting it twice changes nothing.
     fn tally_write(&self, commit: &Commit<'_>) -> Result<TransactWriteItem, LedgerError> {
         let change = if commit.run.outcome().is_some() { "ADD" } else { "DELETE" };
-        let key = keys::tally(commit.run_id, commit.index, commit.run.chunk().total);
-        transact(
-            Update::builder()
-                .table_name(&self.table)
-                .set_key(Some(key.item()))
+        self.transact_update(&keys::tally(commit.run_id, commit.index, commit.run.chunk().total), |update| {
+            update
                 .update_expression(format!("SET #changed = :now {change} #ended :chunk"))
                 .expression_attribute_names("#changed", CHANGED)
                 .expression_attribute_names("#ended", ENDED)
                 .expression_attribute_values(":now", instant(commit.now))
-                .expression_attribute_values(":chunk", AttributeValue::Ns(vec![commit.index.to_string()])),
-        )
+                .expression_attribute_values(":chunk", AttributeValue::Ns(vec![commit.index.to_string()]))
+        })
     }
 
     fn slot_write(&self, slot: Slot<'_>) -> Result<TransactWriteItem, LedgerError> {
-        transact(
-            Update::builder()
-                .table_name(&self.table)
-                .set_key(Some(keys::slots(slot.tenant).item()))
+        self.transact_update(&keys::slots(slot.tenant), |update| {
+            update
                 .update_expression("DELETE #holders :holder")
                 .expression_attribute_names("#holders", HOLDERS)
-                .expression_attribute_values(":holder", AttributeValue::Ss(vec![slot.holder.to_owned()])),
-        )
+                .expression_attribute_values(":holder", AttributeValue::Ss(vec![slot.holder.to_owned()]))
+        })
     }
 
-    /// The first of `count` positions that nobody else gets. Positions of a commit that is then lost are never used.
+    async fn record_item(&self, run_id: &str, position: u64, record: &AuditRecord) -> Result<Item, LedgerError> {
+        let mut item = keys::record(run_id, position).item();
+        item.extend([
+            (POSITION.to_owned(), number(position)),
+            (RECORD.to_owned(), self.store_text(&json(record)).await?),
+        ]);
+        Ok(item)
+    }
+
+    /// Reserves `count` positions and returns the first. The positions of a commit that is then lost are never used.
     async fn reserve(&self, run_id: &str, count: usize) -> Result<u64, LedgerError> {
         if count == 0 {
             return Ok(0);
         }
-        let reserved = past_conflicts(|| {
-            let update = self.client.update_item().table_name(&self.table);
-            update
-                .set_key(Some(keys::sequence(run_id).item()))
+        let reserved = retry_conflicts(|| {
+            self.update_item(&keys::sequence(run_id))
                 .update_expression("ADD #last :count")
                 .expression_attribute_names("#last", LAST)
                 .expression_attribute_values(":count", number(count))
                 .return_values(ReturnValue::UpdatedNew)
                 .send()
         });
-        let after: Item = reserved.await.map_err(failed)?.attributes.unwrap_or_default();
+        let after: Item = reserved.await.map_err(ledger_error)?.attributes.unwrap_or_default();
         let last: u64 = get_number(&after, LAST)?;
         Ok(last.saturating_sub(u64::try_from(count).unwrap_or(u64::MAX)).saturating_add(1))
     }
 }
 
-pub(super) fn transact(
-    update: aws_sdk_dynamodb::types::builders::UpdateBuilder,
-) -> Result<TransactWriteItem, LedgerError> {
-    let update = update.build().map_err(|why| corrupt("a change", why))?;
-    Ok(TransactWriteItem::builder().update(update).build())
-}
-
-/// This write would have been done.
+/// Whether this write is no reason for the cancellation.
 fn is_nothing(reason: &CancellationReason) -> bool {
     matches!(reason.code(), None | Some("None"))
 }
@@ -173,7 +150,7 @@ fn is_condition(reason: &CancellationReason) -> bool {
     reason.code() == Some("ConditionalCheckFailed")
 }
 
-/// Reasons that pass by themselves.
+/// Whether the reason passes by itself.
 fn is_conflict(reason: &CancellationReason) -> bool {
     matches!(reason.code(), Some("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"))
 }
@@ -185,10 +162,10 @@ mod tests {
     use super::Attempt;
     use crate::ledger::canned::refusing;
 
-    /// What a transaction comes to that is cancelled for these reasons, the chunk's first.
+    /// What becomes of a transaction that is cancelled for these reasons; the chunk's comes first.
     async fn cancelled_for(reasons: &[&str]) -> &'static str {
         let ledger = refusing(400, "TransactionCanceledException", reasons);
-        match ledger.attempt(Vec::new()).await {
+        match ledger.try_commit(Vec::new()).await {
             Ok(Attempt::Done) => "done",
             Ok(Attempt::Lost) => "lost",
             Ok(Attempt::InTheWay(_)) => "in the way",
@@ -203,7 +180,7 @@ mod tests {
     async fn a_transaction_that_can_never_be_done_is_no_wait() {
         for (reasons, comes_to) in [
             (&["ConditionalCheckFailed", "None"][..], "lost"),
-            // Whoever changed the chunk meanwhile has other writes to do.
+            // The chunk has been changed meanwhile, so the next attempt would have other writes.
             (&["ConditionalCheckFailed", "ValidationError"], "lost"),
             (&["None", "ConditionalCheckFailed"], "in the way"),
             (&["TransactionConflict", "None"], "in the way"),

@@ -1,4 +1,4 @@
-//! What DynamoDB refuses, and which of it passes by itself.
+//! What DynamoDB's errors mean for the ledger, and which of them pass by themselves.
 
 use std::future::Future;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use purge_driver::ledger::LedgerError;
 /// The condition of a write did not hold.
 const CONDITION: &str = "ConditionalCheckFailedException";
 
-/// Another transaction touches the same item at this moment.
+/// Another transaction is writing the same item at this moment.
 const CONFLICT: &str = "TransactionConflictException";
 
-/// What DynamoDB answers with a status of 4xx, as if it were the caller's fault, although it passes by itself. A transaction is
-/// cancelled for reasons of its writes; those of a commit are looked at one by one.
+/// Errors that DynamoDB answers with a status of 4xx, as if the caller were at fault, although they pass by themselves. A cancelled
+/// transaction has one reason for each write; for a commit, the reasons are examined one by one (`commit`).
 const PASSING: [&str; 9] = [
     CONFLICT,
     "LimitExceededException",
@@ -26,46 +26,47 @@ const PASSING: [&str; 9] = [
     "RequestTimeoutException",
 ];
 
-/// Tries of a write that meets another one, with 10, 20, 40, … milliseconds between them: about three seconds in all.
+/// Attempts at a write that conflicts with another one. The pauses between them are 10, 20, 40, … milliseconds, about three seconds
+/// in all.
 const TRIES: u32 = 9;
 
-/// The ledger cannot be used: now, or, if nothing but a person will change that, at all.
-pub(super) fn failed<E>(error: SdkError<E>) -> LedgerError
+/// The ledger's error for a failed call: `Unavailable` if the failure passes by itself, `Refused` if only a person can change it.
+pub(super) fn ledger_error<E>(error: SdkError<E>) -> LedgerError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
-    if passes(&error) { LedgerError::Unavailable(DisplayErrorContext(error).to_string()) } else { refused(error) }
+    if is_transient(&error) { LedgerError::Unavailable(DisplayErrorContext(error).to_string()) } else { refused(error) }
 }
 
-/// Whether a conditional write was done: not if its condition did not hold.
-pub(super) fn held<T, E>(written: Result<T, SdkError<E>>) -> Result<bool, LedgerError>
+/// Whether a conditional write was made; `false` if its condition did not hold.
+pub(super) fn condition_held<T, E>(written: Result<T, SdkError<E>>) -> Result<bool, LedgerError>
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     match written {
         Ok(_) => Ok(true),
         Err(error) if error.as_service_error().and_then(ProvideErrorMetadata::code) == Some(CONDITION) => Ok(false),
-        Err(error) => Err(failed(error)),
+        Err(error) => Err(ledger_error(error)),
     }
 }
 
-/// The ledger refuses this, whenever it is asked. Whoever waits for that to pass waits for ever, and nobody learns of it; so it is an
-/// error of whoever asked, like a ledger that holds something else.
+/// The ledger refuses this call, however often it is repeated. Waiting would last for ever and nobody would notice, so this counts
+/// as an error of the caller, as does a ledger that holds something else.
 pub(super) fn refused(error: impl std::error::Error) -> LedgerError {
     LedgerError::Refused(DisplayErrorContext(error).to_string())
 }
 
-/// Whether the same may be done later: an access that is denied, a request that is not valid, or a partition that is full stays so.
-fn passes<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+/// Whether the same call may succeed later. A denied access, an invalid request and a full partition stay as they are.
+fn is_transient<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     let SdkError::ServiceError(answer) = error else {
         return !matches!(error, SdkError::ConstructionFailure(_));
     };
     answer.raw().status().is_server_error() || answer.err().code().is_some_and(|code| PASSING.contains(&code))
 }
 
-/// Tries again while another transaction is in the way. The client itself has already tried again what it may: throttling and
-/// answers that did not come.
-pub(super) async fn past_conflicts<T, E, F>(attempt: impl Fn() -> F) -> Result<T, SdkError<E>>
+/// Repeats a write while another transaction conflicts with it. Throttling and missing answers are not repeated here, because the
+/// client has already done that.
+pub(super) async fn retry_conflicts<T, E, F>(attempt: impl Fn() -> F) -> Result<T, SdkError<E>>
 where
     F: Future<Output = Result<T, SdkError<E>>>,
     E: ProvideErrorMetadata,
@@ -83,12 +84,12 @@ where
     }
 }
 
-/// Whether it is worth meeting the other transaction again.
+/// Whether a write that has conflicted this often is worth another attempt.
 pub(super) fn may_try_again(tries: u32) -> bool {
     tries < TRIES
 }
 
-/// Waits a moment that grows with the number of tries.
+/// Waits a moment that doubles with every attempt.
 pub(super) async fn pause(tries: u32) {
     tokio::time::sleep(Duration::from_millis(5 << tries.min(TRIES))).await;
 }

@@ -10,7 +10,7 @@ use purge_driver::ledger::LedgerError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// An item as the client has it. Only ever looked up by name, so its order does not show.
+/// An item as the client represents it. Attributes are only looked up by name, so the map's random order has no effect.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
 pub(super) fn text(value: impl Into<String>) -> AttributeValue {
@@ -42,6 +42,12 @@ pub(super) fn find_number<T: FromStr>(item: &Item, name: &str) -> Result<Option<
     digits.parse().map(Some).map_err(|_| corrupt(name, format!("`{digits}` is out of range")))
 }
 
+/// A point in time that must be there.
+pub(super) fn get_instant(item: &Item, name: &str) -> Result<Timestamp, LedgerError> {
+    find_instant(item, name)?.ok_or_else(|| corrupt(name, "it is missing"))
+}
+
+/// A point in time that may be missing.
 pub(super) fn find_instant(item: &Item, name: &str) -> Result<Option<Timestamp>, LedgerError> {
     Ok(find_number(item, name)?.map(Timestamp::from_millis))
 }
@@ -53,7 +59,7 @@ pub(super) fn find_numbers(item: &Item, name: &str) -> Result<Vec<u32>, LedgerEr
     digits.iter().map(|n| n.parse().map_err(|_| corrupt(name, format!("`{n}` is out of range")))).collect()
 }
 
-/// Canonical, so that an audit line is the same bytes here and in the evidence.
+/// Canonical JSON, so that an audit record has the same bytes here and in the evidence.
 pub(super) fn json(value: &impl Serialize) -> String {
     String::from_utf8_lossy(&purge_core::json::canonical(value)).into_owned()
 }

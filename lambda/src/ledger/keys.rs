@@ -1,4 +1,4 @@
-//! Names of the table's keys, and the keys of every kind of item.
+//! The names of the table's keys, and the key of every kind of item.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -8,26 +8,26 @@ use super::item::{Item, number, text};
 pub const PARTITION: &str = "pk";
 /// Sort key of the table.
 pub const SORT: &str = "sk";
-/// The local index of messages to be sent.
+/// The local index of messages that are still to be sent.
 pub const BY_DUE: &str = "byDue";
-/// Its sort key: when, in milliseconds since 1970.
+/// Sort key of that index: when the message is due, in milliseconds since 1970.
 pub const DUE: &str = "due";
 
-/// The list of runs.
+/// Partition of the list of runs.
 pub(super) const RUNS: &str = "runs";
-/// The list of runs that somebody has to look after.
+/// Partition of the list of unfinished runs.
 pub(super) const UNFINISHED: &str = "unfinished";
 /// Sort key of what the chunks of a run share.
 pub(super) const HEAD: &str = "run";
-/// What the sort keys of tallies begin with.
+/// Prefix of the sort keys of tallies.
 pub(super) const TALLY: &str = "tally#";
 
-/// Chunks per tally of a large run: a set of their numbers stays below a few kilobytes.
+/// Chunks per tally of a large run: the set of their numbers stays below a few kilobytes.
 const CHUNKS_PER_TALLY: u32 = 256;
-/// Tallies of a small run: neighbours, which are carried on at the same time, have different ones.
+/// Tallies of a small run. Neighbouring chunks are worked on at the same time, so they get different tallies.
 const FEWEST_TALLIES: u32 = 16;
 
-/// Where an item is.
+/// The key of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Key {
     pub(super) partition: String,
@@ -39,28 +39,28 @@ impl Key {
         Self { partition: partition.into(), sort: sort.into() }
     }
 
-    /// As an item with nothing else.
+    /// An item with these keys and no other attributes.
     pub(super) fn item(&self) -> Item {
         Item::from([(PARTITION.to_owned(), text(&self.partition)), (SORT.to_owned(), text(&self.sort))])
     }
 }
 
-/// The list of runs, the youngest last.
+/// An entry in the list of runs, in which the youngest is last.
 pub(super) fn listed(created_at: i64, run_id: &str) -> Key {
     Key::new(RUNS, format!("{created_at:020}#{run_id}"))
 }
 
-/// A firing of the schedule that asks for a standing request.
+/// A firing of the schedule for the standing request of that key.
 pub(super) fn firing(request_key: &str, scheduled_at: i64) -> Key {
     Key::new(format!("firings#{request_key}"), format!("{scheduled_at:020}"))
 }
 
-/// A run that somebody has to look after.
+/// An entry in the list of unfinished runs.
 pub(super) fn unfinished(run_id: &str) -> Key {
     Key::new(UNFINISHED, run_id)
 }
 
-/// The partition with the head and the tallies of a run.
+/// The partition with the head of a run, its tallies and its small notes.
 pub(super) fn run_partition(run_id: &str) -> String {
     format!("run#{run_id}")
 }
@@ -73,7 +73,7 @@ pub(super) fn sequence(run_id: &str) -> Key {
     Key::new(run_partition(run_id), "sequence")
 }
 
-/// The receiver of the run's messages that is gone for good.
+/// The note that the receiver of the run's messages is gone for good.
 pub(super) fn gone(run_id: &str) -> Key {
     Key::new(run_partition(run_id), "gone")
 }
@@ -124,7 +124,7 @@ pub(super) fn policies_partition(run_id: &str) -> String {
     format!("run#{run_id}#policies")
 }
 
-/// A policy that was asked about a deletion.
+/// A policy that was consulted about a deletion of the run.
 pub(super) fn policy(run_id: &str, digest: &str) -> Key {
     Key::new(policies_partition(run_id), digest)
 }

@@ -1,25 +1,26 @@
-//! Texts of any length: short ones in the item itself, long ones beside it, in parts named by the digest of the whole.
+//! Texts of any length. A short text is an attribute of its item. A long one is stored beside it, in parts that are named by the
+//! digest of the whole.
 //!
-//! The parts are written before the item that refers to them, and are the same whoever writes them, so they need no transaction.
+//! The parts are written before the item that refers to them, and every writer writes the same parts, so they need no transaction.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use purge_core::json::digest;
 use purge_driver::ledger::LedgerError;
 
 use super::DynamoLedger;
-use super::error::failed;
 use super::item::{Item, corrupt, get, get_text, text};
 use super::keys;
 
-/// The longest text that stays in its item: two of them and everything else fit into the 400 KB that an item may have.
+/// The longest text that is stored in its item, in bytes: two of them and everything else fit into the 400 KB that an item may
+/// have.
 const LONGEST_INSIDE: usize = 128 * 1024;
-/// Bytes of a part.
+/// Size of a part, in bytes.
 const PART: usize = 256 * 1024;
-/// The text of a part.
+/// Attribute with the text of a part.
 const BODY: &str = "text";
 
 impl DynamoLedger {
-    /// What to put into the item for this text.
+    /// Stores the parts of a long text, and returns the attribute for the item: the text itself, or a reference to its parts.
     pub(super) async fn store_text(&self, whole: &str) -> Result<AttributeValue, LedgerError> {
         if whole.len() <= LONGEST_INSIDE {
             return Ok(text(whole));
@@ -29,13 +30,12 @@ impl DynamoLedger {
         for (number, part) in parts.iter().enumerate() {
             let mut item = keys::long_text(&name, number).item();
             item.insert(BODY.to_owned(), text(*part));
-            let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
-            put.send().await.map_err(failed)?;
+            self.put_item(item).await?;
         }
         Ok(AttributeValue::L(vec![text(name), AttributeValue::N(parts.len().to_string())]))
     }
 
-    /// The text that is, or is meant by, this attribute.
+    /// Reads the text of this attribute, which contains it or refers to its parts.
     pub(super) async fn load_text(&self, item: &Item, name: &str) -> Result<String, LedgerError> {
         let value = get(item, name)?;
         if let Ok(inside) = value.as_s() {
@@ -61,7 +61,7 @@ impl DynamoLedger {
     }
 }
 
-/// Cuts between characters.
+/// Cuts a text into parts of at most `longest` bytes, between characters.
 fn parts(whole: &str, longest: usize) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut rest = whole;

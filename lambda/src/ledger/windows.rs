@@ -1,4 +1,4 @@
-//! The windows of a run's chunks, in pages: all that is stored of a chunk that nobody has touched.
+//! The windows of a run's chunks, in pages: all that is stored of a chunk that was never claimed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use purge_core::window::Window;
 use purge_driver::ledger::{LedgerError, NewRun};
 
 use super::DynamoLedger;
-use super::error::failed;
+use super::error::ledger_error;
 use super::item::{corrupt, get_text, json, parse, text};
 use super::keys;
 
@@ -19,20 +19,20 @@ use super::keys;
 const PAGE: u32 = 500;
 /// Items that one BatchWriteItem may put (limit of DynamoDB).
 const BATCH: usize = 25;
-/// Rounds in which what DynamoDB left undone is sent again.
+/// Attempts at the items of a batch that DynamoDB leaves unprocessed.
 const ROUNDS: u32 = 8;
 const WINDOWS: &str = "windows";
 
-/// Start and end in milliseconds, and whether the conversations are aged.
+/// The start and the end of a window in milliseconds, and whether its conversations are aged.
 type Line = (i64, i64, bool);
 
-/// The page with that chunk; chunks count from 1.
+/// The page with the window of this chunk; chunks count from 1.
 fn page_of(index: u32) -> u32 {
     index.saturating_sub(1) / PAGE
 }
 
 impl DynamoLedger {
-    /// Writes the windows of a new run. The same run of the same plan gives the same pages, so writing them twice is harmless.
+    /// Writes the windows of a new run. The same run of the same plan has the same pages, so writing them twice is harmless.
     pub(super) async fn store_windows(&self, run: &NewRun) -> Result<(), LedgerError> {
         let order = &run.order;
         let in_order = run.chunks.iter().zip(1..).all(|(chunk, index)| {
@@ -67,11 +67,11 @@ impl DynamoLedger {
         Ok(())
     }
 
-    /// A batch may be done in part: what was left undone is sent again.
+    /// Sends a batch, and again whatever DynamoDB leaves unprocessed of it.
     async fn write_all(&self, mut left: Vec<WriteRequest>) -> Result<(), LedgerError> {
         for round in 0..ROUNDS {
             let batch = self.client.batch_write_item().request_items(&self.table, left);
-            let mut undone = batch.send().await.map_err(failed)?.unprocessed_items.unwrap_or_default();
+            let mut undone = batch.send().await.map_err(ledger_error)?.unprocessed_items.unwrap_or_default();
             left = undone.remove(&self.table).unwrap_or_default();
             if left.is_empty() {
                 return Ok(());
@@ -81,7 +81,7 @@ impl DynamoLedger {
         Err(LedgerError::Unavailable(format!("{} pages of windows were not taken", left.len())))
     }
 
-    /// The chunks with these indexes as the plan has them; what lies beyond the last is left out.
+    /// The chunks from `first` to `last` as planned; indexes beyond the run's last chunk are left out.
     pub(super) async fn planned(
         &self,
         order: &Order,

@@ -1,30 +1,65 @@
-//! What the planner answers.
+//! The planner's answers.
 
 use purge_core::finding::{Finding, Severity};
 use purge_core::time::Timestamp;
 use purge_driver::ledger::RunRow;
 use serde_json::{Map, Value, json};
 
+use crate::batch::Again;
 use crate::metrics;
 
-/// Why something is not done, for the person who has to change it.
+/// Why an event is refused, for the person who has to change something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Every problem, never empty.
+    /// All problems; never empty.
     pub findings: Vec<Finding>,
 }
 
 impl Refusal {
-    /// For these reasons.
+    /// A refusal with these findings.
     #[must_use]
     pub fn of(findings: Vec<Finding>) -> Self {
         Self { findings }
     }
 }
 
-/// The refusal as `application/problem+json` (RFC 9457). Counted at that time, if there is one, because nobody reads the answer to a
-/// schedule.
-pub(super) fn problem(refusal: &Refusal, counted: Option<Timestamp>) -> Value {
+/// Why an event is not carried out.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// A person must change something first. The findings are the answer.
+    Refused(Refusal),
+    /// Something failed that may work later. The function fails, and the same event may be given again.
+    Failed(Again),
+}
+
+/// What an event asked for, or a part of it, or why it is not carried out.
+pub(crate) type Answered<T = Value> = Result<T, Stop>;
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl<E: Into<Again>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// The document that answers an event: what it asked for, or the refusal. A refusal is measured at the time `counted`, if there is
+/// one.
+pub(super) fn document(answered: Answered, counted: Option<Timestamp>) -> Result<Value, Again> {
+    match answered {
+        Ok(answer) => Ok(answer),
+        Err(Stop::Refused(refusal)) => Ok(problem(&refusal, counted)),
+        Err(Stop::Failed(error)) => Err(error),
+    }
+}
+
+/// The refusal as `application/problem+json` (RFC 9457). It is measured at the time `counted`, if there is one, because nobody
+/// reads the answer to a schedule.
+fn problem(refusal: &Refusal, counted: Option<Timestamp>) -> Value {
     if let Some(now) = counted {
         let stopping = refusal.findings.iter().filter(|finding| finding.severity.stops());
         let codes: Vec<_> = stopping.map(|finding| finding.code.clone()).collect();
@@ -40,11 +75,11 @@ pub(super) fn problem(refusal: &Refusal, counted: Option<Timestamp>) -> Value {
     })
 }
 
-/// The longest answer that an invocation may give: Lambda allows six megabytes, decimal or binary.
+/// The longest answer of an invocation, in bytes. Lambda allows six megabytes; this is the smaller reading, decimal megabytes.
 pub const LONGEST_ANSWER: usize = 6_000_000;
 
-/// The answer, or, where it would not fit, what to do instead.
-pub(super) fn fitting(answer: Value) -> Result<Value, Refusal> {
+/// The answer, or, if it is too long for Lambda, a refusal that says what to do instead.
+pub(super) fn refuse_too_long(answer: Value) -> Result<Value, Refusal> {
     let length = answer.to_string().len();
     if length <= LONGEST_ANSWER {
         return Ok(answer);
@@ -59,7 +94,7 @@ pub(super) fn fitting(answer: Value) -> Result<Value, Refusal> {
     )]))
 }
 
-/// What may stand in a log about an answer: which plan and run, how much, and the codes of the findings. The answer itself has the
+/// The part of an answer that may go into a log: plan, run, numbers, and the codes of the findings. The whole answer contains the
 /// policy, and with it whose data is held and for which matter.
 pub(super) fn summary(answer: &Value) -> Value {
     let plan = answer.get("plan");
@@ -77,8 +112,8 @@ pub(super) fn summary(answer: &Value) -> Value {
     Value::Object(summary)
 }
 
-/// A run in a few fields.
-pub(super) fn run_line(row: &RunRow) -> Map<String, Value> {
+/// The main facts about a run.
+pub(super) fn run_summary(row: &RunRow) -> Map<String, Value> {
     let order = &row.order;
     Map::from_iter([
         ("runId".to_owned(), json!(order.run_id)),

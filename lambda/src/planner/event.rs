@@ -1,4 +1,4 @@
-//! What can be asked of the planner.
+//! The events that the planner understands.
 
 use purge_core::finding::{Finding, Severity};
 use purge_core::run::Approval;
@@ -10,20 +10,20 @@ use serde_json::Value;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "action", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum Event {
-    /// What would be deleted. Starts nothing.
+    /// Shows what would be deleted. Starts nothing.
     Preview {
         /// The request.
         request: Value,
-        /// The policy; the bucket's when absent.
+        /// The policy; when absent, the bucket's.
         policy: Option<Value>,
     },
     /// Carries out a request whose plan was approved.
     Run {
         /// The request.
         request: Value,
-        /// The policy; the bucket's when absent. It may keep more than the bucket's, never less.
+        /// The policy; when absent, the bucket's. It may keep more than the bucket's, but never less.
         policy: Option<Value>,
-        /// By whom and what exactly.
+        /// Who approved exactly which plan.
         approval: GivenApproval,
     },
     /// Carries out a plan file.
@@ -35,56 +35,56 @@ pub enum Event {
     },
     /// Carries out a standing request for the time of a schedule.
     Schedule {
-        /// The time for which the schedule fired; the same at every delivery.
+        /// The time for which the schedule fired: the same in every delivery.
         scheduled_at: Timestamp,
-        /// Where the standing request is in the plans bucket.
+        /// Key of the standing request in the plans bucket.
         request_key: String,
     },
-    /// Stops a run.
+    /// Cancels a run.
     Cancel {
-        /// Which.
+        /// Id of the run.
         run_id: String,
     },
-    /// Tries again what did not end well.
+    /// Gives another attempt to chunks that did not end well.
     Retry {
-        /// Which.
+        /// Id of the run.
         run_id: String,
-        /// Only these chunks.
+        /// The chunks; when absent, all that did not end well.
         chunks: Option<Vec<u32>>,
-        /// Which cancellation is taken back, by the time that `status` shows. An event may come more than once and late, and a
-        /// cancellation that came in between is not one that it meant.
+        /// The cancellation that is taken back, by the time that `status` shows. An event may come late and more than once, and
+        /// must not take back a cancellation that was asked for in the meantime.
         cancel_asked: Option<Timestamp>,
     },
-    /// Wakes what stands still.
+    /// Wakes a run that is stalled.
     Resume {
-        /// Which.
+        /// Id of the run.
         run_id: String,
     },
-    /// Has every run looked at that is not finished, and what stands still woken. A schedule asks for it.
+    /// Has every unfinished run examined, and wakes what is stalled. A schedule asks for it.
     Sweep {
-        /// What counts as overdue, in seconds, where it is not what follows from the queues' times: for a person who knows that
-        /// messages are gone.
+        /// After how many seconds something counts as overdue; when absent, what follows from the queues' times. It is for a person
+        /// who knows that messages are gone.
         overdue_seconds: Option<u32>,
     },
-    /// Where it stands.
+    /// Shows where a run stands.
     Status {
-        /// Which.
+        /// Id of the run.
         run_id: String,
     },
 }
 
-/// Somebody's word that a plan may be carried out.
+/// The approval that an event names.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GivenApproval {
-    /// Digest of the plan, whole.
+    /// The whole digest of the plan.
     pub digest: String,
     /// Who approves it.
     pub approved_by: String,
 }
 
 impl GivenApproval {
-    /// At this time.
+    /// The approval, given at this time.
     #[must_use]
     pub fn at(&self, now: Timestamp) -> Approval {
         Approval { digest: self.digest.clone(), approved_by: self.approved_by.clone(), approved_at: now }
@@ -92,7 +92,7 @@ impl GivenApproval {
 }
 
 impl Event {
-    /// Whether it changes nothing: whoever gives it waits for the answer.
+    /// Whether the event only asks and changes nothing. Its sender waits for the answer.
     #[must_use]
     pub fn only_asks(&self) -> bool {
         matches!(self, Self::Preview { .. } | Self::Status { .. })

@@ -1,4 +1,5 @@
-//! Whether the functions can carry a plan to its end: what is no question on one machine, which has only a few chunks under way.
+//! Whether the functions can carry a plan to its end. On one machine this is no question, because it has only a few chunks under
+//! way.
 
 use purge_core::finding::{Finding, Severity};
 use purge_core::plan::Plan;
@@ -8,7 +9,8 @@ use crate::evidence::{most_in_memory, most_in_time};
 
 const DAY_SECONDS: u64 = 86_400;
 
-/// That no courier, or none with this memory, could put the evidence of so many chunks together: what was deleted could never be proved.
+/// A finding if no courier, or none with this memory, could put the evidence of so many chunks together. Without evidence, the
+/// deletion could never be proved.
 pub(super) fn too_large(plan: &Plan, courier_megabytes: u32, severity: Severity) -> Option<Finding> {
     let (api, chunks) = (plan.request().api, plan.chunks().len());
     let is_beyond = |most: u32| u32::try_from(chunks).map_or(true, |chunks| chunks > most);
@@ -30,12 +32,12 @@ pub(super) fn too_large(plan: &Plan, courier_megabytes: u32, severity: Severity)
     Some(Finding::new(severity, "run.tooLarge", "#/request/range", message, help))
 }
 
-/// That the last chunks would wait too long for their turn: all of them are woken at once.
+/// A warning if the last chunks would wait too long for their turn: all chunks are woken at once.
 pub(super) fn too_long(plan: &Plan) -> Option<Finding> {
     let (request, limits, estimate) = (plan.request(), &plan.policy().limits, plan.estimate());
     let by_budget = estimate.api_calls.saturating_mul(60) / u64::from(limits.requests_per_minute.max(1));
     let seconds = match request.api {
-        // Nothing but the budget holds back what occupies nobody.
+        // These deletions need no job slot, so only the request budget holds them back.
         DeletionApi::DataDeletion => by_budget,
         DeletionApi::RecordingJobs => {
             let cool_off = request.recordings.map_or(0, |options| u64::from(options.cool_off_days) * DAY_SECONDS);

@@ -1,4 +1,5 @@
-//! The planner: starts runs, and answers people who ask about them. Every way in is at least once, and gives the same run again.
+//! The planner: starts runs, and answers questions about them. Every event may be delivered more than once, and leads to the same
+//! run each time.
 
 mod answer;
 mod event;
@@ -9,7 +10,7 @@ mod start;
 use purge_core::finding::{Finding, Severity};
 use purge_core::plan::{self, CheckContext};
 use purge_core::time::Timestamp;
-use purge_driver::{Clock, Http, Obstacle, Retry};
+use purge_driver::{Clock, Http, NoRetry, Obstacle, Retry};
 use serde_json::{Value, json};
 
 pub use answer::{LONGEST_ANSWER, Refusal};
@@ -23,50 +24,46 @@ use crate::functions::{Functions, Invocation, is_pending};
 use crate::queue::Queue;
 use crate::store::Store;
 use crate::wake::{Errand, ErrandKind};
-use answer::{problem, run_line};
+use answer::{Answered, Stop, document, run_summary};
 
-/// Chunks read at a time.
+/// Chunks that are read at a time.
 const PAGE: u32 = 1_000;
-/// Problems that `status` shows at most.
+/// Problems that `status` shows, at most.
 const SHOWN: usize = 50;
 
-/// Why an invocation has no answer: it may be tried again.
+/// Why an invocation has no answer; it may be tried again.
 pub type Failure = Again;
-
-/// The answer, or why the person must change something first.
-type Answered = Result<Value, Refusal>;
 
 impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q, B> {
     /// Answers one event: a JSON document, or an `application/problem+json` document with the findings.
     ///
     /// # Errors
-    /// When something that is needed does not work now; the same event may be given again.
+    /// When something fails that may work later; the same event may be given again.
     pub async fn plan(&self, event: &Value, invocation: &Invocation) -> Result<Value, Failure> {
         let trace = invocation.traceparent.as_deref();
         if let Some(records) = event.get("Records").and_then(Value::as_array) {
-            return self.objects(records, trace).await;
+            return self.answer_files(records, trace).await;
         }
         let now = self.clock.now();
         let event = match Event::read(event) {
             Ok(event) => event,
-            Err(findings) => return Ok(problem(&Refusal::of(findings), Some(now))),
+            Err(findings) => return document(Err(Refusal::of(findings).into()), Some(now)),
         };
-        // Whoever only asks reads the answer.
+        // The sender of a question reads the answer, so its refusal is not measured.
         let counted = (!event.only_asks()).then_some(now);
-        let answered = self.answer(event, invocation, trace).await?;
-        Ok(answered.unwrap_or_else(|refusal| problem(&refusal, counted)))
+        document(self.answer(event, invocation, trace).await, counted)
     }
 
-    async fn answer(&self, event: Event, invocation: &Invocation, trace: Option<&str>) -> Result<Answered, Failure> {
+    async fn answer(&self, event: Event, invocation: &Invocation, trace: Option<&str>) -> Answered {
         match event {
             Event::Preview { request, policy } => {
-                Ok(self.preview(&request, policy.as_ref()).await?.and_then(answer::fitting))
+                Ok(answer::refuse_too_long(self.preview(&request, policy.as_ref()).await?)?)
             }
             Event::Run { request, policy, approval } => {
                 self.run_request(&request, policy.as_ref(), &approval, trace).await
             }
             Event::RunPlan { plan_file, approved_by } => {
-                self.run_plan(&plan_file.to_string(), start::By::Name(&approved_by), trace).await
+                self.run_plan(&plan_file.to_string(), start::Approver::Name(&approved_by), trace).await
             }
             Event::Schedule { scheduled_at, request_key } => self.run_schedule(scheduled_at, &request_key, trace).await,
             Event::Cancel { run_id } => self.cancel(&run_id, trace).await,
@@ -74,37 +71,38 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
                 self.retry(&run_id, chunks.as_deref(), cancel_asked, invocation, trace).await
             }
             Event::Resume { run_id } => self.resume(&run_id, trace).await,
-            Event::Sweep { overdue_seconds } => self.sweep(overdue_seconds, trace).await.map(Ok),
+            Event::Sweep { overdue_seconds } => Ok(self.sweep(overdue_seconds, trace).await?),
             Event::Status { run_id } => self.status(&run_id).await,
         }
     }
 
-    /// What checking may look at besides the documents.
+    /// The context in which documents are checked.
     fn context(&self, now: Timestamp) -> CheckContext {
         let jurisdiction = self.place.jurisdiction().map(str::to_owned);
         CheckContext { now, tenant_jurisdiction: jurisdiction.clone(), default_jurisdiction: jurisdiction }
     }
 
-    /// Wakes every open chunk, in an errand of its own: this one has an answer to give.
+    /// Has every open chunk woken, by an errand, because this invocation must give an answer.
     async fn wake_all(&self, run_id: &str, trace: Option<&str>) -> Result<(), Failure> {
         let errand = Errand::new(run_id, ErrandKind::FanOut { after: 0 });
         self.errand_at(errand, self.clock.now(), trace).await
     }
 
-    /// Stops new submits at once; chunks that wait are woken to learn of it.
-    async fn cancel(&self, run_id: &str, trace: Option<&str>) -> Result<Answered, Failure> {
+    /// Cancels a run: there are no new submits from now on. Waiting chunks are woken to learn of it.
+    async fn cancel(&self, run_id: &str, trace: Option<&str>) -> Answered {
         if !self.ledger.ask_cancel(run_id, self.clock.now()).await? {
-            return Ok(Err(unknown(run_id)));
+            return Err(unknown_run(run_id).into());
         }
         self.wake_all(run_id, trace).await?;
         self.status(run_id).await
     }
 
-    /// Wakes every open chunk again and sends what is still to be sent: for a run that stands still.
-    async fn resume(&self, run_id: &str, trace: Option<&str>) -> Result<Answered, Failure> {
-        let Some(row) = self.ledger.run(run_id).await? else { return Ok(Err(unknown(run_id))) };
+    /// Sets a stalled run going: has every open chunk woken, and sends the errands that are still needed.
+    async fn resume(&self, run_id: &str, trace: Option<&str>) -> Answered {
+        let row = self.ledger.run(run_id).await?.ok_or_else(|| unknown_run(run_id))?;
         let now = self.clock.now();
-        // It is done now, so a sweep need not do it, too; and a run from before there were sweeps is looked after from now on.
+        // Noting this keeps the next sweeps from doing the same, and puts a run on the list that was created before there were
+        // sweeps.
         self.ledger.look_after(run_id, now).await?;
         for message in self.ledger.outbox_pending(run_id, PAGE).await? {
             let at = message.due().unwrap_or(now);
@@ -118,8 +116,9 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         self.status(run_id).await
     }
 
-    /// Another attempt at every chunk that ended other than verified, or at those of them that are named, under the same approved
-    /// plan, if the bucket's policy keeps nothing more than the plan's. A cancelled run goes on if the event names its cancellation.
+    /// Queues another attempt, under the same approved plan, at every chunk that ended other than verified, or at those of them
+    /// that are named. The bucket's policy must keep nothing that they would delete. A cancelled run goes on only if the event
+    /// names its cancellation.
     async fn retry(
         &self,
         run_id: &str,
@@ -127,39 +126,29 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         cancel_asked: Option<Timestamp>,
         invocation: &Invocation,
         trace: Option<&str>,
-    ) -> Result<Answered, Failure> {
-        let Some(row) = self.ledger.run(run_id).await? else { return Ok(Err(unknown(run_id))) };
+    ) -> Answered {
+        let row = self.ledger.run(run_id).await?.ok_or_else(|| unknown_run(run_id))?;
         if let Some(asked_at) = row.cancel_asked.filter(|asked_at| cancel_asked != Some(*asked_at)) {
-            return Ok(Err(cancelled(run_id, asked_at)));
+            return Err(already_cancelled(run_id, asked_at).into());
         }
-        let again = match Retry::choose(self.ledger, &row, only).await? {
-            Ok(again) => again,
-            Err(obstacle @ Obstacle::NothingToRetry) if row.open > 0 => {
-                // Perhaps they were queued by an invocation that died before it had them woken.
-                self.wake_all(run_id, trace).await?;
-                return Ok(Err(not_again(run_id, obstacle)));
-            }
-            Err(obstacle) => return Ok(Err(not_again(run_id, obstacle))),
-        };
+        let again = Retry::choose(self.ledger, &row, only).await;
+        if row.open > 0 && again == Err(NoRetry::Obstacle(Obstacle::NothingToRetry)) {
+            // An earlier invocation may have queued them, and died before it had them woken.
+            self.wake_all(run_id, trace).await?;
+        }
+        let again = again.map_err(|why| not_begun(run_id, why))?;
         let now = self.clock.now();
-        let reopened = match plan::reopen(&row.plan_file, &self.context(now.max(row.created_at))) {
-            Ok(reopened) => reopened,
-            Err(findings) => return Ok(Err(Refusal::of(findings))),
-        };
-        if let Some(refusal) = self.kept_since(&reopened.plan, &again.ahead, now).await? {
-            return Ok(Err(refusal));
-        }
-        let done = match self.queue_again(run_id, &again, invocation, trace).await? {
-            Ok(done) => done,
-            Err(obstacle) => return Ok(Err(not_again(run_id, obstacle))),
-        };
+        let reopened = plan::reopen(&row.plan_file, &self.context(now.max(row.created_at))).map_err(Refusal::of)?;
+        self.check_against_policy_now(&reopened.plan, &again.ahead, now).await?;
+        again.take_back(self.ledger, run_id, self.clock.now()).await.map_err(|why| not_begun(run_id, why))?;
+        let done = self.queue_again(run_id, &again, invocation, trace).await?;
         self.wake_all(run_id, trace).await?;
-        Ok(Ok(json!({"runId": run_id, "queued": done.chunks.queued, "busy": done.chunks.busy, "later": done.later})))
+        Ok(json!({"runId": run_id, "queued": done.chunks.queued, "busy": done.chunks.busy, "later": done.later}))
     }
 
-    /// Where a run stands: how many chunks are in which state, and what went wrong.
-    async fn status(&self, run_id: &str) -> Result<Answered, Failure> {
-        let Some(row) = self.ledger.run(run_id).await? else { return Ok(Err(unknown(run_id))) };
+    /// Shows where a run stands: how many chunks are in which state, and what went wrong.
+    async fn status(&self, run_id: &str) -> Answered {
+        let row = self.ledger.run(run_id).await?.ok_or_else(|| unknown_run(run_id))?;
         let mut states = std::collections::BTreeMap::<String, u32>::new();
         let mut problems = Vec::new();
         let mut after = 0;
@@ -176,23 +165,30 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         }
         let outbox = self.ledger.outbox(run_id).await?;
         let pending = outbox.iter().filter(|message| is_pending(&message.state)).count();
-        let mut line = run_line(&row);
-        line.extend([
+        let mut status = run_summary(&row);
+        status.extend([
             ("states".to_owned(), json!(states)),
             ("problems".to_owned(), json!(problems)),
-            // Of a run that was opened again it is that of its last end.
+            // For a run that was opened again, this is the evidence of its last end.
             ("evidence".to_owned(), json!(evidence::latest(&self.evidence, run_id).await?)),
             ("messages".to_owned(), json!({"all": outbox.len(), "pending": pending})),
         ]);
-        Ok(Ok(Value::Object(line)))
+        Ok(Value::Object(status))
     }
 }
 
-fn unknown(run_id: &str) -> Refusal {
-    refused("run.unknown", "#/runId", format!("there is no run `{run_id}`"), "the answer to `run` names it")
+fn unknown_run(run_id: &str) -> Refusal {
+    refusal("run.unknown", "#/runId", format!("there is no run `{run_id}`"), "the answer to `run` names it")
 }
 
-fn not_again(run_id: &str, obstacle: Obstacle) -> Refusal {
+fn not_begun(run_id: &str, why: NoRetry) -> Stop {
+    match why {
+        NoRetry::Obstacle(obstacle) => obstructed(run_id, obstacle).into(),
+        NoRetry::Ledger(error) => error.into(),
+    }
+}
+
+fn obstructed(run_id: &str, obstacle: Obstacle) -> Refusal {
     let help = match obstacle {
         Obstacle::NoChunk { .. } => "`status` counts the chunks by their states",
         Obstacle::NothingToRetry => "`status` names the chunks with problems",
@@ -201,15 +197,15 @@ fn not_again(run_id: &str, obstacle: Obstacle) -> Refusal {
         }
         Obstacle::Cancelled => "`status` shows when; a retry that names it as `cancelAsked` takes that back, too",
     };
-    refused(obstacle.code(), "#/chunks", obstacle.message(run_id), help)
+    refusal(obstacle.code(), "#/chunks", obstacle.message(run_id), help)
 }
 
-fn cancelled(run_id: &str, asked_at: Timestamp) -> Refusal {
+fn already_cancelled(run_id: &str, asked_at: Timestamp) -> Refusal {
     let message = format!("run `{run_id}` was cancelled at {asked_at}; nothing was changed");
     let help = format!("to take that back, and go on, name it in the event: `\"cancelAsked\":\"{asked_at}\"`");
-    refused("run.cancelled", "#/cancelAsked", message, &help)
+    refusal("run.cancelled", "#/cancelAsked", message, &help)
 }
 
-fn refused(code: &str, pointer: &str, message: String, help: &str) -> Refusal {
+fn refusal(code: &str, pointer: &str, message: String, help: &str) -> Refusal {
     Refusal::of(vec![Finding::new(Severity::Error, code, pointer, message, help)])
 }

@@ -1,14 +1,15 @@
-//! Files that arrive in the plans bucket: a plan file under `plans/` is carried out, a request under `requests/` is previewed. The
-//! answer is put beside it, under `answers/`.
+//! Files that arrive in the plans bucket. A plan file under `plans/` is carried out, a request under `requests/` is previewed, and
+//! the answer is put under `answers/`.
 //!
-//! An event comes late, out of order and more than once, and by then somebody else may have put another file under the same key. It
-//! speaks of one version, whose bytes never change: that one is read, so that nobody's name stands for another's plan.
+//! Events may come late, out of order and more than once, and another person may have put another file under the same key by then.
+//! An event names one version, whose bytes never change. That version is read, so that nobody counts as the approver of another
+//! person's plan.
 
 use purge_driver::{Clock, Http};
 use serde_json::{Value, json};
 
-use super::answer::{problem, summary};
-use super::start::By;
+use super::answer::{Answered, document, summary};
+use super::start::Approver;
 use super::{Failure, Refusal};
 use crate::batch::Again;
 use crate::bucket::Bucket;
@@ -17,76 +18,71 @@ use crate::queue::Queue;
 use crate::store::Store;
 use purge_core::finding::{Finding, Severity};
 
-/// What the keys of plan files begin with.
+/// Prefix of the keys of plan files.
 pub const PLANS: &str = "plans/";
-/// What the keys of requests begin with.
+/// Prefix of the keys of requests.
 pub const REQUESTS: &str = "requests/";
-/// What the keys of answers begin with.
+/// Prefix of the keys of answers.
 pub const ANSWERS: &str = "answers/";
 
 impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q, B> {
-    pub(super) async fn objects(&self, records: &[Value], trace: Option<&str>) -> Result<Value, Failure> {
+    /// Answers every file of an S3 event.
+    pub(super) async fn answer_files(&self, records: &[Value], trace: Option<&str>) -> Result<Value, Failure> {
         let mut answers = Vec::new();
         for record in records {
             let key = record.pointer("/s3/object/key").and_then(Value::as_str).and_then(decoded);
             let key = key.ok_or_else(|| Again("the event names no object".to_owned()))?;
-            // S3's console makes a folder by putting nothing under the folder's name.
+            // S3's console makes a folder by putting an empty object under the folder's name.
             if key.ends_with('/') {
                 continue;
             }
-            // Putting a plan file into this bucket is the approval; S3 says who did, but not by a name that people have.
+            // Putting a plan file into this bucket approves it. S3 names the principal, but not by a name that people use.
             let principal = record.pointer("/userIdentity/principalId").and_then(Value::as_str).unwrap_or_default();
-            // `null` is what a bucket without versions calls its only one, which anybody can replace.
+            // A bucket without versions calls its only version `null`, and anybody can replace it.
             let version = record.pointer("/s3/object/versionId").and_then(Value::as_str).filter(|id| *id != "null");
-            let answer = self.object(&key, version, principal, trace).await?;
+            let answered = self.answer_file(&key, version, principal, trace).await;
+            // A request only asks for a preview, which its sender looks for, so only the refusal of a plan is measured.
+            let counted = key.starts_with(PLANS).then(|| self.clock.now());
+            let answer = document(answered, counted)?;
             let summary = summary(&answer);
             tracing::info!(%key, version, %principal, answer = %summary, "a file arrived");
             self.plans.write(&format!("{ANSWERS}{key}"), format!("{answer}\n")).await?;
-            // Nobody waits for what the invocation gives, and the whole answer may be more than it may give.
+            // Nobody reads what this invocation returns, and the whole answer may be longer than Lambda allows.
             answers.push(json!({"key": key, "answer": summary}));
         }
         Ok(json!({ "answers": answers }))
     }
 
-    async fn object(
-        &self,
-        key: &str,
-        version: Option<&str>,
-        principal: &str,
-        trace: Option<&str>,
-    ) -> Result<Value, Failure> {
+    async fn answer_file(&self, key: &str, version: Option<&str>, principal: &str, trace: Option<&str>) -> Answered {
         let is_plan = key.starts_with(PLANS);
-        if version.is_none() && is_plan {
-            return Ok(problem(&no_version(key), Some(self.clock.now())));
-        }
         let text = match version {
             Some(version) => self.plans.read_version(key, version).await?,
+            None if is_plan => return Err(unversioned(key).into()),
             None => self.plans.read(key).await?,
         };
         let text = text.ok_or_else(|| Again(format!("`{key}` is gone")))?;
-        let answered = if is_plan {
-            self.run_plan(&text, By::Upload(principal), trace).await?
+        if is_plan {
+            self.run_plan(&text, Approver::Upload(principal), trace).await
         } else if key.starts_with(REQUESTS) {
-            match serde_json::from_str(&text) {
-                Ok(request) => self.preview(&request, None).await?,
-                Err(why) => Err(Refusal::of(vec![Finding::new(
-                    Severity::Error,
-                    "json.invalid",
-                    "#",
-                    format!("the file is not JSON: {why}"),
-                    "correct it there",
-                )])),
-            }
+            let request = serde_json::from_str(&text).map_err(|why| not_json(&why))?;
+            self.preview(&request, None).await
         } else {
-            return Err(Again(format!("`{key}` is neither under `{PLANS}` nor under `{REQUESTS}`")));
-        };
-        // A request asks for nothing but its preview, and whoever put it there looks for that.
-        let counted = is_plan.then(|| self.clock.now());
-        Ok(answered.unwrap_or_else(|refusal| problem(&refusal, counted)))
+            Err(Again(format!("`{key}` is neither under `{PLANS}` nor under `{REQUESTS}`")).into())
+        }
     }
 }
 
-fn no_version(key: &str) -> Refusal {
+fn not_json(why: &serde_json::Error) -> Refusal {
+    Refusal::of(vec![Finding::new(
+        Severity::Error,
+        "json.invalid",
+        "#",
+        format!("the file is not JSON: {why}"),
+        "correct it there",
+    )])
+}
+
+fn unversioned(key: &str) -> Refusal {
     Refusal::of(vec![Finding::new(
         Severity::Blocked,
         "approval.version",
@@ -96,7 +92,7 @@ fn no_version(key: &str) -> Refusal {
     )])
 }
 
-/// Keys come percent-encoded, with `+` for a space.
+/// Decodes a key as S3's events have it: percent-encoded, with `+` for a space.
 fn decoded(key: &str) -> Option<String> {
     let mut bytes = Vec::new();
     let mut rest = key.bytes();

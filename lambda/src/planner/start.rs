@@ -1,4 +1,4 @@
-//! From a request or a plan file to a run.
+//! Starts runs, from a request or a plan file.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -13,25 +13,26 @@ use purge_driver::{Clock, Http};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::answer::Answered;
 use super::event::GivenApproval;
 use super::fits::{too_large, too_long};
-use super::{Answered, Failure, Refusal};
+use super::{Failure, Refusal};
 use crate::batch::Again;
 use crate::bucket::Bucket;
 use crate::functions::Functions;
-use crate::policy::missing;
+use crate::policy::missing_policy;
 use crate::queue::Queue;
 use crate::store::{Firing, Store};
 
-/// How far a schedule's time may lie ahead: clocks differ a little.
+/// How far ahead of the clock a schedule's time may be, because clocks differ a little.
 const AHEAD: Duration = Duration::from_secs(300);
 
 /// Who approves a plan file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum By<'a> {
-    /// Whoever is named.
+pub(super) enum Approver<'a> {
+    /// The person whom the event names.
     Name(&'a str),
-    /// Whoever put the file into the bucket, by the id of S3's principal.
+    /// The id of the S3 principal that put the file into the bucket.
     Upload(&'a str),
 }
 
@@ -39,169 +40,146 @@ pub(super) enum By<'a> {
 const NOTHING_DUE: &str =
     "the month is longer than the one that the range lies in: the firing before has taken its last day";
 
-/// A request that is made again and again, each time for another range.
+/// A request that is made at every firing of a schedule, each time for another range.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Standing {
+struct StandingRequest {
     /// The request without its range.
     request: Value,
-    /// The range ends that many months before the day of the schedule.
+    /// The range ends this many months before the day of the firing.
     older_than_months: u32,
-    /// The days from one firing to the next: the range begins where that of the firing before ended.
+    /// Days from one firing to the next. The range begins where the range of the previous firing ended.
     span_days: NonZeroU32,
-    /// Who approved that this is done every time.
+    /// Who approved this for every firing.
     approved_by: String,
 }
 
 impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q, B> {
-    /// What would be deleted, and the file to approve.
-    pub(super) async fn preview(&self, request: &Value, policy: Option<&Value>) -> Result<Answered, Failure> {
+    /// Shows what would be deleted, and the plan file to approve.
+    pub(super) async fn preview(&self, request: &Value, policy: Option<&Value>) -> Answered {
         let now = self.clock.now();
-        let policy = match self.policy(policy).await? {
-            Ok(policy) => policy,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
+        let policy = self.policy(policy).await?;
         let mut checked = plan::check(&request.to_string(), Some(&policy), &self.context(now));
         if let Some(plan) = &checked.plan {
             checked.findings.extend(too_large(plan, self.courier_megabytes, Severity::Warning));
             checked.findings.extend(too_long(plan));
         }
         match &checked.plan {
-            Some(plan) => Ok(Ok(json!({"plan": document(&checked), "planFile": PlanFile::new(plan, now)}))),
-            None => Ok(Err(Refusal::of(checked.findings))),
+            Some(plan) => Ok(json!({"plan": document(&checked), "planFile": PlanFile::new(plan, now)})),
+            None => Err(Refusal::of(checked.findings).into()),
         }
     }
 
+    /// Runs a request, if its plan has the approved digest and the bucket's policy keeps nothing of it.
     pub(super) async fn run_request(
         &self,
         request: &Value,
         policy: Option<&Value>,
         approval: &GivenApproval,
         trace: Option<&str>,
-    ) -> Result<Answered, Failure> {
+    ) -> Answered {
         let now = self.clock.now();
-        let policy = match self.policy(policy).await? {
-            Ok(policy) => policy,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
+        let policy = self.policy(policy).await?;
         let checked = plan::check(&request.to_string(), Some(&policy), &self.context(now));
-        let Some(plan) = &checked.plan else { return Ok(Err(Refusal::of(checked.findings))) };
-        if let Some(refusal) = self.kept_since(plan, plan.chunks(), now).await? {
-            return Ok(Err(refusal));
-        }
+        let Some(plan) = &checked.plan else { return Err(Refusal::of(checked.findings).into()) };
+        self.check_against_policy_now(plan, plan.chunks(), now).await?;
         self.start(plan, now, &approval.at(now), None, trace).await
     }
 
-    /// Runs a plan file, if the digest comes out again and the bucket's policy keeps nothing more than the file's. Whoever gives it
+    /// Runs a plan file, if its digest comes out again and the bucket's policy keeps nothing of its plan. The file's sender
     /// approves exactly that digest.
-    pub(super) async fn run_plan(&self, plan_file: &str, by: By<'_>, trace: Option<&str>) -> Result<Answered, Failure> {
+    pub(super) async fn run_plan(&self, plan_file: &str, by: Approver<'_>, trace: Option<&str>) -> Answered {
         let now = self.clock.now();
-        let Reopened { plan, planned_at, .. } = match plan::reopen(plan_file, &self.context(now)) {
-            Ok(reopened) => reopened,
-            Err(findings) => return Ok(Err(Refusal::of(findings))),
-        };
+        let Reopened { plan, planned_at, .. } = plan::reopen(plan_file, &self.context(now)).map_err(Refusal::of)?;
         let approved_by = match by {
-            By::Name(name) => name,
-            // It is never the requester's name, so it would make everybody a second person, the requester, too.
-            By::Upload(_) if plan.policy().limits.second_person => return Ok(Err(second_person_by_upload())),
-            By::Upload(principal) => principal,
+            Approver::Name(name) => name,
+            // A principal never equals the requester's name. So every uploader would count as a second person, even the requester.
+            Approver::Upload(_) if plan.policy().limits.second_person => return Err(second_person_by_upload().into()),
+            Approver::Upload(principal) => principal,
         };
-        if let Some(refusal) = self.kept_since(&plan, plan.chunks(), now).await? {
-            return Ok(Err(refusal));
-        }
+        self.check_against_policy_now(&plan, plan.chunks(), now).await?;
         let digest = plan.digest().to_owned();
         let approval = Approval { digest, approved_by: approved_by.to_owned(), approved_at: now };
         self.start(&plan, planned_at, &approval, None, trace).await
     }
 
-    /// The range follows from the schedule's time, and the rules are applied as of that day. What has been a run stays that run, whatever
-    /// the standing request or the policy says by now: the same event gives the same run.
+    /// Runs a standing request for one firing. Its range follows from the schedule's time, and the rules are applied as of that
+    /// time. A firing that has started a run keeps that run, whatever the standing request or the policy says by now: the same
+    /// event gives the same run.
     pub(super) async fn run_schedule(
         &self,
         scheduled_at: Timestamp,
         request_key: &str,
         trace: Option<&str>,
-    ) -> Result<Answered, Failure> {
+    ) -> Answered {
         let refused = |code: &str, message: String, help: &str| {
             Refusal::of(vec![Finding::new(Severity::Error, code, format!("{request_key}#"), message, help)])
         };
         if scheduled_at > self.clock.now().plus(AHEAD) {
             let message = format!("`{scheduled_at}` has not come yet");
-            return Ok(Err(refused("schedule.future", message, "leave the time to the scheduler")));
+            return Err(refused("schedule.future", message, "leave the time to the scheduler").into());
         }
         let firing = Firing { request_key: request_key.to_owned(), scheduled_at };
         if let Some(run_id) = self.ledger.fired(&firing).await? {
-            return self.started(&run_id, Created::Existing, trace).await.map(Ok);
+            return Ok(self.wake_started(&run_id, Created::Existing, trace).await?);
         }
-        let Some(text) = self.plans.read(request_key).await? else {
+        let text = self.plans.read(request_key).await?.ok_or_else(|| {
             let message = format!("there is no `{request_key}` in the plans bucket");
-            return Ok(Err(refused("schedule.missing", message, "put the standing request there")));
-        };
-        let standing: Standing = match serde_json::from_str(&text) {
-            Ok(standing) => standing,
-            Err(why) => {
-                let help = "`request` without `range`, `olderThanMonths`, `spanDays` (at least 1) and `approvedBy`";
-                return Ok(Err(refused("schedule.invalid", format!("it cannot be read: {why}"), help)));
-            }
-        };
+            refused("schedule.missing", message, "put the standing request there")
+        })?;
+        let standing: StandingRequest = serde_json::from_str(&text).map_err(|why| {
+            let help = "`request` without `range`, `olderThanMonths`, `spanDays` (at least 1) and `approvedBy`";
+            refused("schedule.invalid", format!("it cannot be read: {why}"), help)
+        })?;
         let mut request = standing.request;
         if request.get("range").is_some() {
             let message = "it has a `range` of its own".to_owned();
-            return Ok(Err(refused("schedule.range", message, "omit `range`: it follows from the schedule")));
+            return Err(refused("schedule.range", message, "omit `range`: it follows from the schedule").into());
         }
         let Some(range) = plan::due(scheduled_at, standing.older_than_months, standing.span_days.get()) else {
-            return Ok(Ok(json!({"scheduledAt": scheduled_at, "nothingDue": NOTHING_DUE})));
+            return Ok(json!({"scheduledAt": scheduled_at, "nothingDue": NOTHING_DUE}));
         };
         if let Some(fields) = request.as_object_mut() {
             fields.insert("range".to_owned(), json!(range));
         }
-        let policy = match self.policy(None).await? {
-            Ok(policy) => policy,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
+        let policy = self.policy(None).await?;
         let checked = plan::check(&request.to_string(), Some(&policy), &self.context(scheduled_at));
-        let Some(plan) = &checked.plan else { return Ok(Err(Refusal::of(checked.findings))) };
+        let Some(plan) = &checked.plan else { return Err(Refusal::of(checked.findings).into()) };
         let digest = plan.digest().to_owned();
-        // The approval is standing: it counts from when it was acted on, which a firing that was missed is told of late. The run is the same
-        // whenever that is, and the first to store it says when.
+        // The approval is a standing one and is dated when it is acted on, which is late for a firing that was missed. The date
+        // does not change which run it is; the first invocation to store the run determines the date.
         let approved_at = self.clock.now().max(scheduled_at);
         let approval = Approval { digest, approved_by: standing.approved_by, approved_at };
         self.start(plan, scheduled_at, &approval, Some(&firing), trace).await
     }
 
-    /// Why these chunks of a plan must not be carried out: the bucket's policy, which applies now, keeps what they would delete, or
+    /// Refuses to carry out these chunks of a plan where the bucket's policy, which applies now, keeps what they would delete, or
     /// there is none.
-    pub(super) async fn kept_since(
-        &self,
-        plan: &Plan,
-        ahead: &[Chunk],
-        now: Timestamp,
-    ) -> Result<Option<Refusal>, Failure> {
-        let policy = match self.policy(None).await? {
-            Ok(policy) => policy,
-            Err(refusal) => return Ok(Some(refusal)),
-        };
+    pub(super) async fn check_against_policy_now(&self, plan: &Plan, ahead: &[Chunk], now: Timestamp) -> Answered<()> {
+        let policy = self.policy(None).await?;
         let against = plan::since(plan, ahead, &policy, &self.context(now));
-        Ok(stops(&against).then(|| Refusal::of(against)))
+        if stops(&against) { Err(Refusal::of(against).into()) } else { Ok(()) }
     }
 
-    /// The policy that was given, or the bucket's. Without any, nothing runs: nobody would know what must be kept.
-    async fn policy(&self, given: Option<&Value>) -> Result<Result<String, Refusal>, Failure> {
+    /// The given policy, or else the bucket's. Without a policy nothing runs, because nobody would know what must be kept.
+    async fn policy(&self, given: Option<&Value>) -> Answered<String> {
         if let Some(policy) = given {
-            return Ok(Ok(policy.to_string()));
+            return Ok(policy.to_string());
         }
-        Ok(self.plans.read(self.policy_key).await?.ok_or_else(|| {
+        let policy = self.plans.read(self.policy_key).await?.ok_or_else(|| {
             Refusal::of(vec![Finding::new(
                 Severity::Error,
                 "policy.missing",
                 "policy#",
-                missing(self.policy_key),
+                missing_policy(self.policy_key),
                 "put the policy that applies there",
             )])
-        }))
+        })?;
+        Ok(policy)
     }
 
-    /// Stores the run, unless it is there, and has its chunks woken. Doing it twice is harmless, and goes on where it broke off.
+    /// Stores the run, unless it is there, and has its chunks woken. A second call is harmless, and completes what the first one
+    /// left undone.
     async fn start(
         &self,
         plan: &Plan,
@@ -209,14 +187,12 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         approval: &Approval,
         firing: Option<&Firing>,
         trace: Option<&str>,
-    ) -> Result<Answered, Failure> {
+    ) -> Answered {
         if let Some(finding) = too_large(plan, self.courier_megabytes, Severity::Blocked) {
-            return Ok(Err(Refusal::of(vec![finding])));
+            return Err(Refusal::of(vec![finding]).into());
         }
-        let order = match Order::new(plan, approval, &self.place.name(), self.place.simulated) {
-            Ok(order) => order,
-            Err(error) => return Ok(Err(not_approved(&error))),
-        };
+        let order = Order::new(plan, approval, &self.place.name(), self.place.simulated);
+        let order = order.map_err(|error| not_approved(&error))?;
         let chunks = plan.chunks().iter().map(|chunk| ChunkRun::new(&order, *chunk)).collect();
         let new = NewRun { order, plan_file: PlanFile::new(plan, planned_at).text(), chunks };
         let now = self.clock.now();
@@ -224,11 +200,11 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             Some(firing) => self.ledger.create_fired(firing, &new, now).await?,
             None => (new.order.run_id.clone(), self.ledger.create(&new, now).await?),
         };
-        self.started(&run_id, created, trace).await.map(Ok)
+        Ok(self.wake_started(&run_id, created, trace).await?)
     }
 
-    /// Has the chunks of a stored run woken, and says which it is.
-    async fn started(&self, run_id: &str, created: Created, trace: Option<&str>) -> Result<Value, Failure> {
+    /// Has the chunks of a stored run woken, and answers which run it is.
+    async fn wake_started(&self, run_id: &str, created: Created, trace: Option<&str>) -> Result<Value, Failure> {
         let order = self.ledger.order(run_id).await?.ok_or_else(|| Again(format!("run `{run_id}` is gone")))?;
         self.wake_all(run_id, trace).await?;
         Ok(json!({

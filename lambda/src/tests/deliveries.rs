@@ -1,4 +1,4 @@
-//! Messages to the governance system, and what becomes of a courier that cannot deliver them.
+//! Messages to the governance system, and couriers that cannot deliver them.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::wake::{Errand, ErrandKind};
 
 const TIME: Duration = Duration::from_secs(120);
 
-/// A run whose first chunks have ended, each with a message that nobody has had.
+/// A run whose first chunks have ended, each with a message that is not delivered yet.
 async fn with_messages(world: &World, ended: u32, chunks: u32) -> String {
     let run_id = world.run(chunks).await;
     for chunk in 1..=ended {
@@ -50,8 +50,8 @@ fn a_secret_that_cannot_be_read_stops_deliveries_alone() {
     });
 }
 
-/// Has a courier of its own run every errand.
-async fn each_by_itself(world: &World, errands: Vec<Sent>, address: &str) {
+/// Runs every errand in an invocation of its own.
+async fn run_each_errand(world: &World, errands: Vec<Sent>, address: &str) {
     let url = webhook_url(address).unwrap();
     let webhook = async || Ok(Some(Webhook { url: url.clone(), secrets: None }));
     for errand in errands {
@@ -60,7 +60,7 @@ async fn each_by_itself(world: &World, errands: Vec<Sent>, address: &str) {
     }
 }
 
-/// A receiver that does not answer occupies couriers, so it must be none that anything else waits for.
+/// A receiver that does not answer occupies couriers. Nothing else may wait for these couriers.
 #[test]
 fn messages_have_a_queue_of_their_own_from_which_nothing_else_is_kept() {
     in_virtual_time(async |world| {
@@ -75,8 +75,8 @@ fn messages_have_a_queue_of_their_own_from_which_nothing_else_is_kept() {
             assert_eq!(kinds(&world.errands), errands);
             assert!(matches!(kinds(&world.webhooks)[..], [ErrandKind::Deliver { .. }]));
         }
-        // The next attempt, and what a person or the sweep sends, too.
-        each_by_itself(world, deliveries(world, &run_id).await, "https://governance.example.com/hook").await;
+        // So do the next attempts, and the deliveries that `resume` or the sweep sends.
+        run_each_errand(world, deliveries(world, &run_id).await, "https://governance.example.com/hook").await;
         assert!(world.errands.take().is_empty());
         assert_eq!(world.webhooks.take().len(), 2);
         let ask = async |event: &Value| world.functions().plan(event, &world.invocation(TIME)).await.unwrap();
@@ -84,7 +84,7 @@ fn messages_have_a_queue_of_their_own_from_which_nothing_else_is_kept() {
         assert_eq!((kinds(&world.errands), world.webhooks.take().len()), (vec![ErrandKind::Evidence], 2));
         world.clock.sleep(Duration::from_secs(86_400)).await;
         ask(&json!({"action": "sweep"})).await;
-        each_by_itself(world, world.errands.take(), "https://governance.example.com/hook").await;
+        run_each_errand(world, world.errands.take(), "https://governance.example.com/hook").await;
         assert!(world.errands.take().is_empty());
         assert_eq!(world.webhooks.take().len(), 2);
     });
@@ -96,7 +96,7 @@ fn a_receiver_that_is_gone_for_good_is_left_alone_and_its_successor_is_not() {
         let run_id = with_messages(world, 3, 4).await;
         *world.http.answer.borrow_mut() = HttpResponse::json(410, &json!({}));
         let (gone, other) = ("https://governance.example.com/hook", "https://governance.example.com/other");
-        each_by_itself(world, deliveries(world, &run_id).await, gone).await;
+        run_each_errand(world, deliveries(world, &run_id).await, gone).await;
         assert_eq!(world.http.called.take(), [gone], "nothing more may be sent there");
         let outbox = world.ledger.outbox(&run_id).await.unwrap();
         let why = outbox.iter().map(|row| match &row.state {
@@ -107,11 +107,11 @@ fn a_receiver_that_is_gone_for_good_is_left_alone_and_its_successor_is_not() {
         assert_eq!(why.collect::<Vec<_>>(), ["the receiver answered 410", not_sent, not_sent]);
         assert!(!format!("{:?}", world.ledger).contains("/hook"), "an address may be a secret");
 
-        // A chunk that ends after somebody has given the secret another address.
+        // A chunk ends after the secret has got another address.
         let dead = sent(WakeUp::new(&run_id, 4).text());
         world.functions().bury(&event(&[dead]), &world.invocation(TIME)).await.unwrap();
         *world.http.answer.borrow_mut() = HttpResponse::json(200, &json!({}));
-        each_by_itself(world, deliveries(world, &run_id).await, other).await;
+        run_each_errand(world, deliveries(world, &run_id).await, other).await;
         assert_eq!(world.http.called.take(), [other]);
         assert!(world.ledger.outbox_pending(&run_id, 9).await.unwrap().is_empty());
     });

@@ -1,4 +1,4 @@
-//! Every line of measurements against the published rules of CloudWatch's embedded metric format.
+//! Checks every metric line against the published rules of CloudWatch's embedded metric format.
 
 use purge_core::outcome::{Cause, Outcome};
 use purge_driver::Ledger as _;
@@ -9,7 +9,7 @@ use crate::metrics::{
     FUNCTION, chunk_ended, dead_letter, failed_delivery, looked_after, needs_somebody, policy_unasked, refused, swept,
 };
 
-/// The units that CloudWatch knows.
+/// All units of CloudWatch.
 const UNITS: [&str; 27] = [
     "Seconds",
     "Microseconds",
@@ -39,7 +39,7 @@ const UNITS: [&str; 27] = [
     "Count/Second",
     "None",
 ];
-/// What may be a dimension: each has few values, which are listed.
+/// The dimensions that are allowed beside the function's name. Each has few values, which the check lists.
 const OUTCOME: &str = "Outcome";
 const SIMULATED: &str = "Simulated";
 

@@ -1,5 +1,5 @@
-//! What follows when chunks end: the governance system is told, the evidence is written, and a person is called if it has to be, each
-//! once, however many messages come by afterwards.
+//! What follows the end of chunks. The governance system is told, the evidence is written, and an alarm calls a person if
+//! necessary: each once, however many messages come afterwards.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use purge_driver::ledger::MessageState;
 use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
-use super::fakes::{Sent, World, delivered, event, in_virtual_time, measured, nobody, policy, sent};
+use super::fakes::{Sent, World, delivered, event, in_virtual_time, no_webhook, policy, sent, take_metrics};
 use crate::evidence::{Latest, Proof, records};
 use crate::login::Webhook;
 use crate::wake::{Errand, ErrandKind};
@@ -39,11 +39,11 @@ async fn work(world: &World, messages: &[Sent]) {
     }
 }
 
-/// A courier does these errands.
-async fn courier(world: &World, errands: &[Sent]) {
+/// Runs these errands.
+async fn run_errands(world: &World, errands: &[Sent]) {
     for errand in errands {
         let batch = event(std::slice::from_ref(errand));
-        let answer = world.functions().run_errands(&batch, &nobody, &world.invocation(TIME)).await.unwrap();
+        let answer = world.functions().run_errands(&batch, &no_webhook, &world.invocation(TIME)).await.unwrap();
         assert_eq!(answer, json!({"batchItemFailures": []}));
     }
 }
@@ -52,8 +52,8 @@ async fn ask(world: &World, action: &str, run_id: &str) -> Value {
     world.functions().plan(&json!({"action": action, "runId": run_id}), &world.invocation(TIME)).await.unwrap()
 }
 
-/// Ends the chunk in vain. Gives what that sends.
-async fn fails(world: &World, run_id: &str, chunk: u32) -> Vec<Sent> {
+/// Ends the chunk as failed, and returns the errands that this sends.
+async fn fail_chunk(world: &World, run_id: &str, chunk: u32) -> Vec<Sent> {
     let attempt = world.ledger.chunk(run_id, chunk).await.unwrap().map(|row| row.run.attempt());
     let dead = sent(WakeUp { attempt, ..WakeUp::new(run_id, chunk) }.text());
     world.functions().bury(&event(&[dead]), &world.invocation(TIME)).await.unwrap();
@@ -61,8 +61,8 @@ async fn fails(world: &World, run_id: &str, chunk: u32) -> Vec<Sent> {
     world.for_couriers()
 }
 
-/// The governance system has been told.
-async fn told(world: &World, run_id: &str) {
+/// Notes all messages of the run as delivered.
+async fn note_delivered(world: &World, run_id: &str) {
     for message in world.ledger.outbox_pending(run_id, 9_999).await.unwrap() {
         let delivered = MessageState::Delivered { at: world.clock.now() };
         assert!(world.ledger.outbox_settle(run_id, &message.id, message.attempts, &delivered).await.unwrap());
@@ -84,7 +84,7 @@ fn the_wake_ups_that_a_cancel_leaves_behind_send_for_nothing() {
         assert_eq!(under_way.len(), 200, "all wait for the request budget");
         world.clock.sleep(Duration::from_secs(5)).await;
         ask(world, "cancel", &run_id).await;
-        courier(world, &world.for_couriers()).await;
+        run_errands(world, &world.for_couriers()).await;
         work(world, &world.chunks.take()).await;
         assert_eq!(world.ledger.run(&run_id).await.unwrap().unwrap().open, 0);
         let errands = world.for_couriers();
@@ -102,15 +102,15 @@ fn the_wake_ups_that_a_cancel_leaves_behind_send_for_nothing() {
 fn an_end_of_which_perhaps_nobody_has_told_is_told() {
     in_virtual_time(async |world| {
         let run_id = world.run(1).await;
-        assert_eq!(fails(world, &run_id, 1).await.len(), 2);
+        assert_eq!(fail_chunk(world, &run_id, 1).await.len(), 2);
         let wake = [sent(WakeUp::new(&run_id, 1).text())];
-        // It follows a commit of which its worker did not learn whether it was done.
+        // A worker that did not learn what became of its commit sends such a wake-up.
         work(world, &wake).await;
         assert_eq!(world.for_couriers().len(), 2);
         world.clock.sleep(Duration::from_secs(180)).await;
         work(world, &wake).await;
         assert_eq!(kinds(&world.for_couriers()), [], "that was somebody else's end");
-        // It is the message of a worker that died when it had ended the chunk.
+        // The second delivery may follow the death of the worker that ended the chunk.
         world.functions().work(&delivered(&wake, 2), &world.invocation(TIME)).await.unwrap();
         assert_eq!(world.for_couriers().len(), 2);
     });
@@ -120,12 +120,12 @@ fn an_end_of_which_perhaps_nobody_has_told_is_told() {
 fn a_run_that_has_its_evidence_is_not_looked_at_again() {
     in_virtual_time(async |world| {
         let run_id = world.run(1).await;
-        fails(world, &run_id, 1).await;
-        told(world, &run_id).await;
-        courier(world, &[evidence(&run_id)]).await;
+        fail_chunk(world, &run_id, 1).await;
+        note_delivered(world, &run_id).await;
+        run_errands(world, &[evidence(&run_id)]).await;
         assert!(world.ledger.unfinished().is_empty() && !world.evidence.written.take().is_empty());
         world.evidence.reads.set(0);
-        courier(world, &[evidence(&run_id), evidence(&run_id)]).await;
+        run_errands(world, &[evidence(&run_id), evidence(&run_id)]).await;
         assert_eq!((world.evidence.reads.get(), world.for_couriers().len()), (0, 0));
     });
 }
@@ -134,12 +134,12 @@ fn a_run_that_has_its_evidence_is_not_looked_at_again() {
 fn evidence_waits_for_messages_in_one_errand_and_is_sent_for_after_the_last() {
     in_virtual_time(async |world| {
         let run_id = world.run(2).await;
-        fails(world, &run_id, 1).await;
-        let mut errands = fails(world, &run_id, 2).await;
+        fail_chunk(world, &run_id, 1).await;
+        let mut errands = fail_chunk(world, &run_id, 2).await;
         let waits = errands.pop().unwrap();
         assert_eq!((evidence_among(std::slice::from_ref(&waits)), waits.delay_seconds), (1, 900));
         world.clock.sleep(Duration::from_secs(100)).await;
-        courier(world, &[evidence(&run_id)]).await;
+        run_errands(world, &[evidence(&run_id)]).await;
         let again = world.for_couriers();
         assert_eq!((again.len(), again[0].delay_seconds), (1, 800), "nobody looks meanwhile");
 
@@ -152,7 +152,7 @@ fn evidence_waits_for_messages_in_one_errand_and_is_sent_for_after_the_last() {
             let deliver = event(&[sent(serde_json::to_string(&deliver).unwrap())]);
             world.functions().run_errands(&deliver, &webhook, &world.invocation(TIME)).await.unwrap();
             assert_eq!(kinds(&world.for_couriers()), vec![ErrandKind::Evidence; sends]);
-            // Its courier died before it could send for anything.
+            // The same delivery again, as if the courier had died before it could send an errand.
             world.functions().run_errands(&deliver, &webhook, &world.invocation(TIME)).await.unwrap();
             assert_eq!(kinds(&world.for_couriers()), vec![ErrandKind::Evidence; sends]);
         }
@@ -163,46 +163,46 @@ fn evidence_waits_for_messages_in_one_errand_and_is_sent_for_after_the_last() {
 fn evidence_that_waited_in_vain_is_written_once_and_again_when_all_is_delivered() {
     in_virtual_time(async |world| {
         let run_id = world.run(1).await;
-        fails(world, &run_id, 1).await;
+        fail_chunk(world, &run_id, 1).await;
         world.clock.sleep(PATIENCE).await;
-        courier(world, &[evidence(&run_id)]).await;
+        run_errands(world, &[evidence(&run_id)]).await;
         let first = latest(world, &run_id);
         world.evidence.reads.set(0);
-        courier(world, &[evidence(&run_id), evidence(&run_id)]).await;
+        run_errands(world, &[evidence(&run_id), evidence(&run_id)]).await;
         assert_eq!((world.evidence.reads.get(), world.for_couriers().len()), (2, 0), "only where the newest is");
-        told(world, &run_id).await;
-        courier(world, &[evidence(&run_id)]).await;
+        note_delivered(world, &run_id).await;
+        run_errands(world, &[evidence(&run_id)]).await;
         assert_ne!(latest(world, &run_id).folder, first.folder);
         assert!(world.ledger.unfinished().is_empty());
     });
 }
 
-/// Two couriers prove two states of a run, and the one with the older state is so slow that it is the last to say where the newest is.
+/// Two couriers write the evidence of two states of a run. The one with the older state is slow and writes the pointer last.
 #[test]
 fn a_slow_courier_does_not_leave_an_older_state_as_the_newest() {
     in_virtual_time(async |world| {
         let slow = Duration::from_secs(10);
         let run_id = world.run(1).await;
-        fails(world, &run_id, 1).await;
-        told(world, &run_id).await;
+        fail_chunk(world, &run_id, 1).await;
+        note_delivered(world, &run_id).await;
         world.evidence.takes.set(slow);
         let older = async {
-            courier(world, &[evidence(&run_id)]).await;
+            run_errands(world, &[evidence(&run_id)]).await;
         };
         let newer = async {
-            // The files and the manifest are there, and the pointer is on its way.
+            // By now the older state's files and manifest are there, and its pointer is being written.
             world.clock.sleep(slow * u32::try_from(FILES.len() + 1).unwrap() + slow / 2).await;
             world.evidence.takes.set(Duration::ZERO);
             assert_eq!(ask(world, "retry", &run_id).await["queued"], 1);
-            fails(world, &run_id, 1).await;
-            told(world, &run_id).await;
-            courier(world, &[evidence(&run_id)]).await;
+            fail_chunk(world, &run_id, 1).await;
+            note_delivered(world, &run_id).await;
+            run_errands(world, &[evidence(&run_id)]).await;
             assert!(world.ledger.unfinished().is_empty(), "that is done");
             latest(world, &run_id)
         };
         let ((), newest) = futures_util::future::join(older, newer).await;
         assert_ne!(latest(world, &run_id).folder, newest.folder, "the older one came last");
-        courier(world, &world.for_couriers()).await;
+        run_errands(world, &world.for_couriers()).await;
         assert_eq!(latest(world, &run_id).folder, newest.folder);
         assert!(world.ledger.unfinished().is_empty());
     });
@@ -214,28 +214,28 @@ fn a_run_that_is_not_verified_calls_somebody_once() {
         let run_id = world.run(1).await;
         let ends = async |messages: bool| {
             world.clock.sleep(PATIENCE).await;
-            fails(world, &run_id, 1).await;
+            fail_chunk(world, &run_id, 1).await;
             if messages {
-                told(world, &run_id).await;
+                note_delivered(world, &run_id).await;
             }
             world.clock.sleep(PATIENCE).await;
-            courier(world, &[evidence(&run_id)]).await;
+            run_errands(world, &[evidence(&run_id)]).await;
         };
         ends(false).await;
-        let lines = measured("RunsNotVerified");
+        let lines = take_metrics("RunsNotVerified");
         assert_eq!(lines.len(), 1);
         let line = |name: &str| lines[0][name].as_str().unwrap();
         assert_eq!((line("runId"), line("runOutcome"), line("Simulated")), (run_id.as_str(), "failed", "true"));
 
-        told(world, &run_id).await;
+        note_delivered(world, &run_id).await;
         world.clock.sleep(PATIENCE).await;
-        courier(world, &[evidence(&run_id), evidence(&run_id)]).await;
+        run_errands(world, &[evidence(&run_id), evidence(&run_id)]).await;
         assert!(world.ledger.unfinished().is_empty());
-        assert_eq!(measured("RunsNotVerified").len(), 0, "only the messages are others");
+        assert_eq!(take_metrics("RunsNotVerified").len(), 0, "only the messages are others");
 
         assert_eq!(ask(world, "retry", &run_id).await["queued"], 1);
         ends(true).await;
-        assert_eq!(measured("RunsNotVerified").len(), 1, "it has failed again");
+        assert_eq!(take_metrics("RunsNotVerified").len(), 1, "it has failed again");
     });
 }
 
@@ -245,10 +245,10 @@ fn a_run_that_somebody_cancelled_calls_nobody() {
         let run_id = world.run_under(1, &policy()).await;
         ask(world, "cancel", &run_id).await;
         work(world, &[sent(WakeUp::new(&run_id, 1).text())]).await;
-        told(world, &run_id).await;
-        courier(world, &[evidence(&run_id)]).await;
+        note_delivered(world, &run_id).await;
+        run_errands(world, &[evidence(&run_id)]).await;
         assert_eq!(latest(world, &run_id).outcome.as_str(), "cancelled");
-        assert_eq!(measured("RunsNotVerified"), Vec::<Value>::new());
+        assert_eq!(take_metrics("RunsNotVerified"), Vec::<Value>::new());
     });
 }
 
@@ -256,7 +256,7 @@ fn a_run_that_somebody_cancelled_calls_nobody() {
 fn only_the_first_evidence_of_an_end_is_the_first() {
     in_virtual_time(async |world| {
         let run_id = world.run(1).await;
-        fails(world, &run_id, 1).await;
+        fail_chunk(world, &run_id, 1).await;
         let write = async || {
             let row = world.ledger.run(&run_id).await.unwrap().unwrap();
             let records = records(&world.ledger, &run_id).await.unwrap();
@@ -267,7 +267,7 @@ fn only_the_first_evidence_of_an_end_is_the_first() {
         };
         assert_eq!(write().await, (true, true));
         assert_eq!(write().await, (false, false));
-        told(world, &run_id).await;
+        note_delivered(world, &run_id).await;
         assert_eq!(write().await, (true, false));
     });
 }

@@ -1,4 +1,5 @@
-//! Evidence in its bucket: a folder for every state, whole before anything points to it, and never overwritten.
+//! Evidence in its bucket. Every state has a folder of its own, which is whole before the pointer names it, and is never
+//! overwritten.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,14 +12,14 @@ use purge_driver::ledger::MessageState;
 use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
-use super::fakes::{World, event, in_virtual_time, measured, nobody, sent};
+use super::fakes::{World, event, in_virtual_time, no_webhook, sent, take_metrics};
 use crate::evidence::{Latest, Proof, records};
 use crate::wake::{Errand, ErrandKind};
 
 const TIME: Duration = Duration::from_secs(120);
 
-/// Ends the chunk, and sees to it that the governance system has been told.
-async fn ends(world: &World, run_id: &str, chunk: u32) {
+/// Ends the chunk, and notes its message as delivered.
+async fn end_chunk(world: &World, run_id: &str, chunk: u32) {
     let attempt = world.ledger.chunk(run_id, chunk).await.unwrap().map(|row| row.run.attempt());
     let dead = sent(WakeUp { attempt, ..WakeUp::new(run_id, chunk) }.text());
     world.functions().bury(&event(&[dead]), &world.invocation(TIME)).await.unwrap();
@@ -29,10 +30,10 @@ async fn ends(world: &World, run_id: &str, chunk: u32) {
     world.for_couriers();
 }
 
-/// Has a courier put the evidence into its bucket. Gives whether it could, and the keys that it wrote.
-async fn prove(world: &World, run_id: &str) -> (bool, Vec<String>) {
+/// Has a courier write the evidence. Returns whether it could, and the keys that it wrote.
+async fn write_evidence(world: &World, run_id: &str) -> (bool, Vec<String>) {
     let errand = sent(serde_json::to_string(&Errand::new(run_id, ErrandKind::Evidence)).unwrap());
-    let answer = world.functions().run_errands(&event(&[errand]), &nobody, &world.invocation(TIME)).await.unwrap();
+    let answer = world.functions().run_errands(&event(&[errand]), &no_webhook, &world.invocation(TIME)).await.unwrap();
     let done = answer["batchItemFailures"] == json!([]);
     (done, world.evidence.written.take().into_iter().filter(|key| key.starts_with(run_id)).collect())
 }
@@ -46,8 +47,8 @@ async fn ask(world: &World, action: &str, run_id: &str) -> Value {
     world.functions().plan(&json!({"action": action, "runId": run_id}), &world.invocation(TIME)).await.unwrap()
 }
 
-/// A folder is what its manifest says, and its name is the manifest's.
-fn is_whole(world: &World, latest: &Latest) {
+/// Checks that a folder contains what its manifest says, and has the name that follows from the manifest's digest.
+fn assert_whole(world: &World, latest: &Latest) {
     let kept = world.evidence.kept.borrow();
     let text = |name: &str| kept.get(&format!("{}{name}", latest.folder)).unwrap();
     let manifest: Value = serde_json::from_str(text(MANIFEST)).unwrap();
@@ -65,9 +66,9 @@ fn every_state_has_a_folder_of_its_own_and_the_pointer_names_the_newest() {
         let run_id = world.run(2).await;
         assert_eq!(ask(world, "status", &run_id).await["evidence"], Value::Null, "there is none");
         for chunk in [1, 2] {
-            ends(world, &run_id, chunk).await;
+            end_chunk(world, &run_id, chunk).await;
         }
-        let (done, written) = prove(world, &run_id).await;
+        let (done, written) = write_evidence(world, &run_id).await;
         let first = latest(world, &run_id).unwrap();
         assert!(done);
         let files = FILES.iter().map(|name| format!("{}{name}", first.folder));
@@ -77,24 +78,24 @@ fn every_state_has_a_folder_of_its_own_and_the_pointer_names_the_newest() {
             files.chain(ends_with).collect::<Vec<_>>(),
             "the manifest, and then where it is, come last"
         );
-        is_whole(world, &first);
+        assert_whole(world, &first);
         assert_eq!(ask(world, "status", &run_id).await["evidence"], serde_json::to_value(&first).unwrap());
 
         world.clock.sleep_until(world.clock.now().plus(TIME)).await;
         ask(world, "resume", &run_id).await;
-        assert_eq!(prove(world, &run_id).await, (true, vec![]), "the same state is not written twice");
+        assert_eq!(write_evidence(world, &run_id).await, (true, vec![]), "the same state is not written twice");
 
         assert_eq!(ask(world, "retry", &run_id).await["queued"], 2);
-        assert_eq!(prove(world, &run_id).await, (true, vec![]), "nor is a run that goes on");
+        assert_eq!(write_evidence(world, &run_id).await, (true, vec![]), "nor is a run that goes on");
         for chunk in [1, 2] {
-            ends(world, &run_id, chunk).await;
+            end_chunk(world, &run_id, chunk).await;
         }
-        let (done, written) = prove(world, &run_id).await;
+        let (done, written) = write_evidence(world, &run_id).await;
         let second = latest(world, &run_id).unwrap();
         assert!(done && second.folder != first.folder && second.written_at > first.written_at);
         assert!(written.iter().all(|key| key.starts_with(&second.folder) || key.ends_with("/latest.json")));
-        is_whole(world, &second);
-        is_whole(world, &first);
+        assert_whole(world, &second);
+        assert_whole(world, &first);
     });
 }
 
@@ -105,8 +106,8 @@ fn records_that_are_not_whole_are_no_evidence() {
         for chunk in [1, 2] {
             let wake = sent(WakeUp::new(&run_id, chunk).text());
             world.functions().work(&event(&[wake]), &world.invocation(TIME)).await.unwrap();
-            // A dead wake-up of a chunk that waits is replaced once.
-            ends(world, &run_id, chunk).await;
+            // The first dead wake-up of a chunk that waits is only replaced.
+            end_chunk(world, &run_id, chunk).await;
             let replacement = world.chunks.take().pop().unwrap();
             world.functions().bury(&event(&[replacement]), &world.invocation(TIME)).await.unwrap();
         }
@@ -114,7 +115,7 @@ fn records_that_are_not_whole_are_no_evidence() {
         let records = records(&world.ledger, &run_id).await.unwrap();
         let proof = |records: &[AuditRecord]| Proof::of(&row, records, &[], &[], world.clock.now());
         assert!(proof(&records).is_ok() && records.len() > 4, "{records:?}");
-        // The clock was ahead when the run was noted, and is not any more.
+        // The clock was ahead when the run was created, and has been corrected since.
         let before = row.created_at.minus(Duration::from_secs(2 * 86_400));
         assert!(Proof::of(&row, &records, &[], &[], before).is_ok());
         for missing in 0..records.len() {
@@ -129,7 +130,7 @@ fn records_that_are_not_whole_are_no_evidence() {
 fn a_run_that_is_tried_again_while_a_courier_looks_at_it_has_no_evidence_yet() {
     in_virtual_time(async |world| {
         let run_id = world.run(1).await;
-        ends(world, &run_id, 1).await;
+        end_chunk(world, &run_id, 1).await;
         let row = world.ledger.run(&run_id).await.unwrap().unwrap();
         let outbox = world.ledger.outbox(&run_id).await.unwrap();
         assert_eq!(row.open, 0, "it had ended");
@@ -142,25 +143,25 @@ fn a_run_that_is_tried_again_while_a_courier_looks_at_it_has_no_evidence_yet() {
     });
 }
 
-/// What the bucket holds of a run that has ended twice, with a retry in between, the first time so long after it began.
+/// The contents of the bucket after a run has ended twice, with a retry in between. The first end is `later` after its start.
 fn kept_of_two_ends(later: Duration) -> BTreeMap<String, String> {
     in_virtual_time(async |world| {
         let run_id = world.run(2).await;
         world.clock.sleep(later).await;
         for chunk in [1, 2] {
-            ends(world, &run_id, chunk).await;
+            end_chunk(world, &run_id, chunk).await;
         }
-        assert!(prove(world, &run_id).await.0);
+        assert!(write_evidence(world, &run_id).await.0);
         assert_eq!(ask(world, "retry", &run_id).await["queued"], 2);
         for chunk in [1, 2] {
-            ends(world, &run_id, chunk).await;
+            end_chunk(world, &run_id, chunk).await;
         }
-        assert!(prove(world, &run_id).await.0);
+        assert!(write_evidence(world, &run_id).await.0);
         world.evidence.kept.take()
     })
 }
 
-/// A table that was put back to an earlier time knows less, or has come to another story since.
+/// A table that was put back to an earlier time knows less than the evidence, or has a different story since.
 #[test]
 fn an_older_table_does_not_stand_before_evidence_that_knows_more() {
     for later in [Duration::ZERO, TIME] {
@@ -170,18 +171,22 @@ fn an_older_table_does_not_stand_before_evidence_that_knows_more() {
             let run_id = world.run(2).await;
             let newest = latest(world, &run_id).unwrap();
             for chunk in [1, 2] {
-                ends(world, &run_id, chunk).await;
+                end_chunk(world, &run_id, chunk).await;
             }
             for _ in 0..2 {
-                assert_eq!(prove(world, &run_id).await, (false, vec![]), "it comes again, until a person looks");
+                assert_eq!(
+                    write_evidence(world, &run_id).await,
+                    (false, vec![]),
+                    "it comes again, until a person looks"
+                );
                 assert_eq!(latest(world, &run_id).unwrap(), newest);
                 assert_eq!(world.evidence.kept.borrow().len(), kept.len(), "nor is anything beside it");
                 assert_eq!(world.ledger.unfinished().len(), 1, "somebody still looks after it");
-                assert_eq!(measured("FailedDeliveries").len(), 1);
+                assert_eq!(take_metrics("FailedDeliveries").len(), 1);
             }
-            // Somebody has put the evidence away that it contradicts.
+            // A person has removed the pointer to the evidence that the table contradicts.
             world.evidence.kept.borrow_mut().remove(&format!("{run_id}/latest.json"));
-            assert!(prove(world, &run_id).await.0);
+            assert!(write_evidence(world, &run_id).await.0);
         });
     }
 }
@@ -190,15 +195,15 @@ fn an_older_table_does_not_stand_before_evidence_that_knows_more() {
 fn evidence_that_cannot_be_read_or_is_gone_is_not_taken_for_less() {
     in_virtual_time(async |world| {
         let run_id = world.run(1).await;
-        ends(world, &run_id, 1).await;
-        assert!(prove(world, &run_id).await.0);
+        end_chunk(world, &run_id, 1).await;
+        assert!(write_evidence(world, &run_id).await.0);
         let key = format!("{}{MANIFEST}", latest(world, &run_id).unwrap().folder);
         assert_eq!(ask(world, "retry", &run_id).await["queued"], 1);
-        ends(world, &run_id, 1).await;
+        end_chunk(world, &run_id, 1).await;
         world.evidence.kept.borrow_mut().insert(key.clone(), "{}".to_owned());
-        assert_eq!(prove(world, &run_id).await, (false, vec![]));
+        assert_eq!(write_evidence(world, &run_id).await, (false, vec![]));
         world.evidence.kept.borrow_mut().remove(&key);
-        assert!(prove(world, &run_id).await.0, "there is nothing to compare with");
+        assert!(write_evidence(world, &run_id).await.0, "there is nothing to compare with");
     });
 }
 
@@ -207,15 +212,15 @@ fn a_courier_that_dies_at_any_write_leaves_nothing_that_points_to_a_part() {
     for writes in 0..FILES.len() + 2 {
         in_virtual_time(async |world| {
             let run_id = world.run(1).await;
-            ends(world, &run_id, 1).await;
+            end_chunk(world, &run_id, 1).await;
             world.evidence.breaks_after.set(Some(writes));
-            let (done, written) = prove(world, &run_id).await;
+            let (done, written) = write_evidence(world, &run_id).await;
             assert_eq!((done, written.len()), (false, writes));
             assert_eq!(latest(world, &run_id), None);
             assert_eq!(world.ledger.unfinished().len(), 1, "somebody still looks after it");
             world.evidence.breaks_after.set(None);
-            assert!(prove(world, &run_id).await.0);
-            is_whole(world, &latest(world, &run_id).unwrap());
+            assert!(write_evidence(world, &run_id).await.0);
+            assert_whole(world, &latest(world, &run_id).unwrap());
             assert!(world.ledger.unfinished().is_empty());
         });
     }
@@ -225,13 +230,13 @@ fn a_courier_that_dies_at_any_write_leaves_nothing_that_points_to_a_part() {
 fn a_folder_that_holds_something_else_is_left_alone() {
     in_virtual_time(async |world| {
         let run_id = world.run(1).await;
-        ends(world, &run_id, 1).await;
-        assert!(prove(world, &run_id).await.0);
+        end_chunk(world, &run_id, 1).await;
+        assert!(write_evidence(world, &run_id).await.0);
         let latest = latest(world, &run_id).unwrap();
         let key = format!("{}{MANIFEST}", latest.folder);
         world.evidence.kept.borrow_mut().insert(key.clone(), "{}".to_owned());
         ask(world, "resume", &run_id).await;
-        assert_eq!(prove(world, &run_id).await, (false, vec![]), "it comes again, until a person looks");
+        assert_eq!(write_evidence(world, &run_id).await, (false, vec![]), "it comes again, until a person looks");
         assert_eq!(world.evidence.kept.borrow()[&key], "{}");
     });
 }

@@ -1,4 +1,4 @@
-//! Everything around the functions, in memory.
+//! Fakes, in memory, of everything around the functions.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -24,7 +24,6 @@ use crate::store::{Firing, Store};
 
 pub(super) const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-/// Everybody stands by: wake-ups too many are then sent, which every test must stand.
 impl Store for MemoryLedger {
     async fn order(&self, run_id: &str) -> Result<Option<Rc<Order>>, LedgerError> {
         Ok(self.run(run_id).await?.map(|row| Rc::new(row.order)))
@@ -52,8 +51,8 @@ impl Store for MemoryLedger {
         Ok(self.outbox(run_id).await?.into_iter().find(|row| row.id == id))
     }
 
-    async fn stands_by(&self, _run: &str, _index: u32, _at: Timestamp, _message: &str) -> Result<bool, LedgerError> {
-        Ok(true)
+    async fn stands_by(&self, run_id: &str, index: u32, at: Timestamp, message: &str) -> Result<bool, LedgerError> {
+        Ok(self.stands_by(run_id, index, at, message))
     }
 
     async fn note_gone(&self, run_id: &str, receiver: &str) -> Result<(), LedgerError> {
@@ -88,7 +87,7 @@ impl Store for MemoryLedger {
     }
 }
 
-/// One message that a queue has taken.
+/// One message that was sent to a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Sent {
     pub(super) body: String,
@@ -96,15 +95,15 @@ pub(super) struct Sent {
     pub(super) traceparent: Option<String>,
 }
 
-/// Takes messages one by one, in its own time, and can break in the middle of a call.
+/// A queue that accepts messages one by one, can be slow, and can break in the middle of a call.
 #[derive(Debug)]
 pub(super) struct FakeQueue {
     clock: VirtualClock,
-    /// How long a call takes.
+    /// How long a call to send takes.
     pub(super) takes: Cell<Duration>,
-    /// Messages that it still takes before it breaks.
+    /// How many messages it still accepts before it breaks; `None` if it does not break.
     pub(super) breaks_after: Cell<Option<usize>>,
-    /// What it says when it is asked how many messages wait.
+    /// Its answer to the question how many messages wait.
     pub(super) waits: Cell<u64>,
     pub(super) sent: RefCell<Vec<Sent>>,
 }
@@ -115,7 +114,7 @@ impl FakeQueue {
         Self { clock: clock.clone(), takes, breaks_after, waits: Cell::new(0), sent: RefCell::default() }
     }
 
-    /// What came since the last look.
+    /// The messages that were sent since the last call.
     pub(super) fn take(&self) -> Vec<Sent> {
         self.sent.take()
     }
@@ -141,20 +140,21 @@ impl Queue for &FakeQueue {
     }
 }
 
-/// Keeps texts, the evidence as a bucket whose objects are locked: only where the newest is may ever be something else.
+/// A bucket. Like a bucket with an object lock, it panics if evidence is overwritten with other bytes; only the pointers may
+/// change.
 #[derive(Debug)]
 pub(super) struct FakeBucket {
     clock: VirtualClock,
-    /// How long a text takes until it is there.
+    /// How long a write takes.
     pub(super) takes: Cell<Duration>,
-    /// How often something was read.
+    /// How many reads there were.
     pub(super) reads: Cell<usize>,
     pub(super) kept: RefCell<BTreeMap<String, String>>,
-    /// What people have put there, one version after the other.
+    /// The files that people have put there, by key and text; the id of a version is its place here.
     versions: RefCell<Vec<(String, String)>>,
     /// The keys in the order in which they were written.
     pub(super) written: RefCell<Vec<String>>,
-    /// Texts that it still takes before it breaks.
+    /// How many texts it still accepts before it breaks; `None` if it does not break.
     pub(super) breaks_after: Cell<Option<usize>>,
 }
 
@@ -165,7 +165,7 @@ impl FakeBucket {
         Self { clock: clock.clone(), takes, reads, kept, versions, written, breaks_after }
     }
 
-    /// Puts a file there as a person does, and gives the id of its version.
+    /// Puts a file there as a person does, and returns the id of its version.
     pub(super) fn put(&self, key: &str, text: &str) -> String {
         self.kept.borrow_mut().insert(key.to_owned(), text.to_owned());
         let mut versions = self.versions.borrow_mut();
@@ -201,15 +201,15 @@ impl Bucket for &FakeBucket {
     }
 }
 
-/// Logs everybody in and answers every other call alike.
+/// A tenant, and a receiver of webhooks, that accepts every login and gives every other call the same answer.
 #[derive(Debug)]
-pub(super) struct Unwell {
+pub(super) struct FakeTenant {
     pub(super) answer: RefCell<HttpResponse>,
-    /// The addresses that were called, but for logins.
+    /// The addresses that were called, without logins.
     pub(super) called: RefCell<Vec<String>>,
 }
 
-impl Http for Unwell {
+impl Http for FakeTenant {
     async fn send(&self, request: WireRequest) -> Result<HttpResponse, NoResponse> {
         let login = request.url.contains("/token");
         let token = json!({"access_token": "token", "token_type": "bearer", "expires_in": 3600});
@@ -221,10 +221,10 @@ impl Http for Unwell {
     }
 }
 
-pub(super) type Over<'a, L> = Functions<'a, L, Unwell, VirtualClock, &'a FakeQueue, &'a FakeBucket>;
-pub(super) type Fake<'a> = Over<'a, MemoryLedger>;
+pub(super) type FunctionsOver<'a, L> = Functions<'a, L, FakeTenant, VirtualClock, &'a FakeQueue, &'a FakeBucket>;
+pub(super) type FakeFunctions<'a> = FunctionsOver<'a, MemoryLedger>;
 
-/// The parts, for as long as a test lasts.
+/// All fakes of one test.
 pub(super) struct World {
     pub(super) clock: VirtualClock,
     pub(super) ledger: MemoryLedger,
@@ -233,10 +233,10 @@ pub(super) struct World {
     pub(super) webhooks: FakeQueue,
     pub(super) plans: FakeBucket,
     pub(super) evidence: FakeBucket,
-    pub(super) http: Unwell,
+    pub(super) http: FakeTenant,
     place: Place,
     tenants: Tenants,
-    /// How much memory the courier is said to have.
+    /// The memory of the courier according to its settings.
     pub(super) courier_megabytes: Cell<u32>,
 }
 
@@ -262,7 +262,7 @@ impl World {
             ledger: MemoryLedger::new(),
             plans,
             evidence: FakeBucket::new(&clock),
-            http: Unwell { answer: RefCell::new(HttpResponse::json(503, &body)), called: RefCell::default() },
+            http: FakeTenant { answer: RefCell::new(HttpResponse::json(503, &body)), called: RefCell::default() },
             tenants: Tenants::of(&place),
             place,
             courier_megabytes: Cell::new(courier_megabytes),
@@ -270,12 +270,12 @@ impl World {
         }
     }
 
-    pub(super) fn functions(&self) -> Fake<'_> {
+    pub(super) fn functions(&self) -> FakeFunctions<'_> {
         self.functions_over(&self.ledger)
     }
 
-    /// Those with another ledger.
-    pub(super) fn functions_over<'a, L>(&'a self, ledger: &'a L) -> Over<'a, L> {
+    /// The functions with another ledger.
+    pub(super) fn functions_over<'a, L>(&'a self, ledger: &'a L) -> FunctionsOver<'a, L> {
         Functions {
             ledger,
             http: &self.http,
@@ -295,32 +295,32 @@ impl World {
         }
     }
 
-    /// What came for couriers since the last look: messages to the governance system, and then everything else.
+    /// The errands that were sent since the last call: first deliveries to the governance system, then all others.
     pub(super) fn for_couriers(&self) -> Vec<Sent> {
         let mut errands = self.webhooks.take();
         errands.extend(self.errands.take());
         errands
     }
 
-    /// An invocation that may take so long.
+    /// An invocation with this much time.
     pub(super) fn invocation(&self, time: Duration) -> Invocation {
         let traceparent = Some(TRACE.to_owned());
         Invocation { id: "invocation".to_owned(), deadline: self.clock.now().plus(time), traceparent }
     }
 
-    /// Stores a run with a chunk for each of so many hours, and gives its id.
+    /// Stores a run with one chunk for each of `hours` hours, and returns its id.
     pub(super) async fn run(&self, hours: u32) -> String {
         self.run_under(hours, &policy()).await
     }
 
-    /// The same, planned under that policy.
+    /// The same, planned under this policy.
     pub(super) async fn run_under(&self, hours: u32, policy: &Value) -> String {
         let run_id = self.run_of(&request(hours), policy).await;
         assert_eq!(self.ledger.run(&run_id).await.unwrap().unwrap().open, hours);
         run_id
     }
 
-    /// Stores a run of that request, planned under that policy, and gives its id.
+    /// Stores a run of this request, planned under this policy, and returns its id.
     pub(super) async fn run_of(&self, request: &Value, policy: &Value) -> String {
         let context = CheckContext {
             now: self.clock.now(),
@@ -340,13 +340,13 @@ impl World {
     }
 }
 
-/// S3's word that this principal has put that version of a file there.
-pub(super) fn arrived(key: &str, version: Option<&str>, principal: &str) -> Value {
+/// The event with which S3 reports that this principal has put this version of a file there.
+pub(super) fn upload_event(key: &str, version: Option<&str>, principal: &str) -> Value {
     let object = json!({"key": key, "versionId": version});
     json!({"Records": [{"s3": {"object": object}, "userIdentity": {"principalId": principal}}]})
 }
 
-/// Deletes the first hours of 2022, one by one.
+/// A request to delete the first hours of 2022, in one chunk for each hour.
 pub(super) fn request(hours: u32) -> Value {
     let start = Timestamp::parse("2022-01-01T00:00:00Z").unwrap();
     let end = start.plus(Duration::from_secs(u64::from(hours) * 3600));
@@ -361,12 +361,12 @@ pub(super) fn policy() -> Value {
     json!({ "version": 1 })
 }
 
-/// The messages as the event source hands them over for the first time.
+/// The event of the messages' first delivery.
 pub(super) fn event(messages: &[Sent]) -> Value {
     delivered(messages, 1)
 }
 
-/// The messages as the event source hands them over for the so many-th time.
+/// The event of a delivery of the messages; `times` counts it and the ones before.
 pub(super) fn delivered(messages: &[Sent], times: u32) -> Value {
     let record = |(place, sent): (usize, &Sent)| {
         let attributes = sent.traceparent.as_ref().map(|trace| json!({TRACEPARENT: {"stringValue": trace}}));
@@ -378,18 +378,18 @@ pub(super) fn delivered(messages: &[Sent], times: u32) -> Value {
     json!({"Records": messages.iter().enumerate().map(record).collect::<Vec<_>>()})
 }
 
-/// What was measured under that name since the last look, in lines.
-pub(super) fn measured(name: &str) -> Vec<Value> {
+/// The lines with this metric that were written since the last call, which forgets all others.
+pub(super) fn take_metrics(name: &str) -> Vec<Value> {
     let lines = WRITTEN.take().into_iter().map(|line| serde_json::from_str::<Value>(&line).unwrap());
     lines.filter(|line| line.get(name).is_some()).collect()
 }
 
-/// No governance system is there.
-pub(super) async fn nobody() -> Result<Option<Webhook>, String> {
+/// There is no governance system.
+pub(super) async fn no_webhook() -> Result<Option<Webhook>, String> {
     Ok(None)
 }
 
-/// A message that came by itself.
+/// A message with this text, as if it had been sent without a delay.
 pub(super) fn sent(body: impl Into<String>) -> Sent {
     Sent { body: body.into(), delay_seconds: 0, traceparent: Some(TRACE.to_owned()) }
 }

@@ -1,4 +1,4 @@
-//! Waking every chunk of a run: in the time that there is, and over deaths, without losing one.
+//! Waking every chunk of a run, within the time of an invocation and across deaths, without losing a chunk.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use purge_core::wake::WakeUp;
 use purge_driver::{Clock as _, Ledger as _};
 use serde_json::json;
 
-use super::fakes::{Sent, TRACE, World, event, in_virtual_time, nobody, policy, request, sent};
+use super::fakes::{Sent, TRACE, World, event, in_virtual_time, no_webhook, policy, request, sent};
 use crate::wake::{Errand, ErrandKind};
 
 const CHUNKS: u32 = 8_760;
@@ -21,12 +21,12 @@ fn woken(messages: &[Sent]) -> BTreeSet<u32> {
     messages.iter().map(|message| serde_json::from_str::<WakeUp>(&message.body).unwrap().chunk).collect()
 }
 
-/// Lets couriers handle errands until there are none, and gives how many invocations that took.
-async fn courier(world: &World, first: Sent) -> u32 {
+/// Runs this errand and all that follow from it, and returns how many invocations that took.
+async fn run_errand_to_end(world: &World, first: Sent) -> u32 {
     let (functions, mut errands, mut invocations) = (world.functions(), vec![first], 0);
     while let Some(errand) = errands.pop() {
         let invocation = world.invocation(TIME);
-        let answer = functions.run_errands(&event(&[errand]), &nobody, &invocation).await.unwrap();
+        let answer = functions.run_errands(&event(&[errand]), &no_webhook, &invocation).await.unwrap();
         assert_eq!(answer, json!({"batchItemFailures": []}));
         assert!(world.clock.now() < invocation.deadline, "no invocation is cut off");
         errands.extend(world.errands.take());
@@ -40,7 +40,7 @@ fn a_courier_that_runs_out_of_time_hands_the_rest_to_the_next_one() {
     in_virtual_time(async |world| {
         let run_id = world.run(CHUNKS).await;
         world.chunks.takes.set(Duration::from_secs(26));
-        assert_eq!(courier(world, fan_out(&run_id)).await, 3, "two pages in each");
+        assert_eq!(run_errand_to_end(world, fan_out(&run_id)).await, 3, "two pages in each");
         let messages = world.chunks.take();
         assert_eq!(woken(&messages), (1..=CHUNKS).collect());
         assert_eq!(messages.len(), 8_760, "and each of them once");
@@ -52,7 +52,7 @@ fn a_courier_that_runs_out_of_time_hands_the_rest_to_the_next_one() {
 fn a_courier_with_time_needs_no_other() {
     in_virtual_time(async |world| {
         let run_id = world.run(CHUNKS).await;
-        assert_eq!(courier(world, fan_out(&run_id)).await, 1);
+        assert_eq!(run_errand_to_end(world, fan_out(&run_id)).await, 1);
         assert_eq!(woken(&world.chunks.take()), (1..=CHUNKS).collect());
     });
 }
@@ -64,12 +64,12 @@ fn a_fan_out_that_died_half_way_is_done_again_and_loses_no_chunk() {
         for taken in [0, 1, 1_999, 2_000, 7_000] {
             world.chunks.breaks_after.set(Some(taken));
             let answer =
-                world.functions().run_errands(&event(&[fan_out(&run_id)]), &nobody, &world.invocation(TIME)).await;
+                world.functions().run_errands(&event(&[fan_out(&run_id)]), &no_webhook, &world.invocation(TIME)).await;
             assert_eq!(answer.unwrap(), json!({"batchItemFailures": [{"itemIdentifier": "m0"}]}), "it comes again");
             assert_eq!(world.chunks.take().len(), taken);
         }
         world.chunks.breaks_after.set(None);
-        assert_eq!(courier(world, fan_out(&run_id)).await, 1);
+        assert_eq!(run_errand_to_end(world, fan_out(&run_id)).await, 1);
         assert_eq!(woken(&world.chunks.take()), (1..=CHUNKS).collect());
     });
 }
@@ -91,13 +91,13 @@ fn a_planner_that_died_before_it_sent_for_the_courier_is_invoked_again() {
         let errands = world.errands.take();
         assert_eq!(errands.len(), 1);
         assert_eq!(errands[0].traceparent.as_deref(), Some(TRACE));
-        courier(world, errands[0].clone()).await;
+        run_errand_to_end(world, errands[0].clone()).await;
         assert_eq!(woken(&world.chunks.take()), (1..=48).collect());
     });
 }
 
-/// Ends all chunks of the run as ones that could not be carried out, and forgets what that sent.
-async fn all_fail(world: &World, run_id: &str, chunks: u32) {
+/// Ends all chunks of the run as failed, and forgets the messages that this sends.
+async fn fail_all(world: &World, run_id: &str, chunks: u32) {
     for chunk in 1..=chunks {
         let attempt = world.ledger.chunk(run_id, chunk).await.unwrap().map(|row| row.run.attempt());
         let dead = sent(WakeUp { attempt, ..WakeUp::new(run_id, chunk) }.text());
@@ -105,7 +105,7 @@ async fn all_fail(world: &World, run_id: &str, chunks: u32) {
     }
     world.errands.take();
     world.chunks.take();
-    // An end is told from one that comes later.
+    // So that these ends can be distinguished from later ones.
     world.clock.sleep_until(world.clock.now().plus(TIME)).await;
 }
 
@@ -115,10 +115,10 @@ async fn retry(world: &World, run_id: &str, time: Duration) -> Option<serde_json
     world.functions().plan(&retry, &world.invocation(time)).await.ok()
 }
 
-/// Has couriers do all errands that are there; the oldest first.
-async fn all_errands(world: &World) {
+/// Runs all errands that were sent, the oldest first.
+async fn run_all_errands(world: &World) {
     for errand in world.errands.take() {
-        courier(world, errand).await;
+        run_errand_to_end(world, errand).await;
     }
 }
 
@@ -128,13 +128,13 @@ const FAILED: u32 = 2_500;
 fn a_retry_without_time_leaves_the_rest_to_the_courier() {
     in_virtual_time(async |world| {
         let run_id = world.run(FAILED).await;
-        all_fail(world, &run_id, FAILED).await;
+        fail_all(world, &run_id, FAILED).await;
         world.ledger.ask_cancel(&run_id, world.clock.now()).await.unwrap();
         let answer = retry(world, &run_id, Duration::from_secs(5)).await.unwrap();
         assert_eq!(answer, json!({"runId": run_id, "queued": 100, "busy": 0, "later": 2_400}), "one page");
-        // A courier has time for two pages.
+        // At this speed a courier has time for two pages.
         world.chunks.takes.set(Duration::from_secs(26));
-        all_errands(world).await;
+        run_all_errands(world).await;
         assert_eq!(woken(&world.chunks.take()), (1..=FAILED).collect());
         let attempts = world.ledger.chunks(&run_id, 0, FAILED).await.unwrap();
         assert!(attempts.iter().all(|row| row.run.attempt() == 2 && row.run.outcome().is_none()));
@@ -145,8 +145,8 @@ fn a_retry_without_time_leaves_the_rest_to_the_courier() {
 fn a_retry_that_dies_anywhere_is_done_again_and_tries_nothing_twice() {
     in_virtual_time(async |world| {
         let run_id = world.run(FAILED).await;
-        all_fail(world, &run_id, FAILED).await;
-        // The planner dies before it has sent for anybody: a thousand are queued, and nobody is woken.
+        fail_all(world, &run_id, FAILED).await;
+        // The planner dies before it can send an errand: a thousand chunks are queued, and none is woken.
         world.errands.breaks_after.set(Some(0));
         assert_eq!(retry(world, &run_id, TIME * 2).await, None);
         world.errands.breaks_after.set(None);
@@ -154,18 +154,18 @@ fn a_retry_that_dies_anywhere_is_done_again_and_tries_nothing_twice() {
         assert_eq!(answer, json!({"runId": run_id, "queued": 1_000, "busy": 0, "later": 500}));
         let errands = world.errands.take();
         assert_eq!(errands.len(), 2);
-        // So does the courier, in the midst of the wake-ups for a page.
+        // The courier dies in the middle of the wake-ups for a page.
         world.chunks.breaks_after.set(Some(150));
         let died =
-            world.functions().run_errands(&event(&errands[..1]), &nobody, &world.invocation(TIME)).await.unwrap();
+            world.functions().run_errands(&event(&errands[..1]), &no_webhook, &world.invocation(TIME)).await.unwrap();
         assert_eq!(died, json!({"batchItemFailures": [{"itemIdentifier": "m0"}]}));
         world.chunks.breaks_after.set(None);
-        // One that was queued has been carried out meanwhile, in vain.
+        // Meanwhile one of the queued chunks has failed again.
         let dead = sent(WakeUp { attempt: Some(2), ..WakeUp::new(&run_id, 2_001) }.text());
         world.functions().bury(&event(&[dead]), &world.invocation(TIME)).await.unwrap();
         world.errands.take();
         for errand in errands {
-            courier(world, errand).await;
+            run_errand_to_end(world, errand).await;
         }
         assert_eq!(woken(&world.chunks.take()), (1..=FAILED).collect());
         let rows = world.ledger.chunks(&run_id, 0, FAILED).await.unwrap();
@@ -178,10 +178,10 @@ fn a_retry_that_dies_anywhere_is_done_again_and_tries_nothing_twice() {
 fn a_cancel_ends_a_retry_that_is_under_way() {
     in_virtual_time(async |world| {
         let run_id = world.run(FAILED).await;
-        all_fail(world, &run_id, FAILED).await;
+        fail_all(world, &run_id, FAILED).await;
         assert_eq!(retry(world, &run_id, TIME * 2).await.unwrap()["later"], 1_500);
         world.ledger.ask_cancel(&run_id, world.clock.now()).await.unwrap();
-        all_errands(world).await;
+        run_all_errands(world).await;
         assert_eq!(world.ledger.run(&run_id).await.unwrap().unwrap().open, 1_000);
         assert!(world.ledger.cancel_asked(&run_id).await.unwrap().is_some(), "nobody takes it back");
     });
@@ -191,22 +191,22 @@ fn a_cancel_ends_a_retry_that_is_under_way() {
 fn a_retry_that_lambda_repeats_does_not_take_a_later_cancel_back() {
     in_virtual_time(async |world| {
         let run_id = world.run(3).await;
-        all_fail(world, &run_id, 3).await;
+        fail_all(world, &run_id, 3).await;
         let ask = async |event: serde_json::Value| world.functions().plan(&event, &world.invocation(TIME)).await;
         let retry = json!({"action": "retry", "runId": run_id});
-        // Everything is queued again; then the errand that would wake the chunks is not taken.
+        // Everything is queued again, but the errand that would wake the chunks cannot be sent.
         world.errands.breaks_after.set(Some(0));
         assert!(ask(retry.clone()).await.is_err());
         world.errands.breaks_after.set(None);
-        all_fail(world, &run_id, 3).await;
+        fail_all(world, &run_id, 3).await;
         let cancelled = ask(json!({"action": "cancel", "runId": run_id})).await.unwrap();
         world.clock.sleep(TIME).await;
 
-        // The same event once more.
+        // Lambda gives the same event again.
         let refused = ask(retry).await.unwrap();
         assert_eq!(refused["findings"][0]["code"], "run.cancelled", "{refused}");
         assert!(world.ledger.cancel_asked(&run_id).await.unwrap().is_some());
-        // Whoever means it names what they have seen, and no other.
+        // A retry takes back only the cancellation that it names.
         let named = |asked: &serde_json::Value| json!({"action": "retry", "runId": run_id, "cancelAsked": asked});
         let other = ask(named(&json!(world.clock.now()))).await.unwrap();
         assert_eq!(other["findings"][0]["code"], "run.cancelled", "{other}");

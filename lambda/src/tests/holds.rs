@@ -1,4 +1,4 @@
-//! What the bucket's policy keeps now stands against plans, requests and retries that were approved under another one.
+//! The bucket's policy, which applies now, stands against plans, requests and retries that were approved under another policy.
 
 use std::time::Duration;
 
@@ -10,7 +10,9 @@ use purge_core::wake::WakeUp;
 use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
-use super::fakes::{Sent, World, arrived, event, in_virtual_time, measured, nobody, policy, request, sent};
+use super::fakes::{
+    Sent, World, event, in_virtual_time, no_webhook, policy, request, sent, take_metrics, upload_event,
+};
 use crate::sweep::WAKE_UP_MARGIN;
 
 const TIME: Duration = Duration::from_secs(120);
@@ -44,7 +46,7 @@ fn hold_on(hour: u32) -> Value {
     json!({"version": 1, "holds": [{"id": "case", "range": {"start": start, "end": start.plus(Duration::from_secs(3600))}}]})
 }
 
-/// The three ways to start something that was approved under the policy that keeps nothing.
+/// The three ways to start a plan that was approved under a policy that keeps nothing.
 fn starts(world: &World) -> Vec<Value> {
     let file = plan_file(world, &policy());
     let version = put(world, "plans/a.json", &file);
@@ -52,12 +54,12 @@ fn starts(world: &World) -> Vec<Value> {
     vec![
         json!({"action": "runPlan", "planFile": file, "approvedBy": "b@example.com"}),
         json!({"action": "run", "request": request(3), "policy": policy(), "approval": approval}),
-        arrived("plans/a.json", Some(&version), "AWS:AIDA"),
+        upload_event("plans/a.json", Some(&version), "AWS:AIDA"),
     ]
 }
 
-/// The answer to a file is a file.
-fn unwrapped(world: &World, answer: Value) -> Value {
+/// The answer itself, which is in a file if the event was about a file.
+fn read_answer(world: &World, answer: Value) -> Value {
     let Some(key) = answer["answers"][0]["key"].as_str() else { return answer };
     serde_json::from_str(&world.plans.kept.borrow()[&format!("answers/{key}")]).unwrap()
 }
@@ -68,19 +70,19 @@ fn nothing_that_was_approved_before_a_hold_starts_after_it() {
         in_virtual_time(async |world| {
             let start = starts(world)[place].clone();
             put(world, "policy.json", &hold_on(1));
-            let answer = unwrapped(world, ask(world, &start).await);
+            let answer = read_answer(world, ask(world, &start).await);
             assert_eq!(codes(&answer), ["policy.keepsMore"], "{answer}");
             assert!(answer["detail"].as_str().unwrap().contains("hold `case`"), "{answer}");
 
             world.plans.kept.borrow_mut().remove("policy.json");
-            let answer = unwrapped(world, ask(world, &start).await);
+            let answer = read_answer(world, ask(world, &start).await);
             assert_eq!(codes(&answer), ["policy.missing"], "{answer}");
             assert_eq!(world.ledger.runs().await.unwrap(), []);
             assert!(world.for_couriers().is_empty());
 
             // A hold on something else changes nothing.
             put(world, "policy.json", &hold_on(9));
-            let answer = unwrapped(world, ask(world, &start).await);
+            let answer = read_answer(world, ask(world, &start).await);
             assert_eq!(answer["new"], true, "{answer}");
         });
     }
@@ -89,7 +91,7 @@ fn nothing_that_was_approved_before_a_hold_starts_after_it() {
 #[test]
 fn a_worker_asks_the_policy_that_applies_now_before_it_deletes() {
     in_virtual_time(async |world| {
-        // Without a count before, the deletion is the first call.
+        // Without a count before it, the deletion is the first call.
         let uncounted = json!({"version": 1, "limits": {"maxRecords": null}});
         let run_id = world.run_under(3, &uncounted).await;
         let wake = async |chunk: u32| {
@@ -121,7 +123,7 @@ struct Cooling<'w> {
 }
 
 impl<'w> Cooling<'w> {
-    /// It, and the wake-up that is under way.
+    /// Creates such a run, and returns it with the wake-up that is under way.
     async fn begin(world: &'w World) -> (Self, Sent) {
         let mut wanted = request(24);
         (wanted["api"], wanted["recordTypes"]) = (json!("recordingJobs"), json!(["recording"]));
@@ -134,10 +136,10 @@ impl<'w> Cooling<'w> {
             world.http.answer.replace(HttpResponse::json(200, &counts));
         };
         job("READY");
-        let mut next = cooling.woken(sent(WakeUp::new(&cooling.run_id, 1).text())).await.unwrap();
+        let mut next = cooling.deliver(sent(WakeUp::new(&cooling.run_id, 1).text())).await.unwrap();
         job("FULFILLED");
         while cooling.view().await.wait != Some(WaitReason::CoolOff) {
-            next = cooling.woken(next).await.unwrap();
+            next = cooling.deliver(next).await.unwrap();
         }
         cooling.date = cooling.view().await.due.unwrap();
         (cooling, next)
@@ -147,8 +149,8 @@ impl<'w> Cooling<'w> {
         self.world.ledger.chunk(&self.run_id, 1).await.unwrap().unwrap().run.view()
     }
 
-    /// Carries out what the queue holds back for so long, and gives what that sends.
-    async fn woken(&self, message: Sent) -> Option<Sent> {
+    /// Delivers a message after its delay, and returns the message that this sends.
+    async fn deliver(&self, message: Sent) -> Option<Sent> {
         let held_back = Duration::from_secs(u64::try_from(message.delay_seconds).unwrap());
         self.world.clock.sleep(held_back).await;
         let answer = self.world.functions().work(&event(&[message]), &self.world.invocation(TIME)).await.unwrap();
@@ -156,28 +158,28 @@ impl<'w> Cooling<'w> {
         self.world.chunks.take().pop()
     }
 
-    /// The same, as often as that.
-    async fn passes(&self, mut next: Sent, times: usize) -> Sent {
+    /// Delivers this message and those that follow from it, `times` times. The chunk still waits for its date afterwards.
+    async fn deliver_times(&self, mut next: Sent, times: usize) -> Sent {
         for _ in 0..times {
-            next = self.woken(next).await.unwrap();
+            next = self.deliver(next).await.unwrap();
         }
         assert_eq!((self.view().await.due, self.view().await.outcome), (Some(self.date), None));
         next
     }
 
-    /// A hold is placed, and whoever is woken from that message on notices it within the hour.
-    async fn notices_a_hold(&self, next: Sent) {
+    /// Places a hold, and checks that the chunk, which goes on from this message, notices it within the hour.
+    async fn assert_notices_hold(&self, next: Sent) {
         put(self.world, "policy.json", &hold_on(0));
         let placed = self.world.clock.now();
         let mut last = Some(next);
         while let Some(next) = last {
-            last = self.woken(next).await;
+            last = self.deliver(next).await;
         }
-        self.was_told(placed, AN_HOUR).await;
+        self.assert_ended_for_hold(placed, AN_HOUR).await;
     }
 
-    /// The chunk has ended because of a hold that was placed then, within that time.
-    async fn was_told(&self, placed: Timestamp, within: Duration) {
+    /// Checks that the chunk has ended because of a hold that was placed at `placed`, and within that time.
+    async fn assert_ended_for_hold(&self, placed: Timestamp, within: Duration) {
         let told = self.view().await;
         let Cause { code, message, .. } = told.cause.unwrap();
         assert_eq!((told.outcome, code.as_str()), (Some(Outcome::Unknown), "policy.scheduled"));
@@ -187,18 +189,18 @@ impl<'w> Cooling<'w> {
     }
 }
 
-/// An hour, and as long as a message takes.
+/// An hour, and some time for a message.
 const AN_HOUR: Duration = Duration::from_secs(3_700);
 
-/// Wake-ups hop until the date comes, and look at the policy once an hour.
+/// Until the date comes, wake-ups are sent on, and the policy is read once an hour.
 #[test]
 fn recordings_that_wait_for_their_date_are_looked_after_until_a_hold_comes() {
     in_virtual_time(async |world| {
         let (cooling, next) = Cooling::begin(world).await;
         let calls = world.http.called.borrow().len();
-        let next = cooling.passes(next, 20).await;
-        cooling.notices_a_hold(next).await;
-        let lines = measured("ChunksNeedSomebody");
+        let next = cooling.deliver_times(next, 20).await;
+        cooling.assert_notices_hold(next).await;
+        let lines = take_metrics("ChunksNeedSomebody");
         assert_eq!(lines.len(), 1, "somebody is called while there is time");
         assert_eq!((&lines[0]["runId"], &lines[0]["cause"]), (&json!(cooling.run_id), &json!("policy.scheduled")));
         assert_eq!(world.http.called.borrow().len(), calls, "nothing was asked of the organisation");
@@ -206,26 +208,26 @@ fn recordings_that_wait_for_their_date_are_looked_after_until_a_hold_comes() {
     });
 }
 
-/// The wait that is stored ends at the date; whoever comes in place of a dead wake-up must come for the next look all the same.
+/// The stored wait ends at the date, but the replacement of a dead wake-up must come for the next look at the policy.
 #[test]
 fn recordings_that_wait_for_their_date_are_looked_after_when_a_wake_up_dies() {
     for looks in [1, 6, 20] {
         in_virtual_time(async |world| {
             let (cooling, next) = Cooling::begin(world).await;
-            let mut next = cooling.passes(next, looks).await;
-            // However often that happens: each look is a wait of its own.
+            let mut next = cooling.deliver_times(next, looks).await;
+            // It is replaced however often it dies, because each look is a wait of its own.
             for _ in 0..3 {
                 world.clock.sleep(WAKE_UP_MARGIN).await;
                 let answer = world.functions().bury(&event(&[next]), &world.invocation(TIME)).await.unwrap();
                 assert_eq!(answer["batchItemFailures"], json!([]));
                 next = world.chunks.take().pop().unwrap();
             }
-            cooling.notices_a_hold(next).await;
+            cooling.assert_notices_hold(next).await;
         });
     }
 }
 
-/// Once the date has come, a chunk whose every wake-up dies is one that nobody can carry on.
+/// Once the date has come, a chunk whose every wake-up dies cannot be carried on.
 #[test]
 fn a_cool_off_whose_every_wake_up_dies_ends_after_the_date() {
     in_virtual_time(async |world| {
@@ -244,12 +246,12 @@ fn a_cool_off_whose_every_wake_up_dies_ends_after_the_date() {
     });
 }
 
-/// What the sweep does until the chunk has ended, once its wake-up is lost; nothing that it sends is followed by anything else.
+/// The chunk's wake-up is lost, and the sweep alone brings the chunk to its end: whatever the workers send is lost as well.
 #[test]
 fn recordings_that_wait_for_their_date_are_looked_after_when_a_wake_up_is_lost() {
     in_virtual_time(async |world| {
         let (cooling, next) = Cooling::begin(world).await;
-        drop(cooling.passes(next, 6).await);
+        drop(cooling.deliver_times(next, 6).await);
         put(world, "policy.json", &hold_on(0));
         let placed = world.clock.now();
         let sweep = json!({"action": "sweep"});
@@ -257,14 +259,14 @@ fn recordings_that_wait_for_their_date_are_looked_after_when_a_wake_up_is_lost()
             world.clock.sleep(Duration::from_secs(900)).await;
             ask(world, &sweep).await;
             let errands = world.for_couriers();
-            world.functions().run_errands(&event(&errands), &nobody, &world.invocation(TIME)).await.unwrap();
+            world.functions().run_errands(&event(&errands), &no_webhook, &world.invocation(TIME)).await.unwrap();
             let woken = world.chunks.take();
             assert!(woken.len() <= 1);
             world.functions().work(&event(&woken), &world.invocation(TIME)).await.unwrap();
             world.chunks.take();
         }
-        cooling.was_told(placed, Duration::from_secs(4 * 3_600 + 1_800)).await;
-        let lines = measured("StalledChunks");
+        cooling.assert_ended_for_hold(placed, Duration::from_secs(4 * 3_600 + 1_800)).await;
+        let lines = take_metrics("StalledChunks");
         assert!(
             lines.len() > 1 && lines.iter().all(|line| line["StalledRuns"] == 0),
             "it is nobody's fault: {lines:?}"
@@ -279,8 +281,8 @@ fn a_policy_that_is_gone_calls_somebody_while_recordings_wait_for_their_date() {
         world.plans.kept.borrow_mut().remove("policy.json");
         let mut lines = Vec::new();
         for _ in 0..12 {
-            next = cooling.passes(next, 1).await;
-            lines.extend(measured("PolicyUnasked"));
+            next = cooling.deliver_times(next, 1).await;
+            lines.extend(take_metrics("PolicyUnasked"));
         }
         let of = |line: &Value| (line["runId"].clone(), line["chunk"].clone(), line["Simulated"].clone());
         assert_eq!(lines.len(), 3, "once an hour, of four hops each");
@@ -296,14 +298,14 @@ fn somebody_who_knows_that_messages_are_gone_has_every_cool_off_looked_at_at_onc
         let placed = world.clock.now();
         ask(world, &json!({"action": "sweep", "overdueSeconds": 60})).await;
         let errands = world.for_couriers();
-        world.functions().run_errands(&event(&errands), &nobody, &world.invocation(TIME)).await.unwrap();
+        world.functions().run_errands(&event(&errands), &no_webhook, &world.invocation(TIME)).await.unwrap();
         world.functions().work(&event(&world.chunks.take()), &world.invocation(TIME)).await.unwrap();
-        cooling.was_told(placed, Duration::ZERO).await;
+        cooling.assert_ended_for_hold(placed, Duration::ZERO).await;
     });
 }
 
-/// Ends the chunk as one that could not be carried out.
-async fn ends(world: &World, run_id: &str, chunk: u32) {
+/// Ends the chunk as failed.
+async fn fail_chunk(world: &World, run_id: &str, chunk: u32) {
     let dead = sent(serde_json::to_string(&WakeUp::new(run_id, chunk)).unwrap());
     world.functions().bury(&event(&[dead]), &world.invocation(TIME)).await.unwrap();
 }
@@ -313,7 +315,7 @@ fn a_retry_stops_at_a_hold_on_what_it_would_still_delete() {
     in_virtual_time(async |world| {
         let run_id = world.run(3).await;
         for chunk in [1, 2, 3] {
-            ends(world, &run_id, chunk).await;
+            fail_chunk(world, &run_id, chunk).await;
         }
         put(world, "policy.json", &hold_on(1));
         let retry = |chunks: Option<Value>| json!({"action": "retry", "runId": run_id, "chunks": chunks});
@@ -334,7 +336,7 @@ fn a_retry_stops_at_a_hold_on_what_it_would_still_delete() {
 fn a_retry_of_some_chunks_takes_the_cancellation_of_the_others_not_back() {
     in_virtual_time(async |world| {
         let run_id = world.run(3).await;
-        ends(world, &run_id, 1).await;
+        fail_chunk(world, &run_id, 1).await;
         ask(world, &json!({"action": "cancel", "runId": run_id})).await;
         let cancel_asked = world.ledger.run(&run_id).await.unwrap().unwrap().cancel_asked;
         let retry =
@@ -349,7 +351,7 @@ fn a_retry_of_some_chunks_takes_the_cancellation_of_the_others_not_back() {
         }
         assert!(cancelled().await);
         for chunk in [2, 3] {
-            ends(world, &run_id, chunk).await;
+            fail_chunk(world, &run_id, chunk).await;
         }
         assert_eq!(ask(world, &retry(json!([1]))).await["queued"], 1);
         assert!(!cancelled().await);
@@ -363,8 +365,8 @@ fn an_upload_is_no_second_person() {
         let two = json!({"version": 1, "limits": {"secondPerson": true}});
         let file = plan_file(world, &two);
         let version = put(world, "plans/a.json", &file);
-        let upload = arrived("plans/a.json", Some(&version), "AWS:AIDA");
-        assert_eq!(codes(&unwrapped(world, ask(world, &upload).await)), ["approval.upload"]);
+        let upload = upload_event("plans/a.json", Some(&version), "AWS:AIDA");
+        assert_eq!(codes(&read_answer(world, ask(world, &upload).await)), ["approval.upload"]);
         assert_eq!(world.ledger.runs().await.unwrap(), []);
         let run = |by: &str| json!({"action": "runPlan", "planFile": file, "approvedBy": by});
         assert_eq!(codes(&ask(world, &run("A@example.com")).await), ["approval.samePerson"]);

@@ -1,4 +1,4 @@
-//! Log lines: JSON objects that a program reads.
+//! Log lines, which are JSON objects.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
 }
 
-/// `message` is the text of the line: a field of that name would be a second key of the same name in the same object.
+/// The text of a line is its field `message`. Another field of that name would be a second key of the same name in the object.
 #[test]
 fn no_field_of_a_log_line_is_called_like_its_text() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -45,7 +45,7 @@ fn what_cannot_be_a_wake_up_comes_again_until_it_is_a_dead_letter() {
     });
 }
 
-/// A run of three chunks of which the second has been taken up and waits.
+/// A run of three chunks, of which the second has been begun and waits.
 async fn with_a_waiting_chunk(world: &World) -> String {
     let run_id = world.run(3).await;
     world.functions().work(&event(&[wake(&run_id, 2)]), &world.invocation(TIME)).await.unwrap();
@@ -53,7 +53,27 @@ async fn with_a_waiting_chunk(world: &World) -> String {
     run_id
 }
 
-/// Has the undertaker take a dead letter.
+#[test]
+fn of_two_wake_ups_that_find_a_chunk_waiting_one_ends() {
+    in_virtual_time(async |world| {
+        let run_id = with_a_waiting_chunk(world).await;
+        let waiting = world.ledger.chunk(&run_id, 2).await.unwrap().unwrap();
+        let (due, _) = waiting.run.due().unwrap();
+        let both = event(&[wake(&run_id, 2), wake(&run_id, 2)]);
+        // The second time, the queue delivers both again: the one that stands by is recognised by its id.
+        for _ in 0..2 {
+            let answer = world.functions().work(&both, &world.invocation(TIME)).await.unwrap();
+            assert_eq!(answer, json!({"batchItemFailures": []}));
+            let sent = world.chunks.take();
+            assert_eq!(sent.len(), 1, "one of them is sent on: {sent:?}");
+            let next: WakeUp = serde_json::from_str(&sent[0].body).unwrap();
+            assert_eq!((next.chunk, next.not_before), (2, Some(due)));
+        }
+        assert_eq!(world.ledger.chunk(&run_id, 2).await.unwrap().unwrap(), waiting, "neither of them changed anything");
+    });
+}
+
+/// Has the undertaker handle a dead letter.
 async fn bury(world: &World, letter: &Sent) {
     let letters = std::slice::from_ref(letter);
     let buried = world.functions().bury(&delivered(letters, 6), &world.invocation(TIME)).await.unwrap();
@@ -64,14 +84,14 @@ async fn bury(world: &World, letter: &Sent) {
 fn a_chunk_whose_wake_ups_died_fails_with_its_cause_and_the_webhook_is_told() {
     in_virtual_time(async |world| {
         let run_id = with_a_waiting_chunk(world).await;
-        // The chunk waits, and this message may be a late one that nobody needed: another takes its place.
+        // The chunk waits, and this may be a late message that was no longer needed, so another one replaces it.
         bury(world, &wake(&run_id, 2)).await;
         let replacements = world.chunks.take();
         assert_eq!(replacements.len(), 1, "{replacements:?}");
         assert_eq!(world.ledger.open_chunks(&run_id, 0, 9).await.unwrap(), [1, 2, 3], "nothing has ended");
         assert!(world.evidence.kept.borrow().is_empty(), "nobody need read of it");
 
-        // That one is dead, too.
+        // The replacement is dead as well.
         bury(world, &replacements[0]).await;
         let view = world.ledger.chunk(&run_id, 2).await.unwrap().unwrap().run.view();
         assert_eq!(view.outcome, Some(Outcome::Failed), "nothing was submitted");
@@ -93,10 +113,10 @@ fn a_chunk_whose_wake_ups_died_fails_with_its_cause_and_the_webhook_is_told() {
         assert_eq!(letter["receives"], 6);
         let fate = letter["fate"].as_str().unwrap();
         assert!(fate.starts_with("chunk 2 is failed in attempt 1: its wake-ups were delivered in vain"), "{fate}");
-        // What the server complained about last, by the id that its support asks for.
+        // The letter names the server's last error, with the id that its support asks for.
         assert!(fate.contains("service.unavailable") && fate.ends_with("contextId ctx-1"), "{fate}");
 
-        // The letter comes once more: nothing more happens to the chunk, and nobody is told of it twice.
+        // The letter is delivered once more: nothing more happens to the chunk, and the governance system is not told twice.
         bury(world, &replacements[0]).await;
         assert_eq!(world.ledger.chunk(&run_id, 2).await.unwrap().unwrap().run.view(), view);
         assert_eq!(world.ledger.outbox(&run_id).await.unwrap().len(), 1);
@@ -117,7 +137,8 @@ fn a_letter_of_an_earlier_attempt_does_not_end_one_that_nobody_has_tried() {
         let queued = purge_driver::redrive(&world.ledger, &run_id, 2, "planner", world.clock.now()).await;
         assert_eq!(queued, Ok(purge_driver::Redriven::Queued));
 
-        // Other letters of the first attempt, as `resume` and `cancel` leave them: with and without the number of an attempt.
+        // Other letters of the first attempt, such as `resume` and `cancel` leave behind, with and without the number of an
+        // attempt.
         for attempt in [None, Some(1)] {
             let letter = WakeUp { attempt, ..WakeUp::new(&run_id, 2) };
             bury(world, &sent(letter.text())).await;
@@ -161,7 +182,7 @@ fn a_letter_whose_chunk_somebody_works_on_waits_and_has_not_failed() {
         assert!(matches!(world.ledger.claim(claim).await, Ok(Claimed::Granted(_))));
         let body = WakeUp::new(&run_id, 1).text();
         let letter = Received { id: "m".to_owned(), place: 0, body, receives: 6, traceparent: None };
-        let handled = async || world.functions().dead(letter.clone(), &world.invocation(TIME)).await;
+        let handled = async || world.functions().handle_dead_letter(letter.clone(), &world.invocation(TIME)).await;
         assert_eq!(handled().await, Ok(Handled::NotYet("somebody works on chunk 1".to_owned())));
         assert_eq!(world.ledger.open_chunks(&run_id, 0, 9).await.unwrap(), [1]);
         world.clock.sleep(a_while).await;

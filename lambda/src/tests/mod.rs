@@ -1,4 +1,4 @@
-//! The functions as plain async functions: a ledger, queues and buckets in memory, and time that passes when nobody is busy.
+//! Tests of the functions as plain async functions, with a ledger, queues and buckets in memory, in virtual time.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 mod deliveries;

@@ -1,4 +1,4 @@
-//! Files that arrive in the plans bucket: each event is about one version, whatever is under its key by then.
+//! Files that arrive in the plans bucket. Each event is about one version, whatever is under its key by then.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use purge_core::time::Timestamp;
 use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
-use super::fakes::{World, arrived, in_virtual_time, measured, policy, request};
+use super::fakes::{World, in_virtual_time, policy, request, take_metrics, upload_event};
 use crate::evidence::{most_in_memory, most_in_time};
 use crate::planner::LONGEST_ANSWER;
 
@@ -19,7 +19,7 @@ async fn ask(world: &World, event: &Value) -> Value {
     world.functions().plan(event, &world.invocation(TIME)).await.unwrap()
 }
 
-/// A plan file for so many hours.
+/// A plan file for this many hours.
 fn plan_file(world: &World, hours: u32) -> String {
     let context = CheckContext {
         now: world.clock.now(),
@@ -41,7 +41,7 @@ fn nobody_approves_what_somebody_else_put_under_the_same_key() {
         let first = world.plans.put("plans/q1.json", &hers);
         let second = world.plans.put("plans/q1.json", &his);
         for (version, principal, chunks) in [(first, "AWS:ALICE", 2), (second, "AWS:BOB", 3)] {
-            ask(world, &arrived("plans/q1.json", Some(&version), principal)).await;
+            ask(world, &upload_event("plans/q1.json", Some(&version), principal)).await;
             let answer = answer(world, "plans/q1.json");
             assert_eq!((&answer["new"], &answer["chunks"]), (&json!(true), &json!(chunks)), "{answer}");
             let run = world.ledger.run(answer["runId"].as_str().unwrap()).await.unwrap().unwrap();
@@ -55,13 +55,13 @@ fn a_plan_file_without_a_version_starts_nothing() {
     in_virtual_time(async |world| {
         world.plans.put("plans/q1.json", &plan_file(world, 2));
         for version in [None, Some("null")] {
-            ask(world, &arrived("plans/q1.json", version, "AWS:ALICE")).await;
+            ask(world, &upload_event("plans/q1.json", version, "AWS:ALICE")).await;
             let answer = answer(world, "plans/q1.json");
             assert_eq!(answer["findings"][0]["code"], "approval.version", "{answer}");
         }
         assert_eq!(world.ledger.runs().await.unwrap(), []);
         assert!(world.errands.take().is_empty());
-        let gone = arrived("plans/q1.json", Some("7"), "AWS:ALICE");
+        let gone = upload_event("plans/q1.json", Some("7"), "AWS:ALICE");
         assert!(world.functions().plan(&gone, &world.invocation(TIME)).await.is_err(), "it comes again");
     });
 }
@@ -71,11 +71,11 @@ fn a_folder_that_somebody_makes_in_the_console_is_no_plan() {
     in_virtual_time(async |world| {
         for folder in ["plans/", "plans/2026/", "requests/"] {
             let version = world.plans.put(folder, "");
-            let given = ask(world, &arrived(folder, Some(&version), "AWS:ALICE")).await;
+            let given = ask(world, &upload_event(folder, Some(&version), "AWS:ALICE")).await;
             assert_eq!(given, json!({"answers": []}));
         }
         assert!(world.plans.written.take().is_empty(), "there is nothing to be said of it");
-        assert_eq!(measured("PlansRefused"), Vec::<Value>::new());
+        assert_eq!(take_metrics("PlansRefused"), Vec::<Value>::new());
     });
 }
 
@@ -84,14 +84,14 @@ fn a_plan_file_that_is_refused_calls_somebody_and_a_request_does_not() {
     in_virtual_time(async |world| {
         for (key, called) in [("requests/q1.json", 0), ("plans/q1.json", 1)] {
             let version = world.plans.put(key, "{}");
-            ask(world, &arrived(key, Some(&version), "AWS:ALICE")).await;
+            ask(world, &upload_event(key, Some(&version), "AWS:ALICE")).await;
             assert_eq!(answer(world, key)["status"], 422);
-            assert_eq!(measured("PlansRefused").len(), called, "{key}");
+            assert_eq!(take_metrics("PlansRefused").len(), called, "{key}");
         }
     });
 }
 
-/// Keeps what is logged, as text.
+/// Collects everything that is logged, as text.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<String>>);
 
@@ -136,7 +136,7 @@ fn a_log_says_which_plan_and_nothing_of_what_is_held() {
         world.plans.put("policy.json", &json!({"version": 1, "holds": [hold]}).to_string());
         let request = request(3).to_string();
         let version = world.plans.put("requests/q1.json", &request);
-        let given = ask(world, &arrived("requests/q1.json", Some(&version), "AWS:ALICE")).await;
+        let given = ask(world, &upload_event("requests/q1.json", Some(&version), "AWS:ALICE")).await;
         let answer = answer(world, "requests/q1.json");
         assert!(answer.to_string().contains("Doe v. Roe"), "the file has all of it: {answer}");
         let logged = log.0.lock().unwrap().clone();
@@ -165,7 +165,7 @@ fn a_preview_fits_into_an_answer_or_says_where_to_put_the_request() {
         assert!(refused["findings"][0]["help"].as_str().unwrap().contains("`requests/`"));
 
         let version = world.plans.put("requests/large.json", &large.to_string());
-        let given = ask(world, &arrived("requests/large.json", Some(&version), "AWS:ALICE")).await;
+        let given = ask(world, &upload_event("requests/large.json", Some(&version), "AWS:ALICE")).await;
         assert_eq!(given["answers"][0]["answer"]["chunks"], 100_000, "{given}");
         assert_eq!(answer(world, "requests/large.json")["plan"]["chunks"].as_array().unwrap().len(), 100_000);
     });
@@ -188,7 +188,7 @@ fn a_preview_warns_of_chunks_that_would_wait_too_long_for_their_turn() {
                 .find(|finding| finding["code"] == "run.tooLong")
                 .map(|finding| finding["message"].clone())
         };
-        // Two jobs at once, of five minutes each, and a day in which 575 of them have their turn.
+        // With two jobs of five minutes each at once, 575 chunks have their turn in a day.
         let day = json!({ "queueDeadlineSeconds": 86_400 });
         assert_eq!(warned(500, day.clone()).await, None);
         assert_eq!(
@@ -221,7 +221,7 @@ fn a_run_whose_evidence_would_not_fit_is_not_stored() {
             assert!(help.contains("`CourierMemory`"), "{help}");
         }
         let version = world.plans.put("plans/large.json", &plan_file(world, most + 1));
-        ask(world, &arrived("plans/large.json", Some(&version), "AWS:ALICE")).await;
+        ask(world, &upload_event("plans/large.json", Some(&version), "AWS:ALICE")).await;
         assert_eq!(answer(world, "plans/large.json")["findings"][0]["code"], "run.tooLarge");
         assert_eq!(world.ledger.runs().await.unwrap(), []);
         assert!(world.errands.take().is_empty());
@@ -240,7 +240,7 @@ fn evidence_that_no_courier_could_put_together_in_time_is_not_begun_whatever_its
             let end = start.plus(Duration::from_secs(3_600 * u64::from(chunks)));
             large["range"] = json!({"start": start, "end": end});
             let version = world.plans.put("requests/large.json", &large.to_string());
-            ask(world, &arrived("requests/large.json", Some(&version), "AWS:ALICE")).await;
+            ask(world, &upload_event("requests/large.json", Some(&version), "AWS:ALICE")).await;
             let findings = answer(world, "requests/large.json")["plan"]["findings"].clone();
             let all = findings.as_array().unwrap_or_else(|| panic!("{findings}")).clone();
             all.into_iter().find(|finding| finding["code"] == "run.tooLarge")

@@ -1,4 +1,4 @@
-//! What one process has learnt about how long deletions take, every other knows.
+//! What one process learns about how long deletions take, every other process knows.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use super::fakes::{World, in_virtual_time};
 
 const TEN_MINUTES: Duration = Duration::from_secs(600);
 
-/// Has a worker somewhere carry the chunk to its end, whose deletion takes ten minutes.
-async fn takes_ten_minutes(world: &World, run_id: &str, index: u32) {
+/// Has a worker elsewhere carry the chunk to its end, with a deletion that takes ten minutes.
+async fn delete_in_ten_minutes(world: &World, run_id: &str, index: u32) {
     let order = world.ledger.run(run_id).await.unwrap().unwrap().order;
     let lease = Lease { owner: "elsewhere".to_owned(), until: world.clock.now().plus(TEN_MINUTES * 2) };
     let claim = Claim { run_id, index, lease, now: world.clock.now(), take_over: false };
@@ -69,7 +69,7 @@ fn a_process_that_has_seen_no_deletion_knows_how_long_others_took() {
         let order = world.ledger.run(&run_id).await.unwrap().unwrap().order;
         let (early, slowest) = (world.functions(), |pace: Pace| Duration::from_millis(pace.and(pace).slowest_ms));
         assert_eq!(early.pace(&order).await, Ok(Pace::default()), "nobody knows");
-        takes_ten_minutes(world, &run_id, 2).await;
+        delete_in_ten_minutes(world, &run_id, 2).await;
         for functions in [early, world.functions()] {
             let pace = functions.pace(&order).await.unwrap();
             assert!(slowest(pace) >= TEN_MINUTES, "{pace:?}");

@@ -1,4 +1,4 @@
-//! A table that refuses for good, and one that is only slow.
+//! A table that refuses for good, and one whose errors pass.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::fakes::{World, event, sent};
 use crate::ledger::canned::refusing;
 
-/// What becomes of a wake-up while the table answers everything like this, and how many wake-ups are sent.
-async fn woken_while(status: u16, code: &str) -> (Value, usize) {
+/// Delivers a wake-up while the table gives every call this answer. Returns the worker's answer, and how many wake-ups it sent.
+async fn wake_while_table_answers(status: u16, code: &str) -> (Value, usize) {
     let world = World::new();
     let ledger = refusing(status, code, &[]);
     let wake = sent(WakeUp::new("run-1", 1).text());
@@ -20,12 +20,12 @@ async fn woken_while(status: u16, code: &str) -> (Value, usize) {
 
 #[tokio::test(flavor = "current_thread")]
 async fn a_chunk_waits_for_a_table_that_may_answer_later_and_for_no_other() {
-    // Waiting is a new message, of which nobody knows how often the chunk has waited in vain.
+    // Waiting is a new message, which does not count how often the chunk has waited in vain.
     for (status, code) in [(400, "ThrottlingException"), (500, "InternalServerError")] {
-        assert_eq!(woken_while(status, code).await, (json!({"batchItemFailures": []}), 1), "{code}");
+        assert_eq!(wake_while_table_answers(status, code).await, (json!({"batchItemFailures": []}), 1), "{code}");
     }
     for code in ["AccessDeniedException", "ValidationException", "ItemCollectionSizeLimitExceededException"] {
         let failed = json!({"batchItemFailures": [{"itemIdentifier": "m0"}]});
-        assert_eq!(woken_while(400, code).await, (failed, 0), "{code}");
+        assert_eq!(wake_while_table_answers(400, code).await, (failed, 0), "{code}");
     }
 }

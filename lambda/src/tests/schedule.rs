@@ -1,4 +1,4 @@
-//! Standing requests: each firing has its own range, and together they have every day once.
+//! Standing requests. Each firing has its own range, and together the ranges contain every day once.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::fakes::{World, in_virtual_time, request};
 const TIME: Duration = Duration::from_secs(120);
 
 /// Puts a standing request for data of thirteen months ago into the bucket.
-fn stands(world: &World, span_days: u32) {
+fn put_standing_request(world: &World, span_days: u32) {
     let mut standing = request(1);
     standing.as_object_mut().unwrap().remove("range");
     standing["chunking"] = json!({"days": 1});
@@ -20,7 +20,7 @@ fn stands(world: &World, span_days: u32) {
     world.plans.kept.borrow_mut().insert("schedule.json".to_owned(), text.to_string());
 }
 
-async fn fires(world: &World, day: &str) -> Value {
+async fn fire(world: &World, day: &str) -> Value {
     let event = json!({"action": "schedule", "scheduledAt": format!("{day}T03:00:00Z"), "requestKey": "schedule.json"});
     world.functions().plan(&event, &world.invocation(TIME)).await.unwrap()
 }
@@ -33,29 +33,29 @@ async fn range(world: &World, answer: &Value) -> Window {
 #[test]
 fn no_day_is_lost_at_the_end_of_a_month() {
     in_virtual_time(async |world| {
-        stands(world, 1);
+        put_standing_request(world, 1);
         let mut end = None;
         for day in ["2025-04-29", "2025-04-30", "2025-05-01", "2025-05-02"] {
-            let answer = fires(world, day).await;
+            let answer = fire(world, day).await;
             assert_eq!(answer["new"], true, "{answer}");
             let range = range(world, &answer).await;
             assert!(end.is_none_or(|end| end == range.start()), "{day}: {range}");
             end = Some(range.end());
         }
         assert_eq!(end.unwrap().date(), "2024-04-02");
-        assert_eq!(fires(world, "2025-05-01").await["new"], false, "the same firing is the same run");
+        assert_eq!(fire(world, "2025-05-01").await["new"], false, "the same firing is the same run");
     });
 }
 
 #[test]
 fn a_firing_stays_the_run_that_it_was_whatever_changes() {
     in_virtual_time(async |world| {
-        stands(world, 1);
-        let first = fires(world, "2025-12-20").await;
+        put_standing_request(world, 1);
+        let first = fire(world, "2025-12-20").await;
         assert_eq!(first["new"], true, "{first}");
         let same = async || {
             world.errands.take();
-            let again = fires(world, "2025-12-20").await;
+            let again = fire(world, "2025-12-20").await;
             let told = |answer: &Value| ["runId", "planDigest", "shortCode", "chunks"].map(|name| answer[name].clone());
             assert_eq!((told(&again), &again["new"]), (told(&first), &json!(false)));
             assert_eq!(world.errands.take().len(), 1, "perhaps nobody has woken it");
@@ -63,28 +63,28 @@ fn a_firing_stays_the_run_that_it_was_whatever_changes() {
         let hold = json!({"id": "H-1", "range": {"start": "2020-01-01T00:00:00Z", "end": "2020-02-01T00:00:00Z"}});
         world.plans.put("policy.json", &json!({"version": 1, "holds": [hold]}).to_string());
         same().await;
-        stands(world, 7);
+        put_standing_request(world, 7);
         same().await;
         world.plans.kept.borrow_mut().clear();
         same().await;
         assert_eq!(world.ledger.runs().await.unwrap().len(), 1);
 
-        // Another firing is another run, of what stands there now.
-        stands(world, 2);
+        // Another firing is another run, of the standing request that is there now.
+        put_standing_request(world, 2);
         world.plans.put("policy.json", &super::fakes::policy().to_string());
-        assert_eq!(fires(world, "2025-12-22").await["new"], true);
+        assert_eq!(fire(world, "2025-12-22").await["new"], true);
     });
 }
 
-/// Whoever put the standing request there approved no single plan: the evidence says when that approval was acted on, and no earlier time.
+/// The person who put the standing request there approved no single plan, so the approval has the time at which it was acted on.
 #[test]
 fn a_standing_approval_is_of_the_time_when_it_was_acted_on() {
     in_virtual_time(async |world| {
-        stands(world, 1);
+        put_standing_request(world, 1);
         let acted = world.clock.now();
-        let first = fires(world, "2025-12-20").await;
+        let first = fire(world, "2025-12-20").await;
         world.clock.sleep(Duration::from_secs(60)).await;
-        let again = fires(world, "2025-12-20").await;
+        let again = fire(world, "2025-12-20").await;
         assert_eq!((&again["runId"], &again["new"]), (&first["runId"], &json!(false)));
         let order = world.ledger.run(first["runId"].as_str().unwrap()).await.unwrap().unwrap().order;
         assert_eq!((order.approved_by.as_str(), order.approved_at), ("c@example.com", acted));
@@ -94,8 +94,8 @@ fn a_standing_approval_is_of_the_time_when_it_was_acted_on() {
 #[test]
 fn a_firing_with_nothing_due_says_so_and_starts_nothing() {
     in_virtual_time(async |world| {
-        stands(world, 1);
-        let answer = fires(world, "2025-05-31").await;
+        put_standing_request(world, 1);
+        let answer = fire(world, "2025-05-31").await;
         assert!(answer["nothingDue"].is_string() && answer.get("findings").is_none(), "{answer}");
         assert_eq!(world.ledger.runs().await.unwrap(), []);
         assert!(world.errands.take().is_empty());
@@ -105,8 +105,8 @@ fn a_firing_with_nothing_due_says_so_and_starts_nothing() {
 #[test]
 fn a_schedule_has_a_period() {
     in_virtual_time(async |world| {
-        stands(world, 0);
-        let answer = fires(world, "2025-05-01").await;
+        put_standing_request(world, 0);
+        let answer = fire(world, "2025-05-01").await;
         assert_eq!(answer["findings"][0]["code"], "schedule.invalid", "{answer}");
     });
 }

@@ -1,4 +1,4 @@
-//! Chunks that wait for a job slot: the more they are, the later each asks again.
+//! Chunks that wait for a job slot: the more there are, the later each asks again.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use purge_driver::worker::JOB_SLOTS;
 use purge_driver::{Clock as _, Ledger as _};
 use serde_json::json;
 
-use super::fakes::{World, event, in_virtual_time, nobody, policy, request, sent};
+use super::fakes::{World, event, in_virtual_time, no_webhook, policy, request, sent};
 use crate::sweep::WAKE_UP_MARGIN;
 use crate::wake::LONGEST_DELAY;
 
 const TIME: Duration = Duration::from_secs(120);
 
-/// Chunks that are woken.
+/// How many chunks are woken.
 const WOKEN: u32 = 200;
 
-/// After how many seconds the first chunks of a run of so many days come back, while somebody else has both slots.
-async fn come_back_after(world: &World, days: u32) -> Vec<i32> {
+/// The delays, in seconds, with which the first chunks of a run of `days` days ask again while other holders have both slots.
+async fn delays_without_slots(world: &World, days: u32) -> Vec<i32> {
     let end = Timestamp::parse("2020-01-01T00:00:00Z").unwrap();
     let mut asked = request(1);
     asked["api"] = json!("recordingJobs");
@@ -46,12 +46,13 @@ async fn come_back_after(world: &World, days: u32) -> Vec<i32> {
 #[test]
 fn the_more_chunks_wait_for_a_slot_the_later_each_asks_again() {
     in_virtual_time(async |world| {
-        let few = come_back_after(world, WOKEN).await;
+        let few = delays_without_slots(world, WOKEN).await;
         assert!(few.iter().all(|seconds| *seconds <= 6), "{few:?}");
     });
     in_virtual_time(async |world| {
-        // Together they ask a hundred times a second at most, so each a minute later at most, and half of that on the average.
-        let many = come_back_after(world, 3_000).await;
+        // Together they ask at most a hundred times a second. So each asks at most a minute later, and half a minute later on
+        // average.
+        let many = delays_without_slots(world, 3_000).await;
         let sum: i32 = many.iter().sum();
         assert!((25 * 200..=37 * 200).contains(&sum), "{sum}");
         assert!(many.iter().all(|seconds| *seconds <= 62), "{many:?}");
@@ -62,12 +63,12 @@ fn the_more_chunks_wait_for_a_slot_the_later_each_asks_again() {
 #[test]
 fn a_chunk_whose_wake_up_may_come_later_than_its_wait_is_over_does_not_stand_still_yet() {
     in_virtual_time(async |world| {
-        come_back_after(world, WOKEN).await;
+        delays_without_slots(world, WOKEN).await;
         let sweeps = async || {
             let sweep = json!({"action": "sweep"});
             world.functions().plan(&sweep, &world.invocation(TIME)).await.unwrap();
             for errand in world.errands.take() {
-                world.functions().run_errands(&event(&[errand]), &nobody, &world.invocation(TIME)).await.unwrap();
+                world.functions().run_errands(&event(&[errand]), &no_webhook, &world.invocation(TIME)).await.unwrap();
             }
             world.chunks.take().len()
         };

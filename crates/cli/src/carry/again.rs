@@ -6,7 +6,7 @@ use purge_core::chunk::Chunk;
 use purge_core::finding::stops;
 use purge_core::plan::{self, CheckContext};
 use purge_driver::ledger::RunRow;
-use purge_driver::{Clock, Obstacle, Retry, SystemClock};
+use purge_driver::{Clock, NoRetry, Obstacle, Retry, SystemClock};
 
 use super::lock::RunLock;
 use super::stored;
@@ -27,17 +27,21 @@ pub(crate) async fn queue_again(
 ) -> Result<(), Failure> {
     let run_id = row.order.run_id.as_str();
     let only = (!only.is_empty()).then_some(only);
-    let again = match Retry::choose(ledger, row, only).await.map_err(stored::ledger_failure)? {
-        Ok(again) => again,
-        Err(obstacle) => return Err(refused(run_id, obstacle)),
-    };
+    let again = Retry::choose(ledger, row, only).await.map_err(|why| not_begun(run_id, why))?;
     if let Some(policy) = policy {
         check_policy(row, &again.ahead, policy)?;
     }
-    let queued = again.queue(ledger, run_id, "retry", SystemClock.now()).await.map_err(stored::ledger_failure)?;
-    let done = queued.map_err(|obstacle| refused(run_id, obstacle))?;
+    let queued = again.queue(ledger, run_id, "retry", SystemClock.now()).await;
+    let done = queued.map_err(|why| not_begun(run_id, why))?;
     // The run's lock is ours, so the chunk's worker is gone. Its lease runs out within a minute.
     if done.busy > 0 { Err(under_way(run_id)) } else { Ok(()) }
+}
+
+fn not_begun(run_id: &str, why: NoRetry) -> Failure {
+    match why {
+        NoRetry::Obstacle(obstacle) => refused(run_id, obstacle),
+        NoRetry::Ledger(error) => stored::ledger_failure(error),
+    }
 }
 
 fn refused(run_id: &str, obstacle: Obstacle) -> Failure {

@@ -35,6 +35,8 @@ struct Run {
     records: Vec<AuditRecord>,
     outbox: Outbox,
     unfinished: Option<Unfinished>,
+    /// By chunk: the end of a wait, and the message that stands by for it.
+    stand_bys: BTreeMap<u32, (Timestamp, String)>,
     gone_receiver: Option<String>,
 }
 
@@ -145,6 +147,7 @@ impl Ledger for MemoryLedger {
             records: Vec::new(),
             outbox: Outbox::default(),
             unfinished: None,
+            stand_bys: BTreeMap::new(),
             gone_receiver: None,
         };
         new.note_opened(now);
@@ -346,6 +349,21 @@ impl MemoryLedger {
         if let Some(there) = self.runs.borrow_mut().get_mut(run_id).and_then(|run| run.unfinished.as_mut()) {
             there.woken = Some(now);
         }
+    }
+
+    /// Whether this message is the one that stands by for the chunk's wait that ends at this time. The first message that asks is,
+    /// until one asks for another wait. No message stands by for a chunk that was never claimed.
+    pub fn stands_by(&self, run_id: &str, index: u32, at: Timestamp, message: &str) -> bool {
+        let mut runs = self.runs.borrow_mut();
+        let Some(run) = runs.get_mut(run_id) else { return false };
+        if run.chunks.get(&index).is_none_or(|row| row.version == 0) {
+            return false;
+        }
+        let noted = run.stand_bys.entry(index).or_insert_with(|| (at, message.to_owned()));
+        if noted.0 != at {
+            *noted = (at, message.to_owned());
+        }
+        noted.1 == message
     }
 
     /// Notes that the receiver of the run's messages, named by `receiver`, is gone for good.
