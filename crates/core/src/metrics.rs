@@ -30,7 +30,7 @@ pub fn prometheus(report: &Report) -> String {
     page.sample("chunks", &[("outcome", "open")], u64::from(totals.open));
     page.single("records_deleted", "gauge", "Records measured as deleted.", totals.records_deleted);
     page.single("records_remaining", "gauge", "Records still there that should not be.", totals.remaining);
-    page.single("requests_total", "counter", "Requests that left.", totals.requests);
+    page.single("requests_total", "counter", "Requests sent.", totals.requests);
     page.single("submits_total", "counter", "Deletions submitted.", Some(totals.submits));
     page.single("rate_limited_total", "counter", "Pauses that the server asked for.", Some(totals.rate_limited));
     if !totals.waits.is_empty() {

@@ -147,7 +147,7 @@ impl Reader {
             self.error(
                 "field.control",
                 &field.pointer,
-                format!("{} has a line break or a character that cannot be seen", quoted(text)),
+                format!("{} has a line break or an invisible character", quoted(text)),
                 "write it on one line: it is shown in messages and records",
             );
             return None;
