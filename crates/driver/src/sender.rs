@@ -111,7 +111,7 @@ impl<'a, H: Http, C: Clock> Sender<'a, H, C> {
             Ok(Ok(())) => {}
             Ok(Err(at)) => return Permit::NotBefore(at),
             Err(error) => {
-                tracing::warn!(%error, "the request budget cannot be asked");
+                tracing::warn!(%error, "the request budget cannot be read");
                 return Permit::Unable(ledger_failed(&error));
             }
         }
