@@ -40,7 +40,7 @@ pub fn prometheus(report: &Report) -> String {
         }
     }
     durations(&mut page, report);
-    page.single("problems", "gauge", "What does not add up in the report.", u64::try_from(report.problems.len()).ok());
+    page.single("problems", "gauge", "Problems found in the report.", u64::try_from(report.problems.len()).ok());
     page.0
 }
 

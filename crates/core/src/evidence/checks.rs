@@ -241,7 +241,7 @@ pub(super) fn webhooks(files: &Files, order: &Order, mut ends: Vec<ChunkEnd>) ->
     let (told, ends) = (has_message.iter().filter(|has_message| **has_message).count(), ends.len());
     let holds = || {
         format!(
-            "ends: {ends}, messages: {told}, all as the records say; only the file itself says whether they were delivered"
+            "ends: {ends}, messages: {told}, all as the records say; only the file says whether they were delivered"
         )
     };
     from_result("webhooks", found.map(|()| holds()))

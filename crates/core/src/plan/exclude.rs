@@ -204,9 +204,7 @@ fn exclude_too_recent(scope: &Scope<'_>, findings: &mut Vec<Finding>, out: &mut 
         findings.push(warning(
             "range.tooRecent",
             "#/range/end",
-            format!(
-                "`{window}` is later than 48 hours before today (UTC), and the provider's data may not be complete yet"
-            ),
+            format!("`{window}` is later than 48 hours before today (UTC), so the provider's data may be incomplete"),
             "this part is not deleted; ask for it again later",
         ));
         out.push(Exclusion {

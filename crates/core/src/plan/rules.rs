@@ -97,7 +97,8 @@ fn record_types(draft: &Draft, say: &mut impl FnMut(Severity, &str, &str, String
             Severity::Warning,
             "recordTypes.wholeConversations",
             "#/recordTypes",
-            "`recordingJobs` selects conversations that have messages, and may delete recordings of calls in the same conversations".to_owned(),
+            "`recordingJobs` selects conversations that have messages, and may delete recordings of calls in them"
+                .to_owned(),
             "put conversations that have both on hold if the recordings of their calls must stay",
         );
     }

@@ -36,7 +36,7 @@ pub(super) fn of_record(attempt: &Attempt, order: &Order, chunk: Chunk, record: 
             "sent another request than the one for this chunk",
         ),
         (changes && attempt.cancel_asked, "cancel.sent", "sent a deleting request after a cancel was asked for"),
-        (changes && attempt.found_held, "held.sent", "found conversations on hold and deleted nevertheless"),
+        (changes && attempt.found_held, "held.sent", "found conversations on hold and deleted anyway"),
         (unguarded, "guards.unasked", "deleted before it had looked up everything on hold"),
         (
             deletes && !(attempt.within_limit || unlimited),
@@ -133,7 +133,7 @@ pub(super) fn of_end(api: DeletionApi, attempt: &Attempt, end: &End) -> [Rule; 8
         (
             verified && attempt.processed.is_some_and(|job| !job.is_due),
             "verified.early",
-            "is verified, but the recordings' delete date has neither come nor been waited for",
+            "is verified, but the recordings' delete date neither came nor was waited for",
         ),
         (denies_deletion(api, attempt, end), "outcome.denied", "ends as if nothing could have been deleted"),
         (contradicts_itself(end), "records.deleted", "has deleted records, but its end says that it has not"),

@@ -77,7 +77,7 @@ impl Machine<'_> {
         }
         if late && residue.is_none() {
             let message = format!(
-                "{what} are still there, with the delete date of the job: no other job is needed; check again later"
+                "{what} are still there, with the job's delete date: no other job is needed; check again later"
             );
             return self.finish(Outcome::Unknown, Some(Cause::new("verify.late", message)));
         }

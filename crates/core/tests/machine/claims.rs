@@ -311,7 +311,7 @@ fn recordings_that_are_merely_late_are_watched_and_not_deleted_again() {
     assert_eq!((story.end(), story.run.view().records_deleted), (ended(Outcome::Unknown, "verify.late"), None));
     assert_eq!(
         cause(&story),
-        "2 recordings are still there, with the delete date of the job: no other job is needed; check again later"
+        "2 recordings are still there, with the job's delete date: no other job is needed; check again later"
     );
     let again = go_on(&order, story.run.retried().unwrap(), "2024-01-03T00:00:00Z", [job("FULFILLED"), gone()]);
     assert_eq!((again.end(), again.times("POST jobs"), again.run.view().records_deleted), (verified(), 0, Some(5)));
