@@ -227,7 +227,7 @@ impl Proof {
         let (number, folder) = (seq.saturating_add(1), &newest.folder);
         Err(Again(format!(
             "the table is older than the evidence in `{folder}`: it does not have record {number} of chunk {chunk} as it is there. \
-             Was it put back to an earlier time? Stop everything; `A table that was put back` in lambda/README.md says what next"
+             If it was put back to an earlier time, stop everything and follow `A table that was put back` in lambda/README.md"
         )))
     }
 

@@ -52,7 +52,7 @@ pub(crate) fn obtain(plan: &Plan, input: ApprovalInput<'_>, now: Timestamp) -> R
         None if !input.needed => {}
         None if input.may_ask => ask(plan)?,
         None => {
-            let message = format!("nobody has approved the plan `{}`", plan.digest());
+            let message = format!("the plan `{}` is not approved", plan.digest());
             return Err(refused(
                 "approval.missing",
                 message,
@@ -83,6 +83,6 @@ fn ask(plan: &Plan) -> Result<(), Failure> {
     match read {
         Ok(_) if answer.trim() == code => Ok(()),
         Ok(_) => Err(refused("approval.mismatch", "that is not the plan's code; nothing was sent".to_owned(), "")),
-        Err(why) => Err(refused("approval.missing", format!("nobody could be asked: {why}"), "pass `--approve`")),
+        Err(why) => Err(refused("approval.missing", format!("could not ask for approval: {why}"), "pass `--approve`")),
     }
 }

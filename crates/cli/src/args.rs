@@ -18,10 +18,10 @@ Exit codes:
   2   bad input: request, policy, settings or arguments; nothing was sent
   3   blocked by a legal hold, a retention rule or a guard; nothing was deleted
   4   some or all chunks were not deleted; `status RUN` says which and why
-  5   something is left over, or nobody can say; verify: the evidence does not hold
+  5   something is left over, or it is not known what was deleted; verify: the evidence does not hold
   6   cancelled
   7   approval is missing or does not match the plan
-  75  stopped before the end; the same command goes on where it was";
+  75  stopped before the end; the same command continues from there";
 
 const SETTINGS: &str = "\
 Settings (environment):
@@ -30,8 +30,8 @@ Settings (environment):
   GENESYS_LOGIN_URL          address of the login, where it is not login.{domain} or the API's
   GENESYS_CLIENT_ID          OAuth client (client credentials)
   GENESYS_CLIENT_SECRET      its secret, or GENESYS_CLIENT_SECRET_FILE: a file that holds it
-  GOVERNANCE_WEBHOOK_URL     told about every chunk that has ended
-  GOVERNANCE_WEBHOOK_SECRET  whsec_…, signs what it is told, or GOVERNANCE_WEBHOOK_SECRET_FILE
+  GOVERNANCE_WEBHOOK_URL     receives a message for every chunk that ends
+  GOVERNANCE_WEBHOOK_SECRET  whsec_…, signs these messages, or GOVERNANCE_WEBHOOK_SECRET_FILE
   DATA_JURISDICTION          jurisdiction of requests that name none
   HTTPS_PROXY, NO_PROXY      proxy for TLS: http://[user:password@]proxy.example.com:3128, and
                              what is reached without it: names, addresses, networks
@@ -72,10 +72,10 @@ pub(crate) enum Command {
     #[command(after_help = "\
 Examples:
   genesys-purge plan q1.json --policy policy.json
-  genesys-purge plan q1.json --out q1.plan.json    for somebody else to approve
+  genesys-purge plan q1.json --out q1.plan.json    for another person to approve
   genesys-purge plan q1.json --json | jq .planDigest")]
     Plan(PlanArgs),
-    /// Delete, verify, leave evidence; goes on where it was stopped
+    /// Delete, verify, write evidence; continues where it was stopped
     #[command(after_help = "\
 Without GENESYS_ settings it runs on a simulated tenant. On a real tenant it shows
 the plan and asks for its code; scripts pass the whole digest with --approve.
@@ -117,11 +117,12 @@ Works from any terminal while the run is carried out elsewhere. What has been de
     /// Try again the chunks of a run that did not end verified
     #[command(after_help = "\
 The plan and its approval stay the same, and so does the policy that it was made with.
-With --policy nothing goes on that the given policy keeps: a hold that is newer than
+With --policy, nothing that the given policy keeps is deleted: a hold that is newer than
 the plan stops the retry, and the request has to be planned and approved again. The
 file is read again right before each deletion, as that of `run --policy`.
 
-A cancel is taken back. With --chunk that is refused until the other chunks have ended.
+A cancel is withdrawn. With --chunk this is refused until every other chunk has ended or
+has learned of the cancel.
 
 Examples:
   genesys-purge retry 3f9a --policy policy.json
@@ -136,7 +137,7 @@ Exits with 0 if everything holds and with 5 if anything does not.
 Only webhooks.jsonl says whether and when messages were delivered, and only plan.json on
 which day the plan was made: the records do not have it.
 
-A folder that was replaced as a whole passes, too: compare its manifest with the
+A folder that was replaced as a whole passes as well: compare its manifest with the
 digest that `run` printed. A later `retry` writes the folder anew and prints another.
 
 Examples:
@@ -146,19 +147,19 @@ Examples:
     /// Serve the console, and the runs of a ledger, to a browser on this machine
     #[command(after_help = "\
 Prints the address to open. Its last part is a token that is new at every start:
-whoever has it can start, cancel and retry runs. Only this machine is answered.
+a person who has it can start, cancel and retry runs. The server only answers this machine.
 Settings are those of `run`: without GENESYS_ settings, a simulated tenant.
 
 A plan is carried out after its short code was typed and its approver named. With
 --policy, only plans that were made with one of these policies are, and only their
 runs go on. The file is read again right before each deletion: what a newer hold in it
-keeps is left alone.
+keeps is not deleted.
 
-Where others may have served a page at this address before, which the browser may
-remember, listen where nobody has: --listen 127.A.B.C:0, with numbers of your own.
+If another program may have served a page at this address before, which the browser may
+remember, use an address that none has used: --listen 127.A.B.C:0, with numbers of your own.
 
-Ctrl-C stops runs after the step in hand. What was stopped goes on from the page,
-or by `genesys-purge retry`.
+Ctrl-C stops runs after the current step. Continue a stopped run from the page
+or with `genesys-purge retry`.
 
 Examples:
   genesys-purge serve
@@ -189,8 +190,8 @@ Faults: CALL:WHEN:WHAT[:OPTION…]
 /// Which policy applies.
 #[derive(Debug, Args)]
 pub(crate) struct Documents {
-    /// Policy: retention rules, legal holds, jurisdictions, limits. With a plan file, which has its own: nothing that this
-    /// one keeps may be deleted. `run` reads it again right before each deletion
+    /// Policy: retention rules, legal holds, jurisdictions, limits. With a plan file, which contains its own policy, nothing
+    /// that this one keeps may be deleted. `run` reads it again right before each deletion
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
 }
@@ -202,7 +203,7 @@ pub(crate) struct PlanArgs {
     pub(crate) request: PathBuf,
     #[command(flatten)]
     pub(crate) documents: Documents,
-    /// Region that the tenant lies in, if its address does not say
+    /// Region of the tenant, if its address does not say
     #[arg(long, value_name = "REGION")]
     pub(crate) tenant_jurisdiction: Option<String>,
     /// Write a plan file, which `run` takes in place of a request. Replaces an earlier plan file and nothing else
@@ -216,7 +217,7 @@ pub(crate) struct PlanArgs {
 /// Where runs are kept.
 #[derive(Debug, Args)]
 pub(crate) struct Ledger {
-    /// Folder that remembers runs; `run` and `serve` make it when it is missing
+    /// Folder that stores runs; `run` and `serve` create it if it is missing
     #[arg(long, value_name = "DIR", default_value = DEFAULT_LEDGER)]
     pub(crate) ledger: PathBuf,
 }
@@ -242,11 +243,11 @@ pub(crate) struct RunArgs {
     /// Chunks under way at once, at most what the policy allows
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) concurrency: Option<u32>,
-    /// Seconds from a chunk's first submit to its end, without waits for the request budget and the cool-off; at most what the policy
-    /// allows and 30 days
+    /// Seconds from a chunk's first submit to its end, not counting waits for the request budget and the cool-off; at most what
+    /// the policy allows and 30 days
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=MAX_SECONDS))]
     pub(crate) chunk_deadline: Option<u64>,
-    /// Region that the tenant lies in, if its address does not say
+    /// Region of the tenant, if its address does not say
     #[arg(long, value_name = "REGION")]
     pub(crate) tenant_jurisdiction: Option<String>,
     /// Scenario of the simulated tenant
@@ -304,10 +305,10 @@ pub(crate) struct RetryArgs {
     /// Only this chunk; may be repeated
     #[arg(long = "chunk", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) chunks: Vec<u32>,
-    /// Send the messages that the governance system has not taken, and nothing else: nothing is deleted, no cancel is taken back
+    /// Send the messages that the governance system has not accepted, and nothing else: nothing is deleted, no cancel is withdrawn
     #[arg(long, conflicts_with_all = ["chunks", "policy"])]
     pub(crate) messages: bool,
-    /// Policy that applies now, a file: nothing that it keeps may be deleted
+    /// Policy file that applies now: nothing that it keeps may be deleted
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
     #[command(flatten)]
@@ -336,7 +337,7 @@ pub(crate) struct VerifyArgs {
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// Address to listen on, of this machine; port 0 takes any free one. Drafts belong to the address
+    /// Loopback address to listen on; port 0 takes any free one. The browser keeps drafts by address
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7433")]
     pub(crate) listen: SocketAddr,
     #[command(flatten)]
@@ -347,7 +348,7 @@ pub(crate) struct ServeArgs {
     /// Carry out only plans that were made with this policy; may be repeated
     #[arg(long = "policy", value_name = "FILE")]
     pub(crate) policies: Vec<PathBuf>,
-    /// Region that the tenant lies in, if its address does not say
+    /// Region of the tenant, if its address does not say
     #[arg(long, value_name = "REGION")]
     pub(crate) tenant_jurisdiction: Option<String>,
     /// Scenario of the simulated tenant
@@ -376,7 +377,7 @@ pub(crate) struct TenantArgs {
     /// Deletions carried out at once
     #[arg(long, value_name = "N")]
     pub(crate) concurrency: Option<NonZeroU32>,
-    /// Something that goes wrong; may be repeated
+    /// A fault to inject; may be repeated
     #[arg(long = "fault", value_name = "FAULT")]
     pub(crate) faults: Vec<String>,
 }

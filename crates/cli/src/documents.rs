@@ -117,7 +117,11 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
         Failure::new(Exit::BadInput, &format!("file.{code}"), name, message, help)
     };
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(wrong("tooLarge", "is larger than any file that is read here", "check that it is the right file"));
+        return Err(wrong(
+            "tooLarge",
+            "is larger than any file that this program reads",
+            "check that it is the right file",
+        ));
     }
     let text = String::from_utf8(bytes).map_err(|_| {
         wrong("notText", "is not UTF-8 text", "save it as JSON in UTF-8; check that it is the right file")
@@ -131,7 +135,7 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
 
 /// The finding that nothing says where the tenant lies: an error for `run`, a warning for commands that only look.
 pub(crate) fn tenant_unknown(severity: Severity) -> Finding {
-    let message = "nothing says in which region the tenant lies, and without that nothing is deleted there";
+    let message = "the tenant's region is not known, and nothing is deleted without it";
     let help = "its address is not a Genesys Cloud host; give `--tenant-jurisdiction` or set `GENESYS_REGION`";
     Finding::new(severity, "jurisdiction.tenantUnknown", "--tenant-jurisdiction", message, help)
 }
@@ -162,7 +166,7 @@ pub(crate) fn check_context(
             return Err(wrong("unknown", message, one_of_the_regions()));
         }
         if let Some(of_host) = of_host.filter(|of_host| *of_host != said) {
-            let message = format!("the tenant's address lies in `{of_host}`, not in `{said}`");
+            let message = format!("the tenant's address is in `{of_host}`, not in `{said}`");
             return Err(wrong("contradiction", message, "omit `--tenant-jurisdiction`".to_owned()));
         }
     }

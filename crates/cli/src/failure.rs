@@ -46,7 +46,7 @@ impl Failure {
             "file.unwritable",
             path.display().to_string(),
             format!("cannot write `{}`: {why}", path.display()),
-            "check the name, the permissions and the room that is left",
+            "check the name, the permissions and the free space",
         )
     }
 
@@ -57,7 +57,7 @@ impl Failure {
             "machine.refused",
             "",
             format!("cannot {doing}: {why}"),
-            "nothing is lost; remove the obstacle and give the same command again",
+            "nothing is lost; fix the cause and run the same command again",
         )
     }
 

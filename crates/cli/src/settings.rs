@@ -280,7 +280,7 @@ impl<S: Source> Reader<'_, S> {
                 Severity::Warning,
                 "settings.webhookUnsigned",
                 format!("environment#{SECRET}"),
-                "the governance webhook is told without a signature, so it cannot know who tells it",
+                "the governance webhook receives unsigned messages and cannot verify who sent them",
                 format!("set `{SECRET}` to `whsec_` and the base64 of 24 to 64 random bytes"),
             ));
         }

@@ -107,7 +107,7 @@ fn every_file_and_every_claim_is_checked() {
             "a message twice",
             &|f| change_and_rehash(f, "webhooks.jsonl", |t| t.clone() + t.lines().next().unwrap() + "\n"),
             "webhooks",
-            "has been there before",
+            "repeats an earlier message",
         ),
         (
             "the readme and its hash",

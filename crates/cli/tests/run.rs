@@ -297,7 +297,8 @@ fn of_a_cool_off_the_date_is_shown_and_a_hold_that_has_come_meanwhile_is_told() 
     Ran::of(child.wait_with_output().unwrap()).exits(75);
 
     let shown = bench.run(&["status", "run-"]).exits(0).stdout;
-    let (_, until) = shown.split_once("waiting: cool-off, the recordings go when it ends, until ").expect(&shown);
+    let (_, until) =
+        shown.split_once("waiting: cool-off, the recordings are deleted when it ends, until ").expect(&shown);
     let until = Timestamp::parse(until.split_whitespace().next().unwrap()).unwrap();
     assert!(until <= week && week.since(until) < Duration::from_secs(300), "{until}");
 
@@ -371,7 +372,7 @@ fn what_a_newer_policy_keeps_is_planned_again_and_not_tried_again() {
         says("chunk 3: the policy that applies now keeps more than the plan does; plan the request again"),
         "{rest:?}"
     );
-    assert!(!says("once the cause is removed"), "{rest:?}");
+    assert!(!says("once the cause is fixed"), "{rest:?}");
 }
 
 #[test]
@@ -401,10 +402,7 @@ fn a_login_that_is_refused_later_leaves_what_was_submitted_before_and_says_so() 
     let problem = ran.events().pop().unwrap();
     assert_eq!((&problem["event"], &problem["code"]), (&json!("problem"), &json!("login.invalid_client")));
     let help = problem["help"].as_str().unwrap();
-    assert!(
-        help.contains("nothing was sent now") && help.contains("chunks 1 and 2 had been submitted before"),
-        "{help}"
-    );
+    assert!(help.contains("nothing was sent now") && help.contains("chunks 1 and 2, submitted earlier"), "{help}");
     bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
 }
 
@@ -550,7 +548,7 @@ fn what_could_not_be_told_is_said_with_its_reason_and_sent_at_once_by_retry() {
     assert!(said.contains("2 still to be sent (") && said.contains("nothing sends them now"), "{said}");
     assert!(said.contains("`genesys-purge retry run-") && said.contains(" --ledger kept`"), "{said}");
     assert!(!said.contains("due at"), "{said}");
-    let (_, needs) = ran.stdout.split_once("needs a person:").expect(&ran.stdout);
+    let (_, needs) = ran.stdout.split_once("needs attention:").expect(&ran.stdout);
     for chunk in ["about chunk 1, which is still to be sent: ", "about chunk 2, which is still to be sent: "] {
         assert!(needs.contains(chunk), "{needs}");
     }
@@ -624,7 +622,7 @@ fn of_a_run_that_was_stopped_the_messages_alone_are_sent() {
     Ran::of(child.wait_with_output().unwrap()).exits(75);
     let (submits, open) = (bench.submits().len(), open_chunks(&bench));
     let sent = Ran::of(command.output().unwrap()).exits(75);
-    assert!(sent.stderr.contains("its own command goes on from here"), "{}", sent.stderr);
+    assert!(sent.stderr.contains("its own command continues from here"), "{}", sent.stderr);
     assert_eq!((bench.submits().len(), open_chunks(&bench)), (submits, open));
     assert_eq!(receiver.received().len() as u64, 12 - open);
 }

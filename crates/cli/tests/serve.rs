@@ -645,7 +645,7 @@ fn interrupted_it_finishes_the_step_in_hand_and_leaves_evidence() {
     console.follow(&run, "0.0", |event| event.data["state"] == "deleting");
     console.signal("INT");
     let said = stopped_with_evidence(&bench, &mut console);
-    assert!(said.contains("stopping 1 run after the step in hand"), "{said}");
+    assert!(said.contains("stopping 1 run after the current step"), "{said}");
 }
 
 /// Waits for the server to end before the run does, and checks its evidence so far. Returns what the server printed.
@@ -878,7 +878,7 @@ fn a_policy_that_cannot_be_asked_in_a_cool_off_is_said_on_the_terminal_and_at_th
     let events = console.follow(&run, "0.0", told);
     let trouble = &events.last().unwrap().data["run"]["trouble"];
     assert_eq!((&trouble[0]["severity"], trouble.as_array().unwrap().len()), (&json!("warning"), 1), "{trouble:#}");
-    assert!(trouble[0]["help"].as_str().unwrap().contains("nobody notices a hold on them"), "{trouble:#}");
+    assert!(trouble[0]["help"].as_str().unwrap().contains("new holds on them go unnoticed"), "{trouble:#}");
     let facts = console.get(&format!("/runs/{run}")).is(200).json()["run"].clone();
     assert_eq!((&facts["carried"], &facts["trouble"]), (&json!("here"), trouble));
 
@@ -886,7 +886,7 @@ fn a_policy_that_cannot_be_asked_in_a_cool_off_is_said_on_the_terminal_and_at_th
     let (code, said) = console.end();
     assert_eq!(code, Some(75));
     // Both chunks ask, but one message is enough.
-    let lines: Vec<&str> = said.lines().filter(|line| line.contains("nobody notices a hold on them")).collect();
+    let lines: Vec<&str> = said.lines().filter(|line| line.contains("go unnoticed")).collect();
     assert!(lines.len() == 1 && lines[0].contains(&run), "{said}");
 }
 

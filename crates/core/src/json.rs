@@ -38,11 +38,8 @@ pub(crate) fn is_exact(number: &u64) -> bool {
 /// program does not understand.
 pub(crate) fn version<'de, const KNOWN: u32, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     let found = u32::deserialize(deserializer)?;
-    let refusal = || {
-        format!(
-            "it is of version {found}, and this program reads version {KNOWN}: go on with the program that wrote it"
-        )
-    };
+    let refusal =
+        || format!("it is of version {found}, and this program reads version {KNOWN}: use the program that wrote it");
     if found == KNOWN { Ok(found) } else { Err(D::Error::custom(refusal())) }
 }
 

@@ -30,7 +30,7 @@ pub fn prometheus(report: &Report) -> String {
     page.sample("chunks", &[("outcome", "open")], u64::from(totals.open));
     page.single("records_deleted", "gauge", "Records measured as deleted.", totals.records_deleted);
     page.single("records_remaining", "gauge", "Records still there that should not be.", totals.remaining);
-    page.single("requests_total", "counter", "Requests that left.", totals.requests);
+    page.single("requests_total", "counter", "Requests sent.", totals.requests);
     page.single("submits_total", "counter", "Deletions submitted.", Some(totals.submits));
     page.single("rate_limited_total", "counter", "Pauses that the server asked for.", Some(totals.rate_limited));
     if !totals.waits.is_empty() {
@@ -40,7 +40,7 @@ pub fn prometheus(report: &Report) -> String {
         }
     }
     durations(&mut page, report);
-    page.single("problems", "gauge", "What does not add up in the report.", u64::try_from(report.problems.len()).ok());
+    page.single("problems", "gauge", "Problems found in the report.", u64::try_from(report.problems.len()).ok());
     page.0
 }
 

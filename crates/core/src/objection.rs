@@ -97,8 +97,10 @@ impl Order {
         let is_hold = |pointer: &str| pointer.starts_with("policy#/holds");
         let held = findings.iter().find(|finding| is_hold(&finding.pointer));
         let Some(finding) = held.or(findings.first()) else { return Ok(()) };
-        let cause =
-            Cause::new(&finding.code, format!("the policy that applies now stands against it: {}", finding.message));
+        let cause = Cause::new(
+            &finding.code,
+            format!("the policy that applies now forbids this deletion: {}", finding.message),
+        );
         let against = Against { policy: policy.digest.clone(), cause };
         Err(if held.is_some() { Objection::Held(against) } else { Objection::Forbidden(against) })
     }

@@ -106,7 +106,7 @@ pub enum ApprovalError {
     Nobody,
     /// The name does not read as it is written: with invisible characters the requester could write a name that looks the same and
     /// is another.
-    #[error("the approver's name has characters that cannot be seen, or more than {LONGEST_NAME}")]
+    #[error("the approver's name has invisible characters, or more than {LONGEST_NAME} characters")]
     Unreadable,
 }
 

@@ -97,13 +97,13 @@ fn what_is_kept_now_is_named() {
         (
             json!({"version": 1, "holds": known["holds"], "limits": {"maxRecords": 5}}),
             vec![
-                "policy.maxRecords policy#/limits/maxRecords it lets no chunk delete more than 5 records, and the approved plan does",
+                "policy.maxRecords policy#/limits/maxRecords the policy now limits a chunk to 5 records; the approved plan allows more",
             ],
         ),
         (
             json!({"version": 1, "holds": known["holds"], "limits": {"secondPerson": true}}),
             vec![
-                "policy.secondPerson policy#/limits/secondPerson it wants a second person to approve, and the approved plan does not",
+                "policy.secondPerson policy#/limits/secondPerson the policy now requires a second person to approve; the approved plan does not",
             ],
         ),
         (with(json!({"id": "new", "range": later, "conversationIds": [OTHER]})), vec![]),

@@ -108,7 +108,7 @@ impl Http for HttpsClient {
     async fn send(&self, request: WireRequest) -> Result<HttpResponse, NoResponse> {
         // Refuses plain text to another machine, whatever built the request.
         if let Err(why) = request_url(&request.url) {
-            tracing::error!("internal error: a request to an address that `{why}` was not sent");
+            tracing::error!("internal error: a request was not sent, because of its address: {why}");
             return Err(NoResponse::NotSent);
         }
         let url = request.shown();

@@ -67,7 +67,9 @@ impl Obstacle {
                 format!("none of these chunks of run `{run_id}` ended other than verified; nothing was changed")
             }
             Self::Cancelling { unaware } => {
-                format!("run `{run_id}` is cancelled, and {unaware} chunks that were not named have yet to end for it")
+                format!(
+                    "run `{run_id}` is cancelled, and {unaware} of its other chunks have neither ended nor learned of that yet"
+                )
             }
             Self::Cancelled => {
                 format!("run `{run_id}` was cancelled after this retry had been asked for; nothing was changed")

@@ -34,9 +34,7 @@ impl Proxy {
         let matcher = Matcher::builder().https(address.to_owned()).build();
         match matcher.intercept(&anything).as_ref().map(|way| way.uri().scheme_str()) {
             Some(Some("http")) => Ok(Self(Arc::new(Matcher::builder().https(address.to_owned()).no(except).build()))),
-            Some(_) => {
-                Err("only proxies that are spoken to in plain HTTP are known, `http://…`; what they tunnel is TLS")
-            }
+            Some(_) => Err("only plain HTTP proxies (`http://…`) are supported; the traffic inside the tunnel is TLS"),
             None => Err("is not the address of a proxy"),
         }
     }

@@ -104,7 +104,7 @@ impl<'a, H: Http, C: Clock> Sender<'a, H, C> {
             Ok(()) => {}
             Err(NoPlace::NotBefore(at)) => return Permit::NotBefore(at),
             Err(NoPlace::Ledger(error)) => {
-                tracing::warn!(%error, "the request budget cannot be asked");
+                tracing::warn!(%error, "the request budget cannot be read");
                 return Permit::Unable(ledger_failed(&error));
             }
         }

@@ -379,7 +379,7 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         let read = match select(policy.read(), late).await {
             Either::Left((Ok(text), _)) => InForce::read(&text),
             Either::Left((Err(why), _)) => Err(Objection::unclear(&why)),
-            Either::Right(((), _)) => Err(Objection::unclear("it did not come in time")),
+            Either::Right(((), _)) => Err(Objection::unclear("reading it took too long")),
         };
         let policy = match read {
             Ok(policy) => policy,
@@ -487,7 +487,7 @@ fn slot_holder(run: &ChunkRun, order: &Order) -> String {
 
 /// The run and the chunk that hold a slot, from the holder's name in the ledger; `None` for a name that this program did not make.
 #[must_use]
-pub fn held_by(holder: &str) -> Option<(&str, u32)> {
+pub fn parse_slot_holder(holder: &str) -> Option<(&str, u32)> {
     let (run_id, chunk) = holder.rsplit_once('/')?;
     Some((run_id, chunk.parse().ok()?))
 }

@@ -272,7 +272,7 @@ impl FromJson for Fault {
         let m = Members::of(value, &["on", "every", "nth", "perMille", "limit", "do"])?;
         let per_mille: Option<u64> = m.take("perMille")?;
         if let Some(more) = per_mille.filter(|per_mille| *per_mille > 1000) {
-            return Err(format!("`perMille`: {more} of a thousand is more than always, expected at most 1000"));
+            return Err(format!("`perMille`: {more} of a thousand is impossible, expected at most 1000"));
         }
         Ok(Self {
             on: m.take("on")?,

@@ -49,9 +49,11 @@ fn refused(run_id: &str, obstacle: Obstacle) -> Failure {
         Obstacle::NoChunk { .. } => "",
         Obstacle::NothingToRetry => "`genesys-purge status` shows how each chunk stands",
         Obstacle::Cancelling { .. } => {
-            "give the run's command again, which ends them, and then retry these chunks; or omit `--chunk` to go on with all"
+            "run the run's command again, which ends them, and then retry these chunks; or omit `--chunk` to retry all"
         }
-        Obstacle::Cancelled => "ask whoever cancelled it; `genesys-purge retry` once more takes that back, too",
+        Obstacle::Cancelled => {
+            "ask the person who cancelled it; another `genesys-purge retry` withdraws that cancel as well"
+        }
     };
     Failure::new(Exit::BadInput, obstacle.code(), "--chunk", obstacle.message(run_id), help)
 }

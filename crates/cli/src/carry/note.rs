@@ -85,7 +85,7 @@ async fn refuse_forgotten(ledger: &SqliteLedger, folder: &Path, run_id: &str) ->
     let message =
         format!("run `{run_id}` was carried out from `{folder}` before, but the ledger there does not know it");
     let help = format!(
-        "put the ledger back that knew it, with its -wal file; or look at the tenant, and if nothing of it was submitted, remove `{lock}`"
+        "restore the ledger that knew it, with its -wal file; or check the tenant, and if nothing of the run was submitted, remove `{lock}`"
     );
     Err(Failure::new(Exit::BadInput, "ledger.forgotten", lock.to_string(), message, help))
 }

@@ -24,7 +24,7 @@ impl PolicyFile {
             let name = path.display().to_string();
             let message =
                 format!("`{name}` can be read only once, but the policy is read again right before each deletion");
-            let help = "give it as a file, and leave it where it is while the run goes on";
+            let help = "pass it as a file, and leave it in place while the run goes on";
             return Err(Failure::new(Exit::BadInput, "policy.readOnce", "--policy", message, help));
         }
         Ok(Self(path.to_owned()))

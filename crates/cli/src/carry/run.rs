@@ -91,7 +91,8 @@ pub(crate) fn other_tenant(order: &Order, simulated: bool) -> Failure {
     let help = if order.simulated && !simulated {
         "unset the GENESYS_ settings to go on with a simulated run".to_owned()
     } else {
-        "set `GENESYS_BASE_URL` and the OAuth client to those; another client may be of another organisation".to_owned()
+        "set `GENESYS_BASE_URL` and the OAuth client to those; another client may belong to another organisation"
+            .to_owned()
     };
     Failure::new(Exit::BadInput, "run.elsewhere", "", message, help)
 }
@@ -182,10 +183,10 @@ fn login_refused(cause: Cause, submitted: Option<&[u32]>) -> Failure {
         Some([]) => (Exit::Temporary, "nothing was sent now".to_owned()),
         Some(chunks) => {
             let chunks = which_chunks(chunks);
-            (Exit::Temporary, format!("nothing was sent now, but {chunks} had been submitted before, which may go on"))
+            (Exit::Temporary, format!("nothing was sent now; {chunks}, submitted earlier, may still go on"))
         }
     };
-    let help = format!("check `GENESYS_CLIENT_ID` and its secret, then give the same command again; {sent}");
+    let help = format!("check `GENESYS_CLIENT_ID` and its secret, then run the same command again; {sent}");
     Failure::new(exit, &cause.code, "environment#GENESYS_CLIENT_ID", cause.message, help)
 }
 

@@ -134,11 +134,11 @@ pub(crate) fn open_failure(folder: &Path) -> impl FnOnce(OpenError) -> Failure {
             "ledger.newer",
             folder.display().to_string(),
             format!(
-                "the ledger in `{}` was written by a newer program: its format is version {version}, this program knows version {}",
+                "the ledger in `{}` was written by a newer program: its format is version {version}, this program reads version {}",
                 folder.display(),
                 newest_version()
             ),
-            "use the program that wrote it; the ledger is as it should be, and nothing was changed",
+            "use the program that wrote it; the ledger is intact, and nothing was changed",
         ),
         OpenError::Network(network) => Failure::new(
             Exit::BadInput,
@@ -169,8 +169,8 @@ pub(crate) fn ledger_failure(error: LedgerError) -> Failure {
         LedgerError::Refused(_) | LedgerError::Corrupt(_) | LedgerError::Conflict(_) => Exit::Internal,
     };
     let help = match error {
-        LedgerError::Unavailable(_) => "whatever was written is safe; give the same command again",
-        LedgerError::Refused(_) => "mend what it says, then give the same command again",
+        LedgerError::Unavailable(_) => "what was written is safe; run the same command again",
+        LedgerError::Refused(_) => "fix the problem it names, then run the same command again",
         LedgerError::Corrupt(_) => "keep the folder as it is and restore the ledger from a copy",
         LedgerError::Conflict(_) => "use another `--ledger` folder for this run",
     };

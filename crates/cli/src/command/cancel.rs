@@ -36,7 +36,7 @@ pub(crate) fn run(args: &CancelArgs) -> Result<Exit, Failure> {
         } else {
             print_out(&format!("run {run_id} will not submit anything more"));
             print_out(
-                "nobody carries it out now; give its command again to cancel its open chunks and write the evidence",
+                "no process carries it out now; run its command again to cancel its open chunks and write the evidence",
             );
         }
         Ok(Exit::Fine)

@@ -32,8 +32,8 @@ use crate::terminal::{BAD, CARE, DIM, hint, outlet, paint, print_err, print_out}
 const LOOK: Duration = Duration::from_secs(2);
 
 const ENDED_BEFORE: &str = "the run had ended before; this is its result, and no chunk is sent again";
-const ONLY_MESSAGES: &str = "no chunk is sent again; messages that the governance system has not taken are sent now";
-const NO_MESSAGES: &str = "there is no message that is still to be sent, and no chunk is sent again";
+const ONLY_MESSAGES: &str = "no chunk is sent again; messages that the governance system has not accepted are sent now";
+const NO_MESSAGES: &str = "there are no messages left to send, and no chunk is sent again";
 
 /// The causes of chunks that were stopped by a policy newer than the plan.
 const KEPT_BY_NEWER_POLICY: [&str; 2] = ["policy.keepsMore", "policy.newHold"];
@@ -168,7 +168,7 @@ async fn with_progress<T>(
     let deliver = hint::messages(around, run_id);
     let work = alongside(work, report_pending_messages(ledger, run_id, &deliver, progress));
     let asked = || {
-        progress.remark("stopping after the step in hand; once more to stop at once");
+        progress.remark("stopping after the current step; interrupt again to stop at once");
         stop.raise();
     };
     interrupt::with_interrupts(work, asked).await
@@ -194,8 +194,8 @@ async fn report_pending_messages(ledger: &SqliteLedger, run_id: &str, deliver: &
             && let Some(NextAttempt { why: Some(why), .. }) = Messages::count(&pending).next
         {
             progress.remark(&format!(
-                "every chunk has ended; messages for the governance system are still to be sent ({why}), which is tried \
-                 for up to a minute: Ctrl-C leaves them for `{deliver}`"
+                "every chunk has ended; messages for the governance system are still to be sent ({why}); this is tried \
+                 for up to a minute, and Ctrl-C leaves them for `{deliver}`"
             ));
             return;
         }
@@ -234,7 +234,7 @@ fn show(concluded: &Conclusion, around: &Surroundings, manner: Manner, stopped: 
     if report.totals.open > 0 {
         let how = if stopped { "stopped" } else { "not finished" };
         let which = if manner.task == Task::Messages { "its own" } else { "the same" };
-        print_err(&paint(BAD, &format!("{how}: {which} command goes on from here, or `{retry}`")));
+        print_err(&paint(BAD, &format!("{how}: {which} command continues from here, or `{retry}`")));
     } else if exit_code(report) != 0 {
         how_to_go_on(report, &retry).iter().for_each(|line| print_err(line));
     }
@@ -260,7 +260,7 @@ fn how_to_go_on(report: &Report, retry: &str) -> Vec<String> {
     }
     if kept.is_empty() || !others.is_empty() {
         let which = if kept.is_empty() { "these chunks".to_owned() } else { "the others".to_owned() };
-        lines.push(format!("once the cause is removed, `{retry}` tries {which} again"));
+        lines.push(format!("once the cause is fixed, `{retry}` tries {which} again"));
     }
     lines
 }
@@ -276,10 +276,10 @@ fn show_report(concluded: &Conclusion, deliver: &str) {
     let where_it_is = match proof {
         Proof::Written => folder,
         Proof::Broken(_) => format!("{folder}  {}", paint(BAD, "does not hold")),
-        Proof::Ahead(_) => paint(BAD, "was not written: what is there is newer than the ledger"),
+        Proof::Ahead(_) => paint(BAD, "was not written: the evidence there is newer than the ledger"),
         Proof::Unwritten(_) => paint(
             BAD,
-            "could not be written; once nothing is in its way, or with another `--evidence`, the same command writes it",
+            "could not be written; once the problem is fixed, or with another `--evidence`, the same command writes it",
         ),
     };
     print_out(&result::labelled("evidence", &where_it_is));

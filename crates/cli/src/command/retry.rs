@@ -74,7 +74,7 @@ async fn show_ended_run(
 
 /// There are messages to send, but no address for them.
 fn no_receiver() -> Failure {
-    let message = "there are messages to be sent, and no address that they go to";
+    let message = "there are messages to send, but no webhook address";
     let help = "set GOVERNANCE_WEBHOOK_URL, and its secret, as for the run";
     Failure::new(Exit::BadInput, "settings.noWebhook", "environment#GOVERNANCE_WEBHOOK_URL", message, help)
 }
@@ -82,9 +82,9 @@ fn no_receiver() -> Failure {
 /// Warns that without `--policy`, holds newer than the plan are not known.
 fn no_policy_warning(order: &Order) -> Finding {
     let message = format!(
-        "no policy is given: it goes on under the policy of its plan, {}, and what has been put on hold since is not known",
+        "no policy is given: the run goes on under the policy of its plan, {}, and newer holds are not known",
         order.policy_digest
     );
-    let help = "give the policy that applies now: it makes sure that nothing more is kept";
+    let help = "give the policy that applies now: then nothing that has been put on hold since is deleted";
     Finding::new(Severity::Warning, "policy.notInForce", "--policy", message, help)
 }

@@ -131,14 +131,14 @@ fn resume_run(args: &RunArgs, plan: &Plan, row: RunRow) -> Result<RunRow, Failur
     }
     if plan_digest != plan.digest() {
         let message = format!(
-            "it goes on with run `{run_id}`, approved at {approved_at}: today rules end elsewhere, and the plan would be another"
+            "this continues run `{run_id}`, approved at {approved_at}: retention rules end elsewhere today, so a new plan would differ"
         );
         let help = "once that run has ended, the same command plans anew";
         remark(args.json, &Finding::new(Severity::Warning, "run.goesOn", "", message, help));
     }
     if let Some(other) = args.approver.as_ref().filter(|approver| *approver != approved_by) {
         let message = format!(
-            "the run was approved by `{approved_by}` at {approved_at}, and that stands: `{other}` appears nowhere"
+            "the run was approved by `{approved_by}` at {approved_at}, and that stands: `{other}` is not recorded"
         );
         let help = "omit `--approver` to go on with a run";
         remark(args.json, &Finding::new(Severity::Warning, "approval.earlier", "--approver", message, help));
@@ -171,7 +171,7 @@ fn open_run_warning(args: &RunArgs, order: &Order) -> Finding {
         order.run_id
     );
     let cancel = hint::cancel(&args.ledger.ledger, &order.run_id);
-    let help = format!("end it first, with `{cancel}` and its own command, if both would delete the same");
+    let help = format!("if both would delete the same data, end it first with `{cancel}` and then its own command");
     Finding::new(Severity::Warning, "run.open", "", message, help)
 }
 
@@ -189,7 +189,7 @@ fn apply_flags(limits: &mut Limits, policy: &Policy, args: &RunArgs) {
 /// Warns that a plan file without `--policy` knows no holds newer than its plan.
 fn no_policy_warning(args: &RunArgs, prepared: &Prepared) -> Option<Finding> {
     (!prepared.from_request && args.documents.policy.is_none()).then(|| {
-        let message = "no policy is given: what has been put on hold since the plan was made is not known";
+        let message = "no policy is given: holds newer than the plan are not known";
         let help = "give the policy that applies now; it is read again right before each deletion";
         Finding::new(Severity::Warning, "policy.notInForce", "--policy", message, help)
     })

@@ -21,7 +21,7 @@ pub(crate) fn read(path: Option<&Path>) -> Result<Scenario, Failure> {
             "scenario.invalid",
             path.display().to_string(),
             format!("`{}` is not a scenario: {why}", path.display()),
-            "`genesys-purge schema scenario` says what it may hold",
+            "`genesys-purge schema scenario` prints what it may contain",
         )
     })
 }

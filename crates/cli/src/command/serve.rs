@@ -54,7 +54,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
     if waiting > 0 {
         print_err(&format!("{} not finished: the page offers to go on with each", plural(waiting, "run")));
     }
-    print_err("open this address; it works until the server ends, and whoever has it can start deletions:");
+    print_err("open this address; it works until the server ends, and a person who has it can start deletions:");
     print_out(&server.url());
     on_this_thread(async {
         let serving = async {
@@ -67,7 +67,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
             let under_way = u64::try_from(server.carriers().count()).unwrap_or(u64::MAX);
             if under_way > 0 {
                 let runs = plural(under_way, "run");
-                print_err(&format!("stopping {runs} after the step in hand; once more to stop at once"));
+                print_err(&format!("stopping {runs} after the current step; interrupt again to stop at once"));
             }
             // Stop the runs at once, whatever the connections do.
             server.carriers().ask_to_stop();

@@ -29,7 +29,7 @@ pub(crate) fn refuse_ahead(folder: &Path, run_id: &str, ledger: &SqliteLedger) -
 
 fn ledger_is_older(folder: &Path, what: &str) -> Failure {
     let message = format!("the ledger is older than the evidence in `{}`: {what}", folder.display());
-    let help = "restore a newer copy of the ledger. Without one nobody knows what was submitted after that: keep the evidence \
-                under another name, it is the only proof, and look at the tenant before you go on, which may submit it again";
+    let help = "restore a newer copy of the ledger. Without one, it is not known what was submitted after that: keep the evidence \
+                under another name, because it is the only proof, and check the tenant before you go on, because that may submit it again";
     Failure::new(Exit::Doubtful, "evidence.ahead", folder.join(MANIFEST).display().to_string(), message, help)
 }

@@ -76,14 +76,14 @@ fn unreadable(folder: &Path, why: &str) -> Failure {
             "name the folder that `run` printed".to_owned()
         } else {
             format!(
-                "`{}` has what was there, put aside by a process that was killed before it had put newer evidence there: name that, or \
-                 give the same `run` again, which writes the evidence anew",
+                "`{}` holds the evidence that was there: a process moved it aside and was killed before it had put newer evidence there; \
+                 name that folder, or run the same `run` again, which writes the evidence anew",
                 current_folder.display()
             )
         };
         return Failure::new(Exit::BadInput, "evidence.none", path.display().to_string(), message, help);
     }
     let message = format!("the evidence does not hold: `{MANIFEST}` is missing or damaged: {why}");
-    let help = "restore the folder from a copy; while the ledger is there, the same `run` writes it again";
+    let help = "restore the folder from a copy; while the ledger is there, the same `run` writes it anew";
     Failure::new(Exit::Doubtful, "evidence.manifest", path.display().to_string(), message, help)
 }

@@ -77,7 +77,7 @@ impl SqliteLedger {
         rows.into_iter()
             .map(|(word, number)| match known(&word) {
                 Some(outcome) => Ok((outcome, unsigned(number))),
-                None => Err(LedgerError::Corrupt(format!("`{word}` is no outcome"))),
+                None => Err(LedgerError::Corrupt(format!("`{word}` is not an outcome"))),
             })
             .collect()
     }

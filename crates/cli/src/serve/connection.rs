@@ -30,7 +30,7 @@ const HEAD_BYTES: usize = 64 * 1024;
 /// A listener on this machine. Any other address is refused, because whoever reaches the server can start deletions.
 pub(crate) fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
     if !address.ip().is_loopback() {
-        let message = format!("`{}` is not an address of this machine alone", address.ip());
+        let message = format!("`{}` is not a loopback address", address.ip());
         let help = "the server can start deletions, so it listens on 127.0.0.1 or [::1] only; to reach it from elsewhere, use `ssh -L`";
         return Err(Failure::new(Exit::BadInput, "serve.notLoopback", "--listen", message, help));
     }

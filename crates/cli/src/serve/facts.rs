@@ -12,7 +12,7 @@ use purge_core::request::{DeletionApi, PurgeRequest};
 use purge_core::run::Outcome;
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{Ledger, RunRow};
-use purge_driver::worker::{JOB_SLOTS, held_by};
+use purge_driver::worker::{JOB_SLOTS, parse_slot_holder};
 use serde::Serialize;
 
 use super::live::event_id;
@@ -71,7 +71,7 @@ impl Slots {
     pub(crate) fn of(ledger: &SqliteLedger, tenant: &str) -> Result<Self, Failure> {
         let mut holders = Vec::new();
         for text in ledger.slot_holders(tenant).map_err(stored::ledger_failure)? {
-            let Some((run_id, chunk)) = held_by(&text) else { continue };
+            let Some((run_id, chunk)) = parse_slot_holder(&text) else { continue };
             let name = find_run(ledger, run_id)?.map_or_else(|| run_id.to_owned(), |row| row.order.request.name);
             holders.push(Holder { run_id: run_id.to_owned(), name, chunk });
         }

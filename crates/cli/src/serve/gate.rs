@@ -52,7 +52,7 @@ pub(crate) async fn require_token(State(server): State<Arc<Server>>, request: Re
     if given.is_some_and(|given| server.token.is_in(given.as_bytes())) {
         return next.run(request).await;
     }
-    let message = "the token of this start of the server is missing or is another one";
+    let message = "the server's token is missing or is not the current one";
     let help = "open the address that `genesys-purge serve` printed";
     let mut answer = Problem::new(StatusCode::UNAUTHORIZED, "server.token", message, help).into_response();
     answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -63,22 +63,22 @@ fn refusal(authority: &str, request: &Request) -> Option<Problem> {
     let headers = request.headers();
     let uri = request.uri();
     if uri.authority().is_some() || uri.scheme().is_some() || !uri.path().starts_with('/') {
-        let message = "the request names another server";
+        let message = "the request is for another server";
         return Some(Problem::new(StatusCode::MISDIRECTED_REQUEST, "server.target", message, ""));
     }
     if single_value(headers, &header::HOST) != Some(authority.as_bytes()) {
         let message = "the request is for another host";
-        let help = format!("open `http://{authority}/`; no other name is answered");
+        let help = format!("open `http://{authority}/`; the server answers to no other name");
         return Some(Problem::new(StatusCode::MISDIRECTED_REQUEST, "server.host", message, help));
     }
     let posts = *request.method() == Method::POST;
     if !posts && *request.method() != Method::GET && *request.method() != Method::HEAD {
-        let message = format!("`{}` is not answered", request.method());
+        let message = format!("`{}` is not supported", request.method());
         return Some(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "server.method", message, ""));
     }
     let foreign = || {
         let message = "the request comes from another page";
-        Some(Problem::new(StatusCode::FORBIDDEN, "server.origin", message, "only the console itself may ask"))
+        Some(Problem::new(StatusCode::FORBIDDEN, "server.origin", message, "only the console itself may send requests"))
     };
     let own = format!("http://{authority}");
     match (headers.contains_key(header::ORIGIN), single_value(headers, &header::ORIGIN)) {

@@ -29,7 +29,7 @@ impl Problem {
     /// There is no such run.
     pub(crate) fn no_run(run_id: &str) -> Self {
         let message = format!("there is no run `{run_id}`");
-        Self::new(StatusCode::NOT_FOUND, "run.unknown", message, "the list of runs has all that this ledger knows")
+        Self::new(StatusCode::NOT_FOUND, "run.unknown", message, "the list of runs shows all runs in this ledger")
     }
 }
 

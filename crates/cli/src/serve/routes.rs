@@ -103,12 +103,12 @@ fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
 }
 
 async fn unknown_address() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "server.unknown", "nothing is answered at this address", "")
+    Problem::new(StatusCode::NOT_FOUND, "server.unknown", "there is nothing at this address", "")
 }
 
 async fn wrong_method() -> Problem {
-    let help = "whatever changes something is a POST, and everything else a GET";
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "server.method", "this address is asked with another method", help)
+    let help = "use POST for what changes something, and GET for everything else";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "server.method", "this address does not support the method", help)
 }
 
 async fn page(State(server): Here, uri: Uri, headers: HeaderMap) -> Response {

@@ -61,11 +61,11 @@ async fn find_or_create_run(setup: &Setup, ledger: &SqliteLedger, ask: &Ask) -> 
 fn approval(plan: &Plan, ask: &Ask, now: Timestamp) -> Result<Approval, Failure> {
     if ask.digest != plan.digest() {
         let message = format!("the approval is for another plan than `{}`", plan.digest());
-        return Err(refused("approval.mismatch", message, "look at the plan again and approve what it is now"));
+        return Err(refused("approval.mismatch", message, "look at the plan again and approve its current version"));
     }
     if ask.short_code.trim() != plan.short_code() {
         let message = "that is not the plan's code; nothing was sent".to_owned();
-        return Err(refused("approval.mismatch", message, "type the code that stands beside the plan"));
+        return Err(refused("approval.mismatch", message, "type the code shown beside the plan"));
     }
     let approver = ask.approver.trim();
     if approver.is_empty() {
@@ -81,9 +81,8 @@ pub(crate) fn check_allowed(setup: &Setup, plan: &Plan) -> Result<(), Failure> {
         return Ok(());
     }
     let names: Vec<String> = setup.policies.iter().map(|allowed| format!("`{}`", allowed.name)).collect();
-    let message = "the plan was made with another policy than this server allows".to_owned();
+    let message = "the plan was made with a policy that this server does not allow".to_owned();
     let names = names.join(" or ");
-    let help =
-        format!("plan again with {names}; a file that was changed since is read when the server is started again");
+    let help = format!("plan again with {names}; a file that was changed since is read when the server starts again");
     Err(Failure::new(Exit::Blocked, "policy.notAllowed", "#/policy", message, help))
 }

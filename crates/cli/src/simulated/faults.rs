@@ -32,7 +32,7 @@ fn set_when(fault: &mut Fault, when: &str) -> Result<(), String> {
         ("nth", list) => fault.nth = list.split(',').map(number).collect::<Result<_, _>>()?,
         ("permille", n) => match number(n)? {
             per_mille @ 0..=1000 => fault.per_mille = Some(per_mille),
-            _ => return Err(format!("`{when}` is more than always: at most 1000 of a thousand")),
+            _ => return Err(format!("`{when}` is more than 1000 of a thousand")),
         },
         _ => return Err(format!("`{when}` is not always, every=N, nth=N[,N…] or permille=N")),
     }
@@ -57,7 +57,7 @@ fn act(what: &str) -> Result<Act, String> {
             status @ 200..=599 => Act::Error { status, body: None, retry_after: None },
             _ => return Err(format!("`{what}` is not an HTTP status")),
         },
-        _ => return Err(format!("`{what}` is nothing that can go wrong")),
+        _ => return Err(format!("`{what}` is not a known fault")),
     })
 }
 

@@ -50,5 +50,5 @@ pub(crate) fn print_out_news(event: &str) {
 
 /// Prints a line on the way to the result. It is left out while nothing reads the output.
 pub(crate) fn print_err_news(line: &str) {
-    outlet::news(Stream::Err, line, |lines| format!("{lines} lines were left out while nobody read them"));
+    outlet::news(Stream::Err, line, |lines| format!("{lines} lines were left out while the output was not read"));
 }

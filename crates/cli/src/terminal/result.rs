@@ -39,7 +39,7 @@ pub(crate) fn report(report: &Report, extras: ReportExtras<'_>) -> Vec<String> {
     let needs = needs_a_person(report, extras);
     if !needs.is_empty() {
         lines.push(String::new());
-        lines.push(paint(BAD, "needs a person:"));
+        lines.push(paint(BAD, "needs attention:"));
         lines.extend(needs.into_iter().map(|need| format!("  {}", paint(BAD, &need))));
     }
     lines
@@ -188,7 +188,7 @@ fn messages_text(messages: &Messages, deliver: &str) -> String {
         let why = next.why.as_ref().map(|why| format!("{why}; ")).unwrap_or_default();
         // Nothing sends them now, so no time of a next attempt is named.
         let how = format!(
-            "{why}nothing sends them now: `{deliver}` does and deletes nothing, with GOVERNANCE_WEBHOOK_URL set"
+            "{why}nothing sends them now: with GOVERNANCE_WEBHOOK_URL set, `{deliver}` sends them and deletes nothing"
         );
         parts.push(format!("{} still to be sent ({how})", messages.pending));
     }
@@ -229,5 +229,5 @@ fn undelivered_text(message: &Undelivered) -> String {
     let chunk = message.chunk.map(|index| format!(" about chunk {index}")).unwrap_or_default();
     let how = if message.given_up { "was given up" } else { "is still to be sent" };
     let why = message.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-    format!("the governance system has not got message {}{chunk}, which {how}{why}", message.id)
+    format!("the governance system has not received message {}{chunk}, which {how}{why}", message.id)
 }

@@ -11,8 +11,8 @@ use purge_core::time::Timestamp;
 pub(crate) const AN_HOUR: Duration = Duration::from_secs(3_600);
 
 /// What it means that the policy cannot be read.
-pub(crate) const UNNOTICED: &str = "recordings that wait for their date go on waiting, and go when it comes: until the policy can be read, which is tried \
-                                    every hour, nobody notices a hold on them";
+pub(crate) const UNNOTICED: &str = "recordings keep waiting and are deleted on their date; until the policy can be read (tried every hour), new holds \
+                                    on them go unnoticed";
 
 /// What was last said about it, and when. Every chunk asks once an hour, but one message an hour for all of them is enough.
 #[derive(Debug, Default)]

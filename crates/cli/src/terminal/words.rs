@@ -101,7 +101,7 @@ pub(crate) fn reason(reason: WaitReason) -> String {
         WaitReason::SlotBusy => "the organisation's job slots are taken".to_owned(),
         WaitReason::ConfirmingSubmit => "finding out whether the unanswered submit arrived".to_owned(),
         WaitReason::IndexLag => "the search index lags behind".to_owned(),
-        WaitReason::CoolOff => "cool-off, the recordings go when it ends".to_owned(),
+        WaitReason::CoolOff => "cool-off, the recordings are deleted when it ends".to_owned(),
         WaitReason::InFlight => "an answer is under way".to_owned(),
     }
 }

@@ -76,13 +76,13 @@ impl fmt::Display for Why {
             Self::Changed => f.write_str("the content does not match its hash"),
             Self::ForeignPlan { plan_digest } => write!(f, "it belongs to the plan `{plan_digest}`"),
             Self::ForeignRun { run_id } => write!(f, "it belongs to the run `{run_id}`"),
-            Self::Duplicated => f.write_str("its number has been there before"),
+            Self::Duplicated => f.write_str("a record with this number came before"),
             Self::Unlinked => f.write_str("it does not follow from the record before it"),
             Self::OutOfOrder => f.write_str("it comes after its successors"),
             Self::Missing => f.write_str("it is missing"),
             Self::CutTail => f.write_str("the log ends before it, but the manifest counts it"),
             Self::Appended => f.write_str("it comes after the end that the manifest gives"),
-            Self::OtherEnd => f.write_str("the manifest gives another last record"),
+            Self::OtherEnd => f.write_str("the manifest names another last record"),
             Self::UnknownChunk => f.write_str("the manifest does not know the chunk"),
         }
     }

@@ -39,7 +39,7 @@ fn from_result(name: &'static str, found: Result<String, String>) -> Check {
 /// The text of a file, or why there is none.
 pub(super) fn text<'a>(files: &'a Files, name: &str) -> Result<&'a str, String> {
     match files.get(name) {
-        Some(Ok(bytes)) => str::from_utf8(bytes).map_err(|why| format!("`{name}` is no text: {why}")),
+        Some(Ok(bytes)) => str::from_utf8(bytes).map_err(|why| format!("`{name}` is not UTF-8 text: {why}")),
         Some(Err(why)) => Err(format!("`{name}` {why}")),
         None => Err(format!("`{name}` is missing")),
     }
@@ -49,9 +49,9 @@ pub(super) fn text<'a>(files: &'a Files, name: &str) -> Result<&'a str, String> 
 /// everything in it fit, but not that digest.
 pub(super) fn manifest(found: &str, kept: &str) -> Check {
     match typed_digest(kept) {
-        Some(kept) if found == kept => passed("manifest", "it is the one that `run` printed the digest of"),
+        Some(kept) if found == kept => passed("manifest", "its digest is the one that was kept"),
         Some(kept) => failed("manifest", format!("its digest is `{found}`, not `{kept}`")),
-        None => failed("manifest", format!("{} is no digest: it has 64 hexadecimal digits", quoted(kept))),
+        None => failed("manifest", format!("{} is not a digest, which has 64 hexadecimal digits", quoted(kept))),
     }
 }
 
@@ -186,9 +186,7 @@ pub(super) fn approval(manifest: &Manifest, seen: &Seen) -> Check {
             let (by, at) = (&approval.approved_by, approval.approved_at);
             failed("approval", format!("the manifest names {} at {at}, but {other_approval}", quoted(by)))
         }
-        None => {
-            passed("approval", format!("{} starts name the approver of the manifest, and when that was", seen.starts))
-        }
+        None => passed("approval", format!("{} starts name the approver and the time of the manifest", seen.starts)),
     }
 }
 
@@ -228,12 +226,12 @@ pub(super) fn webhooks(files: &Files, order: &Order, mut ends: Vec<ChunkEnd>) ->
         let about = attempt_named_by(&body).ok_or("does not say which attempt it is about")?;
         let place = ends.binary_search_by(|end| attempt_key(end).cmp(&about));
         let of_end = place.ok().and_then(|place| Some((ends.get(place)?, has_message.get_mut(place)?)));
-        let (end, has_message) = of_end.ok_or("is about an attempt of which no record tells the end")?;
+        let (end, has_message) = of_end.ok_or("is about an attempt whose end is not on record")?;
         let event = WebhookEvent::of(order, end.clone());
         if message.id != event.id || serde_json::to_value(event).ok().as_ref() != Some(&body) {
             return Err("does not say what the records say");
         }
-        if std::mem::replace(has_message, true) { Err("has been there before") } else { Ok(()) }
+        if std::mem::replace(has_message, true) { Err("repeats an earlier message") } else { Ok(()) }
     };
     let found = text(files, WEBHOOKS).and_then(|text| {
         text.lines().zip(1_u64..).try_for_each(|(text, number)| {
@@ -243,7 +241,7 @@ pub(super) fn webhooks(files: &Files, order: &Order, mut ends: Vec<ChunkEnd>) ->
     let (told, ends) = (has_message.iter().filter(|has_message| **has_message).count(), ends.len());
     let holds = || {
         format!(
-            "ends: {ends}, messages: {told}, all as the records say; whether they were delivered is in the file alone"
+            "ends: {ends}, messages: {told}, all as the records say; only the file says whether they were delivered"
         )
     };
     from_result("webhooks", found.map(|()| holds()))
@@ -256,7 +254,7 @@ pub(super) fn policies(files: &Files, mut named: SortedSet<String>) -> Check {
             // The writer ends every line, so a line without its end was cut.
             if !line.strip_suffix('\n').is_some_and(|text| named.remove(&digest(text.as_bytes()))) {
                 return Err(format!(
-                    "line {number} of `{POLICIES}` is no policy that a record names, or was there before"
+                    "line {number} of `{POLICIES}` is not a policy that a record names, or repeats an earlier line"
                 ));
             }
         }

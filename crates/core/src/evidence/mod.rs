@@ -250,12 +250,12 @@ audit.jsonl     what happened, one record a line; every record carries the hash
 report.json     what the records amount to: a calculation from audit.jsonl,
                 plan.json and the manifest's tenant and approval
 metrics.prom    the report's figures as a Prometheus exposition
-webhooks.jsonl  what the governance system was told, and whether it took it
+webhooks.jsonl  what the governance system was told, and whether it accepted it
 policies.jsonl  the other policies that audit.jsonl names by their digests
 manifest.json   SHA-256 of every file here, length and last hash of every
-                chain, and who approved: a name that was given, which nobody
-                authenticated; of a schedule a standing approval, and when it
-                was acted on
+                chain, and who approved: a name that was given, not
+                authenticated; for a schedule, a standing approval and the time
+                at which it was acted on
 
 Check it, offline, with
 
@@ -280,9 +280,9 @@ and that absence was then confirmed, or not, through the same interface at the
 times recorded. What it cannot show: the provider's backups, exports, or copies
 elsewhere. The jurisdiction is what the request says, compared with the region
 of the tenant's address. Whether and when a message was delivered stands in
-webhooks.jsonl alone; what the messages say is in the records, too. A folder
-can be replaced as a whole; whoever keeps the digest of manifest.json, which
-`run` prints, would notice.
+webhooks.jsonl alone; what the messages say is in the records as well.
+A folder can be replaced as a whole; a person who keeps the digest of
+manifest.json, which `run` prints, would notice.
 ",
         run = report.run_id,
         plan = report.plan_digest,

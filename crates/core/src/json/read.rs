@@ -69,7 +69,7 @@ impl Reader {
             ParseError::TooLarge { .. } => ("json.tooLarge", "shorten it"),
             ParseError::Repeated { .. } => ("json.repeated", "keep one of the two; only one would have counted"),
             ParseError::Syntax { what, .. } if what.starts_with("recursion") => {
-                ("json.syntax", "nest it less deeply: nothing that is read here has more than a few levels")
+                ("json.syntax", "nest it less deeply: no file format has more than a few levels")
             }
             ParseError::Syntax { .. } => {
                 ("json.syntax", "look for a missing comma, quote or bracket just before that place")
@@ -147,7 +147,7 @@ impl Reader {
             self.error(
                 "field.control",
                 &field.pointer,
-                format!("{} has a line break or a character that cannot be seen", quoted(text)),
+                format!("{} has a line break or an invisible character", quoted(text)),
                 "write it on one line: it is shown in messages and records",
             );
             return None;
@@ -316,7 +316,7 @@ impl Reader {
                 "range.reversed",
                 &field.pointer,
                 format!("the range ends at `{end}`, before it starts at `{start}`"),
-                "exchange start and end",
+                "swap start and end",
             );
         }
         window

@@ -56,7 +56,7 @@ fn too_long_to_keep(text: &str, policy: &Policy) -> Option<Finding> {
     // The canonical form is less than twice as long as the text, so few policies have to be written out to be measured.
     let is_long = || canonical(policy).len() > POLICY_MAX_BYTES;
     (text.len() > POLICY_MAX_BYTES / 2 && is_long()).then(|| {
-        let message = format!("written out in full the policy has more than {POLICY_MAX_BYTES} bytes");
+        let message = format!("written out in full, the policy has more than {POLICY_MAX_BYTES} bytes");
         Finding::new(Severity::Error, "json.tooLarge", "policy#", message, "shorten it")
     })
 }

@@ -197,7 +197,7 @@ pub fn reopen(text: &str, context: &CheckContext) -> Result<Reopened, Vec<Findin
             "planFile.digest",
             "#/planDigest",
             format!("the digest is {}, but the plan that the file describes has `{}`", quoted(&digest), plan.digest()),
-            "the file was changed after planning, or was made by another version; plan again and have it approved again",
+            "the file was changed after planning, or was made by another version; plan and have it approved again",
         )),
         Some(_) | None => {}
     }

@@ -115,7 +115,7 @@ fn exclude_hold(scope: &Scope<'_>, hold: &Hold, pointer: &str, findings: &mut Ve
             "hold.conversations",
             pointer,
             format!("hold `{id}` protects {}, which cannot be cut out of a range", count(ids.len(), "conversation")),
-            "right before each deletion they are looked up; a chunk that may delete one stops",
+            "they are looked up right before each deletion; a chunk that may delete one stops",
         ));
         return;
     }
@@ -138,7 +138,7 @@ fn exclude_hold(scope: &Scope<'_>, hold: &Hold, pointer: &str, findings: &mut Ve
         findings.push(warning(
             "hold.spanning",
             pointer,
-            format!("conversations that begin before `{}` and go on into hold `{id}` are deleted with the part in which they begin, if the deletion API does so", window.start()),
+            format!("conversations that begin before `{}` and continue into hold `{id}` may be deleted with the part in which they begin", window.start()),
             "set `limits.spanningConversations` to have them looked for before each deletion, or name them in the hold (`conversationIds`)",
         ));
     }
@@ -180,8 +180,8 @@ fn exclude_retained(
             &pointer,
             format!("the rule keeps {kept}"),
             match scope.api {
-                DeletionApi::DataDeletion => "this part is not deleted, for none of the record types; to delete those that the rule does not name, split the request by record type",
-                DeletionApi::RecordingJobs => "this part is not deleted: a recording job takes the recordings of calls and of messages alike, so the rules for all of them apply",
+                DeletionApi::DataDeletion => "this part is not deleted for any record type; to delete types that the rule does not name, request them separately",
+                DeletionApi::RecordingJobs => "this part is not deleted: a recording job deletes the recordings of calls and messages alike, so the rules for all of them apply",
             },
         ));
         out.push(Exclusion { window, disposition: Disposition::Retained, reason: reason.into() });
@@ -204,9 +204,7 @@ fn exclude_too_recent(scope: &Scope<'_>, findings: &mut Vec<Finding>, out: &mut 
         findings.push(warning(
             "range.tooRecent",
             "#/range/end",
-            format!(
-                "`{window}` is later than 48 hours before today (UTC), and the provider's data may not be complete yet"
-            ),
+            format!("`{window}` is later than 48 hours before today (UTC), so the provider's data may be incomplete"),
             "this part is not deleted; ask for it again later",
         ));
         out.push(Exclusion {
@@ -265,7 +263,7 @@ fn exclude_five_year_boundary(scope: &Scope<'_>, findings: &mut Vec<Finding>, ou
             "range.agedMessages",
             "#/recordTypes",
             format!("`{window}` is older than five years, where recording jobs cannot tell messages from calls"),
-            "this part is not deleted; ask for `recording` if the recordings of calls may go, too",
+            "this part is not deleted; ask for `recording` if recordings of calls may be deleted, too",
         ));
         out.push(Exclusion {
             window,
@@ -276,8 +274,8 @@ fn exclude_five_year_boundary(scope: &Scope<'_>, findings: &mut Vec<Finding>, ou
         findings.push(warning(
             "range.agedActivity",
             "#/range/start",
-            format!("`{window}` is older than five years, where a recording job takes every conversation with activity in its time: one that began before `{}` and went on after it is deleted, too", window.start()),
-            &format!("choose a start at which nothing was under way; around what holds and retention rules keep, {LONGEST_DAYS} days are left alone on both sides"),
+            format!("`{window}` is older than five years, where a recording job selects every conversation with activity in its interval: one that began before `{}` and continued after it is deleted, too", window.start()),
+            &format!("choose a start at which no conversation was in progress; the {LONGEST_DAYS} days before and after what holds and retention rules keep are not deleted"),
         ));
     }
 }

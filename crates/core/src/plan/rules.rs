@@ -86,7 +86,7 @@ fn record_types(draft: &Draft, say: &mut impl FnMut(Severity, &str, &str, String
                         "`recordingJobs` deletes only recordings and transcripts of `{word}` records, {} screen recordings; the rows stay",
                         if includes_screen(kinds) { "with" } else { "without" }
                     ),
-                    "name `recording` to say what goes; to delete conversation data use `dataDeletion` where it is offered",
+                    "name `recording` to say what is deleted; to delete conversation data use `dataDeletion` where it is offered",
                 );
             }
         }
@@ -97,7 +97,8 @@ fn record_types(draft: &Draft, say: &mut impl FnMut(Severity, &str, &str, String
             Severity::Warning,
             "recordTypes.wholeConversations",
             "#/recordTypes",
-            "`recordingJobs` selects conversations that have messages, and may delete recordings of calls in the same conversations".to_owned(),
+            "`recordingJobs` selects conversations that have messages, and may delete recordings of calls in them"
+                .to_owned(),
             "put conversations that have both on hold if the recordings of their calls must stay",
         );
     }
@@ -107,7 +108,7 @@ fn record_types(draft: &Draft, say: &mut impl FnMut(Severity, &str, &str, String
             "recordTypes.screenOnly",
             "#/recordTypes",
             "`recordingJobs` cannot select screen recordings alone".to_owned(),
-            "add `recording`, if the other recordings may go too",
+            "add `recording` if the other recordings may be deleted, too",
         );
     }
 }
@@ -121,7 +122,7 @@ fn range(draft: &Draft, today: Timestamp, say: &mut impl FnMut(Severity, &str, &
             "range.future",
             "#/range/end",
             format!("the range ends at `{end}`, in the future"),
-            "end it in the past: nobody can review what does not exist yet",
+            "end it in the past: what does not exist yet cannot be reviewed",
         );
     }
     if let Some(meant) = probably_meant_end(end) {

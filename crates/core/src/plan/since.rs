@@ -87,7 +87,11 @@ pub(crate) fn against(
     let mut findings: Vec<Finding> = checked.findings.into_iter().filter(not_allowed).collect();
     if checked.parts.is_empty() {
         // The request was planned once, so this should not happen; but a plan that cannot be compared does not pass.
-        findings.push(blocked("policy.keepsMore", "policy#", "the request cannot be planned under it".to_owned()));
+        findings.push(blocked(
+            "policy.keepsMore",
+            "policy#",
+            "the request cannot be planned under this policy".to_owned(),
+        ));
     }
     findings.extend(first_named(kept_parts(ahead, &checked.parts, policy), "policy.keepsMore", "parts"));
     findings.extend(first_named(new_holds(approved, ahead, policy), "policy.newHold", "holds"));
@@ -99,12 +103,12 @@ pub(crate) fn against(
 /// cannot avoid these guards when something begins; what has begun goes on as it was approved.
 fn stricter_guards(approved: &Limits, now: &Limits) -> Vec<Finding> {
     let second = (now.second_person && !approved.second_person).then(|| {
-        let message = "it wants a second person to approve, and the approved plan does not";
+        let message = "the policy now requires a second person to approve; the approved plan does not";
         blocked("policy.secondPerson", "policy#/limits/secondPerson", message.to_owned())
     });
     let most =
         now.max_records.filter(|most| approved.max_records.is_none_or(|approved| approved > *most)).map(|most| {
-            let message = format!("it lets no chunk delete more than {most} records, and the approved plan does");
+            let message = format!("the policy now limits a chunk to {most} records; the approved plan allows more");
             blocked("policy.maxRecords", "policy#/limits/maxRecords", message)
         });
     second.into_iter().chain(most).collect()

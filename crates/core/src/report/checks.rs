@@ -50,7 +50,7 @@ pub(super) fn chunk_problems(api: DeletionApi, chunk: &ChunkReport) -> Vec<Probl
             (Some(0), _) | (None, DeletionApi::RecordingJobs) => {}
             (Some(left), _) => problem("verified.remaining", format!("verified, although {left} records remain")),
             (None, DeletionApi::DataDeletion) => {
-                problem("verified.remaining", "verified, although nobody counted what remains".to_owned());
+                problem("verified.remaining", "verified, although what remains was not counted".to_owned());
             }
         }
         if chunk.cause.is_some() {

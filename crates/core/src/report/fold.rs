@@ -112,7 +112,7 @@ fn shared_requests(mut ids: Vec<(String, u32)>) -> Vec<Problem> {
     let pairs = ids.iter().zip(ids.iter().skip(1));
     let shared = pairs.filter(|((one, chunk), (other, another))| one == other && chunk != another);
     shared
-        .map(|(_, (_, chunk))| Problem::new("request.shared", *chunk, "it is about the request of another chunk"))
+        .map(|(_, (_, chunk))| Problem::new("request.shared", *chunk, "it has the request id of another chunk"))
         .collect()
 }
 
@@ -127,7 +127,7 @@ impl Attempts {
             let verified = last.and_then(|last| last.end.as_ref()).is_some_and(|end| end.outcome == Outcome::Verified);
             if record.attempt != number.saturating_add(1) || !ended || verified {
                 let message = format!(
-                    "attempt {} follows attempt {number} out of turn, before its end or although it is verified",
+                    "attempt {} follows attempt {number} out of turn, before it ended, or although it is verified",
                     record.attempt
                 );
                 problem = Some(Problem::new("attempt.order", index, message));

@@ -28,22 +28,22 @@ pub(super) fn of_record(attempt: &Attempt, order: &Order, chunk: Chunk, record: 
         (
             has_wrong_request_id(attempt, record),
             "request.id",
-            "is about another request than before, or one that nobody has accepted",
+            "names another request id than before, or one that was never accepted",
         ),
         (
             !is_expected_request(order, chunk, record),
             "request.body",
             "sent another request than the one for this chunk",
         ),
-        (changes && attempt.cancel_asked, "cancel.sent", "went on with what deletes after somebody had asked to stop"),
-        (changes && attempt.found_held, "held.sent", "found conversations on hold and deleted nevertheless"),
-        (unguarded, "guards.unasked", "deleted before it had looked for all that is on hold"),
+        (changes && attempt.cancel_asked, "cancel.sent", "sent a deleting request after a cancel was asked for"),
+        (changes && attempt.found_held, "held.sent", "found conversations on hold and deleted anyway"),
+        (unguarded, "guards.unasked", "deleted before it had looked up everything on hold"),
         (
             deletes && !(attempt.within_limit || unlimited),
             "guards.limit",
             "deleted without a count within `limits.maxRecords`",
         ),
-        (has_wrong_status(record), "record.status", "ended otherwise than its last record's status says"),
+        (has_wrong_status(record), "record.status", "ended with another outcome than its last record's status"),
     ]
 }
 
@@ -123,26 +123,26 @@ pub(super) fn of_end(api: DeletionApi, attempt: &Attempt, end: &End) -> [Rule; 8
         (
             verified && !api_says_done(api, attempt, end),
             "verified.undone",
-            "is verified, though the API has not done it",
+            "is verified, but the API has not reported it as done",
         ),
         (
             verified && !absence_was_seen(attempt, end),
             "verified.unseen",
-            "is verified, and its last look does not say so",
+            "is verified, but its last look does not show absence",
         ),
         (
             verified && attempt.processed.is_some_and(|job| !job.is_due),
             "verified.early",
-            "is verified, though the recordings' date has neither come nor been waited for",
+            "is verified, but the recordings' delete date neither came nor was waited for",
         ),
         (denies_deletion(api, attempt, end), "outcome.denied", "ends as if nothing could have been deleted"),
-        (contradicts_itself(end), "records.deleted", "has deleted records, though its end says that it has not"),
+        (contradicts_itself(end), "records.deleted", "has deleted records, but its end says that it has not"),
         (
             !count_before_agrees(attempt, end),
             "records.before",
-            "counted something else before it deleted than its end says",
+            "counted another number before the deletion than its end says",
         ),
-        (!remaining_agrees(api, attempt, end), "records.left", "found something else left than its end says"),
+        (!remaining_agrees(api, attempt, end), "records.left", "found another number left than its end says"),
         (!adds_up(api, attempt, end), "records.sum", "has numbers of records that do not add up"),
     ]
 }

@@ -178,7 +178,7 @@ fn jurisdiction(r: &mut Reader, object: &Object<'_>, default: Option<&str>) -> O
             "jurisdiction.conflict",
             &pointer,
             format!("the request says `{typed}`, the environment says {}", quoted(default)),
-            "make both the same, or take one away",
+            "make both the same, or remove one",
         );
         return None;
     }

@@ -32,11 +32,11 @@ impl Machine<'_> {
                 }
                 None => self.on_unclear_submit(&Cause::new(
                     "submit.no-id",
-                    "the deletion was accepted without an id to ask for",
+                    "the deletion was accepted, but the answer has no usable id",
                 )),
             },
             Reply::Empty => {
-                self.on_unclear_submit(&Cause::new("submit.no-id", "the deletion was accepted without an answer"))
+                self.on_unclear_submit(&Cause::new("submit.no-id", "the deletion was accepted with an empty answer"))
             }
             Reply::Unwell { cause, .. } | Reply::Unreadable(cause) => self.on_unclear_submit(&cause),
             // Perhaps an earlier submit has arrived after all and stands in the way.
@@ -121,7 +121,7 @@ impl Machine<'_> {
         // The index may flicker: one zero after something else is not yet proof.
         if left == 0 && (was_empty || self.run.zeros >= 2) {
             let (arrived, how) = match self.run.before.or(baseline) {
-                _ if was_empty => (None, "nothing was in the window before, and nothing is"),
+                _ if was_empty => (None, "the window was empty before and is empty now"),
                 Some(1..) => (Some(true), "nothing is left in the window"),
                 Some(0) | None => (None, "nothing is in the window; what was there before was not counted"),
             };
@@ -154,7 +154,7 @@ impl Machine<'_> {
                 None,
                 "a part is gone; the rest has not changed for as long as a deletion takes",
                 Outcome::Residual,
-                "the submit has left a part of the window",
+                "the submit left part of the window undeleted",
             ),
             Some(_) => (
                 Some(false),
@@ -166,7 +166,7 @@ impl Machine<'_> {
                 None,
                 "the window has not changed for as long as a deletion takes; what was there before was not counted",
                 Outcome::Unknown,
-                "nobody counted what was in the window before the submit, so nobody knows whether it has deleted a part",
+                "the window was not counted before the submit, so it is unknown whether a part was deleted",
             ),
         };
         self.record_submit_looked_for(arrived, seen);

@@ -58,13 +58,13 @@ impl Machine<'_> {
 
     /// Ends a cool-off because a cancel was asked for.
     pub(super) fn end_cancelled_in_cool_off(&mut self, at: Timestamp) -> Next {
-        self.end_scheduled(at, "cancelled.scheduled", "cancelled in the cool-off")
+        self.end_scheduled(at, "cancelled.scheduled", "cancelled during the cool-off")
     }
 
     /// Ends the attempt while its delete dates stand. Only the job could have been cancelled, and it is over.
     fn end_scheduled(&mut self, at: Timestamp, code: &str, why: &str) -> Next {
         let message = format!(
-            "{why}: the job has run, and its recordings go at {at} unless their delete dates are taken back in Genesys Cloud"
+            "{why}: the job has run, and its recordings are deleted at {at} unless their delete dates are taken back in Genesys Cloud"
         );
         self.finish(Outcome::Unknown, Some(Cause::new(code, message)))
     }

@@ -165,7 +165,7 @@ impl Machine<'_> {
             (true, _) if before + size >= most || all_ids(&search.touched).len() as u64 >= MAX_SEARCHED => {
                 let all: Vec<_> = self.reachable_windows().map(keeper_name).collect();
                 let message =
-                    format!("too many conversations to look at may reach into what is kept by {}", all.join(", "));
+                    format!("more conversations than can be checked may reach into what is kept by {}", all.join(", "));
                 self.call_off(Outcome::Held, Cause::new("hold", message))
             }
             (true, _) => self.enter(Phase::Straddlers(Search { page: page + 1, ..search })),
@@ -211,7 +211,7 @@ impl Machine<'_> {
         if !kept.is_empty() {
             let counted = self.run.conversations.map_or_else(|| "an unknown number of".to_owned(), |n| n.to_string());
             let message = format!(
-                "the job counts {counted} conversations and analytics lists {listed}, so nobody can say which of them reach into what is kept by {}: the OAuth client must see all divisions, and what is older than about 18 months is listed only if Genesys allows it; or name the held conversations by id and protect them in Genesys Cloud; or plan without this part",
+                "the job counts {counted} conversations and analytics lists {listed}, so it is unknown which of them reach into what is kept by {}: let the OAuth client see all divisions (conversations older than about 18 months are listed only if Genesys allows it), or name the held conversations by id and protect them in Genesys Cloud, or plan without this part",
                 kept.join(", ")
             );
             return self.call_off(Outcome::Held, Cause::new("hold.not-listed", message));
@@ -340,7 +340,7 @@ impl Machine<'_> {
     fn end_held(&mut self, unprotected: &Touched, protected: Vec<String>, why: &str) -> Next {
         let mut ids = all_ids(unprotected);
         let names: Vec<_> = unprotected.iter().map(|(name, _)| name.as_str()).collect();
-        let message = format!("{why}: {} of them, by {}", ids.len(), names.join(", "));
+        let message = format!("{why}: {} of them, kept by {}", ids.len(), names.join(", "));
         ids.truncate(100);
         self.record_holds_checked(ids, protected);
         self.call_off(Outcome::Held, Cause::new("hold", message))
@@ -399,7 +399,7 @@ impl Machine<'_> {
         let aged_from = self.cx.now.minus_months(AGED_AFTER_MONTHS);
         let outlived = self.run.chunk.age == Age::Recent && self.run.chunk.window.start() < aged_from;
         outlived.then(|| {
-            let message = "a part of it has become older than five years since the plan was made, and jobs select such conversations in another way: plan again";
+            let message = "part of the chunk has become older than five years since planning, and jobs select such conversations differently: plan again";
             Cause::new("chunk.fiveYears", message)
         })
     }

@@ -141,7 +141,7 @@ impl Machine<'_> {
                 self.enter(Phase::Fulfilled { looks: 0 })
             }
             State::Cancelled => {
-                let cause = Cause::new("job.cancelled-elsewhere", "the job was cancelled by somebody else");
+                let cause = Cause::new("job.cancelled-elsewhere", "the job was cancelled, but not by this program");
                 self.end_cancelled_job(&job, Outcome::Cancelled, cause)
             }
             State::Failed(cause) => self.finish(Outcome::Failed, Some(cause)),
@@ -206,7 +206,7 @@ impl Machine<'_> {
         let left = date.plus(self.limits().chunk_deadline());
         (cool_off > Duration::ZERO && left < self.cx.now.plus(cool_off)).then(|| {
             let message =
-                format!("the job waited too long: its recordings would go at {date}, before the cool-off is over");
+                format!("the job waited too long: its recordings would be deleted at {date}, before the cool-off ends");
             Cause::new("job.coolOff", message)
         })
     }
@@ -318,7 +318,8 @@ impl Machine<'_> {
             return self.enter(Phase::FailedRecordings { page: 1 });
         }
         if left > 0 {
-            let message = format!("the job is fulfilled, but says nothing of {left} of its {recordings} recordings");
+            let message =
+                format!("the job is fulfilled, but does not account for {left} of its {recordings} recordings");
             self.run.residue = Some(Cause::new("job.counts", message));
         }
         self.await_removal()
@@ -388,7 +389,7 @@ impl Machine<'_> {
             if again {
                 return self.recheck_job(looks, |looks| Phase::CancelConfirmed { outcome, cause, looks });
             }
-            let message = format!("{}; its job is gone, and nobody can say what it had processed", cause.message);
+            let message = format!("{}; its job no longer exists, and what it had processed is unknown", cause.message);
             return self.end_in_doubt(Cause { code: JOB_GONE.to_owned(), message, ..answer });
         }
         let job = match self.read_own_job(reply) {
@@ -400,7 +401,7 @@ impl Machine<'_> {
             State::Processing | State::Fulfilled => {
                 // What stands against executing the job stands against what it deletes, whoever had it executed.
                 if !std::mem::replace(&mut self.run.executed, true) && outcome != Outcome::Cancelled {
-                    let message = format!("{}; somebody else has executed its job all the same", cause.message);
+                    let message = format!("{}; its job was executed anyway, but not by this program", cause.message);
                     self.run.doubt = Some(Cause { message, ..cause });
                 }
                 self.enter(Phase::Fulfilled { looks: 0 })
@@ -412,7 +413,7 @@ impl Machine<'_> {
                 self.recheck_job(looks, |looks| Phase::CancelConfirmed { outcome, cause, looks })
             }
             State::Pending | State::Ready | State::Unknown => {
-                let message = format!("{}; its job was to be cancelled, and does not say that it was", cause.message);
+                let message = format!("{}; its job does not confirm that it was cancelled", cause.message);
                 self.end_in_doubt(Cause::new("job.not-cancelled", message))
             }
         }

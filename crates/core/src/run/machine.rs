@@ -164,7 +164,7 @@ impl Machine<'_> {
             // damaged.
             None => self.finish(
                 Outcome::Unknown,
-                Some(Cause::new("state.damaged", "the stored state of this chunk makes no sense")),
+                Some(Cause::new("state.damaged", "the stored state of this chunk is inconsistent")),
             ),
         }
     }

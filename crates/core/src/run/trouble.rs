@@ -211,7 +211,7 @@ impl Machine<'_> {
     pub(super) fn with_trouble(&mut self, cause: Cause) -> Cause {
         match self.run.trouble.take() {
             Some(last) => Cause {
-                message: format!("{}; what went wrong last was `{}`: {}", cause.message, last.code, last.message),
+                message: format!("{}; the last error was `{}`: {}", cause.message, last.code, last.message),
                 context_id: last.context_id,
                 correlation_id: last.correlation_id,
                 ..cause

@@ -77,7 +77,7 @@ impl Machine<'_> {
         }
         if late && residue.is_none() {
             let message = format!(
-                "{what} are still there, with the delete date of the job: they go by themselves; look again later"
+                "{what} are still there, with the job's delete date: no other job is needed; check again later"
             );
             return self.finish(Outcome::Unknown, Some(Cause::new("verify.late", message)));
         }
@@ -250,7 +250,7 @@ impl Machine<'_> {
         let may_go = unexplained.is_none() && look.since == 0 && (self.run.residue.is_none() || look.scheduled > 0);
         let protected_since = (look.since > 0).then(|| {
             let message =
-                format!("{} recordings have the job's date, and the platform protects them since", look.since);
+                format!("{} recordings have the job's delete date, but the platform now protects them", look.since);
             Cause::new("job.protected-since", message)
         });
         self.run.residue = self.run.residue.take().or(unexplained).or(protected_since);
@@ -271,7 +271,8 @@ impl Machine<'_> {
         });
         self.run.phase = Phase::LookBack;
         if nothing_seen && self.run.doubt.is_none() && self.run.residue.is_none() {
-            let message = "the job says that it has deleted recordings, but none were seen before it at which one could look again";
+            let message =
+                "the job reports deleted recordings, but none were found before it that could be checked again";
             return self.finish(Outcome::Unknown, Some(Cause::new("verify.nothing-seen", message)));
         }
         let listed = self.run.listed.map_or_else(String::new, |listed| format!(" of {listed}"));

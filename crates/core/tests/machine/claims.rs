@@ -234,7 +234,7 @@ fn a_job_that_we_cancel_is_asked_what_it_has_done() {
         let rest = [answer, job("PROCESSING"), job("FULFILLED"), gone()];
         let story = play(&order, start().chain(rest));
         assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Unknown, "policy.keepsMore"), 0));
-        assert_eq!(cause(&story), "hold `new` keeps it; somebody else has executed its job all the same");
+        assert_eq!(cause(&story), "hold `new` keeps it; its job was executed anyway, but not by this program");
     }
     // The job is there, and it was not executed.
     let story = play(&order, start().chain([error(403, "forbidden"), job("READY")]));
@@ -242,7 +242,7 @@ fn a_job_that_we_cancel_is_asked_what_it_has_done() {
     // What a job that is gone has done is unknown; the next attempt creates another.
     let story = play(&order, start().chain([Text(204, ""), always(error(404, "not.found")), gone()]));
     assert_eq!((story.end(), story.times("GET job-1")), (ended(Outcome::Unknown, "job.gone"), 9));
-    assert_eq!(cause(&story), "hold `new` keeps it; its job is gone, and nobody can say what it had processed");
+    assert_eq!(cause(&story), "hold `new` keeps it; its job no longer exists, and what it had processed is unknown");
     let again = executed(job("FULFILLED")).chain([gone()]);
     let story = go_on(&order, story.run.retried().unwrap(), "2024-01-02T00:00:00Z", again);
     assert_eq!((story.end(), story.times("POST jobs")), (verified(), 1));
@@ -311,7 +311,7 @@ fn recordings_that_are_merely_late_are_watched_and_not_deleted_again() {
     assert_eq!((story.end(), story.run.view().records_deleted), (ended(Outcome::Unknown, "verify.late"), None));
     assert_eq!(
         cause(&story),
-        "2 recordings are still there, with the delete date of the job: they go by themselves; look again later"
+        "2 recordings are still there, with the job's delete date: no other job is needed; check again later"
     );
     let again = go_on(&order, story.run.retried().unwrap(), "2024-01-03T00:00:00Z", [job("FULFILLED"), gone()]);
     assert_eq!((again.end(), again.times("POST jobs"), again.run.view().records_deleted), (verified(), 0, Some(5)));

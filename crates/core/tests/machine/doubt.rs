@@ -447,9 +447,9 @@ fn an_uncounted_window_is_not_said_to_have_been_empty() {
     let lost = || Lost(NoResponse::Dropped);
     let story = play(&deletion(json!({ "maxRecords": null })), [lost(), count(0), count(0)]);
     assert_eq!(story.end(), verified());
-    assert!(!story.log.contains("nothing was in the window before"), "{}", story.log);
+    assert!(!story.log.contains("the window was empty before"), "{}", story.log);
     let story = play(&deletion(json!({})), [count(0), lost(), count(0)]);
-    assert!(story.log.contains("nothing was in the window before"), "{}", story.log);
+    assert!(story.log.contains("the window was empty before"), "{}", story.log);
 }
 
 #[test]

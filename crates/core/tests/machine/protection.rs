@@ -29,7 +29,7 @@ fn a_conversation_that_reaches_into_a_held_window_stops_the_job() {
     let story = play(&held, answers.into_iter().chain(called_off()));
     assert_eq!(story.end(), ended(Outcome::Held, "hold"));
     let message = story.run.view().cause.unwrap().message;
-    assert!(message.ends_with(": 1 of them, by hold `H-2`"), "{message}");
+    assert!(message.ends_with(": 1 of them, kept by hold `H-2`"), "{message}");
     let clear = [created(), job("READY"), conversations(&["a"]), none(), job("PROCESSING"), job("FULFILLED")];
     let rest = [Json(200, json!([]))];
     assert_eq!(play(&held, clear.into_iter().chain(rest)).end(), verified());
@@ -153,7 +153,7 @@ fn an_unlisted_held_conversation_may_be_one_that_the_job_deletes() {
         let story = play(&named, asked().chain([Json(200, json!([{ "id": "c" }]))]).chain(called_off()));
         assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Held, "hold"), 0));
         let message = story.run.view().cause.unwrap().message;
-        assert!(message.ends_with("1 of them, by hold `H-1` (not known to analytics)"), "{message}");
+        assert!(message.ends_with("1 of them, kept by hold `H-1` (not known to analytics)"), "{message}");
         assert_eq!(
             story.events("holds_checked"),
             [json!({ "kind": "holds_checked", "asked": 2, "periods": 0, "unprotected": ["b"], "protected": ["c"] })]
@@ -406,7 +406,7 @@ fn a_conversation_without_an_end_is_taken_to_reach_into_a_retention_period_for_a
     );
     assert_eq!(story.end(), ended(Outcome::Held, "hold"));
     let message = story.run.view().cause.unwrap().message;
-    assert!(message.ends_with(": 1 of them, by R-1"), "a rule is named as it is: {message}");
+    assert!(message.ends_with(": 1 of them, kept by R-1"), "a rule is named as it is: {message}");
     // Within the month it depends on when the conversation began.
     let old = Json(
         200,
@@ -461,7 +461,7 @@ fn a_held_chunk_names_what_stops_it_and_what_is_protected() {
     let story = play(&held, [created(), job("READY")].into_iter().chain(guarded).chain(called_off()));
     assert_eq!(story.end(), ended(Outcome::Held, "hold"));
     let message = story.run.view().cause.unwrap().message;
-    assert!(message.ends_with("the platform does not protect: 2 of them, by hold `H-1`, hold `H-2`"), "{message}");
+    assert!(message.ends_with("the platform does not protect: 2 of them, kept by hold `H-1`, hold `H-2`"), "{message}");
     assert_eq!(
         story.events("holds_checked"),
         [json!({ "kind": "holds_checked", "asked": 2, "periods": 1, "unprotected": ["a", "b"], "protected": ["c"] })]
@@ -671,7 +671,7 @@ fn however_many_conversations_reach_into_a_held_window_all_are_asked_about() {
     let asked = |story: &Story| story.times("POST deletionprotection");
     assert_eq!((story.end(), asked(&story)), (ended(Outcome::Held, "hold"), 2));
     let message = story.run.view().cause.unwrap().message;
-    assert!(message.ends_with(": 1 of them, by hold `H-2`"), "{message}");
+    assert!(message.ends_with(": 1 of them, kept by hold `H-2`"), "{message}");
     // Everything touched is protected: the job may run, and leaves it out.
     let rest = [job("PROCESSING"), job("FULFILLED"), gone()];
     let story = play(&held, found().into_iter().chain([protects(0..100), protects(100..101)]).chain(rest));
