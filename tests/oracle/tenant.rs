@@ -20,6 +20,9 @@ pub(crate) fn random(seed: u64, jobs: bool, now: Timestamp, start: i64, end: i64
         .collect();
     // Uses numbers of its own, so that everything else stays the same.
     let odd = &mut Rng::new(seed ^ 0x0dd);
+    // Analytics lists conversations up to some age; often the limit lies within the range.
+    let inside = ((now.millis() - start - below(odd, end - start)) / DAY).max(1);
+    let horizons = [150, 310, 550, inside, inside];
     json!({
         "seed": seed,
         // About 220 conversations, some of them before and after the range.
@@ -46,7 +49,7 @@ pub(crate) fn random(seed: u64, jobs: bool, now: Timestamp, start: i64, end: i64
         },
         "analytics": {
             "shape": pick(rng, &["results", "totalHits"]), "indexLagSeconds": if rng.chance(250) { rng.below(60) } else { 0 },
-            "horizonDays": if jobs && odd.chance(200) { json!(pick(odd, &[150, 290, 310, 550])) } else { json!(null) },
+            "horizonDays": if jobs && odd.chance(200) { json!(pick(odd, &horizons)) } else { json!(null) },
             "largestPage": if odd.chance(200) { json!(pick(odd, &[5, 25, 30])) } else { json!(null) },
         },
         "faults": faults,

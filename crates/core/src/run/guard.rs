@@ -32,7 +32,8 @@ const CLEARED_FOR: Duration = Duration::from_secs(300);
 /// How long a passed check of the holds counts at most, whatever the deletion waited for.
 const CLEARED_AT_MOST: Duration = Duration::from_secs(3600);
 
-/// How many conversations of one list are searched at most for some that reach into a held window, whatever the size of its pages.
+/// How many conversations are searched at most in a list that is sorted by end, whatever the size of its pages, and how many may be found
+/// that reach into a held window.
 const MAX_SEARCHED: u64 = 2_000;
 
 impl Machine<'_> {
@@ -158,11 +159,12 @@ impl Machine<'_> {
         for conversation in found.conversations {
             if let Some(held) = self.window_reached_by(&conversation) {
                 touch(&mut search.touched, keeper_name(held), conversation.id);
+                search.reaching += 1;
             }
         }
         let page = search.page;
         match (more, search.ongoing) {
-            (true, _) if before + size >= most || all_ids(&search.touched).len() as u64 >= MAX_SEARCHED => {
+            (true, _) if before + size >= most || search.reaching >= MAX_SEARCHED => {
                 let all: Vec<_> = self.reachable_windows().map(keeper_name).collect();
                 let message =
                     format!("more conversations than can be checked may reach into what is kept by {}", all.join(", "));

@@ -184,6 +184,8 @@ pub(crate) struct Search {
     pub(crate) touched: Touched,
     /// Number of conversations in the pieces searched so far, according to their first pages.
     pub(crate) listed: u64,
+    /// Number of conversations found to reach into a held window.
+    pub(crate) reaching: u64,
     /// Whether asking for a piece was refused, as it may be where its conversations are too old for analytics.
     pub(crate) refused: bool,
 }

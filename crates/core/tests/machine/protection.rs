@@ -237,6 +237,17 @@ fn a_list_without_a_visible_order_is_read_to_its_end() {
     let story = play(&held, begun().chain(pages(true, 20)).chain(called_off()));
     assert_eq!(story.end(), ended(Outcome::Held, "hold"));
     assert!(story.run.view().cause.unwrap().message.contains("hold `H-2`"));
+    // However many conversations holds name, they are no reason to stop reading.
+    let ids: Vec<_> = (0..2001).map(|n| format!("h-{n}")).collect();
+    let named = held_after("recordingJobs", |order| {
+        order["heldConversations"] = ids.iter().map(|id| json!({ "id": id, "hold": "H-1" })).collect();
+    });
+    let unknown = (0..41).map(|_| Json(200, json!({ "conversations": [] })));
+    let two_pages = [Json(200, full_page_of(|n| 2 * n + 1, |n| Some(2 * n))), conversations(&["z"]), none()];
+    let protects = (0..21).map(|_| Json(200, ids.iter().map(|id| json!({ "id": id })).collect()));
+    let rest = [job("PROCESSING"), job("FULFILLED"), gone()];
+    let answers = counted_101().into_iter().chain(unknown).chain(two_pages).chain(protects).chain(rest);
+    assert_eq!(play(&named, answers).end(), verified());
 }
 
 /// Asking for conversations that are too old may be refused. Nothing is listed then, as where the list is empty.
