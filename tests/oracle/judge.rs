@@ -190,7 +190,8 @@ fn numbers(case: &Case, chunk: &ChunkReport, really: &Really<'_>, wrong: &mut Ve
 
 /// Whether a sample was looked at and nothing was found in it, so that the number is the job's own.
 fn by_sample(case: &Case, chunk: &ChunkReport) -> bool {
-    case.is_jobs() && chunk.outcome == Some(Outcome::Verified) && chunk.remaining.is_none()
+    let looked_at = matches!(chunk.outcome, Some(Outcome::Verified | Outcome::Residual));
+    case.is_jobs() && looked_at && chunk.remaining.is_none()
 }
 
 fn sums(case: &Case, done: &Done, items: &[Item], executions: &[Execution], wrong: &mut Vec<Wrong>) {
