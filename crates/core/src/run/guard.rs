@@ -71,11 +71,10 @@ impl Machine<'_> {
         let (window, jobs) = (self.run.chunk.window, self.run.api == DeletionApi::RecordingJobs);
         // Analytics does not know conversations of long ago, nor those of divisions that the client does not see. A job finds them all the
         // same, so one that is not known may be in the window, and only the platform's own protection keeps it.
-        let unlisted: Vec<_> = asked().filter(|held| jobs && !found.iter().any(|c| c.id == held.id)).collect();
-        for held in &unlisted {
+        for held in asked().filter(|held| jobs && !found.iter().any(|c| c.id == held.id)) {
             touch(&mut touched, format!("{} (not known to analytics)", hold_name(&held.hold)), held.id.clone());
+            self.run.unlisted_ids.push(held.id.clone());
         }
-        self.run.unlisted_ids.extend(unlisted.iter().map(|held| held.id.clone()));
         for conversation in found.into_iter().filter(|c| c.touches(window)) {
             let held = asked().find(|held| held.id == conversation.id);
             touch(
