@@ -23,6 +23,9 @@ pub const PAGE_SIZE: u32 = 100;
 /// Longest interval of a synchronous details query, in days (limit of the API).
 pub const QUERY_DAYS: u32 = 31;
 
+/// The last conversation of a list that analytics pages to (limit of the API).
+pub const FURTHEST: u32 = 100_000;
+
 /// Age, in months, up to which analytics lists conversations, unless Genesys allows more.
 pub const LISTED_FOR_MONTHS: u32 = 18;
 

@@ -7,14 +7,13 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::machine::Machine;
-use super::sample::FURTHEST;
 use super::state::{Phase, Search, Touched};
 use super::trouble::TOO_LARGE;
 use super::{Cause, Next, Outcome};
 use crate::analytics::{self, Conversation, Listing, Page};
 use crate::api::protection;
 use crate::audit::Event;
-use crate::bounds::{AGED_AFTER_MONTHS, IDS_PER_LOOKUP, LISTED_FOR_MONTHS, LONGEST, QUERY_DAYS};
+use crate::bounds::{AGED_AFTER_MONTHS, FURTHEST, IDS_PER_LOOKUP, LISTED_FOR_MONTHS, LONGEST, QUERY_DAYS};
 use crate::chunk::Age;
 use crate::http::HttpRequest;
 use crate::json::{is_exact, whole};

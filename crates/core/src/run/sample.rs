@@ -11,7 +11,7 @@ use super::{Next, WaitReason};
 use crate::analytics::{self, Conversation, Inquiry, Listing};
 use crate::api::recording_jobs::{self, Left};
 use crate::audit::Event;
-use crate::bounds::PAGE_SIZE;
+use crate::bounds::{FURTHEST, PAGE_SIZE};
 use crate::http::HttpRequest;
 use crate::reply::Reply;
 use crate::request::{DeletionApi, only_messages};
@@ -22,9 +22,6 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// How long a query in the background is watched before the chunk goes on without its result.
 const INQUIRY_PATIENCE: Duration = Duration::from_secs(900);
-
-/// The furthest conversation of a window that can be asked for (limit of the API).
-pub(super) const FURTHEST: u32 = 100_000;
 
 impl Machine<'_> {
     /// Asks for a page of the conversations that the job may take: those of the window, or of its first month if one query reaches
