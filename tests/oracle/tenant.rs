@@ -50,6 +50,7 @@ pub(crate) fn random(seed: u64, jobs: bool, now: Timestamp, start: i64, end: i64
         "analytics": {
             "shape": pick(rng, &["results", "totalHits"]), "indexLagSeconds": if rng.chance(250) { rng.below(60) } else { 0 },
             "horizonDays": if jobs && odd.chance(200) { json!(pick(odd, &horizons)) } else { json!(null) },
+            "refusesTooOld": odd.chance(300), "ignoresEndOrder": odd.chance(200),
             "largestPage": if odd.chance(200) { json!(pick(odd, &[5, 25, 30])) } else { json!(null) },
         },
         "faults": faults,

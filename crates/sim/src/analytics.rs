@@ -104,6 +104,11 @@ impl Tenant {
             return Err(ApiError::new(413, "payload.too.large", "The response payload was too large."));
         }
         let days = interval.widened_to_days();
+        if self.scenario.analytics.refuses_too_old && interval.start().millis() < self.earliest_known_start(now) {
+            return Err(ApiError::bad_request(format!(
+                "The interval [{interval}] begins before the data that is kept."
+            )));
+        }
         let noticed_until = self.noticed_until(now);
         let started = self
             .world
@@ -117,7 +122,7 @@ impl Tenant {
             .filter(|(at, c)| c.start <= now && filter.matches(c) && self.world.is_visible(*at, noticed_until))
             .map(|(_, conversation)| conversation)
             .collect();
-        sort(&mut found, body)?;
+        sort(&mut found, body, !self.scenario.analytics.ignores_end_order)?;
         let total = found.len();
         let skip = usize::try_from(size * (number - 1)).unwrap_or(usize::MAX);
         let page: Vec<Value> =
@@ -168,14 +173,20 @@ fn paging(value: Option<&Value>) -> Result<(u64, u64), ApiError> {
     Ok((size, page))
 }
 
-pub(crate) fn sort(found: &mut Vec<&Conversation>, body: &Map<String, Value>) -> Result<(), ApiError> {
+/// Sorts a list as the query asks; by end only if the service `sorts_by_end`.
+pub(crate) fn sort(
+    found: &mut Vec<&Conversation>,
+    body: &Map<String, Value>,
+    sorts_by_end: bool,
+) -> Result<(), ApiError> {
     let text = |name: &str, default: &'static str| match body.get(name) {
         None => Ok(default),
         Some(value) => value.as_str().ok_or_else(|| ApiError::invalid_value(name, value)),
     };
     match text("orderBy", "conversationStart")? {
         "conversationStart" => {}
-        "conversationEnd" => sort_by(found, |a, b| (!a.ended, a.last).cmp(&(!b.ended, b.last))),
+        "conversationEnd" if sorts_by_end => sort_by(found, |a, b| (!a.ended, a.last).cmp(&(!b.ended, b.last))),
+        "conversationEnd" => {}
         _ => return Err(ApiError::invalid_value("orderBy", body.get("orderBy").unwrap_or(&Value::Null))),
     }
     match text("order", "asc")? {

@@ -89,7 +89,7 @@ impl Tenant {
             })
             .map(|(_, conversation)| conversation)
             .collect();
-        sort(&mut found, query)?;
+        sort(&mut found, query, !self.scenario.analytics.ignores_end_order)?;
         let rows = u64::try_from(found.len()).unwrap_or(u64::MAX).min(limit);
         let (skip, take) = (from, size.min(rows.saturating_sub(from)));
         let whole = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);

@@ -178,6 +178,8 @@ impl FromJson for Analytics {
                 ("shape", &mut knobs.shape),
                 ("indexLagSeconds", &mut knobs.index_lag_seconds),
                 ("horizonDays", &mut knobs.horizon_days),
+                ("refusesTooOld", &mut knobs.refuses_too_old),
+                ("ignoresEndOrder", &mut knobs.ignores_end_order),
                 ("largestPage", &mut knobs.largest_page),
             ],
         )?;

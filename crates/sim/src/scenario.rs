@@ -249,6 +249,10 @@ pub struct Analytics {
     /// Conversations that started more than this many days ago are neither listed nor found by id; `null` for no such limit. Jobs
     /// still find them.
     pub horizon_days: Option<u64>,
+    /// Whether a query whose interval begins before that limit is refused with 400, and not answered with what is listed of it.
+    pub refuses_too_old: bool,
+    /// Whether `orderBy: conversationEnd` is taken, and the list is sorted by start all the same.
+    pub ignores_end_order: bool,
     /// The largest page: a request for more conversations is refused with 413. `null` for no such limit.
     pub largest_page: Option<u64>,
 }
@@ -355,6 +359,8 @@ impl Default for Analytics {
             shape: CountShape::default(),
             index_lag_seconds: 0,
             horizon_days: None,
+            refuses_too_old: false,
+            ignores_end_order: false,
             largest_page: None,
         }
     }

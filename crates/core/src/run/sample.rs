@@ -41,10 +41,7 @@ impl Machine<'_> {
         if self.shrink_pages(&reply) {
             return self.enter(Phase::Choose(Look::default()));
         }
-        if let (Reply::Refused(cause), 400) = (&reply, self.http_status) {
-            // Conversations that are too old for analytics are not listed, or asking for them is refused. The job finds them all
-            // the same.
-            self.note_answer(cause);
+        if look.pages.is_empty() && self.is_refused_for_age(&reply) {
             return self.finish_sample(look);
         }
         let page = match self.read(reply, analytics::read_page) {

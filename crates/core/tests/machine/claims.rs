@@ -291,14 +291,17 @@ fn only_conversations_that_had_recordings_show_a_deletion() {
     assert_eq!(listed["segmentFilters"], made["conversationQuery"]["segmentFilters"]);
 }
 
-/// Where looking is forbidden, nothing is deleted. What is too old to be listed is deleted all the same.
+/// Where looking is forbidden or refused, nothing is deleted. What is too old to be listed is deleted all the same.
 #[test]
 fn a_forbidden_look_before_the_execution_stops_the_chunk() {
-    let forbidden = [Before(vec![error(403, "missing.permissions")]), created(), job("READY")];
-    let story = play(&recordings(|_| {}), forbidden.into_iter().chain(called_off()));
-    assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Failed, "missing.permissions"), 0));
-    let refused = Before(vec![error(400, "invalid.interval")]);
-    let story = play(&recordings(|_| {}), [refused].into_iter().chain(executed(job("FULFILLED"))));
+    for (status, code) in [(403, "missing.permissions"), (400, "invalid.interval")] {
+        let refused = [Before(vec![error(status, code)]), created(), job("READY")];
+        let story = play(&recordings(|_| {}), refused.into_iter().chain(called_off()));
+        assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Failed, code), 0));
+    }
+    let (order, refused) = (recordings(|_| {}), Before(vec![error(400, "invalid.interval")]));
+    let answers = [refused].into_iter().chain(executed(job("FULFILLED")));
+    let story = go_on(&order, ChunkRun::new(&order, chunk()), "2024-09-01T00:00:00Z", answers);
     assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Unknown, "verify.nothing-seen"), 1));
 }
 

@@ -146,6 +146,27 @@ fn what_is_older_than_the_horizon_is_not_listed() {
 }
 
 #[test]
+fn a_query_that_begins_before_the_horizon_can_be_refused() {
+    let list = json!({ "interval": DAY, "paging": { "pageSize": 1, "pageNumber": 1 } });
+    for (days, status) in [(json!(null), 200), (json!(5000), 200), (json!(1), 400)] {
+        let mut client = Client::new(json!({ "analytics": { "horizonDays": days, "refusesTooOld": true } }));
+        assert_eq!(client.post(DETAILS, &list).status, status, "{days}");
+    }
+}
+
+#[test]
+fn the_order_by_end_can_be_ignored() {
+    let by = |ignored: bool, order_by: &str| {
+        let mut client = Client::new(json!({ "analytics": { "ignoresEndOrder": ignored } }));
+        let paging = json!({ "pageSize": 100, "pageNumber": 1 });
+        let list = json!({ "interval": DAY, "order": "desc", "orderBy": order_by, "paging": paging });
+        body(&client.post(DETAILS, &list))["conversations"].clone()
+    };
+    assert_ne!(by(false, "conversationEnd"), by(false, "conversationStart"));
+    assert_eq!(by(true, "conversationEnd"), by(true, "conversationStart"));
+}
+
+#[test]
 fn a_page_that_is_too_large_is_refused() {
     let mut client = Client::new(json!({ "analytics": { "largestPage": 25 } }));
     for (size, status) in [(26, 413), (25, 200)] {
