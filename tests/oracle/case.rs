@@ -44,9 +44,22 @@ impl Case {
         let jobs = rng.chance(550);
         let now = some_time(rng);
         let (start, end) = range(jobs, now, rng);
-        let request = request(jobs, start, end, rng);
+        let mut request = request(jobs, start, end, rng);
         let mut scenario = tenant::random(seed, jobs, now, start, end, rng);
-        let policy = policy::random(&request, &scenario, now, start, end, rng);
+        // Uses numbers of its own, so that everything else stays the same.
+        let odd = &mut Rng::new(seed ^ 0x3e55);
+        let half_listed = jobs && odd.chance(250);
+        if half_listed {
+            // The messages of a chunk are listed only in part: some began too long ago.
+            request["recordTypes"] = json!(["message"]);
+            scenario["analytics"]["horizonDays"] = json!((now.millis() - start - below(odd, end - start)) / DAY);
+        }
+        let mut policy = policy::random(&request, &scenario, now, start, end, rng);
+        if half_listed {
+            let from = start + below(odd, end - start);
+            let hold = json!({ "id": "H-inside", "range": window(from, from + DAY / 2) });
+            policy["holds"].as_array_mut().unwrap().push(hold);
+        }
         if rng.chance(400) {
             // The platform protects the conversations that the holds name.
             let named =
