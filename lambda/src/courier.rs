@@ -183,7 +183,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         // Evidence that was written with messages still pending is not written again for every errand, but only once they are all
         // delivered.
         if waiting
-            && self.tell
+            && self.sends_messages
             && evidence::latest(&self.evidence, run_id).await?.is_some_and(|it| it.written_at >= until)
         {
             return Ok(());
@@ -205,7 +205,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         if written.is_first(changed) && needs_attention(written.latest.outcome) {
             metrics::write(&metrics::not_verified(now, run_id, simulated, written.latest.outcome));
         }
-        let unchanged = if waiting && self.tell {
+        let unchanged = if waiting && self.sends_messages {
             self.is_unchanged(&seen).await?
         } else {
             // If messages are no longer sent at all, those that are pending do not keep the run unfinished.

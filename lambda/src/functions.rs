@@ -89,7 +89,7 @@ pub struct Functions<'a, L, H, C, Q, B> {
     /// Bucket of the evidence.
     pub evidence: B,
     /// Whether there is a governance system to send messages to.
-    pub tell: bool,
+    pub sends_messages: bool,
     /// Memory of the courier, in megabytes. No run is started whose evidence would not fit into it.
     pub courier_megabytes: u32,
     /// One sender per API and request budget, with its token, for as long as the process lives.
@@ -152,7 +152,7 @@ impl<'a, L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'a, L, H, C, Q, B> 
             owner,
             assume_dead_owners: false,
             policy,
-            tell: self.tell,
+            sends_messages: self.sends_messages,
             stop,
             patience: Some(PATIENCE),
         }
@@ -238,7 +238,7 @@ impl<'a, L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'a, L, H, C, Q, B> 
         self.paces.borrow_mut().entry(run_id.to_owned()).or_default().learn(row.run.observed_pace());
         let now = self.clock.now();
         let mut pending = false;
-        if self.tell {
+        if self.sends_messages {
             let id = purge_core::webhook::event_id(run_id, index, row.run.attempt());
             pending = self.ledger.message(run_id, &id).await?.is_some_and(|message| is_pending(&message.state));
             if pending {

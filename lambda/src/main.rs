@@ -66,7 +66,7 @@ async fn main() -> Result<(), Error> {
         plans: bucket(&settings.plans)?,
         policy_key: &settings.policy,
         evidence: bucket(&settings.evidence)?,
-        tell: settings.webhook.is_some(),
+        sends_messages: settings.webhook.is_some(),
         courier_megabytes: settings.courier_megabytes,
         senders: RefCell::default(),
         paces: RefCell::default(),

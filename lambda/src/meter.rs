@@ -40,9 +40,9 @@ impl Watch for Meter {
         }
     }
 
-    fn unasked(&self, run: &ChunkRun, why: &Cause) {
+    fn policy_unread(&self, run: &ChunkRun, why: &Cause) {
         let chunk = run.chunk().index;
         tracing::error!(chunk, why = %why.message, "the policy cannot be asked about recordings that wait for their date; it is tried again within the hour");
-        metrics::write(&metrics::policy_unasked(self.delivered_at, &self.order, chunk));
+        metrics::write(&metrics::policy_unread(self.delivered_at, &self.order, chunk));
     }
 }

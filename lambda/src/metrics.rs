@@ -79,9 +79,9 @@ fn needs_attention(outcome: Outcome) -> bool {
 /// The line for a chunk in its cool-off whose policy look-up failed. Its recordings are deleted when their date comes, whatever the
 /// policy says by now.
 #[must_use]
-pub fn policy_unasked(now: Timestamp, order: &Order, chunk: u32) -> String {
+pub fn policy_unread(now: Timestamp, order: &Order, chunk: u32) -> String {
     let properties = [("runId", json!(order.run_id)), ("chunk", json!(chunk))];
-    alarm_line_of_run(now, order.simulated, &[("PolicyUnasked", "Count", Some(1))], &properties)
+    alarm_line_of_run(now, order.simulated, &[("PolicyUnread", "Count", Some(1))], &properties)
 }
 
 /// The line for a dead message.

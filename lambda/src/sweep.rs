@@ -164,7 +164,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let run_id = seen.run_id.as_str();
         let now = self.clock.now();
         let is_late = |since: Timestamp| since.max(last_set_going(seen)).plus(margins.errand) <= now;
-        let pending = if self.tell { self.ledger.outbox_pending(run_id, MESSAGES).await? } else { Vec::new() };
+        let pending =
+            if self.sends_messages { self.ledger.outbox_pending(run_id, MESSAGES).await? } else { Vec::new() };
         if !pending.is_empty() && self.webhooks.waiting().await? > ERRANDS_IN_TIME {
             // What seems to be overdue may be among the waiting ones. Chunks are not affected.
             return Ok(Vec::new());

@@ -180,7 +180,7 @@ impl Ground {
             plans: NoBucket,
             policy_key: "policy.json",
             evidence: NoBucket,
-            tell: false,
+            sends_messages: false,
             courier_megabytes: 10_240,
             senders: RefCell::default(),
             paces: RefCell::default(),
@@ -610,7 +610,7 @@ fn what_evidence_takes() {
             owner: "a",
             assume_dead_owners: false,
             policy: None,
-            tell: true,
+            sends_messages: true,
             stop: &stop,
             patience: None,
         };

@@ -64,7 +64,7 @@ pub(crate) fn drive(given: &Given, cancel_at: Option<Timestamp>) -> Made {
         owner: "driver",
         assume_dead_owners: true,
         policy: None,
-        tell: false,
+        sends_messages: false,
         stop: &stop,
         patience: None,
     };

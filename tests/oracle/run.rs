@@ -206,7 +206,7 @@ impl World<'_> {
             owner,
             assume_dead_owners: false,
             policy: Some(&policy),
-            tell: true,
+            sends_messages: true,
             stop: &Signal::new(),
             patience: None,
         };

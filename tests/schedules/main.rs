@@ -205,7 +205,7 @@ async fn live(
         owner,
         assume_dead_owners: alone,
         policy: Some(policy),
-        tell: true,
+        sends_messages: true,
         stop: &stop,
         patience: None,
     };

@@ -17,7 +17,7 @@ pub struct Retry {
     pub chunks: Vec<u32>,
     /// What will be deleted from then on: those chunks, and all that have not ended. Not those in their cool-off, whose deletion
     /// has been sent: what stands against them is checked when they are carried on.
-    pub ahead: Vec<Chunk>,
+    pub chunks_to_delete: Vec<Chunk>,
     /// When the last of the chunks to queue again ended. A chunk that ends later has already been retried.
     pub ended_by: Timestamp,
     /// The cancellation that the retry takes back.
@@ -119,8 +119,12 @@ impl Retry {
         if let Some(index) = only.unwrap_or_default().iter().copied().find(|index| *index == 0 || *index > chunks) {
             return Err(Obstacle::NoChunk { index, chunks }.into());
         }
-        let mut again =
-            Self { chunks: Vec::new(), ahead: Vec::new(), ended_by: Timestamp::EPOCH, cancel_asked: row.cancel_asked };
+        let mut again = Self {
+            chunks: Vec::new(),
+            chunks_to_delete: Vec::new(),
+            ended_by: Timestamp::EPOCH,
+            cancel_asked: row.cancel_asked,
+        };
         let (mut unaware, mut after) = (0_u32, 0);
         loop {
             let page = ledger.chunks(run_id, after, PAGE).await?;
@@ -136,7 +140,7 @@ impl Retry {
                     again.ended_by = again.ended_by.max(ended_at.unwrap_or(again.ended_by));
                 }
                 if chosen || open && !cools_off {
-                    again.ahead.push(chunk);
+                    again.chunks_to_delete.push(chunk);
                 }
             }
         }
@@ -154,7 +158,7 @@ impl Retry {
     ///
     /// # Errors
     /// [`Obstacle::Cancelled`] if the run has been cancelled since, or an error if the ledger fails.
-    pub async fn take_back<L: Ledger>(&self, ledger: &L, run_id: &str, now: Timestamp) -> Result<(), NoRetry> {
+    pub async fn withdraw_cancel<L: Ledger>(&self, ledger: &L, run_id: &str, now: Timestamp) -> Result<(), NoRetry> {
         let goes_on = match self.cancel_asked {
             Some(asked_at) => ledger.withdraw_cancel(run_id, asked_at, now).await?,
             None => ledger.cancel_asked(run_id).await?.is_none(),
@@ -173,7 +177,7 @@ impl Retry {
         owner: &str,
         now: Timestamp,
     ) -> Result<Queued, NoRetry> {
-        self.take_back(ledger, run_id, now).await?;
+        self.withdraw_cancel(ledger, run_id, now).await?;
         let mut all = Queued::default();
         all.add(ledger, run_id, &self.chunks, owner, || now).await?;
         Ok(all)

@@ -9,7 +9,7 @@ pub trait Watch {
 
     /// The policy that applies now could not be read for a chunk whose recordings wait for their delete date. A new hold goes
     /// unnoticed until it can be read. Only this call reports it, because the chunk does not change.
-    fn unasked(&self, _run: &ChunkRun, _why: &Cause) {}
+    fn policy_unread(&self, _run: &ChunkRun, _why: &Cause) {}
 }
 
 /// Ignores everything.
@@ -25,7 +25,7 @@ impl<W: Watch> Watch for &W {
         (*self).changed(run);
     }
 
-    fn unasked(&self, run: &ChunkRun, why: &Cause) {
-        (*self).unasked(run, why);
+    fn policy_unread(&self, run: &ChunkRun, why: &Cause) {
+        (*self).policy_unread(run, why);
     }
 }

@@ -76,7 +76,7 @@ pub struct Worker<'a, L, H, C, W> {
     /// Reads the policy that applies now. Without it, only the plan's own policy counts.
     pub policy: Option<&'a dyn PolicyInForce>,
     /// Whether to put a webhook message into the outbox when a chunk ends.
-    pub tell: bool,
+    pub sends_messages: bool,
     /// Once raised, no further request leaves. A request that was about to leave is withdrawn, and its chunk waits.
     pub stop: &'a Signal,
     /// How long the worker itself waits for the request budget; for a longer wait it hands the chunk back as waiting. `None` waits
@@ -352,7 +352,7 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
             None | Some(Ok(_)) => None,
             // Nothing is about to leave, so the chunk goes on waiting and the policy is asked again later.
             Some(Err(Objection::Unclear(why))) => {
-                self.watch.unasked(run, &why);
+                self.watch.policy_unread(run, &why);
                 None
             }
             Some(Err(objection)) => Some(Input::Objection(objection)),
@@ -458,7 +458,7 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
 
     /// The webhook message that is committed together with the end of a chunk.
     fn end_message(&self, order: &Order, run: &ChunkRun) -> Vec<OutboxMessage> {
-        let end = run.end().filter(|_| self.tell);
+        let end = run.end().filter(|_| self.sends_messages);
         let event = end.map(|end| WebhookEvent::of(order, end));
         event
             .map(|event| OutboxMessage { body: event.body(), due: event.timestamp, id: event.id })

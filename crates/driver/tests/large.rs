@@ -45,7 +45,7 @@ async fn by_messages(clock: &VirtualClock, ledger: &MemoryLedger, http: &FakeTen
                 owner: &owner,
                 assume_dead_owners: false,
                 policy: None,
-                tell: false,
+                sends_messages: false,
                 stop: &stop,
                 patience: Some(Duration::from_secs(2)),
             };

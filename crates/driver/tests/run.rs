@@ -54,7 +54,7 @@ fn worker<'a, L>(
         owner: "a",
         assume_dead_owners: false,
         policy: None,
-        tell: false,
+        sends_messages: false,
         stop,
         patience: None,
     }
@@ -72,7 +72,7 @@ async fn carry_out<L: Ledger>(
     let tenant = tenant();
     let sender = Sender::new(http, clock, &tenant, order.limits.requests_per_minute);
     let (url, secrets) = (webhook_url(WEBHOOK).unwrap(), Secrets::parse(SECRET).unwrap());
-    let worker = Worker { owner, tell: true, ..worker(ledger, &sender, clock, stop) };
+    let worker = Worker { owner, sends_messages: true, ..worker(ledger, &sender, clock, stop) };
     let postman = Some(Postman { ledger, http, clock, url: &url, secrets: Some(&secrets) });
     Runner { worker, postman }.run(RUN).await
 }
@@ -228,7 +228,7 @@ fn a_lost_race_sends_nothing_more() {
             let breaking = BreakingLedger::new(&ledger, &http, nth, Break::Stolen);
             let tenant = tenant();
             let sender = Sender::new(&http, clock, &tenant, 300);
-            let worker = Worker { tell: true, ..worker(&breaking, &sender, clock, &stop) };
+            let worker = Worker { sends_messages: true, ..worker(&breaking, &sender, clock, &stop) };
             loop {
                 match worker.advance(&order, 1, Pace::default()).await.unwrap() {
                     Advance::Waiting { at, .. } => clock.sleep_until(at).await,
@@ -271,7 +271,7 @@ fn a_chunk_that_ended_between_the_look_and_the_claim_is_not_ended_again() {
             owner: "late",
             assume_dead_owners: false,
             policy: None,
-            tell: true,
+            sends_messages: true,
             stop: &stop,
             patience: None,
         };
@@ -855,12 +855,12 @@ impl Http for OneJob {
 
 /// Collects why the policy could not be read.
 #[derive(Debug, Default)]
-struct Unasked(std::cell::RefCell<Vec<Cause>>);
+struct PolicyUnread(std::cell::RefCell<Vec<Cause>>);
 
-impl Watch for Unasked {
+impl Watch for PolicyUnread {
     fn changed(&self, _run: &ChunkRun) {}
 
-    fn unasked(&self, _run: &ChunkRun, why: &Cause) {
+    fn policy_unread(&self, _run: &ChunkRun, why: &Cause) {
         self.0.borrow_mut().push(why.clone());
     }
 }
@@ -876,7 +876,7 @@ fn a_policy_that_cannot_be_read_in_a_cool_off_is_told_of() {
         let day = start().plus(Duration::from_secs(86_400));
         let texts = vec![(start(), Ok(json!({"version": 1}).to_string())), (day, Err("it is gone".to_owned()))];
         let policy = Changing { clock, texts, asked: Cell::new(0) };
-        let (tenant, watch) = (tenant(), Unasked::default());
+        let (tenant, watch) = (tenant(), PolicyUnread::default());
         let sender = Sender::new(&http, clock, &tenant, 300);
         let (policy, owner) = (Some(&policy as &dyn PolicyInForce), "a");
         let worker = Worker {
@@ -887,7 +887,7 @@ fn a_policy_that_cannot_be_read_in_a_cool_off_is_told_of() {
             owner,
             assume_dead_owners: false,
             policy,
-            tell: false,
+            sends_messages: false,
             stop: &stop,
             patience: None,
         };

@@ -105,9 +105,7 @@ impl Tenant {
         }
         let days = interval.widened_to_days();
         if self.scenario.analytics.refuses_too_old && interval.start().millis() < self.earliest_known_start(now) {
-            return Err(ApiError::bad_request(format!(
-                "The interval [{interval}] begins before the data that is kept."
-            )));
+            return Err(ApiError::bad_request("The interval is too old."));
         }
         let noticed_until = self.noticed_until(now);
         let started = self

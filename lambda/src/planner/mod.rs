@@ -139,8 +139,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let again = again.map_err(|why| not_begun(run_id, why))?;
         let now = self.clock.now();
         let reopened = plan::reopen(&row.plan_file, &self.context(now.max(row.created_at))).map_err(Refusal::of)?;
-        self.check_against_policy_now(&reopened.plan, &again.ahead, now).await?;
-        again.take_back(self.ledger, run_id, self.clock.now()).await.map_err(|why| not_begun(run_id, why))?;
+        self.check_against_policy_now(&reopened.plan, &again.chunks_to_delete, now).await?;
+        again.withdraw_cancel(self.ledger, run_id, self.clock.now()).await.map_err(|why| not_begun(run_id, why))?;
         let done = self.queue_again(run_id, &again, invocation, trace).await?;
         self.wake_all(run_id, trace).await?;
         Ok(json!({"runId": run_id, "queued": done.chunks.queued, "busy": done.chunks.busy, "later": done.later}))

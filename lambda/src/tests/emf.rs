@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::fakes::in_virtual_time;
 use crate::metrics::{
-    FUNCTION, chunk_ended, dead_letter, failed_delivery, looked_after, needs_somebody, policy_unasked, refused, swept,
+    FUNCTION, chunk_ended, dead_letter, failed_delivery, looked_after, needs_somebody, policy_unread, refused, swept,
 };
 
 /// All units of CloudWatch.
@@ -110,8 +110,8 @@ fn every_line_is_valid_and_has_few_dimensions() {
         assert_eq!((&dead["message"], &dead["DeadLetters"]), (&Value::from("message-1"), &Value::from(1)));
         let failed = check(&failed_delivery(now, "message-1", 3));
         assert_eq!((&failed["message"], &failed["FailedDeliveries"]), (&json!("message-1"), &json!(3)));
-        let unasked = check(&policy_unasked(now, &order, 7));
-        assert_eq!((&unasked["PolicyUnasked"], &unasked["chunk"]), (&json!(1), &json!(7)));
+        let unread = check(&policy_unread(now, &order, 7));
+        assert_eq!((&unread["PolicyUnread"], &unread["chunk"]), (&json!(1), &json!(7)));
         let line = check(&refused(now, &["policy.missing".to_owned()]));
         assert_eq!(line["findings"], json!(["policy.missing"]));
         let idle = check(&swept(now, None));
@@ -127,7 +127,7 @@ fn every_line_is_valid_and_has_few_dimensions() {
         assert_eq!((&stalled["StalledRuns"], &stalled["StalledChunks"]), (&json!(1), &json!(7)));
         assert_eq!(stalled["runId"], run_id.as_str());
         // Stacks beside one another share a namespace: what alarms look at says whose it is.
-        for watched in [dead, failed, unasked, line, idle, well, stalled] {
+        for watched in [dead, failed, unread, line, idle, well, stalled] {
             assert_eq!(watched["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([[FUNCTION, SIMULATED]]));
         }
     });

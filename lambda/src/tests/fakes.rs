@@ -288,7 +288,7 @@ impl World {
             plans: &self.plans,
             policy_key: "policy.json",
             evidence: &self.evidence,
-            tell: true,
+            sends_messages: true,
             courier_megabytes: self.courier_megabytes.get(),
             senders: RefCell::default(),
             paces: RefCell::default(),

@@ -282,7 +282,7 @@ fn a_policy_that_is_gone_calls_somebody_while_recordings_wait_for_their_date() {
         let mut lines = Vec::new();
         for _ in 0..12 {
             next = cooling.deliver_times(next, 1).await;
-            lines.extend(take_metrics("PolicyUnasked"));
+            lines.extend(take_metrics("PolicyUnread"));
         }
         let of = |line: &Value| (line["runId"].clone(), line["chunk"].clone(), line["Simulated"].clone());
         assert_eq!(lines.len(), 3, "once an hour, of four hops each");

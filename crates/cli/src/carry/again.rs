@@ -29,7 +29,7 @@ pub(crate) async fn queue_again(
     let only = (!only.is_empty()).then_some(only);
     let again = Retry::choose(ledger, row, only).await.map_err(|why| not_begun(run_id, why))?;
     if let Some(policy) = policy {
-        check_policy(row, &again.ahead, policy)?;
+        check_policy(row, &again.chunks_to_delete, policy)?;
     }
     let queued = again.queue(ledger, run_id, "retry", SystemClock.now()).await;
     let done = queued.map_err(|why| not_begun(run_id, why))?;

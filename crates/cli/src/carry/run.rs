@@ -126,7 +126,7 @@ pub(crate) async fn carry_on(
         // The run's lock is ours, so any other worker of its chunks is gone.
         assume_dead_owners: true,
         policy: policy.map(|policy| policy as &dyn PolicyInForce),
-        tell: postman.is_some(),
+        sends_messages: postman.is_some(),
         stop,
         patience: None,
     };

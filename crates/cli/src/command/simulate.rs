@@ -99,7 +99,7 @@ fn rehearse(
         owner: "simulation",
         assume_dead_owners: true,
         policy: None,
-        tell: false,
+        sends_messages: false,
         stop: &stop,
         patience: None,
     };

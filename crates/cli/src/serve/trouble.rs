@@ -9,7 +9,7 @@ use purge_core::run::{Cause, ChunkRun};
 use purge_core::time::Timestamp;
 use purge_driver::{Clock as _, SystemClock, Watch};
 
-use crate::terminal::unasked::{AN_HOUR, UNNOTICED, Unasked};
+use crate::terminal::policy_unread::{AN_HOUR, PolicyUnread, UNNOTICED};
 use crate::terminal::{CARE, paint, print_err_news};
 
 /// What is tried every hour and takes up to a minute works again if nothing is heard of it for longer than this.
@@ -61,13 +61,13 @@ impl Trouble {
 pub(crate) struct PolicyWatch<'a> {
     run_id: &'a str,
     trouble: &'a Trouble,
-    unasked: Unasked,
+    policy_unread: PolicyUnread,
 }
 
 impl<'a> PolicyWatch<'a> {
     /// Watches that run.
     pub(crate) fn new(run_id: &'a str, trouble: &'a Trouble) -> Self {
-        Self { run_id, trouble, unasked: Unasked::default() }
+        Self { run_id, trouble, policy_unread: PolicyUnread::default() }
     }
 }
 
@@ -75,10 +75,10 @@ impl Watch for PolicyWatch<'_> {
     /// Ignored, because changes are read from the ledger.
     fn changed(&self, _run: &ChunkRun) {}
 
-    fn unasked(&self, _run: &ChunkRun, why: &Cause) {
+    fn policy_unread(&self, _run: &ChunkRun, why: &Cause) {
         let now = SystemClock.now();
         self.trouble.note_unread_policy(self.run_id, why, now);
-        if let Some(news) = self.unasked.news(why, now) {
+        if let Some(news) = self.policy_unread.news(why, now) {
             print_err_news(&paint(CARE, &format!("{}: {news}", self.run_id)));
         }
     }

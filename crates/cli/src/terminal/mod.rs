@@ -5,10 +5,10 @@ pub(crate) mod hint;
 pub(crate) mod log;
 pub(crate) mod outlet;
 pub(crate) mod plan;
+pub(crate) mod policy_unread;
 pub(crate) mod progress;
 pub(crate) mod result;
 pub(crate) mod table;
-pub(crate) mod unasked;
 pub(crate) mod words;
 
 use anstyle::{AnsiColor, Style};

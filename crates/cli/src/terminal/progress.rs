@@ -14,7 +14,7 @@ use purge_core::run::{Cause, ChunkRun, ChunkView, Outcome, WaitReason};
 use purge_core::time::Timestamp;
 use purge_driver::{Clock, SystemClock, Watch};
 
-use super::unasked::Unasked;
+use super::policy_unread::PolicyUnread;
 use super::words::{reason, span, window};
 use super::{CARE, DIM, paint, print_err, print_err_news, print_out_news, result};
 use crate::events;
@@ -29,7 +29,7 @@ pub(crate) struct Progress {
     simulated: bool,
     /// What was last shown for each chunk, so that nothing is repeated.
     last_shown: RefCell<BTreeMap<u32, String>>,
-    unasked: Unasked,
+    policy_unread: PolicyUnread,
 }
 
 #[derive(Debug)]
@@ -50,13 +50,13 @@ impl Progress {
         } else {
             Mode::Lines
         };
-        Self { mode, simulated, last_shown: RefCell::default(), unasked: Unasked::default() }
+        Self { mode, simulated, last_shown: RefCell::default(), policy_unread: PolicyUnread::default() }
     }
 
     /// Events if asked for, otherwise nothing: for virtual time, which is too fast to watch.
     pub(crate) fn unwatched(json: bool) -> Self {
         let mode = if json { Mode::Json } else { Mode::Silent };
-        Self { mode, simulated: true, last_shown: RefCell::default(), unasked: Unasked::default() }
+        Self { mode, simulated: true, last_shown: RefCell::default(), policy_unread: PolicyUnread::default() }
     }
 
     /// Prints a line between the others.
@@ -103,8 +103,8 @@ impl Watch for Progress {
         self.show(&run.view());
     }
 
-    fn unasked(&self, _run: &ChunkRun, why: &Cause) {
-        if let Some(news) = self.unasked.news(why, SystemClock.now()) {
+    fn policy_unread(&self, _run: &ChunkRun, why: &Cause) {
+        if let Some(news) = self.policy_unread.news(why, SystemClock.now()) {
             self.remark(&paint(CARE, &news));
         }
     }

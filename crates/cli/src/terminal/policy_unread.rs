@@ -16,11 +16,11 @@ pub(crate) const UNNOTICED: &str = "recordings keep waiting and are deleted on t
 
 /// What was last said about it, and when. Every chunk asks once an hour, but one message an hour for all of them is enough.
 #[derive(Debug, Default)]
-pub(crate) struct Unasked {
+pub(crate) struct PolicyUnread {
     said: RefCell<Option<(Timestamp, String)>>,
 }
 
-impl Unasked {
+impl PolicyUnread {
     /// What to say now, unless the same was said within the last hour.
     pub(crate) fn news(&self, why: &Cause, now: Timestamp) -> Option<String> {
         let mut said = self.said.borrow_mut();
