@@ -124,7 +124,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let Some(due) = row.due() else { return self.follow_up_last_message(run_id, trace).await };
         if due <= self.clock.now() {
             let webhook = webhook().await.map_err(|why| Again(format!("the webhook's secret: {why}")))?;
-            let Some(webhook) = webhook else { return Err(Again("there is nobody to tell".to_owned())) };
+            let Some(webhook) = webhook else { return Err(Again("no webhook is configured".to_owned())) };
             let postman = Postman {
                 ledger: self.ledger,
                 http: self.http,

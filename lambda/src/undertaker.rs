@@ -67,7 +67,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
                     | ErrandKind::Sweep(_)
                     | ErrandKind::Evidence => "resume",
                 };
-                format!("nobody could run {:?} of run `{}`; `{again}` does it again", errand.errand, errand.run_id)
+                format!("{:?} of run `{}` could not be done; `{again}` does it again", errand.errand, errand.run_id)
             }
             (Err(why), Err(_)) => format!("it is no wake-up: {why}"),
         };
@@ -145,7 +145,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
                 Ok(Fate::Buried(fate))
             }
             Advance::Busy { .. } | Advance::Lost | Advance::Waiting { .. } => {
-                Ok(Fate::Open(format!("somebody works on chunk {chunk}")))
+                Ok(Fate::Open(format!("chunk {chunk} is being worked on")))
             }
             Advance::Absent => Err(Again(format!("chunk {chunk} is gone"))),
         }

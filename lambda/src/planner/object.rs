@@ -87,7 +87,7 @@ fn unversioned(key: &str) -> Refusal {
         Severity::Blocked,
         "approval.version",
         format!("{key}#"),
-        "the event names no version of the file, so nobody can tell whether it is the one that was put there by whom it names",
+        "the event names no version of the file, so it is unknown whether the file is still the one that the person whom it names put there",
         "turn on versions for the plans bucket, as the template does, and put the file there again",
     )])
 }

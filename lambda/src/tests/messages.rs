@@ -183,7 +183,7 @@ fn a_letter_whose_chunk_somebody_works_on_waits_and_has_not_failed() {
         let body = WakeUp::new(&run_id, 1).text();
         let letter = Received { id: "m".to_owned(), place: 0, body, receives: 6, traceparent: None };
         let handled = async || world.functions().handle_dead_letter(letter.clone(), &world.invocation(TIME)).await;
-        assert_eq!(handled().await, Ok(Handled::NotYet("somebody works on chunk 1".to_owned())));
+        assert_eq!(handled().await, Ok(Handled::NotYet("chunk 1 is being worked on".to_owned())));
         assert_eq!(world.ledger.open_chunks(&run_id, 0, 9).await.unwrap(), [1]);
         world.clock.sleep(a_while).await;
         assert_eq!(handled().await, Ok(Handled::Done));
