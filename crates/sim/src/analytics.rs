@@ -120,7 +120,7 @@ impl Tenant {
             .filter(|(at, c)| c.start <= now && filter.matches(c) && self.world.is_visible(*at, noticed_until))
             .map(|(_, conversation)| conversation)
             .collect();
-        sort(&mut found, body, !self.scenario.analytics.ignores_end_order)?;
+        self.sort(&mut found, body)?;
         let total = found.len();
         let skip = usize::try_from(size * (number - 1)).unwrap_or(usize::MAX);
         let page: Vec<Value> =
@@ -131,6 +131,28 @@ impl Tenant {
             fields.insert("conversations".to_owned(), Value::from(page));
         }
         Ok(HttpResponse::json(200, &answer))
+    }
+
+    /// Sorts a list as the query asks.
+    pub(crate) fn sort(&self, found: &mut Vec<&Conversation>, body: &Map<String, Value>) -> Result<(), ApiError> {
+        let text = |name: &str, default: &'static str| match body.get(name) {
+            None => Ok(default),
+            Some(value) => value.as_str().ok_or_else(|| ApiError::invalid_value(name, value)),
+        };
+        match text("orderBy", "conversationStart")? {
+            "conversationStart" => {}
+            "conversationEnd" if self.scenario.analytics.ignores_end_order => {}
+            "conversationEnd" => sort_by(found, |a, b| (!a.ended, a.last).cmp(&(!b.ended, b.last))),
+            _ => return Err(ApiError::invalid_value("orderBy", body.get("orderBy").unwrap_or(&Value::Null))),
+        }
+        match text("order", "asc")? {
+            "asc" => {}
+            // Any order but that of time, so that no client comes to rely on it.
+            "unordered" => sort_by(found, |a, b| a.id.cmp(&b.id)),
+            "desc" => found.reverse(),
+            _ => return Err(ApiError::invalid_value("order", body.get("order").unwrap_or(&Value::Null))),
+        }
+        Ok(())
     }
 
     /// `GET /api/v2/analytics/conversations/details?id=…`.
@@ -169,32 +191,6 @@ fn paging(value: Option<&Value>) -> Result<(u64, u64), ApiError> {
         return Err(ApiError::bad_request(format!("Paging beyond {MAX_HITS} results is not possible.")));
     }
     Ok((size, page))
-}
-
-/// Sorts a list as the query asks; by end only if the service `sorts_by_end`.
-pub(crate) fn sort(
-    found: &mut Vec<&Conversation>,
-    body: &Map<String, Value>,
-    sorts_by_end: bool,
-) -> Result<(), ApiError> {
-    let text = |name: &str, default: &'static str| match body.get(name) {
-        None => Ok(default),
-        Some(value) => value.as_str().ok_or_else(|| ApiError::invalid_value(name, value)),
-    };
-    match text("orderBy", "conversationStart")? {
-        "conversationStart" => {}
-        "conversationEnd" if sorts_by_end => sort_by(found, |a, b| (!a.ended, a.last).cmp(&(!b.ended, b.last))),
-        "conversationEnd" => {}
-        _ => return Err(ApiError::invalid_value("orderBy", body.get("orderBy").unwrap_or(&Value::Null))),
-    }
-    match text("order", "asc")? {
-        "asc" => {}
-        // Any order but that of time, so that no client comes to rely on it.
-        "unordered" => sort_by(found, |a, b| a.id.cmp(&b.id)),
-        "desc" => found.reverse(),
-        _ => return Err(ApiError::invalid_value("order", body.get("order").unwrap_or(&Value::Null))),
-    }
-    Ok(())
 }
 
 pub(crate) fn conversation_json(conversation: &Conversation) -> Value {

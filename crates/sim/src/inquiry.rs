@@ -4,7 +4,7 @@
 use purge_core::http::HttpResponse;
 use serde_json::{Map, Value, json};
 
-use crate::analytics::{conversation_json, sort};
+use crate::analytics::conversation_json;
 use crate::error::ApiError;
 use crate::filter::{Filter, interval};
 use crate::http::TenantRequest;
@@ -89,7 +89,7 @@ impl Tenant {
             })
             .map(|(_, conversation)| conversation)
             .collect();
-        sort(&mut found, query, !self.scenario.analytics.ignores_end_order)?;
+        self.sort(&mut found, query)?;
         let rows = u64::try_from(found.len()).unwrap_or(u64::MAX).min(limit);
         let (skip, take) = (from, size.min(rows.saturating_sub(from)));
         let whole = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
