@@ -76,6 +76,15 @@ fn change_manifest_text(folder: &Path, change: impl Fn(String) -> String) {
     fs::write(path, after).unwrap();
 }
 
+/// Changes a member of the approval in the manifest.
+fn change_approval(folder: &Path, name: &str, to: &str) {
+    change_manifest_text(folder, |text| {
+        let mut manifest: Value = serde_json::from_str(&text).unwrap();
+        manifest["approval"][name] = to.into();
+        manifest.to_string()
+    });
+}
+
 /// The log with a different last record, under a hash that fits.
 fn with_another_end(log: &str) -> String {
     let mut lines: Vec<String> = log.lines().map(str::to_owned).collect();
@@ -153,8 +162,11 @@ fn the_program_in_the_document_checks_evidence() {
     assert!(said.contains(&manifest), "{said}");
 
     type Change = &'static dyn Fn(&Path);
-    let table: [(Change, &str); 23] = [
+    let table: [(Change, &str); 26] = [
         (&|f| fs::write(f.join("report.json"), "{}").unwrap(), "report.json is not the file"),
+        (&|f| fs::remove_file(f.join("metrics.prom")).unwrap(), "metrics.prom is missing"),
+        (&|f| change_approval(f, "approvedBy", "ceo@example.com"), "another approval"),
+        (&|f| change_approval(f, "approvedAt", "2024-01-01T00:00:00.000Z"), "another approval"),
         (&|f| change_and_rehash(f, "audit.jsonl", |log| log.replacen("us-east-1", "us-east-2", 1)), "was changed"),
         (&|f| change_and_rehash(f, "audit.jsonl", |log| with_another_end(&log)), "do not end where"),
         (

@@ -159,6 +159,11 @@ fn sum(total: Option<u64>, word: &str, chunks: impl ExactSizeIterator<Item = Opt
         return format!("{word}: not measured");
     }
     let known = grouped(measured.iter().fold(0, |sum, n| sum.saturating_add(*n)));
+    if measured.len() == all {
+        return format!(
+            "{word}: no sum, as chunks of more than five years ago may count the same record; {known} with such"
+        );
+    }
     let unknown = |n: usize| grouped(n as u64);
     format!(
         "{word}: not measured for {} of {} chunks, {known} in the others",

@@ -85,8 +85,10 @@ impl Fold {
             ids.extend(
                 attempts.all.iter().filter_map(|attempt| Some((attempt.request_id.clone()?, attempts.chunk.index))),
             );
-            aged += u32::from(attempts.chunk.age == Age::Aged && attempts.submits() > 0);
-            chunks.push(attempts.report(api));
+            let (age, submits) = (attempts.chunk.age, attempts.submits());
+            let report = attempts.report(api);
+            aged += u32::from(age == Age::Aged && submits > 0 && report.records_deleted != Some(0));
+            chunks.push(report);
         }
         problems.extend(shared_requests(ids));
         let mut totals = totals(&chunks, self.waits);

@@ -271,6 +271,26 @@ fn what_two_old_chunks_may_both_have_deleted_is_not_summed() {
     assert_eq!(sum([Age::Aged, Age::Aged], Verified), None);
     assert_eq!(sum([Age::Aged, Age::Recent], Verified), Some(288));
     assert_eq!(sum([Age::Aged, Age::Aged], Held), Some(144));
+    // A job that has deleted nothing counts nothing twice.
+    let mut world = World::of(2);
+    world.chunks.iter_mut().for_each(|chunk| chunk.age = Age::Aged);
+    let mut log = Log::default();
+    log.attempt(&world, 1, 1, Verified).add(2, 1, begin(world.chunks[1])).add(2, 1, submit()).add(
+        2,
+        1,
+        Event::Submitted,
+    );
+    let finished = Event::Finished {
+        outcome: Verified,
+        cause: None,
+        submits: 1,
+        requests: 3,
+        before: Some(0),
+        remaining: Some(0),
+        protected: None,
+    };
+    log.add_measured(2, 1, finished, Some(0));
+    assert_eq!(Report::of(world.ordered(), &log.records).totals.records_deleted, Some(144));
 }
 
 #[test]
