@@ -652,6 +652,9 @@ fn the_example_of_a_held_conversation_stops_its_chunk() {
     );
     let told = bench.run(&args[..4]).exits(4).stdout;
     assert!(told.contains("left: not measured for 1 of 13 chunks, 0 in the others"), "{told}");
+    let told = bench.run(&["run", args[1], "--policy", args[3]]).exits(4).stderr;
+    assert!(told.contains("chunk 7: plan that time again with shorter chunks"), "{told}");
+    assert!(told.contains("once the hold is lifted, `genesys-purge retry "), "{told}");
 }
 
 #[test]

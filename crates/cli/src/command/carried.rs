@@ -258,9 +258,18 @@ fn how_to_go_on(report: &Report, retry: &str) -> Vec<String> {
             "{which}: the policy that applies now keeps more than the plan does; plan the request again with it, and have that plan approved"
         ));
     }
+    let held: Vec<u32> = others.iter().filter(|chunk| chunk.outcome == Some(Outcome::Held)).map(|c| c.index).collect();
+    if !held.is_empty() {
+        lines.push(format!(
+            "{}: plan that time again with shorter chunks; then only those that touch what is kept stay, and the rest is deleted",
+            which_chunks(&held)
+        ));
+    }
     if kept.is_empty() || !others.is_empty() {
         let which = if kept.is_empty() { "these chunks".to_owned() } else { "the others".to_owned() };
-        lines.push(format!("once the cause is fixed, `{retry}` tries {which} again"));
+        let once =
+            if others.len() == held.len() && !held.is_empty() { "the hold is lifted" } else { "the cause is fixed" };
+        lines.push(format!("once {once}, `{retry}` tries {which} again"));
     }
     lines
 }
