@@ -4,7 +4,6 @@ use std::cell::RefCell;
 
 use futures_util::future::join;
 use purge_core::http::{HttpResponse, NoResponse};
-use purge_core::oauth::LoginStyle;
 use purge_core::plan::PlanFile;
 use purge_core::report::{Ordered, Report};
 use purge_core::run::ChunkRun;
@@ -53,7 +52,7 @@ pub(crate) fn drive(given: &Given, cancel_at: Option<Timestamp>) -> Made {
     let tenant = Tenant {
         api: base_url(TENANT).unwrap(),
         login: base_url(TENANT).unwrap(),
-        login_style: LoginStyle::of(order.request.api),
+        deletion_api: order.request.api,
         credentials: Credentials::new(client.id, client.secret),
     };
     let worker = Worker {

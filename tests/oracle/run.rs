@@ -9,7 +9,6 @@ use futures_util::FutureExt as _;
 use futures_util::future::{LocalBoxFuture, join, join3, ready};
 use purge_core::audit::AuditRecord;
 use purge_core::finding::Severity;
-use purge_core::oauth::LoginStyle;
 use purge_core::plan::{self, Plan, PlanFile};
 use purge_core::report::{Ordered, Report};
 use purge_core::run::{Approval, ChunkRun, Order};
@@ -194,9 +193,9 @@ impl World<'_> {
     async fn live(&self, clock: &VirtualClock, owner: &str) -> RunEnd {
         let (order, ledger) = (self.order, &FusedLedger { inner: self.memory, fuse: self.fuse });
         ledger.create(&self.new, clock.now()).await.unwrap();
-        let login_style = LoginStyle::of(order.request.api);
         let (api, login) = (base_url(TENANT).unwrap(), base_url(TENANT).unwrap());
-        let tenant = Tenant { api, login, login_style, credentials: Credentials::new("sim", "sim") };
+        let tenant =
+            Tenant { api, login, deletion_api: order.request.api, credentials: Credentials::new("sim", "sim") };
         let policy = Kept { case: self.case, clock: self.clock };
         let worker = Worker {
             ledger,

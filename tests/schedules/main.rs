@@ -24,7 +24,6 @@ use futures_util::future::join;
 use ledger::FusedLedger;
 use policy::{Kept, UNDER_WAY, accepted, comes_too_late};
 use purge_core::audit::{Event, Verifier};
-use purge_core::oauth::LoginStyle;
 use purge_core::plan::{self, CheckContext, Plan, PlanFile};
 use purge_core::report::{Ordered, Report};
 use purge_core::request::DeletionApi;
@@ -192,9 +191,8 @@ async fn live(
     let chunks = plan.chunks().iter().map(|chunk| ChunkRun::new(order, *chunk)).collect();
     let plan_file = serde_json::to_string(&PlanFile::new(plan, clock.now())).unwrap();
     ledger.create(&NewRun { order: order.clone(), plan_file, chunks }, clock.now()).await.unwrap();
-    let login_style = LoginStyle::of(order.request.api);
     let (api, login) = (base_url(TENANT).unwrap(), base_url(TENANT).unwrap());
-    let tenant = Tenant { api, login, login_style, credentials: Credentials::new("sim", "sim") };
+    let tenant = Tenant { api, login, deletion_api: order.request.api, credentials: Credentials::new("sim", "sim") };
     let sender = Sender::new(wire, clock, &tenant, order.limits.requests_per_minute);
     let stop = Signal::new();
     let worker = Worker {

@@ -19,32 +19,14 @@ const LONGEST_MARGIN: Duration = Duration::from_mins(2);
 /// A token younger than this counts as renewed for a request whose token was refused: another request has just renewed it.
 const JUST_RENEWED: Duration = Duration::from_secs(60);
 
-/// Which token path the login host has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LoginStyle {
-    /// `/login/oauth/v2/token`, for organisations and gateways that offer the data deletion API.
-    DataDeletion,
-    /// `/oauth/token` of `https://login.{region domain}`, for every ordinary organisation.
-    Standard,
-}
-
-impl LoginStyle {
-    /// The token path that belongs to a deletion API.
-    #[must_use]
-    pub fn of(api: DeletionApi) -> Self {
-        match api {
-            DeletionApi::DataDeletion => Self::DataDeletion,
-            DeletionApi::RecordingJobs => Self::Standard,
-        }
-    }
-}
-
-/// The client-credentials token request (RFC 6749, section 4.4). The driver adds the client id and secret.
+/// The client-credentials token request (RFC 6749, section 4.4) of a client that uses this deletion API. Organisations and gateways
+/// that offer `dataDeletion` have a token path of their own; every ordinary organisation has `/oauth/token` at its login host. The
+/// driver adds the client id and secret.
 #[must_use]
-pub fn token_request(style: LoginStyle) -> HttpRequest {
-    let path = match style {
-        LoginStyle::DataDeletion => "/login/oauth/v2/token",
-        LoginStyle::Standard => "/oauth/token",
+pub fn token_request(deletion_api: DeletionApi) -> HttpRequest {
+    let path = match deletion_api {
+        DeletionApi::DataDeletion => "/login/oauth/v2/token",
+        DeletionApi::RecordingJobs => "/oauth/token",
     };
     HttpRequest {
         target: Target::Login,
@@ -287,13 +269,11 @@ mod tests {
 
     #[test]
     fn asks_as_the_standard_says_on_either_path() {
-        let request = token_request(LoginStyle::Standard);
+        let request = token_request(DeletionApi::RecordingJobs);
         assert_eq!((request.target, request.auth), (Target::Login, Auth::Basic));
         assert_eq!(request.body.as_deref(), Some("grant_type=client_credentials"));
         assert_eq!(request.path, "/oauth/token");
-        assert_eq!(token_request(LoginStyle::DataDeletion).path, "/login/oauth/v2/token");
-        assert_eq!(LoginStyle::of(DeletionApi::RecordingJobs), LoginStyle::Standard);
-        assert_eq!(LoginStyle::of(DeletionApi::DataDeletion), LoginStyle::DataDeletion);
+        assert_eq!(token_request(DeletionApi::DataDeletion).path, "/login/oauth/v2/token");
     }
 
     #[test]

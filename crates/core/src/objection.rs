@@ -69,7 +69,7 @@ impl InForce {
             return Err(Objection::unclear(&first.unwrap_or_default()));
         };
         let text = canonical(&policy);
-        Ok(Self { digest: digest(&text), text: String::from_utf8_lossy(&text).into_owned(), policy })
+        Ok(Self { digest: digest(text.as_bytes()), text, policy })
     }
 }
 

@@ -1,6 +1,5 @@
 //! The tenant that the requests go to, and the client that sends them.
 
-use purge_core::oauth::LoginStyle;
 use purge_core::region::{Region, region, region_of_host};
 use purge_core::request::DeletionApi;
 use purge_core::url::{Host, Url, base_url};
@@ -14,8 +13,8 @@ pub struct Tenant {
     pub api: Url,
     /// Base address of the login.
     pub login: Url,
-    /// Which token path the login uses.
-    pub login_style: LoginStyle,
+    /// The deletion API that is used there. The token path belongs to it.
+    pub deletion_api: DeletionApi,
     /// The OAuth client's credentials.
     pub credentials: Credentials,
 }
@@ -68,7 +67,7 @@ impl Site {
             (DeletionApi::RecordingJobs, Host::Address(_)) | (DeletionApi::DataDeletion, _) => None,
         };
         let login = self.login.clone().or(of_region).unwrap_or_else(|| self.api.clone());
-        Tenant { api: self.api.clone(), login, login_style: LoginStyle::of(api), credentials }
+        Tenant { api: self.api.clone(), login, deletion_api: api, credentials }
     }
 }
 

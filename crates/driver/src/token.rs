@@ -45,7 +45,7 @@ impl TokenCache {
     }
 
     async fn log_in<H: Http, C: Clock>(&self, http: &H, clock: &C, tenant: &Tenant) {
-        let request = token_request(tenant.login_style);
+        let request = token_request(tenant.deletion_api);
         let url = tenant.login.join(&request.path);
         let asked = clock.now();
         let request = wire::api_request(&request, url, tenant.credentials.basic(), LOGIN_TIMEOUT);

@@ -80,7 +80,8 @@ mod tests {
 
     use futures_util::future::join;
     use purge_core::bounds::{API_TIMEOUT, LOGIN_TIMEOUT};
-    use purge_core::oauth::{LoginStyle, token_request};
+    use purge_core::oauth::token_request;
+    use purge_core::request::DeletionApi;
     use purge_core::time::Timestamp;
     use serde_json::json;
 
@@ -171,7 +172,7 @@ mod tests {
 
     #[test]
     fn no_secret_is_shown() {
-        let tokens = token_request(LoginStyle::Standard);
+        let tokens = token_request(DeletionApi::RecordingJobs);
         let request =
             api_request(&tokens, "https://login.example.com".to_owned(), "Basic s3cret".to_owned(), LOGIN_TIMEOUT);
         assert!(!format!("{request:?}").contains("s3cret"));

@@ -20,19 +20,11 @@ const MAX_PROTECTED: usize = 1000;
 impl Tenant {
     /// `GET /api/v2/conversations/{id}/recordingmetadata`.
     pub(crate) fn metadata(&self, conversation: &str) -> Result<HttpResponse, ApiError> {
-        let rows: Vec<Value> = self.listed_recordings(conversation)?.into_iter().map(|(_, json)| json).collect();
+        let rows = self.listed_recordings(conversation)?;
         if rows.is_empty() && self.scenario.recording_jobs.no_recordings == NoRecordings::NotFound {
             return Err(ApiError::not_found());
         }
         Ok(HttpResponse::json(200, &Value::from(rows)))
-    }
-
-    /// `GET /api/v2/conversations/{id}/recordingmetadata/{recordingId}`.
-    pub(crate) fn metadata_one(&self, conversation: &str, recording: &str) -> Result<HttpResponse, ApiError> {
-        let rows = self.listed_recordings(conversation)?;
-        let wanted = parse_uuid(recording);
-        let found = rows.into_iter().find(|(id, _)| Some(*id) == wanted).ok_or_else(ApiError::not_found)?;
-        Ok(HttpResponse::json(200, &found.1))
     }
 
     /// `PUT /api/v2/conversations/{id}/recordings/{recordingId}`: sets or removes the delete date.
@@ -102,12 +94,12 @@ impl Tenant {
     }
 
     /// The listed recordings of a conversation: ids and metadata.
-    fn listed_recordings(&self, conversation: &str) -> Result<Vec<(u128, Value)>, ApiError> {
+    fn listed_recordings(&self, conversation: &str) -> Result<Vec<Value>, ApiError> {
         let conversation = self.world.population.find(conversation).ok_or_else(ApiError::not_found)?;
         let keep_gone = self.scenario.recording_jobs.removed == Removed::Listed;
         let rows = self.world.recordings_of(conversation).map(|(at, r)| (r, self.world.fate(at)));
         let rows = rows.filter(|(_, fate)| fate.gone_at.is_none() || keep_gone);
-        Ok(rows.map(|(r, fate)| (r.id, self.metadata_json(r, fate))).collect())
+        Ok(rows.map(|(r, fate)| self.metadata_json(r, fate)).collect())
     }
 
     /// Whether any recording of a conversation is listed.

@@ -23,7 +23,6 @@ pub(crate) enum Route {
     JobCancel(String),
     JobFailed(String),
     Metadata(String),
-    MetadataOne(String, String),
     RecordingUpdate(String, String),
     ProtectionRead,
     ProtectionWrite,
@@ -89,9 +88,6 @@ impl Route {
             ["recording", "jobs", id] => Some(Self::JobGet((*id).to_owned())),
             ["recording", "jobs", id, "failedrecordings"] => Some(Self::JobFailed((*id).to_owned())),
             ["conversations", id, "recordingmetadata"] => Some(Self::Metadata((*id).to_owned())),
-            ["conversations", id, "recordingmetadata", recording] => {
-                Some(Self::MetadataOne((*id).to_owned(), (*recording).to_owned()))
-            }
             ["organizations", "me"] => Some(Self::Organization),
             _ => None,
         }
@@ -112,7 +108,7 @@ impl Route {
             Self::JobExecute(_) => Call::JobExecute,
             Self::JobCancel(_) => Call::JobCancel,
             Self::JobFailed(_) => Call::JobFailed,
-            Self::Metadata(_) | Self::MetadataOne(..) | Self::RecordingUpdate(..) => Call::Metadata,
+            Self::Metadata(_) | Self::RecordingUpdate(..) => Call::Metadata,
             Self::ProtectionRead | Self::ProtectionWrite => Call::Protection,
             Self::Organization => Call::Organization,
         }
@@ -136,7 +132,7 @@ impl Route {
                 "recording:snippetRecording:editRetention",
             ],
             Self::JobCancel(_) => &["recording:job:delete"],
-            Self::Metadata(_) | Self::MetadataOne(..) => &["recording:recording:view"],
+            Self::Metadata(_) => &["recording:recording:view"],
             Self::RecordingUpdate(..) => &["recording:recording:view", "recording:recording:editRetention"],
             Self::ProtectionWrite => &["recording:deletionProtection:apply"],
         }

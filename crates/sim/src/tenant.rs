@@ -222,7 +222,7 @@ impl Tenant {
             Route::Inquire => self.inquire(request, now),
             Route::Inquiry(id) => self.inquiry(id, now),
             Route::InquiryResult(id) => self.inquiry_result(id, request, now),
-            Route::MetadataOne(..) | Route::RecordingUpdate(..) | Route::ProtectionWrite | Route::Organization => {
+            Route::RecordingUpdate(..) | Route::ProtectionWrite | Route::Organization => {
                 (self.other_operations)(self, route, request, now)
             }
         }
@@ -235,7 +235,6 @@ impl Tenant {
         now: i64,
     ) -> Result<HttpResponse, ApiError> {
         match route {
-            Route::MetadataOne(id, recording) => self.metadata_one(id, recording),
             Route::RecordingUpdate(id, recording) => self.update_recording(id, recording, request, now),
             Route::ProtectionWrite => self.write_protection(request, now),
             Route::Organization => Ok(self.organization()),

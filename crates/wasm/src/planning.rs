@@ -167,7 +167,7 @@ impl PlanHandle {
     #[wasm_bindgen(js_name = planFile)]
     pub fn plan_file(&self) -> Option<String> {
         let file = PlanFile::new(self.checked.plan.as_ref()?, self.now);
-        String::from_utf8(canonical(&file)).ok()
+        Some(canonical(&file))
     }
 }
 

@@ -61,7 +61,7 @@ pub(super) fn find_numbers(item: &Item, name: &str) -> Result<Vec<u32>, LedgerEr
 
 /// Canonical JSON, so that an audit record has the same bytes here and in the evidence.
 pub(super) fn json(value: &impl Serialize) -> String {
-    String::from_utf8_lossy(&purge_core::json::canonical(value)).into_owned()
+    purge_core::json::canonical(value)
 }
 
 pub(super) fn parse<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, LedgerError> {

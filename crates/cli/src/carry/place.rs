@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use purge_core::json::{canonical, digest};
-use purge_core::oauth::LoginStyle;
 use purge_core::request::DeletionApi;
 use purge_core::url::{self, Url};
 use purge_core::webhook::{Secrets, verify};
@@ -62,7 +61,7 @@ impl Place {
         let tenant = Tenant {
             api: at("")?,
             login: at("")?,
-            login_style: LoginStyle::of(api),
+            deletion_api: api,
             credentials: Credentials::new(client.id, client.secret),
         };
         let webhook = settings.webhook.clone().map(Ok).or(local_webhook).transpose()?;
@@ -83,7 +82,7 @@ pub(crate) fn evidence_folder(ledger: &SqliteLedger, folder: &Path, run_id: &str
 
 /// The simulated tenant's name in records. Another scenario is another tenant.
 pub(crate) fn simulated_name(scenario: &Scenario) -> String {
-    let digest = digest(&canonical(scenario));
+    let digest = digest(canonical(scenario).as_bytes());
     let hex: String = digest.trim_start_matches("sha256:").chars().take(8).collect();
     format!("SIMULATED tenant {hex}")
 }

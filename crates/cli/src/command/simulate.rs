@@ -1,7 +1,6 @@
 //! `simulate`: rehearses in virtual time, with the same loop that carries out real runs.
 
 use purge_core::finding::Severity;
-use purge_core::oauth::LoginStyle;
 use purge_core::plan::{Plan, PlanFile, document};
 use purge_core::report::{Ordered, Report, exit_code};
 use purge_core::run::{Approval, ChunkRun, Order};
@@ -83,7 +82,7 @@ fn rehearse(
     let tenant = purge_driver::Tenant {
         api: base.clone(),
         login: base,
-        login_style: LoginStyle::of(order.request.api),
+        deletion_api: order.request.api,
         credentials: Credentials::new(client.id, client.secret),
     };
     let clock = VirtualClock::new(now);

@@ -124,7 +124,7 @@ pub(super) fn due(state: &MessageState) -> Option<i64> {
 
 /// Canonical JSON, so that an audit line has the same bytes here and in the evidence.
 pub(super) fn json<T: Serialize>(value: &T) -> String {
-    String::from_utf8_lossy(&purge_core::json::canonical(value)).into_owned()
+    purge_core::json::canonical(value)
 }
 
 /// Reads JSON that the ledger has written.

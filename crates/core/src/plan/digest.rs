@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 /// Digest of the canonical bytes of a policy.
 #[must_use]
 pub fn policy_digest(policy: &Policy) -> String {
-    digest(&canonical(policy))
+    digest(canonical(policy).as_bytes())
 }
 
 /// Digest of the canonical bytes of `{"chunks", "policyDigest", "request", "version"}`.
@@ -28,9 +28,9 @@ pub(crate) fn plan_digest(request: &PurgeRequest, policy_digest: &str, chunks: &
         b"{\"chunks\":[",
         list.as_bytes(),
         b"],\"policyDigest\":",
-        &canonical(&policy_digest),
+        canonical(&policy_digest).as_bytes(),
         b",\"request\":",
-        &canonical(request),
+        canonical(request).as_bytes(),
         format!(",\"version\":{PLAN_VERSION}}}").as_bytes(),
     ])
 }

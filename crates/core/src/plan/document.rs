@@ -120,7 +120,7 @@ impl PlanFile {
     pub fn text(&self) -> String {
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
         if text.len() >= PLAN_FILE_MAX_BYTES {
-            text = String::from_utf8_lossy(&canonical(self)).into_owned();
+            text = canonical(self);
         }
         text.push('\n');
         text
@@ -182,7 +182,7 @@ pub fn reopen(text: &str, context: &CheckContext) -> Result<Reopened, Vec<Findin
     let (Some(digest), Some(planned_at), Some(request), Some(policy)) = (digest, planned_at, request, policy) else {
         return Err(r.findings);
     };
-    let text = |field: &Field<'_>| String::from_utf8_lossy(&canonical(field.value)).into_owned();
+    let text = |field: &Field<'_>| canonical(field.value);
     let context = CheckContext { now: planned_at, ..context.clone() };
     let checked = check(&text(&request), Some(&text(&policy)), &context);
     let (stops, remarks): (Vec<_>, Vec<_>) =

@@ -8,7 +8,6 @@ use std::time::Duration;
 use purge_core::audit::AuditRecord;
 use purge_core::chunk::{Age, Chunk};
 use purge_core::http::{HttpResponse, Method, NoResponse};
-use purge_core::oauth::LoginStyle;
 use purge_core::policy::Limits;
 use purge_core::rate::RateBudget;
 use purge_core::request::{Chunking, DeletionApi, PurgeRequest, RecordType};
@@ -79,7 +78,7 @@ pub(crate) fn tenant() -> Tenant {
     Tenant {
         api: base_url("https://api.example.com").unwrap(),
         login: base_url("https://login.example.com").unwrap(),
-        login_style: LoginStyle::Standard,
+        deletion_api: DeletionApi::RecordingJobs,
         credentials: Credentials::new("id", "s3cret"),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use purge_core::bounds::{API_TIMEOUT, LOGIN_TIMEOUT, UNSAID_PAUSE};
 use purge_core::http::{Auth, HttpRequest, HttpResponse, NoResponse};
-use purge_core::oauth::{LoginStyle, NoToken, Token, token_request};
+use purge_core::oauth::{NoToken, Token, token_request};
 use purge_core::reply::retry_after;
 use purge_core::run::{ChunkRun, Input, Objection};
 use purge_core::time::Timestamp;
@@ -57,8 +57,7 @@ impl DryRun {
         self.logging_in = true;
         let client = self.tenant.scenario.client();
         let basic = format!("Basic {}", base64(format!("{}:{}", client.id, client.secret).as_bytes()));
-        let style = LoginStyle::of(self.order.request.api);
-        let (at, answer) = self.exchange(&token_request(style), basic, LOGIN_TIMEOUT);
+        let (at, answer) = self.exchange(&token_request(self.order.request.api), basic, LOGIN_TIMEOUT);
         if at == self.now {
             return self.logged_in(place, leaving, at, answer);
         }

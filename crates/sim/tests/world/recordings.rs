@@ -71,16 +71,16 @@ fn a_delete_date_is_set_and_taken_away() {
         .unwrap();
     let (conversation, recording) = (row["conversationId"].as_str().unwrap(), row["id"].as_str().unwrap());
     let put = format!("/api/v2/conversations/{conversation}/recordings/{recording}");
-    let get = format!("/api/v2/conversations/{conversation}/recordingmetadata/{recording}");
+    let list = format!("/api/v2/conversations/{conversation}/recordingmetadata");
     let dated = client.put(&put, &json!({ "deleteDate": "2024-06-02T00:00:00Z" }));
     assert_eq!(body(&dated)["deleteDate"], "2024-06-02T00:00:00.000Z");
     assert_eq!(client.put(&put, &json!({ "deleteDate": null })).status, 200);
     client.wait(80_000);
-    assert_eq!(body(&client.get(&get)), row, "as if nothing had happened");
+    assert_eq!(body(&client.get(&list))[0], row, "as if nothing had happened");
     assert_eq!(client.put(&put, &json!({ "deleteDate": "2024-06-02T00:00:00Z" })).status, 200);
     client.wait(86_000);
     client.login();
-    assert_eq!(body(&client.get(&get))["fileState"], "DELETED");
+    assert_eq!(body(&client.get(&list))[0]["fileState"], "DELETED");
     assert_eq!(client.put(&put, &json!({ "deleteDate": null })).status, 404, "it is gone");
 }
 
