@@ -15,7 +15,7 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4::SigningParams;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use purge_core::http::{HttpResponse, Method, NoResponse};
+use purge_core::http::{HttpResponse, Method, NoResponse, encode_segment};
 use purge_core::time::Timestamp;
 use purge_driver::{Clock, Http, WireRequest};
 use sha2::{Digest as _, Sha256};
@@ -99,7 +99,7 @@ impl<H: Http, C: Clock> S3Bucket<H, C> {
     /// checksum.
     async fn sign_request(&self, method: Method, key: &str, query: &str, body: &[u8]) -> Result<WireRequest, String> {
         let credentials = self.credentials.provide_credentials().await.map_err(|why| why.to_string())?;
-        let url = format!("{}/{}{query}", self.address, percent_encoded(key));
+        let url = format!("{}/{}{query}", self.address, path(key));
         let mut headers = Vec::new();
         if method == Method::Put {
             let kind = if key.ends_with(".json") { "application/json" } else { "text/plain; charset=utf-8" };
@@ -149,9 +149,7 @@ impl<H: Http + fmt::Debug, C: Clock + fmt::Debug> Bucket for S3Bucket<H, C> {
     }
 
     async fn read_version(&self, key: &str, version: &str) -> Result<Option<String>, BucketError> {
-        // In a query, a slash must be encoded as well.
-        let version = percent_encoded(version).replace('/', "%2F");
-        self.get(key, &format!("?versionId={version}"), "NoSuchVersion").await
+        self.get(key, &format!("?versionId={}", encode_segment(version)), "NoSuchVersion").await
     }
 
     async fn write(&self, key: &str, text: String) -> Result<(), BucketError> {
@@ -172,16 +170,9 @@ fn system_time(at: Timestamp) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(u64::try_from(at.millis()).unwrap_or_default())
 }
 
-/// A key as a path. Everything except unreserved characters and slashes is percent-encoded, as the signature requires.
-fn percent_encoded(key: &str) -> String {
-    let mut path = String::new();
-    for byte in key.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => path.push(char::from(byte)),
-            other => path.push_str(&format!("%{other:02X}")),
-        }
-    }
-    path
+/// A key as a path, of which all but the slashes is encoded, as the signature requires.
+fn path(key: &str) -> String {
+    key.split('/').map(encode_segment).collect::<Vec<_>>().join("/")
 }
 
 /// The error that an answer reports, for the log.
