@@ -225,17 +225,7 @@ pub mod conformance {
             return Err(Broken::Promise("a run that was created is there".to_owned()));
         };
         let ended = cancelled(&run.order, row.run);
-        let commit = Commit {
-            run_id,
-            index: 1,
-            expected_version: row.version,
-            run: &ended,
-            records: &[],
-            outbox: &[],
-            lease: None,
-            release_slot: None,
-            now: at(3),
-        };
+        let commit = Commit::of(run_id, row.version, &ended, at(3));
         must(matches!(store.commit(commit).await?, Committed::Version(_)), "whoever has the chunk can end it")
     }
 }

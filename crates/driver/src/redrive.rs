@@ -36,19 +36,7 @@ pub async fn redrive<L: Ledger>(
         Claimed::Absent => return Ok(Redriven::Absent),
     };
     let queued = row.run.clone().retried();
-    let committed = ledger
-        .commit(Commit {
-            run_id,
-            index,
-            expected_version: row.version,
-            run: queued.as_ref().unwrap_or(&row.run),
-            records: &[],
-            outbox: &[],
-            lease: None,
-            release_slot: None,
-            now,
-        })
-        .await?;
+    let committed = ledger.commit(Commit::of(run_id, row.version, queued.as_ref().unwrap_or(&row.run), now)).await?;
     Ok(match (committed, queued) {
         (Committed::Lost, _) => Redriven::Busy,
         (Committed::Version(_), Some(_)) => Redriven::Queued,

@@ -405,19 +405,9 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         })
     }
 
-    /// A commit of this state alone: no records, no messages, no lease, no slot.
+    /// A commit of this state alone.
     fn bare_commit<'c>(&self, order: &'c Order, run: &'c ChunkRun, expected_version: u64) -> Commit<'c> {
-        Commit {
-            run_id: &order.run_id,
-            index: run.chunk().index,
-            expected_version,
-            run,
-            records: &[],
-            outbox: &[],
-            lease: None,
-            release_slot: None,
-            now: self.clock.now(),
-        }
+        Commit::of(&order.run_id, expected_version, run, self.clock.now())
     }
 
     /// Whether the worker does not wait for the budget until then itself, so that the chunk has to.

@@ -48,17 +48,7 @@ async fn delete_in_ten_minutes(world: &World, run_id: &str, index: u32) {
         };
     }
     let now = world.clock.now();
-    let commit = Commit {
-        run_id,
-        index,
-        expected_version: row.version,
-        run: &run,
-        records: &records,
-        outbox: &[],
-        lease: None,
-        release_slot: None,
-        now,
-    };
+    let commit = Commit { records: &records, ..Commit::of(run_id, row.version, &run, now) };
     assert!(matches!(world.ledger.commit(commit).await, Ok(Committed::Version(_))));
 }
 

@@ -94,17 +94,7 @@ fn step(ledger: &SqliteLedger, run: &NewRun, index: u32, now: Timestamp) {
     let Claimed::Granted(row) = wait(ledger.claim(claim)).unwrap() else { panic!("not granted") };
     let cx = Context { order: &run.order, pace: Pace::default(), now };
     let stepped = row.run.step(cx, Input::Start);
-    let commit = Commit {
-        run_id,
-        index,
-        expected_version: row.version,
-        run: &stepped.run,
-        records: &stepped.records,
-        outbox: &[],
-        lease: None,
-        release_slot: None,
-        now,
-    };
+    let commit = Commit { records: &stepped.records, ..Commit::of(run_id, row.version, &stepped.run, now) };
     // Other futures run between two commits, however many there are. What was written is already durable.
     let committed = wait(async {
         let mut committing = pin!(ledger.commit(commit));

@@ -181,15 +181,9 @@ async fn a_commit_is_all_or_nothing<L: Ledger>(a: &L, b: &L) -> Result<(), Broke
     let (stepped, records) = after_first_step(&new.order, row.run.clone(), at(1));
     must!(!records.is_empty(), "the suite has records to write");
     let whole = |expected_version| Commit {
-        run_id: run,
-        index: 1,
-        expected_version,
-        run: &stepped,
         records: &records,
-        outbox: &[],
-        lease: None,
         release_slot: Some(slot),
-        now: at(1),
+        ..Commit::of(run, expected_version, &stepped, at(1))
     };
     must_be!(b.commit(whole(row.version + 7)).await?, Committed::Lost, "a commit from another version is lost");
     must_be!(b.chunk(run, 1).await?.map(|c| c.run), Some(row.run.clone()), "a lost commit changes no state");
@@ -346,17 +340,7 @@ async fn messages_wait_until_they_are_settled<L: Ledger>(a: &L, b: &L) -> Result
     let message =
         |id: &str, due| OutboxMessage { id: id.to_owned(), body: format!("{{\"{id}\":\"é\"}}"), due: at(due) };
     let later_first = [message("late", 20), message("early", 10)];
-    let put = Commit {
-        run_id: run,
-        index: 1,
-        expected_version: row.version,
-        run: &row.run,
-        records: &[],
-        outbox: &later_first,
-        lease: None,
-        release_slot: None,
-        now: NOW,
-    };
+    let put = Commit { outbox: &later_first, ..Commit::of(run, row.version, &row.run, NOW) };
     let Committed::Version(version) = a.commit(put.clone()).await? else {
         return Err(Broken::Promise("a commit with messages is done".to_owned()));
     };
@@ -466,18 +450,7 @@ async fn commit_unchanged<L: Ledger>(
     row: &ChunkRow,
     lease: Option<Lease>,
 ) -> Result<Committed, LedgerError> {
-    let commit = Commit {
-        run_id: "conformance-claim",
-        index: row.index,
-        expected_version: row.version,
-        run: &row.run,
-        records: &[],
-        outbox: &[],
-        lease,
-        release_slot: None,
-        now: NOW,
-    };
-    ledger.commit(commit).await
+    ledger.commit(Commit { lease, ..Commit::of("conformance-claim", row.version, &row.run, NOW) }).await
 }
 
 async fn commit_change<L: Ledger>(
@@ -487,18 +460,7 @@ async fn commit_change<L: Ledger>(
     run: &ChunkRun,
     records: &[AuditRecord],
 ) -> Result<(), Broken> {
-    let commit = Commit {
-        run_id,
-        index: row.index,
-        expected_version: row.version,
-        run,
-        records,
-        outbox: &[],
-        lease: None,
-        release_slot: None,
-        now: at(1),
-    };
-    match ledger.commit(commit).await? {
+    match ledger.commit(Commit { records, ..Commit::of(run_id, row.version, run, at(1)) }).await? {
         Committed::Version(_) => Ok(()),
         Committed::Lost => Err(Broken::Promise("whoever claimed last can commit".to_owned())),
     }

@@ -170,7 +170,14 @@ pub struct Commit<'a> {
     pub now: Timestamp,
 }
 
-impl Commit<'_> {
+impl<'a> Commit<'a> {
+    /// A commit of a chunk's state alone, made from that version: no records, no messages, no lease, no slot to release.
+    #[must_use]
+    pub fn of(run_id: &'a str, expected_version: u64, run: &'a ChunkRun, now: Timestamp) -> Self {
+        let index = run.chunk().index;
+        Self { run_id, index, expected_version, run, records: &[], outbox: &[], lease: None, release_slot: None, now }
+    }
+
     /// Whether the commit queues the chunk: it has not ended, does not wait, and has no lease, so that any worker may take it up.
     /// This is how a chunk that had ended is opened again.
     #[must_use]
