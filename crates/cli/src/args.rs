@@ -112,7 +112,10 @@ Examples:
     Status(StatusArgs),
     /// Stop a run: submit nothing new, cancel what is not yet executed
     #[command(after_help = "\
-Works from any terminal while the run is carried out elsewhere. What has been deleted stays deleted.")]
+Works from any terminal, also while the run is carried out elsewhere, and needs no settings.
+If no process carries the run out and the settings are those of its tenant, it is ended at
+once: open chunks are cancelled, submitted ones watched, and the evidence is written. The
+exit code is then that of `run`. What has been deleted stays deleted.")]
     Cancel(CancelArgs),
     /// Try again the chunks of a run that did not end verified
     #[command(after_help = "\

@@ -78,7 +78,7 @@ fn bad_requests_are_refused_with_the_right_code() {
         bench.file("policy.json", policy);
         let args = ["run", "request.json", "--policy", "policy.json"];
         let ran = bench.run(&args).exits(code);
-        assert!(ran.stderr.contains("nothing was sent"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("this command has sent nothing"), "{}", ran.stderr);
         let planned = bench.run(&["plan", "request.json", "--policy", "policy.json", "--json"]).exits(code);
         let document: Value = serde_json::from_str(&planned.stdout).unwrap();
         assert_eq!(document["planDigest"], Value::Null);

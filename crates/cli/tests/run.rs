@@ -480,6 +480,29 @@ fn cancelled_it_submits_nothing_more_and_retry_takes_it_up_again() {
     bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
 }
 
+/// Its own command may not go on: a policy has come that keeps more. The cancel ends it nevertheless.
+#[test]
+fn a_cancel_ends_a_run_that_no_process_carries_out() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(12));
+    policy_with(&bench, &json!([]));
+    let args = ["run", "request.json", "--policy", "policy.json", "--concurrency", "1", "--json"];
+    let mut child = start_until(&bench, &args, a_chunk_is_verified);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let range = json!({ "start": "2023-04-15T00:00:00Z", "end": "2023-04-25T00:00:00Z" });
+    policy_with(&bench, &json!([{ "id": "matter-7", "range": range }]));
+    let submitted = bench.submits().len();
+
+    let ran = bench.run(&["cancel", "run-"]).exits(6);
+    assert!(ran.stdout.contains("will not submit anything more"), "{}", ran.stdout);
+    let status = bench.run(&["status", "--json"]).events();
+    assert_eq!((bench.submits().len(), &status[0]["open"]), (submitted, &json!(0)));
+    bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
+    let again = bench.run(&["cancel", "run-"]).exits(0);
+    assert!(again.stdout.contains("has ended; there is nothing to cancel"), "{}", again.stdout);
+}
+
 #[test]
 fn a_plan_file_is_carried_out_at_a_real_address() {
     let bench = Bench::new();

@@ -49,7 +49,7 @@ fn refused(run_id: &str, obstacle: Obstacle) -> Failure {
         Obstacle::NoChunk { .. } => "",
         Obstacle::NothingToRetry => "`genesys-purge status` shows how each chunk stands",
         Obstacle::Cancelling { .. } => {
-            "run the run's command again, which ends them, and then retry these chunks; or omit `--chunk` to retry all"
+            "`genesys-purge cancel` ends them; then retry these chunks, or omit `--chunk` to retry all"
         }
         Obstacle::Cancelled => {
             "ask the person who cancelled it; another `genesys-purge retry` withdraws that cancel as well"

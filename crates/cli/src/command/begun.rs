@@ -25,7 +25,7 @@ pub(super) fn begun_runs(folder: &Path, request: &PurgeRequest, target: &Target)
         let (how, help) = if RunLock::is_taken(folder, run_id)? {
             ("goes on without this policy", format!("`{cancel}` stops it"))
         } else {
-            let help = format!("its submitted deletions may go on; `{cancel}` and then its own command end it");
+            let help = format!("its submitted deletions may go on; `{cancel}` ends it");
             ("is not being carried out", help)
         };
         let message =

@@ -1,20 +1,25 @@
 //! `cancel`: the kill switch.
 
-use purge_driver::ledger::Ledger;
+use purge_driver::ledger::{Ledger, RunRow};
 use purge_driver::{Clock, SystemClock};
 
+use super::carried::{Manner, Task, carry_out};
 use super::no_ledger;
 use crate::args::CancelArgs;
 use crate::carry::lock::RunLock;
+use crate::carry::run::{Surroundings, settings_match};
 use crate::carry::stored;
 use crate::events;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
 use crate::runtime::on_this_thread;
-use crate::terminal::print_out;
+use crate::settings::{Environment, Settings};
+use crate::terminal::{hint, print_out};
 
-/// Notes the request to cancel in the ledger. The process that carries out the run sees it before its next step.
+/// Notes the request to cancel in the ledger, which needs no settings. The process that carries out the run sees it before its next
+/// step. If there is none, the command ends the run itself: no other command of the run may be possible any more, since the policy
+/// or the request can have changed.
 pub(crate) fn run(args: &CancelArgs) -> Result<Exit, Failure> {
     let folder = &args.ledger.ledger;
     let ledger =
@@ -35,10 +40,30 @@ pub(crate) fn run(args: &CancelArgs) -> Result<Exit, Failure> {
             print_out(&format!("run {run_id} stops: {} of {} chunks are open", row.open, row.order.chunks));
         } else {
             print_out(&format!("run {run_id} will not submit anything more"));
-            print_out(
-                "no process carries it out now; run its command again to cancel its open chunks and write the evidence",
-            );
         }
-        Ok(Exit::Fine)
+        if row.open == 0 || under_way {
+            return Ok(Exit::Fine);
+        }
+        end_run(&ledger, args, row).await
     })
+}
+
+/// Cancels the open chunks, watches what was submitted, and writes the evidence. Without the settings of the run's tenant that has to
+/// wait; the cancel stands all the same.
+async fn end_run(ledger: &SqliteLedger, args: &CancelArgs, row: RunRow) -> Result<Exit, Failure> {
+    let folder = args.ledger.ledger.clone();
+    let settings = Settings::read(&Environment).ok().filter(|settings| settings_match(settings, &row.order));
+    let Some(settings) = settings else {
+        if !args.json {
+            print_out(&format!(
+                "its open chunks are not ended yet, since the settings are not those of {}: with them, `{}` ends them and writes the evidence",
+                row.order.tenant,
+                hint::cancel(&folder, &row.order.run_id)
+            ));
+        }
+        return Ok(Exit::Fine);
+    };
+    // Nothing more is deleted, so no policy has to be asked.
+    let around = Surroundings { folder, evidence: None, scenario: None, policy: None };
+    carry_out(ledger, &settings, &around, Manner { json: args.json, task: Task::Chunks }, row).await
 }

@@ -171,7 +171,7 @@ fn open_run_warning(args: &RunArgs, order: &Order) -> Finding {
         order.run_id
     );
     let cancel = hint::cancel(&args.ledger.ledger, &order.run_id);
-    let help = format!("if both would delete the same data, end it first with `{cancel}` and then its own command");
+    let help = format!("if both would delete the same data, end it first with `{cancel}`");
     Finding::new(Severity::Warning, "run.open", "", message, help)
 }
 
@@ -207,6 +207,6 @@ fn show_findings(json: bool, remarks: &[Finding], prepared: &Prepared) {
     }
     if prepared.checked.plan.is_none() {
         terminal::plan::kept(&prepared.checked.parts).iter().for_each(|line| print_err(line));
-        print_err(&format!("no plan: {}; nothing was sent", findings::count(&prepared.checked.findings)));
+        print_err(&format!("no plan: {}; this command has sent nothing", findings::count(&prepared.checked.findings)));
     }
 }
