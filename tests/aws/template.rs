@@ -221,7 +221,7 @@ fn what_a_person_must_look_at_calls_somebody_unless_it_is_a_rehearsal() {
     order.simulated = false;
     let view = ChunkView { outcome: Some(Outcome::Unknown), ended_at: Some(now), ..chunks[0].view() };
     for (alarm, function, line) in [
-        ("ChunksAlarm", "Worker", metrics::needs_somebody(&order, &view).unwrap()),
+        ("ChunksAlarm", "Worker", metrics::needs_somebody(now, &order, &view).unwrap()),
         ("PolicyUnreadAlarm", "Worker", metrics::policy_unread(now, &order, 1)),
         ("RunsNotVerifiedAlarm", "Courier", metrics::not_verified(now, "run-1", false, RunOutcome::Failed)),
     ] {

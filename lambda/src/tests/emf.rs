@@ -87,7 +87,7 @@ fn every_line_is_valid_and_has_few_dimensions() {
         let mut view = world.ledger.chunk(&run_id, 1).await.unwrap().unwrap().run.view();
         let now = order.approved_at;
         assert_eq!(chunk_ended(&order, &view), None, "what goes on is not measured");
-        assert_eq!(needs_somebody(&order, &view), None, "nor does it call anybody");
+        assert_eq!(needs_somebody(now, &order, &view), None, "nor does it call anybody");
         view.ended_at = Some(now);
         for outcome in Outcome::ALL {
             view.outcome = Some(outcome);
@@ -96,7 +96,7 @@ fn every_line_is_valid_and_has_few_dimensions() {
             for unmeasured in ["RecordsDeleted", "RecordsRemaining", "ChunkDuration"] {
                 assert!(!bare.to_string().contains(unmeasured), "{bare}");
             }
-            let calls = needs_somebody(&order, &view).map(|line| check(&line));
+            let calls = needs_somebody(now, &order, &view).map(|line| check(&line));
             let nobody = [Outcome::Verified, Outcome::Cancelled].contains(&outcome);
             assert_eq!(calls.is_none(), nobody, "{outcome:?}");
             assert!(calls.is_none_or(|it| it["chunkOutcome"] == outcome.as_str() && it["ChunksNeedSomebody"] == 1));

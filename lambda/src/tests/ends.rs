@@ -1,5 +1,5 @@
 //! What follows the end of chunks. The governance system is told, the evidence is written, and an alarm calls a person if
-//! necessary: each once, however many messages come afterwards.
+//! necessary: never less than once whoever dies, and not for every message that comes afterwards.
 
 use std::time::Duration;
 
@@ -103,16 +103,22 @@ fn an_end_of_which_perhaps_nobody_has_told_is_told() {
     in_virtual_time(async |world| {
         let run_id = world.run(1).await;
         assert_eq!(fail_chunk(world, &run_id, 1).await.len(), 2);
+        assert_eq!(take_metrics("ChunksNeedSomebody").len(), 1);
         let wake = [sent(WakeUp::new(&run_id, 1).text())];
         // A worker that did not learn what became of its commit sends such a wake-up.
         work(world, &wake).await;
-        assert_eq!(world.for_couriers().len(), 2);
+        assert_eq!((world.for_couriers().len(), take_metrics("ChunksNeedSomebody").len()), (2, 1));
         world.clock.sleep(Duration::from_secs(180)).await;
         work(world, &wake).await;
         assert_eq!(kinds(&world.for_couriers()), [], "that was somebody else's end");
+        assert_eq!(take_metrics("ChunksNeedSomebody"), Vec::<Value>::new());
         // The second delivery may follow the death of the worker that ended the chunk.
         world.functions().work(&delivered(&wake, 2), &world.invocation(TIME)).await.unwrap();
         assert_eq!(world.for_couriers().len(), 2);
+        let lines = take_metrics("ChunksNeedSomebody");
+        assert_eq!(lines.len(), 1);
+        // An alarm looks at the last minutes, and the delivery comes long after the end.
+        assert_eq!(lines[0]["_aws"]["Timestamp"], world.clock.now().millis());
     });
 }
 
