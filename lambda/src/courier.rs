@@ -200,18 +200,20 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let (changed, simulated) = (row.updated_at, row.order.simulated);
         // The proof has copies of these, and memory limits how large a run may be.
         drop((row, records, outbox, policies));
-        let written = proof.write(&self.evidence, now).await?;
-        tracing::info!(digest = %written.latest.manifest_digest, folder = %written.latest.folder, "evidence is in the bucket");
-        if written.is_first(changed) && needs_attention(written.latest.outcome) {
-            metrics::write(&metrics::not_verified(now, run_id, simulated, written.latest.outcome));
+        let stored = proof.store(&self.evidence, now).await?;
+        // Before the pointer: if this courier dies with it, the next one finds nothing new, and would call nobody.
+        if stored.is_first(changed) && needs_attention(stored.latest.outcome) {
+            metrics::write(&metrics::not_verified(self.clock.now(), run_id, simulated, stored.latest.outcome));
         }
+        stored.publish(&self.evidence).await?;
+        tracing::info!(digest = %stored.latest.manifest_digest, folder = %stored.latest.folder, "evidence is in the bucket");
         let unchanged = if waiting && self.sends_messages {
             self.is_unchanged(&seen).await?
         } else {
             // If messages are no longer sent at all, those that are pending do not keep the run unfinished.
             self.ledger.finish(&seen).await?
         };
-        if !unchanged && written.is_new() {
+        if !unchanged && stored.is_new() {
             // Another process was quicker, perhaps with a later state, in whose place the pointer now names this one. So the
             // evidence is written once more, from the newest state.
             self.ledger.look_after(run_id, now).await?;

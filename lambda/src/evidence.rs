@@ -96,17 +96,17 @@ pub async fn latest(bucket: &impl Bucket, run_id: &str) -> Result<Option<Latest>
     serde_json::from_str(&text).map(Some).map_err(|why| Again(format!("`{key}` cannot be read: {why}")))
 }
 
-/// The result of writing a [`Proof`].
+/// Evidence whose files are in the bucket. Unless they were there before, the pointer does not name them yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Written {
-    /// Where the newest evidence is now.
+pub struct Stored {
+    /// Where they are.
     pub latest: Latest,
-    /// Where the newest evidence was before: in the same place if there was nothing to be written.
+    /// Where the pointer says that the newest evidence is: in the same place if there is nothing to be written.
     pub before: Option<Latest>,
 }
 
-impl Written {
-    /// Whether the pointer was written.
+impl Stored {
+    /// Whether the pointer is still to be written.
     #[must_use]
     pub fn is_new(&self) -> bool {
         self.before.as_ref() != Some(&self.latest)
@@ -117,6 +117,19 @@ impl Written {
     #[must_use]
     pub fn is_first(&self, changed: Timestamp) -> bool {
         self.is_new() && self.before.as_ref().is_none_or(|before| before.written_at < changed)
+    }
+
+    /// Writes the pointer, unless it names this evidence already. From then on nobody can tell that this evidence was new, so whatever
+    /// must happen because it is new comes before.
+    ///
+    /// # Errors
+    /// When the bucket fails.
+    pub async fn publish(&self, bucket: &impl Bucket) -> Result<(), Again> {
+        if !self.is_new() {
+            return Ok(());
+        }
+        let text = serde_json::to_string_pretty(&self.latest).map_err(|why| Again(why.to_string()))?;
+        Ok(bucket.write(&format!("{}{LATEST}", self.latest.run_id), format!("{text}\n")).await?)
     }
 }
 
@@ -167,11 +180,12 @@ impl Proof {
         Ok(Self { run_id: order.run_id.clone(), outcome: report.outcome, evidence })
     }
 
-    /// Writes the files, and then the pointer to them. The same state has the same folder, which is not written twice.
+    /// Writes the files; [`Stored::publish`] writes the pointer to them. The same state has the same folder, which is not written
+    /// twice.
     ///
     /// # Errors
     /// When the bucket fails, or contains evidence that knows more.
-    pub async fn write(self, bucket: &impl Bucket, now: Timestamp) -> Result<Written, Again> {
+    pub async fn store(self, bucket: &impl Bucket, now: Timestamp) -> Result<Stored, Again> {
         if let Some(newest) = latest(bucket, &self.run_id).await? {
             self.refuse_older(bucket, &newest).await?;
         }
@@ -192,13 +206,10 @@ impl Proof {
         }
         let before = latest(bucket, &run_id).await?;
         if let Some(there) = before.clone().filter(|there| there.folder == folder) {
-            return Ok(Written { latest: there, before });
+            return Ok(Stored { latest: there, before });
         }
-        let pointer = format!("{run_id}{LATEST}");
         let latest = Latest { version: POINTER_VERSION, run_id, folder, manifest_digest, outcome, written_at: now };
-        let text = serde_json::to_string_pretty(&latest).map_err(|why| Again(why.to_string()))?;
-        bucket.write(&pointer, format!("{text}\n")).await?;
-        Ok(Written { latest, before })
+        Ok(Stored { latest, before })
     }
 
     /// Refuses to replace evidence whose chains go further than these, or differ from them: then the table was put back to an

@@ -245,6 +245,23 @@ fn a_run_that_is_not_verified_calls_somebody_once() {
     });
 }
 
+/// Where the pointer is, the next courier finds nothing to do: it cannot call anybody in place of one that died right after it.
+#[test]
+fn somebody_is_called_before_the_evidence_is_pointed_to() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(1).await;
+        fail_chunk(world, &run_id, 1).await;
+        note_delivered(world, &run_id).await;
+        world.evidence.breaks_after.set(Some(FILES.len() + 1));
+        let batch = event(&[evidence(&run_id)]);
+        world.functions().run_errands(&batch, &no_webhook, &world.invocation(TIME)).await.unwrap();
+        let kept = world.evidence.kept.borrow();
+        let of_run = kept.keys().filter(|key| key.starts_with(&run_id));
+        assert_eq!(of_run.count(), FILES.len() + 1, "all but the pointer");
+        assert_eq!(take_metrics("RunsNotVerified").len(), 1);
+    });
+}
+
 #[test]
 fn a_run_that_somebody_cancelled_calls_nobody() {
     in_virtual_time(async |world| {
@@ -268,8 +285,9 @@ fn only_the_first_evidence_of_an_end_is_the_first() {
             let records = records(&world.ledger, &run_id).await.unwrap();
             let outbox = world.ledger.outbox(&run_id).await.unwrap();
             let proof = Proof::of(&row, &records, &outbox, &[], world.clock.now()).unwrap();
-            let written = proof.write(&&world.evidence, world.clock.now()).await.unwrap();
-            (written.is_new(), written.is_first(row.updated_at))
+            let stored = proof.store(&&world.evidence, world.clock.now()).await.unwrap();
+            stored.publish(&&world.evidence).await.unwrap();
+            (stored.is_new(), stored.is_first(row.updated_at))
         };
         assert_eq!(write().await, (true, true));
         assert_eq!(write().await, (false, false));
