@@ -521,6 +521,25 @@ fn every_function_and_every_queue_is_watched() {
     }
 }
 
+/// No function empties these queues, so a message that stays there keeps its alarm on and silent. A person must be able to take it out.
+#[test]
+fn whoever_is_called_about_a_queue_without_a_function_can_empty_it() {
+    let (template, resources) = (template(), resources());
+    let outputs = template.split("\nOutputs:\n").nth(1).unwrap();
+    let readme = std::fs::read_to_string(root().join("lambda/README.md")).unwrap();
+    let row = readme.lines().find(|line| line.starts_with("| Events, Schedule |")).unwrap();
+    for command in ["aws sqs receive-message --queue-url", "aws sqs delete-message --queue-url"] {
+        assert!(row.contains(command), "{row}");
+    }
+    let taken: BTreeSet<_> = functions().values().flat_map(|text| queues_of(text)).map(str::to_owned).collect();
+    for queue in ["EventDeadLetters", "ScheduleDeadLetters"] {
+        assert!(resources.contains_key(queue) && !taken.contains(queue), "{queue}");
+        assert!(outputs.contains(&format!("\n  {queue}Queue:\n")), "{outputs}");
+        assert!(outputs.contains(&format!("    Value: !Ref {queue}\n")), "{outputs}");
+        assert!(row.contains(&format!("`{queue}Queue`")), "{row}");
+    }
+}
+
 /// Half an hour.
 const SOON: u64 = 1_800;
 
