@@ -106,8 +106,8 @@ pub fn refused(now: Timestamp, codes: &[String]) -> String {
 
 /// The line for one sweep, which is written even if it examined nothing: it shows that sweeps take place.
 #[must_use]
-pub fn swept(now: Timestamp, looked_at: Option<usize>) -> String {
-    let properties = [("unfinishedRuns", json!(looked_at))];
+pub fn swept(now: Timestamp, unfinished: usize) -> String {
+    let properties = [("unfinishedRuns", json!(unfinished))];
     alarm_line(now, &[("Sweeps", "Count", Some(1))], &properties)
 }
 

@@ -195,7 +195,7 @@ fn alarms_look_at_what_the_functions_of_their_own_stack_measure() {
     for (alarm, function, line) in [
         ("DeadLettersAlarm", "Undertaker", metrics::dead_letter(now, "m")),
         ("PlansRefusedAlarm", "Planner", metrics::refused(now, &[])),
-        ("SweepAlarm", "Planner", metrics::swept(now, None)),
+        ("SweepAlarm", "Planner", metrics::swept(now, 0)),
         ("WorkerDeliveriesAlarm", "Worker", metrics::failed_delivery(now, "m", 1)),
         ("CourierDeliveriesAlarm", "Courier", metrics::failed_delivery(now, "m", 1)),
         ("UndertakerDeliveriesAlarm", "Undertaker", metrics::failed_delivery(now, "m", 1)),
