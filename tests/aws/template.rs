@@ -169,7 +169,10 @@ fn nothing_is_taken_for_lost_that_may_still_come() {
 fn somebody_always_looks_for_what_stands_still() {
     let resources = resources();
     let sweep = resources["Planner"].split("        Sweep:\n").nth(1).unwrap();
-    assert!(sweep.contains("ScheduleExpression: rate(15 minutes)") && sweep.contains("State: ENABLED\n"));
+    assert!(sweep.contains("ScheduleExpression: rate(15 minutes)") && sweep.contains("State: !Ref SweepState\n"));
+    let template = template();
+    let state = template.split("\n  SweepState:\n").nth(1).unwrap().split("\n    Description:").next().unwrap();
+    assert_eq!(state, "    Type: String\n    Default: ENABLED\n    AllowedValues: [ENABLED, DISABLED]");
     assert!(COOL_OFF_TURN > Duration::from_secs(15 * 60 + 60), "a sweep that is late misses a chunk's turn");
     let input: serde_json::Value =
         serde_json::from_str(sweep.split("Input: '").nth(1).unwrap().split('\'').next().unwrap()).unwrap();
@@ -210,6 +213,29 @@ fn alarms_look_at_what_the_functions_of_their_own_stack_measure() {
             "{alarm}"
         );
     }
+}
+
+/// A table that was put back is another table. The functions must use it, and be allowed to, in place of the stack's own.
+#[test]
+fn another_table_can_take_the_place_of_the_stacks() {
+    let template = template();
+    assert!(template.contains("\n  HasOtherTable: !Not [!Equals [!Ref LedgerTable, \"\"]]\n"));
+    let names_own =
+        |line: &&str| ["!Ref Ledger]", "!GetAtt Ledger.Arn", "${Ledger.Arn}"].iter().any(|own| line.contains(own));
+    let places: Vec<_> = template.lines().filter(names_own).map(str::trim).collect();
+    let table = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${LedgerTable}";
+    let wanted = [
+        "PURGE_TABLE: !If [HasOtherTable, !Ref LedgerTable, !Ref Ledger]".to_owned(),
+        format!("- &ledgerArn !If [HasOtherTable, !Sub \"{table}\", !GetAtt Ledger.Arn]"),
+        format!("- !If [HasOtherTable, !Sub \"{table}/index/{BY_DUE}\", !Sub \"${{Ledger.Arn}}/index/{BY_DUE}\"]"),
+    ];
+    assert_eq!(places, wanted);
+    for (name, role) in roles() {
+        assert!(role.contains("&useLedger\n") || role.contains("- *useLedger\n"), "{name}");
+    }
+    let courier = &resources()["CourierRole"];
+    let delete = courier.split("Action: dynamodb:DeleteItem\n").nth(1).unwrap();
+    assert!(delete.trim_start().starts_with("Resource: *ledgerArn\n"), "{delete}");
 }
 
 /// A failed chunk is no error of a function, and its run has valid evidence. So an alarm must report it: for a chunk even while
