@@ -20,6 +20,7 @@ use crate::metrics;
 use crate::queue::{Delayed, Queue};
 use crate::store::Store;
 use crate::wake::{Errand, ErrandKind, MESSAGE_VERSION, WakeUp};
+use crate::worker::AFTER_UNAVAILABLE;
 
 /// Chunks that are woken between two looks at the clock.
 const PAGE: u32 = 2_000;
@@ -47,14 +48,16 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         webhook: &impl AsyncFn() -> Result<Option<Webhook>, String>,
         invocation: &Invocation,
     ) -> Result<Handled, Again> {
-        let errand: Errand = serde_json::from_str(&message.body).map_err(|why| Again(format!("no errand: {why}")))?;
+        let errand: Errand =
+            serde_json::from_str(&message.body).map_err(|why| Again::Failed(format!("no errand: {why}")))?;
         if errand.v != MESSAGE_VERSION {
-            return Err(Again(format!("an errand of version {}", errand.v)));
+            return Err(Again::Failed(format!("an errand of version {}", errand.v)));
         }
         let span = tracing::error_span!("errand", runId = %errand.run_id);
         self.run_errand(errand, &message, webhook, invocation).instrument(span).await.map(|()| Handled::Done)
     }
 
+    /// Runs one errand. If the ledger does not answer, the errand is sent again: waiting is no failure and uses up no delivery.
     async fn run_errand(
         &self,
         errand: Errand,
@@ -63,6 +66,23 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         invocation: &Invocation,
     ) -> Result<(), Again> {
         let trace = message.traceparent.as_deref().or(invocation.traceparent.as_deref());
+        match self.try_errand(errand.clone(), message, webhook, invocation, trace).await {
+            Err(Again::Unavailable(why)) => {
+                tracing::warn!(%why, "the ledger did not answer");
+                self.errand_at(errand, self.clock.now().plus(AFTER_UNAVAILABLE), trace).await
+            }
+            done @ (Ok(()) | Err(Again::Failed(_))) => done,
+        }
+    }
+
+    async fn try_errand(
+        &self,
+        errand: Errand,
+        message: &Received,
+        webhook: &impl AsyncFn() -> Result<Option<Webhook>, String>,
+        invocation: &Invocation,
+        trace: Option<&str>,
+    ) -> Result<(), Again> {
         if let Some(at) = errand.not_before.filter(|at| *at > self.clock.now()) {
             return self.errand_at(errand, at, trace).await;
         }
@@ -118,13 +138,13 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
     ) -> Result<(), Again> {
         let run_id = errand.run_id.as_str();
         let Some(row) = self.ledger.message(run_id, message).await? else {
-            return Err(Again(format!("run `{run_id}` has no message `{message}`")));
+            return Err(Again::Failed(format!("run `{run_id}` has no message `{message}`")));
         };
         // A courier may have delivered it and died before it could go on.
         let Some(due) = row.due() else { return self.follow_up_last_message(run_id, trace).await };
         if due <= self.clock.now() {
-            let webhook = webhook().await.map_err(|why| Again(format!("the webhook's secret: {why}")))?;
-            let Some(webhook) = webhook else { return Err(Again("no webhook is configured".to_owned())) };
+            let webhook = webhook().await.map_err(|why| Again::Failed(format!("the webhook's secret: {why}")))?;
+            let Some(webhook) = webhook else { return Err(Again::Failed("no webhook is configured".to_owned())) };
             let postman = Postman {
                 ledger: self.ledger,
                 http: self.http,
@@ -170,7 +190,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         // newer one.
         let Some(seen) = self.ledger.unfinished_run(run_id).await? else { return Ok(()) };
         let Some(row) = self.ledger.run(run_id).await? else {
-            return Err(Again(format!("there is no run `{run_id}`")));
+            return Err(Again::Failed(format!("there is no run `{run_id}`")));
         };
         if row.open > 0 {
             return Ok(());

@@ -235,7 +235,7 @@ impl<'a, L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'a, L, H, C, Q, B> 
     pub(crate) async fn follow_up_end(&self, order: &Order, index: u32, trace: Option<&str>) -> Result<(), Again> {
         let run_id = order.run_id.as_str();
         let row = self.ledger.chunk(run_id, index).await?;
-        let Some(row) = row else { return Err(Again(format!("chunk {index} of run `{run_id}` is gone"))) };
+        let Some(row) = row else { return Err(Again::Failed(format!("chunk {index} of run `{run_id}` is gone"))) };
         self.paces.borrow_mut().entry(run_id.to_owned()).or_default().learn(row.run.observed_pace());
         let now = self.clock.now();
         // Here rather than at the commit, after which the process may die.
@@ -268,18 +268,22 @@ pub(crate) fn is_pending(state: &MessageState) -> bool {
 
 impl From<LedgerError> for Again {
     fn from(error: LedgerError) -> Self {
-        Self(error.to_string())
+        let why = error.to_string();
+        match error {
+            LedgerError::Unavailable(_) => Self::Unavailable(why),
+            LedgerError::Refused(_) | LedgerError::Corrupt(_) | LedgerError::Conflict(_) => Self::Failed(why),
+        }
     }
 }
 
 impl From<BucketError> for Again {
     fn from(error: BucketError) -> Self {
-        Self(error.to_string())
+        Self::Failed(error.to_string())
     }
 }
 
 impl From<QueueError> for Again {
     fn from(error: QueueError) -> Self {
-        Self(error.to_string())
+        Self::Failed(error.to_string())
     }
 }

@@ -111,7 +111,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
     ) -> Result<(), Again> {
         let Some(seen) = self.ledger.unfinished_run(run_id).await? else { return Ok(()) };
         let Some(order) = self.ledger.order(run_id).await? else {
-            return Err(Again(format!("run `{run_id}` is gone")));
+            return Err(Again::Failed(format!("run `{run_id}` is gone")));
         };
         let margins = Margins::of(&sweep);
         let Sweep { mut after, mut stalled, .. } = sweep;
