@@ -37,8 +37,14 @@ pub enum Handled {
 
 /// Why a delivery failed. The message must be delivered again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Again(pub String);
+pub enum Again {
+    /// The ledger did not answer, and may at any moment.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Anything else, which may take a person to change.
+    #[error("{0}")]
+    Failed(String),
+}
 
 /// The event is not a batch of messages. None of it has been handled, and all of it must be delivered again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,14 +87,14 @@ where
     let (mut back, mut failed) = (Vec::new(), Vec::new());
     for ((id, deliveries, about), outcome) in ids.into_iter().zip(join_all(handled).await) {
         let (run_id, chunk) = (about.get("runId").and_then(Value::as_str), about.get("chunk").and_then(Value::as_u64));
-        let why = match outcome.unwrap_or_else(|_panic| Err(Again("the handler panicked".to_owned()))) {
+        let why = match outcome.unwrap_or_else(|_panic| Err(Again::Failed("the handler panicked".to_owned()))) {
             Ok(Handled::Done) => continue,
             Ok(Handled::NotYet(why)) => {
                 tracing::info!(messageId = %id, runId = run_id, chunk, %why, "the message will come again");
                 back.push(json!({"itemIdentifier": id}));
                 continue;
             }
-            Err(Again(why)) => why,
+            Err(Again::Unavailable(why) | Again::Failed(why)) => why,
         };
         tracing::error!(messageId = %id, runId = run_id, chunk, deliveries, %why, "the message will come again");
         back.push(json!({"itemIdentifier": id}));
@@ -138,7 +144,7 @@ mod tests {
         handle_each(event, |message| async move {
             assert!(message.body != "panics");
             match message.body.as_str() {
-                "fails" => Err(Again("no".to_owned())),
+                "fails" => Err(Again::Failed("no".to_owned())),
                 "waits" => Ok(Handled::NotYet("no".to_owned())),
                 _ => Ok(Handled::Done),
             }

@@ -20,6 +20,7 @@ use crate::metrics;
 use crate::queue::{Delayed, Queue};
 use crate::store::Store;
 use crate::wake::{Errand, ErrandKind, MESSAGE_VERSION, WakeUp};
+use crate::worker::AFTER_UNAVAILABLE;
 
 /// Chunks that are woken between two looks at the clock.
 const PAGE: u32 = 2_000;
@@ -47,14 +48,16 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         webhook: &impl AsyncFn() -> Result<Option<Webhook>, String>,
         invocation: &Invocation,
     ) -> Result<Handled, Again> {
-        let errand: Errand = serde_json::from_str(&message.body).map_err(|why| Again(format!("no errand: {why}")))?;
+        let errand: Errand =
+            serde_json::from_str(&message.body).map_err(|why| Again::Failed(format!("no errand: {why}")))?;
         if errand.v != MESSAGE_VERSION {
-            return Err(Again(format!("an errand of version {}", errand.v)));
+            return Err(Again::Failed(format!("an errand of version {}", errand.v)));
         }
         let span = tracing::error_span!("errand", runId = %errand.run_id);
         self.run_errand(errand, &message, webhook, invocation).instrument(span).await.map(|()| Handled::Done)
     }
 
+    /// Runs one errand. If the ledger does not answer, the errand is sent again: waiting is no failure and uses up no delivery.
     async fn run_errand(
         &self,
         errand: Errand,
@@ -63,6 +66,23 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         invocation: &Invocation,
     ) -> Result<(), Again> {
         let trace = message.traceparent.as_deref().or(invocation.traceparent.as_deref());
+        match self.try_errand(errand.clone(), message, webhook, invocation, trace).await {
+            Err(Again::Unavailable(why)) => {
+                tracing::warn!(%why, "the ledger did not answer");
+                self.errand_at(errand, self.clock.now().plus(AFTER_UNAVAILABLE), trace).await
+            }
+            done @ (Ok(()) | Err(Again::Failed(_))) => done,
+        }
+    }
+
+    async fn try_errand(
+        &self,
+        errand: Errand,
+        message: &Received,
+        webhook: &impl AsyncFn() -> Result<Option<Webhook>, String>,
+        invocation: &Invocation,
+        trace: Option<&str>,
+    ) -> Result<(), Again> {
         if let Some(at) = errand.not_before.filter(|at| *at > self.clock.now()) {
             return self.errand_at(errand, at, trace).await;
         }
@@ -118,13 +138,13 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
     ) -> Result<(), Again> {
         let run_id = errand.run_id.as_str();
         let Some(row) = self.ledger.message(run_id, message).await? else {
-            return Err(Again(format!("run `{run_id}` has no message `{message}`")));
+            return Err(Again::Failed(format!("run `{run_id}` has no message `{message}`")));
         };
         // A courier may have delivered it and died before it could go on.
         let Some(due) = row.due() else { return self.follow_up_last_message(run_id, trace).await };
         if due <= self.clock.now() {
-            let webhook = webhook().await.map_err(|why| Again(format!("the webhook's secret: {why}")))?;
-            let Some(webhook) = webhook else { return Err(Again("no webhook is configured".to_owned())) };
+            let webhook = webhook().await.map_err(|why| Again::Failed(format!("the webhook's secret: {why}")))?;
+            let Some(webhook) = webhook else { return Err(Again::Failed("no webhook is configured".to_owned())) };
             let postman = Postman {
                 ledger: self.ledger,
                 http: self.http,
@@ -170,7 +190,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         // newer one.
         let Some(seen) = self.ledger.unfinished_run(run_id).await? else { return Ok(()) };
         let Some(row) = self.ledger.run(run_id).await? else {
-            return Err(Again(format!("there is no run `{run_id}`")));
+            return Err(Again::Failed(format!("there is no run `{run_id}`")));
         };
         if row.open > 0 {
             return Ok(());
@@ -200,18 +220,20 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let (changed, simulated) = (row.updated_at, row.order.simulated);
         // The proof has copies of these, and memory limits how large a run may be.
         drop((row, records, outbox, policies));
-        let written = proof.write(&self.evidence, now).await?;
-        tracing::info!(digest = %written.latest.manifest_digest, folder = %written.latest.folder, "evidence is in the bucket");
-        if written.is_first(changed) && needs_attention(written.latest.outcome) {
-            metrics::write(&metrics::not_verified(now, run_id, simulated, written.latest.outcome));
+        let stored = proof.store(&self.evidence, now).await?;
+        // Before the pointer: if this courier dies with it, the next one finds nothing new, and would call nobody.
+        if stored.is_first(changed) && needs_attention(stored.latest.outcome) {
+            metrics::write(&metrics::not_verified(self.clock.now(), run_id, simulated, stored.latest.outcome));
         }
+        stored.publish(&self.evidence).await?;
+        tracing::info!(digest = %stored.latest.manifest_digest, folder = %stored.latest.folder, "evidence is in the bucket");
         let unchanged = if waiting && self.sends_messages {
             self.is_unchanged(&seen).await?
         } else {
             // If messages are no longer sent at all, those that are pending do not keep the run unfinished.
             self.ledger.finish(&seen).await?
         };
-        if !unchanged && written.is_new() {
+        if !unchanged && stored.is_new() {
             // Another process was quicker, perhaps with a later state, in whose place the pointer now names this one. So the
             // evidence is written once more, from the newest state.
             self.ledger.look_after(run_id, now).await?;

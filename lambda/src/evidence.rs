@@ -93,20 +93,20 @@ pub struct Latest {
 pub async fn latest(bucket: &impl Bucket, run_id: &str) -> Result<Option<Latest>, Again> {
     let key = format!("{run_id}{LATEST}");
     let Some(text) = bucket.read(&key).await? else { return Ok(None) };
-    serde_json::from_str(&text).map(Some).map_err(|why| Again(format!("`{key}` cannot be read: {why}")))
+    serde_json::from_str(&text).map(Some).map_err(|why| Again::Failed(format!("`{key}` cannot be read: {why}")))
 }
 
-/// The result of writing a [`Proof`].
+/// Evidence whose files are in the bucket. Unless they were there before, the pointer does not name them yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Written {
-    /// Where the newest evidence is now.
+pub struct Stored {
+    /// Where they are.
     pub latest: Latest,
-    /// Where the newest evidence was before: in the same place if there was nothing to be written.
+    /// Where the pointer says that the newest evidence is: in the same place if there is nothing to be written.
     pub before: Option<Latest>,
 }
 
-impl Written {
-    /// Whether the pointer was written.
+impl Stored {
+    /// Whether the pointer is still to be written.
     #[must_use]
     pub fn is_new(&self) -> bool {
         self.before.as_ref() != Some(&self.latest)
@@ -117,6 +117,19 @@ impl Written {
     #[must_use]
     pub fn is_first(&self, changed: Timestamp) -> bool {
         self.is_new() && self.before.as_ref().is_none_or(|before| before.written_at < changed)
+    }
+
+    /// Writes the pointer, unless it names this evidence already. From then on nobody can tell that this evidence was new, so whatever
+    /// must happen because it is new comes before.
+    ///
+    /// # Errors
+    /// When the bucket fails.
+    pub async fn publish(&self, bucket: &impl Bucket) -> Result<(), Again> {
+        if !self.is_new() {
+            return Ok(());
+        }
+        let text = serde_json::to_string_pretty(&self.latest).map_err(|why| Again::Failed(why.to_string()))?;
+        Ok(bucket.write(&format!("{}{LATEST}", self.latest.run_id), format!("{text}\n")).await?)
     }
 }
 
@@ -151,27 +164,28 @@ impl Proof {
         // The plan was checked by the clock that dated the run, which may have been ahead of this one.
         let context = CheckContext::at(now.max(row.created_at));
         let plan = plan::reopen(&row.plan_file, &context)
-            .map_err(|findings| Again(format!("the plan file is not what it was: {findings:?}")))?
+            .map_err(|findings| Again::Failed(format!("the plan file is not what it was: {findings:?}")))?
             .plan;
         let report = Report::of(Ordered::of(order, &plan), records);
         if report.outcome == RunOutcome::Open {
-            return Err(Again("there is no evidence of a run that goes on".to_owned()));
+            return Err(Again::Failed("there is no evidence of a run that goes on".to_owned()));
         }
         let plan_file = &row.plan_file;
         let material = Material { order, plan_file, records, report: &report, messages: outbox, policies };
         let evidence =
-            Evidence::of(&material).map_err(|why| Again(format!("the evidence cannot be written: {why}")))?;
+            Evidence::of(&material).map_err(|why| Again::Failed(format!("the evidence cannot be written: {why}")))?;
         if let Some(bad) = first_bad_record(order, &evidence) {
-            return Err(Again(format!("the audit log is not whole: {bad}")));
+            return Err(Again::Failed(format!("the audit log is not whole: {bad}")));
         }
         Ok(Self { run_id: order.run_id.clone(), outcome: report.outcome, evidence })
     }
 
-    /// Writes the files, and then the pointer to them. The same state has the same folder, which is not written twice.
+    /// Writes the files; [`Stored::publish`] writes the pointer to them. The same state has the same folder, which is not written
+    /// twice.
     ///
     /// # Errors
     /// When the bucket fails, or contains evidence that knows more.
-    pub async fn write(self, bucket: &impl Bucket, now: Timestamp) -> Result<Written, Again> {
+    pub async fn store(self, bucket: &impl Bucket, now: Timestamp) -> Result<Stored, Again> {
         if let Some(newest) = latest(bucket, &self.run_id).await? {
             self.refuse_older(bucket, &newest).await?;
         }
@@ -181,7 +195,7 @@ impl Proof {
         let key = |name: &str| format!("{folder}{name}");
         match bucket.read(&key(MANIFEST)).await? {
             Some(there) if there == evidence.manifest => {}
-            Some(_) => return Err(Again(format!("`{folder}` holds the evidence of something else"))),
+            Some(_) => return Err(Again::Failed(format!("`{folder}` holds the evidence of something else"))),
             None => {
                 for (name, text) in evidence.files {
                     bucket.write(&key(name), text).await?;
@@ -192,13 +206,10 @@ impl Proof {
         }
         let before = latest(bucket, &run_id).await?;
         if let Some(there) = before.clone().filter(|there| there.folder == folder) {
-            return Ok(Written { latest: there, before });
+            return Ok(Stored { latest: there, before });
         }
-        let pointer = format!("{run_id}{LATEST}");
         let latest = Latest { version: POINTER_VERSION, run_id, folder, manifest_digest, outcome, written_at: now };
-        let text = serde_json::to_string_pretty(&latest).map_err(|why| Again(why.to_string()))?;
-        bucket.write(&pointer, format!("{text}\n")).await?;
-        Ok(Written { latest, before })
+        Ok(Stored { latest, before })
     }
 
     /// Refuses to replace evidence whose chains go further than these, or differ from them: then the table was put back to an
@@ -210,7 +221,7 @@ impl Proof {
         let manifest = parse(&text, usize::MAX)
             .map_err(|why| why.to_string())
             .and_then(|value| Manifest::from_json(&value))
-            .map_err(|why| Again(format!("`{key}` cannot be read: {why}")))?;
+            .map_err(|why| Again::Failed(format!("`{key}` cannot be read: {why}")))?;
         let last_records = manifest.chains.heads.iter().filter_map(|(chunk, head)| {
             let ChainHead { length, hash } = head;
             Some(((*chunk, length.checked_sub(1)?), hash.as_str()))
@@ -218,14 +229,14 @@ impl Proof {
         let mut missing: BTreeMap<_, _> = last_records.collect();
         for line in self.log().lines() {
             let RecordId { chunk, seq, hash } =
-                serde_json::from_str(line).map_err(|why| Again(format!("a record cannot be read: {why}")))?;
+                serde_json::from_str(line).map_err(|why| Again::Failed(format!("a record cannot be read: {why}")))?;
             if missing.get(&(chunk, seq)).is_some_and(|last| *last == hash) {
                 missing.remove(&(chunk, seq));
             }
         }
         let Some(((chunk, seq), _)) = missing.pop_first() else { return Ok(()) };
         let (number, folder) = (seq.saturating_add(1), &newest.folder);
-        Err(Again(format!(
+        Err(Again::Failed(format!(
             "the table is older than the evidence in `{folder}`: it does not have record {number} of chunk {chunk} as it is there. \
              If it was put back to an earlier time, stop everything and follow `A table that was put back` in lambda/README.md"
         )))

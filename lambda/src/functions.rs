@@ -18,6 +18,7 @@ use crate::batch::Again;
 use crate::bucket::BucketError;
 use crate::courier::MESSAGES_PATIENCE;
 use crate::meter::Meter;
+use crate::metrics;
 use crate::queue::{Delayed, Queue, QueueError};
 use crate::settings::Place;
 use crate::store::Store;
@@ -229,14 +230,18 @@ impl<'a, L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'a, L, H, C, Q, B> 
         Delayed { body, delay_seconds: delay_seconds(at, self.clock.now()) }
     }
 
-    /// Sends the errands that follow the end of a chunk: the delivery of its message and, after the run's last chunk, the evidence.
-    /// Sending them twice is harmless.
+    /// Follows up the end of a chunk: calls a person if one must look at it, and sends the errands for the delivery of its message
+    /// and, after the run's last chunk, for the evidence. Doing so twice is harmless.
     pub(crate) async fn follow_up_end(&self, order: &Order, index: u32, trace: Option<&str>) -> Result<(), Again> {
         let run_id = order.run_id.as_str();
         let row = self.ledger.chunk(run_id, index).await?;
-        let Some(row) = row else { return Err(Again(format!("chunk {index} of run `{run_id}` is gone"))) };
+        let Some(row) = row else { return Err(Again::Failed(format!("chunk {index} of run `{run_id}` is gone"))) };
         self.paces.borrow_mut().entry(run_id.to_owned()).or_default().learn(row.run.observed_pace());
         let now = self.clock.now();
+        // Here rather than at the commit, after which the process may die.
+        if let Some(line) = metrics::needs_somebody(now, order, &row.run.view()) {
+            metrics::write(&line);
+        }
         let mut pending = false;
         if self.sends_messages {
             let id = purge_core::webhook::event_id(run_id, index, row.run.attempt());
@@ -263,18 +268,22 @@ pub(crate) fn is_pending(state: &MessageState) -> bool {
 
 impl From<LedgerError> for Again {
     fn from(error: LedgerError) -> Self {
-        Self(error.to_string())
+        let why = error.to_string();
+        match error {
+            LedgerError::Unavailable(_) => Self::Unavailable(why),
+            LedgerError::Refused(_) | LedgerError::Corrupt(_) | LedgerError::Conflict(_) => Self::Failed(why),
+        }
     }
 }
 
 impl From<BucketError> for Again {
     fn from(error: BucketError) -> Self {
-        Self(error.to_string())
+        Self::Failed(error.to_string())
     }
 }
 
 impl From<QueueError> for Again {
     fn from(error: QueueError) -> Self {
-        Self(error.to_string())
+        Self::Failed(error.to_string())
     }
 }

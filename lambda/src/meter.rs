@@ -9,8 +9,9 @@ use purge_driver::Watch;
 
 use crate::metrics;
 
-/// Watches one delivery and measures the end of its chunk. Only the delivery that ends the chunk changes it, so the end is measured
-/// once.
+/// Watches one delivery and measures the end of its chunk. Only the delivery that ends the chunk changes it, so the end is counted at
+/// most once, and not at all if the process dies between the commit and the line. What a person must learn of is therefore written
+/// by what follows up the end, which every further delivery repeats.
 #[derive(Debug)]
 pub(crate) struct Meter {
     order: Rc<Order>,
@@ -33,10 +34,8 @@ impl Meter {
 impl Watch for Meter {
     fn changed(&self, run: &ChunkRun) {
         self.changed.set(true);
-        let view = run.view();
-        let lines = [metrics::chunk_ended(&self.order, &view), metrics::needs_somebody(&self.order, &view)];
-        for line in lines.iter().flatten() {
-            metrics::write(line);
+        if let Some(line) = metrics::chunk_ended(&self.order, &run.view()) {
+            metrics::write(&line);
         }
     }
 

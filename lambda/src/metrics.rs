@@ -50,10 +50,11 @@ pub fn chunk_ended(order: &Order, view: &ChunkView) -> Option<String> {
 
 /// The line for a chunk whose end a person must look at; `None` for all others. The run may go on for weeks, and the person may
 /// have to act before its other chunks are deleted. A chunk that was cancelled before its job had run is left out, because the
-/// person who cancelled it knows. The dimension `Simulated` tells rehearsals apart, which alarm nobody.
+/// person who cancelled it knows. The dimension `Simulated` tells rehearsals apart, which alarm nobody. The line has the time `now`
+/// rather than that of the end, which may be a while ago: an alarm looks at the last minutes alone.
 #[must_use]
-pub fn needs_somebody(order: &Order, view: &ChunkView) -> Option<String> {
-    let (outcome, ended_at) = (view.outcome?, view.ended_at?);
+pub fn needs_somebody(now: Timestamp, order: &Order, view: &ChunkView) -> Option<String> {
+    let outcome = view.outcome?;
     let properties = [
         ("runId", json!(order.run_id)),
         ("chunk", json!(view.chunk.index)),
@@ -61,7 +62,7 @@ pub fn needs_somebody(order: &Order, view: &ChunkView) -> Option<String> {
         ("cause", json!(view.cause.as_ref().map(|cause| &cause.code))),
     ];
     let values = [("ChunksNeedSomebody", "Count", Some(1))];
-    needs_attention(outcome).then(|| alarm_line_of_run(ended_at, order.simulated, &values, &properties))
+    needs_attention(outcome).then(|| alarm_line_of_run(now, order.simulated, &values, &properties))
 }
 
 fn needs_attention(outcome: Outcome) -> bool {
@@ -105,8 +106,8 @@ pub fn refused(now: Timestamp, codes: &[String]) -> String {
 
 /// The line for one sweep, which is written even if it examined nothing: it shows that sweeps take place.
 #[must_use]
-pub fn swept(now: Timestamp, looked_at: Option<usize>) -> String {
-    let properties = [("unfinishedRuns", json!(looked_at))];
+pub fn swept(now: Timestamp, unfinished: usize) -> String {
+    let properties = [("unfinishedRuns", json!(unfinished))];
     alarm_line(now, &[("Sweeps", "Count", Some(1))], &properties)
 }
 

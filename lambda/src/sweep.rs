@@ -39,6 +39,8 @@ pub const COOL_OFF_TURN: Duration = Duration::from_secs(1_200);
 /// Chunks take turns: each has one in this many, so one every four hours.
 const COOL_OFF_TURNS: i64 = 12;
 
+/// Unfinished runs that the answer names, at most: Lambda limits it to 6 MB, of which these take less than one.
+const NAMED: usize = 10_000;
 /// Open chunks that are examined between two looks at the clock.
 const PAGE: u32 = 2_000;
 /// Chunks that are read at a time.
@@ -76,25 +78,26 @@ impl Margins {
 
 impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q, B> {
     /// Sends an errand for every unfinished run. While more messages wait than are certainly delivered in time it sends none: what
-    /// seems to be overdue may be among them, and the alarm on the age of messages reports that.
+    /// seems to be overdue may be among them, and the alarm on the age of messages reports that. The answer names the unfinished
+    /// runs in either case.
     pub(crate) async fn sweep(&self, overdue_seconds: Option<u32>, trace: Option<&str>) -> Result<Value, Again> {
+        let runs = self.ledger.unfinished().await?;
+        let unfinished: Vec<_> = runs.iter().take(NAMED).map(|run| &run.run_id).collect();
         let (wake_ups, errands) = (self.chunks.waiting().await?, self.errands.waiting().await?);
         let waiting = json!({"wakeUps": wake_ups, "errands": errands});
         if wake_ups > WAKE_UPS_IN_TIME || errands > ERRANDS_IN_TIME {
             tracing::warn!(wake_ups, errands, "so many messages wait that nothing can be said to stand still");
-            metrics::write(&metrics::swept(self.clock.now(), None));
-            return Ok(json!({"lookedAt": null, "waiting": waiting}));
+            metrics::write(&metrics::swept(self.clock.now(), runs.len()));
+            return Ok(json!({"unfinished": unfinished, "lookedAt": null, "waiting": waiting}));
         }
-        let runs = self.ledger.unfinished().await?;
         let messages = runs.iter().map(|run| {
             let sweep = Sweep { overdue_seconds, ..Sweep::default() };
             let errand = Errand::new(&run.run_id, ErrandKind::Sweep(sweep));
             Delayed { body: serde_json::to_string(&errand).unwrap_or_default(), delay_seconds: 0 }
         });
         self.errands.send(messages.collect(), trace).await?;
-        metrics::write(&metrics::swept(self.clock.now(), Some(runs.len())));
-        let ids: Vec<_> = runs.iter().map(|run| &run.run_id).collect();
-        Ok(json!({"lookedAt": ids, "waiting": waiting}))
+        metrics::write(&metrics::swept(self.clock.now(), runs.len()));
+        Ok(json!({"unfinished": unfinished, "lookedAt": unfinished, "waiting": waiting}))
     }
 
     /// Examines one run, as far as there is time; the rest is for another errand. Writes the metric once all of the run is
@@ -108,7 +111,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
     ) -> Result<(), Again> {
         let Some(seen) = self.ledger.unfinished_run(run_id).await? else { return Ok(()) };
         let Some(order) = self.ledger.order(run_id).await? else {
-            return Err(Again(format!("run `{run_id}` is gone")));
+            return Err(Again::Failed(format!("run `{run_id}` is gone")));
         };
         let margins = Margins::of(&sweep);
         let Sweep { mut after, mut stalled, .. } = sweep;

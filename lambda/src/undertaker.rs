@@ -147,7 +147,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             Advance::Busy { .. } | Advance::Lost | Advance::Waiting { .. } => {
                 Ok(Fate::Open(format!("chunk {chunk} is being worked on")))
             }
-            Advance::Absent => Err(Again(format!("chunk {chunk} is gone"))),
+            Advance::Absent => Err(Again::Failed(format!("chunk {chunk} is gone"))),
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::wake::{LONGEST_DELAY, MESSAGE_VERSION, WakeUp};
 /// Pause before the next look after another worker was quicker.
 const AFTER_LOST: Duration = Duration::from_secs(1);
 /// Pause before the next look after the ledger did not answer.
-const AFTER_UNAVAILABLE: Duration = Duration::from_secs(30);
+pub(crate) const AFTER_UNAVAILABLE: Duration = Duration::from_secs(30);
 /// Pause before the next look after the invocation ran out of time: by then, whatever was under way is over.
 const AFTER_CUT_OFF: Duration = Duration::from_secs(60);
 /// For how long after a chunk's end a wake-up may still come from one of these three pauses.
@@ -48,9 +48,10 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
     }
 
     async fn handle_wake_up(&self, message: Received, invocation: &Invocation) -> Result<Handled, Again> {
-        let wake: WakeUp = serde_json::from_str(&message.body).map_err(|why| Again(format!("no wake-up: {why}")))?;
+        let wake: WakeUp =
+            serde_json::from_str(&message.body).map_err(|why| Again::Failed(format!("no wake-up: {why}")))?;
         if wake.v != MESSAGE_VERSION {
-            return Err(Again(format!("a wake-up of version {}", wake.v)));
+            return Err(Again::Failed(format!("a wake-up of version {}", wake.v)));
         }
         // Everything that is logged meanwhile names the chunk. The span has the level of errors, so that it is there when only
         // errors are logged.
@@ -85,13 +86,13 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
                     return Ok(());
                 }
                 let order = self.ledger.order(&run_id).await?;
-                let order = order.ok_or_else(|| Again(format!("run `{run_id}` is gone")))?;
+                let order = order.ok_or_else(|| Again::Failed(format!("run `{run_id}` is gone")))?;
                 self.follow_up_end(&order, chunk, trace).await
             }
             // Another worker has the chunk. Should it fail, the next look notices. Waiting is not failing: it uses up no delivery.
             Some(Ok((Advance::Busy { until }, _))) => self.wake_at(wake, until.plus(AFTER_LOST), trace).await,
             Some(Ok((Advance::Lost, _))) => self.wake_at(wake, at(AFTER_LOST), trace).await,
-            Some(Ok((Advance::Absent, _))) => Err(Again(format!("run `{run_id}` has no chunk {chunk}"))),
+            Some(Ok((Advance::Absent, _))) => Err(Again::Failed(format!("run `{run_id}` has no chunk {chunk}"))),
             Some(Err(LedgerError::Unavailable(why))) => {
                 tracing::warn!(%why, "the ledger did not answer");
                 self.wake_at(wake, at(AFTER_UNAVAILABLE), trace).await

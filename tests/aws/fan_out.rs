@@ -626,20 +626,20 @@ fn what_evidence_takes() {
             let proof = Proof::of(&row, &log, &outbox, &[], clock.now()).unwrap();
             drop((row, log, outbox));
             let taker = Taker::default();
-            let written = proof.write(&taker, clock.now()).await.unwrap();
+            let stored = proof.store(&taker, clock.now()).await.unwrap();
             let (_, most) = memory();
             println!(
                 "evidence of {chunks} chunks of {api}, {}: {} records, {} bytes of audit log and {} kB of memory each chunk, {:.1} MB in all",
-                written.latest.outcome.as_str(),
+                stored.latest.outcome.as_str(),
                 records,
                 taker.log.get() / chunks,
                 (most - before) / chunks / 1000,
                 (most - before) as f64 / 1e6,
             );
             // Each with its keys.
-            let stored = (taker.log.get() + 100 * records as u64) / chunks;
+            let in_table = (taker.log.get() + 100 * records as u64) / chunks;
             let allowed = records_per_chunk(new.order.request.api);
-            assert!(2 * stored <= allowed, "half of the records are for a second attempt at every chunk: {stored} bytes");
+            assert!(2 * in_table <= allowed, "half of the records are for a second attempt at every chunk: {in_table} bytes");
             let fits = u64::from(most_in_memory(new.order.request.api, 1024));
             assert!(
                 (most - before) / chunks * fits < 1024 * 1024 * 1024 / 2,

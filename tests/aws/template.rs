@@ -169,7 +169,10 @@ fn nothing_is_taken_for_lost_that_may_still_come() {
 fn somebody_always_looks_for_what_stands_still() {
     let resources = resources();
     let sweep = resources["Planner"].split("        Sweep:\n").nth(1).unwrap();
-    assert!(sweep.contains("ScheduleExpression: rate(15 minutes)") && sweep.contains("State: ENABLED\n"));
+    assert!(sweep.contains("ScheduleExpression: rate(15 minutes)") && sweep.contains("State: !Ref SweepState\n"));
+    let template = template();
+    let state = template.split("\n  SweepState:\n").nth(1).unwrap().split("\n    Description:").next().unwrap();
+    assert_eq!(state, "    Type: String\n    Default: ENABLED\n    AllowedValues: [ENABLED, DISABLED]");
     assert!(COOL_OFF_TURN > Duration::from_secs(15 * 60 + 60), "a sweep that is late misses a chunk's turn");
     let input: serde_json::Value =
         serde_json::from_str(sweep.split("Input: '").nth(1).unwrap().split('\'').next().unwrap()).unwrap();
@@ -195,7 +198,7 @@ fn alarms_look_at_what_the_functions_of_their_own_stack_measure() {
     for (alarm, function, line) in [
         ("DeadLettersAlarm", "Undertaker", metrics::dead_letter(now, "m")),
         ("PlansRefusedAlarm", "Planner", metrics::refused(now, &[])),
-        ("SweepAlarm", "Planner", metrics::swept(now, None)),
+        ("SweepAlarm", "Planner", metrics::swept(now, 0)),
         ("WorkerDeliveriesAlarm", "Worker", metrics::failed_delivery(now, "m", 1)),
         ("CourierDeliveriesAlarm", "Courier", metrics::failed_delivery(now, "m", 1)),
         ("UndertakerDeliveriesAlarm", "Undertaker", metrics::failed_delivery(now, "m", 1)),
@@ -212,6 +215,29 @@ fn alarms_look_at_what_the_functions_of_their_own_stack_measure() {
     }
 }
 
+/// A table that was put back is another table. The functions must use it, and be allowed to, in place of the stack's own.
+#[test]
+fn another_table_can_take_the_place_of_the_stacks() {
+    let template = template();
+    assert!(template.contains("\n  HasOtherTable: !Not [!Equals [!Ref LedgerTable, \"\"]]\n"));
+    let names_own =
+        |line: &&str| ["!Ref Ledger]", "!GetAtt Ledger.Arn", "${Ledger.Arn}"].iter().any(|own| line.contains(own));
+    let places: Vec<_> = template.lines().filter(names_own).map(str::trim).collect();
+    let table = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${LedgerTable}";
+    let wanted = [
+        "PURGE_TABLE: !If [HasOtherTable, !Ref LedgerTable, !Ref Ledger]".to_owned(),
+        format!("- &ledgerArn !If [HasOtherTable, !Sub \"{table}\", !GetAtt Ledger.Arn]"),
+        format!("- !If [HasOtherTable, !Sub \"{table}/index/{BY_DUE}\", !Sub \"${{Ledger.Arn}}/index/{BY_DUE}\"]"),
+    ];
+    assert_eq!(places, wanted);
+    for (name, role) in roles() {
+        assert!(role.contains("&useLedger\n") || role.contains("- *useLedger\n"), "{name}");
+    }
+    let courier = &resources()["CourierRole"];
+    let delete = courier.split("Action: dynamodb:DeleteItem\n").nth(1).unwrap();
+    assert!(delete.trim_start().starts_with("Resource: *ledgerArn\n"), "{delete}");
+}
+
 /// A failed chunk is no error of a function, and its run has valid evidence. So an alarm must report it: for a chunk even while
 /// others still wait, and for a run when it has ended. Simulated runs need not be reported.
 #[test]
@@ -221,7 +247,7 @@ fn what_a_person_must_look_at_calls_somebody_unless_it_is_a_rehearsal() {
     order.simulated = false;
     let view = ChunkView { outcome: Some(Outcome::Unknown), ended_at: Some(now), ..chunks[0].view() };
     for (alarm, function, line) in [
-        ("ChunksAlarm", "Worker", metrics::needs_somebody(&order, &view).unwrap()),
+        ("ChunksAlarm", "Worker", metrics::needs_somebody(now, &order, &view).unwrap()),
         ("PolicyUnreadAlarm", "Worker", metrics::policy_unread(now, &order, 1)),
         ("RunsNotVerifiedAlarm", "Courier", metrics::not_verified(now, "run-1", false, RunOutcome::Failed)),
     ] {
@@ -518,6 +544,25 @@ fn every_function_and_every_queue_is_watched() {
         for queue in queues {
             assert!(watched(metric, &format!("Value: !GetAtt {queue}.QueueName}}")), "{metric} of {queue}");
         }
+    }
+}
+
+/// No function empties these queues, so a message that stays there keeps its alarm on and silent. A person must be able to take it out.
+#[test]
+fn whoever_is_called_about_a_queue_without_a_function_can_empty_it() {
+    let (template, resources) = (template(), resources());
+    let outputs = template.split("\nOutputs:\n").nth(1).unwrap();
+    let readme = std::fs::read_to_string(root().join("lambda/README.md")).unwrap();
+    let row = readme.lines().find(|line| line.starts_with("| Events, Schedule |")).unwrap();
+    for command in ["aws sqs receive-message --queue-url", "aws sqs delete-message --queue-url"] {
+        assert!(row.contains(command), "{row}");
+    }
+    let taken: BTreeSet<_> = functions().values().flat_map(|text| queues_of(text)).map(str::to_owned).collect();
+    for queue in ["EventDeadLetters", "ScheduleDeadLetters"] {
+        assert!(resources.contains_key(queue) && !taken.contains(queue), "{queue}");
+        assert!(outputs.contains(&format!("\n  {queue}Queue:\n")), "{outputs}");
+        assert!(outputs.contains(&format!("    Value: !Ref {queue}\n")), "{outputs}");
+        assert!(row.contains(&format!("`{queue}Queue`")), "{row}");
     }
 }
 

@@ -94,7 +94,7 @@ pub(super) fn refuse_too_long(answer: Value) -> Result<Value, Refusal> {
     )]))
 }
 
-/// The part of an answer that may go into a log: plan, run, numbers, and the codes of the findings. The whole answer contains the
+/// The part of an answer that may go into a log: plan, run, numbers, why there is no run, and the codes of the findings. The whole answer contains the
 /// policy, and with it whose data is held and for which matter.
 pub(super) fn summary(answer: &Value) -> Value {
     let plan = answer.get("plan");
@@ -104,7 +104,7 @@ pub(super) fn summary(answer: &Value) -> Value {
     };
     let chunks = of("chunks").map(|chunks| chunks.as_array().map_or_else(|| chunks.clone(), |all| json!(all.len())));
     let mut summary = Map::new();
-    for name in ["runId", "planDigest", "new", "status"] {
+    for name in ["runId", "planDigest", "new", "nothingDue", "status"] {
         summary.extend(of(name).map(|value| (name.to_owned(), value.clone())));
     }
     summary.extend(chunks.map(|chunks| ("chunks".to_owned(), chunks)));

@@ -98,6 +98,13 @@ impl Event {
         matches!(self, Self::Preview { .. } | Self::Status { .. })
     }
 
+    /// The time for which a schedule has fired; `None` for every other event.
+    #[must_use]
+    pub fn scheduled_at(&self) -> Option<Timestamp> {
+        let Self::Schedule { scheduled_at, .. } = self else { return None };
+        Some(*scheduled_at)
+    }
+
     /// Reads an event.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ use crate::functions::{Functions, Invocation, is_pending};
 use crate::queue::Queue;
 use crate::store::Store;
 use crate::wake::{Errand, ErrandKind};
-use answer::{Answered, Stop, document, run_summary};
+use answer::{Answered, Stop, document, run_summary, summary};
 
 /// Chunks that are read at a time.
 const PAGE: u32 = 1_000;
@@ -51,7 +51,13 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         };
         // The sender of a question reads the answer, so its refusal is not measured.
         let counted = (!event.only_asks()).then_some(now);
-        document(self.answer(event, invocation, trace).await, counted)
+        let scheduled_at = event.scheduled_at();
+        let answer = document(self.answer(event, invocation, trace).await, counted)?;
+        if let Some(at) = scheduled_at {
+            // The answer goes nowhere, and it names the run.
+            tracing::info!(scheduledAt = %at, answer = %summary(&answer), "a schedule has fired");
+        }
+        Ok(answer)
     }
 
     async fn answer(&self, event: Event, invocation: &Invocation, trace: Option<&str>) -> Answered {

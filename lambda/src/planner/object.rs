@@ -31,7 +31,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let mut answers = Vec::new();
         for record in records {
             let key = record.pointer("/s3/object/key").and_then(Value::as_str).and_then(decoded);
-            let key = key.ok_or_else(|| Again("the event names no object".to_owned()))?;
+            let key = key.ok_or_else(|| Again::Failed("the event names no object".to_owned()))?;
             // S3's console makes a folder by putting an empty object under the folder's name.
             if key.ends_with('/') {
                 continue;
@@ -60,14 +60,14 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             None if is_plan => return Err(unversioned(key).into()),
             None => self.plans.read(key).await?,
         };
-        let text = text.ok_or_else(|| Again(format!("`{key}` is gone")))?;
+        let text = text.ok_or_else(|| Again::Failed(format!("`{key}` is gone")))?;
         if is_plan {
             self.run_plan(&text, Approver::Upload(principal), trace).await
         } else if key.starts_with(REQUESTS) {
             let request = serde_json::from_str(&text).map_err(|why| not_json(&why))?;
             self.preview(&request, None).await
         } else {
-            Err(Again(format!("`{key}` is neither under `{PLANS}` nor under `{REQUESTS}`")).into())
+            Err(Again::Failed(format!("`{key}` is neither under `{PLANS}` nor under `{REQUESTS}`")).into())
         }
     }
 }

@@ -205,7 +205,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
 
     /// Has the chunks of a stored run woken, and answers which run it is.
     async fn wake_started(&self, run_id: &str, created: Created, trace: Option<&str>) -> Result<Value, Failure> {
-        let order = self.ledger.order(run_id).await?.ok_or_else(|| Again(format!("run `{run_id}` is gone")))?;
+        let order = self.ledger.order(run_id).await?.ok_or_else(|| Again::Failed(format!("run `{run_id}` is gone")))?;
         self.wake_all(run_id, trace).await?;
         Ok(json!({
             "runId": run_id,

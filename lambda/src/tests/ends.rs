@@ -1,5 +1,5 @@
 //! What follows the end of chunks. The governance system is told, the evidence is written, and an alarm calls a person if
-//! necessary: each once, however many messages come afterwards.
+//! necessary: never less than once whoever dies, and not for every message that comes afterwards.
 
 use std::time::Duration;
 
@@ -103,16 +103,22 @@ fn an_end_of_which_perhaps_nobody_has_told_is_told() {
     in_virtual_time(async |world| {
         let run_id = world.run(1).await;
         assert_eq!(fail_chunk(world, &run_id, 1).await.len(), 2);
+        assert_eq!(take_metrics("ChunksNeedSomebody").len(), 1);
         let wake = [sent(WakeUp::new(&run_id, 1).text())];
         // A worker that did not learn what became of its commit sends such a wake-up.
         work(world, &wake).await;
-        assert_eq!(world.for_couriers().len(), 2);
+        assert_eq!((world.for_couriers().len(), take_metrics("ChunksNeedSomebody").len()), (2, 1));
         world.clock.sleep(Duration::from_secs(180)).await;
         work(world, &wake).await;
         assert_eq!(kinds(&world.for_couriers()), [], "that was somebody else's end");
+        assert_eq!(take_metrics("ChunksNeedSomebody"), Vec::<Value>::new());
         // The second delivery may follow the death of the worker that ended the chunk.
         world.functions().work(&delivered(&wake, 2), &world.invocation(TIME)).await.unwrap();
         assert_eq!(world.for_couriers().len(), 2);
+        let lines = take_metrics("ChunksNeedSomebody");
+        assert_eq!(lines.len(), 1);
+        // An alarm looks at the last minutes, and the delivery comes long after the end.
+        assert_eq!(lines[0]["_aws"]["Timestamp"], world.clock.now().millis());
     });
 }
 
@@ -239,6 +245,23 @@ fn a_run_that_is_not_verified_calls_somebody_once() {
     });
 }
 
+/// Where the pointer is, the next courier finds nothing to do: it cannot call anybody in place of one that died right after it.
+#[test]
+fn somebody_is_called_before_the_evidence_is_pointed_to() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(1).await;
+        fail_chunk(world, &run_id, 1).await;
+        note_delivered(world, &run_id).await;
+        world.evidence.breaks_after.set(Some(FILES.len() + 1));
+        let batch = event(&[evidence(&run_id)]);
+        world.functions().run_errands(&batch, &no_webhook, &world.invocation(TIME)).await.unwrap();
+        let kept = world.evidence.kept.borrow();
+        let of_run = kept.keys().filter(|key| key.starts_with(&run_id));
+        assert_eq!(of_run.count(), FILES.len() + 1, "all but the pointer");
+        assert_eq!(take_metrics("RunsNotVerified").len(), 1);
+    });
+}
+
 #[test]
 fn a_run_that_somebody_cancelled_calls_nobody() {
     in_virtual_time(async |world| {
@@ -262,8 +285,9 @@ fn only_the_first_evidence_of_an_end_is_the_first() {
             let records = records(&world.ledger, &run_id).await.unwrap();
             let outbox = world.ledger.outbox(&run_id).await.unwrap();
             let proof = Proof::of(&row, &records, &outbox, &[], world.clock.now()).unwrap();
-            let written = proof.write(&&world.evidence, world.clock.now()).await.unwrap();
-            (written.is_new(), written.is_first(row.updated_at))
+            let stored = proof.store(&&world.evidence, world.clock.now()).await.unwrap();
+            stored.publish(&&world.evidence).await.unwrap();
+            (stored.is_new(), stored.is_first(row.updated_at))
         };
         assert_eq!(write().await, (true, true));
         assert_eq!(write().await, (false, false));

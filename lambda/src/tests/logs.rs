@@ -1,6 +1,47 @@
 //! Log lines, which are JSON objects.
 
+use std::io::{Result, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use lambda_runtime::tracing::subscriber::fmt;
+use lambda_runtime::tracing::subscriber::util::SubscriberInitExt as _;
+use serde_json::Value;
+use tracing::subscriber::DefaultGuard;
+
+/// Everything that this thread logs, until it is dropped.
+pub(super) struct Log {
+    written: Written,
+    _until_dropped: DefaultGuard,
+}
+
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Written {
+    fn write(&mut self, text: &[u8]) -> Result<usize> {
+        self.0.lock().unwrap().write(text)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    pub(super) fn begin() -> Self {
+        let written = Written::default();
+        let writer = written.clone();
+        let subscriber = fmt().json().with_writer(move || writer.clone());
+        Self { written, _until_dropped: subscriber.set_default() }
+    }
+
+    /// The lines so far.
+    pub(super) fn lines(&self) -> Vec<Value> {
+        let text = String::from_utf8(self.written.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());

@@ -7,6 +7,7 @@ use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
 use super::fakes::{World, in_virtual_time, request};
+use super::logs::Log;
 
 const TIME: Duration = Duration::from_secs(120);
 
@@ -99,6 +100,27 @@ fn a_firing_with_nothing_due_says_so_and_starts_nothing() {
         assert!(answer["nothingDue"].is_string() && answer.get("findings").is_none(), "{answer}");
         assert_eq!(world.ledger.runs().await.unwrap(), []);
         assert!(world.errands.take().is_empty());
+    });
+}
+
+/// The answer goes nowhere, so the log has what a person needs: the run's id, or why there is none.
+#[test]
+fn what_came_of_a_firing_is_in_the_log() {
+    in_virtual_time(async |world| {
+        put_standing_request(world, 1);
+        let log = Log::begin();
+        let run_id = fire(world, "2025-05-30").await["runId"].as_str().unwrap().to_owned();
+        fire(world, "2025-05-31").await;
+        world.plans.kept.borrow_mut().clear();
+        fire(world, "2025-06-01").await;
+        let lines = log.lines();
+        let fired: Vec<_> = lines.iter().map(|line| &line["fields"]).collect();
+        let told = [run_id.as_str(), "nothingDue", "schedule.missing"];
+        assert_eq!(fired.len(), told.len(), "{fired:?}");
+        for (line, (day, told)) in fired.iter().zip(["2025-05-30", "2025-05-31", "2025-06-01"].into_iter().zip(told)) {
+            assert_eq!(line["scheduledAt"], format!("{day}T03:00:00.000Z"), "{line}");
+            assert!(line["answer"].as_str().unwrap().contains(told), "{line}");
+        }
     });
 }
 

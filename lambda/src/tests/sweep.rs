@@ -168,6 +168,7 @@ fn while_messages_pile_up_nothing_can_be_said_to_be_lost() {
             let (answer, woken, _) = sweep_asked(world, &json!({"action": "sweep"})).await;
             assert_eq!(answer["waiting"], json!({"wakeUps": wake_ups, "errands": errands}));
             assert_eq!(answer["lookedAt"], if looks { json!([run_id]) } else { Value::Null });
+            assert_eq!(answer["unfinished"], json!([run_id]), "whoever asks which runs are open is told in any case");
             assert_eq!(woken, if looks { vec![1, 2] } else { vec![] });
         }
     });
@@ -242,7 +243,7 @@ fn a_run_that_ended_without_its_evidence_gets_it_and_is_then_left_alone() {
         assert!(world.ledger.unfinished().is_empty(), "nobody has to look after it any more");
         sleep(world, NEVER_WOKEN * 2).await;
         let (answer, ..) = sweep_asked(world, &json!({"action": "sweep"})).await;
-        assert_eq!(answer["lookedAt"], json!([]));
+        assert_eq!((&answer["unfinished"], &answer["lookedAt"]), (&json!([]), &json!([])));
 
         // It is looked after once more when it is opened again.
         assert_eq!(ask(world, &json!({"action": "retry", "runId": run_id})).await["queued"], 1);
