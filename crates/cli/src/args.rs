@@ -104,7 +104,8 @@ Examples:
     Simulate(SimulateArgs),
     /// Show the runs of a ledger, or one of them chunk by chunk
     #[command(after_help = "\
-A run may be named by the first letters of its id.
+A run may be named by the first letters of its id. It is shown with its approver, the
+digests of its plan and of its evidence, and the reason for each chunk that is not verified.
 
 Examples:
   genesys-purge status
