@@ -21,7 +21,11 @@ Exit codes:
   5   something is left over, or it is not known what was deleted; verify: the evidence does not hold
   6   cancelled
   7   approval is missing or does not match the plan
-  75  stopped before the end; the same command continues from there";
+  75  stopped before the end; the same command continues from there
+
+`retry RUN --messages` exits with 75 if messages are still to be sent, with 5 if any were
+given up, and otherwise with the run's code. Undelivered messages change no other exit code:
+see `pending` of the event `webhooks`, or `undelivered` of `status --json`.";
 
 const SETTINGS: &str = "\
 Settings (environment):
@@ -124,6 +128,9 @@ file is read again right before each deletion, as that of `run --policy`.
 
 A cancel is withdrawn. With --chunk this is refused until every other chunk has ended or
 has learned of the cancel.
+
+With --messages it exits with 75 if messages are still to be sent, with 5 if any were
+given up, and otherwise with the run's code. All exit codes: `genesys-purge run --help`.
 
 Examples:
   genesys-purge retry 3f9a --policy policy.json
