@@ -18,7 +18,8 @@ Exit codes:
   2   bad input: request, policy, settings or arguments; nothing was sent
   3   blocked by a legal hold, a retention rule or a guard; nothing was deleted
   4   some or all chunks were not deleted; `status RUN` says which and why
-  5   something is left over, or it is not known what was deleted; verify: the evidence does not hold
+  5   something is left over, or it is not known what was deleted
+      (verify: the evidence does not hold)
   6   cancelled
   7   approval is missing or does not match the plan
   75  stopped before the end; the same command continues from there
@@ -150,7 +151,7 @@ digest that `run` printed. A later `retry` writes the folder anew and prints ano
 
 Examples:
   genesys-purge verify genesys-purge-data/evidence/RUN
-  genesys-purge verify RUN --manifest sha256:…")]
+  genesys-purge verify genesys-purge-data/evidence/RUN --manifest sha256:…")]
     Verify(VerifyArgs),
     /// Serve the console, and the runs of a ledger, to a browser on this machine
     #[command(after_help = "\
@@ -332,7 +333,8 @@ pub(crate) struct RetryArgs {
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// Evidence folder that `run` left
+    /// Evidence folder that `run` left; `status RUN` shows where it is
+    #[arg(value_name = "FOLDER")]
     pub(crate) evidence: PathBuf,
     /// Digest of manifest.json, as `run` printed it (sha256:…) or `sha256sum` prints it
     #[arg(long, value_name = "DIGEST", value_parser = digest)]

@@ -77,3 +77,17 @@ fn the_digest_of_other_evidence_is_not_shown_as_that_of_the_run() {
     let said = manifest();
     assert!(said.contains("newer than the ledger") && !said.contains("sha256:"), "{said}");
 }
+
+/// The evidence is checked without a ledger, which alone knows where that of a run lies.
+#[test]
+fn a_run_s_id_is_no_folder_and_whoever_gives_one_learns_where_the_folder_is() {
+    let bench = Bench::new();
+    let (run, _) = partial_run(&bench);
+    let refused = bench.run(&["verify", &run]).exits(2).stderr;
+    assert!(refused.contains("evidence.none") && refused.contains("`genesys-purge status RUN` shows it"), "{refused}");
+    let shown = bench.run(&["status", &run]).exits(0).stdout;
+    let folder = labelled(&shown, "evidence").trim_start().trim_start_matches("evidence").trim_start();
+    bench.run(&["verify", folder]).exits(0);
+    let help = bench.run(&["verify", "--help"]).exits(0).stdout;
+    assert!(help.contains("<FOLDER>") && !help.contains("verify RUN"), "{help}");
+}
