@@ -176,7 +176,13 @@ Examples:
     Serve(ServeArgs),
     /// Serve the simulated tenant over HTTP
     #[command(after_help = "\
-Its client id is `sim` and so is its secret.
+To try `run` on it: its client id is `sim` and so is its secret, and its address does not
+say in which region it lies, so give the one that the request names. `run` takes it for a
+real tenant: the plan has to be approved, and SIMULATED is not said.
+
+  export GENESYS_BASE_URL=http://127.0.0.1:8080 GENESYS_REGION=us-east-1
+  export GENESYS_CLIENT_ID=sim GENESYS_CLIENT_SECRET=sim
+  genesys-purge run examples/q1-2023.json
 
 Examples:
   genesys-purge tenant --listen 127.0.0.1:8080
@@ -184,8 +190,9 @@ Examples:
   genesys-purge tenant --fault submit:every=4:429:retry-after=1
 
 Faults: CALL:WHEN:WHAT[:OPTION…]
-  CALL  any, token, submit, status, count, details, job.create, job.list,
-        job.get, job.execute, job.cancel, job.failed, metadata, protection, …
+  CALL  any, token, submit, status, count, details, inquiry, job.create, job.list, job.get,
+        job.execute, job.cancel, job.failed, metadata, protection, organization, other,
+        webhook (for scenarios of `run` and `simulate`, which have a receiver)
   WHEN  always, every=N, nth=N[,N…], permille=N
   WHAT  an HTTP status (429, 503, …), drop-before, drop-after, slow=MS, garbage,
         truncated, missing-id, stuck, status=WORD, revoke-token, fail-job,
@@ -369,7 +376,7 @@ pub(crate) struct ServeArgs {
 /// Arguments of `tenant`.
 #[derive(Debug, Args)]
 pub(crate) struct TenantArgs {
-    /// Address to listen on
+    /// Address to listen on; port 0 takes any free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
     /// Scenario file; the other flags change it
