@@ -18,10 +18,15 @@ Exit codes:
   2   bad input: request, policy, settings or arguments; nothing was sent
   3   blocked by a legal hold, a retention rule or a guard; nothing was deleted
   4   some or all chunks were not deleted; `status RUN` says which and why
-  5   something is left over, or it is not known what was deleted; verify: the evidence does not hold
+  5   something is left over, or it is not known what was deleted
+      (verify: the evidence does not hold)
   6   cancelled
   7   approval is missing or does not match the plan
-  75  stopped before the end; the same command continues from there";
+  75  stopped before the end; the same command continues from there
+
+`retry RUN --messages` exits with 75 if messages are still to be sent, with 5 if any were
+given up, and otherwise with the run's code. Undelivered messages change no other exit code:
+see `pending` of the event `webhooks`, or `undelivered` of `status --json`.";
 
 const SETTINGS: &str = "\
 Settings (environment):
@@ -104,7 +109,8 @@ Examples:
     Simulate(SimulateArgs),
     /// Show the runs of a ledger, or one of them chunk by chunk
     #[command(after_help = "\
-A run may be named by the first letters of its id.
+A run may be named by the first letters of its id. It is shown with its approver, the
+digests of its plan and of its evidence, and the reason for each chunk that is not verified.
 
 Examples:
   genesys-purge status
@@ -127,6 +133,9 @@ file is read again right before each deletion, as that of `run --policy`.
 A cancel is withdrawn. With --chunk this is refused until every other chunk has ended or
 has learned of the cancel.
 
+With --messages it exits with 75 if messages are still to be sent, with 5 if any were
+given up, and otherwise with the run's code. All exit codes: `genesys-purge run --help`.
+
 Examples:
   genesys-purge retry 3f9a --policy policy.json
   genesys-purge retry 3f9a --chunk 7 --chunk 12")]
@@ -145,7 +154,7 @@ digest that `run` printed. A later `retry` writes the folder anew and prints ano
 
 Examples:
   genesys-purge verify genesys-purge-data/evidence/RUN
-  genesys-purge verify RUN --manifest sha256:…")]
+  genesys-purge verify genesys-purge-data/evidence/RUN --manifest sha256:…")]
     Verify(VerifyArgs),
     /// Serve the console, and the runs of a ledger, to a browser on this machine
     #[command(after_help = "\
@@ -170,7 +179,13 @@ Examples:
     Serve(ServeArgs),
     /// Serve the simulated tenant over HTTP
     #[command(after_help = "\
-Its client id is `sim` and so is its secret.
+To try `run` on it: its client id is `sim` and so is its secret, and its address does not
+say in which region it lies, so give the one that the request names. `run` takes it for a
+real tenant: the plan has to be approved, and SIMULATED is not said.
+
+  export GENESYS_BASE_URL=http://127.0.0.1:8080 GENESYS_REGION=us-east-1
+  export GENESYS_CLIENT_ID=sim GENESYS_CLIENT_SECRET=sim
+  genesys-purge run examples/q1-2023.json
 
 Examples:
   genesys-purge tenant --listen 127.0.0.1:8080
@@ -178,8 +193,9 @@ Examples:
   genesys-purge tenant --fault submit:every=4:429:retry-after=1
 
 Faults: CALL:WHEN:WHAT[:OPTION…]
-  CALL  any, token, submit, status, count, details, job.create, job.list,
-        job.get, job.execute, job.cancel, job.failed, metadata, protection, …
+  CALL  any, token, submit, status, count, details, inquiry, job.create, job.list, job.get,
+        job.execute, job.cancel, job.failed, metadata, protection, organization, other,
+        webhook (for scenarios of `run` and `simulate`, which have a receiver)
   WHEN  always, every=N, nth=N[,N…], permille=N
   WHAT  an HTTP status (429, 503, …), drop-before, drop-after, slow=MS, garbage,
         truncated, missing-id, stuck, status=WORD, revoke-token, fail-job,
@@ -327,7 +343,8 @@ pub(crate) struct RetryArgs {
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// Evidence folder that `run` left
+    /// Evidence folder that `run` left; `status RUN` shows where it is
+    #[arg(value_name = "FOLDER")]
     pub(crate) evidence: PathBuf,
     /// Digest of manifest.json, as `run` printed it (sha256:…) or `sha256sum` prints it
     #[arg(long, value_name = "DIGEST", value_parser = digest)]
@@ -362,7 +379,7 @@ pub(crate) struct ServeArgs {
 /// Arguments of `tenant`.
 #[derive(Debug, Args)]
 pub(crate) struct TenantArgs {
-    /// Address to listen on
+    /// Address to listen on; port 0 takes any free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
     /// Scenario file; the other flags change it

@@ -261,3 +261,14 @@ fn whoever_goes_on_with_a_run_does_not_become_its_approver() {
     let same = bench.run(&["run", "request.json", "--approver", "dpo@example.com"]).exits(0);
     assert!(!same.stderr.contains("approval.earlier"), "{}", same.stderr);
 }
+
+/// Nothing was under way, so nothing is lost, and the same command would fail again.
+#[test]
+fn a_tenant_whose_port_is_taken_asks_for_another() {
+    let bench = Bench::new();
+    let taken = Server::start(&bench, &[]);
+    let address = taken.address.trim_start_matches("http://");
+    let refused = bench.run(&["tenant", "--listen", address]).exits(2).stderr;
+    assert!(refused.contains("error[tenant.listen]") && refused.contains("port 0"), "{refused}");
+    assert!(!refused.contains("the same command"), "{refused}");
+}

@@ -650,6 +650,39 @@ fn of_a_run_that_was_stopped_the_messages_alone_are_sent() {
     assert_eq!(receiver.received().len() as u64, 12 - open);
 }
 
+/// A script that sends what is left must learn that something is left still.
+#[test]
+fn sending_messages_alone_ends_well_only_if_none_is_left() {
+    let bench = Bench::new();
+    let (nobody, gone) = (SilentServer::start(), Receiver::answering("410 Gone"));
+    bench.file("request.json", &request(2));
+    let send = |args: &[&str], address: &str, attempts: usize| {
+        let before = nobody.visits();
+        let mut command = bench.command(args);
+        command.env("GOVERNANCE_WEBHOOK_URL", address).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        if attempts > 0 {
+            while nobody.visits() < before + attempts {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            terminate(&child);
+        }
+        Ran::of(child.wait_with_output().unwrap())
+    };
+    // After three attempts at each message, every chunk has ended.
+    let ran = send(&["run", "request.json"], &nobody.address, 6).exits(0);
+    assert!(ran.stdout.contains("2 still to be sent"), "{}", ran.stdout);
+    let messages = ["retry", "run-", "--messages", "--json"];
+    let left = send(&messages, &nobody.address, 2).exits(75);
+    let webhooks = |ran: &Ran| ran.events().into_iter().find(|event| event["event"] == "webhooks").unwrap();
+    assert_eq!((&left.report()["outcome"], &webhooks(&left)["pending"]), (&json!("verified"), &json!(2)));
+    for _ in 0..2 {
+        let given_up = send(&messages, &gone.address, 0).exits(5);
+        assert_eq!((&webhooks(&given_up)["pending"], &webhooks(&given_up)["dead"]), (&json!(0), &json!(2)));
+    }
+    bench.run(&["retry", "run-"]).exits(0);
+}
+
 /// Some conversations of the simulated tenant never end, like those of real ones.
 #[test]
 fn a_retention_rule_does_not_hold_back_a_whole_year_for_what_never_ends() {

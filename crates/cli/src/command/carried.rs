@@ -130,12 +130,25 @@ pub(super) async fn carry_out(
     ended?;
     // Show what was done first, whatever became of the proof. Without proof, the command fails.
     concluded.proof.into_result()?;
-    let exit = Exit::Report(exit_code(&concluded.report));
+    let exit = match manner.task {
+        Task::Messages => messages_exit(&concluded.messages, &concluded.report),
+        Task::Chunks | Task::ChunksOrMessages => Exit::Report(exit_code(&concluded.report)),
+    };
     // Everything is done and the lock is free, so an interrupt may end the process while the output is still being read.
     let read = tokio::task::spawn_blocking(outlet::drain);
     // It cannot fail, and the program ends either way.
     let _ = interrupt::with_interrupts(read, || std::process::exit(i32::from(exit.code()))).await;
     Ok(exit)
+}
+
+/// The exit code of a command that was to send messages and nothing else: while any is left, what became of the chunks is not its
+/// result.
+fn messages_exit(messages: &Messages, report: &Report) -> Exit {
+    match messages {
+        Messages { pending: 1.., .. } => Exit::Temporary,
+        Messages { dead: 1.., .. } => Exit::Doubtful,
+        Messages { .. } => Exit::Report(exit_code(report)),
+    }
 }
 
 /// Keeps the evidence folder that was given, so that later commands about the run find its evidence.

@@ -3,6 +3,7 @@
 mod begun;
 mod cancel;
 mod carried;
+mod one_run;
 mod plan;
 mod retry;
 mod run;

@@ -5,23 +5,22 @@ use std::path::Path;
 
 use anstyle::Style;
 use purge_core::finding::{Finding, Severity};
-use purge_core::run::{ChunkView, Outcome};
+use purge_core::run::Outcome;
 use purge_driver::ledger::RunRow;
-use purge_driver::{Clock as _, SystemClock};
 
-use super::no_ledger;
+use super::{no_ledger, one_run};
 use crate::args::{DEFAULT_LEDGER, StatusArgs};
 use crate::carry::lock::RunLock;
 use crate::carry::standing::Standing;
-use crate::carry::{place, stored};
+use crate::carry::stored;
 use crate::events;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::ledger::{SqliteLedger, Unreadable};
 use crate::runtime::on_this_thread;
 use crate::terminal::table::{Align, Cell, Table};
-use crate::terminal::words::{count, grouped, window};
-use crate::terminal::{BAD, CARE, DIM, GOOD, print_out, progress, result};
+use crate::terminal::words::grouped;
+use crate::terminal::{BAD, CARE, GOOD, print_out};
 
 /// Lists the runs, or the chunks of one run with the results of all attempts together.
 pub(crate) fn run(args: &StatusArgs) -> Result<Exit, Failure> {
@@ -56,7 +55,15 @@ pub(crate) fn run(args: &StatusArgs) -> Result<Exit, Failure> {
                 let chunks = stored::chunks(&ledger, &row.order.run_id).await?;
                 let views: Result<Vec<_>, _> =
                     chunks.iter().map(|run| stored::chunk_view(&ledger, &row.order, run)).collect();
-                show_run(args, &ledger, &row, &views?)?;
+                if args.json {
+                    print_out(&run_line(&ledger, &row)?);
+                    views?.iter().for_each(|view| print_out(&events::chunk(view, row.order.simulated)));
+                } else {
+                    show_runs(args, &ledger, std::slice::from_ref(&row))?;
+                    print_out("");
+                    one_run::show_chunks(&views?);
+                    one_run::show_facts(&ledger, folder, &row).await?;
+                }
             }
         }
         Ok(Exit::Fine)
@@ -137,46 +144,4 @@ fn state_cell(args: &StatusArgs, row: &RunRow) -> Result<Cell, Failure> {
     let standing = Standing::of(row, RunLock::is_taken(&args.ledger.ledger, &row.order.run_id)?);
     let style = if standing == Standing::Ended { Style::new() } else { CARE };
     Ok(Cell::styled(style, standing.word()))
-}
-
-fn show_run(args: &StatusArgs, ledger: &SqliteLedger, row: &RunRow, chunks: &[ChunkView]) -> Result<(), Failure> {
-    let order = &row.order;
-    if args.json {
-        print_out(&run_line(ledger, row)?);
-        chunks.iter().for_each(|view| print_out(&events::chunk(view, order.simulated)));
-        return Ok(());
-    }
-    show_runs(args, ledger, std::slice::from_ref(row))?;
-    print_out("");
-    let mut table = Table::new(&[
-        ("chunk", Align::Right),
-        ("window, end not included", Align::Left),
-        ("state", Align::Left),
-        ("deleted", Align::Right),
-        ("left", Align::Right),
-        ("request id", Align::Left),
-    ]);
-    let now = SystemClock.now();
-    for view in chunks {
-        let until = progress::due(view).filter(|due| *due > now).map(|due| format!(", until {due}"));
-        let state = match view.outcome {
-            Some(_) => result::outcome(view.outcome),
-            None => Cell::styled(CARE, progress::state(view) + &until.unwrap_or_default()),
-        };
-        let number = |n: Option<u64>| n.map_or_else(|| Cell::styled(DIM, "?"), |n| count(Some(n)).into());
-        table.push(vec![
-            view.chunk.index.to_string().into(),
-            window(view.chunk.window).into(),
-            state,
-            number(view.records_deleted),
-            number(view.remaining),
-            view.request_id.clone().unwrap_or_default().into(),
-        ]);
-    }
-    table.lines().iter().for_each(|line| print_out(line));
-    let evidence = place::evidence_folder(ledger, &args.ledger.ledger, &order.run_id)?;
-    if evidence.exists() {
-        print_out(&result::labelled("evidence", &evidence.display().to_string()));
-    }
-    Ok(())
 }

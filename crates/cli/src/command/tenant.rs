@@ -18,7 +18,11 @@ use crate::terminal::print_out;
 pub(crate) fn run(args: &TenantArgs) -> Result<Exit, Failure> {
     let scenario = apply_flags(scenario::read(args.scenario.as_deref())?, args)?;
     let failed = |why| Failure::machine(&format!("listen on {}", args.listen), why);
-    let listener = TcpListener::bind(args.listen).map_err(failed)?;
+    let listener = TcpListener::bind(args.listen).map_err(|why| {
+        let message = format!("cannot listen on {}: {why}", args.listen);
+        let help = "another program may be listening there: give `--listen` another port, or port 0 for any free one";
+        Failure::new(Exit::BadInput, "tenant.listen", "--listen", message, help)
+    })?;
     listener.set_nonblocking(true).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let world = Arc::new(Mutex::new(World::new(Tenant::new(scenario), None, None)));

@@ -73,7 +73,7 @@ fn unreadable(folder: &Path, why: &str) -> Failure {
         let message = format!("`{}` is not an evidence folder: {why}", folder.display());
         let current_folder = current_folder(folder);
         let help = if current_folder == folder {
-            "name the folder that `run` printed".to_owned()
+            "name the folder that `run` printed; `genesys-purge status RUN` shows it again".to_owned()
         } else {
             format!(
                 "`{}` holds the evidence that was there: a process moved it aside and was killed before it had put newer evidence there; \

@@ -5,6 +5,10 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error, StrDeserializer};
 
+/// What a fault can do, in words.
+const ACTS: &str = "an HTTP status (200 to 599), drop-before, drop-after, slow=MS, garbage, truncated, missing-id, stuck, \
+                    status=WORD, revoke-token, fail-job, leave=RECORDS";
+
 /// Reads one fault.
 pub(crate) fn parse(text: &str) -> Result<Fault, String> {
     let mut parts = text.split(':');
@@ -53,12 +57,16 @@ fn act(what: &str) -> Result<Act, String> {
         ("leave", records) => Act::Leave { records: number(records)? },
         ("status", word) if !word.is_empty() => Act::UnknownStatus { status: word.to_owned() },
         ("revoke-token", "") => Act::RevokeToken,
-        (status, "") => match number(status)? {
-            status @ 200..=599 => Act::Error { status, body: None, retry_after: None },
-            _ => return Err(format!("`{what}` is not an HTTP status")),
+        (status, "") => match status.parse() {
+            Ok(status @ 200..=599) => Act::Error { status, body: None, retry_after: None },
+            Ok(_) | Err(_) => return Err(unknown_act(what)),
         },
-        _ => return Err(format!("`{what}` is not a known fault")),
+        _ => return Err(unknown_act(what)),
     })
+}
+
+fn unknown_act(what: &str) -> String {
+    format!("`{what}` is not what a fault can do: {ACTS}")
 }
 
 fn set_option(fault: &mut Fault, option: &str) -> Result<(), String> {
@@ -88,7 +96,28 @@ fn set_option(fault: &mut Fault, option: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
+    use crate::args::Cli;
+
+    /// The refusals name all calls and acts, and send people to the help.
+    #[test]
+    fn the_help_lists_every_call_and_every_act() {
+        let command = Cli::command();
+        let help = command.find_subcommand("tenant").unwrap().get_after_help().unwrap().to_string();
+        let (_, help) = help.split_once("Faults: ").unwrap();
+        let words: Vec<&str> = help.split([' ', ',', '\n']).collect();
+        let unknown_call = parse("nobody:always:503").unwrap_err();
+        let calls: Vec<&str> = unknown_call.split('`').skip(3).step_by(2).collect();
+        assert!(calls.contains(&"any") && calls.contains(&"organization"), "{unknown_call}");
+        let unknown_act = parse("submit:always:explode").unwrap_err();
+        let acts = ACTS.split(", ").skip(1);
+        for word in calls.into_iter().chain(acts) {
+            assert!(words.contains(&word), "{word}");
+        }
+        assert!(unknown_act.contains("`explode`") && unknown_act.contains(ACTS), "{unknown_act}");
+    }
 
     #[test]
     fn reads_what_the_help_promises() {

@@ -36,13 +36,18 @@ pub(crate) fn report(report: &Report, extras: ReportExtras<'_>) -> Vec<String> {
     if *messages != Messages::default() {
         lines.push(labelled("webhooks", &messages_text(messages, extras.deliver)));
     }
-    let needs = needs_a_person(report, extras);
-    if !needs.is_empty() {
-        lines.push(String::new());
-        lines.push(paint(BAD, "needs attention:"));
-        lines.extend(needs.into_iter().map(|need| format!("  {}", paint(BAD, &need))));
-    }
+    lines.extend(needs_attention(report, messages, extras.answers, full_list));
     lines
+}
+
+/// What needs a person, and why, after an empty line. Nothing if nothing does. `full_list` says where to find what is not listed.
+pub(crate) fn needs_attention(report: &Report, messages: &Messages, answers: &Answers, full_list: &str) -> Vec<String> {
+    let needs = needs_a_person(report, messages, answers, full_list);
+    if needs.is_empty() {
+        return Vec::new();
+    }
+    let needs = needs.into_iter().map(|need| format!("  {}", paint(BAD, &need)));
+    [String::new(), paint(BAD, "needs attention:")].into_iter().chain(needs).collect()
 }
 
 /// A label and its text, as in the plan.
@@ -204,8 +209,7 @@ fn messages_text(messages: &Messages, deliver: &str) -> String {
 }
 
 /// Everything that this program cannot settle, one line each.
-fn needs_a_person(report: &Report, extras: ReportExtras<'_>) -> Vec<String> {
-    let ReportExtras { messages, answers, full_list, .. } = extras;
+fn needs_a_person(report: &Report, messages: &Messages, answers: &Answers, full_list: &str) -> Vec<String> {
     let mut needs: Vec<String> = report.problems.iter().map(|p| format!("the report: {}", p.message)).collect();
     let not_verified: Vec<_> =
         report.chunks.iter().filter(|c| c.outcome.is_some_and(|o| o != Outcome::Verified)).collect();

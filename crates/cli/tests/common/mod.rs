@@ -212,14 +212,20 @@ impl Drop for Server {
     }
 }
 
-/// A receiver of webhooks that accepts and keeps everything, with headers in lower case.
+/// A receiver of webhooks that keeps everything, with headers in lower case.
 pub(crate) struct Receiver {
     pub(crate) address: String,
     taken: Arc<Mutex<Vec<String>>>,
 }
 
 impl Receiver {
+    /// A receiver that accepts everything.
     pub(crate) fn start() -> Self {
+        Self::answering("200 OK")
+    }
+
+    /// A receiver that gives everything this answer.
+    pub(crate) fn answering(status: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}/purge", listener.local_addr().unwrap());
         let taken = Arc::new(Mutex::new(Vec::new()));
@@ -241,7 +247,7 @@ impl Receiver {
                 let mut body = vec![0; length];
                 lines.read_exact(&mut body).unwrap();
                 kept.lock().unwrap().push(text + &String::from_utf8(body).unwrap());
-                let answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
                 stream.write_all(answer.as_bytes()).unwrap();
             }
         });
