@@ -70,11 +70,17 @@ fn summarise(summary: &Summary) {
         how.push(format!("{} open", summary.open));
     }
     print_labelled("chunks", &format!("{}: {}", plural(summary.chunks.into(), "chunk"), how.join(", ")));
-    print_labelled("deleted", &count(summary.records_deleted));
-    print_labelled("left", &count(summary.remaining));
+    print_labelled("deleted", &sum(summary.records_deleted));
+    print_labelled("left", &sum(summary.remaining));
     if summary.protected > 0 {
         print_labelled("kept", &format!("{} by the platform's legal holds", count(Some(summary.protected))));
     }
+}
+
+/// A sum over all chunks, or where to find what is known of it.
+fn sum(total: Option<u64>) -> String {
+    let all = || "no sum over all chunks; report.json has what is known of each".to_owned();
+    total.map_or_else(all, |total| count(Some(total)))
 }
 
 fn print_labelled(label: &str, text: &str) {
