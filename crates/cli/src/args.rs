@@ -195,7 +195,7 @@ Examples:
 Faults: CALL:WHEN:WHAT[:OPTION…]
   CALL  any, token, submit, status, count, details, inquiry, job.create, job.list, job.get,
         job.execute, job.cancel, job.failed, metadata, protection, organization, other,
-        webhook (for scenarios of `run` and `simulate`, which have a receiver)
+        webhook (only in a scenario of `run`, which simulates the receiver too)
   WHEN  always, every=N, nth=N[,N…], permille=N
   WHAT  an HTTP status (429, 503, …), drop-before, drop-after, slow=MS, garbage,
         truncated, missing-id, stuck, status=WORD, revoke-token, fail-job,

@@ -94,8 +94,8 @@ pub(super) fn refuse_too_long(answer: Value) -> Result<Value, Refusal> {
     )]))
 }
 
-/// The part of an answer that may go into a log: plan, run, numbers, why there is no run, and the codes of the findings. The whole answer contains the
-/// policy, and with it whose data is held and for which matter.
+/// The part of an answer that may go into a log: plan, run, numbers, why there is no run, and the codes of the findings. The whole
+/// answer contains the policy, and with it whose data is held and for which matter.
 pub(super) fn summary(answer: &Value) -> Value {
     let plan = answer.get("plan");
     let of = |name: &str| answer.get(name).or_else(|| plan?.get(name));
