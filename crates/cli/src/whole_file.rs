@@ -16,7 +16,17 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         // Ignored, because the first error is the one to report.
         let _ = fs::remove_file(&temporary);
     }
-    moved
+    moved.and_then(|()| sync_parent(path))
+}
+
+/// Makes durable that `path` has its name now, as far as the file system can. Otherwise a loss of power may undo a rename whose file
+/// is already durable.
+pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match File::open(parent)?.sync_all() {
+        Err(why) if matches!(why.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+        synced => synced,
+    }
 }
 
 /// A name in the same folder that no other process uses. It must be the same folder because a file can only be renamed within its

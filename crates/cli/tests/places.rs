@@ -153,6 +153,13 @@ fn what_a_run_leaves_is_for_nobody_else_to_look_into_unless_somebody_opens_it() 
     // Write the evidence anew.
     run();
     assert_eq!((mode("a/ledger"), mode("b/proof")), (0o750, 0o750));
+    // A folder that was prepared for the evidence stays as open as it was.
+    for (name, open) in [("closed", 0o700), ("shared", 0o770)] {
+        fs::create_dir(bench.path(name)).unwrap();
+        fs::set_permissions(bench.path(name), Permissions::from_mode(open)).unwrap();
+        bench.run(&["run", "request.json", "--ledger", &format!("{name}-ledger"), "--evidence", name]).exits(0);
+        assert_eq!(mode(name), open, "{name}");
+    }
 }
 
 #[test]

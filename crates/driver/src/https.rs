@@ -16,10 +16,14 @@ use purge_core::url::request_url;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::http::{Http, WireRequest};
+use crate::in_time::InTime;
 use crate::route::{Proxy, Route};
 
 /// How long name lookup, TCP and TLS may take together. After that it is certain that nothing has left.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The same where it may lead through a proxy's tunnel. Shorter than a request may take, so that this limit is the one that ends it.
+const CONNECT_TIMEOUT_BY_PROXY: Duration = Duration::from_secs(25);
 
 /// How long an unused connection is kept. Shorter than servers keep theirs, so that few requests meet a closed connection.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -30,7 +34,7 @@ const LONGEST_ANSWER: usize = 10 * 1024 * 1024;
 /// An HTTP client for the network. Needs a tokio runtime.
 #[derive(Clone, Debug)]
 pub struct HttpsClient {
-    client: Client<HttpsConnector<Route>, Full<Bytes>>,
+    client: Client<InTime<HttpsConnector<Route>>, Full<Bytes>>,
     longest_answer: usize,
 }
 
@@ -80,7 +84,8 @@ impl HttpsClient {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let connector = HttpsConnectorBuilder::new()
+        let limit = if proxy.is_some() { CONNECT_TIMEOUT_BY_PROXY } else { CONNECT_TIMEOUT };
+        let inner = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
@@ -89,7 +94,7 @@ impl HttpsClient {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .retry_canceled_requests(false)
-            .build(connector);
+            .build(InTime { inner, limit });
         Ok(Self { client, longest_answer: LONGEST_ANSWER })
     }
 

@@ -16,6 +16,7 @@ mod budget;
 pub mod credentials;
 pub mod echo;
 pub mod https;
+mod in_time;
 mod route;
 pub mod sender;
 pub mod tenant;

@@ -105,6 +105,17 @@ async fn a_server_that_does_not_speak_tls_gets_nothing() {
     assert!(!arrived.windows(3).any(|bytes| bytes == b"{\"a"), "only a TLS greeting may arrive");
 }
 
+/// The request itself comes after the greeting. The limit is shorter than the time that a request may take, after which it might
+/// have arrived.
+#[tokio::test]
+async fn a_server_that_accepts_and_says_nothing_gets_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    let client = HttpsClient::new().unwrap();
+    let sent = tokio::time::timeout(Duration::from_secs(20), client.send(request(url))).await;
+    assert_eq!(sent, Ok(Err(NoResponse::NotSent)));
+}
+
 #[tokio::test]
 async fn plain_text_to_another_machine_never_leaves() {
     let client = HttpsClient::new().unwrap();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use futures_util::FutureExt as _;
-use futures_util::future::{LocalBoxFuture, ready};
+use futures_util::future::LocalBoxFuture;
 use purge_driver::PolicyInForce;
 
 use crate::documents::read_text;
@@ -42,6 +42,15 @@ impl PolicyInForce for PolicyFile {
             let said: Vec<_> = failure.findings.into_iter().map(|finding| finding.message).collect();
             said.join("; ")
         };
-        ready(read_text(&self.0).map_err(why)).boxed_local()
+        // Reading may hang, on a network mount that is gone, and this thread has everything else to do.
+        let path = self.0.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            if path.exists() && !path.is_file() {
+                // Opening a pipe would wait for a writer.
+                return Err(format!("`{}` is no file any more", path.display()));
+            }
+            read_text(&path).map_err(why)
+        });
+        reading.map(|read| read.unwrap_or_else(|panic| Err(panic.to_string()))).boxed_local()
     }
 }

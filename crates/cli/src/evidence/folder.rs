@@ -13,7 +13,7 @@ use super::verify::read;
 use crate::carry::stored::Stored;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::private;
+use crate::{private, whole_file};
 
 /// The ledger's own folders inside its folder: locks, the tenants of rehearsals, and evidence, which has one folder for each run.
 const LEDGER_FOLDERS: [&str; 3] = ["locks", "simulated", "evidence"];
@@ -55,6 +55,7 @@ pub(crate) fn write(folder: &Path, run_id: &str, evidence: &Evidence) -> Result<
         }
     }
     fs::rename(&new, folder).map_err(failed)?;
+    whole_file::sync_parent(folder).map_err(failed)?;
     remove(&old).map_err(failed)
 }
 
@@ -146,7 +147,11 @@ fn try_replacing(folder: &Path, run_id: &str) -> Result<(), Failure> {
         refused(format!("nothing can be written to `{}`: {why}", parent.display()))
     };
     let probe = sibling(folder, &format!("{}.try", std::process::id()));
-    fs::create_dir_all(&probe).map_err(beside)?;
+    private::create_dir_all(&probe).map_err(beside)?;
+    if let Ok(there) = fs::metadata(folder) {
+        // It may come to lie in the folder's place.
+        fs::set_permissions(&probe, there.permissions()).map_err(beside)?;
+    }
     let replaced = if is_there { fs::rename(&probe, folder) } else { Ok(()) };
     match fs::remove_dir(&probe) {
         Ok(()) => {}
