@@ -7,6 +7,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -451,8 +452,9 @@ fn three_at_once_are_one_run() {
 fn the_follower_takes_over_when_the_first_one_dies() {
     let bench = Bench::new();
     let mut first = start_until_first_verified(&bench);
-    let second = bench.command(&SLOW).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    let mut second = bench.command(&SLOW).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(second.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(told.any(|line| line.contains("another process carries this run out; following it")));
     first.kill().unwrap();
     first.wait().unwrap();
     let report = Ran::of(second.wait_with_output().unwrap()).exits(0).report();
@@ -783,7 +785,7 @@ fn a_reader_that_does_not_read_holds_up_nothing() {
     let args = [&documents[..], &approval[..]].concat();
     let mut child = at(bench.command(&args), &server.address).stdout(Stdio::piped()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
-    while !has_valid_evidence(&bench) {
+    while !has_evidence(&bench) {
         assert!(Instant::now() < deadline, "it waits for its reader");
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -795,15 +797,22 @@ fn a_reader_that_does_not_read_holds_up_nothing() {
     assert_eq!(Ran::of(child.wait_with_output().unwrap()).exits(0).report(), report);
 
     // An interrupt ends a process that only waits for the reader of its output.
+    let folder = bench.evidence();
+    let written = || fs::metadata(&folder).map(|folder| folder.ino()).ok();
+    let before = written();
     let mut child = at(bench.command(&args), &server.address).stdout(full_pipe()).spawn().unwrap();
+    while written().is_none_or(|it| Some(it) == before) {
+        assert!(Instant::now() < deadline, "it writes its evidence anew before it waits");
+        std::thread::sleep(Duration::from_millis(50));
+    }
     std::thread::sleep(Duration::from_millis(500));
     assert!(child.try_wait().unwrap().is_none());
     terminate(&child);
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
-/// Whether the evidence of a run is where it belongs, and holds.
-fn has_valid_evidence(bench: &Bench) -> bool {
+/// Whether the evidence of a run is where it belongs.
+fn has_evidence(bench: &Bench) -> bool {
     let Ok(mut entries) = fs::read_dir(bench.path("genesys-purge-data/evidence")) else { return false };
     entries.any(|entry| entry.unwrap().file_name().to_string_lossy().starts_with("run-"))
 }

@@ -1,9 +1,9 @@
 //! Watches a run that another process carries out, and takes over if that process dies.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use purge_core::run::ChunkRun;
 use purge_driver::Watch;
 use purge_driver::ledger::Ledger;
 
@@ -17,6 +17,9 @@ use crate::ledger::SqliteLedger;
 /// Time between two looks.
 const LOOK: Duration = Duration::from_millis(300);
 
+/// The most changes that are read at once.
+const PAGE: u32 = 1_000;
+
 /// Shows the run's progress. Returns the run's lock if the other process has gone and left chunks open, and `None` once all have
 /// ended.
 pub(crate) async fn follow(
@@ -26,16 +29,16 @@ pub(crate) async fn follow(
     watch: &impl Watch,
 ) -> Result<Option<RunLock>, Failure> {
     let looking = async {
-        // What had ended before is not news.
-        let before = stored::chunks(ledger, run_id).await?.into_iter().filter(|chunk| chunk.outcome().is_some());
-        let mut seen: BTreeMap<_, _> = before.map(|chunk| (chunk.chunk().index, chunk)).collect();
+        // What changed before is not news, except where it goes on.
+        let mut seen = ledger.mark(run_id).map_err(stored::ledger_failure)?.map_or(0, |mark| mark.changes);
+        let begun = |chunk: &&ChunkRun| chunk.outcome().is_none() && chunk.view().state != "queued";
+        stored::chunks(ledger, run_id).await?.iter().filter(begun).for_each(|chunk| watch.changed(chunk));
         loop {
-            for chunk in stored::chunks(ledger, run_id).await? {
-                let index = chunk.chunk().index;
-                if seen.get(&index) != Some(&chunk) {
-                    watch.changed(&chunk);
-                    seen.insert(index, chunk);
-                }
+            loop {
+                let changed = ledger.changed_chunks(run_id, seen, PAGE).map_err(stored::ledger_failure)?;
+                changed.iter().for_each(|(_, chunk)| watch.changed(chunk));
+                let Some((last, _)) = changed.last() else { break };
+                seen = *last;
             }
             // Try the lock before reading the ledger: the other process holds it until everything that it did is in the ledger.
             let lock = RunLock::take(folder, run_id)?;
