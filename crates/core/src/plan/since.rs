@@ -6,7 +6,7 @@ use super::{CheckContext, Disposition, Part, Plan, Reason, check_parsed};
 use crate::bounds::LONGEST;
 use crate::chunk::Chunk;
 use crate::finding::{Finding, Severity};
-use crate::policy::{Hold, Limits, Policy};
+use crate::policy::{Limits, Policy};
 use crate::request::PurgeRequest;
 use crate::sorted::sort;
 use crate::time::Timestamp;
@@ -119,19 +119,17 @@ fn kept_parts(ahead: &[Chunk], parts: &[Part], policy: &Policy) -> Vec<Finding> 
     let mut out = Vec::new();
     let mut rest = ahead;
     for part in parts {
-        let pointer = match part.disposition {
-            Disposition::Held => {
-                let by = |hold: &Hold| format!("hold `{}`", hold.id);
-                let named = |hold: &Hold| matches!(&part.reason, Reason::Kept(why) if why.starts_with(&by(hold)));
-                let place = policy.holds.iter().position(named);
-                place.map_or_else(|| "policy#/holds".to_owned(), |place| format!("policy#/holds/{place}"))
-            }
-            Disposition::Retained => "policy#/retention".to_owned(),
+        let list = match part.disposition {
+            Disposition::Held => "policy#/holds",
+            Disposition::Retained => "policy#/retention",
             Disposition::Chunk | Disposition::TooRecent | Disposition::Refused => continue,
         };
         let over = rest.iter().take_while(|chunk| chunk.window.end() <= part.window.start()).count();
         rest = rest.get(over..).unwrap_or_default();
         let Some(chunk) = rest.first().filter(|chunk| chunk.window.overlaps(part.window)) else { continue };
+        // A policy may have very many holds, and no more than these are named.
+        let place = if out.len() < NAMED { hold_of(part, policy) } else { None };
+        let pointer = place.map_or_else(|| list.to_owned(), |place| format!("{list}/{place}"));
         let message = format!(
             "{} keeps `{}`; the approved plan deletes it, from chunk {} on",
             part.reason, part.window, chunk.index
@@ -139,6 +137,12 @@ fn kept_parts(ahead: &[Chunk], parts: &[Part], policy: &Policy) -> Vec<Finding> 
         out.push(blocked("policy.keepsMore", &pointer, message));
     }
     out
+}
+
+/// Which of the policy's holds keeps the part, if one does.
+fn hold_of(part: &Part, policy: &Policy) -> Option<usize> {
+    let Reason::Kept(why) = &part.reason else { return None };
+    policy.holds.iter().position(|hold| why.starts_with(&format!("hold `{}`", hold.id)))
 }
 
 /// The time from which the rules keep everything of the kinds that the request deletes.
