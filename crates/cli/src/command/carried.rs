@@ -56,6 +56,8 @@ pub(super) enum Task {
     ChunksOrMessages,
     /// Send the messages that are left over, and do nothing else.
     Messages,
+    /// Carry a cancelled run to its end: submit nothing new, and watch what has been submitted.
+    Cancel,
 }
 
 /// Does the task and shows the run's result.
@@ -85,7 +87,7 @@ pub(super) async fn carry_out(
         print_err(match manner.task {
             Task::ChunksOrMessages | Task::Messages if messages => ONLY_MESSAGES,
             Task::Messages => NO_MESSAGES,
-            Task::Chunks | Task::ChunksOrMessages => ENDED_BEFORE,
+            Task::Chunks | Task::ChunksOrMessages | Task::Cancel => ENDED_BEFORE,
         });
     }
     let stop = Signal::new();
@@ -107,7 +109,11 @@ pub(super) async fn carry_out(
         };
         if let Some(lock) = lock {
             let place = place(settings, around, order)?;
-            if manner.task == Task::ChunksOrMessages {
+            if manner.task == Task::Cancel {
+                // Until the lock was ours, a retry may have taken the cancel back, and no policy is asked here.
+                ledger.ask_cancel(&order.run_id, SystemClock.now()).await.map_err(stored::ledger_failure)?;
+            }
+            if matches!(manner.task, Task::ChunksOrMessages | Task::Cancel) {
                 ledger.make_messages_due(&order.run_id, SystemClock.now()).map_err(stored::ledger_failure)?;
             }
             let carried = carry_on(ledger, &place, order, around.policy.as_ref(), &lock, &progress, &stop);
@@ -233,8 +239,13 @@ fn show(concluded: &Conclusion, around: &Surroundings, manner: Manner, stopped: 
     show_report(concluded, &hint::messages(around, &report.run_id));
     if report.totals.open > 0 {
         let how = if stopped { "stopped" } else { "not finished" };
-        let which = if manner.task == Task::Messages { "its own" } else { "the same" };
-        print_err(&paint(BAD, &format!("{how}: {which} command continues from here, or `{retry}`")));
+        let next = match manner.task {
+            Task::Chunks | Task::ChunksOrMessages => format!("the same command continues from here, or `{retry}`"),
+            Task::Messages => format!("its own command continues from here, or `{retry}`"),
+            // A retry would take the cancel back.
+            Task::Cancel => "the same command continues from here".to_owned(),
+        };
+        print_err(&paint(BAD, &format!("{how}: {next}")));
     } else if exit_code(report) != 0 {
         how_to_go_on(report, &retry).iter().for_each(|line| print_err(line));
     }
