@@ -11,9 +11,11 @@ use purge_core::run::{Order, Outcome};
 use purge_driver::ledger::{Ledger, RunRow};
 use purge_driver::{Clock as _, RunEnd, Signal, SystemClock};
 
+use super::remark;
 use crate::carry::again::{under_way, under_way_without_policy};
 use crate::carry::lock::RunLock;
 use crate::carry::messages::{Messages, NextAttempt};
+use crate::carry::receiver::Receiver;
 use crate::carry::run::{
     Conclusion, Proof, Surroundings, carry_on, check_provable, conclude, deliver, has_begun, place,
 };
@@ -80,9 +82,10 @@ pub(super) async fn carry_out(
     // The lock is held until the evidence is written: a process that sees the lock free looks for the evidence.
     let mut run_lock = None;
     let ended_before = row.open == 0;
+    let receiver = Receiver::of(ledger, settings, order).map_err(stored::ledger_failure)?;
     let no_chunks = ended_before || manner.task == Task::Messages;
     let messages =
-        no_chunks && manner.task != Task::Chunks && has_receiver(settings, order) && undelivered(ledger, order).await?;
+        no_chunks && manner.task != Task::Chunks && receiver.is_there() && undelivered(ledger, order).await?;
     if no_chunks && !json {
         print_err(match manner.task {
             Task::ChunksOrMessages | Task::Messages if messages => ONLY_MESSAGES,
@@ -93,7 +96,7 @@ pub(super) async fn carry_out(
     let stop = Signal::new();
     if messages {
         let lock = RunLock::take(&around.folder, &order.run_id)?.ok_or_else(|| under_way(&order.run_id))?;
-        let place = place(settings, around, order)?;
+        let place = place(ledger, settings, around, order)?;
         let sent = deliver(ledger, &place, order, &lock, &stop);
         let sent = with_progress(sent, ledger, around, &order.run_id, &progress, &stop).await;
         ended = sent.map(|()| RunEnd::Ended);
@@ -108,7 +111,9 @@ pub(super) async fn carry_out(
             }
         };
         if let Some(lock) = lock {
-            let place = place(settings, around, order)?;
+            let place = place(ledger, settings, around, order)?;
+            let warning = place.receiver.warning(&hint::messages(around, &order.run_id));
+            warning.iter().for_each(|finding| remark(json, finding));
             if manner.task == Task::Cancel {
                 // Until the lock was ours, a retry may have taken the cancel back, and no policy is asked here.
                 ledger.ask_cancel(&order.run_id, SystemClock.now()).await.map_err(stored::ledger_failure)?;
@@ -155,11 +160,6 @@ fn remember_evidence(ledger: &SqliteLedger, around: &Surroundings, run_id: &str)
 pub(super) async fn undelivered(ledger: &SqliteLedger, order: &Order) -> Result<bool, Failure> {
     let pending = ledger.outbox_pending(&order.run_id, 1).await.map_err(stored::ledger_failure)?;
     Ok(!pending.is_empty())
-}
-
-/// Whether messages of the run can be sent. A simulated run has a receiver of its own.
-pub(super) fn has_receiver(settings: &Settings, order: &Order) -> bool {
-    order.simulated || settings.webhook.is_some()
 }
 
 /// Does the work, says what it waits for, and stops it in order at an interrupt.
