@@ -722,6 +722,14 @@ fn what_a_rehearsal_tells_an_address_is_never_delivered_to_the_simulated_receive
     assert_eq!(receiver.received().len(), 12);
 }
 
+#[test]
+fn a_rehearsal_without_an_address_says_that_a_simulated_receiver_has_the_messages() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(2));
+    let ran = bench.run(&["run", "request.json"]).exits(0);
+    assert!(ran.stdout.contains("2 delivered to the simulated receiver"), "{}", ran.stdout);
+}
+
 /// Some conversations of the simulated tenant never end, like those of real ones.
 #[test]
 fn a_retention_rule_does_not_hold_back_a_whole_year_for_what_never_ends() {

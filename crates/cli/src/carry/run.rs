@@ -221,6 +221,8 @@ pub(crate) struct Conclusion {
     pub(crate) report: Report,
     /// What became of its messages.
     pub(crate) messages: Messages,
+    /// Whether they are for the simulated tenant's own receiver.
+    pub(crate) simulated_receiver: bool,
     /// The evidence folder.
     pub(crate) folder: PathBuf,
     /// Digest of the evidence's manifest.
@@ -268,7 +270,16 @@ pub(crate) async fn conclude(
     let proof_result = write_proof(ledger, &evidence, &report, &proof);
     drop(lock);
     let (messages, answers) = (Messages::count(&stored.outbox), Answers::from_records(&stored.records));
-    Ok(Conclusion { report, messages, folder: evidence, digest: proof.digest(), proof: proof_result, answers })
+    let addressed = ledger.was_addressed(run_id).map_err(stored::ledger_failure)?;
+    Ok(Conclusion {
+        simulated_receiver: report.simulated && !addressed,
+        report,
+        messages,
+        folder: evidence,
+        digest: proof.digest(),
+        proof: proof_result,
+        answers,
+    })
 }
 
 fn write_proof(ledger: &SqliteLedger, folder: &Path, report: &Report, proof: &Evidence) -> Proof {

@@ -286,11 +286,17 @@ fn how_to_go_on(report: &Report, retry: &str) -> Vec<String> {
 }
 
 fn show_report(concluded: &Conclusion, deliver: &str) {
-    let Conclusion { report, messages, folder, digest, proof, answers } = concluded;
+    let Conclusion { report, messages, simulated_receiver, folder, digest, proof, answers } = concluded;
     if report.simulated {
         print_out(&paint(CARE, &format!("{}: nothing real was deleted", report.tenant)));
     }
-    let extras = ReportExtras { messages, answers, deliver, full_list: "in report.json" };
+    let extras = ReportExtras {
+        messages,
+        simulated_receiver: *simulated_receiver,
+        answers,
+        deliver,
+        full_list: "in report.json",
+    };
     result::report(report, extras).iter().for_each(|line| print_out(line));
     let folder = folder.display().to_string();
     let where_it_is = match proof {
