@@ -164,7 +164,7 @@ fn a_retry_of_one_chunk_takes_the_cancellation_of_the_others_not_back() {
     child.wait().unwrap();
     // With the settings of another tenant the cancel stands, and the open chunks have to wait.
     let noted = bench.run_at("http://127.0.0.1:9", &["cancel", "run-"]).exits(0);
-    assert!(noted.stdout.contains("with them, `genesys-purge cancel run-"), "{}", noted.stdout);
+    assert!(noted.stderr.contains("with them, `genesys-purge cancel run-"), "{}", noted.stderr);
     let submitted = bench.submits().len();
     let refused = bench.run(&["retry", "run-", "--chunk", &rejected]).exits(2);
     assert!(refused.stderr.contains("run.cancelling"), "{}", refused.stderr);

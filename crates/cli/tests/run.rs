@@ -685,6 +685,86 @@ fn sending_messages_alone_ends_well_only_if_none_is_left() {
     bench.run(&["retry", "run-"]).exits(0);
 }
 
+/// An address at which nothing listens.
+const NOBODY: &str = "http://127.0.0.1:9/purge";
+
+/// The messages of a run that was told to an address, when it goes on where the address is not set.
+#[test]
+fn a_run_that_goes_on_without_its_webhook_address_keeps_the_messages_and_says_so() {
+    let first_is_submitted = |event: &Value| event["event"] == "chunk" && event["state"] == "deleting";
+    let moments: [fn(&Value) -> bool; 2] = [a_chunk_is_verified, first_is_submitted];
+    for stop_at in moments {
+        let bench = Bench::new();
+        let (server, receiver) = (Server::start(&bench, &["--job-seconds", "1"]), Receiver::start());
+        bench.file("request.json", &request(3));
+        let planned = bench.run(&["plan", "request.json", "--json"]).exits(0).stdout;
+        let planned: Value = serde_json::from_str(&planned).unwrap();
+        let run = ["run", "request.json", "--concurrency", "1", "--json", "--tenant-jurisdiction", "us-east-1"];
+        let run = [&run[..], &["--approve", planned["planDigest"].as_str().unwrap()]].concat();
+        let mut command = at(bench.command(&run), &server.address);
+        command.env("GOVERNANCE_WEBHOOK_URL", NOBODY);
+        let child = common::start_until(command, stop_at);
+        terminate(&child);
+        Ran::of(child.wait_with_output().unwrap()).exits(75);
+
+        let went_on = bench.run_at(&server.address, &run).exits(0).events();
+        let warned = went_on.iter().position(|event| event["code"] == "settings.noWebhook").unwrap();
+        assert!(warned < went_on.iter().position(|event| event["event"] == "chunk").unwrap(), "{went_on:?}");
+        assert_eq!(went_on[warned]["severity"], "warning");
+        let webhooks = went_on.iter().find(|event| event["event"] == "webhooks").unwrap();
+        assert_eq!((&webhooks["delivered"], &webhooks["pending"]), (&json!(0), &json!(3)));
+
+        let mut command = at(bench.command(&["retry", "run-", "--messages"]), &server.address);
+        Ran::of(command.env("GOVERNANCE_WEBHOOK_URL", &receiver.address).output().unwrap()).exits(0);
+        assert_eq!(receiver.received().len(), 3);
+        bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
+    }
+}
+
+#[test]
+fn no_message_is_made_for_a_real_run_that_never_had_an_address() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, &["--job-seconds", "0"]);
+    bench.file("request.json", &request(1));
+    let planned = bench.run(&["plan", "request.json", "--json"]).exits(0).stdout;
+    let planned: Value = serde_json::from_str(&planned).unwrap();
+    let run = ["run", "request.json", "--tenant-jurisdiction", "us-east-1", "--approve"];
+    let ran = bench.run_at(&server.address, &[&run[..], &[planned["planDigest"].as_str().unwrap()]].concat()).exits(0);
+    assert!(!ran.stderr.contains("settings.noWebhook") && !ran.stdout.contains("webhooks"), "{}", ran.stdout);
+}
+
+#[test]
+fn what_a_rehearsal_tells_an_address_is_never_delivered_to_the_simulated_receiver() {
+    let bench = Bench::new();
+    let receiver = Receiver::start();
+    bench.file("request.json", &request(12));
+    let mut command = bench.command(&SLOW);
+    command.env("GOVERNANCE_WEBHOOK_URL", NOBODY);
+    let child = common::start_until(command, a_chunk_is_verified);
+    terminate(&child);
+    Ran::of(child.wait_with_output().unwrap()).exits(75);
+
+    let nowhere = bench.run(&["retry", "run-", "--messages"]).exits(2);
+    assert!(nowhere.stderr.contains("settings.noWebhook"), "{}", nowhere.stderr);
+    let went_on = bench.run(&SLOW).exits(0).events();
+    assert!(went_on.iter().any(|event| event["code"] == "settings.noWebhook"), "{went_on:?}");
+    let webhooks = went_on.iter().find(|event| event["event"] == "webhooks").unwrap();
+    assert_eq!((&webhooks["delivered"], &webhooks["pending"]), (&json!(0), &json!(12)));
+
+    let mut command = bench.command(&["retry", "run-", "--messages"]);
+    let sent = Ran::of(command.env("GOVERNANCE_WEBHOOK_URL", &receiver.address).output().unwrap()).exits(0);
+    assert!(sent.stdout.contains("12 delivered\n"), "{}", sent.stdout);
+    assert_eq!(receiver.received().len(), 12);
+}
+
+#[test]
+fn a_rehearsal_without_an_address_says_that_a_simulated_receiver_has_the_messages() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(2));
+    let ran = bench.run(&["run", "request.json"]).exits(0);
+    assert!(ran.stdout.contains("2 delivered to the simulated receiver"), "{}", ran.stdout);
+}
+
 /// Some conversations of the simulated tenant never end, like those of real ones.
 #[test]
 fn a_retention_rule_does_not_hold_back_a_whole_year_for_what_never_ends() {

@@ -638,6 +638,28 @@ fn a_server_goes_on_with_no_run_that_it_may_not_start() {
 }
 
 #[test]
+fn a_server_without_the_webhook_address_of_a_run_keeps_its_messages_and_says_so() {
+    let bench = Bench::new();
+    let scenario = slow_scenario(&bench, 1);
+    let mut command = serve(&bench, &["--scenario", &scenario]);
+    command.env("GOVERNANCE_WEBHOOK_URL", "http://127.0.0.1:9/purge");
+    let mut console = Console::of(command);
+    let run = console.begin(&plan(&bench, &request(2), None));
+    console.follow(&run, "0.0", |event| event.data["state"] == "deleting");
+    console.signal("INT");
+    console.end();
+
+    let mut console = Console::start(&bench, &["--scenario", &scenario]);
+    console.post(&format!("/runs/{run}/resume"), &json!({})).is(200);
+    console.wait_until_settled(&run);
+    let messages = console.get(&format!("/runs/{run}/sums")).is(200).json()["messages"].clone();
+    assert_eq!((&messages["delivered"], &messages["pending"]), (&json!(0), &json!(2)));
+    console.signal("INT");
+    let (_, said) = console.end();
+    assert!(said.contains("settings.noWebhook") && said.contains(&run), "{said}");
+}
+
+#[test]
 fn interrupted_it_finishes_the_step_in_hand_and_leaves_evidence() {
     let bench = Bench::new();
     let mut console = Console::start(&bench, &["--scenario", &slow_scenario(&bench, 30)]);

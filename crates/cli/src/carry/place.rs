@@ -13,6 +13,7 @@ use purge_core::webhook::{Secrets, verify};
 use purge_driver::{Credentials, Proxy, Tenant};
 use purge_sim::{Scenario, WebhookSink};
 
+use super::receiver::Receiver;
 use super::stored;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
@@ -26,7 +27,9 @@ use crate::simulated::world::{WEBHOOK_PATH, World};
 pub(crate) struct Place {
     /// The tenant.
     pub(crate) tenant: Tenant,
-    /// Where to report how chunks end.
+    /// Who is told how chunks end.
+    pub(crate) receiver: Receiver,
+    /// Where to tell them now.
     pub(crate) webhook: Option<Webhook>,
     /// The proxy between this machine and the network.
     pub(crate) proxy: Option<Proxy>,
@@ -36,23 +39,24 @@ pub(crate) struct Place {
 
 impl Place {
     /// The tenant of these settings.
-    pub(crate) fn real(tenant: &RealTenant, api: DeletionApi, settings: &Settings) -> Self {
+    pub(crate) fn real(tenant: &RealTenant, api: DeletionApi, settings: &Settings, receiver: Receiver) -> Self {
         let tenant = tenant.site.tenant(api, tenant.credentials.clone());
-        Self { tenant, webhook: settings.webhook.clone(), proxy: settings.proxy.clone(), _simulated: None }
+        Self { tenant, receiver, webhook: settings.webhook.clone(), proxy: settings.proxy.clone(), _simulated: None }
     }
 
-    /// The simulated tenant that the journal remembers, or a new one. If the settings have no webhook, a local governance system
-    /// receives the messages, signed with a secret made up here.
+    /// The simulated tenant that the journal remembers, or a new one. A simulated receiver gets its messages signed with a secret
+    /// made up here.
     pub(crate) fn simulated(
         journal: &Path,
         scenario: Scenario,
         api: DeletionApi,
         settings: &Settings,
+        receiver: Receiver,
     ) -> Result<Self, Failure> {
         let failed = |why: std::io::Error| Failure::machine("start the simulated tenant", why);
         let client = scenario.client();
         let (journal, tenant) = Journal::open(journal, scenario.clone()).map_err(failed)?;
-        let secrets = settings.webhook.is_none().then(random_secret).transpose()?;
+        let secrets = (receiver == Receiver::Simulated).then(random_secret).transpose()?;
         let sink = secrets.clone().map(|secrets| webhook_sink(scenario, secrets));
         let world = Arc::new(Mutex::new(World::new(tenant, Some(journal), sink)));
         let running = server::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), world).map_err(failed)?;
@@ -65,7 +69,7 @@ impl Place {
             credentials: Credentials::new(client.id, client.secret),
         };
         let webhook = settings.webhook.clone().map(Ok).or(local_webhook).transpose()?;
-        Ok(Self { tenant, webhook, proxy: settings.proxy.clone(), _simulated: Some(running) })
+        Ok(Self { tenant, receiver, webhook, proxy: settings.proxy.clone(), _simulated: Some(running) })
     }
 }
 

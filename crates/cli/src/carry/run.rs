@@ -14,6 +14,7 @@ use super::lock::{EvidenceLock, RunLock};
 use super::messages::Messages;
 use super::place::{self, Place};
 use super::policy::PolicyFile;
+use super::receiver::Receiver;
 use super::stored::{self, Stored};
 use crate::evidence;
 use crate::exit::Exit;
@@ -69,16 +70,22 @@ pub(crate) fn settings_match(settings: &Settings, order: &Order) -> bool {
 }
 
 /// The place that the run was made for. Refuses other settings, because a run never moves to another tenant.
-pub(crate) fn place(settings: &Settings, around: &Surroundings, order: &Order) -> Result<Place, Failure> {
+pub(crate) fn place(
+    ledger: &SqliteLedger,
+    settings: &Settings,
+    around: &Surroundings,
+    order: &Order,
+) -> Result<Place, Failure> {
     let api = order.request.api;
+    let receiver = Receiver::of(ledger, settings, order).map_err(stored::ledger_failure)?;
     match (&settings.tenant, order.simulated) {
-        (Some(tenant), false) if tenant.name() == order.tenant => Ok(Place::real(tenant, api, settings)),
+        (Some(tenant), false) if tenant.name() == order.tenant => Ok(Place::real(tenant, api, settings, receiver)),
         (None, true) => {
             let path = place::journal_path(&around.folder, &order.run_id);
             // A run's tenant stays as it was when the run began.
             let remembered = Journal::scenario(&path).map_err(|why| Failure::unreadable(&path, why));
             let scenario = remembered.or_else(|failure| around.scenario.clone().ok_or(failure))?;
-            Place::simulated(&path, scenario, api, settings)
+            Place::simulated(&path, scenario, api, settings, receiver)
         }
         (Some(_), true) => Err(other_tenant(order, false)),
         (Some(_) | None, false) => Err(other_tenant(order, true)),
@@ -115,6 +122,7 @@ pub(crate) async fn carry_on(
             if has_begun(ledger, &order.run_id) { Some(submitted_chunks(ledger, &order.run_id).await?) } else { None };
         return Err(login_refused(cause, sent.as_deref()));
     }
+    remember_receiver(ledger, place, order)?;
     let owner = new_owner_name()?;
     let postman = postman(ledger, place, &http, &clock);
     let worker = Worker {
@@ -126,7 +134,7 @@ pub(crate) async fn carry_on(
         // The run's lock is ours, so any other worker of its chunks is gone.
         assume_dead_owners: true,
         policy: policy.map(|policy| policy as &dyn PolicyInForce),
-        sends_messages: postman.is_some(),
+        sends_messages: place.receiver != Receiver::Nobody,
         stop,
         patience: None,
     };
@@ -146,8 +154,17 @@ pub(crate) async fn deliver(
     // No chunk ends meanwhile, so no messages will be added.
     done.raise();
     let Some(postman) = postman(ledger, place, &http, &clock) else { return Ok(()) };
+    remember_receiver(ledger, place, order)?;
     ledger.make_messages_due(&order.run_id, clock.now()).map_err(stored::ledger_failure)?;
     postman.deliver(&order.run_id, &done, stop).await.map_err(stored::ledger_failure)
+}
+
+/// Keeps, before any message is written or sent, that there is an address.
+fn remember_receiver(ledger: &SqliteLedger, place: &Place, order: &Order) -> Result<(), Failure> {
+    match place.receiver {
+        Receiver::Address => ledger.remember_addressed(&order.run_id).map_err(stored::ledger_failure),
+        Receiver::Nobody | Receiver::MissingAddress | Receiver::Simulated => Ok(()),
+    }
 }
 
 fn client(place: &Place) -> Result<HttpsClient, Failure> {
@@ -204,6 +221,8 @@ pub(crate) struct Conclusion {
     pub(crate) report: Report,
     /// What became of its messages.
     pub(crate) messages: Messages,
+    /// Whether they are for the simulated tenant's own receiver.
+    pub(crate) simulated_receiver: bool,
     /// The evidence folder.
     pub(crate) folder: PathBuf,
     /// Digest of the evidence's manifest.
@@ -251,7 +270,16 @@ pub(crate) async fn conclude(
     let proof_result = write_proof(ledger, &evidence, &report, &proof);
     drop(lock);
     let (messages, answers) = (Messages::count(&stored.outbox), Answers::from_records(&stored.records));
-    Ok(Conclusion { report, messages, folder: evidence, digest: proof.digest(), proof: proof_result, answers })
+    let addressed = ledger.was_addressed(run_id).map_err(stored::ledger_failure)?;
+    Ok(Conclusion {
+        simulated_receiver: report.simulated && !addressed,
+        report,
+        messages,
+        folder: evidence,
+        digest: proof.digest(),
+        proof: proof_result,
+        answers,
+    })
 }
 
 fn write_proof(ledger: &SqliteLedger, folder: &Path, report: &Report, proof: &Evidence) -> Proof {

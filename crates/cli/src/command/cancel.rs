@@ -1,10 +1,14 @@
 //! `cancel`: the kill switch.
 
+use std::path::Path;
+
+use purge_core::finding::{Finding, Severity};
+use purge_core::run::Order;
 use purge_driver::ledger::{Ledger, RunRow};
 use purge_driver::{Clock, SystemClock};
 
 use super::carried::{Manner, Task, carry_out};
-use super::no_ledger;
+use super::{no_ledger, remark};
 use crate::args::CancelArgs;
 use crate::carry::lock::RunLock;
 use crate::carry::run::{Surroundings, settings_match};
@@ -52,18 +56,27 @@ pub(crate) fn run(args: &CancelArgs) -> Result<Exit, Failure> {
 /// wait; the cancel stands all the same.
 async fn end_run(ledger: &SqliteLedger, args: &CancelArgs, row: RunRow) -> Result<Exit, Failure> {
     let folder = args.ledger.ledger.clone();
-    let settings = Settings::read(&Environment).ok().filter(|settings| settings_match(settings, &row.order));
-    let Some(settings) = settings else {
-        if !args.json {
-            print_out(&format!(
-                "its open chunks are not ended yet, since the settings are not those of {}: with them, `{}` ends them and writes the evidence",
-                row.order.tenant,
-                hint::cancel(&folder, &row.order.run_id)
-            ));
+    let settings = match Settings::read(&Environment) {
+        Ok(settings) if settings_match(&settings, &row.order) => settings,
+        unfit => {
+            // The cancel stands, so nothing of this makes the command fail.
+            unfit
+                .err()
+                .into_iter()
+                .flat_map(|failure| failure.findings)
+                .for_each(|finding| remark(args.json, &finding));
+            remark(args.json, &left_open(&folder, &row.order));
+            return Ok(Exit::Fine);
         }
-        return Ok(Exit::Fine);
     };
     // Nothing more is deleted, so no policy has to be asked.
     let around = Surroundings { folder, evidence: None, scenario: None, policy: None };
-    carry_out(ledger, &settings, &around, Manner { json: args.json, task: Task::Chunks }, row).await
+    carry_out(ledger, &settings, &around, Manner { json: args.json, task: Task::Cancel }, row).await
+}
+
+/// Warns that the run is cancelled, and that its open chunks are not ended yet.
+fn left_open(folder: &Path, order: &Order) -> Finding {
+    let message = format!("its open chunks are not ended yet, since the settings are not those of {}", order.tenant);
+    let help = format!("with them, `{}` ends them and writes the evidence", hint::cancel(folder, &order.run_id));
+    Finding::new(Severity::Warning, "cancel.open", "", message, help)
 }

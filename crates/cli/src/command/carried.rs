@@ -11,9 +11,11 @@ use purge_core::run::{Order, Outcome};
 use purge_driver::ledger::{Ledger, RunRow};
 use purge_driver::{Clock as _, RunEnd, Signal, SystemClock};
 
+use super::remark;
 use crate::carry::again::{under_way, under_way_without_policy};
 use crate::carry::lock::RunLock;
 use crate::carry::messages::{Messages, NextAttempt};
+use crate::carry::receiver::Receiver;
 use crate::carry::run::{
     Conclusion, Proof, Surroundings, carry_on, check_provable, conclude, deliver, has_begun, place,
 };
@@ -56,6 +58,8 @@ pub(super) enum Task {
     ChunksOrMessages,
     /// Send the messages that are left over, and do nothing else.
     Messages,
+    /// Carry a cancelled run to its end: submit nothing new, and watch what has been submitted.
+    Cancel,
 }
 
 /// Does the task and shows the run's result.
@@ -78,20 +82,21 @@ pub(super) async fn carry_out(
     // The lock is held until the evidence is written: a process that sees the lock free looks for the evidence.
     let mut run_lock = None;
     let ended_before = row.open == 0;
+    let receiver = Receiver::of(ledger, settings, order).map_err(stored::ledger_failure)?;
     let no_chunks = ended_before || manner.task == Task::Messages;
     let messages =
-        no_chunks && manner.task != Task::Chunks && has_receiver(settings, order) && undelivered(ledger, order).await?;
+        no_chunks && manner.task != Task::Chunks && receiver.is_there() && undelivered(ledger, order).await?;
     if no_chunks && !json {
         print_err(match manner.task {
             Task::ChunksOrMessages | Task::Messages if messages => ONLY_MESSAGES,
             Task::Messages => NO_MESSAGES,
-            Task::Chunks | Task::ChunksOrMessages => ENDED_BEFORE,
+            Task::Chunks | Task::ChunksOrMessages | Task::Cancel => ENDED_BEFORE,
         });
     }
     let stop = Signal::new();
     if messages {
         let lock = RunLock::take(&around.folder, &order.run_id)?.ok_or_else(|| under_way(&order.run_id))?;
-        let place = place(settings, around, order)?;
+        let place = place(ledger, settings, around, order)?;
         let sent = deliver(ledger, &place, order, &lock, &stop);
         let sent = with_progress(sent, ledger, around, &order.run_id, &progress, &stop).await;
         ended = sent.map(|()| RunEnd::Ended);
@@ -106,8 +111,14 @@ pub(super) async fn carry_out(
             }
         };
         if let Some(lock) = lock {
-            let place = place(settings, around, order)?;
-            if manner.task == Task::ChunksOrMessages {
+            let place = place(ledger, settings, around, order)?;
+            let warning = place.receiver.warning(&hint::messages(around, &order.run_id));
+            warning.iter().for_each(|finding| remark(json, finding));
+            if manner.task == Task::Cancel {
+                // Until the lock was ours, a retry may have taken the cancel back, and no policy is asked here.
+                ledger.ask_cancel(&order.run_id, SystemClock.now()).await.map_err(stored::ledger_failure)?;
+            }
+            if matches!(manner.task, Task::ChunksOrMessages | Task::Cancel) {
                 ledger.make_messages_due(&order.run_id, SystemClock.now()).map_err(stored::ledger_failure)?;
             }
             let carried = carry_on(ledger, &place, order, around.policy.as_ref(), &lock, &progress, &stop);
@@ -162,11 +173,6 @@ fn remember_evidence(ledger: &SqliteLedger, around: &Surroundings, run_id: &str)
 pub(super) async fn undelivered(ledger: &SqliteLedger, order: &Order) -> Result<bool, Failure> {
     let pending = ledger.outbox_pending(&order.run_id, 1).await.map_err(stored::ledger_failure)?;
     Ok(!pending.is_empty())
-}
-
-/// Whether messages of the run can be sent. A simulated run has a receiver of its own.
-pub(super) fn has_receiver(settings: &Settings, order: &Order) -> bool {
-    order.simulated || settings.webhook.is_some()
 }
 
 /// Does the work, says what it waits for, and stops it in order at an interrupt.
@@ -246,8 +252,13 @@ fn show(concluded: &Conclusion, around: &Surroundings, manner: Manner, stopped: 
     show_report(concluded, &hint::messages(around, &report.run_id));
     if report.totals.open > 0 {
         let how = if stopped { "stopped" } else { "not finished" };
-        let which = if manner.task == Task::Messages { "its own" } else { "the same" };
-        print_err(&paint(BAD, &format!("{how}: {which} command continues from here, or `{retry}`")));
+        let next = match manner.task {
+            Task::Chunks | Task::ChunksOrMessages => format!("the same command continues from here, or `{retry}`"),
+            Task::Messages => format!("its own command continues from here, or `{retry}`"),
+            // A retry would take the cancel back.
+            Task::Cancel => "the same command continues from here".to_owned(),
+        };
+        print_err(&paint(BAD, &format!("{how}: {next}")));
     } else if exit_code(report) != 0 {
         how_to_go_on(report, &retry).iter().for_each(|line| print_err(line));
     }
@@ -288,11 +299,17 @@ fn how_to_go_on(report: &Report, retry: &str) -> Vec<String> {
 }
 
 fn show_report(concluded: &Conclusion, deliver: &str) {
-    let Conclusion { report, messages, folder, digest, proof, answers } = concluded;
+    let Conclusion { report, messages, simulated_receiver, folder, digest, proof, answers } = concluded;
     if report.simulated {
         print_out(&paint(CARE, &format!("{}: nothing real was deleted", report.tenant)));
     }
-    let extras = ReportExtras { messages, answers, deliver, full_list: "in report.json" };
+    let extras = ReportExtras {
+        messages,
+        simulated_receiver: *simulated_receiver,
+        answers,
+        deliver,
+        full_list: "in report.json",
+    };
     result::report(report, extras).iter().for_each(|line| print_out(line));
     let folder = folder.display().to_string();
     let where_it_is = match proof {

@@ -4,12 +4,13 @@ use purge_core::finding::{Finding, Severity};
 use purge_core::run::Order;
 use purge_driver::ledger::RunRow;
 
-use super::carried::{Manner, Task, carry_out, has_receiver, undelivered};
+use super::carried::{Manner, Task, carry_out, undelivered};
 use super::{no_ledger, remark};
 use crate::args::RetryArgs;
 use crate::carry::again::{queue_again, under_way};
 use crate::carry::lock::RunLock;
 use crate::carry::policy::PolicyFile;
+use crate::carry::receiver::Receiver;
 use crate::carry::run::{Surroundings, check_provable, other_tenant, settings_match};
 use crate::carry::stored;
 use crate::exit::Exit;
@@ -38,7 +39,8 @@ pub(crate) fn run(args: &RetryArgs) -> Result<Exit, Failure> {
             return show_ended_run(&ledger, &settings, &around, Manner { task: Task::Chunks, ..manner }, row).await;
         }
         if args.messages {
-            if !has_receiver(&settings, &row.order) && undelivered(&ledger, &row.order).await? {
+            let receiver = Receiver::of(&ledger, &settings, &row.order).map_err(stored::ledger_failure)?;
+            if !receiver.is_there() && undelivered(&ledger, &row.order).await? {
                 return Err(no_receiver());
             }
             return carry_out(&ledger, &settings, &around, manner, row).await;

@@ -56,8 +56,13 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<Exit, Failure> {
         terminal::plan::plan(plan, &report.tenant).iter().for_each(|line| print_out(line));
         print_out("");
         print_out(&paint(CARE, "SIMULATED in virtual time: nothing real was deleted, nothing was written"));
-        let extras =
-            ReportExtras { messages: &Messages::default(), answers: &answers, deliver: "", full_list: "with `--json`" };
+        let extras = ReportExtras {
+            messages: &Messages::default(),
+            simulated_receiver: true,
+            answers: &answers,
+            deliver: "",
+            full_list: "with `--json`",
+        };
         result::report(&report, extras).iter().for_each(|line| print_out(line));
     }
     Ok(Exit::Report(exit_code(&report)))

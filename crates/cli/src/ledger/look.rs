@@ -122,6 +122,18 @@ impl SqliteLedger {
         self.execute(sql, params![run_id, folder]).map(|_| ())
     }
 
+    /// Whether the run was ever carried on with the address of a governance system.
+    pub(crate) fn was_addressed(&self, run_id: &str) -> Result<bool, LedgerError> {
+        let sql = "select addressed from runs where run_id = ?1";
+        Ok(self.query_first(sql, params![run_id], |row| row.get(0))?.unwrap_or(false))
+    }
+
+    /// Keeps that the run is carried on with the address of a governance system.
+    pub(crate) fn remember_addressed(&self, run_id: &str) -> Result<(), LedgerError> {
+        let sql = "update runs set addressed = 1 where run_id = ?1 and addressed = 0";
+        self.execute(sql, params![run_id]).map(|_| ())
+    }
+
     /// The names of the chunks that hold the tenant's job slots.
     pub(crate) fn slot_holders(&self, tenant: &str) -> Result<Vec<String>, LedgerError> {
         self.query_all("select holder from slots where tenant = ?1 order by holder", params![tenant], |row| row.get(0))

@@ -18,6 +18,7 @@ use crate::carry::stored;
 use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
 use crate::runtime::on_this_thread;
+use crate::terminal::{findings, hint, print_err_news};
 
 /// All threads that carry out a run in this process.
 #[derive(Debug)]
@@ -108,7 +109,10 @@ fn carry(
         let policy = setup.policy_of(&order.policy_digest).map(|policy| policy.file.clone());
         let around = Surroundings { scenario: setup.scenario_for(order), policy, ..around.clone() };
         let carried = async {
-            let place = place(&setup.settings, &around, order)?;
+            let place = place(&ledger, &setup.settings, &around, order)?;
+            if let Some(warning) = place.receiver.warning(&hint::messages(&around, run_id)) {
+                print_err_news(&format!("{run_id}: {}", findings::finding(&warning)));
+            }
             let (watch, signal) = (PolicyWatch::new(run_id, trouble), Signal::new());
             let carrying = pin!(carry_on(&ledger, &place, order, around.policy.as_ref(), &lock, &watch, &signal));
             let asked = pin!(stop.wait_for(|stop| *stop));

@@ -17,6 +17,8 @@ const LISTED: usize = 40;
 pub(crate) struct ReportExtras<'a> {
     /// What became of the messages.
     pub(crate) messages: &'a Messages,
+    /// Whether they are for the simulated tenant's own receiver.
+    pub(crate) simulated_receiver: bool,
     /// The answers that chunks ended with.
     pub(crate) answers: &'a Answers,
     /// The command that sends undelivered messages.
@@ -34,7 +36,7 @@ pub(crate) fn report(report: &Report, extras: ReportExtras<'_>) -> Vec<String> {
     lines.push(labelled("records", &records(report)));
     lines.push(labelled("range", &accounting(&report.accounting)));
     if *messages != Messages::default() {
-        lines.push(labelled("webhooks", &messages_text(messages, extras.deliver)));
+        lines.push(labelled("webhooks", &messages_text(extras)));
     }
     lines.extend(needs_attention(report, messages, extras.answers, full_list));
     lines
@@ -192,14 +194,15 @@ pub(crate) fn accounting(accounting: &Accounting) -> String {
     format!("requested {} {sign} {}", range_length(accounting.requested_ms), said.join(" + "))
 }
 
-fn messages_text(messages: &Messages, deliver: &str) -> String {
-    let mut parts = vec![format!("{} delivered", messages.delivered)];
+fn messages_text(extras: ReportExtras<'_>) -> String {
+    let ReportExtras { messages, simulated_receiver, deliver, .. } = extras;
+    let (receiver, needs) =
+        if simulated_receiver { (" to the simulated receiver", "") } else { ("", "with GOVERNANCE_WEBHOOK_URL set, ") };
+    let mut parts = vec![format!("{} delivered{receiver}", messages.delivered)];
     if let Some(next) = &messages.next {
         let why = next.why.as_ref().map(|why| format!("{why}; ")).unwrap_or_default();
         // Nothing sends them now, so no time of a next attempt is named.
-        let how = format!(
-            "{why}nothing sends them now: with GOVERNANCE_WEBHOOK_URL set, `{deliver}` sends them and deletes nothing"
-        );
+        let how = format!("{why}nothing sends them now: {needs}`{deliver}` sends them and deletes nothing");
         parts.push(format!("{} still to be sent ({how})", messages.pending));
     }
     if messages.dead > 0 {
