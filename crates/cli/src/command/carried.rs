@@ -143,7 +143,7 @@ pub(super) async fn carry_out(
     concluded.proof.into_result()?;
     let exit = match manner.task {
         Task::Messages => messages_exit(&concluded.messages, &concluded.report),
-        Task::Chunks | Task::ChunksOrMessages => Exit::Report(exit_code(&concluded.report)),
+        Task::Chunks | Task::ChunksOrMessages | Task::Cancel => Exit::Report(exit_code(&concluded.report)),
     };
     // Everything is done and the lock is free, so an interrupt may end the process while the output is still being read.
     let read = tokio::task::spawn_blocking(outlet::drain);
