@@ -1,7 +1,7 @@
 // Keys that work everywhere except in text fields and dialogs.
 import { letterKeysOn, meaningOf, type Meaning } from './state/keymap'
 import { change, get, pin, redo, show, undo, VIEWS } from './state/store'
-import { jump } from './views/findings'
+import { jump, worstFirst } from './views/findings'
 import { exportPlan } from './views/exports'
 import { playOrPause } from './views/later'
 import { dismiss } from './views/modal'
@@ -26,7 +26,7 @@ function openDialog(): 'none' | 'palette' | 'other' {
 function letterAction({ key, target }: KeyboardEvent): (() => void) | undefined {
   const view = VIEWS[Number(key) - 1]
   if (view) return () => show(view)
-  const first = get().plan.summary.findings[0]
+  const first = worstFirst()[0]
   const known: Record<string, () => void> = {
     '?': () => change({ dialog: 'keys' }),
     u: () => void undo(),

@@ -58,6 +58,14 @@ test('counts are read by the same rules as rows', () => {
   expect(buckets.map(({ count }) => count)).toEqual([7, 8])
 })
 
+test('rows are what was asked for unless a heading says otherwise', () => {
+  const rules = readRows('Reference;Record type;Retention (days);Legal basis\n7b;conversation;730;law', 'retention')
+  expect([rules.kind, rules.rows, rules.unread.map(({ text }) => text)]).toEqual(
+    ['retention', [{ recordTypes: ['conversation'], minAgeDays: 730, basis: 'law' }], ['Reference']])
+  expect(readRows('Reference;Record type\n7b;conversation', 'retention').kind).toBe('retention')
+  expect(readRows('Reference;From;To\nLH-1;2023-02-10;2023-02-17', 'retention').kind).toBe('holds')
+})
+
 test('a row with unreadable characters is never added', () => {
   const latin = new TextDecoder().decode(Buffer.from('hold;from;to;matter\nLH-1;2023-02-10;2023-02-17;Müller\nLH-2;2023-02-10;2023-02-17;Roe', 'latin1'))
   const { rows, unread } = readRows(latin, 'holds')

@@ -26,8 +26,8 @@ const NAMES: [RegExp, Field][] = [
   [/^(types?|recordtypes?|records?)$/, 'recordTypes'],
   [/^(conversations?|conversationids?)$/, 'conversationIds'],
   [/^query$/, 'query'],
-  [/^(days|minagedays|minage|minimumage|keep|keepdays)$/, 'minAgeDays'],
-  [/^(basis|law|schedule)$/, 'basis'],
+  [/^(days|retentiondays|minagedays|minage|minimumage|keep|keepdays)$/, 'minAgeDays'],
+  [/^(basis|legalbasis|law|schedule)$/, 'basis'],
   [/^(jurisdiction|region)$/, 'jurisdiction'],
 ]
 
@@ -39,7 +39,9 @@ export function readRows(text: string, wanted: Kind): Pasted {
   const place = rows.slice(0, HEAD_WITHIN).findIndex(isHead)
   const head = rows[place]
   const known = (head?.cells ?? []).map(fieldOf)
-  const kind: Kind = head ? (known.includes('minAgeDays') || known.includes('basis') ? 'retention' : 'holds') : wanted
+  const has = (fields: readonly Field[]): boolean => fields.some((field) => known.includes(field))
+  // Both have a name and record types.
+  const kind: Kind = has(['minAgeDays', 'basis']) ? 'retention' : has(['from', 'to', 'matter', 'conversationIds', 'query']) ? 'holds' : wanted
   // A hold with one cell would hold everything. So a cell that stands alone above the rows is not read as a hold, but listed as
   // unread.
   const titles = head ? rows.slice(0, place) : rows.slice(0, isTitle(rows) ? 1 : 0)

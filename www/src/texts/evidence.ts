@@ -50,11 +50,12 @@ export const evidence = {
   neverBegun: 'never began',
   which: 'What was checked',
   sampled: 'gone according to the provider’s job; looked for afterwards in a sample, and not found',
+  perhapsSampled: 'gone as far as was looked for afterwards: all of it, or with recording jobs a sample (the log alone does not say which)',
   endHelp: {
     verified: 'gone: looked for afterwards, and not found',
     residual: 'the deletion is over, and something is still there',
     unknown: 'a deletion was requested, but what came of it is not known',
-    held: 'a legal hold or retention rule stopped it',
+    held: 'a legal hold or retention rule stopped it; planned again with shorter chunks, only those that touch what is kept stay',
     rejected: 'a check before the deletion, or the provider, refused it',
     failed: 'it could not be started, or the provider reports that the deletion failed',
     timedOut: 'its deadline passed before anything was deleted',

@@ -77,7 +77,7 @@ export const t = {
   cannotCopy: 'Browsers copy only on pages served over https or from this machine. Select the text (the digest is under Hand over) and copy it with Ctrl C.',
   notReadable: (name: string) => `${name} cannot be read; nothing was changed. If it is a folder, choose the file in it.`,
   noText: (name: string) => `${name} has characters that cannot be read, so nothing was changed. Save it as UTF-8 text.`,
-  tooLong: (name: string) => `${name} is larger than 16 MB, the limit for a policy, so nothing was changed.`,
+  tooLong: (name: string) => `${name} is larger than 16 MB, so nothing was changed.`,
   tooLarge: 'This request is too large for the address: no link or bookmark brings it back. Save the plan file, or the request and the policy.',
 
   examples: {

@@ -187,7 +187,7 @@ function endings({ log, summary }: EvidenceVerdict, files: PlanAndManifest | nul
   const seen = [...OUTCOMES.filter((outcome) => ended[outcome]), ...(open > 0 ? ['open'] as const : []), ...(never > 0 ? ['neverBegan'] as const : [])]
   const names = { ...t.rehearse.outcomes, open: t.evidence.open, neverBegan: t.evidence.neverBegun }
   return html`<p class=${others.length === 0 && never === 0 ? '' : 'warning'}>${t.evidence.ended([...chunkCounts(ended, open), ...(never > 0 ? [t.evidence.neverBegan(number(never))] : [])])}</p>
-    ${facts(seen.map((end) => [names[end], end === 'verified' && files !== null && isSampled(files) ? t.evidence.sampled : t.evidence.endHelp[end]]))}
+    ${facts(seen.map((end) => [names[end], end !== 'verified' ? t.evidence.endHelp[end] : files === null ? t.evidence.perhapsSampled : isSampled(files) ? t.evidence.sampled : t.evidence.endHelp[end]]))}
     ${others.length === 0 ? nothing : html`<details ?open=${onPaper}><summary>${t.evidence.others}</summary>
       <ul class="chips">${others.map(({ chunk, outcome }) => html`<li>${t.evidence.chunk(number(chunk), outcome === null ? t.evidence.notEnded : t.rehearse.outcomes[outcome])}</li>`)}
         ${more > 0 ? html`<li class="quiet">${t.more(number(more))}</li>` : nothing}</ul></details>`}`

@@ -72,8 +72,14 @@ function showAll(): void {
   afterPaint(() => document.querySelectorAll<HTMLElement>('.findings li button')[SHOWN]?.focus())
 }
 
+/** The plan's findings, those that stop it first. */
+export function worstFirst(): Finding[] {
+  const rank = Object.keys(t.findings.severities)
+  return [...get().plan.summary.findings].sort((a, b) => rank.indexOf(a.severity) - rank.indexOf(b.severity))
+}
+
 export function findings(): TemplateResult {
-  const list = get().plan.summary.findings
+  const list = worstFirst()
   const stopping = list.filter((f) => f.severity === 'error' || f.severity === 'blocked').length
   if (list.length <= SHOWN) showsAll = false
   const shown = showsAll ? list : list.slice(0, SHOWN)

@@ -67,7 +67,7 @@ export function header(): TemplateResult {
       </div>
     </header>
     <div class="says">
-      <p aria-live="polite" class=${state.damaged ? 'error' : nothing}>${state.view === 'watch' || state.view === 'evidence' ? html`<span class="quiet">${t.watch.inHand}</span> ` : nothing}${sentence()}</p>
+      <p aria-live="polite" class=${state.damaged ? 'error' : nothing}>${inHand()}${sentence()}</p>
       ${state.tooLarge ? html`<p class="warning" role="alert">${t.tooLarge}</p>` : nothing}
       ${digest && shortCode
         ? html`<button type="button" class="digest" title="${t.digest}: ${digest}" aria-label="${t.copyDigest} ${shortCode}"
@@ -93,11 +93,15 @@ function showTotals(): void {
   show('plan')
 }
 
+/** Where a run is looked at, the frame's own plan is said to be another thing. */
+const inHand = (): TemplateResult | typeof nothing =>
+  get().view === 'watch' || get().view === 'evidence' ? html`<span class="quiet">${t.watch.inHand}</span> ` : nothing
+
 export function footer(): TemplateResult {
   const state = get()
   const { accounting, estimate } = state.plan.summary
   return html`<footer class="bottom">
-    <p class="sums" title=${t.totals.accounting}>${accounting ? equation(accounting) : isServed() ? nothing : t.nothingLeaves}</p>
+    <p class="sums" title=${t.totals.accounting}>${inHand()}${accounting ? equation(accounting) : isServed() ? nothing : t.nothingLeaves}</p>
     ${estimate
       ? html`<button type="button" class="sums" title=${t.totals.help(estimate.assumedJobSeconds)} @click=${showTotals}>
           ${t.totals.calls(number(estimate.apiCalls))} · ~${length(estimate.seconds * 1000)} · ~${cost(estimate)}</button>`

@@ -19,7 +19,7 @@ import { hint } from './hint'
 import { chartSection, readoutWriter } from './lanes'
 import { log } from './log'
 import { firstClickOnly } from './firstClickOnly'
-import { facts, problems, sums, verdict } from './sums'
+import { facts, heldHelp, problems, sums, verdict } from './sums'
 import { withCode } from './withCode'
 import { why } from './why'
 
@@ -113,8 +113,14 @@ function controls(running: Playback | null): TemplateResult {
   </div>`
 }
 
-/** Lets an event happen at a time: now or later. Without `at`, at the time that was chosen last, painted or not. */
-function letHappen(running: Playback, what: Happening, at = running.aim): void {
+/** Lets an event happen at the time that was chosen last, painted or not; nothing happens while what was typed is no time. */
+function letHappenThen(running: Playback, what: Happening): void {
+  if (timeIsUnreadable) document.querySelector<HTMLElement>('.group.when input')?.focus()
+  else letHappen(running, what, running.aim)
+}
+
+/** Lets an event happen at a time: now or later. */
+function letHappen(running: Playback, what: Happening, at: number | null): void {
   const when = at ?? running.now
   if (!running.letHappen(what, when)) return
   const { start: from, end } = settings.hold
@@ -160,7 +166,7 @@ function palette(running: Playback): TemplateResult {
       ${aim === null ? nothing : html`<button type="button" class="plain" @click=${() => chooseTime(null)}>${t.rehearse.whenNow}</button>`}
       <small id="when-help" class=${timeIsUnreadable ? 'error' : ''}>${timeIsUnreadable ? t.rehearse.whenUnread : t.rehearse.whenHelp}</small></div>
     <div class="group wrap chips">${list.map((what) => html`<span class="hinted"><button type="button" class="plain chip ${what}" ?disabled=${over}
-      title=${t.rehearse.happeningHelp[what]} aria-describedby="happening-${what}" @click=${() => letHappen(running, what)}
+      title=${t.rehearse.happeningHelp[what]} aria-describedby="happening-${what}" @click=${() => letHappenThen(running, what)}
       ${carrying(what, place)}>${t.rehearse.happenings[what]}</button>${hint(`happening-${what}`, t.rehearse.happeningHelp[what])}</span>`)}</div>
     <div class="group wrap">${window('start', t.rehearse.holdFrom)} ${window('end', t.rehearse.holdTo)}</div>
     ${coming.length > 0
@@ -249,7 +255,7 @@ function report(running: Playback): TemplateResult | typeof nothing {
       [t.watch.facts.run, html`<code>${report.runId}</code>`],
       [t.watch.facts.plan, html`<code>${report.planDigest}</code>`],
     ])}
-    ${problems(report.problems)}
+    ${problems(report.problems)} ${heldHelp(report.totals.byOutcome)}
   </section>`
 }
 
@@ -261,7 +267,7 @@ export function rehearseView(): TemplateResult {
     <div class="side">${setup()}</div>
     <div class="main">
       ${controls(running)}
-      ${failure ? html`<p class="error" role="alert">${failure}</p>` : nothing}
+      ${failure ? html`<p class="error" role="alert">${withCode(failure)}</p>` : nothing}
       ${running && running.code !== plan.summary.shortCode ? html`<p class="warning" role="note">${t.rehearse.another(running.code)}</p>` : nothing}
       ${running
         ? html`${lanes(running)} ${running.standing.over ? nothing : palette(running)} ${report(running)}

@@ -99,16 +99,19 @@ function holds(approved: Fields): TemplateResult | typeof nothing {
   const { documents, plan } = get()
   if (documents.policy === null) return nothing
   const list = valueAt(approved, ['policy', 'holds'])
-  const all = (Array.isArray(list) ? list : []).map((hold: Json, place) => ({ id: textAt(hold, ['id']), matter: textAt(hold, ['matter']), place }))
+  const all = (Array.isArray(list) ? list : []).map((hold: Json, place) => ({ id: textAt(hold, ['id']), matter: textAt(hold, ['matter']), range: ['start', 'end'].map((side) => textAt(hold, ['range', side])), place }))
   const kept = [...new Set([...plan.dispositions].flatMap((kind, row) => (DISPOSITIONS[kind] === 'held' ? plan.rows(row, row + 1).map(({ reason }) => reason) : [])))]
   const [codes, keeps] = [codesAt(plan.summary.findings), holdNamedIn(kept)]
   const judged = all.map((hold) => ({ ...hold, how: howHoldApplies(codes.get(`policy#/holds/${hold.place}`) ?? [], keeps(hold.id)) }))
   const idle = judged.filter(({ how }) => how === null)
+  const named = ({ id, matter }: { id: string; matter: string }): string => (matter === '' ? id : `${id} (${matter})`)
+  // The time of a hold that does not apply may be the mistake.
+  const dated = (hold: (typeof idle)[number]): string => [named(hold), ...(hold.range.every((at) => at !== '') ? [hold.range.join(' – ')] : [])].join(': ')
   const row = (name: string, how: string): TemplateResult => html`<tr><td>${name}</td><td>${how}</td></tr>`
   return html`<h3>${t.policy.holds} (${number(all.length)})</h3>
     ${all.length === 0 ? html`<p>${t.policy.noHolds}</p>` : html`<table class="holds"><tbody>
-      ${judged.flatMap(({ id, matter, how }) => (how === null ? [] : [row(matter === '' ? id : `${id} (${matter})`, how)]))}
-      ${idle.length === 0 ? nothing : row([...idle.slice(0, NAMED).map(({ id }) => id), ...(idle.length > NAMED ? [t.more(number(idle.length - NAMED))] : [])].join(', '), t.print.holds.idle)}
+      ${judged.flatMap((hold) => (hold.how === null ? [] : [row(named(hold), hold.how)]))}
+      ${idle.length === 0 ? nothing : row([...idle.slice(0, NAMED).map(dated), ...(idle.length > NAMED ? [t.more(number(idle.length - NAMED))] : [])].join(', '), t.print.holds.idle)}
     </tbody></table>
     ${looksForSpanning(approved) ? html`<p>${t.print.holds.spanning}</p>` : nothing}`}`
 }

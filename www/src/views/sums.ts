@@ -38,6 +38,9 @@ export const endedCounts = (counts: Ended, which: readonly Outcome[]): string[] 
 export const chunkCounts = (counts: Ended, open: number): string[] =>
   [...endedCounts(counts, OUTCOMES), ...(open > 0 ? [t.watch.open(number(open))] : [])]
 
+/** What helps with chunks that a hold stopped. */
+export const heldHelp = ({ held = 0 }: Ended): TemplateResult | typeof nothing => (held > 0 ? html`<p>${t.watch.heldHelp}</p>` : nothing)
+
 /** A list of names and values. */
 export const facts = (list: readonly (readonly [name: string, value: unknown])[]): TemplateResult =>
   html`<dl>${list.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`

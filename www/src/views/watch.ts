@@ -15,7 +15,7 @@ import { copy } from './files'
 import { equation } from './frame'
 import { chartSection, readoutWriter } from './lanes'
 import { log } from './log'
-import { chunkCounts, endedCounts, facts, OUTCOMES, problems, sums as summed, verdict } from './sums'
+import { chunkCounts, endedCounts, facts, heldHelp, OUTCOMES, problems, sums as summed, verdict } from './sums'
 import { withCode } from './withCode'
 import { why } from './why'
 import '../style/watch.css'
@@ -217,7 +217,7 @@ function outcome(watched: Watched, run: RunFacts): TemplateResult | typeof nothi
         <button type="button" class="plain" @click=${() => void copy(evidence.digest)}>${t.watch.copyManifest}</button>` : nothing}</header>
     <p class="verdict ${sums.exitCode === 0 ? 'good' : 'bad'}">${verdict(sums.outcome, sums.exitCode, sums.totals)}</p>
     ${evidence ? html`<p class="quiet">${t.watch.evidence} <code>${evidence.folder}</code> · ${t.watch.manifest} <code>${evidence.digest}</code></p>` : nothing}
-    ${problems(sums.problems)}
+    ${problems(sums.problems)} ${heldHelp(run.ended)}
   </section>`
 }
 
