@@ -27,6 +27,10 @@ const PAGE: u32 = 2_000;
 /// How long the evidence of a run that has ended waits for the run's messages. Once the last one is delivered, it waits no longer.
 pub(crate) const MESSAGES_PATIENCE: Duration = Duration::from_secs(15 * 60);
 
+/// How often in a row an errand is sent again because the ledger does not answer: for ten minutes. A queue's alarms see only messages
+/// that grow old or come again, which a new message never does.
+const MOST_UNANSWERED: u32 = 20;
+
 impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q, B> {
     /// Handles a batch of errands. `webhook` reads where messages go. It is called anew for every delivery, and for no other
     /// errand, because a secret that cannot be read must not prevent runs from being woken.
@@ -57,7 +61,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         self.run_errand(errand, &message, webhook, invocation).instrument(span).await.map(|()| Handled::Done)
     }
 
-    /// Runs one errand. If the ledger does not answer, the errand is sent again: waiting is no failure and uses up no delivery.
+    /// Runs one errand. If the ledger does not answer, the errand is sent again: waiting is no failure and uses up no delivery. After
+    /// [`MOST_UNANSWERED`] times it is a failure, of which alarms tell.
     async fn run_errand(
         &self,
         errand: Errand,
@@ -66,12 +71,14 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         invocation: &Invocation,
     ) -> Result<(), Again> {
         let trace = message.traceparent.as_deref().or(invocation.traceparent.as_deref());
-        match self.try_errand(errand.clone(), message, webhook, invocation, trace).await {
-            Err(Again::Unavailable(why)) => {
+        let unanswered = errand.unanswered.saturating_add(1);
+        let fresh = Errand { unanswered: 0, ..errand };
+        match self.try_errand(fresh.clone(), message, webhook, invocation, trace).await {
+            Err(Again::Unavailable(why)) if unanswered <= MOST_UNANSWERED => {
                 tracing::warn!(%why, "the ledger did not answer");
-                self.errand_at(errand, self.clock.now().plus(AFTER_UNAVAILABLE), trace).await
+                self.errand_at(Errand { unanswered, ..fresh }, self.clock.now().plus(AFTER_UNAVAILABLE), trace).await
             }
-            done @ (Ok(()) | Err(Again::Failed(_))) => done,
+            done @ (Ok(()) | Err(Again::Unavailable(_) | Again::Failed(_))) => done,
         }
     }
 
@@ -155,7 +162,9 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             let receiver = digest(webhook.url.to_string().as_bytes());
             if self.ledger.gone(run_id).await?.is_some_and(|gone| gone == receiver) {
                 postman.give_up(run_id, &row).await?;
-            } else if postman.attempt(run_id, &row).await? == Receiver::Gone {
+            } else if postman.attempt(run_id, &row).await.map_err(|why| Again::Failed(why.to_string()))?
+                == Receiver::Gone
+            {
                 tracing::warn!("the webhook answered 410: nothing more of this run is sent there");
                 self.ledger.note_gone(run_id, &receiver).await?;
             }

@@ -26,6 +26,14 @@ pub struct Errand {
     /// When to do it at the earliest: until then the message is only sent on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
+    /// How often in a row the ledger did not answer while it was run.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unanswered: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// What to do.
@@ -92,7 +100,7 @@ impl Errand {
     /// An errand that is due at once.
     #[must_use]
     pub fn new(run_id: &str, kind: ErrandKind) -> Self {
-        Self { v: MESSAGE_VERSION, run_id: run_id.to_owned(), errand: kind, not_before: None }
+        Self { v: MESSAGE_VERSION, run_id: run_id.to_owned(), errand: kind, not_before: None, unanswered: 0 }
     }
 }
 

@@ -64,6 +64,8 @@ test('rows are what was asked for unless a heading says otherwise', () => {
     ['retention', [{ recordTypes: ['conversation'], minAgeDays: 730, basis: 'law' }], ['Reference']])
   expect(readRows('Reference;Record type\n7b;conversation', 'retention').kind).toBe('retention')
   expect(readRows('Reference;From;To\nLH-1;2023-02-10;2023-02-17', 'retention').kind).toBe('holds')
+  expect(readRows('Hold;Record types\nLH-1;message', 'retention').kind).toBe('holds')
+  expect(readRows('Hold;From;To;Matter;Legal basis\nLH-1;2023-02-10;2023-02-17;Doe;law', 'holds').kind).toBe('holds')
 })
 
 test('a row with unreadable characters is never added', () => {

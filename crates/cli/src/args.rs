@@ -311,6 +311,9 @@ pub(crate) struct CancelArgs {
     pub(crate) run: String,
     #[command(flatten)]
     pub(crate) ledger: Ledger,
+    /// Folder for the evidence [default: where it was; at first, evidence/RUN in the ledger's folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) evidence: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

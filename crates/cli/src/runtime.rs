@@ -10,8 +10,5 @@ pub(crate) fn on_this_thread<T>(future: impl Future<Output = Result<T, Failure>>
         .enable_all()
         .build()
         .map_err(|why| Failure::machine("start", why))?;
-    let result = runtime.block_on(future);
-    // Not even a file that cannot be read to its end keeps the program from ending.
-    runtime.shutdown_background();
-    result
+    runtime.block_on(future)
 }

@@ -23,10 +23,15 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// is already durable.
 pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match File::open(parent)?.sync_all() {
-        Err(why) if matches!(why.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+    match File::open(parent).and_then(|folder| folder.sync_all()) {
+        // A folder may be for writing only, and not every file system syncs folders. The file is there all the same.
+        Err(why) if is_impossible(why.kind()) => Ok(()),
         synced => synced,
     }
+}
+
+fn is_impossible(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
 }
 
 /// A name in the same folder that no other process uses. It must be the same folder because a file can only be renamed within its

@@ -53,10 +53,16 @@ async fn an_errand_waits_for_a_table_that_may_answer_later_and_for_no_other() {
     ] {
         let errand = Errand::new("run-1", kind);
         for (status, code) in [(400, "ThrottlingException"), (500, "InternalServerError")] {
-            let again = Sent { delay_seconds: 30, ..sent(serde_json::to_string(&errand).unwrap()) };
+            let next = |n| serde_json::to_string(&Errand { unanswered: n, ..errand.clone() }).unwrap();
+            let again = Sent { delay_seconds: 30, ..sent(next(1)) };
             let answered = run_while_table_answers(status, code, &errand).await;
             assert_eq!(answered, (json!({"batchItemFailures": []}), vec![again]), "{code}: {errand:?}");
             assert_eq!(take_metrics("FailedDeliveries").len(), 0);
+            // But not for ever, or no alarm would ever tell.
+            let last = Errand { unanswered: 20, ..errand.clone() };
+            let failed = json!({"batchItemFailures": [{"itemIdentifier": "m0"}]});
+            assert_eq!(run_while_table_answers(status, code, &last).await, (failed, vec![]), "{code}: {errand:?}");
+            assert_eq!(take_metrics("FailedDeliveries").len(), 1);
         }
         let failed = json!({"batchItemFailures": [{"itemIdentifier": "m0"}]});
         let answered = run_while_table_answers(400, "AccessDeniedException", &errand).await;

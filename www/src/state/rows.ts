@@ -39,9 +39,7 @@ export function readRows(text: string, wanted: Kind): Pasted {
   const place = rows.slice(0, HEAD_WITHIN).findIndex(isHead)
   const head = rows[place]
   const known = (head?.cells ?? []).map(fieldOf)
-  const has = (fields: readonly Field[]): boolean => fields.some((field) => known.includes(field))
-  // Both have a name and record types.
-  const kind: Kind = has(['minAgeDays', 'basis']) ? 'retention' : has(['from', 'to', 'matter', 'conversationIds', 'query']) ? 'holds' : wanted
+  const kind = kindOf(head?.cells ?? [], known, wanted)
   // A hold with one cell would hold everything. So a cell that stands alone above the rows is not read as a hold, but listed as
   // unread.
   const titles = head ? rows.slice(0, place) : rows.slice(0, isTitle(rows) ? 1 : 0)
@@ -59,6 +57,15 @@ export function readRows(text: string, wanted: Kind): Pasted {
     return []
   })
   return { kind, rows: read, unread }
+}
+
+/** What the rows below these headings are: what most of them belong to, or else what is wanted. Both may have ids and record types. */
+function kindOf(cells: readonly string[], known: readonly (Field | null)[], wanted: Kind): Kind {
+  const count = (fields: readonly Field[]): number => known.filter((field) => field !== null && fields.includes(field)).length
+  const saysHold = cells.some((name) => /hold/i.test(name)) ? 1 : 0
+  const holds = count(['from', 'to', 'matter', 'conversationIds', 'query']) + saysHold
+  const rules = count(['minAgeDays', 'basis', 'jurisdiction'])
+  return holds === rules ? wanted : holds > rules ? 'holds' : 'retention'
 }
 
 /** Headings are looked for in the first rows only, below titles. */

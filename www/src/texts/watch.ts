@@ -42,7 +42,7 @@ export const watch = {
   lanesLabel: (lanes: string, from: string, to: string) => `${lanes} from ${from} to ${to} UTC; the table below shows the same data.`,
   noRecords: 'Nothing has happened yet.',
   outcome: 'Outcome',
-  heldHelp: 'Held chunks: plan their time again with shorter chunks, and only those that touch what is kept stay held. A retry stops at the same place as long as the hold stands.',
+  heldHelp: 'Held chunks: if their cause names a hold, plan their time again with shorter chunks; only those that touch what is kept stay held, unless analytics does not know it. A retry stops at the same place as long as the hold stands.',
   verdicts: {
     verified: 'Everything was deleted and verified',
     partial: 'Some chunks were not deleted',

@@ -101,7 +101,7 @@ export function footer(): TemplateResult {
   const state = get()
   const { accounting, estimate } = state.plan.summary
   return html`<footer class="bottom">
-    <p class="sums" title=${t.totals.accounting}>${inHand()}${accounting ? equation(accounting) : isServed() ? nothing : t.nothingLeaves}</p>
+    <p class="sums" title=${t.totals.accounting}>${accounting ? html`${inHand()}${equation(accounting)}` : isServed() ? nothing : t.nothingLeaves}</p>
     ${estimate
       ? html`<button type="button" class="sums" title=${t.totals.help(estimate.assumedJobSeconds)} @click=${showTotals}>
           ${t.totals.calls(number(estimate.apiCalls))} · ~${length(estimate.seconds * 1000)} · ~${cost(estimate)}</button>`

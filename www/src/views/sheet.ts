@@ -10,6 +10,7 @@ import { t } from '../texts/sheet'
 import { DISPOSITIONS, type Finding } from '../types'
 import { clientId } from './client'
 import { equation, sentence } from './frame'
+import { worstFirst } from './findings'
 import { withCode } from './withCode'
 import { cost } from './totals'
 
@@ -165,7 +166,7 @@ export function sheet(): TemplateResult {
     <dl>${facts(approved).map(([name, text]) => html`<dt>${name}</dt><dd>${text}</dd>`)}</dl>
     ${approved === null ? nothing : holds(approved)}
     ${summary.findings.length > 0
-      ? html`<h3>${t.findings.title}</h3><ul>${summary.findings.slice(0, ROWS).map((f) => html`<li><strong>${t.findings.severities[f.severity]}</strong> ${withCode(f.message)} <code>${f.code}</code></li>`)}
+      ? html`<h3>${t.findings.title}</h3><ul>${worstFirst().slice(0, ROWS).map((f) => html`<li><strong>${t.findings.severities[f.severity]}</strong> ${withCode(f.message)} <code>${f.code}</code></li>`)}
           ${summary.findings.length > ROWS ? html`<li>${t.more(number(summary.findings.length - ROWS))}</li>` : nothing}</ul>`
       : nothing}
     ${approvable ? signatures(t.print.signatures) : nothing}

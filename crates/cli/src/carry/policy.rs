@@ -1,10 +1,12 @@
 //! The policy port for a policy file.
 
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use futures_util::FutureExt as _;
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{LocalBoxFuture, ready};
 use purge_driver::PolicyInForce;
+use tokio::sync::oneshot;
 
 use crate::documents::read_text;
 use crate::exit::Exit;
@@ -42,15 +44,22 @@ impl PolicyInForce for PolicyFile {
             let said: Vec<_> = failure.findings.into_iter().map(|finding| finding.message).collect();
             said.join("; ")
         };
-        // Reading may hang, on a network mount that is gone, and this thread has everything else to do.
-        let path = self.0.clone();
-        let reading = tokio::task::spawn_blocking(move || {
-            if path.exists() && !path.is_file() {
-                // Opening a pipe would wait for a writer.
-                return Err(format!("`{}` is no file any more", path.display()));
-            }
-            read_text(&path).map_err(why)
+        // Reading may hang, on a network mount that is gone, and this thread has everything else to do. A thread of its own, since those
+        // of the runtime are few and needed.
+        let (path, (send, read)) = (self.0.clone(), oneshot::channel());
+        let reading = thread::Builder::new().spawn(move || {
+            // Opening a pipe would wait for a writer.
+            let text = if path.exists() && !path.is_file() {
+                Err(format!("`{}` is no file any more", path.display()))
+            } else {
+                read_text(&path).map_err(why)
+            };
+            // Whoever asked may have given up.
+            let _ = send.send(text);
         });
-        reading.map(|read| read.unwrap_or_else(|panic| Err(panic.to_string()))).boxed_local()
+        match reading {
+            Ok(_) => read.map(|read| read.unwrap_or_else(|why| Err(why.to_string()))).boxed_local(),
+            Err(why) => ready(Err(why.to_string())).boxed_local(),
+        }
     }
 }

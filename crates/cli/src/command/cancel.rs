@@ -41,7 +41,10 @@ pub(crate) fn run(args: &CancelArgs) -> Result<Exit, Failure> {
         } else if row.open == 0 {
             print_out(&format!("run {run_id} has ended; there is nothing to cancel"));
         } else if under_way {
-            print_out(&format!("run {run_id} stops: {} of {} chunks are open", row.open, row.order.chunks));
+            print_out(&format!(
+                "run {run_id} stops: {} of {} chunks are open; if the process at work leaves any, the same command ends them",
+                row.open, row.order.chunks
+            ));
         } else {
             print_out(&format!("run {run_id} will not submit anything more"));
         }
@@ -70,7 +73,7 @@ async fn end_run(ledger: &SqliteLedger, args: &CancelArgs, row: RunRow) -> Resul
         }
     };
     // Nothing more is deleted, so no policy has to be asked.
-    let around = Surroundings { folder, evidence: None, scenario: None, policy: None };
+    let around = Surroundings { folder, evidence: args.evidence.clone(), scenario: None, policy: None };
     carry_out(ledger, &settings, &around, Manner { json: args.json, task: Task::Cancel }, row).await
 }
 

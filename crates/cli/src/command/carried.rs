@@ -87,11 +87,12 @@ pub(super) async fn carry_out(
     let messages =
         no_chunks && manner.task != Task::Chunks && receiver.is_there() && undelivered(ledger, order).await?;
     if no_chunks && !json {
-        print_err(match manner.task {
-            Task::ChunksOrMessages | Task::Messages if messages => ONLY_MESSAGES,
-            Task::Messages => NO_MESSAGES,
-            Task::Chunks | Task::ChunksOrMessages | Task::Cancel => ENDED_BEFORE,
-        });
+        match manner.task {
+            Task::ChunksOrMessages | Task::Messages if messages => print_err(ONLY_MESSAGES),
+            Task::Messages if receiver.is_there() => print_err(NO_MESSAGES),
+            Task::Messages => {}
+            Task::Chunks | Task::ChunksOrMessages | Task::Cancel => print_err(ENDED_BEFORE),
+        }
     }
     let stop = Signal::new();
     if messages {
@@ -249,7 +250,10 @@ fn show(concluded: &Conclusion, around: &Surroundings, manner: Manner, stopped: 
         return;
     }
     let retry = hint::retry(around, &report.run_id);
-    show_report(concluded, &hint::messages(around, &report.run_id));
+    let messages = hint::messages(around, &report.run_id);
+    // The run has ended by now, so a cancel has nothing to do any more.
+    let writes = if manner.task == Task::Cancel { format!("`{messages}`") } else { "the same command".to_owned() };
+    show_report(concluded, &messages, &writes);
     if report.totals.open > 0 {
         let how = if stopped { "stopped" } else { "not finished" };
         let next = match manner.task {
@@ -282,10 +286,15 @@ fn how_to_go_on(report: &Report, retry: &str) -> Vec<String> {
             "{which}: the policy that applies now keeps more than the plan does; plan the request again with it, and have that plan approved"
         ));
     }
-    let held: Vec<u32> = others.iter().filter(|chunk| chunk.outcome == Some(Outcome::Held)).map(|c| c.index).collect();
+    // Other causes stop shorter chunks as well, and where a job ran, the platform itself keeps all there is.
+    let touches = |chunk: &&&ChunkReport| {
+        let holds = chunk.cause.as_ref().is_some_and(|cause| cause.code == "hold");
+        chunk.outcome == Some(Outcome::Held) && holds && chunk.submits == 0
+    };
+    let held: Vec<u32> = others.iter().filter(touches).map(|chunk| chunk.index).collect();
     if !held.is_empty() {
         lines.push(format!(
-            "{}: plan that time again with shorter chunks; then only those that touch what is kept stay, and the rest is deleted",
+            "{}: plan that time again with shorter chunks; then only those that touch what is kept stay held, unless analytics does not know it",
             which_chunks(&held)
         ));
     }
@@ -298,7 +307,8 @@ fn how_to_go_on(report: &Report, retry: &str) -> Vec<String> {
     lines
 }
 
-fn show_report(concluded: &Conclusion, deliver: &str) {
+/// Shows the report and where the evidence is. `writes` is what writes the evidence if that failed.
+fn show_report(concluded: &Conclusion, deliver: &str, writes: &str) {
     let Conclusion { report, messages, simulated_receiver, folder, digest, proof, answers } = concluded;
     if report.simulated {
         print_out(&paint(CARE, &format!("{}: nothing real was deleted", report.tenant)));
@@ -318,7 +328,9 @@ fn show_report(concluded: &Conclusion, deliver: &str) {
         Proof::Ahead(_) => paint(BAD, "was not written: the evidence there is newer than the ledger"),
         Proof::Unwritten(_) => paint(
             BAD,
-            "could not be written; once the problem is fixed, or with another `--evidence`, the same command writes it",
+            &format!(
+                "could not be written; once the problem is fixed, or with another `--evidence`, {writes} writes it"
+            ),
         ),
     };
     print_out(&result::labelled("evidence", &where_it_is));

@@ -40,10 +40,10 @@ pub(crate) fn run(args: &RetryArgs) -> Result<Exit, Failure> {
         }
         if args.messages {
             let receiver = Receiver::of(&ledger, &settings, &row.order).map_err(stored::ledger_failure)?;
-            if !receiver.is_there() && undelivered(&ledger, &row.order).await? {
-                return Err(no_receiver());
-            }
-            return carry_out(&ledger, &settings, &around, manner, row).await;
+            let unsent = !receiver.is_there() && undelivered(&ledger, &row.order).await?;
+            // The evidence is written in any case.
+            let exit = carry_out(&ledger, &settings, &around, manner, row).await?;
+            return if unsent { Err(no_receiver()) } else { Ok(exit) };
         }
         // Check before anything is queued.
         check_provable(&ledger, &around, &run_id)?;
