@@ -355,6 +355,26 @@ fn a_policy_that_comes_while_another_process_carries_the_run_out_is_not_said_to_
     assert!(!bench.run(&["run", "plan.json", "--policy", "policy.json"]).exits(3).stderr.contains("run.begun"));
 }
 
+/// Reading a pipe without a writer never ends, like a network mount that is gone.
+#[test]
+fn a_policy_that_hangs_does_not_keep_a_run_from_stopping() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(12));
+    policy_with(&bench, &json!([]));
+    let args = ["run", "request.json", "--policy", "policy.json", "--concurrency", "1", "--json"];
+    let mut child = start_until(&bench, &args, a_chunk_is_verified);
+    assert!(Command::new("mkfifo").arg(bench.path("pipe")).status().unwrap().success());
+    fs::rename(bench.path("pipe"), bench.path("policy.json")).unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    terminate(&child);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while child.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < deadline, "it is deaf while it reads");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ran::of(child.wait_with_output().unwrap()).exits(75);
+}
+
 #[test]
 fn what_a_newer_policy_keeps_is_planned_again_and_not_tried_again() {
     let bench = Bench::new();
