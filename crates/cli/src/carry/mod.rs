@@ -1,7 +1,7 @@
 //! Carrying out a run: it is entered into the ledger once (`note`) and carried out at its place (`place`), under the policy that
 //! applies (`policy`), by one process at a time (`lock`, `follow`), from its current state (`run`, `again`), to its end or an
-//! interrupt (`interrupt`). `receiver` says who is told of it; `answers` and `messages` supply
-//! what is shown beside its report.
+//! interrupt (`interrupt`). `receiver` says who is told of it; `answers` and `messages` supply what is shown
+//! beside its report.
 
 pub(crate) mod again;
 pub(crate) mod answers;
