@@ -125,6 +125,7 @@ test('from a request to its evidence', async ({ page }) => {
     await page.locator('.inspector').getByRole('button', { name: 'Policy', exact: true }).click()
     await (await policy).saveAs(join(folder, 'policy.json'))
     const digest = (await page.locator('.whole code').innerText()).trim()
+    await expect(page.getByRole('group', { name: 'Carry it out' })).toContainText('Hara')
     const line = await page.getByRole('group', { name: 'Carry it out' }).innerText()
     expect(line).toContain(digest)
     expect(line, 'what comes later counts, too').toContain('--policy policy.json')

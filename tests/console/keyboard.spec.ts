@@ -155,15 +155,15 @@ test('the keyboard shows a field’s help until Escape; the mouse has titles', a
   const width = async (): Promise<number> => (await help.boundingBox())?.width ?? 0
   await expect(length).toHaveAccessibleDescription(/^A chunk is a part of the range/)
   await length.click()
-  expect(await width()).toBeLessThan(2)
+  await expect.poll(width).toBeLessThan(2)
   await page.keyboard.press('Shift+Tab')
   await page.keyboard.press('Tab')
   await expect(length).toBeFocused()
-  expect(await width()).toBeGreaterThan(100)
+  await expect.poll(width).toBeGreaterThan(100)
   await expect(help).toBeInViewport()
   await look(page, 'form-help')
   await page.keyboard.press('Escape')
-  expect(await width()).toBeLessThan(2)
+  await expect.poll(width).toBeLessThan(2)
   // There is room for the hints of the last fields as well.
   for (const [label, text] of [['Jurisdiction', 'The region that stores'], ['Query', 'Only what this'], ['Reason', 'The rule or schedule']] as const) {
     await page.keyboard.press('Tab')

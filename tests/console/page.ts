@@ -57,8 +57,14 @@ export async function accessible(page: Page): Promise<void> {
   expect(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`)).toEqual([])
 }
 
+/** Waits until the page has painted what has been done to it. A clock that a test has paused must be set going first. */
+export async function painted(page: Page): Promise<void> {
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(done)))
+}
+
 export async function load(page: Page, example: string): Promise<void> {
   await page.getByLabel('Start from').selectOption({ label: example })
+  await painted(page)
 }
 
 /** Opens a file with the policy's button: a policy, or rows for one. */

@@ -18,8 +18,10 @@ test('the inspector shows the request body, the queue message, and why a part is
   await load(page, HOLDS)
   await page.getByRole('row', { name: /^3 2022-10-29/ }).click()
   await expect(page.getByText('POST /api/v2/data/deletion/requests')).toBeVisible()
-  const body = JSON.parse(await page.getByRole('group', { name: 'Request body' }).innerText()) as { filter: { dateRange: unknown } }
-  expect(body.filter.dateRange).toEqual({ start: '2022-10-29T00:00:00.000Z', end: '2022-11-11T23:59:59.999Z' })
+  await expect.poll(async () => {
+    const body = JSON.parse(await page.getByRole('group', { name: 'Request body' }).innerText()) as { filter: { dateRange: unknown } }
+    return body.filter.dateRange
+  }).toEqual({ start: '2022-10-29T00:00:00.000Z', end: '2022-11-11T23:59:59.999Z' })
   await page.getByRole('button', { name: 'Queue message' }).click()
   await expect(page.getByText('Enter the OAuth client id to see')).toBeVisible()
   await page.getByLabel('OAuth client id').fill('5f1c3a52')
@@ -99,7 +101,7 @@ test('rows are sorted by state, and the selected part stays selected', async ({ 
   await page.getByRole('button', { name: 'State', exact: true }).click()
   await page.getByRole('button', { name: 'State', exact: true }).click()
   const states = (): Promise<string[]> => page.locator('.table .rows .row span:nth-child(7)').allInnerTexts()
-  expect((await states()).slice(0, 3)).toEqual(['retained', 'held', 'chunk'])
+  await expect.poll(async () => (await states()).slice(0, 3)).toEqual(['retained', 'held', 'chunk'])
   await page.getByRole('grid').focus()
   await page.keyboard.press('Home')
   await expect(page.getByRole('row', { selected: true })).toContainText('retained')
@@ -391,7 +393,7 @@ test('a finding without a field in the form leads to the JSON', async ({ page })
   await expect(items).toHaveCount(200)
   await page.locator('.findings').getByRole('button', { name: /^\d+ more$/ }).click()
   await expect(items.nth(200).getByRole('button')).toBeFocused()
-  expect(await items.count()).toBeGreaterThanOrEqual(500)
+  await expect.poll(() => items.count()).toBeGreaterThanOrEqual(500)
 })
 
 test('Compare names other changes when the windows are the same, and the sentence names the query', async ({ page }) => {

@@ -1,8 +1,11 @@
 // Every view in both themes: accessible, and photographed for people to look at. Also widths, forced colours and paper.
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { accessible, expect, load, look, open, openPolicy, shot, test, type Locator, type Page } from './page'
+import { accessible, expect, load, look, open, openPolicy, painted, shot, test, type Locator, type Page } from './page'
 
-const go = (page: Page, view: string): Promise<void> => page.getByRole('button', { name: view, exact: true }).click()
+async function go(page: Page, view: string): Promise<void> {
+  await page.getByRole('button', { name: view, exact: true }).click()
+  await painted(page)
+}
 
 for (const theme of ['Light', 'Dark'] as const) {
   test(`every view, ${theme.toLowerCase()}`, async ({ page }) => {
