@@ -778,6 +778,22 @@ fn what_a_rehearsal_tells_an_address_is_never_delivered_to_the_simulated_receive
     assert_eq!(receiver.received().len(), 12);
 }
 
+/// Otherwise the result would count as delivered what the address was never told.
+#[test]
+fn what_a_rehearsal_told_the_simulated_receiver_is_told_to_an_address_that_is_set_later() {
+    let bench = Bench::new();
+    let receiver = Receiver::start();
+    bench.file("request.json", &request(2));
+    let refusal = json!({ "on": "submit", "nth": [2], "do": { "kind": "error", "status": 400 } });
+    bench.file("refusing.json", &json!({ "faults": [refusal] }));
+    let ran = bench.run(&["run", "request.json", "--scenario", "refusing.json"]).exits(4);
+    assert!(ran.stdout.contains("2 delivered to the simulated receiver"), "{}", ran.stdout);
+    let mut command = bench.command(&["retry", "run-"]);
+    let ran = Ran::of(command.env("GOVERNANCE_WEBHOOK_URL", &receiver.address).output().unwrap()).exits(0);
+    assert!(ran.stdout.contains("3 delivered\n"), "{}", ran.stdout);
+    assert_eq!(receiver.received().len(), 3);
+}
+
 #[test]
 fn a_rehearsal_without_an_address_says_that_a_simulated_receiver_has_the_messages() {
     let bench = Bench::new();
