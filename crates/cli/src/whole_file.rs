@@ -40,3 +40,17 @@ fn temporary_path(path: &Path) -> PathBuf {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     path.with_file_name(format!(".{name}.{}.new", std::process::id()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No folder of a test's own is on a file system that syncs none; this one is.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_folder_that_no_file_system_syncs_is_no_failure_and_one_that_is_missing_is() {
+        assert!(File::open("/proc").unwrap().sync_all().is_err());
+        assert!(sync_parent(Path::new("/proc/proof")).is_ok());
+        assert_eq!(sync_parent(Path::new("/proc/nowhere/proof")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+}

@@ -4,9 +4,9 @@
 
 mod common;
 
-use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Stdio};
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -115,4 +115,27 @@ fn settings_that_cannot_be_read_keep_no_run_from_being_cancelled_and_are_named()
     let last = noted.events().pop().unwrap();
     assert!(last["help"].as_str().unwrap().contains(&format!("`genesys-purge cancel {run}`")), "{last}");
     assert!(status(&bench)["cancelAsked"].is_string());
+}
+
+/// Until the lock of the run is its own, a retry may have taken the cancel back; and a cancel asks no policy about what it carries on.
+#[test]
+fn a_cancel_that_a_retry_took_back_meanwhile_stands_again_once_the_run_is_its_own() {
+    let bench = Bench::new();
+    let server = Server::start(&bench, &["--job-seconds", "4"]);
+    let digest = plan(&bench);
+    stopped_in_chunk_2(&bench, &server, "plan.json", &digest);
+    // It notes the cancel, and then waits for whoever writes the secret.
+    let secret = bench.path("secret");
+    assert!(Command::new("mkfifo").arg(&secret).status().unwrap().success());
+    let mut command = at(bench.command(&["cancel", "run-", "--json"]), &server.address);
+    command.env_remove("GENESYS_CLIENT_SECRET").env("GENESYS_CLIENT_SECRET_FILE", &secret);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut secret = OpenOptions::new().write(true).open(&secret).unwrap();
+    assert!(status(&bench)["cancelAsked"].is_string());
+    let ledger = rusqlite::Connection::open(bench.path("genesys-purge-data/ledger.sqlite3")).unwrap();
+    assert_eq!(ledger.execute("update runs set cancel_asked = null", []).unwrap(), 1);
+    secret.write_all(b"sim").unwrap();
+    drop(secret);
+    let report = Ran::of(child.wait_with_output().unwrap()).exits(6).report();
+    assert_eq!(outcomes(&report), ["verified", "verified", "cancelled"]);
 }

@@ -176,6 +176,26 @@ fn a_place_for_evidence_that_cannot_be_written_is_noticed_before_anything_is_del
     assert!(!bench.path("mine/simulated").exists(), "something was sent");
 }
 
+/// Who may put something into a folder need not be allowed to read it, and what cannot be read cannot be made durable.
+#[test]
+fn evidence_is_put_into_a_folder_that_may_only_be_written_to() {
+    let bench = Bench::new();
+    bench.file("request.json", &request(1));
+    fs::create_dir(bench.path("genesys-purge-data")).unwrap();
+    for (name, open) in [("mine", 0o777), ("inbox", 0o333)] {
+        fs::create_dir(bench.path(name)).unwrap();
+        fs::set_permissions(bench.path(name), Permissions::from_mode(open)).unwrap();
+    }
+    let args = ["run", "request.json", "--ledger", "mine", "--evidence", "inbox/proof"];
+    // The second time it replaces what is there.
+    for _ in 0..2 {
+        run_as_onlooker(&bench, &args).exits(0);
+        fs::set_permissions(bench.path("inbox"), Permissions::from_mode(0o777)).unwrap();
+        bench.run(&["verify", "inbox/proof"]).exits(0);
+        fs::set_permissions(bench.path("inbox"), Permissions::from_mode(0o333)).unwrap();
+    }
+}
+
 #[test]
 fn a_result_whose_evidence_could_not_be_written_is_said_all_the_same() {
     let bench = Bench::new();

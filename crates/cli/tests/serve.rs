@@ -81,6 +81,24 @@ impl Console {
         self.raw(&format!("POST /api{path}"), &self.page_headers(), &body.to_string())
     }
 
+    /// Sends a request, and is gone before the answer: as soon as `begun` says that the server does what was asked for.
+    #[track_caller]
+    fn post_and_leave(&self, path: &str, body: &Value, begun: impl Fn() -> bool) {
+        let mut stream = TcpStream::connect(&self.host).unwrap();
+        let (headers, body) = (self.page_headers().join("\r\n"), body.to_string());
+        let length = body.len();
+        let text = format!("POST /api{path} HTTP/1.1\r\n{headers}\r\ncontent-length: {length}\r\n\r\n{body}");
+        stream.write_all(text.as_bytes()).unwrap();
+        let since = Instant::now();
+        while !begun() {
+            assert!(since.elapsed() < PATIENCE);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        drop(stream);
+        // Until the server has noticed.
+        std::thread::sleep(Duration::from_millis(500));
+    }
+
     /// Starts the plan and returns the run's id.
     #[track_caller]
     fn begin(&self, plan: &Path) -> String {
@@ -561,6 +579,51 @@ fn what_failed_is_tried_again_and_only_that() {
     assert_eq!((&facts["ended"], &facts["can"]["retry"]), (&json!({ "verified": 3 }), &json!(false)));
     assert_eq!(windows(&bench.submits()).len(), 4);
     bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
+}
+
+/// A tab that is closed, or a client that does not wait so long: a retry of very many chunks takes more than a minute.
+#[test]
+fn what_somebody_asked_for_who_has_gone_is_done_all_the_same() {
+    let bench = Bench::new();
+    let console = Console::start(&bench, &[]);
+    let plan = plan(&bench, &request(3), None);
+    let ledger = busy_ledger(&bench, &console);
+    console.post_and_leave("/runs", &ask(&plan), || bench.path("genesys-purge-data/evidence").exists());
+    ledger.execute_batch("rollback").unwrap();
+    let began = Instant::now();
+    let run = loop {
+        if let Some(run) = console.get("/runs").is(200).json()["runs"][0]["runId"].as_str() {
+            break run.to_owned();
+        }
+        assert!(began.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    console.follow(&run, "0.0", Event::ended);
+}
+
+#[test]
+fn chunks_that_somebody_queued_again_who_has_gone_are_carried_out() {
+    let bench = Bench::new();
+    let refusal = json!({ "on": "submit", "nth": [1, 2, 3], "do": { "kind": "error", "status": 400 } });
+    let scenario = bench.file("refusing.json", &json!({ "faults": [refusal] }));
+    let console = Console::start(&bench, &["--scenario", scenario.to_str().unwrap()]);
+    let run = console.begin(&plan(&bench, &request(3), None));
+    assert_eq!(console.wait_until_settled(&run)["ended"], json!({ "rejected": 3 }));
+    let ledger = busy_ledger(&bench, &console);
+    let lock = fs::File::open(bench.path(&format!("genesys-purge-data/locks/{run}.lock"))).unwrap();
+    let is_taken = || lock.try_lock_shared().map(|()| lock.unlock().unwrap()).is_err();
+    console.post_and_leave(&format!("/runs/{run}/retry"), &json!({}), is_taken);
+    ledger.execute_batch("rollback").unwrap();
+    console.follow(&run, "0.0", |event| event.ended() && event.data["run"]["ended"]["verified"] == 3);
+}
+
+/// Keeps the server waiting that wants to change the ledger, as another process does that writes to it.
+fn busy_ledger(bench: &Bench, console: &Console) -> rusqlite::Connection {
+    // The server has the ledger open from now on.
+    console.get("/runs").is(200);
+    let ledger = rusqlite::Connection::open(bench.path("genesys-purge-data/ledger.sqlite3")).unwrap();
+    ledger.execute_batch("begin immediate").unwrap();
+    ledger
 }
 
 /// A page that loads or watches a run is told what all attempts have deleted, as the report is.

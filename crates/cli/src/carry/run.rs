@@ -162,7 +162,9 @@ pub(crate) async fn deliver(
 /// Keeps, before any message is written or sent, that there is an address.
 fn remember_receiver(ledger: &SqliteLedger, place: &Place, order: &Order) -> Result<(), Failure> {
     match place.receiver {
-        Receiver::Address => ledger.remember_addressed(&order.run_id).map_err(stored::ledger_failure),
+        Receiver::Address => {
+            ledger.remember_addressed(&order.run_id, SystemClock.now()).map_err(stored::ledger_failure)
+        }
         Receiver::Nobody | Receiver::MissingAddress | Receiver::Simulated => Ok(()),
     }
 }

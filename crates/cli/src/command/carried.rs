@@ -143,7 +143,7 @@ pub(super) async fn carry_out(
     // Show what was done first, whatever became of the proof. Without proof, the command fails.
     concluded.proof.into_result()?;
     let exit = match manner.task {
-        Task::Messages => messages_exit(&concluded.messages, &concluded.report),
+        Task::Messages => messages_exit(receiver, &concluded.messages, &concluded.report)?,
         Task::Chunks | Task::ChunksOrMessages | Task::Cancel => Exit::Report(exit_code(&concluded.report)),
     };
     // Everything is done and the lock is free, so an interrupt may end the process while the output is still being read.
@@ -155,12 +155,20 @@ pub(super) async fn carry_out(
 
 /// The exit code of a command that was to send messages and nothing else: while any is left, what became of the chunks is not its
 /// result.
-fn messages_exit(messages: &Messages, report: &Report) -> Exit {
+fn messages_exit(receiver: Receiver, messages: &Messages, report: &Report) -> Result<Exit, Failure> {
     match messages {
-        Messages { pending: 1.., .. } => Exit::Temporary,
-        Messages { dead: 1.., .. } => Exit::Doubtful,
-        Messages { .. } => Exit::Report(exit_code(report)),
+        Messages { pending: 1.., .. } if !receiver.is_there() => Err(no_receiver()),
+        Messages { pending: 1.., .. } => Ok(Exit::Temporary),
+        Messages { dead: 1.., .. } => Ok(Exit::Doubtful),
+        Messages { .. } => Ok(Exit::Report(exit_code(report))),
     }
+}
+
+/// There are messages to send, but no address for them.
+fn no_receiver() -> Failure {
+    let message = "there are messages to send, but no webhook address";
+    let help = "set GOVERNANCE_WEBHOOK_URL, and its secret, as for the run";
+    Failure::new(Exit::BadInput, "settings.noWebhook", "environment#GOVERNANCE_WEBHOOK_URL", message, help)
 }
 
 /// Keeps the evidence folder that was given, so that later commands about the run find its evidence.

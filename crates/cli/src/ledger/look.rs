@@ -128,10 +128,16 @@ impl SqliteLedger {
         Ok(self.query_first(sql, params![run_id], |row| row.get(0))?.unwrap_or(false))
     }
 
-    /// Keeps that the run is carried on with the address of a governance system.
-    pub(crate) fn remember_addressed(&self, run_id: &str) -> Result<(), LedgerError> {
-        let sql = "update runs set addressed = 1 where run_id = ?1 and addressed = 0";
-        self.execute(sql, params![run_id]).map(|_| ())
+    /// Keeps that the run is carried on with the address of a governance system. What the simulated receiver of a rehearsal was told
+    /// before is to be sent there as well.
+    pub(crate) fn remember_addressed(&self, run_id: &str, now: Timestamp) -> Result<(), LedgerError> {
+        if self.was_addressed(run_id)? {
+            return Ok(());
+        }
+        let unsent = MessageState::Pending { due: now, why: None };
+        let sql = "update outbox set attempts = 0, due = ?2, state_json = ?3 where run_id = ?1";
+        self.execute(sql, params![run_id, due(&unsent), json(&unsent)])?;
+        self.execute("update runs set addressed = 1 where run_id = ?1", params![run_id]).map(|_| ())
     }
 
     /// The names of the chunks that hold the tenant's job slots.

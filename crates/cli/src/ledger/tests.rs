@@ -11,7 +11,7 @@ use purge_driver::ledger::{
 };
 use tempfile::TempDir;
 
-use super::{ChunkKind, Mark, OpenError, SqliteLedger};
+use super::{ChunkKind, MIGRATIONS, Mark, OpenError, SqliteLedger};
 use crate::carry::stored;
 use crate::exit::Exit;
 
@@ -171,6 +171,31 @@ fn a_ledger_of_the_first_version_is_brought_up_to_date() {
         assert_eq!(ledger.evidence(run_id).unwrap(), Some(place.into()));
     }
     assert_eq!(ledger.evidence("run-nobody").unwrap(), None);
+}
+
+/// A run that had an address is not to lose it, and a rehearsal had its own receiver.
+#[test]
+fn a_ledger_that_kept_no_addresses_knows_which_real_runs_had_one() {
+    let now = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
+    let folder = TempDir::new().unwrap();
+    let order = new_run(1, now).order;
+    let runs = [("run-told", false, true), ("run-silent", false, false), ("run-rehearsed", true, true)];
+    {
+        let old = rusqlite::Connection::open(folder.path().join("ledger.sqlite3")).unwrap();
+        MIGRATIONS[..5].iter().for_each(|sql| old.execute_batch(sql).unwrap());
+        old.pragma_update(None, "user_version", 5).unwrap();
+        for (run_id, simulated, told) in runs {
+            let order = Order { run_id: run_id.to_owned(), simulated, ..order.clone() };
+            let sql =
+                "insert into runs (run_id, order_json, plan_file, created_at, updated_at) values (?1, ?2, '', 1, 1)";
+            old.execute(sql, [run_id, &serde_json::to_string(&order).unwrap()]).unwrap();
+            let sql = "insert into outbox (run_id, id, body, attempts, state_json) select ?1, 'm', '', 1, '' where ?2";
+            old.execute(sql, rusqlite::params![run_id, told]).unwrap();
+        }
+    }
+    let ledger = SqliteLedger::open(folder.path()).unwrap();
+    let addressed = runs.map(|(run_id, ..)| ledger.was_addressed(run_id).unwrap());
+    assert_eq!(addressed, [true, false, false]);
 }
 
 #[test]

@@ -33,17 +33,26 @@ const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
 /// Checks host, origin and method of every request, and adds the security headers to every answer.
 pub(crate) async fn rules(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
+    let posts = *request.method() == Method::POST;
     let answered = match refusal(&server.authority, &request) {
         Some(problem) => problem.into_response(),
         None => match tokio::time::timeout(PATIENCE, next.run(request)).await {
             Ok(answer) => answer,
-            Err(_) => {
-                let message = format!("it took longer than {} s", PATIENCE.as_secs());
-                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "server.slow", message, "ask again").into_response()
-            }
+            Err(_) => too_slow(posts).into_response(),
         },
     };
     with_security_headers(answered)
+}
+
+/// The answer has not begun in time. What is asked with POST goes on without it.
+fn too_slow(posts: bool) -> Problem {
+    let message = format!("it took longer than {} s", PATIENCE.as_secs());
+    let help = if posts {
+        "what was asked for is still being done; see how the run stands before you ask again"
+    } else {
+        "ask again"
+    };
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "server.slow", message, help)
 }
 
 /// Requires the token for everything but the page.

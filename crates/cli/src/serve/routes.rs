@@ -243,23 +243,32 @@ fn evidence_folder(server: &Server, ledger: &SqliteLedger, row: &RunRow) -> Resu
     server.setup.around.evidence_of(ledger, &row.order.run_id)
 }
 
+/// Does what changes something in a task of its own. What answers a caller that has gone, or has waited for too long, is dropped;
+/// such a caller loses only the answer.
+async fn to_the_end(asked: impl Future<Output = Answer> + Send + 'static) -> Answer {
+    tokio::spawn(asked).await.map_err(|why| Failure::machine("do what was asked for", why))?
+}
+
 /// Enters the run of a plan into the ledger and begins to carry it out.
 async fn begin(State(server): Here, JsonBody(ask): JsonBody<start::Ask>) -> Answer {
-    let (row, new) = start::start(&server, ask).await?;
-    if row.open > 0 && !carry_here(&server, &row.order.run_id)? && !server.setup.policies.is_empty() {
-        // The other process does not read the policy files of this server.
-        return Err(Problem::with(
-            StatusCode::CONFLICT,
-            under_way_without_policy(&server.setup.around.folder, &row.order.run_id),
-        ));
-    }
-    let location = HeaderValue::try_from(format!("/api/runs/{}", row.order.run_id)).ok();
-    let mut answer = facts(&server, row.order.run_id).await?;
-    if new {
-        *answer.status_mut() = StatusCode::CREATED;
-    }
-    answer.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
-    Ok(answer)
+    to_the_end(async move {
+        let (row, new) = start::start(&server, ask).await?;
+        if row.open > 0 && !carry_here(&server, &row.order.run_id)? && !server.setup.policies.is_empty() {
+            // The other process does not read the policy files of this server.
+            return Err(Problem::with(
+                StatusCode::CONFLICT,
+                under_way_without_policy(&server.setup.around.folder, &row.order.run_id),
+            ));
+        }
+        let location = HeaderValue::try_from(format!("/api/runs/{}", row.order.run_id)).ok();
+        let mut answer = facts(&server, row.order.run_id).await?;
+        if new {
+            *answer.status_mut() = StatusCode::CREATED;
+        }
+        answer.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
+        Ok(answer)
+    })
+    .await
 }
 
 /// Carries the run out here, unless another process does. Returns whether this server does.
@@ -285,16 +294,19 @@ struct Nothing {}
 
 /// The kill switch. A run that no process carries out is carried to its cancelled end here, if it belongs to this server's tenant.
 async fn cancel(State(server): Here, Path(run): Path<String>, JsonBody(Nothing {}): JsonBody<Nothing>) -> Answer {
-    let stopped = with_run(&server, run.clone(), |server, ledger, row| {
-        if row.open > 0 {
-            wait(ledger.ask_cancel(&row.order.run_id, SystemClock.now())).map_err(stored::ledger_failure)?;
+    to_the_end(async move {
+        let stopped = with_run(&server, run.clone(), |server, ledger, row| {
+            if row.open > 0 {
+                wait(ledger.ask_cancel(&row.order.run_id, SystemClock.now())).map_err(stored::ledger_failure)?;
+            }
+            Ok(row.open > 0 && server.setup.serves(&row.order))
+        });
+        if stopped.await? {
+            carry_here(&server, &run)?;
         }
-        Ok(row.open > 0 && server.setup.serves(&row.order))
-    });
-    if stopped.await? {
-        carry_here(&server, &run)?;
-    }
-    facts(&server, run).await
+        facts(&server, run).await
+    })
+    .await
 }
 
 #[derive(Debug, Deserialize)]
@@ -306,31 +318,37 @@ struct Again {
 }
 
 async fn retry(State(server): Here, Path(run): Path<String>, JsonBody(again): JsonBody<Again>) -> Answer {
-    let lock = with_run(&server, run.clone(), move |server, ledger, row| {
-        let run_id = row.order.run_id.as_str();
-        // Refuse before anything is queued: a run never moves to another tenant.
-        refuse_other_tenant(server, row)?;
-        check_still_allowed(server, row)?;
-        check_provable(ledger, &server.setup.around, run_id)?;
-        let Some(lock) = take_free_lock(server, run_id)? else { return Ok(None) };
-        wait(queue_again(ledger, row, &again.chunks, None, &lock))?;
-        Ok(Some(lock))
-    });
-    let lock = lock.await?.ok_or_else(|| Problem::with(StatusCode::CONFLICT, under_way(&run)))?;
-    server.carriers.begin(&run, lock)?;
-    facts(&server, run).await
+    to_the_end(async move {
+        let lock = with_run(&server, run.clone(), move |server, ledger, row| {
+            let run_id = row.order.run_id.as_str();
+            // Refuse before anything is queued: a run never moves to another tenant.
+            refuse_other_tenant(server, row)?;
+            check_still_allowed(server, row)?;
+            check_provable(ledger, &server.setup.around, run_id)?;
+            let Some(lock) = take_free_lock(server, run_id)? else { return Ok(None) };
+            wait(queue_again(ledger, row, &again.chunks, None, &lock))?;
+            Ok(Some(lock))
+        });
+        let lock = lock.await?.ok_or_else(|| Problem::with(StatusCode::CONFLICT, under_way(&run)))?;
+        server.carriers.begin(&run, lock)?;
+        facts(&server, run).await
+    })
+    .await
 }
 
 /// Goes on with a run that was stopped.
 async fn resume(State(server): Here, Path(run): Path<String>, JsonBody(Nothing {}): JsonBody<Nothing>) -> Answer {
-    let lock = with_run(&server, run.clone(), |server, _, row| {
-        refuse_other_tenant(server, row)?;
-        check_still_allowed(server, row)?;
-        take_free_lock(server, &row.order.run_id)
-    });
-    let lock = lock.await?.ok_or_else(|| Problem::with(StatusCode::CONFLICT, under_way(&run)))?;
-    server.carriers.begin(&run, lock)?;
-    facts(&server, run).await
+    to_the_end(async move {
+        let lock = with_run(&server, run.clone(), |server, _, row| {
+            refuse_other_tenant(server, row)?;
+            check_still_allowed(server, row)?;
+            take_free_lock(server, &row.order.run_id)
+        });
+        let lock = lock.await?.ok_or_else(|| Problem::with(StatusCode::CONFLICT, under_way(&run)))?;
+        server.carriers.begin(&run, lock)?;
+        facts(&server, run).await
+    })
+    .await
 }
 
 /// Refuses to go on with a run that this server may not start. Cancelling is always allowed.
