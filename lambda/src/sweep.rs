@@ -129,14 +129,13 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             }
         }
         let late = self.late_errands(&seen, after == 0, margins).await?;
-        for errand in &late {
-            self.errand_at(errand.clone(), self.clock.now(), trace).await?;
-        }
-        let stood_still = stalled > 0 || !late.is_empty();
+        let (now, late_errands) = (self.clock.now(), late.len());
+        self.send_errands(late.into_iter().map(|errand| (errand, now)).collect(), trace).await?;
+        let stood_still = stalled > 0 || late_errands > 0;
         if stood_still {
             // Last: if the courier dies before, everything is examined again, which is harmless.
             self.ledger.note_woken(run_id, self.clock.now()).await?;
-            tracing::warn!(chunks = stalled, errands = late.len(), "stood still and was set going");
+            tracing::warn!(chunks = stalled, errands = late_errands, "stood still and was set going");
         }
         metrics::write(&metrics::looked_after(self.clock.now(), &order, stalled, stood_still));
         Ok(())

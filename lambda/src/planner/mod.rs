@@ -110,10 +110,11 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         // Noting this keeps the next sweeps from doing the same, and puts a run on the list that was created before there were
         // sweeps.
         self.ledger.look_after(run_id, now).await?;
-        for message in self.ledger.outbox_pending(run_id, PAGE).await? {
+        let pending = self.ledger.outbox_pending(run_id, PAGE).await?.into_iter().map(|message| {
             let at = message.due().unwrap_or(now);
-            self.errand_at(Errand::new(run_id, ErrandKind::Deliver { message: message.id }), at, trace).await?;
-        }
+            (Errand::new(run_id, ErrandKind::Deliver { message: message.id }), at)
+        });
+        self.send_errands(pending.collect(), trace).await?;
         if row.open > 0 {
             self.wake_all(run_id, trace).await?;
         } else {
