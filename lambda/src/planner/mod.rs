@@ -20,7 +20,7 @@ pub use object::{ANSWERS, PLANS, REQUESTS};
 use crate::batch::Again;
 use crate::bucket::Bucket;
 use crate::evidence;
-use crate::functions::{Functions, Invocation, is_pending};
+use crate::functions::{Functions, Invocation};
 use crate::queue::Queue;
 use crate::store::Store;
 use crate::wake::{Errand, ErrandKind};
@@ -170,15 +170,14 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
                 *states.entry(view.state).or_default() += 1;
             }
         }
-        let outbox = self.ledger.outbox(run_id).await?;
-        let pending = outbox.iter().filter(|message| is_pending(&message.state)).count();
+        let messages = self.ledger.count_messages(run_id).await?;
         let mut status = run_summary(&row);
         status.extend([
             ("states".to_owned(), json!(states)),
             ("problems".to_owned(), json!(problems)),
             // For a run that was opened again, this is the evidence of its last end.
             ("evidence".to_owned(), json!(evidence::latest(&self.evidence, run_id).await?)),
-            ("messages".to_owned(), json!({"all": outbox.len(), "pending": pending})),
+            ("messages".to_owned(), json!({"all": messages.all, "pending": messages.pending})),
         ]);
         Ok(Value::Object(status))
     }
