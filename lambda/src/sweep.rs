@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::batch::Again;
 use crate::bucket::Bucket;
+use crate::evidence;
 use crate::functions::Functions;
 use crate::metrics;
 use crate::queue::{Delayed, Queue};
@@ -113,6 +114,9 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let Some(order) = self.ledger.order(run_id).await? else {
             return Err(Again::Failed(format!("run `{run_id}` is gone")));
         };
+        if let Some(why) = evidence::ahead(&self.evidence, self.ledger, run_id).await? {
+            return Err(Again::Failed(format!("{why}; {}", evidence::PUT_BACK)));
+        }
         let margins = Margins::of(&sweep);
         let Sweep { mut after, mut stalled, .. } = sweep;
         loop {

@@ -103,8 +103,17 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         self.status(run_id).await
     }
 
+    /// Refuses to go on with a run about which the newest evidence knows more than the table.
+    async fn refuse_ahead(&self, run_id: &str) -> Answered<()> {
+        match evidence::ahead(&self.evidence, self.ledger, run_id).await? {
+            Some(why) => Err(refusal("evidence.ahead", "#", why, evidence::PUT_BACK).into()),
+            None => Ok(()),
+        }
+    }
+
     /// Sets a stalled run going: has every open chunk woken, and sends the errands that are still needed.
     async fn resume(&self, run_id: &str, trace: Option<&str>) -> Answered {
+        self.refuse_ahead(run_id).await?;
         let row = self.ledger.run(run_id).await?.ok_or_else(|| unknown_run(run_id))?;
         let now = self.clock.now();
         // Noting this keeps the next sweeps from doing the same, and puts a run on the list that was created before there were
@@ -134,6 +143,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         invocation: &Invocation,
         trace: Option<&str>,
     ) -> Answered {
+        self.refuse_ahead(run_id).await?;
         let row = self.ledger.run(run_id).await?.ok_or_else(|| unknown_run(run_id))?;
         if let Some(asked_at) = row.cancel_asked.filter(|asked_at| cancel_asked != Some(*asked_at)) {
             return Err(already_cancelled(run_id, asked_at).into());
