@@ -82,6 +82,8 @@ pub struct Latest {
     pub manifest_digest: String,
     /// The outcome of the run in that state.
     pub outcome: RunOutcome,
+    /// When the run had last changed in that state, by the ledger.
+    pub changed_at: Timestamp,
     /// When the pointer was written.
     pub written_at: Timestamp,
 }
@@ -95,6 +97,29 @@ pub async fn latest(bucket: &impl Bucket, run_id: &str) -> Result<Option<Latest>
     let Some(text) = bucket.read(&key).await? else { return Ok(None) };
     serde_json::from_str(&text).map(Some).map_err(|why| Again::Failed(format!("`{key}` cannot be read: {why}")))
 }
+
+/// Says so if the newest evidence of a run is of a later state than the ledger has: then the table was put back to an earlier time,
+/// and whatever is open in it would be submitted again. A run that had not ended has no evidence, and a table in which the run has
+/// changed since it was put back (a cancel is enough) is not recognised here.
+///
+/// # Errors
+/// When the bucket or the ledger fails, or the pointer cannot be read.
+pub async fn ahead(bucket: &impl Bucket, ledger: &impl Ledger, run_id: &str) -> Result<Option<String>, Again> {
+    // The evidence first: a ledger that is read later knows all that it was written from.
+    let Some(newest) = latest(bucket, run_id).await? else { return Ok(None) };
+    let row = ledger.run(run_id).await?;
+    let is_older = row.is_none_or(|row| row.updated_at < newest.changed_at);
+    Ok(is_older.then(|| older_table(&newest.folder, &format!("it does not have run `{run_id}` as it is there"))))
+}
+
+/// Says that the table is older than the evidence in this folder, and by what that shows.
+fn older_table(folder: &str, what: &str) -> String {
+    format!("the table is older than the evidence in `{folder}`: {what}")
+}
+
+/// What to do about a table that is older than the evidence.
+pub const PUT_BACK: &str =
+    "if it was put back to an earlier time, stop everything and follow `A table that was put back` in lambda/README.md";
 
 /// Evidence whose files are in the bucket. Unless they were there before, the pointer does not name them yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,6 +169,7 @@ fn folder(run_id: &str, digest: &str) -> String {
 pub struct Proof {
     run_id: String,
     outcome: RunOutcome,
+    changed_at: Timestamp,
     evidence: Evidence,
 }
 
@@ -177,7 +203,7 @@ impl Proof {
         if let Some(bad) = first_bad_record(order, &evidence) {
             return Err(Again::Failed(format!("the audit log is not whole: {bad}")));
         }
-        Ok(Self { run_id: order.run_id.clone(), outcome: report.outcome, evidence })
+        Ok(Self { run_id: order.run_id.clone(), outcome: report.outcome, changed_at: row.updated_at, evidence })
     }
 
     /// Writes the files; [`Stored::publish`] writes the pointer to them. The same state has the same folder, which is not written
@@ -189,7 +215,7 @@ impl Proof {
         if let Some(newest) = latest(bucket, &self.run_id).await? {
             self.refuse_older(bucket, &newest).await?;
         }
-        let Self { run_id, outcome, evidence } = self;
+        let Self { run_id, outcome, changed_at, evidence } = self;
         let manifest_digest = evidence.digest();
         let folder = folder(&run_id, &manifest_digest);
         let key = |name: &str| format!("{folder}{name}");
@@ -208,7 +234,8 @@ impl Proof {
         if let Some(there) = before.clone().filter(|there| there.folder == folder) {
             return Ok(Stored { latest: there, before });
         }
-        let latest = Latest { version: POINTER_VERSION, run_id, folder, manifest_digest, outcome, written_at: now };
+        let version = POINTER_VERSION;
+        let latest = Latest { version, run_id, folder, manifest_digest, outcome, changed_at, written_at: now };
         Ok(Stored { latest, before })
     }
 
@@ -236,10 +263,8 @@ impl Proof {
         }
         let Some(((chunk, seq), _)) = missing.pop_first() else { return Ok(()) };
         let (number, folder) = (seq.saturating_add(1), &newest.folder);
-        Err(Again::Failed(format!(
-            "the table is older than the evidence in `{folder}`: it does not have record {number} of chunk {chunk} as it is there. \
-             If it was put back to an earlier time, stop everything and follow `A table that was put back` in lambda/README.md"
-        )))
+        let what = format!("it does not have record {number} of chunk {chunk} as it is there");
+        Err(Again::Failed(format!("{}; {PUT_BACK}", older_table(folder, &what))))
     }
 
     /// The audit log.

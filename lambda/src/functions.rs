@@ -208,15 +208,28 @@ impl<'a, L: Store, H: Http, C: Clock, Q: Queue, B> Functions<'a, L, H, C, Q, B> 
 
     /// Sends an errand that is delivered at `at`.
     pub(crate) async fn errand_at(&self, errand: Errand, at: Timestamp, trace: Option<&str>) -> Result<(), Again> {
-        let errand = Errand { not_before: self.beyond_one_delay(at), ..errand };
-        let message = vec![self.delayed_message(&errand, at)];
-        let sent = match errand.errand {
-            ErrandKind::Deliver { .. } => self.webhooks.send(message, trace).await,
-            ErrandKind::FanOut { .. } | ErrandKind::Sweep(_) | ErrandKind::Retry(_) | ErrandKind::Evidence => {
-                self.errands.send(message, trace).await
-            }
-        };
-        Ok(sent?)
+        self.send_errands(vec![(errand, at)], trace).await
+    }
+
+    /// Sends errands, each with the time at which it is delivered. They go in batches, so thousands take a few seconds.
+    pub(crate) async fn send_errands(
+        &self,
+        errands: Vec<(Errand, Timestamp)>,
+        trace: Option<&str>,
+    ) -> Result<(), Again> {
+        let (mut deliveries, mut others) = (Vec::new(), Vec::new());
+        for (errand, at) in errands {
+            let errand = Errand { not_before: self.beyond_one_delay(at), ..errand };
+            let queue = match errand.errand {
+                ErrandKind::Deliver { .. } => &mut deliveries,
+                ErrandKind::FanOut { .. } | ErrandKind::Sweep(_) | ErrandKind::Retry(_) | ErrandKind::Evidence => {
+                    &mut others
+                }
+            };
+            queue.push(self.delayed_message(&errand, at));
+        }
+        self.webhooks.send(deliveries, trace).await?;
+        Ok(self.errands.send(others, trace).await?)
     }
 
     /// What the message must remember of its due time: nothing if SQS can hold it back until then; otherwise that time, until which

@@ -17,6 +17,15 @@ pub struct Firing {
     pub scheduled_at: Timestamp,
 }
 
+/// How many messages a run has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Messages {
+    /// All of them.
+    pub all: u64,
+    /// Those that are still to be sent.
+    pub pending: u64,
+}
+
 /// A ledger that also finds single orders, messages and firings, keeps notes about wake-ups, and lists the runs that need looking
 /// after.
 ///
@@ -46,6 +55,9 @@ pub trait Store: Ledger {
 
     /// One message of a run's outbox.
     fn message(&self, run_id: &str, id: &str) -> impl Future<Output = Result<Option<OutboxRow>, LedgerError>>;
+
+    /// Counts the messages of a run, without reading them: there may be hundreds of thousands.
+    fn count_messages(&self, run_id: &str) -> impl Future<Output = Result<Messages, LedgerError>>;
 
     /// Notes that the receiver of a run's messages is gone for good: it answered 410. `receiver` is the digest of its address,
     /// because the address may be a secret.
@@ -87,10 +99,12 @@ pub mod conformance {
     use futures_util::future::join;
     use purge_core::time::Timestamp;
     use purge_driver::ledger::conformance::{Broken, cancelled, new_run};
-    use purge_driver::ledger::{ChunkRow, Claim, Claimed, Commit, Committed, Created, Lease, NewRun, Unfinished};
+    use purge_driver::ledger::{
+        ChunkRow, Claim, Claimed, Commit, Committed, Created, Lease, MessageState, NewRun, OutboxMessage, Unfinished,
+    };
     use purge_driver::{Redriven, redrive};
 
-    use super::{Firing, Store};
+    use super::{Firing, Messages, Store};
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::EPOCH.plus(Duration::from_secs(seconds))
@@ -108,6 +122,7 @@ pub mod conformance {
     pub async fn check<S: Store>(a: &S, b: &S) -> Result<(), Broken> {
         a_firing_is_one_run(a, b).await?;
         unfinished_runs_are_looked_after(a, b).await?;
+        messages_are_counted(a, b).await?;
         a_receiver_that_is_gone_is_remembered(a, b).await?;
         one_message_stands_by_for_a_wait(a, b).await
     }
@@ -139,6 +154,22 @@ pub mod conformance {
         must((first == Created::New) != (second == Created::New), "which one of them has created")?;
         let loser = if here == one.order.run_id { two } else { one };
         must(a.run(&loser.order.run_id).await?.is_none(), "and the other is no run")
+    }
+
+    async fn messages_are_counted<S: Store>(a: &S, b: &S) -> Result<(), Broken> {
+        let run_id = "conformance-counted";
+        must(a.count_messages(run_id).await? == Messages::default(), "a run that does not exist has no messages")?;
+        a.create(&new_run(run_id, 2)?, at(1)).await?;
+        must(a.count_messages(run_id).await? == Messages::default(), "nor has a new one")?;
+        let row = claim(a, run_id).await?;
+        let message = |id: &str| OutboxMessage { id: id.to_owned(), body: "{}".to_owned(), due: at(3) };
+        let outbox = [message("conformance-1"), message("conformance-2")];
+        let commit = Commit { outbox: &outbox, ..Commit::of(run_id, row.version, &row.run, at(3)) };
+        must(matches!(a.commit(commit).await?, Committed::Version(_)), "whoever has the chunk can change it")?;
+        must(b.count_messages(run_id).await? == Messages { all: 2, pending: 2 }, "messages are counted")?;
+        let delivered = MessageState::Delivered { at: at(4) };
+        must(a.outbox_settle(run_id, "conformance-1", 0, &delivered).await?, "a message can be delivered")?;
+        must(b.count_messages(run_id).await? == Messages { all: 2, pending: 1 }, "then it is pending no more")
     }
 
     async fn a_receiver_that_is_gone_is_remembered<S: Store>(a: &S, b: &S) -> Result<(), Broken> {

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::batch::Again;
 use crate::bucket::Bucket;
+use crate::evidence;
 use crate::functions::Functions;
 use crate::metrics;
 use crate::queue::{Delayed, Queue};
@@ -113,6 +114,9 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let Some(order) = self.ledger.order(run_id).await? else {
             return Err(Again::Failed(format!("run `{run_id}` is gone")));
         };
+        if let Some(why) = evidence::ahead(&self.evidence, self.ledger, run_id).await? {
+            return Err(Again::Failed(format!("{why}; {}", evidence::PUT_BACK)));
+        }
         let margins = Margins::of(&sweep);
         let Sweep { mut after, mut stalled, .. } = sweep;
         loop {
@@ -129,14 +133,13 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             }
         }
         let late = self.late_errands(&seen, after == 0, margins).await?;
-        for errand in &late {
-            self.errand_at(errand.clone(), self.clock.now(), trace).await?;
-        }
-        let stood_still = stalled > 0 || !late.is_empty();
+        let (now, late_errands) = (self.clock.now(), late.len());
+        self.send_errands(late.into_iter().map(|errand| (errand, now)).collect(), trace).await?;
+        let stood_still = stalled > 0 || late_errands > 0;
         if stood_still {
             // Last: if the courier dies before, everything is examined again, which is harmless.
             self.ledger.note_woken(run_id, self.clock.now()).await?;
-            tracing::warn!(chunks = stalled, errands = late.len(), "stood still and was set going");
+            tracing::warn!(chunks = stalled, errands = late_errands, "stood still and was set going");
         }
         metrics::write(&metrics::looked_after(self.clock.now(), &order, stalled, stood_still));
         Ok(())

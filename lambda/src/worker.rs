@@ -27,7 +27,7 @@ const AFTER_LOST: Duration = Duration::from_secs(1);
 pub(crate) const AFTER_UNAVAILABLE: Duration = Duration::from_secs(30);
 /// Pause before the next look after the invocation ran out of time: by then, whatever was under way is over.
 const AFTER_CUT_OFF: Duration = Duration::from_secs(60);
-/// For how long after a chunk's end a wake-up may still come from one of these three pauses.
+/// For how long after a chunk's end a wake-up may still be due from one of these three pauses.
 const PERHAPS_NOT_FOLLOWED_UP: Duration = AFTER_CUT_OFF.saturating_mul(3);
 /// Chunks of one run that may ask for a job slot within a second. Asking takes about ten write units of the partition with the
 /// chunks' states, and DynamoDB allows a thousand per second for a partition.
@@ -82,7 +82,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             }
             Some(Ok((Advance::Done(outcome), changed))) => {
                 tracing::info!(outcome = outcome.as_str(), "has ended");
-                if !changed && message.receives == 1 && !self.has_just_ended(&run_id, chunk).await? {
+                if !changed && message.receives == 1 && !self.may_have_been_its_end(&wake).await? {
                     return Ok(());
                 }
                 let order = self.ledger.order(&run_id).await?;
@@ -91,18 +91,18 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             }
             // Another worker has the chunk. Should it fail, the next look notices. Waiting is not failing: it uses up no delivery.
             Some(Ok((Advance::Busy { until }, _))) => self.wake_at(wake, until.plus(AFTER_LOST), trace).await,
-            Some(Ok((Advance::Lost, _))) => self.wake_at(wake, at(AFTER_LOST), trace).await,
+            Some(Ok((Advance::Lost, _))) => self.wake_not_before(wake, at(AFTER_LOST), trace).await,
             Some(Ok((Advance::Absent, _))) => Err(Again::Failed(format!("run `{run_id}` has no chunk {chunk}"))),
             Some(Err(LedgerError::Unavailable(why))) => {
                 tracing::warn!(%why, "the ledger did not answer");
-                self.wake_at(wake, at(AFTER_UNAVAILABLE), trace).await
+                self.wake_not_before(wake, at(AFTER_UNAVAILABLE), trace).await
             }
             Some(Err(error @ (LedgerError::Refused(_) | LedgerError::Corrupt(_) | LedgerError::Conflict(_)))) => {
                 Err(error.into())
             }
             None => {
                 tracing::warn!("out of time");
-                self.wake_at(wake, at(AFTER_CUT_OFF), trace).await
+                self.wake_not_before(wake, at(AFTER_CUT_OFF), trace).await
             }
         }
     }
@@ -154,12 +154,14 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
     }
 
     /// Whether a wake-up that changed nothing may have to follow up the end of its chunk. The worker that ends a chunk follows that
-    /// up before its message is done. If it dies before, the message is delivered again; if it does not learn what became of its
-    /// commit, it sends another message that comes soon. All other wake-ups were under way when the chunk ended, and after a cancel
-    /// there may be one for every chunk. Should a message be lost all the same, the sweep finds what was not followed up.
-    async fn has_just_ended(&self, run_id: &str, chunk: u32) -> Result<bool, LedgerError> {
-        let ended_at = self.ledger.chunk(run_id, chunk).await?.and_then(|row| row.run.view().ended_at);
-        Ok(ended_at.is_some_and(|at| self.clock.now().since(at) < PERHAPS_NOT_FOLLOWED_UP))
+    /// up before its message is done. If it dies before, the message is delivered again. If it does not learn what became of its
+    /// commit, it sends another message, which names the time that it is sent for: soon after the end, however late it comes. All
+    /// other wake-ups were under way when the chunk ended, and after a cancel there may be one for every chunk. Should a message be
+    /// lost all the same, the sweep finds what was not followed up.
+    async fn may_have_been_its_end(&self, wake: &WakeUp) -> Result<bool, LedgerError> {
+        let Some(due) = wake.not_before else { return Ok(false) };
+        let ended_at = self.ledger.chunk(&wake.run_id, wake.chunk).await?.and_then(|row| row.run.view().ended_at);
+        Ok(ended_at.is_some_and(|at| at <= due && due.since(at) < PERHAPS_NOT_FOLLOWED_UP))
     }
 
     /// Carries the chunk on. Returns where it stands, and whether this delivery has changed it.

@@ -248,6 +248,7 @@ fn what_a_person_must_look_at_calls_somebody_unless_it_is_a_rehearsal() {
     let view = ChunkView { outcome: Some(Outcome::Unknown), ended_at: Some(now), ..chunks[0].view() };
     for (alarm, function, line) in [
         ("ChunksAlarm", "Worker", metrics::needs_somebody(now, &order, &view).unwrap()),
+        ("UndertakerChunksAlarm", "Undertaker", metrics::needs_somebody(now, &order, &view).unwrap()),
         ("PolicyUnreadAlarm", "Worker", metrics::policy_unread(now, &order, 1)),
         ("RunsNotVerifiedAlarm", "Courier", metrics::not_verified(now, "run-1", false, RunOutcome::Failed)),
     ] {
@@ -270,7 +271,12 @@ fn whoever_is_called_can_read_what_to_do() {
     let table = readme.split("| alarm | what to do |\n").nth(1).unwrap().split("\n\n").next().unwrap();
     let heads: Vec<_> = table.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next()).collect();
     let named: BTreeSet<_> = heads.iter().flat_map(|head| head.split(", ")).collect();
-    for (name, text) in resources() {
+    let resources = resources();
+    for function in functions().keys() {
+        let log = format!("{function}Log");
+        assert!(resources.contains_key(&log) && readme.contains(&format!("`{log}`")), "nobody finds {log}");
+    }
+    for (name, text) in resources {
         if !text.contains("Type: AWS::CloudWatch::Alarm\n") {
             continue;
         }
@@ -455,8 +461,7 @@ fn methods(sources: &[String]) -> BTreeMap<String, String> {
         } else if inside {
             let is_head = line.starts_with("    ") && !line.starts_with("     ") && line.contains("fn ");
             if is_head && !line.trim_start().starts_with("//") {
-                let after = line.split("fn ").nth(1).unwrap();
-                name = Some(after.split(['(', '<']).next().unwrap().to_owned());
+                name = Some(name_of(line));
             }
             if let Some(name) = &name {
                 methods.entry(name.clone()).or_default().extend(line.split_whitespace());
@@ -466,14 +471,53 @@ fn methods(sources: &[String]) -> BTreeMap<String, String> {
     methods
 }
 
-/// How that method, and everything that it calls, uses queues.
-fn used_by(entry: &str, methods: &BTreeMap<String, String>) -> QueueUse {
+/// The same of the functions that are no methods.
+fn free_functions(sources: &[String]) -> BTreeMap<String, String> {
+    let (mut functions, mut name) = (BTreeMap::<String, String>::new(), None);
+    for line in sources.iter().flat_map(|source| source.lines()) {
+        if ["fn ", "async fn ", "pub"].iter().any(|head| line.starts_with(head)) && line.contains("fn ") {
+            name = Some(name_of(line));
+        }
+        if let Some(name) = &name {
+            functions.entry(name.clone()).or_default().extend(line.split_whitespace());
+        }
+        if line == "}" {
+            name = None;
+        }
+    }
+    functions
+}
+
+/// The name of the function that begins in this line.
+fn name_of(head: &str) -> String {
+    head.split("fn ").nth(1).unwrap().split(['(', '<']).next().unwrap().to_owned()
+}
+
+/// That method, and every method that it calls.
+fn reached<'a>(entry: &'a str, methods: &'a BTreeMap<String, String>) -> BTreeSet<&'a str> {
     let (mut reached, mut open) = (BTreeSet::from([entry]), vec![entry]);
     while let Some(name) = open.pop() {
         let body = &methods[name];
         let called = methods.keys().filter(|callee| body.contains(&format!("self.{callee}(")));
         open.extend(called.map(String::as_str).filter(|callee| reached.insert(callee)));
     }
+    reached
+}
+
+/// The method with which a function begins, by the function's name.
+fn entries() -> BTreeMap<String, String> {
+    let main = std::fs::read_to_string(root().join("lambda/src/main.rs")).unwrap();
+    let entry = |name: String| {
+        let arm = main.split(&format!("Role::{name} => ")).nth(1).unwrap();
+        let entry = arm.split("functions.").nth(1).unwrap().split('(').next().unwrap().to_owned();
+        (name, entry)
+    };
+    functions().into_keys().map(entry).collect()
+}
+
+/// How that method, and everything that it calls, uses queues.
+fn used_by(entry: &str, methods: &BTreeMap<String, String>) -> QueueUse {
+    let reached = reached(entry, methods);
     let uses = |code: &str| reached.iter().any(|name| methods[*name].contains(code));
     QUEUE_USES.into_iter().filter(|(code, ..)| uses(code)).map(|(_, action, queue)| (action, queue)).collect()
 }
@@ -512,14 +556,75 @@ fn every_function_may_do_with_the_queues_what_its_code_does_and_no_more() {
         assert!(known > 0);
         assert_eq!((within.matches(field).count(), whole.matches(field).count()), (known, known), "{field}");
     }
-    let main = std::fs::read_to_string(root().join("lambda/src/main.rs")).unwrap();
+    let entries = entries();
     for (name, text) in roles() {
-        let arm = main.split(&format!("Role::{name} => ")).nth(1).unwrap();
-        let entry = arm.split("functions.").nth(1).unwrap().split('(').next().unwrap();
-        let used = used_by(entry, &methods);
+        let used = used_by(&entries[&name], &methods);
         assert_eq!(allowed_to(&text), used, "{name}");
         assert!(used.contains(&("sqs:SendMessage", "ErrandQueue")), "{name}: {used:?}");
     }
+}
+
+/// A metric that an alarm watches: its name, the function that writes it, and the value of its dimension `Simulated`.
+type Watched = BTreeSet<(String, String, &'static str)>;
+
+/// The metrics of alarms that these functions of `metrics.rs` write, by the function that makes the line: the first of its values, and
+/// the value of its dimension `Simulated`, of runs that are real or of no run.
+fn alarm_lines() -> BTreeMap<String, (String, &'static str)> {
+    let source = std::fs::read_to_string(root().join("lambda/src/metrics.rs")).unwrap();
+    let of_alarm = |(name, body): (String, String)| {
+        let of_real = body.contains("alarm_line_of_run(now");
+        let metric = body.split(",\"Count\"").next()?.rsplit('"').nth(1)?.to_owned();
+        let simulated = if of_real { "\"false\"" } else { "unknown" };
+        (of_real || body.contains("alarm_line(now")).then_some((name, (metric, simulated)))
+    };
+    free_functions(&[source]).into_iter().filter_map(of_alarm).collect()
+}
+
+/// An alarm sees what one function writes. A line that another function writes as well is seen by nobody unless it has an alarm, too.
+#[test]
+fn whatever_a_function_writes_for_an_alarm_is_watched_and_nothing_else_is() {
+    let sources = sources(&root().join("lambda/src"));
+    let (methods, free) = (methods(&sources), free_functions(&sources));
+    let calls = |body: &str, name: &str| {
+        let mut before: Vec<_> = body.split(&format!("{name}(")).collect();
+        before.pop();
+        let is_call = |code: &&str| !code.ends_with(|last: char| last.is_alphanumeric() || last == '_' || last == '.');
+        before.iter().any(is_call)
+    };
+    let lines = alarm_lines();
+    assert!(lines.len() > 5, "{lines:?}");
+    let mut written = Watched::new();
+    for (function, entry) in entries() {
+        let mut bodies: Vec<&str> = reached(&entry, &methods).into_iter().map(|name| methods[name].as_str()).collect();
+        let mut open: BTreeMap<_, _> = free.iter().collect();
+        while let Some(called) = open.keys().find(|name| bodies.iter().any(|body| calls(body, name))).copied() {
+            bodies.extend(open.remove(called).map(String::as_str));
+        }
+        for (line, (metric, simulated)) in &lines {
+            let code = format!("metrics::{line}(");
+            // The driver tells the meter of this while it carries a chunk on; to end a chunk it asks no policy.
+            let by_meter = line == "policy_unread" && bodies.iter().any(|body| body.contains(".advance("));
+            if by_meter || bodies.iter().any(|body| body.contains(&code)) {
+                written.insert((metric.clone(), function.clone(), simulated));
+            }
+        }
+    }
+    for (metric, _) in lines.values() {
+        assert!(written.iter().any(|(of, ..)| of == metric), "the test does not see who writes {metric}");
+    }
+    let mut watched = Watched::new();
+    for alarm in resources().values().filter(|text| text.contains("Type: AWS::CloudWatch::Alarm\n")) {
+        let field = |name: &str| alarm.lines().find_map(|line| line.trim().strip_prefix(name)).unwrap();
+        if field("Namespace: ") == NAMESPACE {
+            assert!(alarm.contains("AlarmActions: "), "{alarm}");
+            let dimensions = field("Dimensions: [{Name: Function, Value: !Ref ");
+            let (function, rest) = dimensions.split_once('}').unwrap();
+            let simulated = if rest.contains("Value: unknown}") { "unknown" } else { "\"false\"" };
+            assert_eq!(rest, format!(", {{Name: Simulated, Value: {simulated}}}]"), "{alarm}");
+            watched.insert((field("MetricName: ").to_owned(), function.to_owned(), simulated));
+        }
+    }
+    assert_eq!(written, watched);
 }
 
 #[test]

@@ -11,8 +11,8 @@ use super::DynamoLedger;
 use super::attributes::{OPENED, ORDER, RECEIVER, RUN_ID, SINCE, STANDS_BY, STANDS_BY_MESSAGE, WOKEN};
 use super::error::{condition_held, ledger_error, retry_conflicts};
 use super::item::{Item, corrupt, find_instant, get_instant, get_number, get_text, number, parse, text};
-use super::keys::{self, SORT, UNFINISHED, instant};
-use crate::store::{Firing, Store};
+use super::keys::{self, BY_DUE, SORT, UNFINISHED, instant};
+use crate::store::{Firing, Messages, Store};
 
 impl Store for DynamoLedger {
     async fn order(&self, run_id: &str) -> Result<Option<Rc<Order>>, LedgerError> {
@@ -62,6 +62,12 @@ impl Store for DynamoLedger {
             Some(item) => self.message_row(&item).await.map(|(_, row)| Some(row)),
             None => Ok(None),
         }
+    }
+
+    async fn count_messages(&self, run_id: &str) -> Result<Messages, LedgerError> {
+        let partition = keys::outbox_partition(run_id);
+        let (all, pending) = (self.count(&partition, None).await?, self.count(&partition, Some(BY_DUE)).await?);
+        Ok(Messages { all, pending })
     }
 
     async fn note_gone(&self, run_id: &str, receiver: &str) -> Result<(), LedgerError> {

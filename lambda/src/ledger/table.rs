@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{Put, Select, TransactWriteItem, Update};
 use purge_driver::ledger::LedgerError;
 
 use super::DynamoLedger;
@@ -70,6 +70,29 @@ impl DynamoLedger {
             }
         }
         Ok(items)
+    }
+
+    /// How many items a partition has, in the table or in an index.
+    pub(super) async fn count(&self, partition: &str, index: Option<&str>) -> Result<u64, LedgerError> {
+        let (mut count, mut start) = (0, None);
+        loop {
+            let query = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .set_index_name(index.map(str::to_owned))
+                .consistent_read(true)
+                .select(Select::Count)
+                .key_condition_expression("pk = :p")
+                .expression_attribute_values(":p", text(partition))
+                .set_exclusive_start_key(start);
+            let page = query.send().await.map_err(ledger_error)?;
+            count += u64::try_from(page.count).unwrap_or_default();
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(count);
+            }
+        }
     }
 
     /// The write of a transaction that puts an item; the transaction is cancelled if there is one with the same key.

@@ -20,7 +20,7 @@ pub use object::{ANSWERS, PLANS, REQUESTS};
 use crate::batch::Again;
 use crate::bucket::Bucket;
 use crate::evidence;
-use crate::functions::{Functions, Invocation, is_pending};
+use crate::functions::{Functions, Invocation};
 use crate::queue::Queue;
 use crate::store::Store;
 use crate::wake::{Errand, ErrandKind};
@@ -103,17 +103,27 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         self.status(run_id).await
     }
 
+    /// Refuses to go on with a run about which the newest evidence knows more than the table.
+    async fn refuse_ahead(&self, run_id: &str) -> Answered<()> {
+        match evidence::ahead(&self.evidence, self.ledger, run_id).await? {
+            Some(why) => Err(refusal("evidence.ahead", "#", why, evidence::PUT_BACK).into()),
+            None => Ok(()),
+        }
+    }
+
     /// Sets a stalled run going: has every open chunk woken, and sends the errands that are still needed.
     async fn resume(&self, run_id: &str, trace: Option<&str>) -> Answered {
+        self.refuse_ahead(run_id).await?;
         let row = self.ledger.run(run_id).await?.ok_or_else(|| unknown_run(run_id))?;
         let now = self.clock.now();
         // Noting this keeps the next sweeps from doing the same, and puts a run on the list that was created before there were
         // sweeps.
         self.ledger.look_after(run_id, now).await?;
-        for message in self.ledger.outbox_pending(run_id, PAGE).await? {
+        let pending = self.ledger.outbox_pending(run_id, PAGE).await?.into_iter().map(|message| {
             let at = message.due().unwrap_or(now);
-            self.errand_at(Errand::new(run_id, ErrandKind::Deliver { message: message.id }), at, trace).await?;
-        }
+            (Errand::new(run_id, ErrandKind::Deliver { message: message.id }), at)
+        });
+        self.send_errands(pending.collect(), trace).await?;
         if row.open > 0 {
             self.wake_all(run_id, trace).await?;
         } else {
@@ -133,6 +143,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         invocation: &Invocation,
         trace: Option<&str>,
     ) -> Answered {
+        self.refuse_ahead(run_id).await?;
         let row = self.ledger.run(run_id).await?.ok_or_else(|| unknown_run(run_id))?;
         if let Some(asked_at) = row.cancel_asked.filter(|asked_at| cancel_asked != Some(*asked_at)) {
             return Err(already_cancelled(run_id, asked_at).into());
@@ -169,15 +180,14 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
                 *states.entry(view.state).or_default() += 1;
             }
         }
-        let outbox = self.ledger.outbox(run_id).await?;
-        let pending = outbox.iter().filter(|message| is_pending(&message.state)).count();
+        let messages = self.ledger.count_messages(run_id).await?;
         let mut status = run_summary(&row);
         status.extend([
             ("states".to_owned(), json!(states)),
             ("problems".to_owned(), json!(problems)),
             // For a run that was opened again, this is the evidence of its last end.
             ("evidence".to_owned(), json!(evidence::latest(&self.evidence, run_id).await?)),
-            ("messages".to_owned(), json!({"all": outbox.len(), "pending": pending})),
+            ("messages".to_owned(), json!({"all": messages.all, "pending": messages.pending})),
         ]);
         Ok(Value::Object(status))
     }

@@ -121,6 +121,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         }
         let firing = Firing { request_key: request_key.to_owned(), scheduled_at };
         if let Some(run_id) = self.ledger.fired(&firing).await? {
+            self.refuse_ahead(&run_id).await?;
             return Ok(self.wake_started(&run_id, Created::Existing, trace).await?);
         }
         let text = self.plans.read(request_key).await?.ok_or_else(|| {
@@ -195,6 +196,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let order = order.map_err(|error| not_approved(&error))?;
         let chunks = plan.chunks().iter().map(|chunk| ChunkRun::new(&order, *chunk)).collect();
         let new = NewRun { order, plan_file: PlanFile::new(plan, planned_at).text(), chunks };
+        self.refuse_ahead(&new.order.run_id).await?;
         let now = self.clock.now();
         let (run_id, created) = match firing {
             Some(firing) => self.ledger.create_fired(firing, &new, now).await?,

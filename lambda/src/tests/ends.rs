@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::fakes::{Sent, World, delivered, event, in_virtual_time, no_webhook, policy, sent, take_metrics};
 use crate::evidence::{Latest, Proof, records};
+use crate::ledger::canned::refusing;
 use crate::login::Webhook;
 use crate::wake::{Errand, ErrandKind};
 
@@ -98,27 +99,58 @@ fn the_wake_ups_that_a_cancel_leaves_behind_send_for_nothing() {
     });
 }
 
+/// The wake-up that a worker sends when it does not learn what became of its commit.
+fn wake_up_after_no_answer(run_id: &str) -> Sent {
+    let world = World::new();
+    let ledger = refusing(500, "InternalServerError", &[]);
+    let (functions, wake) = (world.functions_over(&ledger), event(&[sent(WakeUp::new(run_id, 1).text())]));
+    let invocation = world.invocation(TIME);
+    let worked = functions.work(&wake, &invocation);
+    let answer = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(worked);
+    assert_eq!(answer, Ok(json!({"batchItemFailures": []})));
+    world.chunks.take().pop().unwrap()
+}
+
 #[test]
 fn an_end_of_which_perhaps_nobody_has_told_is_told() {
     in_virtual_time(async |world| {
         let run_id = world.run(1).await;
         assert_eq!(fail_chunk(world, &run_id, 1).await.len(), 2);
         assert_eq!(take_metrics("ChunksNeedSomebody").len(), 1);
-        let wake = [sent(WakeUp::new(&run_id, 1).text())];
-        // A worker that did not learn what became of its commit sends such a wake-up.
-        work(world, &wake).await;
-        assert_eq!((world.for_couriers().len(), take_metrics("ChunksNeedSomebody").len()), (2, 1));
-        world.clock.sleep(Duration::from_secs(180)).await;
-        work(world, &wake).await;
-        assert_eq!(kinds(&world.for_couriers()), [], "that was somebody else's end");
-        assert_eq!(take_metrics("ChunksNeedSomebody"), Vec::<Value>::new());
+        let after_no_answer = [wake_up_after_no_answer(&run_id)];
+        // While many messages wait, it comes much later than it was sent for.
+        for late in [30, 3_600] {
+            world.clock.sleep(Duration::from_secs(late)).await;
+            work(world, &after_no_answer).await;
+            assert_eq!((world.for_couriers().len(), take_metrics("ChunksNeedSomebody").len()), (2, 1), "{late}");
+        }
         // The second delivery may follow the death of the worker that ended the chunk.
+        let wake = [sent(WakeUp::new(&run_id, 1).text())];
         world.functions().work(&delivered(&wake, 2), &world.invocation(TIME)).await.unwrap();
         assert_eq!(world.for_couriers().len(), 2);
         let lines = take_metrics("ChunksNeedSomebody");
         assert_eq!(lines.len(), 1);
         // An alarm looks at the last minutes, and the delivery comes long after the end.
         assert_eq!(lines[0]["_aws"]["Timestamp"], world.clock.now().millis());
+    });
+}
+
+#[test]
+fn an_end_that_was_somebody_elses_is_not_told() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(1).await;
+        let before = WakeUp { not_before: Some(world.clock.now()), ..WakeUp::new(&run_id, 1) };
+        world.clock.sleep(Duration::from_secs(1)).await;
+        fail_chunk(world, &run_id, 1).await;
+        take_metrics("ChunksNeedSomebody");
+        let long_after = world.clock.now().plus(Duration::from_secs(180));
+        let after = WakeUp { not_before: Some(long_after), ..WakeUp::new(&run_id, 1) };
+        world.clock.sleep_until(long_after).await;
+        for wake in [WakeUp::new(&run_id, 1), before, after] {
+            work(world, &[sent(wake.text())]).await;
+            assert_eq!(kinds(&world.for_couriers()), [], "{wake:?}");
+            assert_eq!(take_metrics("ChunksNeedSomebody"), Vec::<Value>::new());
+        }
     });
 }
 

@@ -12,9 +12,9 @@ use purge_driver::ledger::MessageState;
 use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
-use super::fakes::{World, event, in_virtual_time, no_webhook, sent, take_metrics};
+use super::fakes::{World, event, in_virtual_time, no_webhook, policy, request, sent, take_metrics};
 use crate::evidence::{Latest, Proof, records};
-use crate::wake::{Errand, ErrandKind};
+use crate::wake::{Errand, ErrandKind, Sweep};
 
 const TIME: Duration = Duration::from_secs(120);
 
@@ -189,6 +189,53 @@ fn an_older_table_does_not_stand_before_evidence_that_knows_more() {
             assert!(write_evidence(world, &run_id).await.0);
         });
     }
+}
+
+/// What is open in a table that was put back would be submitted again, although the evidence shows what became of it.
+#[test]
+fn a_run_about_which_the_evidence_knows_more_than_the_table_does_not_go_on() {
+    let kept = kept_of_two_ends(TIME);
+    in_virtual_time(async |world| {
+        world.evidence.kept.replace(kept.clone());
+        let run_id = world.run(2).await;
+        for action in ["retry", "resume"] {
+            let refused = ask(world, action, &run_id).await;
+            assert_eq!(refused["findings"][0]["code"], "evidence.ahead", "{action}: {refused}");
+        }
+        assert_eq!(start(world).await["findings"][0]["code"], "evidence.ahead");
+        let sweep = sent(serde_json::to_string(&Errand::new(&run_id, ErrandKind::Sweep(of_everything()))).unwrap());
+        let swept = world.functions().run_errands(&event(&[sweep]), &no_webhook, &world.invocation(TIME)).await;
+        assert_eq!(swept, Ok(json!({"batchItemFailures": [{"itemIdentifier": "m0"}]})));
+        assert!(world.chunks.take().is_empty() && world.for_couriers().is_empty(), "nothing was set going");
+        // A person can look, and can end it.
+        assert_eq!(ask(world, "status", &run_id).await["open"], 2);
+        assert_eq!(ask(world, "cancel", &run_id).await["open"], 2);
+    });
+    // The run was started after the time of which the table is.
+    in_virtual_time(async |world| {
+        world.evidence.kept.replace(kept.clone());
+        let refused = start(world).await;
+        assert_eq!(refused["findings"][0]["code"], "evidence.ahead", "{refused}");
+        assert!(world.ledger.runs().await.unwrap().is_empty() && world.for_couriers().is_empty());
+        world.evidence.kept.take();
+        assert_eq!(start(world).await["new"], true, "the same run, without that evidence");
+        assert!(kept.contains_key(&format!("{}/latest.json", world.ledger.runs().await.unwrap()[0].order.run_id)));
+    });
+}
+
+/// A sweep for which everything is overdue.
+fn of_everything() -> Sweep {
+    Sweep { overdue_seconds: Some(0), ..Sweep::default() }
+}
+
+/// Starts the run of two chunks.
+async fn start(world: &World) -> Value {
+    let (request, policy) = (request(2), policy());
+    let preview = json!({"action": "preview", "request": request, "policy": policy});
+    let digest = world.functions().plan(&preview, &world.invocation(TIME)).await.unwrap()["plan"]["planDigest"].clone();
+    let approval = json!({"digest": digest, "approvedBy": "b@example.com"});
+    let run = json!({"action": "run", "request": request, "policy": policy, "approval": approval});
+    world.functions().plan(&run, &world.invocation(TIME)).await.unwrap()
 }
 
 #[test]

@@ -15,12 +15,12 @@ use serde_json::{Value, json};
 
 use crate::bucket::{Bucket, BucketError};
 use crate::evidence::LATEST;
-use crate::functions::{Functions, Invocation, Tenants};
+use crate::functions::{Functions, Invocation, Tenants, is_pending};
 use crate::login::Webhook;
 use crate::metrics::WRITTEN;
 use crate::queue::{Delayed, Queue, QueueError, TRACEPARENT};
 use crate::settings::{BASE_URL, COURIER_MEGABYTES, LOGIN_URL, Place, REGION, SIMULATED, Settings, WEBHOOK};
-use crate::store::{Firing, Store};
+use crate::store::{Firing, Messages, Store};
 
 pub(super) const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -49,6 +49,13 @@ impl Store for MemoryLedger {
 
     async fn message(&self, run_id: &str, id: &str) -> Result<Option<OutboxRow>, LedgerError> {
         Ok(self.outbox(run_id).await?.into_iter().find(|row| row.id == id))
+    }
+
+    async fn count_messages(&self, run_id: &str) -> Result<Messages, LedgerError> {
+        let outbox = self.outbox(run_id).await?;
+        let pending = outbox.iter().filter(|row| is_pending(&row.state)).count();
+        let count = |n: usize| u64::try_from(n).unwrap();
+        Ok(Messages { all: count(outbox.len()), pending: count(pending) })
     }
 
     async fn stands_by(&self, run_id: &str, index: u32, at: Timestamp, message: &str) -> Result<bool, LedgerError> {

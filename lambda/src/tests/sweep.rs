@@ -221,6 +221,24 @@ fn a_sweep_that_runs_out_of_time_hands_the_rest_to_the_next_courier() {
     });
 }
 
+/// A courier that sends them one by one would run out of time with every delivery, and never be done.
+#[test]
+fn many_lost_messages_to_the_webhook_are_sent_for_in_no_more_time_than_a_few() {
+    in_virtual_time(async |world| {
+        const ENDED: u32 = 400;
+        let run_id = world.run(ENDED + 1).await;
+        for chunk in 1..=ENDED {
+            end_chunk(world, &run_id, chunk).await;
+        }
+        sleep(world, NEVER_WOKEN).await;
+        world.webhooks.takes.set(SECOND);
+        let begun = world.clock.now();
+        let (woken, late) = sweep(world).await;
+        assert_eq!((woken, late.len()), (vec![ENDED + 1], 400));
+        assert!(world.clock.now().since(begun) < TIME, "{:?}", world.clock.now().since(begun));
+    });
+}
+
 #[test]
 fn a_run_that_ended_without_its_evidence_gets_it_and_is_then_left_alone() {
     in_virtual_time(async |world| {
