@@ -95,6 +95,15 @@ for (const width of [768, 1024]) {
   })
 }
 
+test('at 768 pixels the state of a part is visible without scrolling', async ({ page }) => {
+  await page.setViewportSize({ width: 768, height: 1024 })
+  await open(page)
+  await load(page, 'Messages with holds and retention')
+  await page.getByRole('grid').press('End')
+  const row = page.getByRole('row', { selected: true })
+  await expect(row.getByRole('gridcell', { name: 'retained', exact: true })).toBeInViewport({ ratio: 1 })
+})
+
 for (const [width, height] of [[640, 360], [320, 256]] as const) {
   test(`everything can be reached at ${width} by ${height}`, async ({ page }) => {
     await page.setViewportSize({ width, height })

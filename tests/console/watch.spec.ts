@@ -270,6 +270,46 @@ for (const theme of ['Light', 'Dark'] as const) {
   })
 }
 
+test('at 768 pixels the state of a chunk is visible without scrolling', async ({ page }) => {
+  await page.setViewportSize({ width: 768, height: 1024 })
+  const server = await serve({ dataDeletion: { processingSeconds: 60 } })
+  await enter(page, server)
+  await carryOut(page)
+  const state = page.locator('.states tbody tr').first().locator('.mark')
+  await expect(state).toHaveText('deleting')
+  await state.scrollIntoViewIfNeeded()
+  await expect.poll(() => page.locator('.states .scroll').evaluate((box) => box.scrollLeft)).toBe(0)
+  await expect(state).toBeInViewport({ ratio: 1 })
+  await look(page, 'watch-768')
+})
+
+test('a plan is carried out from the command palette, only where a server does it and there is a plan', async ({ page }) => {
+  const server = await serve({})
+  await enter(page, server)
+  const offered = async (view: string): Promise<void> => {
+    await page.getByRole('button', { name: view, exact: true }).click()
+    await page.getByRole('main').focus()
+    await page.keyboard.press('Control+k')
+    await page.getByLabel('Type to find a command').fill('carry')
+  }
+  const command = page.getByRole('option', { name: 'Carry out…' })
+  // Beside a run it would seem to be about that run.
+  await offered('Watch')
+  await expect(page.getByText('No such command.')).toBeVisible()
+  await page.keyboard.press('Escape')
+  await offered('Plan')
+  await expect(command).toBeVisible()
+  await page.keyboard.press('Enter')
+  await expect(page.getByRole('dialog', { name: 'Carry out this plan' })).toContainText('SIMULATED')
+  await expect(page.getByLabel('Type the code')).toBeFocused()
+  await page.keyboard.press('Escape')
+  await page.getByLabel('Reason').fill('')
+  await expect(page.getByText('There is no plan yet')).toBeVisible()
+  await offered('Plan')
+  await expect(page.getByText('No such command.')).toBeVisible()
+  await page.keyboard.press('Escape')
+})
+
 test('without a server, Watch says how to start one', async ({ page }) => {
   await page.goto('/')
   await page.getByRole('button', { name: 'Watch', exact: true }).click()

@@ -1,6 +1,7 @@
-// The differences between two plans besides their windows.
+// The differences between two plans: in what they delete, and in their members.
 import { expect, test } from 'vitest'
-import { changes } from '../src/state/changes'
+import type { Plan } from '../src/core'
+import { changes, deletedOnlyBy } from '../src/state/changes'
 
 const request = { version: 1, recordTypes: ['conversation', 'message'], query: 'queue:sales', chunking: { days: 30 } }
 const text = (value: unknown): string => JSON.stringify(value, null, 2)
@@ -30,4 +31,40 @@ test('a hold is recognised by its id, wherever it is in the list; a rule by its 
     ['policy: retention 1 minAgeDays', 30, 60],
   ])
   expect(found(request, request, [null, before])).toEqual([['policy: ', undefined, before]])
+})
+
+const LENGTH = 24
+
+/** A plan whose parts begin at these instants, the first at `from`; those named in `kept` are not deleted. */
+function plan(from: number, edges: readonly number[], kept: readonly number[]): Plan {
+  const starts = [from, ...edges]
+  return {
+    starts: Float64Array.from(starts), ends: Float64Array.from([...edges, LENGTH]),
+    dispositions: Uint8Array.from(starts, (_, part) => (kept.includes(part) ? 1 : 0)),
+  } as unknown as Plan
+}
+
+const isDeleted = ({ starts, ends, dispositions }: Plan, at: number): boolean =>
+  starts.some((start, part) => start <= at && at < (ends[part] ?? 0) && dispositions[part] === 0)
+
+// Compared with a look at every instant.
+test('windows lie exactly where one plan deletes and the other does not, and adjoining ones are one', () => {
+  let seed = 7
+  const random = (below: number): number => {
+    seed = (seed * 48_271) % 2_147_483_647
+    return seed % below
+  }
+  const some = (): Plan => {
+    const from = random(6)
+    const edges = Array.from({ length: LENGTH - from - 1 }, (_, n) => from + n + 1).filter(() => random(3) === 0)
+    return plan(from, edges, edges.map((_, part) => part).filter(() => random(3) === 0))
+  }
+  for (let round = 0; round < 300; round += 1) {
+    const [one, other] = [some(), some()]
+    const found = deletedOnlyBy(one, other)
+    for (let at = 0; at < LENGTH; at += 1) {
+      expect(found.some(([from, to]) => from <= at && at < to)).toBe(isDeleted(one, at) && !isDeleted(other, at))
+    }
+    for (const [place, [from, to]] of found.entries()) expect(from < to && from > (found[place - 1]?.[1] ?? -1)).toBe(true)
+  }
 })

@@ -68,6 +68,14 @@ test('rows are what was asked for unless a heading says otherwise', () => {
   expect(readRows('Hold;From;To;Matter;Legal basis\nLH-1;2023-02-10;2023-02-17;Doe;law', 'holds').kind).toBe('holds')
 })
 
+test('record types are understood as people and the page itself write them; other words are left to core', () => {
+  const kinds = (text: string): unknown => readRows(`LH-1\t\t\t\t${text}`, 'holds').rows.map((row) => (row as { recordTypes?: unknown }).recordTypes)[0]
+  expect(kinds('Recordings, conversations; messages')).toEqual(['recording', 'conversation', 'message'])
+  expect(kinds('screen recordings, Screen Recording, screenRecording')).toEqual(['screenRecording', 'screenRecording', 'screenRecording'])
+  expect(kinds('recording calls')).toEqual(['recording', 'calls'])
+  expect(readRows('Interactions\t730\tlaw', 'retention').rows).toEqual([{ recordTypes: ['interaction'], minAgeDays: 730, basis: 'law' }])
+})
+
 test('a row with unreadable characters is never added', () => {
   const latin = new TextDecoder().decode(Buffer.from('hold;from;to;matter\nLH-1;2023-02-10;2023-02-17;Müller\nLH-2;2023-02-10;2023-02-17;Roe', 'latin1'))
   const { rows, unread } = readRows(latin, 'holds')

@@ -1,5 +1,6 @@
-// Compares two requests with their policies, member by member, because two plans may have the same windows and still delete
-// different things.
+// Compares two plans: the time that they delete, and their requests and policies member by member, because two plans may have the
+// same windows and still delete different things.
+import type { Plan } from '../core'
 import { parseFields, type Documents, type Json } from './document'
 
 export interface Change {
@@ -43,3 +44,28 @@ function members(value: Json | undefined): Map<string, Json> | null {
 
 /** Null counts as absent: a request without a query has `null` there. */
 const same = (before: Json | undefined, after: Json | undefined): boolean => JSON.stringify(before ?? null) === JSON.stringify(after ?? null)
+
+/** The time that one plan deletes and the other does not, as windows in order. */
+export function deletedOnlyBy(one: Plan, other: Plan): [from: number, to: number][] {
+  const found: [number, number][] = []
+  const add = (from: number, to: number): void => {
+    if (from >= to) return
+    const last = found.at(-1)
+    if (last?.[1] === from) last[1] = to
+    else found.push([from, to])
+  }
+  let next = 0
+  for (let at = 0; at < one.starts.length; at += 1) {
+    if (one.dispositions[at] !== 0) continue
+    let from = one.starts[at] ?? 0
+    const to = one.ends[at] ?? 0
+    while ((other.ends[next] ?? Infinity) <= from) next += 1
+    for (let there = next; (other.starts[there] ?? Infinity) < to; there += 1) {
+      if (other.dispositions[there] !== 0) continue
+      add(from, other.starts[there] ?? 0)
+      from = other.ends[there] ?? to
+    }
+    add(from, to)
+  }
+  return found
+}

@@ -19,6 +19,13 @@ export function parseFields(text: string): Fields | null {
   }
 }
 
+/** Which of the two documents a text is, by members that only one of them has; null when it could be either. */
+export function documentOf(text: string): 'request' | 'policy' | null {
+  const fields = parseFields(text) ?? {}
+  const [request, policy] = [['api', 'range'], ['holds', 'retention']].map((names) => names.some((name) => name in fields))
+  return request === policy ? null : request ? 'request' : 'policy'
+}
+
 /** Whether core could not read that document at all. Its fields may then not be what its text says. */
 export function isUnreadable(findings: readonly { code: string; pointer: string }[], document: 'request' | 'policy'): boolean {
   return findings.some(({ code, pointer }) => code.startsWith('json.') && pointer.startsWith('policy#') === (document === 'policy'))

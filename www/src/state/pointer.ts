@@ -1,4 +1,5 @@
-// Finds the value of a JSON pointer in a text, so that a finding can lead there.
+// Finds the place of a finding in a text, so that the finding can lead there: the value of its JSON pointer or, where the text is
+// not JSON, the place that its message names.
 
 /** Where the value begins and ends or, if it is missing, the nearest value around it; null when the text cannot be followed. */
 export function placeOf(text: string, pointer: string): [number, number] | null {
@@ -62,4 +63,16 @@ export function placeOf(text: string, pointer: string): [number, number] | null 
   } catch {
     return found
   }
+}
+
+/** The character at which a text could not be read any further, as the message says; null when it names no place. */
+export function placeNamed(text: string, message: string): [number, number] | null {
+  const [, line, column] = / at line (\d+), column (\d+)$/.exec(message) ?? []
+  if (line === undefined) return null
+  const lines = text.split('\n')
+  const start = lines.slice(0, Number(line) - 1).join('\n').length + (line === '1' ? 0 : 1)
+  // Core counts bytes.
+  const bytes = new TextEncoder().encode(lines[Number(line) - 1])
+  const at = (count: number): number => start + new TextDecoder().decode(bytes.subarray(0, count)).length
+  return [at(Math.max(Number(column) - 1, 0)), at(Number(column))]
 }

@@ -133,6 +133,10 @@ function fieldOf(name: string): Field | null {
 
 const words = (text: string): string[] => text.split(/[\s,;|]+/).filter((word) => word !== '')
 
+/** Record types by core's names, also where they are written as people write them, as the page itself does: `Screen recordings`. */
+const kinds = (text: string): string[] => words(text.replaceAll(/(screen)\s+(recording)/gi, '$1$2')).map((word) =>
+  Object.keys(t.sentence.records).find((name) => name.toLowerCase() === word.toLowerCase().replace(/s$/, '')) ?? word)
+
 function toHold(row: string[], columns: readonly (Field | null)[]): Json {
   const cell = (field: Field): string => row[columns.indexOf(field)] ?? ''
   const range = { ...(cell('from') ? { start: dateToInstant(cell('from')) } : {}), ...(cell('to') ? { end: dateToInstant(cell('to')) } : {}) }
@@ -140,7 +144,7 @@ function toHold(row: string[], columns: readonly (Field | null)[]): Json {
     id: cell('id'),
     ...(cell('matter') ? { matter: cell('matter') } : {}),
     ...(Object.keys(range).length > 0 ? { range } : {}),
-    ...(cell('recordTypes') ? { recordTypes: words(cell('recordTypes')) } : {}),
+    ...(cell('recordTypes') ? { recordTypes: kinds(cell('recordTypes')) } : {}),
     ...(cell('conversationIds') ? { conversationIds: words(cell('conversationIds')) } : {}),
     ...(cell('query') ? { query: cell('query') } : {}),
   }
@@ -149,7 +153,7 @@ function toHold(row: string[], columns: readonly (Field | null)[]): Json {
 function toRule(row: string[], columns: readonly (Field | null)[]): Json {
   const cell = (field: Field): string => row[columns.indexOf(field)] ?? ''
   return {
-    recordTypes: words(cell('recordTypes')),
+    recordTypes: kinds(cell('recordTypes')),
     minAgeDays: numberOrText(cell('minAgeDays')),
     basis: cell('basis'),
     ...(cell('jurisdiction') ? { jurisdiction: cell('jurisdiction') } : {}),

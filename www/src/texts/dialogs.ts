@@ -3,6 +3,8 @@ import { t as page } from './page'
 
 export const t = {
   ...page,
+  letterKeys: 'Use shortcuts without Ctrl',
+
   drafts: {
     ...page.drafts,
     help: 'Drafts stay in this browser.',

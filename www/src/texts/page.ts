@@ -49,7 +49,6 @@ export const t = {
   redo: 'Redo',
   commands: 'Commands',
   keys: 'Keyboard shortcuts',
-  letterKeys: 'Use shortcuts without Ctrl',
   close: 'Close',
   more: (n: string) => `and ${n} more`,
   theme: { auto: 'System', light: 'Light', dark: 'Dark', label: 'Theme' },
@@ -75,6 +74,7 @@ export const t = {
   copied: 'Copied.',
   notCopied: 'The browser did not allow copying: select the text and copy it with Ctrl C.',
   cannotCopy: 'Browsers copy only on pages served over https or from this machine. Select the text (the digest is under Hand over) and copy it with Ctrl C.',
+  loaded: (what: 'request' | 'policy', name: string) => `Loaded the ${what} from ${name}. Undo restores the previous one.`,
   notReadable: (name: string) => `${name} cannot be read; nothing was changed. If it is a folder, choose the file in it.`,
   noText: (name: string) => `${name} has characters that cannot be read, so nothing was changed. Save it as UTF-8 text.`,
   tooLong: (name: string) => `${name} is larger than 16 MB, so nothing was changed.`,
@@ -176,7 +176,6 @@ export const t = {
     removeRow: (what: string) => `Remove ${what}`,
     paste: 'Paste rows…',
     tooLarge: (n: number) => `${n} rows are too many for a table: edit them as JSON.`,
-    replaced: (name: string) => `Loaded the policy from ${name}. Undo restores the previous one.`,
   },
 
   findings: {

@@ -1,22 +1,27 @@
-// Two plans side by side: the pinned one and the current one. Counts come first.
+// Two plans side by side: the pinned one and the current one. What is deleted now and was kept before comes first.
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { ref } from 'lit-html/directives/ref.js'
 import type { Plan } from '../core'
 import { drawBand } from '../draw/band'
 import { prepareSurface } from '../draw/surface'
-import { instant, length, number } from '../format'
-import { changes, type Change } from '../state/changes'
-import type { Json } from '../state/document'
+import { exactLength, instant, length, number } from '../format'
+import { changes, deletedOnlyBy, type Change } from '../state/changes'
+import { parseFields, textAt, valueAt, type Documents, type Json } from '../state/document'
 import { rangeOf } from '../state/parts'
 import { get, pin, show, unpin } from '../state/store'
 import { t } from '../texts/compare'
 import { DISPOSITIONS, type Summary } from '../types'
 import { cost } from './totals'
+import '../style/compare.css'
 
 const SHOWN = 200
 /** The most members that the verdict names, and that the table lists. */
 const NAMED = 5
 const LISTED = 50
+/** The most windows that the verdict names. */
+const WINDOWS = 3
+/** The members that change nothing of what is deleted in the same time, or of which the verdict itself says what they change. */
+const SAID = ['version', 'name', 'reason', 'requestedBy', 'range', 'chunking', 'recordTypes', 'query']
 /** Longer values are cut. */
 const SHORT = 80
 
@@ -53,6 +58,25 @@ export function differences(before: Plan, after: Plan): { list: Difference[]; ad
     }
   }
   return { list, added, removed, same }
+}
+
+interface Side {
+  documents: Documents
+  plan: Plan
+}
+
+/** What one of the two deletes and the other does not: time, then record types, then what its query leaves out. */
+function deletedOnly(one: Side, other: Side): string {
+  const windows = deletedOnlyBy(one.plan, other.plan)
+  const named = windows.slice(0, WINDOWS).map(([from, to]) => `${instant(from)} – ${instant(to)}`)
+  const total = exactLength(windows.reduce((sum, [from, to]) => sum + to - from, 0))
+  const time = windows.length === 0 ? [] : [t.compare.time(total, named, windows.length > WINDOWS ? number(windows.length - WINDOWS) : null)]
+  const [own, others] = [one, other].map(({ documents }) => parseFields(documents.request) ?? {})
+  const [has, had] = [own, others].map((request) => valueAt(request, ['recordTypes']))
+  const kinds = Array.isArray(has) && Array.isArray(had) ? has.filter((kind) => !had.includes(kind)).map(String) : []
+  const query = textAt(others, ['query'])
+  const unmatched = query === '' || query === textAt(own, ['query']) ? [] : [t.compare.unmatched(shortValue(query))]
+  return [...time, ...kinds.map((kind) => t.sentence.records[kind] ?? kind), ...unmatched].join('; ')
 }
 
 function measures(summary: Summary): string[] {
@@ -97,14 +121,22 @@ function memberTable(list: readonly Change[]): TemplateResult | typeof nothing {
     ${rest > 0 ? html`<p class="quiet">${t.more(number(rest))}</p>` : nothing}`
 }
 
-/** Whether the plans are the same and, if not, in what they differ, as a sentence. */
-function verdict(baseline: Plan, plan: Plan, windows: string, list: readonly Change[]): string {
-  const [pinned, now] = [baseline.summary.digest, plan.summary.digest]
-  if (pinned === null || now === null) return t.compare.noPlans(pinned === null, now === null)
-  if (pinned === now) return t.compare.same
+/**
+ * Whether the plans are the same and, if not, in what they differ. What is deleted now and was kept before comes first: it is what
+ * a person who approves must not overlook.
+ */
+function verdict(baseline: Side, current: Side, windows: string, list: readonly Change[]): TemplateResult {
+  const [pinned, now] = [baseline.plan.summary.digest, current.plan.summary.digest]
+  if (pinned === null || now === null) return html`<p>${t.compare.noPlans(pinned === null, now === null)}</p>`
+  if (pinned === now) return html`<p>${t.compare.same}</p>`
+  const deleted = deletedOnly(current, baseline)
   const names = [...new Set(list.map(({ path }) => path[0] ?? t.policy.title))]
-  if (names.length === 0) return windows
-  return `${windows} ${t.compare.differ(names.slice(0, NAMED), names.length > NAMED ? number(names.length - NAMED) : null)}`
+  const differ = names.length === 0 ? '' : t.compare.differ(names.slice(0, NAMED), names.length > NAMED ? number(names.length - NAMED) : null)
+  const within = names.filter((name) => !SAID.includes(name))
+  return html`<p class=${deleted === '' ? '' : 'error'}>${t.compare.deleted(deleted || t.compare.noTime)}</p>
+    <p>${t.compare.kept(deletedOnly(baseline, current) || t.compare.noTime)}</p>
+    ${within.length === 0 ? nothing : html`<p class="warning">${t.compare.within(within.join(', '))}</p>`}
+    <p class="quiet">${windows} ${differ}</p>`
 }
 
 const canvases = new Map<'before' | 'after', HTMLCanvasElement>()
@@ -145,7 +177,7 @@ export function compareView(): TemplateResult {
       <button type="button" class="plain" @click=${pin}>${t.compare.repin}</button>
       <button type="button" class="plain" @click=${unpin}>${t.compare.unpin}</button>
       <button type="button" class="plain" @click=${() => show('plan')}>${t.compare.form}</button></header>
-    <p class="verdict" role="status">${verdict(baseline.plan, plan, t.compare.counts(number(added), number(removed), number(same)), changed)}</p>
+    <div class="verdict" role="status">${verdict(baseline, { documents, plan }, t.compare.counts(number(added), number(removed), number(same)), changed)}</div>
     ${memberTable(changed)}
     <div class="bands">${([['before', beforeAt], ['after', afterAt]] as const).map(([which, at]) => html`<span>${t.compare[which]}</span>
       <canvas role="img" aria-label=${t.compare.band(t.compare[which])} ${ref(at)}></canvas>`)}</div>

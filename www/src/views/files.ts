@@ -31,10 +31,6 @@ export function openText(accept: string, take: Take): void {
   input.click()
 }
 
-export function openFile(take: (text: string) => void): void {
-  openText('.json,application/json', onlyText((_, text) => take(text)))
-}
-
 export function save(name: string, content: BlobPart): void {
   const link = document.createElement('a')
   const url = URL.createObjectURL(new Blob([content], { type: 'application/json' }))

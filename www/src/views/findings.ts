@@ -2,7 +2,7 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import { number, plural } from '../format'
 import { withCode } from './withCode'
-import { placeOf } from '../state/pointer'
+import { placeNamed, placeOf } from '../state/pointer'
 import { afterPaint, change, get, show } from '../state/store'
 import { t } from '../texts/page'
 import type { Finding } from '../types'
@@ -16,6 +16,9 @@ export function pointerId(pointer: string): string {
 export function findingsAt(pointer: string): Finding[] {
   return get().plan.summary.findings.filter((f) => f.pointer === pointer || f.pointer.startsWith(`${pointer}/`))
 }
+
+/** What findings say, to stand at their field. */
+export const messages = (list: readonly Finding[]): TemplateResult[] => list.map((f) => html`<p class=${f.severity}>${withCode(f.message)}</p>`)
 
 /** The place of a finding, counted as people do: `policy: holds 13, range, start`. */
 function placeText(pointer: string): string {
@@ -34,6 +37,16 @@ export function jump(finding: Finding): void {
   afterPaint(() => focusOn(finding))
 }
 
+/** Selects the place of a finding in a text, and shows it: browsers do not scroll to what is selected. Lines are not broken there. */
+function selectPlace(area: HTMLTextAreaElement, { message, pointer }: Finding): void {
+  const text = area.value
+  const place = placeNamed(text, message) ?? placeOf(text, pointer)
+  if (place === null) return
+  area.setSelectionRange(...place)
+  const lines = (until?: number): number => text.slice(0, until).split('\n').length
+  area.scrollTop = (lines(place[0]) / lines()) * area.scrollHeight - area.clientHeight / 2
+}
+
 /** Focuses the field, or the nearest one around it. Without any, selects its place in the document's text. */
 function focusOn(finding: Finding): void {
   const inPolicy = finding.pointer.startsWith('policy')
@@ -46,10 +59,7 @@ function focusOn(finding: Finding): void {
       element.closest('details')?.setAttribute('open', '')
       element.scrollIntoView({ block: 'center' })
       element.focus()
-      if (element instanceof HTMLTextAreaElement) {
-        const place = placeOf(element.value, finding.pointer)
-        if (place) element.setSelectionRange(...place)
-      }
+      if (element instanceof HTMLTextAreaElement) selectPlace(element, finding)
       return
     }
     const cut = pointer.lastIndexOf('/')

@@ -7,9 +7,8 @@ import { localTime, zone } from '../format'
 import { dateToInstant, isUnreadable, numberOrText, parseFields, textAt, valueAt, withField, withListItem, type Fields, type Json } from '../state/document'
 import { change, edit, get } from '../state/store'
 import { t } from '../texts/page'
-import { findingsAt, pointerId } from './findings'
+import { findingsAt, messages, pointerId } from './findings'
 import { hint } from './hint'
-import { withCode } from './withCode'
 import { selectValue } from './selectValue'
 import { droppedFile } from './files'
 import { openRequest, takeRequest } from './opening'
@@ -47,7 +46,7 @@ function field(path: Path, label: string, control: (id: string, describes: strin
   return html`<div class="field">
     <label for=${id} title=${tip.text ?? nothing}>${label}</label>
     ${control(id, tip.describes, stops)} ${tip.hint} ${help ? html`<small>${help}</small>` : nothing}
-    <div id="${id}-said" class="said">${found.map((f) => html`<p class=${f.severity}>${withCode(f.message)}</p>`)}</div>
+    <div id="${id}-said" class="said">${messages(found)}</div>
   </div>`
 }
 
@@ -91,7 +90,7 @@ function choose(api: string): void {
 }
 
 function findingTexts(where: string): TemplateResult {
-  return html`<div class="said">${findingsAt(where).map((f) => html`<p class=${f.severity}>${withCode(f.message)}</p>`)}</div>`
+  return html`<div class="said">${messages(findingsAt(where))}</div>`
 }
 
 function recordTypeField(request: Fields): TemplateResult {

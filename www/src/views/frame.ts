@@ -9,7 +9,7 @@ import type { Accounting } from '../types'
 import { selectValue } from './selectValue'
 import { exportPlan, exportRequest } from './exports'
 import { copy } from './files'
-import { carryOut, tenantBadge } from './served'
+import { canCarryOut, carryOut, tenantBadge } from './served'
 import { cost } from './totals'
 
 /** What will happen, in one sentence. */
@@ -99,7 +99,7 @@ const inHand = (): TemplateResult | typeof nothing =>
 
 export function footer(): TemplateResult {
   const state = get()
-  const { accounting, estimate } = state.plan.summary
+  const { accounting, digest, estimate } = state.plan.summary
   return html`<footer class="bottom">
     <p class="sums" title=${t.totals.accounting}>${accounting ? html`${inHand()}${equation(accounting)}` : isServed() ? nothing : t.nothingLeaves}</p>
     ${estimate
@@ -107,8 +107,8 @@ export function footer(): TemplateResult {
           ${t.totals.calls(number(estimate.apiCalls))} · ~${length(estimate.seconds * 1000)} · ~${cost(estimate)}</button>`
       : nothing}
     <div class="exports" role="group" aria-label=${t.export.title}>
-      ${carryOut()}
-      <button type="button" class=${isServed() ? 'plain' : 'primary'} id="export-plan" ?disabled=${!state.plan.summary.digest} @click=${exportPlan}>${t.export.plan}</button>
+      ${canCarryOut() ? html`<button type="button" class="primary" ?disabled=${!digest} @click=${carryOut}>${t.execute.open}</button>` : nothing}
+      <button type="button" class=${isServed() ? 'plain' : 'primary'} id="export-plan" ?disabled=${!digest} @click=${exportPlan}>${t.export.plan}</button>
       <button type="button" class="plain" @click=${exportRequest}>${t.export.request}</button>
       <button type="button" class="plain" title=${t.export.linkHelp} @click=${() => void copyLink()}>${t.export.link}</button>
       ${state.view === 'evidence' ? nothing : html`<button type="button" class="plain" @click=${() => print()}>${t.export.print}</button>`}

@@ -5,10 +5,11 @@ import { server } from '../state/served'
 import { change, edit, get, pin, redo, setTheme, show, undo, VIEWS } from '../state/store'
 import { t } from '../texts/page'
 import { exportPlan, exportPolicy, exportRequest } from './exports'
-import { copy, openFile } from './files'
+import { copy } from './files'
 import { copyLink } from './frame'
 import { dismiss, frame } from './modal'
-import { openRequest } from './opening'
+import { openPolicy, openRequest } from './opening'
+import { canCarryOut, carryOut } from './served'
 
 interface Command {
   name: string
@@ -21,13 +22,14 @@ function commands(): Command[] {
     ...VIEWS.map((view) => ({ name: t.palette.wrap(group.view, t.views[view]), run: () => show(view) })),
     ...examples.map((e) => ({ name: t.palette.wrap(group.load, e.name), run: () => edit({ request: e.request, policy: e.policy }) })),
     { name: t.palette.wrap(group.load, t.form.import), run: openRequest },
-    { name: t.palette.wrap(group.load, `${t.policy.title}: ${t.policy.import}`), run: () => openFile((policy) => edit({ policy })) },
+    { name: t.palette.wrap(group.load, `${t.policy.title}: ${t.policy.import}`), run: openPolicy },
     ...(server()?.policies ?? []).map((p) => ({
       name: t.palette.wrap(group.load, `${t.policy.title}: ${p.name}`), run: () => edit({ policy: JSON.stringify(p.policy, null, 2) }),
     })),
     { name: t.palette.wrap(group.save, t.export.plan), run: exportPlan },
     { name: t.palette.wrap(group.save, t.export.request), run: exportRequest },
     { name: t.palette.wrap(group.save, t.export.policy), run: exportPolicy },
+    ...(canCarryOut() && get().plan.summary.digest ? [{ name: t.execute.open, run: carryOut }] : []),
     { name: t.volume.open, run: () => change({ dialog: 'volume' }) },
     { name: t.export.link, run: () => void copyLink() },
     ...(get().view === 'evidence' ? [] : [{ name: t.export.print, run: () => print() }]),

@@ -6,13 +6,13 @@ import { DAY, day } from '../format'
 import { dateToInstant, numberOrText, textAt, valueAt, withField, withListItem, type Fields, type Json } from '../state/document'
 import { addRows, EMPTY, list, policyFields } from '../state/policy'
 import type { Kind } from '../state/rows'
-import { afterPaint, change, edit, get, say } from '../state/store'
+import { afterPaint, change, edit, get } from '../state/store'
 import { t } from '../texts/page'
-import { droppedFile, onlyText, openText } from './files'
-import { findingsAt, pointerId } from './findings'
+import { droppedFile } from './files'
+import { findingsAt, messages, pointerId } from './findings'
 import { addOrShowRows } from './later'
+import { openPolicy, takePolicy } from './opening'
 import { firstClickOnly } from './firstClickOnly'
-import { withCode } from './withCode'
 
 /** More rows than this can be edited as text only. */
 const MOST = 100
@@ -49,8 +49,7 @@ function cell(policy: Fields, path: Path, label: string, { typed, done }: Readin
 const findingsId = ([kind, place]: Path): string => `${pointerId(`policy#/${kind}/${place}`)}-said`
 
 function findingTexts(path: Path): TemplateResult {
-  const found = findingsAt(`policy#/${path.join('/')}`)
-  return html`<div id=${findingsId(path)}>${found.map((f) => html`<p class=${f.severity}>${withCode(f.message)}</p>`)}</div>`
+  return html`<div id=${findingsId(path)}>${messages(findingsAt(`policy#/${path.join('/')}`))}</div>`
 }
 
 /** The number of fields that the table does not show, so that they are not overlooked. */
@@ -162,15 +161,6 @@ function takePasted(event: ClipboardEvent): void {
   addOrShowRows(text, (inTable.dataset['kind'] ?? 'holds') as Kind)
 }
 
-/** A dropped file is a policy, or has rows for one. */
-function takeFile(name: string, text: string): void {
-  if (/\.(csv|tsv|txt)$/i.test(name) && !/^\s*\{/.test(text)) return addOrShowRows(text, 'holds')
-  onlyText(() => {
-    edit({ policy: text })
-    say(t.policy.replaced(name))
-  })(name, text)
-}
-
 /** Starts or removes the policy. The pressed button disappears, so the focus moves to another. */
 function replace(text: string | null, focus: string): void {
   edit({ policy: text })
@@ -183,7 +173,7 @@ export function policy(): TemplateResult {
   const parsed = text === null ? null : policyFields()
   const asText = text !== null && (policyAsText || parsed === null)
   return html`<section class="policy" aria-labelledby="policy-title" @dragover=${(event: Event) => event.preventDefault()}
-    @drop=${(event: DragEvent) => droppedFile(event, takeFile)}>
+    @drop=${(event: DragEvent) => droppedFile(event, takePolicy)}>
     <header class="bar">
       <h2 id="policy-title">${t.policy.title}</h2>
       ${text === null
@@ -191,7 +181,7 @@ export function policy(): TemplateResult {
         : html`<button type="button" class="plain" ?disabled=${parsed === null}
               @click=${() => change({ policyAsText: !policyAsText })}>${asText ? t.form.asForm : t.form.asText}</button>
             <button type="button" class="plain" @click=${() => replace(null, 'write-policy')}>${t.policy.remove}</button>`}
-      <button type="button" class="plain" @click=${() => openText('.json,.csv,.tsv,.txt', takeFile)}>${t.policy.import}</button>
+      <button type="button" class="plain" @click=${openPolicy}>${t.policy.import}</button>
     </header>
     ${text === null
       ? html`<p class="empty">${t.policy.none} ${t.policy.drop}</p>`

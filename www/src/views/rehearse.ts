@@ -22,6 +22,7 @@ import { firstClickOnly } from './firstClickOnly'
 import { facts, heldHelp, problems, sums, verdict } from './sums'
 import { withCode } from './withCode'
 import { why } from './why'
+import '../style/rehearse.css'
 
 let chart: Chart | null = null
 const canvasAt = ref((element) => {

@@ -48,14 +48,12 @@ export function tenantBadge(): TemplateResult | typeof nothing {
     : html`<strong class="where earnest" title=${t.execute.tenant(about.tenant ?? '')}>${about.tenant}</strong>`
 }
 
-export function carryOut(): TemplateResult | typeof nothing {
-  // Beside a watched run, the button would seem to be about that run.
-  if (!isServed() || get().view === 'watch' || get().view === 'evidence') return nothing
-  const open = (): void => {
-    parts.loaded?.forgetRefusals()
-    // Nothing may be carried out before the tenant is known.
-    if (server() === null) askServer()
-    change({ dialog: 'execute' })
-  }
-  return html`<button type="button" class="primary" ?disabled=${!get().plan.summary.digest} @click=${open}>${t.execute.open}</button>`
+/** Whether there is a server to carry plans out. Beside a watched run, that would seem to be about that run. */
+export const canCarryOut = (): boolean => isServed() && get().view !== 'watch' && get().view !== 'evidence'
+
+export function carryOut(): void {
+  parts.loaded?.forgetRefusals()
+  // Nothing may be carried out before the tenant is known.
+  if (server() === null) askServer()
+  change({ dialog: 'execute' })
 }
