@@ -117,6 +117,13 @@ fn what_is_kept_now_is_named() {
                 "policy.keepsMore policy#/holds/2 hold `new` keeps `2023-01-10T00:00:00.000Z/2023-01-12T00:00:00.000Z`; the approved plan deletes it, from chunk 9 on",
             ],
         ),
+        // The place is that of the hold that keeps it, also where another hold's id begins the same way.
+        (
+            with(json!({"id": "old` anew", "range": days(10, 12)})),
+            vec![
+                "policy.keepsMore policy#/holds/2 hold `old` anew` keeps `2023-01-10T00:00:00.000Z/2023-01-12T00:00:00.000Z`; the approved plan deletes it, from chunk 9 on",
+            ],
+        ),
         (
             with(json!({"id": "new", "range": days(20, 21), "conversationIds": [OTHER, ID]})),
             vec![

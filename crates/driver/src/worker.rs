@@ -204,8 +204,7 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
                         }
                     }
                 }
-                Some(_) => Input::Tick,
-                None => Input::Start,
+                Some(_) | None => Input::Tick,
             },
         };
         let mut pending_records = Vec::new();

@@ -18,7 +18,7 @@ async fn delete_in_ten_minutes(world: &World, run_id: &str, index: u32) {
     let lease = Lease { owner: "elsewhere".to_owned(), until: world.clock.now().plus(TEN_MINUTES * 2) };
     let claim = Claim { run_id, index, lease, now: world.clock.now(), take_over: false };
     let Claimed::Granted(row) = world.ledger.claim(claim).await.unwrap() else { panic!("nobody else has it") };
-    let (mut run, mut input, mut records) = (row.run, Input::Start, Vec::new());
+    let (mut run, mut input, mut records) = (row.run, Input::Tick, Vec::new());
     let mut done_at = None;
     loop {
         let now = world.clock.now();

@@ -93,7 +93,7 @@ fn step(ledger: &SqliteLedger, run: &NewRun, index: u32, now: Timestamp) {
     let claim = Claim { run_id, index, lease, now, take_over: true };
     let Claimed::Granted(row) = wait(ledger.claim(claim)).unwrap() else { panic!("not granted") };
     let cx = Context { order: &run.order, pace: Pace::default(), now };
-    let stepped = row.run.step(cx, Input::Start);
+    let stepped = row.run.step(cx, Input::Tick);
     let commit = Commit { records: &stepped.records, ..Commit::of(run_id, row.version, &stepped.run, now) };
     // Other futures run between two commits, however many there are. What was written is already durable.
     let committed = wait(async {

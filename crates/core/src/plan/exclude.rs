@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Disposition;
 use super::partition::Exclusion;
 use super::rules::{count, duration};
+use super::{Disposition, Keeper};
 use crate::bounds::{AGED_AFTER_MONTHS, LONGEST, LONGEST_DAYS};
 use crate::finding::{Finding, Severity};
 use crate::policy::{Hold, Policy};
@@ -45,19 +45,16 @@ impl Scope<'_> {
 
     /// The margins before and after the window that must also be kept, so that no conversation that goes on into the window or came
     /// out of it is deleted. A recording job for conversations older than five years selects every conversation with activity in
-    /// its interval.
-    fn margins_around(
-        &self,
-        window: Window,
-        disposition: Disposition,
-        reason: &str,
-    ) -> impl Iterator<Item = Exclusion> {
-        let (aged, reason): (_, Arc<str>) = (self.aged(), format!("{reason} within {LONGEST_DAYS} days").into());
+    /// its interval. `hold` is the place of the hold in the policy; without one, a rule keeps the window.
+    fn margins_around(&self, window: Window, hold: Option<usize>, name: &str) -> impl Iterator<Item = Exclusion> {
+        let disposition = if hold.is_some() { Disposition::Held } else { Disposition::Retained };
+        let aged = self.aged();
+        let keeper = Arc::new(Keeper { hold, name: format!("{name} within {LONGEST_DAYS} days") });
         let (before, after) = (window.start().minus(LONGEST), window.end().plus(LONGEST));
         let edges = [Window::new(before, window.start()), Window::new(window.end(), after)];
         edges.into_iter().flatten().filter_map(move |edge| {
             let window = edge.intersection(aged?)?;
-            Some(Exclusion { window, disposition, reason: Arc::clone(&reason) })
+            Some(Exclusion { window, disposition, keeper: Arc::clone(&keeper) })
         })
     }
 
@@ -86,7 +83,7 @@ pub(crate) fn exclusions(
 ) -> Vec<Exclusion> {
     let mut out = Vec::new();
     for (place, hold) in policy.holds.iter().enumerate() {
-        exclude_hold(scope, hold, &format!("policy#/holds/{place}"), findings, &mut out);
+        exclude_hold(scope, hold, place, findings, &mut out);
     }
     exclude_retained(scope, draft, policy, findings, &mut out);
     exclude_too_recent(scope, findings, &mut out);
@@ -99,21 +96,26 @@ fn warning(code: &str, pointer: &str, message: String, help: &str) -> Finding {
     Finding::new(Severity::Warning, code, pointer, message, help)
 }
 
-fn exclude_hold(scope: &Scope<'_>, hold: &Hold, pointer: &str, findings: &mut Vec<Finding>, out: &mut Vec<Exclusion>) {
+/// A limit that keeps a window.
+fn limit(name: &str) -> Arc<Keeper> {
+    Arc::new(Keeper { hold: None, name: name.to_owned() })
+}
+
+fn exclude_hold(scope: &Scope<'_>, hold: &Hold, place: usize, findings: &mut Vec<Finding>, out: &mut Vec<Exclusion>) {
     if !hold.concerns(scope.api, scope.record_types) {
         return;
     }
-    let id = &hold.id;
+    let (id, pointer) = (&hold.id, format!("policy#/holds/{place}"));
     let widened = scope.widened(hold.range.unwrap_or(scope.range));
-    let reason = format!("hold `{id}`");
+    let name = format!("hold `{id}`");
     if hold.conversation_ids.is_none() {
-        out.extend(scope.margins_around(widened, Disposition::Held, &reason));
+        out.extend(scope.margins_around(widened, Some(place), &name));
     }
     let Some(window) = widened.intersection(scope.range) else { return };
     if let Some(ids) = &hold.conversation_ids {
         findings.push(warning(
             "hold.conversations",
-            pointer,
+            &pointer,
             format!("hold `{id}` protects {}, which cannot be cut out of a range", count(ids.len(), "conversation")),
             "they are looked up right before each deletion; a chunk that may delete one stops",
         ));
@@ -122,14 +124,14 @@ fn exclude_hold(scope: &Scope<'_>, hold: &Hold, pointer: &str, findings: &mut Ve
     if hold.query.is_some() {
         findings.push(warning(
             "hold.query",
-            pointer,
+            &pointer,
             format!("hold `{id}` has a query, which cannot be evaluated before the deletion; `{window}` is kept whole"),
             "name the range or the conversations of the hold to keep less",
         ));
     } else {
         findings.push(warning(
             "hold.overlap",
-            pointer,
+            &pointer,
             format!("hold `{id}` keeps `{window}`, {} of the range", duration(window)),
             "this part is not deleted; ask for it again once the hold is lifted",
         ));
@@ -137,12 +139,16 @@ fn exclude_hold(scope: &Scope<'_>, hold: &Hold, pointer: &str, findings: &mut Ve
     if scope.may_miss_spanning(window) {
         findings.push(warning(
             "hold.spanning",
-            pointer,
+            &pointer,
             format!("conversations that begin before `{}` and continue into hold `{id}` may be deleted with the part in which they begin", window.start()),
             "set `limits.spanningConversations` to have them looked for before each deletion, or name them in the hold (`conversationIds`)",
         ));
     }
-    out.push(Exclusion { window, disposition: Disposition::Held, reason: reason.into() });
+    out.push(Exclusion {
+        window,
+        disposition: Disposition::Held,
+        keeper: Arc::new(Keeper { hold: Some(place), name }),
+    });
 }
 
 fn exclude_retained(
@@ -158,9 +164,9 @@ fn exclude_retained(
             continue;
         }
         let Some(young) = rule.young(scope.today) else { continue };
-        let reason = format!("retention {} (`{}`)", count(rule.min_age_days, "day"), rule.basis);
+        let name = format!("retention {} (`{}`)", count(rule.min_age_days, "day"), rule.basis);
         if draft.retention_override.is_none() {
-            out.extend(scope.margins_around(young, Disposition::Retained, &reason));
+            out.extend(scope.margins_around(young, None, &name));
         }
         let Some(window) = young.intersection(scope.range) else { continue };
         let pointer = format!("policy#/retention/{place}");
@@ -184,7 +190,11 @@ fn exclude_retained(
                 DeletionApi::RecordingJobs => "this part is not deleted: a recording job deletes the recordings of calls and messages alike, so the rules for all of them apply",
             },
         ));
-        out.push(Exclusion { window, disposition: Disposition::Retained, reason: reason.into() });
+        out.push(Exclusion {
+            window,
+            disposition: Disposition::Retained,
+            keeper: Arc::new(Keeper { hold: None, name }),
+        });
     }
     if draft.retention_override.is_some() && !overridden {
         findings.push(Finding::new(
@@ -210,7 +220,7 @@ fn exclude_too_recent(scope: &Scope<'_>, findings: &mut Vec<Finding>, out: &mut 
         out.push(Exclusion {
             window,
             disposition: Disposition::TooRecent,
-            reason: "later than 48 hours before today (UTC)".into(),
+            keeper: limit("later than 48 hours before today (UTC)"),
         });
     }
 }
@@ -232,7 +242,7 @@ fn exclude_part_days(scope: &Scope<'_>, findings: &mut Vec<Finding>, out: &mut V
             format!("`{window}` is only part of a UTC day, and recording jobs select whole days"),
             "this part is not deleted; let the range start and end at midnight UTC",
         ));
-        out.push(Exclusion { window, disposition: Disposition::Refused, reason: "part of a UTC day".into() });
+        out.push(Exclusion { window, disposition: Disposition::Refused, keeper: limit("part of a UTC day") });
     }
 }
 
@@ -253,7 +263,7 @@ fn exclude_five_year_boundary(scope: &Scope<'_>, findings: &mut Vec<Finding>, ou
         out.push(Exclusion {
             window,
             disposition: Disposition::Refused,
-            reason: "within a day of the five-year boundary".into(),
+            keeper: limit("within a day of the five-year boundary"),
         });
     }
     let Some(window) = scope.aged() else { return };
@@ -268,7 +278,7 @@ fn exclude_five_year_boundary(scope: &Scope<'_>, findings: &mut Vec<Finding>, ou
         out.push(Exclusion {
             window,
             disposition: Disposition::Refused,
-            reason: "older than five years: messages cannot be told from calls".into(),
+            keeper: limit("older than five years: messages cannot be told from calls"),
         });
     } else {
         findings.push(warning(

@@ -88,15 +88,24 @@ pub enum Reason {
         /// How many chunks the plan has.
         total: u32,
     },
-    /// A hold, rule or limit keeps the part. The text names it for people, and all the parts that it keeps share the text.
-    Kept(Arc<str>),
+    /// A hold, rule or limit keeps the part. All the parts that it keeps share its name.
+    Kept(Arc<Keeper>),
+}
+
+/// What keeps a part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keeper {
+    /// The place of the hold in the policy, if it is a hold; of the first, if there are several.
+    pub hold: Option<usize>,
+    /// Its name, for people.
+    pub name: String,
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Chunk { index, total } => write!(f, "chunk {index} of {total}"),
-            Self::Kept(why) => f.write_str(why),
+            Self::Kept(keeper) => f.write_str(&keeper.name),
         }
     }
 }

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use super::{Disposition, Part, Reason};
+use super::{Disposition, Keeper, Part, Reason};
 use crate::chunk::{Age, Chunk, Grid};
 use crate::sorted::{SortedSet, sort};
 use crate::time::Timestamp;
 use crate::window::Window;
 
-/// A window that must not be deleted, and the reason.
+/// A window that must not be deleted, and what keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Exclusion {
     pub(crate) window: Window,
     pub(crate) disposition: Disposition,
-    pub(crate) reason: Arc<str>,
+    pub(crate) keeper: Arc<Keeper>,
 }
 
 /// Where exclusions overlap, the disposition that comes first here names the part.
@@ -36,10 +36,10 @@ pub(crate) fn partition(
     let mut chunks: Vec<Chunk> = Vec::with_capacity(room);
     let mut index = 0;
     for (window, kept) in segments {
-        if let Some((disposition, why)) = kept {
-            let reason = Reason::Kept(why);
+        if let Some((disposition, keeper)) = kept {
+            let reason = Reason::Kept(keeper);
             match parts.last_mut() {
-                Some(last) if last.disposition == disposition && last.reason == reason => {
+                Some(last) if last.reason == reason => {
                     last.window = join(last.window, window);
                 }
                 Some(_) | None => parts.push(Part { window, disposition, reason }),
@@ -58,7 +58,7 @@ pub(crate) fn partition(
 }
 
 /// What keeps a segment from being deleted, if anything does.
-type Kept = Option<(Disposition, Arc<str>)>;
+type Kept = Option<(Disposition, Arc<Keeper>)>;
 
 /// Splits the range into consecutive segments, each with what keeps it.
 fn sweep(range: Window, exclusions: &[Exclusion]) -> Vec<(Window, Kept)> {
@@ -95,11 +95,14 @@ fn sweep(range: Window, exclusions: &[Exclusion]) -> Vec<(Window, Kept)> {
 fn strongest_exclusion(active: &[SortedSet<usize>], exclusions: &[Exclusion]) -> Kept {
     let strongest = active.iter().find(|set| !set.is_empty())?;
     let exclusion = strongest.first().and_then(|place| exclusions.get(*place))?;
-    let reason = match strongest.len() {
-        1 => Arc::clone(&exclusion.reason),
-        n => format!("{} and {} more", exclusion.reason, n - 1).into(),
+    let keeper = match strongest.len() {
+        1 => Arc::clone(&exclusion.keeper),
+        n => {
+            let Keeper { hold, name } = &*exclusion.keeper;
+            Arc::new(Keeper { hold: *hold, name: format!("{name} and {} more", n - 1) })
+        }
     };
-    Some((exclusion.disposition, reason))
+    Some((exclusion.disposition, keeper))
 }
 
 /// Joins two adjacent windows.

@@ -93,7 +93,7 @@ pub(crate) fn against(
             "the request cannot be planned under this policy".to_owned(),
         ));
     }
-    findings.extend(first_named(kept_parts(ahead, &checked.parts, policy), "policy.keepsMore", "parts"));
+    findings.extend(first_named(kept_parts(ahead, &checked.parts), "policy.keepsMore", "parts"));
     findings.extend(first_named(new_holds(approved, ahead, policy), "policy.newHold", "holds"));
     findings.extend(new_rule(approved, ahead, policy, context.now));
     findings
@@ -115,21 +115,18 @@ fn stricter_guards(approved: &Limits, now: &Limits) -> Vec<Finding> {
 }
 
 /// The parts that the policy keeps and that a chunk reaches into. Both lists are in order.
-fn kept_parts(ahead: &[Chunk], parts: &[Part], policy: &Policy) -> Vec<Finding> {
+fn kept_parts(ahead: &[Chunk], parts: &[Part]) -> Vec<Finding> {
     let mut out = Vec::new();
     let mut rest = ahead;
     for part in parts {
-        let list = match part.disposition {
-            Disposition::Held => "policy#/holds",
-            Disposition::Retained => "policy#/retention",
-            Disposition::Chunk | Disposition::TooRecent | Disposition::Refused => continue,
+        let hold = match (&part.reason, part.disposition) {
+            (Reason::Kept(keeper), Disposition::Held | Disposition::Retained) => keeper.hold,
+            (Reason::Kept(_) | Reason::Chunk { .. }, _) => continue,
         };
         let over = rest.iter().take_while(|chunk| chunk.window.end() <= part.window.start()).count();
         rest = rest.get(over..).unwrap_or_default();
         let Some(chunk) = rest.first().filter(|chunk| chunk.window.overlaps(part.window)) else { continue };
-        // A policy may have very many holds, and no more than these are named.
-        let place = if out.len() < NAMED { hold_of(part, policy) } else { None };
-        let pointer = place.map_or_else(|| list.to_owned(), |place| format!("{list}/{place}"));
+        let pointer = hold.map_or_else(|| "policy#/retention".to_owned(), |place| format!("policy#/holds/{place}"));
         let message = format!(
             "{} keeps `{}`; the approved plan deletes it, from chunk {} on",
             part.reason, part.window, chunk.index
@@ -137,12 +134,6 @@ fn kept_parts(ahead: &[Chunk], parts: &[Part], policy: &Policy) -> Vec<Finding> 
         out.push(blocked("policy.keepsMore", &pointer, message));
     }
     out
-}
-
-/// Which of the policy's holds keeps the part, if one does.
-fn hold_of(part: &Part, policy: &Policy) -> Option<usize> {
-    let Reason::Kept(why) = &part.reason else { return None };
-    policy.holds.iter().position(|hold| why.starts_with(&format!("hold `{}`", hold.id)))
 }
 
 /// The time from which the rules keep everything of the kinds that the request deletes.

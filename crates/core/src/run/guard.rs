@@ -266,7 +266,8 @@ impl Machine<'_> {
         }
     }
 
-    /// Reads which conversations of a batch the platform protects, and moves on to the next batch.
+    /// Reads which conversations of a batch the platform protects, and moves on to the next batch: before the deletion for those that
+    /// the chunk touches, after it for those whose recordings the job has skipped or left.
     ///
     /// One conversation without a recording has the whole batch refused, so smaller batches are asked about, in the end each
     /// conversation alone. `None` means that a single conversation was asked about and has no recording: it has nothing to protect.

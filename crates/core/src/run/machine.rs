@@ -78,7 +78,7 @@ impl Machine<'_> {
             return Next::Done(outcome);
         }
         match input {
-            Input::Start | Input::Tick => self.resume(),
+            Input::Tick => self.resume(),
             Input::Cancel { asked_at } => {
                 self.note_cancel(asked_at);
                 if self.run.stage().is_harmless() || self.run.cools_off() {
@@ -128,8 +128,8 @@ impl Machine<'_> {
         self.proceed()
     }
 
-    /// Sends the request of the phase, unless something comes first: a cancel, the deadline, guards that were asked too long ago,
-    /// or a query in the background that takes too long.
+    /// Sends the request of the phase, unless something comes first, in this order: the beginning, which also a cancelled chunk has
+    /// on record; a cancel; the deadline; guards that were asked too long ago; a query in the background that takes too long.
     pub(super) fn proceed(&mut self) -> Next {
         self.run.wait = None;
         if matches!(self.run.phase, Phase::Queued) {

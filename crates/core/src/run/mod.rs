@@ -49,8 +49,6 @@ pub use crate::pace::Pace;
 /// What just happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// Begin, or go on with a stored state that waits for nothing.
-    Start,
     /// The answer to the request that was sent last.
     Response(HttpResponse),
     /// The request that was sent last will have no answer.
@@ -79,7 +77,7 @@ pub enum Input {
     /// cannot be read, or because a cancel was asked for. In a cool-off: the policy has come to stand against what the job has
     /// done.
     Objection(Objection),
-    /// Time has passed. An early or repeated tick changes nothing.
+    /// Nothing but that time has passed: the chunk begins, or goes on. An early or repeated tick changes nothing.
     Tick,
     /// Whether the organisation's job slot that was asked for is ours.
     Slot {

@@ -33,7 +33,8 @@ pub(crate) const CHUNK_RUN_VERSION: u32 = 6;
 /// under the first that keeps it.
 pub(super) type Touched = SortedMap<String, Vec<String>>;
 
-/// Where a chunk stands: what it has asked, or is about to ask, and the answer it expects.
+/// Where a chunk stands: what it has asked, or is about to ask, and the answer it expects. The names are stored with the state, so
+/// they stay as they are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub(crate) enum Phase {

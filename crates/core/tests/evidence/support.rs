@@ -1,13 +1,14 @@
 //! A small run from which tests make evidence.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use purge_core::api::data_deletion;
 use purge_core::audit::{AuditRecord, ChainHead, Event, seal};
 use purge_core::chunk::{Age, Chunk};
 use purge_core::json::digest;
-use purge_core::plan::{Disposition, Part, Reason};
+use purge_core::plan::{Disposition, Keeper, Part, Reason};
 use purge_core::policy::Limits;
 use purge_core::report::Ordered;
 use purge_core::request::{Chunking, DeletionApi, PurgeRequest, REQUEST_VERSION, RecordType};
@@ -35,7 +36,11 @@ impl World {
         let day = |n| Window::new(start.plus_days(n), start.plus_days(n + 1)).unwrap();
         let chunks: Vec<_> =
             (1..=total).map(|index| Chunk { index, total, window: day(index - 1), age: Age::Recent }).collect();
-        let part = |window, disposition| Part { window, disposition, reason: Reason::Kept("".into()) };
+        let part = |window, disposition| Part {
+            window,
+            disposition,
+            reason: Reason::Kept(Arc::new(Keeper { hold: None, name: String::new() })),
+        };
         let mut parts: Vec<_> = chunks.iter().map(|chunk| part(chunk.window, Disposition::Chunk)).collect();
         parts.push(part(day(total), Disposition::Held));
         let request = PurgeRequest {

@@ -81,11 +81,11 @@ fn attempt(
     tenant: &mut Tenant<'_>,
     records: &mut Vec<AuditRecord>,
 ) -> ChunkRun {
-    let mut input = Input::Start;
+    let mut input = Input::Tick;
     for _ in 0..20_000 {
         let cx = Context { order, pace: Pace::default(), now: *now };
         if tenant.whims.next_of(251) == 250 {
-            if matches!(input, Input::Start | Input::Tick) {
+            if matches!(input, Input::Tick) {
                 input = Input::Cancel { asked_at: Timestamp::EPOCH };
             } else {
                 let step = run.step(cx, Input::Cancel { asked_at: Timestamp::EPOCH });

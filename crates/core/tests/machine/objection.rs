@@ -45,7 +45,7 @@ fn the_policy_that_let_a_deletion_out_is_on_record() {
     let now = Timestamp::parse("2024-01-01T00:00:00Z").unwrap();
     let cx = Context { order: &order, pace: Pace::default(), now };
     let permitted = || Input::Permitted { policy: "sha256:ab".to_owned() };
-    let begun = ChunkRun::new(&order, chunk()).step(cx, Input::Start);
+    let begun = ChunkRun::new(&order, chunk()).step(cx, Input::Tick);
     assert!(matches!(&begun.next, Next::Send(request) if request.path.ends_with("requests")));
     let asked = begun.run.step(cx, permitted());
     assert!(matches!(asked.next, Next::WaitUntil { reason: WaitReason::InFlight, .. }), "its answer is still to come");
@@ -90,7 +90,7 @@ fn a_policy_that_cannot_be_read_is_waited_for_and_then_nothing_is_deleted() {
     // While it waits, the chunk says why.
     let now = Timestamp::parse("2024-01-01T00:00:00Z").unwrap();
     let cx = Context { order: &deletion(json!({"maxRecords": null})), pace: Pace::default(), now };
-    let asked = fresh(cx.order).step(cx, Input::Start).run;
+    let asked = fresh(cx.order).step(cx, Input::Tick).run;
     let waiting = asked.step(cx, Input::Objection(Objection::unclear("it is gone"))).run.view();
     let cause = waiting.cause.unwrap();
     assert_eq!((waiting.outcome, cause.code.as_str()), (None, "policy.unreadable"));

@@ -209,10 +209,43 @@ fn the_search_ends_early_only_where_the_order_is_seen() {
         let answers = [Json(200, page), reaching(), none(), gone()];
         let story = play(&held, counted_101().into_iter().chain(answers).chain(called_off()));
         assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Held, "hold"), 0));
+        assert_eq!(pages(&story)[1..], [(100, 1), (100, 2), (100, 1)], "and those without an end");
     }
     let by_end = Json(200, full_page_of(|n| 2 * n + 1 + n % 5, |n| Some(2 * n)));
     let rest = || [none(), job("PROCESSING"), job("FULFILLED"), gone()];
     assert_eq!(play(&held, counted_101().into_iter().chain([by_end]).chain(rest())).end(), verified());
+}
+
+/// Also of a list that is sorted by end, the next page is asked for as long as it may have conversations that reach into what is kept,
+/// be it by their last millisecond.
+#[test]
+fn a_sorted_list_is_read_until_one_ended_before_what_is_kept() {
+    let held = held_after("recordingJobs", |_| {});
+    // The last one ends when the held window starts, twelve hours after noon.
+    let by_end = full_page_of(|n| 300 + n % 2, |n| Some(n - 99 - 720));
+    let Json(200, mut touching) = reaching() else { panic!("a page is an answer") };
+    touching["conversations"][0]["conversationEnd"] = json!("2023-02-01T00:00:00.000Z");
+    let protected = Json(200, (0..100).map(|n| json!({ "id": format!("c-{n}") })).collect());
+    let answers = [Json(200, by_end), Json(200, touching), none(), protected, gone()];
+    let story = play(&held, counted_101().into_iter().chain(answers).chain(called_off()));
+    assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Held, "hold"), 0));
+    assert_eq!(story.events("holds_checked")[0]["unprotected"], json!(["a"]));
+    assert_eq!(pages(&story)[1..], [(100, 1), (100, 2), (100, 1)], "and those without an end");
+}
+
+/// What is compared with the job's count is the number of conversations. Neither a second page nor the list of those without an end
+/// adds to it.
+#[test]
+fn no_conversation_is_counted_as_listed_twice() {
+    let held = held_after("recordingJobs", |_| {});
+    let ready = json!({ "id": "job-1", "state": "READY", "totalConversations": 102, "totalRecordings": 5 });
+    let first = full_page_of(|n| 2 * n + 1, |n| Some(2 * n));
+    let earlier = json!({ "conversationId": "b", "conversationStart": "2022-12-20T10:00:00.000Z" });
+    let endless = json!({ "conversations": [earlier], "totalHits": 1 });
+    let answers = [created(), Json(200, ready), Json(200, first), conversations(&["z"]), Json(200, endless)];
+    let story = play(&held, answers.into_iter().chain(called_off()));
+    assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Held, "hold.not-listed"), 0));
+    assert!(story.run.view().cause.unwrap().message.contains("counts 102 conversations and analytics lists 101,"));
 }
 
 /// A list whose order is not seen is read to its end, however long it is, but for what reaches into what is kept.
@@ -278,6 +311,7 @@ fn what_is_too_old_to_be_listed_may_be_refused() {
     for (day, order, list) in [
         ("2024-01-01T00:00:00Z", &far, vec![refused()]),
         (later, &far, vec![first(), refused()]),
+        (later, &far, vec![error(403, "missing.permissions")]),
         (later, &far, vec![too_large(), too_large(), too_large()]),
         // Those that have not ended are asked for by themselves.
         (later, &near, vec![conversations(&["a"]), refused()]),

@@ -28,6 +28,29 @@ fn an_unanswered_execution_is_settled_by_the_state_of_the_job() {
     assert!(story.elapsed >= Duration::from_secs(50), "a gateway may give up long before the job begins");
 }
 
+/// Protection may be lifted while an unanswered execution is looked for.
+#[test]
+fn holds_are_checked_again_before_a_second_execution() {
+    let named = recordings(|order| order["heldConversations"] = json!([{ "id": "a", "hold": "H-1" }]));
+    let asked = |protected: Value| [conversations(&["a"]), Json(200, protected)];
+    let first = [created(), job("READY")].into_iter().chain(asked(json!([{ "id": "a" }])));
+    let lost = [Lost(NoResponse::Dropped)].into_iter().chain(many(|| job("READY"), 8));
+    let story = play(&named, first.chain(lost).chain(asked(json!([]))).chain(called_off()));
+    assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Held, "hold"), 1));
+}
+
+#[test]
+fn an_answer_about_another_job_says_nothing_about_ours() {
+    let other = |state: &str| {
+        let Json(status, mut body) = job(state) else { panic!("a job is an answer") };
+        body["id"] = json!("job-2");
+        Json(status, body)
+    };
+    let before = [created(), other("READY"), job("READY"), job("PROCESSING")];
+    let story = play(&recordings(|_| {}), before.into_iter().chain([other("FULFILLED"), job("FULFILLED"), gone()]));
+    assert_eq!((story.end(), story.times("GET job-1")), (verified(), 4));
+}
+
 #[test]
 fn an_execution_that_arrives_late_is_never_called_rejected() {
     let order = recordings(|_| {});
@@ -70,7 +93,7 @@ fn died_executing(order: &Order) -> ChunkRun {
     let now = Timestamp::parse("2024-01-01T00:00:00Z").unwrap();
     let cx = Context { order, pace: Pace::default(), now };
     let mut answers = [created(), job("READY"), conversations(&["a"]), there(1)].into_iter();
-    let (mut run, mut input, mut later) = (fresh(order), Input::Start, now);
+    let (mut run, mut input, mut later) = (fresh(order), Input::Tick, now);
     let sending = loop {
         let step = run.step(Context { now: later, ..cx }, input);
         run = step.run;
@@ -140,6 +163,29 @@ fn a_job_that_lost_its_cool_off_is_not_executed() {
     assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 1));
 }
 
+/// The cool-off is on top of what the chunk may take only once the job is executed.
+#[test]
+fn a_job_that_is_not_ready_in_time_is_cancelled_however_long_its_cool_off() {
+    let mut order = cooling();
+    order.limits.chunk_deadline_seconds = 600;
+    let pending = always(Json(200, json!({ "id": "job-1", "state": "PENDING" })));
+    let story = play(&order, [created(), pending].into_iter().chain(called_off()));
+    assert_eq!(story.end(), ended(Outcome::TimedOut, "deadline"));
+    assert!(story.elapsed < Duration::from_secs(3600), "{:?}", story.elapsed);
+}
+
+/// Before the execution nothing has been done that the policy could object to: it is asked right before the job is executed.
+#[test]
+fn an_objection_before_the_execution_of_a_job_changes_nothing() {
+    let order = cooling();
+    let cx = Context { order: &order, pace: Pace::default(), now: Timestamp::parse("2024-01-01T00:00:00Z").unwrap() };
+    let asked = fresh(&order).step(cx, Input::Tick).run.step(cx, Input::Slot { granted: true }).run;
+    let waiting = asked.step(cx, input_of(created()));
+    let step = waiting.run.clone().step(cx, Input::Objection(Objection::Held(against("hold `H-9` keeps it"))));
+    assert_eq!((&step.run, &step.next), (&waiting.run, &waiting.next));
+    assert!(step.records.is_empty());
+}
+
 #[test]
 fn a_cool_off_and_the_removal_after_it_are_waited_for() {
     let kept = || Json(200, json!([{ "fileState": "AVAILABLE", "deleteDate": "2024-01-08T00:00:00.000Z" }]));
@@ -152,6 +198,7 @@ fn a_cool_off_and_the_removal_after_it_are_waited_for() {
     let processed = records.iter().find(|record| record["event"]["kind"] == "processed").unwrap();
     assert_eq!(processed["records_deleted"], Value::Null, "nothing is gone before its date");
     assert_eq!(records.last().unwrap()["records_deleted"], json!(5));
+    assert!(!cooled(&cooling()).0.wants_slot(), "other chunks do not wait for days");
 }
 
 #[test]
@@ -184,7 +231,7 @@ fn cooled(order: &Order) -> (ChunkRun, Timestamp) {
     let looked = [conversations(&["a"]), there(1)];
     let waiting = [created(), job("READY")].into_iter().chain(looked).chain([job("PROCESSING"), job("FULFILLED")]);
     let mut run = ChunkRun::new(order, chunk());
-    let (mut now, mut input) = (Timestamp::parse("2024-01-01T00:00:00Z").unwrap(), Input::Start);
+    let (mut now, mut input) = (Timestamp::parse("2024-01-01T00:00:00Z").unwrap(), Input::Tick);
     let mut answers = waiting;
     loop {
         let step = run.step(Context { order, pace: Pace::default(), now }, input);

@@ -68,8 +68,7 @@ fn a_job_that_was_called_off_has_deleted_nothing_and_does_not_hide_what_a_retry_
 fn a_refused_submit_does_not_count_while_the_chunk_is_open() {
     let order = deletion(json!({}));
     let mut run = fresh(&order);
-    let (mut now, mut input, mut log) =
-        (Timestamp::parse("2024-01-01T00:00:00Z").unwrap(), Input::Start, String::new());
+    let (mut now, mut input, mut log) = (Timestamp::parse("2024-01-01T00:00:00Z").unwrap(), Input::Tick, String::new());
     let refused = || Header(429, "retry-after", "1");
     let mut answers = [count(5), refused(), refused(), refused()].into_iter();
     loop {

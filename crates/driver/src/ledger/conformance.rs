@@ -418,7 +418,7 @@ pub fn new_run(run_id: &str, chunks: u32) -> Result<NewRun, Broken> {
 
 /// The chunk after its first step, and the records of that step.
 fn after_first_step(order: &Order, run: ChunkRun, now: Timestamp) -> (ChunkRun, Vec<AuditRecord>) {
-    let Step { run, records, .. } = run.step(Context { order, pace: Pace::default(), now }, Input::Start);
+    let Step { run, records, .. } = run.step(Context { order, pace: Pace::default(), now }, Input::Tick);
     (run, records)
 }
 
@@ -426,7 +426,7 @@ fn after_first_step(order: &Order, run: ChunkRun, now: Timestamp) -> (ChunkRun, 
 #[must_use]
 pub fn cancelled(order: &Order, run: ChunkRun) -> ChunkRun {
     let cx = Context { order, pace: Pace::default(), now: at(1) };
-    let begun = run.step(cx, Input::Start).run;
+    let begun = run.step(cx, Input::Tick).run;
     begun.step(cx, Input::NoResponse(NoResponse::NotSent)).run.step(cx, Input::Cancel { asked_at: NOW }).run
 }
 
