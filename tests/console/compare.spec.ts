@@ -25,7 +25,7 @@ test('a hold that was removed comes first: what it kept is deleted now', async (
   await compare(page)
   await expect(verdict(page)).toHaveText([
     'Deleted now, kept before: 7 d (2023-02-10 – 2023-02-17).',
-    'Kept now, deleted before: no time.',
+    'Kept now, deleted before: no window.',
     'What is deleted in the same time may also change because of: holds.',
     '1 added, 3 removed, 30 windows unchanged. Differences: holds.',
   ])
@@ -50,7 +50,7 @@ test('what is kept now is named second, and of many windows only the first', asy
   await expect(page.getByRole('heading', { name: 'Legal holds (8)' })).toBeVisible()
   await page.getByRole('region', { name: 'Request' }).getByLabel('interactions', { exact: true }).uncheck()
   await compare(page)
-  await expect(verdict(page).nth(0)).toHaveText('Deleted now, kept before: no time.')
+  await expect(verdict(page).nth(0)).toHaveText('Deleted now, kept before: no window.')
   await expect(verdict(page).nth(1)).toHaveText(
     'Kept now, deleted before: 5 d (2023-05-02 – 2023-05-03, 2023-06-02 – 2023-06-03, 2023-07-02 – 2023-07-03 and 2 more); interactions.')
 })
@@ -61,8 +61,8 @@ test('other chunks, names and reasons change nothing that is deleted', async ({ 
   await page.getByLabel('Name', { exact: true }).fill('another')
   await compare(page)
   await expect(verdict(page)).toHaveText([
-    'Deleted now, kept before: no time.',
-    'Kept now, deleted before: no time.',
+    'Deleted now, kept before: no window.',
+    'Kept now, deleted before: no window.',
     /windows unchanged\. Differences: name, chunking\.$/,
   ])
   const policy = readFileSync(new URL('../../examples/policy.json', import.meta.url), 'utf8')
@@ -83,5 +83,5 @@ test('a query deletes now what the other one did not match', async ({ page }) =>
   await expect(page.locator('.says')).not.toContainText('queue:sales')
   await compare(page)
   await expect(verdict(page).nth(0)).toHaveText('Deleted now, kept before: what queue:sales does not match.')
-  await expect(verdict(page).nth(1)).toHaveText('Kept now, deleted before: no time.')
+  await expect(verdict(page).nth(1)).toHaveText('Kept now, deleted before: no window.')
 })

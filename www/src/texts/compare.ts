@@ -22,7 +22,7 @@ export const t = {
       `Nothing to compare: findings stop ${pinned && now ? 'both plans' : pinned ? 'the pinned plan' : 'the current plan'}.`,
     deleted: (what: string) => `Deleted now, kept before: ${what}.`,
     kept: (what: string) => `Kept now, deleted before: ${what}.`,
-    noTime: 'no time',
+    noWindow: 'no window',
     unmatched: (query: string) => `what ${query} does not match`,
     /** `9 d (2023-02-10 – 2023-02-17, 2023-03-01 – 2023-03-03 and 2 more)`. */
     time: (length: string, windows: string[], more: string | null) => `${length} (${windows.join(', ')}${more === null ? '' : ` and ${more} more`})`,

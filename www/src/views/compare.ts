@@ -133,8 +133,8 @@ function verdict(baseline: Side, current: Side, windows: string, list: readonly 
   const names = [...new Set(list.map(({ path }) => path[0] ?? t.policy.title))]
   const differ = names.length === 0 ? '' : t.compare.differ(names.slice(0, NAMED), names.length > NAMED ? number(names.length - NAMED) : null)
   const within = names.filter((name) => !SAID.includes(name))
-  return html`<p class=${deleted === '' ? '' : 'error'}>${t.compare.deleted(deleted || t.compare.noTime)}</p>
-    <p>${t.compare.kept(deletedOnly(baseline, current) || t.compare.noTime)}</p>
+  return html`<p class=${deleted === '' ? '' : 'error'}>${t.compare.deleted(deleted || t.compare.noWindow)}</p>
+    <p>${t.compare.kept(deletedOnly(baseline, current) || t.compare.noWindow)}</p>
     ${within.length === 0 ? nothing : html`<p class="warning">${t.compare.within(within.join(', '))}</p>`}
     <p class="quiet">${windows} ${differ}</p>`
 }
