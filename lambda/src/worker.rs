@@ -157,7 +157,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
     /// up before its message is done. If it dies before, the message is delivered again. If it does not learn what became of its
     /// commit, it sends another message, which names the time that it is sent for: soon after the end, however late it comes. All
     /// other wake-ups were under way when the chunk ended, and after a cancel there may be one for every chunk. Should a message be
-    /// lost all the same, the sweep finds what was not followed up.
+    /// lost all the same, or the ledger not answer for minutes after the end, the sweep finds what was not followed up.
     async fn may_have_been_its_end(&self, wake: &WakeUp) -> Result<bool, LedgerError> {
         let Some(due) = wake.not_before else { return Ok(false) };
         let ended_at = self.ledger.chunk(&wake.run_id, wake.chunk).await?.and_then(|row| row.run.view().ended_at);
