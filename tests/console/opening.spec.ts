@@ -1,6 +1,6 @@
 // What is opened, dropped or typed in the wrong place or the wrong form: the page says what it is, and where it is wrong.
 import { readFileSync } from 'node:fs'
-import { expect, load, open, openPolicy, test, type Page } from './page'
+import { drop, expect, load, open, openPolicy, test } from './page'
 
 const POLICY = readFileSync(new URL('../../examples/policy.json', import.meta.url), 'utf8')
 const REQUEST = JSON.stringify({
@@ -8,12 +8,6 @@ const REQUEST = JSON.stringify({
   range: { start: '2023-01-01T00:00:00Z', end: '2023-02-01T00:00:00Z' }, jurisdiction: 'us-east-1', query: null,
   chunking: { days: 7 }, reason: 'records schedule 7b', requestedBy: 'a.analyst@example.com',
 }, null, 2)
-
-const drop = (page: Page, at: string, text: string): Promise<void> => page.evaluate(([at = '', text = '']) => {
-  const data = new DataTransfer()
-  data.items.add(new File([text], 'dropped.json'))
-  document.querySelector(at)?.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }))
-}, [at, text])
 
 test('a policy dropped on the request becomes the policy, and the other way round', async ({ page }) => {
   await open(page)

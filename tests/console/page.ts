@@ -67,6 +67,15 @@ export async function load(page: Page, example: string): Promise<void> {
   await painted(page)
 }
 
+/** Drops a file on an element of the page. */
+export async function drop(page: Page, at: string, text: string): Promise<void> {
+  await page.evaluate(([at = '', text = '']) => {
+    const data = new DataTransfer()
+    data.items.add(new File([text], 'dropped.json'))
+    document.querySelector(at)?.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }))
+  }, [at, text])
+}
+
 /** Opens a file with the policy's button: a policy, or rows for one. */
 export async function openPolicy(page: Page, name: string, text: string): Promise<void> {
   const choosing = page.waitForEvent('filechooser')

@@ -1,6 +1,6 @@
 // The plan as people see it: timeline, table, inspector, counts, policy.
 import { readFileSync } from 'node:fs'
-import { expect, load, look, open, openPolicy, test } from './page'
+import { drop, expect, load, look, open, openPolicy, test } from './page'
 
 const HOLDS = 'Messages with holds and retention'
 
@@ -209,11 +209,7 @@ test('a policy is pasted, dropped and edited as a table; findings lead to the ce
   await expect(page.getByText('10 d on hold are kept')).toBeVisible()
 
   const policy = readFileSync(new URL('../../examples/policy.json', import.meta.url), 'utf8')
-  await page.evaluate((text) => {
-    const data = new DataTransfer()
-    data.items.add(new File([text], 'policy.json'))
-    document.querySelector('section.policy')?.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }))
-  }, policy)
+  await drop(page, 'section.policy', policy)
   await expect(page.getByRole('heading', { name: 'Legal holds (3)' })).toBeVisible()
   await expect(page.getByRole('heading', { name: 'Retention rules (2)' })).toBeVisible()
   await expect(page.getByLabel('Rule 1: Only in jurisdiction')).toHaveValue('')
@@ -287,15 +283,10 @@ test('a request and a plan file can be dropped on the form', async ({ page }) =>
   await page.locator('#export-plan').click()
   const text = readFileSync(await (await saved).path(), 'utf8')
   await load(page, 'A quarter of conversations')
-  const drop = (text: string): Promise<void> => page.evaluate((text) => {
-    const data = new DataTransfer()
-    data.items.add(new File([text], 'dropped.json'))
-    document.querySelector('section.form')?.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }))
-  }, text)
-  await drop(text)
+  await drop(page, 'section.form', text)
   await expect(page.getByText('it is still the same plan')).toBeVisible()
   await expect(page.getByRole('heading', { name: 'Legal holds (3)' })).toBeVisible()
-  await drop(JSON.stringify({ ...(JSON.parse(text) as { request: object }).request, name: 'Dropped alone' }))
+  await drop(page, 'section.form', JSON.stringify({ ...(JSON.parse(text) as { request: object }).request, name: 'Dropped alone' }))
   await expect(page.getByLabel('Name', { exact: true })).toHaveValue('Dropped alone')
 })
 

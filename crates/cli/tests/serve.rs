@@ -136,6 +136,19 @@ impl Console {
         panic!("the stream ended: {events:#?}");
     }
 
+    /// Waits until there is a run, and returns its id.
+    #[track_caller]
+    fn wait_for_a_run(&self) -> String {
+        let began = Instant::now();
+        loop {
+            if let Some(run) = self.get("/runs").is(200).json()["runs"][0]["runId"].as_str() {
+                return run.to_owned();
+            }
+            assert!(began.elapsed() < PATIENCE);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Waits until no process carries the run out any more.
     #[track_caller]
     fn wait_until_settled(&self, run: &str) -> Value {
@@ -590,14 +603,7 @@ fn what_somebody_asked_for_who_has_gone_is_done_all_the_same() {
     let ledger = busy_ledger(&bench, &console);
     console.post_and_leave("/runs", &ask(&plan), || bench.path("genesys-purge-data/evidence").exists());
     ledger.execute_batch("rollback").unwrap();
-    let began = Instant::now();
-    let run = loop {
-        if let Some(run) = console.get("/runs").is(200).json()["runs"][0]["runId"].as_str() {
-            break run.to_owned();
-        }
-        assert!(began.elapsed() < PATIENCE);
-        std::thread::sleep(Duration::from_millis(50));
-    };
+    let run = console.wait_for_a_run();
     console.follow(&run, "0.0", Event::ended);
 }
 
@@ -751,15 +757,7 @@ fn a_run_of_another_process_is_watched_and_stopped_from_here() {
     let args = ["run", "request.json", "--scenario", &scenario, "--evidence", "proof", "--json"];
     let mut other = bench.command(&args);
     let mut other = other.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let began = Instant::now();
-    let run = loop {
-        let runs = console.get("/runs").is(200).json();
-        if let Some(run) = runs["runs"][0]["runId"].as_str() {
-            break run.to_owned();
-        }
-        assert!(began.elapsed() < PATIENCE);
-        std::thread::sleep(Duration::from_millis(50));
-    };
+    let run = console.wait_for_a_run();
     let events = console.follow(&run, "0.0", |event| event.data["state"] == "deleting");
     assert!(events.iter().any(|e| e.data["run"]["carried"] == "elsewhere"), "{events:#?}");
     for verb in ["resume", "retry"] {

@@ -12,7 +12,7 @@ use purge_driver::ledger::MessageState;
 use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
-use super::fakes::{World, event, in_virtual_time, no_webhook, policy, request, sent, take_metrics};
+use super::fakes::{World, event, in_virtual_time, no_webhook, sent, take_metrics};
 use crate::evidence::{Latest, Proof, records};
 use crate::wake::{Errand, ErrandKind, Sweep};
 
@@ -230,11 +230,7 @@ fn of_everything() -> Sweep {
 
 /// Starts the run of two chunks.
 async fn start(world: &World) -> Value {
-    let (request, policy) = (request(2), policy());
-    let preview = json!({"action": "preview", "request": request, "policy": policy});
-    let digest = world.functions().plan(&preview, &world.invocation(TIME)).await.unwrap()["plan"]["planDigest"].clone();
-    let approval = json!({"digest": digest, "approvedBy": "b@example.com"});
-    let run = json!({"action": "run", "request": request, "policy": policy, "approval": approval});
+    let run = world.approved(2).await;
     world.functions().plan(&run, &world.invocation(TIME)).await.unwrap()
 }
 

@@ -315,6 +315,15 @@ impl World {
         Invocation { id: "invocation".to_owned(), deadline: self.clock.now().plus(time), traceparent }
     }
 
+    /// The event that starts a run with one chunk for each of `hours` hours, approved as the planner shows it.
+    pub(super) async fn approved(&self, hours: u32) -> Value {
+        let (request, policy) = (request(hours), policy());
+        let preview = json!({"action": "preview", "request": request, "policy": policy});
+        let shown = self.functions().plan(&preview, &self.invocation(Duration::from_secs(120))).await.unwrap();
+        let approval = json!({"digest": shown["plan"]["planDigest"], "approvedBy": "b@example.com"});
+        json!({"action": "run", "request": request, "policy": policy, "approval": approval})
+    }
+
     /// Stores a run with one chunk for each of `hours` hours, and returns its id.
     pub(super) async fn run(&self, hours: u32) -> String {
         self.run_under(hours, &policy()).await

@@ -7,7 +7,7 @@ use purge_core::wake::WakeUp;
 use purge_driver::{Clock as _, Ledger as _};
 use serde_json::json;
 
-use super::fakes::{Sent, TRACE, World, event, in_virtual_time, no_webhook, policy, request, sent};
+use super::fakes::{Sent, TRACE, World, event, in_virtual_time, no_webhook, sent};
 use crate::wake::{Errand, ErrandKind};
 
 const CHUNKS: u32 = 8_760;
@@ -78,11 +78,7 @@ fn a_fan_out_that_died_half_way_is_done_again_and_loses_no_chunk() {
 fn a_planner_that_died_before_it_sent_for_the_courier_is_invoked_again() {
     in_virtual_time(async |world| {
         let (functions, invocation) = (world.functions(), world.invocation(TIME));
-        let (request, policy) = (request(48), policy());
-        let preview = json!({"action": "preview", "request": request, "policy": policy});
-        let digest = functions.plan(&preview, &invocation).await.unwrap()["plan"]["planDigest"].clone();
-        let approval = json!({"digest": digest, "approvedBy": "b@example.com"});
-        let run = json!({"action": "run", "request": request, "policy": policy, "approval": approval});
+        let run = world.approved(48).await;
         world.errands.breaks_after.set(Some(0));
         assert!(functions.plan(&run, &invocation).await.is_err(), "there is no answer that would say it is done");
         world.errands.breaks_after.set(None);
