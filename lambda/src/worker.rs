@@ -27,7 +27,7 @@ const AFTER_LOST: Duration = Duration::from_secs(1);
 pub(crate) const AFTER_UNAVAILABLE: Duration = Duration::from_secs(30);
 /// Pause before the next look after the invocation ran out of time: by then, whatever was under way is over.
 const AFTER_CUT_OFF: Duration = Duration::from_secs(60);
-/// For how long after a chunk's end a wake-up may still be due from one of these three pauses.
+/// For how long after a chunk's end a wake-up may still be due from one of these three pauses, or from the end of a lease.
 const PERHAPS_NOT_FOLLOWED_UP: Duration = AFTER_CUT_OFF.saturating_mul(3);
 /// Chunks of one run that may ask for a job slot within a second. Asking takes about ten write units of the partition with the
 /// chunks' states, and DynamoDB allows a thousand per second for a partition.
@@ -89,8 +89,10 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
                 let order = order.ok_or_else(|| Again::Failed(format!("run `{run_id}` is gone")))?;
                 self.follow_up_end(&order, chunk, trace).await
             }
-            // Another worker has the chunk. Should it fail, the next look notices. Waiting is not failing: it uses up no delivery.
-            Some(Ok((Advance::Busy { until }, _))) => self.wake_at(wake, until.plus(AFTER_LOST), trace).await,
+            // Another worker has the chunk. Should it die, the next look notices, even if it dies after the chunk's end: the message
+            // that it works on may be this very one, which is then not delivered again. Waiting is not failing: it uses up no
+            // delivery.
+            Some(Ok((Advance::Busy { until }, _))) => self.wake_not_before(wake, until.plus(AFTER_LOST), trace).await,
             Some(Ok((Advance::Lost, _))) => self.wake_not_before(wake, at(AFTER_LOST), trace).await,
             Some(Ok((Advance::Absent, _))) => Err(Again::Failed(format!("run `{run_id}` has no chunk {chunk}"))),
             Some(Err(LedgerError::Unavailable(why))) => {
@@ -155,9 +157,10 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
 
     /// Whether a wake-up that changed nothing may have to follow up the end of its chunk. The worker that ends a chunk follows that
     /// up before its message is done. If it dies before, the message is delivered again. If it does not learn what became of its
-    /// commit, it sends another message, which names the time that it is sent for: soon after the end, however late it comes. All
-    /// other wake-ups were under way when the chunk ended, and after a cancel there may be one for every chunk. Should a message be
-    /// lost all the same, or the ledger not answer for minutes after the end, the sweep finds what was not followed up.
+    /// commit, it sends another message, and so does whoever found it at work. Such a message names the time that it is sent for:
+    /// soon after the end, however late it comes. All other wake-ups were under way when the chunk ended, and after a cancel there
+    /// may be one for every chunk. Should a message be lost all the same, or the ledger not answer for minutes after the end, the
+    /// sweep finds what was not followed up.
     async fn may_have_been_its_end(&self, wake: &WakeUp) -> Result<bool, LedgerError> {
         let Some(due) = wake.not_before else { return Ok(false) };
         let ended_at = self.ledger.chunk(&wake.run_id, wake.chunk).await?.and_then(|row| row.run.view().ended_at);

@@ -7,7 +7,7 @@ use purge_core::evidence::FILES;
 use purge_core::http::HttpResponse;
 use purge_core::url::webhook_url;
 use purge_core::wake::WakeUp;
-use purge_driver::ledger::MessageState;
+use purge_driver::ledger::{Claim, Claimed, Lease, MessageState};
 use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
@@ -132,6 +132,28 @@ fn an_end_of_which_perhaps_nobody_has_told_is_told() {
         assert_eq!(lines.len(), 1);
         // An alarm looks at the last minutes, and the delivery comes long after the end.
         assert_eq!(lines[0]["_aws"]["Timestamp"], world.clock.now().millis());
+    });
+}
+
+/// A queue may deliver a message twice. While one delivery is worked on, the other finds its chunk under lease, is sent on and done,
+/// and with it the message: it is not delivered again if the worker dies.
+#[test]
+fn the_end_of_a_worker_that_was_found_at_work_is_told() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(1).await;
+        let now = world.clock.now();
+        let lease = Lease { owner: "it".to_owned(), until: now.plus(Duration::from_secs(10)) };
+        let claim = Claim { run_id: &run_id, index: 1, lease, now, take_over: false };
+        assert!(matches!(world.ledger.claim(claim).await, Ok(Claimed::Granted(_))));
+        work(world, &[sent(WakeUp::new(&run_id, 1).text())]).await;
+        let sent_on = world.chunks.take();
+        world.clock.sleep(Duration::from_secs(10)).await;
+        fail_chunk(world, &run_id, 1).await;
+        for late in [1, 3_600] {
+            world.clock.sleep(Duration::from_secs(late)).await;
+            work(world, &sent_on).await;
+            assert_eq!(world.for_couriers().len(), 2, "{late}");
+        }
     });
 }
 
