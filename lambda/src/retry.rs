@@ -1,6 +1,7 @@
 //! Another attempt at many chunks. Queueing each of them is a change of its own in the table. So the planner queues what it has
 //! time for and leaves the rest to the courier, which sends another errand when its own time is over.
 
+use purge_core::run::{Asked, Order};
 use purge_driver::worker::LEASE;
 use purge_driver::{Clock, Http, Queued, Redriven, redrive};
 
@@ -26,11 +27,12 @@ pub(crate) struct Done {
 }
 
 impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q, B> {
-    /// Queues the first of these chunks again and leaves the others to the courier. Wakes none.
+    /// Queues the first of these chunks again, as this person asked, and leaves the others to the courier. Wakes none.
     pub(crate) async fn queue_again(
         &self,
-        run_id: &str,
+        order: &Order,
         again: &purge_driver::Retry,
+        asked: &Asked,
         invocation: &Invocation,
         trace: Option<&str>,
     ) -> Result<Done, Again> {
@@ -38,15 +40,15 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let until = left.len().saturating_sub(AT_ONCE);
         while left.len() > until {
             let (page, rest) = left.split_at(left.len().min(PAGE));
-            done.chunks.add(self.ledger, run_id, page, &invocation.id, || self.clock.now()).await?;
+            done.chunks.add(self.ledger, order, page, &invocation.id, asked, || self.clock.now()).await?;
             left = rest;
             if self.is_out_of_time(invocation.deadline) {
                 break;
             }
         }
         done.later = left.len();
-        for retry in Retry::of(left, again.ended_by) {
-            self.errand_at(Errand::new(run_id, ErrandKind::Retry(retry)), self.clock.now(), trace).await?;
+        for retry in Retry::of(left, again.ended_by, asked) {
+            self.errand_at(Errand::new(&order.run_id, ErrandKind::Retry(retry)), self.clock.now(), trace).await?;
         }
         Ok(done)
     }
@@ -62,6 +64,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         owner: &str,
         trace: Option<&str>,
     ) -> Result<(), Again> {
+        let order = self.ledger.order(run_id).await?;
+        let order = order.ok_or_else(|| Again::Failed(format!("there is no run `{run_id}`")))?;
         let chunks: Vec<_> = retry.rows.iter().flat_map(|(first, last)| *first..=*last).collect();
         let (mut left, mut busy) = (chunks.as_slice(), Vec::new());
         while !left.is_empty() {
@@ -77,7 +81,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
                 match row.run.view().ended_at {
                     None => wake.push(*chunk),
                     Some(at) if at > retry.ended_by => {}
-                    Some(_) => match redrive(self.ledger, run_id, *chunk, owner, self.clock.now()).await? {
+                    Some(_) => match redrive(self.ledger, &order, *chunk, owner, &retry.asked, self.clock.now()).await?
+                    {
                         Redriven::Queued => wake.push(*chunk),
                         Redriven::Busy => busy.push(*chunk),
                         Redriven::NotNeeded | Redriven::Absent => {}
@@ -94,7 +99,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let now = self.clock.now();
         // No worker keeps a chunk that has ended for longer than a lease.
         for (chunks, at) in [(left, now), (&busy, now.plus(LEASE))] {
-            for rest in Retry::of(chunks, retry.ended_by) {
+            for rest in Retry::of(chunks, retry.ended_by, &retry.asked) {
                 self.errand_at(Errand::new(run_id, ErrandKind::Retry(rest)), at, trace).await?;
             }
         }

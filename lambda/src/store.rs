@@ -97,6 +97,7 @@ pub mod conformance {
     use std::time::Duration;
 
     use futures_util::future::join;
+    use purge_core::run::Asked;
     use purge_core::time::Timestamp;
     use purge_driver::ledger::conformance::{Broken, cancelled, new_run};
     use purge_driver::ledger::{
@@ -212,7 +213,8 @@ pub mod conformance {
         a.note_woken(run_id, at(4)).await?;
         must(b.unfinished_run(run_id).await?.is_none(), "a note does not put it there")?;
 
-        let queued = redrive(a, run_id, 1, "me", at(5)).await?;
+        let asked = Asked { by: "somebody".to_owned(), at: at(5) };
+        let queued = redrive(a, &new.order, 1, "me", &asked, at(5)).await?;
         must(queued == Redriven::Queued, "a cancelled chunk can be queued again")?;
         let again = b.unfinished_run(run_id).await?;
         must(again.as_ref().is_some_and(|run| run.since == at(5)), "a run that is opened again is looked after again")?;

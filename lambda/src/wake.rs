@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use purge_core::run::Asked;
 use purge_core::time::Timestamp;
 pub use purge_core::wake::{MESSAGE_VERSION, WakeUp};
 use serde::{Deserialize, Serialize};
@@ -59,19 +60,21 @@ pub enum ErrandKind {
 }
 
 /// Which chunks of a run are still to be queued again.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Retry {
     /// Ranges of neighbouring chunks, each by its first and its last, in order.
     pub rows: Vec<(u32, u32)>,
     /// A chunk that ended later has been tried again already, by an earlier delivery of this errand.
     pub ended_by: Timestamp,
+    /// Who asked for it.
+    pub asked: Asked,
 }
 
 impl Retry {
     /// Splits these chunks, which are in order, into as few messages as can hold them.
     #[must_use]
-    pub fn of(chunks: &[u32], ended_by: Timestamp) -> Vec<Self> {
+    pub fn of(chunks: &[u32], ended_by: Timestamp, asked: &Asked) -> Vec<Self> {
         let mut rows = Vec::<(u32, u32)>::new();
         for chunk in chunks {
             match rows.last_mut() {
@@ -79,7 +82,7 @@ impl Retry {
                 Some(_) | None => rows.push((*chunk, *chunk)),
             }
         }
-        rows.chunks(MOST_ROWS).map(|rows| Self { rows: rows.to_vec(), ended_by }).collect()
+        rows.chunks(MOST_ROWS).map(|rows| Self { rows: rows.to_vec(), ended_by, asked: asked.clone() }).collect()
     }
 }
 
@@ -116,6 +119,10 @@ pub fn delay_seconds(at: Timestamp, now: Timestamp) -> i32 {
 mod tests {
     use super::*;
 
+    fn asked() -> Asked {
+        Asked::new("a@example.com", Timestamp::EPOCH).unwrap()
+    }
+
     #[test]
     fn delays_are_whole_seconds_within_what_sqs_takes() {
         let now = Timestamp::from_millis(1_700_000_000_000);
@@ -127,14 +134,14 @@ mod tests {
     #[test]
     fn the_chunks_of_a_retry_fit_into_messages() {
         let rows = |chunks: &[u32]| -> Vec<_> {
-            Retry::of(chunks, Timestamp::EPOCH).into_iter().map(|retry| retry.rows).collect()
+            Retry::of(chunks, Timestamp::EPOCH, &asked()).into_iter().map(|retry| retry.rows).collect()
         };
         assert_eq!(rows(&[]), Vec::<Vec<_>>::new());
         assert_eq!(rows(&[1, 2, 3, 7, 9, 10]), [[(1, 3), (7, 7), (9, 10)]]);
         let all: Vec<_> = (1..=200_000).collect();
         assert_eq!(rows(&all), [[(1, 200_000)]]);
         let scattered: Vec<_> = (100_000..200_000).step_by(2).collect();
-        let messages = Retry::of(&scattered, Timestamp::from_millis(i64::from(u32::MAX) * 1000));
+        let messages = Retry::of(&scattered, Timestamp::from_millis(i64::from(u32::MAX) * 1000), &asked());
         let back = messages.iter().flat_map(|retry| &retry.rows).flat_map(|(first, last)| *first..=*last);
         assert_eq!(back.collect::<Vec<_>>(), scattered);
         for retry in messages {
@@ -150,7 +157,7 @@ mod tests {
             ErrandKind::Deliver { message: "m".to_owned() },
             ErrandKind::Sweep(Sweep::default()),
             ErrandKind::Sweep(Sweep { after: 9, stalled: 2, overdue_seconds: Some(60) }),
-            ErrandKind::Retry(Retry { rows: vec![(1, 3), (7, 7)], ended_by: Timestamp::EPOCH }),
+            ErrandKind::Retry(Retry { rows: vec![(1, 3), (7, 7)], ended_by: Timestamp::EPOCH, asked: asked() }),
             ErrandKind::Evidence,
         ] {
             let errand = Errand::new("run-1", kind);

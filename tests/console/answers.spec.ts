@@ -69,6 +69,7 @@ const DRIFTS = [
   ['"standing":', '"stands":'],
   ['"standing":"ended"', '"standing":"over"'],
   ['"cancelAsked":null', '"cancelAsked":false'],
+  ['"cancelAskedBy":null', '"cancelAskedBy":0'],
   ['"kind":"rateLimited"', '"kind":"throttled"'],
   ['"exitCode":', '"exit":'],
   ['"slots":null', '"slots":[]'],
@@ -103,7 +104,7 @@ test('the page’s types of the server’s answers match the server', async ({ p
   await answer('evidence', `${run}/evidence`)
   await answer('problem', `${run}/cancel`, { with: 'a field that nobody knows' })
   await answer('problem', '/runs/run-0000000000000000')
-  await answer('changed', `${run}/retry`, {})
+  await answer('changed', `${run}/retry`, { askedBy: 'ann@example.com' })
   // The browser itself reports the two refusals.
   expect(heard.splice(0)).toHaveLength(2)
 

@@ -8,10 +8,10 @@ import { binary, carryOut, enter, environment, serve, stopServers } from './serv
 
 test.afterEach(stopServers)
 
-/** Deletions take three seconds, and the second submit is refused once. */
+/** Deletions take three seconds. The second submit is refused, and so is the first retry. */
 const REFUSING = {
   dataDeletion: { processingSeconds: 3 },
-  faults: [{ on: 'submit', nth: [2], do: { kind: 'error', status: 400 } }],
+  faults: [{ on: 'submit', nth: [2, 4], do: { kind: 'error', status: 400 } }],
 }
 const SLOW = { dataDeletion: { processingSeconds: 30 } }
 
@@ -112,7 +112,17 @@ test('a plan is carried out by typing its code, followed, retried and verified',
     await look(page, 'watch-failed')
     await page.getByRole('button', { name: /^Retry chunk \d$/ }).click()
     await expect(page.getByRole('alertdialog')).toContainText('approval of dpo@example.com')
+    const name = page.getByLabel('Your name, for the record')
+    await name.fill('ann@example.com')
     await look(page, 'watch-retry')
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Retry' }).click()
+
+    // Whoever has said their name need not say it again.
+    await expect(page.locator('.states tbody td:nth-child(4)')).toHaveText('2')
+    await page.getByRole('button', { name: /^Retry chunk \d$/ }).click({ timeout: 60_000 })
+    await expect(name).toHaveValue('ann@example.com')
+    await expect(page.getByRole('button', { name: 'Not now' })).toBeFocused()
+    await look(page, 'watch-retry-again')
     await page.getByRole('alertdialog').getByRole('button', { name: 'Retry' }).click()
     await page.getByRole('button', { name: 'All', exact: true }).click()
     await expect(page.getByText('Everything was deleted and verified · exit code 0')).toBeVisible({ timeout: 60_000 })
@@ -145,14 +155,22 @@ test('a run is cancelled from the page, after a question that says what will hap
   const question = page.getByRole('alertdialog')
   await expect(question).toContainText('3 chunks have not ended')
   await expect(question).toContainText('What has been deleted stays deleted')
-  await expect(question.getByRole('button', { name: 'Keep it running' })).toBeFocused()
+  const name = question.getByLabel('Your name, for the record')
+  await expect(name).toBeFocused()
   await look(page, 'watch-cancel')
   await page.keyboard.press('Escape')
   await expect(question).toHaveCount(0)
   await page.getByRole('button', { name: 'Cancel…' }).click()
-  await question.getByRole('button', { name: 'Cancel the run' }).click()
+  for (const nobody of ['', '  ']) {
+    await name.fill(nobody)
+    await question.getByRole('button', { name: 'Cancel the run' }).click()
+    await expect(name).toBeFocused()
+  }
+  await name.fill('Ann Example')
+  await page.keyboard.press('Enter')
   await expect(page.locator('.run .badge')).toHaveText('cancelling')
   await expect(page.getByRole('button', { name: 'Cancel…' })).toHaveCount(0)
+  await expect(page.getByText(/^Ann Example, \d/)).toBeVisible()
 })
 
 test('when the server is killed, the page says how old its data is, and the run can be resumed later', async ({ page, complaints }) => {

@@ -6,7 +6,7 @@ use futures_util::future::join;
 use purge_core::http::{HttpResponse, NoResponse};
 use purge_core::plan::PlanFile;
 use purge_core::report::{Ordered, Report};
-use purge_core::run::ChunkRun;
+use purge_core::run::{Asked, ChunkRun};
 use purge_core::time::Timestamp;
 use purge_core::url::base_url;
 use purge_driver::ledger::NewRun;
@@ -71,7 +71,8 @@ pub(crate) fn drive(given: &Given, cancel_at: Option<Timestamp>) -> Made {
     let cancel = async {
         if let Some(at) = cancel_at {
             clock.sleep_until(at).await;
-            ledger.ask_cancel(&order.run_id, at).await.unwrap();
+            let asked = Asked { by: order.approved_by.clone(), at };
+            ledger.ask_cancel(&order.run_id, &asked).await.unwrap();
         }
     };
     let run = async {

@@ -11,7 +11,7 @@ use purge_core::audit::AuditRecord;
 use purge_core::finding::Severity;
 use purge_core::plan::{self, Plan, PlanFile};
 use purge_core::report::{Ordered, Report};
-use purge_core::run::{Approval, ChunkRun, Order};
+use purge_core::run::{Approval, Asked, ChunkRun, Order};
 use purge_core::time::Timestamp;
 use purge_core::url::{base_url, webhook_url};
 use purge_core::webhook::Secrets;
@@ -163,7 +163,7 @@ impl World<'_> {
             self.clock.sleep_until(at).await;
             if self.memory.run(&self.order.run_id).await.unwrap().is_some() {
                 let now = self.clock.now();
-                self.memory.ask_cancel(&self.order.run_id, now).await.unwrap();
+                self.memory.ask_cancel(&self.order.run_id, &asked(now)).await.unwrap();
                 self.cancelled.set(Some(now));
             }
         }
@@ -182,7 +182,7 @@ impl World<'_> {
         match Retry::choose(self.memory, &run, None).await {
             Ok(retry) => {
                 let now = self.clocks[0].now();
-                retry.queue(self.memory, &self.order.run_id, "again", now).await.unwrap();
+                retry.queue(self.memory, self.order, "again", &asked(now)).await.unwrap();
             }
             Err(NoRetry::Obstacle(_)) => {}
             Err(NoRetry::Ledger(error)) => panic!("{error}"),
@@ -232,4 +232,9 @@ impl PolicyInForce for Kept<'_> {
         let policy = self.case.in_force(self.clock.now()).map(Value::to_string);
         ready(policy.ok_or_else(|| "gone".to_owned())).boxed_local()
     }
+}
+
+/// The word of a person who asks for something at this time.
+fn asked(at: Timestamp) -> Asked {
+    Asked { by: "c@example.com".to_owned(), at }
 }

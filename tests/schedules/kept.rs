@@ -175,7 +175,7 @@ fn reported(case: &Case, times: u32) -> (Report, Truth) {
         let again = async {
             clock.sleep(Duration::from_secs(3_600)).await;
             for chunk in plan.chunks() {
-                redrive(&memory, &order.run_id, chunk.index, "again", clock.now()).await.unwrap();
+                redrive(&memory, &order, chunk.index, "again", &somebody(clock.now()), clock.now()).await.unwrap();
             }
         };
         if time > 0 {

@@ -1,7 +1,7 @@
 //! A ledger whose process can die before and after every write.
 
 use purge_core::rate::RateBudget;
-use purge_core::run::InForce;
+use purge_core::run::{Asked, InForce};
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{
     ChunkRow, Claim, Claimed, Commit, Committed, Created, LedgerError, MessageState, NewRun, OutboxRow, RecordRow,
@@ -38,15 +38,15 @@ impl Ledger for FusedLedger<'_> {
         self.inner.runs().await
     }
 
-    async fn ask_cancel(&self, run_id: &str, now: Timestamp) -> Result<bool, LedgerError> {
-        write!(self, self.inner.ask_cancel(run_id, now))
+    async fn ask_cancel(&self, run_id: &str, asked: &Asked) -> Result<bool, LedgerError> {
+        write!(self, self.inner.ask_cancel(run_id, asked))
     }
 
     async fn withdraw_cancel(&self, run_id: &str, asked_at: Timestamp, now: Timestamp) -> Result<bool, LedgerError> {
         write!(self, self.inner.withdraw_cancel(run_id, asked_at, now))
     }
 
-    async fn cancel_asked(&self, run_id: &str) -> Result<Option<Timestamp>, LedgerError> {
+    async fn cancel_asked(&self, run_id: &str) -> Result<Option<Asked>, LedgerError> {
         self.inner.cancel_asked(run_id).await
     }
 

@@ -27,7 +27,7 @@ use purge_core::audit::{Event, Verifier};
 use purge_core::plan::{self, CheckContext, Plan, PlanFile};
 use purge_core::report::{Ordered, Report};
 use purge_core::request::DeletionApi;
-use purge_core::run::{Approval, ChunkRun, Order, Outcome};
+use purge_core::run::{Approval, Asked, ChunkRun, Order, Outcome};
 use purge_core::time::Timestamp;
 use purge_core::url::{base_url, webhook_url};
 use purge_core::webhook::Secrets;
@@ -120,7 +120,7 @@ fn one(api: DeletionApi, seed: u64) -> End {
         let cancel = async {
             if let Some(at) = disturbed.cancelled.filter(|_| !asked) {
                 clock.sleep_until(at).await;
-                memory.ask_cancel(&order.run_id, at).await.unwrap();
+                memory.ask_cancel(&order.run_id, &somebody(at)).await.unwrap();
             }
         };
         let both = async { join(life, cancel).await.0 };
@@ -133,11 +133,11 @@ fn one(api: DeletionApi, seed: u64) -> End {
             }
             disturbed.retried = Some(clock.now());
             virtual_time::run(&clock, async {
-                if let Some(asked_at) = memory.run(&order.run_id).await.unwrap().unwrap().cancel_asked {
-                    assert!(memory.withdraw_cancel(&order.run_id, asked_at, clock.now()).await.unwrap());
+                if let Some(asked) = memory.run(&order.run_id).await.unwrap().unwrap().cancel_asked {
+                    assert!(memory.withdraw_cancel(&order.run_id, asked.at, clock.now()).await.unwrap());
                 }
                 for chunk in plan.chunks() {
-                    redrive(&memory, &order.run_id, chunk.index, "again", clock.now()).await.unwrap();
+                    redrive(&memory, &order, chunk.index, "again", &somebody(clock.now()), clock.now()).await.unwrap();
                 }
             })
             .unwrap();
@@ -341,4 +341,9 @@ fn outside_is_untouched(
             );
         }
     }
+}
+
+/// The word of a person who asks for something at this time.
+fn somebody(at: Timestamp) -> Asked {
+    Asked { by: "c@example.com".to_owned(), at }
 }

@@ -309,6 +309,9 @@ pub(crate) struct StatusArgs {
 pub(crate) struct CancelArgs {
     /// Run to stop
     pub(crate) run: String,
+    /// Who asks for it, for the record [default: the name of your account]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: Option<String>,
     #[command(flatten)]
     pub(crate) ledger: Ledger,
     /// Folder for the evidence [default: where it was; at first, evidence/RUN in the ledger's folder]
@@ -328,8 +331,11 @@ pub(crate) struct RetryArgs {
     #[arg(long = "chunk", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) chunks: Vec<u32>,
     /// Send the messages that the governance system has not accepted, and nothing else: nothing is deleted, no cancel is withdrawn
-    #[arg(long, conflicts_with_all = ["chunks", "policy"])]
+    #[arg(long, conflicts_with_all = ["chunks", "policy", "by"])]
     pub(crate) messages: bool,
+    /// Who asks for it, for the record [default: the name of your account]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: Option<String>,
     /// Policy file that applies now: nothing that it keeps may be deleted
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,

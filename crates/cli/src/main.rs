@@ -20,6 +20,7 @@ mod settings;
 mod simulated;
 mod terminal;
 mod turn;
+mod who;
 mod whole_file;
 
 use std::io::ErrorKind;

@@ -71,13 +71,19 @@ fn a_run_that_a_new_hold_stops_is_led_to_its_end_by_cancel() {
         let noted = bench.run(&["cancel", &run]).exits(0);
         assert!(noted.stdout.contains("will not submit anything more"), "{}", noted.stdout);
         assert!(noted.stderr.contains(&cancel) && noted.stderr.contains(&server.address), "{}", noted.stderr);
-        assert!(status(&bench)["cancelAsked"].is_string());
+        let told = status(&bench);
+        assert!(told["cancelAsked"].is_string());
+        // The account gives its name where nobody else is named.
+        assert_eq!(told["cancelAskedBy"], whoami::username().unwrap());
 
-        let args = ["cancel", "run-", "--json"];
+        let args = ["cancel", "run-", "--by", "Ann Example", "--json"];
         let report = bench.run_at(&server.address, &args).exits(6).report();
         assert_eq!(outcomes(&report), ["verified", "verified", "cancelled"]);
         assert_eq!(report["totals"]["submits"], 2);
         bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
+        assert_eq!(bench.asked_for("cancel_asked"), ["Ann Example", "Ann Example"], "the two chunks that were open");
+        let shown = bench.run(&["status", "run-"]).exits(0).stdout;
+        assert!(shown.contains("cancelled  by Ann Example at 2"), "{shown}");
         let again = bench.run(&["cancel", "run-"]).exits(0);
         assert!(again.stdout.contains("there is nothing to cancel"), "{}", again.stdout);
     }

@@ -69,7 +69,10 @@ fn the_status_of_a_run_that_was_tried_again_says_what_its_report_says() {
     );
     bench.run(&["run", "request.json", "--policy", "policy.json", "--scenario", "leaves.json"]).exits(5);
     let run = status(&bench)["runId"].as_str().unwrap().to_owned();
-    let report = bench.run(&["retry", &run, "--json"]).exits(0).report();
+    let nobody = bench.run(&["retry", &run, "--by", " "]).exits(2).stderr;
+    assert!(nobody.contains("asked.nobody") && nobody.contains("--by"), "{nobody}");
+    let report = bench.run(&["retry", &run, "--by", "Ann Example", "--json"]).exits(0).report();
+    assert_eq!(bench.asked_for("retried"), ["Ann Example"]);
     let (chunk, told) = (&report["chunks"][0], bench.run(&["status", &run, "--json"]).exits(0).events()[1].clone());
     assert!(chunk["recordsDeleted"].as_u64().unwrap() > 7, "{chunk}");
     for member in ["recordsDeleted", "before", "remaining", "submits", "outcome"] {

@@ -556,16 +556,20 @@ fn cancelling_stops_what_has_not_been_submitted() {
     let plan = plan(&bench, &request(12), None);
     let run = console.begin(&plan);
     console.follow(&run, "0.0", |event| event.data["state"] == "deleting");
-    let cancelled = console.post(&format!("/runs/{run}/cancel"), &json!({})).is(200).json();
-    assert_eq!(cancelled["run"]["standing"], "cancelling");
+    let cancelled = console.post(&format!("/runs/{run}/cancel"), &by("c@example.com")).is(200).json();
+    assert_eq!(
+        (&cancelled["run"]["standing"], &cancelled["run"]["cancelAskedBy"]),
+        (&json!("cancelling"), &json!("c@example.com"))
+    );
     assert_eq!(cancelled["run"]["can"]["cancel"], json!(false));
     let facts = console.wait_until_settled(&run);
     let ended = &facts["ended"];
     assert_eq!((&facts["open"], ended["cancelled"].as_u64().unwrap() >= 6), (&json!(0), true), "{ended}");
     assert!(bench.submits().len() <= 6);
     bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
+    assert!(bench.asked_for("cancel_asked").iter().all(|by| by == "c@example.com"));
     // Nothing is open, so there is nothing to cancel.
-    console.post(&format!("/runs/{run}/cancel"), &json!({})).is(200);
+    console.post(&format!("/runs/{run}/cancel"), &by("c@example.com")).is(200);
     assert_eq!(console.wait_until_settled(&run)["can"]["retry"], json!(true));
 }
 
@@ -585,13 +589,24 @@ fn what_failed_is_tried_again_and_only_that() {
     assert!(chunk["cause"]["message"].is_string());
 
     let retry = format!("/runs/{run}/retry");
-    assert_eq!(console.post(&retry, &json!({ "chunks": [9] })).is(400).code(), "run.noChunk");
-    assert_eq!(console.post(&retry, &json!({ "chunks": [0] })).is(400).code(), "run.noChunk");
-    console.post(&retry, &json!({ "chunks": [chunk["chunk"]["index"]] })).is(200);
+    let of = |by: &str, chunk: &Value| json!({ "askedBy": by, "chunks": [chunk] });
+    assert_eq!(console.post(&retry, &of("c", &json!(9))).is(400).code(), "run.noChunk");
+    assert_eq!(console.post(&retry, &of("c", &json!(0))).is(400).code(), "run.noChunk");
+    let index = &chunk["chunk"]["index"];
+    assert_eq!(console.post(&retry, &of(" ", index)).is(400).code(), "asked.nobody");
+    assert_eq!(console.post(&retry, &of("a\u{200b}c", index)).is(400).code(), "asked.name");
+    assert_eq!(console.post(&format!("/runs/{run}/cancel"), &by("")).is(400).code(), "asked.nobody");
+    console.post(&retry, &of("c@example.com", index)).is(200);
     let facts = console.wait_until_settled(&run);
     assert_eq!((&facts["ended"], &facts["can"]["retry"]), (&json!({ "verified": 3 }), &json!(false)));
     assert_eq!(windows(&bench.submits()).len(), 4);
     bench.run(&["verify", bench.evidence().to_str().unwrap()]).exits(0);
+    assert_eq!(bench.asked_for("retried"), ["c@example.com"]);
+}
+
+/// What a person with this name asks for.
+fn by(name: &str) -> Value {
+    json!({ "askedBy": name })
 }
 
 /// A tab that is closed, or a client that does not wait so long: a retry of very many chunks takes more than a minute.
@@ -618,7 +633,7 @@ fn chunks_that_somebody_queued_again_who_has_gone_are_carried_out() {
     let ledger = busy_ledger(&bench, &console);
     let lock = fs::File::open(bench.path(&format!("genesys-purge-data/locks/{run}.lock"))).unwrap();
     let is_taken = || lock.try_lock_shared().map(|()| lock.unlock().unwrap()).is_err();
-    console.post_and_leave(&format!("/runs/{run}/retry"), &json!({}), is_taken);
+    console.post_and_leave(&format!("/runs/{run}/retry"), &by("c@example.com"), is_taken);
     ledger.execute_batch("rollback").unwrap();
     console.follow(&run, "0.0", |event| event.ended() && event.data["run"]["ended"]["verified"] == 3);
 }
@@ -642,7 +657,7 @@ fn a_chunk_that_was_tried_again_is_told_with_the_numbers_of_all_its_attempts() {
     let quick = json!({ "version": 1, "limits": { "verifySeconds": 1, "confirmSubmitSeconds": 1 } });
     let run = console.begin(&plan(&bench, &request(1), Some(&quick)));
     assert_eq!(console.wait_until_settled(&run)["ended"], json!({ "residual": 1 }));
-    console.post(&format!("/runs/{run}/retry"), &json!({})).is(200);
+    console.post(&format!("/runs/{run}/retry"), &by("c@example.com")).is(200);
     assert_eq!(console.wait_until_settled(&run)["ended"], json!({ "verified": 1 }));
     let report = console.get(&format!("/runs/{run}/report")).is(200).json()["report"]["chunks"][0].clone();
     assert!(report["recordsDeleted"].as_u64().unwrap() > 7, "{report}");
@@ -698,11 +713,11 @@ fn a_server_goes_on_with_no_run_that_it_may_not_start() {
     };
     let other = bench.file("other.json", &json!({ "version": 1, "limits": { "maxRecords": 5 } }));
     let console = Console::start(&bench, &["--scenario", &scenario, "--policy", other.to_str().unwrap()]);
-    for verb in ["resume", "retry"] {
-        assert_eq!(console.post(&format!("/runs/{run}/{verb}"), &json!({})).is(409).code(), "policy.notAllowed");
+    for (verb, ask) in [("resume", json!({})), ("retry", by("c@example.com"))] {
+        assert_eq!(console.post(&format!("/runs/{run}/{verb}"), &ask).is(409).code(), "policy.notAllowed");
     }
     // Cancelling is always allowed.
-    console.post(&format!("/runs/{run}/cancel"), &json!({})).is(200);
+    console.post(&format!("/runs/{run}/cancel"), &by("c@example.com")).is(200);
     assert_eq!(console.wait_until_settled(&run)["open"], json!(0));
 }
 
@@ -760,10 +775,10 @@ fn a_run_of_another_process_is_watched_and_stopped_from_here() {
     let run = console.wait_for_a_run();
     let events = console.follow(&run, "0.0", |event| event.data["state"] == "deleting");
     assert!(events.iter().any(|e| e.data["run"]["carried"] == "elsewhere"), "{events:#?}");
-    for verb in ["resume", "retry"] {
-        assert_eq!(console.post(&format!("/runs/{run}/{verb}"), &json!({})).is(409).code(), "run.underWay");
+    for (verb, ask) in [("resume", json!({})), ("retry", by("c@example.com"))] {
+        assert_eq!(console.post(&format!("/runs/{run}/{verb}"), &ask).is(409).code(), "run.underWay");
     }
-    console.post(&format!("/runs/{run}/cancel"), &json!({})).is(200);
+    console.post(&format!("/runs/{run}/cancel"), &by("c@example.com")).is(200);
     let events = console.follow(&run, "0.0", Event::ended);
     assert!(events.iter().any(|e| e.data["outcome"] == "cancelled"));
     assert_eq!(other.wait().unwrap().code(), Some(6));
@@ -1029,8 +1044,8 @@ fn on_a_real_tenant_it_names_it_and_leaves_simulated_runs_alone() {
     );
     let facts = console.get(&format!("/runs/{simulated}")).is(200).json()["run"].clone();
     assert_eq!((&facts["served"], &facts["can"]["resume"]), (&json!(false), &json!(false)));
-    for verb in ["resume", "retry"] {
-        assert_eq!(console.post(&format!("/runs/{simulated}/{verb}"), &json!({})).is(400).code(), "run.elsewhere");
+    for (verb, ask) in [("resume", json!({})), ("retry", by("c@example.com"))] {
+        assert_eq!(console.post(&format!("/runs/{simulated}/{verb}"), &ask).is(400).code(), "run.elsewhere");
     }
     // The same plan is another run here.
     let real = console.begin(&plan);
@@ -1070,7 +1085,7 @@ fn a_wait_for_a_job_slot_names_who_has_the_slots() {
         "{slots:#}"
     );
     for run in [&first, &second] {
-        console.post(&format!("/runs/{run}/cancel"), &json!({})).is(200);
+        console.post(&format!("/runs/{run}/cancel"), &by("c@example.com")).is(200);
         console.follow(run, "0.0", Event::ended);
         console.wait_until_settled(run);
     }

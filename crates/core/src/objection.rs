@@ -3,7 +3,7 @@
 
 use crate::chunk::Chunk;
 use crate::json::{canonical, digest};
-use crate::order::Order;
+use crate::order::{Asked, Order};
 use crate::outcome::Cause;
 use crate::plan::{Approved, CheckContext, against};
 use crate::policy::Policy;
@@ -20,10 +20,7 @@ pub enum Objection {
     /// Unknown: the policy is missing or cannot be read.
     Unclear(Cause),
     /// A cancel of the run was asked for.
-    Cancelled {
-        /// When it was asked for.
-        asked_at: Timestamp,
-    },
+    Cancelled(Asked),
 }
 
 /// What stands against a deletion, and in which policy.

@@ -87,6 +87,39 @@ pub struct Approval {
     pub approved_at: Timestamp,
 }
 
+/// A person's word about an approved run: to cancel it, or to try chunks again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Asked {
+    /// Who asked.
+    pub by: String,
+    /// When they did.
+    pub at: Timestamp,
+}
+
+impl Asked {
+    /// The word of the person with this name.
+    ///
+    /// # Errors
+    /// If the name does not say who it is.
+    pub fn new(by: &str, at: Timestamp) -> Result<Self, NameError> {
+        check_name(by)?;
+        Ok(Self { by: by.to_owned(), at })
+    }
+}
+
+/// Why a name does not say who somebody is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// There is none, so it proves nothing.
+    #[error("there is no name")]
+    Nobody,
+    /// It does not read as it is written: with invisible characters the requester could write a name that looks the same and is
+    /// another.
+    #[error("the name has invisible characters, or more than {LONGEST_NAME} characters")]
+    Unreadable,
+}
+
 /// Why an approval does not hold for a plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApprovalError {
@@ -101,13 +134,9 @@ pub enum ApprovalError {
     /// The policy asks for a second person, and the approver is the requester.
     #[error("`{0}` asked for this purge and cannot also approve it")]
     SamePerson(String),
-    /// The approval has no name, so it proves nothing.
-    #[error("the approval does not say who gave it")]
-    Nobody,
-    /// The name does not read as it is written: with invisible characters the requester could write a name that looks the same and
-    /// is another.
-    #[error("the approver's name has invisible characters, or more than {LONGEST_NAME} characters")]
-    Unreadable,
+    /// The approver's name does not say who it is.
+    #[error("the approval does not say who gave it: {0}")]
+    Approver(#[from] NameError),
 }
 
 impl Order {
@@ -123,12 +152,7 @@ impl Order {
             });
         }
         let (request, policy) = (plan.request(), plan.policy());
-        if approval.approved_by.trim().is_empty() {
-            return Err(ApprovalError::Nobody);
-        }
-        if !is_readable(approval.approved_by.trim()) {
-            return Err(ApprovalError::Unreadable);
-        }
+        check_name(&approval.approved_by)?;
         if policy.limits.second_person && same_person(&visible(&approval.approved_by), &visible(&request.requested_by))
         {
             return Err(ApprovalError::SamePerson(approval.approved_by.clone()));
@@ -160,10 +184,15 @@ impl Order {
     }
 }
 
-/// Whether a name consists of what a reader sees of it, and is not too long.
-fn is_readable(name: &str) -> bool {
+/// Checks that a name is there, consists of what a reader sees of it, and is not too long.
+fn check_name(name: &str) -> Result<(), NameError> {
+    let name = name.trim();
     let is_plain = |c: char| c == ' ' || !(c.is_whitespace() || is_unseen(c));
-    name.chars().all(is_plain) && name.chars().count() <= LONGEST_NAME
+    if name.is_empty() {
+        return Err(NameError::Nobody);
+    }
+    let is_readable = name.chars().all(is_plain) && name.chars().count() <= LONGEST_NAME;
+    if is_readable { Ok(()) } else { Err(NameError::Unreadable) }
 }
 
 /// What a reader sees of a name.

@@ -1,5 +1,6 @@
 //! Queues another attempt at one chunk that did not end well.
 
+use purge_core::run::{Asked, Context, Order, Pace};
 use purge_core::time::Timestamp;
 
 use crate::ledger::{Claim, Claimed, Commit, Committed, Lease, Ledger, LedgerError};
@@ -18,28 +19,34 @@ pub enum Redriven {
     Absent,
 }
 
-/// Queues a chunk again if it ended other than verified. The cancellation of a cancelled run must be withdrawn first.
+/// Queues a chunk again if it ended other than verified, and records who asked for that. The cancellation of a cancelled run must be
+/// withdrawn first.
 ///
 /// # Errors
 /// If the ledger fails.
 pub async fn redrive<L: Ledger>(
     ledger: &L,
-    run_id: &str,
+    order: &Order,
     index: u32,
     owner: &str,
+    asked: &Asked,
     now: Timestamp,
 ) -> Result<Redriven, LedgerError> {
+    let run_id = order.run_id.as_str();
     let lease = Lease { owner: owner.to_owned(), until: now.plus(LEASE) };
     let row = match ledger.claim(Claim { run_id, index, lease, now, take_over: false }).await? {
         Claimed::Granted(row) => row,
         Claimed::Busy { .. } => return Ok(Redriven::Busy),
         Claimed::Absent => return Ok(Redriven::Absent),
     };
-    let queued = row.run.clone().retried();
-    let committed = ledger.commit(Commit::of(run_id, row.version, queued.as_ref().unwrap_or(&row.run), now)).await?;
-    Ok(match (committed, queued) {
-        (Committed::Lost, _) => Redriven::Busy,
-        (Committed::Version(_), Some(_)) => Redriven::Queued,
-        (Committed::Version(_), None) => Redriven::NotNeeded,
+    let needed = row.run.may_be_retried();
+    let version = row.version;
+    let queued = row.run.clone().retried(Context { order, pace: Pace::default(), now }, asked);
+    let (run, records) = queued.unwrap_or_else(|| (row.run, Vec::new()));
+    let change = Commit { records: &records, ..Commit::of(run_id, version, &run, now) };
+    Ok(match ledger.commit(change).await? {
+        Committed::Lost => Redriven::Busy,
+        Committed::Version(_) if needed => Redriven::Queued,
+        Committed::Version(_) => Redriven::NotNeeded,
     })
 }

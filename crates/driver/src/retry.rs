@@ -2,6 +2,7 @@
 //! this rule.
 
 use purge_core::chunk::Chunk;
+use purge_core::run::{Asked, Order};
 use purge_core::time::Timestamp;
 
 use crate::ledger::{Ledger, LedgerError, RunRow};
@@ -123,7 +124,7 @@ impl Retry {
             chunks: Vec::new(),
             chunks_to_delete: Vec::new(),
             ended_by: Timestamp::EPOCH,
-            cancel_asked: row.cancel_asked,
+            cancel_asked: row.cancel_asked.as_ref().map(|asked| asked.at),
         };
         let (mut unaware, mut after) = (0_u32, 0);
         loop {
@@ -134,7 +135,7 @@ impl Retry {
                 let (index, chunk, ended_at) = (row.index, row.run.chunk(), row.run.view().ended_at);
                 let (open, cools_off) = (row.run.outcome().is_none(), row.run.cools_off());
                 unaware += u32::from(open && !row.run.cancel_asked());
-                let chosen = only.is_none_or(|only| only.contains(&index)) && row.run.retried().is_some();
+                let chosen = only.is_none_or(|only| only.contains(&index)) && row.run.may_be_retried();
                 if chosen {
                     again.chunks.push(index);
                     again.ended_by = again.ended_by.max(ended_at.unwrap_or(again.ended_by));
@@ -166,39 +167,41 @@ impl Retry {
         if goes_on { Ok(()) } else { Err(Obstacle::Cancelled.into()) }
     }
 
-    /// Withdraws the cancellation and queues the chunks again. If the run has been cancelled since, nothing is changed.
+    /// Withdraws the cancellation and queues the chunks again, as this person asked. If the run has been cancelled since, nothing is
+    /// changed.
     ///
     /// # Errors
     /// [`Obstacle::Cancelled`] if the run has been cancelled since, or an error if the ledger fails.
     pub async fn queue<L: Ledger>(
         &self,
         ledger: &L,
-        run_id: &str,
+        order: &Order,
         owner: &str,
-        now: Timestamp,
+        asked: &Asked,
     ) -> Result<Queued, NoRetry> {
-        self.withdraw_cancel(ledger, run_id, now).await?;
+        self.withdraw_cancel(ledger, &order.run_id, asked.at).await?;
         let mut all = Queued::default();
-        all.add(ledger, run_id, &self.chunks, owner, || now).await?;
+        all.add(ledger, order, &self.chunks, owner, asked, || asked.at).await?;
         Ok(all)
     }
 }
 
 impl Queued {
-    /// Queues these chunks of a run again and adds them to the counts.
+    /// Queues these chunks of a run again, as this person asked, and adds them to the counts.
     ///
     /// # Errors
     /// If the ledger fails.
     pub async fn add<L: Ledger>(
         &mut self,
         ledger: &L,
-        run_id: &str,
+        order: &Order,
         chunks: &[u32],
         owner: &str,
+        asked: &Asked,
         now: impl Fn() -> Timestamp,
     ) -> Result<(), LedgerError> {
         for index in chunks {
-            match redrive(ledger, run_id, *index, owner, now()).await? {
+            match redrive(ledger, order, *index, owner, asked, now()).await? {
                 Redriven::Queued => self.queued += 1,
                 Redriven::Busy => self.busy += 1,
                 Redriven::NotNeeded | Redriven::Absent => {}

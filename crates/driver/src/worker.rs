@@ -8,7 +8,7 @@ use futures_util::future::{Either, select};
 use purge_core::bounds::API_TIMEOUT;
 use purge_core::http::{HttpRequest, NoResponse};
 use purge_core::run::{
-    Cause, ChunkRun, Context, InForce, Input, Next, Objection, Order, Outcome, Pace, Step, WaitReason,
+    Asked, Cause, ChunkRun, Context, InForce, Input, Next, Objection, Order, Outcome, Pace, Step, WaitReason,
 };
 use purge_core::time::Timestamp;
 use purge_core::webhook::WebhookEvent;
@@ -209,15 +209,15 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         };
         let mut pending_records = Vec::new();
         loop {
-            if let Some(asked_at) = self.untold_cancel(order, &run).await? {
+            if let Some(asked) = self.untold_cancel(order, &run).await? {
                 if run.in_flight_since().is_some() {
                     // Only note the cancel here. The answer is judged next, and only necessary requests follow it.
                     let cx = Context { order, pace, now: self.clock.now() };
-                    let step = run.step(cx, Input::Cancel { asked_at });
+                    let step = run.step(cx, Input::Cancel(asked));
                     run = step.run;
                     pending_records.extend(step.records);
                 } else {
-                    input = Input::Cancel { asked_at };
+                    input = Input::Cancel(asked);
                 }
             }
             let had_slot = run.wants_slot() || matches!(input, Input::Slot { granted: true });
@@ -337,7 +337,7 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         let policy = policy.transpose().map_err(Input::Objection)?;
         match self.untold_cancel(order, run).await {
             Ok(None) => Ok(policy),
-            Ok(Some(asked_at)) => Err(Input::Objection(Objection::Cancelled { asked_at })),
+            Ok(Some(asked)) => Err(Input::Objection(Objection::Cancelled(asked))),
             Err(error) => Err(ledger_failed(&error)),
         }
     }
@@ -422,8 +422,8 @@ impl<L: Ledger, H: Http, C: Clock, W: Watch> Worker<'_, L, H, C, W> {
         }
     }
 
-    /// When somebody asked to cancel the run, if the chunk has not been told yet and has not ended.
-    async fn untold_cancel(&self, order: &Order, run: &ChunkRun) -> Result<Option<Timestamp>, LedgerError> {
+    /// Who asked to cancel the run, if the chunk has not been told yet and has not ended.
+    async fn untold_cancel(&self, order: &Order, run: &ChunkRun) -> Result<Option<Asked>, LedgerError> {
         if run.cancel_asked() || run.outcome().is_some() {
             return Ok(None);
         }

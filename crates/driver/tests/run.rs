@@ -20,7 +20,7 @@ use purge_core::plan::policy_digest;
 use purge_core::policy::Policy;
 use purge_core::rate::RateBudget;
 use purge_core::request::{DeletionApi, RecordType};
-use purge_core::run::{Cause, ChunkRun, HeldConversation, InForce, Order, Outcome, Pace, WaitReason};
+use purge_core::run::{Asked, Cause, ChunkRun, HeldConversation, InForce, Order, Outcome, Pace, WaitReason};
 use purge_core::time::Timestamp;
 use purge_core::url::webhook_url;
 use purge_core::webhook::{Secrets, verify};
@@ -674,7 +674,7 @@ fn cancelling_ends_what_has_not_begun_and_watches_what_has() {
         create(&ledger, &order).await;
         let cancel = async {
             clock.sleep_until(start().plus(Duration::from_secs(4))).await;
-            assert!(ledger.ask_cancel(RUN, clock.now()).await.unwrap());
+            assert!(ledger.ask_cancel(RUN, &asked(clock.now())).await.unwrap());
             http.count("submit")
         };
         let stop = Signal::new();
@@ -687,10 +687,10 @@ fn cancelling_ends_what_has_not_begun_and_watches_what_has() {
         assert_eq!((verified, cancelled), (http.count("submit"), 40 - http.count("submit")));
         assert!(clock.now() < start().plus(Duration::from_secs(20)), "{}", clock.now());
 
-        let asked_at = ledger.run(RUN).await.unwrap().unwrap().cancel_asked.unwrap();
-        assert!(ledger.withdraw_cancel(RUN, asked_at, clock.now()).await.unwrap());
+        let cancel = ledger.run(RUN).await.unwrap().unwrap().cancel_asked.unwrap();
+        assert!(ledger.withdraw_cancel(RUN, cancel.at, clock.now()).await.unwrap());
         for index in 1..=40 {
-            let again = redrive(&ledger, RUN, index, "b", clock.now()).await.unwrap();
+            let again = redrive(&ledger, &order, index, "b", &asked(clock.now()), clock.now()).await.unwrap();
             let needed = outcomes[usize::try_from(index).unwrap() - 1] != VERIFIED;
             assert_eq!(again, if needed { Redriven::Queued } else { Redriven::NotNeeded });
         }
@@ -709,7 +709,7 @@ fn a_cancel_stands_against_a_retry_that_was_asked_for_before_it() {
             let row = ledger.run(RUN).await.unwrap().unwrap();
             Retry::choose(&ledger, &row, None).await.unwrap()
         };
-        let cancel = async || assert!(ledger.ask_cancel(RUN, clock.now()).await.unwrap());
+        let cancel = async || assert!(ledger.ask_cancel(RUN, &asked(clock.now())).await.unwrap());
         let second = Duration::from_secs(1);
         cancel().await;
         end().await;
@@ -720,19 +720,19 @@ fn a_cancel_stands_against_a_retry_that_was_asked_for_before_it() {
         clock.sleep(second).await;
         cancel().await;
         let cancelled = || Err(NoRetry::Obstacle(Obstacle::Cancelled));
-        assert_eq!(late.queue(&ledger, RUN, "b", clock.now()).await, cancelled());
+        assert_eq!(late.queue(&ledger, &order, "b", &asked(clock.now())).await, cancelled());
         assert!(ledger.cancel_asked(RUN).await.unwrap().is_some());
         end().await;
         assert_eq!(http.count("submit"), 0);
 
         // A retry that has seen that cancel takes it back; a second such retry finds nothing to take back.
         let (seen, also) = (look().await, look().await);
-        assert_eq!(seen.queue(&ledger, RUN, "b", clock.now()).await, Ok(Queued { queued: 3, busy: 0 }));
-        assert_eq!(also.queue(&ledger, RUN, "b", clock.now()).await, Ok(Queued::default()));
+        assert_eq!(seen.queue(&ledger, &order, "b", &asked(clock.now())).await, Ok(Queued { queued: 3, busy: 0 }));
+        assert_eq!(also.queue(&ledger, &order, "b", &asked(clock.now())).await, Ok(Queued::default()));
         // A retry that looked before the cancel does not take it back either.
         let unaware = look().await;
         cancel().await;
-        assert_eq!(unaware.queue(&ledger, RUN, "b", clock.now()).await, cancelled());
+        assert_eq!(unaware.queue(&ledger, &order, "b", &asked(clock.now())).await, cancelled());
         end().await;
         assert_eq!(http.count("submit"), 0);
     });
@@ -761,7 +761,7 @@ fn a_cancel_during_a_chain_of_look_ups_ends_it_with_the_answer_in_hand() {
         create(&ledger, &order).await;
         let cancel = async {
             clock.sleep_until(start().plus(Duration::from_millis(1_020))).await;
-            assert!(ledger.ask_cancel(RUN, clock.now()).await.unwrap());
+            assert!(ledger.ask_cancel(RUN, &asked(clock.now())).await.unwrap());
         };
         let tenant = tenant();
         let sender = Sender::new(&http, clock, &tenant, 100_000);
@@ -783,7 +783,7 @@ fn a_cancel_while_a_deletion_waits_for_the_request_budget_keeps_it_back() {
         let cancel = async {
             clock.sleep_until(start().plus(Duration::from_secs(10))).await;
             assert!(ledger.chunk(RUN, 1).await.unwrap().unwrap().run.is_deleting(), "it is about to leave");
-            assert!(ledger.ask_cancel(RUN, clock.now()).await.unwrap());
+            assert!(ledger.ask_cancel(RUN, &asked(clock.now())).await.unwrap());
         };
         let (end, ()) = join(carry_out("a", &ledger, &http, clock, &order, &stop), cancel).await;
         assert_eq!((end, outcomes(&ledger).await), (Ok(RunEnd::Ended), vec![Some(Outcome::Cancelled)]));
@@ -1029,4 +1029,9 @@ fn a_long_run_is_quick_in_virtual_time() {
         assert_eq!((outcomes(&ledger).await, http.most_deletions()), (vec![VERIFIED; 400], 1));
         assert!(clock.now() > Timestamp::EPOCH);
     });
+}
+
+/// The word of a person who asks for something at this time.
+fn asked(at: Timestamp) -> Asked {
+    Asked { by: "c@example.com".to_owned(), at }
 }

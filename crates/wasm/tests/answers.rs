@@ -258,7 +258,7 @@ fn what_is_misspelt_is_refused_and_not_dropped() {
     let quarter = planned(include_str!("../../../examples/q1-2023.json"), None).plan_file().unwrap();
     let refused = |approver: &str, scenario: &str| Rehearsal::new(&quarter, approver, scenario, NOW).unwrap_err();
     assert!(refused("a@example.com", "{\"fault\":[]}").starts_with("scenario: unknown field `fault`"));
-    assert_eq!(refused(" ", "{}"), "the approval does not say who gave it");
+    assert_eq!(refused(" ", "{}"), "the approval does not say who gave it: there is no name");
     let changed = quarter.replacen("2023-01-01", "2023-01-02", 1);
     let error = Rehearsal::new(&changed, "a@example.com", "{}", NOW).unwrap_err();
     assert!(error.starts_with("the digest is"), "{error}");

@@ -9,7 +9,10 @@ pub(super) const CHUNKS: &str = "chunks";
 pub(super) const CREATED: &str = "created";
 /// When the head was last changed; of a tally: when one of its chunks was.
 pub(super) const CHANGED: &str = "changed";
+/// When somebody last asked to cancel the run …
 pub(super) const CANCEL: &str = "cancel";
+/// … and who.
+pub(super) const CANCEL_BY: &str = "cancelBy";
 /// Of a tally: the chunks that have ended.
 pub(super) const ENDED: &str = "ended";
 /// The position that was given out last.

@@ -27,7 +27,7 @@ pub(super) fn get<'a>(item: &'a Item, name: &str) -> Result<&'a AttributeValue, 
 }
 
 pub(super) fn get_text<'a>(item: &'a Item, name: &str) -> Result<&'a str, LedgerError> {
-    get(item, name)?.as_s().map(String::as_str).map_err(|_| corrupt(name, "it is no text"))
+    find_text(item, name)?.ok_or_else(|| corrupt(name, "it is missing"))
 }
 
 /// A number that must be there.
@@ -50,6 +50,11 @@ pub(super) fn get_instant(item: &Item, name: &str) -> Result<Timestamp, LedgerEr
 /// A point in time that may be missing.
 pub(super) fn find_instant(item: &Item, name: &str) -> Result<Option<Timestamp>, LedgerError> {
     Ok(find_number(item, name)?.map(Timestamp::from_millis))
+}
+
+/// A text that may be missing.
+pub(super) fn find_text<'a>(item: &'a Item, name: &str) -> Result<Option<&'a str>, LedgerError> {
+    item.get(name).map(|value| value.as_s().map(String::as_str).map_err(|_| corrupt(name, "it is no text"))).transpose()
 }
 
 /// The numbers of a set that may be missing.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use purge_core::rate::RateBudget;
-use purge_core::run::InForce;
+use purge_core::run::{Asked, InForce};
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{
     ChunkRow, Claim, Claimed, Commit, Committed, Created, Ledger, LedgerError, MessageState, NewRun, OutboxRow,
@@ -15,8 +15,8 @@ use purge_driver::ledger::{
 
 use super::DynamoLedger;
 use super::attributes::{
-    ATTEMPTS, BODY, BUDGET, CANCEL, CHANGED, CHUNKS, CREATED, ENDED, HOLDERS, PLAN_FILE, POSITION, RECORD, RUN_ID,
-    STATE, UNTIL, VERSION,
+    ATTEMPTS, BODY, BUDGET, CANCEL, CANCEL_BY, CHANGED, CHUNKS, CREATED, ENDED, HOLDERS, PLAN_FILE, POSITION, RECORD,
+    RUN_ID, STATE, UNTIL, VERSION,
 };
 use super::chunks::untouched;
 use super::commit::Attempt;
@@ -25,7 +25,7 @@ use super::item::{
     Item, corrupt, find_instant, find_numbers, get_instant, get_number, get_text, json, number, parse, text,
 };
 use super::keys::{self, BY_DUE, DUE, RUNS, instant};
-use super::runs::{head_in, tallies_in};
+use super::runs::{find_cancel, head_in, tallies_in};
 use crate::store::Store as _;
 
 impl Ledger for DynamoLedger {
@@ -45,7 +45,7 @@ impl Ledger for DynamoLedger {
         Ok(Some(RunRow {
             plan_file: self.load_text(head, PLAN_FILE).await?,
             open: order.chunks.saturating_sub(u32::try_from(ended).unwrap_or(u32::MAX)),
-            cancel_asked: find_instant(head, CANCEL)?,
+            cancel_asked: find_cancel(head)?,
             created_at: get_instant(head, CREATED)?,
             updated_at,
             order: Rc::unwrap_or_clone(order),
@@ -60,12 +60,13 @@ impl Ledger for DynamoLedger {
         Ok(rows)
     }
 
-    async fn ask_cancel(&self, run_id: &str, now: Timestamp) -> Result<bool, LedgerError> {
+    async fn ask_cancel(&self, run_id: &str, asked: &Asked) -> Result<bool, LedgerError> {
         let noted = retry_conflicts(|| {
             self.update_item(&keys::head(run_id))
-                .update_expression("SET cancel = :now")
+                .update_expression("SET cancel = :at, cancelBy = :by")
                 .condition_expression("attribute_exists(pk)")
-                .expression_attribute_values(":now", instant(now))
+                .expression_attribute_values(":at", instant(asked.at))
+                .expression_attribute_values(":by", text(&asked.by))
                 .send()
         });
         condition_held(noted.await)
@@ -74,7 +75,7 @@ impl Ledger for DynamoLedger {
     async fn withdraw_cancel(&self, run_id: &str, asked_at: Timestamp, now: Timestamp) -> Result<bool, LedgerError> {
         let withdrawn = retry_conflicts(|| {
             self.update_item(&keys::head(run_id))
-                .update_expression("SET changed = :now REMOVE cancel")
+                .update_expression("SET changed = :now REMOVE cancel, cancelBy")
                 .condition_expression("attribute_exists(pk) AND (attribute_not_exists(cancel) OR cancel = :asked)")
                 .expression_attribute_values(":now", instant(now))
                 .expression_attribute_values(":asked", instant(asked_at))
@@ -83,10 +84,11 @@ impl Ledger for DynamoLedger {
         condition_held(withdrawn.await)
     }
 
-    async fn cancel_asked(&self, run_id: &str) -> Result<Option<Timestamp>, LedgerError> {
+    async fn cancel_asked(&self, run_id: &str) -> Result<Option<Asked>, LedgerError> {
         let get = self.client.get_item().table_name(&self.table).set_key(Some(keys::head(run_id).item()));
-        let got = get.consistent_read(true).projection_expression(CANCEL).send().await.map_err(ledger_error)?;
-        got.item.map_or(Ok(None), |item| find_instant(&item, CANCEL))
+        let wanted = format!("{CANCEL}, {CANCEL_BY}");
+        let got = get.consistent_read(true).projection_expression(wanted).send().await.map_err(ledger_error)?;
+        got.item.map_or(Ok(None), |item| find_cancel(&item))
     }
 
     async fn keep_policy(&self, run_id: &str, policy: &InForce) -> Result<(), LedgerError> {

@@ -5,15 +5,21 @@ use std::rc::Rc;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use purge_core::run::Order;
+use purge_core::run::{Asked, Order};
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{Created, LedgerError, NewRun};
 
 use super::DynamoLedger;
-use super::attributes::{CHANGED, CHUNKS, CREATED, ORDER, PLAN_DIGEST, PLAN_FILE, RUN_ID};
+use super::attributes::{CANCEL, CANCEL_BY, CHANGED, CHUNKS, CREATED, ORDER, PLAN_DIGEST, PLAN_FILE, RUN_ID};
 use super::error::{ledger_error, retry_conflicts};
-use super::item::{Item, get_text, json, number, text};
+use super::item::{Item, find_instant, find_text, get_text, json, number, text};
 use super::keys::{self, HEAD, SORT, TALLY, instant};
+
+/// Who last asked to cancel the run, and when. Without a name it is still cancelled.
+pub(super) fn find_cancel(head: &Item) -> Result<Option<Asked>, LedgerError> {
+    let Some(at) = find_instant(head, CANCEL)? else { return Ok(None) };
+    Ok(Some(Asked { by: find_text(head, CANCEL_BY)?.unwrap_or("unknown").to_owned(), at }))
+}
 
 impl DynamoLedger {
     /// Creates the run, unless it is there, and makes the write `beside` in the same transaction.

@@ -123,7 +123,8 @@ pub(super) fn run_summary(row: &RunRow) -> Map<String, Value> {
         ("approvedBy".to_owned(), json!(order.approved_by)),
         ("chunks".to_owned(), json!(order.chunks)),
         ("open".to_owned(), json!(row.open)),
-        ("cancelAsked".to_owned(), json!(row.cancel_asked)),
+        ("cancelAsked".to_owned(), json!(row.cancel_asked.as_ref().map(|asked| asked.at))),
+        ("cancelAskedBy".to_owned(), json!(row.cancel_asked.as_ref().map(|asked| &asked.by))),
         ("createdAt".to_owned(), json!(row.created_at)),
         ("updatedAt".to_owned(), json!(row.updated_at)),
     ])

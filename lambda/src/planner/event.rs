@@ -44,11 +44,15 @@ pub enum Event {
     Cancel {
         /// Id of the run.
         run_id: String,
+        /// Who asks for it.
+        asked_by: String,
     },
     /// Gives another attempt to chunks that did not end well.
     Retry {
         /// Id of the run.
         run_id: String,
+        /// Who asks for it.
+        asked_by: String,
         /// The chunks; when absent, all that did not end well.
         chunks: Option<Vec<u32>>,
         /// The cancellation that is taken back, by the time that `status` shows. An event may come late and more than once, and

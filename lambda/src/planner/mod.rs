@@ -9,6 +9,7 @@ mod start;
 
 use purge_core::finding::{Finding, Severity};
 use purge_core::plan::{self, CheckContext};
+use purge_core::run::Asked;
 use purge_core::time::Timestamp;
 use purge_driver::{Clock, Http, NoRetry, Obstacle, Retry};
 use serde_json::{Value, json};
@@ -72,9 +73,10 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
                 self.run_plan(&plan_file.to_string(), start::Approver::Name(&approved_by), trace).await
             }
             Event::Schedule { scheduled_at, request_key } => self.run_schedule(scheduled_at, &request_key, trace).await,
-            Event::Cancel { run_id } => self.cancel(&run_id, trace).await,
-            Event::Retry { run_id, chunks, cancel_asked } => {
-                self.retry(&run_id, chunks.as_deref(), cancel_asked, invocation, trace).await
+            Event::Cancel { run_id, asked_by } => self.cancel(&run_id, &self.asked(&asked_by)?, trace).await,
+            Event::Retry { run_id, asked_by, chunks, cancel_asked } => {
+                let asked = self.asked(&asked_by)?;
+                self.retry(&run_id, &asked, chunks.as_deref(), cancel_asked, invocation, trace).await
             }
             Event::Resume { run_id } => self.resume(&run_id, trace).await,
             Event::Sweep { overdue_seconds } => Ok(self.sweep(overdue_seconds, trace).await?),
@@ -94,9 +96,17 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         self.errand_at(errand, self.clock.now(), trace).await
     }
 
+    /// The word of the person with this name, given now.
+    fn asked(&self, by: &str) -> Result<Asked, Refusal> {
+        Asked::new(by, self.clock.now()).map_err(|why| {
+            let message = format!("who asks for this is recorded: {why}");
+            refusal("asked.name", "#/askedBy", message, "name the person who asks for this, plainly")
+        })
+    }
+
     /// Cancels a run: there are no new submits from now on. Waiting chunks are woken to learn of it.
-    async fn cancel(&self, run_id: &str, trace: Option<&str>) -> Answered {
-        if !self.ledger.ask_cancel(run_id, self.clock.now()).await? {
+    async fn cancel(&self, run_id: &str, asked: &Asked, trace: Option<&str>) -> Answered {
+        if !self.ledger.ask_cancel(run_id, asked).await? {
             return Err(unknown_run(run_id).into());
         }
         self.wake_all(run_id, trace).await?;
@@ -138,6 +148,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
     async fn retry(
         &self,
         run_id: &str,
+        asked: &Asked,
         only: Option<&[u32]>,
         cancel_asked: Option<Timestamp>,
         invocation: &Invocation,
@@ -145,8 +156,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
     ) -> Answered {
         self.refuse_ahead(run_id).await?;
         let row = self.ledger.run(run_id).await?.ok_or_else(|| unknown_run(run_id))?;
-        if let Some(asked_at) = row.cancel_asked.filter(|asked_at| cancel_asked != Some(*asked_at)) {
-            return Err(already_cancelled(run_id, asked_at).into());
+        if let Some(known) = row.cancel_asked.as_ref().filter(|known| cancel_asked != Some(known.at)) {
+            return Err(already_cancelled(run_id, known).into());
         }
         let again = Retry::choose(self.ledger, &row, only).await;
         if row.open > 0 && again == Err(NoRetry::Obstacle(Obstacle::NothingToRetry)) {
@@ -158,7 +169,7 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
         let reopened = plan::reopen(&row.plan_file, &self.context(now.max(row.created_at))).map_err(Refusal::of)?;
         self.check_against_policy_now(&reopened.plan, &again.chunks_to_delete, now).await?;
         again.withdraw_cancel(self.ledger, run_id, self.clock.now()).await.map_err(|why| not_begun(run_id, why))?;
-        let done = self.queue_again(run_id, &again, invocation, trace).await?;
+        let done = self.queue_again(&row.order, &again, asked, invocation, trace).await?;
         self.wake_all(run_id, trace).await?;
         Ok(json!({"runId": run_id, "queued": done.chunks.queued, "busy": done.chunks.busy, "later": done.later}))
     }
@@ -216,9 +227,9 @@ fn obstructed(run_id: &str, obstacle: Obstacle) -> Refusal {
     refusal(obstacle.code(), "#/chunks", obstacle.message(run_id), help)
 }
 
-fn already_cancelled(run_id: &str, asked_at: Timestamp) -> Refusal {
-    let message = format!("run `{run_id}` was cancelled at {asked_at}; nothing was changed");
-    let help = format!("to take that back, and go on, name it in the event: `\"cancelAsked\":\"{asked_at}\"`");
+fn already_cancelled(run_id: &str, Asked { by, at }: &Asked) -> Refusal {
+    let message = format!("run `{run_id}` was cancelled by `{by}` at {at}; nothing was changed");
+    let help = format!("to take that back, and go on, name it in the event: `\"cancelAsked\":\"{at}\"`");
     refusal("run.cancelled", "#/cancelAsked", message, &help)
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use purge_core::chunk::Chunk;
 use purge_core::finding::{Finding, Severity, stops};
 use purge_core::plan::{self, Plan, PlanFile, Reopened, document};
-use purge_core::run::{Approval, ApprovalError, ChunkRun, Order};
+use purge_core::run::{Approval, ApprovalError, ChunkRun, NameError, Order};
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{Created, NewRun};
 use purge_driver::{Clock, Http};
@@ -235,8 +235,8 @@ fn not_approved(error: &ApprovalError) -> Refusal {
             ("approval.mismatch", "preview the request and approve the plan that comes of it")
         }
         ApprovalError::SamePerson(_) => ("approval.samePerson", "have somebody else approve it"),
-        ApprovalError::Nobody => ("approval.nobody", "say who approves it"),
-        ApprovalError::Unreadable => ("approval.name", "write the name plainly"),
+        ApprovalError::Approver(NameError::Nobody) => ("approval.nobody", "say who approves it"),
+        ApprovalError::Approver(NameError::Unreadable) => ("approval.name", "write the name plainly"),
     };
     Refusal::of(vec![Finding::new(Severity::Blocked, code, "#/approval", error.to_string(), help)])
 }

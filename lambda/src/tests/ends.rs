@@ -11,7 +11,7 @@ use purge_driver::ledger::{Claim, Claimed, Lease, MessageState};
 use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
-use super::fakes::{Sent, World, delivered, event, in_virtual_time, no_webhook, policy, sent, take_metrics};
+use super::fakes::{Sent, World, ask, delivered, event, in_virtual_time, no_webhook, policy, sent, take_metrics};
 use crate::evidence::{Latest, Proof, records};
 use crate::ledger::canned::refusing;
 use crate::login::Webhook;
@@ -47,10 +47,6 @@ async fn run_errands(world: &World, errands: &[Sent]) {
         let answer = world.functions().run_errands(&batch, &no_webhook, &world.invocation(TIME)).await.unwrap();
         assert_eq!(answer, json!({"batchItemFailures": []}));
     }
-}
-
-async fn ask(world: &World, action: &str, run_id: &str) -> Value {
-    world.functions().plan(&json!({"action": action, "runId": run_id}), &world.invocation(TIME)).await.unwrap()
 }
 
 /// Ends the chunk as failed, and returns the errands that this sends.

@@ -12,7 +12,7 @@ use purge_driver::ledger::MessageState;
 use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
-use super::fakes::{World, event, in_virtual_time, no_webhook, sent, take_metrics};
+use super::fakes::{World, ask, event, in_virtual_time, no_webhook, sent, take_metrics};
 use crate::evidence::{Latest, Proof, records};
 use crate::wake::{Errand, ErrandKind, Sweep};
 
@@ -41,10 +41,6 @@ async fn write_evidence(world: &World, run_id: &str) -> (bool, Vec<String>) {
 fn latest(world: &World, run_id: &str) -> Option<Latest> {
     let text = world.evidence.kept.borrow().get(&format!("{run_id}/latest.json")).cloned();
     text.map(|text| serde_json::from_str(&text).unwrap())
-}
-
-async fn ask(world: &World, action: &str, run_id: &str) -> Value {
-    world.functions().plan(&json!({"action": action, "runId": run_id}), &world.invocation(TIME)).await.unwrap()
 }
 
 /// Checks that a folder contains what its manifest says, and has the name that follows from the manifest's digest.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use purge_core::http::{HttpResponse, NoResponse};
 use purge_core::plan::{self, CheckContext, PlanFile};
-use purge_core::run::{Approval, ChunkRun, Order};
+use purge_core::run::{Approval, Asked, ChunkRun, Order};
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{Created, LedgerError, NewRun, OutboxRow, Unfinished};
 use purge_driver::{Clock as _, Http, Ledger, MemoryLedger, VirtualClock, WireRequest, virtual_time};
@@ -413,4 +413,18 @@ pub(super) fn sent(body: impl Into<String>) -> Sent {
 pub(super) fn in_virtual_time<T>(test: impl AsyncFnOnce(&World) -> T) -> T {
     let world = World::new();
     virtual_time::run(&world.clock, test(&world)).unwrap()
+}
+
+/// The word of a person who asks for something at this time.
+pub(super) fn asked(at: Timestamp) -> Asked {
+    Asked { by: "a@example.com".to_owned(), at }
+}
+
+/// The planner's answer to an event about a run. Where it is recorded who asks, it names somebody.
+pub(super) async fn ask(world: &World, action: &str, run_id: &str) -> Value {
+    let mut event = json!({"action": action, "runId": run_id});
+    if ["cancel", "retry"].contains(&action) {
+        event["askedBy"] = json!("a@example.com");
+    }
+    world.functions().plan(&event, &world.invocation(Duration::from_secs(120))).await.unwrap()
 }

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use purge_core::audit::Event;
 use purge_core::wake::WakeUp;
 use purge_driver::{Clock as _, Ledger as _};
 use serde_json::json;
 
-use super::fakes::{Sent, TRACE, World, event, in_virtual_time, no_webhook, sent};
+use super::fakes::{Sent, TRACE, World, asked, event, in_virtual_time, no_webhook, sent};
+use crate::evidence::records;
 use crate::wake::{Errand, ErrandKind};
 
 const CHUNKS: u32 = 8_760;
@@ -106,8 +108,8 @@ async fn fail_all(world: &World, run_id: &str, chunks: u32) {
 }
 
 async fn retry(world: &World, run_id: &str, time: Duration) -> Option<serde_json::Value> {
-    let cancel_asked = world.ledger.run(run_id).await.unwrap().unwrap().cancel_asked;
-    let retry = json!({"action": "retry", "runId": run_id, "cancelAsked": cancel_asked});
+    let cancel_asked = world.ledger.cancel_asked(run_id).await.unwrap().map(|asked| asked.at);
+    let retry = json!({"action": "retry", "runId": run_id, "askedBy": "a@example.com", "cancelAsked": cancel_asked});
     world.functions().plan(&retry, &world.invocation(time)).await.ok()
 }
 
@@ -125,7 +127,8 @@ fn a_retry_without_time_leaves_the_rest_to_the_courier() {
     in_virtual_time(async |world| {
         let run_id = world.run(FAILED).await;
         fail_all(world, &run_id, FAILED).await;
-        world.ledger.ask_cancel(&run_id, world.clock.now()).await.unwrap();
+        world.ledger.ask_cancel(&run_id, &asked(world.clock.now())).await.unwrap();
+        let retried = Event::Retried { asked_by: "a@example.com".to_owned(), asked_at: world.clock.now() };
         let answer = retry(world, &run_id, Duration::from_secs(5)).await.unwrap();
         assert_eq!(answer, json!({"runId": run_id, "queued": 100, "busy": 0, "later": 2_400}), "one page");
         // At this speed a courier has time for two pages.
@@ -134,6 +137,10 @@ fn a_retry_without_time_leaves_the_rest_to_the_courier() {
         assert_eq!(woken(&world.chunks.take()), (1..=FAILED).collect());
         let attempts = world.ledger.chunks(&run_id, 0, FAILED).await.unwrap();
         assert!(attempts.iter().all(|row| row.run.attempt() == 2 && row.run.outcome().is_none()));
+        // Planner and courier put on record who asked, and when they did.
+        let log = records(&world.ledger, &run_id).await.unwrap();
+        let asked_for: Vec<_> = log.into_iter().map(|record| record.event).filter(|event| *event == retried).collect();
+        assert_eq!(asked_for.len(), FAILED as usize);
     });
 }
 
@@ -176,10 +183,29 @@ fn a_cancel_ends_a_retry_that_is_under_way() {
         let run_id = world.run(FAILED).await;
         fail_all(world, &run_id, FAILED).await;
         assert_eq!(retry(world, &run_id, TIME * 2).await.unwrap()["later"], 1_500);
-        world.ledger.ask_cancel(&run_id, world.clock.now()).await.unwrap();
+        world.ledger.ask_cancel(&run_id, &asked(world.clock.now())).await.unwrap();
         run_all_errands(world).await;
         assert_eq!(world.ledger.run(&run_id).await.unwrap().unwrap().open, 1_000);
         assert!(world.ledger.cancel_asked(&run_id).await.unwrap().is_some(), "nobody takes it back");
+    });
+}
+
+#[test]
+fn nothing_is_cancelled_or_retried_for_nobody() {
+    in_virtual_time(async |world| {
+        let run_id = world.run(3).await;
+        fail_all(world, &run_id, 2).await;
+        for action in ["cancel", "retry"] {
+            let unnamed = json!({"action": action, "runId": run_id});
+            let blank = json!({"action": action, "runId": run_id, "askedBy": " "});
+            for (event, code) in [(unnamed, "event.invalid"), (blank, "asked.name")] {
+                let refused = world.functions().plan(&event, &world.invocation(TIME)).await.unwrap();
+                assert_eq!(refused["findings"][0]["code"], code, "{refused}");
+                assert!(refused["detail"].as_str().unwrap().contains("ask"), "{refused}");
+            }
+        }
+        assert!(world.ledger.cancel_asked(&run_id).await.unwrap().is_none());
+        assert_eq!(world.ledger.run(&run_id).await.unwrap().unwrap().open, 1);
     });
 }
 
@@ -189,13 +215,13 @@ fn a_retry_that_lambda_repeats_does_not_take_a_later_cancel_back() {
         let run_id = world.run(3).await;
         fail_all(world, &run_id, 3).await;
         let ask = async |event: serde_json::Value| world.functions().plan(&event, &world.invocation(TIME)).await;
-        let retry = json!({"action": "retry", "runId": run_id});
+        let retry = json!({"action": "retry", "runId": run_id, "askedBy": "a@example.com"});
         // Everything is queued again, but the errand that would wake the chunks cannot be sent.
         world.errands.breaks_after.set(Some(0));
         assert!(ask(retry.clone()).await.is_err());
         world.errands.breaks_after.set(None);
         fail_all(world, &run_id, 3).await;
-        let cancelled = ask(json!({"action": "cancel", "runId": run_id})).await.unwrap();
+        let cancelled = ask(json!({"action": "cancel", "runId": run_id, "askedBy": "a@example.com"})).await.unwrap();
         world.clock.sleep(TIME).await;
 
         // Lambda gives the same event again.
@@ -203,7 +229,7 @@ fn a_retry_that_lambda_repeats_does_not_take_a_later_cancel_back() {
         assert_eq!(refused["findings"][0]["code"], "run.cancelled", "{refused}");
         assert!(world.ledger.cancel_asked(&run_id).await.unwrap().is_some());
         // A retry takes back only the cancellation that it names.
-        let named = |asked: &serde_json::Value| json!({"action": "retry", "runId": run_id, "cancelAsked": asked});
+        let named = |asked: &serde_json::Value| json!({"action": "retry", "runId": run_id, "askedBy": "a@example.com", "cancelAsked": asked});
         let other = ask(named(&json!(world.clock.now()))).await.unwrap();
         assert_eq!(other["findings"][0]["code"], "run.cancelled", "{other}");
         let help = other["findings"][0]["help"].as_str().unwrap();

@@ -318,7 +318,7 @@ fn a_retry_stops_at_a_hold_on_what_it_would_still_delete() {
             fail_chunk(world, &run_id, chunk).await;
         }
         put(world, "policy.json", &hold_on(1));
-        let retry = |chunks: Option<Value>| json!({"action": "retry", "runId": run_id, "chunks": chunks});
+        let retry = |chunks: Option<Value>| json!({"action": "retry", "runId": run_id, "askedBy": "a@example.com", "chunks": chunks});
         assert_eq!(codes(&ask(world, &retry(None)).await), ["policy.keepsMore"]);
         assert_eq!(codes(&ask(world, &retry(Some(json!([1, 2])))).await), ["policy.keepsMore"]);
         assert_eq!(world.ledger.run(&run_id).await.unwrap().unwrap().open, 0);
@@ -337,10 +337,9 @@ fn a_retry_of_some_chunks_takes_the_cancellation_of_the_others_not_back() {
     in_virtual_time(async |world| {
         let run_id = world.run(3).await;
         fail_chunk(world, &run_id, 1).await;
-        ask(world, &json!({"action": "cancel", "runId": run_id})).await;
-        let cancel_asked = world.ledger.run(&run_id).await.unwrap().unwrap().cancel_asked;
-        let retry =
-            |chunks: Value| json!({"action": "retry", "runId": run_id, "chunks": chunks, "cancelAsked": cancel_asked});
+        ask(world, &json!({"action": "cancel", "runId": run_id, "askedBy": "a@example.com"})).await;
+        let cancel_asked = world.ledger.cancel_asked(&run_id).await.unwrap().map(|asked| asked.at);
+        let retry = |chunks: Value| json!({"action": "retry", "runId": run_id, "askedBy": "a@example.com", "chunks": chunks, "cancelAsked": cancel_asked});
         let cancelled = async || world.ledger.cancel_asked(&run_id).await.unwrap().is_some();
         assert_eq!(codes(&ask(world, &retry(json!([1]))).await), ["run.cancelling"]);
         for chunks in [json!([2]), json!([])] {

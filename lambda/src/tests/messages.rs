@@ -9,7 +9,7 @@ use purge_driver::ledger::{Claim, Claimed, Lease};
 use purge_driver::{Clock as _, Ledger as _};
 use serde_json::{Value, json};
 
-use super::fakes::{Sent, TRACE, World, delivered, event, in_virtual_time, sent};
+use super::fakes::{Sent, TRACE, World, asked, delivered, event, in_virtual_time, sent};
 use crate::batch::{Handled, Received};
 use crate::wake::{Errand, ErrandKind};
 
@@ -134,7 +134,9 @@ fn a_letter_of_an_earlier_attempt_does_not_end_one_that_nobody_has_tried() {
         bury(world, &wake(&run_id, 2)).await;
         bury(world, &world.chunks.take()[0]).await;
         assert_eq!(standing().await, (1, Some(Outcome::Failed)));
-        let queued = purge_driver::redrive(&world.ledger, &run_id, 2, "planner", world.clock.now()).await;
+        let order = world.ledger.run(&run_id).await.unwrap().unwrap().order;
+        let asked = asked(world.clock.now());
+        let queued = purge_driver::redrive(&world.ledger, &order, 2, "planner", &asked, asked.at).await;
         assert_eq!(queued, Ok(purge_driver::Redriven::Queued));
 
         // Other letters of the first attempt, such as `resume` and `cancel` leave behind, with and without the number of an

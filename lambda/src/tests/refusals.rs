@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use purge_core::time::Timestamp;
 use purge_core::wake::WakeUp;
 use serde_json::{Value, json};
 
-use super::fakes::{Sent, World, event, no_webhook, sent, take_metrics};
+use super::fakes::{Sent, World, asked, event, no_webhook, sent, take_metrics};
 use crate::ledger::canned::refusing;
 use crate::wake::{Errand, ErrandKind, Retry, Sweep};
 
@@ -48,7 +49,7 @@ async fn an_errand_waits_for_a_table_that_may_answer_later_and_for_no_other() {
         ErrandKind::FanOut { after: 7 },
         ErrandKind::Deliver { message: "message-1".to_owned() },
         ErrandKind::Sweep(Sweep::default()),
-        ErrandKind::Retry(Retry { rows: vec![(1, 3)], ..Retry::default() }),
+        ErrandKind::Retry(Retry { rows: vec![(1, 3)], ended_by: Timestamp::EPOCH, asked: asked(Timestamp::EPOCH) }),
         ErrandKind::Evidence,
     ] {
         let errand = Errand::new("run-1", kind);

@@ -264,7 +264,10 @@ fn a_run_that_ended_without_its_evidence_gets_it_and_is_then_left_alone() {
         assert_eq!((&answer["unfinished"], &answer["lookedAt"]), (&json!([]), &json!([])));
 
         // It is looked after once more when it is opened again.
-        assert_eq!(ask(world, &json!({"action": "retry", "runId": run_id})).await["queued"], 1);
+        assert_eq!(
+            ask(world, &json!({"action": "retry", "runId": run_id, "askedBy": "a@example.com"})).await["queued"],
+            1
+        );
         world.for_couriers();
         assert_eq!(sweep(world).await, nothing());
         sleep(world, NEVER_WOKEN).await;

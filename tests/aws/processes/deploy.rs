@@ -163,7 +163,7 @@ async fn is_cancelled_and_retried(stack: &Stack) {
         assert!(Instant::now() < deadline, "no job is created");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let cancelled = stack.ask(&json!({"action": "cancel", "runId": run_id})).await;
+    let cancelled = stack.ask(&json!({"action": "cancel", "runId": run_id, "askedBy": "a@example.com"})).await;
     let status = stack.ended(run_id, SOON).await;
     let count = |state: &str| status["states"][state].as_u64().unwrap_or(0);
     assert!(count("cancelled") >= 8, "only two can have been executed: {status}");
@@ -180,9 +180,9 @@ async fn is_cancelled_and_retried(stack: &Stack) {
         tokio::time::sleep(Duration::from_millis(200)).await;
     };
 
-    let refused = stack.ask(&json!({"action": "retry", "runId": run_id})).await;
+    let refused = stack.ask(&json!({"action": "retry", "runId": run_id, "askedBy": "a@example.com"})).await;
     assert_eq!(refused["findings"][0]["code"], "run.cancelled", "{refused}");
-    let retry = json!({"action": "retry", "runId": run_id, "cancelAsked": cancelled["cancelAsked"]});
+    let retry = json!({"action": "retry", "runId": run_id, "askedBy": "a@example.com", "cancelAsked": cancelled["cancelAsked"]});
     let retried = stack.ask(&retry).await;
     assert_eq!(retried["queued"], count("cancelled"), "{retried}");
     // A new hold keeps its day. Once it is lifted, that day is deleted, too.

@@ -181,7 +181,9 @@ async fn adversity(sqs: Sqs, name: &str) {
             if status["states"] == json!({"verified": status["chunks"]}) {
                 break;
             }
-            retried += bench.ask(&json!({"action": "retry", "runId": run})).await["queued"].as_u64().unwrap();
+            retried += bench.ask(&json!({"action": "retry", "runId": run, "askedBy": "a@example.com"})).await["queued"]
+                .as_u64()
+                .unwrap();
         }
         let report = bench.proved(run, Duration::from_secs(60)).await;
         assert_eq!(report["problems"], json!([]), "{run}");
@@ -328,7 +330,9 @@ async fn chunks_whose_wake_ups_died_say_so_and_are_finished_by_retry() {
     let (mut queued, deadline) = (0, Instant::now() + Duration::from_secs(120));
     while queued < 3 {
         assert!(Instant::now() < deadline, "{queued} queued; {}", bench.keep_log("dead"));
-        queued += bench.ask(&json!({"action": "retry", "runId": run})).await["queued"].as_u64().unwrap();
+        queued += bench.ask(&json!({"action": "retry", "runId": run, "askedBy": "a@example.com"})).await["queued"]
+            .as_u64()
+            .unwrap();
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     three_are_verified(&bench, &run, "dead").await;

@@ -36,6 +36,7 @@ export interface RunFacts {
   approvedBy: string
   approvedAt: string
   cancelAsked: string | null
+  cancelAskedBy: string | null
   createdAt: string
   updatedAt: string
   mark: string

@@ -82,6 +82,7 @@ export const watch = {
     tenant: 'Tenant',
     requested: 'Requested by',
     approved: 'Approved by',
+    cancelled: 'Cancelled by',
     reason: 'Reason',
     compliance: 'Checks',
     submits: 'Submits',
@@ -90,6 +91,8 @@ export const watch = {
     left: 'Records left',
     messages: 'Webhooks',
   },
+  name: 'Your name, for the record',
+  nameHelp: 'It is recorded who asked for this.',
   cancel: {
     open: 'Cancel…',
     title: (name: string) => `Cancel ${name}?`,

@@ -174,7 +174,8 @@ function actions(watched: Watched, run: RunFacts): TemplateResult {
   const where = run.simulated ? t.watch.onSimulated : t.watch.onTenant(run.tenant)
   const cancel = (): void => confirm({
     title: t.watch.cancel.title(run.name), text: [t.watch.cancel.what(plural(run.open, 'chunk')), t.watch.cancel.stays, where],
-    yes: t.watch.cancel.yes, no: t.watch.cancel.no, danger: true, act: () => watched.act('cancel'),
+    yes: t.watch.cancel.yes, no: t.watch.cancel.no, danger: true, signed: true,
+    act: (name) => watched.act('cancel', { askedBy: name }),
   })
   const resume = (): void => confirm({
     title: t.watch.resume.title(run.name), text: [t.watch.resume.what(plural(run.open, 'chunk'), run.approvedBy), where],
@@ -194,7 +195,8 @@ function askToRetry(watched: Watched, run: RunFacts, only: number[], which: stri
   confirm({
     title: only.length === 0 ? t.watch.retry.title(run.name) : t.watch.retry.titleOne(String(only[0])),
     text: [t.watch.retry.what(which, run.approvedBy), where],
-    yes: t.watch.retry.yes, no: t.watch.retry.no, danger: !run.simulated, act: () => watched.act('retry', { chunks: only }),
+    yes: t.watch.retry.yes, no: t.watch.retry.no, danger: !run.simulated, signed: true,
+    act: (name) => watched.act('retry', { askedBy: name, chunks: only }),
   })
 }
 
@@ -298,6 +300,9 @@ function countdown(watched: Watched, due: number): string {
   return ms <= 0 ? t.watch.now : t.watch.in(length(Math.ceil(ms / 1000) * 1000))
 }
 
+/** Who did something, and when. */
+const signature = (by: string, at: string): string => `${by}, ${instant(wholeSecond(at))} UTC`
+
 function factsSection(watched: Watched, run: RunFacts): TemplateResult {
   const { detail, sums } = watched
   const list: [string, unknown][] = [
@@ -305,7 +310,8 @@ function factsSection(watched: Watched, run: RunFacts): TemplateResult {
     [t.watch.facts.plan, html`<code>${run.planDigest}</code>`],
     [t.watch.facts.tenant, run.simulated ? html`<strong class="warning">${run.tenant}</strong>` : run.tenant],
     [t.watch.facts.requested, run.requestedBy],
-    [t.watch.facts.approved, `${run.approvedBy}, ${instant(wholeSecond(run.approvedAt))} UTC`],
+    [t.watch.facts.approved, signature(run.approvedBy, run.approvedAt)],
+    ...(run.cancelAsked === null ? [] : [[t.watch.facts.cancelled, signature(run.cancelAskedBy ?? '', run.cancelAsked)] as [string, string]]),
     [t.watch.facts.reason, detail?.request.reason ?? ''],
     [t.watch.facts.compliance, detail?.complianceNote ?? ''],
     ...(sums ? summed(sums.totals) : []),

@@ -5,6 +5,7 @@ use std::path::Path;
 use purge_core::chunk::Chunk;
 use purge_core::finding::stops;
 use purge_core::plan::{self, CheckContext};
+use purge_core::run::Asked;
 use purge_driver::ledger::RunRow;
 use purge_driver::{Clock, NoRetry, Obstacle, Retry, SystemClock};
 
@@ -16,13 +17,14 @@ use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
 use crate::terminal::hint;
 
-/// Queues the chunks in `only` again, or all that did not end verified if `only` is empty, and takes back the cancellation in
-/// `row`. The lock shows that no other process carries out the run meanwhile.
+/// Queues the chunks in `only` again, or all that did not end verified if `only` is empty, as this person asked. Takes back the
+/// cancellation in `row`. The lock shows that no other process carries out the run meanwhile.
 pub(crate) async fn queue_again(
     ledger: &SqliteLedger,
     row: &RunRow,
     only: &[u32],
     policy: Option<&Path>,
+    asked: &Asked,
     _lock: &RunLock,
 ) -> Result<(), Failure> {
     let run_id = row.order.run_id.as_str();
@@ -31,7 +33,7 @@ pub(crate) async fn queue_again(
     if let Some(policy) = policy {
         check_policy(row, &again.chunks_to_delete, policy)?;
     }
-    let queued = again.queue(ledger, run_id, "retry", SystemClock.now()).await;
+    let queued = again.queue(ledger, &row.order, "retry", asked).await;
     let done = queued.map_err(|why| not_begun(run_id, why))?;
     // The run's lock is ours, so the chunk's worker is gone. Its lease runs out within a minute.
     if done.busy > 0 { Err(under_way(run_id)) } else { Ok(()) }

@@ -21,7 +21,7 @@ impl Answers {
     pub(crate) fn from_records<'a>(records: impl IntoIterator<Item = &'a AuditRecord>) -> Self {
         let mut answers = BTreeMap::new();
         for record in records {
-            if let Event::Started { .. } = &record.event {
+            if let Event::Retried { .. } = &record.event {
                 answers.remove(&record.chunk);
             } else if let Event::Answered { call, http_status, cause } = &record.event {
                 let answer = Answer { call: call.clone(), status: *http_status, code: cause.code.clone() };

@@ -5,7 +5,7 @@ use std::path::Path;
 use purge_core::order::{address_of, run_id};
 use purge_core::plan::{Plan, PlanFile};
 use purge_core::request::PurgeRequest;
-use purge_core::run::{Approval, ApprovalError, ChunkRun, Order};
+use purge_core::run::{Approval, ApprovalError, ChunkRun, NameError, Order};
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{Ledger, NewRun, RunRow};
 use purge_sim::Scenario;
@@ -115,8 +115,8 @@ fn not_approved(error: ApprovalError) -> Failure {
     let (code, help) = match error {
         ApprovalError::DigestMismatch { .. } => ("approval.mismatch", "look at the plan again"),
         ApprovalError::SamePerson(_) => ("approval.samePerson", "have somebody else look at the plan and approve it"),
-        ApprovalError::Nobody => ("approval.nobody", "name the approver with `--approver`"),
-        ApprovalError::Unreadable => ("approval.name", "write the name plainly"),
+        ApprovalError::Approver(NameError::Nobody) => ("approval.nobody", "name the approver with `--approver`"),
+        ApprovalError::Approver(NameError::Unreadable) => ("approval.name", "write the name plainly"),
     };
     approval::refused(code, error.to_string(), help)
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use purge_core::finding::{Finding, Severity};
-use purge_core::run::Order;
+use purge_core::run::{Asked, Order};
 use purge_driver::ledger::{Ledger, RunRow};
 use purge_driver::{Clock, SystemClock};
 
@@ -20,6 +20,7 @@ use crate::ledger::SqliteLedger;
 use crate::runtime::on_this_thread;
 use crate::settings::{Environment, Settings};
 use crate::terminal::{hint, print_out};
+use crate::who::asked_on_command_line;
 
 /// Notes the request to cancel in the ledger, which needs no settings. The process that carries out the run sees it before its next
 /// step. If there is none, the command ends the run itself: no other command of the run may be possible any more, since the policy
@@ -29,10 +30,11 @@ pub(crate) fn run(args: &CancelArgs) -> Result<Exit, Failure> {
     let ledger =
         SqliteLedger::open_existing(folder).map_err(stored::open_failure(folder))?.ok_or_else(|| no_ledger(folder))?;
     on_this_thread(async {
+        let asked = asked_on_command_line(args.by.as_deref(), SystemClock.now())?;
         let row = stored::find_run(&ledger, &args.run).await?;
         let run_id = &row.order.run_id;
         if row.open > 0 {
-            ledger.ask_cancel(run_id, SystemClock.now()).await.map_err(stored::ledger_failure)?;
+            ledger.ask_cancel(run_id, &asked).await.map_err(stored::ledger_failure)?;
         }
         let under_way = RunLock::is_taken(folder, run_id)?;
         if args.json {
@@ -51,13 +53,13 @@ pub(crate) fn run(args: &CancelArgs) -> Result<Exit, Failure> {
         if row.open == 0 || under_way {
             return Ok(Exit::Fine);
         }
-        end_run(&ledger, args, row).await
+        end_run(&ledger, args, asked, row).await
     })
 }
 
 /// Cancels the open chunks, watches what was submitted, and writes the evidence. Without the settings of the run's tenant that has to
 /// wait; the cancel stands all the same.
-async fn end_run(ledger: &SqliteLedger, args: &CancelArgs, row: RunRow) -> Result<Exit, Failure> {
+async fn end_run(ledger: &SqliteLedger, args: &CancelArgs, asked: Asked, row: RunRow) -> Result<Exit, Failure> {
     let folder = args.ledger.ledger.clone();
     let settings = match Settings::read(&Environment) {
         Ok(settings) if settings_match(&settings, &row.order) => settings,
@@ -74,7 +76,7 @@ async fn end_run(ledger: &SqliteLedger, args: &CancelArgs, row: RunRow) -> Resul
     };
     // Nothing more is deleted, so no policy has to be asked.
     let around = Surroundings { folder, evidence: args.evidence.clone(), scenario: None, policy: None };
-    carry_out(ledger, &settings, &around, Manner { json: args.json, task: Task::Cancel }, row).await
+    carry_out(ledger, &settings, &around, Manner { json: args.json, task: Task::Cancel(asked) }, row).await
 }
 
 /// Warns that the run is cancelled, and that its open chunks are not ended yet.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use purge_core::report::{ChunkReport, Report, exit_code};
-use purge_core::run::{Order, Outcome};
+use purge_core::run::{Asked, Order, Outcome};
 use purge_driver::ledger::{Ledger, RunRow};
 use purge_driver::{Clock as _, RunEnd, Signal, SystemClock};
 
@@ -41,7 +41,7 @@ const NO_MESSAGES: &str = "there are no messages left to send, and no chunk is s
 const KEPT_BY_NEWER_POLICY: [&str; 2] = ["policy.keepsMore", "policy.newHold"];
 
 /// What to do about a run, and how to show it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Manner {
     /// Whether to print events instead of text.
     pub(super) json: bool,
@@ -50,7 +50,7 @@ pub(super) struct Manner {
 }
 
 /// What to do about a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Task {
     /// Carry the run on. If it has ended, send nothing.
     Chunks,
@@ -58,8 +58,8 @@ pub(super) enum Task {
     ChunksOrMessages,
     /// Send the messages that are left over, and do nothing else.
     Messages,
-    /// Carry a cancelled run to its end: submit nothing new, and watch what has been submitted.
-    Cancel,
+    /// Carry a run that this person cancelled to its end: submit nothing new, and watch what has been submitted.
+    Cancel(Asked),
 }
 
 /// Does the task and shows the run's result.
@@ -91,7 +91,7 @@ pub(super) async fn carry_out(
             Task::ChunksOrMessages | Task::Messages if messages => print_err(ONLY_MESSAGES),
             Task::Messages if receiver.is_there() => print_err(NO_MESSAGES),
             Task::Messages => {}
-            Task::Chunks | Task::ChunksOrMessages | Task::Cancel => print_err(ENDED_BEFORE),
+            Task::Chunks | Task::ChunksOrMessages | Task::Cancel(_) => print_err(ENDED_BEFORE),
         }
     }
     let stop = Signal::new();
@@ -115,11 +115,12 @@ pub(super) async fn carry_out(
             let place = place(ledger, settings, around, order)?;
             let warning = place.receiver.warning(&hint::messages(around, &order.run_id));
             warning.iter().for_each(|finding| remark(json, finding));
-            if manner.task == Task::Cancel {
+            if let Task::Cancel(asked) = &manner.task {
                 // Until the lock was ours, a retry may have taken the cancel back, and no policy is asked here.
-                ledger.ask_cancel(&order.run_id, SystemClock.now()).await.map_err(stored::ledger_failure)?;
+                let again = Asked { at: SystemClock.now(), ..asked.clone() };
+                ledger.ask_cancel(&order.run_id, &again).await.map_err(stored::ledger_failure)?;
             }
-            if matches!(manner.task, Task::ChunksOrMessages | Task::Cancel) {
+            if matches!(manner.task, Task::ChunksOrMessages | Task::Cancel(_)) {
                 ledger.make_messages_due(&order.run_id, SystemClock.now()).map_err(stored::ledger_failure)?;
             }
             let carried = carry_on(ledger, &place, order, around.policy.as_ref(), &lock, &progress, &stop);
@@ -138,13 +139,13 @@ pub(super) async fn carry_out(
         Ok(concluded) => concluded,
     };
     drop(run_lock);
-    show(&concluded, around, manner, matches!(ended, Ok(RunEnd::Stopped)));
+    show(&concluded, around, &manner, matches!(ended, Ok(RunEnd::Stopped)));
     ended?;
     // Show what was done first, whatever became of the proof. Without proof, the command fails.
     concluded.proof.into_result()?;
     let exit = match manner.task {
         Task::Messages => messages_exit(receiver, &concluded.messages, &concluded.report)?,
-        Task::Chunks | Task::ChunksOrMessages | Task::Cancel => Exit::Report(exit_code(&concluded.report)),
+        Task::Chunks | Task::ChunksOrMessages | Task::Cancel(_) => Exit::Report(exit_code(&concluded.report)),
     };
     // Everything is done and the lock is free, so an interrupt may end the process while the output is still being read.
     let read = tokio::task::spawn_blocking(outlet::drain);
@@ -245,7 +246,7 @@ fn introduce(order: &Order, evidence: &Path, json: bool) {
 }
 
 /// Shows the result, and how to go on if there is more to do.
-fn show(concluded: &Conclusion, around: &Surroundings, manner: Manner, stopped: bool) {
+fn show(concluded: &Conclusion, around: &Surroundings, manner: &Manner, stopped: bool) {
     let Conclusion { report, messages, folder, digest, proof, .. } = concluded;
     if manner.json {
         let folder = (*proof == Proof::Written).then_some(folder);
@@ -260,7 +261,8 @@ fn show(concluded: &Conclusion, around: &Surroundings, manner: Manner, stopped: 
     let retry = hint::retry(around, &report.run_id);
     let messages = hint::messages(around, &report.run_id);
     // The run has ended by now, so a cancel has nothing to do any more.
-    let writes = if manner.task == Task::Cancel { format!("`{messages}`") } else { "the same command".to_owned() };
+    let cancels = matches!(manner.task, Task::Cancel(_));
+    let writes = if cancels { format!("`{messages}`") } else { "the same command".to_owned() };
     show_report(concluded, &messages, &writes);
     if report.totals.open > 0 {
         let how = if stopped { "stopped" } else { "not finished" };
@@ -268,7 +270,7 @@ fn show(concluded: &Conclusion, around: &Surroundings, manner: Manner, stopped: 
             Task::Chunks | Task::ChunksOrMessages => format!("the same command continues from here, or `{retry}`"),
             Task::Messages => format!("its own command continues from here, or `{retry}`"),
             // A retry would take the cancel back.
-            Task::Cancel => "the same command continues from here".to_owned(),
+            Task::Cancel(_) => "the same command continues from here".to_owned(),
         };
         print_err(&paint(BAD, &format!("{how}: {next}")));
     } else if exit_code(report) != 0 {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use purge_core::run::ChunkView;
+use purge_core::run::{Asked, ChunkView};
 use purge_driver::ledger::RunRow;
 use purge_driver::{Clock as _, SystemClock};
 
@@ -56,6 +56,9 @@ pub(super) async fn show_facts(ledger: &SqliteLedger, folder: &Path, row: &RunRo
     let place = around.evidence_of(ledger, &order.run_id)?;
     print_out("");
     print_out(&labelled("approved", &format!("by {} at {}", order.approved_by, order.approved_at)));
+    if let Some(Asked { by, at }) = &row.cancel_asked {
+        print_out(&labelled("cancelled", &format!("by {by} at {at}")));
+    }
     print_out(&labelled("plan", &order.plan_digest));
     let stored = Stored::read(ledger, &order.run_id).await?;
     let report = stored.report();

@@ -3,6 +3,7 @@
 use purge_core::finding::{Finding, Severity};
 use purge_core::run::Order;
 use purge_driver::ledger::RunRow;
+use purge_driver::{Clock as _, SystemClock};
 
 use super::carried::{Manner, Task, carry_out, undelivered};
 use super::{no_ledger, remark};
@@ -17,6 +18,7 @@ use crate::failure::Failure;
 use crate::ledger::SqliteLedger;
 use crate::runtime::on_this_thread;
 use crate::settings::{Environment, Settings};
+use crate::who::asked_on_command_line;
 
 /// Queues the chunks again and carries the run on, or sends its undelivered messages.
 pub(crate) fn run(args: &RetryArgs) -> Result<Exit, Failure> {
@@ -32,22 +34,23 @@ pub(crate) fn run(args: &RetryArgs) -> Result<Exit, Failure> {
             remark(args.json, &no_policy_warning(&row.order));
         }
         let task = if args.messages { Task::Messages } else { Task::ChunksOrMessages };
-        let manner = Manner { json: args.json, task };
+        let manner = |task| Manner { json: args.json, task };
         let around = Surroundings { folder: folder.clone(), evidence: args.evidence.clone(), scenario: None, policy };
         if !settings_match(&settings, &row.order) {
-            return show_ended_run(&ledger, &settings, &around, Manner { task: Task::Chunks, ..manner }, row).await;
+            return show_ended_run(&ledger, &settings, &around, manner(Task::Chunks), row).await;
         }
         if args.messages {
-            return carry_out(&ledger, &settings, &around, manner, row).await;
+            return carry_out(&ledger, &settings, &around, manner(task), row).await;
         }
         // Check before anything is queued.
         check_provable(&ledger, &around, &run_id)?;
+        let asked = asked_on_command_line(args.by.as_deref(), SystemClock.now())?;
         {
             let Some(lock) = RunLock::take(folder, &run_id)? else { return Err(under_way(&run_id)) };
-            queue_again(&ledger, &row, &args.chunks, args.policy.as_deref(), &lock).await?;
+            queue_again(&ledger, &row, &args.chunks, args.policy.as_deref(), &asked, &lock).await?;
         }
         let row = stored::find_run(&ledger, &run_id).await?;
-        carry_out(&ledger, &settings, &around, manner, row).await
+        carry_out(&ledger, &settings, &around, manner(task), row).await
     })
 }
 

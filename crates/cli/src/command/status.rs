@@ -83,7 +83,8 @@ fn run_line(ledger: &SqliteLedger, row: &RunRow) -> Result<String, Failure> {
     let fields = serde_json::json!({
         "runId": order.run_id, "name": order.request.name, "planDigest": order.plan_digest, "tenant": order.tenant,
         "simulated": order.simulated, "chunks": order.chunks, "open": row.open, "ended": ended,
-        "cancelAsked": row.cancel_asked, "approvedBy": order.approved_by, "approvedAt": order.approved_at,
+        "cancelAsked": row.cancel_asked.as_ref().map(|asked| asked.at),
+        "cancelAskedBy": row.cancel_asked.as_ref().map(|asked| &asked.by), "approvedBy": order.approved_by, "approvedAt": order.approved_at,
         "createdAt": row.created_at, "updatedAt": row.updated_at, "undelivered": undelivered(ledger, row)?,
     });
     Ok(events::line("run", &fields))

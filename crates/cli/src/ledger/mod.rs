@@ -26,13 +26,14 @@ use crate::{private, turn};
 /// The name of the ledger's file in its folder.
 const FILE_NAME: &str = "ledger.sqlite3";
 /// Brings the schema from each version to the next. Existing migrations never change, because there are files of every version.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/1-ledger.sql"),
     include_str!("migrations/2-changes.sql"),
     include_str!("migrations/3-budgets.sql"),
     include_str!("migrations/4-evidence.sql"),
     include_str!("migrations/5-policies.sql"),
     include_str!("migrations/6-address.sql"),
+    include_str!("migrations/7-asked.sql"),
 ];
 /// How long a statement waits for other processes. Longer than the longest write, which creates a run with very many chunks.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);

@@ -1,6 +1,6 @@
 //! Reads and writes the rows of the tables.
 
-use purge_core::run::{ChunkRun, Outcome};
+use purge_core::run::{Asked, ChunkRun, Outcome};
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{ChunkRow, Lease, LedgerError, MessageState, OutboxRow, RecordRow, RunRow};
 use rusqlite::Row;
@@ -8,18 +8,24 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The columns that a [`RawRun`] is made of.
-pub(super) const RUN_COLUMNS: &str = "order_json, plan_file, cancel_asked, created_at, updated_at, \
+pub(super) const RUN_COLUMNS: &str = "order_json, plan_file, cancel_asked, cancel_asked_by, created_at, updated_at, \
      (select count(*) from chunks where chunks.run_id = runs.run_id and outcome is null)";
 /// The columns that a [`RawChunk`] is made of.
 pub(super) const CHUNK_COLUMNS: &str = "number, state_json, version, lease_owner, lease_until";
 /// The columns that a [`RawMessage`] is made of.
 pub(super) const OUTBOX_COLUMNS: &str = "id, body, attempts, state_json";
 
+/// The word of a person from its two columns. Without a name it is still their word.
+pub(super) fn read_asked(at: Option<i64>, by: Option<String>) -> Option<Asked> {
+    Some(Asked { by: by.unwrap_or_else(|| "unknown".to_owned()), at: Timestamp::from_millis(at?) })
+}
+
 /// A row of `runs` as SQLite returns it.
 pub(super) struct RawRun {
     order: String,
     plan_file: String,
     cancel_asked: Option<i64>,
+    cancel_asked_by: Option<String>,
     created_at: i64,
     updated_at: i64,
     open: u32,
@@ -36,9 +42,10 @@ impl RawRun {
             order: row.get(others)?,
             plan_file: row.get(others + 1)?,
             cancel_asked: row.get(others + 2)?,
-            created_at: row.get(others + 3)?,
-            updated_at: row.get(others + 4)?,
-            open: row.get(others + 5)?,
+            cancel_asked_by: row.get(others + 3)?,
+            created_at: row.get(others + 4)?,
+            updated_at: row.get(others + 5)?,
+            open: row.get(others + 6)?,
         })
     }
 
@@ -47,7 +54,7 @@ impl RawRun {
             order: parse("the order of a run", &self.order)?,
             plan_file: self.plan_file,
             open: self.open,
-            cancel_asked: self.cancel_asked.map(Timestamp::from_millis),
+            cancel_asked: read_asked(self.cancel_asked, self.cancel_asked_by),
             created_at: Timestamp::from_millis(self.created_at),
             updated_at: Timestamp::from_millis(self.updated_at),
         })

@@ -1,7 +1,7 @@
 //! The operations of the ledger, each in one statement or one transaction.
 
 use purge_core::rate::RateBudget;
-use purge_core::run::InForce;
+use purge_core::run::{Asked, InForce};
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{
     ChunkRow, Claim, Claimed, Commit, Committed, Created, Ledger, LedgerError, MessageState, NewRun, OutboxRow,
@@ -10,8 +10,8 @@ use purge_driver::ledger::{
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use super::rows::{
-    CHUNK_COLUMNS, OUTBOX_COLUMNS, RUN_COLUMNS, RawChunk, RawMessage, RawRun, due, json, outcome, parse, read_record,
-    signed, unsigned,
+    CHUNK_COLUMNS, OUTBOX_COLUMNS, RUN_COLUMNS, RawChunk, RawMessage, RawRun, due, json, outcome, parse, read_asked,
+    read_record, signed, unsigned,
 };
 use super::{SqliteLedger, ledger_error};
 
@@ -58,21 +58,21 @@ impl Ledger for SqliteLedger {
         Ok(rows)
     }
 
-    async fn ask_cancel(&self, run_id: &str, now: Timestamp) -> Result<bool, LedgerError> {
-        let sql = "update runs set cancel_asked = ?2, changes = changes + 1 where run_id = ?1";
-        Ok(self.execute(sql, params![run_id, now.millis()])? > 0)
+    async fn ask_cancel(&self, run_id: &str, asked: &Asked) -> Result<bool, LedgerError> {
+        let sql = "update runs set cancel_asked = ?2, cancel_asked_by = ?3, changes = changes + 1 where run_id = ?1";
+        Ok(self.execute(sql, params![run_id, asked.at.millis(), asked.by])? > 0)
     }
 
     async fn withdraw_cancel(&self, run_id: &str, asked_at: Timestamp, now: Timestamp) -> Result<bool, LedgerError> {
-        let sql = "update runs set cancel_asked = null, updated_at = ?3, changes = changes + 1 \
+        let sql = "update runs set cancel_asked = null, cancel_asked_by = null, updated_at = ?3, changes = changes + 1 \
                    where run_id = ?1 and (cancel_asked is null or cancel_asked = ?2)";
         Ok(self.execute(sql, params![run_id, asked_at.millis(), now.millis()])? > 0)
     }
 
-    async fn cancel_asked(&self, run_id: &str) -> Result<Option<Timestamp>, LedgerError> {
-        let sql = "select cancel_asked from runs where run_id = ?1";
-        let asked: Option<Option<i64>> = self.query_first(sql, params![run_id], |row| row.get(0))?;
-        Ok(asked.flatten().map(Timestamp::from_millis))
+    async fn cancel_asked(&self, run_id: &str) -> Result<Option<Asked>, LedgerError> {
+        let sql = "select cancel_asked, cancel_asked_by from runs where run_id = ?1";
+        let asked = self.query_first(sql, params![run_id], |row| Ok(read_asked(row.get(0)?, row.get(1)?)))?;
+        Ok(asked.flatten())
     }
 
     async fn keep_policy(&self, run_id: &str, policy: &InForce) -> Result<(), LedgerError> {

@@ -4,7 +4,7 @@ use std::pin::pin;
 use futures_util::poll;
 use purge_core::chunk::{Age, Chunk};
 use purge_core::plan::{CheckContext, check};
-use purge_core::run::{Approval, ChunkRun, Context, Input, Order, Pace};
+use purge_core::run::{Approval, Asked, ChunkRun, Context, Input, Order, Pace};
 use purge_core::time::Timestamp;
 use purge_driver::ledger::{
     Claim, Claimed, Commit, Committed, Lease, Ledger, LedgerError, NewRun, RunRow, conformance,
@@ -127,7 +127,7 @@ fn whoever_watches_sees_every_change_once_and_in_order() {
     step(&writer, &run, 2, now);
     assert_eq!((seen(0), seen(2)), (vec![(2, 4), (3, 2)], vec![(3, 2)]));
     // A request to cancel changes the run but no chunk.
-    wait(writer.ask_cancel(run_id, now)).unwrap();
+    wait(writer.ask_cancel(run_id, &Asked { by: "a@example.com".to_owned(), at: now })).unwrap();
     let mark = reader.mark(run_id).unwrap().unwrap();
     let records = reader.latest_records(run_id, 100).unwrap();
     assert_eq!((mark.changes, seen(3)), (4, vec![]));

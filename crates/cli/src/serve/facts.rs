@@ -107,6 +107,7 @@ pub(crate) struct RunFacts {
     approved_by: String,
     approved_at: Timestamp,
     cancel_asked: Option<Timestamp>,
+    cancel_asked_by: Option<String>,
     created_at: Timestamp,
     updated_at: Timestamp,
     /// How far these facts go; the event stream accepts it as `Last-Event-ID`.
@@ -191,7 +192,8 @@ impl RunInspector<'_> {
             requested_by: order.request.requested_by.clone(),
             approved_by: order.approved_by.clone(),
             approved_at: order.approved_at,
-            cancel_asked: row.cancel_asked,
+            cancel_asked: row.cancel_asked.as_ref().map(|asked| asked.at),
+            cancel_asked_by: row.cancel_asked.as_ref().map(|asked| asked.by.clone()),
             created_at: row.created_at,
             updated_at: row.updated_at,
             mark: event_id(mark),

@@ -30,6 +30,7 @@ use crate::carry::stored::{self, Stored};
 use crate::failure::Failure;
 use crate::ledger::{ChunkKind, SqliteLedger};
 use crate::settings::RealTenant;
+use crate::who::asked;
 
 /// The longest request body in bytes. A plan file contains a request and a policy, as text inside JSON.
 const LONGEST_BODY: usize = 40 * 1024 * 1024;
@@ -292,12 +293,20 @@ async fn facts(server: &Arc<Server>, run_id: String) -> Answer {
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Stop {
+    /// Who asks for it.
+    asked_by: String,
+}
+
 /// The kill switch. A run that no process carries out is carried to its cancelled end here, if it belongs to this server's tenant.
-async fn cancel(State(server): Here, Path(run): Path<String>, JsonBody(Nothing {}): JsonBody<Nothing>) -> Answer {
+async fn cancel(State(server): Here, Path(run): Path<String>, JsonBody(stop): JsonBody<Stop>) -> Answer {
     to_the_end(async move {
-        let stopped = with_run(&server, run.clone(), |server, ledger, row| {
+        let asked = asked(&stop.asked_by, SystemClock.now(), "#/askedBy")?;
+        let stopped = with_run(&server, run.clone(), move |server, ledger, row| {
             if row.open > 0 {
-                wait(ledger.ask_cancel(&row.order.run_id, SystemClock.now())).map_err(stored::ledger_failure)?;
+                wait(ledger.ask_cancel(&row.order.run_id, &asked)).map_err(stored::ledger_failure)?;
             }
             Ok(row.open > 0 && server.setup.serves(&row.order))
         });
@@ -310,8 +319,10 @@ async fn cancel(State(server): Here, Path(run): Path<String>, JsonBody(Nothing {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Again {
+    /// Who asks for it.
+    asked_by: String,
     /// Only these chunks; if empty, all that did not end verified.
     #[serde(default)]
     chunks: Vec<u32>,
@@ -319,6 +330,7 @@ struct Again {
 
 async fn retry(State(server): Here, Path(run): Path<String>, JsonBody(again): JsonBody<Again>) -> Answer {
     to_the_end(async move {
+        let asked = asked(&again.asked_by, SystemClock.now(), "#/askedBy")?;
         let lock = with_run(&server, run.clone(), move |server, ledger, row| {
             let run_id = row.order.run_id.as_str();
             // Refuse before anything is queued: a run never moves to another tenant.
@@ -326,7 +338,7 @@ async fn retry(State(server): Here, Path(run): Path<String>, JsonBody(again): Js
             check_still_allowed(server, row)?;
             check_provable(ledger, &server.setup.around, run_id)?;
             let Some(lock) = take_free_lock(server, run_id)? else { return Ok(None) };
-            wait(queue_again(ledger, row, &again.chunks, None, &lock))?;
+            wait(queue_again(ledger, row, &again.chunks, None, &asked, &lock))?;
             Ok(Some(lock))
         });
         let lock = lock.await?.ok_or_else(|| Problem::with(StatusCode::CONFLICT, under_way(&run)))?;

@@ -103,6 +103,14 @@ impl Bench {
         let folder = self.path("genesys-purge-data/evidence");
         fs::read_dir(folder).unwrap().next().unwrap().unwrap().path()
     }
+
+    /// Who asked for this, according to the audit log in that folder: `cancel_asked` or `retried`.
+    pub(crate) fn asked_for(&self, kind: &str) -> Vec<String> {
+        let log = fs::read_to_string(self.evidence().join("audit.jsonl")).unwrap();
+        let events = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["event"].clone());
+        let of_kind = events.filter(|event| event["kind"] == kind);
+        of_kind.map(|event| event["asked_by"].as_str().unwrap().to_owned()).collect()
+    }
 }
 
 /// Adds the settings of a real tenant at that address.

@@ -32,6 +32,14 @@ pub const PROGRAM: &str = concat!("genesys-purge/", env!("CARGO_PKG_VERSION"));
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "snake_case", try_from = "serde_json::Value")]
 pub enum Event {
+    /// A person asked for another attempt at the chunk, which ended other than verified. The first record of every attempt but the
+    /// first.
+    Retried {
+        /// Who asked.
+        asked_by: String,
+        /// When they did.
+        asked_at: Timestamp,
+    },
     /// An attempt at the chunk began: the first one, or one after `retry`.
     Started {
         /// What it covers.
@@ -196,6 +204,8 @@ pub enum Event {
     },
     /// The chunk learned that a person had asked to stop.
     CancelAsked {
+        /// Who did.
+        asked_by: String,
         /// When they did.
         asked_at: Timestamp,
     },

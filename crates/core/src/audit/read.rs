@@ -46,7 +46,8 @@ impl<'de> Deserialize<'de> for AuditRecord {
 }
 
 /// The fields of every kind of event. All of them have `kind` itself.
-const KINDS: [(&str, &[&str]); 21] = [
+const KINDS: [(&str, &[&str]); 22] = [
+    ("retried", &["kind", "asked_by", "asked_at"]),
     ("started", &["kind", "chunk", "approved_by", "approved_at", "program"]),
     ("holds_checked", &["kind", "asked", "periods", "unprotected", "protected"]),
     ("counted", &["kind", "records"]),
@@ -66,7 +67,7 @@ const KINDS: [(&str, &[&str]); 21] = [
     ("failed_items", &["kind", "items"]),
     ("protection_found", &["kind", "asked", "protected"]),
     ("verified", &["kind", "method", "checked", "listed", "found", "remaining"]),
-    ("cancel_asked", &["kind", "asked_at"]),
+    ("cancel_asked", &["kind", "asked_by", "asked_at"]),
     ("finished", &["kind", "outcome", "cause", "submits", "requests", "before", "remaining", "protected"]),
 ];
 
@@ -74,6 +75,7 @@ impl FromJson for Event {
     fn from_json(value: &Value) -> Result<Self, String> {
         let (kind, m) = Members::tagged(value, &KINDS)?;
         Ok(match kind {
+            "retried" => Self::Retried { asked_by: m.take("asked_by")?, asked_at: m.take("asked_at")? },
             "started" => Self::Started {
                 chunk: m.take("chunk")?,
                 approved_by: m.take("approved_by")?,
@@ -126,7 +128,7 @@ impl FromJson for Event {
                 found: m.take("found")?,
                 remaining: m.take("remaining")?,
             },
-            "cancel_asked" => Self::CancelAsked { asked_at: m.take("asked_at")? },
+            "cancel_asked" => Self::CancelAsked { asked_by: m.take("asked_by")?, asked_at: m.take("asked_at")? },
             _ => Self::Finished {
                 outcome: m.take("outcome")?,
                 cause: m.take("cause")?,
@@ -195,6 +197,7 @@ mod tests {
         let window = Window::new(Timestamp::EPOCH, Timestamp::from_millis(1)).unwrap();
         let chunk = Chunk { index: 1, total: 2, window, age: Age::Aged };
         let mut all = vec![
+            Event::Retried { asked_by: "bob".to_owned(), asked_at: Timestamp::EPOCH },
             Event::Started {
                 chunk,
                 approved_by: "ada".to_owned(),
@@ -229,7 +232,7 @@ mod tests {
                 found: 3,
                 remaining: Some(4),
             },
-            Event::CancelAsked { asked_at: Timestamp::EPOCH },
+            Event::CancelAsked { asked_by: "cy".to_owned(), asked_at: Timestamp::EPOCH },
         ];
         all.extend(whys.map(|why| Event::NoAnswer { call: "GET /x".to_owned(), why }));
         all.extend(Outcome::ALL.map(|outcome| Event::Finished {

@@ -22,8 +22,9 @@ impl Told {
     pub(super) fn note(&mut self, record: &AuditRecord) {
         self.simulated |= record.simulated;
         self.span = Some(extend_span(self.span, record.timestamp));
-        if let Event::Started { approved_by, .. } = &record.event {
+        if let Event::Retried { .. } = &record.event {
             self.ended.remove(&record.chunk);
+        } else if let Event::Started { approved_by, .. } = &record.event {
             if !self.approved_by.contains(approved_by) {
                 self.approved_by.insert(approved_by.clone());
             }

@@ -25,6 +25,8 @@ pub(super) struct Attempt {
     pub(super) looked_for_submit: bool,
     /// Whether it submitted before it looked for an unanswered submit. Then it does not continue the submit of the attempt before.
     submitted_anew: bool,
+    /// Whether it is on record who asked for it.
+    pub(super) was_asked_for: bool,
     /// Whether its start is on record.
     pub(super) has_started: bool,
     /// Whether somebody asked to stop.
@@ -141,6 +143,7 @@ impl Attempt {
         }
         let (api, limits) = (order.request.api, &order.limits);
         match &record.event {
+            Event::Retried { .. } => self.was_asked_for = true,
             Event::Started { .. } => self.has_started = true,
             Event::Sending { call, .. } => self.note_announced(api, call, record.timestamp),
             // Only submits are POST: a two-phase job is executed with PUT and cancelled with DELETE.

@@ -17,13 +17,18 @@ use crate::request::DeletionApi;
 type Rule = (bool, &'static str, &'static str);
 
 /// What must hold between a record and the earlier records of its attempt.
-pub(super) fn of_record(attempt: &Attempt, order: &Order, chunk: Chunk, record: &AuditRecord) -> [Rule; 8] {
+pub(super) fn of_record(attempt: &Attempt, order: &Order, chunk: Chunk, record: &AuditRecord) -> [Rule; 9] {
     let api = order.request.api;
     let call = if let Event::Sending { call, .. } = &record.event { call } else { "" };
     let (changes, deletes) = (!call.is_empty() && !call.starts_with("DELETE "), deletes(api, call));
     let unguarded = deletes && !attempt.holds_checked && required_lookups(order, chunk) != (0, 0);
     let unlimited = api == DeletionApi::DataDeletion && order.limits.max_records.is_none();
     [
+        (
+            is_unasked(attempt, &record.event),
+            "attempt.retry",
+            "does not begin with who asked for it, or says so where nobody has to ask",
+        ),
         (is_out_of_turn(attempt, &record.event), "attempt.start", "does not begin with its start, or starts twice"),
         (
             has_wrong_request_id(attempt, record),
@@ -53,11 +58,19 @@ pub(super) fn required_lookups(order: &Order, chunk: Chunk) -> (u64, u64) {
     (order.held_conversations.len() as u64, order.reachable_from(chunk.window).count() as u64)
 }
 
-/// Whether an event comes before the start of its attempt, or is a second start. Only a cancel or giving up may come before the
-/// start.
+/// Whether it is not known who asked for the attempt when an event comes, or the event says so a second time. Nobody asks for the
+/// first attempt.
+fn is_unasked(attempt: &Attempt, event: &Event) -> bool {
+    let retried = matches!(event, Event::Retried { .. });
+    retried == (attempt.number == 1 || attempt.was_asked_for)
+}
+
+/// Whether an event comes before the start of its attempt, or is a second start. Only a retry, a cancel or giving up may come
+/// before the start.
 fn is_out_of_turn(attempt: &Attempt, event: &Event) -> bool {
     let starts = matches!(event, Event::Started { .. });
-    starts == attempt.has_started && !matches!(event, Event::CancelAsked { .. } | Event::Finished { .. })
+    starts == attempt.has_started
+        && !matches!(event, Event::Retried { .. } | Event::CancelAsked { .. } | Event::Finished { .. })
 }
 
 /// Whether a record has the wrong request id. An id comes with the acceptance or from the attempt before, and stays.

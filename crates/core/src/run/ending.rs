@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use super::machine::Machine;
 use super::state::{Phase, Stage};
-use super::{Against, Cause, Next, Objection, Outcome};
+use super::{Against, Asked, Cause, Next, Objection, Outcome};
 use crate::audit::Event;
 use crate::time::Timestamp;
 
 impl Machine<'_> {
     /// Notes that a cancel was asked for, and records it once.
-    pub(super) fn note_cancel(&mut self, asked_at: Timestamp) {
+    pub(super) fn note_cancel(&mut self, asked: Asked) {
         if !self.run.cancel {
             self.run.cancel = true;
-            self.record(Event::CancelAsked { asked_at });
+            self.record(Event::CancelAsked { asked_by: asked.by, asked_at: asked.at });
         }
     }
 
@@ -50,7 +50,7 @@ impl Machine<'_> {
                 self.record(Event::PolicyObjected { policy, cause });
                 self.end_scheduled(at, "policy.scheduled", &message)
             }
-            (Objection::Held(_) | Objection::Forbidden(_) | Objection::Unclear(_) | Objection::Cancelled { .. }, _) => {
+            (Objection::Held(_) | Objection::Forbidden(_) | Objection::Unclear(_) | Objection::Cancelled(_), _) => {
                 self.resume()
             }
         }

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use super::guard::{all_ids, ask_protection};
 use super::state::Phase;
-use super::{Cause, ChunkRun, Context, Input, Next, Outcome, Step, WaitReason};
+use super::{Asked, Cause, ChunkRun, Context, Input, Next, Outcome, Step, WaitReason};
 use crate::analytics;
 use crate::api::{data_deletion, recording_jobs};
 use crate::audit::{AuditRecord, Event, PROGRAM, seal};
@@ -47,6 +47,19 @@ impl ChunkRun {
         let mut machine = Machine { run: self, cx, records: Vec::new(), http_status: 0 };
         let next = machine.handle(input);
         Step { run: machine.run, records: machine.records, next }
+    }
+
+    /// The next attempt at a chunk that ended other than verified, under the same plan, and the record of who asked for it. `None`
+    /// while the chunk goes on and when it is verified.
+    ///
+    /// Where a deletion may still be under way, the new attempt goes on watching it instead of starting a second one. Where the
+    /// deletion is known to be over, what it left is deleted anew.
+    #[must_use]
+    pub fn retried(self, cx: Context<'_>, asked: &Asked) -> Option<(Self, Vec<AuditRecord>)> {
+        let run = self.next_attempt()?;
+        let mut machine = Machine { run, cx, records: Vec::new(), http_status: 0 };
+        machine.record(Event::Retried { asked_by: asked.by.clone(), asked_at: asked.at });
+        Some((machine.run, machine.records))
     }
 
     /// Ends the attempt from outside, because nothing can carry it on any more. Claims no more than is known: `failed` only if
@@ -79,8 +92,8 @@ impl Machine<'_> {
         }
         match input {
             Input::Tick => self.resume(),
-            Input::Cancel { asked_at } => {
-                self.note_cancel(asked_at);
+            Input::Cancel(asked) => {
+                self.note_cancel(asked);
                 if self.run.stage().is_harmless() || self.run.cools_off() {
                     self.run.wait = None;
                 }

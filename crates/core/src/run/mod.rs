@@ -42,7 +42,7 @@ pub use state::ChunkRun;
 pub use view::ChunkView;
 
 pub use crate::objection::{Against, InForce, Objection};
-pub use crate::order::{Approval, ApprovalError, HeldConversation, HeldWindow, Order};
+pub use crate::order::{Approval, ApprovalError, Asked, HeldConversation, HeldWindow, NameError, Order};
 pub use crate::outcome::{Cause, Outcome, WaitReason};
 pub use crate::pace::Pace;
 
@@ -85,10 +85,7 @@ pub enum Input {
         granted: bool,
     },
     /// A cancel was asked for. While a request is in flight this is only noted: its answer is judged first.
-    Cancel {
-        /// When it was asked for.
-        asked_at: Timestamp,
-    },
+    Cancel(Asked),
 }
 
 impl Input {

@@ -535,17 +535,15 @@ impl ChunkRun {
         self.cancel
     }
 
-    /// The next attempt at a chunk that ended other than verified, under the same plan. `None` while it goes on and when it is
-    /// verified.
-    ///
-    /// Where a deletion may still be under way, the new attempt goes on watching it instead of starting a second one. Where the
-    /// deletion is known to be over, what it left is deleted anew.
+    /// Whether there can be another attempt: the chunk has ended, and other than verified.
     #[must_use]
-    pub fn retried(self) -> Option<Self> {
-        let outcome = self.outcome?;
-        if outcome == Outcome::Verified {
-            return None;
-        }
+    pub fn may_be_retried(&self) -> bool {
+        self.outcome.is_some_and(|outcome| outcome != Outcome::Verified)
+    }
+
+    /// The state for another attempt, if there can be one; see [`ChunkRun::retried`].
+    pub(super) fn next_attempt(self) -> Option<Self> {
+        let outcome = self.outcome.filter(|_| self.may_be_retried())?;
         let under_way = outcome == Outcome::Unknown && self.submits > 0 && !self.is_settled() && !self.is_untraceable();
         let mut next = Self::fresh(self.api, self.chunk, self.attempt.saturating_add(1), self.head);
         if under_way {

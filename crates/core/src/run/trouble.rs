@@ -77,13 +77,13 @@ impl Machine<'_> {
             Objection::Held(against) => (Some(Outcome::Held), against.cause.clone(), Some(&against.policy)),
             Objection::Forbidden(against) => (Some(Outcome::Rejected), against.cause.clone(), Some(&against.policy)),
             Objection::Unclear(cause) => (None, cause.clone(), None),
-            Objection::Cancelled { .. } => (Some(Outcome::Cancelled), self.cancel_cause(), None),
+            Objection::Cancelled(_) => (Some(Outcome::Cancelled), self.cancel_cause(), None),
         };
         if let Some(call) = self.phase_call() {
             self.record(Event::Withheld { call, cause: cause.clone(), policy: policy.cloned() });
         }
-        if let Objection::Cancelled { asked_at } = objection {
-            self.note_cancel(*asked_at);
+        if let Objection::Cancelled(asked) = objection {
+            self.note_cancel(asked.clone());
         }
         match outcome {
             Some(outcome) => self.call_off(outcome, cause),

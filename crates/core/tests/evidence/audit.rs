@@ -4,9 +4,8 @@ use proptest::prelude::*;
 use purge_core::audit::{AUDIT_VERSION, BadRecord, ChainHead, Event, Manifest, Verdict, Verifier, Why, seal};
 use purge_core::json::digest;
 use purge_core::run::Outcome;
-use purge_core::time::Timestamp;
 
-use crate::support::{Log, PLAN, RUN, World, begin};
+use crate::support::{Log, PLAN, RUN, World, cancel_asked, retried};
 
 fn check(lines: &[String], manifest: Option<&Manifest>) -> Verdict {
     let mut verifier = Verifier::new();
@@ -24,7 +23,7 @@ fn bad(lines: &[String], manifest: Option<&Manifest>) -> BadRecord {
 fn log() -> (Vec<String>, Manifest) {
     let world = World::of(3);
     let mut log = Log::default();
-    log.add(2, 1, Event::CancelAsked { asked_at: Timestamp::EPOCH });
+    log.add(2, 1, cancel_asked());
     log.attempt(&world, 1, 1, Outcome::Failed);
     log.attempt(&world, 3, 1, Outcome::Verified);
     log.attempt(&world, 1, 2, Outcome::Verified);
@@ -54,7 +53,7 @@ fn a_log_tells_in_brief_what_it_is_of() {
     let world = World::of(3);
     let mut log = Log::default();
     log.attempt(&world, 1, 1, Outcome::Failed).attempt(&world, 2, 1, Outcome::Failed);
-    log.attempt(&world, 1, 2, Outcome::Verified).add(2, 2, begin(world.chunks[1]));
+    log.attempt(&world, 1, 2, Outcome::Verified).add(2, 2, retried());
     let (first, last) = (log.records[0].timestamp, log.records.last().unwrap().timestamp);
     let verdict = check(&log.lines(), None);
     assert!(verdict.told.simulated);

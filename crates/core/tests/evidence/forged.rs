@@ -77,6 +77,11 @@ fn insert_before(records: &mut Vec<Value>, of: &str, event: Value) {
     records.insert(place, record);
 }
 
+/// Somebody asks for another attempt.
+fn retried() -> Value {
+    json!({ "kind": "retried", "asked_by": "cy", "asked_at": "2026-01-01T00:00:00.000Z" })
+}
+
 /// Changes how the attempt ends.
 fn change_end(records: &mut [Value], outcome: &str, deleted: Value, members: &Value) {
     let cause = json!({ "code": "made.up", "message": "made up" });
@@ -217,7 +222,10 @@ fn a_deletion_that_cannot_have_been_is_named() {
         ),
         (
             "asked to stop",
-            |r| insert_before(r, "sending", json!({ "kind": "cancel_asked", "asked_at": "2026-01-01T00:00:00.000Z" })),
+            |r| {
+                let event = json!({ "kind": "cancel_asked", "asked_by": "cy", "asked_at": "2026-01-01T00:00:00.000Z" });
+                insert_before(r, "sending", event);
+            },
             "cancel.sent",
         ),
         (
@@ -584,11 +592,12 @@ fn a_job_that_cannot_have_been_is_named() {
 
 #[test]
 fn attempts_that_cannot_follow_each_other_are_named() {
-    let table: [(&str, Forge, &str); 4] = [
+    let table: [(&str, Forge, &str); 5] = [
         (
             "verified, and tried again",
             |r| {
                 let mut again = r.clone();
+                insert_before(&mut again, "started", retried());
                 again.iter_mut().for_each(|record| record["attempt"] = json!(2));
                 r.extend(again);
             },
@@ -597,6 +606,7 @@ fn attempts_that_cannot_follow_each_other_are_named() {
         ("started twice", |r| r.insert(1, r[0].clone()), "attempt.start"),
         ("never started", |r| drop(r.remove(0)), "attempt.start"),
         ("started late", |r| r.swap(0, 1), "attempt.start"),
+        ("asked for, though it is the first", |r| insert_before(r, "started", retried()), "attempt.retry"),
     ];
     for (what, forge, codes) in table {
         assert_eq!(problems_after(&deletion(), forge), codes, "{what}");

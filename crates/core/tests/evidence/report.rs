@@ -8,9 +8,8 @@ use purge_core::plan::Disposition;
 use purge_core::report::{Report, RunOutcome, exit_code};
 use purge_core::request::DeletionApi;
 use purge_core::run::{Cause, Outcome, WaitReason};
-use purge_core::time::Timestamp;
 
-use crate::support::{Log, World, at, begin, completed, counted, left, submit, submit_of};
+use crate::support::{Log, World, at, begin, cancel_asked, completed, counted, left, retried, submit, submit_of};
 
 fn report_of(outcomes: &[Option<Outcome>]) -> Report {
     let world = World::of(u32::try_from(outcomes.len()).unwrap());
@@ -201,7 +200,7 @@ fn attempts_at_a_chunk_are_summed() {
     let world = World::of(1);
     let mut log = Log::default();
     log.attempt(&world, 1, 1, Outcome::Residual);
-    log.add(1, 2, begin(world.chunks[0]));
+    log.add(1, 2, retried()).add(1, 2, begin(world.chunks[0]));
     log.add(1, 2, counted(4)).add(1, 2, submit()).add(1, 2, Event::Submitted);
     log.add(1, 2, completed()).add(1, 2, left(Some(0)));
     let finished = Event::Finished {
@@ -317,7 +316,7 @@ fn an_attempt_that_goes_on_with_an_unclear_submit_is_not_counted_twice() {
     let world = World::of(1);
     let mut log = Log::default();
     log.attempt(&world, 1, 1, Outcome::Unknown);
-    log.add(1, 2, begin(world.chunks[0])).add(1, 2, completed()).add(1, 2, left(Some(0)));
+    log.add(1, 2, retried()).add(1, 2, begin(world.chunks[0])).add(1, 2, completed()).add(1, 2, left(Some(0)));
     let finished = Event::Finished {
         outcome: Outcome::Verified,
         cause: None,
@@ -372,7 +371,7 @@ fn an_attempt_that_begins_afresh_does_not_tell_the_numbers_of_the_one_before() {
     let submits = |events: Vec<Event>| {
         let mut log = Log::default();
         log.attempt(&world, 1, 1, Outcome::Unknown);
-        log.add(1, 2, begin(world.chunks[0]));
+        log.add(1, 2, retried()).add(1, 2, begin(world.chunks[0]));
         let mut open = Vec::new();
         for event in events {
             log.add(1, 2, event);
@@ -396,13 +395,45 @@ fn an_attempt_that_begins_afresh_does_not_tell_the_numbers_of_the_one_before() {
     let mut log = Log::default();
     log.attempt(&world, 1, 1, Outcome::Unknown);
     log.records.last_mut().unwrap().records_deleted = Some(100);
-    log.add(1, 2, begin(world.chunks[0])).add(1, 2, looked(Some(false))).add(1, 2, finished(Outcome::Cancelled, 0));
+    log.add(1, 2, retried()).add(1, 2, begin(world.chunks[0])).add(1, 2, looked(Some(false))).add(
+        1,
+        2,
+        finished(Outcome::Cancelled, 0),
+    );
     assert_eq!(Report::of(world.ordered(), &log.records).totals.records_deleted, Some(0));
     // An attempt that is known to be over leaves nothing to continue.
     let mut log = Log::default();
-    log.attempt(&world, 1, 1, Outcome::Residual).add(1, 2, begin(world.chunks[0]));
+    log.attempt(&world, 1, 1, Outcome::Residual).add(1, 2, retried()).add(1, 2, begin(world.chunks[0]));
     let totals = Report::of(world.ordered(), &log.records).totals;
     assert_eq!((totals.submits, totals.records_deleted), (1, Some(140)));
+}
+
+#[test]
+fn an_attempt_that_nobody_asked_for_is_named() {
+    let world = World::of(1);
+    let (begin, end) = (begin(world.chunks[0]), finished_badly());
+    for (events, problems) in [
+        (vec![retried(), begin.clone(), end.clone()], vec![]),
+        (vec![retried(), end.clone()], vec![]),
+        (vec![begin.clone(), end.clone()], vec!["attempt.retry"]),
+        (vec![begin.clone(), retried(), end.clone()], vec!["attempt.retry"]),
+        (vec![retried(), begin, retried(), end], vec!["attempt.retry"]),
+    ] {
+        let mut log = Log::default();
+        log.attempt(&world, 1, 1, Outcome::Failed);
+        for event in &events {
+            log.add(1, 2, event.clone());
+        }
+        let report = Report::of(world.ordered(), &log.records);
+        assert_eq!(report.problems.iter().map(|p| p.code.as_str()).collect::<Vec<_>>(), problems, "{events:?}");
+    }
+}
+
+/// An end before anything was sent.
+fn finished_badly() -> Event {
+    let cause = Some(Cause::new("test.cause", "made up for the test"));
+    let (submits, requests, before, remaining, protected) = (0, 0, None, None, None);
+    Event::Finished { outcome: Outcome::Cancelled, cause, submits, requests, before, remaining, protected }
 }
 
 #[test]
@@ -434,15 +465,15 @@ fn what_does_not_add_up_is_named() {
     assert_eq!(problems(&world, &log), "records.deleted records.sum");
 
     let (world, mut log) = base();
-    log.add(1, 1, finished(Outcome::Held, 0, None, None)).add(1, 1, Event::CancelAsked { asked_at: Timestamp::EPOCH });
+    log.add(1, 1, finished(Outcome::Held, 0, None, None)).add(1, 1, cancel_asked());
     assert_eq!(problems(&world, &log), "attempt.ended");
 
     let (world, mut log) = base();
-    log.add(1, 2, started(&world));
+    log.add(1, 2, retried());
     assert_eq!(problems(&world, &log), "attempt.order");
 
     let (world, mut log) = unbegun();
-    log.attempt(&world, 1, 1, Outcome::Failed).add(1, 3, started(&world));
+    log.attempt(&world, 1, 1, Outcome::Failed).add(1, 3, retried());
     assert_eq!(problems(&world, &log), "attempt.order");
 
     let (world, mut log) = unbegun();
@@ -450,11 +481,11 @@ fn what_does_not_add_up_is_named() {
     assert_eq!(problems(&world, &log), "chunk.window");
 
     let (world, mut log) = unbegun();
-    log.add(2, 1, Event::CancelAsked { asked_at: Timestamp::EPOCH });
+    log.add(2, 1, cancel_asked());
     assert_eq!(problems(&world, &log), "record.chunk");
 
     let (mut world, mut log) = unbegun();
-    log.add(1, 1, Event::CancelAsked { asked_at: Timestamp::EPOCH });
+    log.add(1, 1, cancel_asked());
     world.order.run_id = "run_other".to_owned();
     assert_eq!(problems(&world, &log), "record.foreign");
 
@@ -465,13 +496,13 @@ fn what_does_not_add_up_is_named() {
     ];
     for change in disagree {
         let (mut world, mut log) = unbegun();
-        log.add(1, 1, Event::CancelAsked { asked_at: Timestamp::EPOCH });
+        log.add(1, 1, cancel_asked());
         change(&mut world);
         assert_eq!(problems(&world, &log), "record.order");
     }
 
     let (world, mut log) = unbegun();
-    log.add(1, 1, Event::CancelAsked { asked_at: Timestamp::EPOCH });
+    log.add(1, 1, cancel_asked());
     log.records[0].action = "something else".to_owned();
     assert_eq!(problems(&world, &log), "record.order");
 

@@ -12,7 +12,7 @@ use purge_core::plan::{Disposition, Keeper, Part, Reason};
 use purge_core::policy::Limits;
 use purge_core::report::Ordered;
 use purge_core::request::{Chunking, DeletionApi, PurgeRequest, REQUEST_VERSION, RecordType};
-use purge_core::run::{Cause, Order, Outcome};
+use purge_core::run::{Asked, Cause, Order, Outcome};
 use purge_core::time::Timestamp;
 use purge_core::window::Window;
 
@@ -125,6 +125,9 @@ impl Log {
     /// Adds a whole attempt, from start to outcome, with numbers that add up.
     pub(crate) fn attempt(&mut self, world: &World, chunk: u32, attempt: u32, outcome: Outcome) -> &mut Self {
         let covers = world.chunks[chunk as usize - 1];
+        if attempt > 1 {
+            self.add(chunk, attempt, retried());
+        }
         self.add(chunk, attempt, begin(covers));
         let (submits, before, remaining, deleted) = match outcome {
             Outcome::Verified => (1, Some(144), Some(0), Some(144)),
@@ -183,6 +186,23 @@ pub(crate) fn left(remaining: Option<u64>) -> Event {
         found: remaining.unwrap_or_default(),
         remaining,
     }
+}
+
+/// The word of a person who asks for something.
+pub(crate) fn asked() -> Asked {
+    Asked::new("cy", Timestamp::EPOCH).unwrap()
+}
+
+/// A person asks for another attempt.
+pub(crate) fn retried() -> Event {
+    let Asked { by, at } = asked();
+    Event::Retried { asked_by: by, asked_at: at }
+}
+
+/// A person asks to stop.
+pub(crate) fn cancel_asked() -> Event {
+    let Asked { by, at } = asked();
+    Event::CancelAsked { asked_by: by, asked_at: at }
 }
 
 /// The start of an attempt at this chunk.

@@ -10,7 +10,7 @@ use purge_core::run::{Against, Cause, ChunkRun, Context, Input, Next, Objection,
 use purge_core::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::at;
+use crate::support::{asked, at};
 
 /// The most attempts at a chunk.
 const ATTEMPTS: u32 = 4;
@@ -69,7 +69,13 @@ pub(crate) fn records(order: &Order, chunk: Chunk, whims: &[u8]) -> Vec<AuditRec
     while let Some(begun) = run.take() {
         let ended = attempt(order, begun, &mut now, &mut tenant, &mut records);
         now = now.plus(Duration::from_secs(3600 * u64::from(tenant.whims.next_of(100))));
-        run = ended.retried().filter(|next| next.attempt() <= ATTEMPTS && tenant.whims.next_of(3) < 2);
+        let cx = Context { order, pace: Pace::default(), now };
+        let next = ended.retried(cx, &asked());
+        let next = next.filter(|(next, _)| next.attempt() <= ATTEMPTS && tenant.whims.next_of(3) < 2);
+        run = next.map(|(run, asked_for)| {
+            records.extend(asked_for);
+            run
+        });
     }
     records
 }
@@ -86,9 +92,9 @@ fn attempt(
         let cx = Context { order, pace: Pace::default(), now: *now };
         if tenant.whims.next_of(251) == 250 {
             if matches!(input, Input::Tick) {
-                input = Input::Cancel { asked_at: Timestamp::EPOCH };
+                input = Input::Cancel(asked());
             } else {
-                let step = run.step(cx, Input::Cancel { asked_at: Timestamp::EPOCH });
+                let step = run.step(cx, Input::Cancel(asked()));
                 records.extend(step.records);
                 run = step.run;
             }
@@ -146,7 +152,7 @@ impl Tenant<'_> {
                 return Input::Objection(Objection::Held(Against { policy: "sha256:new".to_owned(), cause: cause() }));
             }
             4 if deletes => return Input::Objection(Objection::Unclear(cause())),
-            5 if deletes => return Input::Objection(Objection::Cancelled { asked_at: Timestamp::EPOCH }),
+            5 if deletes => return Input::Objection(Objection::Cancelled(asked())),
             6 => return Input::NoResponse(NoResponse::NotSent),
             7 => return Input::NoResponse(NoResponse::TimedOut),
             _ => {}

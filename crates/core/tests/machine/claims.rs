@@ -247,7 +247,7 @@ fn a_job_that_we_cancel_is_asked_what_it_has_done() {
     assert_eq!((story.end(), story.times("GET job-1")), (ended(Outcome::Unknown, "job.gone"), 9));
     assert_eq!(cause(&story), "hold `new` keeps it; its job no longer exists, and what it had processed is unknown");
     let again = executed(job("FULFILLED")).chain([gone()]);
-    let story = go_on(&order, story.run.retried().unwrap(), "2024-01-02T00:00:00Z", again);
+    let story = go_on(&order, retried(&order, story.run).unwrap(), "2024-01-02T00:00:00Z", again);
     assert_eq!((story.end(), story.times("POST jobs")), (verified(), 1));
     // So is what a job has done that can be neither cancelled nor asked; the next attempt goes on with it.
     let blind = || always(error(503, "service.unavailable"));
@@ -255,7 +255,8 @@ fn a_job_that_we_cancel_is_asked_what_it_has_done() {
         let story = play(&order, start().chain(silence));
         assert_eq!(story.end(), ended(Outcome::Unknown, "policy.keepsMore"));
         assert_eq!(cause(&story), "hold `new` keeps it; whether its job was cancelled is not known");
-        let story = go_on(&order, story.run.retried().unwrap(), "2024-01-02T00:00:00Z", [job("CANCELLED"), gone()]);
+        let story =
+            go_on(&order, retried(&order, story.run).unwrap(), "2024-01-02T00:00:00Z", [job("CANCELLED"), gone()]);
         assert_eq!((story.end(), story.times("POST jobs")), (ended(Outcome::Unknown, "job.cancelled-midway"), 0));
     }
 }
@@ -319,7 +320,7 @@ fn recordings_that_are_merely_late_are_watched_and_not_deleted_again() {
         cause(&story),
         "2 recordings are still there, with the job's delete date: no other job is needed; check again later"
     );
-    let again = go_on(&order, story.run.retried().unwrap(), "2024-01-03T00:00:00Z", [job("FULFILLED"), gone()]);
+    let again = go_on(&order, retried(&order, story.run).unwrap(), "2024-01-03T00:00:00Z", [job("FULFILLED"), gone()]);
     assert_eq!((again.end(), again.times("POST jobs"), again.run.view().records_deleted), (verified(), 0, Some(5)));
     // What has no date, or another one, is left over.
     let other = Json(200, json!([{ "fileState": "AVAILABLE", "deleteDate": "2031-01-01T00:00:00.000Z" }]));

@@ -113,11 +113,11 @@ fn the_rest_after_an_unanswered_submit_is_deleted_by_a_retry() {
     let order = deletion(json!({ "chunkDeadlineSeconds": 3600 }));
     let first = play(&order, [count(9), Lost(NoResponse::Dropped), always(count(4))]);
     assert_eq!((first.end(), first.times(SUBMIT)), (ended(Outcome::Unknown, "deadline"), 1));
-    let again =
-        |answers: Vec<Answer>| go_on(&order, first.run.clone().retried().unwrap(), "2024-01-02T00:00:00Z", answers);
+    let (second, asked_for) = retried_on_record(&order, first.run.clone()).unwrap();
+    let again = |answers: Vec<Answer>| go_on(&order, second.clone(), "2024-01-02T00:00:00Z", answers);
     let story = again(vec![always(count(4)), accepted(), status("completed"), count(0)]);
     assert_eq!((story.end(), story.times(SUBMIT)), (verified(), 1));
-    let report = super::reported::report(&order, &[&first.log, &story.log]);
+    let report = super::reported::report(&order, &[&first.log, &asked_for, &story.log]);
     assert!(report.problems.iter().all(|problem| problem.chunk.is_none()), "{:?}", report.problems);
     assert_eq!((report.chunks[0].submits, report.chunks[0].records_deleted), (2, Some(9)));
     // While the deletion goes on, nothing is submitted, and what it finishes counts as there before.
@@ -305,11 +305,12 @@ fn our_job_is_not_missing_before_every_page_has_been_seen() {
             "actionDate": "2020-01-01T00:00:00.000Z", "conversationQuery": { "interval": "2019-01-01T00:00:00.000Z/2019-01-02T00:00:00.000Z" } } })
     };
     let page = Json(200, json!({ "entities": (0..100).map(old).collect::<Vec<_>>() }));
-    let story = play(&recordings(|_| {}), [Lost(NoResponse::Dropped), always(page)]);
+    let order = recordings(|_| {});
+    let story = play(&order, [Lost(NoResponse::Dropped), always(page)]);
     assert_eq!((story.end(), story.times("POST jobs")), (ended(Outcome::Unknown, "submit.too-many-jobs"), 1));
     // Looking again would show no more. The retry creates another job, and the one that was not found is never executed.
     let answers = deleted().into_iter().chain([gone()]);
-    let again = go_on(&recordings(|_| {}), story.run.retried().unwrap(), "2024-01-02T00:00:00Z", answers);
+    let again = go_on(&order, retried(&order, story.run).unwrap(), "2024-01-02T00:00:00Z", answers);
     assert_eq!((again.end(), again.times("POST jobs")), (verified(), 1));
     // A server that keeps only whole seconds lists the same job.
     let ours = json!({ "entities": [{ "id": "job-1", "state": "PENDING", "recordingJobsQuery": { "actionDate": "2024-01-01T00:00:00Z",
@@ -365,7 +366,7 @@ fn where_nothing_is_listed_nothing_is_verified() {
     let seen = json!({ "kind": "seen_before", "listed": 0, "checked": 0, "conversations": 0, "recordings": 0 });
     assert_eq!(story.events("seen_before"), [seen]);
     // A later look would not show anything either.
-    let story = go_on(&order, story.run.retried().unwrap(), "2024-01-02T00:00:00Z", [job("FULFILLED")]);
+    let story = go_on(&order, retried(&order, story.run).unwrap(), "2024-01-02T00:00:00Z", [job("FULFILLED")]);
     assert_eq!((story.end(), story.times("POST jobs")), (ended(Outcome::Unknown, "verify.nothing-seen"), 0));
     // Conversations of more than five years ago may not be listed at all.
     let window = json!({ "start": "2018-01-01T00:00:00.000Z", "end": "2018-01-02T00:00:00.000Z" });
@@ -483,7 +484,7 @@ fn a_chunk_with_an_unanswered_submit_ends_unknown_when_no_other_may_leave() {
     // Nothing was counted before the submit, so the four may not be all there were.
     for (last, code) in [
         (hold(), "policy.keepsMore"),
-        (Objects(Objection::Cancelled { asked_at: Timestamp::EPOCH }), "cancelled"),
+        (Objects(Objection::Cancelled(asked())), "cancelled"),
         (always(Header(429, "retry-after", "900")), "deadline"),
     ] {
         let story = play(&order, lost().into_iter().chain([last, count(4)]));
@@ -505,11 +506,11 @@ fn a_chunk_with_an_unanswered_submit_ends_unknown_when_no_other_may_leave() {
     let empty = || Json(200, json!({}));
     for (order, first, second, code) in [
         (&counted, vec![count(9)], vec![hold()], "policy.keepsMore"),
-        (&counted, vec![count(9)], vec![Objects(Objection::Cancelled { asked_at: Timestamp::EPOCH })], "cancelled"),
+        (&counted, vec![count(9)], vec![Objects(Objection::Cancelled(asked()))], "cancelled"),
         (&held, vec![empty(), count(9)], vec![conversations(&["a"])], "hold"),
     ] {
         let story = play(order, first.into_iter().chain(lost()));
-        let again = story.run.retried().unwrap();
+        let again = retried(order, story.run).unwrap();
         let story =
             go_on(order, again, "2024-01-02T00:00:00Z", [always(count(4))].into_iter().chain(second).chain([count(4)]));
         assert_eq!(story.end(), ended(Outcome::Unknown, code), "{}", story.log);

@@ -18,7 +18,7 @@ use purge_core::chunk::Chunk;
 use purge_core::http::{Auth, HttpRequest, HttpResponse, NoResponse};
 use purge_core::request::DeletionApi;
 use purge_core::run::{
-    Against, Cause, ChunkRun, Context, Input, Next, Objection, Order, Outcome, Pace, Step, WaitReason,
+    Against, Asked, Cause, ChunkRun, Context, Input, Next, Objection, Order, Outcome, Pace, Step, WaitReason,
 };
 use purge_core::time::Timestamp;
 use serde_json::{Value, json};
@@ -117,6 +117,23 @@ fn chunk() -> Chunk {
     serde_json::from_value(json!({ "index": 1, "total": 1, "window": window })).unwrap()
 }
 
+/// The word of a person who asks for something.
+fn asked() -> Asked {
+    Asked::new("c@example.com", Timestamp::EPOCH).unwrap()
+}
+
+/// The next attempt at a chunk, which a person asked for, and its first record.
+fn retried_on_record(order: &Order, run: ChunkRun) -> Option<(ChunkRun, String)> {
+    let cx = Context { order, pace: Pace::default(), now: Timestamp::EPOCH };
+    let (run, records) = run.retried(cx, &asked())?;
+    Some((run, records.iter().map(|record| record.line() + "\n").collect()))
+}
+
+/// The next attempt at a chunk, which a person asked for.
+fn retried(order: &Order, run: ChunkRun) -> Option<ChunkRun> {
+    retried_on_record(order, run).map(|(run, _)| run)
+}
+
 /// Plays a story to its end.
 fn play(order: &Order, answers: impl IntoIterator<Item = Answer>) -> Story {
     go_on(order, ChunkRun::new(order, chunk()), "2024-01-01T00:00:00Z", answers)
@@ -142,7 +159,7 @@ fn go_on(order: &Order, run: ChunkRun, start: &str, answers: impl IntoIterator<I
             && !looks
             && matches!(answers.peek(), Some(CancelFirst(_)))
         {
-            let cancelled = step.run.clone().step(cx, Input::Cancel { asked_at: Timestamp::EPOCH });
+            let cancelled = step.run.clone().step(cx, Input::Cancel(asked()));
             assert!(matches!(cancelled.next, Next::WaitUntil { reason: WaitReason::InFlight, .. }));
             step.records.extend(cancelled.records);
             step.run = cancelled.run;
@@ -645,7 +662,7 @@ fn a_chunk_that_gives_way_to_others_waits_once_however_often_it_is_woken() {
     // A chunk whose worker was stopped is not sent to the end of the queue, nor is one of the few that are tried again.
     let story = play(&large, [Stopped(Duration::ZERO)].into_iter().chain(rest()));
     assert!(story.elapsed < Duration::from_secs(60), "{:?}", story.elapsed);
-    let failed = play(&large, [error(403, "forbidden")]).run.retried().unwrap();
+    let failed = retried(&large, play(&large, [error(403, "forbidden")]).run).unwrap();
     let story =
         go_on(&large, failed, "2024-01-02T00:00:00Z", [Stopped(Duration::from_secs(60))].into_iter().chain(rest()));
     assert!(story.elapsed < Duration::from_secs(3700), "{:?}", story.elapsed);
@@ -727,11 +744,14 @@ fn a_retry_goes_on_watching_what_may_still_be_under_way() {
     let order = deletion(json!({ "chunkDeadlineSeconds": 10 }));
     let first = play(&order, [count(5), accepted(), always(status("processing")), count(5)]);
     assert_eq!(first.end(), ended(Outcome::Unknown, "deadline"));
-    let retried = first.run.retried().unwrap();
-    let second = go_on(&order, retried, "2024-01-02T00:00:00Z", [status("completed"), count(0)]);
+    let second = retried(&order, first.run).unwrap();
+    let second = go_on(&order, second, "2024-01-02T00:00:00Z", [status("completed"), count(0)]);
     assert_eq!(second.end(), verified());
     assert_eq!((second.run.attempt(), second.run.view().records_deleted), (2, Some(5)));
-    assert!(second.run.retried().is_none(), "what is verified is not done again");
+    assert!(
+        retried(&order, second.run.clone()).is_none() && !second.run.may_be_retried(),
+        "what is verified is not done again"
+    );
 }
 
 /// Between the two attempts there was a retry whose wake-ups were all lost.
@@ -749,10 +769,10 @@ fn an_attempt_that_never_began_hands_on_what_may_still_be_under_way() {
         assert_eq!(first.end(), ended(Outcome::Unknown, "deadline"));
         let now = Timestamp::parse("2024-01-02T00:00:00Z").unwrap();
         let cause = purge_core::run::Cause::new("message.dead", "given up");
-        let heir = first.run.retried().unwrap();
+        let heir = retried(&order, first.run).unwrap();
         let dead = heir.abandoned(Context { order: &order, pace: Pace::default(), now }, cause).run;
         assert_eq!((dead.outcome(), dead.view().submits), (Some(Outcome::Unknown), 1));
-        let third = go_on(&order, dead.retried().unwrap(), "2024-01-03T00:00:00Z", rest);
+        let third = go_on(&order, retried(&order, dead).unwrap(), "2024-01-03T00:00:00Z", rest);
         assert_eq!((third.end(), third.run.attempt()), (verified(), 3));
     }
 }
@@ -762,7 +782,7 @@ fn after_the_end_nothing_happens() {
     let order = deletion(json!({}));
     let story = play(&order, [count(1), accepted(), status("completed"), count(0)]);
     let objection = Input::Objection(Objection::unclear("late"));
-    let late = [Input::Tick, Input::Cancel { asked_at: Timestamp::EPOCH }, Input::Slot { granted: true }, objection];
+    let late = [Input::Tick, Input::Cancel(asked()), Input::Slot { granted: true }, objection];
     for input in late.into_iter().chain([Input::NoResponse(NoResponse::Dropped)]) {
         let now = Timestamp::parse("2025-01-01T00:00:00Z").unwrap();
         let step = story.run.clone().step(Context { order: &order, pace: Pace::default(), now }, input);
@@ -781,7 +801,7 @@ fn an_abandoned_chunk_claims_no_more_than_is_known() {
     let abandoned = |run: &ChunkRun| {
         let cause = purge_core::run::Cause::new("worker.gone", "nobody carries it on");
         let run = run.clone().abandoned(cx, cause).run;
-        (run.outcome().unwrap(), run.retried().unwrap().view().submits)
+        (run.outcome().unwrap(), retried(&order, run).unwrap().view().submits)
     };
     let mut run = ChunkRun::new(&order, chunk);
     assert_eq!(abandoned(&run), (Outcome::Failed, 0));

@@ -36,7 +36,7 @@ fn a_new_hold_keeps_a_deletion_from_leaving() {
     let story = play(&recordings(), [created(), job("READY"), held()].into_iter().chain(called_off()));
     assert_eq!(story.end(), ended(Outcome::Held, "policy.keepsMore"));
     assert_eq!((story.times("PUT job-1"), story.times("DELETE job-1")), (0, 1));
-    assert!(story.run.retried().is_some(), "once the hold is lifted it may be tried again");
+    assert!(story.run.may_be_retried(), "once the hold is lifted it may be tried again");
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn the_policy_that_let_a_deletion_out_is_on_record() {
 
 #[test]
 fn a_cancel_right_before_the_deletion_keeps_it_back_and_is_on_record() {
-    let cancelled = || Objects(Objection::Cancelled { asked_at: Timestamp::EPOCH });
+    let cancelled = || Objects(Objection::Cancelled(asked()));
     let story = play(&deletion(json!({})), [count(5), cancelled()]);
     assert_eq!(story.end(), ended(Outcome::Cancelled, "cancelled"));
     let view = story.run.view();

@@ -122,7 +122,7 @@ fn a_retry_executes_a_job_whose_execution_was_lost() {
     let dead = died_executing(&order);
     assert_eq!(dead.outcome(), Some(Outcome::Unknown));
     let again = many(|| job("READY"), 8).chain(rest());
-    let story = go_on(&order, dead.retried().unwrap(), "2024-01-02T00:00:00Z", again);
+    let story = go_on(&order, retried(&order, dead).unwrap(), "2024-01-02T00:00:00Z", again);
     assert_eq!((story.end(), story.times("PUT job-1"), story.times("POST jobs")), (verified(), 1, 0));
 }
 
@@ -154,12 +154,12 @@ fn a_job_that_lost_its_cool_off_is_not_executed() {
     let dead = died_executing(&order);
     let again = || many(|| job("READY"), 8);
     let late = again().chain(called_off());
-    let story = go_on(&order, dead.clone().retried().unwrap(), "2024-01-06T00:00:00Z", late);
+    let story = go_on(&order, retried(&order, dead.clone()).unwrap(), "2024-01-06T00:00:00Z", late);
     assert_eq!((story.end(), story.times("PUT job-1")), (ended(Outcome::Failed, "job.coolOff"), 0));
     // The next attempt creates its own job, with a whole cool-off.
-    assert!(story.run.retried().unwrap().view().request_id.is_none());
+    assert!(retried(&order, story.run).unwrap().view().request_id.is_none());
     let soon = again().chain([job("PROCESSING"), job("FULFILLED")]).chain(look_after_cool_off(gone()));
-    let story = go_on(&order, dead.retried().unwrap(), "2024-01-01T01:00:00Z", soon);
+    let story = go_on(&order, retried(&order, dead).unwrap(), "2024-01-01T01:00:00Z", soon);
     assert_eq!((story.end(), story.times("PUT job-1")), (verified(), 1));
 }
 
@@ -215,14 +215,13 @@ fn a_cancel_in_the_cool_off_says_what_is_still_to_come() {
         assert!(story.run.view().cause.unwrap().message.contains("2024-01-08T"), "the date is named");
         assert_eq!(story.run.view().records_deleted, None);
         // A retry takes the cancel back, and the chunk is seen through.
-        let again = story.run.retried().unwrap();
+        let again = retried(&order, story.run).unwrap();
         let rest = [job("FULFILLED")].into_iter().chain(look_after_cool_off(gone()));
         let story = go_on(&order, again, "2024-01-02T00:00:00Z", rest);
         assert_eq!((story.end(), story.times("POST jobs")), (verified(), 0));
     }
     let (run, now) = cooled(&order);
-    let step =
-        run.step(Context { order: &order, pace: Pace::default(), now }, Input::Cancel { asked_at: Timestamp::EPOCH });
+    let step = run.step(Context { order: &order, pace: Pace::default(), now }, Input::Cancel(asked()));
     assert_eq!(step.next, Next::Done(Outcome::Unknown), "a cancel is not slept through");
 }
 
@@ -272,7 +271,7 @@ fn a_hold_in_the_cool_off_ends_the_chunk_at_once_and_names_the_date() {
         assert_eq!(told.run.view().records_deleted, None);
         // A retry sees what has become of the recordings.
         let rest = [job("FULFILLED")].into_iter().chain(look_after_cool_off(gone()));
-        let story = go_on(&order, told.run.retried().unwrap(), "2024-01-09T00:00:00Z", rest);
+        let story = go_on(&order, retried(&order, told.run).unwrap(), "2024-01-09T00:00:00Z", rest);
         assert_eq!((story.end(), story.times("POST jobs")), (verified(), 0));
     }
     let waits = |step: Step| matches!(step.next, Next::WaitUntil { reason: WaitReason::CoolOff, .. });
@@ -344,7 +343,7 @@ fn a_job_that_is_over_is_not_watched_for_ever() {
         let story = play(&order, answers);
         assert_eq!(story.end().0, Outcome::Unknown);
         let again = [created(), job("READY"), job("PROCESSING"), job("FULFILLED"), gone()];
-        let story = go_on(&order, story.run.retried().unwrap(), "2024-01-02T00:00:00Z", again);
+        let story = go_on(&order, retried(&order, story.run).unwrap(), "2024-01-02T00:00:00Z", again);
         assert_eq!((story.end(), story.times("POST jobs")), (verified(), 1), "what it left is deleted by another");
     }
 }
@@ -355,7 +354,7 @@ fn a_deletion_that_the_server_has_forgotten_is_settled_by_the_counts() {
     let forgotten = [count(5), accepted(), always(error(404, "not.found")), count(0)];
     let story = play(&order, forgotten);
     assert_eq!(story.end(), ended(Outcome::Unknown, "deletion.gone"));
-    let story = go_on(&order, story.run.retried().unwrap(), "2024-01-02T00:00:00Z", [count(0), count(0)]);
+    let story = go_on(&order, retried(&order, story.run).unwrap(), "2024-01-02T00:00:00Z", [count(0), count(0)]);
     assert_eq!((story.end(), story.times(SUBMIT)), (verified(), 0));
 }
 
@@ -401,16 +400,15 @@ fn a_job_that_may_have_been_created_counts_and_is_looked_for_by_the_retry() {
         "conversationQuery": { "interval": "2023-01-01T00:00:00.000Z/2023-02-01T00:00:00.000Z" } } });
     let list = |jobs: &[&Value]| Json(200, json!({ "entities": jobs }));
     let rest = || [job("READY"), job("PROCESSING"), job("FULFILLED"), gone()];
-    let again = |answers: Vec<Answer>| {
-        let retried = first.run.clone().retried().unwrap();
-        go_on(&order, retried, "2024-01-02T00:00:00Z", answers.into_iter().chain(rest()))
-    };
+    let (second, asked_for) = retried_on_record(&order, first.run.clone()).unwrap();
+    let again =
+        |answers: Vec<Answer>| go_on(&order, second.clone(), "2024-01-02T00:00:00Z", answers.into_iter().chain(rest()));
     let found = again(vec![list(&[&ours])]);
     assert_eq!((found.end(), found.times("POST jobs"), found.run.view().submits), (verified(), 0, 1));
     let missing = again(vec![always(list(&[])), created()]);
     assert_eq!((missing.end(), missing.times("POST jobs"), missing.run.view().submits), (verified(), 1, 1));
     for story in [found, missing] {
-        let report = super::reported::report(&order, &[&first.log, &story.log]);
+        let report = super::reported::report(&order, &[&first.log, &asked_for, &story.log]);
         let wrong: Vec<_> = report.problems.iter().filter(|problem| problem.chunk.is_some()).collect();
         assert_eq!((report.chunks[0].submits, wrong.len()), (1, 0), "{wrong:?}");
     }

@@ -39,7 +39,7 @@ fn the_submits_of_all_attempts_are_counted() {
     let first = play(&order, first);
     assert_eq!(first.end().0, Outcome::Unknown);
     let second = [created(), job("READY"), job("PROCESSING"), job("FULFILLED")].into_iter().chain(looked());
-    let second = go_on(&order, first.run.clone().retried().unwrap(), "2024-01-02T00:00:00Z", second);
+    let second = go_on(&order, retried(&order, first.run.clone()).unwrap(), "2024-01-02T00:00:00Z", second);
     assert_eq!(first.times("PUT job-1") + second.times("PUT job-1"), 2);
     let chunk = &report(&order, &[&first.log, &second.log]).chunks[0];
     assert_eq!((chunk.submits, chunk.records_deleted), (2, None));
@@ -58,7 +58,7 @@ fn a_job_that_was_called_off_has_deleted_nothing_and_does_not_hide_what_a_retry_
     assert_eq!(alone.totals.records_deleted, Some(0));
 
     let again = [created(), job("READY"), job("PROCESSING"), job("FULFILLED"), conversations(&["a"]), gone()];
-    let second = go_on(&order, first.run.clone().retried().unwrap(), "2024-01-02T00:00:00Z", again);
+    let second = go_on(&order, retried(&order, first.run.clone()).unwrap(), "2024-01-02T00:00:00Z", again);
     assert_eq!(second.end(), verified());
     let chunk = &report(&order, &[&first.log, &second.log]).chunks[0];
     assert_eq!((chunk.submits, chunk.before, chunk.records_deleted), (2, Some(5), Some(5)));

@@ -11,7 +11,7 @@ use purge_core::http::NoResponse;
 use purge_core::policy::Limits;
 use purge_core::rate::RateBudget;
 use purge_core::request::{Chunking, DeletionApi, PurgeRequest, RecordType};
-use purge_core::run::{ChunkRun, Context, InForce, Input, Order, Pace, Step};
+use purge_core::run::{Asked, ChunkRun, Context, InForce, Input, Order, Pace, Step};
 use purge_core::time::{DAY_MS, Timestamp};
 use purge_core::window::Window;
 
@@ -110,7 +110,7 @@ async fn what_is_not_there_is_absent<L: Ledger>(a: &L) -> Result<(), Broken> {
     must!(a.chunks(nowhere, 0, 9).await?.is_empty(), "an unknown run has no chunks");
     must!(a.records(nowhere, 0, 9).await?.is_empty(), "an unknown run has no records");
     must!(a.outbox(nowhere).await?.is_empty(), "an unknown run has no messages");
-    must!(!a.ask_cancel(nowhere, NOW).await?, "an unknown run cannot be cancelled");
+    must!(!a.ask_cancel(nowhere, &asked()).await?, "an unknown run cannot be cancelled");
     must!(!a.withdraw_cancel(nowhere, NOW, NOW).await?, "an unknown run has no cancellation to withdraw");
     must!(a.cancel_asked(nowhere).await?.is_none(), "an unknown run is not cancelled");
     must!(a.policies(nowhere).await?.is_empty(), "an unknown run has no policies");
@@ -243,10 +243,11 @@ async fn open_chunks_are_those_without_an_outcome<L: Ledger>(a: &L, b: &L) -> Re
     must_be!(b.run(run).await?.map(|r| r.open), Some(3), "the run counts its open chunks");
 
     let row = expect_granted(claim(b, run, 2, "me", 0).await?)?;
-    let Some(retried) = row.run.clone().retried() else {
+    let cx = Context { order: &new_run(run, 4)?.order, pace: Pace::default(), now: at(1) };
+    let Some((retried, records)) = row.run.clone().retried(cx, &asked()) else {
         return Err(Broken::Promise("a cancelled chunk can be tried again".to_owned()));
     };
-    commit_change(b, run, &row, &retried, &[]).await?;
+    commit_change(b, run, &row, &retried, &records).await?;
     must_be!(a.open_chunks(run, 0, 9).await?, vec![1, 2, 3, 4], "a chunk that is tried again is open again");
     must_be!(a.run(run).await?.map(|r| r.open), Some(4), "and counted");
     Ok(())
@@ -292,15 +293,17 @@ async fn cancelling_is_remembered_until_withdrawn<L: Ledger>(a: &L, b: &L) -> Re
     let run = "conformance-cancel";
     a.create(&new_run(run, 1)?, NOW).await?;
     must!(b.cancel_asked(run).await?.is_none(), "a new run is not cancelled");
-    must!(a.ask_cancel(run, at(1)).await?, "a run can be cancelled");
-    must!(a.ask_cancel(run, at(2)).await?, "and again");
-    must_be!(b.cancel_asked(run).await?, Some(at(2)), "a cancelled run is cancelled, since the last time");
-    must_be!(b.run(run).await?.and_then(|r| r.cancel_asked), Some(at(2)), "the last time counts");
+    let asked = |by: &str, seconds| Asked { by: by.to_owned(), at: at(seconds) };
+    let last = || Some(asked("somebody else", 2));
+    must!(a.ask_cancel(run, &asked("somebody", 1)).await?, "a run can be cancelled");
+    must!(a.ask_cancel(run, &asked("somebody else", 2)).await?, "and again");
+    must_be!(b.cancel_asked(run).await?, last(), "a cancelled run is cancelled, by the last who asked");
+    must_be!(b.run(run).await?.and_then(|r| r.cancel_asked), last(), "the last time counts");
     must!(
         !b.withdraw_cancel(run, at(1), at(3)).await?,
         "whoever knows of an earlier cancellation does not withdraw a later"
     );
-    must_be!(a.run(run).await?.and_then(|r| r.cancel_asked), Some(at(2)), "and changes nothing");
+    must_be!(a.run(run).await?.and_then(|r| r.cancel_asked), last(), "and changes nothing");
     must!(b.withdraw_cancel(run, at(2), at(3)).await?, "a cancellation can be withdrawn");
     must!(a.cancel_asked(run).await?.is_none(), "then the run is not cancelled");
     must!(a.withdraw_cancel(run, at(2), at(4)).await?, "to withdraw it once more is harmless");
@@ -422,12 +425,17 @@ fn after_first_step(order: &Order, run: ChunkRun, now: Timestamp) -> (ChunkRun, 
     (run, records)
 }
 
+/// The word of a person who asks for something.
+fn asked() -> Asked {
+    Asked { by: "conformance".to_owned(), at: NOW }
+}
+
 /// The chunk after a cancel has ended it.
 #[must_use]
 pub fn cancelled(order: &Order, run: ChunkRun) -> ChunkRun {
     let cx = Context { order, pace: Pace::default(), now: at(1) };
     let begun = run.step(cx, Input::Tick).run;
-    begun.step(cx, Input::NoResponse(NoResponse::NotSent)).run.step(cx, Input::Cancel { asked_at: NOW }).run
+    begun.step(cx, Input::NoResponse(NoResponse::NotSent)).run.step(cx, Input::Cancel(asked())).run
 }
 
 async fn claim<L: Ledger>(ledger: &L, run_id: &str, index: u32, owner: &str, now: u64) -> Result<Claimed, LedgerError> {

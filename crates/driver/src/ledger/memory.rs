@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use purge_core::audit::AuditRecord;
 use purge_core::rate::RateBudget;
-use purge_core::run::{InForce, Order};
+use purge_core::run::{Asked, InForce, Order};
 use purge_core::time::Timestamp;
 
 use super::{
@@ -27,7 +27,7 @@ pub struct MemoryLedger {
 struct Run {
     order: Order,
     plan_file: String,
-    cancel_asked: Option<Timestamp>,
+    cancel_asked: Option<Asked>,
     policies: BTreeMap<String, String>,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -92,7 +92,7 @@ impl Run {
             order: self.order.clone(),
             plan_file: self.plan_file.clone(),
             open: u32::try_from(open).unwrap_or(u32::MAX),
-            cancel_asked: self.cancel_asked,
+            cancel_asked: self.cancel_asked.clone(),
             created_at: self.created_at,
             updated_at: self.updated_at,
         }
@@ -165,19 +165,20 @@ impl Ledger for MemoryLedger {
         Ok(rows)
     }
 
-    async fn ask_cancel(&self, run_id: &str, now: Timestamp) -> Result<bool, LedgerError> {
+    async fn ask_cancel(&self, run_id: &str, asked: &Asked) -> Result<bool, LedgerError> {
         let mut runs = self.runs.borrow_mut();
         let Some(run) = runs.get_mut(run_id) else {
             return Ok(false);
         };
-        run.cancel_asked = Some(now);
-        run.updated_at = now;
+        run.cancel_asked = Some(asked.clone());
+        run.updated_at = asked.at;
         Ok(true)
     }
 
     async fn withdraw_cancel(&self, run_id: &str, asked_at: Timestamp, now: Timestamp) -> Result<bool, LedgerError> {
         let mut runs = self.runs.borrow_mut();
-        let Some(run) = runs.get_mut(run_id).filter(|run| run.cancel_asked.is_none_or(|at| at == asked_at)) else {
+        let is_known = |run: &&mut Run| run.cancel_asked.as_ref().is_none_or(|asked| asked.at == asked_at);
+        let Some(run) = runs.get_mut(run_id).filter(is_known) else {
             return Ok(false);
         };
         run.cancel_asked = None;
@@ -185,8 +186,8 @@ impl Ledger for MemoryLedger {
         Ok(true)
     }
 
-    async fn cancel_asked(&self, run_id: &str) -> Result<Option<Timestamp>, LedgerError> {
-        Ok(self.read_run(run_id, |run| run.cancel_asked))
+    async fn cancel_asked(&self, run_id: &str) -> Result<Option<Asked>, LedgerError> {
+        Ok(self.read_run(run_id, |run| run.cancel_asked.clone()))
     }
 
     async fn keep_policy(&self, run_id: &str, policy: &InForce) -> Result<(), LedgerError> {

@@ -12,7 +12,7 @@ use std::future::Future;
 
 use purge_core::audit::AuditRecord;
 use purge_core::rate::RateBudget;
-use purge_core::run::{ChunkRun, InForce, Order};
+use purge_core::run::{Asked, ChunkRun, InForce, Order};
 use purge_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -65,8 +65,8 @@ pub struct RunRow {
     pub plan_file: String,
     /// How many chunks have not ended.
     pub open: u32,
-    /// When somebody last asked to cancel the run; `None` if no cancellation stands.
-    pub cancel_asked: Option<Timestamp>,
+    /// Who last asked to cancel the run, and when; `None` if no cancellation stands.
+    pub cancel_asked: Option<Asked>,
     /// When it was created.
     pub created_at: Timestamp,
     /// When one of its chunks last changed. Some ledgers also count a cancel that was asked for or withdrawn.
@@ -263,7 +263,7 @@ pub trait Ledger {
     fn runs(&self) -> impl Future<Output = Result<Vec<RunRow>, LedgerError>>;
 
     /// Notes a request to cancel the run; the latest one counts. `false` if there is no such run.
-    fn ask_cancel(&self, run_id: &str, now: Timestamp) -> impl Future<Output = Result<bool, LedgerError>>;
+    fn ask_cancel(&self, run_id: &str, asked: &Asked) -> impl Future<Output = Result<bool, LedgerError>>;
 
     /// Withdraws the cancellation that was requested at `asked_at`, so that the run's chunks can be retried. A later request
     /// stands. Returns whether no cancellation stands now; `false` also if there is no such run.
@@ -274,8 +274,8 @@ pub trait Ledger {
         now: Timestamp,
     ) -> impl Future<Output = Result<bool, LedgerError>>;
 
-    /// When somebody last asked to cancel the run; `None` if no cancellation stands. Called before every step, so it must be cheap.
-    fn cancel_asked(&self, run_id: &str) -> impl Future<Output = Result<Option<Timestamp>, LedgerError>>;
+    /// Who last asked to cancel the run, and when; `None` if no cancellation stands. Called before every step, so it must be cheap.
+    fn cancel_asked(&self, run_id: &str) -> impl Future<Output = Result<Option<Asked>, LedgerError>>;
 
     /// Keeps the text of a policy that is asked about a deletion of that run, under its digest: records name it by that digest, and
     /// the evidence contains the text. A policy that is already kept stays as it is.

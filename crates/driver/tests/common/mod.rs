@@ -11,7 +11,7 @@ use purge_core::http::{HttpResponse, Method, NoResponse};
 use purge_core::policy::Limits;
 use purge_core::rate::RateBudget;
 use purge_core::request::{Chunking, DeletionApi, PurgeRequest, RecordType};
-use purge_core::run::{Cause, ChunkRun, Context, InForce, Order, Outcome, Pace};
+use purge_core::run::{Asked, Cause, ChunkRun, Context, InForce, Order, Outcome, Pace};
 use purge_core::time::{DAY_MS, Timestamp};
 use purge_core::url::base_url;
 use purge_core::window::Window;
@@ -268,13 +268,13 @@ impl Ledger for BreakingLedger<'_> {
     async fn runs(&self) -> Result<Vec<RunRow>, LedgerError> {
         self.inner.runs().await
     }
-    async fn ask_cancel(&self, run_id: &str, now: Timestamp) -> Result<bool, LedgerError> {
-        self.inner.ask_cancel(run_id, now).await
+    async fn ask_cancel(&self, run_id: &str, asked: &Asked) -> Result<bool, LedgerError> {
+        self.inner.ask_cancel(run_id, asked).await
     }
     async fn withdraw_cancel(&self, run_id: &str, asked_at: Timestamp, now: Timestamp) -> Result<bool, LedgerError> {
         self.inner.withdraw_cancel(run_id, asked_at, now).await
     }
-    async fn cancel_asked(&self, run_id: &str) -> Result<Option<Timestamp>, LedgerError> {
+    async fn cancel_asked(&self, run_id: &str) -> Result<Option<Asked>, LedgerError> {
         self.inner.cancel_asked(run_id).await
     }
     async fn keep_policy(&self, run_id: &str, policy: &InForce) -> Result<(), LedgerError> {

@@ -19,7 +19,7 @@ use purge_core::outcome::WaitReason;
 use purge_core::plan::{Part, Plan};
 use purge_core::rate::RateBudget;
 use purge_core::report::{Ordered, Report};
-use purge_core::run::{ChunkRun, ChunkView, Context, Input, Next, Pace, Step};
+use purge_core::run::{Asked, ChunkRun, ChunkView, Context, Input, Next, Pace, Step};
 use purge_core::sorted::{SortedMap, SortedSet, sort};
 use purge_core::time::Timestamp;
 use purge_core::window::Window;
@@ -120,7 +120,7 @@ pub struct DryRun {
     /// The requests that wait for their turn at the login, in order.
     waiting_for_login: Vec<(usize, Leaving)>,
     pace: Pace,
-    cancelled: Option<Timestamp>,
+    cancelled: Option<Asked>,
     ended: usize,
     records: Vec<AuditRecord>,
     happened: Vec<Happened>,
@@ -226,7 +226,7 @@ impl DryRun {
     /// Asks to stop the run, now. Waiting chunks are told at once, the one that has waited longest first; a chunk with a request
     /// under way is told when that is answered.
     pub fn cancel(&mut self) {
-        self.cancelled = Some(self.now);
+        self.cancelled = Some(Asked { by: self.order.approved_by.clone(), at: self.now });
         let mut waiting: Vec<(i64, usize)> = self.agenda.iter().map(|((_, nth), (place, _))| (*nth, *place)).collect();
         sort(&mut waiting);
         for (_, place) in waiting {
@@ -296,9 +296,10 @@ impl DryRun {
         self.in_progress.get(place)?.run.as_ref()
     }
 
-    /// When somebody asked to cancel the run, if the chunk is still to be told.
-    fn cancel_to_tell(&self, place: usize) -> Option<Timestamp> {
-        self.cancelled.filter(|_| self.run(place).is_some_and(|run| !run.cancel_asked() && run.outcome().is_none()))
+    /// Who asked to cancel the run, if the chunk is still to be told.
+    fn cancel_to_tell(&self, place: usize) -> Option<Asked> {
+        let is_untold = |run: &ChunkRun| !run.cancel_asked() && run.outcome().is_none();
+        self.cancelled.clone().filter(|_| self.run(place).is_some_and(is_untold))
     }
 
     /// Feeds a chunk one input, and whatever follows without waiting.
@@ -309,13 +310,13 @@ impl DryRun {
             let Some(mut run) = in_progress.run.take() else { return };
             let context = Context { order: &self.order, pace: in_progress.pace, now: self.now };
             let mut all_records = Vec::new();
-            if let Some(asked_at) = cancel_to_tell {
+            if let Some(asked) = cancel_to_tell {
                 if run.in_flight_since().is_some() {
                     // The answer to the request is judged first, and nothing unnecessary is asked after it.
-                    let step = run.step(context, Input::Cancel { asked_at });
+                    let step = run.step(context, Input::Cancel(asked));
                     (run, all_records) = (step.run, step.records);
                 } else {
-                    input = Input::Cancel { asked_at };
+                    input = Input::Cancel(asked);
                 }
             }
             let Step { run, records, next } = run.step(context, input);

@@ -92,10 +92,10 @@ impl DryRun {
             self.schedule(place, at.min(lease_written.plus(NAP)), Due::Leave(request, lease_written));
             return None;
         }
-        if let Some(asked_at) = self.cancel_to_tell(place)
+        if let Some(asked) = self.cancel_to_tell(place)
             && self.run(place).is_some_and(ChunkRun::is_deleting)
         {
-            return Some(Input::Objection(Objection::Cancelled { asked_at }));
+            return Some(Input::Objection(Objection::Cancelled(asked)));
         }
         let bearer = format!("Bearer {}", token.access.expose());
         let (at, answer) = self.exchange(&request, bearer, API_TIMEOUT);
