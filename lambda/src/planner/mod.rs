@@ -9,7 +9,7 @@ mod start;
 
 use purge_core::finding::{Finding, Severity};
 use purge_core::plan::{self, CheckContext};
-use purge_core::run::Asked;
+use purge_core::run::{Asked, NameError};
 use purge_core::time::Timestamp;
 use purge_driver::{Clock, Http, NoRetry, Obstacle, Retry};
 use serde_json::{Value, json};
@@ -99,8 +99,11 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
     /// The word of the person with this name, given now.
     fn asked(&self, by: &str) -> Result<Asked, Refusal> {
         Asked::new(by, self.clock.now()).map_err(|why| {
-            let message = format!("who asks for this is recorded: {why}");
-            refusal("asked.name", "#/askedBy", message, "name the person who asks for this, plainly")
+            let (code, help) = match why {
+                NameError::Nobody => ("asked.nobody", "name the person who asks for this"),
+                NameError::Unreadable => ("asked.name", "write the name plainly"),
+            };
+            refusal(code, "#/askedBy", format!("who asks for this is recorded: {why}"), help)
         })
     }
 

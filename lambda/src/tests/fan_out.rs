@@ -197,8 +197,9 @@ fn nothing_is_cancelled_or_retried_for_nobody() {
         fail_all(world, &run_id, 2).await;
         for action in ["cancel", "retry"] {
             let unnamed = json!({"action": action, "runId": run_id});
-            let blank = json!({"action": action, "runId": run_id, "askedBy": " "});
-            for (event, code) in [(unnamed, "event.invalid"), (blank, "asked.name")] {
+            let by = |name: &str| json!({"action": action, "runId": run_id, "askedBy": name});
+            let refusals = [(unnamed, "event.invalid"), (by(" "), "asked.nobody"), (by("a\u{200b}c"), "asked.name")];
+            for (event, code) in refusals {
                 let refused = world.functions().plan(&event, &world.invocation(TIME)).await.unwrap();
                 assert_eq!(refused["findings"][0]["code"], code, "{refused}");
                 assert!(refused["detail"].as_str().unwrap().contains("ask"), "{refused}");
