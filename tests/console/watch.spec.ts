@@ -146,7 +146,7 @@ test('a plan is carried out by typing its code, followed, retried and verified',
   })
 })
 
-test('a run is cancelled from the page, after a question that says what will happen', async ({ page }) => {
+test('a run is cancelled from the page, after a question that says what will happen', async ({ page, complaints }) => {
   const server = await serve(SLOW)
   await enter(page, server)
   await carryOut(page)
@@ -160,12 +160,25 @@ test('a run is cancelled from the page, after a question that says what will hap
   await look(page, 'watch-cancel')
   await page.keyboard.press('Escape')
   await expect(question).toHaveCount(0)
+  await page.setViewportSize({ width: 768, height: 1024 })
+  await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' })
   await page.getByRole('button', { name: 'Cancel…' }).click()
   for (const nobody of ['', '  ']) {
     await name.fill(nobody)
     await question.getByRole('button', { name: 'Cancel the run' }).click()
     await expect(name).toBeFocused()
   }
+  // A name that does not read as it is written is refused by the server, and not remembered.
+  await name.fill('An\u200bn Example')
+  await page.keyboard.press('Enter')
+  await expect(question.getByRole('alert')).toContainText('the name has invisible characters')
+  await expect(name).toBeFocused()
+  expect(complaints.splice(0)).toEqual([expect.stringContaining('400')])
+  await look(page, 'watch-cancel-refused')
+  await page.keyboard.press('Escape')
+  await page.getByRole('button', { name: 'Cancel…' }).click()
+  await expect(name).toHaveValue('')
+  await expect(question.getByRole('alert')).toHaveCount(0)
   await name.fill('Ann Example')
   await page.keyboard.press('Enter')
   await expect(page.locator('.run .badge')).toHaveText('cancelling')

@@ -1,5 +1,6 @@
 // Lanes: which chunk is where, and which bars follow. The same for rehearsals and watched runs.
 import { expect, test } from 'vitest'
+import { Lanes } from '../src/state/lanes'
 import { attempts, Tracks, type Bar, type Snapshot } from '../src/state/tracks'
 
 const seen = (state: Snapshot['state'], more: Partial<Snapshot> = {}): Snapshot => ({ state, wait: null, outcome: null, ...more })
@@ -46,4 +47,21 @@ test('each attempt at a chunk covers its own time, without the time between atte
     [[3, 1, 5, 99], [3, 1, 99, 99]],
     [[2, 2, 90, 95], [2, 2, 95, 95]],
   ])
+})
+
+test('chunks that are queued again take a lane when their turn comes', () => {
+  const lanes = new Lanes('dataDeletion')
+  const note = (at: number, chunk: number, kind: string, status: 'queued' | 'rejected'): void => lanes.note({
+    position: 0,
+    record: { chunk, attempt: 1, timestamp: new Date(at).toISOString(), status, event: status === 'rejected' ? { kind, outcome: status } : { kind } },
+  })
+  for (const chunk of [1, 2, 3]) {
+    note(chunk * 10, chunk, 'started', 'queued')
+    note(chunk * 10 + 5, chunk, 'finished', 'rejected')
+  }
+  const bars = lanes.bars.length
+  for (const chunk of [1, 2, 3]) note(50, chunk, 'retried', 'queued')
+  expect([lanes.lanes, lanes.bars.length]).toEqual([1, bars])
+  note(60, 1, 'started', 'queued')
+  expect([lanes.lanes, lanes.bars.length]).toEqual([1, bars + 1])
 })

@@ -31,6 +31,8 @@ export class Lanes {
 
   note({ record }: Line): void {
     const { chunk, event } = record
+    // A chunk that is queued again, perhaps among thousands, takes a lane only when its turn comes.
+    if (event.kind === 'retried') return
     // The record of an accepted submit still says that the chunk is submitting, though that is over.
     const state = event.kind !== 'submitted' ? record.status : this.#api === 'recordingJobs' ? 'preparing' : 'deleting'
     const at = Date.parse(record.timestamp)

@@ -235,7 +235,8 @@ export class Watched {
     }))
   }
 
-  async act(verb: 'cancel' | 'retry' | 'resume', body: unknown = {}): Promise<void> {
+  /** Does it. Returns why it was refused, if it was. */
+  async act(verb: 'cancel' | 'retry' | 'resume', body: unknown = {}): Promise<Finding[]> {
     // The reason why an action was refused stays until the next action. Other requests in between say nothing about it.
     this.problem = []
     try {
@@ -245,6 +246,7 @@ export class Watched {
       if (!isLocked()) this.problem = refusalFindings(why)
     }
     paint()
+    return this.problem
   }
 }
 
