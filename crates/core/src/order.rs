@@ -98,13 +98,13 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// The word of the person with this name.
+    /// The word of the person with this name. Spaces around it are no part of it.
     ///
     /// # Errors
     /// If the name does not say who it is.
     pub fn new(by: &str, at: Timestamp) -> Result<Self, NameError> {
         check_name(by)?;
-        Ok(Self { by: by.to_owned(), at })
+        Ok(Self { by: by.trim().to_owned(), at })
     }
 }
 

@@ -6,7 +6,7 @@ use proptest::test_runner::RngSeed;
 use purge_core::chunk::Chunk;
 use purge_core::finding::{Severity, stops};
 use purge_core::plan::{CheckContext, Disposition, Plan, check, since};
-use purge_core::run::{Against, Approval, ApprovalError, ChunkRun, InForce, NameError, Objection, Order};
+use purge_core::run::{Against, Approval, ApprovalError, Asked, ChunkRun, InForce, NameError, Objection, Order};
 use purge_core::time::{DAY_MS, Timestamp};
 use serde_json::{Value, json};
 
@@ -385,6 +385,7 @@ fn an_approver_writes_their_name_so_that_it_can_be_read() {
     }
     assert_eq!(order(a, &"b".repeat(201)), Err(NameError::Unreadable.into()));
     assert_eq!(order(a, " \t"), Err(NameError::Nobody.into()));
+    assert_eq!(Asked::new(" Ann\u{a0}\n", Timestamp::EPOCH).map(|asked| asked.by), Ok("Ann".to_owned()));
     assert_eq!(order(a, "A@example.com "), Err(ApprovalError::SamePerson("A@example.com ".to_owned())));
     // An invisible difference does not make the requester another person either.
     assert_eq!(order("Ann \u{a0}Example", "Ann Example"), Err(ApprovalError::SamePerson("Ann Example".to_owned())));

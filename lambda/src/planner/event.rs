@@ -44,7 +44,8 @@ pub enum Event {
     Cancel {
         /// Id of the run.
         run_id: String,
-        /// Who asks for it.
+        /// Who asks for it. Nothing is refused for want of it: the answer to the kill switch may go nowhere.
+        #[serde(default)]
         asked_by: String,
     },
     /// Gives another attempt to chunks that did not end well.
@@ -52,6 +53,7 @@ pub enum Event {
         /// Id of the run.
         run_id: String,
         /// Who asks for it.
+        #[serde(default)]
         asked_by: String,
         /// The chunks; when absent, all that did not end well.
         chunks: Option<Vec<u32>>,

@@ -73,7 +73,11 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
                 self.run_plan(&plan_file.to_string(), start::Approver::Name(&approved_by), trace).await
             }
             Event::Schedule { scheduled_at, request_key } => self.run_schedule(scheduled_at, &request_key, trace).await,
-            Event::Cancel { run_id, asked_by } => self.cancel(&run_id, &self.asked(&asked_by)?, trace).await,
+            Event::Cancel { run_id, asked_by } => {
+                let now = self.clock.now();
+                let unknown = |_| Asked { by: "unknown".to_owned(), at: now };
+                self.cancel(&run_id, &Asked::new(&asked_by, now).unwrap_or_else(unknown), trace).await
+            }
             Event::Retry { run_id, asked_by, chunks, cancel_asked } => {
                 let asked = self.asked(&asked_by)?;
                 self.retry(&run_id, &asked, chunks.as_deref(), cancel_asked, invocation, trace).await

@@ -117,8 +117,10 @@ pub(super) async fn carry_out(
             warning.iter().for_each(|finding| remark(json, finding));
             if let Task::Cancel(asked) = &manner.task {
                 // Until the lock was ours, a retry may have taken the cancel back, and no policy is asked here.
-                let again = Asked { at: SystemClock.now(), ..asked.clone() };
-                ledger.ask_cancel(&order.run_id, &again).await.map_err(stored::ledger_failure)?;
+                if ledger.cancel_asked(&order.run_id).await.map_err(stored::ledger_failure)?.is_none() {
+                    let again = Asked { at: SystemClock.now(), ..asked.clone() };
+                    ledger.ask_cancel(&order.run_id, &again).await.map_err(stored::ledger_failure)?;
+                }
             }
             if matches!(manner.task, Task::ChunksOrMessages | Task::Cancel(_)) {
                 ledger.make_messages_due(&order.run_id, SystemClock.now()).map_err(stored::ledger_failure)?;
