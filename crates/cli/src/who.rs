@@ -6,17 +6,14 @@ use purge_core::time::Timestamp;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// Stands for the account where it has no name, as in containers that run under any number. Nothing is refused for that: the kill
-/// switch has to work there, too.
-const NO_NAME: &str = "unknown";
-
-/// The word of whoever gives the command now: by the name that `--by` says, or else by that of the account.
+/// The word of whoever gives the command now: by the name that `--by` says, or else by that of the account. An account may have no
+/// name, as in containers that run under any number. Nothing is refused for that: the kill switch has to work there, too.
 pub(crate) fn asked_on_command_line(by: Option<&str>, now: Timestamp) -> Result<Asked, Failure> {
     match by {
         Some(name) => asked(name, now, "--by"),
         None => {
             let account = whoami::username().ok().and_then(|name| Asked::new(&name, now).ok());
-            Ok(account.unwrap_or_else(|| Asked { by: NO_NAME.to_owned(), at: now }))
+            Ok(account.unwrap_or_else(|| Asked::by_unknown(now)))
         }
     }
 }

@@ -106,6 +106,12 @@ impl Asked {
         check_name(by)?;
         Ok(Self { by: by.trim().to_owned(), at })
     }
+
+    /// The word of somebody whose name is not known.
+    #[must_use]
+    pub fn by_unknown(at: Timestamp) -> Self {
+        Self { by: "unknown".to_owned(), at }
+    }
 }
 
 /// Why a name does not say who somebody is.

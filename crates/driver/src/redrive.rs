@@ -39,9 +39,9 @@ pub async fn redrive<L: Ledger>(
         Claimed::Busy { .. } => return Ok(Redriven::Busy),
         Claimed::Absent => return Ok(Redriven::Absent),
     };
-    let needed = row.run.may_be_retried();
     let version = row.version;
     let queued = row.run.clone().retried(Context { order, pace: Pace::default(), now }, asked);
+    let needed = queued.is_some();
     let (run, records) = queued.unwrap_or_else(|| (row.run, Vec::new()));
     let change = Commit { records: &records, ..Commit::of(run_id, version, &run, now) };
     Ok(match ledger.commit(change).await? {

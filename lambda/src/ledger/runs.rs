@@ -18,7 +18,8 @@ use super::keys::{self, HEAD, SORT, TALLY, instant};
 /// Who last asked to cancel the run, and when. Without a name it is still cancelled.
 pub(super) fn find_cancel(head: &Item) -> Result<Option<Asked>, LedgerError> {
     let Some(at) = find_instant(head, CANCEL)? else { return Ok(None) };
-    Ok(Some(Asked { by: find_text(head, CANCEL_BY)?.unwrap_or("unknown").to_owned(), at }))
+    let by = find_text(head, CANCEL_BY)?;
+    Ok(Some(by.map_or_else(|| Asked::by_unknown(at), |by| Asked { by: by.to_owned(), at })))
 }
 
 impl DynamoLedger {

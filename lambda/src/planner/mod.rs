@@ -75,8 +75,8 @@ impl<L: Store, H: Http, C: Clock, Q: Queue, B: Bucket> Functions<'_, L, H, C, Q,
             Event::Schedule { scheduled_at, request_key } => self.run_schedule(scheduled_at, &request_key, trace).await,
             Event::Cancel { run_id, asked_by } => {
                 let now = self.clock.now();
-                let unknown = |_| Asked { by: "unknown".to_owned(), at: now };
-                self.cancel(&run_id, &Asked::new(&asked_by, now).unwrap_or_else(unknown), trace).await
+                let asked = Asked::new(&asked_by, now).unwrap_or_else(|_| Asked::by_unknown(now));
+                self.cancel(&run_id, &asked, trace).await
             }
             Event::Retry { run_id, asked_by, chunks, cancel_asked } => {
                 let asked = self.asked(&asked_by)?;

@@ -17,7 +17,8 @@ pub(super) const OUTBOX_COLUMNS: &str = "id, body, attempts, state_json";
 
 /// The word of a person from its two columns. Without a name it is still their word.
 pub(super) fn read_asked(at: Option<i64>, by: Option<String>) -> Option<Asked> {
-    Some(Asked { by: by.unwrap_or_else(|| "unknown".to_owned()), at: Timestamp::from_millis(at?) })
+    let at = Timestamp::from_millis(at?);
+    Some(by.map_or_else(|| Asked::by_unknown(at), |by| Asked { by, at }))
 }
 
 /// A row of `runs` as SQLite returns it.
